@@ -1,0 +1,69 @@
+# Quire. `make help` lists the targets.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+B := build
+
+# --- tools: evaluated when a recipe runs, so that set-up can install them first ---
+
+CROSS = $(shell command -v i686-elf-gcc >/dev/null 2>&1 && echo i686-elf- || echo i686-linux-gnu-)
+CC    = $(CROSS)gcc
+LD    = $(CROSS)ld
+NM    = $(CROSS)nm
+NASM  = nasm
+HOSTCC = gcc
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef
+
+CFLAGS := -std=gnu11 -m32 -march=i686 -O2 -g -ffreestanding -fno-pie -fno-pic -fno-stack-protector \
+          -fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-unwind-tables \
+          -mgeneral-regs-only -fno-common $(WARN) -I.
+NASMFLAGS := -f elf32 -g -F dwarf -I./ -w+all -Werror
+LDFLAGS := -m elf_i386 -nostdlib --build-id=none -z max-page-size=4096 -z noexecstack
+
+HOST_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
+               -fno-strict-aliasing -fno-common -DQUIRE_HOSTED $(WARN) -I.
+
+# --- the kernel image ---
+
+KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c drivers/*.c mm/*.c mm/x86/*.c tests/unit/*.c tests/kernel/*.c)) tests/testdisk.c
+KERNEL_ASM := $(sort $(wildcard boot/*.asm kernel/*.asm mm/x86/*.asm))
+KERNEL_OBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_ASM:%.asm=$(B)/kernel/%.asm.o)
+
+$(B)/kernel/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/kernel/%.asm.o: %.asm Makefile
+	@mkdir -p $(@D)
+	$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP $< -o $@
+
+# --- hosted tests: one program for each tests/unit/NAME.c, over the mm/ sources as an archive ---
+
+HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c)
+HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
+HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) tests/testdisk.c)
+HOST_TESTS := $(patsubst tests/unit/%.c,$(B)/host/%,$(sort $(wildcard tests/unit/*.c)))
+
+$(B)/host/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/host/libmm.a: $(HOST_MMOBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(HOST_TESTS): $(B)/host/%: $(B)/host/tests/unit/%.o $(HOST_BASE) $(B)/host/libmm.a
+	$(HOSTCC) $(HOST_CFLAGS) $^ -o $@
+
+.PHONY: hosted
+hosted: $(HOST_TESTS)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+.PHONY: clean
+clean:
+	rm -rf $(B)

@@ -1,0 +1,72 @@
+/*
+ * Page faults: what the trap stub decodes, what a fault means (a pure function), and
+ * how it is resolved. See fault.c for the case analysis.
+ */
+#ifndef MM_FAULT_H
+#define MM_FAULT_H
+
+#include "mm/space.h"
+
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+
+/* Decoded by the trap stub from CR2 and the error code. */
+struct fault {
+    vaddr_t va;
+    enum access access;
+    bool user;     /* from ring 3 */
+    bool present;  /* a protection fault; false: no entry */
+    bool reserved; /* reserved bit set in a table: corruption */
+};
+
+/* What the entry says, in the words of classification. */
+enum entry_state {
+    ENTRY_EMPTY,    /* nothing, or no table */
+    ENTRY_ZERO,     /* the shared zero frame */
+    ENTRY_SOLE,     /* private frame, read-only, nobody else names it or its slot */
+    ENTRY_COPY,     /* private frame, read-only, others name it or its slot */
+    ENTRY_OBJECT,   /* the object's own page, read-only */
+    ENTRY_WRITABLE, /* present and writable, whatever it names */
+    ENTRY_SWAP,     /* a swap slot */
+    ENTRY_STATES
+};
+
+/* What a fault calls for. */
+enum fault_action {
+    FAULT_BAD_ADDRESS, /* no region: SEGV_MAPERR */
+    FAULT_BAD_ACCESS,  /* the region forbids it: SEGV_ACCERR */
+    FAULT_GROW,        /* below a stack: extend it, then look again */
+    FAULT_SPURIOUS,    /* the entry allows it already */
+    FAULT_OWN_TABLE,   /* the table is shared or held back: split or claim it, then look again */
+    FAULT_MAP_ZERO,    /* map the shared zero frame */
+    FAULT_FILL_ZERO,   /* a fresh zeroed frame */
+    FAULT_OBJECT_IN,   /* get the object's page, then look again */
+    FAULT_SWAP_IN,     /* get the slot's page, then look again */
+    FAULT_TAKE_OVER,   /* only reference: make it writable */
+    FAULT_COPY,        /* copy to a fresh frame */
+    FAULT_UPGRADE,     /* shared object page, first write: make it writable */
+    FAULT_ACTIONS
+};
+
+struct region;
+
+/*
+ * Pure. region: the one that contains the address, or NULL; can_grow: with no region, a stack above may be
+ * extended to it; state: of the entry; table: of the span; held: writes are held back in the directory.
+ */
+enum fault_action fault_classify(const struct region *region, bool can_grow, enum entry_state state,
+                                 enum pt_span table, bool held, enum access access);
+const char *fault_action_name(enum fault_action a);
+
+enum fault_verdict {
+    FAULT_RESUME, /* try the instruction again */
+    FAULT_MAPERR, /* SIGSEGV, SEGV_MAPERR */
+    FAULT_ACCERR, /* SIGSEGV, SEGV_ACCERR */
+    FAULT_BUS,    /* SIGBUS: beyond the object's end, or an I/O error */
+    FAULT_NO_MEMORY,
+};
+const char *fault_verdict_name(enum fault_verdict v);
+
+/* Resolve a fault in a space. Sleeps; takes the space's lock. */
+enum fault_verdict fault_resolve(struct space *s, const struct fault *f);
+
+#endif

@@ -1,0 +1,217 @@
+/*
+ * Frames: one record for every physical page of the machine, and the pool that
+ * hands them out. See frame.c for the theory.
+ */
+#ifndef MM_FRAME_H
+#define MM_FRAME_H
+
+#include "mm/buddy.h"
+#include "mm/os.h"
+#include "mm/types.h"
+
+/* What a frame is used for. Every frame is in exactly one use, and the uses add up to the machine. */
+enum frame_use {
+    FRAME_FREE,     /* in a buddy free list or a hot list */
+    FRAME_RESERVED, /* not RAM we may use: firmware, holes, below mem= */
+    FRAME_KERNEL,   /* kernel image, frame table, loader data, large kernel buffers */
+    FRAME_SLAB,     /* slabs and large kmalloc blocks */
+    FRAME_TABLE,    /* page directories and page tables */
+    FRAME_STACK,    /* kernel stacks */
+    FRAME_ANON,     /* private page: owner = struct family *, index = page number */
+    FRAME_OBJECT,   /* page of an object: owner = struct object *, index = page of the object */
+    FRAME_USES
+};
+
+/* Flags of a frame. */
+enum {
+    FRAME_F_BUDDY = 1 << 0,  /* heads a free block in a buddy list; order is valid */
+    FRAME_F_HOT = 1 << 1,    /* free, in a hot list */
+    FRAME_F_LISTED = 1 << 2, /* in the pageable list of its vm */
+    FRAME_F_BUSY = 1 << 3, /* being filled from a pager or a disk: contents not valid yet; wait, never map */
+    FRAME_F_WRITEBACK = 1 << 4,  /* being written to its slot; contents are valid and must not change */
+    FRAME_F_DIRTY = 1 << 5,      /* contents differ from the slot or the pager's copy */
+    FRAME_F_ERROR = 1 << 6,      /* filling it failed; mappers get SIGBUS */
+    FRAME_F_REFERENCED = 1 << 7, /* touched by other means than an entry since the clock last came by */
+};
+
+/*
+ * 32 bytes on the target. Links are frame numbers, so that the record has one
+ * layout everywhere. Which fields are live depends on the use:
+ *
+ *   field   FREE           TABLE                   ANON, OBJECT
+ *   order   of the block   -                       -
+ *   maps    -              directories naming it   entries naming it
+ *   link    free list      -                       pageable list (if FRAME_F_LISTED)
+ *   owner   -              -                       family / object
+ *   index   -              -                       page number there
+ *   slot    -              -                       its swap slot when it is in the swap cache, else SLOT_NONE
+ *   pins    -              -                       holders for I/O or a copy; a pinned frame is not evicted
+ * or freed used    -              non-empty entries       -
+ *
+ * SLAB: owner = the struct slab, index = pages from the head of the block;
+ * KERNEL, STACK: owner free for the user. Locking: nosleep sections, except flags BUSY, WRITEBACK and pins,
+ * which change in task context only (I/O completion is finished by a task, not by the interrupt).
+ */
+struct frame {
+    uint8_t use;
+    uint8_t order;
+    uint16_t flags;
+    uint32_t maps;
+    pfn_t next, prev;
+    uint32_t index;
+    slot_t slot;
+    uint16_t pins;
+    uint16_t used;
+    void *owner;
+};
+_Static_assert(sizeof(void *) > 4 || sizeof(struct frame) == 32, "32 bytes a frame");
+
+enum frame_zone { ZONE_LOW, ZONE_HIGH, FRAME_ZONES }; /* low: direct mapped */
+
+/* Flags for allocation. */
+enum {
+    FRAME_LOW_ONLY = 1 << 0, /* must be direct mapped */
+    FRAME_RESERVE = 1 << 1,  /* may use the last frames: for reclaim itself */
+    FRAME_ATOMIC_OK = 0,
+};
+
+struct frame_hot {
+    pfn_t head; /* singly linked through next */
+    uint32_t count;
+};
+
+/* Watermarks in frames: below low the daemon is woken, it works until high, below min only FRAME_RESERVE
+ * allocates. */
+struct frame_marks {
+    uint32_t min, low, high;
+};
+
+/*
+ * A pool of frames. The machine has one; tests make their own over borrowed
+ * frames. Not to be used from interrupts.
+ */
+struct frame_pool {
+    struct frame *frames; /* indexed by frame number; valid in [start, end) */
+    pfn_t start, end;
+    pfn_t low_end;   /* frames below are direct mapped */
+    uint8_t *direct; /* where frame 0 is (or would be) mapped: frame_ptr() */
+    struct buddy zone[FRAME_ZONES];
+    struct frame_hot hot[FRAME_ZONES];
+    uint32_t used[FRAME_USES]; /* frames by use; adds up to end - start */
+    struct frame_marks marks;
+    uint32_t slow_below; /* allocation takes the slow path when free frames are below this */
+    uint32_t fail_after; /* fault injection: 0 off, else the Nth allocation from now fails, and so do all
+                            after it */
+    void (*low_hook)(
+        struct frame_pool *); /* called when an allocation leaves fewer than marks.low; must not sleep */
+    void *hook_data;
+    uint64_t allocs, frees, fails; /* since boot */
+};
+
+static inline struct frame *pfn_frame(const struct frame_pool *p, pfn_t pfn)
+{
+    return p->frames + pfn;
+}
+
+static inline pfn_t frame_pfn(const struct frame_pool *p, const struct frame *f)
+{
+    return (pfn_t)(f - p->frames);
+}
+
+/* The direct-mapped address of a low frame. High frames need window_open(). */
+static inline void *frame_ptr(const struct frame_pool *p, pfn_t pfn)
+{
+    return p->direct + ((size_t)pfn << PAGE_SHIFT);
+}
+
+static inline pfn_t ptr_pfn(const struct frame_pool *p, const void *ptr)
+{
+    return (pfn_t)((size_t)((const uint8_t *)ptr - p->direct) >> PAGE_SHIFT);
+}
+
+static inline bool frame_is_low(const struct frame_pool *p, pfn_t pfn)
+{
+    return pfn < p->low_end;
+}
+
+/*
+ * Set up a pool over [start, end). Every frame begins as FRAME_RESERVED; the
+ * caller then gives away RAM with frame_add(). frames must hold (end - start)
+ * records and is biased so that frames[start] is the first. low_end and direct as above.
+ */
+void frame_pool_init(struct frame_pool *p, struct frame *frames, pfn_t start, pfn_t end, pfn_t low_end,
+                     void *direct);
+/* Hand reserved frames [start, end) to the allocator. Called once for each range. */
+void frame_add(struct frame_pool *p, pfn_t start, pfn_t end);
+/* Account reserved frames [start, end) to a use, for memory that was occupied before the pool existed. */
+void frame_claim(struct frame_pool *p, pfn_t start, pfn_t end, enum frame_use use);
+/* Compute watermarks from the number of managed frames. Called after the last frame_add(). */
+void frame_set_marks(struct frame_pool *p);
+
+/*
+ * Allocate one frame for a use. Prefers high frames unless FRAME_LOW_ONLY.
+ * The record comes with use set, everything else zero; the contents are
+ * undefined. NULL when there is none (never sleeps, never reclaims).
+ */
+struct frame *frame_alloc(struct frame_pool *p, enum frame_use use, unsigned flags);
+/* Free a single frame. It must have no maps and no pins. */
+void frame_free(struct frame_pool *p, struct frame *f);
+/* The same for 2^order physically contiguous frames; the head carries the order, every frame of the block the
+ * use. */
+struct frame *frame_alloc_block(struct frame_pool *p, unsigned order, enum frame_use use, unsigned flags);
+void frame_free_block(struct frame_pool *p, struct frame *head);
+
+/* Free frames now, hot ones included. */
+static inline uint32_t frame_free_count(const struct frame_pool *p)
+{
+    return p->used[FRAME_FREE];
+}
+
+/* Empty the hot lists into the buddy lists, so that blocks can coalesce. */
+void frame_drain_hot(struct frame_pool *p);
+/* Start (n > 0) or stop (0) fault injection. */
+void frame_fail_after(struct frame_pool *p, uint32_t n);
+
+/*
+ * Recount every use from the records and compare with the totals, walk the
+ * free lists. Reads only. True when all is well; else logs each broken
+ * invariant by its number and returns false.
+ */
+bool frame_audit(const struct frame_pool *p);
+const char *frame_use_name(enum frame_use use);
+
+/* A list of frames, linked through next and prev. Zero-filled is empty. */
+struct frame_list {
+    pfn_t head, tail;
+    uint32_t count;
+};
+
+static inline void frame_list_push_tail(const struct frame_pool *p, struct frame_list *l, struct frame *f)
+{
+    pfn_t pfn = frame_pfn(p, f);
+
+    f->next = PFN_NONE;
+    f->prev = l->tail;
+    if (l->tail)
+        pfn_frame(p, l->tail)->next = pfn;
+    else
+        l->head = pfn;
+    l->tail = pfn;
+    l->count++;
+}
+
+static inline void frame_list_remove(const struct frame_pool *p, struct frame_list *l, struct frame *f)
+{
+    if (f->prev)
+        pfn_frame(p, f->prev)->next = f->next;
+    else
+        l->head = f->next;
+    if (f->next)
+        pfn_frame(p, f->next)->prev = f->prev;
+    else
+        l->tail = f->prev;
+    f->next = f->prev = PFN_NONE;
+    l->count--;
+}
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * Objects: pages by index behind a pager. Files in memory images, shared
+ * anonymous memory and (later) tmpfs and mapped files are objects. Page-table entries for object
+ * pages are a cache and may be dropped at any time. See object.c.
+ */
+#ifndef MM_OBJECT_H
+#define MM_OBJECT_H
+
+#include "mm/os.h"
+#include "mm/radix.h"
+#include "mm/region.h"
+
+struct vm;
+struct object;
+
+/* Where an object's pages come from and go to. Called with the object unlocked and the frame BUSY and pinned;
+ * may sleep. */
+struct pager {
+    const char *name;
+    /* Fill the frame with page index. 0 or -EIO. */
+    int (*get)(struct object *o, uint32_t index, struct frame *f);
+    /* Write the page back. NULL: the pager cannot store, so dirty pages go to swap. 0 or -EIO. */
+    int (*put)(struct object *o, uint32_t index, struct frame *f);
+    /* Whether get() can bring the page back if a clean copy is dropped. Does not sleep. */
+    bool (*has)(struct object *o, uint32_t index);
+    /* The page is gone for good (truncation). May be NULL. */
+    void (*drop)(struct object *o, uint32_t index);
+    /* The object dies. May be NULL. */
+    void (*destroy)(struct object *o);
+};
+
+extern const struct pager
+    pager_zero; /* pages begin as zeroes; dirty ones go to swap: shared anonymous memory */
+extern const struct pager
+    pager_image; /* pages are copied from a memory image, zero beyond its end; dirty ones go to swap */
+
+/* A word of an object's index: a resident frame, or the slot that holds the page. 0: neither. */
+#define OBJECT_ENTRY_FRAME(pfn) ((uintptr_t)(pfn) << 2 | 1)
+#define OBJECT_ENTRY_SLOT(slot) ((uintptr_t)(slot) << 2 | 2)
+#define OBJECT_IS_FRAME(e)      (((e)&3) == 1)
+#define OBJECT_IS_SLOT(e)       (((e)&3) == 2)
+#define OBJECT_ENTRY_VALUE(e)   ((uint32_t)((e) >> 2))
+
+struct object {
+    struct vm *vm;
+    const struct pager *pager;
+    const void *image; /* pager_image: the bytes (direct mapped or kva) */
+    size_t image_size;
+    void *pager_data;   /* of other pagers */
+    uint32_t refs;      /* regions and other holders */
+    uint32_t pages;     /* size; a touch at or beyond it is SIGBUS */
+    struct radix index; /* nosleep sections */
+    uint32_t resident, swapped;
+    struct region *regions;     /* that map it, linked through object_next */
+    struct object *next, *prev; /* all objects of the vm */
+    const char *name;
+};
+
+/* pages: size. The caller gets the one reference. NULL when out of memory. */
+struct object *object_create(struct vm *vm, const struct pager *pager, uint32_t pages, const char *name);
+struct object *object_create_image(struct vm *vm, const void *image, size_t size, const char *name);
+struct object *object_get(struct object *o);
+/* Drop a reference; the last one frees pages and slots. May sleep (waits for I/O on its pages). */
+void object_put(struct object *o);
+/* Link or unlink a region in the list of regions that map its object. Takes or drops no reference. */
+void object_attach(struct object *o, struct region *r);
+void object_detach(struct object *o, struct region *r);
+
+/* The page if it is resident and valid (not BUSY), without sleeping; NULL otherwise. Not pinned. */
+struct frame *object_resident(struct object *o, uint32_t index);
+/*
+ * Make page index resident: from memory, from its slot, or from the pager. Sleeps. The frame comes pinned.
+ * 0; -ERANGE beyond the size; -EIO; -ENOMEM.
+ */
+int object_page(struct object *o, uint32_t index, struct frame **out);
+void frame_pin(struct frame *f);
+void frame_unpin(struct frame *f);
+
+/*
+ * Called by reclaim when f (use FRAME_OBJECT) has no entries left and no pins: whether it can be dropped at
+ * once (clean, and the pager or a slot has it), and the dropping.
+ */
+bool object_can_drop(struct object *o, struct frame *f);
+void object_drop_page(struct object *o, struct frame *f);
+/* The object's page went to f->slot: the index names the slot now (counted by one swap_ref), and f is only
+ * swap cache. */
+void object_page_to_slot(struct object *o, struct frame *f);
+
+bool object_verify(const struct object *o); /* INV-OBJECT-* */
+
+#endif

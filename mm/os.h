@@ -1,0 +1,143 @@
+/*
+ * What mm/ asks of the system around it. To put mm/ into another kernel,
+ * implement this header (kernel/sync.c and kernel/printk.c do it here,
+ * tests/host/os.c on the host).
+ *
+ * Model: one processor. A task is preempted only where it sleeps, so code
+ * between two sleeping calls is atomic with respect to other tasks; what an
+ * interrupt also touches is guarded with os_irq_save(). nosleep_enter() and
+ * nosleep_exit() mark the sections that rely on this. On a multiprocessor they
+ * become spin locks, which is why every such section names what it protects.
+ */
+#ifndef MM_OS_H
+#define MM_OS_H
+
+#include "mm/types.h"
+
+/* Log one line (no newline needed) for the operator. Any context. printf subset: %d %u %x %lx %llu %p %s %c
+ * %%, widths, 0 and - flags. */
+void os_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Stop the system: prints file, line and the message, then does not return. */
+_Noreturn void os_panic(const char *file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/*
+ * An assertion says what was found. It is for broken invariants of our own,
+ * never for bad input, and it is always compiled in.
+ */
+#define mm_assert(cond, ...)                                                                                 \
+    do {                                                                                                     \
+        if (unlikely(!(cond)))                                                                               \
+            os_panic(__FILE__, __LINE__, "expected " #cond "; " __VA_ARGS__);                                \
+    } while (0)
+
+/*
+ * For the verify functions: report a broken invariant by number and go on. The
+ * function has a local `bool ok`.
+ */
+#define INV(id, cond, ...)                                                                                   \
+    do {                                                                                                     \
+        if (unlikely(!(cond))) {                                                                             \
+            os_log("broken " id ": expected " #cond "; " __VA_ARGS__);                                       \
+            ok = false;                                                                                      \
+        }                                                                                                    \
+    } while (0)
+
+/* Nanoseconds since boot; monotonic. */
+uint64_t os_now_ns(void);
+
+/* Interrupts off; returns the previous state for os_irq_restore(). Nest freely. */
+uint32_t os_irq_save(void);
+void os_irq_restore(uint32_t state);
+
+/* The running task, opaque to mm/. Written by the scheduler only. NULL before tasking starts. */
+extern void *os_current;
+
+/* > 0: the running code relies on not being preempted, and os_sleep() panics. */
+extern int os_nosleep_depth;
+
+static inline void nosleep_enter(void)
+{
+    os_nosleep_depth++;
+}
+
+static inline void nosleep_exit(void)
+{
+    os_nosleep_depth--;
+}
+
+/* Tasks that wait for one kind of event, oldest first. Zero-filled is valid and empty. Touched with
+ * interrupts off. */
+struct waitq {
+    struct waiter *head, *tail;
+};
+
+/*
+ * Sleep until somebody wakes the queue. Call with interrupts off (returns with
+ * them off) and re-check the condition in a loop:
+ *
+ *     uint32_t s = os_irq_save();
+ *     while (!done)
+ *         os_sleep(&q);
+ *     os_irq_restore(s);
+ *
+ * Must not be called in an interrupt or inside nosleep_enter().
+ */
+void os_sleep(struct waitq *q);
+/* The same with a limit in absolute os_now_ns() time. False when the limit passed without a wake-up. */
+bool os_sleep_until(struct waitq *q, uint64_t deadline_ns);
+/* Make the oldest waiter, or all of them, runnable. Any context. */
+void os_wake_one(struct waitq *q);
+void os_wake_all(struct waitq *q);
+/* Give another runnable task the processor, if there is one. May sleep. */
+void os_yield(void);
+
+/* A sleeping lock. Zero-filled is valid and unlocked. Not recursive; unlocked by its owner. */
+struct mutex {
+    void *owner; /* task, NULL when free */
+    struct waitq waiters;
+};
+
+void mutex_lock_slow(struct mutex *m);
+void mutex_unlock_slow(struct mutex *m);
+
+static inline void mutex_lock(struct mutex *m)
+{
+    if (likely(!m->owner))
+        m->owner = os_current;
+    else
+        mutex_lock_slow(m);
+}
+
+static inline bool mutex_trylock(struct mutex *m)
+{
+    if (m->owner)
+        return false;
+    m->owner = os_current;
+    return true;
+}
+
+static inline void mutex_unlock(struct mutex *m)
+{
+    if (likely(!m->waiters.head))
+        m->owner = NULL;
+    else
+        mutex_unlock_slow(m);
+}
+
+static inline bool mutex_held(const struct mutex *m)
+{
+    return m->owner && m->owner == os_current;
+}
+
+/* What the C library provides on the host and kernel/string.c in the kernel. */
+void *memcpy(void *restrict dst, const void *restrict src, size_t n);
+void *memmove(void *dst, const void *src, size_t n);
+void *memset(void *dst, int c, size_t n);
+int memcmp(const void *a, const void *b, size_t n);
+size_t strlen(const char *s);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t n);
+
+#endif

@@ -1,0 +1,28 @@
+/* A sparse array of words by 32-bit index, as a radix tree with 64-way nodes. See radix.c. */
+#ifndef MM_RADIX_H
+#define MM_RADIX_H
+
+#include "mm/slab.h"
+
+struct radix_node;
+
+struct radix {
+    struct radix_node *root;
+    uint32_t height; /* levels; 0: empty */
+    uint32_t count;  /* non-zero entries */
+    struct cache *nodes;
+};
+
+size_t radix_node_size(void);
+void radix_init(struct radix *r, struct cache *nodes);
+/* The word at index; 0 when unset. */
+uintptr_t radix_get(const struct radix *r, uint32_t index);
+/* Store a non-zero word. 0 or -ENOMEM (tree unchanged). Overwriting an existing entry cannot fail. */
+int radix_set(struct radix *r, uint32_t index, uintptr_t value);
+/* Clear an entry and free nodes that become empty. Returns the old word. */
+uintptr_t radix_clear(struct radix *r, uint32_t index);
+/* First index >= *index that is set: its word, and *index updated; 0 when there is none. */
+uintptr_t radix_next(const struct radix *r, uint32_t *index);
+bool radix_verify(const struct radix *r);
+
+#endif

@@ -1,0 +1,18 @@
+/* Reclaim: a clock over pageable frames, eviction, and the daemon between the watermarks. See reclaim.c. */
+#ifndef MM_RECLAIM_H
+#define MM_RECLAIM_H
+
+#include "mm/vm.h"
+
+/* Free up to want frames by shrinking caches and evicting. May sleep. Returns the number freed; 0 means that
+ * nothing can be freed. */
+unsigned reclaim_run(struct vm *vm, unsigned want);
+/* Evict one given frame if it can be: for tests and tools. 0, -EBUSY (pinned, busy, locked), -ENOSPC (no
+ * slot). Sleeps until it is out. */
+int reclaim_evict(struct vm *vm, struct frame *f);
+/* The daemon's body: never returns. The kernel runs it in a task of its own. */
+_Noreturn void reclaim_daemon(struct vm *vm);
+/* One round of the daemon: whether it had anything to do. For the host. */
+bool reclaim_daemon_round(struct vm *vm);
+
+#endif

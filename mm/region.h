@@ -1,0 +1,95 @@
+/*
+ * Regions: what a space allows where. An ordered balanced tree with the largest
+ * gap kept in every subtree, so that lookup, insertion and the search for room
+ * are all O(log n). See region.c.
+ *
+ * The caller holds the space's lock. Nothing here sleeps or allocates: the
+ * caller brings the memory, so that a change that was validated cannot fail.
+ */
+#ifndef MM_REGION_H
+#define MM_REGION_H
+
+#include "mm/types.h"
+
+struct object;
+struct space;
+
+enum {
+    REGION_READ = 1 << 0,
+    REGION_WRITE = 1 << 1,
+    REGION_EXEC = 1 << 2,
+    REGION_PROT = 7,
+    REGION_SHARED = 1 << 3,    /* writes go to the object */
+    REGION_GROWSDOWN = 1 << 4, /* a stack: a touch below start, within the space's limit, extends it */
+    REGION_LOCKED = 1 << 5,    /* its pages are not evicted */
+};
+
+struct region {
+    vaddr_t start, end; /* page aligned */
+    uint32_t flags;     /* REGION_* */
+    struct space *space;
+    struct object *object; /* NULL: anonymous. One reference is held. */
+    uint32_t offset;       /* page of the object that start maps */
+    uint32_t number; /* page number in the family of start's private pages; start >> PAGE_SHIFT unless the
+                        region was moved */
+    struct region *object_next, *object_prev; /* the object's list of regions that map it */
+    /* region.c's own */
+    struct region *left, *right, *parent;
+    struct region *next, *prev; /* address order */
+    uint32_t max_gap;           /* pages: largest gap that precedes a region of this subtree */
+    int32_t balance;            /* height or colour: region.c decides */
+};
+
+struct region_tree {
+    struct region *root;
+    struct region *first;
+    struct region *last_hit;
+    uint32_t count;
+    vaddr_t lo, hi;         /* regions lie in [lo, hi) */
+    uint64_t hits, lookups; /* of the last-hit cache */
+};
+
+void region_tree_init(struct region_tree *t, vaddr_t lo, vaddr_t hi);
+
+struct region *region_find_slow(struct region_tree *t, vaddr_t va);
+
+/* The region that contains va, or NULL. */
+static inline struct region *region_find(struct region_tree *t, vaddr_t va)
+{
+    struct region *r = t->last_hit;
+
+    if (likely(r && va >= r->start && va < r->end))
+        return r;
+    return region_find_slow(t, va);
+}
+
+/* The first region with end > va, or NULL. */
+struct region *region_first_above(struct region_tree *t, vaddr_t va);
+
+/* Free range of size bytes within [lo, hi): the highest or the lowest. 0 and *out, or -ENOMEM. size page
+ * aligned, > 0. */
+int region_gap(const struct region_tree *t, size_t size, vaddr_t lo, vaddr_t hi, bool top_down, vaddr_t *out);
+/* True if [start, end) lies in the tree's range and touches no region. */
+bool region_is_free(struct region_tree *t, vaddr_t start, vaddr_t end);
+
+/* Insert: start, end set; must not overlap. */
+void region_insert(struct region_tree *t, struct region *r);
+void region_remove(struct region_tree *t, struct region *r);
+/* Move a boundary without passing a neighbour. */
+void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr_t end);
+/*
+ * Split r at va (page aligned, inside): r keeps [start, va), upper (memory from the caller, overwritten)
+ * becomes [va, end) with offset and number advanced, and is inserted. If
+ * there is an object, the caller attaches upper to it (object_attach()).
+ */
+void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct region *upper);
+/* Whether b, which starts where a ends, continues it: equal flags, object with continuing offset, continuing
+ * number. */
+bool region_continues(const struct region *a, const struct region *b);
+/* Join b into a (region_continues(a, b)); b is removed from the tree and its memory and object reference are
+ * the caller's to release. */
+void region_join(struct region_tree *t, struct region *a, struct region *b);
+
+bool region_verify(const struct region_tree *t); /* INV-REGION-* */
+
+#endif

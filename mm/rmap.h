@@ -1,0 +1,32 @@
+/*
+ * Reverse mapping: from a frame to the entries that name it. An anonymous frame
+ * names its family and its page number there; an object's frame names its object and index. See rmap.c.
+ */
+#ifndef MM_RMAP_H
+#define MM_RMAP_H
+
+#include "mm/frame.h"
+#include "mm/pt.h"
+
+struct vm;
+struct space;
+
+/* All spaces that descend by fork from one space_create(). */
+struct family {
+    struct space *spaces; /* linked through family_next */
+    uint32_t count;
+};
+
+/* Visit each entry that names f, once for each table. fn may change the entry. Stops when fn returns false.
+ * Nosleep. */
+void rmap_each(struct vm *vm, struct frame *f, bool (*fn)(struct space *s, vaddr_t va, pte_t *e, void *arg),
+               void *arg);
+/* Clear the accessed bit in all entries; whether any was set. */
+bool rmap_test_clear_accessed(struct vm *vm, struct frame *f);
+/*
+ * Replace every entry that names f: by f->slot's swap entry (one swap_ref each) for ANON, by nothing for
+ * OBJECT. A dirty bit found sets FRAME_F_DIRTY. f->maps is 0 afterwards.
+ */
+void rmap_unmap(struct vm *vm, struct frame *f);
+
+#endif

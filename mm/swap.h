@@ -1,0 +1,104 @@
+/*
+ * Swap: areas on block devices, the slot map with counts, the swap cache, and
+ * clustered reads and writes. See swap.c for the theory.
+ *
+ * A slot's count is the number of places that name it: page-table entries (one for each table, however many
+ * spaces share that table) and object index entries. A frame that holds the slot's page is in the swap cache:
+ * frame.slot and slot.frame name each other. The slot is free when its count is 0 and no frame caches it.
+ * An anonymous frame in the swap cache has no writable entry, so (unless FRAME_F_DIRTY) it equals its slot.
+ */
+#ifndef MM_SWAP_H
+#define MM_SWAP_H
+
+#include "mm/block.h"
+#include "mm/frame.h"
+
+struct vm;
+
+#define SWAP_AREAS      8
+#define SWAP_AREA_SHIFT 24
+#define SWAP_CLUSTER    16 /* pages written or read ahead together at most */
+
+struct swap_slot {
+    pfn_t frame;    /* in the swap cache, PFN_NONE if none */
+    uint16_t count; /* places that name it */
+    uint16_t flags; /* SLOT_* */
+};
+enum {
+    SLOT_BAD = 1 << 0
+}; /* retired: header, listed bad by mkswap, or an I/O error; never allocated again */
+
+struct swap_area {
+    struct block_device *dev;
+    struct swap_slot *slots;
+    uint32_t pages; /* slots, the header included */
+    uint32_t free, bad;
+    uint32_t hint; /* next-fit position */
+    char label[17];
+    uint8_t uuid[16];
+};
+
+struct swap_io; /* a write in flight */
+
+struct swap {
+    struct swap_area *area[SWAP_AREAS];
+    uint32_t total, free;              /* slots over all areas, without header and bad ones */
+    bool clustering;                   /* off: one page a request, for the benchmark */
+    struct waitq io_wait;              /* for BUSY and WRITEBACK to end */
+    struct swap_io *io_free, *io_done; /* preallocated; io_done is filled by interrupts */
+    uint32_t io_active;
+    uint64_t pages_in, pages_out, reads, writes, readahead, readahead_hits, read_errors, write_errors;
+};
+
+/* Prepare the empty state and the preallocated write requests. 0 or -ENOMEM. */
+int swap_init(struct vm *vm);
+void swap_fini(struct vm *vm); /* no area may be in use by any slot */
+
+/*
+ * Read the header of a device (sleeps) and, if it is a valid SWAPSPACE2 version 1 header of our page size
+ * whose last page lies on the device, add the area. 0, -EINVAL (no or bad header; the reason is logged),
+ * -EIO, -ENOMEM, -EBUSY (already on), -ENOSPC (no area number left), -EROFS.
+ */
+int swap_on(struct vm *vm, struct block_device *dev);
+
+/* Allocate a slot and put f in the swap cache under it: f->slot is set, count 0. False when swap is full.
+ * Neighbouring calls give neighbouring slots. */
+bool swap_assign(struct vm *vm, struct frame *f);
+/* Put an additional name on a slot, or take one away. The last unref of a slot frees it and, when only the
+ * cache holds it, its frame. */
+void swap_ref(struct vm *vm, slot_t slot);
+void swap_unref(struct vm *vm, slot_t slot);
+/* Places that name the slot. */
+uint32_t swap_count(struct vm *vm, slot_t slot);
+/* The frame that caches slot (maybe FRAME_F_BUSY), or NULL. */
+struct frame *swap_cached(struct vm *vm, slot_t slot);
+/* Take f out of the swap cache; frees the slot if nothing names it. f must not be BUSY or under WRITEBACK. */
+void swap_uncache(struct vm *vm, struct frame *f);
+/* Whether slot is a number that an area has and something uses. For checks. */
+bool swap_valid(struct vm *vm, slot_t slot);
+
+/*
+ * Make the page of a slot resident in the swap cache. Sleeps. The frame comes pinned (pins + 1). It reads
+ * neighbouring used slots ahead in one request while free frames are above the low mark. 0; -EIO (the slot
+ * could not be read and is retired: the caller's user gets SIGBUS); -ENOMEM; -EAGAIN (the slot changed while
+ * we slept: look again).
+ */
+int swap_in(struct vm *vm, slot_t slot, struct frame **out);
+/*
+ * Start writing n frames (each has a slot, no entries, not BUSY); neighbouring slots go out in one request.
+ * Sets FRAME_F_WRITEBACK, clears FRAME_F_DIRTY. Sleeps only when all requests are in flight.
+ */
+void swap_write(struct vm *vm, struct frame **f, unsigned n);
+/*
+ * Finish completed writes: clear WRITEBACK, wake waiters; on an error mark the slot bad and the frame dirty,
+ * so the page stays in memory. Frees frames that nothing names any more and, if free_clean, those that are
+ * clean and unmapped. wait: sleep until at least one completes (if any is in flight). Returns frames freed.
+ */
+unsigned swap_finish(struct vm *vm, bool wait, bool free_clean);
+/* Sleep until f is neither BUSY nor under WRITEBACK. The caller holds a pin. */
+void swap_wait_frame(struct vm *vm, struct frame *f);
+
+/* INV-SWAP-*: counts of free slots, cache links both ways. Names are recounted by vm_verify(). */
+bool swap_verify(struct vm *vm);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * Types and sizes that the page-table format decides. A three-level (PAE)
+ * format replaces this file and its neighbours, nothing outside this directory.
+ */
+#ifndef MM_X86_TYPES_H
+#define MM_X86_TYPES_H
+
+#include <stdint.h>
+
+#define PAGE_SHIFT 12
+
+/* One table maps one span of addresses. */
+#define PT_SPAN_SHIFT    22
+#define PT_TABLE_ENTRIES 1024u
+
+typedef uint32_t paddr_t; /* physical address, bytes */
+
+/* One entry of a page table. A struct, so that it cannot be mixed with a number by accident. */
+typedef struct {
+    uint32_t raw;
+} pte_t;
+
+#endif

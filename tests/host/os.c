@@ -1,0 +1,132 @@
+/* mm/os.h on the host: one task, whose sleep runs the test's idle hook. */
+#include "mm/os.h"
+#include "tests/host/host.h"
+#include "tests/kt.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int the_task;
+void *os_current = &the_task;
+int os_nosleep_depth;
+bool (*host_idle)(void *arg);
+void *host_idle_arg;
+
+static bool capturing;
+static char captured[1 << 16];
+static size_t captured_len;
+
+void os_log(const char *fmt, ...)
+{
+    char line[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    if (!capturing) {
+        printf("# %s\n", line);
+        return;
+    }
+    size_t n = strlen(line);
+    if (captured_len + n + 2 > sizeof captured)
+        return;
+    memcpy(captured + captured_len, line, n);
+    captured_len += n;
+    captured[captured_len++] = '\n';
+    captured[captured_len] = '\0';
+}
+
+void kt_capture_begin(void)
+{
+    capturing = true;
+    captured_len = 0;
+    captured[0] = '\0';
+}
+
+bool kt_captured(const char *text)
+{
+    return strstr(captured, text) != NULL;
+}
+
+void kt_capture_end(void)
+{
+    capturing = false;
+}
+
+void os_panic(const char *file, int line, const char *fmt, ...)
+{
+    va_list ap;
+
+    fflush(stdout);
+    fprintf(stderr, "Bail out! panic at %s:%d: ", file, line);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    abort();
+}
+
+uint64_t os_now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint32_t os_irq_save(void)
+{
+    return 0;
+}
+
+void os_irq_restore(uint32_t state)
+{
+    (void)state;
+}
+
+void os_sleep(struct waitq *q)
+{
+    (void)q;
+    mm_assert(os_nosleep_depth == 0, "slept in a nosleep section, depth %d", os_nosleep_depth);
+    mm_assert(host_idle && host_idle(host_idle_arg), "a deadlock: nothing can wake this task");
+}
+
+bool os_sleep_until(struct waitq *q, uint64_t deadline_ns)
+{
+    (void)q;
+    (void)deadline_ns;
+    mm_assert(os_nosleep_depth == 0, "slept in a nosleep section, depth %d", os_nosleep_depth);
+    return host_idle && host_idle(host_idle_arg);
+}
+
+void os_wake_one(struct waitq *q)
+{
+    (void)q;
+}
+
+void os_wake_all(struct waitq *q)
+{
+    (void)q;
+}
+
+void os_yield(void)
+{
+    if (host_idle)
+        host_idle(host_idle_arg);
+}
+
+void mutex_lock_slow(struct mutex *m)
+{
+    while (m->owner)
+        os_sleep(&m->waiters);
+    m->owner = os_current;
+}
+
+void mutex_unlock_slow(struct mutex *m)
+{
+    m->owner = NULL;
+}
