@@ -7,6 +7,7 @@
 #include "kernel/stack.h"
 #include "mm/layout.h"
 #include "mm/machine.h"
+#include "mm/slab.h"
 #include "mm/x86/paging.h"
 
 struct frame_pool frame_pool_sys;
@@ -130,6 +131,8 @@ void memory_init(struct bootinfo *b)
     build_tables();
     build_pool(&b->ram);
     choose_page_ops();
+    slab_default_flags = params.slab_debug ? CACHE_DEBUG : 0;
+    kmalloc_init(&kmalloc_sys, &frame_pool_sys);
 }
 
 static void report_line(const char *what, uintptr_t start, uintptr_t end)
