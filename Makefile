@@ -27,9 +27,11 @@ LDFLAGS := -m elf_i386 -nostdlib --build-id=none -z max-page-size=4096 -z noexec
 HOST_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
                -fno-strict-aliasing -fno-common -DQUIRE_HOSTED $(WARN) -I.
 
+TEST_SHARED := $(sort $(wildcard tests/*.c))
+
 # --- the kernel image ---
 
-KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c drivers/*.c mm/*.c mm/x86/*.c tests/unit/*.c tests/kernel/*.c)) tests/testdisk.c
+KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c drivers/*.c mm/*.c mm/x86/*.c tests/unit/*.c tests/kernel/*.c)) $(TEST_SHARED)
 KERNEL_ASM := $(sort $(wildcard boot/*.asm kernel/*.asm mm/x86/*.asm))
 KERNEL_OBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_ASM:%.asm=$(B)/kernel/%.asm.o)
 
@@ -45,7 +47,7 @@ $(B)/kernel/%.asm.o: %.asm Makefile
 
 HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c)
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
-HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) tests/testdisk.c)
+HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
 HOST_TESTS := $(patsubst tests/unit/%.c,$(B)/host/%,$(sort $(wildcard tests/unit/*.c)))
 
 $(B)/host/%.o: %.c Makefile

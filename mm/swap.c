@@ -1049,6 +1049,17 @@ static bool verify_area(struct vm *vm, const struct swap_area *a, struct sums *s
     return ok;
 }
 
+void swap_each_named(struct vm *vm, void (*fn)(slot_t slot, uint32_t count, void *arg), void *arg)
+{
+    for (uint32_t i = 0; i < SWAP_AREAS; i++) {
+        const struct swap_area *a = vm->swap.area[i];
+
+        for (uint32_t page = 1; a && page < a->pages; page++)
+            if (area_slot(a, page)->count)
+                fn(slot_make(a, page), area_slot(a, page)->count, arg);
+    }
+}
+
 bool swap_verify(struct vm *vm)
 {
     const struct swap *sw = &vm->swap;
