@@ -37,11 +37,13 @@ KERNEL_OBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_ASM:%.asm=$(B)/kernel/%.a
 
 $(B)/kernel/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC      $<"
+	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/kernel/%.asm.o: %.asm Makefile
 	@mkdir -p $(@D)
-	$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP $< -o $@
+	@echo "  NASM    $<"
+	@$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP $< -o $@
 
 # --- hosted tests: one program for each tests/unit/NAME.c, over the mm/ sources as an archive ---
 
@@ -52,14 +54,16 @@ HOST_TESTS := $(patsubst tests/unit/%.c,$(B)/host/%,$(sort $(wildcard tests/unit
 
 $(B)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  HOSTCC  $<"
+	@$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/host/libmm.a: $(HOST_MMOBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(HOST_TESTS): $(B)/host/%: $(B)/host/tests/unit/%.o $(HOST_BASE) $(B)/host/libmm.a
-	$(HOSTCC) $(HOST_CFLAGS) $^ -o $@
+	@echo "  HOSTLD  $@"
+	@$(HOSTCC) $(HOST_CFLAGS) $^ -o $@
 
 .PHONY: hosted
 hosted: $(HOST_TESTS)

@@ -45,7 +45,6 @@
  */
 #include "mm/fault.h"
 #include "mm/errno.h"
-#include "mm/layout.h"
 #include "mm/machine.h"
 
 /* More steps than any fault can need unless others keep taking its page away; then the access is simply tried
@@ -293,6 +292,7 @@ static void install_swapped(struct step *st, struct frame *f)
     struct vm *vm = st->s->vm;
     slot_t slot = pte_slot(*st->entry);
 
+    swap_note_use(&vm->swap, f);
     f->owner = st->s->family; /* a page read ahead has none yet */
     f->index = page_number(st);
     f->maps++;

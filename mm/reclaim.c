@@ -113,12 +113,13 @@ static enum way evict_object_page(struct vm *vm, struct frame *f)
 
     rmap_unmap(vm, f);
     vm->stats.evicted++;
+    f->pins--;
     if (object_can_drop(o, f)) {
-        f->pins--;
         object_drop_page(o, f);
         vm->stats.evicted_clean++;
         return WAY_FREED;
     }
+    f->pins++;
     if (f->slot == SLOT_NONE && !swap_assign(vm, f))
         return WAY_STAYS;
     f->flags |= FRAME_F_DIRTY;

@@ -32,7 +32,6 @@
  */
 #include "mm/space.h"
 #include "mm/errno.h"
-#include "mm/layout.h"
 
 struct space *space_alloc(struct vm *vm, struct family *family)
 {
@@ -258,6 +257,7 @@ static int prepare_range(struct space *s, vaddr_t start, vaddr_t end)
     return err;
 }
 
+/* size was rounded up, and is 0 if it wrapped. */
 static bool range_ok(vaddr_t addr, size_t size)
 {
     return !(addr & PAGE_MASK) && size && addr < SPACE_HI && size <= SPACE_HI - addr;
@@ -314,8 +314,6 @@ static int choose_address(struct space *s, vaddr_t *addr, size_t size, unsigned 
             return region_is_free(&s->regions, *addr, *addr + size) ? 0 : -EEXIST;
         return unmap_locked(s, *addr, *addr + size);
     }
-    if (size > SPACE_HI - SPACE_LO)
-        return -ENOMEM;
     if (hint >= SPACE_LO && hint <= SPACE_HI - size && region_is_free(&s->regions, hint, hint + size)) {
         *addr = hint;
         return 0;
@@ -330,8 +328,10 @@ int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struc
     struct region *r;
     int err;
 
-    if (size == 0 || PAGE_UP(size) < size || (flags & REGION_SHARED && !object))
+    if (size == 0 || (flags & REGION_SHARED && !object))
         return -EINVAL;
+    if (size > SPACE_HI - SPACE_LO)
+        return -ENOMEM;
     size = PAGE_UP(size);
     r = vm_cache_alloc(vm, &vm->region_cache);
     if (!r)

@@ -2,6 +2,7 @@
 #ifndef MM_SPACE_H
 #define MM_SPACE_H
 
+#include "mm/layout.h"
 #include "mm/object.h"
 #include "mm/pt.h"
 #include "mm/region.h"

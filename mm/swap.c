@@ -557,10 +557,7 @@ int swap_in(struct vm *vm, slot_t slot, struct frame **out)
                 os_irq_restore(irq);
                 continue;
             }
-            if (f->flags & FRAME_F_READAHEAD) {
-                f->flags &= (uint16_t)~FRAME_F_READAHEAD;
-                sw->readahead_hits++;
-            }
+            swap_note_use(sw, f);
             f->pins++;
             *out = f;
             return 0;

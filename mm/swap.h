@@ -69,6 +69,15 @@ struct swap {
     uint64_t stolen; /* slots taken from resident pages because swap was full */
 };
 
+/* A program uses a cached page: if it was read ahead, that was worth it. */
+static inline void swap_note_use(struct swap *sw, struct frame *f)
+{
+    if (f->flags & FRAME_F_READAHEAD) {
+        f->flags &= (uint16_t)~FRAME_F_READAHEAD;
+        sw->readahead_hits++;
+    }
+}
+
 /* Whether fewer than half of the slots are free: clean pages then give theirs back when they are mapped. */
 static inline bool swap_scarce(const struct swap *sw)
 {
