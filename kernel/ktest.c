@@ -11,7 +11,9 @@
 #include "kernel/param.h"
 #include "kernel/printk.h"
 #include "kernel/sched.h"
+#include "mm/kva_map.h"
 #include "mm/slab.h"
+#include "mm/x86/paging.h"
 #include "tests/kt.h"
 
 #include <stdarg.h>
@@ -243,6 +245,9 @@ static void check_machine(struct kt *kt)
     kt_capture_end();
     EXPECT(frame_audit(pool), "after the test");
     EXPECT(slab_verify_all(pool), "after the test");
+    EXPECT(kva_map_verify(&kva_map_sys), "after the test");
+    EXPECT(paging_verify(), "after the test");
+    EXPECT(window_verify(), "after the test");
     EXPECT(sched_verify(), "after the test");
 }
 

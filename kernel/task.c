@@ -43,14 +43,14 @@ void task_init(void)
     cache_init(&task_cache, kmalloc_sys.pool, "task", sizeof(struct task), 0, NULL, slab_default_flags);
 }
 
-struct task *task_create_sized(const char *name, void (*fn)(void *), void *arg, size_t stack_pages)
+struct task *task_create_sized(const char *name, void (*fn)(void *), void *arg, unsigned stack_pages)
 {
     struct task *t = cache_alloc(&task_cache);
 
     if (!t)
         return NULL;
     memset(t, 0, sizeof *t);
-    t->stack = kva_stack_alloc(stack_pages);
+    t->stack = kva_stack_alloc(&kva_map_sys, stack_pages);
     if (!t->stack) {
         cache_free(&task_cache, t);
         return NULL;
@@ -104,7 +104,7 @@ void task_join(struct task *t, int *code)
     os_irq_restore(irq);
     if (code)
         *code = t->exit_code;
-    kva_stack_free(t->stack, t->stack_pages);
+    kva_stack_free(&kva_map_sys, t->stack, t->stack_pages);
     cache_free(&task_cache, t);
 }
 
