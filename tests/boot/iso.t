@@ -1,0 +1,14 @@
+#!/usr/bin/env perl
+# A CD image through GRUB: other entry conditions, another command line, the same self-tests.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Test::More;
+
+my $iso = top_dir() . '/build/quire-ktest.iso';
+my $run = boot('iso', memory => '64M', iso => $iso, disks => [swap_disk('iso')], time => 120);
+ktest_ok($run, 20);
+
+done_testing();
