@@ -63,7 +63,8 @@ accepted('a sound tree', 'check-layers', {
 refused('mm/ includes kernel/', 'check-layers', {'mm/vm.c' => "#include \"kernel/task.h\"\n"}, qr{^mm/vm\.c:1: includes kernel/task\.h}m);
 refused('a lower layer includes a higher one', 'check-layers', {'mm/frame.c' => "\n#include \"mm/vm.h\"\n"}, qr{^mm/frame\.c:2: .*higher layer}m);
 refused('a file of mm/ without a layer', 'check-layers', {'mm/magic.c' => "\n"}, qr{mm/magic\.c:1: has no layer});
-refused('kernel/ includes the processor', 'check-layers', {'kernel/trap.c' => "#include \"mm/x86/cpu.h\"\n"}, qr{only mm/x86/ knows});
+refused('mm/ includes the processor', 'check-layers', {'mm/vm.c' => "#include \"mm/x86/cpu.h\"\n"}, qr{only mm/x86/ knows}m);
+refused('kernel/ loads CR3', 'check-layers', {'kernel/trap.c' => "void f(void) { cpu_write_cr3(0); }\n"}, qr{only mm/x86/ and boot/}m);
 refused('kernel/ includes entries behind pt.h', 'check-layers', {'kernel/trap.c' => "#include \"mm/x86/pte.h\"\n"}, qr{only mm/x86/ knows});
 refused('a driver includes kernel/', 'check-layers', {'drivers/ata.c' => "#include \"kernel/irq.h\"\n"}, qr{a driver sees only});
 refused('a driver includes more of mm/', 'check-layers', {'drivers/ata.c' => "#include \"mm/frame.h\"\n"}, qr{a driver sees only});

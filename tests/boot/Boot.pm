@@ -34,7 +34,7 @@ my $work_dir = "$top/build/boot-tests";
 
 # What the kernel promises to print (DESIGN: self-tests, the end, panic).
 my $CLOSING = qr/^(?:quire: )?the end: (.*)$/m;
-my $PANIC   = qr/^(?:\*+ *)?(?:kernel )?panic\b.*$/mi;
+my $PANIC   = qr/^PANIC\b.*$/m;
 
 sub top_dir { return $top }
 
@@ -77,6 +77,8 @@ sub classify {
 
     my $k = ktap($log);
     return ('fail', "failed: " . join('; ', @{$k->{failed}})) if @{$k->{failed}};
+    # A machine that the kernel cannot use is told so in its last line.
+    return ('fail', $1) if $status == 35 && $log =~ /^(quire: .*)\n?\z/m;
     my $closing = $log =~ $CLOSING ? $1 : undef;
     return ('missing-end', "exit status $status without a closing line") unless defined $closing;
     return ('fail', "exit status 35, closing line: $closing") if $status == 35;

@@ -28,9 +28,9 @@ my @cases = (
     ['a failed test, but exit 33', 33, edited('ok 3', 'not ok 3'), 'fail', qr/not ok 3 swap\.in/],
     ['two failed tests: both are named', 35, edited('ok 1', 'not ok 1', 'ok 3', 'not ok 3'), 'fail', qr/not ok 1 .*not ok 3/],
     ['exit 35 without a failed test', 35, $good, 'fail', qr/35/],
-    ['a panic', 35, edited(qr/ok 3.*/s, "panic: expected x; found y\r\neax 0\r\n"), 'panic', qr/expected x; found y/],
-    ['a panic that then reset', 0, "panic: a\r\n", 'panic', qr/exit status 0 instead of 35/],
-    ['a panic that then hung', 124, "panic: a\r\n", 'panic', qr/exit status 124 instead of 35/],
+    ['a panic', 35, edited(qr/ok 3.*/s, "PANIC: expected x; found y\r\neax 0\r\n"), 'panic', qr/expected x; found y/],
+    ['a panic that then reset', 0, "PANIC: a\r\n", 'panic', qr/exit status 0 instead of 35/],
+    ['a panic that then hung', 124, "PANIC: a\r\n", 'panic', qr/exit status 124 instead of 35/],
     ['a hang', 124, edited(qr/ok 3.*/s, ''), 'hang', qr/limit/],
     ['a hang that had to be killed', 137, '', 'hang', qr/limit/],
     ['a hang after a failed test is still a hang', 124, edited(qr/ok 2.*/s, "not ok 2 x\r\n"), 'hang', qr/limit/],
@@ -42,10 +42,12 @@ my @cases = (
     ['a test too many', 33, edited(qr/(ok 3.*?\n)/, "ok 3 a\r\nok 4 b\r\n"), 'missing-end', qr/planned 3 tests, saw 4/],
     ['no plan', 33, edited(qr/1\.\.3\r\n/, ''), 'missing-end', qr/no plan/],
     ['a number twice', 33, edited('ok 2', 'ok 1'), 'missing-end', qr/out of order: 1/],
+    ['a machine that does not fit', 35, "hello\r\nquire: needs 4 MiB\r\n", 'fail', qr/needs 4 MiB/],
+    ['the same line in the middle', 35, "quire: needs 4 MiB\r\nhello\r\n", 'missing-end', qr/closing/],
     ['QEMU could not start', 1, '', 'qemu-error', qr/status was 1/],
     ['QEMU died', 134, $good, 'qemu-error', qr/status was 134/],
     ['no QEMU', 127, '', 'qemu-error', qr/status was 127/],
-    ['the word panic inside another line', 33, edited('# note', '# test panic_test is not a panic'), 'pass', qr/./],
+    ['the word panic inside another line', 33, edited('# note', '# panic_test is not a PANIC:'), 'pass', qr/./],
 );
 
 for my $c (@cases) {
