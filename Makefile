@@ -29,9 +29,15 @@ HOST_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,unde
 
 # --- the kernel image ---
 
-KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c drivers/*.c mm/*.c mm/x86/*.c tests/unit/*.c tests/kernel/*.c)) tests/testdisk.c
+# Self-tests are linked in once there is a runner for them.
+KERNEL_TESTS := $(if $(wildcard kernel/ktest.c),$(wildcard tests/unit/*.c tests/kernel/*.c) tests/testdisk.c)
+KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c drivers/*.c mm/*.c mm/x86/*.c) $(KERNEL_TESTS))
 KERNEL_ASM := $(sort $(wildcard boot/*.asm kernel/*.asm mm/x86/*.asm))
 KERNEL_OBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_ASM:%.asm=$(B)/kernel/%.asm.o)
+KERNEL_LINK = $(LD) $(LDFLAGS) -T linker.ld $(KERNEL_OBJ) $(1) $(shell $(CC) -print-libgcc-file-name) -o $@
+
+# These move memory in plain loops, which the compiler must not turn into calls of themselves.
+$(B)/kernel/kernel/string.o: CFLAGS += -fno-tree-loop-distribute-patterns
 
 $(B)/kernel/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -41,9 +47,49 @@ $(B)/kernel/%.asm.o: %.asm Makefile
 	@mkdir -p $(@D)
 	$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP $< -o $@
 
-# --- hosted tests: one program for each tests/unit/NAME.c, over the mm/ sources as an archive ---
+# The image holds the names of its own functions, so it is linked twice: with an empty table, and with the one
+# that is made from the first link. The table lies behind the code, so it moves none of it; that is checked.
+$(B)/ksyms0.asm: tools/ksyms
+	@mkdir -p $(@D)
+	tools/ksyms </dev/null >$@
 
-HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c)
+$(B)/quire.pass1: $(KERNEL_OBJ) $(B)/ksyms0.o linker.ld
+	$(call KERNEL_LINK,$(B)/ksyms0.o)
+
+$(B)/ksyms.asm: $(B)/quire.pass1 tools/ksyms
+	$(NM) -n $< | tools/ksyms >$@
+
+$(B)/ksyms0.o $(B)/ksyms.o: $(B)/%.o: $(B)/%.asm
+	$(NASM) -f elf32 $< -o $@
+
+$(B)/quire.elf: $(KERNEL_OBJ) $(B)/ksyms.o linker.ld
+	$(call KERNEL_LINK,$(B)/ksyms.o)
+	$(NM) -n $@ | tools/ksyms | cmp - $(B)/ksyms.asm
+	grub-file --is-x86-multiboot $@
+
+# --- the boot image: make iso [ISO=file] [ISO_ARGS="kernel's arguments"] [ISO_MODULES="file ..."] ---
+
+ISO         = $(B)/quire.iso
+ISO_ARGS    =
+ISO_MODULES =
+ISO_TREE    = $(ISO).tree
+# GRUB without what a BIOS boot from this image does not need.
+GRUB_FLAGS  = -d /usr/lib/grub/i386-pc --compress=xz --locales= --fonts= --themes= \
+              --install-modules="multiboot normal iso9660 biosdisk serial terminal"
+
+.PHONY: iso
+iso: $(B)/quire.elf
+	rm -rf $(ISO_TREE)
+	mkdir -p $(ISO_TREE)/boot/grub
+	$(CROSS)objcopy --strip-debug $< $(ISO_TREE)/boot/quire.elf
+	$(foreach m,$(ISO_MODULES),cp $(m) $(ISO_TREE)/boot/ &&) true
+	sed -e 's|@ARGS@|$(ISO_ARGS)|' -e 's|@MODULES@|$(foreach m,$(ISO_MODULES),    module /boot/$(notdir $(m)) $(notdir $(m))\n)|' \
+	    iso/grub.cfg >$(ISO_TREE)/boot/grub/grub.cfg
+	grub-mkrescue $(GRUB_FLAGS) -o $(ISO) $(ISO_TREE) 2>$(ISO).log || { cat $(ISO).log; exit 1; }
+
+# --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive ---
+
+HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/format.c kernel/param.c kernel/ram.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
 HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) tests/testdisk.c)
 HOST_TESTS := $(patsubst tests/unit/%.c,$(B)/host/%,$(sort $(wildcard tests/unit/*.c)))

@@ -72,12 +72,17 @@ enum frame_zone { ZONE_LOW, ZONE_HIGH, FRAME_ZONES }; /* low: direct mapped */
 enum {
     FRAME_LOW_ONLY = 1 << 0, /* must be direct mapped */
     FRAME_RESERVE = 1 << 1,  /* may use the last frames: for reclaim itself */
-    FRAME_ATOMIC_OK = 0,
 };
 
+/*
+ * Single free frames in front of a zone, most recently freed first. Two lists of 64 frames are at most 0.5
+ * MiB that block allocations have to ask back, and 3 % of the smallest machine.
+ */
+#define FRAME_HOT_MAX 64u
 struct frame_hot {
     pfn_t head; /* singly linked through next */
     uint32_t count;
+    struct buddy *zone; /* the zone behind it */
 };
 
 /* Watermarks in frames: below low the daemon is woken, it works until high, below min only FRAME_RESERVE
@@ -88,7 +93,7 @@ struct frame_marks {
 
 /*
  * A pool of frames. The machine has one; tests make their own over borrowed
- * frames. Not to be used from interrupts.
+ * frames. Not to be used from interrupts. Everything in it is touched in nosleep sections only.
  */
 struct frame_pool {
     struct frame *frames; /* indexed by frame number; valid in [start, end) */
@@ -97,15 +102,22 @@ struct frame_pool {
     uint8_t *direct; /* where frame 0 is (or would be) mapped: frame_ptr() */
     struct buddy zone[FRAME_ZONES];
     struct frame_hot hot[FRAME_ZONES];
-    uint32_t used[FRAME_USES]; /* frames by use; adds up to end - start */
+    struct frame_hot *hot_any;     /* where allocations without FRAME_LOW_ONLY look first */
+    uint32_t used[FRAME_USES];     /* frames by use; adds up to end - start */
+    uint32_t managed[FRAME_ZONES]; /* frames handed over with frame_add() */
     struct frame_marks marks;
-    uint32_t slow_below; /* allocation takes the slow path when free frames are below this */
+    uint32_t low_min;    /* low frames that only FRAME_RESERVE may take: the low zone's part of marks.min */
+    uint32_t low_kept;   /* low frames that allocations without FRAME_LOW_ONLY leave alone */
+    uint32_t slow_below; /* allocation takes the slow path when its zone has fewer free frames */
     uint32_t fail_after; /* fault injection: 0 off, else the Nth allocation from now fails, and so do all
                             after it */
     void (*low_hook)(
         struct frame_pool *); /* called when an allocation leaves fewer than marks.low; must not sleep */
     void *hook_data;
-    uint64_t allocs, frees, fails; /* since boot */
+    uint64_t allocs, fails; /* since boot: frames handed out, requests refused */
+    uint32_t claimed;       /* frames that got a use by frame_claim() */
+    void *caches;           /* slab.c: the caches over this pool */
+    void *slab_internal;    /* slab.c: where it keeps its own caches */
 };
 
 static inline struct frame *pfn_frame(const struct frame_pool *p, pfn_t pfn)
@@ -136,30 +148,86 @@ static inline bool frame_is_low(const struct frame_pool *p, pfn_t pfn)
 
 /*
  * Set up a pool over [start, end). Every frame begins as FRAME_RESERVED; the
- * caller then gives away RAM with frame_add(). frames must hold (end - start)
- * records and is biased so that frames[start] is the first. low_end and direct as above.
+ * caller then gives away RAM with frame_add(). frames is memory for (end - start)
+ * records. low_end and direct as above.
  */
 void frame_pool_init(struct frame_pool *p, struct frame *frames, pfn_t start, pfn_t end, pfn_t low_end,
                      void *direct);
-/* Hand reserved frames [start, end) to the allocator. Called once for each range. */
+/* Hand reserved frames [start, end) to the allocator. Called once for each range; frame 0 is in none. */
 void frame_add(struct frame_pool *p, pfn_t start, pfn_t end);
-/* Account reserved frames [start, end) to a use, for memory that was occupied before the pool existed. */
+/* Account reserved frames [start, end) to a use, for memory that was occupied before the pool existed. Such
+ * frames can be freed later, one by one. */
 void frame_claim(struct frame_pool *p, pfn_t start, pfn_t end, enum frame_use use);
 /* Compute watermarks from the number of managed frames. Called after the last frame_add(). */
 void frame_set_marks(struct frame_pool *p);
 
 /*
- * Allocate one frame for a use. Prefers high frames unless FRAME_LOW_ONLY.
- * The record comes with use set, everything else zero; the contents are
- * undefined. NULL when there is none (never sleeps, never reclaims).
+ * Allocate one frame for a use. Prefers high frames unless FRAME_LOW_ONLY, and then leaves low_kept low
+ * frames alone. The last marks.min frames are for FRAME_RESERVE. The record comes with use set, everything
+ * else zero; the contents are undefined. NULL when there is none (never sleeps, never reclaims).
  */
-struct frame *frame_alloc(struct frame_pool *p, enum frame_use use, unsigned flags);
+static inline struct frame *frame_alloc(struct frame_pool *p, enum frame_use use, unsigned flags);
 /* Free a single frame. It must have no maps and no pins. */
-void frame_free(struct frame_pool *p, struct frame *f);
+static inline void frame_free(struct frame_pool *p, struct frame *f);
 /* The same for 2^order physically contiguous frames; the head carries the order, every frame of the block the
  * use. */
 struct frame *frame_alloc_block(struct frame_pool *p, unsigned order, enum frame_use use, unsigned flags);
 void frame_free_block(struct frame_pool *p, struct frame *head);
+/* Change the use of an allocated frame (accounting included). Neither use may be FREE or RESERVED. */
+void frame_retype(struct frame_pool *p, struct frame *f, enum frame_use use);
+
+/* The parts of frame_alloc() and frame_free() that are not inline. */
+struct frame *frame_alloc_slow(struct frame_pool *p, enum frame_use use, unsigned flags);
+void frame_hot_trim(struct frame_pool *p, struct frame_hot *hot);
+_Noreturn void frame_not_freeable(const struct frame_pool *p, const struct frame *f);
+
+/* Flags with which a frame cannot be freed. */
+#define FRAME_F_HELD (FRAME_F_BUDDY | FRAME_F_HOT | FRAME_F_LISTED | FRAME_F_BUSY | FRAME_F_WRITEBACK)
+
+static inline struct frame *frame_alloc(struct frame_pool *p, enum frame_use use, unsigned flags)
+{
+    struct frame_hot *hot = flags & FRAME_LOW_ONLY ? &p->hot[ZONE_LOW] : p->hot_any;
+    pfn_t pfn = hot->head;
+
+    if (unlikely(!pfn || hot->zone->free + hot->count < p->slow_below))
+        return frame_alloc_slow(p, use, flags);
+
+    struct frame *f = pfn_frame(p, pfn);
+
+    hot->head = f->next;
+    hot->count--;
+    p->used[FRAME_FREE]--;
+    p->used[use]++;
+    p->allocs++;
+    /* All but maps and pins, which are 0 in a free frame. */
+    f->use = (uint8_t)use;
+    f->order = 0;
+    f->flags = 0;
+    f->next = f->prev = PFN_NONE;
+    f->index = 0;
+    f->slot = SLOT_NONE;
+    f->used = 0;
+    f->owner = NULL;
+    return f;
+}
+
+static inline void frame_free(struct frame_pool *p, struct frame *f)
+{
+    pfn_t pfn = frame_pfn(p, f);
+    struct frame_hot *hot = pfn < p->low_end ? &p->hot[ZONE_LOW] : &p->hot[ZONE_HIGH];
+
+    if (unlikely(f->use <= FRAME_RESERVED || f->order || (f->flags & FRAME_F_HELD) || (f->maps | f->pins)))
+        frame_not_freeable(p, f);
+    p->used[f->use]--;
+    p->used[FRAME_FREE]++;
+    f->use = FRAME_FREE;
+    f->order = 0;
+    f->flags = FRAME_F_HOT;
+    f->next = hot->head;
+    hot->head = pfn;
+    if (unlikely(++hot->count > FRAME_HOT_MAX))
+        frame_hot_trim(p, hot);
+}
 
 /* Free frames now, hot ones included. */
 static inline uint32_t frame_free_count(const struct frame_pool *p)
@@ -167,9 +235,17 @@ static inline uint32_t frame_free_count(const struct frame_pool *p)
     return p->used[FRAME_FREE];
 }
 
+/* Frames given back since boot. */
+static inline uint64_t frame_frees(const struct frame_pool *p)
+{
+    uint32_t out = p->end - p->start - p->used[FRAME_FREE] - p->used[FRAME_RESERVED];
+
+    return p->allocs + p->claimed - out;
+}
+
 /* Empty the hot lists into the buddy lists, so that blocks can coalesce. */
 void frame_drain_hot(struct frame_pool *p);
-/* Start (n > 0) or stop (0) fault injection. */
+/* Start (n > 0: the nth allocation from now and all after it fail) or stop (0) fault injection. */
 void frame_fail_after(struct frame_pool *p, uint32_t n);
 
 /*

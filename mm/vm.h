@@ -53,8 +53,6 @@ void *vm_cache_alloc(struct vm *vm, struct cache *c);
 /* Put an ANON or OBJECT frame on the pageable list, and take it off. */
 void vm_frame_list(struct vm *vm, struct frame *f);
 void vm_frame_unlist(struct vm *vm, struct frame *f);
-/* Change a frame's use (accounting included). */
-void frame_retype(struct frame_pool *p, struct frame *f, enum frame_use use);
 /* Free a pageable frame that nothing names: no maps, no pins, not in the swap cache, no I/O. Unlists it. */
 void vm_frame_release(struct vm *vm, struct frame *f);
 

@@ -1,0 +1,24 @@
+/* The machine's memory: from the loader's map to the frame pool, kmalloc and the kernel address arena. */
+#ifndef KERNEL_MEMORY_H
+#define KERNEL_MEMORY_H
+
+#include "kernel/bootinfo.h"
+#include "mm/frame.h"
+#include "mm/kva.h"
+
+/* A machine with less usable RAM is refused. 8 MiB machines have about 7.4 MiB that is usable. */
+#define MEMORY_MIN_KIB 6144u
+
+extern struct frame_pool frame_pool_sys;
+extern struct kva_arena kva_sys;
+
+/*
+ * Apply mem= and lowmem=, build the kernel's page tables, the frame pool over all RAM, kmalloc
+ * and the arena. Stops the machine, with one line, when there is too little RAM. Modules that mem= cuts off
+ * are dropped from b.
+ */
+void memory_init(struct bootinfo *b);
+/* Print the map, the layout and the uses of all frames. */
+void memory_report(const struct bootinfo *b);
+
+#endif
