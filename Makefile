@@ -134,9 +134,11 @@ BENCH_MEM := 64M
 $(B)/swap.img: | $(B)/setup-build
 	truncate -s $(SWAP_MB)M $@
 	chmod 600 $@
-	PATH="$$PATH:/usr/sbin:/sbin" mkswap -L quire $@ >/dev/null
+	@export PATH="$$PATH:/usr/sbin:/sbin"; said=$$(mkswap -L quire $@ 2>&1) || { echo "$$said" >&2; exit 1; }
 
-.PHONY: help run iso debug test test-host test-boot check bench
+.PHONY: all help run debug test test-host test-boot check bench
+
+all: $(B)/quire.elf
 
 help:
 	@echo 'make             the image, build/quire.elf'
@@ -153,26 +155,28 @@ help:
 run: $(B)/quire.elf $(B)/swap.img
 	@tools/run -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
 
-iso: $(B)/quire.iso
-
 debug: $(B)/quire.elf $(B)/swap.img | $(B)/setup-test
 	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
 
 bench: $(B)/quire.elf $(B)/swap.img
 	@tools/run -m $(BENCH_MEM) --icount --append "bench $(APPEND)" --disk $(B)/swap.img
 
+# The same image as `make iso` makes, with arguments and modules that a test can look for.
+$(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg
+	@$(MAKE) --no-print-directory iso ISO=$@ ISO_ARGS="ktest=all" ISO_MODULES="LICENSE README.md"
+
 # Long ones first, so that the two jobs end together.
 BOOT_TESTS := $(wildcard $(foreach t,ram-3500 ram-8 disk-errors,tests/boot/$t.t))
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/quire.elf $(B)/quire.iso | $(B)/setup-test $(B)/setup-build
+test: hosted $(B)/quire.elf $(B)/quire-ktest.iso | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
 
 test-host: hosted | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS)
 
-test-boot: $(B)/quire.elf $(B)/quire.iso | $(B)/setup-test
+test-boot: $(B)/quire.elf $(B)/quire-ktest.iso | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)
 
 check: $(B)/quire.elf hosted | $(B)/setup-check

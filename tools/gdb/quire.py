@@ -217,9 +217,15 @@ class Kernel:
             self._vm = self.mem.load("struct vm", symbol("vm_sys")[0])
         return self._vm
 
+    def has_vm(self):
+        try:
+            return int(self.vm["pool"]) != 0
+        except (Problem, gdb.error):
+            return False
+
     def need_vm(self):
         self.need_pool()
-        if int(self.vm["pool"]) == 0:
+        if not self.has_vm():
             raise Problem("the vm is not set up yet")
 
     def frame(self, pfn):
@@ -479,7 +485,7 @@ class Verify:
     def run(self):
         self.uses()
         self.buddy()
-        if int(self.k.vm["pool"]):
+        if self.k.has_vm():
             self.swap(self.tables())
 
 
@@ -510,6 +516,8 @@ def hot_list(k, hot):
 def number(text):
     """The value of an expression, read now, in the address space where the kernel is stopped."""
     value = gdb.parse_and_eval(text)
+    if value.type.code == gdb.TYPE_CODE_FUNC:
+        value = value.address
     return value, int(value) & 0xFFFFFFFF
 
 
@@ -523,7 +531,8 @@ class Command(gdb.Command):
 
     def invoke(self, line, from_tty):
         self.dont_repeat()
-        args = gdb.string_to_argv(line)
+        # A single argument may be an expression with blanks; of several, each is a word or is quoted.
+        args = [line] if self.arguments == (1, 1) and line.strip() else gdb.string_to_argv(line)
         least, most = self.arguments
         if not least <= len(args) <= most:
             raise Problem("usage: " + self.__doc__.strip().split("\n")[0])
@@ -596,7 +605,7 @@ class Frame(Command):
         if use == "object":
             o = k.mem.load("struct object", int(f["owner"]))
             print("object %s: page %d of %d" % (k.mem.string(int(o["name"])), int(f["index"]), int(o["pages"])))
-        if not int(k.vm["pool"]):
+        if not k.has_vm():
             return
         if pfn == int(k.vm["zero_pfn"]):
             print("the shared zero frame")
