@@ -82,9 +82,12 @@ iso: $(B)/quire.elf
 	rm -rf $(ISO_TREE)
 	mkdir -p $(ISO_TREE)/boot/grub
 	$(CROSS)objcopy --strip-debug $< $(ISO_TREE)/boot/quire.elf
-	$(foreach m,$(ISO_MODULES),cp $(m) $(ISO_TREE)/boot/ &&) true
-	sed -e 's|@ARGS@|$(ISO_ARGS)|' -e 's|@MODULES@|$(foreach m,$(ISO_MODULES),    module /boot/$(notdir $(m)) $(notdir $(m))\n)|' \
-	    iso/grub.cfg >$(ISO_TREE)/boot/grub/grub.cfg
+	sed -e 's|@ARGS@|$(ISO_ARGS)|' -e '/@MODULES@/,$$d' iso/grub.cfg >$(ISO_TREE)/boot/grub/grub.cfg
+	set -e; for m in $(ISO_MODULES); do \
+	    cp $$m $(ISO_TREE)/boot/; \
+	    echo "    module /boot/$${m##*/} $${m##*/}" >>$(ISO_TREE)/boot/grub/grub.cfg; \
+	done
+	echo "}" >>$(ISO_TREE)/boot/grub/grub.cfg
 	grub-mkrescue $(GRUB_FLAGS) -o $(ISO) $(ISO_TREE) 2>$(ISO).log || { cat $(ISO).log; exit 1; }
 
 # --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive ---

@@ -110,8 +110,18 @@ static void load_idt(void)
     __asm__ volatile("lidt %0" : : "m"(p) : "memory");
 }
 
+/* The stubs hold a no-op where a processor with SMAP needs CLAC. The code is still writable. */
+static void patch_clac(void)
+{
+    static const uint8_t clac[3] = {0x0F, 0x01, 0xCA};
+
+    for (const uint32_t *site = trap_clac_sites; cpu_features.smap && *site; site++)
+        memcpy((void *)*site, clac, sizeof clac);
+}
+
 void cpu_init(void)
 {
+    patch_clac();
     load_gdt();
     load_tss();
     load_idt();

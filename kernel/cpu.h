@@ -25,7 +25,8 @@ struct tss {
     uint16_t trap, iomap;
 };
 
-/* Load our GDT, TSS and IDT; from here on every exception is reported. */
+/* Load our GDT, TSS and IDT; from here on every exception is reported. After cpu_detect(), and before the
+ * code is made read-only. */
 void cpu_init(void);
 /* The double-fault task runs on this root; called when the kernel's own root is ready. */
 void cpu_set_root(paddr_t root);

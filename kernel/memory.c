@@ -115,16 +115,17 @@ static void choose_page_ops(void)
 void memory_init(struct bootinfo *b)
 {
     apply_limit(b);
-    if (ram_count(&b->ram) << 2 < MEMORY_MIN_KIB)
-        panic_unfit("too little memory: %u KiB of usable RAM are needed, this machine has %u KiB",
-                    MEMORY_MIN_KIB, ram_count(&b->ram) << 2);
-    low_end = choose_low_end(&b->ram);
-
     unused = b->ram;
     ram_remove(&unused, 0, 1); /* the BIOS's data */
     ram_remove(&unused, pfn_of((uintptr_t)boot_end), pfn_of((uintptr_t)image_end));
     for (unsigned i = 0; i < b->modules; i++)
         ram_remove(&unused, b->module[i].start >> PAGE_SHIFT, (pfn_t)PAGES_OF((uint64_t)b->module[i].end));
+
+    if (ram_count(&unused) << 2 < MEMORY_MIN_KIB)
+        panic_unfit(
+            "too little memory: %u KiB of RAM are needed beside the kernel and its modules, there are %u",
+            MEMORY_MIN_KIB, ram_count(&unused) << 2);
+    low_end = choose_low_end(&b->ram);
 
     build_tables();
     build_pool(&b->ram);

@@ -6,8 +6,9 @@
 #include "mm/frame.h"
 #include "mm/kva.h"
 
-/* A machine with less usable RAM is refused. 8 MiB machines have about 7.4 MiB that is usable. */
-#define MEMORY_MIN_KIB 6144u
+/* A machine that has less RAM beside the kernel image and the modules is refused. Of 8 MiB about 7 are left.
+ */
+#define MEMORY_MIN_KIB 5120u
 
 extern struct frame_pool frame_pool_sys;
 extern struct kva_arena kva_sys;

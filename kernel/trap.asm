@@ -18,6 +18,16 @@ ERROR_CODES  equ 1 << 8 | 0x1F << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
 
 extern trap_dispatch, trap_interrupt, trap_page_fault
 
+; With SMAP the kernel must not run with the AC flag of whoever it interrupted. Processors without it do not know
+; the instruction, so it stands here as a no-op of the same length, and cpu_init() puts it in.
+%macro CLAC 0
+%%here:
+    db 0x0F, 0x1F, 0x00                 ; nop dword [eax]
+[section .rodata]
+    dd %%here
+__?SECT?__
+%endmacro
+
 ; Save registers, call %1(frame), restore, return. The vector and the error code are on the stack.
 %macro HANDLE 1
     pusha
@@ -27,6 +37,7 @@ extern trap_dispatch, trap_interrupt, trap_page_fault
     jne %%load
 %%flat:
     cld
+    CLAC
     mov eax, esp
     call %1
     cmp dword [esp], FLAT
@@ -47,6 +58,10 @@ extern trap_dispatch, trap_interrupt, trap_page_fault
     add esp, 8
     iret
 %endmacro
+
+section .rodata align=4
+global trap_clac_sites
+trap_clac_sites:
 
 section .text
 
@@ -79,7 +94,8 @@ stub_ %+ vector:
 %assign vector vector + 1
 %endrep
 
-section .rodata align=4
+section .rodata
+    dd 0                                ; ends trap_clac_sites
 
 global trap_stubs
 trap_stubs:

@@ -59,6 +59,7 @@ extern unsigned trap_irq_depth;
 
 /* For cpu.c: the entry points, and where the double-fault task begins. */
 extern const uint32_t trap_stubs[256];
+extern const uint32_t trap_clac_sites[]; /* places in the stubs for CLAC, 0 ends */
 _Noreturn void trap_double_fault(void);
 
 /* For trap.asm. */

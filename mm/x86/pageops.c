@@ -201,11 +201,10 @@ void page_ops_select(void *scratch_a, void *scratch_b)
         struct page_op *op = &page_ops[i];
 
         op->usable = cpu_features.sse || !needs_sse(op);
-        op->cycles = UINT32_MAX;
         for (unsigned k = 0; op->usable && cpu_features.tsc && k < ROUNDS; k++) {
             uint32_t t = time_once(op, scratch_a, scratch_b);
 
-            if (t < op->cycles)
+            if (k == 0 || t < op->cycles)
                 op->cycles = t;
         }
         if (op->usable && op->clear && (!clear || op->cycles < clear->cycles))
