@@ -142,6 +142,7 @@ $(B)/swap.img: | $(B)/setup-build
 .PHONY: all help run debug test test-host test-boot check bench
 
 all: $(B)/quire.elf
+	@echo $<
 
 help:
 	@echo 'make             the image, build/quire.elf'
@@ -154,6 +155,7 @@ help:
 	@echo 'make iso         build/quire.iso, for GRUB or a CD'
 	@echo 'make bench       counted instructions of the basic operations'
 	@echo 'make clean       remove build/'
+	@echo 'V=1 shows the commands'
 
 run: $(B)/quire.elf $(B)/swap.img
 	@tools/run -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
@@ -184,3 +186,8 @@ test-boot: $(B)/quire.elf $(B)/quire-ktest.iso | $(B)/setup-test
 
 check: $(B)/quire.elf hosted | $(B)/setup-check
 	@tools/check
+
+# V=1 shows the commands.
+ifndef V
+.SILENT:
+endif
