@@ -5,8 +5,10 @@
 #include "kernel/param.h"
 #include "kernel/printk.h"
 #include "kernel/stack.h"
+#include "mm/kva_map.h"
 #include "mm/layout.h"
 #include "mm/machine.h"
+#include "mm/slab.h"
 #include "mm/x86/paging.h"
 
 struct frame_pool frame_pool_sys;
@@ -130,6 +132,11 @@ void memory_init(struct bootinfo *b)
     build_tables();
     build_pool(&b->ram);
     choose_page_ops();
+    slab_default_flags = params.slab_debug ? CACHE_DEBUG : 0;
+    kmalloc_init(&kmalloc_sys, &frame_pool_sys);
+    if (kva_map_init(&kva_map_sys, &frame_pool_sys, "kernel", KVA_START, KVA_END - KVA_START, params.kva) !=
+        0)
+        panic_unfit("too little memory: none for the kernel address arena");
 }
 
 static void report_line(const char *what, uintptr_t start, uintptr_t end)

@@ -4,19 +4,17 @@
 
 #include "kernel/bootinfo.h"
 #include "mm/frame.h"
-#include "mm/kva.h"
 
 /* A machine that has less RAM beside the kernel image and the modules is refused. Of 8 MiB about 7 are left.
  */
 #define MEMORY_MIN_KIB 5120u
 
 extern struct frame_pool frame_pool_sys;
-extern struct kva_arena kva_sys;
 
 /*
  * Apply mem= and lowmem=, build the kernel's page tables, the frame pool over all RAM, kmalloc
- * and the arena. Stops the machine, with one line, when there is too little RAM. Modules that mem= cuts off
- * are dropped from b.
+ * and the kernel address arena (kva_map_sys). Stops the machine, with one line, when there is too little RAM.
+ * Modules that mem= cuts off are dropped from b.
  */
 void memory_init(struct bootinfo *b);
 /* Print the map, the layout and the uses of all frames. */

@@ -15,6 +15,7 @@ static const struct param_choice policies[] = {
     {"worst", KVA_WORST}, {"instant", KVA_INSTANT}, {0},
 };
 static const struct param_choice on_off[] = {{"on", 1}, {"off", 0}, {0}};
+static const struct param_choice transfers[] = {{"dma", 0}, {"pio", 1}, {0}};
 static const struct param_choice panic_tests[] = {
     {"panic", PANIC_TEST_PANIC},
     {"assert", PANIC_TEST_ASSERT},
@@ -47,6 +48,8 @@ static const struct param table[] = {
     {"kva", PARAM_CHOICE, &params.kva, .choices = policies,
      .help = "best, first, next, worst, instant: fit of kernel addresses"},
     {"swap", PARAM_CHOICE, &params.swap, .choices = on_off, .help = "on, off: use disks with a swap header"},
+    {"ata", PARAM_CHOICE, &params.ata_pio, .choices = transfers, .help = "dma, pio: how disks transfer"},
+    {"ata_timeout", PARAM_NUMBER, &params.ata_timeout, 10, 600000, .help = "MS: time limit of a disk command"},
     {"panic_test", PARAM_CHOICE, &params.panic_test, .choices = panic_tests,
      .help = "fail on purpose after start-up"},
 };

@@ -52,6 +52,8 @@ struct params {
     bool slab_debug;     /* slab_debug */
     unsigned kva;        /* kva=: enum kva_policy */
     unsigned swap;       /* swap=: 1 on, 0 off */
+    unsigned ata_pio;   /* ata=: 1 pio, 0 dma where possible */
+    uint32_t ata_timeout; /* ata_timeout=: milliseconds, 0: the driver's own limit */
     unsigned panic_test; /* panic_test=: enum panic_test of panic.h, 0: none */
     const char *init_args;
 };
