@@ -122,6 +122,7 @@ symbols_refused('a driver calls mm/', qr{^drivers/ata\.o: a driver refers to fra
 accepted('a sound tree', 'check-text', {'mm/x.c' => "${theory}bool x_verify(void)\n{\n    INV(\"INV-X-1\", 1, \"\");\n}\n", 'README.md' => "a\n"});
 refused('a trailing space', 'check-text', {'a.c' => "int x; \n"}, qr{a\.c:1: trailing space});
 refused('a tab', 'check-text', {'a.c' => "\tint x;\n"}, qr{a\.c:1: a tab});
+refused('a long line', 'check-text', {'a.c' => "// " . "x" x 110 . "\n"}, qr{a\.c:1: longer});
 refused('left for later', 'check-text', {'a.c' => "/* TO" . "DO: more */\n"}, qr{a\.c:1: left for later});
 refused('no newline at the end', 'check-text', {'a.c' => 'int x;'}, qr{newline});
 refused('a registry', 'check-text', {'tools/x' => "get http://deb." . "debian.org/x\n"}, qr{tools/x:1: names a package registry});

@@ -337,34 +337,16 @@ class Kernel:
     # Caches.
 
     def caches(self):
-        """(address, struct cache) of every cache, from every list head and member that is known."""
-        starts = []
-        for name, kind in (("vm_sys", "struct vm"), ("kmalloc_sys", "struct kmalloc_system")):
-            try:
-                base, _ = symbol(name)
-            except Problem:
-                continue
-            for field in gdb.lookup_type(kind).fields():
-                inner = field.type.strip_typedefs()
-                if is_struct(inner, "cache"):
-                    starts.append(base + field.bitpos // 8)
-                elif inner.code == gdb.TYPE_CODE_ARRAY and is_struct(inner.target(), "cache"):
-                    starts += [base + field.bitpos // 8 + i * inner.target().sizeof
-                               for i in range(inner.range()[1] + 1)]
-        for name in ("slab_caches", "all_caches", "cache_list"):
-            found = gdb.lookup_static_symbol(name) or gdb.lookup_global_symbol(name)
-            if found is not None and found.type.code == gdb.TYPE_CODE_PTR and is_struct(found.type.target(), "cache"):
-                head = u32(self.mem.read(int(found.value().address), 4))
-                if head:
-                    starts.insert(0, head)
-        seen = set()
-        for at in starts:
-            while at and at not in seen:
-                seen.add(at)
-                cache = self.mem.load("struct cache", at)
-                if int(cache["pool"]) and int(cache["stride"]):
-                    yield at, cache
-                at = int(cache["next_cache"])
+        """(address, struct cache) of every cache of the machine's pool."""
+        self.need_pool()
+        at, seen = int(self.pool["caches"]), set()
+        while at:
+            if at in seen:
+                raise Problem("the list of caches runs in a circle at 0x%x" % at)
+            seen.add(at)
+            cache = self.mem.load("struct cache", at)
+            yield at, cache
+            at = int(cache["next_cache"])
 
 
 # --- checks, used by q-verify ---
