@@ -120,3 +120,78 @@ hosted: $(HOST_TESTS)
 .PHONY: clean
 clean:
 	rm -rf $(B)
+
+# ======== everything but the image: set-up, running, testing, checking ========
+
+# Set-up runs before the first compilation, and again when it changes.
+$(B)/setup-%: tools/setup
+	@mkdir -p $(@D)
+	@tools/setup $*
+	@touch $@
+
+$(KERNEL_OBJ): | $(B)/setup-build
+$(HOST_MMOBJ) $(HOST_BASE) $(HOST_TESTS:$(B)/host/%=$(B)/host/tests/unit/%.o): | $(B)/setup-test
+
+# Assignable: make run MEM=16M APPEND="ktest=all"
+MEM     := 64M
+APPEND  :=
+SWAP_MB := 256
+BENCH_MEM := 64M
+
+$(B)/swap.img: | $(B)/setup-build
+	truncate -s $(SWAP_MB)M $@
+	chmod 600 $@
+	@export PATH="$$PATH:/usr/sbin:/sbin"; said=$$(mkswap -L quire $@ 2>&1) || { echo "$$said" >&2; exit 1; }
+
+.PHONY: all help run debug test test-host test-boot check bench
+
+all: $(B)/quire.elf
+	@echo $<
+
+help:
+	@echo 'make             the image, build/quire.elf'
+	@echo 'make run         boot it on this terminal (Ctrl-A X quits); MEM=16M, APPEND="name=value ..."'
+	@echo 'make test        every test: hosted, in the kernel, boot configurations, gdb helpers'
+	@echo 'make test-host   hosted tests only'
+	@echo 'make test-boot   boot tests only; one of them: tests/boot/ram-8.t'
+	@echo 'make check       warnings, layers, formatting, static analysis'
+	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded'
+	@echo 'make iso         build/quire.iso, for GRUB or a CD'
+	@echo 'make bench       counted instructions of the basic operations'
+	@echo 'make clean       remove build/'
+	@echo 'V=1 shows the commands'
+
+run: $(B)/quire.elf $(B)/swap.img
+	@tools/run -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
+
+debug: $(B)/quire.elf $(B)/swap.img | $(B)/setup-test
+	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
+
+bench: $(B)/quire.elf $(B)/swap.img
+	@tools/run -m $(BENCH_MEM) --icount --append "bench $(APPEND)" --disk $(B)/swap.img
+
+# The same image as `make iso` makes, with arguments and modules that a test can look for.
+$(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg
+	@$(MAKE) --no-print-directory iso ISO=$@ ISO_ARGS="ktest=all" ISO_MODULES="LICENSE README.md"
+
+# Long ones first, so that the two jobs end together.
+BOOT_TESTS := $(wildcard $(foreach t,ram-3500 ram-8 disk-errors,tests/boot/$t.t))
+BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
+PROVE := prove --timer -j2 --exec tools/tap
+
+test: hosted $(B)/quire.elf $(B)/quire-ktest.iso | $(B)/setup-test $(B)/setup-build
+	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
+
+test-host: hosted | $(B)/setup-test
+	@$(PROVE) $(HOST_TESTS)
+
+test-boot: $(B)/quire.elf $(B)/quire-ktest.iso | $(B)/setup-test
+	@$(PROVE) $(BOOT_TESTS)
+
+check: $(B)/quire.elf hosted | $(B)/setup-check
+	@tools/check
+
+# V=1 shows the commands.
+ifndef V
+.SILENT:
+endif
