@@ -707,12 +707,14 @@ unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
 
     sort_by_slot(f, n);
     while (n > 0) {
-        unsigned run = 1;
+        unsigned run = 0;
 
         while (run < n && run < max && f[run]->slot == f[0]->slot + run && !swap_bad(vm, f[run]->slot))
             run++;
-        if (!swap_bad(vm, f[0]->slot))
+        if (run)
             freed += write_run(vm, f, run);
+        else
+            run = 1; /* no use in writing there again */
         f += run;
         n -= run;
     }
