@@ -10,10 +10,18 @@
 
 enum kva_policy { KVA_BEST, KVA_FIRST, KVA_NEXT, KVA_WORST, KVA_INSTANT, KVA_POLICIES };
 
-struct kva_seg;
+/* One range, free or allocated. */
+struct kva_seg {
+    size_t start, size;
+    bool allocated;
+    struct kva_seg *next, *prev; /* in address order */
+    struct kva_seg *lnext,
+        **lat; /* in a free list or a hash chain: the next one, and the link that names this */
+};
 
-#define KVA_LISTS 32 /* free segments by power of two of their size */
-#define KVA_HASH  64 /* allocated segments by start */
+#define KVA_LISTS      32 /* free segments by power of two of their size */
+#define KVA_HASH_SHIFT 6
+#define KVA_HASH       (1 << KVA_HASH_SHIFT) /* allocated segments by start */
 
 struct kva_arena {
     const char *name;

@@ -77,7 +77,8 @@ bool region_is_free(struct region_tree *t, vaddr_t start, vaddr_t end);
 /* Insert: start, end set; must not overlap. */
 void region_insert(struct region_tree *t, struct region *r);
 void region_remove(struct region_tree *t, struct region *r);
-/* Move a boundary without passing a neighbour. */
+/* Move the boundaries without passing a neighbour. offset and number follow start, so what a page maps stays.
+ */
 void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr_t end);
 /*
  * Split r at va (page aligned, inside): r keeps [start, va), upper (memory from the caller, overwritten)

@@ -557,10 +557,7 @@ int swap_in(struct vm *vm, slot_t slot, struct frame **out)
                 os_irq_restore(irq);
                 continue;
             }
-            if (f->flags & FRAME_F_READAHEAD) {
-                f->flags &= (uint16_t)~FRAME_F_READAHEAD;
-                sw->readahead_hits++;
-            }
+            swap_note_use(sw, f);
             f->pins++;
             *out = f;
             return 0;
@@ -1049,6 +1046,17 @@ static bool verify_area(struct vm *vm, const struct swap_area *a, struct sums *s
     sums->free += free;
     sums->good += a->pages - 1 - bad;
     return ok;
+}
+
+void swap_each_named(struct vm *vm, void (*fn)(slot_t slot, uint32_t count, void *arg), void *arg)
+{
+    for (uint32_t i = 0; i < SWAP_AREAS; i++) {
+        const struct swap_area *a = vm->swap.area[i];
+
+        for (uint32_t page = 1; a && page < a->pages; page++)
+            if (area_slot(a, page)->count)
+                fn(slot_make(a, page), area_slot(a, page)->count, arg);
+    }
 }
 
 bool swap_verify(struct vm *vm)

@@ -69,6 +69,21 @@ struct swap {
     uint64_t stolen; /* slots taken from resident pages because swap was full */
 };
 
+/* A program uses a cached page: if it was read ahead, that was worth it. */
+static inline void swap_note_use(struct swap *sw, struct frame *f)
+{
+    if (f->flags & FRAME_F_READAHEAD) {
+        f->flags &= (uint16_t)~FRAME_F_READAHEAD;
+        sw->readahead_hits++;
+    }
+}
+
+/* Whether fewer than half of the slots are free: clean pages then give theirs back when they are mapped. */
+static inline bool swap_scarce(const struct swap *sw)
+{
+    return sw->free < sw->total / 2;
+}
+
 /* Prepare the empty state and the preallocated write requests. 0 or -ENOMEM. */
 int swap_init(struct vm *vm);
 /* Waits for writes. No slot may be named or cached. */
@@ -132,6 +147,9 @@ unsigned swap_write(struct vm *vm, struct frame **f, unsigned n);
 unsigned swap_finish(struct vm *vm, bool wait, bool free_clean);
 /* Sleep until f is neither BUSY nor under WRITEBACK. The caller holds a pin. */
 void swap_wait_frame(struct vm *vm, struct frame *f);
+
+/* Visit every slot that something names, with its count. */
+void swap_each_named(struct vm *vm, void (*fn)(slot_t slot, uint32_t count, void *arg), void *arg);
 
 /* INV-SWAP-*: counts of free slots, cache links both ways. Names are recounted by vm_verify(). */
 bool swap_verify(struct vm *vm);

@@ -1,0 +1,154 @@
+/*
+ * Exceptions and interrupts, from the stubs of trap.asm to whoever handles them. No policy lives here: a page
+ * fault is decoded into a struct fault and handed on, and what nobody resolves is a panic.
+ */
+#include "kernel/trap.h"
+#include "drivers/pic.h"
+#include "kernel/cpu.h"
+#include "kernel/panic.h"
+#include "mm/os.h"
+#include "mm/x86/cpu.h"
+#include "mm/x86/paging.h"
+
+#define EXCEPTIONS 32u
+
+/* Error code of a page fault (SDM vol. 3A, 4.7). */
+enum { PF_PRESENT = 1 << 0, PF_WRITE = 1 << 1, PF_USER = 1 << 2, PF_RESERVED = 1 << 3, PF_FETCH = 1 << 4 };
+
+/* Collected by linker.ld. */
+extern const struct extable_entry __start_extable[], __stop_extable[];
+
+unsigned trap_irq_depth;
+
+static bool no_fault_handler(struct trap_frame *tf __attribute__((unused)),
+                             const struct fault *f __attribute__((unused)))
+{
+    return false;
+}
+
+static bool (*fault_handler)(struct trap_frame *, const struct fault *) = no_fault_handler;
+static bool (*handlers[EXCEPTIONS])(struct trap_frame *);
+
+void trap_set_fault_handler(bool (*fn)(struct trap_frame *, const struct fault *))
+{
+    fault_handler = fn ? fn : no_fault_handler;
+}
+
+void trap_set_handler(unsigned vector, bool (*fn)(struct trap_frame *))
+{
+    mm_assert(vector < EXCEPTIONS && vector != TRAP_PAGE_FAULT, "vector %u", vector);
+    handlers[vector] = fn;
+}
+
+uint32_t extable_find(uint32_t eip)
+{
+    for (const struct extable_entry *e = __start_extable; e < __stop_extable; e++)
+        if (e->fault == eip)
+            return e->fixup;
+    return 0;
+}
+
+static bool fix_up(struct trap_frame *tf)
+{
+    uint32_t fixup = trap_from_user(tf) ? 0 : extable_find(tf->eip);
+
+    if (!fixup)
+        return false;
+    tf->eip = fixup;
+    return true;
+}
+
+__attribute__((regparm(1))) void trap_page_fault(struct trap_frame *tf)
+{
+    uint32_t error = tf->error;
+    struct fault f = {
+        .va = cpu_read_cr2(),
+        .access = error & PF_FETCH   ? ACCESS_EXEC
+                  : error & PF_WRITE ? ACCESS_WRITE
+                                     : ACCESS_READ,
+        .user = error & PF_USER,
+        .present = error & PF_PRESENT,
+        .reserved = error & PF_RESERVED,
+    };
+
+    if (likely(fault_handler(tf, &f)) || fix_up(tf))
+        return;
+    panic_trap(tf, &f, "page fault that nobody resolves");
+}
+
+static const char *exception_name(unsigned vector)
+{
+    static const char *const names[EXCEPTIONS] = {
+        [0] = "divide error",
+        [1] = "debug",
+        [2] = "non-maskable interrupt",
+        [3] = "breakpoint",
+        [4] = "overflow",
+        [5] = "bound range exceeded",
+        [6] = "invalid opcode",
+        [7] = "device not available",
+        [8] = "double fault",
+        [9] = "coprocessor segment overrun",
+        [10] = "invalid TSS",
+        [11] = "segment not present",
+        [12] = "stack-segment fault",
+        [13] = "general protection",
+        [14] = "page fault",
+        [16] = "x87 floating-point error",
+        [17] = "alignment check",
+        [18] = "machine check",
+        [19] = "SIMD floating-point error",
+        [20] = "virtualization error",
+        [21] = "control protection",
+    };
+
+    return vector < EXCEPTIONS && names[vector] ? names[vector] : "unknown";
+}
+
+__attribute__((regparm(1))) void trap_dispatch(struct trap_frame *tf)
+{
+    if (tf->vector < EXCEPTIONS && handlers[tf->vector] && handlers[tf->vector](tf))
+        return;
+    if (fix_up(tf))
+        return;
+    panic_trap(tf, NULL, "exception %u (%s), error code %x", tf->vector, exception_name(tf->vector),
+               tf->error);
+}
+
+__attribute__((regparm(1))) void trap_interrupt(struct trap_frame *tf)
+{
+    trap_irq_depth++;
+    irq_dispatch(tf->vector - IRQ_VECTOR);
+    trap_irq_depth--;
+}
+
+/* Runs as a task of its own; the registers of the code that failed are in the main TSS. */
+_Noreturn void trap_double_fault(void)
+{
+    const struct tss *t = cpu_main_tss();
+    uint32_t va = cpu_read_cr2();
+    struct trap_frame tf = {
+        .ds = (uint16_t)t->ds,
+        .es = (uint16_t)t->es,
+        .edi = t->edi,
+        .esi = t->esi,
+        .ebp = t->ebp,
+        .ebx = t->ebx,
+        .edx = t->edx,
+        .ecx = t->ecx,
+        .eax = t->eax,
+        .vector = 8,
+        .eip = t->eip,
+        .cs = t->cs,
+        .eflags = t->eflags,
+        .user_esp = t->esp,
+        .user_ss = t->ss,
+    };
+
+    /* The first of the two faults was a page fault if CR2 is near the stack pointer in a page that is not
+     * there: a push, a call or a large frame went below the stack. */
+    if (!paging_mapped(va) && va - (t->esp - 2 * PAGE_SIZE) < 3 * PAGE_SIZE)
+        panic_trap(&tf, NULL, "kernel stack overflow: stack pointer %08x, and nothing is mapped at %08x",
+                   t->esp, va);
+    panic_trap(&tf, NULL, "double fault, last page fault at %08x", va);
+}
