@@ -580,17 +580,6 @@ int swap_in(struct vm *vm, slot_t slot, struct frame **out)
     }
 }
 
-void swap_unpin(struct vm *vm, struct frame *f)
-{
-    mm_assert(f->pins > 0, "frame %u", frame_pfn(vm->pool, f));
-    if (--f->pins || f->flags & IO_FLAGS)
-        return;
-    if (f->slot != SLOT_NONE)
-        settle(vm, f, false);
-    else if (f->use == FRAME_ANON && !f->maps)
-        vm_frame_release(vm, f);
-}
-
 /* --- writing --- */
 
 /* One page came back from a write. Returns whether the frame was freed. */

@@ -124,6 +124,12 @@ static void page_unmap(struct rig *r, struct frame *f)
     f->maps--;
 }
 
+static void unpin(struct rig *r, struct frame *f)
+{
+    f->pins--;
+    vm_frame_drop(&r->vm, f);
+}
+
 static void page_out(struct rig *r, struct frame **f, unsigned n)
 {
     swap_write(&r->vm, f, n);
@@ -645,20 +651,20 @@ TEST(swap, neighbours_share_requests)
     EXPECT(sw->reads == 1 && sw->pages_in == 16 && sw->readahead == 15, "%u requests, %u pages, %u ahead",
            (unsigned)sw->reads, (unsigned)sw->pages_in, (unsigned)sw->readahead);
     EXPECT(!swap_cached(&r->vm, slot[15]) && !swap_cached(&r->vm, slot[32]), "read beyond its cluster");
-    swap_unpin(&r->vm, g);
+    unpin(r, g);
     EXPECT(swap_in(&r->vm, slot[31], &g) == 0 && stamped(r, g, 31), "page 31");
     EXPECT(sw->reads == 1 && sw->readahead_hits == 1, "%u requests, %u hits", (unsigned)sw->reads,
            (unsigned)sw->readahead_hits);
-    swap_unpin(&r->vm, g);
+    unpin(r, g);
     /* A hole ends the run. */
     swap_unref(&r->vm, slot[3]);
     EXPECT(swap_in(&r->vm, slot[7], &g) == 0 && stamped(r, g, 7), "page 7");
     EXPECT(!swap_cached(&r->vm, slot[2]) && swap_cached(&r->vm, slot[4]), "the run is 4 to 15");
-    swap_unpin(&r->vm, g);
+    unpin(r, g);
     /* One page a request. */
     sw->clustering = false;
     EXPECT(swap_in(&r->vm, slot[35], &g) == 0 && !swap_cached(&r->vm, slot[36]), "without clusters");
-    swap_unpin(&r->vm, g);
+    unpin(r, g);
     EXPECT(swap_verify(&r->vm), "after reading");
     for (unsigned i = 0; i < 40; i++)
         if (i != 3)
@@ -687,7 +693,7 @@ TEST(swap, no_reading_ahead_when_memory_is_low)
     }
     EXPECT(swap_in(&r->vm, slot[8], &g) == 0, "page 8");
     EXPECT(r->vm.swap.pages_in == 1, "%u pages", (unsigned)r->vm.swap.pages_in);
-    swap_unpin(&r->vm, g);
+    unpin(r, g);
     while ((g = hog) != NULL) {
         hog = g->owner;
         page_free(r, g);
@@ -720,7 +726,7 @@ TEST(swap, a_read_error_hits_one_page)
         if (err)
             continue;
         EXPECT(stamped(r, g, i), "page %u", i);
-        swap_unpin(&r->vm, g);
+        unpin(r, g);
     }
     EXPECT(swap_bad(&r->vm, slot[9]) && r->vm.swap.total == 62, "%u good slots", r->vm.swap.total);
     r->disk[0].bad_read[0] = 0;
@@ -751,7 +757,7 @@ TEST(swap, a_write_error_keeps_the_page)
            (unsigned)r->vm.swap.pages_out);
     EXPECT(swap_in(&r->vm, slot[9], &g) == 0 && stamped(r, g, 9), "the page is still there");
     EXPECT(swap_bad(&r->vm, slot[9]) && (g->flags & FRAME_F_DIRTY), "flags %x", g->flags);
-    swap_unpin(&r->vm, g);
+    unpin(r, g);
     /* It cannot be written again under that slot. */
     page_out(r, &g, 1);
     EXPECT(r->vm.swap.writes == 17 && swap_cached(&r->vm, slot[9]) == g, "a retired slot was written");
@@ -764,7 +770,7 @@ TEST(swap, a_write_error_keeps_the_page)
     page_unmap(r, g);
     page_out(r, &g, 1);
     EXPECT(swap_in(&r->vm, slot[9], &g) == 0 && stamped(r, g, 9), "written at last");
-    swap_unpin(&r->vm, g);
+    unpin(r, g);
     for (unsigned i = 0; i < 16; i++)
         swap_unref(&r->vm, slot[i]);
     EXPECT(r->vm.swap.free == 62 && r->vm.swap.total == 62, "%u of %u free", r->vm.swap.free,
@@ -792,7 +798,7 @@ TEST(swap, names_come_and_go_during_a_write)
     /* The first is faulted back, the second loses its last name. */
     EXPECT(swap_in(&r->vm, slot[0], &g) == 0 && g == f[0], "found in flight, without waiting");
     g->maps++;
-    swap_unpin(&r->vm, g);
+    unpin(r, g);
     swap_unref(&r->vm, slot[0]);
     swap_unref(&r->vm, slot[1]);
     EXPECT(swap_verify(&r->vm), "in flight, names changed");
