@@ -1,18 +1,20 @@
 /* The order in which the kernel comes up. */
 #include "kernel/main.h"
 #include "drivers/pic.h"
-#include "drivers/power.h"
 #include "kernel/bootinfo.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
+#include "kernel/disk.h"
+#include "kernel/ktest.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "kernel/param.h"
 #include "kernel/printk.h"
+#include "kernel/sched.h"
 #include "kernel/time.h"
+#include "kernel/vmsys.h"
 #include "mm/machine.h"
 #include "mm/x86/cpu.h"
-#include "mm/x86/paging.h"
 
 static struct bootinfo boot;
 
@@ -78,7 +80,15 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     time_init();
     cpu_irq_on();
 
+    /* Tasks, and the devices and daemons that need them. */
+    if (sched_init() != 0)
+        panic_unfit("too little memory: no room for the first task");
+    disk_init();
+    vmsys_init();
+
     report();
     panic_provoke(params.panic_test);
-    power_exit(frame_audit(&frame_pool_sys) & paging_verify() & window_verify());
+    if (params.ktest)
+        ktest_main(params.ktest);
+    vmsys_end(true);
 }

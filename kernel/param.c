@@ -49,7 +49,8 @@ static const struct param table[] = {
      .help = "best, first, next, worst, instant: fit of kernel addresses"},
     {"swap", PARAM_CHOICE, &params.swap, .choices = on_off, .help = "on, off: use disks with a swap header"},
     {"ata", PARAM_CHOICE, &params.ata_pio, .choices = transfers, .help = "dma, pio: how disks transfer"},
-    {"ata_timeout", PARAM_NUMBER, &params.ata_timeout, 10, 600000, .help = "MS: time limit of a disk command"},
+    {"ata_timeout", PARAM_NUMBER, &params.ata_timeout, 10, 600000,
+     .help = "MS: time limit of a disk command"},
     {"panic_test", PARAM_CHOICE, &params.panic_test, .choices = panic_tests,
      .help = "fail on purpose after start-up"},
 };

@@ -31,6 +31,7 @@ struct task {
     struct task *timer_next, *timer_prev;
     struct task *all_next, *all_prev;
     struct space *space; /* NULL: kernel addresses only */
+    int last_fault;      /* enum fault_verdict of its last page fault */
     void *stack;         /* lowest address; NULL for the task that booted */
     unsigned stack_pages;
     void (*fn)(void *arg);

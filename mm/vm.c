@@ -40,8 +40,6 @@ _Static_assert(FAULT_ACTIONS <= VM_ACTIONS, "room for every action");
 /* Frames that one direct reclaim aims at: two clusters. */
 #define ALLOC_BATCH (2u * SWAP_CLUSTER)
 
-struct vm vm_sys;
-
 static void kick_daemon(struct frame_pool *p)
 {
     struct vm *vm = p->hook_data;
