@@ -299,8 +299,10 @@ static void install_swapped(struct step *st, struct frame *f)
     f->maps++;
     pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(vm->pool, f), PT_USER | PT_ACCESSED));
     swap_unref(vm, slot);
-    /* A clean page keeps its slot, which saves a write later, unless slots are getting scarce. */
-    if (swap_scarce(&vm->swap) && swap_count(vm, slot) == 0 && !(f->flags & FRAME_F_WRITEBACK))
+    /* A clean page keeps its slot, which saves a write later, unless slots are getting scarce. A bad slot has
+     * left it with the last name. */
+    if (f->slot != SLOT_NONE && swap_scarce(&vm->swap) && swap_count(vm, slot) == 0 &&
+        !(f->flags & FRAME_F_WRITEBACK))
         swap_uncache(vm, f);
 }
 
