@@ -29,8 +29,7 @@ HOST_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,unde
 
 # --- the kernel image ---
 
-# Self-tests are linked in once there is a runner for them.
-KERNEL_TESTS := $(if $(wildcard kernel/ktest.c),$(wildcard tests/unit/*.c tests/kernel/*.c) tests/testdisk.c)
+KERNEL_TESTS := $(wildcard tests/unit/*.c tests/kernel/*.c) tests/testdisk.c
 KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c drivers/*.c mm/*.c mm/x86/*.c) $(KERNEL_TESTS))
 KERNEL_ASM := $(sort $(wildcard boot/*.asm kernel/*.asm mm/x86/*.asm))
 KERNEL_OBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_ASM:%.asm=$(B)/kernel/%.asm.o)

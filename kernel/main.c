@@ -5,10 +5,13 @@
 #include "kernel/bootinfo.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
+#include "kernel/disk.h"
+#include "kernel/ktest.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "kernel/param.h"
 #include "kernel/printk.h"
+#include "kernel/sched.h"
 #include "kernel/time.h"
 #include "mm/machine.h"
 #include "mm/x86/cpu.h"
@@ -78,7 +81,14 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     time_init();
     cpu_irq_on();
 
+    /* Tasks, and what needs tasks to wait. */
+    if (sched_init() != 0)
+        panic_unfit("too little memory: none for the first tasks");
+    disk_init();
     report();
+
     panic_provoke(params.panic_test);
+    if (params.ktest)
+        ktest_main(params.ktest);
     power_exit(frame_audit(&frame_pool_sys) & paging_verify() & window_verify());
 }

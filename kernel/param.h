@@ -41,20 +41,20 @@ const char *param_parse_table(const struct param *table, unsigned n, char *line)
 
 /* The kernel's parameters, with their defaults. */
 struct params {
-    unsigned console;    /* console=: CONSOLE_* bits of console.h, 0: not given */
-    bool quiet;          /* quiet */
-    uint64_t mem;        /* mem=: RAM above this address is not used; 0: no limit */
-    uint64_t lowmem;     /* lowmem=: RAM above this address is not in the direct map; 0: as much as fits */
-    const char *init;    /* init= */
-    const char *ktest;   /* ktest=: self-tests to run, NULL: none */
-    uint32_t seed;       /* seed=: of the self-tests' random numbers, 0: their own default */
-    bool bench;          /* bench */
-    bool slab_debug;     /* slab_debug */
-    unsigned kva;        /* kva=: enum kva_policy */
-    unsigned swap;       /* swap=: 1 on, 0 off */
-    unsigned ata_pio;   /* ata=: 1 pio, 0 dma where possible */
+    unsigned console;     /* console=: CONSOLE_* bits of console.h, 0: not given */
+    bool quiet;           /* quiet */
+    uint64_t mem;         /* mem=: RAM above this address is not used; 0: no limit */
+    uint64_t lowmem;      /* lowmem=: RAM above this address is not in the direct map; 0: as much as fits */
+    const char *init;     /* init= */
+    const char *ktest;    /* ktest=: self-tests to run, NULL: none */
+    uint32_t seed;        /* seed=: of the self-tests' random numbers, 0: their own default */
+    bool bench;           /* bench */
+    bool slab_debug;      /* slab_debug */
+    unsigned kva;         /* kva=: enum kva_policy */
+    unsigned swap;        /* swap=: 1 on, 0 off */
+    unsigned ata_pio;     /* ata=: 1 pio, 0 dma where possible */
     uint32_t ata_timeout; /* ata_timeout=: milliseconds, 0: the driver's own limit */
-    unsigned panic_test; /* panic_test=: enum panic_test of panic.h, 0: none */
+    unsigned panic_test;  /* panic_test=: enum panic_test of panic.h, 0: none */
     const char *init_args;
 };
 extern struct params params;

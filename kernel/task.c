@@ -50,7 +50,7 @@ struct task *task_create_sized(const char *name, void (*fn)(void *), void *arg, 
     if (!t)
         return NULL;
     memset(t, 0, sizeof *t);
-    t->stack = kva_stack_alloc(stack_pages);
+    t->stack = kva_stack_alloc(&kva_map_sys, stack_pages);
     if (!t->stack) {
         cache_free(&task_cache, t);
         return NULL;
@@ -104,7 +104,7 @@ void task_join(struct task *t, int *code)
     os_irq_restore(irq);
     if (code)
         *code = t->exit_code;
-    kva_stack_free(t->stack, t->stack_pages);
+    kva_stack_free(&kva_map_sys, t->stack, t->stack_pages);
     cache_free(&task_cache, t);
 }
 
