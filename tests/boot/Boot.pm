@@ -33,8 +33,9 @@ my $log_dir  = "$top/build/log";
 my $work_dir = "$top/build/boot-tests";
 
 # What the kernel promises to print (DESIGN: self-tests, the end, panic).
-# The totals of the self-tests are the last thing that they say.
-my $CLOSING = qr/^(?:# (\d+ passed, \d+ failed, \d+ skipped)|the end: (.*))$/m;
+# The totals are the last thing that the self-tests say; without self-tests the kernel says that it is the end.
+my $TOTALS  = qr/^# (\d+) passed, (\d+) failed, (\d+) skipped$/m;
+my $CLOSING = qr/^the end: (.*)$/m;
 my $PANIC   = qr/^PANIC\b.*$/m;
 
 sub top_dir { return $top }
@@ -80,13 +81,15 @@ sub classify {
     return ('fail', "failed: " . join('; ', @{$k->{failed}})) if @{$k->{failed}};
     # A machine that the kernel cannot use is told so in its last line.
     return ('fail', $1) if $status == 35 && $log =~ /^(quire: .*)\n?\z/m;
-    my $closing = $log =~ $CLOSING ? $1 // $2 : undef;
+    my $closing = $log =~ $TOTALS || $log =~ $CLOSING ? $& : undef;
     return ('missing-end', "exit status $status without a closing line") unless defined $closing;
     return ('fail', "exit status 35, closing line: $closing") if $status == 35;
     if ($k->{begun}) {
         return ('missing-end', 'the test report has no plan') unless defined $k->{plan};
         return ('missing-end', "planned $k->{plan} tests, saw $k->{seen}") if $k->{plan} != $k->{seen};
         return ('missing-end', "tests out of order: @{$k->{disorder}}") if @{$k->{disorder}};
+        return ('missing-end', "the totals, $closing, are not those of the $k->{seen} tests seen")
+          if $log !~ $TOTALS || $1 + $2 + $3 != $k->{seen} || $3 != $k->{skipped};
     }
     return ('pass', $closing);
 }

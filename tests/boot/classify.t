@@ -8,8 +8,8 @@ use Boot;
 use Test::More;
 
 my $good = "quire 1.0\r\nKTAP version 1\r\n1..3\r\nok 1 buddy.split\r\n# note\r\nok 2 slab.reap # SKIP no memory\r\n"
-  . "ok 3 swap.in\r\n# Totals: pass:2 fail:0 skip:1\r\nCLOSING\r\n";
-my $closing_good = "the end: audit clean";
+  . "ok 3 swap.in\r\n# 2 passed, 0 failed, 1 skipped\r\nCLOSING\r\n";
+my $closing_good = "the end: the audit is clean";
 $good =~ s/CLOSING/$closing_good/;
 
 sub edited {
@@ -36,10 +36,12 @@ my @cases = (
     ['a hang after a failed test is still a hang', 124, edited(qr/ok 2.*/s, "not ok 2 x\r\n"), 'hang', qr/limit/],
     ['a triple fault', 0, edited(qr/ok 3.*/s, ''), 'reboot', qr/triple/],
     ['a power-off after everything was fine', 0, $good, 'reboot', qr/powered off/],
-    ['no closing line', 33, edited(qr/\Q$closing_good\E\r\n/, ''), 'missing-end', qr/closing/],
+    ['no closing line', 33, "hello\r\n", 'missing-end', qr/closing/],
+    ['no totals', 33, edited(qr/# 2 passed.*/s, ""), 'missing-end', qr/closing/],
     ['no closing line, exit 35', 35, "hello\r\n", 'missing-end', qr/closing/],
     ['a test is missing', 33, edited(qr/ok 3.*?\n/, ''), 'missing-end', qr/planned 3 tests, saw 2/],
     ['a test too many', 33, edited(qr/(ok 3.*?\n)/, "ok 3 a\r\nok 4 b\r\n"), 'missing-end', qr/planned 3 tests, saw 4/],
+    ['totals that do not fit', 33, edited('2 passed', '3 passed'), 'missing-end', qr/not those of the 3 tests/],
     ['no plan', 33, edited(qr/1\.\.3\r\n/, ''), 'missing-end', qr/no plan/],
     ['a number twice', 33, edited('ok 2', 'ok 1'), 'missing-end', qr/out of order: 1/],
     ['a machine that does not fit', 35, "hello\r\nquire: needs 4 MiB\r\n", 'fail', qr/needs 4 MiB/],
