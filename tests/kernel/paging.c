@@ -62,36 +62,26 @@ TEST(paging, kernel_map)
 TEST(paging, every_root)
 {
     struct frame_pool *p = &frame_pool_sys;
-    struct frame *page = frame_alloc(p, FRAME_TABLE, FRAME_LOW_ONLY), *f = frame_alloc(p, FRAME_KERNEL, 0);
+    struct frame *f = frame_alloc(p, FRAME_KERNEL, 0);
+    struct pt pt;
     size_t va;
 
-    REQUIRE(page && f && kva_alloc(&kva_map_sys.arena, PAGE_SIZE, PT_SPAN, &va) == 0, "memory");
-    if (&pt_all) {
-        struct pt pt = {.pool = p, .root = frame_pfn(p, page), .top = page_of(page), .next = pt_all};
-        pte_t *top = pt.top;
-        unsigned i = va >> PT_SPAN_SHIFT;
+    REQUIRE(f && pt_create(&pt, p) == 0, "memory");
+    REQUIRE(kva_alloc(&kva_map_sys.arena, PAGE_SIZE, PT_SPAN, &va) == 0, "addresses");
+    pte_t *e = (pte_t *)pt.top + (va >> PT_SPAN_SHIFT);
 
-        memset(top, 0, PAGE_SIZE);
-        pt_kernel_half_copy(top);
-        uint32_t s = os_irq_save(); /* nobody else may see a root of this kind */
-        pt_all = &pt;
-        EXPECT(pt_kernel_map(p, va, frame_pfn(p, f), PT_WRITE) == 0, "map");
-        EXPECT(top[i].raw == kernel_top()[i].raw && pte_present(top[i]), "the root has %x", top[i].raw);
-        EXPECT(pte_empty(top[0]) && paging_verify(), "verify");
-        kt_capture_begin();
-        top[i].raw ^= PT_WRITE;
-        EXPECT(!paging_verify() && kt_captured("INV-PAGING-3"), "a root that differs");
-        top[i].raw ^= PT_WRITE;
-        kt_capture_end();
-        EXPECT(pt_kernel_unmap(va) == frame_pfn(p, f) && pte_empty(top[i]), "the root has %x", top[i].raw);
-        pt_all = pt.next;
-        os_irq_restore(s);
-    } else {
-        kt_skip(kt, "no page tables but the kernel's");
-    }
+    EXPECT(pt_kernel_map(p, va, frame_pfn(p, f), PT_WRITE) == 0, "map");
+    EXPECT(e->raw == kernel_top()[va >> PT_SPAN_SHIFT].raw && pte_present(*e), "the root has %x", e->raw);
+    EXPECT(pt.top[0] == 0 && paging_verify(), "verify");
+    kt_capture_begin();
+    e->raw ^= PT_WRITE;
+    EXPECT(!paging_verify() && kt_captured("INV-PAGING-3"), "a root that differs");
+    e->raw ^= PT_WRITE;
+    kt_capture_end();
+    EXPECT(pt_kernel_unmap(va) == frame_pfn(p, f) && pte_empty(*e), "the root has %x", e->raw);
     kva_free(&kva_map_sys.arena, va, PAGE_SIZE);
+    pt_destroy(&pt);
     frame_free(p, f);
-    frame_free(p, page);
 }
 
 TEST(paging, verify_sees_damage)
