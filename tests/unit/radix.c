@@ -212,7 +212,7 @@ TEST(radix, fails_whole)
     radix_set(&m->tree, 7, 70);
     /* Leave no free node in the slabs that are there, so that the first one needs a frame. */
     frame_fail_after(pool, 1);
-    while (spares < ARRAY_LEN(spares) && (spare[spares] = cache_alloc(&m->nodes)) != NULL)
+    while (spares < ARRAY_LEN(spare) && (spare[spares] = cache_alloc(&m->nodes)) != NULL)
         spares++;
     frame_fail_after(pool, 0);
     do {
