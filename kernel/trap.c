@@ -15,9 +15,6 @@
 /* Error code of a page fault (SDM vol. 3A, 4.7). */
 enum { PF_PRESENT = 1 << 0, PF_WRITE = 1 << 1, PF_USER = 1 << 2, PF_RESERVED = 1 << 3, PF_FETCH = 1 << 4 };
 
-/* Collected by linker.ld. */
-extern const struct extable_entry __start_extable[], __stop_extable[];
-
 unsigned trap_irq_depth;
 
 static bool no_fault_handler(struct trap_frame *tf __attribute__((unused)),
@@ -42,7 +39,7 @@ void trap_set_handler(unsigned vector, bool (*fn)(struct trap_frame *))
 
 uint32_t extable_find(uint32_t eip)
 {
-    for (const struct extable_entry *e = __start_extable; e < __stop_extable; e++)
+    for (const struct extable_entry *e = extable; e->fault; e++)
         if (e->fault == eip)
             return e->fixup;
     return 0;

@@ -51,6 +51,7 @@ void trap_set_handler(unsigned vector, bool (*fn)(struct trap_frame *));
 struct extable_entry {
     uint32_t fault, fixup;
 };
+extern const struct extable_entry extable[]; /* collected by linker.ld; an entry of zeroes ends it */
 /* 0 when there is no entry. */
 uint32_t extable_find(uint32_t eip);
 

@@ -53,12 +53,21 @@ TEST(string, random)
 
 TEST(string, compare)
 {
-    EXPECT(strcmp("", "") == 0 && strcmp("a", "") > 0 && strcmp("", "a") < 0 && strcmp("ab", "ac") < 0,
-           "strcmp");
-    EXPECT(strcmp("\xff", "a") > 0, "characters are unsigned");
-    EXPECT(strncmp("abc", "abd", 2) == 0 && strncmp("abc", "abd", 3) < 0 && strncmp("a", "a", 9) == 0,
-           "strncmp");
-    EXPECT(strlen("") == 0 && strlen("four") == 4, "strlen");
+    static const struct {
+        const char *a, *b;
+        int sign;
+    } cases[] = {{"", "", 0}, {"a", "", 1}, {"", "a", -1}, {"ab", "ac", -1}, {"\xff", "a", 1}};
+
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        int r = strcmp(cases[i].a, cases[i].b);
+
+        EXPECT((r > 0) - (r < 0) == cases[i].sign, "case %u gave %d", i, r);
+        r = strncmp(cases[i].a, cases[i].b, 9);
+        EXPECT((r > 0) - (r < 0) == cases[i].sign, "case %u gave %d", i, r);
+    }
+    EXPECT(strncmp(cases[3].a, cases[3].b, 1) == 0 && strncmp(cases[1].a, cases[1].b, 0) == 0,
+           "strncmp stops");
+    EXPECT(strlen(cases[0].a) == 0 && strlen(cases[3].a) == 2, "strlen");
 }
 
 TEST(time, advances)
