@@ -27,10 +27,11 @@ LDFLAGS := -m elf_i386 -nostdlib --build-id=none -z max-page-size=4096 -z noexec
 HOST_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
                -fno-strict-aliasing -fno-common -DQUIRE_HOSTED $(WARN) -I.
 
+TEST_SHARED := $(sort $(wildcard tests/*.c))
+
 # --- the kernel image ---
 
-KERNEL_TESTS := $(wildcard tests/unit/*.c tests/kernel/*.c) tests/testdisk.c
-KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c drivers/*.c mm/*.c mm/x86/*.c) $(KERNEL_TESTS))
+KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c drivers/*.c mm/*.c mm/x86/*.c tests/unit/*.c tests/kernel/*.c)) $(TEST_SHARED)
 KERNEL_ASM := $(sort $(wildcard boot/*.asm kernel/*.asm mm/x86/*.asm))
 KERNEL_OBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_ASM:%.asm=$(B)/kernel/%.asm.o)
 KERNEL_LINK = $(LD) $(LDFLAGS) -T linker.ld $(KERNEL_OBJ) $(1) $(shell $(CC) -print-libgcc-file-name) -o $@
@@ -40,11 +41,13 @@ $(B)/kernel/kernel/string.o: CFLAGS += -fno-tree-loop-distribute-patterns
 
 $(B)/kernel/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC      $<"
+	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/kernel/%.asm.o: %.asm Makefile
 	@mkdir -p $(@D)
-	$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP $< -o $@
+	@echo "  NASM    $<"
+	@$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP $< -o $@
 
 # The image holds the names of its own functions, so it is linked twice: with an empty table, and with the one
 # that is made from the first link. The table lies behind the code, so it moves none of it; that is checked.
@@ -93,19 +96,21 @@ iso: $(B)/quire.elf
 
 HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/format.c kernel/param.c kernel/ram.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
-HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) tests/testdisk.c)
+HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
 HOST_TESTS := $(patsubst tests/unit/%.c,$(B)/host/%,$(sort $(wildcard tests/unit/*.c)))
 
 $(B)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  HOSTCC  $<"
+	@$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/host/libmm.a: $(HOST_MMOBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(HOST_TESTS): $(B)/host/%: $(B)/host/tests/unit/%.o $(HOST_BASE) $(B)/host/libmm.a
-	$(HOSTCC) $(HOST_CFLAGS) $^ -o $@
+	@echo "  HOSTLD  $@"
+	@$(HOSTCC) $(HOST_CFLAGS) $^ -o $@
 
 .PHONY: hosted
 hosted: $(HOST_TESTS)
@@ -115,3 +120,78 @@ hosted: $(HOST_TESTS)
 .PHONY: clean
 clean:
 	rm -rf $(B)
+
+# ======== everything but the image: set-up, running, testing, checking ========
+
+# Set-up runs before the first compilation, and again when it changes.
+$(B)/setup-%: tools/setup
+	@mkdir -p $(@D)
+	@tools/setup $*
+	@touch $@
+
+$(KERNEL_OBJ): | $(B)/setup-build
+$(HOST_MMOBJ) $(HOST_BASE) $(HOST_TESTS:$(B)/host/%=$(B)/host/tests/unit/%.o): | $(B)/setup-test
+
+# Assignable: make run MEM=16M APPEND="ktest=all"
+MEM     := 64M
+APPEND  :=
+SWAP_MB := 256
+BENCH_MEM := 64M
+
+$(B)/swap.img: | $(B)/setup-build
+	truncate -s $(SWAP_MB)M $@
+	chmod 600 $@
+	@export PATH="$$PATH:/usr/sbin:/sbin"; said=$$(mkswap -L quire $@ 2>&1) || { echo "$$said" >&2; exit 1; }
+
+.PHONY: all help run debug test test-host test-boot check bench
+
+all: $(B)/quire.elf
+	@echo $<
+
+help:
+	@echo 'make             the image, build/quire.elf'
+	@echo 'make run         boot it on this terminal (Ctrl-A X quits); MEM=16M, APPEND="name=value ..."'
+	@echo 'make test        every test: hosted, in the kernel, boot configurations, gdb helpers'
+	@echo 'make test-host   hosted tests only'
+	@echo 'make test-boot   boot tests only; one of them: tests/boot/ram-8.t'
+	@echo 'make check       warnings, layers, formatting, static analysis'
+	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded'
+	@echo 'make iso         build/quire.iso, for GRUB or a CD'
+	@echo 'make bench       counted instructions of the basic operations'
+	@echo 'make clean       remove build/'
+	@echo 'V=1 shows the commands'
+
+run: $(B)/quire.elf $(B)/swap.img
+	@tools/run -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
+
+debug: $(B)/quire.elf $(B)/swap.img | $(B)/setup-test
+	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
+
+bench: $(B)/quire.elf $(B)/swap.img
+	@tools/run -m $(BENCH_MEM) --icount --append "bench $(APPEND)" --disk $(B)/swap.img
+
+# The same image as `make iso` makes, with arguments and modules that a test can look for.
+$(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg
+	@$(MAKE) --no-print-directory iso ISO=$@ ISO_ARGS="ktest=all" ISO_MODULES="LICENSE README.md"
+
+# Long ones first, so that the two jobs end together.
+BOOT_TESTS := $(wildcard $(foreach t,ram-3500 ram-8 disk-errors,tests/boot/$t.t))
+BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
+PROVE := prove --timer -j2 --exec tools/tap
+
+test: hosted $(B)/quire.elf $(B)/quire-ktest.iso | $(B)/setup-test $(B)/setup-build
+	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
+
+test-host: hosted | $(B)/setup-test
+	@$(PROVE) $(HOST_TESTS)
+
+test-boot: $(B)/quire.elf $(B)/quire-ktest.iso | $(B)/setup-test
+	@$(PROVE) $(BOOT_TESTS)
+
+check: $(B)/quire.elf hosted | $(B)/setup-check
+	@tools/check
+
+# V=1 shows the commands.
+ifndef V
+.SILENT:
+endif

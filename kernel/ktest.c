@@ -4,14 +4,16 @@
  * use.
  */
 #include "kernel/ktest.h"
-#include "drivers/power.h"
 #include "kernel/console.h"
-#include "kernel/disk.h"
 #include "kernel/format.h"
 #include "kernel/param.h"
 #include "kernel/printk.h"
 #include "kernel/sched.h"
+#include "kernel/vmsys.h"
+#include "mm/kva_map.h"
 #include "mm/slab.h"
+#include "mm/vm.h"
+#include "mm/x86/paging.h"
 #include "tests/kt.h"
 
 #include <stdarg.h>
@@ -158,7 +160,7 @@ struct frame_pool *kt_pool(struct kt *kt, uint32_t frames, uint32_t high)
 
     pfn_t start = frame_pfn(machine, b->block), end = start + b->total;
 
-    frame_pool_init(&b->pool, b->records - start, start, end, end, machine->direct);
+    frame_pool_init(&b->pool, b->records, start, end, end, machine->direct);
     frame_add(&b->pool, start, end);
     frame_set_marks(&b->pool);
     return &b->pool;
@@ -243,7 +245,11 @@ static void check_machine(struct kt *kt)
     kt_capture_end();
     EXPECT(frame_audit(pool), "after the test");
     EXPECT(slab_verify_all(pool), "after the test");
+    EXPECT(kva_map_verify(&kva_map_sys), "after the test");
+    EXPECT(paging_verify(), "after the test");
+    EXPECT(window_verify(), "after the test");
     EXPECT(sched_verify(), "after the test");
+    EXPECT(vm_verify(&vm_sys), "after the test");
 }
 
 /* --- running --- */
@@ -340,7 +346,5 @@ void ktest_main(const char *pattern)
         task_join(t, &ok);
     else
         say("Bail out! no memory for the test task");
-    disk_flush_all();
-    ok &= frame_audit(kmalloc_sys.pool) && slab_verify_all(kmalloc_sys.pool);
-    power_exit(ok);
+    vmsys_end(ok);
 }

@@ -1,7 +1,6 @@
 /* The order in which the kernel comes up. */
 #include "kernel/main.h"
 #include "drivers/pic.h"
-#include "drivers/power.h"
 #include "kernel/bootinfo.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
@@ -13,9 +12,9 @@
 #include "kernel/printk.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
+#include "kernel/vmsys.h"
 #include "mm/machine.h"
 #include "mm/x86/cpu.h"
-#include "mm/x86/paging.h"
 
 static struct bootinfo boot;
 
@@ -81,14 +80,16 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     time_init();
     cpu_irq_on();
 
-    /* Tasks, and what needs tasks to wait. */
+    /* Tasks, and the devices and daemons that need them. */
     if (sched_init() != 0)
-        panic_unfit("too little memory: none for the first tasks");
+        panic_unfit("too little memory: no room for the first task");
     disk_init();
+    vmsys_init();
+
     report();
 
     panic_provoke(params.panic_test);
     if (params.ktest)
         ktest_main(params.ktest);
-    power_exit(frame_audit(&frame_pool_sys) & paging_verify() & window_verify());
+    vmsys_end(true);
 }

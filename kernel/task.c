@@ -43,7 +43,7 @@ void task_init(void)
     cache_init(&task_cache, kmalloc_sys.pool, "task", sizeof(struct task), 0, NULL, slab_default_flags);
 }
 
-struct task *task_create_sized(const char *name, void (*fn)(void *), void *arg, size_t stack_pages)
+struct task *task_create_sized(const char *name, void (*fn)(void *), void *arg, unsigned stack_pages)
 {
     struct task *t = cache_alloc(&task_cache);
 

@@ -31,8 +31,9 @@ struct task {
     struct task *timer_next, *timer_prev;
     struct task *all_next, *all_prev;
     struct space *space; /* NULL: kernel addresses only */
+    int last_fault;      /* enum fault_verdict of its last page fault */
     void *stack;         /* lowest address; NULL for the task that booted */
-    size_t stack_pages;
+    unsigned stack_pages;
     void (*fn)(void *arg);
     void *arg;
     int exit_code;
@@ -48,7 +49,7 @@ void task_init(void);
  * cut to 15 characters. NULL when out of memory. */
 struct task *task_create(const char *name, void (*fn)(void *arg), void *arg);
 /* The same with a stack of a given size. */
-struct task *task_create_sized(const char *name, void (*fn)(void *arg), void *arg, size_t stack_pages);
+struct task *task_create_sized(const char *name, void (*fn)(void *arg), void *arg, unsigned stack_pages);
 /* End the running task. Returning from fn is task_exit(0). It must hold no mutex. */
 _Noreturn void task_exit(int code);
 /* Wait until t has ended, store its code (if code is not NULL), and free it. Exactly one task joins a task.

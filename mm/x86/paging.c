@@ -144,16 +144,10 @@ void pt_kernel_half_copy(void *top)
            (TOP_ENTRIES - KERNEL_FIRST) * sizeof *kernel_top);
 }
 
-/* The first of all roots but the kernel's own. */
-static struct pt *first_root(void)
-{
-    return &pt_all ? pt_all : NULL;
-}
-
 static void set_top_everywhere(unsigned i, pte_t e)
 {
     kernel_top[i] = e;
-    for (struct pt *pt = first_root(); pt; pt = pt->next)
+    for (struct pt *pt = pt_all; pt; pt = pt->next)
         ((pte_t *)pt->top)[i] = e;
 }
 
@@ -237,7 +231,7 @@ bool paging_verify(void)
         INV("INV-PAGING-1", pte_empty(kernel_top[i]), "entry %u is %x", i, kernel_top[i].raw);
     for (vaddr_t va = ro_start; va < ro_end; va += PAGE_SIZE)
         INV("INV-PAGING-2", paging_mapped(va) && !paging_writable(va), "address %x", va);
-    for (struct pt *pt = first_root(); pt; pt = pt->next)
+    for (struct pt *pt = pt_all; pt; pt = pt->next)
         for (unsigned i = KERNEL_FIRST; i < TOP_ENTRIES; i++) {
             uint32_t other = ((pte_t *)pt->top)[i].raw ^ kernel_top[i].raw;
 

@@ -33,9 +33,8 @@ bool paging_verify(void);
 /* INV-WINDOW-*: reads only. */
 bool window_verify(void);
 
-/* Every root but the kernel's own. Defined in pt.c, which puts roots in and takes them out; weak, since a
- * kernel without spaces works too. */
-extern struct pt *pt_all __attribute__((weak));
+/* Every root but the kernel's own. pt.c puts them in and takes them out. */
+extern struct pt *pt_all;
 
 /* The table of the windows, for window.c. */
 extern pte_t *paging_window_table;

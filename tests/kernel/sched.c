@@ -3,6 +3,7 @@
 #include "kernel/sync.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
+#include "mm/x86/paging.h"
 #include "tests/kt.h"
 
 #define MS 1000000ull
@@ -332,6 +333,32 @@ TEST(sched, mutex_is_handed_over_in_order)
     join(w, 6);
     for (unsigned i = 0; i < s.n; i++)
         EXPECT(s.order[i] == i, "place %u: task %u", i, s.order[i]);
+}
+
+static void look_at_stack(void *arg)
+{
+    struct worker *w = arg;
+    const struct task *self = task_current();
+    uintptr_t lowest = (uintptr_t)self->stack, top = lowest + self->stack_pages * PAGE_SIZE,
+              here = (uintptr_t)&w;
+
+    w->s->go = here > lowest && here < top;
+    for (uintptr_t page = lowest; page < top; page += PAGE_SIZE)
+        w->s->done += paging_writable(page);
+    w->s->inside = paging_mapped(lowest - 1);
+}
+
+TEST(sched, stack_has_a_guard_page)
+{
+    struct shared s = {0};
+    struct worker w = {.s = &s};
+
+    w.task = task_create_sized("worker", look_at_stack, &w, 3);
+    REQUIRE(w.task, "no memory");
+    join(&w, 1);
+    EXPECT(s.go, "the task does not run on its own stack");
+    EXPECT(s.done == 3, "%u pages of 3 are mapped", s.done);
+    EXPECT(s.inside == 0, "the page below the stack is mapped");
 }
 
 TEST(sched, out_of_memory)
