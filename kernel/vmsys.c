@@ -19,8 +19,8 @@
 struct vm vm_sys;
 
 /*
- * User addresses may be touched by programs and by the user-copy routines, which stand in the exception table.
- * Anything else in the kernel that does it is a bug, and so is doing it where one may not sleep.
+ * User addresses may be touched by programs and by the user-copy routines, which stand in the exception
+ * table. Anything else in the kernel that does it is a bug, and so is doing it where one may not sleep.
  */
 static bool resolve(struct trap_frame *tf, const struct fault *f)
 {

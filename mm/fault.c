@@ -38,7 +38,8 @@
  * Data: none of its own. Locking: takes the space's lock; lets it go while a pager or the disk works.
  * Everything between looking at an entry and changing it is one nosleep section.
  *
- * INV-FAULT-1  fault_resolve() ends: every action but the last brings the entry nearer to allowing the access
+ * It ends: every action but the last brings the entry nearer to allowing the access. What it leaves behind is
+ * checked by vm_verify() and space_verify().
  *
  * How it fails: no memory and no swap, FAULT_NO_MEMORY; a page that cannot be read or lies beyond its object,
  * FAULT_BUS. Compare: OpenBSD's uvm_fault.c, which opens with such a table too.
@@ -298,8 +299,10 @@ static void install_swapped(struct step *st, struct frame *f)
     f->maps++;
     pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(vm->pool, f), PT_USER | PT_ACCESSED));
     swap_unref(vm, slot);
-    /* A clean page keeps its slot, which saves a write later, unless slots are getting scarce. */
-    if (swap_scarce(&vm->swap) && swap_count(vm, slot) == 0 && !(f->flags & FRAME_F_WRITEBACK))
+    /* A clean page keeps its slot, which saves a write later, unless slots are getting scarce. A bad slot has
+     * left it with the last name. */
+    if (f->slot != SLOT_NONE && swap_scarce(&vm->swap) && swap_count(vm, slot) == 0 &&
+        !(f->flags & FRAME_F_WRITEBACK))
         swap_uncache(vm, f);
 }
 

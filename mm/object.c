@@ -310,7 +310,8 @@ static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, stru
     if (err)
         return err;
     if (radix_get(&o->index, index) != word) {
-        swap_unpin(vm, f);
+        frame_unpin(f);
+        vm_frame_drop(vm, f);
         return -EAGAIN;
     }
     /* Ours before the name goes: with the last name the slot keeps only a frame that is in use. */

@@ -407,12 +407,11 @@ void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr
     mm_assert(start < end && !((start | end) & PAGE_MASK) && start >= end_before(t, r) &&
                   end <= (r->next ? r->next->start : t->hi),
               "[%x, %x) to [%x, %x)", r->start, r->end, start, end);
-    uint32_t shift =
-        (start >> PAGE_SHIFT) - (r->start >> PAGE_SHIFT); /* wraps when it grows down, as it must */
+    uint32_t moved = (start >> PAGE_SHIFT) - (r->start >> PAGE_SHIFT); /* wraps when start moves down */
 
     if (r->object)
-        r->offset += shift;
-    r->number += shift;
+        r->offset += moved;
+    r->number += moved;
     r->start = start;
     r->end = end;
     repair(t, r);

@@ -580,17 +580,6 @@ int swap_in(struct vm *vm, slot_t slot, struct frame **out)
     }
 }
 
-void swap_unpin(struct vm *vm, struct frame *f)
-{
-    mm_assert(f->pins > 0, "frame %u", frame_pfn(vm->pool, f));
-    if (--f->pins || f->flags & IO_FLAGS)
-        return;
-    if (f->slot != SLOT_NONE)
-        settle(vm, f, false);
-    else if (f->use == FRAME_ANON && !f->maps)
-        vm_frame_release(vm, f);
-}
-
 /* --- writing --- */
 
 /* One page came back from a write. Returns whether the frame was freed. */
@@ -704,12 +693,14 @@ unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
 
     sort_by_slot(f, n);
     while (n > 0) {
-        unsigned run = 1;
+        unsigned run = 0;
 
         while (run < n && run < max && f[run]->slot == f[0]->slot + run && !swap_bad(vm, f[run]->slot))
             run++;
-        if (!swap_bad(vm, f[0]->slot))
+        if (run)
             freed += write_run(vm, f, run);
+        else
+            run = 1; /* no use in writing there again */
         f += run;
         n -= run;
     }

@@ -129,8 +129,6 @@ bool swap_bad(struct vm *vm, slot_t slot);
  * retired: the caller's user gets SIGBUS); -ENOMEM; -EAGAIN (nothing uses the slot any more: look again).
  */
 int swap_in(struct vm *vm, slot_t slot, struct frame **out);
-/* Release a pin of swap_in(); frees the frame if nothing else holds it. */
-void swap_unpin(struct vm *vm, struct frame *f);
 /*
  * Start writing n frames (each has a slot, no entries, not BUSY, no WRITEBACK); they are sorted by slot in
  * place, and neighbouring slots go out in one request. Sets FRAME_F_WRITEBACK, clears FRAME_F_DIRTY; a frame
