@@ -36,8 +36,8 @@ typedef bool trap_fault_fn(struct trap_frame *tf, const struct fault *f);
 
 /*
  * Resolve page faults with fn (NULL: not at all), and return what did so before. fn says true when the
- * instruction can be tried again; it runs with interrupts as they were at the fault. When it says false, a fault
- * in the kernel goes to its entry in the exception table, and anything else is a panic.
+ * instruction can be tried again; it runs with interrupts as they were at the fault. When it says false, a
+ * fault in the kernel goes to its entry in the exception table, and anything else is a panic.
  */
 trap_fault_fn *trap_set_fault_handler(trap_fault_fn *fn);
 
