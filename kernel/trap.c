@@ -23,14 +23,14 @@ static bool no_fault_handler(struct trap_frame *tf __attribute__((unused)),
     return false;
 }
 
-static trap_fault_fn *fault_handler = no_fault_handler;
+static trap_fault_fn fault_handler = no_fault_handler;
 static bool (*handlers[EXCEPTIONS])(struct trap_frame *);
 
-trap_fault_fn *trap_set_fault_handler(trap_fault_fn *fn)
+trap_fault_fn trap_set_fault_handler(trap_fault_fn fn)
 {
-    trap_fault_fn *old = fault_handler;
+    trap_fault_fn old = fault_handler;
 
-    fault_handler = fn ? fn : no_fault_handler;
+    fault_handler = fn;
     return old;
 }
 
