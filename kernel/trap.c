@@ -23,12 +23,15 @@ static bool no_fault_handler(struct trap_frame *tf __attribute__((unused)),
     return false;
 }
 
-static bool (*fault_handler)(struct trap_frame *, const struct fault *) = no_fault_handler;
+static trap_fault_fn fault_handler = no_fault_handler;
 static bool (*handlers[EXCEPTIONS])(struct trap_frame *);
 
-void trap_set_fault_handler(bool (*fn)(struct trap_frame *, const struct fault *))
+trap_fault_fn trap_set_fault_handler(trap_fault_fn fn)
 {
-    fault_handler = fn ? fn : no_fault_handler;
+    trap_fault_fn old = fault_handler;
+
+    fault_handler = fn;
+    return old;
 }
 
 void trap_set_handler(unsigned vector, bool (*fn)(struct trap_frame *))

@@ -198,7 +198,8 @@ TEST(radix, fails_whole)
 {
     struct frame_pool *pool = kt_pool(kt, 64, 0);
     struct model *m;
-    uint32_t n = 1;
+    void *spare[64];
+    uint32_t n = 1, spares = 0;
     int err;
 
     if (!pool)
@@ -209,6 +210,11 @@ TEST(radix, fails_whole)
         return;
     }
     radix_set(&m->tree, 7, 70);
+    /* Leave no free node in the slabs that are there, so that the first one needs a frame. */
+    frame_fail_after(pool, 1);
+    while (spares < ARRAY_LEN(spare) && (spare[spares] = cache_alloc(&m->nodes)) != NULL)
+        spares++;
+    frame_fail_after(pool, 0);
     do {
         uint32_t nodes = cache_in_use(&m->nodes);
 
@@ -224,6 +230,8 @@ TEST(radix, fails_whole)
         n++;
     } while (err && n < 50);
     EXPECT(!err && n > 2, "%d after %u tries", err, n);
+    while (spares)
+        cache_free(&m->nodes, spare[--spares]);
     EXPECT(radix_get(&m->tree, UINT32_MAX) == 42 && radix_get(&m->tree, 7) == 70, "entries after success");
     model_done(kt, m);
     kt_pool_done(kt, pool);
