@@ -10,9 +10,10 @@
 #define MAX_HOLDINGS  65536u
 #define FREE_PER_ITEM 3u /* one request for so many free frames: the load takes most of them */
 #define LOAD_ORDER    5u /* blocks of up to 32 frames */
-#define LOAD_BYTES    6000u
-#define CHURN         4u /* times that the load is replaced, on average */
-#define FINE_ORDER    4u /* fragmentation: share of free memory in smaller blocks */
+#define LOAD_BYTES    8000u
+#define LOAD_SCALES   10u /* each half as large as the one before: most requests are small */
+#define CHURN         4u  /* times that the load is replaced, on average */
+#define FINE_ORDER    4u  /* fragmentation: share of free memory in smaller blocks */
 
 struct holding {
     enum { HOLD_NOTHING, HOLD_FRAME, HOLD_BLOCK, HOLD_BYTES, HOLD_KINDS } kind;
@@ -35,7 +36,7 @@ static bool hold(struct load *l, struct holding *h)
     else if (kind == HOLD_BLOCK)
         h->what = frame_alloc_block(p, 1 + tour_below(LOAD_ORDER), FRAME_KERNEL, 0);
     else
-        h->what = kmalloc(sizeof h + tour_below(LOAD_BYTES));
+        h->what = kmalloc(sizeof h + tour_below(LOAD_BYTES >> tour_below(LOAD_SCALES)));
     if (!h->what) {
         l->refused++;
         return false;
@@ -76,17 +77,22 @@ static void look_at_lists(struct free_lists *l)
         l->blocks[k] = frame_pool_sys.zone[ZONE_LOW].blocks[k] + frame_pool_sys.zone[ZONE_HIGH].blocks[k];
 }
 
-/* Percent of free memory that lies in blocks of less than 2^FINE_ORDER frames. */
+/* Free frames in blocks of less than 2^order frames. */
+static uint32_t frames_below(const struct free_lists *l, unsigned order)
+{
+    uint32_t n = 0;
+
+    for (unsigned k = 0; k < order; k++)
+        n += l->blocks[k] << k;
+    return n;
+}
+
+/* Percent of free memory in small blocks: what is of no use to who needs a large one. */
 static uint32_t fine_share(const struct free_lists *l)
 {
-    uint32_t fine = 0, all = 0;
+    uint32_t all = frames_below(l, BUDDY_ORDERS);
 
-    for (unsigned k = 0; k < BUDDY_ORDERS; k++) {
-        all += l->blocks[k] << k;
-        if (k < FINE_ORDER)
-            fine += l->blocks[k] << k;
-    }
-    return all ? (uint32_t)(fine * 100ull / all) : 0;
+    return all ? (uint32_t)(frames_below(l, FINE_ORDER) * 100ull / all) : 0;
 }
 
 /* A line with one number for each order. */
@@ -173,7 +179,8 @@ static void bear_load(struct load *l)
              fine_share(&before), fine_share(&full), fine_share(&half), fine_share(&after));
     tour_check(damaged == 0, "%u blocks were handed out twice", damaged);
     tour_check(memcmp(&before, &after, sizeof before) == 0, "the free blocks are not those of before");
-    tour_check(fine_share(&half) > fine_share(&before), "the load broke nothing up");
+    tour_check(frames_below(&half, FINE_ORDER) > frames_below(&before, FINE_ORDER),
+               "the load broke nothing up");
 }
 
 void tour_frames_under_load(void)
@@ -182,7 +189,7 @@ void tour_frames_under_load(void)
 
     tour_part("The allocators under load");
     tour_step("Random requests, freed in random order");
-    tour_say("Single frames and blocks come from the buddy lists, small objects from slabs.");
+    tour_say("Frames and blocks come from the buddy lists, small objects from slabs.");
     if (l.items > MAX_HOLDINGS)
         l.items = MAX_HOLDINGS;
     l.item = kva_table_alloc(&kva_map_sys, l.items * sizeof *l.item);

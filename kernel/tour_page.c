@@ -119,8 +119,8 @@ static const struct scene life_scenes[] = {
      false,
      {{TOUR_FAULTS, 1}, {TOUR_MAP_ZERO, 1}, {TOUR_TABLE_FRAMES, 1}}},
     {"Written for the first time",
-     {"The entry is read-only, so the processor faults. The page gets a frame of its",
-      "own, zeroed before the entry appears: old contents never show."},
+     {"The entry is read-only, so the processor faults. The page gets its own frame,",
+      "zeroed before the entry appears: old contents never show."},
      life_write_first,
      1,
      false,
@@ -163,8 +163,8 @@ static const struct scene life_scenes[] = {
       {TOUR_FREE_SLOTS, -1},
       {TOUR_ANON_FRAMES, -1}}},
     {"Brought back by a fault",
-     {"Reading faults; the page comes from its slot. It keeps the slot as long as it",
-      "is not written: should it go again, there is nothing to write."},
+     {"Reading faults; the page comes from its slot. It keeps the slot until it is",
+      "written: should it go before, there is nothing to write."},
      life_read_back,
      1,
      true,
@@ -372,7 +372,8 @@ static struct image choose_image(const struct bootinfo *boot)
             return (struct image){"a boot module", (const void *)(KERNEL_BASE + (uintptr_t)m->start),
                                   m->end - m->start};
     }
-    return (struct image){"the kernel's own constants", text_end, (size_t)(rodata_end - text_end)};
+    return (struct image){"the kernel's own constants", text_end,
+                          (uintptr_t)rodata_end - (uintptr_t)text_end};
 }
 
 static void read_file(struct space *const *s, uint32_t word)

@@ -17,12 +17,12 @@ void tour_fit_policies(void);
 
 /* --- telling: lines of the log, not shown with `quiet` --- */
 
-#define TOUR_TEXT 76u /* columns of a line of text; four blanks stand before it */
+#define TOUR_TEXT 77u /* columns of a line of text; two blanks stand before it, and a screen has 80 */
 
 /* A heading with the next number of the first or of the second level. */
 void tour_part(const char *title);
 void tour_step(const char *title);
-/* A line of at most TOUR_TEXT columns. */
+/* A line of text, of TOUR_TEXT columns at most. */
 void tour_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Say that a claim did not come true, and remember it. Returns ok. */
 bool tour_check(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

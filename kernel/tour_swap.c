@@ -144,21 +144,28 @@ static bool run(struct pass *p)
     return started;
 }
 
+static void say_requests(const struct pass *p, const char *way, enum tour_counter pages,
+                         enum tour_counter requests)
+{
+    uint32_t n = (uint32_t)tour_change(&p->before, pages);
+    uint32_t r = (uint32_t)tour_change(&p->before, requests);
+
+    if (r)
+        tour_say("  %s: %u pages in %u requests to the disk, %u pages each", way, n, r, n / r);
+}
+
 static void say_rate(const struct pass *p)
 {
     uint64_t ms = p->ns / NS_A_MS + 1;
-    uint32_t out = (uint32_t)tour_change(&p->before, TOUR_PAGES_OUT);
-    uint32_t in = (uint32_t)tour_change(&p->before, TOUR_PAGES_IN);
-    uint32_t writes = (uint32_t)tour_change(&p->before, TOUR_WRITES);
-    uint32_t reads = (uint32_t)tour_change(&p->before, TOUR_READS);
 
     tour_say("%s: %u pages in %u ms, %u pages/s", p->name, p->touched, (unsigned)ms,
              (unsigned)(p->touched * 1000ull / ms));
-    tour_say("  out: %u pages in %u writes, %u a write; in: %u in %u reads, %u a read", out, writes,
-             writes ? out / writes : 0, in, reads, reads ? in / reads : 0);
-    tour_say("  read ahead: %u pages, %u of them used before they went",
-             (unsigned)tour_change(&p->before, TOUR_READAHEAD),
-             (unsigned)tour_change(&p->before, TOUR_READAHEAD_HITS));
+    say_requests(p, "out", TOUR_PAGES_OUT, TOUR_WRITES);
+    say_requests(p, "in", TOUR_PAGES_IN, TOUR_READS);
+    if (tour_change(&p->before, TOUR_READAHEAD))
+        tour_say("  read ahead: %u pages, %u of them used before they went",
+                 (unsigned)tour_change(&p->before, TOUR_READAHEAD),
+                 (unsigned)tour_change(&p->before, TOUR_READAHEAD_HITS));
     tour_say("  %u touches were made while the other task waited inside a fault", p->overlapped);
 }
 
@@ -235,15 +242,21 @@ static void fill_and_verify(struct set *set)
     check_swapping(&written, &read);
 }
 
+/* Frames that a program's pages can still have: low memory is not theirs to the last frame. */
+static uint32_t free_for_pages(void)
+{
+    return frame_free_count(vm_sys.pool) - vm_sys.pool->low_kept;
+}
+
 /* Leave only RAM_PAGES of a large machine. */
 static void set_aside(struct set *set)
 {
     struct frame_pool *p = vm_sys.pool;
     struct frame *f;
 
-    while (frame_free_count(p) > RAM_PAGES + p->marks.high && (f = frame_alloc(p, FRAME_KERNEL, 0)))
+    while (free_for_pages() > RAM_PAGES + p->marks.high && (f = frame_alloc(p, FRAME_KERNEL, 0)))
         frame_list_push_tail(p, &set->aside, f);
-    set->ram = p->managed[ZONE_LOW] + p->managed[ZONE_HIGH] - set->aside.count;
+    set->ram = p->managed[ZONE_LOW] + p->managed[ZONE_HIGH] - p->low_kept - set->aside.count;
     if (set->aside.count)
         tour_say("%u MiB of this machine are set aside meanwhile.", set->aside.count << PAGE_SHIFT >> 20);
 }
@@ -262,7 +275,7 @@ static void take_back(struct set *set)
 static void choose_size(struct set *set)
 {
     uint32_t twice = 2 * set->ram, spare = set->ram / 8;
-    uint32_t room = frame_free_count(vm_sys.pool) + vm_sys.swap.free - spare;
+    uint32_t room = free_for_pages() + vm_sys.swap.free - spare;
 
     set->fits = room > set->ram + spare;
     set->pages = set->fits && room < twice ? room : twice;
