@@ -1,25 +1,25 @@
 /*
  * Kernel memory that is mapped page by page.
  *
- * Purpose: memory too large for physically contiguous blocks, memory whose overrun
- * must fault, and devices. Layout of an allocation in the arena, g being a page that is never mapped:
+ * Purpose: memory too large for physically contiguous blocks, memory whose overrun must fault, and
+ * devices. Layout of an allocation in the arena, g being a page that is never mapped:
  *
  *   stack   g page .. page g     an overflow runs into the lower guard
  *   table     page .. page g     so do runs beyond a table's or a window's end;
  *   device    page .. page g     below it is the guard of the neighbour
  *
- * Data: a kva arena with its own cache of segments, and the kernel half of the page tables, which says which
- * frame is where: nothing else remembers it. Frames are high ones if there are any.
+ * Data: a kva arena with its own cache of segments, and the kernel half of the page tables, which says
+ * which frame is where: nothing else remembers it. Frames are high ones if there are any.
  *
  * Locking: each function is one nosleep section, since pt_kernel_map() asks for that.
  *
  * Invariants, checked by kva_map_verify() or where noted:
- *   INV-KVAMAP-1  every page of an allocation but its guards is mapped, the guards are not (asserted when it
- * is freed) INV-KVAMAP-2  stack_pages, table_pages, device_pages and guard_pages add up to the arena's in_use
+ *   INV-KVAMAP-1  every page of an allocation but its guards is mapped, the guards are not (asserted when
+ *                 pages are mapped and unmapped)
+ *   INV-KVAMAP-2  stack_pages, table_pages, device_pages and guard_pages add up to the arena's in_use
  *   INV-KVAMAP-3  stacks and tables are in frames of the pool: FRAME_STACK and FRAME_KERNEL count no fewer
  *
- * Failure: NULL, and everything that had been taken by then is given back: frames, mappings, addresses. Page
- * tables of the kernel half stay, they are shared by all spaces and used again.
+ * Failure: NULL, and everything that had been taken by then is given back: frames, mappings, addresses.
  */
 #include "mm/kva_map.h"
 #include "mm/machine.h"
@@ -229,7 +229,7 @@ bool kva_map_verify(const struct kva_map *m)
     uint32_t pages = m->stack_pages + m->table_pages + m->device_pages + m->guard_pages;
 
     INV("INV-KVAMAP-2", (size_t)pages << PAGE_SHIFT == m->arena.in_use,
-        "arena %s: %u pages of stacks, %u of tables, %u of devices, %u guards, but %lu bytes in use",
+        "arena %s: %u pages of stacks, %u of tables, %u of devices, %u guards, but %lx bytes in use",
         m->arena.name, m->stack_pages, m->table_pages, m->device_pages, m->guard_pages,
         (unsigned long)m->arena.in_use);
     INV("INV-KVAMAP-3",
