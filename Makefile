@@ -27,37 +27,95 @@ LDFLAGS := -m elf_i386 -nostdlib --build-id=none -z max-page-size=4096 -z noexec
 HOST_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
                -fno-strict-aliasing -fno-common -DQUIRE_HOSTED $(WARN) -I.
 
+TEST_SHARED := $(sort $(wildcard tests/*.c))
+
 # --- the kernel image ---
 
-KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c drivers/*.c mm/*.c mm/x86/*.c tests/unit/*.c tests/kernel/*.c)) tests/testdisk.c
+KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c drivers/*.c mm/*.c mm/x86/*.c tests/unit/*.c tests/kernel/*.c)) $(TEST_SHARED)
 KERNEL_ASM := $(sort $(wildcard boot/*.asm kernel/*.asm mm/x86/*.asm))
 KERNEL_OBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_ASM:%.asm=$(B)/kernel/%.asm.o)
+KERNEL_LINK = $(LD) $(LDFLAGS) -T linker.ld $(KERNEL_OBJ) $(1) $(shell $(CC) -print-libgcc-file-name) -o $@
+
+# These move memory in plain loops, which the compiler must not turn into calls of themselves.
+$(B)/kernel/kernel/string.o: CFLAGS += -fno-tree-loop-distribute-patterns
 
 $(B)/kernel/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC      $<"
+	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/kernel/%.asm.o: %.asm Makefile
 	@mkdir -p $(@D)
-	$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP $< -o $@
+	@echo "  NASM    $<"
+	@$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP $< -o $@
 
-# --- hosted tests: one program for each tests/unit/NAME.c, over the mm/ sources as an archive ---
+# The image holds the names of its own functions, so it is linked twice: with an empty table, and with the one
+# that is made from the first link. The table lies behind the code, so it moves none of it; that is checked.
+$(B)/ksyms0.asm: tools/ksyms
+	@mkdir -p $(@D)
+	tools/ksyms </dev/null >$@
 
-HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c)
+$(B)/quire.pass1: $(KERNEL_OBJ) $(B)/ksyms0.o linker.ld
+	$(call KERNEL_LINK,$(B)/ksyms0.o)
+
+$(B)/ksyms.asm: $(B)/quire.pass1 tools/ksyms
+	$(NM) -n $< | tools/ksyms >$@
+
+$(B)/ksyms0.o $(B)/ksyms.o: $(B)/%.o: $(B)/%.asm
+	$(NASM) -f elf32 $< -o $@
+
+$(B)/quire.elf: $(KERNEL_OBJ) $(B)/ksyms.o linker.ld
+	$(call KERNEL_LINK,$(B)/ksyms.o)
+	$(NM) -n $@ | tools/ksyms | cmp - $(B)/ksyms.asm
+	grub-file --is-x86-multiboot $@
+
+# --- the boot image: make iso [ISO=file] [ISO_ARGS="kernel's arguments"] [ISO_MODULES="file ..."] ---
+
+ISO         = $(B)/quire.iso
+ISO_ARGS    =
+ISO_MODULES =
+ISO_TREE    = $(ISO).tree
+# GRUB without what a BIOS boot from this image does not need.
+GRUB_FLAGS  = -d /usr/lib/grub/i386-pc --compress=xz --locales= --fonts= --themes= \
+              --install-modules="multiboot normal iso9660 biosdisk serial terminal"
+
+.PHONY: iso
+iso: $(B)/quire.elf
+	rm -rf $(ISO_TREE)
+	mkdir -p $(ISO_TREE)/boot/grub
+	$(CROSS)objcopy --strip-debug $< $(ISO_TREE)/boot/quire.elf
+	sed -e 's|@ARGS@|$(ISO_ARGS)|' -e '/@MODULES@/,$$d' iso/grub.cfg >$(ISO_TREE)/boot/grub/grub.cfg
+	set -e; for m in $(ISO_MODULES); do \
+	    cp $$m $(ISO_TREE)/boot/; \
+	    echo "    module /boot/$${m##*/} $${m##*/}" >>$(ISO_TREE)/boot/grub/grub.cfg; \
+	done
+	echo "}" >>$(ISO_TREE)/boot/grub/grub.cfg
+	grub-mkrescue $(GRUB_FLAGS) -o $(ISO) $(ISO_TREE) 2>$(ISO).log || { cat $(ISO).log; exit 1; }
+
+# --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive; those in
+# --- tests/host/unit need the host, and are not in the kernel ---
+
+HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/format.c kernel/param.c kernel/ram.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
-HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) tests/testdisk.c)
-HOST_TESTS := $(patsubst tests/unit/%.c,$(B)/host/%,$(sort $(wildcard tests/unit/*.c)))
+HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
+HOST_TESTC := $(sort $(wildcard tests/unit/*.c tests/host/unit/*.c))
+HOST_TESTS := $(addprefix $(B)/host/,$(notdir $(HOST_TESTC:.c=)))
 
 $(B)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  HOSTCC  $<"
+	@$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/host/libmm.a: $(HOST_MMOBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
-$(HOST_TESTS): $(B)/host/%: $(B)/host/tests/unit/%.o $(HOST_BASE) $(B)/host/libmm.a
-	$(HOSTCC) $(HOST_CFLAGS) $^ -o $@
+define host_test
+$(B)/host/$(notdir $(1:.c=)): $(B)/host/$(1:.c=.o) $(HOST_BASE) $(B)/host/libmm.a
+	@echo "  HOSTLD  $$@"
+	@$$(HOSTCC) $$(HOST_CFLAGS) $$^ -o $$@
+endef
+$(foreach t,$(HOST_TESTC),$(eval $(call host_test,$t)))
 
 .PHONY: hosted
 hosted: $(HOST_TESTS)
@@ -67,3 +125,78 @@ hosted: $(HOST_TESTS)
 .PHONY: clean
 clean:
 	rm -rf $(B)
+
+# ======== everything but the image: set-up, running, testing, checking ========
+
+# Set-up runs before the first compilation, and again when it changes.
+$(B)/setup-%: tools/setup
+	@mkdir -p $(@D)
+	@tools/setup $*
+	@touch $@
+
+$(KERNEL_OBJ): | $(B)/setup-build
+$(HOST_MMOBJ) $(HOST_BASE) $(HOST_TESTC:%.c=$(B)/host/%.o): | $(B)/setup-test
+
+# Assignable: make run MEM=16M APPEND="ktest=all"
+MEM     := 64M
+APPEND  :=
+SWAP_MB := 256
+BENCH_MEM := 64M
+
+$(B)/swap.img: | $(B)/setup-build
+	truncate -s $(SWAP_MB)M $@
+	chmod 600 $@
+	@export PATH="$$PATH:/usr/sbin:/sbin"; said=$$(mkswap -L quire $@ 2>&1) || { echo "$$said" >&2; exit 1; }
+
+.PHONY: all help run debug test test-host test-boot check bench
+
+all: $(B)/quire.elf
+	@echo $<
+
+help:
+	@echo 'make             the image, build/quire.elf'
+	@echo 'make run         boot it on this terminal (Ctrl-A X quits); MEM=16M, APPEND="name=value ..."'
+	@echo 'make test        every test: hosted, in the kernel, boot configurations, gdb helpers'
+	@echo 'make test-host   hosted tests only'
+	@echo 'make test-boot   boot tests only; one of them: tests/boot/ram-8.t'
+	@echo 'make check       warnings, layers, formatting, static analysis'
+	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded'
+	@echo 'make iso         build/quire.iso, for GRUB or a CD'
+	@echo 'make bench       counted instructions of the basic operations'
+	@echo 'make clean       remove build/'
+	@echo 'V=1 shows the commands'
+
+run: $(B)/quire.elf $(B)/swap.img
+	@tools/run -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
+
+debug: $(B)/quire.elf $(B)/swap.img | $(B)/setup-test
+	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
+
+bench: $(B)/quire.elf $(B)/swap.img
+	@tools/run -m $(BENCH_MEM) --icount --append "bench $(APPEND)" --disk $(B)/swap.img
+
+# The same image as `make iso` makes, with arguments and modules that a test can look for.
+$(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg
+	@$(MAKE) --no-print-directory iso ISO=$@ ISO_ARGS="ktest=all" ISO_MODULES="LICENSE README.md"
+
+# Long ones first, so that the two jobs end together.
+BOOT_TESTS := $(wildcard $(foreach t,ram-3500 ram-8 disk-errors,tests/boot/$t.t))
+BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
+PROVE := prove --timer -j2 --exec tools/tap
+
+test: hosted $(B)/quire.elf $(B)/quire-ktest.iso | $(B)/setup-test $(B)/setup-build
+	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
+
+test-host: hosted | $(B)/setup-test
+	@$(PROVE) $(HOST_TESTS)
+
+test-boot: $(B)/quire.elf $(B)/quire-ktest.iso | $(B)/setup-test
+	@$(PROVE) $(BOOT_TESTS)
+
+check: $(B)/quire.elf hosted | $(B)/setup-check
+	@tools/check
+
+# V=1 shows the commands.
+ifndef V
+.SILENT:
+endif

@@ -32,6 +32,7 @@ enum {
     FRAME_F_DIRTY = 1 << 5,      /* contents differ from the slot or the pager's copy */
     FRAME_F_ERROR = 1 << 6,      /* filling it failed; mappers get SIGBUS */
     FRAME_F_REFERENCED = 1 << 7, /* touched by other means than an entry since the clock last came by */
+    FRAME_F_READAHEAD = 1 << 8,  /* read ahead from swap and not asked for since */
 };
 
 /*

@@ -25,7 +25,7 @@ struct page_op {
     void (*clear)(void *); /* one of the two is NULL */
     void (*copy)(void *, const void *);
     bool usable;     /* the processor has what it needs */
-    uint32_t cycles; /* best of several runs at boot */
+    uint32_t cycles; /* best of several runs at boot; 0: not timed, the processor has no counter */
 };
 extern struct page_op page_ops[];
 extern const unsigned page_ops_count;

@@ -83,7 +83,8 @@ void frame_unpin(struct frame *f);
 bool object_can_drop(struct object *o, struct frame *f);
 void object_drop_page(struct object *o, struct frame *f);
 /* The object's page went to f->slot: the index names the slot now (counted by one swap_ref), and f is only
- * swap cache. */
+ * swap cache: an anonymous frame without an owner. f has no entries and is not BUSY; it may be under
+ * WRITEBACK. */
 void object_page_to_slot(struct object *o, struct frame *f);
 
 bool object_verify(const struct object *o); /* INV-OBJECT-* */

@@ -1,16 +1,19 @@
 /*
  * Page tables. The tables are the truth for private memory: an entry is empty,
- * or names a frame, or names a swap slot. mm/x86/pt.c has the theory;
- * mm/x86/pte.h the bits, behind these inline functions:
+ * or names a frame, or names a swap slot. mm/x86/pt.c has the theory,
+ * mm/x86/pte.h the bits behind these inline functions:
  *
- *   pte_empty() pte_present() pte_is_swap()    what an entry is
+ *   pte_empty() pte_present() pte_is_swap()    what an entry is; pte_has_frame(): present,
+ *                                              or held (a frame that nobody may touch)
  *   pte_pfn() pte_slot()                       what it names
  *   pte_writable() pte_accessed() pte_dirty()  of a present entry
  *   pte_make(pfn, PT_*) pte_make_swap(slot)    build one
- *   pte_readonly() pte_old() pte_clean()       the same entry with a bit cleared
+ *   pte_readonly() pte_with_write() pte_old() pte_hold() pte_unhold()
+ *                                              the same entry, changed in one respect
  *
- * All functions here are called in nosleep sections; entry pointers are valid until the section ends.
- * Every change goes through pt_set() or a whole-table verb, and these own the TLB: no caller flushes.
+ * All functions here are called in nosleep sections; entry pointers are valid
+ * until the section ends. Every change goes through pt_set(), a batch or a
+ * whole-table verb, and these own the TLB: no caller flushes.
  */
 #ifndef MM_PT_H
 #define MM_PT_H
@@ -18,83 +21,91 @@
 #include "mm/frame.h"
 #include "mm/x86/pte.h"
 
+/* What one table maps. */
 #define PT_SPAN          ((vaddr_t)1 << PT_SPAN_SHIFT)
 #define PT_SPAN_DOWN(va) ((va) & ~(PT_SPAN - 1))
 
 /* The tables of one space. */
 struct pt {
     struct frame_pool *pool;
+    pde_t *top; /* the root, in the direct map */
     pfn_t root;
-    void *top;              /* the root, mapped */
     uint32_t tables;        /* user tables that it names, shared ones included */
     struct pt *next, *prev; /* all roots, for changes to the kernel half */
 };
 
 /* An empty user half over the common kernel half. 0 or -ENOMEM. */
 int pt_create(struct pt *pt, struct frame_pool *pool);
-/* Free the root. Every user table must have been dropped. */
+/* Free the root. Every user table must have been dropped, and the root must not be active. */
 void pt_destroy(struct pt *pt);
-/* Load it into the processor; NULL: the kernel's own. No-op when it is loaded. */
+/* Load it into the processor; NULL: the kernel's own. Does nothing when it is loaded. */
 void pt_activate(struct pt *pt);
+/* The one that is loaded, NULL for the kernel's own. */
 struct pt *pt_active(void);
 
 /* --- tables --- */
 
 enum pt_span {
-    PT_NONE,
-    PT_OWN,
-    PT_SHARED
-}; /* no table; one that only this root names; one that others name too */
+    PT_NONE,   /* no table */
+    PT_OWN,    /* one that only this root names */
+    PT_SHARED, /* one that other roots name too */
+};
 
-/* The entry for va, or NULL when its span has no table. */
-pte_t *pt_entry(const struct pt *pt, vaddr_t va);
 enum pt_span pt_span(const struct pt *pt, vaddr_t va);
-/* The table (frame) of a span; NULL when there is none. Its maps field counts the roots that name it, its
- * used field the non-empty entries. */
+/*
+ * The table of a span, NULL when there is none. Its maps field counts the roots
+ * that name it, its used field the entries that are not empty.
+ */
 struct frame *pt_table(const struct pt *pt, vaddr_t va);
 /* Entries of a table frame. */
-pte_t *pt_table_entries(const struct pt *pt, const struct frame *table);
-/* Whether the span's writes are held back in the directory (it was shared at some time and not claimed
- * since). */
-bool pt_span_readonly(const struct pt *pt, vaddr_t va);
+pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table);
+/* Whether the directory holds back writes to the span: its table was shared at some time and not claimed
+ * since. */
+bool pt_span_held(const struct pt *pt, vaddr_t va);
 
-/* Give a span without a table the empty table frame (zeroed here; use FRAME_TABLE, low). Cannot fail. */
+/* Give a span without a table an empty one: a zeroed frame (use FRAME_TABLE, low). */
 void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table);
-/* Let dst name src's table for the span too, and hold back writes in both. */
-void pt_share_table(struct pt *dst, struct pt *src, vaddr_t va);
-/* The table is this root's alone again: allow writes. */
+/* Let dst, which has no tables yet, name all of src's user tables too, and hold back writes in both. Returns
+ * how many. */
+uint32_t pt_share_tables(struct pt *dst, struct pt *src);
+/* The table is this root's alone again: stop holding back writes. */
 void pt_claim_table(struct pt *pt, vaddr_t va);
-/* Replace a shared table by a private copy of the same entries in the given frame. Counting what they name is
- * the caller's. */
+/* Name copy, which has the same entries, instead of the shared table. Counting what the entries name is the
+ * caller's. */
 void pt_split_table(struct pt *pt, vaddr_t va, struct frame *copy);
-/* Stop naming the span's table. Returns it when this was the last root (caller frees it after emptying it),
- * else NULL. */
+/* Stop naming the span's table. Returns it when this was the last root (the caller gives up its entries and
+ * frees it), else NULL. */
 struct frame *pt_drop_table(struct pt *pt, vaddr_t va);
-/* First span at or above va (span aligned) and below end that has a table; end when none. */
+/* First span start at or above va (rounded down to its span) and below end that has a table; end when there
+ * is none. */
 vaddr_t pt_next_table(const struct pt *pt, vaddr_t va, vaddr_t end);
 
 /* --- entries --- */
 
+/* The entry for va, or NULL when its span has no table. */
+static inline pte_t *pt_entry(const struct pt *pt, vaddr_t va);
 /* Store an entry. Keeps the table's used count and flushes what the processor may have cached of the old one.
  */
-void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value);
+static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value);
 /* Clear the accessed bit and report whether it was set. */
 bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e);
 
 /*
- * Between these, pt_set() notes stale translations, and the end flushes them at once: by page when they are
- * few, else by reloading the root. Frames that lost their entries are freed only after the end.
+ * Many changes to one space, in tables that are its own: pt_batch_set() notes stale translations, and the
+ * end flushes them at once: by page when they are few, else by reloading the
+ * root. Frames that lost their entries are freed after the end.
  */
+#define PT_BATCH_PAGES 8
 struct pt_batch {
     struct pt *pt;
     uint32_t count;
-    vaddr_t va[8];
+    vaddr_t va[PT_BATCH_PAGES];
 };
 void pt_batch_begin(struct pt_batch *b, struct pt *pt);
 void pt_batch_set(struct pt_batch *b, vaddr_t va, pte_t *e, pte_t value);
 void pt_batch_end(struct pt_batch *b);
 
-/* Check INV-PT-*: used counts, alignment of the tree, bits; reads only. */
+/* Check INV-PT-*; reads only; logs what is broken. */
 bool pt_verify(const struct pt *pt);
 
 /* --- kernel half --- */
@@ -104,5 +115,7 @@ bool pt_verify(const struct pt *pt);
 int pt_kernel_map(struct frame_pool *pool, vaddr_t va, pfn_t pfn, unsigned flags);
 /* Unmap it; returns the frame that was there, PFN_NONE if none. */
 pfn_t pt_kernel_unmap(vaddr_t va);
+
+#include "mm/x86/pt_inline.h"
 
 #endif

@@ -17,12 +17,14 @@ size_t radix_node_size(void);
 void radix_init(struct radix *r, struct cache *nodes);
 /* The word at index; 0 when unset. */
 uintptr_t radix_get(const struct radix *r, uint32_t index);
+/* How many nodes radix_set() would take from the cache for this index; 0 when it cannot fail. */
+uint32_t radix_missing(const struct radix *r, uint32_t index);
 /* Store a non-zero word. 0 or -ENOMEM (tree unchanged). Overwriting an existing entry cannot fail. */
 int radix_set(struct radix *r, uint32_t index, uintptr_t value);
 /* Clear an entry and free nodes that become empty. Returns the old word. */
 uintptr_t radix_clear(struct radix *r, uint32_t index);
 /* First index >= *index that is set: its word, and *index updated; 0 when there is none. */
 uintptr_t radix_next(const struct radix *r, uint32_t *index);
-bool radix_verify(const struct radix *r);
+bool radix_verify(const struct radix *r); /* INV-RADIX-* */
 
 #endif

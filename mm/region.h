@@ -37,16 +37,16 @@ struct region {
     struct region *left, *right, *parent;
     struct region *next, *prev; /* address order */
     uint32_t max_gap;           /* pages: largest gap that precedes a region of this subtree */
-    int32_t balance;            /* height or colour: region.c decides */
+    int32_t balance;            /* height of this subtree */
 };
 
 struct region_tree {
     struct region *root;
-    struct region *first;
+    struct region *first, *last;
     struct region *last_hit;
     uint32_t count;
     vaddr_t lo, hi;         /* regions lie in [lo, hi) */
-    uint64_t hits, lookups; /* of the last-hit cache */
+    uint64_t hits, lookups; /* answered by last_hit; answered by the tree */
 };
 
 void region_tree_init(struct region_tree *t, vaddr_t lo, vaddr_t hi);
@@ -58,8 +58,10 @@ static inline struct region *region_find(struct region_tree *t, vaddr_t va)
 {
     struct region *r = t->last_hit;
 
-    if (likely(r && va >= r->start && va < r->end))
+    if (likely(r && va >= r->start && va < r->end)) {
+        t->hits++;
         return r;
+    }
     return region_find_slow(t, va);
 }
 
@@ -75,7 +77,8 @@ bool region_is_free(struct region_tree *t, vaddr_t start, vaddr_t end);
 /* Insert: start, end set; must not overlap. */
 void region_insert(struct region_tree *t, struct region *r);
 void region_remove(struct region_tree *t, struct region *r);
-/* Move a boundary without passing a neighbour. */
+/* Move the boundaries without passing a neighbour. offset and number follow start, so what a page maps stays.
+ */
 void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr_t end);
 /*
  * Split r at va (page aligned, inside): r keeps [start, va), upper (memory from the caller, overwritten)

@@ -17,12 +17,17 @@ struct family {
     uint32_t count;
 };
 
-/* Visit each entry that names f, once for each table. fn may change the entry. Stops when fn returns false.
- * Nosleep. */
+/*
+ * Visit each entry that names f, in every space that shows it: an entry of a
+ * shared table is visited again unless fn changed it. Stops when fn returns
+ * false. Nosleep. f->owner must be set.
+ */
 void rmap_each(struct vm *vm, struct frame *f, bool (*fn)(struct space *s, vaddr_t va, pte_t *e, void *arg),
                void *arg);
 /* Clear the accessed bit in all entries; whether any was set. */
 bool rmap_test_clear_accessed(struct vm *vm, struct frame *f);
+/* Whether a locked region maps it. */
+bool rmap_locked(struct vm *vm, struct frame *f);
 /*
  * Replace every entry that names f: by f->slot's swap entry (one swap_ref each) for ANON, by nothing for
  * OBJECT. A dirty bit found sets FRAME_F_DIRTY. f->maps is 0 afterwards.

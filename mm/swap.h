@@ -17,86 +17,139 @@ struct vm;
 
 #define SWAP_AREAS      8
 #define SWAP_AREA_SHIFT 24
+#define SWAP_AREA_PAGES (1u << SWAP_AREA_SHIFT)
 #define SWAP_CLUSTER    16 /* pages written or read ahead together at most */
+#define SWAP_WRITES     8  /* write requests in flight at most */
 
+/* 8 bytes for 4096 of swap: 0.2 %. */
 struct swap_slot {
-    pfn_t frame;    /* in the swap cache, PFN_NONE if none */
-    uint16_t count; /* places that name it */
-    uint16_t flags; /* SLOT_* */
+    pfn_t frame;         /* in the swap cache, PFN_NONE if none */
+    uint32_t count : 31; /* places that name it */
+    uint32_t bad : 1;    /* never allocated again: header, listed bad by mkswap, or an I/O error */
 };
-enum {
-    SLOT_BAD = 1 << 0
-}; /* retired: header, listed bad by mkswap, or an I/O error; never allocated again */
+
+#define SWAP_CHUNK_SLOTS    (uint32_t)(PAGE_SIZE / sizeof(struct swap_slot))
+#define SWAP_CHUNK_CLUSTERS (SWAP_CHUNK_SLOTS / SWAP_CLUSTER)
+
+/* One frame of slots, and how full it is. */
+struct swap_chunk {
+    struct swap_slot *slots;
+    uint32_t free;                             /* slots */
+    uint32_t empty;                            /* clusters without a used or bad slot */
+    uint8_t cluster_free[SWAP_CHUNK_CLUSTERS]; /* free slots of each cluster */
+};
 
 struct swap_area {
     struct block_device *dev;
-    struct swap_slot *slots;
+    uint32_t index; /* in swap.area */
     uint32_t pages; /* slots, the header included */
-    uint32_t free, bad;
-    uint32_t hint; /* next-fit position */
+    uint32_t free;
+    uint32_t bad;   /* without the header */
+    uint32_t empty; /* clusters */
+    uint32_t hint;  /* next-fit position */
     char label[17];
     uint8_t uuid[16];
+    uint32_t chunks;
+    struct swap_chunk chunk[];
 };
 
-struct swap_io; /* a write in flight */
+struct swap_io; /* a request in flight */
 
+/* Everything changes in nosleep sections; io_done also in interrupts. */
 struct swap {
     struct swap_area *area[SWAP_AREAS];
     uint32_t total, free;              /* slots over all areas, without header and bad ones */
+    uint32_t kept;                     /* slots that nothing but a frame names */
     bool clustering;                   /* off: one page a request, for the benchmark */
     struct waitq io_wait;              /* for BUSY and WRITEBACK to end */
-    struct swap_io *io_free, *io_done; /* preallocated; io_done is filled by interrupts */
-    uint32_t io_active;
+    struct swap_io *io;                /* SWAP_WRITES preallocated write requests */
+    struct swap_io *io_free, *io_done; /* io_done is filled by interrupts */
+    uint32_t io_active;                /* submitted and not finished */
+    uint32_t io_queued;                /* frames under WRITEBACK that wait for a free request */
     uint64_t pages_in, pages_out, reads, writes, readahead, readahead_hits, read_errors, write_errors;
+    uint64_t stolen; /* slots taken from resident pages because swap was full */
 };
+
+/* A program uses a cached page: if it was read ahead, that was worth it. */
+static inline void swap_note_use(struct swap *sw, struct frame *f)
+{
+    if (f->flags & FRAME_F_READAHEAD) {
+        f->flags &= (uint16_t)~FRAME_F_READAHEAD;
+        sw->readahead_hits++;
+    }
+}
+
+/* Whether fewer than half of the slots are free: clean pages then give theirs back when they are mapped. */
+static inline bool swap_scarce(const struct swap *sw)
+{
+    return sw->free < sw->total / 2;
+}
 
 /* Prepare the empty state and the preallocated write requests. 0 or -ENOMEM. */
 int swap_init(struct vm *vm);
-void swap_fini(struct vm *vm); /* no area may be in use by any slot */
+/* Waits for writes. No slot may be named or cached. */
+void swap_fini(struct vm *vm);
 
 /*
  * Read the header of a device (sleeps) and, if it is a valid SWAPSPACE2 version 1 header of our page size
  * whose last page lies on the device, add the area. 0, -EINVAL (no or bad header; the reason is logged),
- * -EIO, -ENOMEM, -EBUSY (already on), -ENOSPC (no area number left), -EROFS.
+ * -EIO, -ENOMEM, -EBUSY (already on), -ENOSPC (no area number left), -EROFS. A device without a valid header
+ * is never written.
  */
 int swap_on(struct vm *vm, struct block_device *dev);
 
-/* Allocate a slot and put f in the swap cache under it: f->slot is set, count 0. False when swap is full.
- * Neighbouring calls give neighbouring slots. */
+/*
+ * Allocate a slot and put f in the swap cache under it: f->slot is set, count 0, FRAME_F_DIRTY until it is
+ * written. f has no slot, is not BUSY, and is in use ANON or OBJECT. False when swap is full. Neighbouring
+ * calls give neighbouring slots.
+ */
 bool swap_assign(struct vm *vm, struct frame *f);
 /* Put an additional name on a slot, or take one away. The last unref of a slot frees it and, when only the
- * cache holds it, its frame. */
+ * cache holds it, its frame. A page that is in use keeps its slot as a clean copy, unless the slot is bad. */
 void swap_ref(struct vm *vm, slot_t slot);
 void swap_unref(struct vm *vm, slot_t slot);
 /* Places that name the slot. */
 uint32_t swap_count(struct vm *vm, slot_t slot);
 /* The frame that caches slot (maybe FRAME_F_BUSY), or NULL. */
 struct frame *swap_cached(struct vm *vm, slot_t slot);
-/* Take f out of the swap cache; frees the slot if nothing names it. f must not be BUSY or under WRITEBACK. */
+/*
+ * Take f out of the swap cache; frees the slot if nothing names it. f must not be BUSY or under WRITEBACK,
+ * and becomes FRAME_F_DIRTY, since no slot equals it any more.
+ */
 void swap_uncache(struct vm *vm, struct frame *f);
 /* Whether slot is a number that an area has and something uses. For checks. */
 bool swap_valid(struct vm *vm, slot_t slot);
+/* Whether the slot is retired after an I/O error. Its frame, if any, cannot be evicted while the slot has
+ * names. */
+bool swap_bad(struct vm *vm, slot_t slot);
 
 /*
- * Make the page of a slot resident in the swap cache. Sleeps. The frame comes pinned (pins + 1). It reads
- * neighbouring used slots ahead in one request while free frames are above the low mark. 0; -EIO (the slot
- * could not be read and is retired: the caller's user gets SIGBUS); -ENOMEM; -EAGAIN (the slot changed while
- * we slept: look again).
+ * Make the page of a slot resident in the swap cache. Sleeps. The frame comes pinned (pins + 1), to be
+ * released by swap_unpin() or, when it is mapped now, by frame_unpin(). It reads neighbouring used slots
+ * ahead in one request while free frames are above the low mark. 0; -EIO (the slot could not be read and is
+ * retired: the caller's user gets SIGBUS); -ENOMEM; -EAGAIN (nothing uses the slot any more: look again).
  */
 int swap_in(struct vm *vm, slot_t slot, struct frame **out);
 /*
- * Start writing n frames (each has a slot, no entries, not BUSY); neighbouring slots go out in one request.
- * Sets FRAME_F_WRITEBACK, clears FRAME_F_DIRTY. Sleeps only when all requests are in flight.
+ * Start writing n frames (each has a slot, no entries, not BUSY, no WRITEBACK); they are sorted by slot in
+ * place, and neighbouring slots go out in one request. Sets FRAME_F_WRITEBACK, clears FRAME_F_DIRTY; a frame
+ * whose slot is bad is left as it is. Sleeps only when all requests are in flight, and then finishes some as
+ * swap_finish(vm, true, true) does. Returns the number of frames that this freed. A frame may be free on
+ * return, unless the caller holds a pin.
  */
-void swap_write(struct vm *vm, struct frame **f, unsigned n);
+unsigned swap_write(struct vm *vm, struct frame **f, unsigned n);
 /*
  * Finish completed writes: clear WRITEBACK, wake waiters; on an error mark the slot bad and the frame dirty,
- * so the page stays in memory. Frees frames that nothing names any more and, if free_clean, those that are
- * clean and unmapped. wait: sleep until at least one completes (if any is in flight). Returns frames freed.
+ * so the page stays in memory. Frees anonymous frames that nothing names any more and, if free_clean, those
+ * that are clean, unmapped and unpinned. wait: sleep until at least one completes (if any is in flight);
+ * otherwise it does not sleep. Returns frames freed.
  */
 unsigned swap_finish(struct vm *vm, bool wait, bool free_clean);
 /* Sleep until f is neither BUSY nor under WRITEBACK. The caller holds a pin. */
 void swap_wait_frame(struct vm *vm, struct frame *f);
+
+/* Visit every slot that something names, with its count. */
+void swap_each_named(struct vm *vm, void (*fn)(slot_t slot, uint32_t count, void *arg), void *arg);
 
 /* INV-SWAP-*: counts of free slots, cache links both ways. Names are recounted by vm_verify(). */
 bool swap_verify(struct vm *vm);

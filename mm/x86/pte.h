@@ -1,5 +1,12 @@
-/* The bits of a 32-bit two-level entry (Intel SDM vol. 3A, 4.3). Only mm/x86/ and, through these functions,
- * pt.h's users see them. */
+/*
+ * The bits of a 32-bit two-level entry (Intel SDM vol. 3A, 4.3). Only mm/x86/
+ * and, through these functions, the users of pt.h see them.
+ *
+ *   P = 1                      present: a frame, with the hardware's bits
+ *   P = 0, bit 1 set           held: a frame that its region lets nobody touch (PROT_NONE)
+ *   P = 0, bit 1 clear, != 0   a swap slot, in bits 2 to 31
+ *   0                          empty
+ */
 #ifndef MM_X86_PTE_H
 #define MM_X86_PTE_H
 
@@ -18,6 +25,7 @@ enum {
     PT_GLOBAL = 1 << 8,
 };
 
+#define PT_HELD  PT_WRITE /* with P = 0 */
 #define PTE_NONE ((pte_t){0})
 
 static inline bool pte_empty(pte_t e)
@@ -30,10 +38,15 @@ static inline bool pte_present(pte_t e)
     return e.raw & PT_PRESENT;
 }
 
-/* Not present and not empty: the slot stands in bits 1 to 31. */
+/* Present or held. */
+static inline bool pte_has_frame(pte_t e)
+{
+    return e.raw & (PT_PRESENT | PT_HELD);
+}
+
 static inline bool pte_is_swap(pte_t e)
 {
-    return e.raw && !(e.raw & PT_PRESENT);
+    return e.raw && !pte_has_frame(e);
 }
 
 static inline pfn_t pte_pfn(pte_t e)
@@ -43,9 +56,10 @@ static inline pfn_t pte_pfn(pte_t e)
 
 static inline slot_t pte_slot(pte_t e)
 {
-    return e.raw >> 1;
+    return e.raw >> 2;
 }
 
+/* Of a present entry. */
 static inline bool pte_writable(pte_t e)
 {
     return e.raw & PT_WRITE;
@@ -68,7 +82,7 @@ static inline pte_t pte_make(pfn_t pfn, unsigned flags)
 
 static inline pte_t pte_make_swap(slot_t slot)
 {
-    return (pte_t){slot << 1};
+    return (pte_t){slot << 2};
 }
 
 static inline pte_t pte_readonly(pte_t e)
@@ -76,14 +90,25 @@ static inline pte_t pte_readonly(pte_t e)
     return (pte_t){e.raw & ~(uint32_t)PT_WRITE};
 }
 
+static inline pte_t pte_with_write(pte_t e)
+{
+    return (pte_t){e.raw | PT_WRITE | PT_ACCESSED | PT_DIRTY};
+}
+
 static inline pte_t pte_old(pte_t e)
 {
     return (pte_t){e.raw & ~(uint32_t)PT_ACCESSED};
 }
 
-static inline pte_t pte_clean(pte_t e)
+static inline pte_t pte_hold(pte_t e)
 {
-    return (pte_t){e.raw & ~(uint32_t)PT_DIRTY};
+    return (pte_t){(e.raw & ~(uint32_t)PT_PRESENT) | PT_HELD};
+}
+
+/* Present and read-only again. */
+static inline pte_t pte_unhold(pte_t e)
+{
+    return (pte_t){(e.raw & ~(uint32_t)PT_HELD) | PT_PRESENT};
 }
 
 #endif

@@ -20,4 +20,6 @@ typedef struct {
     uint32_t raw;
 } pte_t;
 
+typedef uint32_t pde_t; /* one entry of a root */
+
 #endif

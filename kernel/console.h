@@ -1,0 +1,16 @@
+/* Where output goes: the serial port, the screen, or both. */
+#ifndef KERNEL_CONSOLE_H
+#define KERNEL_CONSOLE_H
+
+#include "mm/types.h"
+
+enum { CONSOLE_SERIAL = 1 << 0, CONSOLE_SCREEN = 1 << 1 };
+
+/* Set up both devices and write to both. */
+void console_init(void);
+/* Write to these only (CONSOLE_*). */
+void console_select(unsigned set);
+/* \n becomes CR LF. Any context; interrupts are off for the length of the text, so that lines stay whole. */
+void console_write(const char *text, size_t n);
+
+#endif

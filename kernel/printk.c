@@ -1,0 +1,86 @@
+#include "kernel/printk.h"
+#include "kernel/console.h"
+#include "kernel/format.h"
+
+#define LINE_MAX  256u
+#define RING_SIZE 4096u /* a power of two */
+
+void (*printk_tap)(const char *line);
+
+static bool quiet;
+
+/* Lines, each ended by \n. Written with interrupts off; head counts all bytes ever written. */
+static char ring[RING_SIZE];
+static uint32_t ring_head;
+
+static void emit(enum log_level level, char *line, size_t n)
+{
+    uint32_t s = os_irq_save();
+
+    line[n++] = '\n';
+    for (size_t i = 0; i < n; i++)
+        ring[ring_head++ % RING_SIZE] = line[i];
+    if (level < LOG_INFO || !quiet)
+        console_write(line, n);
+    os_irq_restore(s);
+}
+
+void printk_args(enum log_level level, const char *fmt, va_list ap)
+{
+    char line[LINE_MAX + 1];
+    size_t n = format_args(line, LINE_MAX, fmt, ap);
+
+    emit(level, line, n < LINE_MAX ? n : LINE_MAX - 1);
+}
+
+void printk(enum log_level level, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    printk_args(level, fmt, ap);
+    va_end(ap);
+}
+
+void os_log(const char *fmt, ...)
+{
+    char line[LINE_MAX + 1];
+    va_list ap;
+
+    va_start(ap, fmt);
+    size_t n = format_args(line, LINE_MAX, fmt, ap);
+    va_end(ap);
+    if (printk_tap)
+        printk_tap(line);
+    else
+        emit(LOG_WARN, line, n < LINE_MAX ? n : LINE_MAX - 1);
+}
+
+void printk_quiet(bool q)
+{
+    quiet = q;
+}
+
+bool printk_is_quiet(void)
+{
+    return quiet;
+}
+
+void printk_recent(void (*fn)(const char *line))
+{
+    char line[LINE_MAX];
+    uint32_t at = ring_head > RING_SIZE ? ring_head - RING_SIZE : 0, end = ring_head;
+
+    if (at > 0) /* the oldest line has lost its beginning */
+        while (at < end && ring[at++ % RING_SIZE] != '\n')
+            ;
+    while (at < end) {
+        size_t n = 0;
+
+        for (char c; at < end && (c = ring[at++ % RING_SIZE]) != '\n';)
+            if (n + 1 < sizeof line)
+                line[n++] = c;
+        line[n] = '\0';
+        fn(line);
+    }
+}

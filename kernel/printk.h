@@ -1,0 +1,29 @@
+/*
+ * The kernel's log. A line goes into a ring in memory, and to the console if its level asks for it.
+ * os_log() (mm/os.h) is always shown: it reports what is wrong or what was asked for.
+ */
+#ifndef KERNEL_PRINTK_H
+#define KERNEL_PRINTK_H
+
+#include <stdarg.h>
+
+#include "mm/os.h"
+
+enum log_level {
+    LOG_ERROR,
+    LOG_WARN,
+    LOG_INFO, /* not shown with `quiet` */
+};
+
+/* One line, without its newline, cut off at 255 characters. Any context. */
+void printk(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void printk_args(enum log_level level, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+/* Show LOG_INFO or not. */
+void printk_quiet(bool quiet);
+bool printk_is_quiet(void);
+/* While set, os_log() lines go there and nowhere else. For the test runner. */
+extern void (*printk_tap)(const char *line);
+/* Visit the lines that the ring still holds, oldest first. Each is NUL-terminated and valid for the call. */
+void printk_recent(void (*fn)(const char *line));
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * Access to user memory. Ranges are checked here, the accesses are in usercopy_access.asm, where every
+ * instruction that touches user memory stands in the exception table (trap.h). Check and table are both
+ * needed: the check, since the kernel's own addresses would not fault; the table, since only the access
+ * itself tells whether a user address is good.
+ *
+ * With SMAP, user memory is open only between cpu_user_begin() and cpu_user_end().
+ */
+#include "kernel/usercopy.h"
+#include "mm/errno.h"
+#include "mm/layout.h"
+#include "mm/os.h"
+#include "mm/x86/cpu.h"
+
+/* usercopy_access.asm. 0 or -EFAULT; no checks. */
+int usercopy_in(void *dst, vaddr_t src, size_t n);
+int usercopy_out(vaddr_t dst, const void *src, size_t n);
+int usercopy_clear(vaddr_t dst, size_t n);
+int usercopy_read32(uint32_t *dst, vaddr_t src);
+int usercopy_write32(vaddr_t dst, uint32_t value);
+/* Length, -EFAULT, or max when there is no 0 in max bytes. */
+int usercopy_string(char *dst, vaddr_t src, size_t max);
+
+/* No overflow: both sides stay within USER_END. */
+static bool range_ok(vaddr_t va, size_t n)
+{
+    mm_assert(os_nosleep_depth == 0, "user memory at %x touched in a nosleep section", va);
+    return n <= USER_END && va <= USER_END - n;
+}
+
+int user_copy_in(void *dst, vaddr_t src, size_t n)
+{
+    if (n == 0)
+        return 0;
+    if (!range_ok(src, n))
+        return -EFAULT;
+    cpu_user_begin();
+    int err = usercopy_in(dst, src, n);
+    cpu_user_end();
+    return err;
+}
+
+int user_copy_out(vaddr_t dst, const void *src, size_t n)
+{
+    if (n == 0)
+        return 0;
+    if (!range_ok(dst, n))
+        return -EFAULT;
+    cpu_user_begin();
+    int err = usercopy_out(dst, src, n);
+    cpu_user_end();
+    return err;
+}
+
+int user_clear(vaddr_t dst, size_t n)
+{
+    if (n == 0)
+        return 0;
+    if (!range_ok(dst, n))
+        return -EFAULT;
+    cpu_user_begin();
+    int err = usercopy_clear(dst, n);
+    cpu_user_end();
+    return err;
+}
+
+int user_read32(uint32_t *dst, vaddr_t src)
+{
+    if (!range_ok(src, sizeof *dst))
+        return -EFAULT;
+    cpu_user_begin();
+    int err = usercopy_read32(dst, src);
+    cpu_user_end();
+    return err;
+}
+
+int user_write32(vaddr_t dst, uint32_t value)
+{
+    if (!range_ok(dst, sizeof value))
+        return -EFAULT;
+    cpu_user_begin();
+    int err = usercopy_write32(dst, value);
+    cpu_user_end();
+    return err;
+}
+
+int user_copy_string(char *dst, vaddr_t src, size_t max)
+{
+    if (!range_ok(src, 1))
+        return -EFAULT;
+
+    size_t room = USER_END - src;
+    size_t limit = max < room ? max : room;
+
+    cpu_user_begin();
+    int n = usercopy_string(dst, src, limit);
+    cpu_user_end();
+    if (n != (int)limit)
+        return n;
+    return limit == max ? -E2BIG : -EFAULT; /* it would go on at a kernel address */
+}

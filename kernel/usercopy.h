@@ -1,0 +1,26 @@
+/*
+ * The only way to user memory from the kernel. Every address that a program hands in goes through here.
+ *
+ * A page that is not there yet, is swapped out or is shared copy-on-write is brought in by the fault handler
+ * as if the program had touched it, so all of these may sleep; they are not for interrupts or nosleep
+ * sections. An address that the program may not use gives -EFAULT: then a part of the range (any part from
+ * its start) may have been copied, nothing more is promised.
+ */
+#ifndef KERNEL_USERCOPY_H
+#define KERNEL_USERCOPY_H
+
+#include "mm/types.h"
+
+/* 0 or -EFAULT. n = 0 succeeds at any address. */
+int user_copy_in(void *dst, vaddr_t src, size_t n);
+int user_copy_out(vaddr_t dst, const void *src, size_t n);
+int user_clear(vaddr_t dst, size_t n);
+int user_read32(uint32_t *dst, vaddr_t src);
+int user_write32(vaddr_t dst, uint32_t value);
+/*
+ * A string with its terminating 0, at most max bytes in all. Returns its length without the 0, -EFAULT, or
+ * -E2BIG when there is no 0 in the first max bytes (dst then holds those, without a 0).
+ */
+int user_copy_string(char *dst, vaddr_t src, size_t max);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * The machine's virtual memory system. Page faults come here decoded and leave as a verdict; what a fault
+ * means is mm/fault.c's business.
+ */
+#include "kernel/vmsys.h"
+#include "drivers/power.h"
+#include "kernel/disk.h"
+#include "kernel/memory.h"
+#include "kernel/panic.h"
+#include "kernel/param.h"
+#include "kernel/printk.h"
+#include "kernel/sched.h"
+#include "kernel/trap.h"
+#include "mm/kva_map.h"
+#include "mm/reclaim.h"
+#include "mm/space.h"
+#include "mm/x86/paging.h"
+
+struct vm vm_sys;
+
+/*
+ * User addresses may be touched by programs and by the user-copy routines, which stand in the exception
+ * table. Anything else in the kernel that does it is a bug, and so is doing it where one may not sleep.
+ */
+static bool resolve(struct trap_frame *tf, const struct fault *f)
+{
+    struct task *t = task_current();
+
+    if (unlikely(f->va >= USER_END || !t || !t->space))
+        return false;
+    if (!trap_from_user(tf) && (os_nosleep_depth || !extable_find(tf->eip)))
+        return false;
+    t->last_fault = fault_resolve(t->space, f);
+    return t->last_fault == FAULT_RESUME;
+}
+
+static void daemon_task(void *arg)
+{
+    reclaim_daemon(arg);
+}
+
+void vmsys_init(void)
+{
+    if (vm_init(&vm_sys, &frame_pool_sys) != 0 || !task_create("swapd", daemon_task, &vm_sys))
+        panic_unfit("too little memory: no room for the virtual memory system");
+    trap_set_fault_handler(resolve);
+    if (!params.swap)
+        return;
+    for (struct block_device *d = block_first(); d; d = d->next)
+        swap_on(&vm_sys, d);
+}
+
+static bool all_sound(void)
+{
+    return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kva_map_verify(&kva_map_sys) &
+           paging_verify() & window_verify() & sched_verify();
+}
+
+_Noreturn void vmsys_end(bool ok)
+{
+    bool sound = all_sound();
+
+    disk_flush_all();
+    /* Also with quiet: its absence is an error. */
+    os_log("the end: the audit %s", sound ? "is clean" : "FAILED");
+    power_exit(ok && sound);
+}

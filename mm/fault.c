@@ -1,0 +1,485 @@
+/*
+ * The fault path.
+ *
+ * A fault is one question, what does this access need?, answered by a pure function of the
+ * region, the entry, the table and the access, and then done. Where the answer needs a step
+ * before the real one (split the table, fetch the page), the step is done and the
+ * question is asked again, so that one hardware fault ends with the access
+ * possible, and whatever happened while a step slept is seen.
+ *
+ *   region forbids it, or there is none  -> bad access; bad address, or grow a stack
+ *
+ *   table    entry      read                write, private      write, shared object
+ *   ------   --------   -----------------   -----------------   --------------------
+ *   shared   swap       swap in, in place   own table           own table
+ *   shared   empty      own table           own table           own table
+ *   shared   others     spurious            own table           own table
+ *   held     any        as own              claim table         claim table
+ *   own      empty      zero frame, or      fresh zeroed        object's page,
+ *                       object's page       frame, or object's  writable
+ *                                           page, then copy
+ *   own      zero       spurious            fresh zeroed frame  -
+ *   own      sole       spurious            take over           -
+ *   own      copy       spurious            copy                -
+ *   own      object     spurious            copy                upgrade
+ *   own      writable   spurious            spurious            spurious
+ *   own      swap       swap in, read-only, then as sole or copy
+ *
+ * "Shared" is a table that several roots name, "held" one whose directory entry still holds back
+ * writes though nobody else names it any more. Swapping in changes no entry's meaning, so it
+ * may be done in a shared table, and serves all sharers at once.
+ *
+ * "Sole" means that nobody else can come to see the page: one entry names the frame and none its slot. A
+ * frame that is being written to its slot counts as "copy": its contents must not change.
+ *
+ * A fresh page is zeroed or copied before its entry appears, so no other task ever sees what was in the
+ * frame.
+ *
+ * Data: none of its own. Locking: takes the space's lock; lets it go while a pager or the disk works.
+ * Everything between looking at an entry and changing it is one nosleep section.
+ *
+ * It ends: every action but the last brings the entry nearer to allowing the access. What it leaves behind is
+ * checked by vm_verify() and space_verify().
+ *
+ * How it fails: no memory and no swap, FAULT_NO_MEMORY; a page that cannot be read or lies beyond its object,
+ * FAULT_BUS. Compare: OpenBSD's uvm_fault.c, which opens with such a table too.
+ */
+#include "mm/fault.h"
+#include "mm/errno.h"
+#include "mm/machine.h"
+
+/* More steps than any fault can need unless others keep taking its page away; then the access is simply tried
+ * again. */
+#define MAX_STEPS 64u
+
+const char *fault_action_name(enum fault_action a)
+{
+    static const char *const names[FAULT_ACTIONS] = {
+        [FAULT_BAD_ADDRESS] = "bad address",
+        [FAULT_BAD_ACCESS] = "bad access",
+        [FAULT_GROW] = "grow stack",
+        [FAULT_SPURIOUS] = "spurious",
+        [FAULT_OWN_TABLE] = "own table",
+        [FAULT_MAP_ZERO] = "map zero frame",
+        [FAULT_FILL_ZERO] = "fill zero",
+        [FAULT_OBJECT_IN] = "object in",
+        [FAULT_SWAP_IN] = "swap in",
+        [FAULT_TAKE_OVER] = "take over",
+        [FAULT_COPY] = "copy",
+        [FAULT_UPGRADE] = "upgrade",
+    };
+
+    return (unsigned)a < FAULT_ACTIONS ? names[a] : "?";
+}
+
+const char *fault_verdict_name(enum fault_verdict v)
+{
+    static const char *const names[] = {
+        [FAULT_RESUME] = "resume", [FAULT_MAPERR] = "no region",        [FAULT_ACCERR] = "not allowed",
+        [FAULT_BUS] = "bus error", [FAULT_NO_MEMORY] = "out of memory",
+    };
+
+    return (unsigned)v < ARRAY_LEN(names) ? names[v] : "?";
+}
+
+/* The processor cannot forbid reading what may be written or executed. */
+static inline bool allows(const struct region *r, enum access access)
+{
+    return r->flags & (access == ACCESS_WRITE ? REGION_WRITE : REGION_PROT);
+}
+
+static inline __attribute__((always_inline)) enum fault_action classify(const struct region *region,
+                                                                        bool can_grow, enum entry_state state,
+                                                                        enum pt_span table, bool held,
+                                                                        enum access access)
+{
+    bool write = access == ACCESS_WRITE;
+
+    if (unlikely(!region))
+        return can_grow ? FAULT_GROW : FAULT_BAD_ADDRESS;
+    if (unlikely(!allows(region, access)))
+        return FAULT_BAD_ACCESS;
+    if (unlikely((write && (held || table == PT_SHARED)) || (table == PT_SHARED && state == ENTRY_EMPTY)))
+        return FAULT_OWN_TABLE;
+    switch (state) {
+    case ENTRY_EMPTY:
+        if (region->object)
+            return FAULT_OBJECT_IN;
+        return write ? FAULT_FILL_ZERO : FAULT_MAP_ZERO;
+    case ENTRY_SWAP:
+        return FAULT_SWAP_IN;
+    case ENTRY_ZERO:
+        return write ? FAULT_FILL_ZERO : FAULT_SPURIOUS;
+    case ENTRY_SOLE:
+        return write ? FAULT_TAKE_OVER : FAULT_SPURIOUS;
+    case ENTRY_COPY:
+        return write ? FAULT_COPY : FAULT_SPURIOUS;
+    case ENTRY_OBJECT:
+        if (!write)
+            return FAULT_SPURIOUS;
+        return region->flags & REGION_SHARED ? FAULT_UPGRADE : FAULT_COPY;
+    default:
+        return FAULT_SPURIOUS;
+    }
+}
+
+enum fault_action fault_classify(const struct region *region, bool can_grow, enum entry_state state,
+                                 enum pt_span table, bool held, enum access access)
+{
+    return classify(region, can_grow, state, table, held, access);
+}
+
+static inline enum entry_state entry_state(struct vm *vm, pte_t e)
+{
+    const struct frame *f;
+
+    if (pte_empty(e))
+        return ENTRY_EMPTY;
+    if (pte_is_swap(e))
+        return ENTRY_SWAP;
+    if (pte_writable(e))
+        return ENTRY_WRITABLE;
+    if (pte_pfn(e) == vm->zero_pfn)
+        return ENTRY_ZERO;
+    f = pfn_frame(vm->pool, pte_pfn(e));
+    if (f->use == FRAME_OBJECT)
+        return ENTRY_OBJECT;
+    if (f->maps > 1 || f->flags & FRAME_F_WRITEBACK || (f->slot != SLOT_NONE && swap_count(vm, f->slot)))
+        return ENTRY_COPY;
+    return ENTRY_SOLE;
+}
+
+/* The stack above va that may grow down to it, or NULL. */
+static struct region *stack_above(struct space *s, vaddr_t va)
+{
+    struct region *r = region_first_above(&s->regions, va);
+    vaddr_t start = PAGE_DOWN(va);
+    vaddr_t floor = SPACE_LO;
+
+    if (!r || !(r->flags & REGION_GROWSDOWN) || start < SPACE_LO || r->end - start > s->stack_max)
+        return NULL;
+    if (r->prev)
+        floor = r->prev->flags & REGION_PROT ? r->prev->end + SPACE_STACK_GAP : r->prev->end;
+    return start >= floor ? r : NULL;
+}
+
+/* One fault on its way: what was found, and what was brought for it. */
+struct step {
+    struct space *s;
+    vaddr_t va; /* page aligned */
+    enum access access;
+    struct region *region;
+    pte_t *entry;        /* NULL: no table */
+    struct frame *spare; /* a frame allocated for this fault */
+    struct frame *table; /* and one for a table */
+};
+
+static uint32_t page_number(const struct step *st)
+{
+    return st->region->number + ((st->va - st->region->start) >> PAGE_SHIFT);
+}
+
+static uint32_t object_index(const struct step *st)
+{
+    return st->region->offset + ((st->va - st->region->start) >> PAGE_SHIFT);
+}
+
+/*
+ * Have a frame to fill. True: it is there, and nothing has changed. False: memory was
+ * short, the caller looks again (and gives up if there is still no frame: *verdict).
+ */
+static bool bring_frame(struct step *st, enum fault_verdict *verdict)
+{
+    struct vm *vm = st->s->vm;
+
+    if (st->spare)
+        return true;
+    st->spare = frame_alloc(vm->pool, FRAME_ANON, 0);
+    if (likely(st->spare))
+        return true;
+    nosleep_exit();
+    st->spare = vm_frame_alloc(vm, FRAME_ANON, 0);
+    nosleep_enter();
+    if (!st->spare)
+        *verdict = FAULT_NO_MEMORY;
+    return false;
+}
+
+/* The same for a table, if the span has none; on true st->entry is valid. */
+static bool bring_table(struct step *st, enum fault_verdict *verdict)
+{
+    struct vm *vm = st->s->vm;
+
+    if (likely(st->entry))
+        return true;
+    if (!st->table) {
+        st->table = frame_alloc(vm->pool, FRAME_TABLE, FRAME_LOW_ONLY);
+        if (!st->table) {
+            nosleep_exit();
+            st->table = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY);
+            nosleep_enter();
+            if (!st->table)
+                *verdict = FAULT_NO_MEMORY;
+            return false;
+        }
+    }
+    page_clear(pt_table_entries(vm->pool, st->table));
+    pt_add_table(&st->s->pt, st->va, st->table);
+    st->table = NULL;
+    st->entry = pt_entry(&st->s->pt, st->va);
+    return true;
+}
+
+/* Make the spare the space's private page at the address. It was filled. */
+static void install_private(struct step *st)
+{
+    struct vm *vm = st->s->vm;
+    struct frame *f = st->spare;
+    unsigned flags = PT_USER | PT_ACCESSED;
+
+    if (st->region->flags & REGION_WRITE)
+        flags |= PT_WRITE | PT_DIRTY;
+    f->owner = st->s->family;
+    f->index = page_number(st);
+    f->maps = 1;
+    pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(vm->pool, f), flags));
+    vm_frame_list(vm, f);
+    st->spare = NULL;
+}
+
+static void fill_zero(struct step *st)
+{
+    struct vm *vm = st->s->vm;
+
+    frame_clear(vm->pool, frame_pfn(vm->pool, st->spare));
+    install_private(st);
+}
+
+static void copy_page(struct step *st)
+{
+    struct vm *vm = st->s->vm;
+    struct frame *old = pfn_frame(vm->pool, pte_pfn(*st->entry));
+
+    frame_copy(vm->pool, frame_pfn(vm->pool, st->spare), pte_pfn(*st->entry));
+    install_private(st);
+    old->maps--;
+    vm_frame_drop(vm, old);
+}
+
+static void take_over(struct step *st)
+{
+    struct vm *vm = st->s->vm;
+    struct frame *f = pfn_frame(vm->pool, pte_pfn(*st->entry));
+
+    if (f->slot != SLOT_NONE)
+        swap_uncache(vm, f);
+    pt_set(&st->s->pt, st->va, st->entry, pte_with_write(*st->entry));
+}
+
+/* Map the object's resident page: writable only in a shared mapping that is being written. */
+static void install_object(struct step *st, struct frame *f)
+{
+    unsigned flags = PT_USER | PT_ACCESSED;
+
+    if (st->access == ACCESS_WRITE && st->region->flags & REGION_SHARED)
+        flags |= PT_WRITE | PT_DIRTY;
+    f->maps++;
+    pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(st->s->vm->pool, f), flags));
+}
+
+/* Map the cached page of the slot that the entry names, read-only. */
+static void install_swapped(struct step *st, struct frame *f)
+{
+    struct vm *vm = st->s->vm;
+    slot_t slot = pte_slot(*st->entry);
+
+    swap_note_use(&vm->swap, f);
+    f->owner = st->s->family; /* a page read ahead has none yet */
+    f->index = page_number(st);
+    f->maps++;
+    pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(vm->pool, f), PT_USER | PT_ACCESSED));
+    swap_unref(vm, slot);
+    /* A clean page keeps its slot, which saves a write later, unless slots are getting scarce. A bad slot has
+     * left it with the last name. */
+    if (f->slot != SLOT_NONE && swap_scarce(&vm->swap) && swap_count(vm, slot) == 0 &&
+        !(f->flags & FRAME_F_WRITEBACK))
+        swap_uncache(vm, f);
+}
+
+/* Fetch the object's page without the lock; on return the caller looks again. */
+static enum fault_verdict fetch_object(struct step *st)
+{
+    struct space *s = st->s;
+    struct object *o = object_get(st->region->object);
+    uint32_t index = object_index(st);
+    struct frame *f;
+    int err;
+
+    nosleep_exit();
+    mutex_unlock(&s->lock);
+    s->major++;
+    err = object_page(o, index, &f);
+    mutex_lock(&s->lock);
+    nosleep_enter();
+    if (!err) {
+        /* Map it while the pin keeps it, if the question is still the same. */
+        st->region = region_find(&s->regions, st->va);
+        st->entry = pt_entry(&s->pt, st->va);
+        if (st->region && st->region->object == o && object_index(st) == index && st->entry &&
+            pte_empty(*st->entry) && pt_span(&s->pt, st->va) == PT_OWN &&
+            !(st->access == ACCESS_WRITE && pt_span_held(&s->pt, st->va)) && allows(st->region, st->access))
+            install_object(st, f);
+        frame_unpin(f);
+    }
+    nosleep_exit();
+    object_put(o);
+    nosleep_enter();
+    return !err ? FAULT_RESUME : err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
+}
+
+/* Fetch the slot's page without the lock; on return the caller looks again. */
+static enum fault_verdict fetch_slot(struct step *st)
+{
+    struct space *s = st->s;
+    struct vm *vm = s->vm;
+    slot_t slot = pte_slot(*st->entry);
+    struct frame *f;
+    int err;
+
+    nosleep_exit();
+    mutex_unlock(&s->lock);
+    s->major++;
+    err = swap_in(vm, slot, &f);
+    mutex_lock(&s->lock);
+    nosleep_enter();
+    st->entry = pt_entry(&s->pt, st->va);
+    bool same = st->entry && pte_is_swap(*st->entry) && pte_slot(*st->entry) == slot;
+
+    if (!err) {
+        st->region = region_find(&s->regions, st->va);
+        if (same && st->region && allows(st->region, st->access) && f->slot == slot)
+            install_swapped(st, f);
+        f->pins--;
+        vm_frame_drop(vm, f);
+        return FAULT_RESUME;
+    }
+    if (err == -EAGAIN || !same)
+        return FAULT_RESUME;
+    return err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
+}
+
+static void grow_stack(struct step *st)
+{
+    struct region *r = stack_above(st->s, st->va);
+
+    region_resize(&st->s->regions, r, st->va, r->end);
+}
+
+/* Do one action. *done: the access is possible now. Called in a nosleep section, which it may leave and enter
+ * again. */
+static enum fault_verdict act(struct step *st, enum fault_action action, bool *done)
+{
+    struct space *s = st->s;
+    struct vm *vm = s->vm;
+    enum fault_verdict verdict = FAULT_RESUME;
+    struct frame *f;
+
+    switch (action) {
+    case FAULT_FILL_ZERO:
+        if (bring_frame(st, &verdict) && bring_table(st, &verdict)) {
+            fill_zero(st);
+            *done = true;
+        }
+        return verdict;
+    case FAULT_MAP_ZERO:
+        if (bring_table(st, &verdict)) {
+            pt_set(&s->pt, st->va, st->entry, pte_make(vm->zero_pfn, PT_USER | PT_ACCESSED));
+            *done = true;
+        }
+        return verdict;
+    case FAULT_COPY:
+        if (bring_frame(st, &verdict)) {
+            copy_page(st);
+            *done = true;
+        }
+        return verdict;
+    case FAULT_TAKE_OVER:
+        take_over(st);
+        *done = true;
+        return FAULT_RESUME;
+    case FAULT_UPGRADE:
+        pt_set(&s->pt, st->va, st->entry, pte_with_write(*st->entry));
+        *done = true;
+        return FAULT_RESUME;
+    case FAULT_OBJECT_IN:
+        if (!bring_table(st, &verdict))
+            return verdict;
+        f = object_resident(st->region->object, object_index(st));
+        if (!f)
+            return fetch_object(st);
+        install_object(st, f);
+        return FAULT_RESUME;
+    case FAULT_SWAP_IN:
+        f = swap_cached(vm, pte_slot(*st->entry));
+        if (!f || f->flags & (FRAME_F_BUSY | FRAME_F_ERROR))
+            return fetch_slot(st);
+        install_swapped(st, f);
+        return FAULT_RESUME;
+    case FAULT_OWN_TABLE:
+        nosleep_exit();
+        if (space_own_table(s, st->va) != 0)
+            verdict = FAULT_NO_MEMORY;
+        nosleep_enter();
+        return verdict;
+    case FAULT_GROW:
+        grow_stack(st);
+        return FAULT_RESUME;
+    case FAULT_BAD_ADDRESS:
+        return FAULT_MAPERR;
+    case FAULT_BAD_ACCESS:
+        return FAULT_ACCERR;
+    default:
+        *done = true;
+        return FAULT_RESUME;
+    }
+}
+
+enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
+{
+    struct vm *vm = s->vm;
+    struct step st = {.s = s, .va = PAGE_DOWN(f->va), .access = f->access};
+    enum fault_verdict verdict = FAULT_MAPERR;
+    bool done = false;
+
+    if (f->va >= USER_END)
+        return FAULT_MAPERR;
+    mm_assert(!f->reserved, "reserved bit set in the tables for %x of space %u", f->va, s->id);
+    vm->stats.faults++;
+    s->faults++;
+    mutex_lock(&s->lock);
+    nosleep_enter();
+    for (unsigned i = 0; i < MAX_STEPS && !done; i++) {
+        enum fault_action action;
+        bool can_grow = false;
+
+        st.region = region_find(&s->regions, f->va);
+        st.entry = pt_entry(&s->pt, f->va);
+        if (unlikely(!st.region))
+            can_grow = stack_above(s, f->va);
+        action = classify(st.region, can_grow, st.entry ? entry_state(vm, *st.entry) : ENTRY_EMPTY,
+                          st.entry ? pt_span(&s->pt, f->va) : PT_NONE,
+                          st.entry && pt_span_held(&s->pt, f->va), f->access);
+        if (action != FAULT_SPURIOUS || i == 0) /* the end of a resolved fault is no spurious one */
+            vm->stats.by_action[action]++;
+        verdict = act(&st, action, &done);
+        if (verdict != FAULT_RESUME)
+            break;
+    }
+    nosleep_exit();
+    mutex_unlock(&s->lock);
+    if (unlikely(st.spare))
+        frame_free(vm->pool, st.spare);
+    if (unlikely(st.table))
+        frame_free(vm->pool, st.table);
+    return verdict;
+}

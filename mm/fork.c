@@ -1,0 +1,134 @@
+/*
+ * Fork: a second space over the same page tables.
+ *
+ * Forking copies the regions and lets the child name the parent's tables, so it
+ * costs one step per region and per 4 MiB, not per page. Both directories hold writes
+ * back. The first change that one of them needs in a span gives it a table of its own:
+ *
+ *   others still name the table   split: copy it, count every name twice from now on, and write-protect
+ *                                 the private entries of both copies
+ *   nobody else does any more     claim: stop holding back
+ *
+ * After a split the ordinary copy-on-write of single pages begins. Entries of an object's pages
+ * stay as they are: a shared mapping writes to the same page before and after.
+ *
+ * Data: tables' maps fields. Locking: the parent's lock for fork; space_own_table() wants the
+ * space's lock, and splits in one nosleep section, since the other sharers do not know.
+ *
+ * After a split no private entry of either copy is writable, which vm_verify() checks of every frame that has
+ * several entries.
+ *
+ * How it fails: -ENOMEM, with both spaces as they were. Source: Zhao, Gong, Fonseca, "On-demand-fork",
+ * EuroSys 2021.
+ */
+#include "mm/errno.h"
+#include "mm/machine.h"
+#include "mm/space.h"
+
+static int copy_regions(struct space *child, struct space *parent)
+{
+    struct vm *vm = parent->vm;
+
+    for (const struct region *r = parent->regions.first; r; r = r->next) {
+        struct region *copy = vm_cache_alloc(vm, &vm->region_cache);
+
+        if (!copy)
+            return -ENOMEM;
+        *copy = (struct region){
+            .start = r->start,
+            .end = r->end,
+            .flags = r->flags & ~(unsigned)REGION_LOCKED, /* locks are not inherited */
+            .space = child,
+            .object = r->object,
+            .offset = r->offset,
+            .number = r->number,
+        };
+        region_insert(&child->regions, copy);
+        if (copy->object)
+            object_attach(object_get(copy->object), copy);
+    }
+    return 0;
+}
+
+int space_fork(struct space *parent, struct space **child)
+{
+    struct vm *vm = parent->vm;
+    struct space *s;
+    int err;
+
+    mutex_lock(&parent->lock);
+    s = space_alloc(vm, parent->family);
+    err = s ? copy_regions(s, parent) : -ENOMEM;
+    if (!err) {
+        s->stack_max = parent->stack_max;
+        nosleep_enter();
+        vm->stats.tables_shared += pt_share_tables(&s->pt, &parent->pt);
+        nosleep_exit();
+        *child = s;
+    }
+    mutex_unlock(&parent->lock);
+    if (err && s)
+        space_destroy(s);
+    return err;
+}
+
+/* Count each name of a table once more, for its copy, and write-protect what is private in both. */
+static void duplicate_entries(struct vm *vm, struct frame *table, pte_t *copy)
+{
+    pte_t *e = pt_table_entries(vm->pool, table);
+    uint32_t left = table->used;
+
+    for (uint32_t i = 0; i < PT_TABLE_ENTRIES; i++) {
+        copy[i] = e[i];
+        if (pte_empty(e[i]))
+            continue;
+        left--;
+        if (pte_is_swap(e[i])) {
+            swap_ref(vm, pte_slot(e[i]));
+            continue;
+        }
+        pfn_t pfn = pte_pfn(e[i]);
+        struct frame *f = pfn_frame(vm->pool, pfn);
+
+        if (pfn == vm->zero_pfn)
+            continue;
+        f->maps++;
+        if (f->use == FRAME_ANON && pte_present(e[i]))
+            copy[i] = e[i] = pte_readonly(e[i]); /* the directory held writes back: nothing to flush */
+    }
+    mm_assert(left == 0, "table of %u entries says %u more", PT_TABLE_ENTRIES, left);
+}
+
+int space_own_table(struct space *s, vaddr_t va)
+{
+    struct vm *vm = s->vm;
+    struct frame *copy = NULL;
+
+    if (pt_span(&s->pt, va) == PT_SHARED) {
+        copy = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY);
+        if (!copy)
+            return -ENOMEM;
+    }
+    /* The allocation may have slept: the other sharers may be gone. */
+    nosleep_enter();
+    switch (pt_span(&s->pt, va)) {
+    case PT_NONE:
+        break;
+    case PT_OWN:
+        if (pt_span_held(&s->pt, va)) {
+            pt_claim_table(&s->pt, va);
+            vm->stats.tables_claimed++;
+        }
+        break;
+    case PT_SHARED:
+        duplicate_entries(vm, pt_table(&s->pt, va), pt_table_entries(vm->pool, copy));
+        pt_split_table(&s->pt, va, copy);
+        vm->stats.tables_split++;
+        copy = NULL;
+        break;
+    }
+    nosleep_exit();
+    if (copy)
+        frame_free(vm->pool, copy);
+    return 0;
+}

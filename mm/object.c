@@ -1,0 +1,449 @@
+/*
+ * Objects: pages by index behind a pager.
+ *
+ * Purpose. One place where the pages of a file or of shared memory live, whoever maps them; and one function,
+ * object_page(), that makes a page resident, whatever it takes.
+ *
+ * Data. The index (a radix tree) is the truth: a word is empty (the pager makes the page), names a resident
+ * frame, or names a swap slot. The index is one name of that slot and holds one count. Page-table entries are
+ * a cache of it. A resident frame is FRAME_OBJECT with owner and index set, and on the vm's pageable list
+ * unless it is BUSY. It is not counted for being in the index: `maps` counts entries, `pins` short-term
+ * holders, and the frame lives as long as the index names it.
+ *
+ *     empty --pager get--> frame --object_page_to_slot--> slot
+ *       ^                  |   ^                           |
+ *       +--- drop (clean) -+   +--------- swap_in ---------+
+ *
+ * A frame that came from a slot stays in the swap cache with count 0, as a clean copy that need not be
+ * written again: then the frame's slot and the index word name each other through the frame.
+ *
+ * Filling. The frame enters the index BUSY with one pin, the filler's, before the pager is called, so that
+ * whoever wants the page meanwhile finds it and sleeps on swap.io_wait. Waiters hold no pin and look again
+ * from the start when they wake: if the pager failed, the frame is gone.
+ *
+ * Locking. One processor: sections that do not sleep; after each call that may sleep (allocation, swap_in(),
+ * the pager) the index is read again. The holder of a reference keeps the object alive meanwhile.
+ *
+ * Invariants.
+ *   INV-OBJECT-1  resident and swapped are the numbers of frame words and slot words in the index
+ *   INV-OBJECT-2  a frame word names a frame of use OBJECT whose owner and index lead back here
+ *   INV-OBJECT-3  that frame is BUSY with a pin, or on the pageable list
+ *   INV-OBJECT-4  a slot word names a slot that is used and counted
+ *   INV-OBJECT-5  no word lies at or beyond the size
+ *   INV-OBJECT-6  the regions on the list name this object, their links agree, and they are at most refs
+ *   INV-RADIX-*   the index is sound
+ *
+ * Failure. object_page(): -ERANGE beyond the size, -EIO from the pager or the disk, -ENOMEM. None leaves a
+ * trace in the index. A word that has once been stored can be changed without memory, so eviction cannot
+ * fail.
+ *
+ * Source. The pager contract is that of Mach's memory objects and SunOS's segments (Gingell, Moran and
+ * Shannon 1987), reduced to five calls, as in OpenBSD's uvm_pager.h.
+ */
+#include "mm/object.h"
+#include "mm/errno.h"
+#include "mm/vm.h"
+
+#define IO_FLAGS     (FRAME_F_BUSY | FRAME_F_WRITEBACK)
+#define PIN_CHECK_NS 1000000u /* how long object_put() sleeps before it looks again for a pin that ended */
+
+static inline struct frame *word_frame(const struct object *o, uintptr_t word)
+{
+    return pfn_frame(o->vm->pool, OBJECT_ENTRY_VALUE(word));
+}
+
+static inline uintptr_t frame_word(const struct object *o, const struct frame *f)
+{
+    return OBJECT_ENTRY_FRAME(frame_pfn(o->vm->pool, f));
+}
+
+/* Replace a word that exists. */
+static void overwrite(struct object *o, uint32_t index, uintptr_t word)
+{
+    int err = radix_set(&o->index, index, word);
+
+    mm_assert(!err, "%s: page %u was not in the index", o->name, index);
+}
+
+static void wake_waiters(struct vm *vm)
+{
+    uint32_t s = os_irq_save();
+
+    os_wake_all(&vm->swap.io_wait);
+    os_irq_restore(s);
+}
+
+/* Sleep until some I/O ends. */
+static void wait_io(struct vm *vm)
+{
+    uint32_t s = os_irq_save();
+
+    os_sleep(&vm->swap.io_wait);
+    os_irq_restore(s);
+}
+
+struct object *object_create(struct vm *vm, const struct pager *pager, uint32_t pages, const char *name)
+{
+    struct object *o = vm_cache_alloc(vm, &vm->object_cache);
+
+    if (!o)
+        return NULL;
+    *o = (struct object){.vm = vm, .pager = pager, .refs = 1, .pages = pages, .name = name};
+    radix_init(&o->index, &vm->radix_cache);
+    o->next = vm->objects;
+    if (o->next)
+        o->next->prev = o;
+    vm->objects = o;
+    return o;
+}
+
+struct object *object_create_image(struct vm *vm, const void *image, size_t size, const char *name)
+{
+    struct object *o = object_create(vm, &pager_image, (uint32_t)PAGES_OF(size), name);
+
+    if (!o)
+        return NULL;
+    o->image = image;
+    o->image_size = size;
+    return o;
+}
+
+struct object *object_get(struct object *o)
+{
+    mm_assert(o->refs > 0, "%s", o->name);
+    o->refs++;
+    return o;
+}
+
+/* Wait until nobody works with f, which has no entries. The holder of a pin is about to let it go. */
+static void wait_quiet(struct vm *vm, struct frame *f)
+{
+    while (f->flags & IO_FLAGS || f->pins) {
+        frame_pin(f);
+        swap_wait_frame(vm, f);
+        frame_unpin(f);
+        if (f->pins) {
+            uint32_t s = os_irq_save();
+
+            os_sleep_until(&vm->swap.io_wait, os_now_ns() + PIN_CHECK_NS);
+            os_irq_restore(s);
+        }
+    }
+}
+
+/* Free what a word of a dying object names. */
+static void discard(struct object *o, uint32_t index, uintptr_t word)
+{
+    struct vm *vm = o->vm;
+    struct frame *f;
+
+    if (OBJECT_IS_FRAME(word)) {
+        f = word_frame(o, word);
+        mm_assert(!f->maps, "%s: page %u (frame %u) still has %u entries", o->name, index,
+                  OBJECT_ENTRY_VALUE(word), f->maps);
+        wait_quiet(vm, f);
+        /* Reclaim may have moved the page to its slot while we slept. */
+        word = radix_get(&o->index, index);
+    }
+    radix_clear(&o->index, index);
+    if (OBJECT_IS_FRAME(word)) {
+        f = word_frame(o, word);
+        o->resident--;
+        if (f->slot != SLOT_NONE)
+            swap_uncache(vm, f);
+        vm_frame_release(vm, f);
+    } else if (word) {
+        o->swapped--;
+        swap_unref(vm, OBJECT_ENTRY_VALUE(word));
+    }
+}
+
+void object_put(struct object *o)
+{
+    struct vm *vm = o->vm;
+    uint32_t index = 0;
+    uintptr_t word;
+
+    mm_assert(o->refs > 0, "%s", o->name);
+    if (--o->refs)
+        return;
+    mm_assert(!o->regions, "%s: a region still maps it", o->name);
+    while ((word = radix_next(&o->index, &index)) != 0)
+        discard(o, index, word);
+    if (o->pager->destroy)
+        o->pager->destroy(o);
+    if (o->prev)
+        o->prev->next = o->next;
+    else
+        vm->objects = o->next;
+    if (o->next)
+        o->next->prev = o->prev;
+    cache_free(&vm->object_cache, o);
+}
+
+void object_attach(struct object *o, struct region *r)
+{
+    mm_assert(r->object == o, "%s", o->name);
+    r->object_prev = NULL;
+    r->object_next = o->regions;
+    if (r->object_next)
+        r->object_next->object_prev = r;
+    o->regions = r;
+}
+
+void object_detach(struct object *o, struct region *r)
+{
+    if (r->object_prev)
+        r->object_prev->object_next = r->object_next;
+    else
+        o->regions = r->object_next;
+    if (r->object_next)
+        r->object_next->object_prev = r->object_prev;
+    r->object_next = r->object_prev = NULL;
+}
+
+struct frame *object_resident(struct object *o, uint32_t index)
+{
+    uintptr_t word = radix_get(&o->index, index);
+    struct frame *f;
+
+    if (!OBJECT_IS_FRAME(word))
+        return NULL;
+    f = word_frame(o, word);
+    return f->flags & FRAME_F_BUSY ? NULL : f;
+}
+
+void frame_pin(struct frame *f)
+{
+    mm_assert(f->pins < UINT16_MAX, "frame of use %u, index %u", f->use, f->index);
+    f->pins++;
+}
+
+void frame_unpin(struct frame *f)
+{
+    mm_assert(f->pins > 0, "frame of use %u, index %u", f->use, f->index);
+    f->pins--;
+}
+
+/*
+ * Make sure that the cache has the nodes that an entry at index needs, waiting for memory if it must. They
+ * are in the cache until somebody else takes them, so the caller uses them before it sleeps. False when out
+ * of memory.
+ */
+static bool stock_nodes(struct object *o, uint32_t index)
+{
+    struct cache *nodes = &o->vm->radix_cache;
+    struct stocked {
+        struct stocked *next;
+    } *chain = NULL, *n;
+    uint32_t held = 0;
+
+    while (held < radix_missing(&o->index, index)) {
+        n = vm_cache_alloc(o->vm, nodes);
+        if (!n)
+            break;
+        n->next = chain;
+        chain = n;
+        held++;
+    }
+    bool enough = held >= radix_missing(&o->index, index);
+
+    while ((n = chain) != NULL) {
+        chain = n->next;
+        cache_free(nodes, n);
+    }
+    return enough;
+}
+
+/* The page is nowhere: enter a fresh frame, and let the pager fill it. -EAGAIN: look again. */
+static int fill(struct object *o, uint32_t index, struct frame **out)
+{
+    struct vm *vm = o->vm;
+    struct frame *f = vm_frame_alloc(vm, FRAME_OBJECT, 0);
+    int err;
+
+    if (!f || !stock_nodes(o, index)) {
+        if (f)
+            vm_frame_release(vm, f);
+        return -ENOMEM;
+    }
+    if (index >= o->pages || radix_get(&o->index, index)) {
+        vm_frame_release(vm, f);
+        return -EAGAIN;
+    }
+    err = radix_set(&o->index, index, frame_word(o, f));
+    if (err) {
+        vm_frame_release(vm, f);
+        return err;
+    }
+    o->resident++;
+    f->owner = o;
+    f->index = index;
+    f->flags |= FRAME_F_BUSY;
+    f->pins = 1;
+
+    err = o->pager->get(o, index, f);
+
+    f->flags &= (uint16_t)~FRAME_F_BUSY;
+    if (err) {
+        mm_assert(f->pins == 1, "%s: page %u: %u pins while it was filled", o->name, index, f->pins);
+        radix_clear(&o->index, index);
+        o->resident--;
+        f->pins = 0;
+        vm_frame_release(vm, f);
+    } else {
+        vm_frame_list(vm, f);
+        *out = f;
+    }
+    wake_waiters(vm);
+    return err;
+}
+
+/* The page is in a slot: bring it in and let the index name the frame. -EAGAIN: look again. */
+static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, struct frame **out)
+{
+    slot_t slot = OBJECT_ENTRY_VALUE(word);
+    struct vm *vm = o->vm;
+    struct frame *f;
+    int err = swap_in(vm, slot, &f);
+
+    if (err)
+        return err;
+    if (radix_get(&o->index, index) != word) {
+        frame_unpin(f);
+        vm_frame_drop(vm, f);
+        return -EAGAIN;
+    }
+    /* Ours before the name goes: with the last name the slot keeps only a frame that is in use. */
+    frame_retype(vm->pool, f, FRAME_OBJECT);
+    f->owner = o;
+    f->index = index;
+    overwrite(o, index, frame_word(o, f));
+    o->resident++;
+    o->swapped--;
+    swap_unref(vm, slot);
+    *out = f;
+    return 0;
+}
+
+int object_page(struct object *o, uint32_t index, struct frame **out)
+{
+    for (;;) {
+        uintptr_t word = radix_get(&o->index, index);
+        int err;
+
+        if (index >= o->pages)
+            return -ERANGE;
+        if (OBJECT_IS_FRAME(word)) {
+            struct frame *f = word_frame(o, word);
+
+            if (!(f->flags & FRAME_F_BUSY)) {
+                frame_pin(f);
+                *out = f;
+                return 0;
+            }
+            wait_io(o->vm);
+            continue;
+        }
+        err = word ? page_from_slot(o, index, word, out) : fill(o, index, out);
+        if (err != -EAGAIN)
+            return err;
+    }
+}
+
+bool object_can_drop(struct object *o, struct frame *f)
+{
+    if (f->maps || f->pins || f->flags & (IO_FLAGS | FRAME_F_DIRTY))
+        return false;
+    return f->slot != SLOT_NONE || o->pager->has(o, f->index);
+}
+
+void object_page_to_slot(struct object *o, struct frame *f)
+{
+    mm_assert(f->use == FRAME_OBJECT && f->owner == o && f->slot != SLOT_NONE && !f->maps &&
+                  !(f->flags & FRAME_F_BUSY),
+              "%s: page %u: use %u, slot %x, %u entries, flags %x", o->name, f->index, f->use, f->slot,
+              f->maps, f->flags);
+    swap_ref(o->vm, f->slot);
+    overwrite(o, f->index, OBJECT_ENTRY_SLOT(f->slot));
+    o->resident--;
+    o->swapped++;
+    frame_retype(o->vm->pool, f, FRAME_ANON);
+    f->owner = NULL;
+    f->index = 0;
+}
+
+void object_drop_page(struct object *o, struct frame *f)
+{
+    mm_assert(object_can_drop(o, f), "%s: page %u: %u entries, %u pins, flags %x", o->name, f->index, f->maps,
+              f->pins, f->flags);
+    if (f->slot != SLOT_NONE) {
+        object_page_to_slot(o, f);
+        swap_uncache(o->vm, f);
+    } else {
+        radix_clear(&o->index, f->index);
+        o->resident--;
+    }
+    vm_frame_release(o->vm, f);
+}
+
+static bool verify_word(const struct object *o, uint32_t index, uintptr_t word)
+{
+    struct frame_pool *pool = o->vm->pool;
+    bool ok = true;
+
+    INV("INV-OBJECT-5", index < o->pages, "%s: page %u of %u", o->name, index, o->pages);
+    if (OBJECT_IS_FRAME(word)) {
+        pfn_t pfn = OBJECT_ENTRY_VALUE(word);
+
+        INV("INV-OBJECT-2", pfn >= pool->start && pfn < pool->end, "%s: page %u in frame %u", o->name, index,
+            pfn);
+        if (!ok)
+            return false;
+
+        const struct frame *f = pfn_frame(pool, pfn);
+
+        INV("INV-OBJECT-2", f->use == FRAME_OBJECT && f->owner == o && f->index == index,
+            "%s: page %u: frame %u has use %u, index %u", o->name, index, pfn, f->use, f->index);
+        if (f->flags & FRAME_F_BUSY)
+            INV("INV-OBJECT-3", f->pins > 0 && !(f->flags & FRAME_F_LISTED), "%s: page %u is busy, %u pins",
+                o->name, index, f->pins);
+        else
+            INV("INV-OBJECT-3", f->flags & FRAME_F_LISTED, "%s: page %u is not pageable", o->name, index);
+    } else {
+        slot_t slot = OBJECT_ENTRY_VALUE(word);
+
+        INV("INV-OBJECT-4", OBJECT_IS_SLOT(word) && swap_valid(o->vm, slot) && swap_count(o->vm, slot) > 0,
+            "%s: page %u: word %lx", o->name, index, (unsigned long)word);
+    }
+    return ok;
+}
+
+bool object_verify(const struct object *o)
+{
+    uint32_t frames = 0, slots = 0, regions = 0, index = 0;
+    const struct region *prev = NULL;
+    bool ok = radix_verify(&o->index);
+    uintptr_t word;
+
+    while (ok && (word = radix_next(&o->index, &index)) != 0) {
+        if (!verify_word(o, index, word))
+            ok = false;
+        if (OBJECT_IS_FRAME(word))
+            frames++;
+        else
+            slots++;
+        if (++index == 0)
+            break;
+    }
+    if (ok)
+        INV("INV-OBJECT-1", frames == o->resident && slots == o->swapped,
+            "%s: %u resident, counted %u; %u swapped, counted %u", o->name, frames, o->resident, slots,
+            o->swapped);
+    for (const struct region *r = o->regions; r && regions <= o->refs; prev = r, r = r->object_next) {
+        regions++;
+        INV("INV-OBJECT-6", r->object == o && r->object_prev == prev, "%s: region at %x", o->name, r->start);
+    }
+    INV("INV-OBJECT-6", regions <= o->refs, "%s: %u regions, %u references", o->name, regions, o->refs);
+    return ok;
+}

@@ -1,0 +1,279 @@
+/*
+ * Reclaim: which pages go, and how.
+ *
+ * All pageable frames stand on one list, which is a clock: the hand is at the
+ * head, and a frame that the hand passes goes to the tail. A frame whose
+ * accessed bit (in any of its entries) is set loses the bit and stays; one that was not used for a
+ * whole turn is a victim. (Corbato 1968; as second chance in every textbook.)
+ *
+ * Victims are collected a cluster at a time and put in the order of their owner
+ * and page number before they get slots, so that neighbours in memory become
+ * neighbours on disk, and read-ahead by slot brings back what belongs
+ * together. A victim takes one of these ways:
+ *
+ *   anonymous, not in the swap cache     assign a slot, entries become swap entries, write, free when written
+ *   anonymous, cached and clean          entries become swap entries, free at once
+ *   object's page, clean                 forget the entries, free at once (the pager or its slot has it)
+ *   object's page, dirty                 forget the entries, the index names a slot, write, free when written
+ *
+ * The page leaves its spaces before the write begins, so its contents cannot change
+ * meanwhile; a fault that wants it back finds it in the swap cache.
+ *
+ * The daemon runs while free frames are below the high mark and is woken by the
+ * allocator at the low one. A task that finds no frame reclaims by itself (vm_frame_alloc()).
+ * If nothing can be freed, reclaim says so with 0 and the caller gets -ENOMEM.
+ *
+ * Reclaim allocates nothing but slots: requests for the disk are preallocated.
+ *
+ * Data: vm->pageable and frame flags in nosleep sections; reclaim_lock admits one
+ * reclaimer at a time, so that victims are not chosen twice and a crowd does not overshoot.
+ *
+ * INV-RECLAIM-1  a victim is pinned from its choice until its way is decided, so it cannot be freed or reused
+ * INV-RECLAIM-2  a frame on its way to the disk has no entries
+ */
+#include "mm/reclaim.h"
+#include "mm/errno.h"
+#include "mm/rmap.h"
+#include "mm/space.h"
+
+#define BATCH SWAP_CLUSTER
+
+/* After a round that freed nothing the daemon leaves the processor to others for this long. */
+#define REST_NS 50000000u
+
+static bool can_go(struct vm *vm, const struct frame *f)
+{
+    if (f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
+        return false;
+    if (f->use == FRAME_OBJECT || f->slot == SLOT_NONE)
+        return true;
+    /* A slot that could not be written keeps its page in memory until the entries come back for it. */
+    return !(f->flags & FRAME_F_DIRTY) || !swap_bad(vm, f->slot);
+}
+
+static bool was_used(struct vm *vm, struct frame *f)
+{
+    bool used = f->flags & FRAME_F_REFERENCED;
+
+    f->flags &= (uint16_t)~FRAME_F_REFERENCED;
+    return (f->maps && rmap_test_clear_accessed(vm, f)) || used;
+}
+
+/* Advance the hand until a batch of victims is pinned or the budget of frames is spent. */
+static unsigned choose(struct vm *vm, struct frame **victim, uint32_t *budget)
+{
+    unsigned n = 0;
+
+    while (n < BATCH && *budget && vm->pageable.head) {
+        struct frame *f = pfn_frame(vm->pool, vm->pageable.head);
+
+        --*budget;
+        frame_list_remove(vm->pool, &vm->pageable, f);
+        frame_list_push_tail(vm->pool, &vm->pageable, f);
+        vm->stats.scanned++;
+        if (!can_go(vm, f))
+            continue;
+        if (was_used(vm, f)) {
+            vm->stats.reactivated++;
+            continue;
+        }
+        if (f->maps && rmap_locked(vm, f))
+            continue;
+        f->pins++;
+        victim[n++] = f;
+    }
+    return n;
+}
+
+static bool before(const struct frame *a, const struct frame *b)
+{
+    if (a->owner != b->owner)
+        return (uintptr_t)a->owner < (uintptr_t)b->owner;
+    return a->index < b->index;
+}
+
+/* Insertion sort: at most a cluster, and mostly in order already. */
+static void sort(struct frame **f, unsigned n)
+{
+    for (unsigned i = 1; i < n; i++) {
+        struct frame *x = f[i];
+        unsigned k = i;
+
+        for (; k && before(x, f[k - 1]); k--)
+            f[k] = f[k - 1];
+        f[k] = x;
+    }
+}
+
+enum way { WAY_FREED, WAY_WRITE, WAY_STAYS };
+
+static enum way evict_object_page(struct vm *vm, struct frame *f)
+{
+    struct object *o = f->owner;
+
+    rmap_unmap(vm, f);
+    vm->stats.evicted++;
+    f->pins--;
+    if (object_can_drop(o, f)) {
+        object_drop_page(o, f);
+        vm->stats.evicted_clean++;
+        return WAY_FREED;
+    }
+    f->pins++;
+    if (f->slot == SLOT_NONE && !swap_assign(vm, f))
+        return WAY_STAYS;
+    f->flags |= FRAME_F_DIRTY;
+    object_page_to_slot(o, f);
+    return WAY_WRITE;
+}
+
+static enum way evict_anon_page(struct vm *vm, struct frame *f)
+{
+    if (f->slot == SLOT_NONE) {
+        if (!swap_assign(vm, f))
+            return WAY_STAYS;
+        f->flags |= FRAME_F_DIRTY;
+    }
+    if (f->maps) {
+        rmap_unmap(vm, f);
+        vm->stats.evicted++;
+    }
+    if (f->flags & FRAME_F_DIRTY)
+        return WAY_WRITE;
+    f->pins--;
+    swap_uncache(vm, f);
+    vm_frame_release(vm, f);
+    vm->stats.evicted_clean++;
+    return WAY_FREED;
+}
+
+/* Send pinned victims on their ways. Returns how many were freed at once; *written: how many writes were
+ * begun. */
+static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned *written)
+{
+    struct frame *out[BATCH];
+    unsigned freed = 0, w = 0;
+
+    nosleep_enter();
+    sort(victim, n);
+    for (unsigned i = 0; i < n; i++) {
+        struct frame *f = victim[i];
+
+        mm_assert(f->pins, "victim %u has no pin (INV-RECLAIM-1)", frame_pfn(vm->pool, f));
+        switch (f->use == FRAME_OBJECT ? evict_object_page(vm, f) : evict_anon_page(vm, f)) {
+        case WAY_FREED:
+            freed++;
+            break;
+        case WAY_WRITE:
+            mm_assert(f->maps == 0, "frame %u has %u entries (INV-RECLAIM-2)", frame_pfn(vm->pool, f),
+                      f->maps);
+            out[w++] = f;
+            break;
+        case WAY_STAYS:
+            f->pins--;
+            vm_frame_drop(vm, f);
+            break;
+        }
+    }
+    nosleep_exit();
+    if (w)
+        swap_write(vm, out, w); /* takes WRITEBACK, which keeps the frames from now on */
+    nosleep_enter();
+    for (unsigned i = 0; i < w; i++) {
+        out[i]->pins--;
+        vm_frame_drop(vm, out[i]);
+    }
+    nosleep_exit();
+    *written = w;
+    return freed;
+}
+
+static unsigned reclaim_locked(struct vm *vm, unsigned want)
+{
+    uint32_t budget = 2 * vm->pageable.count + 1;
+    unsigned freed = swap_finish(vm, false, true);
+    unsigned in_flight = 0;
+
+    while (freed < want) {
+        struct frame *victim[BATCH];
+        unsigned n = 0, written = 0;
+
+        if (freed + in_flight < want) {
+            nosleep_enter();
+            n = choose(vm, victim, &budget);
+            nosleep_exit();
+        }
+        if (n) {
+            freed += evict(vm, victim, n, &written);
+            in_flight += written;
+        } else if (vm->swap.io_active) {
+            freed += swap_finish(vm, true, true);
+            in_flight = 0; /* what came back already counts; the rest is not relied on */
+        } else {
+            break;
+        }
+    }
+    return freed;
+}
+
+unsigned reclaim_run(struct vm *vm, unsigned want)
+{
+    unsigned freed;
+
+    mutex_lock(&vm->reclaim_lock);
+    freed = reclaim_locked(vm, want);
+    if (freed < want)
+        freed += slab_reap_all(vm->pool);
+    if (!freed)
+        vm->stats.reclaim_failures++;
+    mutex_unlock(&vm->reclaim_lock);
+    return freed;
+}
+
+int reclaim_evict(struct vm *vm, struct frame *f)
+{
+    unsigned written;
+    int err = 0;
+
+    mutex_lock(&vm->reclaim_lock);
+    if ((f->use != FRAME_ANON && f->use != FRAME_OBJECT) || !can_go(vm, f) ||
+        (f->maps && rmap_locked(vm, f))) {
+        err = -EBUSY;
+    } else {
+        f->pins++;
+        if (evict(vm, &f, 1, &written) + written == 0)
+            err = -ENOSPC;
+        while (vm->swap.io_active)
+            swap_finish(vm, true, true);
+    }
+    mutex_unlock(&vm->reclaim_lock);
+    return err;
+}
+
+bool reclaim_daemon_round(struct vm *vm)
+{
+    uint32_t have = frame_free_count(vm->pool);
+
+    if (have >= vm->pool->marks.high)
+        return false;
+    vm->stats.daemon_rounds++;
+    if (!reclaim_run(vm, vm->pool->marks.high - have))
+        vm->daemon_rest_until = os_now_ns() + REST_NS;
+    return true;
+}
+
+_Noreturn void reclaim_daemon(struct vm *vm)
+{
+    for (;;) {
+        uint32_t irq = os_irq_save();
+
+        while (!vm->daemon_kicked)
+            os_sleep(&vm->daemon_wait);
+        /* Nothing could be freed a moment ago: let those who hold memory run before the next try. */
+        while (os_now_ns() < vm->daemon_rest_until)
+            os_sleep_until(&vm->daemon_wait, vm->daemon_rest_until);
+        vm->daemon_kicked = false;
+        os_irq_restore(irq);
+        reclaim_daemon_round(vm);
+    }
+}

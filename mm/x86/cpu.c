@@ -1,0 +1,59 @@
+/*
+ * Purpose: find out what the processor has, once, and turn on what the kernel uses.
+ * Data: cpu_features, written by cpu_detect() at start-up, constant afterwards.
+ * Source: Intel SDM vol. 2A, CPUID; vol. 3A, 2.5 (control registers), 4.6 (SMEP, SMAP).
+ */
+#include "mm/x86/cpu.h"
+#include "mm/os.h"
+
+struct cpu_features cpu_features;
+
+enum {
+    CPUID1_EDX_TSC = 1 << 4,
+    CPUID1_EDX_FXSR = 1 << 24,
+    CPUID1_EDX_SSE = 1 << 25,
+    CPUID1_EDX_SSE2 = 1 << 26,
+    CPUID7_EBX_SMEP = 1 << 7,
+    CPUID7_EBX_SMAP = 1 << 20,
+    CPUID7_ECX_UMIP = 1 << 2,
+};
+
+void cpu_detect(void)
+{
+    struct cpu_features *c = &cpu_features;
+    uint32_t r[4], cr4 = cpu_read_cr4();
+
+    cpu_cpuid(0, 0, r);
+    uint32_t leaves = r[0];
+    memcpy(c->vendor, &r[1], 4);
+    memcpy(c->vendor + 4, &r[3], 4);
+    memcpy(c->vendor + 8, &r[2], 4);
+
+    cpu_cpuid(1, 0, r);
+    c->stepping = r[0] & 15;
+    c->model = (uint8_t)((r[0] >> 4 & 15) | (r[0] >> 12 & 0xF0));
+    c->family = (uint8_t)((r[0] >> 8 & 15) == 15 ? 15 + (r[0] >> 20 & 255) : r[0] >> 8 & 15);
+    c->tsc = r[3] & CPUID1_EDX_TSC;
+    c->sse = (r[3] & CPUID1_EDX_SSE) && (r[3] & CPUID1_EDX_FXSR);
+    c->sse2 = c->sse && (r[3] & CPUID1_EDX_SSE2);
+    if (leaves >= 7) {
+        cpu_cpuid(7, 0, r);
+        c->smep = r[1] & CPUID7_EBX_SMEP;
+        c->smap = r[1] & CPUID7_EBX_SMAP;
+        c->umip = r[2] & CPUID7_ECX_UMIP;
+    }
+
+    cr4 |= CR4_PGE;
+    if (c->sse) {
+        /* No lazy switching and no emulation: SSE instructions just run. */
+        cpu_write_cr0((cpu_read_cr0() & ~(uint32_t)(CR0_TS | CR0_EM)) | CR0_MP);
+        cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+    }
+    if (c->smep)
+        cr4 |= CR4_SMEP;
+    if (c->smap)
+        cr4 |= CR4_SMAP;
+    if (c->umip)
+        cr4 |= CR4_UMIP;
+    cpu_write_cr4(cr4);
+}

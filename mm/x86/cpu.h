@@ -1,0 +1,158 @@
+/*
+ * Instructions that C has no words for. Only mm/x86/ may use those that touch
+ * CR0, CR3, CR4 or the TLB; the rest is for whoever needs it.
+ */
+#ifndef MM_X86_CPU_H
+#define MM_X86_CPU_H
+
+#include "mm/types.h"
+
+enum {
+    CR0_TS = 1 << 3,
+    CR0_EM = 1 << 2,
+    CR0_MP = 1 << 1,
+    CR0_WP = 1 << 16,
+    CR4_PSE = 1 << 4,
+    CR4_PGE = 1 << 7,
+    CR4_OSFXSR = 1 << 9,
+    CR4_OSXMMEXCPT = 1 << 10,
+    CR4_UMIP = 1 << 11,
+    CR4_SMEP = 1 << 20,
+    CR4_SMAP = 1 << 21,
+    EFLAGS_IF = 1 << 9,
+    EFLAGS_AC = 1 << 18,
+};
+
+/* What this processor has beyond what entry.asm insists on. Filled by cpu_detect(). */
+struct cpu_features {
+    char vendor[13];
+    uint8_t family, model, stepping;
+    bool tsc, sse, sse2, smep, smap, umip;
+};
+extern struct cpu_features cpu_features;
+
+/* Read CPUID, and turn on what the processor has: SSE for the page routines, SMEP, SMAP, UMIP. */
+void cpu_detect(void);
+
+static inline void cpu_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+    __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
+}
+
+static inline uint32_t cpu_read_cr0(void)
+{
+    uint32_t v;
+
+    __asm__ volatile("mov %%cr0, %0" : "=r"(v));
+    return v;
+}
+
+static inline void cpu_write_cr0(uint32_t v)
+{
+    __asm__ volatile("mov %0, %%cr0" : : "r"(v) : "memory");
+}
+
+/* The address of the last page fault. */
+static inline uint32_t cpu_read_cr2(void)
+{
+    uint32_t v;
+
+    __asm__ volatile("mov %%cr2, %0" : "=r"(v));
+    return v;
+}
+
+static inline uint32_t cpu_read_cr3(void)
+{
+    uint32_t v;
+
+    __asm__ volatile("mov %%cr3, %0" : "=r"(v));
+    return v;
+}
+
+/* Loads a root and drops every translation that is not global. */
+static inline void cpu_write_cr3(uint32_t v)
+{
+    __asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory");
+}
+
+static inline uint32_t cpu_read_cr4(void)
+{
+    uint32_t v;
+
+    __asm__ volatile("mov %%cr4, %0" : "=r"(v));
+    return v;
+}
+
+static inline void cpu_write_cr4(uint32_t v)
+{
+    __asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory");
+}
+
+static inline void cpu_invlpg(uint32_t va)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
+}
+
+static inline uint64_t cpu_rdtsc(void)
+{
+    uint64_t v;
+
+    __asm__ volatile("rdtsc" : "=A"(v));
+    return v;
+}
+
+static inline uint32_t cpu_eflags(void)
+{
+    uint32_t v;
+
+    __asm__ volatile("pushf; pop %0" : "=r"(v));
+    return v;
+}
+
+static inline uint32_t cpu_irq_save(void)
+{
+    uint32_t v;
+
+    __asm__ volatile("pushf; pop %0; cli" : "=r"(v) : : "memory");
+    return v;
+}
+
+static inline void cpu_irq_restore(uint32_t eflags)
+{
+    if (eflags & EFLAGS_IF)
+        __asm__ volatile("sti" : : : "memory");
+}
+
+static inline void cpu_irq_on(void)
+{
+    __asm__ volatile("sti" : : : "memory");
+}
+
+static inline void cpu_irq_off(void)
+{
+    __asm__ volatile("cli" : : : "memory");
+}
+
+/* Wait for an interrupt with interrupts on; none can slip in between. They are off again afterwards. */
+static inline void cpu_wait(void)
+{
+    __asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
+/*
+ * With SMAP the kernel reaches user pages only between these. They are for the user-copy routines, and for
+ * tests that stand in for a program.
+ */
+static inline void cpu_user_begin(void)
+{
+    if (cpu_features.smap)
+        __asm__ volatile("stac" : : : "memory", "cc");
+}
+
+static inline void cpu_user_end(void)
+{
+    if (cpu_features.smap)
+        __asm__ volatile("clac" : : : "memory", "cc");
+}
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * The kernel half of every root, and the kernel's own root. See paging.c. The
+ * verbs to change it, pt_kernel_map() and pt_kernel_unmap(), are in mm/pt.h.
+ */
+#ifndef MM_X86_PAGING_H
+#define MM_X86_PAGING_H
+
+#include "mm/pt.h"
+
+/* What paging_init() has to know. Addresses are virtual, page aligned, and those of the direct map. */
+struct paging_boot {
+    pfn_t low_end;                  /* frames below are to be mapped directly, at most DIRECT_MAX */
+    vaddr_t image_start, image_end; /* the kernel image */
+    vaddr_t ro_start, ro_end;       /* the part of it that is read-only */
+    vaddr_t guard;                  /* a page to leave unmapped, below the boot stack */
+    pfn_t (*early_frame)(void);     /* a low frame; does not fail */
+};
+
+/* Build the kernel's root and switch to it. The identity map is gone afterwards. */
+void paging_init(const struct paging_boot *boot);
+/* The root with an empty user half. */
+pfn_t paging_kernel_root(void);
+/* Copy the kernel half into a new root, given where it is mapped. */
+void pt_kernel_half_copy(void *top);
+/* Whether the kernel could read this address of its half without a fault. For panic and checks. */
+bool paging_mapped(vaddr_t va);
+/* Whether it could write there. */
+bool paging_writable(vaddr_t va);
+/* Frames of use FRAME_TABLE that pt_kernel_map() has made. */
+uint32_t paging_tables(void);
+/* INV-PAGING-*: reads only. */
+bool paging_verify(void);
+/* INV-WINDOW-*: reads only. */
+bool window_verify(void);
+
+/* Every root but the kernel's own. pt.c puts them in and takes them out. */
+extern struct pt *pt_all;
+
+/* The table of the windows, for window.c. */
+extern pte_t *paging_window_table;
+
+#endif

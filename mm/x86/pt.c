@@ -1,0 +1,301 @@
+/*
+ * Page tables of the 32-bit two-level format.
+ *
+ * A root (page directory) names up to 768 user tables, each of which maps a
+ * span of 4 MiB with 1024 entries; the upper quarter is the kernel's half, the same
+ * in every root (paging.c). Roots and tables are low frames of use FRAME_TABLE,
+ * so that they are reached through the direct map.
+ *
+ * Fork does not copy tables: it lets a second root name them and clears the
+ * write bit in both directory entries ("held back"). The processor ANDs the
+ * write bits of the directory and the table, so the first write in the span
+ * faults, whatever the table's entry says. The table's own frame counts the
+ * roots that name it. (Zhao, Gong, Fonseca: On-demand-fork, EuroSys 2021; this
+ * kernel does it for every fork and for every reference count.)
+ *
+ * A shared table may only change in ways that keep the meaning of each entry
+ * for all sharers: a frame goes to its swap slot, or comes back; an object's
+ * page is forgotten. Anything else needs the table split first (fork.c).
+ *
+ * TLB: pt_set(), batches and whole-table verbs flush. Only the loaded root can
+ * have translations; but a change made through another root matters too if that
+ * root shares the table with the loaded one. A translation that was cached while
+ * the table was shared is read-only, and splitting keeps the frame that each entry names, so
+ * splitting only has to drop cached directory entries, which any invlpg does.
+ *
+ * Data: struct pt belongs to its space, pt_all and pt_loaded to this file.
+ * Locking: nosleep sections.
+ *
+ * INV-PT-1  a user directory entry is 0 or names a FRAME_TABLE frame below low_end, user-accessible
+ * INV-PT-2  used of a table is its number of non-empty entries
+ * INV-PT-3  a table that several roots name is held back in each of them
+ * INV-PT-4  a present entry is user-accessible, never global, and names a frame of the pool
+ * INV-PT-5  tables of a root counts its user directory entries
+ *
+ * Source: Intel SDM vol. 3A, chapters 4.3, 4.6 and 4.10.
+ */
+#include "mm/errno.h"
+#include "mm/layout.h"
+#include "mm/machine.h"
+#include "mm/pt.h"
+#include "mm/x86/paging.h"
+#include "mm/x86/tlb.h"
+
+#define USER_SPANS (USER_END >> PT_SPAN_SHIFT)
+#define PDE_USER   (PT_PRESENT | PT_USER | PT_ACCESSED)
+
+struct pt *pt_all;
+struct pt *pt_loaded;
+
+static pde_t *pde_of(const struct pt *pt, vaddr_t va)
+{
+    mm_assert(va < USER_END, "address %x is the kernel's", va);
+    return &pt->top[va >> PT_SPAN_SHIFT];
+}
+
+static struct frame *pde_table(const struct pt *pt, pde_t pde)
+{
+    return pfn_frame(pt->pool, pde >> PAGE_SHIFT);
+}
+
+int pt_create(struct pt *pt, struct frame_pool *pool)
+{
+    struct frame *f = frame_alloc(pool, FRAME_TABLE, FRAME_LOW_ONLY);
+
+    if (!f)
+        return -ENOMEM;
+    f->maps = 1;
+    *pt = (struct pt){.pool = pool, .root = frame_pfn(pool, f), .next = pt_all};
+    pt->top = frame_ptr(pool, pt->root);
+    page_clear(pt->top);
+    pt_kernel_half_copy(pt->top);
+    if (pt_all)
+        pt_all->prev = pt;
+    pt_all = pt;
+    return 0;
+}
+
+void pt_destroy(struct pt *pt)
+{
+    struct frame *f = pfn_frame(pt->pool, pt->root);
+
+    mm_assert(pt->tables == 0, "root %u still names %u tables", pt->root, pt->tables);
+    mm_assert(pt != pt_loaded, "root %u is loaded", pt->root);
+    if (pt->prev)
+        pt->prev->next = pt->next;
+    else
+        pt_all = pt->next;
+    if (pt->next)
+        pt->next->prev = pt->prev;
+    f->maps = 0;
+    frame_free(pt->pool, f);
+    pt->top = NULL;
+}
+
+void pt_activate(struct pt *pt)
+{
+    if (pt == pt_loaded)
+        return;
+    pt_loaded = pt;
+    tlb_load_root(pt ? pt->root : paging_kernel_root());
+}
+
+struct pt *pt_active(void)
+{
+    return pt_loaded;
+}
+
+/* Forget every user translation, if this root can have any in the processor. */
+static void flush_all(const struct pt *pt)
+{
+    if (pt == pt_loaded)
+        tlb_load_root(pt->root);
+}
+
+void pt_stale(struct pt *pt, vaddr_t va, const struct frame *table)
+{
+    if (pt == pt_loaded || (table->maps > 1 && pt_loaded))
+        tlb_flush_page(va);
+}
+
+enum pt_span pt_span(const struct pt *pt, vaddr_t va)
+{
+    pde_t pde = *pde_of(pt, va);
+
+    if (!(pde & PT_PRESENT))
+        return PT_NONE;
+    return pde_table(pt, pde)->maps > 1 ? PT_SHARED : PT_OWN;
+}
+
+struct frame *pt_table(const struct pt *pt, vaddr_t va)
+{
+    pde_t pde = *pde_of(pt, va);
+
+    return pde & PT_PRESENT ? pde_table(pt, pde) : NULL;
+}
+
+pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table)
+{
+    return frame_ptr(pool, frame_pfn(pool, table));
+}
+
+bool pt_span_held(const struct pt *pt, vaddr_t va)
+{
+    return (*pde_of(pt, va) & (PT_PRESENT | PT_WRITE)) == PT_PRESENT;
+}
+
+void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table)
+{
+    pde_t *pde = pde_of(pt, va);
+    pfn_t pfn = frame_pfn(pt->pool, table);
+
+    mm_assert(*pde == 0, "span of %x has entry %x", va, *pde);
+    table->maps = 1;
+    table->used = 0;
+    *pde = pfn << PAGE_SHIFT | PDE_USER | PT_WRITE;
+    pt->tables++;
+}
+
+uint32_t pt_share_tables(struct pt *dst, struct pt *src)
+{
+    uint32_t left = src->tables;
+
+    mm_assert(dst->tables == 0, "root %u has %u tables", dst->root, dst->tables);
+    for (uint32_t i = 0; left; i++) {
+        pde_t pde = src->top[i];
+
+        if (!pde)
+            continue;
+        pde &= ~(pde_t)PT_WRITE;
+        src->top[i] = dst->top[i] = pde;
+        pde_table(src, pde)->maps++;
+        left--;
+    }
+    dst->tables = src->tables;
+    flush_all(src);
+    return dst->tables;
+}
+
+void pt_claim_table(struct pt *pt, vaddr_t va)
+{
+    pde_t *pde = pde_of(pt, va);
+
+    mm_assert(*pde && pde_table(pt, *pde)->maps == 1, "span of %x, entry %x", va, *pde);
+    *pde |= PT_WRITE; /* rights only grow: no flush */
+}
+
+void pt_split_table(struct pt *pt, vaddr_t va, struct frame *copy)
+{
+    pde_t *pde = pde_of(pt, va);
+    struct frame *old = pde_table(pt, *pde);
+
+    mm_assert(*pde && old->maps > 1, "span of %x, entry %x", va, *pde);
+    old->maps--;
+    copy->maps = 1;
+    copy->used = old->used;
+    *pde = frame_pfn(pt->pool, copy) << PAGE_SHIFT | PDE_USER | PT_WRITE;
+    if (pt == pt_loaded)
+        tlb_flush_page(va);
+}
+
+struct frame *pt_drop_table(struct pt *pt, vaddr_t va)
+{
+    pde_t *pde = pde_of(pt, va);
+    struct frame *table = pde_table(pt, *pde);
+
+    mm_assert(*pde & PT_PRESENT, "span of %x has no table", va);
+    *pde = 0;
+    pt->tables--;
+    flush_all(pt);
+    return --table->maps == 0 ? table : NULL;
+}
+
+vaddr_t pt_next_table(const struct pt *pt, vaddr_t va, vaddr_t end)
+{
+    uint32_t last = (end + PT_SPAN - 1) >> PT_SPAN_SHIFT;
+
+    for (uint32_t i = va >> PT_SPAN_SHIFT; i < last; i++)
+        if (pt->top[i])
+            return (vaddr_t)i << PT_SPAN_SHIFT;
+    return end;
+}
+
+bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e)
+{
+    if (!pte_accessed(*e))
+        return false;
+    pt_set(pt, va, e, pte_old(*e)); /* with the flush: without it the processor would not set the bit again */
+    return true;
+}
+
+void pt_batch_begin(struct pt_batch *b, struct pt *pt)
+{
+    b->pt = pt;
+    b->count = 0;
+}
+
+void pt_batch_set(struct pt_batch *b, vaddr_t va, pte_t *e, pte_t value)
+{
+    struct frame *table = pfn_frame(b->pt->pool, ptr_pfn(b->pt->pool, e));
+    pte_t old = *e;
+
+    *e = value;
+    table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
+    if (!pte_present(old))
+        return;
+    if (b->count < PT_BATCH_PAGES)
+        b->va[b->count] = va;
+    b->count++;
+}
+
+void pt_batch_end(struct pt_batch *b)
+{
+    if (b->pt != pt_loaded)
+        return;
+    if (b->count > PT_BATCH_PAGES) {
+        flush_all(b->pt);
+        return;
+    }
+    for (uint32_t i = 0; i < b->count; i++)
+        tlb_flush_page(b->va[i]);
+}
+
+bool pt_verify(const struct pt *pt)
+{
+    const struct frame_pool *p = pt->pool;
+    bool ok = true;
+    uint32_t tables = 0;
+
+    for (uint32_t i = 0; i < USER_SPANS; i++) {
+        pde_t pde = pt->top[i];
+        pfn_t pfn = pde >> PAGE_SHIFT;
+
+        if (!pde)
+            continue;
+        tables++;
+        INV("INV-PT-1",
+            (pde & (PT_PRESENT | PT_USER | PT_LARGE)) == (PT_PRESENT | PT_USER) && pfn >= p->start &&
+                pfn < p->low_end && pfn_frame(p, pfn)->use == FRAME_TABLE,
+            "root %u span %u entry %x", pt->root, i, pde);
+        if (!ok)
+            continue;
+
+        const struct frame *table = pfn_frame(p, pfn);
+        const pte_t *e = frame_ptr(p, pfn);
+        uint32_t used = 0;
+
+        INV("INV-PT-3", table->maps == 1 || !(pde & PT_WRITE), "root %u span %u entry %x, %u roots", pt->root,
+            i, pde, table->maps);
+        for (uint32_t k = 0; k < PT_TABLE_ENTRIES; k++) {
+            used += !pte_empty(e[k]);
+            INV("INV-PT-4",
+                !pte_has_frame(e[k]) || ((e[k].raw & (PT_USER | PT_GLOBAL)) == PT_USER &&
+                                         pte_pfn(e[k]) >= p->start && pte_pfn(e[k]) < p->end),
+                "root %u span %u entry %u is %x", pt->root, i, k, e[k].raw);
+        }
+        INV("INV-PT-2", used == table->used, "root %u span %u table %u: counted %u, says %u", pt->root, i,
+            pfn, used, table->used);
+    }
+    INV("INV-PT-5", tables == pt->tables, "root %u: counted %u, says %u", pt->root, tables, pt->tables);
+    return ok;
+}

@@ -1,0 +1,32 @@
+/* The hot half of pt.h. Included by it. */
+#ifndef MM_X86_PT_INLINE_H
+#define MM_X86_PT_INLINE_H
+
+/* The root that the processor uses; NULL: the kernel's own. Written by pt_activate(). */
+extern struct pt *pt_loaded;
+
+/* pt_set() found a stale translation: flush it if the processor can have it. */
+void pt_stale(struct pt *pt, vaddr_t va, const struct frame *table);
+
+static inline pte_t *pt_entry(const struct pt *pt, vaddr_t va)
+{
+    pde_t pde = pt->top[va >> PT_SPAN_SHIFT];
+
+    if (unlikely(!(pde & PT_PRESENT)))
+        return NULL;
+    return (pte_t *)frame_ptr(pt->pool, pde >> PAGE_SHIFT) + (va >> PAGE_SHIFT & (PT_TABLE_ENTRIES - 1));
+}
+
+static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value)
+{
+    struct frame *table = pfn_frame(pt->pool, ptr_pfn(pt->pool, e));
+    pte_t old = *e;
+
+    *e = value;
+    table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
+    /* A present entry that only gained rights needs no flush: the processor walks again before it faults. */
+    if (pte_present(old) && ((old.raw & ~value.raw) || (old.raw ^ value.raw) >> PAGE_SHIFT))
+        pt_stale(pt, va, table);
+}
+
+#endif

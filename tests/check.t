@@ -1,0 +1,152 @@
+#!/usr/bin/env perl
+# Each checker of `make check` can fail: small bad trees, and what must be said about each.
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+use FindBin;
+use Test::More;
+
+my $top = abs_path("$FindBin::Bin/..");
+my $theory = "/*\n * Theory.\n *\n * INV-X-1 holds.\n *\n */\n";
+
+sub tree {
+    my (%files) = @_;
+    my $dir = tempdir(CLEANUP => 1);
+    for my $file (sort keys %files) {
+        make_path(dirname("$dir/$file"));
+        open my $fh, '>', "$dir/$file" or die "$dir/$file: $!";
+        print {$fh} $files{$file};
+        close $fh or die $!;
+    }
+    return $dir;
+}
+
+sub output_of {
+    my (@cmd) = @_;
+    my $pid = open my $fh, '-|';
+    defined $pid or die "fork: $!";
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT or die $!;
+        exec @cmd or die "$cmd[0]: $!";
+    }
+    my $out = do { local $/; <$fh> };
+    close $fh;
+    return ($? >> 8, $out // '');
+}
+
+sub refused {
+    my ($what, $tool, $files, $like, @more) = @_;
+    my ($status, $out) = output_of("$top/tools/$tool", tree(%$files), @more);
+    isnt($status, 0, "$tool: $what: fails");
+    like($out, $like, "$tool: $what: says why");
+    return;
+}
+
+sub accepted {
+    my ($what, $tool, $files, @more) = @_;
+    my ($status, $out) = output_of("$top/tools/$tool", tree(%$files), @more);
+    is($status, 0, "$tool: $what: passes") or diag($out);
+    return;
+}
+
+# --- layers by text ---
+
+accepted('a sound tree', 'check-layers', {
+    'mm/frame.c' => "#include \"mm/frame.h\"\n/* extern, x.raw and invlpg in a comment are fine */\n",
+    'mm/frame.h' => "#include \"mm/types.h\"\n", 'mm/types.h' => "#include \"mm/x86/types.h\"\n",
+    'mm/x86/types.h' => "\n", 'mm/x86/pt.c' => "#include \"mm/x86/cpu.h\"\nint f(void) { return e.raw << 22; }\n",
+    'drivers/ata.c' => "#include \"drivers/ata.h\"\n#include \"mm/slab.h\"\n", 'kernel/ktest.c' => "#include \"tests/kt.h\"\n",
+});
+refused('mm/ includes kernel/', 'check-layers', {'mm/vm.c' => "#include \"kernel/task.h\"\n"}, qr{^mm/vm\.c:1: includes kernel/task\.h}m);
+refused('a lower layer includes a higher one', 'check-layers', {'mm/frame.c' => "\n#include \"mm/vm.h\"\n"}, qr{^mm/frame\.c:2: .*higher layer}m);
+refused('a file of mm/ without a layer', 'check-layers', {'mm/magic.c' => "\n"}, qr{mm/magic\.c:1: has no layer});
+refused('mm/ includes the processor', 'check-layers', {'mm/vm.c' => "#include \"mm/x86/cpu.h\"\n"}, qr{only mm/x86/ knows}m);
+refused('kernel/ loads CR3', 'check-layers', {'kernel/trap.c' => "void f(void) { cpu_write_cr3(0); }\n"}, qr{only mm/x86/ and boot/}m);
+refused('kernel/ includes entries behind pt.h', 'check-layers', {'kernel/trap.c' => "#include \"mm/x86/pte.h\"\n"}, qr{only mm/x86/ knows});
+refused('a driver includes kernel/', 'check-layers', {'drivers/ata.c' => "#include \"kernel/irq.h\"\n"}, qr{a driver sees only});
+refused('a driver includes more of mm/', 'check-layers', {'drivers/ata.c' => "#include \"mm/frame.h\"\n"}, qr{a driver sees only});
+refused('the kernel includes tests/', 'check-layers', {'kernel/main.c' => "#include \"tests/kt.h\"\n"}, qr{only tests/ and kernel/ktest\.c});
+refused('a hosted header', 'check-layers', {'kernel/main.c' => "#include <stdio.h>\n"}, qr{<stdio\.h>});
+refused('extern in a .c file', 'check-layers', {'kernel/main.c' => "extern int x;\n"}, qr{kernel/main\.c:1: extern});
+refused('invlpg', 'check-layers', {'kernel/main.c' => "void f(void) { asm(\"invlpg (%0)\"); }\n"}, qr{only mm/x86/ and boot/});
+refused('CR3 in C', 'check-layers', {'mm/vm.c' => "void f(void) { asm(\"mov %%eax, %%cr3\"); }\n"}, qr{only mm/x86/ and boot/});
+refused('CR3 in assembly', 'check-layers', {'kernel/switch.asm' => "mov cr3, eax ; mov cr0\n"}, qr{only mm/x86/ and boot/});
+refused('a look inside an entry', 'check-layers', {'mm/vm.c' => "int f(pte_t e) { return e.raw; }\n"}, qr{looks inside an entry});
+refused('an assumed format', 'check-layers', {'mm/vm.c' => "int f(int va) { return va >> 22; }\n"}, qr{assumes two levels});
+
+# --- layers by symbols ---
+
+sub objects {
+    my (%source) = @_;
+    my $dir = tree(%source);
+    my @o;
+    for my $file (sort keys %source) {
+        (my $o = "$dir/o/$file") =~ s/\.c$/.o/;
+        make_path(dirname($o));
+        system('gcc', '-c', "$dir/$file", '-o', $o) == 0 or die "gcc $file";
+    }
+    return ($dir, "$dir/o", 'nm');
+}
+
+sub symbols_refused {
+    my ($what, $like, %source) = @_;
+    my ($status, $out) = output_of("$top/tools/check-layers", objects('mm/frame.c' => "int frame_alloc(void) { return 1; }\n", %source));
+    isnt($status, 0, "check-layers: $what: fails");
+    like($out, $like, "check-layers: $what: says why");
+    return;
+}
+
+symbols_refused('mm/ calls the kernel', qr{^mm/vm\.o: refers to task_run of kernel/task\.o}m,
+    'mm/vm.c' => "int task_run(void);\nint vm_go(void) { return task_run(); }\n",
+    'kernel/task.c' => "int task_run(void) { return 0; }\n");
+symbols_refused('a lower layer calls a higher one', qr{^mm/buddy\.o: refers to vm_go of mm/vm\.o, a higher layer}m,
+    'mm/vm.c' => "int vm_go(void) { return 0; }\n",
+    'mm/buddy.c' => "int vm_go(void);\nint buddy_go(void) { return vm_go(); }\n");
+symbols_refused('a driver calls mm/', qr{^drivers/ata\.o: a driver refers to frame_alloc}m,
+    'drivers/ata.c' => "int frame_alloc(void);\nint ata_go(void) { return frame_alloc(); }\n");
+{
+    my ($dir, @more) = objects('mm/vm.c' => "int frame_alloc(void);\nint os_yield(void);\nint vm_go(void) { return frame_alloc() + os_yield(); }\n",
+        'mm/frame.c' => "int frame_alloc(void) { return 1; }\n");
+    open my $fh, '>', "$dir/mm/os.h" or die $!;
+    print {$fh} "int os_yield(void);\n";
+    close $fh or die $!;
+    my ($status, $out) = output_of("$top/tools/check-layers", $dir, @more);
+    is($status, 0, 'check-layers: down and through mm/os.h: passes') or diag($out);
+}
+
+# --- text ---
+
+accepted('a sound tree', 'check-text', {'mm/x.c' => "${theory}bool x_verify(void)\n{\n    INV(\"INV-X-1\", 1, \"\");\n}\n", 'README.md' => "a\n"});
+refused('a trailing space', 'check-text', {'a.c' => "int x; \n"}, qr{a\.c:1: trailing space});
+refused('a tab', 'check-text', {'a.c' => "\tint x;\n"}, qr{a\.c:1: a tab});
+refused('a long line', 'check-text', {'a.c' => "// " . "x" x 110 . "\n"}, qr{a\.c:1: longer});
+refused('left for later', 'check-text', {'a.c' => "/* TO" . "DO: more */\n"}, qr{a\.c:1: left for later});
+refused('no newline at the end', 'check-text', {'a.c' => 'int x;'}, qr{newline});
+refused('a registry', 'check-text', {'tools/x' => "get http://deb." . "debian.org/x\n"}, qr{tools/x:1: names a package registry});
+refused('a path of a machine', 'check-text', {'tools/x' => "cd /ho" . "me/me\n"}, qr{tools/x:1: a path of one machine});
+refused('an inline suppression', 'check-text', {'a.c' => "// cppcheck-suppress x\n"}, qr{a suppression belongs});
+refused('a suppression without a reason', 'check-text', {'tools/cppcheck-suppressions' => "nullPointer:a.c\n"}, qr{without a reason});
+refused('no theory', 'check-text', {'mm/x.c' => "int x;\n"}, qr{does not open with its theory});
+refused('a checked invariant that is not in the theory', 'check-text',
+    {'mm/x.c' => "${theory}int x = \"INV-X-2\";\nint y = \"INV-X-1\";\n"}, qr{INV-X-2 is checked but not in the theory});
+refused('a documented invariant that is never checked', 'check-text', {'mm/x.c' => "${theory}int x;\n"}, qr{INV-X-1 is in the theory but never checked});
+refused('a verify function that checks nothing', 'check-text',
+    {'mm/x.c' => "/*\n * a\n * b\n * c\n * d\n */\nbool x_verify(void)\n{\n    return true;\n}\n"}, qr{without a numbered invariant});
+
+# --- clang-format and cppcheck as tools/check calls them ---
+
+SKIP: {
+    skip 'clang-format and cppcheck are not installed', 4 if system('command -v clang-format >/dev/null && command -v cppcheck >/dev/null') != 0;
+    my $format = do { local (@ARGV, $/) = "$top/.clang-format"; <> };
+    my ($status, $out) = output_of("$top/tools/check", '--root', tree('.clang-format' => $format, 'a.c' => "int  f( int x){return x;}\n"), 'format');
+    isnt($status, 0, 'check format: a badly formatted file: fails');
+    like($out, qr{a\.c:1:}, 'check format: says where');
+    ($status, $out) = output_of("$top/tools/check", '--root', tree('kernel/a.c' => "int f(void)\n{\n    int a[2] = {0, 1};\n    return a[2];\n}\n"), 'cppcheck');
+    isnt($status, 0, 'check cppcheck: an index out of bounds: fails');
+    like($out, qr{kernel/a\.c:4:.*out of bounds}, 'check cppcheck: says where');
+}
+
+done_testing();

@@ -1,0 +1,66 @@
+# Drive tools/debug: a script of gdb commands, and what each of them printed.
+package Gdb;
+use strict;
+use warnings;
+
+use Exporter qw(import);
+use File::Path qw(make_path);
+use FindBin;
+use lib "$FindBin::Bin/../boot";
+use Boot ();
+
+our @EXPORT = qw(gdb_session number_in uses_of);
+
+# gdb_session(NAME, [options of tools/run], command, ...): (outputs, serial log, everything). outputs: what each command
+# printed, in order; a command that failed printed "error: ...".
+sub gdb_session {
+    my ($name, $options, @commands) = @_;
+    my $top = Boot::top_dir();
+    make_path("$top/build/log");
+    my ($script, $log, $all) = map { "$top/build/log/$name.$_" } qw(gdb log out);
+
+    open my $fh, '>', $script or die "$script: $!";
+    print {$fh} <<'END';
+python
+def run(line):
+    print("## " + line, flush=True)
+    try:
+        print(gdb.execute(line, to_string=True), end="", flush=True)
+    except gdb.error as e:
+        print("error: %s" % e, flush=True)
+END
+    for my $c (@commands) {
+        my $quoted = $c =~ s/(["\\])/\\$1/gr;
+        print {$fh} qq{run("$quoted")\n};
+    }
+    print {$fh} "end\n";
+    close $fh or die "$script: $!";
+
+    my $limit = int(120 * ($ENV{QUIRE_TIME_SCALE} // 1));
+    local $ENV{QUIRE_DEBUG_LOG} = $log;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        open STDOUT, '>', $all or die "$all: $!";
+        open STDERR, '>&', \*STDOUT or die "dup: $!";
+        exec 'timeout', '-k', '5', $limit, "$top/tools/debug", '--batch', $script, @$options or die "exec: $!";
+    }
+    waitpid $pid, 0;
+
+    my $text = Boot::slurp($all);
+    my (undef, @outputs) = split /^## .*\n/m, $text;
+    return (\@outputs, Boot::slurp($log) =~ s/\r//gr, $text);
+}
+
+# The first number after a word.
+sub number_in {
+    my ($text, $word) = @_;
+    return $text =~ /\Q$word\E\D*?(-?\d+)/ ? $1 : undef;
+}
+
+# What q-uses printed: {use => [told, counted]}.
+sub uses_of {
+    my ($text) = @_;
+    return {map { /^(\w+) +(\d+) +(\d+)$/ ? ($1 => [$2, $3]) : () } split /\n/, $text};
+}
+
+1;

@@ -1,0 +1,138 @@
+/*
+ * A model of the processor's paging for the host: a translation cache that
+ * behaves as the hardware's may, over the real tables of mm/x86/pt.c.
+ *
+ * A cached translation is used without a look at the tables, as the processor does.
+ * But before its use the model walks the tables: if they no longer grant what
+ * the cache says, somebody forgot a flush, and the run ends there.
+ */
+#include "mm/machine.h"
+#include "mm/x86/paging.h"
+#include "mm/x86/tlb.h"
+#include "tests/host/pool.h"
+#include "tests/vt.h"
+
+#define TLB_ENTRIES 64u
+
+static struct {
+    vaddr_t va; /* page aligned; the entry is valid if root is not NULL */
+    const pde_t *root;
+    pfn_t pfn;
+    bool write, dirty;
+} tlb[TLB_ENTRIES];
+
+void tlb_flush_page(vaddr_t va)
+{
+    tlb[(va >> PAGE_SHIFT) % TLB_ENTRIES].root = NULL;
+}
+
+void tlb_load_root(pfn_t root)
+{
+    (void)root;
+    for (unsigned i = 0; i < TLB_ENTRIES; i++)
+        tlb[i].root = NULL;
+}
+
+void pt_kernel_half_copy(void *top)
+{
+    (void)top;
+}
+
+pfn_t paging_kernel_root(void)
+{
+    return PFN_NONE;
+}
+
+/* The entry that grants the access, or NULL; sets accessed and dirty bits as the processor does. */
+static pte_t *walk(const struct pt *pt, vaddr_t va, bool write, bool set)
+{
+    pde_t *pde = &pt->top[va >> PT_SPAN_SHIFT];
+    pte_t *e = pt_entry(pt, va);
+
+    if (!e || !pte_present(*e))
+        return NULL;
+    if (write && !(*pde & PT_WRITE && pte_writable(*e)))
+        return NULL;
+    if (set) {
+        *pde |= PT_ACCESSED;
+        e->raw |= PT_ACCESSED | (write ? PT_DIRTY : 0u);
+    }
+    return e;
+}
+
+/* Translate, with faults resolved. PFN_NONE and the verdict if that cannot be. */
+static pfn_t translate(struct space *s, vaddr_t va, bool write, enum fault_verdict *verdict)
+{
+    unsigned slot = (va >> PAGE_SHIFT) % TLB_ENTRIES;
+
+    space_activate(s);
+    *verdict = FAULT_RESUME;
+    for (unsigned tries = 0; tries < 100; tries++) {
+        bool hit =
+            tlb[slot].root == s->pt.top && tlb[slot].va == PAGE_DOWN(va) && (!write || tlb[slot].write);
+        pte_t *e;
+
+        if (hit) {
+            e = walk(&s->pt, va, write, false);
+            mm_assert(e && pte_pfn(*e) == tlb[slot].pfn,
+                      "a stale translation of %x in space %u was used: frame %u, the tables say %x", va,
+                      s->id, tlb[slot].pfn, e ? e->raw : 0);
+            if (write && !tlb[slot].dirty) {
+                walk(&s->pt, va, true, true);
+                tlb[slot].dirty = true;
+            }
+            return tlb[slot].pfn;
+        }
+        e = walk(&s->pt, va, write, true);
+        if (e) {
+            tlb[slot].va = PAGE_DOWN(va);
+            tlb[slot].root = s->pt.top;
+            tlb[slot].pfn = pte_pfn(*e);
+            tlb[slot].write = pte_writable(*e) && s->pt.top[va >> PT_SPAN_SHIFT] & PT_WRITE;
+            tlb[slot].dirty = write;
+            return tlb[slot].pfn;
+        }
+        tlb[slot].root = NULL; /* the processor drops what it had of an address that faults */
+        struct fault f = {.va = va, .access = write ? ACCESS_WRITE : ACCESS_READ, .user = true};
+
+        *verdict = fault_resolve(s, &f);
+        if (*verdict != FAULT_RESUME)
+            return PFN_NONE;
+        space_activate(s);
+    }
+    mm_assert(false, "access to %x in space %u faults for ever", va, s->id);
+    return PFN_NONE;
+}
+
+enum fault_verdict vt_read(struct space *s, vaddr_t va, uint32_t *value)
+{
+    enum fault_verdict v;
+    pfn_t pfn = translate(s, va, false, &v);
+
+    if (pfn != PFN_NONE) {
+        uint8_t *page = window_open(s->vm->pool, pfn);
+
+        memcpy(value, page + (va & PAGE_MASK), sizeof *value);
+        window_close(s->vm->pool, page);
+    }
+    return v;
+}
+
+enum fault_verdict vt_write(struct space *s, vaddr_t va, uint32_t value)
+{
+    enum fault_verdict v;
+    pfn_t pfn = translate(s, va, true, &v);
+
+    if (pfn != PFN_NONE) {
+        uint8_t *page = window_open(s->vm->pool, pfn);
+
+        memcpy(page + (va & PAGE_MASK), &value, sizeof value);
+        window_close(s->vm->pool, page);
+    }
+    return v;
+}
+
+void vt_idle(void)
+{
+    space_activate(NULL);
+}

@@ -1,0 +1,934 @@
+/*
+ * The virtual memory system, one mechanism a test: which faults are taken, how
+ * many, what they cost in frames, and what programs see.
+ */
+#include "mm/errno.h"
+#include "tests/vt.h"
+
+#define RW (REGION_READ | REGION_WRITE)
+
+static void read_ok(struct kt *kt, int line, struct space *s, vaddr_t va, uint32_t want)
+{
+    uint32_t got = 0xDEADBEEF;
+    enum fault_verdict v = vt_read(s, va, &got);
+
+    EXPECT(v == FAULT_RESUME, "line %d, reading %x: %s", line, va, fault_verdict_name(v));
+    EXPECT(got == want, "line %d: %x holds %x, not %x", line, va, got, want);
+}
+
+static void write_ok(struct kt *kt, int line, struct space *s, vaddr_t va, uint32_t value)
+{
+    enum fault_verdict v = vt_write(s, va, value);
+
+    EXPECT(v == FAULT_RESUME, "line %d, writing %x: %s", line, va, fault_verdict_name(v));
+}
+
+/* Read or write and expect success. */
+#define READ(s, va, want)   read_ok(kt, __LINE__, s, (vaddr_t)(va), want)
+#define WRITE(s, va, value) write_ok(kt, __LINE__, s, (vaddr_t)(va), value)
+
+/* Run a statement and expect that it takes this many hardware faults. */
+#define FAULTS(vm_, n, ...)                                                                                  \
+    do {                                                                                                     \
+        uint64_t before_ = (vm_)->stats.faults;                                                              \
+        __VA_ARGS__;                                                                                         \
+        EXPECT((vm_)->stats.faults - before_ == (n), "%u faults, not %u",                                    \
+               (unsigned)((vm_)->stats.faults - before_), (unsigned)(n));                                    \
+    } while (0)
+
+static vaddr_t map(struct kt *kt, struct space *s, uint32_t pages, unsigned flags)
+{
+    vaddr_t va = 0;
+    int err = space_map(s, &va, (size_t)pages << PAGE_SHIFT, flags, NULL, 0);
+
+    EXPECT(err == 0, "space_map %d", err);
+    return va;
+}
+
+static vaddr_t map_at(struct kt *kt, struct space *s, vaddr_t va, uint32_t pages, unsigned flags)
+{
+    int err = space_map(s, &va, (size_t)pages << PAGE_SHIFT, flags | MAP_AT, NULL, 0);
+
+    EXPECT(err == 0, "space_map %d", err);
+    return va;
+}
+
+static struct space *fork_of(struct kt *kt, struct space *s)
+{
+    struct space *child = NULL;
+    int err = space_fork(s, &child);
+
+    EXPECT(err == 0, "space_fork %d", err);
+    return child;
+}
+
+/* The frame behind an address, or NULL. */
+static struct frame *frame_at(struct space *s, vaddr_t va)
+{
+    pte_t *e = pt_entry(&s->pt, va);
+
+    return e && pte_has_frame(*e) ? pfn_frame(s->vm->pool, pte_pfn(*e)) : NULL;
+}
+
+static void evict(struct kt *kt, int line, struct space *s, vaddr_t va)
+{
+    struct frame *f = frame_at(s, va);
+
+    REQUIRE(f, "line %d: nothing at %x", line, va);
+    int err = reclaim_evict(s->vm, f);
+
+    EXPECT(err == 0, "line %d: evicting %x: %d", line, va, err);
+    EXPECT(!frame_at(s, va), "%x still has its frame", va);
+}
+
+#define evict_at(kt, s, va) evict(kt, __LINE__, s, (vaddr_t)(va))
+
+TEST(vm, demand_zero)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 256, 64, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map(kt, s, 8, RW);
+    uint32_t anon = t.pool->used[FRAME_ANON];
+
+    FAULTS(&t.vm, 1, WRITE(s, va, 1));
+    FAULTS(&t.vm, 0, READ(s, va, 1));
+    FAULTS(&t.vm, 0, READ(s, va + 4092, 0));
+    EXPECT(t.pool->used[FRAME_ANON] == anon + 1, "one frame for one page");
+    FAULTS(&t.vm, 1, READ(s, va + PAGE_SIZE, 0));
+    EXPECT(t.pool->used[FRAME_ANON] == anon + 1, "reading takes the shared zero frame");
+    EXPECT(t.vm.stats.by_action[FAULT_MAP_ZERO] == 1, "zero frame mapped once");
+    FAULTS(&t.vm, 1, WRITE(s, va + PAGE_SIZE + 8, 7));
+    FAULTS(&t.vm, 0, READ(s, va + PAGE_SIZE + 8, 7));
+    EXPECT(t.vm.stats.by_action[FAULT_FILL_ZERO] == 2, "two pages filled");
+    EXPECT(t.vm.stats.by_action[FAULT_COPY] == 0, "the zero frame is not copied");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+TEST(vm, old_data_never_shows)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 96, 32, 0))
+        return;
+    for (unsigned round = 0; round < 4; round++) {
+        struct space *s = space_create(&t.vm);
+        vaddr_t va = map(kt, s, 24, RW);
+
+        for (vaddr_t p = va; p < va + 24 * PAGE_SIZE; p += PAGE_SIZE) {
+            READ(s, p + 16, 0);
+            WRITE(s, p, 0x5EC2E7);
+            READ(s, p + 2048, 0);
+            WRITE(s, p + 16, 0x5EC2E7);
+            WRITE(s, p + 2048, 0x5EC2E7);
+        }
+        space_destroy(s);
+    }
+    vt_end(&t);
+}
+
+TEST(vm, bad_address_and_access)
+{
+    struct vt t;
+    uint32_t v;
+
+    if (!vt_begin(&t, kt, 128, 0, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map_at(kt, s, 0x400000, 2, REGION_READ);
+    vaddr_t none = map_at(kt, s, 0x600000, 1, 0);
+
+    EXPECT(vt_read(s, 0, &v) == FAULT_MAPERR, "null pointer");
+    EXPECT(vt_read(s, va - 4, &v) == FAULT_MAPERR, "below a region");
+    EXPECT(vt_read(s, va + 2 * PAGE_SIZE, &v) == FAULT_MAPERR, "above a region");
+    EXPECT(vt_write(s, va, 1) == FAULT_ACCERR, "write to a read-only region");
+    READ(s, va, 0);
+    EXPECT(vt_write(s, va, 1) == FAULT_ACCERR, "write to a read-only page that is there");
+    EXPECT(vt_read(s, none, &v) == FAULT_ACCERR, "read of a region that allows nothing");
+    struct fault kernel = {.va = 0xC0100000, .access = ACCESS_READ, .user = true};
+
+    EXPECT(fault_resolve(s, &kernel) == FAULT_MAPERR, "kernel address");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+TEST(vm, fork_shares_tables)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 256, 64, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map_at(kt, s, 0x400000, 16, RW);
+
+    for (unsigned i = 0; i < 16; i++)
+        WRITE(s, va + i * PAGE_SIZE, 100 + i);
+    uint32_t tables = t.pool->used[FRAME_TABLE];
+    struct space *c = fork_of(kt, s);
+
+    EXPECT(t.pool->used[FRAME_TABLE] == tables + 1, "fork takes a root and no table");
+    EXPECT(t.vm.stats.tables_shared == 1, "one table shared");
+    EXPECT(pt_table(&s->pt, va) == pt_table(&c->pt, va), "the same table");
+    /* Reading needs no fault and no copy. */
+    FAULTS(&t.vm, 0, READ(c, va + 3 * PAGE_SIZE, 103));
+    EXPECT(t.vm.stats.tables_split == 0, "not split yet");
+    /* One fault for the first write: it splits the table and copies the page. */
+    FAULTS(&t.vm, 1, WRITE(c, va, 1));
+    EXPECT(t.vm.stats.tables_split == 1, "split");
+    EXPECT(t.vm.stats.by_action[FAULT_COPY] == 1, "copied");
+    READ(s, va, 100);
+    READ(c, va, 1);
+    /* The parent is alone with its table and with this page: claim and take over, in one fault. */
+    FAULTS(&t.vm, 1, WRITE(s, va, 2));
+    EXPECT(t.vm.stats.by_action[FAULT_TAKE_OVER] == 1, "taken over");
+    EXPECT(t.vm.stats.tables_claimed == 1, "claimed");
+    /* A page that both still name is copied once, then taken over: one fault each. */
+    FAULTS(&t.vm, 1, WRITE(s, va + PAGE_SIZE, 3));
+    FAULTS(&t.vm, 1, WRITE(c, va + PAGE_SIZE, 4));
+    EXPECT(t.vm.stats.by_action[FAULT_COPY] == 2 && t.vm.stats.by_action[FAULT_TAKE_OVER] == 2, "%u %u",
+           (unsigned)t.vm.stats.by_action[FAULT_COPY], (unsigned)t.vm.stats.by_action[FAULT_TAKE_OVER]);
+    EXPECT(vm_verify(&t.vm), "verification");
+    space_destroy(s);
+    READ(c, va + PAGE_SIZE, 4);
+    READ(c, va + 5 * PAGE_SIZE, 105);
+    FAULTS(&t.vm, 1, WRITE(c, va + 5 * PAGE_SIZE, 9));
+    space_destroy(c);
+    vt_end(&t);
+}
+
+TEST(vm, fork_then_parent_goes_on_alone)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map_at(kt, s, 0x400000, 8, RW);
+
+    for (unsigned i = 0; i < 8; i++)
+        WRITE(s, va + i * PAGE_SIZE, i);
+    space_destroy(fork_of(kt, s));
+    /* Its entries were never write-protected, so one claim opens the whole span. */
+    FAULTS(&t.vm, 1, WRITE(s, va, 10));
+    FAULTS(&t.vm, 0, WRITE(s, va + 4 * PAGE_SIZE, 11));
+    EXPECT(t.vm.stats.tables_claimed == 1 && t.vm.stats.tables_split == 0, "claimed, not split");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+TEST(vm, many_generations)
+{
+    enum { N = 12 };
+    struct vt t;
+    struct space *s[N];
+
+    if (!vt_begin(&t, kt, 512, 128, 0))
+        return;
+    s[0] = space_create(&t.vm);
+    vaddr_t va = map_at(kt, s[0], 0x400000, 4, RW);
+
+    for (unsigned i = 0; i < 4; i++)
+        WRITE(s[0], va + i * PAGE_SIZE, 1000 + i);
+    for (unsigned g = 1; g < N; g++) {
+        s[g] = fork_of(kt, s[g - 1]);
+        WRITE(s[g], va + (g % 4) * PAGE_SIZE, 2000 + g);
+    }
+    EXPECT(vm_verify(&t.vm), "verification");
+    for (unsigned g = 0; g < N; g++)
+        for (unsigned i = 0; i < 4; i++) {
+            uint32_t want = 1000 + i;
+
+            for (unsigned k = 1; k <= g; k++)
+                if (k % 4 == i)
+                    want = 2000 + k;
+            READ(s[g], va + i * PAGE_SIZE, want);
+        }
+    for (unsigned g = 0; g < N; g += 2)
+        space_destroy(s[g]);
+    EXPECT(vm_verify(&t.vm), "verification");
+    for (unsigned g = 1; g < N; g += 2) {
+        WRITE(s[g], va, g);
+        READ(s[g], va, g);
+        space_destroy(s[g]);
+    }
+    vt_end(&t);
+}
+
+TEST(vm, map_after_fork_stays_private)
+{
+    struct vt t;
+    uint32_t v;
+
+    if (!vt_begin(&t, kt, 128, 0, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map_at(kt, s, 0x400000, 2, RW);
+
+    WRITE(s, va, 1);
+    struct space *c = fork_of(kt, s);
+    /* A new region in the span of a shared table. */
+    vaddr_t fresh = map_at(kt, s, 0x440000, 2, RW);
+
+    WRITE(s, fresh, 5);
+    READ(s, fresh + PAGE_SIZE, 0);
+    EXPECT(vt_read(c, fresh, &v) == FAULT_MAPERR, "the child does not see it");
+    /* And the other way round: unmapping in one leaves the other alone. */
+    struct space *d = fork_of(kt, s);
+
+    EXPECT(space_unmap(s, va, PAGE_SIZE) == 0, "unmap");
+    EXPECT(vt_read(s, va, &v) == FAULT_MAPERR, "gone");
+    READ(c, va, 1);
+    READ(d, va, 1);
+    READ(d, fresh, 5);
+    EXPECT(vm_verify(&t.vm), "verification");
+    space_destroy(s);
+    space_destroy(c);
+    space_destroy(d);
+    vt_end(&t);
+}
+
+TEST(vm, protect)
+{
+    struct vt t;
+    uint32_t v;
+
+    if (!vt_begin(&t, kt, 128, 32, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map_at(kt, s, 0x400000, 4, RW);
+
+    for (unsigned i = 0; i < 4; i++)
+        WRITE(s, va + i * PAGE_SIZE, i + 1);
+    EXPECT(space_protect(s, va + PAGE_SIZE, PAGE_SIZE, REGION_READ) == 0, "read-only");
+    EXPECT(s->regions.count == 3, "%u regions", s->regions.count);
+    EXPECT(vt_write(s, va + PAGE_SIZE, 9) == FAULT_ACCERR, "a stale translation may not let this through");
+    READ(s, va + PAGE_SIZE, 2);
+    EXPECT(space_protect(s, va, 4 * PAGE_SIZE, 0) == 0, "nothing allowed");
+    EXPECT(s->regions.count == 1, "joined again: %u regions", s->regions.count);
+    for (unsigned i = 0; i < 4; i++)
+        EXPECT(vt_read(s, va + i * PAGE_SIZE, &v) == FAULT_ACCERR, "page %u", i);
+    EXPECT(vm_verify(&t.vm), "verification");
+    EXPECT(space_protect(s, va, 4 * PAGE_SIZE, RW) == 0, "all allowed");
+    for (unsigned i = 0; i < 4; i++)
+        READ(s, va + i * PAGE_SIZE, i + 1);
+    WRITE(s, va + PAGE_SIZE, 7);
+    EXPECT(space_protect(s, va, 5 * PAGE_SIZE, REGION_READ) == -ENOMEM, "a hole");
+    WRITE(s, va, 8);
+    EXPECT(space_protect(s, va + 1, PAGE_SIZE, RW) == -EINVAL, "unaligned");
+    EXPECT(space_protect(s, va, PAGE_SIZE, 64) == -EINVAL, "unknown right");
+    /* In a shared table, one side's protection is not the other's. */
+    struct space *c = fork_of(kt, s);
+
+    EXPECT(space_protect(s, va, PAGE_SIZE, REGION_READ) == 0, "read-only in the parent");
+    EXPECT(vt_write(s, va, 1) == FAULT_ACCERR, "parent");
+    WRITE(c, va, 1);
+    READ(s, va, 8);
+    space_destroy(c);
+    EXPECT(vt_write(s, va, 1) == FAULT_ACCERR, "parent, alone again");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+TEST(vm, unmap_edges)
+{
+    struct vt t;
+    uint32_t v;
+
+    if (!vt_begin(&t, kt, 256, 64, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    /* Across three spans. */
+    vaddr_t va = map_at(kt, s, 0x7FE000, 1030, RW);
+    uint32_t tables = t.pool->used[FRAME_TABLE];
+
+    WRITE(s, va, 1);
+    WRITE(s, va + 2 * PAGE_SIZE, 2);
+    WRITE(s, va + 1029 * PAGE_SIZE, 3);
+    EXPECT(t.pool->used[FRAME_TABLE] == tables + 3, "three tables");
+    EXPECT(space_unmap(s, va + PAGE_SIZE, 1028 * PAGE_SIZE) == 0, "unmap the middle");
+    EXPECT(t.pool->used[FRAME_TABLE] == tables + 2, "the table between is gone");
+    READ(s, va, 1);
+    READ(s, va + 1029 * PAGE_SIZE, 3);
+    EXPECT(vt_read(s, va + 2 * PAGE_SIZE, &v) == FAULT_MAPERR,
+           "a stale translation may not let this through");
+    EXPECT(space_unmap(s, va, PAGE_SIZE) == 0, "the low end");
+    EXPECT(space_unmap(s, 0x10000, 0x40000000) == 0, "everything, with holes");
+    EXPECT(s->regions.count == 0 && t.pool->used[FRAME_TABLE] == tables, "nothing is left");
+    EXPECT(space_unmap(s, va, 0) == -EINVAL, "no size");
+    EXPECT(space_unmap(s, va + 4, PAGE_SIZE) == -EINVAL, "unaligned");
+    EXPECT(space_unmap(s, 0xBFFFF000, 2 * PAGE_SIZE) == -EINVAL, "into the kernel");
+    EXPECT(space_unmap(s, 0xFFFFF000, 2 * PAGE_SIZE) == -EINVAL, "wraps");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+TEST(vm, map_places)
+{
+    struct vt t;
+    uint32_t v;
+
+    if (!vt_begin(&t, kt, 128, 0, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t a = 0, b = 0x500000, c = 0x500000;
+
+    EXPECT(space_map(s, &a, PAGE_SIZE, RW, NULL, 0) == 0 && a == SPACE_HI - PAGE_SIZE, "highest gap: %x", a);
+    EXPECT(space_map(s, &b, PAGE_SIZE, RW, NULL, 0) == 0 && b == 0x500000, "a free hint is taken: %x", b);
+    EXPECT(space_map(s, &c, PAGE_SIZE, RW, NULL, 0) == 0 && c == a - PAGE_SIZE, "a taken hint is not: %x", c);
+    EXPECT(s->regions.count == 2, "neighbours joined: %u regions", s->regions.count);
+    c = 0x500000;
+    EXPECT(space_map(s, &c, PAGE_SIZE, RW | MAP_AT | MAP_NOREPLACE, NULL, 0) == -EEXIST, "no replacing");
+    WRITE(s, b, 42);
+    EXPECT(space_map(s, &c, PAGE_SIZE, RW | MAP_AT, NULL, 0) == 0, "replacing");
+    READ(s, b, 0);
+    c = 0;
+    EXPECT(space_map(s, &c, PAGE_SIZE, RW | MAP_BOTTOM_UP, NULL, 0) == 0 && c == SPACE_LO, "lowest gap: %x",
+           c);
+    c = 0;
+    EXPECT(space_map(s, &c, 0, RW, NULL, 0) == -EINVAL, "no size");
+    EXPECT(space_map(s, &c, 0xC0000000, RW, NULL, 0) == -ENOMEM, "too large");
+    EXPECT(space_map(s, &c, 0xFFFFFFFF, RW, NULL, 0) == -ENOMEM, "size wraps");
+    EXPECT(space_map(s, &c, PAGE_SIZE, RW | REGION_SHARED, NULL, 0) == -EINVAL, "shared nothing");
+    c = 0xBFFFF000;
+    EXPECT(space_map(s, &c, 2 * PAGE_SIZE, RW | MAP_AT, NULL, 0) == -EINVAL, "into the kernel");
+    c = 0x1000;
+    EXPECT(space_map(s, &c, PAGE_SIZE, RW | MAP_AT, NULL, 0) == -EINVAL, "below the lowest address");
+    EXPECT(vt_read(s, 0x1000, &v) == FAULT_MAPERR, "nothing there");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+TEST(vm, stack_growth)
+{
+    struct vt t;
+    uint32_t v;
+
+    if (!vt_begin(&t, kt, 128, 0, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t top = 0x40000000;
+
+    s->stack_max = 64 * PAGE_SIZE;
+    map_at(kt, s, top - 2 * PAGE_SIZE, 2, RW | REGION_GROWSDOWN);
+    FAULTS(&t.vm, 1, WRITE(s, top - 3 * PAGE_SIZE, 1));
+    WRITE(s, top - 64 * PAGE_SIZE, 2);
+    EXPECT(s->regions.count == 1 && s->regions.first->start == top - 64 * PAGE_SIZE, "grown to %x",
+           s->regions.first->start);
+    EXPECT(vt_write(s, top - 65 * PAGE_SIZE, 3) == FAULT_MAPERR, "beyond the limit");
+    READ(s, top - 3 * PAGE_SIZE, 1);
+    READ(s, top - 64 * PAGE_SIZE, 2);
+    /* Another region below keeps its distance. */
+    vaddr_t top2 = 0x50000000;
+
+    s->stack_max = 8 << 20;
+    map_at(kt, s, top2 - PAGE_SIZE, 1, RW | REGION_GROWSDOWN);
+    map_at(kt, s, top2 - (2 << 20), 1, RW);
+    vaddr_t floor = top2 - (2 << 20) + (vaddr_t)PAGE_SIZE + SPACE_STACK_GAP;
+
+    WRITE(s, floor, 4);
+    EXPECT(vt_read(s, floor - 4, &v) == FAULT_MAPERR, "the gap is kept");
+    EXPECT(vm_verify(&t.vm), "verification");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+TEST(vm, evict_and_return)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 32, 64))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map(kt, s, 2, RW);
+
+    WRITE(s, va, 11);
+    uint32_t free_slots = t.vm.swap.free;
+
+    evict_at(kt, s, va);
+    EXPECT(t.vm.swap.free == free_slots - 1 && t.vm.swap.pages_out == 1, "one page out");
+    EXPECT(vm_verify(&t.vm), "verification");
+    FAULTS(&t.vm, 1, READ(s, va, 11));
+    EXPECT(t.vm.swap.pages_in == 1 && s->major == 1, "one page in");
+    /* A clean page keeps its slot: no second write. */
+    evict_at(kt, s, va);
+    EXPECT(t.vm.swap.pages_out == 1, "%u written", (unsigned)t.vm.swap.pages_out);
+    /* Swap in for a write is one fault, and gives the slot back. */
+    FAULTS(&t.vm, 1, WRITE(s, va, 12));
+    EXPECT(t.vm.swap.free == free_slots, "slot returned");
+    evict_at(kt, s, va);
+    EXPECT(t.vm.swap.pages_out == 2, "%u written", (unsigned)t.vm.swap.pages_out);
+    READ(s, va, 12);
+    READ(s, va + PAGE_SIZE, 0);
+    evict_at(kt, s, va);
+    EXPECT(space_unmap(s, va, 2 * PAGE_SIZE) == 0, "unmap");
+    EXPECT(t.vm.swap.free == free_slots, "unmapping frees the slot");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+TEST(vm, evict_shared_after_fork)
+{
+    enum { N = 5 };
+    struct vt t;
+    struct space *s[N];
+
+    if (!vt_begin(&t, kt, 256, 64, 64))
+        return;
+    s[0] = space_create(&t.vm);
+    vaddr_t va = map_at(kt, s[0], 0x400000, 3, RW);
+
+    WRITE(s[0], va, 21);
+    WRITE(s[0], va + PAGE_SIZE, 22);
+    for (unsigned i = 1; i < N; i++)
+        s[i] = fork_of(kt, s[0]);
+    /* Two with tables of their own, three that share one. */
+    WRITE(s[1], va + 2 * PAGE_SIZE, 1);
+    WRITE(s[2], va + 2 * PAGE_SIZE, 2);
+    EXPECT(frame_at(s[0], va)->maps == 3, "%u entries", frame_at(s[0], va)->maps);
+    evict_at(kt, s[4], va);
+    EXPECT(vm_verify(&t.vm), "verification");
+    /* One reads: its table's sharers see the page without a fault; the others find it in the swap cache. */
+    FAULTS(&t.vm, 1, READ(s[0], va, 21));
+    FAULTS(&t.vm, 0, READ(s[3], va, 21));
+    FAULTS(&t.vm, 1, READ(s[1], va, 21));
+    EXPECT(t.vm.swap.pages_in == 1, "%u pages read", (unsigned)t.vm.swap.pages_in);
+    /* Every one of them writes its own, from the slot or from the frame. */
+    evict_at(kt, s[0], va);
+    for (unsigned i = 0; i < N; i++)
+        FAULTS(&t.vm, 1, WRITE(s[i], va, 30 + i));
+    for (unsigned i = 0; i < N; i++) {
+        READ(s[i], va, 30 + i);
+        READ(s[i], va + PAGE_SIZE, 22);
+    }
+    EXPECT(vm_verify(&t.vm), "verification");
+    for (unsigned i = 0; i < N; i++)
+        space_destroy(s[i]);
+    EXPECT(t.vm.swap.free == t.vm.swap.total, "all slots are back");
+    vt_end(&t);
+}
+
+TEST(vm, held_pages_survive_eviction)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 64))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map(kt, s, 1, RW);
+
+    WRITE(s, va, 77);
+    EXPECT(space_protect(s, va, PAGE_SIZE, 0) == 0, "nothing allowed");
+    evict_at(kt, s, va);
+    EXPECT(space_protect(s, va, PAGE_SIZE, RW) == 0, "allowed");
+    READ(s, va, 77);
+    space_destroy(s);
+    vt_end(&t);
+}
+
+TEST(vm, more_than_memory)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 192, 64, 512))
+        return;
+    struct space *s = space_create(&t.vm);
+    uint32_t pages = 2 * (frame_free_count(t.pool) + 8);
+    vaddr_t va = map(kt, s, pages, RW);
+
+    for (uint32_t i = 0; i < pages; i++)
+        WRITE(s, va + i * (vaddr_t)PAGE_SIZE, i * 2654435761u);
+    for (unsigned round = 0; round < 2; round++)
+        for (uint32_t i = 0; i < pages; i++)
+            READ(s, va + i * (vaddr_t)PAGE_SIZE, i * 2654435761u);
+    kt_note(kt, "%u pages in %u frames: %u out, %u in, %u writes, %u reads", pages,
+            t.pool->end - t.pool->start, (unsigned)t.vm.swap.pages_out, (unsigned)t.vm.swap.pages_in,
+            (unsigned)t.vm.swap.writes, (unsigned)t.vm.swap.reads);
+    EXPECT(t.vm.swap.pages_out > pages / 4, "pages went out");
+    EXPECT(t.vm.swap.writes < t.vm.swap.pages_out, "in clusters");
+    EXPECT(t.vm.swap.readahead_hits > 0, "read-ahead was of use");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+TEST(vm, no_swap_no_memory)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 96, 0, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    uint32_t pages = t.pool->end - t.pool->start;
+    vaddr_t va = map(kt, s, pages, RW);
+    uint32_t i;
+
+    for (i = 0; i < pages; i++)
+        if (vt_write(s, va + i * (vaddr_t)PAGE_SIZE, i) != FAULT_RESUME)
+            break;
+    EXPECT(i > pages / 4 && i < pages, "ended after %u of %u pages", i, pages);
+    EXPECT(vt_write(s, va + i * (vaddr_t)PAGE_SIZE, i) == FAULT_NO_MEMORY, "and says why");
+    for (uint32_t k = 0; k < i; k++)
+        READ(s, va + k * (vaddr_t)PAGE_SIZE, k);
+    EXPECT(vm_verify(&t.vm), "verification");
+    /* What one gives back another can have. */
+    EXPECT(space_unmap(s, va, 4 * PAGE_SIZE) == 0, "unmap");
+    WRITE(s, va + i * (vaddr_t)PAGE_SIZE, i);
+    space_destroy(s);
+    vt_end(&t);
+}
+
+TEST(vm, swap_full)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 96, 0, 24))
+        return;
+    struct space *s = space_create(&t.vm);
+    uint32_t pages = 2 * (t.pool->end - t.pool->start);
+    vaddr_t va = map(kt, s, pages, RW);
+    uint32_t i;
+
+    for (i = 0; i < pages; i++)
+        if (vt_write(s, va + i * (vaddr_t)PAGE_SIZE, i) != FAULT_RESUME)
+            break;
+    EXPECT(i < pages, "ended after %u of %u pages", i, pages);
+    EXPECT(t.vm.swap.free == 0, "%u slots free", t.vm.swap.free);
+    EXPECT(vm_verify(&t.vm), "verification");
+    EXPECT(space_unmap(s, va + (i - 8) * (vaddr_t)PAGE_SIZE, 8 * PAGE_SIZE) == 0, "unmap");
+    for (uint32_t k = 0; k < i - 8; k++)
+        READ(s, va + k * (vaddr_t)PAGE_SIZE, k);
+    space_destroy(s);
+    EXPECT(t.vm.swap.free == t.vm.swap.total, "%u of %u slots free", t.vm.swap.free, t.vm.swap.total);
+    vt_end(&t);
+}
+
+TEST(vm, read_error_hits_one_page)
+{
+    struct vt t;
+    uint32_t v;
+
+    if (!vt_begin(&t, kt, 128, 0, 64))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map(kt, s, 4, RW);
+
+    for (unsigned i = 0; i < 4; i++)
+        WRITE(s, va + i * PAGE_SIZE, i + 1);
+    for (unsigned i = 0; i < 4; i++)
+        evict_at(kt, s, va + i * PAGE_SIZE);
+    slot_t bad = pte_slot(*pt_entry(&s->pt, va + PAGE_SIZE));
+    uint32_t total = t.vm.swap.total;
+
+    t.disk.bad_read[0] = (uint64_t)bad * (PAGE_SIZE / BLOCK_SECTOR) + 3;
+    READ(s, va, 1);
+    kt_capture_begin();
+    enum fault_verdict verdict = vt_read(s, va + PAGE_SIZE, &v);
+    kt_capture_end();
+    EXPECT(verdict == FAULT_BUS, "%s", fault_verdict_name(verdict));
+    READ(s, va + 2 * PAGE_SIZE, 3);
+    READ(s, va + 3 * PAGE_SIZE, 4);
+    EXPECT(vm_verify(&t.vm), "verification");
+    t.disk.bad_read[0] = 0;
+    space_destroy(s);
+    EXPECT(t.vm.swap.total == total - 1 && t.vm.swap.free == total - 1, "the slot is retired: %u of %u",
+           t.vm.swap.free, t.vm.swap.total);
+    vt_end(&t);
+}
+
+TEST(vm, write_error_loses_nothing)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 64))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map(kt, s, 4, RW);
+
+    for (unsigned i = 0; i < 4; i++)
+        WRITE(s, va + i * PAGE_SIZE, i + 1);
+    evict_at(kt, s, va);
+    slot_t slot = pte_slot(*pt_entry(&s->pt, va));
+
+    /* The next slots fail. */
+    for (unsigned i = 0; i < TESTDISK_FAULTS; i++)
+        t.disk.bad_write[i] = (slot + 1 + i) * (uint64_t)(PAGE_SIZE / BLOCK_SECTOR);
+    kt_capture_begin();
+    for (unsigned i = 1; i < 4; i++)
+        reclaim_evict(&t.vm, frame_at(s, va + i * PAGE_SIZE));
+    kt_capture_end();
+    EXPECT(t.vm.swap.write_errors > 0, "errors were met");
+    EXPECT(vm_verify(&t.vm), "verification");
+    for (unsigned i = 0; i < 4; i++)
+        READ(s, va + i * PAGE_SIZE, i + 1);
+    for (unsigned i = 0; i < 4; i++)
+        WRITE(s, va + i * PAGE_SIZE, i + 5);
+    for (unsigned i = 0; i < 4; i++)
+        evict_at(kt, s, va + i * PAGE_SIZE);
+    for (unsigned i = 0; i < 4; i++)
+        READ(s, va + i * PAGE_SIZE, i + 5);
+    EXPECT(vm_verify(&t.vm), "verification");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+TEST(vm, image_private)
+{
+    struct vt t;
+    uint32_t v;
+    uint32_t *image = kt_alloc(3 * PAGE_SIZE);
+
+    REQUIRE(image, "memory");
+    for (unsigned i = 0; i < 3 * PAGE_SIZE / 4; i++)
+        image[i] = i;
+    if (!vt_begin(&t, kt, 128, 32, 64)) {
+        kt_release(image);
+        return;
+    }
+    struct object *o = object_create_image(&t.vm, image, 2 * PAGE_SIZE + 100, "image");
+    struct space *s = space_create(&t.vm), *c;
+    vaddr_t va = 0;
+
+    EXPECT(o->pages == 3, "%u pages", o->pages);
+    EXPECT(space_map(s, &va, 4 * PAGE_SIZE, RW, o, 0) == 0, "map");
+    FAULTS(&t.vm, 1, READ(s, va + 8, 2));
+    FAULTS(&t.vm, 1, READ(s, va + 2 * PAGE_SIZE + 96, 2 * 1024 + 24));
+    READ(s, va + 2 * PAGE_SIZE + 100, 0); /* beyond the end of the image, in its last page */
+    EXPECT(vt_read(s, va + 3 * PAGE_SIZE, &v) == FAULT_BUS, "beyond the object");
+    uint32_t object_frames = t.pool->used[FRAME_OBJECT];
+    /* Another mapping sees the same frame. */
+    c = fork_of(kt, s);
+    FAULTS(&t.vm, 1, WRITE(c, va + 8, 99));
+    READ(s, va + 8, 2);
+    READ(c, va + 8, 99);
+    READ(c, va + 12, 3);
+    EXPECT(t.pool->used[FRAME_OBJECT] == object_frames, "one frame for both");
+    /* A first touch that writes is one fault as well. */
+    FAULTS(&t.vm, 1, WRITE(s, va + PAGE_SIZE, 55));
+    READ(c, va + PAGE_SIZE, 1024);
+    EXPECT(image[2] == 2 && image[1024] == 1024, "the image is never written");
+    /* Clean pages of the image are dropped, not written. */
+    evict_at(kt, s, va + 8);
+    EXPECT(t.vm.swap.pages_out == 0, "not written");
+    READ(s, va + 8, 2);
+    /* The private copy goes to swap. */
+    evict_at(kt, c, va + 8);
+    EXPECT(t.vm.swap.pages_out == 1, "written");
+    READ(c, va + 8, 99);
+    EXPECT(vm_verify(&t.vm), "verification");
+    object_put(o);
+    space_destroy(s);
+    READ(c, va + 2 * PAGE_SIZE, 2048);
+    space_destroy(c);
+    vt_end(&t);
+    kt_release(image);
+}
+
+TEST(vm, shared_memory)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 32, 64))
+        return;
+    struct object *o = object_create(&t.vm, &pager_zero, 4, "shared");
+    struct space *s = space_create(&t.vm), *c, *x = space_create(&t.vm);
+    vaddr_t va = 0, vx = 0x700000;
+
+    EXPECT(space_map(s, &va, 4 * PAGE_SIZE, RW | REGION_SHARED, o, 0) == 0, "map");
+    EXPECT(space_map(x, &vx, 2 * PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 1) == 0, "map");
+    object_put(o);
+    FAULTS(&t.vm, 1, WRITE(s, va + PAGE_SIZE, 5));
+    READ(x, vx, 5);
+    c = fork_of(kt, s);
+    FAULTS(&t.vm, 1, WRITE(c, va + PAGE_SIZE, 6));
+    READ(s, va + PAGE_SIZE, 6);
+    READ(x, vx, 6);
+    EXPECT(t.pool->used[FRAME_OBJECT] == 1, "one frame for all");
+    /* Out and back, for all mappings. */
+    evict_at(kt, x, vx);
+    EXPECT(!frame_at(s, va + PAGE_SIZE) && !frame_at(c, va + PAGE_SIZE), "gone everywhere");
+    EXPECT(vm_verify(&t.vm), "verification");
+    READ(c, va + PAGE_SIZE, 6);
+    WRITE(x, vx, 7);
+    READ(s, va + PAGE_SIZE, 7);
+    READ(c, va + PAGE_SIZE, 7);
+    evict_at(kt, c, va + PAGE_SIZE);
+    READ(s, va + PAGE_SIZE, 7);
+    EXPECT(t.vm.swap.pages_out == 2, "dirtied again, written again: %u", (unsigned)t.vm.swap.pages_out);
+    evict_at(kt, s, va + PAGE_SIZE);
+    READ(x, vx, 7);
+    EXPECT(t.vm.swap.pages_out == 2, "clean, not written again: %u", (unsigned)t.vm.swap.pages_out);
+    EXPECT(vm_verify(&t.vm), "verification");
+    space_destroy(s);
+    space_destroy(c);
+    READ(x, vx, 7);
+    space_destroy(x);
+    EXPECT(t.pool->used[FRAME_OBJECT] == 0 && t.vm.swap.free == t.vm.swap.total, "all gone with the last");
+    vt_end(&t);
+}
+
+TEST(vm, locked_pages_stay)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 64))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map(kt, s, 1, RW | REGION_LOCKED);
+
+    WRITE(s, va, 1);
+    EXPECT(reclaim_evict(&t.vm, frame_at(s, va)) == -EBUSY, "locked");
+    struct space *c = fork_of(kt, s);
+
+    EXPECT(reclaim_evict(&t.vm, frame_at(s, va)) == -EBUSY, "locked by one of two");
+    space_destroy(s);
+    EXPECT(reclaim_evict(&t.vm, frame_at(c, va)) == 0, "locks are not inherited");
+    READ(c, va, 1);
+    space_destroy(c);
+    vt_end(&t);
+}
+
+TEST(vm, clock_spares_what_is_used)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 256, 0, 256))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map(kt, s, 64, RW);
+
+    for (unsigned i = 0; i < 64; i++)
+        WRITE(s, va + i * PAGE_SIZE, i);
+    for (struct frame *f = pfn_frame(t.pool, t.vm.pageable.head); f;
+         f = f->next ? pfn_frame(t.pool, f->next) : NULL)
+        rmap_test_clear_accessed(&t.vm, f);
+    for (unsigned i = 0; i < 64; i += 4)
+        READ(s, va + i * PAGE_SIZE, i);
+    EXPECT(reclaim_run(&t.vm, 16) >= 16, "freed");
+    for (unsigned i = 0; i < 64; i += 4)
+        EXPECT(frame_at(s, va + i * PAGE_SIZE), "page %u was used and went", i);
+    EXPECT(t.vm.stats.reactivated > 0, "spared some");
+    for (unsigned i = 0; i < 64; i++)
+        READ(s, va + i * PAGE_SIZE, i);
+    space_destroy(s);
+    vt_end(&t);
+}
+
+/* Fork, write, evict, map and protect with the Nth allocation failing, for every N. */
+TEST(vm, every_allocation_fails_once)
+{
+    struct vt t;
+    uint32_t n = 0;
+    bool failed = true;
+
+    if (!vt_begin(&t, kt, 192, 32, 64))
+        return;
+    for (n = 1; failed && n < 400; n++) {
+        uint64_t fails = t.pool->fails;
+        struct space *s, *c = NULL;
+        vaddr_t va = 0x400000, vb = 0;
+
+        slab_reap_all(t.pool);
+        frame_drain_hot(t.pool);
+        frame_fail_after(t.pool, n);
+        s = space_create(&t.vm);
+        if (s) {
+            if (space_map(s, &va, 6 * PAGE_SIZE, RW | MAP_AT, NULL, 0) == 0) {
+                for (unsigned i = 0; i < 6; i++)
+                    vt_write(s, va + i * PAGE_SIZE, i + 1);
+                if (space_fork(s, &c) == 0) {
+                    vt_write(c, va, 100);
+                    vt_write(s, va + PAGE_SIZE, 200);
+                    space_protect(c, va + PAGE_SIZE, PAGE_SIZE, REGION_READ);
+                    space_unmap(s, va + 3 * PAGE_SIZE, PAGE_SIZE);
+                }
+                struct object *o = object_create(&t.vm, &pager_zero, 8, "sweep");
+
+                if (o) {
+                    if (space_map(s, &vb, 4 * PAGE_SIZE, RW | REGION_SHARED, o, 0) == 0)
+                        vt_write(s, vb, 1);
+                    object_put(o);
+                }
+            }
+        }
+        frame_fail_after(t.pool, 0);
+        failed = t.pool->fails != fails;
+        EXPECT(vm_verify(&t.vm), "after failure %u", n);
+        if (c) {
+            uint32_t v;
+
+            if (vt_read(c, va + 2 * PAGE_SIZE, &v) == FAULT_RESUME)
+                EXPECT(v == 3 || v == 0, "failure %u: %u", n, v);
+            space_destroy(c);
+        }
+        if (s)
+            space_destroy(s);
+        vt_idle();
+    }
+    kt_note(kt, "%u allocations failed in turn", n - 2);
+    EXPECT(!failed && n > 8, "ended after %u", n);
+    vt_end(&t);
+}
+
+/* Damage one thing, and expect the verification to name the invariant. */
+#define BROKEN(vm_, id, damage, repair)                                                                      \
+    do {                                                                                                     \
+        damage;                                                                                              \
+        kt_capture_begin();                                                                                  \
+        bool ok_ = vm_verify(vm_);                                                                           \
+        bool named_ = kt_captured("broken " id ":");                                                         \
+        kt_capture_end();                                                                                    \
+        repair;                                                                                              \
+        EXPECT(!ok_ && named_, "damage to " id " was not seen");                                             \
+    } while (0)
+
+TEST(vm, damage_is_named)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 192, 0, 64))
+        return;
+    struct space *s = space_create(&t.vm), *c;
+    vaddr_t va = map_at(kt, s, 0x400000, 4, RW);
+
+    for (unsigned i = 0; i < 3; i++)
+        WRITE(s, va + i * PAGE_SIZE, i);
+    c = fork_of(kt, s);
+    WRITE(c, va, 9);
+    evict_at(kt, c, va + 2 * PAGE_SIZE);
+    vt_idle();
+    EXPECT(vm_verify(&t.vm), "sound before");
+
+    struct frame *f = frame_at(c, va);
+    struct frame *table = pt_table(&c->pt, va);
+    pte_t *e = pt_entry(&c->pt, va), *swapped = pt_entry(&c->pt, va + 2 * PAGE_SIZE);
+    slot_t slot = pte_slot(*swapped);
+    pte_t saved = *e;
+
+    BROKEN(&t.vm, "INV-VM-1", f->maps++, f->maps--);
+    BROKEN(&t.vm, "INV-VM-2", swap_ref(&t.vm, slot), swap_unref(&t.vm, slot));
+    BROKEN(&t.vm, "INV-VM-3", f->index++, f->index--);
+    BROKEN(&t.vm, "INV-VM-4", table->maps++, table->maps--);
+    BROKEN(&t.vm, "INV-VM-5", f->flags ^= FRAME_F_LISTED, f->flags ^= FRAME_F_LISTED);
+    BROKEN(&t.vm, "INV-VM-6", f->slot = slot, f->slot = SLOT_NONE);
+    BROKEN(&t.vm, "INV-VM-7", f->flags |= FRAME_F_BUSY, f->flags &= (uint16_t)~FRAME_F_BUSY);
+    BROKEN(&t.vm, "INV-VM-8",
+           *pt_entry(&c->pt, va + PAGE_SIZE) = pte_with_write(*pt_entry(&c->pt, va + PAGE_SIZE)),
+           *pt_entry(&c->pt, va + PAGE_SIZE) = pte_readonly(*pt_entry(&c->pt, va + PAGE_SIZE)));
+    BROKEN(&t.vm, "INV-PT-2", table->used++, table->used--);
+    BROKEN(&t.vm, "INV-PT-3", table->maps++, table->maps--);
+    BROKEN(&t.vm, "INV-PT-4", e->raw &= ~(uint32_t)PT_USER, *e = saved);
+    BROKEN(&t.vm, "INV-PT-5", c->pt.tables++, c->pt.tables--);
+    BROKEN(&t.vm, "INV-PT-1", c->pt.top[1] ^= PT_USER, c->pt.top[1] ^= PT_USER);
+    BROKEN(&t.vm, "INV-SPACE-1", (e[100] = pte_make_swap(slot), table->used++),
+           (e[100] = PTE_NONE, table->used--));
+    BROKEN(&t.vm, "INV-SPACE-2", c->regions.first->flags ^= REGION_WRITE,
+           c->regions.first->flags ^= REGION_WRITE);
+    BROKEN(&t.vm, "INV-SPACE-3", *e = pte_hold(saved), *e = saved);
+    BROKEN(&t.vm, "INV-SPACE-4", c->regions.first->number++, c->regions.first->number--);
+    EXPECT(vm_verify(&t.vm), "sound after");
+    space_destroy(c);
+    space_destroy(s);
+    vt_end(&t);
+}

@@ -1,0 +1,31 @@
+/* Random operations on spaces, forks, objects and swap, one task, against the model of vmmodel.h. */
+#include "tests/vmmodel.h"
+
+TEST(vmrandom, against_the_model)
+{
+    struct vt t;
+    struct model_world w;
+    struct model_actor a;
+    uint32_t rounds = kt_rounds(kt, 1000000);
+
+    if (!vt_begin(&t, kt, 224, 96, 700))
+        return;
+    if (model_begin(&w, &t, 1) && model_actor_begin(&a, &w, 0, NULL)) {
+        for (uint32_t i = 0; i < rounds && !kt->failures; i++) {
+            model_step(&a);
+            if (i % 2000 == 0)
+                EXPECT(vm_verify(&t.vm), "verification in round %u", i);
+        }
+        model_actor_end(&a);
+    }
+    model_end(&w);
+    kt_note(kt, "%u rounds: %u faults, %u tables shared, %u split, %u claimed, %u pages out, %u in", rounds,
+            (unsigned)t.vm.stats.faults, (unsigned)t.vm.stats.tables_shared,
+            (unsigned)t.vm.stats.tables_split, (unsigned)t.vm.stats.tables_claimed,
+            (unsigned)t.vm.swap.pages_out, (unsigned)t.vm.swap.pages_in);
+    /* A random test that does not reach what it is for proves nothing. */
+    EXPECT(t.vm.stats.tables_split && t.vm.stats.tables_claimed && t.vm.swap.pages_in, "reached everything");
+    for (unsigned x = FAULT_SPURIOUS + 1; x < FAULT_ACTIONS; x++)
+        EXPECT(t.vm.stats.by_action[x], "never: %s", fault_action_name(x));
+    vt_end(&t);
+}

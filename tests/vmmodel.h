@@ -1,0 +1,54 @@
+/*
+ * Random operations on address spaces against a naive model: an array that says
+ * for each page of each space what it must hold. An actor owns some spaces; several
+ * actors may work on one virtual memory system at once, share page tables by
+ * descent and objects by mapping, and are switched wherever the code under test sleeps.
+ */
+#ifndef TESTS_VMMODEL_H
+#define TESTS_VMMODEL_H
+
+#include "tests/vt.h"
+
+#define MODEL_PAGES   72u /* of the window of each space */
+#define MODEL_SPACES  4u  /* of an actor */
+#define MODEL_OBJECTS 3u  /* two of shared memory, one image */
+#define MODEL_ACTORS  4u
+
+struct model_page {
+    bool mapped, shared, own; /* own: written since it was mapped */
+    uint8_t prot;
+    int8_t object; /* -1: anonymous */
+    uint16_t index;
+    uint32_t value;
+};
+
+struct model_world {
+    struct vt *vt;
+    struct object *object[MODEL_OBJECTS];
+    uint32_t shared_value[MODEL_OBJECTS][MODEL_PAGES];
+    uint32_t *image;
+    unsigned actors;
+};
+
+struct model_actor {
+    struct kt *kt;
+    struct model_world *world;
+    unsigned id;
+    struct space *space[MODEL_SPACES];
+    struct model_page (*page)[MODEL_PAGES]; /* [MODEL_SPACES] */
+    uint64_t done[8];
+    bool no_memory_ok;
+};
+
+/* Objects and the image. False when there is no memory. */
+bool model_begin(struct model_world *w, struct vt *vt, unsigned actors);
+void model_end(struct model_world *w);
+/* The actor starts with one space: ancestor's fork, or a new one. */
+bool model_actor_begin(struct model_actor *a, struct model_world *w, unsigned id,
+                       struct model_actor *ancestor);
+/* One random operation and its check. */
+void model_step(struct model_actor *a);
+/* Read every page of every space once more, and destroy the spaces. */
+void model_actor_end(struct model_actor *a);
+
+#endif

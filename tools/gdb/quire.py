@@ -1,0 +1,747 @@
+"""gdb helpers for Quire: look at its memory from outside.
+
+Sourced by tools/debug; in any other gdb that talks to qemu-system-i386:
+
+    source tools/gdb/quire.py
+
+The commands only read. They never call a function of the kernel and never
+read through the address space that happens to be active: every byte comes from
+physical memory (QEMU's Qqemu.PhyMemMode), and addresses are translated here.
+So they work wherever the kernel is stopped, before paging and in the middle of
+a list operation too, and what they say is a second opinion.
+"""
+
+import contextlib
+import struct
+
+import gdb
+
+PAGE_SHIFT = 12
+PAGE_SIZE = 1 << PAGE_SHIFT
+KERNEL_BASE = 0xC0000000  # the direct map, mm/layout.h
+DIRECT_END = 0xF0000000
+USER_SPANS = KERNEL_BASE >> 22
+PRESENT, WRITE, USER, ACCESSED, DIRTY, LARGE, GLOBAL = 1, 2, 4, 0x20, 0x40, 0x80, 0x100
+
+
+class Problem(gdb.GdbError):
+    """What the user is told, without a Python traceback."""
+
+
+# --- memory ---
+
+
+@contextlib.contextmanager
+def physical():
+    """QEMU's stub reads and writes physical memory in here."""
+
+    def mode(on):
+        reply = gdb.execute("maint packet Qqemu.PhyMemMode:%d" % on, to_string=True)
+        if "OK" not in reply:
+            raise Problem("this gdb does not talk to QEMU's stub (%s)" % reply.strip().split("\n")[-1])
+
+    # The frame cache and lazily fetched values hold virtual memory; they are dropped on both sides.
+    mode(1)
+    try:
+        yield
+    finally:
+        mode(0)
+
+
+def phys_read(pa, size):
+    try:
+        return bytes(gdb.selected_inferior().read_memory(pa, size))
+    except gdb.MemoryError:
+        raise Problem("no memory at physical address 0x%x" % pa)
+
+
+def u32(data, offset=0):
+    return struct.unpack_from("<I", data, offset)[0]
+
+
+def words(data):
+    return struct.unpack("<%dI" % (len(data) // 4), data)
+
+
+class Memory:
+    """Kernel addresses, translated here. Made anew for each command, so that nothing is stale."""
+
+    def __init__(self, cr0, cr3):
+        self.paging = bool(cr0 & 0x80000000)
+        self.root = cr3 & ~0xFFF
+
+    def translate(self, va):
+        if KERNEL_BASE <= va < DIRECT_END:
+            return va - KERNEL_BASE
+        if not self.paging:
+            raise Problem("0x%x is not in the direct map, and paging is not on yet" % va)
+        pa, _ = walk(self.root, va)
+        if pa is None:
+            raise Problem("kernel address 0x%x is not mapped" % va)
+        return pa
+
+    def read(self, va, size):
+        out = bytearray()
+        while size > 0:
+            # The direct map is contiguous; elsewhere a page at a time.
+            part = size if KERNEL_BASE <= va < DIRECT_END else min(size, PAGE_SIZE - va % PAGE_SIZE)
+            part = min(part, 1 << 20)
+            out += phys_read(self.translate(va), part)
+            va, size = va + part, size - part
+        return bytes(out)
+
+    def load(self, what, va):
+        """A gdb.Value of a type (or its name) with the contents of memory at a kernel address."""
+        kind = gdb.lookup_type(what) if isinstance(what, str) else what
+        if va == 0:
+            raise Problem("a null pointer to %s" % kind)
+        return gdb.Value(self.read(va, kind.sizeof), kind)
+
+    def string(self, va, limit=64):
+        if va == 0:
+            return "-"
+        return self.read(va, limit).split(b"\0")[0].decode("ascii", "replace")
+
+
+def walk(root, va):
+    """(physical address or None, steps): steps are (level, address of the entry, entry)."""
+    steps = []
+    at = root + (va >> 22) * 4
+    pde = u32(phys_read(at, 4))
+    steps.append(("directory", at, pde))
+    if not pde & PRESENT:
+        return None, steps
+    if pde & LARGE:
+        return (pde & 0xFFC00000) | (va & 0x3FFFFF), steps
+    at = (pde & ~0xFFF) + (va >> 12 & 0x3FF) * 4
+    pte = u32(phys_read(at, 4))
+    steps.append(("table", at, pte))
+    if not pte & PRESENT:
+        return None, steps
+    return (pte & ~0xFFF) | (va & 0xFFF), steps
+
+
+def entry_text(entry):
+    if entry == 0:
+        return "empty"
+    if not entry & PRESENT:
+        return "swap slot 0x%x" % (entry >> 1)
+    names = [(WRITE, "write"), (USER, "user"), (8, "write-through"), (16, "uncached"), (ACCESSED, "accessed"),
+             (DIRTY, "dirty"), (LARGE, "large"), (GLOBAL, "global")]
+    flags = [n for bit, n in names if entry & bit]
+    return "frame 0x%x %s" % (entry >> 12, " ".join(flags) or "read-only")
+
+
+def symbol(name):
+    """(address, type) of a global or static variable of the kernel."""
+    found = gdb.lookup_global_symbol(name) or gdb.lookup_static_symbol(name)
+    if found is None:
+        raise Problem("no symbol %s: is build/quire.elf loaded?" % name)
+    return int(found.value().address), found.type
+
+
+def enum_names(enum_type, prefix):
+    """Value to name, e.g. FRAME_ANON to anon."""
+    return {f.enumval: f.name[len(prefix):].lower() for f in gdb.lookup_type(enum_type).fields()}
+
+
+def flag_text(flags, prefix):
+    """Names of set bits from the anonymous enum whose constants begin with prefix."""
+    out = []
+    for name in FLAG_NAMES[prefix]:
+        try:
+            bit = int(gdb.parse_and_eval(prefix + name))
+        except gdb.error:
+            continue
+        if flags & bit:
+            out.append(name.lower())
+    return " ".join(out) or "-"
+
+
+FLAG_NAMES = {
+    "FRAME_F_": ["BUDDY", "HOT", "LISTED", "BUSY", "WRITEBACK", "DIRTY", "ERROR", "REFERENCED"],
+    "REGION_": ["SHARED", "GROWSDOWN", "LOCKED"],
+}
+
+
+class Layout:
+    """Bulk access to an array of one struct type: a tuple of the wanted scalar fields for each element."""
+
+    def __init__(self, kind, fields):
+        self.size = kind.sizeof
+        offsets = {f.name: (f.bitpos // 8, f.type.strip_typedefs().sizeof) for f in kind.fields()}
+        wanted = sorted(fields, key=lambda f: offsets[f][0])
+        text, at = "<", 0
+        for name in wanted:
+            offset, size = offsets[name]
+            text += "%dx" % (offset - at) if offset > at else ""
+            text += {1: "B", 2: "H", 4: "I", 8: "Q"}[size]
+            at = offset + size
+        self.format = text + ("%dx" % (self.size - at) if self.size > at else "")
+        self.order = {name: i for i, name in enumerate(wanted)}
+        self.pick = [self.order[name] for name in fields]
+
+    def all(self, data):
+        pick = self.pick
+        for row in struct.iter_unpack(self.format, data):
+            yield tuple(row[i] for i in pick)
+
+
+# --- the kernel's own structures ---
+
+
+def is_struct(kind, tag):
+    """By tag: what str() gives depends on the language of the frame where the kernel is stopped."""
+    kind = kind.strip_typedefs()
+    return kind.code == gdb.TYPE_CODE_STRUCT and kind.tag == tag
+
+
+class Kernel:
+    """What the commands ask of the kernel. Use inside physical()."""
+
+    def __init__(self, cr0, cr3):
+        self.mem = Memory(cr0, cr3)
+        self.uses = enum_names("enum frame_use", "FRAME_")
+        self.pool = self.mem.load(gdb.lookup_type("struct frame_pool"), symbol("frame_pool_sys")[0])
+        self.frames_at = int(self.pool["frames"])
+        self.start, self.end = int(self.pool["start"]), int(self.pool["end"])
+        self._vm = None
+
+    def need_pool(self):
+        if self.frames_at == 0 or self.end == 0:
+            raise Problem("the frame pool is not set up yet")
+
+    @property
+    def vm(self):
+        if self._vm is None:
+            self._vm = self.mem.load("struct vm", symbol("vm_sys")[0])
+        return self._vm
+
+    def has_vm(self):
+        try:
+            return int(self.vm["pool"]) != 0
+        except (Problem, gdb.error):
+            return False
+
+    def need_vm(self):
+        self.need_pool()
+        if not self.has_vm():
+            raise Problem("the vm is not set up yet")
+
+    def frame(self, pfn):
+        self.need_pool()
+        if not self.start <= pfn < self.end:
+            raise Problem("frame 0x%x is not in the pool, which is [0x%x, 0x%x)" % (pfn, self.start, self.end))
+        kind = gdb.lookup_type("struct frame")
+        return self.mem.load(kind, self.frames_at + pfn * kind.sizeof)
+
+    def records(self, *fields):
+        """(pfn, field, ...) of every frame of the pool."""
+        self.need_pool()
+        kind = gdb.lookup_type("struct frame")
+        layout = Layout(kind, fields)
+        data = self.mem.read(self.frames_at + self.start * kind.sizeof, (self.end - self.start) * kind.sizeof)
+        for i, row in enumerate(layout.all(data)):
+            yield (self.start + i,) + row
+
+    def use_name(self, use):
+        return self.uses.get(use, "use-%d" % use)
+
+    # Spaces, and the tables that they name.
+
+    def spaces(self):
+        """(address, struct space) of every space."""
+        self.need_vm()
+        at, seen = int(self.vm["spaces"]), set()
+        while at:
+            if at in seen:
+                raise Problem("the list of spaces runs in a circle at 0x%x" % at)
+            seen.add(at)
+            space = self.mem.load("struct space", at)
+            yield at, space
+            at = int(space["all_next"])
+
+    def user_tables(self, root):
+        """(span address, directory entry) for every non-empty user entry of a root, given as a frame number."""
+        directory = words(phys_read(root << PAGE_SHIFT, USER_SPANS * 4))
+        for i, pde in enumerate(directory):
+            if pde:
+                yield i << 22, pde
+
+    def tables(self):
+        """{table frame: [(space address, span), ...]} over all spaces."""
+        out = {}
+        for at, space in self.spaces():
+            for span, pde in self.user_tables(int(space["pt"]["root"])):
+                if pde & PRESENT:
+                    out.setdefault(pde >> PAGE_SHIFT, []).append((at, span))
+        return out
+
+    @staticmethod
+    def entries(table):
+        """(index, entry) of the non-empty entries of a table frame."""
+        for i, entry in enumerate(words(phys_read(table << PAGE_SHIFT, PAGE_SIZE))):
+            if entry:
+                yield i, entry
+
+    def regions(self, space):
+        at = int(space["regions"]["first"])
+        while at:
+            region = self.mem.load("struct region", at)
+            yield at, region
+            at = int(region["next"])
+
+    def objects(self):
+        self.need_vm()
+        at = int(self.vm["objects"])
+        while at:
+            o = self.mem.load("struct object", at)
+            yield at, o
+            at = int(o["next"])
+
+    def radix(self, tree):
+        """(index, word) of every entry of a struct radix."""
+        bits = 6
+
+        def node(at, height, base):
+            slots = next(f for f in gdb.lookup_type("struct radix_node").fields()
+                         if f.type.strip_typedefs().code == gdb.TYPE_CODE_ARRAY)
+            data = self.mem.read(at + slots.bitpos // 8, slots.type.sizeof)
+            for i, word in enumerate(words(data)):
+                if not word:
+                    continue
+                if height == 1:
+                    yield base + i, word
+                else:
+                    yield from node(word, height - 1, base + (i << bits * (height - 1)))
+
+        if int(tree["root"]):
+            yield from node(int(tree["root"]), int(tree["height"]), 0)
+
+    # Swap.
+
+    def areas(self):
+        self.need_vm()
+        for i in range(int(self.vm["swap"]["area"].type.range()[1]) + 1):
+            at = int(self.vm["swap"]["area"][i])
+            if at:
+                yield i, self.mem.load("struct swap_area", at)
+
+    def slots(self, area):
+        """(page, frame, count, flags) of every slot of an area."""
+        kind = gdb.lookup_type("struct swap_slot")
+        data = self.mem.read(int(area["slots"]), int(area["pages"]) * kind.sizeof)
+        for i, row in enumerate(Layout(kind, ("frame", "count", "flags")).all(data)):
+            yield (i,) + row
+
+    # Caches.
+
+    def caches(self):
+        """(address, struct cache) of every cache of the machine's pool."""
+        self.need_pool()
+        at, seen = int(self.pool["caches"]), set()
+        while at:
+            if at in seen:
+                raise Problem("the list of caches runs in a circle at 0x%x" % at)
+            seen.add(at)
+            cache = self.mem.load("struct cache", at)
+            yield at, cache
+            at = int(cache["next_cache"])
+
+
+# --- checks, used by q-verify ---
+
+
+class Verify:
+    """A recount of everything that the kernel counts. Collects what is wrong."""
+
+    def __init__(self, kernel):
+        self.k = kernel
+        self.problems = []
+        self.done = []
+
+    def expect(self, ok, text):
+        if not ok:
+            self.problems.append(text)
+
+    def uses(self):
+        counts = {}
+        for _, use in self.k.records("use"):
+            counts[use] = counts.get(use, 0) + 1
+        for use, name in sorted(self.k.uses.items()):
+            if name == "uses":
+                continue
+            told = int(self.k.pool["used"][use])
+            self.expect(counts.get(use, 0) == told,
+                        "uses: %d frames are %s, the pool says %d" % (counts.get(use, 0), name, told))
+        self.expect(sum(counts.values()) == self.k.end - self.k.start, "uses: do not add up to the machine")
+        self.done.append("%d frames by use" % sum(counts.values()))
+
+    def buddy(self):
+        free = 0
+        heads = {pfn for pfn, flags in self.k.records("flags")
+                 if flags & int(gdb.parse_and_eval("FRAME_F_BUDDY"))}
+        listed = set()
+        for z in range(2):
+            zone = self.k.pool["zone"][z]
+            for order, blocks in buddy_lists(self.k, zone):
+                told = int(zone["blocks"][order])
+                self.expect(len(blocks) == told,
+                            "buddy: zone %d order %d has %d blocks, told %d" % (z, order, len(blocks), told))
+                for pfn in blocks:
+                    self.expect(pfn % (1 << order) == 0, "buddy: block 0x%x is not aligned to order %d" % (pfn, order))
+                    self.expect(int(self.k.frame(pfn)["order"]) == order,
+                                "buddy: block 0x%x is in the list of order %d" % (pfn, order))
+                    self.expect(pfn not in listed, "buddy: block 0x%x is listed twice" % pfn)
+                    listed.add(pfn)
+                free += len(blocks) << order
+            hot = hot_list(self.k, self.k.pool["hot"][z])
+            told = int(self.k.pool["hot"][z]["count"])
+            self.expect(len(hot) == told, "hot list %d has %d frames, told %d" % (z, len(hot), told))
+            free += len(hot)
+        self.expect(heads == listed, "buddy: %d frames are marked as heads of free blocks, %d are listed" %
+                    (len(heads), len(listed)))
+        told = int(self.k.pool["used"][0])
+        self.expect(free == told, "buddy: %d frames in lists, %d free" % (free, told))
+        self.done.append("%d free frames in lists" % free)
+
+    def tables(self):
+        """Every entry of every table: what names a frame is counted there; also slots (returned)."""
+        k = self.k
+        zero = int(k.vm["zero_pfn"])
+        named, slot_names = {}, {}
+        tables = k.tables()
+        for table, places in tables.items():
+            record = k.frame(table)
+            self.expect(k.use_name(int(record["use"])) == "table", "table 0x%x has use %s" %
+                        (table, k.use_name(int(record["use"]))))
+            self.expect(int(record["maps"]) == len(places), "table 0x%x is named by %d roots, maps is %d" %
+                        (table, len(places), int(record["maps"])))
+            entries = list(k.entries(table))
+            self.expect(int(record["used"]) == len(entries), "table 0x%x has %d entries, used is %d" %
+                        (table, len(entries), int(record["used"])))
+            for _, entry in entries:
+                if entry & PRESENT:
+                    named[entry >> PAGE_SHIFT] = named.get(entry >> PAGE_SHIFT, 0) + 1
+                else:
+                    slot_names[entry >> 1] = slot_names.get(entry >> 1, 0) + 1
+        named.pop(zero, None)
+        pageable = {use for use, name in k.uses.items() if name in ("anon", "object")}
+        count = 0
+        for pfn, use, maps in k.records("use", "maps"):
+            if use in pageable:
+                self.expect(maps == named.get(pfn, 0), "frame 0x%x is named by %d entries, maps is %d" %
+                            (pfn, named.get(pfn, 0), maps))
+                count += 1
+            elif pfn in named:
+                self.expect(False, "frame 0x%x has use %s and is named by %d user entries" %
+                            (pfn, k.use_name(use), named[pfn]))
+        self.done.append("%d tables" % len(tables))
+        self.done.append("%d pageable frames" % count)
+        return slot_names
+
+    def swap(self, slot_names):
+        k = self.k
+        for _, o in k.objects():
+            for _, word in k.radix(o["index"]):
+                if word & 3 == 2:
+                    slot_names[word >> 2] = slot_names.get(word >> 2, 0) + 1
+        cached = {slot: pfn for pfn, use, slot in k.records("use", "slot")
+                  if slot and k.use_name(use) in ("anon", "object")}
+        total = 0
+        for number, area in k.areas():
+            for page, pfn, count, _ in k.slots(area):
+                slot = number << 24 | page
+                names = slot_names.pop(slot, 0)
+                self.expect(count == names, "slot 0x%x is named %d times, count is %d" % (slot, names, count))
+                told = cached.pop(slot, 0)
+                self.expect(pfn == told, "slot 0x%x names frame 0x%x, the frame that names it is 0x%x" %
+                            (slot, pfn, told))
+                total += bool(count or pfn)
+        for slot in slot_names:
+            self.expect(False, "an entry names slot 0x%x, which no area has" % slot)
+        for slot, pfn in cached.items():
+            self.expect(False, "frame 0x%x names slot 0x%x, which no area has" % (pfn, slot))
+        self.done.append("%d slots in use" % total)
+
+    def run(self):
+        self.uses()
+        self.buddy()
+        if self.k.has_vm():
+            self.swap(self.tables())
+
+
+def buddy_lists(k, zone):
+    """(order, [first frames]) in list order."""
+    for order in range(zone["head"].type.range()[1] + 1):
+        blocks, pfn, seen = [], int(zone["head"][order]), set()
+        while pfn:
+            if pfn in seen:
+                raise Problem("the free list of order %d runs in a circle at frame 0x%x" % (order, pfn))
+            seen.add(pfn)
+            blocks.append(pfn)
+            pfn = int(k.frame(pfn)["next"])
+        yield order, blocks
+
+
+def hot_list(k, hot):
+    out, pfn = [], int(hot["head"])
+    while pfn and len(out) <= int(hot["count"]):
+        out.append(pfn)
+        pfn = int(k.frame(pfn)["next"])
+    return out
+
+
+# --- commands ---
+
+
+def number(text):
+    """The value of an expression, read now, in the address space where the kernel is stopped."""
+    value = gdb.parse_and_eval(text)
+    if value.type.code == gdb.TYPE_CODE_FUNC:
+        value = value.address
+    return value, int(value) & 0xFFFFFFFF
+
+
+class Command(gdb.Command):
+    """A command: arguments are evaluated first, memory is read physically afterwards."""
+
+    arguments = (0, 0)
+
+    def __init__(self):
+        super().__init__(self.name, gdb.COMMAND_DATA)
+
+    def invoke(self, line, from_tty):
+        self.dont_repeat()
+        # A single argument may be an expression with blanks; of several, each is a word or is quoted.
+        args = [line] if self.arguments == (1, 1) and line.strip() else gdb.string_to_argv(line)
+        least, most = self.arguments
+        if not least <= len(args) <= most:
+            raise Problem("usage: " + self.__doc__.strip().split("\n")[0])
+        values = [number(a) for a in args]
+        try:
+            # A register of the processor itself; gdb gives it a type with flags.
+            cr0 = int(gdb.parse_and_eval("(unsigned int)$cr0"))
+            cr3 = int(gdb.parse_and_eval("(unsigned int)$cr3"))
+        except gdb.error as e:
+            raise Problem("no machine: %s" % e)
+        with physical():
+            self.run(Kernel(cr0, cr3), *values)
+
+
+class Walk(Command):
+    """q-walk VA [ROOT]: follow an address through page tables.
+
+ROOT is a struct space * or struct pt *, or the physical address of a directory (as in CR3); the active one
+by default."""
+
+    name = "q-walk"
+    arguments = (1, 2)
+
+    def run(self, k, va, root=None):
+        va = va[1]
+        if root is None:
+            if not k.mem.paging:
+                raise Problem("paging is not on yet: give a ROOT")
+            base = k.mem.root
+        else:
+            kind = root[0].type.strip_typedefs()
+            target = kind.target() if kind.code == gdb.TYPE_CODE_PTR else kind
+            if is_struct(target, "space"):
+                base = int(k.mem.load("struct space", root[1])["pt"]["root"]) << PAGE_SHIFT
+            elif is_struct(target, "pt"):
+                base = int(k.mem.load("struct pt", root[1])["root"]) << PAGE_SHIFT
+            else:
+                base = root[1] & ~0xFFF
+        print("root 0x%08x" % base)
+        pa, steps = walk(base, va)
+        for level, at, entry in steps:
+            print("%-9s [0x%08x] = 0x%08x  %s" % (level, at, entry, entry_text(entry)))
+        if pa is None:
+            print("0x%08x is not present" % va)
+            return
+        print("0x%08x -> physical 0x%08x" % (va, pa))
+        if k.start <= pa >> PAGE_SHIFT < k.end and k.frames_at:
+            f = k.frame(pa >> PAGE_SHIFT)
+            print("frame 0x%x: %s, maps %d" % (pa >> PAGE_SHIFT, k.use_name(int(f["use"])), int(f["maps"])))
+
+
+class Frame(Command):
+    """q-frame PFN: describe a frame, and find by search every entry that names it."""
+
+    name = "q-frame"
+    arguments = (1, 1)
+
+    def run(self, k, pfn):
+        pfn = pfn[1]
+        f = k.frame(pfn)
+        use = k.use_name(int(f["use"]))
+        print("frame 0x%x  physical 0x%08x  %s" %
+              (pfn, pfn << PAGE_SHIFT, "low" if pfn < int(k.pool["low_end"]) else "high"))
+        print("use %s  flags %s  order %d  maps %d  pins %d  used %d" %
+              (use, flag_text(int(f["flags"]), "FRAME_F_"), int(f["order"]), int(f["maps"]), int(f["pins"]),
+               int(f["used"])))
+        print("owner 0x%08x  index 0x%x  slot %s  next 0x%x  prev 0x%x" %
+              (int(f["owner"]), int(f["index"]), "0x%x" % int(f["slot"]) if int(f["slot"]) else "-",
+               int(f["next"]), int(f["prev"])))
+        if use == "object":
+            o = k.mem.load("struct object", int(f["owner"]))
+            print("object %s: page %d of %d" % (k.mem.string(int(o["name"])), int(f["index"]), int(o["pages"])))
+        if not k.has_vm():
+            return
+        if pfn == int(k.vm["zero_pfn"]):
+            print("the shared zero frame")
+        ids = {at: int(space["id"]) for at, space in k.spaces()}
+        for at, space in k.spaces():
+            if int(space["pt"]["root"]) == pfn:
+                print("root of space %d (0x%08x)" % (ids[at], at))
+        for table, places in k.tables().items():
+            if table == pfn:
+                for at, span in places:
+                    print("table of space %d at 0x%08x" % (ids[at], span))
+                continue
+            for i, entry in k.entries(table):
+                if entry & PRESENT and entry >> PAGE_SHIFT == pfn:
+                    where = ", ".join("space %d at 0x%08x" % (ids[at], span + (i << PAGE_SHIFT)) for at, span in places)
+                    print("mapped in %s: 0x%08x %s" % (where, entry, entry_text(entry)))
+
+
+class Buddy(Command):
+    """q-buddy: free blocks by zone and order, and the hot lists."""
+
+    name = "q-buddy"
+
+    def run(self, k):
+        k.need_pool()
+        for z, zone_name in enumerate(("low", "high")):
+            zone = k.pool["zone"][z]
+            print("zone %s [0x%x, 0x%x): %d frames in lists, %d hot" %
+                  (zone_name, int(zone["start"]), int(zone["end"]), int(zone["free"]), int(k.pool["hot"][z]["count"])))
+            for order, blocks in buddy_lists(k, zone):
+                if blocks:
+                    some = " ".join("0x%x" % b for b in blocks[:8]) + (" ..." if len(blocks) > 8 else "")
+                    print("  order %2d: %5d  %s" % (order, len(blocks), some))
+        marks = k.pool["marks"]
+        print("free %d  marks: min %d low %d high %d" %
+              (int(k.pool["used"][0]), int(marks["min"]), int(marks["low"]), int(marks["high"])))
+
+
+class Slabs(Command):
+    """q-slabs: every object cache."""
+
+    name = "q-slabs"
+
+    def run(self, k):
+        print("%-20s %6s %6s %6s %6s %6s %8s %8s %6s" %
+              ("cache", "size", "stride", "/slab", "slabs", "empty", "live", "allocs", "fails"))
+        for _, c in k.caches():
+            print("%-20s %6d %6d %6d %6d %6d %8d %8d %6d" %
+                  (k.mem.string(int(c["name"])), int(c["size"]), int(c["stride"]), int(c["per_slab"]),
+                   int(c["slab_count"]), int(c["empty_slabs"]), int(c["live"]), int(c["allocs"]), int(c["fails"])))
+
+
+class Spaces(Command):
+    """q-spaces: every address space."""
+
+    name = "q-spaces"
+
+    def run(self, k):
+        print("%-12s %4s %-10s %7s %7s %8s %8s %8s" %
+              ("space", "id", "root", "regions", "tables", "resident", "swapped", "faults"))
+        for at, s in k.spaces():
+            resident = swapped = tables = 0
+            for _, pde in k.user_tables(int(s["pt"]["root"])):
+                if pde & PRESENT:
+                    tables += 1
+                    for _, entry in k.entries(pde >> PAGE_SHIFT):
+                        if entry & PRESENT:
+                            resident += 1
+                        else:
+                            swapped += 1
+            print("0x%08x   %4d 0x%08x %7d %7d %8d %8d %8d" %
+                  (at, int(s["id"]), int(s["pt"]["root"]) << PAGE_SHIFT, int(s["regions"]["count"]), tables, resident,
+                   swapped, int(s["faults"])))
+
+
+class Regions(Command):
+    """q-regions SPACE: the regions of a space, given as a struct space * or its id."""
+
+    name = "q-regions"
+    arguments = (1, 1)
+
+    def run(self, k, space):
+        for at, s in k.spaces():
+            if space[1] in (at, int(s["id"])):
+                break
+        else:
+            raise Problem("no space 0x%x; q-spaces lists them" % space[1])
+        for _, r in k.regions(s):
+            flags = int(r["flags"])
+            prot = "".join(c if flags & 1 << i else "-" for i, c in enumerate("rwx"))
+            name = "anonymous, page 0x%x" % int(r["number"])
+            if int(r["object"]):
+                o = k.mem.load("struct object", int(r["object"]))
+                name = "%s from page %d" % (k.mem.string(int(o["name"])), int(r["offset"]))
+            print("0x%08x-0x%08x %s %-10s %s" %
+                  (int(r["start"]), int(r["end"]), prot, flag_text(flags, "REGION_"), name))
+
+
+class Swap(Command):
+    """q-swap: areas, and how their slots are used."""
+
+    name = "q-swap"
+
+    def run(self, k):
+        k.need_vm()
+        none = True
+        for n, a in k.areas():
+            none = False
+            named = cached = both = bad = 0
+            for _, pfn, count, flags in k.slots(a):
+                named += bool(count)
+                cached += bool(pfn)
+                both += bool(count and pfn)
+                bad += flags & 1
+            device = k.mem.load("struct block_device", int(a["dev"]))
+            print("area %d on %s: %d pages, %d free, %d bad; slots named %d, cached %d, both %d" %
+                  (n, device["name"].string(), int(a["pages"]), int(a["free"]), bad, named, cached, both))
+        if none:
+            print("no swap area")
+        s = k.vm["swap"]
+        print("slots %d, free %d; in %d out %d pages, %d reads %d writes, errors %d %d" %
+              tuple(int(s[f]) for f in ("total", "free", "pages_in", "pages_out", "reads", "writes", "read_errors",
+                                        "write_errors")))
+
+
+class Uses(Command):
+    """q-uses: frames by use, as the pool counts them and as a recount finds them."""
+
+    name = "q-uses"
+
+    def run(self, k):
+        counts = {}
+        for _, use in k.records("use"):
+            counts[use] = counts.get(use, 0) + 1
+        print("%-10s %8s %8s" % ("use", "told", "counted"))
+        for use, name in sorted(k.uses.items()):
+            if name != "uses":
+                print("%-10s %8d %8d" % (name, int(k.pool["used"][use]), counts.get(use, 0)))
+        print("%-10s %8d %8d" % ("all", k.end - k.start, sum(counts.values())))
+
+
+class VerifyCommand(Command):
+    """q-verify: recount frames by use, free lists, all page tables and slots, and compare with what the kernel says."""
+
+    name = "q-verify"
+
+    def run(self, k):
+        k.need_pool()
+        v = Verify(k)
+        v.run()
+        for p in v.problems:
+            print("broken: " + p)
+        print("verify: %s; %d broken" % (", ".join(v.done), len(v.problems)))
+
+
+for command in (Walk, Frame, Buddy, Slabs, Spaces, Regions, Swap, Uses, VerifyCommand):
+    command()
