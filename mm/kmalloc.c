@@ -96,7 +96,7 @@ static void check_large(const struct kmalloc_system *k, const void *p)
     const struct frame *f = frame_of(k, p);
 
     mm_assert(f->use == FRAME_SLAB && !f->owner && f->index == 0 && ((uintptr_t)p & PAGE_MASK) == 0,
-              "%p in frame %u: %s, owner %p, page %u of its block", p, frame_pfn(k->pool, f),
+              "INV-KMALLOC-1: %p in frame %u: %s, owner %p, page %u of its block", p, frame_pfn(k->pool, f),
               frame_use_name(f->use), f->owner, f->index);
 }
 

@@ -76,7 +76,7 @@ static void unmap_frames(struct kva_map *m, vaddr_t start, uint32_t pages)
     for (uint32_t i = 0; i < pages; i++) {
         pfn_t pfn = pt_kernel_unmap(page_at(start, i));
 
-        mm_assert(pfn, "page %u of %u at %x is not mapped", i, pages, start);
+        mm_assert(pfn, "INV-KVAMAP-1: page %u of %u at %x is not mapped", i, pages, start);
         frame_free(m->pool, pfn_frame(m->pool, pfn));
     }
 }
@@ -175,7 +175,8 @@ void kva_table_free(struct kva_map *m, void *table, size_t size)
 static void unmap_device(vaddr_t start, uint32_t pages)
 {
     for (uint32_t i = 0; i < pages; i++)
-        mm_assert(pt_kernel_unmap(page_at(start, i)), "page %u of %u at %x is not mapped", i, pages, start);
+        mm_assert(pt_kernel_unmap(page_at(start, i)), "INV-KVAMAP-1: page %u of %u at %x is not mapped", i,
+                  pages, start);
 }
 
 static bool map_device(struct kva_map *m, vaddr_t start, uint32_t pages, pfn_t first)
