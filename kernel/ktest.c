@@ -24,9 +24,6 @@
 #define MIN_ORDER     6u  /* of the block that kt_pool() borrows */
 #define CAPTURE_BYTES 8192u
 
-/* Made by the linker. */
-extern const struct kt_case *const __start_ktests[], *const __stop_ktests[];
-
 /* --- output --- */
 
 /* One line. Not through printk(): KTAP lines start in the first column, whatever the log's format and level.

@@ -87,6 +87,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     vmsys_init();
 
     report();
+
     panic_provoke(params.panic_test);
     if (params.ktest)
         ktest_main(params.ktest);

@@ -1,9 +1,11 @@
 #include "kernel/panic.h"
 #include "drivers/power.h"
+#include "kernel/console.h"
 #include "kernel/format.h"
 #include "kernel/image.h"
 #include "kernel/ksyms.h"
 #include "kernel/printk.h"
+#include "kernel/task.h"
 #include "kernel/trap.h"
 #include "mm/layout.h"
 #include "mm/x86/cpu.h"
@@ -76,9 +78,11 @@ static void print_fault(const struct fault *f)
            f->reserved ? "; a reserved bit is set in a table" : "");
 }
 
+/* Not through the log: it must not grow while it is read. */
 static void print_recent(const char *line)
 {
-    os_log("  %s", line);
+    console_write(line, strlen(line));
+    console_write("\n", 1);
 }
 
 /* What stops all nonsense: a panic inside a panic says so, a third one just stops. */
@@ -89,6 +93,8 @@ static void begin(const char *text)
     depth++;
     if (depth > 2)
         power_exit(false);
+    if (depth == 1 && printk_is_quiet())
+        printk_recent(print_recent);
     os_log("PANIC%s: %s", depth == 2 ? " inside a panic" : "", text);
     if (depth == 2)
         power_exit(false);
@@ -98,10 +104,6 @@ static _Noreturn void end(void)
 {
     for (unsigned i = 0; i < hook_count; i++)
         hooks[i]();
-    if (printk_is_quiet()) {
-        os_log("the log, since `quiet` hid it:");
-        printk_recent(print_recent);
-    }
     os_log("end of panic");
     power_exit(false);
 }
@@ -176,6 +178,11 @@ static __attribute__((noinline)) uint32_t recurse(const volatile uint32_t *below
     return here[0] ? recurse(here) + here[0] : 0;
 }
 
+static void recurse_in_task(void *arg)
+{
+    recurse(arg);
+}
+
 static void panic_again(void)
 {
     panic("panic_test=nested, the second");
@@ -205,6 +212,13 @@ void panic_provoke(enum panic_test test)
     case PANIC_TEST_STACK:
         recurse(&zero);
         return;
+    case PANIC_TEST_TASK: {
+        struct task *t = task_create("overflow", recurse_in_task, (void *)&zero);
+
+        mm_assert(t, "no memory for a task");
+        task_join(t, NULL);
+        return;
+    }
     case PANIC_TEST_DIVIDE:
         __asm__ volatile("divl %1" : : "a"(1), "r"(zero), "d"(0) : "cc");
         return;

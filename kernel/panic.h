@@ -26,6 +26,7 @@ enum panic_test {
     PANIC_TEST_TEXT,   /* write to the kernel's own code */
     PANIC_TEST_LOW,    /* read where the identity map was */
     PANIC_TEST_STACK,  /* recurse until the stack ends */
+    PANIC_TEST_TASK,   /* the same on the stack of a task */
     PANIC_TEST_DIVIDE, /* an exception */
     PANIC_TEST_NESTED, /* a panic inside a panic */
     PANIC_TEST_HANG,   /* interrupts off, for ever */

@@ -33,11 +33,12 @@ static inline uint32_t trap_esp(const struct trap_frame *tf)
 }
 
 /*
- * Resolve page faults with fn: true when the instruction can be tried again. It runs with interrupts as they
- * were at the fault. When it says false, a fault in the kernel goes to its entry in the exception table, and
- * anything else is a panic.
+ * Resolve page faults with fn from now on, and return who did so far. fn says true when the instruction can
+ * be tried again. It runs with interrupts as they were at the fault. When it says false, a fault in the
+ * kernel goes to its entry in the exception table, and anything else is a panic.
  */
-void trap_set_fault_handler(bool (*fn)(struct trap_frame *, const struct fault *));
+typedef bool (*trap_fault_fn)(struct trap_frame *, const struct fault *);
+trap_fault_fn trap_set_fault_handler(trap_fault_fn fn);
 
 /* Give exception `vector` (not 8, not 14) to fn; NULL takes it back. True means handled; false is a panic. */
 void trap_set_handler(unsigned vector, bool (*fn)(struct trap_frame *));
@@ -51,6 +52,7 @@ void trap_set_handler(unsigned vector, bool (*fn)(struct trap_frame *));
 struct extable_entry {
     uint32_t fault, fixup;
 };
+extern const struct extable_entry extable[]; /* collected by linker.ld; an entry of zeroes ends it */
 /* 0 when there is no entry. */
 uint32_t extable_find(uint32_t eip);
 

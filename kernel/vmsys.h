@@ -6,9 +6,9 @@
 
 extern struct vm vm_sys;
 
-/* Set up vm_sys, take page faults, swap on every disk with a swap header, and start the swap daemon. Sleeps. */
+/* Set up vm_sys, take page faults, swap on every disk with a swap header, start the swap daemon. Sleeps. */
 void vmsys_init(void);
-/* Check everything that can be checked, flush the disks and stop the machine: success if ok and all is sound. */
+/* Check all that can be checked, flush the disks and stop the machine: success if ok and all is sound. */
 _Noreturn void vmsys_end(bool ok);
 
 #endif

@@ -38,7 +38,8 @@
  * Data: none of its own. Locking: takes the space's lock; lets it go while a pager or the disk works.
  * Everything between looking at an entry and changing it is one nosleep section.
  *
- * INV-FAULT-1  fault_resolve() ends: every action but the last brings the entry nearer to allowing the access
+ * It ends: every action but the last brings the entry nearer to allowing the access. What it leaves behind is
+ * checked by vm_verify() and space_verify().
  *
  * How it fails: no memory and no swap, FAULT_NO_MEMORY; a page that cannot be read or lies beyond its object,
  * FAULT_BUS. Compare: OpenBSD's uvm_fault.c, which opens with such a table too.

@@ -15,7 +15,8 @@
  * Data: tables' maps fields. Locking: the parent's lock for fork; space_own_table() wants the
  * space's lock, and splits in one nosleep section, since the other sharers do not know.
  *
- * INV-FORK-1  after a split, no private entry of either copy is writable
+ * After a split no private entry of either copy is writable, which vm_verify() checks of every frame that has
+ * several entries.
  *
  * How it fails: -ENOMEM, with both spaces as they were. Source: Zhao, Gong, Fonseca, "On-demand-fork",
  * EuroSys 2021.

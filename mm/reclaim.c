@@ -159,11 +159,14 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
     for (unsigned i = 0; i < n; i++) {
         struct frame *f = victim[i];
 
+        mm_assert(f->pins, "victim %u has no pin (INV-RECLAIM-1)", frame_pfn(vm->pool, f));
         switch (f->use == FRAME_OBJECT ? evict_object_page(vm, f) : evict_anon_page(vm, f)) {
         case WAY_FREED:
             freed++;
             break;
         case WAY_WRITE:
+            mm_assert(f->maps == 0, "frame %u has %u entries (INV-RECLAIM-2)", frame_pfn(vm->pool, f),
+                      f->maps);
             out[w++] = f;
             break;
         case WAY_STAYS:

@@ -26,6 +26,7 @@
  * INV-VM-5  the pageable list holds exactly the ANON and OBJECT frames that have FRAME_F_LISTED, each once
  * INV-VM-6  an anonymous frame in the swap cache has no writable entry
  * INV-VM-7  a frame that is BUSY has no entries
+ * INV-VM-8  an anonymous frame that several entries name is writable through none of them
  */
 #include "mm/errno.h"
 #include "mm/fault.h"
@@ -222,6 +223,8 @@ static bool entry_verify(struct space *s, vaddr_t va, pte_t e, struct recount *s
             "space %u at %x names frame %u of family %p, page %x", s->id, va, pfn, f->owner, f->index);
         INV("INV-VM-6", f->slot == SLOT_NONE || !pte_present(e) || !pte_writable(e),
             "space %u at %x: frame %u, slot %x", s->id, va, pfn, f->slot);
+        INV("INV-VM-8", f->maps == 1 || !pte_present(e) || !pte_writable(e),
+            "space %u at %x: frame %u has %u entries", s->id, va, pfn, f->maps);
     } else {
         INV("INV-VM-3",
             f->use == FRAME_OBJECT && r && r->start <= va && f->owner == r->object &&

@@ -27,6 +27,9 @@ struct kt_case {
     void (*fn)(struct kt *);
 };
 
+/* All cases that were linked in; the linker makes the two names. */
+extern const struct kt_case *const __start_ktests[], *const __stop_ktests[];
+
 #define TEST(suite_, name_)                                                                                  \
     static void suite_##_##name_(struct kt *kt);                                                             \
     static const struct kt_case kt_case_##suite_##_##name_ = {#suite_, #name_, suite_##_##name_};            \

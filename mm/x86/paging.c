@@ -106,7 +106,9 @@ void paging_init(const struct paging_boot *b)
 {
     pte_t *top = early_table(b);
 
-    mm_assert(b->low_end <= DIRECT_MAX >> PAGE_SHIFT, "direct map of %u frames", b->low_end);
+    mm_assert(b->low_end <= DIRECT_MAX >> PAGE_SHIFT &&
+                  (b->image_end - KERNEL_BASE) >> PAGE_SHIFT <= b->low_end,
+              "direct map of %u frames, image up to %08x", b->low_end, b->image_end);
     for (vaddr_t va = KERNEL_BASE; (va - KERNEL_BASE) >> PAGE_SHIFT < b->low_end; va += PT_SPAN) {
         bool fine = va == KERNEL_BASE || (va < b->image_end && va + PT_SPAN > b->image_start);
 

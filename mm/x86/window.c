@@ -83,7 +83,8 @@ bool window_verify(void)
     bool ok = true;
 
     for (unsigned i = 0; i < PT_TABLE_ENTRIES; i++)
-        INV("INV-WINDOW-1", pte_present(paging_window_table[i]) == (i < depth), "entry %u is %x at depth %u",
-            i, paging_window_table[i].raw, depth);
+        INV("INV-WINDOW-1",
+            i < depth ? pte_present(paging_window_table[i]) : pte_empty(paging_window_table[i]),
+            "entry %u is %x at depth %u", i, paging_window_table[i].raw, depth);
     return ok;
 }

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct kt_case *const __start_ktests[], *const __stop_ktests[];
-
 #define POOL_FIRST 1024u /* so that frame 0 stays the end of lists, and order-10 blocks are aligned */
 
 void kt_fail(struct kt *kt, const char *file, int line, const char *cond, const char *fmt, ...)

@@ -2,9 +2,10 @@
 #include "kernel/sched.h"
 #include "kernel/sync.h"
 #include "kernel/task.h"
+#include "kernel/usercopy.h"
 #include "mm/slab.h"
 #include "mm/x86/paging.h"
-#include "tests/kt.h"
+#include "tests/vt.h"
 
 #define MS 1000000ull
 
@@ -441,4 +442,67 @@ TEST(sched, verify_sees_damage)
     t->waiter = NULL;
     os_irq_restore(irq);
     join(w, 2);
+}
+
+#define USER_VA 0x00400000u
+
+struct tenant {
+    struct shared *s;
+    struct space *space; /* NULL: a task of the kernel */
+    uint32_t id, wrong;
+    struct task *task;
+};
+
+static void live_in_space(void *arg)
+{
+    struct tenant *t = arg;
+    uint32_t v = 0;
+
+    task_set_space(t->space);
+    for (uint32_t i = 0; i < 20; i++) {
+        int err = t->space ? user_write32(USER_VA, t->id + i) : 0;
+
+        os_yield();
+        if (t->space && (err || user_read32(&v, USER_VA) || v != t->id + i))
+            t->wrong++;
+    }
+    task_set_space(NULL);
+}
+
+/* The same address in several spaces, and tasks without one in between. */
+TEST(sched, each_task_in_its_space)
+{
+    enum { TASKS = 5 };
+    struct tenant tenant[TASKS] = {0};
+    uint64_t loads;
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 0))
+        return;
+    for (unsigned i = 0; i < TASKS; i++) {
+        vaddr_t va = USER_VA;
+
+        tenant[i].id = i * 1000;
+        if (i % 2 == 0)
+            tenant[i].space = space_create(&t.vm);
+        if (tenant[i].space)
+            EXPECT(space_map(tenant[i].space, &va, PAGE_SIZE, REGION_READ | REGION_WRITE | MAP_AT, NULL, 0) ==
+                       0,
+                   "map %u", i);
+    }
+    loads = sched_stats.space_loads;
+    for (unsigned i = 0; i < TASKS; i++)
+        tenant[i].task = task_create("tenant", live_in_space, &tenant[i]);
+    for (unsigned i = 0; i < TASKS; i++) {
+        EXPECT(tenant[i].task, "no memory for task %u", i);
+        if (tenant[i].task)
+            task_join(tenant[i].task, NULL);
+        EXPECT(tenant[i].wrong == 0, "task %u was in another's space %u times", i, tenant[i].wrong);
+        if (tenant[i].space)
+            space_destroy(tenant[i].space);
+    }
+    loads = sched_stats.space_loads - loads;
+    EXPECT(loads >= 40 && loads <= 3 * 21, "%u loads of page tables for 3 spaces and 20 rounds",
+           (unsigned)loads);
+    vt_end(&t);
 }

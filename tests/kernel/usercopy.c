@@ -1,10 +1,16 @@
-/* User copy: the range checks, and the exception table for addresses where nothing is mapped. */
+/*
+ * User copy: the range checks, the exception table, and every kind of page that a program can hand in:
+ * not yet touched, swapped out, shared by a fork, read-only, unmapped, unreadable on disk, and ranges that
+ * straddle them.
+ */
 #include "kernel/task.h"
 #include "kernel/usercopy.h"
 #include "mm/errno.h"
 #include "mm/layout.h"
-#include "tests/kt.h"
+#include "tests/vt.h"
 
+#define RW      (REGION_READ | REGION_WRITE)
+#define BASE    0x00400000u
 #define NOWHERE 0x00010000u /* a test task has no space, so no user address is mapped */
 
 /* Ranges that are not all user addresses: refused before any access. */
@@ -80,4 +86,257 @@ TEST(usercopy, nothing_is_mapped)
     EXPECT(user_write32(NOWHERE, 1) == -EFAULT, "a word");
     EXPECT(user_copy_string((char *)buffer, NOWHERE, sizeof buffer) == -EFAULT, "a string");
     EXPECT(user_copy_string((char *)buffer, USER_END - 1, 80) == -EFAULT, "a string in the last byte");
+}
+
+/* --- real pages --- */
+
+struct user {
+    struct vt t;
+    struct space *s;
+    uint8_t *model, *buffer; /* of a size in bytes that covers the pages */
+    size_t size;
+};
+
+/* A space with so many pages at BASE, entered by this task, and two buffers of that size. */
+static bool user_begin(struct user *u, struct kt *kt, uint32_t pages, unsigned flags)
+{
+    vaddr_t va = BASE;
+
+    *u = (struct user){.size = (size_t)pages << PAGE_SHIFT};
+    if (!vt_begin(&u->t, kt, 128, 0, 64))
+        return false;
+    u->model = kt_alloc(u->size);
+    u->buffer = kt_alloc(u->size);
+    u->s = space_create(&u->t.vm);
+    if (u->model && u->buffer && u->s && space_map(u->s, &va, u->size, flags | MAP_AT, NULL, 0) == 0) {
+        memset(u->model, 0, u->size);
+        task_set_space(u->s);
+        return true;
+    }
+    kt_skip(kt, "no memory");
+    if (u->s)
+        space_destroy(u->s);
+    kt_release(u->buffer);
+    kt_release(u->model);
+    vt_end(&u->t);
+    return false;
+}
+
+static void user_end(struct user *u)
+{
+    task_set_space(NULL);
+    space_destroy(u->s);
+    kt_release(u->buffer);
+    kt_release(u->model);
+    vt_end(&u->t);
+}
+
+static void fill(struct kt *kt, uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        p[i] = (uint8_t)kt_random(kt);
+}
+
+static void evict_page(struct kt *kt, struct user *u, uint32_t page)
+{
+    pte_t *e = pt_entry(&u->s->pt, BASE + page * PAGE_SIZE);
+
+    if (e && pte_has_frame(*e))
+        EXPECT(reclaim_evict(&u->t.vm, pfn_frame(u->t.pool, pte_pfn(*e))) == 0, "page %u stays", page);
+}
+
+/* Whether all of the user's pages are what the model says. */
+static bool same(struct user *u)
+{
+    return user_copy_in(u->buffer, BASE, u->size) == 0 && memcmp(u->buffer, u->model, u->size) == 0;
+}
+
+TEST(usercopy, untouched_pages)
+{
+    struct user u;
+
+    if (!user_begin(&u, kt, 4, RW))
+        return;
+    fill(kt, u.model + PAGE_SIZE - 10, 5000);
+    EXPECT(user_copy_out(BASE + PAGE_SIZE - 10, u.model + PAGE_SIZE - 10, 5000) == 0,
+           "three pages that are not there");
+    EXPECT(same(&u), "copied wrongly");
+    EXPECT(user_clear(BASE + PAGE_SIZE + 7, 4093) == 0, "clear");
+    memset(u.model + PAGE_SIZE + 7, 0, 4093);
+    EXPECT(same(&u), "cleared wrongly");
+    EXPECT(user_clear(BASE + 3 * PAGE_SIZE, PAGE_SIZE) == 0, "clear of a page that is not there");
+    EXPECT(same(&u), "cleared wrongly");
+    user_end(&u);
+}
+
+/* Any offset and length, pages coming and going, against the model. */
+TEST(usercopy, random)
+{
+    struct user u;
+
+    if (!user_begin(&u, kt, 6, RW))
+        return;
+    for (uint32_t round = 0; round < 400 && !kt->failures; round++) {
+        size_t at = kt_below(kt, (uint32_t)u.size);
+        size_t room = u.size - at, n = kt_below(kt, 4) ? kt_below(kt, 80) : kt_below(kt, 3 * PAGE_SIZE);
+
+        if (n > room)
+            n = room;
+        switch (kt_below(kt, 4)) {
+        case 0:
+            fill(kt, u.model + at, n);
+            EXPECT(user_copy_out(BASE + at, u.model + at, n) == 0, "out at %zx, %zu", at, n);
+            break;
+        case 1:
+            EXPECT(user_copy_in(u.buffer, BASE + at, n) == 0, "in at %zx, %zu", at, n);
+            EXPECT(memcmp(u.buffer, u.model + at, n) == 0, "at %zx, %zu: differs", at, n);
+            break;
+        case 2:
+            memset(u.model + at, 0, n);
+            EXPECT(user_clear(BASE + at, n) == 0, "clear at %zx, %zu", at, n);
+            break;
+        default:
+            evict_page(kt, &u, kt_below(kt, 6));
+            break;
+        }
+    }
+    EXPECT(same(&u), "differs at the end");
+    EXPECT(u.t.vm.swap.pages_in > 0, "nothing came back from swap: this tested less than it says");
+    user_end(&u);
+}
+
+TEST(usercopy, swapped_out)
+{
+    struct user u;
+
+    if (!user_begin(&u, kt, 3, RW))
+        return;
+    fill(kt, u.model, u.size);
+    EXPECT(user_copy_out(BASE, u.model, u.size) == 0, "out");
+    for (uint32_t i = 0; i < 3; i++)
+        evict_page(kt, &u, i);
+    EXPECT(same(&u), "came back different");
+    for (uint32_t i = 0; i < 3; i++)
+        evict_page(kt, &u, i);
+    fill(kt, u.model + PAGE_SIZE - 2, 4);
+    EXPECT(user_copy_out(BASE + PAGE_SIZE - 2, u.model + PAGE_SIZE - 2, 4) == 0,
+           "four bytes in two swapped pages");
+    EXPECT(same(&u), "the bytes around them changed");
+    EXPECT(u.t.vm.swap.pages_in >= 5, "%u pages came in", (unsigned)u.t.vm.swap.pages_in);
+    user_end(&u);
+}
+
+TEST(usercopy, shared_by_a_fork)
+{
+    struct user u;
+    struct space *child = NULL;
+
+    if (!user_begin(&u, kt, 2, RW))
+        return;
+    fill(kt, u.model, u.size);
+    EXPECT(user_copy_out(BASE, u.model, u.size) == 0, "out");
+    EXPECT(space_fork(u.s, &child) == 0, "fork");
+    if (child) {
+        task_set_space(child);
+        EXPECT(same(&u), "the child sees something else");
+        EXPECT(user_clear(BASE + PAGE_SIZE - 8, 16) == 0, "the child writes");
+        task_set_space(u.s);
+        EXPECT(same(&u), "the child's writes show in the parent");
+        fill(kt, u.model, 64);
+        EXPECT(user_copy_out(BASE, u.model, 64) == 0, "the parent writes");
+        EXPECT(same(&u), "the parent does not see its writes");
+        space_destroy(child);
+    }
+    user_end(&u);
+}
+
+TEST(usercopy, read_only)
+{
+    struct user u;
+    uint32_t v = 7;
+
+    if (!user_begin(&u, kt, 3, RW))
+        return;
+    fill(kt, u.model, u.size);
+    EXPECT(user_copy_out(BASE, u.model, u.size) == 0, "out");
+    EXPECT(space_protect(u.s, BASE + PAGE_SIZE, PAGE_SIZE, REGION_READ) == 0, "protect");
+    EXPECT(same(&u), "cannot be read");
+    EXPECT(user_copy_out(BASE + PAGE_SIZE, u.buffer, 1) == -EFAULT, "a byte was written");
+    EXPECT(user_write32(BASE + PAGE_SIZE - 2, 1) == -EFAULT, "a word that straddles was written");
+    EXPECT(user_clear(BASE + 2 * PAGE_SIZE - 1, 2) == -EFAULT, "cleared");
+    EXPECT(user_copy_in(u.buffer, BASE + PAGE_SIZE, PAGE_SIZE) == 0 &&
+               memcmp(u.buffer, u.model + PAGE_SIZE, PAGE_SIZE) == 0,
+           "changed");
+    EXPECT(space_protect(u.s, BASE + PAGE_SIZE, PAGE_SIZE, 0) == 0, "protect");
+    EXPECT(user_read32(&v, BASE + PAGE_SIZE) == -EFAULT && v == 7, "read what nobody may read");
+    user_end(&u);
+}
+
+TEST(usercopy, straddling_a_hole)
+{
+    struct user u;
+
+    if (!user_begin(&u, kt, 3, RW))
+        return;
+    fill(kt, u.model, u.size);
+    EXPECT(user_copy_out(BASE, u.model, u.size) == 0, "out");
+    EXPECT(space_unmap(u.s, BASE + PAGE_SIZE, PAGE_SIZE) == 0, "unmap");
+    /* Every distance of the edge from the start, so that each access of the loops meets it. */
+    for (size_t before = 0; before < 70; before++) {
+        vaddr_t va = BASE + PAGE_SIZE - before;
+
+        EXPECT(user_copy_in(u.buffer, va, before + 1) == -EFAULT, "in, %zu before the edge", before);
+        EXPECT(user_copy_in(u.buffer, va, before) == 0, "in, up to the edge, %zu", before);
+        EXPECT(memcmp(u.buffer, u.model + PAGE_SIZE - before, before) == 0, "in, %zu: differs", before);
+        EXPECT(user_copy_out(va, u.model + PAGE_SIZE - before, before + 1) == -EFAULT, "out, %zu", before);
+        EXPECT(user_copy_out(va, u.model + PAGE_SIZE - before, before) == 0, "out up to the edge, %zu",
+               before);
+    }
+    for (size_t before = 0; before < 40; before++)
+        EXPECT(user_clear(BASE + PAGE_SIZE - before, before + 1) == -EFAULT, "clear, %zu before the edge",
+               before);
+    EXPECT(user_copy_in(u.buffer, BASE + 2 * PAGE_SIZE - 1, 2) == -EFAULT, "from the hole on");
+    user_end(&u);
+}
+
+TEST(usercopy, strings)
+{
+    struct user u;
+    char text[32];
+
+    if (!user_begin(&u, kt, 2, RW))
+        return;
+    vaddr_t va = BASE + PAGE_SIZE - 5; /* five letters before the edge of a page, five behind it */
+    vaddr_t end = BASE + 2 * PAGE_SIZE - 4;
+
+    EXPECT(user_copy_out(va, "longstring", 11) == 0, "out");
+    EXPECT(user_copy_string(text, va, sizeof text) == 10 && strcmp(text, "longstring") == 0,
+           "a whole string");
+    EXPECT(user_copy_string(text, va, 11) == 10, "room for exactly this");
+    EXPECT(user_copy_string(text, va, 10) == -E2BIG, "room for all but the 0");
+    EXPECT(memcmp(text, "longstring", 10) == 0, "what fits");
+    EXPECT(user_copy_string(text, va + 10, sizeof text) == 0 && text[0] == 0, "an empty string");
+    EXPECT(user_copy_string(text, va, 0) == -E2BIG, "no room at all");
+    EXPECT(user_copy_out(end, "abcd", 4) == 0, "out");
+    EXPECT(user_copy_string(text, end, sizeof text) == -EFAULT, "it runs into a hole");
+    EXPECT(user_copy_string(text, end, 4) == -E2BIG, "it ends before the hole");
+    user_end(&u);
+}
+
+TEST(usercopy, unreadable_on_disk)
+{
+    struct user u;
+
+    if (!user_begin(&u, kt, 1, RW))
+        return;
+    fill(kt, u.model, u.size);
+    EXPECT(user_copy_out(BASE, u.model, u.size) == 0, "out");
+    evict_page(kt, &u, 0);
+    slot_t page = pte_slot(*pt_entry(&u.s->pt, BASE)) & ((1u << SWAP_AREA_SHIFT) - 1);
+
+    u.t.disk.bad_read[0] = (uint64_t)page * (PAGE_SIZE / BLOCK_SECTOR);
+    kt_capture_begin();
+    EXPECT(user_copy_in(u.buffer, BASE, 8) == -EFAULT, "read from a broken disk");
+    kt_capture_end();
+    user_end(&u);
 }

@@ -3,7 +3,7 @@
 #include "kernel/task.h"
 #include "kernel/usercopy.h"
 
-/* The space stays loaded afterwards, so that its stale translations would be found; but the task lets it go. */
+/* The space stays loaded afterwards, so that stale translations would be found; but the task lets it go. */
 static struct task *enter(struct space *s)
 {
     struct task *t = task_current();

@@ -913,6 +913,9 @@ TEST(vm, damage_is_named)
     BROKEN(&t.vm, "INV-VM-5", f->flags ^= FRAME_F_LISTED, f->flags ^= FRAME_F_LISTED);
     BROKEN(&t.vm, "INV-VM-6", f->slot = slot, f->slot = SLOT_NONE);
     BROKEN(&t.vm, "INV-VM-7", f->flags |= FRAME_F_BUSY, f->flags &= (uint16_t)~FRAME_F_BUSY);
+    BROKEN(&t.vm, "INV-VM-8",
+           *pt_entry(&c->pt, va + PAGE_SIZE) = pte_with_write(*pt_entry(&c->pt, va + PAGE_SIZE)),
+           *pt_entry(&c->pt, va + PAGE_SIZE) = pte_readonly(*pt_entry(&c->pt, va + PAGE_SIZE)));
     BROKEN(&t.vm, "INV-PT-2", table->used++, table->used--);
     BROKEN(&t.vm, "INV-PT-3", table->maps++, table->maps--);
     BROKEN(&t.vm, "INV-PT-4", e->raw &= ~(uint32_t)PT_USER, *e = saved);

@@ -1,0 +1,132 @@
+/* The ground that the kernel stands on: memory functions, time, the log, names of functions. */
+#include "kernel/ksyms.h"
+#include "kernel/printk.h"
+#include "kernel/time.h"
+#include "mm/x86/cpu.h"
+#include "tests/kt.h"
+
+enum { SIZE = 128 };
+
+static void fill(struct kt *kt, uint8_t *p)
+{
+    for (unsigned i = 0; i < SIZE; i++)
+        p[i] = (uint8_t)kt_random(kt);
+}
+
+/* Each function against a byte at a time, at every alignment. */
+TEST(string, random)
+{
+    uint8_t a[SIZE], b[SIZE], want[SIZE];
+
+    for (uint32_t round = 0; round < kt_rounds(kt, 1000000); round++) {
+        unsigned from = kt_below(kt, SIZE), to = kt_below(kt, SIZE);
+        unsigned n = kt_below(kt, SIZE - (from > to ? from : to) + 1);
+        int c = (int)kt_below(kt, 256);
+
+        fill(kt, a);
+        fill(kt, b);
+        for (unsigned i = 0; i < SIZE; i++)
+            want[i] = i >= to && i < to + n ? a[from + i - to] : b[i];
+        memcpy(b + to, a + from, n);
+        for (unsigned i = 0; i < SIZE; i++)
+            REQUIRE(b[i] == want[i], "memcpy of %u from %u to %u: byte %u", n, from, to, i);
+        for (unsigned i = 0; i < SIZE; i++)
+            want[i] = i >= to && i < to + n ? a[from + i - to] : a[i];
+        memmove(a + to, a + from, n);
+        for (unsigned i = 0; i < SIZE; i++)
+            REQUIRE(a[i] == want[i], "memmove of %u from %u to %u: byte %u", n, from, to, i);
+        REQUIRE(memcmp(a, want, SIZE) == 0, "memcmp of equal bytes");
+        if (n > 0) {
+            want[to + n - 1] ^= 1;
+            int x = memcmp(a + to, want + to, n), y = a[to + n - 1] - want[to + n - 1];
+
+            REQUIRE((x < 0) == (y < 0) && x != 0, "memcmp says %d, the byte %d", x, y);
+            REQUIRE(memcmp(a + to, want + to, n - 1) == 0, "memcmp stops at the length");
+        }
+        for (unsigned i = 0; i < SIZE; i++)
+            want[i] = i >= to && i < to + n ? (uint8_t)c : a[i];
+        memset(a + to, c, n);
+        for (unsigned i = 0; i < SIZE; i++)
+            REQUIRE(a[i] == want[i], "memset of %u at %u: byte %u", n, to, i);
+    }
+}
+
+TEST(string, compare)
+{
+    static const struct {
+        const char *a, *b;
+        int sign;
+    } cases[] = {{"", "", 0}, {"a", "", 1}, {"", "a", -1}, {"ab", "ac", -1}, {"\xff", "a", 1}};
+
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        int r = strcmp(cases[i].a, cases[i].b);
+
+        EXPECT((r > 0) - (r < 0) == cases[i].sign, "case %u gave %d", i, r);
+        r = strncmp(cases[i].a, cases[i].b, 9);
+        EXPECT((r > 0) - (r < 0) == cases[i].sign, "case %u gave %d", i, r);
+    }
+    EXPECT(strncmp(cases[3].a, cases[3].b, 1) == 0 && strncmp(cases[1].a, cases[1].b, 0) == 0,
+           "strncmp stops");
+    EXPECT(strlen(cases[0].a) == 0 && strlen(cases[3].a) == 2, "strlen");
+}
+
+TEST(time, advances)
+{
+    uint64_t start = os_now_ns(), ticks = time_ticks(), last = start, now = start;
+
+    while (time_ticks() == ticks && now - start < 2000000000u) {
+        now = os_now_ns();
+        REQUIRE(now >= last, "%llu after %llu", (unsigned long long)now, (unsigned long long)last);
+        last = now;
+    }
+    EXPECT(time_ticks() > ticks, "no tick in two seconds");
+    EXPECT(!cpu_features.tsc || time_tsc_hz() > 1000000, "%llu cycles a second",
+           (unsigned long long)time_tsc_hz());
+}
+
+static unsigned found;
+
+static void find(const char *line)
+{
+    found += strcmp(line, "a line that only this test writes") == 0;
+}
+
+TEST(printk, ring)
+{
+    bool quiet = printk_is_quiet();
+
+    printk_quiet(true);
+    found = 0;
+    printk(LOG_INFO, "a line that only %s test writes", "this");
+    printk_recent(find);
+    EXPECT(found == 1, "%u lines found", found);
+    for (unsigned i = 0; i < 200; i++)
+        printk(LOG_INFO, "line %u, to fill the ring", i);
+    printk_recent(find);
+    EXPECT(found == 1, "the ring has gone around");
+    printk_quiet(quiet);
+}
+
+TEST(printk, tapped)
+{
+    kt_capture_begin();
+    os_log("a line for %s", "the tap");
+    EXPECT(kt_captured("a line for the tap"), "captured");
+    kt_capture_end();
+}
+
+TEST(ksyms, lookup)
+{
+    uint32_t offset = 99;
+    const char *name = ksyms_find((uint32_t)ksyms_find, &offset);
+
+    EXPECT(name && strcmp(name, "ksyms_find") == 0 && offset == 0, "got %s+%u", name ? name : "nothing",
+           offset);
+    name = ksyms_find((uint32_t)ksyms_find + 3, &offset);
+    EXPECT(name && strcmp(name, "ksyms_find") == 0 && offset == 3, "got %s+%u", name ? name : "nothing",
+           offset);
+    EXPECT(!ksyms_find(0, &offset) && !ksyms_find(UINT32_MAX, &offset), "outside");
+    EXPECT(!ksyms_find((uint32_t)&found, &offset), "data has no name");
+    for (uint32_t i = 1; i < ksyms_count; i++)
+        REQUIRE(ksyms_address[i - 1] < ksyms_address[i], "entry %u is out of order", i);
+}
