@@ -2,8 +2,8 @@
  * Several tasks at once, on the host only: they are switched wherever the code under test sleeps, in an order
  * that the seed decides, while the disk completes requests at any time, and sometimes fails.
  *
- * Some tasks run the random operations of vmmodel.h on spaces that share tables and objects; some ask for pages
- * of an object whose pager sleeps and fails; one is the reclaim daemon.
+ * Some tasks run the random operations of vmmodel.h on spaces that share tables and objects; some ask for
+ * pages of an object whose pager sleeps and fails; one is the reclaim daemon.
  */
 #include "mm/errno.h"
 #include "mm/machine.h"
