@@ -227,8 +227,8 @@ void frame_unpin(struct frame *f)
 
 /*
  * Let the cache have the nodes that an entry at index needs, waiting for memory if need be. They are there
- * until somebody else takes them, so the caller uses them before it sleeps. If memory is out, radix_set() will
- * say so.
+ * until somebody else takes them, so the caller uses them before it sleeps. If memory is out, radix_set()
+ * will say so.
  */
 static void stock_nodes(struct object *o, uint32_t index)
 {
