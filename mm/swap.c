@@ -33,13 +33,13 @@
  * the wanted page is tried alone, so that only the bad page pays. Then its slot is bad and the reader and all
  * who waited get -EIO.
  *
- * Writing. SWAP_WRITES requests are allocated at the start, so that writing needs no memory. The frames are
- * under WRITEBACK: valid, mappable for reading, not to be changed or freed. All frames of a swap_write() are so
- * before it sleeps for a free request, or a fault could take over one whose turn has not come. A completed request waits on
- * io_done until any task calls swap_finish(). If it failed, its pages are written again one by one with the
- * same request. A page that fails alone stays in memory: its slot is bad and the frame dirty, but still
- * cached there, so that who names the slot finds it. When the last name is gone it loses the slot and can be
- * given another.
+ * Writing. SWAP_WRITES requests are allocated at the start, so that writing needs no memory. The frames
+ * are under WRITEBACK: valid, mappable for reading, not to be changed or freed. All frames of a
+ * swap_write() are so before it sleeps for a free request, or a fault could take over one whose turn has
+ * not come. A completed request waits on io_done until any task calls swap_finish(). If it failed, its
+ * pages are written again one by one with the same request. A page that fails alone stays in memory: its
+ * slot is bad and the frame dirty, but still cached there, so that who names the slot finds it. When the
+ * last name is gone it loses the slot and can be given another.
  *
  * Locking. One processor: everything changes in sections that do not sleep. The completion runs in an
  * interrupt, touches io_done (or the reader's flag) with interrupts off, and wakes io_wait. All sleepers here

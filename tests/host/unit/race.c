@@ -2,8 +2,8 @@
  * Several tasks at once, on the host only: they are switched wherever the code under test sleeps, in an order
  * that the seed decides, while the disk completes requests at any time, and sometimes fails.
  *
- * Some tasks run the random operations of vmmodel.h on spaces that share tables and objects; some ask for pages
- * of an object whose pager sleeps and fails; one is the reclaim daemon.
+ * Some tasks run the random operations of vmmodel.h on spaces that share tables and objects; some ask for
+ * pages of an object whose pager sleeps and fails; one is the reclaim daemon.
  */
 #include "mm/errno.h"
 #include "mm/machine.h"
@@ -223,7 +223,9 @@ static void daemon(struct race *r, unsigned n)
     while (r->working > 1) {
         reclaim_daemon_round(&r->vt.vm);
         swap_finish(&r->vt.vm, false, true);
-        os_yield();
+        /* Slow at times, so that tasks run out of frames and reclaim by themselves. */
+        for (unsigned i = kt_below(r->kt, 400); i; i--)
+            os_yield();
     }
 }
 
@@ -231,7 +233,7 @@ static bool begin(struct race *r, struct kt *kt)
 {
     *r = (struct race){.kt = kt, .rounds = 60000, .scheduler_id = os_current};
     race = r;
-    if (!vt_begin(&r->vt, kt, 460, 160, 4000))
+    if (!vt_begin(&r->vt, kt, 400, 140, 4000))
         return false;
     host_idle_arg = r;
     host_idle = switch_out;
@@ -270,10 +272,12 @@ TEST(race, tasks_disk_and_pagers)
     EXPECT(vm_verify(&r->vt.vm), "after the last task");
     kt_note(kt,
             "%u switches, %u fills, %u failed, %u waited for a filler, %u pages out, %u in, %u ahead, %u "
-            "hits, %u bad",
+            "hits, %u bad, "
+            "%u direct reclaims",
             r->switches, r->fills, r->failed, r->waits, (unsigned)r->vt.vm.swap.pages_out,
             (unsigned)r->vt.vm.swap.pages_in, (unsigned)r->vt.vm.swap.readahead,
-            (unsigned)r->vt.vm.swap.readahead_hits, r->vt.vm.swap.area[0]->bad);
+            (unsigned)r->vt.vm.swap.readahead_hits, r->vt.vm.swap.area[0]->bad,
+            (unsigned)r->vt.vm.stats.direct_reclaims);
     EXPECT(r->vt.vm.swap.write_errors && r->failed && r->waits && r->vt.vm.swap.pages_in &&
                r->vt.vm.swap.readahead_hits,
            "reached everything");
