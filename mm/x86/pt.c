@@ -118,15 +118,6 @@ void pt_stale(struct pt *pt, vaddr_t va, const struct frame *table)
         tlb_flush_page(va);
 }
 
-enum pt_span pt_span(const struct pt *pt, vaddr_t va)
-{
-    pde_t pde = *pde_of(pt, va);
-
-    if (!(pde & PT_PRESENT))
-        return PT_NONE;
-    return pde_table(pt, pde)->maps > 1 ? PT_SHARED : PT_OWN;
-}
-
 struct frame *pt_table(const struct pt *pt, vaddr_t va)
 {
     pde_t pde = *pde_of(pt, va);
@@ -137,11 +128,6 @@ struct frame *pt_table(const struct pt *pt, vaddr_t va)
 pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table)
 {
     return frame_ptr(pool, frame_pfn(pool, table));
-}
-
-bool pt_span_held(const struct pt *pt, vaddr_t va)
-{
-    return (*pde_of(pt, va) & (PT_PRESENT | PT_WRITE)) == PT_PRESENT;
 }
 
 void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table)
