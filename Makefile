@@ -92,12 +92,14 @@ iso: $(B)/quire.elf
 	echo "}" >>$(ISO_TREE)/boot/grub/grub.cfg
 	grub-mkrescue $(GRUB_FLAGS) -o $(ISO) $(ISO_TREE) 2>$(ISO).log || { cat $(ISO).log; exit 1; }
 
-# --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive ---
+# --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive; those in
+# --- tests/host/unit need the host, and are not in the kernel ---
 
 HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/format.c kernel/param.c kernel/ram.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
 HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
-HOST_TESTS := $(patsubst tests/unit/%.c,$(B)/host/%,$(sort $(wildcard tests/unit/*.c)))
+HOST_TESTC := $(sort $(wildcard tests/unit/*.c tests/host/unit/*.c))
+HOST_TESTS := $(addprefix $(B)/host/,$(notdir $(HOST_TESTC:.c=)))
 
 $(B)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -108,9 +110,12 @@ $(B)/host/libmm.a: $(HOST_MMOBJ)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(HOST_TESTS): $(B)/host/%: $(B)/host/tests/unit/%.o $(HOST_BASE) $(B)/host/libmm.a
-	@echo "  HOSTLD  $@"
-	@$(HOSTCC) $(HOST_CFLAGS) $^ -o $@
+define host_test
+$(B)/host/$(notdir $(1:.c=)): $(B)/host/$(1:.c=.o) $(HOST_BASE) $(B)/host/libmm.a
+	@echo "  HOSTLD  $$@"
+	@$$(HOSTCC) $$(HOST_CFLAGS) $$^ -o $$@
+endef
+$(foreach t,$(HOST_TESTC),$(eval $(call host_test,$t)))
 
 .PHONY: hosted
 hosted: $(HOST_TESTS)
@@ -130,7 +135,7 @@ $(B)/setup-%: tools/setup
 	@touch $@
 
 $(KERNEL_OBJ): | $(B)/setup-build
-$(HOST_MMOBJ) $(HOST_BASE) $(HOST_TESTS:$(B)/host/%=$(B)/host/tests/unit/%.o): | $(B)/setup-test
+$(HOST_MMOBJ) $(HOST_BASE) $(HOST_TESTC:%.c=$(B)/host/%.o): | $(B)/setup-test
 
 # Assignable: make run MEM=16M APPEND="ktest=all"
 MEM     := 64M

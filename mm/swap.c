@@ -34,7 +34,8 @@
  * who waited get -EIO.
  *
  * Writing. SWAP_WRITES requests are allocated at the start, so that writing needs no memory. The frames are
- * under WRITEBACK: valid, mappable for reading, not to be changed or freed. A completed request waits on
+ * under WRITEBACK: valid, mappable for reading, not to be changed or freed. All frames of a swap_write() are so
+ * before it sleeps for a free request, or a fault could take over one whose turn has not come. A completed request waits on
  * io_done until any task calls swap_finish(). If it failed, its pages are written again one by one with the
  * same request. A page that fails alone stays in memory: its slot is bad and the frame dirty, but still
  * cached there, so that who names the slot finds it. When the last name is gone it loses the slot and can be
@@ -648,7 +649,7 @@ unsigned swap_finish(struct vm *vm, bool wait, bool free_clean)
     }
 }
 
-/* The frames are consecutive on disk. */
+/* Submit frames that are under WRITEBACK and consecutive on disk. Returns frames freed while it waited. */
 static unsigned write_run(struct vm *vm, struct frame **f, unsigned n)
 {
     struct swap *sw = &vm->swap;
@@ -660,49 +661,54 @@ static unsigned write_run(struct vm *vm, struct frame **f, unsigned n)
     io = sw->io_free;
     sw->io_free = io->next;
     sw->io_active++;
+    sw->io_queued -= n;
     io->area = slot_area(sw, f[0]->slot);
     io->page = slot_page(f[0]->slot);
     io->n = n;
     io->at = 0;
     io->one_by_one = false;
-    for (unsigned i = 0; i < n; i++) {
-        mm_assert(!(f[i]->flags & IO_FLAGS) && swap_cached(vm, f[i]->slot) == f[i], "frame %u: flags %x",
-                  frame_pfn(vm->pool, f[i]), f[i]->flags);
-        f[i]->flags = (uint16_t)((f[i]->flags & ~FRAME_F_DIRTY) | FRAME_F_WRITEBACK);
-        io->frame[i] = f[i];
-    }
+    memcpy(io->frame, f, n * sizeof *f);
     io_submit(vm, io, true, 0, n);
     return freed;
 }
 
-static void sort_by_slot(struct frame **f, unsigned n)
+/* The order of writing: by slot, and last what would be of no use to write, its slot being bad. */
+static bool written_before(struct vm *vm, const struct frame *a, const struct frame *b)
 {
-    for (unsigned i = 1; i < n; i++) {
-        struct frame *x = f[i];
-        unsigned k = i;
+    bool bad_a = swap_bad(vm, a->slot), bad_b = swap_bad(vm, b->slot);
 
-        for (; k > 0 && f[k - 1]->slot > x->slot; k--)
-            f[k] = f[k - 1];
-        f[k] = x;
-    }
+    return bad_a != bad_b ? bad_b : a->slot < b->slot;
 }
 
 unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
 {
-    unsigned max = vm->swap.clustering ? SWAP_CLUSTER : 1, freed = 0;
+    unsigned max = vm->swap.clustering ? SWAP_CLUSTER : 1, freed = 0, good = 0;
 
-    sort_by_slot(f, n);
-    while (n > 0) {
-        unsigned run = 0;
+    for (unsigned i = 1; i < n; i++) {
+        struct frame *x = f[i];
+        unsigned k = i;
 
-        while (run < n && run < max && f[run]->slot == f[0]->slot + run && !swap_bad(vm, f[run]->slot))
+        for (; k > 0 && written_before(vm, x, f[k - 1]); k--)
+            f[k] = f[k - 1];
+        f[k] = x;
+    }
+    /* All at once, before we sleep for a request: WRITEBACK is what keeps others from changing the pages. */
+    for (; good < n && !swap_bad(vm, f[good]->slot); good++) {
+        struct frame *x = f[good];
+
+        mm_assert(!(x->flags & IO_FLAGS) && !x->maps && swap_cached(vm, x->slot) == x,
+                  "frame %u: flags %x, %u entries", frame_pfn(vm->pool, x), x->flags, x->maps);
+        x->flags = (uint16_t)((x->flags & ~FRAME_F_DIRTY) | FRAME_F_WRITEBACK);
+    }
+    vm->swap.io_queued += good;
+    while (good > 0) {
+        unsigned run = 1;
+
+        while (run < good && run < max && f[run]->slot == f[0]->slot + run)
             run++;
-        if (run)
-            freed += write_run(vm, f, run);
-        else
-            run = 1; /* no use in writing there again */
+        freed += write_run(vm, f, run);
         f += run;
-        n -= run;
+        good -= run;
     }
     return freed;
 }
@@ -1087,7 +1093,7 @@ bool swap_verify(struct vm *vm)
         in_flight += sw->io[i].n - sw->io[i].at;
     INV("INV-SWAP-5", idle + sw->io_active == SWAP_WRITES, "%u requests free, %u active", idle,
         sw->io_active);
-    INV("INV-SWAP-6", writeback == in_flight, "%u frames under writeback, %u in requests", writeback,
-        in_flight);
+    INV("INV-SWAP-6", writeback == in_flight + sw->io_queued,
+        "%u frames under writeback, %u in requests, %u wait", writeback, in_flight, sw->io_queued);
     return ok;
 }

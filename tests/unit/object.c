@@ -7,7 +7,7 @@
 #include "tests/kt.h"
 #include "tests/testdisk.h"
 
-#define PAGES      260u /* of each object in the random test: more than fit */
+#define PAGES      170u /* of each of two objects in the random test: more than fit, less than swap holds */
 #define SWAP_PAGES 400u
 #define IMAGE_SIZE (9 * PAGE_SIZE + 1234)
 
