@@ -23,6 +23,8 @@ static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va)
 
     if (!(pde & PT_PRESENT))
         return PT_NONE;
+    if (pde & PT_WRITE) /* INV-PT-3 */
+        return PT_OWN;
     return pfn_frame(pt->pool, pde >> PAGE_SHIFT)->maps > 1 ? PT_SHARED : PT_OWN;
 }
 
