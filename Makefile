@@ -18,7 +18,7 @@ HOSTCC = gcc
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef
 
-CFLAGS := -std=gnu11 -m32 -march=i686 -O2 -g -ffreestanding -fno-pie -fno-pic -fno-stack-protector \
+CFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -O2 -g -ffreestanding -fno-pie -fno-pic -fno-stack-protector \
           -fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-unwind-tables \
           -mgeneral-regs-only -fno-common $(WARN) -I.
 NASMFLAGS := -f elf32 -g -F dwarf -I./ -w+all -Werror
