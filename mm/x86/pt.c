@@ -199,9 +199,17 @@ struct frame *pt_drop_table(struct pt *pt, vaddr_t va)
 vaddr_t pt_next_table(const struct pt *pt, vaddr_t va, vaddr_t end)
 {
     uint32_t last = (end + PT_SPAN - 1) >> PT_SPAN_SHIFT;
+    uint32_t i = va >> PT_SPAN_SHIFT;
+    const pde_t *e = pt->top;
 
-    for (uint32_t i = va >> PT_SPAN_SHIFT; i < last; i++)
-        if (pt->top[i])
+    if (pt->tables == 0)
+        return end;
+    /* Most of a root is empty: eight entries at a time. */
+    while (i + 8 <= last &&
+           !(e[i] | e[i + 1] | e[i + 2] | e[i + 3] | e[i + 4] | e[i + 5] | e[i + 6] | e[i + 7]))
+        i += 8;
+    for (; i < last; i++)
+        if (e[i])
             return (vaddr_t)i << PT_SPAN_SHIFT;
     return end;
 }
