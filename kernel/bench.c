@@ -7,8 +7,8 @@
  * while an operation is timed, except where it sleeps.
  *
  * A fault is timed as a program's access that faults, less the same access that does not. So the figure has
- * the way in and out of the kernel in it. Best, median and mean differ where an operation is now and then more
- * expensive, for example when the list of hot frames is filled again.
+ * the way in and out of the kernel in it. Best, median and mean differ where an operation is now and then
+ * more expensive, for example when the list of hot frames is filled again.
  *
  * The disk is measured in time, and only when the counter is a clock: a working set of four thirds of the
  * memory that is left to it is filled, read in order, and read at random.
@@ -69,8 +69,8 @@ static void sort(uint32_t *v, unsigned n)
     }
 }
 
-/* Report n samples of `per` operations each, with how many instructions are aimed at (0: nothing). Returns the
- * median of one. */
+/* Report n samples of `per` operations each, with how many instructions are aimed at (0: nothing). Returns
+ * the median of one. */
 static uint32_t row(const char *name, unsigned n, uint32_t per, uint32_t aim)
 {
     uint64_t sum = 0;

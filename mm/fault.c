@@ -380,8 +380,8 @@ static void grow_stack(struct step *st)
 }
 
 /*
- * Do one action. FAULT_RESUME: the access is possible now. LOOK_AGAIN: it may be. Called in a nosleep section,
- * which it may leave and enter again.
+ * Do one action. FAULT_RESUME: the access is possible now. LOOK_AGAIN: it may be. Called in a nosleep
+ * section, which it may leave and enter again.
  */
 static inline __attribute__((always_inline)) int act(struct step *st, enum fault_action action)
 {
