@@ -13,6 +13,7 @@
 #include "kernel/printk.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
+#include "kernel/tour.h"
 #include "kernel/vmsys.h"
 #include "mm/machine.h"
 #include "mm/x86/cpu.h"
@@ -94,5 +95,5 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
         bench_main();
     if (params.ktest)
         ktest_main(params.ktest);
-    vmsys_end(true);
+    vmsys_end(params.bench || tour_run(&boot));
 }
