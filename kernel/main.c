@@ -1,6 +1,7 @@
 /* The order in which the kernel comes up. */
 #include "kernel/main.h"
 #include "drivers/pic.h"
+#include "kernel/bench.h"
 #include "kernel/bootinfo.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
@@ -90,6 +91,8 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     report();
 
     panic_provoke(params.panic_test);
+    if (params.bench)
+        bench_main();
     if (params.ktest)
         ktest_main(params.ktest);
     vmsys_end(params.bench || tour_run(&boot));

@@ -26,12 +26,13 @@ struct vm vm_sys;
 static bool resolve(struct trap_frame *tf, const struct fault *f)
 {
     struct task *t = task_current();
+    struct space *space = t ? t->space : NULL;
 
-    if (unlikely(f->va >= USER_END || !t || !t->space))
+    if (unlikely(!space))
         return false;
     if (!trap_from_user(tf) && (os_nosleep_depth || !extable_find(tf->eip)))
         return false;
-    t->last_fault = fault_resolve(t->space, f);
+    t->last_fault = fault_resolve(space, f);
     return t->last_fault == FAULT_RESUME;
 }
 

@@ -70,13 +70,13 @@ static void list_remove(struct buddy *b, pfn_t pfn, unsigned order)
         b->nonempty &= ~(1u << order);
 }
 
-static bool in_zone(const struct buddy *b, pfn_t pfn, unsigned order)
+static inline bool in_zone(const struct buddy *b, pfn_t pfn, unsigned order)
 {
     return pfn >= b->start && pfn < b->end && b->end - pfn >= 1u << order;
 }
 
 /* Whether a block is free, as it is: not part of a larger one, not split. */
-static bool heads_free(const struct buddy *b, pfn_t pfn, unsigned order)
+static inline bool heads_free(const struct buddy *b, pfn_t pfn, unsigned order)
 {
     if (!in_zone(b, pfn, order))
         return false;
@@ -118,9 +118,12 @@ void buddy_free(struct buddy *b, pfn_t pfn, unsigned order)
     }
     /* Inside a free block there is no free buddy to merge with, so a second free of a part of it ends here.
      */
-    for (unsigned k = order + 1; k < BUDDY_ORDERS; k++)
+    for (uint32_t above = b->nonempty >> order >> 1 << 1 << order; above; above &= above - 1) {
+        unsigned k = (unsigned)__builtin_ctz(above);
+
         mm_assert(!heads_free(b, pfn & ~((1u << k) - 1), k),
                   "frame %u, order %u, is free already, in order %u", pfn, order, k);
+    }
     list_push(b, pfn, order);
 }
 

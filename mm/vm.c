@@ -147,20 +147,6 @@ void *vm_cache_alloc(struct vm *vm, struct cache *c)
     }
 }
 
-void vm_frame_list(struct vm *vm, struct frame *f)
-{
-    mm_assert(!(f->flags & FRAME_F_LISTED), "frame %u is listed", frame_pfn(vm->pool, f));
-    f->flags |= FRAME_F_LISTED;
-    frame_list_push_tail(vm->pool, &vm->pageable, f);
-}
-
-void vm_frame_unlist(struct vm *vm, struct frame *f)
-{
-    mm_assert(f->flags & FRAME_F_LISTED, "frame %u is not listed", frame_pfn(vm->pool, f));
-    f->flags &= (uint16_t)~FRAME_F_LISTED;
-    frame_list_remove(vm->pool, &vm->pageable, f);
-}
-
 void vm_frame_release(struct vm *vm, struct frame *f)
 {
     mm_assert(f->maps == 0 && f->pins == 0 && f->slot == SLOT_NONE &&
@@ -172,16 +158,18 @@ void vm_frame_release(struct vm *vm, struct frame *f)
     frame_free(vm->pool, f);
 }
 
-void vm_frame_drop(struct vm *vm, struct frame *f)
+void vm_frame_drop_last(struct vm *vm, struct frame *f)
 {
-    if (f->use != FRAME_ANON || f->maps || f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
+    if (f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
         return;
     if (f->slot != SLOT_NONE) {
         if (swap_count(vm, f->slot))
             return;
         swap_uncache(vm, f);
     }
-    vm_frame_release(vm, f);
+    if (likely(f->flags & FRAME_F_LISTED))
+        vm_frame_unlist(vm, f);
+    frame_free(vm->pool, f);
 }
 
 /* splitmix64's finaliser: numbers that differ in one bit give unrelated words. */

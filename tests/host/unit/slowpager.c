@@ -257,7 +257,7 @@ static bool begin(struct race *r, struct kt *kt)
     return true;
 }
 
-TEST(race, tasks_disk_and_pagers)
+TEST(slowpager, tasks_disk_and_pagers)
 {
     static struct race state;
     struct race *r = &state;
