@@ -95,5 +95,5 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
         bench_main();
     if (params.ktest)
         ktest_main(params.ktest);
-    vmsys_end(params.bench || tour_run(&boot));
+    vmsys_end(tour_run(&boot));
 }
