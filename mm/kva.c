@@ -23,10 +23,12 @@
  * Invariants, checked by kva_verify():
  *   INV-KVA-1  the segments in address order cover [start, end) without gap or overlap, in whole quanta
  *   INV-KVA-2  no two free segments are neighbours
- *   INV-KVA-3  a free segment is in the list of its size, exactly those are, and nonempty tells which lists
- * have any INV-KVA-4  an allocated segment is in its hash chain, exactly those are INV-KVA-5  in_use is the
- * sum of the allocated sizes; segs and allocs count the segments and the allocated ones INV-KVA-6  the rover
- * is NULL or a segment of the arena
+ *   INV-KVA-3  a free segment is in the list of its size, exactly those are, and nonempty tells which
+ *              lists have any
+ *   INV-KVA-4  an allocated segment is in its hash chain, exactly those are
+ *   INV-KVA-5  in_use is the sum of the allocated sizes; segs and allocs count the segments and the
+ *              allocated ones
+ *   INV-KVA-6  the rover is NULL or a segment of the arena
  *
  * Failure: -ENOMEM when no segment fits or there is no memory for the (at most two) new segments that an
  * allocation needs; nothing was changed then. kva_free() cannot fail; freeing what was not allocated panics.

@@ -14,8 +14,9 @@
  * Locking: each function is one nosleep section, since pt_kernel_map() asks for that.
  *
  * Invariants, checked by kva_map_verify() or where noted:
- *   INV-KVAMAP-1  every page of an allocation but its guards is mapped, the guards are not (asserted when it
- * is freed) INV-KVAMAP-2  stack_pages, table_pages, device_pages and guard_pages add up to the arena's in_use
+ *   INV-KVAMAP-1  every page of an allocation but its guards is mapped, the guards are not (asserted when
+ *                 it is freed)
+ *   INV-KVAMAP-2  stack_pages, table_pages, device_pages and guard_pages add up to the arena's in_use
  *   INV-KVAMAP-3  stacks and tables are in frames of the pool: FRAME_STACK and FRAME_KERNEL count no fewer
  *
  * Failure: NULL, and everything that had been taken by then is given back: frames, mappings, addresses. Page

@@ -10,12 +10,13 @@
  *              loaded one, a free pushes one. With two, an alternation at the border of one does not
  *              reach the depot. The depot holds full magazines (at most DEPOT_MAX) and empty ones.
  *   slabs      A block of low frames cut into objects, with a struct slab as control. Which objects
- *              are free is told by an array of indices beside the control, not by links in the objects, so
- * that free objects stay constructed. The control is at the end of the block, or, when objects take an eighth
- *              of a page or more, an object of an internal cache: else a power of two would not fit
- *              its page. The first object starts at a colour that differs from slab to slab, so that equal
- * fields of objects do not all compete for the same cache lines. frames     From the pool, use FRAME_SLAB,
- * owner = the slab: the cache of any object is found from its address.
+ *              are free is told by an array of indices beside the control, not by links in the objects,
+ *              so that free objects stay constructed. The control is at the end of the block, or, when
+ *              objects take an eighth of a page or more, an object of an internal cache: else a power of
+ *              two would not fit its page. The first object starts at a colour that differs from slab to
+ *              slab, so that equal fields of objects do not all compete for the same cache lines.
+ *   frames     From the pool, use FRAME_SLAB, owner = the slab: the cache of any object is found from its
+ *              address.
  *
  * Data: caches of a pool are linked from pool->caches. What this file itself needs (magazines, and controls
  * of two sizes) are caches as well, at the end of that list, made in a frame of their own
@@ -36,13 +37,18 @@
  *
  * Invariants, checked by cache_verify():
  *   INV-SLAB-1  each slab is in the list that its in_use says, names its cache, and slab_count and
- * empty_slabs count them INV-SLAB-2  each frame of a slab has use SLAB, the slab as owner and its place in
- * the block as index INV-SLAB-3  the free list of a slab visits per_slab - in_use objects, each once; all
- * others are SLAB_OUT INV-SLAB-4  live is the sum of in_use INV-SLAB-5  no magazine holds more than its size;
- * previous and those in the depot are full or empty; the depot has as many as it says INV-SLAB-6  each object
- * in a magazine belongs to the cache and is out of its slab, and no magazine has it twice INV-SLAB-7  (debug)
- * the red zones of all objects are whole INV-SLAB-8  (debug) no free object was written to INV-SLAB-9 objects
- * lie inside their slab and are aligned
+ *               empty_slabs count them
+ *   INV-SLAB-2  each frame of a slab has use SLAB, the slab as owner and its place in the block as index
+ *   INV-SLAB-3  the free list of a slab visits per_slab - in_use objects, each once; all others are
+ *               SLAB_OUT
+ *   INV-SLAB-4  live is the sum of in_use
+ *   INV-SLAB-5  no magazine holds more than its size; previous and those in the depot are full or empty;
+ *               the depot has as many as it says
+ *   INV-SLAB-6  each object in a magazine belongs to the cache and is out of its slab, and no magazine has
+ *               it twice
+ *   INV-SLAB-7  (debug) the red zones of all objects are whole
+ *   INV-SLAB-8  (debug) no free object was written to
+ *   INV-SLAB-9  objects lie inside their slab and are aligned
  *
  * Failure: NULL when the pool has no frame. Without memory for a magazine a cache works without. A double
  * free, a free to the wrong cache and an overrun panic in a debug cache; in others, a double free panics when
