@@ -61,6 +61,7 @@ _Noreturn void vmsys_end(bool ok)
     bool sound = all_sound();
 
     disk_flush_all();
-    os_log("the end: the audit %s", sound ? "is clean" : "FAILED"); /* also with quiet: its absence is an error */
+    /* Also with quiet: its absence is an error. */
+    os_log("the end: the audit %s", sound ? "is clean" : "FAILED");
     power_exit(ok && sound);
 }
