@@ -1,7 +1,7 @@
 /*
- * mm/ in a kernel that has nothing yet: from a range of RAM to a program's pages that go to disk and come back.
- * docs/lifting.md walks through this file. It uses the machine and the os_ functions of whoever runs it, and
- * makes everything else itself.
+ * mm/ in a kernel that has nothing yet: from a range of RAM to a program's pages that go to disk and come
+ * back. docs/lifting.md walks through this file. It uses the machine and the os_ functions of whoever runs
+ * it, and makes everything else itself.
  */
 #include "mm/fault.h"
 #include "mm/reclaim.h"
@@ -36,7 +36,7 @@ static int bring_up_vm(struct embedder *k)
     return swap_on(&k->vm, &k->disk.dev);
 }
 
-/* 3. The page-fault handler: the error code's bits become a struct fault, the verdict what the kernel does. */
+/* 3. The page-fault handler: error code to struct fault, verdict to what the kernel does. */
 static bool page_fault(struct space *s, uint32_t cr2, uint32_t error)
 {
     struct fault f = {
