@@ -92,12 +92,15 @@ iso: $(B)/quire.elf
 	echo "}" >>$(ISO_TREE)/boot/grub/grub.cfg
 	grub-mkrescue $(GRUB_FLAGS) -o $(ISO) $(ISO_TREE) 2>$(ISO).log || { cat $(ISO).log; exit 1; }
 
-# --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive ---
+# --- hosted tests: one program for each tests/unit/NAME.c, and for each tests/host/unit/NAME.c, which runs on the
+#     host only, over the portable sources as an archive ---
 
 HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/format.c kernel/param.c kernel/ram.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
 HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
-HOST_TESTS := $(patsubst tests/unit/%.c,$(B)/host/%,$(sort $(wildcard tests/unit/*.c)))
+HOST_UNIT  := $(patsubst tests/unit/%.c,$(B)/host/%,$(sort $(wildcard tests/unit/*.c)))
+HOST_ONLY  := $(patsubst tests/host/unit/%.c,$(B)/host/%,$(sort $(wildcard tests/host/unit/*.c)))
+HOST_TESTS := $(HOST_UNIT) $(HOST_ONLY)
 
 $(B)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -108,9 +111,11 @@ $(B)/host/libmm.a: $(HOST_MMOBJ)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(HOST_TESTS): $(B)/host/%: $(B)/host/tests/unit/%.o $(HOST_BASE) $(B)/host/libmm.a
+$(HOST_UNIT): $(B)/host/%: $(B)/host/tests/unit/%.o
+$(HOST_ONLY): $(B)/host/%: $(B)/host/tests/host/unit/%.o
+$(HOST_TESTS): $(HOST_BASE) $(B)/host/libmm.a
 	@echo "  HOSTLD  $@"
-	@$(HOSTCC) $(HOST_CFLAGS) $^ -o $@
+	@$(HOSTCC) $(HOST_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) -o $@
 
 .PHONY: hosted
 hosted: $(HOST_TESTS)
@@ -130,7 +135,8 @@ $(B)/setup-%: tools/setup
 	@touch $@
 
 $(KERNEL_OBJ): | $(B)/setup-build
-$(HOST_MMOBJ) $(HOST_BASE) $(HOST_TESTS:$(B)/host/%=$(B)/host/tests/unit/%.o): | $(B)/setup-test
+$(HOST_MMOBJ) $(HOST_BASE) $(HOST_UNIT:$(B)/host/%=$(B)/host/tests/unit/%.o) \
+    $(HOST_ONLY:$(B)/host/%=$(B)/host/tests/host/unit/%.o): | $(B)/setup-test
 
 # Assignable: make run MEM=16M APPEND="ktest=all"
 MEM     := 64M

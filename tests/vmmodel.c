@@ -74,6 +74,17 @@ static enum fault_verdict verdict_of(const struct model_page *p, bool write)
     return p->prot & (write ? REGION_WRITE : REGION_PROT) ? FAULT_RESUME : FAULT_ACCERR;
 }
 
+/* A page that the disk lost stays lost until it is unmapped, so its value need not be remembered. */
+static bool lost(struct model_actor *a, unsigned s, unsigned i, enum fault_verdict v)
+{
+    struct model_world *w = a->world;
+
+    if (v != FAULT_BUS || !w->bus_is_right || !w->bus_is_right(w, a->space[s], va_of(i)))
+        return false;
+    w->bus_errors++;
+    return true;
+}
+
 static void check_read(struct model_actor *a, unsigned s, unsigned i)
 {
     struct kt *kt = a->kt;
@@ -81,6 +92,8 @@ static void check_read(struct model_actor *a, unsigned s, unsigned i)
     uint32_t got = 0;
     enum fault_verdict v = vt_read(a->space[s], va_of(i), &got);
 
+    if (lost(a, s, i, v))
+        return;
     EXPECT(v == verdict_of(p, false), "actor %u space %u reads page %u: %s, not %s", a->id, a->space[s]->id,
            i, fault_verdict_name(v), fault_verdict_name(verdict_of(p, false)));
     if (v == FAULT_RESUME && known(a, p))
@@ -107,6 +120,8 @@ static void do_write(struct model_actor *a, unsigned s, unsigned i)
     }
     enum fault_verdict v = vt_write(a->space[s], va_of(i), value);
 
+    if (lost(a, s, i, v))
+        return;
     EXPECT(v == verdict_of(p, true), "actor %u space %u writes page %u: %s, not %s", a->id, a->space[s]->id,
            i, fault_verdict_name(v), fault_verdict_name(verdict_of(p, true)));
 }
@@ -224,6 +239,8 @@ void model_step(struct model_actor *a)
         do_fork(a, s);
     } else if (op < 91) {
         do_destroy(a, s);
+    } else if (a->world->pressed && kt_below(kt, 16)) {
+        do_write(a, s, i);
     } else if (op < 98) {
         evict_something(a);
     } else {
