@@ -648,16 +648,12 @@ unsigned swap_finish(struct vm *vm, bool wait, bool free_clean)
     }
 }
 
-/* The frames are consecutive on disk. */
-static unsigned write_run(struct vm *vm, struct frame **f, unsigned n)
+/* The frames are consecutive on disk, and a request is free. */
+static void write_run(struct vm *vm, struct frame **f, unsigned n)
 {
     struct swap *sw = &vm->swap;
-    unsigned freed = 0;
-    struct swap_io *io;
+    struct swap_io *io = sw->io_free;
 
-    while (!sw->io_free)
-        freed += swap_finish(vm, true, true);
-    io = sw->io_free;
     sw->io_free = io->next;
     sw->io_active++;
     io->area = slot_area(sw, f[0]->slot);
@@ -672,7 +668,6 @@ static unsigned write_run(struct vm *vm, struct frame **f, unsigned n)
         io->frame[i] = f[i];
     }
     io_submit(vm, io, true, 0, n);
-    return freed;
 }
 
 static void sort_by_slot(struct frame **f, unsigned n)
@@ -687,22 +682,31 @@ static void sort_by_slot(struct frame **f, unsigned n)
     }
 }
 
+/* Whether a frame is still to be written: while swap_write() slept, somebody may have mapped it again, even for
+ * writing, and so have taken its slot away. */
+static bool is_leaving(struct vm *vm, const struct frame *f)
+{
+    return f->slot != SLOT_NONE && !f->maps && !swap_bad(vm, f->slot);
+}
+
 unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
 {
-    unsigned max = vm->swap.clustering ? SWAP_CLUSTER : 1, freed = 0;
+    struct swap *sw = &vm->swap;
+    unsigned max = sw->clustering ? SWAP_CLUSTER : 1, freed = 0, run;
 
     sort_by_slot(f, n);
-    while (n > 0) {
-        unsigned run = 0;
-
-        while (run < n && run < max && f[run]->slot == f[0]->slot + run && !swap_bad(vm, f[run]->slot))
+    for (; n > 0; f += run, n -= run) {
+        run = 1;
+        if (!is_leaving(vm, f[0]))
+            continue;
+        if (!sw->io_free) {
+            freed += swap_finish(vm, true, true);
+            run = 0; /* we slept: look again */
+            continue;
+        }
+        while (run < n && run < max && f[run]->slot == f[0]->slot + run && is_leaving(vm, f[run]))
             run++;
-        if (run)
-            freed += write_run(vm, f, run);
-        else
-            run = 1; /* no use in writing there again */
-        f += run;
-        n -= run;
+        write_run(vm, f, run);
     }
     return freed;
 }

@@ -48,8 +48,12 @@ bool model_actor_begin(struct model_actor *a, struct model_world *w, unsigned id
         a->space[0] = space_create(&w->vt->vm);
         return a->space[0];
     }
-    memcpy(a->page[0], ancestor->page[0], sizeof a->page[0]);
-    return space_fork(ancestor->space[0], &a->space[0]) == 0;
+    unsigned s = 0;
+
+    while (!ancestor->space[s])
+        s++;
+    memcpy(a->page[0], ancestor->page[s], sizeof a->page[0]);
+    return space_fork(ancestor->space[s], &a->space[0]) == 0;
 }
 
 static uint32_t expected(const struct model_actor *a, const struct model_page *p)

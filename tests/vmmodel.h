@@ -45,7 +45,7 @@ struct model_actor {
 /* Objects and the image. False when there is no memory. */
 bool model_begin(struct model_world *w, struct vt *vt, unsigned actors);
 void model_end(struct model_world *w);
-/* The actor starts with one space: ancestor's fork, or a new one. */
+/* The actor starts with one space: a fork of one of ancestor's, or a new one. */
 bool model_actor_begin(struct model_actor *a, struct model_world *w, unsigned id,
                        struct model_actor *ancestor);
 /* One random operation and its check. */
