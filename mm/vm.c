@@ -111,30 +111,40 @@ void vm_fini(struct vm *vm)
     frame_free(vm->pool, pfn_frame(vm->pool, vm->zero_pfn));
 }
 
+/* Reclaim for an allocation that was refused. Whether another attempt makes sense; the one after a reclaim that
+ * freed nothing is the last, and is made because others may have freed while this task waited. */
+static bool try_again(struct vm *vm, unsigned *tries)
+{
+    if (*tries == 0)
+        return false;
+    vm->stats.direct_reclaims++;
+    if (reclaim_run(vm, ALLOC_BATCH))
+        --*tries;
+    else
+        *tries = 0;
+    return true;
+}
+
 struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
 {
-    for (unsigned i = 0;; i++) {
-        struct frame *f = frame_alloc(vm->pool, use, flags);
+    unsigned tries = ALLOC_TRIES;
+    struct frame *f;
 
-        if (f || i == ALLOC_TRIES)
-            return f;
-        vm->stats.direct_reclaims++;
-        if (!reclaim_run(vm, ALLOC_BATCH))
-            return NULL;
-    }
+    do
+        f = frame_alloc(vm->pool, use, flags);
+    while (!f && try_again(vm, &tries));
+    return f;
 }
 
 void *vm_cache_alloc(struct vm *vm, struct cache *c)
 {
-    for (unsigned i = 0;; i++) {
-        void *obj = cache_alloc(c);
+    unsigned tries = ALLOC_TRIES;
+    void *obj;
 
-        if (obj || i == ALLOC_TRIES)
-            return obj;
-        vm->stats.direct_reclaims++;
-        if (!reclaim_run(vm, ALLOC_BATCH))
-            return NULL;
-    }
+    do
+        obj = cache_alloc(c);
+    while (!obj && try_again(vm, &tries));
+    return obj;
 }
 
 void vm_frame_list(struct vm *vm, struct frame *f)
