@@ -68,7 +68,8 @@ static void check_unchanged(struct testdisk *d, const struct block_request *r)
         void *page = window_open(d->pool, pfn);
 
         if (pfn_frame(d->pool, pfn)->use == FRAME_ANON)
-            d->torn += memcmp(d->data + r->sector * BLOCK_SECTOR + (size_t)i * PAGE_SIZE, page, PAGE_SIZE) != 0;
+            d->torn +=
+                memcmp(d->data + r->sector * BLOCK_SECTOR + (size_t)i * PAGE_SIZE, page, PAGE_SIZE) != 0;
         window_close(d->pool, page);
     }
 }

@@ -7,10 +7,6 @@
 #include "tests/host/fibers.h"
 #include "tests/vmmodel.h"
 
-#include <stdlib.h>
-#define FR1 (unsigned)atoi(getenv("F1"))
-#define FR2 (unsigned)atoi(getenv("F2"))
-#define FR3 (unsigned)atoi(getenv("F3"))
 #define RW         (REGION_READ | REGION_WRITE)
 #define SWAP_PAGES 2400u
 
@@ -21,7 +17,6 @@ struct race {
     unsigned tasks; /* that have not ended */
     uint32_t rounds;
     bool errors;                    /* inject them */
-    uint32_t read_bad, write_bad;   /* how many */
     bool ever_bad_read[SWAP_PAGES]; /* pages of the disk */
 };
 
@@ -58,14 +53,31 @@ static void task_ends(struct race *r)
         os_wake_all(&r->t.vm.daemon_wait);
 }
 
+/* A page of the disk that is needed: for reading, one that is out; for writing, one that is about to be used. */
+static uint32_t useful_page(struct race *r, bool write)
+{
+    struct vm *vm = &r->t.vm;
+    struct swap_area *a = vm->swap.area[0];
+    struct kt *kt = r->t.kt;
+    uint32_t page;
+
+    if (write)
+        return 1 + (a->hint + kt_below(kt, 2 * SWAP_CLUSTER)) % (a->pages - 1);
+    for (unsigned i = 0; i < 20; i++) {
+        page = 1 + kt_below(kt, a->pages - 1);
+        if (swap_valid(vm, page) && !swap_cached(vm, page))
+            break;
+    }
+    return page;
+}
+
 /* Let a sector go bad, or all be good again. */
 static void change_errors(struct race *r)
 {
-    enum { SECTORS = PAGE_SIZE / BLOCK_SECTOR, MOST = 40 };
+    enum { SECTORS = PAGE_SIZE / BLOCK_SECTOR, MOST = 30 };
     struct testdisk *d = &r->t.disk;
     struct kt *kt = r->t.kt;
-    uint32_t page = 1 + kt_below(kt, 699), i = kt_below(kt, TESTDISK_FAULTS);
-    uint64_t sector = (uint64_t)page * SECTORS + kt_below(kt, SECTORS);
+    uint32_t i = kt_below(kt, TESTDISK_FAULTS), sector = kt_below(kt, SECTORS), page;
 
     switch (kt_below(kt, 6)) {
     case 0:
@@ -73,15 +85,14 @@ static void change_errors(struct race *r)
         memset(d->bad_write, 0, sizeof d->bad_write);
         break;
     case 1:
-        if (r->write_bad < MOST) {
-            r->write_bad++;
-            d->bad_write[i] = sector;
-        }
+        /* A page that cannot be written stays in memory, so there may not be many. */
+        if (r->t.vm.swap.write_errors < MOST)
+            d->bad_write[i] = (uint64_t)useful_page(r, true) * SECTORS + sector;
         break;
     default:
-        if (r->read_bad < 20 * MOST) {
-            r->read_bad++;
-            d->bad_read[i] = sector;
+        page = useful_page(r, false);
+        if (r->t.vm.swap.read_errors < 10 * MOST) {
+            d->bad_read[i] = (uint64_t)page * SECTORS + sector;
             r->ever_bad_read[page] = true;
         }
     }
@@ -103,8 +114,7 @@ static bool bus_is_right(struct model_world *w, struct space *s, vaddr_t va)
     if (!OBJECT_IS_SLOT(word))
         return false;
     slot = OBJECT_ENTRY_VALUE(word);
-    return swap_bad(vm, slot) && !swap_cached(vm, slot) &&
-           of_kt->ever_bad_read[slot & (SWAP_AREA_PAGES - 1)];
+    return swap_bad(vm, slot) && !swap_cached(vm, slot) && of_kt->ever_bad_read[slot & (SWAP_AREA_PAGES - 1)];
 }
 
 static void actor_task(void *arg)
@@ -143,8 +153,25 @@ static void report(struct race *r)
                 (unsigned)vm->swap.read_errors, (unsigned)vm->swap.write_errors, r->world.bus_errors);
 }
 
+/* Let the fibres that were started run. */
+static bool run(struct race *r)
+{
+    bool alive;
+
+    fiber_start("daemon", daemon, r);
+    r->t.disk.delayed = true;
+    fibers_event(disk_event, r);
+    alive = fibers_run(r->t.kt);
+    r->t.disk.delayed = false;
+    while (testdisk_complete(&r->t.disk)) /* writes that nobody waited for */
+        ;
+    return alive;
+}
+
+enum { ERRORS = 1, BY_HAND = 2 };
+
 static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t frames, uint32_t swap,
-                       bool errors)
+                       unsigned flags)
 {
     static const char *const names[MODEL_ACTORS] = {"actor 0", "actor 1", "actor 2", "actor 3"};
     static struct race race; /* its parts are large */
@@ -156,10 +183,10 @@ static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t
     if (!vt_begin(&r->t, kt, frames, frames * 2 / 5, swap))
         return;
     r->rounds = rounds / actors;
-    r->errors = errors;
+    r->errors = flags & ERRORS;
     REQUIRE(model_begin(&r->world, &r->t, actors), "no memory");
-    r->world.pressed = kt->seed % 4;
-    if (errors)
+    r->world.pressed = !(flags & BY_HAND);
+    if (r->errors)
         r->world.bus_is_right = bus_is_right;
     REQUIRE(model_actor_begin(&r->actor[0], &r->world, 0, NULL), "no memory");
     for (unsigned i = 0; i < 300; i++)
@@ -169,16 +196,12 @@ static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t
     r->tasks = actors;
     for (unsigned i = 0; i < actors; i++)
         fiber_start(names[i], actor_task, &r->actor[i]);
-    fiber_start("daemon", daemon, r);
-    r->t.disk.delayed = true;
-    fibers_event(disk_event, r);
-    REQUIRE(fibers_run(kt), "a deadlock");
-    r->t.disk.delayed = false;
+    REQUIRE(run(r), "a deadlock");
     report(r);
     EXPECT(vm->stats.tables_split && vm->swap.pages_in && vm->swap.readahead_hits && vm->stats.daemon_rounds,
            "something was never reached");
     EXPECT(r->t.disk.torn == 0, "%u pages changed on their way to the disk", r->t.disk.torn);
-    if (errors)
+    if (r->errors)
         EXPECT(vm->swap.read_errors && vm->swap.write_errors && r->world.bus_errors, "no errors were met");
     model_end(&r->world);
     vt_end(&r->t);
@@ -186,16 +209,21 @@ static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t
 
 TEST(race, four_actors)
 {
-    run_actors(kt, 4, 300000, FR1, SWAP_PAGES, false);
+    run_actors(kt, 4, 300000, 160, SWAP_PAGES, 0);
 }
 
 /* Swap so small that slots are taken from resident pages. */
 TEST(race, swap_is_scarce)
 {
-    run_actors(kt, 3, 100000, FR2, (unsigned)atoi(getenv("S2")), false);
+    run_actors(kt, 3, 100000, 192, 200, 0);
+}
+
+TEST(race, evicting_by_hand)
+{
+    run_actors(kt, 4, 100000, 160, SWAP_PAGES, BY_HAND);
 }
 
 TEST(race, disk_errors)
 {
-    run_actors(kt, 4, 200000, FR3, 700, true);
+    run_actors(kt, 4, 200000, 224, 700, ERRORS);
 }
