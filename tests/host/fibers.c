@@ -192,18 +192,31 @@ void fibers_yield(void)
     leave(current);
 }
 
+/* The function that a return address lies in; of functions inlined into it, nothing is said. */
+static const char *function_of(const void *from, char *buf, size_t size)
+{
+    const char *name = buf;
+
+    memset(buf, 0, size);
+    __sanitizer_symbolize_pc((char *)from - 1, "%f", buf, size - 2);
+    for (const char *next = buf; *next; next += strlen(next) + 1)
+        name = next;
+    return name;
+}
+
 static void report(const struct fiber *f)
 {
-    char where[256] = "?";
+    char buf[512];
 
     if (f->state == FIBER_ENDED)
         return;
-    __sanitizer_symbolize_pc((void *)f->from, "%f", where, sizeof where);
     if (f->mutex)
         os_log("fibre %s waits for mutex %p of %s, in %s", f->name, (const void *)f->mutex,
-               f->mutex->owner ? ((struct fiber *)f->mutex->owner)->name : "nobody", where);
+               f->mutex->owner ? ((struct fiber *)f->mutex->owner)->name : "nobody",
+               function_of(f->from, buf, sizeof buf));
     else
-        os_log("fibre %s sleeps in queue %p, in %s", f->name, (void *)f->q, where);
+        os_log("fibre %s sleeps in queue %p, in %s", f->name, (void *)f->q,
+               function_of(f->from, buf, sizeof buf));
 }
 
 /* Nobody can run: go on to the next deadline. False if there is none. */

@@ -227,3 +227,313 @@ TEST(race, disk_errors)
 {
     run_actors(kt, 4, 200000, 224, 700, ERRORS);
 }
+
+/* --- several tasks in one space --- */
+
+#define THREADS      4u
+#define COMMON_PAGES 48u
+#define COMMON       ((vaddr_t)0x800000 - COMMON_PAGES / 3 * (vaddr_t)PAGE_SIZE) /* across two tables */
+#define OWN_PAGES    8u
+#define OWN_AT(id)   (COMMON + (COMMON_PAGES + (id)*2 * OWN_PAGES) * (vaddr_t)PAGE_SIZE)
+
+struct thread {
+    struct race *r;
+    struct threads *all;
+    unsigned id;
+    uint32_t common[COMMON_PAGES]; /* what its words hold */
+    uint32_t own[OWN_PAGES];
+    enum { OWN_NONE, OWN_PRIVATE, OWN_OBJECT } mapped;
+};
+
+struct threads {
+    struct space *s;
+    struct object *object[THREADS];
+    struct thread thread[THREADS];
+    unsigned limits;   /* times that rights were taken away */
+    bool limited;      /* they are now */
+    uint64_t refusals; /* accesses that met that */
+};
+
+static vaddr_t common_word(const struct thread *me, unsigned page)
+{
+    return COMMON + page * PAGE_SIZE + me->id * 256;
+}
+
+/* Whether an access was refused as it may be, since another thread takes rights away for a while. */
+static bool refused(struct thread *me, enum fault_verdict v, bool limited, unsigned limits)
+{
+    struct threads *all = me->all;
+
+    if (v != FAULT_ACCERR || !(limited || all->limited || all->limits != limits))
+        return false;
+    all->refusals++;
+    return true;
+}
+
+static void thread_read(struct thread *me, unsigned page)
+{
+    struct threads *all = me->all;
+    struct kt *kt = me->r->t.kt;
+    bool limited = all->limited;
+    unsigned limits = all->limits;
+    uint32_t got = 0;
+    enum fault_verdict v = vt_read(all->s, common_word(me, page), &got);
+
+    if (refused(me, v, limited, limits))
+        return;
+    EXPECT(v == FAULT_RESUME && got == me->common[page], "thread %u reads page %u: %s, %x, not %x", me->id,
+           page, fault_verdict_name(v), got, me->common[page]);
+}
+
+static void thread_write(struct thread *me, unsigned page)
+{
+    struct threads *all = me->all;
+    struct kt *kt = me->r->t.kt;
+    bool limited = all->limited;
+    unsigned limits = all->limits;
+    uint32_t value = kt_random(kt);
+    enum fault_verdict v = vt_write(all->s, common_word(me, page), value);
+
+    if (refused(me, v, limited, limits))
+        return;
+    EXPECT(v == FAULT_RESUME, "thread %u writes page %u: %s", me->id, page, fault_verdict_name(v));
+    me->common[page] = value;
+}
+
+static void thread_limit(struct thread *me, unsigned page, unsigned n)
+{
+    struct threads *all = me->all;
+    struct kt *kt = me->r->t.kt;
+    vaddr_t va = COMMON + page * PAGE_SIZE;
+    int err;
+
+    if (all->limited)
+        return;
+    all->limited = true;
+    all->limits++;
+    err = space_protect(all->s, va, n * PAGE_SIZE, kt_below(kt, 2) ? REGION_READ : 0);
+    EXPECT(err == 0, "protect %d", err);
+    for (unsigned i = kt_below(kt, 8); i > 0; i--)
+        os_yield();
+    err = space_protect(all->s, va, n * PAGE_SIZE, RW);
+    EXPECT(err == 0, "protect %d", err);
+    all->limited = false;
+}
+
+/* My words cannot change while I fork; the child has them, and keeps them. */
+static void thread_fork(struct thread *me)
+{
+    struct threads *all = me->all;
+    struct kt *kt = me->r->t.kt;
+    struct space *child;
+    int err = space_fork(all->s, &child);
+
+    EXPECT(err == 0, "fork %d", err);
+    if (err)
+        return;
+    for (unsigned i = 0; i < 12; i++) {
+        unsigned page = kt_below(kt, COMMON_PAGES);
+        uint32_t got = 0;
+        enum fault_verdict v = vt_read(child, common_word(me, page), &got);
+
+        EXPECT(v == FAULT_ACCERR || (v == FAULT_RESUME && got == me->common[page]),
+               "child of thread %u reads page %u: %s, %x, not %x", me->id, page, fault_verdict_name(v), got,
+               me->common[page]);
+        v = vt_write(child, common_word(me, page) + 4, got);
+        EXPECT(v == FAULT_RESUME || v == FAULT_ACCERR, "child writes: %s", fault_verdict_name(v));
+        if (kt_below(kt, 2))
+            os_yield();
+    }
+    space_destroy(child);
+}
+
+/* A mapping of its own in the common space: other threads' faults meet a tree that changes. */
+static void thread_map(struct thread *me)
+{
+    struct threads *all = me->all;
+    struct kt *kt = me->r->t.kt;
+    vaddr_t va = OWN_AT(me->id);
+    int err;
+
+    me->mapped = kt_below(kt, 3);
+    if (me->mapped == OWN_NONE) {
+        err = space_unmap(all->s, va, OWN_PAGES * PAGE_SIZE);
+    } else {
+        bool object = me->mapped == OWN_OBJECT;
+
+        err = space_map(all->s, &va, OWN_PAGES * PAGE_SIZE, MAP_AT | RW | (object ? REGION_SHARED : 0),
+                        object ? all->object[me->id] : NULL, 0);
+    }
+    EXPECT(err == 0, "mapping %u: %d", me->mapped, err);
+    for (unsigned i = 0; i < OWN_PAGES; i++) {
+        uint32_t got = 0;
+        enum fault_verdict v = vt_read(all->s, va + i * PAGE_SIZE, &got);
+
+        if (me->mapped == OWN_NONE)
+            EXPECT(v == FAULT_MAPERR, "thread %u, nothing mapped: %s", me->id, fault_verdict_name(v));
+        else if (me->mapped == OWN_PRIVATE)
+            EXPECT(v == FAULT_RESUME && got == 0, "thread %u, fresh page: %s, %x", me->id,
+                   fault_verdict_name(v), got);
+        else
+            EXPECT(v == FAULT_RESUME && got == me->own[i], "thread %u, shared page %u: %s, %x, not %x",
+                   me->id, i, fault_verdict_name(v), got, me->own[i]);
+        if (me->mapped == OWN_NONE)
+            continue;
+        v = vt_write(all->s, va + i * PAGE_SIZE, got + 1);
+        EXPECT(v == FAULT_RESUME, "thread %u writes: %s", me->id, fault_verdict_name(v));
+        if (me->mapped == OWN_OBJECT)
+            me->own[i]++;
+    }
+}
+
+/* Look at what another thread maps and unmaps meanwhile. */
+static void thread_peek(struct thread *me)
+{
+    struct kt *kt = me->r->t.kt;
+    vaddr_t va = OWN_AT(kt_below(kt, THREADS)) + kt_below(kt, OWN_PAGES) * PAGE_SIZE;
+    uint32_t value;
+    enum fault_verdict v = vt_read(me->all->s, va, &value);
+
+    EXPECT(v == FAULT_RESUME || v == FAULT_MAPERR, "thread %u peeks: %s", me->id, fault_verdict_name(v));
+}
+
+static void thread_task(void *arg)
+{
+    struct thread *me = arg;
+    struct race *r = me->r;
+    struct kt *kt = r->t.kt;
+
+    for (uint32_t i = 0; i < r->rounds && !kt->failures; i++) {
+        unsigned op = kt_below(kt, 200), page = kt_below(kt, COMMON_PAGES);
+
+        if (op < 80)
+            thread_read(me, page);
+        else if (op < 160)
+            thread_write(me, page);
+        else if (op < 166)
+            thread_limit(me, page, 1 + kt_below(kt, COMMON_PAGES - page));
+        else if (op < 170)
+            thread_fork(me);
+        else if (op < 176)
+            thread_map(me);
+        else if (op < 196)
+            thread_peek(me);
+        else
+            reclaim_run(&r->t.vm, 1 + kt_below(kt, 40));
+        if (kt_below(kt, 3) == 0)
+            os_yield();
+        if (kt_below(kt, 2000) == 0)
+            EXPECT(vm_verify(&r->t.vm), "verification by thread %u in round %u", me->id, i);
+    }
+    task_ends(r);
+}
+
+TEST(race, threads_of_one_space)
+{
+    static const char *const names[THREADS] = {"thread 0", "thread 1", "thread 2", "thread 3"};
+    static struct race race;
+    static struct threads all;
+    vaddr_t va = COMMON;
+
+    memset(&race, 0, sizeof race);
+    memset(&all, 0, sizeof all);
+    if (!vt_begin(&race.t, kt, 112, 40, 600))
+        return;
+    race.rounds = 60000;
+    race.tasks = THREADS;
+    all.s = space_create(&race.t.vm);
+    REQUIRE(all.s && space_map(all.s, &va, COMMON_PAGES * PAGE_SIZE, RW | MAP_AT, NULL, 0) == 0, "no memory");
+    for (unsigned i = 0; i < THREADS; i++) {
+        all.object[i] = object_create(&race.t.vm, &pager_zero, OWN_PAGES, "own");
+        REQUIRE(all.object[i], "no memory");
+        all.thread[i] = (struct thread){.r = &race, .all = &all, .id = i};
+        fiber_start(names[i], thread_task, &all.thread[i]);
+    }
+    REQUIRE(run(&race), "a deadlock");
+    report(&race);
+    kt_note(kt, "%u accesses refused while rights were taken away", (unsigned)all.refusals);
+    EXPECT(all.refusals && race.t.vm.stats.tables_split && race.t.vm.swap.pages_in &&
+               race.t.vm.stats.daemon_rounds,
+           "something was never reached");
+    EXPECT(race.t.disk.torn == 0, "%u pages changed on their way to the disk", race.t.disk.torn);
+    for (unsigned i = 0; i < THREADS && !kt->failures; i++)
+        for (unsigned page = 0; page < COMMON_PAGES; page++)
+            thread_read(&all.thread[i], page);
+    space_destroy(all.s);
+    for (unsigned i = 0; i < THREADS; i++)
+        object_put(all.object[i]);
+    vt_end(&race.t);
+}
+
+/* --- objects and spaces that end while their pages are on the way --- */
+
+#define LIFE_PAGES 20u
+
+struct life {
+    struct race *r;
+    unsigned id;
+};
+
+static void life_task(void *arg)
+{
+    struct life *me = arg;
+    struct race *r = me->r;
+    struct vm *vm = &r->t.vm;
+    struct kt *kt = r->t.kt;
+
+    for (uint32_t round = 0; round < r->rounds && !kt->failures; round++) {
+        struct object *o = object_create(vm, &pager_zero, LIFE_PAGES, "life");
+        struct space *s = space_create(vm), *t = NULL;
+        vaddr_t va = 0x400000, vp = 0x480000;
+        uint32_t base = kt_random(kt), got = 0;
+
+        REQUIRE(o && s, "no memory");
+        EXPECT(space_map(s, &va, LIFE_PAGES * PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 0) == 0, "map");
+        EXPECT(space_map(s, &vp, LIFE_PAGES * PAGE_SIZE, RW | MAP_AT, NULL, 0) == 0, "map");
+        object_put(o);
+        for (unsigned i = 0; i < LIFE_PAGES; i++) {
+            EXPECT(vt_write(s, va + i * PAGE_SIZE, base + i) == FAULT_RESUME, "write");
+            EXPECT(vt_write(s, vp + i * PAGE_SIZE, base - i) == FAULT_RESUME, "write");
+        }
+        EXPECT(space_fork(s, &t) == 0, "fork");
+        for (unsigned i = kt_below(kt, 2 * LIFE_PAGES); i > 0; i--) {
+            unsigned page = kt_below(kt, LIFE_PAGES);
+            struct space *x = kt_below(kt, 2) && t ? t : s;
+
+            EXPECT(vt_read(x, va + page * PAGE_SIZE, &got) == FAULT_RESUME && got == base + page,
+                   "shared page %u is %x, not %x", page, got, base + page);
+            EXPECT(vt_read(x, vp + page * PAGE_SIZE, &got) == FAULT_RESUME && got == base - page,
+                   "private page %u is %x, not %x", page, got, base - page);
+            if (kt_below(kt, 4) == 0)
+                os_yield();
+        }
+        /* In the middle of writes that nobody waits for. */
+        space_destroy(s);
+        if (t)
+            space_destroy(t);
+        if (kt_below(kt, 300) == 0)
+            EXPECT(vm_verify(vm), "verification by %u in round %u", me->id, round);
+    }
+    task_ends(r);
+}
+
+TEST(race, lives_end_during_io)
+{
+    static struct race race;
+    struct life life[3];
+
+    memset(&race, 0, sizeof race);
+    if (!vt_begin(&race.t, kt, 96, 48, 600))
+        return;
+    race.rounds = 1500;
+    race.tasks = ARRAY_LEN(life);
+    for (unsigned i = 0; i < ARRAY_LEN(life); i++) {
+        life[i] = (struct life){.r = &race, .id = i};
+        fiber_start("life", life_task, &life[i]);
+    }
+    REQUIRE(run(&race), "a deadlock");
+    report(&race);
+    EXPECT(race.t.disk.torn == 0, "%u pages changed on their way to the disk", race.t.disk.torn);
+    EXPECT(race.t.vm.swap.pages_in && race.t.vm.stats.daemon_rounds, "something was never reached");
+    vt_end(&race.t);
+}
