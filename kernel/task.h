@@ -9,9 +9,16 @@
 #include "mm/types.h"
 
 struct space;
+struct thread;
 struct waiter;
 
 #define TASK_STACK_PAGES 2u /* of an ordinary task; a guard page lies below */
+
+/* Bits of user_work. Set with interrupts off or by the task itself. */
+enum {
+    TASK_WORK_SIGNAL = 1 << 0, /* a signal may have to be delivered */
+    TASK_WORK_YIELD = 1 << 1,  /* its time slice is over */
+};
 
 enum task_state {
     TASK_RUNNABLE, /* runs, or is in the run queue */
@@ -30,9 +37,11 @@ struct task {
     uint64_t deadline;     /* of a timed sleep */
     struct task *timer_next, *timer_prev;
     struct task *all_next, *all_prev;
-    struct space *space; /* NULL: kernel addresses only */
-    int last_fault;      /* enum fault_verdict of its last page fault */
-    void *stack;         /* lowest address; NULL for the task that booted */
+    struct space *space;   /* NULL: kernel addresses only */
+    int last_fault;        /* enum fault_verdict of its last page fault */
+    struct thread *thread; /* its ring-3 half (kernel/process.h); NULL: a kernel task */
+    uint32_t user_work;    /* TASK_WORK_*: to be done before it goes back to ring 3; 0 in the common case */
+    void *stack;           /* lowest address; NULL for the task that booted */
     unsigned stack_pages;
     void (*fn)(void *arg);
     void *arg;
