@@ -54,7 +54,8 @@ void file_put(struct file *f);
 
 /* The file of a descriptor of the running process, referenced; NULL if it is not open. */
 struct file *fd_get(int fd);
-/* Give a file (its reference moves) the lowest free number >= min. fd or -EMFILE, -ENOMEM (the reference is still the caller's). */
+/* Give a file (its reference moves) the lowest free number >= min. fd or -EMFILE, -ENOMEM (the reference is
+ * still the caller's). */
 int fd_install(struct file *f, int min, bool cloexec);
 int fd_close(int fd);
 struct fd_table *fd_table_create(void);

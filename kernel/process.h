@@ -2,8 +2,8 @@
  * Processes and their threads. A process owns what its threads share: memory, open files, signal actions,
  * and a place in the tree of processes. See process.c (making, ending, waiting), exec.c, clone.c.
  *
- * A thread is a kernel task that has a ring-3 half: its task's stack holds the user registers as the trap frame at
- * its top. Kernel tasks have no thread.
+ * A thread is a kernel task that has a ring-3 half: its task's stack holds the user registers as the trap
+ * frame at its top. Kernel tasks have no thread.
  *
  * Locking: the tree, the lists and the states change between sleeps (one processor, see mm/os.h).
  */
@@ -149,8 +149,8 @@ void memory_put(struct memory *m);
 struct memory *memory_create(struct space *s);
 
 /*
- * Replace the program of the running process. path, argv, envp are in kernel memory, strings counted. 0: the user
- * registers are the new program's. -errno: the old one goes on, unless *fatal (then it must be killed).
+ * Replace the program of the running process. path, argv, envp are in kernel memory, strings counted. 0: the
+ * user registers are the new program's. -errno: the old one goes on, unless *fatal (then it must be killed).
  */
 struct exec_args {
     char *path;
@@ -160,7 +160,8 @@ struct exec_args {
 };
 int exec_program(struct exec_args *a, bool *fatal);
 
-/* Interruptible sleep: like os_sleep(), but -EINTR when a signal is to be delivered (checked before sleeping too). 0 when woken. */
+/* Interruptible sleep: like os_sleep(), but -EINTR when a signal is to be delivered (checked before sleeping
+ * too). 0 when woken. */
 int thread_sleep(struct waitq *q);
 /* With a limit in absolute os_now_ns() time (0: none): 0 woken, -EINTR, -ETIMEDOUT. */
 int thread_sleep_until(struct waitq *q, uint64_t deadline_ns);

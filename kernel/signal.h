@@ -115,11 +115,13 @@ int signal_send_thread(struct thread *t, const struct siginfo *info);
 void signal_raise(struct process *p, int signo);
 /* To every process of a group. Number of processes. */
 unsigned signal_group(int pgid, const struct siginfo *info);
-/* A fault of the running thread that cannot be ignored: if it is blocked or ignored, the process is killed. */
+/* A fault of the running thread that cannot be ignored: if it is blocked or ignored, the process is killed.
+ */
 void signal_force(struct trap_frame *tf, const struct siginfo *info);
 /* The verdict of a page fault from ring 3, as a signal. */
 void signal_fault(struct trap_frame *tf, const struct fault *f, enum fault_verdict v);
-/* Whether the running thread has something to deliver: the cheap test on the way to ring 3 and in every interruptible wait. */
+/* Whether the running thread has something to deliver: the cheap test on the way to ring 3 and in every
+ * interruptible wait. */
 bool signal_pending(const struct thread *t);
 /* Deliver: run handlers' frames, stop, or die. */
 void signal_deliver(struct trap_frame *tf);
@@ -131,7 +133,8 @@ void signal_actions_put(struct signal_actions *a);
 void signal_actions_reset(struct signal_actions *a);
 void signal_set_clear(struct signal_set *s);
 
-/* What a system call returns when a signal interrupts it: the way back to ring 3 turns these into -EINTR or a restart. */
+/* What a system call returns when a signal interrupts it: the way back to ring 3 turns these into -EINTR or a
+ * restart. */
 #define ERESTARTSYS           512 /* restart if SA_RESTART (or no handler runs) */
 #define ERESTARTNOHAND        514 /* restart only if no handler runs */
 #define ERESTART_RESTARTBLOCK 516 /* restart through restart_syscall(2) with the rest of the time */

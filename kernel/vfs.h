@@ -1,10 +1,11 @@
 /*
  * Files, as far as memory needs them. Everything is an inode in memory: the root is filled from the boot
- * module, tmpfs starts empty, /proc makes its inodes as they are looked up. A regular file's contents are a memory object,
- * so that read(), write() and mmap() see the same pages. See vfs.c (paths, mounts), ramfs.c, cpio.c.
+ * module, tmpfs starts empty, /proc makes its inodes as they are looked up. A regular file's contents are a
+ * memory object, so that read(), write() and mmap() see the same pages. See vfs.c (paths, mounts), ramfs.c,
+ * cpio.c.
  *
- * Locking: one processor, between sleeps, except where a function says that it sleeps; inode.lock serialises writes and
- * changes of size.
+ * Locking: one processor, between sleeps, except where a function says that it sleeps; inode.lock serialises
+ * writes and changes of size.
  */
 #ifndef KERNEL_VFS_H
 #define KERNEL_VFS_H
@@ -109,20 +110,23 @@ struct inode *inode_get(struct inode *i);
 void inode_put(struct inode *i);
 
 enum { LOOKUP_NOFOLLOW = 1, LOOKUP_PARENT = 2, LOOKUP_DIRECTORY = 4, LOOKUP_EMPTY = 8 };
-/* Resolve a path (kernel string) from dir (NULL: the current directory). Follows symlinks (-ELOOP after 40) and mounts. */
+/* Resolve a path (kernel string) from dir (NULL: the current directory). Follows symlinks (-ELOOP after 40)
+ * and mounts. */
 int path_lookup(struct inode *dir, const char *path, unsigned flags, struct inode **out);
 /* The directory that would hold the last component, and that component (name: NAME_MAX + 1 bytes). */
 int path_parent(struct inode *dir, const char *path, struct inode **out, char *name);
 /* Absolute path of a directory or, if it is known, of a file. Length without 0, or -ERANGE, -ENOENT. */
 int path_of(struct inode *i, char *buf, size_t size);
-/* Permission of the running process: R 4, W 2, X 1. Everything runs as root, so only X on regular files and read-only matter. */
+/* Permission of the running process: R 4, W 2, X 1. Everything runs as root, so only X on regular files and
+ * read-only matter. */
 int inode_permission(struct inode *i, unsigned want);
 
 /* Mount a new filesystem of a type on a directory. 0 or -errno. */
 int vfs_mount(struct inode *dir, const char *type, const char *options, const char *where);
 int vfs_umount(struct inode *root);
 extern struct filesystem *vfs_mounts; /* in order of mounting */
-/* Set up the root (ramfs), unpack the archive (NULL: none) and mount /proc, /dev, /tmp. A broken archive is a named error: *why. */
+/* Set up the root (ramfs), unpack the archive (NULL: none) and mount /proc, /dev, /tmp. A broken archive is a
+ * named error: *why. */
 int vfs_init(const void *archive, size_t size, const char **why);
 /* Find an inode from the kernel, for the first program. */
 struct inode *vfs_root(void);
@@ -132,7 +136,8 @@ void chardev_register(uint32_t rdev, const char *name, const struct file_ops *op
 void blockdev_register(uint32_t rdev, const char *name, const struct file_ops *ops, void *data);
 #define MKDEV(major, minor) ((uint32_t)((major) << 8 | (minor)))
 
-/* Regular files, for exec and the pagers: read through the object into kernel memory. Bytes (short at the end) or -errno. Sleeps. */
+/* Regular files, for exec and the pagers: read through the object into kernel memory. Bytes (short at the
+ * end) or -errno. Sleeps. */
 int inode_read(struct inode *i, uint64_t pos, void *buf, size_t n);
 
 #endif
