@@ -94,6 +94,7 @@ struct process {
     struct fs_context *fs;
     struct signal_actions *actions;
     struct signal_set pending; /* sent to the process, not to a thread */
+    struct process_stop stop;  /* kernel/signal.h */
     struct tty *tty;           /* controlling terminal */
     struct rlimit rlimit[RLIMITS];
     int exit_status;                      /* as wait4() reports it: code << 8, or the signal (| 0x80: core) */
@@ -165,6 +166,12 @@ int exec_program(struct exec_args *a, bool *fatal);
 int thread_sleep(struct waitq *q);
 /* With a limit in absolute os_now_ns() time (0: none): 0 woken, -EINTR, -ETIMEDOUT. */
 int thread_sleep_until(struct waitq *q, uint64_t deadline_ns);
+/* Whether the running thread has something to deliver: the cheap test of every interruptible wait. */
+static inline bool signal_pending(const struct thread *t)
+{
+    return t->task->user_work & TASK_WORK_SIGNAL;
+}
+
 /* Make t runnable if it sleeps interruptibly. Any context. */
 void thread_interrupt(struct thread *t);
 
