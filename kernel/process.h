@@ -10,6 +10,7 @@
 #ifndef KERNEL_PROCESS_H
 #define KERNEL_PROCESS_H
 
+#include "kernel/itimer.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
 #include "kernel/trap.h"
@@ -94,16 +95,19 @@ struct process {
     struct fs_context *fs;
     struct signal_actions *actions;
     struct signal_set pending; /* sent to the process, not to a thread */
-    struct process_stop stop;  /* kernel/signal.h */
     struct tty *tty;           /* controlling terminal */
     struct rlimit rlimit[RLIMITS];
-    int exit_status;                      /* as wait4() reports it: code << 8, or the signal (| 0x80: core) */
-    int exit_signal;                      /* to the parent, SIGCHLD or 0 */
-    int death_signal;                     /* PR_SET_PDEATHSIG */
-    struct waitq child_wait;              /* wait4() sleeps here */
-    struct waitq *vfork_wait;             /* the parent of a vfork child sleeps here until exec or exit */
-    bool group_exit;                      /* all threads are ending with exit_status */
-    uint64_t alarm_ns, alarm_interval_ns; /* ITIMER_REAL, absolute; 0: off */
+    int exit_status;               /* as wait4() reports it: code << 8, or the signal (| 0x80: core) */
+    int exit_signal;               /* to the parent, SIGCHLD or 0 */
+    bool stopped;                  /* by SIGSTOP and the like */
+    int stop_signal;               /* to be told by wait4() with WUNTRACED; 0: told, or none */
+    bool continued;                /* to be told by wait4() with WCONTINUED */
+    struct waitq stop_wait;        /* its threads sleep here while it is stopped */
+    int death_signal;              /* PR_SET_PDEATHSIG */
+    struct waitq child_wait;       /* wait4() sleeps here */
+    struct waitq *vfork_wait;      /* the parent of a vfork child sleeps here until exec or exit */
+    bool group_exit;               /* all threads are ending with exit_status */
+    struct itimer itimer[ITIMERS]; /* kernel/itimer.h */
     uint64_t start_ns;
     uint64_t child_user_ns, child_system_ns, child_min_faults, child_maj_faults;
     uint64_t max_resident; /* pages */

@@ -82,6 +82,13 @@ enum {
 };
 #define SA_RESETHAND 0x80000000u
 
+/* sigaltstack(2) */
+enum { SS_ONSTACK = 1, SS_DISABLE = 2, ALT_STACK_MIN = 2048 };
+#define SS_AUTODISARM 0x80000000u
+
+/* trap_frame.error of a system call that is not to be restarted, whatever EAX says. */
+#define TRAP_NO_CALL 0xFFFFFFFFu
+
 #define SIG_DFL 0u
 #define SIG_IGN 1u
 
@@ -117,6 +124,7 @@ struct signal_record {
 struct signal_set {
     sigset_t set;
     struct signal_record *first, *last;
+    uint32_t records;
 };
 #define SIGRTMIN 32
 
@@ -154,14 +162,6 @@ struct thread_signals {
     uint32_t fault_va, fault_vector, fault_error; /* of its last exception, for struct sigcontext */
 };
 
-/* What stops a process, and what wait4() has not told its parent yet. */
-struct process_stop {
-    int signo;         /* it is stopped by this one; 0: it runs */
-    bool stopped;      /* wait4(WUNTRACED) is to report signo */
-    bool continued;    /* wait4(WCONTINUED) is to report it */
-    struct waitq wait; /* its threads, while it is stopped */
-};
-
 /* Send to a process or a thread. Does not check permission. 0 or -EAGAIN (too many are queued, and the signal
  * is one that queues). Nothing happens to a process that has ended. Task context; does not sleep. */
 int signal_send(struct process *p, const struct siginfo *info);
@@ -179,9 +179,6 @@ void signal_fault(struct trap_frame *tf, const struct fault *f, enum fault_verdi
  * restart. On the way to ring 3, when TASK_WORK_SIGNAL is set. Sleeps; may not return. */
 void signal_deliver(struct trap_frame *tf);
 
-/* Have every thread of p look at its state before it goes on in ring 3 or sleeps interruptibly: it has
- * process.group_exit to obey. Wakes stopped ones. */
-void signal_wake_all(struct process *p);
 /* Change the running thread's mask. */
 void signal_set_blocked(sigset_t set);
 /* For calls that run under another mask (pselect6, ppoll, sigsuspend): begin, and end; a call that ends with a
@@ -214,14 +211,21 @@ void signal_actions_put(struct signal_actions *a);
 void signal_set_clear(struct signal_set *s);
 const char *signal_name(int signo);
 
-/* Take the exceptions of ring 3. At start-up. */
-void signal_init(void);
-
 /* --- signal.c's parts for each other (sigframe.c, sys_signal.c) --- */
 
 /* Make a handler's frame on the user's stack and set the registers to run it. False: the stack is unusable. */
 bool sigframe_setup(struct trap_frame *tf, int signo, const struct siginfo *info,
                     const struct signal_action *a, sigset_t mask);
+/* Take back what sigframe_setup() put on the stack: the old frame, or with rt the one with siginfo. The value
+ * for EAX; a bad frame forces SIGSEGV. */
+int32_t sigframe_return(struct trap_frame *tf, bool rt);
+/* What sigaltstack(2) tells and sets: three words. esp: the program's. 0, -EPERM, -EINVAL or -ENOMEM. */
+struct alt_stack {
+    vaddr_t start;
+    uint32_t flags, size;
+};
+struct alt_stack sigframe_alt_get(const struct thread *t, vaddr_t esp);
+int sigframe_alt_set(struct thread *t, const struct alt_stack *s, vaddr_t esp);
 /* Take the lowest pending signal of `from` that the running thread may get. 0: none. */
 int signal_take(sigset_t from, struct siginfo *info);
 /* What is pending for the running thread, blocked or not. */
@@ -229,6 +233,8 @@ sigset_t signal_pending_set(void);
 /* Store siginfo as Linux lays it out (128 bytes). */
 #define SIGINFO_WORDS 32
 void siginfo_to_user(uint32_t out[SIGINFO_WORDS], const struct siginfo *info);
+/* Whether p's action for a signal, or the default, is to do nothing. */
+bool signal_ignored(const struct process *p, int signo);
 /* Drop signals of a set that are pending for a process or its threads: they are ignored from now on. */
 void signal_forget(struct process *p, sigset_t set);
 
