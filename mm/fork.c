@@ -109,10 +109,9 @@ static void duplicate_entries(struct vm *vm, struct frame *table, pte_t *copy)
     pte_t *e = pt_table_entries(vm->pool, table);
     uint32_t left = table->used;
 
-    for (uint32_t i = 0; i < PT_TABLE_ENTRIES; i++) {
+    page_clear(copy);
+    for (uint32_t i = 0; left && (i = pt_next_entry(e, i)) < PT_TABLE_ENTRIES; i++) {
         copy[i] = e[i];
-        if (pte_empty(e[i]))
-            continue;
         left--;
         if (pte_is_swap(e[i])) {
             swap_ref(vm, pte_slot(e[i]));

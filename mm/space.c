@@ -289,12 +289,14 @@ static void drop_table(struct space *s, vaddr_t va)
     if (!table)
         return;
     frame_batch_begin(&batch, vm->pool, FRAME_ANON);
+    const pte_t *e = pt_table_entries(vm->pool, table);
+
     left = table->used;
-    for (const pte_t *e = pt_table_entries(vm->pool, table); left; e++)
-        if (!pte_empty(*e)) {
-            forget_entry(vm, *e, &batch);
-            left--;
-        }
+    for (uint32_t i = 0; left; i++, left--) {
+        i = pt_next_entry(e, i);
+        mm_assert(i < PT_TABLE_ENTRIES, "table at %x says %u more entries", va, left);
+        forget_entry(vm, e[i], &batch);
+    }
     frame_batch_end(&batch);
     frame_free(vm->pool, table);
 }
