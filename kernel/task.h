@@ -40,6 +40,7 @@ struct task {
     struct space *space;   /* NULL: kernel addresses only */
     int last_fault;        /* enum fault_verdict of its last page fault */
     struct thread *thread; /* its ring-3 half (kernel/process.h); NULL: a kernel task */
+    uint32_t lent, lent_end; /* kernel memory that user_copy_*() take for the program's own: see usercopy.h */
     uint32_t user_work;    /* TASK_WORK_*: to be done before it goes back to ring 3; 0 in the common case */
     void *stack;           /* lowest address; NULL for the task that booted */
     unsigned stack_pages;
