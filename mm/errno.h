@@ -34,6 +34,7 @@
 #define EROFS        30
 #define EMLINK       31
 #define EPIPE        32
+#define EDOM         33
 #define ERANGE       34
 #define EDEADLK      35
 #define ENAMETOOLONG 36
@@ -44,6 +45,7 @@
 #define EIDRM        43
 #define ENODATA      61
 #define EOVERFLOW    75
+#define ELIBBAD      80
 #define EILSEQ       84
 #define ENOTSOCK     88
 #define EOPNOTSUPP   95
