@@ -48,7 +48,8 @@ static const uint8_t default_action[SIGNALS + 1] = {
 #define SYNCHRONOUS                                                                                          \
     (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | SIGBIT(SIGSYS))
 
-#define CORE_MIN 4096u /* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit */
+#define EXCEPTIONS 32u   /* vectors below are exceptions */
+#define CORE_MIN   4096u /* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit */
 
 const char *signal_name(int signo)
 {
@@ -484,7 +485,7 @@ void signal_force(struct trap_frame *tf, const struct siginfo *info)
     struct thread *self = thread_current();
     struct signal_action *a = &self->process->actions->action[info->signo - 1];
 
-    if (tf->vector < TRAP_EXCEPTIONS) {
+    if (tf->vector < EXCEPTIONS) {
         self->sig.fault_vector = tf->vector;
         self->sig.fault_error = tf->error;
     }
@@ -499,8 +500,6 @@ void signal_force(struct trap_frame *tf, const struct siginfo *info)
 
 /* Error codes of page faults (SDM vol. 3A, 4.7). */
 enum { PF_PRESENT = 1 << 0, PF_WRITE = 1 << 1, PF_FETCH = 1 << 4 };
-
-#define TRAP_EXCEPTIONS 32u /* vectors below are exceptions */
 
 void signal_fault(struct trap_frame *tf, const struct fault *f, enum fault_verdict v)
 {
@@ -603,8 +602,9 @@ static void stay_stopped(struct thread *self)
     struct process *p = self->process;
     uint32_t irq = os_irq_save();
 
-    while (p->stop.signo && !p->group_exit && !((self->sig.pending.set | p->pending.set) & SIGBIT(SIGKILL)))
-        os_sleep(&p->stop.wait);
+    while (p->stopped && !((self->sig.pending.set | p->pending.set) & SIGBIT(SIGKILL)) &&
+           thread_sleep_killable(&p->stop_wait) == 0)
+        ;
     os_irq_restore(irq);
 }
 

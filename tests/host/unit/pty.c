@@ -120,13 +120,15 @@ static void type(struct kt *kt, struct pair *p, const uint8_t *text, size_t n)
     if (write(p->master, text, n) != (ssize_t)n)
         EXPECT(false, "write to the terminal: errno %d", errno);
     got = collect(p->master, theirs, p->n);
+    if (!(p->l.termios.lflag & ECHO))
+        usleep(3000); /* nothing to wait for */
     escape(a, (const char *)text, n);
     escape(b, theirs, got);
     escape(c, p->shown, p->n);
     EXPECT(got == p->n && memcmp(theirs, p->shown, got) == 0, "typed %s: Linux echoes %s, we %s", a, b, c);
 }
 
-/* Without an echo there is nothing to wait for: give Linux time until it has as much to read as we have. */
+/* What is typed last may have no echo: give Linux time until it has as much to read as we have. */
 static void settle(struct pair *p)
 {
     for (unsigned ms = 0; ms < 1000; ms++) {
