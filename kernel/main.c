@@ -3,6 +3,7 @@
 #include "drivers/pic.h"
 #include "kernel/bench.h"
 #include "kernel/bootinfo.h"
+#include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/disk.h"
@@ -11,6 +12,7 @@
 #include "kernel/panic.h"
 #include "kernel/param.h"
 #include "kernel/printk.h"
+#include "kernel/random.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
 #include "kernel/tour.h"
@@ -81,6 +83,8 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     pic_init();
     time_init();
     cpu_irq_on();
+    clock_init();
+    random_init();
 
     /* Tasks, and the devices and daemons that need them. */
     if (sched_init() != 0)
