@@ -95,6 +95,14 @@ SYSCALL(ssetmask);
 SYSCALL(tgkill);
 SYSCALL(tkill);
 
+/* not there yet */
+SYSCALL(brk);
+SYSCALL(mmap2);
+SYSCALL(mprotect);
+SYSCALL(munmap);
+SYSCALL(write);
+SYSCALL(writev);
+
 #undef SYSCALL
 
 #endif
