@@ -691,8 +691,10 @@ static void handle(struct thread *self, struct trap_frame *tf, const struct sigi
     }
     self->sig.restore = false;
     self->sig.blocked |= (a.mask | (a.flags & SA_NODEFER ? 0 : SIGBIT(info->signo))) & ~SIGNALS_UNCAUGHT;
-    if (self->sig.alt_flags & SS_AUTODISARM)
-        self->sig.alt_stack = self->sig.alt_size = self->sig.alt_flags = 0;
+    if (self->sig.alt_flags & SS_AUTODISARM) {
+        self->sig.alt_stack = self->sig.alt_size = 0;
+        self->sig.alt_flags = SS_DISABLE;
+    }
 }
 
 void signal_deliver(struct trap_frame *tf)
