@@ -565,21 +565,23 @@ static void report_region(struct process *p, const char *what, vaddr_t va)
 /* A process dies of an exception: say where and why. */
 static void report_death(const struct thread *t, const struct trap_frame *tf, const struct siginfo *info)
 {
-    const char *did = "touched";
+    const char *name = signal_name(info->signo), *did;
 
     if (!may_report())
         return;
-    if (t->sig.fault_vector == TRAP_PAGE_FAULT && (info->signo == SIGSEGV || info->signo == SIGBUS)) {
+    if (tf->vector == TRAP_PAGE_FAULT) {
         if (t->sig.fault_error & PF_FETCH)
             did = "execution at";
         else
             did = t->sig.fault_error & PF_WRITE ? "write to" : "read from";
-        printk(LOG_WARN, "%s[%d] died of %s: %s %08x", t->comm, t->process->pid, signal_name(info->signo),
-               did, t->sig.fault_va);
+        printk(LOG_WARN, "%s[%d] died of %s: %s %08x", t->comm, t->process->pid, name, did, t->sig.fault_va);
         report_region(t->process, "address", t->sig.fault_va);
+    } else if (tf->vector < EXCEPTIONS) {
+        printk(LOG_WARN, "%s[%d] died of %s: exception %u, error code %x", t->comm, t->process->pid, name,
+               tf->vector, tf->error);
     } else {
-        printk(LOG_WARN, "%s[%d] died of %s: exception %u, error code %x", t->comm, t->process->pid,
-               signal_name(info->signo), t->sig.fault_vector, t->sig.fault_error);
+        printk(LOG_WARN, "%s[%d] died of %s: a signal's frame could not be stored or taken back", t->comm,
+               t->process->pid, name);
     }
     report_region(t->process, "instruction", tf->eip);
     printk(LOG_WARN, "  eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x", tf->eax, tf->ebx, tf->ecx,
