@@ -483,7 +483,7 @@ static inline __attribute__((always_inline)) enum fault_action look(struct step 
 }
 
 static inline __attribute__((always_inline)) enum fault_verdict resolve(struct space *s, vaddr_t va,
-                                                                         enum access access)
+                                                                        enum access access)
 {
     struct vm *vm = s->vm;
     struct step st = {.s = s, .va = PAGE_DOWN(va), .access = access};

@@ -56,7 +56,7 @@ static int copy_regions(struct space *child, struct space *parent)
         };
         if (copy->object)
             object_get(copy->object);
-        space_add_region(child, copy);
+        space_append_region(child, copy);
     }
     return 0;
 }
@@ -86,6 +86,8 @@ int space_fork(struct space *parent, struct space **child)
     mutex_lock(&parent->lock);
     s = space_alloc(vm, parent->family);
     err = s ? copy_regions(s, parent) : -ENOMEM;
+    if (s)
+        region_build(&s->regions);
     if (!err) {
         s->limit = parent->limit;
         s->stack_max = parent->stack_max;

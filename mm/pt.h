@@ -30,9 +30,9 @@ struct pt {
     struct frame_pool *pool;
     pde_t *top; /* the root, in the direct map */
     pfn_t root;
-    uint32_t tables;        /* user tables that it names, shared ones included */
+    uint32_t tables;                    /* user tables that it names, shared ones included */
     uint32_t spans[PT_USER_SPANS / 32]; /* a bit for each span: it has one of them */
-    struct pt *next, *prev; /* all roots, for changes to the kernel half */
+    struct pt *next, *prev;             /* all roots, for changes to the kernel half */
 };
 
 /* An empty user half over the common kernel half. 0 or -ENOMEM. */

@@ -199,6 +199,13 @@ void space_add_region(struct space *s, struct region *r)
     space_count(s, r);
 }
 
+void space_append_region(struct space *s, struct region *r)
+{
+    region_append(&s->regions, r);
+    region_begin(s, r);
+    space_count(s, r);
+}
+
 void space_delete_region(struct space *s, struct region *r)
 {
     space_uncount(s, r);
@@ -787,6 +794,21 @@ int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot)
 
 /* --- the end, and looking --- */
 
+/* All at once, which needs no balanced tree in between. */
+static void end_all_regions(struct space *s)
+{
+    struct region *r = s->regions.first, *next;
+
+    region_tree_init(&s->regions, SPACE_LO, SPACE_HI); /* what follows may sleep, and others look */
+    s->pages = (struct space_pages){0};
+    for (; r; r = next) {
+        next = r->next;
+        if (r->flags & REGION_CHARGED)
+            commit_release(s->vm, pages_of(r));
+        region_end(s, r);
+    }
+}
+
 void space_destroy(struct space *s)
 {
     struct vm *vm = s->vm;
@@ -794,7 +816,8 @@ void space_destroy(struct space *s)
 
     if (pt_active() == &s->pt)
         pt_activate(NULL);
-    remove_range(s, SPACE_LO, SPACE_HI);
+    space_clear_range(s, SPACE_LO, SPACE_HI);
+    end_all_regions(s);
     nosleep_enter();
     if (s->family_prev)
         s->family_prev->family_next = s->family_next;

@@ -43,7 +43,7 @@
 
 _Static_assert(PT_USER_SPANS == USER_END >> PT_SPAN_SHIFT, "the user half is whole spans");
 
-#define PDE_USER   (PT_PRESENT | PT_USER | PT_ACCESSED)
+#define PDE_USER (PT_PRESENT | PT_USER | PT_ACCESSED)
 
 struct pt *pt_all;
 struct pt *pt_loaded;
@@ -308,8 +308,8 @@ void pt_move_table(struct pt *pt, vaddr_t from, vaddr_t to)
 {
     pde_t *src = pde_of(pt, from), *dst = pde_of(pt, to);
 
-    mm_assert(*src & PT_PRESENT && pde_table(pt, *src)->maps == 1 && !*dst, "from %x to %x: entries %x and %x", from,
-              to, *src, *dst);
+    mm_assert(*src & PT_PRESENT && pde_table(pt, *src)->maps == 1 && !*dst,
+              "from %x to %x: entries %x and %x", from, to, *src, *dst);
     *dst = *src;
     *src = 0;
     mark_span(pt, to);
@@ -327,8 +327,8 @@ bool pt_verify(const struct pt *pt)
         pde_t pde = pt->top[i];
         pfn_t pfn = pde >> PAGE_SHIFT;
 
-        INV("INV-PT-5", !pde == !(pt->spans[i / 32] >> (i & 31) & 1), "root %u span %u entry %x, bits %x", pt->root,
-            i, pde, pt->spans[i / 32]);
+        INV("INV-PT-5", !pde == !(pt->spans[i / 32] >> (i & 31) & 1), "root %u span %u entry %x, bits %x",
+            pt->root, i, pde, pt->spans[i / 32]);
         if (!pde)
             continue;
         tables++;
