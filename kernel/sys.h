@@ -23,6 +23,34 @@ SYSCALL(alarm);
 SYSCALL(getitimer);
 SYSCALL(setitimer);
 
+/* shm.c */
+SYSCALL(ipc);
+SYSCALL(shmat);
+SYSCALL(shmctl);
+SYSCALL(shmdt);
+SYSCALL(shmget);
+
+/* sys_mem.c */
+SYSCALL(brk);
+SYSCALL(madvise);
+SYSCALL(mincore);
+SYSCALL(mlock);
+SYSCALL(mlock2);
+SYSCALL(mlockall);
+SYSCALL(mmap);
+SYSCALL(mmap2);
+SYSCALL(mprotect);
+SYSCALL(mremap);
+SYSCALL(msync);
+SYSCALL(munlock);
+SYSCALL(munlockall);
+SYSCALL(munmap);
+SYSCALL(process_vm_readv);
+SYSCALL(process_vm_writev);
+SYSCALL(remap_file_pages);
+SYSCALL(swapoff);
+SYSCALL(swapon);
+
 /* sys_process.c */
 SYSCALL(exit);
 SYSCALL(exit_group);
@@ -96,10 +124,6 @@ SYSCALL(tgkill);
 SYSCALL(tkill);
 
 /* not there yet */
-SYSCALL(brk);
-SYSCALL(mmap2);
-SYSCALL(mprotect);
-SYSCALL(munmap);
 SYSCALL(write);
 SYSCALL(writev);
 
