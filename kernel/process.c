@@ -566,7 +566,6 @@ static void default_limits(struct rlimit *l)
     l[RLIMIT_CORE].soft = 0;
     l[RLIMIT_NPROC] = (struct rlimit){threads_max / 2, threads_max / 2};
     l[RLIMIT_NOFILE] = (struct rlimit){1024, 4096};
-    l[RLIMIT_MEMLOCK] = (struct rlimit){8u << 20, 8u << 20};
     l[RLIMIT_SIGPENDING] = (struct rlimit){threads_max / 2, threads_max / 2};
     l[RLIMIT_MSGQUEUE] = (struct rlimit){819200, 819200};
     l[RLIMIT_NICE] = l[RLIMIT_RTPRIO] = (struct rlimit){0, 0};

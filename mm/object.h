@@ -52,6 +52,7 @@ struct object {
     uint32_t charged;   /* pages of committed memory (commit.h) */
     struct radix index; /* nosleep sections */
     uint32_t resident, swapped;
+    bool locked;                /* its pages are not evicted */
     struct region *regions;     /* that map it, linked through object_next */
     struct object *next, *prev; /* all objects of the vm */
     const char *name;
