@@ -17,6 +17,7 @@
 #include "kernel/sched.h"
 #include "kernel/time.h"
 #include "kernel/tour.h"
+#include "kernel/tty.h"
 #include "kernel/vmsys.h"
 #include "mm/kva_map.h"
 #include "mm/layout.h"
@@ -80,7 +81,8 @@ static void mount_root(void)
                       ? (const uint8_t *)KERNEL_BASE + m->start
                       : kva_device_map(&kva_map_sys, m->start, size);
     if (m && !archive)
-        os_log("boot archive: %u KiB above the direct map do not fit into the kernel's addresses", size >> 10);
+        os_log("boot archive: %u KiB above the direct map do not fit into the kernel's addresses",
+               size >> 10);
     if (vfs_init(archive, size, &why) != 0)
         panic_unfit("too little memory: no room for a root directory");
     if (why)
@@ -125,6 +127,8 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     process_start();
     itimer_init();
     devices_init();
+    if (tty_init() != 0)
+        panic_unfit("too little memory: no room for the terminal");
     mount_root();
     if (boot.modules && !params.ktest) {
         const char *paths[] = {params.init, "/init", "/bin/sh", NULL}, *argv[] = {"init", NULL},
