@@ -17,6 +17,7 @@
 #include "kernel/sched.h"
 #include "kernel/time.h"
 #include "kernel/tour.h"
+#include "kernel/tty.h"
 #include "kernel/vmsys.h"
 #include "mm/kva_map.h"
 #include "mm/layout.h"
@@ -125,6 +126,8 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     process_start();
     itimer_init();
     devices_init();
+    if (tty_init() != 0)
+        panic_unfit("too little memory: no room for the terminal");
     mount_root();
     if (boot.modules && !params.ktest) {
         const char *paths[] = {params.init, "/init", "/bin/sh", NULL}, *argv[] = {"init", NULL},
