@@ -21,9 +21,12 @@
 #include "kernel/tour.h"
 #include "kernel/tty.h"
 <<<<<<< HEAD
+<<<<<<< HEAD
 #include "kernel/vfs.h"
 =======
 >>>>>>> vfs
+=======
+>>>>>>> sig
 #include "kernel/vmsys.h"
 #include "mm/kva_map.h"
 #include "mm/layout.h"

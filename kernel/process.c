@@ -16,6 +16,7 @@
 #include "kernel/file.h"
 #include "kernel/futex.h"
 #include "kernel/sched.h"
+#include "kernel/tty.h"
 #include "kernel/usercopy.h"
 #include "mm/x86/cpu.h"
 #include "kernel/vmsys.h"
@@ -433,6 +434,7 @@ static void process_end(struct process *p)
     task->space = NULL;
     give_up_shared(p);
     process_vfork_done(p);
+    tty_detach(p);
     signal_orphan_groups(p);
     orphan_children(p);
     p->state = PROCESS_ZOMBIE;
