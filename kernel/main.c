@@ -20,13 +20,7 @@
 #include "kernel/time.h"
 #include "kernel/tour.h"
 #include "kernel/tty.h"
-<<<<<<< HEAD
-<<<<<<< HEAD
 #include "kernel/vfs.h"
-=======
->>>>>>> vfs
-=======
->>>>>>> sig
 #include "kernel/vmsys.h"
 #include "mm/kva_map.h"
 #include "mm/layout.h"
@@ -193,26 +187,6 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     report();
 
     panic_provoke(params.panic_test);
-<<<<<<< HEAD
-=======
-    bool ok = true;
-
-    process_start();
-    itimer_init();
-    devices_init();
-    if (tty_init() != 0)
-        panic_unfit("too little memory: no room for the terminal");
-    mount_root();
-    if (boot.modules && !params.ktest) {
-        const char *paths[] = {params.init, "/init", "/bin/sh", NULL}, *argv[] = {"init", NULL},
-                   *envp[] = {"HOME=/", "TERM=linux", NULL};
-        int err = process_start_init(paths, argv, envp);
-        os_log("init: %d", err);
-        int st = process_wait_init();
-        os_log("init ended with status %x", st);
-        vmsys_end(st == 0);
-    }
->>>>>>> vfs
     if (params.bench)
         bench_main();
     if (params.ktest)
