@@ -43,6 +43,7 @@ struct task {
     struct thread *thread; /* its ring-3 half (kernel/process.h); NULL: a kernel task */
     bool interruptible;    /* its sleep ends when a signal comes (kernel/process.h) */
     unsigned slice;        /* ticks that it has had the processor without giving way */
+    uint32_t lent, lent_end; /* kernel memory that user_copy_*() take for the program's own: see usercopy.h */
     void *stack;           /* lowest address; NULL for the task that booted */
     unsigned stack_pages;
     void (*fn)(void *arg);
