@@ -155,7 +155,7 @@ void cpu_set_tls(const uint64_t tls[CPU_TLS])
     __asm__ volatile("1: mov %0, %%" reg "\n\t"                                                              \
                      "jmp 3f\n"                                                                              \
                      "2: mov %1, %%" reg "\n"                                                                \
-                     "3:\n\t"                                                                               \
+                     "3:\n\t"                                                                                \
                      ".pushsection extable, \"a\"; .long 1b, 2b; .popsection"                                \
                      :                                                                                       \
                      : "r"((uint32_t)(selector)), "r"(0))

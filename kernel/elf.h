@@ -20,7 +20,7 @@ struct elf_segment {
 };
 
 struct elf_image {
-    bool fixed;     /* ET_EXEC: at the addresses that it says */
+    bool fixed; /* ET_EXEC: at the addresses that it says */
     bool exec_stack;
     vaddr_t entry;
     vaddr_t phdr; /* where the program headers will be in memory; 0: nowhere */

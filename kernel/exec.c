@@ -223,7 +223,8 @@ static int find_interp(struct exec *x)
 /* --- the new space --- */
 
 /* Map one part. Nothing may be there; the space is new, so only the file's own parts can be. */
-static int map_part(struct exec *x, vaddr_t start, vaddr_t end, unsigned prot, struct object *o, uint32_t offset)
+static int map_part(struct exec *x, vaddr_t start, vaddr_t end, unsigned prot, struct object *o,
+                    uint32_t offset)
 {
     vaddr_t at = start;
 
@@ -502,6 +503,21 @@ static void commit(struct exec *x, const char *path, struct fd_table *files)
     set_registers(self, entry, x->sp);
 }
 
+/* Signal actions that another process shares (CLONE_SIGHAND) stay as they are. */
+static int own_actions(struct process *p)
+{
+    struct signal_actions *own;
+
+    if (p->actions->refs == 1 || p->nthreads > 1)
+        return 0;
+    own = signal_actions_copy(p->actions);
+    if (!own)
+        return -ENOMEM;
+    signal_actions_put(p->actions);
+    p->actions = own;
+    return 0;
+}
+
 int exec_program(struct exec_args *a)
 {
     struct process *p = process_current();
@@ -528,7 +544,7 @@ int exec_program(struct exec_args *a)
         err = files ? 0 : -ENOMEM;
     }
     if (!err)
-        err = signal_actions_own(p);
+        err = own_actions(p);
     if (!err && p->nthreads > 1)
         err = process_single();
     if (!err) {
@@ -545,7 +561,48 @@ int exec_program(struct exec_args *a)
     return err;
 }
 
-/* --- arguments --- */
+/* --- the first program --- */
+
+/* The argument and environment lists of the kernel's, as one block of strings. */
+static int kernel_args(struct exec_args *a, const char *path, const char *const *argv,
+                       const char *const *envp)
+{
+    size_t n = 0;
+    char *to;
+
+    for (const char *const *s = argv; *s; s++)
+        n += strlen(*s) + 1;
+    for (const char *const *s = envp; *s; s++)
+        n += strlen(*s) + 1;
+    *a = (struct exec_args){.path = kmalloc(strlen(path) + 1), .strings = kmalloc(n ? n : 1), .bytes = n};
+    if (!a->path || !a->strings)
+        return -ENOMEM;
+    memcpy(a->path, path, strlen(path) + 1);
+    to = a->strings;
+    for (; *argv; argv++, a->argc++) {
+        memcpy(to, *argv, strlen(*argv) + 1);
+        to += strlen(*argv) + 1;
+    }
+    a->arg_bytes = (size_t)(to - a->strings);
+    for (; *envp; envp++, a->envc++) {
+        memcpy(to, *envp, strlen(*envp) + 1);
+        to += strlen(*envp) + 1;
+    }
+    return 0;
+}
+
+int exec_from_kernel(const char *path, const char *const *argv, const char *const *envp)
+{
+    struct exec_args a;
+    int err = kernel_args(&a, path, argv, envp);
+
+    if (!err)
+        err = exec_program(&a);
+    exec_args_free(&a);
+    return err;
+}
+
+/* --- arguments of a call --- */
 
 void exec_args_free(struct exec_args *a)
 {

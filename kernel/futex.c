@@ -275,8 +275,8 @@ no_second:
     return err;
 }
 
-static int32_t futex_call(vaddr_t uaddr, uint32_t op, uint32_t value, uint64_t deadline, uint32_t n2, vaddr_t uaddr2,
-                   uint32_t value3)
+static int32_t futex_call(vaddr_t uaddr, uint32_t op, uint32_t value, uint64_t deadline, uint32_t n2,
+                          vaddr_t uaddr2, uint32_t value3)
 {
     bool private = op & FUTEX_PRIVATE;
     struct key k;
@@ -342,7 +342,8 @@ void futex_thread_exit(struct thread *t)
     uint32_t offset;
 
     t->robust_list = 0;
-    if (!head || user_read32(&entry, head) || user_read32(&offset, head + 4) || user_read32(&pending, head + 8))
+    if (!head || user_read32(&entry, head) || user_read32(&offset, head + 4) ||
+        user_read32(&pending, head + 8))
         return;
     pending &= ~1u; /* bit 0 marks a priority-inheriting lock */
     for (unsigned n = 0; (entry & ~1u) != head && n < ROBUST_LIMIT; n++) {
@@ -410,8 +411,8 @@ static int timeout(uint32_t op, vaddr_t at, bool wide, uint64_t *deadline)
     return 0;
 }
 
-static int32_t futex(uint32_t uaddr, uint32_t op, uint32_t value, uint32_t arg, uint32_t uaddr2, uint32_t value3,
-                     bool wide)
+static int32_t futex(uint32_t uaddr, uint32_t op, uint32_t value, uint32_t arg, uint32_t uaddr2,
+                     uint32_t value3, bool wide)
 {
     uint32_t command = op & FUTEX_COMMAND;
     uint64_t deadline = 0;

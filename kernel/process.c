@@ -17,6 +17,7 @@
 #include "kernel/futex.h"
 #include "kernel/sched.h"
 #include "kernel/usercopy.h"
+#include "mm/x86/cpu.h"
 #include "kernel/vmsys.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
@@ -385,7 +386,9 @@ static bool tell_parent(struct process *p)
         int low = p->exit_status & 0x7F;
         struct siginfo info = {
             .signo = p->exit_signal,
-            .code = !low ? CLD_EXITED : p->exit_status & 0x80 ? CLD_DUMPED : CLD_KILLED,
+            .code = !low                    ? CLD_EXITED
+                    : p->exit_status & 0x80 ? CLD_DUMPED
+                                            : CLD_KILLED,
             .pid = p->pid,
             .status = low ? low : p->exit_status >> 8,
         };
@@ -490,6 +493,120 @@ void process_exit_group(int status)
 }
 
 /* --- the first process --- */
+
+/* What the first task of init is told, and tells. */
+struct start {
+    const char *const *paths, *const *envp;
+    const char **argv;
+    struct waitq q;
+    bool done;
+    int err;
+};
+
+static int open_console(void)
+{
+    struct file *f;
+    int err = file_open(NULL, "/dev/console", O_RDWR, 0, &f);
+
+    for (int fd = 0; !err && fd < 3; fd++) {
+        int got = fd_install(file_get(f), fd, false);
+
+        if (got < 0) {
+            file_put(f);
+            err = got;
+        }
+    }
+    if (!err)
+        file_put(f);
+    return err;
+}
+
+/* The first file that can be executed; -ENOENT counts only if there is no other reason. */
+static int exec_first(const struct start *s)
+{
+    int err = -ENOENT;
+
+    for (const char *const *path = s->paths; *path; path++) {
+        s->argv[0] = *path;
+
+        int e = exec_from_kernel(*path, s->argv, s->envp);
+
+        if (!e)
+            return 0;
+        if (e != -ENOENT) {
+            os_log("init: %s cannot be executed, error %d", *path, -e);
+            err = e;
+        }
+    }
+    return err;
+}
+
+static void init_task(void *arg)
+{
+    struct start *s = arg;
+    int err = open_console();
+
+    if (err)
+        os_log("init: /dev/console cannot be opened, error %d", -err);
+    err = exec_first(s);
+    s->err = err;
+    s->done = true;
+    os_wake_all(&s->q);
+    if (err)
+        thread_exit(1);
+    cpu_irq_off();
+    trap_enter_user(thread_frame(thread_current()));
+}
+
+static void default_limits(struct rlimit *l)
+{
+    for (unsigned i = 0; i < RLIMITS; i++)
+        l[i] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+    l[RLIMIT_STACK].soft = SPACE_STACK_MAX;
+    l[RLIMIT_CORE].soft = 0;
+    l[RLIMIT_NPROC] = (struct rlimit){threads_max / 2, threads_max / 2};
+    l[RLIMIT_NOFILE] = (struct rlimit){1024, 4096};
+    l[RLIMIT_MEMLOCK] = (struct rlimit){8u << 20, 8u << 20};
+    l[RLIMIT_SIGPENDING] = (struct rlimit){threads_max / 2, threads_max / 2};
+    l[RLIMIT_MSGQUEUE] = (struct rlimit){819200, 819200};
+    l[RLIMIT_NICE] = l[RLIMIT_RTPRIO] = (struct rlimit){0, 0};
+}
+
+int process_start_init(const char *const *paths, const char **argv, const char *const *envp)
+{
+    struct start s = {.paths = paths, .argv = argv, .envp = envp};
+    struct process *p = process_create(1);
+    struct thread *t = NULL;
+
+    if (p) {
+        p->files = fd_table_create();
+        p->fs = fs_context_create();
+        p->actions = signal_actions_create();
+        if (p->files && p->fs && p->actions)
+            t = thread_create(p, 1, init_task, &s);
+    }
+    if (!t) {
+        if (p)
+            process_discard(p);
+        return -ENOMEM;
+    }
+    p->pgid = p->sid = 1;
+    default_limits(p->rlimit);
+    signal_thread_init(t, NULL, false);
+    fpu_reset(t->fpu);
+    thread_set_comm(t, "init");
+    last_pid = 1;
+    process_init = p;
+    process_enter(p, NULL);
+    thread_launch(t);
+
+    uint32_t irq = os_irq_save();
+
+    while (!s.done)
+        os_sleep(&s.q);
+    os_irq_restore(irq);
+    return s.err;
+}
 
 int process_wait_init(void)
 {

@@ -13,6 +13,7 @@
 
 #include "kernel/cpu.h"
 #include "kernel/fpu.h"
+#include "kernel/itimer.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
 #include "kernel/trap.h"
@@ -66,16 +67,16 @@ struct thread {
     struct thread *next, *prev; /* of the process */
     int tid;                    /* the first thread's is the process's pid */
     char comm[16];
-    struct thread *hash_next;   /* by tid */
+    struct thread *hash_next; /* by tid */
     /* The processor's state beside the frame; FS, GS and the FPU's are valid while another thread has it. */
     uint64_t tls[CPU_TLS]; /* descriptors as in the GDT */
     uint16_t fs, gs;
     struct fpu_state *fpu;
     vaddr_t clear_child_tid; /* written 0 and woken when the thread ends, if not 0 */
     vaddr_t robust_list;
-    struct thread_signals sig;    /* kernel/signal.h */
-    uint64_t user_ns, system_ns;  /* sampled by the tick; thread_times() scales them to the exact sum */
-    bool exiting;                 /* it ends as soon as it would go back to ring 3 or sleep interruptibly */
+    struct thread_signals sig;   /* kernel/signal.h */
+    uint64_t user_ns, system_ns; /* sampled by the tick; thread_times() scales them to the exact sum */
+    bool exiting;                /* it ends as soon as it would go back to ring 3 or sleep interruptibly */
 };
 
 enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE };
@@ -97,21 +98,21 @@ struct process {
     struct signal_set pending; /* sent to the process, not to a thread */
     struct tty *tty;           /* controlling terminal */
     struct rlimit rlimit[RLIMITS];
-    int exit_status;                      /* as wait4() reports it: code << 8, or the signal (| 0x80: core) */
-    int exit_signal;                      /* to the parent, SIGCHLD or 0 */
-    bool stopped;                         /* by SIGSTOP and the like */
-    int stop_signal;                      /* to be told by wait4() with WUNTRACED; 0: told, or none */
-    bool continued;                       /* to be told by wait4() with WCONTINUED */
-    struct waitq stop_wait;               /* its threads sleep here while it is stopped */
-    int death_signal;                     /* PR_SET_PDEATHSIG */
-    struct waitq child_wait;              /* wait4() sleeps here */
-    struct waitq *vfork_wait;             /* the parent of a vfork child sleeps here until exec or exit */
-    struct waitq thread_wait;             /* whoever waits for threads to end: exec */
-    bool group_exit;                      /* all threads are ending with exit_status */
-    bool did_exec;                        /* since it was forked: setpgid() by the parent is too late */
-    uint64_t alarm_ns, alarm_interval_ns; /* ITIMER_REAL, absolute; 0: off */
+    int exit_status;               /* as wait4() reports it: code << 8, or the signal (| 0x80: core) */
+    int exit_signal;               /* to the parent, SIGCHLD or 0 */
+    bool stopped;                  /* by SIGSTOP and the like */
+    int stop_signal;               /* to be told by wait4() with WUNTRACED; 0: told, or none */
+    bool continued;                /* to be told by wait4() with WCONTINUED */
+    struct waitq stop_wait;        /* its threads sleep here while it is stopped */
+    int death_signal;              /* PR_SET_PDEATHSIG */
+    struct waitq child_wait;       /* wait4() sleeps here */
+    struct waitq *vfork_wait;      /* the parent of a vfork child sleeps here until exec or exit */
+    struct waitq thread_wait;      /* whoever waits for threads to end: exec */
+    bool group_exit;               /* all threads are ending with exit_status */
+    bool did_exec;                 /* since it was forked: setpgid() by the parent is too late */
+    struct itimer itimer[ITIMERS]; /* kernel/itimer.h */
     uint64_t start_ns;
-    uint64_t past_user_ns, past_system_ns;   /* of threads that have ended */
+    uint64_t past_user_ns, past_system_ns;     /* of threads that have ended */
     uint64_t past_min_faults, past_maj_faults; /* in spaces that it has left */
     uint64_t child_user_ns, child_system_ns, child_min_faults, child_maj_faults;
     uint64_t max_resident, child_max_resident; /* pages */
@@ -149,10 +150,10 @@ static inline struct trap_frame *thread_frame(const struct thread *t)
 /* Caches and tables. After sched_init(). */
 void process_start(void);
 /*
- * Start pid 1 with arguments (each list ends with NULL): the first of the paths that can be executed, standard
- * streams on the console. Sleeps. 0 or the last path's -errno.
+ * Start pid 1 with arguments (each list ends with NULL; argv[0] is replaced by the path): the first of the paths
+ * that can be executed, standard streams on the console. Sleeps. 0 or -errno.
  */
-int process_start_init(const char *const *paths, const char *const *argv, const char *const *envp);
+int process_start_init(const char *const *paths, const char **argv, const char *const *envp);
 /* Wait in the kernel until pid 1 has ended, and end everybody else; its wait status. */
 int process_wait_init(void);
 
@@ -214,6 +215,8 @@ struct exec_args {
     size_t arg_bytes, bytes; /* of the arguments; of all */
 };
 int exec_program(struct exec_args *a);
+/* The same with the kernel's own lists, which end with NULL; argv[0] is the program's name for itself. */
+int exec_from_kernel(const char *path, const char *const *argv, const char *const *envp);
 void exec_args_free(struct exec_args *a);
 
 /* Interruptible sleep: like os_sleep(), interrupts off and the condition to be checked again, but -EINTR when a

@@ -233,6 +233,8 @@ sigset_t signal_pending_set(void);
 /* Store siginfo as Linux lays it out (128 bytes). */
 #define SIGINFO_WORDS 32
 void siginfo_to_user(uint32_t out[SIGINFO_WORDS], const struct siginfo *info);
+/* Whether p's action for a signal, or the default, is to do nothing. */
+bool signal_ignored(const struct process *p, int signo);
 /* Drop signals of a set that are pending for a process or its threads: they are ignored from now on. */
 void signal_forget(struct process *p, sigset_t set);
 

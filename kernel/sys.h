@@ -18,6 +18,11 @@ SYSCALL(execve);
 SYSCALL(futex);
 SYSCALL(futex_time64);
 
+/* itimer.c */
+SYSCALL(alarm);
+SYSCALL(getitimer);
+SYSCALL(setitimer);
+
 /* sys_process.c */
 SYSCALL(exit);
 SYSCALL(exit_group);
@@ -64,6 +69,39 @@ SYSCALL(ugetrlimit);
 SYSCALL(wait4);
 SYSCALL(waitid);
 SYSCALL(waitpid);
+
+/* sys_signal.c */
+SYSCALL(kill);
+SYSCALL(pause);
+SYSCALL(restart_syscall);
+SYSCALL(rt_sigaction);
+SYSCALL(rt_sigpending);
+SYSCALL(rt_sigprocmask);
+SYSCALL(rt_sigqueueinfo);
+SYSCALL(rt_sigreturn);
+SYSCALL(rt_sigsuspend);
+SYSCALL(rt_sigtimedwait);
+SYSCALL(rt_sigtimedwait_time64);
+SYSCALL(rt_tgsigqueueinfo);
+SYSCALL(sgetmask);
+SYSCALL(sigaction);
+SYSCALL(sigaltstack);
+SYSCALL(signal);
+SYSCALL(sigpending);
+SYSCALL(sigprocmask);
+SYSCALL(sigreturn);
+SYSCALL(sigsuspend);
+SYSCALL(ssetmask);
+SYSCALL(tgkill);
+SYSCALL(tkill);
+
+/* not there yet */
+SYSCALL(brk);
+SYSCALL(mmap2);
+SYSCALL(mprotect);
+SYSCALL(munmap);
+SYSCALL(write);
+SYSCALL(writev);
 
 #undef SYSCALL
 

@@ -182,8 +182,8 @@ struct rusage {
 };
 _Static_assert(sizeof(struct rusage) == 72, "getrusage(2)");
 
-static void fill_rusage(struct rusage *r, uint64_t user_ns, uint64_t system_ns, uint64_t minor, uint64_t major,
-                        uint64_t max_pages)
+static void fill_rusage(struct rusage *r, uint64_t user_ns, uint64_t system_ns, uint64_t minor,
+                        uint64_t major, uint64_t max_pages)
 {
     *r = (struct rusage){
         .user_sec = (int32_t)(user_ns / 1000000000),
@@ -242,7 +242,10 @@ static bool ask(struct process *p, unsigned options, struct event *e)
 
         if (!(options & WEXITED))
             return false;
-        note(e, p, !low ? CLD_EXITED : p->exit_status & 0x80 ? CLD_DUMPED : CLD_KILLED,
+        note(e, p,
+             !low                    ? CLD_EXITED
+             : p->exit_status & 0x80 ? CLD_DUMPED
+                                     : CLD_KILLED,
              low ? low : p->exit_status >> 8, p->exit_status);
         if (!keep) {
             inherit_counts(process_current(), p);
@@ -336,7 +339,8 @@ int32_t sys_waitid(SYSCALL_5_ARGS(which, id, info, options, rusage))
     struct event e;
     int kind = (int)which, err;
 
-    if (options & ~(unsigned)(WNOHANG | WNOWAIT | WEXITED | WUNTRACED | WCONTINUED | W_NOTHREAD | W_ALL | W_CLONE) ||
+    if (options & ~(unsigned)(WNOHANG | WNOWAIT | WEXITED | WUNTRACED | WCONTINUED | W_NOTHREAD | W_ALL |
+                              W_CLONE) ||
         !(options & (WEXITED | WUNTRACED | WCONTINUED)))
         return -EINVAL;
     if (kind != P_ALL && kind != P_PID && kind != P_PGID)
@@ -423,7 +427,7 @@ static int set_limit(struct process *p, unsigned which, const struct rlimit *new
         return -EINVAL;
     p->rlimit[which] = *new;
     if (which == RLIMIT_STACK && p->memory)
-        p->memory->space->stack_max = new->soft > SPACE_HI ? SPACE_HI : PAGE_DOWN((size_t)new->soft);
+        p->memory->space->stack_max = new->soft > SPACE_HI ? SPACE_HI : PAGE_DOWN((size_t) new->soft);
     return 0;
 }
 
@@ -459,7 +463,8 @@ static int32_t get_limit32(uint32_t which, vaddr_t to, uint32_t max)
         return -EINVAL;
     l = &process_current()->rlimit[which];
 
-    const uint32_t words[2] = {l->soft > max ? max : (uint32_t)l->soft, l->hard > max ? max : (uint32_t)l->hard};
+    const uint32_t words[2] = {l->soft > max ? max : (uint32_t)l->soft,
+                               l->hard > max ? max : (uint32_t)l->hard};
 
     return user_copy_out(to, words, sizeof words);
 }

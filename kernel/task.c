@@ -18,7 +18,7 @@ static struct cache task_cache;
 static void *kept[KEEP_STACKS];
 static unsigned kept_stacks;
 static struct task *vanished; /* through run_next */
-static uint32_t next_id = 1; /* 0 is the task that booted */
+static uint32_t next_id = 1;  /* 0 is the task that booted */
 
 /* Where a task begins: task_create() made its first task_switch() return here, interrupts off. */
 static void task_main(void)
@@ -36,12 +36,12 @@ static uint32_t first_esp(void *top, void (*to)(void), bool caller)
     uint32_t *sp = top;
 
     if (caller)
-        *--sp = 0;         /* task_main() has no caller: backtraces end here */
-    *--sp = (uint32_t)to;  /* return address */
-    *--sp = 0;             /* ebp */
-    *--sp = 0;             /* ebx */
-    *--sp = 0;             /* esi */
-    *--sp = 0;             /* edi */
+        *--sp = 0;        /* task_main() has no caller: backtraces end here */
+    *--sp = (uint32_t)to; /* return address */
+    *--sp = 0;            /* ebp */
+    *--sp = 0;            /* ebx */
+    *--sp = 0;            /* esi */
+    *--sp = 0;            /* edi */
     return (uint32_t)sp;
 }
 

@@ -17,7 +17,7 @@ IRQS         equ 16
 ; Exceptions that push an error code: 8, 10 to 14, 17, 21, 29, 30.
 ERROR_CODES  equ 1 << 8 | 0x1F << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
 
-SYSCALL      equ 0x80                   ; SYSCALL_VECTOR
+VECTOR_CALL  equ 0x80                   ; TRAP_SYSCALL
 SYSCALLS     equ 450
 ENOSYS       equ 38
 TASK_USER_WORK equ 4                    ; offset in struct task
@@ -110,7 +110,7 @@ page_fault:
 align 16
 system_call:
     push eax
-    push dword SYSCALL
+    push dword VECTOR_CALL
     SAVE
     cmp eax, SYSCALLS
     jae .unknown
@@ -208,7 +208,7 @@ trap_stubs:
 %rep 256
 %if vector == VECTOR_PF
     dd page_fault
-%elif vector == SYSCALL
+%elif vector == VECTOR_CALL
     dd system_call
 %else
     dd stub_ %+ vector

@@ -135,21 +135,11 @@ static const struct {
     uint8_t code;
     bool here; /* the address is the instruction's */
 } program_exceptions[EXCEPTIONS] = {
-    [0] = {SIGFPE, FPE_INTDIV, true},
-    [1] = {SIGTRAP, TRAP_TRACE, true},
-    [3] = {SIGTRAP, SI_KERNEL, false},
-    [4] = {SIGSEGV, SI_KERNEL, false},
-    [5] = {SIGSEGV, SI_KERNEL, false},
-    [6] = {SIGILL, ILL_ILLOPN, true},
-    [7] = {SIGSEGV, SI_KERNEL, false},
-    [9] = {SIGFPE, SI_KERNEL, false},
-    [10] = {SIGSEGV, SI_KERNEL, false},
-    [11] = {SIGBUS, SI_KERNEL, false},
-    [12] = {SIGBUS, SI_KERNEL, false},
-    [13] = {SIGSEGV, SI_KERNEL, false},
-    [16] = {SIGFPE, SI_KERNEL, true},
-    [17] = {SIGBUS, BUS_ADRALN, false},
-    [19] = {SIGFPE, SI_KERNEL, true},
+    [0] = {SIGFPE, FPE_INTDIV, true},  [1] = {SIGTRAP, TRAP_TRACE, true},  [3] = {SIGTRAP, SI_KERNEL, false},
+    [4] = {SIGSEGV, SI_KERNEL, false}, [5] = {SIGSEGV, SI_KERNEL, false},  [6] = {SIGILL, ILL_ILLOPN, true},
+    [7] = {SIGSEGV, SI_KERNEL, false}, [9] = {SIGFPE, SI_KERNEL, false},   [10] = {SIGSEGV, SI_KERNEL, false},
+    [11] = {SIGBUS, SI_KERNEL, false}, [12] = {SIGBUS, SI_KERNEL, false},  [13] = {SIGSEGV, SI_KERNEL, false},
+    [16] = {SIGFPE, SI_KERNEL, true},  [17] = {SIGBUS, BUS_ADRALN, false}, [19] = {SIGFPE, SI_KERNEL, true},
 };
 
 static bool program_exception(struct trap_frame *tf)

@@ -46,7 +46,8 @@ struct space *space_alloc(struct vm *vm, struct family *family)
             goto no_family;
         *family = (struct family){0};
     }
-    *s = (struct space){.vm = vm, .family = family, .stack_max = SPACE_STACK_MAX, .map_top = SPACE_HI, .id = ++vm->next_id};
+    *s = (struct space){
+        .vm = vm, .family = family, .stack_max = SPACE_STACK_MAX, .map_top = SPACE_HI, .id = ++vm->next_id};
     while (pt_create(&s->pt, vm->pool) != 0) {
         struct frame *f = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY); /* reclaims */
 
