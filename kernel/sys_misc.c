@@ -1,7 +1,7 @@
 /* System calls about the machine as a whole: its name, its memory, its end; and what fits nowhere else. */
 #include "drivers/power.h"
 #include "kernel/disk.h"
-#include "kernel/loadavg.h"
+#include "kernel/stat.h"
 #include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/random.h"
