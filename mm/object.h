@@ -86,12 +86,6 @@ void frame_pin(struct frame *f);
 void frame_unpin(struct frame *f);
 
 /*
- * Forget pages [first, end): entries, frames and slots; the next touch gets them from the pager again. For a file
- * that shrank, or memory that is punched out. Sleeps until nobody works with them.
- */
-void object_discard(struct object *o, uint32_t first, uint32_t end);
-
-/*
  * Called by reclaim when f (use FRAME_OBJECT) has no entries left and no pins: whether it can be dropped at
  * once (clean, and the pager or a slot has it), and the dropping.
  */
