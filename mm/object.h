@@ -69,8 +69,6 @@ void object_put(struct object *o);
  * The caller lets nobody else change the size meanwhile.
  */
 void object_resize(struct object *o, uint32_t pages);
-/* Forget the pages [first, end): the pager makes them anew. The object's own only, not private copies. Sleeps. */
-void object_punch(struct object *o, uint32_t first, uint32_t end);
 /* Link or unlink a region in the list of regions that map its object. Takes or drops no reference. */
 void object_attach(struct object *o, struct region *r);
 void object_detach(struct object *o, struct region *r);
