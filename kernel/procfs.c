@@ -19,9 +19,9 @@
 #include "kernel/vmsys.h"
 #include "mm/slab.h"
 
-#define PROC_MAGIC  0x9FA0u
-#define FIRST_MADE  256u /* position of names that are made up: this and the number */
-#define STORE_MAX   PAGE_SIZE
+#define PROC_MAGIC   0x9FA0u
+#define FIRST_MADE   256u /* position of names that are made up: this and the number */
+#define STORE_MAX    PAGE_SIZE
 #define RENDER_TRIES 8u
 
 const char *proc_cmdline;
@@ -164,9 +164,8 @@ static int readdir(struct inode *i, uint64_t *pos,
     if (*pos < FIRST_MADE)
         *pos = FIRST_MADE;
     while (names && *pos - FIRST_MADE <= INT32_MAX) {
-        struct proc_node made = {.pid = dir->pid, .tid = dir->tid, .born = dir->born};
-        const struct proc_entry *entry;
-        int number = names->next(dir, (int)(*pos - FIRST_MADE), &entry);
+        int number = names->next(dir, (int)(*pos - FIRST_MADE));
+        struct proc_node made;
         char text[12];
 
         if (number < 0)

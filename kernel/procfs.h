@@ -27,10 +27,10 @@ struct proc_node {
 
 /* What a directory holds beside its fixed entries. */
 struct proc_names {
-    /* Fill n->name, entry and numbers in for a name, or -ENOENT. n is a copy of the directory's own numbers. */
+    /* Describe the entry of a name: entry, name, numbers. Or -ENOENT. Does not sleep. */
     int (*lookup)(const struct proc_node *dir, const char *name, struct proc_node *n);
-    /* The next of the numbers that are names, at or above from; -1: none. *entry: what it is. */
-    int (*next)(const struct proc_node *dir, int from, const struct proc_entry **entry);
+    /* The next of the numbers that are names, at or above from; -1: none. */
+    int (*next)(const struct proc_node *dir, int from);
 };
 
 /*

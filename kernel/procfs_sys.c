@@ -1,6 +1,7 @@
 /* What /proc says about the system as a whole. */
 #include "kernel/clock.h"
 #include "kernel/devices.h"
+#include "kernel/format.h"
 #include "kernel/memory.h"
 #include "kernel/process.h"
 #include "kernel/procfs.h"
@@ -204,8 +205,8 @@ static int show_vmstat(struct text *t, const struct proc_node *n)
     count(t, "pgscan_kswapd", s->scanned);
     count(t, "pgsteal_kswapd", s->evicted);
     count(t, "pageoutrun", s->daemon_rounds);
-    count(t, "drop_pagecache", s->drop_pages);
-    count(t, "drop_slab", s->drop_slab);
+    count(t, "drop_pagecache", s->cache_drops);
+    count(t, "drop_slab", s->slab_drops);
     count(t, "oom_kill", s->oom_kills);
     count(t, "swap_ra", sw->readahead);
     count(t, "swap_ra_hit", sw->readahead_hits);
@@ -249,8 +250,9 @@ static void show_zone(struct text *t, const struct frame_pool *p, enum frame_zon
     for (unsigned i = 0; i < ARRAY_LEN(row); i++)
         text_print(t, "        %-8s %u\n", row[i].name, row[i].value);
     text_print(t, "      nr_free_pages %u\n", census_zone_free(p, z));
-    text_print(t, "  pagesets\n    cpu: 0\n              count:    %u\n              high:     %u\n"
-                  "              batch:    1\n",
+    text_print(t,
+               "  pagesets\n    cpu: 0\n              count:    %u\n              high:     %u\n"
+               "              batch:    1\n",
                p->hot[z].count, FRAME_HOT_MAX);
     text_print(t, "  start_pfn:           %u\n", b->start);
 }
@@ -280,8 +282,8 @@ static void show_cache(struct cache *c, void *arg)
     uint32_t slabs = c->slab_count;
 
     text_print(arg, "%-17s %6u %6u %6u %4u %4u : tunables %4u %4u %4u : slabdata %6u %6u %6u\n", c->name,
-               cache_in_use(c), slabs * c->per_slab, c->size, c->per_slab, 1u << c->order, c->magazine_size, 1, 0,
-               slabs - c->empty_slabs, slabs, 0);
+               cache_in_use(c), slabs * c->per_slab, c->size, c->per_slab, 1u << c->order, c->magazine_size,
+               1, 0, slabs - c->empty_slabs, slabs, 0);
 }
 
 static int show_slabinfo(struct text *t, const struct proc_node *n)
@@ -332,12 +334,13 @@ static int show_stat(struct text *t, const struct proc_node *n)
     stat_threads(&running, &blocked);
     for (unsigned i = 0; i < 2; i++)
         text_print(t, "cpu%s %llu 0 %llu %llu 0 0 0 0 0 0\n", i ? "0" : " ",
-                   (unsigned long long)(s.user_ns / CENTISECOND), (unsigned long long)(s.system_ns / CENTISECOND),
+                   (unsigned long long)(s.user_ns / CENTISECOND),
+                   (unsigned long long)(s.system_ns / CENTISECOND),
                    (unsigned long long)(s.idle_ns / CENTISECOND));
     text_print(t, "intr %llu\n", (unsigned long long)time_ticks());
     text_print(t, "ctxt %llu\n", (unsigned long long)sched_stats.switches);
     text_print(t, "btime %llu\n", (unsigned long long)(time_realtime_offset / SECOND));
-    text_print(t, "processes %u\n", process_forks);
+    text_print(t, "processes %u\n", thread_total);
     text_print(t, "procs_running %u\n", running);
     text_print(t, "procs_blocked %u\n", blocked);
     text_print(t, "softirq 0 0 0 0 0 0 0 0 0 0 0\n");
@@ -367,7 +370,7 @@ static int show_loadavg(struct text *t, const struct proc_node *n)
 
         text_print(t, "%u.%02u ", hundredths / 100, hundredths % 100);
     }
-    text_print(t, "%u/%u %d\n", running, thread_count, process_last_pid());
+    text_print(t, "%u/%u %d\n", running, thread_count, pid_last());
     return 0;
 }
 
@@ -375,15 +378,19 @@ static int show_loadavg(struct text *t, const struct proc_node *n)
 
 /* Linux's names of the bits of CPUID leaf 1, EDX and ECX, and leaf 7, EBX. NULL: it shows none. */
 static const char *const cpuid_names[3][32] = {
-    {"fpu",   "vme", "de",  "pse",   "tsc",  "msr", "pae", "mce", "cx8",  "apic", NULL,
-     "sep",   "mtrr", "pge", "mca",   "cmov", "pat", "pse36", "pn", "clflush", NULL, "dts",
-     "acpi",  "mmx", "fxsr", "sse",   "sse2", "ss",  "ht",  "tm",  "ia64", "pbe"},
-    {"pni",   "pclmulqdq", "dtes64", "monitor", "ds_cpl", "vmx",  "smx",  "est",  "tm2",  "ssse3", "cid",
-     "sdbg",  "fma",       "cx16",   "xtpr",    "pdcm",   NULL,   "pcid", "dca",  "sse4_1", "sse4_2", "x2apic",
-     "movbe", "popcnt",    "tsc_deadline_timer", "aes",   "xsave", NULL,  "avx",  "f16c", "rdrand", "hypervisor"},
-    {"fsgsbase", "tsc_adjust", "sgx", "bmi1", "hle", "avx2", NULL, "smep", "bmi2", "erms", "invpcid", "rtm", NULL,
-     NULL, NULL, NULL, NULL, NULL, "rdseed", "adx", "smap", NULL, NULL, "clflushopt", "clwb", NULL, NULL, NULL,
-     NULL, "sha_ni", NULL, NULL},
+    {"fpu",  "vme",  "de",   "pse", "tsc",  "msr", "pae",   "mce", "cx8",     "apic", NULL,
+     "sep",  "mtrr", "pge",  "mca", "cmov", "pat", "pse36", "pn",  "clflush", NULL,   "dts",
+     "acpi", "mmx",  "fxsr", "sse", "sse2", "ss",  "ht",    "tm",  "ia64",    "pbe"},
+    {"pni",    "pclmulqdq", "dtes64", "monitor", "ds_cpl",
+     "vmx",    "smx",       "est",    "tm2",     "ssse3",
+     "cid",    "sdbg",      "fma",    "cx16",    "xtpr",
+     "pdcm",   NULL,        "pcid",   "dca",     "sse4_1",
+     "sse4_2", "x2apic",    "movbe",  "popcnt",  "tsc_deadline_timer",
+     "aes",    "xsave",     NULL,     "avx",     "f16c",
+     "rdrand", "hypervisor"},
+    {"fsgsbase", "tsc_adjust", "sgx",  "bmi1", "hle", "avx2", NULL, "smep",   "bmi2", "erms", "invpcid",
+     "rtm",      NULL,         NULL,   NULL,   NULL,  NULL,   NULL, "rdseed", "adx",  "smap", NULL,
+     NULL,       "clflushopt", "clwb", NULL,   NULL,  NULL,   NULL, "sha_ni", NULL,   NULL},
 };
 
 static void show_flags(struct text *t)
@@ -576,8 +583,14 @@ static int link_mounts(const struct proc_node *n, char *buf, size_t size)
     return (int)len;
 }
 
-#define FILE(name_, show_)  {.name = name_, .mode = S_IFREG | 0444, .show = show_}
-#define LINK(name_, link_)  {.name = name_, .mode = S_IFLNK | 0777, .readlink = link_}
+#define FILE(name_, show_)                                                                                   \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0444, .show = show_                                                 \
+    }
+#define LINK(name_, link_)                                                                                   \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFLNK | 0777, .readlink = link_                                             \
+    }
 
 const struct proc_entry proc_root_entries[] = {
     FILE("buddyinfo", show_buddyinfo),

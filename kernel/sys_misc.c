@@ -255,8 +255,12 @@ static int cap_words(vaddr_t header, uint32_t *pid)
 int32_t sys_capget(SYSCALL_2_ARGS(header, data))
 {
     /* Effective, permitted, inheritable: the low words, then the high ones. */
-    static const uint32_t all[6] = {~0u, ~0u, 0, CAP_LAST >= 32 ? (2u << (CAP_LAST - 32)) - 1 : 0,
-                                    CAP_LAST >= 32 ? (2u << (CAP_LAST - 32)) - 1 : 0, 0};
+    static const uint32_t all[6] = {~0u,
+                                    ~0u,
+                                    0,
+                                    CAP_LAST >= 32 ? (2u << (CAP_LAST - 32)) - 1 : 0,
+                                    CAP_LAST >= 32 ? (2u << (CAP_LAST - 32)) - 1 : 0,
+                                    0};
     uint32_t pid;
     int words = cap_words(header, &pid);
 

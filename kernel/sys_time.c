@@ -186,8 +186,8 @@ static int32_t getres(uint32_t clock, vaddr_t va, bool wide)
 
     if (err || !va)
         return err;
-    return write_time(va, wide,
-                      clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ? SECOND / TIME_HZ : 1);
+    return write_time(
+        va, wide, clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ? SECOND / TIME_HZ : 1);
 }
 
 int32_t sys_clock_gettime(SYSCALL_2_ARGS(clock, va))
@@ -325,7 +325,8 @@ static int32_t sleep_relative(uint64_t deadline, vaddr_t rem, bool wide)
         return 0;
     if (rem && write_time(rem, wide, deadline - now))
         return -EFAULT;
-    *r = (struct restart_block){.fn = restart, .deadline_ns = deadline, .arg = {[ARG_REM] = rem, [ARG_WIDE] = wide}};
+    *r = (struct restart_block){
+        .fn = restart, .deadline_ns = deadline, .arg = {[ARG_REM] = rem, [ARG_WIDE] = wide}};
     return -ERESTART_RESTARTBLOCK;
 }
 

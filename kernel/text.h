@@ -17,7 +17,7 @@ struct text {
     struct text_piece *end;          /* that is written to */
     size_t size;                     /* what was written, kept or not */
     size_t capacity;
-    size_t line; /* where the line at the end begins */
+    size_t line;           /* where the line at the end begins */
     struct text_piece *at; /* where the last text_read() ended, and the position of its beginning */
     size_t at_pos;
 };

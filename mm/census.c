@@ -16,17 +16,12 @@
 #include "mm/object.h"
 #include "mm/rmap.h"
 
-bool census_is_shmem(const struct object *o)
-{
-    return !o->image;
-}
-
 static void count_object_page(const struct frame *f, struct census *c)
 {
     const struct object *o = f->owner; /* NULL: on its way into one */
     bool mapped = f->maps;
 
-    if (o && census_is_shmem(o)) {
+    if (o && object_is_shmem(o)) {
         c->shmem++;
         c->shmem_mapped += mapped;
     } else {
@@ -40,7 +35,7 @@ static void count_locked(struct vm *vm, struct frame *f, struct census *c)
 {
     if (!f->maps || !f->owner || !rmap_locked(vm, f))
         return;
-    if (f->use == FRAME_OBJECT && !census_is_shmem(f->owner))
+    if (f->use == FRAME_OBJECT && !object_is_shmem(f->owner))
         c->locked_file++;
     else
         c->locked_anon++;
@@ -69,8 +64,8 @@ void census_take(struct vm *vm, struct census *c)
             count_locked(vm, f, c);
     }
     mm_assert(c->anon == p->used[FRAME_ANON] && c->file + c->shmem == p->used[FRAME_OBJECT],
-              "%u anon of %u, %u file and %u shmem of %u (INV-CENSUS-1)", c->anon, p->used[FRAME_ANON], c->file,
-              c->shmem, p->used[FRAME_OBJECT]);
+              "%u anon of %u, %u file and %u shmem of %u (INV-CENSUS-1)", c->anon, p->used[FRAME_ANON],
+              c->file, c->shmem, p->used[FRAME_OBJECT]);
     nosleep_exit();
 }
 
@@ -79,7 +74,7 @@ uint32_t census_shmem(const struct vm *vm)
     uint32_t n = 0;
 
     for (const struct object *o = vm->objects; o; o = o->next)
-        if (census_is_shmem(o))
+        if (object_is_shmem(o))
             n += o->resident;
     return n;
 }
