@@ -198,10 +198,10 @@ static int remove_pages(const struct stretch *t)
         return -EINVAL;
     if (!(r->flags & REGION_SHARED) || !(r->flags & REGION_WRITE))
         return -EACCES;
-    if (r->object->pager != &pager_zero)
+    if (r->object->pager->get != pager_zero.get)
         return -EOPNOTSUPP;
     first = object_index(r, t->start);
-    object_punch(r->object, first, first + ((t->end - t->start) >> PAGE_SHIFT));
+    object_discard(r->object, first, first + ((t->end - t->start) >> PAGE_SHIFT));
     return 0;
 }
 

@@ -52,6 +52,7 @@ struct object {
     uint32_t charged;   /* pages of committed memory (commit.h) */
     struct radix index; /* nosleep sections */
     uint32_t resident, swapped;
+    bool locked;                /* its pages are not evicted */
     struct region *regions;     /* that map it, linked through object_next */
     struct object *next, *prev; /* all objects of the vm */
     const char *name;
@@ -89,6 +90,12 @@ struct frame *object_resident(struct object *o, uint32_t index);
 int object_page(struct object *o, uint32_t index, struct frame **out);
 void frame_pin(struct frame *f);
 void frame_unpin(struct frame *f);
+
+/*
+ * Forget pages [first, end): entries, frames and slots; the next touch gets them from the pager again. For a file
+ * that shrank, or memory that is punched out. Sleeps until nobody works with them.
+ */
+void object_discard(struct object *o, uint32_t first, uint32_t end);
 
 /*
  * Called by reclaim when f (use FRAME_OBJECT) has no entries left and no pins: whether it can be dropped at

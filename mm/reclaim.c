@@ -49,7 +49,9 @@ static bool can_go(struct vm *vm, const struct frame *f)
 {
     if (f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
         return false;
-    if (f->use == FRAME_OBJECT || f->slot == SLOT_NONE)
+    if (f->use == FRAME_OBJECT)
+        return !((const struct object *)f->owner)->locked;
+    if (f->slot == SLOT_NONE)
         return true;
     /* A slot that could not be written keeps its page in memory until the entries come back for it. */
     return !(f->flags & FRAME_F_DIRTY) || !swap_bad(vm, f->slot);
