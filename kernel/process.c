@@ -121,7 +121,7 @@ static void unhash_thread(struct thread *t)
 
 struct memory *memory_create(struct space *s)
 {
-    struct memory *m = cache_alloc(&memory_cache);
+    struct memory *m = vm_cache_alloc(&vm_sys, &memory_cache);
 
     if (m)
         *m = (struct memory){.refs = 1, .space = s};
@@ -148,7 +148,7 @@ void memory_put(struct memory *m)
 
 struct process *process_create(int pid)
 {
-    struct process *p = cache_alloc(&process_cache);
+    struct process *p = vm_cache_alloc(&vm_sys, &process_cache);
 
     if (!p)
         return NULL;
@@ -242,7 +242,7 @@ void process_reap(struct process *p)
 
 struct thread *thread_create(struct process *p, int tid, void (*fn)(void *), void *arg)
 {
-    struct thread *t = cache_alloc(&thread_cache);
+    struct thread *t = vm_cache_alloc(&vm_sys, &thread_cache);
 
     if (!t)
         return NULL;

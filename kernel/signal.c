@@ -30,6 +30,7 @@
 #include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/usercopy.h"
+#include "kernel/vmsys.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
 #include "mm/x86/cpu.h"
@@ -201,7 +202,7 @@ sigset_t signal_pending_set(void)
 
 struct signal_actions *signal_actions_create(void)
 {
-    struct signal_actions *a = kzalloc(sizeof *a);
+    struct signal_actions *a = vmsys_zalloc(sizeof *a);
 
     if (a)
         a->refs = 1;
@@ -210,7 +211,7 @@ struct signal_actions *signal_actions_create(void)
 
 struct signal_actions *signal_actions_copy(const struct signal_actions *from)
 {
-    struct signal_actions *a = kmalloc(sizeof *a);
+    struct signal_actions *a = vmsys_alloc(sizeof *a);
 
     if (!a)
         return NULL;

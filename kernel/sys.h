@@ -213,7 +213,7 @@ SYSCALL(statfs);
 SYSCALL(statfs64);
 SYSCALL(statx);
 
-/* not there yet */
+/* sys_mem.c */
 SYSCALL(brk);
 SYSCALL(mmap2);
 SYSCALL(mprotect);

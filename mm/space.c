@@ -199,6 +199,13 @@ void space_add_region(struct space *s, struct region *r)
     space_count(s, r);
 }
 
+void space_append_region(struct space *s, struct region *r)
+{
+    region_append(&s->regions, r);
+    region_begin(s, r);
+    space_count(s, r);
+}
+
 void space_delete_region(struct space *s, struct region *r)
 {
     space_uncount(s, r);
@@ -278,6 +285,15 @@ static inline void forget_entry(struct vm *vm, pte_t e, struct frame_batch *b)
     }
 }
 
+void space_forget_entry(struct vm *vm, pte_t e)
+{
+    struct frame_batch batch;
+
+    frame_batch_begin(&batch, vm->pool, FRAME_ANON);
+    forget_entry(vm, e, &batch);
+    frame_batch_end(&batch);
+}
+
 /* Drop the span's table; the last root gives up what its entries name. */
 static void drop_table(struct space *s, vaddr_t va)
 {
@@ -289,12 +305,14 @@ static void drop_table(struct space *s, vaddr_t va)
     if (!table)
         return;
     frame_batch_begin(&batch, vm->pool, FRAME_ANON);
+    const pte_t *e = pt_table_entries(vm->pool, table);
+
     left = table->used;
-    for (const pte_t *e = pt_table_entries(vm->pool, table); left; e++)
-        if (!pte_empty(*e)) {
-            forget_entry(vm, *e, &batch);
-            left--;
-        }
+    for (uint32_t i = 0; left; i++, left--) {
+        i = pt_next_entry(e, i);
+        mm_assert(i < PT_TABLE_ENTRIES, "table at %x says %u more entries", va, left);
+        forget_entry(vm, e[i], &batch);
+    }
     frame_batch_end(&batch);
     frame_free(vm->pool, table);
 }
@@ -776,6 +794,21 @@ int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot)
 
 /* --- the end, and looking --- */
 
+/* All at once, which needs no balanced tree in between. */
+static void end_all_regions(struct space *s)
+{
+    struct region *r = s->regions.first, *next;
+
+    region_tree_init(&s->regions, SPACE_LO, SPACE_HI); /* what follows may sleep, and others look */
+    s->pages = (struct space_pages){0};
+    for (; r; r = next) {
+        next = r->next;
+        if (r->flags & REGION_CHARGED)
+            commit_release(s->vm, pages_of(r));
+        region_end(s, r);
+    }
+}
+
 void space_destroy(struct space *s)
 {
     struct vm *vm = s->vm;
@@ -783,7 +816,8 @@ void space_destroy(struct space *s)
 
     if (pt_active() == &s->pt)
         pt_activate(NULL);
-    remove_range(s, SPACE_LO, SPACE_HI);
+    space_clear_range(s, SPACE_LO, SPACE_HI);
+    end_all_regions(s);
     nosleep_enter();
     if (s->family_prev)
         s->family_prev->family_next = s->family_next;

@@ -194,6 +194,8 @@ void space_count(struct space *s, const struct region *r);
 void space_uncount(struct space *s, const struct region *r);
 /* Insert a region that is filled in, its object referenced, and count it. */
 void space_add_region(struct space *s, struct region *r);
+/* The same, behind all others; region_build() is to follow. */
+void space_append_region(struct space *s, struct region *r);
 /* The reverse; frees r and drops the reference. Charges stay. */
 void space_delete_region(struct space *s, struct region *r);
 /* Have a boundary at va. 0 or -ENOMEM. */
@@ -214,6 +216,8 @@ void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end);
 void space_clear_range(struct space *s, vaddr_t start, vaddr_t end);
 /* Free tables of a range that have no entries and are nobody else's. */
 void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end);
+/* What an entry names loses that name. The entry was emptied and flushed. Nosleep. */
+void space_forget_entry(struct vm *vm, pte_t e);
 /* Unmap a range, which may touch nothing. 0 or -ENOMEM. */
 int space_unmap_locked(struct space *s, vaddr_t start, vaddr_t end);
 
