@@ -3,22 +3,27 @@
 #include "drivers/pic.h"
 #include "kernel/bench.h"
 #include "kernel/bootinfo.h"
+#include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
+#include "kernel/devices.h"
 #include "kernel/disk.h"
 #include "kernel/ktest.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "kernel/param.h"
 #include "kernel/printk.h"
+#include "kernel/random.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
 #include "kernel/tour.h"
+#include "kernel/tty.h"
 #include "kernel/vmsys.h"
+#include "mm/kva_map.h"
+#include "mm/layout.h"
 #include "mm/machine.h"
 #include "mm/layout.h"
 #include "kernel/process.h"
-#include "kernel/meanwhile.h"
 #include "mm/x86/cpu.h"
 
 static struct bootinfo boot;
@@ -63,6 +68,27 @@ static void report(void)
     printk(LOG_INFO, "start-up took %llu us", os_now_ns() / 1000);
 }
 
+/* The first module is the root's archive. */
+static void mount_root(void)
+{
+    const struct boot_module *m = boot.modules ? &boot.module[0] : NULL;
+    size_t size = m ? m->end - m->start : 0;
+    const void *archive = NULL;
+    const char *why = NULL;
+
+    if (m)
+        archive = frame_is_low(&frame_pool_sys, (m->end - 1) >> PAGE_SHIFT)
+                      ? (const uint8_t *)KERNEL_BASE + m->start
+                      : kva_device_map(&kva_map_sys, m->start, size);
+    if (m && !archive)
+        os_log("boot archive: %u KiB above the direct map do not fit into the kernel's addresses",
+               size >> 10);
+    if (vfs_init(archive, size, &why) != 0)
+        panic_unfit("too little memory: no room for a root directory");
+    if (why)
+        os_log("boot archive: %s", why);
+}
+
 _Noreturn void kmain(uint32_t magic, paddr_t info)
 {
     /* Before anything else: a clock, a voice, and somebody to take exceptions. */
@@ -84,6 +110,8 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     pic_init();
     time_init();
     cpu_irq_on();
+    clock_init();
+    random_init();
 
     /* Tasks, and the devices and daemons that need them. */
     if (sched_init() != 0)
@@ -98,11 +126,13 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
 
     process_start();
     itimer_init();
+    devices_init();
+    if (tty_init() != 0)
+        panic_unfit("too little memory: no room for the terminal");
+    mount_root();
     if (boot.modules && !params.ktest) {
-        const char *paths[] = {"/init", NULL}, *argv[] = {"init", NULL},
+        const char *paths[] = {params.init, "/init", "/bin/sh", NULL}, *argv[] = {"init", NULL},
                    *envp[] = {"HOME=/", "TERM=linux", NULL};
-        meanwhile_program((void *)(KERNEL_BASE + boot.module[0].start),
-                          boot.module[0].end - boot.module[0].start);
         int err = process_start_init(paths, argv, envp);
         os_log("init: %d", err);
         int st = process_wait_init();

@@ -118,7 +118,7 @@ static bool on_alt_stack(const struct thread *t, vaddr_t esp)
 
 struct alt_stack sigframe_alt_get(const struct thread *t, vaddr_t esp)
 {
-    struct alt_stack s = {t->sig.alt_stack, t->sig.alt_flags, t->sig.alt_size};
+    struct alt_stack s = {t->sig.alt_stack, t->sig.alt_flags & SS_AUTODISARM, t->sig.alt_size};
 
     if (!s.size)
         s.flags |= SS_DISABLE;
@@ -139,7 +139,7 @@ int sigframe_alt_set(struct thread *t, const struct alt_stack *s, vaddr_t esp)
         return -ENOMEM;
     t->sig.alt_stack = mode == SS_DISABLE ? 0 : s->start;
     t->sig.alt_size = mode == SS_DISABLE ? 0 : s->size;
-    t->sig.alt_flags = s->flags & SS_AUTODISARM;
+    t->sig.alt_flags = s->flags;
     return 0;
 }
 
@@ -183,7 +183,7 @@ static void fpu_begin(void)
         __asm__ volatile("fninit");
 }
 
-/* Save the state at va (a multiple of FP_ALIGN, below USER_END - FP_SIZE), and give the handler a fresh one. */
+/* Save the state at va (where place() has put it), and give the handler a fresh one. */
 static bool fpu_to_user(vaddr_t va)
 {
     uint16_t status;
@@ -278,7 +278,7 @@ static bool place(const struct thread *t, const struct trap_frame *tf, const str
         sp = t->sig.alt_stack + t->sig.alt_size;
         entering = true;
     }
-    *fpstate = (sp - FP_SIZE) & ~(vaddr_t)(FP_ALIGN - 1);
+    *fpstate = ((sp - FP_SIZE + FP_FXSAVE) & ~(vaddr_t)(FP_ALIGN - 1)) - FP_FXSAVE;
     *frame = ((*fpstate - size + 4) & ~(vaddr_t)15) - 4;
     /* Wrapped around, or in the kernel's half: not memory of the program's. */
     if (*frame > sp || sp > USER_END)
@@ -312,8 +312,7 @@ static bool put_rt_frame(const struct thread *t, const struct trap_frame *tf, co
     f.context_va = frame + offsetof(struct rt_frame, uc);
     siginfo_to_user(f.info, info);
     f.uc.flags = f.uc.link = 0;
-    f.uc.stack = (struct alt_stack){t->sig.alt_stack, t->sig.alt_size ? t->sig.alt_flags : SS_DISABLE,
-                                    t->sig.alt_size};
+    f.uc.stack = (struct alt_stack){t->sig.alt_stack, t->sig.alt_flags, t->sig.alt_size};
     context_fill(&f.uc.context, tf, &t->sig, fpstate, mask);
     f.uc.mask = mask;
     memcpy(f.retcode, rt_retcode, RETCODE_BYTES);

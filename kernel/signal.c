@@ -48,7 +48,8 @@ static const uint8_t default_action[SIGNALS + 1] = {
 #define SYNCHRONOUS                                                                                          \
     (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | SIGBIT(SIGSYS))
 
-#define CORE_MIN 4096u /* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit */
+#define EXCEPTIONS 32u   /* vectors below are exceptions */
+#define CORE_MIN   4096u /* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit */
 
 const char *signal_name(int signo)
 {
@@ -479,14 +480,12 @@ void signal_orphan_groups(struct process *p)
 
 /* --- exceptions of ring 3 --- */
 
-#define TRAP_EXCEPTIONS 32u /* vectors below are exceptions */
-
 void signal_force(struct trap_frame *tf, const struct siginfo *info)
 {
     struct thread *self = thread_current();
     struct signal_action *a = &self->process->actions->action[info->signo - 1];
 
-    if (tf->vector < TRAP_EXCEPTIONS) {
+    if (tf->vector < EXCEPTIONS) {
         self->sig.fault_vector = tf->vector;
         self->sig.fault_error = tf->error;
     }
@@ -603,8 +602,9 @@ static void stay_stopped(struct thread *self)
     struct process *p = self->process;
     uint32_t irq = os_irq_save();
 
-    while (p->stopped && !p->group_exit && !((self->sig.pending.set | p->pending.set) & SIGBIT(SIGKILL)))
-        os_sleep(&p->stop_wait);
+    while (p->stopped && !((self->sig.pending.set | p->pending.set) & SIGBIT(SIGKILL)) &&
+           thread_sleep_killable(&p->stop_wait) == 0)
+        ;
     os_irq_restore(irq);
 }
 
@@ -691,8 +691,10 @@ static void handle(struct thread *self, struct trap_frame *tf, const struct sigi
     }
     self->sig.restore = false;
     self->sig.blocked |= (a.mask | (a.flags & SA_NODEFER ? 0 : SIGBIT(info->signo))) & ~SIGNALS_UNCAUGHT;
-    if (self->sig.alt_flags & SS_AUTODISARM)
-        self->sig.alt_stack = self->sig.alt_size = self->sig.alt_flags = 0;
+    if (self->sig.alt_flags & SS_AUTODISARM) {
+        self->sig.alt_stack = self->sig.alt_size = 0;
+        self->sig.alt_flags = SS_DISABLE;
+    }
 }
 
 void signal_deliver(struct trap_frame *tf)

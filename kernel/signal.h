@@ -156,7 +156,7 @@ struct thread_signals {
     sigset_t waiting;          /* what rt_sigtimedwait() waits for, though it is blocked */
     struct signal_set pending; /* sent to this thread */
     vaddr_t alt_stack;
-    uint32_t alt_size, alt_flags; /* size 0: none; flags: SS_AUTODISARM */
+    uint32_t alt_size, alt_flags; /* size 0: none; flags as they were given */
     struct restart_block restart;
     struct siginfo fault_info;
     uint32_t fault_va, fault_vector, fault_error; /* of its last exception, for struct sigcontext */
