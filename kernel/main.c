@@ -15,6 +15,7 @@
 #include "kernel/printk.h"
 #include "kernel/random.h"
 #include "kernel/sched.h"
+#include "kernel/stat.h"
 #include "kernel/time.h"
 #include "kernel/tour.h"
 #include "kernel/tty.h"
@@ -116,6 +117,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     /* Tasks, and the devices and daemons that need them. */
     if (sched_init() != 0)
         panic_unfit("too little memory: no room for the first task");
+    stat_init();
     disk_init();
     vmsys_init();
 
