@@ -15,6 +15,7 @@
 #include "kernel/param.h"
 #include "kernel/printk.h"
 #include "kernel/process.h"
+#include "kernel/procfs.h"
 #include "kernel/random.h"
 #include "kernel/sched.h"
 #include "kernel/stat.h"
@@ -30,6 +31,7 @@
 #include "mm/x86/cpu.h"
 
 static struct bootinfo boot;
+static char cmdline[BOOT_CMDLINE_MAX]; /* as given: parsing cuts boot.cmdline to pieces */
 
 static void frame_totals(void)
 {
@@ -42,6 +44,7 @@ static void frame_totals(void)
 
 static void apply_params(void)
 {
+    memcpy(cmdline, boot.cmdline, sizeof cmdline);
     param_parse(boot.cmdline);
     if (params.console)
         console_select(params.console);
@@ -181,6 +184,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     disk_init();
     vmsys_init();
     process_start();
+    procfs_init(cmdline);
     devices_init();
     if (!itimer_init() || tty_init() != 0)
         panic_unfit("too little memory: no room for the terminal");

@@ -1,6 +1,7 @@
 /* What /proc says about processes and threads. */
 #include "kernel/file.h"
 #include "kernel/format.h"
+#include "kernel/oom.h"
 #include "kernel/process.h"
 #include "kernel/procfs.h"
 #include "kernel/tty.h"
@@ -479,25 +480,13 @@ static int store_oom_adj(const struct proc_node *n, char *s)
     return 0;
 }
 
-/* Linux's scale: 666 for nothing at all, more for what could be won, and for what the operator adds. */
 static int show_oom_score(struct text *t, const struct proc_node *n)
 {
     const struct process *p = proc_process(n);
-    const struct frame_pool *pool = vm_sys.pool;
-    int64_t total = (int64_t)pool->managed[ZONE_LOW] + pool->managed[ZONE_HIGH] + vm_sys.swap.total, points;
-    struct proc_usage u;
 
     if (!p)
         return -ESRCH;
-    if (!p->memory || p->oom_score_adj == -OOM_ADJ_MAX) {
-        text_print(t, "0\n");
-        return 0;
-    }
-    proc_usage(p->memory->space, &u);
-    points = (int64_t)u.anon + u.file + u.shmem + u.swapped + p->memory->space->pt.tables +
-             p->oom_score_adj * (total / OOM_ADJ_MAX);
-    points = (OOM_ADJ_MAX + points * OOM_ADJ_MAX / total) * 2 / 3;
-    text_print(t, "%d\n", points > 0 ? (int)points : 0);
+    text_print(t, "%u\n", oom_score(p));
     return 0;
 }
 
