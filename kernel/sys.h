@@ -162,6 +162,8 @@ SYSCALL(utimensat_time64);
 SYSCALL(utimes);
 
 /* sys_process.c */
+SYSCALL(capget);
+SYSCALL(capset);
 SYSCALL(exit);
 SYSCALL(exit_group);
 SYSCALL(get_robust_list);

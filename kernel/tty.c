@@ -46,11 +46,6 @@ struct tty {
 
 static struct tty console;
 
-struct tty *tty_console(void)
-{
-    return &console;
-}
-
 uint32_t tty_device(const struct tty *t)
 {
     return t ? MKDEV(4, 64) : 0;
@@ -180,7 +175,8 @@ static int may_change(const struct tty *t)
     return stop_group(self->process, SIGTTOU);
 }
 
-void tty_attach(struct tty *t, struct process *leader)
+/* Make it the controlling terminal of a session, whose leader's group is in the foreground then. */
+static void attach(struct tty *t, struct process *leader)
 {
     t->session = leader->sid;
     t->foreground = leader->pgid;
@@ -216,7 +212,7 @@ static int tty_open(struct file *f)
     struct process *p = process_current();
 
     if (p->sid == p->pid && !p->tty && !console.session && !(f->flags & O_NOCTTY))
-        tty_attach(&console, p);
+        attach(&console, p);
     return 0;
 }
 
@@ -547,7 +543,7 @@ static int set_controlling(struct tty *t, bool steal)
     for (struct process *p = process_all; t->session && p; p = p->all_next)
         if (p->sid == t->session)
             p->tty = NULL;
-    tty_attach(t, self);
+    attach(t, self);
     return 0;
 }
 

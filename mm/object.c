@@ -253,6 +253,7 @@ static void drop_copies(struct region *r, uint32_t pages)
 
         for (va = va < from ? from : va; va < end && va < r->end; va += PAGE_SIZE)
             drop_copy(s, va, pt_entry(&s->pt, va));
+        va = end;
     }
 }
 
