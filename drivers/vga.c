@@ -1,8 +1,8 @@
 /*
- * The text screen: 80x25 cells in a window of 32 KiB, which holds eight times as much. Scrolling moves the place
- * in the window where the screen begins; only at the window's end are the rows copied back to its start. Under an
- * emulator every access to this memory is a call, so copying the screen for every line would cost more than
- * all the rest of output.
+ * The text screen: 80x25 cells in a window of 32 KiB, which holds eight times as much. Scrolling moves the
+ * place in the window where the screen begins; only at the window's end are the rows copied back to its
+ * start. Under an emulator every access to this memory is a call, so copying the screen for every line would
+ * cost more than all the rest of output.
  *
  * Of the ANSI escape sequences it knows what editors and pagers use: moving the cursor, erasing, colours.
  * Others are swallowed.

@@ -2,12 +2,12 @@
  * The terminal: the line discipline (ldisc.c) between the console's devices and the programs.
  *
  * Input goes from the serial port's interrupt through its ring to a task, which feeds the line discipline; so
- * echo and signals happen in a task, and need no interrupt to be off. Output is processed in the writer's call
- * and goes to the devices in bursts.
+ * echo and signals happen in a task, and need no interrupt to be off. Output is processed in the writer's
+ * call and goes to the devices in bursts.
  *
- * Job control. A session has at most one controlling terminal, and the terminal one session and one group in the
- * foreground. Reading in the background stops the reader's group with SIGTTIN; changing the terminal there, or
- * writing with TOSTOP, does with SIGTTOU.
+ * Job control. A session has at most one controlling terminal, and the terminal one session and one group in
+ * the foreground. Reading in the background stops the reader's group with SIGTTIN; changing the terminal
+ * there, or writing with TOSTOP, does with SIGTTOU.
  *
  * There is one terminal: /dev/console, /dev/ttyS0 and, for a process that has it, /dev/tty all mean it.
  *
