@@ -18,7 +18,7 @@ HOSTCC = gcc
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef
 
-CFLAGS := -std=gnu11 -m32 -march=i686 -O2 -g -ffreestanding -fno-pie -fno-pic -fno-stack-protector \
+CFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -O2 -g -ffreestanding -fno-pie -fno-pic -fno-stack-protector \
           -fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-unwind-tables \
           -mgeneral-regs-only -fno-common $(WARN) -I.
 NASMFLAGS := -f elf32 -g -F dwarf -I./ -w+all -Werror
@@ -92,15 +92,14 @@ iso: $(B)/quire.elf
 	echo "}" >>$(ISO_TREE)/boot/grub/grub.cfg
 	grub-mkrescue $(GRUB_FLAGS) -o $(ISO) $(ISO_TREE) 2>$(ISO).log || { cat $(ISO).log; exit 1; }
 
-# --- hosted tests: one program for each tests/unit/NAME.c, and for each tests/host/unit/NAME.c, which runs on the
-#     host only, over the portable sources as an archive ---
+# --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive; those in
+# --- tests/host/unit need the host, and are not in the kernel ---
 
 HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/format.c kernel/param.c kernel/ram.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
 HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
-HOST_UNIT  := $(patsubst tests/unit/%.c,$(B)/host/%,$(sort $(wildcard tests/unit/*.c)))
-HOST_ONLY  := $(patsubst tests/host/unit/%.c,$(B)/host/%,$(sort $(wildcard tests/host/unit/*.c)))
-HOST_TESTS := $(HOST_UNIT) $(HOST_ONLY)
+HOST_TESTC := $(sort $(wildcard tests/unit/*.c tests/host/unit/*.c))
+HOST_TESTS := $(addprefix $(B)/host/,$(notdir $(HOST_TESTC:.c=)))
 
 $(B)/host/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -111,11 +110,12 @@ $(B)/host/libmm.a: $(HOST_MMOBJ)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(HOST_UNIT): $(B)/host/%: $(B)/host/tests/unit/%.o
-$(HOST_ONLY): $(B)/host/%: $(B)/host/tests/host/unit/%.o
-$(HOST_TESTS): $(HOST_BASE) $(B)/host/libmm.a
-	@echo "  HOSTLD  $@"
-	@$(HOSTCC) $(HOST_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) -o $@
+define host_test
+$(B)/host/$(notdir $(1:.c=)): $(B)/host/$(1:.c=.o) $(HOST_BASE) $(B)/host/libmm.a
+	@echo "  HOSTLD  $$@"
+	@$$(HOSTCC) $$(HOST_CFLAGS) $$^ -o $$@
+endef
+$(foreach t,$(HOST_TESTC),$(eval $(call host_test,$t)))
 
 .PHONY: hosted
 hosted: $(HOST_TESTS)
@@ -135,8 +135,7 @@ $(B)/setup-%: tools/setup
 	@touch $@
 
 $(KERNEL_OBJ): | $(B)/setup-build
-$(HOST_MMOBJ) $(HOST_BASE) $(HOST_UNIT:$(B)/host/%=$(B)/host/tests/unit/%.o) \
-    $(HOST_ONLY:$(B)/host/%=$(B)/host/tests/host/unit/%.o): | $(B)/setup-test
+$(HOST_MMOBJ) $(HOST_BASE) $(HOST_TESTC:%.c=$(B)/host/%.o): | $(B)/setup-test
 
 # Assignable: make run MEM=16M APPEND="ktest=all"
 MEM     := 64M
@@ -163,7 +162,7 @@ help:
 	@echo 'make check       warnings, layers, formatting, static analysis'
 	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded'
 	@echo 'make iso         build/quire.iso, for GRUB or a CD'
-	@echo 'make bench       counted instructions of the basic operations'
+	@echo 'make bench       what the basic operations cost, in instructions and in time'
 	@echo 'make clean       remove build/'
 	@echo 'V=1 shows the commands'
 
@@ -174,7 +173,7 @@ debug: $(B)/quire.elf $(B)/swap.img | $(B)/setup-test
 	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
 
 bench: $(B)/quire.elf $(B)/swap.img
-	@tools/run -m $(BENCH_MEM) --icount --append "bench $(APPEND)" --disk $(B)/swap.img
+	@tools/bench -m $(BENCH_MEM) --append "$(APPEND)" --disk $(B)/swap.img
 
 # The same image as `make iso` makes, with arguments and modules that a test can look for.
 $(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg

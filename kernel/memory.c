@@ -124,9 +124,8 @@ void memory_init(struct bootinfo *b)
         ram_remove(&unused, b->module[i].start >> PAGE_SHIFT, (pfn_t)PAGES_OF((uint64_t)b->module[i].end));
 
     if (ram_count(&unused) << 2 < MEMORY_MIN_KIB)
-        panic_unfit(
-            "too little memory: %u KiB of RAM are needed beside the kernel and its modules, there are %u",
-            MEMORY_MIN_KIB, ram_count(&unused) << 2);
+        panic_unfit("too little memory: %u KiB of usable RAM are needed, this machine has %u KiB",
+                    MEMORY_MIN_KIB, ram_count(&unused) << 2);
     low_end = choose_low_end(&b->ram);
 
     build_tables();

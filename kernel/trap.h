@@ -33,9 +33,9 @@ static inline uint32_t trap_esp(const struct trap_frame *tf)
 }
 
 /*
- * Resolve page faults with fn from now on, and return who did so far. fn says true when the instruction can be
- * tried again. It runs with interrupts as they were at the fault. When it says false, a fault in the kernel
- * goes to its entry in the exception table, and anything else is a panic.
+ * Resolve page faults with fn from now on, and return who did so far. fn says true when the instruction can
+ * be tried again. It runs with interrupts as they were at the fault. When it says false, a fault in the
+ * kernel goes to its entry in the exception table, and anything else is a panic.
  */
 typedef bool (*trap_fault_fn)(struct trap_frame *, const struct fault *);
 trap_fault_fn trap_set_fault_handler(trap_fault_fn fn);

@@ -224,11 +224,11 @@ void frame_unpin(struct frame *f)
 }
 
 /*
- * Make sure that the cache has the nodes that an entry at index needs, waiting for memory if it must. They
- * are in the cache until somebody else takes them, so the caller uses them before it sleeps. False when out
- * of memory.
+ * Let the cache have the nodes that an entry at index needs, waiting for memory if need be. They are there
+ * until somebody else takes them, so the caller uses them before it sleeps. If memory is out, radix_set()
+ * will say so.
  */
-static bool stock_nodes(struct object *o, uint32_t index)
+static void stock_nodes(struct object *o, uint32_t index)
 {
     struct cache *nodes = &o->vm->radix_cache;
     struct stocked {
@@ -244,13 +244,10 @@ static bool stock_nodes(struct object *o, uint32_t index)
         chain = n;
         held++;
     }
-    bool enough = held >= radix_missing(&o->index, index);
-
     while ((n = chain) != NULL) {
         chain = n->next;
         cache_free(nodes, n);
     }
-    return enough;
 }
 
 /* The page is nowhere: enter a fresh frame, and let the pager fill it. -EAGAIN: look again. */
@@ -260,11 +257,9 @@ static int fill(struct object *o, uint32_t index, struct frame **out)
     struct frame *f = vm_frame_alloc(vm, FRAME_OBJECT, 0);
     int err;
 
-    if (!f || !stock_nodes(o, index)) {
-        if (f)
-            vm_frame_release(vm, f);
+    if (!f)
         return -ENOMEM;
-    }
+    stock_nodes(o, index);
     if (index >= o->pages || radix_get(&o->index, index)) {
         vm_frame_release(vm, f);
         return -EAGAIN;

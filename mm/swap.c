@@ -33,12 +33,13 @@
  * the wanted page is tried alone, so that only the bad page pays. Then its slot is bad and the reader and all
  * who waited get -EIO.
  *
- * Writing. SWAP_WRITES requests are allocated at the start, so that writing needs no memory. The frames are
- * under WRITEBACK: valid, mappable for reading, not to be changed or freed. A completed request waits on
- * io_done until any task calls swap_finish(). If it failed, its pages are written again one by one with the
- * same request. A page that fails alone stays in memory: its slot is bad and the frame dirty, but still
- * cached there, so that who names the slot finds it. When the last name is gone it loses the slot and can be
- * given another.
+ * Writing. SWAP_WRITES requests are allocated at the start, so that writing needs no memory. The frames
+ * are under WRITEBACK: valid, mappable for reading, not to be changed or freed. All frames of a
+ * swap_write() are so before it sleeps for a free request, or a fault could take over one whose turn has
+ * not come. A completed request waits on io_done until any task calls swap_finish(). If it failed, its
+ * pages are written again one by one with the same request. A page that fails alone stays in memory: its
+ * slot is bad and the frame dirty, but still cached there, so that who names the slot finds it. When the
+ * last name is gone it loses the slot and can be given another.
  *
  * Locking. One processor: everything changes in sections that do not sleep. The completion runs in an
  * interrupt, touches io_done (or the reader's flag) with interrupts off, and wakes io_wait. All sleepers here
@@ -51,9 +52,10 @@
  *   INV-SWAP-3  total, free and kept are the sums over the areas
  *   INV-SWAP-4  the header is never named or cached, and marked bad; area.bad counts the other bad slots
  *   INV-SWAP-5  every request is free or active
- *   INV-SWAP-6  a BUSY anonymous frame is cached and pinned; a frame under WRITEBACK is cached and not BUSY,
- * and the frames under WRITEBACK are those of the active requests INV-SWAP-7  every write goes to a good
- * place: page 1 to the last of the area, never to the header (asserted)
+ *   INV-SWAP-6  a BUSY anonymous frame is cached and pinned; a frame under WRITEBACK is cached and not
+ *               BUSY, and the frames under WRITEBACK are those of the active requests
+ *   INV-SWAP-7  every write goes to a good place: page 1 to the last of the area, never to the header
+ *               (asserted)
  *
  * Failure. Full: swap_assign() returns false. No memory: -ENOMEM from swap_in() and swap_on(). I/O errors: as
  * above; they are counted and logged, and never reach a page other than the one that failed.
@@ -648,65 +650,66 @@ unsigned swap_finish(struct vm *vm, bool wait, bool free_clean)
     }
 }
 
-/* The frames are consecutive on disk, and a request is free. */
-static void write_run(struct vm *vm, struct frame **f, unsigned n)
+/* Submit frames that are under WRITEBACK and consecutive on disk. Returns frames freed while it waited. */
+static unsigned write_run(struct vm *vm, struct frame **f, unsigned n)
 {
     struct swap *sw = &vm->swap;
-    struct swap_io *io = sw->io_free;
+    unsigned freed = 0;
+    struct swap_io *io;
 
+    while (!sw->io_free)
+        freed += swap_finish(vm, true, true);
+    io = sw->io_free;
     sw->io_free = io->next;
     sw->io_active++;
+    sw->io_queued -= n;
     io->area = slot_area(sw, f[0]->slot);
     io->page = slot_page(f[0]->slot);
     io->n = n;
     io->at = 0;
     io->one_by_one = false;
-    for (unsigned i = 0; i < n; i++) {
-        mm_assert(!(f[i]->flags & IO_FLAGS) && swap_cached(vm, f[i]->slot) == f[i], "frame %u: flags %x",
-                  frame_pfn(vm->pool, f[i]), f[i]->flags);
-        f[i]->flags = (uint16_t)((f[i]->flags & ~FRAME_F_DIRTY) | FRAME_F_WRITEBACK);
-        io->frame[i] = f[i];
-    }
+    memcpy(io->frame, f, n * sizeof *f);
     io_submit(vm, io, true, 0, n);
+    return freed;
 }
 
-static void sort_by_slot(struct frame **f, unsigned n)
+/* The order of writing: by slot, and last what would be of no use to write, its slot being bad. */
+static bool written_before(struct vm *vm, const struct frame *a, const struct frame *b)
 {
-    for (unsigned i = 1; i < n; i++) {
-        struct frame *x = f[i];
-        unsigned k = i;
+    bool bad_a = swap_bad(vm, a->slot), bad_b = swap_bad(vm, b->slot);
 
-        for (; k > 0 && f[k - 1]->slot > x->slot; k--)
-            f[k] = f[k - 1];
-        f[k] = x;
-    }
-}
-
-/* Whether a frame is still to be written: while swap_write() slept, somebody may have mapped it again, even for
- * writing, and so have taken its slot away. */
-static bool is_leaving(struct vm *vm, const struct frame *f)
-{
-    return f->slot != SLOT_NONE && !f->maps && !swap_bad(vm, f->slot);
+    return bad_a != bad_b ? bad_b : a->slot < b->slot;
 }
 
 unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
 {
-    struct swap *sw = &vm->swap;
-    unsigned max = sw->clustering ? SWAP_CLUSTER : 1, freed = 0, run;
+    unsigned max = vm->swap.clustering ? SWAP_CLUSTER : 1, freed = 0, good = 0;
 
-    sort_by_slot(f, n);
-    for (; n > 0; f += run, n -= run) {
-        run = 1;
-        if (!is_leaving(vm, f[0]))
-            continue;
-        if (!sw->io_free) {
-            freed += swap_finish(vm, true, true);
-            run = 0; /* we slept: look again */
-            continue;
-        }
-        while (run < n && run < max && f[run]->slot == f[0]->slot + run && is_leaving(vm, f[run]))
+    for (unsigned i = 1; i < n; i++) {
+        struct frame *x = f[i];
+        unsigned k = i;
+
+        for (; k > 0 && written_before(vm, x, f[k - 1]); k--)
+            f[k] = f[k - 1];
+        f[k] = x;
+    }
+    /* All at once, before we sleep for a request: WRITEBACK is what keeps others from changing the pages. */
+    for (; good < n && !swap_bad(vm, f[good]->slot); good++) {
+        struct frame *x = f[good];
+
+        mm_assert(!(x->flags & IO_FLAGS) && !x->maps && swap_cached(vm, x->slot) == x,
+                  "frame %u: flags %x, %u entries", frame_pfn(vm->pool, x), x->flags, x->maps);
+        x->flags = (uint16_t)((x->flags & ~FRAME_F_DIRTY) | FRAME_F_WRITEBACK);
+    }
+    vm->swap.io_queued += good;
+    while (good > 0) {
+        unsigned run = 1;
+
+        while (run < good && run < max && f[run]->slot == f[0]->slot + run)
             run++;
-        write_run(vm, f, run);
+        freed += write_run(vm, f, run);
+        f += run;
+        good -= run;
     }
     return freed;
 }
@@ -1091,7 +1094,7 @@ bool swap_verify(struct vm *vm)
         in_flight += sw->io[i].n - sw->io[i].at;
     INV("INV-SWAP-5", idle + sw->io_active == SWAP_WRITES, "%u requests free, %u active", idle,
         sw->io_active);
-    INV("INV-SWAP-6", writeback == in_flight, "%u frames under writeback, %u in requests", writeback,
-        in_flight);
+    INV("INV-SWAP-6", writeback == in_flight + sw->io_queued,
+        "%u frames under writeback, %u in requests, %u wait", writeback, in_flight, sw->io_queued);
     return ok;
 }

@@ -65,6 +65,7 @@ struct swap {
     struct swap_io *io;                /* SWAP_WRITES preallocated write requests */
     struct swap_io *io_free, *io_done; /* io_done is filled by interrupts */
     uint32_t io_active;                /* submitted and not finished */
+    uint32_t io_queued;                /* frames under WRITEBACK that wait for a free request */
     uint64_t pages_in, pages_out, reads, writes, readahead, readahead_hits, read_errors, write_errors;
     uint64_t stolen; /* slots taken from resident pages because swap was full */
 };
@@ -130,11 +131,11 @@ bool swap_bad(struct vm *vm, slot_t slot);
  */
 int swap_in(struct vm *vm, slot_t slot, struct frame **out);
 /*
- * Start writing n frames (each has a slot, a pin of the caller's, no entries, not BUSY, no WRITEBACK); they are
- * sorted by slot in place, and neighbouring slots go out in one request. Sets FRAME_F_WRITEBACK, clears
- * FRAME_F_DIRTY. Sleeps only when all requests are in flight, and then finishes some as swap_finish(vm, true,
- * true) does. A frame whose slot is bad, or that was mapped again during the sleep, is left as it is. Returns
- * the number of frames that this freed.
+ * Start writing n frames (each has a slot, no entries, not BUSY, no WRITEBACK); they are sorted by slot in
+ * place, and neighbouring slots go out in one request. Sets FRAME_F_WRITEBACK, clears FRAME_F_DIRTY; a frame
+ * whose slot is bad is left as it is. Sleeps only when all requests are in flight, and then finishes some as
+ * swap_finish(vm, true, true) does. Returns the number of frames that this freed. A frame may be free on
+ * return, unless the caller holds a pin.
  */
 unsigned swap_write(struct vm *vm, struct frame **f, unsigned n);
 /*

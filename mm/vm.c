@@ -111,54 +111,40 @@ void vm_fini(struct vm *vm)
     frame_free(vm->pool, pfn_frame(vm->pool, vm->zero_pfn));
 }
 
-/* Reclaim for an allocation that was refused. Whether another attempt makes sense; the one after a reclaim that
- * freed nothing is the last, and is made because others may have freed while this task waited. */
-static bool try_again(struct vm *vm, unsigned *tries)
+/*
+ * Reclaim for an allocation that failed for the nth time. False: the next try is the last. It is worth one
+ * even if nothing could be freed, since others may have freed frames while this task waited for its turn.
+ */
+static bool reclaim_again(struct vm *vm, unsigned n)
 {
-    if (*tries == 0)
-        return false;
     vm->stats.direct_reclaims++;
-    if (reclaim_run(vm, ALLOC_BATCH))
-        --*tries;
-    else
-        *tries = 0;
-    return true;
+    return reclaim_run(vm, ALLOC_BATCH) && n + 1 < ALLOC_TRIES;
 }
 
 struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
 {
-    unsigned tries = ALLOC_TRIES;
-    struct frame *f;
+    bool last = false;
 
-    do
-        f = frame_alloc(vm->pool, use, flags);
-    while (!f && try_again(vm, &tries));
-    return f;
+    for (unsigned i = 0;; i++) {
+        struct frame *f = frame_alloc(vm->pool, use, flags);
+
+        if (f || last)
+            return f;
+        last = !reclaim_again(vm, i);
+    }
 }
 
 void *vm_cache_alloc(struct vm *vm, struct cache *c)
 {
-    unsigned tries = ALLOC_TRIES;
-    void *obj;
+    bool last = false;
 
-    do
-        obj = cache_alloc(c);
-    while (!obj && try_again(vm, &tries));
-    return obj;
-}
+    for (unsigned i = 0;; i++) {
+        void *obj = cache_alloc(c);
 
-void vm_frame_list(struct vm *vm, struct frame *f)
-{
-    mm_assert(!(f->flags & FRAME_F_LISTED), "frame %u is listed", frame_pfn(vm->pool, f));
-    f->flags |= FRAME_F_LISTED;
-    frame_list_push_tail(vm->pool, &vm->pageable, f);
-}
-
-void vm_frame_unlist(struct vm *vm, struct frame *f)
-{
-    mm_assert(f->flags & FRAME_F_LISTED, "frame %u is not listed", frame_pfn(vm->pool, f));
-    f->flags &= (uint16_t)~FRAME_F_LISTED;
-    frame_list_remove(vm->pool, &vm->pageable, f);
+        if (obj || last)
+            return obj;
+        last = !reclaim_again(vm, i);
+    }
 }
 
 void vm_frame_release(struct vm *vm, struct frame *f)
@@ -172,16 +158,18 @@ void vm_frame_release(struct vm *vm, struct frame *f)
     frame_free(vm->pool, f);
 }
 
-void vm_frame_drop(struct vm *vm, struct frame *f)
+void vm_frame_drop_last(struct vm *vm, struct frame *f)
 {
-    if (f->use != FRAME_ANON || f->maps || f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
+    if (f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
         return;
     if (f->slot != SLOT_NONE) {
         if (swap_count(vm, f->slot))
             return;
         swap_uncache(vm, f);
     }
-    vm_frame_release(vm, f);
+    if (likely(f->flags & FRAME_F_LISTED))
+        vm_frame_unlist(vm, f);
+    frame_free(vm->pool, f);
 }
 
 /* splitmix64's finaliser: numbers that differ in one bit give unrelated words. */

@@ -20,13 +20,13 @@ use warnings;
 use Cwd qw(abs_path);
 use Digest::SHA;
 use Exporter qw(import);
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use File::Path qw(make_path);
 use Test::More;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(boot classify ktap ktest_ok outcome_is log_like log_unlike swap_disk random_disk blank_disk
-  disk_digest disk_write module_file top_dir);
+our @EXPORT = qw(boot classify ktap ktest_ok outcome_is log_like log_unlike swap_disk random_disk blank_disk bad_disk
+  disk_digest disk_grow disk_write module_file top_dir);
 
 my $top = abs_path(dirname(__FILE__) . '/../..');
 my $log_dir  = "$top/build/log";
@@ -40,10 +40,12 @@ my $PANIC   = qr/^PANIC\b.*$/m;
 
 sub top_dir { return $top }
 
-# What a KTAP report on the serial line says. Lines of other kinds are passed over.
+# What a KTAP report on the serial line says; "said" has each failed test after its diagnostics. Lines of other kinds are
+# passed over.
 sub ktap {
     my ($log) = @_;
-    my %k = (seen => 0, plan => undef, failed => [], skipped => 0, begun => 0, disorder => []);
+    my %k = (seen => 0, plan => undef, failed => [], skipped => 0, begun => 0, disorder => [], said => []);
+    my @notes;
     for my $line (split /\r*\n/, $log) {
         if ($line =~ /^KTAP version 1\s*$/) {
             $k{begun} = 1;
@@ -56,7 +58,14 @@ sub ktap {
             $k{seen}++;
             push @{$k{disorder}}, $number if $number != $k{seen};
             $k{skipped}++ if $rest =~ /#\s*SKIP\b/i;
-            push @{$k{failed}}, $line if $not;
+            if ($not) {
+                push @{$k{failed}}, $line;
+                push @{$k{said}}, @notes, $line;
+            }
+            @notes = ();
+        }
+        elsif ($line =~ /^#/) {
+            push @notes, $line;
         }
     }
     return \%k;
@@ -172,7 +181,7 @@ sub ktest_ok {
     outcome_is($run, 'pass');
     my $ran = $run->{ktap}{seen} - $run->{ktap}{skipped};
     cmp_ok($ran, '>=', $least // 1, "$run->{name}: $ran self-tests ran, $run->{ktap}{skipped} skipped");
-    diag("    $_") for @{$run->{ktap}{failed}};
+    diag("    $_") for @{$run->{ktap}{said}};
     return;
 }
 
@@ -229,6 +238,20 @@ sub swap_disk {
     return $file;
 }
 
+# QEMU arguments for a disk that fails with EIO where told: ['read', sector], ['write', sector]. The kernel's tests know such a
+# disk by its model, "QUIRE BAD", and expect that its last page fails. Two traps: blkdebug under ide-hd acts only on the event
+# "none" with an iotype, and without werror and rerror QEMU stops the machine.
+sub bad_disk {
+    my ($file, $place, @errors) = @_;
+    my $last = (-s $file) / 512 - 8;
+    my $inject = join ',', map { qq({"event":"none","iotype":"$_->[0]","errno":5,"sector":$_->[1]}) }
+      @errors, map { (['read', $last + $_], ['write', $last + $_]) } 0 .. 7;
+    return (
+        '-blockdev', qq({"driver":"blkdebug","node-name":"bad","image":{"driver":"file","filename":"$file"},"inject-error":[$inject]}),
+        '-device', "ide-hd,drive=bad,$place,model=QUIRE BAD,werror=report,rerror=report",
+    );
+}
+
 # A disk full of bytes that look random and are the same every time.
 sub random_disk {
     my ($name, $kib, $seed) = @_;
@@ -257,9 +280,21 @@ sub disk_write {
     return;
 }
 
+# Make a disk longer by so many KiB of bytes that look random.
+sub disk_grow {
+    my ($file, $kib, $seed) = @_;
+    my $more = random_disk(basename($file, '.img') . '-more', $kib, $seed);
+    disk_write($file, -s $file, slurp($more));
+    unlink $more;
+    return;
+}
+
+# Digest of a disk, or of $size bytes from $offset.
 sub disk_digest {
-    my ($file) = @_;
-    return Digest::SHA->new(256)->addfile($file, 'b')->hexdigest;
+    my ($file, $offset, $size) = @_;
+    my $bytes = slurp($file);
+    $bytes = substr $bytes, $offset, $size if defined $offset;
+    return Digest::SHA::sha256_hex($bytes);
 }
 
 # A file of exactly $size bytes, the n-th being (n * 7 + 1) & 0xff, to be loaded as a module.

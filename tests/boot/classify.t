@@ -64,5 +64,6 @@ is($k->{plan}, 3, 'plan');
 is($k->{seen}, 3, 'tests seen');
 is($k->{skipped}, 1, 'skipped');
 is_deeply($k->{failed}, [], 'failed');
+is_deeply(ktap(edited('ok 2 slab.reap # SKIP no memory', 'not ok 2 slab.reap'))->{said}, ['# note', 'not ok 2 slab.reap'], 'a failed test comes with what it said');
 
 done_testing();

@@ -1,5 +1,5 @@
 #!/usr/bin/env perl
-# Disk errors, injected by QEMU: they cost a slot, or the task whose page it was, and never the machine.
+# Disks that misbehave beside one that does not, and a swap disk whose header cannot be read.
 use strict;
 use warnings;
 use FindBin;
@@ -7,30 +7,21 @@ use lib $FindBin::Bin;
 use Boot;
 use Test::More;
 
-# blkdebug under ide-hd fires only on the event "none" with an iotype, and werror and rerror must be set or QEMU stops the machine.
-sub faulty {
-    my ($file, @errors) = @_;
-    my $inject = join ',', map { qq({"event":"none","iotype":"$_->[0]","errno":5,"sector":$_->[1]}) } @errors;
-    return (
-        '-blockdev', qq({"driver":"blkdebug","node-name":"faulty","image":{"driver":"file","filename":"$file"},"inject-error":[$inject]}),
-        '-device', 'ide-hd,drive=faulty,bus=ide.0,unit=0,werror=report,rerror=report',
-    );
-}
+my $bad = boot('disk-bad', memory => '16M', append => 'ktest=all', disks => [swap_disk('disk-bad-healthy')], time => 120,
+    extra => [bad_disk(blank_disk('disk-bad', 1024), 'bus=ide.0,unit=1')]);
+ktest_ok($bad, 20);
+log_like($bad, qr/^ok \d+ ata\.io_error$/m, 'an access that fails was tested');
 
-# Sector 8n is page n of the area. Slots go out from the first, so these are all met.
-my $write = boot('disk-write-errors', memory => '16M', append => 'ktest=all', time => 120,
-    extra => [faulty(swap_disk('disk-write-errors'), map { ['write', 8 * $_] } 2, 9, 33, 70)]);
-ktest_ok($write, 20);
-log_like($write, qr/error/i, 'the write error is reported');
+# It answers after 3 s, when the driver has given up long since.
+my $slow = boot('disk-slow', memory => '16M', append => 'ktest=all ata_timeout=200', disks => [swap_disk('disk-slow')], time => 120,
+    extra => ['-blockdev', 'driver=null-co,node-name=slow,size=1048576,latency-ns=3000000000',
+        '-device', 'ide-hd,drive=slow,bus=ide.1,unit=0,model=QUIRE SLOW']);
+ktest_ok($slow, 20);
+log_like($slow, qr/^ok \d+ ata\.time_out$/m, 'a time-out was tested');
 
-my $read = boot('disk-read-errors', memory => '16M', append => 'ktest=all', time => 120,
-    extra => [faulty(swap_disk('disk-read-errors'), map { ['read', 8 * $_] } 2, 9, 33, 70)]);
-ok($read->{outcome} =~ /^(?:pass|fail)$/, "disk-read-errors: the machine lives on (outcome is $read->{outcome})");
-log_like($read, qr/error/i, 'the read error is reported');
-
-# A header that cannot be read: the disk is not used, and everything else works.
-my $header = boot('disk-header-error', memory => '16M', append => 'ktest=all', time => 120,
-    extra => [faulty(swap_disk('disk-header-error'), ['read', 0], ['read', 2], ['read', 7])]);
-ktest_ok($header, 20);
+# The disk's own tests want to read its first page.
+my $header = boot('disk-header-error', memory => '16M', append => 'ktest=sched,format', time => 120,
+    extra => [bad_disk(swap_disk('disk-header-error'), 'bus=ide.0,unit=0', map { ['read', $_] } 0 .. 7)]);
+ktest_ok($header, 10);
 
 done_testing();

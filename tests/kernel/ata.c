@@ -6,7 +6,9 @@
  */
 #include "drivers/ata.h"
 #include "drivers/block.h"
+#include "drivers/io.h"
 #include "kernel/disk.h"
+#include "kernel/param.h"
 #include "kernel/task.h"
 #include "mm/errno.h"
 #include "mm/machine.h"
@@ -579,5 +581,35 @@ TEST(ata, time_out)
     EXPECT(ata_stats.resets == before.resets + 2, "%u resets", ata_stats.resets - before.resets);
     for (struct block_device *o = next_disk(NULL, 1); o; o = next_disk(o, 1))
         EXPECT(disk_read(o, 0, p.phys, 1) == 0, "%s after the resets", o->name);
+    free_pages(&p);
+}
+
+#define PIC2_MASK  0xA1 /* bit n: interrupt 8 + n */
+#define SLAVE_IDES 0xC0 /* interrupts 14 and 15 */
+
+/* The disk finishes, but nobody hears of it: the watchdog looks, and the request has not failed. */
+TEST(ata, lost_interrupt)
+{
+    struct block_device *d = next_disk(NULL, 1);
+    uint32_t lost = ata_stats.lost_interrupts, timeouts = ata_stats.timeouts;
+    struct pages p;
+
+    if (!d || !ata_uses_dma(d) || params.ata_timeout == 0 || params.ata_timeout > 1000) {
+        kt_skip(kt, "needs a disk with DMA and ata_timeout=1000 or less");
+        return;
+    }
+    if (!get_pages(kt, &p, 2))
+        return;
+    EXPECT(disk_read(d, 0, p.phys, 1) == 0, "%s", d->name);
+
+    uint8_t mask = inb(PIC2_MASK);
+
+    outb(PIC2_MASK, mask | SLAVE_IDES);
+    EXPECT(disk_read(d, 0, p.phys + 1, 1) == 0, "%s without interrupts", d->name);
+    outb(PIC2_MASK, mask);
+    EXPECT(ata_stats.lost_interrupts == lost + 1, "%u lost", ata_stats.lost_interrupts - lost);
+    EXPECT(ata_stats.timeouts == timeouts, "%u time-outs", ata_stats.timeouts - timeouts);
+    EXPECT(pages_equal(p.phys[0], p.phys[1]), "%s: read something else", d->name);
+    EXPECT(disk_read(d, 0, p.phys, 1) == 0, "%s after the late interrupt", d->name);
     free_pages(&p);
 }

@@ -1,6 +1,7 @@
 /*
- * User copy: the range checks, the exception table, and every kind of page that a program can hand in: not yet
- * touched, swapped out, shared by a fork, read-only, unmapped, unreadable on disk, and ranges that straddle them.
+ * User copy: the range checks, the exception table, and every kind of page that a program can hand in:
+ * not yet touched, swapped out, shared by a fork, read-only, unmapped, unreadable on disk, and ranges that
+ * straddle them.
  */
 #include "kernel/task.h"
 #include "kernel/usercopy.h"

@@ -139,7 +139,7 @@ static void page_out(struct rig *r, struct frame **f, unsigned n)
 
 /* --- the model --- */
 
-#define ITEMS 160u
+#define ITEMS 160u /* at most; fewer when frames are few, since nothing here can be reclaimed */
 
 /* A page: a frame, a slot, or both. */
 struct item {
@@ -154,6 +154,7 @@ struct item {
 struct model {
     struct rig *r;
     struct item item[ITEMS];
+    uint32_t items;
     uint32_t bad; /* slots retired so far */
     bool errors;
 };
@@ -174,7 +175,7 @@ static bool stealable(const struct item *it)
 
 static bool slot_unused(const struct model *m, slot_t slot)
 {
-    for (uint32_t i = 0; i < ITEMS; i++)
+    for (uint32_t i = 0; i < m->items; i++)
         if (m->item[i].live && m->item[i].slot == slot)
             return false;
     return true;
@@ -186,11 +187,11 @@ static void op_assign(struct kt *kt, struct model *m, struct item *it)
     uint32_t free = sw->free, stolen = 0;
     bool can_steal = false, got;
 
-    for (uint32_t i = 0; i < ITEMS; i++)
+    for (uint32_t i = 0; i < m->items; i++)
         can_steal |= stealable(&m->item[i]);
     got = swap_assign(&m->r->vm, it->frame);
     EXPECT(got == (free || can_steal), "assigned %d with %u free slots, stealing %d", got, free, can_steal);
-    for (uint32_t i = 0; i < ITEMS; i++) {
+    for (uint32_t i = 0; i < m->items; i++) {
         struct item *x = &m->item[i];
 
         if (!x->live || !x->frame || x == it || x->frame->slot == x->slot)
@@ -245,7 +246,8 @@ static void op_write(struct kt *kt, struct model *m)
     bool free_clean = kt_below(kt, 2);
     unsigned n = 0, freed = 0, expected = 0;
 
-    for (uint32_t k = 0, i = kt_below(kt, ITEMS); k < ITEMS && n < ARRAY_LEN(f); k++, i = (i + 1) % ITEMS) {
+    for (uint32_t k = 0, i = kt_below(kt, m->items); k < m->items && n < ARRAY_LEN(f);
+         k++, i = (i + 1) % m->items) {
         struct item *it = &m->item[i];
 
         if (it->live && it->frame && it->slot && it->names && !it->frame->maps) {
@@ -287,7 +289,7 @@ static void op_read(struct kt *kt, struct model *m, struct item *it)
     int err = swap_in(vm, it->slot, &f);
 
     /* What was read ahead. */
-    for (uint32_t i = 0; i < ITEMS; i++) {
+    for (uint32_t i = 0; i < m->items; i++) {
         struct item *x = &m->item[i];
 
         if (!x->live || x->frame || !x->slot || x == it)
@@ -328,7 +330,7 @@ static void op_faults(struct kt *kt, struct model *m)
 
 static void op(struct kt *kt, struct model *m, uint32_t round)
 {
-    struct item *it = &m->item[kt_below(kt, ITEMS)];
+    struct item *it = &m->item[kt_below(kt, m->items)];
     struct vm *vm = &m->r->vm;
     bool mapped = it->live && it->frame && it->frame->maps;
 
@@ -418,6 +420,9 @@ static void model_run(struct kt *kt, uint32_t rounds, uint32_t pages0, uint32_t 
     }
     memset(m, 0, sizeof *m);
     m->r = r;
+    m->items = frame_free_count(r->pool) * 5 / 8;
+    if (m->items > ITEMS)
+        m->items = ITEMS;
     EXPECT(swap_on(&r->vm, &r->disk[0].dev) == 0, "first disk");
     if (pages1)
         EXPECT(swap_on(&r->vm, &r->disk[1].dev) == 0, "second disk");
@@ -436,7 +441,7 @@ static void model_run(struct kt *kt, uint32_t rounds, uint32_t pages0, uint32_t 
            "%llu stolen, %llu hits", (unsigned long long)r->vm.swap.stolen,
            (unsigned long long)r->vm.swap.readahead_hits);
     memset(r->disk[0].bad_read, 0, sizeof r->disk[0].bad_read);
-    for (uint32_t i = 0; i < ITEMS; i++) {
+    for (uint32_t i = 0; i < m->items; i++) {
         struct item *it = &m->item[i];
 
         if (!it->live)
@@ -520,9 +525,9 @@ TEST(swap, header_table)
 
 TEST(swap, header_bad_pages)
 {
-    static const uint32_t bad[] = {5, 7, 5, 63}, beyond[] = {5, 64}, zero[] = {0};
+    static const uint32_t bad[] = {5, 7, 5, 31}, beyond[] = {5, 32}, zero[] = {0};
     uint32_t every[15];
-    struct rig *r = rig_new(kt, 128, 64, 16);
+    struct rig *r = rig_new(kt, 128, 32, 16);
 
     if (!r)
         return;
@@ -532,21 +537,21 @@ TEST(swap, header_bad_pages)
     EXPECT(swap_on(&r->vm, &r->disk[0].dev) == -EINVAL, "the header as a bad page");
     testdisk_mkswap(&r->disk[0], bad, 4);
     EXPECT(swap_on(&r->vm, &r->disk[0].dev) == 0, "three bad pages, one listed twice");
-    EXPECT(r->vm.swap.total == 60 && r->vm.swap.free == 60, "%u slots, %u free", r->vm.swap.total,
+    EXPECT(r->vm.swap.total == 28 && r->vm.swap.free == 28, "%u slots, %u free", r->vm.swap.total,
            r->vm.swap.free);
     for (uint32_t i = 0; i < 15; i++)
         every[i] = i + 1;
     testdisk_mkswap(&r->disk[1], every, 15);
     EXPECT(swap_on(&r->vm, &r->disk[1].dev) == -EINVAL && kt_captured("every page"), "no good page");
 
-    for (uint32_t i = 0; i < 60; i++) {
+    for (uint32_t i = 0; i < 28; i++) {
         struct frame *f = page_new(r, i);
 
         REQUIRE(f && swap_assign(&r->vm, f), "slot %u", i);
-        EXPECT(f->slot != 5 && f->slot != 7 && f->slot < 63, "page %u given", f->slot);
+        EXPECT(f->slot != 5 && f->slot != 7 && f->slot < 31, "page %u given", f->slot);
     }
     EXPECT(r->vm.swap.free == 0, "%u free", r->vm.swap.free);
-    for (uint32_t i = 1; i < 63; i++) {
+    for (uint32_t i = 1; i < 31; i++) {
         struct frame *f = swap_cached(&r->vm, i);
 
         if (!f)
@@ -686,7 +691,6 @@ TEST(swap, no_reading_ahead_when_memory_is_low)
     for (unsigned i = 0; i < 16; i++)
         slot[i] = f[i]->slot;
     page_out(r, f, 16);
-    r->pool->low_hook = NULL;
     while (frame_free_count(r->pool) > r->pool->marks.low && (g = page_new(r, 0)) != NULL) {
         g->owner = hog;
         hog = g;
