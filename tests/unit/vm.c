@@ -673,6 +673,45 @@ TEST(vm, write_error_loses_nothing)
     vt_end(&t);
 }
 
+/* The only copy of a page is in memory, and more than one space is to find it there. */
+TEST(vm, a_page_that_was_not_written_is_still_shared)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 64))
+        return;
+    struct space *s = space_create(&t.vm), *c;
+    vaddr_t va = map_at(kt, s, 0x400000, 3, RW);
+
+    WRITE(s, va, 1);
+    WRITE(s, va + PAGE_SIZE, 2);
+    WRITE(s, va + 2 * PAGE_SIZE, 2);
+    evict_at(kt, s, va + 2 * PAGE_SIZE);
+    slot_t slot = pte_slot(*pt_entry(&s->pt, va + 2 * PAGE_SIZE));
+
+    c = fork_of(kt, s);
+    WRITE(c, va + PAGE_SIZE, 3); /* now each has a table of its own */
+    /* The next slots fail. */
+    for (unsigned i = 0; i < TESTDISK_FAULTS; i++)
+        t.disk.bad_write[i] = (slot + 1 + i) * (uint64_t)(PAGE_SIZE / BLOCK_SECTOR);
+    kt_capture_begin();
+    reclaim_evict(&t.vm, frame_at(s, va));
+    kt_capture_end();
+    REQUIRE(t.vm.swap.write_errors == 1 && pte_is_swap(*pt_entry(&s->pt, va)) &&
+                pte_is_swap(*pt_entry(&c->pt, va)),
+            "it left both, and could not be written");
+    FAULTS(&t.vm, 1, WRITE(s, va, 4));
+    READ(s, va, 4);
+    FAULTS(&t.vm, 1, READ(c, va, 1));
+    EXPECT(t.vm.swap.pages_in == 0 && t.vm.stats.by_action[FAULT_TAKE_OVER] == 0, "copied in memory");
+    EXPECT(vm_verify(&t.vm), "verification");
+    WRITE(c, va, 5);
+    READ(s, va, 4);
+    space_destroy(s);
+    space_destroy(c);
+    vt_end(&t);
+}
+
 TEST(vm, image_private)
 {
     struct vt t;
