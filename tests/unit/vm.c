@@ -435,6 +435,66 @@ TEST(vm, stack_growth)
     vt_end(&t);
 }
 
+TEST(vm, room_for_stacks)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t bottom = SPACE_HI - 16 * (vaddr_t)PAGE_SIZE, a = 0, b = 0;
+
+    /* What is placed while the stack is small does not stop it from growing. */
+    s->stack_max = 64 * PAGE_SIZE;
+    map_at(kt, s, bottom, 16, RW | REGION_GROWSDOWN);
+    EXPECT(space_map(s, &a, PAGE_SIZE, RW, NULL, 0) == 0 && a + PAGE_SIZE == SPACE_HI - s->stack_max, "at %x",
+           a);
+    b = bottom - (vaddr_t)PAGE_SIZE;
+    EXPECT(space_map(s, &b, PAGE_SIZE, RW, NULL, 0) == 0 && b < a, "a hint in the gap below it: at %x", b);
+    EXPECT(space_unmap(s, b, PAGE_SIZE) == 0 && space_unmap(s, a, PAGE_SIZE) == 0, "unmap");
+    WRITE(s, SPACE_HI - 64 * PAGE_SIZE, 1);
+    /* A full-grown stack needs no room. */
+    a = 0;
+    EXPECT(space_map(s, &a, PAGE_SIZE, RW, NULL, 0) == 0 && a + PAGE_SIZE == SPACE_HI - s->stack_max, "at %x",
+           a);
+
+    /* In order from below, and when room is short, stacks keep their gap only. */
+    map_at(kt, s, SPACE_LO + (16 << 20), 1, RW | REGION_GROWSDOWN);
+    s->stack_max = 64 << 20;
+    b = 0;
+    EXPECT(space_map(s, &b, PAGE_SIZE, RW | MAP_BOTTOM_UP, NULL, 0) == 0 &&
+               b == SPACE_LO + (16 << 20) + (vaddr_t)PAGE_SIZE,
+           "above the low stack: %x", b);
+    map_at(kt, s, b, (SPACE_HI - b - 64 * (vaddr_t)PAGE_SIZE) >> PAGE_SHIFT, RW);
+    b = 0;
+    EXPECT(space_map(s, &b, PAGE_SIZE, RW, NULL, 0) == 0 &&
+               b + PAGE_SIZE == SPACE_LO + (16 << 20) - SPACE_STACK_GAP,
+           "close to it: %x", b);
+    EXPECT(space_verify(s), "verification");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+/* Pages of an object are numbered with 32 bits; a mapping does not go round. */
+TEST(vm, object_offset_overflow)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    struct object *o = object_create(&t.vm, &pager_zero, 4, "small");
+    vaddr_t va = 0;
+
+    REQUIRE(s && o, "no memory");
+    EXPECT(space_map(s, &va, 2 * PAGE_SIZE, RW, o, UINT32_MAX) == -EOVERFLOW, "page 2 would be page 0");
+    EXPECT(space_map(s, &va, PAGE_SIZE, RW, o, UINT32_MAX) == 0, "the last page");
+    EXPECT(vt_write(s, va, 1) == FAULT_BUS, "is beyond the end");
+    space_destroy(s);
+    object_put(o);
+    vt_end(&t);
+}
+
 TEST(vm, evict_and_return)
 {
     struct vt t;
