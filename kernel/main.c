@@ -91,9 +91,13 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     report();
 
     panic_provoke(params.panic_test);
+    bool ok = true;
+
     if (params.bench)
         bench_main();
     if (params.ktest)
         ktest_main(params.ktest);
-    vmsys_end(params.bench || tour_run(&boot));
+    if (!params.bench)
+        ok = tour_run(&boot);
+    vmsys_end(ok);
 }

@@ -1,4 +1,4 @@
-/* The tour, a working set larger than memory: two tasks fill it, then read it in order and verify each page. */
+/* The tour, a working set larger than memory: two tasks fill it, then read it and verify each page. */
 #include "kernel/memory.h"
 #include "kernel/task.h"
 #include "kernel/tour_parts.h"
@@ -10,7 +10,7 @@
 #define RAM_PAGES                                                                                            \
     (64u << 20 >> PAGE_SHIFT) /* of a larger machine the rest is set aside, to keep this short */
 #define TURN_PAGES 16u        /* a task lets the other run after so many */
-#define GIVE_BACK  16u        /* pages that each task unmaps when memory has run out, to have room to go on */
+#define GIVE_BACK  16u        /* part of its pages that each task unmaps when memory has run out, to go on */
 #define NS_A_MS    1000000u
 #define STEPS      10u /* of progress */
 
@@ -196,7 +196,7 @@ static void check_swapping(const struct pass *written, const struct pass *read)
     tour_check(written->overlapped + read->overlapped > 0, "no task ran while the other waited");
 }
 
-/* Memory has run out, as meant: say so, and let each task give a few pages back. */
+/* Memory has run out, as meant: say so, and let each task give some pages back. */
 static void give_back(struct set *set)
 {
     for (unsigned i = 0; i < WORKERS; i++) {
@@ -207,8 +207,8 @@ static void give_back(struct set *set)
         if (!tour_check(w->verdict == FAULT_NO_MEMORY && w->done > GIVE_BACK,
                         "task %u: expected to run out of memory", i))
             continue;
-        w->pages = w->done - GIVE_BACK;
-        int err = space_unmap(w->space, first_word(w->pages), (GIVE_BACK + 1) << PAGE_SHIFT);
+        w->pages = w->done - w->done / GIVE_BACK;
+        int err = space_unmap(w->space, first_word(w->pages), (w->done / GIVE_BACK) << PAGE_SHIFT);
 
         tour_check(err == 0, "space_unmap says %d", err);
     }
@@ -271,6 +271,13 @@ static void take_back(struct set *set)
     }
 }
 
+/* Pages whose writing was under way when their space ended are free when it is over. */
+static void settle(void)
+{
+    while (vm_sys.swap.io_active)
+        swap_finish(&vm_sys, true, true);
+}
+
 /* Twice the memory, or as much as memory and swap hold with an eighth of the memory to spare. */
 static void choose_size(struct set *set)
 {
@@ -320,5 +327,6 @@ void tour_large_set(void)
         space[i] = set.worker[i].space;
     tour_leave(space, WORKERS);
     take_back(&set);
+    settle();
     tour_back(&beginning);
 }

@@ -10,8 +10,8 @@ extern struct vm vm_sys;
 /* Set up vm_sys, take page faults, swap on every disk with a swap header, start the swap daemon. Sleeps. */
 void vmsys_init(void);
 /*
- * Read or write the word at va as a program in the space would: the processor walks the space's tables, and what
- * it faults on is resolved. FAULT_RESUME: done. The space stays loaded, but the task lets it go. Sleeps.
+ * Read or write the word at va as a program in the space would: the processor walks the space's tables, and
+ * what it faults on is resolved. FAULT_RESUME: done. The space stays loaded, but the task lets it go. Sleeps.
  */
 enum fault_verdict vmsys_read32(struct space *s, vaddr_t va, uint32_t *value);
 enum fault_verdict vmsys_write32(struct space *s, vaddr_t va, uint32_t value);

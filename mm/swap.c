@@ -52,9 +52,10 @@
  *   INV-SWAP-3  total, free and kept are the sums over the areas
  *   INV-SWAP-4  the header is never named or cached, and marked bad; area.bad counts the other bad slots
  *   INV-SWAP-5  every request is free or active
- *   INV-SWAP-6  a BUSY anonymous frame is cached and pinned; a frame under WRITEBACK is cached and not BUSY,
- * and the frames under WRITEBACK are those of the active requests INV-SWAP-7  every write goes to a good
- * place: page 1 to the last of the area, never to the header (asserted)
+ *   INV-SWAP-6  a BUSY anonymous frame is cached and pinned; a frame under WRITEBACK is cached and not
+ *               BUSY, and the frames under WRITEBACK are those of the active requests
+ *   INV-SWAP-7  every write goes to a good place: page 1 to the last of the area, never to the header
+ *               (asserted)
  *
  * Failure. Full: swap_assign() returns false. No memory: -ENOMEM from swap_in() and swap_on(). I/O errors: as
  * above; they are counted and logged, and never reach a page other than the one that failed.

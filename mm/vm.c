@@ -111,29 +111,39 @@ void vm_fini(struct vm *vm)
     frame_free(vm->pool, pfn_frame(vm->pool, vm->zero_pfn));
 }
 
+/*
+ * Reclaim for an allocation that failed for the nth time. False: the next try is the last. It is worth one
+ * even if nothing could be freed, since others may have freed frames while this task waited for its turn.
+ */
+static bool reclaim_again(struct vm *vm, unsigned n)
+{
+    vm->stats.direct_reclaims++;
+    return reclaim_run(vm, ALLOC_BATCH) && n + 1 < ALLOC_TRIES;
+}
+
 struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
 {
+    bool last = false;
+
     for (unsigned i = 0;; i++) {
         struct frame *f = frame_alloc(vm->pool, use, flags);
 
-        if (f || i == ALLOC_TRIES)
+        if (f || last)
             return f;
-        vm->stats.direct_reclaims++;
-        if (!reclaim_run(vm, ALLOC_BATCH))
-            return NULL;
+        last = !reclaim_again(vm, i);
     }
 }
 
 void *vm_cache_alloc(struct vm *vm, struct cache *c)
 {
+    bool last = false;
+
     for (unsigned i = 0;; i++) {
         void *obj = cache_alloc(c);
 
-        if (obj || i == ALLOC_TRIES)
+        if (obj || last)
             return obj;
-        vm->stats.direct_reclaims++;
-        if (!reclaim_run(vm, ALLOC_BATCH))
-            return NULL;
+        last = !reclaim_again(vm, i);
     }
 }
 

@@ -20,13 +20,13 @@ use warnings;
 use Cwd qw(abs_path);
 use Digest::SHA;
 use Exporter qw(import);
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use File::Path qw(make_path);
 use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(boot classify ktap ktest_ok outcome_is log_like log_unlike swap_disk random_disk blank_disk bad_disk
-  disk_digest disk_write module_file top_dir);
+  disk_digest disk_grow disk_write module_file top_dir);
 
 my $top = abs_path(dirname(__FILE__) . '/../..');
 my $log_dir  = "$top/build/log";
@@ -280,9 +280,21 @@ sub disk_write {
     return;
 }
 
+# Make a disk longer by so many KiB of bytes that look random.
+sub disk_grow {
+    my ($file, $kib, $seed) = @_;
+    my $more = random_disk(basename($file, '.img') . '-more', $kib, $seed);
+    disk_write($file, -s $file, slurp($more));
+    unlink $more;
+    return;
+}
+
+# Digest of a disk, or of $size bytes from $offset.
 sub disk_digest {
-    my ($file) = @_;
-    return Digest::SHA->new(256)->addfile($file, 'b')->hexdigest;
+    my ($file, $offset, $size) = @_;
+    my $bytes = slurp($file);
+    $bytes = substr $bytes, $offset, $size if defined $offset;
+    return Digest::SHA::sha256_hex($bytes);
 }
 
 # A file of exactly $size bytes, the n-th being (n * 7 + 1) & 0xff, to be loaded as a module.
