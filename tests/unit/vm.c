@@ -613,6 +613,50 @@ TEST(vm, more_than_memory)
     vt_end(&t);
 }
 
+/* Tables, slabs and roots need low memory, of which there is little on a large machine. */
+TEST(vm, low_memory_is_reclaimed_when_it_is_short)
+{
+    enum { LOW = 128, HIGH = 2048 };
+    struct vt t;
+    struct frame_list taken = {0};
+    uint32_t low = 0;
+
+    if (!vt_begin(&t, kt, LOW + HIGH, HIGH, 4096))
+        return;
+    if (!t.pool->managed[ZONE_HIGH]) {
+        kt_skip(kt, "no high frames here");
+        vt_end(&t);
+        return;
+    }
+    struct space *s = space_create(&t.vm);
+    uint32_t pages = LOW + HIGH + 512;
+    vaddr_t va = map(kt, s, pages, RW);
+
+    for (uint32_t i = 0; i < pages; i++)
+        WRITE(s, va + i * (vaddr_t)PAGE_SIZE, i);
+    for (pfn_t pfn = t.pool->start; pfn < t.pool->low_end; pfn++)
+        low += pfn_frame(t.pool, pfn)->use == FRAME_ANON;
+
+    uint64_t evicted = t.vm.stats.evicted;
+    struct frame *f;
+
+    while (taken.count < LOW && (f = vm_frame_alloc(&t.vm, FRAME_TABLE, FRAME_LOW_ONLY)) != NULL)
+        frame_list_push_tail(t.pool, &taken, f);
+    EXPECT(low > 32 && taken.count >= low, "%u low frames were pages, %u could be had", low, taken.count);
+    EXPECT(t.vm.stats.evicted - evicted <= low + 2 * SWAP_CLUSTER, "%u evictions for them",
+           (unsigned)(t.vm.stats.evicted - evicted));
+    while (taken.head) {
+        f = pfn_frame(t.pool, taken.head);
+        frame_list_remove(t.pool, &taken, f);
+        frame_free(t.pool, f);
+    }
+    for (uint32_t i = 0; i < pages; i++)
+        READ(s, va + i * (vaddr_t)PAGE_SIZE, i);
+    EXPECT(vm_verify(&t.vm), "verification");
+    space_destroy(s);
+    vt_end(&t);
+}
+
 TEST(vm, no_swap_no_memory)
 {
     struct vt t;
