@@ -236,6 +236,12 @@ static inline uint32_t frame_free_count(const struct frame_pool *p)
     return p->used[FRAME_FREE];
 }
 
+/* Free low frames. */
+static inline uint32_t frame_free_low(const struct frame_pool *p)
+{
+    return p->zone[ZONE_LOW].free + p->hot[ZONE_LOW].count;
+}
+
 /* Frames given back since boot. */
 static inline uint64_t frame_frees(const struct frame_pool *p)
 {

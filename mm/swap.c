@@ -7,7 +7,7 @@
  * Data. An area is a device with a mkswap header, cut into slots of a page. The slot map has 8 bytes for each
  * slot, in chunks of one frame (512 slots, 2 MiB of swap), behind a directory of 44 bytes for each chunk that
  * counts free slots by chunk and by cluster: 0.2 % of the swap space, all of it allocated by swap_on(). On a
- * machine with little memory an area is cut so that its map takes at most an eighth of the free frames.
+ * machine with little memory an area is cut so that its map takes at most an eighth of the free low frames.
  *
  * The life of a slot:
  *
@@ -69,7 +69,7 @@
 
 #define SECTORS_PER_PAGE (PAGE_SIZE / BLOCK_SECTOR)
 #define IO_FLAGS         (FRAME_F_BUSY | FRAME_F_WRITEBACK)
-#define MAP_SHARE        8 /* the slot map takes at most 1/8 of the free frames */
+#define MAP_SHARE        8 /* the slot map takes at most 1/8 of the free low frames */
 
 /* A request with its frames. A write: one of the preallocated ones. A read: on the reader's stack. */
 struct swap_io {
@@ -848,7 +848,7 @@ static int header_read(struct vm *vm, struct block_device *dev, void *page)
 /* Build the area that a valid header describes. NULL when out of memory. */
 static struct swap_area *area_build(struct vm *vm, struct block_device *dev, const struct swap_header *h)
 {
-    uint32_t most = frame_free_count(vm->pool) / MAP_SHARE * SWAP_CHUNK_SLOTS, pages = h->last_page;
+    uint32_t most = frame_free_low(vm->pool) / MAP_SHARE * SWAP_CHUNK_SLOTS, pages = h->last_page;
     struct swap_area *a;
 
     if (most < SWAP_CHUNK_SLOTS)
@@ -918,8 +918,10 @@ int swap_on(struct vm *vm, struct block_device *dev)
     }
     err = -ENOMEM;
     a = area_build(vm, dev, (const struct swap_header *)(page + HEADER_OFFSET));
-    if (!a)
+    if (!a) {
+        os_log("swap: %s not used: no memory for its slot map", dev->name);
         goto out;
+    }
     err = -EINVAL;
     if (a->bad == a->pages - 1) {
         os_log("swap: %s not used: every page is listed as bad", dev->name);
