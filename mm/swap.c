@@ -229,7 +229,18 @@ static uint32_t slot_find(struct swap_area *a)
     return page;
 }
 
-/* A slot whose page is resident, clean and in use has served: free one such slot. */
+/* Whether a slot has served: nothing but a resident, clean page in use names it. */
+static bool has_served(const struct vm *vm, const struct swap_slot *s)
+{
+    const struct frame *f;
+
+    if (s->count || !s->frame || s->bad)
+        return false;
+    f = pfn_frame(vm->pool, s->frame);
+    return !f->pins && !(f->flags & (IO_FLAGS | FRAME_F_DIRTY)) && (f->use != FRAME_ANON || f->maps);
+}
+
+/* Free one slot that has served. Goes on where the last search ended, or each would pass all that is taken. */
 static bool slot_steal(struct vm *vm)
 {
     struct swap *sw = &vm->swap;
@@ -239,18 +250,17 @@ static bool slot_steal(struct vm *vm)
     for (uint32_t i = 0; i < SWAP_AREAS; i++) {
         struct swap_area *a = sw->area[i];
 
-        for (uint32_t page = 1; a && page < a->pages; page++) {
-            const struct swap_slot *s = area_slot(a, page);
-            struct frame *f;
+        for (uint32_t n = 0; a && n < a->pages; n++) {
+            const struct swap_slot *s;
 
-            if (s->count || !s->frame || s->bad)
-                continue;
-            f = pfn_frame(vm->pool, s->frame);
-            if (f->pins || f->flags & (IO_FLAGS | FRAME_F_DIRTY) || (f->use == FRAME_ANON && !f->maps))
-                continue;
-            swap_uncache(vm, f);
-            sw->stolen++;
-            return true;
+            if (++a->steal >= a->pages)
+                a->steal = 1;
+            s = area_slot(a, a->steal);
+            if (has_served(vm, s)) {
+                swap_uncache(vm, pfn_frame(vm->pool, s->frame));
+                sw->stolen++;
+                return true;
+            }
         }
     }
     return false;

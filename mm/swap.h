@@ -47,6 +47,7 @@ struct swap_area {
     uint32_t bad;   /* without the header */
     uint32_t empty; /* clusters */
     uint32_t hint;  /* next-fit position */
+    uint32_t steal; /* where the search for a slot that has served goes on */
     char label[17];
     uint8_t uuid[16];
     uint32_t chunks;
