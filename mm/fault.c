@@ -325,12 +325,13 @@ static int fetch_object(struct step *st)
     err = object_page(o, index, &f);
     mutex_lock(&s->lock);
     nosleep_enter();
+    st->region = region_find(&s->regions, st->va);
+    bool same = st->region && st->region->object == o && object_index(st) == index;
+
     if (!err) {
         /* Map it while the pin keeps it, if the question is still the same. */
-        st->region = region_find(&s->regions, st->va);
         st->entry = pt_entry(&s->pt, st->va);
-        if (st->region && st->region->object == o && object_index(st) == index && st->entry &&
-            pte_empty(*st->entry) && pt_span(&s->pt, st->va) == PT_OWN &&
+        if (same && st->entry && pte_empty(*st->entry) && pt_span(&s->pt, st->va) == PT_OWN &&
             !(st->access == ACCESS_WRITE && pt_span_held(&s->pt, st->va)) && allows(st->region, st->access))
             install_object(st, f);
         frame_unpin(f);
@@ -338,7 +339,7 @@ static int fetch_object(struct step *st)
     nosleep_exit();
     object_put(o);
     nosleep_enter();
-    return !err ? LOOK_AGAIN : err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
+    return !err || !same ? LOOK_AGAIN : err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
 }
 
 /* Fetch the slot's page without the lock; on return the caller looks again. */

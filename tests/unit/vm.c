@@ -777,6 +777,51 @@ TEST(vm, write_error_loses_nothing)
     vt_end(&t);
 }
 
+/* A pager that fails after another task has put something else at the address. */
+struct swapped_under {
+    struct space *s;
+    vaddr_t va;
+};
+
+static int replaced_get(struct object *o, uint32_t index, struct frame *f)
+{
+    struct swapped_under *u = o->pager_data;
+    vaddr_t va = u->va;
+
+    (void)index;
+    (void)f;
+    return space_map(u->s, &va, PAGE_SIZE, RW | MAP_AT, NULL, 0) ? -ENOMEM : -EIO;
+}
+
+static bool never_has(struct object *o, uint32_t index)
+{
+    (void)o;
+    (void)index;
+    return false;
+}
+
+TEST(vm, an_error_of_a_mapping_that_is_gone)
+{
+    static const struct pager pager = {.name = "replaced", .get = replaced_get, .has = never_has};
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    struct object *o = object_create(&t.vm, &pager, 1, "failing");
+    struct swapped_under u = {.s = s};
+
+    REQUIRE(s && o, "no memory");
+    o->pager_data = &u;
+    EXPECT(space_map(s, &u.va, PAGE_SIZE, RW, o, 0) == 0, "map");
+    WRITE(s, u.va, 7);
+    READ(s, u.va, 7);
+    EXPECT(vm_verify(&t.vm), "verification");
+    space_destroy(s);
+    object_put(o);
+    vt_end(&t);
+}
+
 TEST(vm, image_private)
 {
     struct vt t;
