@@ -30,9 +30,8 @@ enum {
     FRAME_F_BUSY = 1 << 3, /* being filled from a pager or a disk: contents not valid yet; wait, never map */
     FRAME_F_WRITEBACK = 1 << 4,  /* being written to its slot; contents are valid and must not change */
     FRAME_F_DIRTY = 1 << 5,      /* contents differ from the slot or the pager's copy */
-    FRAME_F_ERROR = 1 << 6,      /* filling it failed; mappers get SIGBUS */
-    FRAME_F_REFERENCED = 1 << 7, /* touched by other means than an entry since the clock last came by */
-    FRAME_F_READAHEAD = 1 << 8,  /* read ahead from swap and not asked for since */
+    FRAME_F_REFERENCED = 1 << 6, /* touched by other means than an entry since the clock last came by */
+    FRAME_F_READAHEAD = 1 << 7,  /* read ahead from swap and not asked for since */
 };
 
 /*

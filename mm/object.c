@@ -334,6 +334,7 @@ int object_page(struct object *o, uint32_t index, struct frame **out)
 
             if (!(f->flags & FRAME_F_BUSY)) {
                 frame_pin(f);
+                f->flags |= FRAME_F_REFERENCED;
                 *out = f;
                 return 0;
             }
