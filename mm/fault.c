@@ -339,7 +339,9 @@ static int fetch_object(struct step *st)
     nosleep_exit();
     object_put(o);
     nosleep_enter();
-    return !err || !same ? LOOK_AGAIN : err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
+    if (!err || !same)
+        return LOOK_AGAIN;
+    return err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
 }
 
 /* Fetch the slot's page without the lock; on return the caller looks again. */
