@@ -99,7 +99,7 @@ static void read_map(struct bootinfo *b, const struct multiboot_info *mb)
         while (at + sizeof(struct multiboot_mmap) <= end) {
             const struct multiboot_mmap *e = loader_data(at, sizeof *e);
 
-            if (!e || e->size < sizeof *e - sizeof e->size)
+            if (!e || e->size < sizeof *e - sizeof e->size || e->size > end - at - sizeof e->size)
                 break;
             bool usable = e->type == 1;
             struct ram_range r = frames_of(e->addr, e->len, usable);

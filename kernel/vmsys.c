@@ -91,8 +91,8 @@ enum fault_verdict vmsys_write32(struct space *s, vaddr_t va, uint32_t value)
 
 static bool all_sound(void)
 {
-    return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kva_map_verify(&kva_map_sys) &
-           paging_verify() & window_verify() & sched_verify();
+    return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kmalloc_verify(&kmalloc_sys) &
+           kva_map_verify(&kva_map_sys) & paging_verify() & window_verify() & sched_verify();
 }
 
 _Noreturn void vmsys_end(bool ok)

@@ -115,8 +115,8 @@ struct object *object_get(struct object *o)
     return o;
 }
 
-/* Wait until nobody else works with f, which has no entries. Our pin keeps it from being evicted, and so freed and
- * used for something else, meanwhile; the holder of another pin is about to let it go. */
+/* Wait until nobody else works with f, which has no entries. Our pin keeps it from being evicted, so freed
+ * and used for something else, meanwhile; the holder of another pin is about to let it go. */
 static void wait_quiet(struct vm *vm, struct frame *f)
 {
     frame_pin(f);
@@ -335,6 +335,7 @@ int object_page(struct object *o, uint32_t index, struct frame **out)
 
             if (!(f->flags & FRAME_F_BUSY)) {
                 frame_pin(f);
+                f->flags |= FRAME_F_REFERENCED;
                 *out = f;
                 return 0;
             }

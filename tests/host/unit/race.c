@@ -53,7 +53,7 @@ static void task_ends(struct race *r)
         os_wake_all(&r->t.vm.daemon_wait);
 }
 
-/* A page of the disk that is needed: for reading, one that is out; for writing, one that is about to be used. */
+/* A page of the disk that is needed: for reading, one that is out; for writing, one that will be used. */
 static uint32_t useful_page(struct race *r, bool write)
 {
     struct vm *vm = &r->t.vm;

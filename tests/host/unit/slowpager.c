@@ -1,33 +1,23 @@
 /*
- * Several tasks at once, on the host only: they are switched wherever the code under test sleeps, in an order
- * that the seed decides, while the disk completes requests at any time, and sometimes fails.
- *
- * Some tasks run the random operations of vmmodel.h on spaces that share tables and objects; some ask for
- * pages of an object whose pager sleeps and fails; one is the reclaim daemon.
+ * A pager that sleeps and fails, on the host only: several tasks ask for the pages of its object, which are
+ * evicted, written and brought back meanwhile, while others run the random operations of vmmodel.h on the
+ * same virtual memory system, and sectors of the disk fail to be written.
  */
 #include "mm/errno.h"
 #include "mm/machine.h"
 #include "mm/reclaim.h"
-#include "tests/host/host.h"
+#include "tests/host/fibers.h"
 #include "tests/vmmodel.h"
 
-#include <ucontext.h>
-
-#define ACTORS     MODEL_ACTORS
-#define READERS    3u
-#define TASKS      (ACTORS + READERS + 1)
-#define STACK_SIZE (256u * 1024)
-#define PAGES      2500u /* of the slow object */
+#define ACTORS  2u
+#define READERS 3u
+#define PAGES   2500u /* of the slow object */
 
 struct race;
 
-struct task {
-    ucontext_t context;
-    void (*body)(struct race *r, unsigned n);
+struct reader {
     struct race *race;
     unsigned n;
-    bool ended;
-    char *stack;
 };
 
 struct race {
@@ -35,12 +25,9 @@ struct race {
     struct vt vt;
     struct model_world world;
     struct model_actor actor[ACTORS];
-    struct task task[TASKS];
-    struct task *running;
-    ucontext_t scheduler;
-    void *scheduler_id;
+    struct reader reader[READERS];
     unsigned working; /* tasks that end by themselves and have not */
-    uint32_t rounds, switches;
+    uint32_t rounds;
     /* the slow object */
     struct object *slow;
     uint32_t value[PAGES];
@@ -48,43 +35,11 @@ struct race {
     uint32_t fills, failed, waits;
 };
 
-static struct race *race; /* for the body of a new task, which makecontext() gives no pointer */
-
-/* --- switching --- */
-
-/* What the code under test does when it sleeps or yields. */
-static bool switch_out(void *arg)
+static bool disk_event(void *arg)
 {
     struct race *r = arg;
-    struct task *t = r->running;
 
-    if (!t) /* not in a task: setting up or taking down */
-        return testdisk_complete(&r->vt.disk);
-    swapcontext(&t->context, &r->scheduler);
-    return true;
-}
-
-static void task_start(void)
-{
-    struct task *t = race->running;
-
-    t->body(t->race, t->n);
-    t->ended = true;
-    race->working--;
-    for (;;)
-        swapcontext(&t->context, &t->race->scheduler);
-}
-
-static void task_make(struct race *r, unsigned slot, void (*body)(struct race *, unsigned), unsigned n)
-{
-    struct task *t = &r->task[slot];
-
-    *t = (struct task){.body = body, .race = r, .n = n, .stack = kt_alloc(STACK_SIZE)};
-    getcontext(&t->context);
-    t->context.uc_stack.ss_sp = t->stack;
-    t->context.uc_stack.ss_size = STACK_SIZE;
-    t->context.uc_link = NULL;
-    makecontext(&t->context, task_start, 0);
+    return testdisk_complete(&r->vt.disk);
 }
 
 /* Let other sectors fail to be written. Reading does not fail: the model has no word for a lost page. */
@@ -95,26 +50,6 @@ static void move_faults(struct race *r)
     for (unsigned i = 0; i < TESTDISK_FAULTS; i++)
         r->vt.disk.bad_write[i] =
             a->bad < 200 ? (1 + kt_below(r->kt, a->pages - 1)) * (PAGE_SIZE / BLOCK_SECTOR) : 0;
-}
-
-/* Run tasks and the disk until all workers have ended. */
-static void run(struct race *r)
-{
-    while (r->working && r->kt->failures < 5) {
-        struct task *t = &r->task[kt_below(r->kt, TASKS)];
-
-        if (kt_below(r->kt, 3) == 0)
-            testdisk_complete(&r->vt.disk);
-        if (t->ended)
-            continue;
-        r->running = t;
-        os_current = t;
-        if (r->switches++ % 1024 == 0)
-            move_faults(r);
-        swapcontext(&r->scheduler, &t->context);
-        r->running = NULL;
-        os_current = r->scheduler_id;
-    }
 }
 
 /* --- the slow object --- */
@@ -169,8 +104,10 @@ static bool slow_has(struct object *o, uint32_t index)
 
 static const struct pager pager_slow = {.name = "slow", .get = slow_get, .has = slow_has};
 
-static void reader(struct race *r, unsigned n)
+static void reader(void *arg)
 {
+    struct race *r = ((struct reader *)arg)->race;
+    unsigned n = ((struct reader *)arg)->n;
     struct kt *kt = r->kt;
 
     for (uint32_t i = 0; i < r->rounds && kt->failures < 5; i++) {
@@ -201,26 +138,32 @@ static void reader(struct race *r, unsigned n)
         if (n == 0 && kt_below(kt, 4) == 0 && !f->pins)
             reclaim_evict(&r->vt.vm, f);
     }
+    r->working--;
 }
 
-static void actor(struct race *r, unsigned n)
+static void actor(void *arg)
 {
-    for (uint32_t i = 0; i < r->rounds && r->kt->failures < 5; i++) {
-        model_step(&r->actor[n]);
-        if (kt_below(r->kt, 4) == 0)
+    struct model_actor *a = arg;
+    struct race *r = container_of(a->world, struct race, world);
+    struct kt *kt = r->kt;
+
+    for (uint32_t i = 0; i < r->rounds && kt->failures < 5; i++) {
+        model_step(a);
+        if (kt_below(kt, 4) == 0)
             os_yield();
-        if (n == 0 && i % 1000 == 0) {
-            struct kt *kt = r->kt;
-
+        if (i % 256 == 0)
+            move_faults(r);
+        if (a->id == 0 && i % 1000 == 0)
             EXPECT(vm_verify(&r->vt.vm), "in round %u", i);
-        }
     }
+    r->working--;
 }
 
-static void daemon(struct race *r, unsigned n)
+static void daemon(void *arg)
 {
-    (void)n;
-    while (r->working > 1) {
+    struct race *r = arg;
+
+    while (r->working) {
         reclaim_daemon_round(&r->vt.vm);
         swap_finish(&r->vt.vm, false, true);
         /* Slow at times, so that tasks run out of frames and reclaim by themselves. */
@@ -231,12 +174,9 @@ static void daemon(struct race *r, unsigned n)
 
 static bool begin(struct race *r, struct kt *kt)
 {
-    *r = (struct race){.kt = kt, .rounds = 60000, .scheduler_id = os_current};
-    race = r;
+    *r = (struct race){.kt = kt, .rounds = 60000, .working = ACTORS + READERS};
     if (!vt_begin(&r->vt, kt, 400, 140, 4000))
         return false;
-    host_idle_arg = r;
-    host_idle = switch_out;
     r->slow = object_create(&r->vt.vm, &pager_slow, PAGES, "slow");
     r->slow->pager_data = r;
     for (uint32_t i = 0; i < PAGES; i++)
@@ -244,15 +184,17 @@ static bool begin(struct race *r, struct kt *kt)
     if (!model_begin(&r->world, &r->vt, ACTORS))
         return false;
     for (unsigned i = 0; i < ACTORS; i++) {
-        /* Every second one descends from the first, so that they share tables. */
-        if (!model_actor_begin(&r->actor[i], &r->world, i, i % 2 ? &r->actor[0] : NULL))
+        /* The second descends from the first, so that they share tables. */
+        if (!model_actor_begin(&r->actor[i], &r->world, i, i ? &r->actor[0] : NULL))
             return false;
-        task_make(r, i, actor, i);
+        fiber_start("actor", actor, &r->actor[i]);
     }
-    for (unsigned i = 0; i < READERS; i++)
-        task_make(r, ACTORS + i, reader, i);
-    task_make(r, ACTORS + READERS, daemon, 0);
-    r->working = TASKS;
+    for (unsigned i = 0; i < READERS; i++) {
+        r->reader[i] = (struct reader){r, i};
+        fiber_start("reader", reader, &r->reader[i]);
+    }
+    fiber_start("daemon", daemon, r);
+    fibers_event(disk_event, r);
     r->vt.disk.delayed = true;
     return true;
 }
@@ -264,20 +206,19 @@ TEST(slowpager, tasks_disk_and_pagers)
 
     REQUIRE(begin(r, kt), "set-up");
     kt_capture_begin(); /* swap logs each error */
-    run(r);
+    EXPECT(fibers_run(kt), "every task comes to its end");
+    kt_capture_end();
     while (testdisk_complete(&r->vt.disk))
         ;
     r->vt.disk.delayed = false;
     swap_finish(&r->vt.vm, false, true);
     EXPECT(vm_verify(&r->vt.vm), "after the last task");
-    kt_note(kt,
-            "%u switches, %u fills, %u failed, %u waited for a filler, %u pages out, %u in, %u ahead, %u "
-            "hits, %u bad, "
-            "%u direct reclaims",
-            r->switches, r->fills, r->failed, r->waits, (unsigned)r->vt.vm.swap.pages_out,
-            (unsigned)r->vt.vm.swap.pages_in, (unsigned)r->vt.vm.swap.readahead,
-            (unsigned)r->vt.vm.swap.readahead_hits, r->vt.vm.swap.area[0]->bad,
-            (unsigned)r->vt.vm.stats.direct_reclaims);
+    kt_note(kt, "%u switches, %u fills, %u failed, %u waited for a filler", (unsigned)fibers_switches(),
+            r->fills, r->failed, r->waits);
+    kt_note(kt, "%u pages out, %u in, %u ahead, %u hits, %u slots bad, %u direct reclaims",
+            (unsigned)r->vt.vm.swap.pages_out, (unsigned)r->vt.vm.swap.pages_in,
+            (unsigned)r->vt.vm.swap.readahead, (unsigned)r->vt.vm.swap.readahead_hits,
+            r->vt.vm.swap.area[0]->bad, (unsigned)r->vt.vm.stats.direct_reclaims);
     EXPECT(r->vt.vm.swap.write_errors && r->failed && r->waits && r->vt.vm.swap.pages_in &&
                r->vt.vm.swap.readahead_hits,
            "reached everything");
@@ -287,7 +228,5 @@ TEST(slowpager, tasks_disk_and_pagers)
         model_actor_end(&r->actor[i]);
     model_end(&r->world);
     object_put(r->slow);
-    for (unsigned i = 0; i < TASKS; i++)
-        kt_release(r->task[i].stack);
     vt_end(&r->vt);
 }
