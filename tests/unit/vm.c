@@ -967,7 +967,11 @@ TEST(vm, locked_pages_stay)
 
     WRITE(s, va, 1);
     EXPECT(reclaim_evict(&t.vm, frame_at(s, va)) == -EBUSY, "locked");
+    EXPECT(reclaim_run(&t.vm, 1) == 0 && reclaim_run(&t.vm, 1) == 0 && frame_at(s, va),
+           "passed by the clock");
     struct space *c = fork_of(kt, s);
+
+    EXPECT(vm_verify(&t.vm), "verification");
 
     EXPECT(reclaim_evict(&t.vm, frame_at(s, va)) == -EBUSY, "locked by one of two");
     space_destroy(s);
@@ -1104,6 +1108,7 @@ TEST(vm, damage_is_named)
     BROKEN(&t.vm, "INV-VM-8",
            *pt_entry(&c->pt, va + PAGE_SIZE) = pte_with_write(*pt_entry(&c->pt, va + PAGE_SIZE)),
            *pt_entry(&c->pt, va + PAGE_SIZE) = pte_readonly(*pt_entry(&c->pt, va + PAGE_SIZE)));
+    BROKEN(&t.vm, "INV-VM-8", t.vm.locked_regions++, t.vm.locked_regions--);
     BROKEN(&t.vm, "INV-PT-2", table->used++, table->used--);
     BROKEN(&t.vm, "INV-PT-3", table->maps++, table->maps--);
     BROKEN(&t.vm, "INV-PT-4", e->raw &= ~(uint32_t)PT_USER, *e = saved);
