@@ -4,6 +4,7 @@
  * others are in the middle of something.
  */
 #include "mm/errno.h"
+#include "mm/machine.h"
 #include "tests/host/fibers.h"
 #include "tests/vmmodel.h"
 
@@ -246,7 +247,7 @@ struct thread {
     uint32_t common[COMMON_PAGES]; /* what its words hold */
     uint32_t own[OWN_PAGES];
     bool stack;
-    enum { OWN_NONE, OWN_PRIVATE, OWN_OBJECT, OWN_FRESH, OWN_KINDS } mapped;
+    enum { OWN_NONE, OWN_PRIVATE, OWN_OBJECT, OWN_FRESH } mapped;
 };
 
 struct threads {
@@ -352,14 +353,38 @@ static void thread_fork(struct thread *me)
     space_destroy(child);
 }
 
-/* Objects that nobody else has, side by side: replacing or unmapping them ends them, which may sleep. */
+static int zero_get(struct object *o, uint32_t index, struct frame *f)
+{
+    (void)index;
+    frame_clear(o->vm->pool, frame_pfn(o->vm->pool, f));
+    return 0;
+}
+
+static bool zero_has(struct object *o, uint32_t index)
+{
+    (void)o;
+    (void)index;
+    return true;
+}
+
+static void end_slowly(struct object *o)
+{
+    (void)o;
+    for (unsigned i = 0; i < 6; i++)
+        os_yield();
+}
+
+static const struct pager pager_ends_slowly = {
+    .name = "ends slowly", .get = zero_get, .has = zero_has, .destroy = end_slowly};
+
+/* Objects that nobody else has, side by side: replacing or unmapping them ends them, one after the other. */
 static void map_fresh(struct thread *me)
 {
     struct threads *all = me->all;
     struct kt *kt = me->r->t.kt;
 
     for (unsigned i = 0; i < OWN_PAGES; i += 2) {
-        struct object *o = object_create(&me->r->t.vm, &pager_zero, 2, "fresh");
+        struct object *o = object_create(&me->r->t.vm, &pager_ends_slowly, 2, "fresh");
         vaddr_t va = OWN_AT(me->id) + i * PAGE_SIZE;
         int err = o ? space_map(all->s, &va, 2 * PAGE_SIZE, MAP_AT | RW | REGION_SHARED, o, 0) : -ENOMEM;
 
@@ -377,7 +402,7 @@ static void thread_map(struct thread *me)
     vaddr_t va = OWN_AT(me->id);
     int err = 0;
 
-    me->mapped = kt_below(kt, OWN_KINDS);
+    me->mapped = me->mapped == OWN_FRESH || kt_below(kt, 2) ? kt_below(kt, OWN_FRESH) : OWN_FRESH;
     if (me->mapped == OWN_NONE)
         err = space_unmap(all->s, va, OWN_PAGES * PAGE_SIZE);
     else if (me->mapped == OWN_FRESH)
@@ -437,11 +462,14 @@ static void thread_stack(struct thread *me)
 static void thread_peek(struct thread *me)
 {
     struct kt *kt = me->r->t.kt;
-    vaddr_t va = OWN_AT(kt_below(kt, THREADS)) + kt_below(kt, OWN_PAGES) * PAGE_SIZE;
-    uint32_t value;
-    enum fault_verdict v = vt_read(me->all->s, va, &value);
+    unsigned other = kt_below(kt, THREADS);
 
-    EXPECT(v == FAULT_RESUME || v == FAULT_MAPERR, "thread %u peeks: %s", me->id, fault_verdict_name(v));
+    for (unsigned i = 0; i < OWN_PAGES; i += 2) {
+        uint32_t value;
+        enum fault_verdict v = vt_read(me->all->s, OWN_AT(other) + (i + kt_below(kt, 2)) * PAGE_SIZE, &value);
+
+        EXPECT(v == FAULT_RESUME || v == FAULT_MAPERR, "thread %u peeks: %s", me->id, fault_verdict_name(v));
+    }
 }
 
 static void thread_task(void *arg)
@@ -606,34 +634,55 @@ static void reader_task(void *arg)
     EXPECT(v == FAULT_RESUME && got == me->want, "space %u: %s, %u", me->s->id, fault_verdict_name(v), got);
 }
 
+/* A pager that takes its time, but does no I/O. */
+static int slow_get(struct object *o, uint32_t index, struct frame *f)
+{
+    struct frame_pool *pool = o->vm->pool;
+    uint32_t *page;
+
+    for (unsigned i = 0; i < 10; i++)
+        os_yield();
+    frame_clear(pool, frame_pfn(pool, f));
+    page = window_open(pool, frame_pfn(pool, f));
+    page[0] = 33 + index;
+    window_close(pool, page);
+    return 0;
+}
+
+static const struct pager pager_slow = {.name = "slow", .get = slow_get, .has = zero_has};
+
 /* Several tasks want the same page, and there is no other I/O whose end would wake those that were forgotten. */
 TEST(race, all_who_wait_are_woken)
 {
     static struct race race;
     struct reader reader[4];
-    vaddr_t va = 0x400000, vs = 0x800000;
+    vaddr_t kind[3] = {0x400000, 0x800000, 0xC00000};
+    const uint32_t want[3] = {11, 22, 33};
     struct vm *vm = &race.t.vm;
-    struct object *o;
+    struct object *o, *slow;
 
     memset(&race, 0, sizeof race);
     if (!vt_begin(&race.t, kt, 128, 32, 64))
         return;
-    race.t.disk.delayed = true;
     o = object_create(vm, &pager_zero, 1, "shared");
+    slow = object_create(vm, &pager_slow, 1, "slow");
     reader[0].s = space_create(vm);
-    REQUIRE(o && reader[0].s, "no memory");
-    EXPECT(space_map(reader[0].s, &va, PAGE_SIZE, RW | MAP_AT, NULL, 0) == 0, "map");
-    EXPECT(space_map(reader[0].s, &vs, PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 0) == 0, "map");
-    EXPECT(vt_write(reader[0].s, va, 11) == FAULT_RESUME && vt_write(reader[0].s, vs, 22) == FAULT_RESUME,
+    REQUIRE(o && slow && reader[0].s, "no memory");
+    EXPECT(space_map(reader[0].s, &kind[0], PAGE_SIZE, RW | MAP_AT, NULL, 0) == 0, "map");
+    EXPECT(space_map(reader[0].s, &kind[1], PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 0) == 0, "map");
+    EXPECT(space_map(reader[0].s, &kind[2], PAGE_SIZE, REGION_READ | REGION_SHARED | MAP_AT, slow, 0) == 0,
+           "map");
+    EXPECT(vt_write(reader[0].s, kind[0], 11) == FAULT_RESUME &&
+               vt_write(reader[0].s, kind[1], 22) == FAULT_RESUME,
            "write");
     for (unsigned i = 1; i < ARRAY_LEN(reader); i++)
         REQUIRE(space_fork(reader[0].s, &reader[i].s) == 0, "no memory");
-    for (unsigned round = 0; round < 100 && !kt->failures; round++) {
-        bool shared = round % 2;
+    for (unsigned round = 0; round < 150 && !kt->failures; round++) {
+        vaddr_t va = kind[round % 3];
 
         race.t.disk.delayed = false;
         for (unsigned i = 0; i < ARRAY_LEN(reader); i++) {
-            pte_t *e = pt_entry(&reader[i].s->pt, shared ? vs : va);
+            pte_t *e = pt_entry(&reader[i].s->pt, va);
 
             if (e && pte_has_frame(*e))
                 EXPECT(reclaim_evict(vm, pfn_frame(race.t.pool, pte_pfn(*e))) == 0, "evict");
@@ -641,8 +690,8 @@ TEST(race, all_who_wait_are_woken)
         race.t.disk.delayed = true;
         for (unsigned i = 0; i < ARRAY_LEN(reader); i++) {
             reader[i].kt = kt;
-            reader[i].va = shared ? vs : va;
-            reader[i].want = shared ? 22 : 11;
+            reader[i].va = va;
+            reader[i].want = want[round % 3];
             fiber_start("reader", reader_task, &reader[i]);
         }
         fibers_event(disk_event, &race);
@@ -650,6 +699,7 @@ TEST(race, all_who_wait_are_woken)
     }
     for (unsigned i = 0; i < ARRAY_LEN(reader); i++)
         space_destroy(reader[i].s);
+    object_put(slow);
     object_put(o);
     EXPECT(vm->swap.pages_in >= 100, "%u pages came in", (unsigned)vm->swap.pages_in);
     vt_end(&race.t);
