@@ -136,12 +136,15 @@ static void read_modules(struct bootinfo *b, const struct multiboot_info *mb, bo
     }
 }
 
+const struct bootinfo *bootinfo_sys;
+
 void bootinfo_init(struct bootinfo *b, uint32_t magic, paddr_t info)
 {
     const struct multiboot_info *mb = loader_data(info, sizeof *mb);
     pfn_t image_first = ((uintptr_t)image_start - KERNEL_BASE) >> PAGE_SHIFT;
     pfn_t image_last = ((uintptr_t)image_end - KERNEL_BASE) >> PAGE_SHIFT;
 
+    bootinfo_sys = b;
     if (magic != MULTIBOOT_MAGIC || !mb)
         panic_unfit("not started by a multiboot loader: magic %08x, information at %08x", magic, info);
 

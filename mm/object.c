@@ -300,13 +300,16 @@ static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, stru
     struct frame *f;
     int err = swap_in(vm, slot, &f);
 
-    if (err)
-        return err;
-    if (radix_get(&o->index, index) != word) {
-        frame_unpin(f);
-        vm_frame_drop(vm, f);
+    /* We slept: the slot may be another page's by now, and so may its error. */
+    if (err != -ENOMEM && radix_get(&o->index, index) != word) {
+        if (!err) {
+            frame_unpin(f);
+            vm_frame_drop(vm, f);
+        }
         return -EAGAIN;
     }
+    if (err)
+        return err;
     /* Ours before the name goes: with the last name the slot keeps only a frame that is in use. */
     frame_retype(vm->pool, f, FRAME_OBJECT);
     f->owner = o;
