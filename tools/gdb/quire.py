@@ -632,6 +632,8 @@ def number(text):
         if value.address is None:
             raise Problem("%s is in no place in memory" % text)
         value = value.address
+    if value.type.code == gdb.TYPE_CODE_VOID:
+        raise Problem("%s has no value" % text)
     return value, int(value) & 0xFFFFFFFF
 
 
@@ -700,7 +702,7 @@ class Walk(Command):
     """q-walk VA [, ROOT]: follow an address through page tables.
 
 ROOT is a struct space or struct pt, a pointer to one, or the physical address of a directory (as in CR3); the
-active one by default."""
+active one by default. $pfn becomes the frame that the last entry names, $slot the swap slot; void if none."""
 
     name = "q-walk"
     arguments = 1
@@ -731,9 +733,9 @@ active one by default."""
             print("0x%08x -> physical 0x%08x" % (va, pa))
         else:
             print("0x%08x is not present" % va)
-        if len(steps) < 2:
-            return
-        pfn, slot = entry_frame(last), entry_slot(last)
+        pfn, slot = (entry_frame(last), entry_slot(last)) if len(steps) == 2 else (None, None)
+        gdb.set_convenience_variable("pfn", pfn)
+        gdb.set_convenience_variable("slot", slot)
         if slot is not None and k.has_vm():
             print(k.slot_text(slot))
         elif pfn is not None and k.start <= pfn < k.end and k.frames_at:
