@@ -18,7 +18,7 @@ HOSTCC = gcc
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef
 
-CFLAGS := -std=gnu11 -m32 -march=i686 -O2 -g -ffreestanding -fno-pie -fno-pic -fno-stack-protector \
+CFLAGS := -std=gnu11 -m32 -march=i686 -mtune=generic -O2 -g -ffreestanding -fno-pie -fno-pic -fno-stack-protector \
           -fno-omit-frame-pointer -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-unwind-tables \
           -mgeneral-regs-only -fno-common $(WARN) -I.
 NASMFLAGS := -f elf32 -g -F dwarf -I./ -w+all -Werror
@@ -162,7 +162,7 @@ help:
 	@echo 'make check       warnings, layers, formatting, static analysis'
 	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded'
 	@echo 'make iso         build/quire.iso, for GRUB or a CD'
-	@echo 'make bench       counted instructions of the basic operations'
+	@echo 'make bench       what the basic operations cost, in instructions and in time'
 	@echo 'make clean       remove build/'
 	@echo 'V=1 shows the commands'
 
@@ -173,7 +173,7 @@ debug: $(B)/quire.elf $(B)/swap.img | $(B)/setup-test
 	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
 
 bench: $(B)/quire.elf $(B)/swap.img
-	@tools/run -m $(BENCH_MEM) --icount --append "bench $(APPEND)" --disk $(B)/swap.img
+	@tools/bench -m $(BENCH_MEM) --append "$(APPEND)" --disk $(B)/swap.img
 
 # The same image as `make iso` makes, with arguments and modules that a test can look for.
 $(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg

@@ -1,6 +1,7 @@
 /* The order in which the kernel comes up. */
 #include "kernel/main.h"
 #include "drivers/pic.h"
+#include "kernel/bench.h"
 #include "kernel/bootinfo.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
@@ -12,6 +13,7 @@
 #include "kernel/printk.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
+#include "kernel/tour.h"
 #include "kernel/vmsys.h"
 #include "mm/machine.h"
 #include "mm/x86/cpu.h"
@@ -89,7 +91,13 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     report();
 
     panic_provoke(params.panic_test);
+    bool ok = true;
+
+    if (params.bench)
+        bench_main();
     if (params.ktest)
         ktest_main(params.ktest);
-    vmsys_end(true);
+    if (!params.bench)
+        ok = tour_run(&boot);
+    vmsys_end(ok);
 }

@@ -40,11 +40,18 @@ void trap_set_handler(unsigned vector, bool (*fn)(struct trap_frame *))
     handlers[vector] = fn;
 }
 
+/* Every fault that a user-copy routine takes is looked up, and runs of them come from one instruction. */
 uint32_t extable_find(uint32_t eip)
 {
+    static const struct extable_entry *last = extable;
+
+    if (likely(last->fault == eip))
+        return last->fixup;
     for (const struct extable_entry *e = extable; e->fault; e++)
-        if (e->fault == eip)
+        if (e->fault == eip) {
+            last = e;
             return e->fixup;
+        }
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "kernel/printk.h"
 #include "kernel/sched.h"
 #include "kernel/trap.h"
+#include "kernel/usercopy.h"
 #include "mm/kva_map.h"
 #include "mm/reclaim.h"
 #include "mm/space.h"
@@ -25,12 +26,13 @@ struct vm vm_sys;
 static bool resolve(struct trap_frame *tf, const struct fault *f)
 {
     struct task *t = task_current();
+    struct space *space = t ? t->space : NULL;
 
-    if (unlikely(f->va >= USER_END || !t || !t->space))
+    if (unlikely(!space))
         return false;
     if (!trap_from_user(tf) && (os_nosleep_depth || !extable_find(tf->eip)))
         return false;
-    t->last_fault = fault_resolve(t->space, f);
+    t->last_fault = fault_resolve(space, f);
     return t->last_fault == FAULT_RESUME;
 }
 
@@ -48,6 +50,35 @@ void vmsys_init(void)
         return;
     for (struct block_device *d = block_first(); d; d = d->next)
         swap_on(&vm_sys, d);
+}
+
+static struct task *enter(struct space *s)
+{
+    struct task *t = task_current();
+
+    t->last_fault = FAULT_MAPERR; /* what an address outside the user half gets, without a fault */
+    task_set_space(s);
+    return t;
+}
+
+static enum fault_verdict leave(struct task *t, int err)
+{
+    t->space = NULL;
+    return err ? (enum fault_verdict)t->last_fault : FAULT_RESUME;
+}
+
+enum fault_verdict vmsys_read32(struct space *s, vaddr_t va, uint32_t *value)
+{
+    struct task *t = enter(s);
+
+    return leave(t, user_read32(value, va));
+}
+
+enum fault_verdict vmsys_write32(struct space *s, vaddr_t va, uint32_t value)
+{
+    struct task *t = enter(s);
+
+    return leave(t, user_write32(va, value));
 }
 
 static bool all_sound(void)

@@ -2,12 +2,19 @@
 #ifndef KERNEL_VMSYS_H
 #define KERNEL_VMSYS_H
 
+#include "mm/fault.h"
 #include "mm/vm.h"
 
 extern struct vm vm_sys;
 
 /* Set up vm_sys, take page faults, swap on every disk with a swap header, start the swap daemon. Sleeps. */
 void vmsys_init(void);
+/*
+ * Read or write the word at va as a program in the space would: the processor walks the space's tables, and
+ * what it faults on is resolved. FAULT_RESUME: done. The space stays loaded, but the task lets it go. Sleeps.
+ */
+enum fault_verdict vmsys_read32(struct space *s, vaddr_t va, uint32_t *value);
+enum fault_verdict vmsys_write32(struct space *s, vaddr_t va, uint32_t value);
 /* Check all that can be checked, flush the disks and stop the machine: success if ok and all is sound. */
 _Noreturn void vmsys_end(bool ok);
 

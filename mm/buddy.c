@@ -1,35 +1,33 @@
 /*
  * Buddy allocator over one zone of frames.
  *
- * Purpose: blocks of 2^order frames, orders 0 to 10, in time that depends on
- * the orders only, and free blocks as large as they can be.
+ * Purpose: blocks of 2^order frames, orders 0 to 10, in time that depends on the orders only, and free
+ * blocks as large as they can be.
  *
- * A block of order k starts at a multiple of 2^k, so its buddy, the block with
- * which it makes up one of order k + 1, is found by flipping bit k of the frame
- * number. A freed block is merged with its buddy for as long as that is free
- * and whole. A zone may start and end anywhere: a buddy that is not wholly
- * inside the zone is never free, so no block crosses the border. Holes need
- * nothing special, since frames that were never freed are not free.
+ * A block of order k starts at a multiple of 2^k, so its buddy, the block with which it makes up one of
+ * order k + 1, is found by flipping bit k of the frame number. A freed block is merged with its buddy for
+ * as long as that is free and whole. A zone may start and end anywhere: a buddy that is not wholly inside
+ * the zone is never free, so no block crosses the border. Holes need nothing special, since frames that
+ * were never freed are not free.
  *
- * Data: the head of a free block carries FRAME_F_BUDDY and the order and is
- * linked through next and prev of its record. No other frame carries that
- * flag. The records belong to the pool (frame.c); of them this file writes
- * flags, order, next and prev, and only of frames that are free.
+ * Data: the head of a free block carries FRAME_F_BUDDY and the order and is linked through next and prev
+ * of its record. No other frame carries that flag. The records belong to the pool (frame.c); of them this
+ * file writes flags, order, next and prev, and only of frames that are free.
  *
  * Locking: the caller's nosleep section (one lock per pool on a multiprocessor).
  *
  * Invariants:
- *   INV-BUDDY-1  a listed block is aligned to its order, lies in the zone, and
- *                its head has FRAME_F_BUDDY and that order
+ *   INV-BUDDY-1  a listed block is aligned to its order, lies in the zone, and its head has FRAME_F_BUDDY
+ *                and that order
  *   INV-BUDDY-2  the links agree in both directions and lists are as long as blocks[] says
  *   INV-BUDDY-3  bit k of nonempty is set if and only if list k is not empty
  *   INV-BUDDY-4  free is the sum over the lists
  *   INV-BUDDY-5  no two buddies are both free: they would be one block
- *   INV-BUDDY-6  every FRAME_F_BUDDY in the zone heads a listed block, and none
- *                lies inside another free block
+ *   INV-BUDDY-6  every FRAME_F_BUDDY in the zone heads a listed block, and none lies inside another free
+ *                block
  *
- * Failure: buddy_alloc() returns PFN_NONE, which is expected. Freeing a block
- * twice, misaligned or outside the zone is a bug of the caller and panics.
+ * Failure: buddy_alloc() returns PFN_NONE, which is expected. Freeing a block twice, misaligned or
+ * outside the zone is a bug of the caller and panics.
  *
  * Source: Knowlton 1965; Knuth, The Art of Computer Programming 1, 2.5.
  */
@@ -72,13 +70,13 @@ static void list_remove(struct buddy *b, pfn_t pfn, unsigned order)
         b->nonempty &= ~(1u << order);
 }
 
-static bool in_zone(const struct buddy *b, pfn_t pfn, unsigned order)
+static inline bool in_zone(const struct buddy *b, pfn_t pfn, unsigned order)
 {
     return pfn >= b->start && pfn < b->end && b->end - pfn >= 1u << order;
 }
 
 /* Whether a block is free, as it is: not part of a larger one, not split. */
-static bool heads_free(const struct buddy *b, pfn_t pfn, unsigned order)
+static inline bool heads_free(const struct buddy *b, pfn_t pfn, unsigned order)
 {
     if (!in_zone(b, pfn, order))
         return false;
@@ -120,9 +118,12 @@ void buddy_free(struct buddy *b, pfn_t pfn, unsigned order)
     }
     /* Inside a free block there is no free buddy to merge with, so a second free of a part of it ends here.
      */
-    for (unsigned k = order + 1; k < BUDDY_ORDERS; k++)
+    for (uint32_t above = b->nonempty >> order >> 1 << 1 << order; above; above &= above - 1) {
+        unsigned k = (unsigned)__builtin_ctz(above);
+
         mm_assert(!heads_free(b, pfn & ~((1u << k) - 1), k),
                   "frame %u, order %u, is free already, in order %u", pfn, order, k);
+    }
     list_push(b, pfn, order);
 }
 

@@ -184,84 +184,88 @@ static uint32_t object_index(const struct step *st)
     return st->region->offset + ((st->va - st->region->start) >> PAGE_SHIFT);
 }
 
-/*
- * Have a frame to fill. True: it is there, and nothing has changed. False: memory was
- * short, the caller looks again (and gives up if there is still no frame: *verdict).
- */
-static bool bring_frame(struct step *st, enum fault_verdict *verdict)
+/* What a step comes to, beside a verdict: nothing is decided yet, look again. */
+enum { LOOK_AGAIN = -1 };
+
+/* The slow way to a frame or a table: it may sleep, so whatever comes of it, the caller looks again. */
+static int bring_slowly(struct vm *vm, struct frame **f, enum frame_use use, unsigned flags)
+{
+    nosleep_exit();
+    *f = vm_frame_alloc(vm, use, flags);
+    nosleep_enter();
+    return *f ? LOOK_AGAIN : FAULT_NO_MEMORY;
+}
+
+/* Have a frame to fill. FAULT_RESUME: it is there, and nothing has changed. */
+static inline int bring_frame(struct step *st)
 {
     struct vm *vm = st->s->vm;
 
     if (st->spare)
-        return true;
+        return FAULT_RESUME;
     st->spare = frame_alloc(vm->pool, FRAME_ANON, 0);
     if (likely(st->spare))
-        return true;
-    nosleep_exit();
-    st->spare = vm_frame_alloc(vm, FRAME_ANON, 0);
-    nosleep_enter();
-    if (!st->spare)
-        *verdict = FAULT_NO_MEMORY;
-    return false;
+        return FAULT_RESUME;
+    return bring_slowly(vm, &st->spare, FRAME_ANON, 0);
 }
 
-/* The same for a table, if the span has none; on true st->entry is valid. */
-static bool bring_table(struct step *st, enum fault_verdict *verdict)
+static __attribute__((noinline)) int add_table(struct step *st)
 {
     struct vm *vm = st->s->vm;
 
-    if (likely(st->entry))
-        return true;
     if (!st->table) {
         st->table = frame_alloc(vm->pool, FRAME_TABLE, FRAME_LOW_ONLY);
-        if (!st->table) {
-            nosleep_exit();
-            st->table = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY);
-            nosleep_enter();
-            if (!st->table)
-                *verdict = FAULT_NO_MEMORY;
-            return false;
-        }
+        if (!st->table)
+            return bring_slowly(vm, &st->table, FRAME_TABLE, FRAME_LOW_ONLY);
     }
     page_clear(pt_table_entries(vm->pool, st->table));
     pt_add_table(&st->s->pt, st->va, st->table);
     st->table = NULL;
     st->entry = pt_entry(&st->s->pt, st->va);
-    return true;
+    return FAULT_RESUME;
 }
 
-/* Make the spare the space's private page at the address. It was filled. */
-static void install_private(struct step *st)
+/* Have a table in the span. On FAULT_RESUME st->entry is valid, and nothing else has changed. */
+static inline int bring_table(struct step *st)
 {
-    struct vm *vm = st->s->vm;
+    return likely(st->entry) ? FAULT_RESUME : add_table(st);
+}
+
+/* Make the spare, frame number pfn, the space's private page at the address. It was filled. */
+static void install_private(struct step *st, pfn_t pfn)
+{
+    struct space *s = st->s;
+    struct region *r = st->region;
     struct frame *f = st->spare;
     unsigned flags = PT_USER | PT_ACCESSED;
 
-    if (st->region->flags & REGION_WRITE)
+    if (r->flags & REGION_WRITE)
         flags |= PT_WRITE | PT_DIRTY;
-    f->owner = st->s->family;
+    f->owner = s->family;
     f->index = page_number(st);
     f->maps = 1;
-    pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(vm->pool, f), flags));
-    vm_frame_list(vm, f);
     st->spare = NULL;
+    vm_frame_list(s->vm, f);
+    pt_set(&s->pt, st->va, st->entry, pte_make(pfn, flags));
 }
 
 static void fill_zero(struct step *st)
 {
-    struct vm *vm = st->s->vm;
+    struct frame_pool *pool = st->s->vm->pool;
+    pfn_t pfn = frame_pfn(pool, st->spare);
 
-    frame_clear(vm->pool, frame_pfn(vm->pool, st->spare));
-    install_private(st);
+    frame_clear(pool, pfn);
+    install_private(st, pfn);
 }
 
 static void copy_page(struct step *st)
 {
     struct vm *vm = st->s->vm;
-    struct frame *old = pfn_frame(vm->pool, pte_pfn(*st->entry));
+    pfn_t from = pte_pfn(*st->entry), to = frame_pfn(vm->pool, st->spare);
+    struct frame *old = pfn_frame(vm->pool, from);
 
-    frame_copy(vm->pool, frame_pfn(vm->pool, st->spare), pte_pfn(*st->entry));
-    install_private(st);
+    frame_copy(vm->pool, to, from);
+    install_private(st, to);
     old->maps--;
     vm_frame_drop(vm, old);
 }
@@ -307,7 +311,7 @@ static void install_swapped(struct step *st, struct frame *f)
 }
 
 /* Fetch the object's page without the lock; on return the caller looks again. */
-static enum fault_verdict fetch_object(struct step *st)
+static int fetch_object(struct step *st)
 {
     struct space *s = st->s;
     struct object *o = object_get(st->region->object);
@@ -321,12 +325,13 @@ static enum fault_verdict fetch_object(struct step *st)
     err = object_page(o, index, &f);
     mutex_lock(&s->lock);
     nosleep_enter();
+    st->region = region_find(&s->regions, st->va);
+    bool same = st->region && st->region->object == o && object_index(st) == index;
+
     if (!err) {
         /* Map it while the pin keeps it, if the question is still the same. */
-        st->region = region_find(&s->regions, st->va);
         st->entry = pt_entry(&s->pt, st->va);
-        if (st->region && st->region->object == o && object_index(st) == index && st->entry &&
-            pte_empty(*st->entry) && pt_span(&s->pt, st->va) == PT_OWN &&
+        if (same && st->entry && pte_empty(*st->entry) && pt_span(&s->pt, st->va) == PT_OWN &&
             !(st->access == ACCESS_WRITE && pt_span_held(&s->pt, st->va)) && allows(st->region, st->access))
             install_object(st, f);
         frame_unpin(f);
@@ -334,11 +339,13 @@ static enum fault_verdict fetch_object(struct step *st)
     nosleep_exit();
     object_put(o);
     nosleep_enter();
-    return !err ? FAULT_RESUME : err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
+    if (!err || !same)
+        return LOOK_AGAIN;
+    return err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
 }
 
 /* Fetch the slot's page without the lock; on return the caller looks again. */
-static enum fault_verdict fetch_slot(struct step *st)
+static int fetch_slot(struct step *st)
 {
     struct space *s = st->s;
     struct vm *vm = s->vm;
@@ -361,10 +368,10 @@ static enum fault_verdict fetch_slot(struct step *st)
             install_swapped(st, f);
         f->pins--;
         vm_frame_drop(vm, f);
-        return FAULT_RESUME;
+        return LOOK_AGAIN;
     }
     if (err == -EAGAIN || !same)
-        return FAULT_RESUME;
+        return LOOK_AGAIN;
     return err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
 }
 
@@ -375,81 +382,95 @@ static void grow_stack(struct step *st)
     region_resize(&st->s->regions, r, st->va, r->end);
 }
 
-/* Do one action. *done: the access is possible now. Called in a nosleep section, which it may leave and enter
- * again. */
-static enum fault_verdict act(struct step *st, enum fault_action action, bool *done)
+/*
+ * Do one action. FAULT_RESUME: the access is possible now. LOOK_AGAIN: it may be. Called in a nosleep
+ * section, which it may leave and enter again.
+ */
+static inline __attribute__((always_inline)) int act(struct step *st, enum fault_action action)
 {
     struct space *s = st->s;
     struct vm *vm = s->vm;
-    enum fault_verdict verdict = FAULT_RESUME;
     struct frame *f;
+    int result;
 
     switch (action) {
     case FAULT_FILL_ZERO:
-        if (bring_frame(st, &verdict) && bring_table(st, &verdict)) {
+        result = bring_frame(st);
+        if (likely(result == FAULT_RESUME))
+            result = bring_table(st);
+        if (likely(result == FAULT_RESUME))
             fill_zero(st);
-            *done = true;
-        }
-        return verdict;
+        return result;
     case FAULT_MAP_ZERO:
-        if (bring_table(st, &verdict)) {
+        result = bring_table(st);
+        if (likely(result == FAULT_RESUME))
             pt_set(&s->pt, st->va, st->entry, pte_make(vm->zero_pfn, PT_USER | PT_ACCESSED));
-            *done = true;
-        }
-        return verdict;
+        return result;
     case FAULT_COPY:
-        if (bring_frame(st, &verdict)) {
+        result = bring_frame(st);
+        if (likely(result == FAULT_RESUME))
             copy_page(st);
-            *done = true;
-        }
-        return verdict;
+        return result;
     case FAULT_TAKE_OVER:
         take_over(st);
-        *done = true;
         return FAULT_RESUME;
     case FAULT_UPGRADE:
         pt_set(&s->pt, st->va, st->entry, pte_with_write(*st->entry));
-        *done = true;
         return FAULT_RESUME;
     case FAULT_OBJECT_IN:
-        if (!bring_table(st, &verdict))
-            return verdict;
+        result = bring_table(st);
+        if (result != FAULT_RESUME)
+            return result;
         f = object_resident(st->region->object, object_index(st));
         if (!f)
             return fetch_object(st);
         install_object(st, f);
-        return FAULT_RESUME;
+        return LOOK_AGAIN;
     case FAULT_SWAP_IN:
         f = swap_cached(vm, pte_slot(*st->entry));
         if (!f || f->flags & (FRAME_F_BUSY | FRAME_F_ERROR))
             return fetch_slot(st);
         install_swapped(st, f);
-        return FAULT_RESUME;
+        return LOOK_AGAIN;
     case FAULT_OWN_TABLE:
         nosleep_exit();
-        if (space_own_table(s, st->va) != 0)
-            verdict = FAULT_NO_MEMORY;
+        result = space_own_table(s, st->va) ? FAULT_NO_MEMORY : LOOK_AGAIN;
         nosleep_enter();
-        return verdict;
+        return result;
     case FAULT_GROW:
         grow_stack(st);
-        return FAULT_RESUME;
+        return LOOK_AGAIN;
     case FAULT_BAD_ADDRESS:
         return FAULT_MAPERR;
     case FAULT_BAD_ACCESS:
         return FAULT_ACCERR;
     default:
-        *done = true;
         return FAULT_RESUME;
     }
+}
+
+/* See what there is, and say what it calls for. */
+static inline __attribute__((always_inline)) enum fault_action look(struct step *st)
+{
+    struct space *s = st->s;
+    bool can_grow = false;
+
+    st->region = region_find(&s->regions, st->va);
+    st->entry = pt_entry(&s->pt, st->va);
+    if (unlikely(!st->region))
+        can_grow = stack_above(s, st->va);
+    if (unlikely(!st->entry))
+        return classify(st->region, can_grow, ENTRY_EMPTY, PT_NONE, false, st->access);
+    return classify(st->region, can_grow, entry_state(s->vm, *st->entry), pt_span(&s->pt, st->va),
+                    pt_span_held(&s->pt, st->va), st->access);
 }
 
 enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
 {
     struct vm *vm = s->vm;
     struct step st = {.s = s, .va = PAGE_DOWN(f->va), .access = f->access};
-    enum fault_verdict verdict = FAULT_MAPERR;
-    bool done = false;
+    unsigned steps = 0;
+    int result;
 
     if (f->va >= USER_END)
         return FAULT_MAPERR;
@@ -458,28 +479,18 @@ enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
     s->faults++;
     mutex_lock(&s->lock);
     nosleep_enter();
-    for (unsigned i = 0; i < MAX_STEPS && !done; i++) {
-        enum fault_action action;
-        bool can_grow = false;
+    do {
+        enum fault_action action = look(&st);
 
-        st.region = region_find(&s->regions, f->va);
-        st.entry = pt_entry(&s->pt, f->va);
-        if (unlikely(!st.region))
-            can_grow = stack_above(s, f->va);
-        action = classify(st.region, can_grow, st.entry ? entry_state(vm, *st.entry) : ENTRY_EMPTY,
-                          st.entry ? pt_span(&s->pt, f->va) : PT_NONE,
-                          st.entry && pt_span_held(&s->pt, f->va), f->access);
-        if (action != FAULT_SPURIOUS || i == 0) /* the end of a resolved fault is no spurious one */
+        if (action != FAULT_SPURIOUS || steps == 0) /* the end of a resolved fault is no spurious one */
             vm->stats.by_action[action]++;
-        verdict = act(&st, action, &done);
-        if (verdict != FAULT_RESUME)
-            break;
-    }
+        result = act(&st, action);
+    } while (result == LOOK_AGAIN && ++steps < MAX_STEPS);
     nosleep_exit();
     mutex_unlock(&s->lock);
     if (unlikely(st.spare))
         frame_free(vm->pool, st.spare);
     if (unlikely(st.table))
         frame_free(vm->pool, st.table);
-    return verdict;
+    return result == LOOK_AGAIN ? FAULT_RESUME : (enum fault_verdict)result;
 }

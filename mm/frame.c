@@ -1,49 +1,48 @@
 /*
  * The pool of frames: who owns every physical page.
  *
- * Purpose: hand out single frames fast and blocks when they must be
- * contiguous, know the use of every frame at any time, and keep back what is
- * needed to get memory back.
+ * Purpose: hand out single frames fast and blocks when they must be contiguous, know the use of every
+ * frame at any time, and keep back what is needed to get memory back.
  *
- * Data: one record per frame (frame.h), two zones. Low frames are direct mapped;
- * high ones are not, so whoever can use either is given high frames first. Each zone
- * is a buddy allocator with a hot list in front: single frames, last freed first, since
- * they are likely still in the processor's cache, and with no merging and splitting
- * in between. The list takes and gives back HOT_BATCH frames at a time. Its
+ * Data: one record per frame (frame.h), two zones. Low frames are direct mapped; high ones are not, so
+ * whoever can use either is given high frames first. Each zone is a buddy allocator with a hot list in
+ * front: single frames, last freed first, since they are likely still in the processor's cache, and with
+ * no merging and splitting in between. The list takes and gives back HOT_BATCH frames at a time. Its
  * frames are free, and a block allocation that fails empties the list and tries again.
  *
  * How much is kept back. Let n be the frames that are managed.
  *
- *   marks.min = sqrt(n) / 2. What reclaim needs to free memory (a table to split, a slab for an I/O
- *     request, kernel allocations of whoever is in the middle of something) grows with the number of tasks
- * and with the tables, far slower than memory itself. The root gives 22 frames of 8 MiB (1.1 %), 64 of 64 MiB
- *     (0.4 %), 479 of 3.5 GiB (0.05 %).
- *   marks.low = 2 min, marks.high = 3 min. The daemon is woken while min frames are still to be had without
- *     waiting, and each run of it frees at least min frames: on the smallest machine that is more
- *     than one cluster of writes (SWAP_CLUSTER, 16 pages).
- *   low_min, the low zone's share of min by its size, so that FRAME_RESERVE | FRAME_LOW_ONLY finds something
- *     too when everything free is high.
- *   low_kept = high / 32, at most a quarter of the low zone. Each high frame costs low memory to be
- *     used: 1/1024 frame for the entry of each table that maps it, up to as much for the object index and
- *     the slot map, and the tasks that use it have stacks and slabs. 1/32 is room for some
- *     twenty mappings of everything and the rest; Linux's lowmem_reserve_ratio for this pair of zones is 32
- * also. Without a high zone nothing is kept: then evicting user pages always yields low frames.
+ *   marks.min   sqrt(n) / 2. What reclaim needs to free memory (a table to split, a slab for an I/O
+ *               request, allocations of whoever is in the middle of something) grows with the number of
+ *               tasks and tables, far slower than memory itself. The root gives 22 frames of 8 MiB
+ *               (1.1 %), 64 of 64 MiB (0.4 %), 478 of 3.5 GiB (0.05 %).
+ *   marks.low   2 min, and marks.high 3 min. The daemon is woken while min frames are still to be had
+ *               without waiting, and each run of it frees at least min frames: on the smallest machine
+ *               that is more than one cluster of writes (SWAP_CLUSTER, 16 pages).
+ *   low_min     the low zone's share of min by its size, so that FRAME_RESERVE | FRAME_LOW_ONLY finds
+ *               something too when everything free is high.
+ *   low_kept    low_min and high / 32, the latter at most a quarter of the low zone. Each high frame
+ *               costs low memory to be used: 1/1024 frame for the entry of each table that maps it, up to
+ *               as much for the object index and the slot map, and the tasks that use it have stacks and
+ *               slabs. 1/32 is room for some twenty mappings of everything and the rest; Linux's
+ *               lowmem_reserve_ratio for this pair of zones is 32 also. Without a high zone nothing more
+ *               is kept: then evicting user pages always yields low frames.
  *
- * Locking: each function here is one nosleep section (a spin lock per pool on a multiprocessor, with the hot
- * lists per processor). Not from interrupts.
+ * Locking: each function here is one nosleep section (a spin lock per pool on a multiprocessor, with the
+ * hot lists per processor). Not from interrupts.
  *
  * Invariants, checked by frame_audit():
  *   INV-FRAME-1  used[u] is the number of records with use u; they add up to end - start
  *   INV-FRAME-2  every record has a valid use, and an order only if it heads a block in its zone
  *   INV-FRAME-3  a hot list has as many frames as it says, all FREE, FRAME_F_HOT and of its zone
  *   INV-FRAME-4  FRAME_F_HOT is on listed frames only, FRAME_F_BUDDY and FRAME_F_HOT on free frames only
- *   INV-FRAME-5  each free frame is in exactly one free block or hot list: blocks hold FREE frames that are
- *                not hot, and zone[].free + hot[].count add up to used[FRAME_FREE]
+ *   INV-FRAME-5  each free frame is in exactly one free block or hot list: blocks hold FREE frames that
+ *                are not hot, and zone[].free + hot[].count add up to used[FRAME_FREE]
  *   INV-FRAME-6  a free frame has no maps and no pins
  *   INV-FRAME-7  min <= low <= high, and slow_below sends to the slow path what belongs there
  *
- * Failure: NULL, and the low hook was called. Freeing what is not allocated, or is mapped, pinned, listed or
- * in I/O, is a bug of the caller and panics with the record.
+ * Failure: NULL, and the low hook was called. Freeing what is not allocated, or is mapped, pinned, listed
+ * or in I/O, is a bug of the caller and panics with the record.
  *
  * Fault injection makes every allocation take the slow path, so the fast path does not know of it.
  */

@@ -3,17 +3,16 @@
  *
  * Purpose: memory of any size for those who have no cache of their own.
  *
- * Up to a page a size is rounded up to one of 16 classes, each a cache: powers of two and
- * the value half-way between two of them, so that a third is lost at worst, a seventh on average. Larger
- * sizes get a block of frames: use FRAME_SLAB like slabs, but owner NULL, and the order in the head. That
- * tells kfree() what it has.
+ * Up to a page a size is rounded up to one of 16 classes, each a cache: powers of two and the value
+ * half-way between two of them, so that mostly no more than a third is lost. Larger sizes get a block of
+ * frames: use FRAME_SLAB like slabs, but owner NULL, and the order in the head. That tells kfree() what
+ * it has.
  *
- * Data: struct kmalloc_system; kmalloc_sys is the machine's. Locking: as slab.c, each function is one nosleep
- * section.
+ * Data: struct kmalloc_system; kmalloc_sys is the machine's. Locking: as slab.c.
  *
  * Invariants are those of the caches, and
- *   INV-KMALLOC-1  a frame with use SLAB and no owner belongs to a large block (or is slab.c's own);
- *                  index is its place in the block, so only the head has index 0. Asserted by kfree().
+ *   INV-KMALLOC-1  a frame with use SLAB and no owner belongs to a large block (or is slab.c's own); its
+ *                  index is its place in the block. kfree() asserts that it was given the start of one.
  *
  * Failure: NULL when the pool has no frame, or no block of the size. Sizes beyond 4 MiB always fail.
  */
@@ -97,7 +96,7 @@ static void check_large(const struct kmalloc_system *k, const void *p)
     const struct frame *f = frame_of(k, p);
 
     mm_assert(f->use == FRAME_SLAB && !f->owner && f->index == 0 && ((uintptr_t)p & PAGE_MASK) == 0,
-              "%p in frame %u: %s, owner %p, page %u of its block", p, frame_pfn(k->pool, f),
+              "INV-KMALLOC-1: %p in frame %u: %s, owner %p, page %u of its block", p, frame_pfn(k->pool, f),
               frame_use_name(f->use), f->owner, f->index);
 }
 

@@ -1,35 +1,38 @@
 /*
  * Kernel address arenas: ranges of numbers, handed out by a fit policy.
  *
- * Purpose: find address space for stacks, tables and devices; and to compare the textbook's
- * fit policies on the same data, so the policy is a parameter.
+ * Purpose: find address space for stacks, tables and devices; and compare the textbook's fit policies on
+ * the same data, so the policy is a parameter.
  *
  *   first    the lowest free segment that is large enough
- *   next     the same, from where the last search ended, going round
+ *   next     the same, from where the last allocation ended, going round
  *   best     the smallest that is large enough, the lowest of these
  *   worst    the largest, the lowest of these
- *   instant  any from the first list all of whose segments are large enough: no search (vmem's
- *            instant fit). Only when there is none, the one list with some that might do is searched, so
- *            that an arena does not fail with a fitting segment in it
+ *   instant  any from the first list all of whose segments are large enough: no search (vmem's instant
+ *            fit). Only when there is none, the lists with some that might do are searched, so that an
+ *            arena does not fail with a fitting segment in it
  *
  * Data: every range is a segment, free or allocated. All are linked in address order, which serves as
- * boundary tags: a segment that is freed looks at both neighbours and merges. Free ones are in lists by power
- * of two of their size in quanta, with a bitmap of lists that are not empty; allocated ones in a hash by
- * address. Segments come from a cache that arenas may share. (Bonwick and Adams, "Magazines and Vmem", 2001,
- * section 4.)
+ * boundary tags: a segment that is freed looks at both neighbours and merges. Free ones are in lists by
+ * power of two of their size in quanta, with a bitmap of lists that are not empty; allocated ones in a
+ * hash by address. Segments come from a cache that arenas may share. (Bonwick and Adams, "Magazines and
+ * Vmem", 2001, section 4.)
  *
  * Locking: each function is one nosleep section (a spin lock per arena on a multiprocessor).
  *
  * Invariants, checked by kva_verify():
  *   INV-KVA-1  the segments in address order cover [start, end) without gap or overlap, in whole quanta
  *   INV-KVA-2  no two free segments are neighbours
- *   INV-KVA-3  a free segment is in the list of its size, exactly those are, and nonempty tells which lists
- * have any INV-KVA-4  an allocated segment is in its hash chain, exactly those are INV-KVA-5  in_use is the
- * sum of the allocated sizes; segs and allocs count the segments and the allocated ones INV-KVA-6  the rover
- * is NULL or a segment of the arena
+ *   INV-KVA-3  a free segment is in the list of its size, exactly those are, and nonempty tells which
+ *              lists have any
+ *   INV-KVA-4  an allocated segment is in its hash chain, exactly those are
+ *   INV-KVA-5  in_use is the sum of the allocated sizes; segs and allocs count the segments and the
+ *              allocated ones
+ *   INV-KVA-6  the rover is NULL or a segment of the arena
  *
  * Failure: -ENOMEM when no segment fits or there is no memory for the (at most two) new segments that an
- * allocation needs; nothing was changed then. kva_free() cannot fail; freeing what was not allocated panics.
+ * allocation needs; nothing was changed then. kva_free() cannot fail; freeing what was not allocated
+ * panics.
  */
 #include "mm/kva.h"
 
@@ -424,7 +427,7 @@ bool kva_verify(const struct kva_arena *a)
         segs - allocs);
     INV("INV-KVA-4", hashed == allocs, "arena %s: %u segments hashed, %u allocated", a->name, hashed, allocs);
     INV("INV-KVA-5", in_use == a->in_use && segs == a->segs && allocs == a->allocs,
-        "arena %s: %lu bytes in %u of %u segments, counted %lu in %u of %u", a->name,
+        "arena %s: %lx bytes in %u of %u segments, counted %lx in %u of %u", a->name,
         (unsigned long)a->in_use, a->allocs, a->segs, (unsigned long)in_use, allocs, segs);
     INV("INV-KVA-6", rover, "arena %s: the rover %p is no segment", a->name, (void *)a->rover);
     return ok;

@@ -1,25 +1,25 @@
 /*
  * Kernel memory that is mapped page by page.
  *
- * Purpose: memory too large for physically contiguous blocks, memory whose overrun
- * must fault, and devices. Layout of an allocation in the arena, g being a page that is never mapped:
+ * Purpose: memory too large for physically contiguous blocks, memory whose overrun must fault, and
+ * devices. Layout of an allocation in the arena, g being a page that is never mapped:
  *
  *   stack   g page .. page g     an overflow runs into the lower guard
  *   table     page .. page g     so do runs beyond a table's or a window's end;
  *   device    page .. page g     below it is the guard of the neighbour
  *
- * Data: a kva arena with its own cache of segments, and the kernel half of the page tables, which says which
- * frame is where: nothing else remembers it. Frames are high ones if there are any.
+ * Data: a kva arena with its own cache of segments, and the kernel half of the page tables, which says
+ * which frame is where: nothing else remembers it. Frames are high ones if there are any.
  *
  * Locking: each function is one nosleep section, since pt_kernel_map() asks for that.
  *
  * Invariants, checked by kva_map_verify() or where noted:
- *   INV-KVAMAP-1  every page of an allocation but its guards is mapped, the guards are not (asserted when it
- * is freed) INV-KVAMAP-2  stack_pages, table_pages, device_pages and guard_pages add up to the arena's in_use
+ *   INV-KVAMAP-1  every page of an allocation but its guards is mapped, the guards are not (asserted when
+ *                 pages are mapped and unmapped)
+ *   INV-KVAMAP-2  stack_pages, table_pages, device_pages and guard_pages add up to the arena's in_use
  *   INV-KVAMAP-3  stacks and tables are in frames of the pool: FRAME_STACK and FRAME_KERNEL count no fewer
  *
- * Failure: NULL, and everything that had been taken by then is given back: frames, mappings, addresses. Page
- * tables of the kernel half stay, they are shared by all spaces and used again.
+ * Failure: NULL, and everything that had been taken by then is given back: frames, mappings, addresses.
  */
 #include "mm/kva_map.h"
 #include "mm/machine.h"
@@ -76,7 +76,7 @@ static void unmap_frames(struct kva_map *m, vaddr_t start, uint32_t pages)
     for (uint32_t i = 0; i < pages; i++) {
         pfn_t pfn = pt_kernel_unmap(page_at(start, i));
 
-        mm_assert(pfn, "page %u of %u at %x is not mapped", i, pages, start);
+        mm_assert(pfn, "INV-KVAMAP-1: page %u of %u at %x is not mapped", i, pages, start);
         frame_free(m->pool, pfn_frame(m->pool, pfn));
     }
 }
@@ -175,7 +175,8 @@ void kva_table_free(struct kva_map *m, void *table, size_t size)
 static void unmap_device(vaddr_t start, uint32_t pages)
 {
     for (uint32_t i = 0; i < pages; i++)
-        mm_assert(pt_kernel_unmap(page_at(start, i)), "page %u of %u at %x is not mapped", i, pages, start);
+        mm_assert(pt_kernel_unmap(page_at(start, i)), "INV-KVAMAP-1: page %u of %u at %x is not mapped", i,
+                  pages, start);
 }
 
 static bool map_device(struct kva_map *m, vaddr_t start, uint32_t pages, pfn_t first)
@@ -229,7 +230,7 @@ bool kva_map_verify(const struct kva_map *m)
     uint32_t pages = m->stack_pages + m->table_pages + m->device_pages + m->guard_pages;
 
     INV("INV-KVAMAP-2", (size_t)pages << PAGE_SHIFT == m->arena.in_use,
-        "arena %s: %u pages of stacks, %u of tables, %u of devices, %u guards, but %lu bytes in use",
+        "arena %s: %u pages of stacks, %u of tables, %u of devices, %u guards, but %lx bytes in use",
         m->arena.name, m->stack_pages, m->table_pages, m->device_pages, m->guard_pages,
         (unsigned long)m->arena.in_use);
     INV("INV-KVAMAP-3",

@@ -115,20 +115,21 @@ struct object *object_get(struct object *o)
     return o;
 }
 
-/* Wait until nobody works with f, which has no entries. The holder of a pin is about to let it go. */
+/* Wait until nobody else works with f, which has no entries. Our pin keeps it from being evicted, and so freed and
+ * used for something else, meanwhile; the holder of another pin is about to let it go. */
 static void wait_quiet(struct vm *vm, struct frame *f)
 {
-    while (f->flags & IO_FLAGS || f->pins) {
-        frame_pin(f);
+    frame_pin(f);
+    for (;;) {
         swap_wait_frame(vm, f);
-        frame_unpin(f);
-        if (f->pins) {
-            uint32_t s = os_irq_save();
+        if (f->pins == 1)
+            break;
+        uint32_t s = os_irq_save();
 
-            os_sleep_until(&vm->swap.io_wait, os_now_ns() + PIN_CHECK_NS);
-            os_irq_restore(s);
-        }
+        os_sleep_until(&vm->swap.io_wait, os_now_ns() + PIN_CHECK_NS);
+        os_irq_restore(s);
     }
+    frame_unpin(f);
 }
 
 /* Free what a word of a dying object names. */
@@ -142,12 +143,9 @@ static void discard(struct object *o, uint32_t index, uintptr_t word)
         mm_assert(!f->maps, "%s: page %u (frame %u) still has %u entries", o->name, index,
                   OBJECT_ENTRY_VALUE(word), f->maps);
         wait_quiet(vm, f);
-        /* Reclaim may have moved the page to its slot while we slept. */
-        word = radix_get(&o->index, index);
     }
     radix_clear(&o->index, index);
     if (OBJECT_IS_FRAME(word)) {
-        f = word_frame(o, word);
         o->resident--;
         if (f->slot != SLOT_NONE)
             swap_uncache(vm, f);
@@ -226,11 +224,11 @@ void frame_unpin(struct frame *f)
 }
 
 /*
- * Make sure that the cache has the nodes that an entry at index needs, waiting for memory if it must. They
- * are in the cache until somebody else takes them, so the caller uses them before it sleeps. False when out
- * of memory.
+ * Let the cache have the nodes that an entry at index needs, waiting for memory if need be. They are there
+ * until somebody else takes them, so the caller uses them before it sleeps. If memory is out, radix_set()
+ * will say so.
  */
-static bool stock_nodes(struct object *o, uint32_t index)
+static void stock_nodes(struct object *o, uint32_t index)
 {
     struct cache *nodes = &o->vm->radix_cache;
     struct stocked {
@@ -246,13 +244,10 @@ static bool stock_nodes(struct object *o, uint32_t index)
         chain = n;
         held++;
     }
-    bool enough = held >= radix_missing(&o->index, index);
-
     while ((n = chain) != NULL) {
         chain = n->next;
         cache_free(nodes, n);
     }
-    return enough;
 }
 
 /* The page is nowhere: enter a fresh frame, and let the pager fill it. -EAGAIN: look again. */
@@ -262,11 +257,9 @@ static int fill(struct object *o, uint32_t index, struct frame **out)
     struct frame *f = vm_frame_alloc(vm, FRAME_OBJECT, 0);
     int err;
 
-    if (!f || !stock_nodes(o, index)) {
-        if (f)
-            vm_frame_release(vm, f);
+    if (!f)
         return -ENOMEM;
-    }
+    stock_nodes(o, index);
     if (index >= o->pages || radix_get(&o->index, index)) {
         vm_frame_release(vm, f);
         return -EAGAIN;

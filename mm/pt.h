@@ -51,7 +51,7 @@ enum pt_span {
     PT_SHARED, /* one that other roots name too */
 };
 
-enum pt_span pt_span(const struct pt *pt, vaddr_t va);
+static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va);
 /*
  * The table of a span, NULL when there is none. Its maps field counts the roots
  * that name it, its used field the entries that are not empty.
@@ -61,7 +61,7 @@ struct frame *pt_table(const struct pt *pt, vaddr_t va);
 pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table);
 /* Whether the directory holds back writes to the span: its table was shared at some time and not claimed
  * since. */
-bool pt_span_held(const struct pt *pt, vaddr_t va);
+static inline bool pt_span_held(const struct pt *pt, vaddr_t va);
 
 /* Give a span without a table an empty one: a zeroed frame (use FRAME_TABLE, low). */
 void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table);

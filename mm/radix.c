@@ -13,9 +13,10 @@
  *
  * Invariants.
  *   INV-RADIX-1  used is the number of non-zero words of a node, and not 0
- *   INV-RADIX-2  the height is at most 6, 0 exactly when there is no root, and the root of a tree higher than
- * 1 has a child beside the first INV-RADIX-3  count is the number of stored words INV-RADIX-4  no word lies
- * at an index beyond 32 bits
+ *   INV-RADIX-2  the height is at most 6, 0 exactly when there is no root, and the root of a tree higher
+ *                than 1 has a child beside the first
+ *   INV-RADIX-3  count is the number of stored words
+ *   INV-RADIX-4  no word lies at an index beyond 32 bits
  *
  * Failure. radix_set() of a new index returns -ENOMEM with the tree unchanged. radix_missing() tells how many
  * nodes it needs, for a caller who can wait for memory.

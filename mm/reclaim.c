@@ -236,8 +236,8 @@ int reclaim_evict(struct vm *vm, struct frame *f)
     int err = 0;
 
     mutex_lock(&vm->reclaim_lock);
-    if ((f->use != FRAME_ANON && f->use != FRAME_OBJECT) || !can_go(vm, f) ||
-        (f->maps && rmap_locked(vm, f))) {
+    /* A frame that is not listed is being made ready by somebody who sleeps. */
+    if (!(f->flags & FRAME_F_LISTED) || !can_go(vm, f) || (f->maps && rmap_locked(vm, f))) {
         err = -EBUSY;
     } else {
         f->pins++;

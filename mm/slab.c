@@ -1,26 +1,27 @@
 /*
  * Object caches.
  *
- * Purpose: kernel objects of one kind, constructed once and used many times,
- * in constant time and with little waste; memory that goes back when it is asked for.
+ * Purpose: kernel objects of one kind, constructed once and used many times, in constant time and with
+ * little waste; memory that goes back when it is asked for.
  *
  * Three layers (Bonwick, "The Slab Allocator", 1994; Bonwick and Adams, "Magazines and Vmem", 2001):
  *
- *   magazines  A cache has two, loaded and previous; an allocation pops a pointer from the
- *              loaded one, a free pushes one. With two, an alternation at the border of one does not
- *              reach the depot. The depot holds full magazines (at most DEPOT_MAX) and empty ones.
- *   slabs      A block of low frames cut into objects, with a struct slab as control. Which objects
- *              are free is told by an array of indices beside the control, not by links in the objects, so
- * that free objects stay constructed. The control is at the end of the block, or, when objects take an eighth
- *              of a page or more, an object of an internal cache: else a power of two would not fit
- *              its page. The first object starts at a colour that differs from slab to slab, so that equal
- * fields of objects do not all compete for the same cache lines. frames     From the pool, use FRAME_SLAB,
- * owner = the slab: the cache of any object is found from its address.
+ *   magazines  A cache has two, loaded and previous; an allocation pops a pointer from the loaded one, a
+ *              free pushes one. With two, an alternation at the border of one does not reach the depot,
+ *              which holds full magazines (at most DEPOT_MAX) and empty ones.
+ *   slabs      A block of low frames cut into objects, with a struct slab as control. An array of indices
+ *              beside the control tells which objects are free, not links in the objects, so that free
+ *              objects stay constructed. The control is at the end of the block, or, when objects take an
+ *              eighth of a page or more, an object of an internal cache: else a power of two would not
+ *              fit its page. The first object starts at a colour that differs from slab to slab, so that
+ *              equal fields of objects do not all compete for the same cache lines.
+ *   frames     From the pool, use FRAME_SLAB, owner = the slab: the cache of any object is found from its
+ *              address.
  *
- * Data: caches of a pool are linked from pool->caches. What this file itself needs (magazines, and controls
- * of two sizes) are caches as well, at the end of that list, made in a frame of their own
- * (pool->slab_internal) when first needed and gone with the last cache of the pool. The internal caches have
- * no magazines and the small controls are on their slabs, so the recursion ends.
+ * Data: caches of a pool are linked from pool->caches. What this file itself needs (magazines, and
+ * controls of two sizes) are caches as well, at the end of that list, made in a frame of their own
+ * (pool->slab_internal) when first needed and gone with the last cache of the pool. The internal caches
+ * have no magazines and the small controls are on their slabs, so the recursion ends.
  *
  * Debug caches (CACHE_DEBUG) have no magazines. Each object looks like this, at a distance of `stride`:
  *
@@ -28,25 +29,30 @@
  *
  * The object is filled with 0xbaddcafe when allocated and 0xdeadbeef when free, and the red zones with
  * 0xfeedface, so that a dump explains itself. A cache with a constructor cannot have its free objects
- * overwritten; they get a checksum instead, which serves the same check. An allocation, a free and
- * cache_verify() look at it all.
+ * overwritten; they get a checksum instead, which serves the same check. An allocation looks at the
+ * object that it takes, a free at its red zones, and cache_verify() at everything.
  *
  * Locking: each function is one nosleep section (a spin lock per cache on a multiprocessor, magazines per
  * processor). Constructors must not sleep. Not from interrupts.
  *
  * Invariants, checked by cache_verify():
- *   INV-SLAB-1  each slab is in the list that its in_use says, names its cache, and slab_count and
- * empty_slabs count them INV-SLAB-2  each frame of a slab has use SLAB, the slab as owner and its place in
- * the block as index INV-SLAB-3  the free list of a slab visits per_slab - in_use objects, each once; all
- * others are SLAB_OUT INV-SLAB-4  live is the sum of in_use INV-SLAB-5  no magazine holds more than its size;
- * previous and those in the depot are full or empty; the depot has as many as it says INV-SLAB-6  each object
- * in a magazine belongs to the cache and is out of its slab, and no magazine has it twice INV-SLAB-7  (debug)
- * the red zones of all objects are whole INV-SLAB-8  (debug) no free object was written to INV-SLAB-9 objects
- * lie inside their slab and are aligned
+ *   INV-SLAB-1  each slab is in the list that its in_use says and names its cache; slab_count and
+ *               empty_slabs count them
+ *   INV-SLAB-2  each frame of a slab has use SLAB, the slab as owner and its place in the block as index
+ *   INV-SLAB-3  the free list of a slab visits per_slab - in_use objects, each once; all others are
+ *               SLAB_OUT
+ *   INV-SLAB-4  live is the sum of in_use
+ *   INV-SLAB-5  no magazine holds more than its size; previous and those in the depot are full or empty;
+ *               the depot has as many as it says
+ *   INV-SLAB-6  each object in a magazine belongs to the cache and is out of its slab, and no magazine
+ *               has it twice
+ *   INV-SLAB-7  (debug) the red zones of all objects are whole
+ *   INV-SLAB-8  (debug) no free object was written to
+ *   INV-SLAB-9  objects lie inside their slab and are aligned
  *
  * Failure: NULL when the pool has no frame. Without memory for a magazine a cache works without. A double
- * free, a free to the wrong cache and an overrun panic in a debug cache; in others, a double free panics when
- * the object goes back to its slab.
+ * free, a free to the wrong cache, an overrun and a write after a free panic in a debug cache; in others,
+ * a double free panics when the object goes back to its slab.
  */
 #include "mm/slab.h"
 
@@ -301,13 +307,14 @@ static _Noreturn void debug_panic(const struct cache *c, void *obj, const char *
 {
     const struct slab *s = slab_of(c->pool, obj);
 
-    if (s && (s->cache->flags & CACHE_DEBUG)) {
+    if (s && (s->cache->flags & CACHE_DEBUG) && (uint8_t *)obj >= s->base) {
         const struct cache *owner = s->cache;
-        size_t i = (size_t)((uint8_t *)obj - s->base) / owner->stride;
-        const struct track *t = track_of(owner, object_at(s, (uint32_t)i));
+        uint32_t i = (uint32_t)((size_t)((uint8_t *)obj - s->base) / owner->stride);
 
-        os_log("slab: object %p of cache %s, last allocated by %p, last freed by %p",
-               object_at(s, (uint32_t)i), owner->name, t->allocated_by, t->freed_by);
+        if (i < owner->per_slab)
+            os_log("slab: object %p of cache %s, last allocated by %p, last freed by %p", object_at(s, i),
+                   owner->name, track_of(owner, object_at(s, i))->allocated_by,
+                   track_of(owner, object_at(s, i))->freed_by);
     }
     os_panic(__FILE__, __LINE__, "cache %s: object %p %s; found at %p", c->name, obj, what, who);
 }

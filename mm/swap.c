@@ -33,13 +33,13 @@
  * the wanted page is tried alone, so that only the bad page pays. Then its slot is bad and the reader and all
  * who waited get -EIO.
  *
- * Writing. SWAP_WRITES requests are allocated at the start, so that writing needs no memory. The frames are
- * under WRITEBACK: valid, mappable for reading, not to be changed or freed. All frames of a swap_write() are so
- * before it sleeps for a free request, or a fault could take over one whose turn has not come. A completed request waits on
- * io_done until any task calls swap_finish(). If it failed, its pages are written again one by one with the
- * same request. A page that fails alone stays in memory: its slot is bad and the frame dirty, but still
- * cached there, so that who names the slot finds it. When the last name is gone it loses the slot and can be
- * given another.
+ * Writing. SWAP_WRITES requests are allocated at the start, so that writing needs no memory. The frames
+ * are under WRITEBACK: valid, mappable for reading, not to be changed or freed. All frames of a
+ * swap_write() are so before it sleeps for a free request, or a fault could take over one whose turn has
+ * not come. A completed request waits on io_done until any task calls swap_finish(). If it failed, its
+ * pages are written again one by one with the same request. A page that fails alone stays in memory: its
+ * slot is bad and the frame dirty, but still cached there, so that who names the slot finds it. When the
+ * last name is gone it loses the slot and can be given another.
  *
  * Locking. One processor: everything changes in sections that do not sleep. The completion runs in an
  * interrupt, touches io_done (or the reader's flag) with interrupts off, and wakes io_wait. All sleepers here
@@ -52,9 +52,10 @@
  *   INV-SWAP-3  total, free and kept are the sums over the areas
  *   INV-SWAP-4  the header is never named or cached, and marked bad; area.bad counts the other bad slots
  *   INV-SWAP-5  every request is free or active
- *   INV-SWAP-6  a BUSY anonymous frame is cached and pinned; a frame under WRITEBACK is cached and not BUSY,
- * and the frames under WRITEBACK are those of the active requests INV-SWAP-7  every write goes to a good
- * place: page 1 to the last of the area, never to the header (asserted)
+ *   INV-SWAP-6  a BUSY anonymous frame is cached and pinned; a frame under WRITEBACK is cached and not
+ *               BUSY, and the frames under WRITEBACK are those of the active requests
+ *   INV-SWAP-7  every write goes to a good place: page 1 to the last of the area, never to the header
+ *               (asserted)
  *
  * Failure. Full: swap_assign() returns false. No memory: -ENOMEM from swap_in() and swap_on(). I/O errors: as
  * above; they are counted and logged, and never reach a page other than the one that failed.

@@ -111,44 +111,40 @@ void vm_fini(struct vm *vm)
     frame_free(vm->pool, pfn_frame(vm->pool, vm->zero_pfn));
 }
 
+/*
+ * Reclaim for an allocation that failed for the nth time. False: the next try is the last. It is worth one
+ * even if nothing could be freed, since others may have freed frames while this task waited for its turn.
+ */
+static bool reclaim_again(struct vm *vm, unsigned n)
+{
+    vm->stats.direct_reclaims++;
+    return reclaim_run(vm, ALLOC_BATCH) && n + 1 < ALLOC_TRIES;
+}
+
 struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
 {
+    bool last = false;
+
     for (unsigned i = 0;; i++) {
         struct frame *f = frame_alloc(vm->pool, use, flags);
 
-        if (f || i == ALLOC_TRIES)
+        if (f || last)
             return f;
-        vm->stats.direct_reclaims++;
-        if (!reclaim_run(vm, ALLOC_BATCH))
-            return NULL;
+        last = !reclaim_again(vm, i);
     }
 }
 
 void *vm_cache_alloc(struct vm *vm, struct cache *c)
 {
+    bool last = false;
+
     for (unsigned i = 0;; i++) {
         void *obj = cache_alloc(c);
 
-        if (obj || i == ALLOC_TRIES)
+        if (obj || last)
             return obj;
-        vm->stats.direct_reclaims++;
-        if (!reclaim_run(vm, ALLOC_BATCH))
-            return NULL;
+        last = !reclaim_again(vm, i);
     }
-}
-
-void vm_frame_list(struct vm *vm, struct frame *f)
-{
-    mm_assert(!(f->flags & FRAME_F_LISTED), "frame %u is listed", frame_pfn(vm->pool, f));
-    f->flags |= FRAME_F_LISTED;
-    frame_list_push_tail(vm->pool, &vm->pageable, f);
-}
-
-void vm_frame_unlist(struct vm *vm, struct frame *f)
-{
-    mm_assert(f->flags & FRAME_F_LISTED, "frame %u is not listed", frame_pfn(vm->pool, f));
-    f->flags &= (uint16_t)~FRAME_F_LISTED;
-    frame_list_remove(vm->pool, &vm->pageable, f);
 }
 
 void vm_frame_release(struct vm *vm, struct frame *f)
@@ -162,16 +158,18 @@ void vm_frame_release(struct vm *vm, struct frame *f)
     frame_free(vm->pool, f);
 }
 
-void vm_frame_drop(struct vm *vm, struct frame *f)
+void vm_frame_drop_last(struct vm *vm, struct frame *f)
 {
-    if (f->use != FRAME_ANON || f->maps || f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
+    if (f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
         return;
     if (f->slot != SLOT_NONE) {
         if (swap_count(vm, f->slot))
             return;
         swap_uncache(vm, f);
     }
-    vm_frame_release(vm, f);
+    if (likely(f->flags & FRAME_F_LISTED))
+        vm_frame_unlist(vm, f);
+    frame_free(vm->pool, f);
 }
 
 /* splitmix64's finaliser: numbers that differ in one bit give unrelated words. */

@@ -56,14 +56,35 @@ struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags);
 void *vm_cache_alloc(struct vm *vm, struct cache *c);
 
 /* Put an ANON or OBJECT frame on the pageable list, and take it off. */
-void vm_frame_list(struct vm *vm, struct frame *f);
-void vm_frame_unlist(struct vm *vm, struct frame *f);
+static inline void vm_frame_list(struct vm *vm, struct frame *f)
+{
+    mm_assert(!(f->flags & FRAME_F_LISTED), "frame %u is listed", frame_pfn(vm->pool, f));
+    f->flags |= FRAME_F_LISTED;
+    frame_list_push_tail(vm->pool, &vm->pageable, f);
+}
+
+static inline void vm_frame_unlist(struct vm *vm, struct frame *f)
+{
+    mm_assert(f->flags & FRAME_F_LISTED, "frame %u is not listed", frame_pfn(vm->pool, f));
+    f->flags &= (uint16_t)~FRAME_F_LISTED;
+    frame_list_remove(vm->pool, &vm->pageable, f);
+}
+
 /* Free a frame that nothing names: no maps, no pins, not in the swap cache or an index, no I/O. Unlists it.
  */
 void vm_frame_release(struct vm *vm, struct frame *f);
 /* A name of a frame went away (an entry, a pin): free an anonymous frame if that was the last, also from the
  * swap cache. */
-void vm_frame_drop(struct vm *vm, struct frame *f);
+static inline void vm_frame_drop(struct vm *vm, struct frame *f);
+
+/* vm_frame_drop() of an anonymous frame without maps. */
+void vm_frame_drop_last(struct vm *vm, struct frame *f);
+
+static inline void vm_frame_drop(struct vm *vm, struct frame *f)
+{
+    if (!f->maps && f->use == FRAME_ANON)
+        vm_frame_drop_last(vm, f);
+}
 
 /*
  * The whole system recounted from scratch: every table of every space, every

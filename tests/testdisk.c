@@ -41,12 +41,14 @@ static int transfer(struct testdisk *d, struct block_request *r)
     return 0;
 }
 
+#define TO_BE_MOVED 1 /* status of a delayed request whose data is not moved yet */
+
 static void submit(struct block_device *dev, struct block_request *r)
 {
     struct testdisk *d = dev->driver;
 
+    r->status = !d->delayed || d->early ? transfer(d, r) : TO_BE_MOVED;
     if (!d->delayed) {
-        r->status = transfer(d, r);
         r->done(r);
         return;
     }
@@ -58,6 +60,20 @@ static void submit(struct block_device *dev, struct block_request *r)
     d->tail = r;
 }
 
+/* A private page that is on its way to its slot may not change. */
+static void check_unchanged(struct testdisk *d, const struct block_request *r)
+{
+    for (uint32_t i = 0; i < r->nsegs; i++) {
+        pfn_t pfn = (pfn_t)(r->seg[i] >> PAGE_SHIFT);
+        void *page = window_open(d->pool, pfn);
+
+        if (pfn_frame(d->pool, pfn)->use == FRAME_ANON)
+            d->torn +=
+                memcmp(d->data + r->sector * BLOCK_SECTOR + (size_t)i * PAGE_SIZE, page, PAGE_SIZE) != 0;
+        window_close(d->pool, page);
+    }
+}
+
 bool testdisk_complete(struct testdisk *d)
 {
     struct block_request *r = d->head;
@@ -67,7 +83,10 @@ bool testdisk_complete(struct testdisk *d)
     d->head = r->next;
     if (!d->head)
         d->tail = NULL;
-    r->status = transfer(d, r);
+    if (r->status == TO_BE_MOVED)
+        r->status = transfer(d, r);
+    else if (r->write && r->status == 0)
+        check_unchanged(d, r);
     r->done(r);
     return true;
 }

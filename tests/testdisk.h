@@ -14,7 +14,9 @@ struct testdisk {
     struct block_device dev;
     struct frame_pool *pool; /* to reach the physical pages of requests */
     uint8_t *data;
-    bool delayed; /* requests wait for testdisk_complete() */
+    bool delayed;  /* requests wait for testdisk_complete() */
+    bool early;    /* delayed requests move their data when they are submitted, not when they complete */
+    uint32_t torn; /* anonymous pages that changed while an early write was on its way; there may be none */
     struct block_request *head, *tail;
     uint64_t bad_read[TESTDISK_FAULTS], bad_write[TESTDISK_FAULTS]; /* sectors that fail; 0: none */
 };

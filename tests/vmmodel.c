@@ -48,8 +48,12 @@ bool model_actor_begin(struct model_actor *a, struct model_world *w, unsigned id
         a->space[0] = space_create(&w->vt->vm);
         return a->space[0];
     }
-    memcpy(a->page[0], ancestor->page[0], sizeof a->page[0]);
-    return space_fork(ancestor->space[0], &a->space[0]) == 0;
+    unsigned s = 0;
+
+    while (!ancestor->space[s])
+        s++;
+    memcpy(a->page[0], ancestor->page[s], sizeof a->page[0]);
+    return space_fork(ancestor->space[s], &a->space[0]) == 0;
 }
 
 static uint32_t expected(const struct model_actor *a, const struct model_page *p)
@@ -74,6 +78,17 @@ static enum fault_verdict verdict_of(const struct model_page *p, bool write)
     return p->prot & (write ? REGION_WRITE : REGION_PROT) ? FAULT_RESUME : FAULT_ACCERR;
 }
 
+/* A page that the disk lost stays lost until it is unmapped, so its value need not be remembered. */
+static bool lost(struct model_actor *a, unsigned s, unsigned i, enum fault_verdict v)
+{
+    struct model_world *w = a->world;
+
+    if (v != FAULT_BUS || !w->bus_is_right || !w->bus_is_right(w, a->space[s], va_of(i)))
+        return false;
+    w->bus_errors++;
+    return true;
+}
+
 static void check_read(struct model_actor *a, unsigned s, unsigned i)
 {
     struct kt *kt = a->kt;
@@ -81,6 +96,8 @@ static void check_read(struct model_actor *a, unsigned s, unsigned i)
     uint32_t got = 0;
     enum fault_verdict v = vt_read(a->space[s], va_of(i), &got);
 
+    if (lost(a, s, i, v))
+        return;
     EXPECT(v == verdict_of(p, false), "actor %u space %u reads page %u: %s, not %s", a->id, a->space[s]->id,
            i, fault_verdict_name(v), fault_verdict_name(verdict_of(p, false)));
     if (v == FAULT_RESUME && known(a, p))
@@ -107,6 +124,8 @@ static void do_write(struct model_actor *a, unsigned s, unsigned i)
     }
     enum fault_verdict v = vt_write(a->space[s], va_of(i), value);
 
+    if (lost(a, s, i, v))
+        return;
     EXPECT(v == verdict_of(p, true), "actor %u space %u writes page %u: %s, not %s", a->id, a->space[s]->id,
            i, fault_verdict_name(v), fault_verdict_name(verdict_of(p, true)));
 }
@@ -224,6 +243,8 @@ void model_step(struct model_actor *a)
         do_fork(a, s);
     } else if (op < 91) {
         do_destroy(a, s);
+    } else if (a->world->pressed && kt_below(kt, 16)) {
+        do_write(a, s, i);
     } else if (op < 98) {
         evict_something(a);
     } else {

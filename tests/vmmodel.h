@@ -28,6 +28,10 @@ struct model_world {
     uint32_t shared_value[MODEL_OBJECTS][MODEL_PAGES];
     uint32_t *image;
     unsigned actors;
+    /* Whether a bus error at va is right: its page was on a bad sector. NULL: it never is. */
+    bool (*bus_is_right)(struct model_world *w, struct space *s, vaddr_t va);
+    uint32_t bus_errors;
+    bool pressed; /* memory is short by itself: evict little by hand */
 };
 
 struct model_actor {
@@ -36,14 +40,12 @@ struct model_actor {
     unsigned id;
     struct space *space[MODEL_SPACES];
     struct model_page (*page)[MODEL_PAGES]; /* [MODEL_SPACES] */
-    uint64_t done[8];
-    bool no_memory_ok;
 };
 
 /* Objects and the image. False when there is no memory. */
 bool model_begin(struct model_world *w, struct vt *vt, unsigned actors);
 void model_end(struct model_world *w);
-/* The actor starts with one space: ancestor's fork, or a new one. */
+/* The actor starts with one space: a fork of one of ancestor's, or a new one. */
 bool model_actor_begin(struct model_actor *a, struct model_world *w, unsigned id,
                        struct model_actor *ancestor);
 /* One random operation and its check. */

@@ -2,7 +2,7 @@
  * Tests of whole address spaces: a private virtual memory system with a swap
  * disk in memory, and access to its spaces as a program would have it. On the host
  * a model of the processor walks the tables (tests/host/mmu.c); in the kernel
- * the processor does, through the user-copy routines (kernel/ktest_vm.c).
+ * the processor does, through the user-copy routines (tests/kernel/vt.c).
  */
 #ifndef TESTS_VT_H
 #define TESTS_VT_H

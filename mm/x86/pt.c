@@ -118,15 +118,6 @@ void pt_stale(struct pt *pt, vaddr_t va, const struct frame *table)
         tlb_flush_page(va);
 }
 
-enum pt_span pt_span(const struct pt *pt, vaddr_t va)
-{
-    pde_t pde = *pde_of(pt, va);
-
-    if (!(pde & PT_PRESENT))
-        return PT_NONE;
-    return pde_table(pt, pde)->maps > 1 ? PT_SHARED : PT_OWN;
-}
-
 struct frame *pt_table(const struct pt *pt, vaddr_t va)
 {
     pde_t pde = *pde_of(pt, va);
@@ -137,11 +128,6 @@ struct frame *pt_table(const struct pt *pt, vaddr_t va)
 pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table)
 {
     return frame_ptr(pool, frame_pfn(pool, table));
-}
-
-bool pt_span_held(const struct pt *pt, vaddr_t va)
-{
-    return (*pde_of(pt, va) & (PT_PRESENT | PT_WRITE)) == PT_PRESENT;
 }
 
 void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table)
@@ -213,9 +199,17 @@ struct frame *pt_drop_table(struct pt *pt, vaddr_t va)
 vaddr_t pt_next_table(const struct pt *pt, vaddr_t va, vaddr_t end)
 {
     uint32_t last = (end + PT_SPAN - 1) >> PT_SPAN_SHIFT;
+    uint32_t i = va >> PT_SPAN_SHIFT;
+    const pde_t *e = pt->top;
 
-    for (uint32_t i = va >> PT_SPAN_SHIFT; i < last; i++)
-        if (pt->top[i])
+    if (pt->tables == 0)
+        return end;
+    /* Most of a root is empty: eight entries at a time. */
+    while (i + 8 <= last &&
+           !(e[i] | e[i + 1] | e[i + 2] | e[i + 3] | e[i + 4] | e[i + 5] | e[i + 6] | e[i + 7]))
+        i += 8;
+    for (; i < last; i++)
+        if (e[i])
             return (vaddr_t)i << PT_SPAN_SHIFT;
     return end;
 }

@@ -17,6 +17,22 @@ static inline pte_t *pt_entry(const struct pt *pt, vaddr_t va)
     return (pte_t *)frame_ptr(pt->pool, pde >> PAGE_SHIFT) + (va >> PAGE_SHIFT & (PT_TABLE_ENTRIES - 1));
 }
 
+static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va)
+{
+    pde_t pde = pt->top[va >> PT_SPAN_SHIFT];
+
+    if (!(pde & PT_PRESENT))
+        return PT_NONE;
+    if (pde & PT_WRITE) /* INV-PT-3 */
+        return PT_OWN;
+    return pfn_frame(pt->pool, pde >> PAGE_SHIFT)->maps > 1 ? PT_SHARED : PT_OWN;
+}
+
+static inline bool pt_span_held(const struct pt *pt, vaddr_t va)
+{
+    return (pt->top[va >> PT_SPAN_SHIFT] & (PT_PRESENT | PT_WRITE)) == PT_PRESENT;
+}
+
 static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value)
 {
     struct frame *table = pfn_frame(pt->pool, ptr_pfn(pt->pool, e));

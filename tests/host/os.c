@@ -1,5 +1,9 @@
-/* mm/os.h on the host: one task, whose sleep runs the test's idle hook. */
+/*
+ * mm/os.h on the host. Outside fibers_run() there is one task, whose sleep runs the test's idle hook; inside,
+ * fibres take turns (fibers.c).
+ */
 #include "mm/os.h"
+#include "tests/host/fibers.h"
 #include "tests/host/host.h"
 #include "tests/kt.h"
 
@@ -74,6 +78,8 @@ uint64_t os_now_ns(void)
 {
     struct timespec ts;
 
+    if (fibers_running())
+        return fibers_now();
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
@@ -88,45 +94,60 @@ void os_irq_restore(uint32_t state)
     (void)state;
 }
 
+static bool sleep_in(struct waitq *q, uint64_t deadline, const struct mutex *m, const void *from)
+{
+    mm_assert(os_nosleep_depth == 0, "slept in a nosleep section, depth %d", os_nosleep_depth);
+    if (fibers_running())
+        return fibers_sleep(q, deadline, m, from);
+    return host_idle && host_idle(host_idle_arg);
+}
+
 void os_sleep(struct waitq *q)
 {
-    (void)q;
-    mm_assert(os_nosleep_depth == 0, "slept in a nosleep section, depth %d", os_nosleep_depth);
-    mm_assert(host_idle && host_idle(host_idle_arg), "a deadlock: nothing can wake this task");
+    bool woken = sleep_in(q, 0, NULL, __builtin_return_address(0));
+
+    mm_assert(woken, "a deadlock: nothing can wake this task");
 }
 
 bool os_sleep_until(struct waitq *q, uint64_t deadline_ns)
 {
-    (void)q;
-    (void)deadline_ns;
-    mm_assert(os_nosleep_depth == 0, "slept in a nosleep section, depth %d", os_nosleep_depth);
-    return host_idle && host_idle(host_idle_arg);
+    if (fibers_running() && deadline_ns <= os_now_ns())
+        return false;
+    return sleep_in(q, deadline_ns, NULL, __builtin_return_address(0));
 }
 
 void os_wake_one(struct waitq *q)
 {
-    (void)q;
+    if (q->head)
+        fibers_wake(q);
 }
 
 void os_wake_all(struct waitq *q)
 {
-    (void)q;
+    while (q->head)
+        fibers_wake(q);
 }
 
 void os_yield(void)
 {
-    if (host_idle)
+    mm_assert(os_nosleep_depth == 0, "yielded in a nosleep section, depth %d", os_nosleep_depth);
+    if (fibers_running())
+        fibers_yield();
+    else if (host_idle)
         host_idle(host_idle_arg);
 }
 
+/* Handed over to the oldest waiter, as the kernel does. */
 void mutex_lock_slow(struct mutex *m)
 {
-    while (m->owner)
-        os_sleep(&m->waiters);
-    m->owner = os_current;
+    mm_assert(m->owner != os_current, "a mutex locked twice by one task");
+    while (m->owner != os_current)
+        sleep_in(&m->waiters, 0, m, __builtin_return_address(0));
 }
 
 void mutex_unlock_slow(struct mutex *m)
 {
-    m->owner = NULL;
+    mm_assert(m->owner == os_current, "a mutex unlocked by a task that does not hold it");
+    m->owner = fibers_oldest(&m->waiters);
+    fibers_wake(&m->waiters);
 }

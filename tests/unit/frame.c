@@ -74,9 +74,12 @@ TEST(frame, blocks)
         EXPECT(b[i].use == FRAME_SLAB && (i == 0 || b[i].order == 0) && !b[i].flags, "frame %u of the block",
                i);
     EXPECT(p->used[FRAME_SLAB] == 8 && frame_free_count(p) == before - 8, "%u in use", p->used[FRAME_SLAB]);
+    EXPECT(p->allocs == 8 && frame_frees(p) == 0, "%u allocated, %u freed", (unsigned)p->allocs,
+           (unsigned)frame_frees(p));
     EXPECT(frame_audit(p), "with a block out");
     frame_free_block(p, b);
-    EXPECT(frame_free_count(p) == before, "%u free", frame_free_count(p));
+    EXPECT(frame_free_count(p) == before && frame_frees(p) == 8, "%u free, %u freed", frame_free_count(p),
+           (unsigned)frame_frees(p));
     EXPECT(!frame_alloc_block(p, BUDDY_ORDERS, FRAME_SLAB, 0), "an order that does not exist");
     b = frame_alloc_block(p, 0, FRAME_SLAB, 0);
     REQUIRE(b, "a block of one");

@@ -47,31 +47,35 @@ TEST(kmalloc, classes)
     kt_pool_done(kt, p);
 }
 
+/* Several slabs of each size, for they have different colours. */
 TEST(kmalloc, alignment)
 {
+    enum { OBJECTS = 300 };
     struct frame_pool *p = kt_pool(kt, 128, 0);
     struct kmalloc_system *k = make(kt, p);
-    void *obj[8];
+    void **obj = kt_alloc(OBJECTS * sizeof *obj);
 
-    if (!k)
+    if (!k || !obj)
         return;
     for (size_t size = 1; size <= 8 * PAGE_SIZE; size = size * 3 / 2 + 1) {
         for (unsigned pass = 0; pass < 2; pass++) {
             size_t n = size, align = 8;
+            unsigned got = 0;
 
-            if (pass) /* the next power of two */
+            if (pass) { /* the next power of two */
                 while (n & (n - 1))
                     n += n & -n;
-            if (pass)
                 align = n < 8 ? 8 : n > PAGE_SIZE ? PAGE_SIZE : n;
-            for (unsigned i = 0; i < 8; i++) {
-                obj[i] = kmalloc_from(k, n);
-                EXPECT(((uintptr_t)obj[i] & (align - 1)) == 0, "%u bytes at %p", (unsigned)n, obj[i]);
             }
-            for (unsigned i = 0; i < 8; i++)
-                kfree_to(k, obj[i]);
+            while (got < OBJECTS && got * n < 24 * PAGE_SIZE && (obj[got] = kmalloc_from(k, n))) {
+                EXPECT(((uintptr_t)obj[got] & (align - 1)) == 0, "%u bytes at %p", (unsigned)n, obj[got]);
+                got++;
+            }
+            while (got)
+                kfree_to(k, obj[--got]);
         }
     }
+    kt_release(obj);
     unmake(kt, k);
     kt_pool_done(kt, p);
 }
@@ -85,7 +89,8 @@ TEST(kmalloc, large_blocks)
         return;
     uint32_t before = frame_free_count(p);
 
-    for (size_t size = 4097; size <= 64 << 10; size = size * 2 - 1000) {
+    for (size_t size = 4097; size <= 64 << 10;
+         size = size & (size - 1) ? size * 2 & -(PAGE_SIZE * 2) : size + 1) {
         uint8_t *obj = kmalloc_from(k, size);
 
         if (!obj)

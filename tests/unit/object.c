@@ -347,6 +347,34 @@ TEST(object, a_clean_page_is_written_once)
     rig_done(kt, r);
 }
 
+/* When swap is full a resident page loses the slot that it kept: then nothing but the frame has it. */
+TEST(object, a_page_that_lost_its_slot_is_dirty)
+{
+    struct rig *r = rig_new(kt, 128, 4);
+    struct frame *f, *g[3];
+    struct object *o;
+
+    if (!r)
+        return;
+    o = object_create(&r->vm, &pager_zero, 8, "zero");
+    REQUIRE(o && object_page(o, 0, &f) == 0, "page 0");
+    stamp(r, f, 11);
+    frame_unpin(f);
+    REQUIRE(reclaim_evict(&r->vm, f) == 0 && object_page(o, 0, &f) == 0, "out and in");
+    frame_unpin(f);
+    EXPECT(f->slot != SLOT_NONE && object_can_drop(o, f), "clean, with a slot");
+    for (uint32_t i = 0; i < 3; i++) {
+        REQUIRE(object_page(o, 1 + i, &g[i]) == 0, "page %u", 1 + i);
+        REQUIRE(swap_assign(&r->vm, g[i]), "slot for page %u", 1 + i);
+        frame_unpin(g[i]);
+    }
+    EXPECT(r->vm.swap.stolen == 1 && f->slot == SLOT_NONE, "the third of three slots was page 0's");
+    EXPECT(!object_can_drop(o, f), "page 0 is only in memory");
+    EXPECT(vm_verify(&r->vm), "after the theft");
+    object_put(o);
+    rig_done(kt, r);
+}
+
 TEST(object, a_failed_fill_leaves_nothing)
 {
     struct rig *r = rig_new(kt, 128, 64);

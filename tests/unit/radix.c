@@ -12,7 +12,7 @@ struct model {
     uint32_t n;
 };
 
-static struct model *model_new(struct kt *kt, struct frame_pool *pool)
+static struct model *model_new(struct kt *kt, struct frame_pool *pool, uint32_t flags)
 {
     struct model *m = kt_alloc(sizeof *m);
 
@@ -21,7 +21,7 @@ static struct model *model_new(struct kt *kt, struct frame_pool *pool)
         return NULL;
     }
     memset(m, 0, sizeof *m);
-    cache_init(&m->nodes, pool, "radix", radix_node_size(), 0, NULL, 0);
+    cache_init(&m->nodes, pool, "radix", radix_node_size(), 0, NULL, flags);
     radix_init(&m->tree, &m->nodes);
     return m;
 }
@@ -111,7 +111,7 @@ TEST(radix, random_against_table)
 
     if (!pool)
         return;
-    m = model_new(kt, pool);
+    m = model_new(kt, pool, 0);
     if (!m) {
         kt_pool_done(kt, pool);
         return;
@@ -168,7 +168,7 @@ TEST(radix, grows_and_shrinks)
 
     if (!pool)
         return;
-    m = model_new(kt, pool);
+    m = model_new(kt, pool, 0);
     if (!m) {
         kt_pool_done(kt, pool);
         return;
@@ -193,46 +193,59 @@ TEST(radix, grows_and_shrinks)
     kt_pool_done(kt, pool);
 }
 
-/* Every allocation that radix_set() makes may fail: the tree is unchanged, nothing is lost. */
+/* Try to reach the far end with ever more memory. Returns how many tries it took, 0 when it never worked. */
+static uint32_t set_with_failures(struct kt *kt, struct model *m, struct frame_pool *pool)
+{
+    for (uint32_t n = 1; n < 50; n++) {
+        uint32_t nodes = cache_in_use(&m->nodes);
+        int err;
+
+        frame_fail_after(pool, n);
+        err = radix_set(&m->tree, UINT32_MAX, 42);
+        frame_fail_after(pool, 0);
+        if (!err)
+            return n;
+        EXPECT(cache_in_use(&m->nodes) == nodes, "%u nodes, before %u", cache_in_use(&m->nodes), nodes);
+        EXPECT(radix_get(&m->tree, 7) == 70 && m->tree.count == 1 && m->tree.height == 1, "the tree changed");
+        EXPECT(radix_verify(&m->tree), "after failure %u", n);
+        cache_reap(&m->nodes);
+    }
+    return 0;
+}
+
+/* Every allocation that radix_set() makes may fail: the tree is unchanged, nothing is lost. With some nodes
+ * taken beforehand the end of a slab, and so the failure, comes after any number of nodes. */
 TEST(radix, fails_whole)
 {
     struct frame_pool *pool = kt_pool(kt, 64, 0);
+    void *taken[24];
     struct model *m;
-    void *spare[64];
-    uint32_t n = 1, spares = 0;
-    int err;
+    uint32_t failures = 0;
 
     if (!pool)
         return;
-    m = model_new(kt, pool);
+    m = model_new(kt, pool, CACHE_NO_MAGAZINE);
     if (!m) {
         kt_pool_done(kt, pool);
         return;
     }
-    radix_set(&m->tree, 7, 70);
-    /* Leave no free node in the slabs that are there, so that the first one needs a frame. */
-    frame_fail_after(pool, 1);
-    while (spares < ARRAY_LEN(spare) && (spare[spares] = cache_alloc(&m->nodes)) != NULL)
-        spares++;
-    frame_fail_after(pool, 0);
-    do {
-        uint32_t nodes = cache_in_use(&m->nodes);
+    for (uint32_t n = 0; n < ARRAY_LEN(taken); n++) {
+        uint32_t tries;
 
+        for (uint32_t i = 0; i < n; i++)
+            taken[i] = cache_alloc(&m->nodes);
+        EXPECT(radix_set(&m->tree, 7, 70) == 0, "the first entry");
         cache_reap(&m->nodes);
-        frame_fail_after(pool, n);
-        err = radix_set(&m->tree, UINT32_MAX, 42);
-        frame_fail_after(pool, 0);
-        if (err) {
-            EXPECT(cache_in_use(&m->nodes) == nodes, "%u nodes, before %u", cache_in_use(&m->nodes), nodes);
-            EXPECT(radix_get(&m->tree, 7) == 70 && m->tree.count == 1 && m->tree.height == 1, "tree changed");
-            EXPECT(radix_verify(&m->tree), "after failure %u", n);
-        }
-        n++;
-    } while (err && n < 50);
-    EXPECT(!err && n > 2, "%d after %u tries", err, n);
-    while (spares)
-        cache_free(&m->nodes, spare[--spares]);
-    EXPECT(radix_get(&m->tree, UINT32_MAX) == 42 && radix_get(&m->tree, 7) == 70, "entries after success");
+        tries = set_with_failures(kt, m, pool);
+        EXPECT(tries > 0 && radix_get(&m->tree, UINT32_MAX) == 42 && radix_get(&m->tree, 7) == 70,
+               "%u tries with %u nodes taken", tries, n);
+        failures += tries - 1;
+        radix_clear(&m->tree, UINT32_MAX);
+        radix_clear(&m->tree, 7);
+        for (uint32_t i = 0; i < n; i++)
+            cache_free(&m->nodes, taken[i]);
+    }
+    EXPECT(failures > 10, "only %u failures", failures);
     model_done(kt, m);
     kt_pool_done(kt, pool);
 }
@@ -257,7 +270,7 @@ TEST(radix, verify_sees_corruption)
 
     if (!pool)
         return;
-    m = model_new(kt, pool);
+    m = model_new(kt, pool, 0);
     if (!m) {
         kt_pool_done(kt, pool);
         return;

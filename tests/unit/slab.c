@@ -3,12 +3,17 @@
 #include "mm/slab.h"
 #include "tests/kt.h"
 
-/* A cache in memory of its own, so that the stack stays small. */
+/* A cache in memory of its own, so that the stack stays small. Its flags are what the test says, whatever the
+ * boot parameter says. */
 static struct cache *make(struct kt *kt, struct frame_pool *p, size_t size, size_t align,
                           void (*ctor)(void *), uint32_t flags)
 {
     struct cache *c = kt_alloc(sizeof *c);
+    uint32_t saved = slab_default_flags;
+
+    slab_default_flags = 0;
     int err = c ? cache_init(c, p, "test", size, align, ctor, flags) : -ENOMEM;
+    slab_default_flags = saved;
 
     EXPECT(err == 0, "cache of %u: %d", (unsigned)size, err);
     if (!err)
@@ -405,8 +410,11 @@ TEST(slab, caches_of_a_pool)
     struct cache *c[4];
     uint32_t n[2] = {0};
 
-    if (!q)
+    if (!q) {
+        if (p)
+            kt_pool_done(kt, p);
         return;
+    }
     for (unsigned i = 0; i < 3; i++)
         c[i] = make(kt, p, 16 + i, 0, NULL, 0);
     c[3] = make(kt, q, 16, 0, NULL, 0);

@@ -1,289 +1,539 @@
 /*
- * Several tasks at once, on the host only: they are switched wherever the code under test sleeps, in an order
- * that the seed decides, while the disk completes requests at any time, and sometimes fails.
- *
- * Some tasks run the random operations of vmmodel.h on spaces that share tables and objects; some ask for pages
- * of an object whose pager sleeps and fails; one is the reclaim daemon.
+ * Several tasks on one virtual memory system, switched wherever one of them sleeps, with disk requests that
+ * complete whenever they like: every value is checked against a model, and the whole system is verified while
+ * others are in the middle of something.
  */
 #include "mm/errno.h"
-#include "mm/machine.h"
-#include "mm/reclaim.h"
-#include "tests/host/host.h"
+#include "tests/host/fibers.h"
 #include "tests/vmmodel.h"
 
-#include <ucontext.h>
-
-#define ACTORS     MODEL_ACTORS
-#define READERS    3u
-#define TASKS      (ACTORS + READERS + 1)
-#define STACK_SIZE (256u * 1024)
-#define PAGES      2500u /* of the slow object */
-
-struct race;
-
-struct task {
-    ucontext_t context;
-    void (*body)(struct race *r, unsigned n);
-    struct race *race;
-    unsigned n;
-    bool ended;
-    char *stack;
-};
+#define RW         (REGION_READ | REGION_WRITE)
+#define SWAP_PAGES 2400u
 
 struct race {
-    struct kt *kt;
-    struct vt vt;
+    struct vt t;
     struct model_world world;
-    struct model_actor actor[ACTORS];
-    struct task task[TASKS];
-    struct task *running;
-    ucontext_t scheduler;
-    void *scheduler_id;
-    unsigned working; /* tasks that end by themselves and have not */
-    uint32_t rounds, switches;
-    /* the slow object */
-    struct object *slow;
-    uint32_t value[PAGES];
-    bool filling[PAGES];
-    uint32_t fills, failed, waits;
+    struct model_actor actor[MODEL_ACTORS];
+    unsigned tasks; /* that have not ended */
+    uint32_t rounds;
+    bool errors;                    /* inject them */
+    bool ever_bad_read[SWAP_PAGES]; /* pages of the disk */
 };
 
-static struct race *race; /* for the body of a new task, which makecontext() gives no pointer */
+static struct race *of_kt; /* the race that runs, for the callbacks of the model */
 
-/* --- switching --- */
-
-/* What the code under test does when it sleeps or yields. */
-static bool switch_out(void *arg)
+static bool disk_event(void *arg)
 {
     struct race *r = arg;
-    struct task *t = r->running;
+    struct kt *kt = r->t.kt;
 
-    if (!t) /* not in a task: setting up or taking down */
-        return testdisk_complete(&r->vt.disk);
-    swapcontext(&t->context, &r->scheduler);
-    return true;
+    r->t.disk.early = kt_below(kt, 2);
+    return testdisk_complete(&r->t.disk);
 }
 
-static void task_start(void)
+static void daemon(void *arg)
 {
-    struct task *t = race->running;
+    struct race *r = arg;
+    struct vm *vm = &r->t.vm;
 
-    t->body(t->race, t->n);
-    t->ended = true;
-    race->working--;
-    for (;;)
-        swapcontext(&t->context, &t->race->scheduler);
-}
-
-static void task_make(struct race *r, unsigned slot, void (*body)(struct race *, unsigned), unsigned n)
-{
-    struct task *t = &r->task[slot];
-
-    *t = (struct task){.body = body, .race = r, .n = n, .stack = kt_alloc(STACK_SIZE)};
-    getcontext(&t->context);
-    t->context.uc_stack.ss_sp = t->stack;
-    t->context.uc_stack.ss_size = STACK_SIZE;
-    t->context.uc_link = NULL;
-    makecontext(&t->context, task_start, 0);
-}
-
-/* Let other sectors fail to be written. Reading does not fail: the model has no word for a lost page. */
-static void move_faults(struct race *r)
-{
-    const struct swap_area *a = r->vt.vm.swap.area[0];
-
-    for (unsigned i = 0; i < TESTDISK_FAULTS; i++)
-        r->vt.disk.bad_write[i] =
-            a->bad < 200 ? (1 + kt_below(r->kt, a->pages - 1)) * (PAGE_SIZE / BLOCK_SECTOR) : 0;
-}
-
-/* Run tasks and the disk until all workers have ended. */
-static void run(struct race *r)
-{
-    while (r->working && r->kt->failures < 5) {
-        struct task *t = &r->task[kt_below(r->kt, TASKS)];
-
-        if (kt_below(r->kt, 3) == 0)
-            testdisk_complete(&r->vt.disk);
-        if (t->ended)
-            continue;
-        r->running = t;
-        os_current = t;
-        if (r->switches++ % 1024 == 0)
-            move_faults(r);
-        swapcontext(&r->scheduler, &t->context);
-        r->running = NULL;
-        os_current = r->scheduler_id;
-    }
-}
-
-/* --- the slow object --- */
-
-static void stamp(struct race *r, struct frame *f, uint32_t value)
-{
-    uint32_t *p = window_open(r->vt.pool, frame_pfn(r->vt.pool, f));
-
-    p[0] = value;
-    p[PAGE_SIZE / 4 - 1] = ~value;
-    window_close(r->vt.pool, p);
-}
-
-static bool stamped(struct race *r, struct frame *f, uint32_t value)
-{
-    uint32_t *p = window_open(r->vt.pool, frame_pfn(r->vt.pool, f));
-    bool good = p[0] == value && p[PAGE_SIZE / 4 - 1] == ~value;
-
-    window_close(r->vt.pool, p);
-    return good;
-}
-
-static int slow_get(struct object *o, uint32_t index, struct frame *f)
-{
-    struct race *r = o->pager_data;
-    struct kt *kt = r->kt;
-    int err = 0;
-
-    EXPECT(!r->filling[index], "page %u is filled by two tasks at once", index);
-    EXPECT(f->flags & FRAME_F_BUSY && f->pins == 1 && !object_resident(o, index), "flags %x", f->flags);
-    r->filling[index] = true;
-    r->fills++;
-    stamp(r, f, 0xDEAD);
-    for (unsigned n = kt_below(kt, 6); n; n--)
-        os_yield();
-    if (kt_below(kt, 4) == 0) {
-        r->failed++;
-        err = -EIO;
-    } else {
-        stamp(r, f, index + 1);
-    }
-    r->filling[index] = false;
-    return err;
-}
-
-static bool slow_has(struct object *o, uint32_t index)
-{
-    (void)o;
-    (void)index;
-    return true;
-}
-
-static const struct pager pager_slow = {.name = "slow", .get = slow_get, .has = slow_has};
-
-static void reader(struct race *r, unsigned n)
-{
-    struct kt *kt = r->kt;
-
-    for (uint32_t i = 0; i < r->rounds && kt->failures < 5; i++) {
-        uint32_t index = kt_below(kt, kt_below(kt, 4) ? 40 : PAGES);
-        struct frame *f;
-        int err;
-
-        if (r->filling[index])
-            r->waits++;
-        err = object_page(r->slow, index, &f);
-        if (err) {
-            EXPECT(err == -EIO || err == -ENOMEM, "page %u: %d", index, err);
+    while (r->tasks) {
+        if (!vm->daemon_kicked) {
+            os_sleep(&vm->daemon_wait);
             continue;
         }
-        EXPECT(!(f->flags & FRAME_F_BUSY) && f->owner == r->slow && f->index == index, "page %u: flags %x",
-               index, f->flags);
-        EXPECT(stamped(r, f, r->value[index]), "page %u is not %x", index, r->value[index]);
-        if (kt_below(kt, index < 40 ? 500 : 3) == 0) {
-            r->value[index] = kt_random(kt) | 1;
-            stamp(r, f, r->value[index]);
-            f->flags |= FRAME_F_DIRTY;
-        }
-        /* Hold on to it for a while: it must stay the page. */
-        if (kt_below(kt, 4) == 0)
-            os_yield();
-        EXPECT(object_resident(r->slow, index) == f, "page %u moved under a pin", index);
-        frame_unpin(f);
-        if (n == 0 && kt_below(kt, 4) == 0 && !f->pins)
-            reclaim_evict(&r->vt.vm, f);
-    }
-}
-
-static void actor(struct race *r, unsigned n)
-{
-    for (uint32_t i = 0; i < r->rounds && r->kt->failures < 5; i++) {
-        model_step(&r->actor[n]);
-        if (kt_below(r->kt, 4) == 0)
-            os_yield();
-        if (n == 0 && i % 1000 == 0) {
-            struct kt *kt = r->kt;
-
-            EXPECT(vm_verify(&r->vt.vm), "in round %u", i);
-        }
-    }
-}
-
-static void daemon(struct race *r, unsigned n)
-{
-    (void)n;
-    while (r->working > 1) {
-        reclaim_daemon_round(&r->vt.vm);
-        swap_finish(&r->vt.vm, false, true);
+        vm->daemon_kicked = false;
+        reclaim_daemon_round(vm);
         os_yield();
     }
 }
 
-static bool begin(struct race *r, struct kt *kt)
+static void task_ends(struct race *r)
 {
-    *r = (struct race){.kt = kt, .rounds = 60000, .scheduler_id = os_current};
-    race = r;
-    if (!vt_begin(&r->vt, kt, 460, 160, 4000))
-        return false;
-    host_idle_arg = r;
-    host_idle = switch_out;
-    r->slow = object_create(&r->vt.vm, &pager_slow, PAGES, "slow");
-    r->slow->pager_data = r;
-    for (uint32_t i = 0; i < PAGES; i++)
-        r->value[i] = i + 1;
-    if (!model_begin(&r->world, &r->vt, ACTORS))
-        return false;
-    for (unsigned i = 0; i < ACTORS; i++) {
-        /* Every second one descends from the first, so that they share tables. */
-        if (!model_actor_begin(&r->actor[i], &r->world, i, i % 2 ? &r->actor[0] : NULL))
-            return false;
-        task_make(r, i, actor, i);
-    }
-    for (unsigned i = 0; i < READERS; i++)
-        task_make(r, ACTORS + i, reader, i);
-    task_make(r, ACTORS + READERS, daemon, 0);
-    r->working = TASKS;
-    r->vt.disk.delayed = true;
-    return true;
+    if (--r->tasks == 0)
+        os_wake_all(&r->t.vm.daemon_wait);
 }
 
-TEST(race, tasks_disk_and_pagers)
+/* A page of the disk that is needed: for reading, one that is out; for writing, one that is about to be used. */
+static uint32_t useful_page(struct race *r, bool write)
 {
-    static struct race state;
-    struct race *r = &state;
+    struct vm *vm = &r->t.vm;
+    struct swap_area *a = vm->swap.area[0];
+    struct kt *kt = r->t.kt;
+    uint32_t page;
 
-    REQUIRE(begin(r, kt), "set-up");
-    kt_capture_begin(); /* swap logs each error */
-    run(r);
-    while (testdisk_complete(&r->vt.disk))
-        ;
-    r->vt.disk.delayed = false;
-    swap_finish(&r->vt.vm, false, true);
-    EXPECT(vm_verify(&r->vt.vm), "after the last task");
+    if (write)
+        return 1 + (a->hint + kt_below(kt, 2 * SWAP_CLUSTER)) % (a->pages - 1);
+    for (unsigned i = 0; i < 20; i++) {
+        page = 1 + kt_below(kt, a->pages - 1);
+        if (swap_valid(vm, page) && !swap_cached(vm, page))
+            break;
+    }
+    return page;
+}
+
+/* Let a sector go bad, or all be good again. */
+static void change_errors(struct race *r)
+{
+    enum { SECTORS = PAGE_SIZE / BLOCK_SECTOR, MOST = 30 };
+    struct testdisk *d = &r->t.disk;
+    struct kt *kt = r->t.kt;
+    uint32_t i = kt_below(kt, TESTDISK_FAULTS), sector = kt_below(kt, SECTORS), page;
+
+    switch (kt_below(kt, 6)) {
+    case 0:
+        memset(d->bad_read, 0, sizeof d->bad_read);
+        memset(d->bad_write, 0, sizeof d->bad_write);
+        break;
+    case 1:
+        /* A page that cannot be written stays in memory, so there may not be many. */
+        if (r->t.vm.swap.write_errors < MOST)
+            d->bad_write[i] = (uint64_t)useful_page(r, true) * SECTORS + sector;
+        break;
+    default:
+        page = useful_page(r, false);
+        if (r->t.vm.swap.read_errors < 10 * MOST) {
+            d->bad_read[i] = (uint64_t)page * SECTORS + sector;
+            r->ever_bad_read[page] = true;
+        }
+    }
+}
+
+/* The page is in a slot that is retired, and lay on a sector that could not be read. */
+static bool bus_is_right(struct model_world *w, struct space *s, vaddr_t va)
+{
+    struct vm *vm = &w->vt->vm;
+    struct region *g = region_find(&s->regions, va);
+    pte_t *e = pt_entry(&s->pt, va);
+    uintptr_t word = 0;
+    slot_t slot;
+
+    if (e && pte_is_swap(*e))
+        word = OBJECT_ENTRY_SLOT(pte_slot(*e));
+    else if (g && g->object)
+        word = radix_get(&g->object->index, g->offset + ((va - g->start) >> PAGE_SHIFT));
+    if (!OBJECT_IS_SLOT(word))
+        return false;
+    slot = OBJECT_ENTRY_VALUE(word);
+    return swap_bad(vm, slot) && !swap_cached(vm, slot) && of_kt->ever_bad_read[slot & (SWAP_AREA_PAGES - 1)];
+}
+
+static void actor_task(void *arg)
+{
+    struct model_actor *a = arg;
+    struct race *r = of_kt;
+    struct kt *kt = r->t.kt;
+
+    for (uint32_t i = 0; i < r->rounds && !kt->failures; i++) {
+        model_step(a);
+        if (kt_below(kt, 3) == 0)
+            os_yield();
+        if (r->errors && kt_below(kt, 40) == 0)
+            change_errors(r);
+        if (kt_below(kt, 2000) == 0)
+            EXPECT(vm_verify(&r->t.vm), "verification by actor %u in round %u", a->id, i);
+    }
+    model_actor_end(a);
+    task_ends(r);
+}
+
+static void report(struct race *r)
+{
+    struct kt *kt = r->t.kt;
+    struct vm *vm = &r->t.vm;
+
     kt_note(kt,
-            "%u switches, %u fills, %u failed, %u waited for a filler, %u pages out, %u in, %u ahead, %u "
-            "hits, %u bad",
-            r->switches, r->fills, r->failed, r->waits, (unsigned)r->vt.vm.swap.pages_out,
-            (unsigned)r->vt.vm.swap.pages_in, (unsigned)r->vt.vm.swap.readahead,
-            (unsigned)r->vt.vm.swap.readahead_hits, r->vt.vm.swap.area[0]->bad);
-    EXPECT(r->vt.vm.swap.write_errors && r->failed && r->waits && r->vt.vm.swap.pages_in &&
-               r->vt.vm.swap.readahead_hits,
-           "reached everything");
-    if (kt->failures)
-        return; /* the other tasks stand in the middle of something */
-    for (unsigned i = 0; i < ACTORS; i++)
-        model_actor_end(&r->actor[i]);
+            "%u switches; %u faults, %u tables shared, %u split; pages %u out, %u in, %u read ahead of use; "
+            "%u daemon rounds, %u direct reclaims; %u slots stolen",
+            (unsigned)fibers_switches(), (unsigned)vm->stats.faults, (unsigned)vm->stats.tables_shared,
+            (unsigned)vm->stats.tables_split, (unsigned)vm->swap.pages_out, (unsigned)vm->swap.pages_in,
+            (unsigned)vm->swap.readahead_hits, (unsigned)vm->stats.daemon_rounds,
+            (unsigned)vm->stats.direct_reclaims, (unsigned)vm->swap.stolen);
+    if (r->errors)
+        kt_note(kt, "%u read errors, %u write errors met; %u accesses got a bus error",
+                (unsigned)vm->swap.read_errors, (unsigned)vm->swap.write_errors, r->world.bus_errors);
+}
+
+/* Let the fibres that were started run. */
+static bool run(struct race *r)
+{
+    bool alive;
+
+    fiber_start("daemon", daemon, r);
+    r->t.disk.delayed = true;
+    fibers_event(disk_event, r);
+    alive = fibers_run(r->t.kt);
+    r->t.disk.delayed = false;
+    while (testdisk_complete(&r->t.disk)) /* writes that nobody waited for */
+        ;
+    return alive;
+}
+
+enum { ERRORS = 1, BY_HAND = 2 };
+
+static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t frames, uint32_t swap,
+                       unsigned flags)
+{
+    static const char *const names[MODEL_ACTORS] = {"actor 0", "actor 1", "actor 2", "actor 3"};
+    static struct race race; /* its parts are large */
+    struct race *r = &race;
+    struct vm *vm = &r->t.vm;
+
+    memset(r, 0, sizeof *r);
+    of_kt = r;
+    if (!vt_begin(&r->t, kt, frames, frames * 2 / 5, swap))
+        return;
+    r->rounds = rounds / actors;
+    r->errors = flags & ERRORS;
+    REQUIRE(model_begin(&r->world, &r->t, actors), "no memory");
+    r->world.pressed = !(flags & BY_HAND);
+    if (r->errors)
+        r->world.bus_is_right = bus_is_right;
+    REQUIRE(model_actor_begin(&r->actor[0], &r->world, 0, NULL), "no memory");
+    for (unsigned i = 0; i < 300; i++)
+        model_step(&r->actor[0]);
+    for (unsigned i = 1; i < actors; i++)
+        REQUIRE(model_actor_begin(&r->actor[i], &r->world, i, &r->actor[0]), "no memory");
+    r->tasks = actors;
+    for (unsigned i = 0; i < actors; i++)
+        fiber_start(names[i], actor_task, &r->actor[i]);
+    REQUIRE(run(r), "a deadlock");
+    report(r);
+    EXPECT(vm->stats.tables_split && vm->swap.pages_in && vm->swap.readahead_hits && vm->stats.daemon_rounds,
+           "something was never reached");
+    EXPECT(r->t.disk.torn == 0, "%u pages changed on their way to the disk", r->t.disk.torn);
+    if (r->errors)
+        EXPECT(vm->swap.read_errors && vm->swap.write_errors && r->world.bus_errors, "no errors were met");
     model_end(&r->world);
-    object_put(r->slow);
-    for (unsigned i = 0; i < TASKS; i++)
-        kt_release(r->task[i].stack);
-    vt_end(&r->vt);
+    vt_end(&r->t);
+}
+
+TEST(race, four_actors)
+{
+    run_actors(kt, 4, 300000, 160, SWAP_PAGES, 0);
+}
+
+/* Swap so small that slots are taken from resident pages. */
+TEST(race, swap_is_scarce)
+{
+    run_actors(kt, 3, 100000, 192, 200, 0);
+}
+
+TEST(race, evicting_by_hand)
+{
+    run_actors(kt, 4, 100000, 160, SWAP_PAGES, BY_HAND);
+}
+
+TEST(race, disk_errors)
+{
+    run_actors(kt, 4, 200000, 224, 700, ERRORS);
+}
+
+/* --- several tasks in one space --- */
+
+#define THREADS      4u
+#define COMMON_PAGES 48u
+#define COMMON       ((vaddr_t)0x800000 - COMMON_PAGES / 3 * (vaddr_t)PAGE_SIZE) /* across two tables */
+#define OWN_PAGES    8u
+#define OWN_AT(id)   (COMMON + (COMMON_PAGES + (id)*2 * OWN_PAGES) * (vaddr_t)PAGE_SIZE)
+
+struct thread {
+    struct race *r;
+    struct threads *all;
+    unsigned id;
+    uint32_t common[COMMON_PAGES]; /* what its words hold */
+    uint32_t own[OWN_PAGES];
+    enum { OWN_NONE, OWN_PRIVATE, OWN_OBJECT } mapped;
+};
+
+struct threads {
+    struct space *s;
+    struct object *object[THREADS];
+    struct thread thread[THREADS];
+    unsigned limits;   /* times that rights were taken away */
+    bool limited;      /* they are now */
+    uint64_t refusals; /* accesses that met that */
+};
+
+static vaddr_t common_word(const struct thread *me, unsigned page)
+{
+    return COMMON + page * PAGE_SIZE + me->id * 256;
+}
+
+/* Whether an access was refused as it may be, since another thread takes rights away for a while. */
+static bool refused(struct thread *me, enum fault_verdict v, bool limited, unsigned limits)
+{
+    struct threads *all = me->all;
+
+    if (v != FAULT_ACCERR || !(limited || all->limited || all->limits != limits))
+        return false;
+    all->refusals++;
+    return true;
+}
+
+static void thread_read(struct thread *me, unsigned page)
+{
+    struct threads *all = me->all;
+    struct kt *kt = me->r->t.kt;
+    bool limited = all->limited;
+    unsigned limits = all->limits;
+    uint32_t got = 0;
+    enum fault_verdict v = vt_read(all->s, common_word(me, page), &got);
+
+    if (refused(me, v, limited, limits))
+        return;
+    EXPECT(v == FAULT_RESUME && got == me->common[page], "thread %u reads page %u: %s, %x, not %x", me->id,
+           page, fault_verdict_name(v), got, me->common[page]);
+}
+
+static void thread_write(struct thread *me, unsigned page)
+{
+    struct threads *all = me->all;
+    struct kt *kt = me->r->t.kt;
+    bool limited = all->limited;
+    unsigned limits = all->limits;
+    uint32_t value = kt_random(kt);
+    enum fault_verdict v = vt_write(all->s, common_word(me, page), value);
+
+    if (refused(me, v, limited, limits))
+        return;
+    EXPECT(v == FAULT_RESUME, "thread %u writes page %u: %s", me->id, page, fault_verdict_name(v));
+    me->common[page] = value;
+}
+
+static void thread_limit(struct thread *me, unsigned page, unsigned n)
+{
+    struct threads *all = me->all;
+    struct kt *kt = me->r->t.kt;
+    vaddr_t va = COMMON + page * PAGE_SIZE;
+    int err;
+
+    if (all->limited)
+        return;
+    all->limited = true;
+    all->limits++;
+    err = space_protect(all->s, va, n * PAGE_SIZE, kt_below(kt, 2) ? REGION_READ : 0);
+    EXPECT(err == 0, "protect %d", err);
+    for (unsigned i = kt_below(kt, 8); i > 0; i--)
+        os_yield();
+    err = space_protect(all->s, va, n * PAGE_SIZE, RW);
+    EXPECT(err == 0, "protect %d", err);
+    all->limited = false;
+}
+
+/* My words cannot change while I fork; the child has them, and keeps them. */
+static void thread_fork(struct thread *me)
+{
+    struct threads *all = me->all;
+    struct kt *kt = me->r->t.kt;
+    struct space *child;
+    int err = space_fork(all->s, &child);
+
+    EXPECT(err == 0, "fork %d", err);
+    if (err)
+        return;
+    for (unsigned i = 0; i < 12; i++) {
+        unsigned page = kt_below(kt, COMMON_PAGES);
+        uint32_t got = 0;
+        enum fault_verdict v = vt_read(child, common_word(me, page), &got);
+
+        EXPECT(v == FAULT_ACCERR || (v == FAULT_RESUME && got == me->common[page]),
+               "child of thread %u reads page %u: %s, %x, not %x", me->id, page, fault_verdict_name(v), got,
+               me->common[page]);
+        v = vt_write(child, common_word(me, page) + 4, got);
+        EXPECT(v == FAULT_RESUME || v == FAULT_ACCERR, "child writes: %s", fault_verdict_name(v));
+        if (kt_below(kt, 2))
+            os_yield();
+    }
+    space_destroy(child);
+}
+
+/* A mapping of its own in the common space: other threads' faults meet a tree that changes. */
+static void thread_map(struct thread *me)
+{
+    struct threads *all = me->all;
+    struct kt *kt = me->r->t.kt;
+    vaddr_t va = OWN_AT(me->id);
+    int err;
+
+    me->mapped = kt_below(kt, 3);
+    if (me->mapped == OWN_NONE) {
+        err = space_unmap(all->s, va, OWN_PAGES * PAGE_SIZE);
+    } else {
+        bool object = me->mapped == OWN_OBJECT;
+
+        err = space_map(all->s, &va, OWN_PAGES * PAGE_SIZE, MAP_AT | RW | (object ? REGION_SHARED : 0),
+                        object ? all->object[me->id] : NULL, 0);
+    }
+    EXPECT(err == 0, "mapping %u: %d", me->mapped, err);
+    for (unsigned i = 0; i < OWN_PAGES; i++) {
+        uint32_t got = 0;
+        enum fault_verdict v = vt_read(all->s, va + i * PAGE_SIZE, &got);
+
+        if (me->mapped == OWN_NONE)
+            EXPECT(v == FAULT_MAPERR, "thread %u, nothing mapped: %s", me->id, fault_verdict_name(v));
+        else if (me->mapped == OWN_PRIVATE)
+            EXPECT(v == FAULT_RESUME && got == 0, "thread %u, fresh page: %s, %x", me->id,
+                   fault_verdict_name(v), got);
+        else
+            EXPECT(v == FAULT_RESUME && got == me->own[i], "thread %u, shared page %u: %s, %x, not %x",
+                   me->id, i, fault_verdict_name(v), got, me->own[i]);
+        if (me->mapped == OWN_NONE)
+            continue;
+        v = vt_write(all->s, va + i * PAGE_SIZE, got + 1);
+        EXPECT(v == FAULT_RESUME, "thread %u writes: %s", me->id, fault_verdict_name(v));
+        if (me->mapped == OWN_OBJECT)
+            me->own[i]++;
+    }
+}
+
+/* Look at what another thread maps and unmaps meanwhile. */
+static void thread_peek(struct thread *me)
+{
+    struct kt *kt = me->r->t.kt;
+    vaddr_t va = OWN_AT(kt_below(kt, THREADS)) + kt_below(kt, OWN_PAGES) * PAGE_SIZE;
+    uint32_t value;
+    enum fault_verdict v = vt_read(me->all->s, va, &value);
+
+    EXPECT(v == FAULT_RESUME || v == FAULT_MAPERR, "thread %u peeks: %s", me->id, fault_verdict_name(v));
+}
+
+static void thread_task(void *arg)
+{
+    struct thread *me = arg;
+    struct race *r = me->r;
+    struct kt *kt = r->t.kt;
+
+    for (uint32_t i = 0; i < r->rounds && !kt->failures; i++) {
+        unsigned op = kt_below(kt, 200), page = kt_below(kt, COMMON_PAGES);
+
+        if (op < 80)
+            thread_read(me, page);
+        else if (op < 160)
+            thread_write(me, page);
+        else if (op < 166)
+            thread_limit(me, page, 1 + kt_below(kt, COMMON_PAGES - page));
+        else if (op < 170)
+            thread_fork(me);
+        else if (op < 176)
+            thread_map(me);
+        else if (op < 196)
+            thread_peek(me);
+        else
+            reclaim_run(&r->t.vm, 1 + kt_below(kt, 40));
+        if (kt_below(kt, 3) == 0)
+            os_yield();
+        if (kt_below(kt, 2000) == 0)
+            EXPECT(vm_verify(&r->t.vm), "verification by thread %u in round %u", me->id, i);
+    }
+    task_ends(r);
+}
+
+TEST(race, threads_of_one_space)
+{
+    static const char *const names[THREADS] = {"thread 0", "thread 1", "thread 2", "thread 3"};
+    static struct race race;
+    static struct threads all;
+    vaddr_t va = COMMON;
+
+    memset(&race, 0, sizeof race);
+    memset(&all, 0, sizeof all);
+    if (!vt_begin(&race.t, kt, 112, 40, 600))
+        return;
+    race.rounds = 60000;
+    race.tasks = THREADS;
+    all.s = space_create(&race.t.vm);
+    REQUIRE(all.s && space_map(all.s, &va, COMMON_PAGES * PAGE_SIZE, RW | MAP_AT, NULL, 0) == 0, "no memory");
+    for (unsigned i = 0; i < THREADS; i++) {
+        all.object[i] = object_create(&race.t.vm, &pager_zero, OWN_PAGES, "own");
+        REQUIRE(all.object[i], "no memory");
+        all.thread[i] = (struct thread){.r = &race, .all = &all, .id = i};
+        fiber_start(names[i], thread_task, &all.thread[i]);
+    }
+    REQUIRE(run(&race), "a deadlock");
+    report(&race);
+    kt_note(kt, "%u accesses refused while rights were taken away", (unsigned)all.refusals);
+    EXPECT(all.refusals && race.t.vm.stats.tables_split && race.t.vm.swap.pages_in &&
+               race.t.vm.stats.daemon_rounds,
+           "something was never reached");
+    EXPECT(race.t.disk.torn == 0, "%u pages changed on their way to the disk", race.t.disk.torn);
+    for (unsigned i = 0; i < THREADS && !kt->failures; i++)
+        for (unsigned page = 0; page < COMMON_PAGES; page++)
+            thread_read(&all.thread[i], page);
+    space_destroy(all.s);
+    for (unsigned i = 0; i < THREADS; i++)
+        object_put(all.object[i]);
+    vt_end(&race.t);
+}
+
+/* --- objects and spaces that end while their pages are on the way --- */
+
+#define LIFE_PAGES 20u
+
+struct life {
+    struct race *r;
+    unsigned id;
+};
+
+static void life_task(void *arg)
+{
+    struct life *me = arg;
+    struct race *r = me->r;
+    struct vm *vm = &r->t.vm;
+    struct kt *kt = r->t.kt;
+
+    for (uint32_t round = 0; round < r->rounds && !kt->failures; round++) {
+        struct object *o = object_create(vm, &pager_zero, LIFE_PAGES, "life");
+        struct space *s = space_create(vm), *t = NULL;
+        vaddr_t va = 0x400000, vp = 0x480000;
+        uint32_t base = kt_random(kt), got = 0;
+
+        REQUIRE(o && s, "no memory");
+        EXPECT(space_map(s, &va, LIFE_PAGES * PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 0) == 0, "map");
+        EXPECT(space_map(s, &vp, LIFE_PAGES * PAGE_SIZE, RW | MAP_AT, NULL, 0) == 0, "map");
+        object_put(o);
+        for (unsigned i = 0; i < LIFE_PAGES; i++) {
+            EXPECT(vt_write(s, va + i * PAGE_SIZE, base + i) == FAULT_RESUME, "write");
+            EXPECT(vt_write(s, vp + i * PAGE_SIZE, base - i) == FAULT_RESUME, "write");
+        }
+        EXPECT(space_fork(s, &t) == 0, "fork");
+        for (unsigned i = kt_below(kt, 2 * LIFE_PAGES); i > 0; i--) {
+            unsigned page = kt_below(kt, LIFE_PAGES);
+            struct space *x = kt_below(kt, 2) && t ? t : s;
+
+            EXPECT(vt_read(x, va + page * PAGE_SIZE, &got) == FAULT_RESUME && got == base + page,
+                   "shared page %u is %x, not %x", page, got, base + page);
+            EXPECT(vt_read(x, vp + page * PAGE_SIZE, &got) == FAULT_RESUME && got == base - page,
+                   "private page %u is %x, not %x", page, got, base - page);
+            if (kt_below(kt, 4) == 0)
+                os_yield();
+        }
+        /* In the middle of writes that nobody waits for. */
+        space_destroy(s);
+        if (t)
+            space_destroy(t);
+        if (kt_below(kt, 300) == 0)
+            EXPECT(vm_verify(vm), "verification by %u in round %u", me->id, round);
+    }
+    task_ends(r);
+}
+
+TEST(race, lives_end_during_io)
+{
+    static struct race race;
+    struct life life[3];
+
+    memset(&race, 0, sizeof race);
+    if (!vt_begin(&race.t, kt, 96, 48, 600))
+        return;
+    race.rounds = 1500;
+    race.tasks = ARRAY_LEN(life);
+    for (unsigned i = 0; i < ARRAY_LEN(life); i++) {
+        life[i] = (struct life){.r = &race, .id = i};
+        fiber_start("life", life_task, &life[i]);
+    }
+    REQUIRE(run(&race), "a deadlock");
+    report(&race);
+    EXPECT(race.t.disk.torn == 0, "%u pages changed on their way to the disk", race.t.disk.torn);
+    EXPECT(race.t.vm.swap.pages_in && race.t.vm.stats.daemon_rounds, "something was never reached");
+    vt_end(&race.t);
 }

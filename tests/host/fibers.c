@@ -1,0 +1,303 @@
+/*
+ * Fibres on ucontext. The code that calls fibers_run() is the scheduler; fibres switch to it and it to them. ASan
+ * is told of each switch, so that it knows which stack is in use.
+ *
+ * A switch outside a sleep would be a switch in the middle of a section that must not be interrupted, so each
+ * one checks os_nosleep_depth.
+ */
+#include "tests/host/fibers.h"
+#include "tests/kt.h"
+
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <ucontext.h>
+
+#define MAX_FIBERS 32u
+#define STACK_SIZE ((size_t)256 << 10)
+#define SWITCH_NS  1000u /* what a switch takes of the virtual time */
+/* One event in so many switches, so that requests stay in flight for a while. */
+#define EVENT_ONE_IN 3u
+
+enum state { FIBER_RUNNABLE, FIBER_SLEEPING, FIBER_ENDED };
+
+/* One sleeper in a queue; it is the fibre's own, since a fibre sleeps in one queue at a time. */
+struct waiter {
+    struct waiter *next;
+    struct fiber *fiber;
+};
+
+struct fiber {
+    const char *name;
+    void (*fn)(void *arg);
+    void *arg;
+    enum state state;
+    struct waiter waiter;
+    struct waitq *q; /* of a sleeper */
+    bool woken;
+    uint64_t deadline;
+    const struct mutex *mutex;
+    const void *from;
+    uint8_t *stack;
+    void *fake_stack; /* ASan's, while it does not run */
+    ucontext_t context;
+};
+
+static struct fiber fiber[MAX_FIBERS];
+static unsigned count;
+static struct fiber *current;
+static bool running;
+static bool (*event_fn)(void *arg);
+static void *event_arg;
+static uint64_t now_ns, switches;
+
+static ucontext_t scheduler;
+static void *scheduler_fake_stack;
+static const void *scheduler_stack;
+static size_t scheduler_size;
+
+void fiber_start(const char *name, void (*fn)(void *arg), void *arg)
+{
+    struct fiber *f = &fiber[count];
+
+    mm_assert(count < MAX_FIBERS && !running, "fibre %s, %u there", name, count);
+    count++;
+    *f = (struct fiber){.name = name, .fn = fn, .arg = arg, .stack = malloc(STACK_SIZE)};
+    if (!f->stack)
+        abort();
+}
+
+void fibers_event(bool (*event)(void *arg), void *arg)
+{
+    event_fn = event;
+    event_arg = arg;
+}
+
+bool fibers_running(void)
+{
+    return running;
+}
+
+uint64_t fibers_now(void)
+{
+    return now_ns;
+}
+
+uint64_t fibers_switches(void)
+{
+    return switches;
+}
+
+/* Not swapcontext(): ASan takes that for something it does not know, and clears what it knows of the stack. */
+static void switch_context(ucontext_t *from, ucontext_t *to)
+{
+    volatile bool back = false;
+
+    getcontext(from);
+    if (!back) {
+        back = true;
+        setcontext(to);
+    }
+}
+
+/* From a fibre to the scheduler. */
+static void leave(struct fiber *f)
+{
+    bool ends = f->state == FIBER_ENDED;
+
+    mm_assert(os_nosleep_depth == 0, "fibre %s switches in a nosleep section, depth %d", f->name,
+              os_nosleep_depth);
+    __sanitizer_start_switch_fiber(ends ? NULL : &f->fake_stack, scheduler_stack, scheduler_size);
+    switch_context(&f->context, &scheduler);
+    __sanitizer_finish_switch_fiber(f->fake_stack, &scheduler_stack, &scheduler_size);
+}
+
+static void entry(void)
+{
+    struct fiber *f = current;
+
+    __sanitizer_finish_switch_fiber(NULL, &scheduler_stack, &scheduler_size);
+    f->fn(f->arg);
+    f->state = FIBER_ENDED;
+    leave(f);
+}
+
+/* From the scheduler to a fibre, and back when that sleeps or ends. */
+static void enter(struct fiber *f)
+{
+    void *caller = os_current;
+
+    current = f;
+    os_current = f;
+    __sanitizer_start_switch_fiber(&scheduler_fake_stack, f->stack, STACK_SIZE);
+    switch_context(&scheduler, &f->context);
+    __sanitizer_finish_switch_fiber(scheduler_fake_stack, NULL, NULL);
+    os_current = caller;
+    current = NULL;
+    switches++;
+    now_ns += SWITCH_NS;
+}
+
+static void unlink(struct fiber *f)
+{
+    struct waiter **link = &f->q->head, *prev = NULL;
+
+    for (; *link != &f->waiter; link = &prev->next)
+        prev = *link;
+    *link = f->waiter.next;
+    if (f->q->tail == &f->waiter)
+        f->q->tail = prev;
+    f->q = NULL;
+}
+
+static void ready(struct fiber *f, bool woken)
+{
+    unlink(f);
+    f->woken = woken;
+    f->state = FIBER_RUNNABLE;
+}
+
+bool fibers_sleep(struct waitq *q, uint64_t deadline, const struct mutex *mutex, const void *from)
+{
+    struct fiber *f = current;
+
+    f->waiter = (struct waiter){.fiber = f};
+    if (q->tail)
+        q->tail->next = &f->waiter;
+    else
+        q->head = &f->waiter;
+    q->tail = &f->waiter;
+    f->q = q;
+    f->deadline = deadline;
+    f->mutex = mutex;
+    f->from = from;
+    f->state = FIBER_SLEEPING;
+    leave(f);
+    return f->woken;
+}
+
+void fibers_wake(struct waitq *q)
+{
+    ready(q->head->fiber, true);
+}
+
+void *fibers_oldest(const struct waitq *q)
+{
+    return q->head->fiber;
+}
+
+void fibers_yield(void)
+{
+    leave(current);
+}
+
+/* The function that a return address lies in; of functions inlined into it, nothing is said. */
+static const char *function_of(const void *from, char *buf, size_t size)
+{
+    const char *name = buf;
+
+    memset(buf, 0, size);
+    __sanitizer_symbolize_pc((char *)from - 1, "%f", buf, size - 2);
+    for (const char *next = buf; *next; next += strlen(next) + 1)
+        name = next;
+    return name;
+}
+
+static void report(const struct fiber *f)
+{
+    char buf[512];
+
+    if (f->state == FIBER_ENDED)
+        return;
+    if (f->mutex)
+        os_log("fibre %s waits for mutex %p of %s, in %s", f->name, (const void *)f->mutex,
+               f->mutex->owner ? ((struct fiber *)f->mutex->owner)->name : "nobody",
+               function_of(f->from, buf, sizeof buf));
+    else
+        os_log("fibre %s sleeps in queue %p, in %s", f->name, (void *)f->q,
+               function_of(f->from, buf, sizeof buf));
+}
+
+/* Nobody can run: go on to the next deadline. False if there is none. */
+static bool pass_time(void)
+{
+    uint64_t next = UINT64_MAX;
+
+    for (unsigned i = 0; i < count; i++)
+        if (fiber[i].state == FIBER_SLEEPING && fiber[i].deadline && fiber[i].deadline < next)
+            next = fiber[i].deadline;
+    if (next == UINT64_MAX)
+        return false;
+    if (now_ns < next)
+        now_ns = next;
+    return true;
+}
+
+static void expire(void)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (fiber[i].state == FIBER_SLEEPING && fiber[i].deadline && fiber[i].deadline <= now_ns)
+            ready(&fiber[i], false);
+}
+
+/* A fibre that can run, at random; NULL if there is none. */
+static struct fiber *choose(struct kt *kt, unsigned *live)
+{
+    struct fiber *can[MAX_FIBERS];
+    unsigned n = 0;
+
+    *live = 0;
+    for (unsigned i = 0; i < count; i++) {
+        *live += fiber[i].state != FIBER_ENDED;
+        if (fiber[i].state == FIBER_RUNNABLE)
+            can[n++] = &fiber[i];
+    }
+    return n ? can[kt_below(kt, n)] : NULL;
+}
+
+static void prepare(struct fiber *f)
+{
+    getcontext(&f->context);
+    f->context.uc_stack.ss_sp = f->stack;
+    f->context.uc_stack.ss_size = STACK_SIZE;
+    makecontext(&f->context, entry, 0);
+}
+
+bool fibers_run(struct kt *kt)
+{
+    unsigned live = count;
+    bool dead = false;
+
+    for (unsigned i = 0; i < count; i++)
+        prepare(&fiber[i]);
+    running = true;
+    switches = 0;
+    while (!dead) {
+        struct fiber *f;
+
+        if (event_fn && kt_below(kt, EVENT_ONE_IN) == 0)
+            event_fn(event_arg);
+        expire();
+        f = choose(kt, &live);
+        if (f)
+            enter(f);
+        else if (!live)
+            break;
+        else
+            dead = !(event_fn && event_fn(event_arg)) && !pass_time();
+    }
+    if (dead) {
+        os_log("a deadlock: %u fibres sleep, and no event or deadline is left", live);
+        for (unsigned i = 0; i < count; i++)
+            report(&fiber[i]);
+    }
+    running = false;
+    for (unsigned i = 0; i < count; i++) {
+        ASAN_UNPOISON_MEMORY_REGION(fiber[i].stack, STACK_SIZE);
+        free(fiber[i].stack);
+    }
+    count = 0;
+    event_fn = NULL;
+    return !dead;
+}
