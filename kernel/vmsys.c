@@ -20,8 +20,8 @@
 
 struct vm vm_sys;
 
-/* Whether the processor refused an access of the kernel because user memory is closed to it (SMAP). To bring the
- * page, which is there, would not help. */
+/* Whether the processor refused an access of the kernel because user memory is closed to it (SMAP). To bring
+ * the page, which is there, would not help. */
 static bool is_closed(const struct trap_frame *tf, const struct fault *f)
 {
     return f->present && cpu_features.smap && !(tf->eflags & EFLAGS_AC);

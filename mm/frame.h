@@ -242,8 +242,8 @@ static inline uint32_t frame_free_low(const struct frame_pool *p)
     return p->zone[ZONE_LOW].free + p->hot[ZONE_LOW].count;
 }
 
-/* Free frames for all purposes, by which the watermarks are measured: those that low_kept holds back from most
- * allocations do not count, but for low_min of them. Without high frames, the free frames. */
+/* Free frames for all purposes, by which the watermarks are measured: those that low_kept holds back from
+ * most allocations do not count, but for low_min of them. Without high frames, the free frames. */
 static inline uint32_t frame_free_common(const struct frame_pool *p)
 {
     uint32_t low = frame_free_low(p), extra = p->low_kept - p->low_min;

@@ -22,7 +22,8 @@ static struct {
     bool write, dirty;
 } tlb[TLB_ENTRIES];
 
-/* Directory entries are cached apart: a walk uses one without a look at the directory (SDM vol. 3A, 4.10.3). */
+/* Directory entries are cached apart: a walk uses one without a look at the directory (SDM vol. 3A, 4.10.3).
+ */
 static struct {
     vaddr_t span; /* the entry is valid if root is not NULL */
     const pde_t *root;

@@ -1,6 +1,6 @@
 /*
- * The loader's modules: their memory is nobody's else. A module whose string has the word `pattern` holds bytes
- * that go 1, 8, 15, ... (tests/boot/modules.t passes such), and still does.
+ * The loader's modules: their memory is used for nothing else. A module whose string has the word `pattern`
+ * holds bytes that go 1, 8, 15, ... (tests/boot/modules.t passes one), and still does.
  */
 #include "kernel/bootinfo.h"
 #include "kernel/memory.h"

@@ -651,7 +651,7 @@ static int slow_get(struct object *o, uint32_t index, struct frame *f)
 
 static const struct pager pager_slow = {.name = "slow", .get = slow_get, .has = zero_has};
 
-/* Several tasks want the same page, and there is no other I/O whose end would wake those that were forgotten. */
+/* Several tasks want the same page, and no other I/O ends and wakes those that were forgotten. */
 TEST(race, all_who_wait_are_woken)
 {
     static struct race race;
