@@ -88,11 +88,14 @@ static void evict(struct kt *kt, struct space *s, vaddr_t va)
     }
 }
 
-/* Nothing of ours may be on its way to the disk when the frames are counted. */
-static void finish_writes(void)
+/* Let reclaim come to rest: nothing of ours may be on its way to the disk when frames are counted, and a round
+ * of the daemon that began when memory was short may not take what a test counts. */
+static void quiesce(void)
 {
+    mutex_lock(&vm_sys.reclaim_lock);
     while (vm_sys.swap.io_active)
         swap_finish(&vm_sys, true, true);
+    mutex_unlock(&vm_sys.reclaim_lock);
 }
 
 TEST(machine, demand_zero)
@@ -196,7 +199,7 @@ TEST(machine, shared_pages_go_out_and_come_back)
     parent = space_with(kt, PAGES, RW);
     if (!parent)
         return;
-    finish_writes();
+    quiesce();
 
     uint32_t slots = sw->free;
 
@@ -231,7 +234,7 @@ TEST(machine, shared_pages_go_out_and_come_back)
         space_destroy(s[c]);
     }
     space_destroy(parent);
-    finish_writes();
+    quiesce();
     EXPECT(sw->free == slots, "%u slots are free, %u before", sw->free, slots);
 }
 
@@ -348,7 +351,7 @@ TEST(machine, tasks_share_what_is_too_little)
     if (counter)
         task_join(counter, NULL);
     drop_ballast(ballast);
-    finish_writes();
+    quiesce();
     kt_note(kt,
             "%u times %u pages in %u frames: %u out, %u in; %u rounds of the daemon; the counter went on %u "
             "times while somebody waited",
@@ -496,7 +499,7 @@ TEST(machine, every_user_copy_on_every_page)
                     READ(s, page(1), 0x64636261);
                 space_destroy(s);
             }
-    finish_writes();
+    quiesce();
 }
 
 /* --- everything that is claimed --- */
@@ -504,8 +507,11 @@ TEST(machine, every_user_copy_on_every_page)
 /* Every mechanism once, and what the counters say of it: what is never exercised is not there. */
 TEST(machine, coverage)
 {
-    struct vm_stats before = vm_sys.stats, *now = &vm_sys.stats;
+    struct vm_stats before, *now = &vm_sys.stats;
     struct swap *sw = &vm_sys.swap;
+
+    quiesce();
+    before = *now;
     uint64_t out = sw->pages_out, in = sw->pages_in;
     bool swap = has_swap();
     struct object *o = object_create(&vm_sys, &pager_zero, 4, "coverage");
@@ -543,7 +549,7 @@ TEST(machine, coverage)
     space_destroy(child);
     space_destroy(s);
     object_put(o);
-    finish_writes();
+    quiesce();
     for (unsigned a = 0; a < FAULT_ACTIONS; a++)
         if (a != FAULT_SPURIOUS && (a != FAULT_SWAP_IN || swap))
             EXPECT(now->by_action[a] > before.by_action[a], "never: %s", fault_action_name(a));
