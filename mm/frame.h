@@ -30,9 +30,8 @@ enum {
     FRAME_F_BUSY = 1 << 3, /* being filled from a pager or a disk: contents not valid yet; wait, never map */
     FRAME_F_WRITEBACK = 1 << 4,  /* being written to its slot; contents are valid and must not change */
     FRAME_F_DIRTY = 1 << 5,      /* contents differ from the slot or the pager's copy */
-    FRAME_F_ERROR = 1 << 6,      /* filling it failed; mappers get SIGBUS */
-    FRAME_F_REFERENCED = 1 << 7, /* touched by other means than an entry since the clock last came by */
-    FRAME_F_READAHEAD = 1 << 8,  /* read ahead from swap and not asked for since */
+    FRAME_F_REFERENCED = 1 << 6, /* touched by other means than an entry since the clock last came by */
+    FRAME_F_READAHEAD = 1 << 7,  /* read ahead from swap and not asked for since */
 };
 
 /*
@@ -234,6 +233,12 @@ static inline void frame_free(struct frame_pool *p, struct frame *f)
 static inline uint32_t frame_free_count(const struct frame_pool *p)
 {
     return p->used[FRAME_FREE];
+}
+
+/* Free low frames. */
+static inline uint32_t frame_free_low(const struct frame_pool *p)
+{
+    return p->zone[ZONE_LOW].free + p->hot[ZONE_LOW].count;
 }
 
 /* Frames given back since boot. */

@@ -115,10 +115,13 @@ void vm_fini(struct vm *vm)
  * Reclaim for an allocation that failed for the nth time. False: the next try is the last. It is worth one
  * even if nothing could be freed, since others may have freed frames while this task waited for its turn.
  */
-static bool reclaim_again(struct vm *vm, unsigned n)
+static bool reclaim_again(struct vm *vm, unsigned flags, unsigned n)
 {
+    unsigned freed;
+
     vm->stats.direct_reclaims++;
-    return reclaim_run(vm, ALLOC_BATCH) && n + 1 < ALLOC_TRIES;
+    freed = flags & FRAME_LOW_ONLY ? reclaim_run_low(vm, ALLOC_BATCH) : reclaim_run(vm, ALLOC_BATCH);
+    return freed && n + 1 < ALLOC_TRIES;
 }
 
 struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
@@ -130,7 +133,7 @@ struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
 
         if (f || last)
             return f;
-        last = !reclaim_again(vm, i);
+        last = !reclaim_again(vm, flags, i);
     }
 }
 
@@ -143,7 +146,7 @@ void *vm_cache_alloc(struct vm *vm, struct cache *c)
 
         if (obj || last)
             return obj;
-        last = !reclaim_again(vm, i);
+        last = !reclaim_again(vm, FRAME_LOW_ONLY, i); /* slabs are low */
     }
 }
 

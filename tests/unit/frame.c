@@ -44,7 +44,7 @@ TEST(frame, comes_clean_and_counted)
                "frame %u is not clean", frame_pfn(p, f));
         EXPECT(p->used[FRAME_ANON] == 1 && frame_free_count(p) == before - 1, "%u used, %u free",
                p->used[FRAME_ANON], frame_free_count(p));
-        f->flags = FRAME_F_DIRTY | FRAME_F_REFERENCED | FRAME_F_ERROR;
+        f->flags = FRAME_F_DIRTY | FRAME_F_REFERENCED | FRAME_F_READAHEAD;
         f->next = f->prev = 77;
         f->index = 1;
         f->slot = 2;

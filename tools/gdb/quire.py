@@ -180,7 +180,7 @@ def flag_text(flags, prefix):
 
 
 FLAG_NAMES = {
-    "FRAME_F_": ["BUDDY", "HOT", "LISTED", "BUSY", "WRITEBACK", "DIRTY", "ERROR", "REFERENCED",
+    "FRAME_F_": ["BUDDY", "HOT", "LISTED", "BUSY", "WRITEBACK", "DIRTY", "REFERENCED",
                  "READAHEAD"],
     "REGION_": ["SHARED", "GROWSDOWN", "LOCKED"],
 }

@@ -53,7 +53,7 @@ static void task_ends(struct race *r)
         os_wake_all(&r->t.vm.daemon_wait);
 }
 
-/* A page of the disk that is needed: for reading, one that is out; for writing, one that is about to be used. */
+/* A page of the disk that is needed: for reading, one that is out; for writing, one that will be used. */
 static uint32_t useful_page(struct race *r, bool write)
 {
     struct vm *vm = &r->t.vm;
@@ -367,6 +367,9 @@ static void thread_map(struct thread *me)
     EXPECT(err == 0, "mapping %u: %d", me->mapped, err);
     for (unsigned i = 0; i < OWN_PAGES; i++) {
         uint32_t got = 0;
+
+        if (kt_below(kt, 4) == 0)
+            os_yield(); /* a fault of another thread meets the mapping that it did not begin with */
         enum fault_verdict v = vt_read(all->s, va + i * PAGE_SIZE, &got);
 
         if (me->mapped == OWN_NONE)
