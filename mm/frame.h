@@ -112,7 +112,8 @@ struct frame_pool {
     uint32_t fail_after; /* fault injection: 0 off, else the Nth allocation from now fails, and so do all
                             after it */
     void (*low_hook)(
-        struct frame_pool *); /* called when an allocation leaves fewer than marks.low; must not sleep */
+        struct frame_pool *); /* called when an allocation leaves fewer than marks.low of frame_free_common();
+                                 must not sleep */
     void *hook_data;
     uint64_t allocs, fails; /* since boot: frames handed out, requests refused */
     uint32_t claimed;       /* frames that got a use by frame_claim() */
@@ -239,6 +240,17 @@ static inline uint32_t frame_free_count(const struct frame_pool *p)
 static inline uint32_t frame_free_low(const struct frame_pool *p)
 {
     return p->zone[ZONE_LOW].free + p->hot[ZONE_LOW].count;
+}
+
+/* Free frames for all purposes, by which the watermarks are measured: those that low_kept holds back from most
+ * allocations do not count, but for low_min of them. Without high frames, the free frames. */
+static inline uint32_t frame_free_common(const struct frame_pool *p)
+{
+    uint32_t low = frame_free_low(p), extra = p->low_kept - p->low_min;
+
+    if (low < p->low_kept)
+        extra = low > p->low_min ? low - p->low_min : 0;
+    return p->used[FRAME_FREE] - extra;
 }
 
 /* Frames given back since boot. */

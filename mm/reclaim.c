@@ -265,7 +265,7 @@ int reclaim_evict(struct vm *vm, struct frame *f)
 
 bool reclaim_daemon_round(struct vm *vm)
 {
-    uint32_t have = frame_free_count(vm->pool);
+    uint32_t have = frame_free_common(vm->pool);
 
     if (have >= vm->pool->marks.high)
         return false;

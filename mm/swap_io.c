@@ -117,7 +117,7 @@ static struct frame *read_ahead(struct vm *vm, struct swap_area *a, uint32_t pag
     const struct swap_slot *s = swap_area_slot(a, page);
     struct frame *f;
 
-    if (!s->count || s->frame != PFN_NONE || s->bad || frame_free_count(vm->pool) <= vm->pool->marks.low)
+    if (!s->count || s->frame != PFN_NONE || s->bad || frame_free_common(vm->pool) <= vm->pool->marks.low)
         return NULL;
     f = frame_alloc(vm->pool, FRAME_ANON, 0);
     if (f)

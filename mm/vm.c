@@ -26,6 +26,7 @@
  * INV-VM-5  the pageable list holds exactly the ANON and OBJECT frames that have FRAME_F_LISTED, each once
  * INV-VM-6  an anonymous frame in the swap cache has no writable entry
  * INV-VM-7  a frame that is BUSY has no entries
+ * INV-VM-8  locked_regions is the number of regions with REGION_LOCKED
  * INV-VM-8  an anonymous frame that several entries name is writable through none of them
  */
 #include "mm/errno.h"
@@ -259,6 +260,15 @@ static bool space_recount(struct space *s, struct recount *sum)
     return ok;
 }
 
+static uint32_t locked_regions(const struct space *s)
+{
+    uint32_t n = 0;
+
+    for (const struct region *r = s->regions.first; r; r = r->next)
+        n += !!(r->flags & REGION_LOCKED);
+    return n;
+}
+
 static uint64_t object_recount(struct vm *vm)
 {
     uint64_t slots = 0;
@@ -283,13 +293,16 @@ bool vm_verify(struct vm *vm)
     struct frame_pool *p = vm->pool;
     struct recount sum = {0};
     uint64_t maps = 0;
-    uint32_t listed = 0;
+    uint32_t listed = 0, locked = 0;
     bool ok = frame_audit(p) && swap_verify(vm);
 
     for (struct space *s = vm->spaces; s; s = s->all_next) {
         ok &= space_verify(s);
         ok &= space_recount(s, &sum);
+        locked += locked_regions(s);
     }
+    INV("INV-VM-8", locked == vm->locked_regions, "%u regions are locked, counted %u", locked,
+        vm->locked_regions);
     for (const struct object *o = vm->objects; o; o = o->next)
         ok &= object_verify(o);
     sum.slots += object_recount(vm);

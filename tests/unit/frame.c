@@ -261,6 +261,27 @@ TEST(frame, low_hook)
     kt_release(p);
 }
 
+/* With high frames, low ones that are kept for others do not delay the hook. */
+TEST(frame, low_hook_with_two_zones)
+{
+    struct frame_pool *p = ready_pool(kt, 1024, 512);
+    unsigned calls = 0, n = 0;
+
+    if (!p)
+        return;
+    p->low_hook = count_hook;
+    p->hook_data = &calls;
+    EXPECT(p->low_kept > p->low_min, "%u low frames are kept", p->low_kept);
+    while (frame_alloc(p, FRAME_ANON, 0)) {
+        n++;
+        EXPECT((calls > 0) == (frame_free_common(p) < p->marks.low), "%u calls with %u free, low is %u",
+               calls, frame_free_common(p), p->marks.low);
+    }
+    EXPECT(frame_free_count(p) >= p->low_kept && calls > p->marks.min, "%u free, %u calls after %u",
+           frame_free_count(p), calls, n);
+    kt_release(p);
+}
+
 TEST(frame, fault_injection)
 {
     struct frame_pool *p = kt_pool(kt, 128, 0);

@@ -822,6 +822,45 @@ TEST(vm, an_error_of_a_mapping_that_is_gone)
     vt_end(&t);
 }
 
+/* The only copy of a page is in memory, and more than one space is to find it there. */
+TEST(vm, a_page_that_was_not_written_is_still_shared)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 64))
+        return;
+    struct space *s = space_create(&t.vm), *c;
+    vaddr_t va = map_at(kt, s, 0x400000, 3, RW);
+
+    WRITE(s, va, 1);
+    WRITE(s, va + PAGE_SIZE, 2);
+    WRITE(s, va + 2 * PAGE_SIZE, 2);
+    evict_at(kt, s, va + 2 * PAGE_SIZE);
+    slot_t slot = pte_slot(*pt_entry(&s->pt, va + 2 * PAGE_SIZE));
+
+    c = fork_of(kt, s);
+    WRITE(c, va + PAGE_SIZE, 3); /* now each has a table of its own */
+    /* The next slots fail. */
+    for (unsigned i = 0; i < TESTDISK_FAULTS; i++)
+        t.disk.bad_write[i] = (slot + 1 + i) * (uint64_t)(PAGE_SIZE / BLOCK_SECTOR);
+    kt_capture_begin();
+    reclaim_evict(&t.vm, frame_at(s, va));
+    kt_capture_end();
+    REQUIRE(t.vm.swap.write_errors == 1 && pte_is_swap(*pt_entry(&s->pt, va)) &&
+                pte_is_swap(*pt_entry(&c->pt, va)),
+            "it left both, and could not be written");
+    FAULTS(&t.vm, 1, WRITE(s, va, 4));
+    READ(s, va, 4);
+    FAULTS(&t.vm, 1, READ(c, va, 1));
+    EXPECT(t.vm.swap.pages_in == 0 && t.vm.stats.by_action[FAULT_TAKE_OVER] == 0, "copied in memory");
+    EXPECT(vm_verify(&t.vm), "verification");
+    WRITE(c, va, 5);
+    READ(s, va, 4);
+    space_destroy(s);
+    space_destroy(c);
+    vt_end(&t);
+}
+
 TEST(vm, image_private)
 {
     struct vt t;
@@ -928,7 +967,11 @@ TEST(vm, locked_pages_stay)
 
     WRITE(s, va, 1);
     EXPECT(reclaim_evict(&t.vm, frame_at(s, va)) == -EBUSY, "locked");
+    EXPECT(reclaim_run(&t.vm, 1) == 0 && reclaim_run(&t.vm, 1) == 0 && frame_at(s, va),
+           "passed by the clock");
     struct space *c = fork_of(kt, s);
+
+    EXPECT(vm_verify(&t.vm), "verification");
 
     EXPECT(reclaim_evict(&t.vm, frame_at(s, va)) == -EBUSY, "locked by one of two");
     space_destroy(s);
@@ -1065,6 +1108,7 @@ TEST(vm, damage_is_named)
     BROKEN(&t.vm, "INV-VM-8",
            *pt_entry(&c->pt, va + PAGE_SIZE) = pte_with_write(*pt_entry(&c->pt, va + PAGE_SIZE)),
            *pt_entry(&c->pt, va + PAGE_SIZE) = pte_readonly(*pt_entry(&c->pt, va + PAGE_SIZE)));
+    BROKEN(&t.vm, "INV-VM-8", t.vm.locked_regions++, t.vm.locked_regions--);
     BROKEN(&t.vm, "INV-PT-2", table->used++, table->used--);
     BROKEN(&t.vm, "INV-PT-3", table->maps++, table->maps--);
     BROKEN(&t.vm, "INV-PT-4", e->raw &= ~(uint32_t)PT_USER, *e = saved);
