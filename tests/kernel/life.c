@@ -1,7 +1,7 @@
 /*
- * The life of one page, on the machine's own vm and disk: nothing, zeroes, shared, copied, evicted, back. Each
- * stage says what it must have cost. docs/debugging.md watches this test from outside, and tests/gdb/session.t
- * does what the document says: both stop in stage().
+ * The life of one page, on the machine's own vm and disk: nothing, zeroes, shared, copied, evicted, back.
+ * Each stage says what it must have cost. docs/debugging.md watches this test from outside, and
+ * tests/gdb/session.t does what the document says: both stop in stage().
  */
 #include "kernel/vmsys.h"
 #include "tests/vt.h"
@@ -26,7 +26,7 @@ static struct frame *frame_in(const struct space *s)
     return e && pte_has_frame(*e) ? pfn_frame(vm_sys.pool, pte_pfn(*e)) : NULL;
 }
 
-/* One stage has been reached. Not to be optimised in any way, so that a debugger finds it and its arguments. */
+/* A stage has been reached. Not optimised in any way, so that a debugger finds it and its arguments. */
 static __attribute__((noipa)) void stage(struct life *l, const char *name)
 {
     const struct vm_stats *now = &vm_sys.stats, *was = &l->begin;
