@@ -26,8 +26,8 @@
  * INV-VM-5  the pageable list holds exactly the ANON and OBJECT frames that have FRAME_F_LISTED, each once
  * INV-VM-6  an anonymous frame in the swap cache has no writable entry
  * INV-VM-7  a frame that is BUSY has no entries
- * INV-VM-8  locked_regions is the number of regions with REGION_LOCKED
  * INV-VM-8  an anonymous frame that several entries name is writable through none of them
+ * INV-VM-9  locked_regions is the number of regions with REGION_LOCKED
  */
 #include "mm/errno.h"
 #include "mm/fault.h"
@@ -301,7 +301,7 @@ bool vm_verify(struct vm *vm)
         ok &= space_recount(s, &sum);
         locked += locked_regions(s);
     }
-    INV("INV-VM-8", locked == vm->locked_regions, "%u regions are locked, counted %u", locked,
+    INV("INV-VM-9", locked == vm->locked_regions, "%u regions are locked, counted %u", locked,
         vm->locked_regions);
     for (const struct object *o = vm->objects; o; o = o->next)
         ok &= object_verify(o);

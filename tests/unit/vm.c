@@ -1108,7 +1108,7 @@ TEST(vm, damage_is_named)
     BROKEN(&t.vm, "INV-VM-8",
            *pt_entry(&c->pt, va + PAGE_SIZE) = pte_with_write(*pt_entry(&c->pt, va + PAGE_SIZE)),
            *pt_entry(&c->pt, va + PAGE_SIZE) = pte_readonly(*pt_entry(&c->pt, va + PAGE_SIZE)));
-    BROKEN(&t.vm, "INV-VM-8", t.vm.locked_regions++, t.vm.locked_regions--);
+    BROKEN(&t.vm, "INV-VM-9", t.vm.locked_regions++, t.vm.locked_regions--);
     BROKEN(&t.vm, "INV-PT-2", table->used++, table->used--);
     BROKEN(&t.vm, "INV-PT-3", table->maps++, table->maps--);
     BROKEN(&t.vm, "INV-PT-4", e->raw &= ~(uint32_t)PT_USER, *e = saved);
