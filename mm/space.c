@@ -33,6 +33,9 @@
 #include "mm/space.h"
 #include "mm/errno.h"
 
+/* A stack whose limit is larger than a quarter of the space, or none, gets no more than that set aside. */
+#define STACK_ROOM_MAX ((size_t)(SPACE_HI - SPACE_LO) / 4)
+
 struct space *space_alloc(struct vm *vm, struct family *family)
 {
     struct space *s = vm_cache_alloc(vm, &vm->space_cache);
@@ -95,7 +98,8 @@ static void region_dispose(struct vm *vm, struct region *r)
         object_put(o);
 }
 
-void space_forget_entry(struct vm *vm, pte_t e)
+/* Undo one name that an entry gives. */
+static void forget_entry(struct vm *vm, pte_t e)
 {
     if (pte_is_swap(e)) {
         swap_unref(vm, pte_slot(e));
@@ -123,7 +127,7 @@ static void drop_table(struct space *s, vaddr_t va)
 
     for (; table->used; e++)
         if (!pte_empty(*e)) {
-            space_forget_entry(s->vm, *e);
+            forget_entry(s->vm, *e);
             table->used--;
         }
     frame_free(s->vm->pool, table);
@@ -151,7 +155,7 @@ static void clear_entries(struct space *s, vaddr_t start, vaddr_t end)
             }
         pt_batch_end(&batch);
         for (unsigned i = 0; i < n; i++)
-            space_forget_entry(s->vm, old[i]);
+            forget_entry(s->vm, old[i]);
     }
 }
 
@@ -302,10 +306,54 @@ int space_unmap(struct space *s, vaddr_t addr, size_t size)
     return err;
 }
 
+/* The lowest address that a stack may still take: down to its limit, or in a crowded space only its gap. */
+static vaddr_t stack_floor(const struct space *s, const struct region *stack, bool whole)
+{
+    vaddr_t room = stack->start - SPACE_LO, want = SPACE_STACK_GAP;
+
+    if (whole) {
+        size_t max = s->stack_max < STACK_ROOM_MAX ? s->stack_max : STACK_ROOM_MAX;
+        size_t size = stack->end - stack->start;
+
+        want = max > size ? (vaddr_t)(max - size) : 0;
+    }
+    return stack->start - (want < room ? want : room);
+}
+
+/* Whether [start, start + size), which is free, takes the room of the stack above it. */
+static bool in_stack_room(struct space *s, vaddr_t start, size_t size, bool whole,
+                          const struct region **stack)
+{
+    const struct region *r = region_first_above(&s->regions, start);
+
+    *stack = r;
+    return r && r->flags & REGION_GROWSDOWN && start + size > stack_floor(s, r, whole);
+}
+
+/* The highest or lowest gap that leaves stacks their room. */
+static int find_room(struct space *s, size_t size, bool top_down, bool whole, vaddr_t *addr)
+{
+    vaddr_t lo = SPACE_LO, hi = SPACE_HI;
+    const struct region *stack;
+    int err;
+
+    while ((err = region_gap(&s->regions, size, lo, hi, top_down, addr)) == 0) {
+        if (!in_stack_room(s, *addr, size, whole, &stack))
+            break;
+        if (top_down)
+            hi = stack_floor(s, stack, whole);
+        else
+            lo = stack->end;
+    }
+    return err;
+}
+
 /* Where a mapping goes: *addr is the order or a hint, then the answer. */
 static int choose_address(struct space *s, vaddr_t *addr, size_t size, unsigned flags)
 {
     vaddr_t hint = PAGE_DOWN(*addr);
+    bool top_down = !(flags & MAP_BOTTOM_UP);
+    const struct region *stack;
 
     if (flags & MAP_AT) {
         if (!range_ok(*addr, size) || *addr < SPACE_LO)
@@ -314,11 +362,14 @@ static int choose_address(struct space *s, vaddr_t *addr, size_t size, unsigned 
             return region_is_free(&s->regions, *addr, *addr + size) ? 0 : -EEXIST;
         return unmap_locked(s, *addr, *addr + size);
     }
-    if (hint >= SPACE_LO && hint <= SPACE_HI - size && region_is_free(&s->regions, hint, hint + size)) {
+    if (hint >= SPACE_LO && hint <= SPACE_HI - size && region_is_free(&s->regions, hint, hint + size) &&
+        !in_stack_room(s, hint, size, false, &stack)) {
         *addr = hint;
         return 0;
     }
-    return region_gap(&s->regions, size, SPACE_LO, SPACE_HI, !(flags & MAP_BOTTOM_UP), addr);
+    if (find_room(s, size, top_down, true, addr) == 0)
+        return 0;
+    return find_room(s, size, top_down, false, addr);
 }
 
 int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struct object *object,
@@ -333,6 +384,8 @@ int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struc
     if (size > SPACE_HI - SPACE_LO)
         return -ENOMEM;
     size = PAGE_UP(size);
+    if (object && offset + (uint32_t)(size >> PAGE_SHIFT) - 1 < offset)
+        return -EOVERFLOW;
     r = vm_cache_alloc(vm, &vm->region_cache);
     if (!r)
         return -ENOMEM;
@@ -448,19 +501,14 @@ int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot)
     return err;
 }
 
-void space_clear(struct space *s)
-{
-    if (pt_active() == &s->pt)
-        pt_activate(NULL);
-    remove_range(s, SPACE_LO, SPACE_HI);
-}
-
 void space_destroy(struct space *s)
 {
     struct vm *vm = s->vm;
     struct family *family = s->family;
 
-    space_clear(s);
+    if (pt_active() == &s->pt)
+        pt_activate(NULL);
+    remove_range(s, SPACE_LO, SPACE_HI);
     nosleep_enter();
     if (s->family_prev)
         s->family_prev->family_next = s->family_next;

@@ -46,11 +46,13 @@ void space_destroy(struct space *s);
 void space_activate(struct space *s);
 
 /*
- * Map size bytes (rounded up to pages) of object from page offset on, or private
- * zeroes when object is NULL. *addr is a hint (0: none) or, with MAP_AT, an
- * order; it returns the address. The space takes a reference of its own on the object.
+ * Map size bytes (rounded up to pages) of object from page offset on, or private zeroes when object is NULL.
+ * *addr is a hint (0: none) or, with MAP_AT, an order; it returns the address. A place that was not ordered
+ * leaves the stack above it room to grow to its limit or, when nothing else is free, SPACE_STACK_GAP. The
+ * space takes a reference of its own on the object.
  * 0; -EINVAL (size 0, unaligned or impossible MAP_AT, REGION_SHARED without object); -ENOMEM (no room, no
- * memory); -EEXIST. On an error nothing was changed, except that MAP_AT may have split regions.
+ * memory); -EEXIST; -EOVERFLOW (a page of the object beyond 32 bits). On an error nothing was changed, except
+ * that MAP_AT may have split regions.
  */
 int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struct object *object,
               uint32_t offset);
@@ -78,11 +80,7 @@ void space_usage(struct space *s, uint32_t *resident, uint32_t *swapped);
 /* INV-SPACE-* and INV-PT-*; reads only; logs what is broken. */
 bool space_verify(struct space *s);
 
-/* For fork.c: an empty space in a family (NULL: a new one), and what space_destroy() does at the end. */
+/* For fork.c: an empty space in a family (NULL: a new one). */
 struct space *space_alloc(struct vm *vm, struct family *family);
-/* For fork.c: give up regions and tables. */
-void space_clear(struct space *s);
-/* For fault.c and fork.c: undo one name that an entry of a dropped table gives. */
-void space_forget_entry(struct vm *vm, pte_t e);
 
 #endif

@@ -205,6 +205,11 @@ pfn_t pt_kernel_unmap(vaddr_t va)
     return pfn;
 }
 
+bool pt_kernel_mapped(vaddr_t va)
+{
+    return paging_mapped(va);
+}
+
 bool paging_mapped(vaddr_t va)
 {
     const pte_t *e = va >= KERNEL_BASE && kernel_top ? lookup(va) : NULL;
