@@ -95,7 +95,7 @@ iso: $(B)/quire.elf
 # --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive; those in
 # --- tests/host/unit need the host, and are not in the kernel ---
 
-HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/format.c kernel/param.c kernel/ram.c
+HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/cpio.c kernel/format.c kernel/ldisc.c kernel/param.c kernel/ram.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
 HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
 HOST_TESTC := $(sort $(wildcard tests/unit/*.c tests/host/unit/*.c))
@@ -120,7 +120,54 @@ $(foreach t,$(HOST_TESTC),$(eval $(call host_test,$t)))
 .PHONY: hosted
 hosted: $(HOST_TESTS)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/kernel $(B)/host -name '*.d' -type f 2>/dev/null)
+
+# --- programs for ring 3: the project's own (user/), tests of what programs see (tests/user/), root archives ---
+
+USERCC      = i686-linux-gnu-gcc
+USER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -march=i686 -fno-common -pthread $(WARN) -I.
+USER_H      := $(wildcard user/*.h tests/user/*.h)
+
+$(B)/user/quire: $(sort $(wildcard user/*.c)) $(USER_H) Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(USER_CFLAGS) -static -s $(filter %.c,$^) -o $@
+
+# Each of tests/user/ut-*.c is a program of its own, linked with the archive's shared libraries; and all of them
+# are in one static program, which is whichever its name or first argument says.
+UT_C       := $(sort $(wildcard tests/user/ut-*.c))
+UT_DYNAMIC := $(UT_C:tests/user/%.c=$(B)/ut/%)
+UT_COMMON  := $(filter-out $(UT_C),$(sort $(wildcard tests/user/*.c)))
+
+$(UT_DYNAMIC): $(B)/ut/%: tests/user/%.c $(UT_COMMON) $(USER_H) Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(USER_CFLAGS) $(filter %.c,$^) -o $@
+
+$(B)/ut/ut: $(UT_C) $(UT_COMMON) $(USER_H) Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(USER_CFLAGS) -static $(filter %.c,$^) -o $@
+
+.PHONY: user
+user: $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut
+
+# What `make run` boots into; what the tests do; and one for machines with little memory.
+ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard user/etc/*)
+
+$(B)/rootfs.cpio: $(ROOTFS_DEPS)
+	@tools/rootfs pack -o $@ busybox memtester procps stress libc
+
+$(B)/rootfs-test.cpio: $(ROOTFS_DEPS) $(UT_DYNAMIC) $(B)/ut/ut
+	@tools/rootfs pack -o $@ busybox libc $(foreach t,ut $(notdir $(UT_DYNAMIC)),--add $(B)/ut/$t=ut/$t)
+
+$(B)/rootfs-small.cpio: $(ROOTFS_DEPS)
+	@tools/rootfs pack -o $@ busybox memtester
+
+ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-test.cpio $(B)/rootfs-small.cpio
+
+.PHONY: rootfs
+rootfs: $(ROOTFS)
 
 .PHONY: clean
 clean:
@@ -155,7 +202,9 @@ all: $(B)/quire.elf
 
 help:
 	@echo 'make             the image, build/quire.elf'
-	@echo 'make run         boot it on this terminal (Ctrl-A X quits); MEM=16M, APPEND="name=value ..."'
+	@echo 'make run         boot to a shell on this terminal (Ctrl-A X quits); MEM=16M, APPEND="name=value ..."'
+	@echo 'make run CMD="..."   run one command, and exit with its status'
+	@echo 'make rootfs      the root archives, from Debian packages; tools/rootfs --help'
 	@echo 'make test        every test: hosted, in the kernel, boot configurations, gdb helpers'
 	@echo 'make test-host   hosted tests only'
 	@echo 'make test-boot   boot tests only; one of them: tests/boot/ram-8.t'
@@ -166,8 +215,12 @@ help:
 	@echo 'make clean       remove build/'
 	@echo 'V=1 shows the commands'
 
-run: $(B)/quire.elf $(B)/swap.img
-	@tools/run -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
+# CMD reaches the shell through the environment, so that its quotes and dollars are its own.
+CMD :=
+run: export QUIRE_CMD := $(value CMD)
+run: $(B)/quire.elf $(B)/swap.img $(B)/rootfs.cpio
+	@tools/run -m $(MEM) --append "$(APPEND)$(if $(QUIRE_CMD), quiet)" --initrd $(B)/rootfs.cpio --disk $(B)/swap.img \
+	    --command "$$QUIRE_CMD"
 
 debug: $(B)/quire.elf $(B)/swap.img | $(B)/setup-test
 	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
@@ -184,13 +237,13 @@ BOOT_TESTS := $(wildcard $(foreach t,ram-3500 ram-8 disk-errors,tests/boot/$t.t)
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/quire.elf $(B)/quire-ktest.iso | $(B)/setup-test $(B)/setup-build
+test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
 
 test-host: hosted | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS)
 
-test-boot: $(B)/quire.elf $(B)/quire-ktest.iso | $(B)/setup-test
+test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)
 
 check: $(B)/quire.elf hosted | $(B)/setup-check

@@ -59,6 +59,10 @@ static void release(struct waiter *w, bool woken)
 
     unlink(w);
     w->woken = woken;
+    if (unlikely(w->wake)) {
+        w->wake(w);
+        return;
+    }
     t->waiter = NULL;
     if (t->deadline) {
         sched_timer_stop(t);
@@ -67,21 +71,35 @@ static void release(struct waiter *w, bool woken)
     sched_ready(t);
 }
 
-/* deadline 0: none. True when woken by a wake-up. */
-static bool sleep_on(struct waitq *q, uint64_t deadline)
+void sync_enter(struct waitq *q, struct waiter *w)
+{
+    w->q = q;
+    w->next = NULL;
+    w->prev = q->tail;
+    if (q->tail)
+        q->tail->next = w;
+    else
+        q->head = w;
+    q->tail = w;
+}
+
+void sync_leave(struct waiter *w)
+{
+    if (w->q)
+        unlink(w);
+}
+
+/* deadline 0: none. */
+bool sync_sleep(struct waitq *q, uint64_t deadline)
 {
     struct task *self = os_current;
-    struct waiter w = {.task = self, .q = q, .prev = q->tail};
+    struct waiter w = {.task = self};
 
     mm_assert(self, "slept before tasking has begun");
     mm_assert(os_nosleep_depth == 0, "task %s slept in a nosleep section, depth %d", self->name,
               os_nosleep_depth);
     mm_assert(trap_irq_depth == 0, "slept in an interrupt that came while %s ran", self->name);
-    if (q->tail)
-        q->tail->next = &w;
-    else
-        q->head = &w;
-    q->tail = &w;
+    sync_enter(q, &w);
     self->state = TASK_SLEEPING;
     self->waiter = &w;
     self->deadline = deadline;
@@ -93,14 +111,14 @@ static bool sleep_on(struct waitq *q, uint64_t deadline)
 
 void os_sleep(struct waitq *q)
 {
-    sleep_on(q, 0);
+    sync_sleep(q, 0);
 }
 
 bool os_sleep_until(struct waitq *q, uint64_t deadline_ns)
 {
     if (deadline_ns <= os_now_ns())
         return false;
-    return sleep_on(q, deadline_ns);
+    return sync_sleep(q, deadline_ns);
 }
 
 void sync_expire(struct task *t)
@@ -108,12 +126,23 @@ void sync_expire(struct task *t)
     release(t->waiter, false);
 }
 
+void sync_interrupt(struct task *t)
+{
+    uint32_t irq = os_irq_save();
+
+    if (t->state == TASK_SLEEPING && t->interruptible)
+        release(t->waiter, false);
+    os_irq_restore(irq);
+}
+
 void os_wake_one(struct waitq *q)
 {
     uint32_t irq = os_irq_save();
 
-    if (q->head)
+    for (bool task = false; q->head && !task;) {
+        task = !q->head->wake; /* who only wants to know does not take the place of one that waits */
         release(q->head, true);
+    }
     os_irq_restore(irq);
 }
 

@@ -6,9 +6,11 @@
 #include "drivers/power.h"
 #include "kernel/disk.h"
 #include "kernel/memory.h"
+#include "kernel/oom.h"
 #include "kernel/panic.h"
 #include "kernel/param.h"
 #include "kernel/printk.h"
+#include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/trap.h"
 #include "kernel/usercopy.h"
@@ -40,8 +42,24 @@ static bool resolve(struct trap_frame *tf, const struct fault *f)
         return false;
     if (!trap_from_user(tf) && (os_nosleep_depth || !extable_find(tf->eip) || is_closed(tf, f)))
         return false;
-    t->last_fault = fault_resolve(space, f);
-    return t->last_fault == FAULT_RESUME;
+    do
+        t->last_fault = fault_resolve(space, f);
+    while (unlikely(t->last_fault == FAULT_NO_MEMORY) && t->thread && oom_kill());
+    if (likely(t->last_fault == FAULT_RESUME))
+        return true;
+    if (!trap_from_user(tf))
+        return false;
+    if (t->last_fault == FAULT_NO_MEMORY)
+        return true; /* it ends on the way back */
+    signal_fault(tf, f, (enum fault_verdict)t->last_fault);
+    return true;
+}
+
+static bool is_dying(void)
+{
+    const struct task *t = task_current();
+
+    return t && t->thread && t->thread->exiting;
 }
 
 static void daemon_task(void *arg)
@@ -53,11 +71,50 @@ void vmsys_init(void)
 {
     if (vm_init(&vm_sys, &frame_pool_sys) != 0 || !task_create("swapd", daemon_task, &vm_sys))
         panic_unfit("too little memory: no room for the virtual memory system");
+    vm_sys.dying = is_dying;
     trap_set_fault_handler(resolve);
     if (!params.swap)
         return;
     for (struct block_device *d = block_first(); d; d = d->next)
         swap_on(&vm_sys, d);
+}
+
+/* Reclaim that succeeds but whose frames others take first is tried this often. */
+#define ALLOC_TRIES 16u
+
+void *vmsys_alloc(size_t size)
+{
+    bool last = false;
+
+    for (unsigned i = 0;; i++) {
+        void *p = kmalloc(size);
+
+        if (p || last || size == 0)
+            return p;
+        last = !reclaim_run(&vm_sys, (unsigned)PAGES_OF(size) + 2 * SWAP_CLUSTER) || i + 1 == ALLOC_TRIES;
+    }
+}
+
+void *vmsys_stack_alloc(unsigned pages)
+{
+    bool last = !vm_sys.pool; /* the first tasks are older than vm_sys */
+
+    for (unsigned i = 0;; i++) {
+        void *p = kva_stack_alloc(&kva_map_sys, pages);
+
+        if (p || last)
+            return p;
+        last = !reclaim_run(&vm_sys, pages + 2 * SWAP_CLUSTER) || i + 1 == ALLOC_TRIES;
+    }
+}
+
+void *vmsys_zalloc(size_t size)
+{
+    void *p = vmsys_alloc(size);
+
+    if (p)
+        memset(p, 0, size);
+    return p;
 }
 
 static struct task *enter(struct space *s)

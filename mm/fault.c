@@ -152,15 +152,29 @@ static inline enum entry_state entry_state(struct vm *vm, pte_t e)
 /* The stack above va that may grow down to it, or NULL. */
 static struct region *stack_above(struct space *s, vaddr_t va)
 {
-    struct region *r = region_first_above(&s->regions, va);
+    struct region *r;
     vaddr_t start = PAGE_DOWN(va);
     vaddr_t floor = SPACE_LO;
 
-    if (!r || !(r->flags & REGION_GROWSDOWN) || start < SPACE_LO || r->end - start > s->stack_max)
+    if (start < SPACE_LO)
         return NULL;
-    if (r->prev)
-        floor = r->prev->flags & REGION_PROT ? r->prev->end + SPACE_STACK_GAP : r->prev->end;
-    return start >= floor ? r : NULL;
+    r = region_first_above(&s->regions, va);
+    if (!r || !(r->flags & REGION_GROWSDOWN) || r->end - start > s->stack_max)
+        return NULL;
+    /* Another stack below sees to the distance itself, and what nobody can touch serves as the gap. */
+    if (r->prev) {
+        floor = r->prev->end;
+        if (r->prev->flags & REGION_PROT && !(r->prev->flags & REGION_GROWSDOWN))
+            floor += SPACE_STACK_GAP;
+    }
+    if (start < floor)
+        return NULL;
+
+    uint32_t pages = (r->start - start) >> PAGE_SHIFT;
+
+    if (space_may_add(s, r->flags, pages) || (r->flags & REGION_CHARGED && !commit_allows(s->vm, pages)))
+        return NULL;
+    return r;
 }
 
 /* One fault on its way: what was found, and what was brought for it. */
@@ -305,7 +319,7 @@ static void install_swapped(struct step *st, struct frame *f)
     swap_unref(vm, slot);
     /* A clean page keeps its slot, which saves a write later, unless slots are getting scarce. A bad slot has
      * left it with the last name. */
-    if (f->slot != SLOT_NONE && swap_scarce(&vm->swap) && swap_count(vm, slot) == 0 &&
+    if (f->slot != SLOT_NONE && !swap_keeps(vm, slot) && swap_count(vm, slot) == 0 &&
         !(f->flags & FRAME_F_WRITEBACK))
         swap_uncache(vm, f);
 }
@@ -322,6 +336,7 @@ static int fetch_object(struct step *st)
     nosleep_exit();
     mutex_unlock(&s->lock);
     s->major++;
+    s->vm->stats.major++;
     err = object_page(o, index, &f);
     mutex_lock(&s->lock);
     nosleep_enter();
@@ -331,7 +346,8 @@ static int fetch_object(struct step *st)
     if (!err) {
         /* Map it while the pin keeps it, if the question is still the same. */
         st->entry = pt_entry(&s->pt, st->va);
-        if (same && st->entry && pte_empty(*st->entry) && pt_span(&s->pt, st->va) == PT_OWN &&
+        if (same && index < o->pages && st->entry && pte_empty(*st->entry) &&
+            pt_span(&s->pt, st->va) == PT_OWN &&
             !(st->access == ACCESS_WRITE && pt_span_held(&s->pt, st->va)) && allows(st->region, st->access))
             install_object(st, f);
         frame_unpin(f);
@@ -356,6 +372,7 @@ static int fetch_slot(struct step *st)
     nosleep_exit();
     mutex_unlock(&s->lock);
     s->major++;
+    s->vm->stats.major++;
     err = swap_in(vm, slot, &f);
     mutex_lock(&s->lock);
     nosleep_enter();
@@ -377,9 +394,14 @@ static int fetch_slot(struct step *st)
 
 static void grow_stack(struct step *st)
 {
-    struct region *r = stack_above(st->s, st->va);
+    struct space *s = st->s;
+    struct region *r = stack_above(s, st->va);
 
-    region_resize(&st->s->regions, r, st->va, r->end);
+    if (r->flags & REGION_CHARGED)
+        commit_charge(s->vm, (r->start - st->va) >> PAGE_SHIFT); /* stack_above() asked */
+    space_uncount(s, r);
+    region_resize(&s->regions, r, st->va, r->end);
+    space_count(s, r);
 }
 
 /*
@@ -465,18 +487,14 @@ static inline __attribute__((always_inline)) enum fault_action look(struct step 
                     pt_span_held(&s->pt, st->va), st->access);
 }
 
-enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
+static inline __attribute__((always_inline)) enum fault_verdict resolve(struct space *s, vaddr_t va,
+                                                                        enum access access)
 {
     struct vm *vm = s->vm;
-    struct step st = {.s = s, .va = PAGE_DOWN(f->va), .access = f->access};
+    struct step st = {.s = s, .va = PAGE_DOWN(va), .access = access};
     unsigned steps = 0;
     int result;
 
-    if (f->va >= USER_END)
-        return FAULT_MAPERR;
-    mm_assert(!f->reserved, "reserved bit set in the tables for %x of space %u", f->va, s->id);
-    vm->stats.faults++;
-    s->faults++;
     mutex_lock(&s->lock);
     nosleep_enter();
     do {
@@ -493,4 +511,19 @@ enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
     if (unlikely(st.table))
         frame_free(vm->pool, st.table);
     return result == LOOK_AGAIN ? FAULT_RESUME : (enum fault_verdict)result;
+}
+
+enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
+{
+    if (f->va >= USER_END)
+        return FAULT_MAPERR;
+    mm_assert(!f->reserved, "reserved bit set in the tables for %x of space %u", f->va, s->id);
+    s->vm->stats.faults++;
+    s->faults++;
+    return resolve(s, f->va, f->access);
+}
+
+enum fault_verdict fault_touch(struct space *s, vaddr_t va, enum access access)
+{
+    return va < USER_END ? resolve(s, va, access) : FAULT_MAPERR;
 }

@@ -49,6 +49,7 @@
  * Fault injection makes every allocation take the slow path, so the fast path does not know of it.
  */
 #include "mm/frame.h"
+#include "mm/errno.h"
 
 /* Half a list, so that alternating bursts of up to 32 stay inside it. */
 #define HOT_BATCH 32u
@@ -150,10 +151,10 @@ static uint32_t square_root(uint32_t n)
     return root;
 }
 
-void frame_set_marks(struct frame_pool *p)
+/* All marks from the lowest. */
+static void set_marks(struct frame_pool *p, uint32_t min)
 {
     uint32_t low = p->managed[ZONE_LOW], high = p->managed[ZONE_HIGH];
-    uint32_t min = square_root(low + high) / 2;
 
     p->marks = (struct frame_marks){.min = min, .low = 2 * min, .high = 3 * min};
     p->low_min = low + high ? (uint32_t)((uint64_t)min * low / (low + high)) : 0;
@@ -161,6 +162,19 @@ void frame_set_marks(struct frame_pool *p)
     if (!high)
         p->low_kept = p->low_min;
     update_slow_below(p);
+}
+
+void frame_set_marks(struct frame_pool *p)
+{
+    set_marks(p, square_root(p->managed[ZONE_LOW] + p->managed[ZONE_HIGH]) / 2);
+}
+
+int frame_set_min(struct frame_pool *p, uint32_t frames)
+{
+    if (frames < FRAME_MIN_LEAST || frames > (p->managed[ZONE_LOW] + p->managed[ZONE_HIGH]) / 16)
+        return -EINVAL;
+    set_marks(p, frames);
+    return 0;
 }
 
 void frame_fail_after(struct frame_pool *p, uint32_t n)
@@ -230,6 +244,41 @@ static void hot_give_back(struct frame_pool *p, struct frame_hot *hot, uint32_t 
 void frame_hot_trim(struct frame_pool *p, struct frame_hot *hot)
 {
     hot_give_back(p, hot, FRAME_HOT_MAX - HOT_BATCH);
+}
+
+/* Shorter runs go to the hot list, where the next allocation finds them. */
+#define RUN_MIN 4u
+
+void frame_batch_flush(struct frame_batch *b)
+{
+    struct frame_pool *p = b->pool;
+    pfn_t pfn = b->start, end = b->end;
+
+    p->used[b->use] -= end - pfn;
+    p->used[FRAME_FREE] += end - pfn;
+    if (end - pfn < RUN_MIN) {
+        for (; pfn < end; pfn++) {
+            struct frame_hot *hot = &p->hot[zone_of(p, pfn)];
+            struct frame *f = pfn_frame(p, pfn);
+
+            f->flags = FRAME_F_HOT;
+            f->next = hot->head;
+            hot->head = pfn;
+            if (++hot->count > FRAME_HOT_MAX)
+                frame_hot_trim(p, hot);
+        }
+        return;
+    }
+    while (pfn < end) {
+        enum frame_zone z = zone_of(p, pfn);
+        pfn_t limit = z == ZONE_LOW && end > p->low_end ? p->low_end : end;
+        unsigned order = (unsigned)__builtin_ctz(pfn | 1u << (BUDDY_ORDERS - 1));
+
+        while (limit - pfn < 1u << order)
+            order--;
+        buddy_free(&p->zone[z], pfn, order);
+        pfn += 1u << order;
+    }
 }
 
 void frame_drain_hot(struct frame_pool *p)

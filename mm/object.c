@@ -29,7 +29,7 @@
  *   INV-OBJECT-2  a frame word names a frame of use OBJECT whose owner and index lead back here
  *   INV-OBJECT-3  that frame is BUSY with a pin, or on the pageable list
  *   INV-OBJECT-4  a slot word names a slot that is used and counted
- *   INV-OBJECT-5  no word lies at or beyond the size
+ *   INV-OBJECT-5  no word lies at or beyond the size, unless object_resize() is just removing it
  *   INV-OBJECT-6  the regions on the list name this object, their links agree, and they are at most refs
  *   INV-RADIX-*   the index is sound
  *
@@ -42,10 +42,18 @@
  */
 #include "mm/object.h"
 #include "mm/errno.h"
-#include "mm/vm.h"
+#include "mm/rmap.h"
+#include "mm/space.h"
 
 #define IO_FLAGS     (FRAME_F_BUSY | FRAME_F_WRITEBACK)
 #define PIN_CHECK_NS 1000000u /* how long object_put() sleeps before it looks again for a pin that ended */
+
+static inline void count_resident(struct object *o, int n)
+{
+    o->resident += (uint32_t)n;
+    if (!object_is_shmem(o))
+        o->vm->file_pages += (uint32_t)n;
+}
 
 static inline struct frame *word_frame(const struct object *o, uintptr_t word)
 {
@@ -144,15 +152,45 @@ static void discard(struct object *o, uint32_t index, uintptr_t word)
                   OBJECT_ENTRY_VALUE(word), f->maps);
         wait_quiet(vm, f);
     }
+    if (o->pager->drop)
+        o->pager->drop(o, index);
     radix_clear(&o->index, index);
     if (OBJECT_IS_FRAME(word)) {
-        o->resident--;
+        count_resident(o, -1);
         if (f->slot != SLOT_NONE)
             swap_uncache(vm, f);
         vm_frame_release(vm, f);
     } else if (word) {
         o->swapped--;
         swap_unref(vm, OBJECT_ENTRY_VALUE(word));
+    }
+}
+
+void object_discard(struct object *o, uint32_t first, uint32_t end)
+{
+    struct vm *vm = o->vm;
+    uint32_t index = first;
+    uintptr_t word;
+
+    while ((word = radix_next(&o->index, &index)) != 0 && index < end) {
+        if (OBJECT_IS_FRAME(word)) {
+            struct frame *f = word_frame(o, word);
+
+            if (f->flags & FRAME_F_BUSY) {
+                wait_io(vm);
+                continue;
+            }
+            if (f->pins || f->flags & FRAME_F_WRITEBACK) {
+                wait_quiet(vm, f);
+                continue; /* look again: it may have got entries, or have gone */
+            }
+            nosleep_enter();
+            rmap_unmap(vm, f);
+            nosleep_exit();
+        }
+        discard(o, index, word);
+        if (++index == 0)
+            break;
     }
 }
 
@@ -166,6 +204,8 @@ void object_put(struct object *o)
     if (--o->refs)
         return;
     mm_assert(!o->regions, "%s: a region still maps it", o->name);
+    commit_release(vm, o->charged);
+    o->charged = 0;
     while ((word = radix_next(&o->index, &index)) != 0)
         discard(o, index, word);
     if (o->pager->destroy)
@@ -177,6 +217,58 @@ void object_put(struct object *o)
     if (o->next)
         o->next->prev = o->prev;
     cache_free(&vm->object_cache, o);
+}
+
+/* Take the entry of a private copy away. Others that share the table lose it too: they share the mapping. */
+static void drop_copy(struct space *s, vaddr_t va, pte_t *e)
+{
+    struct vm *vm = s->vm;
+    pte_t old = *e;
+    struct frame *f = pte_has_frame(old) ? pfn_frame(vm->pool, pte_pfn(old)) : NULL;
+
+    if (pte_empty(old) || (f && f->use != FRAME_ANON))
+        return;
+    pt_set(&s->pt, va, e, PTE_NONE);
+    if (f) {
+        f->maps--;
+        vm_frame_drop(vm, f);
+    } else {
+        swap_unref(vm, pte_slot(old));
+    }
+}
+
+/* Take the private copies of pages from `pages` on out of a mapping. */
+static void drop_copies(struct region *r, uint32_t pages)
+{
+    struct space *s = r->space;
+    uint32_t kept = r->offset < pages ? pages - r->offset : 0;
+
+    if (kept >= (r->end - r->start) >> PAGE_SHIFT)
+        return;
+
+    vaddr_t from = r->start + (kept << PAGE_SHIFT), va = from;
+
+    while ((va = pt_next_table(&s->pt, va, r->end)) < r->end) {
+        vaddr_t end = PT_SPAN_DOWN(va) + PT_SPAN;
+
+        for (va = va < from ? from : va; va < end && va < r->end; va += PAGE_SIZE)
+            drop_copy(s, va, pt_entry(&s->pt, va));
+    }
+}
+
+void object_resize(struct object *o, uint32_t pages)
+{
+    bool smaller = pages < o->pages;
+
+    o->pages = pages;
+    if (!smaller)
+        return;
+    nosleep_enter();
+    for (struct region *r = o->regions; r; r = r->object_next)
+        if (!(r->flags & REGION_SHARED))
+            drop_copies(r, pages);
+    nosleep_exit();
+    object_discard(o, pages, UINT32_MAX);
 }
 
 void object_attach(struct object *o, struct region *r)
@@ -205,7 +297,7 @@ struct frame *object_resident(struct object *o, uint32_t index)
     uintptr_t word = radix_get(&o->index, index);
     struct frame *f;
 
-    if (!OBJECT_IS_FRAME(word))
+    if (!OBJECT_IS_FRAME(word) || unlikely(index >= o->pages))
         return NULL;
     f = word_frame(o, word);
     return f->flags & FRAME_F_BUSY ? NULL : f;
@@ -269,7 +361,7 @@ static int fill(struct object *o, uint32_t index, struct frame **out)
         vm_frame_release(vm, f);
         return err;
     }
-    o->resident++;
+    count_resident(o, 1);
     f->owner = o;
     f->index = index;
     f->flags |= FRAME_F_BUSY;
@@ -281,7 +373,7 @@ static int fill(struct object *o, uint32_t index, struct frame **out)
     if (err) {
         mm_assert(f->pins == 1, "%s: page %u: %u pins while it was filled", o->name, index, f->pins);
         radix_clear(&o->index, index);
-        o->resident--;
+        count_resident(o, -1);
         f->pins = 0;
         vm_frame_release(vm, f);
     } else {
@@ -315,7 +407,7 @@ static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, stru
     f->owner = o;
     f->index = index;
     overwrite(o, index, frame_word(o, f));
-    o->resident++;
+    count_resident(o, 1);
     o->swapped--;
     swap_unref(vm, slot);
     *out = f;
@@ -363,7 +455,7 @@ void object_page_to_slot(struct object *o, struct frame *f)
               f->maps, f->flags);
     swap_ref(o->vm, f->slot);
     overwrite(o, f->index, OBJECT_ENTRY_SLOT(f->slot));
-    o->resident--;
+    count_resident(o, -1);
     o->swapped++;
     frame_retype(o->vm->pool, f, FRAME_ANON);
     f->owner = NULL;
@@ -379,7 +471,7 @@ void object_drop_page(struct object *o, struct frame *f)
         swap_uncache(o->vm, f);
     } else {
         radix_clear(&o->index, f->index);
-        o->resident--;
+        count_resident(o, -1);
     }
     vm_frame_release(o->vm, f);
 }

@@ -23,7 +23,7 @@ struct pager {
     int (*put)(struct object *o, uint32_t index, struct frame *f);
     /* Whether get() can bring the page back if a clean copy is dropped. Does not sleep. */
     bool (*has)(struct object *o, uint32_t index);
-    /* The page is gone for good (truncation). May be NULL. */
+    /* The page, in memory or in a slot, is gone for good: truncation, or the object dies. May be NULL. */
     void (*drop)(struct object *o, uint32_t index);
     /* The object dies. May be NULL. */
     void (*destroy)(struct object *o);
@@ -49,12 +49,21 @@ struct object {
     void *pager_data;   /* of other pagers */
     uint32_t refs;      /* regions and other holders */
     uint32_t pages;     /* size; a touch at or beyond it is SIGBUS */
+    uint32_t charged;   /* pages of committed memory (commit.h) */
     struct radix index; /* nosleep sections */
     uint32_t resident, swapped;
+    bool locked;                /* its pages are not evicted */
     struct region *regions;     /* that map it, linked through object_next */
     struct object *next, *prev; /* all objects of the vm */
     const char *name;
 };
+
+/* Whether its pages count as shared memory, which can only go to swap, rather than as a file's, which come from
+ * an image that stays. The image is set before there are pages. */
+static inline bool object_is_shmem(const struct object *o)
+{
+    return !o->image;
+}
 
 /* pages: size. The caller gets the one reference. NULL when out of memory. */
 struct object *object_create(struct vm *vm, const struct pager *pager, uint32_t pages, const char *name);
@@ -62,6 +71,12 @@ struct object *object_create_image(struct vm *vm, const void *image, size_t size
 struct object *object_get(struct object *o);
 /* Drop a reference; the last one frees pages and slots. May sleep (waits for I/O on its pages). */
 void object_put(struct object *o);
+/*
+ * Change the size. Pages beyond a smaller one are gone for good, also the private copies that mappings made
+ * of them: a later touch there is beyond the object. Cannot fail. Sleeps, until nobody works with those pages.
+ * The caller lets nobody else change the size meanwhile.
+ */
+void object_resize(struct object *o, uint32_t pages);
 /* Link or unlink a region in the list of regions that map its object. Takes or drops no reference. */
 void object_attach(struct object *o, struct region *r);
 void object_detach(struct object *o, struct region *r);
@@ -75,6 +90,12 @@ struct frame *object_resident(struct object *o, uint32_t index);
 int object_page(struct object *o, uint32_t index, struct frame **out);
 void frame_pin(struct frame *f);
 void frame_unpin(struct frame *f);
+
+/*
+ * Forget pages [first, end): entries, frames and slots; the next touch gets them from the pager again. For a file
+ * that shrank, or memory that is punched out. Sleeps until nobody works with them.
+ */
+void object_discard(struct object *o, uint32_t first, uint32_t end);
 
 /*
  * Called by reclaim when f (use FRAME_OBJECT) has no entries left and no pins: whether it can be dropped at

@@ -11,6 +11,7 @@
  * neighbours on disk, and read-ahead by slot brings back what belongs
  * together. A victim takes one of these ways:
  *
+ *   anonymous, given up, not written     forget the entry, free at once (ADVISE_FREE)
  *   anonymous, not in the swap cache     assign a slot, entries become swap entries, write, free when written
  *   anonymous, cached and clean          entries become swap entries, free at once
  *   object's page, clean                 forget the entries, free at once (the pager or its slot has it)
@@ -43,11 +44,16 @@
 /* After a round that freed nothing the daemon leaves the processor to others for this long. */
 #define REST_NS 50000000u
 
+/* Pages of the other kind are worth looking for if they are one in so many. */
+#define OTHERS_WORTH 8u
+
 static bool can_go(struct vm *vm, const struct frame *f)
 {
     if (f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
         return false;
-    if (f->use == FRAME_OBJECT || f->slot == SLOT_NONE)
+    if (f->use == FRAME_OBJECT)
+        return !((const struct object *)f->owner)->locked;
+    if (f->slot == SLOT_NONE)
         return true;
     /* A slot that could not be written keeps its page in memory until the entries come back for it. */
     return !(f->flags & FRAME_F_DIRTY) || !swap_bad(vm, f->slot);
@@ -61,9 +67,30 @@ static bool was_used(struct vm *vm, struct frame *f)
     return (f->maps && rmap_test_clear_accessed(vm, f)) || used;
 }
 
-/* Advance the hand until a batch of victims is pinned or the budget of frames is spent. low: frames that are
- * not low are passed as if they were locked. */
-static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t *budget)
+/*
+ * Swappiness: 100 takes victims as the hand finds them. Below, some of the pages that need swap are passed over
+ * in the hand's first turn if there are files' pages worth looking for, which only need to be forgotten; 0 passes
+ * over all of them. Above, the other way round. In its second turn the hand takes what there is.
+ */
+static bool is_spared(struct vm *vm, const struct frame *f)
+{
+    bool file = f->use == FRAME_OBJECT && !object_is_shmem(f->owner);
+    uint32_t others = file ? vm->pageable.count - vm->file_pages : vm->file_pages;
+    uint32_t share = file ? 2 * VM_SWAPPINESS_EQUAL - vm->swappiness : vm->swappiness;
+    uint32_t *credit = file ? &vm->file_credit : &vm->swap_credit;
+
+    if (likely(share >= VM_SWAPPINESS_EQUAL) || others < vm->pageable.count / OTHERS_WORTH)
+        return false;
+    *credit += share;
+    if (*credit < VM_SWAPPINESS_EQUAL)
+        return true;
+    *credit -= VM_SWAPPINESS_EQUAL;
+    return false;
+}
+
+/* Advance the hand until a batch of victims is pinned or the budget of frames, of which the second turn is
+ * `turn`, is spent. low: frames that are not low are passed as if they were locked. */
+static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t *budget, uint32_t turn)
 {
     unsigned n = 0;
 
@@ -81,6 +108,8 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
             continue;
         }
         if (f->maps && rmap_locked(vm, f))
+            continue;
+        if (*budget >= turn && is_spared(vm, f))
             continue;
         f->pins++;
         victim[n++] = f;
@@ -130,8 +159,26 @@ static enum way evict_object_page(struct vm *vm, struct frame *f)
     return WAY_WRITE;
 }
 
+/* Whether the program has given up the page and not written to it since. */
+static bool is_given_up(struct vm *vm, struct frame *f)
+{
+    if (likely(!(f->flags & FRAME_F_LAZY)))
+        return false;
+    f->flags &= (uint16_t)~FRAME_F_LAZY;
+    return f->maps == 1 && f->slot == SLOT_NONE && !rmap_dirty(vm, f);
+}
+
 static enum way evict_anon_page(struct vm *vm, struct frame *f)
 {
+    if (is_given_up(vm, f)) {
+        rmap_forget(vm, f);
+        f->pins--;
+        vm_frame_release(vm, f);
+        vm->stats.evicted++;
+        vm->stats.evicted_clean++;
+        vm->stats.lazy_freed++;
+        return WAY_FREED;
+    }
     if (f->slot == SLOT_NONE) {
         if (!swap_assign(vm, f))
             return WAY_STAYS;
@@ -193,7 +240,7 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
 
 static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
 {
-    uint32_t budget = 2 * vm->pageable.count + 1;
+    uint32_t turn = vm->pageable.count, budget = 2 * turn + 1;
     unsigned freed = swap_finish(vm, false, true);
     unsigned in_flight = 0;
 
@@ -203,7 +250,7 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
 
         if (freed + in_flight < want) {
             nosleep_enter();
-            n = choose(vm, low, victim, &budget);
+            n = choose(vm, low, victim, &budget, turn);
             nosleep_exit();
         }
         if (n) {
@@ -241,6 +288,26 @@ unsigned reclaim_run(struct vm *vm, unsigned want)
 unsigned reclaim_run_low(struct vm *vm, unsigned want)
 {
     return run(vm, want, vm->pool->managed[ZONE_HIGH] > 0);
+}
+
+unsigned reclaim_evict_some(struct vm *vm, struct frame **f, unsigned n)
+{
+    unsigned freed = 0, written = 0, victims = 0;
+
+    mutex_lock(&vm->reclaim_lock);
+    for (unsigned i = 0; i < n; i++) {
+        f[i]->pins--;
+        if (f[i]->flags & FRAME_F_LISTED && can_go(vm, f[i]) && !(f[i]->maps && rmap_locked(vm, f[i]))) {
+            f[i]->pins++;
+            f[victims++] = f[i];
+        } else {
+            vm_frame_drop(vm, f[i]);
+        }
+    }
+    if (victims)
+        freed = evict(vm, f, victims, &written);
+    mutex_unlock(&vm->reclaim_lock);
+    return freed + written;
 }
 
 int reclaim_evict(struct vm *vm, struct frame *f)

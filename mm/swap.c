@@ -74,7 +74,7 @@ static unsigned area_order(uint32_t chunks)
     return order;
 }
 
-static void area_free(struct frame_pool *pool, struct swap_area *a)
+void swap_area_free(struct frame_pool *pool, struct swap_area *a)
 {
     for (uint32_t i = 0; i < a->chunks && a->chunk[i].slots; i++)
         frame_free(pool, pfn_frame(pool, ptr_pfn(pool, a->chunk[i].slots)));
@@ -110,7 +110,7 @@ static struct swap_area *area_alloc(struct frame_pool *pool, uint32_t pages)
     for (uint32_t i = 0; i < chunks; i++) {
         a->chunk[i].slots = zeroed_frame(pool);
         if (!a->chunk[i].slots) {
-            area_free(pool, a);
+            swap_area_free(pool, a);
             return NULL;
         }
     }
@@ -193,6 +193,11 @@ static void area_commit(struct swap *sw, struct swap_area *a, uint32_t number)
 
 int swap_on(struct vm *vm, struct block_device *dev)
 {
+    return swap_on_at(vm, dev, SWAP_ANY_PRIORITY);
+}
+
+int swap_on_at(struct vm *vm, struct block_device *dev, int priority)
+{
     struct swap *sw = &vm->swap;
     struct swap_area *a = NULL;
     const char *fault;
@@ -235,13 +240,14 @@ int swap_on(struct vm *vm, struct block_device *dev)
     err = area_number(sw, dev); /* again: we slept */
     if (err < 0)
         goto out;
+    a->priority = priority >= 0 ? priority : --sw->lowest;
     area_commit(sw, a, (uint32_t)err);
     os_log("swap: %s: %u pages, %u bad, label '%s'", dev->name, a->free, a->bad, a->label);
     a = NULL;
     err = 0;
 out:
     if (a)
-        area_free(vm->pool, a);
+        swap_area_free(vm->pool, a);
     frame_free(vm->pool, pfn_frame(vm->pool, ptr_pfn(vm->pool, page)));
     return err;
 }
@@ -250,7 +256,7 @@ int swap_init(struct vm *vm)
 {
     struct swap *sw = &vm->swap;
 
-    *sw = (struct swap){.clustering = true};
+    *sw = (struct swap){.clustering = true, .lowest = SWAP_ANY_PRIORITY};
     sw->io = zeroed_frame(vm->pool);
     if (!sw->io)
         return -ENOMEM;
@@ -275,7 +281,7 @@ void swap_fini(struct vm *vm)
         mm_assert(a->free + a->bad == a->pages - 1, "%s: %u of %u slots free, %u bad", a->dev->name, a->free,
                   a->pages - 1, a->bad);
         sw->area[i] = NULL;
-        area_free(vm->pool, a);
+        swap_area_free(vm->pool, a);
     }
     frame_free(vm->pool, pfn_frame(vm->pool, ptr_pfn(vm->pool, sw->io)));
     *sw = (struct swap){0};

@@ -193,7 +193,7 @@ static int read_cluster(struct vm *vm, struct swap_area *a, uint32_t page, struc
     return err;
 }
 
-int swap_in(struct vm *vm, slot_t slot, struct frame **out)
+static int bring_in(struct vm *vm, slot_t slot, struct frame **out)
 {
     struct swap *sw = &vm->swap;
     const struct swap_slot *s = swap_slot_lookup(sw, slot);
@@ -233,6 +233,18 @@ int swap_in(struct vm *vm, slot_t slot, struct frame **out)
             *out = f;
         return err;
     }
+}
+
+int swap_in(struct vm *vm, slot_t slot, struct frame **out)
+{
+    struct swap_area *a = swap_slot_area(&vm->swap, slot);
+    int err;
+
+    mm_assert(a, "slot %x of no area", slot);
+    a->readers++;
+    err = bring_in(vm, slot, out);
+    a->readers--;
+    return err;
 }
 
 /* --- writing --- */

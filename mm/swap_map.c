@@ -62,7 +62,8 @@ void swap_slot_give(struct swap *sw, struct swap_area *a, uint32_t page)
     }
     c->free++;
     a->free++;
-    sw->free++;
+    if (likely(!a->off))
+        sw->free++;
 }
 
 /* The opposite of swap_slot_give(). */
@@ -76,7 +77,8 @@ static void slot_take(struct swap *sw, struct swap_area *a, uint32_t page)
     }
     c->free--;
     a->free--;
-    sw->free--;
+    a->taken++;
+    sw->free--; /* of an area that is going nothing is taken */
 }
 
 void swap_slot_retire(struct swap *sw, slot_t slot, const char *what)
@@ -89,7 +91,8 @@ void swap_slot_retire(struct swap *sw, slot_t slot, const char *what)
         return;
     s->bad = 1;
     a->bad++;
-    sw->total--;
+    if (!a->off)
+        sw->total--;
 }
 
 /* First page of the next wholly free cluster at or after the hint; there is one. */
@@ -163,7 +166,7 @@ static bool slot_steal(struct vm *vm)
     for (uint32_t i = 0; i < SWAP_AREAS; i++) {
         struct swap_area *a = sw->area[i];
 
-        for (uint32_t n = 0; a && n < a->pages; n++) {
+        for (uint32_t n = 0; a && !a->off && n < a->pages; n++) {
             const struct swap_slot *s;
 
             if (++a->steal >= a->pages)
@@ -185,29 +188,46 @@ void swap_cache_link(struct vm *vm, struct swap_area *a, uint32_t page, struct f
     f->slot = swap_slot_number(a, page);
 }
 
+/* The area that the next page goes to, or NULL. */
+static struct swap_area *choose_area(const struct swap *sw)
+{
+    struct swap_area *best = NULL;
+
+    for (uint32_t i = 0; i < SWAP_AREAS; i++) {
+        struct swap_area *a = sw->area[i];
+
+        if (!a || a->off || !a->free)
+            continue;
+        if (!best || a->priority > best->priority ||
+            (a->priority == best->priority && a->taken / SWAP_CLUSTER < best->taken / SWAP_CLUSTER))
+            best = a;
+    }
+    return best;
+}
+
 bool swap_assign(struct vm *vm, struct frame *f)
 {
     struct swap *sw = &vm->swap;
+    struct swap_area *a;
+    uint32_t page;
 
     mm_assert(f->slot == SLOT_NONE && !(f->flags & SWAP_IO_FLAGS) &&
                   (f->use == FRAME_ANON || f->use == FRAME_OBJECT),
               "frame %u: use %u, flags %x, slot %x", frame_pfn(vm->pool, f), f->use, f->flags, f->slot);
     if (!sw->free && !slot_steal(vm))
         return false;
-    for (uint32_t i = 0; i < SWAP_AREAS; i++) {
-        struct swap_area *a = sw->area[i];
-        uint32_t page;
+    a = choose_area(sw);
+    page = slot_find(a);
+    slot_take(sw, a, page);
+    swap_cache_link(vm, a, page, f);
+    sw->kept++;
+    f->flags |= FRAME_F_DIRTY;
+    return true;
+}
 
-        if (!a || !a->free)
-            continue;
-        page = slot_find(a);
-        slot_take(sw, a, page);
-        swap_cache_link(vm, a, page, f);
-        sw->kept++;
-        f->flags |= FRAME_F_DIRTY;
-        return true;
-    }
-    return false;
+bool swap_keeps(const struct vm *vm, slot_t slot)
+{
+    return !swap_scarce(&vm->swap) && !swap_slot_area(&vm->swap, slot)->off;
 }
 
 bool swap_settle(struct vm *vm, struct frame *f, bool free_clean)
@@ -369,8 +389,10 @@ static bool verify_area(struct vm *vm, const struct swap_area *a, struct sums *s
         "area %u: %u free, counted %u, %u empty clusters, counted %u", a->index, free, a->free, empty,
         a->empty);
     INV("INV-SWAP-4", bad == a->bad, "area %u: %u bad slots, counted %u", a->index, bad, a->bad);
-    sums->free += free;
-    sums->good += a->pages - 1 - bad;
+    if (!a->off) {
+        sums->free += free;
+        sums->good += a->pages - 1 - bad;
+    }
     return ok;
 }
 

@@ -44,6 +44,8 @@ static inline slot_t swap_slot_number(const struct swap_area *a, uint32_t page)
     return (slot_t)(a->index << SWAP_AREA_SHIFT | page);
 }
 
+/* Free an area that is in no use. */
+void swap_area_free(struct frame_pool *pool, struct swap_area *a);
 /* The record of a slot that an area has. */
 struct swap_slot *swap_slot_lookup(const struct swap *sw, slot_t slot);
 /* Account a slot that nothing uses any more as free. */

@@ -1,0 +1,46 @@
+#include <stdio.h>
+#include <string.h>
+#include "user/programs.h"
+
+static const struct {
+    const char *name;
+    int (*main)(int argc, char **argv);
+} programs[] = {
+    {"init", init_main},
+    {"sh", sh_main},
+    {"tour", tour_main},
+};
+#define PROGRAMS (sizeof programs / sizeof programs[0])
+
+/* A login shell's name begins with a dash. */
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+
+    return *name == '-' ? name + 1 : name;
+}
+
+static int run(const char *name, int argc, char **argv)
+{
+    for (unsigned i = 0; i < PROGRAMS; i++)
+        if (strcmp(programs[i].name, name) == 0)
+            return programs[i].main(argc, argv);
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    int status = argc > 0 ? run(base_name(argv[0]), argc, argv) : -1;
+
+    /* `quire tour` is `tour`. */
+    if (status == -1 && argc > 1)
+        status = run(argv[1], argc - 1, argv + 1);
+    if (status != -1)
+        return status;
+    fputs("usage: quire PROGRAM [argument ...]; programs:", stderr);
+    for (unsigned i = 0; i < PROGRAMS; i++)
+        fprintf(stderr, " %s", programs[i].name);
+    fputc('\n', stderr);
+    return 2;
+}

@@ -1,0 +1,12 @@
+/* The project's own programs in ring 3: one static executable, which is what its name (argv[0]) says. */
+#ifndef USER_PROGRAMS_H
+#define USER_PROGRAMS_H
+
+/* pid 1: starts a shell or one command, and ends when that ends. */
+int init_main(int argc, char **argv);
+/* A small shell, for archives without a real one. */
+int sh_main(int argc, char **argv);
+/* The guided tour. */
+int tour_main(int argc, char **argv);
+
+#endif
