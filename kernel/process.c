@@ -16,6 +16,7 @@
 #include "kernel/file.h"
 #include "kernel/futex.h"
 #include "kernel/sched.h"
+#include "kernel/tty.h"
 #include "kernel/usercopy.h"
 #include "mm/x86/cpu.h"
 #include "kernel/vmsys.h"
@@ -35,7 +36,7 @@ static struct waitq init_wait; /* kmain() waits here */
 static int init_status;
 
 struct process *process_all, *process_init;
-unsigned process_count, thread_count;
+unsigned process_count, thread_count, thread_total;
 unsigned pid_max = PID_MAX_DEFAULT;
 unsigned threads_max;
 
@@ -81,6 +82,11 @@ static bool pid_used(int pid)
     return false;
 }
 
+int pid_last(void)
+{
+    return last_pid;
+}
+
 int pid_alloc(void)
 {
     enum { FIRST_AGAIN = 300 }; /* as Linux: low numbers stay with those who started the system */
@@ -120,7 +126,7 @@ static void unhash_thread(struct thread *t)
 
 struct memory *memory_create(struct space *s)
 {
-    struct memory *m = cache_alloc(&memory_cache);
+    struct memory *m = vm_cache_alloc(&vm_sys, &memory_cache);
 
     if (m)
         *m = (struct memory){.refs = 1, .space = s};
@@ -147,7 +153,7 @@ void memory_put(struct memory *m)
 
 struct process *process_create(int pid)
 {
-    struct process *p = cache_alloc(&process_cache);
+    struct process *p = vm_cache_alloc(&vm_sys, &process_cache);
 
     if (!p)
         return NULL;
@@ -241,7 +247,7 @@ void process_reap(struct process *p)
 
 struct thread *thread_create(struct process *p, int tid, void (*fn)(void *), void *arg)
 {
-    struct thread *t = cache_alloc(&thread_cache);
+    struct thread *t = vm_cache_alloc(&vm_sys, &thread_cache);
 
     if (!t)
         return NULL;
@@ -287,6 +293,7 @@ void thread_launch(struct thread *t)
         p->threads = t;
     p->nthreads++;
     thread_count++;
+    thread_total++;
     t->task->space = p->memory ? p->memory->space : NULL;
     task_start(t->task);
 }
@@ -433,6 +440,7 @@ static void process_end(struct process *p)
     task->space = NULL;
     give_up_shared(p);
     process_vfork_done(p);
+    tty_detach(p);
     signal_orphan_groups(p);
     orphan_children(p);
     p->state = PROCESS_ZOMBIE;
@@ -469,6 +477,8 @@ void thread_exit(int code)
         self->next->prev = self->prev;
     unhash_thread(self);
     p->nthreads--;
+    if (p->nthreads == 0)
+        memcpy(p->comm, self->comm, sizeof p->comm);
     thread_count--;
     os_wake_all(&p->thread_wait);
     signal_thread_exit(self);
@@ -566,7 +576,6 @@ static void default_limits(struct rlimit *l)
     l[RLIMIT_CORE].soft = 0;
     l[RLIMIT_NPROC] = (struct rlimit){threads_max / 2, threads_max / 2};
     l[RLIMIT_NOFILE] = (struct rlimit){1024, 4096};
-    l[RLIMIT_MEMLOCK] = (struct rlimit){8u << 20, 8u << 20};
     l[RLIMIT_SIGPENDING] = (struct rlimit){threads_max / 2, threads_max / 2};
     l[RLIMIT_MSGQUEUE] = (struct rlimit){819200, 819200};
     l[RLIMIT_NICE] = l[RLIMIT_RTPRIO] = (struct rlimit){0, 0};

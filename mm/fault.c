@@ -152,11 +152,14 @@ static inline enum entry_state entry_state(struct vm *vm, pte_t e)
 /* The stack above va that may grow down to it, or NULL. */
 static struct region *stack_above(struct space *s, vaddr_t va)
 {
-    struct region *r = region_first_above(&s->regions, va);
+    struct region *r;
     vaddr_t start = PAGE_DOWN(va);
     vaddr_t floor = SPACE_LO;
 
-    if (!r || !(r->flags & REGION_GROWSDOWN) || start < SPACE_LO || r->end - start > s->stack_max)
+    if (start < SPACE_LO)
+        return NULL;
+    r = region_first_above(&s->regions, va);
+    if (!r || !(r->flags & REGION_GROWSDOWN) || r->end - start > s->stack_max)
         return NULL;
     /* Another stack below sees to the distance itself, and what nobody can touch serves as the gap. */
     if (r->prev) {
@@ -316,7 +319,7 @@ static void install_swapped(struct step *st, struct frame *f)
     swap_unref(vm, slot);
     /* A clean page keeps its slot, which saves a write later, unless slots are getting scarce. A bad slot has
      * left it with the last name. */
-    if (f->slot != SLOT_NONE && swap_scarce(&vm->swap) && swap_count(vm, slot) == 0 &&
+    if (f->slot != SLOT_NONE && !swap_keeps(vm, slot) && swap_count(vm, slot) == 0 &&
         !(f->flags & FRAME_F_WRITEBACK))
         swap_uncache(vm, f);
 }
@@ -333,6 +336,7 @@ static int fetch_object(struct step *st)
     nosleep_exit();
     mutex_unlock(&s->lock);
     s->major++;
+    s->vm->stats.major++;
     err = object_page(o, index, &f);
     mutex_lock(&s->lock);
     nosleep_enter();
@@ -368,6 +372,7 @@ static int fetch_slot(struct step *st)
     nosleep_exit();
     mutex_unlock(&s->lock);
     s->major++;
+    s->vm->stats.major++;
     err = swap_in(vm, slot, &f);
     mutex_lock(&s->lock);
     nosleep_enter();
@@ -483,7 +488,7 @@ static inline __attribute__((always_inline)) enum fault_action look(struct step 
 }
 
 static inline __attribute__((always_inline)) enum fault_verdict resolve(struct space *s, vaddr_t va,
-                                                                         enum access access)
+                                                                        enum access access)
 {
     struct vm *vm = s->vm;
     struct step st = {.s = s, .va = PAGE_DOWN(va), .access = access};

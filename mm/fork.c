@@ -56,7 +56,7 @@ static int copy_regions(struct space *child, struct space *parent)
         };
         if (copy->object)
             object_get(copy->object);
-        space_add_region(child, copy);
+        space_append_region(child, copy);
     }
     return 0;
 }
@@ -86,6 +86,8 @@ int space_fork(struct space *parent, struct space **child)
     mutex_lock(&parent->lock);
     s = space_alloc(vm, parent->family);
     err = s ? copy_regions(s, parent) : -ENOMEM;
+    if (s)
+        region_build(&s->regions);
     if (!err) {
         s->limit = parent->limit;
         s->stack_max = parent->stack_max;
@@ -109,10 +111,9 @@ static void duplicate_entries(struct vm *vm, struct frame *table, pte_t *copy)
     pte_t *e = pt_table_entries(vm->pool, table);
     uint32_t left = table->used;
 
-    for (uint32_t i = 0; i < PT_TABLE_ENTRIES; i++) {
+    page_clear(copy);
+    for (uint32_t i = 0; left && (i = pt_next_entry(e, i)) < PT_TABLE_ENTRIES; i++) {
         copy[i] = e[i];
-        if (pte_empty(e[i]))
-            continue;
         left--;
         if (pte_is_swap(e[i])) {
             swap_ref(vm, pte_slot(e[i]));

@@ -363,6 +363,48 @@ void region_insert(struct region_tree *t, struct region *r)
     repair(t, next);
 }
 
+void region_append(struct region_tree *t, struct region *r)
+{
+    mm_assert(!t->root && r->start < r->end && r->end <= t->hi &&
+                  r->start >= (t->last ? t->last->end : t->lo),
+              "region [%x, %x) behind one that ends at %x", r->start, r->end, t->last ? t->last->end : t->lo);
+    r->left = r->right = r->parent = r->next = NULL;
+    r->prev = t->last;
+    if (t->last)
+        t->last->next = r;
+    else
+        t->first = r;
+    t->last = r;
+    t->count++;
+}
+
+/* A balanced tree of the next n regions of the list; *at moves behind them. */
+static struct region *build(const struct region_tree *t, struct region **at, uint32_t n)
+{
+    struct region *left, *r;
+
+    if (n == 0)
+        return NULL;
+    left = build(t, at, n / 2);
+    r = *at;
+    *at = r->next;
+    r->left = left;
+    if (left)
+        left->parent = r;
+    r->right = build(t, at, n - n / 2 - 1);
+    if (r->right)
+        r->right->parent = r;
+    update(t, r);
+    return r;
+}
+
+void region_build(struct region_tree *t)
+{
+    struct region *at = t->first;
+
+    t->root = build(t, &at, t->count);
+}
+
 void region_remove(struct region_tree *t, struct region *r)
 {
     struct region *next = r->next, *from;

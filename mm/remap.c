@@ -294,7 +294,8 @@ static int remap_to(struct space *s, struct region *r, vaddr_t *addr, size_t old
     return err;
 }
 
-static int grow(struct space *s, struct region *r, vaddr_t *addr, size_t old_size, size_t size, unsigned flags)
+static int grow(struct space *s, struct region *r, vaddr_t *addr, size_t old_size, size_t size,
+                unsigned flags)
 {
     struct move m = {.s = s, .r = r, .from = *addr, .old_size = old_size, .size = size};
     uint32_t pages = (uint32_t)((size - old_size) >> PAGE_SHIFT);
@@ -303,7 +304,8 @@ static int grow(struct space *s, struct region *r, vaddr_t *addr, size_t old_siz
 
     if (err)
         return err;
-    if (old_size == r->end - m.from && size <= SPACE_HI - m.from && region_is_free(&s->regions, r->end, end)) {
+    if (old_size == r->end - m.from && size <= SPACE_HI - m.from &&
+        region_is_free(&s->regions, r->end, end)) {
         err = r->flags & REGION_CHARGED ? commit_charge(s->vm, pages) : 0;
         if (err)
             return err;
@@ -325,7 +327,8 @@ static int grow(struct space *s, struct region *r, vaddr_t *addr, size_t old_siz
     return err;
 }
 
-static int remap_locked(struct space *s, vaddr_t *addr, size_t old_size, size_t size, unsigned flags, vaddr_t to)
+static int remap_locked(struct space *s, vaddr_t *addr, size_t old_size, size_t size, unsigned flags,
+                        vaddr_t to)
 {
     struct region *r = region_find(&s->regions, *addr);
 
@@ -354,11 +357,10 @@ int space_remap(struct space *s, vaddr_t *addr, size_t old_size, size_t new_size
         return -EINVAL;
     if (*addr & PAGE_MASK)
         return -EINVAL;
+    old_size = PAGE_UP(old_size);
+    new_size = PAGE_UP(new_size);
     if (!new_size)
         return -EINVAL;
-    /* A size that wraps fits nowhere. */
-    old_size = old_size > SPACE_HI ? SPACE_HI : PAGE_UP(old_size);
-    new_size = new_size > SPACE_HI ? SPACE_HI + PAGE_SIZE : PAGE_UP(new_size);
     mutex_lock(&s->lock);
     err = remap_locked(s, addr, old_size, new_size, flags, to);
     r = err ? NULL : region_find(&s->regions, *addr);

@@ -120,6 +120,8 @@ static inline void count_pages(struct space_pages *p, unsigned flags, uint32_t n
 void space_count(struct space *s, const struct region *r)
 {
     count_pages(&s->pages, r->flags, pages_of(r));
+    if (s->pages.total > s->pages_peak)
+        s->pages_peak = s->pages.total;
 }
 
 void space_uncount(struct space *s, const struct region *r)
@@ -195,6 +197,13 @@ static void region_end(struct space *s, struct region *r)
 void space_add_region(struct space *s, struct region *r)
 {
     region_insert(&s->regions, r);
+    region_begin(s, r);
+    space_count(s, r);
+}
+
+void space_append_region(struct space *s, struct region *r)
+{
+    region_append(&s->regions, r);
     region_begin(s, r);
     space_count(s, r);
 }
@@ -289,12 +298,14 @@ static void drop_table(struct space *s, vaddr_t va)
     if (!table)
         return;
     frame_batch_begin(&batch, vm->pool, FRAME_ANON);
+    const pte_t *e = pt_table_entries(vm->pool, table);
+
     left = table->used;
-    for (const pte_t *e = pt_table_entries(vm->pool, table); left; e++)
-        if (!pte_empty(*e)) {
-            forget_entry(vm, *e, &batch);
-            left--;
-        }
+    for (uint32_t i = 0; left; i++, left--) {
+        i = pt_next_entry(e, i);
+        mm_assert(i < PT_TABLE_ENTRIES, "table at %x says %u more entries", va, left);
+        forget_entry(vm, e[i], &batch);
+    }
     frame_batch_end(&batch);
     frame_free(vm->pool, table);
 }
@@ -597,7 +608,7 @@ static int map_locked(struct space *s, vaddr_t *addr, const struct region *want,
         if (r)
             cache_free(&vm->region_cache, r);
         region_resize(&s->regions, before, before->start, new.end);
-        count_pages(&s->pages, new.flags, pages_of(&new));
+        space_count(s, &new);
         r = before;
     } else {
         *r = new;
@@ -776,6 +787,21 @@ int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot)
 
 /* --- the end, and looking --- */
 
+/* All at once, which needs no balanced tree in between. */
+static void end_all_regions(struct space *s)
+{
+    struct region *r = s->regions.first, *next;
+
+    region_tree_init(&s->regions, SPACE_LO, SPACE_HI); /* what follows may sleep, and others look */
+    s->pages = (struct space_pages){0};
+    for (; r; r = next) {
+        next = r->next;
+        if (r->flags & REGION_CHARGED)
+            commit_release(s->vm, pages_of(r));
+        region_end(s, r);
+    }
+}
+
 void space_destroy(struct space *s)
 {
     struct vm *vm = s->vm;
@@ -783,7 +809,8 @@ void space_destroy(struct space *s)
 
     if (pt_active() == &s->pt)
         pt_activate(NULL);
-    remove_range(s, SPACE_LO, SPACE_HI);
+    space_clear_range(s, SPACE_LO, SPACE_HI);
+    end_all_regions(s);
     nosleep_enter();
     if (s->family_prev)
         s->family_prev->family_next = s->family_next;

@@ -36,6 +36,7 @@ struct space {
     struct space *all_next, *all_prev;
     struct region *moved;      /* regions whose number is not their address in pages; nosleep sections */
     struct space_pages pages;  /* lock */
+    uint32_t pages_peak;       /* the most that pages.total ever was */
     struct space_limits limit; /* set by the owner at any time; nothing is limited at first */
     vaddr_t map_top;           /* mappings without an address go below; SPACE_HI at first */
     size_t stack_max;          /* bytes that a GROWSDOWN region may reach */
@@ -194,6 +195,8 @@ void space_count(struct space *s, const struct region *r);
 void space_uncount(struct space *s, const struct region *r);
 /* Insert a region that is filled in, its object referenced, and count it. */
 void space_add_region(struct space *s, struct region *r);
+/* The same, behind all others; region_build() is to follow. */
+void space_append_region(struct space *s, struct region *r);
 /* The reverse; frees r and drops the reference. Charges stay. */
 void space_delete_region(struct space *s, struct region *r);
 /* Have a boundary at va. 0 or -ENOMEM. */

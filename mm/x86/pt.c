@@ -30,7 +30,7 @@
  * INV-PT-2  used of a table is its number of non-empty entries
  * INV-PT-3  a table that several roots name is held back in each of them
  * INV-PT-4  a present entry is user-accessible, never global, and names a frame of the pool
- * INV-PT-5  tables of a root counts its user directory entries
+ * INV-PT-5  tables of a root counts its user directory entries, and spans has a bit for each
  *
  * Source: Intel SDM vol. 3A, chapters 4.3, 4.6 and 4.10.
  */
@@ -41,8 +41,9 @@
 #include "mm/x86/paging.h"
 #include "mm/x86/tlb.h"
 
-#define USER_SPANS (USER_END >> PT_SPAN_SHIFT)
-#define PDE_USER   (PT_PRESENT | PT_USER | PT_ACCESSED)
+_Static_assert(PT_USER_SPANS == USER_END >> PT_SPAN_SHIFT, "the user half is whole spans");
+
+#define PDE_USER (PT_PRESENT | PT_USER | PT_ACCESSED)
 
 struct pt *pt_all;
 struct pt *pt_loaded;
@@ -51,6 +52,19 @@ static pde_t *pde_of(const struct pt *pt, vaddr_t va)
 {
     mm_assert(va < USER_END, "address %x is the kernel's", va);
     return &pt->top[va >> PT_SPAN_SHIFT];
+}
+
+/* Note that a span has a table now, or has none any more. */
+static void mark_span(struct pt *pt, vaddr_t va)
+{
+    pt->spans[va >> (PT_SPAN_SHIFT + 5)] |= 1u << (va >> PT_SPAN_SHIFT & 31);
+    pt->tables++;
+}
+
+static void unmark_span(struct pt *pt, vaddr_t va)
+{
+    pt->spans[va >> (PT_SPAN_SHIFT + 5)] &= ~(1u << (va >> PT_SPAN_SHIFT & 31));
+    pt->tables--;
 }
 
 static struct frame *pde_table(const struct pt *pt, pde_t pde)
@@ -139,23 +153,21 @@ void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table)
     table->maps = 1;
     table->used = 0;
     *pde = pfn << PAGE_SHIFT | PDE_USER | PT_WRITE;
-    pt->tables++;
+    mark_span(pt, va);
 }
 
 uint32_t pt_share_tables(struct pt *dst, struct pt *src)
 {
-    uint32_t left = src->tables;
-
     mm_assert(dst->tables == 0, "root %u has %u tables", dst->root, dst->tables);
-    for (uint32_t i = 0; left; i++) {
-        pde_t pde = src->top[i];
+    for (uint32_t k = 0; k < PT_USER_SPANS / 32; k++) {
+        dst->spans[k] = src->spans[k];
+        for (uint32_t left = src->spans[k]; left; left &= left - 1) {
+            uint32_t i = k * 32 + (uint32_t)__builtin_ctz(left);
+            pde_t pde = src->top[i] & ~(pde_t)PT_WRITE;
 
-        if (!pde)
-            continue;
-        pde &= ~(pde_t)PT_WRITE;
-        src->top[i] = dst->top[i] = pde;
-        pde_table(src, pde)->maps++;
-        left--;
+            src->top[i] = dst->top[i] = pde;
+            pde_table(src, pde)->maps++;
+        }
     }
     dst->tables = src->tables;
     flush_all(src);
@@ -191,27 +203,26 @@ struct frame *pt_drop_table(struct pt *pt, vaddr_t va)
 
     mm_assert(*pde & PT_PRESENT, "span of %x has no table", va);
     *pde = 0;
-    pt->tables--;
+    unmark_span(pt, va);
     flush_all(pt);
     return --table->maps == 0 ? table : NULL;
 }
 
 vaddr_t pt_next_table(const struct pt *pt, vaddr_t va, vaddr_t end)
 {
-    uint32_t last = (end + PT_SPAN - 1) >> PT_SPAN_SHIFT;
-    uint32_t i = va >> PT_SPAN_SHIFT;
-    const pde_t *e = pt->top;
+    uint32_t i = va >> PT_SPAN_SHIFT, last = (end + PT_SPAN - 1) >> PT_SPAN_SHIFT;
+    uint32_t word;
 
-    if (pt->tables == 0)
+    if (i >= last)
         return end;
-    /* Most of a root is empty: eight entries at a time. */
-    while (i + 8 <= last &&
-           !(e[i] | e[i + 1] | e[i + 2] | e[i + 3] | e[i + 4] | e[i + 5] | e[i + 6] | e[i + 7]))
-        i += 8;
-    for (; i < last; i++)
-        if (e[i])
-            return (vaddr_t)i << PT_SPAN_SHIFT;
-    return end;
+    word = pt->spans[i / 32] & ~0u << (i & 31);
+    for (i &= ~31u; !word; word = pt->spans[i / 32]) {
+        i += 32;
+        if (i >= last)
+            return end;
+    }
+    i += (uint32_t)__builtin_ctz(word);
+    return i < last ? (vaddr_t)i << PT_SPAN_SHIFT : end;
 }
 
 bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e)
@@ -297,10 +308,12 @@ void pt_move_table(struct pt *pt, vaddr_t from, vaddr_t to)
 {
     pde_t *src = pde_of(pt, from), *dst = pde_of(pt, to);
 
-    mm_assert(*src & PT_PRESENT && pde_table(pt, *src)->maps == 1 && !*dst, "from %x to %x: entries %x and %x", from,
-              to, *src, *dst);
+    mm_assert(*src & PT_PRESENT && pde_table(pt, *src)->maps == 1 && !*dst,
+              "from %x to %x: entries %x and %x", from, to, *src, *dst);
     *dst = *src;
     *src = 0;
+    mark_span(pt, to);
+    unmark_span(pt, from);
     flush_all(pt);
 }
 
@@ -310,10 +323,12 @@ bool pt_verify(const struct pt *pt)
     bool ok = true;
     uint32_t tables = 0;
 
-    for (uint32_t i = 0; i < USER_SPANS; i++) {
+    for (uint32_t i = 0; i < PT_USER_SPANS; i++) {
         pde_t pde = pt->top[i];
         pfn_t pfn = pde >> PAGE_SHIFT;
 
+        INV("INV-PT-5", !pde == !(pt->spans[i / 32] >> (i & 31) & 1), "root %u span %u entry %x, bits %x",
+            pt->root, i, pde, pt->spans[i / 32]);
         if (!pde)
             continue;
         tables++;
