@@ -104,7 +104,14 @@ static void load_idt(void)
      * since nothing that an interrupt runs may fault. */
     for (unsigned v = 0; v < VECTORS; v++)
         set_gate(v, SEL_KERNEL_CODE, trap_stubs[v],
-                 v < VECTOR_EXCEPTIONS && v != VECTOR_DEBUG && v != VECTOR_NMI ? GATE_TRAP : GATE_INTERRUPT);
+                 (v < VECTOR_EXCEPTIONS && v != VECTOR_DEBUG && v != VECTOR_NMI) || v == TRAP_SYSCALL
+                     ? GATE_TRAP
+                     : GATE_INTERRUPT);
+    /* What programs may ask for by instruction. */
+    static const uint8_t open[] = {TRAP_BREAKPOINT, TRAP_OVERFLOW, TRAP_SYSCALL};
+
+    for (unsigned i = 0; i < ARRAY_LEN(open); i++)
+        set_gate(open[i], SEL_KERNEL_CODE, trap_stubs[open[i]], GATE_TRAP | DESC_RING3);
     /* A double fault means that the stack cannot be trusted: switch tasks, to a stack that can. */
     set_gate(VECTOR_DOUBLE_FAULT, SEL_DOUBLE_FAULT, 0, GATE_TASK);
     __asm__ volatile("lidt %0" : : "m"(p) : "memory");
@@ -135,6 +142,48 @@ void cpu_set_root(paddr_t root)
 void cpu_set_kernel_stack(uintptr_t top)
 {
     main_tss.esp0 = top;
+}
+
+_Static_assert(SEL_TLS / 8 + CPU_TLS == SEL_DOUBLE_FAULT / 8, "the descriptors lie side by side");
+
+void cpu_set_tls(const uint64_t tls[CPU_TLS])
+{
+    memcpy(&gdt[SEL_TLS / 8], tls, CPU_TLS * sizeof tls[0]);
+}
+
+#define LOAD_SEGMENT(reg, selector)                                                                          \
+    __asm__ volatile("1: mov %0, %%" reg "\n\t"                                                              \
+                     "jmp 3f\n"                                                                              \
+                     "2: mov %1, %%" reg "\n"                                                                \
+                     "3:\n\t"                                                                                \
+                     ".pushsection extable, \"a\"; .long 1b, 2b; .popsection"                                \
+                     :                                                                                       \
+                     : "r"((uint32_t)(selector)), "r"(0))
+
+uint16_t cpu_fs(void)
+{
+    uint32_t v;
+
+    __asm__ volatile("mov %%fs, %0" : "=r"(v));
+    return (uint16_t)v;
+}
+
+uint16_t cpu_gs(void)
+{
+    uint32_t v;
+
+    __asm__ volatile("mov %%gs, %0" : "=r"(v));
+    return (uint16_t)v;
+}
+
+void cpu_set_fs(uint16_t selector)
+{
+    LOAD_SEGMENT("fs", selector);
+}
+
+void cpu_set_gs(uint16_t selector)
+{
+    LOAD_SEGMENT("gs", selector);
 }
 
 const struct tss *cpu_main_tss(void)

@@ -12,8 +12,11 @@ enum {
     SEL_USER_CODE = 0x1B,
     SEL_USER_DATA = 0x23,
     SEL_TSS = 0x28,
-    SEL_DOUBLE_FAULT = 0x30,
+    SEL_TLS = 0x33, /* the first of CPU_TLS that the running thread fills; Linux's numbers */
+    SEL_DOUBLE_FAULT = 0x48,
 };
+
+#define CPU_TLS 3u
 
 /* The hardware's task state segment (SDM vol. 3A, 8.2.1). */
 struct tss {
@@ -32,6 +35,14 @@ void cpu_init(void);
 void cpu_set_root(paddr_t root);
 /* Where the processor puts the stack when it leaves ring 3. */
 void cpu_set_kernel_stack(uintptr_t top);
+/* Put a thread's own descriptors into the GDT. A segment register that holds one of their selectors has to be
+ * loaded again. */
+void cpu_set_tls(const uint64_t tls[CPU_TLS]);
+/* FS and GS are the program's; the kernel leaves them alone. Loading a bad selector loads 0. */
+uint16_t cpu_fs(void);
+uint16_t cpu_gs(void);
+void cpu_set_fs(uint16_t selector);
+void cpu_set_gs(uint16_t selector);
 /* After a double fault: the registers of the code that caused it. */
 const struct tss *cpu_main_tss(void);
 

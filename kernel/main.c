@@ -16,6 +16,9 @@
 #include "kernel/tour.h"
 #include "kernel/vmsys.h"
 #include "mm/machine.h"
+#include "mm/layout.h"
+#include "kernel/process.h"
+#include "kernel/meanwhile.h"
 #include "mm/x86/cpu.h"
 
 static struct bootinfo boot;
@@ -93,6 +96,19 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     panic_provoke(params.panic_test);
     bool ok = true;
 
+    process_start();
+    itimer_init();
+    if (boot.modules && !params.ktest) {
+        const char *paths[] = {"/init", NULL}, *argv[] = {"init", NULL},
+                   *envp[] = {"HOME=/", "TERM=linux", NULL};
+        meanwhile_program((void *)(KERNEL_BASE + boot.module[0].start),
+                          boot.module[0].end - boot.module[0].start);
+        int err = process_start_init(paths, argv, envp);
+        os_log("init: %d", err);
+        int st = process_wait_init();
+        os_log("init ended with status %x", st);
+        vmsys_end(st == 0);
+    }
     if (params.bench)
         bench_main();
     if (params.ktest)

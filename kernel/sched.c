@@ -24,11 +24,14 @@
  */
 #include "kernel/sched.h"
 #include "kernel/cpu.h"
+#include "kernel/process.h"
 #include "kernel/sync.h"
 #include "kernel/time.h"
 #include "mm/errno.h"
 #include "mm/space.h"
 #include "mm/x86/cpu.h"
+
+#define SLICE_TICKS 5u /* 20 ms */
 
 void task_switch(uint32_t *save_esp, uint32_t load_esp); /* switch.asm */
 
@@ -83,7 +86,10 @@ void sched_switch(void)
         space_activate(next->space);
         sched_stats.space_loads++;
     }
+    if (next->thread)
+        thread_load(next->thread);
     os_current = next;
+    next->slice = 0;
     task_switch(&self->esp, next->esp);
 }
 
@@ -118,8 +124,20 @@ void sched_timer_stop(struct task *t)
     t->timer_next = t->timer_prev = NULL;
 }
 
+/* A program that has had the processor for SLICE_TICKS gives way, on its way back to ring 3, if others wait. */
+static void count_tick(struct task *t)
+{
+    if (!t->thread)
+        return;
+    thread_tick(t->thread, trap_irq_from_user);
+    t->slice++;
+    if (t->slice >= SLICE_TICKS && run_head)
+        t->user_work |= TASK_WORK_YIELD;
+}
+
 static void tick(void)
 {
+    count_tick(os_current);
     if (!timers)
         return;
 

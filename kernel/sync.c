@@ -67,8 +67,8 @@ static void release(struct waiter *w, bool woken)
     sched_ready(t);
 }
 
-/* deadline 0: none. True when woken by a wake-up. */
-static bool sleep_on(struct waitq *q, uint64_t deadline)
+/* deadline 0: none. */
+bool sync_sleep(struct waitq *q, uint64_t deadline)
 {
     struct task *self = os_current;
     struct waiter w = {.task = self, .q = q, .prev = q->tail};
@@ -93,19 +93,28 @@ static bool sleep_on(struct waitq *q, uint64_t deadline)
 
 void os_sleep(struct waitq *q)
 {
-    sleep_on(q, 0);
+    sync_sleep(q, 0);
 }
 
 bool os_sleep_until(struct waitq *q, uint64_t deadline_ns)
 {
     if (deadline_ns <= os_now_ns())
         return false;
-    return sleep_on(q, deadline_ns);
+    return sync_sleep(q, deadline_ns);
 }
 
 void sync_expire(struct task *t)
 {
     release(t->waiter, false);
+}
+
+void sync_interrupt(struct task *t)
+{
+    uint32_t irq = os_irq_save();
+
+    if (t->state == TASK_SLEEPING && t->interruptible)
+        release(t->waiter, false);
+    os_irq_restore(irq);
 }
 
 void os_wake_one(struct waitq *q)

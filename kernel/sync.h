@@ -15,4 +15,9 @@ struct waiter {
 /* The deadline of a sleeping task has passed. Interrupts off. */
 void sync_expire(struct task *t);
 
+/* os_sleep() or, with a deadline, os_sleep_until(), that says whether it was a wake-up that ended the sleep. */
+bool sync_sleep(struct waitq *q, uint64_t deadline);
+/* End the sleep of a task that sleeps interruptibly. Any context. */
+void sync_interrupt(struct task *t);
+
 #endif

@@ -14,11 +14,28 @@ struct syscall {
     syscall_fn fn;    /* NULL: unknown, or known by name and not implemented */
     const char *name; /* NULL: no such call */
 };
-#define SYSCALLS 450u
+/* The parameters of a call that takes fewer than six. */
+#define UNUSED __attribute__((unused))
+#define SYSCALL_NO_ARGS                                                                                      \
+    uint32_t a_ UNUSED, uint32_t b_ UNUSED, uint32_t c_ UNUSED, uint32_t d_ UNUSED, uint32_t e_ UNUSED,      \
+        uint32_t f_ UNUSED
+#define SYSCALL_1_ARG(a)                                                                                     \
+    uint32_t a, uint32_t b_ UNUSED, uint32_t c_ UNUSED, uint32_t d_ UNUSED, uint32_t e_ UNUSED,              \
+        uint32_t f_ UNUSED
+#define SYSCALL_2_ARGS(a, b)                                                                                 \
+    uint32_t a, uint32_t b, uint32_t c_ UNUSED, uint32_t d_ UNUSED, uint32_t e_ UNUSED, uint32_t f_ UNUSED
+#define SYSCALL_3_ARGS(a, b, c)                                                                              \
+    uint32_t a, uint32_t b, uint32_t c, uint32_t d_ UNUSED, uint32_t e_ UNUSED, uint32_t f_ UNUSED
+#define SYSCALL_4_ARGS(a, b, c, d)                                                                           \
+    uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e_ UNUSED, uint32_t f_ UNUSED
+#define SYSCALL_5_ARGS(a, b, c, d, e)                                                                        \
+    uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f_ UNUSED
+
+#define SYSCALLS 450u /* trap.asm knows it */
 extern const struct syscall syscall_table[SYSCALLS];
 
-/* From the trap stub. */
-void syscall_dispatch(struct trap_frame *tf) __attribute__((regparm(1)));
+/* From the stub: a call without a function. Logged once; -ENOSYS. */
+int32_t syscall_unknown(uint32_t nr) __attribute__((regparm(1)));
 /* The registers of the running call, for those that need them (fork, clone, exec, sigreturn). */
 struct trap_frame *syscall_frame(void);
 

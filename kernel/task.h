@@ -28,7 +28,8 @@ enum task_state {
 
 /* Interrupts off guards what the scheduler touches; the rest belongs to the task itself. */
 struct task {
-    uint32_t esp; /* of a task that does not run */
+    uint32_t esp;       /* of a task that does not run */
+    uint32_t user_work; /* TASK_WORK_*: to be done before it goes back to ring 3. trap.asm knows its place */
     uint32_t id;
     char name[16];
     enum task_state state;
@@ -40,7 +41,8 @@ struct task {
     struct space *space;   /* NULL: kernel addresses only */
     int last_fault;        /* enum fault_verdict of its last page fault */
     struct thread *thread; /* its ring-3 half (kernel/process.h); NULL: a kernel task */
-    uint32_t user_work;    /* TASK_WORK_*: to be done before it goes back to ring 3; 0 in the common case */
+    bool interruptible;    /* its sleep ends when a signal comes (kernel/process.h) */
+    unsigned slice;        /* ticks that it has had the processor without giving way */
     void *stack;           /* lowest address; NULL for the task that booted */
     unsigned stack_pages;
     void (*fn)(void *arg);
@@ -61,9 +63,20 @@ struct task *task_create(const char *name, void (*fn)(void *arg), void *arg);
 struct task *task_create_sized(const char *name, void (*fn)(void *arg), void *arg, unsigned stack_pages);
 /* End the running task. Returning from fn is task_exit(0). It must hold no mutex. */
 _Noreturn void task_exit(int code);
+/* The same when nobody will join it: whoever creates or ends a task next frees it. */
+_Noreturn void task_vanish(void);
 /* Wait until t has ended, store its code (if code is not NULL), and free it. Exactly one task joins a task.
  */
 void task_join(struct task *t, int *code);
+
+/*
+ * A task with a ring-3 half. It runs fn(arg) below the frame at the top of its stack; with fn NULL it goes to
+ * ring 3 at once, with what the caller writes there (thread_frame()). It runs when task_start() was called.
+ */
+struct task *task_create_thread(struct thread *thread, void (*fn)(void *arg), void *arg);
+void task_start(struct task *t);
+/* Undo task_create_thread() instead. */
+void task_discard(struct task *t);
 
 /* NULL before sched_init(). */
 static inline struct task *task_current(void)
@@ -71,6 +84,10 @@ static inline struct task *task_current(void)
     return os_current;
 }
 
+/* Give it another name; cut to 15 characters. */
+void task_rename(struct task *t, const char *name);
+/* Free what is kept for the next task: stacks, and tasks that vanished. */
+void task_reap(void);
 /* Run in a space from now on (NULL: none), loading its page tables at once. */
 void task_set_space(struct space *s);
 /* Sleep for at least this long. */

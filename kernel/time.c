@@ -18,6 +18,7 @@ static unsigned hook_count;
 static volatile uint64_t ticks;
 static uint32_t tick_ns;
 static uint64_t tsc_start, tsc_hz;
+uint64_t time_realtime_offset;
 static uint32_t scale; /* nanoseconds a cycle, times 2^SCALE_BITS; 0: no counter */
 
 void time_begin(void)

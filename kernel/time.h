@@ -13,6 +13,8 @@ void time_init(void);
 /* Call fn in every tick, with interrupts off. At most 8; more are a bug of ours. */
 void time_register_tick(void (*fn)(void));
 uint64_t time_ticks(void);
+/* What to add to os_now_ns() for nanoseconds since 1970. */
+extern uint64_t time_realtime_offset;
 /* Cycles of the time-stamp counter a second; 0 when there is none. */
 uint64_t time_tsc_hz(void);
 

@@ -10,13 +10,22 @@ bits 32
 
 USER_DATA    equ 0x23                   ; SEL_USER_DATA
 FLAT         equ USER_DATA << 16 | USER_DATA
+VECTOR_GP    equ 13
 VECTOR_PF    equ 14
 VECTOR_IRQ   equ 32                     ; IRQ_VECTOR
 IRQS         equ 16
 ; Exceptions that push an error code: 8, 10 to 14, 17, 21, 29, 30.
 ERROR_CODES  equ 1 << 8 | 0x1F << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
 
+VECTOR_CALL  equ 0x80                   ; TRAP_SYSCALL
+SYSCALLS     equ 450
+ENOSYS       equ 38
+TASK_USER_WORK equ 4                    ; offset in struct task
+FRAME_EAX    equ 32                     ; offsets in struct trap_frame
+FRAME_CS     equ 48
+
 extern trap_dispatch, trap_interrupt, trap_page_fault
+extern os_current, thread_return_to_user, syscall_table, syscall_unknown
 
 ; With SMAP the kernel must not run with the AC flag of whoever it interrupted. Processors without it do not know
 ; the instruction, so it stands here as a no-op of the same length, and cpu_init() puts it in.
@@ -28,35 +37,60 @@ extern trap_dispatch, trap_interrupt, trap_page_fault
 __?SECT?__
 %endmacro
 
-; Save registers, call %1(frame), restore, return. The vector and the error code are on the stack.
-%macro HANDLE 1
+; A place in the exception table (trap.h): when the instruction after it faults, go on at %1.
+%macro MAY_FAULT 1
+%%at:
+[section extable progbits alloc noexec nowrite align=4]
+    dd %%at, %1
+__?SECT?__
+%endmacro
+
+; The last steps of every way out: the frame is at ESP.
+%macro RESTORE 0
+    cmp dword [esp], FLAT
+    jne unload
+    add esp, 4
+    popa
+    add esp, 8
+    MAY_FAULT bad_frame
+    iret
+%endmacro
+
+; Save registers. EAX is kept.
+%macro SAVE 0
     pusha
     o16 push es
     o16 push ds
     cmp dword [esp], FLAT
-    jne %%load
+    je %%flat
+    push USER_DATA
+    pop ds
+    push USER_DATA
+    pop es
 %%flat:
     cld
     CLAC
+%endmacro
+
+; Go back to ring 3. Interrupts are off from the question whether there is work to do until IRET turns them on.
+%macro TO_USER 0
+    cli
+    mov ecx, [os_current]
+    cmp dword [ecx + TASK_USER_WORK], 0
+    jne user_work
+    RESTORE
+%endmacro
+
+; Save registers, call %1(frame), restore, return. The vector and the error code are on the stack.
+%macro HANDLE 1
+    SAVE
     mov eax, esp
     call %1
-    cmp dword [esp], FLAT
-    jne %%unload
-    add esp, 4
-    popa
-    add esp, 8
-    iret
-%%load:
-    mov eax, USER_DATA
-    mov ds, eax
-    mov es, eax
-    jmp %%flat
-%%unload:
-    o16 pop ds
-    o16 pop es
-    popa
-    add esp, 8
-    iret
+    test byte [esp + FRAME_CS], 3
+    jz %%kernel
+    TO_USER
+%%kernel:
+    RESTORE
 %endmacro
 
 section .rodata align=4
@@ -70,6 +104,77 @@ align 16
 page_fault:
     push dword VECTOR_PF
     HANDLE trap_page_fault
+
+; System calls. The number stays in the frame's error code, since the result replaces it in EAX. The six
+; registers are pushed as the arguments of a C function.
+align 16
+system_call:
+    push eax
+    push dword VECTOR_CALL
+    SAVE
+    cmp eax, SYSCALLS
+    jae .unknown
+    push ebp
+    push edi
+    push esi
+    push edx
+    push ecx
+    push ebx
+    mov edx, [syscall_table + eax * 8]
+    test edx, edx
+    jz .empty
+    call edx
+    add esp, 24
+.done:
+    mov [esp + FRAME_EAX], eax
+    TO_USER
+.empty:
+    add esp, 24
+.unknown:
+    call syscall_unknown
+    jmp .done
+
+; void trap_to_user(void): where a new thread's task begins, with its frame at ESP. Interrupts are off.
+align 16
+global trap_to_user:function
+trap_to_user:
+    TO_USER
+
+; _Noreturn void trap_enter_user(struct trap_frame *tf), regparm(1)
+global trap_enter_user:function
+trap_enter_user:
+    mov esp, eax
+    TO_USER
+
+user_work:
+    sti
+    push esp                            ; the frame
+    call thread_return_to_user
+    add esp, 4
+    TO_USER
+
+; The program's own data segments. A selector that is not valid any more becomes 0.
+unload:
+    MAY_FAULT .bad_ds
+    o16 pop ds
+.es:
+    MAY_FAULT .bad_es
+    o16 pop es
+    popa
+    add esp, 8
+    MAY_FAULT bad_frame
+    iret
+.bad_ds:
+    mov word [esp], 0
+    jmp unload
+.bad_es:
+    mov word [esp], 0
+    jmp .es
+
+; The program's CS or SS cannot be loaded: a protection fault of the program's.
+bad_frame:
+    push dword 0
+    push dword VECTOR_GP
 
 align 16
 exception:
@@ -103,6 +208,8 @@ trap_stubs:
 %rep 256
 %if vector == VECTOR_PF
     dd page_fault
+%elif vector == VECTOR_CALL
+    dd system_call
 %else
     dd stub_ %+ vector
 %endif

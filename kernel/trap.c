@@ -5,7 +5,9 @@
 #include "kernel/trap.h"
 #include "drivers/pic.h"
 #include "kernel/cpu.h"
+#include "kernel/fpu.h"
 #include "kernel/panic.h"
+#include "kernel/process.h"
 #include "mm/os.h"
 #include "mm/x86/cpu.h"
 #include "mm/x86/paging.h"
@@ -16,6 +18,10 @@
 enum { PF_PRESENT = 1 << 0, PF_WRITE = 1 << 1, PF_USER = 1 << 2, PF_RESERVED = 1 << 3, PF_FETCH = 1 << 4 };
 
 unsigned trap_irq_depth;
+bool trap_irq_from_user;
+
+_Static_assert(offsetof(struct trap_frame, eax) == 32 && offsetof(struct trap_frame, cs) == 48, "trap.asm");
+_Static_assert(offsetof(struct task, user_work) == 4, "trap.asm");
 
 static bool no_fault_handler(struct trap_frame *tf __attribute__((unused)),
                              const struct fault *f __attribute__((unused)))
@@ -123,8 +129,41 @@ static const char *exception_name(unsigned vector)
     return vector < EXCEPTIONS && names[vector] ? names[vector] : "unknown";
 }
 
+/* What a program gets for each exception that it causes; signo 0: it cannot. As Linux has it. */
+static const struct {
+    uint8_t signo;
+    uint8_t code;
+    bool here; /* the address is the instruction's */
+} program_exceptions[EXCEPTIONS] = {
+    [0] = {SIGFPE, FPE_INTDIV, true},  [1] = {SIGTRAP, TRAP_TRACE, true},  [3] = {SIGTRAP, SI_KERNEL, false},
+    [4] = {SIGSEGV, SI_KERNEL, false}, [5] = {SIGSEGV, SI_KERNEL, false},  [6] = {SIGILL, ILL_ILLOPN, true},
+    [7] = {SIGSEGV, SI_KERNEL, false}, [9] = {SIGFPE, SI_KERNEL, false},   [10] = {SIGSEGV, SI_KERNEL, false},
+    [11] = {SIGBUS, SI_KERNEL, false}, [12] = {SIGBUS, SI_KERNEL, false},  [13] = {SIGSEGV, SI_KERNEL, false},
+    [16] = {SIGFPE, SI_KERNEL, true},  [17] = {SIGBUS, BUS_ADRALN, false}, [19] = {SIGFPE, SI_KERNEL, true},
+};
+
+static bool program_exception(struct trap_frame *tf)
+{
+    if (tf->vector >= EXCEPTIONS || !program_exceptions[tf->vector].signo)
+        return false;
+
+    struct siginfo info = {
+        .signo = program_exceptions[tf->vector].signo,
+        .code = program_exceptions[tf->vector].code,
+        .addr = program_exceptions[tf->vector].here ? tf->eip : 0,
+    };
+
+    cpu_irq_on(); /* the gates of debug exceptions, and the failed way back, have them off */
+    if (tf->vector == TRAP_FPU || tf->vector == TRAP_SIMD)
+        info.code = fpu_signal_code(tf->vector == TRAP_SIMD);
+    signal_force(tf, &info);
+    return true;
+}
+
 __attribute__((regparm(1))) void trap_dispatch(struct trap_frame *tf)
 {
+    if (trap_from_user(tf) && program_exception(tf))
+        return;
     if (tf->vector < EXCEPTIONS && handlers[tf->vector] && handlers[tf->vector](tf))
         return;
     if (fix_up(tf))
@@ -136,6 +175,7 @@ __attribute__((regparm(1))) void trap_dispatch(struct trap_frame *tf)
 __attribute__((regparm(1))) void trap_interrupt(struct trap_frame *tf)
 {
     trap_irq_depth++;
+    trap_irq_from_user = trap_from_user(tf);
     irq_dispatch(tf->vector - IRQ_VECTOR);
     trap_irq_depth--;
 }

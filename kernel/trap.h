@@ -8,17 +8,23 @@
 struct trap_frame {
     uint16_t ds, es;
     uint32_t edi, esi, ebp, esp_ignored, ebx, edx, ecx, eax;
-    uint32_t vector, error;
+    uint32_t vector, error; /* of a system call, error is the number that was in eax */
     uint32_t eip, cs, eflags;
     uint32_t user_esp, user_ss; /* only from ring 3 */
 };
 
 enum {
     TRAP_DIVIDE = 0,
+    TRAP_DEBUG = 1,
     TRAP_BREAKPOINT = 3,
+    TRAP_OVERFLOW = 4,
     TRAP_INVALID_OPCODE = 6,
     TRAP_GENERAL = 13,
-    TRAP_PAGE_FAULT = 14
+    TRAP_PAGE_FAULT = 14,
+    TRAP_FPU = 16,
+    TRAP_ALIGNMENT = 17,
+    TRAP_SIMD = 19,
+    TRAP_SYSCALL = 0x80
 };
 
 static inline bool trap_from_user(const struct trap_frame *tf)
@@ -58,6 +64,13 @@ uint32_t extable_find(uint32_t eip);
 
 /* > 0 while an interrupt handler runs. */
 extern unsigned trap_irq_depth;
+/* Whether the interrupt that is being handled came in ring 3. */
+extern bool trap_irq_from_user;
+
+/* Leave for ring 3 with the frame, which lies at the top of the running task's stack. Interrupts off. */
+_Noreturn void trap_enter_user(struct trap_frame *tf) __attribute__((regparm(1)));
+/* The first return address of a task that begins in ring 3. */
+void trap_to_user(void);
 
 /* For cpu.c: the entry points, and where the double-fault task begins. */
 extern const uint32_t trap_stubs[256];

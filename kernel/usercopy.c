@@ -18,6 +18,7 @@ int usercopy_out(vaddr_t dst, const void *src, size_t n);
 int usercopy_clear(vaddr_t dst, size_t n);
 int usercopy_read32(uint32_t *dst, vaddr_t src);
 int usercopy_write32(vaddr_t dst, uint32_t value);
+int usercopy_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was);
 /* Length, -EFAULT, or max when there is no 0 in max bytes. */
 int usercopy_string(char *dst, vaddr_t src, size_t max);
 
@@ -80,6 +81,16 @@ int user_write32(vaddr_t dst, uint32_t value)
         return -EFAULT;
     cpu_user_begin();
     int err = usercopy_write32(dst, value);
+    cpu_user_end();
+    return err;
+}
+
+int user_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was)
+{
+    if (!range_ok(dst, sizeof value))
+        return -EFAULT;
+    cpu_user_begin();
+    int err = usercopy_exchange32(dst, old, value, was);
     cpu_user_end();
     return err;
 }

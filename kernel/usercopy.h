@@ -17,6 +17,8 @@ int user_copy_out(vaddr_t dst, const void *src, size_t n);
 int user_clear(vaddr_t dst, size_t n);
 int user_read32(uint32_t *dst, vaddr_t src);
 int user_write32(vaddr_t dst, uint32_t value);
+/* If the word at dst is old, make it value, in one step; *was is what it was. */
+int user_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was);
 /*
  * A string with its terminating 0, at most max bytes in all. Returns its length without the 0, -EFAULT, or
  * -E2BIG when there is no 0 in the first max bytes (dst then holds those, without a 0).

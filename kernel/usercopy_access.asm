@@ -145,7 +145,22 @@ usercopy_write32:
         pop     ebp
         ret
 
-; Where the three above go on: EBP is all that they have pushed.
+; int usercopy_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was)
+global usercopy_exchange32:function
+usercopy_exchange32:
+        push    ebp
+        mov     ebp, esp
+        mov     edx, [ebp + 8]
+        mov     eax, [ebp + 12]
+        mov     ecx, [ebp + 16]
+        MAY_FAULT fault, lock cmpxchg [edx], ecx
+        mov     edx, [ebp + 20]
+        mov     [edx], eax
+        xor     eax, eax
+        pop     ebp
+        ret
+
+; Where the four above go on: EBP is all that they have pushed.
 fault:
         mov     eax, -EFAULT
         pop     ebp

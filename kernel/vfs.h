@@ -16,6 +16,8 @@
 
 struct inode;
 struct file;
+struct file_lock;
+struct pipe;
 struct poll_table;
 struct filesystem;
 
@@ -29,28 +31,51 @@ enum {
     S_IFCHR = 0020000,
     S_IFIFO = 0010000
 };
-#define S_ISDIR(m) (((m)&S_IFMT) == S_IFDIR)
-#define S_ISREG(m) (((m)&S_IFMT) == S_IFREG)
-#define S_ISLNK(m) (((m)&S_IFMT) == S_IFLNK)
+#define S_ISDIR(m)  (((m)&S_IFMT) == S_IFDIR)
+#define S_ISREG(m)  (((m)&S_IFMT) == S_IFREG)
+#define S_ISLNK(m)  (((m)&S_IFMT) == S_IFLNK)
+#define S_ISCHR(m)  (((m)&S_IFMT) == S_IFCHR)
+#define S_ISBLK(m)  (((m)&S_IFMT) == S_IFBLK)
+#define S_ISFIFO(m) (((m)&S_IFMT) == S_IFIFO)
+/* What readdir says of a type (DT_*). */
+#define MODE_DTYPE(m) (((m)&S_IFMT) >> 12)
 
 #define NAME_MAX 255u
 #define PATH_MAX 4096u
 
-/* A directory's children by name; made by the filesystem. lookup returns a referenced inode. */
+/*
+ * A directory's children by name; made by the filesystem. A NULL member: -EPERM (-ENOENT for lookup, -EINVAL
+ * for readlink). Names are never "." or "..". All may sleep, for memory; what they check, they check again
+ * after that, and then they change everything at once.
+ */
 struct inode_ops {
-    int (*lookup)(struct inode *dir, const char *name, struct inode **out); /* 0, -ENOENT */
+    int (*lookup)(struct inode *dir, const char *name, struct inode **out); /* referenced. 0, -ENOENT */
+    /* name NULL: a file without a name (O_TMPFILE). out may be NULL. -EEXIST. */
     int (*create)(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, struct inode **out);
     int (*link)(struct inode *dir, const char *name, struct inode *target);
     int (*unlink)(struct inode *dir, const char *name, bool directory);
-    int (*rename)(struct inode *dir, const char *name, struct inode *to_dir, const char *to_name);
+    int (*rename)(struct inode *dir, const char *name, struct inode *to_dir, const char *to_name,
+                  unsigned flags);
     int (*symlink)(struct inode *dir, const char *name, const char *target);
-    int (*readlink)(struct inode *i, char *buf, size_t size); /* bytes */
-    /* Call emit for entries from position *pos on, until it returns false. */
+    int (*readlink)(struct inode *i, char *buf, size_t size); /* bytes, cut off, without 0 */
+    /* Of a link that leads to an inode whatever its path is (/proc/PID/fd): that inode, referenced. */
+    int (*follow)(struct inode *i, struct inode **out);
+    /*
+     * Call emit for the entries from position *pos on, until it returns false. "." and ".." are not among
+     * them, the caller emits these at 0 and 1; so positions begin with 2. While emit runs, *pos is the
+     * position of its entry; at the end, that of the first entry that was not taken. Does not sleep between
+     * entries.
+     */
     int (*readdir)(struct inode *dir, uint64_t *pos,
                    bool (*emit)(void *arg, const char *name, uint32_t ino, uint32_t type), void *arg);
+    /* The name in i->parent; NULL: it has none any more. Without this, it is looked for with readdir. */
+    const char *(*name)(struct inode *i);
     int (*truncate)(struct inode *i, uint64_t size); /* sleeps */
-    void (*release)(struct inode *i);                /* the last reference is gone */
+    int (*fallocate)(struct inode *i, unsigned mode, uint64_t start, uint64_t size);
+    void (*release)(struct inode *i); /* the last reference is gone: free it */
 };
+
+enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
 
 /* What an open file does. A NULL member: -EINVAL (-ENOTTY for ioctl); a file without poll is always ready. */
 struct file_ops {
@@ -65,8 +90,6 @@ struct file_ops {
     int (*seek)(struct file *f, int64_t offset, int whence, uint64_t *result); /* NULL: the ordinary one */
     /* The object to map, referenced, for [offset, offset + size). */
     int (*mmap)(struct file *f, uint32_t page, size_t size, unsigned region_flags, struct object **out);
-    int (*readdir)(struct file *f, bool (*emit)(void *arg, const char *name, uint32_t ino, uint32_t type),
-                   void *arg);
 };
 
 struct inode {
@@ -82,21 +105,35 @@ struct inode {
     const struct inode_ops *ops;
     const struct file_ops *file_ops;
     struct object *object; /* contents of a regular file */
+    struct pipe *pipe;     /* of a FIFO that is open */
+    struct file_lock *locks;
     struct mutex lock;
     struct inode *covered_by; /* root of what is mounted here */
     struct inode *covers;     /* of a mount's root: the directory below it */
-    struct inode *parent;     /* of a directory, for .. and getcwd */
+    struct inode *parent;     /* of a directory, for .. and getcwd, referenced; of a file, if known, not */
     void *data;               /* the filesystem's */
 };
 
+/* A kind of filesystem, for mount() and /proc/filesystems. */
+struct filesystem_type {
+    const char *name;
+    uint32_t magic; /* statfs f_type */
+    /* Make fs->root, referenced; fs is filled in otherwise. options may be NULL. 0 or -errno. */
+    int (*mount)(struct filesystem *fs, const char *options);
+    /* Free all inodes. -EBUSY if any is in use. NULL: always in use. */
+    int (*umount)(struct filesystem *fs);
+    struct filesystem_type *next;
+};
+
 struct filesystem {
-    const char *type; /* rootfs, tmpfs, proc, devtmpfs */
-    uint32_t dev;     /* st_dev */
-    uint32_t magic;   /* statfs f_type */
+    const struct filesystem_type *type;
+    uint32_t dev; /* st_dev */
     struct inode *root;
     struct filesystem *next;
     char where[64];            /* mount point, for /proc/mounts */
-    uint64_t max_pages, pages; /* tmpfs's size= */
+    char source[32];           /* what mount() was given */
+    uint64_t max_pages, pages; /* tmpfs's size= (0: no limit), and pages that its files have */
+    uint32_t inodes;
     void *data;
 };
 
@@ -106,32 +143,80 @@ struct fs_context {
     uint32_t umask;
 };
 
+struct fs_context *fs_context_create(void); /* root and current directory / */
+struct fs_context *fs_context_copy(const struct fs_context *c);
+struct fs_context *fs_context_get(struct fs_context *c);
+void fs_context_put(struct fs_context *c);
+/* Of the running process; of a kernel task, the kernel's own. */
+struct fs_context *fs_context_current(void);
+
+/* Fill in a new inode with one reference, times now, and a number of its own. */
+void inode_init(struct inode *i, struct filesystem *fs, uint32_t mode);
 struct inode *inode_get(struct inode *i);
-void inode_put(struct inode *i);
+void inode_put(struct inode *i); /* may sleep. NULL is fine */
+/* The file whose contents the object is, or NULL. Not referenced. For /proc/PID/maps. */
+struct inode *inode_of_object(const struct object *o);
+/* Time now as inodes keep it. */
+uint64_t inode_now(void);
 
-enum { LOOKUP_NOFOLLOW = 1, LOOKUP_PARENT = 2, LOOKUP_DIRECTORY = 4, LOOKUP_EMPTY = 8 };
-/* Resolve a path (kernel string) from dir (NULL: the current directory). Follows symlinks (-ELOOP after 40)
- * and mounts. */
+enum {
+    LOOKUP_NOFOLLOW = 1,  /* a symlink at the end is the result */
+    LOOKUP_MISSING = 2,   /* path_walk(): nothing at the end is no error */
+    LOOKUP_DIRECTORY = 4, /* -ENOTDIR if it is none */
+    LOOKUP_EMPTY = 8,     /* "" is dir itself */
+};
+enum path_kind { PATH_NAME, PATH_DOT, PATH_DOTDOT, PATH_ROOT };
+
+/* Where a path ends. */
+struct path_end {
+    enum path_kind kind;
+    bool slash;          /* a slash follows the name */
+    struct inode *dir;   /* that holds the name; NULL unless PATH_NAME */
+    struct inode *inode; /* that is there; NULL: nothing */
+    char name[NAME_MAX + 1];
+};
+
+/* Resolve a path (kernel string) from dir (NULL: the current directory) through symlinks (-ELOOP after 40)
+ * and mounts. end is to be given to path_put(). */
+int path_walk(struct inode *dir, const char *path, unsigned flags, struct path_end *end);
+void path_put(struct path_end *end);
+/* The same for those that want the inode only, referenced. */
 int path_lookup(struct inode *dir, const char *path, unsigned flags, struct inode **out);
-/* The directory that would hold the last component, and that component (name: NAME_MAX + 1 bytes). */
-int path_parent(struct inode *dir, const char *path, struct inode **out, char *name);
-/* Absolute path of a directory or, if it is known, of a file. Length without 0, or -ERANGE, -ENOENT. */
+/* Absolute path, as the running process sees it, of a directory or, if it is known, of a file. Length without
+ * 0, or -ERANGE, -ENOENT. */
 int path_of(struct inode *i, char *buf, size_t size);
-/* Permission of the running process: R 4, W 2, X 1. Everything runs as root, so only X on regular files and
- * read-only matter. */
+/* Permission of the running process: R 4, W 2, X 1. Everything runs as root, so only X on regular files
+ * matters. */
 int inode_permission(struct inode *i, unsigned want);
+/* Change the size of a regular file. -EISDIR, -EINVAL, -EFBIG. Sleeps. */
+int inode_truncate(struct inode *i, uint64_t size);
 
-/* Mount a new filesystem of a type on a directory. 0 or -errno. */
-int vfs_mount(struct inode *dir, const char *type, const char *options, const char *where);
+/* Name things from kernel or system calls, with Linux's rules for what may be where. flags as path_walk()'s
+ * dir and path. mode: type and permission, umask applied. */
+int vfs_mknod(struct inode *dir, const char *path, uint32_t mode, uint32_t rdev);
+int vfs_symlink(struct inode *dir, const char *path, const char *target);
+int vfs_link(struct inode *target, struct inode *dir, const char *path);
+int vfs_unlink(struct inode *dir, const char *path, bool directory);
+int vfs_rename(struct inode *dir, const char *path, struct inode *to_dir, const char *to_path,
+               unsigned flags);
+
+void filesystem_register(struct filesystem_type *type);
+extern struct filesystem_type *filesystem_types;
+/* Mount a new filesystem of a type on a directory. -ENODEV: no such type. */
+int vfs_mount(struct inode *dir, const char *type, const char *source, const char *options,
+              const char *where);
 int vfs_umount(struct inode *root);
 extern struct filesystem *vfs_mounts; /* in order of mounting */
-/* Set up the root (ramfs), unpack the archive (NULL: none) and mount /proc, /dev, /tmp. A broken archive is a
- * named error: *why. */
+/*
+ * Set up the root, unpack the archive into it (NULL: none), and mount /dev, /tmp, and /proc if it is
+ * registered. A broken archive is a named error, *why (else NULL); what came before the damage is there.
+ * -errno only if there is no memory for a root.
+ */
 int vfs_init(const void *archive, size_t size, const char **why);
-/* Find an inode from the kernel, for the first program. */
 struct inode *vfs_root(void);
 
-/* Device numbers and their operations: registered by devices.c, tty.c, block files. */
+/* Device numbers and their operations: registered by devices.c, tty.c, block files; name appears in /dev. data
+ * becomes file.data. */
 void chardev_register(uint32_t rdev, const char *name, const struct file_ops *ops);
 void blockdev_register(uint32_t rdev, const char *name, const struct file_ops *ops, void *data);
 #define MKDEV(major, minor) ((uint32_t)((major) << 8 | (minor)))

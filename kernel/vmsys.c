@@ -9,6 +9,7 @@
 #include "kernel/panic.h"
 #include "kernel/param.h"
 #include "kernel/printk.h"
+#include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/trap.h"
 #include "kernel/usercopy.h"
@@ -33,7 +34,12 @@ static bool resolve(struct trap_frame *tf, const struct fault *f)
     if (!trap_from_user(tf) && (os_nosleep_depth || !extable_find(tf->eip)))
         return false;
     t->last_fault = fault_resolve(space, f);
-    return t->last_fault == FAULT_RESUME;
+    if (likely(t->last_fault == FAULT_RESUME))
+        return true;
+    if (!trap_from_user(tf) || f->reserved)
+        return false;
+    signal_fault(tf, f, (enum fault_verdict)t->last_fault);
+    return true;
 }
 
 static void daemon_task(void *arg)

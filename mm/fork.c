@@ -61,6 +61,7 @@ int space_fork(struct space *parent, struct space **child)
     err = s ? copy_regions(s, parent) : -ENOMEM;
     if (!err) {
         s->stack_max = parent->stack_max;
+        s->map_top = parent->map_top;
         nosleep_enter();
         vm->stats.tables_shared += pt_share_tables(&s->pt, &parent->pt);
         nosleep_exit();

@@ -46,7 +46,8 @@ struct space *space_alloc(struct vm *vm, struct family *family)
             goto no_family;
         *family = (struct family){0};
     }
-    *s = (struct space){.vm = vm, .family = family, .stack_max = SPACE_STACK_MAX, .id = ++vm->next_id};
+    *s = (struct space){
+        .vm = vm, .family = family, .stack_max = SPACE_STACK_MAX, .map_top = SPACE_HI, .id = ++vm->next_id};
     while (pt_create(&s->pt, vm->pool) != 0) {
         struct frame *f = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY); /* reclaims */
 
@@ -318,6 +319,8 @@ static int choose_address(struct space *s, vaddr_t *addr, size_t size, unsigned 
         *addr = hint;
         return 0;
     }
+    if (!(flags & MAP_BOTTOM_UP) && region_gap(&s->regions, size, SPACE_LO, s->map_top, true, addr) == 0)
+        return 0;
     return region_gap(&s->regions, size, SPACE_LO, SPACE_HI, !(flags & MAP_BOTTOM_UP), addr);
 }
 

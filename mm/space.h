@@ -17,6 +17,7 @@ struct space {
     struct family *family;
     struct space *family_next, *family_prev;
     struct space *all_next, *all_prev;
+    vaddr_t map_top;        /* mappings without an address go below; SPACE_HI at first */
     size_t stack_max;       /* bytes that a GROWSDOWN region may reach */
     uint32_t id;            /* from 1, for people */
     uint64_t faults, major; /* faults taken; of these, the ones that waited for a pager or a disk */

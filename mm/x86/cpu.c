@@ -34,7 +34,8 @@ void cpu_detect(void)
     c->model = (uint8_t)((r[0] >> 4 & 15) | (r[0] >> 12 & 0xF0));
     c->family = (uint8_t)((r[0] >> 8 & 15) == 15 ? 15 + (r[0] >> 20 & 255) : r[0] >> 8 & 15);
     c->tsc = r[3] & CPUID1_EDX_TSC;
-    c->sse = (r[3] & CPUID1_EDX_SSE) && (r[3] & CPUID1_EDX_FXSR);
+    c->fxsr = r[3] & CPUID1_EDX_FXSR;
+    c->sse = c->fxsr && (r[3] & CPUID1_EDX_SSE);
     c->sse2 = c->sse && (r[3] & CPUID1_EDX_SSE2);
     if (leaves >= 7) {
         cpu_cpuid(7, 0, r);
@@ -44,11 +45,12 @@ void cpu_detect(void)
     }
 
     cr4 |= CR4_PGE;
-    if (c->sse) {
-        /* No lazy switching and no emulation: SSE instructions just run. */
-        cpu_write_cr0((cpu_read_cr0() & ~(uint32_t)(CR0_TS | CR0_EM)) | CR0_MP);
-        cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
-    }
+    /* No lazy switching and no emulation: x87 and SSE instructions just run, and errors are exceptions. */
+    cpu_write_cr0((cpu_read_cr0() & ~(uint32_t)(CR0_TS | CR0_EM)) | CR0_MP | CR0_NE);
+    if (c->fxsr)
+        cr4 |= CR4_OSFXSR;
+    if (c->sse)
+        cr4 |= CR4_OSXMMEXCPT;
     if (c->smep)
         cr4 |= CR4_SMEP;
     if (c->smap)

@@ -11,6 +11,7 @@ enum {
     CR0_TS = 1 << 3,
     CR0_EM = 1 << 2,
     CR0_MP = 1 << 1,
+    CR0_NE = 1 << 5,
     CR0_WP = 1 << 16,
     CR4_PSE = 1 << 4,
     CR4_PGE = 1 << 7,
@@ -27,7 +28,7 @@ enum {
 struct cpu_features {
     char vendor[13];
     uint8_t family, model, stepping;
-    bool tsc, sse, sse2, smep, smap, umip;
+    bool tsc, fxsr, sse, sse2, smep, smap, umip;
 };
 extern struct cpu_features cpu_features;
 

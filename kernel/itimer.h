@@ -1,0 +1,19 @@
+/* Interval timers: setitimer(2) and alarm(2). See itimer.c. */
+#ifndef KERNEL_ITIMER_H
+#define KERNEL_ITIMER_H
+
+#include "mm/types.h"
+
+enum { ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF, ITIMERS };
+
+/* One of a process, absolute on its clock: real time since boot, or the process's processor time. Not inherited
+ * by fork. */
+struct itimer {
+    uint64_t deadline_ns; /* 0: off */
+    uint64_t interval_ns; /* 0: once */
+};
+
+/* Start the task that watches them. False when out of memory. */
+bool itimer_init(void);
+
+#endif

@@ -1,0 +1,1 @@
+void meanwhile_program(const void *start, size_t size);
