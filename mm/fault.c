@@ -158,9 +158,20 @@ static struct region *stack_above(struct space *s, vaddr_t va)
 
     if (!r || !(r->flags & REGION_GROWSDOWN) || start < SPACE_LO || r->end - start > s->stack_max)
         return NULL;
-    if (r->prev)
-        floor = r->prev->flags & REGION_PROT ? r->prev->end + SPACE_STACK_GAP : r->prev->end;
-    return start >= floor ? r : NULL;
+    /* Another stack below sees to the distance itself, and what nobody can touch serves as the gap. */
+    if (r->prev) {
+        floor = r->prev->end;
+        if (r->prev->flags & REGION_PROT && !(r->prev->flags & REGION_GROWSDOWN))
+            floor += SPACE_STACK_GAP;
+    }
+    if (start < floor)
+        return NULL;
+
+    uint32_t pages = (r->start - start) >> PAGE_SHIFT;
+
+    if (space_may_add(s, r->flags, pages) || (r->flags & REGION_CHARGED && !commit_allows(s->vm, pages)))
+        return NULL;
+    return r;
 }
 
 /* One fault on its way: what was found, and what was brought for it. */
@@ -377,9 +388,14 @@ static int fetch_slot(struct step *st)
 
 static void grow_stack(struct step *st)
 {
-    struct region *r = stack_above(st->s, st->va);
+    struct space *s = st->s;
+    struct region *r = stack_above(s, st->va);
 
-    region_resize(&st->s->regions, r, st->va, r->end);
+    if (r->flags & REGION_CHARGED)
+        commit_charge(s->vm, (r->start - st->va) >> PAGE_SHIFT); /* stack_above() asked */
+    space_uncount(s, r);
+    region_resize(&s->regions, r, st->va, r->end);
+    space_count(s, r);
 }
 
 /*
@@ -465,18 +481,14 @@ static inline __attribute__((always_inline)) enum fault_action look(struct step 
                     pt_span_held(&s->pt, st->va), st->access);
 }
 
-enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
+static inline __attribute__((always_inline)) enum fault_verdict resolve(struct space *s, vaddr_t va,
+                                                                         enum access access)
 {
     struct vm *vm = s->vm;
-    struct step st = {.s = s, .va = PAGE_DOWN(f->va), .access = f->access};
+    struct step st = {.s = s, .va = PAGE_DOWN(va), .access = access};
     unsigned steps = 0;
     int result;
 
-    if (f->va >= USER_END)
-        return FAULT_MAPERR;
-    mm_assert(!f->reserved, "reserved bit set in the tables for %x of space %u", f->va, s->id);
-    vm->stats.faults++;
-    s->faults++;
     mutex_lock(&s->lock);
     nosleep_enter();
     do {
@@ -493,4 +505,19 @@ enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
     if (unlikely(st.table))
         frame_free(vm->pool, st.table);
     return result == LOOK_AGAIN ? FAULT_RESUME : (enum fault_verdict)result;
+}
+
+enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
+{
+    if (f->va >= USER_END)
+        return FAULT_MAPERR;
+    mm_assert(!f->reserved, "reserved bit set in the tables for %x of space %u", f->va, s->id);
+    s->vm->stats.faults++;
+    s->faults++;
+    return resolve(s, f->va, f->access);
+}
+
+enum fault_verdict fault_touch(struct space *s, vaddr_t va, enum access access)
+{
+    return va < USER_END ? resolve(s, va, access) : FAULT_MAPERR;
 }

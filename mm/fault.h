@@ -68,5 +68,7 @@ const char *fault_verdict_name(enum fault_verdict v);
 
 /* Resolve a fault in a space. Sleeps; takes the space's lock. */
 enum fault_verdict fault_resolve(struct space *s, const struct fault *f);
+/* Make an access to va possible, though no program has faulted on it. Sleeps; takes the space's lock. */
+enum fault_verdict fault_touch(struct space *s, vaddr_t va, enum access access);
 
 #endif

@@ -30,22 +30,49 @@ static int copy_regions(struct space *child, struct space *parent)
     struct vm *vm = parent->vm;
 
     for (const struct region *r = parent->regions.first; r; r = r->next) {
-        struct region *copy = vm_cache_alloc(vm, &vm->region_cache);
+        struct region *copy;
+        int err = 0;
 
-        if (!copy)
+        if (r->flags & REGION_DONTFORK)
+            continue;
+        if (r->flags & REGION_CHARGED)
+            err = commit_charge(vm, (r->end - r->start) >> PAGE_SHIFT);
+        if (err)
+            return err;
+        copy = vm_cache_alloc(vm, &vm->region_cache);
+        if (!copy) {
+            if (r->flags & REGION_CHARGED)
+                commit_release(vm, (r->end - r->start) >> PAGE_SHIFT);
             return -ENOMEM;
+        }
         *copy = (struct region){
             .start = r->start,
             .end = r->end,
-            .flags = r->flags & ~(unsigned)REGION_LOCKED, /* locks are not inherited */
+            .flags = r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT), /* locks are not inherited */
             .space = child,
             .object = r->object,
             .offset = r->offset,
             .number = r->number,
         };
-        region_insert(&child->regions, copy);
         if (copy->object)
-            object_attach(object_get(copy->object), copy);
+            object_get(copy->object);
+        space_add_region(child, copy);
+    }
+    return 0;
+}
+
+/* Take from the child the pages of regions that it does not get, or gets empty. */
+static int take_back(struct space *child, const struct space *parent)
+{
+    for (const struct region *r = parent->regions.first; r; r = r->next) {
+        int err;
+
+        if (likely(!(r->flags & (REGION_DONTFORK | REGION_WIPEONFORK))))
+            continue;
+        err = space_own_edges(child, r->start, r->end);
+        if (err)
+            return err;
+        space_clear_range(child, r->start, r->end);
     }
     return 0;
 }
@@ -60,15 +87,19 @@ int space_fork(struct space *parent, struct space **child)
     s = space_alloc(vm, parent->family);
     err = s ? copy_regions(s, parent) : -ENOMEM;
     if (!err) {
+        s->limit = parent->limit;
+        s->map_top = parent->map_top;
         s->stack_max = parent->stack_max;
         s->map_top = parent->map_top;
         nosleep_enter();
         vm->stats.tables_shared += pt_share_tables(&s->pt, &parent->pt);
         nosleep_exit();
-        *child = s;
+        err = take_back(s, parent);
     }
     mutex_unlock(&parent->lock);
-    if (err && s)
+    if (!err)
+        *child = s;
+    else if (s)
         space_destroy(s);
     return err;
 }

@@ -230,6 +230,41 @@ void frame_hot_trim(struct frame_pool *p, struct frame_hot *hot)
     hot_give_back(p, hot, FRAME_HOT_MAX - HOT_BATCH);
 }
 
+/* Shorter runs go to the hot list, where the next allocation finds them. */
+#define RUN_MIN 4u
+
+void frame_batch_flush(struct frame_batch *b)
+{
+    struct frame_pool *p = b->pool;
+    pfn_t pfn = b->start, end = b->end;
+
+    p->used[b->use] -= end - pfn;
+    p->used[FRAME_FREE] += end - pfn;
+    if (end - pfn < RUN_MIN) {
+        for (; pfn < end; pfn++) {
+            struct frame_hot *hot = &p->hot[zone_of(p, pfn)];
+            struct frame *f = pfn_frame(p, pfn);
+
+            f->flags = FRAME_F_HOT;
+            f->next = hot->head;
+            hot->head = pfn;
+            if (++hot->count > FRAME_HOT_MAX)
+                frame_hot_trim(p, hot);
+        }
+        return;
+    }
+    while (pfn < end) {
+        enum frame_zone z = zone_of(p, pfn);
+        pfn_t limit = z == ZONE_LOW && end > p->low_end ? p->low_end : end;
+        unsigned order = (unsigned)__builtin_ctz(pfn | 1u << (BUDDY_ORDERS - 1));
+
+        while (limit - pfn < 1u << order)
+            order--;
+        buddy_free(&p->zone[z], pfn, order);
+        pfn += 1u << order;
+    }
+}
+
 void frame_drain_hot(struct frame_pool *p)
 {
     for (unsigned z = 0; z < FRAME_ZONES; z++)

@@ -33,6 +33,7 @@ enum {
     FRAME_F_ERROR = 1 << 6,      /* filling it failed; mappers get SIGBUS */
     FRAME_F_REFERENCED = 1 << 7, /* touched by other means than an entry since the clock last came by */
     FRAME_F_READAHEAD = 1 << 8,  /* read ahead from swap and not asked for since */
+    FRAME_F_LAZY = 1 << 9, /* given up by its program: may be dropped as long as no entry is dirty */
 };
 
 /*
@@ -230,6 +231,46 @@ static inline void frame_free(struct frame_pool *p, struct frame *f)
         frame_hot_trim(p, hot);
 }
 
+/*
+ * Frames of one use that are given back together: runs of neighbours become blocks at once. All in one
+ * nosleep section.
+ */
+struct frame_batch {
+    struct frame_pool *pool;
+    enum frame_use use;
+    pfn_t start, end; /* the run at hand */
+};
+
+/* Give back the run at hand. */
+void frame_batch_flush(struct frame_batch *b);
+
+static inline void frame_batch_begin(struct frame_batch *b, struct frame_pool *p, enum frame_use use)
+{
+    *b = (struct frame_batch){.pool = p, .use = use};
+}
+
+/* As frame_free(). The frame may not be looked at any more, but is not free before the batch ends. */
+static inline void frame_batch_free(struct frame_batch *b, struct frame *f)
+{
+    pfn_t pfn = frame_pfn(b->pool, f);
+
+    if (unlikely(f->use != b->use || f->order || (f->flags & FRAME_F_HELD) || (f->maps | f->pins)))
+        frame_not_freeable(b->pool, f);
+    f->use = FRAME_FREE;
+    f->flags = 0;
+    if (unlikely(pfn != b->end)) {
+        frame_batch_flush(b);
+        b->start = pfn;
+    }
+    b->end = pfn + 1;
+}
+
+static inline void frame_batch_end(struct frame_batch *b)
+{
+    frame_batch_flush(b);
+    b->start = b->end = PFN_NONE;
+}
+
 /* Free frames now, hot ones included. */
 static inline uint32_t frame_free_count(const struct frame_pool *p)
 {
@@ -274,6 +315,20 @@ static inline void frame_list_push_tail(const struct frame_pool *p, struct frame
     else
         l->head = pfn;
     l->tail = pfn;
+    l->count++;
+}
+
+static inline void frame_list_push_head(const struct frame_pool *p, struct frame_list *l, struct frame *f)
+{
+    pfn_t pfn = frame_pfn(p, f);
+
+    f->prev = PFN_NONE;
+    f->next = l->head;
+    if (l->head)
+        pfn_frame(p, l->head)->prev = pfn;
+    else
+        l->tail = pfn;
+    l->head = pfn;
     l->count++;
 }
 

@@ -42,6 +42,7 @@
  */
 #include "mm/object.h"
 #include "mm/errno.h"
+#include "mm/rmap.h"
 #include "mm/vm.h"
 
 #define IO_FLAGS     (FRAME_F_BUSY | FRAME_F_WRITEBACK)
@@ -156,6 +157,34 @@ static void discard(struct object *o, uint32_t index, uintptr_t word)
     }
 }
 
+void object_discard(struct object *o, uint32_t first, uint32_t end)
+{
+    struct vm *vm = o->vm;
+    uint32_t index = first;
+    uintptr_t word;
+
+    while ((word = radix_next(&o->index, &index)) != 0 && index < end) {
+        if (OBJECT_IS_FRAME(word)) {
+            struct frame *f = word_frame(o, word);
+
+            if (f->flags & FRAME_F_BUSY) {
+                wait_io(vm);
+                continue;
+            }
+            if (f->pins || f->flags & FRAME_F_WRITEBACK) {
+                wait_quiet(vm, f);
+                continue; /* look again: it may have got entries, or have gone */
+            }
+            nosleep_enter();
+            rmap_unmap(vm, f);
+            nosleep_exit();
+        }
+        discard(o, index, word);
+        if (++index == 0)
+            break;
+    }
+}
+
 void object_put(struct object *o)
 {
     struct vm *vm = o->vm;
@@ -166,6 +195,8 @@ void object_put(struct object *o)
     if (--o->refs)
         return;
     mm_assert(!o->regions, "%s: a region still maps it", o->name);
+    commit_release(vm, o->charged);
+    o->charged = 0;
     while ((word = radix_next(&o->index, &index)) != 0)
         discard(o, index, word);
     if (o->pager->destroy)

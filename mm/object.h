@@ -49,6 +49,7 @@ struct object {
     void *pager_data;   /* of other pagers */
     uint32_t refs;      /* regions and other holders */
     uint32_t pages;     /* size; a touch at or beyond it is SIGBUS */
+    uint32_t charged;   /* pages of committed memory (commit.h) */
     struct radix index; /* nosleep sections */
     uint32_t resident, swapped;
     struct region *regions;     /* that map it, linked through object_next */
@@ -75,6 +76,12 @@ struct frame *object_resident(struct object *o, uint32_t index);
 int object_page(struct object *o, uint32_t index, struct frame **out);
 void frame_pin(struct frame *f);
 void frame_unpin(struct frame *f);
+
+/*
+ * Forget pages [first, end): entries, frames and slots; the next touch gets them from the pager again. For a file
+ * that shrank, or memory that is punched out. Sleeps until nobody works with them.
+ */
+void object_discard(struct object *o, uint32_t first, uint32_t end);
 
 /*
  * Called by reclaim when f (use FRAME_OBJECT) has no entries left and no pins: whether it can be dropped at

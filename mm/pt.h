@@ -8,7 +8,7 @@
  *   pte_pfn() pte_slot()                       what it names
  *   pte_writable() pte_accessed() pte_dirty()  of a present entry
  *   pte_make(pfn, PT_*) pte_make_swap(slot)    build one
- *   pte_readonly() pte_with_write() pte_old() pte_hold() pte_unhold()
+ *   pte_readonly() pte_with_write() pte_old() pte_clean() pte_hold() pte_unhold()
  *                                              the same entry, changed in one respect
  *
  * All functions here are called in nosleep sections; entry pointers are valid
@@ -104,6 +104,15 @@ struct pt_batch {
 void pt_batch_begin(struct pt_batch *b, struct pt *pt);
 void pt_batch_set(struct pt_batch *b, vaddr_t va, pte_t *e, pte_t value);
 void pt_batch_end(struct pt_batch *b);
+
+/*
+ * Take up to max non-empty entries of [*va, end), which lies in one span whose table is this root's own: they
+ * become empty, old[] gets what they were, nothing of it is cached any more, and *va is where to go on. Returns
+ * how many; 0: there are none.
+ */
+unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, unsigned max);
+/* Let the span of `to`, which has no table, have the table of `from`, which is this root's own. */
+void pt_move_table(struct pt *pt, vaddr_t from, vaddr_t to);
 
 /* Check INV-PT-*; reads only; logs what is broken. */
 bool pt_verify(const struct pt *pt);

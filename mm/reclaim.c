@@ -11,6 +11,7 @@
  * neighbours on disk, and read-ahead by slot brings back what belongs
  * together. A victim takes one of these ways:
  *
+ *   anonymous, given up, not written     forget the entry, free at once (ADVISE_FREE)
  *   anonymous, not in the swap cache     assign a slot, entries become swap entries, write, free when written
  *   anonymous, cached and clean          entries become swap entries, free at once
  *   object's page, clean                 forget the entries, free at once (the pager or its slot has it)
@@ -127,8 +128,26 @@ static enum way evict_object_page(struct vm *vm, struct frame *f)
     return WAY_WRITE;
 }
 
+/* Whether the program has given up the page and not written to it since. */
+static bool is_given_up(struct vm *vm, struct frame *f)
+{
+    if (likely(!(f->flags & FRAME_F_LAZY)))
+        return false;
+    f->flags &= (uint16_t)~FRAME_F_LAZY;
+    return f->maps == 1 && f->slot == SLOT_NONE && !rmap_dirty(vm, f);
+}
+
 static enum way evict_anon_page(struct vm *vm, struct frame *f)
 {
+    if (is_given_up(vm, f)) {
+        rmap_forget(vm, f);
+        f->pins--;
+        vm_frame_release(vm, f);
+        vm->stats.evicted++;
+        vm->stats.evicted_clean++;
+        vm->stats.lazy_freed++;
+        return WAY_FREED;
+    }
     if (f->slot == SLOT_NONE) {
         if (!swap_assign(vm, f))
             return WAY_STAYS;
@@ -228,6 +247,26 @@ unsigned reclaim_run(struct vm *vm, unsigned want)
         vm->stats.reclaim_failures++;
     mutex_unlock(&vm->reclaim_lock);
     return freed;
+}
+
+unsigned reclaim_evict_some(struct vm *vm, struct frame **f, unsigned n)
+{
+    unsigned freed = 0, written = 0, victims = 0;
+
+    mutex_lock(&vm->reclaim_lock);
+    for (unsigned i = 0; i < n; i++) {
+        f[i]->pins--;
+        if (f[i]->flags & FRAME_F_LISTED && can_go(vm, f[i]) && !(f[i]->maps && rmap_locked(vm, f[i]))) {
+            f[i]->pins++;
+            f[victims++] = f[i];
+        } else {
+            vm_frame_drop(vm, f[i]);
+        }
+    }
+    if (victims)
+        freed = evict(vm, f, victims, &written);
+    mutex_unlock(&vm->reclaim_lock);
+    return freed + written;
 }
 
 int reclaim_evict(struct vm *vm, struct frame *f)

@@ -22,6 +22,13 @@ enum {
     REGION_SHARED = 1 << 3,    /* writes go to the object */
     REGION_GROWSDOWN = 1 << 4, /* a stack: a touch below start, within the space's limit, extends it */
     REGION_LOCKED = 1 << 5,    /* its pages are not evicted */
+    REGION_ONFAULT = 1 << 6,   /* with LOCKED: pages are not brought in before they are touched */
+    REGION_CHARGED = 1 << 7,   /* its pages count as committed memory (commit.h) */
+    REGION_NORESERVE = 1 << 8, /* never charge it */
+    REGION_DONTFORK = 1 << 9,  /* a child does not get it */
+    REGION_WIPEONFORK = 1 << 10, /* a child gets it empty */
+    REGION_NOWRITE = 1 << 11,    /* may not be made writable: shared, of a file that is open for reading */
+    REGION_FLAGS = (1 << 12) - 1,
 };
 
 struct region {
@@ -33,6 +40,7 @@ struct region {
     uint32_t number; /* page number in the family of start's private pages; start >> PAGE_SHIFT unless the
                         region was moved */
     struct region *object_next, *object_prev; /* the object's list of regions that map it */
+    struct region *moved_next, *moved_prev;   /* the space's list of moved regions */
     /* region.c's own */
     struct region *left, *right, *parent;
     struct region *next, *prev; /* address order */
@@ -83,7 +91,7 @@ void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr
 /*
  * Split r at va (page aligned, inside): r keeps [start, va), upper (memory from the caller, overwritten)
  * becomes [va, end) with offset and number advanced, and is inserted. If
- * there is an object, the caller attaches upper to it (object_attach()).
+ * there is an object, the caller attaches upper to it (object_attach()); if r was moved, upper is to be listed too.
  */
 void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct region *upper);
 /* Whether b, which starts where a ends, continues it: equal flags, object with continuing offset, continuing

@@ -7,10 +7,15 @@
  * second sharer finds the entry that the first has already changed. An object's page
  * is asked for in each region that maps the object.
  *
- * The page number of a private page is its address >> PAGE_SHIFT, which fork keeps.
+ * The page number of a private page is its address >> PAGE_SHIFT when it is first touched. Fork keeps it, and so
+ * does moving it to another address: the region that moved knows the number that it begins with. So the entry is
+ * at the address that the number says, or in one of the regions that were moved, which their space lists. A
+ * number may stand for different pages in spaces of one family, or even in one space (something new is mapped where
+ * a region was moved away): what counts is that the entry names the frame.
  *
- * Data: family lists, written by space_create(), fork and space_destroy(). Locking: nosleep sections; the
- * space locks are not needed, since region trees do not change while somebody sleeps.
+ * Data: family lists, written by space_create(), fork and space_destroy(); lists of moved regions, written by
+ * space.c. Locking: nosleep sections; the space locks are not needed, since region trees do not change while
+ * somebody sleeps.
  *
  * INV-RMAP-1  a frame's entries found by rmap_each() are as many as its maps (checked after rmap_unmap())
  *
@@ -21,11 +26,31 @@
 #include "mm/object.h"
 #include "mm/space.h"
 
-static pte_t *entry_naming(struct space *s, vaddr_t va, pfn_t pfn)
+static inline pte_t *entry_naming(struct space *s, vaddr_t va, pfn_t pfn)
 {
     pte_t *e = pt_entry(&s->pt, va);
 
     return e && pte_has_frame(*e) && pte_pfn(*e) == pfn ? e : NULL;
+}
+
+/* The same for the page with a number in the family; *va: where it is. */
+static pte_t *entry_numbered(struct space *s, uint32_t number, pfn_t pfn, vaddr_t *va)
+{
+    pte_t *e = NULL;
+
+    if (number < USER_END >> PAGE_SHIFT) {
+        *va = number << PAGE_SHIFT;
+        e = entry_naming(s, *va, pfn);
+    }
+    for (const struct region *r = s->moved; unlikely(r) && !e; r = r->moved_next) {
+        uint32_t page = number - r->number; /* wraps when the number lies before the region's */
+
+        if (page >= (r->end - r->start) >> PAGE_SHIFT)
+            continue;
+        *va = r->start + (page << PAGE_SHIFT);
+        e = entry_naming(s, *va, pfn);
+    }
+    return e;
 }
 
 void rmap_each(struct vm *vm, struct frame *f, bool (*fn)(struct space *s, vaddr_t va, pte_t *e, void *arg),
@@ -35,10 +60,10 @@ void rmap_each(struct vm *vm, struct frame *f, bool (*fn)(struct space *s, vaddr
 
     if (f->use == FRAME_ANON) {
         const struct family *family = f->owner;
-        vaddr_t va = (vaddr_t)f->index << PAGE_SHIFT;
 
         for (struct space *s = family->spaces; s; s = s->family_next) {
-            pte_t *e = entry_naming(s, va, pfn);
+            vaddr_t va;
+            pte_t *e = entry_numbered(s, f->index, pfn, &va);
 
             if (e && !fn(s, va, e, arg))
                 return;
@@ -91,6 +116,39 @@ bool rmap_locked(struct vm *vm, struct frame *f)
     if (vm->locked_regions)
         rmap_each(vm, f, is_locked, &locked);
     return locked;
+}
+
+static bool is_dirty(struct space *s, vaddr_t va, pte_t *e, void *arg)
+{
+    (void)s;
+    (void)va;
+    *(bool *)arg = pte_dirty(*e);
+    return !*(bool *)arg;
+}
+
+bool rmap_dirty(struct vm *vm, struct frame *f)
+{
+    bool dirty = false;
+
+    rmap_each(vm, f, is_dirty, &dirty);
+    return dirty;
+}
+
+static bool forget_one(struct space *s, vaddr_t va, pte_t *e, void *arg)
+{
+    struct frame *f = arg;
+
+    pt_set(&s->pt, va, e, PTE_NONE);
+    f->maps--;
+    return false;
+}
+
+void rmap_forget(struct vm *vm, struct frame *f)
+{
+    mm_assert(f->use == FRAME_ANON && f->maps == 1, "frame %u has %u entries", frame_pfn(vm->pool, f), f->maps);
+    rmap_each(vm, f, forget_one, f);
+    mm_assert(f->maps == 0, "frame %u of page %x has an entry that nobody shows (INV-RMAP-1)", frame_pfn(vm->pool, f),
+              f->index);
 }
 
 static bool unmap_one(struct space *s, vaddr_t va, pte_t *e, void *arg)

@@ -28,6 +28,10 @@ void rmap_each(struct vm *vm, struct frame *f, bool (*fn)(struct space *s, vaddr
 bool rmap_test_clear_accessed(struct vm *vm, struct frame *f);
 /* Whether a locked region maps it. */
 bool rmap_locked(struct vm *vm, struct frame *f);
+/* Whether any of its entries was written through since the dirty bit was last cleared. */
+bool rmap_dirty(struct vm *vm, struct frame *f);
+/* Empty the only entry that names an anonymous frame: its page will begin anew as zeroes. f->maps is 0 afterwards. */
+void rmap_forget(struct vm *vm, struct frame *f);
 /*
  * Replace every entry that names f: by f->slot's swap entry (one swap_ref each) for ANON, by nothing for
  * OBJECT. A dirty bit found sets FRAME_F_DIRTY. f->maps is 0 afterwards.

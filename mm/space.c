@@ -5,28 +5,35 @@
  * (what is there). Mapping makes a region and touches no table; entries appear
  * by faults and disappear by unmapping, eviction and protection changes.
  *
- * Every change works in three steps. Validate: arguments, holes, room. Acquire:
- * the regions that splits need, and private copies of shared tables that would
- * be changed in part. Commit: only steps that cannot fail. So an error leaves
+ * Every change works in three steps. Validate: arguments, holes, room, limits. Acquire:
+ * what may have been promised (commit.h), the regions that splits need, and private copies of shared tables that
+ * would be changed in part. Commit: only steps that cannot fail. So an error leaves
  * the space as it was, but for regions split at the edges of the range, which
- * nobody can see.
+ * nobody can see. Protecting and locking go on region by region, as their callers expect: what precedes a hole
+ * stays changed.
  *
  * Unmapping works on whole tables where it can. If no region is left in a span,
  * its table is dropped, shared or not: a shared table then merely loses a
- * root, without a copy. Only a span that keeps other regions is emptied entry by entry.
+ * root, without a copy. Only a span that keeps other regions is emptied entry by entry. Frames go back in runs.
+ * A region that is mapped next to one that it continues, and one that is unmapped at an end, only change the
+ * boundary of the region that stays.
  *
  * Taking rights away changes entries; giving rights does not: the next fault
  * finds out. A region that allows nothing holds its frames in entries that are
  * not present (pte_hold()), so that they are found again when rights return.
  *
- * Data: struct space; regions and the making of entries are guarded by its
- * lock, entries themselves by nosleep sections, since eviction changes them
+ * A private page has a number in its family (rmap.c). It is its address in pages, unless its region was moved
+ * (remap.c); a space lists the regions that were.
+ *
+ * Data: struct space; regions, counts and the making of entries are guarded by its
+ * lock, entries themselves and the list of moved regions by nosleep sections, since eviction looks at them
  * without the lock. Lock order: space, then reclaim, then nosleep.
  *
  * INV-SPACE-1  every non-empty entry lies in a region
  * INV-SPACE-2  a writable entry of a table that writes reach lies in a writable region
  * INV-SPACE-3  held entries are those of regions that allow nothing
- * INV-SPACE-4  a region knows its space, and its number is its address in pages
+ * INV-SPACE-4  a region knows its space, and is listed as moved if and only if its number is not its address
+ * INV-SPACE-5  pages counts what the regions hold
  *
  * How it fails: -ENOMEM before the commit. Source of the three steps: seL4's decode and invoke.
  */
@@ -47,7 +54,13 @@ struct space *space_alloc(struct vm *vm, struct family *family)
         *family = (struct family){0};
     }
     *s = (struct space){
-        .vm = vm, .family = family, .stack_max = SPACE_STACK_MAX, .map_top = SPACE_HI, .id = ++vm->next_id};
+        .vm = vm,
+        .family = family,
+        .limit = {UINT32_MAX, UINT32_MAX, UINT32_MAX},
+        .map_top = SPACE_HI,
+        .stack_max = SPACE_STACK_MAX,
+        .id = ++vm->next_id,
+    };
     while (pt_create(&s->pt, vm->pool) != 0) {
         struct frame *f = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY); /* reclaims */
 
@@ -83,77 +96,223 @@ struct space *space_create(struct vm *vm)
     return space_alloc(vm, NULL);
 }
 
-static void region_dispose(struct vm *vm, struct region *r)
+/* --- regions, their counts and limits --- */
+
+static inline uint32_t pages_of(const struct region *r)
+{
+    return (r->end - r->start) >> PAGE_SHIFT;
+}
+
+/* Add n (which may be the negative of a number) to the counts that flags belong to. */
+static inline void count_pages(struct space_pages *p, unsigned flags, uint32_t n)
+{
+    p->total += n;
+    if (flags & REGION_GROWSDOWN)
+        p->stack += n;
+    else if ((flags & (REGION_WRITE | REGION_SHARED)) == REGION_WRITE)
+        p->data += n;
+    else if ((flags & (REGION_EXEC | REGION_WRITE)) == REGION_EXEC)
+        p->exec += n;
+    if (flags & REGION_LOCKED)
+        p->locked += n;
+}
+
+void space_count(struct space *s, const struct region *r)
+{
+    count_pages(&s->pages, r->flags, pages_of(r));
+}
+
+void space_uncount(struct space *s, const struct region *r)
+{
+    count_pages(&s->pages, r->flags, 0u - pages_of(r));
+}
+
+int space_may_add(const struct space *s, unsigned flags, uint32_t pages)
+{
+    const struct space_pages *have = &s->pages;
+    const struct space_limits *limit = &s->limit;
+
+    if (flags & REGION_LOCKED && (pages > limit->locked || have->locked > limit->locked - pages))
+        return -EAGAIN;
+    if (pages > limit->total || have->total > limit->total - pages)
+        return -ENOMEM;
+    if ((flags & (REGION_WRITE | REGION_SHARED | REGION_GROWSDOWN)) == REGION_WRITE &&
+        (pages > limit->data || have->data > limit->data - pages))
+        return -ENOMEM;
+    return 0;
+}
+
+static bool is_moved(const struct region *r)
+{
+    return r->number != r->start >> PAGE_SHIFT;
+}
+
+static void list_moved(struct space *s, struct region *r)
+{
+    r->moved_prev = NULL;
+    r->moved_next = s->moved;
+    if (r->moved_next)
+        r->moved_next->moved_prev = r;
+    s->moved = r;
+}
+
+static void unlist_moved(struct space *s, struct region *r)
+{
+    if (r->moved_prev)
+        r->moved_prev->moved_next = r->moved_next;
+    else
+        s->moved = r->moved_next;
+    if (r->moved_next)
+        r->moved_next->moved_prev = r->moved_prev;
+}
+
+/* What hangs on a region that is in the tree now, and no longer. Neither counts it. */
+static void region_begin(struct space *s, struct region *r)
+{
+    if (r->flags & REGION_LOCKED)
+        s->vm->locked_regions++;
+    if (r->object)
+        object_attach(r->object, r);
+    if (unlikely(is_moved(r)))
+        list_moved(s, r);
+}
+
+static void region_end(struct space *s, struct region *r)
 {
     struct object *o = r->object;
 
     if (r->flags & REGION_LOCKED)
-        vm->locked_regions--;
+        s->vm->locked_regions--;
+    if (unlikely(is_moved(r)))
+        unlist_moved(s, r);
     if (o)
         object_detach(o, r);
-    cache_free(&vm->region_cache, r);
+    cache_free(&s->vm->region_cache, r);
     if (o)
         object_put(o);
 }
 
-void space_forget_entry(struct vm *vm, pte_t e)
+void space_add_region(struct space *s, struct region *r)
 {
-    if (pte_is_swap(e)) {
+    region_insert(&s->regions, r);
+    region_begin(s, r);
+    space_count(s, r);
+}
+
+void space_delete_region(struct space *s, struct region *r)
+{
+    space_uncount(s, r);
+    region_remove(&s->regions, r);
+    region_end(s, r);
+}
+
+void space_set_flags(struct space *s, struct region *r, unsigned flags)
+{
+    space_uncount(s, r);
+    s->vm->locked_regions += !!(flags & REGION_LOCKED) - !!(r->flags & REGION_LOCKED);
+    r->flags = flags;
+    space_count(s, r);
+}
+
+int space_split(struct space *s, vaddr_t va)
+{
+    struct vm *vm = s->vm;
+    struct region *r = region_find(&s->regions, va);
+    struct region *upper;
+
+    if (!r || r->start == va)
+        return 0;
+    if (s->regions.count >= vm->max_regions)
+        return -ENOMEM;
+    upper = vm_cache_alloc(vm, &vm->region_cache);
+    if (!upper)
+        return -ENOMEM;
+    region_split(&s->regions, r, va, upper);
+    if (upper->object)
+        object_get(upper->object);
+    region_begin(s, upper);
+    return 0;
+}
+
+void space_merge(struct space *s, vaddr_t start, vaddr_t end)
+{
+    struct region *r = region_first_above(&s->regions, start - 1);
+
+    while (r && r->start <= end) {
+        struct region *next = r->next;
+
+        if (next && region_continues(r, next)) {
+            region_join(&s->regions, r, next);
+            region_end(s, next);
+        } else {
+            r = next;
+        }
+    }
+}
+
+/* --- entries --- */
+
+/* What an entry named loses that name. Anonymous frames that nothing else names go to the batch. */
+static inline void forget_entry(struct vm *vm, pte_t e, struct frame_batch *b)
+{
+    struct frame *f;
+
+    if (unlikely(pte_is_swap(e))) {
         swap_unref(vm, pte_slot(e));
         return;
     }
-    struct frame *f = pfn_frame(vm->pool, pte_pfn(e));
-
-    if (pte_pfn(e) == vm->zero_pfn)
+    if (unlikely(pte_pfn(e) == vm->zero_pfn))
         return;
+    f = pfn_frame(vm->pool, pte_pfn(e));
     f->maps--;
-    if (f->use == FRAME_ANON)
-        vm_frame_drop(vm, f);
-    else if (pte_dirty(e))
+    if (likely(f->use == FRAME_ANON)) {
+        if (likely(!(f->maps | f->pins | f->slot) &&
+                   (f->flags & (FRAME_F_LISTED | FRAME_F_BUSY | FRAME_F_WRITEBACK)) == FRAME_F_LISTED)) {
+            vm_frame_unlist(vm, f);
+            frame_batch_free(b, f);
+        } else {
+            vm_frame_drop(vm, f);
+        }
+    } else if (pte_dirty(e)) {
         f->flags |= FRAME_F_DIRTY;
+    }
 }
 
 /* Drop the span's table; the last root gives up what its entries name. */
 static void drop_table(struct space *s, vaddr_t va)
 {
+    struct vm *vm = s->vm;
     struct frame *table = pt_drop_table(&s->pt, va);
+    struct frame_batch batch;
+    uint32_t left;
 
     if (!table)
         return;
-    pte_t *e = pt_table_entries(s->vm->pool, table);
-
-    for (; table->used; e++)
+    frame_batch_begin(&batch, vm->pool, FRAME_ANON);
+    left = table->used;
+    for (const pte_t *e = pt_table_entries(vm->pool, table); left; e++)
         if (!pte_empty(*e)) {
-            space_forget_entry(s->vm, *e);
-            table->used--;
+            forget_entry(vm, *e, &batch);
+            left--;
         }
-    frame_free(s->vm->pool, table);
+    frame_batch_end(&batch);
+    frame_free(vm->pool, table);
 }
 
 /* Empty the entries of [start, end), which lies in one span whose table is the space's own. */
 static void clear_entries(struct space *s, vaddr_t start, vaddr_t end)
 {
-    enum { CHUNK = 32 };
-    struct frame *table = pt_table(&s->pt, start);
-    pte_t *e = pt_entry(&s->pt, start);
-    vaddr_t va = start;
+    enum { CHUNK = 64 };
+    struct frame_batch batch;
+    pte_t old[CHUNK];
+    unsigned n;
 
-    while (va < end && table->used) {
-        struct pt_batch batch;
-        pte_t old[CHUNK];
-        unsigned n = 0;
-
-        /* What an entry named is given up only after the flush. */
-        pt_batch_begin(&batch, &s->pt);
-        for (; va < end && n < CHUNK && table->used; va += PAGE_SIZE, e++)
-            if (!pte_empty(*e)) {
-                old[n++] = *e;
-                pt_batch_set(&batch, va, e, PTE_NONE);
-            }
-        pt_batch_end(&batch);
+    frame_batch_begin(&batch, s->vm->pool, FRAME_ANON);
+    /* What an entry named is given up only after the flush. */
+    while ((n = pt_take_entries(&s->pt, &start, end, old, CHUNK)) != 0)
         for (unsigned i = 0; i < n; i++)
-            space_forget_entry(s->vm, old[i]);
-    }
+            forget_entry(s->vm, old[i], &batch);
+    frame_batch_end(&batch);
 }
 
 /* Whether, once [start, end) is gone, no region is left in the span of va. */
@@ -173,32 +332,48 @@ static bool span_becomes_empty(struct space *s, vaddr_t va, vaddr_t start, vaddr
     return true;
 }
 
-/* Entries of [start, end), which must own every table that stays. */
-static void clear_range(struct space *s, vaddr_t start, vaddr_t end)
+void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end)
+{
+    vaddr_t span = start;
+
+    nosleep_enter();
+    while ((span = pt_next_table(&s->pt, span, end)) < end) {
+        clear_entries(s, span > start ? span : start, end - span < PT_SPAN ? end : span + PT_SPAN);
+        span += PT_SPAN;
+    }
+    nosleep_exit();
+}
+
+void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
 {
     vaddr_t span = start;
 
     while ((span = pt_next_table(&s->pt, span, end)) < end) {
         vaddr_t lo = span > start ? span : start;
         vaddr_t hi = end - span < PT_SPAN ? end : span + PT_SPAN;
+        const struct frame *table = pt_table(&s->pt, span);
+        bool drop = hi - lo == PT_SPAN;
 
         nosleep_enter();
-        if (span_becomes_empty(s, span, start, end))
+        if (!drop) {
+            /* Entries that are left show that there are other regions, without a look at the tree. */
+            if (table->maps == 1)
+                clear_entries(s, lo, hi);
+            drop = (table->maps > 1 || !table->used) && span_becomes_empty(s, span, start, end);
+        }
+        if (drop)
             drop_table(s, span);
-        else
-            clear_entries(s, lo, hi);
         nosleep_exit();
         span += PT_SPAN;
     }
 }
 
-/* Own the tables at the edges of a range, as far as they stay. */
-static int own_edges(struct space *s, vaddr_t start, vaddr_t end)
+int space_own_edges(struct space *s, vaddr_t start, vaddr_t end)
 {
     vaddr_t edge[2] = {start, end - 1};
 
     for (unsigned i = 0; i < 2; i++) {
-        if (span_becomes_empty(s, edge[i], start, end))
+        if (!pt_span_held(&s->pt, edge[i]) || span_becomes_empty(s, edge[i], start, end))
             continue;
         int err = space_own_table(s, edge[i]);
 
@@ -208,85 +383,75 @@ static int own_edges(struct space *s, vaddr_t start, vaddr_t end)
     return 0;
 }
 
-static int split_at(struct space *s, vaddr_t va)
+int space_own_tables(struct space *s, vaddr_t start, vaddr_t end)
 {
-    struct vm *vm = s->vm;
-    struct region *r = region_find(&s->regions, va);
-    struct region *upper;
+    int err = 0;
 
-    if (!r || r->start == va)
-        return 0;
-    upper = vm_cache_alloc(vm, &vm->region_cache);
-    if (!upper)
-        return -ENOMEM;
-    region_split(&s->regions, r, va, upper);
-    if (upper->object)
-        object_attach(object_get(upper->object), upper);
-    if (upper->flags & REGION_LOCKED)
-        vm->locked_regions++;
-    return 0;
-}
-
-/* Join what is alike in and at the edges of a range. */
-static void merge_range(struct space *s, vaddr_t start, vaddr_t end)
-{
-    struct region *r = region_first_above(&s->regions, start - 1);
-
-    while (r && r->start <= end) {
-        struct region *next = r->next;
-
-        if (next && region_continues(r, next)) {
-            region_join(&s->regions, r, next);
-            region_dispose(s->vm, next);
-        } else {
-            r = next;
-        }
-    }
-}
-
-/* Split at both ends of a range and own the edge tables. On an error the splits are undone. */
-static int prepare_range(struct space *s, vaddr_t start, vaddr_t end)
-{
-    int err = split_at(s, start);
-
-    if (!err)
-        err = split_at(s, end);
-    if (!err)
-        err = own_edges(s, start, end);
-    if (err)
-        merge_range(s, start, end);
+    for (vaddr_t va = start; !err && (va = pt_next_table(&s->pt, va, end)) < end; va += PT_SPAN)
+        if (pt_span_held(&s->pt, va))
+            err = space_own_table(s, va);
     return err;
 }
 
-/* size was rounded up, and is 0 if it wrapped. */
-static bool range_ok(vaddr_t addr, size_t size)
+void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end)
 {
-    return !(addr & PAGE_MASK) && size && addr < SPACE_HI && size <= SPACE_HI - addr;
+    nosleep_enter();
+    for (vaddr_t va = start; (va = pt_next_table(&s->pt, va, end)) < end; va += PT_SPAN)
+        if (!pt_table(&s->pt, va)->used)
+            drop_table(s, va);
+    nosleep_exit();
 }
 
-/* Commit of an unmap: the range was prepared. */
+/* --- unmapping --- */
+
+bool space_range_ok(vaddr_t addr, size_t size)
+{
+    return !(addr & PAGE_MASK) && size && !(size & PAGE_MASK) && addr < SPACE_HI && size <= SPACE_HI - addr;
+}
+
+/* Commit of an unmap: the tables at the edges are owned, and no region reaches beyond both ends. */
 static void remove_range(struct space *s, vaddr_t start, vaddr_t end)
 {
+    struct vm *vm = s->vm;
     struct region *r, *next;
 
-    clear_range(s, start, end);
+    space_clear_range(s, start, end);
     for (r = region_first_above(&s->regions, start); r && r->start < end; r = next) {
+        vaddr_t lo = r->start > start ? r->start : start;
+        vaddr_t hi = r->end < end ? r->end : end;
+
         next = r->next;
-        region_remove(&s->regions, r);
-        region_dispose(s->vm, r);
+        if (r->flags & REGION_CHARGED)
+            commit_release(vm, (hi - lo) >> PAGE_SHIFT);
+        if (lo == r->start && hi == r->end) {
+            space_delete_region(s, r);
+            continue;
+        }
+        count_pages(&s->pages, r->flags, 0u - ((hi - lo) >> PAGE_SHIFT));
+        if (lo == r->start)
+            region_resize(&s->regions, r, hi, r->end);
+        else
+            region_resize(&s->regions, r, r->start, lo);
     }
 }
 
-static int unmap_locked(struct space *s, vaddr_t start, vaddr_t end)
+int space_unmap_locked(struct space *s, vaddr_t start, vaddr_t end)
 {
     const struct region *r = region_first_above(&s->regions, start);
-    int err;
+    bool inside;
+    int err = 0;
 
     if (!r || r->start >= end)
         return 0;
-    err = prepare_range(s, start, end);
+    inside = r->start < start && r->end > end;
+    if (inside)
+        err = space_split(s, end);
+    if (!err)
+        err = space_own_edges(s, start, end);
     if (!err)
         remove_range(s, start, end);
+    else if (inside)
+        space_merge(s, end, end);
     return err;
 }
 
@@ -295,75 +460,184 @@ int space_unmap(struct space *s, vaddr_t addr, size_t size)
     int err;
 
     size = PAGE_UP(size);
-    if (!range_ok(addr, size))
+    if (!space_range_ok(addr, size))
         return -EINVAL;
     mutex_lock(&s->lock);
-    err = unmap_locked(s, addr, addr + size);
+    err = space_unmap_locked(s, addr, addr + (vaddr_t)size);
     mutex_unlock(&s->lock);
     return err;
+}
+
+/* --- mapping --- */
+
+/* What a growing region keeps free below itself. */
+static vaddr_t gap_below(const struct region *r)
+{
+    if (!(r->flags & REGION_GROWSDOWN))
+        return 0;
+    return r->start < SPACE_STACK_GAP ? r->start : SPACE_STACK_GAP;
+}
+
+/* Whether a new mapping may lie there: free, and away from what grows. */
+static bool is_room(struct space *s, vaddr_t start, vaddr_t end)
+{
+    const struct region *r = region_first_above(&s->regions, start);
+
+    return start >= SPACE_LO && start < end && end <= SPACE_HI && (!r || end <= r->start - gap_below(r));
+}
+
+static int find_gap(struct space *s, size_t size, vaddr_t lo, vaddr_t hi, bool bottom_up, vaddr_t *out)
+{
+    for (;;) {
+        const struct region *above;
+        int err = region_gap(&s->regions, size, lo, hi, !bottom_up, out);
+
+        if (err || is_room(s, *out, *out + (vaddr_t)size))
+            return err;
+        /* Too near to a stack above: look on beyond its gap. */
+        above = region_first_above(&s->regions, *out);
+        if (bottom_up)
+            lo = above->end;
+        else
+            hi = above->start - gap_below(above);
+    }
+}
+
+int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, vaddr_t *out)
+{
+    hint = PAGE_DOWN(hint);
+    if (hint && hint < SPACE_LO)
+        hint = SPACE_LO;
+    if (hint && hint <= SPACE_HI - size && is_room(s, hint, hint + (vaddr_t)size)) {
+        *out = hint;
+        return 0;
+    }
+    if (!bottom_up && find_gap(s, size, SPACE_LO, s->map_top, false, out) == 0)
+        return 0;
+    return find_gap(s, size, SPACE_LO, SPACE_HI, true, out);
 }
 
 /* Where a mapping goes: *addr is the order or a hint, then the answer. */
 static int choose_address(struct space *s, vaddr_t *addr, size_t size, unsigned flags)
 {
-    vaddr_t hint = PAGE_DOWN(*addr);
+    if (!(flags & MAP_AT))
+        return space_gap(s, *addr, size, flags & MAP_BOTTOM_UP, addr);
+    if (*addr > SPACE_HI - size)
+        return -ENOMEM;
+    if (*addr & PAGE_MASK)
+        return -EINVAL;
+    if (*addr < SPACE_LO)
+        return -EPERM;
+    if (flags & MAP_NOREPLACE && !region_is_free(&s->regions, *addr, *addr + (vaddr_t)size))
+        return -EEXIST;
+    return 0;
+}
 
-    if (flags & MAP_AT) {
-        if (!range_ok(*addr, size) || *addr < SPACE_LO)
-            return -EINVAL;
-        if (flags & MAP_NOREPLACE)
-            return region_is_free(&s->regions, *addr, *addr + size) ? 0 : -EEXIST;
-        return unmap_locked(s, *addr, *addr + size);
+/* Pages of regions in a range. */
+static uint32_t mapped_pages(struct space *s, vaddr_t start, vaddr_t end)
+{
+    uint32_t n = 0;
+
+    for (const struct region *r = region_first_above(&s->regions, start); r && r->start < end; r = r->next)
+        n += ((r->end < end ? r->end : end) - (r->start > start ? r->start : start)) >> PAGE_SHIFT;
+    return n;
+}
+
+/* Whether limits allow a mapping, which may replace what is there. */
+static int admit(struct space *s, vaddr_t addr, size_t size, unsigned flags)
+{
+    uint32_t pages = (uint32_t)(size >> PAGE_SHIFT);
+    int err = space_may_add(s, flags, pages);
+
+    if (err == -ENOMEM && flags & MAP_AT)
+        err = space_may_add(s, flags, pages - mapped_pages(s, addr, addr + (vaddr_t)size));
+    return err;
+}
+
+static int map_locked(struct space *s, vaddr_t *addr, const struct region *want, size_t size, unsigned flags)
+{
+    struct vm *vm = s->vm;
+    struct region *before, *r = NULL;
+    int err = s->regions.count > vm->max_regions ? -ENOMEM : choose_address(s, addr, size, flags);
+
+    if (err)
+        return err;
+
+    struct region new = *want;
+    uint32_t charge = 0;
+
+    new.start = *addr;
+    new.end = *addr + (vaddr_t)size;
+    new.number = *addr >> PAGE_SHIFT;
+    err = admit(s, new.start, size, new.flags | (flags & MAP_AT));
+    if (!err && space_charges(new.flags)) {
+        new.flags |= REGION_CHARGED;
+        charge = pages_of(&new);
+        err = commit_charge(vm, charge);
     }
-    if (hint >= SPACE_LO && hint <= SPACE_HI - size && region_is_free(&s->regions, hint, hint + size)) {
-        *addr = hint;
-        return 0;
+    if (err)
+        return err;
+    before = region_find(&s->regions, new.start - 1);
+    if (!before || !region_continues(before, &new)) {
+        r = vm_cache_alloc(vm, &vm->region_cache);
+        if (!r)
+            err = -ENOMEM;
     }
-    if (!(flags & MAP_BOTTOM_UP) && region_gap(&s->regions, size, SPACE_LO, s->map_top, true, addr) == 0)
-        return 0;
-    return region_gap(&s->regions, size, SPACE_LO, SPACE_HI, !(flags & MAP_BOTTOM_UP), addr);
+    if (!err && flags & MAP_AT && !(flags & MAP_NOREPLACE)) {
+        err = space_unmap_locked(s, new.start, new.end);
+        before = region_find(&s->regions, new.start - 1);
+    }
+    if (err) {
+        commit_release(vm, charge);
+        if (r)
+            cache_free(&vm->region_cache, r);
+        return err;
+    }
+    if (before && region_continues(before, &new)) {
+        if (r)
+            cache_free(&vm->region_cache, r);
+        region_resize(&s->regions, before, before->start, new.end);
+        count_pages(&s->pages, new.flags, pages_of(&new));
+        r = before;
+    } else {
+        *r = new;
+        if (r->object)
+            object_get(r->object);
+        space_add_region(s, r);
+    }
+    if (r->next && region_continues(r, r->next)) {
+        struct region *next = r->next;
+
+        region_join(&s->regions, r, next);
+        region_end(s, next);
+    }
+    return 0;
 }
 
 int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struct object *object,
               uint32_t offset)
 {
-    struct vm *vm = s->vm;
-    struct region *r;
+    struct region new = {
+        .flags = flags & REGION_FLAGS & ~(unsigned)REGION_CHARGED,
+        .space = s,
+        .object = object,
+        .offset = object ? offset : 0,
+    };
     int err;
 
     if (size == 0 || (flags & REGION_SHARED && !object))
         return -EINVAL;
     if (size > SPACE_HI - SPACE_LO)
         return -ENOMEM;
-    size = PAGE_UP(size);
-    r = vm_cache_alloc(vm, &vm->region_cache);
-    if (!r)
-        return -ENOMEM;
+    if (s->vm->overcommit == COMMIT_STRICT)
+        new.flags &= ~(unsigned)REGION_NORESERVE;
     mutex_lock(&s->lock);
-    err = choose_address(s, addr, size, flags);
-    if (err) {
-        mutex_unlock(&s->lock);
-        cache_free(&vm->region_cache, r);
-        return err;
-    }
-    *r = (struct region){
-        .start = *addr,
-        .end = *addr + (vaddr_t)size,
-        .flags = flags & (REGION_PROT | REGION_SHARED | REGION_GROWSDOWN | REGION_LOCKED),
-        .space = s,
-        .object = object,
-        .offset = object ? offset : 0,
-        .number = *addr >> PAGE_SHIFT,
-    };
-    region_insert(&s->regions, r);
-    if (object)
-        object_attach(object_get(object), r);
-    if (r->flags & REGION_LOCKED)
-        vm->locked_regions++;
-    merge_range(s, r->start, r->end);
+    err = map_locked(s, addr, &new, PAGE_UP(size), flags);
     mutex_unlock(&s->lock);
-    return 0;
+    return err;
 }
+
+/* --- protecting --- */
 
 /* Entries of a region in [start, end) after its rights changed. Tables are the space's own where rights were
  * lost. */
@@ -406,64 +680,110 @@ static bool entries_change(const struct region *r, unsigned prot)
     return (old & REGION_WRITE && !(prot & REGION_WRITE)) || !old != !prot;
 }
 
-static bool has_hole(struct space *s, vaddr_t start, vaddr_t end)
+/* The part of r in [start, end); *done: where it ends. */
+static int protect_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end, unsigned prot)
 {
-    const struct region *r = region_find(&s->regions, start);
+    unsigned flags = (r->flags & ~(unsigned)REGION_PROT) | prot;
+    bool change = entries_change(r, prot);
+    uint32_t pages, charge = 0;
+    int err = 0;
 
-    while (r && r->end < end) {
-        if (!r->next || r->next->start != r->end)
-            return true;
-        r = r->next;
+    if (prot & REGION_WRITE && r->flags & REGION_NOWRITE)
+        return -EACCES;
+    if (start < r->start)
+        start = r->start;
+    if (end > r->end)
+        end = r->end;
+    pages = (end - start) >> PAGE_SHIFT;
+    if (prot & REGION_WRITE && !(r->flags & (REGION_WRITE | REGION_CHARGED))) {
+        if (!(r->flags & (REGION_SHARED | REGION_GROWSDOWN)) &&
+            (pages > s->limit.data || s->pages.data > s->limit.data - pages))
+            return -ENOMEM;
+        if (space_charges(flags)) {
+            charge = pages;
+            err = commit_charge(s->vm, charge);
+            if (err)
+                return err;
+            flags |= REGION_CHARGED;
+        }
     }
-    return !r;
+    if (start != r->start) {
+        err = space_split(s, start);
+        if (!err)
+            r = r->next;
+    }
+    if (!err && end != r->end)
+        err = space_split(s, end);
+    if (!err && change)
+        err = space_own_tables(s, start, end);
+    if (err) {
+        commit_release(s->vm, charge);
+        space_merge(s, start, end);
+        return err;
+    }
+    space_set_flags(s, r, flags);
+    if (change)
+        protect_entries(s, start, end, prot);
+    return 0;
+}
+
+static int protect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned prot, bool grows)
+{
+    struct region *r = region_first_above(&s->regions, start);
+    vaddr_t va = start;
+    int err = 0;
+
+    if (grows) {
+        if (!r || r->start >= end)
+            return -ENOMEM;
+        if (!(r->flags & REGION_GROWSDOWN))
+            return -EINVAL;
+        va = start = r->start;
+    }
+    while (!err && va < end) {
+        vaddr_t next;
+
+        r = region_find(&s->regions, va);
+        if (!r) {
+            err = -ENOMEM;
+            break;
+        }
+        next = r->end;
+        if ((r->flags & REGION_PROT) != prot)
+            err = protect_region(s, r, va, end, prot);
+        va = next;
+    }
+    space_merge(s, start, va < end ? va : end);
+    return err;
 }
 
 int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot)
 {
-    vaddr_t end;
-    struct region *r;
+    bool grows = prot & PROTECT_GROWSDOWN;
     int err;
 
-    size = PAGE_UP(size);
-    if (!range_ok(addr, size) || prot & ~(unsigned)REGION_PROT)
+    prot &= ~PROTECT_GROWSDOWN;
+    if (addr & PAGE_MASK || !size || prot & ~(unsigned)REGION_PROT)
         return -EINVAL;
-    end = addr + (vaddr_t)size;
+    size = PAGE_UP(size);
+    if (!space_range_ok(addr, size))
+        return -ENOMEM;
     mutex_lock(&s->lock);
-    err = has_hole(s, addr, end) ? -ENOMEM : split_at(s, addr);
-    if (!err)
-        err = split_at(s, end);
-    /* All tables whose entries will change, before the first change. */
-    for (r = region_first_above(&s->regions, addr); !err && r && r->start < end; r = r->next)
-        if (entries_change(r, prot))
-            for (vaddr_t va = r->start; !err && (va = pt_next_table(&s->pt, va, r->end)) < r->end;
-                 va += PT_SPAN)
-                err = space_own_table(s, va);
-
-    for (r = region_first_above(&s->regions, addr); !err && r && r->start < end; r = r->next) {
-        bool change = entries_change(r, prot);
-
-        r->flags = (r->flags & ~(unsigned)REGION_PROT) | prot;
-        if (change)
-            protect_entries(s, r->start, r->end, prot);
-    }
-    merge_range(s, addr, end);
+    err = protect_locked(s, addr, addr + (vaddr_t)size, prot, grows);
     mutex_unlock(&s->lock);
     return err;
 }
 
-void space_clear(struct space *s)
-{
-    if (pt_active() == &s->pt)
-        pt_activate(NULL);
-    remove_range(s, SPACE_LO, SPACE_HI);
-}
+/* --- the end, and looking --- */
 
 void space_destroy(struct space *s)
 {
     struct vm *vm = s->vm;
     struct family *family = s->family;
 
-    space_clear(s);
+    if (pt_active() == &s->pt)
+        pt_activate(NULL);
+    remove_range(s, SPACE_LO, SPACE_HI);
     nosleep_enter();
     if (s->family_prev)
         s->family_prev->family_next = s->family_next;
@@ -533,12 +853,26 @@ static bool table_entries_verify(struct space *s, vaddr_t span)
 
 bool space_verify(struct space *s)
 {
-    bool ok = region_verify(&s->regions) && pt_verify(&s->pt);
+    bool ok = region_verify(&s->regions) && pt_verify(&s->pt), walkable = ok;
+    struct space_pages pages = {0};
+    uint32_t moved = 0, listed = 0;
 
-    for (const struct region *r = s->regions.first; r; r = r->next)
-        INV("INV-SPACE-4", r->space == s && r->number == r->start >> PAGE_SHIFT,
-            "space %u: region at %x of space %p, number %x", s->id, r->start, (void *)r->space, r->number);
-    for (vaddr_t va = 0; ok && (va = pt_next_table(&s->pt, va, SPACE_HI)) < SPACE_HI; va += PT_SPAN)
+    for (const struct region *r = s->regions.first; r; r = r->next) {
+        INV("INV-SPACE-4", r->space == s, "space %u: region at %x of space %p", s->id, r->start,
+            (void *)r->space);
+        moved += is_moved(r);
+        count_pages(&pages, r->flags, pages_of(r));
+    }
+    for (const struct region *r = s->moved; r && listed <= moved; r = r->moved_next, listed++)
+        INV("INV-SPACE-4", r->space == s && is_moved(r), "space %u: region at %x, number %x", s->id, r->start,
+            r->number);
+    INV("INV-SPACE-4", listed == moved, "space %u: %u regions are moved, %u or more are listed", s->id, moved,
+        listed);
+    INV("INV-SPACE-5", memcmp(&pages, &s->pages, sizeof pages) == 0,
+        "space %u: %u %u %u %u %u, says %u %u %u %u %u", s->id, pages.total, pages.data, pages.stack,
+        pages.exec, pages.locked, s->pages.total, s->pages.data, s->pages.stack, s->pages.exec,
+        s->pages.locked);
+    for (vaddr_t va = 0; walkable && (va = pt_next_table(&s->pt, va, SPACE_HI)) < SPACE_HI; va += PT_SPAN)
         ok &= table_entries_verify(s, va);
     return ok;
 }

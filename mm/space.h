@@ -1,4 +1,7 @@
-/* Address spaces: regions over page tables. See space.c for the theory, fork.c for shared tables. */
+/*
+ * Address spaces: regions over page tables. See space.c for the theory, fork.c for shared tables, remap.c,
+ * advise.c and populate.c for the calls that they are named after.
+ */
 #ifndef MM_SPACE_H
 #define MM_SPACE_H
 
@@ -9,6 +12,20 @@
 #include "mm/rmap.h"
 #include "mm/vm.h"
 
+/* Pages that a space's regions allow, by kind as Linux counts them. */
+struct space_pages {
+    uint32_t total;
+    uint32_t data;  /* private and writable, stacks apart */
+    uint32_t stack; /* that grow down */
+    uint32_t exec;  /* executable and not writable */
+    uint32_t locked;
+};
+
+/* Limits for them: what would exceed one fails. The owner's resource limits. */
+struct space_limits {
+    uint32_t total, data, locked; /* pages */
+};
+
 struct space {
     struct vm *vm;
     struct pt pt;               /* nosleep sections */
@@ -17,10 +34,13 @@ struct space {
     struct family *family;
     struct space *family_next, *family_prev;
     struct space *all_next, *all_prev;
-    vaddr_t map_top;        /* mappings without an address go below; SPACE_HI at first */
-    size_t stack_max;       /* bytes that a GROWSDOWN region may reach */
-    uint32_t id;            /* from 1, for people */
-    uint64_t faults, major; /* faults taken; of these, the ones that waited for a pager or a disk */
+    struct region *moved;      /* regions whose number is not their address in pages; nosleep sections */
+    struct space_pages pages;  /* lock */
+    struct space_limits limit; /* set by the owner at any time; nothing is limited at first */
+    vaddr_t map_top;           /* mappings without an address go below; SPACE_HI at first */
+    size_t stack_max;          /* bytes that a GROWSDOWN region may reach */
+    uint32_t id;               /* from 1, for people */
+    uint64_t faults, major;    /* faults taken; of these, the ones that waited for a pager or a disk */
 };
 
 /* Addresses that regions may use. The first 64 KiB stay empty, so that a null pointer with an offset faults.
@@ -50,8 +70,9 @@ void space_activate(struct space *s);
  * Map size bytes (rounded up to pages) of object from page offset on, or private
  * zeroes when object is NULL. *addr is a hint (0: none) or, with MAP_AT, an
  * order; it returns the address. The space takes a reference of its own on the object.
- * 0; -EINVAL (size 0, unaligned or impossible MAP_AT, REGION_SHARED without object); -ENOMEM (no room, no
- * memory); -EEXIST. On an error nothing was changed, except that MAP_AT may have split regions.
+ * 0; -EINVAL (size 0, unaligned MAP_AT, REGION_SHARED without object); -EPERM (MAP_AT below SPACE_LO);
+ * -ENOMEM (no room, no memory, beyond a limit or what may be committed); -EAGAIN (REGION_LOCKED beyond its
+ * limit); -EEXIST. On an error nothing was changed, except that MAP_AT may have split regions.
  */
 int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struct object *object,
               uint32_t offset);
@@ -60,11 +81,87 @@ int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struc
  * 0; -EINVAL (unaligned, size 0, not in the user half); -ENOMEM (for a split; nothing was removed).
  */
 int space_unmap(struct space *s, vaddr_t addr, size_t size);
+
+/* For space_protect(): begin at the start of the growing stack that holds addr. */
+#define PROTECT_GROWSDOWN (1u << 16)
 /*
- * Change what [addr, addr + size) allows to prot (of REGION_READ | WRITE | EXEC).
- * 0; -EINVAL; -ENOMEM (for a split, or because there is a hole; nothing was changed).
+ * Change what [addr, addr + size) allows to prot (of REGION_READ | WRITE | EXEC), region by region: on an error
+ * what precedes is changed. 0; -EINVAL (unaligned, unknown right, PROTECT_GROWSDOWN elsewhere); -ENOMEM (a hole,
+ * or no memory); -EACCES (REGION_NOWRITE).
  */
 int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot);
+
+/* Flags for space_remap(): Linux's. */
+enum { REMAP_MAYMOVE = 1, REMAP_FIXED = 2, REMAP_DONTUNMAP = 4 };
+/*
+ * Change the size of the mapping of [*addr, *addr + old_size) to new_size, moving it, with its pages, if it must
+ * and may: to `to` (REMAP_FIXED, replacing what is there), near `to` (REMAP_DONTUNMAP, which leaves an empty mapping
+ * behind), or anywhere. *addr returns where it is. old_size 0 maps a shared mapping once more.
+ * 0; -EINVAL; -EFAULT (not one mapping); -ENOMEM; -EAGAIN (locked pages beyond the limit). On an error nothing was
+ * changed.
+ */
+int space_remap(struct space *s, vaddr_t *addr, size_t old_size, size_t new_size, unsigned flags, vaddr_t to);
+
+/* For space_advise(): Linux's numbers. */
+enum advice {
+    ADVISE_NORMAL = 0,
+    ADVISE_RANDOM = 1,
+    ADVISE_SEQUENTIAL = 2,
+    ADVISE_WILLNEED = 3,
+    ADVISE_DONTNEED = 4,
+    ADVISE_FREE = 8,
+    ADVISE_REMOVE = 9,
+    ADVISE_DONTFORK = 10,
+    ADVISE_DOFORK = 11,
+    ADVISE_MERGEABLE = 12,
+    ADVISE_UNMERGEABLE = 13,
+    ADVISE_HUGEPAGE = 14,
+    ADVISE_NOHUGEPAGE = 15,
+    ADVISE_DONTDUMP = 16,
+    ADVISE_DODUMP = 17,
+    ADVISE_WIPEONFORK = 18,
+    ADVISE_KEEPONFORK = 19,
+    ADVISE_COLD = 20,
+    ADVISE_PAGEOUT = 21,
+    ADVISE_POPULATE_READ = 22,
+    ADVISE_POPULATE_WRITE = 23,
+    ADVISE_DONTNEED_LOCKED = 24,
+};
+/*
+ * madvise(). Holes are passed over and give -ENOMEM at the end (the POPULATE pair stops there). -EINVAL (unaligned,
+ * unknown, or not for this kind of mapping), -EACCES (REMOVE), -EFAULT (POPULATE beyond an object).
+ */
+int space_advise(struct space *s, vaddr_t addr, size_t size, int advice);
+/* One byte for each of n pages: 1 if a touch would not wait. 0, or -ENOMEM when there is a hole. */
+int space_mincore(struct space *s, vaddr_t addr, uint32_t n, uint8_t *vec);
+/* msync(), flags Linux's. Files live in memory, so there is nothing to write; what is checked is checked. */
+enum { SYNC_ASYNC = 1, SYNC_INVALIDATE = 2, SYNC_SYNC = 4 };
+int space_sync(struct space *s, vaddr_t addr, size_t size, unsigned flags);
+
+/*
+ * Lock the regions of [addr, addr + size) (flags: REGION_LOCKED, maybe with REGION_ONFAULT) or unlock them (0), and
+ * bring in what is to be locked. 0; -ENOMEM (a hole, what precedes is done; the limit; a page that cannot be had);
+ * -EAGAIN (no memory for the pages); -EINVAL (wraps).
+ */
+int space_lock(struct space *s, vaddr_t addr, size_t size, unsigned flags);
+/* The same for all there is. Pages that cannot be brought in are no error. */
+int space_lock_all(struct space *s, unsigned flags);
+
+enum populate {
+    POPULATE_MAPPED, /* what a first touch would do: writable private pages become the space's own */
+    POPULATE_READ,
+    POPULATE_WRITE,
+};
+/*
+ * Make pages resident. POPULATE_MAPPED passes holes over, the others stop with -ENOMEM. -ENOMEM, -EFAULT (forbidden
+ * or beyond an object), -EINVAL (POPULATE_READ and _WRITE: forbidden), -EINTR (the task is to die).
+ */
+int space_populate(struct space *s, vaddr_t start, vaddr_t end, enum populate how);
+
+/* Copy between a kernel buffer and a space that need not be loaded, as its program could. Bytes, short before what it
+ * may not touch. May sleep. */
+size_t space_read(struct space *s, vaddr_t va, void *buf, size_t n);
+size_t space_write(struct space *s, vaddr_t va, const void *buf, size_t n);
 
 /* A copy-on-write copy in the same family, which shares the page tables. 0 or -ENOMEM. May sleep. */
 int space_fork(struct space *parent, struct space **child);
@@ -79,11 +176,45 @@ void space_usage(struct space *s, uint32_t *resident, uint32_t *swapped);
 /* INV-SPACE-* and INV-PT-*; reads only; logs what is broken. */
 bool space_verify(struct space *s);
 
-/* For fork.c: an empty space in a family (NULL: a new one), and what space_destroy() does at the end. */
+/* --- for the other files of spaces; the lock is held --- */
+
+/* An empty space in a family (NULL: a new one). */
 struct space *space_alloc(struct vm *vm, struct family *family);
-/* For fork.c: give up regions and tables. */
-void space_clear(struct space *s);
-/* For fault.c and fork.c: undo one name that an entry of a dropped table gives. */
-void space_forget_entry(struct vm *vm, pte_t e);
+/* Whether [addr, addr + size) is page aligned, not empty and in the user half. */
+bool space_range_ok(vaddr_t addr, size_t size);
+/* Whether a region of these flags may grow by `pages`: 0, -ENOMEM, -EAGAIN. */
+int space_may_add(const struct space *s, unsigned flags, uint32_t pages);
+/* Whether private memory of these flags counts as committed. */
+static inline bool space_charges(unsigned flags)
+{
+    return (flags & (REGION_WRITE | REGION_SHARED | REGION_NORESERVE)) == REGION_WRITE;
+}
+/* Count a region's pages in, or out. */
+void space_count(struct space *s, const struct region *r);
+void space_uncount(struct space *s, const struct region *r);
+/* Insert a region that is filled in, its object referenced, and count it. */
+void space_add_region(struct space *s, struct region *r);
+/* The reverse; frees r and drops the reference. Charges stay. */
+void space_delete_region(struct space *s, struct region *r);
+/* Have a boundary at va. 0 or -ENOMEM. */
+int space_split(struct space *s, vaddr_t va);
+/* Join what is alike in and at the edges of a range. */
+void space_merge(struct space *s, vaddr_t start, vaddr_t end);
+/* Change the flags of a region in whole, with the counts. */
+void space_set_flags(struct space *s, struct region *r, unsigned flags);
+/* Where a new mapping of size goes: near hint if it is not 0 and there is room. 0 or -ENOMEM. */
+int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, vaddr_t *out);
+/* Own the tables at the edges of a range, as far as they stay when the range is emptied. 0 or -ENOMEM. */
+int space_own_edges(struct space *s, vaddr_t start, vaddr_t end);
+/* Own every table of a range. 0 or -ENOMEM. */
+int space_own_tables(struct space *s, vaddr_t start, vaddr_t end);
+/* Empty the entries of a range whose tables are all owned, and keep the tables. */
+void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end);
+/* Empty the entries of a range whose edges are owned, and free the tables that this leaves to no region. */
+void space_clear_range(struct space *s, vaddr_t start, vaddr_t end);
+/* Free tables of a range that have no entries and are nobody else's. */
+void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end);
+/* Unmap a range, which may touch nothing. 0 or -ENOMEM. */
+int space_unmap_locked(struct space *s, vaddr_t start, vaddr_t end);
 
 #endif

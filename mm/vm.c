@@ -55,7 +55,8 @@ int vm_init(struct vm *vm, struct frame_pool *pool)
 {
     struct frame *zero;
 
-    *vm = (struct vm){.pool = pool};
+    *vm = (struct vm){
+        .pool = pool, .max_regions = VM_MAX_REGIONS, .overcommit_ratio = VM_OVERCOMMIT_RATIO};
     zero = frame_alloc(pool, FRAME_KERNEL, FRAME_LOW_ONLY);
     if (!zero)
         return -ENOMEM;
@@ -98,6 +99,7 @@ void vm_fini(struct vm *vm)
 {
     mm_assert(!vm->spaces && !vm->objects, "spaces %p, objects %p are left", (void *)vm->spaces,
               (void *)vm->objects);
+    mm_assert(vm->committed == 0, "%llu pages are committed", (unsigned long long)vm->committed);
     while (swap_finish(vm, true, true) || vm->swap.io_active)
         ;
     mm_assert(vm->pageable.count == 0, "%u pageable frames are left", vm->pageable.count);
@@ -170,6 +172,24 @@ void vm_frame_drop_last(struct vm *vm, struct frame *f)
     if (likely(f->flags & FRAME_F_LISTED))
         vm_frame_unlist(vm, f);
     frame_free(vm->pool, f);
+}
+
+uint32_t vm_drop_caches(struct vm *vm)
+{
+    uint32_t dropped = 0;
+
+    nosleep_enter();
+    for (pfn_t pfn = vm->pageable.head, next; pfn; pfn = next) {
+        struct frame *f = pfn_frame(vm->pool, pfn);
+
+        next = f->next;
+        if (f->use != FRAME_OBJECT || !object_can_drop(f->owner, f))
+            continue;
+        object_drop_page(f->owner, f);
+        dropped++;
+    }
+    nosleep_exit();
+    return dropped;
 }
 
 /* splitmix64's finaliser: numbers that differ in one bit give unrelated words. */
@@ -281,7 +301,7 @@ bool vm_verify(struct vm *vm)
     struct recount sum = {0};
     uint64_t maps = 0;
     uint32_t listed = 0;
-    bool ok = frame_audit(p) && swap_verify(vm);
+    bool ok = frame_audit(p) && swap_verify(vm) && commit_verify(vm);
 
     for (struct space *s = vm->spaces; s; s = s->all_next) {
         ok &= space_verify(s);

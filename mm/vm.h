@@ -5,6 +5,7 @@
 #ifndef MM_VM_H
 #define MM_VM_H
 
+#include "mm/commit.h"
 #include "mm/frame.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
@@ -23,6 +24,7 @@ struct vm_stats {
     uint64_t evicted_clean; /* of these, without a write */
     uint64_t scanned;       /* frames that the clock's hand passed */
     uint64_t reactivated;   /* of these, spared because they were used */
+    uint64_t lazy_freed;    /* of these, dropped since the program had given them up (ADVISE_FREE) */
     uint64_t direct_reclaims, daemon_rounds, reclaim_failures;
 };
 
@@ -40,8 +42,19 @@ struct vm {
     uint64_t daemon_rest_until; /* a round that freed nothing is not repeated before */
     uint32_t next_id;           /* of a space */
     uint32_t locked_regions;    /* REGION_LOCKED ones; 0 spares reclaim the look-up */
+    /* Rules for all spaces; the operator's. */
+    uint32_t max_regions; /* of a space */
+    enum commit_mode overcommit;
+    uint32_t overcommit_ratio; /* percent */
+    uint64_t committed;        /* pages; see commit.c */
+    /* Whether the running task is about to die, so that long work for it should end. NULL: never. */
+    bool (*dying)(void);
     struct vm_stats stats;
 };
+
+/* Defaults, as Linux has them. */
+#define VM_MAX_REGIONS      65530u
+#define VM_OVERCOMMIT_RATIO 50u
 
 /* Needs a pool with frames. 0 or -ENOMEM. */
 int vm_init(struct vm *vm, struct frame_pool *pool);
@@ -85,6 +98,15 @@ static inline void vm_frame_drop(struct vm *vm, struct frame *f)
     if (!f->maps && f->use == FRAME_ANON)
         vm_frame_drop_last(vm, f);
 }
+
+/* Whether long work for the running task should end. */
+static inline bool vm_dying(const struct vm *vm)
+{
+    return vm->dying && vm->dying();
+}
+
+/* Drop pages of objects that can be had again and that no entry names. Returns how many. */
+uint32_t vm_drop_caches(struct vm *vm);
 
 /*
  * The whole system recounted from scratch: every table of every space, every

@@ -163,14 +163,14 @@ static void do_protect(struct model_actor *a, unsigned s, unsigned i, unsigned n
     static const uint8_t prots[] = {RW, REGION_READ, 0};
     struct kt *kt = a->kt;
     uint8_t prot = prots[kt_below(kt, ARRAY_LEN(prots))];
-    bool hole = false;
+    unsigned done = 0;
 
-    for (unsigned k = 0; k < n; k++)
-        hole |= !a->page[s][i + k].mapped;
+    while (done < n && a->page[s][i + done].mapped)
+        done++;
     int err = space_protect(a->space[s], va_of(i), n * PAGE_SIZE, prot);
 
-    EXPECT(err == (hole ? -ENOMEM : 0), "space_protect %d, hole %d", err, hole);
-    for (unsigned k = 0; !err && k < n; k++)
+    EXPECT(err == (done < n ? -ENOMEM : 0), "space_protect %d, %u of %u pages", err, done, n);
+    for (unsigned k = 0; k < done; k++)
         a->page[s][i + k].prot = prot;
 }
 

@@ -254,6 +254,53 @@ void pt_batch_end(struct pt_batch *b)
         tlb_flush_page(b->va[i]);
 }
 
+unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, unsigned max)
+{
+    struct frame *table = pt_table(pt, *va);
+    pte_t *e = pt_entry(pt, *va), *first = e;
+    const pte_t *stop = e + ((end - *va) >> PAGE_SHIFT);
+    vaddr_t stale[PT_BATCH_PAGES];
+    uint32_t present = 0;
+    unsigned n = 0;
+
+    if (max > table->used)
+        max = table->used;
+    for (; n < max && e < stop; e++) {
+        pte_t was = *e;
+
+        if (pte_empty(was))
+            continue;
+        old[n++] = was;
+        *e = PTE_NONE;
+        if (pte_present(was)) {
+            if (present < PT_BATCH_PAGES)
+                stale[present] = *va + ((vaddr_t)(e - first) << PAGE_SHIFT);
+            present++;
+        }
+    }
+    table->used = (uint16_t)(table->used - n);
+    *va += (vaddr_t)(e - first) << PAGE_SHIFT;
+    if (present && pt == pt_loaded) {
+        if (present > PT_BATCH_PAGES)
+            flush_all(pt);
+        else
+            while (present > 0)
+                tlb_flush_page(stale[--present]);
+    }
+    return n;
+}
+
+void pt_move_table(struct pt *pt, vaddr_t from, vaddr_t to)
+{
+    pde_t *src = pde_of(pt, from), *dst = pde_of(pt, to);
+
+    mm_assert(*src & PT_PRESENT && pde_table(pt, *src)->maps == 1 && !*dst, "from %x to %x: entries %x and %x", from,
+              to, *src, *dst);
+    *dst = *src;
+    *src = 0;
+    flush_all(pt);
+}
+
 bool pt_verify(const struct pt *pt)
 {
     const struct frame_pool *p = pt->pool;

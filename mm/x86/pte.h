@@ -100,6 +100,11 @@ static inline pte_t pte_old(pte_t e)
     return (pte_t){e.raw & ~(uint32_t)PT_ACCESSED};
 }
 
+static inline pte_t pte_clean(pte_t e)
+{
+    return (pte_t){e.raw & ~(uint32_t)PT_DIRTY};
+}
+
 static inline pte_t pte_hold(pte_t e)
 {
     return (pte_t){(e.raw & ~(uint32_t)PT_PRESENT) | PT_HELD};

@@ -316,6 +316,10 @@ TEST(vm, protect)
         READ(s, va + i * PAGE_SIZE, i + 1);
     WRITE(s, va + PAGE_SIZE, 7);
     EXPECT(space_protect(s, va, 5 * PAGE_SIZE, REGION_READ) == -ENOMEM, "a hole");
+    EXPECT(vt_write(s, va, 8) == FAULT_ACCERR, "what precedes the hole is changed");
+    EXPECT(space_protect(s, va - PAGE_SIZE, 2 * PAGE_SIZE, RW) == -ENOMEM, "begins with a hole");
+    EXPECT(vt_write(s, va, 8) == FAULT_ACCERR, "nothing precedes the hole");
+    EXPECT(space_protect(s, va, 4 * PAGE_SIZE, RW) == 0, "all allowed");
     WRITE(s, va, 8);
     EXPECT(space_protect(s, va + 1, PAGE_SIZE, RW) == -EINVAL, "unaligned");
     EXPECT(space_protect(s, va, PAGE_SIZE, 64) == -EINVAL, "unknown right");
@@ -393,9 +397,11 @@ TEST(vm, map_places)
     EXPECT(space_map(s, &c, 0xFFFFFFFF, RW, NULL, 0) == -ENOMEM, "size wraps");
     EXPECT(space_map(s, &c, PAGE_SIZE, RW | REGION_SHARED, NULL, 0) == -EINVAL, "shared nothing");
     c = 0xBFFFF000;
-    EXPECT(space_map(s, &c, 2 * PAGE_SIZE, RW | MAP_AT, NULL, 0) == -EINVAL, "into the kernel");
+    EXPECT(space_map(s, &c, 2 * PAGE_SIZE, RW | MAP_AT, NULL, 0) == -ENOMEM, "into the kernel");
+    c = 0x500004;
+    EXPECT(space_map(s, &c, PAGE_SIZE, RW | MAP_AT, NULL, 0) == -EINVAL, "unaligned");
     c = 0x1000;
-    EXPECT(space_map(s, &c, PAGE_SIZE, RW | MAP_AT, NULL, 0) == -EINVAL, "below the lowest address");
+    EXPECT(space_map(s, &c, PAGE_SIZE, RW | MAP_AT, NULL, 0) == -EPERM, "below the lowest address");
     EXPECT(vt_read(s, 0x1000, &v) == FAULT_MAPERR, "nothing there");
     space_destroy(s);
     vt_end(&t);
@@ -927,6 +933,8 @@ TEST(vm, damage_is_named)
            c->regions.first->flags ^= REGION_WRITE);
     BROKEN(&t.vm, "INV-SPACE-3", *e = pte_hold(saved), *e = saved);
     BROKEN(&t.vm, "INV-SPACE-4", c->regions.first->number++, c->regions.first->number--);
+    BROKEN(&t.vm, "INV-SPACE-5", c->pages.data++, c->pages.data--);
+    BROKEN(&t.vm, "INV-COMMIT-1", t.vm.committed--, t.vm.committed++);
     EXPECT(vm_verify(&t.vm), "sound after");
     space_destroy(c);
     space_destroy(s);

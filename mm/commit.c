@@ -1,0 +1,89 @@
+/*
+ * Committed memory.
+ *
+ * Purpose: tell a program at mmap(), fork() or mprotect() that there will not be enough memory, rather than
+ * at some later touch, as far as the operator wants that. Pages that may become private are charged when they
+ * are promised, whether or not they are ever touched, and released when the promise ends.
+ *
+ *   mode        refuses
+ *   heuristic   a single promise that exceeds all memory and swap
+ *   always      nothing
+ *   strict      what brings the sum above commit_limit()
+ *
+ * Data: vm.committed, changed between sleeps. Who is charged: regions with REGION_CHARGED, page by page, and
+ * objects (object.charged).
+ *
+ * INV-COMMIT-1  vm.committed is not less than the sum over the charged regions and objects; what is more was
+ *               promised to a call that is under way (vm_fini() finds what was not released)
+ *
+ * How it fails: -ENOMEM, and nothing was charged. Source: Linux's Documentation/mm/overcommit-accounting.
+ */
+#include "mm/commit.h"
+#include "mm/errno.h"
+#include "mm/space.h"
+
+static uint32_t memory_pages(const struct vm *vm)
+{
+    return vm->pool->managed[ZONE_LOW] + vm->pool->managed[ZONE_HIGH];
+}
+
+uint32_t commit_limit(const struct vm *vm)
+{
+    return (uint32_t)((uint64_t)memory_pages(vm) * vm->overcommit_ratio / 100) + vm->swap.total;
+}
+
+bool commit_allows(const struct vm *vm, uint32_t pages)
+{
+    switch (vm->overcommit) {
+    case COMMIT_ALWAYS:
+        return true;
+    case COMMIT_STRICT:
+        return (uint64_t)vm->committed + pages <= commit_limit(vm);
+    default:
+        return pages <= (uint64_t)memory_pages(vm) + vm->swap.total;
+    }
+}
+
+int commit_charge(struct vm *vm, uint32_t pages)
+{
+    if (!commit_allows(vm, pages))
+        return -ENOMEM;
+    vm->committed += pages;
+    return 0;
+}
+
+void commit_release(struct vm *vm, uint32_t pages)
+{
+    mm_assert(vm->committed >= pages, "%llu committed, %u released", (unsigned long long)vm->committed, pages);
+    vm->committed -= pages;
+}
+
+int object_charge(struct object *o)
+{
+    if (o->pages > o->charged) {
+        int err = commit_charge(o->vm, o->pages - o->charged);
+
+        if (err)
+            return err;
+    } else {
+        commit_release(o->vm, o->charged - o->pages);
+    }
+    o->charged = o->pages;
+    return 0;
+}
+
+bool commit_verify(struct vm *vm)
+{
+    uint64_t sum = 0;
+    bool ok = true;
+
+    for (const struct space *s = vm->spaces; s; s = s->all_next)
+        for (const struct region *r = s->regions.first; r; r = r->next)
+            if (r->flags & REGION_CHARGED)
+                sum += (r->end - r->start) >> PAGE_SHIFT;
+    for (const struct object *o = vm->objects; o; o = o->next)
+        sum += o->charged;
+    INV("INV-COMMIT-1", sum <= vm->committed, "counted %llu, says %llu", (unsigned long long)sum,
+        (unsigned long long)vm->committed);
+    return ok;
+}

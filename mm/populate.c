@@ -1,0 +1,248 @@
+/*
+ * Bringing pages in before they are touched, keeping them in, and reaching into a space that is not loaded.
+ *
+ * Populating makes of every page of a range what a touch would make of it, without a fault. POPULATE_MAPPED is
+ * for locking and for mappings that are to be complete: a private page that may be written becomes the space's
+ * own, so that neither a read nor a write will fault on it.
+ *
+ * Locking marks regions; reclaim asks rmap_locked() before it takes a page. The order is: mark, then
+ * populate, so that what comes in stays in.
+ *
+ * space_read() and space_write() look at an entry and copy through a window in one nosleep section, so they
+ * need no pin; where the entry does not allow the access they fault it in and look again.
+ *
+ * Data: none of its own. Locking: the space's lock for regions; it is not held while a page is brought in, and the
+ * regions are looked up again for each. How it fails: see space.h; pages that were brought in stay.
+ */
+#include "mm/errno.h"
+#include "mm/fault.h"
+#include "mm/machine.h"
+#include "mm/space.h"
+
+/* The entry of va if it allows the access now, else NULL. */
+static pte_t *ready_entry(struct space *s, vaddr_t va, bool write)
+{
+    pte_t *e = pt_entry(&s->pt, va);
+
+    if (!e || !pte_present(*e))
+        return NULL;
+    return write && (!pte_writable(*e) || pt_span_held(&s->pt, va)) ? NULL : e;
+}
+
+/* What a region's pages need: an access, or 0 and *err if there is nothing to do or it is refused. */
+static int access_for(const struct region *r, enum populate how, enum access *access)
+{
+    *access = how == POPULATE_WRITE ? ACCESS_WRITE : ACCESS_READ;
+    if (how == POPULATE_MAPPED) {
+        if ((r->flags & (REGION_WRITE | REGION_SHARED)) == REGION_WRITE)
+            *access = ACCESS_WRITE;
+        return r->flags & REGION_PROT ? 0 : -EFAULT;
+    }
+    return r->flags & (how == POPULATE_WRITE ? REGION_WRITE : REGION_PROT) ? 0 : -EINVAL;
+}
+
+/* One page. */
+static int bring(struct space *s, vaddr_t va, enum access access)
+{
+    if (ready_entry(s, va, access == ACCESS_WRITE))
+        return 0;
+    switch (fault_touch(s, va, access)) {
+    case FAULT_NO_MEMORY:
+        return -ENOMEM;
+    case FAULT_BUS:
+        return -EFAULT;
+    default:
+        return 0; /* done; or the region has gone or changed, which the next look at it will show */
+    }
+}
+
+int space_populate(struct space *s, vaddr_t start, vaddr_t end, enum populate how)
+{
+    vaddr_t va = start;
+
+    while (va < end) {
+        enum access access = ACCESS_READ;
+        const struct region *r;
+        vaddr_t stop = end;
+        bool skip = false;
+        int err = 0;
+
+        mutex_lock(&s->lock);
+        r = region_first_above(&s->regions, va);
+        if (!r || r->start > va) {
+            if (how != POPULATE_MAPPED)
+                err = -ENOMEM;
+            skip = true;
+            stop = r && r->start < end ? r->start : end;
+        } else {
+            err = access_for(r, how, &access);
+            skip = how == POPULATE_MAPPED && r->flags & REGION_ONFAULT;
+            stop = r->end < end ? r->end : end;
+        }
+        mutex_unlock(&s->lock);
+        if (skip && !err)
+            va = stop;
+        for (; !err && va < stop; va += PAGE_SIZE)
+            err = vm_dying(s->vm) ? -EINTR : bring(s, va, access);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+/* Set the lock flags of [start, end), region by region. */
+static int mark(struct space *s, vaddr_t start, vaddr_t end, unsigned flags)
+{
+    vaddr_t va = start;
+    int err = 0;
+
+    while (!err && va < end) {
+        struct region *r = region_find(&s->regions, va);
+        vaddr_t stop;
+        unsigned new;
+
+        if (!r) {
+            err = -ENOMEM;
+            break;
+        }
+        stop = r->end < end ? r->end : end;
+        new = (r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT)) | flags;
+        if (new != r->flags) {
+            err = space_split(s, va);
+            if (!err)
+                err = space_split(s, stop);
+            if (!err)
+                space_set_flags(s, region_find(&s->regions, va), new);
+        }
+        if (!err)
+            va = stop;
+    }
+    space_merge(s, start, va);
+    return err;
+}
+
+/* Pages of a range that are locked already. */
+static uint32_t locked_pages(struct space *s, vaddr_t start, vaddr_t end)
+{
+    uint32_t n = 0;
+
+    for (const struct region *r = region_first_above(&s->regions, start); r && r->start < end; r = r->next)
+        if (r->flags & REGION_LOCKED)
+            n += ((r->end < end ? r->end : end) - (r->start > start ? r->start : start)) >> PAGE_SHIFT;
+    return n;
+}
+
+int space_lock(struct space *s, vaddr_t addr, size_t size, unsigned flags)
+{
+    vaddr_t start = PAGE_DOWN(addr);
+    size_t length = PAGE_UP(size + (addr & PAGE_MASK));
+    uint32_t pages = (uint32_t)(length >> PAGE_SHIFT);
+    int err = 0;
+
+    if (length > (vaddr_t)-start && start)
+        return -EINVAL;
+    if (size && !length)
+        return -EINVAL;
+    if (!length)
+        return 0;
+    if (start >= SPACE_HI || length > SPACE_HI - start)
+        length = start >= SPACE_HI ? 0 : SPACE_HI - start;
+    mutex_lock(&s->lock);
+    if (flags && (uint64_t)s->pages.locked + pages > s->limit.locked) {
+        uint32_t already = locked_pages(s, start, start + (vaddr_t)length);
+
+        if ((uint64_t)s->pages.locked + pages - already > s->limit.locked)
+            err = -ENOMEM;
+    }
+    if (!err)
+        err = mark(s, start, start + (vaddr_t)length, flags);
+    if (!err && pages > length >> PAGE_SHIFT)
+        err = -ENOMEM; /* nothing is mapped in the kernel's half */
+    mutex_unlock(&s->lock);
+    if (err || !flags)
+        return err;
+    err = space_populate(s, start, start + (vaddr_t)length, POPULATE_MAPPED);
+    if (err == -ENOMEM)
+        return -EAGAIN;
+    return err == -EFAULT ? -ENOMEM : err;
+}
+
+int space_lock_all(struct space *s, unsigned flags)
+{
+    int err = 0;
+
+    mutex_lock(&s->lock);
+    if (flags && s->pages.total > s->limit.locked)
+        err = -ENOMEM;
+    for (struct region *r = s->regions.first; !err && r; r = r->next)
+        space_set_flags(s, r, (r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT)) | flags);
+    space_merge(s, SPACE_LO, SPACE_HI);
+    mutex_unlock(&s->lock);
+    if (err || !flags)
+        return err;
+    for (vaddr_t va = SPACE_LO; va < SPACE_HI;) {
+        const struct region *r;
+        vaddr_t start, end;
+
+        mutex_lock(&s->lock);
+        r = region_first_above(&s->regions, va);
+        start = r && r->start > va ? r->start : va;
+        end = r ? r->end : SPACE_HI;
+        mutex_unlock(&s->lock);
+        if (r)
+            space_populate(s, start, end, POPULATE_MAPPED);
+        va = end;
+    }
+    return 0;
+}
+
+/* Up to the end of va's page. Bytes, or 0 if the program could not do it. */
+static size_t copy_page_part(struct space *s, vaddr_t va, uint8_t *buf, size_t n, bool write)
+{
+    size_t in_page = PAGE_SIZE - (va & PAGE_MASK);
+
+    if (n > in_page)
+        n = in_page;
+    for (;;) {
+        uint8_t *page;
+        pte_t *e;
+
+        nosleep_enter();
+        e = ready_entry(s, PAGE_DOWN(va), write);
+        if (e) {
+            page = window_open(s->vm->pool, pte_pfn(*e));
+            if (write) {
+                memcpy(page + (va & PAGE_MASK), buf, n);
+                pt_set(&s->pt, PAGE_DOWN(va), e, pte_with_write(*e)); /* as the processor marks it */
+            } else {
+                memcpy(buf, page + (va & PAGE_MASK), n);
+            }
+            window_close(s->vm->pool, page);
+        }
+        nosleep_exit();
+        if (e)
+            return n;
+        if (fault_touch(s, va, write ? ACCESS_WRITE : ACCESS_READ) != FAULT_RESUME)
+            return 0;
+    }
+}
+
+static size_t copy(struct space *s, vaddr_t va, uint8_t *buf, size_t n, bool write)
+{
+    size_t done = 0, part;
+
+    while (done < n && va + done < SPACE_HI &&
+           (part = copy_page_part(s, va + (vaddr_t)done, buf + done, n - done, write)) != 0)
+        done += part;
+    return done;
+}
+
+size_t space_read(struct space *s, vaddr_t va, void *buf, size_t n)
+{
+    return copy(s, va, buf, n, false);
+}
+
+size_t space_write(struct space *s, vaddr_t va, const void *buf, size_t n)
+{
+    return copy(s, va, (uint8_t *)(uintptr_t)buf, n, true);
+}

@@ -1,0 +1,370 @@
+/*
+ * mremap(): change the size of a mapping, and move it with its pages.
+ *
+ * A mapping grows in place if the pages above it are free, else it moves. Moving costs one step for each page
+ * that is there, or one for each table where source and target lie alike in their spans: then the
+ * directory entry moves. No page is touched, copied or written.
+ *
+ * A private page keeps its number in the family (rmap.c), since other spaces may name it by that too. So a
+ * region that was moved begins with a number that is not its address, and its space lists it. If nothing
+ * private was there to be moved, the number is the new address.
+ *
+ * Acquire before the commit: the promise for what is added, the region, splits, the tables of both ranges
+ * as the space's own, and tables where entries will go.
+ *
+ * Data: none of its own. Locking: the space's lock. How it fails: an error of space.h, and nothing has
+ * changed, but for splits that are merged again. Source of the rules: mremap(2) and Linux's mm/mremap.c.
+ */
+#include "mm/errno.h"
+#include "mm/machine.h"
+#include "mm/space.h"
+
+#define REMAP_FLAGS (unsigned)(REMAP_MAYMOVE | REMAP_FIXED | REMAP_DONTUNMAP)
+
+/* Linux keeps so many regions in reserve for the splits of a move. */
+#define REGIONS_KEPT 3u
+
+struct move {
+    struct space *s;
+    struct region *r;      /* holds [from, from + old_size) */
+    vaddr_t from, to;      /* page aligned */
+    size_t old_size, size; /* old_size <= size */
+    bool replace;          /* what is at to */
+    bool keep;             /* the old region, empty */
+};
+
+/* Where the stretch ends that lies at `at` of both ranges, in one span of each. */
+static size_t stretch(const struct move *m, size_t at)
+{
+    vaddr_t from = m->from + (vaddr_t)at, to = m->to + (vaddr_t)at;
+    size_t n = PT_SPAN - (from & (PT_SPAN - 1)), k = PT_SPAN - (to & (PT_SPAN - 1));
+
+    if (k < n)
+        n = k;
+    return n < m->old_size - at ? at + n : m->old_size;
+}
+
+/* Whether a stretch is a whole span at both sides: its table can move. */
+static bool is_whole(const struct move *m, size_t at)
+{
+    return stretch(m, at) - at == PT_SPAN;
+}
+
+static bool has_entries(const struct move *m, size_t at)
+{
+    const struct frame *table = pt_table(&m->s->pt, m->from + (vaddr_t)at);
+    const pte_t *e = pt_entry(&m->s->pt, m->from + (vaddr_t)at);
+
+    if (!table || !table->used || is_whole(m, at))
+        return table && table->used;
+    for (size_t n = (stretch(m, at) - at) >> PAGE_SHIFT; n; n--, e++)
+        if (!pte_empty(*e))
+            return true;
+    return false;
+}
+
+static int add_table(struct space *s, vaddr_t va)
+{
+    struct frame *f = vm_frame_alloc(s->vm, FRAME_TABLE, FRAME_LOW_ONLY);
+
+    if (!f)
+        return -ENOMEM;
+    page_clear(pt_table_entries(s->vm->pool, f));
+    nosleep_enter();
+    pt_add_table(&s->pt, va, f);
+    nosleep_exit();
+    return 0;
+}
+
+/* Have a table of the space's own wherever an entry goes. */
+static int bring_tables(const struct move *m)
+{
+    int err = 0;
+
+    for (size_t at = 0; !err && at < m->old_size; at = stretch(m, at)) {
+        vaddr_t to = m->to + (vaddr_t)at;
+
+        if (!pt_table(&m->s->pt, to) && !is_whole(m, at) && has_entries(m, at))
+            err = add_table(m->s, to);
+    }
+    return err;
+}
+
+static int acquire(const struct move *m)
+{
+    struct space *s = m->s;
+    vaddr_t from_end = m->from + (vaddr_t)m->old_size, to_end = m->to + (vaddr_t)m->size;
+    int err = 0;
+
+    if (m->old_size) {
+        err = space_split(s, m->from);
+        if (!err)
+            err = space_split(s, from_end);
+        if (!err)
+            err = space_own_tables(s, m->from, from_end);
+    }
+    if (!err && m->replace) {
+        err = space_split(s, m->to);
+        if (!err)
+            err = space_split(s, to_end);
+    }
+    if (!err)
+        err = space_own_tables(s, m->to, to_end);
+    if (!err)
+        err = bring_tables(m);
+    return err;
+}
+
+/* Unmap what is at the target, but keep the tables. */
+static void clear_target(const struct move *m)
+{
+    struct space *s = m->s;
+    vaddr_t end = m->to + (vaddr_t)m->size;
+    struct region *r, *next;
+
+    space_clear_entries(s, m->to, end);
+    for (r = region_first_above(&s->regions, m->to); r && r->start < end; r = next) {
+        next = r->next;
+        if (r->flags & REGION_CHARGED)
+            commit_release(s->vm, (r->end - r->start) >> PAGE_SHIFT);
+        space_delete_region(s, r);
+    }
+}
+
+/* Whether a private page was moved. */
+static bool move_entries(const struct move *m)
+{
+    struct space *s = m->s;
+    struct pt *pt = &s->pt;
+    bool private = false;
+
+    nosleep_enter();
+    for (size_t at = 0; at < m->old_size; at = stretch(m, at)) {
+        vaddr_t from = m->from + (vaddr_t)at, to = m->to + (vaddr_t)at;
+        pte_t *src = pt_entry(pt, from), *dst;
+        struct pt_batch batch;
+
+        if (!src || !has_entries(m, at))
+            continue;
+        private = true;
+        if (is_whole(m, at)) {
+            space_trim_tables(s, to, to + PT_SPAN); /* it is empty now */
+            pt_move_table(pt, from, to);
+            continue;
+        }
+        dst = pt_entry(pt, to);
+        pt_batch_begin(&batch, pt);
+        for (size_t n = (stretch(m, at) - at) >> PAGE_SHIFT; n; n--, src++, dst++) {
+            if (!pte_empty(*src)) {
+                pt_batch_set(&batch, to, dst, *src);
+                pt_batch_set(&batch, from, src, PTE_NONE);
+            }
+            from += PAGE_SIZE;
+            to += PAGE_SIZE;
+        }
+        pt_batch_end(&batch);
+    }
+    nosleep_exit();
+    return private;
+}
+
+/* Let go of the old region: all of it, or (keep) only what goes with the pages. */
+static void leave(const struct move *m, unsigned flags)
+{
+    struct region *old = region_find(&m->s->regions, m->from);
+
+    if (m->keep)
+        space_set_flags(m->s, old, flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT));
+    else
+        space_delete_region(m->s, old);
+}
+
+static int move(const struct move *m)
+{
+    struct space *s = m->s;
+    struct vm *vm = s->vm;
+    size_t added = m->keep ? m->size : m->size - m->old_size;
+    uint32_t charge = m->r->flags & REGION_CHARGED ? (uint32_t)(added >> PAGE_SHIFT) : 0;
+    uint32_t skip = (m->from - m->r->start) >> PAGE_SHIFT;
+    vaddr_t to_end = m->to + (vaddr_t)m->size;
+    struct region *new, old;
+    bool private;
+    int err;
+
+    if (s->regions.count + REGIONS_KEPT >= vm->max_regions)
+        return -ENOMEM;
+    new = vm_cache_alloc(vm, &vm->region_cache);
+    if (!new)
+        return -ENOMEM;
+    err = commit_charge(vm, charge);
+    if (err) {
+        cache_free(&vm->region_cache, new);
+        return err;
+    }
+    old = *m->r;
+    err = acquire(m);
+    if (err) {
+        space_trim_tables(s, m->to, to_end);
+        space_merge(s, m->to, to_end);
+        space_merge(s, m->from, m->from + (vaddr_t)m->old_size);
+        commit_release(vm, charge);
+        cache_free(&vm->region_cache, new);
+        return err;
+    }
+    if (m->replace)
+        clear_target(m);
+    private = move_entries(m);
+    *new = (struct region){
+        .start = m->to,
+        .end = to_end,
+        .flags = old.flags,
+        .space = s,
+        .object = old.object ? object_get(old.object) : NULL,
+        .offset = old.object ? old.offset + skip : 0,
+        .number = private ? old.number + skip : m->to >> PAGE_SHIFT,
+    };
+    if (m->old_size)
+        leave(m, old.flags);
+    space_add_region(s, new);
+    space_trim_tables(s, m->to, to_end);
+    if (m->old_size) {
+        space_trim_tables(s, m->from, m->from + (vaddr_t)m->old_size);
+        space_merge(s, m->from, m->from + (vaddr_t)m->old_size);
+    }
+    space_merge(s, m->to, to_end);
+    return 0;
+}
+
+/* Whether [from, from + old_size) lies in r and may become `size` pages large. */
+static int check(const struct space *s, const struct region *r, vaddr_t from, size_t old_size, size_t size)
+{
+    uint32_t page = r->offset + ((from - r->start) >> PAGE_SHIFT);
+
+    if (!old_size && !(r->flags & REGION_SHARED))
+        return -EINVAL;
+    if (old_size > r->end - from)
+        return -EFAULT;
+    if (size <= old_size)
+        return 0;
+    if (page + (uint32_t)(size >> PAGE_SHIFT) < page)
+        return -EINVAL;
+    return space_may_add(s, r->flags, (uint32_t)((size - old_size) >> PAGE_SHIFT));
+}
+
+/* To a given place, or leaving the old one mapped. */
+static int remap_to(struct space *s, struct region *r, vaddr_t *addr, size_t old_size, size_t size,
+                    unsigned flags, vaddr_t to)
+{
+    struct move m = {.s = s, .from = *addr, .to = to, .size = size};
+    int err;
+
+    if (to & PAGE_MASK || size > SPACE_HI || to > SPACE_HI - size)
+        return -EINVAL;
+    if ((uint64_t)m.from + old_size > to && (uint64_t)to + size > m.from)
+        return -EINVAL;
+    if (flags & REMAP_FIXED && to == m.from)
+        return -EFAULT; /* what is to be doubled would be replaced first */
+    err = check(s, r, m.from, old_size < size ? old_size : size, size);
+    if (!err && old_size > size && old_size > SPACE_HI - m.from)
+        err = -EINVAL;
+    if (!err && flags & REMAP_DONTUNMAP)
+        err = space_may_add(s, r->flags & ~(unsigned)REGION_LOCKED, (uint32_t)(size >> PAGE_SHIFT));
+    if (err)
+        return err;
+    if (flags & REMAP_FIXED) {
+        if (to < SPACE_LO)
+            return -EPERM;
+        m.replace = true;
+    } else {
+        err = space_gap(s, to, size, false, &m.to);
+        if (err)
+            return err;
+    }
+    m.old_size = old_size < size ? old_size : size;
+    m.keep = flags & REMAP_DONTUNMAP;
+    m.r = r;
+    if (old_size > size) {
+        err = space_unmap_locked(s, m.from + (vaddr_t)size, m.from + (vaddr_t)old_size);
+        if (err)
+            return err;
+    }
+    err = move(&m);
+    if (!err)
+        *addr = m.to;
+    return err;
+}
+
+static int grow(struct space *s, struct region *r, vaddr_t *addr, size_t old_size, size_t size, unsigned flags)
+{
+    struct move m = {.s = s, .r = r, .from = *addr, .old_size = old_size, .size = size};
+    uint32_t pages = (uint32_t)((size - old_size) >> PAGE_SHIFT);
+    vaddr_t end = m.from + (vaddr_t)size;
+    int err = check(s, r, m.from, old_size, size);
+
+    if (err)
+        return err;
+    if (old_size == r->end - m.from && size <= SPACE_HI - m.from && region_is_free(&s->regions, r->end, end)) {
+        err = r->flags & REGION_CHARGED ? commit_charge(s->vm, pages) : 0;
+        if (err)
+            return err;
+        space_uncount(s, r);
+        region_resize(&s->regions, r, r->start, end);
+        space_count(s, r);
+        space_merge(s, end, end);
+        return 0;
+    }
+    if (!(flags & REMAP_MAYMOVE))
+        return -ENOMEM;
+    if (size > SPACE_HI - SPACE_LO)
+        return -ENOMEM;
+    err = space_gap(s, 0, size, false, &m.to);
+    if (!err)
+        err = move(&m);
+    if (!err)
+        *addr = m.to;
+    return err;
+}
+
+static int remap_locked(struct space *s, vaddr_t *addr, size_t old_size, size_t size, unsigned flags, vaddr_t to)
+{
+    struct region *r = region_find(&s->regions, *addr);
+
+    if (!r)
+        return -EFAULT;
+    if (flags & (REMAP_FIXED | REMAP_DONTUNMAP))
+        return remap_to(s, r, addr, old_size, size, flags, to);
+    if (old_size == size)
+        return 0;
+    if (old_size < size)
+        return grow(s, r, addr, old_size, size, flags);
+    if (old_size > SPACE_HI - *addr)
+        return -EINVAL;
+    return space_unmap_locked(s, *addr + (vaddr_t)size, *addr + (vaddr_t)old_size);
+}
+
+int space_remap(struct space *s, vaddr_t *addr, size_t old_size, size_t new_size, unsigned flags, vaddr_t to)
+{
+    const struct region *r;
+    bool locked;
+    int err;
+
+    if (flags & ~REMAP_FLAGS || (flags & (REMAP_FIXED | REMAP_DONTUNMAP) && !(flags & REMAP_MAYMOVE)))
+        return -EINVAL;
+    if (flags & REMAP_DONTUNMAP && old_size != new_size)
+        return -EINVAL;
+    if (*addr & PAGE_MASK)
+        return -EINVAL;
+    if (!new_size)
+        return -EINVAL;
+    /* A size that wraps fits nowhere. */
+    old_size = old_size > SPACE_HI ? SPACE_HI : PAGE_UP(old_size);
+    new_size = new_size > SPACE_HI ? SPACE_HI + PAGE_SIZE : PAGE_UP(new_size);
+    mutex_lock(&s->lock);
+    err = remap_locked(s, addr, old_size, new_size, flags, to);
+    r = err ? NULL : region_find(&s->regions, *addr);
+    locked = r && r->flags & REGION_LOCKED;
+    mutex_unlock(&s->lock);
+    if (locked && new_size > old_size)
+        space_populate(s, *addr + (vaddr_t)old_size, *addr + (vaddr_t)new_size, POPULATE_MAPPED);
+    return err;
+}
