@@ -20,6 +20,7 @@ bool vt_begin(struct vt *t, struct kt *kt, uint32_t frames, uint32_t high, uint3
     int err = vm_init(&t->vm, t->pool);
 
     EXPECT(err == 0, "vm_init %d", err);
+    t->vm.overcommit = COMMIT_ALWAYS; /* pools are small, mappings are not */
     if (!err && swap_pages) {
         err = swap_on(&t->vm, &t->disk.dev);
         EXPECT(err == 0, "swap_on %d", err);

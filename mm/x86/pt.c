@@ -256,6 +256,9 @@ void pt_batch_end(struct pt_batch *b)
 
 unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, unsigned max)
 {
+    if (*va >= end)
+        return 0;
+
     struct frame *table = pt_table(pt, *va);
     pte_t *e = pt_entry(pt, *va), *first = e;
     const pte_t *stop = e + ((end - *va) >> PAGE_SHIFT);
