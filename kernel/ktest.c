@@ -199,6 +199,7 @@ static void take_snapshot(struct snapshot *s)
 {
     struct frame_pool *pool = kmalloc_sys.pool;
 
+    task_reap();
     slab_reap_all(pool);
     frame_drain_hot(pool);
     memcpy(s->used, pool->used, sizeof s->used);

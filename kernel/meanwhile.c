@@ -148,3 +148,15 @@ WEAK int fd_install(struct file *f UNUSED, int min, bool c UNUSED)
 {
     return min;
 }
+WEAK int32_t sys_mmap2(SYSCALL_6_ARGS(at, n, prot, flags, fd, off))
+{
+    vaddr_t va = at;
+    (void)fd;
+    (void)off;
+    int err = space_map(process_current()->memory->space, &va, n, (prot & 7) | (flags & 0x10 ? MAP_AT : 0), NULL, 0);
+    return err ? err : (int32_t)va;
+}
+WEAK int32_t sys_munmap(SYSCALL_2_ARGS(at, n))
+{
+    return space_unmap(process_current()->memory->space, at, n);
+}

@@ -97,7 +97,9 @@ SYSCALL(tkill);
 
 /* not there yet */
 SYSCALL(brk);
+SYSCALL(mmap2);
 SYSCALL(mprotect);
+SYSCALL(munmap);
 SYSCALL(write);
 SYSCALL(writev);
 

@@ -88,7 +88,6 @@ int space_fork(struct space *parent, struct space **child)
     err = s ? copy_regions(s, parent) : -ENOMEM;
     if (!err) {
         s->limit = parent->limit;
-        s->map_top = parent->map_top;
         s->stack_max = parent->stack_max;
         s->map_top = parent->map_top;
         nosleep_enter();
