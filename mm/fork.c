@@ -25,40 +25,47 @@
 #include "mm/machine.h"
 #include "mm/space.h"
 
-static int copy_regions(struct space *child, struct space *parent)
+static int copy_region(struct space *child, const struct region *r)
 {
-    struct vm *vm = parent->vm;
+    struct vm *vm = child->vm;
+    struct region *copy;
 
-    for (const struct region *r = parent->regions.first; r; r = r->next) {
-        struct region *copy;
-        int err = 0;
+    if (r->flags & REGION_CHARGED) {
+        int err = commit_charge(vm, (r->end - r->start) >> PAGE_SHIFT);
 
-        if (r->flags & REGION_DONTFORK)
-            continue;
-        if (r->flags & REGION_CHARGED)
-            err = commit_charge(vm, (r->end - r->start) >> PAGE_SHIFT);
         if (err)
             return err;
-        copy = vm_cache_alloc(vm, &vm->region_cache);
-        if (!copy) {
-            if (r->flags & REGION_CHARGED)
-                commit_release(vm, (r->end - r->start) >> PAGE_SHIFT);
-            return -ENOMEM;
-        }
-        *copy = (struct region){
-            .start = r->start,
-            .end = r->end,
-            .flags = r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT), /* locks are not inherited */
-            .space = child,
-            .object = r->object,
-            .offset = r->offset,
-            .number = r->number,
-        };
-        if (copy->object)
-            object_get(copy->object);
-        space_add_region(child, copy);
     }
+    copy = vm_cache_alloc(vm, &vm->region_cache);
+    if (!copy) {
+        if (r->flags & REGION_CHARGED)
+            commit_release(vm, (r->end - r->start) >> PAGE_SHIFT);
+        return -ENOMEM;
+    }
+    *copy = (struct region){
+        .start = r->start,
+        .end = r->end,
+        .flags = r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT), /* locks are not inherited */
+        .space = child,
+        .object = r->object,
+        .offset = r->offset,
+        .number = r->number,
+    };
+    if (copy->object)
+        object_get(copy->object);
+    space_append_region(child, copy);
     return 0;
+}
+
+static int copy_regions(struct space *child, struct space *parent)
+{
+    int err = 0;
+
+    for (const struct region *r = parent->regions.first; r && !err; r = r->next)
+        if (!(r->flags & REGION_DONTFORK))
+            err = copy_region(child, r);
+    region_build(&child->regions); /* of what is there, so that it can be undone too */
+    return err;
 }
 
 /* Take from the child the pages of regions that it does not get, or gets empty. */

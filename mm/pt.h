@@ -19,19 +19,23 @@
 #define MM_PT_H
 
 #include "mm/frame.h"
+#include "mm/layout.h"
 #include "mm/x86/pte.h"
 
 /* What one table maps. */
 #define PT_SPAN          ((vaddr_t)1 << PT_SPAN_SHIFT)
 #define PT_SPAN_DOWN(va) ((va) & ~(PT_SPAN - 1))
 
+#define PT_SPAN_WORDS ((USER_END >> PT_SPAN_SHIFT) / 32)
+
 /* The tables of one space. */
 struct pt {
     struct frame_pool *pool;
     pde_t *top; /* the root, in the direct map */
     pfn_t root;
-    uint32_t tables;        /* user tables that it names, shared ones included */
-    struct pt *next, *prev; /* all roots, for changes to the kernel half */
+    uint32_t tables;               /* user tables that it names, shared ones included */
+    uint32_t spans[PT_SPAN_WORDS]; /* a bit for each span that has one */
+    struct pt *next, *prev;        /* all roots, for changes to the kernel half */
 };
 
 /* An empty user half over the common kernel half. 0 or -ENOMEM. */

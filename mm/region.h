@@ -84,6 +84,9 @@ bool region_is_free(struct region_tree *t, vaddr_t start, vaddr_t end);
 
 /* Insert: start, end set; must not overlap. */
 void region_insert(struct region_tree *t, struct region *r);
+/* Many at once: append them in ascending order to an empty tree, then build it. In between nothing is found. */
+void region_append(struct region_tree *t, struct region *r);
+void region_build(struct region_tree *t);
 void region_remove(struct region_tree *t, struct region *r);
 /* Move the boundaries without passing a neighbour. offset and number follow start, so what a page maps stays.
  */

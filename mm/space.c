@@ -199,6 +199,13 @@ void space_add_region(struct space *s, struct region *r)
     space_count(s, r);
 }
 
+void space_append_region(struct space *s, struct region *r)
+{
+    region_append(&s->regions, r);
+    region_begin(s, r);
+    space_count(s, r);
+}
+
 void space_delete_region(struct space *s, struct region *r)
 {
     space_uncount(s, r);

@@ -194,6 +194,8 @@ void space_count(struct space *s, const struct region *r);
 void space_uncount(struct space *s, const struct region *r);
 /* Insert a region that is filled in, its object referenced, and count it. */
 void space_add_region(struct space *s, struct region *r);
+/* The same with region_append(). */
+void space_append_region(struct space *s, struct region *r);
 /* The reverse; frees r and drops the reference. Charges stay. */
 void space_delete_region(struct space *s, struct region *r);
 /* Have a boundary at va. 0 or -ENOMEM. */

@@ -30,7 +30,7 @@
  * INV-PT-2  used of a table is its number of non-empty entries
  * INV-PT-3  a table that several roots name is held back in each of them
  * INV-PT-4  a present entry is user-accessible, never global, and names a frame of the pool
- * INV-PT-5  tables of a root counts its user directory entries
+ * INV-PT-5  tables of a root counts its user directory entries, and spans has a bit for each
  *
  * Source: Intel SDM vol. 3A, chapters 4.3, 4.6 and 4.10.
  */
@@ -46,6 +46,29 @@
 
 struct pt *pt_all;
 struct pt *pt_loaded;
+
+_Static_assert(USER_SPANS % 32 == 0, "the spans of a root fill whole words");
+
+static bool has_span(const struct pt *pt, uint32_t i)
+{
+    return pt->spans[i / 32] >> i % 32 & 1;
+}
+
+static void add_span(struct pt *pt, vaddr_t va)
+{
+    uint32_t i = va >> PT_SPAN_SHIFT;
+
+    pt->spans[i / 32] |= 1u << i % 32;
+    pt->tables++;
+}
+
+static void remove_span(struct pt *pt, vaddr_t va)
+{
+    uint32_t i = va >> PT_SPAN_SHIFT;
+
+    pt->spans[i / 32] &= ~(1u << i % 32);
+    pt->tables--;
+}
 
 static pde_t *pde_of(const struct pt *pt, vaddr_t va)
 {
@@ -67,8 +90,7 @@ int pt_create(struct pt *pt, struct frame_pool *pool)
     f->maps = 1;
     *pt = (struct pt){.pool = pool, .root = frame_pfn(pool, f), .next = pt_all};
     pt->top = frame_ptr(pool, pt->root);
-    page_clear(pt->top);
-    pt_kernel_half_copy(pt->top);
+    pt_root_init(pt->top);
     if (pt_all)
         pt_all->prev = pt;
     pt_all = pt;
@@ -139,23 +161,21 @@ void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table)
     table->maps = 1;
     table->used = 0;
     *pde = pfn << PAGE_SHIFT | PDE_USER | PT_WRITE;
-    pt->tables++;
+    add_span(pt, va);
 }
 
 uint32_t pt_share_tables(struct pt *dst, struct pt *src)
 {
-    uint32_t left = src->tables;
-
     mm_assert(dst->tables == 0, "root %u has %u tables", dst->root, dst->tables);
-    for (uint32_t i = 0; left; i++) {
-        pde_t pde = src->top[i];
+    for (uint32_t w = 0; w < PT_SPAN_WORDS; w++) {
+        dst->spans[w] = src->spans[w];
+        for (uint32_t bits = src->spans[w]; bits; bits &= bits - 1) {
+            uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
+            pde_t pde = src->top[i] & ~(pde_t)PT_WRITE;
 
-        if (!pde)
-            continue;
-        pde &= ~(pde_t)PT_WRITE;
-        src->top[i] = dst->top[i] = pde;
-        pde_table(src, pde)->maps++;
-        left--;
+            src->top[i] = dst->top[i] = pde;
+            pde_table(src, pde)->maps++;
+        }
     }
     dst->tables = src->tables;
     flush_all(src);
@@ -191,27 +211,23 @@ struct frame *pt_drop_table(struct pt *pt, vaddr_t va)
 
     mm_assert(*pde & PT_PRESENT, "span of %x has no table", va);
     *pde = 0;
-    pt->tables--;
+    remove_span(pt, va);
     flush_all(pt);
     return --table->maps == 0 ? table : NULL;
 }
 
 vaddr_t pt_next_table(const struct pt *pt, vaddr_t va, vaddr_t end)
 {
+    uint32_t i = va >> PT_SPAN_SHIFT, w = i / 32;
     uint32_t last = (end + PT_SPAN - 1) >> PT_SPAN_SHIFT;
-    uint32_t i = va >> PT_SPAN_SHIFT;
-    const pde_t *e = pt->top;
+    uint32_t bits = va < end ? pt->spans[w] & ~0u << i % 32 : 0;
 
-    if (pt->tables == 0)
+    while (!bits && ++w * 32 < last)
+        bits = pt->spans[w];
+    if (!bits)
         return end;
-    /* Most of a root is empty: eight entries at a time. */
-    while (i + 8 <= last &&
-           !(e[i] | e[i + 1] | e[i + 2] | e[i + 3] | e[i + 4] | e[i + 5] | e[i + 6] | e[i + 7]))
-        i += 8;
-    for (; i < last; i++)
-        if (e[i])
-            return (vaddr_t)i << PT_SPAN_SHIFT;
-    return end;
+    i = w * 32 + (uint32_t)__builtin_ctz(bits);
+    return i < last ? (vaddr_t)i << PT_SPAN_SHIFT : end;
 }
 
 bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e)
@@ -297,10 +313,12 @@ void pt_move_table(struct pt *pt, vaddr_t from, vaddr_t to)
 {
     pde_t *src = pde_of(pt, from), *dst = pde_of(pt, to);
 
-    mm_assert(*src & PT_PRESENT && pde_table(pt, *src)->maps == 1 && !*dst, "from %x to %x: entries %x and %x", from,
-              to, *src, *dst);
+    mm_assert(*src & PT_PRESENT && pde_table(pt, *src)->maps == 1 && !*dst,
+              "from %x to %x: entries %x and %x", from, to, *src, *dst);
     *dst = *src;
     *src = 0;
+    remove_span(pt, from);
+    add_span(pt, to);
     flush_all(pt);
 }
 
@@ -314,6 +332,7 @@ bool pt_verify(const struct pt *pt)
         pde_t pde = pt->top[i];
         pfn_t pfn = pde >> PAGE_SHIFT;
 
+        INV("INV-PT-5", !!pde == has_span(pt, i), "root %u span %u entry %x", pt->root, i, pde);
         if (!pde)
             continue;
         tables++;
