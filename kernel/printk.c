@@ -2,15 +2,14 @@
 #include "kernel/console.h"
 #include "kernel/format.h"
 
-#define LINE_MAX  256u
-#define RING_SIZE 4096u /* a power of two */
+#define LINE_MAX 256u
 
 void (*printk_tap)(const char *line);
 
 static bool quiet;
 
 /* Lines, each ended by \n. Written with interrupts off; head counts all bytes ever written. */
-static char ring[RING_SIZE];
+static char ring[PRINTK_RING];
 static uint32_t ring_head;
 
 static void emit(enum log_level level, char *line, size_t n)
@@ -19,7 +18,7 @@ static void emit(enum log_level level, char *line, size_t n)
 
     line[n++] = '\n';
     for (size_t i = 0; i < n; i++)
-        ring[ring_head++ % RING_SIZE] = line[i];
+        ring[ring_head++ % PRINTK_RING] = line[i];
     if (level < LOG_INFO || !quiet)
         console_write(line, n);
     os_irq_restore(s);
@@ -69,15 +68,15 @@ bool printk_is_quiet(void)
 void printk_recent(void (*fn)(const char *line))
 {
     char line[LINE_MAX];
-    uint32_t at = ring_head > RING_SIZE ? ring_head - RING_SIZE : 0, end = ring_head;
+    uint32_t at = ring_head > PRINTK_RING ? ring_head - PRINTK_RING : 0, end = ring_head;
 
     if (at > 0) /* the oldest line has lost its beginning */
-        while (at < end && ring[at++ % RING_SIZE] != '\n')
+        while (at < end && ring[at++ % PRINTK_RING] != '\n')
             ;
     while (at < end) {
         size_t n = 0;
 
-        for (char c; at < end && (c = ring[at++ % RING_SIZE]) != '\n';)
+        for (char c; at < end && (c = ring[at++ % PRINTK_RING]) != '\n';)
             if (n + 1 < sizeof line)
                 line[n++] = c;
         line[n] = '\0';

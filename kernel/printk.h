@@ -15,6 +15,8 @@ enum log_level {
     LOG_INFO, /* not shown with `quiet` */
 };
 
+#define PRINTK_RING 4096u /* bytes of text that are kept, a power of two */
+
 /* One line, without its newline, cut off at 255 characters. Any context. */
 void printk(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void printk_args(enum log_level level, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));

@@ -41,6 +41,7 @@ struct task {
     struct space *space;   /* NULL: kernel addresses only */
     int last_fault;        /* enum fault_verdict of its last page fault */
     struct thread *thread; /* its ring-3 half (kernel/process.h); NULL: a kernel task */
+    uint32_t lent, lent_end; /* kernel memory that user_copy_*() take for the program's own: see usercopy.h */
     bool interruptible;    /* its sleep ends when a signal comes (kernel/process.h) */
     unsigned slice;        /* ticks that it has had the processor without giving way */
     void *stack;           /* lowest address; NULL for the task that booted */

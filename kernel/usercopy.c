@@ -7,6 +7,7 @@
  * With SMAP, user memory is open only between cpu_user_begin() and cpu_user_end().
  */
 #include "kernel/usercopy.h"
+#include "kernel/task.h"
 #include "mm/errno.h"
 #include "mm/layout.h"
 #include "mm/os.h"
@@ -23,10 +24,61 @@ int usercopy_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was
 int usercopy_string(char *dst, vaddr_t src, size_t max);
 
 /* No overflow: both sides stay within USER_END. */
+static inline bool in_user_half(vaddr_t va, size_t n)
+{
+    return n <= USER_END && va <= USER_END - n;
+}
+
+static __attribute__((noinline)) bool is_lent(vaddr_t va, size_t n)
+{
+    const struct task *t = task_current();
+
+    return va >= t->lent && va < t->lent_end && n <= t->lent_end - va;
+}
+
 static bool range_ok(vaddr_t va, size_t n)
 {
     mm_assert(os_nosleep_depth == 0, "user memory at %x touched in a nosleep section", va);
-    return n <= USER_END && va <= USER_END - n;
+    return likely(in_user_half(va, n)) || is_lent(va, n);
+}
+
+vaddr_t usercopy_lend(void *buf, size_t n)
+{
+    struct task *t = task_current();
+
+    mm_assert(!t->lent, "task %s has lent %x", t->name, t->lent);
+    t->lent = (vaddr_t)buf;
+    t->lent_end = (vaddr_t)buf + n;
+    return t->lent;
+}
+
+void usercopy_unlend(void)
+{
+    task_current()->lent = task_current()->lent_end = 0;
+}
+
+int user_copy_in_atomic(void *dst, vaddr_t src, size_t n)
+{
+    if (!in_user_half(src, n) && !is_lent(src, n))
+        return -EFAULT;
+    nosleep_enter(); /* a fault is not resolved there but goes to the exception table */
+    cpu_user_begin();
+    int err = usercopy_in(dst, src, n);
+    cpu_user_end();
+    nosleep_exit();
+    return err;
+}
+
+int user_copy_out_atomic(vaddr_t dst, const void *src, size_t n)
+{
+    if (!in_user_half(dst, n) && !is_lent(dst, n))
+        return -EFAULT;
+    nosleep_enter();
+    cpu_user_begin();
+    int err = usercopy_out(dst, src, n);
+    cpu_user_end();
+    nosleep_exit();
+    return err;
 }
 
 int user_copy_in(void *dst, vaddr_t src, size_t n)
@@ -98,6 +150,9 @@ int user_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was)
 int user_copy_string(char *dst, vaddr_t src, size_t max)
 {
     if (!range_ok(src, 1))
+        return -EFAULT;
+
+    if (src >= USER_END) /* lent memory is for data */
         return -EFAULT;
 
     size_t room = USER_END - src;

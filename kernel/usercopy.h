@@ -25,4 +25,19 @@ int user_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was);
  */
 int user_copy_string(char *dst, vaddr_t src, size_t max);
 
+/*
+ * The same where one may not sleep, with a high frame's window open for example: -EFAULT also if the page
+ * just is not there now.
+ */
+int user_copy_in_atomic(void *dst, vaddr_t src, size_t n);
+int user_copy_out_atomic(vaddr_t dst, const void *src, size_t n);
+
+/*
+ * Let the functions above take [buf, buf + n) in the kernel for memory of the running task's program, so that
+ * the kernel itself can read and write files whose operations take user addresses. Until usercopy_unlend();
+ * does not nest. Nothing that comes from the program may be used as an address meanwhile.
+ */
+vaddr_t usercopy_lend(void *buf, size_t n);
+void usercopy_unlend(void);
+
 #endif

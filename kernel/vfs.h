@@ -72,7 +72,8 @@ struct inode_ops {
     const char *(*name)(struct inode *i);
     int (*truncate)(struct inode *i, uint64_t size); /* sleeps */
     int (*fallocate)(struct inode *i, unsigned mode, uint64_t start, uint64_t size);
-    void (*release)(struct inode *i); /* the last reference is gone: free it */
+    /* The last reference is gone: free it. inode_put() itself drops a directory's reference to its parent. */
+    void (*release)(struct inode *i);
 };
 
 enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
@@ -205,6 +206,7 @@ extern struct filesystem_type *filesystem_types;
 /* Mount a new filesystem of a type on a directory. -ENODEV: no such type. */
 int vfs_mount(struct inode *dir, const char *type, const char *source, const char *options,
               const char *where);
+/* Take a mount away by its root, whose reference moves here. -EINVAL: it is none; -EBUSY. */
 int vfs_umount(struct inode *root);
 extern struct filesystem *vfs_mounts; /* in order of mounting */
 /*

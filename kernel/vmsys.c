@@ -58,6 +58,31 @@ void vmsys_init(void)
         swap_on(&vm_sys, d);
 }
 
+/* Reclaim that succeeds but whose frames others take first is tried this often. */
+#define ALLOC_TRIES 16u
+
+void *vmsys_alloc(size_t size)
+{
+    bool last = false;
+
+    for (unsigned i = 0;; i++) {
+        void *p = kmalloc(size);
+
+        if (p || last || size == 0)
+            return p;
+        last = !reclaim_run(&vm_sys, (unsigned)PAGES_OF(size) + 2 * SWAP_CLUSTER) || i + 1 == ALLOC_TRIES;
+    }
+}
+
+void *vmsys_zalloc(size_t size)
+{
+    void *p = vmsys_alloc(size);
+
+    if (p)
+        memset(p, 0, size);
+    return p;
+}
+
 static struct task *enter(struct space *s)
 {
     struct task *t = task_current();

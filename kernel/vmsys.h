@@ -9,6 +9,9 @@ extern struct vm vm_sys;
 
 /* Set up vm_sys, take page faults, swap on every disk with a swap header, start the swap daemon. Sleeps. */
 void vmsys_init(void);
+/* kmalloc() and kzalloc() that reclaim pages while that can help. To be freed with kfree(). Sleep. */
+void *vmsys_alloc(size_t size);
+void *vmsys_zalloc(size_t size);
 /*
  * Read or write the word at va as a program in the space would: the processor walks the space's tables, and
  * what it faults on is resolved. FAULT_RESUME: done. The space stays loaded, but the task lets it go. Sleeps.

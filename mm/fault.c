@@ -342,7 +342,8 @@ static int fetch_object(struct step *st)
     if (!err) {
         /* Map it while the pin keeps it, if the question is still the same. */
         st->entry = pt_entry(&s->pt, st->va);
-        if (same && st->entry && pte_empty(*st->entry) && pt_span(&s->pt, st->va) == PT_OWN &&
+        if (same && index < o->pages && st->entry && pte_empty(*st->entry) &&
+            pt_span(&s->pt, st->va) == PT_OWN &&
             !(st->access == ACCESS_WRITE && pt_span_held(&s->pt, st->va)) && allows(st->region, st->access))
             install_object(st, f);
         frame_unpin(f);

@@ -29,7 +29,7 @@
  *   INV-OBJECT-2  a frame word names a frame of use OBJECT whose owner and index lead back here
  *   INV-OBJECT-3  that frame is BUSY with a pin, or on the pageable list
  *   INV-OBJECT-4  a slot word names a slot that is used and counted
- *   INV-OBJECT-5  no word lies at or beyond the size
+ *   INV-OBJECT-5  no word lies at or beyond the size, unless object_resize() is just removing it
  *   INV-OBJECT-6  the regions on the list name this object, their links agree, and they are at most refs
  *   INV-RADIX-*   the index is sound
  *
@@ -42,8 +42,7 @@
  */
 #include "mm/object.h"
 #include "mm/errno.h"
-#include "mm/rmap.h"
-#include "mm/vm.h"
+#include "mm/space.h"
 
 #define IO_FLAGS     (FRAME_F_BUSY | FRAME_F_WRITEBACK)
 #define PIN_CHECK_NS 1000000u /* how long object_put() sleeps before it looks again for a pin that ended */
@@ -145,6 +144,8 @@ static void discard(struct object *o, uint32_t index, uintptr_t word)
                   OBJECT_ENTRY_VALUE(word), f->maps);
         wait_quiet(vm, f);
     }
+    if (o->pager->drop)
+        o->pager->drop(o, index);
     radix_clear(&o->index, index);
     if (OBJECT_IS_FRAME(word)) {
         o->resident--;
@@ -154,34 +155,6 @@ static void discard(struct object *o, uint32_t index, uintptr_t word)
     } else if (word) {
         o->swapped--;
         swap_unref(vm, OBJECT_ENTRY_VALUE(word));
-    }
-}
-
-void object_discard(struct object *o, uint32_t first, uint32_t end)
-{
-    struct vm *vm = o->vm;
-    uint32_t index = first;
-    uintptr_t word;
-
-    while ((word = radix_next(&o->index, &index)) != 0 && index < end) {
-        if (OBJECT_IS_FRAME(word)) {
-            struct frame *f = word_frame(o, word);
-
-            if (f->flags & FRAME_F_BUSY) {
-                wait_io(vm);
-                continue;
-            }
-            if (f->pins || f->flags & FRAME_F_WRITEBACK) {
-                wait_quiet(vm, f);
-                continue; /* look again: it may have got entries, or have gone */
-            }
-            nosleep_enter();
-            rmap_unmap(vm, f);
-            nosleep_exit();
-        }
-        discard(o, index, word);
-        if (++index == 0)
-            break;
     }
 }
 
@@ -210,6 +183,95 @@ void object_put(struct object *o)
     cache_free(&vm->object_cache, o);
 }
 
+/* Wait for one of the reasons that keep f, which the index names, from being dropped. */
+static void wait_holders(struct vm *vm, struct frame *f)
+{
+    if (f->flags & FRAME_F_BUSY) { /* a pin would be in the way of the filler */
+        wait_io(vm);
+        return;
+    }
+    frame_pin(f);
+    swap_wait_frame(vm, f);
+    if (f->pins > 1) {
+        uint32_t s = os_irq_save();
+
+        os_sleep_until(&vm->swap.io_wait, os_now_ns() + PIN_CHECK_NS);
+        os_irq_restore(s);
+    }
+    frame_unpin(f);
+}
+
+/* Drop page index, whatever it takes. */
+static void forget(struct object *o, uint32_t index)
+{
+    struct vm *vm = o->vm;
+    uintptr_t word;
+
+    while ((word = radix_get(&o->index, index)) != 0) {
+        struct frame *f = OBJECT_IS_FRAME(word) ? word_frame(o, word) : NULL;
+
+        if (f && !(f->flags & FRAME_F_BUSY))
+            rmap_unmap(vm, f);
+        if (!f || !(f->pins || f->flags & IO_FLAGS)) {
+            discard(o, index, word);
+            return;
+        }
+        wait_holders(vm, f);
+    }
+}
+
+void object_punch(struct object *o, uint32_t first, uint32_t end)
+{
+    uint32_t index = first;
+
+    while (radix_next(&o->index, &index) != 0 && index < end) {
+        forget(o, index);
+        if (++index == 0)
+            break;
+    }
+}
+
+/* Take the private copies of pages from `pages` on out of a mapping. */
+static void drop_copies(struct region *r, uint32_t pages)
+{
+    struct space *s = r->space;
+    uint32_t kept = r->offset < pages ? pages - r->offset : 0;
+
+    if (kept >= (r->end - r->start) >> PAGE_SHIFT)
+        return;
+
+    vaddr_t from = r->start + (kept << PAGE_SHIFT), va = from;
+
+    while ((va = pt_next_table(&s->pt, va, r->end)) < r->end) {
+        vaddr_t end = PT_SPAN_DOWN(va) + PT_SPAN;
+
+        for (va = va < from ? from : va; va < end && va < r->end; va += PAGE_SIZE) {
+            pte_t *e = pt_entry(&s->pt, va), old = *e;
+
+            if (pte_empty(old) ||
+                (pte_has_frame(old) && pfn_frame(s->vm->pool, pte_pfn(old))->use == FRAME_OBJECT))
+                continue;
+            pt_set(&s->pt, va, e, PTE_NONE);
+            space_forget_entry(s->vm, old);
+        }
+    }
+}
+
+void object_resize(struct object *o, uint32_t pages)
+{
+    bool smaller = pages < o->pages;
+
+    o->pages = pages;
+    if (!smaller)
+        return;
+    nosleep_enter();
+    for (struct region *r = o->regions; r; r = r->object_next)
+        if (!(r->flags & REGION_SHARED))
+            drop_copies(r, pages);
+    nosleep_exit();
+    object_punch(o, pages, UINT32_MAX);
+}
+
 void object_attach(struct object *o, struct region *r)
 {
     mm_assert(r->object == o, "%s", o->name);
@@ -236,7 +298,7 @@ struct frame *object_resident(struct object *o, uint32_t index)
     uintptr_t word = radix_get(&o->index, index);
     struct frame *f;
 
-    if (!OBJECT_IS_FRAME(word))
+    if (!OBJECT_IS_FRAME(word) || unlikely(index >= o->pages))
         return NULL;
     f = word_frame(o, word);
     return f->flags & FRAME_F_BUSY ? NULL : f;

@@ -23,7 +23,7 @@ struct pager {
     int (*put)(struct object *o, uint32_t index, struct frame *f);
     /* Whether get() can bring the page back if a clean copy is dropped. Does not sleep. */
     bool (*has)(struct object *o, uint32_t index);
-    /* The page is gone for good (truncation). May be NULL. */
+    /* The page, in memory or in a slot, is gone for good: truncation, or the object dies. May be NULL. */
     void (*drop)(struct object *o, uint32_t index);
     /* The object dies. May be NULL. */
     void (*destroy)(struct object *o);
@@ -63,6 +63,14 @@ struct object *object_create_image(struct vm *vm, const void *image, size_t size
 struct object *object_get(struct object *o);
 /* Drop a reference; the last one frees pages and slots. May sleep (waits for I/O on its pages). */
 void object_put(struct object *o);
+/*
+ * Change the size. Pages beyond a smaller one are gone for good, also the private copies that mappings made
+ * of them: a later touch there is beyond the object. Cannot fail. Sleeps, until nobody works with those pages.
+ * The caller lets nobody else change the size meanwhile.
+ */
+void object_resize(struct object *o, uint32_t pages);
+/* Forget the pages [first, end): the pager makes them anew. The object's own only, not private copies. Sleeps. */
+void object_punch(struct object *o, uint32_t first, uint32_t end);
 /* Link or unlink a region in the list of regions that map its object. Takes or drops no reference. */
 void object_attach(struct object *o, struct region *r);
 void object_detach(struct object *o, struct region *r);
@@ -76,12 +84,6 @@ struct frame *object_resident(struct object *o, uint32_t index);
 int object_page(struct object *o, uint32_t index, struct frame **out);
 void frame_pin(struct frame *f);
 void frame_unpin(struct frame *f);
-
-/*
- * Forget pages [first, end): entries, frames and slots; the next touch gets them from the pager again. For a file
- * that shrank, or memory that is punched out. Sleeps until nobody works with them.
- */
-void object_discard(struct object *o, uint32_t first, uint32_t end);
 
 /*
  * Called by reclaim when f (use FRAME_OBJECT) has no entries left and no pins: whether it can be dropped at

@@ -1,0 +1,12 @@
+/* Regular files: reading and writing objects. See regular.c. */
+#ifndef KERNEL_REGULAR_H
+#define KERNEL_REGULAR_H
+
+#include "kernel/vfs.h"
+
+extern const struct file_ops regular_ops;
+
+/* f is a pinned page of o that is about to be changed by the kernel. May sleep. */
+void regular_begin_write(struct object *o, struct frame *f);
+
+#endif
