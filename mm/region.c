@@ -192,6 +192,8 @@ struct region *region_first_above(struct region_tree *t, vaddr_t va)
             n = n->right;
         }
     }
+    if (best && best->start <= va)
+        t->last_hit = best; /* a search for va itself often follows */
     return best;
 }
 
