@@ -18,7 +18,21 @@
 #define TRAILER  "TRAILER!!!"
 #define NAME_LEN 4096u /* PATH_MAX */
 
-enum { INO, MODE, UID, GID, NLINK, MTIME, FILESIZE, DEVMAJOR, DEVMINOR, RDEVMAJOR, RDEVMINOR, NAMESIZE, CHECK };
+enum {
+    INO,
+    MODE,
+    UID,
+    GID,
+    NLINK,
+    MTIME,
+    FILESIZE,
+    DEVMAJOR,
+    DEVMINOR,
+    RDEVMAJOR,
+    RDEVMINOR,
+    NAMESIZE,
+    CHECK
+};
 
 void cpio_begin(struct cpio *c, const void *archive, size_t size)
 {
@@ -53,8 +67,9 @@ static const char *not_a_header(const uint8_t *p, size_t n)
 {
     if (n >= 2 && p[0] == 0x1F && p[1] == 0x8B)
         return "it is compressed with gzip; unpack it, or make it without";
-    if (n >= 6 && memcmp(p, "\xFD"
-                            "7zXZ",
+    if (n >= 6 && memcmp(p,
+                         "\xFD"
+                         "7zXZ",
                          6) == 0)
         return "it is compressed with xz; unpack it, or make it without";
     if (n >= 4 && memcmp(p, "\x28\xB5\x2F\xFD", 4) == 0)

@@ -94,6 +94,8 @@ static void load_tss(void)
         .iomap = sizeof df_tss,
     };
     __asm__ volatile("ltr %0" : : "r"((uint16_t)SEL_TSS) : "memory");
+    /* None, rather than the one of 64 KiB at address 0 that the processor begins with. */
+    __asm__ volatile("lldt %0" : : "r"((uint16_t)0));
 }
 
 static void load_idt(void)

@@ -4,11 +4,6 @@
  * A device number leads to operations through a short table, filled at start-up by whoever has a device; every
  * new devtmpfs gets a node for each, so a device that is registered later appears in the next one only.
  *
- * Random numbers: ChaCha20 with a key from the time-stamp counter, the clock and addresses at start-up, stirred
- * with the counter at each use, and RDRAND where there is one. The machine offers nothing better; QEMU's
- * guests have no entropy to speak of. After each request the key is replaced by output, so earlier output cannot
- * be computed from a later state (Bernstein, "Fast-key-erasure random-number generators", 2017).
- *
  * Disks are read and written through a page of memory, without a cache. A disk that swap is on is busy.
  */
 #include "kernel/devices.h"
@@ -18,12 +13,12 @@
 #include "kernel/memory.h"
 #include "kernel/printk.h"
 #include "kernel/process.h"
+#include "kernel/random.h"
 #include "kernel/ramfs.h"
 #include "kernel/usercopy.h"
 #include "kernel/vmsys.h"
 #include "mm/machine.h"
 #include "mm/slab.h"
-#include "mm/x86/cpu.h"
 
 #define DEVICES 32u
 
@@ -171,59 +166,6 @@ static const struct file_ops full_ops = {.read = zero_read, .write = full_write,
 
 /* --- random --- */
 
-static uint32_t random_key[8];
-static uint32_t random_blocks;
-
-#define ROTATE(x, n) ((x) << (n) | (x) >> (32 - (n)))
-
-static void quarter_round(uint32_t *s, unsigned a, unsigned b, unsigned c, unsigned d)
-{
-    s[a] += s[b], s[d] = ROTATE(s[d] ^ s[a], 16);
-    s[c] += s[d], s[b] = ROTATE(s[b] ^ s[c], 12);
-    s[a] += s[b], s[d] = ROTATE(s[d] ^ s[a], 8);
-    s[c] += s[d], s[b] = ROTATE(s[b] ^ s[c], 7);
-}
-
-/* RFC 8439, 2.3. The nonce is what happened at this moment. */
-static void chacha_block(uint32_t *out)
-{
-    uint64_t stir = os_now_ns();
-    uint32_t in[16] = {0x61707865, 0x3320646E, 0x79622D32, 0x6B206574};
-
-    memcpy(in + 4, random_key, sizeof random_key);
-    in[12] = random_blocks++;
-    in[13] = (uint32_t)stir;
-    in[14] = (uint32_t)(stir >> 32);
-    in[15] = cpu_features.tsc ? (uint32_t)cpu_rdtsc() : 0;
-    memcpy(out, in, sizeof in);
-    for (unsigned i = 0; i < 10; i++) {
-        for (unsigned k = 0; k < 4; k++)
-            quarter_round(out, k, k + 4, k + 8, k + 12);
-        for (unsigned k = 0; k < 4; k++)
-            quarter_round(out, k, 4 + (k + 1) % 4, 8 + (k + 2) % 4, 12 + (k + 3) % 4);
-    }
-    for (unsigned i = 0; i < 16; i++)
-        out[i] += in[i];
-}
-
-void random_bytes(void *buf, size_t n)
-{
-    uint32_t block[16];
-    uint8_t *to = buf;
-
-    while (n) {
-        /* The first half becomes the next key, the second is given out. */
-        chacha_block(block);
-        memcpy(random_key, block, sizeof random_key);
-        size_t part = n < 32 ? n : 32;
-
-        memcpy(to, block + 8, part);
-        to += part;
-        n -= part;
-    }
-    memset(block, 0, sizeof block);
-}
-
 static int random_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     uint8_t chunk[256];
@@ -246,16 +188,14 @@ static int random_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 
 static int random_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
-    uint32_t chunk[8];
+    uint8_t chunk[64];
     size_t part = n < sizeof chunk ? n : sizeof chunk;
 
     (void)f;
     (void)pos;
-    memset(chunk, 0, sizeof chunk);
     if (user_copy_in(chunk, buf, part))
         return -EFAULT;
-    for (unsigned i = 0; i < 8; i++)
-        random_key[i] ^= chunk[i];
+    random_mix(chunk, part);
     return (int)n;
 }
 
@@ -283,23 +223,9 @@ static int kmsg_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 
 /* All that the ring holds, as text: gathered at open(). */
 struct kmsg {
-    size_t size, room;
+    size_t size;
     char text[];
 };
-
-static struct kmsg *gathering;
-
-static void gather(const char *line)
-{
-    struct kmsg *k = gathering;
-    size_t n = strlen(line);
-
-    if (n + 1 > k->room - k->size)
-        return;
-    memcpy(k->text + k->size, line, n);
-    k->text[k->size + n] = '\n';
-    k->size += n + 1;
-}
 
 static int kmsg_open(struct file *f)
 {
@@ -310,10 +236,7 @@ static int kmsg_open(struct file *f)
     k = vmsys_alloc(sizeof *k + PRINTK_RING);
     if (!k)
         return -ENOMEM;
-    k->size = 0;
-    k->room = PRINTK_RING;
-    gathering = k;
-    printk_recent(gather);
+    k->size = printk_copy(k->text, PRINTK_RING);
     f->data = k;
     return 0;
 }
@@ -479,8 +402,6 @@ void devices_init(void)
 {
     unsigned minor = 0;
 
-    random_key[0] = (uint32_t)os_now_ns();
-    random_key[1] = cpu_features.tsc ? (uint32_t)cpu_rdtsc() : 0;
     chardev_register(MKDEV(1, 3), "null", &null_ops);
     chardev_register(MKDEV(1, 5), "zero", &zero_ops);
     chardev_register(MKDEV(1, 7), "full", &full_ops);

@@ -125,7 +125,7 @@ static int add_script(struct exec_args *a, const char *interp, const char *arg)
 {
     size_t first = a->argc ? strlen(a->strings) + 1 : 0;
     size_t n1 = strlen(interp) + 1, n2 = arg ? strlen(arg) + 1 : 0, n3 = strlen(a->path) + 1;
-    char *strings = kmalloc(a->bytes - first + n1 + n2 + n3), *path = kmalloc(n1);
+    char *strings = vmsys_alloc(a->bytes - first + n1 + n2 + n3), *path = vmsys_alloc(n1);
 
     if (!strings || !path) {
         kfree(strings);
@@ -521,7 +521,7 @@ static int own_actions(struct process *p)
 int exec_program(struct exec_args *a)
 {
     struct process *p = process_current();
-    struct exec *x = kmalloc(sizeof *x);
+    struct exec *x = vmsys_alloc(sizeof *x);
     struct fd_table *files = NULL;
     char comm[16] = {0};
     int err;
@@ -574,7 +574,8 @@ static int kernel_args(struct exec_args *a, const char *path, const char *const 
         n += strlen(*s) + 1;
     for (const char *const *s = envp; *s; s++)
         n += strlen(*s) + 1;
-    *a = (struct exec_args){.path = kmalloc(strlen(path) + 1), .strings = kmalloc(n ? n : 1), .bytes = n};
+    *a = (struct exec_args){
+        .path = vmsys_alloc(strlen(path) + 1), .strings = vmsys_alloc(n ? n : 1), .bytes = n};
     if (!a->path || !a->strings)
         return -ENOMEM;
     memcpy(a->path, path, strlen(path) + 1);
@@ -622,7 +623,7 @@ static int grow(struct strings *s)
 
     if (s->used >= s->limit)
         return -E2BIG;
-    buf = kmalloc(size);
+    buf = vmsys_alloc(size);
     if (!buf)
         return -ENOMEM;
     memcpy(buf, s->buf, s->used);
@@ -685,7 +686,7 @@ static int copy_args(struct exec_args *a, vaddr_t path, vaddr_t argv, vaddr_t en
 
     if (limit < s.limit)
         s.limit = limit < STRINGS_MIN ? STRINGS_MIN : (size_t)limit;
-    *a = (struct exec_args){.path = kmalloc(PATH_MAX)};
+    *a = (struct exec_args){.path = vmsys_alloc(PATH_MAX)};
     if (!a->path)
         return -ENOMEM;
     err = user_copy_string(a->path, path, PATH_MAX);

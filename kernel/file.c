@@ -21,8 +21,8 @@
 #include "kernel/vmsys.h"
 #include "mm/slab.h"
 
-#define FDS_FIRST   32u       /* descriptors of a new table */
-#define FDS_DEFAULT 1024u     /* limit of a kernel task */
+#define FDS_FIRST   32u        /* descriptors of a new table */
+#define FDS_DEFAULT 1024u      /* limit of a kernel task */
 #define FDS_MAX     (1u << 20) /* Linux's nr_open */
 #define RW_MAX      0x7FFFF000u
 

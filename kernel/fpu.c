@@ -6,6 +6,7 @@
  * Source: Intel SDM vol. 1, 8.1 (x87), 10.5 (FXSAVE); vol. 3A, 13.
  */
 #include "kernel/fpu.h"
+#include "kernel/vmsys.h"
 #include "mm/os.h"
 #include "mm/slab.h"
 #include "mm/x86/cpu.h"
@@ -51,7 +52,7 @@ void fpu_init(void)
 
 struct fpu_state *fpu_alloc(void)
 {
-    return cache_alloc(&fpu_cache);
+    return vm_cache_alloc(&vm_sys, &fpu_cache);
 }
 
 void fpu_free(struct fpu_state *s)

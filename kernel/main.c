@@ -3,22 +3,29 @@
 #include "drivers/pic.h"
 #include "kernel/bench.h"
 #include "kernel/bootinfo.h"
+#include "kernel/clock.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
+#include "kernel/devices.h"
 #include "kernel/disk.h"
+#include "kernel/itimer.h"
 #include "kernel/ktest.h"
 #include "kernel/memory.h"
 #include "kernel/panic.h"
 #include "kernel/param.h"
 #include "kernel/printk.h"
+#include "kernel/process.h"
+#include "kernel/random.h"
 #include "kernel/sched.h"
 #include "kernel/time.h"
 #include "kernel/tour.h"
+#include "kernel/tty.h"
+#include "kernel/vfs.h"
 #include "kernel/vmsys.h"
-#include "mm/machine.h"
+#include "mm/kva_map.h"
 #include "mm/layout.h"
-#include "kernel/process.h"
-#include "kernel/meanwhile.h"
+#include "mm/machine.h"
+#include "mm/slab.h"
 #include "mm/x86/cpu.h"
 
 static struct bootinfo boot;
@@ -63,6 +70,85 @@ static void report(void)
     printk(LOG_INFO, "start-up took %llu us", os_now_ns() / 1000);
 }
 
+/* The first module is the root's archive. */
+static void mount_root(void)
+{
+    const struct boot_module *m = boot.modules ? &boot.module[0] : NULL;
+    size_t size = m ? m->end - m->start : 0;
+    const void *archive = NULL;
+    const char *why = NULL;
+
+    if (m)
+        archive = frame_is_low(&frame_pool_sys, (m->end - 1) >> PAGE_SHIFT)
+                      ? (const uint8_t *)KERNEL_BASE + m->start
+                      : kva_device_map(&kva_map_sys, m->start, size);
+    if (m && !archive)
+        os_log("boot archive: %u KiB above the direct map do not fit into the kernel's addresses",
+               size >> 10);
+    if (vfs_init(archive, size, &why) != 0)
+        panic_unfit("too little memory: no room for a root directory");
+    if (why)
+        os_log("boot archive: %s", why);
+}
+
+#define INIT_ARGS 32u
+
+/* Words of init's arguments, in place: blanks separate, double quotes keep blanks. Those beyond max are lost. */
+static unsigned split_words(char *line, const char **words, unsigned max)
+{
+    unsigned n = 0;
+
+    for (;;) {
+        char *to;
+        bool quoted = false;
+
+        while (*line == ' ' || *line == '\t')
+            line++;
+        if (!*line || n == max)
+            return n;
+        words[n++] = to = line;
+        for (; *line && (quoted || (*line != ' ' && *line != '\t')); line++)
+            if (*line == '"')
+                quoted = !quoted;
+            else
+                *to++ = *line;
+        if (*line)
+            line++;
+        *to = '\0';
+    }
+}
+
+/* Run init to its end. Whether it ended with status 0. */
+static bool run_programs(void)
+{
+    static const char *const anywhere[] = {"/sbin/init", "/init", "/etc/init", "/bin/init", "/bin/sh", NULL};
+    static const char *const envp[] = {"HOME=/", "TERM=linux", NULL};
+    const char *const asked[] = {params.init, NULL};
+    const char *argv[INIT_ARGS + 2] = {0};
+    size_t size = strlen(params.init_args) + 1;
+    char *args = kmalloc(size); /* the line stays as it is */
+    int status;
+
+    if (args) {
+        memcpy(args, params.init_args, size);
+        split_words(args, argv + 1, INIT_ARGS);
+    }
+    status = process_start_init(params.init ? asked : anywhere, argv, envp);
+    kfree(args);
+    if (status != 0) {
+        os_log("init: %s cannot be run, error %d", params.init ? params.init : "none of the usual programs",
+               -status);
+        process_wait_init();
+        return false;
+    }
+    status = process_wait_init();
+    if (status & 0x7F)
+        os_log("init died of signal %d", status & 0x7F);
+    else
+        os_log("init ended with status %d", status >> 8);
+    return status == 0;
+}
+
 _Noreturn void kmain(uint32_t magic, paddr_t info)
 {
     /* Before anything else: a clock, a voice, and somebody to take exceptions. */
@@ -84,36 +170,33 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     pic_init();
     time_init();
     cpu_irq_on();
+    clock_init();
+    random_init();
 
     /* Tasks, and the devices and daemons that need them. */
     if (sched_init() != 0)
         panic_unfit("too little memory: no room for the first task");
     disk_init();
     vmsys_init();
+    process_start();
+    devices_init();
+    if (!itimer_init() || tty_init() != 0)
+        panic_unfit("too little memory: no room for the terminal");
+    mount_root();
 
     report();
 
     panic_provoke(params.panic_test);
-    bool ok = true;
-
-    process_start();
-    itimer_init();
-    if (boot.modules && !params.ktest) {
-        const char *paths[] = {"/init", NULL}, *argv[] = {"init", NULL},
-                   *envp[] = {"HOME=/", "TERM=linux", NULL};
-        meanwhile_program((void *)(KERNEL_BASE + boot.module[0].start),
-                          boot.module[0].end - boot.module[0].start);
-        int err = process_start_init(paths, argv, envp);
-        os_log("init: %d", err);
-        int st = process_wait_init();
-        os_log("init ended with status %x", st);
-        vmsys_end(st == 0);
-    }
     if (params.bench)
         bench_main();
     if (params.ktest)
         ktest_main(params.ktest);
-    if (!params.bench)
+
+    bool ok = true;
+
+    if (boot.modules)
+        ok = run_programs();
+    else if (!params.bench)
         ok = tour_run(&boot);
     vmsys_end(ok);
 }

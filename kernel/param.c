@@ -4,7 +4,7 @@
 #include "mm/kva.h"
 #include "mm/os.h"
 
-struct params params = {.init = "/sbin/init", .swap = 1, .kva = KVA_INSTANT, .init_args = ""};
+struct params params = {.swap = 1, .kva = KVA_INSTANT, .init_args = ""};
 
 static const struct param_choice consoles[] = {
     {"ttyS0", CONSOLE_SERIAL}, {"ttyS0,115200", CONSOLE_SERIAL}, {"ttyS0,115200n8", CONSOLE_SERIAL},

@@ -45,7 +45,7 @@ struct params {
     bool quiet;           /* quiet */
     uint64_t mem;         /* mem=: RAM above this address is not used; 0: no limit */
     uint64_t lowmem;      /* lowmem=: RAM above this address is not in the direct map; 0: as much as fits */
-    const char *init;     /* init= */
+    const char *init;     /* init=, NULL: the usual places */
     const char *ktest;    /* ktest=: self-tests to run, NULL: none */
     uint32_t seed;        /* seed=: of the self-tests' random numbers, 0: their own default */
     bool bench;           /* bench */

@@ -469,8 +469,5 @@ int pipe_tee(struct file *from, struct file *to, size_t n, bool nonblock)
     return done ? (int)done : err;
 }
 
-const struct file_ops pipe_ops = {.open = pipe_open,
-                                  .release = pipe_release,
-                                  .read = pipe_read,
-                                  .write = pipe_write,
-                                  .poll = pipe_poll};
+const struct file_ops pipe_ops = {
+    .open = pipe_open, .release = pipe_release, .read = pipe_read, .write = pipe_write, .poll = pipe_poll};

@@ -83,3 +83,20 @@ void printk_recent(void (*fn)(const char *line))
         fn(line);
     }
 }
+
+size_t printk_copy(char *buf, size_t size)
+{
+    uint32_t s = os_irq_save();
+    uint32_t kept = ring_head < PRINTK_RING ? ring_head : PRINTK_RING;
+    uint32_t at = ring_head - (size < kept ? (uint32_t)size : kept);
+    size_t n = 0;
+
+    /* It may begin within a line, or where one was lost. */
+    if (at > 0 && (ring_head - at == PRINTK_RING || ring[(at - 1) % PRINTK_RING] != '\n'))
+        while (at < ring_head && ring[at++ % PRINTK_RING] != '\n')
+            ;
+    while (at < ring_head)
+        buf[n++] = ring[at++ % PRINTK_RING];
+    os_irq_restore(s);
+    return n;
+}

@@ -9,13 +9,13 @@
 
 #include "mm/os.h"
 
+#define PRINTK_RING 16384u /* bytes of the log that are kept; a power of two */
+
 enum log_level {
     LOG_ERROR,
     LOG_WARN,
     LOG_INFO, /* not shown with `quiet` */
 };
-
-#define PRINTK_RING 4096u /* bytes of text that are kept, a power of two */
 
 /* One line, without its newline, cut off at 255 characters. Any context. */
 void printk(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -27,5 +27,8 @@ bool printk_is_quiet(void);
 extern void (*printk_tap)(const char *line);
 /* Visit the lines that the ring still holds, oldest first. Each is NUL-terminated and valid for the call. */
 void printk_recent(void (*fn)(const char *line));
+
+/* The newest whole lines that fit into size bytes, without a NUL. Returns how many bytes. */
+size_t printk_copy(char *buf, size_t size);
 
 #endif

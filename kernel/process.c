@@ -16,6 +16,7 @@
 #include "kernel/file.h"
 #include "kernel/futex.h"
 #include "kernel/sched.h"
+#include "kernel/tty.h"
 #include "kernel/usercopy.h"
 #include "mm/x86/cpu.h"
 #include "kernel/vmsys.h"
@@ -120,7 +121,7 @@ static void unhash_thread(struct thread *t)
 
 struct memory *memory_create(struct space *s)
 {
-    struct memory *m = cache_alloc(&memory_cache);
+    struct memory *m = vm_cache_alloc(&vm_sys, &memory_cache);
 
     if (m)
         *m = (struct memory){.refs = 1, .space = s};
@@ -147,7 +148,7 @@ void memory_put(struct memory *m)
 
 struct process *process_create(int pid)
 {
-    struct process *p = cache_alloc(&process_cache);
+    struct process *p = vm_cache_alloc(&vm_sys, &process_cache);
 
     if (!p)
         return NULL;
@@ -241,7 +242,7 @@ void process_reap(struct process *p)
 
 struct thread *thread_create(struct process *p, int tid, void (*fn)(void *), void *arg)
 {
-    struct thread *t = cache_alloc(&thread_cache);
+    struct thread *t = vm_cache_alloc(&vm_sys, &thread_cache);
 
     if (!t)
         return NULL;
@@ -433,6 +434,7 @@ static void process_end(struct process *p)
     task->space = NULL;
     give_up_shared(p);
     process_vfork_done(p);
+    tty_detach(p);
     signal_orphan_groups(p);
     orphan_children(p);
     p->state = PROCESS_ZOMBIE;

@@ -636,7 +636,7 @@ static int punch(struct inode *i, uint64_t start, uint64_t end)
     for (; !err && first < last && from_image(o, (uint32_t)(first >> PAGE_SHIFT)); first += PAGE_SIZE)
         err = clear_part(i, first, first + PAGE_SIZE);
     if (!err && first < last)
-        object_punch(o, (uint32_t)(first >> PAGE_SHIFT), (uint32_t)(last >> PAGE_SHIFT));
+        object_discard(o, (uint32_t)(first >> PAGE_SHIFT), (uint32_t)(last >> PAGE_SHIFT));
     return err;
 }
 

@@ -32,28 +32,26 @@ struct context {
     uint32_t oldmask, cr2;
 };
 
-/* struct _fpstate: FNSAVE's 108 bytes, the status word again, the magic number, FXSAVE's 512 bytes. */
-enum {
-    FP_STATUS = 108,
-    FP_FXSAVE = 112,
-    FP_MXCSR = FP_FXSAVE + 24,
-    FP_SIZE = FP_FXSAVE + 512,
-    FP_ALIGN = 64
+/* struct _fpstate. */
+struct fp_area {
+    uint32_t old[27]; /* as FNSAVE stores it */
+    uint32_t status;  /* the status word again, and above it the magic number */
+    uint32_t fx[128]; /* as FXSAVE stores it */
 };
+enum { FP_SIZE = sizeof(struct fp_area), FP_ALIGN = 64 /* of fx */, FX_MXCSR = 6 };
 #define FP_NO_FXSAVE 0xFFFF0000u /* magic: the old form only */
 
-#define RETCODE_BYTES 8
+#define RETCODE_WORDS 2
+#define SIGINFO_WORDS (SIGINFO_SIZE / 4)
+#define SIGINFO_GIVEN (sizeof(struct siginfo) / 4)
 
-/* The frame's two pieces around room for a struct _fpstate that is never used. */
 struct old_frame {
     uint32_t restorer, signo;
     struct context context;
-};
-struct old_frame_tail {
+    uint32_t unused[FP_SIZE / 4]; /* where the floating-point state once was */
     uint32_t mask_high;
-    uint8_t retcode[RETCODE_BYTES];
+    uint32_t retcode[RETCODE_WORDS];
 };
-enum { OLD_TAIL = sizeof(struct old_frame) + FP_SIZE, OLD_SIZE = OLD_TAIL + sizeof(struct old_frame_tail) };
 
 struct rt_frame {
     uint32_t restorer, signo, info_va, context_va;
@@ -62,20 +60,21 @@ struct rt_frame {
         uint32_t flags, link;
         struct alt_stack stack;
         struct context context;
-        sigset_t mask __attribute__((packed, aligned(4)));
+        uint32_t mask[2];
     } uc;
-    uint8_t retcode[RETCODE_BYTES];
+    uint32_t retcode[RETCODE_WORDS];
 };
 
+_Static_assert(FP_SIZE == 112 + 512, "asm/sigcontext.h");
 _Static_assert(sizeof(struct context) == 88, "asm/sigcontext.h");
 _Static_assert(offsetof(struct rt_frame, uc) == 144 && sizeof(struct rt_frame) == 144 + 116 + 8,
                "asm/ucontext.h");
-_Static_assert(OLD_SIZE == 732, "struct sigframe");
+_Static_assert(sizeof(struct old_frame) == 732, "struct sigframe");
 
 /* popl %eax; movl $119, %eax; int $0x80 */
-static const uint8_t old_retcode[RETCODE_BYTES] = {0x58, 0xB8, 119, 0, 0, 0, 0xCD, 0x80};
-/* movl $173, %eax; int $0x80 */
-static const uint8_t rt_retcode[RETCODE_BYTES] = {0xB8, 173, 0, 0, 0, 0xCD, 0x80, 0};
+static const uint32_t old_retcode[RETCODE_WORDS] = {0x0077B858, 0x80CD0000};
+/* movl $173, %eax; int $0x80; and a byte more */
+static const uint32_t rt_retcode[RETCODE_WORDS] = {0x0000ADB8, 0x0080CD00};
 
 enum {
     EFLAGS_TF = 1 << 8,
@@ -85,28 +84,19 @@ enum {
     EFLAGS_PROGRAM = 0xD5 | EFLAGS_TF | EFLAGS_DF | 1 << 11 | EFLAGS_AC,
 };
 
-/* --- siginfo --- */
+/* --- access to the frame, between cpu_user_begin() and cpu_user_end(), where it has been checked to lie in the
+ * user half. What cannot be accessed goes on at the label `fault`. --- */
 
-void siginfo_to_user(uint32_t out[SIGINFO_WORDS], const struct siginfo *info)
-{
-    memset(out, 0, SIGINFO_WORDS * sizeof *out);
-    out[0] = (uint32_t)info->signo;
-    out[1] = (uint32_t)info->err;
-    out[2] = (uint32_t)info->code;
-    if (info->code > 0 && info->code < SI_KERNEL && info->signo != SIGCHLD) {
-        out[3] = info->addr;
-        return;
-    }
-    out[3] = (uint32_t)info->pid;
-    out[4] = (uint32_t)info->uid;
-    if (info->signo == SIGCHLD && info->code > 0) {
-        out[5] = (uint32_t)info->status;
-        out[6] = (uint32_t)info->utime;
-        out[7] = (uint32_t)info->stime;
-    } else {
-        out[5] = info->value;
-    }
-}
+#define ACCESS(insn)                                                                                         \
+    "1: " insn "\n"                                                                                          \
+    ".pushsection extable, \"a\"\n"                                                                          \
+    ".long 1b, %l[fault]\n"                                                                                  \
+    ".popsection"
+#define PUT(field, value)                                                                                    \
+    __asm__ goto(ACCESS("movl %1, %0") : : "m"(field), "ri"((uint32_t)(value)) : : fault)
+#define GET(variable, field) __asm__ goto(ACCESS("movl %1, %0") : "=r"(variable) : "m"(field) : : fault)
+/* An instruction whose operand is that memory. */
+#define USER_OP(insn, field) __asm__ goto(ACCESS(insn " %0") : : "m"(field) : "memory" : fault)
 
 /* --- the alternate stack --- */
 
@@ -118,7 +108,7 @@ static bool on_alt_stack(const struct thread *t, vaddr_t esp)
 
 struct alt_stack sigframe_alt_get(const struct thread *t, vaddr_t esp)
 {
-    struct alt_stack s = {t->sig.alt_stack, t->sig.alt_flags, t->sig.alt_size};
+    struct alt_stack s = {t->sig.alt_stack, t->sig.alt_flags & SS_AUTODISARM, t->sig.alt_size};
 
     if (!s.size)
         s.flags |= SS_DISABLE;
@@ -139,7 +129,7 @@ int sigframe_alt_set(struct thread *t, const struct alt_stack *s, vaddr_t esp)
         return -ENOMEM;
     t->sig.alt_stack = mode == SS_DISABLE ? 0 : s->start;
     t->sig.alt_size = mode == SS_DISABLE ? 0 : s->size;
-    t->sig.alt_flags = s->flags & SS_AUTODISARM;
+    t->sig.alt_flags = s->flags;
     return 0;
 }
 
@@ -153,28 +143,6 @@ static const struct fpu_state fpu_fresh = {.bytes = {
                                                [25] = 0x1F /* MXCSR */
                                            }};
 
-/* One instruction on user memory at `va`; 0 or -EFAULT. */
-#define USER_OP(insn, va)                                                                                    \
-    ({                                                                                                       \
-        int err_ = 0;                                                                                        \
-                                                                                                             \
-        cpu_user_begin();                                                                                    \
-        __asm__ volatile("1: " insn " (%1)\n"                                                                \
-                         "2:\n"                                                                              \
-                         ".pushsection .text.fixup, \"ax\"\n"                                                \
-                         "3: mov %2, %0\n"                                                                   \
-                         "jmp 2b\n"                                                                          \
-                         ".popsection\n"                                                                     \
-                         ".pushsection extable, \"a\"\n"                                                     \
-                         ".long 1b, 3b\n"                                                                    \
-                         ".popsection"                                                                       \
-                         : "+r"(err_)                                                                        \
-                         : "r"(va), "i"(-EFAULT)                                                             \
-                         : "memory");                                                                        \
-        cpu_user_end();                                                                                      \
-        err_;                                                                                                \
-    })
-
 static void fpu_begin(void)
 {
     if (cpu_features.sse)
@@ -183,23 +151,28 @@ static void fpu_begin(void)
         __asm__ volatile("fninit");
 }
 
-/* Save the state at va (a multiple of FP_ALIGN, below USER_END - FP_SIZE), and give the handler a fresh one. */
+/* Save the state at va (where place() has put it), and give the handler a fresh one. */
 static bool fpu_to_user(vaddr_t va)
 {
+    struct fp_area *f = (struct fp_area *)va;
     uint16_t status;
     uint32_t magic = cpu_features.sse ? 0 : FP_NO_FXSAVE;
 
     __asm__ volatile("fnstsw %0" : "=a"(status));
-    if (cpu_features.sse && USER_OP("fxsave", va + FP_FXSAVE) != 0)
-        return false;
-    if (USER_OP("fnsave", va) != 0 || user_write32(va + FP_STATUS, magic | status) != 0)
-        return false;
+    if (cpu_features.sse)
+        USER_OP("fxsave", f->fx);
+    USER_OP("fnsave", f->old);
+    PUT(f->status, magic | status);
     fpu_begin();
     return true;
+fault:
+    return false;
 }
 
 static bool fpu_from_user(vaddr_t va)
 {
+    struct fp_area *f = (struct fp_area *)va;
+
     if (!va) {
         fpu_begin();
         return true;
@@ -209,14 +182,16 @@ static bool fpu_from_user(vaddr_t va)
     if (cpu_features.sse) {
         uint32_t valid = cpu_features.sse2 ? 0xFFFF : 0xFFBF, mxcsr;
 
-        if (user_read32(&mxcsr, va + FP_MXCSR) != 0)
-            return false;
-        if ((mxcsr & ~valid) && user_write32(va + FP_MXCSR, mxcsr & valid) != 0)
-            return false;
-        if (USER_OP("fxrstor", va + FP_FXSAVE) != 0)
-            return false;
+        /* The processor faults on bits that it does not know. */
+        GET(mxcsr, f->fx[FX_MXCSR]);
+        if (mxcsr & ~valid)
+            PUT(f->fx[FX_MXCSR], mxcsr & valid);
+        USER_OP("fxrstor", f->fx);
     }
-    return USER_OP("frstor", va) == 0;
+    USER_OP("frstor", f->old);
+    return true;
+fault:
+    return false;
 }
 
 /* --- making a frame --- */
@@ -237,33 +212,43 @@ static uint32_t read_gs(void)
     return v & 0xFFFF;
 }
 
-static void context_fill(struct context *c, const struct trap_frame *tf, const struct thread_signals *sig,
-                         vaddr_t fpstate, sigset_t mask)
+static inline bool put_context(struct context *c, const struct trap_frame *tf,
+                               const struct thread_signals *sig, vaddr_t fpstate, sigset_t mask)
 {
-    *c = (struct context){
-        .gs = read_gs(),
-        .fs = read_fs(),
-        .es = tf->es,
-        .ds = tf->ds,
-        .edi = tf->edi,
-        .esi = tf->esi,
-        .ebp = tf->ebp,
-        .esp = tf->user_esp,
-        .ebx = tf->ebx,
-        .edx = tf->edx,
-        .ecx = tf->ecx,
-        .eax = tf->eax,
-        .trapno = sig->fault_vector,
-        .err = sig->fault_error,
-        .eip = tf->eip,
-        .cs = tf->cs & 0xFFFF,
-        .eflags = tf->eflags,
-        .esp_at_signal = tf->user_esp,
-        .ss = tf->user_ss & 0xFFFF,
-        .fpstate = fpstate,
-        .oldmask = (uint32_t)mask,
-        .cr2 = sig->fault_va,
-    };
+    PUT(c->gs, read_gs());
+    PUT(c->fs, read_fs());
+    PUT(c->es, tf->es);
+    PUT(c->ds, tf->ds);
+    PUT(c->edi, tf->edi);
+    PUT(c->esi, tf->esi);
+    PUT(c->ebp, tf->ebp);
+    PUT(c->esp, tf->user_esp);
+    PUT(c->ebx, tf->ebx);
+    PUT(c->edx, tf->edx);
+    PUT(c->ecx, tf->ecx);
+    PUT(c->eax, tf->eax);
+    PUT(c->trapno, sig->fault_vector);
+    PUT(c->err, sig->fault_error);
+    PUT(c->eip, tf->eip);
+    PUT(c->cs, tf->cs & 0xFFFF);
+    PUT(c->eflags, tf->eflags);
+    PUT(c->esp_at_signal, tf->user_esp);
+    PUT(c->ss, tf->user_ss & 0xFFFF);
+    PUT(c->fpstate, fpstate);
+    PUT(c->oldmask, mask);
+    PUT(c->cr2, sig->fault_va);
+    return true;
+fault:
+    return false;
+}
+
+static inline bool put_retcode(uint32_t *to, const uint32_t code[RETCODE_WORDS])
+{
+    PUT(to[0], code[0]);
+    PUT(to[1], code[1]);
+    return true;
+fault:
+    return false;
 }
 
 /* Below the program's stack pointer or on its alternate stack: 16-byte aligned where the arguments of an
@@ -278,7 +263,8 @@ static bool place(const struct thread *t, const struct trap_frame *tf, const str
         sp = t->sig.alt_stack + t->sig.alt_size;
         entering = true;
     }
-    *fpstate = (sp - FP_SIZE) & ~(vaddr_t)(FP_ALIGN - 1);
+    *fpstate = ((sp - FP_SIZE + offsetof(struct fp_area, fx)) & ~(vaddr_t)(FP_ALIGN - 1)) -
+               offsetof(struct fp_area, fx);
     *frame = ((*fpstate - size + 4) & ~(vaddr_t)15) - 4;
     /* Wrapped around, or in the kernel's half: not memory of the program's. */
     if (*frame > sp || sp > USER_END)
@@ -289,57 +275,66 @@ static bool place(const struct thread *t, const struct trap_frame *tf, const str
 static bool put_old_frame(const struct thread *t, const struct trap_frame *tf, int signo,
                           const struct signal_action *a, sigset_t mask, vaddr_t frame, vaddr_t fpstate)
 {
-    struct old_frame f;
-    struct old_frame_tail tail = {.mask_high = (uint32_t)(mask >> 32)};
+    struct old_frame *f = (struct old_frame *)frame;
 
-    f.restorer =
-        a->flags & SA_RESTORER ? a->restorer : frame + OLD_TAIL + offsetof(struct old_frame_tail, retcode);
-    f.signo = (uint32_t)signo;
-    context_fill(&f.context, tf, &t->sig, fpstate, mask);
-    memcpy(tail.retcode, old_retcode, RETCODE_BYTES);
-    return user_copy_out(frame + OLD_TAIL, &tail, sizeof tail) == 0 &&
-           user_copy_out(frame, &f, sizeof f) == 0;
+    PUT(f->restorer, a->flags & SA_RESTORER ? a->restorer : (vaddr_t)f->retcode);
+    PUT(f->signo, signo);
+    PUT(f->mask_high, mask >> 32);
+    return put_context(&f->context, tf, &t->sig, fpstate, mask) && put_retcode(f->retcode, old_retcode);
+fault:
+    return false;
 }
 
 static bool put_rt_frame(const struct thread *t, const struct trap_frame *tf, const struct siginfo *info,
                          const struct signal_action *a, sigset_t mask, vaddr_t frame, vaddr_t fpstate)
 {
-    struct rt_frame f;
+    struct rt_frame *f = (struct rt_frame *)frame;
+    const uint32_t *words = (const uint32_t *)info;
 
-    f.restorer = a->flags & SA_RESTORER ? a->restorer : frame + offsetof(struct rt_frame, retcode);
-    f.signo = (uint32_t)info->signo;
-    f.info_va = frame + offsetof(struct rt_frame, info);
-    f.context_va = frame + offsetof(struct rt_frame, uc);
-    siginfo_to_user(f.info, info);
-    f.uc.flags = f.uc.link = 0;
-    f.uc.stack = (struct alt_stack){t->sig.alt_stack, t->sig.alt_size ? t->sig.alt_flags : SS_DISABLE,
-                                    t->sig.alt_size};
-    context_fill(&f.uc.context, tf, &t->sig, fpstate, mask);
-    f.uc.mask = mask;
-    memcpy(f.retcode, rt_retcode, RETCODE_BYTES);
-    return user_copy_out(frame, &f, sizeof f) == 0;
+    PUT(f->restorer, a->flags & SA_RESTORER ? a->restorer : (vaddr_t)f->retcode);
+    PUT(f->signo, info->signo);
+    PUT(f->info_va, (vaddr_t)f->info);
+    PUT(f->context_va, (vaddr_t)&f->uc);
+#pragma GCC unroll 32
+    for (unsigned i = 0; i < SIGINFO_GIVEN; i++)
+        PUT(f->info[i], words[i]);
+#pragma GCC unroll 32
+    for (unsigned i = SIGINFO_GIVEN; i < SIGINFO_WORDS; i++)
+        PUT(f->info[i], 0);
+    PUT(f->uc.flags, 0);
+    PUT(f->uc.link, 0);
+    PUT(f->uc.stack.start, t->sig.alt_stack);
+    PUT(f->uc.stack.flags, t->sig.alt_flags);
+    PUT(f->uc.stack.size, t->sig.alt_size);
+    PUT(f->uc.mask[0], mask);
+    PUT(f->uc.mask[1], mask >> 32);
+    return put_context(&f->uc.context, tf, &t->sig, fpstate, mask) && put_retcode(f->retcode, rt_retcode);
+fault:
+    return false;
 }
 
 bool sigframe_setup(struct trap_frame *tf, int signo, const struct siginfo *info,
                     const struct signal_action *a, sigset_t mask)
 {
     struct thread *self = thread_current();
-    bool rt = a->flags & SA_SIGINFO;
-    vaddr_t frame, fpstate;
+    bool rt = a->flags & SA_SIGINFO, done;
+    vaddr_t handler = a->handler, frame, fpstate;
 
-    if (!place(self, tf, a, rt ? sizeof(struct rt_frame) : OLD_SIZE, &frame, &fpstate))
+    if (!place(self, tf, a, rt ? sizeof(struct rt_frame) : sizeof(struct old_frame), &frame, &fpstate))
         return false;
-    if (rt ? !put_rt_frame(self, tf, info, a, mask, frame, fpstate)
-           : !put_old_frame(self, tf, signo, a, mask, frame, fpstate))
-        return false;
+    cpu_user_begin();
+    done = rt ? put_rt_frame(self, tf, info, a, mask, frame, fpstate)
+              : put_old_frame(self, tf, signo, a, mask, frame, fpstate);
     /* Last, since it cannot be undone. */
-    if (!fpu_to_user(fpstate))
+    done = done && fpu_to_user(fpstate);
+    cpu_user_end();
+    if (!done)
         return false;
     tf->eax = (uint32_t)signo; /* for handlers that take their arguments in registers */
     tf->edx = rt ? frame + offsetof(struct rt_frame, info) : 0;
     tf->ecx = rt ? frame + offsetof(struct rt_frame, uc) : 0;
     tf->user_esp = frame;
-    tf->eip = a->handler;
+    tf->eip = handler;
     tf->cs = SEL_USER_CODE;
     tf->ds = tf->es = SEL_USER_DATA;
     tf->user_ss = SEL_USER_DATA;
@@ -368,30 +363,75 @@ static uint16_t program_selector(uint32_t s)
     return (uint16_t)((s & 0xFFFC) ? s | 3 : 0);
 }
 
-static bool context_restore(const struct context *c, struct trap_frame *tf)
+/* The registers, but not EAX, which is the call's result. */
+static inline bool get_context(struct context *c, struct trap_frame *tf, uint32_t *eax)
 {
-    uint32_t fs = program_selector(c->fs), gs = program_selector(c->gs);
+    uint32_t v, fs, gs;
 
-    if (!fpu_from_user(c->fpstate))
+    GET(v, c->fpstate);
+    if (!fpu_from_user(v))
         return false;
+    GET(gs, c->gs);
+    GET(fs, c->fs);
+    GET(v, c->es);
+    tf->es = program_selector(v);
+    GET(v, c->ds);
+    tf->ds = program_selector(v);
+    GET(tf->edi, c->edi);
+    GET(tf->esi, c->esi);
+    GET(tf->ebp, c->ebp);
+    GET(tf->user_esp, c->esp);
+    GET(tf->ebx, c->ebx);
+    GET(tf->edx, c->edx);
+    GET(tf->ecx, c->ecx);
+    GET(*eax, c->eax);
+    GET(tf->eip, c->eip);
+    GET(v, c->cs);
+    tf->cs = (v & 0xFFFF) | 3;
+    GET(v, c->eflags);
+    tf->eflags = (tf->eflags & ~(uint32_t)EFLAGS_PROGRAM) | (v & EFLAGS_PROGRAM);
+    GET(v, c->ss);
+    tf->user_ss = (v & 0xFFFF) | 3;
+    fs = program_selector(fs);
+    gs = program_selector(gs);
     if (fs != read_fs())
         LOAD_SELECTOR("fs", fs);
     if (gs != read_gs())
         LOAD_SELECTOR("gs", gs);
-    tf->es = program_selector(c->es);
-    tf->ds = program_selector(c->ds);
-    tf->edi = c->edi;
-    tf->esi = c->esi;
-    tf->ebp = c->ebp;
-    tf->user_esp = c->esp;
-    tf->ebx = c->ebx;
-    tf->edx = c->edx;
-    tf->ecx = c->ecx;
-    tf->eip = c->eip;
-    tf->cs = (c->cs & 0xFFFF) | 3;
-    tf->user_ss = (c->ss & 0xFFFF) | 3;
-    tf->eflags = (tf->eflags & ~(uint32_t)EFLAGS_PROGRAM) | (c->eflags & EFLAGS_PROGRAM);
     return true;
+fault:
+    return false;
+}
+
+/* The frames' own parts; the registers last, since they are changed. */
+static bool get_old_frame(struct trap_frame *tf, vaddr_t frame, uint32_t *eax, sigset_t *mask)
+{
+    struct old_frame *f = (struct old_frame *)frame;
+    uint32_t low, high;
+
+    GET(low, f->context.oldmask);
+    GET(high, f->mask_high);
+    *mask = (sigset_t)high << 32 | low;
+    return get_context(&f->context, tf, eax);
+fault:
+    return false;
+}
+
+static bool get_rt_frame(struct trap_frame *tf, vaddr_t frame, uint32_t *eax, sigset_t *mask,
+                         struct alt_stack *alt)
+{
+    struct rt_frame *f = (struct rt_frame *)frame;
+    uint32_t low, high;
+
+    GET(low, f->uc.mask[0]);
+    GET(high, f->uc.mask[1]);
+    GET(alt->start, f->uc.stack.start);
+    GET(alt->flags, f->uc.stack.flags);
+    GET(alt->size, f->uc.stack.size);
+    *mask = (sigset_t)high << 32 | low;
+    return get_context(&f->uc.context, tf, eax);
+fault:
+    return false;
 }
 
 static int32_t bad_frame(struct trap_frame *tf)
@@ -405,27 +445,25 @@ static int32_t bad_frame(struct trap_frame *tf)
 int32_t sigframe_return(struct trap_frame *tf, bool rt)
 {
     struct thread *self = thread_current();
-    struct context c;
+    /* The handler's return took the address off, and the old frame's code the number. */
+    vaddr_t frame = tf->user_esp - (rt ? 4 : 8);
+    size_t size = rt ? sizeof(struct rt_frame) : sizeof(struct old_frame);
+    struct alt_stack alt;
     sigset_t mask;
+    uint32_t eax;
+    bool done;
 
     tf->error = TRAP_NO_CALL; /* the value of EAX is the program's, not a call's result */
-    if (rt) {
-        vaddr_t uc = tf->user_esp - 4 + offsetof(struct rt_frame, uc);
-        struct alt_stack stack;
-
-        if (user_copy_in(&stack, uc + 8, sizeof stack) != 0 || user_copy_in(&c, uc + 20, sizeof c) != 0 ||
-            user_copy_in(&mask, uc + 108, sizeof mask) != 0 || !context_restore(&c, tf))
-            return bad_frame(tf);
-        sigframe_alt_set(self, &stack, tf->user_esp);
-    } else {
-        vaddr_t frame = tf->user_esp - 8;
-        uint32_t high;
-
-        if (user_copy_in(&c, frame + offsetof(struct old_frame, context), sizeof c) != 0 ||
-            user_read32(&high, frame + OLD_TAIL) != 0 || !context_restore(&c, tf))
-            return bad_frame(tf);
-        mask = (sigset_t)high << 32 | c.oldmask;
-    }
+    if (frame > USER_END - size)
+        return bad_frame(tf);
+    cpu_user_begin();
+    done = rt ? get_rt_frame(tf, frame, &eax, &mask, &alt) : get_old_frame(tf, frame, &eax, &mask);
+    cpu_user_end();
+    if (!done)
+        return bad_frame(tf);
+    if (rt && (alt.size != self->sig.alt_size || alt.start != self->sig.alt_stack ||
+               alt.flags != self->sig.alt_flags))
+        sigframe_alt_set(self, &alt, tf->user_esp);
     signal_set_blocked(mask);
-    return (int32_t)c.eax;
+    return (int32_t)eax;
 }

@@ -30,6 +30,7 @@
 #include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/usercopy.h"
+#include "kernel/vmsys.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
 #include "mm/x86/cpu.h"
@@ -48,7 +49,8 @@ static const uint8_t default_action[SIGNALS + 1] = {
 #define SYNCHRONOUS                                                                                          \
     (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | SIGBIT(SIGSYS))
 
-#define CORE_MIN 4096u /* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit */
+#define EXCEPTIONS 32u   /* vectors below are exceptions */
+#define CORE_MIN   4096u /* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit */
 
 const char *signal_name(int signo)
 {
@@ -75,12 +77,12 @@ static void unmark(struct thread *t)
 }
 
 /* What t could take now. */
-static sigset_t takeable(const struct thread *t)
+static inline sigset_t takeable(const struct thread *t)
 {
     return (t->sig.pending.set | t->process->pending.set) & ~t->sig.blocked;
 }
 
-static bool has_work(const struct thread *t)
+static inline __attribute__((always_inline)) bool has_work(const struct thread *t)
 {
     return t->sig.faulted || takeable(t) || t->exiting || t->process->stopped;
 }
@@ -200,7 +202,7 @@ sigset_t signal_pending_set(void)
 
 struct signal_actions *signal_actions_create(void)
 {
-    struct signal_actions *a = kzalloc(sizeof *a);
+    struct signal_actions *a = vmsys_zalloc(sizeof *a);
 
     if (a)
         a->refs = 1;
@@ -209,7 +211,7 @@ struct signal_actions *signal_actions_create(void)
 
 struct signal_actions *signal_actions_copy(const struct signal_actions *from)
 {
-    struct signal_actions *a = kmalloc(sizeof *a);
+    struct signal_actions *a = vmsys_alloc(sizeof *a);
 
     if (!a)
         return NULL;
@@ -479,24 +481,30 @@ void signal_orphan_groups(struct process *p)
 
 /* --- exceptions of ring 3 --- */
 
-#define TRAP_EXCEPTIONS 32u /* vectors below are exceptions */
+/* What signal_force() does when fault_info has been filled in. */
+static inline void force(struct thread *self, const struct trap_frame *tf)
+{
+    int signo = self->sig.fault_info.signo;
+    struct signal_action *a = &self->process->actions->action[signo - 1];
+
+    if (tf->vector < EXCEPTIONS) {
+        self->sig.fault_vector = tf->vector;
+        self->sig.fault_error = tf->error;
+    }
+    if (unlikely(a->handler == SIG_IGN || (self->sig.blocked & SIGBIT(signo)))) {
+        a->handler = SIG_DFL;
+        self->sig.blocked &= ~SIGBIT(signo);
+    }
+    self->sig.faulted = true;
+    mark(self);
+}
 
 void signal_force(struct trap_frame *tf, const struct siginfo *info)
 {
     struct thread *self = thread_current();
-    struct signal_action *a = &self->process->actions->action[info->signo - 1];
 
-    if (tf->vector < TRAP_EXCEPTIONS) {
-        self->sig.fault_vector = tf->vector;
-        self->sig.fault_error = tf->error;
-    }
-    if (unlikely(a->handler == SIG_IGN || (self->sig.blocked & SIGBIT(info->signo)))) {
-        a->handler = SIG_DFL;
-        self->sig.blocked &= ~SIGBIT(info->signo);
-    }
     self->sig.fault_info = *info;
-    self->sig.faulted = true;
-    mark(self);
+    force(self, tf);
 }
 
 /* Error codes of page faults (SDM vol. 3A, 4.7). */
@@ -505,15 +513,13 @@ enum { PF_PRESENT = 1 << 0, PF_WRITE = 1 << 1, PF_FETCH = 1 << 4 };
 void signal_fault(struct trap_frame *tf, const struct fault *f, enum fault_verdict v)
 {
     struct thread *self = thread_current();
-    struct siginfo info = {.signo = SIGSEGV, .code = SEGV_MAPERR, .addr = f->va};
+    struct siginfo *info = &self->sig.fault_info;
 
-    if (v == FAULT_ACCERR) {
-        info.code = SEGV_ACCERR;
-    } else if (v == FAULT_BUS) {
-        info.signo = SIGBUS;
-        info.code = BUS_ADRERR;
-    }
-    signal_force(tf, &info);
+    info->signo = v == FAULT_BUS ? SIGBUS : SIGSEGV;
+    info->err = 0;
+    info->code = v == FAULT_BUS ? BUS_ADRERR : v == FAULT_ACCERR ? SEGV_ACCERR : SEGV_MAPERR;
+    info->addr = f->va;
+    force(self, tf);
     self->sig.fault_va = f->va;
     /* A program does not learn what is mapped in the kernel's half. */
     if (f->va >= USER_END)
@@ -566,21 +572,23 @@ static void report_region(struct process *p, const char *what, vaddr_t va)
 /* A process dies of an exception: say where and why. */
 static void report_death(const struct thread *t, const struct trap_frame *tf, const struct siginfo *info)
 {
-    const char *did = "touched";
+    const char *name = signal_name(info->signo), *did;
 
     if (!may_report())
         return;
-    if (t->sig.fault_vector == TRAP_PAGE_FAULT && (info->signo == SIGSEGV || info->signo == SIGBUS)) {
+    if (tf->vector == TRAP_PAGE_FAULT) {
         if (t->sig.fault_error & PF_FETCH)
             did = "execution at";
         else
             did = t->sig.fault_error & PF_WRITE ? "write to" : "read from";
-        printk(LOG_WARN, "%s[%d] died of %s: %s %08x", t->comm, t->process->pid, signal_name(info->signo),
-               did, t->sig.fault_va);
+        printk(LOG_WARN, "%s[%d] died of %s: %s %08x", t->comm, t->process->pid, name, did, t->sig.fault_va);
         report_region(t->process, "address", t->sig.fault_va);
+    } else if (tf->vector < EXCEPTIONS) {
+        printk(LOG_WARN, "%s[%d] died of %s: exception %u, error code %x", t->comm, t->process->pid, name,
+               tf->vector, tf->error);
     } else {
-        printk(LOG_WARN, "%s[%d] died of %s: exception %u, error code %x", t->comm, t->process->pid,
-               signal_name(info->signo), t->sig.fault_vector, t->sig.fault_error);
+        printk(LOG_WARN, "%s[%d] died of %s: a signal's frame could not be stored or taken back", t->comm,
+               t->process->pid, name);
     }
     report_region(t->process, "instruction", tf->eip);
     printk(LOG_WARN, "  eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x", tf->eax, tf->ebx, tf->ecx,
@@ -603,8 +611,9 @@ static void stay_stopped(struct thread *self)
     struct process *p = self->process;
     uint32_t irq = os_irq_save();
 
-    while (p->stopped && !p->group_exit && !((self->sig.pending.set | p->pending.set) & SIGBIT(SIGKILL)))
-        os_sleep(&p->stop_wait);
+    while (p->stopped && !((self->sig.pending.set | p->pending.set) & SIGBIT(SIGKILL)) &&
+           thread_sleep_killable(&p->stop_wait) == 0)
+        ;
     os_irq_restore(irq);
 }
 
@@ -628,7 +637,7 @@ static void stop(struct thread *self, int signo)
 /* An interrupted system call, when a handler is to run: it fails, or runs again afterwards. */
 static void restart_after_handler(struct trap_frame *tf, const struct signal_action *a)
 {
-    if (tf->vector != TRAP_SYSCALL || tf->error == TRAP_NO_CALL)
+    if (tf->error == TRAP_NO_CALL)
         return;
     switch (-(int32_t)tf->eax) {
     case ERESTARTSYS:
@@ -670,29 +679,32 @@ static void restart_silently(struct trap_frame *tf)
 
 /* Run a handler: its frame, its mask. */
 static void handle(struct thread *self, struct trap_frame *tf, const struct siginfo *info,
-                   struct signal_action *action)
+                   struct signal_action *a)
 {
-    struct signal_action a = *action;
+    uint32_t flags = a->flags;
+    int signo = info->signo;
     sigset_t back_to = self->sig.restore ? self->sig.saved : self->sig.blocked;
 
-    restart_after_handler(tf, &a);
-    /* Whatever the call was, it is over: a second signal finds nothing to restart. */
-    if (tf->vector == TRAP_SYSCALL)
-        tf->error = TRAP_NO_CALL;
-    if (a.flags & SA_RESETHAND)
-        action->handler = SIG_DFL;
-    if (unlikely(!sigframe_setup(tf, info->signo, info, &a, back_to))) {
+    if (tf->vector == TRAP_SYSCALL) {
+        restart_after_handler(tf, a);
+        tf->error = TRAP_NO_CALL; /* the call is over: a second signal finds nothing to restart */
+    }
+    if (unlikely(!sigframe_setup(tf, signo, info, a, back_to))) {
         static const struct siginfo segv = {.signo = SIGSEGV, .code = SI_KERNEL};
 
-        if (info->signo == SIGSEGV)
-            action->handler = SIG_DFL;
+        if (signo == SIGSEGV)
+            a->handler = SIG_DFL;
         signal_force(tf, &segv);
         return;
     }
+    if (flags & SA_RESETHAND)
+        a->handler = SIG_DFL;
     self->sig.restore = false;
-    self->sig.blocked |= (a.mask | (a.flags & SA_NODEFER ? 0 : SIGBIT(info->signo))) & ~SIGNALS_UNCAUGHT;
-    if (self->sig.alt_flags & SS_AUTODISARM)
-        self->sig.alt_stack = self->sig.alt_size = self->sig.alt_flags = 0;
+    self->sig.blocked |= (a->mask | (flags & SA_NODEFER ? 0 : SIGBIT(signo))) & ~SIGNALS_UNCAUGHT;
+    if (self->sig.alt_flags & SS_AUTODISARM) {
+        self->sig.alt_stack = self->sig.alt_size = 0;
+        self->sig.alt_flags = SS_DISABLE;
+    }
 }
 
 void signal_deliver(struct trap_frame *tf)
@@ -701,7 +713,7 @@ void signal_deliver(struct trap_frame *tf)
     struct process *p = self->process;
 
     do {
-        struct siginfo info;
+        struct siginfo taken, *info = &taken;
         bool fault = self->sig.faulted;
         struct signal_action *a;
 
@@ -712,21 +724,21 @@ void signal_deliver(struct trap_frame *tf)
             thread_exit(0);
         if (likely(fault)) {
             self->sig.faulted = false;
-            info = self->sig.fault_info;
-        } else if (!signal_take(~self->sig.blocked, &info)) {
+            info = &self->sig.fault_info;
+        } else if (!signal_take(~self->sig.blocked, info)) {
             continue;
         }
-        a = &p->actions->action[info.signo - 1];
+        a = &p->actions->action[info->signo - 1];
         if (likely(a->handler > SIG_IGN))
-            handle(self, tf, &info, a);
-        else if (a->handler == SIG_IGN || default_action[info.signo] == IGNORE)
+            handle(self, tf, info, a);
+        else if (a->handler == SIG_IGN || default_action[info->signo] == IGNORE)
             continue;
-        else if (default_action[info.signo] == STOP)
-            stop(self, info.signo);
+        else if (default_action[info->signo] == STOP)
+            stop(self, info->signo);
         else {
             if (fault)
-                report_death(self, tf, &info);
-            die(p, info.signo);
+                report_death(self, tf, info);
+            die(p, info->signo);
         }
     } while (has_work(self));
     restart_silently(tf);

@@ -101,14 +101,21 @@ typedef uint64_t sigset_t; /* bit n - 1 is signal n */
 /* Actions and masks leave these two alone. */
 #define SIGNALS_UNCAUGHT (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
 
+/* The first words of Linux's siginfo_t, in its order; the rest of it is zeroes. What a signal does not tell is 0. */
 struct siginfo {
     int signo, err, code;
-    int pid, uid; /* SI_USER, SIGCHLD */
-    int status;   /* SIGCHLD */
-    int32_t utime, stime;
-    vaddr_t addr;   /* faults */
-    uint32_t value; /* rt_sigqueueinfo */
+    union {
+        int pid;      /* SI_USER, SIGCHLD */
+        vaddr_t addr; /* faults */
+    };
+    int uid;
+    union {
+        int status;     /* SIGCHLD */
+        uint32_t value; /* rt_sigqueueinfo */
+    };
+    int32_t utime, stime; /* SIGCHLD */
 };
+#define SIGINFO_SIZE 128u /* of siginfo_t */
 
 /* One signal that waits, with what is to be told about it. */
 struct signal_record {
@@ -156,7 +163,7 @@ struct thread_signals {
     sigset_t waiting;          /* what rt_sigtimedwait() waits for, though it is blocked */
     struct signal_set pending; /* sent to this thread */
     vaddr_t alt_stack;
-    uint32_t alt_size, alt_flags; /* size 0: none; flags: SS_AUTODISARM */
+    uint32_t alt_size, alt_flags; /* size 0: none; flags as they were given */
     struct restart_block restart;
     struct siginfo fault_info;
     uint32_t fault_va, fault_vector, fault_error; /* of its last exception, for struct sigcontext */
@@ -230,9 +237,6 @@ int sigframe_alt_set(struct thread *t, const struct alt_stack *s, vaddr_t esp);
 int signal_take(sigset_t from, struct siginfo *info);
 /* What is pending for the running thread, blocked or not. */
 sigset_t signal_pending_set(void);
-/* Store siginfo as Linux lays it out (128 bytes). */
-#define SIGINFO_WORDS 32
-void siginfo_to_user(uint32_t out[SIGINFO_WORDS], const struct siginfo *info);
 /* Whether p's action for a signal, or the default, is to do nothing. */
 bool signal_ignored(const struct process *p, int signo);
 /* Drop signals of a set that are pending for a process or its threads: they are ignored from now on. */

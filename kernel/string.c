@@ -11,6 +11,12 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
     uint8_t *d = dst;
     const uint8_t *s = src;
 
+    for (; n >= 64; n -= 64, d += 64, s += 64) {
+#define MOVE(i) ((uint32_t *)d)[i] = ((const uint32_t *)s)[i]
+        MOVE(0), MOVE(1), MOVE(2), MOVE(3), MOVE(4), MOVE(5), MOVE(6), MOVE(7);
+        MOVE(8), MOVE(9), MOVE(10), MOVE(11), MOVE(12), MOVE(13), MOVE(14), MOVE(15);
+#undef MOVE
+    }
     for (; n >= 16; n -= 16, d += 16, s += 16) {
         uint32_t a = ((const uint32_t *)s)[0], b = ((const uint32_t *)s)[1];
         uint32_t c = ((const uint32_t *)s)[2], e = ((const uint32_t *)s)[3];
@@ -48,6 +54,12 @@ void *memset(void *dst, int c, size_t n)
     uint8_t *d = dst;
     uint32_t word = (uint8_t)c * 0x01010101u;
 
+    for (; n >= 64; n -= 64, d += 64) {
+#define SET(i) ((uint32_t *)d)[i] = word
+        SET(0), SET(1), SET(2), SET(3), SET(4), SET(5), SET(6), SET(7);
+        SET(8), SET(9), SET(10), SET(11), SET(12), SET(13), SET(14), SET(15);
+#undef SET
+    }
     for (; n >= 16; n -= 16, d += 16) {
         ((uint32_t *)d)[0] = word;
         ((uint32_t *)d)[1] = word;

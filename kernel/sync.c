@@ -59,6 +59,10 @@ static void release(struct waiter *w, bool woken)
 
     unlink(w);
     w->woken = woken;
+    if (unlikely(w->wake)) {
+        w->wake(w);
+        return;
+    }
     t->waiter = NULL;
     if (t->deadline) {
         sched_timer_stop(t);
@@ -67,21 +71,35 @@ static void release(struct waiter *w, bool woken)
     sched_ready(t);
 }
 
+void sync_enter(struct waitq *q, struct waiter *w)
+{
+    w->q = q;
+    w->next = NULL;
+    w->prev = q->tail;
+    if (q->tail)
+        q->tail->next = w;
+    else
+        q->head = w;
+    q->tail = w;
+}
+
+void sync_leave(struct waiter *w)
+{
+    if (w->q)
+        unlink(w);
+}
+
 /* deadline 0: none. */
 bool sync_sleep(struct waitq *q, uint64_t deadline)
 {
     struct task *self = os_current;
-    struct waiter w = {.task = self, .q = q, .prev = q->tail};
+    struct waiter w = {.task = self};
 
     mm_assert(self, "slept before tasking has begun");
     mm_assert(os_nosleep_depth == 0, "task %s slept in a nosleep section, depth %d", self->name,
               os_nosleep_depth);
     mm_assert(trap_irq_depth == 0, "slept in an interrupt that came while %s ran", self->name);
-    if (q->tail)
-        q->tail->next = &w;
-    else
-        q->head = &w;
-    q->tail = &w;
+    sync_enter(q, &w);
     self->state = TASK_SLEEPING;
     self->waiter = &w;
     self->deadline = deadline;
@@ -121,8 +139,10 @@ void os_wake_one(struct waitq *q)
 {
     uint32_t irq = os_irq_save();
 
-    if (q->head)
+    for (bool task = false; q->head && !task;) {
+        task = !q->head->wake; /* who only wants to know does not take the place of one that waits */
         release(q->head, true);
+    }
     os_irq_restore(irq);
 }
 

@@ -262,7 +262,8 @@ struct iovec {
 #define IOVECS_SMALL 8u
 
 /* One after the other, until one is cut short. pos NULL: the file's own. */
-static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector, uint32_t count, uint64_t *pos)
+static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector, uint32_t count,
+                               uint64_t *pos)
 {
     struct iovec few[IOVECS_SMALL], *v = few;
     struct file *f = fd_get((int)fd);
@@ -363,7 +364,8 @@ int32_t sys_preadv2(uint32_t fd, uint32_t vector, uint32_t count, uint32_t low, 
     return transfer_vector2(file_read, fd, vector, count, word64(low, high), flags);
 }
 
-int32_t sys_pwritev2(uint32_t fd, uint32_t vector, uint32_t count, uint32_t low, uint32_t high, uint32_t flags)
+int32_t sys_pwritev2(uint32_t fd, uint32_t vector, uint32_t count, uint32_t low, uint32_t high,
+                     uint32_t flags)
 {
     return transfer_vector2(file_write, fd, vector, count, word64(low, high), flags);
 }
@@ -534,10 +536,9 @@ int32_t sys_fallocate(uint32_t fd, uint32_t mode, uint32_t low, uint32_t high, u
 static int32_t sync_fd(uint32_t fd)
 {
     struct file *f = fd_get((int)fd);
-    int err = !f || f->flags & O_PATH ? -EBADF : S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) ||
-                                                 S_ISBLK(f->inode->mode)
-                                                     ? 0
-                                                     : -EINVAL;
+    int err = !f || f->flags & O_PATH                                                         ? -EBADF
+              : S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) || S_ISBLK(f->inode->mode) ? 0
+                                                                                              : -EINVAL;
 
     file_put(f);
     return err;

@@ -70,8 +70,8 @@ void path_done(struct inode *dir, char *path)
 
 int inode_from_user(int dirfd, vaddr_t user_path, unsigned flags, struct inode **out)
 {
-    unsigned how = (flags & AT_SYMLINK_NOFOLLOW ? LOOKUP_NOFOLLOW : 0u) |
-                   (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0u);
+    unsigned how =
+        (flags & AT_SYMLINK_NOFOLLOW ? LOOKUP_NOFOLLOW : 0u) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0u);
     struct inode *dir;
     char *path;
     int err;
@@ -255,9 +255,8 @@ int32_t sys_readlinkat(SYSCALL_4_ARGS(dirfd, path, user, n))
     if (!text)
         err = -ENOMEM;
     else
-        err = S_ISLNK(i->mode) && i->ops->readlink
-                  ? i->ops->readlink(i, text, n < PATH_MAX ? n : PATH_MAX)
-                  : -EINVAL;
+        err = S_ISLNK(i->mode) && i->ops->readlink ? i->ops->readlink(i, text, n < PATH_MAX ? n : PATH_MAX)
+                                                   : -EINVAL;
     if (err > 0 && user_copy_out(user, text, (size_t)err))
         err = -EFAULT;
     kfree(text);

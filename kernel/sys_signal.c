@@ -386,10 +386,8 @@ static int32_t sigtimedwait(vaddr_t set_va, vaddr_t info_va, bool timed, int64_t
     }
     signo = wait_for(set, deadline, !timed || seconds || ns, &info);
     if (signo > 0 && info_va) {
-        uint32_t out[SIGINFO_WORDS];
-
-        siginfo_to_user(out, &info);
-        if (user_copy_out(info_va, out, sizeof out) != 0)
+        if (user_copy_out(info_va, &info, sizeof info) != 0 ||
+            user_clear(info_va + sizeof info, SIGINFO_SIZE - sizeof info) != 0)
             return -EFAULT;
     }
     return signo;

@@ -31,7 +31,8 @@ struct syscall {
 #define SYSCALL_5_ARGS(a, b, c, d, e)                                                                        \
     uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f_ UNUSED
 
-#define SYSCALL_6_ARGS(a, b, c, d, e, f) uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f
+#define SYSCALL_6_ARGS(a, b, c, d, e, f)                                                                     \
+    uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f
 
 #define SYSCALLS 450u /* trap.asm knows it */
 extern const struct syscall syscall_table[SYSCALLS];

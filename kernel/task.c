@@ -7,6 +7,7 @@
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/sync.h"
+#include "kernel/vmsys.h"
 #include "mm/kva_map.h"
 #include "mm/slab.h"
 #include "mm/space.h"
@@ -59,7 +60,7 @@ static void *stack_get(unsigned pages)
 
         return stack;
     }
-    return kva_stack_alloc(&kva_map_sys, pages);
+    return vmsys_stack_alloc(pages);
 }
 
 static void stack_put(void *stack, unsigned pages)
@@ -104,7 +105,7 @@ static struct task *task_make(const char *name, unsigned stack_pages)
     struct task *t;
 
     bury();
-    t = cache_alloc(&task_cache);
+    t = vm_sys.pool ? vm_cache_alloc(&vm_sys, &task_cache) : cache_alloc(&task_cache);
     if (!t)
         return NULL;
     memset(t, 0, sizeof *t);

@@ -38,13 +38,13 @@ struct task {
     uint64_t deadline;     /* of a timed sleep */
     struct task *timer_next, *timer_prev;
     struct task *all_next, *all_prev;
-    struct space *space;   /* NULL: kernel addresses only */
-    int last_fault;        /* enum fault_verdict of its last page fault */
-    struct thread *thread; /* its ring-3 half (kernel/process.h); NULL: a kernel task */
+    struct space *space;     /* NULL: kernel addresses only */
+    int last_fault;          /* enum fault_verdict of its last page fault */
+    struct thread *thread;   /* its ring-3 half (kernel/process.h); NULL: a kernel task */
     uint32_t lent, lent_end; /* kernel memory that user_copy_*() take for the program's own: see usercopy.h */
-    bool interruptible;    /* its sleep ends when a signal comes (kernel/process.h) */
-    unsigned slice;        /* ticks that it has had the processor without giving way */
-    void *stack;           /* lowest address; NULL for the task that booted */
+    bool interruptible;      /* its sleep ends when a signal comes (kernel/process.h) */
+    unsigned slice;          /* ticks that it has had the processor without giving way */
+    void *stack;             /* lowest address; NULL for the task that booted */
     unsigned stack_pages;
     void (*fn)(void *arg);
     void *arg;

@@ -35,8 +35,8 @@ static struct seen **find_seen(struct unpacking *u, const struct cpio_entry *e)
 {
     struct seen **at = &u->seen;
 
-    while (*at && ((*at)->ino != e->ino || (*at)->dev_major != e->dev_major ||
-                   (*at)->dev_minor != e->dev_minor))
+    while (*at &&
+           ((*at)->ino != e->ino || (*at)->dev_major != e->dev_major || (*at)->dev_minor != e->dev_minor))
         at = &(*at)->next;
     return at;
 }

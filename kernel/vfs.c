@@ -27,6 +27,7 @@
 #include "kernel/format.h"
 #include "kernel/process.h"
 #include "kernel/ramfs.h"
+#include "kernel/time.h"
 #include "kernel/unpack.h"
 #include "kernel/vmsys.h"
 #include "mm/slab.h"
@@ -43,7 +44,7 @@ static uint32_t next_ino, next_dev;
 
 uint64_t inode_now(void)
 {
-    return os_now_ns();
+    return os_now_ns() + time_realtime_offset;
 }
 
 struct inode *vfs_root(void)

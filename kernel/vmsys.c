@@ -74,6 +74,19 @@ void *vmsys_alloc(size_t size)
     }
 }
 
+void *vmsys_stack_alloc(unsigned pages)
+{
+    bool last = !vm_sys.pool; /* the first tasks are older than vm_sys */
+
+    for (unsigned i = 0;; i++) {
+        void *p = kva_stack_alloc(&kva_map_sys, pages);
+
+        if (p || last)
+            return p;
+        last = !reclaim_run(&vm_sys, pages + 2 * SWAP_CLUSTER) || i + 1 == ALLOC_TRIES;
+    }
+}
+
 void *vmsys_zalloc(size_t size)
 {
     void *p = vmsys_alloc(size);

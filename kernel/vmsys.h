@@ -12,6 +12,8 @@ void vmsys_init(void);
 /* kmalloc() and kzalloc() that reclaim pages while that can help. To be freed with kfree(). Sleep. */
 void *vmsys_alloc(size_t size);
 void *vmsys_zalloc(size_t size);
+/* A kernel stack, likewise; or NULL. */
+void *vmsys_stack_alloc(unsigned pages);
 /*
  * Read or write the word at va as a program in the space would: the processor walks the space's tables, and
  * what it faults on is resolved. FAULT_RESUME: done. The space stays loaded, but the task lets it go. Sleeps.

@@ -201,7 +201,7 @@ static int remove_pages(const struct stretch *t)
     if (r->object->pager != &pager_zero)
         return -EOPNOTSUPP;
     first = object_index(r, t->start);
-    object_punch(r->object, first, first + ((t->end - t->start) >> PAGE_SHIFT));
+    object_discard(r->object, first, first + ((t->end - t->start) >> PAGE_SHIFT));
     return 0;
 }
 

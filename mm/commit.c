@@ -54,7 +54,8 @@ int commit_charge(struct vm *vm, uint32_t pages)
 
 void commit_release(struct vm *vm, uint32_t pages)
 {
-    mm_assert(vm->committed >= pages, "%llu committed, %u released", (unsigned long long)vm->committed, pages);
+    mm_assert(vm->committed >= pages, "%llu committed, %u released", (unsigned long long)vm->committed,
+              pages);
     vm->committed -= pages;
 }
 

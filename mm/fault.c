@@ -152,11 +152,14 @@ static inline enum entry_state entry_state(struct vm *vm, pte_t e)
 /* The stack above va that may grow down to it, or NULL. */
 static struct region *stack_above(struct space *s, vaddr_t va)
 {
-    struct region *r = region_first_above(&s->regions, va);
+    struct region *r;
     vaddr_t start = PAGE_DOWN(va);
     vaddr_t floor = SPACE_LO;
 
-    if (!r || !(r->flags & REGION_GROWSDOWN) || start < SPACE_LO || r->end - start > s->stack_max)
+    if (start < SPACE_LO)
+        return NULL;
+    r = region_first_above(&s->regions, va);
+    if (!r || !(r->flags & REGION_GROWSDOWN) || r->end - start > s->stack_max)
         return NULL;
     /* Another stack below sees to the distance itself, and what nobody can touch serves as the gap. */
     if (r->prev) {
@@ -483,7 +486,7 @@ static inline __attribute__((always_inline)) enum fault_action look(struct step 
 }
 
 static inline __attribute__((always_inline)) enum fault_verdict resolve(struct space *s, vaddr_t va,
-                                                                         enum access access)
+                                                                        enum access access)
 {
     struct vm *vm = s->vm;
     struct step st = {.s = s, .va = PAGE_DOWN(va), .access = access};

@@ -25,47 +25,40 @@
 #include "mm/machine.h"
 #include "mm/space.h"
 
-static int copy_region(struct space *child, const struct region *r)
-{
-    struct vm *vm = child->vm;
-    struct region *copy;
-
-    if (r->flags & REGION_CHARGED) {
-        int err = commit_charge(vm, (r->end - r->start) >> PAGE_SHIFT);
-
-        if (err)
-            return err;
-    }
-    copy = vm_cache_alloc(vm, &vm->region_cache);
-    if (!copy) {
-        if (r->flags & REGION_CHARGED)
-            commit_release(vm, (r->end - r->start) >> PAGE_SHIFT);
-        return -ENOMEM;
-    }
-    *copy = (struct region){
-        .start = r->start,
-        .end = r->end,
-        .flags = r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT), /* locks are not inherited */
-        .space = child,
-        .object = r->object,
-        .offset = r->offset,
-        .number = r->number,
-    };
-    if (copy->object)
-        object_get(copy->object);
-    space_append_region(child, copy);
-    return 0;
-}
-
 static int copy_regions(struct space *child, struct space *parent)
 {
-    int err = 0;
+    struct vm *vm = parent->vm;
 
-    for (const struct region *r = parent->regions.first; r && !err; r = r->next)
-        if (!(r->flags & REGION_DONTFORK))
-            err = copy_region(child, r);
-    region_build(&child->regions); /* of what is there, so that it can be undone too */
-    return err;
+    for (const struct region *r = parent->regions.first; r; r = r->next) {
+        struct region *copy;
+        int err = 0;
+
+        if (r->flags & REGION_DONTFORK)
+            continue;
+        if (r->flags & REGION_CHARGED)
+            err = commit_charge(vm, (r->end - r->start) >> PAGE_SHIFT);
+        if (err)
+            return err;
+        copy = vm_cache_alloc(vm, &vm->region_cache);
+        if (!copy) {
+            if (r->flags & REGION_CHARGED)
+                commit_release(vm, (r->end - r->start) >> PAGE_SHIFT);
+            return -ENOMEM;
+        }
+        *copy = (struct region){
+            .start = r->start,
+            .end = r->end,
+            .flags = r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT), /* locks are not inherited */
+            .space = child,
+            .object = r->object,
+            .offset = r->offset,
+            .number = r->number,
+        };
+        if (copy->object)
+            object_get(copy->object);
+        space_append_region(child, copy);
+    }
+    return 0;
 }
 
 /* Take from the child the pages of regions that it does not get, or gets empty. */
@@ -93,6 +86,8 @@ int space_fork(struct space *parent, struct space **child)
     mutex_lock(&parent->lock);
     s = space_alloc(vm, parent->family);
     err = s ? copy_regions(s, parent) : -ENOMEM;
+    if (s)
+        region_build(&s->regions);
     if (!err) {
         s->limit = parent->limit;
         s->stack_max = parent->stack_max;
@@ -116,10 +111,9 @@ static void duplicate_entries(struct vm *vm, struct frame *table, pte_t *copy)
     pte_t *e = pt_table_entries(vm->pool, table);
     uint32_t left = table->used;
 
-    for (uint32_t i = 0; i < PT_TABLE_ENTRIES; i++) {
+    page_clear(copy);
+    for (uint32_t i = 0; left && (i = pt_next_entry(e, i)) < PT_TABLE_ENTRIES; i++) {
         copy[i] = e[i];
-        if (pte_empty(e[i]))
-            continue;
         left--;
         if (pte_is_swap(e[i])) {
             swap_ref(vm, pte_slot(e[i]));

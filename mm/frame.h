@@ -33,7 +33,7 @@ enum {
     FRAME_F_ERROR = 1 << 6,      /* filling it failed; mappers get SIGBUS */
     FRAME_F_REFERENCED = 1 << 7, /* touched by other means than an entry since the clock last came by */
     FRAME_F_READAHEAD = 1 << 8,  /* read ahead from swap and not asked for since */
-    FRAME_F_LAZY = 1 << 9, /* given up by its program: may be dropped as long as no entry is dirty */
+    FRAME_F_LAZY = 1 << 9,       /* given up by its program: may be dropped as long as no entry is dirty */
 };
 
 /*

@@ -42,6 +42,7 @@
  */
 #include "mm/object.h"
 #include "mm/errno.h"
+#include "mm/rmap.h"
 #include "mm/space.h"
 
 #define IO_FLAGS     (FRAME_F_BUSY | FRAME_F_WRITEBACK)
@@ -158,6 +159,34 @@ static void discard(struct object *o, uint32_t index, uintptr_t word)
     }
 }
 
+void object_discard(struct object *o, uint32_t first, uint32_t end)
+{
+    struct vm *vm = o->vm;
+    uint32_t index = first;
+    uintptr_t word;
+
+    while ((word = radix_next(&o->index, &index)) != 0 && index < end) {
+        if (OBJECT_IS_FRAME(word)) {
+            struct frame *f = word_frame(o, word);
+
+            if (f->flags & FRAME_F_BUSY) {
+                wait_io(vm);
+                continue;
+            }
+            if (f->pins || f->flags & FRAME_F_WRITEBACK) {
+                wait_quiet(vm, f);
+                continue; /* look again: it may have got entries, or have gone */
+            }
+            nosleep_enter();
+            rmap_unmap(vm, f);
+            nosleep_exit();
+        }
+        discard(o, index, word);
+        if (++index == 0)
+            break;
+    }
+}
+
 void object_put(struct object *o)
 {
     struct vm *vm = o->vm;
@@ -183,51 +212,21 @@ void object_put(struct object *o)
     cache_free(&vm->object_cache, o);
 }
 
-/* Wait for one of the reasons that keep f, which the index names, from being dropped. */
-static void wait_holders(struct vm *vm, struct frame *f)
+/* Take the entry of a private copy away. Others that share the table lose it too: they share the mapping. */
+static void drop_copy(struct space *s, vaddr_t va, pte_t *e)
 {
-    if (f->flags & FRAME_F_BUSY) { /* a pin would be in the way of the filler */
-        wait_io(vm);
+    struct vm *vm = s->vm;
+    pte_t old = *e;
+    struct frame *f = pte_has_frame(old) ? pfn_frame(vm->pool, pte_pfn(old)) : NULL;
+
+    if (pte_empty(old) || (f && f->use != FRAME_ANON))
         return;
-    }
-    frame_pin(f);
-    swap_wait_frame(vm, f);
-    if (f->pins > 1) {
-        uint32_t s = os_irq_save();
-
-        os_sleep_until(&vm->swap.io_wait, os_now_ns() + PIN_CHECK_NS);
-        os_irq_restore(s);
-    }
-    frame_unpin(f);
-}
-
-/* Drop page index, whatever it takes. */
-static void forget(struct object *o, uint32_t index)
-{
-    struct vm *vm = o->vm;
-    uintptr_t word;
-
-    while ((word = radix_get(&o->index, index)) != 0) {
-        struct frame *f = OBJECT_IS_FRAME(word) ? word_frame(o, word) : NULL;
-
-        if (f && !(f->flags & FRAME_F_BUSY))
-            rmap_unmap(vm, f);
-        if (!f || !(f->pins || f->flags & IO_FLAGS)) {
-            discard(o, index, word);
-            return;
-        }
-        wait_holders(vm, f);
-    }
-}
-
-void object_punch(struct object *o, uint32_t first, uint32_t end)
-{
-    uint32_t index = first;
-
-    while (radix_next(&o->index, &index) != 0 && index < end) {
-        forget(o, index);
-        if (++index == 0)
-            break;
+    pt_set(&s->pt, va, e, PTE_NONE);
+    if (f) {
+        f->maps--;
+        vm_frame_drop(vm, f);
+    } else {
+        swap_unref(vm, pte_slot(old));
     }
 }
 
@@ -245,15 +244,8 @@ static void drop_copies(struct region *r, uint32_t pages)
     while ((va = pt_next_table(&s->pt, va, r->end)) < r->end) {
         vaddr_t end = PT_SPAN_DOWN(va) + PT_SPAN;
 
-        for (va = va < from ? from : va; va < end && va < r->end; va += PAGE_SIZE) {
-            pte_t *e = pt_entry(&s->pt, va), old = *e;
-
-            if (pte_empty(old) ||
-                (pte_has_frame(old) && pfn_frame(s->vm->pool, pte_pfn(old))->use == FRAME_OBJECT))
-                continue;
-            pt_set(&s->pt, va, e, PTE_NONE);
-            space_forget_entry(s->vm, old);
-        }
+        for (va = va < from ? from : va; va < end && va < r->end; va += PAGE_SIZE)
+            drop_copy(s, va, pt_entry(&s->pt, va));
     }
 }
 
@@ -269,7 +261,7 @@ void object_resize(struct object *o, uint32_t pages)
         if (!(r->flags & REGION_SHARED))
             drop_copies(r, pages);
     nosleep_exit();
-    object_punch(o, pages, UINT32_MAX);
+    object_discard(o, pages, UINT32_MAX);
 }
 
 void object_attach(struct object *o, struct region *r)

@@ -69,8 +69,6 @@ void object_put(struct object *o);
  * The caller lets nobody else change the size meanwhile.
  */
 void object_resize(struct object *o, uint32_t pages);
-/* Forget the pages [first, end): the pager makes them anew. The object's own only, not private copies. Sleeps. */
-void object_punch(struct object *o, uint32_t first, uint32_t end);
 /* Link or unlink a region in the list of regions that map its object. Takes or drops no reference. */
 void object_attach(struct object *o, struct region *r);
 void object_detach(struct object *o, struct region *r);
@@ -84,6 +82,12 @@ struct frame *object_resident(struct object *o, uint32_t index);
 int object_page(struct object *o, uint32_t index, struct frame **out);
 void frame_pin(struct frame *f);
 void frame_unpin(struct frame *f);
+
+/*
+ * Forget pages [first, end): entries, frames and slots; the next touch gets them from the pager again. For a file
+ * that shrank, or memory that is punched out. Sleeps until nobody works with them.
+ */
+void object_discard(struct object *o, uint32_t first, uint32_t end);
 
 /*
  * Called by reclaim when f (use FRAME_OBJECT) has no entries left and no pins: whether it can be dropped at

@@ -19,23 +19,20 @@
 #define MM_PT_H
 
 #include "mm/frame.h"
-#include "mm/layout.h"
 #include "mm/x86/pte.h"
 
 /* What one table maps. */
 #define PT_SPAN          ((vaddr_t)1 << PT_SPAN_SHIFT)
 #define PT_SPAN_DOWN(va) ((va) & ~(PT_SPAN - 1))
 
-#define PT_SPAN_WORDS ((USER_END >> PT_SPAN_SHIFT) / 32)
-
 /* The tables of one space. */
 struct pt {
     struct frame_pool *pool;
     pde_t *top; /* the root, in the direct map */
     pfn_t root;
-    uint32_t tables;               /* user tables that it names, shared ones included */
-    uint32_t spans[PT_SPAN_WORDS]; /* a bit for each span that has one */
-    struct pt *next, *prev;        /* all roots, for changes to the kernel half */
+    uint32_t tables;                    /* user tables that it names, shared ones included */
+    uint32_t spans[PT_USER_SPANS / 32]; /* a bit for each span: it has one of them */
+    struct pt *next, *prev;             /* all roots, for changes to the kernel half */
 };
 
 /* An empty user half over the common kernel half. 0 or -ENOMEM. */
@@ -91,6 +88,8 @@ static inline pte_t *pt_entry(const struct pt *pt, vaddr_t va);
 /* Store an entry. Keeps the table's used count and flushes what the processor may have cached of the old one.
  */
 static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value);
+/* Index of the first entry of a table at or after i that is not empty; PT_TABLE_ENTRIES when there is none. */
+static inline uint32_t pt_next_entry(const pte_t *entries, uint32_t i);
 /* Clear the accessed bit and report whether it was set. */
 bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e);
 

@@ -341,50 +341,6 @@ bool region_is_free(struct region_tree *t, vaddr_t start, vaddr_t end)
     return !r || r->start >= end;
 }
 
-/* The next n regions of the list as a subtree of the least height. It is 20 levels deep at most. */
-static struct region *build(const struct region_tree *t, struct region **next, uint32_t n)
-{
-    struct region *left = n > 1 ? build(t, next, n / 2) : NULL;
-    struct region *r = *next;
-
-    *next = r->next;
-    r->left = left;
-    if (left)
-        left->parent = r;
-    r->right = n > 2 ? build(t, next, (n - 1) / 2) : NULL;
-    if (r->right)
-        r->right->parent = r;
-    update(t, r);
-    return r;
-}
-
-void region_append(struct region_tree *t, struct region *r)
-{
-    struct region *prev = t->last;
-
-    mm_assert(r->start < r->end && !((r->start | r->end) & PAGE_MASK) && r->start >= t->lo && r->end <= t->hi,
-              "region [%x, %x) in [%x, %x)", r->start, r->end, t->lo, t->hi);
-    mm_assert(!prev || prev->end <= r->start, "[%x, %x) overlaps [%x, %x)", r->start, r->end, prev->start,
-              prev->end);
-    r->prev = prev;
-    r->next = NULL;
-    if (prev)
-        prev->next = r;
-    else
-        t->first = r;
-    t->last = r;
-    t->count++;
-}
-
-void region_build(struct region_tree *t)
-{
-    struct region *next = t->first;
-
-    t->root = t->count ? build(t, &next, t->count) : NULL;
-    if (t->root)
-        t->root->parent = NULL;
-}
-
 void region_insert(struct region_tree *t, struct region *r)
 {
     struct region **link = &t->root, *parent = NULL, *prev = NULL, *next = NULL;
@@ -424,6 +380,48 @@ void region_insert(struct region_tree *t, struct region *r)
     t->count++;
     repair(t, r);
     repair(t, next);
+}
+
+void region_append(struct region_tree *t, struct region *r)
+{
+    mm_assert(!t->root && r->start < r->end && r->end <= t->hi &&
+                  r->start >= (t->last ? t->last->end : t->lo),
+              "region [%x, %x) behind one that ends at %x", r->start, r->end, t->last ? t->last->end : t->lo);
+    r->left = r->right = r->parent = r->next = NULL;
+    r->prev = t->last;
+    if (t->last)
+        t->last->next = r;
+    else
+        t->first = r;
+    t->last = r;
+    t->count++;
+}
+
+/* A balanced tree of the next n regions of the list; *at moves behind them. */
+static struct region *build(const struct region_tree *t, struct region **at, uint32_t n)
+{
+    struct region *left, *r;
+
+    if (n == 0)
+        return NULL;
+    left = build(t, at, n / 2);
+    r = *at;
+    *at = r->next;
+    r->left = left;
+    if (left)
+        left->parent = r;
+    r->right = build(t, at, n - n / 2 - 1);
+    if (r->right)
+        r->right->parent = r;
+    update(t, r);
+    return r;
+}
+
+void region_build(struct region_tree *t)
+{
+    struct region *at = t->first;
+
+    t->root = build(t, &at, t->count);
 }
 
 void region_remove(struct region_tree *t, struct region *r)

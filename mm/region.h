@@ -19,13 +19,13 @@ enum {
     REGION_WRITE = 1 << 1,
     REGION_EXEC = 1 << 2,
     REGION_PROT = 7,
-    REGION_SHARED = 1 << 3,    /* writes go to the object */
-    REGION_GROWSDOWN = 1 << 4, /* a stack: a touch below start, within the space's limit, extends it */
-    REGION_LOCKED = 1 << 5,    /* its pages are not evicted */
-    REGION_ONFAULT = 1 << 6,   /* with LOCKED: pages are not brought in before they are touched */
-    REGION_CHARGED = 1 << 7,   /* its pages count as committed memory (commit.h) */
-    REGION_NORESERVE = 1 << 8, /* never charge it */
-    REGION_DONTFORK = 1 << 9,  /* a child does not get it */
+    REGION_SHARED = 1 << 3,      /* writes go to the object */
+    REGION_GROWSDOWN = 1 << 4,   /* a stack: a touch below start, within the space's limit, extends it */
+    REGION_LOCKED = 1 << 5,      /* its pages are not evicted */
+    REGION_ONFAULT = 1 << 6,     /* with LOCKED: pages are not brought in before they are touched */
+    REGION_CHARGED = 1 << 7,     /* its pages count as committed memory (commit.h) */
+    REGION_NORESERVE = 1 << 8,   /* never charge it */
+    REGION_DONTFORK = 1 << 9,    /* a child does not get it */
     REGION_WIPEONFORK = 1 << 10, /* a child gets it empty */
     REGION_NOWRITE = 1 << 11,    /* may not be made writable: shared, of a file that is open for reading */
     REGION_FLAGS = (1 << 12) - 1,
@@ -84,10 +84,13 @@ bool region_is_free(struct region_tree *t, vaddr_t start, vaddr_t end);
 
 /* Insert: start, end set; must not overlap. */
 void region_insert(struct region_tree *t, struct region *r);
-/* Many at once: append them in ascending order to an empty tree, then build it. In between nothing is found. */
+void region_remove(struct region_tree *t, struct region *r);
+/*
+ * Many at once, for a tree that was empty: append each region behind the last, then build. Until then none of
+ * them is found.
+ */
 void region_append(struct region_tree *t, struct region *r);
 void region_build(struct region_tree *t);
-void region_remove(struct region_tree *t, struct region *r);
 /* Move the boundaries without passing a neighbour. offset and number follow start, so what a page maps stays.
  */
 void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr_t end);

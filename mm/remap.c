@@ -294,7 +294,8 @@ static int remap_to(struct space *s, struct region *r, vaddr_t *addr, size_t old
     return err;
 }
 
-static int grow(struct space *s, struct region *r, vaddr_t *addr, size_t old_size, size_t size, unsigned flags)
+static int grow(struct space *s, struct region *r, vaddr_t *addr, size_t old_size, size_t size,
+                unsigned flags)
 {
     struct move m = {.s = s, .r = r, .from = *addr, .old_size = old_size, .size = size};
     uint32_t pages = (uint32_t)((size - old_size) >> PAGE_SHIFT);
@@ -303,7 +304,8 @@ static int grow(struct space *s, struct region *r, vaddr_t *addr, size_t old_siz
 
     if (err)
         return err;
-    if (old_size == r->end - m.from && size <= SPACE_HI - m.from && region_is_free(&s->regions, r->end, end)) {
+    if (old_size == r->end - m.from && size <= SPACE_HI - m.from &&
+        region_is_free(&s->regions, r->end, end)) {
         err = r->flags & REGION_CHARGED ? commit_charge(s->vm, pages) : 0;
         if (err)
             return err;
@@ -325,7 +327,8 @@ static int grow(struct space *s, struct region *r, vaddr_t *addr, size_t old_siz
     return err;
 }
 
-static int remap_locked(struct space *s, vaddr_t *addr, size_t old_size, size_t size, unsigned flags, vaddr_t to)
+static int remap_locked(struct space *s, vaddr_t *addr, size_t old_size, size_t size, unsigned flags,
+                        vaddr_t to)
 {
     struct region *r = region_find(&s->regions, *addr);
 

@@ -145,10 +145,11 @@ static bool forget_one(struct space *s, vaddr_t va, pte_t *e, void *arg)
 
 void rmap_forget(struct vm *vm, struct frame *f)
 {
-    mm_assert(f->use == FRAME_ANON && f->maps == 1, "frame %u has %u entries", frame_pfn(vm->pool, f), f->maps);
+    mm_assert(f->use == FRAME_ANON && f->maps == 1, "frame %u has %u entries", frame_pfn(vm->pool, f),
+              f->maps);
     rmap_each(vm, f, forget_one, f);
-    mm_assert(f->maps == 0, "frame %u of page %x has an entry that nobody shows (INV-RMAP-1)", frame_pfn(vm->pool, f),
-              f->index);
+    mm_assert(f->maps == 0, "frame %u of page %x has an entry that nobody shows (INV-RMAP-1)",
+              frame_pfn(vm->pool, f), f->index);
 }
 
 static bool unmap_one(struct space *s, vaddr_t va, pte_t *e, void *arg)

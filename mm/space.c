@@ -305,12 +305,14 @@ static void drop_table(struct space *s, vaddr_t va)
     if (!table)
         return;
     frame_batch_begin(&batch, vm->pool, FRAME_ANON);
+    const pte_t *e = pt_table_entries(vm->pool, table);
+
     left = table->used;
-    for (const pte_t *e = pt_table_entries(vm->pool, table); left; e++)
-        if (!pte_empty(*e)) {
-            forget_entry(vm, *e, &batch);
-            left--;
-        }
+    for (uint32_t i = 0; left; i++, left--) {
+        i = pt_next_entry(e, i);
+        mm_assert(i < PT_TABLE_ENTRIES, "table at %x says %u more entries", va, left);
+        forget_entry(vm, e[i], &batch);
+    }
     frame_batch_end(&batch);
     frame_free(vm->pool, table);
 }
@@ -819,6 +821,21 @@ int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot)
 
 /* --- the end, and looking --- */
 
+/* All at once, which needs no balanced tree in between. */
+static void end_all_regions(struct space *s)
+{
+    struct region *r = s->regions.first, *next;
+
+    region_tree_init(&s->regions, SPACE_LO, SPACE_HI); /* what follows may sleep, and others look */
+    s->pages = (struct space_pages){0};
+    for (; r; r = next) {
+        next = r->next;
+        if (r->flags & REGION_CHARGED)
+            commit_release(s->vm, pages_of(r));
+        region_end(s, r);
+    }
+}
+
 void space_destroy(struct space *s)
 {
     struct vm *vm = s->vm;
@@ -826,7 +843,8 @@ void space_destroy(struct space *s)
 
     if (pt_active() == &s->pt)
         pt_activate(NULL);
-    remove_range(s, SPACE_LO, SPACE_HI);
+    space_clear_range(s, SPACE_LO, SPACE_HI);
+    end_all_regions(s);
     nosleep_enter();
     if (s->family_prev)
         s->family_prev->family_next = s->family_next;

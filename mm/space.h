@@ -194,7 +194,7 @@ void space_count(struct space *s, const struct region *r);
 void space_uncount(struct space *s, const struct region *r);
 /* Insert a region that is filled in, its object referenced, and count it. */
 void space_add_region(struct space *s, struct region *r);
-/* The same with region_append(). */
+/* The same, behind all others; region_build() is to follow. */
 void space_append_region(struct space *s, struct region *r);
 /* The reverse; frees r and drops the reference. Charges stay. */
 void space_delete_region(struct space *s, struct region *r);

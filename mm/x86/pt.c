@@ -41,39 +41,30 @@
 #include "mm/x86/paging.h"
 #include "mm/x86/tlb.h"
 
-#define USER_SPANS (USER_END >> PT_SPAN_SHIFT)
-#define PDE_USER   (PT_PRESENT | PT_USER | PT_ACCESSED)
+_Static_assert(PT_USER_SPANS == USER_END >> PT_SPAN_SHIFT, "the user half is whole spans");
+
+#define PDE_USER (PT_PRESENT | PT_USER | PT_ACCESSED)
 
 struct pt *pt_all;
 struct pt *pt_loaded;
-
-_Static_assert(USER_SPANS % 32 == 0, "the spans of a root fill whole words");
-
-static bool has_span(const struct pt *pt, uint32_t i)
-{
-    return pt->spans[i / 32] >> i % 32 & 1;
-}
-
-static void add_span(struct pt *pt, vaddr_t va)
-{
-    uint32_t i = va >> PT_SPAN_SHIFT;
-
-    pt->spans[i / 32] |= 1u << i % 32;
-    pt->tables++;
-}
-
-static void remove_span(struct pt *pt, vaddr_t va)
-{
-    uint32_t i = va >> PT_SPAN_SHIFT;
-
-    pt->spans[i / 32] &= ~(1u << i % 32);
-    pt->tables--;
-}
 
 static pde_t *pde_of(const struct pt *pt, vaddr_t va)
 {
     mm_assert(va < USER_END, "address %x is the kernel's", va);
     return &pt->top[va >> PT_SPAN_SHIFT];
+}
+
+/* Note that a span has a table now, or has none any more. */
+static void mark_span(struct pt *pt, vaddr_t va)
+{
+    pt->spans[va >> (PT_SPAN_SHIFT + 5)] |= 1u << (va >> PT_SPAN_SHIFT & 31);
+    pt->tables++;
+}
+
+static void unmark_span(struct pt *pt, vaddr_t va)
+{
+    pt->spans[va >> (PT_SPAN_SHIFT + 5)] &= ~(1u << (va >> PT_SPAN_SHIFT & 31));
+    pt->tables--;
 }
 
 static struct frame *pde_table(const struct pt *pt, pde_t pde)
@@ -161,16 +152,16 @@ void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table)
     table->maps = 1;
     table->used = 0;
     *pde = pfn << PAGE_SHIFT | PDE_USER | PT_WRITE;
-    add_span(pt, va);
+    mark_span(pt, va);
 }
 
 uint32_t pt_share_tables(struct pt *dst, struct pt *src)
 {
     mm_assert(dst->tables == 0, "root %u has %u tables", dst->root, dst->tables);
-    for (uint32_t w = 0; w < PT_SPAN_WORDS; w++) {
-        dst->spans[w] = src->spans[w];
-        for (uint32_t bits = src->spans[w]; bits; bits &= bits - 1) {
-            uint32_t i = w * 32 + (uint32_t)__builtin_ctz(bits);
+    for (uint32_t k = 0; k < PT_USER_SPANS / 32; k++) {
+        dst->spans[k] = src->spans[k];
+        for (uint32_t left = src->spans[k]; left; left &= left - 1) {
+            uint32_t i = k * 32 + (uint32_t)__builtin_ctz(left);
             pde_t pde = src->top[i] & ~(pde_t)PT_WRITE;
 
             src->top[i] = dst->top[i] = pde;
@@ -211,22 +202,25 @@ struct frame *pt_drop_table(struct pt *pt, vaddr_t va)
 
     mm_assert(*pde & PT_PRESENT, "span of %x has no table", va);
     *pde = 0;
-    remove_span(pt, va);
+    unmark_span(pt, va);
     flush_all(pt);
     return --table->maps == 0 ? table : NULL;
 }
 
 vaddr_t pt_next_table(const struct pt *pt, vaddr_t va, vaddr_t end)
 {
-    uint32_t i = va >> PT_SPAN_SHIFT, w = i / 32;
-    uint32_t last = (end + PT_SPAN - 1) >> PT_SPAN_SHIFT;
-    uint32_t bits = va < end ? pt->spans[w] & ~0u << i % 32 : 0;
+    uint32_t i = va >> PT_SPAN_SHIFT, last = (end + PT_SPAN - 1) >> PT_SPAN_SHIFT;
+    uint32_t word;
 
-    while (!bits && ++w * 32 < last)
-        bits = pt->spans[w];
-    if (!bits)
+    if (i >= last)
         return end;
-    i = w * 32 + (uint32_t)__builtin_ctz(bits);
+    word = pt->spans[i / 32] & ~0u << (i & 31);
+    for (i &= ~31u; !word; word = pt->spans[i / 32]) {
+        i += 32;
+        if (i >= last)
+            return end;
+    }
+    i += (uint32_t)__builtin_ctz(word);
     return i < last ? (vaddr_t)i << PT_SPAN_SHIFT : end;
 }
 
@@ -317,8 +311,8 @@ void pt_move_table(struct pt *pt, vaddr_t from, vaddr_t to)
               "from %x to %x: entries %x and %x", from, to, *src, *dst);
     *dst = *src;
     *src = 0;
-    remove_span(pt, from);
-    add_span(pt, to);
+    mark_span(pt, to);
+    unmark_span(pt, from);
     flush_all(pt);
 }
 
@@ -328,11 +322,12 @@ bool pt_verify(const struct pt *pt)
     bool ok = true;
     uint32_t tables = 0;
 
-    for (uint32_t i = 0; i < USER_SPANS; i++) {
+    for (uint32_t i = 0; i < PT_USER_SPANS; i++) {
         pde_t pde = pt->top[i];
         pfn_t pfn = pde >> PAGE_SHIFT;
 
-        INV("INV-PT-5", !!pde == has_span(pt, i), "root %u span %u entry %x", pt->root, i, pde);
+        INV("INV-PT-5", !pde == !(pt->spans[i / 32] >> (i & 31) & 1), "root %u span %u entry %x, bits %x",
+            pt->root, i, pde, pt->spans[i / 32]);
         if (!pde)
             continue;
         tables++;

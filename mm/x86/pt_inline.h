@@ -45,4 +45,20 @@ static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value)
         pt_stale(pt, va, table);
 }
 
+static inline uint32_t pt_next_entry(const pte_t *e, uint32_t i)
+{
+    /* Most of a table is empty, as a rule: eight entries at a time. */
+    for (; i < PT_TABLE_ENTRIES; i++) {
+        while (!(i & 7) && !(e[i].raw | e[i + 1].raw | e[i + 2].raw | e[i + 3].raw | e[i + 4].raw |
+                             e[i + 5].raw | e[i + 6].raw | e[i + 7].raw)) {
+            i += 8;
+            if (i == PT_TABLE_ENTRIES)
+                return i;
+        }
+        if (e[i].raw)
+            return i;
+    }
+    return i;
+}
+
 #endif

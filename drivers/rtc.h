@@ -1,0 +1,15 @@
+/* The clock that runs while the machine is off: the MC146818 and its successors. */
+#ifndef DRIVERS_RTC_H
+#define DRIVERS_RTC_H
+
+#include "mm/types.h"
+
+/* Seconds since 1970 of what the clock shows, taken as UTC. False: there is no clock, or it shows no date.
+ * Takes up to a millisecond. */
+bool rtc_read(uint64_t *seconds);
+
+/* For rtc_read() and its test: a date (month and day from 1) as seconds since 1970. */
+uint64_t rtc_seconds(unsigned year, unsigned month, unsigned day, unsigned hour, unsigned minute,
+                     unsigned second);
+
+#endif

@@ -1,1 +1,0 @@
-void meanwhile_program(const void *start, size_t size);

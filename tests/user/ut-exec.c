@@ -1,0 +1,246 @@
+/* execve: arguments, environment, the auxiliary vector, scripts, and what survives. */
+#include "tests/user/ut.h"
+#include <elf.h>
+#include <sys/auxv.h>
+
+#define SELF "/proc/self/exe"
+
+extern char **environ;
+
+/* --- inside the new program --- */
+
+static void say_vector(const char *name, char **v)
+{
+    for (unsigned i = 0; v[i]; i++)
+        ut_say("%s[%u] = %.60s%s (%zu)", name, i, v[i], strlen(v[i]) > 60 ? "..." : "", strlen(v[i]));
+}
+
+static void say_auxiliary(void)
+{
+    const Elf32_Phdr *phdr = (const Elf32_Phdr *)getauxval(AT_PHDR);
+    const uint8_t *random = (const uint8_t *)getauxval(AT_RANDOM);
+    unsigned loads = 0;
+
+    for (unsigned i = 0; i < getauxval(AT_PHNUM); i++)
+        loads += phdr[i].p_type == PT_LOAD;
+    SHOW(loads > 1);
+    SHOW(getauxval(AT_PHENT));
+    SHOW(getauxval(AT_PAGESZ));
+    SHOW(getauxval(AT_CLKTCK));
+    SHOW(getauxval(AT_SECURE));
+    SHOW(getauxval(AT_FLAGS));
+    SHOW(getauxval(AT_UID) == getuid());
+    SHOW(getauxval(AT_EGID) == getegid());
+    SHOW(getauxval(AT_ENTRY) != 0);
+    SHOW(random && !ut_all(random, 16, random[0]));
+    ut_say("platform %s", (const char *)getauxval(AT_PLATFORM));
+    ut_say("executed as %s", (const char *)getauxval(AT_EXECFN));
+}
+
+static void say_stack(char **argv)
+{
+    uintptr_t end = 0;
+
+    for (char **p = argv; *p; p++)
+        end = (uintptr_t)*p + strlen(*p) + 1;
+    SHOW(end == (uintptr_t)environ[0] || !environ[0]);
+    SHOW((uintptr_t)argv % 4);
+    SHOW((char *)environ == (char *)argv || environ[-1] == NULL);
+}
+
+static void say_survivors(void)
+{
+    struct sigaction a;
+    sigset_t mask;
+    char name[16];
+
+    for (int fd = 10; fd < 14; fd++)
+        ut_say("descriptor %d: %s", fd, fcntl(fd, F_GETFD) >= 0 ? "open" : ut_errno(errno));
+    sigaction(SIGUSR1, NULL, &a);
+    SHOW(a.sa_handler == SIG_DFL);
+    sigaction(SIGUSR2, NULL, &a);
+    SHOW(a.sa_handler == SIG_IGN);
+    sigprocmask(SIG_SETMASK, NULL, &mask);
+    SHOW(sigismember(&mask, SIGHUP));
+    sigpending(&mask);
+    SHOW(sigismember(&mask, SIGHUP));
+    stack_t s;
+    sigaltstack(NULL, &s);
+    SHOW(s.ss_flags == SS_DISABLE);
+    int fd = open("/proc/self/comm", O_RDONLY);
+    ssize_t n = read(fd, name, sizeof name - 1);
+    name[n > 0 ? n : 0] = '\0';
+    ut_say("comm %s", strtok(name, "\n"));
+}
+
+int ut_exec_helper(int argc, char **argv)
+{
+    SHOW(argc);
+    if (strcmp(argv[1], "exec-say") == 0) {
+        say_vector("argv", argv + 1);
+        say_vector("envp", environ);
+        say_stack(argv);
+    } else if (strcmp(argv[1], "exec-auxiliary") == 0) {
+        say_auxiliary();
+    } else if (strcmp(argv[1], "exec-survivors") == 0) {
+        say_survivors();
+    } else if (strcmp(argv[1], "exec-script") == 0) {
+        say_vector("argv", argv + 1);
+    }
+    return 17;
+}
+
+/* --- outside --- */
+
+static void run(const char *what, const char *file, char **argv, char **envp)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        execve(file, argv, envp);
+        ut_say("execve: %s", ut_errno(errno));
+        _exit(1);
+    }
+    waitpid(pid, &status, 0);
+    ut_say("%s: %s", what, ut_status(status));
+}
+
+static void write_file(const char *name, const void *bytes, size_t n, mode_t mode)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, mode);
+
+    if (fd < 0 || write(fd, bytes, n) != (ssize_t)n)
+        ut_say("%s: %s", name, ut_errno(errno));
+    fchmod(fd, mode);
+    close(fd);
+}
+
+static void arguments(void)
+{
+    static char big[100000];
+    char *many[2000], *none[] = {NULL};
+    unsigned n = 0;
+
+    PART("arguments and environment");
+    run("two", SELF, (char *[]){"ut", "exec-say", "", "a b", NULL}, (char *[]){"X=1", "Y=", NULL});
+    run("no environment", SELF, (char *[]){"ut", "exec-say", NULL}, none);
+    memset(big, 'x', sizeof big - 1);
+    run("100,000 bytes in one", SELF, (char *[]){"ut", "exec-say", big, NULL}, none);
+    many[n++] = "ut";
+    many[n++] = "exec-count";
+    while (n < 1999)
+        many[n++] = "argument";
+    many[n] = NULL;
+    run("2,000 arguments", SELF, many, none);
+    static char too_big[200000];
+    memset(too_big, 'y', sizeof too_big - 1);
+    run("more than 128 KiB in one", SELF, (char *[]){"ut", "exec-say", too_big, NULL}, none);
+    for (n = 2; n < 150; n++)
+        many[n] = big;
+    many[n] = NULL;
+    run("15 MB in all", SELF, many, none);
+    PART("the auxiliary vector");
+    run("auxiliary", SELF, (char *[]){"ut", "exec-auxiliary", NULL}, none);
+}
+
+static void refused(void)
+{
+    static char truncated[52];
+    char *argv[] = {"x", NULL}, *envp[] = {NULL};
+    Elf32_Ehdr header;
+    int fd = open(SELF, O_RDONLY);
+
+    PART("what is no program");
+    run("nothing there", "nothing", argv, envp);
+    run("a directory", ".", argv, envp);
+    run("an empty name", "", argv, envp);
+    write_file("plain", "hello\n", 6, 0755);
+    run("text", "plain", argv, envp);
+    write_file("empty", "", 0, 0755);
+    run("empty", "empty", argv, envp);
+    write_file("forbidden", "#!/bin/sh\n", 10, 0644);
+    run("not executable", "forbidden", argv, envp);
+    run("a file as a directory", "plain/x", argv, envp);
+    read(fd, &header, sizeof header);
+    close(fd);
+    memcpy(truncated, &header, sizeof truncated);
+    write_file("truncated", truncated, sizeof truncated, 0755);
+    run("only a header", "truncated", argv, envp);
+    write_file("stub", truncated, 20, 0755);
+    run("half a header", "stub", argv, envp);
+    header.e_machine = EM_SPARC;
+    write_file("foreign", &header, sizeof header, 0755);
+    run("another machine", "foreign", argv, envp);
+    write_file("loop", "#!loop\n", 7, 0755);
+    run("a script that is its own interpreter", "./loop", argv, envp);
+    write_file("lost", "#!/nonexistent/interpreter\n", 27, 0755);
+    run("a script without an interpreter", "lost", argv, envp);
+    write_file("none", "#!\n", 3, 0755);
+    run("a script that names none", "none", argv, envp);
+    char deep[5000];
+    memset(deep, 'n', sizeof deep - 1);
+    deep[sizeof deep - 1] = '\0';
+    run("a name that is too long", deep, argv, envp);
+}
+
+static void scripts(void)
+{
+    char path[256], text[600], *envp[] = {NULL};
+    ssize_t n = readlink(SELF, path, sizeof path - 1);
+
+    PART("scripts");
+    path[n > 0 ? n : 0] = '\0';
+    symlink(path, "me");
+    write_file("script", "#!./me exec-script\nnothing\n", 27, 0755);
+    run("with an argument", "./script", (char *[]){"zero", "one", "two", NULL}, envp);
+    snprintf(text, sizeof text, "#!  ./me   exec-script and all this is one argument  \n");
+    write_file("spaces", text, strlen(text), 0755);
+    run("blanks", "./spaces", (char *[]){"zero", NULL}, envp);
+    write_file("second", "#!./script\n", 11, 0755);
+    run("a script's script", "./second", (char *[]){"zero", "more", NULL}, envp);
+}
+
+static void handler(int signo)
+{
+    (void)signo;
+}
+
+static void survivors(void)
+{
+    static uint8_t stack[16384];
+    sigset_t hup;
+    int fd = open("/dev/null", O_RDONLY);
+
+    PART("what survives");
+    dup2(fd, 10);
+    dup3(fd, 11, O_CLOEXEC);
+    dup2(fd, 12);
+    fcntl(12, F_SETFD, FD_CLOEXEC);
+    dup2(fd, 13);
+    signal(SIGUSR1, handler);
+    signal(SIGUSR2, SIG_IGN);
+    sigemptyset(&hup);
+    sigaddset(&hup, SIGHUP);
+    sigprocmask(SIG_BLOCK, &hup, NULL);
+    raise(SIGHUP);
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
+    symlink(SELF, "a-rather-long-name");
+    char path[256];
+    ssize_t n = readlink(SELF, path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    unlink("a-rather-long-name");
+    symlink(path, "a-rather-long-name");
+    char *argv[] = {"ut", "exec-survivors", NULL}, *envp[] = {NULL};
+    execve("./a-rather-long-name", argv, envp);
+    ut_say("%s", ut_errno(errno));
+}
+
+UT_PROGRAM(exec)
+{
+    ut_workdir();
+    arguments();
+    refused();
+    scripts();
+    ut_child("survivors", survivors);
+}
