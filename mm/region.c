@@ -469,14 +469,17 @@ void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr
                   end <= (r->next ? r->next->start : t->hi),
               "[%x, %x) to [%x, %x)", r->start, r->end, start, end);
     uint32_t moved = (start >> PAGE_SHIFT) - (r->start >> PAGE_SHIFT); /* wraps when start moves down */
+    bool end_moves = end != r->end;
 
     if (r->object)
         r->offset += moved;
     r->number += moved;
     r->start = start;
     r->end = end;
-    repair(t, r);
-    repair(t, r->next);
+    if (moved)
+        repair(t, r);
+    if (end_moves)
+        repair(t, r->next);
 }
 
 void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct region *upper)

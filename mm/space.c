@@ -565,38 +565,36 @@ static int admit(struct space *s, vaddr_t addr, size_t size, unsigned flags)
     return err;
 }
 
-static int map_locked(struct space *s, vaddr_t *addr, const struct region *want, size_t size, unsigned flags)
+/* new says what is to be there; where, is filled in here. */
+static int map_locked(struct space *s, vaddr_t *addr, struct region *new, size_t size, unsigned flags)
 {
     struct vm *vm = s->vm;
     struct region *before, *r = NULL;
+    uint32_t charge = 0;
     int err = s->regions.count > vm->max_regions ? -ENOMEM : choose_address(s, addr, size, flags);
 
     if (err)
         return err;
-
-    struct region new = *want;
-    uint32_t charge = 0;
-
-    new.start = *addr;
-    new.end = *addr + (vaddr_t)size;
-    new.number = *addr >> PAGE_SHIFT;
-    err = admit(s, new.start, size, new.flags | (flags & MAP_AT));
-    if (!err && space_charges(new.flags)) {
-        new.flags |= REGION_CHARGED;
-        charge = pages_of(&new);
+    new->start = *addr;
+    new->end = *addr + (vaddr_t)size;
+    new->number = *addr >> PAGE_SHIFT;
+    err = admit(s, new->start, size, new->flags | (flags & MAP_AT));
+    if (!err && space_charges(new->flags)) {
+        new->flags |= REGION_CHARGED;
+        charge = pages_of(new);
         err = commit_charge(vm, charge);
     }
     if (err)
         return err;
-    before = region_find(&s->regions, new.start - 1);
-    if (!before || !region_continues(before, &new)) {
+    before = region_find(&s->regions, new->start - 1);
+    if (!before || !region_continues(before, new)) {
         r = vm_cache_alloc(vm, &vm->region_cache);
         if (!r)
             err = -ENOMEM;
     }
     if (!err && flags & MAP_AT && !(flags & MAP_NOREPLACE)) {
-        err = space_unmap_locked(s, new.start, new.end);
-        before = region_find(&s->regions, new.start - 1);
+        err = space_unmap_locked(s, new->start, new->end);
+        before = region_find(&s->regions, new->start - 1);
     }
     if (err) {
         commit_release(vm, charge);
@@ -604,14 +602,14 @@ static int map_locked(struct space *s, vaddr_t *addr, const struct region *want,
             cache_free(&vm->region_cache, r);
         return err;
     }
-    if (before && region_continues(before, &new)) {
+    if (before && region_continues(before, new)) {
         if (r)
             cache_free(&vm->region_cache, r);
-        region_resize(&s->regions, before, before->start, new.end);
-        space_count(s, &new);
+        region_resize(&s->regions, before, before->start, new->end);
+        space_count(s, new);
         r = before;
     } else {
-        *r = new;
+        *r = *new;
         if (r->object)
             object_get(r->object);
         space_add_region(s, r);
