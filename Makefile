@@ -139,7 +139,7 @@ $(B)/user/quire: $(sort $(wildcard user/*.c)) $(USER_H) Makefile | $(B)/setup-us
 # are in one static program, which is whichever its name or first argument says.
 UT_C       := $(sort $(wildcard tests/user/ut-*.c))
 UT_DYNAMIC := $(UT_C:tests/user/%.c=$(B)/ut/%)
-UT_COMMON  := $(filter-out $(UT_C),$(sort $(wildcard tests/user/*.c)))
+UT_COMMON  := $(filter-out $(UT_C) tests/user/bench.c,$(sort $(wildcard tests/user/*.c)))
 
 $(UT_DYNAMIC): $(B)/ut/%: tests/user/%.c $(UT_COMMON) $(USER_H) Makefile | $(B)/setup-user
 	@mkdir -p $(@D)
@@ -213,7 +213,7 @@ help:
 	@echo 'make check       warnings, layers, formatting, static analysis'
 	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded'
 	@echo 'make iso         build/quire.iso, for GRUB or a CD'
-	@echo 'make bench       what the basic operations cost, in instructions and in time'
+	@echo 'make bench       what the basic operations cost, in the kernel and beside Linux'
 	@echo 'make clean       remove build/'
 	@echo 'V=1 shows the commands'
 
@@ -227,8 +227,28 @@ run: $(B)/quire.elf $(B)/swap.img $(B)/rootfs.cpio
 debug: $(B)/quire.elf $(B)/swap.img | $(B)/setup-test
 	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
 
-bench: $(B)/quire.elf $(B)/swap.img
+bench: $(B)/quire.elf $(B)/swap.img $(B)/bench/bench.cpio $(B)/linux/init
 	@tools/bench -m $(BENCH_MEM) --append "$(APPEND)" --disk $(B)/swap.img
+	@echo
+	@tools/compare
+
+# One program that measures, for this kernel and for Debian's, which has an init of its own.
+$(B)/bench/bench: tests/user/bench.c Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(USER_CFLAGS) -static -s $< -o $@
+
+$(B)/linux/init: tests/linux/init.c Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(USER_CFLAGS) -static -s $< -o $@
+
+$(B)/bench/bench.cpio: $(B)/bench/bench
+	@rm -rf $@.tree
+	@mkdir -p $@.tree/bin $@.tree/dev $@.tree/proc
+	@cp $< $@.tree/bin/bench
+	@cd $@.tree && find . -mindepth 1 | LC_ALL=C sort | cpio --quiet -R 0:0 -o -H newc >../$(@F)
+	@rm -rf $@.tree
 
 # The same image as `make iso` makes, with arguments and modules that a test can look for.
 $(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg

@@ -581,38 +581,36 @@ static int admit(struct space *s, vaddr_t addr, size_t size, unsigned flags)
     return err;
 }
 
-static int map_locked(struct space *s, vaddr_t *addr, const struct region *want, size_t size, unsigned flags)
+/* new says what is to be there; where, is filled in here. */
+static int map_locked(struct space *s, vaddr_t *addr, struct region *new, size_t size, unsigned flags)
 {
     struct vm *vm = s->vm;
     struct region *before, *r = NULL;
+    uint32_t charge = 0;
     int err = s->regions.count > vm->max_regions ? -ENOMEM : choose_address(s, addr, size, flags);
 
     if (err)
         return err;
-
-    struct region new = *want;
-    uint32_t charge = 0;
-
-    new.start = *addr;
-    new.end = *addr + (vaddr_t)size;
-    new.number = *addr >> PAGE_SHIFT;
-    err = admit(s, new.start, size, new.flags | (flags & MAP_AT));
-    if (!err && space_charges(new.flags)) {
-        new.flags |= REGION_CHARGED;
-        charge = pages_of(&new);
+    new->start = *addr;
+    new->end = *addr + (vaddr_t)size;
+    new->number = *addr >> PAGE_SHIFT;
+    err = admit(s, new->start, size, new->flags | (flags & MAP_AT));
+    if (!err && space_charges(new->flags)) {
+        new->flags |= REGION_CHARGED;
+        charge = pages_of(new);
         err = commit_charge(vm, charge);
     }
     if (err)
         return err;
-    before = region_find(&s->regions, new.start - 1);
-    if (!before || !region_continues(before, &new)) {
+    before = region_find(&s->regions, new->start - 1);
+    if (!before || !region_continues(before, new)) {
         r = vm_cache_alloc(vm, &vm->region_cache);
         if (!r)
             err = -ENOMEM;
     }
     if (!err && flags & MAP_AT && !(flags & MAP_NOREPLACE)) {
-        err = space_unmap_locked(s, new.start, new.end);
-        before = region_find(&s->regions, new.start - 1);
+        err = space_unmap_locked(s, new->start, new->end);
+        before = region_find(&s->regions, new->start - 1);
     }
     if (err) {
         commit_release(vm, charge);
@@ -620,14 +618,14 @@ static int map_locked(struct space *s, vaddr_t *addr, const struct region *want,
             cache_free(&vm->region_cache, r);
         return err;
     }
-    if (before && region_continues(before, &new)) {
+    if (before && region_continues(before, new)) {
         if (r)
             cache_free(&vm->region_cache, r);
-        region_resize(&s->regions, before, before->start, new.end);
-        space_count(s, &new);
+        region_resize(&s->regions, before, before->start, new->end);
+        space_count(s, new);
         r = before;
     } else {
-        *r = new;
+        *r = *new;
         if (r->object)
             object_get(r->object);
         space_add_region(s, r);
@@ -668,52 +666,79 @@ int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struc
 
 /* --- protecting --- */
 
-/* Entries of a region in [start, end) after its rights changed. Tables are the space's own where rights were
- * lost. */
-static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, unsigned prot)
+/* What a change of rights does to entries. */
+enum entry_change {
+    ENTRIES_STAY,
+    ENTRIES_HOLD,     /* nothing is allowed any more */
+    ENTRIES_UNHOLD,   /* something is again */
+    ENTRIES_READONLY, /* they lose the right to write */
+};
+
+static enum entry_change entry_change(unsigned old, unsigned new)
 {
-    bool hold = !(prot & REGION_PROT);
-    bool write = prot & REGION_WRITE;
+    if (!old != !new)
+        return new ? ENTRIES_UNHOLD : ENTRIES_HOLD;
+    return old & ~new &REGION_WRITE ? ENTRIES_READONLY : ENTRIES_STAY;
+}
+
+static inline bool is_concerned(pte_t e, enum entry_change change)
+{
+    if (change == ENTRIES_UNHOLD)
+        return pte_has_frame(e) && !pte_present(e);
+    return pte_present(e) && (change == ENTRIES_HOLD || pte_writable(e));
+}
+
+/* Entries of [start, end), which lies in one span. Inlined for each change, so that the loop has nothing else. */
+static inline __attribute__((always_inline)) void change_entries(struct space *s, vaddr_t start, vaddr_t end,
+                                                                 enum entry_change change)
+{
+    pte_t *first = pt_entry(&s->pt, start);
+    const pte_t *stop = first + ((end - start) >> PAGE_SHIFT);
+    struct pt_batch batch;
+
+    pt_batch_begin(&batch, &s->pt);
+    for (pte_t *e = first; e < stop; e++) {
+        vaddr_t va;
+
+        if (!is_concerned(*e, change))
+            continue;
+        va = start + ((vaddr_t)(e - first) << PAGE_SHIFT);
+        if (change == ENTRIES_HOLD)
+            pt_batch_set(&batch, va, e, pte_hold(*e));
+        else if (change == ENTRIES_UNHOLD)
+            pt_batch_set(&batch, va, e, pte_unhold(*e));
+        else
+            pt_batch_set(&batch, va, e, pte_readonly(*e));
+    }
+    pt_batch_end(&batch);
+}
+
+/* Entries of a region in [start, end). Tables are the space's own where rights were lost. */
+static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, enum entry_change change)
+{
     vaddr_t span = start;
 
     while ((span = pt_next_table(&s->pt, span, end)) < end) {
         vaddr_t lo = span > start ? span : start;
         vaddr_t hi = end - span < PT_SPAN ? end : span + PT_SPAN;
-        struct pt_batch batch;
 
         nosleep_enter();
-        pte_t *e = pt_entry(&s->pt, lo);
-
-        pt_batch_begin(&batch, &s->pt);
-        for (vaddr_t va = lo; va < hi; va += PAGE_SIZE, e++) {
-            if (!pte_has_frame(*e))
-                continue;
-            if (hold && pte_present(*e))
-                pt_batch_set(&batch, va, e, pte_hold(*e));
-            else if (!hold && !pte_present(*e))
-                pt_batch_set(&batch, va, e, pte_unhold(*e));
-            else if (!hold && !write && pte_writable(*e))
-                pt_batch_set(&batch, va, e, pte_readonly(*e));
-        }
-        pt_batch_end(&batch);
+        if (change == ENTRIES_READONLY)
+            change_entries(s, lo, hi, ENTRIES_READONLY);
+        else if (change == ENTRIES_HOLD)
+            change_entries(s, lo, hi, ENTRIES_HOLD);
+        else
+            change_entries(s, lo, hi, ENTRIES_UNHOLD);
         nosleep_exit();
         span += PT_SPAN;
     }
 }
 
-/* Whether the change of rights has to touch entries. */
-static bool entries_change(const struct region *r, unsigned prot)
-{
-    unsigned old = r->flags & REGION_PROT;
-
-    return (old & REGION_WRITE && !(prot & REGION_WRITE)) || !old != !prot;
-}
-
-/* The part of r in [start, end); *done: where it ends. */
+/* The part of r in [start, end). */
 static int protect_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end, unsigned prot)
 {
     unsigned flags = (r->flags & ~(unsigned)REGION_PROT) | prot;
-    bool change = entries_change(r, prot);
+    enum entry_change change = entry_change(r->flags & REGION_PROT, prot);
     uint32_t pages, charge = 0;
     int err = 0;
 
@@ -752,7 +777,7 @@ static int protect_region(struct space *s, struct region *r, vaddr_t start, vadd
     }
     space_set_flags(s, r, flags);
     if (change)
-        protect_entries(s, start, end, prot);
+        protect_entries(s, start, end, change);
     return 0;
 }
 

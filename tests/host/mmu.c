@@ -50,9 +50,9 @@ void tlb_load_root(pfn_t root)
         tlb[i].root = NULL;
 }
 
-void pt_kernel_half_copy(void *top)
+void pt_root_init(void *top)
 {
-    (void)top;
+    page_clear(top);
 }
 
 pfn_t paging_kernel_root(void)

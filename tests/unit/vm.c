@@ -1119,6 +1119,7 @@ TEST(vm, damage_is_named)
     BROKEN(&t.vm, "INV-PT-3", table->maps++, table->maps--);
     BROKEN(&t.vm, "INV-PT-4", e->raw &= ~(uint32_t)PT_USER, *e = saved);
     BROKEN(&t.vm, "INV-PT-5", c->pt.tables++, c->pt.tables--);
+    BROKEN(&t.vm, "INV-PT-5", c->pt.spans[0] ^= 2, c->pt.spans[0] ^= 2);
     BROKEN(&t.vm, "INV-PT-1", c->pt.top[1] ^= PT_USER, c->pt.top[1] ^= PT_USER);
     BROKEN(&t.vm, "INV-SPACE-1", (e[100] = pte_make_swap(slot), table->used++),
            (e[100] = PTE_NONE, table->used--));
