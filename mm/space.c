@@ -285,15 +285,6 @@ static inline void forget_entry(struct vm *vm, pte_t e, struct frame_batch *b)
     }
 }
 
-void space_forget_entry(struct vm *vm, pte_t e)
-{
-    struct frame_batch batch;
-
-    frame_batch_begin(&batch, vm->pool, FRAME_ANON);
-    forget_entry(vm, e, &batch);
-    frame_batch_end(&batch);
-}
-
 /* Drop the span's table; the last root gives up what its entries name. */
 static void drop_table(struct space *s, vaddr_t va)
 {

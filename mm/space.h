@@ -216,8 +216,6 @@ void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end);
 void space_clear_range(struct space *s, vaddr_t start, vaddr_t end);
 /* Free tables of a range that have no entries and are nobody else's. */
 void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end);
-/* What an entry names loses that name. The entry was emptied and flushed. Nosleep. */
-void space_forget_entry(struct vm *vm, pte_t e);
 /* Unmap a range, which may touch nothing. 0 or -ENOMEM. */
 int space_unmap_locked(struct space *s, vaddr_t start, vaddr_t end);
 
