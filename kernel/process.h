@@ -83,6 +83,7 @@ enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE };
 
 struct process {
     int pid, pgid, sid;
+    char comm[16]; /* of its last thread, once that has ended */
     enum process_state state;
     struct process *parent;
     struct process *children; /* through sibling_next */
@@ -135,6 +136,9 @@ static inline struct process *process_current(void)
 extern struct process *process_all;  /* through all_next */
 extern struct process *process_init; /* pid 1 */
 extern unsigned process_count, thread_count;
+extern unsigned thread_total; /* threads that were ever made */
+/* The number that was given last. */
+int pid_last(void);
 extern unsigned pid_max;     /* numbers are below this */
 extern unsigned threads_max; /* more give -EAGAIN */
 

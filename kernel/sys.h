@@ -101,6 +101,20 @@ SYSCALL(remap_file_pages);
 SYSCALL(swapoff);
 SYSCALL(swapon);
 
+/* sys_misc.c */
+SYSCALL(capget);
+SYSCALL(capset);
+SYSCALL(getcpu);
+SYSCALL(getrandom);
+SYSCALL(ioprio_get);
+SYSCALL(ioprio_set);
+SYSCALL(reboot);
+SYSCALL(setdomainname);
+SYSCALL(sethostname);
+SYSCALL(sysinfo);
+SYSCALL(syslog);
+SYSCALL(uname);
+
 /* sys_path.c */
 SYSCALL(access);
 SYSCALL(chdir);
@@ -242,6 +256,21 @@ SYSCALL(stat64);
 SYSCALL(statfs);
 SYSCALL(statfs64);
 SYSCALL(statx);
+
+/* sys_time.c */
+SYSCALL(clock_getres);
+SYSCALL(clock_getres_time64);
+SYSCALL(clock_gettime);
+SYSCALL(clock_gettime64);
+SYSCALL(clock_nanosleep);
+SYSCALL(clock_nanosleep_time64);
+SYSCALL(clock_settime);
+SYSCALL(clock_settime64);
+SYSCALL(gettimeofday);
+SYSCALL(nanosleep);
+SYSCALL(settimeofday);
+SYSCALL(stime);
+SYSCALL(time);
 
 #undef SYSCALL
 

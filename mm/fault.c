@@ -336,6 +336,7 @@ static int fetch_object(struct step *st)
     nosleep_exit();
     mutex_unlock(&s->lock);
     s->major++;
+    s->vm->stats.major++;
     err = object_page(o, index, &f);
     mutex_lock(&s->lock);
     nosleep_enter();
@@ -371,6 +372,7 @@ static int fetch_slot(struct step *st)
     nosleep_exit();
     mutex_unlock(&s->lock);
     s->major++;
+    s->vm->stats.major++;
     err = swap_in(vm, slot, &f);
     mutex_lock(&s->lock);
     nosleep_enter();

@@ -58,6 +58,13 @@ struct object {
     const char *name;
 };
 
+/* Whether its pages count as shared memory, which can only go to swap, rather than as a file's, which come from
+ * an image that stays. The image is set before there are pages. */
+static inline bool object_is_shmem(const struct object *o)
+{
+    return !o->image;
+}
+
 /* pages: size. The caller gets the one reference. NULL when out of memory. */
 struct object *object_create(struct vm *vm, const struct pager *pager, uint32_t pages, const char *name);
 struct object *object_create_image(struct vm *vm, const void *image, size_t size, const char *name);

@@ -36,6 +36,7 @@ struct space {
     struct space *all_next, *all_prev;
     struct region *moved;      /* regions whose number is not their address in pages; nosleep sections */
     struct space_pages pages;  /* lock */
+    uint32_t pages_peak;       /* the most that pages.total ever was */
     struct space_limits limit; /* set by the owner at any time; nothing is limited at first */
     vaddr_t map_top;           /* mappings without an address go below; SPACE_HI at first */
     size_t stack_max;          /* bytes that a GROWSDOWN region may reach */
