@@ -151,8 +151,16 @@ $(B)/ut/ut: $(UT_C) $(UT_COMMON) $(USER_H) Makefile | $(B)/setup-user
 	@echo "  USERCC  $@"
 	@$(USERCC) $(UT_CFLAGS) -static $(filter %.c,$^) -o $@
 
+# Programs that are hostile, or that compare long random runs; each alone, and static, so that little memory is enough.
+FUZZ := $(patsubst tests/user/%.c,$(B)/fuzz/%,$(filter-out $(UT_C) $(UT_COMMON),$(sort $(wildcard tests/user/*.c))))
+
+$(FUZZ): $(B)/fuzz/%: tests/user/%.c Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(USER_CFLAGS) -static -s $< -o $@
+
 .PHONY: user
-user: $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut
+user: $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ)
 
 # What `make run` boots into; what the tests do; and one for machines with little memory.
 ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard user/etc/*)
@@ -166,7 +174,10 @@ $(B)/rootfs-test.cpio: $(ROOTFS_DEPS) $(UT_DYNAMIC) $(B)/ut/ut
 $(B)/rootfs-small.cpio: $(ROOTFS_DEPS)
 	@tools/rootfs pack -o $@ busybox memtester
 
-ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-test.cpio $(B)/rootfs-small.cpio
+$(B)/rootfs-fuzz.cpio: $(ROOTFS_DEPS) $(FUZZ)
+	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ)),--add $(B)/fuzz/$t=fuzz/$t)
+
+ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-test.cpio $(B)/rootfs-small.cpio $(B)/rootfs-fuzz.cpio
 
 .PHONY: rootfs
 rootfs: $(ROOTFS)
