@@ -139,7 +139,7 @@ $(B)/user/quire: $(sort $(wildcard user/*.c)) $(USER_H) Makefile | $(B)/setup-us
 # are in one static program, which is whichever its name or first argument says.
 UT_C       := $(sort $(wildcard tests/user/ut-*.c))
 UT_DYNAMIC := $(UT_C:tests/user/%.c=$(B)/ut/%)
-UT_COMMON  := $(filter-out $(UT_C) tests/user/bench.c,$(sort $(wildcard tests/user/*.c)))
+UT_COMMON  := tests/user/ut.c
 
 $(UT_DYNAMIC): $(B)/ut/%: tests/user/%.c $(UT_COMMON) $(USER_H) Makefile | $(B)/setup-user
 	@mkdir -p $(@D)
@@ -152,7 +152,7 @@ $(B)/ut/ut: $(UT_C) $(UT_COMMON) $(USER_H) Makefile | $(B)/setup-user
 	@$(USERCC) $(UT_CFLAGS) -static $(filter %.c,$^) -o $@
 
 # Programs that are hostile, or that compare long random runs; each alone, and static, so that little memory is enough.
-FUZZ := $(patsubst tests/user/%.c,$(B)/fuzz/%,$(filter-out $(UT_C) $(UT_COMMON),$(sort $(wildcard tests/user/*.c))))
+FUZZ := $(patsubst tests/user/%.c,$(B)/fuzz/%,$(filter-out $(UT_C) $(UT_COMMON) tests/user/bench.c,$(sort $(wildcard tests/user/*.c))))
 
 $(FUZZ): $(B)/fuzz/%: tests/user/%.c Makefile | $(B)/setup-user
 	@mkdir -p $(@D)
