@@ -8,4 +8,7 @@
  * elsewhere the processor stops. */
 _Noreturn void power_exit(bool ok);
 
+/* Reset the machine: through the chipset, then through the keyboard controller. */
+_Noreturn void power_restart(void);
+
 #endif

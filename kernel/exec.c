@@ -482,6 +482,7 @@ static void commit(struct exec *x, const char *path, struct fd_table *files)
     x->memory->exe = x->inode;
     x->inode = NULL;
     p->memory = x->memory;
+    memory_set_limits(p);
     x->memory = NULL;
     p->did_exec = true;
     p->dumpable = true;

@@ -15,8 +15,10 @@
 #include "kernel/param.h"
 #include "kernel/printk.h"
 #include "kernel/process.h"
+#include "kernel/procfs.h"
 #include "kernel/random.h"
 #include "kernel/sched.h"
+#include "kernel/stat.h"
 #include "kernel/time.h"
 #include "kernel/tour.h"
 #include "kernel/tty.h"
@@ -29,6 +31,7 @@
 #include "mm/x86/cpu.h"
 
 static struct bootinfo boot;
+static char cmdline[BOOT_CMDLINE_MAX]; /* as given: parsing cuts boot.cmdline to pieces */
 
 static void frame_totals(void)
 {
@@ -41,6 +44,7 @@ static void frame_totals(void)
 
 static void apply_params(void)
 {
+    memcpy(cmdline, boot.cmdline, sizeof cmdline);
     param_parse(boot.cmdline);
     if (params.console)
         console_select(params.console);
@@ -176,9 +180,11 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     /* Tasks, and the devices and daemons that need them. */
     if (sched_init() != 0)
         panic_unfit("too little memory: no room for the first task");
+    stat_init();
     disk_init();
     vmsys_init();
     process_start();
+    procfs_init(cmdline);
     devices_init();
     if (!itimer_init() || tty_init() != 0)
         panic_unfit("too little memory: no room for the terminal");

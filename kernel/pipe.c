@@ -102,9 +102,13 @@ static void *page_at(const struct pipe *p, uint32_t at)
     return p->page[(at & (p->size - 1)) >> PAGE_SHIFT];
 }
 
-/* The page whose bytes end at `at` was read to its end: free it, unless it is the only one. */
+/* The page whose bytes end at `at`, the tail, was read to its end: free it, unless it is the only one, or the
+ * head has come round to it. */
 static void page_done(struct pipe *p, uint32_t at)
 {
+    if (p->head - at > p->size - PAGE_SIZE)
+        return;
+
     uint32_t n = ((at - 1) & (p->size - 1)) >> PAGE_SHIFT, next = (at & (p->size - 1)) >> PAGE_SHIFT;
 
     if (!p->page[next]) { /* let it serve again */
@@ -380,11 +384,35 @@ int pipe_get_size(const struct file *f)
     return f->ops == &pipe_ops ? (int)pipe_of(f)->size : -EBADF;
 }
 
+/* Move the pages to a new ring of `bytes`, large enough. *spare is used up if the oldest and the newest bytes are
+ * in one page. */
+static void move_pages(struct pipe *p, void **page, uint32_t bytes, void **spare)
+{
+    uint32_t first = p->tail >> PAGE_SHIFT, last = (p->head + PAGE_MASK) >> PAGE_SHIFT;
+    uint32_t old_mask = p->size / PAGE_SIZE - 1, mask = bytes / PAGE_SIZE - 1;
+
+    if (last - first > p->size / PAGE_SIZE) {
+        memcpy(*spare, p->page[--last & old_mask], p->head & PAGE_MASK);
+        page[last & mask] = *spare;
+        *spare = NULL;
+    }
+    for (uint32_t n = first; n != last; n++) {
+        page[n & mask] = p->page[n & old_mask];
+        p->page[n & old_mask] = NULL;
+    }
+    for (uint32_t n = 0; n <= old_mask; n++)
+        kfree(p->page[n]);
+    kfree(p->page);
+    p->page = page;
+    p->size = bytes;
+}
+
 int pipe_set_size(struct file *f, uint32_t size)
 {
     struct pipe *p = pipe_of(f);
     uint32_t bytes = PAGE_SIZE;
-    void **page;
+    void **page, *spare;
+    int err = -ENOMEM;
 
     if (f->ops != &pipe_ops)
         return -EBADF;
@@ -393,31 +421,22 @@ int pipe_set_size(struct file *f, uint32_t size)
     while (bytes < size)
         bytes *= 2;
     page = vmsys_zalloc(bytes / PAGE_SIZE * sizeof *page);
-    if (!page)
-        return -ENOMEM;
+    spare = vmsys_alloc(PAGE_SIZE);
     mutex_lock(&p->lock);
+    if (page && spare) {
+        uint32_t pages = ((p->head + PAGE_MASK) >> PAGE_SHIFT) - (p->tail >> PAGE_SHIFT);
 
-    uint32_t first = p->tail >> PAGE_SHIFT, last = (p->head + PAGE_MASK) >> PAGE_SHIFT;
-
-    if ((last - first) << PAGE_SHIFT > bytes) {
-        mutex_unlock(&p->lock);
-        kfree(page);
-        return -EBUSY;
+        err = pages > bytes / PAGE_SIZE && bytes != p->size ? -EBUSY : (int)bytes;
+        if (err > 0 && bytes != p->size) {
+            move_pages(p, page, bytes, &spare);
+            page = NULL;
+            os_wake_all(&p->can_write);
+        }
     }
-    for (uint32_t n = first; n != last; n++) {
-        void **old = &p->page[n & (p->size / PAGE_SIZE - 1)];
-
-        page[n & (bytes / PAGE_SIZE - 1)] = *old;
-        *old = NULL;
-    }
-    for (uint32_t n = 0; n < p->size / PAGE_SIZE; n++)
-        kfree(p->page[n]);
-    kfree(p->page);
-    p->page = page;
-    p->size = bytes;
-    os_wake_all(&p->can_write);
     mutex_unlock(&p->lock);
-    return (int)bytes;
+    kfree(page);
+    kfree(spare);
+    return err;
 }
 
 uint32_t pipe_fill(const struct file *f)

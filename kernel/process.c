@@ -36,7 +36,7 @@ static struct waitq init_wait; /* kmain() waits here */
 static int init_status;
 
 struct process *process_all, *process_init;
-unsigned process_count, thread_count;
+unsigned process_count, thread_count, thread_total;
 unsigned pid_max = PID_MAX_DEFAULT;
 unsigned threads_max;
 
@@ -80,6 +80,11 @@ static bool pid_used(int pid)
         if (p->pgid == pid || p->sid == pid)
             return true;
     return false;
+}
+
+int pid_last(void)
+{
+    return last_pid;
 }
 
 int pid_alloc(void)
@@ -288,6 +293,7 @@ void thread_launch(struct thread *t)
         p->threads = t;
     p->nthreads++;
     thread_count++;
+    thread_total++;
     t->task->space = p->memory ? p->memory->space : NULL;
     task_start(t->task);
 }
@@ -471,6 +477,8 @@ void thread_exit(int code)
         self->next->prev = self->prev;
     unhash_thread(self);
     p->nthreads--;
+    if (p->nthreads == 0)
+        memcpy(p->comm, self->comm, sizeof p->comm);
     thread_count--;
     os_wake_all(&p->thread_wait);
     signal_thread_exit(self);
@@ -568,7 +576,6 @@ static void default_limits(struct rlimit *l)
     l[RLIMIT_CORE].soft = 0;
     l[RLIMIT_NPROC] = (struct rlimit){threads_max / 2, threads_max / 2};
     l[RLIMIT_NOFILE] = (struct rlimit){1024, 4096};
-    l[RLIMIT_MEMLOCK] = (struct rlimit){8u << 20, 8u << 20};
     l[RLIMIT_SIGPENDING] = (struct rlimit){threads_max / 2, threads_max / 2};
     l[RLIMIT_MSGQUEUE] = (struct rlimit){819200, 819200};
     l[RLIMIT_NICE] = l[RLIMIT_RTPRIO] = (struct rlimit){0, 0};

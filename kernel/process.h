@@ -52,11 +52,11 @@ struct rlimit {
 struct memory {
     uint32_t refs;
     struct space *space;
-    vaddr_t brk_start, brk; /* the heap is [brk_start, brk); an ordinary region, page aligned */
+    vaddr_t brk_start, brk; /* the heap is [brk_start, brk); an ordinary region */
     vaddr_t arg_start, arg_end, env_start, env_end; /* for /proc */
     vaddr_t stack_top;
     struct inode *exe;
-    unsigned lock_future; /* mlockall(MCL_FUTURE): REGION_LOCKED for new mappings, else 0 */
+    unsigned lock_future; /* mlockall(MCL_FUTURE): REGION_LOCKED, maybe with REGION_ONFAULT, for new mappings */
 };
 
 #define PID_MAX_DEFAULT 32768
@@ -83,6 +83,7 @@ enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE };
 
 struct process {
     int pid, pgid, sid;
+    char comm[16]; /* of its last thread, once that has ended */
     enum process_state state;
     struct process *parent;
     struct process *children; /* through sibling_next */
@@ -135,6 +136,9 @@ static inline struct process *process_current(void)
 extern struct process *process_all;  /* through all_next */
 extern struct process *process_init; /* pid 1 */
 extern unsigned process_count, thread_count;
+extern unsigned thread_total; /* threads that were ever made */
+/* The number that was given last. */
+int pid_last(void);
 extern unsigned pid_max;     /* numbers are below this */
 extern unsigned threads_max; /* more give -EAGAIN */
 
@@ -203,6 +207,8 @@ void thread_set_comm(struct thread *t, const char *name);
 struct memory *memory_get(struct memory *m);
 void memory_put(struct memory *m);
 struct memory *memory_create(struct space *s);
+/* p's resource limits changed, or its memory is new: let its space know them. */
+void memory_set_limits(struct process *p);
 
 /*
  * Replace the program of the running process. 0: the user registers are the new program's. -errno: the old one

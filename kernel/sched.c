@@ -194,6 +194,16 @@ static void idle(void *arg)
     }
 }
 
+bool sched_idle(void)
+{
+    return os_current == idle_task;
+}
+
+uint64_t sched_idle_ns(void)
+{
+    return task_cpu_ns(idle_task);
+}
+
 int sched_init(void)
 {
     uint32_t irq = os_irq_save();

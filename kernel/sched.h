@@ -13,6 +13,9 @@ struct sched_stats {
     uint32_t tasks;       /* that exist, dead ones included */
 };
 extern struct sched_stats sched_stats;
+/* Whether nobody wants the processor, and how long that has been so, all in all. */
+bool sched_idle(void);
+uint64_t sched_idle_ns(void);
 
 /* --- for task.c and sync.c; all with interrupts off --- */
 

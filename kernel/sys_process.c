@@ -426,7 +426,10 @@ static int set_limit(struct process *p, unsigned which, const struct rlimit *new
     if (new->soft > new->hard)
         return -EINVAL;
     p->rlimit[which] = *new;
-    if (which == RLIMIT_STACK && p->memory)
+    if (!p->memory)
+        return 0;
+    memory_set_limits(p);
+    if (which == RLIMIT_STACK)
         p->memory->space->stack_max = new->soft > SPACE_HI ? SPACE_HI : PAGE_DOWN((size_t) new->soft);
     return 0;
 }

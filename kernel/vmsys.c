@@ -6,6 +6,7 @@
 #include "drivers/power.h"
 #include "kernel/disk.h"
 #include "kernel/memory.h"
+#include "kernel/oom.h"
 #include "kernel/panic.h"
 #include "kernel/param.h"
 #include "kernel/printk.h"
@@ -33,13 +34,24 @@ static bool resolve(struct trap_frame *tf, const struct fault *f)
         return false;
     if (!trap_from_user(tf) && (os_nosleep_depth || !extable_find(tf->eip)))
         return false;
-    t->last_fault = fault_resolve(space, f);
+    do
+        t->last_fault = fault_resolve(space, f);
+    while (unlikely(t->last_fault == FAULT_NO_MEMORY) && t->thread && oom_kill());
     if (likely(t->last_fault == FAULT_RESUME))
         return true;
-    if (!trap_from_user(tf) || f->reserved)
+    if (!trap_from_user(tf))
         return false;
+    if (t->last_fault == FAULT_NO_MEMORY)
+        return true; /* it ends on the way back */
     signal_fault(tf, f, (enum fault_verdict)t->last_fault);
     return true;
+}
+
+static bool is_dying(void)
+{
+    const struct task *t = task_current();
+
+    return t && t->thread && t->thread->exiting;
 }
 
 static void daemon_task(void *arg)
@@ -51,6 +63,7 @@ void vmsys_init(void)
 {
     if (vm_init(&vm_sys, &frame_pool_sys) != 0 || !task_create("swapd", daemon_task, &vm_sys))
         panic_unfit("too little memory: no room for the virtual memory system");
+    vm_sys.dying = is_dying;
     trap_set_fault_handler(resolve);
     if (!params.swap)
         return;

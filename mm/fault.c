@@ -319,7 +319,7 @@ static void install_swapped(struct step *st, struct frame *f)
     swap_unref(vm, slot);
     /* A clean page keeps its slot, which saves a write later, unless slots are getting scarce. A bad slot has
      * left it with the last name. */
-    if (f->slot != SLOT_NONE && swap_scarce(&vm->swap) && swap_count(vm, slot) == 0 &&
+    if (f->slot != SLOT_NONE && !swap_keeps(vm, slot) && swap_count(vm, slot) == 0 &&
         !(f->flags & FRAME_F_WRITEBACK))
         swap_uncache(vm, f);
 }
@@ -336,6 +336,7 @@ static int fetch_object(struct step *st)
     nosleep_exit();
     mutex_unlock(&s->lock);
     s->major++;
+    s->vm->stats.major++;
     err = object_page(o, index, &f);
     mutex_lock(&s->lock);
     nosleep_enter();
@@ -371,6 +372,7 @@ static int fetch_slot(struct step *st)
     nosleep_exit();
     mutex_unlock(&s->lock);
     s->major++;
+    s->vm->stats.major++;
     err = swap_in(vm, slot, &f);
     mutex_lock(&s->lock);
     nosleep_enter();

@@ -47,6 +47,7 @@
  * Fault injection makes every allocation take the slow path, so the fast path does not know of it.
  */
 #include "mm/frame.h"
+#include "mm/errno.h"
 
 /* Half a list, so that alternating bursts of up to 32 stay inside it. */
 #define HOT_BATCH 32u
@@ -148,10 +149,10 @@ static uint32_t square_root(uint32_t n)
     return root;
 }
 
-void frame_set_marks(struct frame_pool *p)
+/* All marks from the lowest. */
+static void set_marks(struct frame_pool *p, uint32_t min)
 {
     uint32_t low = p->managed[ZONE_LOW], high = p->managed[ZONE_HIGH];
-    uint32_t min = square_root(low + high) / 2;
 
     p->marks = (struct frame_marks){.min = min, .low = 2 * min, .high = 3 * min};
     p->low_min = low + high ? (uint32_t)((uint64_t)min * low / (low + high)) : 0;
@@ -159,6 +160,19 @@ void frame_set_marks(struct frame_pool *p)
     if (!high)
         p->low_kept = p->low_min;
     update_slow_below(p);
+}
+
+void frame_set_marks(struct frame_pool *p)
+{
+    set_marks(p, square_root(p->managed[ZONE_LOW] + p->managed[ZONE_HIGH]) / 2);
+}
+
+int frame_set_min(struct frame_pool *p, uint32_t frames)
+{
+    if (frames < FRAME_MIN_LEAST || frames > (p->managed[ZONE_LOW] + p->managed[ZONE_HIGH]) / 16)
+        return -EINVAL;
+    set_marks(p, frames);
+    return 0;
 }
 
 void frame_fail_after(struct frame_pool *p, uint32_t n)

@@ -162,6 +162,10 @@ void frame_add(struct frame_pool *p, pfn_t start, pfn_t end);
 void frame_claim(struct frame_pool *p, pfn_t start, pfn_t end, enum frame_use use);
 /* Compute watermarks from the number of managed frames. Called after the last frame_add(). */
 void frame_set_marks(struct frame_pool *p);
+/* Compute them from a min of the operator's: at least what a reclaimer needs at once, at most a sixteenth of
+ * all. 0 or -EINVAL. */
+#define FRAME_MIN_LEAST 16u
+int frame_set_min(struct frame_pool *p, uint32_t frames);
 
 /*
  * Allocate one frame for a use. Prefers high frames unless FRAME_LOW_ONLY, and then leaves low_kept low

@@ -48,6 +48,13 @@
 #define IO_FLAGS     (FRAME_F_BUSY | FRAME_F_WRITEBACK)
 #define PIN_CHECK_NS 1000000u /* how long object_put() sleeps before it looks again for a pin that ended */
 
+static inline void count_resident(struct object *o, int n)
+{
+    o->resident += (uint32_t)n;
+    if (!object_is_shmem(o))
+        o->vm->file_pages += (uint32_t)n;
+}
+
 static inline struct frame *word_frame(const struct object *o, uintptr_t word)
 {
     return pfn_frame(o->vm->pool, OBJECT_ENTRY_VALUE(word));
@@ -149,7 +156,7 @@ static void discard(struct object *o, uint32_t index, uintptr_t word)
         o->pager->drop(o, index);
     radix_clear(&o->index, index);
     if (OBJECT_IS_FRAME(word)) {
-        o->resident--;
+        count_resident(o, -1);
         if (f->slot != SLOT_NONE)
             swap_uncache(vm, f);
         vm_frame_release(vm, f);
@@ -246,6 +253,7 @@ static void drop_copies(struct region *r, uint32_t pages)
 
         for (va = va < from ? from : va; va < end && va < r->end; va += PAGE_SIZE)
             drop_copy(s, va, pt_entry(&s->pt, va));
+        va = end;
     }
 }
 
@@ -354,7 +362,7 @@ static int fill(struct object *o, uint32_t index, struct frame **out)
         vm_frame_release(vm, f);
         return err;
     }
-    o->resident++;
+    count_resident(o, 1);
     f->owner = o;
     f->index = index;
     f->flags |= FRAME_F_BUSY;
@@ -366,7 +374,7 @@ static int fill(struct object *o, uint32_t index, struct frame **out)
     if (err) {
         mm_assert(f->pins == 1, "%s: page %u: %u pins while it was filled", o->name, index, f->pins);
         radix_clear(&o->index, index);
-        o->resident--;
+        count_resident(o, -1);
         f->pins = 0;
         vm_frame_release(vm, f);
     } else {
@@ -397,7 +405,7 @@ static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, stru
     f->owner = o;
     f->index = index;
     overwrite(o, index, frame_word(o, f));
-    o->resident++;
+    count_resident(o, 1);
     o->swapped--;
     swap_unref(vm, slot);
     *out = f;
@@ -444,7 +452,7 @@ void object_page_to_slot(struct object *o, struct frame *f)
               f->maps, f->flags);
     swap_ref(o->vm, f->slot);
     overwrite(o, f->index, OBJECT_ENTRY_SLOT(f->slot));
-    o->resident--;
+    count_resident(o, -1);
     o->swapped++;
     frame_retype(o->vm->pool, f, FRAME_ANON);
     f->owner = NULL;
@@ -460,7 +468,7 @@ void object_drop_page(struct object *o, struct frame *f)
         swap_uncache(o->vm, f);
     } else {
         radix_clear(&o->index, f->index);
-        o->resident--;
+        count_resident(o, -1);
     }
     vm_frame_release(o->vm, f);
 }

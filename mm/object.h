@@ -52,10 +52,18 @@ struct object {
     uint32_t charged;   /* pages of committed memory (commit.h) */
     struct radix index; /* nosleep sections */
     uint32_t resident, swapped;
+    bool locked;                /* its pages are not evicted */
     struct region *regions;     /* that map it, linked through object_next */
     struct object *next, *prev; /* all objects of the vm */
     const char *name;
 };
+
+/* Whether its pages count as shared memory, which can only go to swap, rather than as a file's, which come from
+ * an image that stays. The image is set before there are pages. */
+static inline bool object_is_shmem(const struct object *o)
+{
+    return !o->image;
+}
 
 /* pages: size. The caller gets the one reference. NULL when out of memory. */
 struct object *object_create(struct vm *vm, const struct pager *pager, uint32_t pages, const char *name);

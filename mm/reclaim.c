@@ -42,11 +42,16 @@
 /* After a round that freed nothing the daemon leaves the processor to others for this long. */
 #define REST_NS 50000000u
 
+/* Pages of the other kind are worth looking for if they are one in so many. */
+#define OTHERS_WORTH 8u
+
 static bool can_go(struct vm *vm, const struct frame *f)
 {
     if (f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
         return false;
-    if (f->use == FRAME_OBJECT || f->slot == SLOT_NONE)
+    if (f->use == FRAME_OBJECT)
+        return !((const struct object *)f->owner)->locked;
+    if (f->slot == SLOT_NONE)
         return true;
     /* A slot that could not be written keeps its page in memory until the entries come back for it. */
     return !(f->flags & FRAME_F_DIRTY) || !swap_bad(vm, f->slot);
@@ -60,8 +65,30 @@ static bool was_used(struct vm *vm, struct frame *f)
     return (f->maps && rmap_test_clear_accessed(vm, f)) || used;
 }
 
-/* Advance the hand until a batch of victims is pinned or the budget of frames is spent. */
-static unsigned choose(struct vm *vm, struct frame **victim, uint32_t *budget)
+/*
+ * Swappiness: 100 takes victims as the hand finds them. Below, some of the pages that need swap are passed over
+ * in the hand's first turn if there are files' pages worth looking for, which only need to be forgotten; 0 passes
+ * over all of them. Above, the other way round. In its second turn the hand takes what there is.
+ */
+static bool is_spared(struct vm *vm, const struct frame *f)
+{
+    bool file = f->use == FRAME_OBJECT && !object_is_shmem(f->owner);
+    uint32_t others = file ? vm->pageable.count - vm->file_pages : vm->file_pages;
+    uint32_t share = file ? 2 * VM_SWAPPINESS_EQUAL - vm->swappiness : vm->swappiness;
+    uint32_t *credit = file ? &vm->file_credit : &vm->swap_credit;
+
+    if (likely(share >= VM_SWAPPINESS_EQUAL) || others < vm->pageable.count / OTHERS_WORTH)
+        return false;
+    *credit += share;
+    if (*credit < VM_SWAPPINESS_EQUAL)
+        return true;
+    *credit -= VM_SWAPPINESS_EQUAL;
+    return false;
+}
+
+/* Advance the hand until a batch of victims is pinned or the budget of frames, of which the second turn is
+ * `turn`, is spent. */
+static unsigned choose(struct vm *vm, struct frame **victim, uint32_t *budget, uint32_t turn)
 {
     unsigned n = 0;
 
@@ -79,6 +106,8 @@ static unsigned choose(struct vm *vm, struct frame **victim, uint32_t *budget)
             continue;
         }
         if (f->maps && rmap_locked(vm, f))
+            continue;
+        if (*budget >= turn && is_spared(vm, f))
             continue;
         f->pins++;
         victim[n++] = f;
@@ -209,7 +238,7 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
 
 static unsigned reclaim_locked(struct vm *vm, unsigned want)
 {
-    uint32_t budget = 2 * vm->pageable.count + 1;
+    uint32_t turn = vm->pageable.count, budget = 2 * turn + 1;
     unsigned freed = swap_finish(vm, false, true);
     unsigned in_flight = 0;
 
@@ -219,7 +248,7 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want)
 
         if (freed + in_flight < want) {
             nosleep_enter();
-            n = choose(vm, victim, &budget);
+            n = choose(vm, victim, &budget, turn);
             nosleep_exit();
         }
         if (n) {

@@ -357,11 +357,10 @@ int space_remap(struct space *s, vaddr_t *addr, size_t old_size, size_t new_size
         return -EINVAL;
     if (*addr & PAGE_MASK)
         return -EINVAL;
+    old_size = PAGE_UP(old_size);
+    new_size = PAGE_UP(new_size);
     if (!new_size)
         return -EINVAL;
-    /* A size that wraps fits nowhere. */
-    old_size = old_size > SPACE_HI ? SPACE_HI : PAGE_UP(old_size);
-    new_size = new_size > SPACE_HI ? SPACE_HI + PAGE_SIZE : PAGE_UP(new_size);
     mutex_lock(&s->lock);
     err = remap_locked(s, addr, old_size, new_size, flags, to);
     r = err ? NULL : region_find(&s->regions, *addr);

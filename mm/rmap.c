@@ -33,14 +33,25 @@ static inline pte_t *entry_naming(struct space *s, vaddr_t va, pfn_t pfn)
     return e && pte_has_frame(*e) && pte_pfn(*e) == pfn ? e : NULL;
 }
 
-/* The same for the page with a number in the family; *va: where it is. */
-static pte_t *entry_numbered(struct space *s, uint32_t number, pfn_t pfn, vaddr_t *va)
+static inline pte_t *entry_swapped(struct space *s, vaddr_t va, slot_t slot)
+{
+    pte_t *e = pt_entry(&s->pt, va);
+
+    return e && pte_is_swap(*e) && pte_slot(*e) == slot ? e : NULL;
+}
+
+/*
+ * The same for the page with a number in the family, where *va tells where it is: the entry that names a frame or, if
+ * that is PFN_NONE, a slot.
+ */
+static inline __attribute__((always_inline)) pte_t *entry_numbered(struct space *s, uint32_t number, pfn_t pfn,
+                                                                   slot_t slot, vaddr_t *va)
 {
     pte_t *e = NULL;
 
     if (number < USER_END >> PAGE_SHIFT) {
         *va = number << PAGE_SHIFT;
-        e = entry_naming(s, *va, pfn);
+        e = pfn != PFN_NONE ? entry_naming(s, *va, pfn) : entry_swapped(s, *va, slot);
     }
     for (const struct region *r = s->moved; unlikely(r) && !e; r = r->moved_next) {
         uint32_t page = number - r->number; /* wraps when the number lies before the region's */
@@ -48,7 +59,7 @@ static pte_t *entry_numbered(struct space *s, uint32_t number, pfn_t pfn, vaddr_
         if (page >= (r->end - r->start) >> PAGE_SHIFT)
             continue;
         *va = r->start + (page << PAGE_SHIFT);
-        e = entry_naming(s, *va, pfn);
+        e = pfn != PFN_NONE ? entry_naming(s, *va, pfn) : entry_swapped(s, *va, slot);
     }
     return e;
 }
@@ -63,7 +74,7 @@ void rmap_each(struct vm *vm, struct frame *f, bool (*fn)(struct space *s, vaddr
 
         for (struct space *s = family->spaces; s; s = s->family_next) {
             vaddr_t va;
-            pte_t *e = entry_numbered(s, f->index, pfn, &va);
+            pte_t *e = entry_numbered(s, f->index, pfn, SLOT_NONE, &va);
 
             if (e && !fn(s, va, e, arg))
                 return;
@@ -150,6 +161,28 @@ void rmap_forget(struct vm *vm, struct frame *f)
     rmap_each(vm, f, forget_one, f);
     mm_assert(f->maps == 0, "frame %u of page %x has an entry that nobody shows (INV-RMAP-1)",
               frame_pfn(vm->pool, f), f->index);
+}
+
+void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f)
+{
+    const struct region *r = region_find(&s->regions, va);
+    slot_t slot = f->slot;
+
+    mm_assert(r && f->use == FRAME_ANON, "space %u at %x, frame of use %s", s->id, va, frame_use_name(f->use));
+    swap_note_use(&vm->swap, f);
+    f->owner = s->family;
+    f->index = r->number + ((va - r->start) >> PAGE_SHIFT);
+    for (s = s->family->spaces; s; s = s->family_next) {
+        pte_t *e = entry_numbered(s, f->index, PFN_NONE, slot, &va), value;
+
+        if (!e)
+            continue;
+        r = region_find(&s->regions, va);
+        value = pte_make(frame_pfn(vm->pool, f), PT_USER | PT_ACCESSED);
+        pt_set(&s->pt, va, e, r->flags & REGION_PROT ? value : pte_hold(value));
+        f->maps++;
+        swap_unref(vm, slot);
+    }
 }
 
 static bool unmap_one(struct space *s, vaddr_t va, pte_t *e, void *arg)

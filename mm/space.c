@@ -120,6 +120,8 @@ static inline void count_pages(struct space_pages *p, unsigned flags, uint32_t n
 void space_count(struct space *s, const struct region *r)
 {
     count_pages(&s->pages, r->flags, pages_of(r));
+    if (s->pages.total > s->pages_peak)
+        s->pages_peak = s->pages.total;
 }
 
 void space_uncount(struct space *s, const struct region *r)
@@ -283,15 +285,6 @@ static inline void forget_entry(struct vm *vm, pte_t e, struct frame_batch *b)
     } else if (pte_dirty(e)) {
         f->flags |= FRAME_F_DIRTY;
     }
-}
-
-void space_forget_entry(struct vm *vm, pte_t e)
-{
-    struct frame_batch batch;
-
-    frame_batch_begin(&batch, vm->pool, FRAME_ANON);
-    forget_entry(vm, e, &batch);
-    frame_batch_end(&batch);
 }
 
 /* Drop the span's table; the last root gives up what its entries name. */
@@ -615,7 +608,7 @@ static int map_locked(struct space *s, vaddr_t *addr, const struct region *want,
         if (r)
             cache_free(&vm->region_cache, r);
         region_resize(&s->regions, before, before->start, new.end);
-        count_pages(&s->pages, new.flags, pages_of(&new));
+        space_count(s, &new);
         r = before;
     } else {
         *r = new;

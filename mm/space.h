@@ -36,6 +36,7 @@ struct space {
     struct space *all_next, *all_prev;
     struct region *moved;      /* regions whose number is not their address in pages; nosleep sections */
     struct space_pages pages;  /* lock */
+    uint32_t pages_peak;       /* the most that pages.total ever was */
     struct space_limits limit; /* set by the owner at any time; nothing is limited at first */
     vaddr_t map_top;           /* mappings without an address go below; SPACE_HI at first */
     size_t stack_max;          /* bytes that a GROWSDOWN region may reach */
@@ -216,8 +217,6 @@ void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end);
 void space_clear_range(struct space *s, vaddr_t start, vaddr_t end);
 /* Free tables of a range that have no entries and are nobody else's. */
 void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end);
-/* What an entry names loses that name. The entry was emptied and flushed. Nosleep. */
-void space_forget_entry(struct vm *vm, pte_t e);
 /* Unmap a range, which may touch nothing. 0 or -ENOMEM. */
 int space_unmap_locked(struct space *s, vaddr_t start, vaddr_t end);
 

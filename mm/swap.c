@@ -20,8 +20,14 @@
  *
  * Allocation is next fit by cluster: the rest of the cluster in hand, then the next cluster that is wholly
  * free, then (in a fragmented area) the next free slot. Pages that are evicted one after the other so become
- * neighbours, go out in one request and come back in one. Areas fill in order. When all are full, a slot is
- * taken from a clean resident page, which has one only so that it need not be written again.
+ * neighbours, go out in one request and come back in one. Areas fill in order of priority, equal ones a
+ * cluster by turns. When all are full, a slot is taken from a clean resident page, which has one only so that it
+ * need not be written again.
+ *
+ * Leaving. swap_off() takes the area out of the sums, so that nothing more is put there, and then looks through
+ * all spaces and objects for names of its slots: each page is brought in and put where its names are. Frames that
+ * still keep a slot lose it. What appears behind its back (a fork copies a table) is found by the next pass; there
+ * are passes until every slot is free. Nobody holds a slot number across a sleep but swap_in(), which is counted.
  *
  * The swap cache is the pair of links frame.slot and slot.frame. It makes eviction and page-in atomic for all
  * who name the slot: whoever comes while a page is on its way, in either direction, finds the frame.
@@ -65,11 +71,12 @@
  */
 #include "mm/swap.h"
 #include "mm/errno.h"
-#include "mm/vm.h"
+#include "mm/space.h"
 
 #define SECTORS_PER_PAGE (PAGE_SIZE / BLOCK_SECTOR)
 #define IO_FLAGS         (FRAME_F_BUSY | FRAME_F_WRITEBACK)
 #define MAP_SHARE        8 /* the slot map takes at most 1/8 of the free frames */
+#define LEAVE_CHECK_NS   1000000u /* how long swap_off() sleeps before it looks again for who has not let go */
 
 /* A request with its frames. A write: one of the preallocated ones. A read: on the reader's stack. */
 struct swap_io {
@@ -150,7 +157,8 @@ static void slot_give(struct swap *sw, struct swap_area *a, uint32_t page)
     }
     c->free++;
     a->free++;
-    sw->free++;
+    if (likely(!a->off))
+        sw->free++;
 }
 
 static void slot_take(struct swap *sw, struct swap_area *a, uint32_t page)
@@ -163,7 +171,8 @@ static void slot_take(struct swap *sw, struct swap_area *a, uint32_t page)
     }
     c->free--;
     a->free--;
-    sw->free--;
+    a->taken++;
+    sw->free--; /* of an area that is going nothing is taken */
 }
 
 /* A slot in use failed. It leaves the total now, and does not come back when it is let go. */
@@ -177,7 +186,8 @@ static void slot_retire(struct swap *sw, slot_t slot, const char *what)
         return;
     s->bad = 1;
     a->bad++;
-    sw->total--;
+    if (!a->off)
+        sw->total--;
 }
 
 /* First page of the next wholly free cluster at or after the hint; there is one. */
@@ -239,7 +249,7 @@ static bool slot_steal(struct vm *vm)
     for (uint32_t i = 0; i < SWAP_AREAS; i++) {
         struct swap_area *a = sw->area[i];
 
-        for (uint32_t page = 1; a && page < a->pages; page++) {
+        for (uint32_t page = 1; a && !a->off && page < a->pages; page++) {
             const struct swap_slot *s = area_slot(a, page);
             struct frame *f;
 
@@ -262,29 +272,46 @@ static void cache_link(struct vm *vm, struct swap_area *a, uint32_t page, struct
     f->slot = slot_make(a, page);
 }
 
+/* The area that the next page goes to, or NULL. */
+static struct swap_area *choose_area(const struct swap *sw)
+{
+    struct swap_area *best = NULL;
+
+    for (uint32_t i = 0; i < SWAP_AREAS; i++) {
+        struct swap_area *a = sw->area[i];
+
+        if (!a || a->off || !a->free)
+            continue;
+        if (!best || a->priority > best->priority ||
+            (a->priority == best->priority && a->taken / SWAP_CLUSTER < best->taken / SWAP_CLUSTER))
+            best = a;
+    }
+    return best;
+}
+
 bool swap_assign(struct vm *vm, struct frame *f)
 {
     struct swap *sw = &vm->swap;
+    struct swap_area *a;
+    uint32_t page;
 
     mm_assert(f->slot == SLOT_NONE && !(f->flags & IO_FLAGS) &&
                   (f->use == FRAME_ANON || f->use == FRAME_OBJECT),
               "frame %u: use %u, flags %x, slot %x", frame_pfn(vm->pool, f), f->use, f->flags, f->slot);
     if (!sw->free && !slot_steal(vm))
         return false;
-    for (uint32_t i = 0; i < SWAP_AREAS; i++) {
-        struct swap_area *a = sw->area[i];
-        uint32_t page;
+    a = choose_area(sw);
+    page = slot_find(a);
+    slot_take(sw, a, page);
+    cache_link(vm, a, page, f);
+    sw->kept++;
+    f->flags |= FRAME_F_DIRTY;
+    return true;
+}
 
-        if (!a || !a->free)
-            continue;
-        page = slot_find(a);
-        slot_take(sw, a, page);
-        cache_link(vm, a, page, f);
-        sw->kept++;
-        f->flags |= FRAME_F_DIRTY;
-        return true;
-    }
-    return false;
+bool swap_keeps(const struct vm *vm, slot_t slot)
+{
+    return !swap_scarce(&vm->swap) && !slot_area(&vm->swap, slot)->off;
 }
 
 /* Nothing may name f any more: free it or its slot, as far as that is so. Returns whether f was freed. */
@@ -540,7 +567,7 @@ static int read_cluster(struct vm *vm, struct swap_area *a, uint32_t page, struc
     return err;
 }
 
-int swap_in(struct vm *vm, slot_t slot, struct frame **out)
+static int bring_in(struct vm *vm, slot_t slot, struct frame **out)
 {
     struct swap *sw = &vm->swap;
     const struct swap_slot *s = slot_lookup(sw, slot);
@@ -580,6 +607,18 @@ int swap_in(struct vm *vm, slot_t slot, struct frame **out)
             *out = f;
         return err;
     }
+}
+
+int swap_in(struct vm *vm, slot_t slot, struct frame **out)
+{
+    struct swap_area *a = slot_area(&vm->swap, slot);
+    int err;
+
+    mm_assert(a, "slot %x of no area", slot);
+    a->readers++;
+    err = bring_in(vm, slot, out);
+    a->readers--;
+    return err;
 }
 
 /* --- writing --- */
@@ -888,6 +927,11 @@ static void area_commit(struct swap *sw, struct swap_area *a, uint32_t number)
 
 int swap_on(struct vm *vm, struct block_device *dev)
 {
+    return swap_on_at(vm, dev, SWAP_ANY_PRIORITY);
+}
+
+int swap_on_at(struct vm *vm, struct block_device *dev, int priority)
+{
     struct swap *sw = &vm->swap;
     struct swap_area *a = NULL;
     const char *fault;
@@ -928,6 +972,7 @@ int swap_on(struct vm *vm, struct block_device *dev)
     err = area_number(sw, dev); /* again: we slept */
     if (err < 0)
         goto out;
+    a->priority = priority >= 0 ? priority : --sw->lowest;
     area_commit(sw, a, (uint32_t)err);
     os_log("swap: %s: %u pages, %u bad, label '%s'", dev->name, a->free, a->bad, a->label);
     a = NULL;
@@ -939,11 +984,246 @@ out:
     return err;
 }
 
+/* --- leaving --- */
+
+/* The next entry that names a slot of a: where the search goes on, and what it found. */
+struct search {
+    uint32_t id; /* of the space; 0: begin with the first */
+    vaddr_t va;
+    struct space *s;
+    slot_t slot;
+};
+
+/* Whether e names a slot of a. */
+static inline bool names_area(const struct swap_area *a, pte_t e)
+{
+    return pte_is_swap(e) && pte_slot(e) >> SWAP_AREA_SHIFT == a->index;
+}
+
+/* From f->va on in the space; f->va: where it is. */
+static bool find_in_space(const struct swap_area *a, struct search *f)
+{
+    vaddr_t va = f->va;
+
+    for (vaddr_t span; (span = pt_next_table(&f->s->pt, va, SPACE_HI)) < SPACE_HI; va = span + PT_SPAN) {
+        if (va < span)
+            va = span;
+        for (const pte_t *e = pt_entry(&f->s->pt, va); va < span + PT_SPAN; va += PAGE_SIZE, e++)
+            if (names_area(a, *e)) {
+                f->va = va;
+                f->slot = pte_slot(*e);
+                return true;
+            }
+    }
+    return false;
+}
+
+/* From the last place on. The list of spaces may have changed since. */
+static bool find_entry(struct vm *vm, const struct swap_area *a, struct search *f)
+{
+    f->s = vm->spaces;
+    while (f->id && f->s && f->s->id != f->id)
+        f->s = f->s->all_next;
+    if (f->id && !f->s) { /* it has gone: all over again */
+        f->s = vm->spaces;
+        f->va = 0;
+    }
+    for (; f->s; f->s = f->s->all_next, f->va = 0) {
+        f->id = f->s->id;
+        if (find_in_space(a, f))
+            return true;
+    }
+    return false;
+}
+
+static bool must_stop(const struct vm *vm, bool (*stop)(void))
+{
+    return vm_dying(vm) || (stop && stop());
+}
+
+/* Let go of a frame that was brought back: of its slot too, as soon as that can be. */
+static void let_go(struct vm *vm, struct frame *f, slot_t slot)
+{
+    if (f->slot == slot && !swap_count(vm, slot) && !(f->flags & IO_FLAGS))
+        swap_uncache(vm, f);
+    f->pins--;
+    vm_frame_drop(vm, f);
+}
+
+/* Put back what entries name. *found: whether there was anything. */
+static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), bool *found)
+{
+    struct search at = {0};
+
+    while (find_entry(vm, a, &at)) {
+        uint32_t id = at.id;
+        struct frame *f;
+        int err;
+
+        *found = true;
+        if (must_stop(vm, stop))
+            return -EINTR;
+        err = swap_in(vm, at.slot, &f);
+        if (err == -EAGAIN)
+            continue;
+        if (err)
+            return err;
+        nosleep_enter();
+        slot_t slot = at.slot;
+        /* The same question again: the answer may have become another while we slept. */
+        if (f->slot == slot && find_entry(vm, a, &at) && at.id == id && at.slot == slot)
+            rmap_restore(vm, at.s, at.va, f);
+        let_go(vm, f, slot);
+        nosleep_exit();
+    }
+    return 0;
+}
+
+static int empty_object(struct object *o, const struct swap_area *a, bool (*stop)(void), bool *found)
+{
+    uint32_t index = 0;
+    uintptr_t word;
+
+    for (; (word = radix_next(&o->index, &index)) != 0 && index < o->pages; index++) {
+        struct frame *f;
+        slot_t slot = OBJECT_ENTRY_VALUE(word);
+        int err;
+
+        if (!OBJECT_IS_SLOT(word) || slot >> SWAP_AREA_SHIFT != a->index)
+            continue;
+        *found = true;
+        if (must_stop(o->vm, stop))
+            return -EINTR;
+        err = object_page(o, index, &f);
+        if (err == -ERANGE)
+            break;
+        if (err)
+            return err;
+        nosleep_enter();
+        let_go(o->vm, f, slot);
+        nosleep_exit();
+    }
+    return 0;
+}
+
+/* The first object from o on that is not about to die, referenced. */
+static struct object *first_live(struct object *o)
+{
+    while (o && !o->refs)
+        o = o->next;
+    return o ? object_get(o) : NULL;
+}
+
+static int empty_objects(struct vm *vm, const struct swap_area *a, bool (*stop)(void), bool *found)
+{
+    struct object *o = first_live(vm->objects), *next;
+    int err = 0;
+
+    for (; o; o = next) {
+        if (!err)
+            err = empty_object(o, a, stop, found);
+        next = err ? NULL : first_live(o->next);
+        object_put(o);
+    }
+    return err;
+}
+
+/* Take the slots away from frames that merely keep them. */
+static int empty_cache(struct vm *vm, struct swap_area *a, bool (*stop)(void))
+{
+    for (uint32_t page = 1; page < a->pages; page++) {
+        const struct swap_slot *s = area_slot(a, page);
+
+        while (s->frame != PFN_NONE && !s->count) {
+            struct frame *f = pfn_frame(vm->pool, s->frame);
+
+            if (must_stop(vm, stop))
+                return -EINTR;
+            if (f->flags & IO_FLAGS) {
+                swap_finish(vm, false, false);
+                uint32_t irq = os_irq_save();
+
+                if (s->frame != PFN_NONE && f->flags & IO_FLAGS && !vm->swap.io_done)
+                    os_sleep(&vm->swap.io_wait);
+                os_irq_restore(irq);
+                continue;
+            }
+            nosleep_enter();
+            swap_uncache(vm, f);
+            vm_frame_drop(vm, f);
+            nosleep_exit();
+        }
+    }
+    return 0;
+}
+
+/* Take the area in or out of the sums. */
+static void area_set_off(struct swap *sw, struct swap_area *a, bool off)
+{
+    uint32_t good = a->pages - 1 - a->bad;
+
+    sw->free += off ? 0u - a->free : a->free;
+    sw->total += off ? 0u - good : good;
+    a->off = off;
+}
+
+static bool is_empty(const struct swap_area *a)
+{
+    return a->free + a->bad == a->pages - 1;
+}
+
+int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void))
+{
+    struct swap *sw = &vm->swap;
+    struct swap_area *a = NULL;
+    int err = 0;
+
+    for (uint32_t i = 0; i < SWAP_AREAS; i++)
+        if (sw->area[i] && sw->area[i]->dev == dev && !sw->area[i]->off)
+            a = sw->area[i];
+    if (!a)
+        return -EINVAL;
+    area_set_off(sw, a, true);
+    if (vm->overcommit == COMMIT_STRICT && vm->committed > commit_limit(vm))
+        err = -ENOMEM;
+    while (!err && !is_empty(a)) {
+        bool found = false;
+
+        err = empty_spaces(vm, a, stop, &found);
+        if (!err)
+            err = empty_objects(vm, a, stop, &found);
+        if (!err)
+            err = empty_cache(vm, a, stop);
+        if (!err && must_stop(vm, stop))
+            err = -EINTR;
+        if (!err && !found && !is_empty(a)) { /* somebody is about to let go of the rest */
+            uint32_t irq = os_irq_save();
+
+            os_sleep_until(&sw->io_wait, os_now_ns() + LEAVE_CHECK_NS);
+            os_irq_restore(irq);
+        }
+    }
+    if (err) {
+        area_set_off(sw, a, false);
+        return err;
+    }
+    while (a->readers) {
+        uint32_t irq = os_irq_save();
+
+        os_sleep_until(&sw->io_wait, os_now_ns() + LEAVE_CHECK_NS);
+        os_irq_restore(irq);
+    }
+    os_log("swap: %s: off", dev->name);
+    sw->area[a->index] = NULL;
+    area_free(vm->pool, a);
+    return 0;
+}
+
 int swap_init(struct vm *vm)
 {
     struct swap *sw = &vm->swap;
 
-    *sw = (struct swap){.clustering = true};
+    *sw = (struct swap){.clustering = true, .lowest = SWAP_ANY_PRIORITY};
     sw->io = zeroed_frame(vm->pool);
     if (!sw->io)
         return -ENOMEM;
@@ -1039,8 +1319,10 @@ static bool verify_area(struct vm *vm, const struct swap_area *a, struct sums *s
         "area %u: %u free, counted %u, %u empty clusters, counted %u", a->index, free, a->free, empty,
         a->empty);
     INV("INV-SWAP-4", bad == a->bad, "area %u: %u bad slots, counted %u", a->index, bad, a->bad);
-    sums->free += free;
-    sums->good += a->pages - 1 - bad;
+    if (!a->off) {
+        sums->free += free;
+        sums->good += a->pages - 1 - bad;
+    }
     return ok;
 }
 

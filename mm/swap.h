@@ -47,6 +47,10 @@ struct swap_area {
     uint32_t bad;   /* without the header */
     uint32_t empty; /* clusters */
     uint32_t hint;  /* next-fit position */
+    int priority;   /* areas of the highest one fill first, equal ones by turns */
+    uint32_t taken; /* slots handed out */
+    uint32_t readers; /* tasks in swap_in() */
+    bool off;         /* swap_off() is emptying it: nothing is put there, and it is not in swap's sums */
     char label[17];
     uint8_t uuid[16];
     uint32_t chunks;
@@ -60,6 +64,7 @@ struct swap {
     struct swap_area *area[SWAP_AREAS];
     uint32_t total, free;              /* slots over all areas, without header and bad ones */
     uint32_t kept;                     /* slots that nothing but a frame names */
+    int lowest;                        /* priority given last to an area without one */
     bool clustering;                   /* off: one page a request, for the benchmark */
     struct waitq io_wait;              /* for BUSY and WRITEBACK to end */
     struct swap_io *io;                /* SWAP_WRITES preallocated write requests */
@@ -97,6 +102,15 @@ void swap_fini(struct vm *vm);
  * is never written.
  */
 int swap_on(struct vm *vm, struct block_device *dev);
+/* The same with a priority, 0 or more, or SWAP_ANY_PRIORITY: one below all before. */
+#define SWAP_ANY_PRIORITY (-1)
+int swap_on_at(struct vm *vm, struct block_device *dev, int priority);
+/*
+ * Bring every page of the device's area back into memory or to other areas, and let it go. Sleeps. 0; -EINVAL (not
+ * on); -ENOMEM, -EIO (a page cannot be read), -EINTR (stop, which may be NULL, said so): then the area is on as
+ * before, though some pages have come back.
+ */
+int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void));
 
 /*
  * Allocate a slot and put f in the swap cache under it: f->slot is set, count 0, FRAME_F_DIRTY until it is
@@ -117,6 +131,8 @@ struct frame *swap_cached(struct vm *vm, slot_t slot);
  * and becomes FRAME_F_DIRTY, since no slot equals it any more.
  */
 void swap_uncache(struct vm *vm, struct frame *f);
+/* Whether a clean page that comes back should keep its slot, as a copy that need not be written again. */
+bool swap_keeps(const struct vm *vm, slot_t slot);
 /* Whether slot is a number that an area has and something uses. For checks. */
 bool swap_valid(struct vm *vm, slot_t slot);
 /* Whether the slot is retired after an I/O error. Its frame, if any, cannot be evicted while the slot has

@@ -55,7 +55,10 @@ int vm_init(struct vm *vm, struct frame_pool *pool)
 {
     struct frame *zero;
 
-    *vm = (struct vm){.pool = pool, .max_regions = VM_MAX_REGIONS, .overcommit_ratio = VM_OVERCOMMIT_RATIO};
+    *vm = (struct vm){.pool = pool,
+                      .max_regions = VM_MAX_REGIONS,
+                      .overcommit_ratio = VM_OVERCOMMIT_RATIO,
+                      .swappiness = VM_SWAPPINESS};
     zero = frame_alloc(pool, FRAME_KERNEL, FRAME_LOW_ONLY);
     if (!zero)
         return -ENOMEM;

@@ -26,6 +26,9 @@ struct vm_stats {
     uint64_t reactivated;   /* of these, spared because they were used */
     uint64_t lazy_freed;    /* of these, dropped since the program had given them up (ADVISE_FREE) */
     uint64_t direct_reclaims, daemon_rounds, reclaim_failures;
+    uint64_t major;                   /* faults that waited for a pager or a disk */
+    uint64_t oom_kills;               /* programs that the kernel ended for want of memory */
+    uint64_t cache_drops, slab_drops; /* the operator's wishes */
 };
 
 struct vm {
@@ -46,7 +49,10 @@ struct vm {
     uint32_t max_regions; /* of a space */
     enum commit_mode overcommit;
     uint32_t overcommit_ratio; /* percent */
-    uint64_t committed;        /* pages; see commit.c */
+    uint32_t swappiness; /* 0 to 200: what goes first, files' pages or those that need swap; see reclaim.c */
+    uint32_t swap_credit, file_credit; /* reclaim.c's, under reclaim_lock */
+    uint32_t file_pages;               /* resident pages of objects that have an image */
+    uint64_t committed;                /* pages; see commit.c */
     /* Whether the running task is about to die, so that long work for it should end. NULL: never. */
     bool (*dying)(void);
     struct vm_stats stats;
@@ -55,6 +61,8 @@ struct vm {
 /* Defaults, as Linux has them. */
 #define VM_MAX_REGIONS      65530u
 #define VM_OVERCOMMIT_RATIO 50u
+#define VM_SWAPPINESS       60u
+#define VM_SWAPPINESS_EQUAL 100u
 
 /* Needs a pool with frames. 0 or -ENOMEM. */
 int vm_init(struct vm *vm, struct frame_pool *pool);
