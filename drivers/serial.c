@@ -1,7 +1,7 @@
 /*
- * A 16550. Its two FIFOs hold 16 characters each: an empty one is filled in one go, so the state of the line is
- * asked for once in 16 characters, and what comes in is taken out in one interrupt into a ring in memory. When
- * the ring is full the interrupt is turned off until somebody has read half of it.
+ * A 16550. Its two FIFOs hold 16 characters each: an empty one is filled in one go, so the state of the line
+ * is asked for once in 16 characters, and what comes in is taken out in one interrupt into a ring in memory.
+ * When the ring is full the interrupt is turned off until somebody has read half of it.
  *
  * Locking: interrupts off for the ring.
  */

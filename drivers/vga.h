@@ -8,7 +8,7 @@
 
 /* base: where VGA_TEXT_PADDR is mapped. Clears the screen. */
 void vga_init(void *base);
-/* Knows \n, \r, \b and \t; scrolls. */
+/* Knows \n (which also goes to the first column), \r, \b, \t and the usual escape sequences. */
 void vga_putc(char c);
 
 #endif

@@ -12,7 +12,8 @@ void console_init(void);
 void console_select(unsigned set);
 /* \n becomes CR LF. Any context; interrupts are off for the length of the text, so that lines stay whole. */
 void console_write(const char *text, size_t n);
-/* Put out as it is, for programs: as much as the devices take without waiting, maybe nothing. Task context. */
+/* Put out as it is, for programs: as much as the devices take without waiting, maybe nothing. Task
+ * context. */
 size_t console_put_some(const char *text, size_t n);
 
 #endif

@@ -6,8 +6,8 @@
 
 enum { ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF, ITIMERS };
 
-/* One of a process, absolute on its clock: real time since boot, or the process's processor time. Not inherited
- * by fork. */
+/* One of a process, absolute on its clock: real time since boot, or the process's processor time. Not
+ * inherited by fork. */
 struct itimer {
     uint64_t deadline_ns; /* 0: off */
     uint64_t interval_ns; /* 0: once */

@@ -110,8 +110,8 @@ size_t ldisc_room(const struct ldisc *l);
 bool ldisc_readable(const struct ldisc *l, unsigned least);
 /* Bytes that reads would return now, of all lines (FIONREAD). */
 size_t ldisc_waiting(const struct ldisc *l);
-/* Read what is there: at most n bytes and, in canonical mode, at most one line; 0 is then the end of the file.
- * readable() must say so. */
+/* Read what is there: at most n bytes and, in canonical mode, at most one line; 0 is then the end of the
+ * file. readable() must say so. */
 size_t ldisc_read(struct ldisc *l, char *out, size_t n);
 /* Forget input that was not read. */
 void ldisc_flush(struct ldisc *l);

@@ -84,8 +84,8 @@ enum {
     EFLAGS_PROGRAM = 0xD5 | EFLAGS_TF | EFLAGS_DF | 1 << 11 | EFLAGS_AC,
 };
 
-/* --- access to the frame, between cpu_user_begin() and cpu_user_end(), where it has been checked to lie in the
- * user half. What cannot be accessed goes on at the label `fault`. --- */
+/* --- access to the frame, between cpu_user_begin() and cpu_user_end(), where it has been checked to lie in
+ * the user half. What cannot be accessed goes on at the label `fault`. --- */
 
 #define ACCESS(insn)                                                                                         \
     "1: " insn "\n"                                                                                          \

@@ -18,8 +18,8 @@
  *
  * Data. Pending sets belong to their thread or process, actions are shared by CLONE_SIGHAND and counted.
  *
- * Locking: tasks only, between sleeps (one processor, mm/os.h); user_work is changed in one instruction, since
- * interrupts change it too.
+ * Locking: tasks only, between sleeps (one processor, mm/os.h); user_work is changed in one instruction,
+ * since interrupts change it too.
  *
  * Fails: without memory for its record, a standard signal arrives without details; one that queues is refused
  * with -EAGAIN if the sender asked for queueing.
@@ -49,8 +49,9 @@ static const uint8_t default_action[SIGNALS + 1] = {
 #define SYNCHRONOUS                                                                                          \
     (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | SIGBIT(SIGSYS))
 
-#define EXCEPTIONS 32u   /* vectors below are exceptions */
-#define CORE_MIN   4096u /* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit */
+#define EXCEPTIONS 32u /* vectors below are exceptions */
+/* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit. */
+#define CORE_MIN 4096u
 
 const char *signal_name(int signo)
 {
@@ -447,23 +448,28 @@ void signal_thread_exit(struct thread *t)
             mark_and_wake(o);
 }
 
-bool signal_group_orphaned(int pgid, const struct process *leaving)
+/* Whether p is what keeps its group from being orphaned: its parent is in the session, but not in the group. */
+static bool links_group(const struct process *p)
+{
+    return p->state == PROCESS_ALIVE && p->parent && p->parent->pgid != p->pgid && p->parent->sid == p->sid;
+}
+
+bool signal_group_orphaned(int pgid, int leaving)
 {
     for (const struct process *p = process_all; p; p = p->all_next)
-        if (p->pgid == pgid && p != leaving && p->state == PROCESS_ALIVE && p->parent &&
-            p->parent != leaving && p->parent->pgid != pgid && p->parent->sid == p->sid)
+        if (p->pgid == pgid && links_group(p) && p->pid != leaving && p->parent->pid != leaving)
             return false;
     return true;
 }
 
-static void orphan(int pgid, const struct process *leaving)
+static void orphan(int pgid, int leaving)
 {
     static const struct siginfo hangup = {.signo = SIGHUP, .code = SI_KERNEL};
     static const struct siginfo go_on = {.signo = SIGCONT, .code = SI_KERNEL};
     bool stopped = false;
 
     for (const struct process *p = process_all; p && !stopped; p = p->all_next)
-        stopped = p->pgid == pgid && p != leaving && p->state == PROCESS_ALIVE && p->stopped;
+        stopped = p->pgid == pgid && p->pid != leaving && p->state == PROCESS_ALIVE && p->stopped;
     if (!stopped || !signal_group_orphaned(pgid, leaving))
         return;
     signal_group(pgid, &hangup);
@@ -472,11 +478,11 @@ static void orphan(int pgid, const struct process *leaving)
 
 void signal_orphan_groups(struct process *p)
 {
-    if (p->parent && p->parent->pgid != p->pgid && p->parent->sid == p->sid)
-        orphan(p->pgid, p);
+    if (links_group(p))
+        orphan(p->pgid, p->pid);
     for (const struct process *c = p->children; c; c = c->sibling_next)
         if (c->pgid != p->pgid && c->sid == p->sid)
-            orphan(c->pgid, p);
+            orphan(c->pgid, p->pid);
 }
 
 /* --- exceptions of ring 3 --- */
@@ -622,7 +628,7 @@ static void stop(struct thread *self, int signo)
     struct process *p = self->process;
 
     /* A terminal's stop makes no sense for a group that no shell can continue. */
-    if (signo != SIGSTOP && signal_group_orphaned(p->pgid, NULL))
+    if (signo != SIGSTOP && signal_group_orphaned(p->pgid, 0))
         return;
     p->stopped = true;
     p->stop_signal = signo;

@@ -2,12 +2,12 @@
  * The terminal: the line discipline (ldisc.c) between the console's devices and the programs.
  *
  * Input goes from the serial port's interrupt through its ring to a task, which feeds the line discipline; so
- * echo and signals happen in a task, and need no interrupt to be off. Output is processed in the writer's call
- * and goes to the devices in bursts.
+ * echo and signals happen in a task, and need no interrupt to be off. Output is processed in the writer's
+ * call and goes to the devices in bursts.
  *
- * Job control. A session has at most one controlling terminal, and the terminal one session and one group in the
- * foreground. Reading in the background stops the reader's group with SIGTTIN; changing the terminal there, or
- * writing with TOSTOP, does with SIGTTOU.
+ * Job control. A session has at most one controlling terminal, and the terminal one session and one group in
+ * the foreground. Reading in the background stops the reader's group with SIGTTIN; changing the terminal
+ * there, or writing with TOSTOP, does with SIGTTOU.
  *
  * There is one terminal: /dev/console, /dev/ttyS0 and, for a process that has it, /dev/tty all mean it.
  *
@@ -45,11 +45,6 @@ struct tty {
 };
 
 static struct tty console;
-
-struct tty *tty_console(void)
-{
-    return &console;
-}
 
 uint32_t tty_device(const struct tty *t)
 {
@@ -164,7 +159,7 @@ static int may_read(const struct tty *t)
 
     if (!in_background(t, self->process))
         return 0;
-    if (ignores_or_blocks(self, SIGTTIN) || signal_group_orphaned(self->process->pgid, NULL))
+    if (ignores_or_blocks(self, SIGTTIN) || signal_group_orphaned(self->process->pgid, 0))
         return -EIO;
     return stop_group(self->process, SIGTTIN);
 }
@@ -175,12 +170,13 @@ static int may_change(const struct tty *t)
 
     if (!in_background(t, self->process) || ignores_or_blocks(self, SIGTTOU))
         return 0;
-    if (signal_group_orphaned(self->process->pgid, NULL))
+    if (signal_group_orphaned(self->process->pgid, 0))
         return -EIO;
     return stop_group(self->process, SIGTTOU);
 }
 
-void tty_attach(struct tty *t, struct process *leader)
+/* Make it the controlling terminal of a session, whose leader's group is in the foreground then. */
+static void attach(struct tty *t, struct process *leader)
 {
     t->session = leader->sid;
     t->foreground = leader->pgid;
@@ -216,7 +212,7 @@ static int tty_open(struct file *f)
     struct process *p = process_current();
 
     if (p->sid == p->pid && !p->tty && !console.session && !(f->flags & O_NOCTTY))
-        tty_attach(&console, p);
+        attach(&console, p);
     return 0;
 }
 
@@ -547,7 +543,7 @@ static int set_controlling(struct tty *t, bool steal)
     for (struct process *p = process_all; t->session && p; p = p->all_next)
         if (p->sid == t->session)
             p->tty = NULL;
-    tty_attach(t, self);
+    attach(t, self);
     return 0;
 }
 

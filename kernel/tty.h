@@ -7,13 +7,9 @@
 struct process;
 struct tty;
 
-/* Start taking input, and register /dev/console, /dev/tty and /dev/ttyS0. After vfs and sched. 0 or -ENOMEM. */
+/* Start taking input, and register /dev/console, /dev/tty and /dev/ttyS0. After vfs and sched. 0 or
+ * -ENOMEM. */
 int tty_init(void);
-/* The terminal of the console. */
-struct tty *tty_console(void);
-/* Make it the controlling terminal of a session's leader, whose group is in the foreground then. For the first
- * program; others open it or use TIOCSCTTY. */
-void tty_attach(struct tty *t, struct process *leader);
 /* A process leaves its controlling terminal. If it leads the session, all of the session does, and the
  * foreground is hung up: SIGHUP and SIGCONT. For exit; setsid() has nothing to leave. */
 void tty_detach(struct process *p);

@@ -1,6 +1,6 @@
 /*
- * kernel/ldisc.c against the line discipline of the Linux that runs this: random typing into a pseudo terminal
- * and into ours, and both must echo the same and give a reader the same.
+ * kernel/ldisc.c against the line discipline of the Linux that runs this: random typing into a pseudo
+ * terminal and into ours, and both must echo the same and give a reader the same.
  */
 #define _GNU_SOURCE 1
 #include "kernel/ldisc.h"
@@ -44,7 +44,8 @@ static void on_start(void *arg)
 
 static const struct ldisc_ops ops = {on_output, on_signal, on_start};
 
-/* Linux's side works in the background: wait until n bytes are there, or for long enough that none will come. */
+/* Linux's side works in the background: wait until n bytes are there, or for long enough that none will
+ * come. */
 static size_t collect(int fd, char *out, size_t n)
 {
     size_t got = 0;
