@@ -162,8 +162,6 @@ SYSCALL(utimensat_time64);
 SYSCALL(utimes);
 
 /* sys_process.c */
-SYSCALL(capget);
-SYSCALL(capset);
 SYSCALL(exit);
 SYSCALL(exit_group);
 SYSCALL(get_robust_list);

@@ -162,57 +162,6 @@ int32_t sys_getresid(SYSCALL_3_ARGS(a, b, c))
     return store_three(a, b, c, 4);
 }
 
-/* Capabilities: root has them all, and they mean nothing. */
-enum { CAPS_WORDS = 2, CAPS_1 = 0x19980330, CAPS_2 = 0x20071026, CAPS_3 = 0x20080522 };
-
-struct cap_data {
-    uint32_t effective, permitted, inheritable;
-};
-
-/* How many struct cap_data the caller's version has, and whom it means. */
-static int cap_header(vaddr_t at, unsigned *n, int *pid)
-{
-    uint32_t header[2];
-    int err = user_copy_in(header, at, sizeof header);
-
-    if (err)
-        return err;
-    *n = header[0] == CAPS_1 ? 1 : CAPS_WORDS;
-    *pid = (int)header[1];
-    if (header[0] == CAPS_1 || header[0] == CAPS_2 || header[0] == CAPS_3)
-        return 0;
-    err = user_write32(at, CAPS_3);
-    return err ? err : -EINVAL;
-}
-
-int32_t sys_capget(SYSCALL_2_ARGS(header, data))
-{
-    static const struct cap_data all[CAPS_WORDS] = {{~0u, ~0u, 0}, {0x1FF, 0x1FF, 0}};
-    unsigned n;
-    int pid, err = cap_header(header, &n, &pid);
-
-    if (err)
-        return err == -EINVAL && !data ? 0 : err;
-    if (pid < 0)
-        return -EINVAL;
-    if (!find((uint32_t)pid))
-        return -ESRCH;
-    return data ? user_copy_out(data, all, n * sizeof all[0]) : 0;
-}
-
-int32_t sys_capset(SYSCALL_2_ARGS(header, data))
-{
-    struct cap_data new[CAPS_WORDS];
-    unsigned n;
-    int pid, err = cap_header(header, &n, &pid);
-
-    if (err)
-        return err;
-    if (pid != 0 && pid != thread_current()->tid)
-        return -EPERM;
-    return user_copy_in(new, data, n * sizeof new[0]);
-}
-
 /* --- waiting --- */
 
 enum {
