@@ -201,9 +201,24 @@ sigset_t signal_pending_set(void)
 
 /* --- actions --- */
 
+/* A program touches few actions of the 64. So free objects are all zeroes, and only what was touched is copied
+ * and cleared. */
+static struct cache actions_cache;
+
+static void construct_actions(void *a)
+{
+    memset(a, 0, sizeof(struct signal_actions));
+}
+
+void signal_init(void)
+{
+    cache_init(&actions_cache, kmalloc_sys.pool, "signal actions", sizeof(struct signal_actions), 0,
+               construct_actions, slab_default_flags);
+}
+
 struct signal_actions *signal_actions_create(void)
 {
-    struct signal_actions *a = vmsys_zalloc(sizeof *a);
+    struct signal_actions *a = vm_cache_alloc(&vm_sys, &actions_cache);
 
     if (a)
         a->refs = 1;
@@ -212,27 +227,31 @@ struct signal_actions *signal_actions_create(void)
 
 struct signal_actions *signal_actions_copy(const struct signal_actions *from)
 {
-    struct signal_actions *a = vmsys_alloc(sizeof *a);
+    struct signal_actions *a = signal_actions_create();
 
     if (!a)
         return NULL;
-    memcpy(a, from, sizeof *a);
-    a->refs = 1;
+    a->touched = from->touched;
+    for (sigset_t left = from->touched; left; left &= left - 1)
+        a->action[__builtin_ctzll(left)] = from->action[__builtin_ctzll(left)];
     return a;
 }
 
 void signal_actions_put(struct signal_actions *a)
 {
-    if (a && --a->refs == 0)
-        kfree(a);
+    if (!a || --a->refs > 0)
+        return;
+    for (; a->touched; a->touched &= a->touched - 1)
+        a->action[__builtin_ctzll(a->touched)] = (struct signal_action){0};
+    cache_free(&actions_cache, a);
 }
 
 void signal_exec(struct process *p)
 {
     struct thread *self = thread_current();
 
-    for (unsigned i = 0; i < SIGNALS; i++) {
-        struct signal_action *a = &p->actions->action[i];
+    for (sigset_t left = p->actions->touched; left; left &= left - 1) {
+        struct signal_action *a = &p->actions->action[__builtin_ctzll(left)];
 
         *a = (struct signal_action){.handler = a->handler == SIG_IGN ? SIG_IGN : SIG_DFL};
     }
@@ -454,22 +473,22 @@ static bool links_group(const struct process *p)
     return p->state == PROCESS_ALIVE && p->parent && p->parent->pgid != p->pgid && p->parent->sid == p->sid;
 }
 
-bool signal_group_orphaned(int pgid, const struct process *leaving)
+bool signal_group_orphaned(int pgid, int leaving)
 {
     for (const struct process *p = process_all; p; p = p->all_next)
-        if (p->pgid == pgid && links_group(p) && p != leaving && p->parent != leaving)
+        if (p->pgid == pgid && links_group(p) && p->pid != leaving && p->parent->pid != leaving)
             return false;
     return true;
 }
 
-static void orphan(int pgid, const struct process *leaving)
+static void orphan(int pgid, int leaving)
 {
     static const struct siginfo hangup = {.signo = SIGHUP, .code = SI_KERNEL};
     static const struct siginfo go_on = {.signo = SIGCONT, .code = SI_KERNEL};
     bool stopped = false;
 
     for (const struct process *p = process_all; p && !stopped; p = p->all_next)
-        stopped = p->pgid == pgid && p != leaving && p->state == PROCESS_ALIVE && p->stopped;
+        stopped = p->pgid == pgid && p->pid != leaving && p->state == PROCESS_ALIVE && p->stopped;
     if (!stopped || !signal_group_orphaned(pgid, leaving))
         return;
     signal_group(pgid, &hangup);
@@ -479,10 +498,10 @@ static void orphan(int pgid, const struct process *leaving)
 void signal_orphan_groups(struct process *p)
 {
     if (links_group(p))
-        orphan(p->pgid, p);
+        orphan(p->pgid, p->pid);
     for (const struct process *c = p->children; c; c = c->sibling_next)
         if (c->pgid != p->pgid && c->sid == p->sid)
-            orphan(c->pgid, p);
+            orphan(c->pgid, p->pid);
 }
 
 /* --- exceptions of ring 3 --- */
@@ -628,7 +647,7 @@ static void stop(struct thread *self, int signo)
     struct process *p = self->process;
 
     /* A terminal's stop makes no sense for a group that no shell can continue. */
-    if (signo != SIGSTOP && signal_group_orphaned(p->pgid, NULL))
+    if (signo != SIGSTOP && signal_group_orphaned(p->pgid, 0))
         return;
     p->stopped = true;
     p->stop_signal = signo;

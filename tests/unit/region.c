@@ -258,6 +258,39 @@ TEST(region, depth_stays_logarithmic)
     kt_release(m);
 }
 
+/* Trees of every small size that are built at once are as good as those that grew. */
+TEST(region, built_at_once)
+{
+    enum { MOST = 70 };
+    struct model *m = model_new(kt);
+
+    if (!m)
+        return;
+    for (uint32_t n = 0; n <= MOST; n++) {
+        region_tree_init(&m->t, LO, HI);
+        for (uint32_t i = 0; i < n; i++) {
+            struct region *r = &m->mem[i];
+
+            memset(r, 0, sizeof *r);
+            r->start = address(3 * i + i % 2);
+            r->end = address(3 * i + 2);
+            region_append(&m->t, r);
+        }
+        region_build(&m->t);
+        EXPECT(region_verify(&m->t) && m->t.count == n, "%u regions", n);
+        EXPECT(!n || 1 << (m->t.root->balance - 1) <= (int32_t)n, "%u regions, height %d", n,
+               m->t.root->balance);
+        for (uint32_t i = 0; i < n; i++)
+            EXPECT(region_find(&m->t, address(3 * i + 1)) == &m->mem[i], "region %u of %u", i, n);
+        /* In an order that meets each once. */
+        for (uint32_t i = 0; i < n && n % 7; i++) {
+            region_remove(&m->t, &m->mem[(i * 7 + 3) % n]);
+            EXPECT(region_verify(&m->t), "%u of %u are gone", i + 1, n);
+        }
+    }
+    kt_release(m);
+}
+
 TEST(region, gap_edges)
 {
     struct region_tree t;
