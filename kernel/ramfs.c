@@ -107,6 +107,7 @@ static void contents_drop(struct object *o, uint32_t index)
 static void node_free(struct node *n)
 {
     n->inode.fs->inodes--;
+    kfree(n->inode.gone);
     kfree(n);
 }
 

@@ -443,6 +443,11 @@ int path_of(struct inode *i, char *buf, size_t size)
 
     if (size < 2)
         return -ERANGE;
+    if (i->gone) {
+        size_t n = format(buf, size, "%s (deleted)", i->gone);
+
+        return n < size ? (int)n : -ERANGE;
+    }
     buf[at] = '\0';
     while (!err && i != top) {
         while (i->covers && i != top)
@@ -524,6 +529,28 @@ int vfs_link(struct inode *target, struct inode *dir, const char *path)
     return err;
 }
 
+/* The path of a file that is about to lose its last name while somebody has it open or mapped, as far as there
+ * is memory for it; it is for people. */
+static char *path_to_keep(struct inode *i)
+{
+    char *path, *kept = NULL;
+    int n;
+
+    /* One reference is the name's, one the caller's. */
+    if (S_ISDIR(i->mode) || i->nlink > 1 || (i->refs <= 2 && !(i->object && i->object->regions)))
+        return NULL;
+    path = vmsys_alloc(PATH_MAX);
+    if (!path)
+        return NULL;
+    n = path_of(i, path, PATH_MAX);
+    if (n > 0)
+        kept = vmsys_alloc((size_t)n + 1);
+    if (kept)
+        memcpy(kept, path, (size_t)n + 1);
+    kfree(path);
+    return kept;
+}
+
 int vfs_unlink(struct inode *dir, const char *path, bool directory)
 {
     struct path_end end;
@@ -541,7 +568,14 @@ int vfs_unlink(struct inode *dir, const char *path, bool directory)
     } else if (!end.dir->ops->unlink) {
         err = -EPERM;
     } else {
+        char *kept = path_to_keep(end.inode);
+
         err = end.dir->ops->unlink(end.dir, end.name, directory);
+        if (!err && kept && !end.inode->nlink && !end.inode->gone) {
+            end.inode->gone = kept;
+            kept = NULL;
+        }
+        kfree(kept);
     }
     path_put(&end);
     return err;

@@ -112,7 +112,8 @@ struct inode {
     struct inode *covered_by; /* root of what is mounted here */
     struct inode *covers;     /* of a mount's root: the directory below it */
     struct inode *parent;     /* of a directory, for .. and getcwd, referenced; of a file, if known, not */
-    void *data;               /* the filesystem's */
+    char *gone; /* path of a file whose last name went while it was in use, else NULL; kmalloc */
+    void *data; /* the filesystem's */
 };
 
 /* A kind of filesystem, for mount() and /proc/filesystems. */
@@ -183,8 +184,9 @@ int path_walk(struct inode *dir, const char *path, unsigned flags, struct path_e
 void path_put(struct path_end *end);
 /* The same for those that want the inode only, referenced. */
 int path_lookup(struct inode *dir, const char *path, unsigned flags, struct inode **out);
-/* Absolute path, as the running process sees it, of a directory or, if it is known, of a file. Length without
- * 0, or -ERANGE, -ENOENT. */
+/* Absolute path, as the running process sees it, of a directory or, if it is known, of a file; of one whose
+ * last name is gone, what it was and " (deleted)". Length without 0, or -ERANGE, -ENOENT. Does not sleep if the
+ * filesystems have the name operation. */
 int path_of(struct inode *i, char *buf, size_t size);
 /* Permission of the running process: R 4, W 2, X 1. Everything runs as root, so only X on regular files
  * matters. */
