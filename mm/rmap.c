@@ -44,8 +44,8 @@ static inline pte_t *entry_swapped(struct space *s, vaddr_t va, slot_t slot)
  * The same for the page with a number in the family, where *va tells where it is: the entry that names a frame or, if
  * that is PFN_NONE, a slot.
  */
-static inline __attribute__((always_inline)) pte_t *entry_numbered(struct space *s, uint32_t number, pfn_t pfn,
-                                                                   slot_t slot, vaddr_t *va)
+static inline __attribute__((always_inline)) pte_t *entry_numbered(struct space *s, uint32_t number,
+                                                                   pfn_t pfn, slot_t slot, vaddr_t *va)
 {
     pte_t *e = NULL;
 
@@ -168,7 +168,8 @@ void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f)
     const struct region *r = region_find(&s->regions, va);
     slot_t slot = f->slot;
 
-    mm_assert(r && f->use == FRAME_ANON, "space %u at %x, frame of use %s", s->id, va, frame_use_name(f->use));
+    mm_assert(r && f->use == FRAME_ANON, "space %u at %x, frame of use %s", s->id, va,
+              frame_use_name(f->use));
     swap_note_use(&vm->swap, f);
     f->owner = s->family;
     f->index = r->number + ((va - r->start) >> PAGE_SHIFT);

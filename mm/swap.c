@@ -75,7 +75,7 @@
 
 #define SECTORS_PER_PAGE (PAGE_SIZE / BLOCK_SECTOR)
 #define IO_FLAGS         (FRAME_F_BUSY | FRAME_F_WRITEBACK)
-#define MAP_SHARE        8 /* the slot map takes at most 1/8 of the free frames */
+#define MAP_SHARE        8        /* the slot map takes at most 1/8 of the free frames */
 #define LEAVE_CHECK_NS   1000000u /* how long swap_off() sleeps before it looks again for who has not let go */
 
 /* A request with its frames. A write: one of the preallocated ones. A read: on the reader's stack. */

@@ -44,11 +44,11 @@ struct swap_area {
     uint32_t index; /* in swap.area */
     uint32_t pages; /* slots, the header included */
     uint32_t free;
-    uint32_t bad;   /* without the header */
-    uint32_t empty; /* clusters */
-    uint32_t hint;  /* next-fit position */
-    int priority;   /* areas of the highest one fill first, equal ones by turns */
-    uint32_t taken; /* slots handed out */
+    uint32_t bad;     /* without the header */
+    uint32_t empty;   /* clusters */
+    uint32_t hint;    /* next-fit position */
+    int priority;     /* areas of the highest one fill first, equal ones by turns */
+    uint32_t taken;   /* slots handed out */
     uint32_t readers; /* tasks in swap_in() */
     bool off;         /* swap_off() is emptying it: nothing is put there, and it is not in swap's sums */
     char label[17];

@@ -284,9 +284,9 @@ static int advise_page(struct model_page *p, int advice)
 
 static void do_advise(struct model_actor *a, unsigned s, unsigned i, unsigned n)
 {
-    static const uint8_t advices[] = {ADVISE_DONTNEED, ADVISE_DONTNEED,  ADVISE_FREE,      ADVISE_FREE,
-                                      ADVISE_WILLNEED, ADVISE_COLD,      ADVISE_PAGEOUT,   ADVISE_WIPEONFORK,
-                                      ADVISE_DONTFORK, ADVISE_DOFORK,    ADVISE_KEEPONFORK};
+    static const uint8_t advices[] = {ADVISE_DONTNEED, ADVISE_DONTNEED, ADVISE_FREE,      ADVISE_FREE,
+                                      ADVISE_WILLNEED, ADVISE_COLD,     ADVISE_PAGEOUT,   ADVISE_WIPEONFORK,
+                                      ADVISE_DONTFORK, ADVISE_DOFORK,   ADVISE_KEEPONFORK};
     struct kt *kt = a->kt;
     int advice = advices[kt_below(kt, ARRAY_LEN(advices))], want = 0;
     bool hole = false;
