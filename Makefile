@@ -168,16 +168,26 @@ ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard user/etc/*)
 $(B)/rootfs.cpio: $(ROOTFS_DEPS)
 	@tools/rootfs pack -o $@ busybox memtester procps stress libc
 
-$(B)/rootfs-test.cpio: $(ROOTFS_DEPS) $(UT_DYNAMIC) $(B)/ut/ut
-	@tools/rootfs pack -o $@ busybox libc $(foreach t,ut $(notdir $(UT_DYNAMIC)),--add $(B)/ut/$t=ut/$t)
-
 $(B)/rootfs-small.cpio: $(ROOTFS_DEPS)
 	@tools/rootfs pack -o $@ busybox memtester
+
+# Without the debugging information, which stays in build/ut for gdb.
+$(B)/ut.stripped: $(UT_DYNAMIC) $(B)/ut/ut
+	@rm -rf $@ $@.static
+	@mkdir -p $@ $@.static
+	@set -e; for f in $^; do i686-linux-gnu-strip -o $@/$${f##*/} $$f; done
+	@cp $@/ut $@.static/
+
+$(B)/rootfs-test.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
+	@tools/rootfs pack -o $@ libc --add $(B)/ut.stripped=ut
+
+$(B)/rootfs-ut.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
+	@tools/rootfs pack -o $@ --add $(B)/ut.stripped.static=ut
 
 $(B)/rootfs-fuzz.cpio: $(ROOTFS_DEPS) $(FUZZ)
 	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ)),--add $(B)/fuzz/$t=fuzz/$t)
 
-ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-test.cpio $(B)/rootfs-small.cpio $(B)/rootfs-fuzz.cpio
+ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-small.cpio $(B)/rootfs-test.cpio $(B)/rootfs-ut.cpio $(B)/rootfs-fuzz.cpio
 
 .PHONY: rootfs
 rootfs: $(ROOTFS)

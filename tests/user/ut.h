@@ -4,6 +4,9 @@
  * executable runs on Linux and on Quire, and the two must say the same, line by line. So it says nothing that
  * may differ between two runs on Linux, or between versions of it: no addresses, times, inode numbers.
  *
+ * They also run on the machine that builds, maybe as root: a program changes nothing outside the directory that
+ * ut_workdir() makes, not even by a call that ought to fail.
+ *
  * Every line begins with "ut| ", since the kernel writes to the same console.
  */
 #ifndef TESTS_USER_UT_H
