@@ -95,7 +95,7 @@ iso: $(B)/quire.elf
 # --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive; those in
 # --- tests/host/unit need the host, and are not in the kernel ---
 
-HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/cpio.c kernel/format.c kernel/ldisc.c kernel/param.c kernel/ram.c
+HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/cpio.c kernel/elf.c kernel/format.c kernel/ldisc.c kernel/param.c kernel/ram.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
 HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
 HOST_TESTC := $(sort $(wildcard tests/unit/*.c tests/host/unit/*.c))
@@ -126,6 +126,8 @@ hosted: $(HOST_TESTS)
 
 USERCC      = i686-linux-gnu-gcc
 USER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -march=i686 -fno-common -pthread $(WARN) -I.
+# The tests do on purpose what these warn of.
+UT_CFLAGS    = $(USER_CFLAGS) -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
 USER_H      := $(wildcard user/*.h tests/user/*.h)
 
 $(B)/user/quire: $(sort $(wildcard user/*.c)) $(USER_H) Makefile | $(B)/setup-user
@@ -142,12 +144,12 @@ UT_COMMON  := tests/user/ut.c
 $(UT_DYNAMIC): $(B)/ut/%: tests/user/%.c $(UT_COMMON) $(USER_H) Makefile | $(B)/setup-user
 	@mkdir -p $(@D)
 	@echo "  USERCC  $@"
-	@$(USERCC) $(USER_CFLAGS) $(filter %.c,$^) -o $@
+	@$(USERCC) $(UT_CFLAGS) $(filter %.c,$^) -o $@
 
 $(B)/ut/ut: $(UT_C) $(UT_COMMON) $(USER_H) Makefile | $(B)/setup-user
 	@mkdir -p $(@D)
 	@echo "  USERCC  $@"
-	@$(USERCC) $(USER_CFLAGS) -static $(filter %.c,$^) -o $@
+	@$(USERCC) $(UT_CFLAGS) -static $(filter %.c,$^) -o $@
 
 # Programs that are hostile, or that compare long random runs; each alone, and static, so that little memory is enough.
 FUZZ := $(patsubst tests/user/%.c,$(B)/fuzz/%,$(filter-out $(UT_C) $(UT_COMMON),$(sort $(wildcard tests/user/*.c))))

@@ -71,8 +71,7 @@ static bool is_spared(const struct candidate *c)
 {
     const struct process *p = c->p;
 
-    return (p == process_init || (p->tty && p->sid == p->pid)) &&
-           c->resident + c->swapped < all_pages() / 2;
+    return (p == process_init || (p->tty && p->sid == p->pid)) && c->resident + c->swapped < all_pages() / 2;
 }
 
 /* Whether a is rather to go than b. */
@@ -120,7 +119,8 @@ static void report(const struct candidate *table, unsigned listed, unsigned n)
            process_current()->pid, thread_current()->comm, frame_free_count(&frame_pool_sys),
            frame_pool_sys.managed[ZONE_LOW] + frame_pool_sys.managed[ZONE_HIGH], vm_sys.swap.free,
            vm_sys.swap.total);
-    os_log("oom: %7s %-15s %11s %11s %6s %9s", "process", "name", "resident KB", "swapped KB", "adjust", "score");
+    os_log("oom: %7s %-15s %11s %11s %6s %9s", "process", "name", "resident KB", "swapped KB", "adjust",
+           "score");
     for (unsigned i = 0; i < listed; i++)
         os_log("oom: %7d %-15s %11u %11u %6d %9d%s", table[i].p->pid, name_of(table[i].p),
                table[i].resident << (PAGE_SHIFT - 10), table[i].swapped << (PAGE_SHIFT - 10),

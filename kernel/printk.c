@@ -19,8 +19,13 @@ static void emit(enum log_level level, char *line, size_t n)
     line[n++] = '\n';
     for (size_t i = 0; i < n; i++)
         ring[ring_head++ % PRINTK_RING] = line[i];
-    if (level < LOG_INFO || !quiet)
-        console_write(line, n);
+    if (level < LOG_INFO || !quiet) {
+        line[n - 1] = printk_tap ? '\0' : '\n';
+        if (printk_tap)
+            printk_tap(line);
+        else
+            console_write(line, n);
+    }
     os_irq_restore(s);
 }
 

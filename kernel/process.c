@@ -21,6 +21,7 @@
 #include "mm/x86/cpu.h"
 #include "kernel/vmsys.h"
 #include "mm/errno.h"
+#include "mm/layout.h"
 #include "mm/slab.h"
 #include "mm/vm.h"
 
@@ -332,6 +333,22 @@ void process_faults(const struct process *p, uint64_t *minor, uint64_t *major)
     }
 }
 
+/* The most that it ever had, as far as it was looked at: when somebody asks, and at the end. What entries name in
+ * its tables counts, which takes a step for each table and no look at the entries. */
+void process_note_resident(struct process *p)
+{
+    const struct pt *pt;
+    uint64_t pages = 0;
+
+    if (!p->memory)
+        return;
+    pt = &p->memory->space->pt;
+    for (vaddr_t va = 0; (va = pt_next_table(pt, va, USER_END)) < USER_END; va += PT_SPAN)
+        pages += pt_table(pt, va)->used;
+    if (p->max_resident < pages)
+        p->max_resident = pages;
+}
+
 /* --- ending --- */
 
 void process_kill(struct process *p, int status)
@@ -438,6 +455,7 @@ static void process_end(struct process *p)
     struct task *task = task_current();
 
     process_faults(p, &p->past_min_faults, &p->past_maj_faults);
+    process_note_resident(p);
     task->space = NULL;
     give_up_shared(p);
     process_vfork_done(p);

@@ -178,6 +178,9 @@ void thread_times(const struct thread *t, uint64_t *user_ns, uint64_t *system_ns
 void process_times(const struct process *p, uint64_t *user_ns, uint64_t *system_ns);
 void process_faults(const struct process *p, uint64_t *minor, uint64_t *major);
 
+/* Bring max_resident up to date. */
+void process_note_resident(struct process *p);
+
 /* --- making them, for clone.c and exec.c --- */
 
 /* A number for a new thread, which is also a process's when `leader`. -EAGAIN when there is none. */

@@ -42,8 +42,21 @@ static struct task *timers;
 static struct task *all_tasks;
 struct sched_stats sched_stats;
 
+/*
+ * A task that an interrupt woke has waited for the outside, and should not wait for the rest of a program's slice
+ * too.
+ */
+static void make_way(void)
+{
+    struct task *running = os_current;
+
+    if (trap_irq_depth && running && running->thread)
+        running->user_work |= TASK_WORK_YIELD;
+}
+
 void sched_ready(struct task *t)
 {
+    make_way();
     t->state = TASK_RUNNABLE;
     t->run_next = NULL;
     if (run_tail)

@@ -273,7 +273,8 @@ static int stat_segment(const struct shm_segment *seg, vaddr_t to)
 {
     struct shmid64_ds ds = {
         .key = seg->key,
-        .mode = (uint16_t)(seg->mode | (seg->removed ? SHM_DEST : 0) | (seg->object->locked ? SHM_LOCKED : 0)),
+        .mode =
+            (uint16_t)(seg->mode | (seg->removed ? SHM_DEST : 0) | (seg->object->locked ? SHM_LOCKED : 0)),
         .seq = (uint16_t)(seg->id / SHM_SEQUENCE),
         .size = seg->size,
         .atime = seg->attached,

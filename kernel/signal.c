@@ -460,22 +460,22 @@ static bool links_group(const struct process *p)
     return p->state == PROCESS_ALIVE && p->parent && p->parent->pgid != p->pgid && p->parent->sid == p->sid;
 }
 
-bool signal_group_orphaned(int pgid, const struct process *leaving)
+bool signal_group_orphaned(int pgid, int leaving)
 {
     for (const struct process *p = process_all; p; p = p->all_next)
-        if (p->pgid == pgid && links_group(p) && p != leaving && p->parent != leaving)
+        if (p->pgid == pgid && links_group(p) && p->pid != leaving && p->parent->pid != leaving)
             return false;
     return true;
 }
 
-static void orphan(int pgid, const struct process *leaving)
+static void orphan(int pgid, int leaving)
 {
     static const struct siginfo hangup = {.signo = SIGHUP, .code = SI_KERNEL};
     static const struct siginfo go_on = {.signo = SIGCONT, .code = SI_KERNEL};
     bool stopped = false;
 
     for (const struct process *p = process_all; p && !stopped; p = p->all_next)
-        stopped = p->pgid == pgid && p != leaving && p->state == PROCESS_ALIVE && p->stopped;
+        stopped = p->pgid == pgid && p->pid != leaving && p->state == PROCESS_ALIVE && p->stopped;
     if (!stopped || !signal_group_orphaned(pgid, leaving))
         return;
     signal_group(pgid, &hangup);
@@ -485,10 +485,10 @@ static void orphan(int pgid, const struct process *leaving)
 void signal_orphan_groups(struct process *p)
 {
     if (links_group(p))
-        orphan(p->pgid, p);
+        orphan(p->pgid, p->pid);
     for (const struct process *c = p->children; c; c = c->sibling_next)
         if (c->pgid != p->pgid && c->sid == p->sid)
-            orphan(c->pgid, p);
+            orphan(c->pgid, p->pid);
 }
 
 /* --- exceptions of ring 3 --- */
@@ -634,7 +634,7 @@ static void stop(struct thread *self, int signo)
     struct process *p = self->process;
 
     /* A terminal's stop makes no sense for a group that no shell can continue. */
-    if (signo != SIGSTOP && signal_group_orphaned(p->pgid, NULL))
+    if (signo != SIGSTOP && signal_group_orphaned(p->pgid, 0))
         return;
     p->stopped = true;
     p->stop_signal = signo;

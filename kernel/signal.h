@@ -208,8 +208,9 @@ bool signal_ignores_children(const struct process *parent);
 /* p ends, or leaves its group: groups that have lost their last link to the session and contain stopped
  * processes get SIGHUP and SIGCONT. */
 void signal_orphan_groups(struct process *p);
-/* Whether no member of a group has a parent in another group of the session. leaving: do not count it. */
-bool signal_group_orphaned(int pgid, const struct process *leaving);
+/* Whether no member of a group has a parent in another group of the session. leaving: a process that does not
+ * count any more, or 0. */
+bool signal_group_orphaned(int pgid, int leaving);
 
 /* NULL when out of memory. */
 struct signal_actions *signal_actions_create(void);

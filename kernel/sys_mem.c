@@ -440,7 +440,8 @@ int32_t sys_swapon(SYSCALL_2_ARGS(path, flags))
     err = find_disk(path, &d);
     if (err)
         return err;
-    return swap_on_at(&vm_sys, d, flags & SWAP_FLAG_PREFER ? (int)(flags & SWAP_FLAG_PRIO) : SWAP_ANY_PRIORITY);
+    return swap_on_at(&vm_sys, d,
+                      flags & SWAP_FLAG_PREFER ? (int)(flags & SWAP_FLAG_PRIO) : SWAP_ANY_PRIORITY);
 }
 
 static bool is_interrupted(void)

@@ -87,7 +87,7 @@ int32_t sys_setpgid(SYSCALL_2_ARGS(pid, pgid_arg))
 {
     struct process *self = process_current();
     struct process *p = pid == 0 ? self : process_find((int)pid);
-    int pgid = (int)pgid_arg;
+    int pgid = pgid_arg ? (int)pgid_arg : (int)pid;
 
     if (pgid < 0)
         return -EINVAL;
@@ -366,15 +366,6 @@ int32_t sys_waitid(SYSCALL_5_ARGS(which, id, info, options, rusage))
 
 enum { RUSAGE_SELF = 0, RUSAGE_CHILDREN = -1, RUSAGE_THREAD = 1 };
 
-static void note_resident(struct process *p)
-{
-    uint32_t resident, swapped;
-
-    space_usage(p->memory->space, &resident, &swapped);
-    if (p->max_resident < resident)
-        p->max_resident = resident;
-}
-
 int32_t sys_getrusage(SYSCALL_2_ARGS(who, to))
 {
     struct process *p = process_current();
@@ -384,7 +375,7 @@ int32_t sys_getrusage(SYSCALL_2_ARGS(who, to))
     switch ((int)who) {
     case RUSAGE_SELF:
     case RUSAGE_THREAD:
-        note_resident(p);
+        process_note_resident(p);
         if ((int)who == RUSAGE_SELF)
             process_times(p, &user, &system);
         else

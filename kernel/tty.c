@@ -159,7 +159,7 @@ static int may_read(const struct tty *t)
 
     if (!in_background(t, self->process))
         return 0;
-    if (ignores_or_blocks(self, SIGTTIN) || signal_group_orphaned(self->process->pgid, NULL))
+    if (ignores_or_blocks(self, SIGTTIN) || signal_group_orphaned(self->process->pgid, 0))
         return -EIO;
     return stop_group(self->process, SIGTTIN);
 }
@@ -170,7 +170,7 @@ static int may_change(const struct tty *t)
 
     if (!in_background(t, self->process) || ignores_or_blocks(self, SIGTTOU))
         return 0;
-    if (signal_group_orphaned(self->process->pgid, NULL))
+    if (signal_group_orphaned(self->process->pgid, 0))
         return -EIO;
     return stop_group(self->process, SIGTTOU);
 }

@@ -246,15 +246,11 @@ static void drop_copies(struct region *r, uint32_t pages)
     if (kept >= (r->end - r->start) >> PAGE_SHIFT)
         return;
 
-    vaddr_t from = r->start + (kept << PAGE_SHIFT), va = from;
+    vaddr_t from = r->start + (kept << PAGE_SHIFT), span = from;
 
-    while ((va = pt_next_table(&s->pt, va, r->end)) < r->end) {
-        vaddr_t end = PT_SPAN_DOWN(va) + PT_SPAN;
-
-        for (va = va < from ? from : va; va < end && va < r->end; va += PAGE_SIZE)
+    for (; (span = pt_next_table(&s->pt, span, r->end)) < r->end; span += PT_SPAN)
+        for (vaddr_t va = span < from ? from : span; va < span + PT_SPAN && va < r->end; va += PAGE_SIZE)
             drop_copy(s, va, pt_entry(&s->pt, va));
-        va = end;
-    }
 }
 
 void object_resize(struct object *o, uint32_t pages)

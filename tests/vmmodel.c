@@ -36,6 +36,26 @@ void model_end(struct model_world *w)
     kt_release(w->image);
 }
 
+/* A private page begins anew. */
+static void forget(struct model_page *p)
+{
+    if (p->shared)
+        return;
+    p->own = p->lazy = false;
+    p->value = 0;
+}
+
+/* What a child gets. */
+static void inherit(struct model_page *child, const struct model_page *parent)
+{
+    for (unsigned i = 0; i < MODEL_PAGES; i++) {
+        child[i] = parent[i].nofork ? (struct model_page){0} : parent[i];
+        child[i].locked = false;
+        if (child[i].wipe)
+            forget(&child[i]);
+    }
+}
+
 bool model_actor_begin(struct model_actor *a, struct model_world *w, unsigned id,
                        struct model_actor *ancestor)
 {
@@ -52,7 +72,7 @@ bool model_actor_begin(struct model_actor *a, struct model_world *w, unsigned id
 
     while (!ancestor->space[s])
         s++;
-    memcpy(a->page[0], ancestor->page[s], sizeof a->page[0]);
+    inherit(a->page[0], ancestor->page[s]);
     return space_fork(ancestor->space[s], &a->space[0]) == 0;
 }
 
@@ -100,6 +120,10 @@ static void check_read(struct model_actor *a, unsigned s, unsigned i)
         return;
     EXPECT(v == verdict_of(p, false), "actor %u space %u reads page %u: %s, not %s", a->id, a->space[s]->id,
            i, fault_verdict_name(v), fault_verdict_name(verdict_of(p, false)));
+    if (p->lazy && v == FAULT_RESUME && got == 0 && p->value) {
+        a->page[s][i].value = 0; /* it is gone, and stays so */
+        a->world->given_up++;
+    }
     if (v == FAULT_RESUME && known(a, p))
         EXPECT(got == expected(a, p), "actor %u space %u page %u holds %x, not %x", a->id, a->space[s]->id, i,
                got, expected(a, p));
@@ -119,6 +143,7 @@ static void do_write(struct model_actor *a, unsigned s, unsigned i)
             a->world->shared_value[p->object][p->index] = value;
         } else {
             p->own = true;
+            p->lazy = false;
             p->value = value;
         }
     }
@@ -174,6 +199,172 @@ static void do_protect(struct model_actor *a, unsigned s, unsigned i, unsigned n
         a->page[s][i + k].prot = prot;
 }
 
+/* The mapping of pages [i, i + n) goes to [j, j + m). */
+static void do_remap(struct model_actor *a, unsigned s, unsigned i, unsigned n)
+{
+    struct kt *kt = a->kt;
+    struct model_page *page = a->page[s], moved[MODEL_PAGES];
+    unsigned j = kt_below(kt, MODEL_PAGES), m = kt_below(kt, 3) ? n : 1 + kt_below(kt, 2 * n);
+    bool keep = m == n && kt_below(kt, 4) == 0;
+    unsigned flags = REMAP_MAYMOVE | REMAP_FIXED | (keep ? REMAP_DONTUNMAP : 0);
+    const struct region *r = region_find(&a->space[s]->regions, va_of(i));
+    int want = 0;
+    vaddr_t at = va_of(i);
+
+    if (m > MODEL_PAGES - j)
+        m = n = 1;
+    if (m > n && page[i].mapped && page[i].object >= 0 && page[i].index + m > MODEL_PAGES)
+        return; /* beyond the object */
+    if (j == i || (i < j + m && j < i + n))
+        want = j == i || !r ? 1 : -EINVAL;
+    else if (!r || r->end < va_of(i + (n < m ? n : m)))
+        want = -EFAULT;
+    if (want > 0 || (!r && want))
+        want = 1; /* more than one thing is wrong with it */
+    int err = space_remap(a->space[s], &at, n * PAGE_SIZE, m * PAGE_SIZE, flags, va_of(j));
+
+    if (want == 1)
+        EXPECT(err == -EINVAL || err == -EFAULT, "space_remap %d", err);
+    else
+        EXPECT(err == want, "space_remap of %u at %u to %u at %u: %d, not %d", n, i, m, j, err, want);
+    if (err)
+        return;
+    EXPECT(at == va_of(j), "moved to %x", at);
+    a->world->moves++;
+    for (unsigned k = 0; k < m; k++) {
+        moved[k] = page[i + (k < n ? k : 0)];
+        if (k >= n) {
+            forget(&moved[k]);
+            moved[k].index = (uint16_t)(page[i].index + k);
+        }
+    }
+    for (unsigned k = 0; k < n; k++)
+        if (keep) {
+            forget(&page[i + k]);
+            page[i + k].locked = false;
+        } else {
+            page[i + k] = (struct model_page){0};
+        }
+    memcpy(&page[j], moved, m * sizeof *moved);
+}
+
+/* What an advice does to one page: 0, or the error that ends it there. */
+static int advise_page(struct model_page *p, int advice)
+{
+    switch (advice) {
+    case ADVISE_DONTNEED:
+        if (p->locked)
+            return -EINVAL;
+        forget(p);
+        return 0;
+    case ADVISE_FREE:
+        if (p->locked || p->object >= 0)
+            return -EINVAL;
+        p->lazy = true;
+        return 0;
+    case ADVISE_COLD:
+    case ADVISE_PAGEOUT:
+        return p->locked ? -EINVAL : 0;
+    case ADVISE_WIPEONFORK:
+        if (p->object >= 0)
+            return -EINVAL;
+        p->wipe = true;
+        return 0;
+    case ADVISE_KEEPONFORK:
+        p->wipe = false;
+        return 0;
+    case ADVISE_DONTFORK:
+    case ADVISE_DOFORK:
+        p->nofork = advice == ADVISE_DONTFORK;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static void do_advise(struct model_actor *a, unsigned s, unsigned i, unsigned n)
+{
+    static const uint8_t advices[] = {ADVISE_DONTNEED, ADVISE_DONTNEED,  ADVISE_FREE,      ADVISE_FREE,
+                                      ADVISE_WILLNEED, ADVISE_COLD,      ADVISE_PAGEOUT,   ADVISE_WIPEONFORK,
+                                      ADVISE_DONTFORK, ADVISE_DOFORK,    ADVISE_KEEPONFORK};
+    struct kt *kt = a->kt;
+    int advice = advices[kt_below(kt, ARRAY_LEN(advices))], want = 0;
+    bool hole = false;
+
+    for (unsigned k = i; k < i + n && !want; k++) {
+        if (a->page[s][k].mapped)
+            want = advise_page(&a->page[s][k], advice);
+        else
+            hole = true;
+    }
+    if (!want && hole)
+        want = -ENOMEM;
+    int err = space_advise(a->space[s], va_of(i), n * PAGE_SIZE, advice);
+
+    EXPECT(err == want, "space_advise %d: %d, not %d", advice, err, want);
+}
+
+/* Lock or unlock; few pages at a time, since locked ones are out of reclaim's reach. */
+static void do_lock(struct model_actor *a, unsigned s, unsigned i, unsigned n)
+{
+    struct kt *kt = a->kt;
+    struct model_page *page = a->page[s];
+    unsigned done = 0;
+    bool lock = kt_below(kt, 3) == 0, barred = false;
+    uint8_t core[2];
+
+    if (lock && n > 2)
+        n = 2;
+    while (done < n && page[i + done].mapped) {
+        page[i + done].locked = lock;
+        barred |= lock && !page[i + done].prot;
+        done++;
+    }
+    int err = space_lock(a->space[s], va_of(i), n * PAGE_SIZE, lock ? REGION_LOCKED : 0);
+
+    EXPECT(err == (done < n || barred ? -ENOMEM : 0) || (err == -ENOMEM && a->world->bus_is_right),
+           "space_lock %d, %u of %u pages", err, done, n);
+    if (err || !lock)
+        return;
+    err = space_mincore(a->space[s], va_of(i), n, core);
+    EXPECT(err == 0 && core[0] && core[n - 1], "space_mincore of locked pages: %d, %u %u", err, core[0],
+           core[n - 1]);
+}
+
+static void do_mincore(struct model_actor *a, unsigned s, unsigned i, unsigned n)
+{
+    struct kt *kt = a->kt;
+    uint8_t core[MODEL_PAGES];
+    bool hole = false;
+
+    for (unsigned k = 0; k < n; k++)
+        hole |= !a->page[s][i + k].mapped;
+    int err = space_mincore(a->space[s], va_of(i), n, core);
+
+    EXPECT(err == (hole ? -ENOMEM : 0), "space_mincore %d, hole %d", err, hole);
+}
+
+/* Take the disk off and put it on again. */
+static void do_swapoff(struct model_actor *a)
+{
+    struct model_world *w = a->world;
+    struct kt *kt = a->kt;
+    int err;
+
+    if (!w->cycles || w->off)
+        return;
+    w->off = true;
+    err = swap_off(&w->vt->vm, &w->vt->disk.dev, NULL);
+    EXPECT(err == 0 || err == -ENOMEM || (err == -EIO && w->bus_is_right), "swap_off %d", err);
+    if (!err) {
+        w->swapoffs++;
+        err = swap_on(&w->vt->vm, &w->vt->disk.dev);
+        EXPECT(err == 0 || err == -ENOMEM, "swap_on %d", err);
+        w->cycles = !err;
+    }
+    w->off = false;
+}
+
 static void do_fork(struct model_actor *a, unsigned s)
 {
     struct kt *kt = a->kt;
@@ -183,7 +374,7 @@ static void do_fork(struct model_actor *a, unsigned s)
             int err = space_fork(a->space[s], &a->space[c]);
 
             EXPECT(err == 0, "space_fork %d", err);
-            memcpy(a->page[c], a->page[s], sizeof a->page[c]);
+            inherit(a->page[c], a->page[s]);
             return;
         }
 }
@@ -241,8 +432,29 @@ void model_step(struct model_actor *a)
         do_protect(a, s, i, n);
     } else if (op < 89) {
         do_fork(a, s);
-    } else if (op < 91) {
+    } else if (op < 90) {
         do_destroy(a, s);
+    } else if (op < 92) {
+        do_remap(a, s, i, n);
+    } else if (op < 94) {
+        do_advise(a, s, i, n);
+    } else if (op < 95) {
+        switch (kt_below(kt, 8)) {
+        case 0:
+        case 1:
+        case 2:
+        case 3:
+        case 4:
+            do_lock(a, s, i, n);
+            break;
+        case 5:
+        case 6:
+            do_mincore(a, s, i, n);
+            break;
+        default:
+            if (kt_below(kt, 32) == 0)
+                do_swapoff(a);
+        }
     } else if (a->world->pressed && kt_below(kt, 16)) {
         do_write(a, s, i);
     } else if (op < 98) {

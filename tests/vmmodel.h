@@ -16,6 +16,8 @@
 
 struct model_page {
     bool mapped, shared, own; /* own: written since it was mapped */
+    bool lazy;                /* given up: may have become zeroes */
+    bool locked, wipe, nofork;
     uint8_t prot;
     int8_t object; /* -1: anonymous */
     uint16_t index;
@@ -32,6 +34,9 @@ struct model_world {
     bool (*bus_is_right)(struct model_world *w, struct space *s, vaddr_t va);
     uint32_t bus_errors;
     bool pressed; /* memory is short by itself: evict little by hand */
+    bool cycles;  /* swap may be taken off now and then */
+    bool off;     /* an actor is doing that */
+    uint32_t moves, given_up, swapoffs; /* done */
 };
 
 struct model_actor {

@@ -258,6 +258,39 @@ TEST(region, depth_stays_logarithmic)
     kt_release(m);
 }
 
+/* A tree that is built at once is as good as one that grew. */
+TEST(region, built_at_once)
+{
+    static const uint32_t counts[] = {0, 1, 2, 3, 7, 8, 100, 500};
+
+    for (unsigned i = 0; i < ARRAY_LEN(counts); i++) {
+        uint32_t n = counts[i];
+        struct region *r = kt_alloc((n + 1) * sizeof *r);
+        struct region_tree t;
+
+        REQUIRE(r, "memory for the test");
+        region_tree_init(&t, 0x10000, 0xC0000000u);
+        for (uint32_t k = 0; k < n; k++) {
+            vaddr_t start = 0x10000 + (k * 3 + k % 2) * PAGE_SIZE;
+
+            r[k] = (struct region){.start = start,
+                                   .end = start + PAGE_SIZE,
+                                   .flags = REGION_READ,
+                                   .number = start >> PAGE_SHIFT};
+            region_append(&t, &r[k]);
+        }
+        region_build(&t);
+        EXPECT(region_verify(&t) && t.count == n, "%u regions", n);
+        for (uint32_t k = 0; k < n; k++)
+            EXPECT(region_find(&t, r[k].start) == &r[k] && !region_find(&t, r[k].end), "region %u of %u", k,
+                   n);
+        while (t.first)
+            region_remove(&t, t.first);
+        EXPECT(region_verify(&t), "taken apart");
+        kt_release(r);
+    }
+}
+
 TEST(region, gap_edges)
 {
     struct region_tree t;

@@ -10,7 +10,10 @@ TEST(vmrandom, against_the_model)
 
     if (!vt_begin(&t, kt, 224, 96, 700))
         return;
-    if (model_begin(&w, &t, 1) && model_actor_begin(&a, &w, 0, NULL)) {
+    bool begun = model_begin(&w, &t, 1);
+
+    w.cycles = true;
+    if (begun && model_actor_begin(&a, &w, 0, NULL)) {
         for (uint32_t i = 0; i < rounds && !kt->failures; i++) {
             model_step(&a);
             if (i % 2000 == 0)
@@ -24,6 +27,8 @@ TEST(vmrandom, against_the_model)
             (unsigned)t.vm.stats.tables_split, (unsigned)t.vm.stats.tables_claimed,
             (unsigned)t.vm.swap.pages_out, (unsigned)t.vm.swap.pages_in);
     /* A random test that does not reach what it is for proves nothing. */
+    kt_note(kt, "%u moves, %u pages given up, %u times without swap", w.moves, w.given_up, w.swapoffs);
+    EXPECT(w.moves && w.given_up && w.swapoffs, "reached everything");
     EXPECT(t.vm.stats.tables_split && t.vm.stats.tables_claimed && t.vm.swap.pages_in, "reached everything");
     for (unsigned x = FAULT_SPURIOUS + 1; x < FAULT_ACTIONS; x++)
         EXPECT(t.vm.stats.by_action[x], "never: %s", fault_action_name(x));

@@ -365,8 +365,11 @@ static int by_name(const void *a, const void *b)
 
 static int run_here(const struct ut_program *p)
 {
-    /* Dying of a signal must not depend on where core files go. */
+    /* Dying of a signal must not depend on where core files go, nor anything on who started this. */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    umask(022);
+    for (int fd = 3; fd < 1024; fd++)
+        close(fd);
     p->run();
     return 0;
 }
@@ -446,6 +449,10 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "--all") == 0)
         return run_all("/proc/self/exe", argc > 2 ? argv[2] : NULL);
+    if (argc > 1 && strcmp(argv[1], "exec-thread") == 0) {
+        ut_say("executed: tid is pid: %d", syscall(SYS_gettid) == getpid());
+        return 17;
+    }
     if (argc > 1 && strncmp(argv[1], "exec-", 5) == 0)
         return ut_exec_helper(argc, argv);
     if (n == 1)

@@ -168,7 +168,7 @@ static bool run(struct race *r)
     return alive;
 }
 
-enum { ERRORS = 1, BY_HAND = 2 };
+enum { ERRORS = 1, BY_HAND = 2, CYCLES = 4 };
 
 static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t frames, uint32_t swap,
                        unsigned flags)
@@ -186,6 +186,7 @@ static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t
     r->errors = flags & ERRORS;
     REQUIRE(model_begin(&r->world, &r->t, actors), "no memory");
     r->world.pressed = !(flags & BY_HAND);
+    r->world.cycles = flags & CYCLES;
     if (r->errors)
         r->world.bus_is_right = bus_is_right;
     REQUIRE(model_actor_begin(&r->actor[0], &r->world, 0, NULL), "no memory");
@@ -198,8 +199,9 @@ static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t
         fiber_start(names[i], actor_task, &r->actor[i]);
     REQUIRE(run(r), "a deadlock");
     report(r);
-    EXPECT(vm->stats.tables_split && vm->swap.pages_in && vm->swap.readahead_hits && vm->stats.daemon_rounds,
+    EXPECT(vm->stats.tables_split && vm->swap.pages_in && vm->swap.readahead_hits && r->world.moves,
            "something was never reached");
+    EXPECT(flags & CYCLES ? r->world.swapoffs : vm->stats.daemon_rounds, "something was never reached");
     EXPECT(r->t.disk.torn == 0, "%u pages changed on their way to the disk", r->t.disk.torn);
     if (r->errors)
         EXPECT(vm->swap.read_errors && vm->swap.write_errors && r->world.bus_errors, "no errors were met");
@@ -221,6 +223,12 @@ TEST(race, swap_is_scarce)
 TEST(race, evicting_by_hand)
 {
     run_actors(kt, 4, 100000, 160, SWAP_PAGES, BY_HAND);
+}
+
+/* Everything fits into memory, and the disk is taken away and given back while others use it. */
+TEST(race, swap_comes_and_goes)
+{
+    run_actors(kt, 4, 200000, 3000, SWAP_PAGES, BY_HAND | CYCLES);
 }
 
 TEST(race, disk_errors)

@@ -1,0 +1,382 @@
+/* Files and directories, as far as programs for memory need them. */
+#include "tests/user/ut.h"
+#include <dirent.h>
+#include <limits.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <time.h>
+
+static void open_flags(void)
+{
+    char deep[300];
+
+    PART("open");
+    TRY(open("missing", O_RDONLY));
+    TRY(open("", O_RDONLY));
+    TRY(open("missing/x", O_RDWR | O_CREAT, 0644));
+    SHOW(open("a", O_RDWR | O_CREAT | O_EXCL, 0640) >= 0);
+    TRY(open("a", O_RDWR | O_CREAT | O_EXCL, 0640));
+    TRY(open("a/x", O_RDONLY));
+    TRY(open("a", O_RDONLY | O_DIRECTORY));
+    TRY(open(".", O_RDWR));
+    TRY(open(".", O_WRONLY | O_CREAT, 0644));
+    memset(deep, 'n', sizeof deep - 1);
+    deep[sizeof deep - 1] = '\0';
+    TRY(open(deep, O_RDWR | O_CREAT, 0644));
+    deep[255] = '\0';
+    SHOW(open(deep, O_RDWR | O_CREAT, 0644) >= 0);
+    TRY(unlink(deep));
+    TRY(symlink("a", "link"));
+    TRY(open("link", O_RDONLY | O_NOFOLLOW));
+    SHOW(open("link", O_RDONLY) >= 0);
+    TRY(symlink("loop2", "loop1"));
+    TRY(symlink("loop1", "loop2"));
+    TRY(open("loop1", O_RDONLY));
+    TRY(close(-1));
+    TRY(close(1000));
+    for (int fd = 3; fd < 20; fd++)
+        close(fd);
+}
+
+static void reading_and_writing(void)
+{
+    int fd = ut_file("data", 10000);
+    uint8_t buf[16];
+    struct iovec v[3] = {{buf, 4}, {NULL, 0}, {buf + 4, 4}};
+    off_t at = 9998;
+
+    PART("read, write, seek");
+    SHOW(lseek(fd, 0, SEEK_CUR));
+    SHOW(lseek(fd, 4095, SEEK_SET));
+    TRY(read(fd, buf, 3));
+    ut_say("%02x %02x %02x", buf[0], buf[1], buf[2]);
+    SHOW(lseek(fd, 0, SEEK_CUR));
+    SHOW(lseek(fd, -2, SEEK_END));
+    TRY(read(fd, buf, 10));
+    TRY(read(fd, buf, 10));
+    TRY(read(fd, buf, 0));
+    TRY(lseek(fd, -1, SEEK_SET));
+    TRY(lseek(fd, 0, 77));
+    SHOW(lseek(fd, 20000, SEEK_SET));
+    TRY(read(fd, buf, 1));
+    TRY(write(fd, "end", 3));
+    SHOW(lseek(fd, 0, SEEK_END));
+    TRY(pread(fd, buf, 4, 19998));
+    ut_say("%02x %02x %02x %02x", buf[0], buf[1], buf[2], buf[3]);
+    TRY(pread(fd, buf, 4, -1));
+    TRY(pwrite(fd, "zz", 2, 0));
+    TRY(lseek(fd, 0, SEEK_SET));
+    TRY(readv(fd, v, 3));
+    ut_say("%02x %02x %02x %02x %02x", buf[0], buf[1], buf[2], buf[3], buf[4]);
+    TRY(writev(fd, v, 3));
+    TRY(readv(fd, v, -1));
+    TRY(readv(fd, v, 2000));
+    TRY(preadv(fd, v, 3, 4094));
+    PART("sendfile");
+    int to = open("copy", O_RDWR | O_CREAT | O_TRUNC, 0644);
+    TRY(sendfile(to, fd, &at, 100));
+    SHOW(at);
+    SHOW(lseek(to, 0, SEEK_END));
+    TRY(read(to, buf, 1));
+    PART("wrong ways");
+    int ro = open("data", O_RDONLY), wo = open("data", O_WRONLY), dir = open(".", O_RDONLY);
+    TRY(write(ro, "x", 1));
+    TRY(read(wo, buf, 1));
+    TRY(read(dir, buf, 1));
+    TRY(write(dir, buf, 1));
+    TRY(read(1000, buf, 1));
+    TRY(ftruncate(ro, 0));
+    TRY(ftruncate(fd, -1));
+    TRY(truncate("data", 5));
+    SHOW(lseek(fd, 0, SEEK_END));
+    TRY(truncate(".", 5));
+    TRY(truncate("missing", 5));
+    PART("append and truncate");
+    int ap = open("data", O_WRONLY | O_APPEND);
+    TRY(lseek(ap, 0, SEEK_SET));
+    TRY(write(ap, "++", 2));
+    SHOW(lseek(ap, 0, SEEK_CUR));
+    SHOW(lseek(fd, 0, SEEK_END));
+    int tr = open("data", O_RDWR | O_TRUNC);
+    SHOW(lseek(tr, 0, SEEK_END));
+    TRY(fallocate(fd, 0, 0, 6000));
+    SHOW(lseek(fd, 0, SEEK_END));
+    TRY(fallocate(fd, 0, 0, 0));
+    TRY(fallocate(fd, 0, -1, 5));
+    for (int i = 3; i < 20; i++)
+        close(i);
+}
+
+static void descriptors(void)
+{
+    int fd = ut_file("data", 100), pipes[2];
+
+    PART("descriptors");
+    SHOW(fd);
+    SHOW(dup(fd));
+    TRY(dup(1000));
+    SHOW(dup2(fd, 9));
+    SHOW(dup2(fd, fd));
+    TRY(dup2(1000, 9));
+    TRY(dup2(fd, -1));
+    TRY(dup3(fd, fd, 0));
+    SHOW(fcntl(fd, F_DUPFD, 20));
+    SHOW(fcntl(fd, F_DUPFD_CLOEXEC, 20));
+    SHOW(fcntl(21, F_GETFD));
+    SHOW(fcntl(20, F_GETFD));
+    TRY(fcntl(20, F_SETFD, FD_CLOEXEC));
+    SHOW(fcntl(20, F_GETFD));
+    SHOW(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK));
+    TRY(fcntl(fd, F_SETFL, O_APPEND | O_NONBLOCK));
+    SHOW(fcntl(9, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK));
+    TRY(fcntl(fd, 7777));
+    TRY(fcntl(1000, F_GETFD));
+    TRY(fcntl(fd, F_DUPFD, -1));
+    for (int i = 3; i < 30; i++)
+        close(i);
+    TRY(pipe2(pipes, O_CLOEXEC | O_NONBLOCK));
+    SHOW(pipes[0] == 3 && pipes[1] == 4);
+    TRY(pipe2(pipes, 0x77777777));
+    for (int i = 3; i < 30; i++)
+        close(i);
+}
+
+static const char *kind(mode_t m)
+{
+    return S_ISREG(m)    ? "file"
+           : S_ISDIR(m)  ? "directory"
+           : S_ISLNK(m)  ? "link"
+           : S_ISCHR(m)  ? "character device"
+           : S_ISFIFO(m) ? "pipe"
+                         : "other";
+}
+
+static void say_stat(const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0)
+        ut_say("%s: %s", path, ut_errno(errno));
+    else if (S_ISDIR(st.st_mode))
+        ut_say("%s: %s %o", path, kind(st.st_mode), st.st_mode & 07777u);
+    else
+        ut_say("%s: %s %o, %u links, %lld bytes", path, kind(st.st_mode), st.st_mode & 07777u,
+               (unsigned)st.st_nlink, (long long)st.st_size);
+}
+
+static void names(void)
+{
+    char text[PATH_MAX];
+    ssize_t n;
+
+    PART("names");
+    close(ut_file("a", 10));
+    chmod("a", 0640);
+    say_stat("a");
+    TRY(link("a", "b"));
+    say_stat("b");
+    TRY(link("a", "b"));
+    TRY(link(".", "dir"));
+    TRY(link("missing", "c"));
+    TRY(unlink("a"));
+    say_stat("b");
+    say_stat("a");
+    TRY(unlink("."));
+    TRY(symlink("b", "s"));
+    TRY(symlink("b", "s"));
+    say_stat("s");
+    n = readlink("s", text, sizeof text);
+    ut_say("%zd %.*s", n, (int)(n > 0 ? n : 0), text);
+    TRY(readlink("s", text, 1));
+    TRY(readlink("b", text, sizeof text));
+    TRY(readlink("s", text, 0));
+    PART("directories");
+    TRY(mkdir("d", 0755));
+    TRY(mkdir("d", 0755));
+    TRY(mkdir("x/y", 0755));
+    TRY(mkdir("b/y", 0755));
+    TRY(mkdir("d/e", 0700));
+    say_stat("d/e");
+    TRY(rmdir("d"));
+    TRY(rmdir("b"));
+    TRY(rmdir("d/."));
+    TRY(rmdir("d/e/.."));
+    TRY(unlink("d/e"));
+    TRY(rmdir("missing"));
+    PART("rename");
+    TRY(rename("b", "d/b"));
+    say_stat("d/b");
+    TRY(rename("missing", "x"));
+    TRY(rename("d", "d/e/f"));
+    TRY(rename("d/b", "d/e"));
+    TRY(rename("d/e", "d/b"));
+    close(ut_file("other", 20));
+    TRY(rename("other", "d/b"));
+    say_stat("d/b");
+    TRY(rename("d", "d2"));
+    say_stat("d2/b");
+    TRY(mkdir("d3", 0755));
+    TRY(rename("d3", "d2"));
+    TRY(rename("d2", "d3"));
+    say_stat("d3/b");
+    TRY(rename("d3/b", "d3/b"));
+    PART("the current directory");
+    SHOW(getcwd(text, sizeof text) != NULL);
+    size_t base = strlen(text);
+    TRY(chdir("d3/e"));
+    SHOW(getcwd(text, sizeof text) != NULL);
+    ut_say("%s", text + base);
+    TRY(chdir("../.."));
+    SHOW(getcwd(text, sizeof text) != NULL && strlen(text) == base);
+    TRY_AT(getcwd(text, 3) ? text : MAP_FAILED);
+    TRY(chdir("d3/b"));
+    TRY(chdir("missing"));
+    int fd = open("d3/e", O_RDONLY | O_DIRECTORY);
+    TRY(fchdir(fd));
+    TRY(rmdir("../e"));
+    TRY(open("x", O_CREAT | O_RDWR, 0644));
+    TRY(chdir(".."));
+    TRY(chdir(".."));
+    close(fd);
+    TRY(access("d3/b", R_OK | W_OK));
+    TRY(access("missing", F_OK));
+    TRY(access("d3/b", 077));
+    TRY(chdir("/../../.."));
+    ut_say("%s", getcwd(text, sizeof text));
+    TRY(chdir(".."));
+}
+
+static int by_text(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void listing(void)
+{
+    struct dirent **e;
+    char name[32];
+    int n;
+
+    PART("listing");
+    TRY(mkdir("list", 0755));
+    TRY(chdir("list"));
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "a-name-to-fill-buffers-%03u", i);
+        close(open(name, O_CREAT | O_WRONLY, 0644));
+    }
+    TRY(mkdir("directory", 0755));
+    TRY(symlink("x", "link"));
+    n = scandir(".", &e, NULL, by_text);
+    SHOW(n);
+    for (int i = 0; i<n; i += n> 305 || i < 3 || i > 298 ? 1 : 50)
+        ut_say("%s, type %d", e[i]->d_name, e[i]->d_type);
+    PART("while it changes");
+    DIR *d = opendir(".");
+    unsigned seen = 0;
+    for (struct dirent *x; (x = readdir(d));) {
+        seen++;
+        if (x->d_type == DT_REG)
+            unlink(x->d_name);
+    }
+    SHOW(seen);
+    rewinddir(d);
+    seen = 0;
+    while (readdir(d))
+        seen++;
+    SHOW(seen);
+    closedir(d);
+    char buf[8];
+    int fd = open(".", O_RDONLY), file = ut_file("f", 1);
+    TRY(syscall(SYS_getdents64, fd, buf, sizeof buf));
+    TRY(syscall(SYS_getdents64, file, buf, sizeof buf));
+    close(fd);
+    close(file);
+    TRY(chdir(".."));
+}
+
+static void times(void)
+{
+    struct timespec t[2] = {{1000, 5}, {2000, 7}};
+    struct stat st;
+
+    PART("times and modes");
+    close(ut_file("t", 1));
+    TRY(utimensat(AT_FDCWD, "t", t, 0));
+    stat("t", &st);
+    ut_say("%lld %lld", (long long)st.st_atime, (long long)st.st_mtime);
+    t[0].tv_nsec = UTIME_OMIT, t[1].tv_sec = 3000;
+    TRY(utimensat(AT_FDCWD, "t", t, 0));
+    stat("t", &st);
+    ut_say("%lld %lld", (long long)st.st_atime, (long long)st.st_mtime);
+    t[1].tv_nsec = 2000000000;
+    TRY(utimensat(AT_FDCWD, "t", t, 0));
+    int fd = open("t", O_WRONLY);
+    write(fd, "x", 1);
+    close(fd);
+    stat("t", &st);
+    SHOW(st.st_mtime > 1000000000);
+    TRY(chmod("t", 04711));
+    say_stat("t");
+    SHOW(umask(077));
+    close(open("u", O_CREAT | O_RDWR, 0666));
+    say_stat("u");
+    SHOW(umask(022));
+    TRY(mkdir("m", 0777));
+    say_stat("m");
+    TRY(mknod("p", S_IFIFO | 0644, 0));
+    say_stat("p");
+}
+
+static void devices(void)
+{
+    uint8_t buf[64];
+    struct statfs fs;
+    struct stat st;
+
+    PART("devices");
+    int null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDWR), full = open("/dev/full", O_RDWR);
+    TRY(read(null, buf, 10));
+    TRY(write(null, buf, 10));
+    memset(buf, 1, sizeof buf);
+    TRY(read(zero, buf, 10));
+    SHOW(ut_all(buf, 10, 0) && buf[10] == 1);
+    TRY(write(zero, buf, 10));
+    TRY(write(full, buf, 10));
+    TRY(read(full, buf, 10));
+    fstat(zero, &st);
+    ut_say("zero is %s %u:%u", kind(st.st_mode), major(st.st_rdev), minor(st.st_rdev));
+    uint8_t *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero, 0);
+    SHOW(ut_all(p, 2 * PAGE, 0));
+    WRITE(p, 3);
+    munmap(p, 2 * PAGE);
+    p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, zero, 0);
+    WRITE(p, 3);
+    munmap(p, 2 * PAGE);
+    TRY_AT(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, null, 0));
+    int random = open("/dev/urandom", O_RDONLY);
+    TRY(read(random, buf, 64));
+    SHOW(!ut_all(buf, 64, buf[0]));
+    TRY(ioctl(null, TIOCGWINSZ, buf));
+    TRY(ioctl(1000, TIOCGWINSZ, buf));
+    TRY(isatty(null) ? 1 : -1);
+    statfs("/proc", &fs);
+    SHOW(fs.f_type == 0x9fa0);
+    TRY(statfs("/missing", &fs));
+    for (int i = 3; i < 20; i++)
+        close(i);
+}
+
+UT_PROGRAM(file)
+{
+    ut_workdir();
+    open_flags();
+    reading_and_writing();
+    descriptors();
+    listing();
+    times();
+    devices();
+    names();
+}

@@ -1,0 +1,129 @@
+/* Resource limits, and what is said when memory, descriptors or mappings run out. */
+#include "tests/user/ut.h"
+#include <sys/resource.h>
+
+#define RW   (PROT_READ | PROT_WRITE)
+#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
+#define MIB  (1u << 20)
+
+static void soft(int which, rlim_t value)
+{
+    struct rlimit r;
+
+    getrlimit(which, &r);
+    r.rlim_cur = value;
+    if (setrlimit(which, &r) != 0)
+        ut_say("setrlimit: %s", ut_errno(errno));
+}
+
+static void basics(void)
+{
+    struct rlimit r = {5, 4}, old;
+
+    PART("limits");
+    TRY(setrlimit(RLIMIT_NOFILE, &r));
+    TRY(getrlimit(99, &r));
+    TRY(setrlimit(99, &r));
+    r = (struct rlimit){100, 200};
+    TRY(setrlimit(RLIMIT_NOFILE, &r));
+    TRY(getrlimit(RLIMIT_NOFILE, &old));
+    SHOW(old.rlim_cur);
+    SHOW(old.rlim_max);
+    TRY(prlimit(0, RLIMIT_NOFILE, &(struct rlimit){50, 200}, &old));
+    SHOW(old.rlim_cur);
+    TRY(prlimit(0x3ffffff, RLIMIT_NOFILE, NULL, &old));
+    pid_t pid = fork();
+    if (pid == 0) {
+        getrlimit(RLIMIT_NOFILE, &old);
+        _exit((int)old.rlim_cur);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    ut_say("in a child: %s", ut_status(status));
+}
+
+static void address_space(void)
+{
+    uint8_t *had = ut_map(4, RW);
+
+    soft(RLIMIT_AS, 64 * MIB);
+    TRY_AT(mmap(NULL, 64 * MIB, RW, ANON, -1, 0));
+    TRY_AT(mmap(NULL, 64 * MIB, PROT_NONE, ANON | MAP_NORESERVE, -1, 0));
+    uint8_t *p = mmap(NULL, 32 * MIB, RW, ANON, -1, 0);
+    SHOW(p != MAP_FAILED);
+    TRY_AT(mremap(p, 32 * MIB, 64 * MIB, MREMAP_MAYMOVE));
+    TRY(brk((uint8_t *)sbrk(0) + 64 * MIB));
+    TRY_AT(mmap(had, 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0));
+    TRY(munmap(p, 32 * MIB));
+    SHOW(mmap(NULL, 32 * MIB, RW, ANON, -1, 0) != MAP_FAILED);
+}
+
+static void data(void)
+{
+    soft(RLIMIT_DATA, 16 * MIB);
+    TRY_AT(mmap(NULL, 32 * MIB, RW, ANON, -1, 0));
+    TRY_AT(mmap(NULL, 32 * MIB, PROT_READ, ANON, -1, 0));
+    TRY_AT(mmap(NULL, 32 * MIB, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    TRY(brk((uint8_t *)sbrk(0) + 32 * MIB));
+}
+
+static void descriptors(void)
+{
+    int pipes[2];
+    unsigned n = 0;
+
+    soft(RLIMIT_NOFILE, 20);
+    while (dup(0) >= 0)
+        n++;
+    ut_say("after %u: %s", n, ut_errno(errno));
+    TRY(open("/dev/null", O_RDONLY));
+    TRY(pipe(pipes));
+    TRY(fcntl(0, F_DUPFD, 5));
+    TRY(fcntl(0, F_DUPFD, 20));
+    TRY(dup2(0, 20));
+    SHOW(dup2(0, 19));
+    close(10);
+    SHOW(dup(0));
+}
+
+static void file_size(void)
+{
+    soft(RLIMIT_FSIZE, 2 * PAGE);
+    int fd = ut_file("f", PAGE);
+    static uint8_t block[4 * PAGE];
+
+    signal(SIGXFSZ, SIG_IGN);
+    TRY(write(fd, block, sizeof block));
+    TRY(write(fd, block, 1));
+    TRY(ftruncate(fd, 3 * PAGE));
+    signal(SIGXFSZ, SIG_DFL);
+    write(fd, block, 1);
+}
+
+/* vm.max_map_count mappings, whatever that is, and then ENOMEM; and all go away again. */
+static void mappings(void)
+{
+    enum { MANY = 70000 };
+    uint8_t *p = mmap(NULL, MANY * PAGE, PROT_NONE, ANON | MAP_NORESERVE, -1, 0);
+    unsigned n = 0;
+
+    SHOW(p != MAP_FAILED);
+    for (unsigned i = 0; i < MANY; i += 2, n++)
+        if (mprotect(p + i * PAGE, PAGE, PROT_READ) != 0)
+            break;
+    ut_say("%s: %s", n > 32000 && n < 33000 ? "about half of 65,530" : "another number", ut_errno(errno));
+    TRY(munmap(p + 2 * n * PAGE + 2 * PAGE, PAGE));
+    TRY(munmap(p, MANY * PAGE));
+    ut_say("%s", ut_maps(p, MANY * PAGE));
+}
+
+UT_PROGRAM(limit)
+{
+    ut_workdir();
+    ut_child("basics", basics);
+    ut_child("RLIMIT_AS", address_space);
+    ut_child("RLIMIT_DATA", data);
+    ut_child("RLIMIT_NOFILE", descriptors);
+    ut_child("RLIMIT_FSIZE", file_size);
+    ut_child("mappings", mappings);
+}

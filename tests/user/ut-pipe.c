@@ -1,0 +1,224 @@
+/* Pipes, poll, select. */
+#include "tests/user/ut.h"
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <time.h>
+
+static uint8_t block[1 << 16];
+
+static void ends(void)
+{
+    int p[2];
+    char buf[16];
+
+    PART("ends");
+    TRY(pipe(p));
+    TRY(write(p[1], "hello", 5));
+    TRY(read(p[0], buf, 2));
+    TRY(read(p[0], buf, 16));
+    TRY(write(p[0], "x", 1));
+    TRY(read(p[1], buf, 1));
+    TRY(lseek(p[0], 0, SEEK_SET));
+    TRY(write(p[1], "ab", 2));
+    int n = 0;
+    TRY(ioctl(p[0], FIONREAD, &n));
+    SHOW(n);
+    TRY(close(p[1]));
+    TRY(read(p[0], buf, 16));
+    TRY(read(p[0], buf, 16));
+    close(p[0]);
+    PART("nobody reads");
+    TRY(pipe(p));
+    close(p[0]);
+    signal(SIGPIPE, SIG_IGN);
+    TRY(write(p[1], "x", 1));
+    signal(SIGPIPE, SIG_DFL);
+    close(p[1]);
+}
+
+static void full(void)
+{
+    int p[2];
+    long total = 0, n;
+
+    PART("full");
+    TRY(pipe2(p, O_NONBLOCK));
+    TRY(read(p[0], block, 1));
+    while ((n = write(p[1], block, PAGE)) > 0)
+        total += n;
+    TRY(n);
+    SHOW(total);
+    TRY(write(p[1], block, 1));
+    TRY(read(p[0], block, 100));
+    TRY(write(p[1], block, PAGE));
+    TRY(read(p[0], block, PAGE));
+    TRY(write(p[1], block, PAGE));
+    SHOW(fcntl(p[1], F_GETPIPE_SZ));
+    close(p[0]);
+    close(p[1]);
+}
+
+/* More than a pipe holds, checked byte by byte at the other end. */
+static void stream(void)
+{
+    enum { ALL = 1 << 20 };
+    int p[2];
+    unsigned got = 0, bad = 0;
+
+    PART("a megabyte through a pipe");
+    TRY(pipe(p));
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(p[0]);
+        for (unsigned done = 0; done < ALL;) {
+            unsigned chunk = 1 + done % 9973;
+
+            if (chunk > ALL - done)
+                chunk = ALL - done;
+            for (unsigned i = 0; i < chunk; i++)
+                block[i] = ut_pattern(done + i);
+            if (write(p[1], block, chunk) != (ssize_t)chunk)
+                _exit(1);
+            done += chunk;
+        }
+        _exit(0);
+    }
+    close(p[1]);
+    for (ssize_t n; (n = read(p[0], block, 7001)) > 0; got += (unsigned)n)
+        for (ssize_t i = 0; i < n; i++)
+            bad += block[i] != ut_pattern(got + (unsigned)i);
+    SHOW(got);
+    SHOW(bad);
+    int status;
+    waitpid(pid, &status, 0);
+    ut_say("%s", ut_status(status));
+    close(p[0]);
+}
+
+static void say_events(const char *what, int rc, const struct pollfd *f, unsigned n)
+{
+    char text[64] = "";
+
+    for (unsigned i = 0; i < n; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), " %x", f[i].revents & 0x3f);
+    ut_say("%s: %d,%s", what, rc, text);
+}
+
+static void polling(void)
+{
+    int p[2], q[2];
+    struct pollfd f[4];
+
+    PART("poll");
+    TRY(pipe(p));
+    TRY(pipe(q));
+    f[0] = (struct pollfd){p[0], POLLIN, 0};
+    f[1] = (struct pollfd){p[1], POLLOUT, 0};
+    f[2] = (struct pollfd){-1, POLLIN, 0};
+    f[3] = (struct pollfd){1000, POLLIN, 0};
+    say_events("empty", poll(f, 2, 0), f, 2);
+    write(p[1], "x", 1);
+    say_events("filled", poll(f, 4, -1), f, 4);
+    f[0].events = 0;
+    say_events("not asked", poll(f, 1, 0), f, 1);
+    close(p[1]);
+    f[0].events = POLLIN;
+    say_events("other end closed", poll(f, 1, -1), f, 1);
+    close(q[0]);
+    f[0] = (struct pollfd){q[1], POLLOUT, 0};
+    say_events("nobody reads", poll(f, 1, -1), f, 1);
+    int fd = ut_file("f", 10);
+    f[0] = (struct pollfd){fd, POLLIN | POLLOUT, 0};
+    say_events("a file", poll(f, 1, -1), f, 1);
+    TRY(poll(NULL, 0, 20));
+    TRY(poll(NULL, 1, 0));
+    close(p[0]);
+    close(q[1]);
+    close(fd);
+
+    PART("woken by another process");
+    TRY(pipe(p));
+    pid_t pid = fork();
+    if (pid == 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        write(p[1], "y", 1);
+        _exit(0);
+    }
+    close(p[1]);
+    f[0] = (struct pollfd){p[0], POLLIN, 0};
+    int rc = poll(f, 1, 20000);
+    ut_say("%d %x", rc, f[0].revents & POLLIN);
+    waitpid(pid, NULL, 0);
+    close(p[0]);
+}
+
+static void selecting(void)
+{
+    struct timeval soon = {.tv_usec = 10000};
+    fd_set r, w;
+    int p[2];
+
+    PART("select");
+    TRY(pipe(p));
+    FD_ZERO(&r);
+    FD_ZERO(&w);
+    FD_SET(p[0], &r);
+    FD_SET(p[1], &w);
+    TRY(select(p[1] + 1, &r, &w, NULL, NULL));
+    ut_say("%d %d", FD_ISSET(p[0], &r) != 0, FD_ISSET(p[1], &w) != 0);
+    FD_SET(p[0], &r);
+    TRY(select(p[0] + 1, &r, NULL, NULL, &soon));
+    SHOW(soon.tv_usec);
+    SHOW(FD_ISSET(p[0], &r) != 0);
+    write(p[1], "x", 1);
+    FD_SET(p[0], &r);
+    TRY(select(p[0] + 1, &r, NULL, NULL, NULL));
+    SHOW(FD_ISSET(p[0], &r) != 0);
+    TRY(select(-1, &r, NULL, NULL, NULL));
+    FD_SET(900, &r);
+    TRY(select(901, &r, NULL, NULL, NULL));
+    soon.tv_usec = 1000;
+    TRY(select(0, NULL, NULL, NULL, &soon));
+    soon.tv_sec = -1;
+    TRY(select(0, NULL, NULL, NULL, &soon));
+    close(p[0]);
+    close(p[1]);
+}
+
+static void named(void)
+{
+    char c = 0;
+    int status;
+
+    PART("a named pipe");
+    TRY(mkfifo("fifo", 0600));
+    TRY(open("fifo", O_WRONLY | O_NONBLOCK));
+    int fd = open("fifo", O_RDONLY | O_NONBLOCK);
+    SHOW(fd >= 0);
+    TRY(read(fd, &c, 1));
+    close(fd);
+    pid_t pid = fork();
+    if (pid == 0) {
+        fd = open("fifo", O_WRONLY);
+        _exit(write(fd, "q", 1) == 1 ? 0 : 1);
+    }
+    fd = open("fifo", O_RDONLY);
+    TRY(read(fd, &c, 1));
+    SHOW(c);
+    waitpid(pid, &status, 0);
+    TRY(read(fd, &c, 1));
+    ut_say("%s", ut_status(status));
+    close(fd);
+}
+
+UT_PROGRAM(pipe)
+{
+    ut_workdir();
+    ends();
+    full();
+    stream();
+    polling();
+    selecting();
+    named();
+}

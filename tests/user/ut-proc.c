@@ -1,0 +1,274 @@
+/* /proc about oneself: formats that programs parse, and figures that can be known beforehand. */
+#include "tests/user/ut.h"
+#include <dirent.h>
+#include <sys/prctl.h>
+
+#define RW (PROT_READ | PROT_WRITE)
+
+static char text[65536];
+
+static const char *slurp(const char *path)
+{
+    size_t used = 0;
+    int fd = open(path, O_RDONLY);
+
+    if (fd < 0)
+        return NULL;
+    for (ssize_t n; used + 1 < sizeof text && (n = read(fd, text + used, sizeof text - 1 - used)) > 0;)
+        used += (size_t)n;
+    close(fd);
+    text[used] = '\0';
+    return text;
+}
+
+/* The number after "Name:" in a file of such lines; -1: there is none. */
+static long field(const char *path, const char *name)
+{
+    const char *all = slurp(path), *at = all;
+    size_t n = strlen(name);
+
+    for (; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
+        if (strncmp(at, name, n) == 0 && at[n] == ':')
+            return strtol(at + n + 1, NULL, 10);
+    return -1;
+}
+
+/* Whether every line matches: a name, a colon, blanks, a number, maybe " kB". */
+static bool like_meminfo(const char *all)
+{
+    char name[64], unit[8];
+    unsigned lines = 0;
+
+    for (const char *at = all; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
+        unsigned long v;
+        int n = sscanf(at, "%63[^:]: %lu%7[^\n]", name, &v, unit);
+
+        if (n < 2 || (n == 3 && strcmp(unit, " kB") != 0))
+            return false;
+        lines++;
+    }
+    return lines > 20;
+}
+
+static void maps_format(void)
+{
+    int fd = ut_file("mapped", 2 * PAGE);
+    uint8_t *p = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, PAGE);
+    const char *all = slurp("/proc/self/maps"), *line;
+    char key[32];
+
+    PART("maps");
+    snprintf(key, sizeof key, "%08lx-%08lx ", (unsigned long)p, (unsigned long)p + 2 * PAGE);
+    line = all ? strstr(all, key) : NULL;
+    SHOW(line != NULL);
+    if (line) {
+        unsigned offset, major, minor;
+        unsigned long ino;
+        char perms[8], path[128];
+
+        SHOW(sscanf(line, "%*x-%*x %7s %x %x:%x %lu %127[^\n]", perms, &offset, &major, &minor, &ino, path));
+        ut_say("%s %08x %s", perms, offset, strrchr(path, '/') ? strrchr(path, '/') : path);
+        SHOW(strchr(line, '/') - line >= 49 || strchr(line, '/') - line == 73);
+    }
+    SHOW(strstr(all, "[stack]") != NULL);
+    SHOW(unlink("mapped"));
+    all = slurp("/proc/self/maps");
+    SHOW(strstr(all, "mapped (deleted)") != NULL);
+    munmap(p, 2 * PAGE);
+    close(fd);
+    /* In order, without overlap. */
+    unsigned long last = 0, start, end, bad = 0;
+    for (const char *at = slurp("/proc/self/maps"); at && *at;
+         at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
+        if (sscanf(at, "%lx-%lx", &start, &end) != 2 || start < last || end <= start || start % PAGE ||
+            end % PAGE)
+            bad++;
+        last = end;
+    }
+    SHOW(bad);
+}
+
+/* The smaps entry of the mapping that begins at p. */
+static long smaps(const void *p, const char *name)
+{
+    char key[32];
+    const char *all = slurp("/proc/self/smaps"), *at;
+
+    snprintf(key, sizeof key, "%08lx-", (unsigned long)p);
+    at = all ? strstr(all, key) : NULL;
+    if (!at)
+        return -1;
+    snprintf(key, sizeof key, "\n%s:", name);
+    at = strstr(at, key);
+    return at ? strtol(at + strlen(key), NULL, 10) : -2;
+}
+
+static void smaps_figures(void)
+{
+    static const char *const names[] = {"Size",         "KernelPageSize", "Rss",           "Pss",
+                                        "Shared_Clean", "Shared_Dirty",   "Private_Clean", "Private_Dirty",
+                                        "Anonymous",    "Swap",           "Locked"};
+    uint8_t *p = ut_map(18, RW);
+
+    PART("smaps of 16 pages, 5 of them written, 1 only read");
+    /* Guards keep the neighbours away. */
+    mprotect(p, PAGE, PROT_NONE);
+    mprotect(p + 17 * PAGE, PAGE, PROT_NONE);
+    madvise(p, 18 * PAGE, MADV_NOHUGEPAGE);
+    for (unsigned i = 0; i < 5; i++)
+        p[(2 + 3 * i) * PAGE] = 1;
+    (void)*(volatile uint8_t *)(p + PAGE);
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+        ut_say("%s %ld", names[i], smaps(p + PAGE, names[i]));
+    mlock(p + PAGE, 16 * PAGE);
+    ut_say("locked: %ld of %ld", smaps(p + PAGE, "Locked"), smaps(p + PAGE, "Rss"));
+    munlock(p + PAGE, 16 * PAGE);
+    munmap(p, 18 * PAGE);
+}
+
+static uint64_t pagemap(const void *p)
+{
+    uint64_t e = 0;
+    int fd = open("/proc/self/pagemap", O_RDONLY);
+
+    if (fd < 0 || pread(fd, &e, 8, (off_t)((uintptr_t)p / PAGE * 8)) != 8)
+        e = ~0ull;
+    close(fd);
+    return e;
+}
+
+static void pagemap_bits(void)
+{
+    uint8_t *p = ut_map(4, RW);
+
+    PART("pagemap: present, swapped");
+    madvise(p, 4 * PAGE, MADV_NOHUGEPAGE);
+    p[PAGE] = 1;
+    for (unsigned i = 0; i < 4; i++)
+        ut_say("%d %d", (int)(pagemap(p + i * PAGE) >> 63), (int)(pagemap(p + i * PAGE) >> 62 & 1));
+    munmap(p, 4 * PAGE);
+    SHOW(pagemap(p + PAGE) >> 62);
+}
+
+static void growing_figures(void)
+{
+    long size = field("/proc/self/status", "VmSize"), rss = field("/proc/self/status", "RssAnon");
+    long data = field("/proc/self/status", "VmData"), a, b, c;
+
+    PART("status and statm follow what one does");
+    SHOW(size > 0 && rss > 0 && data > 0);
+    uint8_t *p = ut_map(256, RW);
+    madvise(p, 256 * PAGE, MADV_NOHUGEPAGE);
+    SHOW(field("/proc/self/status", "VmSize") - size);
+    SHOW(field("/proc/self/status", "VmData") - data);
+    memset(p, 1, 256 * PAGE);
+    /* A few pages more may be touched on the way. */
+    long grown = field("/proc/self/status", "RssAnon") - rss;
+    SHOW(grown >= 1024 - 64 && grown <= 1024 + 512);
+    SHOW(field("/proc/self/status", "VmHWM") >= field("/proc/self/status", "VmRSS"));
+    SHOW(field("/proc/self/status", "VmPeak") >= size + 1024);
+    mlock(p, 8 * PAGE);
+    SHOW(field("/proc/self/status", "VmLck"));
+    munlock(p, 8 * PAGE);
+    SHOW(sscanf(slurp("/proc/self/statm"), "%ld %ld %ld", &a, &b, &c));
+    SHOW(a * 4 == field("/proc/self/status", "VmSize"));
+    munmap(p, 256 * PAGE);
+    SHOW(field("/proc/self/status", "VmSize") - size);
+}
+
+static void identity(void)
+{
+    char name[64], state;
+    int pid, ppid, pgrp, sid;
+
+    PART("stat, comm, cmdline, exe, fd");
+    prctl(PR_SET_NAME, "a (name) x");
+    const char *all = slurp("/proc/self/stat"), *after = strrchr(all, ')');
+    SHOW(sscanf(all, "%d (%63[^\n]", &pid, name));
+    SHOW(pid == getpid());
+    ut_say("%.10s", name);
+    SHOW(sscanf(after, ") %c %d %d %d", &state, &ppid, &pgrp, &sid));
+    SHOW(state);
+    SHOW(ppid == getppid() && pgrp == getpgrp() && sid == getsid(0));
+    unsigned blanks = 0;
+    for (const char *c = after; *c; c++)
+        blanks += *c == ' ';
+    SHOW(blanks + 2);
+    ut_say("%s", strtok((char *)(uintptr_t)slurp("/proc/self/comm"), "\n"));
+    slurp("/proc/self/status");
+    ut_say("%s", strtok(text, "\n"));
+    SHOW(field("/proc/self/status", "Pid") == getpid());
+    SHOW(field("/proc/self/status", "Threads"));
+    ssize_t n = readlink("/proc/self", name, sizeof name - 1);
+    name[n > 0 ? n : 0] = '\0';
+    SHOW(atoi(name) == getpid());
+    int fd = open("/dev/null", O_RDONLY);
+    snprintf(text, sizeof text, "/proc/self/fd/%d", fd);
+    n = readlink(text, name, sizeof name - 1);
+    name[n > 0 ? n : 0] = '\0';
+    ut_say("%s", name);
+    close(fd);
+    n = readlink("/proc/self/cwd", text, sizeof text - 1);
+    SHOW(n > 0 && strncmp(text, "/tmp/ut-", 8) == 0);
+    DIR *d = opendir("/proc/self/fd");
+    unsigned open_now = 0;
+    for (struct dirent *e; d && (e = readdir(d));)
+        open_now += e->d_name[0] != '.';
+    closedir(d);
+    SHOW(open_now);
+    d = opendir("/proc");
+    bool found = false;
+    for (struct dirent *e; d && (e = readdir(d));)
+        found = found || atoi(e->d_name) == getpid();
+    closedir(d);
+    SHOW(found);
+    TRY(open("/proc/self/missing", O_RDONLY));
+    TRY(open("/proc/999999999/stat", O_RDONLY));
+}
+
+static void machine(void)
+{
+    static const char *const files[] = {"/proc/stat",    "/proc/uptime", "/proc/loadavg",     "/proc/cpuinfo",
+                                        "/proc/version", "/proc/mounts", "/proc/filesystems", "/proc/swaps",
+                                        "/proc/vmstat",  "/proc/cmdline"};
+    long total, free_now;
+
+    PART("the machine");
+    for (unsigned i = 0; i < sizeof files / sizeof files[0]; i++)
+        ut_say("%s: %s", files[i], slurp(files[i]) ? "there" : ut_errno(errno));
+    SHOW(like_meminfo(slurp("/proc/meminfo")));
+    total = field("/proc/meminfo", "MemTotal");
+    free_now = field("/proc/meminfo", "MemFree");
+    SHOW(total > 0 && free_now > 0 && free_now < total);
+    SHOW(field("/proc/meminfo", "MemAvailable") <= total);
+    SHOW(field("/proc/meminfo", "Nothing"));
+    SHOW(strstr(slurp("/proc/vmstat"), "pgfault ") != NULL);
+    SHOW(strncmp(slurp("/proc/stat"), "cpu  ", 5));
+    SHOW(strstr(slurp("/proc/filesystems"), "nodev\tproc\n") != NULL);
+    SHOW(strncmp(slurp("/proc/swaps"), "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n", 40));
+    double up, idle;
+    SHOW(sscanf(slurp("/proc/uptime"), "%lf %lf", &up, &idle));
+    PART("read again from the start, and in small pieces");
+    int fd = open("/proc/self/statm", O_RDONLY);
+    char one[64], again[64];
+    ssize_t n = read(fd, one, sizeof one);
+    lseek(fd, 0, SEEK_SET);
+    SHOW(n == read(fd, again, sizeof again));
+    lseek(fd, 0, SEEK_SET);
+    ssize_t m = 0;
+    while (read(fd, again, 1) == 1)
+        m++;
+    SHOW(m == n);
+    close(fd);
+}
+
+UT_PROGRAM(proc)
+{
+    ut_workdir();
+    maps_format();
+    smaps_figures();
+    pagemap_bits();
+    growing_figures();
+    identity();
+    machine();
+}

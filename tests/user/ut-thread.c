@@ -1,0 +1,323 @@
+/* Threads: one memory, many stacks; TLS, futexes, and how threads and their process end. */
+#include "tests/user/ut.h"
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#define RW      (PROT_READ | PROT_WRITE)
+#define THREADS 8u
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static volatile unsigned counter, ready;
+static __thread unsigned mine = 5;
+static uint8_t *area;
+
+static void *adding(void *arg)
+{
+    unsigned n = (unsigned)(uintptr_t)arg;
+
+    for (unsigned i = 0; i < 2000; i++) {
+        pthread_mutex_lock(&mutex);
+        counter++;
+        pthread_mutex_unlock(&mutex);
+        if (i % 500 == 0)
+            sched_yield();
+    }
+    mine += n;
+    area[n * PAGE] = (uint8_t)mine;
+    return (void *)(uintptr_t)(n * 10);
+}
+
+static void together(void)
+{
+    pthread_t t[THREADS];
+    unsigned sum = 0;
+
+    PART("threads share memory, and have their own stacks and thread-local data");
+    area = ut_map(THREADS, RW);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_create(&t[i], NULL, adding, (void *)(uintptr_t)i);
+    for (unsigned i = 0; i < THREADS; i++) {
+        void *result;
+
+        pthread_join(t[i], &result);
+        sum += (unsigned)(uintptr_t)result;
+    }
+    SHOW(counter);
+    SHOW(sum);
+    SHOW(mine);
+    ut_say("%s", ut_bytes(area, THREADS));
+    munmap(area, THREADS * PAGE);
+}
+
+static void *turns(void *arg)
+{
+    unsigned me = (unsigned)(uintptr_t)arg;
+
+    pthread_mutex_lock(&mutex);
+    for (unsigned i = 0; i < 100; i++) {
+        while (ready % 2 != me)
+            pthread_cond_wait(&cond, &mutex);
+        ready++;
+        pthread_cond_broadcast(&cond);
+    }
+    pthread_mutex_unlock(&mutex);
+    return NULL;
+}
+
+static void conditions(void)
+{
+    struct timespec past = {1, 0};
+    pthread_t t[2];
+    sem_t s;
+
+    PART("condition variables and semaphores");
+    for (unsigned i = 0; i < 2; i++)
+        pthread_create(&t[i], NULL, turns, (void *)(uintptr_t)i);
+    for (unsigned i = 0; i < 2; i++)
+        pthread_join(t[i], NULL);
+    SHOW(ready);
+    pthread_mutex_lock(&mutex);
+    SHOW(pthread_cond_timedwait(&cond, &mutex, &past) == ETIMEDOUT);
+    SHOW(pthread_mutex_trylock(&mutex) == EBUSY);
+    pthread_mutex_unlock(&mutex);
+    sem_init(&s, 0, 1);
+    TRY(sem_wait(&s));
+    TRY(sem_trywait(&s));
+    TRY(sem_timedwait(&s, &past));
+}
+
+static void futexes(void)
+{
+    static uint32_t word = 7;
+    struct timespec soon = {.tv_nsec = 10000000};
+    uint32_t *shared = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    PART("futexes, by hand");
+    TRY(syscall(SYS_futex, &word, FUTEX_WAIT, 8, NULL, NULL, 0));
+    TRY(syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 7, &soon, NULL, 0));
+    TRY(syscall(SYS_futex, &word, FUTEX_WAKE, 1, NULL, NULL, 0));
+    TRY(syscall(SYS_futex, (char *)&word + 1, FUTEX_WAIT, 7, NULL, NULL, 0));
+    TRY(syscall(SYS_futex, NULL, FUTEX_WAIT, 7, NULL, NULL, 0));
+    TRY(syscall(SYS_futex, 16, FUTEX_WAKE, 1, NULL, NULL, 0));
+    TRY(syscall(SYS_futex, &word, 99, 7, NULL, NULL, 0));
+    TRY(syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, 7, NULL, NULL, 0));
+    soon.tv_nsec = 2000000000;
+    TRY(syscall(SYS_futex, &word, FUTEX_WAIT, 7, &soon, NULL, 0));
+    PART("between processes, at different addresses, through swap");
+    pid_t pid = fork();
+    if (pid == 0) {
+        uint32_t *here = mremap(shared, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+                                mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+
+        while (here[0] == 0)
+            syscall(SYS_futex, here, FUTEX_WAIT, 0, NULL, NULL, 0);
+        here[1] = 55;
+        syscall(SYS_futex, here + 1, FUTEX_WAKE, 1, NULL, NULL, 0);
+        _exit(0);
+    }
+    SHOW(ut_wait_state(pid, 'S'));
+    madvise(shared, PAGE, MADV_PAGEOUT);
+    shared[0] = 1;
+    TRY(syscall(SYS_futex, shared, FUTEX_WAKE, INT_MAX, NULL, NULL, 0));
+    while (shared[1] == 0)
+        syscall(SYS_futex, shared + 1, FUTEX_WAIT, 0, NULL, NULL, 0);
+    SHOW(shared[1]);
+    waitpid(pid, NULL, 0);
+    munmap(shared, PAGE);
+}
+
+static pid_t main_tid, other_tid, other_pid;
+
+static void *identity(void *arg)
+{
+    (void)arg;
+    other_tid = (pid_t)syscall(SYS_gettid);
+    other_pid = getpid();
+    return NULL;
+}
+
+static volatile sig_atomic_t handled_by;
+
+static void note_thread(int signo)
+{
+    (void)signo;
+    handled_by = (sig_atomic_t)syscall(SYS_gettid);
+}
+
+static void *sleeping(void *arg)
+{
+    *(volatile pid_t *)arg = (pid_t)syscall(SYS_gettid);
+    nanosleep(&(struct timespec){.tv_sec = 30}, NULL);
+    return (void *)77;
+}
+
+static void identities(void)
+{
+    volatile pid_t tid = 0;
+    pthread_t t;
+    void *result;
+
+    PART("identities and signals");
+    main_tid = (pid_t)syscall(SYS_gettid);
+    SHOW(main_tid == getpid());
+    pthread_create(&t, NULL, identity, NULL);
+    pthread_join(t, NULL);
+    SHOW(other_tid != main_tid && other_pid == getpid());
+    signal(SIGUSR1, note_thread);
+    pthread_create(&t, NULL, sleeping, (void *)&tid);
+    while (!tid)
+        sched_yield();
+    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    TRY(syscall(SYS_tgkill, getpid(), tid, SIGUSR1));
+    pthread_join(t, &result);
+    SHOW((uintptr_t)result);
+    SHOW(handled_by == tid);
+    TRY(syscall(SYS_tgkill, getpid(), tid, 0));
+    TRY(syscall(SYS_tgkill, getpid(), 0, SIGUSR1));
+    TRY(syscall(SYS_tgkill, getpid() + 1, main_tid, SIGUSR1));
+    signal(SIGUSR1, SIG_DFL);
+}
+
+static void *exiting(void *arg)
+{
+    (void)arg;
+    _exit(21);
+}
+
+static void *dying(void *arg)
+{
+    (void)arg;
+    return (void *)(uintptr_t) * (volatile int *)8;
+}
+
+static void *executing(void *arg)
+{
+    char *argv[] = {"ut", "exec-thread", NULL}, *envp[] = {NULL};
+
+    (void)arg;
+    execve("/proc/self/exe", argv, envp);
+    _exit(1);
+}
+
+static void with_thread(void *(*fn)(void *))
+{
+    pthread_t t;
+
+    pthread_create(&t, NULL, fn, NULL);
+    for (;;)
+        pause();
+}
+
+static void one_exits(void)
+{
+    with_thread(exiting);
+}
+
+static void one_dies(void)
+{
+    with_thread(dying);
+}
+
+static void one_executes(void)
+{
+    with_thread(executing);
+}
+
+static void *outliving(void *arg)
+{
+    (void)arg;
+    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    ut_say("the other thread goes on");
+    _exit(31);
+}
+
+static void main_leaves(void)
+{
+    pthread_t t;
+
+    pthread_create(&t, NULL, outliving, NULL);
+    pthread_exit(NULL);
+}
+
+static void *forking(void *arg)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        mine = 99;
+        _exit(syscall(SYS_gettid) == getpid() ? 51 : 52);
+    }
+    waitpid(pid, &status, 0);
+    ut_say("%s, %u", ut_status(status), mine);
+    return arg;
+}
+
+static void fork_in_thread(void)
+{
+    pthread_t t;
+
+    PART("fork in a thread");
+    pthread_create(&t, NULL, forking, NULL);
+    pthread_join(t, NULL);
+}
+
+static volatile int stop_unmapping;
+
+static void *unmapping(void *arg)
+{
+    uint8_t *p = arg;
+
+    while (!stop_unmapping) {
+        madvise(p, 16 * PAGE, MADV_DONTNEED);
+        mprotect(p, 16 * PAGE, PROT_READ);
+        mprotect(p, 16 * PAGE, RW);
+        sched_yield();
+    }
+    return NULL;
+}
+
+/* Another thread throws the pages away all the time: reads see zero or what was written, never anything else. */
+static void racing(void)
+{
+    uint8_t *p = ut_map(16, RW);
+    unsigned bad = 0;
+    pthread_t t;
+
+    PART("faults while another thread changes the same memory");
+    pthread_create(&t, NULL, unmapping, p);
+    for (unsigned i = 0; i < 3000; i++) {
+        uint8_t *at = p + (i % 16) * PAGE + i % 4000;
+        uint8_t was = *(volatile uint8_t *)at;
+
+        bad += was != 0 && was != 0x5a;
+        /* The write may meet the page read-only. */
+        const char *said = ut_write(at, 0x5a);
+        bad += strcmp(said, "0x5a") != 0 && strcmp(said, "SIGSEGV ACCERR") != 0;
+    }
+    stop_unmapping = 1;
+    pthread_join(t, NULL);
+    SHOW(bad);
+    munmap(p, 16 * PAGE);
+}
+
+UT_PROGRAM(thread)
+{
+    together();
+    conditions();
+    futexes();
+    identities();
+    fork_in_thread();
+    racing();
+    PART("ends");
+    ut_child("a thread calls _exit", one_exits);
+    ut_child("a thread dies of a signal", one_dies);
+    ut_child("a thread executes a program", one_executes);
+    ut_child("the first thread leaves", main_leaves);
+}
