@@ -436,6 +436,7 @@ static void orphan_children(struct process *p)
     while ((child = p->children) != NULL) {
         leave_siblings(child);
         child->parent = heir;
+        child->exit_signal = SIGCHLD; /* the new parent never asked for another */
         if (heir) {
             child->sibling_next = heir->children;
             if (heir->children)
