@@ -334,8 +334,8 @@ void process_faults(const struct process *p, uint64_t *minor, uint64_t *major)
     }
 }
 
-/* The most that it ever had, as far as it was looked at: when somebody asks, and at the end. What entries name in
- * its tables counts, which takes a step for each table and no look at the entries. */
+/* The most that it ever had, as far as it was looked at: when somebody asks, and at the end. What entries
+ * name in its tables counts, which takes a step for each table and no look at the entries. */
 void process_note_resident(struct process *p)
 {
     const struct pt *pt;

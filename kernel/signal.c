@@ -201,8 +201,8 @@ sigset_t signal_pending_set(void)
 
 /* --- actions --- */
 
-/* A program touches few actions of the 64. So free objects are all zeroes, and only what was touched is copied
- * and cleared. */
+/* A program touches few actions of the 64. So free objects are all zeroes, and only what was touched is
+ * copied and cleared. */
 static struct cache actions_cache;
 
 static void construct_actions(void *a)
@@ -473,7 +473,8 @@ void signal_thread_exit(struct thread *t)
             mark_and_wake(o);
 }
 
-/* Whether p is what keeps its group from being orphaned: its parent is in the session, but not in the group. */
+/* Whether p is what keeps its group from being orphaned: its parent is in the session, but not in the group.
+ */
 static bool links_group(const struct process *p)
 {
     return p->state == PROCESS_ALIVE && p->parent && p->parent->pgid != p->pgid && p->parent->sid == p->sid;

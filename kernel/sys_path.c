@@ -658,7 +658,7 @@ static int mount_strings(const char *source, const char *type, const char *optio
 int32_t sys_mount(SYSCALL_5_ARGS(source, target, type, flags, options))
 {
     char *s = NULL, *t = NULL, *o = NULL;
-    struct inode *dir;
+    struct inode *dir = NULL;
     int err;
 
     err = optional_string(type, &t);

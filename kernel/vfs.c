@@ -529,8 +529,8 @@ int vfs_link(struct inode *target, struct inode *dir, const char *path)
     return err;
 }
 
-/* The path of a file that is about to lose its last name while somebody has it open or mapped, as far as there
- * is memory for it; it is for people. */
+/* The path of a file that is about to lose its last name while somebody has it open or mapped, as far as
+ * there is memory for it; it is for people. */
 static char *path_to_keep(struct inode *i)
 {
     char *path, *kept = NULL;

@@ -6,17 +6,16 @@
  * by faults and disappear by unmapping, eviction and protection changes.
  *
  * Every change works in three steps. Validate: arguments, holes, room, limits. Acquire:
- * what may have been promised (commit.h), the regions that splits need, and private copies of shared tables that
- * would be changed in part. Commit: only steps that cannot fail. So an error leaves
- * the space as it was, but for regions split at the edges of the range, which
- * nobody can see. Protecting and locking go on region by region, as their callers expect: what precedes a hole
- * stays changed.
+ * what may have been promised (commit.h), the regions that splits need, and private copies of shared tables
+ * that would be changed in part. Commit: only steps that cannot fail. So an error leaves the space as it was,
+ * but for regions split at the edges of the range, which nobody can see. Protecting and locking go on region
+ * by region, as their callers expect: what precedes a hole stays changed.
  *
  * Unmapping works on whole tables where it can. If no region is left in a span,
  * its table is dropped, shared or not: a shared table then merely loses a
- * root, without a copy. Only a span that keeps other regions is emptied entry by entry. Frames go back in runs.
- * A region that is mapped next to one that it continues, and one that is unmapped at an end, only change the
- * boundary of the region that stays.
+ * root, without a copy. Only a span that keeps other regions is emptied entry by entry. Frames go back in
+ * runs. A region that is mapped next to one that it continues, and one that is unmapped at an end, only
+ * change the boundary of the region that stays.
  *
  * Taking rights away changes entries; giving rights does not: the next fault
  * finds out. A region that allows nothing holds its frames in entries that are
@@ -688,7 +687,8 @@ static inline bool is_concerned(pte_t e, enum entry_change change)
     return pte_present(e) && (change == ENTRIES_HOLD || pte_writable(e));
 }
 
-/* Entries of [start, end), which lies in one span. Inlined for each change, so that the loop has nothing else. */
+/* Entries of [start, end), which lies in one span. Inlined for each change, so that the loop has nothing
+ * else. */
 static inline __attribute__((always_inline)) void change_entries(struct space *s, vaddr_t start, vaddr_t end,
                                                                  enum entry_change change)
 {
