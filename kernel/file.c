@@ -132,16 +132,12 @@ static int find_or_create(struct inode *dir, const char *path, uint32_t flags, u
     int err;
 
     for (;;) {
-        err = path_walk(dir, path, how | (flags & O_CREAT ? LOOKUP_MISSING : 0), end);
+        err = path_walk(dir, path, how | (flags & O_CREAT ? LOOKUP_MISSING | LOOKUP_CREATE : 0), end);
         if (err)
             return err;
         if (end->inode) {
             if (flags & O_CREAT && flags & O_EXCL)
                 err = -EEXIST;
-            break;
-        }
-        if (end->slash) {
-            err = -EISDIR;
             break;
         }
         if (!end->dir->ops->create) {
