@@ -49,6 +49,7 @@ void process_start(void)
     cache_init(&thread_cache, pool, "thread", sizeof(struct thread), 0, NULL, slab_default_flags);
     cache_init(&memory_cache, pool, "memory", sizeof(struct memory), 0, NULL, slab_default_flags);
     fpu_init();
+    signal_init();
     /* A thread takes about 4 frames of the kernel's; all of them together at most an eighth of memory. */
     threads_max = frame_free_count(pool) / 32;
 }

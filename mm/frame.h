@@ -30,10 +30,9 @@ enum {
     FRAME_F_BUSY = 1 << 3, /* being filled from a pager or a disk: contents not valid yet; wait, never map */
     FRAME_F_WRITEBACK = 1 << 4,  /* being written to its slot; contents are valid and must not change */
     FRAME_F_DIRTY = 1 << 5,      /* contents differ from the slot or the pager's copy */
-    FRAME_F_ERROR = 1 << 6,      /* filling it failed; mappers get SIGBUS */
-    FRAME_F_REFERENCED = 1 << 7, /* touched by other means than an entry since the clock last came by */
-    FRAME_F_READAHEAD = 1 << 8,  /* read ahead from swap and not asked for since */
-    FRAME_F_LAZY = 1 << 9,       /* given up by its program: may be dropped as long as no entry is dirty */
+    FRAME_F_REFERENCED = 1 << 6, /* touched by other means than an entry since the clock last came by */
+    FRAME_F_READAHEAD = 1 << 7,  /* read ahead from swap and not asked for since */
+    FRAME_F_LAZY = 1 << 8,       /* given up by its program: may be dropped as long as no entry is dirty */
 };
 
 /*
@@ -114,7 +113,8 @@ struct frame_pool {
     uint32_t fail_after; /* fault injection: 0 off, else the Nth allocation from now fails, and so do all
                             after it */
     void (*low_hook)(
-        struct frame_pool *); /* called when an allocation leaves fewer than marks.low; must not sleep */
+        struct frame_pool *); /* called when an allocation leaves fewer than marks.low of frame_free_common();
+                                 must not sleep */
     void *hook_data;
     uint64_t allocs, fails; /* since boot: frames handed out, requests refused */
     uint32_t claimed;       /* frames that got a use by frame_claim() */
@@ -279,6 +279,23 @@ static inline void frame_batch_end(struct frame_batch *b)
 static inline uint32_t frame_free_count(const struct frame_pool *p)
 {
     return p->used[FRAME_FREE];
+}
+
+/* Free low frames. */
+static inline uint32_t frame_free_low(const struct frame_pool *p)
+{
+    return p->zone[ZONE_LOW].free + p->hot[ZONE_LOW].count;
+}
+
+/* Free frames for all purposes, by which the watermarks are measured: those that low_kept holds back from
+ * most allocations do not count, but for low_min of them. Without high frames, the free frames. */
+static inline uint32_t frame_free_common(const struct frame_pool *p)
+{
+    uint32_t low = frame_free_low(p), extra = p->low_kept - p->low_min;
+
+    if (low < p->low_kept)
+        extra = low > p->low_min ? low - p->low_min : 0;
+    return p->used[FRAME_FREE] - extra;
 }
 
 /* Frames given back since boot. */

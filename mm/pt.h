@@ -127,6 +127,8 @@ bool pt_verify(const struct pt *pt);
 int pt_kernel_map(struct frame_pool *pool, vaddr_t va, pfn_t pfn, unsigned flags);
 /* Unmap it; returns the frame that was there, PFN_NONE if none. */
 pfn_t pt_kernel_unmap(vaddr_t va);
+/* Whether a page is mapped there. For checks. */
+bool pt_kernel_mapped(vaddr_t va);
 
 #include "mm/x86/pt_inline.h"
 

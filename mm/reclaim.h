@@ -7,6 +7,8 @@
 /* Free up to want frames by shrinking caches and evicting. May sleep. Returns the number freed; 0 means that
  * nothing can be freed. */
 unsigned reclaim_run(struct vm *vm, unsigned want);
+/* The same, but only low frames are evicted: for an allocation that must have one. */
+unsigned reclaim_run_low(struct vm *vm, unsigned want);
 /* Evict one given frame if it can be: for tests and tools. 0, -EBUSY (pinned, busy, locked), -ENOSPC (no
  * slot). Sleeps until it is out. */
 int reclaim_evict(struct vm *vm, struct frame *f);

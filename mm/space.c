@@ -40,6 +40,9 @@
 #include "mm/space.h"
 #include "mm/errno.h"
 
+/* A stack whose limit is larger than a quarter of the space, or none, gets no more than that set aside. */
+#define STACK_ROOM_MAX ((size_t)(SPACE_HI - SPACE_LO) / 4)
+
 struct space *space_alloc(struct vm *vm, struct family *family)
 {
     struct space *s = vm_cache_alloc(vm, &vm->space_cache);
@@ -481,36 +484,47 @@ int space_unmap(struct space *s, vaddr_t addr, size_t size)
 
 /* --- mapping --- */
 
-/* What a growing region keeps free below itself. */
-static vaddr_t gap_below(const struct region *r)
+/* What a region keeps free below itself: what a stack may still take, or in a crowded space only its gap. */
+static vaddr_t room_below(const struct space *s, const struct region *r, bool whole)
 {
+    vaddr_t room = r->start - SPACE_LO, want = SPACE_STACK_GAP;
+
     if (!(r->flags & REGION_GROWSDOWN))
         return 0;
-    return r->start < SPACE_STACK_GAP ? r->start : SPACE_STACK_GAP;
+    if (whole) {
+        size_t max = s->stack_max < STACK_ROOM_MAX ? s->stack_max : STACK_ROOM_MAX;
+        size_t size = r->end - r->start;
+
+        want = max > size ? (vaddr_t)(max - size) : 0;
+    }
+    return want < room ? want : room;
 }
 
 /* Whether a new mapping may lie there: free, and away from what grows. */
-static bool is_room(struct space *s, vaddr_t start, vaddr_t end)
+static bool is_room(struct space *s, vaddr_t start, vaddr_t end, bool whole)
 {
     const struct region *r = region_first_above(&s->regions, start);
 
-    return start >= SPACE_LO && start < end && end <= SPACE_HI && (!r || end <= r->start - gap_below(r));
+    return start >= SPACE_LO && start < end && end <= SPACE_HI &&
+           (!r || end <= r->start - room_below(s, r, whole));
 }
 
-static int find_gap(struct space *s, size_t size, vaddr_t lo, vaddr_t hi, bool bottom_up, vaddr_t *out)
+static int find_gap(struct space *s, size_t size, vaddr_t hi, bool bottom_up, bool whole, vaddr_t *out)
 {
+    vaddr_t lo = SPACE_LO;
+
     for (;;) {
         const struct region *above;
         int err = region_gap(&s->regions, size, lo, hi, !bottom_up, out);
 
-        if (err || is_room(s, *out, *out + (vaddr_t)size))
+        if (err || is_room(s, *out, *out + (vaddr_t)size, whole))
             return err;
-        /* Too near to a stack above: look on beyond its gap. */
+        /* Too near to a stack above: look on beyond its room. */
         above = region_first_above(&s->regions, *out);
         if (bottom_up)
             lo = above->end;
         else
-            hi = above->start - gap_below(above);
+            hi = above->start - room_below(s, above, whole);
     }
 }
 
@@ -519,13 +533,15 @@ int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, vaddr_
     hint = PAGE_DOWN(hint);
     if (hint && hint < SPACE_LO)
         hint = SPACE_LO;
-    if (hint && hint <= SPACE_HI - size && is_room(s, hint, hint + (vaddr_t)size)) {
+    if (hint && hint <= SPACE_HI - size && is_room(s, hint, hint + (vaddr_t)size, false)) {
         *out = hint;
         return 0;
     }
-    if (!bottom_up && find_gap(s, size, SPACE_LO, s->map_top, false, out) == 0)
+    if (!bottom_up && find_gap(s, size, s->map_top, false, true, out) == 0)
         return 0;
-    return find_gap(s, size, SPACE_LO, SPACE_HI, true, out);
+    if (find_gap(s, size, SPACE_HI, true, true, out) == 0)
+        return 0;
+    return find_gap(s, size, SPACE_HI, bottom_up, false, out);
 }
 
 /* Where a mapping goes: *addr is the order or a hint, then the answer. */
@@ -565,38 +581,36 @@ static int admit(struct space *s, vaddr_t addr, size_t size, unsigned flags)
     return err;
 }
 
-static int map_locked(struct space *s, vaddr_t *addr, const struct region *want, size_t size, unsigned flags)
+/* new says what is to be there; where, is filled in here. */
+static int map_locked(struct space *s, vaddr_t *addr, struct region *new, size_t size, unsigned flags)
 {
     struct vm *vm = s->vm;
     struct region *before, *r = NULL;
+    uint32_t charge = 0;
     int err = s->regions.count > vm->max_regions ? -ENOMEM : choose_address(s, addr, size, flags);
 
     if (err)
         return err;
-
-    struct region new = *want;
-    uint32_t charge = 0;
-
-    new.start = *addr;
-    new.end = *addr + (vaddr_t)size;
-    new.number = *addr >> PAGE_SHIFT;
-    err = admit(s, new.start, size, new.flags | (flags & MAP_AT));
-    if (!err && space_charges(new.flags)) {
-        new.flags |= REGION_CHARGED;
-        charge = pages_of(&new);
+    new->start = *addr;
+    new->end = *addr + (vaddr_t)size;
+    new->number = *addr >> PAGE_SHIFT;
+    err = admit(s, new->start, size, new->flags | (flags & MAP_AT));
+    if (!err && space_charges(new->flags)) {
+        new->flags |= REGION_CHARGED;
+        charge = pages_of(new);
         err = commit_charge(vm, charge);
     }
     if (err)
         return err;
-    before = region_find(&s->regions, new.start - 1);
-    if (!before || !region_continues(before, &new)) {
+    before = region_find(&s->regions, new->start - 1);
+    if (!before || !region_continues(before, new)) {
         r = vm_cache_alloc(vm, &vm->region_cache);
         if (!r)
             err = -ENOMEM;
     }
     if (!err && flags & MAP_AT && !(flags & MAP_NOREPLACE)) {
-        err = space_unmap_locked(s, new.start, new.end);
-        before = region_find(&s->regions, new.start - 1);
+        err = space_unmap_locked(s, new->start, new->end);
+        before = region_find(&s->regions, new->start - 1);
     }
     if (err) {
         commit_release(vm, charge);
@@ -604,14 +618,14 @@ static int map_locked(struct space *s, vaddr_t *addr, const struct region *want,
             cache_free(&vm->region_cache, r);
         return err;
     }
-    if (before && region_continues(before, &new)) {
+    if (before && region_continues(before, new)) {
         if (r)
             cache_free(&vm->region_cache, r);
-        region_resize(&s->regions, before, before->start, new.end);
-        space_count(s, &new);
+        region_resize(&s->regions, before, before->start, new->end);
+        space_count(s, new);
         r = before;
     } else {
-        *r = new;
+        *r = *new;
         if (r->object)
             object_get(r->object);
         space_add_region(s, r);
@@ -640,6 +654,8 @@ int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struc
         return -EINVAL;
     if (size > SPACE_HI - SPACE_LO)
         return -ENOMEM;
+    if (object && offset + (uint32_t)PAGES_OF(size) - 1 < offset)
+        return -EOVERFLOW;
     if (s->vm->overcommit == COMMIT_STRICT)
         new.flags &= ~(unsigned)REGION_NORESERVE;
     mutex_lock(&s->lock);
@@ -650,52 +666,79 @@ int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struc
 
 /* --- protecting --- */
 
-/* Entries of a region in [start, end) after its rights changed. Tables are the space's own where rights were
- * lost. */
-static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, unsigned prot)
+/* What a change of rights does to entries. */
+enum entry_change {
+    ENTRIES_STAY,
+    ENTRIES_HOLD,     /* nothing is allowed any more */
+    ENTRIES_UNHOLD,   /* something is again */
+    ENTRIES_READONLY, /* they lose the right to write */
+};
+
+static enum entry_change entry_change(unsigned old, unsigned new)
 {
-    bool hold = !(prot & REGION_PROT);
-    bool write = prot & REGION_WRITE;
+    if (!old != !new)
+        return new ? ENTRIES_UNHOLD : ENTRIES_HOLD;
+    return old & ~new &REGION_WRITE ? ENTRIES_READONLY : ENTRIES_STAY;
+}
+
+static inline bool is_concerned(pte_t e, enum entry_change change)
+{
+    if (change == ENTRIES_UNHOLD)
+        return pte_has_frame(e) && !pte_present(e);
+    return pte_present(e) && (change == ENTRIES_HOLD || pte_writable(e));
+}
+
+/* Entries of [start, end), which lies in one span. Inlined for each change, so that the loop has nothing else. */
+static inline __attribute__((always_inline)) void change_entries(struct space *s, vaddr_t start, vaddr_t end,
+                                                                 enum entry_change change)
+{
+    pte_t *first = pt_entry(&s->pt, start);
+    const pte_t *stop = first + ((end - start) >> PAGE_SHIFT);
+    struct pt_batch batch;
+
+    pt_batch_begin(&batch, &s->pt);
+    for (pte_t *e = first; e < stop; e++) {
+        vaddr_t va;
+
+        if (!is_concerned(*e, change))
+            continue;
+        va = start + ((vaddr_t)(e - first) << PAGE_SHIFT);
+        if (change == ENTRIES_HOLD)
+            pt_batch_set(&batch, va, e, pte_hold(*e));
+        else if (change == ENTRIES_UNHOLD)
+            pt_batch_set(&batch, va, e, pte_unhold(*e));
+        else
+            pt_batch_set(&batch, va, e, pte_readonly(*e));
+    }
+    pt_batch_end(&batch);
+}
+
+/* Entries of a region in [start, end). Tables are the space's own where rights were lost. */
+static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, enum entry_change change)
+{
     vaddr_t span = start;
 
     while ((span = pt_next_table(&s->pt, span, end)) < end) {
         vaddr_t lo = span > start ? span : start;
         vaddr_t hi = end - span < PT_SPAN ? end : span + PT_SPAN;
-        struct pt_batch batch;
 
         nosleep_enter();
-        pte_t *e = pt_entry(&s->pt, lo);
-
-        pt_batch_begin(&batch, &s->pt);
-        for (vaddr_t va = lo; va < hi; va += PAGE_SIZE, e++) {
-            if (!pte_has_frame(*e))
-                continue;
-            if (hold && pte_present(*e))
-                pt_batch_set(&batch, va, e, pte_hold(*e));
-            else if (!hold && !pte_present(*e))
-                pt_batch_set(&batch, va, e, pte_unhold(*e));
-            else if (!hold && !write && pte_writable(*e))
-                pt_batch_set(&batch, va, e, pte_readonly(*e));
-        }
-        pt_batch_end(&batch);
+        if (change == ENTRIES_READONLY)
+            change_entries(s, lo, hi, ENTRIES_READONLY);
+        else if (change == ENTRIES_HOLD)
+            change_entries(s, lo, hi, ENTRIES_HOLD);
+        else
+            change_entries(s, lo, hi, ENTRIES_UNHOLD);
         nosleep_exit();
         span += PT_SPAN;
     }
 }
 
-/* Whether the change of rights has to touch entries. */
-static bool entries_change(const struct region *r, unsigned prot)
-{
-    unsigned old = r->flags & REGION_PROT;
-
-    return (old & REGION_WRITE && !(prot & REGION_WRITE)) || !old != !prot;
-}
-
-/* The part of r in [start, end); *done: where it ends. */
+/* The part of r in [start, end). */
 static int protect_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end, unsigned prot)
 {
     unsigned flags = (r->flags & ~(unsigned)REGION_PROT) | prot;
-    bool change = entries_change(r, prot);
+    enum entry_change change = entry_change(r->flags & REGION_PROT, prot);
     uint32_t pages, charge = 0;
     int err = 0;
 
@@ -734,7 +777,7 @@ static int protect_region(struct space *s, struct region *r, vaddr_t start, vadd
     }
     space_set_flags(s, r, flags);
     if (change)
-        protect_entries(s, start, end, prot);
+        protect_entries(s, start, end, change);
     return 0;
 }
 

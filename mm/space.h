@@ -68,12 +68,13 @@ void space_destroy(struct space *s);
 void space_activate(struct space *s);
 
 /*
- * Map size bytes (rounded up to pages) of object from page offset on, or private
- * zeroes when object is NULL. *addr is a hint (0: none) or, with MAP_AT, an
- * order; it returns the address. The space takes a reference of its own on the object.
+ * Map size bytes (rounded up to pages) of object from page offset on, or private zeroes when object is NULL.
+ * *addr is a hint (0: none) or, with MAP_AT, an order; it returns the address. A place that was not ordered
+ * leaves the stack above it room to grow to its limit or, when nothing else is free, SPACE_STACK_GAP. The
+ * space takes a reference of its own on the object.
  * 0; -EINVAL (size 0, unaligned MAP_AT, REGION_SHARED without object); -EPERM (MAP_AT below SPACE_LO);
  * -ENOMEM (no room, no memory, beyond a limit or what may be committed); -EAGAIN (REGION_LOCKED beyond its
- * limit); -EEXIST. On an error nothing was changed, except that MAP_AT may have split regions.
+ * limit); -EEXIST; -EOVERFLOW (a page of the object beyond 32 bits). On an error nothing was changed, except that MAP_AT may have split regions.
  */
 int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struct object *object,
               uint32_t offset);

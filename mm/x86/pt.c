@@ -81,8 +81,7 @@ int pt_create(struct pt *pt, struct frame_pool *pool)
     f->maps = 1;
     *pt = (struct pt){.pool = pool, .root = frame_pfn(pool, f), .next = pt_all};
     pt->top = frame_ptr(pool, pt->root);
-    page_clear(pt->top);
-    pt_kernel_half_copy(pt->top);
+    pt_root_init(pt->top);
     if (pt_all)
         pt_all->prev = pt;
     pt_all = pt;

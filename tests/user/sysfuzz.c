@@ -1,0 +1,653 @@
+/*
+ * System calls at random, from many processes and threads, from a seed.
+ *
+ *     sysfuzz [-v] SEED CALLS [WORKERS]
+ *
+ * Nothing here is compared: the kernel passes when it is still there at the end, its audit is clean, and this program has got to
+ * its last line. A supervisor starts workers, each of which makes a batch of calls and ends, or dies of what it did
+ * to itself, or is killed because it sleeps. Batch b of seed s makes the same calls again, as far as those depend on it alone.
+ *
+ * A call's arguments are of the kinds that it takes, three times in four: descriptors that are open, memory of every sort (good,
+ * never touched, read-only, without access, unmapped, straddling an end, behind the end of a file, the kernel's, wrapping), flags,
+ * sizes about powers of two. Else they are anything. What would end the machine by design is left out; see forbidden().
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE       4096u
+#define NUMBERS    470u /* beyond the last one */
+#define BATCH      300u
+#define WORKERS    16u
+#define ARENA      ((uint8_t *)0x30000000)
+#define ARENA_SIZE (64 * PAGE)
+#define STUCK_MS   250 /* without a call, a worker sleeps for good */
+#define FDS        24u
+
+/* What the supervisor and its workers share. */
+struct slot {
+    volatile uint32_t calls;    /* made in this batch */
+    volatile uint32_t children; /* that it may still make */
+    volatile uint32_t nr;       /* the call in progress */
+    pid_t pid;
+    uint32_t seen;
+    uint64_t since;
+};
+
+static struct slot *slots;
+static bool verbose;
+static uint64_t seed;
+
+/* --- random --- */
+
+struct rng {
+    uint64_t s;
+};
+
+static uint32_t next(struct rng *r)
+{
+    uint64_t z = (r->s += 0x9e3779b97f4a7c15ull);
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return (uint32_t)(z ^ (z >> 31));
+}
+
+static uint32_t below(struct rng *r, uint32_t n)
+{
+    return next(r) % n;
+}
+
+/* --- what each call takes --- */
+
+/*
+ * One letter for each argument: f descriptor, p path, b memory, n size, v iovec, k how many of them, F flags, t a time, T a time that is small,
+ * s signal, a address in the arena, l length in pages, P protection, M flags of mmap, w a process, o offset, i small
+ * number, r array of strings, m signal mask, g a signal action, u futex word, ? anything.
+ */
+static const struct {
+    uint16_t nr;
+    const char *args;
+} shapes[] = {
+    {3, "fbn"},      {4, "fbn"},      {5, "pFi"},      {6, "f"},        {7, "wbF"},      {8, "pi"},      {9, "pp"},
+    {10, "p"},       {12, "p"},       {14, "pi?"},     {15, "pi"},      {19, "foi"},     {27, "i"},      {30, "pt"},
+    {33, "pi"},      {37, "ws"},      {38, "pp"},      {39, "pi"},      {40, "p"},       {41, "f"},      {42, "b"},
+    {43, "b"},       {45, "a"},       {54, "f?b"},     {55, "fib"},     {63, "ff"},      {67, "sgb"},    {72, "??i"},
+    {75, "ib"},      {76, "ib"},      {77, "ib"},      {82, "b"},       {83, "pp"},      {85, "pbn"},    {90, "b"},
+    {91, "al"},      {92, "po"},      {93, "fo"},      {94, "fi"},      {99, "pb"},      {100, "fb"},    {104, "itb"},
+    {105, "ib"},     {106, "pb"},     {107, "pb"},     {108, "fb"},     {114, "wbFb"},   {117, "ii?ib?"}, {118, "f"},
+    {123, "ibn"},    {125, "alP"},    {126, "ibb"},    {140, "f?obi"},  {141, "fbn"},    {142, "ibbbT"}, {143, "fi"},
+    {144, "alF"},    {145, "fvk"},    {146, "fvk"},    {150, "al"},     {151, "al"},     {152, "i"},     {162, "Tb"},
+    {163, "allFa"},  {168, "bkT"},    {172, "i???"},   {174, "sgbi"},   {175, "ibbi"},   {176, "bi"},    {177, "mbTi"},
+    {178, "wsb"},    {179, "mi"},     {180, "fbno"},   {181, "fbno"},   {182, "pii"},    {183, "bn"},    {186, "bb"},
+    {187, "ffbn"},   {192, "alPMfi"}, {193, "poi"},    {194, "foi"},    {195, "pb"},     {196, "pb"},    {197, "fb"},
+    {205, "ib"},     {206, "ib"},     {209, "bbb"},    {218, "alb"},    {219, "ali"},    {220, "fbn"},   {221, "fib"},
+    {225, "fon"},    {238, "ws"},     {239, "ffbn"},   {240, "uiiTui"}, {241, "wnb"},    {242, "wnb"},   {243, "b"},
+    {244, "b"},      {250, "foni"},   {257, "alPiF"},  {258, "b"},      {265, "ib"},     {266, "ib"},    {267, "iiTb"},
+    {268, "pnb"},    {269, "fnb"},    {270, "wws"},    {271, "pt"},     {272, "fo?ni"},  {284, "iwbFb"}, {295, "fpFi"},
+    {296, "fpi"},    {297, "fpi?"},   {299, "fpt"},    {300, "fpbF"},   {301, "fpF"},    {302, "fpfp"},  {303, "fpfpF"},
+    {304, "pfp"},    {305, "fpbn"},   {306, "fpi"},    {307, "fpi"},    {308, "ibbbTb"}, {309, "bkTmi"}, {311, "bi"},
+    {312, "wbb"},    {313, "fbfbnF"}, {315, "ffnF"},   {316, "fvkF"},   {320, "fptF"},   {324, "fion"},  {330, "ffF"},
+    {331, "bF"},     {333, "fvko?"},  {334, "fvko?"},  {335, "wwsb"},   {340, "wibb"},   {347, "wvkvkF"}, {348, "wvkvkF"},
+    {353, "fpfpF"},  {355, "bnF"},    {356, "pF"},     {376, "ali"},    {377, "fbfbnF"}, {378, "fvko?F"}, {379, "fvko?F"},
+    {383, "fpFib"},  {384, "i?"},     {386, "biF?"},   {395, "inF"},    {396, "iib"},    {397, "iaF"},   {398, "a"},
+    {403, "ib"},     {407, "iiTb"},   {412, "fptF"},   {413, "ibbbTb"}, {414, "bkTmi"},  {421, "mbTi"},  {422, "uiiTui"},
+    {436, "ffF"},    {437, "fpbn"},   {439, "fpiF"},   {11, "prr"},     {120, "F?bb?"},  {435, "bn"},    {2, ""},
+    {190, ""},       {13, "b"},       {78, "bb"},      {116, "b"},      {122, "b"},      {153, ""},      {158, ""},
+    {217, "pp"},     {318, "bb"},     {358, "fprrF"},
+};
+
+/* Calls that end the machine or the supervisor, or that change what outlives a worker. */
+static bool forbidden(uint32_t nr)
+{
+    static const uint16_t never[] = {
+        1,   252,           /* exit: workers end by themselves */
+        21,  22,  52,  217, /* mount, umount, pivot_root: what is mounted stays */
+        61,                 /* chroot */
+        66,                 /* setsid, and out of the reach of the supervisor */
+        88,  87,  115,      /* reboot, swapon, swapoff */
+        25,  79,  264, 404, /* setting clocks */
+        74,  121,           /* names of the machine */
+    };
+
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+        if (never[i] == nr)
+            return true;
+    return false;
+}
+
+static const char *shape_of(uint32_t nr)
+{
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        if (shapes[i].nr == nr)
+            return shapes[i].args;
+    return "??????";
+}
+
+/* --- memory of every sort --- */
+
+enum place {
+    GOOD,      /* written before */
+    FRESH,     /* never touched */
+    READ_ONLY,
+    NO_ACCESS,
+    HOLE,      /* nothing mapped */
+    FILE_PAGE, /* shared, of a file */
+    PAST_FILE, /* behind the end of the file: SIGBUS */
+    COPIED,    /* shared with the supervisor since fork, copied on write */
+    PLACES
+};
+#define PLACE_PAGES 4u
+
+static uint8_t *place(enum place p)
+{
+    return ARENA + p * PLACE_PAGES * PAGE;
+}
+
+static void make_places(int fd)
+{
+    uint32_t size = PLACE_PAGES * PAGE;
+    int fixed = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, rw = PROT_READ | PROT_WRITE;
+
+    munmap(ARENA, ARENA_SIZE);
+    mmap(place(GOOD), size, rw, fixed, -1, 0);
+    mmap(place(FRESH), size, rw, fixed, -1, 0);
+    mmap(place(READ_ONLY), size, PROT_READ, fixed, -1, 0);
+    mmap(place(NO_ACCESS), size, PROT_NONE, fixed, -1, 0);
+    mmap(place(FILE_PAGE), size, rw, MAP_SHARED | MAP_FIXED, fd, 0);
+    mmap(place(PAST_FILE), size, rw, MAP_SHARED | MAP_FIXED, fd, 1 << 20);
+    mmap(place(COPIED), size, rw, fixed, -1, 0);
+    mmap(place(PLACES), ARENA_SIZE - PLACES * size, rw, fixed, -1, 0);
+}
+
+static uintptr_t any_memory(struct rng *r)
+{
+    static const uintptr_t odd[] = {0,          1,          PAGE - 1,   PAGE,       0x08048000, 0xbffff000, 0xbfffffff,
+                                    0xc0000000, 0xc0100000, 0xe0000000, 0xf0000000, 0xffbfffff, 0xffc00000, 0xfffff000,
+                                    0xfffffffc, 0xffffffff, 0x80000000, 0x7fffffff, 0xbfffeffc, 0xc0000ffe};
+    uint32_t offset = below(r, 4) ? below(r, PAGE) & ~3u : below(r, PAGE);
+
+    switch (below(r, 16)) {
+    case 0 ... 6: return (uintptr_t)place(GOOD) + below(r, PLACE_PAGES) * PAGE + offset;
+    case 7 ... 11: return (uintptr_t)place(below(r, PLACES)) + below(r, PLACE_PAGES) * PAGE + offset;
+    /* Over the end of one sort into the next one. */
+    case 12 ... 13: return (uintptr_t)place(below(r, PLACES)) + PLACE_PAGES * PAGE - below(r, 64);
+    case 14: return odd[below(r, sizeof odd / sizeof *odd)] + (below(r, 2) ? below(r, 8) : 0);
+    default: return next(r);
+    }
+}
+
+static uint32_t any_size(struct rng *r)
+{
+    switch (below(r, 8)) {
+    case 0: return below(r, 16);
+    case 1 ... 3: return below(r, 5000);
+    case 4: return below(r, 20) * PAGE;
+    case 5: return (1u << below(r, 32)) + below(r, 3) - 1;
+    case 6: return 0u - below(r, 2 * PAGE);
+    default: return below(r, 512) * 4;
+    }
+}
+
+static uint32_t anything(struct rng *r)
+{
+    switch (below(r, 8)) {
+    case 0: return below(r, 64);
+    case 1: return 0u - below(r, 200);
+    case 2: return (1u << below(r, 32)) + below(r, 3) - 1;
+    case 3: return next(r) & next(r) & next(r);
+    case 4: return any_size(r);
+    case 5: return next(r);
+    default: return any_memory(r);
+    }
+}
+
+/* --- arguments --- */
+
+static const char *const paths[] = {
+    "a", "b", "d", "d/c", "d/d", ".", "..", "", "/", "loop", "link", "none/x", "a/x", "fifo", "prog", "/dev/null", "/dev/zero",
+    "/dev/full", "/dev/random", "/dev/tty", "/proc/self/maps", "/proc/self/exe", "/proc/meminfo", "/proc/self/fd/3", "/dev/shm/sysfuzz",
+    "/proc", "/proc/self/pagemap", "/proc/self/smaps", "/proc/self/stat", "/proc/self/status", "d/./../d/../a", "//a//b",
+};
+
+/* Scratch memory for what arguments point to, in GOOD's last page but one. */
+static uint8_t *scratch(struct rng *r)
+{
+    return place(GOOD) + PAGE + (below(r, PAGE - 512) & ~3u);
+}
+
+/* The worker's own good pages may have gone; then anything will do. */
+static bool writable(uint8_t *p)
+{
+    int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    bool ok = read(fd, p, 512) == 512; /* says so without a signal */
+
+    close(fd);
+    return ok;
+}
+
+static uint32_t words(struct rng *r, const uint32_t *w, unsigned n)
+{
+    uint8_t *p = scratch(r);
+
+    if (!writable(p))
+        return any_memory(r);
+    memcpy(p, w, n * sizeof *w);
+    return (uintptr_t)p;
+}
+
+static pid_t any_process(struct rng *r)
+{
+    static const int pids[] = {0, 99999, 0x7fffffff, -99999, 1 << 22};
+
+    /* Never init, never everybody, never a number that may be another's. */
+    if (below(r, 2))
+        return getpid();
+    return pids[below(r, sizeof pids / sizeof *pids)];
+}
+
+static uint32_t argument(struct rng *r, char kind)
+{
+    uint32_t w[16];
+
+    if (kind != 'w' && below(r, 24) == 0)
+        return anything(r);
+    switch (kind) {
+    case 'f': return below(r, 8) ? below(r, FDS) : below(r, 2) ? (uint32_t)AT_FDCWD : anything(r);
+    case 'p':
+        if (below(r, 10) == 0)
+            return any_memory(r);
+        if (below(r, 12) == 0) {
+            uint8_t *p = scratch(r);
+            unsigned n = 1 + below(r, 400);
+
+            if (!writable(p))
+                return any_memory(r);
+            for (unsigned i = 0; i < n; i++)
+                p[i] = "abd/.."[below(r, 6)];
+            return (uintptr_t)p;
+        }
+        return (uintptr_t)paths[below(r, sizeof paths / sizeof *paths)];
+    case 'b': return any_memory(r);
+    case 'n': return any_size(r);
+    case 'v':
+        if (below(r, 4) == 0)
+            return any_memory(r);
+        for (unsigned i = 0; i < 16; i += 2) {
+            w[i] = any_memory(r);
+            w[i + 1] = below(r, 4) ? below(r, 3000) : any_size(r);
+        }
+        return words(r, w, 16);
+    case 'k': return below(r, 4) ? below(r, 8) : anything(r);
+    case 'F': return next(r) & next(r) & (below(r, 2) ? next(r) : 0xfff);
+    case 't':
+    case 'T':
+        if (below(r, 8) == 0)
+            return any_memory(r);
+        if (below(r, 12) == 0 && kind == 't')
+            return 0;
+        /* Good as either form of a timespec: seconds, nanoseconds, and the same with 64 bits. */
+        w[0] = below(r, 16) ? 0 : anything(r);
+        w[1] = below(r, 8) ? below(r, 3000000) : anything(r);
+        w[2] = below(r, 2) ? w[1] : 0;
+        w[3] = below(r, 8) ? 0 : anything(r);
+        if (below(r, 3) == 0)
+            w[1] = 0;
+        return words(r, w, 4);
+    case 's': return below(r, 6) ? below(r, 66) : anything(r);
+    case 'a': return (uintptr_t)ARENA + below(r, ARENA_SIZE / PAGE) * PAGE + (below(r, 16) ? 0 : below(r, PAGE));
+    case 'l': return below(r, 12) ? below(r, 12) * PAGE + (below(r, 8) ? 0 : below(r, PAGE)) : any_size(r);
+    case 'P': return below(r, 16) ? below(r, 8) : anything(r);
+    case 'M':
+        w[0] = below(r, 6) ? 1 + below(r, 2) : below(r, 16);
+        w[0] |= below(r, 2) ? MAP_ANONYMOUS : 0;
+        w[0] |= below(r, 2) ? MAP_FIXED : 0;
+        return w[0] | (below(r, 2) ? next(r) & next(r) & 0x1fff00 : 0);
+    case 'w': return (uint32_t)any_process(r);
+    case 'o': return below(r, 4) ? below(r, 64 * 1024) : anything(r);
+    case 'i': return below(r, 4) ? below(r, 24) : anything(r);
+    case 'r':
+        if (below(r, 3) == 0)
+            return below(r, 2) ? 0 : any_memory(r);
+        for (unsigned i = 0; i < 7; i++)
+            w[i] = below(r, 6) ? (uintptr_t)paths[below(r, 16)] : below(r, 2) ? 0 : any_memory(r);
+        w[7] = 0;
+        return words(r, w, 8);
+    case 'm':
+        if (below(r, 8) == 0)
+            return any_memory(r);
+        w[0] = next(r);
+        w[1] = next(r);
+        return words(r, w, 2);
+    case 'g':
+        if (below(r, 3) == 0)
+            return below(r, 2) ? 0 : any_memory(r);
+        w[0] = below(r, 2) ? below(r, 2) : anything(r);
+        w[1] = next(r) & next(r);
+        w[2] = any_memory(r);
+        w[3] = w[4] = next(r) & next(r);
+        return words(r, w, 5);
+    case 'u': return (uintptr_t)place(below(r, 2) ? GOOD : FILE_PAGE) + below(r, 4) * 4;
+    default: return anything(r);
+    }
+}
+
+/* Absolute paths are looked at; what changes names is kept to the worker's own directory. */
+static bool looks_only(uint32_t nr)
+{
+    static const uint16_t harmless[] = {5, 11, 12, 33, 85, 99, 106, 107, 195, 196, 268, 295, 300, 305, 307, 383, 437, 439};
+
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (harmless[i] == nr)
+            return true;
+    return false;
+}
+
+static bool absolute_path(uint32_t pointer)
+{
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if ((uintptr_t)paths[i] == pointer)
+            return paths[i][0] == '/' || paths[i][0] == '.';
+    return false;
+}
+
+static void handler(int signo)
+{
+    (void)signo;
+}
+
+/* --- one call --- */
+
+static long call(uint32_t nr, const uint32_t a[6])
+{
+    long rc;
+
+    /* libc's own syscall() needs its memory of errno, which may be gone. */
+    __asm__ volatile("push %%ebp\n\t"
+                     "mov 20(%%eax), %%ebp\n\t"
+                     "mov 16(%%eax), %%edi\n\t"
+                     "mov 12(%%eax), %%esi\n\t"
+                     "mov 8(%%eax), %%edx\n\t"
+                     "mov 4(%%eax), %%ecx\n\t"
+                     "push (%%eax)\n\t"
+                     "mov %%ebx, %%eax\n\t"
+                     "pop %%ebx\n\t"
+                     "int $0x80\n\t"
+                     "pop %%ebp"
+                     : "=a"(rc), "+b"(nr)
+                     : "a"(a)
+                     : "ecx", "edx", "esi", "edi", "memory");
+    return rc;
+}
+
+static bool makes_child(uint32_t nr)
+{
+    return nr == SYS_fork || nr == SYS_vfork || nr == SYS_clone || nr == 435;
+}
+
+/* Wake from whatever sleeps, and have signals end nothing, now and then: else most batches end in a few calls. */
+static void recover(struct slot *s)
+{
+    struct sigaction act = {.sa_handler = handler};
+    struct itimerval often = {{0, 20000}, {0, 20000}};
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigaction(SIGALRM, &act, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (int i = SIGRTMIN; i < SIGRTMIN + 3; i++)
+        sigaction(i, &act, NULL);
+    sigaction(SIGHUP, &act, NULL);
+    sigaction(SIGPIPE, &act, NULL);
+    sigaction(SIGXFSZ, &act, NULL);
+    (void)s;
+}
+
+static void calls(struct rng *r, struct slot *s, uint32_t n, unsigned depth)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t nr = below(r, 4) ? shapes[below(r, sizeof shapes / sizeof *shapes)].nr : below(r, NUMBERS), a[6] = {0};
+        const char *shape = shape_of(nr);
+        long rc;
+
+        if (below(r, 200) == 0)
+            nr = next(r); /* no such call */
+        if (forbidden(nr))
+            continue;
+        for (unsigned k = 0; k < 6; k++)
+            a[k] = shape[0] == '?' || (k < strlen(shape) && below(r, 12)) ? argument(r, k < strlen(shape) ? shape[k] : '?')
+                                                                         : anything(r);
+        /* Processes are named by the arguments of few calls, and those never have another's. */
+        for (unsigned k = 0; k < strlen(shape); k++)
+            if (shape[k] == 'w')
+                a[k] = (uint32_t)any_process(r);
+        for (unsigned k = 0; k < strlen(shape); k++)
+            if (shape[k] == 'p' && absolute_path(a[k]) && !looks_only(nr))
+                a[k] = (uintptr_t)paths[below(r, 4)];
+        if (makes_child(nr)) {
+            if (depth > 1 || s->children == 0)
+                continue;
+            s->children--;
+            if (nr == SYS_clone) {
+                a[0] = below(r, 2) ? SIGCHLD | (next(r) & next(r) & 0x03f0ff00) : anything(r);
+                a[1] = below(r, 3) ? 0 : (uintptr_t)any_memory(r);
+            }
+        }
+        if (nr == 57) /* setpgid: stay in the group that the supervisor kills */
+            continue;
+        s->nr = nr;
+        if (verbose)
+            dprintf(2, "sf| %d %u(%x %x %x %x %x %x)\n", (int)getpid(), nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+        rc = call(nr, a);
+        if (makes_child(nr) && rc == 0) {
+            calls(r, s, 4, depth + 1);
+            for (;;)
+                syscall(SYS_exit, 0);
+        }
+        s->calls++;
+        if (i % 16 == 15)
+            recover(s);
+    }
+}
+
+/* --- a batch --- */
+
+struct thread_arg {
+    struct rng r;
+    struct slot *s;
+};
+
+static void *thread_main(void *arg)
+{
+    struct thread_arg *t = arg;
+
+    calls(&t->r, t->s, BATCH / 4, 1);
+    return NULL;
+}
+
+static void open_descriptors(void)
+{
+    int p[2], fd;
+
+    /* From 3 on; 0 to 2 are the null device, except where calls are shown. */
+    fd = open("a", O_RDWR | O_CREAT, 0644);
+    if (ftruncate(fd, 3 * PAGE + 100) < 0 || write(fd, "abc", 3) < 0)
+        _exit(1);
+    open("b", O_RDWR | O_CREAT | O_APPEND, 0644);
+    open(".", O_RDONLY | O_DIRECTORY);
+    open("/dev/zero", O_RDWR);
+    open("/dev/full", O_RDWR);
+    open("/dev/urandom", O_RDONLY);
+    if (pipe(p) < 0 || pipe2(p, O_NONBLOCK) < 0)
+        return;
+    open("/proc/self/maps", O_RDONLY);
+    open("/proc/meminfo", O_RDONLY);
+    syscall(356, "memory", 0);
+    open("a", O_RDONLY);
+    open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK);
+    dup(4);
+}
+
+static void __attribute__((noreturn)) batch(struct slot *s, uint64_t number)
+{
+    struct rng r = {seed * 0x10001 + number * 0x9e3779b9u};
+    struct rlimit as = {(24 + below(&r, 40)) << 20, RLIM_INFINITY};
+    unsigned threads = below(&r, 4) == 0 ? 1 + below(&r, 2) : 0;
+    struct thread_arg args[2];
+    pthread_t ids[2];
+    char dir[64];
+    int null;
+
+    setpgid(0, 0);
+    snprintf(dir, sizeof dir, "/tmp/sysfuzz.%u", (unsigned)(number % WORKERS));
+    mkdir(dir, 0755);
+    if (chdir(dir) < 0)
+        _exit(1);
+    mkdir("d", 0755);
+    if (symlink("loop", "loop") < 0 || symlink("a", "link") < 0)
+        errno = 0;
+    null = open("/dev/null", O_RDWR);
+    dup2(null, 0);
+    dup2(null, 1);
+    if (!verbose)
+        dup2(null, 2);
+    close(null);
+    open_descriptors();
+    make_places(3);
+    memset(place(GOOD), 0, PLACE_PAGES * PAGE);
+    /* The stack may grow, the heap may not eat the machine. */
+    setrlimit(RLIMIT_AS, &as);
+    s->children = 6;
+    recover(s);
+    for (unsigned i = 0; i < threads; i++) {
+        args[i] = (struct thread_arg){{next(&r)}, s};
+        if (pthread_create(&ids[i], NULL, thread_main, &args[i]) != 0)
+            break;
+    }
+    calls(&r, s, BATCH, 0);
+    _exit(0);
+}
+
+/* --- the supervisor --- */
+
+static uint64_t now_ms(void)
+{
+    struct timeval tv;
+
+    gettimeofday(&tv, NULL);
+    return (uint64_t)tv.tv_sec * 1000 + (unsigned)tv.tv_usec / 1000;
+}
+
+static void tidy(unsigned n)
+{
+    char command[64];
+
+    for (unsigned i = 0; i < n; i++) {
+        snprintf(command, sizeof command, "rm -rf /tmp/sysfuzz.%u", i);
+        if (system(command) != 0)
+            printf("sysfuzz: %s failed\n", command);
+    }
+    unlink("/dev/shm/sysfuzz");
+    for (int id = 0; id < 256; id++)
+        syscall(SYS_shmctl, id, 0 /* IPC_RMID */, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    unsigned workers = 4, running = 0, killed = 0, died = 0, failed = 0;
+    uint64_t target, done = 0, number = 0;
+
+    if (argc > 1 && strcmp(argv[1], "-v") == 0) {
+        verbose = true;
+        argv++;
+        argc--;
+    }
+    if (argc < 3) {
+        fprintf(stderr, "sysfuzz [-v] SEED CALLS [WORKERS]\n");
+        return 2;
+    }
+    /* As root on a machine that somebody needs, this would be a mistake. */
+    if (access("/bin/quire", X_OK) != 0) {
+        fprintf(stderr, "sysfuzz: not on this machine: it has no /bin/quire\n");
+        return 2;
+    }
+    seed = strtoull(argv[1], NULL, 0);
+    target = strtoull(argv[2], NULL, 0);
+    if (argc > 3)
+        workers = (unsigned)atoi(argv[3]);
+    if (workers == 0 || workers > WORKERS)
+        workers = WORKERS;
+    slots = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (slots == MAP_FAILED)
+        return 1;
+    setvbuf(stdout, NULL, _IOLBF, 256);
+
+    while (done < target || running > 0) {
+        int status;
+        pid_t pid;
+
+        for (unsigned i = 0; i < workers && done < target; i++) {
+            struct slot *s = &slots[i];
+
+            if (s->pid)
+                continue;
+            *s = (struct slot){.since = now_ms()};
+            pid = fork();
+            if (pid == 0)
+                batch(s, number);
+            if (pid < 0) {
+                failed++;
+                break;
+            }
+            s->pid = pid;
+            number++;
+            running++;
+        }
+        pid = waitpid(-1, &status, WNOHANG);
+        if (pid <= 0)
+            usleep(2000);
+        for (unsigned i = 0; i < workers; i++) {
+            struct slot *s = &slots[i];
+
+            if (!s->pid)
+                continue;
+            if (s->pid == pid) {
+                died += WIFSIGNALED(status);
+                done += s->calls;
+                kill(-s->pid, SIGKILL); /* what it left behind */
+                s->pid = 0;
+                running--;
+            } else if (s->seen != s->calls) {
+                s->seen = s->calls;
+                s->since = now_ms();
+            } else if (now_ms() - s->since > STUCK_MS) {
+                killed++;
+                kill(-s->pid, SIGKILL);
+                kill(s->pid, SIGKILL);
+                s->since = now_ms();
+            }
+        }
+    }
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue;
+    tidy(workers);
+    printf("sysfuzz: seed %llu: %llu calls in %llu batches; %u died, %u slept and were killed, %u forks failed\n",
+           (unsigned long long)seed, (unsigned long long)done, (unsigned long long)number, died, killed, failed);
+    return 0;
+}
