@@ -130,7 +130,7 @@ static int zero_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     (void)f;
     (void)pos;
     while (done < n) {
-        size_t part = n - done < PAGE_SIZE ? n - done : PAGE_SIZE;
+        size_t part = user_part(buf + done, n - done);
 
         if (user_clear(buf + done, part))
             return done ? (int)done : -EFAULT;
@@ -174,7 +174,7 @@ static int random_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     (void)f;
     (void)pos;
     while (done < n) {
-        size_t part = n - done < sizeof chunk ? n - done : sizeof chunk;
+        size_t part = user_part(buf + done, n - done < sizeof chunk ? n - done : sizeof chunk);
 
         random_bytes(chunk, part);
         if (user_copy_out(buf + done, chunk, part))

@@ -123,6 +123,10 @@ static int regular_read(struct file *file, vaddr_t buf, size_t n, uint64_t *pos)
         if (part > i->size - *pos)
             part = (size_t)(i->size - *pos);
         err = read_page(o, (uint32_t)(*pos >> PAGE_SHIFT), offset, buf + done, part);
+        if (err == -EFAULT && user_part(buf + done, part) < part) {
+            part = user_part(buf + done, part);
+            err = read_page(o, (uint32_t)(*pos >> PAGE_SHIFT), offset, buf + done, part);
+        }
         if (err)
             break;
         done += part;
@@ -151,6 +155,13 @@ static int limit_size(uint64_t pos, size_t *n)
     if (*n > SIZE_LIMIT - pos)
         *n = (size_t)(SIZE_LIMIT - pos);
     return 0;
+}
+
+int regular_check_size(uint64_t size)
+{
+    size_t last = 1;
+
+    return size ? limit_size(size - 1, &last) : 0;
 }
 
 static int write_page(struct object *o, uint32_t index, size_t offset, vaddr_t user, size_t n)
@@ -190,6 +201,10 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
         if (part > n - done)
             part = n - done;
         err = write_page(o, (uint32_t)(*pos >> PAGE_SHIFT), offset, buf + done, part);
+        if (err == -EFAULT && user_part(buf + done, part) < part) {
+            part = user_part(buf + done, part);
+            err = write_page(o, (uint32_t)(*pos >> PAGE_SHIFT), offset, buf + done, part);
+        }
         if (err)
             break;
         done += part;

@@ -89,7 +89,7 @@ int32_t sys_setpgid(SYSCALL_2_ARGS(pid, pgid_arg))
     struct process *p = pid == 0 ? self : process_find((int)pid);
     int pgid = pgid_arg ? (int)pgid_arg : (int)pid;
 
-    if (pgid < 0)
+    if (pgid < 0 || (pgid == 0 && (int)pid < 0))
         return -EINVAL;
     if (!p || (p != self && p->parent != self))
         return -ESRCH;

@@ -27,6 +27,7 @@
 #include "kernel/format.h"
 #include "kernel/process.h"
 #include "kernel/ramfs.h"
+#include "kernel/regular.h"
 #include "kernel/time.h"
 #include "kernel/unpack.h"
 #include "kernel/vmsys.h"
@@ -108,7 +109,9 @@ int inode_truncate(struct inode *i, uint64_t size)
     if (!S_ISREG(i->mode) || !i->ops->truncate)
         return -EINVAL;
     mutex_lock(&i->lock);
-    err = i->ops->truncate(i, size);
+    err = size > i->size ? regular_check_size(size) : 0;
+    if (!err)
+        err = i->ops->truncate(i, size);
     mutex_unlock(&i->lock);
     return err;
 }

@@ -167,8 +167,8 @@ enum {
     LOOKUP_DIRECTORY = 4, /* -ENOTDIR if it is none */
     LOOKUP_EMPTY = 8,     /* "" is dir itself */
     LOOKUP_CREATE = 16,   /* open() that may create: -EISDIR if a slash follows the last name */
-    /* For those who make, remove or rename: the last name as it stands. A symlink is not followed even if a slash
-     * comes after it, and what a slash means is the caller's business. */
+    /* For those who make, remove or rename: the last name as it stands. A symlink is not followed even if a
+     * slash comes after it, and what a slash means is the caller's business. */
     LOOKUP_NAME = LOOKUP_NOFOLLOW | LOOKUP_MISSING | 32,
 };
 enum path_kind { PATH_NAME, PATH_DOT, PATH_DOTDOT, PATH_ROOT };

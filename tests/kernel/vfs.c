@@ -1,6 +1,7 @@
 /*
- * Files from within the kernel: what system calls on Linux cannot show (tests/user/ut-*.c compare those). Out of
- * memory at every allocation, names by chance against a model, pages that go to swap, pipes that go around.
+ * Files from within the kernel: what system calls on Linux cannot show (tests/user/ut-*.c compare those). Out
+ * of memory at every allocation, names by chance against a model, pages that go to swap, pipes that go
+ * around.
  */
 #include "kernel/file.h"
 #include "kernel/format.h"
