@@ -198,7 +198,7 @@ static int remove_pages(const struct stretch *t)
         return -EINVAL;
     if (!(r->flags & REGION_SHARED) || !(r->flags & REGION_WRITE))
         return -EACCES;
-    if (r->object->pager->get != pager_zero.get)
+    if (!object_is_shmem(r->object)) /* its pages would come back as they were */
         return -EOPNOTSUPP;
     first = object_index(r, t->start);
     object_discard(r->object, first, first + ((t->end - t->start) >> PAGE_SHIFT));

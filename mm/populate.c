@@ -38,7 +38,7 @@ static int access_for(const struct region *r, enum populate how, enum access *ac
             *access = ACCESS_WRITE;
         return r->flags & REGION_PROT ? 0 : -EFAULT;
     }
-    return r->flags & (how == POPULATE_WRITE ? REGION_WRITE : REGION_PROT) ? 0 : -EINVAL;
+    return r->flags & (how == POPULATE_WRITE ? REGION_WRITE : REGION_READ) ? 0 : -EINVAL;
 }
 
 /* One page. */
