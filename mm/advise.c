@@ -196,7 +196,7 @@ static int remove_pages(const struct stretch *t)
 
     if (r->flags & REGION_LOCKED || !r->object)
         return -EINVAL;
-    if (!(r->flags & REGION_SHARED) || !(r->flags & REGION_WRITE))
+    if (!(r->flags & REGION_SHARED) || r->flags & REGION_NOWRITE)
         return -EACCES;
     if (!object_is_shmem(r->object)) /* its pages would come back as they were */
         return -EOPNOTSUPP;

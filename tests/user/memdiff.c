@@ -290,6 +290,8 @@ static void do_mmap(struct rng *r, struct range g)
     } else {
         fd = fds[below(r, 8) ? below(r, 2) : below(r, 6)];
         offset = below(r, FILE_PAGES + 2);
+        if (fd == fds[ZERO])
+            offset = 0; /* else all of it faults, on Linux */
     }
     if (below(r, 8) == 0)
         flags |= MAP_POPULATE;
