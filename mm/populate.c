@@ -75,8 +75,9 @@ int space_populate(struct space *s, vaddr_t start, vaddr_t end, enum populate ho
             skip = true;
             stop = r && r->start < end ? r->start : end;
         } else {
-            err = access_for(r, how, &access);
             skip = how == POPULATE_MAPPED && r->flags & REGION_ONFAULT;
+            if (!skip)
+                err = access_for(r, how, &access);
             stop = r->end < end ? r->end : end;
         }
         mutex_unlock(&s->lock);
