@@ -379,6 +379,7 @@ static void do_mremap(struct rng *r, struct range g)
         add(" wrote %u; ", wrote);
     } else {
         g.n = old = 1;
+        flags &= ~MREMAP_DONTUNMAP; /* which unlocks all of a region of which one page moves, on Linux */
     }
     if (flags & MREMAP_DONTUNMAP && below(r, 8))
         want = old;
