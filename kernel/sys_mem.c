@@ -179,6 +179,16 @@ static int find_object(struct file *f, uint32_t page, size_t size, unsigned regi
     return err;
 }
 
+static bool is_taken(struct space *s, vaddr_t start, vaddr_t end)
+{
+    mutex_lock(&s->lock);
+
+    bool taken = !region_is_free(&s->regions, start, end);
+
+    mutex_unlock(&s->lock);
+    return taken;
+}
+
 static int map(vaddr_t *at, size_t size, uint32_t prot, uint32_t flags, struct file *f, uint32_t page)
 {
     struct space *s = space();
@@ -203,6 +213,8 @@ static int map(vaddr_t *at, size_t size, uint32_t prot, uint32_t flags, struct f
         return -ENOMEM;
     if (where && *at & PAGE_MASK)
         return -EINVAL;
+    if (where & MAP_NOREPLACE && is_taken(s, *at, *at + (vaddr_t)size))
+        return -EEXIST; /* before anything that is wrong with the file */
     region = region_flags(prot, flags, f);
     if (region < 0)
         return region;

@@ -196,9 +196,9 @@ static int remove_pages(const struct stretch *t)
 
     if (r->flags & REGION_LOCKED || !r->object)
         return -EINVAL;
-    if (!(r->flags & REGION_SHARED) || !(r->flags & REGION_WRITE))
+    if (!(r->flags & REGION_SHARED) || r->flags & REGION_NOWRITE)
         return -EACCES;
-    if (r->object->pager->get != pager_zero.get)
+    if (!object_is_shmem(r->object)) /* its pages would come back as they were */
         return -EOPNOTSUPP;
     first = object_index(r, t->start);
     object_discard(r->object, first, first + ((t->end - t->start) >> PAGE_SHIFT));

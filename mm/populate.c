@@ -38,7 +38,7 @@ static int access_for(const struct region *r, enum populate how, enum access *ac
             *access = ACCESS_WRITE;
         return r->flags & REGION_PROT ? 0 : -EFAULT;
     }
-    return r->flags & (how == POPULATE_WRITE ? REGION_WRITE : REGION_PROT) ? 0 : -EINVAL;
+    return r->flags & (how == POPULATE_WRITE ? REGION_WRITE : REGION_READ) ? 0 : -EINVAL;
 }
 
 /* One page. */
@@ -75,8 +75,9 @@ int space_populate(struct space *s, vaddr_t start, vaddr_t end, enum populate ho
             skip = true;
             stop = r && r->start < end ? r->start : end;
         } else {
-            err = access_for(r, how, &access);
             skip = how == POPULATE_MAPPED && r->flags & REGION_ONFAULT;
+            if (!skip)
+                err = access_for(r, how, &access);
             stop = r->end < end ? r->end : end;
         }
         mutex_unlock(&s->lock);
