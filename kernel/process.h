@@ -52,11 +52,12 @@ struct rlimit {
 struct memory {
     uint32_t refs;
     struct space *space;
-    vaddr_t brk_start, brk; /* the heap is [brk_start, brk); an ordinary region */
+    vaddr_t brk_start, brk;                         /* the heap is [brk_start, brk); an ordinary region */
     vaddr_t arg_start, arg_end, env_start, env_end; /* for /proc */
     vaddr_t stack_top;
     struct inode *exe;
-    unsigned lock_future; /* mlockall(MCL_FUTURE): REGION_LOCKED, maybe with REGION_ONFAULT, for new mappings */
+    unsigned
+        lock_future; /* mlockall(MCL_FUTURE): REGION_LOCKED, maybe with REGION_ONFAULT, for new mappings */
 };
 
 #define PID_MAX_DEFAULT 32768
