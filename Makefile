@@ -128,9 +128,9 @@ USERCC      = i686-linux-gnu-gcc
 USER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -march=i686 -fno-common -pthread $(WARN) -I.
 # The tests do on purpose what these warn of.
 UT_CFLAGS    = $(USER_CFLAGS) -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
-USER_H      := $(wildcard user/*.h tests/user/*.h)
+USER_H      := $(wildcard tests/user/quire/*.h tests/user/*.h)
 
-$(B)/user/quire: $(sort $(wildcard user/*.c)) $(USER_H) Makefile | $(B)/setup-user
+$(B)/user/quire: $(sort $(wildcard tests/user/quire/*.c)) $(USER_H) Makefile | $(B)/setup-user
 	@mkdir -p $(@D)
 	@echo "  USERCC  $@"
 	@$(USERCC) $(USER_CFLAGS) -static -s $(filter %.c,$^) -o $@
@@ -163,21 +163,31 @@ $(FUZZ): $(B)/fuzz/%: tests/user/%.c Makefile | $(B)/setup-user
 user: $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ)
 
 # What `make run` boots into; what the tests do; and one for machines with little memory.
-ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard user/etc/*)
+ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard tests/user/quire/etc/*)
 
 $(B)/rootfs.cpio: $(ROOTFS_DEPS)
 	@tools/rootfs pack -o $@ busybox memtester procps stress libc
 
-$(B)/rootfs-test.cpio: $(ROOTFS_DEPS) $(UT_DYNAMIC) $(B)/ut/ut
-	@tools/rootfs pack -o $@ busybox libc $(foreach t,ut $(notdir $(UT_DYNAMIC)),--add $(B)/ut/$t=ut/$t)
-
 $(B)/rootfs-small.cpio: $(ROOTFS_DEPS)
 	@tools/rootfs pack -o $@ busybox memtester
+
+# Without the debugging information, which stays in build/ut for gdb.
+$(B)/ut.stripped: $(UT_DYNAMIC) $(B)/ut/ut
+	@rm -rf $@ $@.static
+	@mkdir -p $@ $@.static
+	@set -e; for f in $^; do i686-linux-gnu-strip -o $@/$${f##*/} $$f; done
+	@cp $@/ut $@.static/
+
+$(B)/rootfs-test.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
+	@tools/rootfs pack -o $@ libc --add $(B)/ut.stripped=ut
+
+$(B)/rootfs-ut.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
+	@tools/rootfs pack -o $@ --add $(B)/ut.stripped.static=ut
 
 $(B)/rootfs-fuzz.cpio: $(ROOTFS_DEPS) $(FUZZ)
 	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ)),--add $(B)/fuzz/$t=fuzz/$t)
 
-ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-test.cpio $(B)/rootfs-small.cpio $(B)/rootfs-fuzz.cpio
+ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-small.cpio $(B)/rootfs-test.cpio $(B)/rootfs-ut.cpio $(B)/rootfs-fuzz.cpio
 
 .PHONY: rootfs
 rootfs: $(ROOTFS)

@@ -41,8 +41,8 @@ static void count_empty_slabs(struct cache *c, void *arg)
 }
 
 /*
- * "Active" is what an entry names, "inactive" what is kept because it may be wanted again: the clock keeps one
- * list, and these are the two states that a page can have on it.
+ * "Active" is what an entry names, "inactive" what is kept because it may be wanted again: the clock keeps
+ * one list, and these are the two states that a page can have on it.
  */
 static void figures_take(struct figures *f)
 {
@@ -302,7 +302,6 @@ static int show_slabinfo(struct text *t, const struct proc_node *n)
 static int show_swaps(struct text *t, const struct proc_node *n)
 {
     const struct swap *sw = &vm_sys.swap;
-    int priority = -2; /* Linux counts on from here */
 
     (void)n;
     text_print(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
@@ -319,7 +318,7 @@ static int show_swaps(struct text *t, const struct proc_node *n)
         used = size - KIB(a->free);
         text_print(t, "%s%*s%s\t%llu\t%s%llu\t%s%d\n", name, len < 40 ? 40 - len : 1, " ", "partition",
                    (unsigned long long)size, size < 10000000 ? "\t" : "", (unsigned long long)used,
-                   used < 10000000 ? "\t" : "", priority--);
+                   used < 10000000 ? "\t" : "", a->priority);
     }
     return 0;
 }

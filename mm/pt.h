@@ -112,8 +112,8 @@ void pt_batch_end(struct pt_batch *b);
 
 /*
  * Take up to max non-empty entries of [*va, end), which lies in one span whose table is this root's own: they
- * become empty, old[] gets what they were, nothing of it is cached any more, and *va is where to go on. Returns
- * how many; 0: there are none.
+ * become empty, old[] gets what they were, nothing of it is cached any more, and *va is where to go on.
+ * Returns how many; 0: there are none.
  */
 unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, unsigned max);
 /* Let the span of `to`, which has no table, have the table of `from`, which is this root's own. */

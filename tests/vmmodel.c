@@ -49,7 +49,10 @@ static void forget(struct model_page *p)
 static void inherit(struct model_page *child, const struct model_page *parent)
 {
     for (unsigned i = 0; i < MODEL_PAGES; i++) {
-        child[i] = parent[i].nofork ? (struct model_page){0} : parent[i];
+        if (parent[i].nofork)
+            memset(&child[i], 0, sizeof child[i]);
+        else
+            child[i] = parent[i];
         child[i].locked = false;
         if (child[i].wipe)
             forget(&child[i]);

@@ -268,25 +268,38 @@ void pt_batch_end(struct pt_batch *b)
         tlb_flush_page(b->va[i]);
 }
 
+/* The first entry of [e, stop) that is not empty, or stop. */
+static inline pte_t *skip_empty(pte_t *e, const pte_t *stop)
+{
+    while (stop - e >= 4 && !(e[0].raw | e[1].raw | e[2].raw | e[3].raw))
+        e += 4;
+    while (e < stop && pte_empty(*e))
+        e++;
+    return e;
+}
+
 unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, unsigned max)
 {
     if (*va >= end)
         return 0;
 
-    struct frame *table = pt_table(pt, *va);
     pte_t *e = pt_entry(pt, *va), *first = e;
     const pte_t *stop = e + ((end - *va) >> PAGE_SHIFT);
+    struct frame *table = pfn_frame(pt->pool, ptr_pfn(pt->pool, e));
     vaddr_t stale[PT_BATCH_PAGES];
     uint32_t present = 0;
     unsigned n = 0;
 
     if (max > table->used)
         max = table->used;
-    for (; n < max && e < stop; e++) {
+    while (n < max) {
+        if (e < stop && pte_empty(*e))
+            e = skip_empty(e, stop);
+        if (e == stop)
+            break;
+
         pte_t was = *e;
 
-        if (pte_empty(was))
-            continue;
         old[n++] = was;
         *e = PTE_NONE;
         if (pte_present(was)) {
@@ -294,6 +307,7 @@ unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, un
                 stale[present] = *va + ((vaddr_t)(e - first) << PAGE_SHIFT);
             present++;
         }
+        e++;
     }
     table->used = (uint16_t)(table->used - n);
     *va += (vaddr_t)(e - first) << PAGE_SHIFT;

@@ -1,6 +1,6 @@
 /*
- * The calls on spaces beside map, unmap and protect (vm.c): their errors, counts and limits, and what they do to
- * pages, tables, frames and slots. What programs see of them is compared with Linux by tests/user.
+ * The calls on spaces beside map, unmap and protect (vm.c): their errors, counts and limits, and what they do
+ * to pages, tables, frames and slots. What programs see of them is compared with Linux by tests/user.
  */
 #include "mm/errno.h"
 #include "tests/vtcheck.h"
