@@ -44,7 +44,7 @@ enum {
  *   maps    -              directories naming it   entries naming it
  *   link    free list      -                       pageable list (if FRAME_F_LISTED)
  *   owner   -              -                       family / object
- *   index   -              -                       page number there
+ *   index   -              groups in use           page number there
  *   slot    -              -                       its swap slot when it is in the swap cache, else SLOT_NONE
  *   pins    -              -                       holders for I/O or a copy; a pinned frame is not evicted
  * or freed used    -              non-empty entries       -

@@ -303,7 +303,7 @@ static void drop_table(struct space *s, vaddr_t va)
 
     left = table->used;
     for (uint32_t i = 0; left; i++, left--) {
-        i = pt_next_entry(e, i);
+        i = pt_next_entry(table, e, i);
         mm_assert(i < PT_TABLE_ENTRIES, "table at %x says %u more entries", va, left);
         forget_entry(vm, e[i], &batch);
     }
@@ -876,10 +876,9 @@ void space_usage(struct space *s, uint32_t *resident, uint32_t *swapped)
         const struct frame *table = pt_table(&s->pt, va);
         const pte_t *e = pt_table_entries(s->vm->pool, table);
 
-        for (uint32_t left = table->used; left; e++) {
-            left -= !pte_empty(*e);
-            *resident += pte_has_frame(*e) && pte_pfn(*e) != s->vm->zero_pfn;
-            *swapped += pte_is_swap(*e);
+        for (uint32_t i = 0; (i = pt_next_entry(table, e, i)) < PT_TABLE_ENTRIES; i++) {
+            *resident += pte_has_frame(e[i]) && pte_pfn(e[i]) != s->vm->zero_pfn;
+            *swapped += pte_is_swap(e[i]);
         }
     }
     nosleep_exit();

@@ -31,6 +31,7 @@
  * INV-PT-3  a table that several roots name is held back in each of them
  * INV-PT-4  a present entry is user-accessible, never global, and names a frame of the pool
  * INV-PT-5  tables of a root counts its user directory entries, and spans has a bit for each
+ * INV-PT-6  an entry that is not empty lies in a group whose bit is set in the table's index
  *
  * Source: Intel SDM vol. 3A, chapters 4.3, 4.6 and 4.10.
  */
@@ -151,6 +152,7 @@ void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table)
     mm_assert(*pde == 0, "span of %x has entry %x", va, *pde);
     table->maps = 1;
     table->used = 0;
+    table->index = 0;
     *pde = pfn << PAGE_SHIFT | PDE_USER | PT_WRITE;
     mark_span(pt, va);
 }
@@ -190,6 +192,7 @@ void pt_split_table(struct pt *pt, vaddr_t va, struct frame *copy)
     old->maps--;
     copy->maps = 1;
     copy->used = old->used;
+    copy->index = old->index;
     *pde = frame_pfn(pt->pool, copy) << PAGE_SHIFT | PDE_USER | PT_WRITE;
     if (pt == pt_loaded)
         tlb_flush_page(va);
@@ -244,6 +247,7 @@ void pt_batch_set(struct pt_batch *b, vaddr_t va, pte_t *e, pte_t value)
     pte_t old = *e;
 
     *e = value;
+    table->index |= pt_group(va);
     table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
     if (!pte_present(old))
         return;
@@ -360,6 +364,8 @@ bool pt_verify(const struct pt *pt)
             i, pde, table->maps);
         for (uint32_t k = 0; k < PT_TABLE_ENTRIES; k++) {
             used += !pte_empty(e[k]);
+            INV("INV-PT-6", pte_empty(e[k]) || table->index >> (k >> PT_GROUP_SHIFT) & 1,
+                "root %u span %u entry %u, groups %x", pt->root, i, k, table->index);
             INV("INV-PT-4",
                 !pte_has_frame(e[k]) || ((e[k].raw & (PT_USER | PT_GLOBAL)) == PT_USER &&
                                          pte_pfn(e[k]) >= p->start && pte_pfn(e[k]) < p->end),

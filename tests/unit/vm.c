@@ -1043,8 +1043,10 @@ TEST(vm, damage_is_named)
     BROKEN(&t.vm, "INV-PT-5", c->pt.tables++, c->pt.tables--);
     BROKEN(&t.vm, "INV-PT-5", c->pt.spans[0] ^= 2, c->pt.spans[0] ^= 2);
     BROKEN(&t.vm, "INV-PT-1", c->pt.top[1] ^= PT_USER, c->pt.top[1] ^= PT_USER);
-    BROKEN(&t.vm, "INV-SPACE-1", (e[100] = pte_make_swap(slot), table->used++),
-           (e[100] = PTE_NONE, table->used--));
+    BROKEN(&t.vm, "INV-PT-6", table->index ^= pt_group(va), table->index ^= pt_group(va));
+    BROKEN(&t.vm, "INV-SPACE-1",
+           (e[100] = pte_make_swap(slot), table->used++, table->index ^= pt_group(va + 100 * PAGE_SIZE)),
+           (e[100] = PTE_NONE, table->used--, table->index ^= pt_group(va + 100 * PAGE_SIZE)));
     BROKEN(&t.vm, "INV-SPACE-2", c->regions.first->flags ^= REGION_WRITE,
            c->regions.first->flags ^= REGION_WRITE);
     BROKEN(&t.vm, "INV-SPACE-3", *e = pte_hold(saved), *e = saved);
