@@ -128,9 +128,9 @@ USERCC      = i686-linux-gnu-gcc
 USER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -march=i686 -fno-common -pthread $(WARN) -I.
 # The tests do on purpose what these warn of.
 UT_CFLAGS    = $(USER_CFLAGS) -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
-USER_H      := $(wildcard user/*.h tests/user/*.h)
+USER_H      := $(wildcard tests/user/quire/*.h tests/user/*.h)
 
-$(B)/user/quire: $(sort $(wildcard user/*.c)) $(USER_H) Makefile | $(B)/setup-user
+$(B)/user/quire: $(sort $(wildcard tests/user/quire/*.c)) $(USER_H) Makefile | $(B)/setup-user
 	@mkdir -p $(@D)
 	@echo "  USERCC  $@"
 	@$(USERCC) $(USER_CFLAGS) -static -s $(filter %.c,$^) -o $@
@@ -168,7 +168,7 @@ $(B)/ut.preload/%.so: tests/user/preload/%.c Makefile | $(B)/setup-user
 user: $(B)/ut.preload/nolock.so $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ)
 
 # What `make run` boots into; what the tests do; and one for machines with little memory.
-ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard user/etc/*)
+ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard tests/user/quire/etc/*)
 
 $(B)/rootfs.cpio: $(ROOTFS_DEPS)
 	@tools/rootfs pack -o $@ busybox memtester procps stress libc
@@ -285,13 +285,13 @@ BOOT_TESTS := $(wildcard $(foreach t,ram-3500 ram-8 disk-errors,tests/boot/$t.t)
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) user | $(B)/setup-test $(B)/setup-build
+test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
 
 test-host: hosted | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS)
 
-test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) user | $(B)/setup-test
+test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)
 
 check: $(B)/quire.elf hosted | $(B)/setup-check

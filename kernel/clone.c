@@ -210,7 +210,8 @@ static int clone(const struct clone *c)
     if (c->flags & CLONE_PARENT_SETTID)
         user_write32(c->parent_tid, (uint32_t)tid);
     if (process) {
-        p->exit_signal = c->flags & CSIGNAL;
+        /* A sibling's parent hears what it hears of the caller: it did not ask for another signal. */
+        p->exit_signal = c->flags & CLONE_PARENT ? parent->exit_signal : (int)(c->flags & CSIGNAL);
         if (c->flags & CLONE_VFORK)
             p->vfork_wait = &vfork;
         process_enter(p, c->flags & CLONE_PARENT && parent->parent ? parent->parent : parent);

@@ -1,8 +1,8 @@
 /*
  * Devices as files.
  *
- * A device number leads to operations through a short table, filled at start-up by whoever has a device; every
- * new devtmpfs gets a node for each, so a device that is registered later appears in the next one only.
+ * A device number leads to operations through a short table, filled at start-up by whoever has a device;
+ * every new devtmpfs gets a node for each, so a device that is registered later appears in the next one only.
  *
  * Disks are read and written through a page of memory, without a cache. A disk that swap is on is busy.
  */

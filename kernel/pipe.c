@@ -384,8 +384,8 @@ int pipe_get_size(const struct file *f)
     return f->ops == &pipe_ops ? (int)pipe_of(f)->size : -EBADF;
 }
 
-/* Move the pages to a new ring of `bytes`, large enough. *spare is used up if the oldest and the newest bytes are
- * in one page. */
+/* Move the pages to a new ring of `bytes`, large enough. *spare is used up if the oldest and the newest bytes
+ * are in one page. */
 static void move_pages(struct pipe *p, void **page, uint32_t bytes, void **spare)
 {
     uint32_t first = p->tail >> PAGE_SHIFT, last = (p->head + PAGE_MASK) >> PAGE_SHIFT;

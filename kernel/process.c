@@ -334,8 +334,8 @@ void process_faults(const struct process *p, uint64_t *minor, uint64_t *major)
     }
 }
 
-/* The most that it ever had, as far as it was looked at: when somebody asks, and at the end. What entries name in
- * its tables counts, which takes a step for each table and no look at the entries. */
+/* The most that it ever had, as far as it was looked at: when somebody asks, and at the end. What entries
+ * name in its tables counts, which takes a step for each table and no look at the entries. */
 void process_note_resident(struct process *p)
 {
     const struct pt *pt;
@@ -436,6 +436,7 @@ static void orphan_children(struct process *p)
     while ((child = p->children) != NULL) {
         leave_siblings(child);
         child->parent = heir;
+        child->exit_signal = SIGCHLD; /* the new parent never asked for another */
         if (heir) {
             child->sibling_next = heir->children;
             if (heir->children)

@@ -98,8 +98,8 @@ static int set_min_free(uint32_t kib)
 enum { DROP_PAGES = 1, DROP_SLAB = 2 };
 static uint32_t last_drop;
 
-/* 1: pages of files that can be had again; 2: empty slabs; 3: both; 4: no more lines about it, which we do not
- * write. */
+/* 1: pages of files that can be had again; 2: empty slabs; 3: both; 4: say no more of it in the log, where
+ * nothing is said. */
 static int drop_caches(uint32_t what)
 {
     last_drop = what;

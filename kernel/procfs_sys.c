@@ -41,8 +41,8 @@ static void count_empty_slabs(struct cache *c, void *arg)
 }
 
 /*
- * "Active" is what an entry names, "inactive" what is kept because it may be wanted again: the clock keeps one
- * list, and these are the two states that a page can have on it.
+ * "Active" is what an entry names, "inactive" what is kept because it may be wanted again: the clock keeps
+ * one list, and these are the two states that a page can have on it.
  */
 static void figures_take(struct figures *f)
 {

@@ -2,9 +2,9 @@
  * Regular files: read() and write() on the pages that mmap() maps.
  *
  * A page is pinned while its bytes are copied, since the copy may fault on the program's side and so sleep; a
- * pinned page is neither evicted nor dropped by truncation. A low frame is copied in place. A high frame needs
- * a window, with which one must not sleep: it is copied in one go if the program's page is there, else by way
- * of a small buffer.
+ * pinned page is neither evicted nor dropped by truncation. A low frame is copied in place. A high frame
+ * needs a window, with which one must not sleep: it is copied in one go if the program's page is there, else
+ * by way of a small buffer.
  *
  * Reading what was never written needs no page: a hole gives zeroes, and a page of the boot archive that
  * nobody has touched is read from the archive.

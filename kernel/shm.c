@@ -1,12 +1,12 @@
 /*
  * System V shared memory: objects that processes find by a key or a number.
  *
- * A segment is an object of shared memory. It holds a reference on it until it is removed (IPC_RMID); then it can
- * no longer be found by its key, and it goes with the object, when the last process has let go. The regions
- * that map the object are the attachments, so fork, exit and munmap need nothing here.
+ * A segment is an object of shared memory. It holds a reference on it until it is removed (IPC_RMID); then it
+ * can no longer be found by its key, and it goes with the object, when the last process has let go. The
+ * regions that map the object are the attachments, so fork, exit and munmap need nothing here.
  *
- * A number is index + 32768 * sequence, as on Linux: the index of a segment that has gone is used again, with another
- * sequence, so that an old number does not lead to a new segment.
+ * A number is index + 32768 * sequence, as on Linux: the index of a segment that has gone is used again, with
+ * another sequence, so that an old number does not lead to a new segment.
  *
  * Data: the list of segments, by index. Locking: between sleeps. How it fails: Linux's errors; -ENOSYS for
  * semaphores and messages, which the old common call ipc() knows too.

@@ -201,8 +201,8 @@ sigset_t signal_pending_set(void)
 
 /* --- actions --- */
 
-/* A program touches few actions of the 64. So free objects are all zeroes, and only what was touched is copied
- * and cleared. */
+/* A program touches few actions of the 64. So free objects are all zeroes, and only what was touched is
+ * copied and cleared. */
 static struct cache actions_cache;
 
 static void construct_actions(void *a)
@@ -259,11 +259,17 @@ void signal_exec(struct process *p)
     self->sig.restart.fn = NULL;
 }
 
+/* Nothing that is sent ends or stops init: it gets what it has handlers for. */
+static bool ignored_by_default(const struct process *p, int signo)
+{
+    return default_action[signo] == IGNORE || p == process_init;
+}
+
 bool signal_ignored(const struct process *p, int signo)
 {
     vaddr_t handler = p->actions->action[signo - 1].handler;
 
-    return handler == SIG_IGN || (handler == SIG_DFL && default_action[signo] == IGNORE);
+    return handler == SIG_IGN || (handler == SIG_DFL && ignored_by_default(p, signo));
 }
 
 bool signal_ignores_children(const struct process *parent)
@@ -467,7 +473,8 @@ void signal_thread_exit(struct thread *t)
             mark_and_wake(o);
 }
 
-/* Whether p is what keeps its group from being orphaned: its parent is in the session, but not in the group. */
+/* Whether p is what keeps its group from being orphaned: its parent is in the session, but not in the group.
+ */
 static bool links_group(const struct process *p)
 {
     return p->state == PROCESS_ALIVE && p->parent && p->parent->pgid != p->pgid && p->parent->sid == p->sid;
@@ -756,7 +763,7 @@ void signal_deliver(struct trap_frame *tf)
         a = &p->actions->action[info->signo - 1];
         if (likely(a->handler > SIG_IGN))
             handle(self, tf, info, a);
-        else if (a->handler == SIG_IGN || default_action[info->signo] == IGNORE)
+        else if (a->handler == SIG_IGN || (!fault && ignored_by_default(p, info->signo)))
             continue;
         else if (default_action[info->signo] == STOP)
             stop(self, info->signo);

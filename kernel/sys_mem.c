@@ -44,7 +44,7 @@ enum {
     MAP_HUGETLB = 0x40000,
     MAP_FIXED_NOREPLACE = 0x100000,
     MAP_UNINITIALIZED = 0x4000000,
-    MAP_HUGE_MASK = 63 << 26,
+    MAP_HUGE_MASK = (int)(63u << 26),
     MCL_CURRENT = 1,
     MCL_FUTURE = 2,
     MCL_ONFAULT = 4,
@@ -179,6 +179,16 @@ static int find_object(struct file *f, uint32_t page, size_t size, unsigned regi
     return err;
 }
 
+static bool is_taken(struct space *s, vaddr_t start, vaddr_t end)
+{
+    mutex_lock(&s->lock);
+
+    bool taken = !region_is_free(&s->regions, start, end);
+
+    mutex_unlock(&s->lock);
+    return taken;
+}
+
 static int map(vaddr_t *at, size_t size, uint32_t prot, uint32_t flags, struct file *f, uint32_t page)
 {
     struct space *s = space();
@@ -203,6 +213,8 @@ static int map(vaddr_t *at, size_t size, uint32_t prot, uint32_t flags, struct f
         return -ENOMEM;
     if (where && *at & PAGE_MASK)
         return -EINVAL;
+    if (where & MAP_NOREPLACE && is_taken(s, *at, *at + (vaddr_t)size))
+        return -EEXIST; /* before anything that is wrong with the file */
     region = region_flags(prot, flags, f);
     if (region < 0)
         return region;
@@ -301,7 +313,7 @@ int32_t sys_remap_file_pages(SYSCALL_5_ARGS(addr, size, prot, page, flags))
         o = object_get(r->object);
         region = r->flags;
         /* All of it belongs to one mapping of the object. */
-        while (r && r->object == o && r->end < end && r->next && r->next->start == r->end)
+        while (r->object == o && r->end < end && r->next && r->next->start == r->end)
             r = r->next;
         if (r->object == o && r->end >= end)
             err = 0;

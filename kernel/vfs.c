@@ -250,6 +250,12 @@ static int end_at_dir(struct walk *w, enum path_kind kind, struct path_end *end)
     return 0;
 }
 
+/* Whether a symlink at the end is followed. */
+static bool follows(unsigned flags, bool slash)
+{
+    return !(flags & LOOKUP_NOFOLLOW) || (slash && (flags & LOOKUP_NAME) != LOOKUP_NAME);
+}
+
 /* The walk from w->at. On an error end is empty. */
 static int walk(struct walk *w, unsigned flags, struct path_end *end)
 {
@@ -287,6 +293,8 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
 
         bool last = *after == '\0', slash = last && name[len] == '/';
 
+        if (slash && flags & LOOKUP_CREATE)
+            return -EISDIR;
         memcpy(end->name, name, len);
         end->name[len] = '\0';
         err = look_up(w, end->name, &next);
@@ -294,7 +302,7 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
             return err;
         if (!next && !last)
             return -ENOENT;
-        if (next && S_ISLNK(next->mode) && (!last || slash || !(flags & LOOKUP_NOFOLLOW))) {
+        if (next && S_ISLNK(next->mode) && (!last || follows(flags, slash))) {
             if (++w->links > LINKS_MAX) {
                 err = -ELOOP;
             } else if (next->ops->follow) {
@@ -354,7 +362,8 @@ int path_walk(struct inode *dir, const char *path, unsigned flags, struct path_e
     }
     if (!end->inode)
         err = flags & LOOKUP_MISSING ? 0 : -ENOENT;
-    else if ((end->slash || flags & LOOKUP_DIRECTORY) && !S_ISDIR(end->inode->mode))
+    else if (((end->slash && (flags & LOOKUP_NAME) != LOOKUP_NAME) || flags & LOOKUP_DIRECTORY) &&
+             !S_ISDIR(end->inode->mode))
         err = -ENOTDIR;
     if (err)
         path_put(end);
@@ -475,10 +484,10 @@ int path_of(struct inode *i, char *buf, size_t size)
 /* The end of a path where something is to be made. */
 static int walk_to_new(struct inode *dir, const char *path, bool directory, struct path_end *end)
 {
-    int err = path_walk(dir, path, LOOKUP_NOFOLLOW | LOOKUP_MISSING, end);
+    int err = path_walk(dir, path, LOOKUP_NAME, end);
 
     if (err)
-        return err == -ENOTDIR && end->slash ? -EEXIST : err;
+        return err;
     if (end->inode)
         err = -EEXIST;
     else if (end->slash && !directory)
@@ -532,8 +541,8 @@ int vfs_link(struct inode *target, struct inode *dir, const char *path)
     return err;
 }
 
-/* The path of a file that is about to lose its last name while somebody has it open or mapped, as far as there
- * is memory for it; it is for people. */
+/* The path of a file that is about to lose its last name while somebody has it open or mapped, as far as
+ * there is memory for it; it is for people. */
 static char *path_to_keep(struct inode *i)
 {
     char *path, *kept = NULL;
@@ -554,23 +563,32 @@ static char *path_to_keep(struct inode *i)
     return kept;
 }
 
+/* Why the end of a path cannot be unlinked; 0 leaves that to the filesystem. */
+static int unlink_end(const struct path_end *end, bool directory)
+{
+    if (end->kind != PATH_NAME) {
+        if (!directory)
+            return -EISDIR;
+        return end->kind == PATH_DOT ? -EINVAL : end->kind == PATH_DOTDOT ? -ENOTEMPTY : -EBUSY;
+    }
+    if (!end->inode)
+        return -ENOENT;
+    if (!directory && end->slash)
+        return S_ISDIR(end->inode->mode) ? -EISDIR : -ENOTDIR;
+    if (end->inode->covers)
+        return directory ? -EBUSY : -EISDIR;
+    return end->dir->ops->unlink ? 0 : -EPERM;
+}
+
 int vfs_unlink(struct inode *dir, const char *path, bool directory)
 {
     struct path_end end;
-    int err = path_walk(dir, path, LOOKUP_NOFOLLOW, &end);
+    int err = path_walk(dir, path, LOOKUP_NAME, &end);
 
     if (err)
         return err;
-    if (end.kind != PATH_NAME) {
-        if (!directory)
-            err = -EISDIR;
-        else
-            err = end.kind == PATH_DOT ? -EINVAL : end.kind == PATH_DOTDOT ? -ENOTEMPTY : -EBUSY;
-    } else if (end.inode->covers) {
-        err = directory ? -EBUSY : -EISDIR;
-    } else if (!end.dir->ops->unlink) {
-        err = -EPERM;
-    } else {
+    err = unlink_end(&end, directory);
+    if (!err) {
         char *kept = path_to_keep(end.inode);
 
         err = end.dir->ops->unlink(end.dir, end.name, directory);
@@ -584,20 +602,29 @@ int vfs_unlink(struct inode *dir, const char *path, bool directory)
     return err;
 }
 
+/* In the order in which Linux looks. */
 static int rename_ends(struct path_end *from, struct path_end *to, unsigned flags)
 {
-    if (from->kind != PATH_NAME || to->kind != PATH_NAME)
+    bool exchange = flags & RENAME_EXCHANGE;
+
+    if (from->kind != PATH_NAME)
         return -EBUSY;
+    if (to->kind != PATH_NAME)
+        return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
     if (from->dir->fs != to->dir->fs)
         return -EXDEV;
+    if (!from->inode)
+        return -ENOENT;
     if (flags & RENAME_NOREPLACE && to->inode)
         return -EEXIST;
-    if (flags & RENAME_EXCHANGE && !to->inode)
+    if (exchange && !to->inode)
         return -ENOENT;
+    if (exchange && to->slash && !S_ISDIR(to->inode->mode))
+        return -ENOTDIR;
+    if (!S_ISDIR(from->inode->mode) && (from->slash || (!exchange && to->slash)))
+        return -ENOTDIR;
     if (from->inode->covers || (to->inode && to->inode->covers))
         return -EBUSY;
-    if (!S_ISDIR(from->inode->mode) && (from->slash || to->slash))
-        return -ENOTDIR;
     if (!from->dir->ops->rename)
         return -EPERM;
     return from->dir->ops->rename(from->dir, from->name, to->dir, to->name, flags);
@@ -608,16 +635,13 @@ int vfs_rename(struct inode *dir, const char *path, struct inode *to_dir, const 
     struct path_end *end; /* two names are too much for the stack */
     int err;
 
-    if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
-        (flags & RENAME_NOREPLACE && flags & RENAME_EXCHANGE))
-        return -EINVAL;
     end = vmsys_alloc(2 * sizeof *end);
     if (!end)
         return -ENOMEM;
-    err = path_walk(dir, path, LOOKUP_NOFOLLOW, &end[0]);
+    err = path_walk(dir, path, LOOKUP_NAME, &end[0]);
     if (err)
         goto out;
-    err = path_walk(to_dir, to_path, LOOKUP_NOFOLLOW | LOOKUP_MISSING, &end[1]);
+    err = path_walk(to_dir, to_path, LOOKUP_NAME, &end[1]);
     if (!err) {
         err = rename_ends(&end[0], &end[1], flags);
         path_put(&end[1]);

@@ -12,6 +12,7 @@
 #include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
+#include "kernel/shm.h"
 #include "kernel/trap.h"
 #include "kernel/usercopy.h"
 #include "mm/kva_map.h"
@@ -154,8 +155,10 @@ static bool all_sound(void)
 
 _Noreturn void vmsys_end(bool ok)
 {
-    bool sound = all_sound();
+    bool sound;
 
+    shm_clear();
+    sound = all_sound();
     disk_flush_all();
     /* Also with quiet: its absence is an error. */
     os_log("the end: the audit %s", sound ? "is clean" : "FAILED");

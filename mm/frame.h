@@ -44,7 +44,7 @@ enum {
  *   maps    -              directories naming it   entries naming it
  *   link    free list      -                       pageable list (if FRAME_F_LISTED)
  *   owner   -              -                       family / object
- *   index   -              -                       page number there
+ *   index   -              groups in use           page number there
  *   slot    -              -                       its swap slot when it is in the swap cache, else SLOT_NONE
  *   pins    -              -                       holders for I/O or a copy; a pinned frame is not evicted
  * or freed used    -              non-empty entries       -
@@ -253,25 +253,29 @@ static inline void frame_batch_begin(struct frame_batch *b, struct frame_pool *p
     *b = (struct frame_batch){.pool = p, .use = use};
 }
 
-/* As frame_free(). The frame may not be looked at any more, but is not free before the batch ends. */
-static inline void frame_batch_free(struct frame_batch *b, struct frame *f)
+/*
+ * As frame_free(), for a single frame that the caller has just seen to be of the batch's use, and free of maps, pins,
+ * I/O and lists. It may not be looked at any more, but is not free before the batch ends.
+ */
+static inline void frame_batch_free(struct frame_batch *b, struct frame *f, pfn_t pfn)
 {
-    pfn_t pfn = frame_pfn(b->pool, f);
-
-    if (unlikely(f->use != b->use || f->order || (f->flags & FRAME_F_HELD) || (f->maps | f->pins)))
-        frame_not_freeable(b->pool, f);
     f->use = FRAME_FREE;
     f->flags = 0;
-    if (unlikely(pfn != b->end)) {
+    if (likely(pfn == b->end)) {
+        b->end++;
+    } else if (pfn + 1 == b->start) {
+        b->start--;
+    } else {
         frame_batch_flush(b);
         b->start = pfn;
+        b->end = pfn + 1;
     }
-    b->end = pfn + 1;
 }
 
 static inline void frame_batch_end(struct frame_batch *b)
 {
-    frame_batch_flush(b);
+    if (b->start != b->end)
+        frame_batch_flush(b);
     b->start = b->end = PFN_NONE;
 }
 
@@ -353,18 +357,24 @@ static inline void frame_list_push_head(const struct frame_pool *p, struct frame
     l->count++;
 }
 
-static inline void frame_list_remove(const struct frame_pool *p, struct frame_list *l, struct frame *f)
+/* Take out a frame that is not to be used as a member of a list before it is put into one. */
+static inline void frame_list_cut(const struct frame_pool *p, struct frame_list *l, const struct frame *f)
 {
-    if (f->prev)
+    if (likely(f->prev))
         pfn_frame(p, f->prev)->next = f->next;
     else
         l->head = f->next;
-    if (f->next)
+    if (likely(f->next))
         pfn_frame(p, f->next)->prev = f->prev;
     else
         l->tail = f->prev;
-    f->next = f->prev = PFN_NONE;
     l->count--;
+}
+
+static inline void frame_list_remove(const struct frame_pool *p, struct frame_list *l, struct frame *f)
+{
+    frame_list_cut(p, l, f);
+    f->next = f->prev = PFN_NONE;
 }
 
 #endif

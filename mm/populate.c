@@ -1,9 +1,9 @@
 /*
  * Bringing pages in before they are touched, keeping them in, and reaching into a space that is not loaded.
  *
- * Populating makes of every page of a range what a touch would make of it, without a fault. POPULATE_MAPPED is
- * for locking and for mappings that are to be complete: a private page that may be written becomes the space's
- * own, so that neither a read nor a write will fault on it.
+ * Populating makes of every page of a range what a touch would make of it, without a fault. POPULATE_MAPPED
+ * is for locking and for mappings that are to be complete: a private page that may be written becomes the
+ * space's own, so that neither a read nor a write will fault on it.
  *
  * Locking marks regions; reclaim asks rmap_locked() before it takes a page. The order is: mark, then
  * populate, so that what comes in stays in.
@@ -11,8 +11,8 @@
  * space_read() and space_write() look at an entry and copy through a window in one nosleep section, so they
  * need no pin; where the entry does not allow the access they fault it in and look again.
  *
- * Data: none of its own. Locking: the space's lock for regions; it is not held while a page is brought in, and the
- * regions are looked up again for each. How it fails: see space.h; pages that were brought in stay.
+ * Data: none of its own. Locking: the space's lock for regions; it is not held while a page is brought in,
+ * and the regions are looked up again for each. How it fails: see space.h; pages that were brought in stay.
  */
 #include "mm/errno.h"
 #include "mm/fault.h"
@@ -38,7 +38,7 @@ static int access_for(const struct region *r, enum populate how, enum access *ac
             *access = ACCESS_WRITE;
         return r->flags & REGION_PROT ? 0 : -EFAULT;
     }
-    return r->flags & (how == POPULATE_WRITE ? REGION_WRITE : REGION_PROT) ? 0 : -EINVAL;
+    return r->flags & (how == POPULATE_WRITE ? REGION_WRITE : REGION_READ) ? 0 : -EINVAL;
 }
 
 /* One page. */
@@ -75,8 +75,9 @@ int space_populate(struct space *s, vaddr_t start, vaddr_t end, enum populate ho
             skip = true;
             stop = r && r->start < end ? r->start : end;
         } else {
-            err = access_for(r, how, &access);
             skip = how == POPULATE_MAPPED && r->flags & REGION_ONFAULT;
+            if (!skip)
+                err = access_for(r, how, &access);
             stop = r->end < end ? r->end : end;
         }
         mutex_unlock(&s->lock);

@@ -68,9 +68,9 @@ static bool was_used(struct vm *vm, struct frame *f)
 }
 
 /*
- * Swappiness: 100 takes victims as the hand finds them. Below, some of the pages that need swap are passed over
- * in the hand's first turn if there are files' pages worth looking for, which only need to be forgotten; 0 passes
- * over all of them. Above, the other way round. In its second turn the hand takes what there is.
+ * Swappiness: 100 takes victims as the hand finds them. Below, some of the pages that need swap are passed
+ * over in the hand's first turn if there are files' pages worth looking for, which only need to be forgotten;
+ * 0 passes over all of them. Above, the other way round. In its second turn the hand takes what there is.
  */
 static bool is_spared(struct vm *vm, const struct frame *f)
 {

@@ -251,17 +251,20 @@ static int check(const struct space *s, const struct region *r, vaddr_t from, si
     return space_may_add(s, r->flags, (uint32_t)((size - old_size) >> PAGE_SHIFT));
 }
 
-/* To a given place, or leaving the old one mapped. */
+static bool is_good_target(vaddr_t from, size_t old_size, size_t size, vaddr_t to)
+{
+    if (to & PAGE_MASK || size > SPACE_HI || to > SPACE_HI - size)
+        return false;
+    return (uint64_t)from + old_size <= to || (uint64_t)to + size <= from;
+}
+
+/* To a given place, which is a good target, or leaving the old one mapped. */
 static int remap_to(struct space *s, struct region *r, vaddr_t *addr, size_t old_size, size_t size,
                     unsigned flags, vaddr_t to)
 {
     struct move m = {.s = s, .from = *addr, .to = to, .size = size};
     int err;
 
-    if (to & PAGE_MASK || size > SPACE_HI || to > SPACE_HI - size)
-        return -EINVAL;
-    if ((uint64_t)m.from + old_size > to && (uint64_t)to + size > m.from)
-        return -EINVAL;
     if (flags & REMAP_FIXED && to == m.from)
         return -EFAULT; /* what is to be doubled would be replaced first */
     err = check(s, r, m.from, old_size < size ? old_size : size, size);
@@ -360,6 +363,8 @@ int space_remap(struct space *s, vaddr_t *addr, size_t old_size, size_t new_size
     old_size = PAGE_UP(old_size);
     new_size = PAGE_UP(new_size);
     if (!new_size)
+        return -EINVAL;
+    if (flags & (REMAP_FIXED | REMAP_DONTUNMAP) && !is_good_target(*addr, old_size, new_size, to))
         return -EINVAL;
     mutex_lock(&s->lock);
     err = remap_locked(s, addr, old_size, new_size, flags, to);

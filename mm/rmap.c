@@ -7,11 +7,11 @@
  * second sharer finds the entry that the first has already changed. An object's page
  * is asked for in each region that maps the object.
  *
- * The page number of a private page is its address >> PAGE_SHIFT when it is first touched. Fork keeps it, and so
- * does moving it to another address: the region that moved knows the number that it begins with. So the entry is
- * at the address that the number says, or in one of the regions that were moved, which their space lists. A
- * number may stand for different pages in spaces of one family, or even in one space (something new is mapped where
- * a region was moved away): what counts is that the entry names the frame.
+ * The page number of a private page is its address >> PAGE_SHIFT when it is first touched. Fork keeps it, and
+ * so does moving it to another address: the region that moved knows the number that it begins with. So the
+ * entry is at the address that the number says, or in one of the regions that were moved, which their space
+ * lists. A number may stand for different pages in spaces of one family, or even in one space (something new
+ * is mapped where a region was moved away): what counts is that the entry names the frame.
  *
  * Data: family lists, written by space_create(), fork and space_destroy(); lists of moved regions, written by
  * space.c. Locking: nosleep sections; the space locks are not needed, since region trees do not change while
@@ -41,8 +41,8 @@ static inline pte_t *entry_swapped(struct space *s, vaddr_t va, slot_t slot)
 }
 
 /*
- * The same for the page with a number in the family, where *va tells where it is: the entry that names a frame or, if
- * that is PFN_NONE, a slot.
+ * The same for the page with a number in the family, where *va tells where it is: the entry that names a
+ * frame or, if that is PFN_NONE, a slot.
  */
 static inline __attribute__((always_inline)) pte_t *entry_numbered(struct space *s, uint32_t number,
                                                                    pfn_t pfn, slot_t slot, vaddr_t *va)

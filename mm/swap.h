@@ -107,9 +107,9 @@ int swap_on(struct vm *vm, struct block_device *dev);
 #define SWAP_ANY_PRIORITY (-1)
 int swap_on_at(struct vm *vm, struct block_device *dev, int priority);
 /*
- * Bring every page of the device's area back into memory or to other areas, and let it go. Sleeps. 0; -EINVAL (not
- * on); -ENOMEM, -EIO (a page cannot be read), -EINTR (stop, which may be NULL, said so): then the area is on as
- * before, though some pages have come back.
+ * Bring every page of the device's area back into memory or to other areas, and let it go. Sleeps. 0; -EINVAL
+ * (not on); -ENOMEM, -EIO (a page cannot be read), -EINTR (stop, which may be NULL, said so): then the area
+ * is on as before, though some pages have come back.
  */
 int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void));
 

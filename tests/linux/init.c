@@ -1,8 +1,9 @@
 /*
- * The first program on Debian's kernel when it is the one to compare with: loads the modules named in /modules,
- * mounts what programs expect, swaps to the first disk if it has a swap header, runs the command that follows
- * `--` on the kernel's command line, says its status as Quire's init does, and ends the machine through QEMU's
- * isa-debug-exit device with Quire's values.
+ * The first program on Debian's kernel when it is the one to compare with: loads the modules named in
+ * /modules, mounts what programs expect, swaps to the first disk if it has a swap header, runs the command
+ * that follows
+ * `--` on the kernel's command line, says its status as Quire's init does, and ends the machine through
+ * QEMU's isa-debug-exit device with Quire's values.
  */
 #include <errno.h>
 #include <fcntl.h>

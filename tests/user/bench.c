@@ -6,9 +6,9 @@
  *     bench swap MIB        by the clock: a working set of MIB, which should be more than there is RAM
  *
  * One line a figure: "bench: NAME UNIT MEDIAN BEST WORST". The samples differ by what else the kernel had to
- * do: timer ticks, lists filled again. Every system call that is measured is an int 0x80 of this file, so no C
- * library's way of calling is in the figures, and each is less what two readings of the counter take. What is
- * done to each of many pages is less the same loop over pages that are there.
+ * do: timer ticks, lists filled again. Every system call that is measured is an int 0x80 of this file, so no
+ * C library's way of calling is in the figures, and each is less what two readings of the counter take. What
+ * is done to each of many pages is less the same loop over pages that are there.
  */
 #include <errno.h>
 #include <signal.h>
