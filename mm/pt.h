@@ -56,7 +56,7 @@ static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va);
 /*
  * The table of a span, NULL when there is none. Its maps field counts the roots
  * that name it, its used field the entries that are not empty, and its index field has a bit for each group
- * of PT_GROUP entries in which there may be some.
+ * of entries (1 << PT_GROUP_SHIFT) in which there may be some.
  */
 struct frame *pt_table(const struct pt *pt, vaddr_t va);
 /* Entries of a table frame. */
