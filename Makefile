@@ -159,8 +159,13 @@ $(FUZZ): $(B)/fuzz/%: tests/user/%.c Makefile | $(B)/setup-user
 	@echo "  USERCC  $@"
 	@$(USERCC) $(USER_CFLAGS) -static -s $< -o $@
 
+$(B)/ut.preload/%.so: tests/user/preload/%.c Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(USER_CFLAGS) -fPIC -shared -s $< -o $@
+
 .PHONY: user
-user: $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ)
+user: $(B)/ut.preload/nolock.so $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ)
 
 # What `make run` boots into; what the tests do; and one for machines with little memory.
 ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard tests/user/quire/etc/*)
@@ -280,13 +285,13 @@ BOOT_TESTS := $(wildcard $(foreach t,ram-3500 ram-8 disk-errors,tests/boot/$t.t)
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
+test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
 
 test-host: hosted | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS)
 
-test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) $(B)/bench/bench.cpio | $(B)/setup-test
+test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)
 
 check: $(B)/quire.elf hosted | $(B)/setup-check
