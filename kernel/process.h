@@ -52,11 +52,12 @@ struct rlimit {
 struct memory {
     uint32_t refs;
     struct space *space;
-    vaddr_t brk_start, brk; /* the heap is [brk_start, brk); an ordinary region */
+    vaddr_t brk_start, brk;                         /* the heap is [brk_start, brk); an ordinary region */
     vaddr_t arg_start, arg_end, env_start, env_end; /* for /proc */
     vaddr_t stack_top;
     struct inode *exe;
-    unsigned lock_future; /* mlockall(MCL_FUTURE): REGION_LOCKED, maybe with REGION_ONFAULT, for new mappings */
+    unsigned
+        lock_future; /* mlockall(MCL_FUTURE): REGION_LOCKED, maybe with REGION_ONFAULT, for new mappings */
 };
 
 #define PID_MAX_DEFAULT 32768
@@ -235,6 +236,9 @@ int thread_sleep(struct waitq *q);
 int thread_sleep_until(struct waitq *q, uint64_t deadline_ns);
 /* The same, but only the end of the thread interrupts it. */
 int thread_sleep_killable(struct waitq *q);
+/* For loops of a call that a program can make as long as it likes: gives way when the time slice is over, and says whether a
+ * signal waits, so that the call had better return. Sleeps. */
+bool thread_breathe(void);
 /* Have t look for signals (or its end) before it next goes back to ring 3. Any context. */
 void thread_set_work(struct thread *t, uint32_t work);
 /* Whether t, which runs, has something to deliver or is to end: the cheap test of every interruptible wait. */

@@ -182,7 +182,8 @@ static int deep(const char *arg)
     if (pid == 0)
         _exit(recurse(0));
     waitpid(pid, &status, 0);
-    return verdict("deep", WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGKILL),
+    return verdict("deep",
+                   WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGKILL),
                    WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "exit", 1);
 }
 
@@ -191,16 +192,23 @@ static int deep(const char *arg)
 /* Damage the headers most of the time: that is what the kernel reads. */
 static size_t damage(uint8_t *image, size_t size, uint64_t *s)
 {
-    static const uint32_t words[] = {0, 1, 0xffffffff, 0x7fffffff, 0x80000000, 0xc0000000, 0xbfffffff, 0xfffff000, PAGE, 0x08048000, 0x1000000};
+    static const uint32_t words[] = {0,          1,          0xffffffff, 0x7fffffff, 0x80000000, 0xc0000000,
+                                     0xbfffffff, 0xfffff000, PAGE,       0x08048000, 0x1000000};
     unsigned n = 1 + next(s) % 4;
 
     for (unsigned i = 0; i < n; i++) {
         size_t limit = next(s) % 8 ? 52 + 32 * 10 : size, at = next(s) % (limit - 4);
 
         switch (next(s) % 4) {
-        case 0: image[at] ^= (uint8_t)(1u << next(s) % 8); break;
-        case 1: image[at] = (uint8_t)next(s); break;
-        case 2: memcpy(image + (at & ~3u), &words[next(s) % (sizeof words / sizeof *words)], 4); break;
+        case 0:
+            image[at] ^= (uint8_t)(1u << next(s) % 8);
+            break;
+        case 1:
+            image[at] = (uint8_t)next(s);
+            break;
+        case 2:
+            memcpy(image + (at & ~3u), &words[next(s) % (sizeof words / sizeof *words)], 4);
+            break;
         case 3: {
             uint32_t w = next(s);
 
@@ -215,7 +223,8 @@ static size_t damage(uint8_t *image, size_t size, uint64_t *s)
 /* What execve may say of a damaged file. */
 static bool is_refusal(int err)
 {
-    static const int good[] = {ENOEXEC, ENOMEM, EINVAL, EACCES, ENOENT, ENOTDIR, EIO, ELIBBAD, EFAULT, E2BIG, EISDIR, ENAMETOOLONG};
+    static const int good[] = {ENOEXEC, ENOMEM,  EINVAL, EACCES, ENOENT, ENOTDIR,
+                               EIO,     ELIBBAD, EFAULT, E2BIG,  EISDIR, ENAMETOOLONG};
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (err == good[i])
@@ -428,8 +437,12 @@ static void fall_asleep(int how, const int *pipe_fd)
 
     sigfillset(&set);
     switch (how) {
-    case 0: pause(); break;
-    case 1: nanosleep(&long_time, NULL); break;
+    case 0:
+        pause();
+        break;
+    case 1:
+        nanosleep(&long_time, NULL);
+        break;
     case 2:
         if (read(pipe_fd[0], page, 1) < 0)
             _exit(1);
@@ -438,35 +451,48 @@ static void fall_asleep(int how, const int *pipe_fd)
         while (write(pipe_fd[1], page, sizeof page) > 0)
             continue;
         break;
-    case 4: poll(&pf, 1, -1); break;
+    case 4:
+        poll(&pf, 1, -1);
+        break;
     case 5:
         FD_ZERO(&fdset);
         FD_SET(pipe_fd[0], &fdset);
         select(pipe_fd[0] + 1, &fdset, NULL, NULL, NULL);
         break;
-    case 6: syscall(SYS_futex, &word, 0, 0, NULL, NULL, 0); break;
+    case 6:
+        syscall(SYS_futex, &word, 0, 0, NULL, NULL, 0);
+        break;
     case 7:
         if (fork() == 0)
             pause();
         wait(NULL);
         break;
-    case 8: sigprocmask(SIG_SETMASK, &set, NULL), sigwaitinfo(&set, NULL); break;
-    case 9: sigprocmask(SIG_SETMASK, &set, NULL), sigsuspend(&set); break;
-    case 10: raise(SIGSTOP); break;
+    case 8:
+        sigprocmask(SIG_SETMASK, &set, NULL), sigwaitinfo(&set, NULL);
+        break;
+    case 9:
+        sigprocmask(SIG_SETMASK, &set, NULL), sigsuspend(&set);
+        break;
+    case 10:
+        raise(SIGSTOP);
+        break;
     case 11:
         if (vfork() == 0) {
             pause();
             _exit(0);
         }
         break;
-    case 12: mkfifo("/tmp/hostile.fifo", 0600), open("/tmp/hostile.fifo", O_RDONLY); break;
+    case 12:
+        mkfifo("/tmp/hostile.fifo", 0600), open("/tmp/hostile.fifo", O_RDONLY);
+        break;
     case 13:
         for (;;)
             sched_yield();
     case 14:
         for (;;)
             continue;
-    default: _exit(77);
+    default:
+        _exit(77);
     }
     _exit(1);
 }
@@ -512,8 +538,8 @@ static const struct {
     const char *name;
     int (*run)(const char *arg);
 } programs[] = {
-    {"forks", forks}, {"hog", hog},         {"churn", churn},     {"deep", deep},         {"elf", elf}, {"maps", maps},
-    {"fds", fds},     {"zombies", zombies}, {"signals", signals}, {"sleepers", sleepers},
+    {"forks", forks}, {"hog", hog}, {"churn", churn},     {"deep", deep},       {"elf", elf},
+    {"maps", maps},   {"fds", fds}, {"zombies", zombies}, {"signals", signals}, {"sleepers", sleepers},
 };
 
 int main(int argc, char **argv)

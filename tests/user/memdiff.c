@@ -36,7 +36,7 @@
 #define ARENA      ((uint8_t *)0x30000000)
 #define HEAP_PAGES 40u
 #define FILE_PAGES 16u
-#define DEPTH      3u /* of forks */
+#define DEPTH      3u   /* of forks */
 #define LOOK       128u /* at all of the arena, so often */
 #define CHECKPOINT 500u
 
@@ -51,7 +51,7 @@
 static struct {
     uint64_t digest;
     uint32_t done;
-} *common;
+} * common;
 
 static uint64_t seed;
 static bool verbose;
@@ -206,8 +206,11 @@ static bool store(uint8_t *p, uint32_t value)
 /* Signal, code, and whether the address is the one that was touched. */
 static void add_fault(const uint8_t *p)
 {
-    add(" %s%d%s", fault_signal == SIGBUS ? "B" : fault_signal == SIGSEGV ? "S" : "?", (int)fault_code,
-        fault_address == (uintptr_t)p ? "" : "!");
+    add(" %s%d%s",
+        fault_signal == SIGBUS    ? "B"
+        : fault_signal == SIGSEGV ? "S"
+                                  : "?",
+        (int)fault_code, fault_address == (uintptr_t)p ? "" : "!");
 }
 
 /* One digest a page, or how it faults. */
@@ -302,20 +305,34 @@ static void do_mmap(struct rng *r, struct range g)
     if (below(r, 8) == 0)
         flags = (flags & ~MAP_FIXED) | MAP_FIXED_NOREPLACE;
     switch (below(r, 60)) {
-    case 0: length = 0; break;
-    case 1: length = 0xffffffff; break;
-    case 2: flags &= ~(MAP_PRIVATE | MAP_SHARED); break;
-    case 3: off = 1 + below(r, PAGE - 1); break;
-    case 4: flags |= MAP_SHARED_VALIDATE; break;
-    case 5: flags |= MAP_SHARED_VALIDATE | 0x4000000; break;
+    case 0:
+        length = 0;
+        break;
+    case 1:
+        length = 0xffffffff;
+        break;
+    case 2:
+        flags &= ~(MAP_PRIVATE | MAP_SHARED);
+        break;
+    case 3:
+        off = 1 + below(r, PAGE - 1);
+        break;
+    case 4:
+        flags |= MAP_SHARED_VALIDATE;
+        break;
+    case 5:
+        flags |= MAP_SHARED_VALIDATE | 0x4000000;
+        break;
     case 6:
         fd = -1;
         flags &= ~MAP_ANONYMOUS;
         break;
-    case 7: length -= below(r, PAGE); break;
+    case 7:
+        length -= below(r, PAGE);
+        break;
     }
-    add("mmap2(@%u%s, 0x%x, %s, %s|0x%x, fd %d, %u)", g.page, off ? "+odd" : "", length, prot_text(prot), kinds[flags & 3],
-        flags & ~3, fd, offset);
+    add("mmap2(@%u%s, 0x%x, %s, %s|0x%x, fd %d, %u)", g.page, off ? "+odd" : "", length, prot_text(prot),
+        kinds[flags & 3], flags & ~3, fd, offset);
     result_at(syscall(SYS_mmap2, at(g.page) + off, length, prot, flags, fd, offset));
 }
 
@@ -324,10 +341,18 @@ static void do_munmap(struct rng *r, struct range g)
     uint32_t length = g.n * PAGE, off = 0;
 
     switch (below(r, 40)) {
-    case 0: length = 0; break;
-    case 1: length = 0xffffffff; break;
-    case 2: off = 8; break;
-    case 3: length -= 100; break;
+    case 0:
+        length = 0;
+        break;
+    case 1:
+        length = 0xffffffff;
+        break;
+    case 2:
+        off = 8;
+        break;
+    case 3:
+        length -= 100;
+        break;
     }
     add("munmap(@%u%s, 0x%x)", g.page, off ? "+8" : "", length);
     result(syscall(SYS_munmap, at(g.page) + off, length));
@@ -339,13 +364,24 @@ static void do_mprotect(struct rng *r, struct range g)
     uint32_t off = 0;
 
     switch (below(r, 50)) {
-    case 0: prot |= 0x100; break;
-    case 1: prot |= PROT_GROWSDOWN; break;
-    case 2: prot |= PROT_GROWSDOWN | PROT_GROWSUP; break;
-    case 3: off = 4; break;
-    case 4: g.n = 0; break;
+    case 0:
+        prot |= 0x100;
+        break;
+    case 1:
+        prot |= PROT_GROWSDOWN;
+        break;
+    case 2:
+        prot |= PROT_GROWSDOWN | PROT_GROWSUP;
+        break;
+    case 3:
+        off = 4;
+        break;
+    case 4:
+        g.n = 0;
+        break;
     }
-    add("mprotect(@%u%s, %u pages, %s 0x%x)", g.page, off ? "+4" : "", g.n, prot_text(prot), (unsigned)prot & ~7u);
+    add("mprotect(@%u%s, %u pages, %s 0x%x)", g.page, off ? "+4" : "", g.n, prot_text(prot),
+        (unsigned)prot & ~7u);
     result(syscall(SYS_mprotect, at(g.page) + off, g.n * PAGE, prot));
 }
 
@@ -371,7 +407,8 @@ static void do_mremap(struct rng *r, struct range g)
 
         if (g.n > 6)
             g.n = old = 6;
-        add("mmap2(@%u, %u pages, %s, 0x%x, fd %d, %u)", g.page, g.n, prot_text(prot), kind, fd, fd < 0 ? 0 : offset);
+        add("mmap2(@%u, %u pages, %s, 0x%x, fd %d, %u)", g.page, g.n, prot_text(prot), kind, fd,
+            fd < 0 ? 0 : offset);
         result_at(syscall(SYS_mmap2, at(g.page), g.n * PAGE, prot, kind, fd, fd < 0 ? 0 : offset));
         for (unsigned i = 0; i < g.n; i++)
             if (value >> i & 1)
@@ -412,14 +449,30 @@ static void do_madvise(struct rng *r, struct range g)
         int advice;
         const char *name;
     } advices[] = {
-        {MADV_DONTNEED, "DONTNEED"},   {MADV_DONTNEED, "DONTNEED"},      {MADV_DONTNEED, "DONTNEED"},
-        {MADV_FREE, "FREE"},           {MADV_REMOVE, "REMOVE"},          {MADV_REMOVE, "REMOVE"},
-        {MADV_WILLNEED, "WILLNEED"},   {MADV_DONTFORK, "DONTFORK"},      {MADV_DOFORK, "DOFORK"},
-        {MADV_DOFORK, "DOFORK"},       {MADV_WIPEONFORK, "WIPEONFORK"},  {MADV_KEEPONFORK, "KEEPONFORK"},
-        {20, "COLD"},                  {21, "PAGEOUT"},                  {21, "PAGEOUT"},
-        {22, "POPULATE_READ"},         {23, "POPULATE_WRITE"},           {MADV_SEQUENTIAL, "SEQUENTIAL"},
-        {MADV_RANDOM, "RANDOM"},       {MADV_NORMAL, "NORMAL"},          {MADV_DONTDUMP, "DONTDUMP"},
-        {MADV_DODUMP, "DODUMP"},       {24, "DONTNEED_LOCKED"},          {777, "777"},
+        {MADV_DONTNEED, "DONTNEED"},
+        {MADV_DONTNEED, "DONTNEED"},
+        {MADV_DONTNEED, "DONTNEED"},
+        {MADV_FREE, "FREE"},
+        {MADV_REMOVE, "REMOVE"},
+        {MADV_REMOVE, "REMOVE"},
+        {MADV_WILLNEED, "WILLNEED"},
+        {MADV_DONTFORK, "DONTFORK"},
+        {MADV_DOFORK, "DOFORK"},
+        {MADV_DOFORK, "DOFORK"},
+        {MADV_WIPEONFORK, "WIPEONFORK"},
+        {MADV_KEEPONFORK, "KEEPONFORK"},
+        {20, "COLD"},
+        {21, "PAGEOUT"},
+        {21, "PAGEOUT"},
+        {22, "POPULATE_READ"},
+        {23, "POPULATE_WRITE"},
+        {MADV_SEQUENTIAL, "SEQUENTIAL"},
+        {MADV_RANDOM, "RANDOM"},
+        {MADV_NORMAL, "NORMAL"},
+        {MADV_DONTDUMP, "DONTDUMP"},
+        {MADV_DODUMP, "DODUMP"},
+        {24, "DONTNEED_LOCKED"},
+        {777, "777"},
     };
     unsigned i = below(r, sizeof advices / sizeof *advices);
     uint32_t off = below(r, 60) ? 0 : 12;
@@ -635,19 +688,45 @@ static void operation(const struct path *p)
 
     add("md| %s ", name);
     switch (below(&r, 100)) {
-    case 0 ... 19: do_mmap(&r, g); break;
-    case 20 ... 24: do_munmap(&r, g); break;
-    case 25 ... 32: do_mprotect(&r, g); break;
-    case 33 ... 38: do_mremap(&r, g); break;
-    case 39 ... 48: do_madvise(&r, g); break;
-    case 49 ... 52: do_mlock(&r, g); break;
-    case 53 ... 54: do_msync(&r, g); break;
-    case 55 ... 57: do_mincore(&r, g); break;
-    case 58 ... 60: do_brk(&r); break;
-    case 61 ... 73: do_read(&r, g); break;
-    case 74 ... 91: do_write(&r, g); break;
-    case 92 ... 97: do_file(&r, g); break;
-    default: do_fork(&r, p); break;
+    case 0 ... 19:
+        do_mmap(&r, g);
+        break;
+    case 20 ... 24:
+        do_munmap(&r, g);
+        break;
+    case 25 ... 32:
+        do_mprotect(&r, g);
+        break;
+    case 33 ... 38:
+        do_mremap(&r, g);
+        break;
+    case 39 ... 48:
+        do_madvise(&r, g);
+        break;
+    case 49 ... 52:
+        do_mlock(&r, g);
+        break;
+    case 53 ... 54:
+        do_msync(&r, g);
+        break;
+    case 55 ... 57:
+        do_mincore(&r, g);
+        break;
+    case 58 ... 60:
+        do_brk(&r);
+        break;
+    case 61 ... 73:
+        do_read(&r, g);
+        break;
+    case 74 ... 91:
+        do_write(&r, g);
+        break;
+    case 92 ... 97:
+        do_file(&r, g);
+        break;
+    default:
+        do_fork(&r, p);
+        break;
     }
     flush(verbose);
     common->done++;
@@ -674,7 +753,8 @@ static void sequence(const struct path *parent, uint32_t first, uint32_t n)
         operation(&p);
         if (!parent && !verbose && i % CHECKPOINT == CHECKPOINT - 1) {
             char text[64];
-            int length = snprintf(text, sizeof text, "md| after %u: %016llx\n", i + 1, (unsigned long long)common->digest);
+            int length = snprintf(text, sizeof text, "md| after %u: %016llx\n", i + 1,
+                                  (unsigned long long)common->digest);
 
             if (write(1, text, (size_t)length) != length)
                 _exit(3);
@@ -737,7 +817,8 @@ int main(int argc, char **argv)
     heap = (uint8_t *)syscall(SYS_brk, end);
 
     sequence(NULL, 0, (uint32_t)strtoul(argv[optind + 1], NULL, 0));
-    add("md| seed %s: %u operations, %016llx", argv[optind], common->done, (unsigned long long)common->digest);
+    add("md| seed %s: %u operations, %016llx", argv[optind], common->done,
+        (unsigned long long)common->digest);
     flush(true);
     return 0;
 }

@@ -84,45 +84,49 @@ static const struct {
     uint16_t nr;
     const char *args;
 } shapes[] = {
-    {3, "fbn"},      {4, "fbn"},      {5, "pFi"},      {6, "f"},        {7, "wbF"},      {8, "pi"},      {9, "pp"},
-    {10, "p"},       {12, "p"},       {14, "pi?"},     {15, "pi"},      {19, "foi"},     {27, "i"},      {30, "pt"},
-    {33, "pi"},      {37, "ws"},      {38, "pp"},      {39, "pi"},      {40, "p"},       {41, "f"},      {42, "b"},
-    {43, "b"},       {45, "a"},       {54, "f?b"},     {55, "fib"},     {63, "ff"},      {67, "sgb"},    {72, "??i"},
-    {75, "ib"},      {76, "ib"},      {77, "ib"},      {82, "b"},       {83, "pp"},      {85, "pbn"},    {90, "b"},
-    {91, "al"},      {92, "po"},      {93, "fo"},      {94, "fi"},      {99, "pb"},      {100, "fb"},    {104, "itb"},
-    {105, "ib"},     {106, "pb"},     {107, "pb"},     {108, "fb"},     {114, "wbFb"},   {117, "ii?ib?"}, {118, "f"},
-    {123, "ibn"},    {125, "alP"},    {126, "ibb"},    {140, "f?obi"},  {141, "fbn"},    {142, "ibbbT"}, {143, "fi"},
-    {144, "alF"},    {145, "fvk"},    {146, "fvk"},    {150, "al"},     {151, "al"},     {152, "i"},     {162, "Tb"},
-    {163, "allFa"},  {168, "bkT"},    {172, "i???"},   {174, "sgbi"},   {175, "ibbi"},   {176, "bi"},    {177, "mbTi"},
-    {178, "wsb"},    {179, "mi"},     {180, "fbno"},   {181, "fbno"},   {182, "pii"},    {183, "bn"},    {186, "bb"},
-    {187, "ffbn"},   {192, "alPMfi"}, {193, "poi"},    {194, "foi"},    {195, "pb"},     {196, "pb"},    {197, "fb"},
-    {205, "ib"},     {206, "ib"},     {209, "bbb"},    {218, "alb"},    {219, "ali"},    {220, "fbn"},   {221, "fib"},
-    {225, "fon"},    {238, "ws"},     {239, "ffbn"},   {240, "uiiTui"}, {241, "wnb"},    {242, "wnb"},   {243, "b"},
-    {244, "b"},      {250, "foni"},   {257, "alPiF"},  {258, "b"},      {265, "ib"},     {266, "ib"},    {267, "iiTb"},
-    {268, "pnb"},    {269, "fnb"},    {270, "wws"},    {271, "pt"},     {272, "fo?ni"},  {284, "iwbFb"}, {295, "fpFi"},
-    {296, "fpi"},    {297, "fpi?"},   {299, "fpt"},    {300, "fpbF"},   {301, "fpF"},    {302, "fpfp"},  {303, "fpfpF"},
-    {304, "pfp"},    {305, "fpbn"},   {306, "fpi"},    {307, "fpi"},    {308, "ibbbTb"}, {309, "bkTmi"}, {311, "bi"},
-    {312, "wbb"},    {313, "fbfbnF"}, {315, "ffnF"},   {316, "fvkF"},   {320, "fptF"},   {324, "fion"},  {330, "ffF"},
-    {331, "bF"},     {333, "fvko?"},  {334, "fvko?"},  {335, "wwsb"},   {340, "wibb"},   {347, "wvkvkF"}, {348, "wvkvkF"},
-    {353, "fpfpF"},  {355, "bnF"},    {356, "pF"},     {376, "ali"},    {377, "fbfbnF"}, {378, "fvko?F"}, {379, "fvko?F"},
-    {383, "fpFib"},  {384, "i?"},     {386, "biF?"},   {395, "inF"},    {396, "iib"},    {397, "iaF"},   {398, "a"},
-    {403, "ib"},     {407, "iiTb"},   {412, "fptF"},   {413, "ibbbTb"}, {414, "bkTmi"},  {421, "mbTi"},  {422, "uiiTui"},
-    {436, "ffF"},    {437, "fpbn"},   {439, "fpiF"},   {11, "prr"},     {120, "F?bb?"},  {435, "bn"},    {2, ""},
-    {190, ""},       {13, "b"},       {78, "bb"},      {116, "b"},      {122, "b"},      {153, ""},      {158, ""},
-    {217, "pp"},     {318, "bb"},     {358, "fprrF"},
+    {3, "fbn"},      {4, "fbn"},      {5, "pFi"},      {6, "f"},        {7, "wbF"},      {8, "pi"},
+    {9, "pp"},       {10, "p"},       {12, "p"},       {14, "pi?"},     {15, "pi"},      {19, "foi"},
+    {27, "i"},       {30, "pt"},      {33, "pi"},      {37, "ws"},      {38, "pp"},      {39, "pi"},
+    {40, "p"},       {41, "f"},       {42, "b"},       {43, "b"},       {45, "a"},       {54, "f?b"},
+    {55, "fib"},     {63, "ff"},      {67, "sgb"},     {72, "??i"},     {75, "ib"},      {76, "ib"},
+    {77, "ib"},      {82, "b"},       {83, "pp"},      {85, "pbn"},     {90, "b"},       {91, "al"},
+    {92, "po"},      {93, "fo"},      {94, "fi"},      {99, "pb"},      {100, "fb"},     {104, "itb"},
+    {105, "ib"},     {106, "pb"},     {107, "pb"},     {108, "fb"},     {114, "wbFb"},   {117, "ii?ib?"},
+    {118, "f"},      {123, "ibn"},    {125, "alP"},    {126, "ibb"},    {140, "f?obi"},  {141, "fbn"},
+    {142, "ibbbT"},  {143, "fi"},     {144, "alF"},    {145, "fvk"},    {146, "fvk"},    {150, "al"},
+    {151, "al"},     {152, "i"},      {162, "Tb"},     {163, "allFa"},  {168, "bkT"},    {172, "i???"},
+    {174, "sgbi"},   {175, "ibbi"},   {176, "bi"},     {177, "mbTi"},   {178, "wsb"},    {179, "mi"},
+    {180, "fbno"},   {181, "fbno"},   {182, "pii"},    {183, "bn"},     {186, "bb"},     {187, "ffbn"},
+    {192, "alPMfi"}, {193, "poi"},    {194, "foi"},    {195, "pb"},     {196, "pb"},     {197, "fb"},
+    {205, "ib"},     {206, "ib"},     {209, "bbb"},    {218, "alb"},    {219, "ali"},    {220, "fbn"},
+    {221, "fib"},    {225, "fon"},    {238, "ws"},     {239, "ffbn"},   {240, "uiiTui"}, {241, "wnb"},
+    {242, "wnb"},    {243, "b"},      {244, "b"},      {250, "foni"},   {257, "alPiF"},  {258, "b"},
+    {265, "ib"},     {266, "ib"},     {267, "iiTb"},   {268, "pnb"},    {269, "fnb"},    {270, "wws"},
+    {271, "pt"},     {272, "fo?ni"},  {284, "iwbFb"},  {295, "fpFi"},   {296, "fpi"},    {297, "fpi?"},
+    {299, "fpt"},    {300, "fpbF"},   {301, "fpF"},    {302, "fpfp"},   {303, "fpfpF"},  {304, "pfp"},
+    {305, "fpbn"},   {306, "fpi"},    {307, "fpi"},    {308, "ibbbTb"}, {309, "bkTmi"},  {311, "bi"},
+    {312, "wbb"},    {313, "fbfbnF"}, {315, "ffnF"},   {316, "fvkF"},   {320, "fptF"},   {324, "fion"},
+    {330, "ffF"},    {331, "bF"},     {333, "fvko?"},  {334, "fvko?"},  {335, "wwsb"},   {340, "wibb"},
+    {347, "wvkvkF"}, {348, "wvkvkF"}, {353, "fpfpF"},  {355, "bnF"},    {356, "pF"},     {376, "ali"},
+    {377, "fbfbnF"}, {378, "fvko?F"}, {379, "fvko?F"}, {383, "fpFib"},  {384, "i?"},     {386, "biF?"},
+    {395, "inF"},    {396, "iib"},    {397, "iaF"},    {398, "a"},      {403, "ib"},     {407, "iiTb"},
+    {412, "fptF"},   {413, "ibbbTb"}, {414, "bkTmi"},  {421, "mbTi"},   {422, "uiiTui"}, {436, "ffF"},
+    {437, "fpbn"},   {439, "fpiF"},   {11, "prr"},     {120, "F?bb?"},  {435, "bn"},     {2, ""},
+    {190, ""},       {13, "b"},       {78, "bb"},      {116, "b"},      {122, "b"},      {153, ""},
+    {158, ""},       {217, "pp"},     {318, "bb"},     {358, "fprrF"},
 };
 
 /* Calls that end the machine or the supervisor, or that change what outlives a worker. */
 static bool forbidden(uint32_t nr)
 {
     static const uint16_t never[] = {
-        1,   252,           /* exit: workers end by themselves */
-        21,  22,  52,  217, /* mount, umount, pivot_root: what is mounted stays */
-        61,                 /* chroot */
-        66,                 /* setsid, and out of the reach of the supervisor */
-        88,  87,  115,      /* reboot, swapon, swapoff */
-        25,  79,  264, 404, /* setting clocks */
-        74,  121,           /* names of the machine */
+        1,  252,           /* exit: workers end by themselves */
+        21, 22,  52,  217, /* mount, umount, pivot_root: what is mounted stays */
+        61,                /* chroot */
+        66,                /* setsid, and out of the reach of the supervisor */
+        88, 87,  115,      /* reboot, swapon, swapoff */
+        25, 79,  264, 404, /* setting clocks */
+        74, 121,           /* names of the machine */
     };
 
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
@@ -142,8 +146,8 @@ static const char *shape_of(uint32_t nr)
 /* --- memory of every sort --- */
 
 enum place {
-    GOOD,      /* written before */
-    FRESH,     /* never touched */
+    GOOD,  /* written before */
+    FRESH, /* never touched */
     READ_ONLY,
     NO_ACCESS,
     HOLE,      /* nothing mapped */
@@ -177,52 +181,100 @@ static void make_places(int fd)
 
 static uintptr_t any_memory(struct rng *r)
 {
-    static const uintptr_t odd[] = {0,          1,          PAGE - 1,   PAGE,       0x08048000, 0xbffff000, 0xbfffffff,
-                                    0xc0000000, 0xc0100000, 0xe0000000, 0xf0000000, 0xffbfffff, 0xffc00000, 0xfffff000,
-                                    0xfffffffc, 0xffffffff, 0x80000000, 0x7fffffff, 0xbfffeffc, 0xc0000ffe};
+    static const uintptr_t odd[] = {0,          1,          PAGE - 1,   PAGE,       0x08048000,
+                                    0xbffff000, 0xbfffffff, 0xc0000000, 0xc0100000, 0xe0000000,
+                                    0xf0000000, 0xffbfffff, 0xffc00000, 0xfffff000, 0xfffffffc,
+                                    0xffffffff, 0x80000000, 0x7fffffff, 0xbfffeffc, 0xc0000ffe};
     uint32_t offset = below(r, 4) ? below(r, PAGE) & ~3u : below(r, PAGE);
 
     switch (below(r, 16)) {
-    case 0 ... 6: return (uintptr_t)place(GOOD) + below(r, PLACE_PAGES) * PAGE + offset;
-    case 7 ... 11: return (uintptr_t)place(below(r, PLACES)) + below(r, PLACE_PAGES) * PAGE + offset;
+    case 0 ... 6:
+        return (uintptr_t)place(GOOD) + below(r, PLACE_PAGES) * PAGE + offset;
+    case 7 ... 11:
+        return (uintptr_t)place(below(r, PLACES)) + below(r, PLACE_PAGES) * PAGE + offset;
     /* Over the end of one sort into the next one. */
-    case 12 ... 13: return (uintptr_t)place(below(r, PLACES)) + PLACE_PAGES * PAGE - below(r, 64);
-    case 14: return odd[below(r, sizeof odd / sizeof *odd)] + (below(r, 2) ? below(r, 8) : 0);
-    default: return next(r);
+    case 12 ... 13:
+        return (uintptr_t)place(below(r, PLACES)) + PLACE_PAGES * PAGE - below(r, 64);
+    case 14:
+        return odd[below(r, sizeof odd / sizeof *odd)] + (below(r, 2) ? below(r, 8) : 0);
+    default:
+        return next(r);
     }
 }
 
 static uint32_t any_size(struct rng *r)
 {
     switch (below(r, 8)) {
-    case 0: return below(r, 16);
-    case 1 ... 3: return below(r, 5000);
-    case 4: return below(r, 20) * PAGE;
-    case 5: return (1u << below(r, 32)) + below(r, 3) - 1;
-    case 6: return 0u - below(r, 2 * PAGE);
-    default: return below(r, 512) * 4;
+    case 0:
+        return below(r, 16);
+    case 1 ... 3:
+        return below(r, 5000);
+    case 4:
+        return below(r, 20) * PAGE;
+    case 5:
+        return (1u << below(r, 32)) + below(r, 3) - 1;
+    case 6:
+        return 0u - below(r, 2 * PAGE);
+    default:
+        return below(r, 512) * 4;
     }
 }
 
 static uint32_t anything(struct rng *r)
 {
     switch (below(r, 8)) {
-    case 0: return below(r, 64);
-    case 1: return 0u - below(r, 200);
-    case 2: return (1u << below(r, 32)) + below(r, 3) - 1;
-    case 3: return next(r) & next(r) & next(r);
-    case 4: return any_size(r);
-    case 5: return next(r);
-    default: return any_memory(r);
+    case 0:
+        return below(r, 64);
+    case 1:
+        return 0u - below(r, 200);
+    case 2:
+        return (1u << below(r, 32)) + below(r, 3) - 1;
+    case 3:
+        return next(r) & next(r) & next(r);
+    case 4:
+        return any_size(r);
+    case 5:
+        return next(r);
+    default:
+        return any_memory(r);
     }
 }
 
 /* --- arguments --- */
 
 static const char *const paths[] = {
-    "a", "b", "d", "d/c", "d/d", ".", "..", "", "/", "loop", "link", "none/x", "a/x", "fifo", "prog", "/dev/null", "/dev/zero",
-    "/dev/full", "/dev/random", "/dev/tty", "/proc/self/maps", "/proc/self/exe", "/proc/meminfo", "/proc/self/fd/3", "/dev/shm/sysfuzz",
-    "/proc", "/proc/self/pagemap", "/proc/self/smaps", "/proc/self/stat", "/proc/self/status", "d/./../d/../a", "//a//b",
+    "a",
+    "b",
+    "d",
+    "d/c",
+    "d/d",
+    ".",
+    "..",
+    "",
+    "/",
+    "loop",
+    "link",
+    "none/x",
+    "a/x",
+    "fifo",
+    "prog",
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/tty",
+    "/proc/self/maps",
+    "/proc/self/exe",
+    "/proc/meminfo",
+    "/proc/self/fd/3",
+    "/dev/shm/sysfuzz",
+    "/proc",
+    "/proc/self/pagemap",
+    "/proc/self/smaps",
+    "/proc/self/stat",
+    "/proc/self/status",
+    "d/./../d/../a",
+    "//a//b",
 };
 
 /* Scratch memory for what arguments point to, in GOOD's last page but one. */
@@ -268,7 +320,8 @@ static uint32_t argument(struct rng *r, char kind)
     if (kind != 'w' && below(r, 24) == 0)
         return anything(r);
     switch (kind) {
-    case 'f': return below(r, 8) ? below(r, FDS) : below(r, 2) ? (uint32_t)AT_FDCWD : anything(r);
+    case 'f':
+        return below(r, 8) ? below(r, FDS) : below(r, 2) ? (uint32_t)AT_FDCWD : anything(r);
     case 'p':
         if (below(r, 10) == 0)
             return any_memory(r);
@@ -283,8 +336,10 @@ static uint32_t argument(struct rng *r, char kind)
             return (uintptr_t)p;
         }
         return (uintptr_t)paths[below(r, sizeof paths / sizeof *paths)];
-    case 'b': return any_memory(r);
-    case 'n': return any_size(r);
+    case 'b':
+        return any_memory(r);
+    case 'n':
+        return any_size(r);
     case 'v':
         if (below(r, 4) == 0)
             return any_memory(r);
@@ -293,8 +348,10 @@ static uint32_t argument(struct rng *r, char kind)
             w[i + 1] = below(r, 4) ? below(r, 3000) : any_size(r);
         }
         return words(r, w, 16);
-    case 'k': return below(r, 4) ? below(r, 8) : anything(r);
-    case 'F': return next(r) & next(r) & (below(r, 2) ? next(r) : 0xfff);
+    case 'k':
+        return below(r, 4) ? below(r, 8) : anything(r);
+    case 'F':
+        return next(r) & next(r) & (below(r, 2) ? next(r) : 0xfff);
     case 't':
     case 'T':
         if (below(r, 8) == 0)
@@ -309,18 +366,25 @@ static uint32_t argument(struct rng *r, char kind)
         if (below(r, 3) == 0)
             w[1] = 0;
         return words(r, w, 4);
-    case 's': return below(r, 6) ? below(r, 66) : anything(r);
-    case 'a': return (uintptr_t)ARENA + below(r, ARENA_SIZE / PAGE) * PAGE + (below(r, 16) ? 0 : below(r, PAGE));
-    case 'l': return below(r, 12) ? below(r, 12) * PAGE + (below(r, 8) ? 0 : below(r, PAGE)) : any_size(r);
-    case 'P': return below(r, 16) ? below(r, 8) : anything(r);
+    case 's':
+        return below(r, 6) ? below(r, 66) : anything(r);
+    case 'a':
+        return (uintptr_t)ARENA + below(r, ARENA_SIZE / PAGE) * PAGE + (below(r, 16) ? 0 : below(r, PAGE));
+    case 'l':
+        return below(r, 12) ? below(r, 12) * PAGE + (below(r, 8) ? 0 : below(r, PAGE)) : any_size(r);
+    case 'P':
+        return below(r, 16) ? below(r, 8) : anything(r);
     case 'M':
         w[0] = below(r, 6) ? 1 + below(r, 2) : below(r, 16);
         w[0] |= below(r, 2) ? MAP_ANONYMOUS : 0;
         w[0] |= below(r, 2) ? MAP_FIXED : 0;
         return w[0] | (below(r, 2) ? next(r) & next(r) & 0x1fff00 : 0);
-    case 'w': return (uint32_t)any_process(r);
-    case 'o': return below(r, 4) ? below(r, 64 * 1024) : anything(r);
-    case 'i': return below(r, 4) ? below(r, 24) : anything(r);
+    case 'w':
+        return (uint32_t)any_process(r);
+    case 'o':
+        return below(r, 4) ? below(r, 64 * 1024) : anything(r);
+    case 'i':
+        return below(r, 4) ? below(r, 24) : anything(r);
     case 'r':
         if (below(r, 3) == 0)
             return below(r, 2) ? 0 : any_memory(r);
@@ -342,15 +406,18 @@ static uint32_t argument(struct rng *r, char kind)
         w[2] = any_memory(r);
         w[3] = w[4] = next(r) & next(r);
         return words(r, w, 5);
-    case 'u': return (uintptr_t)place(below(r, 2) ? GOOD : FILE_PAGE) + below(r, 4) * 4;
-    default: return anything(r);
+    case 'u':
+        return (uintptr_t)place(below(r, 2) ? GOOD : FILE_PAGE) + below(r, 4) * 4;
+    default:
+        return anything(r);
     }
 }
 
 /* Absolute paths are looked at; what changes names is kept to the worker's own directory. */
 static bool looks_only(uint32_t nr)
 {
-    static const uint16_t harmless[] = {5, 11, 12, 33, 85, 99, 106, 107, 195, 196, 268, 295, 300, 305, 307, 383, 437, 439};
+    static const uint16_t harmless[] = {5,   11,  12,  33,  85,  99,  106, 107, 195,
+                                        196, 268, 295, 300, 305, 307, 383, 437, 439};
 
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
         if (harmless[i] == nr)
@@ -422,7 +489,8 @@ static void recover(struct slot *s)
 static void calls(struct rng *r, struct slot *s, uint32_t n, unsigned depth)
 {
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t nr = below(r, 4) ? shapes[below(r, sizeof shapes / sizeof *shapes)].nr : below(r, NUMBERS), a[6] = {0};
+        uint32_t nr = below(r, 4) ? shapes[below(r, sizeof shapes / sizeof *shapes)].nr : below(r, NUMBERS),
+                 a[6] = {0};
         const char *shape = shape_of(nr);
         long rc;
 
@@ -431,8 +499,9 @@ static void calls(struct rng *r, struct slot *s, uint32_t n, unsigned depth)
         if (forbidden(nr))
             continue;
         for (unsigned k = 0; k < 6; k++)
-            a[k] = shape[0] == '?' || (k < strlen(shape) && below(r, 12)) ? argument(r, k < strlen(shape) ? shape[k] : '?')
-                                                                         : anything(r);
+            a[k] = shape[0] == '?' || (k < strlen(shape) && below(r, 12))
+                       ? argument(r, k < strlen(shape) ? shape[k] : '?')
+                       : anything(r);
         /* Processes are named by the arguments of few calls, and those never have another's. */
         for (unsigned k = 0; k < strlen(shape); k++)
             if (shape[k] == 'w')
@@ -453,7 +522,8 @@ static void calls(struct rng *r, struct slot *s, uint32_t n, unsigned depth)
             continue;
         s->nr = nr;
         if (verbose)
-            dprintf(2, "sf| %d %u(%x %x %x %x %x %x)\n", (int)getpid(), nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+            dprintf(2, "sf| %d %u(%x %x %x %x %x %x)\n", (int)getpid(), nr, a[0], a[1], a[2], a[3], a[4],
+                    a[5]);
         rc = call(nr, a);
         if (makes_child(nr) && rc == 0) {
             calls(r, s, 4, depth + 1);
@@ -647,7 +717,9 @@ int main(int argc, char **argv)
     while (waitpid(-1, NULL, WNOHANG) > 0)
         continue;
     tidy(workers);
-    printf("sysfuzz: seed %llu: %llu calls in %llu batches; %u died, %u slept and were killed, %u forks failed\n",
-           (unsigned long long)seed, (unsigned long long)done, (unsigned long long)number, died, killed, failed);
+    printf("sysfuzz: seed %llu: %llu calls in %llu batches; %u died, %u slept and were killed, %u forks "
+           "failed\n",
+           (unsigned long long)seed, (unsigned long long)done, (unsigned long long)number, died, killed,
+           failed);
     return 0;
 }
