@@ -128,9 +128,9 @@ USERCC      = i686-linux-gnu-gcc
 USER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -march=i686 -fno-common -pthread $(WARN) -I.
 # The tests do on purpose what these warn of.
 UT_CFLAGS    = $(USER_CFLAGS) -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
-USER_H      := $(wildcard user/*.h tests/user/*.h)
+USER_H      := $(wildcard tests/user/quire/*.h tests/user/*.h)
 
-$(B)/user/quire: $(sort $(wildcard user/*.c)) $(USER_H) Makefile | $(B)/setup-user
+$(B)/user/quire: $(sort $(wildcard tests/user/quire/*.c)) $(USER_H) Makefile | $(B)/setup-user
 	@mkdir -p $(@D)
 	@echo "  USERCC  $@"
 	@$(USERCC) $(USER_CFLAGS) -static -s $(filter %.c,$^) -o $@
@@ -152,7 +152,7 @@ $(B)/ut/ut: $(UT_C) $(UT_COMMON) $(USER_H) Makefile | $(B)/setup-user
 	@$(USERCC) $(UT_CFLAGS) -static $(filter %.c,$^) -o $@
 
 # Programs that are hostile, or that compare long random runs; each alone, and static, so that little memory is enough.
-FUZZ := $(patsubst tests/user/%.c,$(B)/fuzz/%,$(filter-out $(UT_C) $(UT_COMMON),$(sort $(wildcard tests/user/*.c))))
+FUZZ := $(patsubst tests/user/%.c,$(B)/fuzz/%,$(filter-out $(UT_C) $(UT_COMMON) tests/user/bench.c,$(sort $(wildcard tests/user/*.c))))
 
 $(FUZZ): $(B)/fuzz/%: tests/user/%.c Makefile | $(B)/setup-user
 	@mkdir -p $(@D)
@@ -163,21 +163,31 @@ $(FUZZ): $(B)/fuzz/%: tests/user/%.c Makefile | $(B)/setup-user
 user: $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ)
 
 # What `make run` boots into; what the tests do; and one for machines with little memory.
-ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard user/etc/*)
+ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard tests/user/quire/etc/*)
 
 $(B)/rootfs.cpio: $(ROOTFS_DEPS)
 	@tools/rootfs pack -o $@ busybox memtester procps stress libc
 
-$(B)/rootfs-test.cpio: $(ROOTFS_DEPS) $(UT_DYNAMIC) $(B)/ut/ut
-	@tools/rootfs pack -o $@ busybox libc $(foreach t,ut $(notdir $(UT_DYNAMIC)),--add $(B)/ut/$t=ut/$t)
-
 $(B)/rootfs-small.cpio: $(ROOTFS_DEPS)
 	@tools/rootfs pack -o $@ busybox memtester
+
+# Without the debugging information, which stays in build/ut for gdb.
+$(B)/ut.stripped: $(UT_DYNAMIC) $(B)/ut/ut
+	@rm -rf $@ $@.static
+	@mkdir -p $@ $@.static
+	@set -e; for f in $^; do i686-linux-gnu-strip -o $@/$${f##*/} $$f; done
+	@cp $@/ut $@.static/
+
+$(B)/rootfs-test.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
+	@tools/rootfs pack -o $@ libc --add $(B)/ut.stripped=ut
+
+$(B)/rootfs-ut.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
+	@tools/rootfs pack -o $@ --add $(B)/ut.stripped.static=ut
 
 $(B)/rootfs-fuzz.cpio: $(ROOTFS_DEPS) $(FUZZ)
 	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ)),--add $(B)/fuzz/$t=fuzz/$t)
 
-ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-test.cpio $(B)/rootfs-small.cpio $(B)/rootfs-fuzz.cpio
+ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-small.cpio $(B)/rootfs-test.cpio $(B)/rootfs-ut.cpio $(B)/rootfs-fuzz.cpio
 
 .PHONY: rootfs
 rootfs: $(ROOTFS)
@@ -225,7 +235,7 @@ help:
 	@echo 'make check       warnings, layers, formatting, static analysis'
 	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded'
 	@echo 'make iso         build/quire.iso, for GRUB or a CD'
-	@echo 'make bench       what the basic operations cost, in instructions and in time'
+	@echo 'make bench       what the basic operations cost, in the kernel and beside Linux'
 	@echo 'make clean       remove build/'
 	@echo 'V=1 shows the commands'
 
@@ -239,8 +249,28 @@ run: $(B)/quire.elf $(B)/swap.img $(B)/rootfs.cpio
 debug: $(B)/quire.elf $(B)/swap.img | $(B)/setup-test
 	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
 
-bench: $(B)/quire.elf $(B)/swap.img
+bench: $(B)/quire.elf $(B)/swap.img $(B)/bench/bench.cpio $(B)/linux/init
 	@tools/bench -m $(BENCH_MEM) --append "$(APPEND)" --disk $(B)/swap.img
+	@echo
+	@tools/compare
+
+# One program that measures, for this kernel and for Debian's, which has an init of its own.
+$(B)/bench/bench: tests/user/bench.c Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(USER_CFLAGS) -static -s $< -o $@
+
+$(B)/linux/init: tests/linux/init.c Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(USER_CFLAGS) -static -s $< -o $@
+
+$(B)/bench/bench.cpio: $(B)/bench/bench
+	@rm -rf $@.tree
+	@mkdir -p $@.tree/bin $@.tree/dev $@.tree/proc
+	@cp $< $@.tree/bin/bench
+	@cd $@.tree && find . -mindepth 1 | LC_ALL=C sort | cpio --quiet -R 0:0 -o -H newc >../$(@F)
+	@rm -rf $@.tree
 
 # The same image as `make iso` makes, with arguments and modules that a test can look for.
 $(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg
@@ -251,7 +281,7 @@ BOOT_TESTS := $(wildcard $(foreach t,ram-3500 ram-8 disk-errors,tests/boot/$t.t)
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) | $(B)/setup-test $(B)/setup-build
+test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
 
 # The same random tests, for minutes each.
@@ -261,7 +291,7 @@ soak: $(B)/quire.elf $(B)/rootfs-fuzz.cpio | $(B)/setup-test
 test-host: hosted | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS)
 
-test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) | $(B)/setup-test
+test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) $(B)/bench/bench.cpio | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)
 
 check: $(B)/quire.elf hosted | $(B)/setup-check

@@ -99,7 +99,7 @@ static void read_map(struct bootinfo *b, const struct multiboot_info *mb)
         while (at + sizeof(struct multiboot_mmap) <= end) {
             const struct multiboot_mmap *e = loader_data(at, sizeof *e);
 
-            if (!e || e->size < sizeof *e - sizeof e->size)
+            if (!e || e->size < sizeof *e - sizeof e->size || e->size > end - at - sizeof e->size)
                 break;
             bool usable = e->type == 1;
             struct ram_range r = frames_of(e->addr, e->len, usable);
@@ -136,12 +136,15 @@ static void read_modules(struct bootinfo *b, const struct multiboot_info *mb, bo
     }
 }
 
+const struct bootinfo *bootinfo_sys;
+
 void bootinfo_init(struct bootinfo *b, uint32_t magic, paddr_t info)
 {
     const struct multiboot_info *mb = loader_data(info, sizeof *mb);
     pfn_t image_first = ((uintptr_t)image_start - KERNEL_BASE) >> PAGE_SHIFT;
     pfn_t image_last = ((uintptr_t)image_end - KERNEL_BASE) >> PAGE_SHIFT;
 
+    bootinfo_sys = b;
     if (magic != MULTIBOOT_MAGIC || !mb)
         panic_unfit("not started by a multiboot loader: magic %08x, information at %08x", magic, info);
 

@@ -21,6 +21,9 @@ struct bootinfo {
     char loader[64];
 };
 
+/* The machine's: what bootinfo_init() filled. */
+extern const struct bootinfo *bootinfo_sys;
+
 /* Fill b from the multiboot information. Stops the machine, with one line, when the loader is not multiboot
  * or gives no memory map, or when the image does not lie in RAM. */
 void bootinfo_init(struct bootinfo *b, uint32_t magic, paddr_t info);

@@ -5,8 +5,8 @@
  * archive's start, the data, padding again; the last member is named TRAILER!!!. Archives may follow one
  * another, with zeroes between them, as Linux's initramfs allows. All numbers are 8 hexadecimal digits.
  *
- * Nothing in an archive is trusted: each step is checked against the bytes that are left, in an order in which
- * no sum can wrap.
+ * Nothing in an archive is trusted: each step is checked against the bytes that are left, in an order in
+ * which no sum can wrap.
  *
  * Source: cpio(5); Linux Documentation/driver-api/early-userspace/buffer-format.rst.
  */

@@ -1,8 +1,8 @@
 /*
  * Devices as files.
  *
- * A device number leads to operations through a short table, filled at start-up by whoever has a device; every
- * new devtmpfs gets a node for each, so a device that is registered later appears in the next one only.
+ * A device number leads to operations through a short table, filled at start-up by whoever has a device;
+ * every new devtmpfs gets a node for each, so a device that is registered later appears in the next one only.
  *
  * Disks are read and written through a page of memory, without a cache. A disk that swap is on is busy.
  */
@@ -123,7 +123,7 @@ static int zero_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     (void)f;
     (void)pos;
     while (done < n) {
-        size_t part = n - done < PAGE_SIZE ? n - done : PAGE_SIZE;
+        size_t part = user_part(buf + done, n - done);
 
         if (user_clear(buf + done, part))
             return done ? (int)done : -EFAULT;
@@ -167,7 +167,7 @@ static int random_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     (void)f;
     (void)pos;
     while (done < n) {
-        size_t part = n - done < sizeof chunk ? n - done : sizeof chunk;
+        size_t part = user_part(buf + done, n - done < sizeof chunk ? n - done : sizeof chunk);
 
         random_bytes(chunk, part);
         if (user_copy_out(buf + done, chunk, part))

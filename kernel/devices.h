@@ -1,4 +1,5 @@
-/* Devices as files: the table of device numbers, and the devices that are nothing but memory. See devices.c. */
+/* Devices as files: the table of device numbers, and the devices that are nothing but memory. See devices.c.
+ */
 #ifndef KERNEL_DEVICES_H
 #define KERNEL_DEVICES_H
 

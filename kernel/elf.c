@@ -1,6 +1,7 @@
 /*
- * Reading ELF headers. The file may be anybody's, so nothing in it is believed: every sum is made in 64 bits and
- * compared with the file's size or the address space before it is used. Touches no memory but its arguments.
+ * Reading ELF headers. The file may be anybody's, so nothing in it is believed: every sum is made in 64 bits
+ * and compared with the file's size or the address space before it is used. Touches no memory but its
+ * arguments.
  *
  * A program's segments may share a page of the file, as linkers that save space let them; then the later one
  * has the page, as on Linux.

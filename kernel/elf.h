@@ -10,7 +10,8 @@
 #define ELF_SEGMENTS 32u
 #define ELF_INTERP   256u
 
-/* A part of memory to make from a part of the file. Addresses are the file's, to be moved by the load bias. */
+/* A part of memory to make from a part of the file. Addresses are the file's, to be moved by the load bias.
+ */
 struct elf_segment {
     vaddr_t start;    /* page aligned */
     vaddr_t file_end; /* up to here bytes come from the file: [start, file_end), from page `offset` on */
@@ -33,11 +34,12 @@ struct elf_image {
 };
 
 /*
- * Check a file's header (its first ELF_HEADER bytes) and say where the program headers are: phdr_offset, phnum.
- * -ENOEXEC when this is not a program for this machine.
+ * Check a file's header (its first ELF_HEADER bytes) and say where the program headers are: phdr_offset,
+ * phnum. -ENOEXEC when this is not a program for this machine.
  */
 int elf_header(struct elf_image *e, const void *header, uint64_t file_size);
-/* Then check the program headers. 0; -ENOEXEC when they contradict themselves, the file's size, or the machine. */
+/* Then check the program headers. 0; -ENOEXEC when they contradict themselves, the file's size, or the
+ * machine. */
 int elf_segments(struct elf_image *e, const void *phdrs, uint64_t file_size);
 
 #endif

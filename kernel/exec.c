@@ -1,9 +1,10 @@
 /*
  * exec: a new program in the running process.
  *
- * The new space is built beside the old one: the program's and the interpreter's segments are mapped from their
- * files' objects, so that text is in memory once for all who run it, and the stack is written. The old program
- * can go on until all that has worked; then the other threads end, and the change is made, which cannot fail.
+ * The new space is built beside the old one: the program's and the interpreter's segments are mapped from
+ * their files' objects, so that text is in memory once for all who run it, and the stack is written. The old
+ * program can go on until all that has worked; then the other threads end, and the change is made, which
+ * cannot fail.
  *
  *     0x00400000  programs that may lie anywhere and name an interpreter
  *     0x08048000  where most others say they must lie; behind the program its heap

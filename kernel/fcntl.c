@@ -1,9 +1,9 @@
 /*
- * Locks on files: fcntl(2)'s, which belong to a process and cover bytes, and flock(2)'s, which belong to an open
- * file and cover all of it. The two kinds do not see each other.
+ * Locks on files: fcntl(2)'s, which belong to a process and cover bytes, and flock(2)'s, which belong to an
+ * open file and cover all of it. The two kinds do not see each other.
  *
- * Data. An inode's list of locks. Of one owner and kind no two overlap. A process is told apart by its table of
- * descriptors, so that threads share their locks and fork's child has none.
+ * Data. An inode's list of locks. Of one owner and kind no two overlap. A process is told apart by its table
+ * of descriptors, so that threads share their locks and fork's child has none.
  *
  * Setting a lock replaces what the owner had in the range: at most one lock is split, so two new records are
  * enough, and they are allocated before anything is changed. Whoever waits sleeps in one queue for all files:

@@ -25,7 +25,8 @@ enum {
     F_GETPIPE_SZ = 1032,
 };
 
-/* The locking commands of fcntl(2); -EINVAL for any other. arg: address of a struct flock or flock64. Sleeps. */
+/* The locking commands of fcntl(2); -EINVAL for any other. arg: address of a struct flock or flock64. Sleeps.
+ */
 int fcntl_lock(struct file *f, unsigned cmd, vaddr_t arg);
 /* flock(2). Sleeps. */
 int flock_lock(struct file *f, unsigned how);

@@ -1,9 +1,9 @@
 /*
  * Open files and descriptors.
  *
- * An open file is what open() makes: an inode, a position, flags, and the operations of its kind. Descriptors,
- * of one process or several, are names of it and hold one reference each; a system call that sleeps holds
- * another, so closing a descriptor does not pull a file from under it.
+ * An open file is what open() makes: an inode, a position, flags, and the operations of its kind.
+ * Descriptors, of one process or several, are names of it and hold one reference each; a system call that
+ * sleeps holds another, so closing a descriptor does not pull a file from under it.
  *
  * A table of descriptors is shared by threads. Slots change between sleeps; it grows by doubling, up to
  * RLIMIT_NOFILE. `free_from` is a lower bound of the lowest free number, so that finding it costs what lies
@@ -141,16 +141,12 @@ static int find_or_create(struct inode *dir, const char *path, uint32_t flags, u
     int err;
 
     for (;;) {
-        err = path_walk(dir, path, how | (flags & O_CREAT ? LOOKUP_MISSING : 0), end);
+        err = path_walk(dir, path, how | (flags & O_CREAT ? LOOKUP_MISSING | LOOKUP_CREATE : 0), end);
         if (err)
             return err;
         if (end->inode) {
             if (flags & O_CREAT && flags & O_EXCL)
                 err = -EEXIST;
-            break;
-        }
-        if (end->slash) {
-            err = -EISDIR;
             break;
         }
         if (!end->dir->ops->create) {

@@ -44,7 +44,7 @@ static void put_text(struct out *o, const struct spec *s, const char *text)
 static void put_number(struct out *o, const struct spec *s, uint64_t value, bool negative, unsigned base,
                        char letter)
 {
-    char digits[20];
+    char digits[22]; /* of 64 bits in octal */
     int n = 0;
 
     /* Most numbers fit into 32 bits, where a division is one instruction. */
@@ -159,6 +159,7 @@ size_t format_args(char *buf, size_t size, const char *fmt, va_list args)
             put_number(&o, &s, v < 0 ? -(uint64_t)v : (uint64_t)v, v < 0, 10, 'a');
             break;
         }
+        case 'o':
         case 'u':
         case 'x':
         case 'X': {
@@ -168,7 +169,7 @@ size_t format_args(char *buf, size_t size, const char *fmt, va_list args)
                 v = (unsigned char)v;
             else if (s.size == 2)
                 v = (unsigned short)v;
-            put_number(&o, &s, v, false, *fmt == 'u' ? 10 : 16, *fmt == 'X' ? 'A' : 'a');
+            put_number(&o, &s, v, false, *fmt == 'u' ? 10 : *fmt == 'o' ? 8 : 16, *fmt == 'X' ? 'A' : 'a');
             break;
         }
         case 'p':

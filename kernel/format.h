@@ -10,7 +10,7 @@
  * Write at most size bytes, the final NUL included; returns the length that the whole text has (like C's
  * vsnprintf).
  *
- *     %[-0][width][.precision][l|ll|z|h|hh]d i u x X, %s (precision: at most so many bytes), %c, %p, %%
+ *     %[-0][width][.precision][l|ll|z|h|hh]d i o u x X, %s (precision: at most so many bytes), %c, %p, %%
  *
  * width and precision may be *. Any other conversion is copied as it stands.
  */

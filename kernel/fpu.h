@@ -16,8 +16,8 @@ struct fpu_state *fpu_alloc(void);
 void fpu_free(struct fpu_state *s); /* NULL is fine */
 /* What a program begins with. */
 void fpu_reset(struct fpu_state *s);
-/* The processor's registers into an area, keeping them, and back. A state that a program made up may be loaded:
- * what the processor would refuse is taken out of it. */
+/* The processor's registers into an area, keeping them, and back. A state that a program made up may be
+ * loaded: what the processor would refuse is taken out of it. */
 void fpu_save(struct fpu_state *s);
 void fpu_load(struct fpu_state *s);
 /* si_code of the floating-point exception that the registers show. */

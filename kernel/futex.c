@@ -1,6 +1,6 @@
 /*
- * Futexes. A word is known by where it lives: in an object that is mapped shared, by object and offset, so that
- * processes meet there; anything else by space and address.
+ * Futexes. A word is known by where it lives: in an object that is mapped shared, by object and offset, so
+ * that processes meet there; anything else by space and address.
  *
  * A waiter enters its queue before it reads the word, since reading may sleep: a wake-up in between takes it
  * out again, and it sees that. Waiters are in one of a few lists, by hash of the key, oldest first.
@@ -208,7 +208,8 @@ no_second:
     return err ? err : expected ? done + (int)moved : done;
 }
 
-/* FUTEX_WAKE_OP: change a second word, wake waiters of the first, and of the second if its old value says so. */
+/* FUTEX_WAKE_OP: change a second word, wake waiters of the first, and of the second if its old value says so.
+ */
 static int wake_op(vaddr_t uaddr, vaddr_t second, bool private, uint32_t n1, uint32_t n2, uint32_t code)
 {
     enum { OP_SET, OP_ADD, OP_OR, OP_ANDN, OP_XOR, OP_SHIFT = 8 };

@@ -243,6 +243,7 @@ static void check_machine(struct kt *kt)
     kt_capture_end();
     EXPECT(frame_audit(pool), "after the test");
     EXPECT(slab_verify_all(pool), "after the test");
+    EXPECT(kmalloc_verify(&kmalloc_sys), "after the test");
     EXPECT(kva_map_verify(&kva_map_sys), "after the test");
     EXPECT(paging_verify(), "after the test");
     EXPECT(window_verify(), "after the test");

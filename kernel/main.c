@@ -97,7 +97,8 @@ static void mount_root(void)
 
 #define INIT_ARGS 32u
 
-/* Words of init's arguments, in place: blanks separate, double quotes keep blanks. Those beyond max are lost. */
+/* Words of init's arguments, in place: blanks separate, double quotes keep blanks. Those beyond max are lost.
+ */
 static unsigned split_words(char *line, const char **words, unsigned max)
 {
     unsigned n = 0;

@@ -2,15 +2,15 @@
  * Out of memory.
  *
  * A page fault found no frame, reclaim could free nothing, and the program cannot be told: somebody has to
- * go. The one that frees most is chosen, by what it holds in memory and in swap, page tables included, moved by
- * oom_score_adj as on Linux (a thousandth of memory and swap for each point; -1000: never). init is never
- * chosen. The leaders of sessions that have a terminal, which are the shells that people would need, are spared as
- * long as they hold less than half of all there is.
+ * go. The one that frees most is chosen, by what it holds in memory and in swap, page tables included, moved
+ * by oom_score_adj as on Linux (a thousandth of memory and swap for each point; -1000: never). init is never
+ * chosen. The leaders of sessions that have a terminal, which are the shells that people would need, are
+ * spared as long as they hold less than half of all there is.
  *
  * Processes that share a space are chosen, and end, together. One victim at a time: others that find no
- * memory meanwhile wait for it too. If it does not end in time (it may wait for something that the waiter holds),
- * it is left to its end and the next is chosen. So nobody waits longer than PATIENCE_NS for each process that there
- * is.
+ * memory meanwhile wait for it too. If it does not end in time (it may wait for something that the waiter
+ * holds), it is left to its end and the next is chosen. So nobody waits longer than PATIENCE_NS for each
+ * process that there is.
  *
  * Data: the victim, by number, since it may be gone at any time. Locking: between sleeps.
  */

@@ -5,9 +5,9 @@
 #include "kernel/process.h"
 
 /*
- * Make room for the running program: choose a process, say why, kill it, and wait until it is gone, but not for ever.
- * True: try again. False: the running thread is to end, maybe just because it was chosen. Sleeps; no space's or
- * reclaim's lock may be held.
+ * Make room for the running program: choose a process, say why, kill it, and wait until it is gone, but not
+ * for ever. True: try again. False: the running thread is to end, maybe just because it was chosen. Sleeps;
+ * no space's or reclaim's lock may be held.
  */
 bool oom_kill(void);
 /* Linux's badness of a process, 0 to 2000, for /proc/PID/oom_score. */

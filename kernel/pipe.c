@@ -56,8 +56,9 @@ static uint32_t room(const struct pipe *p)
     return p->size - used(p);
 }
 
-/* What all pipes could hold, in bytes. What they do hold belongs to no process that could be chosen when memory is out, so there is
- * a limit: new pipes are small when an eighth of memory is promised, and there are none beyond a quarter. */
+/* What all pipes could hold, in bytes. What they do hold belongs to no process that could be chosen when
+ * memory is out, so there is a limit: new pipes are small when an eighth of memory is promised, and there are
+ * none beyond a quarter. */
 static uint32_t promised;
 
 static uint32_t promise_limit(unsigned part)
@@ -408,8 +409,8 @@ int pipe_get_size(const struct file *f)
     return f->ops == &pipe_ops ? (int)pipe_of(f)->size : -EBADF;
 }
 
-/* Move the pages to a new ring of `bytes`, large enough. *spare is used up if the oldest and the newest bytes are
- * in one page. */
+/* Move the pages to a new ring of `bytes`, large enough. *spare is used up if the oldest and the newest bytes
+ * are in one page. */
 static void move_pages(struct pipe *p, void **page, uint32_t bytes, void **spare)
 {
     uint32_t first = p->tail >> PAGE_SHIFT, last = (p->head + PAGE_MASK) >> PAGE_SHIFT;

@@ -1,10 +1,10 @@
 /*
  * Waiting for one of several files: poll, ppoll, select, pselect6.
  *
- * A task sleeps in one queue; a poller wants to be woken by any of many. So in each queue that matters it puts
- * an entry that is nobody's sleep: whoever wakes it calls poll_wake(), which wakes the poller's own queue
- * (struct waiter in sync.h has a function for that). One round is: leave all queues, ask each file what holds,
- * which enters its queues, and if nothing holds and nothing was woken meanwhile, sleep.
+ * A task sleeps in one queue; a poller wants to be woken by any of many. So in each queue that matters it
+ * puts an entry that is nobody's sleep: whoever wakes it calls poll_wake(), which wakes the poller's own
+ * queue (struct waiter in sync.h has a function for that). One round is: leave all queues, ask each file what
+ * holds, which enters its queues, and if nothing holds and nothing was woken meanwhile, sleep.
  *
  * A file that is polled is referenced for the whole round, and its queues live as long as it does.
  *

@@ -23,7 +23,8 @@ void printk_args(enum log_level level, const char *fmt, va_list ap) __attribute_
 /* Show LOG_INFO or not. */
 void printk_quiet(bool quiet);
 bool printk_is_quiet(void);
-/* While set, lines go there instead of the console, and those of os_log() nowhere else. For the test runner. */
+/* While set, lines go there instead of the console, and those of os_log() nowhere else. For the test runner.
+ */
 extern void (*printk_tap)(const char *line);
 /* Visit the lines that the ring still holds, oldest first. Each is NUL-terminated and valid for the call. */
 void printk_recent(void (*fn)(const char *line));

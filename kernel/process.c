@@ -49,6 +49,7 @@ void process_start(void)
     cache_init(&thread_cache, pool, "thread", sizeof(struct thread), 0, NULL, slab_default_flags);
     cache_init(&memory_cache, pool, "memory", sizeof(struct memory), 0, NULL, slab_default_flags);
     fpu_init();
+    signal_init();
     /* A thread takes about 4 frames of the kernel's; all of them together at most an eighth of memory. */
     threads_max = frame_free_count(pool) / 32;
 }
@@ -335,8 +336,8 @@ void process_faults(const struct process *p, uint64_t *minor, uint64_t *major)
     }
 }
 
-/* The most that it ever had, as far as it was looked at: when somebody asks, and at the end. What entries name in
- * its tables counts, which takes a step for each table and no look at the entries. */
+/* The most that it ever had, as far as it was looked at: when somebody asks, and at the end. What entries
+ * name in its tables counts, which takes a step for each table and no look at the entries. */
 void process_note_resident(struct process *p)
 {
     const struct pt *pt;

@@ -1,7 +1,7 @@
 /*
  * Processes and their threads. A process owns what its threads share: memory, open files, signal actions,
- * and a place in the tree of processes. See process.c (numbers, the tree, ending, waiting), thread.c (what the
- * scheduler and the way back to ring 3 need), clone.c, exec.c.
+ * and a place in the tree of processes. See process.c (numbers, the tree, ending, waiting), thread.c (what
+ * the scheduler and the way back to ring 3 need), clone.c, exec.c.
  *
  * A thread is a kernel task that has a ring-3 half: its task's stack holds the user registers as the trap
  * frame at its top. Kernel tasks have no thread.
@@ -155,8 +155,8 @@ static inline struct trap_frame *thread_frame(const struct thread *t)
 /* Caches and tables. After sched_init(). */
 void process_start(void);
 /*
- * Start pid 1 with arguments (each list ends with NULL; argv[0] is replaced by the path): the first of the paths
- * that can be executed, standard streams on the console. Sleeps. 0 or -errno.
+ * Start pid 1 with arguments (each list ends with NULL; argv[0] is replaced by the path): the first of the
+ * paths that can be executed, standard streams on the console. Sleeps. 0 or -errno.
  */
 int process_start_init(const char *const *paths, const char **argv, const char *const *envp);
 /* Wait in the kernel until pid 1 has ended, and end everybody else; its wait status. */
@@ -201,8 +201,8 @@ void process_enter(struct process *p, struct process *parent);
 void thread_take_pid(struct thread *t);
 /* The parent of a vfork child may go on. */
 void process_vfork_done(struct process *p);
-/* set_thread_area() for a thread from a struct user_desc in user memory; choose: an entry number of -1 picks a
- * free one and is written back. */
+/* set_thread_area() for a thread from a struct user_desc in user memory; choose: an entry number of -1 picks
+ * a free one and is written back. */
 int tls_set(struct thread *t, vaddr_t desc, bool choose);
 /* A program's or thread's name, cut to 15 characters. */
 void thread_set_comm(struct thread *t, const char *name);
@@ -215,8 +215,8 @@ struct memory *memory_create(struct space *s);
 void memory_set_limits(struct process *p);
 
 /*
- * Replace the program of the running process. 0: the user registers are the new program's. -errno: the old one
- * goes on, nothing has changed.
+ * Replace the program of the running process. 0: the user registers are the new program's. -errno: the old
+ * one goes on, nothing has changed.
  */
 struct exec_args {
     char *path;
@@ -229,8 +229,8 @@ int exec_program(struct exec_args *a);
 int exec_from_kernel(const char *path, const char *const *argv, const char *const *envp);
 void exec_args_free(struct exec_args *a);
 
-/* Interruptible sleep: like os_sleep(), interrupts off and the condition to be checked again, but -EINTR when a
- * signal is to be delivered or the thread is to end (checked before sleeping too). 0 when woken. */
+/* Interruptible sleep: like os_sleep(), interrupts off and the condition to be checked again, but -EINTR when
+ * a signal is to be delivered or the thread is to end (checked before sleeping too). 0 when woken. */
 int thread_sleep(struct waitq *q);
 /* With a limit in absolute os_now_ns() time (0: none): 0 woken, -EINTR, -ETIMEDOUT. */
 int thread_sleep_until(struct waitq *q, uint64_t deadline_ns);
@@ -241,7 +241,8 @@ int thread_sleep_killable(struct waitq *q);
 bool thread_breathe(void);
 /* Have t look for signals (or its end) before it next goes back to ring 3. Any context. */
 void thread_set_work(struct thread *t, uint32_t work);
-/* Whether t, which runs, has something to deliver or is to end: the cheap test of every interruptible wait. */
+/* Whether t, which runs, has something to deliver or is to end: the cheap test of every interruptible wait.
+ */
 static inline bool signal_pending(const struct thread *t)
 {
     return t->task->user_work & TASK_WORK_SIGNAL;

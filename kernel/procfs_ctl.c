@@ -4,6 +4,7 @@
 #include "kernel/process.h"
 #include "kernel/procfs.h"
 #include "kernel/random.h"
+#include "kernel/shm.h"
 #include "kernel/uts.h"
 #include "kernel/vmsys.h"
 #include "mm/reclaim.h"
@@ -97,8 +98,8 @@ static int set_min_free(uint32_t kib)
 enum { DROP_PAGES = 1, DROP_SLAB = 2 };
 static uint32_t last_drop;
 
-/* 1: pages of files that can be had again; 2: empty slabs; 3: both; 4: no more lines about it, which we do not
- * write. */
+/* 1: pages of files that can be had again; 2: empty slabs; 3: both; 4: say no more of it in the log, where
+ * nothing is said. */
 static int drop_caches(uint32_t what)
 {
     last_drop = what;
@@ -227,7 +228,10 @@ static const struct control pid_max_control = {.value = &pid_max, .min = 301, .m
                             threads_max_control = {.value = &threads_max, .min = 20, .max = 0x3FFFFFFF},
                             entropy_control = {.value = &entropy}, cap_control = {.value = &cap_last},
                             groups_control = {.value = &groups_max}, nobody_control = {.value = &nobody},
-                            zero_control = {.value = &zero};
+                            zero_control = {.value = &zero},
+                            shmmax_control = {.value = &shm_max, .max = UINT32_MAX},
+                            shmall_control = {.value = &shm_all, .max = UINT32_MAX},
+                            shmmni_control = {.value = &shm_mni, .max = SHM_SEQUENCE};
 
 static const struct proc_entry random_entries[] = {
     {.name = "boot_id", .mode = S_IFREG | 0444, .show = show_boot_id},
@@ -247,14 +251,25 @@ static const struct proc_entry random_entries[] = {
     }
 
 static const struct proc_entry kernel_entries[] = {
-    STRING("arch", 0444, UTS_MACHINE),    FIXED("cap_last_cap", cap_control),
-    NAME("domainname", uts_domainname),   NAME("hostname", uts_hostname),
-    FIXED("ngroups_max", groups_control), STRING("osrelease", 0444, UTS_RELEASE),
-    STRING("ostype", 0444, UTS_SYSNAME),  FIXED("overflowgid", nobody_control),
-    FIXED("overflowuid", nobody_control), FIXED("panic", zero_control),
-    NUMBER("pid_max", pid_max_control),   DIRECTORY("random", random_entries),
-    FIXED("tainted", zero_control),       NUMBER("threads-max", threads_max_control),
-    STRING("version", 0444, UTS_VERSION), {.name = NULL},
+    STRING("arch", 0444, UTS_MACHINE),
+    FIXED("cap_last_cap", cap_control),
+    NAME("domainname", uts_domainname),
+    NAME("hostname", uts_hostname),
+    FIXED("ngroups_max", groups_control),
+    STRING("osrelease", 0444, UTS_RELEASE),
+    STRING("ostype", 0444, UTS_SYSNAME),
+    FIXED("overflowgid", nobody_control),
+    FIXED("overflowuid", nobody_control),
+    FIXED("panic", zero_control),
+    NUMBER("pid_max", pid_max_control),
+    DIRECTORY("random", random_entries),
+    NUMBER("shmall", shmall_control),
+    NUMBER("shmmax", shmmax_control),
+    NUMBER("shmmni", shmmni_control),
+    FIXED("tainted", zero_control),
+    NUMBER("threads-max", threads_max_control),
+    STRING("version", 0444, UTS_VERSION),
+    {.name = NULL},
 };
 
 const struct proc_entry proc_sys_entries[] = {

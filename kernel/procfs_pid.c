@@ -268,8 +268,7 @@ static int show_status(struct text *t, const struct proc_node *n)
         umask = p->fs->umask;
     text_print(t, "Name:\t");
     put_escaped(t, comm_of(p, th));
-    text_print(t, "\nUmask:\t0%u%u%u\nState:\t%c (%s)\n", umask >> 6 & 7, umask >> 3 & 7, umask & 7, state,
-               state_name(state));
+    text_print(t, "\nUmask:\t%04o\nState:\t%c (%s)\n", umask, state, state_name(state));
     text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid, id,
                p->parent ? p->parent->pid : 0);
     text_print(t, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t%u\nGroups:\t \n",
@@ -591,15 +590,10 @@ static int follow_fd(const struct proc_node *n, struct inode **out)
 static int show_fdinfo(struct text *t, const struct proc_node *n)
 {
     const struct file *f = file_of(n);
-    char octal[12];
-    unsigned at = sizeof octal - 1;
 
     if (!f)
         return -ENOENT;
-    octal[at] = '\0';
-    for (uint32_t v = f->flags; v; v >>= 3)
-        octal[--at] = (char)('0' + (v & 7));
-    text_print(t, "pos:\t%llu\nflags:\t0%s\nmnt_id:\t%u\nino:\t%u\n", (unsigned long long)f->pos, octal + at,
+    text_print(t, "pos:\t%llu\nflags:\t0%o\nmnt_id:\t%u\nino:\t%u\n", (unsigned long long)f->pos, f->flags,
                f->inode->fs->dev, f->inode->ino);
     return 0;
 }

@@ -1,4 +1,5 @@
 /* What /proc says about the system as a whole. */
+#include "drivers/block.h"
 #include "kernel/clock.h"
 #include "kernel/devices.h"
 #include "kernel/format.h"
@@ -6,6 +7,7 @@
 #include "kernel/process.h"
 #include "kernel/procfs.h"
 #include "kernel/sched.h"
+#include "kernel/shm.h"
 #include "kernel/stat.h"
 #include "kernel/time.h"
 #include "kernel/uts.h"
@@ -39,8 +41,8 @@ static void count_empty_slabs(struct cache *c, void *arg)
 }
 
 /*
- * "Active" is what an entry names, "inactive" what is kept because it may be wanted again: the clock keeps one
- * list, and these are the two states that a page can have on it.
+ * "Active" is what an entry names, "inactive" what is kept because it may be wanted again: the clock keeps
+ * one list, and these are the two states that a page can have on it.
  */
 static void figures_take(struct figures *f)
 {
@@ -300,7 +302,6 @@ static int show_slabinfo(struct text *t, const struct proc_node *n)
 static int show_swaps(struct text *t, const struct proc_node *n)
 {
     const struct swap *sw = &vm_sys.swap;
-    int priority = -2; /* Linux counts on from here */
 
     (void)n;
     text_print(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
@@ -317,7 +318,7 @@ static int show_swaps(struct text *t, const struct proc_node *n)
         used = size - KIB(a->free);
         text_print(t, "%s%*s%s\t%llu\t%s%llu\t%s%d\n", name, len < 40 ? 40 - len : 1, " ", "partition",
                    (unsigned long long)size, size < 10000000 ? "\t" : "", (unsigned long long)used,
-                   used < 10000000 ? "\t" : "", priority--);
+                   used < 10000000 ? "\t" : "", a->priority);
     }
     return 0;
 }
@@ -543,6 +544,68 @@ int proc_show_mountinfo(struct text *t, const struct proc_node *n)
     return 0;
 }
 
+/* --- disks --- */
+
+struct disk_list {
+    struct text *t;
+    bool partitions;
+};
+
+static void show_disk(uint32_t mode, uint32_t rdev, const char *name, void *arg)
+{
+    const struct disk_list *l = arg;
+    const struct block_device *d = block_first();
+
+    while (d && strcmp(d->name, name) != 0)
+        d = d->next;
+    if (!S_ISBLK(mode) || !d)
+        return;
+    if (l->partitions) {
+        text_print(l->t, "%4u  %7u %10llu %s\n", rdev >> 8, rdev & 255, (unsigned long long)d->sectors / 2,
+                   name);
+        return;
+    }
+    /* Times are not kept. */
+    text_print(l->t, "%4u %7u %s %llu 0 %llu 0 %llu 0 %llu 0 0 0 0 0 0 0 0 0 0\n", rdev >> 8, rdev & 255,
+               name, (unsigned long long)d->reads, (unsigned long long)d->read_sectors,
+               (unsigned long long)d->writes, (unsigned long long)d->write_sectors);
+}
+
+static int show_diskstats(struct text *t, const struct proc_node *n)
+{
+    struct disk_list l = {t, false};
+
+    (void)n;
+    devices_each(show_disk, &l);
+    return 0;
+}
+
+static int show_partitions(struct text *t, const struct proc_node *n)
+{
+    struct disk_list l = {t, true};
+
+    (void)n;
+    text_print(t, "major minor  #blocks  name\n\n");
+    devices_each(show_disk, &l);
+    return 0;
+}
+
+/* --- System V shared memory --- */
+
+static int show_shm(struct text *t, const struct proc_node *n)
+{
+    (void)n;
+    text_print(t, "       key      shmid perms       size  cpid  lpid nattch   uid   gid  cuid  cgid");
+    text_print(t, "      atime      dtime      ctime        rss       swap\n");
+    for (const struct shm_segment *s = shm_segments; s; s = s->next)
+        text_print(
+            t, "%10d %10u  %4o %10zu %5d %5d  %5u     0     0     0     0 %10llu %10llu %10llu %10u %10u\n",
+            (int)s->key, s->id, s->mode, s->size, s->creator, s->last, shm_attachments(s),
+            (unsigned long long)s->attached, (unsigned long long)s->detached, (unsigned long long)s->changed,
+            s->object->resident << PAGE_SHIFT, s->object->swapped << PAGE_SHIFT);
+    return 0;
+}
+
 /* --- links to the running process --- */
 
 static int link_self(const struct proc_node *n, char *buf, size_t size)
@@ -592,20 +655,25 @@ static int link_mounts(const struct proc_node *n, char *buf, size_t size)
         .name = name_, .mode = S_IFLNK | 0777, .readlink = link_                                             \
     }
 
+static const struct proc_entry sysvipc_entries[] = {FILE("shm", show_shm), {.name = NULL}};
+
 const struct proc_entry proc_root_entries[] = {
     FILE("buddyinfo", show_buddyinfo),
     FILE("cmdline", show_cmdline),
     FILE("cpuinfo", show_cpuinfo),
     FILE("devices", show_devices),
+    FILE("diskstats", show_diskstats),
     FILE("filesystems", show_filesystems),
     FILE("loadavg", show_loadavg),
     FILE("meminfo", show_meminfo),
     LINK("mounts", link_mounts),
+    FILE("partitions", show_partitions),
     LINK("self", link_self),
     FILE("slabinfo", show_slabinfo),
     FILE("stat", show_stat),
     FILE("swaps", show_swaps),
     {.name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_entries},
+    {.name = "sysvipc", .mode = S_IFDIR | 0555, .children = sysvipc_entries},
     LINK("thread-self", link_thread_self),
     FILE("uptime", show_uptime),
     FILE("version", show_version),

@@ -9,15 +9,15 @@
  * position never changes and is never used again, so a directory can be read while it changes: an entry that
  * stays is seen once. A symlink has its target. A regular file has an object.
  *
- * A regular file's object. Pages below object->image_size come from the archive until they are written; others
- * begin as zeroes. Those others are counted for tmpfs's limit from the time they exist until they are dropped
- * by truncation: has() is false for them, so that a clean one is not dropped behind our back but goes to swap.
- * The object holds the node: object.pager_data is the inode, and whoever drops the last of the two, inode or
- * object (a mapping may outlive its file), frees the node.
+ * A regular file's object. Pages below object->image_size come from the archive until they are written;
+ * others begin as zeroes. Those others are counted for tmpfs's limit from the time they exist until they are
+ * dropped by truncation: has() is false for them, so that a clean one is not dropped behind our back but goes
+ * to swap. The object holds the node: object.pager_data is the inode, and whoever drops the last of the two,
+ * inode or object (a mapping may outlive its file), frees the node.
  *
  * Locking. One processor: entries change in sections that do not sleep. What sleeps (memory) comes first,
- * then everything is checked, then it is changed; references are dropped last. inode.lock holds while a file's
- * size changes.
+ * then everything is checked, then it is changed; references are dropped last. inode.lock holds while a
+ * file's size changes.
  *
  * Invariants.
  *   INV-RAMFS-1  an entry is in its directory's list and, if there is a table, in the table
@@ -107,6 +107,7 @@ static void contents_drop(struct object *o, uint32_t index)
 static void node_free(struct node *n)
 {
     n->inode.fs->inodes--;
+    kfree(n->inode.gone);
     kfree(n);
 }
 

@@ -6,7 +6,8 @@
 
 /* Register the types rootfs, tmpfs and devtmpfs. */
 void ramfs_register(void);
-/* Let a new regular file's contents be the bytes of an image, which stay where they are. 0 or -ENOMEM. Sleeps.
+/* Let a new regular file's contents be the bytes of an image, which stay where they are. 0 or -ENOMEM.
+ * Sleeps.
  */
 int ramfs_set_image(struct inode *i, const void *image, size_t size);
 /* A file in memory that has no name and counts nowhere: memfd_create(), shared memory. NULL when out of

@@ -2,9 +2,9 @@
  * Regular files: read() and write() on the pages that mmap() maps.
  *
  * A page is pinned while its bytes are copied, since the copy may fault on the program's side and so sleep; a
- * pinned page is neither evicted nor dropped by truncation. A low frame is copied in place. A high frame needs
- * a window, with which one must not sleep: it is copied in one go if the program's page is there, else by way
- * of a small buffer.
+ * pinned page is neither evicted nor dropped by truncation. A low frame is copied in place. A high frame
+ * needs a window, with which one must not sleep: it is copied in one go if the program's page is there, else
+ * by way of a small buffer.
  *
  * Reading what was never written needs no page: a hole gives zeroes, and a page of the boot archive that
  * nobody has touched is read from the archive.
@@ -123,6 +123,10 @@ static int regular_read(struct file *file, vaddr_t buf, size_t n, uint64_t *pos)
         if (part > i->size - *pos)
             part = (size_t)(i->size - *pos);
         err = read_page(o, (uint32_t)(*pos >> PAGE_SHIFT), offset, buf + done, part);
+        if (err == -EFAULT && user_part(buf + done, part) < part) {
+            part = user_part(buf + done, part);
+            err = read_page(o, (uint32_t)(*pos >> PAGE_SHIFT), offset, buf + done, part);
+        }
         if (err)
             break;
         done += part;
@@ -151,6 +155,13 @@ static int limit_size(uint64_t pos, size_t *n)
     if (*n > SIZE_LIMIT - pos)
         *n = (size_t)(SIZE_LIMIT - pos);
     return 0;
+}
+
+int regular_check_size(uint64_t size)
+{
+    size_t last = 1;
+
+    return size ? limit_size(size - 1, &last) : 0;
 }
 
 static int write_page(struct object *o, uint32_t index, size_t offset, vaddr_t user, size_t n)
@@ -190,6 +201,10 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
         if (part > n - done)
             part = n - done;
         err = write_page(o, (uint32_t)(*pos >> PAGE_SHIFT), offset, buf + done, part);
+        if (err == -EFAULT && user_part(buf + done, part) < part) {
+            part = user_part(buf + done, part);
+            err = write_page(o, (uint32_t)(*pos >> PAGE_SHIFT), offset, buf + done, part);
+        }
         if (err)
             break;
         done += part;

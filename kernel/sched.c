@@ -43,8 +43,8 @@ static struct task *all_tasks;
 struct sched_stats sched_stats;
 
 /*
- * A task that an interrupt woke has waited for the outside, and should not wait for the rest of a program's slice
- * too.
+ * A task that an interrupt woke has waited for the outside, and should not wait for the rest of a program's
+ * slice too.
  */
 static void make_way(void)
 {
@@ -137,7 +137,8 @@ void sched_timer_stop(struct task *t)
     t->timer_next = t->timer_prev = NULL;
 }
 
-/* A program that has had the processor for SLICE_TICKS gives way, on its way back to ring 3, if others wait. */
+/* A program that has had the processor for SLICE_TICKS gives way, on its way back to ring 3, if others wait.
+ */
 static void count_tick(struct task *t)
 {
     if (!t->thread)

@@ -1,12 +1,12 @@
 /*
  * System V shared memory: objects that processes find by a key or a number.
  *
- * A segment is an object of shared memory. It holds a reference on it until it is removed (IPC_RMID); then it can
- * no longer be found by its key, and it goes with the object, when the last process has let go. The regions
- * that map the object are the attachments, so fork, exit and munmap need nothing here.
+ * A segment is an object of shared memory. It holds a reference on it until it is removed (IPC_RMID); then it
+ * can no longer be found by its key, and it goes with the object, when the last process has let go. The
+ * regions that map the object are the attachments, so fork, exit and munmap need nothing here.
  *
- * A number is index + 32768 * sequence, as on Linux: the index of a segment that has gone is used again, with another
- * sequence, so that an old number does not lead to a new segment.
+ * A number is index + 32768 * sequence, as on Linux: the index of a segment that has gone is used again, with
+ * another sequence, so that an old number does not lead to a new segment.
  *
  * Data: the list of segments, by index. Locking: between sleeps. How it fails: Linux's errors; -ENOSYS for
  * semaphores and messages, which the old common call ipc() knows too.
@@ -51,12 +51,11 @@ enum {
     IPCOP_SHMCTL = 24,
 };
 
-#define SHM_SEGMENTS 4096u /* SHMMNI */
-#define SHM_SEQUENCE 32768u
-#define SHM_MAX      (UINT32_MAX - (1u << 24)) /* SHMMAX and SHMALL, which say: no limit */
-#define NS_A_SECOND  1000000000u
+#define SHM_MAX     (UINT32_MAX - (1u << 24)) /* SHMMAX and SHMALL, which say: no limit */
+#define NS_A_SECOND 1000000000u
 
 struct shm_segment *shm_segments;
+uint32_t shm_max = SHM_MAX, shm_all = SHM_MAX, shm_mni = 4096;
 static uint32_t next_sequence;
 
 /* The object is gone: so is the segment. */
@@ -74,6 +73,15 @@ static void segment_gone(struct object *o)
 /* Pages that begin as zeroes; set up on first use as pager_zero with an end of its own. */
 static struct pager pager_shm;
 
+static uint32_t pages_of_all(void)
+{
+    uint32_t n = 0;
+
+    for (const struct shm_segment *seg = shm_segments; seg; seg = seg->next)
+        n += seg->object->pages;
+    return n;
+}
+
 static int new_segment(uint32_t key, size_t size, uint32_t flags, struct shm_segment **out)
 {
     struct shm_segment **at = &shm_segments, *seg = kzalloc(sizeof *seg);
@@ -82,6 +90,10 @@ static int new_segment(uint32_t key, size_t size, uint32_t flags, struct shm_seg
 
     if (!seg)
         return -ENOMEM;
+    if (pages_of_all() + PAGES_OF(size) > shm_all) {
+        kfree(seg);
+        return -ENOSPC;
+    }
     pager_shm = pager_zero;
     pager_shm.name = "shm";
     pager_shm.destroy = segment_gone;
@@ -102,7 +114,7 @@ static int new_segment(uint32_t key, size_t size, uint32_t flags, struct shm_seg
     seg->creator = process_current()->pid;
     seg->changed = inode_now() / NS_A_SECOND;
     format(seg->name, sizeof seg->name, "/SYSV%08x (deleted)", key);
-    if (index >= SHM_SEGMENTS)
+    if (index >= shm_mni)
         err = -ENOSPC;
     else if (!(flags & SHM_NORESERVE) || vm_sys.overcommit == COMMIT_STRICT)
         err = object_charge(seg->object);
@@ -151,7 +163,7 @@ int32_t sys_shmget(SYSCALL_3_ARGS(key, size, flags))
     }
     if (key != IPC_PRIVATE && !(flags & IPC_CREAT))
         return -ENOENT;
-    if (!size || size > SHM_MAX)
+    if (!size || size > shm_max)
         return -EINVAL;
     if (flags & SHM_HUGETLB)
         return -ENOMEM;
@@ -310,7 +322,7 @@ static uint32_t highest_index(void)
 
 static int info(uint32_t command, vaddr_t to)
 {
-    uint32_t limits[10] = {SHM_MAX, 1, SHM_SEGMENTS, SHM_SEGMENTS, SHM_MAX};
+    uint32_t limits[10] = {shm_max, 1, shm_mni, shm_mni, shm_all};
     uint32_t use[6] = {0}; /* segments, pages, resident, swapped, and two that are always 0 */
     int err;
 

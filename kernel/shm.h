@@ -16,6 +16,9 @@ struct shm_segment {
 };
 
 extern struct shm_segment *shm_segments;
+/* The operator's limits: bytes of a segment, pages of all, segments. */
+extern uint32_t shm_max, shm_all, shm_mni;
+#define SHM_SEQUENCE 32768u /* ids are the index, and multiples of this that tell its users apart */
 /* Regions that map it. */
 uint32_t shm_attachments(const struct shm_segment *seg);
 /* Remove every segment, at the end. */

@@ -194,9 +194,24 @@ sigset_t signal_pending_set(void)
 
 /* --- actions --- */
 
+/* A program touches few actions of the 64. So free objects are all zeroes, and only what was touched is
+ * copied and cleared. */
+static struct cache actions_cache;
+
+static void construct_actions(void *a)
+{
+    memset(a, 0, sizeof(struct signal_actions));
+}
+
+void signal_init(void)
+{
+    cache_init(&actions_cache, kmalloc_sys.pool, "signal actions", sizeof(struct signal_actions), 0,
+               construct_actions, slab_default_flags);
+}
+
 struct signal_actions *signal_actions_create(void)
 {
-    struct signal_actions *a = vmsys_zalloc(sizeof *a);
+    struct signal_actions *a = vm_cache_alloc(&vm_sys, &actions_cache);
 
     if (a)
         a->refs = 1;
@@ -205,27 +220,31 @@ struct signal_actions *signal_actions_create(void)
 
 struct signal_actions *signal_actions_copy(const struct signal_actions *from)
 {
-    struct signal_actions *a = vmsys_alloc(sizeof *a);
+    struct signal_actions *a = signal_actions_create();
 
     if (!a)
         return NULL;
-    memcpy(a, from, sizeof *a);
-    a->refs = 1;
+    a->touched = from->touched;
+    for (sigset_t left = from->touched; left; left &= left - 1)
+        a->action[__builtin_ctzll(left)] = from->action[__builtin_ctzll(left)];
     return a;
 }
 
 void signal_actions_put(struct signal_actions *a)
 {
-    if (a && --a->refs == 0)
-        kfree(a);
+    if (!a || --a->refs > 0)
+        return;
+    for (; a->touched; a->touched &= a->touched - 1)
+        a->action[__builtin_ctzll(a->touched)] = (struct signal_action){0};
+    cache_free(&actions_cache, a);
 }
 
 void signal_exec(struct process *p)
 {
     struct thread *self = thread_current();
 
-    for (unsigned i = 0; i < SIGNALS; i++) {
-        struct signal_action *a = &p->actions->action[i];
+    for (sigset_t left = p->actions->touched; left; left &= left - 1) {
+        struct signal_action *a = &p->actions->action[__builtin_ctzll(left)];
 
         *a = (struct signal_action){.handler = a->handler == SIG_IGN ? SIG_IGN : SIG_DFL};
     }
@@ -449,7 +468,8 @@ void signal_thread_exit(struct thread *t)
             mark_and_wake(o);
 }
 
-/* Whether p is what keeps its group from being orphaned: its parent is in the session, but not in the group. */
+/* Whether p is what keeps its group from being orphaned: its parent is in the session, but not in the group.
+ */
 static bool links_group(const struct process *p)
 {
     return p->state == PROCESS_ALIVE && p->parent && p->parent->pgid != p->pgid && p->parent->sid == p->sid;

@@ -145,6 +145,7 @@ struct signal_action {
 /* Shared by CLONE_SIGHAND. */
 struct signal_actions {
     uint32_t refs;
+    sigset_t touched; /* actions that sigaction(2) set at some time; the others are all zeroes: SIG_DFL */
     struct signal_action action[SIGNALS];
 };
 
@@ -212,6 +213,8 @@ void signal_orphan_groups(struct process *p);
  * count any more, or 0. */
 bool signal_group_orphaned(int pgid, int leaving);
 
+/* Once, at start-up. */
+void signal_init(void);
 /* NULL when out of memory. */
 struct signal_actions *signal_actions_create(void);
 struct signal_actions *signal_actions_copy(const struct signal_actions *a);

@@ -4,8 +4,8 @@
 
 #include "kernel/task.h"
 
-/* One sleeping task in a wait queue; lives on that task's stack. Or, with a function, somebody who wants to know
- * (kernel/poll.c): that one is taken out and the function called, with interrupts off. */
+/* One sleeping task in a wait queue; lives on that task's stack. Or, with a function, somebody who wants to
+ * know (kernel/poll.c): that one is taken out and the function called, with interrupts off. */
 struct waiter {
     struct task *task;
     void (*wake)(struct waiter *w);
@@ -17,7 +17,8 @@ struct waiter {
 /* The deadline of a sleeping task has passed. Interrupts off. */
 void sync_expire(struct task *t);
 
-/* os_sleep() or, with a deadline, os_sleep_until(), that says whether it was a wake-up that ended the sleep. */
+/* os_sleep() or, with a deadline, os_sleep_until(), that says whether it was a wake-up that ended the sleep.
+ */
 bool sync_sleep(struct waitq *q, uint64_t deadline);
 /* End the sleep of a task that sleeps interruptibly. Any context. */
 void sync_interrupt(struct task *t);

@@ -372,7 +372,7 @@ int32_t sys_pwritev2(uint32_t fd, uint32_t vector, uint32_t count, uint32_t low,
 
 /* --- positions --- */
 
-enum { SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE };
+enum { FROM_START, FROM_HERE, FROM_END, FROM_DATA, FROM_HOLE }; /* SEEK_SET and so on */
 
 /* The next byte from `at` on that is data (or in a hole) of a file in memory. */
 static int64_t seek_contents(const struct inode *i, uint64_t at, bool hole)
@@ -405,7 +405,7 @@ static int64_t seek(struct file *f, int64_t offset, uint32_t whence)
     int64_t base;
     int err;
 
-    if (whence > SEEK_HOLE)
+    if (whence > FROM_HOLE)
         return -EINVAL;
     if (f->flags & O_PATH)
         return -EBADF;
@@ -415,16 +415,16 @@ static int64_t seek(struct file *f, int64_t offset, uint32_t whence)
         err = f->ops->seek(f, offset, (int)whence, &result);
         return err ? err : (int64_t)result;
     }
-    if (whence >= SEEK_DATA) {
-        base = offset < 0 ? -ENXIO : seek_contents(f->inode, (uint64_t)offset, whence == SEEK_HOLE);
+    if (whence >= FROM_DATA) {
+        base = offset < 0 ? -ENXIO : seek_contents(f->inode, (uint64_t)offset, whence == FROM_HOLE);
         offset = 0;
         if (base < 0)
             return base;
     } else {
-        base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (int64_t)f->pos : (int64_t)f->inode->size;
+        base = whence == FROM_START ? 0 : whence == FROM_HERE ? (int64_t)f->pos : (int64_t)f->inode->size;
     }
     if (__builtin_add_overflow(base, offset, &base) || base < 0)
-        return whence == SEEK_SET || offset < 0 ? -EINVAL : -EOVERFLOW;
+        return whence == FROM_START || offset < 0 ? -EINVAL : -EOVERFLOW;
     f->pos = (uint64_t)base;
     return base;
 }

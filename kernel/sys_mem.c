@@ -44,7 +44,7 @@ enum {
     MAP_HUGETLB = 0x40000,
     MAP_FIXED_NOREPLACE = 0x100000,
     MAP_UNINITIALIZED = 0x4000000,
-    MAP_HUGE_MASK = 63 << 26,
+    MAP_HUGE_MASK = (int)(63u << 26),
     MCL_CURRENT = 1,
     MCL_FUTURE = 2,
     MCL_ONFAULT = 4,
@@ -313,7 +313,7 @@ int32_t sys_remap_file_pages(SYSCALL_5_ARGS(addr, size, prot, page, flags))
         o = object_get(r->object);
         region = r->flags;
         /* All of it belongs to one mapping of the object. */
-        while (r && r->object == o && r->end < end && r->next && r->next->start == r->end)
+        while (r->object == o && r->end < end && r->next && r->next->start == r->end)
             r = r->next;
         if (r->object == o && r->end >= end)
             err = 0;

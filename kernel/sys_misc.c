@@ -209,14 +209,14 @@ int32_t sys_getrandom(SYSCALL_3_ARGS(va, n, flags))
     if (n > INT32_MAX)
         n = INT32_MAX;
     while (done < n) {
-        size_t size = n - done < sizeof chunk ? n - done : sizeof chunk;
+        size_t size = user_part(va + done, n - done < sizeof chunk ? n - done : sizeof chunk);
 
         random_bytes(chunk, size);
         if (user_copy_out(va + done, chunk, size))
             return done ? (int32_t)done : -EFAULT;
         done += (uint32_t)size;
         /* A short request is served whole. */
-        if (done >= PAGE_SIZE && done % PAGE_SIZE == 0 && signal_pending(thread_current()))
+        if (done >= PAGE_SIZE && signal_pending(thread_current()))
             break;
     }
     return (int32_t)done;

@@ -168,11 +168,16 @@ int32_t sys_renameat2(SYSCALL_5_ARGS(dirfd, path, to_dirfd, to_path, flags))
 {
     struct inode *from_dir, *to_dir;
     char *from, *to;
-    int err = path_from_user((int)dirfd, path, 0, &from_dir, &from);
+    int err;
 
+    if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
+        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+        return -EINVAL;
+    /* An empty path fails in the walk, in its turn. */
+    err = path_from_user((int)dirfd, path, AT_EMPTY_PATH, &from_dir, &from);
     if (err)
         return err;
-    err = path_from_user((int)to_dirfd, to_path, 0, &to_dir, &to);
+    err = path_from_user((int)to_dirfd, to_path, AT_EMPTY_PATH, &to_dir, &to);
     if (!err) {
         err = vfs_rename(from_dir, from, to_dir, to, flags);
         path_done(to_dir, to);
@@ -658,7 +663,7 @@ static int mount_strings(const char *source, const char *type, const char *optio
 int32_t sys_mount(SYSCALL_5_ARGS(source, target, type, flags, options))
 {
     char *s = NULL, *t = NULL, *o = NULL;
-    struct inode *dir;
+    struct inode *dir = NULL;
     int err;
 
     err = optional_string(type, &t);

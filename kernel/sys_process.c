@@ -89,7 +89,7 @@ int32_t sys_setpgid(SYSCALL_2_ARGS(pid, pgid_arg))
     struct process *p = pid == 0 ? self : process_find((int)pid);
     int pgid = pgid_arg ? (int)pgid_arg : (int)pid;
 
-    if (pgid < 0)
+    if (pgid < 0 || (pgid == 0 && (int)pid < 0))
         return -EINVAL;
     if (!p || (p != self && p->parent != self))
         return -ESRCH;
@@ -508,7 +508,7 @@ static uint64_t descriptor(const struct user_desc *u)
         high |= 1u << 9;
     high |= (u->flags & UD_CONTENTS) >> 1 << 10;
     if (u->flags & UD_32BIT)
-        high |= 1u << 22;
+        high |= 0x00400000;
     if (u->flags & UD_PAGES)
         high |= 1u << 23;
     if (u->flags & UD_USEABLE)
@@ -527,8 +527,8 @@ int tls_set(struct thread *t, vaddr_t at, bool choose)
         return err;
     u.flags &= 0x7F;
     empty = !u.base && !u.limit && (u.flags == (UD_READ_ONLY | UD_NOT_PRESENT) || u.flags == 0);
-    /* Only 32-bit data segments that are there, as on Linux: others would let a program confuse the way back to
-     * ring 3. */
+    /* Only 32-bit data segments that are there, as on Linux: others would let a program confuse the way back
+     * to ring 3. */
     if (!empty && (!(u.flags & UD_32BIT) || (u.flags & UD_CONTENTS) >> 1 > 1 || u.flags & UD_NOT_PRESENT))
         return -EINVAL;
     if (u.entry == UINT32_MAX && choose) {
@@ -577,7 +577,7 @@ int32_t sys_get_thread_area(SYSCALL_1_ARG(at))
 
     u.base = low >> 16 | (high & 0xFF) << 16 | (high & 0xFF000000);
     u.limit = (low & 0xFFFF) | (high & 0xF0000);
-    u.flags = (high >> 22 & 1) | (high >> 10 & 3) << 1 | (high >> 9 & 1 ? 0u : UD_READ_ONLY) |
+    u.flags = (high & 0x00400000 ? 1u : 0u) | (high >> 10 & 3) << 1 | (high >> 9 & 1 ? 0u : UD_READ_ONLY) |
               (high >> 23 & 1) << 4 | (high >> 15 & 1 ? 0u : UD_NOT_PRESENT) | (high >> 20 & 1) << 6;
     return user_copy_out(at, &u, sizeof u);
 }

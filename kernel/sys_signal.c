@@ -155,6 +155,7 @@ static int32_t set_action(uint32_t signo, const struct signal_action *new, struc
     *old = *a;
     if (!new)
         return 0;
+    p->actions->touched |= SIGBIT(signo);
     *a = *new;
     a->mask &= ~SIGNALS_UNCAUGHT;
     if (signal_ignored(p, (int)signo))

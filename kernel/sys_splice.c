@@ -1,10 +1,10 @@
 /*
  * System calls that move bytes from file to file: sendfile, splice, copy_file_range, tee, vmsplice.
  *
- * The bytes go through a page of kernel memory, lent to the files' operations (usercopy_lend()). What was read
- * from a file with positions and could not be written is given back by not advancing; what was read from a
- * pipe or a terminal is written completely, or lost with an error, so the source is asked for no more than the
- * target can be expected to take.
+ * The bytes go through a page of kernel memory, lent to the files' operations (usercopy_lend()). What was
+ * read from a file with positions and could not be written is given back by not advancing; what was read from
+ * a pipe or a terminal is written completely, or lost with an error, so the source is asked for no more than
+ * the target can be expected to take.
  */
 #include "kernel/file.h"
 #include "kernel/pipe.h"

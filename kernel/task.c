@@ -126,7 +126,7 @@ void task_rename(struct task *t, const char *name)
 
     for (; i + 1 < sizeof t->name && name[i]; i++)
         t->name[i] = name[i];
-    t->name[i] = '\0';
+    memset(t->name + i, 0, sizeof t->name - i); /* all of it is shown to programs */
 }
 
 void task_start(struct task *t)

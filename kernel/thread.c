@@ -4,9 +4,9 @@
  * FS, GS, the thread's segment descriptors and the FPU's registers stay loaded while kernel tasks run, so
  * they change hands only between threads: thread_loaded says whose they are.
  *
- * An interruptible sleep ends when somebody calls thread_interrupt(): whoever sends a signal or ends the thread.
- * No such call is lost: the sleeper looks for signals with interrupts off, and no other task runs before it is
- * in the queue.
+ * An interruptible sleep ends when somebody calls thread_interrupt(): whoever sends a signal or ends the
+ * thread. No such call is lost: the sleeper looks for signals with interrupts off, and no other task runs
+ * before it is in the queue.
  */
 #include "kernel/futex.h"
 #include "kernel/process.h"

@@ -4,10 +4,10 @@
  * Regular files keep their bytes in the archive: a page is copied when it is first touched, by the pager. So
  * the archive must stay, and unpacking costs only names.
  *
- * Members may come in any order: directories that are missing are made. Of hard links, in newc, each member has
- * the same inode number and only the last one has the data; the first makes the file, the others link to it
- * and the one with data gives it its contents. A name that leads out of the root (..) or through a symlink is
- * followed as any path: it cannot leave the root, which is all there is. A member that cannot be made is
+ * Members may come in any order: directories that are missing are made. Of hard links, in newc, each member
+ * has the same inode number and only the last one has the data; the first makes the file, the others link to
+ * it and the one with data gives it its contents. A name that leads out of the root (..) or through a symlink
+ * is followed as any path: it cannot leave the root, which is all there is. A member that cannot be made is
  * reported by name and skipped; a broken archive ends the unpacking, and what came before stays.
  */
 #include "kernel/unpack.h"

@@ -25,6 +25,15 @@ int user_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was);
  */
 int user_copy_string(char *dst, vaddr_t src, size_t max);
 
+/* How much of [va, va + n) lies in the first page. What cannot be copied whole is copied as far as it goes by
+ * pages, since that is how memory ends. */
+static inline size_t user_part(vaddr_t va, size_t n)
+{
+    size_t left = PAGE_SIZE - (va & PAGE_MASK);
+
+    return n < left ? n : left;
+}
+
 /*
  * The same where one may not sleep, with a high frame's window open for example: -EFAULT also if the page
  * just is not there now.

@@ -27,6 +27,7 @@
 #include "kernel/format.h"
 #include "kernel/process.h"
 #include "kernel/ramfs.h"
+#include "kernel/regular.h"
 #include "kernel/time.h"
 #include "kernel/unpack.h"
 #include "kernel/vmsys.h"
@@ -110,7 +111,9 @@ int inode_truncate(struct inode *i, uint64_t size)
     if (i->executed)
         return -ETXTBSY;
     mutex_lock(&i->lock);
-    err = i->ops->truncate(i, size);
+    err = size > i->size ? regular_check_size(size) : 0;
+    if (!err)
+        err = i->ops->truncate(i, size);
     mutex_unlock(&i->lock);
     return err;
 }
@@ -249,6 +252,12 @@ static int end_at_dir(struct walk *w, enum path_kind kind, struct path_end *end)
     return 0;
 }
 
+/* Whether a symlink at the end is followed. */
+static bool follows(unsigned flags, bool slash)
+{
+    return !(flags & LOOKUP_NOFOLLOW) || (slash && (flags & LOOKUP_NAME) != LOOKUP_NAME);
+}
+
 /* The walk from w->at. On an error end is empty. */
 static int walk(struct walk *w, unsigned flags, struct path_end *end)
 {
@@ -286,6 +295,8 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
 
         bool last = *after == '\0', slash = last && name[len] == '/';
 
+        if (slash && flags & LOOKUP_CREATE)
+            return -EISDIR;
         memcpy(end->name, name, len);
         end->name[len] = '\0';
         err = look_up(w, end->name, &next);
@@ -293,7 +304,7 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
             return err;
         if (!next && !last)
             return -ENOENT;
-        if (next && S_ISLNK(next->mode) && (!last || slash || !(flags & LOOKUP_NOFOLLOW))) {
+        if (next && S_ISLNK(next->mode) && (!last || follows(flags, slash))) {
             if (++w->links > LINKS_MAX) {
                 err = -ELOOP;
             } else if (next->ops->follow) {
@@ -353,7 +364,8 @@ int path_walk(struct inode *dir, const char *path, unsigned flags, struct path_e
     }
     if (!end->inode)
         err = flags & LOOKUP_MISSING ? 0 : -ENOENT;
-    else if ((end->slash || flags & LOOKUP_DIRECTORY) && !S_ISDIR(end->inode->mode))
+    else if (((end->slash && (flags & LOOKUP_NAME) != LOOKUP_NAME) || flags & LOOKUP_DIRECTORY) &&
+             !S_ISDIR(end->inode->mode))
         err = -ENOTDIR;
     if (err)
         path_put(end);
@@ -445,6 +457,11 @@ int path_of(struct inode *i, char *buf, size_t size)
 
     if (size < 2)
         return -ERANGE;
+    if (i->gone) {
+        size_t n = format(buf, size, "%s (deleted)", i->gone);
+
+        return n < size ? (int)n : -ERANGE;
+    }
     buf[at] = '\0';
     while (!err && i != top) {
         while (i->covers && i != top)
@@ -469,10 +486,10 @@ int path_of(struct inode *i, char *buf, size_t size)
 /* The end of a path where something is to be made. */
 static int walk_to_new(struct inode *dir, const char *path, bool directory, struct path_end *end)
 {
-    int err = path_walk(dir, path, LOOKUP_NOFOLLOW | LOOKUP_MISSING, end);
+    int err = path_walk(dir, path, LOOKUP_NAME, end);
 
     if (err)
-        return err == -ENOTDIR && end->slash ? -EEXIST : err;
+        return err;
     if (end->inode)
         err = -EEXIST;
     else if (end->slash && !directory)
@@ -526,43 +543,90 @@ int vfs_link(struct inode *target, struct inode *dir, const char *path)
     return err;
 }
 
+/* The path of a file that is about to lose its last name while somebody has it open or mapped, as far as
+ * there is memory for it; it is for people. */
+static char *path_to_keep(struct inode *i)
+{
+    char *path, *kept = NULL;
+    int n;
+
+    /* One reference is the name's, one the caller's. */
+    if (S_ISDIR(i->mode) || i->nlink > 1 || (i->refs <= 2 && !(i->object && i->object->regions)))
+        return NULL;
+    path = vmsys_alloc(PATH_MAX);
+    if (!path)
+        return NULL;
+    n = path_of(i, path, PATH_MAX);
+    if (n > 0)
+        kept = vmsys_alloc((size_t)n + 1);
+    if (kept)
+        memcpy(kept, path, (size_t)n + 1);
+    kfree(path);
+    return kept;
+}
+
+/* Why the end of a path cannot be unlinked; 0 leaves that to the filesystem. */
+static int unlink_end(const struct path_end *end, bool directory)
+{
+    if (end->kind != PATH_NAME) {
+        if (!directory)
+            return -EISDIR;
+        return end->kind == PATH_DOT ? -EINVAL : end->kind == PATH_DOTDOT ? -ENOTEMPTY : -EBUSY;
+    }
+    if (!end->inode)
+        return -ENOENT;
+    if (!directory && end->slash)
+        return S_ISDIR(end->inode->mode) ? -EISDIR : -ENOTDIR;
+    if (end->inode->covers)
+        return directory ? -EBUSY : -EISDIR;
+    return end->dir->ops->unlink ? 0 : -EPERM;
+}
+
 int vfs_unlink(struct inode *dir, const char *path, bool directory)
 {
     struct path_end end;
-    int err = path_walk(dir, path, LOOKUP_NOFOLLOW, &end);
+    int err = path_walk(dir, path, LOOKUP_NAME, &end);
 
     if (err)
         return err;
-    if (end.kind != PATH_NAME) {
-        if (!directory)
-            err = -EISDIR;
-        else
-            err = end.kind == PATH_DOT ? -EINVAL : end.kind == PATH_DOTDOT ? -ENOTEMPTY : -EBUSY;
-    } else if (end.inode->covers) {
-        err = directory ? -EBUSY : -EISDIR;
-    } else if (!end.dir->ops->unlink) {
-        err = -EPERM;
-    } else {
+    err = unlink_end(&end, directory);
+    if (!err) {
+        char *kept = path_to_keep(end.inode);
+
         err = end.dir->ops->unlink(end.dir, end.name, directory);
+        if (!err && kept && !end.inode->nlink && !end.inode->gone) {
+            end.inode->gone = kept;
+            kept = NULL;
+        }
+        kfree(kept);
     }
     path_put(&end);
     return err;
 }
 
+/* In the order in which Linux looks. */
 static int rename_ends(struct path_end *from, struct path_end *to, unsigned flags)
 {
-    if (from->kind != PATH_NAME || to->kind != PATH_NAME)
+    bool exchange = flags & RENAME_EXCHANGE;
+
+    if (from->kind != PATH_NAME)
         return -EBUSY;
+    if (to->kind != PATH_NAME)
+        return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
     if (from->dir->fs != to->dir->fs)
         return -EXDEV;
+    if (!from->inode)
+        return -ENOENT;
     if (flags & RENAME_NOREPLACE && to->inode)
         return -EEXIST;
-    if (flags & RENAME_EXCHANGE && !to->inode)
+    if (exchange && !to->inode)
         return -ENOENT;
+    if (exchange && to->slash && !S_ISDIR(to->inode->mode))
+        return -ENOTDIR;
+    if (!S_ISDIR(from->inode->mode) && (from->slash || (!exchange && to->slash)))
+        return -ENOTDIR;
     if (from->inode->covers || (to->inode && to->inode->covers))
         return -EBUSY;
-    if (!S_ISDIR(from->inode->mode) && (from->slash || to->slash))
-        return -ENOTDIR;
     if (!from->dir->ops->rename)
         return -EPERM;
     return from->dir->ops->rename(from->dir, from->name, to->dir, to->name, flags);
@@ -573,16 +637,13 @@ int vfs_rename(struct inode *dir, const char *path, struct inode *to_dir, const 
     struct path_end *end; /* two names are too much for the stack */
     int err;
 
-    if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
-        (flags & RENAME_NOREPLACE && flags & RENAME_EXCHANGE))
-        return -EINVAL;
     end = vmsys_alloc(2 * sizeof *end);
     if (!end)
         return -ENOMEM;
-    err = path_walk(dir, path, LOOKUP_NOFOLLOW, &end[0]);
+    err = path_walk(dir, path, LOOKUP_NAME, &end[0]);
     if (err)
         goto out;
-    err = path_walk(to_dir, to_path, LOOKUP_NOFOLLOW | LOOKUP_MISSING, &end[1]);
+    err = path_walk(to_dir, to_path, LOOKUP_NAME, &end[1]);
     if (!err) {
         err = rename_ends(&end[0], &end[1], flags);
         path_put(&end[1]);

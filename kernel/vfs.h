@@ -114,7 +114,8 @@ struct inode {
     struct inode *covered_by; /* root of what is mounted here */
     struct inode *covers;     /* of a mount's root: the directory below it */
     struct inode *parent;     /* of a directory, for .. and getcwd, referenced; of a file, if known, not */
-    void *data;               /* the filesystem's */
+    char *gone; /* path of a file whose last name went while it was in use, else NULL; kmalloc */
+    void *data; /* the filesystem's */
 };
 
 /* A kind of filesystem, for mount() and /proc/filesystems. */
@@ -167,6 +168,10 @@ enum {
     LOOKUP_MISSING = 2,   /* path_walk(): nothing at the end is no error */
     LOOKUP_DIRECTORY = 4, /* -ENOTDIR if it is none */
     LOOKUP_EMPTY = 8,     /* "" is dir itself */
+    LOOKUP_CREATE = 16,   /* open() that may create: -EISDIR if a slash follows the last name */
+    /* For those who make, remove or rename: the last name as it stands. A symlink is not followed even if a
+     * slash comes after it, and what a slash means is the caller's business. */
+    LOOKUP_NAME = LOOKUP_NOFOLLOW | LOOKUP_MISSING | 32,
 };
 enum path_kind { PATH_NAME, PATH_DOT, PATH_DOTDOT, PATH_ROOT };
 
@@ -185,8 +190,9 @@ int path_walk(struct inode *dir, const char *path, unsigned flags, struct path_e
 void path_put(struct path_end *end);
 /* The same for those that want the inode only, referenced. */
 int path_lookup(struct inode *dir, const char *path, unsigned flags, struct inode **out);
-/* Absolute path, as the running process sees it, of a directory or, if it is known, of a file. Length without
- * 0, or -ERANGE, -ENOENT. */
+/* Absolute path, as the running process sees it, of a directory or, if it is known, of a file; of one whose
+ * last name is gone, what it was and " (deleted)". Length without 0, or -ERANGE, -ENOENT. Does not sleep if
+ * the filesystems have the name operation. */
 int path_of(struct inode *i, char *buf, size_t size);
 /* Permission of the running process: R 4, W 2, X 1. Everything runs as root, so only X on regular files
  * matters. */
@@ -219,8 +225,8 @@ extern struct filesystem *vfs_mounts; /* in order of mounting */
 int vfs_init(const void *archive, size_t size, const char **why);
 struct inode *vfs_root(void);
 
-/* Device numbers and their operations: registered by devices.c, tty.c, block files; name appears in /dev. data
- * becomes file.data. */
+/* Device numbers and their operations: registered by devices.c, tty.c, block files; name appears in /dev.
+ * data becomes file.data. */
 void chardev_register(uint32_t rdev, const char *name, const struct file_ops *ops);
 void blockdev_register(uint32_t rdev, const char *name, const struct file_ops *ops, void *data);
 #define MKDEV(major, minor) ((uint32_t)((major) << 8 | (minor)))

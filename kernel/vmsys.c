@@ -12,14 +12,23 @@
 #include "kernel/printk.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
+#include "kernel/shm.h"
 #include "kernel/trap.h"
 #include "kernel/usercopy.h"
 #include "mm/kva_map.h"
 #include "mm/reclaim.h"
 #include "mm/space.h"
+#include "mm/x86/cpu.h"
 #include "mm/x86/paging.h"
 
 struct vm vm_sys;
+
+/* Whether the processor refused an access of the kernel because user memory is closed to it (SMAP). To bring
+ * the page, which is there, would not help. */
+static bool is_closed(const struct trap_frame *tf, const struct fault *f)
+{
+    return f->present && cpu_features.smap && !(tf->eflags & EFLAGS_AC);
+}
 
 /*
  * User addresses may be touched by programs and by the user-copy routines, which stand in the exception
@@ -32,7 +41,7 @@ static bool resolve(struct trap_frame *tf, const struct fault *f)
 
     if (unlikely(!space))
         return false;
-    if (!trap_from_user(tf) && (os_nosleep_depth || !extable_find(tf->eip)))
+    if (!trap_from_user(tf) && (os_nosleep_depth || !extable_find(tf->eip) || is_closed(tf, f)))
         return false;
     do
         t->last_fault = fault_resolve(space, f);
@@ -140,14 +149,16 @@ enum fault_verdict vmsys_write32(struct space *s, vaddr_t va, uint32_t value)
 
 static bool all_sound(void)
 {
-    return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kva_map_verify(&kva_map_sys) &
-           paging_verify() & window_verify() & sched_verify();
+    return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kmalloc_verify(&kmalloc_sys) &
+           kva_map_verify(&kva_map_sys) & paging_verify() & window_verify() & sched_verify();
 }
 
 _Noreturn void vmsys_end(bool ok)
 {
-    bool sound = all_sound();
+    bool sound;
 
+    shm_clear();
+    sound = all_sound();
     disk_flush_all();
     /* Also with quiet: its absence is an error. */
     os_log("the end: the audit %s", sound ? "is clean" : "FAILED");

@@ -2,19 +2,19 @@
  * What a program says about its pages, and asks about them: madvise(), mincore(), msync().
  *
  *   DONTNEED         empty the entries: private memory begins anew, an object's pages stay with the object
- *   FREE             private pages may be dropped while nobody writes to them again: the dirty bit is cleared and
- *                    the frame marked; reclaim drops it if the bit is still clear, else the mark is void
- *   WILLNEED         bring pages into memory, without entries, as long as memory is plentiful
- *   COLD, PAGEOUT    put pages next under the clock's hand; evict them now. Pages that others name too stay
- *   REMOVE           the object forgets its pages
- *   DONTFORK, ...    flags of the region, obeyed by fork.c
- *   the rest         accepted; there is nothing here that they could change
+ *   FREE             private pages may be dropped while nobody writes to them again: the dirty bit is cleared
+ * and the frame marked; reclaim drops it if the bit is still clear, else the mark is void WILLNEED bring
+ * pages into memory, without entries, as long as memory is plentiful COLD, PAGEOUT    put pages next under
+ * the clock's hand; evict them now. Pages that others name too stay REMOVE           the object forgets its
+ * pages DONTFORK, ...    flags of the region, obeyed by fork.c the rest         accepted; there is nothing
+ * here that they could change
  *
  * FREE wants tables of the space's own: clearing a dirty bit in a shared table would give up other
  * spaces' pages.
  *
  * Data: none of its own. Locking: the space's lock. How it fails: see space.h; what was done before stays
- * done. Source of the rules: madvise(2), mincore(2), msync(2), and Linux's mm/madvise.c where they are silent.
+ * done. Source of the rules: madvise(2), mincore(2), msync(2), and Linux's mm/madvise.c where they are
+ * silent.
  */
 #include "mm/errno.h"
 #include "mm/fault.h"

@@ -22,7 +22,7 @@
 #include "mm/errno.h"
 #include "mm/space.h"
 
-static uint32_t memory_pages(const struct vm *vm)
+static inline uint32_t memory_pages(const struct vm *vm)
 {
     return vm->pool->managed[ZONE_LOW] + vm->pool->managed[ZONE_HIGH];
 }
@@ -40,7 +40,7 @@ bool commit_allows(const struct vm *vm, uint32_t pages)
     case COMMIT_STRICT:
         return (uint64_t)vm->committed + pages <= commit_limit(vm);
     default:
-        return pages <= (uint64_t)memory_pages(vm) + vm->swap.total;
+        return pages <= memory_pages(vm) + vm->swap.total;
     }
 }
 

@@ -450,7 +450,7 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
         return LOOK_AGAIN;
     case FAULT_SWAP_IN:
         f = swap_cached(vm, pte_slot(*st->entry));
-        if (!f || f->flags & (FRAME_F_BUSY | FRAME_F_ERROR))
+        if (!f || f->flags & FRAME_F_BUSY)
             return fetch_slot(st);
         install_swapped(st, f);
         return LOOK_AGAIN;

@@ -112,7 +112,7 @@ static void duplicate_entries(struct vm *vm, struct frame *table, pte_t *copy)
     uint32_t left = table->used;
 
     page_clear(copy);
-    for (uint32_t i = 0; left && (i = pt_next_entry(e, i)) < PT_TABLE_ENTRIES; i++) {
+    for (uint32_t i = 0; left && (i = pt_next_entry(table, e, i)) < PT_TABLE_ENTRIES; i++) {
         copy[i] = e[i];
         left--;
         if (pte_is_swap(e[i])) {

@@ -18,7 +18,9 @@
  *               (1.1 %), 64 of 64 MiB (0.4 %), 478 of 3.5 GiB (0.05 %).
  *   marks.low   2 min, and marks.high 3 min. The daemon is woken while min frames are still to be had
  *               without waiting, and each run of it frees at least min frames: on the smallest machine
- *               that is more than one cluster of writes (SWAP_CLUSTER, 16 pages).
+ *               that is more than one cluster of writes (SWAP_CLUSTER, 16 pages). Both are measured by
+ *               what most allocations can have (frame_free_common()): with high memory, they end while
+ *               low_kept frames are free, and the daemon would never run.
  *   low_min     the low zone's share of min by its size, so that FRAME_RESERVE | FRAME_LOW_ONLY finds
  *               something too when everything free is high.
  *   low_kept    low_min and high / 32, the latter at most a quarter of the low zone. Each high frame
@@ -343,7 +345,7 @@ static struct frame *alloc_block(struct frame_pool *p, unsigned order, enum fram
     } else {
         p->fails++;
     }
-    if (p->used[FRAME_FREE] < p->marks.low && p->low_hook)
+    if (frame_free_common(p) < p->marks.low && p->low_hook)
         p->low_hook(p);
     return f;
 }

@@ -30,10 +30,9 @@ enum {
     FRAME_F_BUSY = 1 << 3, /* being filled from a pager or a disk: contents not valid yet; wait, never map */
     FRAME_F_WRITEBACK = 1 << 4,  /* being written to its slot; contents are valid and must not change */
     FRAME_F_DIRTY = 1 << 5,      /* contents differ from the slot or the pager's copy */
-    FRAME_F_ERROR = 1 << 6,      /* filling it failed; mappers get SIGBUS */
-    FRAME_F_REFERENCED = 1 << 7, /* touched by other means than an entry since the clock last came by */
-    FRAME_F_READAHEAD = 1 << 8,  /* read ahead from swap and not asked for since */
-    FRAME_F_LAZY = 1 << 9,       /* given up by its program: may be dropped as long as no entry is dirty */
+    FRAME_F_REFERENCED = 1 << 6, /* touched by other means than an entry since the clock last came by */
+    FRAME_F_READAHEAD = 1 << 7,  /* read ahead from swap and not asked for since */
+    FRAME_F_LAZY = 1 << 8,       /* given up by its program: may be dropped as long as no entry is dirty */
 };
 
 /*
@@ -45,7 +44,7 @@ enum {
  *   maps    -              directories naming it   entries naming it
  *   link    free list      -                       pageable list (if FRAME_F_LISTED)
  *   owner   -              -                       family / object
- *   index   -              -                       page number there
+ *   index   -              groups in use           page number there
  *   slot    -              -                       its swap slot when it is in the swap cache, else SLOT_NONE
  *   pins    -              -                       holders for I/O or a copy; a pinned frame is not evicted
  * or freed used    -              non-empty entries       -
@@ -114,7 +113,8 @@ struct frame_pool {
     uint32_t fail_after; /* fault injection: 0 off, else the Nth allocation from now fails, and so do all
                             after it */
     void (*low_hook)(
-        struct frame_pool *); /* called when an allocation leaves fewer than marks.low; must not sleep */
+        struct frame_pool *); /* called when an allocation leaves fewer than marks.low of frame_free_common();
+                                 must not sleep */
     void *hook_data;
     uint64_t allocs, fails; /* since boot: frames handed out, requests refused */
     uint32_t claimed;       /* frames that got a use by frame_claim() */
@@ -253,25 +253,29 @@ static inline void frame_batch_begin(struct frame_batch *b, struct frame_pool *p
     *b = (struct frame_batch){.pool = p, .use = use};
 }
 
-/* As frame_free(). The frame may not be looked at any more, but is not free before the batch ends. */
-static inline void frame_batch_free(struct frame_batch *b, struct frame *f)
+/*
+ * As frame_free(), for a single frame that the caller has just seen to be of the batch's use, and free of
+ * maps, pins, I/O and lists. It may not be looked at any more, but is not free before the batch ends.
+ */
+static inline void frame_batch_free(struct frame_batch *b, struct frame *f, pfn_t pfn)
 {
-    pfn_t pfn = frame_pfn(b->pool, f);
-
-    if (unlikely(f->use != b->use || f->order || (f->flags & FRAME_F_HELD) || (f->maps | f->pins)))
-        frame_not_freeable(b->pool, f);
     f->use = FRAME_FREE;
     f->flags = 0;
-    if (unlikely(pfn != b->end)) {
+    if (likely(pfn == b->end)) {
+        b->end++;
+    } else if (pfn + 1 == b->start) {
+        b->start--;
+    } else {
         frame_batch_flush(b);
         b->start = pfn;
+        b->end = pfn + 1;
     }
-    b->end = pfn + 1;
 }
 
 static inline void frame_batch_end(struct frame_batch *b)
 {
-    frame_batch_flush(b);
+    if (b->start != b->end)
+        frame_batch_flush(b);
     b->start = b->end = PFN_NONE;
 }
 
@@ -279,6 +283,23 @@ static inline void frame_batch_end(struct frame_batch *b)
 static inline uint32_t frame_free_count(const struct frame_pool *p)
 {
     return p->used[FRAME_FREE];
+}
+
+/* Free low frames. */
+static inline uint32_t frame_free_low(const struct frame_pool *p)
+{
+    return p->zone[ZONE_LOW].free + p->hot[ZONE_LOW].count;
+}
+
+/* Free frames for all purposes, by which the watermarks are measured: those that low_kept holds back from
+ * most allocations do not count, but for low_min of them. Without high frames, the free frames. */
+static inline uint32_t frame_free_common(const struct frame_pool *p)
+{
+    uint32_t low = frame_free_low(p), extra = p->low_kept - p->low_min;
+
+    if (low < p->low_kept)
+        extra = low > p->low_min ? low - p->low_min : 0;
+    return p->used[FRAME_FREE] - extra;
 }
 
 /* Frames given back since boot. */
@@ -336,18 +357,24 @@ static inline void frame_list_push_head(const struct frame_pool *p, struct frame
     l->count++;
 }
 
-static inline void frame_list_remove(const struct frame_pool *p, struct frame_list *l, struct frame *f)
+/* Take out a frame that is not to be used as a member of a list before it is put into one. */
+static inline void frame_list_cut(const struct frame_pool *p, struct frame_list *l, const struct frame *f)
 {
-    if (f->prev)
+    if (likely(f->prev))
         pfn_frame(p, f->prev)->next = f->next;
     else
         l->head = f->next;
-    if (f->next)
+    if (likely(f->next))
         pfn_frame(p, f->next)->prev = f->prev;
     else
         l->tail = f->prev;
-    f->next = f->prev = PFN_NONE;
     l->count--;
+}
+
+static inline void frame_list_remove(const struct frame_pool *p, struct frame_list *l, struct frame *f)
+{
+    frame_list_cut(p, l, f);
+    f->next = f->prev = PFN_NONE;
 }
 
 #endif

@@ -12,7 +12,8 @@
  *
  * Invariants are those of the caches, and
  *   INV-KMALLOC-1  a frame with use SLAB and no owner belongs to a large block (or is slab.c's own); its
- *                  index is its place in the block. kfree() asserts that it was given the start of one.
+ *                  index is its place in the block. Checked by kmalloc_verify(); kfree() asserts that it
+ *                  was given the start of one.
  *
  * Failure: NULL when the pool has no frame, or no block of the size. Sizes beyond 4 MiB always fail.
  */
@@ -145,6 +146,29 @@ size_t kmalloc_usable(struct kmalloc_system *k, const void *p)
         return s->cache->size;
     check_large(k, p);
     return PAGE_SIZE << f->order;
+}
+
+bool kmalloc_verify(const struct kmalloc_system *k)
+{
+    const struct frame_pool *p = k->pool;
+    bool ok = true;
+
+    for (pfn_t pfn = p->start; pfn < p->low_end; pfn++) {
+        const struct frame *f = pfn_frame(p, pfn);
+
+        if (f->use != FRAME_SLAB || f->owner)
+            continue;
+
+        bool inside = f->index <= pfn - p->start;
+        const struct frame *head = inside ? f - f->index : f;
+
+        INV("INV-KMALLOC-1",
+            inside && head->use == FRAME_SLAB && !head->owner && head->index == 0 &&
+                f->index >> head->order == 0,
+            "frame %u: page %u of a block whose head is %s, order %u", pfn, f->index,
+            frame_use_name(head->use), head->order);
+    }
+    return ok;
 }
 
 void *kmalloc_any(size_t size)

@@ -13,9 +13,8 @@
  *
  * Locking: each function is one nosleep section, since pt_kernel_map() asks for that.
  *
- * Invariants, checked by kva_map_verify() or where noted:
- *   INV-KVAMAP-1  every page of an allocation but its guards is mapped, the guards are not (asserted when
- *                 pages are mapped and unmapped)
+ * Invariants, checked by kva_map_verify():
+ *   INV-KVAMAP-1  every page of an allocation but its guards is mapped, the guards are not
  *   INV-KVAMAP-2  stack_pages, table_pages, device_pages and guard_pages add up to the arena's in_use
  *   INV-KVAMAP-3  stacks and tables are in frames of the pool: FRAME_STACK and FRAME_KERNEL count no fewer
  *
@@ -224,15 +223,37 @@ void kva_device_unmap(struct kva_map *m, void *window, size_t size)
     nosleep_exit();
 }
 
+/* Pages that are mapped in what is allocated. What is free is not looked at: it is large. */
+static uint32_t count_mapped(const struct kva_map *m, bool *all)
+{
+    uint32_t mapped = 0;
+    bool ok = true;
+
+    for (const struct kva_seg *s = m->arena.all; s; s = s->next) {
+        uint32_t pages = s->allocated ? (uint32_t)(s->size >> PAGE_SHIFT) : 0;
+
+        for (uint32_t i = 0; i < pages; i++)
+            mapped += pt_kernel_mapped(page_at((vaddr_t)s->start, i));
+        INV("INV-KVAMAP-1", !pages || !pt_kernel_mapped(page_at((vaddr_t)s->start, pages - 1)),
+            "arena %s: the guard at the end of %lx is mapped", m->arena.name, (unsigned long)s->start);
+    }
+    *all &= ok;
+    return mapped;
+}
+
 bool kva_map_verify(const struct kva_map *m)
 {
     bool ok = kva_verify(&m->arena);
+    uint32_t mapped = ok ? count_mapped(m, &ok) : 0,
+             meant = m->stack_pages + m->table_pages + m->device_pages;
     uint32_t pages = m->stack_pages + m->table_pages + m->device_pages + m->guard_pages;
 
     INV("INV-KVAMAP-2", (size_t)pages << PAGE_SHIFT == m->arena.in_use,
         "arena %s: %u pages of stacks, %u of tables, %u of devices, %u guards, but %lx bytes in use",
         m->arena.name, m->stack_pages, m->table_pages, m->device_pages, m->guard_pages,
         (unsigned long)m->arena.in_use);
+    INV("INV-KVAMAP-1", !ok || mapped == meant, "arena %s: %u pages are mapped, %u should be", m->arena.name,
+        mapped, meant);
     INV("INV-KVAMAP-3",
         m->stack_pages <= m->pool->used[FRAME_STACK] && m->table_pages <= m->pool->used[FRAME_KERNEL],
         "arena %s: %u pages of stacks and %u of tables, the pool has %u and %u", m->arena.name,

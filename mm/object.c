@@ -123,8 +123,8 @@ struct object *object_get(struct object *o)
     return o;
 }
 
-/* Wait until nobody else works with f, which has no entries. Our pin keeps it from being evicted, and so freed and
- * used for something else, meanwhile; the holder of another pin is about to let it go. */
+/* Wait until nobody else works with f, which has no entries. Our pin keeps it from being evicted, so freed
+ * and used for something else, meanwhile; the holder of another pin is about to let it go. */
 static void wait_quiet(struct vm *vm, struct frame *f)
 {
     frame_pin(f);
@@ -389,13 +389,16 @@ static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, stru
     struct frame *f;
     int err = swap_in(vm, slot, &f);
 
-    if (err)
-        return err;
-    if (radix_get(&o->index, index) != word) {
-        frame_unpin(f);
-        vm_frame_drop(vm, f);
+    /* We slept: the slot may be another page's by now, and so may its error. */
+    if (err != -ENOMEM && radix_get(&o->index, index) != word) {
+        if (!err) {
+            frame_unpin(f);
+            vm_frame_drop(vm, f);
+        }
         return -EAGAIN;
     }
+    if (err)
+        return err;
     /* Ours before the name goes: with the last name the slot keeps only a frame that is in use. */
     frame_retype(vm->pool, f, FRAME_OBJECT);
     f->owner = o;
@@ -421,6 +424,7 @@ int object_page(struct object *o, uint32_t index, struct frame **out)
 
             if (!(f->flags & FRAME_F_BUSY)) {
                 frame_pin(f);
+                f->flags |= FRAME_F_REFERENCED;
                 *out = f;
                 return 0;
             }

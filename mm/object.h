@@ -58,8 +58,8 @@ struct object {
     const char *name;
 };
 
-/* Whether its pages count as shared memory, which can only go to swap, rather than as a file's, which come from
- * an image that stays. The image is set before there are pages. */
+/* Whether its pages count as shared memory, which can only go to swap, rather than as a file's, which come
+ * from an image that stays. The image is set before there are pages. */
 static inline bool object_is_shmem(const struct object *o)
 {
     return !o->image;
@@ -73,8 +73,8 @@ struct object *object_get(struct object *o);
 void object_put(struct object *o);
 /*
  * Change the size. Pages beyond a smaller one are gone for good, also the private copies that mappings made
- * of them: a later touch there is beyond the object. Cannot fail. Sleeps, until nobody works with those pages.
- * The caller lets nobody else change the size meanwhile.
+ * of them: a later touch there is beyond the object. Cannot fail. Sleeps, until nobody works with those
+ * pages. The caller lets nobody else change the size meanwhile.
  */
 void object_resize(struct object *o, uint32_t pages);
 /* Link or unlink a region in the list of regions that map its object. Takes or drops no reference. */
@@ -92,8 +92,8 @@ void frame_pin(struct frame *f);
 void frame_unpin(struct frame *f);
 
 /*
- * Forget pages [first, end): entries, frames and slots; the next touch gets them from the pager again. For a file
- * that shrank, or memory that is punched out. Sleeps until nobody works with them.
+ * Forget pages [first, end): entries, frames and slots; the next touch gets them from the pager again. For a
+ * file that shrank, or memory that is punched out. Sleeps until nobody works with them.
  */
 void object_discard(struct object *o, uint32_t first, uint32_t end);
 

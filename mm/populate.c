@@ -1,9 +1,9 @@
 /*
  * Bringing pages in before they are touched, keeping them in, and reaching into a space that is not loaded.
  *
- * Populating makes of every page of a range what a touch would make of it, without a fault. POPULATE_MAPPED is
- * for locking and for mappings that are to be complete: a private page that may be written becomes the space's
- * own, so that neither a read nor a write will fault on it.
+ * Populating makes of every page of a range what a touch would make of it, without a fault. POPULATE_MAPPED
+ * is for locking and for mappings that are to be complete: a private page that may be written becomes the
+ * space's own, so that neither a read nor a write will fault on it.
  *
  * Locking marks regions; reclaim asks rmap_locked() before it takes a page. The order is: mark, then
  * populate, so that what comes in stays in.
@@ -11,8 +11,8 @@
  * space_read() and space_write() look at an entry and copy through a window in one nosleep section, so they
  * need no pin; where the entry does not allow the access they fault it in and look again.
  *
- * Data: none of its own. Locking: the space's lock for regions; it is not held while a page is brought in, and the
- * regions are looked up again for each. How it fails: see space.h; pages that were brought in stay.
+ * Data: none of its own. Locking: the space's lock for regions; it is not held while a page is brought in,
+ * and the regions are looked up again for each. How it fails: see space.h; pages that were brought in stay.
  */
 #include "mm/errno.h"
 #include "mm/fault.h"

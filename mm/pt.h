@@ -55,7 +55,8 @@ enum pt_span {
 static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va);
 /*
  * The table of a span, NULL when there is none. Its maps field counts the roots
- * that name it, its used field the entries that are not empty.
+ * that name it, its used field the entries that are not empty, and its index field has a bit for each group
+ * of PT_GROUP entries in which there may be some.
  */
 struct frame *pt_table(const struct pt *pt, vaddr_t va);
 /* Entries of a table frame. */
@@ -88,8 +89,9 @@ static inline pte_t *pt_entry(const struct pt *pt, vaddr_t va);
 /* Store an entry. Keeps the table's used count and flushes what the processor may have cached of the old one.
  */
 static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value);
-/* Index of the first entry of a table at or after i that is not empty; PT_TABLE_ENTRIES when there is none. */
-static inline uint32_t pt_next_entry(const pte_t *entries, uint32_t i);
+/* Index of the first of a table's entries at or after i that is not empty; PT_TABLE_ENTRIES when there is
+ * none. Steps over groups of entries that were never used. */
+static inline uint32_t pt_next_entry(const struct frame *table, const pte_t *entries, uint32_t i);
 /* Clear the accessed bit and report whether it was set. */
 bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e);
 
@@ -110,8 +112,8 @@ void pt_batch_end(struct pt_batch *b);
 
 /*
  * Take up to max non-empty entries of [*va, end), which lies in one span whose table is this root's own: they
- * become empty, old[] gets what they were, nothing of it is cached any more, and *va is where to go on. Returns
- * how many; 0: there are none.
+ * become empty, old[] gets what they were, nothing of it is cached any more, and *va is where to go on.
+ * Returns how many; 0: there are none.
  */
 unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, unsigned max);
 /* Let the span of `to`, which has no table, have the table of `from`, which is this root's own. */
@@ -127,6 +129,8 @@ bool pt_verify(const struct pt *pt);
 int pt_kernel_map(struct frame_pool *pool, vaddr_t va, pfn_t pfn, unsigned flags);
 /* Unmap it; returns the frame that was there, PFN_NONE if none. */
 pfn_t pt_kernel_unmap(vaddr_t va);
+/* Whether a page is mapped there. For checks. */
+bool pt_kernel_mapped(vaddr_t va);
 
 #include "mm/x86/pt_inline.h"
 

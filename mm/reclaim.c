@@ -22,7 +22,9 @@
  *
  * The daemon runs while free frames are below the high mark and is woken by the
  * allocator at the low one. A task that finds no frame reclaims by itself (vm_frame_alloc()).
- * If nothing can be freed, reclaim says so with 0 and the caller gets -ENOMEM.
+ * If nothing can be freed, reclaim says so with 0 and the caller gets -ENOMEM. Who must have low frames
+ * (tables, slabs) has only low ones evicted: on a large machine few pages are in such frames, and evicting
+ * the others would not help.
  *
  * Reclaim allocates nothing but slots: requests for the disk are preallocated.
  *
@@ -66,9 +68,9 @@ static bool was_used(struct vm *vm, struct frame *f)
 }
 
 /*
- * Swappiness: 100 takes victims as the hand finds them. Below, some of the pages that need swap are passed over
- * in the hand's first turn if there are files' pages worth looking for, which only need to be forgotten; 0 passes
- * over all of them. Above, the other way round. In its second turn the hand takes what there is.
+ * Swappiness: 100 takes victims as the hand finds them. Below, some of the pages that need swap are passed
+ * over in the hand's first turn if there are files' pages worth looking for, which only need to be forgotten;
+ * 0 passes over all of them. Above, the other way round. In its second turn the hand takes what there is.
  */
 static bool is_spared(struct vm *vm, const struct frame *f)
 {
@@ -87,8 +89,8 @@ static bool is_spared(struct vm *vm, const struct frame *f)
 }
 
 /* Advance the hand until a batch of victims is pinned or the budget of frames, of which the second turn is
- * `turn`, is spent. */
-static unsigned choose(struct vm *vm, struct frame **victim, uint32_t *budget, uint32_t turn)
+ * `turn`, is spent. low: frames that are not low are passed as if they were locked. */
+static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t *budget, uint32_t turn)
 {
     unsigned n = 0;
 
@@ -99,7 +101,7 @@ static unsigned choose(struct vm *vm, struct frame **victim, uint32_t *budget, u
         frame_list_remove(vm->pool, &vm->pageable, f);
         frame_list_push_tail(vm->pool, &vm->pageable, f);
         vm->stats.scanned++;
-        if (!can_go(vm, f))
+        if ((low && !frame_is_low(vm->pool, frame_pfn(vm->pool, f))) || !can_go(vm, f))
             continue;
         if (was_used(vm, f)) {
             vm->stats.reactivated++;
@@ -195,8 +197,8 @@ static enum way evict_anon_page(struct vm *vm, struct frame *f)
     return WAY_FREED;
 }
 
-/* Send pinned victims on their ways. Returns how many were freed at once; *written: how many writes were
- * begun. */
+/* Send pinned victims on their ways. Returns how many frames were freed meanwhile; *written: how many writes
+ * were begun. */
 static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned *written)
 {
     struct frame *out[BATCH];
@@ -225,7 +227,7 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
     }
     nosleep_exit();
     if (w)
-        swap_write(vm, out, w); /* takes WRITEBACK, which keeps the frames from now on */
+        freed += swap_write(vm, out, w); /* takes WRITEBACK, which keeps the frames from now on */
     nosleep_enter();
     for (unsigned i = 0; i < w; i++) {
         out[i]->pins--;
@@ -236,7 +238,7 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
     return freed;
 }
 
-static unsigned reclaim_locked(struct vm *vm, unsigned want)
+static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
 {
     uint32_t turn = vm->pageable.count, budget = 2 * turn + 1;
     unsigned freed = swap_finish(vm, false, true);
@@ -248,7 +250,7 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want)
 
         if (freed + in_flight < want) {
             nosleep_enter();
-            n = choose(vm, victim, &budget, turn);
+            n = choose(vm, low, victim, &budget, turn);
             nosleep_exit();
         }
         if (n) {
@@ -264,18 +266,28 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want)
     return freed;
 }
 
-unsigned reclaim_run(struct vm *vm, unsigned want)
+static unsigned run(struct vm *vm, unsigned want, bool low)
 {
     unsigned freed;
 
     mutex_lock(&vm->reclaim_lock);
-    freed = reclaim_locked(vm, want);
+    freed = reclaim_locked(vm, want, low);
     if (freed < want)
         freed += slab_reap_all(vm->pool);
     if (!freed)
         vm->stats.reclaim_failures++;
     mutex_unlock(&vm->reclaim_lock);
     return freed;
+}
+
+unsigned reclaim_run(struct vm *vm, unsigned want)
+{
+    return run(vm, want, false);
+}
+
+unsigned reclaim_run_low(struct vm *vm, unsigned want)
+{
+    return run(vm, want, vm->pool->managed[ZONE_HIGH] > 0);
 }
 
 unsigned reclaim_evict_some(struct vm *vm, struct frame **f, unsigned n)
@@ -320,7 +332,7 @@ int reclaim_evict(struct vm *vm, struct frame *f)
 
 bool reclaim_daemon_round(struct vm *vm)
 {
-    uint32_t have = frame_free_count(vm->pool);
+    uint32_t have = frame_free_common(vm->pool);
 
     if (have >= vm->pool->marks.high)
         return false;

@@ -112,27 +112,44 @@ static struct region *rotate_right(struct region_tree *t, struct region *n)
     return up;
 }
 
+/* n's subtrees differ by two levels. Returns what stands there afterwards. */
+static __attribute__((noinline)) struct region *rebalance(struct region_tree *t, struct region *n)
+{
+    if (height(n->left) > height(n->right)) {
+        if (height(n->left->left) < height(n->left->right))
+            rotate_left(t, n->left);
+        return rotate_right(t, n);
+    }
+    if (height(n->right->right) < height(n->right->left))
+        rotate_right(t, n->right);
+    return rotate_left(t, n);
+}
+
 /* A child or the gap of n changed: bring n and what is above it up to date, as far as it makes a difference.
- */
+ * Every change of the tree passes here, once a level, so this is update() with each field read once. */
 static void repair(struct region_tree *t, struct region *n)
 {
     while (n) {
-        int32_t old_height = n->balance;
-        uint32_t old_gap = n->max_gap;
-        int32_t lean = height(n->left) - height(n->right);
+        const struct region *l = n->left, *r = n->right;
+        uint32_t old_gap = n->max_gap, gap = gap_pages(t, n);
+        int32_t old_height = n->balance, left = 0, right = 0;
 
-        if (lean > 1) {
-            if (height(n->left->left) < height(n->left->right))
-                rotate_left(t, n->left);
-            n = rotate_right(t, n);
-        } else if (lean < -1) {
-            if (height(n->right->right) < height(n->right->left))
-                rotate_right(t, n->right);
-            n = rotate_left(t, n);
-        } else {
-            update(t, n);
+        if (l) {
+            left = l->balance;
+            gap = l->max_gap > gap ? l->max_gap : gap;
         }
-        if (n->balance == old_height && n->max_gap == old_gap)
+        if (r) {
+            right = r->balance;
+            gap = r->max_gap > gap ? r->max_gap : gap;
+        }
+        if (unlikely((uint32_t)(left - right + 1) > 2)) {
+            n = rebalance(t, n);
+            gap = n->max_gap;
+        } else {
+            n->max_gap = gap;
+            n->balance = 1 + (left > right ? left : right);
+        }
+        if (n->balance == old_height && gap == old_gap)
             return;
         n = n->parent;
     }
@@ -175,6 +192,8 @@ struct region *region_first_above(struct region_tree *t, vaddr_t va)
             n = n->right;
         }
     }
+    if (best && best->start <= va)
+        t->last_hit = best; /* a search for va itself often follows */
     return best;
 }
 
@@ -450,14 +469,17 @@ void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr
                   end <= (r->next ? r->next->start : t->hi),
               "[%x, %x) to [%x, %x)", r->start, r->end, start, end);
     uint32_t moved = (start >> PAGE_SHIFT) - (r->start >> PAGE_SHIFT); /* wraps when start moves down */
+    bool end_moves = end != r->end;
 
     if (r->object)
         r->offset += moved;
     r->number += moved;
     r->start = start;
     r->end = end;
-    repair(t, r);
-    repair(t, r->next);
+    if (moved)
+        repair(t, r);
+    if (end_moves)
+        repair(t, r->next);
 }
 
 void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct region *upper)
@@ -472,7 +494,26 @@ void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct re
     if (r->object)
         upper->offset += pages_of(r);
     upper->number += pages_of(r);
-    region_insert(t, upper);
+
+    /* Its place is next to r, and no gap but its own changes. */
+    upper->left = upper->right = NULL;
+    upper->balance = 0;
+    upper->max_gap = 0;
+    if (!r->right) {
+        r->right = upper;
+        upper->parent = r;
+    } else {
+        r->next->left = upper; /* the lowest of r's right subtree */
+        upper->parent = r->next;
+    }
+    upper->prev = r;
+    if (r->next)
+        r->next->prev = upper;
+    else
+        t->last = upper;
+    r->next = upper;
+    t->count++;
+    repair(t, upper);
 }
 
 bool region_continues(const struct region *a, const struct region *b)
@@ -483,11 +524,9 @@ bool region_continues(const struct region *a, const struct region *b)
 
 void region_join(struct region_tree *t, struct region *a, struct region *b)
 {
-    vaddr_t end = b->end;
-
     mm_assert(region_continues(a, b), "[%x, %x) and [%x, %x)", a->start, a->end, b->start, b->end);
+    a->end = b->end; /* first, so that the gap after b stays as it is */
     region_remove(t, b);
-    region_resize(t, a, a->start, end);
 }
 
 /* The successor by tree links alone; bounded, since the links are what is being checked. */

@@ -97,7 +97,8 @@ void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr
 /*
  * Split r at va (page aligned, inside): r keeps [start, va), upper (memory from the caller, overwritten)
  * becomes [va, end) with offset and number advanced, and is inserted. If
- * there is an object, the caller attaches upper to it (object_attach()); if r was moved, upper is to be listed too.
+ * there is an object, the caller attaches upper to it (object_attach()); if r was moved, upper is to be
+ * listed too.
  */
 void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct region *upper);
 /* Whether b, which starts where a ends, continues it: equal flags, object with continuing offset, continuing

@@ -7,11 +7,11 @@
  * second sharer finds the entry that the first has already changed. An object's page
  * is asked for in each region that maps the object.
  *
- * The page number of a private page is its address >> PAGE_SHIFT when it is first touched. Fork keeps it, and so
- * does moving it to another address: the region that moved knows the number that it begins with. So the entry is
- * at the address that the number says, or in one of the regions that were moved, which their space lists. A
- * number may stand for different pages in spaces of one family, or even in one space (something new is mapped where
- * a region was moved away): what counts is that the entry names the frame.
+ * The page number of a private page is its address >> PAGE_SHIFT when it is first touched. Fork keeps it, and
+ * so does moving it to another address: the region that moved knows the number that it begins with. So the
+ * entry is at the address that the number says, or in one of the regions that were moved, which their space
+ * lists. A number may stand for different pages in spaces of one family, or even in one space (something new
+ * is mapped where a region was moved away): what counts is that the entry names the frame.
  *
  * Data: family lists, written by space_create(), fork and space_destroy(); lists of moved regions, written by
  * space.c. Locking: nosleep sections; the space locks are not needed, since region trees do not change while
@@ -41,11 +41,11 @@ static inline pte_t *entry_swapped(struct space *s, vaddr_t va, slot_t slot)
 }
 
 /*
- * The same for the page with a number in the family, where *va tells where it is: the entry that names a frame or, if
- * that is PFN_NONE, a slot.
+ * The same for the page with a number in the family, where *va tells where it is: the entry that names a
+ * frame or, if that is PFN_NONE, a slot.
  */
-static inline __attribute__((always_inline)) pte_t *entry_numbered(struct space *s, uint32_t number, pfn_t pfn,
-                                                                   slot_t slot, vaddr_t *va)
+static inline __attribute__((always_inline)) pte_t *entry_numbered(struct space *s, uint32_t number,
+                                                                   pfn_t pfn, slot_t slot, vaddr_t *va)
 {
     pte_t *e = NULL;
 
@@ -168,7 +168,8 @@ void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f)
     const struct region *r = region_find(&s->regions, va);
     slot_t slot = f->slot;
 
-    mm_assert(r && f->use == FRAME_ANON, "space %u at %x, frame of use %s", s->id, va, frame_use_name(f->use));
+    mm_assert(r && f->use == FRAME_ANON, "space %u at %x, frame of use %s", s->id, va,
+              frame_use_name(f->use));
     swap_note_use(&vm->swap, f);
     f->owner = s->family;
     f->index = r->number + ((va - r->start) >> PAGE_SHIFT);

@@ -29,13 +29,14 @@ bool rmap_test_clear_accessed(struct vm *vm, struct frame *f);
 /* Whether a locked region maps it. */
 bool rmap_locked(struct vm *vm, struct frame *f);
 /*
- * Let every entry in s's family that names f's slot at the page of va in s name f again, read-only. The slot loses these
- * names. Nosleep.
+ * Let every entry in s's family that names f's slot at the page of va in s name f again, read-only. The slot
+ * loses these names. Nosleep.
  */
 void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f);
 /* Whether any of its entries was written through since the dirty bit was last cleared. */
 bool rmap_dirty(struct vm *vm, struct frame *f);
-/* Empty the only entry that names an anonymous frame: its page will begin anew as zeroes. f->maps is 0 afterwards. */
+/* Empty the only entry that names an anonymous frame: its page will begin anew as zeroes. f->maps is 0
+ * afterwards. */
 void rmap_forget(struct vm *vm, struct frame *f);
 /*
  * Replace every entry that names f: by f->slot's swap entry (one swap_ref each) for ANON, by nothing for

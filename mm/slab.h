@@ -155,6 +155,8 @@ uint32_t kmalloc_fini(struct kmalloc_system *k);
  * there is none or size is 0. */
 void *kmalloc_from(struct kmalloc_system *k, size_t size);
 void kfree_to(struct kmalloc_system *k, void *p); /* NULL is fine */
+/* Check INV-KMALLOC-1; reads only; logs what is broken. Looks at every low frame of the pool. */
+bool kmalloc_verify(const struct kmalloc_system *k);
 /* How many bytes at p may be used: at least what was asked for. */
 size_t kmalloc_usable(struct kmalloc_system *k, const void *p);
 

@@ -6,17 +6,16 @@
  * by faults and disappear by unmapping, eviction and protection changes.
  *
  * Every change works in three steps. Validate: arguments, holes, room, limits. Acquire:
- * what may have been promised (commit.h), the regions that splits need, and private copies of shared tables that
- * would be changed in part. Commit: only steps that cannot fail. So an error leaves
- * the space as it was, but for regions split at the edges of the range, which
- * nobody can see. Protecting and locking go on region by region, as their callers expect: what precedes a hole
- * stays changed.
+ * what may have been promised (commit.h), the regions that splits need, and private copies of shared tables
+ * that would be changed in part. Commit: only steps that cannot fail. So an error leaves the space as it was,
+ * but for regions split at the edges of the range, which nobody can see. Protecting and locking go on region
+ * by region, as their callers expect: what precedes a hole stays changed.
  *
  * Unmapping works on whole tables where it can. If no region is left in a span,
  * its table is dropped, shared or not: a shared table then merely loses a
- * root, without a copy. Only a span that keeps other regions is emptied entry by entry. Frames go back in runs.
- * A region that is mapped next to one that it continues, and one that is unmapped at an end, only change the
- * boundary of the region that stays.
+ * root, without a copy. Only a span that keeps other regions is emptied entry by entry. Frames go back in
+ * runs. A region that is mapped next to one that it continues, and one that is unmapped at an end, only
+ * change the boundary of the region that stays.
  *
  * Taking rights away changes entries; giving rights does not: the next fault
  * finds out. A region that allows nothing holds its frames in entries that are
@@ -39,6 +38,9 @@
  */
 #include "mm/space.h"
 #include "mm/errno.h"
+
+/* A stack whose limit is larger than a quarter of the space, or none, gets no more than that set aside. */
+#define STACK_ROOM_MAX ((size_t)(SPACE_HI - SPACE_LO) / 4)
 
 struct space *space_alloc(struct vm *vm, struct family *family)
 {
@@ -264,26 +266,25 @@ void space_merge(struct space *s, vaddr_t start, vaddr_t end)
 /* What an entry named loses that name. Anonymous frames that nothing else names go to the batch. */
 static inline void forget_entry(struct vm *vm, pte_t e, struct frame_batch *b)
 {
+    pfn_t pfn = pte_pfn(e);
     struct frame *f;
 
     if (unlikely(pte_is_swap(e))) {
         swap_unref(vm, pte_slot(e));
         return;
     }
-    if (unlikely(pte_pfn(e) == vm->zero_pfn))
-        return;
-    f = pfn_frame(vm->pool, pte_pfn(e));
-    f->maps--;
-    if (likely(f->use == FRAME_ANON)) {
-        if (likely(!(f->maps | f->pins | f->slot) &&
-                   (f->flags & (FRAME_F_LISTED | FRAME_F_BUSY | FRAME_F_WRITEBACK)) == FRAME_F_LISTED)) {
-            vm_frame_unlist(vm, f);
-            frame_batch_free(b, f);
-        } else {
+    f = pfn_frame(vm->pool, pfn);
+    if (likely(f->use == FRAME_ANON && f->maps == 1 && !(f->pins | f->slot) &&
+               (f->flags & FRAME_F_HELD) == FRAME_F_LISTED)) {
+        f->maps = 0;
+        frame_list_cut(vm->pool, &vm->pageable, f);
+        frame_batch_free(b, f, pfn);
+    } else if (pfn != vm->zero_pfn) {
+        f->maps--;
+        if (f->use == FRAME_ANON)
             vm_frame_drop(vm, f);
-        }
-    } else if (pte_dirty(e)) {
-        f->flags |= FRAME_F_DIRTY;
+        else if (pte_dirty(e))
+            f->flags |= FRAME_F_DIRTY;
     }
 }
 
@@ -302,7 +303,7 @@ static void drop_table(struct space *s, vaddr_t va)
 
     left = table->used;
     for (uint32_t i = 0; left; i++, left--) {
-        i = pt_next_entry(e, i);
+        i = pt_next_entry(table, e, i);
         mm_assert(i < PT_TABLE_ENTRIES, "table at %x says %u more entries", va, left);
         forget_entry(vm, e[i], &batch);
     }
@@ -345,21 +346,16 @@ static bool span_becomes_empty(struct space *s, vaddr_t va, vaddr_t start, vaddr
 
 void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end)
 {
-    vaddr_t span = start;
-
     nosleep_enter();
-    while ((span = pt_next_table(&s->pt, span, end)) < end) {
+    for (vaddr_t span = start; span < end && (span = pt_next_table(&s->pt, span, end)) < end; span += PT_SPAN)
         clear_entries(s, span > start ? span : start, end - span < PT_SPAN ? end : span + PT_SPAN);
-        span += PT_SPAN;
-    }
     nosleep_exit();
 }
 
 void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
 {
-    vaddr_t span = start;
-
-    while ((span = pt_next_table(&s->pt, span, end)) < end) {
+    for (vaddr_t span = start; span < end && (span = pt_next_table(&s->pt, span, end)) < end;
+         span += PT_SPAN) {
         vaddr_t lo = span > start ? span : start;
         vaddr_t hi = end - span < PT_SPAN ? end : span + PT_SPAN;
         const struct frame *table = pt_table(&s->pt, span);
@@ -375,7 +371,6 @@ void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
         if (drop)
             drop_table(s, span);
         nosleep_exit();
-        span += PT_SPAN;
     }
 }
 
@@ -420,14 +415,15 @@ bool space_range_ok(vaddr_t addr, size_t size)
     return !(addr & PAGE_MASK) && size && !(size & PAGE_MASK) && addr < SPACE_HI && size <= SPACE_HI - addr;
 }
 
-/* Commit of an unmap: the tables at the edges are owned, and no region reaches beyond both ends. */
-static void remove_range(struct space *s, vaddr_t start, vaddr_t end)
+/* Commit of an unmap: r is the first region, the tables at the edges are owned, and no region reaches beyond
+ * both ends. */
+static void remove_range(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
     struct vm *vm = s->vm;
-    struct region *r, *next;
+    struct region *next;
 
     space_clear_range(s, start, end);
-    for (r = region_first_above(&s->regions, start); r && r->start < end; r = next) {
+    for (; r && r->start < end; r = next) {
         vaddr_t lo = r->start > start ? r->start : start;
         vaddr_t hi = r->end < end ? r->end : end;
 
@@ -448,7 +444,7 @@ static void remove_range(struct space *s, vaddr_t start, vaddr_t end)
 
 int space_unmap_locked(struct space *s, vaddr_t start, vaddr_t end)
 {
-    const struct region *r = region_first_above(&s->regions, start);
+    struct region *r = region_first_above(&s->regions, start);
     bool inside;
     int err = 0;
 
@@ -460,7 +456,7 @@ int space_unmap_locked(struct space *s, vaddr_t start, vaddr_t end)
     if (!err)
         err = space_own_edges(s, start, end);
     if (!err)
-        remove_range(s, start, end);
+        remove_range(s, r, start, end);
     else if (inside)
         space_merge(s, end, end);
     return err;
@@ -481,36 +477,47 @@ int space_unmap(struct space *s, vaddr_t addr, size_t size)
 
 /* --- mapping --- */
 
-/* What a growing region keeps free below itself. */
-static vaddr_t gap_below(const struct region *r)
+/* What a region keeps free below itself: what a stack may still take, or in a crowded space only its gap. */
+static vaddr_t room_below(const struct space *s, const struct region *r, bool whole)
 {
+    vaddr_t room = r->start - SPACE_LO, want = SPACE_STACK_GAP;
+
     if (!(r->flags & REGION_GROWSDOWN))
         return 0;
-    return r->start < SPACE_STACK_GAP ? r->start : SPACE_STACK_GAP;
+    if (whole) {
+        size_t max = s->stack_max < STACK_ROOM_MAX ? s->stack_max : STACK_ROOM_MAX;
+        size_t size = r->end - r->start;
+
+        want = max > size ? (vaddr_t)(max - size) : 0;
+    }
+    return want < room ? want : room;
 }
 
 /* Whether a new mapping may lie there: free, and away from what grows. */
-static bool is_room(struct space *s, vaddr_t start, vaddr_t end)
+static bool is_room(struct space *s, vaddr_t start, vaddr_t end, bool whole)
 {
     const struct region *r = region_first_above(&s->regions, start);
 
-    return start >= SPACE_LO && start < end && end <= SPACE_HI && (!r || end <= r->start - gap_below(r));
+    return start >= SPACE_LO && start < end && end <= SPACE_HI &&
+           (!r || end <= r->start - room_below(s, r, whole));
 }
 
-static int find_gap(struct space *s, size_t size, vaddr_t lo, vaddr_t hi, bool bottom_up, vaddr_t *out)
+static int find_gap(struct space *s, size_t size, vaddr_t hi, bool bottom_up, bool whole, vaddr_t *out)
 {
+    vaddr_t lo = SPACE_LO;
+
     for (;;) {
         const struct region *above;
         int err = region_gap(&s->regions, size, lo, hi, !bottom_up, out);
 
-        if (err || is_room(s, *out, *out + (vaddr_t)size))
+        if (err || is_room(s, *out, *out + (vaddr_t)size, whole))
             return err;
-        /* Too near to a stack above: look on beyond its gap. */
+        /* Too near to a stack above: look on beyond its room. */
         above = region_first_above(&s->regions, *out);
         if (bottom_up)
             lo = above->end;
         else
-            hi = above->start - gap_below(above);
+            hi = above->start - room_below(s, above, whole);
     }
 }
 
@@ -519,13 +526,15 @@ int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, vaddr_
     hint = PAGE_DOWN(hint);
     if (hint && hint < SPACE_LO)
         hint = SPACE_LO;
-    if (hint && hint <= SPACE_HI - size && is_room(s, hint, hint + (vaddr_t)size)) {
+    if (hint && hint <= SPACE_HI - size && is_room(s, hint, hint + (vaddr_t)size, false)) {
         *out = hint;
         return 0;
     }
-    if (!bottom_up && find_gap(s, size, SPACE_LO, s->map_top, false, out) == 0)
+    if (!bottom_up && find_gap(s, size, s->map_top, false, true, out) == 0)
         return 0;
-    return find_gap(s, size, SPACE_LO, SPACE_HI, true, out);
+    if (find_gap(s, size, SPACE_HI, true, true, out) == 0)
+        return 0;
+    return find_gap(s, size, SPACE_HI, bottom_up, false, out);
 }
 
 /* Where a mapping goes: *addr is the order or a hint, then the answer. */
@@ -565,60 +574,46 @@ static int admit(struct space *s, vaddr_t addr, size_t size, unsigned flags)
     return err;
 }
 
-static int map_locked(struct space *s, vaddr_t *addr, const struct region *want, size_t size, unsigned flags)
+/* Map r, which says everything but where. It is used up if this succeeds. */
+static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t size, unsigned flags)
 {
     struct vm *vm = s->vm;
-    struct region *before, *r = NULL;
+    struct region *before, *next;
+    uint32_t charge = 0;
     int err = s->regions.count > vm->max_regions ? -ENOMEM : choose_address(s, addr, size, flags);
 
     if (err)
         return err;
-
-    struct region new = *want;
-    uint32_t charge = 0;
-
-    new.start = *addr;
-    new.end = *addr + (vaddr_t)size;
-    new.number = *addr >> PAGE_SHIFT;
-    err = admit(s, new.start, size, new.flags | (flags & MAP_AT));
-    if (!err && space_charges(new.flags)) {
-        new.flags |= REGION_CHARGED;
-        charge = pages_of(&new);
+    r->start = *addr;
+    r->end = *addr + (vaddr_t)size;
+    r->number = *addr >> PAGE_SHIFT;
+    err = admit(s, r->start, size, r->flags | (flags & MAP_AT));
+    if (!err && space_charges(r->flags)) {
+        r->flags |= REGION_CHARGED;
+        charge = pages_of(r);
         err = commit_charge(vm, charge);
     }
     if (err)
         return err;
-    before = region_find(&s->regions, new.start - 1);
-    if (!before || !region_continues(before, &new)) {
-        r = vm_cache_alloc(vm, &vm->region_cache);
-        if (!r)
-            err = -ENOMEM;
-    }
-    if (!err && flags & MAP_AT && !(flags & MAP_NOREPLACE)) {
-        err = space_unmap_locked(s, new.start, new.end);
-        before = region_find(&s->regions, new.start - 1);
-    }
+    if (flags & MAP_AT && !(flags & MAP_NOREPLACE))
+        err = space_unmap_locked(s, r->start, r->end);
     if (err) {
         commit_release(vm, charge);
-        if (r)
-            cache_free(&vm->region_cache, r);
         return err;
     }
-    if (before && region_continues(before, &new)) {
-        if (r)
-            cache_free(&vm->region_cache, r);
-        region_resize(&s->regions, before, before->start, new.end);
-        space_count(s, &new);
+    before = region_find(&s->regions, r->start - 1);
+    if (before && region_continues(before, r)) {
+        space_count(s, r);
+        region_resize(&s->regions, before, before->start, r->end);
+        cache_free(&vm->region_cache, r);
         r = before;
     } else {
-        *r = new;
         if (r->object)
             object_get(r->object);
         space_add_region(s, r);
     }
-    if (r->next && region_continues(r, r->next)) {
-        struct region *next = r->next;
-
+    next = r->next;
+    if (next && region_continues(r, next)) {
         region_join(&s->regions, r, next);
         region_end(s, next);
     }
@@ -628,74 +623,111 @@ static int map_locked(struct space *s, vaddr_t *addr, const struct region *want,
 int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struct object *object,
               uint32_t offset)
 {
-    struct region new = {
-        .flags = flags & REGION_FLAGS & ~(unsigned)REGION_CHARGED,
-        .space = s,
-        .object = object,
-        .offset = object ? offset : 0,
-    };
+    struct vm *vm = s->vm;
+    struct region *r;
     int err;
 
     if (size == 0 || (flags & REGION_SHARED && !object))
         return -EINVAL;
     if (size > SPACE_HI - SPACE_LO)
         return -ENOMEM;
-    if (s->vm->overcommit == COMMIT_STRICT)
-        new.flags &= ~(unsigned)REGION_NORESERVE;
+    if (object && offset + (uint32_t)PAGES_OF(size) - 1 < offset)
+        return -EOVERFLOW;
+    r = vm_cache_alloc(vm, &vm->region_cache);
+    if (!r)
+        return -ENOMEM;
+    *r = (struct region){
+        .flags = flags & REGION_FLAGS & ~(unsigned)REGION_CHARGED,
+        .space = s,
+        .object = object,
+        .offset = object ? offset : 0,
+    };
+    if (vm->overcommit == COMMIT_STRICT)
+        r->flags &= ~(unsigned)REGION_NORESERVE;
     mutex_lock(&s->lock);
-    err = map_locked(s, addr, &new, PAGE_UP(size), flags);
+    err = map_locked(s, addr, r, PAGE_UP(size), flags);
     mutex_unlock(&s->lock);
+    if (err)
+        cache_free(&vm->region_cache, r);
     return err;
 }
 
 /* --- protecting --- */
 
-/* Entries of a region in [start, end) after its rights changed. Tables are the space's own where rights were
- * lost. */
-static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, unsigned prot)
+/* What a change of rights does to entries. */
+enum entry_change {
+    ENTRIES_STAY,
+    ENTRIES_HOLD,     /* nothing is allowed any more */
+    ENTRIES_UNHOLD,   /* something is again */
+    ENTRIES_READONLY, /* they lose the right to write */
+};
+
+static enum entry_change entry_change(unsigned old, unsigned new)
 {
-    bool hold = !(prot & REGION_PROT);
-    bool write = prot & REGION_WRITE;
+    if (!old != !new)
+        return new ? ENTRIES_UNHOLD : ENTRIES_HOLD;
+    return old & ~new &REGION_WRITE ? ENTRIES_READONLY : ENTRIES_STAY;
+}
+
+static inline bool is_concerned(pte_t e, enum entry_change change)
+{
+    if (change == ENTRIES_UNHOLD)
+        return pte_has_frame(e) && !pte_present(e);
+    return pte_present(e) && (change == ENTRIES_HOLD || pte_writable(e));
+}
+
+/* Entries of [start, end), which lies in one span. Inlined for each change, so that the loop has nothing
+ * else. */
+static inline __attribute__((always_inline)) void change_entries(struct space *s, vaddr_t start, vaddr_t end,
+                                                                 enum entry_change change)
+{
+    pte_t *first = pt_entry(&s->pt, start);
+    const pte_t *stop = first + ((end - start) >> PAGE_SHIFT);
+    struct pt_batch batch;
+
+    pt_batch_begin(&batch, &s->pt);
+    for (pte_t *e = first; e < stop; e++) {
+        vaddr_t va;
+
+        if (!is_concerned(*e, change))
+            continue;
+        va = start + ((vaddr_t)(e - first) << PAGE_SHIFT);
+        if (change == ENTRIES_HOLD)
+            pt_batch_set(&batch, va, e, pte_hold(*e));
+        else if (change == ENTRIES_UNHOLD)
+            pt_batch_set(&batch, va, e, pte_unhold(*e));
+        else
+            pt_batch_set(&batch, va, e, pte_readonly(*e));
+    }
+    pt_batch_end(&batch);
+}
+
+/* Entries of a region in [start, end). Tables are the space's own where rights were lost. */
+static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, enum entry_change change)
+{
     vaddr_t span = start;
 
     while ((span = pt_next_table(&s->pt, span, end)) < end) {
         vaddr_t lo = span > start ? span : start;
         vaddr_t hi = end - span < PT_SPAN ? end : span + PT_SPAN;
-        struct pt_batch batch;
 
         nosleep_enter();
-        pte_t *e = pt_entry(&s->pt, lo);
-
-        pt_batch_begin(&batch, &s->pt);
-        for (vaddr_t va = lo; va < hi; va += PAGE_SIZE, e++) {
-            if (!pte_has_frame(*e))
-                continue;
-            if (hold && pte_present(*e))
-                pt_batch_set(&batch, va, e, pte_hold(*e));
-            else if (!hold && !pte_present(*e))
-                pt_batch_set(&batch, va, e, pte_unhold(*e));
-            else if (!hold && !write && pte_writable(*e))
-                pt_batch_set(&batch, va, e, pte_readonly(*e));
-        }
-        pt_batch_end(&batch);
+        if (change == ENTRIES_READONLY)
+            change_entries(s, lo, hi, ENTRIES_READONLY);
+        else if (change == ENTRIES_HOLD)
+            change_entries(s, lo, hi, ENTRIES_HOLD);
+        else
+            change_entries(s, lo, hi, ENTRIES_UNHOLD);
         nosleep_exit();
         span += PT_SPAN;
     }
 }
 
-/* Whether the change of rights has to touch entries. */
-static bool entries_change(const struct region *r, unsigned prot)
-{
-    unsigned old = r->flags & REGION_PROT;
-
-    return (old & REGION_WRITE && !(prot & REGION_WRITE)) || !old != !prot;
-}
-
-/* The part of r in [start, end); *done: where it ends. */
+/* The part of r in [start, end). */
 static int protect_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end, unsigned prot)
 {
     unsigned flags = (r->flags & ~(unsigned)REGION_PROT) | prot;
-    bool change = entries_change(r, prot);
+    enum entry_change change = entry_change(r->flags & REGION_PROT, prot);
     uint32_t pages, charge = 0;
     int err = 0;
 
@@ -734,7 +766,7 @@ static int protect_region(struct space *s, struct region *r, vaddr_t start, vadd
     }
     space_set_flags(s, r, flags);
     if (change)
-        protect_entries(s, start, end, prot);
+        protect_entries(s, start, end, change);
     return 0;
 }
 
@@ -844,10 +876,9 @@ void space_usage(struct space *s, uint32_t *resident, uint32_t *swapped)
         const struct frame *table = pt_table(&s->pt, va);
         const pte_t *e = pt_table_entries(s->vm->pool, table);
 
-        for (uint32_t left = table->used; left; e++) {
-            left -= !pte_empty(*e);
-            *resident += pte_has_frame(*e) && pte_pfn(*e) != s->vm->zero_pfn;
-            *swapped += pte_is_swap(*e);
+        for (uint32_t i = 0; (i = pt_next_entry(table, e, i)) < PT_TABLE_ENTRIES; i++) {
+            *resident += pte_has_frame(e[i]) && pte_pfn(e[i]) != s->vm->zero_pfn;
+            *swapped += pte_is_swap(e[i]);
         }
     }
     nosleep_exit();

@@ -68,12 +68,14 @@ void space_destroy(struct space *s);
 void space_activate(struct space *s);
 
 /*
- * Map size bytes (rounded up to pages) of object from page offset on, or private
- * zeroes when object is NULL. *addr is a hint (0: none) or, with MAP_AT, an
- * order; it returns the address. The space takes a reference of its own on the object.
+ * Map size bytes (rounded up to pages) of object from page offset on, or private zeroes when object is NULL.
+ * *addr is a hint (0: none) or, with MAP_AT, an order; it returns the address. A place that was not ordered
+ * leaves the stack above it room to grow to its limit or, when nothing else is free, SPACE_STACK_GAP. The
+ * space takes a reference of its own on the object.
  * 0; -EINVAL (size 0, unaligned MAP_AT, REGION_SHARED without object); -EPERM (MAP_AT below SPACE_LO);
  * -ENOMEM (no room, no memory, beyond a limit or what may be committed); -EAGAIN (REGION_LOCKED beyond its
- * limit); -EEXIST. On an error nothing was changed, except that MAP_AT may have split regions.
+ * limit); -EEXIST; -EOVERFLOW (a page of the object beyond 32 bits). On an error nothing was changed, except
+ * that MAP_AT may have split regions.
  */
 int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struct object *object,
               uint32_t offset);
@@ -86,20 +88,20 @@ int space_unmap(struct space *s, vaddr_t addr, size_t size);
 /* For space_protect(): begin at the start of the growing stack that holds addr. */
 #define PROTECT_GROWSDOWN (1u << 16)
 /*
- * Change what [addr, addr + size) allows to prot (of REGION_READ | WRITE | EXEC), region by region: on an error
- * what precedes is changed. 0; -EINVAL (unaligned, unknown right, PROTECT_GROWSDOWN elsewhere); -ENOMEM (a hole,
- * or no memory); -EACCES (REGION_NOWRITE).
+ * Change what [addr, addr + size) allows to prot (of REGION_READ | WRITE | EXEC), region by region: on an
+ * error what precedes is changed. 0; -EINVAL (unaligned, unknown right, PROTECT_GROWSDOWN elsewhere); -ENOMEM
+ * (a hole, or no memory); -EACCES (REGION_NOWRITE).
  */
 int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot);
 
 /* Flags for space_remap(): Linux's. */
 enum { REMAP_MAYMOVE = 1, REMAP_FIXED = 2, REMAP_DONTUNMAP = 4 };
 /*
- * Change the size of the mapping of [*addr, *addr + old_size) to new_size, moving it, with its pages, if it must
- * and may: to `to` (REMAP_FIXED, replacing what is there), near `to` (REMAP_DONTUNMAP, which leaves an empty mapping
- * behind), or anywhere. *addr returns where it is. old_size 0 maps a shared mapping once more.
- * 0; -EINVAL; -EFAULT (not one mapping); -ENOMEM; -EAGAIN (locked pages beyond the limit). On an error nothing was
- * changed.
+ * Change the size of the mapping of [*addr, *addr + old_size) to new_size, moving it, with its pages, if it
+ * must and may: to `to` (REMAP_FIXED, replacing what is there), near `to` (REMAP_DONTUNMAP, which leaves an
+ * empty mapping behind), or anywhere. *addr returns where it is. old_size 0 maps a shared mapping once more.
+ * 0; -EINVAL; -EFAULT (not one mapping); -ENOMEM; -EAGAIN (locked pages beyond the limit). On an error
+ * nothing was changed.
  */
 int space_remap(struct space *s, vaddr_t *addr, size_t old_size, size_t new_size, unsigned flags, vaddr_t to);
 
@@ -129,8 +131,9 @@ enum advice {
     ADVISE_DONTNEED_LOCKED = 24,
 };
 /*
- * madvise(). Holes are passed over and give -ENOMEM at the end (the POPULATE pair stops there). -EINVAL (unaligned,
- * unknown, or not for this kind of mapping), -EACCES (REMOVE), -EFAULT (POPULATE beyond an object).
+ * madvise(). Holes are passed over and give -ENOMEM at the end (the POPULATE pair stops there). -EINVAL
+ * (unaligned, unknown, or not for this kind of mapping), -EACCES (REMOVE), -EFAULT (POPULATE beyond an
+ * object).
  */
 int space_advise(struct space *s, vaddr_t addr, size_t size, int advice);
 /* One byte for each of n pages: 1 if a touch would not wait. 0, or -ENOMEM when there is a hole. */
@@ -140,9 +143,9 @@ enum { SYNC_ASYNC = 1, SYNC_INVALIDATE = 2, SYNC_SYNC = 4 };
 int space_sync(struct space *s, vaddr_t addr, size_t size, unsigned flags);
 
 /*
- * Lock the regions of [addr, addr + size) (flags: REGION_LOCKED, maybe with REGION_ONFAULT) or unlock them (0), and
- * bring in what is to be locked. 0; -ENOMEM (a hole, what precedes is done; the limit; a page that cannot be had);
- * -EAGAIN (no memory for the pages); -EINVAL (wraps).
+ * Lock the regions of [addr, addr + size) (flags: REGION_LOCKED, maybe with REGION_ONFAULT) or unlock them
+ * (0), and bring in what is to be locked. 0; -ENOMEM (a hole, what precedes is done; the limit; a page that
+ * cannot be had); -EAGAIN (no memory for the pages); -EINVAL (wraps).
  */
 int space_lock(struct space *s, vaddr_t addr, size_t size, unsigned flags);
 /* The same for all there is. Pages that cannot be brought in are no error. */
@@ -154,13 +157,14 @@ enum populate {
     POPULATE_WRITE,
 };
 /*
- * Make pages resident. POPULATE_MAPPED passes holes over, the others stop with -ENOMEM. -ENOMEM, -EFAULT (forbidden
- * or beyond an object), -EINVAL (POPULATE_READ and _WRITE: forbidden), -EINTR (the task is to die).
+ * Make pages resident. POPULATE_MAPPED passes holes over, the others stop with -ENOMEM. -ENOMEM, -EFAULT
+ * (forbidden or beyond an object), -EINVAL (POPULATE_READ and _WRITE: forbidden), -EINTR (the task is to
+ * die).
  */
 int space_populate(struct space *s, vaddr_t start, vaddr_t end, enum populate how);
 
-/* Copy between a kernel buffer and a space that need not be loaded, as its program could. Bytes, short before what it
- * may not touch. May sleep. */
+/* Copy between a kernel buffer and a space that need not be loaded, as its program could. Bytes, short before
+ * what it may not touch. May sleep. */
 size_t space_read(struct space *s, vaddr_t va, void *buf, size_t n);
 size_t space_write(struct space *s, vaddr_t va, const void *buf, size_t n);
 

@@ -44,11 +44,12 @@ struct swap_area {
     uint32_t index; /* in swap.area */
     uint32_t pages; /* slots, the header included */
     uint32_t free;
-    uint32_t bad;   /* without the header */
-    uint32_t empty; /* clusters */
-    uint32_t hint;  /* next-fit position */
-    int priority;   /* areas of the highest one fill first, equal ones by turns */
-    uint32_t taken; /* slots handed out */
+    uint32_t bad;     /* without the header */
+    uint32_t empty;   /* clusters */
+    uint32_t hint;    /* next-fit position */
+    uint32_t steal;   /* where the search for a slot that has served goes on */
+    int priority;     /* areas of the highest one fill first, equal ones by turns */
+    uint32_t taken;   /* slots handed out */
     uint32_t readers; /* tasks in swap_in() */
     bool off;         /* swap_off() is emptying it: nothing is put there, and it is not in swap's sums */
     char label[17];
@@ -106,9 +107,9 @@ int swap_on(struct vm *vm, struct block_device *dev);
 #define SWAP_ANY_PRIORITY (-1)
 int swap_on_at(struct vm *vm, struct block_device *dev, int priority);
 /*
- * Bring every page of the device's area back into memory or to other areas, and let it go. Sleeps. 0; -EINVAL (not
- * on); -ENOMEM, -EIO (a page cannot be read), -EINTR (stop, which may be NULL, said so): then the area is on as
- * before, though some pages have come back.
+ * Bring every page of the device's area back into memory or to other areas, and let it go. Sleeps. 0; -EINVAL
+ * (not on); -ENOMEM, -EIO (a page cannot be read), -EINTR (stop, which may be NULL, said so): then the area
+ * is on as before, though some pages have come back.
  */
 int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void));
 
@@ -140,8 +141,8 @@ bool swap_valid(struct vm *vm, slot_t slot);
 bool swap_bad(struct vm *vm, slot_t slot);
 
 /*
- * Make the page of a slot resident in the swap cache. Sleeps. The frame comes pinned (pins + 1), to be
- * released by swap_unpin() or, when it is mapped now, by frame_unpin(). It reads neighbouring used slots
+ * Make the page of a slot resident in the swap cache. Sleeps. The frame comes pinned (pins + 1); who lets the
+ * pin go calls vm_frame_drop(), in case nothing names the page any more. It reads neighbouring used slots
  * ahead in one request while free frames are above the low mark. 0; -EIO (the slot could not be read and is
  * retired: the caller's user gets SIGBUS); -ENOMEM; -EAGAIN (nothing uses the slot any more: look again).
  */

@@ -27,6 +27,7 @@
  * INV-VM-6  an anonymous frame in the swap cache has no writable entry
  * INV-VM-7  a frame that is BUSY has no entries
  * INV-VM-8  an anonymous frame that several entries name is writable through none of them
+ * INV-VM-9  locked_regions is the number of regions with REGION_LOCKED
  */
 #include "mm/errno.h"
 #include "mm/fault.h"
@@ -119,10 +120,13 @@ void vm_fini(struct vm *vm)
  * Reclaim for an allocation that failed for the nth time. False: the next try is the last. It is worth one
  * even if nothing could be freed, since others may have freed frames while this task waited for its turn.
  */
-static bool reclaim_again(struct vm *vm, unsigned n)
+static bool reclaim_again(struct vm *vm, unsigned flags, unsigned n)
 {
+    unsigned freed;
+
     vm->stats.direct_reclaims++;
-    return reclaim_run(vm, ALLOC_BATCH) && n + 1 < ALLOC_TRIES;
+    freed = flags & FRAME_LOW_ONLY ? reclaim_run_low(vm, ALLOC_BATCH) : reclaim_run(vm, ALLOC_BATCH);
+    return freed && n + 1 < ALLOC_TRIES;
 }
 
 struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
@@ -134,7 +138,7 @@ struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
 
         if (f || last)
             return f;
-        last = !reclaim_again(vm, i);
+        last = !reclaim_again(vm, flags, i);
     }
 }
 
@@ -147,7 +151,7 @@ void *vm_cache_alloc(struct vm *vm, struct cache *c)
 
         if (obj || last)
             return obj;
-        last = !reclaim_again(vm, i);
+        last = !reclaim_again(vm, FRAME_LOW_ONLY, i); /* slabs are low */
     }
 }
 
@@ -278,6 +282,15 @@ static bool space_recount(struct space *s, struct recount *sum)
     return ok;
 }
 
+static uint32_t locked_regions(const struct space *s)
+{
+    uint32_t n = 0;
+
+    for (const struct region *r = s->regions.first; r; r = r->next)
+        n += !!(r->flags & REGION_LOCKED);
+    return n;
+}
+
 static uint64_t object_recount(struct vm *vm)
 {
     uint64_t slots = 0;
@@ -302,13 +315,16 @@ bool vm_verify(struct vm *vm)
     struct frame_pool *p = vm->pool;
     struct recount sum = {0};
     uint64_t maps = 0;
-    uint32_t listed = 0;
+    uint32_t listed = 0, locked = 0;
     bool ok = frame_audit(p) && swap_verify(vm) && commit_verify(vm);
 
     for (struct space *s = vm->spaces; s; s = s->all_next) {
         ok &= space_verify(s);
         ok &= space_recount(s, &sum);
+        locked += locked_regions(s);
     }
+    INV("INV-VM-9", locked == vm->locked_regions, "%u regions are locked, counted %u", locked,
+        vm->locked_regions);
     for (const struct object *o = vm->objects; o; o = o->next)
         ok &= object_verify(o);
     sum.slots += object_recount(vm);

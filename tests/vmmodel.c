@@ -49,7 +49,10 @@ static void forget(struct model_page *p)
 static void inherit(struct model_page *child, const struct model_page *parent)
 {
     for (unsigned i = 0; i < MODEL_PAGES; i++) {
-        child[i] = parent[i].nofork ? (struct model_page){0} : parent[i];
+        if (parent[i].nofork)
+            memset(&child[i], 0, sizeof child[i]);
+        else
+            child[i] = parent[i];
         child[i].locked = false;
         if (child[i].wipe)
             forget(&child[i]);
@@ -284,9 +287,9 @@ static int advise_page(struct model_page *p, int advice)
 
 static void do_advise(struct model_actor *a, unsigned s, unsigned i, unsigned n)
 {
-    static const uint8_t advices[] = {ADVISE_DONTNEED, ADVISE_DONTNEED,  ADVISE_FREE,      ADVISE_FREE,
-                                      ADVISE_WILLNEED, ADVISE_COLD,      ADVISE_PAGEOUT,   ADVISE_WIPEONFORK,
-                                      ADVISE_DONTFORK, ADVISE_DOFORK,    ADVISE_KEEPONFORK};
+    static const uint8_t advices[] = {ADVISE_DONTNEED, ADVISE_DONTNEED, ADVISE_FREE,      ADVISE_FREE,
+                                      ADVISE_WILLNEED, ADVISE_COLD,     ADVISE_PAGEOUT,   ADVISE_WIPEONFORK,
+                                      ADVISE_DONTFORK, ADVISE_DOFORK,   ADVISE_KEEPONFORK};
     struct kt *kt = a->kt;
     int advice = advices[kt_below(kt, ARRAY_LEN(advices))], want = 0;
     bool hole = false;

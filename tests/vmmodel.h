@@ -33,9 +33,9 @@ struct model_world {
     /* Whether a bus error at va is right: its page was on a bad sector. NULL: it never is. */
     bool (*bus_is_right)(struct model_world *w, struct space *s, vaddr_t va);
     uint32_t bus_errors;
-    bool pressed; /* memory is short by itself: evict little by hand */
-    bool cycles;  /* swap may be taken off now and then */
-    bool off;     /* an actor is doing that */
+    bool pressed;                       /* memory is short by itself: evict little by hand */
+    bool cycles;                        /* swap may be taken off now and then */
+    bool off;                           /* an actor is doing that */
     uint32_t moves, given_up, swapoffs; /* done */
 };
 

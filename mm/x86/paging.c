@@ -138,10 +138,9 @@ pfn_t paging_kernel_root(void)
     return direct_pfn(kernel_top);
 }
 
-void pt_kernel_half_copy(void *top)
+void pt_root_init(void *top)
 {
-    memcpy((pte_t *)top + KERNEL_FIRST, kernel_top + KERNEL_FIRST,
-           (TOP_ENTRIES - KERNEL_FIRST) * sizeof *kernel_top);
+    page_copy(top, kernel_top); /* whose user half is empty */
 }
 
 static void set_top_everywhere(unsigned i, pte_t e)
@@ -203,6 +202,11 @@ pfn_t pt_kernel_unmap(vaddr_t va)
         frame_free(table_pool, table);
     }
     return pfn;
+}
+
+bool pt_kernel_mapped(vaddr_t va)
+{
+    return paging_mapped(va);
 }
 
 bool paging_mapped(vaddr_t va)

@@ -20,8 +20,8 @@ struct paging_boot {
 void paging_init(const struct paging_boot *boot);
 /* The root with an empty user half. */
 pfn_t paging_kernel_root(void);
-/* Copy the kernel half into a new root, given where it is mapped. */
-void pt_kernel_half_copy(void *top);
+/* Make a page, given where it is mapped, a root with an empty user half over the kernel half. */
+void pt_root_init(void *top);
 /* Whether the kernel could read this address of its half without a fault. For panic and checks. */
 bool paging_mapped(vaddr_t va);
 /* Whether it could write there. */

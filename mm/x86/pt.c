@@ -31,6 +31,7 @@
  * INV-PT-3  a table that several roots name is held back in each of them
  * INV-PT-4  a present entry is user-accessible, never global, and names a frame of the pool
  * INV-PT-5  tables of a root counts its user directory entries, and spans has a bit for each
+ * INV-PT-6  an entry that is not empty lies in a group whose bit is set in the table's index
  *
  * Source: Intel SDM vol. 3A, chapters 4.3, 4.6 and 4.10.
  */
@@ -81,8 +82,7 @@ int pt_create(struct pt *pt, struct frame_pool *pool)
     f->maps = 1;
     *pt = (struct pt){.pool = pool, .root = frame_pfn(pool, f), .next = pt_all};
     pt->top = frame_ptr(pool, pt->root);
-    page_clear(pt->top);
-    pt_kernel_half_copy(pt->top);
+    pt_root_init(pt->top);
     if (pt_all)
         pt_all->prev = pt;
     pt_all = pt;
@@ -152,6 +152,7 @@ void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table)
     mm_assert(*pde == 0, "span of %x has entry %x", va, *pde);
     table->maps = 1;
     table->used = 0;
+    table->index = 0;
     *pde = pfn << PAGE_SHIFT | PDE_USER | PT_WRITE;
     mark_span(pt, va);
 }
@@ -191,6 +192,7 @@ void pt_split_table(struct pt *pt, vaddr_t va, struct frame *copy)
     old->maps--;
     copy->maps = 1;
     copy->used = old->used;
+    copy->index = old->index;
     *pde = frame_pfn(pt->pool, copy) << PAGE_SHIFT | PDE_USER | PT_WRITE;
     if (pt == pt_loaded)
         tlb_flush_page(va);
@@ -245,6 +247,7 @@ void pt_batch_set(struct pt_batch *b, vaddr_t va, pte_t *e, pte_t value)
     pte_t old = *e;
 
     *e = value;
+    table->index |= pt_group(va);
     table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
     if (!pte_present(old))
         return;
@@ -265,25 +268,38 @@ void pt_batch_end(struct pt_batch *b)
         tlb_flush_page(b->va[i]);
 }
 
+/* The first entry of [e, stop) that is not empty, or stop. */
+static inline pte_t *skip_empty(pte_t *e, const pte_t *stop)
+{
+    while (stop - e >= 4 && !(e[0].raw | e[1].raw | e[2].raw | e[3].raw))
+        e += 4;
+    while (e < stop && pte_empty(*e))
+        e++;
+    return e;
+}
+
 unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, unsigned max)
 {
     if (*va >= end)
         return 0;
 
-    struct frame *table = pt_table(pt, *va);
     pte_t *e = pt_entry(pt, *va), *first = e;
     const pte_t *stop = e + ((end - *va) >> PAGE_SHIFT);
+    struct frame *table = pfn_frame(pt->pool, ptr_pfn(pt->pool, e));
     vaddr_t stale[PT_BATCH_PAGES];
     uint32_t present = 0;
     unsigned n = 0;
 
     if (max > table->used)
         max = table->used;
-    for (; n < max && e < stop; e++) {
+    while (n < max) {
+        if (e < stop && pte_empty(*e))
+            e = skip_empty(e, stop);
+        if (e == stop)
+            break;
+
         pte_t was = *e;
 
-        if (pte_empty(was))
-            continue;
         old[n++] = was;
         *e = PTE_NONE;
         if (pte_present(was)) {
@@ -291,6 +307,7 @@ unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, un
                 stale[present] = *va + ((vaddr_t)(e - first) << PAGE_SHIFT);
             present++;
         }
+        e++;
     }
     table->used = (uint16_t)(table->used - n);
     *va += (vaddr_t)(e - first) << PAGE_SHIFT;
@@ -347,6 +364,8 @@ bool pt_verify(const struct pt *pt)
             i, pde, table->maps);
         for (uint32_t k = 0; k < PT_TABLE_ENTRIES; k++) {
             used += !pte_empty(e[k]);
+            INV("INV-PT-6", pte_empty(e[k]) || table->index >> (k >> PT_GROUP_SHIFT) & 1,
+                "root %u span %u entry %u, groups %x", pt->root, i, k, table->index);
             INV("INV-PT-4",
                 !pte_has_frame(e[k]) || ((e[k].raw & (PT_USER | PT_GLOBAL)) == PT_USER &&
                                          pte_pfn(e[k]) >= p->start && pte_pfn(e[k]) < p->end),

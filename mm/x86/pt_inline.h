@@ -33,27 +33,34 @@ static inline bool pt_span_held(const struct pt *pt, vaddr_t va)
     return (pt->top[va >> PT_SPAN_SHIFT] & (PT_PRESENT | PT_WRITE)) == PT_PRESENT;
 }
 
+/* The bit of an entry's group in its table's frame. */
+static inline uint32_t pt_group(vaddr_t va)
+{
+    return 1u << (va >> (PAGE_SHIFT + PT_GROUP_SHIFT) & 31);
+}
+
 static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value)
 {
     struct frame *table = pfn_frame(pt->pool, ptr_pfn(pt->pool, e));
     pte_t old = *e;
 
     *e = value;
+    table->index |= pt_group(va);
     table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
     /* A present entry that only gained rights needs no flush: the processor walks again before it faults. */
     if (pte_present(old) && ((old.raw & ~value.raw) || (old.raw ^ value.raw) >> PAGE_SHIFT))
         pt_stale(pt, va, table);
 }
 
-static inline uint32_t pt_next_entry(const pte_t *e, uint32_t i)
+static inline uint32_t pt_next_entry(const struct frame *table, const pte_t *e, uint32_t i)
 {
-    /* Most of a table is empty, as a rule: eight entries at a time. */
     for (; i < PT_TABLE_ENTRIES; i++) {
-        while (!(i & 7) && !(e[i].raw | e[i + 1].raw | e[i + 2].raw | e[i + 3].raw | e[i + 4].raw |
-                             e[i + 5].raw | e[i + 6].raw | e[i + 7].raw)) {
-            i += 8;
-            if (i == PT_TABLE_ENTRIES)
-                return i;
+        if (!(i & ((1u << PT_GROUP_SHIFT) - 1))) {
+            uint32_t groups = table->index >> (i >> PT_GROUP_SHIFT);
+
+            if (!groups)
+                return PT_TABLE_ENTRIES;
+            i += (uint32_t)__builtin_ctz(groups) << PT_GROUP_SHIFT;
         }
         if (e[i].raw)
             return i;

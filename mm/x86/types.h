@@ -12,6 +12,7 @@
 /* One table maps one span of addresses. */
 #define PT_SPAN_SHIFT    22
 #define PT_TABLE_ENTRIES 1024u
+#define PT_GROUP_SHIFT   5    /* entries that one bit of a table's frame stands for */
 #define PT_USER_SPANS    768u /* of the user half */
 
 typedef uint32_t paddr_t; /* physical address, bytes */

@@ -35,6 +35,10 @@ my $divide = panics('divide', qr/.*divi/);
 log_like($divide, $registers, 'shows the registers');
 my $stack = panics('stack', qr/kernel stack overflow/);
 log_like($stack, $registers, 'shows the registers');
+# The compiler has made recurse.something of it; the backtrace says what the source says.
+log_like($stack, qr/^backtrace:\n(?:  [0-9a-f]{8} recurse\+0x[0-9a-f]+\n){20,}/m, 'names the function of every call');
+my $task = panics('task', qr/kernel stack overflow/);
+log_like($task, qr/^backtrace:\n(?:  [0-9a-f]{8} recurse\+0x[0-9a-f]+\n){20,}/m, 'and so in a task');
 
 my $nested = boot('panic-nested', memory => '16M', append => 'panic_test=nested', time => 30);
 outcome_is($nested, 'panic');

@@ -9,15 +9,25 @@ use FindBin;
 use lib "$FindBin::Bin/../boot";
 use Boot ();
 
-our @EXPORT = qw(gdb_session number_in uses_of);
+our @EXPORT = qw(gdb_session gdb_batch number_in uses_of);
 
 # gdb_session(NAME, [options of tools/run], command, ...): (outputs, serial log, everything). outputs: what each command
 # printed, in order; a command that failed printed "error: ...".
 sub gdb_session {
     my ($name, $options, @commands) = @_;
     my $top = Boot::top_dir();
+    my $log = "$top/build/log/$name.log";
+    local $ENV{QUIRE_DEBUG_LOG} = $log;
+    my ($outputs, $all) = gdb_batch($name, sub { ("$top/tools/debug", '--batch', $_[0], @$options) }, @commands);
+    return ($outputs, Boot::slurp($log) =~ s/\r//gr, $all);
+}
+
+# The same for any gdb: sub gives the words of a command line, from the name of the script. Returns (outputs, everything).
+sub gdb_batch {
+    my ($name, $command_line, @commands) = @_;
+    my $top = Boot::top_dir();
     make_path("$top/build/log");
-    my ($script, $log, $all) = map { "$top/build/log/$name.$_" } qw(gdb log out);
+    my ($script, $all) = map { "$top/build/log/$name.$_" } qw(gdb out);
 
     open my $fh, '>', $script or die "$script: $!";
     print {$fh} <<'END';
@@ -37,18 +47,18 @@ END
     close $fh or die "$script: $!";
 
     my $limit = int(120 * ($ENV{QUIRE_TIME_SCALE} // 1));
-    local $ENV{QUIRE_DEBUG_LOG} = $log;
     my $pid = fork // die "fork: $!";
     if (!$pid) {
+        open STDIN, '<', '/dev/null' or die "/dev/null: $!";
         open STDOUT, '>', $all or die "$all: $!";
         open STDERR, '>&', \*STDOUT or die "dup: $!";
-        exec 'timeout', '-k', '5', $limit, "$top/tools/debug", '--batch', $script, @$options or die "exec: $!";
+        exec 'timeout', '-k', '5', $limit, $command_line->($script) or die "exec: $!";
     }
     waitpid $pid, 0;
 
     my $text = Boot::slurp($all);
     my (undef, @outputs) = split /^## .*\n/m, $text;
-    return (\@outputs, Boot::slurp($log) =~ s/\r//gr, $text);
+    return (\@outputs, $text);
 }
 
 # The first number after a word.

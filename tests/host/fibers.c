@@ -1,6 +1,6 @@
 /*
- * Fibres on ucontext. The code that calls fibers_run() is the scheduler; fibres switch to it and it to them. ASan
- * is told of each switch, so that it knows which stack is in use.
+ * Fibres on ucontext. The code that calls fibers_run() is the scheduler; fibres switch to it and it to them.
+ * ASan is told of each switch, so that it knows which stack is in use.
  *
  * A switch outside a sleep would be a switch in the middle of a section that must not be interrupted, so each
  * one checks os_nosleep_depth.
@@ -89,7 +89,7 @@ uint64_t fibers_switches(void)
     return switches;
 }
 
-/* Not swapcontext(): ASan takes that for something it does not know, and clears what it knows of the stack. */
+/* Not swapcontext(): ASan does not know what that does, and clears what it knows of the stack. */
 static void switch_context(ucontext_t *from, ucontext_t *to)
 {
     volatile bool back = false;

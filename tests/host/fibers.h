@@ -1,7 +1,7 @@
 /*
- * Cooperative tasks on the host. Inside fibers_run() every call of mm/os.h that may sleep may let another fibre
- * run, chosen by a seeded generator, and events (a disk request completes) happen between. The same seed gives
- * the same order. Time is virtual: it creeps, and jumps to the next deadline when nobody can run.
+ * Cooperative tasks on the host. Inside fibers_run() every call of mm/os.h that may sleep may let another
+ * fibre run, chosen by a seeded generator, and events (a disk request completes) happen between. The same
+ * seed gives the same order. Time is virtual: it creeps, and jumps to the next deadline when nobody can run.
  */
 #ifndef TESTS_HOST_FIBERS_H
 #define TESTS_HOST_FIBERS_H
@@ -16,8 +16,8 @@ void fiber_start(const char *name, void (*fn)(void *arg), void *arg);
  * happened. One at most. */
 void fibers_event(bool (*event)(void *arg), void *arg);
 /*
- * Run all fibres to their ends. False after a deadlock: then every fibre is reported, with what it waits for, and
- * given up.
+ * Run all fibres to their ends. False after a deadlock: then every fibre is reported, with what it waits for,
+ * and given up.
  */
 bool fibers_run(struct kt *kt);
 /* Switches between fibres in the last run. */
@@ -26,8 +26,8 @@ uint64_t fibers_switches(void);
 /* For os.c. */
 bool fibers_running(void);
 uint64_t fibers_now(void);
-/* Sleep in a queue until woken, or until the deadline (0: none). Whether it was woken. mutex: what the sleep is
- * for, or NULL; from: the code that sleeps. */
+/* Sleep in a queue until woken, or until the deadline (0: none). Whether it was woken. mutex: what the sleep
+ * is for, or NULL; from: the code that sleeps. */
 bool fibers_sleep(struct waitq *q, uint64_t deadline, const struct mutex *mutex, const void *from);
 void fibers_wake(struct waitq *q);
 void fibers_yield(void);

@@ -55,3 +55,8 @@ pfn_t pt_kernel_unmap(vaddr_t va)
     }
     return pfn;
 }
+
+bool pt_kernel_mapped(vaddr_t va)
+{
+    return mapped[page_of(va)] != PFN_NONE;
+}

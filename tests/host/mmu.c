@@ -13,6 +13,7 @@
 #include "tests/vt.h"
 
 #define TLB_ENTRIES 64u
+#define PDE_ENTRIES 4u
 
 static struct {
     vaddr_t va; /* page aligned; the entry is valid if root is not NULL */
@@ -21,26 +22,62 @@ static struct {
     bool write, dirty;
 } tlb[TLB_ENTRIES];
 
+/* Directory entries are cached apart: a walk uses one without a look at the directory (SDM vol. 3A, 4.10.3).
+ */
+static struct {
+    vaddr_t span; /* the entry is valid if root is not NULL */
+    const pde_t *root;
+    pde_t pde;
+} pde_cache[PDE_ENTRIES];
+
+static void forget_directories(void)
+{
+    for (unsigned i = 0; i < PDE_ENTRIES; i++)
+        pde_cache[i].root = NULL;
+}
+
 void tlb_flush_page(vaddr_t va)
 {
+    forget_directories();
     tlb[(va >> PAGE_SHIFT) % TLB_ENTRIES].root = NULL;
 }
 
 void tlb_load_root(pfn_t root)
 {
     (void)root;
+    forget_directories();
     for (unsigned i = 0; i < TLB_ENTRIES; i++)
         tlb[i].root = NULL;
 }
 
-void pt_kernel_half_copy(void *top)
+void pt_root_init(void *top)
 {
-    (void)top;
+    page_clear(top);
 }
 
 pfn_t paging_kernel_root(void)
 {
     return PFN_NONE;
+}
+
+/* A walk meets the directory entry of va: a cached one must grant no more, and name the same table. */
+static void meet_directory(const struct space *s, vaddr_t va)
+{
+    const pde_t *root = s->pt.top;
+    pde_t pde = root[va >> PT_SPAN_SHIFT];
+    unsigned slot = (va >> PT_SPAN_SHIFT) % PDE_ENTRIES;
+
+    if (pde_cache[slot].root != root || pde_cache[slot].span != PT_SPAN_DOWN(va)) {
+        pde_cache[slot].root = pde & PT_PRESENT ? root : NULL;
+        pde_cache[slot].span = PT_SPAN_DOWN(va);
+        pde_cache[slot].pde = pde;
+        return;
+    }
+    pde_t cached = pde_cache[slot].pde;
+
+    mm_assert((cached ^ pde) >> PAGE_SHIFT == 0 && !(cached & ~pde & (PT_PRESENT | PT_WRITE | PT_USER)),
+              "a stale directory entry for %x in space %u was used: %x, the directory says %x", va, s->id,
+              cached, pde);
 }
 
 /* The entry that grants the access, or NULL; sets accessed and dirty bits as the processor does. */
@@ -83,6 +120,7 @@ static pfn_t translate(struct space *s, vaddr_t va, bool write, enum fault_verdi
             }
             return tlb[slot].pfn;
         }
+        meet_directory(s, va);
         e = walk(&s->pt, va, write, true);
         if (e) {
             tlb[slot].va = PAGE_DOWN(va);
@@ -93,6 +131,7 @@ static pfn_t translate(struct space *s, vaddr_t va, bool write, enum fault_verdi
             return tlb[slot].pfn;
         }
         tlb[slot].root = NULL; /* the processor drops what it had of an address that faults */
+        pde_cache[(va >> PT_SPAN_SHIFT) % PDE_ENTRIES].root = NULL;
         struct fault f = {.va = va, .access = write ? ACCESS_WRITE : ACCESS_READ, .user = true};
 
         *verdict = fault_resolve(s, &f);

@@ -100,7 +100,7 @@ TEST(printk, ring)
     printk(LOG_INFO, "a line that only %s test writes", "this");
     printk_recent(find);
     EXPECT(found == 1, "%u lines found", found);
-    for (unsigned i = 0; i < PRINTK_RING / 16; i++)
+    for (unsigned i = 0; i < PRINTK_RING / 20; i++)
         printk(LOG_INFO, "line %u, to fill the ring", i);
     printk_recent(find);
     EXPECT(found == 1, "the ring has gone around");

@@ -170,8 +170,8 @@ TEST(process, exceptions)
 /* Data segments of the program's own choice survive calls and faults, and the kernel does not use them. */
 TEST(process, segments)
 {
-    /* xor eax, eax; mov es, ax; mov al, 20 (getpid); int 0x80; mov ebx, es; shl ebx, 4; or ebx, eax; mov eax, 1;
-     * int 0x80 */
+    /* xor eax, eax; mov es, ax; mov al, 20 (getpid); int 0x80; mov ebx, es; shl ebx, 4; or ebx, eax; mov eax,
+     * 1; int 0x80 */
     int status = RUN(0x31, 0xC0, 0x8E, 0xC0, 0xB0, 20, 0xCD, 0x80, 0x8C, 0xC3, 0xC1, 0xE3, 4, 0x09, 0xC3,
                      0xB8, 1, 0, 0, 0, 0xCD, 0x80);
 

@@ -410,7 +410,7 @@ TEST(sched, processor_time)
 TEST(sched, verify_sees_damage)
 {
     struct shared s = {0};
-    struct worker w[2] = {{.s = &s, .sleep_ns = 50 * MS}, {.s = &s, .sleep_ns = 60 * MS}};
+    struct worker w[2] = {{.s = &s, .sleep_ns = 400 * MS}, {.s = &s, .sleep_ns = 500 * MS}};
 
     start(kt, w, 2, sleep_then_note);
     os_yield();
@@ -423,7 +423,7 @@ TEST(sched, verify_sees_damage)
     uint32_t irq = os_irq_save(); /* no tick may meet the damage */
 
     kt_capture_begin();
-    t->deadline += 20 * MS;
+    t->deadline += 1000000 * MS;
     EXPECT(!sched_verify() && kt_captured("INV-SCHED-2"), "timers out of order");
     t->deadline = deadline;
     t->waiter = NULL;

@@ -1,7 +1,7 @@
 /*
  * Swap on the machine's own disk: pages of vm_sys go out through the driver and come back. The disk may be a
- * bad one (tests/boot/swap-errors.t attaches such): what it cannot read costs the page that was there, what it
- * cannot write costs nothing, and what the slots hold is read behind swap's back to know which is which.
+ * bad one (tests/boot/swap-errors.t attaches such): what it cannot read costs the page that was there, what
+ * it cannot write costs nothing, and what the slots hold is read behind swap's back to know which is which.
  */
 #include "kernel/disk.h"
 #include "kernel/vmsys.h"

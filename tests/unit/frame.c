@@ -44,7 +44,7 @@ TEST(frame, comes_clean_and_counted)
                "frame %u is not clean", frame_pfn(p, f));
         EXPECT(p->used[FRAME_ANON] == 1 && frame_free_count(p) == before - 1, "%u used, %u free",
                p->used[FRAME_ANON], frame_free_count(p));
-        f->flags = FRAME_F_DIRTY | FRAME_F_REFERENCED | FRAME_F_ERROR;
+        f->flags = FRAME_F_DIRTY | FRAME_F_REFERENCED | FRAME_F_READAHEAD;
         f->next = f->prev = 77;
         f->index = 1;
         f->slot = 2;
@@ -258,6 +258,27 @@ TEST(frame, low_hook)
     }
     EXPECT(calls == p->marks.low - p->marks.min + 1, "%u calls after %u", calls, n);
     REQUIRE(last, "none");
+    kt_release(p);
+}
+
+/* With high frames, low ones that are kept for others do not delay the hook. */
+TEST(frame, low_hook_with_two_zones)
+{
+    struct frame_pool *p = ready_pool(kt, 1024, 512);
+    unsigned calls = 0, n = 0;
+
+    if (!p)
+        return;
+    p->low_hook = count_hook;
+    p->hook_data = &calls;
+    EXPECT(p->low_kept > p->low_min, "%u low frames are kept", p->low_kept);
+    while (frame_alloc(p, FRAME_ANON, 0)) {
+        n++;
+        EXPECT((calls > 0) == (frame_free_common(p) < p->marks.low), "%u calls with %u free, low is %u",
+               calls, frame_free_common(p), p->marks.low);
+    }
+    EXPECT(frame_free_count(p) >= p->low_kept && calls > p->marks.min, "%u free, %u calls after %u",
+           frame_free_count(p), calls, n);
     kt_release(p);
 }
 

@@ -15,7 +15,7 @@ static struct kmalloc_system *make(struct kt *kt, struct frame_pool *p)
 
 static void unmake(struct kt *kt, struct kmalloc_system *k)
 {
-    EXPECT(slab_verify_all(k->pool), "before the end");
+    EXPECT(slab_verify_all(k->pool) && kmalloc_verify(k), "before the end");
     EXPECT(kmalloc_fini(k) == 0, "leaks");
     kt_release(k);
 }
@@ -108,6 +108,29 @@ TEST(kmalloc, large_blocks)
     }
     EXPECT(!kmalloc_from(k, (4u << 20) + 1), "beyond the largest block");
     EXPECT(!kmalloc_from(k, (size_t)-1) && !kmalloc_from(k, (size_t)-4096), "sizes that wrap");
+    unmake(kt, k);
+    kt_pool_done(kt, p);
+}
+
+TEST(kmalloc, verify_finds_corruption)
+{
+    struct frame_pool *p = kt_pool(kt, 128, 0);
+    struct kmalloc_system *k = make(kt, p);
+
+    if (!k)
+        return;
+    void *block = kmalloc_from(k, 3 * PAGE_SIZE);
+
+    REQUIRE(block, "no memory");
+    struct frame *f = pfn_frame(p, ptr_pfn(p, block));
+
+    EXPECT(kmalloc_verify(k), "sound");
+    kt_capture_begin();
+    f[2].index = 4;
+    EXPECT(!kmalloc_verify(k) && kt_captured("broken INV-KMALLOC-1"), "a page that is not in its block");
+    f[2].index = 2;
+    kt_capture_end();
+    kfree_to(k, block);
     unmake(kt, k);
     kt_pool_done(kt, p);
 }

@@ -459,6 +459,30 @@ TEST(object, fails_whole)
     rig_done(kt, r);
 }
 
+/* A page that the kernel asked for again is used, though no entry says so. */
+TEST(object, a_page_asked_for_again_is_spared)
+{
+    enum { COUNT = SWAP_CLUSTER + 4 };
+    struct rig *r = rig_new(kt, 128, 64);
+    struct object *o;
+    struct frame *f;
+
+    if (!r)
+        return;
+    o = object_create(&r->vm, &pager_zero, COUNT, "zero");
+    REQUIRE(o, "object");
+    for (uint32_t i = 0; i < COUNT; i++) {
+        REQUIRE(object_page(o, i, &f) == 0, "page %u", i);
+        frame_unpin(f);
+    }
+    REQUIRE(object_page(o, 0, &f) == 0, "again");
+    frame_unpin(f);
+    EXPECT(reclaim_run(&r->vm, 1) >= 1, "nothing was freed");
+    EXPECT(object_resident(o, 0) && !object_resident(o, 1), "the oldest is spared, the next goes");
+    object_put(o);
+    rig_done(kt, r);
+}
+
 /* Both kinds of page at death, and a write that is still on its way. */
 TEST(object, dies_with_pages_everywhere)
 {

@@ -258,37 +258,37 @@ TEST(region, depth_stays_logarithmic)
     kt_release(m);
 }
 
-/* A tree that is built at once is as good as one that grew. */
+/* Trees of every small size that are built at once are as good as those that grew. */
 TEST(region, built_at_once)
 {
-    static const uint32_t counts[] = {0, 1, 2, 3, 7, 8, 100, 500};
+    enum { MOST = 70 };
+    struct model *m = model_new(kt);
 
-    for (unsigned i = 0; i < ARRAY_LEN(counts); i++) {
-        uint32_t n = counts[i];
-        struct region *r = kt_alloc((n + 1) * sizeof *r);
-        struct region_tree t;
+    if (!m)
+        return;
+    for (uint32_t n = 0; n <= MOST; n++) {
+        region_tree_init(&m->t, LO, HI);
+        for (uint32_t i = 0; i < n; i++) {
+            struct region *r = &m->mem[i];
 
-        REQUIRE(r, "memory for the test");
-        region_tree_init(&t, 0x10000, 0xC0000000u);
-        for (uint32_t k = 0; k < n; k++) {
-            vaddr_t start = 0x10000 + (k * 3 + k % 2) * PAGE_SIZE;
-
-            r[k] = (struct region){.start = start,
-                                   .end = start + PAGE_SIZE,
-                                   .flags = REGION_READ,
-                                   .number = start >> PAGE_SHIFT};
-            region_append(&t, &r[k]);
+            memset(r, 0, sizeof *r);
+            r->start = address(3 * i + i % 2);
+            r->end = address(3 * i + 2);
+            region_append(&m->t, r);
         }
-        region_build(&t);
-        EXPECT(region_verify(&t) && t.count == n, "%u regions", n);
-        for (uint32_t k = 0; k < n; k++)
-            EXPECT(region_find(&t, r[k].start) == &r[k] && !region_find(&t, r[k].end), "region %u of %u", k,
-                   n);
-        while (t.first)
-            region_remove(&t, t.first);
-        EXPECT(region_verify(&t), "taken apart");
-        kt_release(r);
+        region_build(&m->t);
+        EXPECT(region_verify(&m->t) && m->t.count == n, "%u regions", n);
+        EXPECT(!n || 1 << (m->t.root->balance - 1) <= (int32_t)n, "%u regions, height %d", n,
+               m->t.root->balance);
+        for (uint32_t i = 0; i < n; i++)
+            EXPECT(region_find(&m->t, address(3 * i + 1)) == &m->mem[i], "region %u of %u", i, n);
+        /* In an order that meets each once. */
+        for (uint32_t i = 0; i < n && n % 7; i++) {
+            region_remove(&m->t, &m->mem[(i * 7 + 3) % n]);
+            EXPECT(region_verify(&m->t), "%u of %u are gone", i + 1, n);
+        }
     }
+    kt_release(m);
 }
 
 TEST(region, gap_edges)

@@ -586,6 +586,37 @@ TEST(swap, on_refuses)
     rig_done(kt, r);
 }
 
+/* A disk whose slot map would not fit: used as far as the map may take a share of low memory. */
+TEST(swap, disk_larger_than_its_map_may_be)
+{
+    enum { FRAMES = 1024, HIGH = 960, PAGES = 16u << 18 }; /* 16 GiB */
+    struct rig *r = rig_new(kt, 64, 2, 0);
+    struct frame_pool *pool = kt_pool(kt, FRAMES, HIGH);
+    uint32_t last_page = PAGES - 1, low, used;
+    struct vm vm;
+
+    if (r && pool && vm_init(&vm, pool) == 0) {
+        memcpy(r->data[0] + HEADER + 4, &last_page, 4);
+        r->disk[0].pool = pool;
+        r->disk[0].dev.sectors = (uint64_t)PAGES * SECTORS;
+        low = frame_free_low(pool);
+        used = pool->used[FRAME_KERNEL];
+
+        int err = swap_on(&vm, &r->disk[0].dev);
+
+        used = pool->used[FRAME_KERNEL] - used;
+        EXPECT(err == 0 && kt_captured("pages used"), "error %d", err);
+        EXPECT(used > 0 && used <= low / 4, "the map takes %u of %u low frames", used, low);
+        EXPECT(vm.swap.free > 0 && vm.swap.free == vm.swap.total, "%u slots", vm.swap.free);
+        EXPECT(swap_verify(&vm), "verification");
+        vm_fini(&vm);
+    }
+    if (pool)
+        kt_pool_done(kt, pool);
+    if (r)
+        rig_done(kt, r);
+}
+
 /* swap_init() and swap_on() with every allocation failing in turn. */
 TEST(swap, on_fails_whole)
 {

@@ -3,85 +3,7 @@
  * many, what they cost in frames, and what programs see.
  */
 #include "mm/errno.h"
-#include "tests/vt.h"
-
-#define RW (REGION_READ | REGION_WRITE)
-
-static void read_ok(struct kt *kt, int line, struct space *s, vaddr_t va, uint32_t want)
-{
-    uint32_t got = 0xDEADBEEF;
-    enum fault_verdict v = vt_read(s, va, &got);
-
-    EXPECT(v == FAULT_RESUME, "line %d, reading %x: %s", line, va, fault_verdict_name(v));
-    EXPECT(got == want, "line %d: %x holds %x, not %x", line, va, got, want);
-}
-
-static void write_ok(struct kt *kt, int line, struct space *s, vaddr_t va, uint32_t value)
-{
-    enum fault_verdict v = vt_write(s, va, value);
-
-    EXPECT(v == FAULT_RESUME, "line %d, writing %x: %s", line, va, fault_verdict_name(v));
-}
-
-/* Read or write and expect success. */
-#define READ(s, va, want)   read_ok(kt, __LINE__, s, (vaddr_t)(va), want)
-#define WRITE(s, va, value) write_ok(kt, __LINE__, s, (vaddr_t)(va), value)
-
-/* Run a statement and expect that it takes this many hardware faults. */
-#define FAULTS(vm_, n, ...)                                                                                  \
-    do {                                                                                                     \
-        uint64_t before_ = (vm_)->stats.faults;                                                              \
-        __VA_ARGS__;                                                                                         \
-        EXPECT((vm_)->stats.faults - before_ == (n), "%u faults, not %u",                                    \
-               (unsigned)((vm_)->stats.faults - before_), (unsigned)(n));                                    \
-    } while (0)
-
-static vaddr_t map(struct kt *kt, struct space *s, uint32_t pages, unsigned flags)
-{
-    vaddr_t va = 0;
-    int err = space_map(s, &va, (size_t)pages << PAGE_SHIFT, flags, NULL, 0);
-
-    EXPECT(err == 0, "space_map %d", err);
-    return va;
-}
-
-static vaddr_t map_at(struct kt *kt, struct space *s, vaddr_t va, uint32_t pages, unsigned flags)
-{
-    int err = space_map(s, &va, (size_t)pages << PAGE_SHIFT, flags | MAP_AT, NULL, 0);
-
-    EXPECT(err == 0, "space_map %d", err);
-    return va;
-}
-
-static struct space *fork_of(struct kt *kt, struct space *s)
-{
-    struct space *child = NULL;
-    int err = space_fork(s, &child);
-
-    EXPECT(err == 0, "space_fork %d", err);
-    return child;
-}
-
-/* The frame behind an address, or NULL. */
-static struct frame *frame_at(struct space *s, vaddr_t va)
-{
-    pte_t *e = pt_entry(&s->pt, va);
-
-    return e && pte_has_frame(*e) ? pfn_frame(s->vm->pool, pte_pfn(*e)) : NULL;
-}
-
-static void evict(struct kt *kt, int line, struct space *s, vaddr_t va)
-{
-    struct frame *f = frame_at(s, va);
-
-    REQUIRE(f, "line %d: nothing at %x", line, va);
-    int err = reclaim_evict(s->vm, f);
-
-    EXPECT(err == 0, "line %d: evicting %x: %d", line, va, err);
-    EXPECT(!frame_at(s, va), "%x still has its frame", va);
-}
-
-#define evict_at(kt, s, va) evict(kt, __LINE__, s, (vaddr_t)(va))
+#include "tests/vtcheck.h"
 
 TEST(vm, demand_zero)
 {
@@ -441,6 +363,66 @@ TEST(vm, stack_growth)
     vt_end(&t);
 }
 
+TEST(vm, room_for_stacks)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t bottom = SPACE_HI - 16 * (vaddr_t)PAGE_SIZE, a = 0, b = 0;
+
+    /* What is placed while the stack is small does not stop it from growing. */
+    s->stack_max = 64 * PAGE_SIZE;
+    map_at(kt, s, bottom, 16, RW | REGION_GROWSDOWN);
+    EXPECT(space_map(s, &a, PAGE_SIZE, RW, NULL, 0) == 0 && a + PAGE_SIZE == SPACE_HI - s->stack_max, "at %x",
+           a);
+    b = bottom - (vaddr_t)PAGE_SIZE;
+    EXPECT(space_map(s, &b, PAGE_SIZE, RW, NULL, 0) == 0 && b < a, "a hint in the gap below it: at %x", b);
+    EXPECT(space_unmap(s, b, PAGE_SIZE) == 0 && space_unmap(s, a, PAGE_SIZE) == 0, "unmap");
+    WRITE(s, SPACE_HI - 64 * PAGE_SIZE, 1);
+    /* A full-grown stack needs no room. */
+    a = 0;
+    EXPECT(space_map(s, &a, PAGE_SIZE, RW, NULL, 0) == 0 && a + PAGE_SIZE == SPACE_HI - s->stack_max, "at %x",
+           a);
+
+    /* In order from below, and when room is short, stacks keep their gap only. */
+    map_at(kt, s, SPACE_LO + (16 << 20), 1, RW | REGION_GROWSDOWN);
+    s->stack_max = 64 << 20;
+    b = 0;
+    EXPECT(space_map(s, &b, PAGE_SIZE, RW | MAP_BOTTOM_UP, NULL, 0) == 0 &&
+               b == SPACE_LO + (16 << 20) + (vaddr_t)PAGE_SIZE,
+           "above the low stack: %x", b);
+    map_at(kt, s, b, (SPACE_HI - b - 64 * (vaddr_t)PAGE_SIZE) >> PAGE_SHIFT, RW);
+    b = 0;
+    EXPECT(space_map(s, &b, PAGE_SIZE, RW, NULL, 0) == 0 &&
+               b + PAGE_SIZE == SPACE_LO + (16 << 20) - SPACE_STACK_GAP,
+           "close to it: %x", b);
+    EXPECT(space_verify(s), "verification");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+/* Pages of an object are numbered with 32 bits; a mapping does not go round. */
+TEST(vm, object_offset_overflow)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    struct object *o = object_create(&t.vm, &pager_zero, 4, "small");
+    vaddr_t va = 0;
+
+    REQUIRE(s && o, "no memory");
+    EXPECT(space_map(s, &va, 2 * PAGE_SIZE, RW, o, UINT32_MAX) == -EOVERFLOW, "page 2 would be page 0");
+    EXPECT(space_map(s, &va, PAGE_SIZE, RW, o, UINT32_MAX) == 0, "the last page");
+    EXPECT(vt_write(s, va, 1) == FAULT_BUS, "is beyond the end");
+    space_destroy(s);
+    object_put(o);
+    vt_end(&t);
+}
+
 TEST(vm, evict_and_return)
 {
     struct vt t;
@@ -555,6 +537,50 @@ TEST(vm, more_than_memory)
     EXPECT(t.vm.swap.pages_out > pages / 4, "pages went out");
     EXPECT(t.vm.swap.writes < t.vm.swap.pages_out, "in clusters");
     EXPECT(t.vm.swap.readahead_hits > 0, "read-ahead was of use");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+/* Tables, slabs and roots need low memory, of which there is little on a large machine. */
+TEST(vm, low_memory_is_reclaimed_when_it_is_short)
+{
+    enum { LOW = 128, HIGH = 2048 };
+    struct vt t;
+    struct frame_list taken = {0};
+    uint32_t low = 0;
+
+    if (!vt_begin(&t, kt, LOW + HIGH, HIGH, 4096))
+        return;
+    if (!t.pool->managed[ZONE_HIGH]) {
+        kt_skip(kt, "no high frames here");
+        vt_end(&t);
+        return;
+    }
+    struct space *s = space_create(&t.vm);
+    uint32_t pages = LOW + HIGH + 512;
+    vaddr_t va = map(kt, s, pages, RW);
+
+    for (uint32_t i = 0; i < pages; i++)
+        WRITE(s, va + i * (vaddr_t)PAGE_SIZE, i);
+    for (pfn_t pfn = t.pool->start; pfn < t.pool->low_end; pfn++)
+        low += pfn_frame(t.pool, pfn)->use == FRAME_ANON;
+
+    uint64_t evicted = t.vm.stats.evicted;
+    struct frame *f;
+
+    while (taken.count < LOW && (f = vm_frame_alloc(&t.vm, FRAME_TABLE, FRAME_LOW_ONLY)) != NULL)
+        frame_list_push_tail(t.pool, &taken, f);
+    EXPECT(low > 32 && taken.count >= low, "%u low frames were pages, %u could be had", low, taken.count);
+    EXPECT(t.vm.stats.evicted - evicted <= low + 2 * SWAP_CLUSTER, "%u evictions for them",
+           (unsigned)(t.vm.stats.evicted - evicted));
+    while (taken.head) {
+        f = pfn_frame(t.pool, taken.head);
+        frame_list_remove(t.pool, &taken, f);
+        frame_free(t.pool, f);
+    }
+    for (uint32_t i = 0; i < pages; i++)
+        READ(s, va + i * (vaddr_t)PAGE_SIZE, i);
+    EXPECT(vm_verify(&t.vm), "verification");
     space_destroy(s);
     vt_end(&t);
 }
@@ -679,6 +705,90 @@ TEST(vm, write_error_loses_nothing)
     vt_end(&t);
 }
 
+/* A pager that fails after another task has put something else at the address. */
+struct swapped_under {
+    struct space *s;
+    vaddr_t va;
+};
+
+static int replaced_get(struct object *o, uint32_t index, struct frame *f)
+{
+    struct swapped_under *u = o->pager_data;
+    vaddr_t va = u->va;
+
+    (void)index;
+    (void)f;
+    return space_map(u->s, &va, PAGE_SIZE, RW | MAP_AT, NULL, 0) ? -ENOMEM : -EIO;
+}
+
+static bool never_has(struct object *o, uint32_t index)
+{
+    (void)o;
+    (void)index;
+    return false;
+}
+
+TEST(vm, an_error_of_a_mapping_that_is_gone)
+{
+    static const struct pager pager = {.name = "replaced", .get = replaced_get, .has = never_has};
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 0))
+        return;
+    struct space *s = space_create(&t.vm);
+    struct object *o = object_create(&t.vm, &pager, 1, "failing");
+    struct swapped_under u = {.s = s};
+
+    REQUIRE(s && o, "no memory");
+    o->pager_data = &u;
+    EXPECT(space_map(s, &u.va, PAGE_SIZE, RW, o, 0) == 0, "map");
+    WRITE(s, u.va, 7);
+    READ(s, u.va, 7);
+    EXPECT(vm_verify(&t.vm), "verification");
+    space_destroy(s);
+    object_put(o);
+    vt_end(&t);
+}
+
+/* The only copy of a page is in memory, and more than one space is to find it there. */
+TEST(vm, a_page_that_was_not_written_is_still_shared)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 64))
+        return;
+    struct space *s = space_create(&t.vm), *c;
+    vaddr_t va = map_at(kt, s, 0x400000, 3, RW);
+
+    WRITE(s, va, 1);
+    WRITE(s, va + PAGE_SIZE, 2);
+    WRITE(s, va + 2 * PAGE_SIZE, 2);
+    evict_at(kt, s, va + 2 * PAGE_SIZE);
+    slot_t slot = pte_slot(*pt_entry(&s->pt, va + 2 * PAGE_SIZE));
+
+    c = fork_of(kt, s);
+    WRITE(c, va + PAGE_SIZE, 3); /* now each has a table of its own */
+    /* The next slots fail. */
+    for (unsigned i = 0; i < TESTDISK_FAULTS; i++)
+        t.disk.bad_write[i] = (slot + 1 + i) * (uint64_t)(PAGE_SIZE / BLOCK_SECTOR);
+    kt_capture_begin();
+    reclaim_evict(&t.vm, frame_at(s, va));
+    kt_capture_end();
+    REQUIRE(t.vm.swap.write_errors == 1 && pte_is_swap(*pt_entry(&s->pt, va)) &&
+                pte_is_swap(*pt_entry(&c->pt, va)),
+            "it left both, and could not be written");
+    FAULTS(&t.vm, 1, WRITE(s, va, 4));
+    READ(s, va, 4);
+    FAULTS(&t.vm, 1, READ(c, va, 1));
+    EXPECT(t.vm.swap.pages_in == 0 && t.vm.stats.by_action[FAULT_TAKE_OVER] == 0, "copied in memory");
+    EXPECT(vm_verify(&t.vm), "verification");
+    WRITE(c, va, 5);
+    READ(s, va, 4);
+    space_destroy(s);
+    space_destroy(c);
+    vt_end(&t);
+}
+
 TEST(vm, image_private)
 {
     struct vt t;
@@ -785,7 +895,11 @@ TEST(vm, locked_pages_stay)
 
     WRITE(s, va, 1);
     EXPECT(reclaim_evict(&t.vm, frame_at(s, va)) == -EBUSY, "locked");
+    EXPECT(reclaim_run(&t.vm, 1) == 0 && reclaim_run(&t.vm, 1) == 0 && frame_at(s, va),
+           "passed by the clock");
     struct space *c = fork_of(kt, s);
+
+    EXPECT(vm_verify(&t.vm), "verification");
 
     EXPECT(reclaim_evict(&t.vm, frame_at(s, va)) == -EBUSY, "locked by one of two");
     space_destroy(s);
@@ -922,13 +1036,17 @@ TEST(vm, damage_is_named)
     BROKEN(&t.vm, "INV-VM-8",
            *pt_entry(&c->pt, va + PAGE_SIZE) = pte_with_write(*pt_entry(&c->pt, va + PAGE_SIZE)),
            *pt_entry(&c->pt, va + PAGE_SIZE) = pte_readonly(*pt_entry(&c->pt, va + PAGE_SIZE)));
+    BROKEN(&t.vm, "INV-VM-9", t.vm.locked_regions++, t.vm.locked_regions--);
     BROKEN(&t.vm, "INV-PT-2", table->used++, table->used--);
     BROKEN(&t.vm, "INV-PT-3", table->maps++, table->maps--);
     BROKEN(&t.vm, "INV-PT-4", e->raw &= ~(uint32_t)PT_USER, *e = saved);
     BROKEN(&t.vm, "INV-PT-5", c->pt.tables++, c->pt.tables--);
+    BROKEN(&t.vm, "INV-PT-5", c->pt.spans[0] ^= 2, c->pt.spans[0] ^= 2);
     BROKEN(&t.vm, "INV-PT-1", c->pt.top[1] ^= PT_USER, c->pt.top[1] ^= PT_USER);
-    BROKEN(&t.vm, "INV-SPACE-1", (e[100] = pte_make_swap(slot), table->used++),
-           (e[100] = PTE_NONE, table->used--));
+    BROKEN(&t.vm, "INV-PT-6", table->index ^= pt_group(va), table->index ^= pt_group(va));
+    BROKEN(&t.vm, "INV-SPACE-1",
+           (e[100] = pte_make_swap(slot), table->used++, table->index ^= pt_group(va + 100 * PAGE_SIZE)),
+           (e[100] = PTE_NONE, table->used--, table->index ^= pt_group(va + 100 * PAGE_SIZE)));
     BROKEN(&t.vm, "INV-SPACE-2", c->regions.first->flags ^= REGION_WRITE,
            c->regions.first->flags ^= REGION_WRITE);
     BROKEN(&t.vm, "INV-SPACE-3", *e = pte_hold(saved), *e = saved);

@@ -1,20 +1,22 @@
 /*
- * Memory calls and touches at random, from a seed; what came of each goes into a digest, or with -v onto a line. The same
- * executable runs on Linux and on Quire, and the two must say the same.
+ * Memory calls and touches at random, from a seed; what came of each goes into a digest, or with -v onto a
+ * line. The same executable runs on Linux and on Quire, and the two must say the same.
  *
  *     memdiff [-v] [-k KEEP] [-x SKIP] SEED OPERATIONS
  *
  *     -k 3,7-9      only these operations
  *     -x 5.2,8.1.4  without these; 5.2 is what the child that operation 5 makes does third
  *
- * Each operation depends on the seed and its own number alone, so leaving some out leaves the others as they are: tests/user/memdiff-min uses
- * that to shrink a sequence that fails.
+ * Each operation depends on the seed and its own number alone, so leaving some out leaves the others as they
+ * are: tests/user/memdiff-min uses that to shrink a sequence that fails.
  *
- * All mappings lie in one arena at a fixed address, with holes on both sides. Two files of /dev/shm are mapped; the heap is the
- * other place. Children of a fork do operations of their own, before or after some of their parent's, never at the same time.
+ * All mappings lie in one arena at a fixed address, with holes on both sides. Two files of /dev/shm are
+ * mapped; the heap is the other place. Children of a fork do operations of their own, before or after some of
+ * their parent's, never at the same time.
  *
- * Nothing is said that may differ from kernel to kernel: residence is asked only right after a touch or a discard, regions are
- * moved only when one call has made them (where neighbours merge is the kernel's affair), and no page is executable only.
+ * Nothing is said that may differ from kernel to kernel: residence is asked only right after a touch or a
+ * discard, regions are moved only when one call has made them (where neighbours merge is the kernel's
+ * affair), and no page is executable only.
  */
 #include <errno.h>
 #include <fcntl.h>

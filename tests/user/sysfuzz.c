@@ -3,13 +3,15 @@
  *
  *     sysfuzz [-v] SEED CALLS [WORKERS]
  *
- * Nothing here is compared: the kernel passes when it is still there at the end, its audit is clean, and this program has got to
- * its last line. A supervisor starts workers, each of which makes a batch of calls and ends, or dies of what it did
- * to itself, or is killed because it sleeps. Batch b of seed s makes the same calls again, as far as those depend on it alone.
+ * Nothing here is compared: the kernel passes when it is still there at the end, its audit is clean, and this
+ * program has got to its last line. A supervisor starts workers, each of which makes a batch of calls and
+ * ends, or dies of what it did to itself, or is killed because it sleeps. Batch b of seed s makes the same
+ * calls again, as far as those depend on it alone.
  *
- * A call's arguments are of the kinds that it takes, three times in four: descriptors that are open, memory of every sort (good,
- * never touched, read-only, without access, unmapped, straddling an end, behind the end of a file, the kernel's, wrapping), flags,
- * sizes about powers of two. Else they are anything. What would end the machine by design is left out; see forbidden().
+ * A call's arguments are of the kinds that it takes, three times in four: descriptors that are open, memory
+ * of every sort (good, never touched, read-only, without access, unmapped, straddling an end, behind the end
+ * of a file, the kernel's, wrapping), flags, sizes about powers of two. Else they are anything. What would
+ * end the machine by design is left out; see forbidden().
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -76,9 +78,10 @@ static uint32_t below(struct rng *r, uint32_t n)
 /* --- what each call takes --- */
 
 /*
- * One letter for each argument: f descriptor, p path, b memory, n size, v iovec, k how many of them, F flags, t a time, T a time that is small,
- * s signal, a address in the arena, l length in pages, P protection, M flags of mmap, w a process, o offset, i small
- * number, r array of strings, m signal mask, g a signal action, u futex word, ? anything.
+ * One letter for each argument: f descriptor, p path, b memory, n size, v iovec, k how many of them, F flags,
+ * t a time, T a time that is small, s signal, a address in the arena, l length in pages, P protection, M
+ * flags of mmap, w a process, o offset, i small number, r array of strings, m signal mask, g a signal action,
+ * u futex word, ? anything.
  */
 static const struct {
     uint16_t nr;
@@ -467,7 +470,8 @@ static bool makes_child(uint32_t nr)
     return nr == SYS_fork || nr == SYS_vfork || nr == SYS_clone || nr == 435;
 }
 
-/* Wake from whatever sleeps, and have signals end nothing, now and then: else most batches end in a few calls. */
+/* Wake from whatever sleeps, and have signals end nothing, now and then: else most batches end in a few
+ * calls. */
 static void recover(struct slot *s)
 {
     struct sigaction act = {.sa_handler = handler};

@@ -1,4 +1,5 @@
-/* mmap, munmap, mprotect: what is allowed, what is refused, and what the address space looks like afterwards. */
+/* mmap, munmap, mprotect: what is allowed, what is refused, and what the address space looks like afterwards.
+ */
 #include "tests/user/ut.h"
 
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)

@@ -20,7 +20,6 @@ static void build(void)
     symlink("dir/", "to-dir-slash");
     symlink("file/", "to-file-slash");
     symlink("dangling/x", "through-dangling");
-    symlink("../../../../../../..", "far-up");
     symlink(".", "here");
     mkfifo("fifo", 0644);
 }
@@ -45,13 +44,24 @@ static void remove_tree(const char *path)
         closedir(d);
 }
 
-static char too_long[300], just_right[256], endless[5000];
+/* Back to nothing. The program ends rather than clean up a directory that is not its own. */
+static void clean(void)
+{
+    char here[PATH_MAX];
 
+    if (!getcwd(here, sizeof here) || strncmp(here, "/tmp/ut-", 8) != 0 || strchr(here + 8, '/')) {
+        ut_say("lost the way home");
+        _exit(97);
+    }
+    remove_tree(".");
+}
+
+static char too_long[300], just_right[256];
+
+/* All of them stay in the directory, since most calls change what they name. */
 static const char *const paths[] = {
     "",
     ".",
-    "..",
-    "/",
     "file",
     "file/",
     "file/.",
@@ -61,8 +71,8 @@ static const char *const paths[] = {
     "dir/",
     "dir//",
     "dir/.",
-    "dir/..",
     "dir/sub",
+    "dir/sub/..",
     "dir/sub/../in",
     "dir/in/",
     "empty",
@@ -97,18 +107,14 @@ static const char *const paths[] = {
     "dir/nothing/",
     "dir/nothing/x",
     "fifo/x",
-    "//dev//null",
-    "/dev/null/",
-    "/dev/null/x",
     too_long,
     just_right,
-    endless,
 };
 #define PATHS (sizeof paths / sizeof paths[0])
 
 static const char *name(const char *path)
 {
-    return path == too_long ? "256 n" : path == just_right ? "255 n" : path == endless ? "5000 bytes" : path;
+    return path == too_long ? "256 n" : path == just_right ? "255 n" : path;
 }
 
 static void say(const char *call, const char *path, long rc)
@@ -123,7 +129,7 @@ static void say(const char *call, const char *path, long rc)
                                                                                                              \
         build();                                                                                             \
         say(call, p, (expression));                                                                          \
-        remove_tree(".");                                                                                    \
+        clean();                                                                                             \
     }
 
 static long open_and_close(const char *path, int flags)
@@ -196,17 +202,16 @@ static void single(void)
     FOR_EACH("utimensat", utimensat(AT_FDCWD, p, NULL, 0));
     FOR_EACH("symlink to", symlink("x", p));
     FOR_EACH("symlink from", symlink(p, "new"));
-    FOR_EACH("umount", (long)syscall(SYS_umount2, p, 0));
 }
 
 /* Two paths: each with each of a smaller set. */
 static void pairs(void)
 {
     static const char *const few[] = {
-        "",        ".",           "..",     "/",       "file",       "file/",   "dir",
-        "dir/",    "dir/sub",     "dir/in", "empty",   "empty/",     "to-file", "to-dir",
-        "to-dir/", "dangling",    "self",   "nothing", "nothing/",   "file/x",  "nothing/x",
-        "dir/new", "dir/sub/new", "fifo",   "dir/.",   "dir/sub/..", "/dev/new"};
+        "",         ".",      "file",      "file/",   "dir",         "dir/",     "dir/sub", "dir/in",
+        "empty",    "empty/", "to-file",   "to-dir",  "to-dir/",     "dangling", "self",    "nothing",
+        "nothing/", "file/x", "nothing/x", "dir/new", "dir/sub/new", "fifo",     "dir/.",   "dir/sub/..",
+    };
     static const struct {
         const char *name;
         unsigned flags;
@@ -225,18 +230,17 @@ static void pairs(void)
 
                 used += snprintf(line + used, sizeof line - (size_t)used, " %s %s", ways[w].name,
                                  rc ? ut_errno(errno) : "ok");
-                remove_tree(".");
+                clean();
             }
             build();
             used += snprintf(line + used, sizeof line - (size_t)used, " link %s",
                              link(few[a], few[b]) ? ut_errno(errno) : "ok");
-            remove_tree(".");
+            clean();
             build();
             used += snprintf(line + used, sizeof line - (size_t)used, " follow %s",
                              linkat(AT_FDCWD, few[a], AT_FDCWD, few[b], AT_SYMLINK_FOLLOW) ? ut_errno(errno)
                                                                                            : "ok");
-            remove_tree(".");
-            unlink("/dev/new");
+            clean();
             ut_say("%s", line);
         }
 }
@@ -255,12 +259,14 @@ static void chains(void)
     TRY(access("l39", F_OK));
     TRY(access("l40", F_OK));
     TRY(access("l41", F_OK));
-    remove_tree(".");
+    clean();
 }
 
 static void links_counted(void)
 {
     struct stat s;
+
+    int home = open(".", O_RDONLY);
 
     PART("link counts");
     build();
@@ -301,16 +307,16 @@ static void links_counted(void)
     TRY(fchdir(fd));
     ut_say("getcwd: %s", getcwd(names, sizeof names) ? "ok" : ut_errno(errno));
     TRY(access("..", F_OK));
-    TRY(chdir(".."));
+    TRY(fchdir(home));
+    close(home);
     close(fd);
-    remove_tree(".");
+    clean();
 }
 
 UT_PROGRAM(path)
 {
     memset(too_long, 'n', 256);
     memset(just_right, 'n', 255);
-    memset(endless, '/', sizeof endless - 1);
     ut_workdir();
     single();
     pairs();

@@ -1,7 +1,7 @@
 /*
  * Every pointer argument of every call, with every kind of pointer. A line for each argument: what the call
- * said for each kind. The kinds that are not errors matter as much as the others: a page that was never touched,
- * is on disk, or is shared with a child since fork is as good as any other.
+ * said for each kind. The kinds that are not errors matter as much as the others: a page that was never
+ * touched, is on disk, or is shared with a child since fork is as good as any other.
  */
 #include "tests/user/ut.h"
 #include <linux/futex.h>
@@ -193,7 +193,7 @@ static long positive(long rc)
     X(poll_fds, polled, syscall(SYS_poll, p, 1, 0))                                                          \
     X(select_set, zero, syscall(SYS__newselect, 3, p, NULL, NULL, &no_time))                                 \
     X(select_limit, no_time, syscall(SYS__newselect, 0, NULL, NULL, NULL, p))                                \
-    X(futex_word, zero, syscall(SYS_futex, p, FUTEX_WAIT, 1, NULL, NULL, 0))                                 \
+    X(futex_word, zero, syscall(SYS_futex, p, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0))                         \
     X(futex_limit, moment, syscall(SYS_futex, zero, FUTEX_WAIT, 0, p, NULL, 0))                              \
     X(sendfile64_offset, file_offset, syscall(SYS_sendfile64, null_fd, data_fd, p, 0))                       \
     X(old_mmap, old_map, mapping(syscall(SYS_mmap, p)))                                                      \

@@ -245,7 +245,7 @@ static void machine(void)
     SHOW(strstr(slurp("/proc/vmstat"), "pgfault ") != NULL);
     SHOW(strncmp(slurp("/proc/stat"), "cpu  ", 5));
     SHOW(strstr(slurp("/proc/filesystems"), "nodev\tproc\n") != NULL);
-    SHOW(strncmp(slurp("/proc/swaps"), "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n", 40));
+    SHOW(strncmp(slurp("/proc/swaps"), "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n", 39));
     double up, idle;
     SHOW(sscanf(slurp("/proc/uptime"), "%lf %lf", &up, &idle));
     PART("read again from the start, and in small pieces");

@@ -1,4 +1,5 @@
-/* Memory that several processes have: shared anonymous memory, files, and files that change under a mapping. */
+/* Memory that several processes have: shared anonymous memory, files, and files that change under a mapping.
+ */
 #include "tests/user/ut.h"
 #include <linux/futex.h>
 #include <sys/ipc.h>

@@ -283,7 +283,8 @@ static void *unmapping(void *arg)
     return NULL;
 }
 
-/* Another thread throws the pages away all the time: reads see zero or what was written, never anything else. */
+/* Another thread throws the pages away all the time: reads see zero or what was written, never anything else.
+ */
 static void racing(void)
 {
     uint8_t *p = ut_map(16, RW);

@@ -1,8 +1,11 @@
 /*
- * Tests of what programs see. Each tests/user/ut-NAME.c is an ordinary i386 Linux program that does things and
- * says what came of them: results, errno names, data, signals. It knows nothing about what is right: the same
- * executable runs on Linux and on Quire, and the two must say the same, line by line. So it says nothing that
- * may differ between two runs on Linux, or between versions of it: no addresses, times, inode numbers.
+ * Tests of what programs see. Each tests/user/ut-NAME.c is an ordinary i386 Linux program that does things
+ * and says what came of them: results, errno names, data, signals. It knows nothing about what is right: the
+ * same executable runs on Linux and on Quire, and the two must say the same, line by line. So it says nothing
+ * that may differ between two runs on Linux, or between versions of it: no addresses, times, inode numbers.
+ *
+ * They also run on the machine that builds, maybe as root: a program changes nothing outside the directory
+ * that ut_workdir() makes, not even by a call that ought to fail.
  *
  * Every line begins with "ut| ", since the kernel writes to the same console.
  */
@@ -43,8 +46,8 @@ struct ut_program {
     static void ut_body_##id(void)
 
 /*
- * A program may execute itself anew (/proc/self/exe) with a first argument "exec-NAME": then this runs instead of its
- * body. See ut-exec.c.
+ * A program may execute itself anew (/proc/self/exe) with a first argument "exec-NAME": then this runs
+ * instead of its body. See ut-exec.c.
  */
 int ut_exec_helper(int argc, char **argv);
 
@@ -83,7 +86,8 @@ uint8_t *ut_map(size_t pages, int prot);
 const char *ut_bytes(const uint8_t *p, unsigned pages);
 /* Whether all bytes have the value. */
 bool ut_all(const uint8_t *p, size_t n, uint8_t value);
-/* What /proc/self/maps has inside [p, p + size), as offsets in pages: "0-2 rw-p, 3-4 r--p". One static buffer. */
+/* What /proc/self/maps has inside [p, p + size), as offsets in pages: "0-2 rw-p, 3-4 r--p". One static
+ * buffer. */
 const char *ut_maps(const void *p, size_t size);
 
 /* --- other processes --- */

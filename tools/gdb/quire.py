@@ -9,6 +9,9 @@ read through the address space that happens to be active: every byte comes from
 physical memory (QEMU's Qqemu.PhyMemMode), and addresses are translated here.
 So they work wherever the kernel is stopped, before paging and in the middle of
 a list operation too, and what they say is a second opinion.
+
+Arguments are expressions, separated by commas. VM is a struct vm or a pointer to
+one, for a test that has its own; without it the machine's, vm_sys, is meant.
 """
 
 import contextlib
@@ -22,6 +25,10 @@ KERNEL_BASE = 0xC0000000  # the direct map, mm/layout.h
 DIRECT_END = 0xF0000000
 USER_SPANS = KERNEL_BASE >> 22
 PRESENT, WRITE, USER, ACCESSED, DIRTY, LARGE, GLOBAL = 1, 2, 4, 0x20, 0x40, 0x80, 0x100
+RADIX_BITS = 6  # mm/radix.c
+HELD = WRITE  # without PRESENT: a frame that nobody may touch, mm/x86/pte.h
+SLOT_SHIFT = 2  # of a swap slot in an entry
+AREA_SHIFT = 24  # of the area in a slot, mm/swap.h
 
 
 class Problem(gdb.GdbError):
@@ -121,15 +128,29 @@ def walk(root, va):
     return (pte & ~0xFFF) | (va & 0xFFF), steps
 
 
+def entry_frame(entry):
+    """The frame that an entry names, or None."""
+    return entry >> PAGE_SHIFT if entry & (PRESENT | HELD) else None
+
+
+def entry_slot(entry):
+    """The swap slot that an entry names, or None."""
+    return entry >> SLOT_SHIFT if entry and not entry & (PRESENT | HELD) else None
+
+
 def entry_text(entry):
     if entry == 0:
         return "empty"
+    if entry_slot(entry) is not None:
+        return "swap slot 0x%x" % entry_slot(entry)
     if not entry & PRESENT:
-        return "swap slot 0x%x" % (entry >> 1)
+        return "frame 0x%x held" % (entry >> PAGE_SHIFT)
     names = [(WRITE, "write"), (USER, "user"), (8, "write-through"), (16, "uncached"), (ACCESSED, "accessed"),
              (DIRTY, "dirty"), (LARGE, "large"), (GLOBAL, "global")]
     flags = [n for bit, n in names if entry & bit]
-    return "frame 0x%x %s" % (entry >> 12, " ".join(flags) or "read-only")
+    if not entry & WRITE:
+        flags.insert(0, "read-only")
+    return "frame 0x%x %s" % (entry >> 12, " ".join(flags))
 
 
 def symbol(name):
@@ -159,7 +180,8 @@ def flag_text(flags, prefix):
 
 
 FLAG_NAMES = {
-    "FRAME_F_": ["BUDDY", "HOT", "LISTED", "BUSY", "WRITEBACK", "DIRTY", "ERROR", "REFERENCED"],
+    "FRAME_F_": ["BUDDY", "HOT", "LISTED", "BUSY", "WRITEBACK", "DIRTY", "REFERENCED",
+                 "READAHEAD"],
     "REGION_": ["SHARED", "GROWSDOWN", "LOCKED"],
 }
 
@@ -199,48 +221,44 @@ def is_struct(kind, tag):
 class Kernel:
     """What the commands ask of the kernel. Use inside physical()."""
 
-    def __init__(self, cr0, cr3):
+    def __init__(self, cr0, cr3, vm_at=None):
         self.mem = Memory(cr0, cr3)
         self.uses = enum_names("enum frame_use", "FRAME_")
-        self.pool = self.mem.load(gdb.lookup_type("struct frame_pool"), symbol("frame_pool_sys")[0])
+        self.vm = self.mem.load("struct vm", symbol("vm_sys")[0] if vm_at is None else vm_at)
+        # The machine's pool is there before its vm.
+        self.pool = self.mem.load("struct frame_pool",
+                                  symbol("frame_pool_sys")[0] if vm_at is None else int(self.vm["pool"]))
         self.frames_at = int(self.pool["frames"])
         self.start, self.end = int(self.pool["start"]), int(self.pool["end"])
-        self._vm = None
 
     def need_pool(self):
         if self.frames_at == 0 or self.end == 0:
             raise Problem("the frame pool is not set up yet")
 
-    @property
-    def vm(self):
-        if self._vm is None:
-            self._vm = self.mem.load("struct vm", symbol("vm_sys")[0])
-        return self._vm
-
     def has_vm(self):
-        try:
-            return int(self.vm["pool"]) != 0
-        except (Problem, gdb.error):
-            return False
+        return int(self.vm["pool"]) != 0
 
     def need_vm(self):
         self.need_pool()
         if not self.has_vm():
             raise Problem("the vm is not set up yet")
 
+    def record_at(self, pfn):
+        """Address of a record. The table may begin, on paper, below address 0."""
+        return (self.frames_at + pfn * gdb.lookup_type("struct frame").sizeof) & 0xFFFFFFFF
+
     def frame(self, pfn):
         self.need_pool()
         if not self.start <= pfn < self.end:
             raise Problem("frame 0x%x is not in the pool, which is [0x%x, 0x%x)" % (pfn, self.start, self.end))
-        kind = gdb.lookup_type("struct frame")
-        return self.mem.load(kind, self.frames_at + pfn * kind.sizeof)
+        return self.mem.load("struct frame", self.record_at(pfn))
 
     def records(self, *fields):
         """(pfn, field, ...) of every frame of the pool."""
         self.need_pool()
         kind = gdb.lookup_type("struct frame")
         layout = Layout(kind, fields)
-        data = self.mem.read(self.frames_at + self.start * kind.sizeof, (self.end - self.start) * kind.sizeof)
+        data = self.mem.read(self.record_at(self.start), (self.end - self.start) * kind.sizeof)
         for i, row in enumerate(layout.all(data)):
             yield (self.start + i,) + row
 
@@ -299,45 +317,74 @@ class Kernel:
             yield at, o
             at = int(o["next"])
 
-    def radix(self, tree):
-        """(index, word) of every entry of a struct radix."""
-        bits = 6
+    def radix_nodes(self, tree):
+        """(address, used, height, first index, words) of every node of a struct radix, from the root down."""
+        kind = gdb.lookup_type("struct radix_node")
+        words_at = next(f for f in kind.fields() if f.name == "word").bitpos // 8
+        used_at = next(f for f in kind.fields() if f.name == "used").bitpos // 8
 
         def node(at, height, base):
-            slots = next(f for f in gdb.lookup_type("struct radix_node").fields()
-                         if f.type.strip_typedefs().code == gdb.TYPE_CODE_ARRAY)
-            data = self.mem.read(at + slots.bitpos // 8, slots.type.sizeof)
-            for i, word in enumerate(words(data)):
-                if not word:
-                    continue
-                if height == 1:
-                    yield base + i, word
-                else:
-                    yield from node(word, height - 1, base + (i << bits * (height - 1)))
+            data = self.mem.read(at, kind.sizeof)
+            children = words(data[words_at:])
+            yield at, u32(data, used_at), height, base, children
+            if height > 1:
+                for i, child in enumerate(children):
+                    if child:
+                        yield from node(child, height - 1, base + (i << RADIX_BITS * (height - 1)))
 
         if int(tree["root"]):
             yield from node(int(tree["root"]), int(tree["height"]), 0)
 
+    def radix(self, tree):
+        """(index, word) of every entry of a struct radix."""
+        for _, _, height, base, children in self.radix_nodes(tree):
+            if height == 1:
+                for i, word in enumerate(children):
+                    if word:
+                        yield base + i, word
+
     # Swap.
 
     def areas(self):
+        """(number, address, struct swap_area) of every area."""
         self.need_vm()
-        for i in range(int(self.vm["swap"]["area"].type.range()[1]) + 1):
+        first, last = self.vm["swap"]["area"].type.range()
+        for i in range(first, last + 1):
             at = int(self.vm["swap"]["area"][i])
             if at:
-                yield i, self.mem.load("struct swap_area", at)
+                yield i, at, self.mem.load("struct swap_area", at)
 
-    def slots(self, area):
-        """(page, frame, count, flags) of every slot of an area."""
-        kind = gdb.lookup_type("struct swap_slot")
-        data = self.mem.read(int(area["slots"]), int(area["pages"]) * kind.sizeof)
-        for i, row in enumerate(Layout(kind, ("frame", "count", "flags")).all(data)):
-            yield (i,) + row
+    def slots(self, area_at, area):
+        """(page, frame, count, bad) of every slot of an area, the header included."""
+        chunk = gdb.lookup_type("struct swap_chunk")
+        per_chunk = PAGE_SIZE // gdb.lookup_type("struct swap_slot").sizeof
+        first = next(f for f in area.type.fields() if f.name == "chunk").bitpos // 8
+        pages = int(area["pages"])
+        for c in range(int(area["chunks"])):
+            slots_at = int(self.mem.load(chunk, area_at + first + c * chunk.sizeof)["slots"])
+            data = words(self.mem.read(slots_at, PAGE_SIZE))
+            for i in range(min(per_chunk, pages - c * per_chunk)):
+                # The count has 31 bits, the highest says that the slot is bad.
+                yield c * per_chunk + i, data[2 * i], data[2 * i + 1] & 0x7FFFFFFF, data[2 * i + 1] >> 31
+
+    def device_name(self, area):
+        return self.mem.load("struct block_device", int(area["dev"]))["name"].string()
+
+    def slot_text(self, slot):
+        """What a slot is, in words."""
+        for number, at, area in self.areas():
+            if number == slot >> AREA_SHIFT:
+                for page, pfn, count, bad in self.slots(at, area):
+                    if page == slot & ((1 << AREA_SHIFT) - 1):
+                        return "slot 0x%x: page %d of %s, named by %d, %s%s" % (
+                            slot, page, self.device_name(area), count,
+                            "cached in frame 0x%x" % pfn if pfn else "not in memory", ", bad" if bad else "")
+        return "slot 0x%x: no area has it" % slot
 
     # Caches.
 
     def caches(self):
-        """(address, struct cache) of every cache of the machine's pool."""
+        """(address, struct cache) of every cache of the pool."""
         self.need_pool()
         at, seen = int(self.pool["caches"]), set()
         while at:
@@ -410,6 +457,8 @@ class Verify:
         k = self.k
         zero = int(k.vm["zero_pfn"])
         named, slot_names = {}, {}
+        family = {at: int(space["family"]) for at, space in k.spaces()}
+        records = {pfn: (use, owner) for pfn, use, owner in k.records("use", "owner")}
         tables = k.tables()
         for table, places in tables.items():
             record = k.frame(table)
@@ -420,55 +469,136 @@ class Verify:
             entries = list(k.entries(table))
             self.expect(int(record["used"]) == len(entries), "table 0x%x has %d entries, used is %d" %
                         (table, len(entries), int(record["used"])))
-            for _, entry in entries:
-                if entry & PRESENT:
-                    named[entry >> PAGE_SHIFT] = named.get(entry >> PAGE_SHIFT, 0) + 1
-                else:
-                    slot_names[entry >> 1] = slot_names.get(entry >> 1, 0) + 1
-        named.pop(zero, None)
+            for i, entry in entries:
+                pfn, slot = entry_frame(entry), entry_slot(entry)
+                if slot is not None:
+                    slot_names[slot] = slot_names.get(slot, 0) + 1
+                elif pfn != zero:
+                    named[pfn] = named.get(pfn, 0) + 1
+                    use, owner = records.get(pfn, (None, 0))
+                    if use is not None and k.use_name(use) == "anon":
+                        at, span = places[0]
+                        self.expect(owner == family[at], "frame 0x%x at 0x%08x of space 0x%08x belongs to another family" %
+                                    (pfn, span + (i << PAGE_SHIFT), at))
         pageable = {use for use, name in k.uses.items() if name in ("anon", "object")}
         count = 0
         for pfn, use, maps in k.records("use", "maps"):
+            names = named.pop(pfn, 0)
             if use in pageable:
-                self.expect(maps == named.get(pfn, 0), "frame 0x%x is named by %d entries, maps is %d" %
-                            (pfn, named.get(pfn, 0), maps))
+                self.expect(maps == names, "frame 0x%x is named by %d entries, maps is %d" % (pfn, names, maps))
                 count += 1
-            elif pfn in named:
+            elif names:
                 self.expect(False, "frame 0x%x has use %s and is named by %d user entries" %
-                            (pfn, k.use_name(use), named[pfn]))
+                            (pfn, k.use_name(use), names))
+        for pfn in named:
+            self.expect(False, "an entry names frame 0x%x, which is not in the pool" % pfn)
         self.done.append("%d tables" % len(tables))
         self.done.append("%d pageable frames" % count)
         return slot_names
 
+    def clock(self):
+        """The pageable list holds what is flagged as listed, and nothing else."""
+        k = self.k
+        listed_flag = int(gdb.parse_and_eval("FRAME_F_LISTED"))
+        links = {pfn: (flags, following) for pfn, flags, following in k.records("flags", "next")}
+        walked, pfn = set(), int(k.vm["pageable"]["head"])
+        while pfn and pfn in links and pfn not in walked:
+            walked.add(pfn)
+            pfn = links[pfn][1]
+        self.expect(pfn == 0, "the pageable list leads to frame 0x%x %s" %
+                    (pfn, "again" if pfn in walked else "outside the pool"))
+        flagged = {pfn for pfn, (flags, _) in links.items() if flags & listed_flag}
+        self.expect(walked == flagged, "%d frames are on the pageable list, %d are flagged as listed" %
+                    (len(walked), len(flagged)))
+        told = int(k.vm["pageable"]["count"])
+        self.expect(len(walked) == told, "%d frames are on the pageable list, its count is %d" % (len(walked), told))
+
+    def spaces(self):
+        """Regions in order, and as many as the tree says."""
+        k, spaces, regions = self.k, 0, 0
+        for at, space in k.spaces():
+            spaces += 1
+            count, end = 0, int(space["regions"]["lo"])
+            for _, r in k.regions(space):
+                self.expect(end <= int(r["start"]) < int(r["end"]), "space %d: region 0x%08x-0x%08x overlaps or is empty" %
+                            (int(space["id"]), int(r["start"]), int(r["end"])))
+                end = int(r["end"])
+                count += 1
+                self.expect(int(r["space"]) == at, "space %d: region 0x%08x belongs to another space" %
+                            (int(space["id"]), int(r["start"])))
+            self.expect(count == int(space["regions"]["count"]), "space %d has %d regions, told %d" %
+                        (int(space["id"]), count, int(space["regions"]["count"])))
+            regions += count
+        self.done.append("%d spaces" % spaces)
+        self.done.append("%d regions" % regions)
+
+    def objects(self, slot_names):
+        """Every object's index against the frames; its slots are added to slot_names."""
+        k = self.k
+        records = {pfn: (owner, index) for pfn, use, owner, index in k.records("use", "owner", "index")
+                   if k.use_name(use) == "object"}
+        count = 0
+        for at, o in k.objects():
+            name = k.mem.string(int(o["name"]))
+            resident = swapped = 0
+            for _, used, height, _, children in k.radix_nodes(o["index"]):
+                told = sum(1 for c in children if c)
+                self.expect(told == used, "object %s: a node of height %d has %d words, used is %d" %
+                            (name, height, told, used))
+            for i, word in k.radix(o["index"]):
+                if word & 3 == 1:
+                    resident += 1
+                    self.expect(records.pop(word >> 2, None) == (at, i),
+                                "object %s: page %d is in frame 0x%x, which does not say so" % (name, i, word >> 2))
+                else:
+                    swapped += 1
+                    slot_names[word >> 2] = slot_names.get(word >> 2, 0) + 1
+            for field, found in (("resident", resident), ("swapped", swapped)):
+                self.expect(int(o[field]) == found, "object %s: %d pages are %s, told %d" %
+                            (name, found, field, int(o[field])))
+            count += 1
+        for pfn in records:
+            self.expect(False, "frame 0x%x is an object's, and no object names it" % pfn)
+        self.done.append("%d objects" % count)
+
     def swap(self, slot_names):
         k = self.k
-        for _, o in k.objects():
-            for _, word in k.radix(o["index"]):
-                if word & 3 == 2:
-                    slot_names[word >> 2] = slot_names.get(word >> 2, 0) + 1
         cached = {slot: pfn for pfn, use, slot in k.records("use", "slot")
                   if slot and k.use_name(use) in ("anon", "object")}
-        total = 0
-        for number, area in k.areas():
-            for page, pfn, count, _ in k.slots(area):
-                slot = number << 24 | page
+        used = total_free = 0
+        for number, at, area in k.areas():
+            free = bad_slots = 0
+            for page, pfn, count, bad in k.slots(at, area):
+                slot = number << AREA_SHIFT | page
                 names = slot_names.pop(slot, 0)
                 self.expect(count == names, "slot 0x%x is named %d times, count is %d" % (slot, names, count))
                 told = cached.pop(slot, 0)
                 self.expect(pfn == told, "slot 0x%x names frame 0x%x, the frame that names it is 0x%x" %
                             (slot, pfn, told))
-                total += bool(count or pfn)
+                used += bool(count or pfn)
+                free += not (count or pfn or bad)
+                bad_slots += bool(bad and page)
+            self.expect(free == int(area["free"]), "area %d has %d free slots, told %d" % (number, free, int(area["free"])))
+            self.expect(bad_slots == int(area["bad"]), "area %d has %d bad slots, told %d" %
+                        (number, bad_slots, int(area["bad"])))
+            total_free += free
+        told = int(k.vm["swap"]["free"])
+        self.expect(total_free == told, "%d slots are free, told %d" % (total_free, told))
         for slot in slot_names:
-            self.expect(False, "an entry names slot 0x%x, which no area has" % slot)
+            self.expect(False, "slot 0x%x is named, and no area has it" % slot)
         for slot, pfn in cached.items():
             self.expect(False, "frame 0x%x names slot 0x%x, which no area has" % (pfn, slot))
-        self.done.append("%d slots in use" % total)
+        self.done.append("%d slots in use" % used)
 
     def run(self):
         self.uses()
         self.buddy()
         if self.k.has_vm():
-            self.swap(self.tables())
+            self.spaces()
+            slot_names = self.tables()
+            self.clock()
+            self.objects(slot_names)
+            self.swap(slot_names)
 
 
 def buddy_lists(k, zone):
@@ -496,47 +626,91 @@ def hot_list(k, hot):
 
 
 def number(text):
-    """The value of an expression, read now, in the address space where the kernel is stopped."""
+    """The value of an expression, read now, in the address space where the kernel is stopped; of a structure the address."""
     value = gdb.parse_and_eval(text)
-    if value.type.code == gdb.TYPE_CODE_FUNC:
+    if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_STRUCT):
+        if value.address is None:
+            raise Problem("%s is in no place in memory" % text)
         value = value.address
+    if value.type.code == gdb.TYPE_CODE_VOID:
+        raise Problem("%s has no value" % text)
     return value, int(value) & 0xFFFFFFFF
+
+
+def points_to(value, tag):
+    kind = value.type.strip_typedefs()
+    return kind.code == gdb.TYPE_CODE_PTR and is_struct(kind.target(), tag)
+
+
+def arguments_of(line):
+    """Expressions between commas; commas in brackets or quotes belong to their expression."""
+    parts, depth, quote = [""], 0, ""
+    for c in line:
+        if quote:
+            quote = "" if c == quote else quote
+        elif c in "\"'":
+            quote = c
+        elif c in "([{":
+            depth += 1
+        elif c in ")]}":
+            depth -= 1
+        elif c == "," and depth == 0:
+            parts.append("")
+            continue
+        parts[-1] += c
+    return [p.strip() for p in parts] if line.strip() else []
 
 
 class Command(gdb.Command):
     """A command: arguments are evaluated first, memory is read physically afterwards."""
 
-    arguments = (0, 0)
+    arguments = 0  # beside the VM, which is always the last one and may be left out
 
     def __init__(self):
         super().__init__(self.name, gdb.COMMAND_DATA)
 
+    def usage(self):
+        raise Problem("usage: " + self.__doc__.strip().split(": ")[0])
+
+    def vm_of(self, values):
+        """Take the VM off the arguments: its address, or None."""
+        if len(values) > self.arguments:
+            value, at = values.pop()
+            if not points_to(value, "vm"):
+                self.usage()
+            return at
+        return None
+
     def invoke(self, line, from_tty):
         self.dont_repeat()
-        # A single argument may be an expression with blanks; of several, each is a word or is quoted.
-        args = [line] if self.arguments == (1, 1) and line.strip() else gdb.string_to_argv(line)
-        least, most = self.arguments
-        if not least <= len(args) <= most:
-            raise Problem("usage: " + self.__doc__.strip().split("\n")[0])
-        values = [number(a) for a in args]
+        args = arguments_of(line)
+        if not self.arguments <= len(args) <= self.arguments + 1 or "" in args:
+            self.usage()
         try:
             # A register of the processor itself; gdb gives it a type with flags.
             cr0 = int(gdb.parse_and_eval("(unsigned int)$cr0"))
             cr3 = int(gdb.parse_and_eval("(unsigned int)$cr3"))
         except gdb.error as e:
             raise Problem("no machine: %s" % e)
+        values = [number(a) for a in args]
+        vm_at = self.vm_of(values)
         with physical():
-            self.run(Kernel(cr0, cr3), *values)
+            self.run(Kernel(cr0, cr3, vm_at), *values)
 
 
 class Walk(Command):
-    """q-walk VA [ROOT]: follow an address through page tables.
+    """q-walk VA [, ROOT]: follow an address through page tables.
 
-ROOT is a struct space * or struct pt *, or the physical address of a directory (as in CR3); the active one
-by default."""
+ROOT is a struct space or struct pt, a pointer to one, or the physical address of a directory (as in CR3); the
+active one by default. $pfn becomes the frame that the last entry names, $slot the swap slot; void if none."""
 
     name = "q-walk"
-    arguments = (1, 2)
+    arguments = 1
+
+    def vm_of(self, values):
+        if len(values) > 1 and points_to(values[1][0], "space"):
+            return int(values[1][0]["vm"])
+        return None
 
     def run(self, k, va, root=None):
         va = va[1]
@@ -544,33 +718,36 @@ by default."""
             if not k.mem.paging:
                 raise Problem("paging is not on yet: give a ROOT")
             base = k.mem.root
+        elif points_to(root[0], "space"):
+            base = int(k.mem.load("struct space", root[1])["pt"]["root"]) << PAGE_SHIFT
+        elif points_to(root[0], "pt"):
+            base = int(k.mem.load("struct pt", root[1])["root"]) << PAGE_SHIFT
         else:
-            kind = root[0].type.strip_typedefs()
-            target = kind.target() if kind.code == gdb.TYPE_CODE_PTR else kind
-            if is_struct(target, "space"):
-                base = int(k.mem.load("struct space", root[1])["pt"]["root"]) << PAGE_SHIFT
-            elif is_struct(target, "pt"):
-                base = int(k.mem.load("struct pt", root[1])["root"]) << PAGE_SHIFT
-            else:
-                base = root[1] & ~0xFFF
+            base = root[1] & ~0xFFF
         print("root 0x%08x" % base)
         pa, steps = walk(base, va)
         for level, at, entry in steps:
             print("%-9s [0x%08x] = 0x%08x  %s" % (level, at, entry, entry_text(entry)))
-        if pa is None:
+        last = steps[-1][2]
+        if pa is not None:
+            print("0x%08x -> physical 0x%08x" % (va, pa))
+        else:
             print("0x%08x is not present" % va)
-            return
-        print("0x%08x -> physical 0x%08x" % (va, pa))
-        if k.start <= pa >> PAGE_SHIFT < k.end and k.frames_at:
-            f = k.frame(pa >> PAGE_SHIFT)
-            print("frame 0x%x: %s, maps %d" % (pa >> PAGE_SHIFT, k.use_name(int(f["use"])), int(f["maps"])))
+        pfn, slot = (entry_frame(last), entry_slot(last)) if len(steps) == 2 else (None, None)
+        gdb.set_convenience_variable("pfn", pfn)
+        gdb.set_convenience_variable("slot", slot)
+        if slot is not None and k.has_vm():
+            print(k.slot_text(slot))
+        elif pfn is not None and k.start <= pfn < k.end and k.frames_at:
+            f = k.frame(pfn)
+            print("frame 0x%x: %s, maps %d" % (pfn, k.use_name(int(f["use"])), int(f["maps"])))
 
 
 class Frame(Command):
-    """q-frame PFN: describe a frame, and find by search every entry that names it."""
+    """q-frame PFN [, VM]: describe a frame, and find by search every entry that names it."""
 
     name = "q-frame"
-    arguments = (1, 1)
+    arguments = 1
 
     def run(self, k, pfn):
         pfn = pfn[1]
@@ -591,6 +768,8 @@ class Frame(Command):
             return
         if pfn == int(k.vm["zero_pfn"]):
             print("the shared zero frame")
+        if use in ("anon", "object") and int(f["slot"]):
+            print(k.slot_text(int(f["slot"])))
         ids = {at: int(space["id"]) for at, space in k.spaces()}
         for at, space in k.spaces():
             if int(space["pt"]["root"]) == pfn:
@@ -601,13 +780,13 @@ class Frame(Command):
                     print("table of space %d at 0x%08x" % (ids[at], span))
                 continue
             for i, entry in k.entries(table):
-                if entry & PRESENT and entry >> PAGE_SHIFT == pfn:
+                if entry_frame(entry) == pfn:
                     where = ", ".join("space %d at 0x%08x" % (ids[at], span + (i << PAGE_SHIFT)) for at, span in places)
                     print("mapped in %s: 0x%08x %s" % (where, entry, entry_text(entry)))
 
 
 class Buddy(Command):
-    """q-buddy: free blocks by zone and order, and the hot lists."""
+    """q-buddy [VM]: free blocks by zone and order, and the hot lists."""
 
     name = "q-buddy"
 
@@ -627,7 +806,7 @@ class Buddy(Command):
 
 
 class Slabs(Command):
-    """q-slabs: every object cache."""
+    """q-slabs [VM]: every object cache."""
 
     name = "q-slabs"
 
@@ -641,7 +820,7 @@ class Slabs(Command):
 
 
 class Spaces(Command):
-    """q-spaces: every address space."""
+    """q-spaces [VM]: every address space."""
 
     name = "q-spaces"
 
@@ -654,7 +833,7 @@ class Spaces(Command):
                 if pde & PRESENT:
                     tables += 1
                     for _, entry in k.entries(pde >> PAGE_SHIFT):
-                        if entry & PRESENT:
+                        if entry_slot(entry) is None:
                             resident += 1
                         else:
                             swapped += 1
@@ -664,10 +843,16 @@ class Spaces(Command):
 
 
 class Regions(Command):
-    """q-regions SPACE: the regions of a space, given as a struct space * or its id."""
+    """q-regions SPACE [, VM]: the regions of a space, given as a struct space, a pointer to one, or its id."""
 
     name = "q-regions"
-    arguments = (1, 1)
+    arguments = 1
+
+    def vm_of(self, values):
+        vm_at = super().vm_of(values)
+        if vm_at is None and points_to(values[0][0], "space"):
+            vm_at = int(values[0][0]["vm"])
+        return vm_at
 
     def run(self, k, space):
         for at, s in k.spaces():
@@ -687,24 +872,23 @@ class Regions(Command):
 
 
 class Swap(Command):
-    """q-swap: areas, and how their slots are used."""
+    """q-swap [VM]: areas, and how their slots are used."""
 
     name = "q-swap"
 
     def run(self, k):
         k.need_vm()
         none = True
-        for n, a in k.areas():
+        for n, at, a in k.areas():
             none = False
-            named = cached = both = bad = 0
-            for _, pfn, count, flags in k.slots(a):
+            named = cached = both = bad_slots = 0
+            for page, pfn, count, bad in k.slots(at, a):
                 named += bool(count)
                 cached += bool(pfn)
                 both += bool(count and pfn)
-                bad += flags & 1
-            device = k.mem.load("struct block_device", int(a["dev"]))
+                bad_slots += bool(bad and page)
             print("area %d on %s: %d pages, %d free, %d bad; slots named %d, cached %d, both %d" %
-                  (n, device["name"].string(), int(a["pages"]), int(a["free"]), bad, named, cached, both))
+                  (n, k.device_name(a), int(a["pages"]), int(a["free"]), bad_slots, named, cached, both))
         if none:
             print("no swap area")
         s = k.vm["swap"]
@@ -714,7 +898,7 @@ class Swap(Command):
 
 
 class Uses(Command):
-    """q-uses: frames by use, as the pool counts them and as a recount finds them."""
+    """q-uses [VM]: frames by use, as the pool counts them and as a recount finds them."""
 
     name = "q-uses"
 
@@ -730,7 +914,7 @@ class Uses(Command):
 
 
 class VerifyCommand(Command):
-    """q-verify: recount frames by use, free lists, all page tables and slots, and compare with what the kernel says."""
+    """q-verify [VM]: recount frames by use, free lists, regions, page tables, objects and slots, and compare with what is told."""
 
     name = "q-verify"
 

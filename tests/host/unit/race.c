@@ -4,6 +4,7 @@
  * others are in the middle of something.
  */
 #include "mm/errno.h"
+#include "mm/machine.h"
 #include "tests/host/fibers.h"
 #include "tests/vmmodel.h"
 
@@ -53,7 +54,7 @@ static void task_ends(struct race *r)
         os_wake_all(&r->t.vm.daemon_wait);
 }
 
-/* A page of the disk that is needed: for reading, one that is out; for writing, one that is about to be used. */
+/* A page of the disk that is needed: for reading, one that is out; for writing, one that will be used. */
 static uint32_t useful_page(struct race *r, bool write)
 {
     struct vm *vm = &r->t.vm;
@@ -244,13 +245,17 @@ TEST(race, disk_errors)
 #define OWN_PAGES    8u
 #define OWN_AT(id)   (COMMON + (COMMON_PAGES + (id)*2 * OWN_PAGES) * (vaddr_t)PAGE_SIZE)
 
+#define STACK_PAGES   24u
+#define STACK_TOP(id) ((vaddr_t)0x10000000 + (id)*2 * SPACE_STACK_GAP)
+
 struct thread {
     struct race *r;
     struct threads *all;
     unsigned id;
     uint32_t common[COMMON_PAGES]; /* what its words hold */
     uint32_t own[OWN_PAGES];
-    enum { OWN_NONE, OWN_PRIVATE, OWN_OBJECT } mapped;
+    bool stack;
+    enum { OWN_NONE, OWN_PRIVATE, OWN_OBJECT, OWN_FRESH } mapped;
 };
 
 struct threads {
@@ -339,6 +344,7 @@ static void thread_fork(struct thread *me)
     EXPECT(err == 0, "fork %d", err);
     if (err)
         return;
+    EXPECT(space_verify(child), "the child of thread %u", me->id);
     for (unsigned i = 0; i < 12; i++) {
         unsigned page = kt_below(kt, COMMON_PAGES);
         uint32_t got = 0;
@@ -355,38 +361,79 @@ static void thread_fork(struct thread *me)
     space_destroy(child);
 }
 
-/* A mapping of its own in the common space: other threads' faults meet a tree that changes. */
+static int zero_get(struct object *o, uint32_t index, struct frame *f)
+{
+    (void)index;
+    frame_clear(o->vm->pool, frame_pfn(o->vm->pool, f));
+    return 0;
+}
+
+static bool zero_has(struct object *o, uint32_t index)
+{
+    (void)o;
+    (void)index;
+    return true;
+}
+
+static void end_slowly(struct object *o)
+{
+    (void)o;
+    for (unsigned i = 0; i < 6; i++)
+        os_yield();
+}
+
+static const struct pager pager_ends_slowly = {
+    .name = "ends slowly", .get = zero_get, .has = zero_has, .destroy = end_slowly};
+
+/* Objects that nobody else has, side by side: replacing or unmapping them ends them, one after the other. */
+static void map_fresh(struct thread *me)
+{
+    struct threads *all = me->all;
+    struct kt *kt = me->r->t.kt;
+
+    for (unsigned i = 0; i < OWN_PAGES; i += 2) {
+        struct object *o = object_create(&me->r->t.vm, &pager_ends_slowly, 2, "fresh");
+        vaddr_t va = OWN_AT(me->id) + i * PAGE_SIZE;
+        int err = o ? space_map(all->s, &va, 2 * PAGE_SIZE, MAP_AT | RW | REGION_SHARED, o, 0) : -ENOMEM;
+
+        EXPECT(err == 0, "mapping a fresh object: %d", err);
+        if (o)
+            object_put(o);
+    }
+}
+
+/* Mappings of its own in the common space: other threads' faults meet a tree that changes. */
 static void thread_map(struct thread *me)
 {
     struct threads *all = me->all;
     struct kt *kt = me->r->t.kt;
     vaddr_t va = OWN_AT(me->id);
-    int err;
+    int err = 0;
 
-    me->mapped = kt_below(kt, 3);
-    if (me->mapped == OWN_NONE) {
+    me->mapped = me->mapped == OWN_FRESH || kt_below(kt, 2) ? kt_below(kt, OWN_FRESH) : OWN_FRESH;
+    if (me->mapped == OWN_NONE)
         err = space_unmap(all->s, va, OWN_PAGES * PAGE_SIZE);
-    } else {
-        bool object = me->mapped == OWN_OBJECT;
-
-        err = space_map(all->s, &va, OWN_PAGES * PAGE_SIZE, MAP_AT | RW | (object ? REGION_SHARED : 0),
-                        object ? all->object[me->id] : NULL, 0);
-    }
+    else if (me->mapped == OWN_FRESH)
+        map_fresh(me);
+    else if (me->mapped == OWN_OBJECT)
+        err = space_map(all->s, &va, OWN_PAGES * PAGE_SIZE, MAP_AT | RW | REGION_SHARED, all->object[me->id],
+                        0);
+    else
+        err = space_map(all->s, &va, OWN_PAGES * PAGE_SIZE, MAP_AT | RW, NULL, 0);
     EXPECT(err == 0, "mapping %u: %d", me->mapped, err);
     for (unsigned i = 0; i < OWN_PAGES; i++) {
-        uint32_t got = 0;
+        uint32_t got = 0, want = me->mapped == OWN_OBJECT ? me->own[i] : 0;
+
+        if (kt_below(kt, 4) == 0)
+            os_yield(); /* a fault of another thread meets the mapping that it did not begin with */
         enum fault_verdict v = vt_read(all->s, va + i * PAGE_SIZE, &got);
 
-        if (me->mapped == OWN_NONE)
+        if (me->mapped == OWN_NONE) {
             EXPECT(v == FAULT_MAPERR, "thread %u, nothing mapped: %s", me->id, fault_verdict_name(v));
-        else if (me->mapped == OWN_PRIVATE)
-            EXPECT(v == FAULT_RESUME && got == 0, "thread %u, fresh page: %s, %x", me->id,
-                   fault_verdict_name(v), got);
-        else
-            EXPECT(v == FAULT_RESUME && got == me->own[i], "thread %u, shared page %u: %s, %x, not %x",
-                   me->id, i, fault_verdict_name(v), got, me->own[i]);
-        if (me->mapped == OWN_NONE)
             continue;
+        }
+        EXPECT(v == FAULT_RESUME && got == want, "thread %u, mapping %u, page %u: %s, %x, not %x", me->id,
+               me->mapped, i, fault_verdict_name(v), got, want);
         v = vt_write(all->s, va + i * PAGE_SIZE, got + 1);
         EXPECT(v == FAULT_RESUME, "thread %u writes: %s", me->id, fault_verdict_name(v));
         if (me->mapped == OWN_OBJECT)
@@ -394,15 +441,43 @@ static void thread_map(struct thread *me)
     }
 }
 
+/* A stack that grows while others fork. */
+static void thread_stack(struct thread *me)
+{
+    struct threads *all = me->all;
+    struct kt *kt = me->r->t.kt;
+    vaddr_t top = STACK_TOP(me->id), va = top - PAGE_SIZE;
+    uint32_t value = kt_random(kt), got = 0;
+
+    if (!me->stack || kt_below(kt, 8) == 0) {
+        int err = space_unmap(all->s, top - STACK_PAGES * PAGE_SIZE, STACK_PAGES * PAGE_SIZE);
+
+        EXPECT(err == 0, "unmap %d", err);
+        err = space_map(all->s, &va, PAGE_SIZE, MAP_AT | RW | REGION_GROWSDOWN, NULL, 0);
+        EXPECT(err == 0, "map %d", err);
+        me->stack = true;
+    }
+    va = top - (1 + kt_below(kt, STACK_PAGES)) * PAGE_SIZE;
+    enum fault_verdict v = vt_write(all->s, va, value);
+
+    EXPECT(v == FAULT_RESUME, "thread %u pushes: %s", me->id, fault_verdict_name(v));
+    v = vt_read(all->s, va, &got);
+    EXPECT(v == FAULT_RESUME && got == value, "thread %u pops: %s, %x, not %x", me->id, fault_verdict_name(v),
+           got, value);
+}
+
 /* Look at what another thread maps and unmaps meanwhile. */
 static void thread_peek(struct thread *me)
 {
     struct kt *kt = me->r->t.kt;
-    vaddr_t va = OWN_AT(kt_below(kt, THREADS)) + kt_below(kt, OWN_PAGES) * PAGE_SIZE;
-    uint32_t value;
-    enum fault_verdict v = vt_read(me->all->s, va, &value);
+    unsigned other = kt_below(kt, THREADS);
 
-    EXPECT(v == FAULT_RESUME || v == FAULT_MAPERR, "thread %u peeks: %s", me->id, fault_verdict_name(v));
+    for (unsigned i = 0; i < OWN_PAGES; i += 2) {
+        uint32_t value;
+        enum fault_verdict v = vt_read(me->all->s, OWN_AT(other) + (i + kt_below(kt, 2)) * PAGE_SIZE, &value);
+
+        EXPECT(v == FAULT_RESUME || v == FAULT_MAPERR, "thread %u peeks: %s", me->id, fault_verdict_name(v));
+    }
 }
 
 static void thread_task(void *arg)
@@ -424,6 +499,8 @@ static void thread_task(void *arg)
             thread_fork(me);
         else if (op < 176)
             thread_map(me);
+        else if (op < 180)
+            thread_stack(me);
         else if (op < 196)
             thread_peek(me);
         else
@@ -543,5 +620,95 @@ TEST(race, lives_end_during_io)
     report(&race);
     EXPECT(race.t.disk.torn == 0, "%u pages changed on their way to the disk", race.t.disk.torn);
     EXPECT(race.t.vm.swap.pages_in && race.t.vm.stats.daemon_rounds, "something was never reached");
+    vt_end(&race.t);
+}
+
+/* --- waiting for one page --- */
+
+struct reader {
+    struct kt *kt;
+    struct space *s;
+    vaddr_t va;
+    uint32_t want;
+};
+
+static void reader_task(void *arg)
+{
+    struct reader *me = arg;
+    struct kt *kt = me->kt;
+    uint32_t got = 0;
+    enum fault_verdict v = vt_read(me->s, me->va, &got);
+
+    EXPECT(v == FAULT_RESUME && got == me->want, "space %u: %s, %u", me->s->id, fault_verdict_name(v), got);
+}
+
+/* A pager that takes its time, but does no I/O. */
+static int slow_get(struct object *o, uint32_t index, struct frame *f)
+{
+    struct frame_pool *pool = o->vm->pool;
+    uint32_t *page;
+
+    for (unsigned i = 0; i < 10; i++)
+        os_yield();
+    frame_clear(pool, frame_pfn(pool, f));
+    page = window_open(pool, frame_pfn(pool, f));
+    page[0] = 33 + index;
+    window_close(pool, page);
+    return 0;
+}
+
+static const struct pager pager_slow = {.name = "slow", .get = slow_get, .has = zero_has};
+
+/* Several tasks want the same page, and no other I/O ends and wakes those that were forgotten. */
+TEST(race, all_who_wait_are_woken)
+{
+    static struct race race;
+    struct reader reader[4];
+    vaddr_t kind[3] = {0x400000, 0x800000, 0xC00000};
+    const uint32_t want[3] = {11, 22, 33};
+    struct vm *vm = &race.t.vm;
+    struct object *o, *slow;
+
+    memset(&race, 0, sizeof race);
+    if (!vt_begin(&race.t, kt, 128, 32, 64))
+        return;
+    o = object_create(vm, &pager_zero, 1, "shared");
+    slow = object_create(vm, &pager_slow, 1, "slow");
+    reader[0].s = space_create(vm);
+    REQUIRE(o && slow && reader[0].s, "no memory");
+    EXPECT(space_map(reader[0].s, &kind[0], PAGE_SIZE, RW | MAP_AT, NULL, 0) == 0, "map");
+    EXPECT(space_map(reader[0].s, &kind[1], PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 0) == 0, "map");
+    EXPECT(space_map(reader[0].s, &kind[2], PAGE_SIZE, REGION_READ | REGION_SHARED | MAP_AT, slow, 0) == 0,
+           "map");
+    EXPECT(vt_write(reader[0].s, kind[0], 11) == FAULT_RESUME &&
+               vt_write(reader[0].s, kind[1], 22) == FAULT_RESUME,
+           "write");
+    for (unsigned i = 1; i < ARRAY_LEN(reader); i++)
+        REQUIRE(space_fork(reader[0].s, &reader[i].s) == 0, "no memory");
+    for (unsigned round = 0; round < 150 && !kt->failures; round++) {
+        vaddr_t va = kind[round % 3];
+
+        race.t.disk.delayed = false;
+        for (unsigned i = 0; i < ARRAY_LEN(reader); i++) {
+            pte_t *e = pt_entry(&reader[i].s->pt, va);
+
+            if (e && pte_has_frame(*e))
+                EXPECT(reclaim_evict(vm, pfn_frame(race.t.pool, pte_pfn(*e))) == 0, "evict");
+        }
+        race.t.disk.delayed = true;
+        for (unsigned i = 0; i < ARRAY_LEN(reader); i++) {
+            reader[i].kt = kt;
+            reader[i].va = va;
+            reader[i].want = want[round % 3];
+            fiber_start("reader", reader_task, &reader[i]);
+        }
+        fibers_event(disk_event, &race);
+        EXPECT(fibers_run(kt), "a deadlock in round %u", round);
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(reader); i++)
+        space_destroy(reader[i].s);
+    object_put(slow);
+    object_put(o);
+    EXPECT(vm->swap.pages_in >= 100, "%u pages came in", (unsigned)vm->swap.pages_in);
     vt_end(&race.t);
 }

@@ -1,7 +1,7 @@
 /*
  * A pager that sleeps and fails, on the host only: several tasks ask for the pages of its object, which are
- * evicted, written and brought back meanwhile, while others run the random operations of vmmodel.h on the same
- * virtual memory system, and sectors of the disk fail to be written.
+ * evicted, written and brought back meanwhile, while others run the random operations of vmmodel.h on the
+ * same virtual memory system, and sectors of the disk fail to be written.
  */
 #include "mm/errno.h"
 #include "mm/machine.h"

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "user/programs.h"
+#include "tests/user/quire/programs.h"
 
 #define LINE_LENGTH 4096
 #define WORDS       128

@@ -1,6 +1,6 @@
 #include <stdio.h>
 #include <string.h>
-#include "user/programs.h"
+#include "tests/user/quire/programs.h"
 
 static const struct {
     const char *name;

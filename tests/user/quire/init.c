@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "user/programs.h"
+#include "tests/user/quire/programs.h"
 
 #define COMMAND_MAX 4096
 

@@ -1,4 +1,4 @@
-#include "user/programs.h"
+#include "tests/user/quire/programs.h"
 int tour_main(int argc, char **argv)
 {
     (void)argc, (void)argv;

@@ -1,0 +1,252 @@
+/*
+ * Taking an area out of swap.
+ *
+ * swap_off() takes the area out of the sums, so that nothing more is put there, and then looks through all
+ * spaces and objects for names of its slots: each page is brought in and put where its names are. Frames that
+ * still keep a slot lose it. What appears behind its back (a fork copies a table) is found by the next pass;
+ * there are passes until every slot is free. Nobody holds a slot number across a sleep but swap_in(), which
+ * is counted (swap_area.readers).
+ *
+ * Data. struct swap_area, of which swap.c is the owner. Locking. Nosleep sections; after each page everything
+ * is looked up again.
+ *
+ * Failure. No memory, an unreadable page or a signal: the area stays, with all pages where they are.
+ */
+#include "mm/errno.h"
+#include "mm/space.h"
+#include "mm/swap_parts.h"
+
+#define LEAVE_CHECK_NS 1000000u /* how long swap_off() sleeps before it looks again for who has not let go */
+
+/* The next entry that names a slot of a: where the search goes on, and what it found. */
+struct search {
+    uint32_t id; /* of the space; 0: begin with the first */
+    vaddr_t va;
+    struct space *s;
+    slot_t slot;
+};
+
+/* Whether e names a slot of a. */
+static inline bool names_area(const struct swap_area *a, pte_t e)
+{
+    return pte_is_swap(e) && pte_slot(e) >> SWAP_AREA_SHIFT == a->index;
+}
+
+/* From f->va on in the space; f->va: where it is. */
+static bool find_in_space(const struct swap_area *a, struct search *f)
+{
+    vaddr_t va = f->va;
+
+    for (vaddr_t span; (span = pt_next_table(&f->s->pt, va, SPACE_HI)) < SPACE_HI; va = span + PT_SPAN) {
+        if (va < span)
+            va = span;
+        for (const pte_t *e = pt_entry(&f->s->pt, va); va < span + PT_SPAN; va += PAGE_SIZE, e++)
+            if (names_area(a, *e)) {
+                f->va = va;
+                f->slot = pte_slot(*e);
+                return true;
+            }
+    }
+    return false;
+}
+
+/* From the last place on. The list of spaces may have changed since. */
+static bool find_entry(struct vm *vm, const struct swap_area *a, struct search *f)
+{
+    f->s = vm->spaces;
+    while (f->id && f->s && f->s->id != f->id)
+        f->s = f->s->all_next;
+    if (f->id && !f->s) { /* it has gone: all over again */
+        f->s = vm->spaces;
+        f->va = 0;
+    }
+    for (; f->s; f->s = f->s->all_next, f->va = 0) {
+        f->id = f->s->id;
+        if (find_in_space(a, f))
+            return true;
+    }
+    return false;
+}
+
+static bool must_stop(const struct vm *vm, bool (*stop)(void))
+{
+    return vm_dying(vm) || (stop && stop());
+}
+
+/* Let go of a frame that was brought back: of its slot too, as soon as that can be. */
+static void let_go(struct vm *vm, struct frame *f, slot_t slot)
+{
+    if (f->slot == slot && !swap_count(vm, slot) && !(f->flags & SWAP_IO_FLAGS))
+        swap_uncache(vm, f);
+    f->pins--;
+    vm_frame_drop(vm, f);
+}
+
+/* Put back what entries name. *found: whether there was anything. */
+static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), bool *found)
+{
+    struct search at = {0};
+
+    while (find_entry(vm, a, &at)) {
+        uint32_t id = at.id;
+        struct frame *f;
+        int err;
+
+        *found = true;
+        if (must_stop(vm, stop))
+            return -EINTR;
+        err = swap_in(vm, at.slot, &f);
+        if (err == -EAGAIN)
+            continue;
+        if (err)
+            return err;
+        nosleep_enter();
+        slot_t slot = at.slot;
+        /* The same question again: the answer may have become another while we slept. */
+        if (f->slot == slot && find_entry(vm, a, &at) && at.id == id && at.slot == slot)
+            rmap_restore(vm, at.s, at.va, f);
+        let_go(vm, f, slot);
+        nosleep_exit();
+    }
+    return 0;
+}
+
+static int empty_object(struct object *o, const struct swap_area *a, bool (*stop)(void), bool *found)
+{
+    uint32_t index = 0;
+    uintptr_t word;
+
+    for (; (word = radix_next(&o->index, &index)) != 0 && index < o->pages; index++) {
+        struct frame *f;
+        slot_t slot = OBJECT_ENTRY_VALUE(word);
+        int err;
+
+        if (!OBJECT_IS_SLOT(word) || slot >> SWAP_AREA_SHIFT != a->index)
+            continue;
+        *found = true;
+        if (must_stop(o->vm, stop))
+            return -EINTR;
+        err = object_page(o, index, &f);
+        if (err == -ERANGE)
+            break;
+        if (err)
+            return err;
+        nosleep_enter();
+        let_go(o->vm, f, slot);
+        nosleep_exit();
+    }
+    return 0;
+}
+
+/* The first object from o on that is not about to die, referenced. */
+static struct object *first_live(struct object *o)
+{
+    while (o && !o->refs)
+        o = o->next;
+    return o ? object_get(o) : NULL;
+}
+
+static int empty_objects(struct vm *vm, const struct swap_area *a, bool (*stop)(void), bool *found)
+{
+    struct object *o = first_live(vm->objects), *next;
+    int err = 0;
+
+    for (; o; o = next) {
+        if (!err)
+            err = empty_object(o, a, stop, found);
+        next = err ? NULL : first_live(o->next);
+        object_put(o);
+    }
+    return err;
+}
+
+/* Take the slots away from frames that merely keep them. */
+static int empty_cache(struct vm *vm, struct swap_area *a, bool (*stop)(void))
+{
+    for (uint32_t page = 1; page < a->pages; page++) {
+        const struct swap_slot *s = swap_area_slot(a, page);
+
+        while (s->frame != PFN_NONE && !s->count) {
+            struct frame *f = pfn_frame(vm->pool, s->frame);
+
+            if (must_stop(vm, stop))
+                return -EINTR;
+            if (f->flags & SWAP_IO_FLAGS) {
+                swap_finish(vm, false, false);
+                uint32_t irq = os_irq_save();
+
+                if (s->frame != PFN_NONE && f->flags & SWAP_IO_FLAGS && !vm->swap.io_done)
+                    os_sleep(&vm->swap.io_wait);
+                os_irq_restore(irq);
+                continue;
+            }
+            nosleep_enter();
+            swap_uncache(vm, f);
+            vm_frame_drop(vm, f);
+            nosleep_exit();
+        }
+    }
+    return 0;
+}
+
+/* Take the area in or out of the sums. */
+static void area_set_off(struct swap *sw, struct swap_area *a, bool off)
+{
+    uint32_t good = a->pages - 1 - a->bad;
+
+    sw->free += off ? 0u - a->free : a->free;
+    sw->total += off ? 0u - good : good;
+    a->off = off;
+}
+
+static bool is_empty(const struct swap_area *a)
+{
+    return a->free + a->bad == a->pages - 1;
+}
+
+int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void))
+{
+    struct swap *sw = &vm->swap;
+    struct swap_area *a = NULL;
+    int err = 0;
+
+    for (uint32_t i = 0; i < SWAP_AREAS; i++)
+        if (sw->area[i] && sw->area[i]->dev == dev && !sw->area[i]->off)
+            a = sw->area[i];
+    if (!a)
+        return -EINVAL;
+    area_set_off(sw, a, true);
+    if (vm->overcommit == COMMIT_STRICT && vm->committed > commit_limit(vm))
+        err = -ENOMEM;
+    while (!err && !is_empty(a)) {
+        bool found = false;
+
+        err = empty_spaces(vm, a, stop, &found);
+        if (!err)
+            err = empty_objects(vm, a, stop, &found);
+        if (!err)
+            err = empty_cache(vm, a, stop);
+        if (!err && must_stop(vm, stop))
+            err = -EINTR;
+        if (!err && !found && !is_empty(a)) { /* somebody is about to let go of the rest */
+            uint32_t irq = os_irq_save();
+
+            os_sleep_until(&sw->io_wait, os_now_ns() + LEAVE_CHECK_NS);
+            os_irq_restore(irq);
+        }
+    }
+    if (err) {
+        area_set_off(sw, a, false);
+        return err;
+    }
+    while (a->readers) {
+        uint32_t irq = os_irq_save();
+
+        os_sleep_until(&sw->io_wait, os_now_ns() + LEAVE_CHECK_NS);
+        os_irq_restore(irq);
+    }
+    os_log("swap: %s: off", dev->name);
+    sw->area[a->index] = NULL;
+    swap_area_free(vm->pool, a);
+    return 0;
+}

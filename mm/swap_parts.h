@@ -1,0 +1,72 @@
+/* What the parts of swap share: swap.c (areas), swap_map.c (the slot map), swap_io.c (requests). */
+#ifndef MM_SWAP_PARTS_H
+#define MM_SWAP_PARTS_H
+
+#include "mm/swap.h"
+#include "mm/vm.h"
+
+#define SWAP_PAGE_SECTORS (PAGE_SIZE / BLOCK_SECTOR)
+#define SWAP_IO_FLAGS     (FRAME_F_BUSY | FRAME_F_WRITEBACK)
+
+/* A request with its frames. A write: one of the preallocated ones. A read: on the reader's stack. */
+struct swap_io {
+    struct block_request req;
+    struct swap *swap;
+    struct swap_area *area;
+    uint32_t page; /* slot of frame[0] in the area */
+    uint32_t n;    /* frames; 0: the request is free */
+    uint32_t at;   /* one by one: the frame in flight */
+    bool one_by_one;
+    bool done; /* of a read; set in the interrupt */
+    struct swap_io *next;
+    struct frame *frame[SWAP_CLUSTER];
+};
+
+static inline uint32_t swap_slot_page(slot_t slot)
+{
+    return slot & (SWAP_AREA_PAGES - 1);
+}
+
+static inline struct swap_area *swap_slot_area(const struct swap *sw, slot_t slot)
+{
+    uint32_t i = slot >> SWAP_AREA_SHIFT;
+
+    return i < SWAP_AREAS ? sw->area[i] : NULL;
+}
+
+static inline struct swap_slot *swap_area_slot(const struct swap_area *a, uint32_t page)
+{
+    return &a->chunk[page / SWAP_CHUNK_SLOTS].slots[page % SWAP_CHUNK_SLOTS];
+}
+
+static inline slot_t swap_slot_number(const struct swap_area *a, uint32_t page)
+{
+    return (slot_t)(a->index << SWAP_AREA_SHIFT | page);
+}
+
+/* Free an area that is in no use. */
+void swap_area_free(struct frame_pool *pool, struct swap_area *a);
+/* The record of a slot that an area has. */
+struct swap_slot *swap_slot_lookup(const struct swap *sw, slot_t slot);
+/* Account a slot that nothing uses any more as free. */
+void swap_slot_give(struct swap *sw, struct swap_area *a, uint32_t page);
+/* A slot in use failed. It leaves the total now, and does not come back when it is let go. what: "read" or
+ * "write", for the log. */
+void swap_slot_retire(struct swap *sw, slot_t slot, const char *what);
+/* Let a slot and the frame with its page name each other. */
+void swap_cache_link(struct vm *vm, struct swap_area *a, uint32_t page, struct frame *f);
+/*
+ * Something ended for f, which is in the swap cache: a name of its slot, or I/O. It loses its slot if that is
+ * of no use, and is freed if nothing wants it; with free_clean also if only its slot, which has the same
+ * contents, is named. Returns whether it was freed.
+ */
+bool swap_settle(struct vm *vm, struct frame *f, bool free_clean);
+/* INV-SWAP-1 to 4. */
+bool swap_map_verify(struct vm *vm);
+
+/* The done function of all requests; often in an interrupt. */
+void swap_io_complete(struct block_request *r);
+/* INV-SWAP-5 and 6. */
+bool swap_io_verify(struct vm *vm);
+
+#endif

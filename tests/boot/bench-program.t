@@ -1,0 +1,26 @@
+#!/usr/bin/env perl
+# The program that measures what operations cost runs to its end, as the first program, and reports every figure.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Test::More;
+
+my $archive = "$FindBin::Bin/../../build/bench/bench.cpio";
+my $counts = boot('bench-program', memory => '96M', initrd => $archive, time => 120,
+    append => 'init=/bin/bench -- instructions');
+outcome_is($counts, 'pass');
+log_like($counts, qr/^bench: \Q$_\E instructions \d+ \d+ \d+\r?$/m, $_) for (
+    'additions', 'getppid', 'fork-small', 'pipe-round-trip', 'segv-handler', 'segv-siginfo', 'brk', 'fault-zero-write',
+    'fault-zero-read', 'munmap-page', 'mmap-munmap', 'mprotect-twice', 'fault-regions', 'fault-cow-copy', 'fault-cow-last',
+    'fork-big', 'fork-exit-wait-big');
+log_like($counts, qr/^bench: done/m, 'the end');
+
+my $swap = boot('bench-program-swap', memory => '16M', disks => [swap_disk('bench-program')], initrd => $archive, time => 120,
+    append => 'init=/bin/bench -- swap 20');
+outcome_is($swap, 'pass');
+log_like($swap, qr/^bench: swap-$_ ns [1-9]/m, $_) for ('fill', 'in-order', 'at-random', '90-10');
+log_like($swap, qr/^bench: done/m, 'the end');
+
+done_testing();

@@ -1,0 +1,91 @@
+#!/usr/bin/env perl
+# Every program of tests/user, static and dynamic, on Quire and on Linux: both must say the same.
+#
+# Linux is this machine where it runs i386 programs. Elsewhere there is nothing to compare with, and the
+# programs only have to come to their end.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Test::More;
+
+my $ut = top_dir() . '/build/ut/ut';
+
+# What the programs say, by title ("static mmap"): {said => [lines], end => how it ended}.
+sub by_program {
+    my (@lines) = @_;
+    my (%programs, $title);
+    for (@lines) {
+        next unless /^ut\| (.*?)\r*$/;
+        my $line = $1;
+        if ($line =~ /^== ((?:static|dynamic) \S+)$/) {
+            $title = $1;
+            $programs{$title} = {said => []};
+        }
+        elsif ($line =~ /^== end: (.*)$/ && defined $title) {
+            $programs{$title}{end} = $1;
+        }
+        elsif ($line !~ /^== / && defined $title) {
+            push @{$programs{$title}{said}}, $line;
+        }
+    }
+    return \%programs;
+}
+
+# The first place where two programs part, with its part's heading.
+sub show_difference {
+    my ($linux, $quire) = @_;
+    my $heading = '';
+    my $shown = 0;
+    for my $i (0 .. ($#$linux > $#$quire ? $#$linux : $#$quire)) {
+        my ($l, $q) = ($linux->[$i], $quire->[$i]);
+        $heading = $l if defined $l && $l =~ /^-- /;
+        next if defined $l && defined $q && $l eq $q;
+        diag($heading) if $heading ne '' && !$shown;
+        diag('    Linux: ' . ($l // '(nothing more)'));
+        diag('    Quire: ' . ($q // '(nothing more)'));
+        last if ++$shown == 8 || !defined $l || !defined $q;
+    }
+    return;
+}
+
+sub compare {
+    my ($name, $linux, $quire) = @_;
+    subtest $name => sub {
+        for my $title (sort keys %$quire) {
+            my ($kind, $program) = split ' ', $title;
+            # Static or dynamic is not to be seen from within.
+            my $want = $linux->{"static $program"};
+            my ($got, $end) = @{$quire->{$title}}{qw(said end)};
+            is($end // 'none', $want ? $want->{end} : 'exit 0', "$title: ends");
+            next unless $want;
+            my $same = join("\n", @$got) eq join("\n", @{$want->{said}});
+            ok($same, "$title: says what Linux says, " . @$got . ' lines');
+            show_difference($want->{said}, $got) unless $same;
+        }
+    };
+    return;
+}
+
+my $here = {};
+if (open my $fh, '-|', "$ut --all 2>/dev/null") {
+    $here = by_program(<$fh>);
+    close $fh;
+}
+my $oracle = scalar keys %$here;
+diag('this machine does not run i386 programs: nothing to compare with') unless $oracle;
+
+# Shared libraries take room that a small machine does not have.
+for my $c (['user', '64M', 1, 1], ['user-16', '16M', 1, 0], ['user-no-swap', '96M', 0, 1]) {
+    my ($name, $memory, $swap, $dynamic) = @$c;
+    my $run = boot($name, memory => $memory, append => 'quiet init=/ut/ut -- --all' . ($dynamic ? ' /ut' : ''), time => 240,
+        initrd => top_dir() . '/build/rootfs-' . ($dynamic ? 'test' : 'ut') . '.cpio',
+        disks => $swap ? [swap_disk($name)] : []);
+    outcome_is($run, 'pass');
+    my $quire = by_program(split /\n/, $run->{log});
+    log_like($run, qr/^ut\| == all: [1-9]\d* programs/m, 'all programs were run');
+    compare("$name: $memory" . ($swap ? ' with swap' : ''), $here, $quire);
+}
+
+done_testing();

@@ -1,0 +1,256 @@
+/*
+ * Files from within the kernel: what system calls on Linux cannot show (tests/user/ut-*.c compare those). Out
+ * of memory at every allocation, names by chance against a model, pages that go to swap, pipes that go
+ * around.
+ */
+#include "kernel/file.h"
+#include "kernel/format.h"
+#include "kernel/memory.h"
+#include "kernel/pipe.h"
+#include "kernel/usercopy.h"
+#include "kernel/vmsys.h"
+#include "mm/reclaim.h"
+#include "mm/slab.h"
+#include "tests/kt.h"
+
+#define DIR "/tmp/ktest"
+
+static int write_all(struct file *f, const void *bytes, size_t n, uint64_t pos)
+{
+    int done = file_write(f, usercopy_lend((void *)(uintptr_t)bytes, n), n, &pos);
+
+    usercopy_unlend();
+    return done;
+}
+
+static int read_all(struct file *f, void *bytes, size_t n, uint64_t pos)
+{
+    int done = file_read(f, usercopy_lend(bytes, n), n, &pos);
+
+    usercopy_unlend();
+    return done;
+}
+
+static bool exists(const char *path)
+{
+    struct inode *i;
+
+    if (path_lookup(NULL, path, LOOKUP_NOFOLLOW, &i) != 0)
+        return false;
+    inode_put(i);
+    return true;
+}
+
+/* One of each, and away with it. 0, or what failed; then nothing is left to clean but names. */
+static int everything(void)
+{
+    struct file *f = NULL, *end[2];
+    static const char text[] = "some bytes";
+    int err = vfs_mknod(NULL, DIR "/d", S_IFDIR | 0755, 0);
+
+    if (!err)
+        err = file_open(NULL, DIR "/d/file", O_RDWR | O_CREAT | O_LARGEFILE, 0644, &f);
+    if (!err) {
+        int n = write_all(f, text, sizeof text, 3 * PAGE_SIZE - 4);
+
+        err = n == (int)sizeof text ? 0 : n < 0 ? n : -ENOSPC;
+        if (!err)
+            err = inode_truncate(f->inode, PAGE_SIZE + 5);
+        file_put(f);
+    }
+    if (!err)
+        err = vfs_symlink(NULL, DIR "/d/link", "file");
+    if (!err)
+        err = vfs_rename(NULL, DIR "/d/link", NULL, DIR "/d/other", 0);
+    if (!err)
+        err = pipe_create(0, &end[0], &end[1]);
+    if (!err) {
+        err = write_all(end[1], text, sizeof text, 0);
+        err = err == (int)sizeof text ? 0 : err < 0 ? err : -EIO;
+        file_put(end[0]);
+        file_put(end[1]);
+    }
+    if (!err)
+        err = file_open_memory("/memfd:test", O_RDWR, &f);
+    if (!err)
+        file_put(f);
+    return err;
+}
+
+static void clean_up(void)
+{
+    vfs_unlink(NULL, DIR "/d/file", false);
+    vfs_unlink(NULL, DIR "/d/link", false);
+    vfs_unlink(NULL, DIR "/d/other", false);
+    vfs_unlink(NULL, DIR "/d", true);
+    slab_reap_all(&frame_pool_sys);
+}
+
+TEST(vfs, no_memory_anywhere)
+{
+    uint32_t n = 0, before;
+    int err;
+
+    EXPECT(vfs_mknod(NULL, DIR, S_IFDIR | 0755, 0) == 0, "mkdir");
+    EXPECT(everything() == 0, "with memory");
+    clean_up();
+    before = frame_free_count(&frame_pool_sys);
+    do {
+        slab_reap_all(&frame_pool_sys);
+        frame_fail_after(&frame_pool_sys, ++n);
+        err = everything();
+        frame_fail_after(&frame_pool_sys, 0);
+        clean_up();
+        EXPECT(err == 0 || err == -ENOMEM || err == -ENOSPC, "allocation %u fails: %d", n, err);
+        EXPECT(!exists(DIR "/d"), "allocation %u fails: something is left", n);
+        if (kt->failures)
+            break;
+    } while (err && n < 2000);
+    EXPECT(err == 0 && n > 5, "%u allocations", n);
+    EXPECT(frame_free_count(&frame_pool_sys) + 8 >= before, "%u frames free, %u before",
+           frame_free_count(&frame_pool_sys), before);
+    EXPECT(vm_verify(&vm_sys), "at the end");
+    vfs_unlink(NULL, DIR, true);
+}
+
+#define NAMES 40u
+
+/* Names in two directories: which of NAMES is there. Enough of them that the tables grow. */
+TEST(vfs, names_by_chance)
+{
+    bool model[2][NAMES] = {0};
+    uint32_t seen = 0, expected = 0;
+    struct path_end dir = {0};
+
+    vfs_mknod(NULL, DIR, S_IFDIR | 0755, 0);
+    vfs_mknod(NULL, DIR "/0", S_IFDIR | 0755, 0);
+    vfs_mknod(NULL, DIR "/1", S_IFDIR | 0755, 0);
+    for (uint32_t round = 0; round < kt_rounds(kt, 1000000); round++) {
+        uint32_t d = kt_below(kt, 2), n = kt_below(kt, NAMES), d2 = kt_below(kt, 2), n2 = kt_below(kt, NAMES);
+        char path[32], path2[32];
+        int err, want;
+
+        format(path, sizeof path, DIR "/%u/%u", d, n);
+        format(path2, sizeof path2, DIR "/%u/%u", d2, n2);
+        switch (kt_below(kt, 4)) {
+        case 0:
+            err = vfs_mknod(NULL, path, S_IFREG | 0600, 0);
+            want = model[d][n] ? -EEXIST : 0;
+            model[d][n] = true;
+            break;
+        case 1:
+            err = vfs_unlink(NULL, path, false);
+            want = model[d][n] ? 0 : -ENOENT;
+            model[d][n] = false;
+            break;
+        case 2:
+            err = vfs_rename(NULL, path, NULL, path2, 0);
+            want = model[d][n] ? 0 : -ENOENT;
+            if (model[d][n]) {
+                model[d][n] = false;
+                model[d2][n2] = true;
+            }
+            break;
+        default:
+            err = exists(path);
+            want = model[d][n];
+            break;
+        }
+        REQUIRE(err == want, "round %u: %s, %s: %d, not %d", round, path, path2, err, want);
+    }
+    for (uint32_t d = 0; d < 2; d++)
+        for (uint32_t n = 0; n < NAMES; n++) {
+            char path[32];
+
+            format(path, sizeof path, DIR "/%u/%u", d, n);
+            expected += model[d][n];
+            seen += exists(path);
+            vfs_unlink(NULL, path, false);
+        }
+    EXPECT(seen == expected, "%u names, not %u", seen, expected);
+    EXPECT(path_walk(NULL, DIR "/0", 0, &dir) == 0 && dir.inode->size == 0, "a directory is not empty");
+    path_put(&dir);
+    EXPECT(vfs_unlink(NULL, DIR "/0", true) == 0 && vfs_unlink(NULL, DIR "/1", true) == 0 &&
+               vfs_unlink(NULL, DIR, true) == 0,
+           "directories stay");
+}
+
+/* A file's pages go to swap and come back; a hole reads as zeroes without a page. */
+TEST(vfs, contents_in_swap)
+{
+    enum { FILE_PAGES = 40 };
+    uint32_t word;
+    struct file *f;
+
+    REQUIRE(file_open_memory("/memfd:swap", O_RDWR | O_LARGEFILE, &f) == 0, "no file");
+    for (uint32_t i = 0; i < FILE_PAGES; i++) {
+        word = i * 0x01010101u;
+        EXPECT(write_all(f, &word, 4, (uint64_t)2 * i * PAGE_SIZE + i) == 4, "page %u", i);
+    }
+    struct object *o = f->inode->object;
+
+    EXPECT(o->resident + o->swapped == FILE_PAGES, "%u pages for %u", o->resident + o->swapped, FILE_PAGES);
+    for (uint32_t i = 0; i < FILE_PAGES; i++) {
+        struct frame *page = object_resident(o, 2 * i);
+
+        if (page)
+            reclaim_evict(&vm_sys, page);
+    }
+    if (vm_sys.swap.total == 0)
+        kt_note(kt, "without swap");
+    else
+        EXPECT(o->swapped > 0, "nothing went to swap");
+    for (uint32_t i = 0; i < FILE_PAGES; i++) {
+        EXPECT(read_all(f, &word, 4, (uint64_t)2 * i * PAGE_SIZE + i) == 4 && word == i * 0x01010101u,
+               "page %u: %x", i, word);
+        if (i + 1 < FILE_PAGES)
+            EXPECT(read_all(f, &word, 4, (uint64_t)(2 * i + 1) * PAGE_SIZE + 8) == 4 && word == 0, "hole %u",
+                   i);
+    }
+    EXPECT(o->resident + o->swapped == FILE_PAGES, "reading made pages: %u", o->resident + o->swapped);
+    EXPECT(inode_truncate(f->inode, PAGE_SIZE / 2) == 0 && o->resident + o->swapped == 1, "%u pages left",
+           o->resident + o->swapped);
+    file_put(f);
+    EXPECT(vm_verify(&vm_sys), "at the end");
+}
+
+/* Writes and reads of every size, so that the ring goes around in every position, at several capacities. */
+TEST(vfs, pipe_goes_around)
+{
+    static uint8_t bytes[3 * PAGE_SIZE];
+    uint32_t written = 0, taken = 0;
+    struct file *end[2];
+
+    REQUIRE(pipe_create(O_NONBLOCK, &end[0], &end[1]) == 0, "no pipe");
+    for (uint32_t round = 0; round < kt_rounds(kt, 400000); round++) {
+        uint32_t n = 1 + kt_below(kt, sizeof bytes), capacity = (uint32_t)pipe_get_size(end[0]);
+
+        if (kt_below(kt, 100) == 0) {
+            uint32_t size = (uint32_t)PAGE_SIZE << kt_below(kt, 6);
+            int err = pipe_set_size(end[0], size);
+
+            EXPECT(err == (int)size || (err == -EBUSY && pipe_fill(end[0]) + PAGE_SIZE > size), "to %u: %d",
+                   size, err);
+        } else if (kt_below(kt, 2)) {
+            uint32_t room = capacity - pipe_fill(end[0]);
+
+            for (uint32_t i = 0; i < n; i++)
+                bytes[i] = (uint8_t)((written + i) * 7 + ((written + i) >> 8));
+            int done = write_all(end[1], bytes, n, 0);
+            int want = n <= room ? (int)n : n <= PIPE_BUF || !room ? -EAGAIN : (int)room;
+
+            REQUIRE(done == want, "round %u: wrote %d of %u, room %u", round, done, n, room);
+            written += done > 0 ? (uint32_t)done : 0;
+        } else {
+            uint32_t fill = pipe_fill(end[0]);
+            int done = read_all(end[0], bytes, n, 0);
+
+            REQUIRE(done == (fill ? (int)(n < fill ? n : fill) : -EAGAIN), "round %u: read %d of %u", round,
+                    done, n);
+            for (int i = 0; i < done; i++, taken++)
+                REQUIRE(bytes[i] == (uint8_t)(taken * 7 + (taken >> 8)), "round %u: byte %u", round, taken);
+        }
+    }
+    file_put(end[0]);
+    file_put(end[1]);
+}
