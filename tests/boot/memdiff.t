@@ -22,7 +22,7 @@ for my $m (['64M', 0, 1 .. 4], ['16M', 1, 5 .. 8], ['12M', 1, 9 .. 12]) {
     my $name = "memdiff-$memory";
     my $run = boot($name, memory => $memory, initrd => "$top/build/rootfs-fuzz.cpio",
         disks  => $swap ? [swap_disk($name)] : [], time => 100 * $rounds,
-        append => "quiet -- for s in @seeds; do /fuzz/memdiff \$s $each; done");
+        append => 'quiet -- ' . ($swap ? '/fuzz/hostile churn 16 & ' : '') . "for s in @seeds; do /fuzz/memdiff \$s $each; done");
     outcome_is($run, 'pass');
     my @said = grep { /^md\|/ } split /\n/, $run->{log};
     for my $seed (@seeds) {
