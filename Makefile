@@ -159,8 +159,13 @@ $(FUZZ): $(B)/fuzz/%: tests/user/%.c Makefile | $(B)/setup-user
 	@echo "  USERCC  $@"
 	@$(USERCC) $(USER_CFLAGS) -static -s $< -o $@
 
+$(B)/ut.preload/%.so: tests/user/preload/%.c Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(USER_CFLAGS) -fPIC -shared -s $< -o $@
+
 .PHONY: user
-user: $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ)
+user: $(B)/ut.preload/nolock.so $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ)
 
 # What `make run` boots into; what the tests do; and one for machines with little memory.
 ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard tests/user/quire/etc/*)
@@ -218,7 +223,7 @@ $(B)/swap.img: | $(B)/setup-build
 	chmod 600 $@
 	@export PATH="$$PATH:/usr/sbin:/sbin"; said=$$(mkswap -L quire $@ 2>&1) || { echo "$$said" >&2; exit 1; }
 
-.PHONY: all help run debug test test-host test-boot check bench
+.PHONY: all help run debug test soak test-host test-boot check bench
 
 all: $(B)/quire.elf
 	@echo $<
@@ -229,6 +234,7 @@ help:
 	@echo 'make run CMD="..."   run one command, and exit with its status'
 	@echo 'make rootfs      the root archives, from Debian packages; tools/rootfs --help'
 	@echo 'make test        every test: hosted, in the kernel, boot configurations, gdb helpers'
+	@echo 'make soak        the random tests of programs, for minutes'
 	@echo 'make test-host   hosted tests only'
 	@echo 'make test-boot   boot tests only; one of them: tests/boot/ram-8.t'
 	@echo 'make check       warnings, layers, formatting, static analysis'
@@ -280,13 +286,17 @@ BOOT_TESTS := $(wildcard $(foreach t,ram-3500 ram-8 disk-errors,tests/boot/$t.t)
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
+test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
+
+# The same random tests, for minutes each.
+soak: $(B)/quire.elf $(B)/rootfs-fuzz.cpio | $(B)/setup-test
+	@QUIRE_SOAK=1 $(PROVE) tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t
 
 test-host: hosted | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS)
 
-test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) $(B)/bench/bench.cpio | $(B)/setup-test
+test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)
 
 check: $(B)/quire.elf hosted | $(B)/setup-check

@@ -3,9 +3,9 @@
  *
  * A page fault found no frame, reclaim could free nothing, and the program cannot be told: somebody has to
  * go. The one that frees most is chosen, by what it holds in memory and in swap, page tables included, moved
- * by oom_score_adj as on Linux (a thousandth of memory and swap for each point; -1000: never). init and the
- * leaders of sessions that have a terminal, which are the shells that people would need, are spared as
- * long as they hold less than half of all there is.
+ * by oom_score_adj as on Linux (a thousandth of memory and swap for each point; -1000: never). init is never
+ * chosen. The leaders of sessions that have a terminal, which are the shells that people would need, are
+ * spared as long as they hold less than half of all there is.
  *
  * Processes that share a space are chosen, and end, together. One victim at a time: others that find no
  * memory meanwhile wait for it too. If it does not end in time (it may wait for something that the waiter
@@ -69,14 +69,14 @@ static bool is_dying(const struct process *p)
 
 static bool may_be_chosen(const struct process *p)
 {
-    return p->memory && !is_dying(p) && p->oom_score_adj != ADJ_NEVER;
+    return p->memory && !is_dying(p) && p != process_init && p->oom_score_adj != ADJ_NEVER;
 }
 
 static bool is_spared(const struct candidate *c)
 {
     const struct process *p = c->p;
 
-    return (p == process_init || (p->tty && p->sid == p->pid)) && c->resident + c->swapped < all_pages() / 2;
+    return p->tty && p->sid == p->pid && c->resident + c->swapped < all_pages() / 2;
 }
 
 /* Whether a is rather to go than b. */

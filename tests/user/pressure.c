@@ -1,5 +1,6 @@
 /*
- * Programs that want more memory than there is: who ends, who goes on, and whether what the others hold is as it was.
+ * Programs that want more memory than there is: who ends, who goes on, and whether what the others hold is as
+ * it was.
  *
  *     pressure [DISK]        DISK: the swap disk that is on, to be taken off and put on again
  *

@@ -1,0 +1,94 @@
+# Boot into a root archive of real programs, run a script there, and see what came of each step.
+#
+#     my $run = run_programs('memtester', sets => [qw(busybox memtester)], memory => '64M', swap => 1,
+#         script => 'try free free');
+#     step_is($run, 'free', 0, qr/^Mem: +\d+/m);
+#
+# add => ['FILE=PATH'] puts more files into the archive. In the script, `try NAME COMMAND ...` runs a command as a step; what it says and its status belong to NAME.
+package Programs;
+use strict;
+use warnings;
+
+use Boot;
+use Exporter qw(import);
+use Test::More;
+
+our @EXPORT = qw(run_programs step_is need_sets);
+
+my $PREAMBLE = <<'END';
+cd /tmp
+try() {
+    echo "== $1"
+    shift
+    "$@"
+    echo "== status $?"
+}
+END
+
+# End the whole test file without failing when packages cannot be had.
+sub need_sets {
+    my (@sets) = @_;
+    my $tool = top_dir() . '/tools/rootfs';
+    return if system("$tool have @sets >/dev/null 2>&1") == 0;
+    plan skip_all => "packages cannot be fetched: @sets";
+    return;
+}
+
+sub write_file {
+    my ($file, $text) = @_;
+    open my $fh, '>', $file or die "$file: $!";
+    print {$fh} $text;
+    close $fh or die "$file: $!";
+    return $file;
+}
+
+sub run_programs {
+    my ($name, %o) = @_;
+    my $work = top_dir() . '/build/boot-tests';
+    mkdir $work;
+    my $script = write_file("$work/$name.sh", $PREAMBLE . $o{script} . "\n");
+    my $archive = "$work/$name.cpio";
+    my @sets = @{$o{sets} // ['busybox']};
+    my $add = join ' ', map { "--add '$_'" } "$script=test.sh", @{$o{add} // []};
+    my $said = `@{[top_dir()]}/tools/rootfs pack -o '$archive' @sets $add 2>&1`;
+    die "tools/rootfs: $said" if $?;
+    my $run = boot($name, memory => $o{memory} // '64M', append => 'quiet -- sh /test.sh', initrd => $archive,
+        time => $o{time} // 120, disks => $o{swap} ? [swap_disk($name, $o{swap} > 1 ? $o{swap} : undef)] : []);
+    my $step;
+    for my $line (split /\n/, $run->{log}) {
+        if ($line =~ /^== status (\d+)$/ && defined $step) {
+            $run->{steps}{$step}{status} = $1;
+            undef $step;
+        }
+        elsif ($line =~ /^== (.*)$/) {
+            $step = $1;
+            $run->{steps}{$step} = {said => ''};
+        }
+        elsif (defined $step) {
+            $run->{steps}{$step}{said} .= "$line\n";
+        }
+    }
+    outcome_is($run, 'pass');
+    log_like($run, qr/^init: status 0$/m, 'the script came to its end');
+    log_unlike($run, qr/^unknown system call.*$/m, 'every system call is known') if $o{all_known};
+    return $run;
+}
+
+# A step ended with this status and said something that matches each pattern. One test.
+sub step_is {
+    my ($run, $name, $status, @patterns) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $step = $run->{steps}{$name} // {said => ''};
+    my $got = $step->{status} // 'none';
+    my @missing = grep { $step->{said} !~ $_ } @patterns;
+    return 1 if ok($got eq $status && !@missing, "$run->{name}: $name");
+    diag("status $got, not $status") if $got ne $status;
+    diag("does not match $_") for @missing;
+    # A terminal's progress bars say nothing here.
+    (my $said = $step->{said}) =~ s/[^\n]*\010//g;
+    my @lines = split /\n/, $said;
+    diag("    $_") for @lines > 30 ? (@lines[0 .. 14], '...', @lines[-14 .. -1]) : @lines;
+    return 0;
+}
+
+1;

@@ -1,0 +1,38 @@
+#!/usr/bin/env perl
+# memtester, through ld-linux.so.2 and libc.so.6: a pass over 16 MiB, and some of its tests over 1.5 times RAM.
+# `make soak` does all of them there.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Programs;
+use Test::More;
+
+need_sets(qw(busybox memtester));
+
+my @all = ('Stuck Address', 'Random Value', 'Compare XOR', 'Compare SUB', 'Compare MUL', 'Compare DIV', 'Compare OR', 'Compare AND',
+    'Sequential Increment', 'Solid Bits', 'Block Sequential', 'Checkerboard', 'Bit Spread', 'Bit Flip', 'Walking Ones', 'Walking Zeroes');
+# Each progress bar is rubbed out and written over.
+sub passed {
+    my (@tests) = @_;
+    return map { qr/^ +$_ *: (?:.*\010)? *ok$/m } @tests;
+}
+
+my $run = run_programs('programs-memtester', sets => [qw(busybox memtester)], memory => '64M', time => 240,
+    script => 'try memtester memtester 16M 1');
+step_is($run, 'memtester', 0, passed(@all), qr/^Done\.$/m);
+
+# It locks what it tests if it may, and nobody can lock more than there is.
+my $soak = $ENV{QUIRE_SOAK};
+my $mask = $soak ? '0' : '0x07'; # Random Value, and Compare XOR and SUB
+my $big = run_programs('programs-memtester-swap', sets => [qw(busybox memtester)], memory => '32M', swap => 128 * 1024,
+    add => [top_dir() . '/build/ut.preload/nolock.so=lib/nolock.so'], time => $soak ? 3600 : 240, script => <<"END");
+export MEMTESTER_TEST_MASK=$mask
+try memtester env LD_PRELOAD=/lib/nolock.so memtester 48M 1
+try vmstat grep pswp /proc/vmstat
+END
+step_is($big, 'memtester', 0, passed($soak ? @all : @all[0 .. 3]), qr/^got +48MB .*$/m, qr/^Done\.$/m);
+step_is($big, 'vmstat', 0, qr/^pswpin [1-9]\d{3}/m, qr/^pswpout [1-9]\d{3}/m);
+
+done_testing();
