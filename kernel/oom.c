@@ -33,9 +33,14 @@ struct candidate {
 static int victim_pid;
 static uint64_t victim_deadline;
 
+static uint32_t ram_pages(void)
+{
+    return frame_pool_sys.end - frame_pool_sys.start - frame_pool_sys.used[FRAME_RESERVED];
+}
+
 static uint32_t all_pages(void)
 {
-    return frame_pool_sys.managed[ZONE_LOW] + frame_pool_sys.managed[ZONE_HIGH] + vm_sys.swap.total;
+    return ram_pages() + vm_sys.swap.total;
 }
 
 /* Measure a process that has memory. */
@@ -116,9 +121,8 @@ static void report(const struct candidate *table, unsigned listed, unsigned n)
     const struct process *p = table[0].p;
 
     os_log("oom: process %d (%s) needs memory: %u frames free of %u, %u swap slots free of %u",
-           process_current()->pid, thread_current()->comm, frame_free_count(&frame_pool_sys),
-           frame_pool_sys.managed[ZONE_LOW] + frame_pool_sys.managed[ZONE_HIGH], vm_sys.swap.free,
-           vm_sys.swap.total);
+           process_current()->pid, thread_current()->comm, frame_free_count(&frame_pool_sys), ram_pages(),
+           vm_sys.swap.free, vm_sys.swap.total);
     os_log("oom: %7s %-15s %11s %11s %6s %9s", "process", "name", "resident KB", "swapped KB", "adjust",
            "score");
     for (unsigned i = 0; i < listed; i++)
