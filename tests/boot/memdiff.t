@@ -16,7 +16,7 @@ my $each    = 10_000;
 plan skip_all => 'this machine does not execute i386 programs' if system("$program 1 1 >/dev/null 2>&1") != 0;
 
 # What each machine does: memory, with a swap disk or without, seeds.
-for my $m (['64M', 0, 1 .. 4], ['16M', 1, 5 .. 8], ['12M', 1, 9 .. 12]) {
+for my $m (['64M', 0, 1 .. 4], ['16M', 1, 5 .. 8], ['13M', 1, 9 .. 12]) {
     my ($memory, $swap, @seeds) = @$m;
     @seeds = map { my $round = $_; map { $_ + 1000 * $round } @seeds } 0 .. $rounds - 1;
     my $name = "memdiff-$memory";
