@@ -223,7 +223,7 @@ $(B)/swap.img: | $(B)/setup-build
 	chmod 600 $@
 	@export PATH="$$PATH:/usr/sbin:/sbin"; said=$$(mkswap -L quire $@ 2>&1) || { echo "$$said" >&2; exit 1; }
 
-.PHONY: all help run debug test test-host test-boot check bench
+.PHONY: all help run debug test soak test-host test-boot check bench
 
 all: $(B)/quire.elf
 	@echo $<
@@ -234,6 +234,7 @@ help:
 	@echo 'make run CMD="..."   run one command, and exit with its status'
 	@echo 'make rootfs      the root archives, from Debian packages; tools/rootfs --help'
 	@echo 'make test        every test: hosted, in the kernel, boot configurations, gdb helpers'
+	@echo 'make soak        the random tests of programs, for minutes'
 	@echo 'make test-host   hosted tests only'
 	@echo 'make test-boot   boot tests only; one of them: tests/boot/ram-8.t'
 	@echo 'make check       warnings, layers, formatting, static analysis'
@@ -287,6 +288,10 @@ PROVE := prove --timer -j2 --exec tools/tap
 
 test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
+
+# The same random tests, for minutes each.
+soak: $(B)/quire.elf $(B)/rootfs-fuzz.cpio | $(B)/setup-test
+	@QUIRE_SOAK=1 $(PROVE) tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t
 
 test-host: hosted | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS)

@@ -77,7 +77,7 @@ static int copy_memory(struct process *child, const struct process *parent, uint
     child->memory->space = space;
     child->memory->lock_future = 0;
     if (child->memory->exe)
-        inode_get(child->memory->exe);
+        inode_get(child->memory->exe)->executed++;
     return 0;
 }
 

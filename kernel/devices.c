@@ -89,13 +89,6 @@ int devices_populate(struct inode *root)
     return err;
 }
 
-bool signal_waits(void)
-{
-    const struct thread *t = thread_current();
-
-    return t && signal_pending(t);
-}
-
 /* --- null, zero, full --- */
 
 static int null_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
@@ -135,7 +128,7 @@ static int zero_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         if (user_clear(buf + done, part))
             return done ? (int)done : -EFAULT;
         done += part;
-        if (signal_waits())
+        if (thread_breathe())
             break;
     }
     return (int)done;
@@ -180,7 +173,7 @@ static int random_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         if (user_copy_out(buf + done, chunk, part))
             return done ? (int)done : -EFAULT;
         done += part;
-        if (signal_waits())
+        if (thread_breathe())
             break;
     }
     return (int)done;
@@ -333,7 +326,7 @@ static int disk_transfer(struct file *f, bool write, vaddr_t buf, size_t n, uint
             break;
         done += part;
         *pos += part;
-        if (signal_waits())
+        if (thread_breathe())
             break;
     }
     frame_free(&frame_pool_sys, frame);

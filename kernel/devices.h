@@ -14,7 +14,5 @@ int device_find(uint32_t mode, uint32_t rdev, const struct file_ops **ops, void 
 void devices_each(void (*fn)(uint32_t mode, uint32_t rdev, const char *name, void *arg), void *arg);
 /* The disk of a block device node, or NULL. For swapon(). */
 struct block_device *device_block(const struct inode *i);
-/* Whether the running task has a signal to take, so that a long transfer had better end. */
-bool signal_waits(void);
 
 #endif

@@ -84,6 +84,8 @@ static int open_program(const char *path, struct inode **out)
     if (err)
         return err;
     err = S_ISREG(i->mode) ? inode_permission(i, 1) : -EACCES;
+    if (!err && i->writers)
+        err = -ETXTBSY;
     if (err) {
         inode_put(i);
         return err;
@@ -481,6 +483,7 @@ static void commit(struct exec *x, const char *path, struct fd_table *files)
     x->memory->brk_start = x->memory->brk = x->image.hi + x->base;
     x->memory->stack_top = STACK_TOP;
     x->memory->exe = x->inode;
+    x->memory->exe->executed++;
     x->inode = NULL;
     p->memory = x->memory;
     memory_set_limits(p);

@@ -54,6 +54,11 @@ static int choose_ops(struct file *f)
     }
 }
 
+static bool writes_contents(const struct file *f)
+{
+    return S_ISREG(f->inode->mode) && !(f->flags & O_PATH) && (f->flags & O_ACCMODE) != O_RDONLY;
+}
+
 int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct file **out)
 {
     struct file *f = vmsys_alloc(sizeof *f);
@@ -77,6 +82,8 @@ int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct fi
         f->ops = &path_ops;
     else
         err = choose_ops(f);
+    if (!err && writes_contents(f) && i->executed)
+        err = -ETXTBSY;
     if (!err && f->ops->open)
         err = f->ops->open(f);
     if (err) {
@@ -86,6 +93,8 @@ int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct fi
         return err;
     }
     f->flags &= ~(uint32_t)O_ONCE;
+    if (writes_contents(f))
+        i->writers++;
     *out = f;
     return 0;
 }
@@ -213,6 +222,8 @@ void file_put(struct file *f)
         file_locks_drop(f->inode, f);
     if (f->ops->release)
         f->ops->release(f);
+    if (writes_contents(f))
+        f->inode->writers--;
     inode_put(f->inode);
     kfree(f->path);
     kfree(f);

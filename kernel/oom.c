@@ -3,9 +3,9 @@
  *
  * A page fault found no frame, reclaim could free nothing, and the program cannot be told: somebody has to
  * go. The one that frees most is chosen, by what it holds in memory and in swap, page tables included, moved
- * by oom_score_adj as on Linux (a thousandth of memory and swap for each point; -1000: never). init and the
- * leaders of sessions that have a terminal, which are the shells that people would need, are spared as
- * long as they hold less than half of all there is.
+ * by oom_score_adj as on Linux (a thousandth of memory and swap for each point; -1000: never). init is never
+ * chosen. The leaders of sessions that have a terminal, which are the shells that people would need, are
+ * spared as long as they hold less than half of all there is.
  *
  * Processes that share a space are chosen, and end, together. One victim at a time: others that find no
  * memory meanwhile wait for it too. If it does not end in time (it may wait for something that the waiter
@@ -33,9 +33,14 @@ struct candidate {
 static int victim_pid;
 static uint64_t victim_deadline;
 
+static uint32_t ram_pages(void)
+{
+    return frame_pool_sys.end - frame_pool_sys.start - frame_pool_sys.used[FRAME_RESERVED];
+}
+
 static uint32_t all_pages(void)
 {
-    return frame_pool_sys.managed[ZONE_LOW] + frame_pool_sys.managed[ZONE_HIGH] + vm_sys.swap.total;
+    return ram_pages() + vm_sys.swap.total;
 }
 
 /* Measure a process that has memory. */
@@ -64,14 +69,14 @@ static bool is_dying(const struct process *p)
 
 static bool may_be_chosen(const struct process *p)
 {
-    return p->memory && !is_dying(p) && p->oom_score_adj != ADJ_NEVER;
+    return p->memory && !is_dying(p) && p != process_init && p->oom_score_adj != ADJ_NEVER;
 }
 
 static bool is_spared(const struct candidate *c)
 {
     const struct process *p = c->p;
 
-    return (p == process_init || (p->tty && p->sid == p->pid)) && c->resident + c->swapped < all_pages() / 2;
+    return p->tty && p->sid == p->pid && c->resident + c->swapped < all_pages() / 2;
 }
 
 /* Whether a is rather to go than b. */
@@ -116,9 +121,8 @@ static void report(const struct candidate *table, unsigned listed, unsigned n)
     const struct process *p = table[0].p;
 
     os_log("oom: process %d (%s) needs memory: %u frames free of %u, %u swap slots free of %u",
-           process_current()->pid, thread_current()->comm, frame_free_count(&frame_pool_sys),
-           frame_pool_sys.managed[ZONE_LOW] + frame_pool_sys.managed[ZONE_HIGH], vm_sys.swap.free,
-           vm_sys.swap.total);
+           process_current()->pid, thread_current()->comm, frame_free_count(&frame_pool_sys), ram_pages(),
+           vm_sys.swap.free, vm_sys.swap.total);
     os_log("oom: %7s %-15s %11s %11s %6s %9s", "process", "name", "resident KB", "swapped KB", "adjust",
            "score");
     for (unsigned i = 0; i < listed; i++)

@@ -20,6 +20,7 @@
  */
 #include "kernel/pipe.h"
 #include "kernel/format.h"
+#include "kernel/memory.h"
 #include "kernel/process.h"
 #include "kernel/usercopy.h"
 #include "kernel/vmsys.h"
@@ -55,19 +56,47 @@ static uint32_t room(const struct pipe *p)
     return p->size - used(p);
 }
 
-static struct pipe *pipe_alloc(void)
-{
-    struct pipe *p = vmsys_zalloc(sizeof *p);
+/* What all pipes could hold, in bytes. What they do hold belongs to no process that could be chosen when
+ * memory is out, so there is a limit: new pipes are small when an eighth of memory is promised, and there are
+ * none beyond a quarter. */
+static uint32_t promised;
 
+static uint32_t promise_limit(unsigned part)
+{
+    const struct frame_pool *pool = &frame_pool_sys;
+
+    return (pool->managed[ZONE_LOW] + pool->managed[ZONE_HIGH]) / part * PAGE_SIZE;
+}
+
+/* 0 or -errno. */
+static int pipe_alloc(struct pipe **out)
+{
+    uint32_t size = promised + PIPE_SIZE > promise_limit(8) ? PIPE_BUF : PIPE_SIZE;
+    struct pipe *p;
+
+    if (promised + size > promise_limit(4))
+        return -ENFILE;
+    p = vmsys_zalloc(sizeof *p);
     if (!p)
-        return NULL;
-    p->size = PIPE_SIZE;
-    p->page = vmsys_zalloc(PIPE_SIZE / PAGE_SIZE * sizeof *p->page);
+        return -ENOMEM;
+    p->size = size;
+    p->page = vmsys_zalloc(size / PAGE_SIZE * sizeof *p->page);
     if (!p->page) {
         kfree(p);
-        return NULL;
+        return -ENOMEM;
     }
-    return p;
+    promised += size;
+    *out = p;
+    return 0;
+}
+
+static void pipe_free(struct pipe *p)
+{
+    promised -= p->size;
+    for (uint32_t n = 0; n < p->size / PAGE_SIZE; n++)
+        kfree(p->page[n]);
+    kfree(p->page);
+    kfree(p);
 }
 
 static void pipe_put(struct inode *i)
@@ -77,10 +106,7 @@ static void pipe_put(struct inode *i)
     if (--p->refs)
         return;
     i->pipe = NULL;
-    for (uint32_t n = 0; n < p->size / PAGE_SIZE; n++)
-        kfree(p->page[n]);
-    kfree(p->page);
-    kfree(p);
+    pipe_free(p);
 }
 
 /* Sleep on q for a change of p, whose lock is held and held again afterwards. */
@@ -311,12 +337,11 @@ static int pipe_open(struct file *f)
     int err = 0;
 
     if (!i->pipe) {
-        p = pipe_alloc();
-        if (!p)
-            return -ENOMEM;
+        err = pipe_alloc(&p);
+        if (err)
+            return err;
         if (i->pipe) { /* somebody was faster */
-            kfree(p->page);
-            kfree(p);
+            pipe_free(p);
         } else {
             i->pipe = p;
         }
@@ -403,6 +428,7 @@ static void move_pages(struct pipe *p, void **page, uint32_t bytes, void **spare
     for (uint32_t n = 0; n <= old_mask; n++)
         kfree(p->page[n]);
     kfree(p->page);
+    promised += bytes - p->size;
     p->page = page;
     p->size = bytes;
 }
@@ -427,6 +453,8 @@ int pipe_set_size(struct file *f, uint32_t size)
         uint32_t pages = ((p->head + PAGE_MASK) >> PAGE_SHIFT) - (p->tail >> PAGE_SHIFT);
 
         err = pages > bytes / PAGE_SIZE && bytes != p->size ? -EBUSY : (int)bytes;
+        if (bytes > p->size && promised + bytes - p->size > promise_limit(4))
+            err = -EPERM;
         if (err > 0 && bytes != p->size) {
             move_pages(p, page, bytes, &spare);
             page = NULL;

@@ -145,8 +145,10 @@ void memory_put(struct memory *m)
 {
     if (--m->refs)
         return;
-    if (m->exe)
+    if (m->exe) {
+        m->exe->executed--;
         inode_put(m->exe);
+    }
     space_destroy(m->space);
     cache_free(&memory_cache, m);
 }

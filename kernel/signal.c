@@ -94,13 +94,6 @@ static void mark_and_wake(struct thread *t)
     thread_interrupt(t);
 }
 
-static void wake_all(struct process *p)
-{
-    for (struct thread *t = p->threads; t; t = t->next)
-        mark_and_wake(t);
-    os_wake_all(&p->stop_wait);
-}
-
 /* --- sets --- */
 
 void signal_set_clear(struct signal_set *s)
@@ -345,6 +338,10 @@ static int send(struct process *p, struct thread *thread, const struct siginfo *
     stop_or_continue(p, signo);
     if (signal_ignored(p, signo) && !(bit & (asked->sig.blocked | asked->sig.waiting)))
         return 0;
+    if (signo == SIGKILL) {
+        process_kill(p, SIGKILL); /* at once, so that sleeps which only its end may cut short know of it */
+        return 0;
+    }
     if ((s->set & bit) && signo < SIGRTMIN)
         return 0;
 
@@ -364,9 +361,7 @@ static int send(struct process *p, struct thread *thread, const struct siginfo *
         return -EAGAIN;
     }
     s->set |= bit;
-    if (signo == SIGKILL)
-        wake_all(p);
-    else if (!thread)
+    if (!thread)
         thread = choose(p, bit);
     if (thread && wants(thread, bit))
         mark_and_wake(thread);
@@ -638,13 +633,11 @@ static _Noreturn void die(struct process *p, int signo)
 /* --- on the way to ring 3 --- */
 
 /* Sleep while the process is stopped. */
-static void stay_stopped(struct thread *self)
+static void stay_stopped(struct process *p)
 {
-    struct process *p = self->process;
     uint32_t irq = os_irq_save();
 
-    while (p->stopped && !((self->sig.pending.set | p->pending.set) & SIGBIT(SIGKILL)) &&
-           thread_sleep_killable(&p->stop_wait) == 0)
+    while (p->stopped && thread_sleep_killable(&p->stop_wait) == 0)
         ;
     os_irq_restore(irq);
 }
@@ -663,7 +656,7 @@ static void stop(struct thread *self, int signo)
         if (t != self)
             mark_and_wake(t);
     tell_parent(p, CLD_STOPPED, signo);
-    stay_stopped(self);
+    stay_stopped(p);
 }
 
 /* An interrupted system call, when a handler is to run: it fails, or runs again afterwards. */
@@ -751,7 +744,7 @@ void signal_deliver(struct trap_frame *tf)
 
         unmark(self);
         if (unlikely(p->stopped))
-            stay_stopped(self);
+            stay_stopped(p);
         if (unlikely(self->exiting))
             thread_exit(0);
         if (likely(fault)) {

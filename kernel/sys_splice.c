@@ -68,7 +68,7 @@ static int move(struct file *in, uint64_t *in_pos, struct file *out, uint64_t *o
         if (has_positions(in))
             *from += done;
         total += done;
-        if (err < 0 || done < part || !has_positions(in))
+        if (err < 0 || done < part || !has_positions(in) || thread_breathe())
             break;
     }
     kfree(buf);

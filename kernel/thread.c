@@ -125,6 +125,19 @@ int thread_sleep_killable(struct waitq *q)
     return sleep_while(its_end, q, 0);
 }
 
+bool thread_breathe(void)
+{
+    struct task *task = task_current();
+    uint32_t irq = os_irq_save();
+    bool yield = task->user_work & TASK_WORK_YIELD;
+
+    task->user_work &= ~(uint32_t)TASK_WORK_YIELD;
+    os_irq_restore(irq);
+    if (yield)
+        os_yield();
+    return task->thread && signal_pending(task->thread);
+}
+
 void thread_interrupt(struct thread *t)
 {
     sync_interrupt(t->task);

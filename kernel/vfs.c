@@ -108,6 +108,8 @@ int inode_truncate(struct inode *i, uint64_t size)
         return -EISDIR;
     if (!S_ISREG(i->mode) || !i->ops->truncate)
         return -EINVAL;
+    if (i->executed)
+        return -ETXTBSY;
     mutex_lock(&i->lock);
     err = size > i->size ? regular_check_size(size) : 0;
     if (!err)

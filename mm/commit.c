@@ -22,9 +22,10 @@
 #include "mm/errno.h"
 #include "mm/space.h"
 
+/* Frames of RAM, as /proc/meminfo counts them. */
 static inline uint32_t memory_pages(const struct vm *vm)
 {
-    return vm->pool->managed[ZONE_LOW] + vm->pool->managed[ZONE_HIGH];
+    return vm->pool->end - vm->pool->start - vm->pool->used[FRAME_RESERVED];
 }
 
 uint32_t commit_limit(const struct vm *vm)

@@ -254,8 +254,8 @@ static inline void frame_batch_begin(struct frame_batch *b, struct frame_pool *p
 }
 
 /*
- * As frame_free(), for a single frame that the caller has just seen to be of the batch's use, and free of maps, pins,
- * I/O and lists. It may not be looked at any more, but is not free before the batch ends.
+ * As frame_free(), for a single frame that the caller has just seen to be of the batch's use, and free of
+ * maps, pins, I/O and lists. It may not be looked at any more, but is not free before the batch ends.
  */
 static inline void frame_batch_free(struct frame_batch *b, struct frame *f, pfn_t pfn)
 {

@@ -55,8 +55,8 @@ enum pt_span {
 static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va);
 /*
  * The table of a span, NULL when there is none. Its maps field counts the roots
- * that name it, its used field the entries that are not empty, and its index field has a bit for each group of
- * PT_GROUP entries in which there may be some.
+ * that name it, its used field the entries that are not empty, and its index field has a bit for each group
+ * of entries (1 << PT_GROUP_SHIFT) in which there may be some.
  */
 struct frame *pt_table(const struct pt *pt, vaddr_t va);
 /* Entries of a table frame. */
@@ -89,8 +89,8 @@ static inline pte_t *pt_entry(const struct pt *pt, vaddr_t va);
 /* Store an entry. Keeps the table's used count and flushes what the processor may have cached of the old one.
  */
 static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value);
-/* Index of the first of a table's entries at or after i that is not empty; PT_TABLE_ENTRIES when there is none.
- * Steps over groups of entries that were never used. */
+/* Index of the first of a table's entries at or after i that is not empty; PT_TABLE_ENTRIES when there is
+ * none. Steps over groups of entries that were never used. */
 static inline uint32_t pt_next_entry(const struct frame *table, const pte_t *entries, uint32_t i);
 /* Clear the accessed bit and report whether it was set. */
 bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e);

@@ -415,8 +415,8 @@ bool space_range_ok(vaddr_t addr, size_t size)
     return !(addr & PAGE_MASK) && size && !(size & PAGE_MASK) && addr < SPACE_HI && size <= SPACE_HI - addr;
 }
 
-/* Commit of an unmap: r is the first region, the tables at the edges are owned, and no region reaches beyond both
- * ends. */
+/* Commit of an unmap: r is the first region, the tables at the edges are owned, and no region reaches beyond
+ * both ends. */
 static void remove_range(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
     struct vm *vm = s->vm;

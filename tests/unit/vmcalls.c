@@ -497,7 +497,7 @@ TEST(vmcalls, committed)
     if (!vt_begin(&t, kt, 128, 32, 64))
         return;
     struct space *s = space_create(&t.vm), *c;
-    uint32_t all = t.pool->managed[ZONE_LOW] + t.pool->managed[ZONE_HIGH] + t.vm.swap.total;
+    uint32_t all = t.pool->end - t.pool->start - t.pool->used[FRAME_RESERVED] + t.vm.swap.total;
 
     t.vm.overcommit = COMMIT_HEURISTIC;
     EXPECT(space_map(s, &at, SIZE(all + 1), RW, NULL, 0) == -ENOMEM, "more than there is");
