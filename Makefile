@@ -231,7 +231,7 @@ all: $(B)/quire.elf
 help:
 	@echo 'make             the image, build/quire.elf'
 	@echo 'make run         boot to a shell on this terminal (Ctrl-A X quits); MEM=16M, APPEND="name=value ..."'
-	@echo 'make run CMD="..."   run one command, and exit with its status'
+	@echo 'make run CMD="..."   run one command; fails with its status (as a status: tools/run --command)'
 	@echo 'make rootfs      the root archives, from Debian packages; tools/rootfs --help'
 	@echo 'make test        every test: hosted, in the kernel, boot configurations, gdb helpers'
 	@echo 'make soak        the random tests of programs, for minutes'
