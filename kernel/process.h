@@ -236,8 +236,8 @@ int thread_sleep(struct waitq *q);
 int thread_sleep_until(struct waitq *q, uint64_t deadline_ns);
 /* The same, but only the end of the thread interrupts it. */
 int thread_sleep_killable(struct waitq *q);
-/* For loops of a call that a program can make as long as it likes: gives way when the time slice is over, and says whether a
- * signal waits, so that the call had better return. Sleeps. */
+/* For loops of a call that a program can make as long as it likes: gives way when the time slice is over, and
+ * says whether a signal waits, so that the call had better return. Sleeps. */
 bool thread_breathe(void);
 /* Have t look for signals (or its end) before it next goes back to ring 3. Any context. */
 void thread_set_work(struct thread *t, uint32_t work);
