@@ -282,16 +282,17 @@ $(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg
 	@$(MAKE) --no-print-directory iso ISO=$@ ISO_ARGS="ktest=all" ISO_MODULES="LICENSE README.md"
 
 # Long ones first, so that the two jobs end together.
-BOOT_TESTS := $(wildcard $(foreach t,ram-3500 ram-8 disk-errors,tests/boot/$t.t))
+BOOT_TESTS := $(wildcard $(foreach t,programs-stress user ram-3500 programs-memtester ram-8 disk-errors,tests/boot/$t.t))
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
 test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
 
-# The same random tests, for minutes each.
-soak: $(B)/quire.elf $(B)/rootfs-fuzz.cpio | $(B)/setup-test
-	@QUIRE_SOAK=1 $(PROVE) tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t
+# The tests that are random or only take time, for minutes each.
+soak: $(B)/quire.elf $(ROOTFS) user | $(B)/setup-test
+	@QUIRE_SOAK=1 $(PROVE) tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t \
+	    tests/boot/programs-stress.t tests/boot/programs-memtester.t
 
 test-host: hosted | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS)
