@@ -1,7 +1,7 @@
 /*
- * The guided tour: what an operating system does with a program's memory, seen by an ordinary program. Everything
- * that it shows comes from calls and files that Linux has too (mmap, fork, mincore's relatives, /proc), so it runs there
- * as well. It checks what it claims: the exit status is 0 when all of it was so.
+ * The guided tour: what an operating system does with a program's memory, seen by an ordinary program.
+ * Everything that it shows comes from calls and files that Linux has too (mmap, fork, mincore's relatives,
+ * /proc), so it runs there as well. It checks what it claims: the exit status is 0 when all of it was so.
  */
 #include <errno.h>
 #include <fcntl.h>
