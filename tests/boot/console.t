@@ -11,7 +11,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $root = top_dir() . '/build/rootfs-small.cpio';
-plan skip_all => "no $root" if !-e $root;
+need_busybox($root);
 
 my $prompt = qr/# (?:\e\[6n)?/;
 my $buffer = '';

@@ -10,6 +10,8 @@ use Test::More;
 
 my $top    = top_dir();
 my $initrd = "$top/build/rootfs-fuzz.cpio";
+
+need_busybox($initrd);
 my $damaged = $ENV{QUIRE_SOAK} ? 20_000 : 1000;
 
 # What is said at the end of each, by memory and swap.

@@ -13,6 +13,7 @@ my $program = "$top/build/fuzz/memdiff";
 my $rounds  = $ENV{QUIRE_SOAK} ? 20 : 1;
 my $each    = 10_000;
 
+need_busybox("$top/build/rootfs-fuzz.cpio");
 plan skip_all => 'this machine does not execute i386 programs' if system("$program 1 1 >/dev/null 2>&1") != 0;
 
 # What each machine does: memory, with a swap disk or without, seeds.
