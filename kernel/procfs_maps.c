@@ -12,7 +12,6 @@
 #include "mm/space.h"
 
 #define NAME_COLUMN 48u /* and a blank */
-#define KIB(pages)  ((uint64_t)(pages) << (PAGE_SHIFT - 10))
 #define PSS_SHIFT   12u /* fraction bits of a proportional share, as in Linux */
 
 /* --- what entries hold --- */
@@ -197,28 +196,15 @@ int proc_show_maps(struct text *t, const struct proc_node *n)
     return 0;
 }
 
-static void kib(struct text *t, const char *name, uint64_t value)
-{
-    char label[24];
-
-    format(label, sizeof label, "%s:", name);
-    text_print(t, "%-16s%8llu kB\n", label, (unsigned long long)value);
-}
-
-static void pages(struct text *t, const char *name, uint32_t n)
-{
-    kib(t, name, KIB(n));
-}
-
 static void share(struct text *t, const char *name, uint64_t pss)
 {
-    kib(t, name, pss >> (PSS_SHIFT + 10));
+    text_kib(t, name, pss >> (PSS_SHIFT + 10));
 }
 
 /* What smaps and smaps_rollup have in common. */
 static void show_usage(struct text *t, const struct range_usage *u, bool rollup)
 {
-    pages(t, "Rss", u->rss);
+    text_pages(t, "Rss", u->rss);
     share(t, "Pss", u->pss);
     share(t, "Pss_Dirty", u->pss_dirty);
     if (rollup) {
@@ -226,19 +212,19 @@ static void show_usage(struct text *t, const struct range_usage *u, bool rollup)
         share(t, "Pss_File", u->pss_file);
         share(t, "Pss_Shmem", u->pss_shmem);
     }
-    pages(t, "Shared_Clean", u->shared_clean);
-    pages(t, "Shared_Dirty", u->shared_dirty);
-    pages(t, "Private_Clean", u->private_clean);
-    pages(t, "Private_Dirty", u->private_dirty);
-    pages(t, "Referenced", u->referenced);
-    pages(t, "Anonymous", u->anon);
-    pages(t, "LazyFree", u->lazy);
-    pages(t, "AnonHugePages", 0);
-    pages(t, "ShmemPmdMapped", 0);
-    pages(t, "FilePmdMapped", 0);
-    pages(t, "Shared_Hugetlb", 0);
-    pages(t, "Private_Hugetlb", 0);
-    pages(t, "Swap", u->swapped);
+    text_pages(t, "Shared_Clean", u->shared_clean);
+    text_pages(t, "Shared_Dirty", u->shared_dirty);
+    text_pages(t, "Private_Clean", u->private_clean);
+    text_pages(t, "Private_Dirty", u->private_dirty);
+    text_pages(t, "Referenced", u->referenced);
+    text_pages(t, "Anonymous", u->anon);
+    text_pages(t, "LazyFree", u->lazy);
+    text_pages(t, "AnonHugePages", 0);
+    text_pages(t, "ShmemPmdMapped", 0);
+    text_pages(t, "FilePmdMapped", 0);
+    text_pages(t, "Shared_Hugetlb", 0);
+    text_pages(t, "Private_Hugetlb", 0);
+    text_pages(t, "Swap", u->swapped);
     share(t, "SwapPss", u->swap_pss);
     share(t, "Locked", u->locked_pss);
 }
@@ -290,9 +276,9 @@ int proc_show_smaps(struct text *t, const struct proc_node *n)
 
         add_range(p->memory->space, l.start, l.end, l.first->flags & REGION_LOCKED, &u);
         show_line(t, p->memory, &l);
-        kib(t, "Size", (l.end - l.start) >> 10);
-        pages(t, "KernelPageSize", 1);
-        pages(t, "MMUPageSize", 1);
+        text_kib(t, "Size", (l.end - l.start) >> 10);
+        text_pages(t, "KernelPageSize", 1);
+        text_pages(t, "MMUPageSize", 1);
         show_usage(t, &u, false);
         text_print(t, "THPeligible:    0\n");
         show_flags(t, l.first);

@@ -10,7 +10,6 @@
 #include "mm/space.h"
 
 #define CENTISECOND 10000000u
-#define KIB(pages)  ((uint64_t)(pages) << (PAGE_SHIFT - 10))
 #define NOBODY      0xFFFFFFFFu /* as unlimited or unknown, in 32 bits */
 
 /* --- state --- */

@@ -21,7 +21,6 @@
 
 #define CENTISECOND 10000000u /* Linux's USER_HZ */
 #define SECOND      1000000000ull
-#define KIB(pages)  ((uint64_t)(pages) << (PAGE_SHIFT - 10))
 
 static const char *const zone_name[FRAME_ZONES] = {[ZONE_LOW] = "Normal", [ZONE_HIGH] = "HighMem"};
 
@@ -72,19 +71,6 @@ static uint32_t kva_pages(void)
     return kva_map_sys.stack_pages + kva_map_sys.table_pages + kva_map_sys.device_pages;
 }
 
-static void kib(struct text *t, const char *name, uint64_t value)
-{
-    char label[24];
-
-    format(label, sizeof label, "%s:", name);
-    text_print(t, "%-16s%8llu kB\n", label, (unsigned long long)value);
-}
-
-static void pages(struct text *t, const char *name, uint32_t n)
-{
-    kib(t, name, KIB(n));
-}
-
 static int show_meminfo(struct text *t, const struct proc_node *n)
 {
     const struct vm *vm = &vm_sys;
@@ -93,47 +79,47 @@ static int show_meminfo(struct text *t, const struct proc_node *n)
 
     (void)n;
     figures_take(&f);
-    pages(t, "MemTotal", f.total);
-    pages(t, "MemFree", f.free);
-    pages(t, "MemAvailable", f.available);
-    pages(t, "Buffers", 0);
-    pages(t, "Cached", f.c.file + f.c.shmem);
-    pages(t, "SwapCached", f.c.swap_cached);
-    pages(t, "Active", f.active_anon + f.active_file);
-    pages(t, "Inactive", f.inactive_anon + f.inactive_file);
-    pages(t, "Active(anon)", f.active_anon);
-    pages(t, "Inactive(anon)", f.inactive_anon);
-    pages(t, "Active(file)", f.active_file);
-    pages(t, "Inactive(file)", f.inactive_file);
-    pages(t, "Unevictable", f.c.locked_anon + f.c.locked_file);
-    pages(t, "Mlocked", f.c.locked_anon + f.c.locked_file);
-    pages(t, "HighTotal", p->managed[ZONE_HIGH]);
-    pages(t, "HighFree", census_zone_free(p, ZONE_HIGH));
-    pages(t, "LowTotal", f.total - p->managed[ZONE_HIGH]);
-    pages(t, "LowFree", census_zone_free(p, ZONE_LOW));
-    pages(t, "SwapTotal", vm->swap.total);
-    pages(t, "SwapFree", vm->swap.free);
-    pages(t, "Dirty", f.c.dirty);
-    pages(t, "Writeback", f.c.writeback);
-    pages(t, "AnonPages", f.c.anon_mapped);
-    pages(t, "Mapped", f.c.file_mapped + f.c.shmem_mapped);
-    pages(t, "Shmem", f.c.shmem);
-    pages(t, "KReclaimable", f.slab_reclaimable);
-    pages(t, "Slab", f.slab);
-    pages(t, "SReclaimable", f.slab_reclaimable);
-    pages(t, "SUnreclaim", f.slab - f.slab_reclaimable);
-    pages(t, "KernelStack", p->used[FRAME_STACK]);
-    pages(t, "PageTables", p->used[FRAME_TABLE]);
-    pages(t, "SecPageTables", 0);
-    pages(t, "NFS_Unstable", 0);
-    pages(t, "Bounce", 0);
-    pages(t, "WritebackTmp", 0);
-    pages(t, "CommitLimit", commit_limit(vm));
-    kib(t, "Committed_AS", vm->committed << (PAGE_SHIFT - 10));
-    kib(t, "VmallocTotal", (KVA_END - KVA_START) >> 10);
-    pages(t, "VmallocUsed", kva_pages());
-    pages(t, "VmallocChunk", 0);
-    pages(t, "Percpu", 0);
+    text_pages(t, "MemTotal", f.total);
+    text_pages(t, "MemFree", f.free);
+    text_pages(t, "MemAvailable", f.available);
+    text_pages(t, "Buffers", 0);
+    text_pages(t, "Cached", f.c.file + f.c.shmem);
+    text_pages(t, "SwapCached", f.c.swap_cached);
+    text_pages(t, "Active", f.active_anon + f.active_file);
+    text_pages(t, "Inactive", f.inactive_anon + f.inactive_file);
+    text_pages(t, "Active(anon)", f.active_anon);
+    text_pages(t, "Inactive(anon)", f.inactive_anon);
+    text_pages(t, "Active(file)", f.active_file);
+    text_pages(t, "Inactive(file)", f.inactive_file);
+    text_pages(t, "Unevictable", f.c.locked_anon + f.c.locked_file);
+    text_pages(t, "Mlocked", f.c.locked_anon + f.c.locked_file);
+    text_pages(t, "HighTotal", p->managed[ZONE_HIGH]);
+    text_pages(t, "HighFree", census_zone_free(p, ZONE_HIGH));
+    text_pages(t, "LowTotal", f.total - p->managed[ZONE_HIGH]);
+    text_pages(t, "LowFree", census_zone_free(p, ZONE_LOW));
+    text_pages(t, "SwapTotal", vm->swap.total);
+    text_pages(t, "SwapFree", vm->swap.free);
+    text_pages(t, "Dirty", f.c.dirty);
+    text_pages(t, "Writeback", f.c.writeback);
+    text_pages(t, "AnonPages", f.c.anon_mapped);
+    text_pages(t, "Mapped", f.c.file_mapped + f.c.shmem_mapped);
+    text_pages(t, "Shmem", f.c.shmem);
+    text_pages(t, "KReclaimable", f.slab_reclaimable);
+    text_pages(t, "Slab", f.slab);
+    text_pages(t, "SReclaimable", f.slab_reclaimable);
+    text_pages(t, "SUnreclaim", f.slab - f.slab_reclaimable);
+    text_pages(t, "KernelStack", p->used[FRAME_STACK]);
+    text_pages(t, "PageTables", p->used[FRAME_TABLE]);
+    text_pages(t, "SecPageTables", 0);
+    text_pages(t, "NFS_Unstable", 0);
+    text_pages(t, "Bounce", 0);
+    text_pages(t, "WritebackTmp", 0);
+    text_pages(t, "CommitLimit", commit_limit(vm));
+    text_kib(t, "Committed_AS", vm->committed << (PAGE_SHIFT - 10));
+    text_kib(t, "VmallocTotal", (KVA_END - KVA_START) >> 10);
+    text_pages(t, "VmallocUsed", kva_pages());
+    text_pages(t, "VmallocChunk", 0);
+    text_pages(t, "Percpu", 0);
     return 0;
 }
 

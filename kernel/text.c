@@ -78,6 +78,19 @@ void text_print(struct text *t, const char *fmt, ...)
         t->line = t->size;
 }
 
+void text_kib(struct text *t, const char *name, uint64_t kib)
+{
+    char label[24];
+
+    format(label, sizeof label, "%s:", name);
+    text_print(t, "%-16s%8llu kB\n", label, (unsigned long long)kib);
+}
+
+void text_pages(struct text *t, const char *name, uint32_t n)
+{
+    text_kib(t, name, KIB(n));
+}
+
 void text_column(struct text *t, size_t column)
 {
     static const char blanks[] = "                                                                ";

@@ -28,6 +28,10 @@ void text_free(struct text *t);
 void text_rewind(struct text *t);
 void text_put(struct text *t, const char *s, size_t n);
 void text_print(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Kilobytes of so many pages, and Linux's line of a name and kilobytes (meminfo, smaps). */
+#define KIB(pages) ((uint64_t)(pages) << (PAGE_SHIFT - 10))
+void text_kib(struct text *t, const char *name, uint64_t kib);
+void text_pages(struct text *t, const char *name, uint32_t n);
 /* Fill the line with blanks up to a column, counted from 0; nothing if it is longer already. */
 void text_column(struct text *t, size_t column);
 /* Whether all of it is kept. */
