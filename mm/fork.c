@@ -25,43 +25,57 @@
 #include "mm/machine.h"
 #include "mm/space.h"
 
+static inline uint32_t pages_of(const struct region *r)
+{
+    return (r->end - r->start) >> PAGE_SHIFT;
+}
+
+/* Pages that the child promises to hold. */
+static uint32_t charge_of(const struct space *parent)
+{
+    uint32_t pages = 0;
+
+    for (const struct region *r = parent->regions.first; r; r = r->next)
+        if ((r->flags & (REGION_CHARGED | REGION_DONTFORK)) == REGION_CHARGED)
+            pages += pages_of(r);
+    return pages;
+}
+
+/* Give the child all regions of its parent, for the moment also those that it is not to get. */
 static int copy_regions(struct space *child, struct space *parent)
 {
     struct vm *vm = parent->vm;
+    uint32_t charge = charge_of(parent); /* what the copies have not taken over yet */
+    int err = commit_charge(vm, charge);
 
+    if (err)
+        return err;
     for (const struct region *r = parent->regions.first; r; r = r->next) {
-        struct region *copy;
-        int err = 0;
+        struct region *copy = vm_cache_alloc(vm, &vm->region_cache);
 
-        if (r->flags & REGION_DONTFORK)
-            continue;
-        if (r->flags & REGION_CHARGED)
-            err = commit_charge(vm, (r->end - r->start) >> PAGE_SHIFT);
-        if (err)
-            return err;
-        copy = vm_cache_alloc(vm, &vm->region_cache);
         if (!copy) {
-            if (r->flags & REGION_CHARGED)
-                commit_release(vm, (r->end - r->start) >> PAGE_SHIFT);
+            commit_release(vm, charge);
             return -ENOMEM;
         }
-        *copy = (struct region){
-            .start = r->start,
-            .end = r->end,
-            .flags = r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT), /* locks are not inherited */
-            .space = child,
-            .object = r->object,
-            .offset = r->offset,
-            .number = r->number,
-        };
+        *copy = *r;
+        copy->space = child;
+        copy->flags &= ~(unsigned)(REGION_LOCKED | REGION_ONFAULT); /* locks are not inherited */
+        if (unlikely(copy->flags & REGION_DONTFORK))
+            copy->flags &= ~(unsigned)REGION_CHARGED;
+        if (copy->flags & REGION_CHARGED)
+            charge -= pages_of(copy);
         if (copy->object)
             object_get(copy->object);
         space_append_region(child, copy);
     }
+    region_copy_shape(&child->regions, &parent->regions);
+    child->pages = parent->pages;
+    child->pages.locked = 0;
+    child->pages_peak = child->pages.total;
     return 0;
 }
 
-/* Take from the child the pages of regions that it does not get, or gets empty. */
+/* Take from the child the regions that it does not get, and the pages of those that it gets empty. */
 static int take_back(struct space *child, const struct space *parent)
 {
     for (const struct region *r = parent->regions.first; r; r = r->next) {
@@ -73,6 +87,8 @@ static int take_back(struct space *child, const struct space *parent)
         if (err)
             return err;
         space_clear_range(child, r->start, r->end);
+        if (r->flags & REGION_DONTFORK)
+            space_delete_region(child, region_find(&child->regions, r->start));
     }
     return 0;
 }
@@ -86,8 +102,6 @@ int space_fork(struct space *parent, struct space **child)
     mutex_lock(&parent->lock);
     s = space_alloc(vm, parent->family);
     err = s ? copy_regions(s, parent) : -ENOMEM;
-    if (s)
-        region_build(&s->regions);
     if (!err) {
         s->limit = parent->limit;
         s->stack_max = parent->stack_max;

@@ -4,14 +4,18 @@
  * Purpose. Answer three questions in O(log n): which region holds this address,
  * where is room for so many pages, and what lies at or above this address.
  *
- * Data. An AVL tree (Adelson-Velsky and Landis 1962; Knuth, TAOCP vol. 3, 6.2.3) keyed by start. AVL rather
- * than red-black because lookups outnumber changes by far and its depth is at most 1.44 log2 n. `balance` is
- * the height of the subtree. The regions are also on a list in address order, so neighbours are one load
- * away. The gap of a region is the free range just below it, from the end of its predecessor (or the start of
- * the tree's range); `max_gap` is the largest gap of the subtree, in pages (the idea of Linux's
- * rb_subtree_gap, Lespinasse 2012). The range above the last region is no region's gap; it is looked at by
- * itself. A changed region changes two gaps, its own and its successor's, so every change ends with
- * repair() of both.
+ * Data. A red-black tree (Guibas and Sedgewick 1978; Cormen et al., Introduction to Algorithms, chapter 13)
+ * keyed by start. Red-black rather than AVL because what programs do most is to map and unmap, or to protect
+ * and protect back, at one place: there a red-black tree recolours once and then stays as it is, while an AVL
+ * tree's heights go up and down. The regions are also on a list in address order, so neighbours are one load
+ * away, and who knows the neighbour inserts without a search.
+ *
+ * The gap of a region is the free range just below it, from the end of its predecessor (or the start of the
+ * tree's range). `max_gap` bounds the gaps of the subtree, in pages (the idea of Linux's rb_subtree_gap,
+ * Lespinasse 2012, but lazy): it may be too high. A gap that grows raises the bounds above it, as far as they
+ * are lower; one that shrinks changes none. A search that trusts a bound and finds nothing lowers it to what
+ * is true. Each change makes at most a path of bounds too high, so a search costs O(log n), amortised. The
+ * range above the last region is no region's gap; it is looked at by itself.
  *
  * Search for room, lowest first. Only the first region that starts at or above lo + size can have a gap that
  * lo cuts; it is tested by itself. From there on the gaps are whole, and the next one that is large enough is
@@ -22,18 +26,18 @@
  * Invariants.
  *   INV-REGION-1  regions are page aligned, not empty, ascending, disjoint, and within [lo, hi)
  *   INV-REGION-2  the list and the tree hold the same regions in the same order; links agree both ways
- *   INV-REGION-3  balance is the subtree's height, and the heights of two siblings differ by at most one
- *   INV-REGION-4  max_gap is the largest gap of the subtree
+ *   INV-REGION-3  the root is black, no red one has a red child, all ways down have as many black ones
+ *   INV-REGION-4  no gap of the subtree is larger than max_gap
  *   INV-REGION-5  count, first and last are right; last_hit is NULL or in the tree
  *
- * Failure. Only region_gap() can fail, when there is no room. Overlaps are the caller's bug and panic.
+ * Failure. Only region_find_gap() can fail, when there is no room. Overlaps are the caller's bug and panic.
  */
 #include "mm/region.h"
 #include "mm/errno.h"
 #include "mm/os.h"
 
-/* AVL depth for the 2^20 one-page regions that 32 bits can hold is below 30. */
-#define DEPTH_MAX 32
+/* Twice log2 of the 2^20 one-page regions that 32 bits can hold, and the root. */
+#define DEPTH_MAX 42
 
 static inline vaddr_t end_before(const struct region_tree *t, const struct region *r)
 {
@@ -50,23 +54,28 @@ static inline uint32_t pages_of(const struct region *r)
     return (r->end - r->start) >> PAGE_SHIFT;
 }
 
-static inline int32_t height(const struct region *n)
+static inline bool is_red(const struct region *n)
 {
-    return n ? n->balance : 0;
+    return n && n->red;
 }
 
-/* Height and largest gap of n's subtree from its children. */
-static void update(const struct region_tree *t, struct region *n)
+/* A gap of n's subtree may have grown to `gap`. */
+static inline void raise_gap(struct region *n, uint32_t gap)
 {
-    const struct region *l = n->left, *r = n->right;
+    for (; n && n->max_gap < gap; n = n->parent)
+        n->max_gap = gap;
+}
+
+/* A search found less than the bound of n promised: the lowest bound that n and its children know of. */
+static void lower_gap(const struct region_tree *t, struct region *n)
+{
     uint32_t gap = gap_pages(t, n);
 
-    if (l && l->max_gap > gap)
-        gap = l->max_gap;
-    if (r && r->max_gap > gap)
-        gap = r->max_gap;
+    if (n->left && n->left->max_gap > gap)
+        gap = n->left->max_gap;
+    if (n->right && n->right->max_gap > gap)
+        gap = n->right->max_gap;
     n->max_gap = gap;
-    n->balance = 1 + (height(l) > height(r) ? height(l) : height(r));
 }
 
 /* Let `by` stand where n stands below n's parent. by may be NULL. */
@@ -82,77 +91,90 @@ static void replace(struct region_tree *t, const struct region *n, struct region
         by->parent = n->parent;
 }
 
-static struct region *rotate_left(struct region_tree *t, struct region *n)
+/* n goes down, to the left or to the right, and its other child takes its place, with a bound for all. */
+static void rotate(struct region_tree *t, struct region *n, bool left)
 {
-    struct region *up = n->right;
+    struct region *up = left ? n->right : n->left;
 
     replace(t, n, up);
-    n->right = up->left;
-    if (n->right)
-        n->right->parent = n;
-    up->left = n;
-    n->parent = up;
-    update(t, n);
-    update(t, up);
-    return up;
-}
-
-static struct region *rotate_right(struct region_tree *t, struct region *n)
-{
-    struct region *up = n->left;
-
-    replace(t, n, up);
-    n->left = up->right;
-    if (n->left)
-        n->left->parent = n;
-    up->right = n;
-    n->parent = up;
-    update(t, n);
-    update(t, up);
-    return up;
-}
-
-/* n's subtrees differ by two levels. Returns what stands there afterwards. */
-static __attribute__((noinline)) struct region *rebalance(struct region_tree *t, struct region *n)
-{
-    if (height(n->left) > height(n->right)) {
-        if (height(n->left->left) < height(n->left->right))
-            rotate_left(t, n->left);
-        return rotate_right(t, n);
+    if (left) {
+        n->right = up->left;
+        if (n->right)
+            n->right->parent = n;
+        up->left = n;
+    } else {
+        n->left = up->right;
+        if (n->left)
+            n->left->parent = n;
+        up->right = n;
     }
-    if (height(n->right->right) < height(n->right->left))
-        rotate_right(t, n->right);
-    return rotate_left(t, n);
+    n->parent = up;
+    up->max_gap = n->max_gap;
 }
 
-/* A child or the gap of n changed: bring n and what is above it up to date, as far as it makes a difference.
- * Every change of the tree passes here, once a level, so this is update() with each field read once. */
-static void repair(struct region_tree *t, struct region *n)
+/* The red n may have a red parent. */
+static void balance_inserted(struct region_tree *t, struct region *n)
 {
-    while (n) {
-        const struct region *l = n->left, *r = n->right;
-        uint32_t old_gap = n->max_gap, gap = gap_pages(t, n);
-        int32_t old_height = n->balance, left = 0, right = 0;
+    struct region *p;
 
-        if (l) {
-            left = l->balance;
-            gap = l->max_gap > gap ? l->max_gap : gap;
+    while ((p = n->parent) && p->red) {
+        struct region *above = p->parent; /* there is one: the root is black */
+        bool left = above->left == p;
+        struct region *uncle = left ? above->right : above->left;
+
+        if (is_red(uncle)) {
+            p->red = uncle->red = false;
+            above->red = true;
+            n = above;
+            continue;
         }
-        if (r) {
-            right = r->balance;
-            gap = r->max_gap > gap ? r->max_gap : gap;
+        if ((left ? p->right : p->left) == n) {
+            rotate(t, p, left);
+            p = n;
         }
-        if (unlikely((uint32_t)(left - right + 1) > 2)) {
-            n = rebalance(t, n);
-            gap = n->max_gap;
-        } else {
-            n->max_gap = gap;
-            n->balance = 1 + (left > right ? left : right);
-        }
-        if (n->balance == old_height && gap == old_gap)
-            return;
-        n = n->parent;
+        rotate(t, above, !left);
+        p->red = false;
+        above->red = true;
+        break;
     }
+    t->root->red = false;
+}
+
+/* The ways down through n, a child of p or the root and maybe NULL, have one black node too few. */
+static void balance_removed(struct region_tree *t, struct region *n, struct region *p)
+{
+    while (p && !is_red(n)) {
+        bool left = p->left == n;
+        struct region *s = left ? p->right : p->left; /* there is one: its side has more black nodes */
+        struct region *near, *far;
+
+        if (s->red) {
+            s->red = false;
+            p->red = true;
+            rotate(t, p, left);
+            s = left ? p->right : p->left;
+        }
+        near = left ? s->left : s->right;
+        far = left ? s->right : s->left;
+        if (!is_red(near) && !is_red(far)) {
+            s->red = true;
+            n = p;
+            p = n->parent;
+            continue;
+        }
+        if (!is_red(far)) {
+            s->red = true;
+            rotate(t, s, !left);
+            far = s;
+            s = near;
+        }
+        s->red = p->red;
+        p->red = far->red = false;
+        rotate(t, p, left);
+        return;
+    }
+    if (n)
+        n->red = false;
 }
 
 void region_tree_init(struct region_tree *t, vaddr_t lo, vaddr_t hi)
@@ -197,37 +219,62 @@ struct region *region_first_above(struct region_tree *t, vaddr_t va)
     return best;
 }
 
-/* The lowest region of n's subtree with a gap of at least `pages`; there is one. */
-static struct region *lowest_gap(const struct region_tree *t, struct region *n, uint32_t pages)
+/* The lowest region of the subtree of `top` with a gap of at least `pages`, or NULL. */
+static struct region *lowest_gap(const struct region_tree *t, struct region *top, uint32_t pages)
 {
+    struct region *n = top;
+
     for (;;) {
-        if (n->left && n->left->max_gap >= pages)
+        while (n->left && n->left->max_gap >= pages)
             n = n->left;
-        else if (gap_pages(t, n) >= pages)
-            return n;
-        else
-            n = n->right;
+        for (;;) {
+            if (gap_pages(t, n) >= pages)
+                return n;
+            if (n->right && n->right->max_gap >= pages)
+                break;
+            /* Nothing in n's subtree; nor in its parent's, if n is to the right. */
+            lower_gap(t, n);
+            for (; n != top && n->parent->right == n; lower_gap(t, n))
+                n = n->parent;
+            if (n == top)
+                return NULL;
+            n = n->parent;
+        }
+        n = n->right;
     }
 }
 
-static struct region *highest_gap(const struct region_tree *t, struct region *n, uint32_t pages)
+static struct region *highest_gap(const struct region_tree *t, struct region *top, uint32_t pages)
 {
+    struct region *n = top;
+
     for (;;) {
-        if (n->right && n->right->max_gap >= pages)
+        while (n->right && n->right->max_gap >= pages)
             n = n->right;
-        else if (gap_pages(t, n) >= pages)
-            return n;
-        else
-            n = n->left;
+        for (;;) {
+            if (gap_pages(t, n) >= pages)
+                return n;
+            if (n->left && n->left->max_gap >= pages)
+                break;
+            lower_gap(t, n);
+            for (; n != top && n->parent->left == n; lower_gap(t, n))
+                n = n->parent;
+            if (n == top)
+                return NULL;
+            n = n->parent;
+        }
+        n = n->left;
     }
 }
 
 /* The next region after r with a gap of at least `pages`, or NULL. */
 static struct region *next_gap(const struct region_tree *t, struct region *r, uint32_t pages)
 {
+    struct region *found;
+
     for (;;) {
-        if (r->right && r->right->max_gap >= pages)
-            return lowest_gap(t, r->right, pages);
+        if (r->right && r->right->max_gap >= pages && (found = lowest_gap(t, r->right, pages)) != NULL)
+            return found;
         while (r->parent && r->parent->right == r)
             r = r->parent;
         r = r->parent;
@@ -239,9 +286,11 @@ static struct region *next_gap(const struct region_tree *t, struct region *r, ui
 /* The last region before r with a gap of at least `pages`, or NULL. */
 static struct region *prev_gap(const struct region_tree *t, struct region *r, uint32_t pages)
 {
+    struct region *found;
+
     for (;;) {
-        if (r->left && r->left->max_gap >= pages)
-            return highest_gap(t, r->left, pages);
+        if (r->left && r->left->max_gap >= pages && (found = highest_gap(t, r->left, pages)) != NULL)
+            return found;
         while (r->parent && r->parent->left == r)
             r = r->parent;
         r = r->parent;
@@ -250,11 +299,13 @@ static struct region *prev_gap(const struct region_tree *t, struct region *r, ui
     }
 }
 
-static int gap_lowest(const struct region_tree *t, vaddr_t size, vaddr_t lo, vaddr_t limit, vaddr_t *out)
+static int gap_lowest(const struct region_tree *t, vaddr_t size, vaddr_t lo, vaddr_t limit,
+                      struct region_gap *gap)
 {
     struct region *first = NULL;
     vaddr_t begin = t->last ? t->last->end : t->lo;
 
+    gap->above = NULL;
     for (struct region *n = t->root; n;) {
         if (n->start >= lo + size) {
             first = n;
@@ -265,28 +316,30 @@ static int gap_lowest(const struct region_tree *t, vaddr_t size, vaddr_t lo, vad
     }
     if (first) {
         vaddr_t cut = end_before(t, first) > lo ? end_before(t, first) : lo;
-        struct region *r;
 
-        if (first->start - cut >= size)
+        if (first->start - cut >= size) {
+            gap->above = first;
             begin = cut;
-        else if ((r = next_gap(t, first, size >> PAGE_SHIFT)) != NULL)
-            begin = end_before(t, r);
+        } else if ((gap->above = next_gap(t, first, size >> PAGE_SHIFT)) != NULL) {
+            begin = end_before(t, gap->above);
+        }
     }
     if (begin < lo)
         begin = lo;
     if (begin > limit)
         return -ENOMEM;
-    *out = begin;
+    gap->start = begin;
     return 0;
 }
 
-static int gap_highest(const struct region_tree *t, vaddr_t size, vaddr_t lo, vaddr_t hi, vaddr_t *out)
+static int gap_highest(const struct region_tree *t, vaddr_t size, vaddr_t lo, vaddr_t hi,
+                       struct region_gap *gap)
 {
     struct region *below = NULL, *r;
     vaddr_t limit = hi - size; /* the highest start that fits */
 
     if (!t->last || t->last->end <= limit) {
-        *out = limit;
+        *gap = (struct region_gap){.start = limit};
         return 0;
     }
     /* r has the highest gap that begins at or below the limit; there is one, since last does not. */
@@ -309,11 +362,13 @@ static int gap_highest(const struct region_tree *t, vaddr_t size, vaddr_t lo, va
             return -ENOMEM;
         top = r->start;
     }
-    *out = top - size;
+    gap->start = top - size;
+    gap->above = r;
     return 0;
 }
 
-int region_gap(const struct region_tree *t, size_t size, vaddr_t lo, vaddr_t hi, bool top_down, vaddr_t *out)
+int region_find_gap(const struct region_tree *t, size_t size, vaddr_t lo, vaddr_t hi, bool top_down,
+                    struct region_gap *gap)
 {
     mm_assert(size > 0 && !(size & PAGE_MASK), "size %lx", (unsigned long)size);
     if (lo < t->lo)
@@ -327,8 +382,8 @@ int region_gap(const struct region_tree *t, size_t size, vaddr_t lo, vaddr_t hi,
     if (lo >= hi || size > hi - lo)
         return -ENOMEM;
     if (top_down)
-        return gap_highest(t, (vaddr_t)size, lo, hi, out);
-    return gap_lowest(t, (vaddr_t)size, lo, hi - (vaddr_t)size, out);
+        return gap_highest(t, (vaddr_t)size, lo, hi, gap);
+    return gap_lowest(t, (vaddr_t)size, lo, hi - (vaddr_t)size, gap);
 }
 
 bool region_is_free(struct region_tree *t, vaddr_t start, vaddr_t end)
@@ -341,32 +396,13 @@ bool region_is_free(struct region_tree *t, vaddr_t start, vaddr_t end)
     return !r || r->start >= end;
 }
 
-void region_insert(struct region_tree *t, struct region *r)
+/* Put r, whose range is set, into the list and the tree, just below next (NULL: above all). */
+static void link_below(struct region_tree *t, struct region *r, struct region *next)
 {
-    struct region **link = &t->root, *parent = NULL, *prev = NULL, *next = NULL;
+    struct region *prev = next ? next->prev : t->last;
 
-    while (*link) {
-        parent = *link;
-        if (r->start < parent->start) {
-            next = parent;
-            link = &parent->left;
-        } else {
-            prev = parent;
-            link = &parent->right;
-        }
-    }
-    mm_assert(r->start < r->end && !((r->start | r->end) & PAGE_MASK) && r->start >= t->lo && r->end <= t->hi,
-              "region [%x, %x) in [%x, %x)", r->start, r->end, t->lo, t->hi);
-    mm_assert(!prev || prev->end <= r->start, "[%x, %x) overlaps [%x, %x)", r->start, r->end, prev->start,
-              prev->end);
-    mm_assert(!next || r->end <= next->start, "[%x, %x) overlaps [%x, %x)", r->start, r->end, next->start,
-              next->end);
-
-    *link = r;
-    r->parent = parent;
     r->left = r->right = NULL;
-    r->balance = 0;
-    r->max_gap = 0;
+    r->red = true;
     r->prev = prev;
     r->next = next;
     if (prev)
@@ -378,8 +414,40 @@ void region_insert(struct region_tree *t, struct region *r)
     else
         t->last = r;
     t->count++;
-    repair(t, r);
-    repair(t, next);
+
+    r->max_gap = gap_pages(t, r);
+    if (next && !next->left) {
+        r->parent = next;
+        next->left = r;
+    } else if (prev) {
+        /* What is highest to the left of next, or in the whole tree. It has none to its right. */
+        r->parent = prev;
+        prev->right = r;
+    } else {
+        r->parent = NULL;
+        t->root = r;
+    }
+    raise_gap(r->parent, r->max_gap);
+    balance_inserted(t, r);
+}
+
+void region_insert_below(struct region_tree *t, struct region *r, struct region *next)
+{
+    const struct region *prev = next ? next->prev : t->last;
+
+    mm_assert(r->start < r->end && !((r->start | r->end) & PAGE_MASK) && r->start >= t->lo && r->end <= t->hi,
+              "region [%x, %x) in [%x, %x)", r->start, r->end, t->lo, t->hi);
+    mm_assert(!prev || prev->end <= r->start, "[%x, %x) overlaps [%x, %x)", r->start, r->end, prev->start,
+              prev->end);
+    mm_assert(!next || r->end <= next->start, "[%x, %x) overlaps [%x, %x)", r->start, r->end, next->start,
+              next->end);
+    link_below(t, r, next);
+    t->last_hit = r; /* what was just mapped is touched, or unmapped, next */
+}
+
+void region_insert(struct region_tree *t, struct region *r)
+{
+    region_insert_below(t, r, region_first_above(t, r->start));
 }
 
 void region_append(struct region_tree *t, struct region *r)
@@ -387,7 +455,7 @@ void region_append(struct region_tree *t, struct region *r)
     mm_assert(!t->root && r->start < r->end && r->end <= t->hi &&
                   r->start >= (t->last ? t->last->end : t->lo),
               "region [%x, %x) behind one that ends at %x", r->start, r->end, t->last ? t->last->end : t->lo);
-    r->left = r->right = r->parent = r->next = NULL;
+    r->next = NULL;
     r->prev = t->last;
     if (t->last)
         t->last->next = r;
@@ -397,36 +465,39 @@ void region_append(struct region_tree *t, struct region *r)
     t->count++;
 }
 
-/* A balanced tree of the next n regions of the list; *at moves behind them. */
-static struct region *build(const struct region_tree *t, struct region **at, uint32_t n)
+/* The subtree that `like` is the model of, from the next regions of the list; *at moves behind them. */
+static struct region *copy_shape(const struct region *like, struct region **at)
 {
-    struct region *left, *r;
+    struct region *left = like->left ? copy_shape(like->left, at) : NULL, *r = *at, *right;
 
-    if (n == 0)
-        return NULL;
-    left = build(t, at, n / 2);
-    r = *at;
     *at = r->next;
+    right = like->right ? copy_shape(like->right, at) : NULL;
     r->left = left;
     if (left)
         left->parent = r;
-    r->right = build(t, at, n - n / 2 - 1);
-    if (r->right)
-        r->right->parent = r;
-    update(t, r);
+    r->right = right;
+    if (right)
+        right->parent = r;
+    r->red = like->red;
+    r->max_gap = like->max_gap;
     return r;
 }
 
-void region_build(struct region_tree *t)
+void region_copy_shape(struct region_tree *t, const struct region_tree *model)
 {
     struct region *at = t->first;
 
-    t->root = build(t, &at, t->count);
+    mm_assert(!t->root && t->count == model->count, "%u regions, the model has %u", t->count, model->count);
+    if (!at)
+        return;
+    t->root = copy_shape(model->root, &at);
+    t->root->parent = NULL;
 }
 
 void region_remove(struct region_tree *t, struct region *r)
 {
-    struct region *next = r->next, *from;
+    struct region *next = r->next, *from, *child;
+    bool black;
 
     if (r->prev)
         r->prev->next = next;
@@ -441,25 +512,31 @@ void region_remove(struct region_tree *t, struct region *r)
     t->count--;
 
     if (!r->left || !r->right) {
+        child = r->left ? r->left : r->right;
         from = r->parent;
-        replace(t, r, r->left ? r->left : r->right);
+        black = !r->red;
+        replace(t, r, child);
     } else {
         /* The successor has no left child. It takes r's place, and what it leaves behind is where to begin.
-         */
+         * */
+        child = next->right;
         from = next->parent == r ? next : next->parent;
+        black = !next->red;
         if (next->parent != r) {
-            replace(t, next, next->right);
+            replace(t, next, child);
             next->right = r->right;
             next->right->parent = next;
         }
         next->left = r->left;
         next->left->parent = next;
         replace(t, r, next);
-        next->balance = r->balance;
+        next->red = r->red;
         next->max_gap = r->max_gap;
     }
-    repair(t, from);
-    repair(t, next);
+    if (black)
+        balance_removed(t, child, from);
+    if (next)
+        raise_gap(next, gap_pages(t, next));
     r->left = r->right = r->parent = r->next = r->prev = NULL;
 }
 
@@ -469,17 +546,15 @@ void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr
                   end <= (r->next ? r->next->start : t->hi),
               "[%x, %x) to [%x, %x)", r->start, r->end, start, end);
     uint32_t moved = (start >> PAGE_SHIFT) - (r->start >> PAGE_SHIFT); /* wraps when start moves down */
-    bool end_moves = end != r->end;
 
     if (r->object)
         r->offset += moved;
     r->number += moved;
     r->start = start;
     r->end = end;
-    if (moved)
-        repair(t, r);
-    if (end_moves)
-        repair(t, r->next);
+    raise_gap(r, gap_pages(t, r));
+    if (r->next)
+        raise_gap(r->next, gap_pages(t, r->next));
 }
 
 void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct region *upper)
@@ -495,25 +570,7 @@ void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct re
         upper->offset += pages_of(r);
     upper->number += pages_of(r);
 
-    /* Its place is next to r, and no gap but its own changes. */
-    upper->left = upper->right = NULL;
-    upper->balance = 0;
-    upper->max_gap = 0;
-    if (!r->right) {
-        r->right = upper;
-        upper->parent = r;
-    } else {
-        r->next->left = upper; /* the lowest of r's right subtree */
-        upper->parent = r->next;
-    }
-    upper->prev = r;
-    if (r->next)
-        r->next->prev = upper;
-    else
-        t->last = upper;
-    r->next = upper;
-    t->count++;
-    repair(t, upper);
+    link_below(t, upper, r->next);
 }
 
 bool region_continues(const struct region *a, const struct region *b)
@@ -544,11 +601,10 @@ static const struct region *tree_next(const struct region *r)
     return r->parent;
 }
 
-/* INV-REGION-3 and -4 for one node, and its children's parent links. */
+/* INV-REGION-4 for one node, what concerns it of INV-REGION-3, and its children's parent links. */
 static bool verify_node(const struct region_tree *t, const struct region *r)
 {
     const struct region *child[2] = {r->left, r->right};
-    int32_t tall = 0;
     uint32_t gap = gap_pages(t, r);
     bool ok = true;
 
@@ -557,26 +613,34 @@ static bool verify_node(const struct region_tree *t, const struct region *r)
             continue;
         INV("INV-REGION-2", child[i]->parent == r, "child at %x of the region at %x", child[i]->start,
             r->start);
-        if (child[i]->balance > tall)
-            tall = child[i]->balance;
+        INV("INV-REGION-3", !r->red || !child[i]->red, "red at %x below red at %x", child[i]->start,
+            r->start);
         if (child[i]->max_gap > gap)
             gap = child[i]->max_gap;
     }
-    int32_t lean = height(r->left) - height(r->right);
-
-    INV("INV-REGION-3", r->balance == tall + 1, "height %d, children %d, at %x", r->balance, tall, r->start);
-    INV("INV-REGION-3", lean >= -1 && lean <= 1, "leans by %d at %x", lean, r->start);
-    INV("INV-REGION-4", r->max_gap == gap, "largest gap %u, found %u, at %x", r->max_gap, gap, r->start);
+    INV("INV-REGION-4", r->max_gap >= gap, "largest gap %u, found %u, at %x", r->max_gap, gap, r->start);
     return ok;
+}
+
+/* Black nodes from the root to a region without two children, whose missing child ends a way down. */
+static unsigned black_above(const struct region *r)
+{
+    unsigned n = 0;
+
+    for (unsigned steps = 0; r && steps <= DEPTH_MAX; r = r->parent, steps++)
+        n += !r->red;
+    return n;
 }
 
 bool region_verify(const struct region_tree *t)
 {
     const struct region *prev = NULL;
     bool ok = true, hit = t->last_hit == NULL;
+    unsigned black = t->first ? black_above(t->first) : 0; /* the first has no left child */
     uint32_t n = 0;
 
     INV("INV-REGION-2", !t->root || !t->root->parent, "the root has a parent");
+    INV("INV-REGION-3", !is_red(t->root), "the root is red");
     for (const struct region *r = t->first; r; prev = r, r = r->next) {
         if (++n > t->count)
             break;
@@ -591,6 +655,9 @@ bool region_verify(const struct region_tree *t)
         INV("INV-REGION-2", tree_next(r) == r->next, "tree and list differ after %x", r->start);
         if (!verify_node(t, r))
             ok = false;
+        if (!r->left || !r->right)
+            INV("INV-REGION-3", black_above(r) == black, "%u black down to %x, %u to the first",
+                black_above(r), r->start, black);
     }
     INV("INV-REGION-5", n == t->count, "%u regions listed, count %u", n, t->count);
     INV("INV-REGION-5", t->last == prev, "last region");

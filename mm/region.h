@@ -1,6 +1,6 @@
 /*
- * Regions: what a space allows where. An ordered balanced tree with the largest
- * gap kept in every subtree, so that lookup, insertion and the search for room
+ * Regions: what a space allows where. An ordered balanced tree in which every
+ * subtree bounds its gaps, so that lookup, insertion and the search for room
  * are all O(log n). See region.c.
  *
  * The caller holds the space's lock. Nothing here sleeps or allocates: the
@@ -44,8 +44,8 @@ struct region {
     /* region.c's own */
     struct region *left, *right, *parent;
     struct region *next, *prev; /* address order */
-    uint32_t max_gap;           /* pages: largest gap that precedes a region of this subtree */
-    int32_t balance;            /* height of this subtree */
+    uint32_t max_gap;           /* pages: no larger gap precedes a region of this subtree */
+    bool red;
 };
 
 struct region_tree {
@@ -76,21 +76,30 @@ static inline struct region *region_find(struct region_tree *t, vaddr_t va)
 /* The first region with end > va, or NULL. */
 struct region *region_first_above(struct region_tree *t, vaddr_t va);
 
-/* Free range of size bytes within [lo, hi): the highest or the lowest. 0 and *out, or -ENOMEM. size page
+/* A free range: where it starts, and the first region above it or NULL. */
+struct region_gap {
+    vaddr_t start;
+    struct region *above;
+};
+
+/* Free range of size bytes within [lo, hi): the highest or the lowest. 0 and *gap, or -ENOMEM. size page
  * aligned, > 0. */
-int region_gap(const struct region_tree *t, size_t size, vaddr_t lo, vaddr_t hi, bool top_down, vaddr_t *out);
+int region_find_gap(const struct region_tree *t, size_t size, vaddr_t lo, vaddr_t hi, bool top_down,
+                    struct region_gap *gap);
 /* True if [start, end) lies in the tree's range and touches no region. */
 bool region_is_free(struct region_tree *t, vaddr_t start, vaddr_t end);
 
 /* Insert: start, end set; must not overlap. */
 void region_insert(struct region_tree *t, struct region *r);
+/* The same when the first region above r is known (NULL: r is above all), without a search. */
+void region_insert_below(struct region_tree *t, struct region *r, struct region *above);
 void region_remove(struct region_tree *t, struct region *r);
 /*
- * Many at once, for a tree that was empty: append each region behind the last, then build. Until then none of
- * them is found.
+ * A copy of a whole tree, without a search: append a copy of each of its regions, in order, then take over
+ * its shape. Until then none of them is found. Their ranges must be the model's.
  */
 void region_append(struct region_tree *t, struct region *r);
-void region_build(struct region_tree *t);
+void region_copy_shape(struct region_tree *t, const struct region_tree *model);
 /* Move the boundaries without passing a neighbour. offset and number follow start, so what a page maps stays.
  */
 void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr_t end);

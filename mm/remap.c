@@ -263,6 +263,7 @@ static int remap_to(struct space *s, struct region *r, vaddr_t *addr, size_t old
                     unsigned flags, vaddr_t to)
 {
     struct move m = {.s = s, .from = *addr, .to = to, .size = size};
+    struct region_gap gap;
     int err;
 
     if (flags & REMAP_FIXED && to == m.from)
@@ -279,9 +280,10 @@ static int remap_to(struct space *s, struct region *r, vaddr_t *addr, size_t old
             return -EPERM;
         m.replace = true;
     } else {
-        err = space_gap(s, to, size, false, &m.to);
+        err = space_gap(s, to, size, false, &gap);
         if (err)
             return err;
+        m.to = gap.start;
     }
     m.old_size = old_size < size ? old_size : size;
     m.keep = flags & REMAP_DONTUNMAP;
@@ -303,6 +305,7 @@ static int grow(struct space *s, struct region *r, vaddr_t *addr, size_t old_siz
     struct move m = {.s = s, .r = r, .from = *addr, .old_size = old_size, .size = size};
     uint32_t pages = (uint32_t)((size - old_size) >> PAGE_SHIFT);
     vaddr_t end = m.from + (vaddr_t)size;
+    struct region_gap gap;
     int err = check(s, r, m.from, old_size, size);
 
     if (err)
@@ -322,9 +325,11 @@ static int grow(struct space *s, struct region *r, vaddr_t *addr, size_t old_siz
         return -ENOMEM;
     if (size > SPACE_HI - SPACE_LO)
         return -ENOMEM;
-    err = space_gap(s, 0, size, false, &m.to);
-    if (!err)
-        err = move(&m);
+    err = space_gap(s, 0, size, false, &gap);
+    if (err)
+        return err;
+    m.to = gap.start;
+    err = move(&m);
     if (!err)
         *addr = m.to;
     return err;

@@ -8,18 +8,14 @@
  * Every change works in three steps. Validate: arguments, holes, room, limits. Acquire:
  * what may have been promised (commit.h), the regions that splits need, and private copies of shared tables
  * that would be changed in part. Commit: only steps that cannot fail. So an error leaves the space as it was,
- * but for regions split at the edges of the range, which nobody can see. Protecting and locking go on region
- * by region, as their callers expect: what precedes a hole stays changed.
+ * but for regions split at the edges of the range, which nobody can see. Protecting (protect.c) and locking
+ * (populate.c) go on region by region, as their callers expect: what precedes a hole stays changed.
  *
  * Unmapping works on whole tables where it can. If no region is left in a span,
  * its table is dropped, shared or not: a shared table then merely loses a
  * root, without a copy. Only a span that keeps other regions is emptied entry by entry. Frames go back in
  * runs. A region that is mapped next to one that it continues, and one that is unmapped at an end, only
  * change the boundary of the region that stays.
- *
- * Taking rights away changes entries; giving rights does not: the next fault
- * finds out. A region that allows nothing holds its frames in entries that are
- * not present (pte_hold()), so that they are found again when rights return.
  *
  * A private page has a number in its family (rmap.c). It is its address in pages, unless its region was moved
  * (remap.c); a space lists the regions that were.
@@ -207,7 +203,6 @@ void space_append_region(struct space *s, struct region *r)
 {
     region_append(&s->regions, r);
     region_begin(s, r);
-    space_count(s, r);
 }
 
 void space_delete_region(struct space *s, struct region *r)
@@ -225,14 +220,11 @@ void space_set_flags(struct space *s, struct region *r, unsigned flags)
     space_count(s, r);
 }
 
-int space_split(struct space *s, vaddr_t va)
+int space_split_region(struct space *s, struct region *r, vaddr_t va)
 {
     struct vm *vm = s->vm;
-    struct region *r = region_find(&s->regions, va);
     struct region *upper;
 
-    if (!r || r->start == va)
-        return 0;
     if (s->regions.count >= vm->max_regions)
         return -ENOMEM;
     upper = vm_cache_alloc(vm, &vm->region_cache);
@@ -245,10 +237,15 @@ int space_split(struct space *s, vaddr_t va)
     return 0;
 }
 
-void space_merge(struct space *s, vaddr_t start, vaddr_t end)
+int space_split(struct space *s, vaddr_t va)
 {
-    struct region *r = region_first_above(&s->regions, start - 1);
+    struct region *r = region_find(&s->regions, va);
 
+    return r && r->start != va ? space_split_region(s, r, va) : 0;
+}
+
+void space_merge_from(struct space *s, struct region *r, vaddr_t end)
+{
     while (r && r->start <= end) {
         struct region *next = r->next;
 
@@ -259,6 +256,11 @@ void space_merge(struct space *s, vaddr_t start, vaddr_t end)
             r = next;
         }
     }
+}
+
+void space_merge(struct space *s, vaddr_t start, vaddr_t end)
+{
+    space_merge_from(s, region_first_above(&s->regions, start - 1), end);
 }
 
 /* --- entries --- */
@@ -493,62 +495,62 @@ static vaddr_t room_below(const struct space *s, const struct region *r, bool wh
     return want < room ? want : room;
 }
 
-/* Whether a new mapping may lie there: free, and away from what grows. */
-static bool is_room(struct space *s, vaddr_t start, vaddr_t end, bool whole)
+/* Whether a new mapping, below which nothing is in the way, ends early enough for the region above. */
+static bool leaves_room(const struct space *s, const struct region *above, vaddr_t end, bool whole)
 {
-    const struct region *r = region_first_above(&s->regions, start);
-
-    return start >= SPACE_LO && start < end && end <= SPACE_HI &&
-           (!r || end <= r->start - room_below(s, r, whole));
+    return !above || end <= above->start - room_below(s, above, whole);
 }
 
-static int find_gap(struct space *s, size_t size, vaddr_t hi, bool bottom_up, bool whole, vaddr_t *out)
+static int find_gap(struct space *s, size_t size, vaddr_t hi, bool bottom_up, bool whole,
+                    struct region_gap *gap)
 {
     vaddr_t lo = SPACE_LO;
 
     for (;;) {
-        const struct region *above;
-        int err = region_gap(&s->regions, size, lo, hi, !bottom_up, out);
+        int err = region_find_gap(&s->regions, size, lo, hi, !bottom_up, gap);
 
-        if (err || is_room(s, *out, *out + (vaddr_t)size, whole))
+        if (err || leaves_room(s, gap->above, gap->start + (vaddr_t)size, whole))
             return err;
         /* Too near to a stack above: look on beyond its room. */
-        above = region_first_above(&s->regions, *out);
         if (bottom_up)
-            lo = above->end;
+            lo = gap->above->end;
         else
-            hi = above->start - room_below(s, above, whole);
+            hi = gap->above->start - room_below(s, gap->above, whole);
     }
 }
 
-int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, vaddr_t *out)
+int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, struct region_gap *gap)
 {
     hint = PAGE_DOWN(hint);
     if (hint && hint < SPACE_LO)
         hint = SPACE_LO;
-    if (hint && hint <= SPACE_HI - size && is_room(s, hint, hint + (vaddr_t)size, false)) {
-        *out = hint;
-        return 0;
+    if (hint && hint <= SPACE_HI - size) {
+        *gap = (struct region_gap){.start = hint, .above = region_first_above(&s->regions, hint)};
+        if (leaves_room(s, gap->above, hint + (vaddr_t)size, false))
+            return 0;
     }
-    if (!bottom_up && find_gap(s, size, s->map_top, false, true, out) == 0)
+    if (!bottom_up && find_gap(s, size, s->map_top, false, true, gap) == 0)
         return 0;
-    if (find_gap(s, size, SPACE_HI, true, true, out) == 0)
+    if (find_gap(s, size, SPACE_HI, true, true, gap) == 0)
         return 0;
-    return find_gap(s, size, SPACE_HI, bottom_up, false, out);
+    return find_gap(s, size, SPACE_HI, bottom_up, false, gap);
 }
 
-/* Where a mapping goes: *addr is the order or a hint, then the answer. */
-static int choose_address(struct space *s, vaddr_t *addr, size_t size, unsigned flags)
+/* Where a mapping goes: addr is the order or a hint. What is above an order is known only when that place is
+ * free. */
+static int choose_place(struct space *s, vaddr_t addr, size_t size, unsigned flags, struct region_gap *gap)
 {
     if (!(flags & MAP_AT))
-        return space_gap(s, *addr, size, flags & MAP_BOTTOM_UP, addr);
-    if (*addr > SPACE_HI - size)
+        return space_gap(s, addr, size, flags & MAP_BOTTOM_UP, gap);
+    if (addr > SPACE_HI - size)
         return -ENOMEM;
-    if (*addr & PAGE_MASK)
+    if (addr & PAGE_MASK)
         return -EINVAL;
-    if (*addr < SPACE_LO)
+    if (addr < SPACE_LO)
         return -EPERM;
-    if (flags & MAP_NOREPLACE && !region_is_free(&s->regions, *addr, *addr + (vaddr_t)size))
+    gap->start = addr;
+    gap->above = region_first_above(&s->regions, addr);
+    if (flags & MAP_NOREPLACE && gap->above && gap->above->start < addr + (vaddr_t)size)
         return -EEXIST;
     return 0;
 }
@@ -578,15 +580,16 @@ static int admit(struct space *s, vaddr_t addr, size_t size, unsigned flags)
 static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t size, unsigned flags)
 {
     struct vm *vm = s->vm;
-    struct region *before, *next;
+    struct region *before;
+    struct region_gap gap;
     uint32_t charge = 0;
-    int err = s->regions.count > vm->max_regions ? -ENOMEM : choose_address(s, addr, size, flags);
+    int err = s->regions.count > vm->max_regions ? -ENOMEM : choose_place(s, *addr, size, flags, &gap);
 
     if (err)
         return err;
-    r->start = *addr;
-    r->end = *addr + (vaddr_t)size;
-    r->number = *addr >> PAGE_SHIFT;
+    r->start = *addr = gap.start;
+    r->end = r->start + (vaddr_t)size;
+    r->number = r->start >> PAGE_SHIFT;
     err = admit(s, r->start, size, r->flags | (flags & MAP_AT));
     if (!err && space_charges(r->flags)) {
         r->flags |= REGION_CHARGED;
@@ -595,13 +598,15 @@ static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t s
     }
     if (err)
         return err;
-    if (flags & MAP_AT && !(flags & MAP_NOREPLACE))
+    if (flags & MAP_AT && gap.above && gap.above->start < r->end) {
         err = space_unmap_locked(s, r->start, r->end);
-    if (err) {
-        commit_release(vm, charge);
-        return err;
+        if (err) {
+            commit_release(vm, charge);
+            return err;
+        }
+        gap.above = region_first_above(&s->regions, r->start);
     }
-    before = region_find(&s->regions, r->start - 1);
+    before = gap.above ? gap.above->prev : s->regions.last;
     if (before && region_continues(before, r)) {
         space_count(s, r);
         region_resize(&s->regions, before, before->start, r->end);
@@ -610,12 +615,13 @@ static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t s
     } else {
         if (r->object)
             object_get(r->object);
-        space_add_region(s, r);
+        region_insert_below(&s->regions, r, gap.above);
+        region_begin(s, r);
+        space_count(s, r);
     }
-    next = r->next;
-    if (next && region_continues(r, next)) {
-        region_join(&s->regions, r, next);
-        region_end(s, next);
+    if (gap.above && region_continues(r, gap.above)) {
+        region_join(&s->regions, r, gap.above);
+        region_end(s, gap.above);
     }
     return 0;
 }
@@ -649,171 +655,6 @@ int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struc
     mutex_unlock(&s->lock);
     if (err)
         cache_free(&vm->region_cache, r);
-    return err;
-}
-
-/* --- protecting --- */
-
-/* What a change of rights does to entries. */
-enum entry_change {
-    ENTRIES_STAY,
-    ENTRIES_HOLD,     /* nothing is allowed any more */
-    ENTRIES_UNHOLD,   /* something is again */
-    ENTRIES_READONLY, /* they lose the right to write */
-};
-
-static enum entry_change entry_change(unsigned old, unsigned new)
-{
-    if (!old != !new)
-        return new ? ENTRIES_UNHOLD : ENTRIES_HOLD;
-    return old & ~new &REGION_WRITE ? ENTRIES_READONLY : ENTRIES_STAY;
-}
-
-static inline bool is_concerned(pte_t e, enum entry_change change)
-{
-    if (change == ENTRIES_UNHOLD)
-        return pte_has_frame(e) && !pte_present(e);
-    return pte_present(e) && (change == ENTRIES_HOLD || pte_writable(e));
-}
-
-/* Entries of [start, end), which lies in one span. Inlined for each change, so that the loop has nothing
- * else. */
-static inline __attribute__((always_inline)) void change_entries(struct space *s, vaddr_t start, vaddr_t end,
-                                                                 enum entry_change change)
-{
-    pte_t *first = pt_entry(&s->pt, start);
-    const pte_t *stop = first + ((end - start) >> PAGE_SHIFT);
-    struct pt_batch batch;
-
-    pt_batch_begin(&batch, &s->pt);
-    for (pte_t *e = first; e < stop; e++) {
-        vaddr_t va;
-
-        if (!is_concerned(*e, change))
-            continue;
-        va = start + ((vaddr_t)(e - first) << PAGE_SHIFT);
-        if (change == ENTRIES_HOLD)
-            pt_batch_set(&batch, va, e, pte_hold(*e));
-        else if (change == ENTRIES_UNHOLD)
-            pt_batch_set(&batch, va, e, pte_unhold(*e));
-        else
-            pt_batch_set(&batch, va, e, pte_readonly(*e));
-    }
-    pt_batch_end(&batch);
-}
-
-/* Entries of a region in [start, end). Tables are the space's own where rights were lost. */
-static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, enum entry_change change)
-{
-    vaddr_t span = start;
-
-    while ((span = pt_next_table(&s->pt, span, end)) < end) {
-        vaddr_t lo = span > start ? span : start;
-        vaddr_t hi = end - span < PT_SPAN ? end : span + PT_SPAN;
-
-        nosleep_enter();
-        if (change == ENTRIES_READONLY)
-            change_entries(s, lo, hi, ENTRIES_READONLY);
-        else if (change == ENTRIES_HOLD)
-            change_entries(s, lo, hi, ENTRIES_HOLD);
-        else
-            change_entries(s, lo, hi, ENTRIES_UNHOLD);
-        nosleep_exit();
-        span += PT_SPAN;
-    }
-}
-
-/* The part of r in [start, end). */
-static int protect_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end, unsigned prot)
-{
-    unsigned flags = (r->flags & ~(unsigned)REGION_PROT) | prot;
-    enum entry_change change = entry_change(r->flags & REGION_PROT, prot);
-    uint32_t pages, charge = 0;
-    int err = 0;
-
-    if (prot & REGION_WRITE && r->flags & REGION_NOWRITE)
-        return -EACCES;
-    if (start < r->start)
-        start = r->start;
-    if (end > r->end)
-        end = r->end;
-    pages = (end - start) >> PAGE_SHIFT;
-    if (prot & REGION_WRITE && !(r->flags & (REGION_WRITE | REGION_CHARGED))) {
-        if (!(r->flags & (REGION_SHARED | REGION_GROWSDOWN)) &&
-            (pages > s->limit.data || s->pages.data > s->limit.data - pages))
-            return -ENOMEM;
-        if (space_charges(flags)) {
-            charge = pages;
-            err = commit_charge(s->vm, charge);
-            if (err)
-                return err;
-            flags |= REGION_CHARGED;
-        }
-    }
-    if (start != r->start) {
-        err = space_split(s, start);
-        if (!err)
-            r = r->next;
-    }
-    if (!err && end != r->end)
-        err = space_split(s, end);
-    if (!err && change)
-        err = space_own_tables(s, start, end);
-    if (err) {
-        commit_release(s->vm, charge);
-        space_merge(s, start, end);
-        return err;
-    }
-    space_set_flags(s, r, flags);
-    if (change)
-        protect_entries(s, start, end, change);
-    return 0;
-}
-
-static int protect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned prot, bool grows)
-{
-    struct region *r = region_first_above(&s->regions, start);
-    vaddr_t va = start;
-    int err = 0;
-
-    if (grows) {
-        if (!r || r->start >= end)
-            return -ENOMEM;
-        if (!(r->flags & REGION_GROWSDOWN))
-            return -EINVAL;
-        va = start = r->start;
-    }
-    while (!err && va < end) {
-        vaddr_t next;
-
-        r = region_find(&s->regions, va);
-        if (!r) {
-            err = -ENOMEM;
-            break;
-        }
-        next = r->end;
-        if ((r->flags & REGION_PROT) != prot)
-            err = protect_region(s, r, va, end, prot);
-        va = next;
-    }
-    space_merge(s, start, va < end ? va : end);
-    return err;
-}
-
-int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot)
-{
-    bool grows = prot & PROTECT_GROWSDOWN;
-    int err;
-
-    prot &= ~PROTECT_GROWSDOWN;
-    if (addr & PAGE_MASK || !size || prot & ~(unsigned)REGION_PROT)
-        return -EINVAL;
-    size = PAGE_UP(size);
-    if (!space_range_ok(addr, size))
-        return -ENOMEM;
-    mutex_lock(&s->lock);
-    err = protect_locked(s, addr, addr + (vaddr_t)size, prot, grows);
-    mutex_unlock(&s->lock);
     return err;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Address spaces: regions over page tables. See space.c for the theory, fork.c for shared tables, remap.c,
- * advise.c and populate.c for the calls that they are named after.
+ * Address spaces: regions over page tables. See space.c for the theory, fork.c for shared tables, protect.c,
+ * remap.c, advise.c and populate.c for the calls that they are named after.
  */
 #ifndef MM_SPACE_H
 #define MM_SPACE_H
@@ -199,18 +199,23 @@ void space_count(struct space *s, const struct region *r);
 void space_uncount(struct space *s, const struct region *r);
 /* Insert a region that is filled in, its object referenced, and count it. */
 void space_add_region(struct space *s, struct region *r);
-/* The same, behind all others; region_build() is to follow. */
+/* Only list it (region_append()), without counting it. */
 void space_append_region(struct space *s, struct region *r);
 /* The reverse; frees r and drops the reference. Charges stay. */
 void space_delete_region(struct space *s, struct region *r);
 /* Have a boundary at va. 0 or -ENOMEM. */
 int space_split(struct space *s, vaddr_t va);
+/* The same when r is known to hold va and not to start there. r keeps what is below. */
+int space_split_region(struct space *s, struct region *r, vaddr_t va);
 /* Join what is alike in and at the edges of a range. */
 void space_merge(struct space *s, vaddr_t start, vaddr_t end);
+/* The same from a region on, up to and with the one that begins at end. What is joined goes into the lower.
+ * */
+void space_merge_from(struct space *s, struct region *r, vaddr_t end);
 /* Change the flags of a region in whole, with the counts. */
 void space_set_flags(struct space *s, struct region *r, unsigned flags);
 /* Where a new mapping of size goes: near hint if it is not 0 and there is room. 0 or -ENOMEM. */
-int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, vaddr_t *out);
+int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, struct region_gap *gap);
 /* Own the tables at the edges of a range, as far as they stay when the range is emptied. 0 or -ENOMEM. */
 int space_own_edges(struct space *s, vaddr_t start, vaddr_t end);
 /* Own every table of a range. 0 or -ENOMEM. */

@@ -151,7 +151,7 @@ static void try_gap(struct kt *kt, struct model *m)
     uint32_t lo = kt_below(kt, PAGES), hi = lo + 1 + kt_below(kt, PAGES - lo), page = 0;
     uint32_t size = 1 + kt_below(kt, kt_below(kt, 2) ? 8 : 100);
     bool top_down = kt_below(kt, 2), expected;
-    vaddr_t va = 0;
+    struct region_gap gap = {0};
     int err;
 
     if (kt_below(kt, 3) == 0) {
@@ -159,12 +159,14 @@ static void try_gap(struct kt *kt, struct model *m)
         hi = PAGES;
     }
     expected = model_gap(m, size, lo, hi, top_down, &page);
-    err = region_gap(&m->t, size * PAGE_SIZE, address(lo), address(hi), top_down, &va);
+    err = region_find_gap(&m->t, size * PAGE_SIZE, address(lo), address(hi), top_down, &gap);
     EXPECT(err == (expected ? 0 : -ENOMEM), "%u pages in [%u, %u): %d, model %d", size, lo, hi, err,
            expected);
-    if (!err && expected)
-        EXPECT(va == address(page), "%u pages in [%u, %u), top down %d: page %u, model %u", size, lo, hi,
-               top_down, (va - LO) >> PAGE_SHIFT, page);
+    if (err || !expected)
+        return;
+    EXPECT(gap.start == address(page), "%u pages in [%u, %u), top down %d: page %u, model %u", size, lo, hi,
+           top_down, (gap.start - LO) >> PAGE_SHIFT, page);
+    EXPECT(gap.above == region_first_above(&m->t, gap.start), "what is above page %u", page);
 }
 
 static void try_find(struct kt *kt, struct model *m)
@@ -236,7 +238,15 @@ TEST(region, random_against_array)
     kt_release(m);
 }
 
-/* 1000 ascending insertions must not make a list, and removal from one end must keep the balance. */
+/* Levels of the tree, which has no more than 64. */
+static unsigned height(const struct region *n)
+{
+    unsigned l = n ? height(n->left) : 0, r = n ? height(n->right) : 0;
+
+    return n ? 1 + (l > r ? l : r) : 0;
+}
+
+/* Many ascending insertions must not make a list, and removal from one end must keep the balance. */
 TEST(region, depth_stays_logarithmic)
 {
     struct model *m = model_new(kt);
@@ -245,7 +255,7 @@ TEST(region, depth_stays_logarithmic)
         return;
     for (uint32_t page = 0; page < PAGES; page += 2)
         add(m, page, 1);
-    EXPECT(m->t.root->balance <= 13, "512 regions, height %d", m->t.root->balance);
+    EXPECT(height(m->t.root) <= 18, "512 regions, height %u", height(m->t.root));
     EXPECT(region_verify(&m->t), "after insertion");
     while (m->t.count > 4) {
         struct region *r = m->t.first;
@@ -254,12 +264,12 @@ TEST(region, depth_stays_logarithmic)
         if (m->t.count % 16 == 0)
             EXPECT(region_verify(&m->t), "at %u regions", m->t.count);
     }
-    EXPECT(m->t.root->balance <= 3, "4 regions, height %d", m->t.root->balance);
+    EXPECT(height(m->t.root) <= 4, "4 regions, height %u", height(m->t.root));
     kt_release(m);
 }
 
-/* Trees of every small size that are built at once are as good as those that grew. */
-TEST(region, built_at_once)
+/* Every order of removal from a small tree, as far as a step by 7 is one. */
+TEST(region, small_trees)
 {
     enum { MOST = 70 };
     struct model *m = model_new(kt);
@@ -274,12 +284,9 @@ TEST(region, built_at_once)
             memset(r, 0, sizeof *r);
             r->start = address(3 * i + i % 2);
             r->end = address(3 * i + 2);
-            region_append(&m->t, r);
+            region_insert_below(&m->t, r, NULL);
         }
-        region_build(&m->t);
         EXPECT(region_verify(&m->t) && m->t.count == n, "%u regions", n);
-        EXPECT(!n || 1 << (m->t.root->balance - 1) <= (int32_t)n, "%u regions, height %d", n,
-               m->t.root->balance);
         for (uint32_t i = 0; i < n; i++)
             EXPECT(region_find(&m->t, address(3 * i + 1)) == &m->mem[i], "region %u of %u", i, n);
         /* In an order that meets each once. */
@@ -291,22 +298,78 @@ TEST(region, built_at_once)
     kt_release(m);
 }
 
+/* A copy has the model's shape and is a tree of its own. */
+TEST(region, copied_shape)
+{
+    enum { MOST = 100 };
+    struct model *m = model_new(kt);
+    struct region_tree t;
+
+    if (!m)
+        return;
+    for (uint32_t n = 0; n <= MOST; n++) {
+        uint32_t copies = 0;
+
+        region_tree_init(&t, LO, HI);
+        for (const struct region *r = m->t.first; r; r = r->next) {
+            struct region *copy = &m->mem[PAGES / 2 + copies++];
+
+            *copy = *r;
+            region_append(&t, copy);
+        }
+        EXPECT(region_find(&t, LO) == NULL, "found before there is a tree");
+        region_copy_shape(&t, &m->t);
+        EXPECT(region_verify(&t) && t.count == n, "%u regions", n);
+        for (struct region *r = m->t.first, *copy = t.first; r; r = r->next, copy = copy->next)
+            EXPECT(region_find(&t, r->start) == copy && copy != r, "the copy of %x", r->start);
+        while (t.first)
+            region_remove(&t, t.root);
+        EXPECT(region_verify(&m->t), "the model, after its copy of %u is gone", n);
+        add(m, (n * 37 + 11) % (PAGES / 2) * 2, 1);
+    }
+    kt_release(m);
+}
+
+/* A bound that is too high is believed once: a search that fails brings it down. */
+TEST(region, bounds_are_lowered_by_searches)
+{
+    struct model *m = model_new(kt);
+    struct region_gap gap;
+
+    if (!m)
+        return;
+    for (uint32_t page = 10; page < PAGES; page += 11)
+        add(m, page, 1);
+    for (uint32_t page = 4; page < PAGES; page += 11)
+        add(m, page, 1); /* no gap of more than 5 is left */
+    EXPECT(m->t.root->max_gap >= 6, "insertion lowered the bound to %u", m->t.root->max_gap);
+    EXPECT(region_find_gap(&m->t, 6 * PAGE_SIZE, LO, HI, true, &gap) == -ENOMEM, "6 pages at %x", gap.start);
+    EXPECT(region_find_gap(&m->t, 6 * PAGE_SIZE, LO, HI, false, &gap) == -ENOMEM, "6 pages at %x", gap.start);
+    EXPECT(!m->t.root->left || m->t.root->left->max_gap <= 5, "left bound %u", m->t.root->left->max_gap);
+    EXPECT(!m->t.root->right || m->t.root->right->max_gap <= 5, "right bound %u", m->t.root->right->max_gap);
+    EXPECT(region_verify(&m->t), "after the searches");
+    kt_release(m);
+}
+
 TEST(region, gap_edges)
 {
     struct region_tree t;
     struct region a = {.start = 0x1000, .end = 0x3000}, b = {.start = 0xFFFF0000u, .end = 0xFFFFF000u};
-    vaddr_t va;
+    struct region_gap g;
 
     region_tree_init(&t, 0x1000, 0xFFFFF000u);
-    EXPECT(region_gap(&t, 0xFFFFE000u, 0, 0xFFFFFFFFu, true, &va) == 0 && va == 0x1000, "all of it");
-    EXPECT(region_gap(&t, 0xFFFFF000u, 0, 0xFFFFFFFFu, true, &va) == -ENOMEM, "more than all of it");
-    EXPECT(region_gap(&t, PAGE_SIZE, 0x5000, 0x5000, false, &va) == -ENOMEM, "an empty range");
-    EXPECT(region_gap(&t, PAGE_SIZE, 0x5001, 0x6FFF, false, &va) == -ENOMEM, "no whole page in the range");
+    EXPECT(region_find_gap(&t, 0xFFFFE000u, 0, 0xFFFFFFFFu, true, &g) == 0 && g.start == 0x1000, "all of it");
+    EXPECT(region_find_gap(&t, 0xFFFFF000u, 0, 0xFFFFFFFFu, true, &g) == -ENOMEM, "more than all of it");
+    EXPECT(region_find_gap(&t, PAGE_SIZE, 0x5000, 0x5000, false, &g) == -ENOMEM, "an empty range");
+    EXPECT(region_find_gap(&t, PAGE_SIZE, 0x5001, 0x6FFF, false, &g) == -ENOMEM,
+           "no whole page in the range");
     region_insert(&t, &a);
     region_insert(&t, &b);
-    EXPECT(region_gap(&t, PAGE_SIZE, 0, 0xFFFFFFFFu, false, &va) == 0 && va == 0x3000, "%x", va);
-    EXPECT(region_gap(&t, PAGE_SIZE, 0, 0xFFFFFFFFu, true, &va) == 0 && va == 0xFFFEF000u, "%x", va);
-    EXPECT(region_gap(&t, PAGE_SIZE, 0xFFFF0000u, 0xFFFFFFFFu, true, &va) == -ENOMEM, "above the last");
+    EXPECT(region_find_gap(&t, PAGE_SIZE, 0, 0xFFFFFFFFu, false, &g) == 0 && g.start == 0x3000, "%x",
+           g.start);
+    EXPECT(region_find_gap(&t, PAGE_SIZE, 0, 0xFFFFFFFFu, true, &g) == 0 && g.start == 0xFFFEF000u, "%x",
+           g.start);
+    EXPECT(region_find_gap(&t, PAGE_SIZE, 0xFFFF0000u, 0xFFFFFFFFu, true, &g) == -ENOMEM, "above the last");
     EXPECT(!region_is_free(&t, 0x0, 0x1000), "below the tree's range");
     EXPECT(!region_is_free(&t, 0x2000, 0x4000), "half in a region");
     EXPECT(region_is_free(&t, 0x3000, 0xFFFF0000u), "exactly the gap");
@@ -371,8 +434,10 @@ TEST(region, verify_sees_corruption)
     EXPECT_BROKEN("INV-REGION-1", m->t.hi, address(8));
     EXPECT_BROKEN("INV-REGION-2", r->prev, NULL);
     EXPECT_BROKEN("INV-REGION-2", root->left->parent, NULL);
-    EXPECT_BROKEN("INV-REGION-3", root->balance, root->balance + 1);
-    EXPECT_BROKEN("INV-REGION-4", r->max_gap, r->max_gap + 1);
+    EXPECT_BROKEN("INV-REGION-3", root->red, true);
+    EXPECT_BROKEN("INV-REGION-3", m->t.first->red, !m->t.first->red);
+    EXPECT_BROKEN("INV-REGION-4", r->max_gap, 1);
+    EXPECT_BROKEN("INV-REGION-4", root->max_gap, root->max_gap - 1);
     EXPECT_BROKEN("INV-REGION-5", m->t.count, m->t.count + 1);
     EXPECT_BROKEN("INV-REGION-5", m->t.last_hit, &m->mem[PAGES - 1]);
     EXPECT_BROKEN("INV-REGION-5", m->t.last, r);

@@ -1,0 +1,184 @@
+/*
+ * Protecting: what a range allows.
+ *
+ * Taking rights away changes entries; giving rights does not: the next fault finds out. A region that allows
+ * nothing holds its frames in entries that are not present (pte_hold()), so that they are found again when
+ * rights return.
+ *
+ * A region that is changed in part is split first, and at the end what has become alike is joined, so that
+ * protecting and protecting back leaves one region where there was one.
+ *
+ * Data and locking: the space's (space.c), whose lock is held throughout; entries in nosleep sections.
+ *
+ * Invariants: those of space.c about the rights in entries and about held ones. space_verify() checks them.
+ *
+ * How it fails: -ENOMEM, -EACCES. Region by region: what precedes stays changed, as Linux has it, and
+ * the region at which it failed is as it was.
+ */
+#include "mm/errno.h"
+#include "mm/space.h"
+
+/* What a change of rights does to entries. */
+enum entry_change {
+    ENTRIES_STAY,
+    ENTRIES_HOLD,     /* nothing is allowed any more */
+    ENTRIES_UNHOLD,   /* something is again */
+    ENTRIES_READONLY, /* they lose the right to write */
+};
+
+static enum entry_change entry_change(unsigned old, unsigned new)
+{
+    if (!old != !new)
+        return new ? ENTRIES_UNHOLD : ENTRIES_HOLD;
+    return old & ~new &REGION_WRITE ? ENTRIES_READONLY : ENTRIES_STAY;
+}
+
+static inline bool is_concerned(pte_t e, enum entry_change change)
+{
+    if (change == ENTRIES_UNHOLD)
+        return pte_has_frame(e) && !pte_present(e);
+    return pte_present(e) && (change == ENTRIES_HOLD || pte_writable(e));
+}
+
+/* Entries of [start, end), which lies in one span. Inlined for each change, so that the loop has nothing
+ * else. */
+static inline __attribute__((always_inline)) void change_entries(struct space *s, vaddr_t start, vaddr_t end,
+                                                                 enum entry_change change)
+{
+    pte_t *first = pt_entry(&s->pt, start);
+    const pte_t *stop = first + ((end - start) >> PAGE_SHIFT);
+    struct pt_batch batch;
+
+    pt_batch_begin(&batch, &s->pt);
+    for (pte_t *e = first; e < stop; e++) {
+        vaddr_t va;
+
+        if (!is_concerned(*e, change))
+            continue;
+        va = start + ((vaddr_t)(e - first) << PAGE_SHIFT);
+        if (change == ENTRIES_HOLD)
+            pt_batch_set(&batch, va, e, pte_hold(*e));
+        else if (change == ENTRIES_UNHOLD)
+            pt_batch_set(&batch, va, e, pte_unhold(*e));
+        else
+            pt_batch_set(&batch, va, e, pte_readonly(*e));
+    }
+    pt_batch_end(&batch);
+}
+
+/* Entries of a region in [start, end). Tables are the space's own where rights were lost. */
+static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, enum entry_change change)
+{
+    vaddr_t span = start;
+
+    while ((span = pt_next_table(&s->pt, span, end)) < end) {
+        vaddr_t lo = span > start ? span : start;
+        vaddr_t hi = end - span < PT_SPAN ? end : span + PT_SPAN;
+
+        nosleep_enter();
+        if (change == ENTRIES_READONLY)
+            change_entries(s, lo, hi, ENTRIES_READONLY);
+        else if (change == ENTRIES_HOLD)
+            change_entries(s, lo, hi, ENTRIES_HOLD);
+        else
+            change_entries(s, lo, hi, ENTRIES_UNHOLD);
+        nosleep_exit();
+        span += PT_SPAN;
+    }
+}
+
+/*
+ * The part of *at in [start, end), which has other rights. *at becomes the region that is exactly this part.
+ */
+static int protect_region(struct space *s, struct region **at, vaddr_t start, vaddr_t end, unsigned prot)
+{
+    struct region *r = *at, *before = r->prev;
+    unsigned flags = (r->flags & ~(unsigned)REGION_PROT) | prot;
+    enum entry_change change = entry_change(r->flags & REGION_PROT, prot);
+    uint32_t pages, charge = 0;
+    int err = 0;
+
+    if (prot & REGION_WRITE && r->flags & REGION_NOWRITE)
+        return -EACCES;
+    if (start < r->start)
+        start = r->start;
+    if (end > r->end)
+        end = r->end;
+    pages = (end - start) >> PAGE_SHIFT;
+    if (prot & REGION_WRITE && !(r->flags & (REGION_WRITE | REGION_CHARGED))) {
+        if (!(r->flags & (REGION_SHARED | REGION_GROWSDOWN)) &&
+            (pages > s->limit.data || s->pages.data > s->limit.data - pages))
+            return -ENOMEM;
+        if (space_charges(flags)) {
+            charge = pages;
+            err = commit_charge(s->vm, charge);
+            if (err)
+                return err;
+            flags |= REGION_CHARGED;
+        }
+    }
+    if (start != r->start) {
+        err = space_split_region(s, r, start);
+        if (!err)
+            r = r->next;
+    }
+    if (!err && end != r->end)
+        err = space_split_region(s, r, end);
+    if (!err && change)
+        err = space_own_tables(s, start, end);
+    if (err) {
+        commit_release(s->vm, charge);
+        space_merge_from(s, before ? before->next : s->regions.first, end);
+        return err;
+    }
+    space_set_flags(s, r, flags);
+    if (change)
+        protect_entries(s, start, end, change);
+    *at = r;
+    return 0;
+}
+
+static int protect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned prot, bool grows)
+{
+    struct region *r = region_first_above(&s->regions, start), *from;
+    vaddr_t va = start;
+    int err = 0;
+
+    if (grows) {
+        if (!r || r->start >= end)
+            return -ENOMEM;
+        if (!(r->flags & REGION_GROWSDOWN))
+            return -EINVAL;
+        va = start = r->start;
+    }
+    /* The lowest that something may be joined to. Splitting and joining leave it where it is. */
+    from = r && r->start >= start && r->prev ? r->prev : r;
+    for (; va < end; r = r->next) {
+        if (!r || r->start > va)
+            err = -ENOMEM;
+        else if ((r->flags & REGION_PROT) != prot)
+            err = protect_region(s, &r, va, end, prot);
+        if (err)
+            break;
+        va = r->end;
+    }
+    space_merge_from(s, from, va < end ? va : end);
+    return err;
+}
+
+int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot)
+{
+    bool grows = prot & PROTECT_GROWSDOWN;
+    int err;
+
+    prot &= ~PROTECT_GROWSDOWN;
+    if (addr & PAGE_MASK || !size || prot & ~(unsigned)REGION_PROT)
+        return -EINVAL;
+    size = PAGE_UP(size);
+    if (!space_range_ok(addr, size))
+        return -ENOMEM;
+    mutex_lock(&s->lock);
+    err = protect_locked(s, addr, addr + (vaddr_t)size, prot, grows);
+    mutex_unlock(&s->lock);
+    return err;
+}
