@@ -3,6 +3,7 @@
  *
  *     bench instructions    in the unit of the time-stamp counter, which under QEMU's -icount shift=0 is
  *                           instructions; the first line proves it with a run of additions
+ *     bench times           the same operations in nanoseconds: the counter's unit is measured by the clock
  *     bench swap MIB        by the clock: a working set of MIB, which should be more than there is RAM
  *
  * One line a figure: "bench: NAME UNIT MEDIAN BEST WORST". The samples differ by what else the kernel had to
@@ -35,6 +36,7 @@
 
 static uint32_t sample[SAMPLES];
 static uint32_t overhead;
+static uint32_t ticks_per_us; /* 0: the unit is the tick */
 
 static void fail(const char *what)
 {
@@ -103,7 +105,10 @@ static void report(const char *name, const char *unit, unsigned n, uint32_t per)
 
 static void report_ticks(const char *name, uint32_t per)
 {
-    report(name, "instructions", SAMPLES, per);
+    if (ticks_per_us)
+        for (unsigned i = 0; i < SAMPLES; i++)
+            sample[i] = (uint32_t)((uint64_t)sample[i] * 1000 / ticks_per_us);
+    report(name, ticks_per_us ? "ns" : "instructions", SAMPLES, per);
 }
 
 #define ADD(n) __asm__ volatile(".rept %c0\n\taddl $1, %%eax\n\t.endr" : : "i"(n) : "eax", "cc")
@@ -126,6 +131,32 @@ static void calibrate(void)
         sample[i] = ticks() - once - (once - start);
     }
     report_ticks("additions", 1);
+}
+
+static uint64_t clock_us(void)
+{
+    struct timespec t;
+
+    if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
+        fail("clock_gettime");
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* What a tick of the counter is, when it does not count instructions. */
+static void measure_tick(void)
+{
+    uint64_t from = clock_us(), to;
+    uint32_t start = ticks(), taken;
+
+    do {
+        taken = ticks() - start;
+        to = clock_us();
+    } while (to - from < 100000);
+    ticks_per_us = (uint32_t)(taken / (to - from));
+    if (!ticks_per_us) {
+        puts("bench: failed: the time-stamp counter is slower than a megahertz");
+        exit(1);
+    }
 }
 
 /* --- memory --- */
@@ -456,15 +487,6 @@ static void segv(const char *name, struct sigaction act)
 
 /* --- more memory than there is --- */
 
-static uint64_t clock_us(void)
-{
-    struct timespec t;
-
-    if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
-        fail("clock_gettime");
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static uint32_t random_state = 20261120;
 
 static uint32_t random_below(uint32_t n)
@@ -529,9 +551,8 @@ static void swap(unsigned mib)
     }
 }
 
-static void instructions(void)
+static void operations(void)
 {
-    calibrate();
     get_parent();
     forks("fork-small", false);
     round_trip();
@@ -552,11 +573,15 @@ static void instructions(void)
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "instructions") == 0) {
-        instructions();
+        calibrate();
+        operations();
+    } else if (argc == 2 && strcmp(argv[1], "times") == 0) {
+        measure_tick();
+        operations();
     } else if (argc == 3 && strcmp(argv[1], "swap") == 0) {
         swap((unsigned)atoi(argv[2]));
     } else {
-        fputs("usage: bench instructions | bench swap MIB\n", stderr);
+        fputs("usage: bench instructions | bench times | bench swap MIB\n", stderr);
         return 2;
     }
     puts("bench: done");
