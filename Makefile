@@ -73,14 +73,14 @@ $(B)/quire.elf: $(KERNEL_OBJ) $(B)/ksyms.o linker.ld
 
 ISO         = $(B)/quire.iso
 ISO_ARGS    =
-ISO_MODULES =
+ISO_MODULES = $(B)/rootfs.cpio
 ISO_TREE    = $(ISO).tree
 # GRUB without what a BIOS boot from this image does not need.
 GRUB_FLAGS  = -d /usr/lib/grub/i386-pc --compress=xz --locales= --fonts= --themes= \
               --install-modules="multiboot normal iso9660 biosdisk serial terminal"
 
 .PHONY: iso
-iso: $(B)/quire.elf
+iso: $(B)/quire.elf $(ISO_MODULES)
 	rm -rf $(ISO_TREE)
 	mkdir -p $(ISO_TREE)/boot/grub
 	$(CROSS)objcopy --strip-debug $< $(ISO_TREE)/boot/quire.elf
@@ -170,8 +170,9 @@ user: $(B)/ut.preload/nolock.so $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ)
 # What `make run` boots into; what the tests do; and one for machines with little memory.
 ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard tests/user/quire/etc/*)
 
+ROOT_SETS := busybox memtester procps stress libc
 $(B)/rootfs.cpio: $(ROOTFS_DEPS)
-	@tools/rootfs pack -o $@ busybox memtester procps stress libc
+	@tools/rootfs pack -o $@ $(ROOT_SETS)
 
 $(B)/rootfs-small.cpio: $(ROOTFS_DEPS)
 	@tools/rootfs pack -o $@ busybox memtester
@@ -232,6 +233,7 @@ help:
 	@echo 'make             the image, build/quire.elf'
 	@echo 'make run         boot to a shell on this terminal (Ctrl-A X quits); MEM=16M, APPEND="name=value ..."'
 	@echo 'make run CMD="..."   run one command; fails with its status (as a status: tools/run --command)'
+	@echo 'make run ADD="FILE FILE=PATH ..."   with files of yours in the root; a FILE alone comes to /root'
 	@echo 'make rootfs      the root archives, from Debian packages; tools/rootfs --help'
 	@echo 'make test        every test: hosted, in the kernel, boot configurations, gdb helpers'
 	@echo 'make soak        the random tests of programs, for minutes'
@@ -247,9 +249,14 @@ help:
 # CMD reaches the shell through the environment, so that its quotes and dollars are its own.
 CMD :=
 run: export QUIRE_CMD := $(value CMD)
-run: $(B)/quire.elf $(B)/swap.img $(B)/rootfs.cpio
-	@tools/run -m $(MEM) --append "$(APPEND)$(if $(QUIRE_CMD), quiet)" --initrd $(B)/rootfs.cpio --disk $(B)/swap.img \
+run: $(B)/quire.elf $(B)/swap.img $(if $(ADD),$(B)/rootfs-run.cpio,$(B)/rootfs.cpio)
+	@tools/run -m $(MEM) --append "$(APPEND)$(if $(QUIRE_CMD), quiet)" --initrd $(lastword $^) --disk $(B)/swap.img \
 	    --command "$$QUIRE_CMD"
+
+# With files of the user's, which may have changed since.
+.PHONY: $(B)/rootfs-run.cpio
+$(B)/rootfs-run.cpio: $(ROOTFS_DEPS)
+	@tools/rootfs pack -o $@ $(ROOT_SETS) $(ADD:%=--add %)
 
 debug: $(B)/quire.elf $(B)/swap.img | $(B)/setup-test
 	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
@@ -281,12 +288,16 @@ $(B)/bench/bench.cpio: $(B)/bench/bench
 $(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg
 	@$(MAKE) --no-print-directory iso ISO=$@ ISO_ARGS="ktest=all" ISO_MODULES="LICENSE README.md"
 
+# And with a root, for a command that comes through GRUB.
+$(B)/quire-root.iso: $(B)/quire.elf iso/grub.cfg $(B)/rootfs-small.cpio
+	@$(MAKE) --no-print-directory iso ISO=$@ ISO_ARGS="quiet -- echo hello through GRUB" ISO_MODULES=$(B)/rootfs-small.cpio
+
 # Long ones first, so that the two jobs end together.
 BOOT_TESTS := $(wildcard $(foreach t,programs-stress user ram-3500 programs-memtester ram-8 disk-errors,tests/boot/$t.t))
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
+test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
 
 # The tests that are random or only take time, for minutes each.
@@ -297,7 +308,7 @@ soak: $(B)/quire.elf $(ROOTFS) user | $(B)/setup-test
 test-host: hosted | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS)
 
-test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test
+test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)
 
 check: $(B)/quire.elf hosted | $(B)/setup-check
