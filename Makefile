@@ -240,7 +240,7 @@ help:
 	@echo 'make test-host   hosted tests only'
 	@echo 'make test-boot   boot tests only; one of them: tests/boot/ram-8.t'
 	@echo 'make check       warnings, layers, formatting, static analysis'
-	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded'
+	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded; APPEND, or CMD and ADD as for run'
 	@echo 'make iso         build/quire.iso, for GRUB or a CD'
 	@echo 'make bench       what the basic operations cost, in the kernel and beside Linux'
 	@echo 'make clean       remove build/'
@@ -258,8 +258,11 @@ run: $(B)/quire.elf $(B)/swap.img $(if $(ADD),$(B)/rootfs-run.cpio,$(B)/rootfs.c
 $(B)/rootfs-run.cpio: $(ROOTFS_DEPS)
 	@tools/rootfs pack -o $@ $(ROOT_SETS) $(ADD:%=--add %)
 
-debug: $(B)/quire.elf $(B)/swap.img | $(B)/setup-test
-	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img
+# With a command there is a root, as for run.
+debug: export QUIRE_CMD := $(value CMD)
+debug: $(B)/quire.elf $(B)/swap.img $(if $(CMD),$(if $(ADD),$(B)/rootfs-run.cpio,$(B)/rootfs.cpio)) | $(B)/setup-test
+	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img \
+	    $(if $(CMD),--initrd $(lastword $^) --command "$$QUIRE_CMD")
 
 bench: $(B)/quire.elf $(B)/swap.img $(B)/bench/bench.cpio $(B)/linux/init
 	@tools/bench -m $(BENCH_MEM) --append "$(APPEND)" --disk $(B)/swap.img

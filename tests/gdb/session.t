@@ -108,6 +108,13 @@ while (my $step = shift @steps) {
         local $ENV{QUIRE_DEBUG_LOG} = "$top/$log";
         gdb_steps(undef, 'gdb-session', sub { ('tools/debug', '--batch', $_[0], '--append', $append, '--disk', $disk) }, @gdb);
     }
+    elsif ($command =~ /^make debug ADD=(\S+) CMD=(\S+)$/) {
+        my ($file, $run) = ($1, $2);
+        local $ENV{QUIRE_DEBUG_LOG} = "$top/$log";
+        is(system("tools/rootfs pack -o build/rootfs-gdb.cpio --add $file"), 0, "a root with $file");
+        gdb_steps(undef, 'gdb-program',
+            sub { ('tools/debug', '--batch', $_[0], '--initrd', 'build/rootfs-gdb.cpio', '--command', $run) }, @gdb);
+    }
     elsif ($command =~ /^gdb -q / && @gdb) {
         for (1 .. 100) { # the socket, and the hang that is looked for
             last if -S $door;

@@ -626,9 +626,9 @@ def hot_list(k, hot):
 
 
 def number(text):
-    """The value of an expression, read now, in the address space where the kernel is stopped; of a structure the address."""
+    """The value of an expression, read now, in the address space where the kernel is stopped; of a structure or an array the address."""
     value = gdb.parse_and_eval(text)
-    if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_STRUCT):
+    if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_ARRAY):
         if value.address is None:
             raise Problem("%s is in no place in memory" % text)
         value = value.address
