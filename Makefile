@@ -159,13 +159,8 @@ $(FUZZ): $(B)/fuzz/%: tests/user/%.c Makefile | $(B)/setup-user
 	@echo "  USERCC  $@"
 	@$(USERCC) $(USER_CFLAGS) -static -s $< -o $@
 
-$(B)/ut.preload/%.so: tests/user/preload/%.c Makefile | $(B)/setup-user
-	@mkdir -p $(@D)
-	@echo "  USERCC  $@"
-	@$(USERCC) $(USER_CFLAGS) -fPIC -shared -s $< -o $@
-
 .PHONY: user
-user: $(B)/ut.preload/nolock.so $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ)
+user: $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ)
 
 # What `make run` boots into; what the tests do; and one for machines with little memory.
 ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard tests/user/quire/etc/*)
@@ -248,19 +243,22 @@ help:
 
 # CMD reaches the shell through the environment, so that its quotes and dollars are its own.
 CMD :=
+# The archive stays in RAM, so a small machine gets the small one.
+ROOT_SIZE := $(shell test "$$(numfmt --from=iec '$(MEM)' 2>/dev/null)" -lt $$((48 << 20)) 2>/dev/null && echo -small)
+ROOT := $(B)/rootfs$(if $(ADD),-run,$(ROOT_SIZE)).cpio
 run: export QUIRE_CMD := $(value CMD)
-run: $(B)/quire.elf $(B)/swap.img $(if $(ADD),$(B)/rootfs-run.cpio,$(B)/rootfs.cpio)
+run: $(B)/quire.elf $(B)/swap.img $(ROOT)
 	@tools/run -m $(MEM) --append "$(APPEND)$(if $(QUIRE_CMD), quiet)" --initrd $(lastword $^) --disk $(B)/swap.img \
 	    --command "$$QUIRE_CMD"
 
 # With files of the user's, which may have changed since.
 .PHONY: $(B)/rootfs-run.cpio
 $(B)/rootfs-run.cpio: $(ROOTFS_DEPS)
-	@tools/rootfs pack -o $@ $(ROOT_SETS) $(ADD:%=--add %)
+	@tools/rootfs pack -o $@ $(if $(ROOT_SIZE),busybox memtester,$(ROOT_SETS)) $(ADD:%=--add %)
 
 # With a command there is a root, as for run.
 debug: export QUIRE_CMD := $(value CMD)
-debug: $(B)/quire.elf $(B)/swap.img $(if $(CMD),$(if $(ADD),$(B)/rootfs-run.cpio,$(B)/rootfs.cpio)) | $(B)/setup-test
+debug: $(B)/quire.elf $(B)/swap.img $(if $(value CMD),$(ROOT)) | $(B)/setup-test
 	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img \
 	    $(if $(CMD),--initrd $(lastword $^) --command "$$QUIRE_CMD")
 
