@@ -116,16 +116,20 @@ static void choose_page_ops(void)
 
 void memory_init(struct bootinfo *b)
 {
+    uint32_t modules;
+
     apply_limit(b);
     unused = b->ram;
     ram_remove(&unused, 0, 1); /* the BIOS's data */
     ram_remove(&unused, pfn_of((uintptr_t)boot_end), pfn_of((uintptr_t)image_end));
+    modules = ram_count(&unused);
     for (unsigned i = 0; i < b->modules; i++)
         ram_remove(&unused, b->module[i].start >> PAGE_SHIFT, (pfn_t)PAGES_OF((uint64_t)b->module[i].end));
 
+    modules -= ram_count(&unused);
     if (ram_count(&unused) << 2 < MEMORY_MIN_KIB)
-        panic_unfit("too little memory: %u KiB of usable RAM are needed, this machine has %u KiB",
-                    MEMORY_MIN_KIB, ram_count(&unused) << 2);
+        panic_unfit("too little memory: %u KiB of usable RAM are needed, this machine has %u KiB%s",
+                    MEMORY_MIN_KIB, ram_count(&unused) << 2, modules ? " beside its modules" : "");
     low_end = choose_low_end(&b->ram);
 
     build_tables();

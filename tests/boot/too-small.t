@@ -20,4 +20,8 @@ for my $case (['too-small', '2M', '', $no_room], ['too-small-4', '4M', '', $need
     log_like($run, $line, 'the last line says what is missing');
 }
 
+my $module = boot('too-small-module', memory => '8M', append => 'quiet', initrd => module_file('too-small', 3 << 20), time => 30);
+outcome_is($module, 'fail');
+log_like($module, qr/^quire: too little memory: .* this machine has \d+ KiB beside its modules\n\z/m, 'modules are what takes the room');
+
 done_testing();
