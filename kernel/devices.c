@@ -214,7 +214,8 @@ static int kmsg_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     return (int)n;
 }
 
-/* All that the ring holds, as text: gathered at open(). */
+/* All that the ring holds, as text: gathered at open(). Read one line at a time, as a record of Linux's form.
+ * */
 struct kmsg {
     size_t size;
     char text[];
@@ -242,15 +243,25 @@ static void kmsg_release(struct file *f)
 static int kmsg_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     const struct kmsg *k = f->data;
+    char head[32]; /* priority, sequence number, microseconds, flags; priorities and times are not kept */
+    size_t at = (size_t)*pos, end = at, head_size;
+    uint32_t sequence = 0;
 
     if (*pos >= k->size)
         return 0;
-    if (n > k->size - *pos)
-        n = k->size - (size_t)*pos;
-    if (user_copy_out(buf, k->text + (size_t)*pos, n))
+    for (size_t i = 0; i < at; i++)
+        sequence += k->text[i] == '\n';
+    while (end < k->size && k->text[end] != '\n')
+        end++;
+    end = end < k->size ? end + 1 : end;
+    head_size = format(head, sizeof head, "6,%u,0,-;", sequence);
+    if (n < head_size + (end - at))
+        return -EINVAL;
+    if (user_copy_out(buf, head, head_size) ||
+        user_copy_out(buf + (vaddr_t)head_size, k->text + at, end - at))
         return -EFAULT;
-    *pos += n;
-    return (int)n;
+    *pos = end;
+    return (int)(head_size + (end - at));
 }
 
 static const struct file_ops kmsg_ops = {

@@ -55,6 +55,8 @@ try id id
 try uname uname -sm
 try stty stty -a
 try tty tty
+try kmsg head -n 2 /dev/kmsg
+try dmesg dmesg
 END
 
 my $run = run_programs('programs-busybox', sets => [qw(busybox procps)], memory => '64M', swap => 1, script => $script);
@@ -76,6 +78,8 @@ step_is($run, 'sort', 0, qr/^20000 line$/m);
 step_is($run, $_, 0) for qw(sort-all gzip tar pipes);
 step_is($run, 'awk', 0, qr/^$sum$/m);
 step_is($run, 'find', 0, qr{^/etc/motd$}m);
+step_is($run, 'kmsg', 0, qr/^6,0,0,-;Quire, loaded by qemu\n6,1,0,-;processor: /m);
+step_is($run, 'dmesg', 0, qr/^Quire, loaded by qemu\nprocessor: /m);
 step_is($run, 'grep', 0, qr/^2000$/m);
 step_is($run, 'background', 0, qr/^both$/m);
 step_is($run, 'subshells', 0, qr/^deep$/m, qr/^5$/m);
