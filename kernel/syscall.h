@@ -34,7 +34,7 @@ struct syscall {
 #define SYSCALL_6_ARGS(a, b, c, d, e, f)                                                                     \
     uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f
 
-#define SYSCALLS 450u /* trap.asm knows it */
+#define SYSCALLS 451u /* trap.asm knows it */
 extern const struct syscall syscall_table[SYSCALLS];
 
 /* From the stub: a call without a function. Logged once; -ENOSYS. */

@@ -18,7 +18,7 @@ IRQS         equ 16
 ERROR_CODES  equ 1 << 8 | 0x1F << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
 
 VECTOR_CALL  equ 0x80                   ; TRAP_SYSCALL
-SYSCALLS     equ 450
+SYSCALLS     equ 451
 ENOSYS       equ 38
 TASK_USER_WORK equ 4                    ; offset in struct task
 FRAME_EAX    equ 32                     ; offsets in struct trap_frame
