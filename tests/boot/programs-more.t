@@ -1,0 +1,44 @@
+#!/usr/bin/env perl
+# Larger programs that nobody here wrote, with more data than there is memory: an interpreter, a database, a compressor. And the
+# allocators that people put in the C library's place, each under stress-ng, which checks what it gets.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Programs;
+use Test::More;
+
+need_sets(qw(busybox more stress allocators));
+
+# 60,000 numbers by name, then in order of name; 30 MiB when all are there.
+my $perl = q{my %h; $h{"name $_"} = [$_, "x" x 100] for 1 .. 60000; my $s = 0; $s = ($s * 31 + $h{$_}[0]) % 1000003 for sort keys %h;
+    defined(my $p = fork) or die; if (!$p) { $h{"name 1"}[0] = 7; exit 3 } waitpid $p, 0; print "$s ", $? >> 8, " ", $h{"name 1"}[0], "\n"};
+my $sql = 'create table t(a integer primary key, b text); with recursive c(x) as (select 1 union all select x + 1 from c where x < 20000)
+    insert into t select x, hex(zeroblob(x % 50)) from c; create index i on t(b, a); select count(*), sum(length(b)) from t;
+    delete from t where a % 3 = 0; vacuum; pragma integrity_check; select count(*) from t;';
+(my $one_line = $perl) =~ s/\n\s*/ /g;
+(my $sql_line = $sql) =~ s/\n\s*/ /g;
+
+# What the build host's own perl says of the same program.
+chomp(my $expected = `perl -e '$one_line'`);
+
+my $run = run_programs('programs-more', sets => [qw(busybox more)], memory => '32M', swap => 1, absent => [qw(socketcall)], script => <<"END");
+try perl perl -e '$one_line'
+try sqlite sqlite3 /tmp/db "$sql_line"
+try xz sh -c 'seq 1 100000 >n; md5sum <n; /usr/bin/xz -3 n && /usr/bin/xz -dc n.xz | md5sum'
+try swapped grep -E "pswp(in|out) [1-9][0-9][0-9]" /proc/vmstat
+END
+step_is($run, 'perl', 0, qr/^\Q$expected\E$/m);
+step_is($run, 'sqlite', 0, qr/^20000\|980000\nok\n13334$/m);
+step_is($run, 'xz', 0, qr/^(\w{32})  -\n\g1  -$/m);
+step_is($run, 'swapped', 0, qr/^pswpin/m, qr/^pswpout/m);
+
+my @allocators = qw(libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4);
+my $under = run_programs('programs-allocators', sets => [qw(busybox stress allocators)], memory => '64M', swap => 1, time => 120,
+    absent => [qw(socketcall)], script => join "\n", map { <<"END" } @allocators);
+try $_ env LD_PRELOAD=/usr/lib/i386-linux-gnu/$_ stress-ng --malloc 2 --malloc-bytes 48M --malloc-pthreads 3 --verify -t 4
+END
+step_is($under, $_, 0, qr/^stress-ng: info: .* successful run completed/m) for @allocators;
+
+done_testing();
