@@ -32,6 +32,12 @@
  * "Sole" means that nobody else can come to see the page: one entry names the frame and none its slot. A
  * frame that is being written to its slot counts as "copy": its contents must not change.
  *
+ * An object's pages that are in memory cost nothing but their entries. So when a mapping of one is read in
+ * order, that is, the page just below is mapped, one fault maps the resident pages that follow, up to a few.
+ * Their accessed bits are clear, so a page that is not touched after all does not look used. A lone touch
+ * maps one page, and what would take a frame, private pages, is never brought in ahead: a program that counts
+ * its pages sees those that it touched.
+ *
  * A fresh page is zeroed or copied before its entry appears, so no other task ever sees what was in the
  * frame.
  *
@@ -51,6 +57,9 @@
 /* More steps than any fault can need unless others keep taking its page away; then the access is simply tried
  * again. */
 #define MAX_STEPS 64u
+
+/* Pages of an object that one fault maps at most: Linux's fault_around_bytes. */
+#define AROUND 16u
 
 const char *fault_action_name(enum fault_action a)
 {
@@ -305,6 +314,30 @@ static void install_object(struct step *st, struct frame *f)
     pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(st->s->vm->pool, f), flags));
 }
 
+/* The object's page was just mapped for reading. If it is not the first of a sequence, map what follows. */
+static void map_ahead(struct step *st)
+{
+    struct space *s = st->s;
+    const struct region *r = st->region;
+    vaddr_t va = st->va, end = PT_SPAN_DOWN(va) + PT_SPAN;
+    uint32_t index = object_index(st);
+    pte_t *e = st->entry;
+
+    if (va == PT_SPAN_DOWN(va) || va == r->start || !pte_present(e[-1]))
+        return;
+    if (end > r->end)
+        end = r->end;
+    for (unsigned n = 1; n < AROUND && (va += PAGE_SIZE) < end && pte_empty(*++e); n++) {
+        struct frame *f = object_resident(r->object, ++index);
+
+        if (!f)
+            break;
+        f->maps++;
+        pt_set(&s->pt, va, e, pte_make(frame_pfn(s->vm->pool, f), PT_USER));
+        s->vm->stats.mapped_ahead++;
+    }
+}
+
 /* Map the cached page of the slot that the entry names, read-only. */
 static void install_swapped(struct step *st, struct frame *f)
 {
@@ -447,7 +480,10 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
         if (!f)
             return fetch_object(st);
         install_object(st, f);
-        return LOOK_AGAIN;
+        if (st->access == ACCESS_WRITE)
+            return LOOK_AGAIN;
+        map_ahead(st);
+        return FAULT_RESUME;
     case FAULT_SWAP_IN:
         f = swap_cached(vm, pte_slot(*st->entry));
         if (!f || f->flags & FRAME_F_BUSY)

@@ -26,6 +26,7 @@ struct vm_stats {
     uint64_t reactivated;   /* of these, spared because they were used */
     uint64_t lazy_freed;    /* of these, dropped since the program had given them up (ADVISE_FREE) */
     uint64_t direct_reclaims, daemon_rounds, reclaim_failures;
+    uint64_t mapped_ahead;            /* pages of objects that were mapped before they were touched */
     uint64_t major;                   /* faults that waited for a pager or a disk */
     uint64_t oom_kills;               /* programs that the kernel ended for want of memory */
     uint64_t cache_drops, slab_drops; /* the operator's wishes */

@@ -14,7 +14,7 @@ outcome_is($counts, 'pass');
 my @operations = (
     'getppid', 'fork-small', 'pipe-round-trip', 'segv-handler', 'segv-siginfo', 'brk', 'fault-zero-write',
     'fault-zero-read', 'munmap-page', 'mmap-munmap', 'mprotect-twice', 'fault-regions', 'fault-cow-copy', 'fault-cow-last',
-    'fork-big', 'fork-exit-wait-big');
+    'fork-big', 'fork-exit-wait-big', 'vfork-exec-wait', 'map-file', 'read-file');
 log_like($counts, qr/^bench: \Q$_\E instructions \d+ \d+ \d+\r?$/m, $_) for 'additions', @operations;
 log_like($counts, qr/^bench: done/m, 'the end');
 

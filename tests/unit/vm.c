@@ -841,6 +841,75 @@ TEST(vm, image_private)
     kt_release(image);
 }
 
+/* Pages that have an entry in [page, page + n) of a mapping. */
+static uint32_t entries_in(struct space *s, vaddr_t va, uint32_t page, uint32_t n)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = page; i < page + n; i++) {
+        const pte_t *e = pt_entry(&s->pt, va + i * (vaddr_t)PAGE_SIZE);
+
+        count += e && !pte_empty(*e);
+    }
+    return count;
+}
+
+/* One fault may map what follows in an object; but a lone touch maps one page, and nothing is brought in. */
+TEST(vm, reading_in_order_maps_ahead)
+{
+    enum { PAGES = 40, AHEAD = 16 };
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 160, 32, 64))
+        return;
+    struct object *o = object_create(&t.vm, &pager_zero, PAGES, "shared");
+    struct space *writer = space_create(&t.vm), *s = space_create(&t.vm);
+    vaddr_t from = 0, va = 0x401000, private = 0x800000, below = map_at(kt, s, 0x400000, 1, RW);
+
+    EXPECT(space_map(writer, &from, PAGES * PAGE_SIZE, RW | REGION_SHARED, o, 0) == 0, "map");
+    for (vaddr_t i = 0; i < PAGES; i++)
+        if (i != 30)
+            WRITE(writer, from + i * PAGE_SIZE, i);
+    EXPECT(space_map(s, &va, (PAGES - 2) * PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 0) == 0, "map");
+    WRITE(s, below, 1); /* what lies below in another region is no sequence */
+    FAULTS(&t.vm, 1, READ(s, va, 0));
+    EXPECT(entries_in(s, va, 0, PAGES) == 1, "a first touch mapped %u", entries_in(s, va, 0, PAGES));
+    uint32_t frames = t.pool->used[FRAME_OBJECT], anon = t.pool->used[FRAME_ANON];
+
+    FAULTS(&t.vm, 1, READ(s, va + 5 * PAGE_SIZE, 5));
+    EXPECT(entries_in(s, va, 0, PAGES) == 2, "a lone touch mapped %u", entries_in(s, va, 0, PAGES) - 1);
+    FAULTS(&t.vm, 1, READ(s, va + 6 * PAGE_SIZE, 6));
+    EXPECT(entries_in(s, va, 6, PAGES - 6) == AHEAD && t.vm.stats.mapped_ahead == AHEAD - 1, "mapped %u",
+           entries_in(s, va, 6, PAGES - 6));
+    EXPECT(!pte_accessed(*pt_entry(&s->pt, va + 7 * PAGE_SIZE)), "looks used before it is");
+    FAULTS(&t.vm, 0, READ(s, va + 7 * PAGE_SIZE, 7));
+    /* They are read-only: a write is seen. */
+    FAULTS(&t.vm, 1, WRITE(s, va + 8 * PAGE_SIZE, 88));
+    READ(writer, from + 8 * PAGE_SIZE, 88);
+    /* Up to what is not in memory, which is not fetched, and up to the region's end. */
+    FAULTS(&t.vm, 1, READ(s, va + 22 * PAGE_SIZE, 22));
+    EXPECT(entries_in(s, va, 22, PAGES - 22) == 8, "mapped %u", entries_in(s, va, 22, PAGES - 22));
+    FAULTS(&t.vm, 1, READ(s, va + 33 * PAGE_SIZE, 33));
+    FAULTS(&t.vm, 1, READ(s, va + 34 * PAGE_SIZE, 34));
+    EXPECT(entries_in(s, va, 33, PAGES - 33) == 5, "mapped %u", entries_in(s, va, 33, PAGES - 33));
+    /* A write takes its own page. */
+    EXPECT(space_map(s, &private, PAGES * PAGE_SIZE, RW | MAP_AT, o, 0) == 0, "map");
+    FAULTS(&t.vm, 1, WRITE(s, private, 100));
+    FAULTS(&t.vm, 1, WRITE(s, private + PAGE_SIZE, 101));
+    EXPECT(entries_in(s, private, 0, PAGES) == 2, "writes mapped %u", entries_in(s, private, 0, PAGES));
+    FAULTS(&t.vm, 1, READ(s, private + 2 * PAGE_SIZE, 2));
+    FAULTS(&t.vm, 1, WRITE(s, private + 3 * PAGE_SIZE, 103));
+    READ(writer, from + 3 * PAGE_SIZE, 3);
+    EXPECT(t.pool->used[FRAME_OBJECT] == frames && t.pool->used[FRAME_ANON] == anon + 3, "frames were taken");
+    EXPECT(vm_verify(&t.vm), "verification");
+    evict_at(kt, s, va + 9 * PAGE_SIZE);
+    READ(s, va + 9 * PAGE_SIZE, 9);
+    space_destroy(s);
+    space_destroy(writer);
+    object_put(o);
+    vt_end(&t);
+}
+
 TEST(vm, shared_memory)
 {
     struct vt t;

@@ -4,6 +4,7 @@
  *     bench instructions    in the unit of the time-stamp counter, which under QEMU's -icount shift=0 is
  *                           instructions; the first line proves it with a run of additions
  *     bench times           the same operations in nanoseconds: the counter's unit is measured by the clock
+ *     bench nothing         ends at once: what the others execute
  *     bench swap MIB        by the clock: a working set of MIB, which should be more than there is RAM
  *
  * One line a figure: "bench: NAME UNIT MEDIAN BEST WORST". The samples differ by what else the kernel had to
@@ -12,6 +13,7 @@
  * is done to each of many pages is less the same loop over pages that are there.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,14 +27,15 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define PAGE      4096u
-#define SAMPLES   31u
-#define BATCH     1024u /* pages: what one page table maps */
-#define CALLS     64u
-#define ADDITIONS 1000
-#define BIG_MIB   32u
-#define REGIONS   2000u
-#define ROUNDS    3u /* of the swap figures: each is long */
+#define PAGE       4096u
+#define SAMPLES    31u
+#define BATCH      1024u /* pages: what one page table maps */
+#define CALLS      64u
+#define ADDITIONS  1000
+#define BIG_MIB    32u
+#define REGIONS    2000u
+#define FILE_PAGES 64u
+#define ROUNDS     3u /* of the swap figures: each is long */
 
 static uint32_t sample[SAMPLES];
 static uint32_t overhead;
@@ -310,6 +313,54 @@ static void heap(void)
     report_ticks("brk", CALLS);
 }
 
+/* --- files: this program itself --- */
+
+static int self(void)
+{
+    int fd = open("/proc/self/exe", O_RDONLY);
+
+    if (fd < 0)
+        fail("open of /proc/self/exe");
+    return fd;
+}
+
+/* The first pages of a file that is in memory, through a mapping. */
+static void map_file(void)
+{
+    int fd = self();
+
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        uint32_t start = ticks();
+        char *p = mmap(NULL, FILE_PAGES * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+
+        if (p == MAP_FAILED)
+            fail("mmap of a file");
+        for (unsigned k = 0; k < FILE_PAGES; k++)
+            (void)*(volatile char *)(p + k * PAGE);
+        CALL2(SYS_munmap, p, FILE_PAGES * PAGE);
+        sample[i] = since(start);
+    }
+    close(fd);
+    report_ticks("map-file", 1);
+}
+
+static void read_file(void)
+{
+    static char buf[FILE_PAGES * PAGE];
+    int fd = self();
+
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        uint32_t start = ticks();
+
+        if (CALL3(SYS_read, fd, buf, sizeof buf) != sizeof buf)
+            fail("read of a file");
+        sample[i] = since(start);
+        CALL3(SYS_lseek, fd, 0, SEEK_SET);
+    }
+    close(fd);
+    report_ticks("read-file", 1);
+}
+
 /* --- processes --- */
 
 static void get_parent(void)
@@ -348,6 +399,29 @@ static void forks(const char *name, bool whole)
             sample[i] = since(start);
     }
     report_ticks(name, 1);
+}
+
+static __attribute__((noinline)) pid_t start_nothing(void)
+{
+    static char *const argv[] = {"bench", "nothing", NULL};
+    pid_t child = vfork();
+
+    if (child == 0) {
+        execv("/proc/self/exe", argv);
+        _exit(1);
+    }
+    return child;
+}
+
+static void execs(void)
+{
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        uint32_t start = ticks();
+
+        wait_child(start_nothing());
+        sample[i] = since(start);
+    }
+    report_ticks("vfork-exec-wait", 1);
 }
 
 static void forks_big(void)
@@ -567,6 +641,9 @@ static void operations(void)
     fault_regions();
     copy_on_write("fault-cow-copy", true);
     copy_on_write("fault-cow-last", false);
+    map_file();
+    read_file();
+    execs();
     forks_big();
 }
 
@@ -578,6 +655,8 @@ int main(int argc, char **argv)
     } else if (argc == 2 && strcmp(argv[1], "times") == 0) {
         measure_tick();
         operations();
+    } else if (argc == 2 && strcmp(argv[1], "nothing") == 0) {
+        return 0;
     } else if (argc == 3 && strcmp(argv[1], "swap") == 0) {
         swap((unsigned)atoi(argv[2]));
     } else {
