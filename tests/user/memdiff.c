@@ -2,8 +2,9 @@
  * Memory calls and touches at random, from a seed; what came of each goes into a digest, or with -v onto a
  * line. The same executable runs on Linux and on Quire, and the two must say the same.
  *
- *     memdiff [-v] [-k KEEP] [-x SKIP] SEED OPERATIONS
+ *     memdiff [-vf] [-k KEEP] [-x SKIP] SEED OPERATIONS
  *
+ *     -f            many forks, one for eight operations
  *     -k 3,7-9      only these operations
  *     -x 5.2,8.1.4  without these; 5.2 is what the child that operation 5 makes does third
  *
@@ -56,7 +57,7 @@ static struct {
 } * common;
 
 static uint64_t seed;
-static bool verbose;
+static bool verbose, many_forks;
 static const char *keep, *skip;
 static int fds[6]; /* file 0 and 1; file 0 for reading, and for writing only; a directory; /dev/zero */
 enum { RDWR_0, RDWR_1, RDONLY_0, WRONLY_0, DIRECTORY, ZERO };
@@ -295,8 +296,8 @@ static void do_mmap(struct rng *r, struct range g)
     } else {
         fd = fds[below(r, 8) ? below(r, 2) : below(r, 6)];
         offset = below(r, FILE_PAGES + 2);
-        if (fd == fds[ZERO])
-            offset = 0; /* else all of it faults, on Linux */
+        if (fd == fds[ZERO] && below(r, 2))
+            offset = 0;
     }
     if (below(r, 8) == 0)
         flags |= MAP_POPULATE;
@@ -680,6 +681,7 @@ static void operation(const struct path *p)
     char name[64];
     struct rng r;
     struct range g;
+    uint32_t kind;
 
     path_text(p, name, sizeof name);
     if (p->depth == 0 && *keep && !listed(keep, name, true))
@@ -692,7 +694,10 @@ static void operation(const struct path *p)
     g = any_range(&r, 16);
 
     add("md| %s ", name);
-    switch (below(&r, 100)) {
+    kind = below(&r, 100);
+    if (many_forks && below(&r, 8) == 0)
+        kind = 99;
+    switch (kind) {
     case 0 ... 19:
         do_mmap(&r, g);
         break;
@@ -796,9 +801,11 @@ int main(int argc, char **argv)
     int opt;
 
     keep = skip = "";
-    while ((opt = getopt(argc, argv, "vk:x:")) != -1) {
+    while ((opt = getopt(argc, argv, "vfk:x:")) != -1) {
         if (opt == 'v')
             verbose = true;
+        else if (opt == 'f')
+            many_forks = true;
         else if (opt == 'k')
             keep = optarg;
         else if (opt == 'x')
@@ -807,7 +814,7 @@ int main(int argc, char **argv)
             return 2;
     }
     if (argc - optind < 2) {
-        fprintf(stderr, "memdiff [-v] [-k KEEP] [-x SKIP] SEED OPERATIONS\n");
+        fprintf(stderr, "memdiff [-vf] [-k KEEP] [-x SKIP] SEED OPERATIONS\n");
         return 2;
     }
     seed = mix(strtoull(argv[optind], NULL, 0) + 1);
