@@ -400,14 +400,16 @@ static void do_mremap(struct rng *r, struct range g)
                                   8};
     int flags = choices[below(r, 8)];
     unsigned to = below(r, PAGES), want = 1 + below(r, 6), old = g.n;
+    bool made = below(r, 3), shared = false;
 
     /* One region, made here: or a single page, which cannot be more than one. */
-    if (below(r, 3)) {
+    if (made) {
         int fd = below(r, 2) ? fds[below(r, 2)] : -1;
         int kind = (below(r, 2) ? MAP_PRIVATE : MAP_SHARED) | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0);
         int prot = any_prot(r);
         uint32_t offset = below(r, FILE_PAGES), wrote = 0, value = next(r);
 
+        shared = kind & MAP_SHARED;
         if (g.n > 6)
             g.n = old = 6;
         add("mmap2(@%u, %u pages, %s, 0x%x, fd %d, %u)", g.page, g.n, prot_text(prot), kind, fd,
@@ -423,7 +425,8 @@ static void do_mremap(struct rng *r, struct range g)
     }
     if (flags & MREMAP_DONTUNMAP && below(r, 8))
         want = old;
-    if (below(r, 16) == 0)
+    /* What is not shared cannot be doubled, and Linux 6.1 says so after it has unmapped the target. */
+    if (below(r, 16) == 0 && (shared || !(flags & MREMAP_FIXED)))
         old = 0;
     if (g.page + want > PAGES)
         want = PAGES - g.page;
@@ -434,6 +437,9 @@ static void do_mremap(struct rng *r, struct range g)
     /* What is doubled onto itself is first unmapped, on Linux, and then not there. */
     if (old == 0 && to <= g.page && g.page < to + want)
         old = 1;
+    /* If nothing is there and the target is bad too, either may be said. */
+    if (!made && to <= g.page && g.page < to + want)
+        flags = 0;
     add("mremap(@%u, %u pages, %u pages, 0x%x, @%u)", g.page, old, want, flags, to);
     result_at(syscall(SYS_mremap, at(g.page), old * PAGE, want * PAGE, flags, at(to)));
 }
@@ -484,6 +490,8 @@ static void do_madvise(struct rng *r, struct range g)
     uint32_t off = below(r, 60) ? 0 : 12;
     long rc;
 
+    if (advices[i].advice == 22 || advices[i].advice == 23)
+        g.n = 1; /* Linux 6.1 goes on behind a hole, later ones do not */
     if (below(r, 60) == 0)
         g.n = 0;
     add("madvise(@%u%s, %u pages, %s)", g.page, off ? "+12" : "", g.n, advices[i].name);
