@@ -160,7 +160,7 @@ $(FUZZ): $(B)/fuzz/%: tests/user/%.c Makefile | $(B)/setup-user
 	@$(USERCC) $(USER_CFLAGS) -static -s $< -o $@
 
 .PHONY: user
-user: $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ)
+user: $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ) $(B)/linux/init
 
 # What `make run` boots into; what the tests do; and one for machines with little memory.
 ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard tests/user/quire/etc/*)

@@ -143,13 +143,12 @@ static int full_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     return -ENOSPC;
 }
 
-/* Shared: shared anonymous memory. Private: copies of its zeroes, which is private anonymous memory. */
+/* Shared: shared anonymous memory, as much as is mapped, wherever that begins. Private: private zeroes. */
 static int zero_mmap(struct file *f, uint32_t page, size_t size, unsigned region_flags, struct object **out)
 {
     (void)f;
-    (void)region_flags;
-    *out = object_create(&vm_sys, &pager_zero, page + (uint32_t)PAGES_OF(size), "/dev/zero");
-    return *out ? 0 : -ENOMEM;
+    (void)page;
+    return region_flags & REGION_SHARED ? vmsys_shared_zeroes(size, region_flags, out) : 0;
 }
 
 static const struct file_ops null_ops = {.read = null_read, .write = null_write, .seek = null_seek};

@@ -173,6 +173,8 @@ static void show_line(struct text *t, const struct memory *m, const struct line 
                i ? i->fs->dev : r->object != NULL, i ? i->ino : 0);
     if (r->object)
         show_object_name(t, r->object, i);
+    else if (r->flags & REGION_OF_FILE)
+        show_name(t, "/dev/zero");
     else if (l->start < m->brk && l->end > m->brk_start)
         show_name(t, "[heap]");
     else if (l->start < m->stack_top && l->end >= m->stack_top)

@@ -13,7 +13,8 @@
  * on Linux, but never another file's bytes or bytes beyond the end. Faults do not take inode.lock, so a
  * program may read a file into its own mapping.
  *
- * A write that grows the file gives the object its pages first, and takes back what it could not fill.
+ * A write that grows the file gives the object each page before it is filled, and takes back what it could
+ * not fill. Before that it looks at the program's bytes: they may be mapped from this file, behind its end.
  */
 #include "kernel/regular.h"
 #include "kernel/file.h"
@@ -178,6 +179,17 @@ static int write_page(struct object *o, uint32_t index, size_t offset, vaddr_t u
     return err;
 }
 
+/* How many of the program's n bytes, a page at most, can be read. */
+static size_t readable(vaddr_t buf, size_t n)
+{
+    size_t first = user_part(buf, n);
+    uint8_t byte;
+
+    if (user_copy_in(&byte, buf, 1))
+        return 0;
+    return first < n && user_copy_in(&byte, buf + first, 1) ? first : n;
+}
+
 static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos)
 {
     struct inode *i = file->inode;
@@ -193,13 +205,19 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
     err = limit_size(*pos, &n);
     if (err)
         goto out;
-    if (PAGES_OF(*pos + n) > o->pages)
-        object_resize(o, (uint32_t)PAGES_OF(*pos + n));
     while (done < n) {
         size_t offset = *pos & PAGE_MASK, part = PAGE_SIZE - offset;
 
         if (part > n - done)
             part = n - done;
+        if (PAGES_OF(*pos + part) > o->pages) {
+            part = readable(buf + done, part);
+            if (!part) {
+                err = -EFAULT;
+                break;
+            }
+            object_resize(o, (uint32_t)PAGES_OF(*pos + part));
+        }
         err = write_page(o, (uint32_t)(*pos >> PAGE_SHIFT), offset, buf + done, part);
         if (err == -EFAULT && user_part(buf + done, part) < part) {
             part = user_part(buf + done, part);

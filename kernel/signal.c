@@ -49,7 +49,8 @@ static const uint8_t default_action[SIGNALS + 1] = {
 #define SYNCHRONOUS                                                                                          \
     (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | SIGBIT(SIGSYS))
 
-#define EXCEPTIONS 32u /* vectors below are exceptions */
+#define EXCEPTIONS        32u /* vectors below are exceptions */
+#define FAULT_VECTOR_IRET 32u /* what a handler is told of TRAP_IRET */
 /* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit. */
 #define CORE_MIN 4096u
 
@@ -248,7 +249,7 @@ void signal_exec(struct process *p)
 
         *a = (struct signal_action){.handler = a->handler == SIG_IGN ? SIG_IGN : SIG_DFL};
     }
-    self->sig.alt_stack = self->sig.alt_size = self->sig.alt_flags = 0;
+    self->sig.alt_stack = self->sig.alt_size = 0; /* the flags stay */
     self->sig.restart.fn = NULL;
 }
 
@@ -447,7 +448,7 @@ int signal_read_set(sigset_t *set, vaddr_t va, uint32_t size)
 
 void signal_thread_init(struct thread *t, const struct thread *from, bool keep_alt)
 {
-    t->sig = (struct thread_signals){0};
+    t->sig = (struct thread_signals){.alt_flags = SS_DISABLE};
     if (!from)
         return;
     t->sig.blocked = from->sig.blocked;
@@ -517,6 +518,9 @@ static inline void force(struct thread *self, const struct trap_frame *tf)
     if (tf->vector < EXCEPTIONS) {
         self->sig.fault_vector = tf->vector;
         self->sig.fault_error = tf->error;
+    } else if (tf->vector == TRAP_IRET) {
+        self->sig.fault_vector = FAULT_VECTOR_IRET;
+        self->sig.fault_error = 0;
     }
     if (unlikely(a->handler == SIG_IGN || (self->sig.blocked & SIGBIT(signo)))) {
         a->handler = SIG_DFL;

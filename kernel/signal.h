@@ -49,6 +49,7 @@ enum {
     SI_QUEUE = -1,
     SI_TKILL = -6,
     ILL_ILLOPN = 2,
+    ILL_BADSTK = 8,
     FPE_INTDIV = 1,
     FPE_INTOVF = 2,
     FPE_FLTDIV = 3,

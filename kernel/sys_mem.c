@@ -160,22 +160,16 @@ static int region_flags(uint32_t prot, uint32_t flags, const struct file *f)
 }
 
 /* What is mapped: the file's object, new shared memory, or NULL for private zeroes. 0 or -errno. */
-static int find_object(struct file *f, uint32_t page, size_t size, unsigned region, struct object **out)
+static int find_object(struct file *f, uint32_t page, size_t size, unsigned *region, struct object **out)
 {
-    int err = 0;
+    int err;
 
     *out = NULL;
-    if (f)
-        return f->ops->mmap(f, page, size, region, out);
-    if (!(region & REGION_SHARED))
-        return 0;
-    *out = object_create(&vm_sys, &pager_zero, (uint32_t)(size >> PAGE_SHIFT), "/dev/zero (deleted)");
-    if (!*out)
-        return -ENOMEM;
-    if (!(region & REGION_NORESERVE) || vm_sys.overcommit == COMMIT_STRICT)
-        err = object_charge(*out);
-    if (err)
-        object_put(*out);
+    if (!f)
+        return *region & REGION_SHARED ? vmsys_shared_zeroes(size, *region, out) : 0;
+    err = f->ops->mmap(f, page, size, *region, out);
+    if (!err && !*out)
+        *region |= REGION_OF_FILE;
     return err;
 }
 
@@ -193,8 +187,8 @@ static int map(vaddr_t *at, size_t size, uint32_t prot, uint32_t flags, struct f
 {
     struct space *s = space();
     struct object *o;
-    unsigned where = 0;
-    int region, err;
+    unsigned where = 0, region;
+    int err;
 
     if (!size)
         return -EINVAL;
@@ -215,13 +209,14 @@ static int map(vaddr_t *at, size_t size, uint32_t prot, uint32_t flags, struct f
         return -EINVAL;
     if (where & MAP_NOREPLACE && is_taken(s, *at, *at + (vaddr_t)size))
         return -EEXIST; /* before anything that is wrong with the file */
-    region = region_flags(prot, flags, f);
-    if (region < 0)
-        return region;
-    err = find_object(f, page, size, (unsigned)region, &o);
+    err = region_flags(prot, flags, f);
+    if (err < 0)
+        return err;
+    region = (unsigned)err;
+    err = find_object(f, page, size, &region, &o);
     if (err)
         return err;
-    err = space_map(s, at, size, (unsigned)region | where, o, f ? page : 0);
+    err = space_map(s, at, size, region | where, o, f ? page : 0);
     if (o)
         object_put(o);
     if (!err && (region & REGION_LOCKED || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))

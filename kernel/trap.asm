@@ -10,7 +10,6 @@ bits 32
 
 USER_DATA    equ 0x23                   ; SEL_USER_DATA
 FLAT         equ USER_DATA << 16 | USER_DATA
-VECTOR_GP    equ 13
 VECTOR_PF    equ 14
 VECTOR_IRQ   equ 32                     ; IRQ_VECTOR
 IRQS         equ 16
@@ -18,6 +17,7 @@ IRQS         equ 16
 ERROR_CODES  equ 1 << 8 | 0x1F << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
 
 VECTOR_CALL  equ 0x80                   ; TRAP_SYSCALL
+VECTOR_IRET  equ 0x81                   ; TRAP_IRET
 SYSCALLS     equ 451
 ENOSYS       equ 38
 TASK_USER_WORK equ 4                    ; offset in struct task
@@ -171,10 +171,10 @@ unload:
     mov word [esp], 0
     jmp .es
 
-; The program's CS or SS cannot be loaded: a protection fault of the program's.
+; The program's CS, SS or EIP cannot be loaded: the program's fault.
 bad_frame:
     push dword 0
-    push dword VECTOR_GP
+    push dword VECTOR_IRET
 
 align 16
 exception:

@@ -142,6 +142,15 @@ static const struct {
     [16] = {SIGFPE, SI_KERNEL, true},  [17] = {SIGBUS, BUS_ADRALN, false}, [19] = {SIGFPE, SI_KERNEL, true},
 };
 
+/* The registers that a program left for its return from a signal cannot be loaded. */
+static void bad_return(struct trap_frame *tf)
+{
+    static const struct siginfo info = {.signo = SIGILL, .code = ILL_BADSTK};
+
+    cpu_irq_on();
+    signal_force(tf, &info);
+}
+
 static bool program_exception(struct trap_frame *tf)
 {
     if (tf->vector >= EXCEPTIONS || !program_exceptions[tf->vector].signo)
@@ -153,7 +162,7 @@ static bool program_exception(struct trap_frame *tf)
         .addr = program_exceptions[tf->vector].here ? tf->eip : 0,
     };
 
-    cpu_irq_on(); /* the gates of debug exceptions, and the failed way back, have them off */
+    cpu_irq_on(); /* the gates of debug exceptions have them off */
     if (tf->vector == TRAP_FPU || tf->vector == TRAP_SIMD)
         info.code = fpu_signal_code(tf->vector == TRAP_SIMD);
     signal_force(tf, &info);
@@ -162,6 +171,10 @@ static bool program_exception(struct trap_frame *tf)
 
 __attribute__((regparm(1))) void trap_dispatch(struct trap_frame *tf)
 {
+    if (tf->vector == TRAP_IRET) {
+        bad_return(tf);
+        return;
+    }
     if (trap_from_user(tf) && program_exception(tf))
         return;
     if (tf->vector < EXCEPTIONS && handlers[tf->vector] && handlers[tf->vector](tf))

@@ -24,7 +24,8 @@ enum {
     TRAP_FPU = 16,
     TRAP_ALIGNMENT = 17,
     TRAP_SIMD = 19,
-    TRAP_SYSCALL = 0x80
+    TRAP_SYSCALL = 0x80,
+    TRAP_IRET = 0x81, /* none of the processor's: the way back to ring 3 could not be gone */
 };
 
 static inline bool trap_from_user(const struct trap_frame *tf)

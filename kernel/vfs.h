@@ -89,7 +89,7 @@ struct file_ops {
     /* POLL* that hold now; registers with table (if not NULL) in the queues that will change it. */
     unsigned (*poll)(struct file *f, struct poll_table *table);
     int (*seek)(struct file *f, int64_t offset, int whence, uint64_t *result); /* NULL: the ordinary one */
-    /* The object to map, referenced, for [offset, offset + size). */
+    /* The object to map from page on, referenced; *out stays NULL for private zeroes. */
     int (*mmap)(struct file *f, uint32_t page, size_t size, unsigned region_flags, struct object **out);
 };
 

@@ -118,6 +118,20 @@ void *vmsys_zalloc(size_t size)
     return p;
 }
 
+int vmsys_shared_zeroes(size_t size, unsigned region_flags, struct object **out)
+{
+    struct object *o = object_create(&vm_sys, &pager_zero, (uint32_t)PAGES_OF(size), "/dev/zero (deleted)");
+
+    if (!o)
+        return -ENOMEM;
+    if ((!(region_flags & REGION_NORESERVE) || vm_sys.overcommit == COMMIT_STRICT) && object_charge(o)) {
+        object_put(o);
+        return -ENOMEM;
+    }
+    *out = o;
+    return 0;
+}
+
 static struct task *enter(struct space *s)
 {
     struct task *t = task_current();

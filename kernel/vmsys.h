@@ -14,6 +14,8 @@ void *vmsys_alloc(size_t size);
 void *vmsys_zalloc(size_t size);
 /* A kernel stack, likewise; or NULL. */
 void *vmsys_stack_alloc(unsigned pages);
+/* An object of shared anonymous memory for a mapping with these flags, charged as they say. 0 or -ENOMEM. */
+int vmsys_shared_zeroes(size_t size, unsigned region_flags, struct object **out);
 /*
  * Read or write the word at va as a program in the space would: the processor walks the space's tables, and
  * what it faults on is resolved. FAULT_RESUME: done. The space stays loaded, but the task lets it go. Sleeps.

@@ -194,7 +194,7 @@ static int remove_pages(const struct stretch *t)
     const struct region *r = t->r;
     uint32_t first;
 
-    if (r->flags & REGION_LOCKED || !r->object)
+    if (r->flags & REGION_LOCKED || (!r->object && !(r->flags & REGION_OF_FILE)))
         return -EINVAL;
     if (!(r->flags & REGION_SHARED) || r->flags & REGION_NOWRITE)
         return -EACCES;
@@ -229,7 +229,7 @@ static int advise_stretch(const struct stretch *t, int advice)
     case ADVISE_DOFORK:
         return set_flags(t, REGION_DONTFORK, 0);
     case ADVISE_WIPEONFORK:
-        return r->object ? -EINVAL : set_flags(t, 0, REGION_WIPEONFORK);
+        return r->object || r->flags & REGION_OF_FILE ? -EINVAL : set_flags(t, 0, REGION_WIPEONFORK);
     case ADVISE_KEEPONFORK:
         return set_flags(t, REGION_WIPEONFORK, 0);
     default:

@@ -8,7 +8,11 @@
  * A region that is changed in part is split first, and at the end what has become alike is joined, so that
  * protecting and protecting back leaves one region where there was one.
  *
- * Data and locking: the space's (space.c), whose lock is held throughout; entries in nosleep sections.
+ * A locked private region that becomes writable gets copies of its own at once, so that no touch waits for
+ * one later; what cannot be had is left to the touch.
+ *
+ * Data and locking: the space's (space.c), whose lock is held throughout, but for the making of such copies,
+ * behind which the rest of the range is looked up again; entries in nosleep sections.
  *
  * Invariants: those of space.c about the rights in entries and about held ones. space_verify() checks them.
  *
@@ -138,12 +142,24 @@ static int protect_region(struct space *s, struct region **at, vaddr_t start, va
     return 0;
 }
 
-static int protect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned prot, bool grows)
+/* Whether a region's pages are to become the space's own when it may be written. */
+static inline bool is_brought(const struct region *r, unsigned prot)
 {
+    return unlikely((r->flags & (REGION_LOCKED | REGION_SHARED | REGION_WRITE)) == REGION_LOCKED) &&
+           prot & REGION_WRITE;
+}
+
+/* From *at up to end, or to the end of the first region that is to be brought in. *at becomes how far it
+ * went, and *bring where that region began, or else the same. */
+static int protect_locked(struct space *s, vaddr_t *at, vaddr_t end, unsigned prot, bool grows,
+                          vaddr_t *bring)
+{
+    vaddr_t start = *at, va = start;
     struct region *r = region_first_above(&s->regions, start), *from;
-    vaddr_t va = start;
+    bool brought = false;
     int err = 0;
 
+    *bring = start;
     if (grows) {
         if (!r || r->start >= end)
             return -ENOMEM;
@@ -153,22 +169,29 @@ static int protect_locked(struct space *s, vaddr_t start, vaddr_t end, unsigned 
     }
     /* The lowest that something may be joined to. Splitting and joining leave it where it is. */
     from = r && r->start >= start && r->prev ? r->prev : r;
-    for (; va < end; r = r->next) {
-        if (!r || r->start > va)
+    for (; va < end && !brought; r = r->next) {
+        if (!r || r->start > va) {
             err = -ENOMEM;
-        else if ((r->flags & REGION_PROT) != prot)
+        } else if ((r->flags & REGION_PROT) != prot) {
+            brought = is_brought(r, prot);
             err = protect_region(s, &r, va, end, prot);
+        }
         if (err)
             break;
+        *bring = va;
         va = r->end;
     }
-    space_merge_from(s, from, va < end ? va : end);
+    *at = va < end ? va : end;
+    if (err || !brought)
+        *bring = *at;
+    space_merge_from(s, from, *at);
     return err;
 }
 
 int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot)
 {
     bool grows = prot & PROTECT_GROWSDOWN;
+    vaddr_t end = addr + (vaddr_t)PAGE_UP(size), bring;
     int err;
 
     prot &= ~PROTECT_GROWSDOWN;
@@ -177,8 +200,13 @@ int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot)
     size = PAGE_UP(size);
     if (!space_range_ok(addr, size))
         return -ENOMEM;
-    mutex_lock(&s->lock);
-    err = protect_locked(s, addr, addr + (vaddr_t)size, prot, grows);
-    mutex_unlock(&s->lock);
+    do {
+        mutex_lock(&s->lock);
+        err = protect_locked(s, &addr, end, prot, grows, &bring);
+        mutex_unlock(&s->lock);
+        if (unlikely(bring < addr))
+            space_populate(s, bring, addr, POPULATE_MAPPED);
+        grows = false;
+    } while (!err && addr < end);
     return err;
 }

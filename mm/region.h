@@ -28,7 +28,8 @@ enum {
     REGION_DONTFORK = 1 << 9,    /* a child does not get it */
     REGION_WIPEONFORK = 1 << 10, /* a child gets it empty */
     REGION_NOWRITE = 1 << 11,    /* may not be made writable: shared, of a file that is open for reading */
-    REGION_FLAGS = (1 << 12) - 1,
+    REGION_OF_FILE = 1 << 12,    /* private zeroes that a file stands for (/dev/zero), which others do not */
+    REGION_FLAGS = (1 << 13) - 1,
 };
 
 struct region {

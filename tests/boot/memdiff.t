@@ -1,36 +1,62 @@
 #!/usr/bin/env perl
-# Random memory calls and touches: the same executable says the same here and on Quire, also where memory is so short that
-# pages go to disk and come back. tests/user/memdiff-min shrinks what differs.
+# Random memory calls and touches: the same executable says the same on Linux (Linux.pm) and on Quire, also where memory is so
+# short that pages go to disk and come back. tests/user/memdiff-min shrinks what differs.
 use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::Bin;
 use Boot;
+use Linux;
 use Test::More;
 
 my $top     = top_dir();
 my $program = "$top/build/fuzz/memdiff";
 my $rounds  = $ENV{QUIRE_SOAK} ? 20 : 1;
 my $each    = 10_000;
+my $forking = 2_000; # operations with many forks, each of which has some more
 
 need_busybox("$top/build/rootfs-fuzz.cpio");
-plan skip_all => 'this machine does not execute i386 programs' if system("$program 1 1 >/dev/null 2>&1") != 0;
+need_linux();
 
-# What each machine does: memory, with a swap disk or without, seeds.
-for my $m (['64M', 0, 1 .. 4], ['16M', 1, 5 .. 8], ['13M', 1, 9 .. 12]) {
-    my ($memory, $swap, @seeds) = @$m;
-    @seeds = map { my $round = $_; map { $_ + 1000 * $round } @seeds } 0 .. $rounds - 1;
+# What each machine does: memory, with a swap disk or without, the seeds of a round, arguments.
+my @machines = (['64M', 0, [1 .. 4], $each], ['16M', 1, [5 .. 8], $each], ['13M', 1, [9 .. 12], $each],
+    ['24M', 1, [13 .. 14], $forking, '-f']);
+
+# The arguments of memdiff for each run of a machine.
+sub runs_of {
+    my (undef, undef, $seeds, $operations, @options) = @{$_[0]};
+    return map { my $round = $_; map { join ' ', @options, $_ + 1000 * $round, $operations } @$seeds } 0 .. $rounds - 1;
+}
+
+# A script as one word of the kernel's command line, of which init gets 32.
+sub word { return $_[0] =~ s/ /\\x20/gr }
+
+# What Linux says, by arguments.
+my @all = map { runs_of($_) } @machines;
+my %linux;
+my @lines = grep { /^md\|/ } linux_says('memdiff', add => ["$program=/fuzz/memdiff"],
+    commands => [map { "/fuzz/memdiff $_" } @all], here => [map { "$program $_" } @all], time => 200 * $rounds);
+for my $args (@all) {
+    my ($seed) = $args =~ /(\d+) \d+$/;
+    push @{$linux{$args}}, shift @lines while @lines && $lines[0] !~ /^md\| seed /;
+    push @{$linux{$args}}, shift @lines // '';
+    die "Linux says nothing of memdiff $args\n" if $linux{$args}[-1] !~ /^md\| seed $seed:/;
+}
+
+for my $m (@machines) {
+    my ($memory, $swap, $seeds, $operations, @options) = @$m;
     my $name = "memdiff-$memory";
+    my $script = ($swap ? '/fuzz/hostile churn 16 & ' : '') .
+      "r=0; while [ \$r -lt $rounds ]; do for s in @$seeds; do " .
+      "/fuzz/memdiff @options \$((s+1000*r)) $operations; done; r=\$((r+1)); done";
     my $run = boot($name, memory => $memory, initrd => "$top/build/rootfs-fuzz.cpio",
-        disks  => $swap ? [swap_disk($name)] : [], time => 100 * $rounds,
-        append => 'quiet -- ' . ($swap ? '/fuzz/hostile churn 16 & ' : '') . "for s in @seeds; do /fuzz/memdiff \$s $each; done");
+        disks  => $swap ? [swap_disk($name)] : [], time => 100 * $rounds, append => 'quiet -- ' . word($script));
     outcome_is($run, 'pass');
     my @said = grep { /^md\|/ } split /\n/, $run->{log};
-    for my $seed (@seeds) {
-        chomp(my @host = `$program $seed $each`);
-        my @quire = splice @said, 0, scalar @host;
-        is_deeply(\@quire, \@host, "$memory, seed $seed: $each operations have the same results")
-          or diag("tests/user/memdiff-min $seed $each $memory");
+    for my $args (runs_of($m)) {
+        my @quire = splice @said, 0, scalar @{$linux{$args}};
+        is_deeply(\@quire, $linux{$args}, "$memory, memdiff $args: the same results")
+          or diag("tests/user/memdiff-min $args $memory");
     }
 }
 

@@ -1,9 +1,8 @@
 /*
  * The first program on Debian's kernel when it is the one to compare with: loads the modules named in
- * /modules, mounts what programs expect, swaps to the first disk if it has a swap header, runs the command
- * that follows
- * `--` on the kernel's command line, says its status as Quire's init does, and ends the machine through
- * QEMU's isa-debug-exit device with Quire's values.
+ * /modules, mounts what programs expect, swaps to the first disk if it has a swap header, runs the commands
+ * in /commands, one a line, one after the other, says a status as Quire's init does (0, or that of the last
+ * that failed), and ends the machine through QEMU's isa-debug-exit device with Quire's values.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +20,8 @@
 
 #define EXIT_PORT    0xf4
 #define EXIT_GOOD    0x10
-#define EXIT_BAD     0x11
 #define DISK_WAIT_MS 10000
+#define WORDS        256 /* of a command */
 
 static void end(int value)
 {
@@ -90,10 +89,39 @@ static int run(char **command)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int main(int argc, char **argv)
+/* The words of a line, cut in place; a NULL ends them. */
+static void cut(char *line, char **words)
 {
-    int status;
+    size_t n = 0;
 
+    for (char *at = strtok(line, " \n"); at && n < WORDS - 1; at = strtok(NULL, " \n"))
+        words[n++] = at;
+    words[n] = NULL;
+}
+
+static int run_commands(void)
+{
+    char *line = NULL, *words[WORDS];
+    FILE *f = fopen("/commands", "re");
+    int status = 0, last = 0;
+    size_t size = 0;
+
+    if (!f)
+        return 127;
+    while (getline(&line, &size, f) > 0) {
+        cut(line, words);
+        if (words[0])
+            last = run(words);
+        if (last)
+            status = last;
+    }
+    free(line);
+    fclose(f);
+    return status;
+}
+
+int main(void)
+{
     mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
     mount("proc", "/proc", "proc", 0, NULL);
     mkdir("/dev/shm", 01777);
@@ -101,11 +129,6 @@ int main(int argc, char **argv)
     mount("tmpfs", "/tmp", "tmpfs", 0, NULL);
     load_modules();
     swap_on();
-    if (argc < 2) {
-        puts("init: no command");
-        end(EXIT_BAD);
-    }
-    status = run(argv + 1);
-    printf("init: status %d\n", status);
+    printf("init: status %d\n", run_commands());
     end(EXIT_GOOD);
 }

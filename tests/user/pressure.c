@@ -218,11 +218,15 @@ static void bomb(void)
 static void strict(void)
 {
     size_t size = (size_t)(everything() * 90 / 100) & ~(size_t)(PAGE - 1);
+    int zero = open("/dev/zero", O_RDWR | O_CLOEXEC);
     uint32_t *p;
 
     check(write_file("/proc/sys/vm/overcommit_memory", "2"), "strict overcommit is set");
     p = map(size, MAP_PRIVATE | MAP_NORESERVE);
     check(!p && errno == ENOMEM, "no promise that cannot be kept");
+    p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, zero, 0);
+    check(p == MAP_FAILED && errno == ENOMEM, "nor of shared pages of /dev/zero");
+    close(zero);
     check(write_file("/proc/sys/vm/overcommit_memory", "0"), "and taken back");
     p = map(size, MAP_PRIVATE);
     check(p, "the heuristic allows it");

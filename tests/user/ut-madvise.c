@@ -225,6 +225,28 @@ static void locked(void)
     munmap(p, 8 * PAGE);
 }
 
+static void locked_copies(void)
+{
+    int fd = ut_file("locked", 4 * PAGE);
+    uint8_t *p = mmap(NULL, 4 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0), b = 0xee;
+
+    PART("mprotect copies what is locked and becomes writable");
+    TRY(mlock(p, 2 * PAGE));
+    TRY(mlock2(p + 2 * PAGE, PAGE, MLOCK_ONFAULT));
+    TRY(mprotect(p, 4 * PAGE, RW));
+    for (unsigned i = 0; i < 4; i++)
+        pwrite(fd, &b, 1, (off_t)(i * PAGE));
+    ut_say("%s", ut_bytes(p, 4));
+    PART("but not what is writable already");
+    TRY(madvise(p, 2 * PAGE, MADV_DONTNEED_LOCKED));
+    TRY(mprotect(p, 4 * PAGE, RW));
+    b = 0xdd;
+    TRY(pwrite(fd, &b, 1, 0));
+    ut_say("%s", ut_bytes(p, 4));
+    munmap(p, 4 * PAGE);
+    close(fd);
+}
+
 static void synced(void)
 {
     int fd = ut_file("sync", 4 * PAGE);
@@ -262,5 +284,6 @@ UT_PROGRAM(madvise)
     across_fork();
     which_are_there();
     locked();
+    locked_copies();
     synced();
 }

@@ -213,6 +213,67 @@ static void flags(void)
     TRY(syscall(SYS_mmap, args));
 }
 
+/* The name that /proc/self/maps gives to the mapping that begins at p. */
+static const char *map_name(const void *p)
+{
+    static char line[512];
+    unsigned long start;
+    FILE *f = fopen("/proc/self/maps", "re");
+    const char *name = "no such line";
+
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "%lx-", &start) == 1 && start == (uintptr_t)p) {
+            line[strcspn(line, "\n")] = '\0';
+            name = strchr(line, '/');
+            break;
+        }
+    if (f)
+        fclose(f);
+    return name ? name : "none";
+}
+
+static void zero_device(void)
+{
+    int fd = open("/dev/zero", O_RDWR);
+    uint8_t *p = mmap(NULL, 4 * PAGE, RW, MAP_PRIVATE, fd, 3 * PAGE), *q;
+
+    PART("/dev/zero mapped privately is anonymous memory");
+    ut_say("%s, %s", ut_bytes(p, 4), map_name(p));
+    memset(p, 0x5a, 4 * PAGE);
+    TRY(madvise(p, PAGE, MADV_FREE));
+    TRY(madvise(p, PAGE, MADV_DONTNEED));
+    ut_say("%s", ut_bytes(p, 4));
+    q = mremap(p + 3 * PAGE, PAGE, 3 * PAGE, MREMAP_MAYMOVE);
+    SHOW(q != MAP_FAILED);
+    ut_say("grown: %s", ut_bytes(q, 3));
+    WRITE(q + 2 * PAGE, 7);
+    pid_t pid = fork();
+    if (pid == 0) {
+        q[0] = 0xc0;
+        ut_say("child: %s", ut_bytes(q, 3));
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+    ut_say("%s", ut_bytes(q, 3));
+    PART("but for what memory without a file alone may be");
+    TRY(madvise(p, PAGE, MADV_WIPEONFORK));
+    TRY(madvise(p, PAGE, MADV_REMOVE));
+    munmap(p, 3 * PAGE);
+    munmap(q, 3 * PAGE);
+
+    PART("/dev/zero mapped shared has as many pages as the mapping, from its beginning on");
+    p = mmap(NULL, 4 * PAGE, RW, MAP_SHARED, fd, PAGE);
+    ut_say("%s, %s", ut_bytes(p, 4), map_name(p));
+    WRITE(p + 2 * PAGE, 8);
+    WRITE(p + 3 * PAGE, 8);
+    TRY(madvise(p, PAGE, MADV_FREE));
+    munmap(p, 4 * PAGE);
+    p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, PAGE);
+    READ(p);
+    munmap(p, PAGE);
+    close(fd);
+}
+
 static void executable(void)
 {
     uint8_t *p = ut_map(2, RW | PROT_EXEC);
@@ -239,5 +300,6 @@ UT_PROGRAM(mmap)
     shared_read_only();
     many_pieces();
     flags();
+    zero_device();
     executable();
 }

@@ -143,7 +143,7 @@ static long positive(long rc)
     X(rt_sigprocmask_old, 8, syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, p, 8))                             \
     X(rt_sigpending, 8, syscall(SYS_rt_sigpending, p, 8))                                                    \
     X(sigaltstack_old, 12, syscall(SYS_sigaltstack, NULL, p))                                                \
-    X(getrandom, 64, syscall(SYS_getrandom, p, 64, 0))                                                       \
+    X(getrandom, 32, syscall(SYS_getrandom, p, 32, 0))                                                       \
     X(mincore_vec, 2, syscall(SYS_mincore, two_pages, PAGE * 2, p))                                          \
     X(getresuid, 4, syscall(SYS_getresuid32, p, buffer, buffer))                                             \
     X(prctl_get_name, 16, syscall(SYS_prctl, PR_GET_NAME, p))                                                \

@@ -129,6 +129,9 @@ static void sizes(void)
     ut_say("%s", ut_bytes(p, 4));
     WRITE(p + 2 * PAGE, 0x2a);
     ut_say("%s", file_bytes(fd, 4));
+    PART("written from where the mapping has no page yet");
+    TRY(pwrite(fd, p + 3 * PAGE, PAGE, 3 * PAGE));
+    SHOW(lseek(fd, 0, SEEK_END) - 3 * PAGE);
     PART("shrunk under the mapping");
     own[2 * PAGE] = 0x55;
     TRY(ftruncate(fd, 50));

@@ -227,13 +227,48 @@ static void spoiled(void)
     _exit(7);
 }
 
+/* A kernel for 64 bits, which gives programs this code segment, says SIGSEGV where one for i386 says SIGILL.
+ */
+static bool is_on_64_bits(void)
+{
+    uint16_t cs;
+
+    __asm__("mov %%cs, %0" : "=r"(cs));
+    return cs == 0x23;
+}
+
 static void spoiled_frames(void)
 {
     PART("frames that were spoiled");
     for (change = 0; change < 8; change++) {
-        ut_say("kind %d", change);
-        ut_child("  it ends with", spoiled);
+        bool segments = change < 3 || change == 7;
+        int status;
+        pid_t pid = fork();
+
+        if (pid == 0)
+            spoiled();
+        waitpid(pid, &status, 0);
+        if (segments && is_on_64_bits() && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV)
+            status = SIGILL;
+        ut_say("kind %d ends with: %s", change, ut_status(status));
     }
+}
+
+static void told(int signo, siginfo_t *info, void *context)
+{
+    greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
+    bool normal = is_on_64_bits() ? signo == SIGSEGV && info->si_code == SI_KERNEL && g[REG_TRAPNO] == 13
+                                  : signo == SIGILL && info->si_code == ILL_BADSTK && g[REG_TRAPNO] == 32;
+
+    ut_say("told as the kernel tells it: %d, code segment %x", normal, (unsigned)g[REG_CS] & 0xffff);
+    _exit(3);
+}
+
+static void spoiled_and_told(void)
+{
+    act(SIGSEGV, told, SA_SIGINFO);
+    act(SIGILL, told, SA_SIGINFO);
+    spoiled();
 }
 
 /* --- where frames go --- */
@@ -402,6 +437,8 @@ static void stops(void)
     kill(pid, SIGUSR2);
     kill(pid, SIGCONT);
     wait_for("continued or ended", pid, WCONTINUED);
+    wait_for("stopped again", pid, WUNTRACED);
+    kill(pid, SIGKILL);
     wait_for("end", pid, WUNTRACED);
 
     pid = fork();
@@ -445,6 +482,8 @@ UT_PROGRAM(sigframe)
     without_fpstate();
     flags();
     spoiled_frames();
+    change = 0;
+    ut_child("caught", spoiled_and_told);
     alternate();
     PART("no stack");
     ut_child("an alternate stack that is not there", tiny_stack);

@@ -367,6 +367,7 @@ static int run_here(const struct ut_program *p)
 {
     /* Dying of a signal must not depend on where core files go, nor anything on who started this. */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
     umask(022);
     for (int fd = 3; fd < 1024; fd++)
         close(fd);

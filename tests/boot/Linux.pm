@@ -1,0 +1,104 @@
+# What Linux says: the kernel that programs of tests/user are compared with.
+#
+#     need_linux();
+#     my @lines = linux_says('user', root => 'build/rootfs-test.cpio', commands => ['/ut/ut --all'], here => ["$ut --all"]);
+#
+# There are two. The host, where it executes i386 programs: nothing is quicker. Else Debian's i386 kernel in QEMU,
+# through tools/linux-i386. QUIRE_ORACLE=host or QUIRE_ORACLE=qemu insists on one. They are of different versions, and one
+# may be a kernel for 64 bits: what programs say has to be what both say.
+package Linux;
+use strict;
+use warnings;
+
+use Boot;
+use Exporter qw(import);
+use POSIX ();
+use Test::More;
+
+our @EXPORT = qw(need_linux linux_kind linux_says);
+
+my $top = top_dir();
+my ($kind, $why);
+
+# A program that does nothing but say how it is used. Not one that an emulator of programs executes: its kernel is itself.
+sub host_executes {
+    return 0 if (POSIX::uname())[4] !~ /^(?:x86_64|i[3-6]86)$/;
+    my $said = `$top/build/ut/ut 2>&1`;
+    return $? >> 8 == 2 && $said =~ /^usage: ut /;
+}
+
+# 'host' or 'qemu'; undef: neither is to be had.
+sub linux_kind {
+    return $kind if defined $kind || defined $why;
+    my $want = $ENV{QUIRE_ORACLE} // '';
+    die "QUIRE_ORACLE=$want: only host and qemu are known\n" if $want !~ /^(?:|host|qemu)$/;
+    if ($want ne 'qemu' && host_executes()) {
+        $kind = 'host';
+    }
+    elsif ($want eq 'host') {
+        $why = 'this machine does not execute i386 programs';
+    }
+    else {
+        my $said = `$top/tools/linux-i386 fetch 2>&1`;
+        my $status = $? >> 8;
+        if ($status == 0) { $kind = 'qemu' }
+        elsif ($status != 3) { die "tools/linux-i386 fetch: $said\n" }
+        else {
+            chomp $said;
+            $said =~ s/.*\n//s;
+            $why = ($want eq '' ? 'this machine does not execute i386 programs, and ' : '') . $said;
+        }
+    }
+    return $kind;
+}
+
+# End the whole test file without failing where there is nothing to compare with.
+sub need_linux {
+    plan skip_all => "no Linux to compare with: $why" unless linux_kind();
+    diag('Linux is ' . ($kind eq 'host' ? 'this machine' : "Debian's i386 kernel in QEMU")) if $ENV{QUIRE_ORACLE};
+    return;
+}
+
+sub on_host {
+    my (@commands) = @_;
+    my @lines;
+    for my $command (@commands) {
+        open my $fh, '-|', "$command 2>/dev/null" or die "$command: $!\n";
+        push @lines, <$fh>;
+        close $fh;
+    }
+    return @lines;
+}
+
+sub in_qemu {
+    my ($name, %o) = @_;
+    my $log  = "$top/build/log/$name-linux.log";
+    my $list = "$top/build/boot-tests/$name.commands";
+    mkdir $_ for "$top/build/log", "$top/build/boot-tests";
+    open my $out, '>', $list or die "$list: $!\n";
+    print {$out} "$_\n" for @{$o{commands}};
+    close $out or die "$list: $!\n";
+    my $limit = int(($o{time} // 120) * ($ENV{QUIRE_TIME_SCALE} // 1));
+    unlink $log;
+    my @command = ("$top/tools/linux-i386", 'run', '-m', '256M', '--log', $log, '--time', $limit, '--commands', $list);
+    push @command, '--root', $o{root} if defined $o{root};
+    push @command, '--add', $_ for @{$o{add} // []};
+    my $status = system(@command) >> 8;
+    open my $in, '<:raw', $log or die "$log: $! (@command)\n";
+    my @lines = map { s/\r*\n/\n/r } <$in>;
+    close $in;
+    die "Linux did not come to its end, exit $status: see $log\n"
+      if $status != 33 || !grep { /^init: status 0$/ } @lines;
+    return @lines;
+}
+
+# The lines of the commands' output, without line ends. here: the same commands as the host runs them. Of Debian's kernel's
+# log there may be more lines, which are its own. Options: root (an archive) and add (FILE=PATH) for its root, time.
+sub linux_says {
+    my ($name, %o) = @_;
+    my @lines = linux_kind() eq 'host' ? on_host(@{$o{here}}) : in_qemu($name, %o);
+    chomp @lines;
+    return @lines;
+}
+
+1;
