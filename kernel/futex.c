@@ -68,9 +68,14 @@ static bool same(const struct key *a, const struct key *b)
     return a->where == b->where && a->page == b->page && a->offset == b->offset;
 }
 
+/*
+ * One that others may share is looked up by what is mapped there, so the page has to be good; one of one's
+ * own that cannot be written never changes, and is refused.
+ */
 static int key_get(vaddr_t va, bool private, struct key *k)
 {
     struct space *s = process_current()->memory->space;
+    uint32_t word;
 
     if (va & 3)
         return -EINVAL;
@@ -79,9 +84,13 @@ static int key_get(vaddr_t va, bool private, struct key *k)
     *k = (struct key){.where = s, .page = va >> PAGE_SHIFT, .offset = va & PAGE_MASK};
     if (private)
         return 0;
+    if (user_read32(&word, va))
+        return -EFAULT;
     mutex_lock(&s->lock);
     const struct region *r = region_find(&s->regions, va);
 
+    if (r && !r->object && !(r->flags & REGION_WRITE))
+        r = NULL;
     if (r && r->object && r->flags & REGION_SHARED) {
         k->where = k->object = object_get(r->object);
         k->page = r->offset + ((va - r->start) >> PAGE_SHIFT);

@@ -258,7 +258,6 @@ struct iovec {
     vaddr_t base;
     uint32_t size;
 };
-#define IOVECS_MAX   1024u
 #define IOVECS_SMALL 8u
 
 /* One after the other, until one is cut short. pos NULL: the file's own. */

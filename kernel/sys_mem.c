@@ -60,8 +60,6 @@ enum {
                MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |       \
                MAP_HUGETLB | MAP_UNINITIALIZED | MAP_HUGE_MASK)
 
-#define IOV_MAX 1024u
-
 static struct memory *memory(void)
 {
     return process_current()->memory;
@@ -497,7 +495,7 @@ static int check_vector(vaddr_t at, uint32_t n)
 {
     uint64_t sum = 0;
 
-    if (n > IOV_MAX)
+    if (n > IOVECS_MAX)
         return -EINVAL;
     for (; n; n--, at += sizeof(struct iovec)) {
         struct iovec part;
@@ -520,8 +518,7 @@ static int32_t transfer(struct space *s, struct vector *own, struct vector *othe
         size_t n = own->part.size < other->part.size ? own->part.size : other->part.size;
         size_t got;
 
-        if (n > PAGE_SIZE)
-            n = PAGE_SIZE;
+        n = user_part(own->part.base, n);
         if (write) {
             if (user_copy_in(page, own->part.base, n))
                 return done ? done : -EFAULT;

@@ -112,7 +112,7 @@ static int32_t read_log(vaddr_t va, uint32_t n)
     char *text;
     int32_t size;
 
-    if ((int32_t)n < 0)
+    if (!va || (int32_t)n < 0)
         return -EINVAL;
     if (n > PRINTK_RING)
         n = PRINTK_RING;

@@ -245,6 +245,14 @@ int32_t sys_symlink(SYSCALL_2_ARGS(target, path))
     return sys_symlinkat(target, (uint32_t)AT_FDCWD, path, 0, 0, 0);
 }
 
+/* Of a path that was fetched before. */
+static bool is_empty(vaddr_t user_path)
+{
+    char first;
+
+    return user_copy_in(&first, user_path, 1) == 0 && !first;
+}
+
 int32_t sys_readlinkat(SYSCALL_4_ARGS(dirfd, path, user, n))
 {
     struct inode *i;
@@ -261,6 +269,7 @@ int32_t sys_readlinkat(SYSCALL_4_ARGS(dirfd, path, user, n))
         err = -ENOMEM;
     else
         err = S_ISLNK(i->mode) && i->ops->readlink ? i->ops->readlink(i, text, n < PATH_MAX ? n : PATH_MAX)
+              : is_empty(path)                     ? -ENOENT
                                                    : -EINVAL;
     if (err > 0 && user_copy_out(user, text, (size_t)err))
         err = -EFAULT;
@@ -646,6 +655,24 @@ static int optional_string(vaddr_t user, char **out)
     return n < 0 ? n : 0;
 }
 
+/* Up to a page of a filesystem's own words, which may be null: as much as there is, with a 0 behind it. */
+static int optional_page(vaddr_t user, char **out)
+{
+    size_t part = user_part(user, PAGE_SIZE);
+
+    *out = NULL;
+    if (!user)
+        return 0;
+    *out = vmsys_zalloc(PAGE_SIZE + 1);
+    if (!*out)
+        return -ENOMEM;
+    if (user_copy_in(*out, user, part))
+        return -EFAULT;
+    if (user_copy_in(*out + part, user + part, PAGE_SIZE - part))
+        memset(*out + part, 0, PAGE_SIZE - part);
+    return 0;
+}
+
 static int mount_strings(const char *source, const char *type, const char *options, struct inode *dir)
 {
     char *where = vmsys_alloc(PATH_MAX);
@@ -670,7 +697,7 @@ int32_t sys_mount(SYSCALL_5_ARGS(source, target, type, flags, options))
     if (!err)
         err = optional_string(source, &s);
     if (!err)
-        err = optional_string(options, &o);
+        err = optional_page(options, &o);
     if (!err)
         err = inode_from_user(AT_FDCWD, target, 0, &dir);
     if (!err) {

@@ -99,7 +99,7 @@ int32_t sys_tgkill(SYSCALL_3_ARGS(tgid, tid, signo))
 /* siginfo that a program made up; what only the kernel says it may say to itself only. */
 static int32_t read_info(uint32_t to, uint32_t signo, vaddr_t va, struct siginfo *info)
 {
-    uint32_t w[6];
+    uint32_t w[8]; /* as far as any kind of it goes */
 
     if (user_copy_in(w, va, sizeof w) != 0)
         return -EFAULT;

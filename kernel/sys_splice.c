@@ -210,7 +210,47 @@ int32_t sys_tee(SYSCALL_4_ARGS(in_fd, out_fd, n, flags))
     return done;
 }
 
-/* Bytes are copied, so vmsplice() is readv() or writev() on a pipe. */
+/* Read the whole vector once: 0 or -errno. */
+static int32_t check_vector(vaddr_t vector, uint32_t count)
+{
+    if (count > IOVECS_MAX)
+        return -EINVAL;
+    for (; count; count--, vector += 2 * sizeof(uint32_t)) {
+        uint32_t part[2]; /* base and size */
+
+        if (user_copy_in(part, vector, sizeof part))
+            return -EFAULT;
+        if (part[1] > INT32_MAX)
+            return -EINVAL;
+    }
+    return 0;
+}
+
+/* Page by page, so that what lies before a bad address is given. Bytes, or -errno if there are none. */
+static int32_t give_pages(uint32_t fd, vaddr_t vector, uint32_t count)
+{
+    int32_t done = check_vector(vector, count);
+
+    for (; done >= 0 && count; count--, vector += 2 * sizeof(uint32_t)) {
+        uint32_t part[2];
+
+        if (user_copy_in(part, vector, sizeof part))
+            return done ? done : -EFAULT;
+        while (part[1]) {
+            uint32_t n = (uint32_t)user_part(part[0], part[1]);
+            int32_t got = sys_write(fd, part[0], n, 0, 0, 0);
+
+            if (got <= 0)
+                return done ? done : got;
+            done += got;
+            part[0] += (uint32_t)got;
+            part[1] -= (uint32_t)got;
+        }
+    }
+    return done;
+}
+
+/* Bytes are copied, so vmsplice() is much like readv() or writev() on a pipe. */
 int32_t sys_vmsplice(SYSCALL_4_ARGS(fd, vector, count, flags))
 {
     struct file *f = fd_get((int)fd);
@@ -221,7 +261,7 @@ int32_t sys_vmsplice(SYSCALL_4_ARGS(fd, vector, count, flags))
         return -EBADF;
     if (flags & ~(uint32_t)SPLICE_F_ALL)
         return -EINVAL;
-    return reads ? sys_readv(fd, vector, count, 0, 0, 0) : sys_writev(fd, vector, count, 0, 0, 0);
+    return reads ? sys_readv(fd, vector, count, 0, 0, 0) : give_pages(fd, vector, count);
 }
 
 int32_t sys_copy_file_range(uint32_t in_fd, uint32_t in_user, uint32_t out_fd, uint32_t out_user, uint32_t n,

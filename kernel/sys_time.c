@@ -253,24 +253,27 @@ int32_t sys_gettimeofday(SYSCALL_2_ARGS(tv, tz))
     return tz ? user_clear(tz, sizeof time) : 0;
 }
 
+#define MAX_ZONE (15 * 60) /* minutes; the zone itself is not kept */
+
 int32_t sys_settimeofday(SYSCALL_2_ARGS(tv, tz))
 {
-    int32_t time[2];
+    int32_t time[2], zone[2] = {0, 0}; /* minutes west, and nothing */
     uint64_t ns;
-    int err;
 
-    if (tz && user_copy_in(time, tz, sizeof time))
+    if (tv && user_copy_in(time, tv, sizeof time))
         return -EFAULT;
-    if (!tv)
-        return 0;
-    if (user_copy_in(time, tv, sizeof time))
+    if (tv && (time[1] < 0 || time[1] >= 1000000))
+        return -EINVAL;
+    if (tz && user_copy_in(zone, tz, sizeof zone))
         return -EFAULT;
-    if (time[1] < 0 || time[1] >= 1000000)
+    if (tv && to_ns(time[0], time[1] * 1000, &ns))
         return -EINVAL;
-    err = to_ns(time[0], time[1] * 1000, &ns);
-    if (err || ns < os_now_ns())
+    if (zone[0] > MAX_ZONE || zone[0] < -MAX_ZONE)
         return -EINVAL;
-    set_clock(ns);
+    if (tv && ns < os_now_ns())
+        return -EINVAL;
+    if (tv)
+        set_clock(ns);
     return 0;
 }
 

@@ -14,6 +14,8 @@ struct syscall {
     syscall_fn fn;    /* NULL: unknown, or known by name and not implemented */
     const char *name; /* NULL: no such call */
 };
+#define IOVECS_MAX 1024u /* elements of a vector of buffers, whichever call it is for */
+
 /* The parameters of a call that takes fewer than six. */
 #define UNUSED __attribute__((unused))
 #define SYSCALL_NO_ARGS                                                                                      \

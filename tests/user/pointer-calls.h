@@ -1,0 +1,646 @@
+/*
+ * Every pointer that a system call takes, for ut-pointer.c: X(CALL, ARGUMENT, ...), with the names of
+ * kernel/syscall.c and of the function's arguments there. tools/check-pointers sees to it that none is left
+ * out. ARGUMENT__MORE is one more thing behind an argument: a field that is a pointer again, another command.
+ *
+ * Nothing here changes anything outside the work directory, whoever runs it and whatever is at the pointer,
+ * bytes of zero included: see OWN_CALLS.
+ */
+#ifndef TESTS_USER_POINTER_CALLS_H
+#define TESTS_USER_POINTER_CALLS_H
+
+#include "tests/user/ut.h"
+#include <linux/capability.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
+#include <sys/statfs.h>
+#include <sys/sysinfo.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
+#include <termios.h>
+#include <time.h>
+
+static int data_fd, other_fd, dir_fd, pipe_fd[2], null_fd, console_fd, segment_id;
+
+/* --- what arguments point to --- */
+
+static const char dot[] = ".", missing[] = "missing-name",
+                  text[64] = "some bytes, more than half of anything.";
+static const uint32_t zero[32], one_processor[32] = {1};
+static const struct timespec moment = {0, 1000}, moments[2] = {{5, 0}, {6, 0}};
+static const int64_t moment64[2] = {0, 1000}, moments64[4] = {5, 0, 6, 0}, long_time64[2] = {1, 0};
+static const struct timespec long_time = {1, 0};
+static const struct itimerval timer_off;
+static struct timeval no_time;
+static const struct timeval bad_time = {0, 2000000};
+static const int32_t bad_second = -1, bad_second32[2] = {-1, 0};
+static const int64_t bad_second64[2] = {-1, 0};
+static const struct timezone bad_zone = {10000, 0};
+static const struct rlimit core_limit = {0, 0};
+static const uint64_t core_limit64[2] = {0, 0};
+static const uint32_t kernel_action[5] = {1, 0, 0, 0, 0}, old_action[4] = {1, 0, 0, 0}; /* SIG_IGN */
+static const uint64_t usr2_mask = 1u << (SIGUSR2 - 1), no_signals;
+static const uint32_t usr2_word = 1u << (SIGUSR2 - 1);
+static const uint32_t empty_mask[2] = {(uintptr_t)0, 8};
+/* The beginning of a siginfo: how much behind it is read differs. */
+static const int32_t queued[4] = {0, 0, SI_QUEUE};
+static const stack_t no_stack = {.ss_flags = SS_DISABLE};
+static uint8_t buffer[512], two_pages[2 * PAGE] __attribute__((aligned(PAGE)));
+static const struct iovec vector[2] = {{buffer, 8}, {buffer + 8, 8}};
+static const struct iovec from_text[2] = {{(void *)(uintptr_t)text, 8}, {(void *)(uintptr_t)(text + 8), 8}};
+static const char *const arguments[2] = {"x", NULL};
+static struct pollfd polled;
+static const uint32_t old_map[6] = {0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, (uint32_t)-1, 0};
+static const uint32_t select_words[5] = {0, 0, 0, 0, 0};
+static const uint32_t new_segment[4] = {(uint32_t)-1, 0, 0xfffff, 0x51};
+static uint32_t own_segment[4]; /* as the thread has it */
+static const uint64_t file_offset = 3;
+static const uint32_t file_offset32 = 3;
+static const struct sched_param no_priority = {0};
+static const struct __user_cap_header_struct cap_header = {_LINUX_CAPABILITY_VERSION_3, 0};
+static struct __user_cap_data_struct cap_data[2];
+static struct termios console_settings;
+static struct winsize console_size;
+
+/* --- calls that need something around them; errno stays the call's --- */
+
+static long drained(long rc)
+{
+    int err = errno;
+
+    while (read(pipe_fd[0], buffer, sizeof buffer) > 0)
+        ;
+    errno = err;
+    return rc;
+}
+
+static void fill_pipe(void)
+{
+    drained(0);
+    write(pipe_fd[1], text, sizeof text);
+}
+
+static long closing(long rc)
+{
+    int err = errno;
+
+    if (rc >= 3)
+        close((int)rc);
+    errno = err;
+    return rc >= 3 ? 0 : rc;
+}
+
+static long closing_pair(int *p, long rc)
+{
+    if (rc == 0) {
+        close(p[0]);
+        close(p[1]);
+    }
+    return rc;
+}
+
+/* A number that says nothing: an address, a clock's value, a size. */
+static long positive(long rc)
+{
+    return rc == -1 ? -1 : 0;
+}
+
+static long mapping(long rc)
+{
+    if (rc == -1)
+        return -1;
+    munmap((void *)rc, PAGE);
+    return 0;
+}
+
+/* One element, whose base is the pointer. */
+static long with_vector(void *p, int call, int fd)
+{
+    struct iovec v = {p, 64};
+
+    lseek(data_fd, 0, SEEK_SET);
+    return syscall(call, fd, &v, 1, 0, 0, 0);
+}
+
+static long with_vector_of_other(void *p, int call)
+{
+    struct iovec own = {buffer, 64}, other = {p, 64};
+
+    return syscall(call, getpid(), &own, 1, &other, 1, 0);
+}
+
+static long with_vector_of_own(void *p, int call, const void *from)
+{
+    struct iovec own = {p, 64}, other = {(void *)(uintptr_t)from, 64};
+
+    return syscall(call, getpid(), &own, 1, &other, 1, 0);
+}
+
+/* In a child, since what it does cannot be undone. */
+#define IN_CHILD(call)                                                                                       \
+    __extension__({                                                                                          \
+        int status_;                                                                                         \
+        pid_t pid_ = fork();                                                                                 \
+        if (pid_ == 0)                                                                                       \
+            _exit((call) == -1 ? errno : 0);                                                                 \
+        waitpid(pid_, &status_, 0);                                                                          \
+        errno = WIFEXITED(status_) ? WEXITSTATUS(status_) : EINTR;                                           \
+        errno ? -1L : 0L;                                                                                    \
+    })
+
+/* A dead child each time. */
+static long dead_child(int call, void *status, void *usage)
+{
+    pid_t pid = fork();
+    siginfo_t info;
+    long rc;
+    int err;
+
+    if (pid == 0)
+        _exit(0);
+    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+    if (call == SYS_waitid)
+        rc = syscall(call, P_PID, pid, status, WEXITED, usage);
+    else
+        rc = syscall(call, pid, status, 0, usage);
+    err = errno;
+    waitpid(pid, NULL, 0);
+    errno = err;
+    return rc > 0 ? 0 : rc;
+}
+
+/* clone() as fork(): the child ends, the parent says whether there was one. */
+static long cloned(long pid)
+{
+    int err = errno;
+
+    if (pid == 0)
+        syscall(SYS_exit, 0);
+    if (pid > 0)
+        waitpid((pid_t)pid, NULL, 0);
+    errno = err;
+    return pid > 0 ? 0 : pid;
+}
+
+/*
+ * Something that is written or read when a thread ends: the child shares the memory, and may make system
+ * calls only.
+ */
+static int end_with_tid(void *p)
+{
+    syscall(SYS_set_tid_address, p);
+    syscall(SYS_exit, 0);
+    return 0;
+}
+
+static int end_with_list(void *p)
+{
+    syscall(SYS_set_robust_list, p, 12);
+    syscall(SYS_exit, 0);
+    return 0;
+}
+
+static long ended(int (*fn)(void *p), void *p, int flags)
+{
+    static uint8_t stack[4 * PAGE] __attribute__((aligned(16)));
+    pid_t pid = clone(fn, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, p, NULL, NULL, p);
+    int status;
+
+    if (pid < 0)
+        return -1;
+    waitpid(pid, &status, 0);
+    return status;
+}
+
+static int end_at_once(void *p)
+{
+    (void)p;
+    syscall(SYS_exit, 0);
+    return 0;
+}
+
+static void on_alarm(int signo)
+{
+    (void)signo;
+}
+
+/* A signal ends the call; one that came too early is followed by others. */
+static void start_ticking(void)
+{
+    struct sigaction action = {.sa_handler = on_alarm};
+    struct itimerval often = {{0, 5000}, {0, 5000}};
+
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
+}
+
+static long ticked(long rc)
+{
+    int err = errno;
+
+    setitimer(ITIMER_REAL, &timer_off, NULL);
+    errno = err;
+    return rc;
+}
+#define TICKING(call) (start_ticking(), ticked(call))
+/* Only without a limit does it wait for ever; with one, a tick might come before it. */
+#define WITHOUT_LIMIT(call) (p ? (call) : TICKING(call))
+
+/* SIGUSR2 is pending and blocked. */
+static void block_usr2(void)
+{
+    struct sigaction action = {.sa_handler = on_alarm};
+    sigset_t set;
+
+    sigaction(SIGUSR2, &action, NULL);
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    raise(SIGUSR2);
+}
+
+static long unblock_usr2(long rc)
+{
+    int err = errno;
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    errno = err;
+    return rc;
+}
+#define WITH_USR2(call) (block_usr2(), unblock_usr2(call))
+
+static long attached(void *result)
+{
+    return syscall(SYS_ipc, 21, segment_id, SHM_RDONLY, result, NULL, 0);
+}
+
+/* What a clock was set to does not stay. */
+static long clock_kept(long rc)
+{
+    static struct timespec before;
+    int err = errno;
+
+    if (before.tv_sec)
+        clock_settime(CLOCK_REALTIME, &before);
+    clock_gettime(CLOCK_REALTIME, &before);
+    errno = err;
+    return rc;
+}
+#define KEEPING_CLOCK(call) (clock_kept(0), clock_kept(call))
+
+static long name_kept(long rc)
+{
+    int err = errno;
+
+    sethostname("quire", 5);
+    setdomainname("(none)", 6);
+    errno = err;
+    return rc;
+}
+
+static long console_kept(long rc)
+{
+    int err = errno;
+
+    tcsetattr(console_fd, TCSANOW, &console_settings);
+    ioctl(console_fd, TIOCSWINSZ, &console_size);
+    errno = err;
+    return rc;
+}
+
+/* --- the lists. p is the pointer --- */
+
+#define FUTEX(call, ...)  syscall(SYS_##call, __VA_ARGS__)
+#define CHILD_TID(flag)   cloned(syscall(SYS_clone, SIGCHLD | (flag), 0, p, 0, p))
+#define AT(call, ...)     syscall(SYS_##call, dir_fd, __VA_ARGS__)
+#define DATA_OFFSET(call) (lseek(data_fd, 0, SEEK_SET), call)
+
+/* The call writes there: how many bytes. */
+#define OUT_CALLS(X)                                                                                         \
+    X(read, buf__file, 64, DATA_OFFSET(syscall(SYS_read, data_fd, p, 64)))                                   \
+    X(read, buf__zero, 64, syscall(SYS_read, null_fd, p, 64))                                                \
+    X(read, buf__pipe, 64, (fill_pipe(), drained(syscall(SYS_read, pipe_fd[0], p, 64))))                     \
+    X(pread64, buf, 64, syscall(SYS_pread64, data_fd, p, 64, 0, 0))                                          \
+    X(readv, vector__base, 64, with_vector(p, SYS_readv, data_fd))                                           \
+    X(preadv, vector__base, 64, with_vector(p, SYS_preadv, data_fd))                                         \
+    X(preadv2, vector__base, 64, with_vector(p, SYS_preadv2, data_fd))                                       \
+    X(process_vm_readv, own__base, 64, with_vector_of_own(p, SYS_process_vm_readv, text))                    \
+    X(process_vm_writev, other__base, 64, with_vector_of_other(p, SYS_process_vm_writev))                    \
+    X(stat, user, 64, syscall(SYS_stat, "/dev/zero", p))                                                     \
+    X(lstat, user, 64, syscall(SYS_lstat, "/dev/zero", p))                                                   \
+    X(fstat, user, 64, syscall(SYS_fstat, null_fd, p))                                                       \
+    X(stat64, user, 96, syscall(SYS_stat64, ".", p))                                                         \
+    X(lstat64, user, 96, syscall(SYS_lstat64, ".", p))                                                       \
+    X(fstat64, user, 96, syscall(SYS_fstat64, data_fd, p))                                                   \
+    X(fstatat64, user, 96, AT(fstatat64, ".", p, 0))                                                         \
+    X(statx, user, 256, AT(statx, ".", 0, 0x7ff, p))                                                         \
+    X(statfs, user, 64, syscall(SYS_statfs, "/proc", p))                                                     \
+    X(fstatfs, user, 64, syscall(SYS_fstatfs, pipe_fd[0], p))                                                \
+    X(statfs64, user, 84, syscall(SYS_statfs64, ".", 84, p))                                                 \
+    X(fstatfs64, user, 84, syscall(SYS_fstatfs64, data_fd, 84, p))                                           \
+    X(uname, va, 390, syscall(SYS_uname, p))                                                                 \
+    X(sysinfo, va, 64, syscall(SYS_sysinfo, p))                                                              \
+    X(time, va, 4, positive(syscall(SYS_time, p)))                                                           \
+    X(gettimeofday, tv, 8, syscall(SYS_gettimeofday, p, NULL))                                               \
+    X(gettimeofday, tz, 8, syscall(SYS_gettimeofday, NULL, p))                                               \
+    X(clock_gettime, va, 8, syscall(SYS_clock_gettime, CLOCK_MONOTONIC, p))                                  \
+    X(clock_gettime64, va, 16, syscall(SYS_clock_gettime64, CLOCK_REALTIME, p))                              \
+    X(clock_getres, va, 8, syscall(SYS_clock_getres, CLOCK_MONOTONIC, p))                                    \
+    X(clock_getres_time64, va, 16, syscall(SYS_clock_getres_time64, CLOCK_MONOTONIC, p))                     \
+    X(times, to, 16, positive(syscall(SYS_times, p)))                                                        \
+    X(getitimer, value, 16, syscall(SYS_getitimer, ITIMER_REAL, p))                                          \
+    X(setitimer, old, 16, syscall(SYS_setitimer, ITIMER_REAL, &timer_off, p))                                \
+    X(nanosleep, rem, 8, TICKING(syscall(SYS_nanosleep, &long_time, p)))                                     \
+    X(clock_nanosleep, rem, 8, TICKING(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &long_time, p)))     \
+    X(clock_nanosleep_time64, rem, 16,                                                                       \
+      TICKING(syscall(SYS_clock_nanosleep_time64, CLOCK_MONOTONIC, 0, long_time64, p)))                      \
+    X(getrusage, to, 72, syscall(SYS_getrusage, RUSAGE_SELF, p))                                             \
+    X(getrlimit, to, 8, syscall(SYS_getrlimit, RLIMIT_CORE, p))                                              \
+    X(ugetrlimit, to, 8, syscall(SYS_ugetrlimit, RLIMIT_CORE, p))                                            \
+    X(prlimit64, old, 16, syscall(SYS_prlimit64, 0, RLIMIT_CORE, NULL, p))                                   \
+    X(getcwd, user, 64, positive(syscall(SYS_getcwd, p, 64)))                                                \
+    X(readlink, user, 16, syscall(SYS_readlink, "link", p, 16))                                              \
+    X(readlinkat, user, 16, AT(readlinkat, "link", p, 16))                                                   \
+    X(getdents, buf, 512, positive((lseek(dir_fd, 0, SEEK_SET), syscall(SYS_getdents, dir_fd, p, 512))))     \
+    X(getdents64, buf, 512, positive((lseek(dir_fd, 0, SEEK_SET), syscall(SYS_getdents64, dir_fd, p, 512)))) \
+    X(pipe, user_fds, 8, closing_pair(p, syscall(SYS_pipe, p)))                                              \
+    X(pipe2, user_fds, 8, closing_pair(p, syscall(SYS_pipe2, p, O_CLOEXEC)))                                 \
+    X(_llseek, user_result, 8, syscall(SYS__llseek, data_fd, 0, 0, p, SEEK_SET))                             \
+    X(sigaction, old, 16, syscall(SYS_sigaction, SIGUSR1, NULL, p))                                          \
+    X(rt_sigaction, old, 20, syscall(SYS_rt_sigaction, SIGUSR1, NULL, p, 8))                                 \
+    X(sigprocmask, old, 4, syscall(SYS_sigprocmask, SIG_BLOCK, NULL, p))                                     \
+    X(rt_sigprocmask, old, 8, syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, p, 8))                            \
+    X(sigpending, va, 4, syscall(SYS_sigpending, p))                                                         \
+    X(rt_sigpending, va, 8, syscall(SYS_rt_sigpending, p, 8))                                                \
+    X(rt_sigtimedwait, info, 128, WITH_USR2(syscall(SYS_rt_sigtimedwait, &usr2_mask, p, &moment, 8)))        \
+    X(rt_sigtimedwait_time64, info, 128,                                                                     \
+      WITH_USR2(syscall(SYS_rt_sigtimedwait_time64, &usr2_mask, p, moment64, 8)))                            \
+    X(sigaltstack, old, 12, syscall(SYS_sigaltstack, NULL, p))                                               \
+    X(getrandom, va, 64, syscall(SYS_getrandom, p, 64, 0))                                                   \
+    X(mincore, vec, 2, syscall(SYS_mincore, two_pages, PAGE * 2, p))                                         \
+    X(getresuid, a, 2, syscall(SYS_getresuid, p, buffer, buffer))                                            \
+    X(getresuid, b, 2, syscall(SYS_getresuid, buffer, p, buffer))                                            \
+    X(getresuid, c, 2, syscall(SYS_getresuid, buffer, buffer, p))                                            \
+    X(getresgid, a, 2, syscall(SYS_getresgid, p, buffer, buffer))                                            \
+    X(getresgid, b, 2, syscall(SYS_getresgid, buffer, p, buffer))                                            \
+    X(getresgid, c, 2, syscall(SYS_getresgid, buffer, buffer, p))                                            \
+    X(getresuid32, a, 4, syscall(SYS_getresuid32, p, buffer, buffer))                                        \
+    X(getresuid32, b, 4, syscall(SYS_getresuid32, buffer, p, buffer))                                        \
+    X(getresuid32, c, 4, syscall(SYS_getresuid32, buffer, buffer, p))                                        \
+    X(getresgid32, a, 4, syscall(SYS_getresgid32, p, buffer, buffer))                                        \
+    X(getresgid32, b, 4, syscall(SYS_getresgid32, buffer, p, buffer))                                        \
+    X(getresgid32, c, 4, syscall(SYS_getresgid32, buffer, buffer, p))                                        \
+    X(prctl, arg__get_name, 16, syscall(SYS_prctl, PR_GET_NAME, p))                                          \
+    X(prctl, arg__get_pdeathsig, 4, syscall(SYS_prctl, PR_GET_PDEATHSIG, p))                                 \
+    X(getcpu, cpu, 4, syscall(SYS_getcpu, p, NULL, NULL))                                                    \
+    X(getcpu, node, 4, syscall(SYS_getcpu, NULL, p, NULL))                                                   \
+    X(capget, data, 24, syscall(SYS_capget, &cap_header, p))                                                 \
+    X(sched_getparam, param, 4, syscall(SYS_sched_getparam, 0, p))                                           \
+    X(sched_getaffinity, mask, 128, positive(syscall(SYS_sched_getaffinity, 0, 128, p)))                     \
+    X(get_robust_list, head, 4, syscall(SYS_get_robust_list, 0, p, buffer))                                  \
+    X(get_robust_list, size, 4, syscall(SYS_get_robust_list, 0, buffer, p))                                  \
+    X(clone, parent_tid, 4, cloned(syscall(SYS_clone, SIGCHLD | CLONE_PARENT_SETTID, 0, p, 0, 0)))           \
+    X(clone, child_tid__set, 4, cloned(syscall(SYS_clone, SIGCHLD | CLONE_CHILD_SETTID, 0, 0, 0, p)))        \
+    X(clone, child_tid__clear, 4, ended(end_at_once, p, CLONE_CHILD_CLEARTID))                               \
+    X(set_tid_address, at, 4, ended(end_with_tid, p, 0))                                                     \
+    X(shmctl, buf, 84, syscall(SYS_shmctl, segment_id, IPC_STAT, p))                                         \
+    X(ipc, ptr__shmctl, 84, syscall(SYS_ipc, 24, segment_id, IPC_STAT | 0x100, 0, p, 0))                     \
+    X(ipc, third__shmat, 4, IN_CHILD(attached(p)))                                                           \
+    X(ioctl, arg__fionread, 4, syscall(SYS_ioctl, pipe_fd[0], FIONREAD, p))                                  \
+    X(waitpid, status, 4, dead_child(SYS_waitpid, p, NULL))                                                  \
+    X(wait4, status, 4, dead_child(SYS_wait4, p, NULL))                                                      \
+    X(wait4, rusage, 72, dead_child(SYS_wait4, buffer, p))                                                   \
+    X(waitid, info, 128, dead_child(SYS_waitid, p, NULL))                                                    \
+    X(waitid, rusage, 72, dead_child(SYS_waitid, buffer, p))
+
+/* The call reads there, or reads and writes: the object that is put there. */
+#define IN_CALLS(X)                                                                                          \
+    X(open, path, dot, closing(syscall(SYS_open, p, O_RDONLY)))                                              \
+    X(openat, path, dot, closing(AT(openat, p, O_RDONLY)))                                                   \
+    X(creat, path, dot, closing(syscall(SYS_creat, p, 0644)))                                                \
+    X(access, path, dot, syscall(SYS_access, p, F_OK))                                                       \
+    X(faccessat, path, dot, AT(faccessat, p, F_OK))                                                          \
+    X(faccessat2, path, dot, AT(faccessat2, p, F_OK, 0))                                                     \
+    X(chdir, path, dot, syscall(SYS_chdir, p))                                                               \
+    X(stat, path, missing, syscall(SYS_stat, p, buffer))                                                     \
+    X(lstat, path, missing, syscall(SYS_lstat, p, buffer))                                                   \
+    X(stat64, path, dot, syscall(SYS_stat64, p, buffer))                                                     \
+    X(lstat64, path, dot, syscall(SYS_lstat64, p, buffer))                                                   \
+    X(fstatat64, path, dot, AT(fstatat64, p, buffer, 0))                                                     \
+    X(statx, path, dot, AT(statx, p, 0, 0x7ff, buffer))                                                      \
+    X(statfs, path, missing, syscall(SYS_statfs, p, buffer))                                                 \
+    X(statfs64, path, dot, syscall(SYS_statfs64, p, 84, buffer))                                             \
+    X(readlink, path, missing, syscall(SYS_readlink, p, buffer, 16))                                         \
+    X(readlinkat, path, missing, AT(readlinkat, p, buffer, 16))                                              \
+    X(unlink, path, missing, syscall(SYS_unlink, p))                                                         \
+    X(unlinkat, path, missing, AT(unlinkat, p, 0))                                                           \
+    X(rmdir, path, missing, syscall(SYS_rmdir, p))                                                           \
+    X(mkdir, path, dot, syscall(SYS_mkdir, p, 0755))                                                         \
+    X(mkdirat, path, dot, AT(mkdirat, p, 0755))                                                              \
+    X(mknod, path, dot, syscall(SYS_mknod, p, S_IFREG | 0644, 0))                                            \
+    X(mknodat, path, dot, AT(mknodat, p, S_IFREG | 0644, 0))                                                 \
+    X(chmod, path, missing, syscall(SYS_chmod, p, 0755))                                                     \
+    X(fchmodat, path, missing, AT(fchmodat, p, 0755))                                                        \
+    X(chown, path, missing, syscall(SYS_chown, p, -1, -1))                                                   \
+    X(lchown, path, missing, syscall(SYS_lchown, p, -1, -1))                                                 \
+    X(chown32, path, missing, syscall(SYS_chown32, p, -1, -1))                                               \
+    X(lchown32, path, missing, syscall(SYS_lchown32, p, -1, -1))                                             \
+    X(fchownat, path, missing, AT(fchownat, p, -1, -1, 0))                                                   \
+    X(truncate, path, missing, syscall(SYS_truncate, p, 0))                                                  \
+    X(truncate64, path, missing, syscall(SYS_truncate64, p, 0, 0))                                           \
+    X(rename, path, missing, syscall(SYS_rename, p, "other"))                                                \
+    X(rename, to_path, dot, syscall(SYS_rename, "missing-too", p))                                           \
+    X(renameat, path, missing, AT(renameat, p, dir_fd, "other"))                                             \
+    X(renameat, to_path, dot, AT(renameat, "missing-too", dir_fd, p))                                        \
+    X(renameat2, path, missing, AT(renameat2, p, dir_fd, "other", 0))                                        \
+    X(renameat2, to_path, dot, AT(renameat2, "missing-too", dir_fd, p, 0))                                   \
+    X(link, path, missing, syscall(SYS_link, p, "other"))                                                    \
+    X(link, to_path, dot, syscall(SYS_link, "data", p))                                                      \
+    X(linkat, path, missing, AT(linkat, p, dir_fd, "other", 0))                                              \
+    X(linkat, to_path, dot, AT(linkat, "data", dir_fd, p, 0))                                                \
+    X(symlink, target, dot, syscall(SYS_symlink, p, "link"))                                                 \
+    X(symlink, path, dot, syscall(SYS_symlink, "target", p))                                                 \
+    X(symlinkat, target, dot, syscall(SYS_symlinkat, p, dir_fd, "link"))                                     \
+    X(symlinkat, path, dot, syscall(SYS_symlinkat, "target", dir_fd, p))                                     \
+    X(mount, source, missing, syscall(SYS_mount, p, "missing-too", "tmpfs", 0, NULL))                        \
+    X(mount, target, missing, syscall(SYS_mount, "none", p, "tmpfs", 0, NULL))                               \
+    X(mount, type, missing, syscall(SYS_mount, "none", "missing-too", p, 0, NULL))                           \
+    X(mount, options, text, syscall(SYS_mount, "none", "missing-too", "tmpfs", 0, p))                        \
+    X(umount, target, missing, syscall(SYS_umount, p))                                                       \
+    X(umount2, target, missing, syscall(SYS_umount2, p, 0))                                                  \
+    X(chroot, path, missing, syscall(SYS_chroot, p))                                                         \
+    X(execve, path, missing, syscall(SYS_execve, p, arguments, NULL))                                        \
+    X(execve, argv, arguments, syscall(SYS_execve, "no-program", p, NULL))                                   \
+    X(execve, envp, arguments, syscall(SYS_execve, "no-program", arguments, p))                              \
+    X(execve, argv__string, text, syscall(SYS_execve, "no-program", ((void *[]){p, NULL}), NULL))            \
+    X(execve, envp__string, text, syscall(SYS_execve, "no-program", NULL, ((void *[]){p, NULL})))            \
+    X(utime, path, missing, syscall(SYS_utime, p, NULL))                                                     \
+    X(utime, user_times, no_time, syscall(SYS_utime, "data", p))                                             \
+    X(utimes, path, missing, syscall(SYS_utimes, p, NULL))                                                   \
+    X(utimes, user_times, moments, syscall(SYS_utimes, "data", p))                                           \
+    X(futimesat, path, missing, AT(futimesat, p, NULL))                                                      \
+    X(futimesat, user_times, moments, AT(futimesat, "data", p))                                              \
+    X(utimensat, path, missing, AT(utimensat, p, NULL, 0))                                                   \
+    X(utimensat, user_times, moments, AT(utimensat, "data", p, 0))                                           \
+    X(utimensat_time64, path, missing, AT(utimensat_time64, p, NULL, 0))                                     \
+    X(utimensat_time64, user_times, moments64, AT(utimensat_time64, "data", p, 0))                           \
+    X(memfd_create, user_name, missing, closing(syscall(SYS_memfd_create, p, 0)))                            \
+    X(write, buf__file, text, DATA_OFFSET(syscall(SYS_write, data_fd, p, 64)))                               \
+    X(write, buf__pipe, text, drained(syscall(SYS_write, pipe_fd[1], p, 64)))                                \
+    X(pwrite64, buf, text, syscall(SYS_pwrite64, data_fd, p, 64, 0, 0))                                      \
+    X(writev, vector, vector, syscall(SYS_writev, null_fd, p, 2))                                            \
+    X(writev, vector__base, text, with_vector(p, SYS_writev, data_fd))                                       \
+    X(readv, vector, vector, syscall(SYS_readv, null_fd, p, 2))                                              \
+    X(preadv, vector, vector, syscall(SYS_preadv, data_fd, p, 2, 0, 0))                                      \
+    X(pwritev, vector, vector, syscall(SYS_pwritev, data_fd, p, 2, 0, 0))                                    \
+    X(pwritev, vector__base, text, with_vector(p, SYS_pwritev, data_fd))                                     \
+    X(preadv2, vector, vector, syscall(SYS_preadv2, data_fd, p, 2, 0, 0, 0))                                 \
+    X(pwritev2, vector, vector, syscall(SYS_pwritev2, data_fd, p, 2, 0, 0, 0))                               \
+    X(pwritev2, vector__base, text, with_vector(p, SYS_pwritev2, data_fd))                                   \
+    X(vmsplice, vector, from_text, drained(syscall(SYS_vmsplice, pipe_fd[1], p, 2, 0)))                      \
+    X(vmsplice, vector__base, text, drained(with_vector(p, SYS_vmsplice, pipe_fd[1])))                       \
+    X(process_vm_readv, own, vector, syscall(SYS_process_vm_readv, getpid(), p, 2, from_text, 2, 0))         \
+    X(process_vm_readv, other, from_text, syscall(SYS_process_vm_readv, getpid(), vector, 2, p, 2, 0))       \
+    X(process_vm_readv, other__base, text, with_vector_of_other(p, SYS_process_vm_readv))                    \
+    X(process_vm_writev, own, from_text, syscall(SYS_process_vm_writev, getpid(), p, 2, vector, 2, 0))       \
+    X(process_vm_writev, own__base, text, with_vector_of_own(p, SYS_process_vm_writev, buffer))              \
+    X(process_vm_writev, other, vector, syscall(SYS_process_vm_writev, getpid(), from_text, 2, p, 2, 0))     \
+    X(sendfile, user_pos, file_offset32, syscall(SYS_sendfile, null_fd, data_fd, p, 0))                      \
+    X(sendfile64, user_pos, file_offset, syscall(SYS_sendfile64, null_fd, data_fd, p, 0))                    \
+    X(splice, in_pos, file_offset, drained(syscall(SYS_splice, data_fd, p, pipe_fd[1], NULL, 8, 0)))         \
+    X(splice, out_pos, file_offset,                                                                          \
+      (fill_pipe(), drained(syscall(SYS_splice, pipe_fd[0], NULL, other_fd, p, 8, 0))))                      \
+    X(copy_file_range, in_user, file_offset, syscall(SYS_copy_file_range, data_fd, p, other_fd, NULL, 8, 0)) \
+    X(copy_file_range, out_user, file_offset,                                                                \
+      DATA_OFFSET(syscall(SYS_copy_file_range, data_fd, NULL, other_fd, p, 8, 0)))                           \
+    X(sigaction, new, old_action, syscall(SYS_sigaction, SIGUSR1, p, NULL))                                  \
+    X(rt_sigaction, new, kernel_action, syscall(SYS_rt_sigaction, SIGUSR1, p, NULL, 8))                      \
+    X(sigprocmask, new, usr2_word, syscall(SYS_sigprocmask, SIG_UNBLOCK, p, NULL))                           \
+    X(rt_sigprocmask, new, usr2_mask, syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, p, NULL, 8))                  \
+    X(rt_sigsuspend, va, no_signals, WITH_USR2(syscall(SYS_rt_sigsuspend, p, 8)))                            \
+    X(rt_sigtimedwait, set, no_signals, syscall(SYS_rt_sigtimedwait, p, NULL, &moment, 8))                   \
+    X(rt_sigtimedwait, timeout, moment,                                                                      \
+      WITHOUT_LIMIT(syscall(SYS_rt_sigtimedwait, &no_signals, NULL, p, 8)))                                  \
+    X(rt_sigtimedwait_time64, set, no_signals, syscall(SYS_rt_sigtimedwait_time64, p, NULL, moment64, 8))    \
+    X(rt_sigtimedwait_time64, timeout, moment64,                                                             \
+      WITHOUT_LIMIT(syscall(SYS_rt_sigtimedwait_time64, &no_signals, NULL, p, 8)))                           \
+    X(rt_sigqueueinfo, va, queued, syscall(SYS_rt_sigqueueinfo, getpid(), 0, p))                             \
+    X(rt_tgsigqueueinfo, va, queued, syscall(SYS_rt_tgsigqueueinfo, getpid(), getpid(), 0, p))               \
+    X(sigaltstack, new, no_stack, syscall(SYS_sigaltstack, p, NULL))                                         \
+    X(setitimer, value, timer_off, syscall(SYS_setitimer, ITIMER_REAL, p, NULL))                             \
+    X(nanosleep, req, moment, syscall(SYS_nanosleep, p, NULL))                                               \
+    X(clock_nanosleep, req, moment, syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, p, NULL))               \
+    X(clock_nanosleep_time64, req, moment64,                                                                 \
+      syscall(SYS_clock_nanosleep_time64, CLOCK_MONOTONIC, 0, p, NULL))                                      \
+    X(setrlimit, from, core_limit, syscall(SYS_setrlimit, RLIMIT_CORE, p))                                   \
+    X(prlimit64, new, core_limit64, syscall(SYS_prlimit64, 0, RLIMIT_CORE, p, NULL))                         \
+    X(prctl, arg__set_name, missing, syscall(SYS_prctl, PR_SET_NAME, p))                                     \
+    X(poll, user, polled, syscall(SYS_poll, p, 1, 0))                                                        \
+    X(ppoll, user, polled, syscall(SYS_ppoll, p, 1, &moment, NULL, 8))                                       \
+    X(ppoll, limit, moment, WITHOUT_LIMIT(syscall(SYS_ppoll, NULL, 0, p, NULL, 8)))                          \
+    X(ppoll, mask, no_signals, syscall(SYS_ppoll, NULL, 0, &moment, p, 8))                                   \
+    X(ppoll_time64, user, polled, syscall(SYS_ppoll_time64, p, 1, moment64, NULL, 8))                        \
+    X(ppoll_time64, limit, moment64, WITHOUT_LIMIT(syscall(SYS_ppoll_time64, NULL, 0, p, NULL, 8)))          \
+    X(ppoll_time64, mask, no_signals, syscall(SYS_ppoll_time64, NULL, 0, moment64, p, 8))                    \
+    X(select, user, select_words, TICKING(syscall(SYS_select, p)))                                           \
+    X(_newselect, in, zero, syscall(SYS__newselect, 3, p, NULL, NULL, &no_time))                             \
+    X(_newselect, out, zero, syscall(SYS__newselect, 3, NULL, p, NULL, &no_time))                            \
+    X(_newselect, except, zero, syscall(SYS__newselect, 3, NULL, NULL, p, &no_time))                         \
+    X(_newselect, limit, no_time, WITHOUT_LIMIT(syscall(SYS__newselect, 0, NULL, NULL, NULL, p)))            \
+    X(pselect6, in, zero, syscall(SYS_pselect6, 3, p, NULL, NULL, &moment, NULL))                            \
+    X(pselect6, out, zero, syscall(SYS_pselect6, 3, NULL, p, NULL, &moment, NULL))                           \
+    X(pselect6, except, zero, syscall(SYS_pselect6, 3, NULL, NULL, p, &moment, NULL))                        \
+    X(pselect6, limit, moment, WITHOUT_LIMIT(syscall(SYS_pselect6, 0, NULL, NULL, NULL, p, NULL)))           \
+    X(pselect6, mask, empty_mask, syscall(SYS_pselect6, 0, NULL, NULL, NULL, &moment, p))                    \
+    X(pselect6, mask__set, no_signals,                                                                       \
+      syscall(SYS_pselect6, 0, NULL, NULL, NULL, &moment, ((uint32_t[]){(uintptr_t)p, 8})))                  \
+    X(pselect6_time64, in, zero, syscall(SYS_pselect6_time64, 3, p, NULL, NULL, moment64, NULL))             \
+    X(pselect6_time64, out, zero, syscall(SYS_pselect6_time64, 3, NULL, p, NULL, moment64, NULL))            \
+    X(pselect6_time64, except, zero, syscall(SYS_pselect6_time64, 3, NULL, NULL, p, moment64, NULL))         \
+    X(pselect6_time64, limit, moment64,                                                                      \
+      WITHOUT_LIMIT(syscall(SYS_pselect6_time64, 0, NULL, NULL, NULL, p, NULL)))                             \
+    X(pselect6_time64, mask, empty_mask, syscall(SYS_pselect6_time64, 0, NULL, NULL, NULL, moment64, p))     \
+    X(futex, uaddr__wait, zero, syscall(SYS_futex, p, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0))                 \
+    X(futex, uaddr__wait_shared, zero, syscall(SYS_futex, p, FUTEX_WAIT, 1, NULL, NULL, 0))                  \
+    X(futex, uaddr__wake, zero, syscall(SYS_futex, p, FUTEX_WAKE, 1, NULL, NULL, 0))                         \
+    X(futex, uaddr__requeue, zero, syscall(SYS_futex, p, FUTEX_CMP_REQUEUE, 1, 1, buffer, 0))                \
+    X(futex, arg, moment, WITHOUT_LIMIT(syscall(SYS_futex, zero, FUTEX_WAIT, 0, p, NULL, 0)))                \
+    X(futex, uaddr2__wake_op, zero, syscall(SYS_futex, buffer, FUTEX_WAKE_OP, 1, 1, p, 0))                   \
+    X(futex, uaddr2__requeue, zero, syscall(SYS_futex, zero, FUTEX_REQUEUE, 1, 1, p, 0))                     \
+    X(futex_time64, uaddr, zero, syscall(SYS_futex_time64, p, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0))         \
+    X(futex_time64, arg, moment64,                                                                           \
+      WITHOUT_LIMIT(syscall(SYS_futex_time64, zero, FUTEX_WAIT, 0, p, NULL, 0)))                             \
+    X(futex_time64, uaddr2, zero, syscall(SYS_futex_time64, buffer, FUTEX_WAKE_OP, 1, 1, p, 0))              \
+    X(mmap, args, old_map, mapping(syscall(SYS_mmap, p)))                                                    \
+    X(set_thread_area, at, new_segment, IN_CHILD(syscall(SYS_set_thread_area, p)))                           \
+    X(get_thread_area, at, own_segment, syscall(SYS_get_thread_area, p))                                     \
+    X(clone, tls, own_segment, cloned(syscall(SYS_clone, SIGCHLD | CLONE_SETTLS, 0, 0, p, 0)))               \
+    X(set_robust_list, head, zero, ended(end_with_list, p, 0))                                               \
+    X(sched_setparam, param, no_priority, syscall(SYS_sched_setparam, 0, p))                                 \
+    X(sched_setscheduler, param, no_priority, syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, p))            \
+    X(sched_setaffinity, mask, one_processor, IN_CHILD(syscall(SYS_sched_setaffinity, 0, 128, p)))           \
+    X(capget, header, cap_header, syscall(SYS_capget, p, buffer))                                            \
+    X(capset, header, cap_header, IN_CHILD(syscall(SYS_capset, p, cap_data)))                                \
+    X(capset, data, cap_data, IN_CHILD(syscall(SYS_capset, &cap_header, p)))
+
+/*
+ * Addresses of pages: nothing is copied there, but they are looked up. Each is tried in a child, on a range
+ * of two pages. Who may map page 0 depends.
+ */
+#define ADDRESS_CALLS(X)                                                                                     \
+    X(munmap, addr, syscall(SYS_munmap, p, 2 * PAGE))                                                        \
+    X(mprotect, addr, syscall(SYS_mprotect, p, 2 * PAGE, PROT_READ))                                         \
+    X(mremap, addr, positive(syscall(SYS_mremap, p, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE, 0)))                 \
+    X(mremap, to,                                                                                            \
+      !p ? 0 : positive(syscall(SYS_mremap, two_pages, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p)))       \
+    X(mmap2, addr, positive(syscall(SYS_mmap2, p, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) \
+    X(brk, to, positive(syscall(SYS_brk, p)))                                                                \
+    X(madvise, addr__dontneed, syscall(SYS_madvise, p, 2 * PAGE, MADV_DONTNEED))                             \
+    X(madvise, addr__willneed, syscall(SYS_madvise, p, 2 * PAGE, MADV_WILLNEED))                             \
+    X(mincore, addr, syscall(SYS_mincore, p, 2 * PAGE, buffer))                                              \
+    X(msync, addr, syscall(SYS_msync, p, 2 * PAGE, MS_ASYNC))                                                \
+    X(mlock, addr, syscall(SYS_mlock, p, 2 * PAGE))                                                          \
+    X(mlock2, addr, syscall(SYS_mlock2, p, 2 * PAGE, 0))                                                     \
+    X(munlock, addr, syscall(SYS_munlock, p, 2 * PAGE))                                                      \
+    X(remap_file_pages, addr, syscall(SYS_remap_file_pages, p, 2 * PAGE, 0, 0, 0))                           \
+    X(shmat, addr, positive(syscall(SYS_shmat, segment_id, p, SHM_RDONLY)))                                  \
+    X(shmdt, addr, syscall(SYS_shmdt, p))
+
+/*
+ * Not to be tried on anybody's machine, since what is there may set its clock, or for root only: these are
+ * called on Quire, and elsewhere it is said what they would say. Call, argument, what is put there; what it
+ * says to null, to a page that is read-only, to what was put there, and to zeroes. To bad pointers, EFAULT.
+ */
+#define OWN_CALLS(X)                                                                                         \
+    X(stime, va, bad_second, "EFAULT", "EINVAL", "EINVAL", "EINVAL", KEEPING_CLOCK(syscall(SYS_stime, p)))   \
+    X(settimeofday, tv, bad_time, "ok", "EINVAL", "EINVAL", "EINVAL",                                        \
+      KEEPING_CLOCK(syscall(SYS_settimeofday, p, NULL)))                                                     \
+    X(settimeofday, tz, bad_zone, "ok", "EINVAL", "EINVAL", "ok", syscall(SYS_settimeofday, NULL, p))        \
+    X(clock_settime, va, bad_second32, "EFAULT", "EINVAL", "EINVAL", "EINVAL",                               \
+      KEEPING_CLOCK(syscall(SYS_clock_settime, CLOCK_REALTIME, p)))                                          \
+    X(clock_settime64, va, bad_second64, "EFAULT", "EINVAL", "EINVAL", "EINVAL",                             \
+      KEEPING_CLOCK(syscall(SYS_clock_settime64, CLOCK_REALTIME, p)))                                        \
+    X(sethostname, va, text, "EFAULT", "ok", "ok", "ok", name_kept(syscall(SYS_sethostname, p, 64)))         \
+    X(setdomainname, va, text, "EFAULT", "ok", "ok", "ok", name_kept(syscall(SYS_setdomainname, p, 64)))     \
+    X(swapon, path, missing, "EFAULT", "ENOENT", "ENOENT", "ENOENT", syscall(SYS_swapon, p, 0))              \
+    X(swapoff, path, missing, "EFAULT", "ENOENT", "ENOENT", "ENOENT", syscall(SYS_swapoff, p))               \
+    X(syslog, va, buffer, "EINVAL", "EFAULT", "ok", "ok",                                                    \
+      positive(syscall(SYS_syslog, 3, p, sizeof buffer)))                                                    \
+    X(ioctl, arg__tcgets, console_settings, "EFAULT", "EFAULT", "ok", "ok",                                  \
+      syscall(SYS_ioctl, console_fd, TCGETS, p))                                                             \
+    X(ioctl, arg__tcsets, console_settings, "EFAULT", "ok", "ok", "ok",                                      \
+      console_kept(syscall(SYS_ioctl, console_fd, TCSETS, p)))                                               \
+    X(ioctl, arg__tiocswinsz, console_size, "EFAULT", "ok", "ok", "ok",                                      \
+      console_kept(syscall(SYS_ioctl, console_fd, TIOCSWINSZ, p)))
+
+#endif
