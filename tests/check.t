@@ -77,6 +77,21 @@ refused('CR3 in assembly', 'check-layers', {'kernel/switch.asm' => "mov cr3, eax
 refused('a look inside an entry', 'check-layers', {'mm/vm.c' => "int f(pte_t e) { return e.raw; }\n"}, qr{looks inside an entry});
 refused('an assumed format', 'check-layers', {'mm/vm.c' => "int f(int va) { return va >> 22; }\n"}, qr{assumes two levels});
 
+# --- pointers ---
+
+my %calls = (
+    'kernel/syscall.c' => "    [3] = {sys_read, \"read\"},\n    [4] = {NULL, \"write\"},\n",
+    'kernel/sys.c' => "int32_t sys_read(SYSCALL_3_ARGS(fd, buf, n))\n{\n",
+);
+my $lists = "#define X_CALLS(X)  \\\n    X(read, buf__file, 64, call) \\\n";
+accepted('a call whose pointers are tried', 'check-pointers', {%calls, 'tests/user/pointer-calls.h' => $lists});
+refused('a pointer that is not tried', 'check-pointers', {%calls, 'tests/user/pointer-calls.h' => "\n"}, qr{^read: argument 'buf' is not tried}m);
+refused('an argument that is none', 'check-pointers', {%calls, 'tests/user/pointer-calls.h' => "$lists    X(read, data, 1, call)\n"},
+    qr{read has no argument 'data'});
+refused('a call that is none', 'check-pointers', {%calls, 'tests/user/pointer-calls.h' => "$lists    X(raed, buf, 1, call)\n"}, qr{no call 'raed'});
+refused('a function that is not found', 'check-pointers', {'kernel/syscall.c' => $calls{'kernel/syscall.c'}, 'tests/user/pointer-calls.h' => $lists},
+    qr{no sys_read\(\)});
+
 # --- layers by symbols ---
 
 sub objects {

@@ -386,7 +386,7 @@ static long console_kept(long rc)
     X(rt_sigtimedwait_time64, info, 128,                                                                     \
       WITH_USR2(syscall(SYS_rt_sigtimedwait_time64, &usr2_mask, p, moment64, 8)))                            \
     X(sigaltstack, old, 12, syscall(SYS_sigaltstack, NULL, p))                                               \
-    X(getrandom, va, 64, syscall(SYS_getrandom, p, 64, 0))                                                   \
+    X(getrandom, va, 32, syscall(SYS_getrandom, p, 32, 0))                                                   \
     X(mincore, vec, 2, syscall(SYS_mincore, two_pages, PAGE * 2, p))                                         \
     X(getresuid, a, 2, syscall(SYS_getresuid, p, buffer, buffer))                                            \
     X(getresuid, b, 2, syscall(SYS_getresuid, buffer, p, buffer))                                            \
