@@ -97,9 +97,9 @@ int elf_segments(struct elf_image *e, const void *phdrs, uint64_t file_size)
             break;
         }
         case PT_INTERP:
-            if (e->interp_size || p.filesz < 2 || p.filesz > ELF_INTERP ||
-                (uint64_t)p.offset + p.filesz > file_size)
-                return -ENOEXEC;
+            if (e->has_interp) /* the first one counts */
+                break;
+            e->has_interp = true;
             e->interp_offset = p.offset;
             e->interp_size = p.filesz;
             break;
@@ -112,4 +112,13 @@ int elf_segments(struct elf_image *e, const void *phdrs, uint64_t file_size)
         }
     }
     return e->segments ? 0 : -ENOEXEC;
+}
+
+int elf_interp(const struct elf_image *e, uint64_t file_size)
+{
+    if (!e->has_interp)
+        return 0;
+    if (e->interp_size < 2 || e->interp_size > ELF_INTERP)
+        return -ENOEXEC;
+    return (uint64_t)e->interp_offset + e->interp_size > file_size ? -EIO : 0;
 }

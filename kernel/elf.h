@@ -8,7 +8,7 @@
 #define ELF_PHDR     32u /* of a program header */
 #define ELF_PHDRS    128u
 #define ELF_SEGMENTS 32u
-#define ELF_INTERP   256u
+#define ELF_INTERP   4096u /* PATH_MAX */
 
 /* A part of memory to make from a part of the file. Addresses are the file's, to be moved by the load bias.
  */
@@ -27,8 +27,10 @@ struct elf_image {
     vaddr_t phdr; /* where the program headers will be in memory; 0: nowhere */
     uint32_t phnum;
     uint32_t phdr_offset;
-    uint32_t interp_offset, interp_size; /* of the interpreter's name in the file, with its 0; size 0: none */
-    vaddr_t lo, hi;                      /* of all segments, page aligned */
+    bool has_interp;
+    uint32_t interp_offset,
+        interp_size; /* of the interpreter's path in the file, with its 0; see elf_interp() */
+    vaddr_t lo, hi;  /* of all segments, page aligned */
     unsigned segments;
     struct elf_segment segment[ELF_SEGMENTS];
 };
@@ -41,5 +43,11 @@ int elf_header(struct elf_image *e, const void *header, uint64_t file_size);
 /* Then check the program headers. 0; -ENOEXEC when they contradict themselves, the file's size, or the
  * machine. */
 int elf_segments(struct elf_image *e, const void *phdrs, uint64_t file_size);
+/*
+ * Check where the interpreter's path lies, which matters only in a program that is run, not in its
+ * interpreter.
+ * 0: it can be read, or there is none; -ENOEXEC: no path has this size; -EIO: it is beyond the file's end.
+ */
+int elf_interp(const struct elf_image *e, uint64_t file_size);
 
 #endif

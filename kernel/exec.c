@@ -70,7 +70,6 @@ struct exec {
     vaddr_t base, interp_base; /* what is added to the files' addresses */
     vaddr_t sp;
     uint8_t head[HEAD_BYTES];
-    char interp_path[ELF_INTERP];
     uint8_t phdrs[ELF_PHDRS * ELF_PHDR];
 };
 
@@ -204,22 +203,38 @@ static int find_program(struct exec *x, struct exec_args *a)
     }
 }
 
+/* The interpreter's path, to be freed; NULL if there is none. */
+static int interp_path(struct exec *x, char **out)
+{
+    const struct elf_image *e = &x->image;
+    int err = elf_interp(e, x->inode->size);
+
+    *out = NULL;
+    if (err || !e->has_interp)
+        return err;
+    *out = vmsys_alloc(e->interp_size);
+    if (!*out)
+        return -ENOMEM;
+    err = read_all(x->inode, e->interp_offset, *out, e->interp_size);
+    return !err && (*out)[e->interp_size - 1] != '\0' ? -ENOEXEC : err;
+}
+
+/* What is wrong with the program is -ENOEXEC, with its interpreter -ELIBBAD; -EIO if that has no header. */
 static int find_interp(struct exec *x)
 {
-    uint8_t *head = x->head;
-    int err;
+    char *path;
+    int err = interp_path(x, &path);
 
-    if (!x->image.interp_size)
-        return 0;
-    err = read_all(x->inode, x->image.interp_offset, x->interp_path, x->image.interp_size);
-    if (!err && x->interp_path[x->image.interp_size - 1] != '\0')
-        err = -ENOEXEC;
+    if (!err && path)
+        err = open_program(path, &x->interp);
+    kfree(path);
+    if (err || !x->interp)
+        return err;
+    if (x->interp->size < ELF_HEADER)
+        return -EIO;
+    err = read_all(x->interp, 0, x->head, ELF_HEADER);
     if (!err)
-        err = open_program(x->interp_path, &x->interp);
-    if (!err)
-        err = read_all(x->interp, 0, head, ELF_HEADER);
-    if (!err)
-        err = read_image(x->interp, head, &x->interp_image, x->phdrs);
+        err = read_image(x->interp, x->head, &x->interp_image, x->phdrs);
     return err == -ENOEXEC ? -ELIBBAD : err;
 }
 
@@ -411,7 +426,7 @@ static int build_space(struct exec *x, const struct exec_args *a)
     struct task *task = task_current();
     struct process *p = process_current();
     struct space *old = task->space;
-    vaddr_t hint = x->image.interp_size ? DYN_BASE : 0;
+    vaddr_t hint = x->image.has_interp ? DYN_BASE : 0;
     int err;
 
     x->space = space_create(&vm_sys);

@@ -36,7 +36,8 @@ static int parse(struct file *f, struct elf_image *e)
     if (err)
         return err;
     memcpy(phdrs, f->phdr, sizeof f->phdr);
-    return elf_segments(e, phdrs, FILE_SIZE);
+    err = elf_segments(e, phdrs, FILE_SIZE);
+    return err ? err : elf_interp(e, FILE_SIZE);
 }
 
 TEST(elf, ordinary)
@@ -84,7 +85,6 @@ TEST(elf, refused)
         {COUNTS, ELF_PHDRS + 1, "too many"},
         {13 + 8 * 1 + FILESZ, ELF_INTERP + 1, "interpreter too long"},
         {13 + 8 * 1 + FILESZ, 1, "interpreter too short"},
-        {13 + 8 * 1 + OFFSET, FILE_SIZE - 4, "interpreter beyond the end"},
         {13 + 8 * 2 + OFFSET, 0x10, "offset and address do not fit"},
         {13 + 8 * 2 + FILESZ, 0x1201, "file larger than memory"},
         {13 + 8 * 2 + VADDR, 0xC0000000, "the kernel's address"},
@@ -103,6 +103,15 @@ TEST(elf, refused)
         ((uint32_t *)&f)[broken[i].at] = broken[i].value;
         EXPECT(parse(&f, &e) == -ENOEXEC, "%s", broken[i].what);
     }
+    make(&f, 2);
+    f.phdr[1][OFFSET] = FILE_SIZE - 4;
+    EXPECT(parse(&f, &e) == -EIO, "interpreter beyond the end");
+    f.phdr[1][OFFSET] = 0xFFFFFFFC;
+    EXPECT(parse(&f, &e) == -EIO, "interpreter that wraps");
+    make(&f, 2);
+    memcpy(f.phdr[4], f.phdr[1], ELF_PHDR);
+    f.phdr[4][FILESZ] = 0;
+    EXPECT(parse(&f, &e) == 0 && e.interp_size == 5, "a second interpreter does not count");
     make(&f, 2);
     f.phdr[2][TYPE] = f.phdr[3][TYPE] = 0;
     EXPECT(parse(&f, &e) == -ENOEXEC, "nothing to load");
@@ -142,7 +151,9 @@ TEST(elf, mutations)
         accepted++;
         REQUIRE(e.segments > 0 && e.segments <= ELF_SEGMENTS && e.lo < e.hi && e.hi <= SPACE_HI, "[%x, %x)",
                 e.lo, e.hi);
-        REQUIRE(e.interp_size <= ELF_INTERP && e.interp_offset + e.interp_size <= FILE_SIZE, "interpreter");
+        REQUIRE(!e.has_interp ||
+                    (e.interp_size <= ELF_INTERP && e.interp_offset + e.interp_size <= FILE_SIZE),
+                "interpreter");
         for (unsigned k = 0; k < e.segments; k++) {
             const struct elf_segment *s = &e.segment[k];
 
