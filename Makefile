@@ -159,6 +159,25 @@ $(FUZZ): $(B)/fuzz/%: tests/user/%.c Makefile | $(B)/setup-user
 	@echo "  USERCC  $@"
 	@$(USERCC) $(USER_CFLAGS) -static -s $< -o $@
 
+# One program with musl's C library instead of glibc, static and dynamic, where Debian's packages are there; see
+# tests/boot/musl.t.
+MUSL_DEV    := $(B)/packages/musl-dev/usr
+MUSL_CFLAGS  = $(USER_CFLAGS) -nostdinc -isystem $(MUSL_DEV)/include/i386-linux-musl -isystem $(shell $(USERCC) -print-file-name=include)
+MUSL_LIBGCC  = $(shell $(USERCC) -print-libgcc-file-name)
+MUSL_O       = $(addprefix $(MUSL_DEV)/lib/i386-linux-musl/,$(1))
+
+$(B)/musl/musl-static: tests/user/musl/musl.c Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(MUSL_CFLAGS) -fno-pie -no-pie -nostdlib -static -o $@ $(call MUSL_O,crt1.o crti.o) $< $(call MUSL_O,libc.a) \
+	    $(MUSL_LIBGCC) $(call MUSL_O,crtn.o)
+
+$(B)/musl/musl-dynamic: tests/user/musl/musl.c Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(MUSL_CFLAGS) -fpie -pie -nostdlib -Wl,-dynamic-linker,/lib/ld-musl-i386.so.1 -o $@ $(call MUSL_O,Scrt1.o crti.o) $< \
+	    -L$(B)/packages/musl/lib/i386-linux-musl -l:libc.so $(MUSL_LIBGCC) $(call MUSL_O,crtn.o)
+
 .PHONY: user
 user: $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ) $(B)/linux/init
 
