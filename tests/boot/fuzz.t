@@ -1,5 +1,6 @@
 #!/usr/bin/env perl
-# System calls at random, from many processes and threads. The kernel stays up; at its end the audit counts every frame, as after any run.
+# System calls at random, from many processes and threads. The kernel stays up; what was in use before
+# (objects by cache, memory by kind) is in use after, and the audit at the end counts every frame.
 use strict;
 use warnings;
 use FindBin;
@@ -20,6 +21,8 @@ for my $m (['16M', 0, 3], ['16M', 1, 6], ['64M', 0, 6], ['64M', 1, 3]) {
         append => "quiet -- /fuzz/sysfuzz $seed $calls $workers");
     outcome_is($run, 'pass');
     log_like($run, qr/^sysfuzz: seed $seed: \d+ calls/m, "seed $seed: all calls were made");
+    log_like($run, qr/^sysfuzz: all that was in use is free: [23]\d figures$/m, 'objects and memory are as before');
+    log_unlike($run, qr/^sysfuzz: LOST.*/m, 'none is left over');
     log_like($run, qr/^the end: the audit is clean$/m, 'nothing is lost');
     $seed++;
 }

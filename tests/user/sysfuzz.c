@@ -3,8 +3,8 @@
  *
  *     sysfuzz [-v] SEED CALLS [WORKERS]
  *
- * Nothing here is compared: the kernel passes when it is still there at the end, its audit is clean, and this
- * program has got to its last line. A supervisor starts workers, each of which makes a batch of calls and
+ * No result is compared: the kernel passes when it is still there at the end, its audit is clean, and what was
+ * in use before the workers (objects of each cache, memory of each kind) is in use after them. A supervisor starts workers, each of which makes a batch of calls and
  * ends, or dies of what it did to itself, or is killed because it sleeps. Batch b of seed s makes the same
  * calls again, as far as those depend on it alone.
  *
@@ -13,6 +13,7 @@
  * of a file, the kernel's, wrapping), flags, sizes about powers of two. Else they are anything. What would
  * end the machine by design is left out; see forbidden().
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -25,6 +26,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -334,8 +336,11 @@ static uint32_t argument(struct rng *r, char kind)
 
             if (!writable(p))
                 return any_memory(r);
+            /* Not up: what is made there would stay. */
             for (unsigned i = 0; i < n; i++)
-                p[i] = "abd/.."[below(r, 6)];
+                p[i] = "abd/.."[below(r, i && p[i - 1] == '.' ? 4 : 6)];
+            if (p[0] == '/')
+                p[0] = 'a';
             return (uintptr_t)p;
         }
         return (uintptr_t)paths[below(r, sizeof paths / sizeof *paths)];
@@ -628,49 +633,194 @@ static uint64_t now_ms(void)
     return (uint64_t)tv.tv_sec * 1000 + (unsigned)tv.tv_usec / 1000;
 }
 
-static void tidy(unsigned n)
+/* End all that was started, in whatever group or under whatever parent it is by now. How many there were. */
+static unsigned end_all(void)
 {
-    char command[64];
+    DIR *d = opendir("/proc");
+    struct dirent *e;
+    unsigned n = 0;
 
-    for (unsigned i = 0; i < n; i++) {
-        snprintf(command, sizeof command, "rm -rf /tmp/sysfuzz.%u", i);
-        if (system(command) != 0)
-            printf("sysfuzz: %s failed\n", command);
+    while (d && (e = readdir(d))) {
+        pid_t pid = atoi(e->d_name);
+
+        if (pid > getpid() && kill(pid, SIGKILL) == 0)
+            n++;
     }
-    unlink("/dev/shm/sysfuzz");
-    for (int id = 0; id < 256; id++)
-        syscall(SYS_shmctl, id, 0 /* IPC_RMID */, NULL);
+    if (d)
+        closedir(d);
+    return n;
 }
 
-int main(int argc, char **argv)
-{
-    unsigned workers = 4, running = 0, killed = 0, died = 0, failed = 0;
-    uint64_t target, done = 0, number = 0;
+/* Where workers can get to and make names, and the names that were there before. */
+static struct place_names {
+    const char *where;
+    unsigned n;
+    char name[64][256];
+} kept[] = {{.where = "/"}, {.where = "/tmp"}, {.where = "/dev/shm"}};
 
-    if (argc > 1 && strcmp(argv[1], "-v") == 0) {
-        verbose = true;
-        argv++;
-        argc--;
+static bool is_kept(const struct place_names *k, const char *name)
+{
+    for (unsigned i = 0; i < k->n; i++)
+        if (strcmp(k->name[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Note what is there, or remove what is there now and was not. */
+static void each_place(bool remove)
+{
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        struct place_names *k = &kept[i];
+        DIR *d = opendir(k->where);
+        struct dirent *e;
+
+        while (d && (e = readdir(d))) {
+            char command[512];
+
+            if (!remove && k->n < sizeof k->name / sizeof *k->name)
+                snprintf(k->name[k->n++], sizeof *k->name, "%s", e->d_name);
+            if (!remove || is_kept(k, e->d_name))
+                continue;
+            snprintf(command, sizeof command, "rm -rf '%s/%s'", k->where, e->d_name);
+            if (system(command) != 0)
+                printf("sysfuzz: %s failed\n", command);
+        }
+        if (d)
+            closedir(d);
     }
-    if (argc < 3) {
-        fprintf(stderr, "sysfuzz [-v] SEED CALLS [WORKERS]\n");
-        return 2;
+}
+
+/* A directory's table of names grows, and stays as large as it was once. */
+static void stretch_places(void)
+{
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        for (unsigned n = 0; n < 1000; n++) {
+            char name[64];
+
+            snprintf(name, sizeof name, "%s/sysfuzz.%u", kept[i].where, n % 500);
+            if (n < 500)
+                close(open(name, O_WRONLY | O_CREAT, 0600));
+            else
+                unlink(name);
+        }
+}
+
+static void tidy(void)
+{
+    for (unsigned i = 0; i < 200 && end_all() > 0; i++) {
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            continue;
+        usleep(10000);
     }
-    /* As root on a machine that somebody needs, this would be a mistake. */
-    if (access("/bin/quire", X_OK) != 0) {
-        fprintf(stderr, "sysfuzz: not on this machine: it has no /bin/quire\n");
-        return 2;
+    each_place(true);
+    for (int i = 0; i < 4096; i++) {
+        struct shmid_ds ds;
+        int id = shmctl(i, SHM_STAT, &ds);
+
+        if (id >= 0)
+            shmctl(id, IPC_RMID, NULL);
     }
-    seed = strtoull(argv[1], NULL, 0);
-    target = strtoull(argv[2], NULL, 0);
-    if (argc > 3)
-        workers = (unsigned)atoi(argv[3]);
-    if (workers == 0 || workers > WORKERS)
-        workers = WORKERS;
-    slots = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (slots == MAP_FAILED)
-        return 1;
-    setvbuf(stdout, NULL, _IOLBF, 256);
+}
+
+/* --- what is in use, before and after --- */
+
+#define FIGURES 64
+
+struct figures {
+    unsigned n;
+    struct {
+        char name[32];
+        long value;
+    } f[FIGURES];
+};
+
+/* Objects of each cache, and memory by kind: all that has to be as before when the workers and what they made
+ * are gone. Not what the allocators have for themselves, or keep for the next one. */
+static bool counts(const char *name)
+{
+    static const char *const others[] = {"kva-segment", "magazine", "slab-control", "slab-control-large"};
+
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(name, others[i]) == 0)
+            return false;
+    return true;
+}
+
+static void add(struct figures *all, const char *name, long value)
+{
+    if (all->n == FIGURES)
+        return;
+    snprintf(all->f[all->n].name, sizeof all->f[0].name, "%s", name);
+    all->f[all->n++].value = value;
+}
+
+static void take(struct figures *all)
+{
+    static const char *const kinds[] = {"AnonPages", "Shmem", "PageTables", "Mlocked", "Committed_AS"};
+    static const char swap[] = "/dev/hda";
+    FILE *f = fopen("/proc/sys/vm/drop_caches", "w");
+    char line[256], name[64];
+    long value;
+    /* What is on disk comes back into memory, so that it is counted there. */
+    bool swaps = syscall(SYS_swapoff, swap) == 0;
+
+    all->n = 0;
+    if (f) {
+        fputs("3\n", f);
+        fclose(f);
+    }
+    f = fopen("/proc/slabinfo", "r");
+    while (f && fgets(line, sizeof line, f)) {
+        /* Names may have blanks in them; the column is 17 wide. */
+        if (line[0] != '#' && strlen(line) > 17 && sscanf(line + 17, "%ld", &value) == 1) {
+            snprintf(name, sizeof name, "%.17s", line);
+            for (char *end = name + strlen(name); end > name && end[-1] == ' ';)
+                *--end = '\0';
+            if (counts(name))
+                add(all, name, value);
+        }
+    }
+    if (f)
+        fclose(f);
+    f = fopen("/proc/meminfo", "r");
+    while (f && fgets(line, sizeof line, f)) {
+        if (sscanf(line, "%63[^:]: %ld", name, &value) != 2)
+            continue;
+        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+            if (strcmp(name, kinds[i]) == 0)
+                add(all, name, value);
+    }
+    if (f)
+        fclose(f);
+    if (swaps)
+        syscall(SYS_swapon, swap, 0);
+}
+
+/* How many figures are not what they were; said, or not yet. */
+static unsigned differences(const struct figures *before, const struct figures *now, bool say)
+{
+    unsigned n = before->n != now->n;
+
+    for (unsigned i = 0; i < now->n && i < before->n; i++)
+        if (before->f[i].value != now->f[i].value) {
+            /* Pages of the programs' files may have gone. */
+            if (now->f[i].value < before->f[i].value && strcmp(now->f[i].name, "radix") == 0)
+                continue;
+            n++;
+            if (say)
+                printf("sysfuzz: LOST: %s: %ld before, %ld now\n", now->f[i].name, before->f[i].value,
+                       now->f[i].value);
+        }
+    return n;
+}
+
+static unsigned killed, died, failed;
+
+/* Make so many calls, from batch number on; the next number. */
+static uint64_t supervise(unsigned workers, uint64_t target, uint64_t number, uint64_t *made)
+{
+    unsigned running = 0;
+    uint64_t done = 0;
 
     while (done < target || running > 0) {
         int status;
@@ -718,12 +868,61 @@ int main(int argc, char **argv)
             }
         }
     }
-    while (waitpid(-1, NULL, WNOHANG) > 0)
-        continue;
-    tidy(workers);
+    tidy();
+    *made += done;
+    return number;
+}
+
+int main(int argc, char **argv)
+{
+    static struct figures before, after;
+    uint64_t target, number, made = 0;
+    unsigned workers = 4, lost = 0;
+
+    if (argc > 1 && strcmp(argv[1], "-v") == 0) {
+        verbose = true;
+        argv++;
+        argc--;
+    }
+    if (argc < 3) {
+        fprintf(stderr, "sysfuzz [-v] SEED CALLS [WORKERS]\n");
+        return 2;
+    }
+    /* As root on a machine that somebody needs, this would be a mistake. */
+    if (access("/bin/quire", X_OK) != 0) {
+        fprintf(stderr, "sysfuzz: not on this machine: it has no /bin/quire\n");
+        return 2;
+    }
+    seed = strtoull(argv[1], NULL, 0);
+    target = strtoull(argv[2], NULL, 0);
+    if (argc > 3)
+        workers = (unsigned)atoi(argv[3]);
+    if (workers == 0 || workers > WORKERS)
+        workers = WORKERS;
+    slots = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (slots == MAP_FAILED)
+        return 1;
+    setvbuf(stdout, NULL, _IOLBF, 256);
+
+    stretch_places();
+    each_place(false);
+    /* What is made once and stays is made before counting begins. */
+    number = supervise(workers, target / 10 + 1, 0, &made);
+    take(&before);
+    number = supervise(workers, target, number, &made);
+    /* What ended last may take a moment to go. */
+    for (unsigned i = 0; i < 20; i++) {
+        take(&after);
+        lost = differences(&before, &after, i == 19);
+        if (!lost)
+            break;
+        usleep(100000);
+    }
+    if (!lost)
+        printf("sysfuzz: all that was in use is free: %u figures\n", after.n);
     printf("sysfuzz: seed %llu: %llu calls in %llu batches; %u died, %u slept and were killed, %u forks "
            "failed\n",
-           (unsigned long long)seed, (unsigned long long)done, (unsigned long long)number, died, killed,
+           (unsigned long long)seed, (unsigned long long)made, (unsigned long long)number, died, killed,
            failed);
-    return 0;
+    return lost ? 1 : 0;
 }
