@@ -7,8 +7,9 @@
  * Members may come in any order: directories that are missing are made. Of hard links, in newc, each member
  * has the same inode number and only the last one has the data; the first makes the file, the others link to
  * it and the one with data gives it its contents. A name that leads out of the root (..) or through a symlink
- * is followed as any path: it cannot leave the root, which is all there is. A member that cannot be made is
- * reported by name and skipped; a broken archive ends the unpacking, and what came before stays.
+ * is followed as any path: it cannot leave the root, which is all there is. A name that was there before is
+ * replaced, so that one archive can correct another; a directory only if it is empty. A member that cannot be
+ * made is reported by name and skipped; a broken archive ends the unpacking, and what came before stays.
  */
 #include "kernel/unpack.h"
 #include "kernel/cpio.h"
@@ -143,19 +144,45 @@ static int note_link(struct unpacking *u, const struct cpio_entry *e, struct ino
     return 0;
 }
 
+/* Make way for an entry whose name is taken: 0 when it is free, 1 when the entry is the directory that is
+ * there. */
+static int make_way(const struct cpio_entry *e)
+{
+    struct inode *i;
+    int err = path_lookup(NULL, e->name, LOOKUP_NOFOLLOW, &i);
+    bool directory;
+
+    if (err)
+        return err;
+    directory = S_ISDIR(i->mode);
+    inode_put(i);
+    return directory && S_ISDIR(e->mode) ? 1 : vfs_unlink(NULL, e->name, directory);
+}
+
+/* Make an entry, or a link to i. */
+static int make_or_link(const struct cpio_entry *e, struct inode *i)
+{
+    return i ? vfs_link(i, NULL, e->name) : make(e);
+}
+
 static int unpack_member(struct unpacking *u, const struct cpio_entry *e)
 {
     bool several = S_ISREG(e->mode) && e->nlink > 1;
     struct inode *i = several ? first_link(u, e) : NULL;
-    int err = i ? vfs_link(i, NULL, e->name) : make(e);
+    int err = make_or_link(e, i);
 
     if (err == -ENOENT) {
         err = make_parents(e->name);
         if (!err)
-            err = i ? vfs_link(i, NULL, e->name) : make(e);
+            err = make_or_link(e, i);
     }
-    if (err == -EEXIST && S_ISDIR(e->mode))
-        err = 0;
+    if (err == -EEXIST) {
+        err = make_way(e);
+        if (!err)
+            err = make_or_link(e, i);
+        else if (err > 0)
+            err = 0;
+    }
     if (!err && !i)
         err = path_lookup(NULL, e->name, LOOKUP_NOFOLLOW, &i);
     if (!err) {
@@ -181,7 +208,7 @@ const char *unpack(const void *archive, size_t size)
         int err = unpack_member(&u, &e);
 
         if (err && u.failed++ < REPORTS)
-            os_log("boot archive: cannot make `%s`: error %d", e.name, -err);
+            os_log("boot archive: error %d: cannot make `%s`", -err, e.name);
     }
     while (u.seen)
         forget(&u.seen);

@@ -3,10 +3,11 @@
  *
  *     sysfuzz [-v] SEED CALLS [WORKERS]
  *
- * No result is compared: the kernel passes when it is still there at the end, its audit is clean, and what was
- * in use before the workers (objects of each cache, memory of each kind) is in use after them. A supervisor starts workers, each of which makes a batch of calls and
- * ends, or dies of what it did to itself, or is killed because it sleeps. Batch b of seed s makes the same
- * calls again, as far as those depend on it alone.
+ * No result is compared: the kernel passes when it is still there at the end, its audit is clean, and what
+ * was in use before the workers (objects of each cache, memory of each kind) is in use after them. A
+ * supervisor starts workers, each of which makes a batch of calls and ends, or dies of what it did to itself,
+ * or is killed because it sleeps. Batch b of seed s makes the same calls again, as far as those depend on it
+ * alone.
  *
  * A call's arguments are of the kinds that it takes, three times in four: descriptors that are open, memory
  * of every sort (good, never touched, read-only, without access, unmapped, straddling an end, behind the end
@@ -415,6 +416,8 @@ static uint32_t argument(struct rng *r, char kind)
         w[3] = w[4] = next(r) & next(r);
         return words(r, w, 5);
     case 'u':
+        if (below(r, 4) == 0)
+            return any_memory(r) & ~3u;
         return (uintptr_t)place(below(r, 2) ? GOOD : FILE_PAGE) + below(r, 4) * 4;
     default:
         return anything(r);
