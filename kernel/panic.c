@@ -4,9 +4,11 @@
 #include "kernel/format.h"
 #include "kernel/image.h"
 #include "kernel/ksyms.h"
+#include "kernel/memory.h"
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "kernel/trap.h"
+#include "mm/frame.h"
 #include "mm/layout.h"
 #include "mm/x86/cpu.h"
 #include "mm/x86/paging.h"
@@ -222,6 +224,14 @@ void panic_provoke(enum panic_test test)
     case PANIC_TEST_DIVIDE:
         __asm__ volatile("divl %1" : : "a"(1), "r"(zero), "d"(0) : "cc");
         return;
+    case PANIC_TEST_MAPPED: {
+        struct frame *f = frame_alloc(&frame_pool_sys, FRAME_ANON, 0);
+
+        mm_assert(f, "no memory for a frame");
+        f->maps = 1;
+        frame_free(&frame_pool_sys, f);
+        return;
+    }
     case PANIC_TEST_NESTED:
         panic_register(panic_again);
         panic("panic_test=nested, the first");

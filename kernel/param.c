@@ -17,10 +17,19 @@ static const struct param_choice policies[] = {
 static const struct param_choice on_off[] = {{"on", 1}, {"off", 0}, {0}};
 static const struct param_choice transfers[] = {{"dma", 0}, {"pio", 1}, {0}};
 static const struct param_choice panic_tests[] = {
-    {"panic", PANIC_TEST_PANIC}, {"assert", PANIC_TEST_ASSERT}, {"null", PANIC_TEST_NULL},
-    {"text", PANIC_TEST_TEXT},   {"low", PANIC_TEST_LOW},       {"stack", PANIC_TEST_STACK},
-    {"task", PANIC_TEST_TASK},   {"divide", PANIC_TEST_DIVIDE}, {"nested", PANIC_TEST_NESTED},
-    {"hang", PANIC_TEST_HANG},   {"reset", PANIC_TEST_RESET},   {0},
+    {"panic", PANIC_TEST_PANIC},
+    {"assert", PANIC_TEST_ASSERT},
+    {"null", PANIC_TEST_NULL},
+    {"text", PANIC_TEST_TEXT},
+    {"low", PANIC_TEST_LOW},
+    {"stack", PANIC_TEST_STACK},
+    {"task", PANIC_TEST_TASK},
+    {"divide", PANIC_TEST_DIVIDE},
+    {"mapped", PANIC_TEST_MAPPED},
+    {"nested", PANIC_TEST_NESTED},
+    {"hang", PANIC_TEST_HANG},
+    {"reset", PANIC_TEST_RESET},
+    {0},
 };
 
 #define MIB (1u << 20)

@@ -15,6 +15,7 @@ for my $c (['16M', 0], ['16M', 1], ['64M', 1]) {
         disks => $swap ? [swap_disk($name)] : [], append => 'quiet -- /fuzz/pressure' . ($swap ? ' /dev/hda' : ''));
     outcome_is($run, 'pass');
     log_like($run, qr/^pressure: done, 0 failed/m, "$name: all is as it should be");
+    log_like($run, qr/^pressure: ok: \d+ KiB in \d+ KiB of memory, in order$/m, "$name: three times the memory") if $swap && $memory eq '16M';
     log_like($run, qr/^oom: killed process \d+ \(pressure\): its score is the highest of \d+ candidates/m, 'and why');
     log_like($run, qr/^the end: the audit is clean$/m, 'nothing is lost');
 }

@@ -292,6 +292,46 @@ static void swapping(const char *disk)
           "wrong paths");
 }
 
+/* A workload that is three times as large as memory comes to its end, with every byte where it was put. */
+static void larger_than_memory(void)
+{
+    struct sysinfo s;
+    size_t size;
+    uint32_t *p;
+    int status = 0;
+    pid_t child;
+
+    sysinfo(&s);
+    size = (size_t)s.totalram * s.mem_unit / PAGE * PAGE * 3;
+    if (size > (uint64_t)s.totalram * s.mem_unit + (uint64_t)s.freeswap * s.mem_unit / 10 * 9)
+        return;
+    p = map(size, MAP_PRIVATE | MAP_NORESERVE);
+    if (!p) {
+        check(false, "no addresses for %zu KiB", size >> 10);
+        return;
+    }
+    fill(p, size, 21);
+    check(wrong_pages(p, size, 21) == 0, "%zu KiB in %lu KiB of memory, in order", size >> 10,
+          s.totalram / 1024 * s.mem_unit);
+    child = fork();
+    if (child == 0) {
+        size_t part = size / 8 / PAGE * PAGE, wrong = wrong_pages(p, size, 21);
+
+        fill(p, part, 22);
+        wrong += wrong_pages(p, part, 22);
+        wrong += wrong_pages(p + part / 4, size - part, 21 + (uint32_t)(part / 4) * 2654435761u);
+        _exit(wrong != 0);
+    }
+    waitpid(child, &status, 0);
+    check(status == 0, "and a child reads all and writes an eighth: status %x", status);
+    for (size_t i = 0, n = 0; n < 3000; n++) {
+        i = (i * 1103515245 + 12345) % (size / PAGE);
+        p[i * (PAGE / 4) + 1] = (uint32_t)i;
+    }
+    check(wrong_pages(p, size, 21) == 0, "and at random");
+    munmap(p, size);
+}
+
 int main(int argc, char **argv)
 {
     uint32_t *held = map(BYSTANDER, MAP_PRIVATE);
@@ -304,8 +344,10 @@ int main(int argc, char **argv)
     shared_hog();
     bomb();
     strict();
-    if (argc > 1)
+    if (argc > 1) {
+        larger_than_memory();
         swapping(argv[1]);
+    }
     check(wrong_pages(held, BYSTANDER, 42) == 0, "the bystander's memory is as it was");
     printf("pressure: done, %u failed\n", failed);
     return failed != 0;

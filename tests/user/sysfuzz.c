@@ -327,6 +327,8 @@ static uint32_t argument(struct rng *r, char kind)
         return anything(r);
     switch (kind) {
     case 'f':
+        if (below(r, 16) == 0) /* about the sizes of tables */
+            return (32u << below(r, 6)) + below(r, 3) - 1;
         return below(r, 8) ? below(r, FDS) : below(r, 2) ? (uint32_t)AT_FDCWD : anything(r);
     case 'p':
         if (below(r, 10) == 0)

@@ -369,6 +369,38 @@ static void devices(void)
         close(i);
 }
 
+/* A number beyond a table is not another process's. */
+static void beyond_the_table(void)
+{
+    PART("numbers beyond the largest");
+    for (int size = 32; size <= 512; size *= 2) {
+        pid_t pid[6];
+        unsigned open_ones = 0;
+
+        dup2(STDIN_FILENO, size - 1);
+        /* Their tables are of the same size, and lie about this one's. */
+        for (unsigned i = 0; i < 6; i++) {
+            pid[i] = fork();
+            if (pid[i] == 0)
+                for (;;)
+                    pause();
+        }
+        for (int fd = size; fd < size + 64; fd++)
+            open_ones += fcntl(fd, F_GETFD) != -1;
+        TRY(fcntl(size - 1, F_GETFD));
+        TRY(fcntl(size, F_GETFD));
+        SHOW(open_ones);
+        for (unsigned i = 0; i < 6; i++) {
+            kill(pid[i], SIGKILL);
+            waitpid(pid[i], NULL, 0);
+        }
+        close(size - 1);
+    }
+    TRY(fcntl(-1, F_GETFD));
+    TRY(fcntl(0x7fffffff, F_GETFD));
+    TRY(fcntl((int)0x80000000, F_GETFD));
+}
+
 UT_PROGRAM(file)
 {
     ut_workdir();
@@ -379,4 +411,5 @@ UT_PROGRAM(file)
     times();
     devices();
     names();
+    beyond_the_table();
 }

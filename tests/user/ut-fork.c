@@ -1,6 +1,7 @@
 /* fork, vfork, wait, exit, process groups: who is told what, and whose memory is whose. */
 #include "tests/user/ut.h"
 #include <sys/resource.h>
+#include <sys/sysinfo.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -60,6 +61,29 @@ static void generation(unsigned n)
     ut_say("generation %u: %s", n, ut_bytes(area, 9));
 }
 
+/* Pages really go out where there is a disk for them, and this is not somebody's machine. */
+static bool must_swap(void)
+{
+    struct sysinfo info;
+
+    return access("/bin/quire", F_OK) == 0 && sysinfo(&info) == 0 && info.freeswap > 0;
+}
+
+static unsigned pages_on_disk(const uint8_t *p, unsigned pages)
+{
+    int fd = open("/proc/self/pagemap", O_RDONLY);
+    unsigned out = 0;
+
+    for (unsigned i = 0; i < pages; i++) {
+        uint64_t entry = 0;
+
+        pread(fd, &entry, sizeof entry, (off_t)(((uintptr_t)p / PAGE + i) * sizeof entry));
+        out += entry >> 62 & 1;
+    }
+    close(fd);
+    return out;
+}
+
 static void families(void)
 {
     enum { CHILDREN = 12, PAGES = 64 };
@@ -70,14 +94,16 @@ static void families(void)
     area = ut_map(9, RW);
     generation(0);
     munmap(area, 9 * PAGE);
-    PART("many children, each with data of its own in pages that went to swap and back");
+    PART("many children share what is on disk; each writes some of it");
     area = ut_map(PAGES, RW);
     for (unsigned i = 0; i < PAGES; i++)
         memset(area + i * PAGE, (int)i, PAGE);
+    madvise(area, PAGES * PAGE, MADV_PAGEOUT);
     for (unsigned c = 0; c < CHILDREN; c++) {
         pid[c] = fork();
         if (pid[c] == 0) {
-            madvise(area, PAGES * PAGE, MADV_PAGEOUT);
+            if (must_swap() && pages_on_disk(area, PAGES) != PAGES)
+                _exit(2);
             for (unsigned i = c; i < PAGES; i += CHILDREN)
                 memset(area + i * PAGE, (int)(0x80 + c), PAGE);
             madvise(area, PAGES * PAGE, MADV_PAGEOUT);
@@ -86,7 +112,6 @@ static void families(void)
                     _exit(1);
             _exit(0);
         }
-        madvise(area, PAGES * PAGE, MADV_PAGEOUT);
     }
     for (unsigned c = 0; c < CHILDREN; c++) {
         int status = -1;
@@ -130,6 +155,72 @@ static void faults(void)
     for (unsigned i = 0; i < 4; i++)
         ut_say("%ld", before[i + 1] - before[i]);
     munmap(p, 64 * PAGE);
+}
+
+/* What a write to *p costs, and what a second one does. Where the counts go is written before. */
+static void two_writes(volatile uint8_t *p, volatile long *first, volatile long *second)
+{
+    long at[3];
+
+    *first = *second = 0;
+    at[0] = minor_faults();
+    at[0] = minor_faults();
+    *p = 1;
+    at[1] = minor_faults();
+    *p = 2;
+    at[2] = minor_faults();
+    *first = at[1] - at[0];
+    *second = at[2] - at[1];
+}
+
+/* The child copies with one fault; then the parent, who is alone with the page, takes it over with one. */
+static void faults_after_fork(const char *what, volatile uint8_t *p)
+{
+    long first, second;
+    int status;
+    pid_t pid;
+
+    *p = 7;
+    pid = fork();
+    if (pid == 0) {
+        two_writes(p, &first, &second);
+        _exit((int)(first * 16 + second));
+    }
+    waitpid(pid, &status, 0);
+    ut_say("%s: the child: %d, %d", what, WEXITSTATUS(status) / 16, WEXITSTATUS(status) % 16);
+    two_writes(p, &first, &second);
+    ut_say("%s: the parent: %ld, %ld", what, first, second);
+}
+
+static void exact_faults(void)
+{
+    int fd = ut_file("image", 64 * PAGE);
+    uint8_t *anonymous = ut_map(64, RW), *image = mmap(NULL, 64 * PAGE, RW, MAP_PRIVATE, fd, 0);
+    uint8_t *shared = mmap(NULL, 64 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    long first, second;
+
+    PART("minor faults after fork, and of private pages of a file");
+    madvise(anonymous, 64 * PAGE, MADV_NOHUGEPAGE);
+    faults_after_fork("anonymous", anonymous + 8 * PAGE);
+    faults_after_fork("private", image + 8 * PAGE);
+    two_writes(image + 40 * PAGE, &first, &second);
+    ut_say("private, never touched: %ld, %ld", first, second);
+    (void)*(volatile uint8_t *)(image + 56 * PAGE);
+    two_writes(image + 56 * PAGE, &first, &second);
+    ut_say("private, read before: %ld, %ld", first, second);
+    shared[8 * PAGE] = 1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        two_writes(shared + 8 * PAGE, &first, &second);
+        _exit((int)second);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    ut_say("shared, again by the child: %d", WEXITSTATUS(status));
+    munmap(anonymous, 64 * PAGE);
+    munmap(image, 64 * PAGE);
+    munmap(shared, 64 * PAGE);
+    close(fd);
 }
 
 static void statuses(void)
@@ -345,6 +436,7 @@ UT_PROGRAM(fork)
     copies();
     families();
     faults();
+    exact_faults();
     statuses();
     orphans();
     vforked();

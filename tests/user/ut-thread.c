@@ -178,6 +178,9 @@ static void identities(void)
     pthread_join(t, &result);
     SHOW((uintptr_t)result);
     SHOW(handled_by == tid);
+    /* A joined thread may take a moment to be gone. */
+    for (unsigned i = 0; i < 100 && syscall(SYS_tgkill, getpid(), tid, 0) == 0; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     TRY(syscall(SYS_tgkill, getpid(), tid, 0));
     TRY(syscall(SYS_tgkill, getpid(), 0, SIGUSR1));
     TRY(syscall(SYS_tgkill, getpid() + 1, main_tid, SIGUSR1));
@@ -308,8 +311,36 @@ static void racing(void)
     munmap(p, 16 * PAGE);
 }
 
+/* There are three entries for a thread; the C library has the first. */
+static void areas(void)
+{
+    uint32_t gs, d[4];
+
+    PART("thread areas");
+    __asm__("mov %%gs, %0" : "=r"(gs));
+    for (int i = -8; i < 8; i++) {
+        d[0] = (gs >> 3) + (uint32_t)i;
+        errno = 0;
+        if (syscall(SYS_get_thread_area, d) == 0)
+            ut_say("entry %d: limit %x, flags %x", i, d[2], d[3]);
+        else
+            ut_say("entry %d: %s", i, ut_errno(errno));
+    }
+    memset(d, 0, sizeof d);
+    for (int i = -2; i < 6; i++) {
+        d[0] = (gs >> 3) + (uint32_t)i;
+        if (i != 0)
+            TRY(syscall(SYS_set_thread_area, d));
+    }
+    d[0] = 0x7fffffff;
+    TRY(syscall(SYS_set_thread_area, d));
+    d[0] = 0x80000000;
+    TRY(syscall(SYS_get_thread_area, d));
+}
+
 UT_PROGRAM(thread)
 {
+    areas();
     together();
     conditions();
     futexes();
