@@ -144,6 +144,7 @@ static bool choose(void)
     if (!n)
         return false;
     report(table, listed, n);
+    vm_sys.stats.oom_kills++;
     memory = table[0].p->memory;
     victim_pid = table[0].p->pid;
     victim_deadline = os_now_ns() + PATIENCE_NS;
@@ -170,6 +171,7 @@ bool oom_kill(void)
     if (!is_waiting() && !choose()) {
         os_log("oom: process %d (%s) needs memory, and nobody may be killed for it but itself",
                self->process->pid, self->comm);
+        vm_sys.stats.oom_kills++;
         process_kill(self->process, SIGKILL);
     }
     while (!self->exiting && is_waiting())

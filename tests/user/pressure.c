@@ -101,12 +101,30 @@ static pid_t start_hog(unsigned percent, uint32_t seed)
     return child;
 }
 
+/* A figure of /proc/vmstat, or -1. */
+static long vm_event(const char *name)
+{
+    char line[128], found[64];
+    long value = -1, n;
+    FILE *f = fopen("/proc/vmstat", "re");
+
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "%63s %ld", found, &n) == 2 && strcmp(found, name) == 0)
+            value = n;
+    if (f)
+        fclose(f);
+    return value;
+}
+
 static void one_hog(void)
 {
+    long kills = vm_event("oom_kill");
     int status = 0;
 
     waitpid(start_hog(130, 1), &status, 0);
     check(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "one hog is killed: status %x", status);
+    check(kills >= 0 && vm_event("oom_kill") == kills + 1, "and counted: %ld kills, %ld before",
+          vm_event("oom_kill"), kills);
 }
 
 static void many_hogs(void)
