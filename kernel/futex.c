@@ -142,7 +142,16 @@ static int wake(const struct key *k, uint32_t n, uint32_t bits)
     return (int)woken;
 }
 
-/* deadline 0: none. */
+static int wait(vaddr_t uaddr, bool private, uint32_t value, uint64_t deadline, uint32_t bits);
+
+enum { ARG_UADDR, ARG_PRIVATE, ARG_VALUE, ARG_BITS }; /* in the restart block */
+
+static int32_t restart(struct restart_block *r)
+{
+    return wait(r->arg[ARG_UADDR], r->arg[ARG_PRIVATE], r->arg[ARG_VALUE], r->deadline_ns, r->arg[ARG_BITS]);
+}
+
+/* deadline 0: none. A wait that has one keeps it when a signal without a handler interrupts. */
 static int wait(vaddr_t uaddr, bool private, uint32_t value, uint64_t deadline, uint32_t bits)
 {
     struct waiting w = {.bits = bits};
@@ -167,7 +176,15 @@ static int wait(vaddr_t uaddr, bool private, uint32_t value, uint64_t deadline, 
     else if (err != -EAGAIN && err != -EFAULT)
         err = 0; /* woken, whatever else came at the same time */
     key_put(&w.key);
-    return err != -EINTR ? err : deadline ? -ERESTARTNOHAND : -ERESTARTSYS;
+    if (err != -EINTR)
+        return err;
+    if (!deadline)
+        return -ERESTARTSYS;
+    thread_current()->sig.restart = (struct restart_block){
+        .fn = restart,
+        .deadline_ns = deadline,
+        .arg = {[ARG_UADDR] = uaddr, [ARG_PRIVATE] = private, [ARG_VALUE] = value, [ARG_BITS] = bits}};
+    return -ERESTART_RESTARTBLOCK;
 }
 
 static int requeue(vaddr_t from, vaddr_t to, bool private, uint32_t n_wake, uint32_t n_move,

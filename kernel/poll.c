@@ -222,12 +222,30 @@ static int32_t poll_user(vaddr_t user, uint32_t n, uint64_t deadline)
     return ready;
 }
 
-int32_t sys_poll(SYSCALL_3_ARGS(user, n, ms))
+enum { ARG_USER, ARG_N }; /* in the restart block */
+
+/* poll() that goes on until its first deadline when a signal without a handler interrupts it. */
+static int32_t poll_until(vaddr_t user, uint32_t n, uint64_t deadline);
+
+static int32_t restart_poll(struct restart_block *r)
 {
-    uint64_t deadline = (int32_t)ms < 0 ? 0 : deadline_in((uint64_t)ms * 1000000u);
+    return poll_until(r->arg[ARG_USER], r->arg[ARG_N], r->deadline_ns);
+}
+
+static int32_t poll_until(vaddr_t user, uint32_t n, uint64_t deadline)
+{
     int32_t ready = poll_user(user, n, deadline);
 
-    return ready == -EINTR ? -ERESTARTNOHAND : ready;
+    if (ready != -EINTR)
+        return ready;
+    thread_current()->sig.restart = (struct restart_block){
+        .fn = restart_poll, .deadline_ns = deadline, .arg = {[ARG_USER] = user, [ARG_N] = n}};
+    return -ERESTART_RESTARTBLOCK;
+}
+
+int32_t sys_poll(SYSCALL_3_ARGS(user, n, ms))
+{
+    return poll_until(user, n, (int32_t)ms < 0 ? 0 : deadline_in((uint64_t)ms * 1000000u));
 }
 
 /* --- limits and masks of ppoll and pselect6 --- */
@@ -261,23 +279,22 @@ static int read_limit(vaddr_t user, bool wide, uint64_t *deadline)
     return 0;
 }
 
-/* Tell what is left of the limit. */
-static void write_rest(vaddr_t user, bool wide, uint64_t deadline)
+/* Tell what is left of the limit. False: it could not be told, so the call cannot go on with it. */
+static bool write_rest(vaddr_t user, bool wide, uint64_t deadline)
 {
     uint64_t now = os_now_ns();
     uint64_t left = deadline > now ? deadline - now : 0;
 
     if (!user || !deadline)
-        return;
+        return true;
     if (wide) {
         int64_t t[2] = {(int64_t)(left / NS), (int64_t)(left % NS)};
 
-        user_copy_out(user, t, sizeof t);
-    } else {
-        int32_t t[2] = {(int32_t)(left / NS), (int32_t)(left % NS)};
-
-        user_copy_out(user, t, sizeof t);
+        return user_copy_out(user, t, sizeof t) == 0;
     }
+    int32_t t[2] = {(int32_t)(left / NS), (int32_t)(left % NS)};
+
+    return user_copy_out(user, t, sizeof t) == 0;
 }
 
 /* Run under a program's mask of blocked signals, if it gives one, until end_mask(). */
@@ -294,11 +311,12 @@ static int begin_mask(vaddr_t mask, uint32_t size)
     return err;
 }
 
-static int32_t end_mask(vaddr_t mask, int32_t result)
+/* The call's result. Started again, it finds in the limit what write_rest() has told. */
+static int32_t end_mask(vaddr_t mask, int32_t result, bool told)
 {
     if (mask)
         signal_mask_end(result == -EINTR);
-    return result == -EINTR ? -ERESTARTNOHAND : result;
+    return result == -EINTR && told ? -ERESTARTNOHAND : result;
 }
 
 static int32_t ppoll(vaddr_t user, uint32_t n, vaddr_t limit, bool wide, vaddr_t mask, uint32_t size)
@@ -311,8 +329,7 @@ static int32_t ppoll(vaddr_t user, uint32_t n, vaddr_t limit, bool wide, vaddr_t
     if (result)
         return result;
     result = poll_user(user, n, deadline);
-    write_rest(limit, wide, deadline);
-    return end_mask(mask, result);
+    return end_mask(mask, result, write_rest(limit, wide, deadline));
 }
 
 int32_t sys_ppoll(SYSCALL_5_ARGS(user, n, limit, mask, size))
@@ -447,6 +464,7 @@ static int32_t select_timeval(uint32_t n, const vaddr_t user[3], vaddr_t limit)
 {
     uint64_t deadline = 0, now, left;
     int32_t t[2], result;
+    bool told = true;
 
     if (limit) {
         if (user_copy_in(t, limit, sizeof t))
@@ -461,9 +479,9 @@ static int32_t select_timeval(uint32_t n, const vaddr_t user[3], vaddr_t limit)
         left = deadline > now ? deadline - now : 0;
         t[0] = (int32_t)(left / NS);
         t[1] = (int32_t)(left % NS / 1000u);
-        user_copy_out(limit, t, sizeof t);
+        told = user_copy_out(limit, t, sizeof t) == 0;
     }
-    return result == -EINTR ? -ERESTARTNOHAND : result;
+    return result == -EINTR && told ? -ERESTARTNOHAND : result;
 }
 
 int32_t sys__newselect(SYSCALL_5_ARGS(n, in, out, except, limit))
@@ -495,8 +513,7 @@ static int32_t pselect(uint32_t n, const vaddr_t user[3], vaddr_t limit, bool wi
     if (result)
         return result;
     result = select_user(n, user, deadline);
-    write_rest(limit, wide, deadline);
-    return end_mask(mask[0], result);
+    return end_mask(mask[0], result, write_rest(limit, wide, deadline));
 }
 
 int32_t sys_pselect6(uint32_t n, uint32_t in, uint32_t out, uint32_t except, uint32_t limit, uint32_t mask)
