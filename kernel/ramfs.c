@@ -653,6 +653,10 @@ static int fallocate(struct inode *i, unsigned mode, uint64_t start, uint64_t si
         return mode & FALLOC_KEEP_SIZE ? punch(i, start, end) : -EOPNOTSUPP;
     if (end > SIZE_MAX_FILE)
         return -EFBIG;
+    if (end > old)
+        err = regular_check_size(end); /* also with KEEP_SIZE */
+    if (err)
+        return err;
     if (i->fs->max_pages && PAGES_OF(size) > i->fs->max_pages)
         return -ENOSPC;
     if (PAGE_UP(end) > PAGE_UP(old))

@@ -96,8 +96,33 @@ static void file_size(void)
     TRY(write(fd, block, sizeof block));
     TRY(write(fd, block, 1));
     TRY(ftruncate(fd, 3 * PAGE));
+    TRY(ftruncate(fd, 2 * PAGE));
+    TRY(fallocate(fd, 0, 0, 2 * PAGE));
+    TRY(fallocate(fd, 0, PAGE, PAGE + 1));
+    SHOW(lseek(fd, 0, SEEK_END));
     signal(SIGXFSZ, SIG_DFL);
     write(fd, block, 1);
+}
+
+/* In shared memory, also of what does not change the size; and not below the size that there is. */
+static void allocation(void)
+{
+    int fd = memfd_create("f", 0), large = memfd_create("g", 0);
+
+    ftruncate(large, 8 * PAGE);
+    soft(RLIMIT_FSIZE, 2 * PAGE);
+    signal(SIGXFSZ, SIG_IGN);
+    TRY(fallocate(fd, 0, 0, 3 * PAGE));
+    TRY(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 2 * PAGE));
+    TRY(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 3 * PAGE));
+    TRY(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, 3 * PAGE));
+    TRY(fallocate(large, 0, 0, 8 * PAGE));
+    TRY(fallocate(large, 0, 0, 8 * PAGE + 1));
+    TRY(fallocate64(large, 0, 1ll << 62, 1ll << 61));
+    TRY(fallocate64(large, 0, 1ll << 62, 1ll << 62));
+    TRY(fallocate(large, 0x40, 0, 1));
+    signal(SIGXFSZ, SIG_DFL);
+    fallocate(fd, 0, 0, 3 * PAGE);
 }
 
 /* vm.max_map_count mappings, whatever that is, and then ENOMEM; and all go away again. */
@@ -124,5 +149,6 @@ UT_PROGRAM(limit)
     ut_child("RLIMIT_DATA", data);
     ut_child("RLIMIT_NOFILE", descriptors);
     ut_child("RLIMIT_FSIZE", file_size);
+    ut_child("RLIMIT_FSIZE, allocation", allocation);
     ut_child("mappings", mappings);
 }
