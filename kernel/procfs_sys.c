@@ -6,6 +6,7 @@
 #include "kernel/memory.h"
 #include "kernel/process.h"
 #include "kernel/procfs.h"
+#include "kernel/ramfs.h"
 #include "kernel/sched.h"
 #include "kernel/shm.h"
 #include "kernel/stat.h"
@@ -501,7 +502,7 @@ static int show_filesystems(struct text *t, const struct proc_node *n)
 
 static void show_options(struct text *t, const struct filesystem *fs)
 {
-    if (fs->max_pages)
+    if (fs->max_pages && fs->max_pages != ramfs_default_limit())
         text_print(t, ",size=%lluk", (unsigned long long)KIB(fs->max_pages));
 }
 

@@ -10,10 +10,11 @@
  * stays is seen once. A symlink has its target. A regular file has an object.
  *
  * A regular file's object. Pages below object->image_size come from the archive until they are written;
- * others begin as zeroes. Those others are counted for tmpfs's limit from the time they exist until they are
- * dropped by truncation: has() is false for them, so that a clean one is not dropped behind our back but goes
- * to swap. The object holds the node: object.pager_data is the inode, and whoever drops the last of the two,
- * inode or object (a mapping may outlive its file), frees the node.
+ * others begin as zeroes. Pages that are the object's own (see object.h), which are those others and what was
+ * written, count for the filesystem's limit and as committed memory until they are dropped by truncation or
+ * punching; what can be had from the archive again costs nothing. The object holds the node:
+ * object.pager_data is the inode, and whoever drops the last of the two, inode or object (a mapping may
+ * outlive its file), frees the node.
  *
  * Locking. One processor: entries change in sections that do not sleep. What sleeps (memory) comes first,
  * then everything is checked, then it is changed; references are dropped last. inode.lock holds while a
@@ -29,6 +30,7 @@
  */
 #include "kernel/ramfs.h"
 #include "kernel/memory.h"
+#include "kernel/process.h"
 #include "kernel/regular.h"
 #include "kernel/vmsys.h"
 #include "mm/machine.h"
@@ -80,15 +82,7 @@ static bool from_image(const struct object *o, uint32_t index)
 
 static int contents_get(struct object *o, uint32_t index, struct frame *f)
 {
-    struct inode *i = o->pager_data;
-    struct filesystem *fs = i->fs;
-
-    if (from_image(o, index))
-        return pager_image.get(o, index, f);
-    if (fs->max_pages && fs->pages >= fs->max_pages)
-        return -ENOSPC;
-    fs->pages++;
-    return pager_zero.get(o, index, f);
+    return (from_image(o, index) ? &pager_image : &pager_zero)->get(o, index, f);
 }
 
 static bool contents_has(struct object *o, uint32_t index)
@@ -96,12 +90,40 @@ static bool contents_has(struct object *o, uint32_t index)
     return from_image(o, index);
 }
 
+/* Whether a filesystem has room for more pages. */
+static bool has_room(const struct filesystem *fs, uint64_t pages)
+{
+    return !fs->max_pages || fs->pages + pages <= fs->max_pages;
+}
+
+static int contents_own(struct object *o, uint32_t index)
+{
+    struct filesystem *fs = ((struct inode *)o->pager_data)->fs;
+
+    (void)index;
+    if (!has_room(fs, 1))
+        return -ENOSPC;
+    fs->pages++;
+    return 0;
+}
+
 static void contents_drop(struct object *o, uint32_t index)
 {
-    struct inode *i = o->pager_data;
+    (void)index;
+    ((struct inode *)o->pager_data)->fs->pages--;
+}
 
-    if (!from_image(o, index))
-        i->fs->pages--;
+static int punch(struct inode *i, uint64_t start, uint64_t end);
+
+static int contents_punch(struct object *o, uint32_t first, uint32_t end)
+{
+    struct inode *i = o->pager_data;
+    int err;
+
+    mutex_lock(&i->lock);
+    err = punch(i, (uint64_t)first << PAGE_SHIFT, (uint64_t)end << PAGE_SHIFT);
+    mutex_unlock(&i->lock);
+    return err;
 }
 
 static void node_free(struct node *n)
@@ -119,7 +141,9 @@ static void contents_destroy(struct object *o)
 static const struct pager contents = {.name = "file",
                                       .get = contents_get,
                                       .has = contents_has,
+                                      .own = contents_own,
                                       .drop = contents_drop,
+                                      .punch = contents_punch,
                                       .destroy = contents_destroy};
 
 struct inode *inode_of_object(const struct object *o)
@@ -162,6 +186,7 @@ static int make(struct filesystem *fs, uint32_t mode, uint32_t rdev, struct node
             inode_put(&n->inode);
             return -ENOMEM;
         }
+        object_charge_own(o);
         o->pager_data = &n->inode;
         n->inode.object = o;
         n->inode.file_ops = &regular_ops;
@@ -563,6 +588,14 @@ static const char *name_of(struct inode *i)
 
 /* --- size --- */
 
+static bool is_own(struct object *o, uint32_t index)
+{
+    uintptr_t word = radix_get(&o->index, index);
+
+    return OBJECT_IS_SLOT(word) ||
+           (word && pfn_frame(o->vm->pool, OBJECT_ENTRY_VALUE(word))->flags & FRAME_F_OWN);
+}
+
 /* Zero [from, to) of one page, unless it is a hole. */
 static int clear_part(struct inode *i, uint64_t from, uint64_t to)
 {
@@ -576,13 +609,15 @@ static int clear_part(struct inode *i, uint64_t from, uint64_t to)
     err = object_page(o, index, &f);
     if (err)
         return err;
-    regular_begin_write(o, f);
-    uint8_t *page = window_open(o->vm->pool, frame_pfn(o->vm->pool, f));
+    err = regular_begin_write(o, f);
+    if (!err) {
+        uint8_t *page = window_open(o->vm->pool, frame_pfn(o->vm->pool, f));
 
-    memset(page + (from & PAGE_MASK), 0, (size_t)(to - from));
-    window_close(o->vm->pool, page);
+        memset(page + (from & PAGE_MASK), 0, (size_t)(to - from));
+        window_close(o->vm->pool, page);
+    }
     frame_unpin(f);
-    return 0;
+    return err;
 }
 
 static int truncate(struct inode *i, uint64_t size)
@@ -596,15 +631,20 @@ static int truncate(struct inode *i, uint64_t size)
     if (size < old) {
         uint64_t page_end = PAGE_UP(size);
 
+        uint32_t last = (uint32_t)(size >> PAGE_SHIFT);
+        bool cut = size & PAGE_MASK, own = is_own(o, last);
+
         /* A page that is in memory or swap keeps its bytes beyond the new end otherwise. */
-        if (size & PAGE_MASK && radix_get(&o->index, (uint32_t)(size >> PAGE_SHIFT)))
+        if (cut && own)
             err = clear_part(i, size, page_end);
         if (err)
             return err;
         i->size = size;
-        object_resize(o, (uint32_t)(page_end >> PAGE_SHIFT));
         if (o->image_size > size)
             o->image_size = (size_t)size;
+        object_resize(o, (uint32_t)(page_end >> PAGE_SHIFT));
+        if (cut && !own)
+            object_discard(o, last, last + 1); /* the archive has it up to there */
     } else if (size > old) {
         object_resize(o, (uint32_t)(PAGE_UP(size) >> PAGE_SHIFT));
         i->size = size;
@@ -641,6 +681,42 @@ static int punch(struct inode *i, uint64_t start, uint64_t end)
     return err;
 }
 
+/* Pages of [start, end) that are not the file's own yet. */
+static uint32_t count_missing(struct object *o, uint64_t start, uint64_t end)
+{
+    uint32_t index = (uint32_t)(start >> PAGE_SHIFT), last = (uint32_t)PAGES_OF(end);
+    uint32_t missing = last - index;
+
+    for (; radix_next(&o->index, &index) && index < last; index++)
+        missing -= is_own(o, index);
+    return missing;
+}
+
+/* Have pages [start, end), and room for what will be written there. */
+static int allocate(struct inode *i, uint64_t start, uint64_t end)
+{
+    struct object *o = i->object;
+    uint32_t missing = count_missing(o, start, end);
+    const struct thread *t = thread_current();
+    int err = 0;
+
+    /* Rather nothing than a part. */
+    if (!has_room(i->fs, missing) || !commit_allows(o->vm, missing))
+        return -ENOSPC;
+    for (uint64_t at = PAGE_DOWN(start); at < end && !err; at += PAGE_SIZE) {
+        struct frame *f;
+
+        if (OBJECT_IS_SLOT(radix_get(&o->index, (uint32_t)(at >> PAGE_SHIFT))))
+            continue;
+        err = t && signal_pending(t) ? -EINTR : object_page(o, (uint32_t)(at >> PAGE_SHIFT), &f);
+        if (err)
+            break;
+        err = object_own(o, f);
+        frame_unpin(f);
+    }
+    return err == -ENOMEM ? -ENOSPC : err;
+}
+
 static int fallocate(struct inode *i, unsigned mode, uint64_t start, uint64_t size)
 {
     struct object *o = i->object;
@@ -657,26 +733,15 @@ static int fallocate(struct inode *i, unsigned mode, uint64_t start, uint64_t si
         err = regular_check_size(end); /* also with KEEP_SIZE */
     if (err)
         return err;
-    if (i->fs->max_pages && PAGES_OF(size) > i->fs->max_pages)
-        return -ENOSPC;
     if (PAGE_UP(end) > PAGE_UP(old))
         object_resize(o, (uint32_t)(PAGE_UP(end) >> PAGE_SHIFT));
-    for (uint64_t at = PAGE_DOWN(start); at < end; at += PAGE_SIZE) {
-        struct frame *f;
-
-        if (radix_get(&o->index, (uint32_t)(at >> PAGE_SHIFT)))
-            continue;
-        err = object_page(o, (uint32_t)(at >> PAGE_SHIFT), &f);
-        if (err)
-            break;
-        frame_unpin(f);
-    }
+    err = allocate(i, start, end);
     if (!err && end > old && !(mode & FALLOC_KEEP_SIZE))
         i->size = end;
     if (PAGE_UP(i->size) >> PAGE_SHIFT < o->pages)
         object_resize(o, (uint32_t)(PAGE_UP(i->size) >> PAGE_SHIFT));
     i->ctime_ns = inode_now();
-    return err == -ENOMEM ? -ENOSPC : err;
+    return err;
 }
 
 static const struct inode_ops ops = {
@@ -757,9 +822,15 @@ static int mount_root(struct filesystem *fs, uint32_t mode)
     return 0;
 }
 
+uint64_t ramfs_default_limit(void)
+{
+    return (frame_pool_sys.end - frame_pool_sys.used[FRAME_RESERVED]) / 2;
+}
+
 static int mount_rootfs(struct filesystem *fs, const char *options)
 {
     (void)options;
+    fs->max_pages = ramfs_default_limit();
     return mount_root(fs, 0755);
 }
 
@@ -768,7 +839,7 @@ static int mount_tmpfs(struct filesystem *fs, const char *options)
     uint32_t mode = 01777;
     int err;
 
-    fs->max_pages = (frame_pool_sys.end - frame_pool_sys.used[FRAME_RESERVED]) / 2;
+    fs->max_pages = ramfs_default_limit();
     err = parse_options(fs, options, &mode);
     return err ? err : mount_root(fs, mode);
 }
@@ -849,6 +920,7 @@ static int mount_devtmpfs(struct filesystem *fs, const char *options)
     int err;
 
     (void)options;
+    fs->max_pages = ramfs_default_limit();
     err = mount_root(fs, 0755);
     if (err)
         return err;
@@ -858,10 +930,28 @@ static int mount_devtmpfs(struct filesystem *fs, const char *options)
     return err;
 }
 
+static int remount(struct filesystem *fs, const char *options)
+{
+    struct filesystem with = *fs;
+    uint32_t mode; /* remains as it was */
+    int err = parse_options(&with, options, &mode);
+
+    if (err)
+        return err;
+    if (with.max_pages && with.max_pages < fs->pages)
+        return -EINVAL;
+    fs->max_pages = with.max_pages;
+    return 0;
+}
+
 static struct filesystem_type types[] = {
-    {.name = "rootfs", .magic = MAGIC_TMPFS, .mount = mount_rootfs},
-    {.name = "tmpfs", .magic = MAGIC_TMPFS, .mount = mount_tmpfs, .umount = umount_tree},
-    {.name = "devtmpfs", .magic = MAGIC_TMPFS, .mount = mount_devtmpfs, .umount = umount_tree},
+    {.name = "rootfs", .magic = MAGIC_TMPFS, .mount = mount_rootfs, .remount = remount},
+    {.name = "tmpfs", .magic = MAGIC_TMPFS, .mount = mount_tmpfs, .remount = remount, .umount = umount_tree},
+    {.name = "devtmpfs",
+     .magic = MAGIC_TMPFS,
+     .mount = mount_devtmpfs,
+     .remount = remount,
+     .umount = umount_tree},
 };
 /* Of files without a name: not mounted anywhere. */
 static struct filesystem anonymous = {.type = &types[1], .where = ""};

@@ -26,11 +26,16 @@
 #define SIZE_LIMIT ((uint64_t)UINT32_MAX << PAGE_SHIFT)
 #define BOUNCE     256u
 
-void regular_begin_write(struct object *o, struct frame *f)
+int regular_begin_write(struct object *o, struct frame *f)
 {
+    int err;
+
     if (unlikely(f->flags & FRAME_F_WRITEBACK))
         swap_wait_frame(o->vm, f);
-    f->flags |= FRAME_F_DIRTY | FRAME_F_REFERENCED;
+    err = object_own(o, f);
+    if (!err)
+        f->flags |= FRAME_F_DIRTY | FRAME_F_REFERENCED;
+    return err;
 }
 
 /* Through a buffer: the program's page is not there. */
@@ -172,9 +177,11 @@ static int write_page(struct object *o, uint32_t index, size_t offset, vaddr_t u
 
     if (err)
         return err;
-    regular_begin_write(o, f);
-    err = copy(o->vm->pool, f, offset, user, n, false);
-    f->flags |= FRAME_F_DIRTY; /* the page may have been written out while the copy slept */
+    err = regular_begin_write(o, f);
+    if (!err) {
+        err = copy(o->vm->pool, f, offset, user, n, false);
+        f->flags |= FRAME_F_DIRTY; /* the page may have been written out while the copy slept */
+    }
     frame_unpin(f);
     return err;
 }

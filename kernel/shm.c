@@ -116,8 +116,8 @@ static int new_segment(uint32_t key, size_t size, uint32_t flags, struct shm_seg
     format(seg->name, sizeof seg->name, "/SYSV%08x (deleted)", key);
     if (index >= shm_mni)
         err = -ENOSPC;
-    else if (!(flags & SHM_NORESERVE) || vm_sys.overcommit == COMMIT_STRICT)
-        err = object_charge(seg->object);
+    else
+        err = object_charge_shared(seg->object, flags & SHM_NORESERVE);
     if (err) {
         object_put(seg->object); /* takes the segment with it */
         return err;

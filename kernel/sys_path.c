@@ -701,10 +701,10 @@ int32_t sys_mount(SYSCALL_5_ARGS(source, target, type, flags, options))
     if (!err)
         err = inode_from_user(AT_FDCWD, target, 0, &dir);
     if (!err) {
-        if (flags & (MS_BIND | MS_MOVE) || !t)
-            err = flags & MS_REMOUNT ? (dir->covers ? 0 : -EINVAL) : -EINVAL;
-        else if (flags & MS_REMOUNT)
-            err = dir->covers ? 0 : -EINVAL;
+        if (flags & MS_REMOUNT)
+            err = vfs_remount(dir, flags & MS_BIND ? NULL : o);
+        else if (flags & (MS_BIND | MS_MOVE) || !t)
+            err = -EINVAL;
         else
             err = mount_strings(s, t, o, dir);
         inode_put(dir);

@@ -708,6 +708,15 @@ int vfs_mount(struct inode *dir, const char *type, const char *source, const cha
     return 0;
 }
 
+int vfs_remount(struct inode *top, const char *options)
+{
+    const struct filesystem_type *t = top->fs->type;
+
+    if (top != top->fs->root)
+        return -EINVAL;
+    return t->remount ? t->remount(top->fs, options) : 0;
+}
+
 int vfs_umount(struct inode *top)
 {
     struct filesystem *fs = top->fs;

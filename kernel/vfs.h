@@ -124,6 +124,8 @@ struct filesystem_type {
     uint32_t magic; /* statfs f_type */
     /* Make fs->root, referenced; fs is filled in otherwise. options may be NULL. 0 or -errno. */
     int (*mount)(struct filesystem *fs, const char *options);
+    /* Other options for one that is mounted. NULL: it has none. 0 or -errno, and nothing was changed. */
+    int (*remount)(struct filesystem *fs, const char *options);
     /* Free all inodes. -EBUSY if any is in use. NULL: always in use. */
     int (*umount)(struct filesystem *fs);
     struct filesystem_type *next;
@@ -216,6 +218,8 @@ int vfs_mount(struct inode *dir, const char *type, const char *source, const cha
               const char *where);
 /* Take a mount away by its root, whose reference moves here. -EINVAL: it is none; -EBUSY. */
 int vfs_umount(struct inode *root);
+/* Give a mount, named by its root, other options (may be NULL). -EINVAL: it is none. */
+int vfs_remount(struct inode *root, const char *options);
 extern struct filesystem *vfs_mounts; /* in order of mounting */
 /*
  * Set up the root, unpack the archive into it (NULL: none), and mount /dev, /tmp, and /proc if it is

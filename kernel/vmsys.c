@@ -124,7 +124,7 @@ int vmsys_shared_zeroes(size_t size, unsigned region_flags, struct object **out)
 
     if (!o)
         return -ENOMEM;
-    if ((!(region_flags & REGION_NORESERVE) || vm_sys.overcommit == COMMIT_STRICT) && object_charge(o)) {
+    if (object_charge_shared(o, region_flags & REGION_NORESERVE)) {
         object_put(o);
         return -ENOMEM;
     }

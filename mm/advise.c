@@ -1,13 +1,15 @@
 /*
  * What a program says about its pages, and asks about them: madvise(), mincore(), msync().
  *
- *   DONTNEED         empty the entries: private memory begins anew, an object's pages stay with the object
- *   FREE             private pages may be dropped while nobody writes to them again: the dirty bit is cleared
- * and the frame marked; reclaim drops it if the bit is still clear, else the mark is void WILLNEED bring
- * pages into memory, without entries, as long as memory is plentiful COLD, PAGEOUT    put pages next under
- * the clock's hand; evict them now. Pages that others name too stay REMOVE           the object forgets its
- * pages DONTFORK, ...    flags of the region, obeyed by fork.c the rest         accepted; there is nothing
- * here that they could change
+ *   DONTNEED       empty the entries: private memory begins anew, an object's pages stay with the object
+ *   FREE           private pages may be dropped while nobody writes to them again: the dirty bit is
+ *                  cleared and the frame marked; reclaim drops it if the bit is still clear, else the mark
+ *                  is void
+ *   WILLNEED       bring pages into memory, without entries, as long as memory is plentiful
+ *   COLD, PAGEOUT  put pages next under the clock's hand; evict them now. Pages that others name too stay
+ *   REMOVE         the object's pages read as zeroes from now on
+ *   DONTFORK, ...  flags of the region, obeyed by fork.c
+ *   the rest       accepted; there is nothing here that they could change
  *
  * FREE wants tables of the space's own: clearing a dirty bit in a shared table would give up other
  * spaces' pages.
@@ -189,22 +191,28 @@ static int make_cold(const struct stretch *t)
     return 0;
 }
 
+/* Without the lock, since it waits for others who work with the pages, and these may want it. */
 static int remove_pages(const struct stretch *t)
 {
     const struct region *r = t->r;
+    struct object *o;
     uint32_t first;
+    int err;
 
     if (r->flags & REGION_LOCKED || (!r->object && !(r->flags & REGION_OF_FILE)))
         return -EINVAL;
     if (!(r->flags & REGION_SHARED) || r->flags & REGION_NOWRITE)
         return -EACCES;
-    if (!object_is_shmem(r->object)) /* its pages would come back as they were */
-        return -EOPNOTSUPP;
+    o = object_get(r->object);
     first = object_index(r, t->start);
-    object_discard(r->object, first, first + ((t->end - t->start) >> PAGE_SHIFT));
-    return 0;
+    mutex_unlock(&t->s->lock);
+    err = object_punch(o, first, first + ((t->end - t->start) >> PAGE_SHIFT));
+    object_put(o);
+    mutex_lock(&t->s->lock);
+    return err;
 }
 
+/* May let the lock go: the region may be gone afterwards. */
 static int advise_stretch(const struct stretch *t, int advice)
 {
     const struct region *r = t->r;

@@ -11,7 +11,8 @@
  *   strict      what brings the sum above commit_limit()
  *
  * Data: vm.committed, changed between sleeps. Who is charged: regions with REGION_CHARGED, page by page, and
- * objects (object.charged).
+ * objects (object.charged): shared memory for its whole size when it is made; files in memory, whose size
+ * promises nothing, and shared memory with MAP_NORESERVE for each page that becomes their own.
  *
  * INV-COMMIT-1  vm.committed is not less than the sum over the charged regions and objects; what is more was
  *               promised to a call that is under way (vm_fini() finds what was not released)
@@ -71,6 +72,20 @@ int object_charge(struct object *o)
         commit_release(o->vm, o->charged - o->pages);
     }
     o->charged = o->pages;
+    return 0;
+}
+
+void object_charge_own(struct object *o)
+{
+    mm_assert(!o->charged && !o->resident && !o->swapped, "%s: %u pages charged", o->name, o->charged);
+    o->charge_own = true;
+}
+
+int object_charge_shared(struct object *o, bool noreserve)
+{
+    if (!noreserve || o->vm->overcommit == COMMIT_STRICT)
+        return object_charge(o);
+    object_charge_own(o);
     return 0;
 }
 

@@ -303,15 +303,20 @@ static void take_over(struct step *st)
     pt_set(&st->s->pt, st->va, st->entry, pte_with_write(*st->entry));
 }
 
-/* Map the object's resident page: writable only in a shared mapping that is being written. */
-static void install_object(struct step *st, struct frame *f)
+/* Map the object's resident page: writable only in a shared mapping that is being written. False: the page
+ * may not be written. */
+static bool install_object(struct step *st, struct frame *f)
 {
     unsigned flags = PT_USER | PT_ACCESSED;
 
-    if (st->access == ACCESS_WRITE && st->region->flags & REGION_SHARED)
+    if (st->access == ACCESS_WRITE && st->region->flags & REGION_SHARED) {
+        if (object_own(st->region->object, f))
+            return false;
         flags |= PT_WRITE | PT_DIRTY;
+    }
     f->maps++;
     pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(st->s->vm->pool, f), flags));
+    return true;
 }
 
 /* The object's page was just mapped for reading. If it is not the first of a sequence, map what follows. */
@@ -381,8 +386,9 @@ static int fetch_object(struct step *st)
         st->entry = pt_entry(&s->pt, st->va);
         if (same && index < o->pages && st->entry && pte_empty(*st->entry) &&
             pt_span(&s->pt, st->va) == PT_OWN &&
-            !(st->access == ACCESS_WRITE && pt_span_held(&s->pt, st->va)) && allows(st->region, st->access))
-            install_object(st, f);
+            !(st->access == ACCESS_WRITE && pt_span_held(&s->pt, st->va)) && allows(st->region, st->access) &&
+            !install_object(st, f))
+            err = -ENOSPC;
         frame_unpin(f);
     }
     nosleep_exit();
@@ -470,6 +476,8 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
         take_over(st);
         return FAULT_RESUME;
     case FAULT_UPGRADE:
+        if (object_own(st->region->object, pfn_frame(vm->pool, pte_pfn(*st->entry))))
+            return FAULT_BUS;
         pt_set(&s->pt, st->va, st->entry, pte_with_write(*st->entry));
         return FAULT_RESUME;
     case FAULT_OBJECT_IN:
@@ -479,7 +487,8 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
         f = object_resident(st->region->object, object_index(st));
         if (!f)
             return fetch_object(st);
-        install_object(st, f);
+        if (!install_object(st, f))
+            return FAULT_BUS;
         if (st->access == ACCESS_WRITE)
             return LOOK_AGAIN;
         map_ahead(st);

@@ -33,6 +33,7 @@ enum {
     FRAME_F_REFERENCED = 1 << 6, /* touched by other means than an entry since the clock last came by */
     FRAME_F_READAHEAD = 1 << 7,  /* read ahead from swap and not asked for since */
     FRAME_F_LAZY = 1 << 8,       /* given up by its program: may be dropped as long as no entry is dirty */
+    FRAME_F_OWN = 1 << 9, /* of an object: its pager could not bring the contents again; see object.h */
 };
 
 /*

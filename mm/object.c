@@ -31,6 +31,8 @@
  *   INV-OBJECT-4  a slot word names a slot that is used and counted
  *   INV-OBJECT-5  no word lies at or beyond the size, unless object_resize() is just removing it
  *   INV-OBJECT-6  the regions on the list name this object, their links agree, and they are at most refs
+ *   INV-OBJECT-7  if own pages are charged one at a time, `charged` is the number of slot words, and of frame
+ *                 words whose frame is marked OWN
  *   INV-RADIX-*   the index is sound
  *
  * Failure. object_page(): -ERANGE beyond the size, -EIO from the pager or the disk, -ENOMEM. None leaves a
@@ -140,6 +142,42 @@ static void wait_quiet(struct vm *vm, struct frame *f)
     frame_unpin(f);
 }
 
+/* Count a page as the object's own. */
+static int count_own(struct object *o, uint32_t index)
+{
+    int err = 0;
+
+    if (o->charge_own && commit_charge(o->vm, 1))
+        return -ENOSPC;
+    if (o->pager->own)
+        err = o->pager->own(o, index);
+    if (err && o->charge_own)
+        commit_release(o->vm, 1);
+    if (!err)
+        o->charged += o->charge_own;
+    return err;
+}
+
+static void disown(struct object *o, uint32_t index)
+{
+    if (o->charge_own) {
+        commit_release(o->vm, 1);
+        o->charged--;
+    }
+    if (o->pager->drop)
+        o->pager->drop(o, index);
+}
+
+int object_make_own(struct object *o, struct frame *f)
+{
+    int err = count_own(o, f->index);
+
+    mm_assert(f->use == FRAME_OBJECT && f->owner == o, "%s: frame of use %u", o->name, f->use);
+    if (!err)
+        f->flags |= FRAME_F_OWN;
+    return err;
+}
+
 /* Free what a word of a dying object names. */
 static void discard(struct object *o, uint32_t index, uintptr_t word)
 {
@@ -152,8 +190,8 @@ static void discard(struct object *o, uint32_t index, uintptr_t word)
                   OBJECT_ENTRY_VALUE(word), f->maps);
         wait_quiet(vm, f);
     }
-    if (o->pager->drop)
-        o->pager->drop(o, index);
+    if (OBJECT_IS_SLOT(word) || word_frame(o, word)->flags & FRAME_F_OWN)
+        disown(o, index);
     radix_clear(&o->index, index);
     if (OBJECT_IS_FRAME(word)) {
         count_resident(o, -1);
@@ -194,6 +232,18 @@ void object_discard(struct object *o, uint32_t first, uint32_t end)
     }
 }
 
+int object_punch(struct object *o, uint32_t first, uint32_t end)
+{
+    if (end > o->pages)
+        end = o->pages;
+    if (first >= end)
+        return 0;
+    if (o->pager->punch)
+        return o->pager->punch(o, first, end);
+    object_discard(o, first, end);
+    return 0;
+}
+
 void object_put(struct object *o)
 {
     struct vm *vm = o->vm;
@@ -204,10 +254,10 @@ void object_put(struct object *o)
     if (--o->refs)
         return;
     mm_assert(!o->regions, "%s: a region still maps it", o->name);
-    commit_release(vm, o->charged);
-    o->charged = 0;
     while ((word = radix_next(&o->index, &index)) != 0)
         discard(o, index, word);
+    commit_release(vm, o->charged);
+    o->charged = 0;
     if (o->pager->destroy)
         o->pager->destroy(o);
     if (o->prev)
@@ -364,10 +414,15 @@ static int fill(struct object *o, uint32_t index, struct frame **out)
     f->flags |= FRAME_F_BUSY;
     f->pins = 1;
 
-    err = o->pager->get(o, index, f);
-
+    err = o->pager->has(o, index) ? 0 : object_make_own(o, f);
+    if (!err) {
+        err = o->pager->get(o, index, f);
+        if (err && f->flags & FRAME_F_OWN)
+            disown(o, index);
+    }
     f->flags &= (uint16_t)~FRAME_F_BUSY;
     if (err) {
+        f->flags &= (uint16_t)~FRAME_F_OWN;
         mm_assert(f->pins == 1, "%s: page %u: %u pins while it was filled", o->name, index, f->pins);
         radix_clear(&o->index, index);
         count_resident(o, -1);
@@ -403,6 +458,7 @@ static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, stru
     frame_retype(vm->pool, f, FRAME_OBJECT);
     f->owner = o;
     f->index = index;
+    f->flags |= FRAME_F_OWN;
     overwrite(o, index, frame_word(o, f));
     count_resident(o, 1);
     o->swapped--;
@@ -437,17 +493,17 @@ int object_page(struct object *o, uint32_t index, struct frame **out)
     }
 }
 
-bool object_can_drop(struct object *o, struct frame *f)
+bool object_can_drop(const struct frame *f)
 {
     if (f->maps || f->pins || f->flags & (IO_FLAGS | FRAME_F_DIRTY))
         return false;
-    return f->slot != SLOT_NONE || o->pager->has(o, f->index);
+    return f->slot != SLOT_NONE || !(f->flags & FRAME_F_OWN);
 }
 
 void object_page_to_slot(struct object *o, struct frame *f)
 {
     mm_assert(f->use == FRAME_OBJECT && f->owner == o && f->slot != SLOT_NONE && !f->maps &&
-                  !(f->flags & FRAME_F_BUSY),
+                  (f->flags & (FRAME_F_BUSY | FRAME_F_OWN)) == FRAME_F_OWN,
               "%s: page %u: use %u, slot %x, %u entries, flags %x", o->name, f->index, f->use, f->slot,
               f->maps, f->flags);
     swap_ref(o->vm, f->slot);
@@ -457,11 +513,12 @@ void object_page_to_slot(struct object *o, struct frame *f)
     frame_retype(o->vm->pool, f, FRAME_ANON);
     f->owner = NULL;
     f->index = 0;
+    f->flags &= (uint16_t)~FRAME_F_OWN;
 }
 
 void object_drop_page(struct object *o, struct frame *f)
 {
-    mm_assert(object_can_drop(o, f), "%s: page %u: %u entries, %u pins, flags %x", o->name, f->index, f->maps,
+    mm_assert(object_can_drop(f), "%s: page %u: %u entries, %u pins, flags %x", o->name, f->index, f->maps,
               f->pins, f->flags);
     if (f->slot != SLOT_NONE) {
         object_page_to_slot(o, f);
@@ -507,7 +564,7 @@ static bool verify_word(const struct object *o, uint32_t index, uintptr_t word)
 
 bool object_verify(const struct object *o)
 {
-    uint32_t frames = 0, slots = 0, regions = 0, index = 0;
+    uint32_t frames = 0, slots = 0, own = 0, regions = 0, index = 0;
     const struct region *prev = NULL;
     bool ok = radix_verify(&o->index);
     uintptr_t word;
@@ -515,10 +572,13 @@ bool object_verify(const struct object *o)
     while (ok && (word = radix_next(&o->index, &index)) != 0) {
         if (!verify_word(o, index, word))
             ok = false;
-        if (OBJECT_IS_FRAME(word))
+        if (OBJECT_IS_FRAME(word)) {
             frames++;
-        else
+            own += !!(word_frame(o, word)->flags & FRAME_F_OWN);
+        } else {
             slots++;
+            own++;
+        }
         if (++index == 0)
             break;
     }
@@ -526,6 +586,8 @@ bool object_verify(const struct object *o)
         INV("INV-OBJECT-1", frames == o->resident && slots == o->swapped,
             "%s: %u resident, counted %u; %u swapped, counted %u", o->name, frames, o->resident, slots,
             o->swapped);
+    if (ok && o->charge_own)
+        INV("INV-OBJECT-7", own == o->charged, "%s: %u own pages, %u charged", o->name, own, o->charged);
     for (const struct region *r = o->regions; r && regions <= o->refs; prev = r, r = r->object_next) {
         regions++;
         INV("INV-OBJECT-6", r->object == o && r->object_prev == prev, "%s: region at %x", o->name, r->start);

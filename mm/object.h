@@ -23,8 +23,14 @@ struct pager {
     int (*put)(struct object *o, uint32_t index, struct frame *f);
     /* Whether get() can bring the page back if a clean copy is dropped. Does not sleep. */
     bool (*has)(struct object *o, uint32_t index);
-    /* The page, in memory or in a slot, is gone for good: truncation, or the object dies. May be NULL. */
+    /* The page becomes the object's own: see object_own(). 0 or -ENOSPC. Does not sleep. NULL: it always
+     * may. */
+    int (*own)(struct object *o, uint32_t index);
+    /* An own page, in memory or in a slot, is gone for good: truncation, or the object dies. May be NULL. */
     void (*drop)(struct object *o, uint32_t index);
+    /* Make pages [first, end), which lie within the size, read as zeroes. Sleeps. NULL: object_discard() does
+     * it. */
+    int (*punch)(struct object *o, uint32_t first, uint32_t end);
     /* The object dies. May be NULL. */
     void (*destroy)(struct object *o);
 };
@@ -50,6 +56,7 @@ struct object {
     uint32_t refs;      /* regions and other holders */
     uint32_t pages;     /* size; a touch at or beyond it is SIGBUS */
     uint32_t charged;   /* pages of committed memory (commit.h) */
+    bool charge_own;    /* these are the own pages, charged one at a time */
     struct radix index; /* nosleep sections */
     uint32_t resident, swapped;
     bool locked;                /* its pages are not evicted */
@@ -85,9 +92,20 @@ void object_detach(struct object *o, struct region *r);
 struct frame *object_resident(struct object *o, uint32_t index);
 /*
  * Make page index resident: from memory, from its slot, or from the pager. Sleeps. The frame comes pinned.
- * 0; -ERANGE beyond the size; -EIO; -ENOMEM.
+ * 0; -ERANGE beyond the size; -EIO; -ENOMEM; -ENOSPC if it would be one own page too many.
  */
 int object_page(struct object *o, uint32_t index, struct frame **out);
+/*
+ * Called with a valid page before anybody may write to it: it becomes the object's own, if it is not yet. A
+ * page that the pager cannot bring (has()) is from the beginning. An own page counts until it is discarded:
+ * it is charged if the object's pages are charged one at a time, and the pager may keep count. 0;
+ * -ENOSPC, and nothing may be written. Does not sleep.
+ */
+int object_make_own(struct object *o, struct frame *f);
+static inline int object_own(struct object *o, struct frame *f)
+{
+    return likely(f->flags & FRAME_F_OWN) ? 0 : object_make_own(o, f);
+}
 void frame_pin(struct frame *f);
 void frame_unpin(struct frame *f);
 
@@ -96,12 +114,14 @@ void frame_unpin(struct frame *f);
  * file that shrank, or memory that is punched out. Sleeps until nobody works with them.
  */
 void object_discard(struct object *o, uint32_t first, uint32_t end);
+/* Make pages [first, end) read as zeroes, wherever they come from. Sleeps, as object_discard() does. */
+int object_punch(struct object *o, uint32_t first, uint32_t end);
 
 /*
  * Called by reclaim when f (use FRAME_OBJECT) has no entries left and no pins: whether it can be dropped at
  * once (clean, and the pager or a slot has it), and the dropping.
  */
-bool object_can_drop(struct object *o, struct frame *f);
+bool object_can_drop(const struct frame *f);
 void object_drop_page(struct object *o, struct frame *f);
 /* The object's page went to f->slot: the index names the slot now (counted by one swap_ref), and f is only
  * swap cache: an anonymous frame without an owner. f has no entries and is not BUSY; it may be under

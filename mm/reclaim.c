@@ -146,7 +146,7 @@ static enum way evict_object_page(struct vm *vm, struct frame *f)
     rmap_unmap(vm, f);
     vm->stats.evicted++;
     f->pins--;
-    if (object_can_drop(o, f)) {
+    if (object_can_drop(f)) {
         object_drop_page(o, f);
         vm->stats.evicted_clean++;
         return WAY_FREED;

@@ -189,7 +189,7 @@ uint32_t vm_drop_caches(struct vm *vm)
         struct frame *f = pfn_frame(vm->pool, pfn);
 
         next = f->next;
-        if (f->use != FRAME_OBJECT || !object_can_drop(f->owner, f))
+        if (f->use != FRAME_OBJECT || !object_can_drop(f))
             continue;
         object_drop_page(f->owner, f);
         dropped++;

@@ -62,6 +62,8 @@ static int write_file(const void *data, size_t n)
     err = inode_truncate(i, n);
     if (!err && n > 0)
         err = object_page(i->object, 0, &f);
+    if (!err && n > 0)
+        err = object_own(i->object, f);
     if (!err && n > 0) {
         void *page = window_open(vm_sys.pool, frame_pfn(vm_sys.pool, f));
 

@@ -70,15 +70,20 @@ static void rig_done(struct kt *kt, struct rig *r)
     rig_free(kt, r);
 }
 
-/* A page's value is in its first word, and inverted in its last; 0: all zeroes. */
-static void stamp(struct rig *r, struct frame *f, uint32_t value)
+/* A page's value is in its first word, and inverted in its last; 0: all zeroes. False: its pager forbids to
+ * write. */
+static bool stamp(struct rig *r, struct frame *f, uint32_t value)
 {
-    uint32_t *p = window_open(r->pool, frame_pfn(r->pool, f));
+    uint32_t *p;
 
+    if (f->use == FRAME_OBJECT && object_own(f->owner, f))
+        return false;
+    p = window_open(r->pool, frame_pfn(r->pool, f));
     p[0] = value;
     p[PAGE_SIZE / 4 - 1] = ~value;
     f->flags |= FRAME_F_DIRTY;
     window_close(r->pool, p);
+    return true;
 }
 
 static bool stamped(struct rig *r, struct frame *f, uint32_t value)
@@ -93,7 +98,8 @@ static bool stamped(struct rig *r, struct frame *f, uint32_t value)
 /* --- a pager that can fail --- */
 
 struct flaky {
-    uint32_t fail_in; /* the Nth get from now fails; 0: none */
+    uint32_t fail_in;  /* the Nth get from now fails; 0: none */
+    uint32_t own, max; /* own pages, and how many may be; 0: any number */
     uint32_t gets, destroyed;
 };
 
@@ -122,13 +128,34 @@ static bool flaky_has(struct object *o, uint32_t index)
     return index % 4 != 3; /* the others exist only in memory once they were made */
 }
 
+static int flaky_own(struct object *o, uint32_t index)
+{
+    struct flaky *p = o->pager_data;
+
+    (void)index;
+    if (p->max && p->own >= p->max)
+        return -ENOSPC;
+    p->own++;
+    return 0;
+}
+
+static void flaky_drop(struct object *o, uint32_t index)
+{
+    (void)index;
+    ((struct flaky *)o->pager_data)->own--;
+}
+
 static void flaky_destroy(struct object *o)
 {
     ((struct flaky *)o->pager_data)->destroyed++;
 }
 
-static const struct pager pager_flaky = {
-    .name = "flaky", .get = flaky_get, .has = flaky_has, .destroy = flaky_destroy};
+static const struct pager pager_flaky = {.name = "flaky",
+                                         .get = flaky_get,
+                                         .has = flaky_has,
+                                         .own = flaky_own,
+                                         .drop = flaky_drop,
+                                         .destroy = flaky_destroy};
 
 /* --- the model --- */
 
@@ -139,7 +166,7 @@ struct model {
     bool lost[2][PAGES]; /* its slot could not be read */
     struct flaky flaky;
     struct frame *held[8]; /* pinned for a while */
-    uint32_t errors, evicted, failed_gets;
+    uint32_t errors, evicted, failed_gets, refused, discarded;
 };
 
 static void op_get(struct kt *kt, struct model *m, uint32_t k, uint32_t index, bool write, uint32_t round)
@@ -153,6 +180,11 @@ static void op_get(struct kt *kt, struct model *m, uint32_t k, uint32_t index, b
         m->failed_gets++;
         EXPECT(k == 1, "the zero pager failed");
         EXPECT(radix_get(&o->index, index) == 0, "page %u: a failed page stayed", index);
+        return;
+    }
+    if (err == -ENOSPC) {
+        m->refused++;
+        EXPECT(!before && k == 1 && index % 4 == 3 && radix_get(&o->index, index) == 0, "page %u", index);
         return;
     }
     if (err == -EIO) {
@@ -169,8 +201,10 @@ static void op_get(struct kt *kt, struct model *m, uint32_t k, uint32_t index, b
     EXPECT(object_resident(o, index) == f && f->owner == o && f->index == index && f->pins > 0, "page %u",
            index);
     if (write && !(f->flags & FRAME_F_WRITEBACK)) {
-        m->value[k][index] = round;
-        stamp(m->r, f, round);
+        if (stamp(m->r, f, round))
+            m->value[k][index] = round;
+        else
+            m->refused++;
     }
     if (kt_below(kt, 16) == 0) {
         struct frame **hold = &m->held[kt_below(kt, ARRAY_LEN(m->held))];
@@ -190,7 +224,7 @@ static void op_evict(struct kt *kt, struct model *m, uint32_t k, uint32_t index)
 
     if (!f)
         return;
-    if (object_can_drop(m->o[k], f) && kt_below(kt, 2)) {
+    if (object_can_drop(f) && kt_below(kt, 2)) {
         EXPECT(!f->pins && !(f->flags & FRAME_F_DIRTY), "page %u may be dropped: flags %x", index, f->flags);
         object_drop_page(m->o[k], f);
         m->evicted++;
@@ -199,6 +233,18 @@ static void op_evict(struct kt *kt, struct model *m, uint32_t k, uint32_t index)
     err = reclaim_evict(&m->r->vm, f);
     EXPECT(!err || err == -EBUSY || err == -ENOSPC, "%d", err);
     m->evicted += !err;
+}
+
+/* Give up a page that nobody holds: it begins anew. */
+static void op_discard(struct model *m, uint32_t k, uint32_t index)
+{
+    const struct frame *f = object_resident(m->o[k], index);
+
+    if ((f && f->pins) || object_punch(m->o[k], index, index + 1))
+        return;
+    m->value[k][index] = k ? index + 1 : 0;
+    m->lost[k][index] = false;
+    m->discarded++;
 }
 
 static void op_faults(struct kt *kt, struct model *m)
@@ -225,6 +271,8 @@ static bool model_begin(struct model *m, struct rig *r)
     if (!m->o[0] || !m->o[1])
         return false;
     m->o[1]->pager_data = &m->flaky;
+    m->flaky.max = PAGES / 3;
+    object_charge_own(m->o[1]);
     for (uint32_t i = 0; i < PAGES; i++)
         m->value[1][i] = i + 1;
     return true;
@@ -250,11 +298,18 @@ TEST(object, random_against_array)
             op_faults(kt, m);
         if (kt_below(kt, 8) == 0)
             op_evict(kt, m, k, index);
+        else if (kt_below(kt, 32) == 0)
+            op_discard(m, k, index);
         else
             op_get(kt, m, k, index, kt_below(kt, 8) == 0, i + 1000);
         if (i % 2048 == 0)
             EXPECT(vm_verify(&r->vm), "after operation %u", i);
     }
+    EXPECT(m->flaky.own == m->o[1]->charged && r->vm.committed == m->flaky.own,
+           "%u own pages, %u charged, %u committed", m->flaky.own, m->o[1]->charged,
+           (unsigned)r->vm.committed);
+    EXPECT(rounds < 10000 || (m->refused && m->discarded), "%u refused, %u discarded", m->refused,
+           m->discarded);
     if (kt->hosted)
         kt_note(kt, "%u evicted, %u fills failed, %u pages lost, %u retired slots, %u in, %u out", m->evicted,
                 m->failed_gets, m->errors, r->vm.swap.area[0]->bad, (unsigned)r->vm.swap.pages_in,
@@ -266,7 +321,8 @@ TEST(object, random_against_array)
             frame_unpin(m->held[i]);
     object_put(m->o[0]);
     object_put(m->o[1]);
-    EXPECT(m->flaky.destroyed == 1, "the pager was told %u times", m->flaky.destroyed);
+    EXPECT(m->flaky.destroyed == 1 && m->flaky.own == 0, "the pager was told %u times, and has %u own pages",
+           m->flaky.destroyed, m->flaky.own);
     kt_release(m);
     rig_done(kt, r);
 }
@@ -319,15 +375,15 @@ TEST(object, a_clean_page_is_written_once)
     REQUIRE(o && object_page(o, 3, &f) == 0, "page 3");
     EXPECT(f->pins == 1 && f->flags & FRAME_F_LISTED && !(f->flags & FRAME_F_BUSY), "flags %x", f->flags);
     frame_unpin(f);
-    EXPECT(object_can_drop(o, f), "a page of zeroes can be made again");
+    EXPECT(object_can_drop(f), "a page of zeroes can be made again");
     object_drop_page(o, f);
     EXPECT(!object_resident(o, 3) && o->resident == 0 && o->index.count == 0, "dropped");
 
     REQUIRE(object_page(o, 3, &f) == 0, "page 3 again");
     stamp(r, f, 77);
-    EXPECT(!object_can_drop(o, f), "pinned");
+    EXPECT(!object_can_drop(f), "pinned");
     frame_unpin(f);
-    EXPECT(!object_can_drop(o, f), "dirty");
+    EXPECT(!object_can_drop(f), "dirty");
     REQUIRE(reclaim_evict(&r->vm, f) == 0, "evicted");
     EXPECT(o->resident == 0 && o->swapped == 1 && r->vm.swap.pages_out == 1, "in its slot");
     slot = OBJECT_ENTRY_VALUE(radix_get(&o->index, 3));
@@ -337,13 +393,76 @@ TEST(object, a_clean_page_is_written_once)
     EXPECT(f->slot == slot && swap_count(&r->vm, slot) == 0 && o->swapped == 0, "kept its slot");
     EXPECT(vm_verify(&r->vm), "resident with a slot");
     frame_unpin(f);
-    EXPECT(object_can_drop(o, f), "clean, and the slot has it");
+    EXPECT(object_can_drop(f), "clean, and the slot has it");
     object_drop_page(o, f);
     EXPECT(o->swapped == 1 && swap_count(&r->vm, slot) == 1 && r->vm.swap.pages_out == 1,
            "named again without a write");
     REQUIRE(object_page(o, 3, &f) == 0 && stamped(r, f, 77), "back again");
     frame_unpin(f);
     object_put(o);
+    rig_done(kt, r);
+}
+
+/* Pages become the object's own, and count, when they are written to or cannot be had again; they stay
+ * so in a slot, until they are discarded. */
+TEST(object, own_pages_are_charged_one_at_a_time)
+{
+    struct rig *r = rig_new(kt, 128, 64);
+    struct flaky flaky = {.max = 3};
+    struct object *o;
+    struct frame *f;
+
+    if (!r)
+        return;
+    o = object_create(&r->vm, &pager_flaky, 16, "flaky");
+    REQUIRE(o, "object");
+    o->pager_data = &flaky;
+    object_charge_own(o);
+    REQUIRE(object_page(o, 1, &f) == 0, "page 1");
+    EXPECT(flaky.own == 0 && r->vm.committed == 0, "page 1 can be had again");
+    REQUIRE(stamp(r, f, 77) && stamp(r, f, 78), "it is written to");
+    EXPECT(flaky.own == 1 && r->vm.committed == 1 && o->charged == 1, "once it is counted");
+    frame_unpin(f);
+    REQUIRE(object_page(o, 3, &f) == 0, "page 3");
+    frame_unpin(f);
+    EXPECT(flaky.own == 2 && r->vm.committed == 2, "page 3 is nowhere else");
+    EXPECT(vm_verify(&r->vm), "two own pages");
+
+    REQUIRE(reclaim_evict(&r->vm, object_resident(o, 1)) == 0 && o->swapped == 1, "evicted");
+    EXPECT(flaky.own == 2 && r->vm.committed == 2 && vm_verify(&r->vm), "it counts in its slot");
+    REQUIRE(object_page(o, 1, &f) == 0 && stamped(r, f, 78), "back");
+    REQUIRE(stamp(r, f, 79), "written to again");
+    EXPECT(flaky.own == 2 && r->vm.committed == 2, "no more than before");
+    frame_unpin(f);
+
+    /* The pager's limit, and that of strict overcommit. */
+    REQUIRE(object_page(o, 7, &f) == 0, "page 7");
+    frame_unpin(f);
+    EXPECT(object_page(o, 11, &f) == -ENOSPC && !radix_get(&o->index, 11), "a fourth one");
+    REQUIRE(object_page(o, 2, &f) == 0, "page 2 can be had again");
+    EXPECT(!stamp(r, f, 5) && flaky.own == 3 && r->vm.committed == 3, "but not be written to");
+    frame_unpin(f);
+    flaky.max = 0;
+    r->vm.overcommit = COMMIT_STRICT;
+    r->vm.overcommit_ratio = 0;
+    r->vm.committed += commit_limit(&r->vm) - 3;
+    EXPECT(!stamp(r, f, 5) && flaky.own == 3, "too much is promised");
+    r->vm.committed -= commit_limit(&r->vm) - 3;
+    EXPECT(stamp(r, f, 5) && flaky.own == 4 && r->vm.committed == 4, "now it may be");
+
+    object_discard(o, 2, 4);
+    EXPECT(flaky.own == 2 && r->vm.committed == 2 && o->charged == 2, "%u own pages", flaky.own);
+    flaky.fail_in = 1;
+    EXPECT(object_page(o, 15, &f) == -EIO && flaky.own == 2 && r->vm.committed == 2, "a failed fill");
+    o->charged++;
+    r->vm.committed++;
+    kt_capture_begin();
+    EXPECT(!vm_verify(&r->vm) && kt_captured("broken INV-OBJECT-7"), "a wrong count is seen");
+    kt_capture_end();
+    o->charged--;
+    r->vm.committed--;
+    object_put(o);
+    EXPECT(flaky.own == 0 && r->vm.committed == 0, "all is given back");
     rig_done(kt, r);
 }
 
@@ -362,14 +481,14 @@ TEST(object, a_page_that_lost_its_slot_is_dirty)
     frame_unpin(f);
     REQUIRE(reclaim_evict(&r->vm, f) == 0 && object_page(o, 0, &f) == 0, "out and in");
     frame_unpin(f);
-    EXPECT(f->slot != SLOT_NONE && object_can_drop(o, f), "clean, with a slot");
+    EXPECT(f->slot != SLOT_NONE && object_can_drop(f), "clean, with a slot");
     for (uint32_t i = 0; i < 3; i++) {
         REQUIRE(object_page(o, 1 + i, &g[i]) == 0, "page %u", 1 + i);
         REQUIRE(swap_assign(&r->vm, g[i]), "slot for page %u", 1 + i);
         frame_unpin(g[i]);
     }
     EXPECT(r->vm.swap.stolen == 1 && f->slot == SLOT_NONE, "the third of three slots was page 0's");
-    EXPECT(!object_can_drop(o, f), "page 0 is only in memory");
+    EXPECT(!object_can_drop(f), "page 0 is only in memory");
     EXPECT(vm_verify(&r->vm), "after the theft");
     object_put(o);
     rig_done(kt, r);

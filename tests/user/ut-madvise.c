@@ -1,5 +1,6 @@
 /* madvise, mincore, mlock and msync: what they do to pages, and what they refuse. */
 #include "tests/user/ut.h"
+#include <pthread.h>
 
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 #define RW   (PROT_READ | PROT_WRITE)
@@ -274,6 +275,41 @@ static void synced(void)
     close(fd);
 }
 
+static volatile bool written;
+
+static void *remove_always(void *page)
+{
+    while (!written)
+        if (madvise(page, PAGE, MADV_REMOVE) != 0)
+            return (void *)(uintptr_t)errno;
+    return NULL;
+}
+
+/* The writer holds the page while it fetches its buffer, and the other waits for the page. */
+static void remove_and_write(void)
+{
+    uint8_t *buffer = ut_map(1, PROT_READ | PROT_WRITE), *page;
+    int fd = memfd_create("f", 0);
+    unsigned wrong = 0;
+    pthread_t t;
+    void *result;
+
+    PART("REMOVE while the page is written to from a buffer that is not there");
+    ftruncate(fd, PAGE);
+    page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    pthread_create(&t, NULL, remove_always, page);
+    for (unsigned i = 0; i < 100; i++) {
+        memset(buffer, 7, PAGE);
+        madvise(buffer, PAGE, MADV_PAGEOUT);
+        wrong += pwrite(fd, buffer, PAGE, 0) != PAGE;
+        wrong += page[5] != 7 && page[5] != 0;
+    }
+    written = true;
+    pthread_join(t, &result);
+    SHOW(wrong);
+    SHOW((uintptr_t)result);
+}
+
 UT_PROGRAM(madvise)
 {
     ut_workdir();
@@ -286,4 +322,5 @@ UT_PROGRAM(madvise)
     locked();
     locked_copies();
     synced();
+    remove_and_write();
 }

@@ -181,7 +181,7 @@ def flag_text(flags, prefix):
 
 FLAG_NAMES = {
     "FRAME_F_": ["BUDDY", "HOT", "LISTED", "BUSY", "WRITEBACK", "DIRTY", "REFERENCED",
-                 "READAHEAD"],
+                 "READAHEAD", "LAZY", "OWN"],
     "REGION_": ["SHARED", "GROWSDOWN", "LOCKED"],
 }
 
