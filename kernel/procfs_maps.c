@@ -238,27 +238,27 @@ static void show_flags(struct text *t, const struct region *r)
         const char *name;
         bool set;
     } flag[] = {
-        {"rd", r->flags & REGION_READ},
-        {"wr", r->flags & REGION_WRITE},
-        {"ex", r->flags & REGION_EXEC},
-        {"sh", r->flags & REGION_SHARED},
-        {"mr", true},
-        {"mw", !(r->flags & REGION_NOWRITE)},
-        {"me", true},
-        {"ms", r->flags & REGION_SHARED},
-        {"gd", r->flags & REGION_GROWSDOWN},
-        {"lo", r->flags & REGION_LOCKED},
-        {"dc", r->flags & REGION_DONTFORK},
-        {"lf", r->flags & REGION_ONFAULT},
-        {"ac", r->flags & REGION_CHARGED},
-        {"nr", r->flags & REGION_NORESERVE},
-        {"wf", r->flags & REGION_WIPEONFORK},
+        {"rd ", r->flags & REGION_READ},
+        {"wr ", r->flags & REGION_WRITE},
+        {"ex ", r->flags & REGION_EXEC},
+        {"sh ", r->flags & REGION_SHARED},
+        {"mr ", true},
+        {"mw ", !(r->flags & REGION_NOWRITE)},
+        {"me ", true},
+        {"ms ", r->flags & REGION_SHARED},
+        {"gd ", r->flags & REGION_GROWSDOWN},
+        {"lo ", r->flags & REGION_LOCKED},
+        {"dc ", r->flags & REGION_DONTFORK},
+        {"lf ", r->flags & REGION_ONFAULT},
+        {"ac ", r->flags & REGION_CHARGED},
+        {"nr ", r->flags & REGION_NORESERVE},
+        {"wf ", r->flags & REGION_WIPEONFORK},
     };
 
-    text_print(t, "VmFlags: ");
+    text_put(t, "VmFlags: ", 9);
     for (unsigned i = 0; i < ARRAY_LEN(flag); i++)
         if (flag[i].set)
-            text_print(t, "%s ", flag[i].name);
+            text_put(t, flag[i].name, 3);
     text_print(t, "\n");
 }
 

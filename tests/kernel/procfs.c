@@ -616,3 +616,32 @@ TEST(text, columns)
     EXPECT(strcmp(got, "first\nab\nab   |\n   ||\n") == 0, "%s", got);
     text_free(&t);
 }
+
+TEST(text, names_and_kilobytes)
+{
+    static const struct {
+        const char *name, *want;
+        uint64_t kib;
+    } line[] = {
+        {"Rss", "Rss:                   0 kB\n", 0},
+        {"KernelPageSize", "KernelPageSize:        4 kB\n", 4},
+        {"Private_Hugetlb", "Private_Hugetlb:      40 kB\n", 40},
+        {"HardwareCorrupted", "HardwareCorrupted:       7 kB\n", 7},
+        {"VmallocTotal", "VmallocTotal:   99999999 kB\n", 99999999},
+        {"VmallocTotal", "VmallocTotal:   100000000 kB\n", 100000000},
+        {"VmallocTotal", "VmallocTotal:   17179869184 kB\n", 1ull << 34},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(line); i++) {
+        struct text t = {0};
+        char got[64] = {0};
+
+        text_kib(&t, line[i].name, line[i].kib);
+        text_column(&t, 2);
+        text_read(&t, 0, usercopy_lend(got, sizeof got), sizeof got);
+        usercopy_unlend();
+        EXPECT(strncmp(got, line[i].want, strlen(line[i].want)) == 0, "%s", got);
+        EXPECT(strcmp(got + strlen(line[i].want), "  ") == 0, "a new line begins: %s", got);
+        text_free(&t);
+    }
+}
