@@ -393,6 +393,8 @@ static int write_stack(struct exec *x, const struct exec_args *a)
         {AT_NULL, 0},
     };
 
+    _Static_assert(sizeof aux <= sizeof m->auxv, "all of it is kept");
+    memcpy(m->auxv, aux, sizeof aux);
     sp -= (1 + a->argc + 1 + a->envc + 1) * 4 + sizeof aux;
     sp &= ~15u;
     x->sp = to = sp;

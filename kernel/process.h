@@ -49,12 +49,14 @@ struct rlimit {
 };
 
 /* A process's memory. Shared by vfork and by clone with CLONE_VM; the last user destroys the space. */
+#define AUXV_MAX 20
 struct memory {
     uint32_t refs;
     struct space *space;
     vaddr_t brk_start, brk;                         /* the heap is [brk_start, brk); an ordinary region */
     vaddr_t arg_start, arg_end, env_start, env_end; /* for /proc */
     vaddr_t stack_top;
+    uint32_t auxv[AUXV_MAX][2]; /* as it lay on the first stack; AT_NULL ends it */
     struct inode *exe;
     unsigned
         lock_future; /* mlockall(MCL_FUTURE): REGION_LOCKED, maybe with REGION_ONFAULT, for new mappings */

@@ -103,7 +103,8 @@ static int make(const struct proc_node *from, struct proc_node *parent, struct f
     n->parent = parent;
     n->inode.ino = parent ? number_of(n) : 1;
     n->inode.ops = e->follow ? &link_ops : &inode_ops;
-    n->inode.file_ops = S_ISREG(e->mode) ? e->show || !e->read ? &text_ops : &raw_ops : NULL;
+    if (S_ISREG(e->mode))
+        n->inode.file_ops = e->file_ops ? e->file_ops : e->read ? &raw_ops : &text_ops;
     n->inode.nlink = S_ISDIR(e->mode) ? 2 : 1;
     if (parent)
         n->inode.parent = inode_get(&parent->inode);

@@ -34,8 +34,8 @@ struct proc_names {
 };
 
 /*
- * One name. Exactly one of children or names (a directory), readlink (a symlink), show or read (a file) is
- * there. Functions get -ESRCH when the process has ended.
+ * One name. Exactly one of children or names (a directory), readlink (a symlink), show, read, store or
+ * file_ops (a file) is there; show may have store beside it. Functions get -ESRCH when the process has ended.
  */
 struct proc_entry {
     const char *name;
@@ -52,6 +52,8 @@ struct proc_entry {
     int (*readlink)(const struct proc_node *n, char *buf, size_t size);
     int (*follow)(const struct proc_node *n, struct inode **out);
     const void *arg; /* the functions' own */
+    /* Or: a file with operations of its own; none of the others then. */
+    const struct file_ops *file_ops;
 };
 
 /* Know the type "proc". cmdline stays valid. */
@@ -78,6 +80,11 @@ int proc_show_maps(struct text *t, const struct proc_node *n);
 int proc_show_smaps(struct text *t, const struct proc_node *n);
 int proc_show_smaps_rollup(struct text *t, const struct proc_node *n);
 int proc_read_pagemap(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
+
+/* procfs_mem.c */
+int proc_read_auxv(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
+int proc_store_clear_refs(const struct proc_node *n, char *s);
+extern const struct file_ops proc_mem_ops;
 
 /* Pages of a space by what they hold, the shared zero page left out; swapped: in a slot only. */
 struct proc_usage {

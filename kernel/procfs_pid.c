@@ -740,7 +740,10 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
 
 /* What a process and each of its threads have. */
 #define COMMON_ENTRIES                                                                                       \
-    RAW("cmdline", 0444, read_cmdline), CONTROL("comm", comm), LINK("cwd", cwd_fn),                          \
+    RAW("auxv", 0400, proc_read_auxv),                                                                       \
+        {.name = "clear_refs", .mode = S_IFREG | 0200, .store = proc_store_clear_refs},                      \
+        {.name = "mem", .mode = S_IFREG | 0600, .file_ops = &proc_mem_ops},                                  \
+        RAW("cmdline", 0444, read_cmdline), CONTROL("comm", comm), LINK("cwd", cwd_fn),                      \
         RAW("environ", 0400, read_environ), LINK("exe", exe_fn), DIRECTORY("fd", &fds),                      \
         DIRECTORY("fdinfo", &fdinfos), FILE("io", show_io), FILE("limits", show_limits),                     \
         FILE("maps", proc_show_maps), FILE("mountinfo", proc_show_mountinfo),                                \

@@ -136,6 +136,9 @@ enum advice {
  * object).
  */
 int space_advise(struct space *s, vaddr_t addr, size_t size, int advice);
+/* Forget that pages of private memory, or of objects, were used: until the next touch their accessed bits are
+ * clear. Sleeps for the lock. */
+void space_clear_accessed(struct space *s, bool anonymous, bool objects);
 /* One byte for each of n pages: 1 if a touch would not wait. 0, or -ENOMEM when there is a hole. */
 int space_mincore(struct space *s, vaddr_t addr, uint32_t n, uint8_t *vec);
 /* msync(), flags Linux's. Files live in memory, so there is nothing to write; what is checked is checked. */

@@ -1,6 +1,7 @@
 /* /proc about oneself: formats that programs parse, and figures that can be known beforehand. */
 #include "tests/user/ut.h"
 #include <dirent.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -131,7 +132,7 @@ static uint64_t pagemap(const void *p)
     uint64_t e = 0;
     int fd = open("/proc/self/pagemap", O_RDONLY);
 
-    if (fd < 0 || pread(fd, &e, 8, (off_t)((uintptr_t)p / PAGE * 8)) != 8)
+    if (fd < 0 || pread64(fd, &e, 8, (off_t)((uintptr_t)p / PAGE * 8)) != 8)
         e = ~0ull;
     close(fd);
     return e;
@@ -252,13 +253,142 @@ static void machine(void)
     int fd = open("/proc/self/statm", O_RDONLY);
     char one[64], again[64];
     ssize_t n = read(fd, one, sizeof one);
-    lseek(fd, 0, SEEK_SET);
+    lseek64(fd, 0, SEEK_SET);
     SHOW(n == read(fd, again, sizeof again));
-    lseek(fd, 0, SEEK_SET);
+    lseek64(fd, 0, SEEK_SET);
     ssize_t m = 0;
     while (read(fd, again, 1) == 1)
         m++;
     SHOW(m == n);
+    close(fd);
+}
+
+/* The kilobytes of a field of smaps, of the region that begins at p; -1: there is none. */
+static long usage(const void *p, const char *name)
+{
+    const char *all = slurp("/proc/self/smaps"), *at;
+    char key[16];
+
+    snprintf(key, sizeof key, "%08lx-", (unsigned long)p);
+    at = all ? strstr(all, key) : NULL;
+    at = at ? strstr(at, name) : NULL;
+    return at ? strtol(at + strlen(name), NULL, 10) : -1;
+}
+
+/* Linux leaves the processor's stale translations, which know that the page was used. */
+static void forget_translations(void *p, size_t size)
+{
+    mprotect(p, size, PROT_READ);
+    mprotect(p, size, RW);
+}
+
+static int clear_refs(const char *what)
+{
+    int fd = open("/proc/self/clear_refs", O_WRONLY), err;
+
+    err = write(fd, what, strlen(what)) == (ssize_t)strlen(what) ? 0 : errno;
+    close(fd);
+    return err;
+}
+
+static void referenced(void)
+{
+    int fd = ut_file("r", 4 * PAGE);
+    uint8_t *p, *q;
+
+    PART("clear_refs");
+    p = ut_map(9, RW) + PAGE; /* apart from others that look the same */
+    munmap(p - PAGE, PAGE);
+    munmap(p + 7 * PAGE, PAGE);
+    q = mmap(NULL, 4 * PAGE, RW, MAP_SHARED, fd, 0);
+    memset(p, 1, 7 * PAGE);
+    memset(q, 1, 4 * PAGE);
+    SHOW(usage(p, "Referenced:"));
+    SHOW(usage(q, "Referenced:"));
+    SHOW(clear_refs("3"));
+    SHOW(usage(p, "Referenced:"));
+    SHOW(usage(q, "Referenced:"));
+    SHOW(clear_refs("2\n"));
+    SHOW(usage(p, "Referenced:"));
+    SHOW(usage(p, "Rss:"));
+    forget_translations(p, 7 * PAGE);
+    p[2 * PAGE] = 2;
+    q[0] = 1;
+    SHOW(usage(p, "Referenced:"));
+    SHOW(clear_refs("1"));
+    SHOW(usage(p, "Referenced:"));
+    SHOW(usage(q, "Referenced:"));
+    SHOW(ut_all(p + 3 * PAGE, 4 * PAGE, 1));
+    SHOW(clear_refs("4"));
+    SHOW(clear_refs("5"));
+    SHOW(clear_refs("0") == EINVAL);
+    SHOW(clear_refs("6") == EINVAL);
+    SHOW(clear_refs("x") == EINVAL);
+    munmap(p, 7 * PAGE);
+    munmap(q, 4 * PAGE);
+    close(fd);
+    /* The peak of what was resident begins anew. */
+    p = ut_map(512, RW);
+    memset(p, 1, 512 * PAGE);
+    long before = field("/proc/self/status", "VmHWM");
+    munmap(p, 512 * PAGE);
+    SHOW(clear_refs("5"));
+    SHOW(field("/proc/self/status", "VmHWM") <= before - 1024);
+}
+
+static void vector(void)
+{
+    const char *all = slurp("/proc/self/auxv");
+    unsigned long *v = (unsigned long *)(uintptr_t)all;
+    unsigned n = 0, same = 0;
+
+    PART("auxv");
+    for (; v[2 * n]; n++)
+        /* Of these the C library has figures of its own. */
+        same += v[2 * n] == AT_SYSINFO || v[2 * n] == AT_HWCAP || v[2 * n] == AT_PLATFORM ||
+                getauxval(v[2 * n]) == v[2 * n + 1];
+    SHOW(n > 10 && same == n);
+    for (n = 0; v[2 * n] && v[2 * n] != AT_PAGESZ; n++)
+        ;
+    SHOW(v[2 * n + 1]);
+}
+
+static void memory_file(void)
+{
+    static const char told[] = "told by the parent";
+    char *p = (char *)ut_map(4, RW), got[32] = "";
+    int fd = open("/proc/self/mem", O_RDWR), status;
+    char path[64];
+
+    PART("mem");
+    strcpy(p, "first");
+    TRY(pread64(fd, got, 6, (off64_t)(uintptr_t)p));
+    ut_say("%s", got);
+    TRY(pwrite64(fd, "second", 7, (off64_t)(uintptr_t)(p + 2 * PAGE - 3)));
+    ut_say("%s", p + 2 * PAGE - 3);
+    munmap(p + 3 * PAGE, PAGE);
+    SHOW(pread64(fd, got, 32, (off64_t)(uintptr_t)(p + 3 * PAGE - 8)));
+    TRY(pread64(fd, got, 32, (off64_t)(uintptr_t)(p + 3 * PAGE)));
+    TRY(pwrite64(fd, got, 32, (off64_t)(uintptr_t)(p + 3 * PAGE)));
+    TRY(pread64(fd, got, 1, 0));
+    TRY(pread64(fd, NULL, 1, (off64_t)(uintptr_t)p));
+    SHOW(lseek64(fd, (off64_t)(uintptr_t)p, SEEK_SET) == (off64_t)(uintptr_t)p);
+    TRY(read(fd, got, 3));
+    SHOW(lseek64(fd, 0, SEEK_CUR) == (off64_t)(uintptr_t)p + 3);
+    TRY(lseek64(fd, 0, SEEK_END));
+    close(fd);
+    pid_t pid = fork();
+    if (pid == 0) {
+        for (unsigned i = 0; i < 5000 && strcmp(p, told) != 0; i++)
+            usleep(1000);
+        _exit(strcmp(p, told) == 0 ? 0 : 1);
+    }
+    snprintf(path, sizeof path, "/proc/%d/mem", pid);
+    fd = open(path, O_RDWR);
+    TRY(pwrite64(fd, told, sizeof told, (off64_t)(uintptr_t)p));
+    waitpid(pid, &status, 0);
+    ut_say("%s, %s here", ut_status(status), p);
+    TRY(pread64(fd, got, 1, (off64_t)(uintptr_t)p));
     close(fd);
 }
 
@@ -271,4 +401,7 @@ UT_PROGRAM(proc)
     growing_figures();
     identity();
     machine();
+    referenced();
+    vector();
+    memory_file();
 }
