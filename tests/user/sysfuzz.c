@@ -6,8 +6,9 @@
  * No result is compared: the kernel passes when it is still there at the end, its audit is clean, and what
  * was in use before the workers (objects of each cache, memory of each kind) is in use after them. A
  * supervisor starts workers, each of which makes a batch of calls and ends, or dies of what it did to itself,
- * or is killed because it sleeps. Batch b of seed s makes the same calls again, as far as those depend on it
- * alone.
+ * or is killed because it sleeps. What a batch leaves behind goes before the next one, so that a long
+ * run does not end in a full /tmp, where no batch can begin. Batch b of seed s makes the same calls
+ * again, as far as those depend on it alone.
  *
  * A call's arguments are of the kinds that it takes, three times in four: descriptors that are open, memory
  * of every sort (good, never touched, read-only, without access, unmapped, straddling an end, behind the end
@@ -43,18 +44,25 @@
 #define ARENA_SIZE (64 * PAGE)
 #define STUCK_MS   250 /* without a call, a worker sleeps for good */
 #define FDS        24u
+#define IDLE_MAX   1000 /* batches in a row that could not begin: something is wrong */
 
-/* What the supervisor and its workers share. */
+/* What the supervisor and a worker share, who may write anything there. */
 struct slot {
     volatile uint32_t calls;    /* made in this batch */
     volatile uint32_t children; /* that it may still make */
     volatile uint32_t nr;       /* the call in progress */
-    pid_t pid;
+};
+
+/* What the supervisor knows of a worker. */
+struct worker {
+    pid_t pid; /* 0: none */
     uint32_t seen;
     uint64_t since;
 };
 
 static struct slot *slots;
+static struct worker worker[WORKERS];
+enum { SET_UP_FAILED = 77 }; /* how a batch ends that cannot begin */
 static bool verbose;
 static uint64_t seed;
 
@@ -572,7 +580,7 @@ static void open_descriptors(void)
     /* From 3 on; 0 to 2 are the null device, except where calls are shown. */
     fd = open("a", O_RDWR | O_CREAT, 0644);
     if (ftruncate(fd, 3 * PAGE + 100) < 0 || write(fd, "abc", 3) < 0)
-        _exit(1);
+        _exit(SET_UP_FAILED);
     open("b", O_RDWR | O_CREAT | O_APPEND, 0644);
     open(".", O_RDONLY | O_DIRECTORY);
     open("/dev/zero", O_RDWR);
@@ -588,7 +596,7 @@ static void open_descriptors(void)
     dup(4);
 }
 
-static void __attribute__((noreturn)) batch(struct slot *s, uint64_t number)
+static void __attribute__((noreturn)) batch(struct slot *s, unsigned index, uint64_t number)
 {
     struct rng r = {seed * 0x10001 + number * 0x9e3779b9u};
     struct rlimit as = {(24 + below(&r, 40)) << 20, RLIM_INFINITY};
@@ -599,10 +607,10 @@ static void __attribute__((noreturn)) batch(struct slot *s, uint64_t number)
     int null;
 
     setpgid(0, 0);
-    snprintf(dir, sizeof dir, "/tmp/sysfuzz.%u", (unsigned)(number % WORKERS));
+    snprintf(dir, sizeof dir, "/tmp/sysfuzz.%u", index);
     mkdir(dir, 0755);
     if (chdir(dir) < 0)
-        _exit(1);
+        _exit(SET_UP_FAILED);
     mkdir("d", 0755);
     if (symlink("loop", "loop") < 0 || symlink("a", "link") < 0)
         errno = 0;
@@ -744,6 +752,28 @@ static void stretch_places(void)
         }
 }
 
+static void remove_segments(void)
+{
+    for (int i = 0; i < 4096; i++) {
+        struct shmid_ds ds;
+        int id = shmctl(i, SHM_STAT, &ds);
+
+        if (id >= 0)
+            shmctl(id, IPC_RMID, NULL);
+    }
+}
+
+/* What a batch of one worker left behind, and the segments of all. */
+static void tidy_batch(unsigned index)
+{
+    char dir[64];
+
+    snprintf(dir, sizeof dir, "/tmp/sysfuzz.%u", index);
+    if (faccessat(AT_FDCWD, dir, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        remove_at(AT_FDCWD, dir);
+    remove_segments();
+}
+
 static void tidy(void)
 {
     for (unsigned i = 0; i < 200 && end_all() > 0; i++) {
@@ -752,13 +782,7 @@ static void tidy(void)
         usleep(10000);
     }
     each_place(true);
-    for (int i = 0; i < 4096; i++) {
-        struct shmid_ds ds;
-        int id = shmctl(i, SHM_STAT, &ds);
-
-        if (id >= 0)
-            shmctl(id, IPC_RMID, NULL);
-    }
+    remove_segments();
 }
 
 /* --- what is in use, before and after --- */
@@ -857,27 +881,28 @@ static unsigned killed, died, failed;
 /* Make so many calls, from batch number on; the next number. */
 static uint64_t supervise(unsigned workers, uint64_t target, uint64_t number, uint64_t *made)
 {
-    unsigned running = 0;
+    unsigned running = 0, idle = 0;
     uint64_t done = 0;
 
-    while (done < target || running > 0) {
+    while ((done < target && idle < IDLE_MAX) || running > 0) {
         int status;
         pid_t pid;
 
-        for (unsigned i = 0; i < workers && done < target; i++) {
-            struct slot *s = &slots[i];
+        for (unsigned i = 0; i < workers && done < target && idle < IDLE_MAX; i++) {
+            struct worker *w = &worker[i];
 
-            if (s->pid)
+            if (w->pid)
                 continue;
-            *s = (struct slot){.since = now_ms()};
+            slots[i] = (struct slot){0};
+            *w = (struct worker){.since = now_ms()};
             pid = fork();
             if (pid == 0)
-                batch(s, number);
+                batch(&slots[i], i, number);
             if (pid < 0) {
                 failed++;
                 break;
             }
-            s->pid = pid;
+            w->pid = pid;
             number++;
             running++;
         }
@@ -885,26 +910,33 @@ static uint64_t supervise(unsigned workers, uint64_t target, uint64_t number, ui
         if (pid <= 0)
             usleep(2000);
         for (unsigned i = 0; i < workers; i++) {
-            struct slot *s = &slots[i];
+            struct worker *w = &worker[i];
+            uint32_t calls = slots[i].calls;
 
-            if (!s->pid)
+            if (!w->pid)
                 continue;
-            if (s->pid == pid) {
+            if (w->pid == pid) {
                 died += WIFSIGNALED(status);
-                done += s->calls;
-                kill(-s->pid, SIGKILL); /* what it left behind */
-                s->pid = 0;
+                idle = WIFEXITED(status) && WEXITSTATUS(status) == SET_UP_FAILED ? idle + 1 : 0;
+                done += calls < 4 * BATCH ? calls : 0;
+                kill(-w->pid, SIGKILL); /* what it left behind */
+                w->pid = 0;
                 running--;
-            } else if (s->seen != s->calls) {
-                s->seen = s->calls;
-                s->since = now_ms();
-            } else if (now_ms() - s->since > STUCK_MS) {
+                tidy_batch(i);
+            } else if (w->seen != calls) {
+                w->seen = calls;
+                w->since = now_ms();
+            } else if (now_ms() - w->since > STUCK_MS) {
                 killed++;
-                kill(-s->pid, SIGKILL);
-                kill(s->pid, SIGKILL);
-                s->since = now_ms();
+                kill(-w->pid, SIGKILL);
+                kill(w->pid, SIGKILL);
+                w->since = now_ms();
             }
         }
+    }
+    if (idle >= IDLE_MAX) {
+        printf("sysfuzz: FAILED: no batch can begin any more\n");
+        exit(1);
     }
     tidy();
     *made += done;
