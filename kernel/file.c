@@ -204,6 +204,19 @@ int file_open_memory(const char *path, uint32_t flags, struct file **out)
     return err;
 }
 
+int file_open_anonymous(const struct file_ops *ops, const char *path, uint32_t flags, struct file **out)
+{
+    struct inode *i = ramfs_anonymous(0600);
+    int err;
+
+    if (!i)
+        return -ENOMEM;
+    i->file_ops = ops;
+    err = file_open_inode(i, flags, path, out);
+    inode_put(i);
+    return err;
+}
+
 struct file *file_get(struct file *f)
 {
     mm_assert(f->refs > 0, "file of inode %u", f->inode->ino);

@@ -65,6 +65,8 @@ int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
 int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
 /* POLL* that hold; registers with table unless it is NULL. */
 unsigned file_poll(struct file *f, struct poll_table *table);
+/* A file that is nothing but its operations; the caller sets data. path is copied. 0 or -ENOMEM. */
+int file_open_anonymous(const struct file_ops *ops, const char *path, uint32_t flags, struct file **out);
 /* A file in memory that has no name, for memfd_create() and shared memory. path is copied. 0 or -ENOMEM. */
 int file_open_memory(const char *path, uint32_t flags, struct file **out);
 

@@ -15,6 +15,7 @@
 #include "kernel/process.h"
 #include "kernel/file.h"
 #include "kernel/futex.h"
+#include "kernel/pidfd.h"
 #include "kernel/sched.h"
 #include "kernel/tty.h"
 #include "kernel/usercopy.h"
@@ -471,6 +472,7 @@ static void process_end(struct process *p)
         process_init = NULL;
         os_wake_all(&init_wait);
     }
+    pidfd_process_ended();
     if (!tell_parent(p))
         process_reap(p);
 }

@@ -23,6 +23,9 @@ SYSCALL(alarm);
 SYSCALL(getitimer);
 SYSCALL(setitimer);
 
+/* pidfd.c */
+SYSCALL(pidfd_open);
+
 /* poll.c */
 SYSCALL(_newselect);
 SYSCALL(poll);
@@ -95,6 +98,7 @@ SYSCALL(msync);
 SYSCALL(munlock);
 SYSCALL(munlockall);
 SYSCALL(munmap);
+SYSCALL(process_madvise);
 SYSCALL(process_vm_readv);
 SYSCALL(process_vm_writev);
 SYSCALL(remap_file_pages);
@@ -211,6 +215,7 @@ SYSCALL(waitpid);
 /* sys_signal.c */
 SYSCALL(kill);
 SYSCALL(pause);
+SYSCALL(pidfd_send_signal);
 SYSCALL(restart_syscall);
 SYSCALL(rt_sigaction);
 SYSCALL(rt_sigpending);

@@ -12,6 +12,7 @@
 #include "kernel/devices.h"
 #include "kernel/file.h"
 #include "kernel/oom.h"
+#include "kernel/pidfd.h"
 #include "kernel/process.h"
 #include "kernel/sys.h"
 #include "kernel/syscall.h"
@@ -577,4 +578,46 @@ int32_t sys_process_vm_writev(SYSCALL_6_ARGS(pid, own, own_n, other, other_n, fl
 {
     return process_vm(pid, (struct vector){.next = own, .left = own_n},
                       (struct vector){.next = other, .left = other_n}, flags, true);
+}
+
+/* Advice for part after part. Bytes, or the first part's error. */
+static int32_t advise_vector(struct space *s, struct vector parts, uint32_t advice)
+{
+    int32_t done = 0;
+
+    for (; parts.left; parts.left--, parts.next += sizeof parts.part) {
+        int err = user_copy_in(&parts.part, parts.next, sizeof parts.part)
+                      ? -EFAULT
+                      : space_advise(s, parts.part.base, parts.part.size, (int)advice);
+
+        if (err)
+            return done ? done : err;
+        done += (int32_t)parts.part.size;
+    }
+    return done;
+}
+
+int32_t sys_process_madvise(SYSCALL_5_ARGS(fd, vector, n, advice, flags))
+{
+    struct process *p;
+    struct memory *m;
+    int32_t result;
+
+    if (flags)
+        return -EINVAL;
+    result = check_vector(vector, n);
+    if (result < 0)
+        return result;
+    result = pidfd_process((int)fd, &p, NULL);
+    if (result)
+        return result;
+    /* What changes nothing that the process sees. */
+    if (advice != ADVISE_WILLNEED && advice != ADVISE_COLD && advice != ADVISE_PAGEOUT)
+        return -EINVAL;
+    if (!p->memory)
+        return -ESRCH;
+    m = memory_get(p->memory);
+    result = advise_vector(m->space, (struct vector){.next = vector, .left = n}, advice);
+    memory_put(m);
+    return result;
 }

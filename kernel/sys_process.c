@@ -1,5 +1,6 @@
 /* System calls about processes: numbers, waiting, limits, thread-local storage, scheduling. */
 #include "kernel/futex.h"
+#include "kernel/pidfd.h"
 #include "kernel/process.h"
 #include "kernel/sys.h"
 #include "kernel/syscall.h"
@@ -174,7 +175,7 @@ enum {
     W_ALL = 0x40000000,
     W_CLONE = 0x80000000,
 };
-enum { P_ALL, P_PID, P_PGID };
+enum { P_ALL, P_PID, P_PGID, P_PIDFD };
 
 struct rusage {
     int32_t user_sec, user_usec, system_sec, system_usec;
@@ -338,20 +339,36 @@ int32_t sys_waitid(SYSCALL_5_ARGS(which, id, info, options, rusage))
 {
     struct event e;
     int kind = (int)which, err;
+    bool nonblock = false;
 
     if (options & ~(unsigned)(WNOHANG | WNOWAIT | WEXITED | WUNTRACED | WCONTINUED | W_NOTHREAD | W_ALL |
                               W_CLONE) ||
         !(options & (WEXITED | WUNTRACED | WCONTINUED)))
         return -EINVAL;
+    if (kind == P_PIDFD) {
+        struct process *p;
+
+        if ((int)id < 0)
+            return -EINVAL;
+        err = pidfd_process((int)id, &p, &nonblock);
+        if (err)
+            return err == -ESRCH ? -ECHILD : err;
+        kind = P_PID;
+        id = (uint32_t)p->pid;
+        if (options & WNOHANG)
+            nonblock = false;
+    }
     if (kind != P_ALL && kind != P_PID && kind != P_PGID)
         return -EINVAL;
     if (kind == P_PGID && id == 0)
         id = (uint32_t)process_current()->pgid;
     if (kind != P_ALL && (int)id <= 0)
         return -EINVAL;
-    err = wait_event(kind, (int)id, options, &e);
+    err = wait_event(kind, (int)id, options | (nonblock ? WNOHANG : 0), &e);
     if (err)
         return err;
+    if (nonblock && !e.pid)
+        return -EAGAIN;
     if (rusage && e.pid)
         err = user_copy_out(rusage, &e.rusage, sizeof e.rusage);
     if (!err && info) {

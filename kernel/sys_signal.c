@@ -1,4 +1,5 @@
 /* System calls about signals. What they mean is in signal.c, the frames are in sigframe.c. */
+#include "kernel/pidfd.h"
 #include "kernel/process.h"
 #include "kernel/signal.h"
 #include "kernel/sys.h"
@@ -127,6 +128,35 @@ int32_t sys_rt_sigqueueinfo(SYSCALL_3_ARGS(pid, signo, va))
     p = find((int)pid);
     if (!p)
         return -ESRCH;
+    return signo ? signal_send(p, &info) : 0;
+}
+
+int32_t sys_pidfd_send_signal(SYSCALL_4_ARGS(fd, signo, va, flags))
+{
+    struct siginfo info = from_me(signo, SI_USER);
+    struct process *p;
+    uint32_t said;
+    int err;
+
+    if (flags)
+        return -EINVAL;
+    err = pidfd_process((int)fd, &p, NULL);
+    if (err == -EBADF)
+        return err;
+    if (!err && va) {
+        if (user_read32(&said, va))
+            return -EFAULT;
+        if (said != signo)
+            return -EINVAL;
+        err = read_info((uint32_t)p->pid, signo, va, &info);
+        if (err)
+            return err;
+        err = pidfd_process((int)fd, &p, NULL); /* reading may have slept */
+    }
+    if (err)
+        return err;
+    if (signo > SIGNALS)
+        return -EINVAL;
     return signo ? signal_send(p, &info) : 0;
 }
 

@@ -1,0 +1,156 @@
+/* Descriptors that name a process. */
+#include "tests/user/ut.h"
+#include <poll.h>
+#include <sys/uio.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+#define RW (PROT_READ | PROT_WRITE)
+
+static int pidfd_open_(pid_t pid, unsigned flags)
+{
+    return (int)syscall(SYS_pidfd_open, pid, flags);
+}
+
+static long send(int fd, int signo, siginfo_t *info, unsigned flags)
+{
+    return syscall(SYS_pidfd_send_signal, fd, signo, info, flags);
+}
+
+static int ready(int fd, int ms)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return poll(&p, 1, ms) == 1 ? p.revents : 0;
+}
+
+static volatile sig_atomic_t told;
+
+static void telling(int signo, siginfo_t *info, void *context)
+{
+    (void)context;
+    told = signo + 1000 * info->si_value.sival_int + 100000 * (info->si_code == SI_USER);
+}
+
+static void opening(void)
+{
+    char path[64], to[64] = "";
+
+    PART("opening");
+    int fd = pidfd_open_(getpid(), 0);
+    SHOW(fd >= 0);
+    SHOW(fcntl(fd, F_GETFD));
+    SHOW(fcntl(fd, F_GETFL) & ~O_LARGEFILE);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    readlink(path, to, sizeof to - 1);
+    SHOW(strstr(to, "pid") != NULL); /* newer kernels have them in a filesystem */
+    TRY(read(fd, path, 8));
+    SHOW(ready(fd, 0));
+    TRY(send(fd, 0, NULL, 0));
+    close(fd);
+    fd = pidfd_open_(getpid(), O_NONBLOCK);
+    SHOW(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    close(fd);
+    TRY(pidfd_open_(0, 0));
+    TRY(pidfd_open_(-1, 0));
+    TRY(pidfd_open_(4194303, 0));
+    TRY(pidfd_open_(getpid(), 0x40000000));
+    TRY(send(0, 0, NULL, 0));
+    TRY(send(-1, 0, NULL, 0));
+}
+
+static void lives(void)
+{
+    struct sigaction act = {.sa_sigaction = telling, .sa_flags = SA_SIGINFO};
+    siginfo_t info = {.si_signo = SIGUSR1, .si_code = SI_QUEUE};
+    siginfo_t ended = {0};
+    pid_t pid;
+
+    PART("signals");
+    sigaction(SIGUSR1, &act, NULL);
+    int fd = pidfd_open_(getpid(), 0);
+    TRY(send(fd, SIGUSR1, NULL, 0));
+    SHOW(told);
+    info.si_value.sival_int = 7;
+    TRY(send(fd, SIGUSR1, &info, 0));
+    SHOW(told);
+    TRY(send(fd, SIGUSR2, &info, 0));
+    TRY(send(fd, SIGUSR1, &info, 5));
+    TRY(send(fd, 99, NULL, 0));
+    close(fd);
+    PART("a child's life");
+    pid = fork();
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    fd = pidfd_open_(pid, O_NONBLOCK);
+    SHOW(ready(fd, 0));
+    TRY(waitid(P_PIDFD, (id_t)fd, &ended, WEXITED));
+    TRY(waitid(P_PIDFD, (id_t)fd, &ended, WEXITED | WNOHANG));
+    info.si_code = SI_USER;
+    TRY(send(fd, SIGUSR1, &info, 0));
+    TRY(send(fd, SIGKILL, NULL, 0));
+    SHOW(ready(fd, 5000));
+    TRY(send(fd, 0, NULL, 0));
+    TRY(waitid(P_PIDFD, (id_t)fd, &ended, WEXITED));
+    ut_say("%d %s", ended.si_pid == pid, ut_signal(ended.si_status));
+    TRY(waitid(P_PIDFD, (id_t)fd, &ended, WEXITED));
+    TRY(send(fd, 0, NULL, 0));
+    SHOW(ready(fd, 0) & POLLIN);
+    close(fd);
+    TRY(waitid(P_PIDFD, 77, &ended, WEXITED));
+    TRY(waitid(P_PIDFD, 0, &ended, WEXITED));
+}
+
+static void advice(void)
+{
+    uint8_t *p = ut_map(8, RW);
+    int pipes[2], back[2];
+    char c;
+
+    PART("process_madvise");
+    memset(p, 5, 8 * PAGE);
+    if (pipe(pipes) != 0 || pipe(back) != 0)
+        return;
+    pid_t pid = fork();
+    if (pid == 0) {
+        memset(p, 6, 8 * PAGE);
+        write(back[1], "a", 1);
+        read(pipes[0], &c, 1);
+        _exit(ut_all(p, 8 * PAGE, 6) ? 0 : 1);
+    }
+    read(back[0], &c, 1);
+    int fd = pidfd_open_(pid, 0), status;
+    struct iovec v[3] = {{p, 2 * PAGE}, {p + 4 * PAGE, 3 * PAGE}, {p + 1, PAGE}};
+
+    for (int i = 0; i < 3; i++) {
+        static const int advices[] = {MADV_WILLNEED, MADV_COLD, MADV_PAGEOUT};
+
+        SHOW(syscall(SYS_process_madvise, fd, v, 2, advices[i], 0));
+    }
+    SHOW(syscall(SYS_process_madvise, fd, v, 3, MADV_COLD, 0));
+    TRY(syscall(SYS_process_madvise, fd, v + 2, 1, MADV_COLD, 0));
+    TRY(syscall(SYS_process_madvise, fd, v, 2, MADV_DONTNEED, 0));
+    TRY(syscall(SYS_process_madvise, fd, v, 2, ~0, 0));
+    TRY(syscall(SYS_process_madvise, fd, v, 2, MADV_COLD, 1));
+    TRY(syscall(SYS_process_madvise, fd, v, 0, MADV_COLD, 0));
+    TRY(syscall(SYS_process_madvise, fd, v, 1025, MADV_COLD, 0));
+    TRY(syscall(SYS_process_madvise, fd, NULL, 1, MADV_COLD, 0));
+    TRY(syscall(SYS_process_madvise, -1, v, 2, MADV_COLD, 0));
+    TRY(syscall(SYS_process_madvise, 0, v, 2, MADV_COLD, 0));
+    write(pipes[1], "b", 1);
+    waitpid(pid, &status, 0);
+    ut_say("%s", ut_status(status));
+    TRY(syscall(SYS_process_madvise, fd, v, 2, MADV_COLD, 0));
+    SHOW(ut_all(p, 8 * PAGE, 5));
+    close(fd);
+}
+
+UT_PROGRAM(pidfd)
+{
+    opening();
+    lives();
+    advice();
+}
