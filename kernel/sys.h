@@ -11,6 +11,10 @@ SYSCALL(clone);
 SYSCALL(fork);
 SYSCALL(vfork);
 
+/* eventfd.c */
+SYSCALL(eventfd);
+SYSCALL(eventfd2);
+
 /* exec.c */
 SYSCALL(execve);
 
