@@ -19,6 +19,7 @@
 #include "kernel/elf.h"
 #include "kernel/file.h"
 #include "kernel/process.h"
+#include "kernel/ptimer.h"
 #include "kernel/random.h"
 #include "kernel/sys.h"
 #include "kernel/syscall.h"
@@ -521,6 +522,7 @@ static void commit(struct exec *x, const char *path, struct fd_table *files)
     }
     fd_table_close_exec(p->files);
     signal_exec(p);
+    ptimer_delete_all(p);
     thread_set_comm(self, base_name(path));
     set_registers(self, entry, x->sp);
 }

@@ -9,6 +9,7 @@
  */
 #include "kernel/itimer.h"
 #include "kernel/process.h"
+#include "kernel/ptimer.h"
 #include "kernel/sys.h"
 #include "kernel/syscall.h"
 #include "kernel/time.h"
@@ -55,14 +56,19 @@ static uint64_t expire_all(void)
 {
     uint64_t next = NEVER;
 
-    for (struct process *p = process_all; p; p = p->all_next)
-        for (unsigned which = 0; which < ITIMERS; which++)
-            if (p->itimer[which].deadline_ns && p->state == PROCESS_ALIVE) {
-                uint64_t at = expire(p, which);
+    for (struct process *p = process_all; p; p = p->all_next) {
+        uint64_t at;
 
-                if (at < next)
-                    next = at;
+        if (p->state != PROCESS_ALIVE)
+            continue;
+        for (unsigned which = 0; which < ITIMERS; which++)
+            if (p->itimer[which].deadline_ns) {
+                at = expire(p, which);
+                next = at < next ? at : next;
             }
+        at = ptimer_expire(p);
+        next = at < next ? at : next;
+    }
     return next;
 }
 
@@ -90,6 +96,12 @@ bool itimer_init(void)
     return task_create("itimer", itimer_task, NULL) != NULL;
 }
 
+void itimer_look_again(void)
+{
+    changed = true;
+    os_wake_all(&watch);
+}
+
 /* What is left, and the interval. An armed timer never shows 0. */
 static struct itimer left(const struct process *p, unsigned which)
 {
@@ -107,8 +119,7 @@ static void arm(struct process *p, unsigned which, uint64_t after_ns, uint64_t i
 {
     p->itimer[which].interval_ns = after_ns ? interval_ns : 0;
     p->itimer[which].deadline_ns = after_ns ? clock_of(p, which) + after_ns : 0;
-    changed = true;
-    os_wake_all(&watch);
+    itimer_look_again();
 }
 
 /* struct itimerval: the interval, then what is left, each in seconds and microseconds. */

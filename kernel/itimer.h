@@ -13,7 +13,9 @@ struct itimer {
     uint64_t interval_ns; /* 0: once */
 };
 
-/* Start the task that watches them. False when out of memory. */
+/* Start the task that watches them, and those of ptimer.c. False when out of memory. */
 bool itimer_init(void);
+/* Have it look when the next one is due: one was armed, or the time of day was set. */
+void itimer_look_again(void);
 
 #endif

@@ -16,6 +16,7 @@
 #include "kernel/file.h"
 #include "kernel/futex.h"
 #include "kernel/pidfd.h"
+#include "kernel/ptimer.h"
 #include "kernel/sched.h"
 #include "kernel/tty.h"
 #include "kernel/usercopy.h"
@@ -185,6 +186,7 @@ static void give_up_shared(struct process *p)
         signal_actions_put(p->actions);
     p->actions = NULL;
     signal_set_clear(&p->pending);
+    ptimer_delete_all(p);
     p->memory = NULL;
     if (memory)
         memory_put(memory);

@@ -115,6 +115,8 @@ struct process {
     bool group_exit;               /* all threads are ending with exit_status */
     bool did_exec;                 /* since it was forked: setpgid() by the parent is too late */
     struct itimer itimer[ITIMERS]; /* kernel/itimer.h */
+    struct ptimer *ptimers;        /* kernel/ptimer.c; not inherited by fork either */
+    int next_ptimer;
     uint64_t start_ns;
     uint64_t past_user_ns, past_system_ns;     /* of threads that have ended */
     uint64_t past_min_faults, past_maj_faults; /* in spaces that it has left */

@@ -29,6 +29,7 @@
 #include "kernel/signal.h"
 #include "kernel/printk.h"
 #include "kernel/process.h"
+#include "kernel/ptimer.h"
 #include "kernel/usercopy.h"
 #include "kernel/vmsys.h"
 #include "mm/errno.h"
@@ -183,7 +184,20 @@ int signal_take(sigset_t from, struct siginfo *info)
     int signo = lowest(s->set & from);
 
     set_take(s, signo, info);
+    if (info->code == SI_TIMER)
+        ptimer_told(info);
     return signo;
+}
+
+struct siginfo *signal_pending_timer(struct process *p, struct thread *t, int signo, int timer)
+{
+    const struct signal_set *s = t ? &t->sig.pending : &p->pending;
+
+    if (s->set & SIGBIT(signo))
+        for (struct signal_record *r = s->first; r; r = r->next)
+            if (r->info.signo == signo && r->info.code == SI_TIMER && r->info.pid == timer)
+                return &r->info;
+    return NULL;
 }
 
 sigset_t signal_pending_set(void)

@@ -47,6 +47,7 @@ enum {
     SI_USER = 0,
     SI_KERNEL = 0x80,
     SI_QUEUE = -1,
+    SI_TIMER = -2,
     SI_TKILL = -6,
     ILL_ILLOPN = 2,
     ILL_BADSTK = 8,
@@ -106,10 +107,10 @@ typedef uint64_t sigset_t; /* bit n - 1 is signal n */
 struct siginfo {
     int signo, err, code;
     union {
-        int pid;      /* SI_USER, SIGCHLD */
+        int pid;      /* SI_USER, SIGCHLD; SI_TIMER: the timer's number */
         vaddr_t addr; /* faults */
     };
-    int uid;
+    int uid; /* SI_TIMER: overruns */
     union {
         int status;     /* SIGCHLD */
         uint32_t value; /* rt_sigqueueinfo */
@@ -241,6 +242,9 @@ struct alt_stack sigframe_alt_get(const struct thread *t, vaddr_t esp);
 int sigframe_alt_set(struct thread *t, const struct alt_stack *s, vaddr_t esp);
 /* Take the lowest pending signal of `from` that the running thread may get. 0: none. */
 int signal_take(sigset_t from, struct siginfo *info);
+/* The record of a timer's signal that is pending for a process, or (t not NULL) one of its threads, or NULL.
+ * It may be changed before anybody sleeps. */
+struct siginfo *signal_pending_timer(struct process *p, struct thread *t, int signo, int timer);
 /* What is pending for the running thread, blocked or not. */
 sigset_t signal_pending_set(void);
 /* Whether p's action for a signal, or the default, is to do nothing. */

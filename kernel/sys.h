@@ -39,6 +39,15 @@ SYSCALL(pselect6);
 SYSCALL(pselect6_time64);
 SYSCALL(select);
 
+/* ptimer.c */
+SYSCALL(timer_create);
+SYSCALL(timer_delete);
+SYSCALL(timer_getoverrun);
+SYSCALL(timer_gettime);
+SYSCALL(timer_gettime64);
+SYSCALL(timer_settime);
+SYSCALL(timer_settime64);
+
 /* shm.c */
 SYSCALL(ipc);
 SYSCALL(shmat);

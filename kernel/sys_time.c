@@ -152,6 +152,7 @@ static void set_clock(uint64_t ns)
 {
     clock_set_realtime(ns);
     os_wake_all(&clock_set_wait);
+    itimer_look_again();
 }
 
 static int32_t gettime(uint32_t clock, vaddr_t va, bool wide)

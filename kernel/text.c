@@ -87,7 +87,7 @@ void text_kib(struct text *t, const char *name, uint64_t kib)
     size_t n = 0, at = NAME_WIDTH + WIDTH;
     uint32_t low;
 
-    while (name[n] && n < NAME_WIDTH - 1) {
+    while (n < NAME_WIDTH - 1 && name[n]) {
         line[n] = name[n];
         n++;
     }
