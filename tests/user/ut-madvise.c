@@ -275,6 +275,31 @@ static void synced(void)
     close(fd);
 }
 
+/* Private, it is anonymous memory, but Linux remembers the file. */
+static void zero_device(void)
+{
+    int fd = open("/dev/zero", O_RDWR);
+    uint8_t *p = mmap(NULL, 4 * PAGE, RW, MAP_PRIVATE, fd, 0), *q;
+
+    PART("a private mapping of /dev/zero");
+    memset(p, 1, 4 * PAGE);
+    TRY(madvise(p, 2 * PAGE, MADV_FREE));
+    TRY(madvise(p, PAGE, MADV_REMOVE));
+    TRY(madvise(p, PAGE, MADV_WIPEONFORK));
+    TRY(madvise(p + 2 * PAGE, PAGE, MADV_DONTNEED));
+    READ(p + 2 * PAGE);
+    READ(p + 3 * PAGE);
+    q = mremap(p, 4 * PAGE, 8 * PAGE, MREMAP_MAYMOVE);
+    ut_say("%s", ut_bytes(q + 2 * PAGE, 6));
+    munmap(q, 8 * PAGE);
+    p = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, fd, 0);
+    TRY(madvise(p, PAGE, MADV_FREE));
+    q = mremap(p, 2 * PAGE, 3 * PAGE, MREMAP_MAYMOVE);
+    ut_say("%s", ut_bytes(q, 3));
+    munmap(q, 3 * PAGE);
+    close(fd);
+}
+
 static volatile bool written;
 
 static void *remove_always(void *page)
@@ -323,4 +348,5 @@ UT_PROGRAM(madvise)
     locked_copies();
     synced();
     remove_and_write();
+    zero_device();
 }

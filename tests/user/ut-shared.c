@@ -226,6 +226,27 @@ static void system_v(void)
     TRY(shmctl(id, IPC_STAT, &ds));
 }
 
+/* What is written comes from a mapping of the file that it is written to. */
+static void from_itself(void)
+{
+    int fd = open("self", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    uint8_t *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    PART("written from its own mapping");
+    TRY(pwrite(fd, p, PAGE, 0));
+    SHOW(lseek(fd, 0, SEEK_END));
+    ftruncate(fd, PAGE);
+    memset(p, 3, PAGE);
+    SHOW(pwrite(fd, p + PAGE - 10, 20, PAGE));
+    SHOW(lseek(fd, 0, SEEK_END));
+    SHOW(pwrite(fd, p, PAGE + 10, PAGE));
+    SHOW(lseek(fd, 0, SEEK_END));
+    TRY(pwrite(fd, p + 3 * PAGE, 1, 3 * PAGE));
+    ut_say("%s", ut_bytes(p, 4));
+    munmap(p, 4 * PAGE);
+    close(fd);
+}
+
 UT_PROGRAM(shared)
 {
     ut_workdir();
@@ -236,4 +257,5 @@ UT_PROGRAM(shared)
     private_cow();
     memory_file();
     system_v();
+    from_itself();
 }
