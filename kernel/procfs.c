@@ -7,7 +7,7 @@
  *
  * A file's text is made at the first read, and made anew by any read from its beginning, as programs that
  * rewind expect; reads in between go on in the text that is there. It is made without sleeping, so it shows
- * one moment.
+ * one moment. Only of long files is each part made when it is read.
  *
  * Locking: an open file's text by its mutex; what is shown, by not sleeping.
  */
@@ -221,7 +221,10 @@ static const struct inode_ops link_ops = {
 struct proc_file {
     struct mutex lock;
     struct text text;
-    bool made;
+    bool made;      /* text is the whole */
+    bool in_parts;  /* text is what begins at `begin`; the record after it is at or above `from` */
+    uint64_t begin; /* position in the file */
+    uint32_t from;
 };
 
 static int open_text(struct file *f)
@@ -264,21 +267,97 @@ static int render(const struct proc_node *n, struct proc_file *p)
     return -ENOMEM;
 }
 
+/* The records after the text: one, and as many more as are wanted and fit into a page. */
+static void add_records(const struct proc_node *n, struct proc_file *p, size_t want, uint32_t *from, int *err)
+{
+    size_t before;
+    uint32_t here;
+
+    do {
+        before = p->text.size;
+        here = *from;
+        *err = n->entry->show_next(&p->text, n, from);
+    } while (*err > 0 && p->text.size < want && p->text.size < PAGE_SIZE);
+    if (before && p->text.size > PAGE_SIZE) {
+        text_cut(&p->text, before);
+        *from = here;
+    }
+}
+
+/* Let the text be what comes after it, about as much as is wanted. */
+static int render_part(const struct proc_node *n, struct proc_file *p, size_t want)
+{
+    p->begin += p->text.size;
+    text_rewind(&p->text);
+    for (unsigned i = 0; i < RENDER_TRIES; i++) {
+        uint32_t from = p->from;
+        int err;
+
+        nosleep_enter();
+        add_records(n, p, want, &from, &err);
+        nosleep_exit();
+        if (err < 0)
+            return err;
+        if (text_complete(&p->text)) {
+            p->from = from;
+            return 0;
+        }
+        err = text_extend(&p->text);
+        text_rewind(&p->text);
+        if (err)
+            return err;
+    }
+    return -ENOMEM;
+}
+
+/*
+ * Long files are made in parts, as they are read: a read gives what is left of the last part, then whole
+ * records up to a page, as Linux's do. So a program that looks at the beginning does not wait for all of it.
+ */
+static int read_parts(const struct proc_node *n, struct proc_file *p, uint64_t pos, vaddr_t buf, size_t size)
+{
+    int left = text_read(&p->text, pos - p->begin, buf, size), got;
+
+    if (left < 0 || (size_t)left == size)
+        return left;
+    got = render_part(n, p, size - (size_t)left);
+    if (got == 0)
+        got = text_read(&p->text, 0, buf + (vaddr_t)left, size - (size_t)left);
+    return got < 0 ? left ? left : got : left + got;
+}
+
+static int read_whole(const struct proc_node *n, struct proc_file *p, uint64_t pos, vaddr_t buf, size_t size)
+{
+    if (!p->made || pos == 0) {
+        int err = render(n, p);
+
+        p->made = err == 0;
+        if (err)
+            return err;
+    }
+    return text_read(&p->text, pos, buf, size);
+}
+
 static int read_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     const struct proc_node *node = node_of(f->inode);
     struct proc_file *p = f->data;
-    int got = 0;
+    int got;
 
     if (!node->entry->show)
         return -EINVAL;
+    if (n == 0)
+        return 0;
     mutex_lock(&p->lock);
-    if (!p->made || *pos == 0) {
-        got = render(node, p);
-        p->made = got == 0;
+    if (*pos == 0 && node->entry->show_next) {
+        text_rewind(&p->text);
+        p->in_parts = true;
+        p->made = false;
+        p->begin = p->from = 0;
+    } else if (p->in_parts && (*pos < p->begin || *pos > p->begin + p->text.size)) {
+        p->in_parts = false; /* not where the last read ended */
     }
-    if (got == 0)
-        got = text_read(&p->text, *pos, buf, n);
+    got = p->in_parts ? read_parts(node, p, *pos, buf, n) : read_whole(node, p, *pos, buf, n);
     if (got > 0)
         *pos += (uint64_t)got;
     mutex_unlock(&p->lock);

@@ -45,6 +45,9 @@ struct proc_entry {
     /* Write the file's whole contents. Must not sleep, so that they belong to one moment; called again when
      * memory was short. */
     int (*show)(struct text *t, const struct proc_node *n);
+    /* Beside show, for long files: append one record, the first at or above *from (0 at the beginning), and
+     * say where to go on. 1; 0: there is none; -errno. Must not sleep. */
+    int (*show_next)(struct text *t, const struct proc_node *n, uint32_t *from);
     /* Or: up to size bytes of the contents from pos on. Bytes or -errno. May sleep. */
     int (*read)(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
     /* A write: a string without its last newline. May sleep. */
@@ -77,7 +80,9 @@ int proc_show_mountinfo(struct text *t, const struct proc_node *n);
 
 /* procfs_maps.c */
 int proc_show_maps(struct text *t, const struct proc_node *n);
+int proc_next_maps(struct text *t, const struct proc_node *n, uint32_t *from);
 int proc_show_smaps(struct text *t, const struct proc_node *n);
+int proc_next_smaps(struct text *t, const struct proc_node *n, uint32_t *from);
 int proc_show_smaps_rollup(struct text *t, const struct proc_node *n);
 int proc_read_pagemap(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
 

@@ -182,20 +182,44 @@ static void show_line(struct text *t, const struct memory *m, const struct line 
     text_print(t, "\n");
 }
 
-int proc_show_maps(struct text *t, const struct proc_node *n)
+/* The line at or above *from, which moves behind it. 1; 0: there is none; -ESRCH. */
+static int line_from(const struct proc_node *n, uint32_t *from, struct memory **m, struct line *l)
 {
     const struct process *p = proc_process(n);
     const struct region *r;
-    struct line l;
 
     if (!p)
         return -ESRCH;
     if (!p->memory)
         return 0;
-    r = p->memory->space->regions.first;
-    while (next_line(&r, &l))
-        show_line(t, p->memory, &l);
-    return 0;
+    *m = p->memory;
+    r = region_first_above(&p->memory->space->regions, *from);
+    if (!next_line(&r, l))
+        return 0;
+    *from = l->end;
+    return 1;
+}
+
+int proc_next_maps(struct text *t, const struct proc_node *n, uint32_t *from)
+{
+    struct memory *m;
+    struct line l;
+    int got = line_from(n, from, &m, &l);
+
+    if (got > 0)
+        show_line(t, m, &l);
+    return got;
+}
+
+int proc_show_maps(struct text *t, const struct proc_node *n)
+{
+    uint32_t from = 0;
+    int got;
+
+    do
+        got = proc_next_maps(t, n, &from);
+    while (got > 0);
+    return got;
 }
 
 static void share(struct text *t, const char *name, uint64_t pss)
@@ -262,30 +286,35 @@ static void show_flags(struct text *t, const struct region *r)
     text_print(t, "\n");
 }
 
+int proc_next_smaps(struct text *t, const struct proc_node *n, uint32_t *from)
+{
+    struct range_usage u = {0};
+    struct memory *m;
+    struct line l;
+    int got = line_from(n, from, &m, &l);
+
+    if (got <= 0)
+        return got;
+    add_range(m->space, l.start, l.end, l.first->flags & REGION_LOCKED, &u);
+    show_line(t, m, &l);
+    text_kib(t, "Size", (l.end - l.start) >> 10);
+    text_pages(t, "KernelPageSize", 1);
+    text_pages(t, "MMUPageSize", 1);
+    show_usage(t, &u, false);
+    text_print(t, "THPeligible:    0\n");
+    show_flags(t, l.first);
+    return 1;
+}
+
 int proc_show_smaps(struct text *t, const struct proc_node *n)
 {
-    const struct process *p = proc_process(n);
-    const struct region *r;
-    struct line l;
+    uint32_t from = 0;
+    int got;
 
-    if (!p)
-        return -ESRCH;
-    if (!p->memory)
-        return 0;
-    r = p->memory->space->regions.first;
-    while (next_line(&r, &l)) {
-        struct range_usage u = {0};
-
-        add_range(p->memory->space, l.start, l.end, l.first->flags & REGION_LOCKED, &u);
-        show_line(t, p->memory, &l);
-        text_kib(t, "Size", (l.end - l.start) >> 10);
-        text_pages(t, "KernelPageSize", 1);
-        text_pages(t, "MMUPageSize", 1);
-        show_usage(t, &u, false);
-        text_print(t, "THPeligible:    0\n");
-        show_flags(t, l.first);
-    }
-    return 0;
+    do
+        got = proc_next_smaps(t, n, &from);
+    while (got > 0);
+    return got;
 }
 
 int proc_show_smaps_rollup(struct text *t, const struct proc_node *n)

@@ -721,6 +721,10 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
     {                                                                                                        \
         .name = name_, .mode = S_IFREG | 0444, .show = show_                                                 \
     }
+#define RECORDS(name_, what_)                                                                                \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0444, .show = proc_show_##what_, .show_next = proc_next_##what_     \
+    }
 #define CONTROL(name_, what_)                                                                                \
     {                                                                                                        \
         .name = name_, .mode = S_IFREG | 0644, .show = show_##what_, .store = store_##what_                  \
@@ -746,10 +750,10 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
         RAW("cmdline", 0444, read_cmdline), CONTROL("comm", comm), LINK("cwd", cwd_fn),                      \
         RAW("environ", 0400, read_environ), LINK("exe", exe_fn), DIRECTORY("fd", &fds),                      \
         DIRECTORY("fdinfo", &fdinfos), FILE("io", show_io), FILE("limits", show_limits),                     \
-        FILE("maps", proc_show_maps), FILE("mountinfo", proc_show_mountinfo),                                \
-        FILE("mounts", proc_show_mounts), CONTROL("oom_adj", oom_adj), FILE("oom_score", show_oom_score),    \
+        RECORDS("maps", maps), FILE("mountinfo", proc_show_mountinfo), FILE("mounts", proc_show_mounts),     \
+        CONTROL("oom_adj", oom_adj), FILE("oom_score", show_oom_score),                                      \
         CONTROL("oom_score_adj", oom_score_adj), RAW("pagemap", 0400, proc_read_pagemap),                    \
-        FILE("personality", show_personality), LINK("root", root_fn), FILE("smaps", proc_show_smaps),        \
+        FILE("personality", show_personality), LINK("root", root_fn), RECORDS("smaps", smaps),               \
         FILE("smaps_rollup", proc_show_smaps_rollup), FILE("stat", show_stat), FILE("statm", show_statm),    \
         FILE("status", show_status), FILE("wchan", show_wchan)
 

@@ -31,6 +31,15 @@ void text_rewind(struct text *t)
     t->at_pos = 0;
 }
 
+void text_cut(struct text *t, size_t size)
+{
+    t->size = t->line = size;
+    t->end = t->at = t->first;
+    t->at_pos = 0;
+    for (size_t full = PIECE; full < size && t->end; full += PIECE)
+        t->end = t->end->next;
+}
+
 static void append(struct text *t, struct text_piece *p)
 {
     p->next = NULL;

@@ -26,6 +26,8 @@ struct text {
 void text_free(struct text *t);
 /* Forget what is written; the memory stays. */
 void text_rewind(struct text *t);
+/* Take back what was written from a position on, which ends a line. */
+void text_cut(struct text *t, size_t size);
 void text_put(struct text *t, const char *s, size_t n);
 void text_print(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Kilobytes of so many pages, and Linux's line of a name and kilobytes (meminfo, smaps). */

@@ -336,6 +336,53 @@ static void referenced(void)
     SHOW(field("/proc/self/status", "VmHWM") <= before - 1024);
 }
 
+/* Lines of a file that begin with a word, read in pieces of a size. */
+static unsigned count_lines(const char *path, const char *word, size_t piece)
+{
+    static char all[1u << 20];
+    size_t used = 0;
+    unsigned lines = 0;
+    int fd = open(path, O_RDONLY);
+
+    for (ssize_t n; used + piece < sizeof all && (n = read(fd, all + used, piece)) > 0;)
+        used += (size_t)n;
+    close(fd);
+    all[used] = '\0';
+    for (const char *at = all; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL)
+        lines += strncmp(at, word, strlen(word)) == 0;
+    return lines;
+}
+
+/* Long files come record by record. */
+static void records(void)
+{
+    static const size_t pieces[] = {1, 333, 4096, 65536};
+    static char page[2 * PAGE];
+    uint8_t *p = ut_map(400, RW);
+
+    PART("maps and smaps in pieces");
+    for (unsigned i = 0; i < 400; i += 2)
+        mprotect(p + i * PAGE, PAGE, PROT_READ);
+    unsigned regions = count_lines("/proc/self/maps", "", 65536);
+    SHOW(regions > 400);
+    for (unsigned i = 0; i < 4; i++) {
+        SHOW(count_lines("/proc/self/maps", "", pieces[i]) == regions);
+        SHOW(count_lines("/proc/self/smaps", "VmFlags:", pieces[i]) == regions);
+        SHOW(count_lines("/proc/self/smaps", "Size:", pieces[i]) == regions);
+    }
+    int fd = open("/proc/self/smaps", O_RDONLY);
+    ssize_t n = read(fd, page, sizeof page), m;
+    SHOW(n > 2000 && n <= 4096 && page[n - 1] == '\n');
+    m = read(fd, page, 100);
+    SHOW(m);
+    SHOW(strncmp(page + 8, "-", 1));
+    m = read(fd, page, 2 * PAGE);
+    SHOW(m > 0 && page[m - 1] == '\n');
+    SHOW(pread(fd, page, 50, n) == 50 && page[8] == '-');
+    close(fd);
+    munmap(p, 400 * PAGE);
+}
+
 static void vector(void)
 {
     const char *all = slurp("/proc/self/auxv");
@@ -404,4 +451,5 @@ UT_PROGRAM(proc)
     referenced();
     vector();
     memory_file();
+    records();
 }
