@@ -38,6 +38,7 @@ static const struct timespec moment = {0, 1000}, moments[2] = {{5, 0}, {6, 0}};
 static const int64_t moment64[2] = {0, 1000}, moments64[4] = {5, 0, 6, 0}, long_time64[2] = {1, 0};
 static const struct timespec long_time = {1, 0};
 static const struct itimerval timer_off;
+static const struct sigevent no_event = {.sigev_notify = SIGEV_NONE};
 static struct timeval no_time;
 static const struct timeval bad_time = {0, 2000000};
 static const int32_t bad_second = -1, bad_second32[2] = {-1, 0};
@@ -134,6 +135,46 @@ static long with_vector_of_other(void *p, int call)
     struct iovec own = {buffer, 64}, other = {p, 64};
 
     return syscall(call, getpid(), &own, 1, &other, 1, 0);
+}
+
+/* A call on a timer that tells nobody: gettime with what it tells, settime with both. */
+static long with_timer(long call, const void *new, void *old)
+{
+    struct sigevent none = {.sigev_notify = SIGEV_NONE};
+    bool reads = call == SYS_timer_gettime || call == SYS_timer_gettime64;
+    long rc;
+    int id, err;
+
+    if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &none, &id) != 0)
+        return -1;
+    rc = reads ? syscall(call, id, old) : syscall(call, id, 0, new, old);
+    err = errno;
+    syscall(SYS_timer_delete, id);
+    errno = err;
+    return rc;
+}
+
+static long timer_made(const void *event)
+{
+    int id = -1;
+    long rc = syscall(SYS_timer_create, CLOCK_MONOTONIC, event, &id);
+
+    if (rc == 0)
+        syscall(SYS_timer_delete, id);
+    return rc;
+}
+
+/* A call on a descriptor of the process itself. */
+static long with_pidfd(long call, const void *p)
+{
+    int fd = (int)syscall(SYS_pidfd_open, getpid(), 0), err;
+    long rc =
+        call == SYS_process_madvise ? syscall(call, fd, p, 2, MADV_COLD, 0) : syscall(call, fd, 0, p, 0);
+
+    err = errno;
+    close(fd);
+    errno = err;
+    return rc;
 }
 
 static long with_vector_of_own(void *p, int call, const void *from)
@@ -355,6 +396,10 @@ static long console_kept(long rc)
     X(gettimeofday, tz, 8, syscall(SYS_gettimeofday, NULL, p))                                               \
     X(clock_gettime, va, 8, syscall(SYS_clock_gettime, CLOCK_MONOTONIC, p))                                  \
     X(clock_gettime64, va, 16, syscall(SYS_clock_gettime64, CLOCK_REALTIME, p))                              \
+    X(timer_gettime, va, 16, with_timer(SYS_timer_gettime, NULL, p))                                         \
+    X(timer_gettime64, va, 32, with_timer(SYS_timer_gettime64, NULL, p))                                     \
+    X(timer_settime, old, 16, with_timer(SYS_timer_settime, zero, p))                                        \
+    X(timer_settime64, old, 32, with_timer(SYS_timer_settime64, zero, p))                                    \
     X(clock_getres, va, 8, syscall(SYS_clock_getres, CLOCK_MONOTONIC, p))                                    \
     X(clock_getres_time64, va, 16, syscall(SYS_clock_getres_time64, CLOCK_MONOTONIC, p))                     \
     X(times, to, 16, positive(syscall(SYS_times, p)))                                                        \
@@ -512,6 +557,11 @@ static long console_kept(long rc)
     X(process_vm_readv, own, vector, syscall(SYS_process_vm_readv, getpid(), p, 2, from_text, 2, 0))         \
     X(process_vm_readv, other, from_text, syscall(SYS_process_vm_readv, getpid(), vector, 2, p, 2, 0))       \
     X(process_vm_readv, other__base, text, with_vector_of_other(p, SYS_process_vm_readv))                    \
+    X(process_madvise, vector, vector, with_pidfd(SYS_process_madvise, p))                                   \
+    X(pidfd_send_signal, va, queued, with_pidfd(SYS_pidfd_send_signal, p))                                   \
+    X(timer_settime, new, zero, with_timer(SYS_timer_settime, p, buffer))                                    \
+    X(timer_settime64, new, zero, with_timer(SYS_timer_settime64, p, buffer))                                \
+    X(timer_create, event, no_event, timer_made(p))                                                          \
     X(process_vm_writev, own, from_text, syscall(SYS_process_vm_writev, getpid(), p, 2, vector, 2, 0))       \
     X(process_vm_writev, own__base, text, with_vector_of_own(p, SYS_process_vm_writev, buffer))              \
     X(process_vm_writev, other, vector, syscall(SYS_process_vm_writev, getpid(), from_text, 2, p, 2, 0))     \
