@@ -9,8 +9,10 @@
  *
  * Processes that share a space are chosen, and end, together. One victim at a time: others that find no
  * memory meanwhile wait for it too. If it does not end in time (it may wait for something that the waiter
- * holds), it is left to its end and the next is chosen. So nobody waits longer than PATIENCE_NS for each
- * process that there is.
+ * holds), it is left to its end and the next is chosen; but before one that is spared goes, those that are
+ * on their way out get several times as long. Time is counted in looks, between which everybody else can
+ * run, not by the clock: on a virtual machine that gets no processor, seconds pass in which nobody could end.
+ * So nobody waits for more looks than PATIENCE for each process that there is.
  *
  * Data: the victim, by number, since it may be gone at any time. Locking: between sleeps.
  */
@@ -19,10 +21,11 @@
 #include "kernel/vmsys.h"
 #include "mm/errno.h"
 
-#define PATIENCE_NS 1000000000u
-#define LOOK_NS     5000000u
-#define TABLE       8u /* candidates that are listed */
-#define ADJ_NEVER   (-1000)
+#define LOOK_NS   5000000u
+#define PATIENCE  400u /* looks at a victim, two seconds: it may have to wait for a slow disk */
+#define SPARING   9u   /* more times that, before one that is spared is chosen */
+#define TABLE     8u   /* candidates that are listed */
+#define ADJ_NEVER (-1000)
 
 struct candidate {
     struct process *p;
@@ -31,7 +34,9 @@ struct candidate {
 };
 
 static int victim_pid;
-static uint64_t victim_deadline;
+static unsigned patience;    /* looks that are left for it */
+static unsigned sparing;     /* times that patience is renewed for the sake of those who are spared */
+static uint64_t looked_last; /* several who wait look no more often than one */
 
 static uint32_t ram_pages(void)
 {
@@ -134,7 +139,18 @@ static void report(const struct candidate *table, unsigned listed, unsigned n)
     os_log("oom: killed process %d (%s): its score is the highest of %u candidates", p->pid, name_of(p), n);
 }
 
-/* Kill the worst, and who shares its space. False: there is nobody. */
+/* Whether somebody who was killed still has memory to give back. */
+static bool somebody_is_dying(void)
+{
+    const struct process *p = process_all;
+
+    while (p && !(p->memory && is_dying(p)))
+        p = p->all_next;
+    return p;
+}
+
+/* Kill the worst, and who shares its space, or wait once more for those who were killed. False: there is
+ * nobody. */
 static bool choose(void)
 {
     struct candidate table[TABLE];
@@ -143,11 +159,16 @@ static bool choose(void)
 
     if (!n)
         return false;
+    patience = PATIENCE;
+    if (is_spared(&table[0]) && sparing && somebody_is_dying()) {
+        sparing--;
+        return true;
+    }
     report(table, listed, n);
     vm_sys.stats.oom_kills++;
     memory = table[0].p->memory;
     victim_pid = table[0].p->pid;
-    victim_deadline = os_now_ns() + PATIENCE_NS;
+    sparing = SPARING;
     for (struct process *p = process_all; p; p = p->all_next)
         if (p->memory == memory && p->state == PROCESS_ALIVE)
             process_kill(p, SIGKILL);
@@ -159,7 +180,16 @@ static bool is_waiting(void)
 {
     const struct process *p = victim_pid ? process_find(victim_pid) : NULL;
 
-    return p && p->memory && is_dying(p) && os_now_ns() < victim_deadline;
+    return patience && (sparing < SPARING ? somebody_is_dying() : p && p->memory && is_dying(p));
+}
+
+static void look_later(void)
+{
+    task_sleep_ns(LOOK_NS);
+    if (os_now_ns() - looked_last < LOOK_NS || !patience)
+        return;
+    looked_last = os_now_ns();
+    patience--;
 }
 
 bool oom_kill(void)
@@ -175,6 +205,6 @@ bool oom_kill(void)
         process_kill(self->process, SIGKILL);
     }
     while (!self->exiting && is_waiting())
-        task_sleep_ns(LOOK_NS);
+        look_later();
     return !self->exiting;
 }

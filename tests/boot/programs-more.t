@@ -35,7 +35,7 @@ step_is($run, 'xz', 0, qr/^(\w{32})  -\n\g1  -$/m);
 step_is($run, 'swapped', 0, qr/^pswpin/m, qr/^pswpout/m);
 
 my @allocators = qw(libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4);
-my $under = run_programs('programs-allocators', sets => [qw(busybox stress allocators)], memory => '64M', swap => 1, time => 120,
+my $under = run_programs('programs-allocators', sets => [qw(busybox stress allocators)], memory => '64M', swap => 256 * 1024, time => 120,
     absent => [qw(socketcall)], script => join "\n", map { <<"END" } @allocators);
 try $_ env LD_PRELOAD=/usr/lib/i386-linux-gnu/$_ stress-ng --malloc 2 --malloc-bytes 48M --malloc-pthreads 3 --verify -t 4
 END
