@@ -130,6 +130,7 @@ SYSCALL(setdomainname);
 SYSCALL(sethostname);
 SYSCALL(sysinfo);
 SYSCALL(syslog);
+SYSCALL(vhangup);
 SYSCALL(uname);
 
 /* sys_path.c */

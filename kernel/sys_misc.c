@@ -156,6 +156,12 @@ int32_t sys_syslog(SYSCALL_3_ARGS(type, va, n))
     }
 }
 
+/* The one terminal is the console. Nobody may take it away, as on Linux without CAP_SYS_TTY_CONFIG. */
+int32_t sys_vhangup(SYSCALL_NO_ARGS)
+{
+    return -EPERM;
+}
+
 /* --- the end --- */
 
 enum {

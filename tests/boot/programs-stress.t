@@ -12,8 +12,7 @@ use Test::More;
 need_sets(qw(busybox stress));
 
 my @stressors = qw(vm brk stack mmap mremap fork vfork madvise mincore msync shm bigheap malloc fault bad-altstack);
-# There is no network, no hang-up of the console, and no descriptor of a process.
-my @absent = qw(socketcall vhangup pidfd_open process_madvise);
+my @absent = qw(socketcall); # there is no network
 my $seconds = $ENV{QUIRE_SOAK} ? 60 : 5;
 
 # Sizes that suit the machine, so that the time is spent on what is meant and not on the disk alone.
