@@ -32,6 +32,15 @@ static void hog_free(struct stage *s)
     }
 }
 
+/* Write to a page, as its object wants it announced. */
+static bool soil(struct object *o, struct frame *f)
+{
+    if (object_own(o, f))
+        return false;
+    f->flags |= FRAME_F_DIRTY;
+    return true;
+}
+
 /* An object with n dirty pages, which are then in slots or, if not out, resident. */
 static bool stage_begin(struct stage *s, struct kt *kt, unsigned n, bool out)
 {
@@ -42,9 +51,8 @@ static bool stage_begin(struct stage *s, struct kt *kt, unsigned n, bool out)
         return false;
     s->o = object_create(&s->vt.vm, &pager_zero, 100, "stage");
     for (unsigned i = 0; i < n; i++) {
-        if (!s->o || object_page(s->o, i, &f[i]) != 0)
+        if (!s->o || object_page(s->o, i, &f[i]) != 0 || !soil(s->o, f[i]))
             return false;
-        f[i]->flags |= FRAME_F_DIRTY;
         frame_unpin(f[i]);
         if (!out)
             continue;
@@ -130,8 +138,9 @@ static bool make_the_page(void *arg)
         if (!s->err) {
             uint32_t *p = frame_ptr(s->vt.pool, frame_pfn(s->vt.pool, f));
 
+            if (!soil(s->o, f))
+                s->err = -ENOSPC;
             *p = 4711;
-            f->flags |= FRAME_F_DIRTY;
             frame_unpin(f);
         }
         return true;
@@ -177,8 +186,7 @@ TEST(sleep, another_reads_the_slot)
     struct stage s;
 
     REQUIRE(stage_begin(&s, kt, 8, true), "set-up");
-    REQUIRE(object_page(s.o, 60, &victim) == 0, "a page for reclaim to write");
-    victim->flags |= FRAME_F_DIRTY;
+    REQUIRE(object_page(s.o, 60, &victim) == 0 && soil(s.o, victim), "a page for reclaim to write");
     frame_unpin(victim);
     hog_all(&s);
     host_idle = read_the_slot;
