@@ -193,6 +193,8 @@ static void life(void)
             *p);
         say("    the first page is: %s (%ld minor, %ld major)", describe(p),
             after.ru_minflt - before.ru_minflt, after.ru_majflt - before.ru_majflt);
+        if (after.ru_majflt == before.ru_majflt)
+            say("    It did not wait: the page was still on its way out, and the swap cache had it.");
     } else {
         say("(There is no swap, so it will stay there. Boot with a swap disk to see it leave and come "
             "back.)");
