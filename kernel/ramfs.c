@@ -9,37 +9,27 @@
  * position never changes and is never used again, so a directory can be read while it changes: an entry that
  * stays is seen once. A symlink has its target. A regular file has an object.
  *
- * A regular file's object. Pages below object->image_size come from the archive until they are written;
- * others begin as zeroes. Pages that are the object's own (see object.h), which are those others and what was
- * written, count for the filesystem's limit and as committed memory until they are dropped by truncation or
- * punching; what can be had from the archive again costs nothing. The object holds the node:
- * object.pager_data is the inode, and whoever drops the last of the two, inode or object (a mapping may
- * outlive its file), frees the node.
+ * A regular file has an object, which holds the node (ramfs_file.c): whoever drops the last of the two, inode
+ * or object (a mapping may outlive its file), frees the node.
  *
  * Locking. One processor: entries change in sections that do not sleep. What sleeps (memory) comes first,
- * then everything is checked, then it is changed; references are dropped last. inode.lock holds while a
- * file's size changes.
+ * then everything is checked, then it is changed; references are dropped last.
  *
  * Invariants.
  *   INV-RAMFS-1  an entry is in its directory's list and, if there is a table, in the table
  *   INV-RAMFS-2  an entry holds one reference to its inode, and a linked directory's inode one to its parent
  *   INV-RAMFS-3  nlink of a file is the number of entries that name it; of a directory 2 + its directories
- *   INV-RAMFS-4  object->pages covers the size
  *
  * Failure. -ENOMEM and -ENOSPC leave no trace.
  */
 #include "kernel/ramfs.h"
+#include "kernel/ramfs_file.h"
 #include "kernel/memory.h"
-#include "kernel/process.h"
-#include "kernel/regular.h"
 #include "kernel/vmsys.h"
-#include "mm/machine.h"
 
 #define MAGIC_TMPFS 0x01021994u
 #define ENTRY_SIZE  20u /* what an entry adds to a directory's size, as in Linux's tmpfs */
 #define TABLE_FROM  8u  /* entries, from which on there is a table */
-/* The last page has to have a number, and a size has to fit in 63 bits: Linux's limit on 32 bits. */
-#define SIZE_MAX_FILE ((uint64_t)UINT32_MAX << PAGE_SHIFT)
 
 struct entry {
     struct inode *inode;
@@ -73,85 +63,16 @@ static struct node *node_of(struct inode *i)
     return container_of(i, struct node, inode);
 }
 
-/* --- contents --- */
+/* --- nodes --- */
 
-static bool from_image(const struct object *o, uint32_t index)
+void ramfs_node_free(struct inode *i)
 {
-    return (uint64_t)index << PAGE_SHIFT < o->image_size;
-}
+    struct node *n = node_of(i);
 
-static int contents_get(struct object *o, uint32_t index, struct frame *f)
-{
-    return (from_image(o, index) ? &pager_image : &pager_zero)->get(o, index, f);
-}
-
-static bool contents_has(struct object *o, uint32_t index)
-{
-    return from_image(o, index);
-}
-
-/* Whether a filesystem has room for more pages. */
-static bool has_room(const struct filesystem *fs, uint64_t pages)
-{
-    return !fs->max_pages || fs->pages + pages <= fs->max_pages;
-}
-
-static int contents_own(struct object *o, uint32_t index)
-{
-    struct filesystem *fs = ((struct inode *)o->pager_data)->fs;
-
-    (void)index;
-    if (!has_room(fs, 1))
-        return -ENOSPC;
-    fs->pages++;
-    return 0;
-}
-
-static void contents_drop(struct object *o, uint32_t index)
-{
-    (void)index;
-    ((struct inode *)o->pager_data)->fs->pages--;
-}
-
-static int punch(struct inode *i, uint64_t start, uint64_t end);
-
-static int contents_punch(struct object *o, uint32_t first, uint32_t end)
-{
-    struct inode *i = o->pager_data;
-    int err;
-
-    mutex_lock(&i->lock);
-    err = punch(i, (uint64_t)first << PAGE_SHIFT, (uint64_t)end << PAGE_SHIFT);
-    mutex_unlock(&i->lock);
-    return err;
-}
-
-static void node_free(struct node *n)
-{
     n->inode.fs->inodes--;
     kfree(n->inode.gone);
     kfree(n);
 }
-
-static void contents_destroy(struct object *o)
-{
-    node_free(node_of(o->pager_data));
-}
-
-static const struct pager contents = {.name = "file",
-                                      .get = contents_get,
-                                      .has = contents_has,
-                                      .own = contents_own,
-                                      .drop = contents_drop,
-                                      .punch = contents_punch,
-                                      .destroy = contents_destroy};
-
-struct inode *inode_of_object(const struct object *o)
-{
-    return o->pager == &contents ? o->pager_data : NULL;
-}
-
-/* --- nodes --- */
 
 static void release(struct inode *i)
 {
@@ -164,7 +85,7 @@ static void release(struct inode *i)
     if (i->object)
         object_put(i->object); /* frees the node, now or with the last mapping */
     else
-        node_free(n);
+        ramfs_node_free(i);
 }
 
 /* A node without a name. umask is the caller's business. */
@@ -179,30 +100,11 @@ static int make(struct filesystem *fs, uint32_t mode, uint32_t rdev, struct node
     n->inode.rdev = rdev;
     if (S_ISDIR(mode))
         n->dir.next_pos = 2;
-    if (S_ISREG(mode)) {
-        struct object *o = object_create(&vm_sys, &contents, 0, "file");
-
-        if (!o) {
-            inode_put(&n->inode);
-            return -ENOMEM;
-        }
-        object_charge_own(o);
-        o->pager_data = &n->inode;
-        n->inode.object = o;
-        n->inode.file_ops = &regular_ops;
+    if (S_ISREG(mode) && ramfs_file_init(&n->inode)) {
+        inode_put(&n->inode);
+        return -ENOMEM;
     }
     *out = n;
-    return 0;
-}
-
-int ramfs_set_image(struct inode *i, const void *image, size_t size)
-{
-    struct object *o = i->object;
-
-    o->image = image;
-    o->image_size = size;
-    o->pages = (uint32_t)PAGES_OF((uint64_t)size);
-    i->size = size;
     return 0;
 }
 
@@ -586,164 +488,6 @@ static const char *name_of(struct inode *i)
     return e ? e->name : NULL;
 }
 
-/* --- size --- */
-
-static bool is_own(struct object *o, uint32_t index)
-{
-    uintptr_t word = radix_get(&o->index, index);
-
-    return OBJECT_IS_SLOT(word) ||
-           (word && pfn_frame(o->vm->pool, OBJECT_ENTRY_VALUE(word))->flags & FRAME_F_OWN);
-}
-
-/* Zero [from, to) of one page, unless it is a hole. */
-static int clear_part(struct inode *i, uint64_t from, uint64_t to)
-{
-    struct object *o = i->object;
-    uint32_t index = (uint32_t)(from >> PAGE_SHIFT);
-    struct frame *f;
-    int err;
-
-    if (from == to || (!radix_get(&o->index, index) && !from_image(o, index)))
-        return 0;
-    err = object_page(o, index, &f);
-    if (err)
-        return err;
-    err = regular_begin_write(o, f);
-    if (!err) {
-        uint8_t *page = window_open(o->vm->pool, frame_pfn(o->vm->pool, f));
-
-        memset(page + (from & PAGE_MASK), 0, (size_t)(to - from));
-        window_close(o->vm->pool, page);
-    }
-    frame_unpin(f);
-    return err;
-}
-
-static int truncate(struct inode *i, uint64_t size)
-{
-    struct object *o = i->object;
-    uint64_t old = i->size;
-    int err = 0;
-
-    if (size > SIZE_MAX_FILE)
-        return -EFBIG;
-    if (size < old) {
-        uint64_t page_end = PAGE_UP(size);
-
-        uint32_t last = (uint32_t)(size >> PAGE_SHIFT);
-        bool cut = size & PAGE_MASK, own = is_own(o, last);
-
-        /* A page that is in memory or swap keeps its bytes beyond the new end otherwise. */
-        if (cut && own)
-            err = clear_part(i, size, page_end);
-        if (err)
-            return err;
-        i->size = size;
-        if (o->image_size > size)
-            o->image_size = (size_t)size;
-        object_resize(o, (uint32_t)(page_end >> PAGE_SHIFT));
-        if (cut && !own)
-            object_discard(o, last, last + 1); /* the archive has it up to there */
-    } else if (size > old) {
-        object_resize(o, (uint32_t)(PAGE_UP(size) >> PAGE_SHIFT));
-        i->size = size;
-    }
-    i->mtime_ns = i->ctime_ns = inode_now();
-    return 0;
-}
-
-enum { FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2, FALLOC_ZERO_RANGE = 16 };
-
-/* Make [start, end) read as zeroes. */
-static int punch(struct inode *i, uint64_t start, uint64_t end)
-{
-    struct object *o = i->object;
-    uint64_t first, last, limit = PAGE_UP(i->size);
-    int err = 0;
-
-    if (end > limit)
-        end = limit;
-    if (start >= end)
-        return 0;
-    first = PAGE_UP(start);
-    last = PAGE_DOWN(end);
-    if (first > last) /* within one page */
-        return clear_part(i, start, end);
-    err = clear_part(i, start, first);
-    if (!err)
-        err = clear_part(i, last, end);
-    /* Pages of the image would come back as they were. */
-    for (; !err && first < last && from_image(o, (uint32_t)(first >> PAGE_SHIFT)); first += PAGE_SIZE)
-        err = clear_part(i, first, first + PAGE_SIZE);
-    if (!err && first < last)
-        object_discard(o, (uint32_t)(first >> PAGE_SHIFT), (uint32_t)(last >> PAGE_SHIFT));
-    return err;
-}
-
-/* Pages of [start, end) that are not the file's own yet. */
-static uint32_t count_missing(struct object *o, uint64_t start, uint64_t end)
-{
-    uint32_t index = (uint32_t)(start >> PAGE_SHIFT), last = (uint32_t)PAGES_OF(end);
-    uint32_t missing = last - index;
-
-    for (; radix_next(&o->index, &index) && index < last; index++)
-        missing -= is_own(o, index);
-    return missing;
-}
-
-/* Have pages [start, end), and room for what will be written there. */
-static int allocate(struct inode *i, uint64_t start, uint64_t end)
-{
-    struct object *o = i->object;
-    uint32_t missing = count_missing(o, start, end);
-    const struct thread *t = thread_current();
-    int err = 0;
-
-    /* Rather nothing than a part. */
-    if (!has_room(i->fs, missing) || !commit_allows(o->vm, missing))
-        return -ENOSPC;
-    for (uint64_t at = PAGE_DOWN(start); at < end && !err; at += PAGE_SIZE) {
-        struct frame *f;
-
-        if (OBJECT_IS_SLOT(radix_get(&o->index, (uint32_t)(at >> PAGE_SHIFT))))
-            continue;
-        err = t && signal_pending(t) ? -EINTR : object_page(o, (uint32_t)(at >> PAGE_SHIFT), &f);
-        if (err)
-            break;
-        err = object_own(o, f);
-        frame_unpin(f);
-    }
-    return err == -ENOMEM ? -ENOSPC : err;
-}
-
-static int fallocate(struct inode *i, unsigned mode, uint64_t start, uint64_t size)
-{
-    struct object *o = i->object;
-    uint64_t end = start + size, old = i->size;
-    int err = 0;
-
-    if (mode & ~(unsigned)(FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE))
-        return -EOPNOTSUPP;
-    if (mode & FALLOC_PUNCH_HOLE)
-        return mode & FALLOC_KEEP_SIZE ? punch(i, start, end) : -EOPNOTSUPP;
-    if (end > SIZE_MAX_FILE)
-        return -EFBIG;
-    if (end > old)
-        err = regular_check_size(end); /* also with KEEP_SIZE */
-    if (err)
-        return err;
-    if (PAGE_UP(end) > PAGE_UP(old))
-        object_resize(o, (uint32_t)(PAGE_UP(end) >> PAGE_SHIFT));
-    err = allocate(i, start, end);
-    if (!err && end > old && !(mode & FALLOC_KEEP_SIZE))
-        i->size = end;
-    if (PAGE_UP(i->size) >> PAGE_SHIFT < o->pages)
-        object_resize(o, (uint32_t)(PAGE_UP(i->size) >> PAGE_SHIFT));
-    i->ctime_ns = inode_now();
-    return err;
-}
-
 static const struct inode_ops ops = {
     .lookup = lookup,
     .create = create,
@@ -754,8 +498,8 @@ static const struct inode_ops ops = {
     .readlink = readlink,
     .readdir = readdir,
     .name = name_of,
-    .truncate = truncate,
-    .fallocate = fallocate,
+    .truncate = ramfs_truncate,
+    .fallocate = ramfs_fallocate,
     .release = release,
 };
 
