@@ -46,6 +46,8 @@ static const int64_t bad_second64[2] = {-1, 0};
 static const struct timezone bad_zone = {10000, 0};
 static const struct rlimit core_limit = {0, 0};
 static const uint64_t core_limit64[2] = {0, 0};
+/* Of struct flock and flock64, as i386 has them: type, whence, start, size, process. */
+static const int32_t read_lock[5] = {F_RDLCK}, read_lock64[6] = {F_RDLCK};
 static const uint32_t kernel_action[5] = {1, 0, 0, 0, 0}, old_action[4] = {1, 0, 0, 0}; /* SIG_IGN */
 static const uint64_t usr2_mask = 1u << (SIGUSR2 - 1), no_signals;
 static const uint32_t usr2_word = 1u << (SIGUSR2 - 1);
@@ -470,6 +472,10 @@ static long console_kept(long rc)
 
 /* The call reads there, or reads and writes: the object that is put there. */
 #define IN_CALLS(X)                                                                                          \
+    X(fcntl, arg__getlk, read_lock, syscall(SYS_fcntl, data_fd, F_GETLK, p))                                 \
+    X(fcntl, arg__setlk, read_lock, syscall(SYS_fcntl, data_fd, F_SETLK, p))                                 \
+    X(fcntl64, arg__getlk64, read_lock64, syscall(SYS_fcntl64, data_fd, 12, p))                              \
+    X(fcntl64, arg__setlk64, read_lock64, syscall(SYS_fcntl64, data_fd, 13, p))                              \
     X(open, path, dot, closing(syscall(SYS_open, p, O_RDONLY)))                                              \
     X(openat, path, dot, closing(AT(openat, p, O_RDONLY)))                                                   \
     X(creat, path, dot, closing(syscall(SYS_creat, p, 0644)))                                                \
