@@ -20,11 +20,12 @@
  * The page leaves its spaces before the write begins, so its contents cannot change
  * meanwhile; a fault that wants it back finds it in the swap cache.
  *
- * The daemon runs while free frames are below the high mark and is woken by the
- * allocator at the low one. A task that finds no frame reclaims by itself (vm_frame_alloc()).
- * If nothing can be freed, reclaim says so with 0 and the caller gets -ENOMEM. Who must have low frames
- * (tables, slabs) has only low ones evicted: on a large machine few pages are in such frames, and evicting
- * the others would not help.
+ * The daemon runs while free frames are below the high mark and is woken by the allocator at the low one. A
+ * task that finds no frame reclaims by itself (vm_frame_alloc()). If nothing can be freed, reclaim says so
+ * with 0 and the caller gets -ENOMEM. So it does when swap is full and of the files' pages only a working set
+ * is left (FILES_KEPT): programs would have to fetch their own text again and again, for each instruction,
+ * and no one would find out that memory is exhausted. Who must have low frames (tables, slabs) has only low
+ * ones evicted: on a large machine few pages are in such frames, and evicting the others would not help.
  *
  * Reclaim allocates nothing but slots: requests for the disk are preallocated.
  *
@@ -46,6 +47,19 @@
 
 /* Pages of the other kind are worth looking for if they are one in so many. */
 #define OTHERS_WORTH 8u
+
+/* The share of memory that files' pages keep when nothing can go to swap: a 64th, 1,024 pages at most. (The
+ * idea of Linux's le9 patch, 2021: clean pages below a limit are not taken.) */
+#define FILES_KEPT_SHARE 64u
+#define FILES_KEPT_MOST  1024u
+
+/* Whether no more may go when so many have been chosen. */
+static bool files_are_last(const struct vm *vm, uint32_t chosen)
+{
+    uint32_t kept = (vm->pool->end - vm->pool->start) / FILES_KEPT_SHARE;
+
+    return vm->swap.free == 0 && vm->file_pages <= chosen + (kept < FILES_KEPT_MOST ? kept : FILES_KEPT_MOST);
+}
 
 static bool can_go(struct vm *vm, const struct frame *f)
 {
@@ -92,7 +106,7 @@ static bool is_spared(struct vm *vm, const struct frame *f)
  * `turn`, is spent. low: frames that are not low are passed as if they were locked. */
 static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t *budget, uint32_t turn)
 {
-    unsigned n = 0;
+    unsigned n = 0, files = 0;
 
     while (n < BATCH && *budget && vm->pageable.head) {
         struct frame *f = pfn_frame(vm->pool, vm->pageable.head);
@@ -111,6 +125,11 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
             continue;
         if (*budget >= turn && is_spared(vm, f))
             continue;
+        if (f->use == FRAME_OBJECT && !object_is_shmem(f->owner)) {
+            if (unlikely(files_are_last(vm, files)))
+                continue;
+            files++;
+        }
         f->pins++;
         victim[n++] = f;
     }

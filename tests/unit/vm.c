@@ -841,6 +841,45 @@ TEST(vm, image_private)
     kt_release(image);
 }
 
+/* Without swap, memory is exhausted before the last of the programs' own text has gone. */
+TEST(vm, files_keep_a_working_set)
+{
+    enum { PAGES = 24 };
+    struct vt t;
+    uint32_t *image = kt_alloc(PAGES * PAGE_SIZE), kept, v;
+    enum fault_verdict verdict = FAULT_RESUME;
+
+    REQUIRE(image, "memory");
+    memset(image, 0, PAGES * PAGE_SIZE);
+    if (!vt_begin(&t, kt, 400, 0, 0)) {
+        kt_release(image);
+        return;
+    }
+    struct object *o = object_create_image(&t.vm, image, PAGES * PAGE_SIZE, "text");
+    struct space *s = space_create(&t.vm);
+    vaddr_t text = 0, data = 0;
+
+    kept = (t.pool->end - t.pool->start) / 64;
+    EXPECT(space_map(s, &text, PAGES * PAGE_SIZE, REGION_READ | REGION_EXEC, o, 0) == 0, "map");
+    EXPECT(space_map(s, &data, 1024 * PAGE_SIZE, RW, NULL, 0) == 0, "map");
+    for (vaddr_t i = 0; i < PAGES; i++)
+        READ(s, text + i * PAGE_SIZE, 0);
+    for (vaddr_t i = 0; i < 1024 && verdict == FAULT_RESUME; i++)
+        verdict = vt_write(s, data + i * PAGE_SIZE, 1);
+    EXPECT(verdict == FAULT_NO_MEMORY, "%s", fault_verdict_name(verdict));
+    EXPECT(kept > 0 && t.vm.file_pages == kept && t.vm.stats.evicted_clean == PAGES - kept,
+           "%u pages are left of %u, %u are to stay", t.vm.file_pages, (unsigned)PAGES, kept);
+    EXPECT(vm_verify(&t.vm), "verification");
+    /* What is given back can be used for them again. */
+    EXPECT(space_unmap(s, data, 64 * PAGE_SIZE) == 0, "unmap");
+    for (vaddr_t i = 0; i < PAGES; i++)
+        EXPECT(vt_read(s, text + i * PAGE_SIZE, &v) == FAULT_RESUME && v == 0, "page %u", i);
+    space_destroy(s);
+    object_put(o);
+    vt_end(&t);
+    kt_release(image);
+}
+
 /* Pages that have an entry in [page, page + n) of a mapping. */
 static uint32_t entries_in(struct space *s, vaddr_t va, uint32_t page, uint32_t n)
 {
