@@ -87,12 +87,8 @@ void poll_end(struct poll_table *t)
 {
     uint32_t irq = os_irq_save();
 
-    for (unsigned n = 0; n < t->count && n < POLL_INLINE; n++)
-        sync_leave(&t->first[n].waiter);
-    for (struct poll_more *m = t->more; m; m = m->next)
-        for (unsigned n = 0; n < MORE_ENTRIES; n++)
-            if (t->count > POLL_INLINE)
-                sync_leave(&m->entry[n].waiter);
+    for (unsigned n = 0; n < t->count; n++)
+        sync_leave(&entry_at(t, n)->waiter);
     os_irq_restore(irq);
     t->count = 0;
     while (t->more) {

@@ -105,6 +105,29 @@ static void say_events(const char *what, int rc, const struct pollfd *f, unsigne
     ut_say("%s: %d,%s", what, rc, text);
 }
 
+/* More than a few, in memory that was used for something else just before. */
+static void polling_many(void)
+{
+    enum { MOST = 200, MANY = 30 };
+    static struct pollfd f[MOST];
+    int p[2];
+
+    PART("poll of many");
+    TRY(pipe(p));
+    for (unsigned i = 0; i < MOST; i++)
+        f[i] = (struct pollfd){-1, 0x6262, 0x6262};
+    for (unsigned round = 0; round < 3; round++) {
+        ut_say("none: %d", poll(f, MOST, 0));
+        for (unsigned i = 0; i < MANY; i++)
+            f[i] = (struct pollfd){p[0], POLLIN, 0};
+        ut_say("nothing to read: %d", poll(f, MANY, 10));
+        for (unsigned i = 0; i < MANY; i++)
+            f[i] = (struct pollfd){-1, 0x6262, 0x6262};
+    }
+    close(p[0]);
+    close(p[1]);
+}
+
 static void polling(void)
 {
     int p[2], q[2];
@@ -219,6 +242,7 @@ UT_PROGRAM(pipe)
     full();
     stream();
     polling();
+    polling_many();
     selecting();
     named();
 }
