@@ -249,6 +249,20 @@ static void release_text(struct file *f)
     kfree(p);
 }
 
+/* The whole file, at one moment. */
+static int show(struct text *t, const struct proc_node *n)
+{
+    uint32_t from = 0;
+    int got;
+
+    if (n->entry->show)
+        return n->entry->show(t, n);
+    do
+        got = n->entry->show_next(t, n, &from);
+    while (got > 0);
+    return got;
+}
+
 static int render(const struct proc_node *n, struct proc_file *p)
 {
     for (unsigned i = 0; i < RENDER_TRIES; i++) {
@@ -256,7 +270,7 @@ static int render(const struct proc_node *n, struct proc_file *p)
 
         text_rewind(&p->text);
         nosleep_enter();
-        err = n->entry->show(&p->text, n);
+        err = show(&p->text, n);
         nosleep_exit();
         if (err || text_complete(&p->text))
             return err;
@@ -344,7 +358,7 @@ static int read_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     struct proc_file *p = f->data;
     int got;
 
-    if (!node->entry->show)
+    if (!node->entry->show && !node->entry->show_next)
         return -EINVAL;
     if (n == 0)
         return 0;

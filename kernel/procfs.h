@@ -34,8 +34,9 @@ struct proc_names {
 };
 
 /*
- * One name. Exactly one of children or names (a directory), readlink (a symlink), show, read, store or
- * file_ops (a file) is there; show may have store beside it. Functions get -ESRCH when the process has ended.
+ * One name. Exactly one of children or names (a directory), readlink (a symlink), show, show_next, read,
+ * store or file_ops (a file) is there; show may have store beside it. Functions get -ESRCH when the process
+ * has ended.
  */
 struct proc_entry {
     const char *name;
@@ -45,7 +46,7 @@ struct proc_entry {
     /* Write the file's whole contents. Must not sleep, so that they belong to one moment; called again when
      * memory was short. */
     int (*show)(struct text *t, const struct proc_node *n);
-    /* Beside show, for long files: append one record, the first at or above *from (0 at the beginning), and
+    /* Or, for long files: append one record, the first at or above *from (0 at the beginning), and
      * say where to go on. 1; 0: there is none; -errno. Must not sleep. */
     int (*show_next)(struct text *t, const struct proc_node *n, uint32_t *from);
     /* Or: up to size bytes of the contents from pos on. Bytes or -errno. May sleep. */
@@ -79,9 +80,7 @@ int proc_show_mounts(struct text *t, const struct proc_node *n);
 int proc_show_mountinfo(struct text *t, const struct proc_node *n);
 
 /* procfs_maps.c */
-int proc_show_maps(struct text *t, const struct proc_node *n);
 int proc_next_maps(struct text *t, const struct proc_node *n, uint32_t *from);
-int proc_show_smaps(struct text *t, const struct proc_node *n);
 int proc_next_smaps(struct text *t, const struct proc_node *n, uint32_t *from);
 int proc_show_smaps_rollup(struct text *t, const struct proc_node *n);
 int proc_read_pagemap(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);

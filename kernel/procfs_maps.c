@@ -211,17 +211,6 @@ int proc_next_maps(struct text *t, const struct proc_node *n, uint32_t *from)
     return got;
 }
 
-int proc_show_maps(struct text *t, const struct proc_node *n)
-{
-    uint32_t from = 0;
-    int got;
-
-    do
-        got = proc_next_maps(t, n, &from);
-    while (got > 0);
-    return got;
-}
-
 static void share(struct text *t, const char *name, uint64_t pss)
 {
     text_kib(t, name, pss >> (PSS_SHIFT + 10));
@@ -304,17 +293,6 @@ int proc_next_smaps(struct text *t, const struct proc_node *n, uint32_t *from)
     text_print(t, "THPeligible:    0\n");
     show_flags(t, l.first);
     return 1;
-}
-
-int proc_show_smaps(struct text *t, const struct proc_node *n)
-{
-    uint32_t from = 0;
-    int got;
-
-    do
-        got = proc_next_smaps(t, n, &from);
-    while (got > 0);
-    return got;
 }
 
 int proc_show_smaps_rollup(struct text *t, const struct proc_node *n)

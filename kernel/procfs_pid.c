@@ -723,7 +723,7 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
     }
 #define RECORDS(name_, what_)                                                                                \
     {                                                                                                        \
-        .name = name_, .mode = S_IFREG | 0444, .show = proc_show_##what_, .show_next = proc_next_##what_     \
+        .name = name_, .mode = S_IFREG | 0444, .show_next = proc_next_##what_                                \
     }
 #define CONTROL(name_, what_)                                                                                \
     {                                                                                                        \

@@ -254,11 +254,24 @@ int32_t sys_pwrite64(SYSCALL_5_ARGS(fd, buf, n, low, high))
     return transfer_at(file_write, fd, buf, n, (int64_t)word64(low, high));
 }
 
-struct iovec {
-    vaddr_t base;
-    uint32_t size;
-};
 #define IOVECS_SMALL 8u
+
+int iovec_check(vaddr_t vector, uint32_t count, uint64_t *sum)
+{
+    *sum = 0;
+    if (count > IOVECS_MAX)
+        return -EINVAL;
+    for (; count; count--, vector += sizeof(struct iovec)) {
+        struct iovec part;
+
+        if (user_copy_in(&part, vector, sizeof part))
+            return -EFAULT;
+        if (part.size > INT32_MAX)
+            return -EINVAL;
+        *sum += part.size;
+    }
+    return 0;
+}
 
 /* One after the other, until one is cut short. pos NULL: the file's own. */
 static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector, uint32_t count,

@@ -465,11 +465,6 @@ int32_t sys_swapoff(SYSCALL_1_ARG(path))
 
 /* --- another process's memory --- */
 
-struct iovec {
-    vaddr_t base;
-    uint32_t size;
-};
-
 /* A vector of the caller's, and how far it is used up. */
 struct vector {
     vaddr_t next;
@@ -494,20 +489,10 @@ static int advance(struct vector *v)
 /* The sum of a vector's sizes, or -errno. */
 static int check_vector(vaddr_t at, uint32_t n)
 {
-    uint64_t sum = 0;
+    uint64_t sum;
+    int err = iovec_check(at, n, &sum);
 
-    if (n > IOVECS_MAX)
-        return -EINVAL;
-    for (; n; n--, at += sizeof(struct iovec)) {
-        struct iovec part;
-
-        if (user_copy_in(&part, at, sizeof part))
-            return -EFAULT;
-        if (part.size > INT32_MAX)
-            return -EINVAL;
-        sum += part.size;
-    }
-    return sum > INT32_MAX ? -EINVAL : (int)sum;
+    return err ? err : sum > INT32_MAX ? -EINVAL : (int)sum;
 }
 
 /* Move bytes until one of the vectors ends. Bytes, or -EFAULT if there are none. */

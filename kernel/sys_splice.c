@@ -210,41 +210,25 @@ int32_t sys_tee(SYSCALL_4_ARGS(in_fd, out_fd, n, flags))
     return done;
 }
 
-/* Read the whole vector once: 0 or -errno. */
-static int32_t check_vector(vaddr_t vector, uint32_t count)
-{
-    if (count > IOVECS_MAX)
-        return -EINVAL;
-    for (; count; count--, vector += 2 * sizeof(uint32_t)) {
-        uint32_t part[2]; /* base and size */
-
-        if (user_copy_in(part, vector, sizeof part))
-            return -EFAULT;
-        if (part[1] > INT32_MAX)
-            return -EINVAL;
-    }
-    return 0;
-}
-
 /* Page by page, so that what lies before a bad address is given. Bytes, or -errno if there are none. */
 static int32_t give_pages(uint32_t fd, vaddr_t vector, uint32_t count)
 {
-    int32_t done = check_vector(vector, count);
+    uint64_t sum;
+    int32_t done = iovec_check(vector, count, &sum);
 
-    for (; done >= 0 && count; count--, vector += 2 * sizeof(uint32_t)) {
-        uint32_t part[2];
+    for (; done >= 0 && count; count--, vector += sizeof(struct iovec)) {
+        struct iovec part;
 
-        if (user_copy_in(part, vector, sizeof part))
+        if (user_copy_in(&part, vector, sizeof part))
             return done ? done : -EFAULT;
-        while (part[1]) {
-            uint32_t n = (uint32_t)user_part(part[0], part[1]);
-            int32_t got = sys_write(fd, part[0], n, 0, 0, 0);
+        while (part.size) {
+            int32_t got = sys_write(fd, part.base, (uint32_t)user_part(part.base, part.size), 0, 0, 0);
 
             if (got <= 0)
                 return done ? done : got;
             done += got;
-            part[0] += (uint32_t)got;
-            part[1] -= (uint32_t)got;
+            part.base += (uint32_t)got;
+            part.size -= (uint32_t)got;
         }
     }
     return done;

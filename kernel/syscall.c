@@ -457,11 +457,6 @@ const struct syscall syscall_table[SYSCALLS] = {
     [450] = {NULL, "set_mempolicy_home_node"},
 };
 
-struct trap_frame *syscall_frame(void)
-{
-    return thread_frame(thread_current());
-}
-
 __attribute__((regparm(1))) int32_t syscall_unknown(uint32_t nr)
 {
     static uint32_t logged[(SYSCALLS + 31) / 32 + 1]; /* the last bit is for all numbers beyond the table */

@@ -14,7 +14,15 @@ struct syscall {
     syscall_fn fn;    /* NULL: unknown, or known by name and not implemented */
     const char *name; /* NULL: no such call */
 };
-#define IOVECS_MAX 1024u /* elements of a vector of buffers, whichever call it is for */
+/* A vector of buffers, as programs give it, and how many elements it may have, whichever call it is for. */
+struct iovec {
+    vaddr_t base;
+    uint32_t size;
+};
+#define IOVECS_MAX 1024u
+/* Read it once: 0 and the sum of the sizes; -EINVAL (too many, or a size is negative), -EFAULT. sys_file.c.
+ * */
+int iovec_check(vaddr_t vector, uint32_t count, uint64_t *sum);
 
 /* The parameters of a call that takes fewer than six. */
 #define UNUSED __attribute__((unused))
@@ -41,7 +49,5 @@ extern const struct syscall syscall_table[SYSCALLS];
 
 /* From the stub: a call without a function. Logged once; -ENOSYS. */
 int32_t syscall_unknown(uint32_t nr) __attribute__((regparm(1)));
-/* The registers of the running call, for those that need them (fork, clone, exec, sigreturn). */
-struct trap_frame *syscall_frame(void);
 
 #endif

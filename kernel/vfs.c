@@ -48,11 +48,6 @@ uint64_t inode_now(void)
     return os_now_ns() + time_realtime_offset;
 }
 
-struct inode *vfs_root(void)
-{
-    return root;
-}
-
 /* --- inodes --- */
 
 void inode_init(struct inode *i, struct filesystem *fs, uint32_t mode)

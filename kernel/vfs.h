@@ -227,7 +227,6 @@ extern struct filesystem *vfs_mounts; /* in order of mounting */
  * -errno only if there is no memory for a root.
  */
 int vfs_init(const void *archive, size_t size, const char **why);
-struct inode *vfs_root(void);
 
 /* Device numbers and their operations: registered by devices.c, tty.c, block files; name appears in /dev.
  * data becomes file.data. */

@@ -97,7 +97,7 @@ bool commit_verify(struct vm *vm)
     for (const struct space *s = vm->spaces; s; s = s->all_next)
         for (const struct region *r = s->regions.first; r; r = r->next)
             if (r->flags & REGION_CHARGED)
-                sum += (r->end - r->start) >> PAGE_SHIFT;
+                sum += region_pages(r);
     for (const struct object *o = vm->objects; o; o = o->next)
         sum += o->charged;
     INV("INV-COMMIT-1", sum <= vm->committed, "counted %llu, says %llu", (unsigned long long)sum,

@@ -25,11 +25,6 @@
 #include "mm/machine.h"
 #include "mm/space.h"
 
-static inline uint32_t pages_of(const struct region *r)
-{
-    return (r->end - r->start) >> PAGE_SHIFT;
-}
-
 /* Pages that the child promises to hold. */
 static uint32_t charge_of(const struct space *parent)
 {
@@ -37,7 +32,7 @@ static uint32_t charge_of(const struct space *parent)
 
     for (const struct region *r = parent->regions.first; r; r = r->next)
         if ((r->flags & (REGION_CHARGED | REGION_DONTFORK)) == REGION_CHARGED)
-            pages += pages_of(r);
+            pages += region_pages(r);
     return pages;
 }
 
@@ -63,7 +58,7 @@ static int copy_regions(struct space *child, struct space *parent)
         if (unlikely(copy->flags & REGION_DONTFORK))
             copy->flags &= ~(unsigned)REGION_CHARGED;
         if (copy->flags & REGION_CHARGED)
-            charge -= pages_of(copy);
+            charge -= region_pages(copy);
         if (copy->object)
             object_get(copy->object);
         space_append_region(child, copy);

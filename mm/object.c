@@ -293,7 +293,7 @@ static void drop_copies(struct region *r, uint32_t pages)
     struct space *s = r->space;
     uint32_t kept = r->offset < pages ? pages - r->offset : 0;
 
-    if (kept >= (r->end - r->start) >> PAGE_SHIFT)
+    if (kept >= region_pages(r))
         return;
 
     vaddr_t from = r->start + (kept << PAGE_SHIFT), span = from;

@@ -23,9 +23,10 @@
  * The daemon runs while free frames are below the high mark and is woken by the allocator at the low one. A
  * task that finds no frame reclaims by itself (vm_frame_alloc()). If nothing can be freed, reclaim says so
  * with 0 and the caller gets -ENOMEM. So it does when swap is full and of the files' pages only a working set
- * is left (FILES_KEPT): programs would have to fetch their own text again and again, for each instruction,
- * and no one would find out that memory is exhausted. Who must have low frames (tables, slabs) has only low
- * ones evicted: on a large machine few pages are in such frames, and evicting the others would not help.
+ * is left (FILES_KEPT_SHARE): programs would have to fetch their own text again and again, for each
+ * instruction, and no one would find out that memory is exhausted. Who must have low frames (tables, slabs)
+ * has only low ones evicted: on a large machine few pages are in such frames, and evicting the others would
+ * not help.
  *
  * Reclaim allocates nothing but slots: requests for the disk are preallocated.
  *

@@ -49,11 +49,6 @@ static inline uint32_t gap_pages(const struct region_tree *t, const struct regio
     return (r->start - end_before(t, r)) >> PAGE_SHIFT;
 }
 
-static inline uint32_t pages_of(const struct region *r)
-{
-    return (r->end - r->start) >> PAGE_SHIFT;
-}
-
 static inline bool is_red(const struct region *n)
 {
     return n && n->red;
@@ -567,8 +562,8 @@ void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct re
     upper->start = va;
     r->end = va;
     if (r->object)
-        upper->offset += pages_of(r);
-    upper->number += pages_of(r);
+        upper->offset += region_pages(r);
+    upper->number += region_pages(r);
 
     link_below(t, upper, r->next);
 }
@@ -576,7 +571,8 @@ void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct re
 bool region_continues(const struct region *a, const struct region *b)
 {
     return a->end == b->start && a->flags == b->flags && a->space == b->space && a->object == b->object &&
-           (!a->object || a->offset + pages_of(a) == b->offset) && a->number + pages_of(a) == b->number;
+           (!a->object || a->offset + region_pages(a) == b->offset) &&
+           a->number + region_pages(a) == b->number;
 }
 
 void region_join(struct region_tree *t, struct region *a, struct region *b)

@@ -49,6 +49,11 @@ struct region {
     bool red;
 };
 
+static inline uint32_t region_pages(const struct region *r)
+{
+    return (r->end - r->start) >> PAGE_SHIFT;
+}
+
 struct region_tree {
     struct region *root;
     struct region *first, *last;

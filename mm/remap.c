@@ -126,7 +126,7 @@ static void clear_target(const struct move *m)
     for (r = region_first_above(&s->regions, m->to); r && r->start < end; r = next) {
         next = r->next;
         if (r->flags & REGION_CHARGED)
-            commit_release(s->vm, (r->end - r->start) >> PAGE_SHIFT);
+            commit_release(s->vm, region_pages(r));
         space_delete_region(s, r);
     }
 }

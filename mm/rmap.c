@@ -56,7 +56,7 @@ static inline __attribute__((always_inline)) pte_t *entry_numbered(struct space 
     for (const struct region *r = s->moved; unlikely(r) && !e; r = r->moved_next) {
         uint32_t page = number - r->number; /* wraps when the number lies before the region's */
 
-        if (page >= (r->end - r->start) >> PAGE_SHIFT)
+        if (page >= region_pages(r))
             continue;
         *va = r->start + (page << PAGE_SHIFT);
         e = pfn != PFN_NONE ? entry_naming(s, *va, pfn) : entry_swapped(s, *va, slot);
@@ -86,7 +86,7 @@ void rmap_each(struct vm *vm, struct frame *f, bool (*fn)(struct space *s, vaddr
     for (struct region *r = o->regions; r; r = r->object_next) {
         uint32_t page = f->index - r->offset; /* wraps when the index lies before the region */
 
-        if (page >= (r->end - r->start) >> PAGE_SHIFT)
+        if (page >= region_pages(r))
             continue;
         vaddr_t va = r->start + (page << PAGE_SHIFT);
         pte_t *e = entry_naming(r->space, va, pfn);

@@ -96,11 +96,6 @@ struct space *space_create(struct vm *vm)
 
 /* --- regions, their counts and limits --- */
 
-static inline uint32_t pages_of(const struct region *r)
-{
-    return (r->end - r->start) >> PAGE_SHIFT;
-}
-
 /* Add n (which may be the negative of a number) to the counts that flags belong to. */
 static inline void count_pages(struct space_pages *p, unsigned flags, uint32_t n)
 {
@@ -117,14 +112,14 @@ static inline void count_pages(struct space_pages *p, unsigned flags, uint32_t n
 
 void space_count(struct space *s, const struct region *r)
 {
-    count_pages(&s->pages, r->flags, pages_of(r));
+    count_pages(&s->pages, r->flags, region_pages(r));
     if (s->pages.total > s->pages_peak)
         s->pages_peak = s->pages.total;
 }
 
 void space_uncount(struct space *s, const struct region *r)
 {
-    count_pages(&s->pages, r->flags, 0u - pages_of(r));
+    count_pages(&s->pages, r->flags, 0u - region_pages(r));
 }
 
 int space_may_add(const struct space *s, unsigned flags, uint32_t pages)
@@ -593,7 +588,7 @@ static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t s
     err = admit(s, r->start, size, r->flags | (flags & MAP_AT));
     if (!err && space_charges(r->flags)) {
         r->flags |= REGION_CHARGED;
-        charge = pages_of(r);
+        charge = region_pages(r);
         err = commit_charge(vm, charge);
     }
     if (err)
@@ -670,7 +665,7 @@ static void end_all_regions(struct space *s)
     for (; r; r = next) {
         next = r->next;
         if (r->flags & REGION_CHARGED)
-            commit_release(s->vm, pages_of(r));
+            commit_release(s->vm, region_pages(r));
         region_end(s, r);
     }
 }
@@ -760,7 +755,7 @@ bool space_verify(struct space *s)
         INV("INV-SPACE-4", r->space == s, "space %u: region at %x of space %p", s->id, r->start,
             (void *)r->space);
         moved += is_moved(r);
-        count_pages(&pages, r->flags, pages_of(r));
+        count_pages(&pages, r->flags, region_pages(r));
     }
     for (const struct region *r = s->moved; r && listed <= moved; r = r->moved_next, listed++)
         INV("INV-SPACE-4", r->space == s && is_moved(r), "space %u: region at %x, number %x", s->id, r->start,
