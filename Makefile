@@ -31,13 +31,13 @@ TEST_SHARED := $(sort $(wildcard tests/*.c))
 
 # --- the kernel image ---
 
-KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c drivers/*.c mm/*.c mm/x86/*.c tests/unit/*.c tests/kernel/*.c)) $(TEST_SHARED)
-KERNEL_ASM := $(sort $(wildcard boot/*.asm kernel/*.asm mm/x86/*.asm))
+KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c kernel/*/*.c drivers/*.c mm/*.c mm/x86/*.c tests/unit/*.c tests/kernel/*.c)) $(TEST_SHARED)
+KERNEL_ASM := $(sort $(wildcard boot/*.asm kernel/*/*.asm mm/x86/*.asm))
 KERNEL_OBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_ASM:%.asm=$(B)/kernel/%.asm.o)
 KERNEL_LINK = $(LD) $(LDFLAGS) -T linker.ld $(KERNEL_OBJ) $(1) $(shell $(CC) -print-libgcc-file-name) -o $@
 
 # These move memory in plain loops, which the compiler must not turn into calls of themselves.
-$(B)/kernel/kernel/string.o: CFLAGS += -fno-tree-loop-distribute-patterns
+$(B)/kernel/kernel/lib/string.o: CFLAGS += -fno-tree-loop-distribute-patterns
 
 $(B)/kernel/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -95,7 +95,7 @@ iso: $(B)/quire.elf $(ISO_MODULES)
 # --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive; those in
 # --- tests/host/unit need the host, and are not in the kernel ---
 
-HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/cpio.c kernel/elf.c kernel/format.c kernel/ldisc.c kernel/param.c kernel/ram.c
+HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/fs/cpio.c kernel/life/elf.c kernel/lib/format.c kernel/dev/ldisc.c kernel/lib/param.c kernel/vm/ram.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
 HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
 HOST_TESTC := $(sort $(wildcard tests/unit/*.c tests/host/unit/*.c))

@@ -1,29 +1,29 @@
 /* The order in which the kernel comes up. */
-#include "kernel/main.h"
+#include "boot/entry.h"
 #include "drivers/pic.h"
-#include "kernel/bench.h"
-#include "kernel/bootinfo.h"
-#include "kernel/clock.h"
-#include "kernel/console.h"
-#include "kernel/cpu.h"
-#include "kernel/devices.h"
-#include "kernel/disk.h"
-#include "kernel/itimer.h"
-#include "kernel/ktest.h"
-#include "kernel/memory.h"
-#include "kernel/panic.h"
-#include "kernel/param.h"
-#include "kernel/printk.h"
-#include "kernel/process.h"
-#include "kernel/procfs.h"
-#include "kernel/random.h"
-#include "kernel/sched.h"
-#include "kernel/stat.h"
-#include "kernel/time.h"
-#include "kernel/tour.h"
-#include "kernel/tty.h"
-#include "kernel/vfs.h"
-#include "kernel/vmsys.h"
+#include "kernel/dev/devices.h"
+#include "kernel/dev/disk.h"
+#include "kernel/dev/random.h"
+#include "kernel/dev/tty.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/console.h"
+#include "kernel/lib/param.h"
+#include "kernel/lib/printk.h"
+#include "kernel/proc/itimer.h"
+#include "kernel/proc/process.h"
+#include "kernel/procfs/procfs.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sched/sched.h"
+#include "kernel/sched/stat.h"
+#include "kernel/sched/time.h"
+#include "kernel/selftest/bench.h"
+#include "kernel/selftest/ktest.h"
+#include "kernel/selftest/tour.h"
+#include "kernel/vm/bootinfo.h"
+#include "kernel/vm/memory.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/panic.h"
 #include "mm/kva_map.h"
 #include "mm/layout.h"
 #include "mm/machine.h"
@@ -183,7 +183,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
         panic_unfit("too little memory: no room for the first task");
     stat_init();
     disk_init();
-    vmsys_init();
+    vm_sys_init();
     process_start();
     procfs_init(cmdline);
     devices_init();
@@ -205,5 +205,5 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
         ok = run_programs();
     else if (!params.bench)
         ok = tour_run(&boot);
-    vmsys_end(ok);
+    machine_end(ok);
 }

@@ -1,6 +1,6 @@
 /*
  * What mm/ asks of the system around it. To put mm/ into another kernel,
- * implement this header (kernel/sync.c and kernel/printk.c do it here,
+ * implement this header (kernel/sched/sync.c and kernel/lib/printk.c do it here,
  * tests/host/os.c on the host).
  *
  * Model: one processor. A task is preempted only where it sleeps, so code
@@ -131,7 +131,7 @@ static inline bool mutex_held(const struct mutex *m)
     return m->owner && m->owner == os_current;
 }
 
-/* What the C library provides on the host and kernel/string.c in the kernel. */
+/* What the C library provides on the host and kernel/lib/string.c in the kernel. */
 void *memcpy(void *restrict dst, const void *restrict src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);

@@ -58,30 +58,30 @@ accepted('a sound tree', 'check-layers', {
     'mm/frame.c' => "#include \"mm/frame.h\"\n/* extern, x.raw and invlpg in a comment are fine */\n",
     'mm/frame.h' => "#include \"mm/types.h\"\n", 'mm/types.h' => "#include \"mm/x86/types.h\"\n",
     'mm/x86/types.h' => "\n", 'mm/x86/pt.c' => "#include \"mm/x86/cpu.h\"\nint f(void) { return e.raw << 22; }\n",
-    'drivers/ata.c' => "#include \"drivers/ata.h\"\n#include \"mm/slab.h\"\n", 'kernel/ktest.c' => "#include \"tests/kt.h\"\n",
+    'drivers/ata.c' => "#include \"drivers/ata.h\"\n#include \"mm/slab.h\"\n", 'kernel/selftest/ktest.c' => "#include \"tests/kt.h\"\n",
 });
-refused('mm/ includes kernel/', 'check-layers', {'mm/vm.c' => "#include \"kernel/task.h\"\n"}, qr{^mm/vm\.c:1: includes kernel/task\.h}m);
+refused('mm/ includes kernel/', 'check-layers', {'mm/vm.c' => "#include \"kernel/sched/task.h\"\n"}, qr{^mm/vm\.c:1: includes kernel/sched/task\.h}m);
 refused('a lower layer includes a higher one', 'check-layers', {'mm/frame.c' => "\n#include \"mm/vm.h\"\n"}, qr{^mm/frame\.c:2: .*higher layer}m);
 refused('a file of mm/ without a layer', 'check-layers', {'mm/magic.c' => "\n"}, qr{mm/magic\.c:1: has no layer});
 refused('mm/ includes the processor', 'check-layers', {'mm/vm.c' => "#include \"mm/x86/cpu.h\"\n"}, qr{only mm/x86/ knows}m);
-refused('kernel/ loads CR3', 'check-layers', {'kernel/trap.c' => "void f(void) { cpu_write_cr3(0); }\n"}, qr{only mm/x86/ and boot/}m);
-refused('kernel/ includes entries behind pt.h', 'check-layers', {'kernel/trap.c' => "#include \"mm/x86/pte.h\"\n"}, qr{only mm/x86/ knows});
+refused('kernel/ loads CR3', 'check-layers', {'kernel/x86/trap.c' => "void f(void) { cpu_write_cr3(0); }\n"}, qr{only mm/x86/ and boot/}m);
+refused('kernel/ includes entries behind pt.h', 'check-layers', {'kernel/x86/trap.c' => "#include \"mm/x86/pte.h\"\n"}, qr{only mm/x86/ knows});
 refused('a driver includes kernel/', 'check-layers', {'drivers/ata.c' => "#include \"kernel/irq.h\"\n"}, qr{a driver sees only});
 refused('a driver includes more of mm/', 'check-layers', {'drivers/ata.c' => "#include \"mm/frame.h\"\n"}, qr{a driver sees only});
-refused('the kernel includes tests/', 'check-layers', {'kernel/main.c' => "#include \"tests/kt.h\"\n"}, qr{only tests/ and kernel/ktest\.c});
+refused('the kernel includes tests/', 'check-layers', {'kernel/main.c' => "#include \"tests/kt.h\"\n"}, qr{only tests/ and kernel/selftest/ktest\.c});
 refused('a hosted header', 'check-layers', {'kernel/main.c' => "#include <stdio.h>\n"}, qr{<stdio\.h>});
 refused('extern in a .c file', 'check-layers', {'kernel/main.c' => "extern int x;\n"}, qr{kernel/main\.c:1: extern});
 refused('invlpg', 'check-layers', {'kernel/main.c' => "void f(void) { asm(\"invlpg (%0)\"); }\n"}, qr{only mm/x86/ and boot/});
 refused('CR3 in C', 'check-layers', {'mm/vm.c' => "void f(void) { asm(\"mov %%eax, %%cr3\"); }\n"}, qr{only mm/x86/ and boot/});
-refused('CR3 in assembly', 'check-layers', {'kernel/switch.asm' => "mov cr3, eax ; mov cr0\n"}, qr{only mm/x86/ and boot/});
+refused('CR3 in assembly', 'check-layers', {'kernel/sched/switch.asm' => "mov cr3, eax ; mov cr0\n"}, qr{only mm/x86/ and boot/});
 refused('a look inside an entry', 'check-layers', {'mm/vm.c' => "int f(pte_t e) { return e.raw; }\n"}, qr{looks inside an entry});
 refused('an assumed format', 'check-layers', {'mm/vm.c' => "int f(int va) { return va >> 22; }\n"}, qr{assumes two levels});
 
 # --- pointers ---
 
 my %calls = (
-    'kernel/syscall.c' => "    [3] = {sys_read, \"read\"},\n    [4] = {NULL, \"write\"},\n",
-    'kernel/sys.c' => "int32_t sys_read(SYSCALL_3_ARGS(fd, buf, n))\n{\n",
+    'kernel/sys/syscall.c' => "    [3] = {sys_read, \"read\"},\n    [4] = {NULL, \"write\"},\n",
+    'kernel/sys/sys_file.c' => "int32_t sys_read(SYSCALL_3_ARGS(fd, buf, n))\n{\n",
 );
 my $lists = "#define X_CALLS(X)  \\\n    X(read, buf__file, 64, call) \\\n";
 accepted('a call whose pointers are tried', 'check-pointers', {%calls, 'tests/user/pointer-calls.h' => $lists});
@@ -89,7 +89,7 @@ refused('a pointer that is not tried', 'check-pointers', {%calls, 'tests/user/po
 refused('an argument that is none', 'check-pointers', {%calls, 'tests/user/pointer-calls.h' => "$lists    X(read, data, 1, call)\n"},
     qr{read has no argument 'data'});
 refused('a call that is none', 'check-pointers', {%calls, 'tests/user/pointer-calls.h' => "$lists    X(raed, buf, 1, call)\n"}, qr{no call 'raed'});
-refused('a function that is not found', 'check-pointers', {'kernel/syscall.c' => $calls{'kernel/syscall.c'}, 'tests/user/pointer-calls.h' => $lists},
+refused('a function that is not found', 'check-pointers', {'kernel/sys/syscall.c' => $calls{'kernel/sys/syscall.c'}, 'tests/user/pointer-calls.h' => $lists},
     qr{no sys_read\(\)});
 
 # --- layers by symbols ---
@@ -114,9 +114,9 @@ sub symbols_refused {
     return;
 }
 
-symbols_refused('mm/ calls the kernel', qr{^mm/vm\.o: refers to task_run of kernel/task\.o}m,
+symbols_refused('mm/ calls the kernel', qr{^mm/vm\.o: refers to task_run of kernel/sched/task\.o}m,
     'mm/vm.c' => "int task_run(void);\nint vm_go(void) { return task_run(); }\n",
-    'kernel/task.c' => "int task_run(void) { return 0; }\n");
+    'kernel/sched/task.c' => "int task_run(void) { return 0; }\n");
 symbols_refused('a lower layer calls a higher one', qr{^mm/buddy\.o: refers to vm_go of mm/vm\.o, a higher layer}m,
     'mm/vm.c' => "int vm_go(void) { return 0; }\n",
     'mm/buddy.c' => "int vm_go(void);\nint buddy_go(void) { return vm_go(); }\n");

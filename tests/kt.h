@@ -1,6 +1,6 @@
 /*
  * The test interface. One source, two back ends: tests/host runs it as a
- * program under ASan and UBSan, kernel/ktest.c runs it in the booted kernel.
+ * program under ASan and UBSan, kernel/selftest/ktest.c runs it in the booted kernel.
  * Both print KTAP version 1.
  *
  *     TEST(buddy, alloc_splits) { ... EXPECT(x == 1, "x %u", x); ... }

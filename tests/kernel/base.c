@@ -1,7 +1,7 @@
 /* The ground that the kernel stands on: memory functions, time, the log, names of functions. */
-#include "kernel/ksyms.h"
-#include "kernel/printk.h"
-#include "kernel/time.h"
+#include "kernel/lib/ksyms.h"
+#include "kernel/lib/printk.h"
+#include "kernel/sched/time.h"
 #include "mm/x86/cpu.h"
 #include "tests/kt.h"
 

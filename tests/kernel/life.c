@@ -3,7 +3,7 @@
  * Each stage says what it must have cost. docs/debugging.md watches this test from outside, and
  * tests/gdb/session.t does what the document says: both stop in stage().
  */
-#include "kernel/vmsys.h"
+#include "kernel/vm/vm_sys.h"
 #include "tests/vt.h"
 
 #define RW (REGION_READ | REGION_WRITE)

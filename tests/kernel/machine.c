@@ -3,9 +3,9 @@
  * tasks. Counts are exact. Where a test needs memory to be short, it takes most of it away first, so that it
  * costs the same on every machine.
  */
-#include "kernel/task.h"
-#include "kernel/usercopy.h"
-#include "kernel/vmsys.h"
+#include "kernel/sched/task.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/reclaim.h"
 #include "tests/kt.h"
@@ -24,7 +24,7 @@ static bool has_swap(void)
 static void read_ok(struct kt *kt, int line, struct space *s, vaddr_t va, uint32_t want)
 {
     uint32_t got = 0xDEADBEEF;
-    enum fault_verdict v = vmsys_read32(s, va, &got);
+    enum fault_verdict v = page_fault_read32(s, va, &got);
 
     EXPECT(v == FAULT_RESUME && got == want, "line %d: %x of space %u: %s, %x, not %x", line, va, s->id,
            fault_verdict_name(v), got, want);
@@ -32,7 +32,7 @@ static void read_ok(struct kt *kt, int line, struct space *s, vaddr_t va, uint32
 
 static void write_ok(struct kt *kt, int line, struct space *s, vaddr_t va, uint32_t value)
 {
-    enum fault_verdict v = vmsys_write32(s, va, value);
+    enum fault_verdict v = page_fault_write32(s, va, value);
 
     EXPECT(v == FAULT_RESUME, "line %d: %x of space %u: %s", line, va, s->id, fault_verdict_name(v));
 }
@@ -529,9 +529,9 @@ TEST(machine, coverage)
     FAULTS(1, READ(s, va, 0));                 /* object in */
     FAULTS(1, WRITE(s, va, 4));                /* upgrade */
     FAULTS(1, WRITE(s, va + PAGE_SIZE, 5));    /* object in, to be written */
-    FAULTS(1, EXPECT(vmsys_read32(s, page(8), &v) == FAULT_MAPERR, "bad address"));
+    FAULTS(1, EXPECT(page_fault_read32(s, page(8), &v) == FAULT_MAPERR, "bad address"));
     EXPECT(space_protect(s, page(7), PAGE_SIZE, REGION_READ) == 0, "protect");
-    FAULTS(1, EXPECT(vmsys_write32(s, page(7), 1) == FAULT_ACCERR, "bad access"));
+    FAULTS(1, EXPECT(page_fault_write32(s, page(7), 1) == FAULT_ACCERR, "bad access"));
     child = fork_of(kt, s);
     REQUIRE(child, "no memory");
     FAULTS(1, WRITE(child, page(0), 6)); /* split and copy */

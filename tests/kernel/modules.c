@@ -2,8 +2,8 @@
  * The loader's modules: their memory is used for nothing else. A module whose string has the word `pattern`
  * holds bytes that go 1, 8, 15, ... (tests/boot/modules.t passes one), and still does.
  */
-#include "kernel/bootinfo.h"
-#include "kernel/memory.h"
+#include "kernel/vm/bootinfo.h"
+#include "kernel/vm/memory.h"
 #include "mm/machine.h"
 #include "tests/kt.h"
 

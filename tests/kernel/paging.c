@@ -1,6 +1,6 @@
 /* The kernel half: mappings, windows, page routines. */
-#include "kernel/image.h"
-#include "kernel/memory.h"
+#include "kernel/lib/image.h"
+#include "kernel/vm/memory.h"
 #include "mm/errno.h"
 #include "mm/kva_map.h"
 #include "mm/layout.h"

@@ -1,12 +1,12 @@
 /* Programs in ring 3, made of a few bytes each; what needs more is in tests/user. */
-#include "kernel/process.h"
-#include "kernel/elf.h"
-#include "kernel/vfs.h"
+#include "kernel/proc/process.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/life/elf.h"
+#include "kernel/vm/vm_sys.h"
 #include "mm/errno.h"
 #include "mm/machine.h"
 #include "mm/object.h"
 #include "mm/vm.h"
-#include "kernel/vmsys.h"
 #include "tests/kt.h"
 
 #define PATH  "/tmp/test-program"

@@ -1,16 +1,16 @@
 /* /proc, read as a program reads it and compared with what it speaks of. */
-#include "kernel/file.h"
-#include "kernel/format.h"
-#include "kernel/memory.h"
-#include "kernel/process.h"
-#include "kernel/procfs.h"
-#include "kernel/text.h"
-#include "kernel/usercopy.h"
-#include "kernel/vmsys.h"
+#include "kernel/fs/file.h"
+#include "kernel/lib/format.h"
+#include "kernel/proc/process.h"
+#include "kernel/procfs/procfs.h"
+#include "kernel/procfs/text.h"
+#include "kernel/vm/memory.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
 #include "mm/census.h"
 #include "mm/reclaim.h"
-#include "mm/space.h"
 #include "mm/slab.h"
+#include "mm/space.h"
 #include "tests/kt.h"
 
 enum { SIZE = 32768 };
@@ -369,12 +369,12 @@ TEST(procfs, figures_of_a_space)
                      o, 0) == 0,
            "map");
     for (vaddr_t va = at; va < at + (TOUCHED << PAGE_SHIFT); va += PAGE_SIZE)
-        EXPECT(vmsys_write32(x.s, va, va) == FAULT_RESUME, "write %x", va);
+        EXPECT(page_fault_write32(x.s, va, va) == FAULT_RESUME, "write %x", va);
     for (vaddr_t va = at + (TOUCHED << PAGE_SHIFT); va < at + ((TOUCHED + READ) << PAGE_SHIFT);
          va += PAGE_SIZE)
-        EXPECT(vmsys_read32(x.s, va, &v) == FAULT_RESUME, "read %x", va);
+        EXPECT(page_fault_read32(x.s, va, &v) == FAULT_RESUME, "read %x", va);
     for (vaddr_t va = shared; va < shared + (OBJECT << PAGE_SHIFT); va += PAGE_SIZE)
-        EXPECT(vmsys_write32(x.s, va, va) == FAULT_RESUME, "write %x", va);
+        EXPECT(page_fault_write32(x.s, va, va) == FAULT_RESUME, "write %x", va);
 
     s = slurp_of(&x, "statm");
     EXPECT(s && strcmp(s, "17 12 5 0 0 12 0\n") == 0, "statm: %s", s);
@@ -518,7 +518,8 @@ TEST(procfs, meminfo_adds_up)
     REQUIRE(o, "no memory");
     EXPECT(space_map(x.s, &at[0], PAGE_SIZE, REGION_READ | REGION_WRITE | MAP_AT, NULL, 0) == 0, "map");
     EXPECT(space_map(x.s, &at[1], sizeof image, REGION_READ | MAP_AT, o, 0) == 0, "map");
-    EXPECT(vmsys_write32(x.s, at[0], 1) == FAULT_RESUME && vmsys_read32(x.s, at[1], &v) == FAULT_RESUME,
+    EXPECT(page_fault_write32(x.s, at[0], 1) == FAULT_RESUME &&
+               page_fault_read32(x.s, at[1], &v) == FAULT_RESUME,
            "touch");
     for (uint32_t i = 1; i < 3; i++) {
         REQUIRE(object_page(o, i, &frame) == 0, "page %u", i);

@@ -1,8 +1,8 @@
 /* What the processor forbids the kernel itself: SMEP, SMAP and UMIP where it has them, and null pointers. */
-#include "kernel/task.h"
-#include "kernel/trap.h"
-#include "kernel/usercopy.h"
-#include "kernel/vmsys.h"
+#include "kernel/sched/task.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/trap.h"
+#include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/x86/cpu.h"
 #include "tests/kt.h"

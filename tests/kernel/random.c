@@ -1,7 +1,7 @@
 /* Random numbers, the date, and the clock that keeps it. */
 #include "drivers/rtc.h"
-#include "kernel/clock.h"
-#include "kernel/random.h"
+#include "kernel/dev/random.h"
+#include "kernel/sched/clock.h"
 #include "tests/kt.h"
 
 /* RFC 8439, 2.3.2. */

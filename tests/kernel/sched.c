@@ -1,8 +1,8 @@
 /* Tasks, wait queues, deadlines and mutexes of the booted kernel. */
-#include "kernel/sched.h"
-#include "kernel/sync.h"
-#include "kernel/task.h"
-#include "kernel/usercopy.h"
+#include "kernel/sched/sched.h"
+#include "kernel/sched/sync.h"
+#include "kernel/sched/task.h"
+#include "kernel/x86/usercopy.h"
 #include "mm/slab.h"
 #include "mm/x86/paging.h"
 #include "tests/vt.h"

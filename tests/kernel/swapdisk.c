@@ -3,8 +3,8 @@
  * bad one (tests/boot/swap-errors.t attaches such): what it cannot read costs the page that was there, what
  * it cannot write costs nothing, and what the slots hold is read behind swap's back to know which is which.
  */
-#include "kernel/disk.h"
-#include "kernel/vmsys.h"
+#include "kernel/dev/disk.h"
+#include "kernel/vm/vm_sys.h"
 #include "mm/errno.h"
 #include "mm/machine.h"
 #include "tests/vt.h"

@@ -4,9 +4,9 @@
  * flushes would prove nothing. An entry may leave the cache at any moment, so one sighting in several tries
  * is enough.
  */
-#include "kernel/task.h"
-#include "kernel/usercopy.h"
-#include "kernel/vmsys.h"
+#include "kernel/sched/task.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/reclaim.h"
 #include "mm/x86/tlb.h"
@@ -158,7 +158,7 @@ TEST(tlb, fork_takes_the_parents_rights)
 
         EXPECT(user_write32(VA, 8) == 0 && faults() == before + 1, "%u faults",
                (unsigned)(faults() - before));
-        EXPECT(vmsys_read32(child, VA, &v) == FAULT_RESUME && v == 7, "the child has %u", v);
+        EXPECT(page_fault_read32(child, VA, &v) == FAULT_RESUME && v == 7, "the child has %u", v);
         space_destroy(child);
     }
     end(s);

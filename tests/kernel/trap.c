@@ -1,6 +1,6 @@
 /* Traps: what the stubs save, what a fault is decoded into, the exception table. */
-#include "kernel/image.h"
-#include "kernel/trap.h"
+#include "kernel/lib/image.h"
+#include "kernel/x86/trap.h"
 #include "mm/kva_map.h"
 #include "mm/layout.h"
 #include "mm/x86/cpu.h"

@@ -3,8 +3,8 @@
  * not yet touched, swapped out, shared by a fork, read-only, unmapped, unreadable on disk, and ranges that
  * straddle them.
  */
-#include "kernel/task.h"
-#include "kernel/usercopy.h"
+#include "kernel/sched/task.h"
+#include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/layout.h"
 #include "tests/vt.h"

@@ -3,12 +3,12 @@
  * of memory at every allocation, names by chance against a model, pages that go to swap, pipes that go
  * around.
  */
-#include "kernel/file.h"
-#include "kernel/format.h"
-#include "kernel/memory.h"
-#include "kernel/pipe.h"
-#include "kernel/usercopy.h"
-#include "kernel/vmsys.h"
+#include "kernel/fs/file.h"
+#include "kernel/fs/pipe.h"
+#include "kernel/lib/format.h"
+#include "kernel/vm/memory.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
 #include "mm/reclaim.h"
 #include "mm/slab.h"
 #include "tests/kt.h"

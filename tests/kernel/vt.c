@@ -1,16 +1,16 @@
 /* Access to test spaces by the real processor: the kernel's half of vt.h. */
 #include "tests/vt.h"
-#include "kernel/vmsys.h"
+#include "kernel/vm/vm_sys.h"
 
 /* The space stays loaded afterwards, so that stale translations would be found. */
 enum fault_verdict vt_read(struct space *s, vaddr_t va, uint32_t *value)
 {
-    return vmsys_read32(s, va, value);
+    return page_fault_read32(s, va, value);
 }
 
 enum fault_verdict vt_write(struct space *s, vaddr_t va, uint32_t value)
 {
-    return vmsys_write32(s, va, value);
+    return page_fault_write32(s, va, value);
 }
 
 void vt_idle(void)

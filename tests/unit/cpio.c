@@ -1,5 +1,5 @@
 /* Archives: good ones, each kind of damage by name, cuts at every byte, and a million mutations. */
-#include "kernel/cpio.h"
+#include "kernel/fs/cpio.h"
 #include "tests/kt.h"
 
 #define ARCHIVE_MAX 4096u

@@ -1,5 +1,5 @@
 /* ELF headers: what is accepted, and that nothing hostile gets through. */
-#include "kernel/elf.h"
+#include "kernel/life/elf.h"
 #include "mm/errno.h"
 #include "mm/space.h"
 #include "tests/kt.h"

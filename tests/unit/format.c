@@ -1,5 +1,5 @@
-/* kernel/format.c against the text that each format should give. */
-#include "kernel/format.h"
+/* kernel/lib/format.c against the text that each format should give. */
+#include "kernel/lib/format.h"
 #include "tests/kt.h"
 
 #define CHECK(expected, ...)                                                                                 \

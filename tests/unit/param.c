@@ -1,5 +1,5 @@
-/* kernel/param.c: the parser over a table of our own. */
-#include "kernel/param.h"
+/* kernel/lib/param.c: the parser over a table of our own. */
+#include "kernel/lib/param.h"
 #include "tests/kt.h"
 
 enum { LINE = 512 };

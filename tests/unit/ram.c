@@ -1,5 +1,5 @@
-/* kernel/ram.c against a map of bits. */
-#include "kernel/ram.h"
+/* kernel/vm/ram.c against a map of bits. */
+#include "kernel/vm/ram.h"
 #include "tests/kt.h"
 
 enum { FRAMES = 256 };

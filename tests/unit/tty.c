@@ -1,5 +1,5 @@
-/* kernel/ldisc.c: the line discipline. tests/host/unit/pty.c compares it with Linux's. */
-#include "kernel/ldisc.h"
+/* kernel/dev/ldisc.c: the line discipline. tests/host/unit/pty.c compares it with Linux's. */
+#include "kernel/dev/ldisc.h"
 #include "tests/kt.h"
 
 enum { SCREEN = 512 };

@@ -1,7 +1,8 @@
 /*
  * Every pointer that a system call takes, for ut-pointer.c: X(CALL, ARGUMENT, ...), with the names of
- * kernel/syscall.c and of the function's arguments there. tools/check-pointers sees to it that none is left
- * out. ARGUMENT__MORE is one more thing behind an argument: a field that is a pointer again, another command.
+ * kernel/sys/syscall.c and of the function's arguments there. tools/check-pointers sees to it that none is
+ * left out. ARGUMENT__MORE is one more thing behind an argument: a field that is a pointer again, another
+ * command.
  *
  * Nothing here changes anything outside the work directory, whoever runs it and whatever is at the pointer,
  * bytes of zero included: see OWN_CALLS.

@@ -1,9 +1,9 @@
 /*
- * kernel/ldisc.c against the line discipline of the Linux that runs this: random typing into a pseudo
+ * kernel/dev/ldisc.c against the line discipline of the Linux that runs this: random typing into a pseudo
  * terminal and into ours, and both must echo the same and give a reader the same.
  */
 #define _GNU_SOURCE 1
-#include "kernel/ldisc.h"
+#include "kernel/dev/ldisc.h"
 #include "tests/kt.h"
 
 #include <errno.h>

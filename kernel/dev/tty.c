@@ -1,0 +1,659 @@
+/*
+ * The terminal: the line discipline (ldisc.c) between the console's devices and the programs.
+ *
+ * Input goes from the serial port's interrupt through its ring to a task, which feeds the line discipline; so
+ * echo and signals happen in a task, and need no interrupt to be off. Output is processed in the writer's
+ * call and goes to the devices in bursts.
+ *
+ * Job control. A session has at most one controlling terminal, and the terminal one session and one group in
+ * the foreground. Reading in the background stops the reader's group with SIGTTIN; changing the terminal
+ * there, or writing with TOSTOP, does with SIGTTOU.
+ *
+ * There is one terminal: /dev/console, /dev/ttyS0 and, for a process that has it, /dev/tty all mean it.
+ *
+ * Locking: tasks, between sleeps. Writers take turns, so that a piece of one's text is not torn by another's.
+ *
+ * Source: POSIX.1-2017, chapter 11, and tty_ioctl(2) of the Linux manual.
+ */
+#include "kernel/dev/tty.h"
+#include "drivers/serial.h"
+#include "kernel/dev/ldisc.h"
+#include "kernel/fs/file.h"
+#include "kernel/lib/console.h"
+#include "kernel/proc/process.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/errno.h"
+#include "mm/slab.h"
+
+#define CHUNK      256u /* bytes on the stack */
+#define POLLS      200u /* of a busy port, before the writer sleeps */
+#define DEVICE_NS  1000000u
+#define DECISECOND 100000000ull
+
+struct winsize {
+    uint16_t rows, columns, x, y;
+};
+
+struct tty {
+    struct ldisc ldisc;
+    struct winsize size;
+    int session; /* whose controlling terminal it is; 0: nobody's */
+    int foreground;
+    struct waitq readers, writers;
+    struct waitq input; /* the input task: for characters, or for room */
+    struct mutex output;
+};
+
+static struct tty console;
+
+uint32_t tty_device(const struct tty *t)
+{
+    return t ? MKDEV(4, 64) : 0;
+}
+
+int tty_foreground(const struct tty *t)
+{
+    return t && t->foreground ? t->foreground : -1;
+}
+
+/* --- output --- */
+
+/* All of it, as it is. */
+static void put(const char *text, size_t n)
+{
+    unsigned polls = 0;
+
+    while (n > 0) {
+        size_t done = console_put_some(text, n);
+
+        text += done;
+        n -= done;
+        if (done)
+            polls = 0;
+        else if (++polls > POLLS)
+            task_sleep_ns(DEVICE_NS);
+    }
+}
+
+static void on_output(void *arg, const char *text, size_t n)
+{
+    struct tty *t = arg;
+
+    mutex_lock(&t->output);
+    put(text, n);
+    mutex_unlock(&t->output);
+}
+
+static void on_start(void *arg)
+{
+    struct tty *t = arg;
+
+    os_wake_all(&t->writers);
+}
+
+/* --- input --- */
+
+static void on_signal(void *arg, enum ldisc_signal s)
+{
+    static const uint8_t signals[] = {
+        [LDISC_INTERRUPT] = SIGINT, [LDISC_QUIT] = SIGQUIT, [LDISC_SUSPEND] = SIGTSTP};
+    const struct tty *t = arg;
+    const struct siginfo info = {.signo = signals[s], .code = SI_KERNEL};
+
+    if (t->foreground)
+        signal_group(t->foreground, &info);
+}
+
+/* In the interrupt. Who runs gives way, so that ^C is prompt. */
+static void received(void)
+{
+    os_wake_all(&console.input);
+    task_current()->user_work |= TASK_WORK_YIELD;
+}
+
+static void input_task(void *arg)
+{
+    struct tty *t = arg;
+
+    for (;;) {
+        uint8_t text[64];
+        uint32_t irq = os_irq_save();
+
+        while (!serial_readable() || ldisc_room(&t->ldisc) == 0)
+            os_sleep(&t->input);
+        os_irq_restore(irq);
+
+        size_t room = ldisc_room(&t->ldisc);
+
+        ldisc_input(&t->ldisc, text, serial_read(text, room < sizeof text ? room : sizeof text));
+        if (ldisc_readable(&t->ldisc, 1))
+            os_wake_all(&t->readers);
+    }
+}
+
+/* --- job control --- */
+
+static bool in_background(const struct tty *t, const struct process *p)
+{
+    return p->tty == t && t->foreground && t->foreground != p->pgid;
+}
+
+static bool ignores_or_blocks(const struct thread *self, int signo)
+{
+    return (self->sig.blocked & SIGBIT(signo)) ||
+           self->process->actions->action[signo - 1].handler == SIG_IGN;
+}
+
+/* Stop the running process's group, and have the call run again when it goes on. */
+static int stop_group(const struct process *p, int signo)
+{
+    const struct siginfo info = {.signo = signo, .code = SI_KERNEL};
+
+    signal_group(p->pgid, &info);
+    return -ERESTARTSYS;
+}
+
+static int may_read(const struct tty *t)
+{
+    const struct thread *self = thread_current();
+
+    if (!in_background(t, self->process))
+        return 0;
+    if (ignores_or_blocks(self, SIGTTIN) || signal_group_orphaned(self->process->pgid, 0))
+        return -EIO;
+    return stop_group(self->process, SIGTTIN);
+}
+
+static int may_change(const struct tty *t)
+{
+    const struct thread *self = thread_current();
+
+    if (!in_background(t, self->process) || ignores_or_blocks(self, SIGTTOU))
+        return 0;
+    if (signal_group_orphaned(self->process->pgid, 0))
+        return -EIO;
+    return stop_group(self->process, SIGTTOU);
+}
+
+/* Make it the controlling terminal of a session, whose leader's group is in the foreground then. */
+static void attach(struct tty *t, struct process *leader)
+{
+    t->session = leader->sid;
+    t->foreground = leader->pgid;
+    leader->tty = t;
+}
+
+void tty_detach(struct process *p)
+{
+    static const struct siginfo hangup = {.signo = SIGHUP, .code = SI_KERNEL};
+    static const struct siginfo go_on = {.signo = SIGCONT, .code = SI_KERNEL};
+    struct tty *t = p->tty;
+
+    p->tty = NULL;
+    if (!t || t->session != p->pid)
+        return;
+
+    int foreground = t->foreground;
+
+    t->session = t->foreground = 0;
+    for (struct process *o = process_all; o; o = o->all_next)
+        if (o->sid == p->pid)
+            o->tty = NULL;
+    if (foreground) {
+        signal_group(foreground, &hangup);
+        signal_group(foreground, &go_on);
+    }
+}
+
+/* --- files --- */
+
+static int tty_open(struct file *f)
+{
+    struct process *p = process_current();
+
+    if (p->sid == p->pid && !p->tty && !console.session && !(f->flags & O_NOCTTY))
+        attach(&console, p);
+    return 0;
+}
+
+/* The console itself never becomes anybody's terminal just by being opened. */
+static int console_open(struct file *f)
+{
+    (void)f;
+    return 0;
+}
+
+static int own_open(struct file *f)
+{
+    (void)f;
+    return process_current()->tty ? 0 : -ENXIO;
+}
+
+/* When a read has enough: in raw mode that many bytes, and it stops waiting at a time. */
+struct patience {
+    unsigned least;
+    uint64_t first_ns, between_ns; /* limit for the first byte, and between bytes; 0: none */
+    bool no_wait;
+};
+
+static struct patience patience(const struct tty *t, const struct file *f)
+{
+    const struct termios *m = &t->ldisc.termios;
+    struct patience p = {.least = 1, .no_wait = f->flags & O_NONBLOCK};
+
+    if (m->lflag & ICANON)
+        return p;
+    if (m->cc[VMIN]) {
+        p.least = m->cc[VMIN];
+        p.between_ns = m->cc[VTIME] * DECISECOND;
+    } else {
+        p.first_ns = m->cc[VTIME] * DECISECOND;
+        p.no_wait |= !m->cc[VTIME];
+    }
+    return p;
+}
+
+/* Wait for something to read; limit_ns 0: for as long as it takes. */
+static int wait_readable(struct tty *t, uint64_t limit_ns)
+{
+    uint64_t deadline = limit_ns ? os_now_ns() + limit_ns : 0;
+    uint32_t irq = os_irq_save();
+    int err = 0;
+
+    while (!err && !ldisc_readable(&t->ldisc, 1))
+        err = thread_sleep_until(&t->readers, deadline);
+    os_irq_restore(irq);
+    return err;
+}
+
+/* One piece of what is there; buf holds `size` bytes. */
+static int read_piece(struct tty *t, vaddr_t va, char *buf, size_t size)
+{
+    size_t n = ldisc_read(&t->ldisc, buf, size);
+
+    os_wake_all(&t->input); /* there is room */
+    return user_copy_out(va, buf, n) == 0 ? (int)n : -EFAULT;
+}
+
+static int read_into(struct tty *t, const struct file *f, vaddr_t va, size_t n, char *buf, size_t size)
+{
+    struct patience p = patience(t, f);
+    bool lines = t->ldisc.termios.lflag & ICANON;
+    size_t got = 0;
+
+    for (;;) {
+        int r = 0;
+
+        if (!ldisc_readable(&t->ldisc, 1)) {
+            if (p.no_wait)
+                r = f->flags & O_NONBLOCK ? -EAGAIN : -ETIMEDOUT;
+            else
+                r = wait_readable(t, got ? p.between_ns : p.first_ns);
+        }
+        if (r == 0)
+            r = read_piece(t, va + got, buf, n - got < size ? n - got : size);
+        else if (r == -EINTR)
+            r = -ERESTARTSYS;
+        if (r < 0 && got == 0)
+            return r == -ETIMEDOUT ? 0 : r;
+        if (r < 0)
+            return (int)got;
+        got += (size_t)r;
+        if (lines || got == n || got >= p.least)
+            return (int)got;
+    }
+}
+
+static int tty_read(struct file *f, vaddr_t va, size_t n, uint64_t *pos)
+{
+    struct tty *t = &console;
+    char small[CHUNK], *buf = small;
+    size_t size = n < LDISC_BUFFER ? n : LDISC_BUFFER;
+    int r = may_read(t);
+
+    (void)pos;
+    if (r || n == 0)
+        return r;
+    /* A line is read in one piece. */
+    if (size > sizeof small) {
+        buf = kmalloc(size);
+        if (!buf)
+            return -ENOMEM;
+    }
+    r = read_into(t, f, va, n, buf, size);
+    if (buf != small)
+        kfree(buf);
+    return r;
+}
+
+/* Until ^Q. */
+static int wait_started(struct tty *t, const struct file *f)
+{
+    uint32_t irq = os_irq_save();
+    int err = 0;
+
+    while (!err && t->ldisc.stopped)
+        err = f->flags & O_NONBLOCK ? -EAGAIN : thread_sleep(&t->writers);
+    os_irq_restore(irq);
+    return err == -EINTR ? -ERESTARTSYS : err;
+}
+
+/* A piece that fits into CHUNK bytes on the screen. Bytes taken, or -errno. */
+static int write_piece(struct tty *t, vaddr_t va, size_t n)
+{
+    char text[CHUNK / 2], out[CHUNK];
+    size_t size = n < sizeof text ? n : sizeof text, taken, made;
+
+    if (user_copy_in(text, va, size) != 0)
+        return -EFAULT;
+    mutex_lock(&t->output);
+    made = ldisc_output(&t->ldisc, text, size, out, sizeof out, &taken);
+    put(out, made);
+    mutex_unlock(&t->output);
+    return (int)taken;
+}
+
+static int tty_write(struct file *f, vaddr_t va, size_t n, uint64_t *pos)
+{
+    struct tty *t = &console;
+    size_t done = 0;
+    int r = t->ldisc.termios.lflag & TOSTOP ? may_change(t) : 0;
+
+    (void)pos;
+    while (r >= 0 && done < n) {
+        r = wait_started(t, f);
+        if (r == 0)
+            r = write_piece(t, va + done, n - done);
+        if (r > 0)
+            done += (size_t)r;
+        /* A signal ends a long text. */
+        if (done < n && signal_pending(thread_current()))
+            r = -ERESTARTSYS;
+    }
+    return done ? (int)done : r;
+}
+
+static unsigned tty_poll(struct file *f, struct poll_table *table)
+{
+    struct tty *t = &console;
+    const uint8_t *cc = t->ldisc.termios.cc;
+    unsigned events = 0;
+
+    (void)f;
+    if (table) {
+        poll_register(table, &t->readers);
+        poll_register(table, &t->writers);
+    }
+    if (ldisc_readable(&t->ldisc, cc[VTIME] ? 1 : cc[VMIN]))
+        events |= POLLIN | POLLRDNORM;
+    if (!t->ldisc.stopped)
+        events |= POLLOUT | POLLWRNORM;
+    return events;
+}
+
+static int tty_seek(struct file *f, int64_t offset, int whence, uint64_t *result)
+{
+    (void)f, (void)offset, (void)whence, (void)result;
+    return -ESPIPE;
+}
+
+/* --- ioctl --- */
+
+enum {
+    TCGETS = 0x5401,
+    TCSETS,
+    TCSETSW,
+    TCSETSF,
+    TCGETA,
+    TCSETA,
+    TCSETAW,
+    TCSETAF,
+    TCSBRK,
+    TCXONC,
+    TCFLSH,
+    TIOCEXCL,
+    TIOCNXCL,
+    TIOCSCTTY,
+    TIOCGPGRP,
+    TIOCSPGRP,
+    TIOCOUTQ,
+    TIOCGWINSZ = 0x5413,
+    TIOCSWINSZ,
+    FIONREAD = 0x541B,
+    TIOCNOTTY = 0x5422,
+    TCSBRKP = 0x5425,
+    TIOCGSID = 0x5429,
+    TCGETS2 = (int)0x802C542A,
+    TCSETS2 = 0x402C542B,
+    TCSETSW2,
+    TCSETSF2,
+};
+
+/* The two layouts: struct termios with and without the speeds, and the old struct termio. */
+#define TERMIOS_SIZE offsetof(struct termios, ispeed)
+
+struct termio {
+    uint16_t iflag, oflag, cflag, lflag;
+    uint8_t line;
+    uint8_t cc[8];
+};
+_Static_assert(sizeof(struct termio) == 18, "asm/termios.h");
+
+static int get_termio(const struct tty *t, vaddr_t va)
+{
+    const struct termios *m = &t->ldisc.termios;
+    struct termio o = {
+        .iflag = (uint16_t)m->iflag,
+        .oflag = (uint16_t)m->oflag,
+        .cflag = (uint16_t)m->cflag,
+        .lflag = (uint16_t)m->lflag,
+        .line = m->line,
+    };
+
+    memcpy(o.cc, m->cc, sizeof o.cc);
+    return user_copy_out(va, &o, sizeof o);
+}
+
+/* Read the settings that a program gives into m, which holds the present ones. */
+static int read_termios(unsigned cmd, vaddr_t va, struct termios *m)
+{
+    struct termio o;
+
+    if (cmd < TCSETA)
+        return user_copy_in(m, va, TERMIOS_SIZE);
+    if (cmd > TCSETAF)
+        return user_copy_in(m, va, sizeof *m);
+    if (user_copy_in(&o, va, sizeof o) != 0)
+        return -EFAULT;
+    m->iflag = (m->iflag & 0xFFFF0000) | o.iflag;
+    m->oflag = (m->oflag & 0xFFFF0000) | o.oflag;
+    m->cflag = (m->cflag & 0xFFFF0000) | o.cflag;
+    m->lflag = (m->lflag & 0xFFFF0000) | o.lflag;
+    m->line = o.line;
+    memcpy(m->cc, o.cc, sizeof o.cc);
+    return 0;
+}
+
+static int set_termios(struct tty *t, unsigned cmd, vaddr_t va)
+{
+    struct termios m = t->ldisc.termios;
+    int err = may_change(t);
+
+    if (!err)
+        err = read_termios(cmd, va, &m);
+    if (err)
+        return err;
+    if (cmd == TCSETSF || cmd == TCSETAF || cmd == TCSETSF2)
+        ldisc_flush(&t->ldisc);
+    ldisc_set_termios(&t->ldisc, &m);
+    /* What was half a line may be readable now. */
+    os_wake_all(&t->readers);
+    os_wake_all(&t->input);
+    return 0;
+}
+
+static int set_size(struct tty *t, vaddr_t va)
+{
+    static const struct siginfo changed = {.signo = SIGWINCH, .code = SI_KERNEL};
+    struct winsize w;
+
+    if (user_copy_in(&w, va, sizeof w) != 0)
+        return -EFAULT;
+    if (memcmp(&w, &t->size, sizeof w) != 0 && t->foreground)
+        signal_group(t->foreground, &changed);
+    t->size = w;
+    return 0;
+}
+
+static int set_foreground(struct tty *t, vaddr_t va)
+{
+    struct process *self = process_current(), *p = process_all;
+    uint32_t pgid;
+    int err = may_change(t);
+
+    if (err)
+        return err;
+    if (self->tty != t || t->session != self->sid)
+        return -ENOTTY;
+    if (user_read32(&pgid, va) != 0)
+        return -EFAULT;
+    if ((int)pgid < 0)
+        return -EINVAL;
+    while (p && p->pgid != (int)pgid)
+        p = p->all_next;
+    if (!p)
+        return -ESRCH;
+    if (p->sid != self->sid)
+        return -EPERM;
+    t->foreground = (int)pgid;
+    return 0;
+}
+
+/* steal: from another session. */
+static int set_controlling(struct tty *t, bool steal)
+{
+    struct process *self = process_current();
+
+    if (self->sid == self->pid && t->session == self->sid)
+        return 0;
+    if (self->sid != self->pid || self->tty)
+        return -EPERM;
+    if (t->session && !steal)
+        return -EPERM;
+    for (struct process *p = process_all; t->session && p; p = p->all_next)
+        if (p->sid == t->session)
+            p->tty = NULL;
+    attach(t, self);
+    return 0;
+}
+
+static int flush(struct tty *t, uint32_t which)
+{
+    enum { TCIFLUSH, TCOFLUSH, TCIOFLUSH };
+    int err = may_change(t);
+
+    if (err || which == TCOFLUSH) /* output is never kept */
+        return err;
+    if (which > TCIOFLUSH)
+        return -EINVAL;
+    ldisc_flush(&t->ldisc);
+    os_wake_all(&t->input);
+    return 0;
+}
+
+static int flow(struct tty *t, uint32_t what)
+{
+    enum { TCOOFF, TCOON, TCIOFF, TCION };
+    int err = may_change(t);
+
+    if (err)
+        return err;
+    if (what > TCION)
+        return -EINVAL;
+    if (what == TCOOFF || what == TCOON)
+        t->ldisc.stopped = what == TCOOFF;
+    os_wake_all(&t->writers);
+    return 0;
+}
+
+static int tty_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
+{
+    struct tty *t = &console;
+    struct process *self = process_current();
+
+    (void)f;
+    switch (cmd) {
+    case TCGETS:
+        return user_copy_out(arg, &t->ldisc.termios, TERMIOS_SIZE);
+    case (unsigned)TCGETS2:
+        return user_copy_out(arg, &t->ldisc.termios, sizeof t->ldisc.termios);
+    case TCGETA:
+        return get_termio(t, arg);
+    case TCSETS:
+    case TCSETSW:
+    case TCSETSF:
+    case TCSETA:
+    case TCSETAW:
+    case TCSETAF:
+    case TCSETS2:
+    case TCSETSW2:
+    case TCSETSF2:
+        return set_termios(t, cmd, arg);
+    case TIOCGWINSZ:
+        return user_copy_out(arg, &t->size, sizeof t->size);
+    case TIOCSWINSZ:
+        return set_size(t, arg);
+    case TIOCGPGRP:
+        return self->tty == t ? user_write32(arg, (uint32_t)t->foreground) : -ENOTTY;
+    case TIOCSPGRP:
+        return set_foreground(t, arg);
+    case TIOCGSID:
+        return self->tty == t ? user_write32(arg, (uint32_t)t->session) : -ENOTTY;
+    case TIOCSCTTY:
+        return set_controlling(t, arg == 1);
+    case TIOCNOTTY:
+        if (self->tty != t)
+            return -ENOTTY;
+        tty_detach(self);
+        return 0;
+    case FIONREAD:
+        return user_write32(arg, (uint32_t)ldisc_waiting(&t->ldisc));
+    case TIOCOUTQ:
+        return user_write32(arg, 0);
+    case TCSBRK: /* there is no break to send, and output is out when write() returns */
+    case TCSBRKP:
+        return may_change(t);
+    case TCXONC:
+        return flow(t, arg);
+    case TCFLSH:
+        return flush(t, arg);
+    case TIOCEXCL:
+    case TIOCNXCL: /* root may open it all the same */
+        return 0;
+    default:
+        return -ENOTTY;
+    }
+}
+
+#define TTY_OPS(open_)                                                                                       \
+    {                                                                                                        \
+        .open = open_, .read = tty_read, .write = tty_write, .ioctl = tty_ioctl, .poll = tty_poll,           \
+        .seek = tty_seek,                                                                                    \
+    }
+static const struct file_ops serial_ops = TTY_OPS(tty_open);
+static const struct file_ops console_ops = TTY_OPS(console_open);
+static const struct file_ops own_ops = TTY_OPS(own_open);
+
+static const struct ldisc_ops ldisc_ops = {on_output, on_signal, on_start};
+
+int tty_init(void)
+{
+    ldisc_init(&console.ldisc, &ldisc_ops, &console);
+    console.size = (struct winsize){.rows = 24, .columns = 80};
+    if (!task_create("tty", input_task, &console))
+        return -ENOMEM;
+    chardev_register(MKDEV(5, 0), "tty", &own_ops);
+    chardev_register(MKDEV(5, 1), "console", &console_ops);
+    chardev_register(MKDEV(4, 64), "ttyS0", &serial_ops);
+    return serial_listen(received);
+}

@@ -1,0 +1,146 @@
+/*
+ * Event descriptors: eventfd(2). A counter of 64 bits that write() adds to and read() takes, all of it or one
+ * (EFD_SEMAPHORE), and that waits for what cannot be done yet.
+ *
+ * Data: struct counter, in file.data. Locking: between sleeps. As on Linux, what was taken is gone even if it
+ * cannot be told.
+ */
+#include "kernel/fs/file.h"
+#include "kernel/proc/process.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/errno.h"
+#include "mm/slab.h"
+
+enum { EFD_SEMAPHORE = 1 };
+#define COUNT_MAX (UINT64_MAX - 1)
+
+struct counter {
+    uint64_t count;
+    bool semaphore;
+    struct waitq changed;
+};
+
+static void changed(struct counter *c)
+{
+    uint32_t irq = os_irq_save();
+
+    os_wake_all(&c->changed);
+    os_irq_restore(irq);
+}
+
+/* Sleep until something changes. 0, -EAGAIN or -ERESTARTSYS. */
+static int wait_for_change(const struct file *f, struct counter *c)
+{
+    uint32_t irq;
+    int err;
+
+    if (f->flags & O_NONBLOCK)
+        return -EAGAIN;
+    irq = os_irq_save();
+    err = thread_sleep(&c->changed);
+    os_irq_restore(irq);
+    return err ? -ERESTARTSYS : 0;
+}
+
+static int read_event(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
+{
+    struct counter *c = f->data;
+    uint64_t value;
+
+    (void)pos;
+    if (n < sizeof value)
+        return -EINVAL;
+    while (!c->count) {
+        int err = wait_for_change(f, c);
+
+        if (err)
+            return err;
+    }
+    value = c->semaphore ? 1 : c->count;
+    c->count -= value;
+    changed(c);
+    return user_copy_out(buf, &value, sizeof value) ? -EFAULT : (int)sizeof value;
+}
+
+static int write_event(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
+{
+    struct counter *c = f->data;
+    uint64_t value;
+
+    (void)pos;
+    if (n < sizeof value)
+        return -EINVAL;
+    if (user_copy_in(&value, buf, sizeof value))
+        return -EFAULT;
+    if (value > COUNT_MAX)
+        return -EINVAL;
+    while (value > COUNT_MAX - c->count) {
+        int err = wait_for_change(f, c);
+
+        if (err)
+            return err;
+    }
+    c->count += value;
+    changed(c);
+    return sizeof value;
+}
+
+static unsigned poll_event(struct file *f, struct poll_table *table)
+{
+    struct counter *c = f->data;
+
+    poll_register(table, &c->changed);
+    return (c->count ? POLLIN | POLLRDNORM : 0) | (c->count < COUNT_MAX ? POLLOUT | POLLWRNORM : 0);
+}
+
+/* Allowed, and of no effect. */
+static int seek_event(struct file *f, int64_t offset, int whence, uint64_t *result)
+{
+    (void)offset;
+    (void)whence;
+    *result = f->pos;
+    return 0;
+}
+
+static void release_event(struct file *f)
+{
+    kfree(f->data);
+}
+
+static const struct file_ops event_ops = {.read = read_event,
+                                          .write = write_event,
+                                          .poll = poll_event,
+                                          .seek = seek_event,
+                                          .release = release_event};
+
+int32_t sys_eventfd2(SYSCALL_2_ARGS(count, flags))
+{
+    struct counter *c;
+    struct file *f;
+    int err;
+
+    if (flags & ~(uint32_t)(EFD_SEMAPHORE | O_NONBLOCK | O_CLOEXEC))
+        return -EINVAL;
+    c = vm_alloc(sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    *c = (struct counter){.count = count, .semaphore = flags & EFD_SEMAPHORE};
+    err = file_open_anonymous(&event_ops, "anon_inode:[eventfd]", O_RDWR | (flags & O_NONBLOCK), &f);
+    if (err) {
+        kfree(c);
+        return err;
+    }
+    f->data = c;
+    err = fd_install(f, 0, flags & O_CLOEXEC);
+    if (err < 0)
+        file_put(f);
+    return err;
+}
+
+int32_t sys_eventfd(SYSCALL_1_ARG(count))
+{
+    return sys_eventfd2(count, 0, 0, 0, 0, 0);
+}

@@ -1,0 +1,34 @@
+/* fcntl(2): its commands, and locks on files. See fcntl.c. */
+#ifndef KERNEL_FS_FCNTL_H
+#define KERNEL_FS_FCNTL_H
+
+#include "kernel/fs/file.h"
+
+enum {
+    F_DUPFD = 0,
+    F_GETFD = 1,
+    F_SETFD = 2,
+    F_GETFL = 3,
+    F_SETFL = 4,
+    F_GETLK = 5,
+    F_SETLK = 6,
+    F_SETLKW = 7,
+    F_SETOWN = 8,
+    F_GETOWN = 9,
+    F_SETSIG = 10,
+    F_GETSIG = 11,
+    F_GETLK64 = 12,
+    F_SETLK64 = 13,
+    F_SETLKW64 = 14,
+    F_DUPFD_CLOEXEC = 1030,
+    F_SETPIPE_SZ = 1031,
+    F_GETPIPE_SZ = 1032,
+};
+
+/* The locking commands of fcntl(2); -EINVAL for any other. arg: address of a struct flock or flock64. Sleeps.
+ */
+int fcntl_lock(struct file *f, unsigned cmd, vaddr_t arg);
+/* flock(2). Sleeps. */
+int flock_lock(struct file *f, unsigned how);
+
+#endif

@@ -1,0 +1,464 @@
+/*
+ * Open files and descriptors.
+ *
+ * An open file is what open() makes: an inode, a position, flags, and the operations of its kind.
+ * Descriptors, of one process or several, are names of it and hold one reference each; a system call that
+ * sleeps holds another, so closing a descriptor does not pull a file from under it.
+ *
+ * A table of descriptors is shared by threads. Slots change between sleeps; it grows by doubling, up to
+ * RLIMIT_NOFILE. `free_from` is a lower bound of the lowest free number, so that finding it costs what lies
+ * between, not the whole table.
+ *
+ * Locking. One processor: what does not sleep is one step.
+ */
+#include "kernel/fs/file.h"
+#include "kernel/dev/devices.h"
+#include "kernel/fs/pipe.h"
+#include "kernel/fs/ramfs.h"
+#include "kernel/fs/regular.h"
+#include "kernel/lib/format.h"
+#include "kernel/proc/process.h"
+#include "kernel/vm/vm_sys.h"
+#include "mm/slab.h"
+
+#define FDS_FIRST   32u        /* descriptors of a new table */
+#define FDS_DEFAULT 1024u      /* limit of a kernel task */
+#define FDS_MAX     (1u << 20) /* Linux's nr_open */
+#define RW_MAX      0x7FFFF000u
+
+/* --- files --- */
+
+/* A descriptor of O_PATH: names a file, and does nothing with it. */
+const struct file_ops path_ops = {0};
+
+/* An inode's own kind of file. */
+static int choose_ops(struct file *f)
+{
+    struct inode *i = f->inode;
+
+    switch (i->mode & S_IFMT) {
+    case S_IFCHR:
+    case S_IFBLK:
+        return device_find(i->mode, i->rdev, &f->ops, &f->data);
+    case S_IFIFO:
+        f->ops = &pipe_ops;
+        return 0;
+    case S_IFSOCK:
+        return -ENXIO;
+    case S_IFDIR:
+        f->ops = i->file_ops ? i->file_ops : &directory_ops;
+        return 0;
+    default:
+        f->ops = i->file_ops;
+        return f->ops ? 0 : -ENXIO;
+    }
+}
+
+static bool writes_contents(const struct file *f)
+{
+    return S_ISREG(f->inode->mode) && !(f->flags & O_PATH) && (f->flags & O_ACCMODE) != O_RDONLY;
+}
+
+int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct file **out)
+{
+    struct file *f = vm_alloc(sizeof *f);
+    int err = 0;
+
+    if (!f)
+        return -ENOMEM;
+    *f = (struct file){.refs = 1, .inode = i, .flags = flags};
+    if (path) {
+        size_t n = strlen(path) + 1;
+
+        f->path = vm_alloc(n);
+        if (!f->path) {
+            kfree(f);
+            return -ENOMEM;
+        }
+        memcpy(f->path, path, n);
+    }
+    inode_get(i);
+    if (flags & O_PATH)
+        f->ops = &path_ops;
+    else
+        err = choose_ops(f);
+    if (!err && writes_contents(f) && i->executed)
+        err = -ETXTBSY;
+    if (!err && f->ops->open)
+        err = f->ops->open(f);
+    if (err) {
+        inode_put(f->inode);
+        kfree(f->path);
+        kfree(f);
+        return err;
+    }
+    f->flags &= ~(uint32_t)O_ONCE;
+    if (writes_contents(f))
+        i->writers++;
+    *out = f;
+    return 0;
+}
+
+/* What is at the end of a path may be opened like this? */
+static int may_open(const struct path_end *end, uint32_t flags)
+{
+    uint32_t mode = end->inode->mode;
+
+    if (S_ISLNK(mode) && !(flags & O_PATH))
+        return -ELOOP;
+    if (flags & O_DIRECTORY && !S_ISDIR(mode))
+        return -ENOTDIR;
+    if (S_ISDIR(mode) && !(flags & O_PATH) && (flags & (O_CREAT | O_ACCMODE)))
+        return -EISDIR;
+    return 0;
+}
+
+static int open_temporary(struct inode *dir, const char *path, uint32_t flags, uint32_t mode,
+                          struct file **out)
+{
+    struct inode *i, *file;
+    int err;
+
+    if ((flags & O_ACCMODE) == O_RDONLY)
+        return -EINVAL;
+    err = path_lookup(dir, path, LOOKUP_DIRECTORY, &i);
+    if (err)
+        return err;
+    err = i->ops->create ? i->ops->create(i, NULL, S_IFREG | mode, 0, &file) : -EOPNOTSUPP;
+    inode_put(i);
+    if (err)
+        return err;
+    err = file_open_inode(file, flags & ~(uint32_t)O_DIRECTORY, NULL, out);
+    inode_put(file);
+    return err;
+}
+
+/* The end of a path for open(); with O_CREAT a file is made there if there is none. */
+static int find_or_create(struct inode *dir, const char *path, uint32_t flags, uint32_t mode,
+                          struct path_end *end)
+{
+    unsigned how = flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL) ? LOOKUP_NOFOLLOW : 0;
+    int err;
+
+    for (;;) {
+        err = path_walk(dir, path, how | (flags & O_CREAT ? LOOKUP_MISSING | LOOKUP_CREATE : 0), end);
+        if (err)
+            return err;
+        if (end->inode) {
+            if (flags & O_CREAT && flags & O_EXCL)
+                err = -EEXIST;
+            break;
+        }
+        if (!end->dir->ops->create) {
+            err = -EACCES;
+            break;
+        }
+        err = end->dir->ops->create(end->dir, end->name, S_IFREG | mode, 0, &end->inode);
+        if (err != -EEXIST || flags & O_EXCL)
+            break;
+        path_put(end); /* somebody was faster */
+    }
+    if (err)
+        path_put(end);
+    return err;
+}
+
+int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode, struct file **out)
+{
+    struct path_end end;
+    int err;
+
+    if (flags & O_PATH)
+        flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    mode &= 07777 & ~fs_context_current()->umask;
+    if ((flags & O_TMPFILE) == O_TMPFILE)
+        return open_temporary(dir, path, flags, mode, out);
+    if ((flags & (O_TMPFILE & ~O_DIRECTORY)) || (flags & O_CREAT && flags & O_DIRECTORY))
+        return -EINVAL;
+    err = find_or_create(dir, path, flags, mode, &end);
+    if (err)
+        return err;
+    err = may_open(&end, flags);
+    if (!err)
+        err = file_open_inode(end.inode, flags, NULL, out);
+    if (!err && flags & O_TRUNC && S_ISREG(end.inode->mode)) {
+        err = inode_truncate(end.inode, 0);
+        if (err == -EINVAL) /* files that are made up as they are read have no size */
+            err = 0;
+        if (err)
+            file_put(*out);
+    }
+    path_put(&end);
+    return err;
+}
+
+int file_open_memory(const char *path, uint32_t flags, struct file **out)
+{
+    struct inode *i = ramfs_anonymous(S_IFREG | 0777);
+    int err;
+
+    if (!i)
+        return -ENOMEM;
+    err = file_open_inode(i, flags, path, out);
+    inode_put(i);
+    return err;
+}
+
+int file_open_anonymous(const struct file_ops *ops, const char *path, uint32_t flags, struct file **out)
+{
+    struct inode *i = ramfs_anonymous(0600);
+    int err;
+
+    if (!i)
+        return -ENOMEM;
+    i->file_ops = ops;
+    err = file_open_inode(i, flags, path, out);
+    inode_put(i);
+    return err;
+}
+
+struct file *file_get(struct file *f)
+{
+    mm_assert(f->refs > 0, "file of inode %u", f->inode->ino);
+    f->refs++;
+    return f;
+}
+
+void file_put(struct file *f)
+{
+    if (!f)
+        return;
+    mm_assert(f->refs > 0, "file of inode %u", f->inode->ino);
+    if (--f->refs)
+        return;
+    if (f->inode->locks)
+        file_locks_drop(f->inode, f);
+    if (f->ops->release)
+        f->ops->release(f);
+    if (writes_contents(f))
+        f->inode->writers--;
+    inode_put(f->inode);
+    kfree(f->path);
+    kfree(f);
+}
+
+int file_path(const struct file *f, char *buf, size_t size)
+{
+    int n;
+
+    if (f->path)
+        n = (int)format(buf, size, "%s", f->path);
+    else if ((n = path_of(f->inode, buf, size)) < 0)
+        n = (int)format(buf, size, "inode:[%u]", f->inode->ino);
+    return n < (int)size ? n : (int)size - 1;
+}
+
+/* --- reading and writing --- */
+
+int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
+{
+    if ((f->flags & O_ACCMODE) == O_WRONLY || f->flags & O_PATH)
+        return -EBADF;
+    if (S_ISDIR(f->inode->mode))
+        return -EISDIR;
+    if (!f->ops->read)
+        return -EINVAL;
+    if (n > RW_MAX)
+        n = RW_MAX;
+    return f->ops->read(f, buf, n, pos ? pos : &f->pos);
+}
+
+int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
+{
+    if ((f->flags & O_ACCMODE) == O_RDONLY || f->flags & O_PATH)
+        return -EBADF;
+    if (!f->ops->write)
+        return -EINVAL;
+    if (n > RW_MAX)
+        n = RW_MAX;
+    return f->ops->write(f, buf, n, pos ? pos : &f->pos);
+}
+
+unsigned file_poll(struct file *f, struct poll_table *table)
+{
+    if (f->flags & O_PATH)
+        return POLLNVAL;
+    if (f->ops->poll)
+        return f->ops->poll(f, table);
+    return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}
+
+const struct file_ops directory_ops = {0};
+
+/* --- tables of descriptors --- */
+
+struct fd_table *fd_table_create(void)
+{
+    struct fd_table *t = vm_alloc(sizeof *t);
+
+    if (!t)
+        return NULL;
+    *t = (struct fd_table){.refs = 1};
+    return t;
+}
+
+struct fd_table *fd_table_copy(const struct fd_table *from)
+{
+    struct fd_table *t = fd_table_create();
+    uint32_t used = from->size;
+
+    if (!t)
+        return NULL;
+    while (used && !from->fd[used - 1].file)
+        used--;
+    if (used) {
+        uint32_t size = used < FDS_FIRST ? FDS_FIRST : used;
+
+        t->fd = vm_zalloc(size * sizeof *t->fd);
+        if (!t->fd) {
+            kfree(t);
+            return NULL;
+        }
+        t->size = size;
+        /* It may have changed while memory was sought. */
+        if (used > from->size)
+            used = from->size;
+    }
+    for (uint32_t i = 0; i < used; i++) {
+        t->fd[i] = from->fd[i];
+        if (t->fd[i].file)
+            file_get(t->fd[i].file);
+    }
+    t->free_from = from->free_from;
+    return t;
+}
+
+struct fd_table *fd_table_get(struct fd_table *t)
+{
+    t->refs++;
+    return t;
+}
+
+/* POSIX: a process's locks on a file go with any close of it. */
+static void close_slot(struct fd_table *t, uint32_t fd)
+{
+    struct file *f = t->fd[fd].file;
+
+    t->fd[fd] = (struct fd){0};
+    if (fd < t->free_from)
+        t->free_from = fd;
+    if (f->inode->locks)
+        file_locks_drop(f->inode, t);
+    file_put(f);
+}
+
+void fd_table_put(struct fd_table *t)
+{
+    if (--t->refs)
+        return;
+    for (uint32_t i = 0; i < t->size; i++)
+        if (t->fd[i].file)
+            close_slot(t, i);
+    kfree(t->fd);
+    kfree(t);
+}
+
+void fd_table_close_exec(struct fd_table *t)
+{
+    for (uint32_t i = 0; i < t->size; i++)
+        if (t->fd[i].file && t->fd[i].cloexec)
+            close_slot(t, i);
+}
+
+/* --- descriptors of the running process --- */
+
+static uint32_t fd_limit(void)
+{
+    const struct thread *t = thread_current();
+    uint64_t limit = t ? t->process->rlimit[RLIMIT_NOFILE].soft : FDS_DEFAULT;
+
+    return limit < FDS_MAX ? (uint32_t)limit : FDS_MAX;
+}
+
+struct file *fd_get(int fd)
+{
+    const struct fd_table *t = process_current()->files;
+
+    if (unlikely((uint32_t)fd >= t->size || !t->fd[fd].file))
+        return NULL;
+    t->fd[fd].file->refs++;
+    return t->fd[fd].file;
+}
+
+/* Have room for number fd. */
+static int grow(struct fd_table *t, uint32_t fd)
+{
+    while (fd >= t->size) {
+        uint32_t old = t->size, size = old ? old : FDS_FIRST;
+        struct fd *bigger;
+
+        while (size <= fd)
+            size *= 2;
+        bigger = vm_zalloc(size * sizeof *bigger);
+        if (!bigger)
+            return -ENOMEM;
+        if (t->size != old) { /* another thread has done it */
+            kfree(bigger);
+            continue;
+        }
+        memcpy(bigger, t->fd, old * sizeof *bigger);
+        kfree(t->fd);
+        t->fd = bigger;
+        t->size = size;
+    }
+    return 0;
+}
+
+int fd_install(struct file *f, int min, bool cloexec)
+{
+    struct fd_table *t = process_current()->files;
+    uint32_t from = (uint32_t)min, fd;
+
+    for (;;) {
+        fd = from > t->free_from ? from : t->free_from;
+        while (fd < t->size && t->fd[fd].file)
+            fd++;
+        if (fd >= fd_limit())
+            return -EMFILE;
+        if (fd < t->size)
+            break;
+        if (grow(t, fd))
+            return -ENOMEM;
+    }
+    if (from <= t->free_from)
+        t->free_from = fd + 1;
+    t->fd[fd] = (struct fd){.file = f, .cloexec = cloexec};
+    return (int)fd;
+}
+
+int fd_replace(struct file *f, int fd, bool cloexec)
+{
+    struct fd_table *t = process_current()->files;
+    struct file *old;
+
+    if (fd < 0 || (uint32_t)fd >= fd_limit())
+        return -EBADF;
+    if (grow(t, (uint32_t)fd))
+        return -ENOMEM;
+    old = t->fd[fd].file;
+    t->fd[fd] = (struct fd){.file = f, .cloexec = cloexec};
+    if (old && old->inode->locks)
+        file_locks_drop(old->inode, t);
+    file_put(old);
+    return fd;
+}
+
+int fd_close(int fd)
+{
+    struct fd_table *t = process_current()->files;
+
+    if ((uint32_t)fd >= t->size || !t->fd[fd].file)
+        return -EBADF;
+    close_slot(t, (uint32_t)fd);
+    return 0;
+}

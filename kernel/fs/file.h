@@ -1,0 +1,105 @@
+/* Open files and descriptors. See file.c; the system calls are in sys_file.c. */
+#ifndef KERNEL_FS_FILE_H
+#define KERNEL_FS_FILE_H
+
+#include "kernel/fs/vfs.h"
+
+enum {
+    O_ACCMODE = 3,
+    O_RDONLY = 0,
+    O_WRONLY = 1,
+    O_RDWR = 2,
+    O_CREAT = 0100,
+    O_EXCL = 0200,
+    O_NOCTTY = 0400,
+    O_TRUNC = 01000,
+    O_APPEND = 02000,
+    O_NONBLOCK = 04000,
+    O_DIRECT = 040000,
+    O_LARGEFILE = 0100000,
+    O_DIRECTORY = 0200000,
+    O_NOFOLLOW = 0400000,
+    O_CLOEXEC = 02000000,
+    O_PATH = 010000000,
+    O_TMPFILE = 020200000,
+    /* Not kept in file.flags. */
+    O_ONCE = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC
+};
+
+struct file {
+    uint32_t refs;
+    struct inode *inode;
+    const struct file_ops *ops;
+    uint32_t flags; /* O_* */
+    uint64_t pos;
+    void *data;    /* the driver's */
+    uint64_t hint; /* the driver's */
+    char *path;    /* of a file that has no name, kmalloc: pipe:[7], memfd:name; else NULL, see file_path() */
+};
+
+struct fd {
+    struct file *file;
+    bool cloexec;
+};
+
+struct fd_table {
+    uint32_t refs;
+    uint32_t size;
+    uint32_t free_from; /* no number below this is free */
+    struct fd *fd;
+};
+
+/* A new open file on an inode; takes its own reference. Calls ops->open. */
+int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct file **out);
+/* open(2) with kernel strings. */
+int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode, struct file **out);
+struct file *file_get(struct file *f);
+void file_put(struct file *f); /* may sleep. NULL is fine */
+/* What /proc/PID/fd shows. Length without 0, cut off at size - 1. */
+int file_path(const struct file *f, char *buf, size_t size);
+/*
+ * Read or write as system calls do: checks the mode, advances the position (pos NULL: the file's own).
+ * Bytes or -errno. Sleep.
+ */
+int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
+int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
+/* POLL* that hold; registers with table unless it is NULL. */
+unsigned file_poll(struct file *f, struct poll_table *table);
+/* A file that is nothing but its operations; the caller sets data. path is copied. 0 or -ENOMEM. */
+int file_open_anonymous(const struct file_ops *ops, const char *path, uint32_t flags, struct file **out);
+/* A file in memory that has no name, for memfd_create() and shared memory. path is copied. 0 or -ENOMEM. */
+int file_open_memory(const char *path, uint32_t flags, struct file **out);
+
+/* The file of a descriptor of the running process, referenced; NULL if it is not open. */
+struct file *fd_get(int fd);
+/* Give a file (its reference moves) the lowest free number >= min. fd or -EMFILE, -ENOMEM (the reference is
+ * still the caller's). */
+int fd_install(struct file *f, int min, bool cloexec);
+int fd_close(int fd);
+/* dup2(), without its check for equal numbers: f's reference moves. fd or -EBADF, -ENOMEM. */
+int fd_replace(struct file *f, int fd, bool cloexec);
+struct fd_table *fd_table_create(void);
+struct fd_table *fd_table_copy(const struct fd_table *t);
+struct fd_table *fd_table_get(struct fd_table *t);
+void fd_table_put(struct fd_table *t);
+void fd_table_close_exec(struct fd_table *t);
+
+/* The kinds of files that devices.c, pipe.c and others give out. */
+extern const struct file_ops directory_ops, pipe_ops, path_ops;
+/* fcntl.c: locks on files. What a file, or a table of descriptors at a close, holds is given back. */
+void file_locks_drop(struct inode *i, const void *owner);
+
+enum {
+    POLLIN = 1,
+    POLLPRI = 2,
+    POLLOUT = 4,
+    POLLERR = 8,
+    POLLHUP = 16,
+    POLLNVAL = 32,
+    POLLRDNORM = 64,
+    POLLWRNORM = 256
+};
+/* Have the poller woken when q is. Called by poll operations. q must live as long as the file. */
+void poll_register(struct poll_table *table, struct waitq *q);
+
+#endif

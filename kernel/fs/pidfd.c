@@ -1,0 +1,96 @@
+/*
+ * Descriptors that name a process: pidfd_open(2), and what the calls need that take one.
+ *
+ * A number may come to belong to another process; a descriptor does not: it keeps the time of birth beside
+ * the number. The file is readable once the process has ended.
+ *
+ * Data: struct pidfd, in file.data. Locking: between sleeps.
+ */
+#include "kernel/fs/pidfd.h"
+#include "kernel/proc/process.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/vm/vm_sys.h"
+#include "mm/errno.h"
+#include "mm/slab.h"
+
+struct pidfd {
+    int pid;
+    uint64_t born;
+};
+
+static struct waitq ended; /* those who poll wait here for any process's end */
+
+static struct process *process_of(const struct file *f)
+{
+    const struct pidfd *d = f->data;
+    struct process *p = process_find(d->pid);
+
+    return p && p->start_ns == d->born ? p : NULL;
+}
+
+static unsigned poll_pidfd(struct file *f, struct poll_table *table)
+{
+    const struct process *p = process_of(f);
+
+    poll_register(table, &ended);
+    return p && p->state == PROCESS_ALIVE ? 0 : POLLIN | POLLRDNORM;
+}
+
+static void release_pidfd(struct file *f)
+{
+    kfree(f->data);
+}
+
+static const struct file_ops pidfd_ops = {.poll = poll_pidfd, .release = release_pidfd};
+
+void pidfd_process_ended(void)
+{
+    uint32_t irq = os_irq_save();
+
+    os_wake_all(&ended);
+    os_irq_restore(irq);
+}
+
+int pidfd_process(int fd, struct process **out, bool *nonblock)
+{
+    struct file *f = fd_get(fd);
+    int err = -EBADF;
+
+    if (f && f->ops == &pidfd_ops) {
+        *out = process_of(f);
+        if (nonblock)
+            *nonblock = f->flags & O_NONBLOCK;
+        err = *out ? 0 : -ESRCH;
+    }
+    file_put(f);
+    return err;
+}
+
+int32_t sys_pidfd_open(SYSCALL_2_ARGS(pid, flags))
+{
+    struct process *p;
+    struct pidfd *d;
+    struct file *f;
+    int err;
+
+    if (flags & ~(uint32_t)O_NONBLOCK || (int32_t)pid <= 0)
+        return -EINVAL;
+    if (!process_find((int)pid))
+        return thread_find((int)pid) ? -EINVAL : -ESRCH; /* a thread that does not lead is not enough */
+    d = vm_alloc(sizeof *d);
+    if (!d)
+        return -ENOMEM;
+    err = file_open_anonymous(&pidfd_ops, "anon_inode:[pidfd]", O_RDWR | flags, &f);
+    if (err) {
+        kfree(d);
+        return err;
+    }
+    f->data = d;
+    p = process_find((int)pid);
+    *d = (struct pidfd){.pid = (int)pid, .born = p ? p->start_ns : 0};
+    err = p ? fd_install(f, 0, true) : -ESRCH;
+    if (err < 0)
+        file_put(f);
+    return err;
+}

@@ -1,0 +1,15 @@
+/* Descriptors that name a process. See pidfd.c. */
+#ifndef KERNEL_FS_PIDFD_H
+#define KERNEL_FS_PIDFD_H
+
+#include "kernel/fs/file.h"
+
+struct process;
+
+/* The process that a descriptor of the running process names, alive or a zombie; nonblock (may be NULL):
+ * whether the file is O_NONBLOCK. 0; -EBADF: no such descriptor; -ESRCH: nobody any more. Does not sleep. */
+int pidfd_process(int fd, struct process **out, bool *nonblock);
+/* A process has become a zombie. */
+void pidfd_process_ended(void);
+
+#endif

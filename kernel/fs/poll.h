@@ -1,0 +1,33 @@
+/* Waiting for one of several files. See poll.c. */
+#ifndef KERNEL_FS_POLL_H
+#define KERNEL_FS_POLL_H
+
+#include "kernel/fs/file.h"
+#include "kernel/sched/sync.h"
+
+#define POLL_INLINE 8u
+
+/* One place in a queue on a poller's behalf. */
+struct poll_entry {
+    struct waiter waiter;
+    struct poll_table *table;
+};
+
+/* What a poller waits for; lives on its stack. */
+struct poll_table {
+    struct waitq q;                       /* the poller sleeps here */
+    bool woken;                           /* one of the queues was woken since poll_begin() */
+    bool failed;                          /* no memory for an entry: look again soon */
+    unsigned count;                       /* entries in use */
+    struct poll_entry first[POLL_INLINE]; /* and then */
+    struct poll_more *more;
+};
+
+/* Start to register, in a table that is zero-filled or was given to poll_end(). */
+void poll_begin(struct poll_table *t);
+/* Leave all queues. */
+void poll_end(struct poll_table *t);
+/* Sleep until a registered queue is woken or the deadline (0: none) passes. 0, -EINTR, -ETIMEDOUT. */
+int poll_wait(struct poll_table *t, uint64_t deadline);
+
+#endif

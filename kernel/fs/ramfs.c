@@ -1,0 +1,717 @@
+/*
+ * The filesystem in memory.
+ *
+ * Purpose. One implementation for the root, tmpfs, devtmpfs and files without a name. Nothing is stored
+ * elsewhere: names live in kernel memory, contents in objects, whose pages can be swapped.
+ *
+ * Data. A node is an inode and what its type needs: a directory has its entries twice, in a list in the order
+ * they were made, which readdir follows, and in a hash table once there are more than a few. An entry's
+ * position never changes and is never used again, so a directory can be read while it changes: an entry that
+ * stays is seen once. A symlink has its target. A regular file has an object.
+ *
+ * A regular file has an object, which holds the node (ramfs_file.c): whoever drops the last of the two, inode
+ * or object (a mapping may outlive its file), frees the node.
+ *
+ * Locking. One processor: entries change in sections that do not sleep. What sleeps (memory) comes first,
+ * then everything is checked, then it is changed; references are dropped last.
+ *
+ * Invariants.
+ *   INV-RAMFS-1  an entry is in its directory's list and, if there is a table, in the table
+ *   INV-RAMFS-2  an entry holds one reference to its inode, and a linked directory's inode one to its parent
+ *   INV-RAMFS-3  nlink of a file is the number of entries that name it; of a directory 2 + its directories
+ *
+ * Failure. -ENOMEM and -ENOSPC leave no trace.
+ */
+#include "kernel/fs/ramfs.h"
+#include "kernel/fs/ramfs_file.h"
+#include "kernel/vm/memory.h"
+#include "kernel/vm/vm_sys.h"
+
+#define MAGIC_TMPFS 0x01021994u
+#define ENTRY_SIZE  20u /* what an entry adds to a directory's size, as in Linux's tmpfs */
+#define TABLE_FROM  8u  /* entries, from which on there is a table */
+
+struct entry {
+    struct inode *inode;
+    struct entry *hash_next;
+    struct entry *next, *prev; /* in order of positions */
+    uint64_t pos;
+    uint32_t hash;
+    char name[];
+};
+
+struct node {
+    struct inode inode;
+    struct entry *entry; /* that names it, the last made; NULL: none, or unknown */
+    union {
+        struct {
+            struct entry *first, *last;
+            struct entry **table; /* NULL: the list is short */
+            uint32_t buckets;     /* a power of two */
+            uint32_t count;
+            uint64_t next_pos;
+            struct entry *cursor; /* where the last readdir stopped; a hint */
+        } dir;
+        char *target; /* of a symlink */
+    };
+};
+
+static const struct inode_ops ops;
+
+static struct node *node_of(struct inode *i)
+{
+    return container_of(i, struct node, inode);
+}
+
+/* --- nodes --- */
+
+void ramfs_node_free(struct inode *i)
+{
+    struct node *n = node_of(i);
+
+    n->inode.fs->inodes--;
+    kfree(n->inode.gone);
+    kfree(n);
+}
+
+static void release(struct inode *i)
+{
+    struct node *n = node_of(i);
+
+    if (S_ISDIR(i->mode))
+        kfree(n->dir.table);
+    if (S_ISLNK(i->mode))
+        kfree(n->target);
+    if (i->object)
+        object_put(i->object); /* frees the node, now or with the last mapping */
+    else
+        ramfs_node_free(i);
+}
+
+/* A node without a name. umask is the caller's business. */
+static int make(struct filesystem *fs, uint32_t mode, uint32_t rdev, struct node **out)
+{
+    struct node *n = vm_zalloc(sizeof *n);
+
+    if (!n)
+        return -ENOMEM;
+    inode_init(&n->inode, fs, mode);
+    n->inode.ops = &ops;
+    n->inode.rdev = rdev;
+    if (S_ISDIR(mode))
+        n->dir.next_pos = 2;
+    if (S_ISREG(mode) && ramfs_file_init(&n->inode)) {
+        inode_put(&n->inode);
+        return -ENOMEM;
+    }
+    *out = n;
+    return 0;
+}
+
+/* --- directories --- */
+
+static uint32_t hash_of(const char *name)
+{
+    uint32_t h = 2166136261u; /* FNV-1a */
+
+    while (*name)
+        h = (h ^ (uint8_t)*name++) * 16777619u;
+    return h;
+}
+
+static struct entry *find(struct node *d, const char *name)
+{
+    uint32_t h = hash_of(name);
+    struct entry *e;
+
+    if (d->dir.table)
+        for (e = d->dir.table[h & (d->dir.buckets - 1)]; e; e = e->hash_next) {
+            if (e->hash == h && strcmp(e->name, name) == 0)
+                return e;
+        }
+    else
+        for (e = d->dir.first; e; e = e->next)
+            if (e->hash == h && strcmp(e->name, name) == 0)
+                return e;
+    return NULL;
+}
+
+static struct entry *entry_alloc(const char *name)
+{
+    size_t n = strlen(name);
+    struct entry *e = vm_alloc(sizeof *e + n + 1);
+
+    if (!e)
+        return NULL;
+    *e = (struct entry){.hash = hash_of(name)};
+    memcpy(e->name, name, n + 1);
+    return e;
+}
+
+static void hash_in(struct node *d, struct entry *e)
+{
+    struct entry **bucket = &d->dir.table[e->hash & (d->dir.buckets - 1)];
+
+    e->hash_next = *bucket;
+    *bucket = e;
+}
+
+/* Double the table, if it is full and there is memory; else the chains grow. */
+static void grow_table(struct node *d)
+{
+    uint32_t buckets = d->dir.table ? 2 * d->dir.buckets : 2 * TABLE_FROM;
+    struct entry **table;
+
+    if (d->dir.count < (d->dir.table ? d->dir.buckets : TABLE_FROM))
+        return;
+    table = kzalloc(buckets * sizeof *table);
+    if (!table)
+        return;
+    kfree(d->dir.table);
+    d->dir.table = table;
+    d->dir.buckets = buckets;
+    for (struct entry *e = d->dir.first; e; e = e->next)
+        hash_in(d, e);
+}
+
+static void touch(struct inode *dir)
+{
+    dir->mtime_ns = dir->ctime_ns = inode_now();
+}
+
+/* Put an entry for inode, whose reference moves, into d. */
+static void enter(struct node *d, struct entry *e, struct inode *i)
+{
+    grow_table(d);
+    e->inode = i;
+    e->pos = d->dir.next_pos++;
+    e->next = NULL;
+    e->prev = d->dir.last;
+    if (e->prev)
+        e->prev->next = e;
+    else
+        d->dir.first = e;
+    d->dir.last = e;
+    d->dir.count++;
+    d->inode.size += ENTRY_SIZE;
+    if (d->dir.table)
+        hash_in(d, e);
+    node_of(i)->entry = e;
+    if (S_ISDIR(i->mode)) {
+        i->parent = inode_get(&d->inode);
+        d->inode.nlink++;
+    } else {
+        i->parent = &d->inode;
+    }
+    touch(&d->inode);
+}
+
+/* Take an entry out of d. It keeps the reference to its inode, and a directory's inode that to its parent. */
+static void leave(struct node *d, struct entry *e)
+{
+    struct node *n = node_of(e->inode);
+
+    if (d->dir.table) {
+        struct entry **at = &d->dir.table[e->hash & (d->dir.buckets - 1)];
+
+        while (*at != e)
+            at = &(*at)->hash_next;
+        *at = e->hash_next;
+    }
+    if (d->dir.cursor == e)
+        d->dir.cursor = e->next;
+    if (e->prev)
+        e->prev->next = e->next;
+    else
+        d->dir.first = e->next;
+    if (e->next)
+        e->next->prev = e->prev;
+    else
+        d->dir.last = e->prev;
+    d->dir.count--;
+    if (n->entry == e) {
+        n->entry = NULL;
+        if (!S_ISDIR(n->inode.mode))
+            n->inode.parent = NULL;
+    }
+    if (S_ISDIR(n->inode.mode))
+        d->inode.nlink--;
+    d->inode.size -= ENTRY_SIZE;
+    touch(&d->inode);
+}
+
+static int lookup(struct inode *dir, const char *name, struct inode **out)
+{
+    struct entry *e = find(node_of(dir), name);
+
+    if (!e)
+        return -ENOENT;
+    *out = inode_get(e->inode);
+    return 0;
+}
+
+/* Whether a name can be made in dir now. */
+static int can_enter(struct inode *dir, const char *name)
+{
+    if (!dir->nlink)
+        return -ENOENT; /* removed meanwhile */
+    return find(node_of(dir), name) ? -EEXIST : 0;
+}
+
+static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, struct inode **out)
+{
+    struct node *n;
+    struct entry *e = NULL;
+    int err = make(dir->fs, mode, rdev, &n);
+
+    if (err)
+        return err;
+    if (name) {
+        e = entry_alloc(name);
+        err = e ? can_enter(dir, name) : -ENOMEM;
+        if (err) {
+            kfree(e);
+            inode_put(&n->inode);
+            return err;
+        }
+        if (S_ISDIR(mode))
+            n->inode.nlink = 2;
+        enter(node_of(dir), e, &n->inode);
+        if (out)
+            *out = inode_get(&n->inode);
+    } else {
+        n->inode.nlink = 0;
+        *out = &n->inode;
+    }
+    return 0;
+}
+
+static int symlink(struct inode *dir, const char *name, const char *target)
+{
+    size_t size = strlen(target);
+    struct entry *e = entry_alloc(name);
+    struct node *n;
+    int err = e ? make(dir->fs, S_IFLNK | 0777, 0, &n) : -ENOMEM;
+
+    if (err) {
+        kfree(e);
+        return err;
+    }
+    n->target = vm_alloc(size + 1);
+    err = n->target ? can_enter(dir, name) : -ENOMEM;
+    if (err) {
+        kfree(e);
+        inode_put(&n->inode);
+        return err;
+    }
+    memcpy(n->target, target, size + 1);
+    n->inode.size = size;
+    enter(node_of(dir), e, &n->inode);
+    return 0;
+}
+
+static int readlink(struct inode *i, char *buf, size_t size)
+{
+    if (!S_ISLNK(i->mode))
+        return -EINVAL;
+    size_t n = i->size < size ? (size_t)i->size : size;
+
+    memcpy(buf, node_of(i)->target, n);
+    return (int)n;
+}
+
+static int link(struct inode *dir, const char *name, struct inode *target)
+{
+    struct entry *e = entry_alloc(name);
+    int err = e ? can_enter(dir, name) : -ENOMEM;
+
+    if (err) {
+        kfree(e);
+        return err;
+    }
+    target->nlink++;
+    target->ctime_ns = inode_now();
+    enter(node_of(dir), e, inode_get(target));
+    return 0;
+}
+
+/* Free what leave() took out. The inode loses its name. */
+static void discard(struct entry *e)
+{
+    struct inode *i = e->inode;
+
+    i->nlink -= S_ISDIR(i->mode) ? 2 : 1;
+    i->ctime_ns = inode_now();
+    kfree(e);
+    inode_put(i);
+}
+
+/* Whether e may be removed as a directory, or as a file. */
+static int can_remove(const struct entry *e, bool directory)
+{
+    struct inode *i = e->inode;
+
+    if (i->covered_by)
+        return -EBUSY;
+    if (!S_ISDIR(i->mode))
+        return directory ? -ENOTDIR : 0;
+    if (!directory)
+        return -EISDIR;
+    return node_of(i)->dir.count ? -ENOTEMPTY : 0;
+}
+
+static int unlink(struct inode *dir, const char *name, bool directory)
+{
+    struct entry *e = find(node_of(dir), name);
+    int err = e ? can_remove(e, directory) : -ENOENT;
+
+    if (err)
+        return err;
+    leave(node_of(dir), e);
+    discard(e);
+    return 0;
+}
+
+/* Whether dir is i or lies below it. */
+static bool lies_in(const struct inode *dir, const struct inode *i)
+{
+    for (; dir; dir = dir->parent)
+        if (dir == i)
+            return true;
+    return false;
+}
+
+static int can_rename(struct inode *dir, struct inode *to_dir, const struct entry *from,
+                      const struct entry *to, unsigned flags)
+{
+    const struct inode *i = from->inode;
+
+    if (to && flags & RENAME_NOREPLACE)
+        return -EEXIST;
+    if (S_ISDIR(i->mode) && lies_in(to_dir, i))
+        return -EINVAL;
+    if (to && S_ISDIR(to->inode->mode) && lies_in(dir, to->inode))
+        return flags & RENAME_EXCHANGE ? -EINVAL : -ENOTEMPTY;
+    if (i->covered_by || (to && to->inode->covered_by))
+        return -EBUSY;
+    if (!to_dir->nlink)
+        return -ENOENT;
+    if (!to)
+        return flags & RENAME_EXCHANGE ? -ENOENT : 0;
+    if (flags & RENAME_EXCHANGE || to->inode == i)
+        return 0;
+    return can_remove(to, S_ISDIR(i->mode));
+}
+
+/* The reference that a directory has to its parent; none for others. */
+static struct inode *parent_ref(const struct inode *i)
+{
+    return S_ISDIR(i->mode) ? i->parent : NULL;
+}
+
+/* Let two entries change their inodes. */
+static void exchange(struct node *d1, struct entry *e1, struct node *d2, struct entry *e2)
+{
+    struct inode *i1 = e1->inode, *i2 = e2->inode;
+    struct inode *p1 = parent_ref(i1), *p2 = parent_ref(i2);
+
+    leave(d1, e1);
+    leave(d2, e2);
+    enter(d1, e1, i2);
+    enter(d2, e2, i1);
+    i1->ctime_ns = i2->ctime_ns = inode_now();
+    inode_put(p1);
+    inode_put(p2);
+}
+
+static int rename(struct inode *dir, const char *name, struct inode *to_dir, const char *to_name,
+                  unsigned flags)
+{
+    struct entry *fresh = entry_alloc(to_name);
+    struct node *d1 = node_of(dir), *d2 = node_of(to_dir);
+
+    if (!fresh)
+        return -ENOMEM;
+
+    struct entry *from = find(d1, name), *to = find(d2, to_name);
+    int err = from ? can_rename(dir, to_dir, from, to, flags) : -ENOENT;
+
+    if (err || (to && to->inode == from->inode)) { /* two names of one file: nothing happens */
+        kfree(fresh);
+        return err;
+    }
+    if (flags & RENAME_EXCHANGE) {
+        kfree(fresh);
+        exchange(d1, from, d2, to);
+        return 0;
+    }
+    struct inode *i = from->inode, *old = parent_ref(i);
+
+    if (to)
+        leave(d2, to);
+    leave(d1, from);
+    enter(d2, fresh, i);
+    i->ctime_ns = inode_now();
+    kfree(from);
+    inode_put(old);
+    if (to)
+        discard(to);
+    return 0;
+}
+
+static int readdir(struct inode *dir, uint64_t *pos,
+                   bool (*emit)(void *arg, const char *name, uint32_t ino, uint32_t type), void *arg)
+{
+    struct node *d = node_of(dir);
+    struct entry *e = d->dir.cursor;
+
+    /* The hint serves the reader that goes on where it stopped. */
+    if (!e || e->pos > *pos || *pos < 3)
+        e = d->dir.first;
+    while (e && e->pos < *pos)
+        e = e->next;
+    for (; e; e = e->next) {
+        *pos = e->pos;
+        if (!emit(arg, e->name, e->inode->ino, MODE_DTYPE(e->inode->mode)))
+            break;
+    }
+    d->dir.cursor = e;
+    if (!e)
+        *pos = d->dir.next_pos;
+    return 0;
+}
+
+static const char *name_of(struct inode *i)
+{
+    const struct entry *e = node_of(i)->entry;
+
+    return e ? e->name : NULL;
+}
+
+static const struct inode_ops ops = {
+    .lookup = lookup,
+    .create = create,
+    .link = link,
+    .unlink = unlink,
+    .rename = rename,
+    .symlink = symlink,
+    .readlink = readlink,
+    .readdir = readdir,
+    .name = name_of,
+    .truncate = ramfs_truncate,
+    .fallocate = ramfs_fallocate,
+    .release = release,
+};
+
+/* --- filesystems --- */
+
+static uint32_t parse_number(const char **s, unsigned base)
+{
+    uint32_t n = 0;
+
+    for (; **s >= '0' && **s < (char)('0' + (base < 10 ? base : 10)); ++*s)
+        n = n * base + (uint32_t)(**s - '0');
+    return n;
+}
+
+/* size=N[kmg%], nr_blocks=N[kmg], mode=OCTAL; others are ignored if Linux knows them. */
+static int parse_options(struct filesystem *fs, const char *s, uint32_t *mode)
+{
+    uint32_t total = frame_pool_sys.end - frame_pool_sys.used[FRAME_RESERVED];
+
+    while (s && *s) {
+        bool size = strncmp(s, "size=", 5) == 0, blocks = strncmp(s, "nr_blocks=", 10) == 0;
+
+        if (size || blocks) {
+            s += size ? 5 : 10;
+            uint64_t n = parse_number(&s, 10);
+
+            if (*s == '%') {
+                n = size ? (uint64_t)total * n / 100 : n;
+                blocks = true;
+                s++;
+            } else if (*s && *s != ',') {
+                unsigned shift = (*s | 32) == 'k' ? 10 : (*s | 32) == 'm' ? 20 : (*s | 32) == 'g' ? 30 : 0;
+
+                if (!shift)
+                    return -EINVAL;
+                n <<= shift;
+                s++;
+            }
+            fs->max_pages = blocks ? n : PAGES_OF(n);
+        } else if (strncmp(s, "mode=", 5) == 0) {
+            s += 5;
+            *mode = parse_number(&s, 8) & 07777;
+        } else {
+            while (*s && *s != ',')
+                s++;
+        }
+        if (*s == ',')
+            s++;
+        else if (*s)
+            return -EINVAL;
+    }
+    return 0;
+}
+
+static int mount_root(struct filesystem *fs, uint32_t mode)
+{
+    struct node *n;
+    int err = make(fs, S_IFDIR | mode, 0, &n);
+
+    if (err)
+        return err;
+    n->inode.nlink = 2;
+    fs->root = &n->inode;
+    return 0;
+}
+
+uint64_t ramfs_default_limit(void)
+{
+    return (frame_pool_sys.end - frame_pool_sys.used[FRAME_RESERVED]) / 2;
+}
+
+static int mount_rootfs(struct filesystem *fs, const char *options)
+{
+    (void)options;
+    fs->max_pages = ramfs_default_limit();
+    return mount_root(fs, 0755);
+}
+
+static int mount_tmpfs(struct filesystem *fs, const char *options)
+{
+    uint32_t mode = 01777;
+    int err;
+
+    fs->max_pages = ramfs_default_limit();
+    err = parse_options(fs, options, &mode);
+    return err ? err : mount_root(fs, mode);
+}
+
+/* The entry of the tree after e, which is in *d, top-down. */
+static struct entry *next_entry(struct node **d, struct entry *e)
+{
+    struct node *n = node_of(e->inode);
+
+    if (S_ISDIR(n->inode.mode) && n->dir.first) {
+        *d = n;
+        return n->dir.first;
+    }
+    while (!e->next) {
+        e = (*d)->entry;
+        if (!e)
+            return NULL;
+        *d = node_of((*d)->inode.parent);
+    }
+    return e->next;
+}
+
+/* References that the tree itself has to an inode: its names and, of a directory, its directories. */
+static uint32_t own_refs(const struct inode *i)
+{
+    return S_ISDIR(i->mode) ? i->nlink - 1 : i->nlink;
+}
+
+static bool in_use(struct filesystem *fs)
+{
+    struct node *d = node_of(fs->root);
+    uint32_t seen = 1;
+
+    if (fs->root->refs != own_refs(fs->root))
+        return true;
+    for (struct entry *e = d->dir.first; e; e = next_entry(&d, e)) {
+        struct inode *i = e->inode;
+
+        if (i->refs != own_refs(i) || i->covered_by || (i->object && i->object->refs > 1))
+            return true;
+        /* Count a file with several names once. */
+        if (!node_of(i)->entry) {
+            node_of(i)->entry = e;
+            i->parent = &d->inode;
+        }
+        seen += node_of(i)->entry == e;
+    }
+    return seen != fs->inodes; /* the others have no name, but somebody has them */
+}
+
+static int umount_tree(struct filesystem *fs)
+{
+    struct node *d = node_of(fs->root);
+
+    if (in_use(fs))
+        return -EBUSY;
+    /* From the leaves up: a directory goes when it is empty. */
+    for (;;) {
+        struct entry *e = d->dir.first;
+
+        if (e && S_ISDIR(e->inode->mode) && node_of(e->inode)->dir.first) {
+            d = node_of(e->inode);
+        } else if (e) {
+            leave(d, e);
+            discard(e);
+        } else if (&d->inode != fs->root) {
+            d = node_of(d->inode.parent);
+        } else {
+            break;
+        }
+    }
+    inode_put(fs->root);
+    return 0;
+}
+
+static int mount_devtmpfs(struct filesystem *fs, const char *options)
+{
+    int err;
+
+    (void)options;
+    fs->max_pages = ramfs_default_limit();
+    err = mount_root(fs, 0755);
+    if (err)
+        return err;
+    err = devices_populate(fs->root);
+    if (err)
+        umount_tree(fs);
+    return err;
+}
+
+static int remount(struct filesystem *fs, const char *options)
+{
+    struct filesystem with = *fs;
+    uint32_t mode; /* remains as it was */
+    int err = parse_options(&with, options, &mode);
+
+    if (err)
+        return err;
+    if (with.max_pages && with.max_pages < fs->pages)
+        return -EINVAL;
+    fs->max_pages = with.max_pages;
+    return 0;
+}
+
+static struct filesystem_type types[] = {
+    {.name = "rootfs", .magic = MAGIC_TMPFS, .mount = mount_rootfs, .remount = remount},
+    {.name = "tmpfs", .magic = MAGIC_TMPFS, .mount = mount_tmpfs, .remount = remount, .umount = umount_tree},
+    {.name = "devtmpfs",
+     .magic = MAGIC_TMPFS,
+     .mount = mount_devtmpfs,
+     .remount = remount,
+     .umount = umount_tree},
+};
+/* Of files without a name: not mounted anywhere. */
+static struct filesystem anonymous = {.type = &types[1], .where = ""};
+
+void ramfs_register(void)
+{
+    for (unsigned t = 0; t < ARRAY_LEN(types); t++)
+        filesystem_register(&types[t]);
+}
+
+struct inode *ramfs_anonymous(uint32_t mode)
+{
+    struct node *n;
+
+    if (make(&anonymous, mode, 0, &n) != 0)
+        return NULL;
+    n->inode.nlink = 0;
+    return &n->inode;
+}

@@ -1,0 +1,21 @@
+/* The filesystem in memory: the root, tmpfs, devtmpfs, and files without a name. See ramfs.c. */
+#ifndef KERNEL_FS_RAMFS_H
+#define KERNEL_FS_RAMFS_H
+
+#include "kernel/fs/vfs.h"
+
+/* Register the types rootfs, tmpfs and devtmpfs. */
+void ramfs_register(void);
+/* Let a new regular file's contents be the bytes of an image, which stay where they are. 0 or -ENOMEM.
+ * Sleeps.
+ */
+int ramfs_set_image(struct inode *i, const void *image, size_t size);
+/* A file in memory that has no name and counts nowhere: memfd_create(), shared memory. NULL when out of
+ * memory. Sleeps. */
+struct inode *ramfs_anonymous(uint32_t mode);
+/* Pages that a filesystem in memory may have when nobody says how many: half of memory. */
+uint64_t ramfs_default_limit(void);
+/* Fill a new devtmpfs: devices.c. */
+int devices_populate(struct inode *root);
+
+#endif

@@ -1,0 +1,279 @@
+/*
+ * What is in a regular file of the filesystem in memory, and its size.
+ *
+ * Purpose. A file's contents are an object's pages, so read(), write() and mmap() see the same memory and
+ * reclaim can send it to swap.
+ *
+ * Data. Pages below object->image_size come from the archive until they are written; others begin as zeroes.
+ * Pages that are the object's own (see object.h), which are those others and what was written, count for the
+ * filesystem's limit and as committed memory until they are dropped by truncation or punching; what can be
+ * had from the archive again costs nothing. object.pager_data is the inode.
+ *
+ * Locking. inode.lock holds while the size changes, and while pages are given or taken back.
+ *
+ *   INV-RAMFS-4  object->pages covers the size
+ *
+ * Failure. -errno as Linux. Allocating asks for the room of all pages before it takes the first.
+ */
+#include "kernel/fs/ramfs_file.h"
+#include "kernel/fs/ramfs.h"
+#include "kernel/fs/regular.h"
+#include "kernel/proc/process.h"
+#include "kernel/vm/vm_sys.h"
+#include "mm/machine.h"
+
+/* The last page has to have a number, and a size has to fit in 63 bits: Linux's limit on 32 bits. */
+#define SIZE_MAX_FILE ((uint64_t)UINT32_MAX << PAGE_SHIFT)
+
+/* --- contents --- */
+
+static bool from_image(const struct object *o, uint32_t index)
+{
+    return (uint64_t)index << PAGE_SHIFT < o->image_size;
+}
+
+static int contents_get(struct object *o, uint32_t index, struct frame *f)
+{
+    return (from_image(o, index) ? &pager_image : &pager_zero)->get(o, index, f);
+}
+
+static bool contents_has(struct object *o, uint32_t index)
+{
+    return from_image(o, index);
+}
+
+/* Whether a filesystem has room for more pages. */
+static bool has_room(const struct filesystem *fs, uint64_t pages)
+{
+    return !fs->max_pages || fs->pages + pages <= fs->max_pages;
+}
+
+static int contents_own(struct object *o, uint32_t index)
+{
+    struct filesystem *fs = ((struct inode *)o->pager_data)->fs;
+
+    (void)index;
+    if (!has_room(fs, 1))
+        return -ENOSPC;
+    fs->pages++;
+    return 0;
+}
+
+static void contents_drop(struct object *o, uint32_t index)
+{
+    (void)index;
+    ((struct inode *)o->pager_data)->fs->pages--;
+}
+
+static int punch(struct inode *i, uint64_t start, uint64_t end);
+
+static int contents_punch(struct object *o, uint32_t first, uint32_t end)
+{
+    struct inode *i = o->pager_data;
+    int err;
+
+    mutex_lock(&i->lock);
+    err = punch(i, (uint64_t)first << PAGE_SHIFT, (uint64_t)end << PAGE_SHIFT);
+    mutex_unlock(&i->lock);
+    return err;
+}
+
+static void contents_destroy(struct object *o)
+{
+    ramfs_node_free(o->pager_data);
+}
+
+static const struct pager contents = {.name = "file",
+                                      .get = contents_get,
+                                      .has = contents_has,
+                                      .own = contents_own,
+                                      .drop = contents_drop,
+                                      .punch = contents_punch,
+                                      .destroy = contents_destroy};
+
+struct inode *inode_of_object(const struct object *o)
+{
+    return o->pager == &contents ? o->pager_data : NULL;
+}
+
+int ramfs_file_init(struct inode *i)
+{
+    struct object *o = object_create(&vm_sys, &contents, 0, "file");
+
+    if (!o)
+        return -ENOMEM;
+    object_charge_own(o);
+    o->pager_data = i;
+    i->object = o;
+    i->file_ops = &regular_ops;
+    return 0;
+}
+
+int ramfs_set_image(struct inode *i, const void *image, size_t size)
+{
+    struct object *o = i->object;
+
+    o->image = image;
+    o->image_size = size;
+    o->pages = (uint32_t)PAGES_OF((uint64_t)size);
+    i->size = size;
+    return 0;
+}
+
+/* --- size --- */
+
+static bool is_own(struct object *o, uint32_t index)
+{
+    uintptr_t word = radix_get(&o->index, index);
+
+    return OBJECT_IS_SLOT(word) ||
+           (word && pfn_frame(o->vm->pool, OBJECT_ENTRY_VALUE(word))->flags & FRAME_F_OWN);
+}
+
+/* Zero [from, to) of one page, unless it is a hole. */
+static int clear_part(struct inode *i, uint64_t from, uint64_t to)
+{
+    struct object *o = i->object;
+    uint32_t index = (uint32_t)(from >> PAGE_SHIFT);
+    struct frame *f;
+    int err;
+
+    if (from == to || (!radix_get(&o->index, index) && !from_image(o, index)))
+        return 0;
+    err = object_page(o, index, &f);
+    if (err)
+        return err;
+    err = regular_begin_write(o, f);
+    if (!err) {
+        uint8_t *page = window_open(o->vm->pool, frame_pfn(o->vm->pool, f));
+
+        memset(page + (from & PAGE_MASK), 0, (size_t)(to - from));
+        window_close(o->vm->pool, page);
+    }
+    frame_unpin(f);
+    return err;
+}
+
+int ramfs_truncate(struct inode *i, uint64_t size)
+{
+    struct object *o = i->object;
+    uint64_t old = i->size;
+    int err = 0;
+
+    if (size > SIZE_MAX_FILE)
+        return -EFBIG;
+    if (size < old) {
+        uint64_t page_end = PAGE_UP(size);
+
+        uint32_t last = (uint32_t)(size >> PAGE_SHIFT);
+        bool cut = size & PAGE_MASK, own = is_own(o, last);
+
+        /* A page that is in memory or swap keeps its bytes beyond the new end otherwise. */
+        if (cut && own)
+            err = clear_part(i, size, page_end);
+        if (err)
+            return err;
+        i->size = size;
+        if (o->image_size > size)
+            o->image_size = (size_t)size;
+        object_resize(o, (uint32_t)(page_end >> PAGE_SHIFT));
+        if (cut && !own)
+            object_discard(o, last, last + 1); /* the archive has it up to there */
+    } else if (size > old) {
+        object_resize(o, (uint32_t)(PAGE_UP(size) >> PAGE_SHIFT));
+        i->size = size;
+    }
+    i->mtime_ns = i->ctime_ns = inode_now();
+    return 0;
+}
+
+enum { FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2, FALLOC_ZERO_RANGE = 16 };
+
+/* Make [start, end) read as zeroes. */
+static int punch(struct inode *i, uint64_t start, uint64_t end)
+{
+    struct object *o = i->object;
+    uint64_t first, last, limit = PAGE_UP(i->size);
+    int err = 0;
+
+    if (end > limit)
+        end = limit;
+    if (start >= end)
+        return 0;
+    first = PAGE_UP(start);
+    last = PAGE_DOWN(end);
+    if (first > last) /* within one page */
+        return clear_part(i, start, end);
+    err = clear_part(i, start, first);
+    if (!err)
+        err = clear_part(i, last, end);
+    /* Pages of the image would come back as they were. */
+    for (; !err && first < last && from_image(o, (uint32_t)(first >> PAGE_SHIFT)); first += PAGE_SIZE)
+        err = clear_part(i, first, first + PAGE_SIZE);
+    if (!err && first < last)
+        object_discard(o, (uint32_t)(first >> PAGE_SHIFT), (uint32_t)(last >> PAGE_SHIFT));
+    return err;
+}
+
+/* Pages of [start, end) that are not the file's own yet. */
+static uint32_t count_missing(struct object *o, uint64_t start, uint64_t end)
+{
+    uint32_t index = (uint32_t)(start >> PAGE_SHIFT), last = (uint32_t)PAGES_OF(end);
+    uint32_t missing = last - index;
+
+    for (; radix_next(&o->index, &index) && index < last; index++)
+        missing -= is_own(o, index);
+    return missing;
+}
+
+/* Have pages [start, end), and room for what will be written there. */
+static int allocate(struct inode *i, uint64_t start, uint64_t end)
+{
+    struct object *o = i->object;
+    uint32_t missing = count_missing(o, start, end);
+    const struct thread *t = thread_current();
+    int err = 0;
+
+    /* Rather nothing than a part. */
+    if (!has_room(i->fs, missing) || !commit_allows(o->vm, missing))
+        return -ENOSPC;
+    for (uint64_t at = PAGE_DOWN(start); at < end && !err; at += PAGE_SIZE) {
+        struct frame *f;
+
+        if (OBJECT_IS_SLOT(radix_get(&o->index, (uint32_t)(at >> PAGE_SHIFT))))
+            continue;
+        err = t && signal_pending(t) ? -EINTR : object_page(o, (uint32_t)(at >> PAGE_SHIFT), &f);
+        if (err)
+            break;
+        err = object_own(o, f);
+        frame_unpin(f);
+    }
+    return err == -ENOMEM ? -ENOSPC : err;
+}
+
+int ramfs_fallocate(struct inode *i, unsigned mode, uint64_t start, uint64_t size)
+{
+    struct object *o = i->object;
+    uint64_t end = start + size, old = i->size;
+    int err = 0;
+
+    if (mode & ~(unsigned)(FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE))
+        return -EOPNOTSUPP;
+    if (mode & FALLOC_PUNCH_HOLE)
+        return mode & FALLOC_KEEP_SIZE ? punch(i, start, end) : -EOPNOTSUPP;
+    if (end > SIZE_MAX_FILE)
+        return -EFBIG;
+    if (end > old)
+        err = regular_check_size(end); /* also with KEEP_SIZE */
+    if (err)
+        return err;
+    if (PAGE_UP(end) > PAGE_UP(old))
+        object_resize(o, (uint32_t)(PAGE_UP(end) >> PAGE_SHIFT));
+    err = allocate(i, start, end);
+    if (!err && end > old && !(mode & FALLOC_KEEP_SIZE))
+        i->size = end;
+    if (PAGE_UP(i->size) >> PAGE_SHIFT < o->pages)
+        object_resize(o, (uint32_t)(PAGE_UP(i->size) >> PAGE_SHIFT));
+    i->ctime_ns = inode_now();
+    return err;
+}

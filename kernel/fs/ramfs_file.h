@@ -1,0 +1,16 @@
+/* Regular files of the filesystem in memory: what ramfs.c and ramfs_file.c know of each other. */
+#ifndef KERNEL_FS_RAMFS_FILE_H
+#define KERNEL_FS_RAMFS_FILE_H
+
+#include "kernel/fs/vfs.h"
+
+/* Give a new inode of a regular file its object, which holds the inode. 0 or -ENOMEM. */
+int ramfs_file_init(struct inode *i);
+/* struct inode_ops; with inode.lock held. */
+int ramfs_truncate(struct inode *i, uint64_t size);
+int ramfs_fallocate(struct inode *i, unsigned mode, uint64_t start, uint64_t size);
+
+/* Of ramfs.c: the inode and its object are both gone. */
+void ramfs_node_free(struct inode *i);
+
+#endif

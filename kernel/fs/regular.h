@@ -1,0 +1,16 @@
+/* Regular files: reading and writing objects. See regular.c. */
+#ifndef KERNEL_FS_REGULAR_H
+#define KERNEL_FS_REGULAR_H
+
+#include "kernel/fs/vfs.h"
+
+extern const struct file_ops regular_ops;
+
+/* Whether the running process may make a file this long: 0, or -EFBIG and SIGXFSZ. */
+int regular_check_size(uint64_t size);
+
+/* f is a pinned page of o that is about to be changed by the kernel. 0; -ENOSPC, and it may not be. May
+ * sleep. */
+int regular_begin_write(struct object *o, struct frame *f);
+
+#endif

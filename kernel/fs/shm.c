@@ -1,0 +1,427 @@
+/*
+ * System V shared memory: objects that processes find by a key or a number.
+ *
+ * A segment is an object of shared memory. It holds a reference on it until it is removed (IPC_RMID); then it
+ * can no longer be found by its key, and it goes with the object, when the last process has let go. The
+ * regions that map the object are the attachments, so fork, exit and munmap need nothing here.
+ *
+ * A number is index + 32768 * sequence, as on Linux: the index of a segment that has gone is used again, with
+ * another sequence, so that an old number does not lead to a new segment.
+ *
+ * Data: the list of segments, by index. Locking: between sleeps. How it fails: Linux's errors; -ENOSYS for
+ * semaphores and messages, which the old common call ipc() knows too.
+ */
+#include "kernel/proc/process.h"
+#include "kernel/fs/shm.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/lib/format.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/errno.h"
+#include "mm/slab.h"
+
+enum {
+    IPC_PRIVATE = 0,
+    IPC_CREAT = 01000,
+    IPC_EXCL = 02000,
+    SHM_HUGETLB = 04000,
+    SHM_NORESERVE = 010000,
+    SHM_RDONLY = 010000,
+    SHM_RND = 020000,
+    SHM_REMAP = 040000,
+    SHM_EXEC = 0100000,
+    IPC_RMID = 0,
+    IPC_SET = 1,
+    IPC_STAT = 2,
+    IPC_INFO = 3,
+    SHM_LOCK = 11,
+    SHM_UNLOCK = 12,
+    SHM_STAT = 13,
+    SHM_INFO = 14,
+    SHM_STAT_ANY = 15,
+    IPC_64 = 0x100,
+    SHM_DEST = 01000,
+    SHM_LOCKED = 02000,
+    /* Of ipc(). */
+    IPCOP_SHMAT = 21,
+    IPCOP_SHMDT = 22,
+    IPCOP_SHMGET = 23,
+    IPCOP_SHMCTL = 24,
+};
+
+#define SHM_MAX     (UINT32_MAX - (1u << 24)) /* SHMMAX and SHMALL, which say: no limit */
+#define NS_A_SECOND 1000000000u
+
+struct shm_segment *shm_segments;
+uint32_t shm_max = SHM_MAX, shm_all = SHM_MAX, shm_mni = 4096;
+static uint32_t next_sequence;
+
+/* The object is gone: so is the segment. */
+static void segment_gone(struct object *o)
+{
+    struct shm_segment *seg = o->pager_data;
+    struct shm_segment **at = &shm_segments;
+
+    while (*at != seg)
+        at = &(*at)->next;
+    *at = seg->next;
+    kfree(seg);
+}
+
+/* Pages that begin as zeroes; set up on first use as pager_zero with an end of its own. */
+static struct pager pager_shm;
+
+static uint32_t pages_of_all(void)
+{
+    uint32_t n = 0;
+
+    for (const struct shm_segment *seg = shm_segments; seg; seg = seg->next)
+        n += seg->object->pages;
+    return n;
+}
+
+static int new_segment(uint32_t key, size_t size, uint32_t flags, struct shm_segment **out)
+{
+    struct shm_segment **at = &shm_segments, *seg = kzalloc(sizeof *seg);
+    uint32_t index = 0;
+    int err = 0;
+
+    if (!seg)
+        return -ENOMEM;
+    if (pages_of_all() + PAGES_OF(size) > shm_all) {
+        kfree(seg);
+        return -ENOSPC;
+    }
+    pager_shm = pager_zero;
+    pager_shm.name = "shm";
+    pager_shm.destroy = segment_gone;
+    seg->object = object_create(&vm_sys, &pager_shm, (uint32_t)PAGES_OF(size), seg->name);
+    if (!seg->object) {
+        kfree(seg);
+        return -ENOMEM;
+    }
+    for (; *at && (*at)->id % SHM_SEQUENCE == index; at = &(*at)->next)
+        index++;
+    seg->next = *at;
+    *at = seg;
+    seg->object->pager_data = seg;
+    seg->id = index + next_sequence * SHM_SEQUENCE;
+    seg->key = key;
+    seg->size = size;
+    seg->mode = flags & 0777;
+    seg->creator = process_current()->pid;
+    seg->changed = inode_now() / NS_A_SECOND;
+    format(seg->name, sizeof seg->name, "/SYSV%08x (deleted)", key);
+    if (index >= shm_mni)
+        err = -ENOSPC;
+    else
+        err = object_charge_shared(seg->object, flags & SHM_NORESERVE);
+    if (err) {
+        object_put(seg->object); /* takes the segment with it */
+        return err;
+    }
+    next_sequence = (next_sequence + 1) % (INT32_MAX / SHM_SEQUENCE);
+    *out = seg;
+    return 0;
+}
+
+static struct shm_segment *find_key(uint32_t key)
+{
+    struct shm_segment *seg = shm_segments;
+
+    while (seg && (seg->key != key || seg->removed))
+        seg = seg->next;
+    return seg;
+}
+
+/* By number: 0, -EINVAL, -EIDRM. */
+static int find_id(uint32_t id, struct shm_segment **out)
+{
+    struct shm_segment *seg = shm_segments;
+
+    while (seg && seg->id % SHM_SEQUENCE != id % SHM_SEQUENCE)
+        seg = seg->next;
+    if (!seg || (int32_t)id < 0 || !seg->object->refs)
+        return -EINVAL;
+    if (seg->id != id)
+        return -EIDRM;
+    *out = seg;
+    return 0;
+}
+
+int32_t sys_shmget(SYSCALL_3_ARGS(key, size, flags))
+{
+    struct shm_segment *seg = key == IPC_PRIVATE ? NULL : find_key(key);
+    int err;
+
+    if (seg) {
+        if ((flags & (IPC_CREAT | IPC_EXCL)) == (IPC_CREAT | IPC_EXCL))
+            return -EEXIST;
+        return size > seg->size ? -EINVAL : (int32_t)seg->id;
+    }
+    if (key != IPC_PRIVATE && !(flags & IPC_CREAT))
+        return -ENOENT;
+    if (!size || size > shm_max)
+        return -EINVAL;
+    if (flags & SHM_HUGETLB)
+        return -ENOMEM;
+    err = new_segment(key, size, flags, &seg);
+    return err ? err : (int32_t)seg->id;
+}
+
+static int attach(uint32_t id, vaddr_t *at, uint32_t flags)
+{
+    struct space *s = process_current()->memory->space;
+    unsigned region = REGION_SHARED | REGION_READ | process_current()->memory->lock_future;
+    struct shm_segment *seg;
+    struct object *o;
+    int err;
+
+    if (*at & PAGE_MASK) {
+        if (!(flags & SHM_RND))
+            return -EINVAL;
+        *at = PAGE_DOWN(*at);
+    }
+    if (*at)
+        region |= MAP_AT | (flags & SHM_REMAP ? 0u : MAP_NOREPLACE);
+    else if (flags & SHM_REMAP)
+        return -EINVAL;
+    region |= flags & SHM_RDONLY ? REGION_NOWRITE : REGION_WRITE;
+    if (flags & SHM_EXEC)
+        region |= REGION_EXEC;
+    err = find_id(id, &seg);
+    if (err)
+        return err;
+    o = object_get(seg->object);
+    err = space_map(s, at, seg->size, region, o, 0);
+    if (!err) {
+        seg->attached = inode_now() / NS_A_SECOND;
+        seg->last = process_current()->pid;
+        if (region & REGION_LOCKED)
+            space_populate(s, *at, *at + (vaddr_t)PAGE_UP(seg->size), POPULATE_MAPPED);
+    }
+    object_put(o);
+    return err == -EEXIST ? -EINVAL : err;
+}
+
+int32_t sys_shmat(SYSCALL_3_ARGS(id, addr, flags))
+{
+    vaddr_t at = addr;
+    int err = attach(id, &at, flags);
+
+    return err ? err : (int32_t)at;
+}
+
+/* The first part from va on of the attachment that begins at addr, of o or (NULL) any segment. */
+static bool find_part(struct space *s, vaddr_t addr, vaddr_t va, const struct object *o, vaddr_t *start,
+                      vaddr_t *end, struct object **found)
+{
+    mutex_lock(&s->lock);
+    const struct region *r = region_first_above(&s->regions, va);
+
+    while (r && !(r->object && r->object->pager == &pager_shm && (!o || r->object == o) &&
+                  r->start - addr == r->offset << PAGE_SHIFT))
+        r = r->next;
+    if (r) {
+        *start = r->start;
+        *end = r->end;
+        *found = r->object;
+    }
+    mutex_unlock(&s->lock);
+    return r;
+}
+
+int32_t sys_shmdt(SYSCALL_1_ARG(addr))
+{
+    struct space *s = process_current()->memory->space;
+    struct object *o = NULL, *found;
+    struct shm_segment *seg;
+    vaddr_t start, end, va = addr;
+
+    if (addr & PAGE_MASK || !find_part(s, addr, addr, NULL, &start, &end, &o))
+        return -EINVAL;
+    object_get(o);
+    seg = o->pager_data;
+    /* Parts of it may have been unmapped, or protected otherwise. */
+    while (find_part(s, addr, va, o, &start, &end, &found) && start - addr < PAGE_UP(seg->size)) {
+        int err = space_unmap(s, start, end - start);
+
+        if (err) {
+            object_put(o);
+            return err;
+        }
+        va = end;
+    }
+    seg->detached = inode_now() / NS_A_SECOND;
+    seg->last = process_current()->pid;
+    object_put(o);
+    return 0;
+}
+
+uint32_t shm_attachments(const struct shm_segment *seg)
+{
+    uint32_t n = 0;
+
+    for (const struct region *r = seg->object->regions; r; r = r->object_next)
+        n++;
+    return n;
+}
+
+/* Linux's struct shmid64_ds for i386. */
+struct shmid64_ds {
+    uint32_t key, uid, gid, cuid, cgid;
+    uint16_t mode, pad1, seq, pad2;
+    uint32_t unused[2];
+    uint32_t size;
+    uint64_t atime, dtime, ctime;
+    int32_t cpid, lpid;
+    uint32_t nattch, unused2[2];
+} __attribute__((packed));
+_Static_assert(sizeof(struct shmid64_ds) == 84, "Linux's");
+
+static int stat_segment(const struct shm_segment *seg, vaddr_t to)
+{
+    struct shmid64_ds ds = {
+        .key = seg->key,
+        .mode =
+            (uint16_t)(seg->mode | (seg->removed ? SHM_DEST : 0) | (seg->object->locked ? SHM_LOCKED : 0)),
+        .seq = (uint16_t)(seg->id / SHM_SEQUENCE),
+        .size = seg->size,
+        .atime = seg->attached,
+        .dtime = seg->detached,
+        .ctime = seg->changed,
+        .cpid = seg->creator,
+        .lpid = seg->last,
+        .nattch = shm_attachments(seg),
+    };
+
+    return user_copy_out(to, &ds, sizeof ds);
+}
+
+static int set_segment(struct shm_segment *seg, vaddr_t from)
+{
+    struct shmid64_ds ds;
+
+    if (user_copy_in(&ds, from, sizeof ds))
+        return -EFAULT;
+    seg->mode = ds.mode & 0777;
+    seg->changed = inode_now() / NS_A_SECOND;
+    return 0;
+}
+
+static uint32_t highest_index(void)
+{
+    uint32_t index = 0;
+
+    for (const struct shm_segment *seg = shm_segments; seg; seg = seg->next)
+        index = seg->id % SHM_SEQUENCE;
+    return index;
+}
+
+static int info(uint32_t command, vaddr_t to)
+{
+    uint32_t limits[10] = {shm_max, 1, shm_mni, shm_mni, shm_all};
+    uint32_t use[6] = {0}; /* segments, pages, resident, swapped, and two that are always 0 */
+    int err;
+
+    for (const struct shm_segment *seg = shm_segments; seg; seg = seg->next) {
+        use[0]++;
+        use[1] += seg->object->pages;
+        use[2] += seg->object->resident;
+        use[3] += seg->object->swapped;
+    }
+    err = command == IPC_INFO ? user_copy_out(to, limits, sizeof limits) : user_copy_out(to, use, sizeof use);
+    return err ? err : (int)highest_index();
+}
+
+/* The segment that SHM_STAT names by its index. */
+static int find_index(uint32_t index, struct shm_segment **out)
+{
+    struct shm_segment *seg = shm_segments;
+
+    while (seg && seg->id % SHM_SEQUENCE != index)
+        seg = seg->next;
+    *out = seg;
+    return seg ? 0 : -EINVAL;
+}
+
+static void remove_segment(struct shm_segment *seg)
+{
+    if (seg->removed)
+        return;
+    seg->removed = true;
+    seg->key = IPC_PRIVATE;
+    object_put(seg->object);
+}
+
+void shm_clear(void)
+{
+    struct shm_segment *seg = shm_segments, *next;
+
+    for (; seg; seg = next) {
+        next = seg->next;
+        remove_segment(seg);
+    }
+}
+
+int32_t sys_shmctl(SYSCALL_3_ARGS(id, command, buf))
+{
+    struct shm_segment *seg;
+    int err;
+
+    command &= ~(uint32_t)IPC_64;
+    if ((int32_t)id < 0)
+        return -EINVAL;
+    if (command == IPC_INFO || command == SHM_INFO)
+        return info(command, buf);
+    err = command == SHM_STAT || command == SHM_STAT_ANY ? find_index(id, &seg) : find_id(id, &seg);
+    if (err)
+        return err;
+    switch (command) {
+    case IPC_RMID:
+        remove_segment(seg);
+        return 0;
+    case IPC_SET:
+        return set_segment(seg, buf);
+    case IPC_STAT:
+        return stat_segment(seg, buf);
+    case SHM_STAT:
+    case SHM_STAT_ANY: {
+        int32_t number = (int32_t)seg->id;
+
+        err = stat_segment(seg, buf);
+        return err ? err : number;
+    }
+    case SHM_LOCK:
+    case SHM_UNLOCK:
+        seg->object->locked = command == SHM_LOCK;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+int32_t sys_ipc(SYSCALL_6_ARGS(call, first, second, third, ptr, fifth))
+{
+    vaddr_t at = ptr;
+    int err;
+
+    (void)fifth;
+    switch (call & 0xFFFF) {
+    case IPCOP_SHMAT:
+        if (call >> 16 == 1)
+            return -EINVAL;
+        err = attach(first, &at, second);
+        return err ? err : user_write32(third, at);
+    case IPCOP_SHMDT:
+        return sys_shmdt(ptr, 0, 0, 0, 0, 0);
+    case IPCOP_SHMGET:
+        return sys_shmget(first, second, third, 0, 0, 0);
+    case IPCOP_SHMCTL:
+        return sys_shmctl(first, second, ptr, 0, 0, 0);
+    default:
+        return -ENOSYS;
+    }
+}

@@ -1,0 +1,27 @@
+/* System V shared memory: its segments, for /proc/sysvipc/shm. See shm.c. */
+#ifndef KERNEL_FS_SHM_H
+#define KERNEL_FS_SHM_H
+
+#include "mm/object.h"
+
+struct shm_segment {
+    struct shm_segment *next; /* by index */
+    struct object *object;    /* one reference, until it is removed */
+    uint32_t id, key, mode;
+    size_t size;
+    int creator, last;                    /* processes */
+    uint64_t attached, detached, changed; /* seconds since 1970 */
+    bool removed;
+    char name[32];
+};
+
+extern struct shm_segment *shm_segments;
+/* The operator's limits: bytes of a segment, pages of all, segments. */
+extern uint32_t shm_max, shm_all, shm_mni;
+#define SHM_SEQUENCE 32768u /* ids are the index, and multiples of this that tell its users apart */
+/* Regions that map it. */
+uint32_t shm_attachments(const struct shm_segment *seg);
+/* Remove every segment, at the end. */
+void shm_clear(void);
+
+#endif

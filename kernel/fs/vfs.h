@@ -1,0 +1,241 @@
+/*
+ * Files, as far as memory needs them. Everything is an inode in memory: the root is filled from the boot
+ * module, tmpfs starts empty, /proc makes its inodes as they are looked up. A regular file's contents are a
+ * memory object, so that read(), write() and mmap() see the same pages. See vfs.c (paths, mounts), ramfs.c,
+ * cpio.c.
+ *
+ * Locking: one processor, between sleeps, except where a function says that it sleeps; inode.lock serialises
+ * writes and changes of size.
+ */
+#ifndef KERNEL_FS_VFS_H
+#define KERNEL_FS_VFS_H
+
+#include "mm/errno.h"
+#include "mm/object.h"
+#include "mm/os.h"
+
+struct inode;
+struct file;
+struct file_lock;
+struct pipe;
+struct poll_table;
+struct filesystem;
+
+enum {
+    S_IFMT = 0170000,
+    S_IFSOCK = 0140000,
+    S_IFLNK = 0120000,
+    S_IFREG = 0100000,
+    S_IFBLK = 0060000,
+    S_IFDIR = 0040000,
+    S_IFCHR = 0020000,
+    S_IFIFO = 0010000
+};
+#define S_ISDIR(m)  (((m)&S_IFMT) == S_IFDIR)
+#define S_ISREG(m)  (((m)&S_IFMT) == S_IFREG)
+#define S_ISLNK(m)  (((m)&S_IFMT) == S_IFLNK)
+#define S_ISCHR(m)  (((m)&S_IFMT) == S_IFCHR)
+#define S_ISBLK(m)  (((m)&S_IFMT) == S_IFBLK)
+#define S_ISFIFO(m) (((m)&S_IFMT) == S_IFIFO)
+/* What readdir says of a type (DT_*). */
+#define MODE_DTYPE(m) (((m)&S_IFMT) >> 12)
+
+#define NAME_MAX 255u
+#define PATH_MAX 4096u
+
+/*
+ * A directory's children by name; made by the filesystem. A NULL member: -EPERM (-ENOENT for lookup, -EINVAL
+ * for readlink). Names are never "." or "..". All may sleep, for memory; what they check, they check again
+ * after that, and then they change everything at once.
+ */
+struct inode_ops {
+    int (*lookup)(struct inode *dir, const char *name, struct inode **out); /* referenced. 0, -ENOENT */
+    /* name NULL: a file without a name (O_TMPFILE). out may be NULL. -EEXIST. */
+    int (*create)(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, struct inode **out);
+    int (*link)(struct inode *dir, const char *name, struct inode *target);
+    int (*unlink)(struct inode *dir, const char *name, bool directory);
+    int (*rename)(struct inode *dir, const char *name, struct inode *to_dir, const char *to_name,
+                  unsigned flags);
+    int (*symlink)(struct inode *dir, const char *name, const char *target);
+    int (*readlink)(struct inode *i, char *buf, size_t size); /* bytes, cut off, without 0 */
+    /* Of a link that leads to an inode whatever its path is (/proc/PID/fd): that inode, referenced. */
+    int (*follow)(struct inode *i, struct inode **out);
+    /*
+     * Call emit for the entries from position *pos on, until it returns false. "." and ".." are not among
+     * them, the caller emits these at 0 and 1; so positions begin with 2. While emit runs, *pos is the
+     * position of its entry; at the end, that of the first entry that was not taken. Does not sleep between
+     * entries.
+     */
+    int (*readdir)(struct inode *dir, uint64_t *pos,
+                   bool (*emit)(void *arg, const char *name, uint32_t ino, uint32_t type), void *arg);
+    /* The name in i->parent; NULL: it has none any more. Without this, it is looked for with readdir. */
+    const char *(*name)(struct inode *i);
+    int (*truncate)(struct inode *i, uint64_t size); /* sleeps */
+    int (*fallocate)(struct inode *i, unsigned mode, uint64_t start, uint64_t size);
+    /* The last reference is gone: free it. inode_put() itself drops a directory's reference to its parent. */
+    void (*release)(struct inode *i);
+};
+
+enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
+
+/* What an open file does. A NULL member: -EINVAL (-ENOTTY for ioctl); a file without poll is always ready. */
+struct file_ops {
+    int (*open)(struct file *f);
+    void (*release)(struct file *f);
+    /* buf is a user address; pos is read and advanced. Bytes or -errno. Sleep. */
+    int (*read)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
+    int (*write)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
+    int (*ioctl)(struct file *f, unsigned cmd, vaddr_t arg);
+    /* POLL* that hold now; registers with table (if not NULL) in the queues that will change it. */
+    unsigned (*poll)(struct file *f, struct poll_table *table);
+    int (*seek)(struct file *f, int64_t offset, int whence, uint64_t *result); /* NULL: the ordinary one */
+    /* The object to map from page on, referenced; *out stays NULL for private zeroes. */
+    int (*mmap)(struct file *f, uint32_t page, size_t size, unsigned region_flags, struct object **out);
+};
+
+struct inode {
+    uint32_t refs;
+    uint32_t ino;
+    uint32_t mode; /* type and permission */
+    uint32_t uid, gid;
+    uint32_t nlink;
+    uint32_t rdev;
+    /* Of a regular file, files that are open for writing, and memories that execute it: not both. */
+    uint32_t writers, executed;
+    uint64_t size;                         /* bytes */
+    uint64_t atime_ns, mtime_ns, ctime_ns; /* realtime */
+    struct filesystem *fs;
+    const struct inode_ops *ops;
+    const struct file_ops *file_ops;
+    struct object *object; /* contents of a regular file */
+    struct pipe *pipe;     /* of a FIFO that is open */
+    struct file_lock *locks;
+    struct mutex lock;
+    struct inode *covered_by; /* root of what is mounted here */
+    struct inode *covers;     /* of a mount's root: the directory below it */
+    struct inode *parent;     /* of a directory, for .. and getcwd, referenced; of a file, if known, not */
+    char *gone; /* path of a file whose last name went while it was in use, else NULL; kmalloc */
+    void *data; /* the filesystem's */
+};
+
+/* A kind of filesystem, for mount() and /proc/filesystems. */
+struct filesystem_type {
+    const char *name;
+    uint32_t magic; /* statfs f_type */
+    /* Make fs->root, referenced; fs is filled in otherwise. options may be NULL. 0 or -errno. */
+    int (*mount)(struct filesystem *fs, const char *options);
+    /* Other options for one that is mounted. NULL: it has none. 0 or -errno, and nothing was changed. */
+    int (*remount)(struct filesystem *fs, const char *options);
+    /* Free all inodes. -EBUSY if any is in use. NULL: always in use. */
+    int (*umount)(struct filesystem *fs);
+    struct filesystem_type *next;
+};
+
+struct filesystem {
+    const struct filesystem_type *type;
+    uint32_t dev; /* st_dev */
+    struct inode *root;
+    struct filesystem *next;
+    char where[64];            /* mount point, for /proc/mounts */
+    char source[32];           /* what mount() was given */
+    uint64_t max_pages, pages; /* tmpfs's size= (0: no limit), and pages that its files have */
+    uint32_t inodes;
+    void *data;
+};
+
+struct fs_context {
+    uint32_t refs;
+    struct inode *root, *cwd;
+    uint32_t umask;
+};
+
+struct fs_context *fs_context_create(void); /* root and current directory / */
+struct fs_context *fs_context_copy(const struct fs_context *c);
+struct fs_context *fs_context_get(struct fs_context *c);
+void fs_context_put(struct fs_context *c);
+/* Of the running process; of a kernel task, the kernel's own. */
+struct fs_context *fs_context_current(void);
+
+/* Fill in a new inode with one reference, times now, and a number of its own. */
+void inode_init(struct inode *i, struct filesystem *fs, uint32_t mode);
+struct inode *inode_get(struct inode *i);
+void inode_put(struct inode *i); /* may sleep. NULL is fine */
+/* The file whose contents the object is, or NULL. Not referenced. For /proc/PID/maps. */
+struct inode *inode_of_object(const struct object *o);
+/* Time now as inodes keep it. */
+uint64_t inode_now(void);
+
+enum {
+    LOOKUP_NOFOLLOW = 1,  /* a symlink at the end is the result */
+    LOOKUP_MISSING = 2,   /* path_walk(): nothing at the end is no error */
+    LOOKUP_DIRECTORY = 4, /* -ENOTDIR if it is none */
+    LOOKUP_EMPTY = 8,     /* "" is dir itself */
+    LOOKUP_CREATE = 16,   /* open() that may create: -EISDIR if a slash follows the last name */
+    /* For those who make, remove or rename: the last name as it stands. A symlink is not followed even if a
+     * slash comes after it, and what a slash means is the caller's business. */
+    LOOKUP_NAME = LOOKUP_NOFOLLOW | LOOKUP_MISSING | 32,
+};
+enum path_kind { PATH_NAME, PATH_DOT, PATH_DOTDOT, PATH_ROOT };
+
+/* Where a path ends. */
+struct path_end {
+    enum path_kind kind;
+    bool slash;          /* a slash follows the name */
+    struct inode *dir;   /* that holds the name; NULL unless PATH_NAME */
+    struct inode *inode; /* that is there; NULL: nothing */
+    char name[NAME_MAX + 1];
+};
+
+/* Resolve a path (kernel string) from dir (NULL: the current directory) through symlinks (-ELOOP after 40)
+ * and mounts. end is to be given to path_put(). */
+int path_walk(struct inode *dir, const char *path, unsigned flags, struct path_end *end);
+void path_put(struct path_end *end);
+/* The same for those that want the inode only, referenced. */
+int path_lookup(struct inode *dir, const char *path, unsigned flags, struct inode **out);
+/* Absolute path, as the running process sees it, of a directory or, if it is known, of a file; of one whose
+ * last name is gone, what it was and " (deleted)". Length without 0, or -ERANGE, -ENOENT. Does not sleep if
+ * the filesystems have the name operation. */
+int path_of(struct inode *i, char *buf, size_t size);
+/* Permission of the running process: R 4, W 2, X 1. Everything runs as root, so only X on regular files
+ * matters. */
+int inode_permission(struct inode *i, unsigned want);
+/* Change the size of a regular file. -EISDIR, -EINVAL, -EFBIG. Sleeps. */
+int inode_truncate(struct inode *i, uint64_t size);
+
+/* Name things from kernel or system calls, with Linux's rules for what may be where. flags as path_walk()'s
+ * dir and path. mode: type and permission, umask applied. */
+int vfs_mknod(struct inode *dir, const char *path, uint32_t mode, uint32_t rdev);
+int vfs_symlink(struct inode *dir, const char *path, const char *target);
+int vfs_link(struct inode *target, struct inode *dir, const char *path);
+int vfs_unlink(struct inode *dir, const char *path, bool directory);
+int vfs_rename(struct inode *dir, const char *path, struct inode *to_dir, const char *to_path,
+               unsigned flags);
+
+void filesystem_register(struct filesystem_type *type);
+extern struct filesystem_type *filesystem_types;
+/* Mount a new filesystem of a type on a directory. -ENODEV: no such type. */
+int vfs_mount(struct inode *dir, const char *type, const char *source, const char *options,
+              const char *where);
+/* Take a mount away by its root, whose reference moves here. -EINVAL: it is none; -EBUSY. */
+int vfs_umount(struct inode *root);
+/* Give a mount, named by its root, other options (may be NULL). -EINVAL: it is none. */
+int vfs_remount(struct inode *root, const char *options);
+extern struct filesystem *vfs_mounts; /* in order of mounting */
+/*
+ * Set up the root, unpack the archive into it (NULL: none), and mount /dev, /tmp, and /proc if it is
+ * registered. A broken archive is a named error, *why (else NULL); what came before the damage is there.
+ * -errno only if there is no memory for a root.
+ */
+int vfs_init(const void *archive, size_t size, const char **why);
+
+/* Device numbers and their operations: registered by devices.c, tty.c, block files; name appears in /dev.
+ * data becomes file.data. */
+void chardev_register(uint32_t rdev, const char *name, const struct file_ops *ops);
+void blockdev_register(uint32_t rdev, const char *name, const struct file_ops *ops, void *data);
+#define MKDEV(major, minor) ((uint32_t)((major) << 8 | (minor)))
+
+/* Regular files, for exec and the pagers: read through the object into kernel memory. Bytes (short at the
+ * end) or -errno. Sleeps. */
+int inode_read(struct inode *i, uint64_t pos, void *buf, size_t n);
+
+#endif

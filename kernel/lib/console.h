@@ -1,0 +1,19 @@
+/* Where output goes: the serial port, the screen, or both. */
+#ifndef KERNEL_LIB_CONSOLE_H
+#define KERNEL_LIB_CONSOLE_H
+
+#include "mm/types.h"
+
+enum { CONSOLE_SERIAL = 1 << 0, CONSOLE_SCREEN = 1 << 1 };
+
+/* Set up both devices and write to both. */
+void console_init(void);
+/* Write to these only (CONSOLE_*). */
+void console_select(unsigned set);
+/* \n becomes CR LF. Any context; interrupts are off for the length of the text, so that lines stay whole. */
+void console_write(const char *text, size_t n);
+/* Put out as it is, for programs: as much as the devices take without waiting, maybe nothing. Task
+ * context. */
+size_t console_put_some(const char *text, size_t n);
+
+#endif

@@ -1,0 +1,215 @@
+#include "kernel/lib/param.h"
+#include "kernel/lib/console.h"
+#include "kernel/x86/panic.h"
+#include "mm/kva.h"
+#include "mm/os.h"
+
+struct params params = {.swap = 1, .kva = KVA_INSTANT, .init_args = ""};
+
+static const struct param_choice consoles[] = {
+    {"ttyS0", CONSOLE_SERIAL}, {"ttyS0,115200", CONSOLE_SERIAL}, {"ttyS0,115200n8", CONSOLE_SERIAL},
+    {"tty0", CONSOLE_SCREEN},  {"tty1", CONSOLE_SCREEN},         {0},
+};
+static const struct param_choice policies[] = {
+    {"best", KVA_BEST},   {"first", KVA_FIRST},     {"next", KVA_NEXT},
+    {"worst", KVA_WORST}, {"instant", KVA_INSTANT}, {0},
+};
+static const struct param_choice on_off[] = {{"on", 1}, {"off", 0}, {0}};
+static const struct param_choice transfers[] = {{"dma", 0}, {"pio", 1}, {0}};
+static const struct param_choice panic_tests[] = {
+    {"panic", PANIC_TEST_PANIC},
+    {"assert", PANIC_TEST_ASSERT},
+    {"null", PANIC_TEST_NULL},
+    {"text", PANIC_TEST_TEXT},
+    {"low", PANIC_TEST_LOW},
+    {"stack", PANIC_TEST_STACK},
+    {"task", PANIC_TEST_TASK},
+    {"divide", PANIC_TEST_DIVIDE},
+    {"mapped", PANIC_TEST_MAPPED},
+    {"nested", PANIC_TEST_NESTED},
+    {"hang", PANIC_TEST_HANG},
+    {"reset", PANIC_TEST_RESET},
+    {0},
+};
+
+#define MIB (1u << 20)
+#define GIB ((uint64_t)1 << 30)
+
+static const struct param table[] = {
+    {"console", PARAM_SET, &params.console, .choices = consoles,
+     .help = "ttyS0 or tty0: where output goes; may be repeated"},
+    {"quiet", PARAM_FLAG, &params.quiet, .help = "show warnings and errors only"},
+    {"mem", PARAM_SIZE, &params.mem, MIB, 4 * GIB, .help = "SIZE: use no RAM above this address"},
+    {"lowmem", PARAM_SIZE, &params.lowmem, 4 * MIB, GIB,
+     .help = "SIZE: map no RAM above this address directly"},
+    {"init", PARAM_STRING, &params.init, .help = "PATH: the first program"},
+    {"ktest", PARAM_STRING, &params.ktest, .help = "all or PATTERN: run self-tests"},
+    {"seed", PARAM_NUMBER, &params.seed, 1, UINT32_MAX, .help = "N: seed of the self-tests"},
+    {"bench", PARAM_FLAG, &params.bench, .help = "run the benchmarks"},
+    {"slab_debug", PARAM_FLAG, &params.slab_debug, .help = "red zones, poison and owners in every cache"},
+    {"kva", PARAM_CHOICE, &params.kva, .choices = policies,
+     .help = "best, first, next, worst, instant: fit of kernel addresses"},
+    {"swap", PARAM_CHOICE, &params.swap, .choices = on_off, .help = "on, off: use disks with a swap header"},
+    {"ata", PARAM_CHOICE, &params.ata_pio, .choices = transfers, .help = "dma, pio: how disks transfer"},
+    {"ata_timeout", PARAM_NUMBER, &params.ata_timeout, 10, 600000,
+     .help = "MS: time limit of a disk command"},
+    {"panic_test", PARAM_CHOICE, &params.panic_test, .choices = panic_tests,
+     .help = "fail on purpose after start-up"},
+};
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return 16;
+}
+
+/* Decimal or 0x, with a size suffix if allowed. False: not a number, or more than 64 bits. */
+static bool number(const char *s, bool suffix, uint64_t *out)
+{
+    unsigned base = 10, shift = 0;
+    uint64_t v = 0;
+
+    if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
+        base = 16;
+        s += 2;
+    }
+    if ((unsigned)digit(*s) >= base)
+        return false;
+    for (; (unsigned)digit(*s) < base; s++) {
+        if (v > (UINT64_MAX - 15) / base)
+            return false;
+        v = v * base + (unsigned)digit(*s);
+    }
+    if (suffix) {
+        if (*s == 'K' || *s == 'k')
+            shift = 10;
+        else if (*s == 'M' || *s == 'm')
+            shift = 20;
+        else if (*s == 'G' || *s == 'g')
+            shift = 30;
+        if (shift)
+            s++;
+    }
+    if (*s || v > UINT64_MAX >> shift)
+        return false;
+    *out = v << shift;
+    return true;
+}
+
+static const struct param_choice *choice(const struct param *p, const char *value)
+{
+    for (const struct param_choice *c = p->choices; c->name; c++)
+        if (strcmp(c->name, value) == 0)
+            return c;
+    return NULL;
+}
+
+/* value: NULL when the word had no '='. False: bad. */
+static bool assign(const struct param *p, const char *value)
+{
+    const struct param_choice *c;
+    uint64_t v;
+
+    if ((p->type == PARAM_FLAG) != (value == NULL))
+        return false;
+    switch (p->type) {
+    case PARAM_FLAG:
+        *(bool *)p->value = true;
+        return true;
+    case PARAM_NUMBER:
+    case PARAM_SIZE:
+        if (!number(value, p->type == PARAM_SIZE, &v) || v < p->min || v > p->max)
+            return false;
+        if (p->type == PARAM_SIZE)
+            *(uint64_t *)p->value = v;
+        else
+            *(uint32_t *)p->value = (uint32_t)v;
+        return true;
+    case PARAM_STRING:
+        if (!*value)
+            return false;
+        *(const char **)p->value = value;
+        return true;
+    case PARAM_CHOICE:
+    case PARAM_SET:
+        c = choice(p, value);
+        if (!c)
+            return false;
+        *(unsigned *)p->value = c->value | (p->type == PARAM_SET ? *(unsigned *)p->value : 0);
+        return true;
+    }
+    return false;
+}
+
+static void apply(const struct param *known, unsigned n, char *word)
+{
+    char *value = word;
+
+    while (*value && *value != '=')
+        value++;
+    if (*value == '=')
+        *value++ = '\0';
+    else
+        value = NULL;
+    for (unsigned i = 0; i < n; i++) {
+        if (strcmp(known[i].name, word) != 0)
+            continue;
+        if (!assign(&known[i], value))
+            os_log("param: %s: bad value `%s`, ignored", word, value ? value : "");
+        return;
+    }
+    os_log("param: unknown parameter `%s`, ignored", word);
+}
+
+const char *param_parse_table(const struct param *known, unsigned n, char *line)
+{
+    for (;;) {
+        bool quoted = false;
+        char *word, *out;
+
+        while (is_blank(*line))
+            line++;
+        if (!*line)
+            return line;
+        /* The word is moved over its own quotes. */
+        word = out = line;
+        for (; *line && (quoted || !is_blank(*line)); line++) {
+            if (*line == '"')
+                quoted = !quoted;
+            else
+                *out++ = *line;
+        }
+        bool last = !*line;
+
+        *out = '\0';
+        if (!last)
+            line++;
+        if (strcmp(word, "--") == 0) {
+            while (is_blank(*line))
+                line++;
+            return line;
+        }
+        apply(known, n, word);
+    }
+}
+
+void param_parse(char *line)
+{
+    params.init_args = param_parse_table(table, ARRAY_LEN(table), line);
+}
+
+void param_help(void (*line)(const char *name, const char *help))
+{
+    for (unsigned i = 0; i < ARRAY_LEN(table); i++)
+        line(table[i].name, table[i].help);
+}

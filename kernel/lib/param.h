@@ -1,0 +1,66 @@
+/*
+ * The command line. Portable: the parser and the table depend on nothing of the machine.
+ *
+ * Words are separated by blanks; double quotes keep blanks inside a value. A word is a name, or name=value.
+ * The word -- ends the kernel's own, and what follows are init's arguments. A word that is wrong is reported
+ * by name and ignored; of a parameter that is given twice the last one counts.
+ */
+#ifndef KERNEL_LIB_PARAM_H
+#define KERNEL_LIB_PARAM_H
+
+#include "mm/types.h"
+
+enum param_type {
+    PARAM_FLAG,   /* name alone; sets a bool */
+    PARAM_NUMBER, /* decimal or 0x; uint32_t */
+    PARAM_SIZE,   /* a number with K, M or G; uint64_t of bytes */
+    PARAM_STRING, /* const char * into the line */
+    PARAM_CHOICE, /* one of the names in choices; unsigned: its value */
+    PARAM_SET,    /* the same, may be repeated; unsigned: the values ORed */
+};
+
+struct param_choice {
+    const char *name; /* NULL ends the list */
+    unsigned value;
+};
+
+struct param {
+    const char *name;
+    enum param_type type;
+    void *value;       /* as the type says */
+    uint64_t min, max; /* of a NUMBER or a SIZE, inclusive */
+    const struct param_choice *choices;
+    const char *help;
+};
+
+/*
+ * Parse a line in place: strings point into it, so it must stay. Returns init's arguments (the text after --,
+ * maybe empty).
+ */
+const char *param_parse_table(const struct param *table, unsigned n, char *line);
+
+/* The kernel's parameters, with their defaults. */
+struct params {
+    unsigned console;     /* console=: CONSOLE_* bits of console.h, 0: not given */
+    bool quiet;           /* quiet */
+    uint64_t mem;         /* mem=: RAM above this address is not used; 0: no limit */
+    uint64_t lowmem;      /* lowmem=: RAM above this address is not in the direct map; 0: as much as fits */
+    const char *init;     /* init=, NULL: the usual places */
+    const char *ktest;    /* ktest=: self-tests to run, NULL: none */
+    uint32_t seed;        /* seed=: of the self-tests' random numbers, 0: their own default */
+    bool bench;           /* bench */
+    bool slab_debug;      /* slab_debug */
+    unsigned kva;         /* kva=: enum kva_policy */
+    unsigned swap;        /* swap=: 1 on, 0 off */
+    unsigned ata_pio;     /* ata=: 1 pio, 0 dma where possible */
+    uint32_t ata_timeout; /* ata_timeout=: milliseconds, 0: the driver's own limit */
+    unsigned panic_test;  /* panic_test=: enum panic_test of panic.h, 0: none */
+    const char *init_args;
+};
+extern struct params params;
+
+void param_parse(char *line);
+/* One line for every parameter. */
+void param_help(void (*line)(const char *name, const char *help));
+
+#endif

@@ -1,0 +1,107 @@
+#include "kernel/lib/printk.h"
+#include "kernel/lib/console.h"
+#include "kernel/lib/format.h"
+
+#define LINE_MAX 256u
+
+void (*printk_tap)(const char *line);
+
+static bool quiet;
+
+/* Lines, each ended by \n. Written with interrupts off; head counts all bytes ever written. */
+static char ring[PRINTK_RING];
+static uint32_t ring_head;
+
+static void emit(enum log_level level, char *line, size_t n)
+{
+    uint32_t s = os_irq_save();
+
+    line[n++] = '\n';
+    for (size_t i = 0; i < n; i++)
+        ring[ring_head++ % PRINTK_RING] = line[i];
+    if (level < LOG_INFO || !quiet) {
+        line[n - 1] = printk_tap ? '\0' : '\n';
+        if (printk_tap)
+            printk_tap(line);
+        else
+            console_write(line, n);
+    }
+    os_irq_restore(s);
+}
+
+void printk_args(enum log_level level, const char *fmt, va_list ap)
+{
+    char line[LINE_MAX + 1];
+    size_t n = format_args(line, LINE_MAX, fmt, ap);
+
+    emit(level, line, n < LINE_MAX ? n : LINE_MAX - 1);
+}
+
+void printk(enum log_level level, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    printk_args(level, fmt, ap);
+    va_end(ap);
+}
+
+void os_log(const char *fmt, ...)
+{
+    char line[LINE_MAX + 1];
+    va_list ap;
+
+    va_start(ap, fmt);
+    size_t n = format_args(line, LINE_MAX, fmt, ap);
+    va_end(ap);
+    if (printk_tap)
+        printk_tap(line);
+    else
+        emit(LOG_WARN, line, n < LINE_MAX ? n : LINE_MAX - 1);
+}
+
+void printk_quiet(bool q)
+{
+    quiet = q;
+}
+
+bool printk_is_quiet(void)
+{
+    return quiet;
+}
+
+void printk_recent(void (*fn)(const char *line))
+{
+    char line[LINE_MAX];
+    uint32_t at = ring_head > PRINTK_RING ? ring_head - PRINTK_RING : 0, end = ring_head;
+
+    if (at > 0) /* the oldest line has lost its beginning */
+        while (at < end && ring[at++ % PRINTK_RING] != '\n')
+            ;
+    while (at < end) {
+        size_t n = 0;
+
+        for (char c; at < end && (c = ring[at++ % PRINTK_RING]) != '\n';)
+            if (n + 1 < sizeof line)
+                line[n++] = c;
+        line[n] = '\0';
+        fn(line);
+    }
+}
+
+size_t printk_copy(char *buf, size_t size)
+{
+    uint32_t s = os_irq_save();
+    uint32_t kept = ring_head < PRINTK_RING ? ring_head : PRINTK_RING;
+    uint32_t at = ring_head - (size < kept ? (uint32_t)size : kept);
+    size_t n = 0;
+
+    /* It may begin within a line, or where one was lost. */
+    if (at > 0 && (ring_head - at == PRINTK_RING || ring[(at - 1) % PRINTK_RING] != '\n'))
+        while (at < ring_head && ring[at++ % PRINTK_RING] != '\n')
+            ;
+    while (at < ring_head)
+        buf[n++] = ring[at++ % PRINTK_RING];
+    os_irq_restore(s);
+    return n;
+}

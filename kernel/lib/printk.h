@@ -1,0 +1,35 @@
+/*
+ * The kernel's log. A line goes into a ring in memory, and to the console if its level asks for it.
+ * os_log() (mm/os.h) is always shown: it reports what is wrong or what was asked for.
+ */
+#ifndef KERNEL_LIB_PRINTK_H
+#define KERNEL_LIB_PRINTK_H
+
+#include <stdarg.h>
+
+#include "mm/os.h"
+
+#define PRINTK_RING 16384u /* bytes of the log that are kept; a power of two */
+
+enum log_level {
+    LOG_ERROR,
+    LOG_WARN,
+    LOG_INFO, /* not shown with `quiet` */
+};
+
+/* One line, without its newline, cut off at 255 characters. Any context. */
+void printk(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void printk_args(enum log_level level, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+/* Show LOG_INFO or not. */
+void printk_quiet(bool quiet);
+bool printk_is_quiet(void);
+/* While set, lines go there instead of the console, and those of os_log() nowhere else. For the test runner.
+ */
+extern void (*printk_tap)(const char *line);
+/* Visit the lines that the ring still holds, oldest first. Each is NUL-terminated and valid for the call. */
+void printk_recent(void (*fn)(const char *line));
+
+/* The newest whole lines that fit into size bytes, without a NUL. Returns how many bytes. */
+size_t printk_copy(char *buf, size_t size);
+
+#endif

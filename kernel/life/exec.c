@@ -1,0 +1,740 @@
+/*
+ * exec: a new program in the running process.
+ *
+ * The new space is built beside the old one: the program's and the interpreter's segments are mapped from
+ * their files' objects, so that text is in memory once for all who run it, and the stack is written. The old
+ * program can go on until all that has worked; then the other threads end, and the change is made, which
+ * cannot fail.
+ *
+ *     0x00400000  programs that may lie anywhere and name an interpreter
+ *     0x08048000  where most others say they must lie; behind the program its heap
+ *     map_top     interpreter, libraries and mappings, downward
+ *     0xC0000000  the stack, downward
+ *
+ * On the stack, from the top: the program's path, the environment's and the arguments' strings, 16 random
+ * bytes, then aligned to 16 the words that the C library reads: argc, argv, envp, the auxiliary vector.
+ *
+ * Source: System V ABI, Intel386 supplement, 3-25; Linux's Documentation (auxiliary vector).
+ */
+#include "kernel/life/elf.h"
+#include "kernel/dev/random.h"
+#include "kernel/fs/file.h"
+#include "kernel/proc/process.h"
+#include "kernel/proc/ptimer.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/errno.h"
+#include "mm/slab.h"
+#include "mm/x86/cpu.h"
+
+#define HEAD_BYTES    256u /* of a file, that say what it is; a script's first line ends in them */
+#define SCRIPTS       4u   /* that may be each other's interpreters */
+#define DYN_BASE      0x00400000u
+#define STACK_TOP     ((vaddr_t)USER_END)
+#define STACK_ROOM    (128u << 10) /* mapped below what exec writes */
+#define MAP_GAP_MIN   (128u << 20) /* kept below the top for the stack */
+#define MAP_GAP_MAX   (USER_END / 6 * 5)
+#define STRING_MAX    (128u << 10) /* of one argument, as Linux's MAX_ARG_STRLEN */
+#define STRINGS_MIN   (128u << 10) /* all of them may have this much, */
+#define STRINGS_MAX   (6u << 20)   /* and not more than this, within a quarter of the stack's limit */
+#define STRINGS_FIRST 4096u        /* most need less */
+
+enum {
+    AT_NULL = 0,
+    AT_PHDR = 3,
+    AT_PHENT = 4,
+    AT_PHNUM = 5,
+    AT_PAGESZ = 6,
+    AT_BASE = 7,
+    AT_FLAGS = 8,
+    AT_ENTRY = 9,
+    AT_UID = 11,
+    AT_EUID = 12,
+    AT_GID = 13,
+    AT_EGID = 14,
+    AT_PLATFORM = 15,
+    AT_HWCAP = 16,
+    AT_CLKTCK = 17,
+    AT_SECURE = 23,
+    AT_RANDOM = 25,
+    AT_EXECFN = 31,
+};
+
+/* Too large for the kernel's stack. */
+struct exec {
+    struct inode *inode, *interp; /* referenced */
+    struct elf_image image, interp_image;
+    struct space *space;
+    struct memory *memory;
+    vaddr_t base, interp_base; /* what is added to the files' addresses */
+    vaddr_t sp;
+    uint8_t head[HEAD_BYTES];
+    uint8_t phdrs[ELF_PHDRS * ELF_PHDR];
+};
+
+/* --- files --- */
+
+static int open_program(const char *path, struct inode **out)
+{
+    struct inode *i;
+    int err = path_lookup(NULL, path, 0, &i);
+
+    if (err)
+        return err;
+    err = S_ISREG(i->mode) ? inode_permission(i, 1) : -EACCES;
+    if (!err && i->writers)
+        err = -ETXTBSY;
+    if (err) {
+        inode_put(i);
+        return err;
+    }
+    *out = i;
+    return 0;
+}
+
+/* Exactly n bytes, or -ENOEXEC. */
+static int read_all(struct inode *i, uint64_t pos, void *buf, size_t n)
+{
+    int got = inode_read(i, pos, buf, n);
+
+    if (got < 0)
+        return got;
+    return (size_t)got == n ? 0 : -ENOEXEC;
+}
+
+static int read_image(struct inode *i, const void *head, struct elf_image *e, void *phdrs)
+{
+    int err = elf_header(e, head, i->size);
+
+    if (!err)
+        err = read_all(i, e->phdr_offset, phdrs, e->phnum * ELF_PHDR);
+    if (!err)
+        err = elf_segments(e, phdrs, i->size);
+    return err;
+}
+
+/* --- scripts --- */
+
+static bool blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* The first argument makes way for what the script's first line says: interpreter, maybe an argument, and the
+ * script's path. */
+static int add_script(struct exec_args *a, const char *interp, const char *arg)
+{
+    size_t first = a->argc ? strlen(a->strings) + 1 : 0;
+    size_t n1 = strlen(interp) + 1, n2 = arg ? strlen(arg) + 1 : 0, n3 = strlen(a->path) + 1;
+    char *strings = vm_alloc(a->bytes - first + n1 + n2 + n3), *path = vm_alloc(n1);
+
+    if (!strings || !path) {
+        kfree(strings);
+        kfree(path);
+        return -ENOMEM;
+    }
+    memcpy(path, interp, n1);
+    memcpy(strings, interp, n1);
+    if (arg)
+        memcpy(strings + n1, arg, n2);
+    memcpy(strings + n1 + n2, a->path, n3);
+    memcpy(strings + n1 + n2 + n3, a->strings + first, a->bytes - first);
+    kfree(a->strings);
+    kfree(a->path);
+    a->strings = strings;
+    a->path = path;
+    a->argc += (first ? 0 : 1) + (arg ? 2 : 1);
+    a->arg_bytes += n1 + n2 + n3 - first;
+    a->bytes += n1 + n2 + n3 - first;
+    return 0;
+}
+
+/* head: the first bytes of a file that begins with #!, n of them. */
+static int script(struct exec_args *a, char *head, size_t n)
+{
+    size_t end = 2, at = 2;
+    char *interp, *arg = NULL;
+
+    while (end < n && head[end] != '\n' && head[end] != '\0')
+        end++;
+    if (end == HEAD_BYTES)
+        end--; /* cut; Linux does so too */
+    while (end > 2 && blank(head[end - 1]))
+        end--;
+    while (at < end && blank(head[at]))
+        at++;
+    if (at == end)
+        return -ENOEXEC;
+    head[end] = '\0';
+    interp = head + at;
+    while (at < end && !blank(head[at]))
+        at++;
+    if (at < end) {
+        head[at++] = '\0';
+        while (blank(head[at]))
+            at++;
+        arg = head + at;
+    }
+    return add_script(a, interp, arg);
+}
+
+/* Find the program that runs, through scripts. */
+static int find_program(struct exec *x, struct exec_args *a)
+{
+    for (unsigned depth = 0;; depth++) {
+        int err = open_program(a->path, &x->inode), n;
+
+        if (err)
+            return err;
+        n = inode_read(x->inode, 0, x->head, sizeof x->head);
+        if (n < 0)
+            return n;
+        memset(x->head + n, 0, sizeof x->head - (size_t)n);
+        if (x->head[0] != '#' || x->head[1] != '!')
+            return 0;
+        if (depth == SCRIPTS)
+            return -ELOOP;
+        inode_put(x->inode);
+        x->inode = NULL;
+        err = script(a, (char *)x->head, (size_t)n);
+        if (err)
+            return err;
+    }
+}
+
+/* The interpreter's path, to be freed; NULL if there is none. */
+static int interp_path(struct exec *x, char **out)
+{
+    const struct elf_image *e = &x->image;
+    int err = elf_interp(e, x->inode->size);
+
+    *out = NULL;
+    if (err || !e->has_interp)
+        return err;
+    *out = vm_alloc(e->interp_size);
+    if (!*out)
+        return -ENOMEM;
+    err = read_all(x->inode, e->interp_offset, *out, e->interp_size);
+    return !err && (*out)[e->interp_size - 1] != '\0' ? -ENOEXEC : err;
+}
+
+/* What is wrong with the program is -ENOEXEC, with its interpreter -ELIBBAD; -EIO if that has no header. */
+static int find_interp(struct exec *x)
+{
+    char *path;
+    int err = interp_path(x, &path);
+
+    if (!err && path)
+        err = open_program(path, &x->interp);
+    kfree(path);
+    if (err || !x->interp)
+        return err;
+    if (x->interp->size < ELF_HEADER)
+        return -EIO;
+    err = read_all(x->interp, 0, x->head, ELF_HEADER);
+    if (!err)
+        err = read_image(x->interp, x->head, &x->interp_image, x->phdrs);
+    return err == -ENOEXEC ? -ELIBBAD : err;
+}
+
+/* --- the new space --- */
+
+/* Map one part. Nothing may be there; the space is new, so only the file's own parts can be. */
+static int map_part(struct exec *x, vaddr_t start, vaddr_t end, unsigned prot, struct object *o,
+                    uint32_t offset)
+{
+    vaddr_t at = start;
+
+    if (start == end)
+        return 0;
+    return space_map(x->space, &at, end - start, prot | MAP_AT, o, offset);
+}
+
+static int map_segment(struct exec *x, struct inode *i, const struct elf_segment *s, vaddr_t base)
+{
+    vaddr_t start = s->start + base, file_end = s->file_end + base, end = s->end + base;
+    int err = map_part(x, start, PAGE_UP(file_end), s->prot, i->object, s->offset);
+
+    return err ? err : map_part(x, PAGE_UP(file_end), end, s->prot, NULL, 0);
+}
+
+/* Clear what the last page of a segment has of the file beyond the segment's end. The new space is loaded. */
+static int clear_tail(const struct elf_segment *s, vaddr_t base)
+{
+    vaddr_t file_end = s->file_end + base;
+
+    if (!(s->prot & REGION_WRITE) || !(file_end & PAGE_MASK))
+        return 0;
+    return user_clear(file_end, PAGE_UP(file_end) - file_end);
+}
+
+/* Choose where an image goes, and map it. */
+static int map_image(struct exec *x, struct inode *i, const struct elf_image *e, vaddr_t hint, vaddr_t *base)
+{
+    size_t size = e->hi - e->lo;
+    vaddr_t at = hint;
+    int err;
+
+    *base = 0;
+    if (!i->object)
+        return -ENOEXEC;
+    if (!e->fixed) {
+        /* Take the whole range first, so that all parts fit. */
+        err = space_map(x->space, &at, size, 0, NULL, 0);
+        if (!err)
+            err = space_unmap(x->space, at, size);
+        if (err)
+            return err;
+        *base = at - e->lo; /* may wrap, and wraps back when it is added */
+    }
+    for (unsigned k = 0; k < e->segments; k++) {
+        err = map_segment(x, i, &e->segment[k], *base);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static int map_stack(struct exec *x, const struct exec_args *a, const struct process *p)
+{
+    uint64_t limit = p->rlimit[RLIMIT_STACK].soft, gap = limit;
+    size_t words = (a->argc + a->envc + 64) * sizeof(uint32_t);
+    size_t size = PAGE_UP(words + a->bytes + strlen(a->path) + 64) + STACK_ROOM;
+    unsigned prot = REGION_READ | REGION_WRITE | REGION_GROWSDOWN;
+    vaddr_t at = STACK_TOP - size;
+
+    x->space->stack_max = limit > USER_END ? USER_END : PAGE_DOWN((size_t)limit);
+    if (x->space->stack_max < size)
+        x->space->stack_max = size;
+    if (gap < MAP_GAP_MIN)
+        gap = MAP_GAP_MIN;
+    if (gap > MAP_GAP_MAX)
+        gap = MAP_GAP_MAX;
+    x->space->map_top = STACK_TOP - (vaddr_t)PAGE_UP(gap);
+    if (x->image.exec_stack)
+        prot |= REGION_EXEC;
+    return space_map(x->space, &at, size, prot | MAP_AT, NULL, 0);
+}
+
+/* Push bytes below *sp. */
+static int push(vaddr_t *sp, const void *data, size_t n)
+{
+    *sp -= n;
+    return user_copy_out(*sp, data, n);
+}
+
+/* A vector of pointers to the strings that lie one behind the other at `at`, and its end. */
+static int put_pointers(vaddr_t *to, const char *strings, unsigned n, vaddr_t *at)
+{
+    int err = 0;
+
+    for (unsigned i = 0; i < n && !err; i++) {
+        size_t length = strlen(strings) + 1;
+
+        err = user_write32(*to, *at);
+        *to += 4;
+        *at += length;
+        strings += length;
+    }
+    if (!err)
+        err = user_write32(*to, 0);
+    *to += 4;
+    return err;
+}
+
+/* The stack as the C library expects it. The new space is loaded. */
+static int write_stack(struct exec *x, const struct exec_args *a)
+{
+    static const char platform[] = "i686";
+    struct memory *m = x->memory;
+    vaddr_t sp = STACK_TOP - 4, path, platform_at, random_at, to, at;
+    uint8_t random[16];
+    uint32_t r[4];
+    int err;
+
+    random_bytes(random, sizeof random);
+    err = push(&sp, a->path, strlen(a->path) + 1);
+    path = sp;
+    if (!err)
+        err = push(&sp, a->strings, a->bytes);
+    m->arg_start = sp;
+    m->arg_end = m->env_start = sp + a->arg_bytes;
+    m->env_end = sp + a->bytes;
+    if (!err)
+        err = push(&sp, platform, sizeof platform);
+    platform_at = sp;
+    sp &= ~15u;
+    if (!err)
+        err = push(&sp, random, sizeof random);
+    random_at = sp;
+    if (err)
+        return err;
+
+    cpu_cpuid(1, 0, r);
+    const uint32_t aux[][2] = {
+        {AT_HWCAP, r[3]},
+        {AT_PAGESZ, PAGE_SIZE},
+        {AT_CLKTCK, 100},
+        {AT_PHDR, x->image.phdr ? x->image.phdr + x->base : 0},
+        {AT_PHENT, ELF_PHDR},
+        {AT_PHNUM, x->image.phnum},
+        {AT_BASE, x->interp ? x->interp_base : 0},
+        {AT_FLAGS, 0},
+        {AT_ENTRY, x->image.entry + x->base},
+        {AT_UID, 0},
+        {AT_EUID, 0},
+        {AT_GID, 0},
+        {AT_EGID, 0},
+        {AT_SECURE, 0},
+        {AT_RANDOM, random_at},
+        {AT_EXECFN, path},
+        {AT_PLATFORM, platform_at},
+        {AT_NULL, 0},
+    };
+
+    _Static_assert(sizeof aux <= sizeof m->auxv, "all of it is kept");
+    memcpy(m->auxv, aux, sizeof aux);
+    sp -= (1 + a->argc + 1 + a->envc + 1) * 4 + sizeof aux;
+    sp &= ~15u;
+    x->sp = to = sp;
+    err = user_write32(to, a->argc);
+    to += 4;
+    at = m->arg_start;
+    if (!err)
+        err = put_pointers(&to, a->strings, a->argc, &at);
+    if (!err)
+        err = put_pointers(&to, a->strings + a->arg_bytes, a->envc, &at);
+    if (!err)
+        err = user_copy_out(to, aux, sizeof aux);
+    return err;
+}
+
+static int fill_space(struct exec *x, const struct exec_args *a)
+{
+    int err = 0;
+
+    for (unsigned i = 0; i < x->image.segments && !err; i++)
+        err = clear_tail(&x->image.segment[i], x->base);
+    for (unsigned i = 0; x->interp && i < x->interp_image.segments && !err; i++)
+        err = clear_tail(&x->interp_image.segment[i], x->interp_base);
+    if (!err)
+        err = write_stack(x, a);
+    return err == -EFAULT ? -ENOMEM : err; /* nothing else can be wrong with these addresses */
+}
+
+static int build_space(struct exec *x, const struct exec_args *a)
+{
+    struct task *task = task_current();
+    struct process *p = process_current();
+    struct space *old = task->space;
+    vaddr_t hint = x->image.has_interp ? DYN_BASE : 0;
+    int err;
+
+    x->space = space_create(&vm_sys);
+    if (!x->space)
+        return -ENOMEM;
+    x->memory = memory_create(x->space);
+    if (!x->memory) {
+        space_destroy(x->space);
+        return -ENOMEM;
+    }
+    err = map_stack(x, a, p);
+    if (!err)
+        err = map_image(x, x->inode, &x->image, hint, &x->base);
+    if (!err && x->interp)
+        err = map_image(x, x->interp, &x->interp_image, 0, &x->interp_base);
+    if (!err) {
+        task_set_space(x->space);
+        err = fill_space(x, a);
+        if (err || old)
+            task_set_space(old);
+    }
+    if (err) {
+        memory_put(x->memory);
+        x->memory = NULL;
+    }
+    return err;
+}
+
+/* --- the change --- */
+
+static void set_registers(struct thread *t, vaddr_t entry, vaddr_t sp)
+{
+    *thread_frame(t) = (struct trap_frame){
+        .ds = SEL_USER_DATA,
+        .es = SEL_USER_DATA,
+        .error = 0xFFFFFFFF, /* no call to restart */
+        .vector = TRAP_SYSCALL,
+        .eip = entry,
+        .cs = SEL_USER_CODE,
+        .eflags = EFLAGS_IF | 2,
+        .user_esp = sp,
+        .user_ss = SEL_USER_DATA,
+    };
+    memset(t->tls, 0, sizeof t->tls);
+    t->fs = t->gs = 0;
+    fpu_reset(t->fpu);
+    thread_reload(t);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *base = path;
+
+    for (; *path; path++)
+        if (path[0] == '/' && path[1])
+            base = path + 1;
+    return base;
+}
+
+/* Cannot fail. */
+static void commit(struct exec *x, const char *path, struct fd_table *files)
+{
+    struct thread *self = thread_current();
+    struct process *p = self->process;
+    struct memory *old = p->memory;
+    vaddr_t entry = x->interp ? x->interp_image.entry + x->interp_base : x->image.entry + x->base;
+
+    process_faults(p, &p->past_min_faults, &p->past_maj_faults);
+    x->memory->brk_start = x->memory->brk = x->image.hi + x->base;
+    x->memory->stack_top = STACK_TOP;
+    x->memory->exe = x->inode;
+    x->memory->exe->executed++;
+    x->inode = NULL;
+    p->memory = x->memory;
+    memory_set_limits(p);
+    x->memory = NULL;
+    p->did_exec = true;
+    p->dumpable = true;
+    p->personality &= 0xFFFFu;
+    thread_take_pid(self);
+    self->clear_child_tid = 0;
+    self->robust_list = 0;
+    task_set_space(p->memory->space);
+    process_vfork_done(p);
+    if (old)
+        memory_put(old);
+    if (files) {
+        fd_table_put(p->files);
+        p->files = files;
+    }
+    fd_table_close_exec(p->files);
+    signal_exec(p);
+    ptimer_delete_all(p);
+    thread_set_comm(self, base_name(path));
+    set_registers(self, entry, x->sp);
+}
+
+/* Signal actions that another process shares (CLONE_SIGHAND) stay as they are. */
+static int own_actions(struct process *p)
+{
+    struct signal_actions *own;
+
+    if (p->actions->refs == 1 || p->nthreads > 1)
+        return 0;
+    own = signal_actions_copy(p->actions);
+    if (!own)
+        return -ENOMEM;
+    signal_actions_put(p->actions);
+    p->actions = own;
+    return 0;
+}
+
+int exec_program(struct exec_args *a)
+{
+    struct process *p = process_current();
+    struct exec *x = vm_alloc(sizeof *x);
+    struct fd_table *files = NULL;
+    char comm[16] = {0};
+    int err;
+
+    if (!x)
+        return -ENOMEM;
+    memset(x, 0, offsetof(struct exec, head));
+    /* The name is that of the file that was asked for, script or not. */
+    for (size_t i = 0; i + 1 < sizeof comm && base_name(a->path)[i]; i++)
+        comm[i] = base_name(a->path)[i];
+    err = find_program(x, a);
+    if (!err)
+        err = read_image(x->inode, x->head, &x->image, x->phdrs);
+    if (!err)
+        err = find_interp(x);
+    if (!err)
+        err = build_space(x, a);
+    if (!err && p->files->refs > 1) {
+        files = fd_table_copy(p->files);
+        err = files ? 0 : -ENOMEM;
+    }
+    if (!err)
+        err = own_actions(p);
+    if (!err && p->nthreads > 1)
+        err = process_single();
+    if (!err) {
+        commit(x, comm, files);
+    } else {
+        if (files)
+            fd_table_put(files);
+        if (x->memory)
+            memory_put(x->memory);
+    }
+    inode_put(x->inode);
+    inode_put(x->interp);
+    kfree(x);
+    return err;
+}
+
+/* --- the first program --- */
+
+/* The argument and environment lists of the kernel's, as one block of strings. */
+static int kernel_args(struct exec_args *a, const char *path, const char *const *argv,
+                       const char *const *envp)
+{
+    size_t n = 0;
+    char *to;
+
+    for (const char *const *s = argv; *s; s++)
+        n += strlen(*s) + 1;
+    for (const char *const *s = envp; *s; s++)
+        n += strlen(*s) + 1;
+    *a = (struct exec_args){.path = vm_alloc(strlen(path) + 1), .strings = vm_alloc(n ? n : 1), .bytes = n};
+    if (!a->path || !a->strings)
+        return -ENOMEM;
+    memcpy(a->path, path, strlen(path) + 1);
+    to = a->strings;
+    for (; *argv; argv++, a->argc++) {
+        memcpy(to, *argv, strlen(*argv) + 1);
+        to += strlen(*argv) + 1;
+    }
+    a->arg_bytes = (size_t)(to - a->strings);
+    for (; *envp; envp++, a->envc++) {
+        memcpy(to, *envp, strlen(*envp) + 1);
+        to += strlen(*envp) + 1;
+    }
+    return 0;
+}
+
+int exec_from_kernel(const char *path, const char *const *argv, const char *const *envp)
+{
+    struct exec_args a;
+    int err = kernel_args(&a, path, argv, envp);
+
+    if (!err)
+        err = exec_program(&a);
+    exec_args_free(&a);
+    return err;
+}
+
+/* --- arguments of a call --- */
+
+void exec_args_free(struct exec_args *a)
+{
+    kfree(a->path);
+    kfree(a->strings);
+}
+
+struct strings {
+    char *buf;
+    size_t used, size, limit;
+};
+
+static int grow(struct strings *s)
+{
+    size_t size = s->size ? s->size * 2 : STRINGS_FIRST;
+    char *buf;
+
+    if (s->used >= s->limit)
+        return -E2BIG;
+    buf = vm_alloc(size);
+    if (!buf)
+        return -ENOMEM;
+    memcpy(buf, s->buf, s->used);
+    kfree(s->buf);
+    s->buf = buf;
+    s->size = size;
+    return 0;
+}
+
+static int add_string(struct strings *s, vaddr_t at)
+{
+    for (;;) {
+        size_t room = s->size - s->used;
+        int n = room ? user_copy_string(s->buf + s->used, at, room) : -E2BIG;
+
+        if (n >= 0) {
+            s->used += (size_t)n + 1;
+            return (size_t)n >= STRING_MAX || s->used > s->limit ? -E2BIG : 0;
+        }
+        if (n != -E2BIG)
+            return n;
+        if (room > STRING_MAX)
+            return -E2BIG;
+        n = grow(s);
+        if (n)
+            return n;
+    }
+}
+
+/* A vector of pointers to strings; 0 is an empty one. */
+static int add_vector(struct strings *s, vaddr_t vector, unsigned *count)
+{
+    *count = 0;
+    for (; vector; vector += 4) {
+        uint32_t at;
+        int err = user_read32(&at, vector);
+
+        if (err)
+            return err;
+        if (!at)
+            return 0;
+        /* Each pointer counts too. */
+        if ((*count + 1) * sizeof at > s->limit)
+            return -E2BIG;
+        err = add_string(s, at);
+        if (err)
+            return err;
+        ++*count;
+        if (thread_current()->exiting)
+            return -EINTR;
+    }
+    return 0;
+}
+
+static int copy_args(struct exec_args *a, vaddr_t path, vaddr_t argv, vaddr_t envp)
+{
+    uint64_t limit = process_current()->rlimit[RLIMIT_STACK].soft / 4;
+    struct strings s = {.limit = STRINGS_MAX};
+    int err;
+
+    if (limit < s.limit)
+        s.limit = limit < STRINGS_MIN ? STRINGS_MIN : (size_t)limit;
+    *a = (struct exec_args){.path = vm_alloc(PATH_MAX)};
+    if (!a->path)
+        return -ENOMEM;
+    err = user_copy_string(a->path, path, PATH_MAX);
+    if (err == -E2BIG)
+        return -ENAMETOOLONG;
+    if (err < 0)
+        return err;
+    err = grow(&s);
+    if (!err)
+        err = add_vector(&s, argv, &a->argc);
+    a->arg_bytes = s.used;
+    if (!err)
+        err = add_vector(&s, envp, &a->envc);
+    a->bytes = s.used;
+    a->strings = s.buf;
+    return err;
+}
+
+int32_t sys_execve(SYSCALL_3_ARGS(path, argv, envp))
+{
+    struct exec_args a;
+    int err = copy_args(&a, path, argv, envp);
+
+    if (!err)
+        err = exec_program(&a);
+    exec_args_free(&a);
+    return err;
+}

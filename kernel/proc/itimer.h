@@ -1,0 +1,21 @@
+/* Interval timers: setitimer(2) and alarm(2). See itimer.c. */
+#ifndef KERNEL_PROC_ITIMER_H
+#define KERNEL_PROC_ITIMER_H
+
+#include "mm/types.h"
+
+enum { ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF, ITIMERS };
+
+/* One of a process, absolute on its clock: real time since boot, or the process's processor time. Not
+ * inherited by fork. */
+struct itimer {
+    uint64_t deadline_ns; /* 0: off */
+    uint64_t interval_ns; /* 0: once */
+};
+
+/* Start the task that watches them, and those of ptimer.c. False when out of memory. */
+bool itimer_init(void);
+/* Have it look when the next one is due: one was armed, or the time of day was set. */
+void itimer_look_again(void);
+
+#endif

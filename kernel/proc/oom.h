@@ -1,0 +1,16 @@
+/* What to do when a program cannot get the memory that it touches. See oom.c. */
+#ifndef KERNEL_PROC_OOM_H
+#define KERNEL_PROC_OOM_H
+
+#include "kernel/proc/process.h"
+
+/*
+ * Make room for the running program: choose a process, say why, kill it, and wait until it is gone, but not
+ * for ever. True: try again. False: the running thread is to end, maybe just because it was chosen. Sleeps;
+ * no space's or reclaim's lock may be held.
+ */
+bool oom_kill(void);
+/* Linux's badness of a process, 0 to 2000, for /proc/PID/oom_score. */
+unsigned oom_score(const struct process *p);
+
+#endif

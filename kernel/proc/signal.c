@@ -1,0 +1,792 @@
+/*
+ * Signals: sending, masks, default actions, stopping, and what happens on the way back to ring 3.
+ *
+ * Purpose. A signal is a bit in one of two sets: the thread's, or the process's, from which the first thread
+ * that may have it takes it. Only the thread itself takes signals, in signal_deliver() on its way to ring 3;
+ * whoever sends just leaves the bit, marks a thread (TASK_WORK_SIGNAL) and wakes it if its sleep is
+ * interruptible. So a handler never runs while the kernel is in the middle of something for that thread.
+ *
+ * The signal of an exception (a page fault, a division by zero) does not go through the sets: it is about the
+ * very instruction at which the thread stands, so it is noted in the thread and delivered first.
+ *
+ * TASK_WORK_SIGNAL says "look": it is set whenever there may be something to deliver, and only the thread
+ * itself takes it back, in signal_deliver() or when it changes its mask. A system call that returns
+ * -ERESTART* therefore always passes through signal_deliver(), even if another thread took the signal.
+ *
+ * Stopping. The thread that delivers a stop signal sets process.stopped and marks all threads; each goes to
+ * sleep at its next signal_deliver(), and sleeps until SIGCONT clears it or the process is killed.
+ *
+ * Data. Pending sets belong to their thread or process, actions are shared by CLONE_SIGHAND and counted.
+ *
+ * Locking: tasks only, between sleeps (one processor, mm/os.h); user_work is changed in one instruction,
+ * since interrupts change it too.
+ *
+ * Fails: without memory for its record, a standard signal arrives without details; one that queues is refused
+ * with -EAGAIN if the sender asked for queueing.
+ *
+ * Source: POSIX.1-2017, 2.4; the numbers, structures and corner cases are those of Linux on i386.
+ */
+#include "kernel/proc/signal.h"
+#include "kernel/lib/printk.h"
+#include "kernel/proc/process.h"
+#include "kernel/proc/ptimer.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/errno.h"
+#include "mm/slab.h"
+#include "mm/x86/cpu.h"
+
+enum default_action { DIE, DUMP, IGNORE, STOP };
+
+static const uint8_t default_action[SIGNALS + 1] = {
+    [SIGQUIT] = DUMP,   [SIGILL] = DUMP,    [SIGTRAP] = DUMP,  [SIGABRT] = DUMP,    [SIGBUS] = DUMP,
+    [SIGFPE] = DUMP,    [SIGSEGV] = DUMP,   [SIGXCPU] = DUMP,  [SIGXFSZ] = DUMP,    [SIGSYS] = DUMP,
+    [SIGCHLD] = IGNORE, [SIGCONT] = IGNORE, [SIGURG] = IGNORE, [SIGWINCH] = IGNORE, [SIGSTOP] = STOP,
+    [SIGTSTP] = STOP,   [SIGTTIN] = STOP,   [SIGTTOU] = STOP,
+};
+
+#define STOPS (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
+/* Taken before others: if the running code caused them, their handler should run where they happened. */
+#define SYNCHRONOUS                                                                                          \
+    (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | SIGBIT(SIGSYS))
+
+#define EXCEPTIONS        32u /* vectors below are exceptions */
+#define FAULT_VECTOR_IRET 32u /* what a handler is told of TRAP_IRET */
+/* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit. */
+#define CORE_MIN 4096u
+
+const char *signal_name(int signo)
+{
+    static const char *const names[] = {
+        "SIG0",      "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
+        "SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
+        "SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
+        "SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS",
+    };
+
+    return signo >= 0 && signo < (int)ARRAY_LEN(names) ? names[signo] : "a real-time signal";
+}
+
+/* --- marks --- */
+
+static void mark(struct thread *t)
+{
+    __atomic_fetch_or(&t->task->user_work, TASK_WORK_SIGNAL, __ATOMIC_RELAXED);
+}
+
+static void unmark(struct thread *t)
+{
+    __atomic_fetch_and(&t->task->user_work, ~(uint32_t)TASK_WORK_SIGNAL, __ATOMIC_RELAXED);
+}
+
+/* What t could take now. */
+static inline sigset_t takeable(const struct thread *t)
+{
+    return (t->sig.pending.set | t->process->pending.set) & ~t->sig.blocked;
+}
+
+static inline __attribute__((always_inline)) bool has_work(const struct thread *t)
+{
+    return t->sig.faulted || takeable(t) || t->exiting || t->process->stopped;
+}
+
+static void mark_and_wake(struct thread *t)
+{
+    mark(t);
+    thread_interrupt(t);
+}
+
+/* --- sets --- */
+
+void signal_set_clear(struct signal_set *s)
+{
+    for (struct signal_record *r = s->first, *next; r; r = next) {
+        next = r->next;
+        kfree(r);
+    }
+    *s = (struct signal_set){0};
+}
+
+/* Take numbers out, with their records. */
+static void set_remove(struct signal_set *s, sigset_t numbers)
+{
+    struct signal_record **link = &s->first;
+
+    if (!(s->set & numbers))
+        return;
+    s->set &= ~numbers;
+    s->last = NULL;
+    while (*link) {
+        struct signal_record *r = *link;
+
+        if (numbers & SIGBIT(r->info.signo)) {
+            *link = r->next;
+            s->records--;
+            kfree(r);
+        } else {
+            s->last = r;
+            link = &r->next;
+        }
+    }
+}
+
+void signal_forget(struct process *p, sigset_t set)
+{
+    set_remove(&p->pending, set);
+    for (struct thread *t = p->threads; t; t = t->next)
+        set_remove(&t->sig.pending, set);
+}
+
+/* Take the oldest of one number, which is pending. */
+static void set_take(struct signal_set *s, int signo, struct siginfo *info)
+{
+    struct signal_record **link = &s->first, *before = NULL;
+    bool more = false;
+
+    *info = (struct siginfo){.signo = signo};
+    while (*link && (*link)->info.signo != signo) {
+        before = *link;
+        link = &before->next;
+    }
+    if (*link) {
+        struct signal_record *r = *link;
+
+        *info = r->info;
+        *link = r->next;
+        if (s->last == r)
+            s->last = before;
+        s->records--;
+        for (struct signal_record *after = r->next; after && !more; after = after->next)
+            more = after->info.signo == signo;
+        kfree(r);
+    }
+    if (!more)
+        s->set &= ~SIGBIT(signo);
+}
+
+static int lowest(sigset_t set)
+{
+    if (set & SYNCHRONOUS)
+        set &= SYNCHRONOUS;
+    return __builtin_ctzll(set) + 1;
+}
+
+int signal_take(sigset_t from, struct siginfo *info)
+{
+    struct thread *self = thread_current();
+    struct signal_set *s = &self->sig.pending;
+
+    if (!(s->set & from))
+        s = &self->process->pending;
+    if (!(s->set & from))
+        return 0;
+
+    int signo = lowest(s->set & from);
+
+    set_take(s, signo, info);
+    if (info->code == SI_TIMER)
+        ptimer_told(info);
+    return signo;
+}
+
+struct siginfo *signal_pending_timer(struct process *p, struct thread *t, int signo, int timer)
+{
+    const struct signal_set *s = t ? &t->sig.pending : &p->pending;
+
+    if (s->set & SIGBIT(signo))
+        for (struct signal_record *r = s->first; r; r = r->next)
+            if (r->info.signo == signo && r->info.code == SI_TIMER && r->info.pid == timer)
+                return &r->info;
+    return NULL;
+}
+
+sigset_t signal_pending_set(void)
+{
+    struct thread *self = thread_current();
+
+    return self->sig.pending.set | self->process->pending.set;
+}
+
+/* --- actions --- */
+
+/* A program touches few actions of the 64. So free objects are all zeroes, and only what was touched is
+ * copied and cleared. */
+static struct cache actions_cache;
+
+static void construct_actions(void *a)
+{
+    memset(a, 0, sizeof(struct signal_actions));
+}
+
+void signal_init(void)
+{
+    cache_init(&actions_cache, kmalloc_sys.pool, "signal actions", sizeof(struct signal_actions), 0,
+               construct_actions, slab_default_flags);
+}
+
+struct signal_actions *signal_actions_create(void)
+{
+    struct signal_actions *a = vm_cache_alloc(&vm_sys, &actions_cache);
+
+    if (a)
+        a->refs = 1;
+    return a;
+}
+
+struct signal_actions *signal_actions_copy(const struct signal_actions *from)
+{
+    struct signal_actions *a = signal_actions_create();
+
+    if (!a)
+        return NULL;
+    a->touched = from->touched;
+    for (sigset_t left = from->touched; left; left &= left - 1)
+        a->action[__builtin_ctzll(left)] = from->action[__builtin_ctzll(left)];
+    return a;
+}
+
+void signal_actions_put(struct signal_actions *a)
+{
+    if (!a || --a->refs > 0)
+        return;
+    for (; a->touched; a->touched &= a->touched - 1)
+        a->action[__builtin_ctzll(a->touched)] = (struct signal_action){0};
+    cache_free(&actions_cache, a);
+}
+
+void signal_exec(struct process *p)
+{
+    struct thread *self = thread_current();
+
+    for (sigset_t left = p->actions->touched; left; left &= left - 1) {
+        struct signal_action *a = &p->actions->action[__builtin_ctzll(left)];
+
+        *a = (struct signal_action){.handler = a->handler == SIG_IGN ? SIG_IGN : SIG_DFL};
+    }
+    self->sig.alt_stack = self->sig.alt_size = 0; /* the flags stay */
+    self->sig.restart.fn = NULL;
+}
+
+/* Nothing that is sent ends or stops init: it gets what it has handlers for. */
+static bool ignored_by_default(const struct process *p, int signo)
+{
+    return default_action[signo] == IGNORE || p == process_init;
+}
+
+bool signal_ignored(const struct process *p, int signo)
+{
+    vaddr_t handler = p->actions->action[signo - 1].handler;
+
+    return handler == SIG_IGN || (handler == SIG_DFL && ignored_by_default(p, signo));
+}
+
+bool signal_ignores_children(const struct process *parent)
+{
+    const struct signal_action *a;
+
+    if (!parent->actions)
+        return true;
+    a = &parent->actions->action[SIGCHLD - 1];
+    return a->handler == SIG_IGN || (a->flags & SA_NOCLDWAIT);
+}
+
+/* --- sending --- */
+
+static bool wants(const struct thread *t, sigset_t bit)
+{
+    return !t->exiting && (bit & (~t->sig.blocked | t->sig.waiting));
+}
+
+/* Find a thread to take what was sent to the process: the running one does it soonest. */
+static struct thread *choose(struct process *p, sigset_t bit)
+{
+    struct thread *self = thread_current();
+
+    if (self && self->process == p && wants(self, bit))
+        return self;
+    for (struct thread *t = p->threads; t; t = t->next)
+        if (wants(t, bit))
+            return t;
+    return NULL;
+}
+
+/* A child has stopped or goes on: tell its parent. */
+static void tell_parent(struct process *p, int code, int status)
+{
+    struct process *parent = p->parent;
+    const struct siginfo info = {.signo = SIGCHLD, .code = code, .pid = p->pid, .status = status};
+
+    if (!parent || parent->state != PROCESS_ALIVE || !parent->actions)
+        return;
+    if (!(parent->actions->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+        signal_send(parent, &info);
+    os_wake_all(&parent->child_wait);
+}
+
+/* Stopping and going on cancel each other, whatever becomes of the signal itself. */
+static void stop_or_continue(struct process *p, int signo)
+{
+    if (SIGBIT(signo) & STOPS)
+        signal_forget(p, SIGBIT(SIGCONT));
+    if (signo != SIGCONT)
+        return;
+    signal_forget(p, STOPS);
+    if (!p->stopped)
+        return;
+    p->stopped = false;
+    p->stop_signal = 0;
+    p->continued = true;
+    os_wake_all(&p->stop_wait);
+    tell_parent(p, CLD_CONTINUED, SIGCONT);
+}
+
+/* thread NULL: any of the process's. */
+static int send(struct process *p, struct thread *thread, const struct siginfo *info)
+{
+    int signo = info->signo;
+    sigset_t bit = SIGBIT(signo);
+    struct signal_set *s = thread ? &thread->sig.pending : &p->pending;
+    const struct thread *asked = thread ? thread : p->threads;
+
+    if (p->state != PROCESS_ALIVE || p->group_exit || !asked || !p->actions)
+        return 0;
+    stop_or_continue(p, signo);
+    if (signal_ignored(p, signo) && !(bit & (asked->sig.blocked | asked->sig.waiting)))
+        return 0;
+    if (signo == SIGKILL) {
+        process_kill(p, SIGKILL); /* at once, so that sleeps which only its end may cut short know of it */
+        return 0;
+    }
+    if ((s->set & bit) && signo < SIGRTMIN)
+        return 0;
+
+    struct signal_record *r = NULL;
+
+    if (signo < SIGRTMIN || s->records < p->rlimit[RLIMIT_SIGPENDING].soft)
+        r = kmalloc(sizeof *r);
+    if (r) {
+        *r = (struct signal_record){.info = *info};
+        if (s->last)
+            s->last->next = r;
+        else
+            s->first = r;
+        s->last = r;
+        s->records++;
+    } else if (signo >= SIGRTMIN && info->code != SI_USER && info->code != SI_KERNEL) {
+        return -EAGAIN;
+    }
+    s->set |= bit;
+    if (!thread)
+        thread = choose(p, bit);
+    if (thread && wants(thread, bit))
+        mark_and_wake(thread);
+    return 0;
+}
+
+int signal_send(struct process *p, const struct siginfo *info)
+{
+    return send(p, NULL, info);
+}
+
+int signal_send_thread(struct thread *t, const struct siginfo *info)
+{
+    return send(t->process, t, info);
+}
+
+void signal_raise(struct process *p, int signo)
+{
+    const struct siginfo info = {.signo = signo, .code = SI_KERNEL};
+
+    signal_send(p, &info);
+}
+
+unsigned signal_group(int pgid, const struct siginfo *info)
+{
+    unsigned n = 0;
+
+    for (struct process *p = process_all; p; p = p->all_next)
+        if (p->pgid == pgid) {
+            n++;
+            if (info->signo)
+                signal_send(p, info);
+        }
+    return n;
+}
+
+/* --- masks --- */
+
+void signal_set_blocked(sigset_t set)
+{
+    struct thread *self = thread_current();
+    struct process *p = self->process;
+    sigset_t given_up;
+
+    set &= ~SIGNALS_UNCAUGHT;
+    given_up = set & ~self->sig.blocked & p->pending.set;
+    self->sig.blocked = set;
+    /* The process's signals that this thread was to take are for the others. */
+    for (struct thread *t = p->threads; unlikely(given_up) && t; t = t->next)
+        if (t != self && wants(t, given_up))
+            mark_and_wake(t);
+    if (has_work(self))
+        mark(self);
+    else
+        unmark(self);
+}
+
+void signal_mask_begin(sigset_t set)
+{
+    struct thread *self = thread_current();
+
+    self->sig.saved = self->sig.blocked;
+    self->sig.restore = true;
+    signal_set_blocked(set);
+}
+
+void signal_mask_end(bool interrupted)
+{
+    struct thread *self = thread_current();
+
+    if (interrupted || !self->sig.restore)
+        return;
+    self->sig.restore = false;
+    signal_set_blocked(self->sig.saved);
+}
+
+int signal_read_set(sigset_t *set, vaddr_t va, uint32_t size)
+{
+    return size == sizeof *set ? user_copy_in(set, va, sizeof *set) : -EINVAL;
+}
+
+/* --- threads and groups --- */
+
+void signal_thread_init(struct thread *t, const struct thread *from, bool keep_alt)
+{
+    t->sig = (struct thread_signals){.alt_flags = SS_DISABLE};
+    if (!from)
+        return;
+    t->sig.blocked = from->sig.blocked;
+    if (keep_alt) {
+        t->sig.alt_stack = from->sig.alt_stack;
+        t->sig.alt_size = from->sig.alt_size;
+        t->sig.alt_flags = from->sig.alt_flags;
+    }
+}
+
+void signal_thread_exit(struct thread *t)
+{
+    sigset_t left = t->process->pending.set & ~t->sig.blocked;
+
+    signal_set_clear(&t->sig.pending);
+    for (struct thread *o = t->process->threads; left && o; o = o->next)
+        if (o != t && wants(o, left))
+            mark_and_wake(o);
+}
+
+/* Whether p is what keeps its group from being orphaned: its parent is in the session, but not in the group.
+ */
+static bool links_group(const struct process *p)
+{
+    return p->state == PROCESS_ALIVE && p->parent && p->parent->pgid != p->pgid && p->parent->sid == p->sid;
+}
+
+bool signal_group_orphaned(int pgid, int leaving)
+{
+    for (const struct process *p = process_all; p; p = p->all_next)
+        if (p->pgid == pgid && links_group(p) && p->pid != leaving && p->parent->pid != leaving)
+            return false;
+    return true;
+}
+
+static void orphan(int pgid, int leaving)
+{
+    static const struct siginfo hangup = {.signo = SIGHUP, .code = SI_KERNEL};
+    static const struct siginfo go_on = {.signo = SIGCONT, .code = SI_KERNEL};
+    bool stopped = false;
+
+    for (const struct process *p = process_all; p && !stopped; p = p->all_next)
+        stopped = p->pgid == pgid && p->pid != leaving && p->state == PROCESS_ALIVE && p->stopped;
+    if (!stopped || !signal_group_orphaned(pgid, leaving))
+        return;
+    signal_group(pgid, &hangup);
+    signal_group(pgid, &go_on);
+}
+
+void signal_orphan_groups(struct process *p)
+{
+    if (links_group(p))
+        orphan(p->pgid, p->pid);
+    for (const struct process *c = p->children; c; c = c->sibling_next)
+        if (c->pgid != p->pgid && c->sid == p->sid)
+            orphan(c->pgid, p->pid);
+}
+
+/* --- exceptions of ring 3 --- */
+
+/* What signal_force() does when fault_info has been filled in. */
+static inline void force(struct thread *self, const struct trap_frame *tf)
+{
+    int signo = self->sig.fault_info.signo;
+    struct signal_action *a = &self->process->actions->action[signo - 1];
+
+    if (tf->vector < EXCEPTIONS) {
+        self->sig.fault_vector = tf->vector;
+        self->sig.fault_error = tf->error;
+    } else if (tf->vector == TRAP_IRET) {
+        self->sig.fault_vector = FAULT_VECTOR_IRET;
+        self->sig.fault_error = 0;
+    }
+    if (unlikely(a->handler == SIG_IGN || (self->sig.blocked & SIGBIT(signo)))) {
+        a->handler = SIG_DFL;
+        self->sig.blocked &= ~SIGBIT(signo);
+    }
+    self->sig.faulted = true;
+    mark(self);
+}
+
+void signal_force(struct trap_frame *tf, const struct siginfo *info)
+{
+    struct thread *self = thread_current();
+
+    self->sig.fault_info = *info;
+    force(self, tf);
+}
+
+/* Error codes of page faults (SDM vol. 3A, 4.7). */
+enum { PF_PRESENT = 1 << 0, PF_WRITE = 1 << 1, PF_FETCH = 1 << 4 };
+
+void signal_fault(struct trap_frame *tf, const struct fault *f, enum fault_verdict v)
+{
+    struct thread *self = thread_current();
+    struct siginfo *info = &self->sig.fault_info;
+
+    info->signo = v == FAULT_BUS ? SIGBUS : SIGSEGV;
+    info->err = 0;
+    info->code = v == FAULT_BUS ? BUS_ADRERR : v == FAULT_ACCERR ? SEGV_ACCERR : SEGV_MAPERR;
+    info->addr = f->va;
+    force(self, tf);
+    self->sig.fault_va = f->va;
+    /* A program does not learn what is mapped in the kernel's half. */
+    if (f->va >= USER_END)
+        self->sig.fault_error |= PF_PRESENT;
+}
+
+/* --- dying --- */
+
+#define REPORTS         10u /* deaths of faults on the console in REPORT_EVERY_NS; the others are counted */
+#define REPORT_EVERY_NS 5000000000ull
+
+static bool may_report(void)
+{
+    static uint64_t since;
+    static unsigned count, dropped;
+    uint64_t now = os_now_ns();
+
+    if (now - since >= REPORT_EVERY_NS) {
+        if (dropped)
+            printk(LOG_WARN, "%u more processes died of faults", dropped);
+        since = now;
+        count = dropped = 0;
+    }
+    if (count++ < REPORTS)
+        return true;
+    dropped++;
+    return false;
+}
+
+static void report_region(struct process *p, const char *what, vaddr_t va)
+{
+    struct space *s = p->memory ? p->memory->space : NULL;
+    struct region *r;
+
+    if (!s)
+        return;
+    mutex_lock(&s->lock);
+    r = region_first_above(&s->regions, va);
+    if (r && r->start <= va)
+        printk(LOG_WARN, "  %s %08x lies in %08x-%08x %c%c%c%c", what, va, r->start, r->end,
+               r->flags & REGION_READ ? 'r' : '-', r->flags & REGION_WRITE ? 'w' : '-',
+               r->flags & REGION_EXEC ? 'x' : '-', r->flags & REGION_SHARED ? 's' : 'p');
+    else if (r)
+        printk(LOG_WARN, "  %s %08x is not mapped; the next region is %08x-%08x", what, va, r->start, r->end);
+    else
+        printk(LOG_WARN, "  %s %08x is not mapped, nor is anything above", what, va);
+    mutex_unlock(&s->lock);
+}
+
+/* A process dies of an exception: say where and why. */
+static void report_death(const struct thread *t, const struct trap_frame *tf, const struct siginfo *info)
+{
+    const char *name = signal_name(info->signo), *did;
+
+    if (!may_report())
+        return;
+    if (tf->vector == TRAP_PAGE_FAULT) {
+        if (t->sig.fault_error & PF_FETCH)
+            did = "execution at";
+        else
+            did = t->sig.fault_error & PF_WRITE ? "write to" : "read from";
+        printk(LOG_WARN, "%s[%d] died of %s: %s %08x", t->comm, t->process->pid, name, did, t->sig.fault_va);
+        report_region(t->process, "address", t->sig.fault_va);
+    } else if (tf->vector < EXCEPTIONS) {
+        printk(LOG_WARN, "%s[%d] died of %s: exception %u, error code %x", t->comm, t->process->pid, name,
+               tf->vector, tf->error);
+    } else {
+        printk(LOG_WARN, "%s[%d] died of %s: a signal's frame could not be stored or taken back", t->comm,
+               t->process->pid, name);
+    }
+    report_region(t->process, "instruction", tf->eip);
+    printk(LOG_WARN, "  eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x", tf->eax, tf->ebx, tf->ecx,
+           tf->edx, tf->esi, tf->edi);
+    printk(LOG_WARN, "  ebp %08x esp %08x eip %08x eflags %08x", tf->ebp, tf->user_esp, tf->eip, tf->eflags);
+}
+
+static _Noreturn void die(struct process *p, int signo)
+{
+    bool dumps = default_action[signo] == DUMP && p->dumpable && p->rlimit[RLIMIT_CORE].soft >= CORE_MIN;
+
+    process_exit_group(signo | (dumps ? 0x80 : 0));
+}
+
+/* --- on the way to ring 3 --- */
+
+/* Sleep while the process is stopped. */
+static void stay_stopped(struct process *p)
+{
+    uint32_t irq = os_irq_save();
+
+    while (p->stopped && thread_sleep_killable(&p->stop_wait) == 0)
+        ;
+    os_irq_restore(irq);
+}
+
+static void stop(struct thread *self, int signo)
+{
+    struct process *p = self->process;
+
+    /* A terminal's stop makes no sense for a group that no shell can continue. */
+    if (signo != SIGSTOP && signal_group_orphaned(p->pgid, 0))
+        return;
+    p->stopped = true;
+    p->stop_signal = signo;
+    p->continued = false;
+    for (struct thread *t = p->threads; t; t = t->next)
+        if (t != self)
+            mark_and_wake(t);
+    tell_parent(p, CLD_STOPPED, signo);
+    stay_stopped(p);
+}
+
+/* An interrupted system call, when a handler is to run: it fails, or runs again afterwards. */
+static void restart_after_handler(struct trap_frame *tf, const struct signal_action *a)
+{
+    if (tf->error == TRAP_NO_CALL)
+        return;
+    switch (-(int32_t)tf->eax) {
+    case ERESTARTSYS:
+        if (a->flags & SA_RESTART)
+            break;
+        __attribute__((fallthrough));
+    case ERESTARTNOHAND:
+    case ERESTART_RESTARTBLOCK:
+        tf->eax = (uint32_t)-EINTR;
+        return;
+    case ERESTARTNOINTR:
+        break;
+    default:
+        return;
+    }
+    tf->eax = tf->error;
+    tf->eip -= 2; /* INT 0x80 */
+}
+
+/* The same when no handler runs: the call goes on as if nothing had been. */
+static void restart_silently(struct trap_frame *tf)
+{
+    if (tf->vector != TRAP_SYSCALL || tf->error == TRAP_NO_CALL)
+        return;
+    switch (-(int32_t)tf->eax) {
+    case ERESTARTSYS:
+    case ERESTARTNOINTR:
+    case ERESTARTNOHAND:
+        tf->eax = tf->error;
+        break;
+    case ERESTART_RESTARTBLOCK:
+        tf->eax = 0; /* restart_syscall(2) */
+        break;
+    default:
+        return;
+    }
+    tf->eip -= 2;
+}
+
+/* Run a handler: its frame, its mask. */
+static void handle(struct thread *self, struct trap_frame *tf, const struct siginfo *info,
+                   struct signal_action *a)
+{
+    uint32_t flags = a->flags;
+    int signo = info->signo;
+    sigset_t back_to = self->sig.restore ? self->sig.saved : self->sig.blocked;
+
+    if (tf->vector == TRAP_SYSCALL) {
+        restart_after_handler(tf, a);
+        tf->error = TRAP_NO_CALL; /* the call is over: a second signal finds nothing to restart */
+    }
+    if (unlikely(!sigframe_setup(tf, signo, info, a, back_to))) {
+        static const struct siginfo segv = {.signo = SIGSEGV, .code = SI_KERNEL};
+
+        if (signo == SIGSEGV)
+            a->handler = SIG_DFL;
+        signal_force(tf, &segv);
+        return;
+    }
+    if (flags & SA_RESETHAND)
+        a->handler = SIG_DFL;
+    self->sig.restore = false;
+    self->sig.blocked |= (a->mask | (flags & SA_NODEFER ? 0 : SIGBIT(signo))) & ~SIGNALS_UNCAUGHT;
+    if (self->sig.alt_flags & SS_AUTODISARM) {
+        self->sig.alt_stack = self->sig.alt_size = 0;
+        self->sig.alt_flags = SS_DISABLE;
+    }
+}
+
+void signal_deliver(struct trap_frame *tf)
+{
+    struct thread *self = thread_current();
+    struct process *p = self->process;
+
+    do {
+        struct siginfo taken, *info = &taken;
+        bool fault = self->sig.faulted;
+        struct signal_action *a;
+
+        unmark(self);
+        if (unlikely(p->stopped))
+            stay_stopped(p);
+        if (unlikely(self->exiting))
+            thread_exit(0);
+        if (likely(fault)) {
+            self->sig.faulted = false;
+            info = &self->sig.fault_info;
+        } else if (!signal_take(~self->sig.blocked, info)) {
+            continue;
+        }
+        a = &p->actions->action[info->signo - 1];
+        if (likely(a->handler > SIG_IGN))
+            handle(self, tf, info, a);
+        else if (a->handler == SIG_IGN || (!fault && ignored_by_default(p, info->signo)))
+            continue;
+        else if (default_action[info->signo] == STOP)
+            stop(self, info->signo);
+        else {
+            if (fault)
+                report_death(self, tf, info);
+            die(p, info->signo);
+        }
+    } while (has_work(self));
+    restart_silently(tf);
+    if (self->sig.restore) {
+        self->sig.restore = false;
+        signal_set_blocked(self->sig.saved);
+    }
+}

@@ -1,0 +1,262 @@
+/*
+ * Signals with Linux's i386 numbers, structures and rules. See signal.c (sending, actions, masks) and
+ * sigframe.c (the frames on the user's stack).
+ */
+#ifndef KERNEL_PROC_SIGNAL_H
+#define KERNEL_PROC_SIGNAL_H
+
+#include "mm/fault.h"
+#include "mm/os.h"
+
+/* Macros, as C libraries have them: static analysis takes some of them for granted. */
+#define SIGHUP    1
+#define SIGINT    2
+#define SIGQUIT   3
+#define SIGILL    4
+#define SIGTRAP   5
+#define SIGABRT   6
+#define SIGBUS    7
+#define SIGFPE    8
+#define SIGKILL   9
+#define SIGUSR1   10
+#define SIGSEGV   11
+#define SIGUSR2   12
+#define SIGPIPE   13
+#define SIGALRM   14
+#define SIGTERM   15
+#define SIGSTKFLT 16
+#define SIGCHLD   17
+#define SIGCONT   18
+#define SIGSTOP   19
+#define SIGTSTP   20
+#define SIGTTIN   21
+#define SIGTTOU   22
+#define SIGURG    23
+#define SIGXCPU   24
+#define SIGXFSZ   25
+#define SIGVTALRM 26
+#define SIGPROF   27
+#define SIGWINCH  28
+#define SIGIO     29
+#define SIGPWR    30
+#define SIGSYS    31
+#define SIGNALS   64
+
+/* si_code values that the kernel makes. */
+enum {
+    SI_USER = 0,
+    SI_KERNEL = 0x80,
+    SI_QUEUE = -1,
+    SI_TIMER = -2,
+    SI_TKILL = -6,
+    ILL_ILLOPN = 2,
+    ILL_BADSTK = 8,
+    FPE_INTDIV = 1,
+    FPE_INTOVF = 2,
+    FPE_FLTDIV = 3,
+    FPE_FLTOVF = 4,
+    FPE_FLTUND = 5,
+    FPE_FLTRES = 6,
+    FPE_FLTINV = 7,
+    SEGV_MAPERR = 1,
+    SEGV_ACCERR = 2,
+    BUS_ADRALN = 1,
+    BUS_ADRERR = 2,
+    BUS_OBJERR = 3,
+    TRAP_BRKPT = 1,
+    TRAP_TRACE = 2,
+    CLD_EXITED = 1,
+    CLD_KILLED = 2,
+    CLD_DUMPED = 3,
+    CLD_STOPPED = 5,
+    CLD_CONTINUED = 6
+};
+
+enum {
+    SA_NOCLDSTOP = 1,
+    SA_NOCLDWAIT = 2,
+    SA_SIGINFO = 4,
+    SA_RESTORER = 0x04000000,
+    SA_ONSTACK = 0x08000000,
+    SA_RESTART = 0x10000000,
+    SA_NODEFER = 0x40000000,
+};
+#define SA_RESETHAND 0x80000000u
+
+/* sigaltstack(2) */
+enum { SS_ONSTACK = 1, SS_DISABLE = 2, ALT_STACK_MIN = 2048 };
+#define SS_AUTODISARM 0x80000000u
+
+/* trap_frame.error of a system call that is not to be restarted, whatever EAX says. */
+#define TRAP_NO_CALL 0xFFFFFFFFu
+
+#define SIG_DFL 0u
+#define SIG_IGN 1u
+
+struct thread;
+struct process;
+struct trap_frame;
+
+typedef uint64_t sigset_t; /* bit n - 1 is signal n */
+#define SIGBIT(n) (1ull << ((n)-1))
+/* Actions and masks leave these two alone. */
+#define SIGNALS_UNCAUGHT (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
+
+/* The first words of Linux's siginfo_t, in its order; the rest of it is zeroes. What a signal does not tell
+ * is 0. */
+struct siginfo {
+    int signo, err, code;
+    union {
+        int pid;      /* SI_USER, SIGCHLD; SI_TIMER: the timer's number */
+        vaddr_t addr; /* faults */
+    };
+    int uid; /* SI_TIMER: overruns */
+    union {
+        int status;     /* SIGCHLD */
+        uint32_t value; /* rt_sigqueueinfo */
+    };
+    int32_t utime, stime; /* SIGCHLD */
+};
+#define SIGINFO_SIZE 128u /* of siginfo_t */
+
+/* One signal that waits, with what is to be told about it. */
+struct signal_record {
+    struct signal_record *next;
+    struct siginfo info;
+};
+
+/*
+ * Pending signals. A bit says that a number is pending; records, oldest first, tell more. Of a standard
+ * signal there is at most one; those from SIGRTMIN on are queued. A number without a record is told as
+ * SI_USER from nobody: memory was short when it was sent.
+ */
+struct signal_set {
+    sigset_t set;
+    struct signal_record *first, *last;
+    uint32_t records;
+};
+#define SIGRTMIN 32
+
+struct signal_action {
+    vaddr_t handler; /* SIG_DFL, SIG_IGN or an address */
+    uint32_t flags;  /* SA_* */
+    vaddr_t restorer;
+    sigset_t mask;
+};
+
+/* Shared by CLONE_SIGHAND. */
+struct signal_actions {
+    uint32_t refs;
+    sigset_t touched; /* actions that sigaction(2) set at some time; the others are all zeroes: SIG_DFL */
+    struct signal_action action[SIGNALS];
+};
+
+/* How restart_syscall(2) goes on with an interrupted call. */
+struct restart_block {
+    int32_t (*fn)(struct restart_block *); /* NULL: nothing to restart. Forgotten when it is called. */
+    uint64_t deadline_ns;
+    uint32_t arg[5];
+};
+
+struct thread_signals {
+    sigset_t blocked;
+    sigset_t saved; /* of sigsuspend and friends: the mask to go back to, if restore */
+    bool restore;
+    bool faulted;              /* the running fault's signal is in fault_info, and goes first */
+    sigset_t waiting;          /* what rt_sigtimedwait() waits for, though it is blocked */
+    struct signal_set pending; /* sent to this thread */
+    vaddr_t alt_stack;
+    uint32_t alt_size, alt_flags; /* size 0: none; flags as they were given */
+    struct restart_block restart;
+    struct siginfo fault_info;
+    uint32_t fault_va, fault_vector, fault_error; /* of its last exception, for struct sigcontext */
+};
+
+/* Send to a process or a thread. Does not check permission. 0 or -EAGAIN (too many are queued, and the signal
+ * is one that queues). Nothing happens to a process that has ended. Task context; does not sleep. */
+int signal_send(struct process *p, const struct siginfo *info);
+int signal_send_thread(struct thread *t, const struct siginfo *info);
+/* The same with no more than a number (SI_KERNEL). */
+void signal_raise(struct process *p, int signo);
+/* To every process of a group. Number of processes. */
+unsigned signal_group(int pgid, const struct siginfo *info);
+/* For the running thread, which an exception stopped: not to be ignored. If the signal is blocked or ignored,
+ * the process is killed. Delivered on the way back to ring 3. */
+void signal_force(struct trap_frame *tf, const struct siginfo *info);
+/* The verdict of a page fault from ring 3 (not FAULT_RESUME, not FAULT_NO_MEMORY), as a signal. */
+void signal_fault(struct trap_frame *tf, const struct fault *f, enum fault_verdict v);
+/* Deliver: run handlers' frames, stop, or die; and turn -ERESTART* of an interrupted call into -EINTR or a
+ * restart. On the way to ring 3, when TASK_WORK_SIGNAL is set. Sleeps; may not return. */
+void signal_deliver(struct trap_frame *tf);
+
+/* Change the running thread's mask. */
+void signal_set_blocked(sigset_t set);
+/* For calls that run under another mask (pselect6, ppoll, sigsuspend): begin, and end; a call that ends with
+ * a restart or -EINTR must not end the mask: delivering does. */
+void signal_mask_begin(sigset_t set);
+void signal_mask_end(bool interrupted);
+/* Read a set from a program: 0, -EFAULT, or -EINVAL when size is not the kernel's. */
+int signal_read_set(sigset_t *set, vaddr_t va, uint32_t size);
+
+/* A new thread's: the mask is inherited, nothing is pending. from may be NULL. keep_alt: it has its own
+ * memory (or its parent waits), so the alternate stack is still there. */
+void signal_thread_init(struct thread *t, const struct thread *from, bool keep_alt);
+/* A thread ends: what is pending for it is forgotten; what is pending for the process and it would have taken
+ * goes to the others. */
+void signal_thread_exit(struct thread *t);
+/* exec: caught signals go back to default, the alternate stack is gone. */
+void signal_exec(struct process *p);
+/* Whether a parent wants no zombies: SIGCHLD is ignored or SA_NOCLDWAIT is set. */
+bool signal_ignores_children(const struct process *parent);
+/* p ends, or leaves its group: groups that have lost their last link to the session and contain stopped
+ * processes get SIGHUP and SIGCONT. */
+void signal_orphan_groups(struct process *p);
+/* Whether no member of a group has a parent in another group of the session. leaving: a process that does not
+ * count any more, or 0. */
+bool signal_group_orphaned(int pgid, int leaving);
+
+/* Once, at start-up. */
+void signal_init(void);
+/* NULL when out of memory. */
+struct signal_actions *signal_actions_create(void);
+struct signal_actions *signal_actions_copy(const struct signal_actions *a);
+void signal_actions_put(struct signal_actions *a);
+void signal_set_clear(struct signal_set *s);
+const char *signal_name(int signo);
+
+/* --- signal.c's parts for each other (sigframe.c, sys_signal.c) --- */
+
+/* Make a handler's frame on the user's stack and set the registers to run it. False: the stack is
+ * unusable. */
+bool sigframe_setup(struct trap_frame *tf, int signo, const struct siginfo *info,
+                    const struct signal_action *a, sigset_t mask);
+/* Take back what sigframe_setup() put on the stack: the old frame, or with rt the one with siginfo. The value
+ * for EAX; a bad frame forces SIGSEGV. */
+int32_t sigframe_return(struct trap_frame *tf, bool rt);
+/* What sigaltstack(2) tells and sets: three words. esp: the program's. 0, -EPERM, -EINVAL or -ENOMEM. */
+struct alt_stack {
+    vaddr_t start;
+    uint32_t flags, size;
+};
+struct alt_stack sigframe_alt_get(const struct thread *t, vaddr_t esp);
+int sigframe_alt_set(struct thread *t, const struct alt_stack *s, vaddr_t esp);
+/* Take the lowest pending signal of `from` that the running thread may get. 0: none. */
+int signal_take(sigset_t from, struct siginfo *info);
+/* The record of a timer's signal that is pending for a process, or (t not NULL) one of its threads, or NULL.
+ * It may be changed before anybody sleeps. */
+struct siginfo *signal_pending_timer(struct process *p, struct thread *t, int signo, int timer);
+/* What is pending for the running thread, blocked or not. */
+sigset_t signal_pending_set(void);
+/* Whether p's action for a signal, or the default, is to do nothing. */
+bool signal_ignored(const struct process *p, int signo);
+/* Drop signals of a set that are pending for a process or its threads: they are ignored from now on. */
+void signal_forget(struct process *p, sigset_t set);
+
+/* What a system call returns when a signal interrupts it: the way back to ring 3 turns these into -EINTR or a
+ * restart. */
+#define ERESTARTSYS           512 /* restart if SA_RESTART (or no handler runs) */
+#define ERESTARTNOINTR        513 /* restart always */
+#define ERESTARTNOHAND        514 /* restart only if no handler runs */
+#define ERESTART_RESTARTBLOCK 516 /* restart through restart_syscall(2) with the rest of the time */
+
+#endif

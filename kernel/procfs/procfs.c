@@ -1,0 +1,469 @@
+/*
+ * The tree of /proc.
+ *
+ * Fixed names are tables of struct proc_entry; processes, threads and descriptors are names that a directory
+ * makes up. An inode lives as long as somebody holds it and says by numbers what it belongs to, so nothing
+ * has to be told when a process ends: its files find nobody and say -ESRCH.
+ *
+ * A file's text is made at the first read, and made anew by any read from its beginning, as programs that
+ * rewind expect; reads in between go on in the text that is there. It is made without sleeping, so it shows
+ * one moment. Only of long files is each part made when it is read.
+ *
+ * Locking: an open file's text by its mutex; what is shown, by not sleeping.
+ */
+#include "kernel/procfs/procfs.h"
+#include "kernel/fs/file.h"
+#include "kernel/lib/format.h"
+#include "kernel/proc/process.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/slab.h"
+
+#define PROC_MAGIC   0x9FA0u
+#define FIRST_MADE   256u /* position of names that are made up: this and the number */
+#define STORE_MAX    PAGE_SIZE
+#define RENDER_TRIES 8u
+
+const char *proc_cmdline;
+
+static const struct inode_ops inode_ops, link_ops;
+static const struct file_ops text_ops, raw_ops;
+
+static struct proc_node *node_of(struct inode *i)
+{
+    return container_of(i, struct proc_node, inode);
+}
+
+bool proc_number(const char *s, int *value)
+{
+    uint32_t v = 0;
+
+    if (!*s || (s[0] == '0' && s[1]))
+        return false;
+    for (; *s; s++) {
+        if (*s < '0' || *s > '9' || v > (INT32_MAX - 9) / 10)
+            return false;
+        v = v * 10 + (uint32_t)(*s - '0');
+    }
+    *value = (int)v;
+    return true;
+}
+
+struct process *proc_process(const struct proc_node *n)
+{
+    struct process *p = process_find(n->pid);
+
+    return p && p->start_ns == n->born ? p : NULL;
+}
+
+struct thread *proc_thread(const struct proc_node *n)
+{
+    struct process *p = proc_process(n);
+    struct thread *t = n->tid ? thread_find(n->tid) : NULL;
+
+    if (!p)
+        return NULL;
+    if (n->tid)
+        return t && t->process == p ? t : NULL;
+    /* The first thread may have ended before the others. */
+    for (t = p->threads; t && t->tid != p->pid; t = t->next)
+        ;
+    return t ? t : p->threads;
+}
+
+/* --- inodes --- */
+
+/* Equal for equal names, and hardly ever for others. */
+static uint32_t number_of(const struct proc_node *n)
+{
+    const uint32_t word[] = {(uint32_t)n->entry, (uint32_t)n->pid, (uint32_t)n->tid, (uint32_t)n->fd};
+    uint32_t h = 2166136261u;
+
+    for (unsigned i = 0; i < ARRAY_LEN(word); i++)
+        h = (h ^ word[i]) * 16777619u ^ h >> 15;
+    return h | 2; /* 0 and 1 are the root's and nobody's */
+}
+
+static const char *name_in(const struct proc_node *n)
+{
+    return n->name[0] ? n->name : n->entry->name;
+}
+
+/* An inode from a description; takes a reference to its parent. */
+static int make(const struct proc_node *from, struct proc_node *parent, struct filesystem *fs,
+                struct inode **out)
+{
+    struct proc_node *n = vm_alloc(sizeof *n);
+    const struct proc_entry *e = from->entry;
+
+    if (!n)
+        return -ENOMEM;
+    *n = *from;
+    inode_init(&n->inode, fs, e->mode);
+    n->parent = parent;
+    n->inode.ino = parent ? number_of(n) : 1;
+    n->inode.ops = e->follow ? &link_ops : &inode_ops;
+    if (S_ISREG(e->mode))
+        n->inode.file_ops = e->file_ops ? e->file_ops : e->read ? &raw_ops : &text_ops;
+    n->inode.nlink = S_ISDIR(e->mode) ? 2 : 1;
+    if (parent)
+        n->inode.parent = inode_get(&parent->inode);
+    *out = &n->inode;
+    return 0;
+}
+
+static void release(struct inode *i)
+{
+    struct proc_node *n = node_of(i);
+    struct inode *parent = S_ISDIR(i->mode) ? NULL : i->parent; /* a directory's is inode_put()'s business */
+
+    i->fs->inodes--;
+    kfree(n);
+    inode_put(parent);
+}
+
+static int lookup(struct inode *i, const char *name, struct inode **out)
+{
+    struct proc_node *dir = node_of(i), found;
+    const struct proc_entry *e = dir->entry->children;
+    int err;
+
+    if (dir->pid && !proc_process(dir))
+        return -ENOENT;
+    found = (struct proc_node){.pid = dir->pid, .tid = dir->tid, .born = dir->born};
+    while (e && e->name && strcmp(e->name, name) != 0)
+        e++;
+    if (e && e->name) {
+        found.entry = e;
+    } else {
+        err = dir->entry->names ? dir->entry->names->lookup(dir, name, &found) : -ENOENT;
+        if (err)
+            return err;
+    }
+    return make(&found, dir, i->fs, out);
+}
+
+static int readdir(struct inode *i, uint64_t *pos,
+                   bool (*emit)(void *arg, const char *name, uint32_t ino, uint32_t type), void *arg)
+{
+    struct proc_node *dir = node_of(i);
+    const struct proc_entry *children = dir->entry->children;
+    const struct proc_names *names = dir->entry->names;
+    struct proc_node n = {.pid = dir->pid, .tid = dir->tid, .born = dir->born};
+    uint64_t index = 0;
+
+    if (dir->pid && !proc_process(dir))
+        return -ENOENT;
+    for (; *pos < FIRST_MADE && children && children[index].name; index++) {
+        if (index < *pos - 2)
+            continue;
+        n.entry = &children[index];
+        if (!emit(arg, n.entry->name, number_of(&n), MODE_DTYPE(n.entry->mode)))
+            return 0;
+        ++*pos;
+    }
+    if (*pos < FIRST_MADE)
+        *pos = FIRST_MADE;
+    while (names && *pos - FIRST_MADE <= INT32_MAX) {
+        int number = names->next(dir, (int)(*pos - FIRST_MADE));
+        struct proc_node made;
+        char text[12];
+
+        if (number < 0)
+            break;
+        *pos = FIRST_MADE + (uint64_t)number;
+        format(text, sizeof text, "%d", number);
+        if (names->lookup(dir, text, &made) == 0 &&
+            !emit(arg, text, number_of(&made), MODE_DTYPE(made.entry->mode)))
+            return 0;
+        ++*pos;
+    }
+    return 0;
+}
+
+static int readlink(struct inode *i, char *buf, size_t size)
+{
+    const struct proc_node *n = node_of(i);
+
+    return n->entry->readlink ? n->entry->readlink(n, buf, size) : -EINVAL;
+}
+
+static int follow(struct inode *i, struct inode **out)
+{
+    const struct proc_node *n = node_of(i);
+
+    return n->entry->follow(n, out);
+}
+
+static const char *name(struct inode *i)
+{
+    return name_in(node_of(i));
+}
+
+static const struct inode_ops inode_ops = {
+    .lookup = lookup,
+    .readdir = readdir,
+    .readlink = readlink,
+    .name = name,
+    .release = release,
+};
+
+/* Symlinks that lead to a file itself, not to a path. */
+static const struct inode_ops link_ops = {
+    .readlink = readlink,
+    .follow = follow,
+    .name = name,
+    .release = release,
+};
+
+/* --- open files --- */
+
+struct proc_file {
+    struct mutex lock;
+    struct text text;
+    bool made;      /* text is the whole */
+    bool in_parts;  /* text is what begins at `begin`; the record after it is at or above `from` */
+    uint64_t begin; /* position in the file */
+    uint32_t from;
+};
+
+static int open_text(struct file *f)
+{
+    struct proc_file *p;
+
+    /* Linux's rule: what cannot be written cannot be opened for it either. */
+    if ((f->flags & O_ACCMODE) != O_RDONLY && !node_of(f->inode)->entry->store)
+        return -EACCES;
+    p = vm_zalloc(sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    f->data = p;
+    return 0;
+}
+
+static void release_text(struct file *f)
+{
+    struct proc_file *p = f->data;
+
+    text_free(&p->text);
+    kfree(p);
+}
+
+/* The whole file, at one moment. */
+static int show(struct text *t, const struct proc_node *n)
+{
+    uint32_t from = 0;
+    int got;
+
+    if (n->entry->show)
+        return n->entry->show(t, n);
+    do
+        got = n->entry->show_next(t, n, &from);
+    while (got > 0);
+    return got;
+}
+
+static int render(const struct proc_node *n, struct proc_file *p)
+{
+    for (unsigned i = 0; i < RENDER_TRIES; i++) {
+        int err;
+
+        text_rewind(&p->text);
+        nosleep_enter();
+        err = show(&p->text, n);
+        nosleep_exit();
+        if (err || text_complete(&p->text))
+            return err;
+        err = text_extend(&p->text);
+        if (err)
+            return err;
+    }
+    return -ENOMEM;
+}
+
+/* The records after the text: one, and as many more as are wanted and fit into a page. */
+static void add_records(const struct proc_node *n, struct proc_file *p, size_t want, uint32_t *from, int *err)
+{
+    size_t before;
+    uint32_t here;
+
+    do {
+        before = p->text.size;
+        here = *from;
+        *err = n->entry->show_next(&p->text, n, from);
+    } while (*err > 0 && p->text.size < want && p->text.size < PAGE_SIZE);
+    if (before && p->text.size > PAGE_SIZE) {
+        text_cut(&p->text, before);
+        *from = here;
+    }
+}
+
+/* Let the text be what comes after it, about as much as is wanted. */
+static int render_part(const struct proc_node *n, struct proc_file *p, size_t want)
+{
+    p->begin += p->text.size;
+    text_rewind(&p->text);
+    for (unsigned i = 0; i < RENDER_TRIES; i++) {
+        uint32_t from = p->from;
+        int err;
+
+        nosleep_enter();
+        add_records(n, p, want, &from, &err);
+        nosleep_exit();
+        if (err < 0)
+            return err;
+        if (text_complete(&p->text)) {
+            p->from = from;
+            return 0;
+        }
+        err = text_extend(&p->text);
+        text_rewind(&p->text);
+        if (err)
+            return err;
+    }
+    return -ENOMEM;
+}
+
+/*
+ * Long files are made in parts, as they are read: a read gives what is left of the last part, then whole
+ * records up to a page, as Linux's do. So a program that looks at the beginning does not wait for all of it.
+ */
+static int read_parts(const struct proc_node *n, struct proc_file *p, uint64_t pos, vaddr_t buf, size_t size)
+{
+    int left = text_read(&p->text, pos - p->begin, buf, size), got;
+
+    if (left < 0 || (size_t)left == size)
+        return left;
+    got = render_part(n, p, size - (size_t)left);
+    if (got == 0)
+        got = text_read(&p->text, 0, buf + (vaddr_t)left, size - (size_t)left);
+    return got < 0 ? left ? left : got : left + got;
+}
+
+static int read_whole(const struct proc_node *n, struct proc_file *p, uint64_t pos, vaddr_t buf, size_t size)
+{
+    if (!p->made || pos == 0) {
+        int err = render(n, p);
+
+        p->made = err == 0;
+        if (err)
+            return err;
+    }
+    return text_read(&p->text, pos, buf, size);
+}
+
+static int read_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
+{
+    const struct proc_node *node = node_of(f->inode);
+    struct proc_file *p = f->data;
+    int got;
+
+    if (!node->entry->show && !node->entry->show_next)
+        return -EINVAL;
+    if (n == 0)
+        return 0;
+    mutex_lock(&p->lock);
+    if (*pos == 0 && node->entry->show_next) {
+        text_rewind(&p->text);
+        p->in_parts = true;
+        p->made = false;
+        p->begin = p->from = 0;
+    } else if (p->in_parts && (*pos < p->begin || *pos > p->begin + p->text.size)) {
+        p->in_parts = false; /* not where the last read ended */
+    }
+    got = p->in_parts ? read_parts(node, p, *pos, buf, n) : read_whole(node, p, *pos, buf, n);
+    if (got > 0)
+        *pos += (uint64_t)got;
+    mutex_unlock(&p->lock);
+    return got;
+}
+
+static int write_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
+{
+    const struct proc_node *node = node_of(f->inode);
+    size_t size = n < STORE_MAX - 1 ? n : STORE_MAX - 1;
+    char *s;
+    int err;
+
+    if (!node->entry->store)
+        return -EIO;
+    s = vm_alloc(STORE_MAX);
+    if (!s)
+        return -ENOMEM;
+    err = user_copy_in(s, buf, size);
+    if (!err) {
+        s[size] = '\0';
+        if (size && s[size - 1] == '\n')
+            s[size - 1] = '\0';
+        err = node->entry->store(node, s);
+    }
+    kfree(s);
+    if (err)
+        return err;
+    *pos += n;
+    return (int)n;
+}
+
+static int read_raw(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
+{
+    const struct proc_node *node = node_of(f->inode);
+    uint8_t *chunk = vm_alloc(PAGE_SIZE);
+    int got = 0;
+    size_t done = 0;
+
+    if (!chunk)
+        return -ENOMEM;
+    while (done < n) {
+        got = node->entry->read(node, *pos, chunk, n - done < PAGE_SIZE ? n - done : PAGE_SIZE);
+        if (got > 0 && user_copy_out(buf + done, chunk, (size_t)got))
+            got = -EFAULT;
+        if (got <= 0)
+            break;
+        done += (size_t)got;
+        *pos += (uint64_t)got;
+    }
+    kfree(chunk);
+    return done ? (int)done : got;
+}
+
+static const struct file_ops text_ops = {
+    .open = open_text,
+    .release = release_text,
+    .read = read_text,
+    .write = write_text,
+};
+
+static const struct file_ops raw_ops = {.read = read_raw};
+
+/* --- the filesystem --- */
+
+static const struct proc_entry root = {
+    .name = "/",
+    .mode = S_IFDIR | 0555,
+    .children = proc_root_entries,
+    .names = &proc_pids,
+};
+
+static int mount(struct filesystem *fs, const char *options)
+{
+    struct proc_node n = {.entry = &root};
+
+    (void)options;
+    return make(&n, NULL, fs, &fs->root);
+}
+
+static int umount(struct filesystem *fs)
+{
+    if (fs->inodes > 1 || fs->root->refs > 1)
+        return -EBUSY;
+    inode_put(fs->root);
+    return 0;
+}
+
+static struct filesystem_type type = {.name = "proc", .magic = PROC_MAGIC, .mount = mount, .umount = umount};
+
+void procfs_init(const char *cmdline)
+{
+    proc_cmdline = cmdline;
+    filesystem_register(&type);
+}

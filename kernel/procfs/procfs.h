@@ -1,0 +1,100 @@
+/*
+ * /proc: files that are made up when they are read, in Linux's formats (proc(5)). procfs.c has the tree and
+ * the operations; what the files say is in procfs_sys.c (the system), procfs_pid.c (processes),
+ * procfs_maps.c (their memory) and procfs_ctl.c (/proc/sys).
+ */
+#ifndef KERNEL_PROCFS_PROCFS_H
+#define KERNEL_PROCFS_PROCFS_H
+
+#include "kernel/fs/vfs.h"
+#include "kernel/procfs/text.h"
+
+struct process;
+struct thread;
+struct proc_entry;
+
+/* An inode of /proc. Made at each look-up; the same names give the same inode numbers. */
+struct proc_node {
+    struct inode inode;
+    const struct proc_entry *entry;
+    struct proc_node *parent; /* referenced; NULL: the root */
+    int pid;                  /* in a process's directory, else 0 */
+    int tid;                  /* in a thread's below task/, else 0 */
+    int fd;                   /* of an entry in fd/ or fdinfo/ */
+    uint64_t born;            /* start_ns of the process: numbers are used again */
+    char name[12];            /* if the name is a number; else it is the entry's */
+};
+
+/* What a directory holds beside its fixed entries. */
+struct proc_names {
+    /* Describe the entry of a name: entry, name, numbers. Or -ENOENT. Does not sleep. */
+    int (*lookup)(const struct proc_node *dir, const char *name, struct proc_node *n);
+    /* The next of the numbers that are names, at or above from; -1: none. */
+    int (*next)(const struct proc_node *dir, int from);
+};
+
+/*
+ * One name. Exactly one of children or names (a directory), readlink (a symlink), show, show_next, read,
+ * store or file_ops (a file) is there; show may have store beside it. Functions get -ESRCH when the process
+ * has ended.
+ */
+struct proc_entry {
+    const char *name;
+    uint32_t mode;
+    const struct proc_entry *children; /* ended by a name of NULL */
+    const struct proc_names *names;
+    /* Write the file's whole contents. Must not sleep, so that they belong to one moment; called again when
+     * memory was short. */
+    int (*show)(struct text *t, const struct proc_node *n);
+    /* Or, for long files: append one record, the first at or above *from (0 at the beginning), and
+     * say where to go on. 1; 0: there is none; -errno. Must not sleep. */
+    int (*show_next)(struct text *t, const struct proc_node *n, uint32_t *from);
+    /* Or: up to size bytes of the contents from pos on. Bytes or -errno. May sleep. */
+    int (*read)(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
+    /* A write: a string without its last newline. May sleep. */
+    int (*store)(const struct proc_node *n, char *s);
+    int (*readlink)(const struct proc_node *n, char *buf, size_t size);
+    int (*follow)(const struct proc_node *n, struct inode **out);
+    const void *arg; /* the functions' own */
+    /* Or: a file with operations of its own; none of the others then. */
+    const struct file_ops *file_ops;
+};
+
+/* Know the type "proc". cmdline stays valid. */
+void procfs_init(const char *cmdline);
+
+/* The process or thread that a node belongs to, or NULL. Valid until the caller sleeps. */
+struct process *proc_process(const struct proc_node *n);
+/* In a process's directory: its first thread; NULL of a zombie too. */
+struct thread *proc_thread(const struct proc_node *n);
+/* A decimal number, all of s, 0 or more. False if it is none, or beyond INT32_MAX. */
+bool proc_number(const char *s, int *value);
+
+/* The trees' parts. */
+extern const struct proc_entry proc_root_entries[], proc_pid_entries[], proc_sys_entries[];
+extern const struct proc_names proc_pids;
+extern const char *proc_cmdline;
+
+/* procfs_sys.c */
+int proc_show_mounts(struct text *t, const struct proc_node *n);
+int proc_show_mountinfo(struct text *t, const struct proc_node *n);
+
+/* procfs_maps.c */
+int proc_next_maps(struct text *t, const struct proc_node *n, uint32_t *from);
+int proc_next_smaps(struct text *t, const struct proc_node *n, uint32_t *from);
+int proc_show_smaps_rollup(struct text *t, const struct proc_node *n);
+int proc_read_pagemap(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
+
+/* procfs_mem.c */
+int proc_read_auxv(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
+int proc_store_clear_refs(const struct proc_node *n, char *s);
+extern const struct file_ops proc_mem_ops;
+
+/* Pages of a space by what they hold, the shared zero page left out; swapped: in a slot only. */
+struct proc_usage {
+    uint32_t anon, file, shmem, swapped;
+};
+struct space;
+void proc_usage(struct space *s, struct proc_usage *u);
+
+#endif

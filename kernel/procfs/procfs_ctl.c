@@ -1,0 +1,279 @@
+/* /proc/sys: what the operator may look at and turn. Every value that can be written is obeyed. */
+#include "kernel/dev/disk.h"
+#include "kernel/dev/random.h"
+#include "kernel/fs/shm.h"
+#include "kernel/lib/format.h"
+#include "kernel/proc/process.h"
+#include "kernel/proc/uts.h"
+#include "kernel/procfs/procfs.h"
+#include "kernel/vm/vm_sys.h"
+#include "mm/reclaim.h"
+#include "mm/space.h"
+
+/* A number: where it is kept (32 bits), or how it is read and set. */
+struct control {
+    uint32_t *value;
+    int64_t (*get)(void);
+    int (*set)(uint32_t value); /* may sleep */
+    int64_t min, max;
+};
+
+static int show_number(struct text *t, const struct proc_node *n)
+{
+    const struct control *c = n->entry->arg;
+
+    text_print(t, "%lld\n", (long long)(c->get ? c->get() : *c->value));
+    return 0;
+}
+
+/* The first number of what is written, as Linux takes it: blanks around it, decimal, or 0x. */
+static int parse(const char *s, int64_t *out)
+{
+    bool negative;
+    unsigned base = 10, digits = 0;
+    uint64_t v = 0;
+
+    while (*s == ' ' || *s == '\t' || *s == '\n')
+        s++;
+    negative = *s == '-';
+    s += negative;
+    if (s[0] == '0' && (s[1] | 32) == 'x') {
+        base = 16;
+        s += 2;
+    }
+    for (;; s++, digits++) {
+        unsigned d = *s >= '0' && *s <= '9' ? (unsigned)(*s - '0')
+                     : (*s | 32) >= 'a'     ? (unsigned)((*s | 32) - 'a') + 10
+                                            : 99;
+
+        if (d >= base || v > UINT32_MAX)
+            break;
+        v = v * base + d;
+    }
+    if (!digits || v > UINT32_MAX || (*s && *s != ' ' && *s != '\t' && *s != '\n'))
+        return -EINVAL;
+    *out = negative ? -(int64_t)v : (int64_t)v;
+    return 0;
+}
+
+static int store_number(const struct proc_node *n, char *s)
+{
+    const struct control *c = n->entry->arg;
+    int64_t v;
+    int err = parse(s, &v);
+
+    if (err)
+        return err;
+    if (v < c->min || v > c->max)
+        return -EINVAL;
+    if (c->set)
+        return c->set((uint32_t)v);
+    *c->value = (uint32_t)v;
+    return 0;
+}
+
+/* --- vm --- */
+
+static int64_t get_overcommit(void)
+{
+    return vm_sys.overcommit;
+}
+
+static int set_overcommit(uint32_t mode)
+{
+    vm_sys.overcommit = (enum commit_mode)mode;
+    return 0;
+}
+
+static int64_t get_min_free(void)
+{
+    return (int64_t)vm_sys.pool->marks.min << (PAGE_SHIFT - 10);
+}
+
+static int set_min_free(uint32_t kib)
+{
+    return frame_set_min(vm_sys.pool, kib >> (PAGE_SHIFT - 10));
+}
+
+enum { DROP_PAGES = 1, DROP_SLAB = 2 };
+static uint32_t last_drop;
+
+/* 1: pages of files that can be had again; 2: empty slabs; 3: both; 4: say no more of it in the log, where
+ * nothing is said. */
+static int drop_caches(uint32_t what)
+{
+    last_drop = what;
+    if (what & DROP_PAGES) {
+        vm_drop_caches(&vm_sys);
+        vm_sys.stats.cache_drops++;
+    }
+    if (what & DROP_SLAB) {
+        slab_reap_all(vm_sys.pool);
+        vm_sys.stats.slab_drops++;
+    }
+    return 0;
+}
+
+static int64_t get_cluster(void)
+{
+    return vm_sys.swap.clustering ? __builtin_ctz(SWAP_CLUSTER) : 0;
+}
+
+static int set_cluster(uint32_t shift)
+{
+    vm_sys.swap.clustering = shift > 0;
+    return 0;
+}
+
+static uint32_t lowest_address = SPACE_LO;
+
+static const struct control overcommit = {.get = get_overcommit, .set = set_overcommit, .max = COMMIT_STRICT},
+                            overcommit_ratio = {.value = &vm_sys.overcommit_ratio, .max = INT32_MAX},
+                            max_map_count = {.value = &vm_sys.max_regions, .max = INT32_MAX},
+                            min_free = {.get = get_min_free, .set = set_min_free, .max = INT32_MAX},
+                            swappiness = {.value = &vm_sys.swappiness, .max = 2 * VM_SWAPPINESS_EQUAL},
+                            drop = {.value = &last_drop, .set = drop_caches, .min = 1, .max = 4},
+                            page_cluster = {.get = get_cluster, .set = set_cluster, .max = 31},
+                            mmap_min_addr = {.value = &lowest_address};
+
+#define NUMBER(name_, control_)                                                                              \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0644, .show = show_number, .store = store_number, .arg = &control_  \
+    }
+#define FIXED(name_, control_)                                                                               \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0444, .show = show_number, .arg = &control_                         \
+    }
+#define DIRECTORY(name_, children_)                                                                          \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFDIR | 0555, .children = children_                                         \
+    }
+
+static const struct proc_entry vm_entries[] = {
+    {.name = "drop_caches", .mode = S_IFREG | 0200, .show = show_number, .store = store_number, .arg = &drop},
+    NUMBER("max_map_count", max_map_count),
+    NUMBER("min_free_kbytes", min_free),
+    FIXED("mmap_min_addr", mmap_min_addr),
+    NUMBER("overcommit_memory", overcommit),
+    NUMBER("overcommit_ratio", overcommit_ratio),
+    NUMBER("page-cluster", page_cluster),
+    NUMBER("swappiness", swappiness),
+    {.name = NULL},
+};
+
+/* --- kernel --- */
+
+static int show_string(struct text *t, const struct proc_node *n)
+{
+    text_print(t, "%s\n", (const char *)n->entry->arg);
+    return 0;
+}
+
+/* uts_hostname and uts_domainname. */
+static int store_string(const struct proc_node *n, char *s)
+{
+    char *name = n->entry->arg == uts_hostname ? uts_hostname : uts_domainname;
+    size_t len = 0;
+
+    while (s[len] && s[len] != '\n' && len < UTS_NAME_MAX)
+        len++;
+    memset(name, 0, UTS_NAME_MAX + 1);
+    memcpy(name, s, len);
+    return 0;
+}
+
+static void uuid_text(const uint8_t b[16], char text[37])
+{
+    format(text, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+           b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+static void uuid_make(uint8_t b[16])
+{
+    random_bytes(b, 16);
+    b[6] = (uint8_t)((b[6] & 0x0F) | 0x40); /* RFC 4122: version 4 */
+    b[8] = (uint8_t)((b[8] & 0x3F) | 0x80);
+}
+
+static int show_uuid(struct text *t, const struct proc_node *n)
+{
+    uint8_t b[16];
+    char text[37];
+
+    (void)n;
+    uuid_make(b);
+    uuid_text(b, text);
+    text_print(t, "%s\n", text);
+    return 0;
+}
+
+static int show_boot_id(struct text *t, const struct proc_node *n)
+{
+    static uint8_t id[16];
+    static bool made;
+    char text[37];
+
+    (void)n;
+    if (!made)
+        uuid_make(id);
+    made = true;
+    uuid_text(id, text);
+    text_print(t, "%s\n", text);
+    return 0;
+}
+
+static uint32_t entropy = 256, cap_last = CAP_LAST, groups_max = 65536, nobody = 65534, zero;
+
+static const struct control pid_max_control = {.value = &pid_max, .min = 301, .max = 4194304},
+                            threads_max_control = {.value = &threads_max, .min = 20, .max = 0x3FFFFFFF},
+                            entropy_control = {.value = &entropy}, cap_control = {.value = &cap_last},
+                            groups_control = {.value = &groups_max}, nobody_control = {.value = &nobody},
+                            zero_control = {.value = &zero},
+                            shmmax_control = {.value = &shm_max, .max = UINT32_MAX},
+                            shmall_control = {.value = &shm_all, .max = UINT32_MAX},
+                            shmmni_control = {.value = &shm_mni, .max = SHM_SEQUENCE};
+
+static const struct proc_entry random_entries[] = {
+    {.name = "boot_id", .mode = S_IFREG | 0444, .show = show_boot_id},
+    FIXED("entropy_avail", entropy_control),
+    FIXED("poolsize", entropy_control),
+    {.name = "uuid", .mode = S_IFREG | 0444, .show = show_uuid},
+    {.name = NULL},
+};
+
+#define STRING(name_, mode_, text_)                                                                          \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | mode_, .show = show_string, .arg = text_                            \
+    }
+#define NAME(name_, text_)                                                                                   \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0644, .show = show_string, .store = store_string, .arg = text_      \
+    }
+
+static const struct proc_entry kernel_entries[] = {
+    STRING("arch", 0444, UTS_MACHINE),
+    FIXED("cap_last_cap", cap_control),
+    NAME("domainname", uts_domainname),
+    NAME("hostname", uts_hostname),
+    FIXED("ngroups_max", groups_control),
+    STRING("osrelease", 0444, UTS_RELEASE),
+    STRING("ostype", 0444, UTS_SYSNAME),
+    FIXED("overflowgid", nobody_control),
+    FIXED("overflowuid", nobody_control),
+    FIXED("panic", zero_control),
+    NUMBER("pid_max", pid_max_control),
+    DIRECTORY("random", random_entries),
+    NUMBER("shmall", shmall_control),
+    NUMBER("shmmax", shmmax_control),
+    NUMBER("shmmni", shmmni_control),
+    FIXED("tainted", zero_control),
+    NUMBER("threads-max", threads_max_control),
+    STRING("version", 0444, UTS_VERSION),
+    {.name = NULL},
+};
+
+const struct proc_entry proc_sys_entries[] = {
+    DIRECTORY("kernel", kernel_entries),
+    DIRECTORY("vm", vm_entries),
+    {.name = NULL},
+};

@@ -1,0 +1,761 @@
+/* What /proc says about processes and threads. */
+#include "kernel/dev/tty.h"
+#include "kernel/fs/file.h"
+#include "kernel/lib/format.h"
+#include "kernel/proc/oom.h"
+#include "kernel/proc/process.h"
+#include "kernel/proc/uts.h"
+#include "kernel/procfs/procfs.h"
+#include "kernel/vm/vm_sys.h"
+#include "mm/space.h"
+
+#define CENTISECOND 10000000u
+#define NOBODY      0xFFFFFFFFu /* as unlimited or unknown, in 32 bits */
+
+/* --- state --- */
+
+static char task_state(const struct process *p, const struct thread *t)
+{
+    if (!t || p->state == PROCESS_ZOMBIE)
+        return 'Z';
+    if (t->task->state == TASK_RUNNABLE)
+        return 'R';
+    if (p->stopped)
+        return 'T';
+    return t->task->interruptible ? 'S' : 'D';
+}
+
+static const char *state_name(char state)
+{
+    switch (state) {
+    case 'R':
+        return "running";
+    case 'S':
+        return "sleeping";
+    case 'T':
+        return "stopped";
+    case 'Z':
+        return "zombie";
+    default:
+        return "disk sleep";
+    }
+}
+
+/* The name, also of a process that has ended. */
+static const char *comm_of(const struct process *p, const struct thread *t)
+{
+    return t ? t->comm : p->comm;
+}
+
+/* A name can hold anything; in stat only parentheses tell where it ends, in status it is escaped. */
+static void put_escaped(struct text *t, const char *s)
+{
+    for (; *s; s++)
+        if (*s == '\n')
+            text_put(t, "\\n", 2);
+        else if (*s == '\\')
+            text_put(t, "\\\\", 2);
+        else
+            text_put(t, s, 1);
+}
+
+/* The mapped range of the program itself that may be executed. */
+static void code_range(const struct memory *m, vaddr_t *start, vaddr_t *end)
+{
+    *start = *end = 0;
+    for (const struct region *r = m->space->regions.first; r; r = r->next) {
+        if (!(r->flags & REGION_EXEC) || !r->object || inode_of_object(r->object) != m->exe)
+            continue;
+        if (!*end)
+            *start = r->start;
+        *end = r->end;
+    }
+}
+
+/* --- stat, statm, status --- */
+
+struct times {
+    uint64_t user, system, minor, major;
+};
+
+static void times_of(const struct process *p, const struct thread *t, bool thread_only, struct times *out)
+{
+    if (thread_only && t)
+        thread_times(t, &out->user, &out->system);
+    else
+        process_times(p, &out->user, &out->system);
+    process_faults(p, &out->minor, &out->major);
+}
+
+static uint32_t ignored_low(const struct process *p, bool caught, uint64_t *all)
+{
+    *all = 0;
+    for (unsigned n = 0; p->actions && n < SIGNALS; n++) {
+        vaddr_t handler = p->actions->action[n].handler;
+
+        if (caught ? handler > 1 : handler == 1)
+            *all |= 1ull << n;
+    }
+    return (uint32_t)*all & INT32_MAX;
+}
+
+static void number(struct text *t, uint64_t v)
+{
+    text_print(t, " %llu", (unsigned long long)v);
+}
+
+static int show_stat(struct text *t, const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+    const struct thread *th = proc_thread(n);
+    const struct memory *m;
+    struct proc_usage u = {0};
+    struct times times;
+    vaddr_t code = 0, code_end = 0;
+    uint64_t all;
+
+    if (!p || (n->tid && !th))
+        return -ESRCH;
+    m = p->memory;
+    times_of(p, th, n->tid, &times);
+    if (m) {
+        proc_usage(m->space, &u);
+        code_range(m, &code, &code_end);
+    }
+    text_print(t, "%d (%s) %c %d %d %d %d %d", n->tid ? n->tid : p->pid, comm_of(p, th), task_state(p, th),
+               p->parent ? p->parent->pid : 0, p->pgid, p->sid, p->tty ? (int)tty_device(p->tty) : 0,
+               p->tty ? tty_foreground(p->tty) : -1);
+    number(t, p->did_exec ? 0x400000 : 0x400040); /* PF_RANDOMIZE, PF_FORKNOEXEC */
+    number(t, times.minor);
+    number(t, p->child_min_faults);
+    number(t, times.major);
+    number(t, p->child_maj_faults);
+    number(t, times.user / CENTISECOND);
+    number(t, times.system / CENTISECOND);
+    number(t, p->child_user_ns / CENTISECOND);
+    number(t, p->child_system_ns / CENTISECOND);
+    text_print(t, " 20 0 %u 0", p->nthreads);
+    number(t, p->start_ns / CENTISECOND);
+    number(t, m ? (uint64_t)m->space->pages.total << PAGE_SHIFT : 0);
+    number(t, u.anon + u.file + u.shmem);
+    number(t, p->rlimit[RLIMIT_RSS].soft < NOBODY ? p->rlimit[RLIMIT_RSS].soft : NOBODY);
+    number(t, code);
+    number(t, code_end);
+    number(t, m ? m->arg_start : 0);
+    text_print(t, " 0 0"); /* esp, eip: told only to debuggers */
+    number(t, (uint32_t)((th ? th->sig.pending.set : 0) | p->pending.set) & INT32_MAX);
+    number(t, th ? (uint32_t)th->sig.blocked & INT32_MAX : 0);
+    number(t, ignored_low(p, false, &all));
+    number(t, ignored_low(p, true, &all));
+    text_print(t, " %d 0 0 %d 0 0 0 0 0 0", th && th->task->state != TASK_RUNNABLE, p->exit_signal);
+    number(t, m ? code_end : 0); /* data begins where code ends */
+    number(t, m ? m->brk_start : 0);
+    number(t, m ? m->brk_start : 0);
+    number(t, m ? m->arg_start : 0);
+    number(t, m ? m->arg_end : 0);
+    number(t, m ? m->env_start : 0);
+    number(t, m ? m->env_end : 0);
+    text_print(t, " %d\n", p->state == PROCESS_ZOMBIE ? p->exit_status : 0);
+    return 0;
+}
+
+static int show_statm(struct text *t, const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+    struct proc_usage u;
+    vaddr_t code, code_end;
+
+    if (!p)
+        return -ESRCH;
+    if (!p->memory) {
+        text_print(t, "0 0 0 0 0 0 0\n");
+        return 0;
+    }
+    proc_usage(p->memory->space, &u);
+    code_range(p->memory, &code, &code_end);
+    text_print(t, "%u %u %u %u 0 %u 0\n", p->memory->space->pages.total, u.anon + u.file + u.shmem,
+               u.file + u.shmem, (code_end - code) >> PAGE_SHIFT,
+               p->memory->space->pages.data + p->memory->space->pages.stack);
+    return 0;
+}
+
+static void vm_line(struct text *t, const char *name, uint32_t pages)
+{
+    text_print(t, "%s:\t%8llu kB\n", name, (unsigned long long)KIB(pages));
+}
+
+static void status_memory(struct text *t, struct process *p)
+{
+    const struct space_pages *pages = &p->memory->space->pages;
+    uint32_t peak = p->memory->space->pages_peak, resident, text;
+    struct proc_usage u;
+    vaddr_t code, code_end;
+
+    proc_usage(p->memory->space, &u);
+    code_range(p->memory, &code, &code_end);
+    resident = u.anon + u.file + u.shmem;
+    text = (code_end - code) >> PAGE_SHIFT;
+    text = text < pages->exec ? text : pages->exec;
+    if (p->max_resident < resident)
+        p->max_resident = resident;
+    vm_line(t, "VmPeak", peak);
+    vm_line(t, "VmSize", pages->total);
+    vm_line(t, "VmLck", pages->locked);
+    vm_line(t, "VmPin", 0);
+    vm_line(t, "VmHWM", (uint32_t)p->max_resident);
+    vm_line(t, "VmRSS", resident);
+    vm_line(t, "RssAnon", u.anon);
+    vm_line(t, "RssFile", u.file);
+    vm_line(t, "RssShmem", u.shmem);
+    vm_line(t, "VmData", pages->data);
+    vm_line(t, "VmStk", pages->stack);
+    vm_line(t, "VmExe", text);
+    vm_line(t, "VmLib", pages->exec - text);
+    vm_line(t, "VmPTE", p->memory->space->pt.tables + 1);
+    vm_line(t, "VmSwap", u.swapped);
+    vm_line(t, "HugetlbPages", 0);
+    text_print(t, "CoreDumping:\t0\nTHP_enabled:\t0\n");
+}
+
+static void mask(struct text *t, const char *name, uint64_t set)
+{
+    text_print(t, "%s:\t%016llx\n", name, (unsigned long long)set);
+}
+
+static unsigned count_records(const struct signal_set *s)
+{
+    unsigned n = 0;
+
+    for (const struct signal_record *r = s->first; r; r = r->next)
+        n++;
+    return n;
+}
+
+static void status_signals(struct text *t, const struct process *p, const struct thread *th)
+{
+    uint64_t ignored, caught, caps = (2ull << CAP_LAST) - 1;
+
+    ignored_low(p, false, &ignored);
+    ignored_low(p, true, &caught);
+    text_print(t, "Threads:\t%u\n", p->nthreads ? p->nthreads : 1);
+    text_print(t, "SigQ:\t%u/%llu\n", count_records(&p->pending) + (th ? count_records(&th->sig.pending) : 0),
+               (unsigned long long)p->rlimit[RLIMIT_SIGPENDING].soft);
+    mask(t, "SigPnd", th ? th->sig.pending.set : 0);
+    mask(t, "ShdPnd", p->pending.set);
+    mask(t, "SigBlk", th ? th->sig.blocked : 0);
+    mask(t, "SigIgn", ignored);
+    mask(t, "SigCgt", caught);
+    mask(t, "CapInh", 0);
+    mask(t, "CapPrm", caps);
+    mask(t, "CapEff", caps);
+    mask(t, "CapBnd", caps);
+    mask(t, "CapAmb", 0);
+}
+
+static int show_status(struct text *t, const struct proc_node *n)
+{
+    struct process *p = proc_process(n);
+    const struct thread *th = proc_thread(n);
+    int id = n->tid ? n->tid : n->pid;
+    uint32_t umask = 0;
+    char state;
+
+    if (!p || (n->tid && !th))
+        return -ESRCH;
+    state = task_state(p, th);
+    if (p->fs)
+        umask = p->fs->umask;
+    text_print(t, "Name:\t");
+    put_escaped(t, comm_of(p, th));
+    text_print(t, "\nUmask:\t%04o\nState:\t%c (%s)\n", umask, state, state_name(state));
+    text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid, id,
+               p->parent ? p->parent->pid : 0);
+    text_print(t, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t%u\nGroups:\t \n",
+               p->files ? p->files->size : 0);
+    text_print(t, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid, id, p->pgid, p->sid);
+    if (p->memory)
+        status_memory(t, p);
+    status_signals(t, p, th);
+    text_print(t, "NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n");
+    text_print(t, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
+    text_print(t, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t0\n",
+               th ? (unsigned long long)th->task->switches : 0);
+    return 0;
+}
+
+/* --- small files --- */
+
+static int show_comm(struct text *t, const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+    const struct thread *th = proc_thread(n);
+
+    if (!p)
+        return -ESRCH;
+    text_print(t, "%s\n", comm_of(p, th));
+    return 0;
+}
+
+static int store_comm(const struct proc_node *n, char *s)
+{
+    struct thread *th = proc_thread(n);
+
+    if (!th)
+        return -ESRCH;
+    if (thread_current() && thread_current()->process != th->process)
+        return -EINVAL;
+    thread_set_comm(th, s);
+    return 0;
+}
+
+/* Bytes [from, to) of a process's memory, as a file. */
+static int read_memory(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size, bool environment)
+{
+    struct process *p = proc_process(n);
+    struct memory *m;
+    vaddr_t from, to;
+
+    if (!p)
+        return -ESRCH;
+    if (!p->memory)
+        return 0;
+    from = environment ? p->memory->env_start : p->memory->arg_start;
+    to = environment ? p->memory->env_end : p->memory->arg_end;
+    if (pos >= to - from)
+        return 0;
+    if (size > to - from - pos)
+        size = (size_t)(to - from - pos);
+    m = memory_get(p->memory);
+    size = space_read(m->space, from + (vaddr_t)pos, buf, size);
+    memory_put(m);
+    return (int)size;
+}
+
+static int read_cmdline(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size)
+{
+    return read_memory(n, pos, buf, size, false);
+}
+
+static int read_environ(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size)
+{
+    return read_memory(n, pos, buf, size, true);
+}
+
+static int show_limits(struct text *t, const struct proc_node *n)
+{
+    static const struct {
+        const char *name, *unit;
+        int limit;
+    } row[] = {
+        {"Max cpu time", "seconds", RLIMIT_CPU},
+        {"Max file size", "bytes", RLIMIT_FSIZE},
+        {"Max data size", "bytes", RLIMIT_DATA},
+        {"Max stack size", "bytes", RLIMIT_STACK},
+        {"Max core file size", "bytes", RLIMIT_CORE},
+        {"Max resident set", "bytes", RLIMIT_RSS},
+        {"Max processes", "processes", RLIMIT_NPROC},
+        {"Max open files", "files", RLIMIT_NOFILE},
+        {"Max locked memory", "bytes", RLIMIT_MEMLOCK},
+        {"Max address space", "bytes", RLIMIT_AS},
+        {"Max file locks", "locks", RLIMIT_LOCKS},
+        {"Max pending signals", "signals", RLIMIT_SIGPENDING},
+        {"Max msgqueue size", "bytes", RLIMIT_MSGQUEUE},
+        {"Max nice priority", "", RLIMIT_NICE},
+        {"Max realtime priority", "", RLIMIT_RTPRIO},
+        {"Max realtime timeout", "us", RLIMIT_RTTIME},
+    };
+    const struct process *p = proc_process(n);
+
+    if (!p)
+        return -ESRCH;
+    text_print(t, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+    for (unsigned i = 0; i < ARRAY_LEN(row); i++) {
+        uint64_t limit[2] = {p->rlimit[row[i].limit].soft, p->rlimit[row[i].limit].hard};
+
+        text_print(t, "%-25s ", row[i].name);
+        for (unsigned k = 0; k < 2; k++)
+            if (limit[k] == RLIM_INFINITY)
+                text_print(t, "%-20s ", "unlimited");
+            else
+                text_print(t, "%-20llu ", (unsigned long long)limit[k]);
+        text_print(t, row[i].unit[0] ? "%-10s\n" : "%s\n", row[i].unit);
+    }
+    return 0;
+}
+
+/* Nothing counts bytes of files; the lines are there for those who parse them. */
+static int show_io(struct text *t, const struct proc_node *n)
+{
+    static const char *const name[] = {
+        "rchar", "wchar", "syscr", "syscw", "read_bytes", "write_bytes", "cancelled_write_bytes"};
+
+    if (!proc_process(n))
+        return -ESRCH;
+    for (unsigned i = 0; i < ARRAY_LEN(name); i++)
+        text_print(t, "%s: 0\n", name[i]);
+    return 0;
+}
+
+static int show_wchan(struct text *t, const struct proc_node *n)
+{
+    if (!proc_process(n))
+        return -ESRCH;
+    text_put(t, "0", 1);
+    return 0;
+}
+
+static int show_personality(struct text *t, const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+
+    if (!p)
+        return -ESRCH;
+    text_print(t, "%08x\n", p->personality);
+    return 0;
+}
+
+/* --- how likely the OOM killer takes it --- */
+
+enum { OOM_ADJ_MAX = 1000, OOM_OLD_MIN = -17, OOM_OLD_MAX = 15, OOM_OLD_DISABLE = -17 };
+
+static int show_oom_score_adj(struct text *t, const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+
+    if (!p)
+        return -ESRCH;
+    text_print(t, "%d\n", p->oom_score_adj);
+    return 0;
+}
+
+static bool signed_number(const char *s, int *value)
+{
+    bool negative = *s == '-';
+
+    if (!proc_number(s + negative, value))
+        return false;
+    if (negative)
+        *value = -*value;
+    return true;
+}
+
+static int store_oom_score_adj(const struct proc_node *n, char *s)
+{
+    struct process *p = proc_process(n);
+    int v;
+
+    if (!p)
+        return -ESRCH;
+    if (!signed_number(s, &v) || v < -OOM_ADJ_MAX || v > OOM_ADJ_MAX)
+        return -EINVAL;
+    p->oom_score_adj = v;
+    return 0;
+}
+
+/* The scale of old: -17 (never) to 15. */
+static int show_oom_adj(struct text *t, const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+    int adj;
+
+    if (!p)
+        return -ESRCH;
+    adj = p->oom_score_adj;
+    text_print(t, "%d\n", adj == OOM_ADJ_MAX ? OOM_OLD_MAX : adj * -OOM_OLD_DISABLE / OOM_ADJ_MAX);
+    return 0;
+}
+
+static int store_oom_adj(const struct proc_node *n, char *s)
+{
+    struct process *p = proc_process(n);
+    int v;
+
+    if (!p)
+        return -ESRCH;
+    if (!signed_number(s, &v) || v < OOM_OLD_MIN || v > OOM_OLD_MAX)
+        return -EINVAL;
+    p->oom_score_adj = v == OOM_OLD_MAX ? OOM_ADJ_MAX : v * OOM_ADJ_MAX / -OOM_OLD_DISABLE;
+    return 0;
+}
+
+static int show_oom_score(struct text *t, const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+
+    if (!p)
+        return -ESRCH;
+    text_print(t, "%u\n", oom_score(p));
+    return 0;
+}
+
+/* --- links --- */
+
+static int path_link(struct inode *i, char *buf, size_t size)
+{
+    char *path;
+    int len;
+
+    if (!i)
+        return -ENOENT;
+    path = vm_alloc(PATH_MAX);
+    if (!path)
+        return -ENOMEM;
+    len = path_of(i, path, PATH_MAX);
+    if (len < 0)
+        len = (int)format(path, PATH_MAX, "inode:[%u] (deleted)", i->ino);
+    if ((size_t)len > size)
+        len = (int)size;
+    memcpy(buf, path, (size_t)len);
+    kfree(path);
+    return len;
+}
+
+/* What the link leads to, referenced, or NULL. */
+static struct inode *exe_of(const struct process *p)
+{
+    return p && p->memory && p->memory->exe ? inode_get(p->memory->exe) : NULL;
+}
+
+static struct inode *cwd_of(const struct process *p)
+{
+    return p && p->fs ? inode_get(p->fs->cwd) : NULL;
+}
+
+static struct inode *root_of(const struct process *p)
+{
+    return p && p->fs ? inode_get(p->fs->root) : NULL;
+}
+
+typedef struct inode *(*inode_fn)(const struct process *p);
+
+static int link_inode(const struct proc_node *n, char *buf, size_t size)
+{
+    struct inode *i = (*(const inode_fn *)n->entry->arg)(proc_process(n));
+    int len = path_link(i, buf, size);
+
+    inode_put(i);
+    return len;
+}
+
+static int follow_inode(const struct proc_node *n, struct inode **out)
+{
+    *out = (*(const inode_fn *)n->entry->arg)(proc_process(n));
+    return *out ? 0 : -ENOENT;
+}
+
+/* --- descriptors --- */
+
+static struct file *file_of(const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+
+    if (!p || !p->files || (uint32_t)n->fd >= p->files->size)
+        return NULL;
+    return p->files->fd[n->fd].file;
+}
+
+static int link_fd(const struct proc_node *n, char *buf, size_t size)
+{
+    struct file *f = file_of(n);
+    char *path;
+    int len;
+
+    if (!f)
+        return -ENOENT;
+    file_get(f);
+    path = vm_alloc(PATH_MAX);
+    len = -ENOMEM;
+    if (path) {
+        len = file_path(f, path, PATH_MAX);
+        if ((size_t)len > size)
+            len = (int)size;
+        memcpy(buf, path, (size_t)len);
+    }
+    kfree(path);
+    file_put(f);
+    return len;
+}
+
+static int follow_fd(const struct proc_node *n, struct inode **out)
+{
+    const struct file *f = file_of(n);
+
+    if (!f)
+        return -ENOENT;
+    *out = inode_get(f->inode);
+    return 0;
+}
+
+static int show_fdinfo(struct text *t, const struct proc_node *n)
+{
+    const struct file *f = file_of(n);
+
+    if (!f)
+        return -ENOENT;
+    text_print(t, "pos:\t%llu\nflags:\t0%o\nmnt_id:\t%u\nino:\t%u\n", (unsigned long long)f->pos, f->flags,
+               f->inode->fs->dev, f->inode->ino);
+    return 0;
+}
+
+/* By what may be done with the file, as ls shows it. */
+static const struct proc_entry fd_entry[4] = {
+    [O_RDONLY] = {.name = "fd", .mode = S_IFLNK | 0500, .readlink = link_fd, .follow = follow_fd},
+    [O_WRONLY] = {.name = "fd", .mode = S_IFLNK | 0300, .readlink = link_fd, .follow = follow_fd},
+    [O_RDWR] = {.name = "fd", .mode = S_IFLNK | 0700, .readlink = link_fd, .follow = follow_fd},
+    [O_ACCMODE] = {.name = "fd", .mode = S_IFLNK | 0100, .readlink = link_fd, .follow = follow_fd},
+};
+static const struct proc_entry fdinfo_entry = {.name = "fdinfo", .mode = S_IFREG | 0444, .show = show_fdinfo};
+
+static int lookup_number(const struct proc_node *dir, const char *name, struct proc_node *n)
+{
+    *n = (struct proc_node){.pid = dir->pid, .tid = dir->tid, .born = dir->born};
+    if (!proc_number(name, &n->fd))
+        return -ENOENT;
+    format(n->name, sizeof n->name, "%s", name);
+    return 0;
+}
+
+static int lookup_fd(const struct proc_node *dir, const char *name, struct proc_node *n)
+{
+    int err = lookup_number(dir, name, n);
+    const struct file *f = err ? NULL : file_of(n);
+
+    if (!f)
+        return -ENOENT;
+    n->entry = &fd_entry[f->flags & O_PATH ? O_ACCMODE : f->flags & O_ACCMODE];
+    return 0;
+}
+
+static int lookup_fdinfo(const struct proc_node *dir, const char *name, struct proc_node *n)
+{
+    int err = lookup_number(dir, name, n);
+
+    n->entry = &fdinfo_entry;
+    return err || !file_of(n) ? -ENOENT : 0;
+}
+
+static int next_fd(const struct proc_node *dir, int from)
+{
+    const struct process *p = proc_process(dir);
+
+    for (uint32_t fd = (uint32_t)from; p && p->files && fd < p->files->size; fd++)
+        if (p->files->fd[fd].file)
+            return (int)fd;
+    return -1;
+}
+
+static const struct proc_names fds = {.lookup = lookup_fd, .next = next_fd};
+static const struct proc_names fdinfos = {.lookup = lookup_fdinfo, .next = next_fd};
+
+/* --- threads and processes --- */
+
+static const struct proc_entry task_entries[];
+static const struct proc_entry task_entry = {
+    .name = "task", .mode = S_IFDIR | 0555, .children = task_entries};
+
+static int lookup_task(const struct proc_node *dir, const char *name, struct proc_node *n)
+{
+    int err = lookup_number(dir, name, n);
+
+    n->tid = n->fd;
+    n->fd = 0;
+    n->entry = &task_entry;
+    return err || !n->tid || !proc_thread(n) ? -ENOENT : 0;
+}
+
+static int next_task(const struct proc_node *dir, int from)
+{
+    const struct process *p = proc_process(dir);
+    int next = -1;
+
+    for (const struct thread *t = p ? p->threads : NULL; t; t = t->next)
+        if (t->tid >= from && (next < 0 || t->tid < next))
+            next = t->tid;
+    return next;
+}
+
+static const struct proc_names tasks = {.lookup = lookup_task, .next = next_task};
+static const struct proc_entry pid_entry = {
+    .name = "pid", .mode = S_IFDIR | 0555, .children = proc_pid_entries};
+
+/* A thread's number leads to its process too, but is not listed: as on Linux. */
+static int lookup_pid(const struct proc_node *dir, const char *name, struct proc_node *n)
+{
+    int err = lookup_number(dir, name, n), pid = n->fd;
+    const struct thread *t;
+    const struct process *p;
+
+    if (err)
+        return err;
+    n->fd = 0;
+    p = process_find(pid);
+    t = p ? NULL : thread_find(pid);
+    if (t)
+        p = t->process;
+    if (!p)
+        return -ENOENT;
+    n->pid = p->pid;
+    n->born = p->start_ns;
+    n->entry = &pid_entry;
+    return 0;
+}
+
+static int next_pid(const struct proc_node *dir, int from)
+{
+    int last = -1;
+
+    (void)dir;
+    for (const struct process *p = process_all; p; p = p->all_next)
+        last = p->pid > last ? p->pid : last;
+    for (int pid = from; pid <= last; pid++)
+        if (process_find(pid))
+            return pid;
+    return -1;
+}
+
+const struct proc_names proc_pids = {.lookup = lookup_pid, .next = next_pid};
+
+static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
+
+#define FILE(name_, show_)                                                                                   \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0444, .show = show_                                                 \
+    }
+#define RECORDS(name_, what_)                                                                                \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0444, .show_next = proc_next_##what_                                \
+    }
+#define CONTROL(name_, what_)                                                                                \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0644, .show = show_##what_, .store = store_##what_                  \
+    }
+#define RAW(name_, mode_, read_)                                                                             \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | mode_, .read = read_                                                \
+    }
+#define DIRECTORY(name_, names_)                                                                             \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFDIR | 0555, .names = names_                                               \
+    }
+#define LINK(name_, fn_)                                                                                     \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFLNK | 0777, .readlink = link_inode, .follow = follow_inode, .arg = &fn_   \
+    }
+
+/* What a process and each of its threads have. */
+#define COMMON_ENTRIES                                                                                       \
+    RAW("auxv", 0400, proc_read_auxv),                                                                       \
+        {.name = "clear_refs", .mode = S_IFREG | 0200, .store = proc_store_clear_refs},                      \
+        {.name = "mem", .mode = S_IFREG | 0600, .file_ops = &proc_mem_ops},                                  \
+        RAW("cmdline", 0444, read_cmdline), CONTROL("comm", comm), LINK("cwd", cwd_fn),                      \
+        RAW("environ", 0400, read_environ), LINK("exe", exe_fn), DIRECTORY("fd", &fds),                      \
+        DIRECTORY("fdinfo", &fdinfos), FILE("io", show_io), FILE("limits", show_limits),                     \
+        RECORDS("maps", maps), FILE("mountinfo", proc_show_mountinfo), FILE("mounts", proc_show_mounts),     \
+        CONTROL("oom_adj", oom_adj), FILE("oom_score", show_oom_score),                                      \
+        CONTROL("oom_score_adj", oom_score_adj), RAW("pagemap", 0400, proc_read_pagemap),                    \
+        FILE("personality", show_personality), LINK("root", root_fn), RECORDS("smaps", smaps),               \
+        FILE("smaps_rollup", proc_show_smaps_rollup), FILE("stat", show_stat), FILE("statm", show_statm),    \
+        FILE("status", show_status), FILE("wchan", show_wchan)
+
+static const struct proc_entry task_entries[] = {COMMON_ENTRIES, {.name = NULL}};
+const struct proc_entry proc_pid_entries[] = {COMMON_ENTRIES, DIRECTORY("task", &tasks), {.name = NULL}};

@@ -1,0 +1,24 @@
+#include "kernel/sched/clock.h"
+#include "drivers/rtc.h"
+#include "kernel/lib/printk.h"
+#include "kernel/sched/time.h"
+
+void clock_init(void)
+{
+    uint64_t seconds;
+
+    if (rtc_read(&seconds))
+        clock_set_realtime(seconds * 1000000000ull);
+    else
+        printk(LOG_WARN, "no date: the machine's clock shows none; it is 1970");
+}
+
+uint64_t clock_realtime_ns(void)
+{
+    return os_now_ns() + time_realtime_offset;
+}
+
+void clock_set_realtime(uint64_t ns)
+{
+    time_realtime_offset = ns - os_now_ns();
+}

@@ -1,0 +1,278 @@
+/*
+ * The scheduler.
+ *
+ * Purpose. Tasks take turns on one processor: round robin, from a run queue in order of readiness. A task
+ * keeps the processor until it sleeps, yields or ends; an interrupt makes tasks runnable but never switches.
+ * When nobody is runnable, the idle task halts the processor until the next interrupt.
+ *
+ * Data. The run queue is singly linked through run_next. Sleepers with a deadline are in a list that is
+ * sorted by deadline (equal deadlines in order of arrival), which the tick looks at from the front. Sleepers
+ * without one are only in their wait queue (sync.c). All tasks are in a list for people and checks.
+ *
+ * Page tables are loaded lazily: a task without a space runs on whichever tables are loaded, since the kernel
+ * half is the same in all. So a space may stay loaded after its last task has slept, and who destroys it
+ * calls space_activate(NULL) first.
+ *
+ * Locking: interrupts off.
+ *
+ *     INV-SCHED-1  a task in the run queue is runnable, and is neither the running task nor the idle task
+ *     INV-SCHED-2  the timer list is sorted, linked both ways, and holds sleeping tasks only
+ *     INV-SCHED-3  a sleeping task has a waiter that names it; any other task has none
+ *     INV-SCHED-4  a runnable task is the running one, the idle one, or in the run queue exactly once
+ *
+ * Fails: sched_init() when there is no memory for the idle task; nothing else allocates.
+ */
+#include "kernel/sched/sched.h"
+#include "kernel/proc/process.h"
+#include "kernel/sched/sync.h"
+#include "kernel/sched/time.h"
+#include "kernel/x86/cpu.h"
+#include "mm/errno.h"
+#include "mm/space.h"
+#include "mm/x86/cpu.h"
+
+#define SLICE_TICKS 5u /* 20 ms */
+
+void task_switch(uint32_t *save_esp, uint32_t load_esp); /* switch.asm */
+
+static struct task boot_task = {.name = "boot", .state = TASK_RUNNABLE};
+static struct task *idle_task;
+static struct task *run_head, *run_tail;
+static struct task *timers;
+static struct task *all_tasks;
+struct sched_stats sched_stats;
+
+/*
+ * A task that an interrupt woke has waited for the outside, and should not wait for the rest of a program's
+ * slice too.
+ */
+static void make_way(void)
+{
+    struct task *running = os_current;
+
+    if (trap_irq_depth && running && running->thread)
+        running->user_work |= TASK_WORK_YIELD;
+}
+
+void sched_ready(struct task *t)
+{
+    make_way();
+    t->state = TASK_RUNNABLE;
+    t->run_next = NULL;
+    if (run_tail)
+        run_tail->run_next = t;
+    else
+        run_head = t;
+    run_tail = t;
+}
+
+bool sched_waiting(void)
+{
+    return run_head != NULL;
+}
+
+static struct task *pick(void)
+{
+    struct task *t = run_head;
+
+    if (!t)
+        return idle_task;
+    run_head = t->run_next;
+    if (!run_head)
+        run_tail = NULL;
+    return t;
+}
+
+void sched_switch(void)
+{
+    struct task *self = os_current;
+    struct task *next = pick();
+    uint64_t now = os_now_ns();
+
+    self->cpu_ns += now - self->since;
+    next->since = now;
+    next->switches++;
+    sched_stats.switches++;
+    if (next->stack)
+        cpu_set_kernel_stack((uintptr_t)next->stack + next->stack_pages * PAGE_SIZE);
+    if (next->space && pt_active() != &next->space->pt) {
+        space_activate(next->space);
+        sched_stats.space_loads++;
+    }
+    if (next->thread)
+        thread_load(next->thread);
+    os_current = next;
+    next->slice = 0;
+    task_switch(&self->esp, next->esp);
+}
+
+/* --- deadlines --- */
+
+void sched_timer_start(struct task *t)
+{
+    struct task *before = NULL, *after = timers;
+
+    while (after && after->deadline <= t->deadline) {
+        before = after;
+        after = after->timer_next;
+    }
+    t->timer_prev = before;
+    t->timer_next = after;
+    if (before)
+        before->timer_next = t;
+    else
+        timers = t;
+    if (after)
+        after->timer_prev = t;
+}
+
+void sched_timer_stop(struct task *t)
+{
+    if (t->timer_prev)
+        t->timer_prev->timer_next = t->timer_next;
+    else
+        timers = t->timer_next;
+    if (t->timer_next)
+        t->timer_next->timer_prev = t->timer_prev;
+    t->timer_next = t->timer_prev = NULL;
+}
+
+/* A program that has had the processor for SLICE_TICKS gives way, on its way back to ring 3, if others wait.
+ */
+static void count_tick(struct task *t)
+{
+    if (!t->thread)
+        return;
+    thread_tick(t->thread, trap_irq_from_user);
+    t->slice++;
+    if (t->slice >= SLICE_TICKS && run_head)
+        t->user_work |= TASK_WORK_YIELD;
+}
+
+static void tick(void)
+{
+    count_tick(os_current);
+    if (!timers)
+        return;
+
+    uint64_t now = os_now_ns();
+
+    while (timers && timers->deadline <= now)
+        sync_expire(timers); /* takes it off the list */
+}
+
+/* --- all tasks --- */
+
+void sched_add(struct task *t)
+{
+    t->all_prev = NULL;
+    t->all_next = all_tasks;
+    if (all_tasks)
+        all_tasks->all_prev = t;
+    all_tasks = t;
+    sched_stats.tasks++;
+}
+
+void sched_remove(struct task *t)
+{
+    if (t->all_prev)
+        t->all_prev->all_next = t->all_next;
+    else
+        all_tasks = t->all_next;
+    if (t->all_next)
+        t->all_next->all_prev = t->all_prev;
+    sched_stats.tasks--;
+}
+
+void task_each(void (*fn)(const struct task *, void *), void *arg)
+{
+    uint32_t irq = os_irq_save();
+
+    for (const struct task *t = all_tasks; t; t = t->all_next)
+        fn(t, arg);
+    os_irq_restore(irq);
+}
+
+/* --- idle --- */
+
+/* Runs when nobody else can. Never sleeps, and is never in the run queue. */
+static void idle(void *arg)
+{
+    (void)arg;
+    cpu_irq_off();
+    for (;;) {
+        if (run_head)
+            sched_switch();
+        else
+            cpu_wait();
+    }
+}
+
+bool sched_idle(void)
+{
+    return os_current == idle_task;
+}
+
+uint64_t sched_idle_ns(void)
+{
+    return task_cpu_ns(idle_task);
+}
+
+int sched_init(void)
+{
+    uint32_t irq = os_irq_save();
+    int err = 0;
+
+    task_init();
+    boot_task.since = os_now_ns();
+    os_current = &boot_task;
+    sched_add(&boot_task);
+    idle_task = task_create("idle", idle, NULL);
+    if (idle_task) {
+        pick(); /* takes it off the run queue again: it is the first and only one there */
+        time_register_tick(tick);
+    } else {
+        sched_remove(&boot_task);
+        os_current = NULL;
+        err = -ENOMEM;
+    }
+    os_irq_restore(irq);
+    return err;
+}
+
+/* --- checks --- */
+
+static uint32_t times_queued(const struct task *t)
+{
+    uint32_t n = 0;
+
+    for (const struct task *r = run_head; r; r = r->run_next)
+        n += r == t;
+    return n;
+}
+
+bool sched_verify(void)
+{
+    uint32_t irq = os_irq_save();
+    bool ok = true;
+
+    for (const struct task *t = run_head; t; t = t->run_next)
+        INV("INV-SCHED-1", t->state == TASK_RUNNABLE && t != os_current && t != idle_task,
+            "task %u %s, state %d", t->id, t->name, t->state);
+    for (const struct task *t = timers; t; t = t->timer_next) {
+        INV("INV-SCHED-2", t->state == TASK_SLEEPING, "task %u %s, state %d", t->id, t->name, t->state);
+        INV("INV-SCHED-2",
+            !t->timer_next || (t->timer_next->timer_prev == t && t->timer_next->deadline >= t->deadline),
+            "task %u %s", t->id, t->name);
+    }
+    for (const struct task *t = all_tasks; t; t = t->all_next) {
+        INV("INV-SCHED-3",
+            (t->state == TASK_SLEEPING) == (t->waiter != NULL) && (!t->waiter || t->waiter->task == t),
+            "task %u %s, state %d, waiter %p", t->id, t->name, t->state, (void *)t->waiter);
+        if (t->state == TASK_RUNNABLE && t != os_current && t != idle_task)
+            INV("INV-SCHED-4", times_queued(t) == 1, "task %u %s is queued %u times", t->id, t->name,
+                times_queued(t));
+    }
+    os_irq_restore(irq);
+    return ok;
+}

@@ -1,0 +1,39 @@
+/* The scheduler: who runs next. See sched.c for the theory. */
+#ifndef KERNEL_SCHED_SCHED_H
+#define KERNEL_SCHED_SCHED_H
+
+#include "kernel/sched/task.h"
+
+/* Make the running context a task, and create the idle task. Needs kmalloc, kva and time. 0 or -ENOMEM. */
+int sched_init(void);
+
+struct sched_stats {
+    uint64_t switches;
+    uint64_t space_loads; /* switches that loaded page tables */
+    uint32_t tasks;       /* that exist, dead ones included */
+};
+extern struct sched_stats sched_stats;
+/* Whether nobody wants the processor, and how long that has been so, all in all. */
+bool sched_idle(void);
+uint64_t sched_idle_ns(void);
+
+/* --- for task.c and sync.c; all with interrupts off --- */
+
+/* Put a task that is in no queue at the end of the run queue. */
+void sched_ready(struct task *t);
+/* Let others run. The caller has queued the running task somewhere, or it is dead. Returns when it is picked
+ * again. */
+void sched_switch(void);
+/* Whether a task waits for the processor. */
+bool sched_waiting(void);
+/* Know a new task, and forget a dead one. */
+void sched_add(struct task *t);
+void sched_remove(struct task *t);
+/* Wake t at t->deadline unless sched_timer_stop() comes first. */
+void sched_timer_start(struct task *t);
+void sched_timer_stop(struct task *t);
+
+/* INV-SCHED-*: the queues against the tasks' states. Reads only. */
+bool sched_verify(void);
+
+#endif

@@ -1,0 +1,21 @@
+/* Statistics of the whole system that nobody else keeps: load, and where the processor's time went. */
+#ifndef KERNEL_SCHED_STAT_H
+#define KERNEL_SCHED_STAT_H
+
+#include "mm/types.h"
+
+#define LOADAVG_SHIFT 11u
+/* Tasks that ran, wanted to, or waited for a disk, on average over 1, 5 and 15 minutes; fixed point. */
+extern uint32_t loadavg[3];
+
+struct stat_time {
+    uint64_t user_ns, system_ns, idle_ns; /* add up to the time since boot */
+};
+
+/* After sched_init(). */
+void stat_init(void);
+void stat_time(struct stat_time *t);
+/* Threads that run or could, and those that wait for something that is not a signal's to end. */
+void stat_threads(uint32_t *running, uint32_t *blocked);
+
+#endif

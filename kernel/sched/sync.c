@@ -1,0 +1,193 @@
+/*
+ * Waiting: the part of mm/os.h that needs the scheduler.
+ *
+ * A sleeping task has a struct waiter on its stack, in the wait queue's list. Whoever wakes it (another task,
+ * an interrupt, the clock) takes the waiter out first and only then makes the task runnable, so that a waiter
+ * is in a list exactly as long as its task sleeps, and of several wake-ups one counts.
+ *
+ * No wake-up is lost: the sleeper tests its condition and enters the queue with interrupts off, and no other
+ * task runs in between.
+ *
+ * Mutexes are handed over: unlock gives the mutex to the oldest waiter before that one runs. A task that
+ * comes by in the meantime queues up behind, so nobody starves, and the waiter has nothing to re-check. The
+ * price is a switch for each hand-over under contention; here critical sections contain sleeps (I/O), which
+ * cost more.
+ *
+ * Locking: interrupts off for wait queues; a mutex is only touched by tasks, between sleeps.
+ */
+#include "kernel/sched/sync.h"
+#include "kernel/sched/sched.h"
+#include "kernel/x86/trap.h"
+#include "mm/x86/cpu.h"
+
+void *os_current;
+int os_nosleep_depth;
+
+/* --- interrupts --- */
+
+uint32_t os_irq_save(void)
+{
+    return cpu_irq_save();
+}
+
+void os_irq_restore(uint32_t state)
+{
+    cpu_irq_restore(state);
+}
+
+/* --- wait queues --- */
+
+static void unlink(struct waiter *w)
+{
+    struct waitq *q = w->q;
+
+    if (w->prev)
+        w->prev->next = w->next;
+    else
+        q->head = w->next;
+    if (w->next)
+        w->next->prev = w->prev;
+    else
+        q->tail = w->prev;
+    w->q = NULL;
+}
+
+/* Take a waiter out of its queue and let its task run. */
+static void release(struct waiter *w, bool woken)
+{
+    struct task *t = w->task;
+
+    unlink(w);
+    w->woken = woken;
+    if (unlikely(w->wake)) {
+        w->wake(w);
+        return;
+    }
+    t->waiter = NULL;
+    if (t->deadline) {
+        sched_timer_stop(t);
+        t->deadline = 0;
+    }
+    sched_ready(t);
+}
+
+void sync_enter(struct waitq *q, struct waiter *w)
+{
+    w->q = q;
+    w->next = NULL;
+    w->prev = q->tail;
+    if (q->tail)
+        q->tail->next = w;
+    else
+        q->head = w;
+    q->tail = w;
+}
+
+void sync_leave(struct waiter *w)
+{
+    if (w->q)
+        unlink(w);
+}
+
+/* deadline 0: none. */
+bool sync_sleep(struct waitq *q, uint64_t deadline)
+{
+    struct task *self = os_current;
+    struct waiter w = {.task = self};
+
+    mm_assert(self, "slept before tasking has begun");
+    mm_assert(os_nosleep_depth == 0, "task %s slept in a nosleep section, depth %d", self->name,
+              os_nosleep_depth);
+    mm_assert(trap_irq_depth == 0, "slept in an interrupt that came while %s ran", self->name);
+    sync_enter(q, &w);
+    self->state = TASK_SLEEPING;
+    self->waiter = &w;
+    self->deadline = deadline;
+    if (deadline)
+        sched_timer_start(self);
+    sched_switch();
+    return w.woken;
+}
+
+void os_sleep(struct waitq *q)
+{
+    sync_sleep(q, 0);
+}
+
+bool os_sleep_until(struct waitq *q, uint64_t deadline_ns)
+{
+    if (deadline_ns <= os_now_ns())
+        return false;
+    return sync_sleep(q, deadline_ns);
+}
+
+void sync_expire(struct task *t)
+{
+    release(t->waiter, false);
+}
+
+void sync_interrupt(struct task *t)
+{
+    uint32_t irq = os_irq_save();
+
+    if (t->state == TASK_SLEEPING && t->interruptible)
+        release(t->waiter, false);
+    os_irq_restore(irq);
+}
+
+void os_wake_one(struct waitq *q)
+{
+    uint32_t irq = os_irq_save();
+
+    for (bool task = false; q->head && !task;) {
+        task = !q->head->wake; /* who only wants to know does not take the place of one that waits */
+        release(q->head, true);
+    }
+    os_irq_restore(irq);
+}
+
+void os_wake_all(struct waitq *q)
+{
+    uint32_t irq = os_irq_save();
+
+    while (q->head)
+        release(q->head, true);
+    os_irq_restore(irq);
+}
+
+void os_yield(void)
+{
+    uint32_t irq = os_irq_save();
+
+    if (sched_waiting()) {
+        mm_assert(os_nosleep_depth == 0, "yielded in a nosleep section, depth %d", os_nosleep_depth);
+        mm_assert(trap_irq_depth == 0, "yielded in an interrupt");
+        sched_ready(os_current);
+        sched_switch();
+    }
+    os_irq_restore(irq);
+}
+
+/* --- mutexes --- */
+
+void mutex_lock_slow(struct mutex *m)
+{
+    uint32_t irq = os_irq_save();
+
+    mm_assert(m->owner != os_current, "task %s locks a mutex that it holds",
+              ((struct task *)os_current)->name);
+    while (m->owner != os_current)
+        os_sleep(&m->waiters);
+    os_irq_restore(irq);
+}
+
+void mutex_unlock_slow(struct mutex *m)
+{
+    uint32_t irq = os_irq_save();
+
+    mm_assert(m->owner == os_current, "task %s unlocks a mutex of another",
+              ((struct task *)os_current)->name);
+    m->owner = m->waiters.head->task;
+    os_wake_one(&m->waiters);
+    os_irq_restore(irq);
+}

@@ -1,0 +1,101 @@
+/*
+ * Kernel tasks: a stack, a saved stack pointer and, maybe, an address space.
+ * See sched.c for how they take turns.
+ */
+#ifndef KERNEL_SCHED_TASK_H
+#define KERNEL_SCHED_TASK_H
+
+#include "mm/os.h"
+#include "mm/types.h"
+
+struct space;
+struct thread;
+struct waiter;
+
+#define TASK_STACK_PAGES 2u /* of an ordinary task; a guard page lies below */
+
+/* Bits of user_work. Set with interrupts off or by the task itself. */
+enum {
+    TASK_WORK_SIGNAL = 1 << 0, /* a signal may have to be delivered */
+    TASK_WORK_YIELD = 1 << 1,  /* its time slice is over */
+};
+
+enum task_state {
+    TASK_RUNNABLE, /* runs, or is in the run queue */
+    TASK_SLEEPING, /* in a wait queue, or waits for its deadline */
+    TASK_DEAD,     /* waits for task_join() */
+};
+
+/* Interrupts off guards what the scheduler touches; the rest belongs to the task itself. */
+struct task {
+    uint32_t esp;       /* of a task that does not run */
+    uint32_t user_work; /* TASK_WORK_*: to be done before it goes back to ring 3. trap.asm knows its place */
+    uint32_t id;
+    char name[16];
+    enum task_state state;
+    struct task *run_next; /* run queue */
+    struct waiter *waiter; /* what a sleeping task waits with */
+    uint64_t deadline;     /* of a timed sleep */
+    struct task *timer_next, *timer_prev;
+    struct task *all_next, *all_prev;
+    struct space *space;     /* NULL: kernel addresses only */
+    int last_fault;          /* enum fault_verdict of its last page fault */
+    struct thread *thread;   /* its ring-3 half (kernel/proc/process.h); NULL: a kernel task */
+    uint32_t lent, lent_end; /* kernel memory that user_copy_*() take for the program's own: see usercopy.h */
+    bool interruptible;      /* its sleep ends when a signal comes (kernel/proc/process.h) */
+    unsigned slice;          /* ticks that it has had the processor without giving way */
+    void *stack;             /* lowest address; NULL for the task that booted */
+    unsigned stack_pages;
+    void (*fn)(void *arg);
+    void *arg;
+    int exit_code;
+    struct waitq joiner;
+    uint64_t cpu_ns; /* used up to the last switch */
+    uint64_t since;  /* when it got the processor */
+    uint64_t switches;
+};
+
+/* For sched_init(). */
+void task_init(void);
+/* A task that runs fn(arg) on a stack of its own, with interrupts on. It runs when the caller sleeps. name is
+ * cut to 15 characters. NULL when out of memory. */
+struct task *task_create(const char *name, void (*fn)(void *arg), void *arg);
+/* The same with a stack of a given size. */
+struct task *task_create_sized(const char *name, void (*fn)(void *arg), void *arg, unsigned stack_pages);
+/* End the running task. Returning from fn is task_exit(0). It must hold no mutex. */
+_Noreturn void task_exit(int code);
+/* The same when nobody will join it: whoever creates or ends a task next frees it. */
+_Noreturn void task_vanish(void);
+/* Wait until t has ended, store its code (if code is not NULL), and free it. Exactly one task joins a task.
+ */
+void task_join(struct task *t, int *code);
+
+/*
+ * A task with a ring-3 half. It runs fn(arg) below the frame at the top of its stack; with fn NULL it goes to
+ * ring 3 at once, with what the caller writes there (thread_frame()). It runs when task_start() was called.
+ */
+struct task *task_create_thread(struct thread *thread, void (*fn)(void *arg), void *arg);
+void task_start(struct task *t);
+/* Undo task_create_thread() instead. */
+void task_discard(struct task *t);
+
+/* NULL before sched_init(). */
+static inline struct task *task_current(void)
+{
+    return os_current;
+}
+
+/* Give it another name; cut to 15 characters. */
+void task_rename(struct task *t, const char *name);
+/* Free what is kept for the next task: stacks, and tasks that vanished. */
+void task_reap(void);
+/* Run in a space from now on (NULL: none), loading its page tables at once. */
+void task_set_space(struct space *s);
+/* Sleep for at least this long. */
+void task_sleep_ns(uint64_t ns);
+/* Processor time of a task up to now. */
+uint64_t task_cpu_ns(const struct task *t);
+/* Visit every task. fn must not sleep. */
+void task_each(void (*fn)(const struct task *t, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,870 @@
+/*
+ * System calls on descriptors. What a call means is here: checking and converting its arguments. What it does
+ * is the business of file.c, regular.c, pipe.c and whoever has the file.
+ */
+#include "kernel/dev/devices.h"
+#include "kernel/fs/fcntl.h"
+#include "kernel/fs/file.h"
+#include "kernel/fs/pipe.h"
+#include "kernel/proc/process.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/sys_path.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/slab.h"
+
+#define OLD_SIZE_MAX 0x7FFFFFFFu /* of a file opened without O_LARGEFILE */
+
+static inline uint64_t word64(uint32_t low, uint32_t high)
+{
+    return (uint64_t)high << 32 | low;
+}
+
+/* --- opening and closing --- */
+
+static int32_t open_at(int dirfd, vaddr_t user_path, uint32_t flags, uint32_t mode)
+{
+    struct inode *dir;
+    struct file *f;
+    char *path;
+    int err = path_from_user(dirfd, user_path, 0, &dir, &path);
+
+    if (err)
+        return err;
+    err = file_open(dir, path, flags, mode, &f);
+    path_done(dir, path);
+    if (err)
+        return err;
+    if (S_ISREG(f->inode->mode) && !(flags & (O_LARGEFILE | O_PATH)) && f->inode->size > OLD_SIZE_MAX)
+        err = -EOVERFLOW;
+    else
+        err = fd_install(f, 0, flags & O_CLOEXEC);
+    if (err < 0)
+        file_put(f);
+    return err;
+}
+
+int32_t sys_open(SYSCALL_3_ARGS(path, flags, mode))
+{
+    return open_at(AT_FDCWD, path, flags, mode);
+}
+
+int32_t sys_openat(SYSCALL_4_ARGS(dirfd, path, flags, mode))
+{
+    return open_at((int)dirfd, path, flags, mode);
+}
+
+int32_t sys_creat(SYSCALL_2_ARGS(path, mode))
+{
+    return open_at(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+int32_t sys_close(SYSCALL_1_ARG(fd))
+{
+    return fd_close((int)fd);
+}
+
+int32_t sys_close_range(SYSCALL_3_ARGS(first, last, flags))
+{
+    enum { CLOSE_RANGE_UNSHARE = 2, CLOSE_RANGE_CLOEXEC = 4 };
+    struct process *p = process_current();
+
+    if (first > last || flags & ~(uint32_t)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
+        return -EINVAL;
+    if (flags & CLOSE_RANGE_UNSHARE && p->files->refs > 1) {
+        struct fd_table *own = fd_table_copy(p->files);
+
+        if (!own)
+            return -ENOMEM;
+        fd_table_put(p->files);
+        p->files = own;
+    }
+    for (uint32_t fd = first; fd <= last && fd < p->files->size; fd++)
+        if (flags & CLOSE_RANGE_CLOEXEC)
+            p->files->fd[fd].cloexec = p->files->fd[fd].file != NULL;
+        else
+            fd_close((int)fd);
+    return 0;
+}
+
+int32_t sys_pipe2(SYSCALL_2_ARGS(user_fds, flags))
+{
+    struct file *end[2];
+    int fd[2], err;
+
+    if (flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
+        return -EINVAL;
+    err = pipe_create(flags & (O_NONBLOCK | O_DIRECT), &end[0], &end[1]);
+    if (err)
+        return err;
+    fd[0] = fd_install(end[0], 0, flags & O_CLOEXEC);
+    if (fd[0] < 0) {
+        file_put(end[0]);
+        file_put(end[1]);
+        return fd[0];
+    }
+    fd[1] = fd_install(end[1], 0, flags & O_CLOEXEC);
+    if (fd[1] < 0) {
+        fd_close(fd[0]);
+        file_put(end[1]);
+        return fd[1];
+    }
+    if (user_copy_out(user_fds, fd, sizeof fd)) {
+        fd_close(fd[0]);
+        fd_close(fd[1]);
+        return -EFAULT;
+    }
+    return 0;
+}
+
+int32_t sys_pipe(SYSCALL_1_ARG(user_fds))
+{
+    return sys_pipe2(user_fds, 0, 0, 0, 0, 0);
+}
+
+int32_t sys_memfd_create(SYSCALL_2_ARGS(user_name, flags))
+{
+    enum { MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2, NAME_LIMIT = 249 };
+    static const char prefix[] = "/memfd:";
+    char name[sizeof prefix + NAME_LIMIT + 1] = "/memfd:";
+    struct file *f;
+    int n;
+
+    if (flags & ~(uint32_t)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+        return -EINVAL;
+    n = user_copy_string(name + sizeof prefix - 1, user_name, NAME_LIMIT + 1);
+    if (n < 0)
+        return n == -E2BIG ? -EINVAL : n;
+    n = file_open_memory(name, O_RDWR | O_LARGEFILE, &f);
+    if (n)
+        return n;
+    n = fd_install(f, 0, flags & MFD_CLOEXEC);
+    if (n < 0)
+        file_put(f);
+    return n;
+}
+
+/* --- duplicates --- */
+
+int32_t sys_dup(SYSCALL_1_ARG(fd))
+{
+    struct file *f = fd_get((int)fd);
+    int new_fd;
+
+    if (!f)
+        return -EBADF;
+    new_fd = fd_install(f, 0, false);
+    if (new_fd < 0)
+        file_put(f);
+    return new_fd;
+}
+
+static int32_t duplicate_to(uint32_t fd, uint32_t to, bool cloexec)
+{
+    struct file *f = fd_get((int)fd);
+    int err;
+
+    if (!f)
+        return -EBADF;
+    err = fd_replace(f, (int)to, cloexec);
+    if (err < 0)
+        file_put(f);
+    return err;
+}
+
+int32_t sys_dup2(SYSCALL_2_ARGS(fd, to))
+{
+    struct file *f;
+
+    if (fd != to)
+        return duplicate_to(fd, to, false);
+    f = fd_get((int)fd);
+    file_put(f);
+    return f ? (int32_t)fd : -EBADF;
+}
+
+int32_t sys_dup3(SYSCALL_3_ARGS(fd, to, flags))
+{
+    if (flags & ~(uint32_t)O_CLOEXEC || fd == to)
+        return -EINVAL;
+    return duplicate_to(fd, to, flags & O_CLOEXEC);
+}
+
+/* --- reading and writing --- */
+
+int32_t sys_read(SYSCALL_3_ARGS(fd, buf, n))
+{
+    struct file *f = fd_get((int)fd);
+    int done;
+
+    if (!f)
+        return -EBADF;
+    done = file_read(f, buf, n, NULL);
+    file_put(f);
+    return done;
+}
+
+int32_t sys_write(SYSCALL_3_ARGS(fd, buf, n))
+{
+    struct file *f = fd_get((int)fd);
+    int done;
+
+    if (!f)
+        return -EBADF;
+    done = file_write(f, buf, n, NULL);
+    file_put(f);
+    return done;
+}
+
+/* Whether a file has positions. */
+static bool has_positions(const struct file *f)
+{
+    uint32_t mode = f->inode->mode;
+
+    return f->ops->seek || S_ISREG(mode) || S_ISDIR(mode);
+}
+
+typedef int (*transfer_fn)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
+
+static int32_t transfer_at(transfer_fn fn, uint32_t fd, vaddr_t buf, size_t n, int64_t pos)
+{
+    struct file *f;
+    uint64_t at = (uint64_t)pos;
+    int done = -ESPIPE;
+
+    if (pos < 0)
+        return -EINVAL;
+    f = fd_get((int)fd);
+    if (!f)
+        return -EBADF;
+    if (has_positions(f))
+        done = fn(f, buf, n, &at);
+    file_put(f);
+    return done;
+}
+
+int32_t sys_pread64(SYSCALL_5_ARGS(fd, buf, n, low, high))
+{
+    return transfer_at(file_read, fd, buf, n, (int64_t)word64(low, high));
+}
+
+int32_t sys_pwrite64(SYSCALL_5_ARGS(fd, buf, n, low, high))
+{
+    return transfer_at(file_write, fd, buf, n, (int64_t)word64(low, high));
+}
+
+#define IOVECS_SMALL 8u
+
+int iovec_check(vaddr_t vector, uint32_t count, uint64_t *sum)
+{
+    *sum = 0;
+    if (count > IOVECS_MAX)
+        return -EINVAL;
+    for (; count; count--, vector += sizeof(struct iovec)) {
+        struct iovec part;
+
+        if (user_copy_in(&part, vector, sizeof part))
+            return -EFAULT;
+        if (part.size > INT32_MAX)
+            return -EINVAL;
+        *sum += part.size;
+    }
+    return 0;
+}
+
+/* One after the other, until one is cut short. pos NULL: the file's own. */
+static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector, uint32_t count,
+                               uint64_t *pos)
+{
+    struct iovec few[IOVECS_SMALL], *v = few;
+    struct file *f = fd_get((int)fd);
+    uint32_t total = 0;
+    int done = 0;
+
+    if (!f)
+        return -EBADF;
+    if (pos && !has_positions(f)) {
+        done = -ESPIPE;
+        goto out;
+    }
+    if (count > IOVECS_MAX) {
+        done = -EINVAL;
+        goto out;
+    }
+    if (count > IOVECS_SMALL) {
+        v = vm_alloc(count * sizeof *v);
+        if (!v) {
+            done = -ENOMEM;
+            goto out;
+        }
+    }
+    if (user_copy_in(v, user_vector, count * sizeof *v)) {
+        done = -EFAULT;
+        goto out;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (v[i].size > INT32_MAX || total > INT32_MAX - v[i].size) {
+            done = -EINVAL;
+            goto out;
+        }
+        total += v[i].size;
+    }
+    if (total == 0) { /* the checks of the mode, and of what cannot be read or written at all */
+        done = fn(f, count ? v[0].base : 0, 0, pos);
+        goto out;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        int n;
+
+        if (v[i].size == 0)
+            continue;
+        n = fn(f, v[i].base, v[i].size, pos);
+        if (n < 0) {
+            if (!done)
+                done = n;
+            break;
+        }
+        done += n;
+        if ((uint32_t)n < v[i].size)
+            break;
+    }
+out:
+    if (v != few)
+        kfree(v);
+    file_put(f);
+    return done;
+}
+
+int32_t sys_readv(SYSCALL_3_ARGS(fd, vector, count))
+{
+    return transfer_vector(file_read, fd, vector, count, NULL);
+}
+
+int32_t sys_writev(SYSCALL_3_ARGS(fd, vector, count))
+{
+    return transfer_vector(file_write, fd, vector, count, NULL);
+}
+
+int32_t sys_preadv(SYSCALL_5_ARGS(fd, vector, count, low, high))
+{
+    uint64_t pos = word64(low, high);
+
+    return (int64_t)pos < 0 ? -EINVAL : transfer_vector(file_read, fd, vector, count, &pos);
+}
+
+int32_t sys_pwritev(SYSCALL_5_ARGS(fd, vector, count, low, high))
+{
+    uint64_t pos = word64(low, high);
+
+    return (int64_t)pos < 0 ? -EINVAL : transfer_vector(file_write, fd, vector, count, &pos);
+}
+
+/* With flags; a position of -1 is the file's own. */
+static int32_t transfer_vector2(transfer_fn fn, uint32_t fd, vaddr_t vector, uint32_t count, uint64_t pos,
+                                uint32_t flags)
+{
+    if (flags)
+        return -EOPNOTSUPP;
+    if (pos == UINT64_MAX)
+        return transfer_vector(fn, fd, vector, count, NULL);
+    return (int64_t)pos < 0 ? -EINVAL : transfer_vector(fn, fd, vector, count, &pos);
+}
+
+int32_t sys_preadv2(uint32_t fd, uint32_t vector, uint32_t count, uint32_t low, uint32_t high, uint32_t flags)
+{
+    return transfer_vector2(file_read, fd, vector, count, word64(low, high), flags);
+}
+
+int32_t sys_pwritev2(uint32_t fd, uint32_t vector, uint32_t count, uint32_t low, uint32_t high,
+                     uint32_t flags)
+{
+    return transfer_vector2(file_write, fd, vector, count, word64(low, high), flags);
+}
+
+/* --- positions --- */
+
+enum { FROM_START, FROM_HERE, FROM_END, FROM_DATA, FROM_HOLE }; /* SEEK_SET and so on */
+
+/* The next byte from `at` on that is data (or in a hole) of a file in memory. */
+static int64_t seek_contents(const struct inode *i, uint64_t at, bool hole)
+{
+    const struct object *o = i->object;
+    uint32_t index = (uint32_t)(at >> PAGE_SHIFT), first = index;
+    uint64_t found;
+
+    if (at >= i->size)
+        return -ENXIO;
+    if (!o)
+        return hole ? (int64_t)i->size : (int64_t)at;
+    for (; (uint64_t)index << PAGE_SHIFT < i->size; index++) {
+        bool data = (uint64_t)index << PAGE_SHIFT < o->image_size || radix_get(&o->index, index);
+
+        if (data != hole)
+            break;
+    }
+    found = (uint64_t)index << PAGE_SHIFT;
+    if (index == first)
+        return (int64_t)at;
+    if (found >= i->size)
+        return hole ? (int64_t)i->size : -ENXIO;
+    return (int64_t)found;
+}
+
+static int64_t seek(struct file *f, int64_t offset, uint32_t whence)
+{
+    uint64_t result;
+    int64_t base;
+    int err;
+
+    if (whence > FROM_HOLE)
+        return -EINVAL;
+    if (f->flags & O_PATH)
+        return -EBADF;
+    if (!has_positions(f))
+        return -ESPIPE;
+    if (f->ops->seek) {
+        err = f->ops->seek(f, offset, (int)whence, &result);
+        return err ? err : (int64_t)result;
+    }
+    if (whence >= FROM_DATA) {
+        base = offset < 0 ? -ENXIO : seek_contents(f->inode, (uint64_t)offset, whence == FROM_HOLE);
+        offset = 0;
+        if (base < 0)
+            return base;
+    } else {
+        base = whence == FROM_START ? 0 : whence == FROM_HERE ? (int64_t)f->pos : (int64_t)f->inode->size;
+    }
+    if (__builtin_add_overflow(base, offset, &base) || base < 0)
+        return whence == FROM_START || offset < 0 ? -EINVAL : -EOVERFLOW;
+    f->pos = (uint64_t)base;
+    return base;
+}
+
+int32_t sys_lseek(SYSCALL_3_ARGS(fd, offset, whence))
+{
+    struct file *f = fd_get((int)fd);
+    int64_t pos;
+
+    if (!f)
+        return -EBADF;
+    pos = seek(f, (int32_t)offset, whence);
+    file_put(f);
+    return pos > INT32_MAX ? -EOVERFLOW : (int32_t)pos;
+}
+
+int32_t sys__llseek(SYSCALL_5_ARGS(fd, high, low, user_result, whence))
+{
+    struct file *f = fd_get((int)fd);
+    int64_t pos;
+
+    if (!f)
+        return -EBADF;
+    pos = seek(f, (int64_t)word64(low, high), whence);
+    file_put(f);
+    if (pos < 0)
+        return (int32_t)pos;
+    return user_copy_out(user_result, &pos, sizeof pos);
+}
+
+/* --- size and contents --- */
+
+/* A descriptor that may be written, of a regular file. */
+static int get_writable(uint32_t fd, struct file **out)
+{
+    struct file *f = fd_get((int)fd);
+    int err = 0;
+
+    if (!f)
+        return -EBADF;
+    if (f->flags & O_PATH)
+        err = -EBADF;
+    else if ((f->flags & O_ACCMODE) == O_RDONLY || !S_ISREG(f->inode->mode))
+        err = -EINVAL;
+    if (err)
+        file_put(f);
+    else
+        *out = f;
+    return err;
+}
+
+static int32_t truncate_fd(uint32_t fd, int64_t size)
+{
+    struct file *f;
+    int err;
+
+    if (size < 0)
+        return -EINVAL;
+    err = get_writable(fd, &f);
+    if (err)
+        return err;
+    err = inode_truncate(f->inode, (uint64_t)size);
+    file_put(f);
+    return err;
+}
+
+int32_t sys_ftruncate(SYSCALL_2_ARGS(fd, size))
+{
+    return truncate_fd(fd, (int32_t)size);
+}
+
+int32_t sys_ftruncate64(SYSCALL_3_ARGS(fd, low, high))
+{
+    return truncate_fd(fd, (int64_t)word64(low, high));
+}
+
+int32_t sys_fallocate(uint32_t fd, uint32_t mode, uint32_t low, uint32_t high, uint32_t size_low,
+                      uint32_t size_high)
+{
+    int64_t start = (int64_t)word64(low, high), size = (int64_t)word64(size_low, size_high);
+    struct file *f;
+    int err;
+
+    if (start < 0 || size <= 0)
+        return -EINVAL;
+    f = fd_get((int)fd);
+    if (!f)
+        return -EBADF;
+    if (f->flags & O_PATH || (f->flags & O_ACCMODE) == O_RDONLY)
+        err = -EBADF;
+    else if (S_ISFIFO(f->inode->mode))
+        err = -ESPIPE;
+    else if (!S_ISREG(f->inode->mode))
+        err = S_ISDIR(f->inode->mode) ? -EISDIR : -ENODEV;
+    else if (start > INT64_MAX - size)
+        err = -EFBIG;
+    else if (!f->inode->ops->fallocate)
+        err = -EOPNOTSUPP;
+    else {
+        mutex_lock(&f->inode->lock);
+        err = f->inode->ops->fallocate(f->inode, mode, (uint64_t)start, (uint64_t)size);
+        mutex_unlock(&f->inode->lock);
+    }
+    file_put(f);
+    return err;
+}
+
+/* Everything is in memory, so all is as safe as it gets. */
+static int32_t sync_fd(uint32_t fd)
+{
+    struct file *f = fd_get((int)fd);
+    int err = !f || f->flags & O_PATH                                                         ? -EBADF
+              : S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) || S_ISBLK(f->inode->mode) ? 0
+                                                                                              : -EINVAL;
+
+    file_put(f);
+    return err;
+}
+
+int32_t sys_fsync(SYSCALL_1_ARG(fd))
+{
+    return sync_fd(fd);
+}
+
+int32_t sys_fdatasync(SYSCALL_1_ARG(fd))
+{
+    return sync_fd(fd);
+}
+
+int32_t sys_syncfs(SYSCALL_1_ARG(fd))
+{
+    struct file *f = fd_get((int)fd);
+
+    file_put(f);
+    return f ? 0 : -EBADF;
+}
+
+int32_t sys_sync_file_range(SYSCALL_1_ARG(fd))
+{
+    return sync_fd(fd);
+}
+
+int32_t sys_sync(SYSCALL_NO_ARGS)
+{
+    return 0;
+}
+
+/* Advice that a file in memory does not need; what is wrong is told. */
+static int32_t advise(uint32_t fd, int64_t size, uint32_t advice)
+{
+    struct file *f = fd_get((int)fd);
+    int err = 0;
+
+    if (!f || f->flags & O_PATH)
+        err = -EBADF;
+    else if (S_ISFIFO(f->inode->mode))
+        err = -ESPIPE;
+    else if (size < 0 || advice > 5)
+        err = -EINVAL;
+    file_put(f);
+    return err;
+}
+
+int32_t sys_fadvise64(SYSCALL_5_ARGS(fd, low UNUSED, high UNUSED, size, advice))
+{
+    return advise(fd, (int32_t)size, advice);
+}
+
+int32_t sys_fadvise64_64(uint32_t fd, uint32_t low UNUSED, uint32_t high UNUSED, uint32_t size_low,
+                         uint32_t size_high, uint32_t advice)
+{
+    return advise(fd, (int64_t)word64(size_low, size_high), advice);
+}
+
+int32_t sys_readahead(SYSCALL_1_ARG(fd))
+{
+    struct file *f = fd_get((int)fd);
+    int err = !f || (f->flags & O_ACCMODE) == O_WRONLY ? -EBADF : S_ISREG(f->inode->mode) ? 0 : -EINVAL;
+
+    file_put(f);
+    return err;
+}
+
+/* --- directories --- */
+
+/* Entries gathered for the program. */
+struct listing {
+    uint8_t *buf;
+    size_t room, size;
+    size_t last;   /* where the last entry starts */
+    uint64_t *pos; /* of the entry that is emitted */
+    bool wide;     /* getdents64() */
+    bool full;     /* an entry did not fit */
+};
+
+struct dirent64 {
+    uint64_t ino;
+    int64_t next;
+    uint16_t size;
+    uint8_t type;
+    char name[];
+} __attribute__((packed));
+
+struct dirent32 {
+    uint32_t ino, next;
+    uint16_t size;
+    char name[]; /* the type is in the last byte */
+} __attribute__((packed));
+
+/* The entry before has its successor's position. */
+static void set_next(struct listing *l, uint64_t pos)
+{
+    if (l->size == 0)
+        return;
+    if (l->wide)
+        ((struct dirent64 *)(l->buf + l->last))->next = (int64_t)pos;
+    else
+        ((struct dirent32 *)(l->buf + l->last))->next = (uint32_t)pos;
+}
+
+static bool list_entry(void *arg, const char *name, uint32_t ino, uint32_t type)
+{
+    struct listing *l = arg;
+    size_t n = strlen(name);
+    size_t size = l->wide ? (sizeof(struct dirent64) + n + 1 + 7) & ~(size_t)7
+                          : (sizeof(struct dirent32) + n + 2 + 3) & ~(size_t)3;
+    uint8_t *at = l->buf + l->size;
+
+    set_next(l, *l->pos);
+    if (size > l->room - l->size) {
+        l->full = true;
+        return false;
+    }
+    memset(at, 0, size);
+    if (l->wide) {
+        struct dirent64 *d = (struct dirent64 *)at;
+
+        d->ino = ino;
+        d->size = (uint16_t)size;
+        d->type = (uint8_t)type;
+        memcpy(d->name, name, n);
+    } else {
+        struct dirent32 *d = (struct dirent32 *)at;
+
+        d->ino = ino;
+        d->size = (uint16_t)size;
+        memcpy(d->name, name, n);
+        at[size - 1] = (uint8_t)type;
+    }
+    l->last = l->size;
+    l->size += size;
+    return true;
+}
+
+static int list(struct file *f, struct listing *l)
+{
+    struct inode *dir = f->inode, *up = dir;
+    int err = 0;
+
+    l->pos = &f->pos;
+    while (up->covers)
+        up = up->covers;
+    if (up->parent)
+        up = up->parent;
+    if (f->pos == 0 && list_entry(l, ".", dir->ino, MODE_DTYPE(S_IFDIR)))
+        f->pos = 1;
+    if (f->pos == 1 && list_entry(l, "..", up->ino, MODE_DTYPE(S_IFDIR)))
+        f->pos = 2;
+    if (f->pos >= 2 && dir->ops->readdir)
+        err = dir->ops->readdir(dir, &f->pos, list_entry, l);
+    set_next(l, f->pos);
+    return err;
+}
+
+static int32_t get_entries(uint32_t fd, vaddr_t user, uint32_t n, bool wide)
+{
+    struct listing l = {.room = n < PAGE_SIZE ? n : PAGE_SIZE, .wide = wide};
+    struct file *f = fd_get((int)fd);
+    int err;
+
+    if (!f)
+        return -EBADF;
+    if (f->flags & O_PATH) {
+        err = -EBADF;
+    } else if (!S_ISDIR(f->inode->mode)) {
+        err = -ENOTDIR;
+    } else if (!f->inode->nlink) {
+        err = -ENOENT;
+    } else if (l.buf = vm_alloc(PAGE_SIZE), !l.buf) {
+        err = -ENOMEM;
+    } else {
+        uint64_t before = f->pos;
+
+        err = list(f, &l);
+        if (!err && l.size == 0 && l.full)
+            err = -EINVAL;
+        if (!err && user_copy_out(user, l.buf, l.size)) {
+            f->pos = before;
+            err = -EFAULT;
+        }
+        kfree(l.buf);
+    }
+    file_put(f);
+    return err ? err : (int32_t)l.size;
+}
+
+int32_t sys_getdents(SYSCALL_3_ARGS(fd, buf, n))
+{
+    return get_entries(fd, buf, n, false);
+}
+
+int32_t sys_getdents64(SYSCALL_3_ARGS(fd, buf, n))
+{
+    return get_entries(fd, buf, n, true);
+}
+
+/* --- control --- */
+
+enum { FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIONBIO = 0x5421, FIOASYNC = 0x5452, FIONREAD = 0x541B };
+
+static int set_cloexec(uint32_t fd, bool on)
+{
+    struct fd_table *t = process_current()->files;
+
+    if (fd >= t->size || !t->fd[fd].file)
+        return -EBADF;
+    t->fd[fd].cloexec = on;
+    return 0;
+}
+
+static int set_nonblock(struct file *f, vaddr_t arg)
+{
+    uint32_t on;
+
+    if (user_read32(&on, arg))
+        return -EFAULT;
+    f->flags = on ? f->flags | O_NONBLOCK : f->flags & ~(uint32_t)O_NONBLOCK;
+    return 0;
+}
+
+int32_t sys_ioctl(SYSCALL_3_ARGS(fd, cmd, arg))
+{
+    struct file *f = fd_get((int)fd);
+    int err;
+
+    if (!f)
+        return -EBADF;
+    if (f->flags & O_PATH)
+        err = -EBADF;
+    else if (cmd == FIOCLEX || cmd == FIONCLEX)
+        err = set_cloexec(fd, cmd == FIOCLEX);
+    else if (cmd == FIONBIO)
+        err = set_nonblock(f, arg);
+    else if (cmd == FIONREAD && S_ISREG(f->inode->mode))
+        err = user_write32(arg, (uint32_t)(f->inode->size - f->pos));
+    else if (cmd == FIONREAD && f->ops == &pipe_ops)
+        err = user_write32(arg, pipe_fill(f));
+    else
+        err = f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
+    file_put(f);
+    return err;
+}
+
+/* What F_SETFL can change, with O_NOATIME and FASYNC. */
+#define SETTABLE ((uint32_t)O_APPEND | O_NONBLOCK | O_DIRECT | 01000000 | 020000)
+
+static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
+{
+    int err;
+
+    switch (cmd) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+        if (arg >= process_current()->rlimit[RLIMIT_NOFILE].soft)
+            return -EINVAL;
+        err = fd_install(file_get(f), (int)arg, cmd == F_DUPFD_CLOEXEC);
+        if (err < 0)
+            file_put(f);
+        return err;
+    case F_GETFD:
+        return process_current()->files->fd[fd].cloexec;
+    case F_SETFD:
+        return set_cloexec(fd, arg & 1);
+    case F_GETFL:
+        return (int32_t)f->flags;
+    default:
+        break;
+    }
+    if (f->flags & O_PATH)
+        return -EBADF;
+    switch (cmd) {
+    case F_SETFL:
+        f->flags = (f->flags & ~SETTABLE) | (arg & SETTABLE);
+        return 0;
+    case F_GETPIPE_SZ:
+        return pipe_get_size(f);
+    case F_SETPIPE_SZ:
+        return pipe_set_size(f, arg);
+    case F_GETOWN:
+    case F_GETSIG:
+    case F_SETOWN: /* of signals that nobody sends */
+    case F_SETSIG:
+        return 0;
+    default:
+        return fcntl_lock(f, cmd, arg);
+    }
+}
+
+int32_t sys_fcntl(SYSCALL_3_ARGS(fd, cmd, arg))
+{
+    struct file *f = fd_get((int)fd);
+    int32_t result;
+
+    if (!f)
+        return -EBADF;
+    result = control(f, fd, cmd, arg);
+    file_put(f);
+    return result;
+}
+
+int32_t sys_flock(SYSCALL_2_ARGS(fd, how))
+{
+    struct file *f = fd_get((int)fd);
+    int err;
+
+    if (!f)
+        return -EBADF;
+    err = f->flags & O_PATH ? -EBADF : flock_lock(f, how);
+    file_put(f);
+    return err;
+}

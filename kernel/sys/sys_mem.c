@@ -1,0 +1,608 @@
+/*
+ * The memory calls: brk, mmap and its kin, mlock, swapon, and access to another process's memory.
+ *
+ * These functions check what only the call can see (flags, files, limits) in Linux's order, so that a program
+ * that makes several mistakes gets the same error, and hand the work to mm/. The resource limits of memory
+ * are kept in the space, in pages, so that mm/ can check them where it knows what it adds.
+ *
+ * There are no users but root here, so nobody is exempt from RLIMIT_MEMLOCK; it is infinite at first.
+ *
+ * The heap is an ordinary region: programs map over parts of it.
+ */
+#include "kernel/dev/devices.h"
+#include "kernel/fs/file.h"
+#include "kernel/fs/pidfd.h"
+#include "kernel/proc/oom.h"
+#include "kernel/proc/process.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/errno.h"
+#include "mm/slab.h"
+
+/* Linux's. */
+enum {
+    PROT_ALL = 7,
+    PROT_SEM = 8,
+    PROT_GROWSDOWN = 0x01000000,
+    PROT_GROWSUP = 0x02000000,
+    MAP_SHARED = 1,
+    MAP_PRIVATE = 2,
+    MAP_SHARED_VALIDATE = 3,
+    MAP_TYPE = 15,
+    MAP_FIXED = 0x10,
+    MAP_ANONYMOUS = 0x20,
+    MAP_32BIT = 0x40,
+    MAP_GROWSDOWN = 0x100,
+    MAP_DENYWRITE = 0x800,
+    MAP_EXECUTABLE = 0x1000,
+    MAP_LOCKED = 0x2000,
+    MAP_NORESERVE = 0x4000,
+    MAP_POPULATE = 0x8000,
+    MAP_NONBLOCK = 0x10000,
+    MAP_STACK = 0x20000,
+    MAP_HUGETLB = 0x40000,
+    MAP_FIXED_NOREPLACE = 0x100000,
+    MAP_UNINITIALIZED = 0x4000000,
+    MAP_HUGE_MASK = (int)(63u << 26),
+    MCL_CURRENT = 1,
+    MCL_FUTURE = 2,
+    MCL_ONFAULT = 4,
+    MLOCK_ONFAULT = 1,
+    SWAP_FLAG_PRIO = 0x7FFF,
+    SWAP_FLAG_PREFER = 0x8000,
+    SWAP_FLAGS = 0x7FFFF,
+};
+
+/* What a file may be asked for with MAP_SHARED_VALIDATE. */
+#define MAP_KNOWN                                                                                            \
+    (uint32_t)(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE |            \
+               MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |       \
+               MAP_HUGETLB | MAP_UNINITIALIZED | MAP_HUGE_MASK)
+
+static struct memory *memory(void)
+{
+    return process_current()->memory;
+}
+
+static struct space *space(void)
+{
+    return process_current()->memory->space;
+}
+
+/* --- limits --- */
+
+static uint32_t limit_pages(const struct process *p, unsigned which)
+{
+    uint64_t pages = p->rlimit[which].soft >> PAGE_SHIFT;
+
+    return pages > UINT32_MAX ? UINT32_MAX : (uint32_t)pages;
+}
+
+void memory_set_limits(struct process *p)
+{
+    p->memory->space->limit = (struct space_limits){
+        .total = limit_pages(p, RLIMIT_AS),
+        .data = limit_pages(p, RLIMIT_DATA),
+        .locked = limit_pages(p, RLIMIT_MEMLOCK),
+    };
+}
+
+/* --- mapping --- */
+
+int32_t sys_brk(SYSCALL_1_ARG(to))
+{
+    struct memory *m = memory();
+    vaddr_t old_end = PAGE_UP(m->brk), end = PAGE_UP(to);
+    uint64_t data = process_current()->rlimit[RLIMIT_DATA].soft;
+
+    if (to < m->brk_start || to > SPACE_HI || to - m->brk_start > data)
+        return (int32_t)m->brk;
+    if (end > old_end) {
+        vaddr_t at = old_end;
+
+        if (space_map(m->space, &at, end - old_end,
+                      REGION_READ | REGION_WRITE | m->lock_future | MAP_AT | MAP_NOREPLACE, NULL, 0))
+            return (int32_t)m->brk;
+        if (m->lock_future & REGION_LOCKED)
+            space_populate(m->space, old_end, end, POPULATE_MAPPED);
+    } else if (end < old_end && space_unmap(m->space, end, old_end - end)) {
+        return (int32_t)m->brk;
+    }
+    m->brk = to;
+    return (int32_t)to;
+}
+
+/* The region flags that a mapping asks for, or -errno. */
+static int region_flags(uint32_t prot, uint32_t flags, const struct file *f)
+{
+    unsigned r = prot & PROT_ALL;
+    unsigned mode = f ? f->flags & O_ACCMODE : O_RDWR;
+
+    if (flags & MAP_LOCKED)
+        r |= REGION_LOCKED;
+    r |= memory()->lock_future;
+    if (r & REGION_LOCKED && !process_current()->rlimit[RLIMIT_MEMLOCK].soft)
+        return -EPERM;
+    if (flags & MAP_NORESERVE)
+        r |= REGION_NORESERVE;
+    if (flags & MAP_GROWSDOWN)
+        r |= REGION_GROWSDOWN;
+    switch (flags & MAP_TYPE) {
+    case MAP_SHARED_VALIDATE:
+        if (!f)
+            return -EINVAL;
+        if (flags & ~MAP_KNOWN)
+            return -EOPNOTSUPP;
+        /* fall through */
+    case MAP_SHARED:
+        r |= REGION_SHARED;
+        if (mode == O_RDONLY) {
+            if (prot & REGION_WRITE)
+                return -EACCES;
+            r |= REGION_NOWRITE;
+        }
+        break;
+    case MAP_PRIVATE:
+        break;
+    default:
+        return -EINVAL;
+    }
+    if (f && mode == O_WRONLY)
+        return -EACCES;
+    if (f && !f->ops->mmap)
+        return -ENODEV;
+    if (flags & MAP_GROWSDOWN && (f || r & REGION_SHARED))
+        return -EINVAL;
+    return (int)r;
+}
+
+/* What is mapped: the file's object, new shared memory, or NULL for private zeroes. 0 or -errno. */
+static int find_object(struct file *f, uint32_t page, size_t size, unsigned *region, struct object **out)
+{
+    int err;
+
+    *out = NULL;
+    if (!f)
+        return *region & REGION_SHARED ? vm_shared_zeroes(size, *region, out) : 0;
+    err = f->ops->mmap(f, page, size, *region, out);
+    if (!err && !*out)
+        *region |= REGION_OF_FILE;
+    return err;
+}
+
+static bool is_taken(struct space *s, vaddr_t start, vaddr_t end)
+{
+    mutex_lock(&s->lock);
+
+    bool taken = !region_is_free(&s->regions, start, end);
+
+    mutex_unlock(&s->lock);
+    return taken;
+}
+
+static int map(vaddr_t *at, size_t size, uint32_t prot, uint32_t flags, struct file *f, uint32_t page)
+{
+    struct space *s = space();
+    struct object *o;
+    unsigned where = 0, region;
+    int err;
+
+    if (!size)
+        return -EINVAL;
+    size = PAGE_UP(size);
+    if (!size)
+        return -ENOMEM;
+    if (page + (uint32_t)(size >> PAGE_SHIFT) < page)
+        return -EOVERFLOW;
+    if (size > SPACE_HI)
+        return -ENOMEM;
+    if (flags & MAP_FIXED_NOREPLACE)
+        where = MAP_AT | MAP_NOREPLACE;
+    else if (flags & MAP_FIXED)
+        where = MAP_AT;
+    if (where && *at > SPACE_HI - size)
+        return -ENOMEM;
+    if (where && *at & PAGE_MASK)
+        return -EINVAL;
+    if (where & MAP_NOREPLACE && is_taken(s, *at, *at + (vaddr_t)size))
+        return -EEXIST; /* before anything that is wrong with the file */
+    err = region_flags(prot, flags, f);
+    if (err < 0)
+        return err;
+    region = (unsigned)err;
+    err = find_object(f, page, size, &region, &o);
+    if (err)
+        return err;
+    err = space_map(s, at, size, region | where, o, f ? page : 0);
+    if (o)
+        object_put(o);
+    if (!err && (region & REGION_LOCKED || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
+        space_populate(s, *at, *at + (vaddr_t)size, POPULATE_MAPPED);
+    return err;
+}
+
+int32_t sys_mmap2(SYSCALL_6_ARGS(addr, size, prot, flags, fd, page))
+{
+    struct file *f = NULL;
+    vaddr_t at = addr;
+    int err;
+
+    if (!(flags & MAP_ANONYMOUS)) {
+        f = fd_get((int)fd);
+        if (!f)
+            return -EBADF;
+        if (flags & MAP_HUGETLB) {
+            file_put(f);
+            return -EINVAL;
+        }
+    } else if (flags & MAP_HUGETLB) {
+        return -ENOMEM;
+    }
+    err = map(&at, size, prot, flags, f, page);
+    if (f)
+        file_put(f);
+    return err ? err : (int32_t)at;
+}
+
+int32_t sys_mmap(SYSCALL_1_ARG(args))
+{
+    uint32_t a[6];
+
+    if (user_copy_in(a, args, sizeof a))
+        return -EFAULT;
+    if (a[5] & PAGE_MASK)
+        return -EINVAL;
+    return sys_mmap2(a[0], a[1], a[2], a[3], a[4], a[5] >> PAGE_SHIFT);
+}
+
+int32_t sys_munmap(SYSCALL_2_ARGS(addr, size))
+{
+    return space_unmap(space(), addr, size);
+}
+
+int32_t sys_mprotect(SYSCALL_3_ARGS(addr, size, prot))
+{
+    uint32_t grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+
+    prot &= ~(uint32_t)(PROT_GROWSDOWN | PROT_GROWSUP);
+    if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || addr & PAGE_MASK)
+        return -EINVAL;
+    if (!size)
+        return 0;
+    if (PAGE_UP(size) == 0 || addr + PAGE_UP(size) <= addr)
+        return -ENOMEM;
+    if (prot & ~(uint32_t)(PROT_ALL | PROT_SEM) || grows & PROT_GROWSUP)
+        return -EINVAL;
+    return space_protect(space(), addr, size, (prot & PROT_ALL) | (grows ? PROTECT_GROWSDOWN : 0));
+}
+
+int32_t sys_mremap(SYSCALL_5_ARGS(addr, old_size, new_size, flags, to))
+{
+    vaddr_t at = addr;
+    int err = space_remap(space(), &at, old_size, new_size, flags, to);
+
+    return err ? err : (int32_t)at;
+}
+
+/* Nonlinear mappings are made of linear ones. */
+int32_t sys_remap_file_pages(SYSCALL_5_ARGS(addr, size, prot, page, flags))
+{
+    struct space *s = space();
+    struct object *o = NULL;
+    const struct region *r;
+    unsigned region = 0;
+    vaddr_t start = PAGE_DOWN(addr), end;
+    int err = -EINVAL;
+
+    (void)flags;
+    size = PAGE_DOWN(size);
+    end = start + size;
+    if (prot || end <= start || page + (size >> PAGE_SHIFT) < page)
+        return -EINVAL;
+    mutex_lock(&s->lock);
+    r = region_find(&s->regions, start);
+    if (r && r->flags & REGION_SHARED) {
+        o = object_get(r->object);
+        region = r->flags;
+        /* All of it belongs to one mapping of the object. */
+        while (r->object == o && r->end < end && r->next && r->next->start == r->end)
+            r = r->next;
+        if (r->object == o && r->end >= end)
+            err = 0;
+    }
+    mutex_unlock(&s->lock);
+    if (!err)
+        err = space_map(s, &start, size, region | MAP_AT, o, page);
+    if (!err)
+        space_populate(s, start, end, POPULATE_MAPPED);
+    if (o)
+        object_put(o);
+    return err;
+}
+
+int32_t sys_madvise(SYSCALL_3_ARGS(addr, size, advice))
+{
+    return space_advise(space(), addr, size, (int)advice);
+}
+
+int32_t sys_mincore(SYSCALL_3_ARGS(addr, size, vec))
+{
+    uint32_t pages = (uint32_t)PAGES_OF((uint64_t)size);
+    uint8_t bytes[256];
+
+    if (addr & PAGE_MASK)
+        return -EINVAL;
+    if (addr > SPACE_HI || size > SPACE_HI - addr)
+        return -ENOMEM;
+    if (vec > SPACE_HI || pages > SPACE_HI - vec)
+        return -EFAULT;
+    while (pages) {
+        uint32_t n = pages < sizeof bytes ? pages : sizeof bytes;
+        int err = space_mincore(space(), addr, n, bytes);
+
+        if (err)
+            return err;
+        if (user_copy_out(vec, bytes, n))
+            return -EFAULT;
+        addr += n << PAGE_SHIFT;
+        vec += n;
+        pages -= n;
+    }
+    return 0;
+}
+
+int32_t sys_msync(SYSCALL_3_ARGS(addr, size, flags))
+{
+    return space_sync(space(), addr, size, flags);
+}
+
+/* --- locking --- */
+
+static int lock(vaddr_t addr, size_t size, unsigned flags)
+{
+    int err;
+
+    if (!process_current()->rlimit[RLIMIT_MEMLOCK].soft)
+        return -EPERM;
+    do
+        err = space_lock(space(), addr, size, flags);
+    while (err == -EAGAIN && oom_kill());
+    return err;
+}
+
+int32_t sys_mlock(SYSCALL_2_ARGS(addr, size))
+{
+    return lock(addr, size, REGION_LOCKED);
+}
+
+int32_t sys_mlock2(SYSCALL_3_ARGS(addr, size, flags))
+{
+    if (flags & ~(uint32_t)MLOCK_ONFAULT)
+        return -EINVAL;
+    return lock(addr, size, REGION_LOCKED | (flags & MLOCK_ONFAULT ? REGION_ONFAULT : 0));
+}
+
+int32_t sys_munlock(SYSCALL_2_ARGS(addr, size))
+{
+    return space_lock(space(), addr, size, 0);
+}
+
+int32_t sys_mlockall(SYSCALL_1_ARG(flags))
+{
+    unsigned region = REGION_LOCKED | (flags & MCL_ONFAULT ? REGION_ONFAULT : 0);
+    struct memory *m = memory();
+    int err = 0;
+
+    if (!flags || flags & ~(uint32_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
+        return -EINVAL;
+    if (!process_current()->rlimit[RLIMIT_MEMLOCK].soft)
+        return -EPERM;
+    if (flags & MCL_CURRENT)
+        err = space_lock_all(m->space, region);
+    if (!err)
+        m->lock_future = flags & MCL_FUTURE ? region : 0;
+    return err;
+}
+
+int32_t sys_munlockall(SYSCALL_NO_ARGS)
+{
+    memory()->lock_future = 0;
+    return space_lock_all(space(), 0);
+}
+
+/* --- swap areas --- */
+
+/* The disk that a path names. */
+static int find_disk(vaddr_t path, struct block_device **out)
+{
+    char *name = kmalloc(PATH_MAX);
+    struct inode *i;
+    int err;
+
+    if (!name)
+        return -ENOMEM;
+    err = user_copy_string(name, path, PATH_MAX);
+    if (err == -E2BIG)
+        err = -ENAMETOOLONG;
+    if (err >= 0)
+        err = path_lookup(NULL, name, 0, &i);
+    kfree(name);
+    if (err)
+        return err;
+    *out = device_block(i);
+    inode_put(i);
+    return *out ? 0 : -EINVAL;
+}
+
+int32_t sys_swapon(SYSCALL_2_ARGS(path, flags))
+{
+    struct block_device *d = NULL;
+    int err;
+
+    if (flags & ~(uint32_t)SWAP_FLAGS)
+        return -EINVAL;
+    err = find_disk(path, &d);
+    if (err)
+        return err;
+    return swap_on_at(&vm_sys, d,
+                      flags & SWAP_FLAG_PREFER ? (int)(flags & SWAP_FLAG_PRIO) : SWAP_ANY_PRIORITY);
+}
+
+static bool is_interrupted(void)
+{
+    return signal_pending(thread_current());
+}
+
+int32_t sys_swapoff(SYSCALL_1_ARG(path))
+{
+    struct block_device *d = NULL;
+    int err = find_disk(path, &d);
+
+    return err ? err : swap_off(&vm_sys, d, is_interrupted);
+}
+
+/* --- another process's memory --- */
+
+/* A vector of the caller's, and how far it is used up. */
+struct vector {
+    vaddr_t next;
+    uint32_t left;
+    struct iovec part;
+};
+
+/* Have a part that is not empty. 0: at the end; 1; -EFAULT. */
+static int advance(struct vector *v)
+{
+    while (!v->part.size) {
+        if (!v->left)
+            return 0;
+        if (user_copy_in(&v->part, v->next, sizeof v->part))
+            return -EFAULT;
+        v->next += sizeof v->part;
+        v->left--;
+    }
+    return 1;
+}
+
+/* The sum of a vector's sizes, or -errno. */
+static int check_vector(vaddr_t at, uint32_t n)
+{
+    uint64_t sum;
+    int err = iovec_check(at, n, &sum);
+
+    return err ? err : sum > INT32_MAX ? -EINVAL : (int)sum;
+}
+
+/* Move bytes until one of the vectors ends. Bytes, or -EFAULT if there are none. */
+static int32_t transfer(struct space *s, struct vector *own, struct vector *other, bool write, void *page)
+{
+    int32_t done = 0;
+
+    while (advance(own) == 1 && advance(other) == 1) {
+        size_t n = own->part.size < other->part.size ? own->part.size : other->part.size;
+        size_t got;
+
+        n = user_part(own->part.base, n);
+        if (write) {
+            if (user_copy_in(page, own->part.base, n))
+                return done ? done : -EFAULT;
+            got = space_write(s, other->part.base, page, n);
+        } else {
+            got = space_read(s, other->part.base, page, n);
+            if (user_copy_out(own->part.base, page, got))
+                return done ? done : -EFAULT;
+        }
+        done += (int32_t)got;
+        own->part.base += got;
+        own->part.size -= got;
+        other->part.base += got;
+        other->part.size -= got;
+        if (got < n)
+            return done ? done : -EFAULT;
+        if (thread_current()->exiting)
+            return done ? done : -EINTR;
+    }
+    return done;
+}
+
+static int32_t process_vm(uint32_t pid, struct vector own, struct vector other, uint32_t flags, bool write)
+{
+    struct process *p;
+    struct memory *m;
+    void *page;
+    int32_t result;
+
+    if (flags)
+        return -EINVAL;
+    result = check_vector(own.next, own.left);
+    if (result <= 0)
+        return result;
+    result = check_vector(other.next, other.left);
+    if (result < 0)
+        return result;
+    p = process_find((int)pid);
+    if (!p || !p->memory)
+        return -ESRCH;
+    m = memory_get(p->memory);
+    page = kmalloc(PAGE_SIZE);
+    result = page ? transfer(m->space, &own, &other, write, page) : -ENOMEM;
+    kfree(page);
+    memory_put(m);
+    return result;
+}
+
+int32_t sys_process_vm_readv(SYSCALL_6_ARGS(pid, own, own_n, other, other_n, flags))
+{
+    return process_vm(pid, (struct vector){.next = own, .left = own_n},
+                      (struct vector){.next = other, .left = other_n}, flags, false);
+}
+
+int32_t sys_process_vm_writev(SYSCALL_6_ARGS(pid, own, own_n, other, other_n, flags))
+{
+    return process_vm(pid, (struct vector){.next = own, .left = own_n},
+                      (struct vector){.next = other, .left = other_n}, flags, true);
+}
+
+/* Advice for part after part. Bytes, or the first part's error. */
+static int32_t advise_vector(struct space *s, struct vector parts, uint32_t advice)
+{
+    int32_t done = 0;
+
+    for (; parts.left; parts.left--, parts.next += sizeof parts.part) {
+        int err = user_copy_in(&parts.part, parts.next, sizeof parts.part)
+                      ? -EFAULT
+                      : space_advise(s, parts.part.base, parts.part.size, (int)advice);
+
+        if (err)
+            return done ? done : err;
+        done += (int32_t)parts.part.size;
+    }
+    return done;
+}
+
+int32_t sys_process_madvise(SYSCALL_5_ARGS(fd, vector, n, advice, flags))
+{
+    struct process *p;
+    struct memory *m;
+    int32_t result;
+
+    if (flags)
+        return -EINVAL;
+    result = check_vector(vector, n);
+    if (result < 0)
+        return result;
+    result = pidfd_process((int)fd, &p, NULL);
+    if (result)
+        return result;
+    /* What changes nothing that the process sees. */
+    if (advice != ADVISE_WILLNEED && advice != ADVISE_COLD && advice != ADVISE_PAGEOUT)
+        return -EINVAL;
+    if (!p->memory)
+        return -ESRCH;
+    m = memory_get(p->memory);
+    result = advise_vector(m->space, (struct vector){.next = vector, .left = n}, advice);
+    memory_put(m);
+    return result;
+}

@@ -1,0 +1,317 @@
+/* System calls about the machine as a whole: its name, its memory, its end; and what fits nowhere else. */
+#include "drivers/power.h"
+#include "kernel/dev/disk.h"
+#include "kernel/dev/random.h"
+#include "kernel/lib/printk.h"
+#include "kernel/proc/process.h"
+#include "kernel/proc/uts.h"
+#include "kernel/sched/stat.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/census.h"
+#include "mm/errno.h"
+
+char uts_hostname[UTS_NAME_MAX + 1] = "quire", uts_domainname[UTS_NAME_MAX + 1] = "(none)";
+
+/* --- names --- */
+
+int32_t sys_uname(SYSCALL_1_ARG(va))
+{
+    static const char *const field[] = {UTS_SYSNAME, uts_hostname, UTS_RELEASE,
+                                        UTS_VERSION, UTS_MACHINE,  uts_domainname};
+    char text[UTS_NAME_MAX + 1];
+
+    for (unsigned i = 0; i < ARRAY_LEN(field); i++) {
+        memset(text, 0, sizeof text);
+        memcpy(text, field[i], strlen(field[i]));
+        if (user_copy_out(va + i * sizeof text, text, sizeof text))
+            return -EFAULT;
+    }
+    return 0;
+}
+
+static int32_t set_name(char *name, vaddr_t va, uint32_t n)
+{
+    char text[UTS_NAME_MAX + 1] = {0};
+
+    if (n > UTS_NAME_MAX)
+        return -EINVAL;
+    if (user_copy_in(text, va, n))
+        return -EFAULT;
+    memcpy(name, text, sizeof text);
+    return 0;
+}
+
+int32_t sys_sethostname(SYSCALL_2_ARGS(va, n))
+{
+    return set_name(uts_hostname, va, n);
+}
+
+int32_t sys_setdomainname(SYSCALL_2_ARGS(va, n))
+{
+    return set_name(uts_domainname, va, n);
+}
+
+/* --- figures --- */
+
+struct sysinfo {
+    int32_t uptime;
+    uint32_t loads[3]; /* 16.16 */
+    uint32_t total_ram, free_ram, shared_ram, buffer_ram, total_swap, free_swap;
+    uint16_t procs, pad;
+    uint32_t total_high, free_high;
+    uint32_t unit; /* bytes */
+    uint8_t reserved[8];
+};
+_Static_assert(sizeof(struct sysinfo) == 64, "Linux's i386 layout");
+
+int32_t sys_sysinfo(SYSCALL_1_ARG(va))
+{
+    const struct vm *vm = &vm_sys;
+    const struct frame_pool *p = vm->pool;
+    uint32_t total = p->end - p->start - p->used[FRAME_RESERVED];
+    /* Bytes if they fit, as Linux does for old programs. */
+    uint32_t scale = (uint64_t)total + vm->swap.total < 1u << (32 - PAGE_SHIFT) ? PAGE_SIZE : 1;
+    struct sysinfo s = {
+        .uptime = (int32_t)(os_now_ns() / 1000000000u),
+        .total_ram = total * scale,
+        .free_ram = frame_free_count(p) * scale,
+        .shared_ram = census_shmem(vm) * scale,
+        .total_swap = vm->swap.total * scale,
+        .free_swap = vm->swap.free * scale,
+        .procs = (uint16_t)thread_count,
+        .total_high = p->managed[ZONE_HIGH] * scale,
+        .free_high = census_zone_free(p, ZONE_HIGH) * scale,
+        .unit = PAGE_SIZE / scale,
+    };
+
+    for (unsigned i = 0; i < 3; i++)
+        s.loads[i] = loadavg[i] << (16 - LOADAVG_SHIFT);
+    return user_copy_out(va, &s, sizeof s);
+}
+
+enum {
+    SYSLOG_CLOSE,
+    SYSLOG_OPEN,
+    SYSLOG_READ,
+    SYSLOG_READ_ALL,
+    SYSLOG_READ_CLEAR,
+    SYSLOG_CLEAR,
+    SYSLOG_CONSOLE_OFF,
+    SYSLOG_CONSOLE_ON,
+    SYSLOG_CONSOLE_LEVEL,
+    SYSLOG_SIZE_UNREAD,
+    SYSLOG_SIZE_BUFFER
+};
+
+/* Nothing is ever taken out of the log, so it can be read as a whole only. */
+static int32_t read_log(vaddr_t va, uint32_t n)
+{
+    char *text;
+    int32_t size;
+
+    if (!va || (int32_t)n < 0)
+        return -EINVAL;
+    if (n > PRINTK_RING)
+        n = PRINTK_RING;
+    if (!n)
+        return 0;
+    text = vm_alloc(n);
+    if (!text)
+        return -ENOMEM;
+    size = (int32_t)printk_copy(text, n);
+    if (user_copy_out(va, text, (size_t)size))
+        size = -EFAULT;
+    kfree(text);
+    return size;
+}
+
+int32_t sys_syslog(SYSCALL_3_ARGS(type, va, n))
+{
+    switch (type) {
+    case SYSLOG_CLOSE:
+    case SYSLOG_OPEN:
+    case SYSLOG_CLEAR:
+        return 0;
+    case SYSLOG_READ_ALL:
+    case SYSLOG_READ_CLEAR:
+        return read_log(va, n);
+    case SYSLOG_CONSOLE_OFF:
+    case SYSLOG_CONSOLE_ON:
+        printk_quiet(type == SYSLOG_CONSOLE_OFF);
+        return 0;
+    case SYSLOG_CONSOLE_LEVEL:
+        if (n < 1 || n > 8)
+            return -EINVAL;
+        printk_quiet(n <= 4); /* Linux's level of warnings */
+        return 0;
+    case SYSLOG_SIZE_UNREAD:
+        return 0;
+    case SYSLOG_SIZE_BUFFER:
+        return PRINTK_RING;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* The one terminal is the console. Nobody may take it away, as on Linux without CAP_SYS_TTY_CONFIG. */
+int32_t sys_vhangup(SYSCALL_NO_ARGS)
+{
+    return -EPERM;
+}
+
+/* --- the end --- */
+
+enum {
+    REBOOT_MAGIC1 = 0xFEE1DEAD,
+    REBOOT_RESTART = 0x01234567,
+    REBOOT_RESTART2 = 0xA1B2C3D4,
+    REBOOT_HALT = 0xCDEF0123,
+    REBOOT_POWER_OFF = 0x4321FEDC,
+    REBOOT_CAD_ON = 0x89ABCDEF,
+    REBOOT_CAD_OFF = 0,
+};
+
+int32_t sys_reboot(SYSCALL_3_ARGS(magic1, magic2, command))
+{
+    static const uint32_t magic[] = {672274793, 85072278, 369367448, 537993216};
+    unsigned i = 0;
+
+    while (i < ARRAY_LEN(magic) && magic[i] != magic2)
+        i++;
+    if (magic1 != REBOOT_MAGIC1 || i == ARRAY_LEN(magic))
+        return -EINVAL;
+    switch (command) {
+    case REBOOT_CAD_ON:
+    case REBOOT_CAD_OFF:
+        return 0; /* there is no Ctrl-Alt-Del */
+    case REBOOT_HALT:
+    case REBOOT_POWER_OFF:
+        machine_end(true);
+    case REBOOT_RESTART:
+    case REBOOT_RESTART2:
+        os_log("restart");
+        disk_flush_all();
+        power_restart();
+    default:
+        return -EINVAL;
+    }
+}
+
+/* --- random numbers --- */
+
+enum { GRND_NONBLOCK = 1, GRND_RANDOM = 2, GRND_INSECURE = 4 };
+
+int32_t sys_getrandom(SYSCALL_3_ARGS(va, n, flags))
+{
+    uint8_t chunk[256];
+    uint32_t done = 0;
+
+    if (flags & ~(uint32_t)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
+        (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+        return -EINVAL;
+    if (n > INT32_MAX)
+        n = INT32_MAX;
+    while (done < n) {
+        size_t size = user_part(va + done, n - done < sizeof chunk ? n - done : sizeof chunk);
+
+        random_bytes(chunk, size);
+        if (user_copy_out(va + done, chunk, size))
+            return done ? (int32_t)done : -EFAULT;
+        done += (uint32_t)size;
+        /* A short request is served whole. */
+        if (done >= PAGE_SIZE && signal_pending(thread_current()))
+            break;
+    }
+    return (int32_t)done;
+}
+
+/* --- one processor, one user --- */
+
+int32_t sys_getcpu(SYSCALL_2_ARGS(cpu, node))
+{
+    if ((cpu && user_write32(cpu, 0)) || (node && user_write32(node, 0)))
+        return -EFAULT;
+    return 0;
+}
+
+enum {
+    CAP_VERSION_1 = 0x19980330,
+    CAP_VERSION_2 = 0x20071026,
+    CAP_VERSION_3 = 0x20080522,
+};
+
+/* Words of each set in the header's version; 0: unknown, and the header says now what is known. -errno. */
+static int cap_words(vaddr_t header, uint32_t *pid)
+{
+    uint32_t h[2];
+
+    if (user_copy_in(h, header, sizeof h))
+        return -EFAULT;
+    *pid = h[1];
+    if (h[0] == CAP_VERSION_1)
+        return 1;
+    if (h[0] == CAP_VERSION_2 || h[0] == CAP_VERSION_3)
+        return 2;
+    return user_write32(header, CAP_VERSION_3) ? -EFAULT : 0;
+}
+
+int32_t sys_capget(SYSCALL_2_ARGS(header, data))
+{
+    /* Effective, permitted, inheritable: the low words, then the high ones. */
+    static const uint32_t all[6] = {~0u,
+                                    ~0u,
+                                    0,
+                                    CAP_LAST >= 32 ? (2u << (CAP_LAST - 32)) - 1 : 0,
+                                    CAP_LAST >= 32 ? (2u << (CAP_LAST - 32)) - 1 : 0,
+                                    0};
+    uint32_t pid;
+    int words = cap_words(header, &pid);
+
+    if (words < 0)
+        return words;
+    if (words == 0)
+        return data ? -EINVAL : 0;
+    if ((int32_t)pid < 0)
+        return -EINVAL;
+    if (pid && !thread_find((int)pid))
+        return -ESRCH;
+    return data ? user_copy_out(data, all, (size_t)words * 12) : 0;
+}
+
+/* Everybody keeps everything. */
+int32_t sys_capset(SYSCALL_2_ARGS(header, data))
+{
+    uint32_t pid, sets[6];
+    int words = cap_words(header, &pid);
+
+    if (words <= 0)
+        return words ? words : -EINVAL;
+    if (user_copy_in(sets, data, (size_t)words * 12))
+        return -EFAULT;
+    return pid && (int)pid != thread_current()->tid ? -EPERM : 0;
+}
+
+enum { IOPRIO_PROCESS = 1, IOPRIO_PGRP = 2, IOPRIO_USER = 3, IOPRIO_BEST_EFFORT_4 = 2 << 13 | 4 };
+
+static int ioprio_who(uint32_t which, uint32_t who)
+{
+    if (which < IOPRIO_PROCESS || which > IOPRIO_USER)
+        return -EINVAL;
+    return which == IOPRIO_PROCESS && who && !thread_find((int)who) ? -ESRCH : 0;
+}
+
+int32_t sys_ioprio_get(SYSCALL_2_ARGS(which, who))
+{
+    int err = ioprio_who(which, who);
+
+    return err ? err : IOPRIO_BEST_EFFORT_4;
+}
+
+/* Requests to the disk are served in order, whoever asks. */
+int32_t sys_ioprio_set(SYSCALL_3_ARGS(which, who, priority))
+{
+    return priority >> 13 > 3 ? -EINVAL : ioprio_who(which, who);
+}

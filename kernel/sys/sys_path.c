@@ -1,0 +1,733 @@
+/* System calls on paths: names, attributes, directories, mounts. */
+#include "kernel/sys/sys_path.h"
+#include "kernel/fs/file.h"
+#include "kernel/proc/process.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/slab.h"
+
+/* --- fetching paths --- */
+
+/* Short paths, which are nearly all, do not take a page. */
+#define SHORT_PATH 128u
+
+static int copy_path(vaddr_t user, char **out)
+{
+    size_t size = SHORT_PATH;
+
+    for (;;) {
+        char *path = vm_alloc(size);
+        int n;
+
+        if (!path)
+            return -ENOMEM;
+        n = user_copy_string(path, user, size);
+        if (n >= 0) {
+            *out = path;
+            return n;
+        }
+        kfree(path);
+        if (n != -E2BIG)
+            return n;
+        if (size == PATH_MAX)
+            return -ENAMETOOLONG;
+        size = PATH_MAX;
+    }
+}
+
+int path_from_user(int dirfd, vaddr_t user_path, unsigned flags, struct inode **dir, char **path)
+{
+    int n = copy_path(user_path, path);
+    struct file *f;
+
+    *dir = NULL;
+    if (n < 0)
+        return n;
+    if (n == 0 && !(flags & AT_EMPTY_PATH)) {
+        kfree(*path);
+        return -ENOENT;
+    }
+    if ((*path)[0] == '/' || dirfd == AT_FDCWD)
+        return 0;
+    f = fd_get(dirfd);
+    if (!f || (n && !S_ISDIR(f->inode->mode))) {
+        kfree(*path);
+        file_put(f);
+        return f ? -ENOTDIR : -EBADF;
+    }
+    *dir = inode_get(f->inode);
+    file_put(f);
+    return 0;
+}
+
+void path_done(struct inode *dir, char *path)
+{
+    inode_put(dir);
+    kfree(path);
+}
+
+int inode_from_user(int dirfd, vaddr_t user_path, unsigned flags, struct inode **out)
+{
+    unsigned how =
+        (flags & AT_SYMLINK_NOFOLLOW ? LOOKUP_NOFOLLOW : 0u) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0u);
+    struct inode *dir;
+    char *path;
+    int err;
+
+    err = path_from_user(dirfd, user_path, flags, &dir, &path);
+    if (err)
+        return err;
+    if (!path[0] && dir) { /* the descriptor itself, a directory or not */
+        *out = inode_get(dir);
+    } else {
+        err = path_lookup(dir, path, how, out);
+    }
+    path_done(dir, path);
+    return err;
+}
+
+static uint32_t masked(uint32_t mode)
+{
+    return mode & ~fs_context_current()->umask;
+}
+
+/* --- making and removing --- */
+
+static int32_t mknod_at(int dirfd, vaddr_t user_path, uint32_t mode, uint32_t rdev)
+{
+    struct inode *dir;
+    char *path;
+    int err = path_from_user(dirfd, user_path, 0, &dir, &path);
+
+    if (err)
+        return err;
+    err = vfs_mknod(dir, path, (mode & S_IFMT) | masked(mode & 07777), rdev);
+    path_done(dir, path);
+    return err;
+}
+
+int32_t sys_mkdir(SYSCALL_2_ARGS(path, mode))
+{
+    return mknod_at(AT_FDCWD, path, S_IFDIR | (mode & 01777), 0);
+}
+
+int32_t sys_mkdirat(SYSCALL_3_ARGS(dirfd, path, mode))
+{
+    return mknod_at((int)dirfd, path, S_IFDIR | (mode & 01777), 0);
+}
+
+int32_t sys_mknodat(SYSCALL_4_ARGS(dirfd, path, mode, dev))
+{
+    uint32_t type = mode & S_IFMT ? mode & S_IFMT : (uint32_t)S_IFREG;
+
+    if (type == S_IFDIR)
+        return -EPERM;
+    if (type != S_IFREG && type != S_IFCHR && type != S_IFBLK && type != S_IFIFO && type != S_IFSOCK)
+        return -EINVAL;
+    return mknod_at((int)dirfd, path, type | (mode & 07777), MKDEV(dev >> 8 & 0xFFF, dev & 0xFF));
+}
+
+int32_t sys_mknod(SYSCALL_3_ARGS(path, mode, dev))
+{
+    return sys_mknodat((uint32_t)AT_FDCWD, path, mode, dev, 0, 0);
+}
+
+static int32_t unlink_at(int dirfd, vaddr_t user_path, bool directory)
+{
+    struct inode *dir;
+    char *path;
+    int err = path_from_user(dirfd, user_path, 0, &dir, &path);
+
+    if (err)
+        return err;
+    err = vfs_unlink(dir, path, directory);
+    path_done(dir, path);
+    return err;
+}
+
+int32_t sys_unlink(SYSCALL_1_ARG(path))
+{
+    return unlink_at(AT_FDCWD, path, false);
+}
+
+int32_t sys_rmdir(SYSCALL_1_ARG(path))
+{
+    return unlink_at(AT_FDCWD, path, true);
+}
+
+int32_t sys_unlinkat(SYSCALL_3_ARGS(dirfd, path, flags))
+{
+    if (flags & ~(uint32_t)AT_REMOVEDIR)
+        return -EINVAL;
+    return unlink_at((int)dirfd, path, flags & AT_REMOVEDIR);
+}
+
+int32_t sys_renameat2(SYSCALL_5_ARGS(dirfd, path, to_dirfd, to_path, flags))
+{
+    struct inode *from_dir, *to_dir;
+    char *from, *to;
+    int err;
+
+    if (flags & ~(uint32_t)(RENAME_NOREPLACE | RENAME_EXCHANGE) ||
+        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+        return -EINVAL;
+    /* An empty path fails in the walk, in its turn. */
+    err = path_from_user((int)dirfd, path, AT_EMPTY_PATH, &from_dir, &from);
+    if (err)
+        return err;
+    err = path_from_user((int)to_dirfd, to_path, AT_EMPTY_PATH, &to_dir, &to);
+    if (!err) {
+        err = vfs_rename(from_dir, from, to_dir, to, flags);
+        path_done(to_dir, to);
+    }
+    path_done(from_dir, from);
+    return err;
+}
+
+int32_t sys_renameat(SYSCALL_4_ARGS(dirfd, path, to_dirfd, to_path))
+{
+    return sys_renameat2(dirfd, path, to_dirfd, to_path, 0, 0);
+}
+
+int32_t sys_rename(SYSCALL_2_ARGS(path, to_path))
+{
+    return sys_renameat2((uint32_t)AT_FDCWD, path, (uint32_t)AT_FDCWD, to_path, 0, 0);
+}
+
+int32_t sys_linkat(SYSCALL_5_ARGS(dirfd, path, to_dirfd, to_path, flags))
+{
+    struct inode *target, *to_dir;
+    char *to;
+    int err;
+
+    if (flags & ~(uint32_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    err = inode_from_user((int)dirfd, path,
+                          (flags & AT_EMPTY_PATH) | (flags & AT_SYMLINK_FOLLOW ? 0u : AT_SYMLINK_NOFOLLOW),
+                          &target);
+    if (err)
+        return err;
+    err = path_from_user((int)to_dirfd, to_path, 0, &to_dir, &to);
+    if (!err) {
+        err = vfs_link(target, to_dir, to);
+        path_done(to_dir, to);
+    }
+    inode_put(target);
+    return err;
+}
+
+int32_t sys_link(SYSCALL_2_ARGS(path, to_path))
+{
+    return sys_linkat((uint32_t)AT_FDCWD, path, (uint32_t)AT_FDCWD, to_path, 0, 0);
+}
+
+int32_t sys_symlinkat(SYSCALL_3_ARGS(target, dirfd, path))
+{
+    struct inode *dir;
+    char *text, *name;
+    int err = copy_path(target, &text);
+
+    if (err < 0)
+        return err;
+    err = path_from_user((int)dirfd, path, 0, &dir, &name);
+    if (!err) {
+        err = vfs_symlink(dir, name, text);
+        path_done(dir, name);
+    }
+    kfree(text);
+    return err;
+}
+
+int32_t sys_symlink(SYSCALL_2_ARGS(target, path))
+{
+    return sys_symlinkat(target, (uint32_t)AT_FDCWD, path, 0, 0, 0);
+}
+
+/* Of a path that was fetched before. */
+static bool is_empty(vaddr_t user_path)
+{
+    char first;
+
+    return user_copy_in(&first, user_path, 1) == 0 && !first;
+}
+
+int32_t sys_readlinkat(SYSCALL_4_ARGS(dirfd, path, user, n))
+{
+    struct inode *i;
+    char *text;
+    int err;
+
+    if ((int32_t)n <= 0)
+        return -EINVAL;
+    err = inode_from_user((int)dirfd, path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &i);
+    if (err)
+        return err;
+    text = vm_alloc(PATH_MAX);
+    if (!text)
+        err = -ENOMEM;
+    else
+        err = S_ISLNK(i->mode) && i->ops->readlink ? i->ops->readlink(i, text, n < PATH_MAX ? n : PATH_MAX)
+              : is_empty(path)                     ? -ENOENT
+                                                   : -EINVAL;
+    if (err > 0 && user_copy_out(user, text, (size_t)err))
+        err = -EFAULT;
+    kfree(text);
+    inode_put(i);
+    return err;
+}
+
+int32_t sys_readlink(SYSCALL_3_ARGS(path, user, n))
+{
+    struct inode *i;
+    int err = inode_from_user(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &i); /* "" is an error here */
+
+    if (err)
+        return err;
+    inode_put(i);
+    return sys_readlinkat((uint32_t)AT_FDCWD, path, user, n, 0, 0);
+}
+
+/* --- attributes --- */
+
+static int32_t chmod_inode(struct inode *i, uint32_t mode)
+{
+    if (S_ISLNK(i->mode))
+        return -EOPNOTSUPP;
+    i->mode = (i->mode & S_IFMT) | (mode & 07777);
+    i->ctime_ns = inode_now();
+    return 0;
+}
+
+int32_t sys_fchmodat(SYSCALL_3_ARGS(dirfd, path, mode))
+{
+    struct inode *i;
+    int err = inode_from_user((int)dirfd, path, 0, &i);
+
+    if (err)
+        return err;
+    err = chmod_inode(i, mode);
+    inode_put(i);
+    return err;
+}
+
+int32_t sys_chmod(SYSCALL_2_ARGS(path, mode))
+{
+    return sys_fchmodat((uint32_t)AT_FDCWD, path, mode, 0, 0, 0);
+}
+
+int32_t sys_fchmod(SYSCALL_2_ARGS(fd, mode))
+{
+    struct file *f = fd_get((int)fd);
+    int err = !f || f->flags & O_PATH ? -EBADF : chmod_inode(f->inode, mode);
+
+    file_put(f);
+    return err;
+}
+
+/* -1 leaves a number as it is. The 16-bit calls have widened it. */
+static void chown_inode(struct inode *i, uint32_t uid, uint32_t gid)
+{
+    if (uid != UINT32_MAX)
+        i->uid = uid;
+    if (gid != UINT32_MAX)
+        i->gid = gid;
+    if ((uid != UINT32_MAX || gid != UINT32_MAX) && S_ISREG(i->mode))
+        i->mode &= i->mode & 010 ? ~06000u : ~04000u;
+    i->ctime_ns = inode_now();
+}
+
+static uint32_t widen(uint32_t id)
+{
+    return (uint16_t)id == UINT16_MAX ? UINT32_MAX : (uint16_t)id;
+}
+
+static int32_t chown_at(int dirfd, vaddr_t path, uint32_t uid, uint32_t gid, unsigned flags)
+{
+    struct inode *i;
+    int err = inode_from_user(dirfd, path, flags, &i);
+
+    if (err)
+        return err;
+    chown_inode(i, uid, gid);
+    inode_put(i);
+    return 0;
+}
+
+int32_t sys_fchownat(SYSCALL_5_ARGS(dirfd, path, uid, gid, flags))
+{
+    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    return chown_at((int)dirfd, path, uid, gid, flags);
+}
+
+int32_t sys_chown32(SYSCALL_3_ARGS(path, uid, gid))
+{
+    return chown_at(AT_FDCWD, path, uid, gid, 0);
+}
+
+int32_t sys_lchown32(SYSCALL_3_ARGS(path, uid, gid))
+{
+    return chown_at(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+
+int32_t sys_chown(SYSCALL_3_ARGS(path, uid, gid))
+{
+    return chown_at(AT_FDCWD, path, widen(uid), widen(gid), 0);
+}
+
+int32_t sys_lchown(SYSCALL_3_ARGS(path, uid, gid))
+{
+    return chown_at(AT_FDCWD, path, widen(uid), widen(gid), AT_SYMLINK_NOFOLLOW);
+}
+
+int32_t sys_fchown32(SYSCALL_3_ARGS(fd, uid, gid))
+{
+    struct file *f = fd_get((int)fd);
+    int err = !f || f->flags & O_PATH ? -EBADF : 0;
+
+    if (!err)
+        chown_inode(f->inode, uid, gid);
+    file_put(f);
+    return err;
+}
+
+int32_t sys_fchown(SYSCALL_3_ARGS(fd, uid, gid))
+{
+    return sys_fchown32(fd, widen(uid), widen(gid), 0, 0, 0);
+}
+
+/* --- times --- */
+
+#define NS        1000000000u
+#define TIME_NOW  0x3FFFFFFF
+#define TIME_OMIT 0x3FFFFFFE
+
+struct stamp {
+    int64_t sec;
+    int64_t nsec; /* or TIME_NOW, TIME_OMIT */
+};
+
+static void set_time(uint64_t *at, const struct stamp *t, uint64_t now)
+{
+    if (t->nsec == TIME_NOW)
+        *at = now;
+    else if (t->nsec != TIME_OMIT)
+        *at = (uint64_t)(t->sec < 0 ? 0 : t->sec) * NS + (uint64_t)t->nsec;
+}
+
+static bool time_ok(const struct stamp *t)
+{
+    return (t->nsec >= 0 && t->nsec < NS) || t->nsec == TIME_NOW || t->nsec == TIME_OMIT;
+}
+
+/* times: of access and of change. path 0: of the descriptor. */
+static int32_t set_times(int dirfd, vaddr_t path, const struct stamp *times, unsigned flags)
+{
+    uint64_t now = inode_now();
+    struct inode *i;
+    int err;
+
+    if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) || !time_ok(&times[0]) ||
+        !time_ok(&times[1]))
+        return -EINVAL;
+    if (path) {
+        err = inode_from_user(dirfd, path, flags, &i);
+        if (err)
+            return err;
+    } else {
+        struct file *f;
+
+        if (dirfd == AT_FDCWD)
+            return -EFAULT;
+        f = fd_get(dirfd);
+        if (!f || f->flags & O_PATH) {
+            file_put(f);
+            return -EBADF;
+        }
+        i = inode_get(f->inode);
+        file_put(f);
+    }
+    set_time(&i->atime_ns, &times[0], now);
+    set_time(&i->mtime_ns, &times[1], now);
+    if (times[0].nsec != TIME_OMIT || times[1].nsec != TIME_OMIT)
+        i->ctime_ns = now;
+    inode_put(i);
+    return 0;
+}
+
+static const struct stamp both_now[2] = {{0, TIME_NOW}, {0, TIME_NOW}};
+
+int32_t sys_utimensat(SYSCALL_4_ARGS(dirfd, path, user_times, flags))
+{
+    int32_t t[4];
+
+    if (!user_times)
+        return set_times((int)dirfd, path, both_now, flags);
+    if (user_copy_in(t, user_times, sizeof t))
+        return -EFAULT;
+    return set_times((int)dirfd, path, (struct stamp[]){{t[0], t[1]}, {t[2], t[3]}}, flags);
+}
+
+int32_t sys_utimensat_time64(SYSCALL_4_ARGS(dirfd, path, user_times, flags))
+{
+    struct stamp t[2];
+
+    if (!user_times)
+        return set_times((int)dirfd, path, both_now, flags);
+    if (user_copy_in(t, user_times, sizeof t))
+        return -EFAULT;
+    for (unsigned i = 0; i < 2; i++) /* the upper half of a 32-bit program's tv_nsec is padding */
+        t[i].nsec = (int32_t)t[i].nsec;
+    return set_times((int)dirfd, path, t, flags);
+}
+
+/* Seconds and microseconds. */
+int32_t sys_futimesat(SYSCALL_3_ARGS(dirfd, path, user_times))
+{
+    int32_t t[4];
+
+    if (!user_times)
+        return set_times((int)dirfd, path, both_now, 0);
+    if (user_copy_in(t, user_times, sizeof t))
+        return -EFAULT;
+    if ((uint32_t)t[1] >= 1000000 || (uint32_t)t[3] >= 1000000)
+        return -EINVAL;
+    return set_times((int)dirfd, path, (struct stamp[]){{t[0], t[1] * 1000}, {t[2], t[3] * 1000}}, 0);
+}
+
+int32_t sys_utimes(SYSCALL_2_ARGS(path, user_times))
+{
+    return sys_futimesat((uint32_t)AT_FDCWD, path, user_times, 0, 0, 0);
+}
+
+int32_t sys_utime(SYSCALL_2_ARGS(path, user_times))
+{
+    int32_t t[2];
+
+    if (!user_times)
+        return set_times(AT_FDCWD, path, both_now, 0);
+    if (user_copy_in(t, user_times, sizeof t))
+        return -EFAULT;
+    return set_times(AT_FDCWD, path, (struct stamp[]){{t[0], 0}, {t[1], 0}}, 0);
+}
+
+/* --- access --- */
+
+int32_t sys_faccessat2(SYSCALL_4_ARGS(dirfd, path, mode, flags))
+{
+    struct inode *i;
+    int err;
+
+    if (mode & ~7u || flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    err = inode_from_user((int)dirfd, path, flags & (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH), &i);
+    if (err)
+        return err;
+    err = inode_permission(i, mode);
+    inode_put(i);
+    return err;
+}
+
+int32_t sys_faccessat(SYSCALL_3_ARGS(dirfd, path, mode))
+{
+    return sys_faccessat2(dirfd, path, mode, 0, 0, 0);
+}
+
+int32_t sys_access(SYSCALL_2_ARGS(path, mode))
+{
+    return sys_faccessat2((uint32_t)AT_FDCWD, path, mode, 0, 0, 0);
+}
+
+/* --- where a process stands --- */
+
+static int32_t change(struct inode **at, struct inode *to)
+{
+    struct inode *old = *at;
+
+    *at = to;
+    inode_put(old);
+    return 0;
+}
+
+static int32_t change_by_path(vaddr_t user_path, struct inode **at)
+{
+    struct inode *i;
+    int err = inode_from_user(AT_FDCWD, user_path, 0, &i);
+
+    if (err)
+        return err;
+    if (!S_ISDIR(i->mode)) {
+        inode_put(i);
+        return -ENOTDIR;
+    }
+    return change(at, i);
+}
+
+int32_t sys_chdir(SYSCALL_1_ARG(path))
+{
+    return change_by_path(path, &fs_context_current()->cwd);
+}
+
+int32_t sys_chroot(SYSCALL_1_ARG(path))
+{
+    return change_by_path(path, &fs_context_current()->root);
+}
+
+int32_t sys_fchdir(SYSCALL_1_ARG(fd))
+{
+    struct file *f = fd_get((int)fd);
+    int err = !f ? -EBADF : S_ISDIR(f->inode->mode) ? 0 : -ENOTDIR;
+
+    if (!err)
+        change(&fs_context_current()->cwd, inode_get(f->inode));
+    file_put(f);
+    return err;
+}
+
+/* Length with the 0. */
+int32_t sys_getcwd(SYSCALL_2_ARGS(user, n))
+{
+    char *path = vm_alloc(PATH_MAX);
+    int len;
+
+    if (!path)
+        return -ENOMEM;
+    len = path_of(fs_context_current()->cwd, path, PATH_MAX);
+    if (len >= 0)
+        len = (uint32_t)len + 1 > n ? -ERANGE : len + 1;
+    if (len > 0 && user_copy_out(user, path, (size_t)len))
+        len = -EFAULT;
+    kfree(path);
+    return len;
+}
+
+int32_t sys_umask(SYSCALL_1_ARG(mask))
+{
+    struct fs_context *c = fs_context_current();
+    uint32_t old = c->umask;
+
+    c->umask = mask & 0777;
+    return (int32_t)old;
+}
+
+/* --- size by path --- */
+
+static int32_t truncate_path(vaddr_t path, int64_t size)
+{
+    struct inode *i;
+    int err;
+
+    if (size < 0)
+        return -EINVAL;
+    err = inode_from_user(AT_FDCWD, path, 0, &i);
+    if (err)
+        return err;
+    err = inode_truncate(i, (uint64_t)size);
+    inode_put(i);
+    return err;
+}
+
+int32_t sys_truncate(SYSCALL_2_ARGS(path, size))
+{
+    return truncate_path(path, (int32_t)size);
+}
+
+int32_t sys_truncate64(SYSCALL_3_ARGS(path, low, high))
+{
+    return truncate_path(path, (int64_t)((uint64_t)high << 32 | low));
+}
+
+/* --- mounts --- */
+
+enum { MS_RDONLY = 1, MS_REMOUNT = 32, MS_BIND = 4096, MS_MOVE = 8192 };
+
+/* A string of mount(2), which may be null. */
+static int optional_string(vaddr_t user, char **out)
+{
+    int n;
+
+    *out = NULL;
+    if (!user)
+        return 0;
+    n = copy_path(user, out);
+    return n < 0 ? n : 0;
+}
+
+/* Up to a page of a filesystem's own words, which may be null: as much as there is, with a 0 behind it. */
+static int optional_page(vaddr_t user, char **out)
+{
+    size_t part = user_part(user, PAGE_SIZE);
+
+    *out = NULL;
+    if (!user)
+        return 0;
+    *out = vm_zalloc(PAGE_SIZE + 1);
+    if (!*out)
+        return -ENOMEM;
+    if (user_copy_in(*out, user, part))
+        return -EFAULT;
+    if (user_copy_in(*out + part, user + part, PAGE_SIZE - part))
+        memset(*out + part, 0, PAGE_SIZE - part);
+    return 0;
+}
+
+static int mount_strings(const char *source, const char *type, const char *options, struct inode *dir)
+{
+    char *where = vm_alloc(PATH_MAX);
+    int err;
+
+    if (!where)
+        return -ENOMEM;
+    err = path_of(dir, where, PATH_MAX);
+    if (err >= 0)
+        err = vfs_mount(dir, type, source ? source : "none", options, where);
+    kfree(where);
+    return err;
+}
+
+int32_t sys_mount(SYSCALL_5_ARGS(source, target, type, flags, options))
+{
+    char *s = NULL, *t = NULL, *o = NULL;
+    struct inode *dir = NULL;
+    int err;
+
+    err = optional_string(type, &t);
+    if (!err)
+        err = optional_string(source, &s);
+    if (!err)
+        err = optional_page(options, &o);
+    if (!err)
+        err = inode_from_user(AT_FDCWD, target, 0, &dir);
+    if (!err) {
+        if (flags & MS_REMOUNT)
+            err = vfs_remount(dir, flags & MS_BIND ? NULL : o);
+        else if (flags & (MS_BIND | MS_MOVE) || !t)
+            err = -EINVAL;
+        else
+            err = mount_strings(s, t, o, dir);
+        inode_put(dir);
+    }
+    kfree(s);
+    kfree(t);
+    kfree(o);
+    return err;
+}
+
+int32_t sys_umount2(SYSCALL_2_ARGS(target, flags))
+{
+    enum { MNT_FORCE = 1, MNT_DETACH = 2, MNT_EXPIRE = 4, UMOUNT_NOFOLLOW = 8 };
+    struct inode *i;
+    int err;
+
+    if (flags & ~(uint32_t)(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
+        return -EINVAL;
+    err = inode_from_user(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0, &i);
+    return err ? err : vfs_umount(i);
+}
+
+int32_t sys_umount(SYSCALL_1_ARG(target))
+{
+    return sys_umount2(target, 0, 0, 0, 0, 0);
+}

@@ -1,0 +1,28 @@
+/* Paths that programs hand in. See sys_path.c. */
+#ifndef KERNEL_SYS_SYS_PATH_H
+#define KERNEL_SYS_SYS_PATH_H
+
+#include "kernel/fs/vfs.h"
+
+enum {
+    AT_FDCWD = -100,
+    AT_SYMLINK_NOFOLLOW = 0x100,
+    AT_REMOVEDIR = 0x200,
+    AT_EACCESS = 0x200,
+    AT_SYMLINK_FOLLOW = 0x400,
+    AT_NO_AUTOMOUNT = 0x800,
+    AT_EMPTY_PATH = 0x1000,
+};
+
+/*
+ * Fetch a path and the directory that it starts from: *dir NULL for the current one, else referenced; *path
+ * in memory of its own. flags: AT_EMPTY_PATH lets "" through. Give both to path_done(). -EFAULT,
+ * -ENAMETOOLONG, -ENOENT, -EBADF, -ENOTDIR.
+ */
+int path_from_user(int dirfd, vaddr_t user_path, unsigned flags, struct inode **dir, char **path);
+void path_done(struct inode *dir, char *path);
+/* The inode that a system call's directory, path and AT_* name, referenced. A null path with AT_EMPTY_PATH is
+ * "". */
+int inode_from_user(int dirfd, vaddr_t user_path, unsigned flags, struct inode **out);
+
+#endif

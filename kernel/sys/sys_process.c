@@ -1,0 +1,835 @@
+/* System calls about processes: numbers, waiting, limits, thread-local storage, scheduling. */
+#include "kernel/proc/futex.h"
+#include "kernel/fs/pidfd.h"
+#include "kernel/proc/process.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/errno.h"
+#include "mm/space.h"
+
+#define TICK_NS 10000000u /* Linux's USER_HZ is 100 */
+
+/* --- ending --- */
+
+int32_t sys_exit(SYSCALL_1_ARG(code))
+{
+    thread_exit((int)code);
+}
+
+int32_t sys_exit_group(SYSCALL_1_ARG(code))
+{
+    process_exit_group((int)(code & 0xFF) << 8);
+}
+
+/* --- numbers --- */
+
+int32_t sys_getpid(SYSCALL_NO_ARGS)
+{
+    return process_current()->pid;
+}
+
+int32_t sys_getppid(SYSCALL_NO_ARGS)
+{
+    const struct process *parent = process_current()->parent;
+
+    return parent ? parent->pid : 0;
+}
+
+int32_t sys_gettid(SYSCALL_NO_ARGS)
+{
+    return thread_current()->tid;
+}
+
+/* The process of a number, 0 being the caller's; or NULL. Zombies count. */
+static struct process *find(uint32_t pid)
+{
+    const struct thread *t;
+    struct process *p;
+
+    if (pid == 0)
+        return process_current();
+    p = process_find((int)pid);
+    if (p)
+        return p;
+    t = thread_find((int)pid);
+    return t ? t->process : NULL;
+}
+
+int32_t sys_getpgrp(SYSCALL_NO_ARGS)
+{
+    return process_current()->pgid;
+}
+
+int32_t sys_getpgid(SYSCALL_1_ARG(pid))
+{
+    const struct process *p = find(pid);
+
+    return p ? p->pgid : -ESRCH;
+}
+
+int32_t sys_getsid(SYSCALL_1_ARG(pid))
+{
+    const struct process *p = find(pid);
+
+    return p ? p->sid : -ESRCH;
+}
+
+/* Whether the caller's session has a group of this number. */
+static bool group_in_session(int pgid, int sid)
+{
+    for (const struct process *p = process_all; p; p = p->all_next)
+        if (p->pgid == pgid && p->sid == sid)
+            return true;
+    return false;
+}
+
+int32_t sys_setpgid(SYSCALL_2_ARGS(pid, pgid_arg))
+{
+    struct process *self = process_current();
+    struct process *p = pid == 0 ? self : process_find((int)pid);
+    int pgid = pgid_arg ? (int)pgid_arg : (int)pid;
+
+    if (pgid < 0 || (pgid == 0 && (int)pid < 0))
+        return -EINVAL;
+    if (!p || (p != self && p->parent != self))
+        return -ESRCH;
+    if (pgid == 0)
+        pgid = p->pid;
+    if (p != self && p->sid != self->sid)
+        return -EPERM;
+    if (p != self && p->did_exec)
+        return -EACCES;
+    if (p->sid == p->pid) /* leads its session */
+        return -EPERM;
+    if (pgid != p->pid && !group_in_session(pgid, self->sid))
+        return -EPERM;
+    if (p->pgid != pgid) {
+        signal_orphan_groups(p);
+        p->pgid = pgid;
+    }
+    return 0;
+}
+
+int32_t sys_setsid(SYSCALL_NO_ARGS)
+{
+    struct process *self = process_current();
+
+    for (const struct process *p = process_all; p; p = p->all_next)
+        if (p->pgid == self->pid)
+            return -EPERM;
+    self->pgid = self->sid = self->pid;
+    self->tty = NULL;
+    return self->pid;
+}
+
+/* --- users: everything runs as root --- */
+
+int32_t sys_getid(SYSCALL_NO_ARGS)
+{
+    return 0;
+}
+
+/* Becoming root, or no change at all, is what can be had. Ids are 16 or 32 bits, so both forms of -1 pass. */
+int32_t sys_setid(SYSCALL_3_ARGS(a, b, c))
+{
+    (void)b;
+    (void)c;
+    return a == 0 || a == 0xFFFF || a == 0xFFFFFFFF ? 0 : -EPERM;
+}
+
+int32_t sys_setgroups(SYSCALL_1_ARG(n))
+{
+    return n == 0 ? 0 : -EPERM;
+}
+
+static int32_t store_three(uint32_t a, uint32_t b, uint32_t c, size_t size)
+{
+    static const uint32_t root = 0;
+    int err = user_copy_out(a, &root, size);
+
+    if (!err)
+        err = user_copy_out(b, &root, size);
+    return err ? err : user_copy_out(c, &root, size);
+}
+
+int32_t sys_getresid16(SYSCALL_3_ARGS(a, b, c))
+{
+    return store_three(a, b, c, 2);
+}
+
+int32_t sys_getresid(SYSCALL_3_ARGS(a, b, c))
+{
+    return store_three(a, b, c, 4);
+}
+
+/* --- waiting --- */
+
+enum {
+    WNOHANG = 1,
+    WUNTRACED = 2,
+    WEXITED = 4,
+    WCONTINUED = 8,
+    WNOWAIT = 0x01000000,
+    W_NOTHREAD = 0x20000000,
+    W_ALL = 0x40000000,
+    W_CLONE = 0x80000000,
+};
+enum { P_ALL, P_PID, P_PGID, P_PIDFD };
+
+struct rusage {
+    int32_t user_sec, user_usec, system_sec, system_usec;
+    int32_t max_rss, unused1[3], min_faults, maj_faults, unused2[8];
+};
+_Static_assert(sizeof(struct rusage) == 72, "getrusage(2)");
+
+static void fill_rusage(struct rusage *r, uint64_t user_ns, uint64_t system_ns, uint64_t minor,
+                        uint64_t major, uint64_t max_pages)
+{
+    *r = (struct rusage){
+        .user_sec = (int32_t)(user_ns / 1000000000),
+        .user_usec = (int32_t)(user_ns % 1000000000 / 1000),
+        .system_sec = (int32_t)(system_ns / 1000000000),
+        .system_usec = (int32_t)(system_ns % 1000000000 / 1000),
+        .max_rss = (int32_t)(max_pages << (PAGE_SHIFT - 10)),
+        .min_faults = (int32_t)minor,
+        .maj_faults = (int32_t)major,
+    };
+}
+
+/* What one that was waited for leaves to its parent. */
+static void inherit_counts(struct process *parent, const struct process *p)
+{
+    uint64_t user, system, minor, major;
+    uint64_t max = p->max_resident > p->child_max_resident ? p->max_resident : p->child_max_resident;
+
+    process_times(p, &user, &system);
+    process_faults(p, &minor, &major);
+    parent->child_user_ns += user + p->child_user_ns;
+    parent->child_system_ns += system + p->child_system_ns;
+    parent->child_min_faults += minor + p->child_min_faults;
+    parent->child_maj_faults += major + p->child_maj_faults;
+    if (parent->child_max_resident < max)
+        parent->child_max_resident = max;
+}
+
+struct event {
+    int pid, code, status; /* as siginfo has them; pid 0: none */
+    int wait_status;       /* as wait4() has it */
+    struct rusage rusage;
+};
+
+static void note(struct event *e, const struct process *p, int code, int status, int wait_status)
+{
+    uint64_t user, system, minor, major;
+
+    process_times(p, &user, &system);
+    process_faults(p, &minor, &major);
+    fill_rusage(&e->rusage, user + p->child_user_ns, system + p->child_system_ns, minor + p->child_min_faults,
+                major + p->child_maj_faults, p->max_resident);
+    e->pid = p->pid;
+    e->code = code;
+    e->status = status;
+    e->wait_status = wait_status;
+}
+
+/* Whether the child has something to tell, and telling it. */
+static bool ask(struct process *p, unsigned options, struct event *e)
+{
+    bool keep = options & WNOWAIT;
+
+    if (p->state == PROCESS_ZOMBIE) {
+        int low = p->exit_status & 0x7F;
+
+        if (!(options & WEXITED))
+            return false;
+        note(e, p,
+             !low                    ? CLD_EXITED
+             : p->exit_status & 0x80 ? CLD_DUMPED
+                                     : CLD_KILLED,
+             low ? low : p->exit_status >> 8, p->exit_status);
+        if (!keep) {
+            inherit_counts(process_current(), p);
+            process_reap(p);
+        }
+        return true;
+    }
+    if (options & WUNTRACED && p->stop_signal) {
+        note(e, p, CLD_STOPPED, p->stop_signal, p->stop_signal << 8 | 0x7F);
+        if (!keep)
+            p->stop_signal = 0;
+        return true;
+    }
+    if (options & WCONTINUED && p->continued) {
+        note(e, p, CLD_CONTINUED, SIGCONT, 0xFFFF);
+        if (!keep)
+            p->continued = false;
+        return true;
+    }
+    return false;
+}
+
+static bool meant(const struct process *p, int kind, int id, unsigned options)
+{
+    if (kind == P_PID ? p->pid != id : kind == P_PGID && p->pgid != id)
+        return false;
+    return options & W_ALL || (p->exit_signal != SIGCHLD) == !!(options & W_CLONE);
+}
+
+/* Wait for an event. 0 with e->pid, or 0 in it with WNOHANG; -ECHILD, -ERESTARTSYS. */
+static int wait_event(int kind, int id, unsigned options, struct event *e)
+{
+    struct process *self = process_current();
+    int err = 0;
+
+    e->pid = 0;
+    while (!err) {
+        bool any = false;
+
+        for (struct process *p = self->children; p; p = p->sibling_next) {
+            if (!meant(p, kind, id, options))
+                continue;
+            any = true;
+            if (ask(p, options, e))
+                return 0;
+        }
+        if (!any)
+            return -ECHILD;
+        if (options & WNOHANG)
+            return 0;
+
+        uint32_t irq = os_irq_save();
+
+        err = thread_sleep(&self->child_wait);
+        os_irq_restore(irq);
+    }
+    return -ERESTARTSYS;
+}
+
+static int32_t wait4(int pid, vaddr_t status, unsigned options, vaddr_t rusage)
+{
+    struct event e;
+    int kind = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID, err;
+
+    if (options & ~(unsigned)(WNOHANG | WUNTRACED | WCONTINUED | W_NOTHREAD | W_ALL | W_CLONE))
+        return -EINVAL;
+    if (pid == INT32_MIN)
+        return -ESRCH;
+    err = wait_event(kind, pid > 0 ? pid : pid == 0 ? process_current()->pgid : -pid, options | WEXITED, &e);
+    if (err || !e.pid)
+        return err;
+    if (status)
+        err = user_write32(status, (uint32_t)e.wait_status);
+    if (!err && rusage)
+        err = user_copy_out(rusage, &e.rusage, sizeof e.rusage);
+    return err ? err : e.pid;
+}
+
+int32_t sys_wait4(SYSCALL_4_ARGS(pid, status, options, rusage))
+{
+    return wait4((int)pid, status, options, rusage);
+}
+
+int32_t sys_waitpid(SYSCALL_3_ARGS(pid, status, options))
+{
+    return wait4((int)pid, status, options, 0);
+}
+
+int32_t sys_waitid(SYSCALL_5_ARGS(which, id, info, options, rusage))
+{
+    struct event e;
+    int kind = (int)which, err;
+    bool nonblock = false;
+
+    if (options & ~(unsigned)(WNOHANG | WNOWAIT | WEXITED | WUNTRACED | WCONTINUED | W_NOTHREAD | W_ALL |
+                              W_CLONE) ||
+        !(options & (WEXITED | WUNTRACED | WCONTINUED)))
+        return -EINVAL;
+    if (kind == P_PIDFD) {
+        struct process *p;
+
+        if ((int)id < 0)
+            return -EINVAL;
+        err = pidfd_process((int)id, &p, &nonblock);
+        if (err)
+            return err == -ESRCH ? -ECHILD : err;
+        kind = P_PID;
+        id = (uint32_t)p->pid;
+        if (options & WNOHANG)
+            nonblock = false;
+    }
+    if (kind != P_ALL && kind != P_PID && kind != P_PGID)
+        return -EINVAL;
+    if (kind == P_PGID && id == 0)
+        id = (uint32_t)process_current()->pgid;
+    if (kind != P_ALL && (int)id <= 0)
+        return -EINVAL;
+    err = wait_event(kind, (int)id, options | (nonblock ? WNOHANG : 0), &e);
+    if (err)
+        return err;
+    if (nonblock && !e.pid)
+        return -EAGAIN;
+    if (rusage && e.pid)
+        err = user_copy_out(rusage, &e.rusage, sizeof e.rusage);
+    if (!err && info) {
+        const int32_t words[6] = {e.pid ? SIGCHLD : 0, 0, e.pid ? e.code : 0, e.pid, 0, e.pid ? e.status : 0};
+
+        err = user_copy_out(info, words, sizeof words);
+    }
+    return err;
+}
+
+/* --- resources --- */
+
+enum { RUSAGE_SELF = 0, RUSAGE_CHILDREN = -1, RUSAGE_THREAD = 1 };
+
+int32_t sys_getrusage(SYSCALL_2_ARGS(who, to))
+{
+    struct process *p = process_current();
+    uint64_t user, system, minor, major;
+    struct rusage r;
+
+    switch ((int)who) {
+    case RUSAGE_SELF:
+    case RUSAGE_THREAD:
+        process_note_resident(p);
+        if ((int)who == RUSAGE_SELF)
+            process_times(p, &user, &system);
+        else
+            thread_times(thread_current(), &user, &system);
+        process_faults(p, &minor, &major);
+        fill_rusage(&r, user, system, minor, major, p->max_resident);
+        break;
+    case RUSAGE_CHILDREN:
+        fill_rusage(&r, p->child_user_ns, p->child_system_ns, p->child_min_faults, p->child_maj_faults,
+                    p->child_max_resident);
+        break;
+    default:
+        return -EINVAL;
+    }
+    return user_copy_out(to, &r, sizeof r);
+}
+
+int32_t sys_times(SYSCALL_1_ARG(to))
+{
+    const struct process *p = process_current();
+    uint64_t user, system;
+
+    if (to) {
+        process_times(p, &user, &system);
+
+        const int32_t ticks[4] = {(int32_t)(user / TICK_NS), (int32_t)(system / TICK_NS),
+                                  (int32_t)(p->child_user_ns / TICK_NS),
+                                  (int32_t)(p->child_system_ns / TICK_NS)};
+        int err = user_copy_out(to, ticks, sizeof ticks);
+
+        if (err)
+            return err;
+    }
+    return (int32_t)(os_now_ns() / TICK_NS & INT32_MAX);
+}
+
+static int set_limit(struct process *p, unsigned which, const struct rlimit *new)
+{
+    if (new->soft > new->hard)
+        return -EINVAL;
+    p->rlimit[which] = *new;
+    if (!p->memory)
+        return 0;
+    memory_set_limits(p);
+    if (which == RLIMIT_STACK)
+        p->memory->space->stack_max = new->soft > SPACE_HI ? SPACE_HI : PAGE_DOWN((size_t) new->soft);
+    return 0;
+}
+
+int32_t sys_prlimit64(SYSCALL_4_ARGS(pid, which, new, old))
+{
+    struct process *p = find(pid);
+    struct rlimit limit, before;
+    int err = 0;
+
+    if (which >= RLIMITS)
+        return -EINVAL;
+    if (new)
+        err = user_copy_in(&limit, new, sizeof limit);
+    if (err)
+        return err;
+    p = find(pid); /* the copy may have slept */
+    if (!p)
+        return -ESRCH;
+    before = p->rlimit[which];
+    if (new)
+        err = set_limit(p, which, &limit);
+    if (!err && old)
+        err = user_copy_out(old, &before, sizeof before);
+    return err;
+}
+
+/* The calls with 32-bit limits: what does not fit is no limit. max is what getrlimit reports for that. */
+static int32_t get_limit32(uint32_t which, vaddr_t to, uint32_t max)
+{
+    const struct rlimit *l;
+
+    if (which >= RLIMITS)
+        return -EINVAL;
+    l = &process_current()->rlimit[which];
+
+    const uint32_t words[2] = {l->soft > max ? max : (uint32_t)l->soft,
+                               l->hard > max ? max : (uint32_t)l->hard};
+
+    return user_copy_out(to, words, sizeof words);
+}
+
+int32_t sys_getrlimit(SYSCALL_2_ARGS(which, to))
+{
+    return get_limit32(which, to, INT32_MAX);
+}
+
+int32_t sys_ugetrlimit(SYSCALL_2_ARGS(which, to))
+{
+    return get_limit32(which, to, UINT32_MAX);
+}
+
+int32_t sys_setrlimit(SYSCALL_2_ARGS(which, from))
+{
+    uint32_t words[2];
+    int err = user_copy_in(words, from, sizeof words);
+
+    if (err)
+        return err;
+    if (which >= RLIMITS)
+        return -EINVAL;
+
+    const struct rlimit l = {.soft = words[0] == UINT32_MAX ? RLIM_INFINITY : words[0],
+                             .hard = words[1] == UINT32_MAX ? RLIM_INFINITY : words[1]};
+
+    return set_limit(process_current(), which, &l);
+}
+
+/* --- thread-local storage --- */
+
+struct user_desc {
+    uint32_t entry, base, limit;
+    uint32_t flags; /* bits: 0 seg_32bit, 1-2 contents, 3 read_exec_only, 4 limit_in_pages, 5 seg_not_present,
+                       6 useable */
+};
+enum { UD_32BIT = 1, UD_CONTENTS = 6, UD_READ_ONLY = 8, UD_PAGES = 16, UD_NOT_PRESENT = 32, UD_USEABLE = 64 };
+
+static uint64_t descriptor(const struct user_desc *u)
+{
+    /* Present, ring 3, data, accessed (so that the processor need not write it). */
+    uint32_t low = u->base << 16 | (u->limit & 0xFFFF);
+    uint32_t high = (u->base & 0xFF000000) | (u->base >> 16 & 0xFF) | (u->limit & 0xF0000) | 0xF100;
+
+    if (!(u->flags & UD_READ_ONLY))
+        high |= 1u << 9;
+    high |= (u->flags & UD_CONTENTS) >> 1 << 10;
+    if (u->flags & UD_32BIT)
+        high |= 0x00400000;
+    if (u->flags & UD_PAGES)
+        high |= 1u << 23;
+    if (u->flags & UD_USEABLE)
+        high |= 1u << 20;
+    return (uint64_t)high << 32 | low;
+}
+
+int tls_set(struct thread *t, vaddr_t at, bool choose)
+{
+    const uint32_t first = SEL_TLS / 8;
+    struct user_desc u;
+    bool empty;
+    int err = user_copy_in(&u, at, sizeof u);
+
+    if (err)
+        return err;
+    u.flags &= 0x7F;
+    empty = !u.base && !u.limit && (u.flags == (UD_READ_ONLY | UD_NOT_PRESENT) || u.flags == 0);
+    /* Only 32-bit data segments that are there, as on Linux: others would let a program confuse the way back
+     * to ring 3. */
+    if (!empty && (!(u.flags & UD_32BIT) || (u.flags & UD_CONTENTS) >> 1 > 1 || u.flags & UD_NOT_PRESENT))
+        return -EINVAL;
+    if (u.entry == UINT32_MAX && choose) {
+        unsigned i = 0;
+
+        while (i < CPU_TLS && t->tls[i])
+            i++;
+        if (i == CPU_TLS)
+            return -ESRCH;
+        u.entry = first + i;
+        err = user_write32(at, u.entry);
+        if (err)
+            return err;
+    }
+    if (u.entry < first || u.entry >= first + CPU_TLS)
+        return -EINVAL;
+    t->tls[u.entry - first] = empty ? 0 : descriptor(&u);
+    return 0;
+}
+
+int32_t sys_set_thread_area(SYSCALL_1_ARG(at))
+{
+    struct thread *self = thread_current();
+    int err = tls_set(self, at, true);
+
+    if (err)
+        return err;
+    thread_store(self);
+    thread_reload(self);
+    return 0;
+}
+
+int32_t sys_get_thread_area(SYSCALL_1_ARG(at))
+{
+    const uint32_t first = SEL_TLS / 8;
+    struct user_desc u = {0};
+    int err = user_read32(&u.entry, at);
+
+    if (err)
+        return err;
+    if (u.entry < first || u.entry >= first + CPU_TLS)
+        return -EINVAL;
+
+    uint64_t d = thread_current()->tls[u.entry - first];
+    uint32_t low = (uint32_t)d, high = (uint32_t)(d >> 32);
+
+    u.base = low >> 16 | (high & 0xFF) << 16 | (high & 0xFF000000);
+    u.limit = (low & 0xFFFF) | (high & 0xF0000);
+    u.flags = (high & 0x00400000 ? 1u : 0u) | (high >> 10 & 3) << 1 | (high >> 9 & 1 ? 0u : UD_READ_ONLY) |
+              (high >> 23 & 1) << 4 | (high >> 15 & 1 ? 0u : UD_NOT_PRESENT) | (high >> 20 & 1) << 6;
+    return user_copy_out(at, &u, sizeof u);
+}
+
+/* There are no local descriptor tables: reading gives none, writing is as on a kernel built without them. */
+int32_t sys_modify_ldt(SYSCALL_1_ARG(func))
+{
+    return func == 0 ? 0 : -ENOSYS;
+}
+
+int32_t sys_set_tid_address(SYSCALL_1_ARG(at))
+{
+    thread_current()->clear_child_tid = at;
+    return thread_current()->tid;
+}
+
+enum { ROBUST_HEAD = 12 };
+
+int32_t sys_set_robust_list(SYSCALL_2_ARGS(head, size))
+{
+    if (size != ROBUST_HEAD)
+        return -EINVAL;
+    thread_current()->robust_list = head;
+    return 0;
+}
+
+int32_t sys_get_robust_list(SYSCALL_3_ARGS(tid, head, size))
+{
+    const struct thread *t = tid ? thread_find((int)tid) : thread_current();
+    uint32_t list;
+    int err;
+
+    if (!t)
+        return -ESRCH;
+    list = t->robust_list;
+    err = user_write32(size, ROBUST_HEAD);
+    return err ? err : user_write32(head, list);
+}
+
+/* --- the program's own settings --- */
+
+enum {
+    PR_SET_PDEATHSIG = 1,
+    PR_GET_PDEATHSIG = 2,
+    PR_GET_DUMPABLE = 3,
+    PR_SET_DUMPABLE = 4,
+    PR_GET_KEEPCAPS = 7,
+    PR_SET_KEEPCAPS = 8,
+    PR_SET_NAME = 15,
+    PR_GET_NAME = 16,
+    PR_CAPBSET_READ = 23,
+    PR_SET_TIMERSLACK = 29,
+    PR_GET_TIMERSLACK = 30,
+    PR_SET_CHILD_SUBREAPER = 36,
+    PR_SET_NO_NEW_PRIVS = 38,
+    PR_GET_NO_NEW_PRIVS = 39,
+    PR_GET_THP_DISABLE = 42,
+    PR_SET_THP_DISABLE = 41,
+};
+#define COMM_MAX       16u
+#define LAST_CAP       40u
+#define TIMER_SLACK_NS 50000
+
+static int32_t set_name(vaddr_t from)
+{
+    char name[COMM_MAX];
+    int n = user_copy_string(name, from, sizeof name);
+
+    if (n == -EFAULT)
+        return n;
+    name[sizeof name - 1] = '\0';
+    thread_set_comm(thread_current(), name);
+    return 0;
+}
+
+int32_t sys_prctl(SYSCALL_5_ARGS(option, arg, c, d, e))
+{
+    struct process *p = process_current();
+
+    switch (option) {
+    case PR_SET_PDEATHSIG:
+        if (arg > SIGNALS)
+            return -EINVAL;
+        p->death_signal = (int)arg;
+        return 0;
+    case PR_GET_PDEATHSIG:
+        return user_write32(arg, (uint32_t)p->death_signal);
+    case PR_GET_DUMPABLE:
+        return p->dumpable;
+    case PR_SET_DUMPABLE:
+        if (arg > 1)
+            return -EINVAL;
+        p->dumpable = arg;
+        return 0;
+    case PR_SET_NAME:
+        return set_name(arg);
+    case PR_GET_NAME:
+        return user_copy_out(arg, thread_current()->comm, COMM_MAX);
+    case PR_CAPBSET_READ:
+        return arg <= LAST_CAP ? 1 : -EINVAL;
+    case PR_GET_KEEPCAPS:
+    case PR_GET_NO_NEW_PRIVS:
+    case PR_GET_THP_DISABLE:
+        return 0;
+    case PR_SET_KEEPCAPS:
+        return arg > 1 ? -EINVAL : 0;
+    case PR_SET_NO_NEW_PRIVS:
+        return arg != 1 || c || d || e ? -EINVAL : 0;
+    case PR_SET_TIMERSLACK:
+    case PR_SET_CHILD_SUBREAPER:
+    case PR_SET_THP_DISABLE:
+        return 0;
+    case PR_GET_TIMERSLACK:
+        return TIMER_SLACK_NS;
+    default:
+        return -EINVAL;
+    }
+}
+
+int32_t sys_personality(SYSCALL_1_ARG(new))
+{
+    struct process *p = process_current();
+    unsigned old = p->personality;
+
+    if (new != UINT32_MAX)
+        p->personality = new;
+    return (int32_t)old;
+}
+
+/* --- scheduling: one processor, one policy --- */
+
+int32_t sys_sched_yield(SYSCALL_NO_ARGS)
+{
+    os_yield();
+    return 0;
+}
+
+int32_t sys_sched_getaffinity(SYSCALL_3_ARGS(pid, size, mask))
+{
+    static const uint32_t first = 1;
+
+    if (size < sizeof first || size & 3)
+        return -EINVAL;
+    if (!find(pid))
+        return -ESRCH;
+    int err = user_copy_out(mask, &first, sizeof first);
+
+    return err ? err : (int32_t)sizeof first;
+}
+
+int32_t sys_sched_setaffinity(SYSCALL_3_ARGS(pid, size, mask))
+{
+    uint8_t first = 0;
+    int err = size ? user_copy_in(&first, mask, 1) : 0;
+
+    if (err)
+        return err;
+    if (!find(pid))
+        return -ESRCH;
+    return first & 1 ? 0 : -EINVAL;
+}
+
+enum { SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE = 5 };
+
+int32_t sys_sched_getscheduler(SYSCALL_1_ARG(pid))
+{
+    return (int)pid < 0 ? -EINVAL : find(pid) ? SCHED_OTHER : -ESRCH;
+}
+
+int32_t sys_sched_setscheduler(SYSCALL_3_ARGS(pid, policy, param))
+{
+    uint32_t priority;
+    int err;
+
+    if ((int)pid < 0 || !param)
+        return -EINVAL;
+    err = user_read32(&priority, param);
+    if (err)
+        return err;
+    if (!find(pid))
+        return -ESRCH;
+    if (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE)
+        return priority == 0 ? 0 : -EINVAL;
+    return policy == SCHED_FIFO || policy == SCHED_RR ? -EPERM : -EINVAL;
+}
+
+int32_t sys_sched_setparam(SYSCALL_2_ARGS(pid, param))
+{
+    return sys_sched_setscheduler(pid, SCHED_OTHER, param, 0, 0, 0);
+}
+
+int32_t sys_sched_getparam(SYSCALL_2_ARGS(pid, param))
+{
+    if ((int)pid < 0 || !param)
+        return -EINVAL;
+    return find(pid) ? user_write32(param, 0) : -ESRCH;
+}
+
+int32_t sys_sched_get_priority_max(SYSCALL_1_ARG(policy))
+{
+    if (policy == SCHED_FIFO || policy == SCHED_RR)
+        return 99;
+    return policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE ? 0 : -EINVAL;
+}
+
+int32_t sys_sched_get_priority_min(SYSCALL_1_ARG(policy))
+{
+    if (policy == SCHED_FIFO || policy == SCHED_RR)
+        return 1;
+    return policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE ? 0 : -EINVAL;
+}
+
+enum { PRIO_PROCESS, PRIO_USER = 2 };
+
+/* Nobody is nicer than others; as the call counts, 0 is 20. */
+int32_t sys_getpriority(SYSCALL_2_ARGS(which, who))
+{
+    if (which > PRIO_USER)
+        return -EINVAL;
+    return which == PRIO_PROCESS && !find(who) ? -ESRCH : 20;
+}
+
+int32_t sys_setpriority(SYSCALL_2_ARGS(which, who))
+{
+    if (which > PRIO_USER)
+        return -EINVAL;
+    return which == PRIO_PROCESS && !find(who) ? -ESRCH : 0;
+}
+
+int32_t sys_nice(SYSCALL_NO_ARGS)
+{
+    return 0;
+}
+
+int32_t sys_getgroups(SYSCALL_NO_ARGS)
+{
+    return 0;
+}

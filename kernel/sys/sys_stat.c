@@ -1,0 +1,300 @@
+/* System calls that tell what a file or a filesystem is, in Linux's structures for i386. */
+#include "kernel/fs/file.h"
+#include "kernel/proc/process.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/sys_path.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/vm/memory.h"
+#include "kernel/x86/usercopy.h"
+
+#define NS 1000000000u
+
+/* newstat */
+struct stat32 {
+    uint32_t dev, ino;
+    uint16_t mode, nlink, uid, gid;
+    uint32_t rdev, size, blksize, blocks;
+    uint32_t atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec;
+    uint32_t unused[2];
+};
+_Static_assert(sizeof(struct stat32) == 64, "asm/stat.h");
+
+struct stat64 {
+    uint64_t dev;
+    uint32_t pad0, short_ino;
+    uint32_t mode, nlink, uid, gid;
+    uint64_t rdev;
+    uint32_t pad3;
+    int64_t size;
+    uint32_t blksize;
+    uint64_t blocks;
+    uint32_t atime, atime_nsec, mtime, mtime_nsec, ctime, ctime_nsec;
+    uint64_t ino;
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct stat64) == 96, "asm/stat.h");
+
+struct statx_time {
+    int64_t sec;
+    uint32_t nsec;
+    int32_t reserved;
+};
+
+struct statx {
+    uint32_t mask, blksize;
+    uint64_t attributes;
+    uint32_t nlink, uid, gid;
+    uint16_t mode, spare0;
+    uint64_t ino, size, blocks, attributes_mask;
+    struct statx_time atime, btime, ctime, mtime;
+    uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+    uint64_t mnt_id;
+    uint32_t dio_mem_align, dio_offset_align;
+    uint64_t spare[12];
+};
+_Static_assert(sizeof(struct statx) == 256, "linux/stat.h");
+
+static uint32_t blocks_of(const struct inode *i)
+{
+    return i->object ? (i->object->resident + i->object->swapped) * (uint32_t)(PAGE_SIZE / 512) : 0;
+}
+
+static int32_t put_stat64(const struct inode *i, vaddr_t user)
+{
+    struct stat64 s = {
+        .dev = i->fs->dev,
+        .short_ino = i->ino,
+        .mode = i->mode,
+        .nlink = i->nlink,
+        .uid = i->uid,
+        .gid = i->gid,
+        .rdev = i->rdev,
+        .size = (int64_t)i->size,
+        .blksize = PAGE_SIZE,
+        .blocks = blocks_of(i),
+        .atime = (uint32_t)(i->atime_ns / NS),
+        .atime_nsec = (uint32_t)(i->atime_ns % NS),
+        .mtime = (uint32_t)(i->mtime_ns / NS),
+        .mtime_nsec = (uint32_t)(i->mtime_ns % NS),
+        .ctime = (uint32_t)(i->ctime_ns / NS),
+        .ctime_nsec = (uint32_t)(i->ctime_ns % NS),
+        .ino = i->ino,
+    };
+
+    return user_copy_out(user, &s, sizeof s);
+}
+
+static int32_t put_stat32(const struct inode *i, vaddr_t user)
+{
+    struct stat32 s = {
+        .dev = i->fs->dev,
+        .ino = i->ino,
+        .mode = (uint16_t)i->mode,
+        .nlink = (uint16_t)i->nlink,
+        .uid = (uint16_t)i->uid,
+        .gid = (uint16_t)i->gid,
+        .rdev = i->rdev,
+        .size = (uint32_t)i->size,
+        .blksize = PAGE_SIZE,
+        .blocks = blocks_of(i),
+        .atime = (uint32_t)(i->atime_ns / NS),
+        .atime_nsec = (uint32_t)(i->atime_ns % NS),
+        .mtime = (uint32_t)(i->mtime_ns / NS),
+        .mtime_nsec = (uint32_t)(i->mtime_ns % NS),
+        .ctime = (uint32_t)(i->ctime_ns / NS),
+        .ctime_nsec = (uint32_t)(i->ctime_ns % NS),
+    };
+
+    if (i->size > INT32_MAX)
+        return -EOVERFLOW;
+    return user_copy_out(user, &s, sizeof s);
+}
+
+typedef int32_t (*put_fn)(const struct inode *i, vaddr_t user);
+
+static int32_t stat_at(int dirfd, vaddr_t path, unsigned flags, vaddr_t user, put_fn put)
+{
+    struct inode *i;
+    int err = inode_from_user(dirfd, path, flags, &i);
+
+    if (err)
+        return err;
+    err = put(i, user);
+    inode_put(i);
+    return err;
+}
+
+static int32_t stat_fd(uint32_t fd, vaddr_t user, put_fn put)
+{
+    struct file *f = fd_get((int)fd);
+    int err = f ? put(f->inode, user) : -EBADF;
+
+    file_put(f);
+    return err;
+}
+
+int32_t sys_stat(SYSCALL_2_ARGS(path, user))
+{
+    return stat_at(AT_FDCWD, path, 0, user, put_stat32);
+}
+
+int32_t sys_lstat(SYSCALL_2_ARGS(path, user))
+{
+    return stat_at(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, user, put_stat32);
+}
+
+int32_t sys_fstat(SYSCALL_2_ARGS(fd, user))
+{
+    return stat_fd(fd, user, put_stat32);
+}
+
+int32_t sys_stat64(SYSCALL_2_ARGS(path, user))
+{
+    return stat_at(AT_FDCWD, path, 0, user, put_stat64);
+}
+
+int32_t sys_lstat64(SYSCALL_2_ARGS(path, user))
+{
+    return stat_at(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, user, put_stat64);
+}
+
+int32_t sys_fstat64(SYSCALL_2_ARGS(fd, user))
+{
+    return stat_fd(fd, user, put_stat64);
+}
+
+int32_t sys_fstatat64(SYSCALL_4_ARGS(dirfd, path, user, flags))
+{
+    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+        return -EINVAL;
+    return stat_at((int)dirfd, path, flags, user, put_stat64);
+}
+
+static struct statx_time statx_time(uint64_t ns)
+{
+    return (struct statx_time){.sec = (int64_t)(ns / NS), .nsec = (uint32_t)(ns % NS)};
+}
+
+static int32_t put_statx(const struct inode *i, vaddr_t user)
+{
+    enum { STATX_BASIC_STATS = 0x7FF, STATX_ATTR_MOUNT_ROOT = 0x2000 };
+    struct statx s = {
+        .mask = STATX_BASIC_STATS,
+        .blksize = PAGE_SIZE,
+        .attributes = i->covers ? STATX_ATTR_MOUNT_ROOT : 0,
+        .nlink = i->nlink,
+        .uid = i->uid,
+        .gid = i->gid,
+        .mode = (uint16_t)i->mode,
+        .ino = i->ino,
+        .size = i->size,
+        .blocks = blocks_of(i),
+        .attributes_mask = STATX_ATTR_MOUNT_ROOT,
+        .atime = statx_time(i->atime_ns),
+        .ctime = statx_time(i->ctime_ns),
+        .mtime = statx_time(i->mtime_ns),
+        .rdev_major = i->rdev >> 8,
+        .rdev_minor = i->rdev & 0xFF,
+        .dev_major = i->fs->dev >> 8,
+        .dev_minor = i->fs->dev & 0xFF,
+    };
+
+    return user_copy_out(user, &s, sizeof s);
+}
+
+int32_t sys_statx(SYSCALL_5_ARGS(dirfd, path, flags, mask, user))
+{
+    enum { AT_STATX_SYNC_TYPE = 0x6000, STATX_RESERVED = (int)0x80000000 };
+
+    if (mask & (uint32_t)STATX_RESERVED || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
+        flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
+        return -EINVAL;
+    return stat_at((int)dirfd, path, flags, user, put_statx);
+}
+
+/* --- filesystems --- */
+
+struct statfs64 {
+    uint32_t type, bsize;
+    uint64_t blocks, bfree, bavail, files, ffree;
+    uint32_t fsid[2];
+    uint32_t namelen, frsize, flags, spare[4];
+} __attribute__((packed, aligned(4)));
+_Static_assert(sizeof(struct statfs64) == 84, "asm/statfs.h");
+
+struct statfs32 {
+    uint32_t type, bsize, blocks, bfree, bavail, files, ffree;
+    uint32_t fsid[2];
+    uint32_t namelen, frsize, flags, spare[4];
+};
+_Static_assert(sizeof(struct statfs32) == 64, "asm/statfs.h");
+
+static void describe(const struct inode *i, struct statfs64 *s)
+{
+    const struct filesystem *fs = i->fs;
+    uint64_t left = fs->max_pages > fs->pages ? fs->max_pages - fs->pages : 0;
+    uint64_t inodes = fs->max_pages ? frame_pool_sys.end / 2 : 0;
+
+    *s = (struct statfs64){.type = fs->type->magic,
+                           .bsize = PAGE_SIZE,
+                           .blocks = fs->max_pages,
+                           .bfree = left,
+                           .bavail = left,
+                           .files = inodes,
+                           .ffree = inodes > fs->inodes ? inodes - fs->inodes : 0,
+                           .fsid = {fs->dev, 0},
+                           .namelen = NAME_MAX,
+                           .frsize = PAGE_SIZE,
+                           .flags = 0x20}; /* ST_VALID */
+}
+
+static int32_t put_statfs64(const struct inode *i, vaddr_t user)
+{
+    struct statfs64 s;
+
+    describe(i, &s);
+    return user_copy_out(user, &s, sizeof s);
+}
+
+static int32_t put_statfs32(const struct inode *i, vaddr_t user)
+{
+    struct statfs64 s;
+
+    describe(i, &s);
+    struct statfs32 n = {.type = s.type,
+                         .bsize = s.bsize,
+                         .blocks = (uint32_t)s.blocks,
+                         .bfree = (uint32_t)s.bfree,
+                         .bavail = (uint32_t)s.bavail,
+                         .files = (uint32_t)s.files,
+                         .ffree = (uint32_t)s.ffree,
+                         .fsid = {s.fsid[0], s.fsid[1]},
+                         .namelen = s.namelen,
+                         .frsize = s.frsize,
+                         .flags = s.flags};
+
+    return user_copy_out(user, &n, sizeof n);
+}
+
+int32_t sys_statfs(SYSCALL_2_ARGS(path, user))
+{
+    return stat_at(AT_FDCWD, path, 0, user, put_statfs32);
+}
+
+int32_t sys_fstatfs(SYSCALL_2_ARGS(fd, user))
+{
+    return stat_fd(fd, user, put_statfs32);
+}
+
+int32_t sys_statfs64(SYSCALL_3_ARGS(path, size, user))
+{
+    if (size != sizeof(struct statfs64))
+        return -EINVAL;
+    return stat_at(AT_FDCWD, path, 0, user, put_statfs64);
+}
+
+int32_t sys_fstatfs64(SYSCALL_3_ARGS(fd, size, user))
+{
+    if (size != sizeof(struct statfs64))
+        return -EINVAL;
+    return stat_fd(fd, user, put_statfs64);
+}

@@ -1,0 +1,387 @@
+/*
+ * System calls about time: clocks and sleeping.
+ *
+ * All clocks but the two of processor time are os_now_ns() or, for the time of day, that and an offset. The
+ * COARSE ones are no cheaper here, and give what the others give; their resolution says what it would be on
+ * Linux with this tick. A sleep ends with the first tick after its time.
+ *
+ * A relative sleep that a signal interrupts goes on through restart_syscall(2) when no handler runs, until
+ * the time that was meant at first. A sleep until a time of day looks again when somebody sets the clock.
+ */
+#include "kernel/sched/clock.h"
+#include "kernel/proc/process.h"
+#include "kernel/sched/time.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/errno.h"
+
+#define SECOND 1000000000ull
+
+enum {
+    CLOCK_REALTIME,
+    CLOCK_MONOTONIC,
+    CLOCK_PROCESS_CPUTIME_ID,
+    CLOCK_THREAD_CPUTIME_ID,
+    CLOCK_MONOTONIC_RAW,
+    CLOCK_REALTIME_COARSE,
+    CLOCK_MONOTONIC_COARSE,
+    CLOCK_BOOTTIME,
+    CLOCK_REALTIME_ALARM,
+    CLOCK_BOOTTIME_ALARM,
+    CLOCK_TAI = 11,
+    TIMER_ABSTIME = 1,
+    /* Clocks of other processes have negative numbers: the complement of the id, shifted, and what kind. */
+    CPUCLOCK_SHIFT = 3,
+    CPUCLOCK_THREAD = 4,
+    CPUCLOCK_KIND = 3,
+    CPUCLOCK_PROF = 0,
+    CPUCLOCK_VIRT = 1,
+    CPUCLOCK_SCHED = 2,
+};
+
+/* Absolute sleeps on the time of day wait here too, so that setting the clock wakes them. */
+static struct waitq clock_set_wait;
+
+/* --- times in user memory --- */
+
+struct timespec32 {
+    int32_t sec, nsec;
+};
+
+struct timespec64 {
+    int64_t sec;
+    int32_t nsec, pad;
+};
+
+/* A time as nanoseconds; what does not fit is as late as can be said. */
+static int to_ns(int64_t sec, int32_t nsec, uint64_t *ns)
+{
+    if (sec < 0 || nsec < 0 || nsec >= (int32_t)SECOND)
+        return -EINVAL;
+    *ns = (uint64_t)sec >= INT64_MAX / SECOND ? INT64_MAX : (uint64_t)sec * SECOND + (uint32_t)nsec;
+    return 0;
+}
+
+static int read_time(vaddr_t va, bool wide, uint64_t *ns)
+{
+    struct timespec64 t = {0};
+
+    if (wide) {
+        if (user_copy_in(&t, va, sizeof t))
+            return -EFAULT;
+    } else {
+        struct timespec32 narrow;
+
+        if (user_copy_in(&narrow, va, sizeof narrow))
+            return -EFAULT;
+        t = (struct timespec64){.sec = narrow.sec, .nsec = narrow.nsec};
+    }
+    return to_ns(t.sec, t.nsec, ns);
+}
+
+static int write_time(vaddr_t va, bool wide, uint64_t ns)
+{
+    struct timespec64 t = {.sec = (int64_t)(ns / SECOND), .nsec = (int32_t)(ns % SECOND)};
+    struct timespec32 narrow = {(int32_t)t.sec, t.nsec};
+
+    return wide ? user_copy_out(va, &t, sizeof t) : user_copy_out(va, &narrow, sizeof narrow);
+}
+
+/* --- clocks --- */
+
+/* The process or thread of a negative clock number, and what its clock shows. */
+static int cpu_clock_of(int clock, uint64_t *ns)
+{
+    int id = ~(clock >> CPUCLOCK_SHIFT), kind = clock & CPUCLOCK_KIND;
+    uint64_t user, system;
+
+    if (clock & CPUCLOCK_THREAD) {
+        const struct thread *t = id ? thread_find(id) : thread_current();
+
+        if (!t || t->process != process_current())
+            return -EINVAL;
+        thread_times(t, &user, &system);
+    } else {
+        const struct process *p = id ? process_find(id) : process_current();
+
+        if (!p)
+            return -EINVAL;
+        process_times(p, &user, &system);
+    }
+    if (kind > CPUCLOCK_SCHED)
+        return -EINVAL;
+    *ns = kind == CPUCLOCK_VIRT ? user : user + system;
+    return 0;
+}
+
+static int clock_now(int clock, uint64_t *ns)
+{
+    uint64_t user, system;
+
+    if (clock < 0)
+        return cpu_clock_of(clock, ns);
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_REALTIME_ALARM:
+    case CLOCK_TAI:
+        *ns = clock_realtime_ns();
+        return 0;
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_BOOTTIME:
+    case CLOCK_BOOTTIME_ALARM:
+        *ns = os_now_ns();
+        return 0;
+    case CLOCK_PROCESS_CPUTIME_ID:
+        process_times(process_current(), &user, &system);
+        break;
+    case CLOCK_THREAD_CPUTIME_ID:
+        thread_times(thread_current(), &user, &system);
+        break;
+    default:
+        return -EINVAL;
+    }
+    *ns = user + system;
+    return 0;
+}
+
+static void set_clock(uint64_t ns)
+{
+    clock_set_realtime(ns);
+    os_wake_all(&clock_set_wait);
+    itimer_look_again();
+}
+
+static int32_t gettime(uint32_t clock, vaddr_t va, bool wide)
+{
+    uint64_t ns;
+    int err = clock_now((int)clock, &ns);
+
+    return err ? err : write_time(va, wide, ns);
+}
+
+static int32_t settime(uint32_t clock, vaddr_t va, bool wide)
+{
+    uint64_t ns, now;
+    int err;
+
+    if (clock != CLOCK_REALTIME)
+        return -EINVAL;
+    err = read_time(va, wide, &ns);
+    if (err)
+        return err;
+    now = os_now_ns();
+    if (ns < now || ns == INT64_MAX) /* boot would lie before 1970, or beyond what can be told */
+        return -EINVAL;
+    set_clock(ns);
+    return 0;
+}
+
+static int32_t getres(uint32_t clock, vaddr_t va, bool wide)
+{
+    uint64_t ns;
+    int err = clock_now((int)clock, &ns);
+
+    if (err || !va)
+        return err;
+    return write_time(
+        va, wide, clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ? SECOND / TIME_HZ : 1);
+}
+
+int32_t sys_clock_gettime(SYSCALL_2_ARGS(clock, va))
+{
+    return gettime(clock, va, false);
+}
+
+int32_t sys_clock_gettime64(SYSCALL_2_ARGS(clock, va))
+{
+    return gettime(clock, va, true);
+}
+
+int32_t sys_clock_settime(SYSCALL_2_ARGS(clock, va))
+{
+    return settime(clock, va, false);
+}
+
+int32_t sys_clock_settime64(SYSCALL_2_ARGS(clock, va))
+{
+    return settime(clock, va, true);
+}
+
+int32_t sys_clock_getres(SYSCALL_2_ARGS(clock, va))
+{
+    return getres(clock, va, false);
+}
+
+int32_t sys_clock_getres_time64(SYSCALL_2_ARGS(clock, va))
+{
+    return getres(clock, va, true);
+}
+
+int32_t sys_time(SYSCALL_1_ARG(va))
+{
+    uint32_t now = (uint32_t)(clock_realtime_ns() / SECOND);
+
+    return va && user_write32(va, now) ? -EFAULT : (int32_t)now;
+}
+
+int32_t sys_stime(SYSCALL_1_ARG(va))
+{
+    uint64_t ns;
+    uint32_t sec;
+    int err;
+
+    if (user_read32(&sec, va))
+        return -EFAULT;
+    err = to_ns((int32_t)sec, 0, &ns);
+    if (err || ns < os_now_ns())
+        return -EINVAL;
+    set_clock(ns);
+    return 0;
+}
+
+/* The time zone is the C library's business: always zero, and setting it is accepted. */
+int32_t sys_gettimeofday(SYSCALL_2_ARGS(tv, tz))
+{
+    uint64_t ns = clock_realtime_ns();
+    int32_t time[2] = {(int32_t)(ns / SECOND), (int32_t)(ns % SECOND / 1000)};
+
+    if (tv && user_copy_out(tv, time, sizeof time))
+        return -EFAULT;
+    return tz ? user_clear(tz, sizeof time) : 0;
+}
+
+#define MAX_ZONE (15 * 60) /* minutes; the zone itself is not kept */
+
+int32_t sys_settimeofday(SYSCALL_2_ARGS(tv, tz))
+{
+    int32_t time[2], zone[2] = {0, 0}; /* minutes west, and nothing */
+    uint64_t ns;
+
+    if (tv && user_copy_in(time, tv, sizeof time))
+        return -EFAULT;
+    if (tv && (time[1] < 0 || time[1] >= 1000000))
+        return -EINVAL;
+    if (tz && user_copy_in(zone, tz, sizeof zone))
+        return -EFAULT;
+    if (tv && to_ns(time[0], time[1] * 1000, &ns))
+        return -EINVAL;
+    if (zone[0] > MAX_ZONE || zone[0] < -MAX_ZONE)
+        return -EINVAL;
+    if (tv && ns < os_now_ns())
+        return -EINVAL;
+    if (tv)
+        set_clock(ns);
+    return 0;
+}
+
+/* --- sleeping --- */
+
+/* Sleep until os_now_ns() shows deadline. 0 or -EINTR. */
+static int sleep_until(uint64_t deadline)
+{
+    struct waitq q = {0};
+    uint32_t irq = os_irq_save();
+    int err;
+
+    do
+        err = thread_sleep_until(&q, deadline);
+    while (err == 0);
+    os_irq_restore(irq);
+    return err == -ETIMEDOUT ? 0 : err;
+}
+
+/* The same until a time of day. */
+static int sleep_until_realtime(uint64_t ns)
+{
+    uint32_t irq = os_irq_save();
+    int err = 0;
+
+    while (err == 0 && clock_realtime_ns() < ns) {
+        err = thread_sleep_until(&clock_set_wait, ns - time_realtime_offset);
+        if (err == -ETIMEDOUT)
+            err = 0;
+    }
+    os_irq_restore(irq);
+    return err;
+}
+
+enum { ARG_REM, ARG_WIDE }; /* in the restart block */
+
+/* A relative sleep: the rest of it goes to rem (if not 0), and the call goes on later. */
+static int32_t sleep_relative(uint64_t deadline, vaddr_t rem, bool wide);
+
+static int32_t restart(struct restart_block *r)
+{
+    return sleep_relative(r->deadline_ns, r->arg[ARG_REM], r->arg[ARG_WIDE]);
+}
+
+static int32_t sleep_relative(uint64_t deadline, vaddr_t rem, bool wide)
+{
+    struct restart_block *r = &thread_current()->sig.restart;
+    int err = sleep_until(deadline);
+    uint64_t now = os_now_ns();
+
+    if (err != -EINTR || now >= deadline)
+        return 0;
+    if (rem && write_time(rem, wide, deadline - now))
+        return -EFAULT;
+    *r = (struct restart_block){
+        .fn = restart, .deadline_ns = deadline, .arg = {[ARG_REM] = rem, [ARG_WIDE] = wide}};
+    return -ERESTART_RESTARTBLOCK;
+}
+
+static int32_t sleep_absolute(int clock, uint64_t ns)
+{
+    int err = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM || clock == CLOCK_TAI
+                  ? sleep_until_realtime(ns)
+                  : sleep_until(ns ? ns : 1);
+
+    return err == -EINTR ? -ERESTARTNOHAND : err;
+}
+
+static int32_t nanosleep(int clock, unsigned flags, vaddr_t req, vaddr_t rem, bool wide)
+{
+    uint64_t ns, now;
+    int err;
+
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_MONOTONIC:
+    case CLOCK_BOOTTIME:
+    case CLOCK_REALTIME_ALARM:
+    case CLOCK_BOOTTIME_ALARM:
+    case CLOCK_TAI:
+        break;
+    default:
+        err = clock_now(clock, &ns);
+        return err || clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : -EOPNOTSUPP;
+    }
+    err = read_time(req, wide, &ns);
+    if (err)
+        return err;
+    if (flags & TIMER_ABSTIME)
+        return sleep_absolute(clock, ns);
+    if (ns == 0)
+        return 0;
+    now = os_now_ns();
+    return sleep_relative(ns < INT64_MAX - now ? now + ns : INT64_MAX, rem, wide);
+}
+
+int32_t sys_nanosleep(SYSCALL_2_ARGS(req, rem))
+{
+    return nanosleep(CLOCK_MONOTONIC, 0, req, rem, false);
+}
+
+int32_t sys_clock_nanosleep(SYSCALL_4_ARGS(clock, flags, req, rem))
+{
+    return nanosleep((int)clock, flags, req, rem, false);
+}
+
+int32_t sys_clock_nanosleep_time64(SYSCALL_4_ARGS(clock, flags, req, rem))
+{
+    return nanosleep((int)clock, flags, req, rem, true);
+}

@@ -1,0 +1,53 @@
+/*
+ * System calls: int 0x80 with Linux's i386 numbers. syscall.c has the table; the calls are grouped in
+ * sys_mem.c, sys_file.c, sys_process.c, sys_signal.c, sys_time.c, sys_misc.c, futex.c, shm.c. Each is a
+ * function of up to six words; it returns a result or -errno.
+ */
+#ifndef KERNEL_SYS_SYSCALL_H
+#define KERNEL_SYS_SYSCALL_H
+
+#include "kernel/x86/trap.h"
+
+typedef int32_t (*syscall_fn)(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f);
+
+struct syscall {
+    syscall_fn fn;    /* NULL: unknown, or known by name and not implemented */
+    const char *name; /* NULL: no such call */
+};
+/* A vector of buffers, as programs give it, and how many elements it may have, whichever call it is for. */
+struct iovec {
+    vaddr_t base;
+    uint32_t size;
+};
+#define IOVECS_MAX 1024u
+/* Read it once: 0 and the sum of the sizes; -EINVAL (too many, or a size is negative), -EFAULT. sys_file.c.
+ * */
+int iovec_check(vaddr_t vector, uint32_t count, uint64_t *sum);
+
+/* The parameters of a call that takes fewer than six. */
+#define UNUSED __attribute__((unused))
+#define SYSCALL_NO_ARGS                                                                                      \
+    uint32_t a_ UNUSED, uint32_t b_ UNUSED, uint32_t c_ UNUSED, uint32_t d_ UNUSED, uint32_t e_ UNUSED,      \
+        uint32_t f_ UNUSED
+#define SYSCALL_1_ARG(a)                                                                                     \
+    uint32_t a, uint32_t b_ UNUSED, uint32_t c_ UNUSED, uint32_t d_ UNUSED, uint32_t e_ UNUSED,              \
+        uint32_t f_ UNUSED
+#define SYSCALL_2_ARGS(a, b)                                                                                 \
+    uint32_t a, uint32_t b, uint32_t c_ UNUSED, uint32_t d_ UNUSED, uint32_t e_ UNUSED, uint32_t f_ UNUSED
+#define SYSCALL_3_ARGS(a, b, c)                                                                              \
+    uint32_t a, uint32_t b, uint32_t c, uint32_t d_ UNUSED, uint32_t e_ UNUSED, uint32_t f_ UNUSED
+#define SYSCALL_4_ARGS(a, b, c, d)                                                                           \
+    uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e_ UNUSED, uint32_t f_ UNUSED
+#define SYSCALL_5_ARGS(a, b, c, d, e)                                                                        \
+    uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f_ UNUSED
+
+#define SYSCALL_6_ARGS(a, b, c, d, e, f)                                                                     \
+    uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f
+
+#define SYSCALLS 451u /* trap.asm knows it */
+extern const struct syscall syscall_table[SYSCALLS];
+
+/* From the stub: a call without a function. Logged once; -ENOSYS. */
+int32_t syscall_unknown(uint32_t nr) __attribute__((regparm(1)));
+
+#endif

@@ -1,0 +1,173 @@
+#include "kernel/vm/memory.h"
+#include "kernel/lib/image.h"
+#include "kernel/lib/param.h"
+#include "kernel/lib/printk.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/panic.h"
+#include "kernel/x86/stack.h"
+#include "mm/kva_map.h"
+#include "mm/layout.h"
+#include "mm/machine.h"
+#include "mm/slab.h"
+#include "mm/x86/paging.h"
+
+struct frame_pool frame_pool_sys;
+
+/* Until the pool exists, memory is taken from here and never given back. */
+static struct ram_map unused;
+static pfn_t low_end;
+
+static pfn_t pfn_of(uintptr_t va)
+{
+    return (pfn_t)((va - KERNEL_BASE) >> PAGE_SHIFT);
+}
+
+static pfn_t early_frames(pfn_t n)
+{
+    pfn_t pfn = ram_take(&unused, n, low_end);
+
+    if (pfn == PFN_NONE)
+        panic_unfit("too little memory: no room for %u KiB of kernel tables below %u MiB", n << 2,
+                    low_end >> 8);
+    return pfn;
+}
+
+static pfn_t early_frame(void)
+{
+    return early_frames(1);
+}
+
+/* Cut the map at mem=, and drop the modules that are cut. */
+static void apply_limit(struct bootinfo *b)
+{
+    unsigned kept = 0;
+
+    if (params.mem)
+        ram_remove(&b->ram, (pfn_t)(params.mem >> PAGE_SHIFT), ram_top(&b->ram));
+    for (unsigned i = 0; i < b->modules; i++) {
+        struct boot_module *m = &b->module[i];
+
+        if (ram_contains(&b->ram, m->start >> PAGE_SHIFT, PAGES_OF((uint64_t)m->end)))
+            b->module[kept++] = *m;
+        else
+            os_log("boot: module `%s` at %08x to %08x is not in RAM that is used, ignored", m->string,
+                   m->start, m->end);
+    }
+    b->modules = kept;
+}
+
+/* Where the direct map ends. Its last span may be larger than the RAM in it, so a limit is a whole span. */
+static pfn_t choose_low_end(const struct ram_map *ram)
+{
+    pfn_t end = ram_top(ram);
+    uint64_t limit = params.lowmem ? (params.lowmem + PT_SPAN - 1) & ~(uint64_t)(PT_SPAN - 1) : DIRECT_MAX;
+
+    if (limit > DIRECT_MAX)
+        limit = DIRECT_MAX;
+    return end < limit >> PAGE_SHIFT ? end : (pfn_t)(limit >> PAGE_SHIFT);
+}
+
+static void build_tables(void)
+{
+    struct paging_boot boot = {
+        .low_end = low_end,
+        .image_start = (uintptr_t)image_start,
+        .image_end = (uintptr_t)image_end,
+        .ro_start = (uintptr_t)boot_end,
+        .ro_end = (uintptr_t)rodata_end,
+        .guard = (uintptr_t)boot_stack_guard,
+        .early_frame = early_frame,
+    };
+
+    paging_init(&boot);
+    cpu_set_root((paddr_t)paging_kernel_root() << PAGE_SHIFT);
+}
+
+/* Every frame of RAM gets its use: free, or whatever was taken before the pool existed. */
+static void build_pool(const struct ram_map *ram)
+{
+    struct frame_pool *p = &frame_pool_sys;
+    pfn_t top = ram_top(ram), table = early_frames(PAGES_OF(top * sizeof(struct frame)));
+    struct ram_map taken = *ram;
+
+    frame_pool_init(p, (struct frame *)(KERNEL_BASE + ((uintptr_t)table << PAGE_SHIFT)), 0, top, low_end,
+                    (void *)KERNEL_BASE);
+    for (unsigned i = 0; i < unused.n; i++) {
+        frame_add(p, unused.range[i].start, unused.range[i].end);
+        ram_remove(&taken, unused.range[i].start, unused.range[i].end);
+    }
+    for (unsigned i = 0; i < taken.n; i++)
+        frame_claim(p, taken.range[i].start, taken.range[i].end, FRAME_KERNEL);
+    frame_set_marks(p);
+}
+
+/* The routines are timed on two frames that go back afterwards. */
+static void choose_page_ops(void)
+{
+    struct frame_pool *p = &frame_pool_sys;
+    struct frame *a = frame_alloc(p, FRAME_KERNEL, FRAME_LOW_ONLY);
+    struct frame *b = frame_alloc(p, FRAME_KERNEL, FRAME_LOW_ONLY);
+
+    mm_assert(a && b, "no two frames at start-up");
+    page_ops_select(frame_ptr(p, frame_pfn(p, a)), frame_ptr(p, frame_pfn(p, b)));
+    frame_free(p, b);
+    frame_free(p, a);
+}
+
+void memory_init(struct bootinfo *b)
+{
+    uint32_t modules;
+
+    apply_limit(b);
+    unused = b->ram;
+    ram_remove(&unused, 0, 1); /* the BIOS's data */
+    ram_remove(&unused, pfn_of((uintptr_t)boot_end), pfn_of((uintptr_t)image_end));
+    modules = ram_count(&unused);
+    for (unsigned i = 0; i < b->modules; i++)
+        ram_remove(&unused, b->module[i].start >> PAGE_SHIFT, (pfn_t)PAGES_OF((uint64_t)b->module[i].end));
+
+    modules -= ram_count(&unused);
+    if (ram_count(&unused) << 2 < MEMORY_MIN_KIB)
+        panic_unfit("too little memory: %u KiB of usable RAM are needed, this machine has %u KiB%s",
+                    MEMORY_MIN_KIB, ram_count(&unused) << 2, modules ? " beside its modules" : "");
+    low_end = choose_low_end(&b->ram);
+
+    build_tables();
+    build_pool(&b->ram);
+    choose_page_ops();
+    slab_default_flags = params.slab_debug ? CACHE_DEBUG : 0;
+    kmalloc_init(&kmalloc_sys, &frame_pool_sys);
+    if (kva_map_init(&kva_map_sys, &frame_pool_sys, "kernel", KVA_START, KVA_END - KVA_START, params.kva) !=
+        0)
+        panic_unfit("too little memory: none for the kernel address arena");
+}
+
+static void report_line(const char *what, uintptr_t start, uintptr_t end)
+{
+    printk(LOG_INFO, "  %08x-%08x %s", start, end - 1, what);
+}
+
+void memory_report(const struct bootinfo *b)
+{
+    const struct frame_pool *p = &frame_pool_sys;
+
+    printk(LOG_INFO, "memory: %u KiB of RAM, %u KiB mapped directly", ram_count(&b->ram) << 2, low_end << 2);
+    for (unsigned i = 0; i < b->ram.n; i++)
+        printk(LOG_INFO, "  %08llx-%08llx usable", (uint64_t)b->ram.range[i].start << PAGE_SHIFT,
+               ((uint64_t)b->ram.range[i].end << PAGE_SHIFT) - 1);
+    for (unsigned i = 0; i < b->modules; i++)
+        printk(LOG_INFO, "  %08x-%08x module `%s`", b->module[i].start, b->module[i].end - 1,
+               b->module[i].string);
+    printk(LOG_INFO, "layout:");
+    report_line("direct map", KERNEL_BASE, KERNEL_BASE + ((uintptr_t)low_end << PAGE_SHIFT));
+    report_line("kernel text, read-only", (uintptr_t)text_start, (uintptr_t)text_end);
+    report_line("kernel constants, read-only", (uintptr_t)text_end, (uintptr_t)rodata_end);
+    report_line("kernel data", (uintptr_t)rodata_end, (uintptr_t)image_end);
+    report_line("frame table", (uintptr_t)p->frames, (uintptr_t)(p->frames + p->end));
+    report_line("kernel address arena", KVA_START, KVA_END);
+    report_line("windows", WINDOW_START, WINDOW_START + (WINDOW_COUNT << PAGE_SHIFT));
+    printk(LOG_INFO, "frames:");
+    for (unsigned u = 0; u < FRAME_USES; u++)
+        if (p->used[u])
+            printk(LOG_INFO, "  %8u %s", p->used[u], frame_use_name(u));
+}

@@ -1,0 +1,252 @@
+#include "kernel/x86/panic.h"
+#include "drivers/power.h"
+#include "kernel/lib/console.h"
+#include "kernel/lib/format.h"
+#include "kernel/lib/image.h"
+#include "kernel/lib/ksyms.h"
+#include "kernel/lib/printk.h"
+#include "kernel/sched/task.h"
+#include "kernel/vm/memory.h"
+#include "kernel/x86/trap.h"
+#include "mm/frame.h"
+#include "mm/layout.h"
+#include "mm/x86/cpu.h"
+#include "mm/x86/paging.h"
+
+#define HOOKS     8u
+#define BACKTRACE 24u
+#define TEXT_MAX  256u
+
+static void (*hooks[HOOKS])(void);
+static unsigned hook_count;
+static unsigned depth; /* panics that are being reported */
+
+void panic_register(void (*fn)(void))
+{
+    if (hook_count < HOOKS)
+        hooks[hook_count++] = fn;
+}
+
+static void print_address(const char *label, uint32_t eip)
+{
+    uint32_t offset;
+    const char *name = ksyms_find(eip, &offset);
+
+    if (name)
+        os_log("%s%08x %s+0x%x", label, eip, name, offset);
+    else
+        os_log("%s%08x", label, eip);
+}
+
+static bool readable(uint32_t va)
+{
+    return va >= KERNEL_BASE && !(va & 3) && paging_mapped(va);
+}
+
+/* Frames are linked through EBP: saved EBP, then the return address. Every read is checked first. */
+static void backtrace(uint32_t eip, uint32_t ebp)
+{
+    os_log("backtrace:");
+    print_address("  ", eip);
+    for (unsigned i = 0; i < BACKTRACE && readable(ebp) && readable(ebp + 4); i++) {
+        const uint32_t *frame = (const uint32_t *)ebp;
+
+        if (frame[1] == 0)
+            break;
+        print_address("  ", frame[1]);
+        if (frame[0] <= ebp) /* stacks grow down, so callers lie above */
+            break;
+        ebp = frame[0];
+    }
+}
+
+static void print_registers(const struct trap_frame *tf)
+{
+    print_address("eip ", tf->eip);
+    os_log("eax %08x ebx %08x ecx %08x edx %08x", tf->eax, tf->ebx, tf->ecx, tf->edx);
+    os_log("esi %08x edi %08x ebp %08x esp %08x", tf->esi, tf->edi, tf->ebp,
+           tf->vector == 8 ? tf->user_esp : trap_esp(tf));
+    os_log("cs %04x ds %04x es %04x eflags %08x", tf->cs, tf->ds, tf->es, tf->eflags);
+    os_log("cr0 %08x cr2 %08x cr3 %08x cr4 %08x", cpu_read_cr0(), cpu_read_cr2(), cpu_read_cr3(),
+           cpu_read_cr4());
+}
+
+static void print_fault(const struct fault *f)
+{
+    static const char *const access[] = {"read from", "write to", "execution at"};
+
+    os_log("fault: %s %08x by %s; %s%s", access[f->access], f->va, f->user ? "a program" : "the kernel",
+           f->present ? "the entry forbids it" : "nothing is mapped there",
+           f->reserved ? "; a reserved bit is set in a table" : "");
+}
+
+/* Not through the log: it must not grow while it is read. */
+static void print_recent(const char *line)
+{
+    console_write(line, strlen(line));
+    console_write("\n", 1);
+}
+
+/* What stops all nonsense: a panic inside a panic says so, a third one just stops. */
+static void begin(const char *text)
+{
+    cpu_irq_off();
+    printk_tap = NULL;
+    depth++;
+    if (depth > 2)
+        power_exit(false);
+    if (depth == 1 && printk_is_quiet())
+        printk_recent(print_recent);
+    os_log("PANIC%s: %s", depth == 2 ? " inside a panic" : "", text);
+    if (depth == 2)
+        power_exit(false);
+}
+
+static _Noreturn void end(void)
+{
+    for (unsigned i = 0; i < hook_count; i++)
+        hooks[i]();
+    os_log("end of panic");
+    power_exit(false);
+}
+
+static _Noreturn void stop_here(const char *text, uint32_t eip, uint32_t ebp)
+{
+    begin(text);
+    os_log("cr0 %08x cr2 %08x cr3 %08x cr4 %08x eflags %08x", cpu_read_cr0(), cpu_read_cr2(), cpu_read_cr3(),
+           cpu_read_cr4(), cpu_eflags());
+    backtrace(eip, ebp);
+    end();
+}
+
+_Noreturn void panic(const char *fmt, ...)
+{
+    char text[TEXT_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    format_args(text, sizeof text, fmt, ap);
+    va_end(ap);
+    stop_here(text, (uint32_t)__builtin_return_address(0), *(uint32_t *)__builtin_frame_address(0));
+}
+
+_Noreturn void os_panic(const char *file, int line, const char *fmt, ...)
+{
+    char text[TEXT_MAX];
+    va_list ap;
+    size_t n = format(text, sizeof text, "%s:%d: ", file, line);
+
+    va_start(ap, fmt);
+    if (n < sizeof text)
+        format_args(text + n, sizeof text - n, fmt, ap);
+    va_end(ap);
+    stop_here(text, (uint32_t)__builtin_return_address(0), *(uint32_t *)__builtin_frame_address(0));
+}
+
+_Noreturn void panic_trap(const struct trap_frame *tf, const struct fault *f, const char *fmt, ...)
+{
+    char text[TEXT_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    format_args(text, sizeof text, fmt, ap);
+    va_end(ap);
+    begin(text);
+    if (f)
+        print_fault(f);
+    print_registers(tf);
+    backtrace(tf->eip, tf->ebp);
+    end();
+}
+
+_Noreturn void panic_unfit(const char *fmt, ...)
+{
+    char text[TEXT_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    format_args(text, sizeof text, fmt, ap);
+    va_end(ap);
+    os_log("quire: %s", text);
+    power_exit(false);
+}
+
+/* Ends only in theory, which is what keeps the compiler from seeing through it. */
+static __attribute__((noinline)) uint32_t recurse(const volatile uint32_t *below)
+{
+    volatile uint32_t here[16];
+
+    here[0] = *below + 1;
+    return here[0] ? recurse(here) + here[0] : 0;
+}
+
+static void recurse_in_task(void *arg)
+{
+    recurse(arg);
+}
+
+static void panic_again(void)
+{
+    panic("panic_test=nested, the second");
+}
+
+void panic_provoke(enum panic_test test)
+{
+    volatile uint32_t zero = 0;
+
+    switch (test) {
+    case PANIC_TEST_NONE:
+        return;
+    case PANIC_TEST_PANIC:
+        panic("panic_test=panic");
+    case PANIC_TEST_ASSERT:
+        mm_assert(zero == 1, "zero is %u", zero);
+        return;
+    case PANIC_TEST_NULL:
+        (void)*(volatile uint32_t *)(uintptr_t)zero;
+        return;
+    case PANIC_TEST_TEXT:
+        *(volatile char *)text_start = 0;
+        return;
+    case PANIC_TEST_LOW:
+        (void)*(volatile uint32_t *)(uintptr_t)(zero + 0x100000);
+        return;
+    case PANIC_TEST_STACK:
+        recurse(&zero);
+        return;
+    case PANIC_TEST_TASK: {
+        struct task *t = task_create("overflow", recurse_in_task, (void *)&zero);
+
+        mm_assert(t, "no memory for a task");
+        task_join(t, NULL);
+        return;
+    }
+    case PANIC_TEST_DIVIDE:
+        __asm__ volatile("divl %1" : : "a"(1), "r"(zero), "d"(0) : "cc");
+        return;
+    case PANIC_TEST_MAPPED: {
+        struct frame *f = frame_alloc(&frame_pool_sys, FRAME_ANON, 0);
+
+        mm_assert(f, "no memory for a frame");
+        f->maps = 1;
+        frame_free(&frame_pool_sys, f);
+        return;
+    }
+    case PANIC_TEST_NESTED:
+        panic_register(panic_again);
+        panic("panic_test=nested, the first");
+    case PANIC_TEST_HANG:
+        cpu_irq_off();
+        for (;;)
+            __asm__ volatile("pause");
+    case PANIC_TEST_RESET: {
+        struct {
+            uint16_t limit;
+            uint32_t base;
+        } __attribute__((packed)) none = {0, 0};
+
+        __asm__ volatile("lidt %0; int3" : : "m"(none));
+        return;
+    }
+    }
+}

@@ -1,0 +1,225 @@
+/*
+ * Exceptions and interrupts, from the stubs of trap.asm to whoever handles them. No policy lives here: a page
+ * fault is decoded into a struct fault and handed on, and what nobody resolves is a panic.
+ */
+#include "kernel/x86/trap.h"
+#include "drivers/pic.h"
+#include "kernel/proc/process.h"
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/fpu.h"
+#include "kernel/x86/panic.h"
+#include "mm/os.h"
+#include "mm/x86/cpu.h"
+#include "mm/x86/paging.h"
+
+#define EXCEPTIONS 32u
+
+/* Error code of a page fault (SDM vol. 3A, 4.7). */
+enum { PF_PRESENT = 1 << 0, PF_WRITE = 1 << 1, PF_USER = 1 << 2, PF_RESERVED = 1 << 3, PF_FETCH = 1 << 4 };
+
+unsigned trap_irq_depth;
+bool trap_irq_from_user;
+
+_Static_assert(offsetof(struct trap_frame, eax) == 32 && offsetof(struct trap_frame, cs) == 48, "trap.asm");
+_Static_assert(offsetof(struct task, user_work) == 4, "trap.asm");
+
+static bool no_fault_handler(struct trap_frame *tf __attribute__((unused)),
+                             const struct fault *f __attribute__((unused)))
+{
+    return false;
+}
+
+static trap_fault_fn fault_handler = no_fault_handler;
+static bool (*handlers[EXCEPTIONS])(struct trap_frame *);
+
+trap_fault_fn trap_set_fault_handler(trap_fault_fn fn)
+{
+    trap_fault_fn old = fault_handler;
+
+    fault_handler = fn;
+    return old;
+}
+
+void trap_set_handler(unsigned vector, bool (*fn)(struct trap_frame *))
+{
+    mm_assert(vector < EXCEPTIONS && vector != TRAP_PAGE_FAULT, "vector %u", vector);
+    handlers[vector] = fn;
+}
+
+/* Every fault that a user-copy routine takes is looked up, and runs of them come from one instruction. */
+uint32_t extable_find(uint32_t eip)
+{
+    static const struct extable_entry *last = extable;
+
+    if (likely(last->fault == eip))
+        return last->fixup;
+    for (const struct extable_entry *e = extable; e->fault; e++)
+        if (e->fault == eip) {
+            last = e;
+            return e->fixup;
+        }
+    return 0;
+}
+
+static bool fix_up(struct trap_frame *tf)
+{
+    uint32_t fixup = trap_from_user(tf) ? 0 : extable_find(tf->eip);
+
+    if (!fixup)
+        return false;
+    tf->eip = fixup;
+    return true;
+}
+
+/* Every error code, decoded ahead of time: the handler copies two words instead of testing bit by bit. */
+#define DECODE(error)                                                                                        \
+    {                                                                                                        \
+        .access = (error)&PF_FETCH   ? ACCESS_EXEC                                                           \
+                  : (error)&PF_WRITE ? ACCESS_WRITE                                                          \
+                                     : ACCESS_READ,                                                          \
+        .user = (error)&PF_USER, .present = (error)&PF_PRESENT, .reserved = (error)&PF_RESERVED,             \
+    }
+#define DECODE4(e)  DECODE(e), DECODE((e) + 1), DECODE((e) + 2), DECODE((e) + 3)
+#define DECODE16(e) DECODE4(e), DECODE4((e) + 4), DECODE4((e) + 8), DECODE4((e) + 12)
+#define DECODED     32u
+
+static const struct fault decoded[DECODED] = {DECODE16(0), DECODE16(16)};
+
+static __attribute__((noinline, cold)) void unresolved(struct trap_frame *tf, const struct fault *f)
+{
+    if (!fix_up(tf))
+        panic_trap(tf, f, "page fault that nobody resolves");
+}
+
+__attribute__((regparm(1))) void trap_page_fault(struct trap_frame *tf)
+{
+    struct fault f = decoded[tf->error & (DECODED - 1)];
+
+    f.va = cpu_read_cr2();
+    if (unlikely(!fault_handler(tf, &f)))
+        unresolved(tf, &f);
+}
+
+static const char *exception_name(unsigned vector)
+{
+    static const char *const names[EXCEPTIONS] = {
+        [0] = "divide error",
+        [1] = "debug",
+        [2] = "non-maskable interrupt",
+        [3] = "breakpoint",
+        [4] = "overflow",
+        [5] = "bound range exceeded",
+        [6] = "invalid opcode",
+        [7] = "device not available",
+        [8] = "double fault",
+        [9] = "coprocessor segment overrun",
+        [10] = "invalid TSS",
+        [11] = "segment not present",
+        [12] = "stack-segment fault",
+        [13] = "general protection",
+        [14] = "page fault",
+        [16] = "x87 floating-point error",
+        [17] = "alignment check",
+        [18] = "machine check",
+        [19] = "SIMD floating-point error",
+        [20] = "virtualization error",
+        [21] = "control protection",
+    };
+
+    return vector < EXCEPTIONS && names[vector] ? names[vector] : "unknown";
+}
+
+/* What a program gets for each exception that it causes; signo 0: it cannot. As Linux has it. */
+static const struct {
+    uint8_t signo;
+    uint8_t code;
+    bool here; /* the address is the instruction's */
+} program_exceptions[EXCEPTIONS] = {
+    [0] = {SIGFPE, FPE_INTDIV, true},  [1] = {SIGTRAP, TRAP_TRACE, true},  [3] = {SIGTRAP, SI_KERNEL, false},
+    [4] = {SIGSEGV, SI_KERNEL, false}, [5] = {SIGSEGV, SI_KERNEL, false},  [6] = {SIGILL, ILL_ILLOPN, true},
+    [7] = {SIGSEGV, SI_KERNEL, false}, [9] = {SIGFPE, SI_KERNEL, false},   [10] = {SIGSEGV, SI_KERNEL, false},
+    [11] = {SIGBUS, SI_KERNEL, false}, [12] = {SIGBUS, SI_KERNEL, false},  [13] = {SIGSEGV, SI_KERNEL, false},
+    [16] = {SIGFPE, SI_KERNEL, true},  [17] = {SIGBUS, BUS_ADRALN, false}, [19] = {SIGFPE, SI_KERNEL, true},
+};
+
+/* The registers that a program left for its return from a signal cannot be loaded. */
+static void bad_return(struct trap_frame *tf)
+{
+    static const struct siginfo info = {.signo = SIGILL, .code = ILL_BADSTK};
+
+    cpu_irq_on();
+    signal_force(tf, &info);
+}
+
+static bool program_exception(struct trap_frame *tf)
+{
+    if (tf->vector >= EXCEPTIONS || !program_exceptions[tf->vector].signo)
+        return false;
+
+    struct siginfo info = {
+        .signo = program_exceptions[tf->vector].signo,
+        .code = program_exceptions[tf->vector].code,
+        .addr = program_exceptions[tf->vector].here ? tf->eip : 0,
+    };
+
+    cpu_irq_on(); /* the gates of debug exceptions have them off */
+    if (tf->vector == TRAP_FPU || tf->vector == TRAP_SIMD)
+        info.code = fpu_signal_code(tf->vector == TRAP_SIMD);
+    signal_force(tf, &info);
+    return true;
+}
+
+__attribute__((regparm(1))) void trap_dispatch(struct trap_frame *tf)
+{
+    if (tf->vector == TRAP_IRET) {
+        bad_return(tf);
+        return;
+    }
+    if (trap_from_user(tf) && program_exception(tf))
+        return;
+    if (tf->vector < EXCEPTIONS && handlers[tf->vector] && handlers[tf->vector](tf))
+        return;
+    if (fix_up(tf))
+        return;
+    panic_trap(tf, NULL, "exception %u (%s), error code %x", tf->vector, exception_name(tf->vector),
+               tf->error);
+}
+
+__attribute__((regparm(1))) void trap_interrupt(struct trap_frame *tf)
+{
+    trap_irq_depth++;
+    trap_irq_from_user = trap_from_user(tf);
+    irq_dispatch(tf->vector - IRQ_VECTOR);
+    trap_irq_depth--;
+}
+
+/* Runs as a task of its own; the registers of the code that failed are in the main TSS. */
+_Noreturn void trap_double_fault(void)
+{
+    const struct tss *t = cpu_main_tss();
+    uint32_t va = cpu_read_cr2();
+    struct trap_frame tf = {
+        .ds = (uint16_t)t->ds,
+        .es = (uint16_t)t->es,
+        .edi = t->edi,
+        .esi = t->esi,
+        .ebp = t->ebp,
+        .ebx = t->ebx,
+        .edx = t->edx,
+        .ecx = t->ecx,
+        .eax = t->eax,
+        .vector = 8,
+        .eip = t->eip,
+        .cs = t->cs,
+        .eflags = t->eflags,
+        .user_esp = t->esp,
+        .user_ss = t->ss,
+    };
+
+    /* The first of the two faults was a page fault if CR2 is near the stack pointer in a page that is not
+     * there: a push, a call or a large frame went below the stack. */
+    if (!paging_mapped(va) && va - (t->esp - 2 * PAGE_SIZE) < 3 * PAGE_SIZE)
+        panic_trap(&tf, NULL, "kernel stack overflow: stack pointer %08x, and nothing is mapped at %08x",
+                   t->esp, va);
+    panic_trap(&tf, NULL, "double fault, last page fault at %08x", va);
+}

@@ -1,0 +1,86 @@
+/* Exceptions and interrupts. trap.asm has the stubs. */
+#ifndef KERNEL_X86_TRAP_H
+#define KERNEL_X86_TRAP_H
+
+#include "mm/fault.h"
+
+/* What the stubs leave on the stack. trap.asm knows this layout. */
+struct trap_frame {
+    uint16_t ds, es;
+    uint32_t edi, esi, ebp, esp_ignored, ebx, edx, ecx, eax;
+    uint32_t vector, error; /* of a system call, error is the number that was in eax */
+    uint32_t eip, cs, eflags;
+    uint32_t user_esp, user_ss; /* only from ring 3 */
+};
+
+enum {
+    TRAP_DIVIDE = 0,
+    TRAP_DEBUG = 1,
+    TRAP_BREAKPOINT = 3,
+    TRAP_OVERFLOW = 4,
+    TRAP_INVALID_OPCODE = 6,
+    TRAP_GENERAL = 13,
+    TRAP_PAGE_FAULT = 14,
+    TRAP_FPU = 16,
+    TRAP_ALIGNMENT = 17,
+    TRAP_SIMD = 19,
+    TRAP_SYSCALL = 0x80,
+    TRAP_IRET = 0x81, /* none of the processor's: the way back to ring 3 could not be gone */
+};
+
+static inline bool trap_from_user(const struct trap_frame *tf)
+{
+    return tf->cs & 3;
+}
+
+/* The stack pointer of the interrupted code. */
+static inline uint32_t trap_esp(const struct trap_frame *tf)
+{
+    return trap_from_user(tf) ? tf->user_esp : (uint32_t)&tf->user_esp;
+}
+
+/*
+ * Resolve page faults with fn from now on, and return who did so far. fn says true when the instruction can
+ * be tried again. It runs with interrupts as they were at the fault. When it says false, a fault in the
+ * kernel goes to its entry in the exception table, and anything else is a panic.
+ */
+typedef bool (*trap_fault_fn)(struct trap_frame *, const struct fault *);
+trap_fault_fn trap_set_fault_handler(trap_fault_fn fn);
+
+/* Give exception `vector` (not 8, not 14) to fn; NULL takes it back. True means handled; false is a panic. */
+void trap_set_handler(unsigned vector, bool (*fn)(struct trap_frame *));
+
+/*
+ * The exception table: pairs of addresses, in the section `extable`. When the instruction at `fault` in the
+ * kernel faults and the fault is not resolved, execution goes on at `fixup`. An asm line for it:
+ *
+ *     ".pushsection extable, \"a\"; .long 1b, 2b; .popsection"
+ */
+struct extable_entry {
+    uint32_t fault, fixup;
+};
+extern const struct extable_entry extable[]; /* collected by linker.ld; an entry of zeroes ends it */
+/* 0 when there is no entry. */
+uint32_t extable_find(uint32_t eip);
+
+/* > 0 while an interrupt handler runs. */
+extern unsigned trap_irq_depth;
+/* Whether the interrupt that is being handled came in ring 3. */
+extern bool trap_irq_from_user;
+
+/* Leave for ring 3 with the frame, which lies at the top of the running task's stack. Interrupts off. */
+_Noreturn void trap_enter_user(struct trap_frame *tf) __attribute__((regparm(1)));
+/* The first return address of a task that begins in ring 3. */
+void trap_to_user(void);
+
+/* For cpu.c: the entry points, and where the double-fault task begins. */
+extern const uint32_t trap_stubs[256];
+extern const uint32_t trap_clac_sites[]; /* places in the stubs for CLAC, 0 ends */
+_Noreturn void trap_double_fault(void);
+
+/* For trap.asm. */
+void trap_dispatch(struct trap_frame *tf) __attribute__((regparm(1)));
+void trap_interrupt(struct trap_frame *tf) __attribute__((regparm(1)));
+void trap_page_fault(struct trap_frame *tf) __attribute__((regparm(1)));
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * Access to user memory. Ranges are checked here, the accesses are in usercopy_access.asm, where every
+ * instruction that touches user memory stands in the exception table (trap.h). Check and table are both
+ * needed: the check, since the kernel's own addresses would not fault; the table, since only the access
+ * itself tells whether a user address is good.
+ *
+ * With SMAP, user memory is open only between cpu_user_begin() and cpu_user_end().
+ */
+#include "kernel/x86/usercopy.h"
+#include "kernel/sched/task.h"
+#include "mm/errno.h"
+#include "mm/layout.h"
+#include "mm/os.h"
+#include "mm/x86/cpu.h"
+
+/* usercopy_access.asm. 0 or -EFAULT; no checks. */
+int usercopy_in(void *dst, vaddr_t src, size_t n);
+int usercopy_out(vaddr_t dst, const void *src, size_t n);
+int usercopy_clear(vaddr_t dst, size_t n);
+int usercopy_read32(uint32_t *dst, vaddr_t src);
+int usercopy_write32(vaddr_t dst, uint32_t value);
+int usercopy_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was);
+/* Length, -EFAULT, or max when there is no 0 in max bytes. */
+int usercopy_string(char *dst, vaddr_t src, size_t max);
+
+/* No overflow: both sides stay within USER_END. */
+static inline bool in_user_half(vaddr_t va, size_t n)
+{
+    return n <= USER_END && va <= USER_END - n;
+}
+
+static __attribute__((noinline)) bool is_lent(vaddr_t va, size_t n)
+{
+    const struct task *t = task_current();
+
+    return va >= t->lent && va < t->lent_end && n <= t->lent_end - va;
+}
+
+static bool range_ok(vaddr_t va, size_t n)
+{
+    mm_assert(os_nosleep_depth == 0, "user memory at %x touched in a nosleep section", va);
+    return likely(in_user_half(va, n)) || is_lent(va, n);
+}
+
+vaddr_t usercopy_lend(void *buf, size_t n)
+{
+    struct task *t = task_current();
+
+    mm_assert(!t->lent, "task %s has lent %x", t->name, t->lent);
+    t->lent = (vaddr_t)buf;
+    t->lent_end = (vaddr_t)buf + n;
+    return t->lent;
+}
+
+void usercopy_unlend(void)
+{
+    task_current()->lent = task_current()->lent_end = 0;
+}
+
+int user_copy_in_atomic(void *dst, vaddr_t src, size_t n)
+{
+    if (!in_user_half(src, n) && !is_lent(src, n))
+        return -EFAULT;
+    nosleep_enter(); /* a fault is not resolved there but goes to the exception table */
+    cpu_user_begin();
+    int err = usercopy_in(dst, src, n);
+    cpu_user_end();
+    nosleep_exit();
+    return err;
+}
+
+int user_copy_out_atomic(vaddr_t dst, const void *src, size_t n)
+{
+    if (!in_user_half(dst, n) && !is_lent(dst, n))
+        return -EFAULT;
+    nosleep_enter();
+    cpu_user_begin();
+    int err = usercopy_out(dst, src, n);
+    cpu_user_end();
+    nosleep_exit();
+    return err;
+}
+
+int user_copy_in(void *dst, vaddr_t src, size_t n)
+{
+    if (n == 0)
+        return 0;
+    if (!range_ok(src, n))
+        return -EFAULT;
+    cpu_user_begin();
+    int err = usercopy_in(dst, src, n);
+    cpu_user_end();
+    return err;
+}
+
+int user_copy_out(vaddr_t dst, const void *src, size_t n)
+{
+    if (n == 0)
+        return 0;
+    if (!range_ok(dst, n))
+        return -EFAULT;
+    cpu_user_begin();
+    int err = usercopy_out(dst, src, n);
+    cpu_user_end();
+    return err;
+}
+
+int user_clear(vaddr_t dst, size_t n)
+{
+    if (n == 0)
+        return 0;
+    if (!range_ok(dst, n))
+        return -EFAULT;
+    cpu_user_begin();
+    int err = usercopy_clear(dst, n);
+    cpu_user_end();
+    return err;
+}
+
+int user_read32(uint32_t *dst, vaddr_t src)
+{
+    if (!range_ok(src, sizeof *dst))
+        return -EFAULT;
+    cpu_user_begin();
+    int err = usercopy_read32(dst, src);
+    cpu_user_end();
+    return err;
+}
+
+int user_write32(vaddr_t dst, uint32_t value)
+{
+    if (!range_ok(dst, sizeof value))
+        return -EFAULT;
+    cpu_user_begin();
+    int err = usercopy_write32(dst, value);
+    cpu_user_end();
+    return err;
+}
+
+int user_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was)
+{
+    if (!range_ok(dst, sizeof value))
+        return -EFAULT;
+    cpu_user_begin();
+    int err = usercopy_exchange32(dst, old, value, was);
+    cpu_user_end();
+    return err;
+}
+
+int user_copy_string(char *dst, vaddr_t src, size_t max)
+{
+    if (!range_ok(src, 1))
+        return -EFAULT;
+
+    if (src >= USER_END) /* lent memory is for data */
+        return -EFAULT;
+
+    size_t room = USER_END - src;
+    size_t limit = max < room ? max : room;
+
+    cpu_user_begin();
+    int n = usercopy_string(dst, src, limit);
+    cpu_user_end();
+    if (n != (int)limit)
+        return n;
+    return limit == max ? -E2BIG : -EFAULT; /* it would go on at a kernel address */
+}

@@ -1,0 +1,52 @@
+/*
+ * The only way to user memory from the kernel. Every address that a program hands in goes through here.
+ *
+ * A page that is not there yet, is swapped out or is shared copy-on-write is brought in by the fault handler
+ * as if the program had touched it, so all of these may sleep; they are not for interrupts or nosleep
+ * sections. An address that the program may not use gives -EFAULT: then a part of the range (any part from
+ * its start) may have been copied, nothing more is promised.
+ */
+#ifndef KERNEL_X86_USERCOPY_H
+#define KERNEL_X86_USERCOPY_H
+
+#include "mm/types.h"
+
+/* 0 or -EFAULT. n = 0 succeeds at any address. */
+int user_copy_in(void *dst, vaddr_t src, size_t n);
+int user_copy_out(vaddr_t dst, const void *src, size_t n);
+int user_clear(vaddr_t dst, size_t n);
+int user_read32(uint32_t *dst, vaddr_t src);
+int user_write32(vaddr_t dst, uint32_t value);
+/* If the word at dst is old, make it value, in one step; *was is what it was. */
+int user_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was);
+/*
+ * A string with its terminating 0, at most max bytes in all. Returns its length without the 0, -EFAULT, or
+ * -E2BIG when there is no 0 in the first max bytes (dst then holds those, without a 0).
+ */
+int user_copy_string(char *dst, vaddr_t src, size_t max);
+
+/* How much of [va, va + n) lies in the first page. What cannot be copied whole is copied as far as it goes by
+ * pages, since that is how memory ends. */
+static inline size_t user_part(vaddr_t va, size_t n)
+{
+    size_t left = PAGE_SIZE - (va & PAGE_MASK);
+
+    return n < left ? n : left;
+}
+
+/*
+ * The same where one may not sleep, with a high frame's window open for example: -EFAULT also if the page
+ * just is not there now.
+ */
+int user_copy_in_atomic(void *dst, vaddr_t src, size_t n);
+int user_copy_out_atomic(vaddr_t dst, const void *src, size_t n);
+
+/*
+ * Let the functions above take [buf, buf + n) in the kernel for memory of the running task's program, so that
+ * the kernel itself can read and write files whose operations take user addresses. Until usercopy_unlend();
+ * does not nest. Nothing that comes from the program may be used as an address meanwhile.
+ */
+vaddr_t usercopy_lend(void *buf, size_t n);
+void usercopy_unlend(void);
+
+#endif

@@ -1,0 +1,195 @@
+; The instructions that touch user memory for kernel/x86/usercopy.c. Each is marked with MAY_FAULT, which notes its address
+; and the place to go on in the exception table. The kernel's end of a copy is not marked: a fault there is a
+; bug, to be reported as one.
+;
+; The loops are plain moves, eight to a round: under QEMU a string instruction costs four times as much, and on
+; silicon the difference is small for what system calls copy.
+
+bits 32
+
+EFAULT equ 14
+
+section .text
+
+%macro MAY_FAULT 2+                     ; place to go on, instruction
+%%at:
+        %2
+section extable progbits alloc noexec nowrite align=4
+        dd      %%at, %1
+section .text
+%endmacro
+
+%macro PLAIN 2+                         ; an access of the kernel's own memory
+        %2
+%endmacro
+
+; COPY name, mark of loads, mark of stores: int name(dst, src, n), all arguments on the stack.
+%macro COPY 3
+align 16
+global %1:function
+%1:
+        push    ebp                     ; a frame, so that a backtrace from a fault shows the caller
+        mov     ebp, esp
+        push    ebx
+        push    esi
+        push    edi
+        mov     edi, [ebp + 8]
+        mov     esi, [ebp + 12]
+        mov     ecx, [ebp + 16]
+        sub     ecx, 32
+        jb      %%rest
+%%round:
+%assign i 0
+%rep 4
+        %2      %%fault, mov eax, [esi + i]
+        %2      %%fault, mov edx, [esi + i + 4]
+        %3      %%fault, mov [edi + i], eax
+        %3      %%fault, mov [edi + i + 4], edx
+%assign i i + 8
+%endrep
+        add     esi, 32
+        add     edi, 32
+        sub     ecx, 32
+        jae     %%round
+%%rest:
+        add     ecx, 32                 ; 0 to 31 bytes are left
+        mov     ebx, ecx
+        shr     ebx, 2
+        jz      %%bytes
+%%word:
+        %2      %%fault, mov eax, [esi]
+        %3      %%fault, mov [edi], eax
+        add     esi, 4
+        add     edi, 4
+        dec     ebx
+        jnz     %%word
+%%bytes:
+        and     ecx, 3
+        jz      %%done
+%%byte:
+        %2      %%fault, mov al, [esi]
+        %3      %%fault, mov [edi], al
+        inc     esi
+        inc     edi
+        dec     ecx
+        jnz     %%byte
+%%done:
+        xor     eax, eax
+%%out:
+        pop     edi
+        pop     esi
+        pop     ebx
+        pop     ebp
+        ret
+%%fault:
+        mov     eax, -EFAULT
+        jmp     %%out
+%endmacro
+
+COPY usercopy_in, MAY_FAULT, PLAIN
+COPY usercopy_out, PLAIN, MAY_FAULT
+
+; int usercopy_clear(vaddr_t dst, size_t n)
+global usercopy_clear:function
+usercopy_clear:
+        push    ebp
+        mov     ebp, esp
+        mov     edx, [ebp + 8]
+        mov     ecx, [ebp + 12]
+        xor     eax, eax
+        sub     ecx, 32
+        jb      .rest
+.round:
+%assign i 0
+%rep 8
+        MAY_FAULT fault, mov [edx + i], eax
+%assign i i + 4
+%endrep
+        add     edx, 32
+        sub     ecx, 32
+        jae     .round
+.rest:
+        add     ecx, 32
+        jz      .out
+.byte:
+        MAY_FAULT fault, mov [edx], al
+        inc     edx
+        dec     ecx
+        jnz     .byte
+.out:
+        pop     ebp
+        ret
+
+; int usercopy_read32(uint32_t *dst, vaddr_t src)
+global usercopy_read32:function
+usercopy_read32:
+        push    ebp
+        mov     ebp, esp
+        mov     edx, [ebp + 8]
+        mov     ecx, [ebp + 12]
+        MAY_FAULT fault, mov ecx, [ecx]
+        mov     [edx], ecx
+        xor     eax, eax
+        pop     ebp
+        ret
+
+; int usercopy_write32(vaddr_t dst, uint32_t value)
+global usercopy_write32:function
+usercopy_write32:
+        push    ebp
+        mov     ebp, esp
+        mov     edx, [ebp + 8]
+        mov     ecx, [ebp + 12]
+        MAY_FAULT fault, mov [edx], ecx
+        xor     eax, eax
+        pop     ebp
+        ret
+
+; int usercopy_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was)
+global usercopy_exchange32:function
+usercopy_exchange32:
+        push    ebp
+        mov     ebp, esp
+        mov     edx, [ebp + 8]
+        mov     eax, [ebp + 12]
+        mov     ecx, [ebp + 16]
+        MAY_FAULT fault, lock cmpxchg [edx], ecx
+        mov     edx, [ebp + 20]
+        mov     [edx], eax
+        xor     eax, eax
+        pop     ebp
+        ret
+
+; Where the four above go on: EBP is all that they have pushed.
+fault:
+        mov     eax, -EFAULT
+        pop     ebp
+        ret
+
+; int usercopy_string(char *dst, vaddr_t src, size_t max)
+global usercopy_string:function
+usercopy_string:
+        push    ebp
+        mov     ebp, esp
+        push    esi
+        push    edi
+        mov     edi, [ebp + 8]
+        mov     esi, [ebp + 12]
+        mov     ecx, [ebp + 16]
+        xor     eax, eax                ; length so far
+.next:
+        cmp     eax, ecx
+        je      .out
+        MAY_FAULT .fault, mov dl, [esi + eax]
+        mov     [edi + eax], dl
+        test    dl, dl
+        jz      .out
+        inc     eax
+        jmp     .next
+.fault:
+        mov     eax, -EFAULT
+.out:
+        pop     edi
+        pop     esi
+        pop     ebp
+        ret
