@@ -5,10 +5,9 @@
  * Data: struct counter, in file.data. Locking: between sleeps. As on Linux, what was taken is gone even if it
  * cannot be told.
  */
+#include "kernel/fs/eventfd.h"
 #include "kernel/fs/file.h"
 #include "kernel/proc/process.h"
-#include "kernel/sys/sys.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -116,7 +115,7 @@ static const struct file_ops event_ops = {.read = read_event,
                                           .seek = seek_event,
                                           .release = release_event};
 
-int32_t sys_eventfd2(SYSCALL_2_ARGS(count, flags))
+int eventfd_create(uint32_t count, uint32_t flags)
 {
     struct counter *c;
     struct file *f;
@@ -138,9 +137,4 @@ int32_t sys_eventfd2(SYSCALL_2_ARGS(count, flags))
     if (err < 0)
         file_put(f);
     return err;
-}
-
-int32_t sys_eventfd(SYSCALL_1_ARG(count))
-{
-    return sys_eventfd2(count, 0, 0, 0, 0, 0);
 }

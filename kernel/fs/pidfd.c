@@ -8,8 +8,6 @@
  */
 #include "kernel/fs/pidfd.h"
 #include "kernel/proc/process.h"
-#include "kernel/sys/sys.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
@@ -67,7 +65,7 @@ int pidfd_process(int fd, struct process **out, bool *nonblock)
     return err;
 }
 
-int32_t sys_pidfd_open(SYSCALL_2_ARGS(pid, flags))
+int pidfd_open(uint32_t pid, uint32_t flags)
 {
     struct process *p;
     struct pidfd *d;

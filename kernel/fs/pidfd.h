@@ -11,5 +11,7 @@ struct process;
 int pidfd_process(int fd, struct process **out, bool *nonblock);
 /* A process has become a zombie. */
 void pidfd_process_ended(void);
+/* A descriptor for the process with a number, with pidfd_open(2)'s flags; or -errno. Sleeps. */
+int pidfd_open(uint32_t pid, uint32_t flags);
 
 #endif

@@ -7,6 +7,11 @@
 
 #define POLL_INLINE 8u
 
+struct pollfd {
+    int32_t fd;
+    int16_t events, revents;
+};
+
 /* One place in a queue on a poller's behalf. */
 struct poll_entry {
     struct waiter waiter;
@@ -29,5 +34,9 @@ void poll_begin(struct poll_table *t);
 void poll_end(struct poll_table *t);
 /* Sleep until a registered queue is woken or the deadline (0: none) passes. 0, -EINTR, -ETIMEDOUT. */
 int poll_wait(struct poll_table *t, uint64_t deadline);
+
+/* Until one of n descriptors has something to tell, the deadline (0: none, 1: at once) passes, or a signal
+ * comes: revents are filled in. How many tell, -EINTR or -ENOMEM. Sleeps. */
+int poll_all(struct pollfd *p, uint32_t n, uint64_t deadline);
 
 #endif

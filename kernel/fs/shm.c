@@ -8,15 +8,12 @@
  * A number is index + 32768 * sequence, as on Linux: the index of a segment that has gone is used again, with
  * another sequence, so that an old number does not lead to a new segment.
  *
- * Data: the list of segments, by index. Locking: between sleeps. How it fails: Linux's errors; -ENOSYS for
- * semaphores and messages, which the old common call ipc() knows too.
+ * Data: the list of segments, by index. Locking: between sleeps. How it fails: Linux's errors.
  */
 #include "kernel/proc/process.h"
 #include "kernel/fs/shm.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/format.h"
-#include "kernel/sys/sys.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -44,11 +41,6 @@ enum {
     IPC_64 = 0x100,
     SHM_DEST = 01000,
     SHM_LOCKED = 02000,
-    /* Of ipc(). */
-    IPCOP_SHMAT = 21,
-    IPCOP_SHMDT = 22,
-    IPCOP_SHMGET = 23,
-    IPCOP_SHMCTL = 24,
 };
 
 #define SHM_MAX     (UINT32_MAX - (1u << 24)) /* SHMMAX and SHMALL, which say: no limit */
@@ -151,7 +143,7 @@ static int find_id(uint32_t id, struct shm_segment **out)
     return 0;
 }
 
-int32_t sys_shmget(SYSCALL_3_ARGS(key, size, flags))
+int shm_get(uint32_t key, uint32_t size, uint32_t flags)
 {
     struct shm_segment *seg = key == IPC_PRIVATE ? NULL : find_key(key);
     int err;
@@ -171,7 +163,7 @@ int32_t sys_shmget(SYSCALL_3_ARGS(key, size, flags))
     return err ? err : (int32_t)seg->id;
 }
 
-static int attach(uint32_t id, vaddr_t *at, uint32_t flags)
+int shm_attach(uint32_t id, vaddr_t *at, uint32_t flags)
 {
     struct space *s = process_current()->memory->space;
     unsigned region = REGION_SHARED | REGION_READ | process_current()->memory->lock_future;
@@ -206,14 +198,6 @@ static int attach(uint32_t id, vaddr_t *at, uint32_t flags)
     return err == -EEXIST ? -EINVAL : err;
 }
 
-int32_t sys_shmat(SYSCALL_3_ARGS(id, addr, flags))
-{
-    vaddr_t at = addr;
-    int err = attach(id, &at, flags);
-
-    return err ? err : (int32_t)at;
-}
-
 /* The first part from va on of the attachment that begins at addr, of o or (NULL) any segment. */
 static bool find_part(struct space *s, vaddr_t addr, vaddr_t va, const struct object *o, vaddr_t *start,
                       vaddr_t *end, struct object **found)
@@ -233,7 +217,7 @@ static bool find_part(struct space *s, vaddr_t addr, vaddr_t va, const struct ob
     return r;
 }
 
-int32_t sys_shmdt(SYSCALL_1_ARG(addr))
+int shm_detach(vaddr_t addr)
 {
     struct space *s = process_current()->memory->space;
     struct object *o = NULL, *found;
@@ -366,7 +350,7 @@ void shm_clear(void)
     }
 }
 
-int32_t sys_shmctl(SYSCALL_3_ARGS(id, command, buf))
+int shm_control(uint32_t id, uint32_t command, vaddr_t buf)
 {
     struct shm_segment *seg;
     int err;
@@ -400,28 +384,5 @@ int32_t sys_shmctl(SYSCALL_3_ARGS(id, command, buf))
         return 0;
     default:
         return -EINVAL;
-    }
-}
-
-int32_t sys_ipc(SYSCALL_6_ARGS(call, first, second, third, ptr, fifth))
-{
-    vaddr_t at = ptr;
-    int err;
-
-    (void)fifth;
-    switch (call & 0xFFFF) {
-    case IPCOP_SHMAT:
-        if (call >> 16 == 1)
-            return -EINVAL;
-        err = attach(first, &at, second);
-        return err ? err : user_write32(third, at);
-    case IPCOP_SHMDT:
-        return sys_shmdt(ptr, 0, 0, 0, 0, 0);
-    case IPCOP_SHMGET:
-        return sys_shmget(first, second, third, 0, 0, 0);
-    case IPCOP_SHMCTL:
-        return sys_shmctl(first, second, ptr, 0, 0, 0);
-    default:
-        return -ENOSYS;
     }
 }

@@ -4,41 +4,17 @@
  * Everything that a child needs is made first and put together last, so that a call that fails leaves nothing
  * behind. The child begins on the way back to ring 3, with a copy of its parent's registers and 0 as result.
  */
+#include "kernel/life/clone.h"
 #include "kernel/fs/file.h"
 #include "kernel/proc/process.h"
-#include "kernel/sys/sys.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/space.h"
 
 enum {
-    CSIGNAL = 0xFF,
-    CLONE_VM = 0x100,
-    CLONE_FS = 0x200,
-    CLONE_FILES = 0x400,
-    CLONE_SIGHAND = 0x800,
-    CLONE_PIDFD = 0x1000,
-    CLONE_VFORK = 0x4000,
-    CLONE_PARENT = 0x8000,
-    CLONE_THREAD = 0x10000,
-    CLONE_SYSVSEM = 0x40000,
-    CLONE_SETTLS = 0x80000,
-    CLONE_PARENT_SETTID = 0x100000,
-    CLONE_CHILD_CLEARTID = 0x200000,
-    CLONE_DETACHED = 0x400000,
-    CLONE_UNTRACED = 0x800000,
-    CLONE_CHILD_SETTID = 0x1000000,
-    CLONE_IO = 0x80000000,
     CLONE_KNOWN = CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT |
                   CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |
                   CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO,
-};
-
-struct clone {
-    uint32_t flags;
-    vaddr_t stack; /* 0: the parent's */
-    vaddr_t parent_tid, child_tid, tls;
 };
 
 static int check(const struct clone *c)
@@ -171,7 +147,7 @@ static void wait_for_vfork(int pid, struct waitq *q)
     os_irq_restore(irq);
 }
 
-static int clone(const struct clone *c)
+int clone(const struct clone *c)
 {
     struct thread *self = thread_current(), *t;
     struct process *parent = self->process, *p = parent;
@@ -227,26 +203,4 @@ no_process:
     if (process)
         process_discard(p);
     return err;
-}
-
-int32_t sys_clone(SYSCALL_5_ARGS(flags, stack, parent_tid, tls, child_tid))
-{
-    struct clone c = {
-        .flags = flags, .stack = stack, .parent_tid = parent_tid, .tls = tls, .child_tid = child_tid};
-
-    return clone(&c);
-}
-
-int32_t sys_fork(SYSCALL_NO_ARGS)
-{
-    struct clone c = {.flags = SIGCHLD};
-
-    return clone(&c);
-}
-
-int32_t sys_vfork(SYSCALL_NO_ARGS)
-{
-    struct clone c = {.flags = CLONE_VFORK | CLONE_VM | SIGCHLD};
-
-    return clone(&c);
 }

@@ -21,8 +21,6 @@
 #include "kernel/fs/file.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptimer.h"
-#include "kernel/sys/sys.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -728,7 +726,7 @@ static int copy_args(struct exec_args *a, vaddr_t path, vaddr_t argv, vaddr_t en
     return err;
 }
 
-int32_t sys_execve(SYSCALL_3_ARGS(path, argv, envp))
+int exec_user(vaddr_t path, vaddr_t argv, vaddr_t envp)
 {
     struct exec_args a;
     int err = copy_args(&a, path, argv, envp);

@@ -11,8 +11,6 @@
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptimer.h"
 #include "kernel/sched/time.h"
-#include "kernel/sys/sys.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 
@@ -135,7 +133,7 @@ static int store(vaddr_t va, const struct itimer *t)
     return user_copy_out(va, v, sizeof v);
 }
 
-int32_t sys_getitimer(SYSCALL_2_ARGS(which, value))
+int itimer_get(uint32_t which, vaddr_t value)
 {
     if (which >= ITIMERS)
         return -EINVAL;
@@ -145,7 +143,7 @@ int32_t sys_getitimer(SYSCALL_2_ARGS(which, value))
     return store(value, &t);
 }
 
-int32_t sys_setitimer(SYSCALL_3_ARGS(which, value, old))
+int itimer_set(uint32_t which, vaddr_t value, vaddr_t old)
 {
     struct process *p = process_current();
     uint32_t v[4] = {0};
@@ -162,8 +160,7 @@ int32_t sys_setitimer(SYSCALL_3_ARGS(which, value, old))
     return old ? store(old, &before) : 0;
 }
 
-/* Seconds left of the last one, rounded to the nearest, but not to 0. */
-int32_t sys_alarm(SYSCALL_1_ARG(seconds))
+int32_t itimer_alarm(uint32_t seconds)
 {
     struct process *p = process_current();
     uint64_t before = left(p, ITIMER_REAL).deadline_ns;

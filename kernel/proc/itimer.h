@@ -17,5 +17,10 @@ struct itimer {
 bool itimer_init(void);
 /* Have it look when the next one is due: one was armed, or the time of day was set. */
 void itimer_look_again(void);
+/* getitimer(2) and setitimer(2) of the running process, with addresses of user memory. Sleep. */
+int itimer_get(uint32_t which, vaddr_t value);
+int itimer_set(uint32_t which, vaddr_t value, vaddr_t old);
+/* alarm(2): the seconds that were left of the last one, rounded to the nearest, but not to 0. */
+int32_t itimer_alarm(uint32_t seconds);
 
 #endif

@@ -229,6 +229,8 @@ struct exec_args {
     size_t arg_bytes, bytes; /* of the arguments; of all */
 };
 int exec_program(struct exec_args *a);
+/* The same with what lies in user memory, as for execve(2). */
+int exec_user(vaddr_t path, vaddr_t argv, vaddr_t envp);
 /* The same with the kernel's own lists, which end with NULL; argv[0] is the program's name for itself. */
 int exec_from_kernel(const char *path, const char *const *argv, const char *const *envp);
 void exec_args_free(struct exec_args *a);

@@ -15,8 +15,6 @@
 #include "kernel/proc/process.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/time.h"
-#include "kernel/sys/sys.h"
-#include "kernel/sys/syscall.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -221,7 +219,7 @@ static unsigned count(const struct process *p)
     return n;
 }
 
-int32_t sys_timer_create(SYSCALL_3_ARGS(clock, event, id))
+int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id)
 {
     struct process *p = process_current();
     struct ptimer *t;
@@ -288,7 +286,7 @@ static void tell(const struct process *p, const struct ptimer *t, uint64_t ns[2]
     ns[1] = !t->deadline_ns ? 0 : t->deadline_ns > now ? t->deadline_ns - now : 1;
 }
 
-static int32_t settime(uint32_t id, uint32_t flags, vaddr_t new, vaddr_t old, bool wide)
+int ptimer_set(uint32_t id, uint32_t flags, vaddr_t new, vaddr_t old, bool wide)
 {
     struct process *p = process_current();
     uint64_t ns[2], was[2];
@@ -313,17 +311,7 @@ static int32_t settime(uint32_t id, uint32_t flags, vaddr_t new, vaddr_t old, bo
     return old ? write_spec(old, wide, was) : 0;
 }
 
-int32_t sys_timer_settime(SYSCALL_4_ARGS(id, flags, new, old))
-{
-    return settime(id, flags, new, old, false);
-}
-
-int32_t sys_timer_settime64(SYSCALL_4_ARGS(id, flags, new, old))
-{
-    return settime(id, flags, new, old, true);
-}
-
-static int32_t gettime(uint32_t id, vaddr_t va, bool wide)
+int ptimer_get(uint32_t id, vaddr_t va, bool wide)
 {
     const struct process *p = process_current();
     const struct ptimer *t = find(p, (int)id);
@@ -335,24 +323,14 @@ static int32_t gettime(uint32_t id, vaddr_t va, bool wide)
     return write_spec(va, wide, ns);
 }
 
-int32_t sys_timer_gettime(SYSCALL_2_ARGS(id, va))
-{
-    return gettime(id, va, false);
-}
-
-int32_t sys_timer_gettime64(SYSCALL_2_ARGS(id, va))
-{
-    return gettime(id, va, true);
-}
-
-int32_t sys_timer_getoverrun(SYSCALL_1_ARG(id))
+int32_t ptimer_overruns(uint32_t id)
 {
     const struct ptimer *t = find(process_current(), (int)id);
 
     return t ? (int32_t)t->overrun : -EINVAL;
 }
 
-int32_t sys_timer_delete(SYSCALL_1_ARG(id))
+int ptimer_delete(uint32_t id)
 {
     struct ptimer **at = &process_current()->ptimers, *t;
 

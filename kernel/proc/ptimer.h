@@ -15,4 +15,15 @@ void ptimer_told(const struct siginfo *info);
 /* The process ends, or executes something else. */
 void ptimer_delete_all(struct process *p);
 
+/*
+ * timer_create(2) and its kin for the running process, with addresses of user memory; wide: times have 64-bit
+ * seconds. 0 or -errno. Sleep.
+ */
+int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id);
+int ptimer_set(uint32_t id, uint32_t flags, vaddr_t new, vaddr_t old, bool wide);
+int ptimer_get(uint32_t id, vaddr_t va, bool wide);
+int ptimer_delete(uint32_t id);
+/* How often it expired beyond the signal that was taken last, or -EINVAL. */
+int32_t ptimer_overruns(uint32_t id);
+
 #endif

@@ -6,55 +6,6 @@
 
 #define SYSCALL(name) int32_t sys_##name(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t)
 
-/* clone.c */
-SYSCALL(clone);
-SYSCALL(fork);
-SYSCALL(vfork);
-
-/* eventfd.c */
-SYSCALL(eventfd);
-SYSCALL(eventfd2);
-
-/* exec.c */
-SYSCALL(execve);
-
-/* futex.c */
-SYSCALL(futex);
-SYSCALL(futex_time64);
-
-/* itimer.c */
-SYSCALL(alarm);
-SYSCALL(getitimer);
-SYSCALL(setitimer);
-
-/* pidfd.c */
-SYSCALL(pidfd_open);
-
-/* poll.c */
-SYSCALL(_newselect);
-SYSCALL(poll);
-SYSCALL(ppoll);
-SYSCALL(ppoll_time64);
-SYSCALL(pselect6);
-SYSCALL(pselect6_time64);
-SYSCALL(select);
-
-/* ptimer.c */
-SYSCALL(timer_create);
-SYSCALL(timer_delete);
-SYSCALL(timer_getoverrun);
-SYSCALL(timer_gettime);
-SYSCALL(timer_gettime64);
-SYSCALL(timer_settime);
-SYSCALL(timer_settime64);
-
-/* shm.c */
-SYSCALL(ipc);
-SYSCALL(shmat);
-SYSCALL(shmctl);
-SYSCALL(shmdt);
-SYSCALL(shmget);
-
 /* sys_file.c */
 SYSCALL(_llseek);
 SYSCALL(close);
@@ -63,6 +14,8 @@ SYSCALL(creat);
 SYSCALL(dup);
 SYSCALL(dup2);
 SYSCALL(dup3);
+SYSCALL(eventfd);
+SYSCALL(eventfd2);
 SYSCALL(fadvise64);
 SYSCALL(fadvise64_64);
 SYSCALL(fallocate);
@@ -94,7 +47,20 @@ SYSCALL(sync);
 SYSCALL(sync_file_range);
 SYSCALL(syncfs);
 SYSCALL(write);
+SYSCALL(write);
 SYSCALL(writev);
+SYSCALL(writev);
+
+/* sys_futex.c */
+SYSCALL(futex);
+SYSCALL(futex_time64);
+
+/* sys_ipc.c */
+SYSCALL(ipc);
+SYSCALL(shmat);
+SYSCALL(shmctl);
+SYSCALL(shmdt);
+SYSCALL(shmget);
 
 /* sys_mem.c */
 SYSCALL(brk);
@@ -130,8 +96,8 @@ SYSCALL(setdomainname);
 SYSCALL(sethostname);
 SYSCALL(sysinfo);
 SYSCALL(syslog);
-SYSCALL(vhangup);
 SYSCALL(uname);
+SYSCALL(vhangup);
 
 /* sys_path.c */
 SYSCALL(access);
@@ -179,9 +145,21 @@ SYSCALL(utimensat);
 SYSCALL(utimensat_time64);
 SYSCALL(utimes);
 
+/* sys_poll.c */
+SYSCALL(_newselect);
+SYSCALL(poll);
+SYSCALL(ppoll);
+SYSCALL(ppoll_time64);
+SYSCALL(pselect6);
+SYSCALL(pselect6_time64);
+SYSCALL(select);
+
 /* sys_process.c */
+SYSCALL(clone);
+SYSCALL(execve);
 SYSCALL(exit);
 SYSCALL(exit_group);
+SYSCALL(fork);
 SYSCALL(get_robust_list);
 SYSCALL(get_thread_area);
 SYSCALL(getgroups);
@@ -200,6 +178,7 @@ SYSCALL(gettid);
 SYSCALL(modify_ldt);
 SYSCALL(nice);
 SYSCALL(personality);
+SYSCALL(pidfd_open);
 SYSCALL(prctl);
 SYSCALL(prlimit64);
 SYSCALL(sched_get_priority_max);
@@ -222,6 +201,7 @@ SYSCALL(setrlimit);
 SYSCALL(setsid);
 SYSCALL(times);
 SYSCALL(ugetrlimit);
+SYSCALL(vfork);
 SYSCALL(wait4);
 SYSCALL(waitid);
 SYSCALL(waitpid);
@@ -251,8 +231,6 @@ SYSCALL(sigsuspend);
 SYSCALL(ssetmask);
 SYSCALL(tgkill);
 SYSCALL(tkill);
-SYSCALL(write);
-SYSCALL(writev);
 
 /* sys_splice.c */
 SYSCALL(copy_file_range);
@@ -291,6 +269,17 @@ SYSCALL(settimeofday);
 SYSCALL(stime);
 SYSCALL(time);
 
+/* sys_timer.c */
+SYSCALL(alarm);
+SYSCALL(getitimer);
+SYSCALL(setitimer);
+SYSCALL(timer_create);
+SYSCALL(timer_delete);
+SYSCALL(timer_getoverrun);
+SYSCALL(timer_gettime);
+SYSCALL(timer_gettime64);
+SYSCALL(timer_settime);
+SYSCALL(timer_settime64);
 #undef SYSCALL
 
 #endif

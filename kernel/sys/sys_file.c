@@ -3,6 +3,7 @@
  * is the business of file.c, regular.c, pipe.c and whoever has the file.
  */
 #include "kernel/dev/devices.h"
+#include "kernel/fs/eventfd.h"
 #include "kernel/fs/fcntl.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
@@ -867,4 +868,14 @@ int32_t sys_flock(SYSCALL_2_ARGS(fd, how))
     err = f->flags & O_PATH ? -EBADF : flock_lock(f, how);
     file_put(f);
     return err;
+}
+
+int32_t sys_eventfd2(SYSCALL_2_ARGS(count, flags))
+{
+    return eventfd_create(count, flags);
+}
+
+int32_t sys_eventfd(SYSCALL_1_ARG(count))
+{
+    return eventfd_create(count, 0);
 }

@@ -13,8 +13,6 @@
 #include "mm/census.h"
 #include "mm/errno.h"
 
-char uts_hostname[UTS_NAME_MAX + 1] = "quire", uts_domainname[UTS_NAME_MAX + 1] = "(none)";
-
 /* --- names --- */
 
 int32_t sys_uname(SYSCALL_1_ARG(va))

@@ -1,4 +1,5 @@
 /* System calls about processes: numbers, waiting, limits, thread-local storage, scheduling. */
+#include "kernel/life/clone.h"
 #include "kernel/proc/futex.h"
 #include "kernel/fs/pidfd.h"
 #include "kernel/proc/process.h"
@@ -7,6 +8,35 @@
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/space.h"
+
+/* --- beginning --- */
+
+int32_t sys_clone(SYSCALL_5_ARGS(flags, stack, parent_tid, tls, child_tid))
+{
+    struct clone c = {
+        .flags = flags, .stack = stack, .parent_tid = parent_tid, .tls = tls, .child_tid = child_tid};
+
+    return clone(&c);
+}
+
+int32_t sys_fork(SYSCALL_NO_ARGS)
+{
+    struct clone c = {.flags = SIGCHLD};
+
+    return clone(&c);
+}
+
+int32_t sys_vfork(SYSCALL_NO_ARGS)
+{
+    struct clone c = {.flags = CLONE_VFORK | CLONE_VM | SIGCHLD};
+
+    return clone(&c);
+}
+
+int32_t sys_execve(SYSCALL_3_ARGS(path, argv, envp))
+{
+    return exec_user(path, argv, envp);
+}
 
 #define TICK_NS 10000000u /* Linux's USER_HZ is 100 */
 
@@ -832,4 +862,9 @@ int32_t sys_nice(SYSCALL_NO_ARGS)
 int32_t sys_getgroups(SYSCALL_NO_ARGS)
 {
     return 0;
+}
+
+int32_t sys_pidfd_open(SYSCALL_2_ARGS(pid, flags))
+{
+    return pidfd_open(pid, flags);
 }

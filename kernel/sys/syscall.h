@@ -1,7 +1,6 @@
 /*
- * System calls: int 0x80 with Linux's i386 numbers. syscall.c has the table; the calls are grouped in
- * sys_mem.c, sys_file.c, sys_process.c, sys_signal.c, sys_time.c, sys_misc.c, futex.c, shm.c. Each is a
- * function of up to six words; it returns a result or -errno.
+ * System calls: int 0x80 with Linux's i386 numbers. syscall.c has the table; the calls are grouped in the
+ * files sys_*.c. Each is a function of up to six words; it returns a result or -errno.
  */
 #ifndef KERNEL_SYS_SYSCALL_H
 #define KERNEL_SYS_SYSCALL_H

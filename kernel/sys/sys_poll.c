@@ -1,0 +1,350 @@
+/* System calls that wait for files: poll, ppoll, select, pselect6. */
+#include "kernel/fs/poll.h"
+#include "kernel/proc/process.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/slab.h"
+
+#define NS 1000000000u
+
+/* What a limit in ns from now is, for poll_all(). */
+static uint64_t deadline_in(uint64_t ns)
+{
+    uint64_t now = os_now_ns();
+
+    return ns == 0 ? 1 : ns > UINT64_MAX / 2 ? 0 : now + ns;
+}
+
+static int32_t poll_user(vaddr_t user, uint32_t n, uint64_t deadline)
+{
+    struct pollfd few[POLL_INLINE], *p = few;
+    int ready;
+
+    if (n > process_current()->rlimit[RLIMIT_NOFILE].soft)
+        return -EINVAL;
+    if (n > POLL_INLINE) {
+        p = vm_alloc(n * sizeof *p);
+        if (!p)
+            return -ENOMEM;
+    }
+    ready = user_copy_in(p, user, n * sizeof *p);
+    if (!ready)
+        ready = poll_all(p, n, deadline);
+    if (ready >= 0)
+        for (uint32_t i = 0; i < n; i++)
+            if (user_copy_out(user + i * sizeof *p + offsetof(struct pollfd, revents), &p[i].revents,
+                              sizeof p[i].revents)) {
+                ready = -EFAULT;
+                break;
+            }
+    if (p != few)
+        kfree(p);
+    return ready;
+}
+
+enum { ARG_USER, ARG_N }; /* in the restart block */
+
+/* poll() that goes on until its first deadline when a signal without a handler interrupts it. */
+static int32_t poll_until(vaddr_t user, uint32_t n, uint64_t deadline);
+
+static int32_t restart_poll(struct restart_block *r)
+{
+    return poll_until(r->arg[ARG_USER], r->arg[ARG_N], r->deadline_ns);
+}
+
+static int32_t poll_until(vaddr_t user, uint32_t n, uint64_t deadline)
+{
+    int32_t ready = poll_user(user, n, deadline);
+
+    if (ready != -EINTR)
+        return ready;
+    thread_current()->sig.restart = (struct restart_block){
+        .fn = restart_poll, .deadline_ns = deadline, .arg = {[ARG_USER] = user, [ARG_N] = n}};
+    return -ERESTART_RESTARTBLOCK;
+}
+
+int32_t sys_poll(SYSCALL_3_ARGS(user, n, ms))
+{
+    return poll_until(user, n, (int32_t)ms < 0 ? 0 : deadline_in((uint64_t)ms * 1000000u));
+}
+
+/* --- limits and masks of ppoll and pselect6 --- */
+
+/* A struct timespec of 32 or 64 bits, or none. */
+static int read_limit(vaddr_t user, bool wide, uint64_t *deadline)
+{
+    int64_t sec, nsec;
+
+    *deadline = 0;
+    if (!user)
+        return 0;
+    if (wide) {
+        int64_t t[2];
+
+        if (user_copy_in(t, user, sizeof t))
+            return -EFAULT;
+        sec = t[0];
+        nsec = (int32_t)t[1];
+    } else {
+        int32_t t[2];
+
+        if (user_copy_in(t, user, sizeof t))
+            return -EFAULT;
+        sec = t[0];
+        nsec = t[1];
+    }
+    if (sec < 0 || nsec < 0 || nsec >= NS)
+        return -EINVAL;
+    *deadline = deadline_in(sec > INT32_MAX ? UINT64_MAX : (uint64_t)sec * NS + (uint64_t)nsec);
+    return 0;
+}
+
+/* Tell what is left of the limit. False: it could not be told, so the call cannot go on with it. */
+static bool write_rest(vaddr_t user, bool wide, uint64_t deadline)
+{
+    uint64_t now = os_now_ns();
+    uint64_t left = deadline > now ? deadline - now : 0;
+
+    if (!user || !deadline)
+        return true;
+    if (wide) {
+        int64_t t[2] = {(int64_t)(left / NS), (int64_t)(left % NS)};
+
+        return user_copy_out(user, t, sizeof t) == 0;
+    }
+    int32_t t[2] = {(int32_t)(left / NS), (int32_t)(left % NS)};
+
+    return user_copy_out(user, t, sizeof t) == 0;
+}
+
+/* Run under a program's mask of blocked signals, if it gives one, until end_mask(). */
+static int begin_mask(vaddr_t mask, uint32_t size)
+{
+    sigset_t blocked;
+    int err;
+
+    if (!mask)
+        return 0;
+    err = signal_read_set(&blocked, mask, size);
+    if (!err)
+        signal_mask_begin(blocked);
+    return err;
+}
+
+/* The call's result. Started again, it finds in the limit what write_rest() has told. */
+static int32_t end_mask(vaddr_t mask, int32_t result, bool told)
+{
+    if (mask)
+        signal_mask_end(result == -EINTR);
+    return result == -EINTR && told ? -ERESTARTNOHAND : result;
+}
+
+static int32_t ppoll(vaddr_t user, uint32_t n, vaddr_t limit, bool wide, vaddr_t mask, uint32_t size)
+{
+    uint64_t deadline;
+    int32_t result = read_limit(limit, wide, &deadline);
+
+    if (!result)
+        result = begin_mask(mask, size);
+    if (result)
+        return result;
+    result = poll_user(user, n, deadline);
+    return end_mask(mask, result, write_rest(limit, wide, deadline));
+}
+
+int32_t sys_ppoll(SYSCALL_5_ARGS(user, n, limit, mask, size))
+{
+    return ppoll(user, n, limit, false, mask, size);
+}
+
+int32_t sys_ppoll_time64(SYSCALL_5_ARGS(user, n, limit, mask, size))
+{
+    return ppoll(user, n, limit, true, mask, size);
+}
+
+/* --- select --- */
+
+#define SELECT_IN  (POLLIN | POLLRDNORM | POLLHUP | POLLERR)
+#define SELECT_OUT (POLLOUT | POLLWRNORM | POLLERR)
+
+/* The three sets as one list of pollfd. */
+struct selection {
+    uint32_t words;   /* of each set */
+    uint32_t *set[3]; /* read, write, except: as given, then as found */
+    vaddr_t user[3];
+    uint32_t storage[]; /* three sets */
+};
+
+static bool in_set(const uint32_t *set, uint32_t fd)
+{
+    return set[fd / 32] & 1u << fd % 32;
+}
+
+static uint32_t count_wanted(const struct selection *s, uint32_t n)
+{
+    uint32_t count = 0;
+
+    for (uint32_t fd = 0; fd < n; fd++)
+        count += in_set(s->set[0], fd) || in_set(s->set[1], fd) || in_set(s->set[2], fd);
+    return count;
+}
+
+static int fill_list(const struct selection *s, uint32_t n, struct pollfd *p)
+{
+    for (uint32_t fd = 0; fd < n; fd++) {
+        bool in = in_set(s->set[0], fd), out = in_set(s->set[1], fd), ex = in_set(s->set[2], fd);
+        struct file *f;
+
+        if (!in && !out && !ex)
+            continue;
+        f = fd_get((int)fd);
+        if (!f)
+            return -EBADF;
+        file_put(f);
+        *p++ = (struct pollfd){
+            .fd = (int32_t)fd,
+            .events = (int16_t)((in ? SELECT_IN : 0) | (out ? SELECT_OUT : 0) | (ex ? POLLPRI : 0))};
+    }
+    return 0;
+}
+
+/* Bits that are set, and the sets themselves. */
+static int tell_sets(struct selection *s, const struct pollfd *p, uint32_t count)
+{
+    static const unsigned events[3] = {SELECT_IN, SELECT_OUT, POLLPRI};
+    int ready = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t fd = (uint32_t)p[i].fd, bit = 1u << fd % 32;
+
+        for (unsigned k = 0; k < 3; k++) {
+            if (!in_set(s->set[k], fd))
+                continue;
+            if ((uint16_t)p[i].revents & events[k])
+                ready++;
+            else
+                s->set[k][fd / 32] &= ~bit;
+        }
+    }
+    return ready;
+}
+
+static int32_t select_sets(struct selection *s, uint32_t n, uint64_t deadline)
+{
+    uint32_t count;
+    struct pollfd *p;
+    int err = 0;
+
+    for (unsigned k = 0; k < 3; k++)
+        if (s->user[k] && user_copy_in(s->set[k], s->user[k], s->words * 4))
+            return -EFAULT;
+    count = count_wanted(s, n);
+    p = vm_alloc((count ? count : 1) * sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    err = fill_list(s, n, p);
+    if (!err)
+        err = poll_all(p, count, deadline);
+    if (err >= 0) {
+        err = tell_sets(s, p, count);
+        for (unsigned k = 0; k < 3; k++)
+            if (s->user[k] && user_copy_out(s->user[k], s->set[k], s->words * 4))
+                err = -EFAULT;
+    }
+    kfree(p);
+    return err;
+}
+
+static int32_t select_user(uint32_t n, const vaddr_t user[3], uint64_t deadline)
+{
+    uint32_t limit = process_current()->files->size, words;
+    struct selection *s;
+    int32_t result;
+
+    if ((int32_t)n < 0)
+        return -EINVAL;
+    if (n > limit)
+        n = limit; /* as Linux does */
+    words = (n + 31) / 32;
+    s = vm_zalloc(sizeof *s + 3 * words * 4);
+    if (!s)
+        return -ENOMEM;
+    s->words = words;
+    for (unsigned k = 0; k < 3; k++) {
+        s->set[k] = s->storage + k * words;
+        s->user[k] = user[k];
+    }
+    result = select_sets(s, n, deadline);
+    kfree(s);
+    return result;
+}
+
+/* The limit is a struct timeval, and what is left of it is told. */
+static int32_t select_timeval(uint32_t n, const vaddr_t user[3], vaddr_t limit)
+{
+    uint64_t deadline = 0, now, left;
+    int32_t t[2], result;
+    bool told = true;
+
+    if (limit) {
+        if (user_copy_in(t, limit, sizeof t))
+            return -EFAULT;
+        if (t[0] < 0 || t[1] < 0)
+            return -EINVAL;
+        deadline = deadline_in((uint64_t)t[0] * NS + (uint64_t)t[1] * 1000u);
+    }
+    result = select_user(n, user, deadline);
+    if (limit) {
+        now = os_now_ns();
+        left = deadline > now ? deadline - now : 0;
+        t[0] = (int32_t)(left / NS);
+        t[1] = (int32_t)(left % NS / 1000u);
+        told = user_copy_out(limit, t, sizeof t) == 0;
+    }
+    return result == -EINTR && told ? -ERESTARTNOHAND : result;
+}
+
+int32_t sys__newselect(SYSCALL_5_ARGS(n, in, out, except, limit))
+{
+    return select_timeval(n, (vaddr_t[]){in, out, except}, limit);
+}
+
+/* The old way: the five words are in memory. */
+int32_t sys_select(SYSCALL_1_ARG(user))
+{
+    uint32_t a[5];
+
+    if (user_copy_in(a, user, sizeof a))
+        return -EFAULT;
+    return select_timeval(a[0], a + 1, a[4]);
+}
+
+static int32_t pselect(uint32_t n, const vaddr_t user[3], vaddr_t limit, bool wide, vaddr_t mask_user)
+{
+    uint32_t mask[2] = {0, 0}; /* address and size */
+    uint64_t deadline;
+    int32_t result;
+
+    if (mask_user && user_copy_in(mask, mask_user, sizeof mask))
+        return -EFAULT;
+    result = read_limit(limit, wide, &deadline);
+    if (!result)
+        result = begin_mask(mask[0], mask[1]);
+    if (result)
+        return result;
+    result = select_user(n, user, deadline);
+    return end_mask(mask[0], result, write_rest(limit, wide, deadline));
+}
+
+int32_t sys_pselect6(uint32_t n, uint32_t in, uint32_t out, uint32_t except, uint32_t limit, uint32_t mask)
+{
+    return pselect(n, (vaddr_t[]){in, out, except}, limit, false, mask);
+}
+
+int32_t sys_pselect6_time64(uint32_t n, uint32_t in, uint32_t out, uint32_t except, uint32_t limit,
+                            uint32_t mask)
+{
+    return pselect(n, (vaddr_t[]){in, out, except}, limit, true, mask);
+}
