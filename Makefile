@@ -49,8 +49,8 @@ $(B)/kernel/%.asm.o: %.asm Makefile
 	@echo "  NASM    $<"
 	@$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP $< -o $@
 
-# The image holds the names of its own functions, so it is linked twice: with an empty table, and with the one
-# that is made from the first link. The table lies behind the code, so it moves none of it; that is checked.
+# The image holds the names of its own functions, so it is linked three times: with empty tables, with tables of the
+# right size from the first link, and with tables of the right addresses from the second. That they are right is checked.
 $(B)/ksyms0.asm: tools/ksyms
 	@mkdir -p $(@D)
 	tools/ksyms </dev/null >$@
@@ -58,10 +58,16 @@ $(B)/ksyms0.asm: tools/ksyms
 $(B)/quire.pass1: $(KERNEL_OBJ) $(B)/ksyms0.o linker.ld
 	$(call KERNEL_LINK,$(B)/ksyms0.o)
 
-$(B)/ksyms.asm: $(B)/quire.pass1 tools/ksyms
+$(B)/ksyms1.asm: $(B)/quire.pass1 tools/ksyms
 	$(NM) -n $< | tools/ksyms >$@
 
-$(B)/ksyms0.o $(B)/ksyms.o: $(B)/%.o: $(B)/%.asm
+$(B)/quire.pass2: $(KERNEL_OBJ) $(B)/ksyms1.o linker.ld
+	$(call KERNEL_LINK,$(B)/ksyms1.o)
+
+$(B)/ksyms.asm: $(B)/quire.pass2 tools/ksyms
+	$(NM) -n $< | tools/ksyms >$@
+
+$(B)/ksyms0.o $(B)/ksyms1.o $(B)/ksyms.o: $(B)/%.o: $(B)/%.asm
 	$(NASM) -f elf32 $< -o $@
 
 $(B)/quire.elf: $(KERNEL_OBJ) $(B)/ksyms.o linker.ld

@@ -154,6 +154,12 @@ static bool run_programs(void)
     return status == 0;
 }
 
+/* Before a call into the self-tests: memory_init() has to have come to the same conclusion. */
+static void need_selftest(void)
+{
+    mm_assert(memory_has_selftest, "the self-tests' frames are given back");
+}
+
 _Noreturn void kmain(uint32_t magic, paddr_t info)
 {
     /* Before anything else: a clock, a voice, and somebody to take exceptions. */
@@ -194,16 +200,22 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     report();
 
     panic_provoke(params.panic_test);
-    if (params.bench)
+    if (params.bench) {
+        need_selftest();
         bench_main();
-    if (params.ktest)
+    }
+    if (params.ktest) {
+        need_selftest();
         ktest_main(params.ktest);
+    }
 
     bool ok = true;
 
-    if (boot.modules)
+    if (boot.modules) {
         ok = run_programs();
-    else if (!params.bench)
+    } else if (!params.bench) {
+        need_selftest();
         ok = tour_run(&boot);
+    }
     machine_end(ok);
 }

@@ -69,6 +69,7 @@ refused('kernel/ includes entries behind pt.h', 'check-layers', {'kernel/x86/tra
 refused('a driver includes kernel/', 'check-layers', {'drivers/ata.c' => "#include \"kernel/irq.h\"\n"}, qr{a driver sees only});
 refused('a driver includes more of mm/', 'check-layers', {'drivers/ata.c' => "#include \"mm/frame.h\"\n"}, qr{a driver sees only});
 refused('the kernel includes tests/', 'check-layers', {'kernel/main.c' => "#include \"tests/kt.h\"\n"}, qr{only tests/ and kernel/selftest/ktest\.c});
+refused('the kernel includes the tour', 'check-layers', {'kernel/dev/tty.c' => "#include \"kernel/selftest/tour.h\"\n"}, qr{^kernel/dev/tty\.c:1: includes .* only kernel/main\.c}m);
 refused('a hosted header', 'check-layers', {'kernel/main.c' => "#include <stdio.h>\n"}, qr{<stdio\.h>});
 refused('extern in a .c file', 'check-layers', {'kernel/main.c' => "extern int x;\n"}, qr{kernel/main\.c:1: extern});
 refused('invlpg', 'check-layers', {'kernel/main.c' => "void f(void) { asm(\"invlpg (%0)\"); }\n"}, qr{only mm/x86/ and boot/});
@@ -120,6 +121,12 @@ symbols_refused('mm/ calls the kernel', qr{^mm/vm\.o: refers to task_run of kern
 symbols_refused('a lower layer calls a higher one', qr{^mm/buddy\.o: refers to vm_go of mm/vm\.o, a higher layer}m,
     'mm/vm.c' => "int vm_go(void) { return 0; }\n",
     'mm/buddy.c' => "int vm_go(void);\nint buddy_go(void) { return vm_go(); }\n");
+symbols_refused('the kernel calls a self-test', qr{^kernel/x86/trap\.o: refers to tour_go of kernel/selftest/tour\.o, whose memory is given back}m,
+    'kernel/selftest/tour.c' => "int tour_go(void) { return 0; }\n",
+    'kernel/main.c' => "int tour_go(void);\nint main_go(void) { return tour_go(); }\n",
+    'kernel/x86/trap.c' => "int tour_go(void);\nint trap_go(void) { return tour_go(); }\n");
+symbols_refused('the kernel reads data of a test', qr{^mm/vm\.o: refers to seen of tests/unit/vm\.o, whose memory is given back}m,
+    'tests/unit/vm.c' => "int seen;\n", 'mm/vm.c' => "extern int seen;\nint vm_go(void) { return seen; }\n");
 symbols_refused('a driver calls mm/', qr{^drivers/ata\.o: a driver refers to frame_alloc}m,
     'drivers/ata.c' => "int frame_alloc(void);\nint ata_go(void) { return frame_alloc(); }\n");
 {

@@ -1,22 +1,35 @@
 #include "kernel/lib/ksyms.h"
-#include "kernel/lib/image.h"
 
-const char *ksyms_find(uint32_t address, uint32_t *offset)
+static bool has_selftest;
+
+void ksyms_keep_selftest(void)
 {
-    uint32_t low = 0, high = ksyms_count;
+    has_selftest = true;
+}
 
-    if (address < (uint32_t)text_start || address >= (uint32_t)text_end)
+static const char *find_in(const struct ksyms_table *t, uint32_t address, uint32_t *offset)
+{
+    uint32_t low = 0, high = t->count;
+
+    if (address < t->start || address >= t->end)
         return NULL;
     while (low < high) { /* the first name above the address */
         uint32_t mid = low + (high - low) / 2;
 
-        if (ksyms_address[mid] <= address)
+        if (t->address[mid] <= address)
             low = mid + 1;
         else
             high = mid;
     }
     if (low == 0)
         return NULL;
-    *offset = address - ksyms_address[low - 1];
-    return ksyms_names + ksyms_offset[low - 1];
+    *offset = address - t->address[low - 1];
+    return t->names + t->offset[low - 1];
+}
+
+const char *ksyms_find(uint32_t address, uint32_t *offset)
+{
+    const char *name = find_in(&ksyms_kernel, address, offset);
+
+    return name || !has_selftest ? name : find_in(&ksyms_selftest, address, offset);
 }

@@ -1,10 +1,12 @@
 #include "kernel/vm/memory.h"
 #include "kernel/lib/image.h"
+#include "kernel/lib/ksyms.h"
 #include "kernel/lib/param.h"
 #include "kernel/lib/printk.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/panic.h"
 #include "kernel/x86/stack.h"
+#include "kernel/x86/trap.h"
 #include "mm/kva_map.h"
 #include "mm/layout.h"
 #include "mm/machine.h"
@@ -12,6 +14,7 @@
 #include "mm/x86/paging.h"
 
 struct frame_pool frame_pool_sys;
+bool memory_has_selftest;
 
 /* Until the pool exists, memory is taken from here and never given back. */
 static struct ram_map unused;
@@ -56,6 +59,25 @@ static void apply_limit(struct bootinfo *b)
     b->modules = kept;
 }
 
+/*
+ * The self-tests stay when one of those who need them is asked for: the tests, the benchmark, or the tour,
+ * which is what runs without a module. Else their part of the image is RAM like any other, from before the
+ * first page table is made.
+ */
+static void choose_selftest(const struct bootinfo *b)
+{
+    memory_has_selftest = params.ktest || params.bench || b->modules == 0;
+    if (!memory_has_selftest)
+        return;
+    ksyms_keep_selftest();
+    extable_keep_selftest();
+}
+
+static uintptr_t image_kept_end(void)
+{
+    return (uintptr_t)(memory_has_selftest ? image_end : selftest_start);
+}
+
 /* Where the direct map ends. Its last span may be larger than the RAM in it, so a limit is a whole span. */
 static pfn_t choose_low_end(const struct ram_map *ram)
 {
@@ -72,13 +94,14 @@ static void build_tables(void)
     struct paging_boot boot = {
         .low_end = low_end,
         .image_start = (uintptr_t)image_start,
-        .image_end = (uintptr_t)image_end,
-        .ro_start = (uintptr_t)boot_end,
-        .ro_end = (uintptr_t)rodata_end,
+        .image_end = image_kept_end(),
+        .ro[0] = {(uintptr_t)boot_end, (uintptr_t)rodata_end},
         .guard = (uintptr_t)boot_stack_guard,
         .early_frame = early_frame,
     };
 
+    if (memory_has_selftest)
+        boot.ro[1] = (struct paging_range){(uintptr_t)selftest_start, (uintptr_t)selftest_ro_end};
     paging_init(&boot);
     cpu_set_root((paddr_t)paging_kernel_root() << PAGE_SHIFT);
 }
@@ -119,9 +142,10 @@ void memory_init(struct bootinfo *b)
     uint32_t modules;
 
     apply_limit(b);
+    choose_selftest(b);
     unused = b->ram;
     ram_remove(&unused, 0, 1); /* the BIOS's data */
-    ram_remove(&unused, pfn_of((uintptr_t)boot_end), pfn_of((uintptr_t)image_end));
+    ram_remove(&unused, pfn_of((uintptr_t)boot_end), pfn_of(image_kept_end()));
     modules = ram_count(&unused);
     for (unsigned i = 0; i < b->modules; i++)
         ram_remove(&unused, b->module[i].start >> PAGE_SHIFT, (pfn_t)PAGES_OF((uint64_t)b->module[i].end));
@@ -162,7 +186,9 @@ void memory_report(const struct bootinfo *b)
     report_line("direct map", KERNEL_BASE, KERNEL_BASE + ((uintptr_t)low_end << PAGE_SHIFT));
     report_line("kernel text, read-only", (uintptr_t)text_start, (uintptr_t)text_end);
     report_line("kernel constants, read-only", (uintptr_t)text_end, (uintptr_t)rodata_end);
-    report_line("kernel data", (uintptr_t)rodata_end, (uintptr_t)image_end);
+    report_line("kernel data", (uintptr_t)rodata_end, (uintptr_t)selftest_start);
+    report_line(memory_has_selftest ? "self-tests" : "self-tests, given back", (uintptr_t)selftest_start,
+                (uintptr_t)image_end);
     report_line("frame table", (uintptr_t)p->frames, (uintptr_t)(p->frames + p->end));
     report_line("kernel address arena", KVA_START, KVA_END);
     report_line("windows", WINDOW_START, WINDOW_START + (WINDOW_COUNT << PAGE_SHIFT));

@@ -11,10 +11,14 @@
 
 extern struct frame_pool frame_pool_sys;
 
+/* Whether the image's self-tests (tests/, kernel/selftest/) are in memory. Set by memory_init(). */
+extern bool memory_has_selftest;
+
 /*
  * Apply mem= and lowmem=, build the kernel's page tables, the frame pool over all RAM, kmalloc
  * and the kernel address arena (kva_map_sys). Stops the machine, with one line, when there is too little RAM.
- * Modules that mem= cuts off are dropped from b.
+ * Modules that mem= cuts off are dropped from b. The self-tests' frames are free afterwards unless ktest=,
+ * bench or the absence of a module asks for them.
  */
 void memory_init(struct bootinfo *b);
 /* Print the map, the layout and the uses of all frames. */

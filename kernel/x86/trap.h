@@ -59,7 +59,10 @@ void trap_set_handler(unsigned vector, bool (*fn)(struct trap_frame *));
 struct extable_entry {
     uint32_t fault, fixup;
 };
-extern const struct extable_entry extable[]; /* collected by linker.ld; an entry of zeroes ends it */
+/* Collected by linker.ld: the kernel's, and the self-tests'. An entry of zeroes ends each. */
+extern const struct extable_entry extable[], extable_selftest[];
+/* Look in the self-tests' table too: they stay in memory. */
+void extable_keep_selftest(void);
 /* 0 when there is no entry. */
 uint32_t extable_find(uint32_t eip);
 

@@ -41,7 +41,7 @@
 static pte_t *kernel_top;
 static struct frame_pool *table_pool; /* where kva tables come from */
 static uint32_t kva_tables;
-static vaddr_t ro_start, ro_end;
+static struct paging_range read_only[PAGING_RO_RANGES];
 
 pte_t *paging_window_table;
 
@@ -89,13 +89,21 @@ static pte_t *early_table(const struct paging_boot *b)
     return t;
 }
 
+static bool is_read_only(const struct paging_range *ro, vaddr_t va)
+{
+    for (unsigned i = 0; i < PAGING_RO_RANGES; i++)
+        if (va >= ro[i].start && va < ro[i].end)
+            return true;
+    return false;
+}
+
 static pte_t boot_entry_for(const struct paging_boot *b, vaddr_t va)
 {
     pfn_t pfn = (va - KERNEL_BASE) >> PAGE_SHIFT;
 
     if (va == b->guard || pfn >= b->low_end)
         return PTE_NONE;
-    if (va >= b->ro_start && va < b->ro_end)
+    if (is_read_only(b->ro, va))
         return pte_make(pfn, PT_GLOBAL);
     if (va >= KERNEL_BASE + DEVICE_START && va < KERNEL_BASE + DEVICE_END)
         return pte_make(pfn, PT_GLOBAL | PT_WRITE | PT_UNCACHED | PT_WRITE_THROUGH);
@@ -126,8 +134,7 @@ void paging_init(const struct paging_boot *b)
     top[top_index(WINDOW_START)] = pte_make(direct_pfn(paging_window_table), TABLE_FLAGS);
 
     kernel_top = top;
-    ro_start = b->ro_start;
-    ro_end = b->ro_end;
+    memcpy(read_only, b->ro, sizeof read_only);
     cpu_write_cr0(cpu_read_cr0() | CR0_WP);
     /* entry.asm's pages are not global, so this drops them all. */
     cpu_write_cr3((uint32_t)direct_pfn(top) << PAGE_SHIFT);
@@ -233,8 +240,9 @@ bool paging_verify(void)
 
     for (unsigned i = 0; i < KERNEL_FIRST; i++)
         INV("INV-PAGING-1", pte_empty(kernel_top[i]), "entry %u is %x", i, kernel_top[i].raw);
-    for (vaddr_t va = ro_start; va < ro_end; va += PAGE_SIZE)
-        INV("INV-PAGING-2", paging_mapped(va) && !paging_writable(va), "address %x", va);
+    for (unsigned i = 0; i < PAGING_RO_RANGES; i++)
+        for (vaddr_t va = read_only[i].start; va < read_only[i].end; va += PAGE_SIZE)
+            INV("INV-PAGING-2", paging_mapped(va) && !paging_writable(va), "address %x", va);
     for (struct pt *pt = pt_all; pt; pt = pt->next)
         for (unsigned i = KERNEL_FIRST; i < TOP_ENTRIES; i++) {
             uint32_t other = ((pte_t *)pt->top)[i].raw ^ kernel_top[i].raw;

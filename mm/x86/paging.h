@@ -7,13 +7,19 @@
 
 #include "mm/pt.h"
 
+#define PAGING_RO_RANGES 2u
+
+struct paging_range {
+    vaddr_t start, end;
+};
+
 /* What paging_init() has to know. Addresses are virtual, page aligned, and those of the direct map. */
 struct paging_boot {
-    pfn_t low_end;                  /* frames below are to be mapped directly, at most DIRECT_MAX */
-    vaddr_t image_start, image_end; /* the kernel image */
-    vaddr_t ro_start, ro_end;       /* the part of it that is read-only */
-    vaddr_t guard;                  /* a page to leave unmapped, below the boot stack */
-    pfn_t (*early_frame)(void);     /* a low frame; does not fail */
+    pfn_t low_end;                            /* frames below are to be mapped directly, at most DIRECT_MAX */
+    vaddr_t image_start, image_end;           /* the kernel image */
+    struct paging_range ro[PAGING_RO_RANGES]; /* the parts of it that are read-only; may be empty */
+    vaddr_t guard;                            /* a page to leave unmapped, below the boot stack */
+    pfn_t (*early_frame)(void);               /* a low frame; does not fail */
 };
 
 /* Build the kernel's root and switch to it. The identity map is gone afterwards. */

@@ -2,6 +2,7 @@
 #include "kernel/lib/ksyms.h"
 #include "kernel/lib/printk.h"
 #include "kernel/sched/time.h"
+#include "kernel/selftest/ktest.h"
 #include "mm/x86/cpu.h"
 #include "tests/kt.h"
 
@@ -127,6 +128,14 @@ TEST(ksyms, lookup)
            offset);
     EXPECT(!ksyms_find(0, &offset) && !ksyms_find(UINT32_MAX, &offset), "outside");
     EXPECT(!ksyms_find((uint32_t)&found, &offset), "data has no name");
-    for (uint32_t i = 1; i < ksyms_count; i++)
-        REQUIRE(ksyms_address[i - 1] < ksyms_address[i], "entry %u is out of order", i);
+    name = ksyms_find((uint32_t)ktest_main, &offset);
+    EXPECT(name && strcmp(name, "ktest_main") == 0 && offset == 0, "got %s+%u", name ? name : "nothing",
+           offset);
+    for (unsigned t = 0; t < 2; t++) {
+        const struct ksyms_table *table = t ? &ksyms_selftest : &ksyms_kernel;
+
+        EXPECT(table->count > 100, "%u names in table %u", table->count, t);
+        for (uint32_t i = 1; i < table->count; i++)
+            REQUIRE(table->address[i - 1] < table->address[i], "entry %u of table %u is out of order", i, t);
+    }
 }
