@@ -247,6 +247,31 @@ uintptr_t radix_next(const struct radix *r, uint32_t *index)
     return 0;
 }
 
+uint64_t radix_next_gap(const struct radix *r, uint32_t index)
+{
+    uint64_t i = index;
+
+    while (i <= UINT32_MAX && covers(r->height, (uint32_t)i)) {
+        const struct radix_node *n = r->root;
+        uint32_t level = r->height - 1, d = digit((uint32_t)i, level);
+
+        while (level > 0 && n->word[d]) {
+            n = child(n, d);
+            d = digit((uint32_t)i, --level);
+        }
+        if (level > 0) /* nothing is below here */
+            break;
+        if (n->used == FAN)
+            d = FAN;
+        while (d < FAN && n->word[d])
+            d++;
+        i = (i & ~(uint64_t)(FAN - 1)) + d;
+        if (d < FAN)
+            break;
+    }
+    return i;
+}
+
 /* Check a subtree; returns the words it stores. `first` is the index of its first word. */
 static uint32_t verify_node(const struct radix_node *n, uint32_t level, uint64_t first, bool *all)
 {

@@ -25,6 +25,8 @@ int radix_set(struct radix *r, uint32_t index, uintptr_t value);
 uintptr_t radix_clear(struct radix *r, uint32_t index);
 /* First index >= *index that is set: its word, and *index updated; 0 when there is none. */
 uintptr_t radix_next(const struct radix *r, uint32_t *index);
+/* First index >= index that is not set; UINT64_C(1) << 32 when there is none. A full node is one step. */
+uint64_t radix_next_gap(const struct radix *r, uint32_t index);
 bool radix_verify(const struct radix *r); /* INV-RADIX-* */
 
 #endif

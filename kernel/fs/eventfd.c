@@ -127,12 +127,11 @@ int eventfd_create(uint32_t count, uint32_t flags)
     if (!c)
         return -ENOMEM;
     *c = (struct counter){.count = count, .semaphore = flags & EFD_SEMAPHORE};
-    err = file_open_anonymous(&event_ops, "anon_inode:[eventfd]", O_RDWR | (flags & O_NONBLOCK), &f);
+    err = file_open_anonymous(&event_ops, c, "anon_inode:[eventfd]", O_RDWR | (flags & O_NONBLOCK), &f);
     if (err) {
         kfree(c);
         return err;
     }
-    f->data = c;
     err = fd_install(f, 0, flags & O_CLOEXEC);
     if (err < 0)
         file_put(f);

@@ -6,8 +6,8 @@
  * sleeps holds another, so closing a descriptor does not pull a file from under it.
  *
  * A table of descriptors is shared by threads. Slots change between sleeps; it grows by doubling, up to
- * RLIMIT_NOFILE. `free_from` is a lower bound of the lowest free number, so that finding it costs what lies
- * between, not the whole table.
+ * RLIMIT_NOFILE, which is never above fd_nr_open. `free_from` is a lower bound of the lowest free number, so
+ * that finding it costs what lies between, not the whole table.
  *
  * Locking. One processor: what does not sleep is one step.
  */
@@ -21,10 +21,11 @@
 #include "kernel/vm/vm_sys.h"
 #include "mm/slab.h"
 
-#define FDS_FIRST   32u        /* descriptors of a new table */
-#define FDS_DEFAULT 1024u      /* limit of a kernel task */
-#define FDS_MAX     (1u << 20) /* Linux's nr_open */
+#define FDS_FIRST   32u   /* descriptors of a new table */
+#define FDS_DEFAULT 1024u /* limit of a kernel task */
 #define RW_MAX      0x7FFFF000u
+
+uint32_t fd_nr_open = 1u << 20; /* as Linux begins */
 
 /* --- files --- */
 
@@ -59,13 +60,14 @@ static bool writes_contents(const struct file *f)
     return S_ISREG(f->inode->mode) && !(f->flags & O_PATH) && (f->flags & O_ACCMODE) != O_RDONLY;
 }
 
-int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct file **out)
+/* A file on an inode, with its own reference, that has no operations yet. path may be NULL. NULL: out of
+ * memory. Sleeps. */
+static struct file *file_alloc(struct inode *i, uint32_t flags, const char *path)
 {
     struct file *f = vm_alloc(sizeof *f);
-    int err = 0;
 
     if (!f)
-        return -ENOMEM;
+        return NULL;
     *f = (struct file){.refs = 1, .inode = i, .flags = flags};
     if (path) {
         size_t n = strlen(path) + 1;
@@ -73,11 +75,21 @@ int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct fi
         f->path = vm_alloc(n);
         if (!f->path) {
             kfree(f);
-            return -ENOMEM;
+            return NULL;
         }
         memcpy(f->path, path, n);
     }
     inode_get(i);
+    return f;
+}
+
+int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct file **out)
+{
+    struct file *f = file_alloc(i, flags, path);
+    int err = 0;
+
+    if (!f)
+        return -ENOMEM;
     if (flags & O_PATH)
         f->ops = &path_ops;
     else
@@ -204,17 +216,23 @@ int file_open_memory(const char *path, uint32_t flags, struct file **out)
     return err;
 }
 
-int file_open_anonymous(const struct file_ops *ops, const char *path, uint32_t flags, struct file **out)
+int file_open_anonymous(const struct file_ops *ops, void *data, const char *path, uint32_t flags,
+                        struct file **out)
 {
+    /* The inode has no operations: an open of it, by /proc/PID/fd, would make a file without the data. */
     struct inode *i = ramfs_anonymous(0600);
-    int err;
+    struct file *f;
 
     if (!i)
         return -ENOMEM;
-    i->file_ops = ops;
-    err = file_open_inode(i, flags, path, out);
+    f = file_alloc(i, flags, path);
     inode_put(i);
-    return err;
+    if (!f)
+        return -ENOMEM;
+    f->ops = ops;
+    f->data = data;
+    *out = f;
+    return 0;
 }
 
 struct file *file_get(struct file *f)
@@ -314,7 +332,7 @@ struct fd_table *fd_table_copy(const struct fd_table *from)
     if (used) {
         uint32_t size = used < FDS_FIRST ? FDS_FIRST : used;
 
-        t->fd = vm_zalloc(size * sizeof *t->fd);
+        t->fd = vm_zalloc_array(size, sizeof *t->fd);
         if (!t->fd) {
             kfree(t);
             return NULL;
@@ -377,7 +395,7 @@ static uint32_t fd_limit(void)
     const struct thread *t = thread_current();
     uint64_t limit = t ? t->process->rlimit[RLIMIT_NOFILE].soft : FDS_DEFAULT;
 
-    return limit < FDS_MAX ? (uint32_t)limit : FDS_MAX;
+    return limit < fd_nr_open ? (uint32_t)limit : fd_nr_open;
 }
 
 struct file *fd_get(int fd)
@@ -399,7 +417,7 @@ static int grow(struct fd_table *t, uint32_t fd)
 
         while (size <= fd)
             size *= 2;
-        bigger = vm_zalloc(size * sizeof *bigger);
+        bigger = vm_zalloc_array(size, sizeof *bigger);
         if (!bigger)
             return -ENOMEM;
         if (t->size != old) { /* another thread has done it */

@@ -65,11 +65,18 @@ int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
 int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
 /* POLL* that hold; registers with table unless it is NULL. */
 unsigned file_poll(struct file *f, struct poll_table *table);
-/* A file that is nothing but its operations; the caller sets data. path is copied. 0 or -ENOMEM. */
-int file_open_anonymous(const struct file_ops *ops, const char *path, uint32_t flags, struct file **out);
+/* A file that is nothing but its operations and data, which is theirs from then on. It cannot be opened a
+ * second time: -ENXIO. path is copied. 0, or -ENOMEM and data is still the caller's. Sleeps. */
+int file_open_anonymous(const struct file_ops *ops, void *data, const char *path, uint32_t flags,
+                        struct file **out);
 /* A file in memory that has no name, for memfd_create() and shared memory. path is copied. 0 or -ENOMEM. */
 int file_open_memory(const char *path, uint32_t flags, struct file **out);
 
+/* The most that RLIMIT_NOFILE can be set to: /proc/sys/fs/nr_open, which may be FD_NR_OPEN_MAX at most, so
+ * that a table can be doubled. */
+extern uint32_t fd_nr_open;
+#define FD_NR_OPEN_MIN 32u
+#define FD_NR_OPEN_MAX 0x3FFFFFE0u
 /* The file of a descriptor of the running process, referenced; NULL if it is not open. */
 struct file *fd_get(int fd);
 /* Give a file (its reference moves) the lowest free number >= min. fd or -EMFILE, -ENOMEM (the reference is

@@ -79,14 +79,14 @@ int pidfd_open(uint32_t pid, uint32_t flags)
     d = vm_alloc(sizeof *d);
     if (!d)
         return -ENOMEM;
-    err = file_open_anonymous(&pidfd_ops, "anon_inode:[pidfd]", O_RDWR | flags, &f);
+    *d = (struct pidfd){.pid = (int)pid};
+    err = file_open_anonymous(&pidfd_ops, d, "anon_inode:[pidfd]", O_RDWR | flags, &f);
     if (err) {
         kfree(d);
         return err;
     }
-    f->data = d;
     p = process_find((int)pid);
-    *d = (struct pidfd){.pid = (int)pid, .born = p ? p->start_ns : 0};
+    d->born = p ? p->start_ns : 0;
     err = p ? fd_install(f, 0, true) : -ESRCH;
     if (err < 0)
         file_put(f);

@@ -329,6 +329,13 @@ static int wait_other_end(struct pipe *p, const uint32_t *opens, const uint32_t 
     return err ? -ERESTARTSYS : 0;
 }
 
+/* A FIFO: its opens wait for each other. An end of pipe() that is opened anew through /proc/PID/fd does not:
+ * nobody might ever come. */
+static bool is_named(const struct inode *i)
+{
+    return i->fs != &pipefs;
+}
+
 static int pipe_open(struct file *f)
 {
     struct inode *i = f->inode;
@@ -348,6 +355,10 @@ static int pipe_open(struct file *f)
     }
     p = i->pipe;
     p->refs++;
+    if (!is_named(i)) {
+        count_in(p, mode);
+        return 0;
+    }
     if (mode == O_WRONLY && f->flags & O_NONBLOCK && !p->readers) {
         pipe_put(i);
         return -ENXIO;
@@ -389,14 +400,11 @@ int pipe_create(uint32_t flags, struct file **reader, struct file **writer)
     inode_init(i, &pipefs, S_IFIFO | 0600);
     i->ops = &inode_ops;
     format(name, sizeof name, "pipe:[%u]", i->ino);
-    /* In this order neither open waits. */
-    err = file_open_inode(i, O_RDONLY | O_NONBLOCK, name, reader);
+    err = file_open_inode(i, O_RDONLY | flags, name, reader);
     if (!err) {
-        err = file_open_inode(i, O_WRONLY | (flags & ~(uint32_t)O_ACCMODE), name, writer);
+        err = file_open_inode(i, O_WRONLY | flags, name, writer);
         if (err)
             file_put(*reader);
-        else
-            (*reader)->flags = O_RDONLY | (flags & (uint32_t) ~(O_ACCMODE | O_ONCE));
     }
     inode_put(i);
     return err;

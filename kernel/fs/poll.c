@@ -151,7 +151,7 @@ int poll_all(struct pollfd *p, uint32_t n, uint64_t deadline)
     if (deadline == 1)
         return ask_all(p, n, NULL);
     if (n > POLL_INLINE) {
-        held = vm_alloc(n * sizeof(struct file *));
+        held = vm_alloc_array(n, sizeof(struct file *));
         if (!held)
             return -ENOMEM;
     }

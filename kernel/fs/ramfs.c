@@ -28,6 +28,7 @@
 #include "kernel/vm/vm_sys.h"
 
 #define MAGIC_TMPFS 0x01021994u
+#define MAGIC_ANON  0x09041934u
 #define ENTRY_SIZE  20u /* what an entry adds to a directory's size, as in Linux's tmpfs */
 #define TABLE_FROM  8u  /* entries, from which on there is a table */
 
@@ -697,8 +698,11 @@ static struct filesystem_type types[] = {
      .remount = remount,
      .umount = umount_tree},
 };
-/* Of files without a name: not mounted anywhere. */
+/* Of files without a name: not mounted anywhere. Those with contents are tmpfs's, as on Linux; the others are
+ * nothing but an inode. */
 static struct filesystem anonymous = {.type = &types[1], .where = ""};
+static const struct filesystem_type bare_type = {.name = "anon_inodefs", .magic = MAGIC_ANON};
+static struct filesystem bare = {.type = &bare_type, .where = ""};
 
 void ramfs_register(void)
 {
@@ -710,7 +714,7 @@ struct inode *ramfs_anonymous(uint32_t mode)
 {
     struct node *n;
 
-    if (make(&anonymous, mode, 0, &n) != 0)
+    if (make(S_ISREG(mode) ? &anonymous : &bare, mode, 0, &n) != 0)
         return NULL;
     n->inode.nlink = 0;
     return &n->inode;

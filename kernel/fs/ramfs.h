@@ -10,8 +10,9 @@ void ramfs_register(void);
  * Sleeps.
  */
 int ramfs_set_image(struct inode *i, const void *image, size_t size);
-/* A file in memory that has no name and counts nowhere: memfd_create(), shared memory. NULL when out of
- * memory. Sleeps. */
+/* A file in memory that has no name and counts nowhere: memfd_create(), shared memory; or, without a type in
+ * mode, an inode that cannot be opened, for files that are made otherwise. NULL when out of memory.
+ * Sleeps. */
 struct inode *ramfs_anonymous(uint32_t mode);
 /* Pages that a filesystem in memory may have when nobody says how many: half of memory. */
 uint64_t ramfs_default_limit(void);

@@ -22,9 +22,6 @@
 #include "kernel/vm/vm_sys.h"
 #include "mm/machine.h"
 
-/* The last page has to have a number, and a size has to fit in 63 bits: Linux's limit on 32 bits. */
-#define SIZE_MAX_FILE ((uint64_t)UINT32_MAX << PAGE_SHIFT)
-
 /* --- contents --- */
 
 static bool from_image(const struct object *o, uint32_t index)
@@ -160,7 +157,7 @@ int ramfs_truncate(struct inode *i, uint64_t size)
     uint64_t old = i->size;
     int err = 0;
 
-    if (size > SIZE_MAX_FILE)
+    if (size > FILE_SIZE_MAX)
         return -EFBIG;
     if (size < old) {
         uint64_t page_end = PAGE_UP(size);
@@ -261,7 +258,7 @@ int ramfs_fallocate(struct inode *i, unsigned mode, uint64_t start, uint64_t siz
         return -EOPNOTSUPP;
     if (mode & FALLOC_PUNCH_HOLE)
         return mode & FALLOC_KEEP_SIZE ? punch(i, start, end) : -EOPNOTSUPP;
-    if (end > SIZE_MAX_FILE)
+    if (end > FILE_SIZE_MAX)
         return -EFBIG;
     if (end > old)
         err = regular_check_size(end); /* also with KEEP_SIZE */

@@ -23,8 +23,7 @@
 #include "mm/machine.h"
 #include "mm/vm.h"
 
-#define SIZE_LIMIT ((uint64_t)UINT32_MAX << PAGE_SHIFT)
-#define BOUNCE     256u
+#define BOUNCE 256u
 
 int regular_begin_write(struct object *o, struct frame *f)
 {
@@ -156,10 +155,10 @@ static int limit_size(uint64_t pos, size_t *n)
     }
     if (*n > limit - pos)
         *n = (size_t)(limit - pos);
-    if (pos >= SIZE_LIMIT)
+    if (pos >= FILE_SIZE_MAX)
         return -EFBIG;
-    if (*n > SIZE_LIMIT - pos)
-        *n = (size_t)(SIZE_LIMIT - pos);
+    if (*n > FILE_SIZE_MAX - pos)
+        *n = (size_t)(FILE_SIZE_MAX - pos);
     return 0;
 }
 

@@ -90,7 +90,7 @@ void inode_put(struct inode *i)
 
 int inode_permission(struct inode *i, unsigned want)
 {
-    if (want & 1 && S_ISREG(i->mode) && !(i->mode & 0111))
+    if (want & 1 && !S_ISDIR(i->mode) && !(i->mode & 0111))
         return -EACCES;
     return 0;
 }

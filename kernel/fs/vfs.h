@@ -40,6 +40,10 @@ enum {
 /* What readdir says of a type (DT_*). */
 #define MODE_DTYPE(m) (((m)&S_IFMT) >> 12)
 
+/* No file is larger: the last page has to have a number, and a size has to fit in 63 bits. Linux's limit on
+ * 32 bits. */
+#define FILE_SIZE_MAX ((uint64_t)UINT32_MAX << PAGE_SHIFT)
+
 #define NAME_MAX 255u
 #define PATH_MAX 4096u
 
@@ -196,8 +200,8 @@ int path_lookup(struct inode *dir, const char *path, unsigned flags, struct inod
  * last name is gone, what it was and " (deleted)". Length without 0, or -ERANGE, -ENOENT. Does not sleep if
  * the filesystems have the name operation. */
 int path_of(struct inode *i, char *buf, size_t size);
-/* Permission of the running process: R 4, W 2, X 1. Everything runs as root, so only X on regular files
- * matters. */
+/* Permission of the running process: R 4, W 2, X 1. Everything runs as root, so only X on what is no
+ * directory matters. */
 int inode_permission(struct inode *i, unsigned want);
 /* Change the size of a regular file. -EISDIR, -EINVAL, -EFBIG. Sleeps. */
 int inode_truncate(struct inode *i, uint64_t size);

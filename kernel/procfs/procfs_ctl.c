@@ -1,6 +1,7 @@
 /* /proc/sys: what the operator may look at and turn. Every value that can be written is obeyed. */
 #include "kernel/dev/disk.h"
 #include "kernel/dev/random.h"
+#include "kernel/fs/file.h"
 #include "kernel/fs/shm.h"
 #include "kernel/lib/format.h"
 #include "kernel/proc/process.h"
@@ -272,7 +273,18 @@ static const struct proc_entry kernel_entries[] = {
     {.name = NULL},
 };
 
+/* --- fs --- */
+
+static const struct control nr_open_control = {
+    .value = &fd_nr_open, .min = FD_NR_OPEN_MIN, .max = FD_NR_OPEN_MAX};
+
+static const struct proc_entry fs_entries[] = {
+    NUMBER("nr_open", nr_open_control),
+    {.name = NULL},
+};
+
 const struct proc_entry proc_sys_entries[] = {
+    DIRECTORY("fs", fs_entries),
     DIRECTORY("kernel", kernel_entries),
     DIRECTORY("vm", vm_entries),
     {.name = NULL},

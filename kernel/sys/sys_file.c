@@ -387,24 +387,35 @@ int32_t sys_pwritev2(uint32_t fd, uint32_t vector, uint32_t count, uint32_t low,
 
 enum { FROM_START, FROM_HERE, FROM_END, FROM_DATA, FROM_HOLE }; /* SEEK_SET and so on */
 
+/* The next page from `index` on that has contents: of the archive, or of its own. UINT32_MAX + 1: none. */
+static uint64_t next_data(const struct object *o, uint32_t index)
+{
+    if ((uint64_t)index << PAGE_SHIFT < o->image_size)
+        return index;
+    return radix_next(&o->index, &index) ? index : (uint64_t)UINT32_MAX + 1;
+}
+
+/* The same for one that has none. */
+static uint64_t next_hole(const struct object *o, uint32_t index)
+{
+    uint32_t image = (uint32_t)PAGES_OF((uint64_t)o->image_size);
+
+    return radix_next_gap(&o->index, index > image ? index : image);
+}
+
 /* The next byte from `at` on that is data (or in a hole) of a file in memory. */
 static int64_t seek_contents(const struct inode *i, uint64_t at, bool hole)
 {
     const struct object *o = i->object;
-    uint32_t index = (uint32_t)(at >> PAGE_SHIFT), first = index;
-    uint64_t found;
+    uint32_t first = (uint32_t)(at >> PAGE_SHIFT);
+    uint64_t index, found;
 
     if (at >= i->size)
         return -ENXIO;
     if (!o)
         return hole ? (int64_t)i->size : (int64_t)at;
-    for (; (uint64_t)index << PAGE_SHIFT < i->size; index++) {
-        bool data = (uint64_t)index << PAGE_SHIFT < o->image_size || radix_get(&o->index, index);
-
-        if (data != hole)
-            break;
-    }
-    found = (uint64_t)index << PAGE_SHIFT;
+    index = hole ? next_hole(o, first) : next_data(o, first);
+    found = index << PAGE_SHIFT;
     if (index == first)
         return (int64_t)at;
     if (found >= i->size)
@@ -436,8 +447,9 @@ static int64_t seek(struct file *f, int64_t offset, uint32_t whence)
     } else {
         base = whence == FROM_START ? 0 : whence == FROM_HERE ? (int64_t)f->pos : (int64_t)f->inode->size;
     }
-    if (__builtin_add_overflow(base, offset, &base) || base < 0)
-        return whence == FROM_START || offset < 0 ? -EINVAL : -EOVERFLOW;
+    if (__builtin_add_overflow(base, offset, &base) || base < 0 ||
+        (S_ISREG(f->inode->mode) && (uint64_t)base > FILE_SIZE_MAX))
+        return -EINVAL;
     f->pos = (uint64_t)base;
     return base;
 }

@@ -675,9 +675,12 @@ static int optional_page(vaddr_t user, char **out)
 
 static int mount_strings(const char *source, const char *type, const char *options, struct inode *dir)
 {
-    char *where = vm_alloc(PATH_MAX);
+    char *where;
     int err;
 
+    if (!dir->fs->root) /* a file that no mounted filesystem has */
+        return -EINVAL;
+    where = vm_alloc(PATH_MAX);
     if (!where)
         return -ENOMEM;
     err = path_of(dir, where, PATH_MAX);

@@ -25,7 +25,7 @@ static int32_t poll_user(vaddr_t user, uint32_t n, uint64_t deadline)
     if (n > process_current()->rlimit[RLIMIT_NOFILE].soft)
         return -EINVAL;
     if (n > POLL_INLINE) {
-        p = vm_alloc(n * sizeof *p);
+        p = vm_alloc_array(n, sizeof *p);
         if (!p)
             return -ENOMEM;
     }
@@ -241,7 +241,7 @@ static int32_t select_sets(struct selection *s, uint32_t n, uint64_t deadline)
         if (s->user[k] && user_copy_in(s->set[k], s->user[k], s->words * 4))
             return -EFAULT;
     count = count_wanted(s, n);
-    p = vm_alloc((count ? count : 1) * sizeof *p);
+    p = vm_alloc_array(count ? count : 1, sizeof *p);
     if (!p)
         return -ENOMEM;
     err = fill_list(s, n, p);
@@ -268,7 +268,7 @@ static int32_t select_user(uint32_t n, const vaddr_t user[3], uint64_t deadline)
     if (n > limit)
         n = limit; /* as Linux does */
     words = (n + 31) / 32;
-    s = vm_zalloc(sizeof *s + 3 * words * 4);
+    s = vm_zalloc(sizeof *s + 3 * (size_t)words * sizeof *s->storage);
     if (!s)
         return -ENOMEM;
     s->words = words;

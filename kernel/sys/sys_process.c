@@ -1,6 +1,7 @@
 /* System calls about processes: numbers, waiting, limits, thread-local storage, scheduling. */
 #include "kernel/life/clone.h"
 #include "kernel/proc/futex.h"
+#include "kernel/fs/file.h"
 #include "kernel/fs/pidfd.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/sys.h"
@@ -463,6 +464,8 @@ static int set_limit(struct process *p, unsigned which, const struct rlimit *new
 {
     if (new->soft > new->hard)
         return -EINVAL;
+    if (which == RLIMIT_NOFILE && new->hard > fd_nr_open)
+        return -EPERM;
     p->rlimit[which] = *new;
     if (!p->memory)
         return 0;
@@ -474,19 +477,17 @@ static int set_limit(struct process *p, unsigned which, const struct rlimit *new
 
 int32_t sys_prlimit64(SYSCALL_4_ARGS(pid, which, new, old))
 {
-    struct process *p = find(pid);
     struct rlimit limit, before;
+    struct process *p;
     int err = 0;
 
-    if (which >= RLIMITS)
-        return -EINVAL;
-    if (new)
-        err = user_copy_in(&limit, new, sizeof limit);
-    if (err)
-        return err;
-    p = find(pid); /* the copy may have slept */
+    if (new &&user_copy_in(&limit, new, sizeof limit))
+        return -EFAULT;
+    p = find(pid);
     if (!p)
         return -ESRCH;
+    if (which >= RLIMITS)
+        return -EINVAL;
     before = p->rlimit[which];
     if (new)
         err = set_limit(p, which, &limit);

@@ -118,6 +118,20 @@ void *vm_zalloc(size_t size)
     return p;
 }
 
+void *vm_alloc_array(size_t n, size_t size)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(n, size, &bytes) ? NULL : vm_alloc(bytes);
+}
+
+void *vm_zalloc_array(size_t n, size_t size)
+{
+    size_t bytes;
+
+    return __builtin_mul_overflow(n, size, &bytes) ? NULL : vm_zalloc(bytes);
+}
+
 int vm_shared_zeroes(size_t size, unsigned region_flags, struct object **out)
 {
     struct object *o = object_create(&vm_sys, &pager_zero, (uint32_t)PAGES_OF(size), "/dev/zero (deleted)");

@@ -12,6 +12,9 @@ void vm_sys_init(void);
 /* kmalloc() and kzalloc() that reclaim pages while that can help. To be freed with kfree(). Sleep. */
 void *vm_alloc(size_t size);
 void *vm_zalloc(size_t size);
+/* The same for n objects, where a program chose n: NULL also if the bytes of all do not fit in a word. */
+void *vm_alloc_array(size_t n, size_t size);
+void *vm_zalloc_array(size_t n, size_t size);
 /* A kernel stack, likewise; or NULL. */
 void *vm_stack_alloc(unsigned pages);
 /* An object of shared anonymous memory for a mapping with these flags, charged as they say. 0 or -ENOMEM. */

@@ -85,6 +85,15 @@ static void model_clear(struct model *m, uint32_t index)
     memmove(&m->word[i], &m->word[i + 1], (m->n - i) * sizeof m->word[0]);
 }
 
+static uint64_t model_gap(const struct model *m, uint32_t index)
+{
+    uint64_t gap = index;
+
+    for (uint32_t i = place(m, index); i < m->n && m->index[i] == gap; i++)
+        gap++;
+    return gap;
+}
+
 /* Mostly small and clustered indices, some anywhere, some at the very end. */
 static uint32_t random_index(struct kt *kt, const struct model *m)
 {
@@ -150,6 +159,9 @@ TEST(radix, random_against_table)
             else
                 EXPECT(word == m->word[place(m, index)] && from == m->index[place(m, index)],
                        "next after %u is %u, model %u", index, from, m->index[place(m, index)]);
+            EXPECT(radix_next_gap(&m->tree, index) == model_gap(m, index), "gap after %u is %llu, model %llu",
+                   index, (unsigned long long)radix_next_gap(&m->tree, index),
+                   (unsigned long long)model_gap(m, index));
         }
         if (i % 512 == 0) {
             EXPECT(radix_verify(&m->tree), "after operation %u", i);
@@ -157,6 +169,34 @@ TEST(radix, random_against_table)
         }
     }
     model_done(kt, m);
+    kt_pool_done(kt, pool);
+}
+
+/* Runs of words about the borders of nodes, and up to the last index of all. */
+TEST(radix, gaps)
+{
+    static const uint32_t first[] = {0, 1, 63, 64, 4000, 262143, UINT32_MAX - 299};
+    struct frame_pool *pool = kt_pool(kt, 64, 0);
+    struct model *m;
+
+    if (!pool)
+        return;
+    m = model_new(kt, pool, 0);
+    for (uint32_t i = 0; m && i < ARRAY_LEN(first); i++) {
+        EXPECT(radix_next_gap(&m->tree, first[i]) == first[i], "a gap in an empty tree");
+        for (uint32_t n = 0; n < 300; n++)
+            radix_set(&m->tree, first[i] + n, 1);
+        for (uint32_t n = 0; n < 300; n++)
+            EXPECT(radix_next_gap(&m->tree, first[i] + n) == (uint64_t)first[i] + 300, "from %u + %u",
+                   first[i], n);
+        radix_clear(&m->tree, first[i] + 150);
+        EXPECT(radix_next_gap(&m->tree, first[i]) == first[i] + 150, "the one that was cleared");
+        EXPECT(radix_next_gap(&m->tree, first[i] + 151) == (uint64_t)first[i] + 300, "the one after that");
+        for (uint32_t n = 0; n < 300; n++)
+            radix_clear(&m->tree, first[i] + n);
+    }
+    if (m)
+        model_done(kt, m);
     kt_pool_done(kt, pool);
 }
 
