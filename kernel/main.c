@@ -16,6 +16,7 @@
 #include "kernel/sched/sched.h"
 #include "kernel/sched/stat.h"
 #include "kernel/sched/time.h"
+#include "kernel/sched/torture.h"
 #include "kernel/selftest/bench.h"
 #include "kernel/selftest/ktest.h"
 #include "kernel/selftest/tour.h"
@@ -211,6 +212,8 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
 
     bool ok = true;
 
+    if (params.torture)
+        torture_start(params.torture_seed);
     if (boot.modules) {
         ok = run_programs();
     } else if (!params.bench) {

@@ -96,7 +96,7 @@ static int free_pages(const struct stretch *t)
 
     if (err)
         return err;
-    nosleep_enter();
+    nosleep_enter("page-table entries and the counts of their frames");
     for (vaddr_t va = t->start; va < t->end; va += PAGE_SIZE) {
         pte_t *e = pt_entry(&s->pt, va);
 
@@ -176,7 +176,7 @@ static int make_cold(const struct stretch *t)
 {
     struct vm *vm = t->s->vm;
 
-    nosleep_enter();
+    nosleep_enter("the order of the pageable list");
     for (vaddr_t va = t->start; va < t->end; va += PAGE_SIZE) {
         struct frame *f = own_frame(t->s, va);
 
@@ -291,7 +291,7 @@ void space_clear_accessed(struct space *s, bool anonymous, bool objects)
     struct vm *vm = s->vm;
 
     mutex_lock(&s->lock);
-    nosleep_enter();
+    nosleep_enter("the tables that are walked");
     for (const struct region *r = s->regions.first; r; r = r->next) {
         if (!(r->object ? objects : anonymous))
             continue;

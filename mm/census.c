@@ -46,7 +46,7 @@ void census_take(struct vm *vm, struct census *c)
     const struct frame_pool *p = vm->pool;
 
     *c = (struct census){0};
-    nosleep_enter();
+    nosleep_enter("the counts against the frames' uses");
     for (pfn_t pfn = p->start; pfn < p->end; pfn++) {
         struct frame *f = pfn_frame(p, pfn);
 

@@ -215,7 +215,7 @@ static int bring_slowly(struct vm *vm, struct frame **f, enum frame_use use, uns
 {
     nosleep_exit();
     *f = vm_frame_alloc(vm, use, flags);
-    nosleep_enter();
+    nosleep_enter("the region and the entry that were looked up");
     return *f ? LOOK_AGAIN : FAULT_NO_MEMORY;
 }
 
@@ -377,7 +377,7 @@ static int fetch_object(struct step *st)
     s->vm->stats.major++;
     err = object_page(o, index, &f);
     mutex_lock(&s->lock);
-    nosleep_enter();
+    nosleep_enter("the region and the entry that were looked up");
     st->region = region_find(&s->regions, st->va);
     bool same = st->region && st->region->object == o && object_index(st) == index;
 
@@ -393,7 +393,7 @@ static int fetch_object(struct step *st)
     }
     nosleep_exit();
     object_put(o);
-    nosleep_enter();
+    nosleep_enter("the region and the entry that were looked up");
     if (!err || !same)
         return LOOK_AGAIN;
     return err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
@@ -414,7 +414,7 @@ static int fetch_slot(struct step *st)
     s->vm->stats.major++;
     err = swap_in(vm, slot, &f);
     mutex_lock(&s->lock);
-    nosleep_enter();
+    nosleep_enter("the region and the entry that were looked up");
     st->entry = pt_entry(&s->pt, st->va);
     bool same = st->entry && pte_is_swap(*st->entry) && pte_slot(*st->entry) == slot;
 
@@ -502,7 +502,7 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
     case FAULT_OWN_TABLE:
         nosleep_exit();
         result = space_own_table(s, st->va) ? FAULT_NO_MEMORY : LOOK_AGAIN;
-        nosleep_enter();
+        nosleep_enter("the region and the entry that were looked up");
         return result;
     case FAULT_GROW:
         grow_stack(st);
@@ -541,7 +541,7 @@ static inline __attribute__((always_inline)) enum fault_verdict resolve(struct s
     int result;
 
     mutex_lock(&s->lock);
-    nosleep_enter();
+    nosleep_enter("the region and the entry that are looked up");
     do {
         enum fault_action action = look(&st);
 

@@ -36,33 +36,60 @@ static uint32_t charge_of(const struct space *parent)
     return pages;
 }
 
-/* Give the child all regions of its parent, for the moment also those that it is not to get. */
-static int copy_regions(struct space *child, struct space *parent)
+/* As many regions as the parent has, linked through next; the parent's lock is held, so that number stays.
+ * NULL: out of memory. */
+static struct region *alloc_regions(struct vm *vm, const struct space *parent)
 {
-    struct vm *vm = parent->vm;
-    uint32_t charge = charge_of(parent); /* what the copies have not taken over yet */
-    int err = commit_charge(vm, charge);
+    struct region *chain = NULL;
 
-    if (err)
-        return err;
     for (const struct region *r = parent->regions.first; r; r = r->next) {
         struct region *copy = vm_cache_alloc(vm, &vm->region_cache);
 
         if (!copy) {
-            commit_release(vm, charge);
-            return -ENOMEM;
+            while ((copy = chain) != NULL) {
+                chain = chain->next;
+                cache_free(&vm->region_cache, copy);
+            }
+            return NULL;
+        }
+        copy->next = chain;
+        chain = copy;
+    }
+    return chain;
+}
+
+/*
+ * Give the child all regions of its parent, for the moment also those that it is not to get. The child is in
+ * the lists that others walk, so it gets all of them between two sleeps.
+ */
+static int copy_regions(struct space *child, struct space *parent)
+{
+    struct vm *vm = parent->vm;
+    struct region *chain = alloc_regions(vm, parent);
+    int err;
+
+    if (!chain && parent->regions.first)
+        return -ENOMEM;
+    err = commit_charge(vm, charge_of(parent));
+    for (const struct region *r = parent->regions.first; r; r = r->next) {
+        struct region *copy = chain;
+
+        chain = chain->next;
+        if (unlikely(err)) {
+            cache_free(&vm->region_cache, copy);
+            continue;
         }
         *copy = *r;
         copy->space = child;
         copy->flags &= ~(unsigned)(REGION_LOCKED | REGION_ONFAULT); /* locks are not inherited */
         if (unlikely(copy->flags & REGION_DONTFORK))
             copy->flags &= ~(unsigned)REGION_CHARGED;
-        if (copy->flags & REGION_CHARGED)
-            charge -= region_pages(copy);
         if (copy->object)
             object_get(copy->object);
         space_append_region(child, copy);
     }
+    if (unlikely(err))
+        return err;
     region_copy_shape(&child->regions, &parent->regions);
     child->pages = parent->pages;
     child->pages.locked = 0;
@@ -101,7 +128,7 @@ int space_fork(struct space *parent, struct space **child)
         s->limit = parent->limit;
         s->stack_max = parent->stack_max;
         s->map_top = parent->map_top;
-        nosleep_enter();
+        nosleep_enter("the counts of names of shared tables");
         vm->stats.tables_shared += pt_share_tables(&s->pt, &parent->pt);
         nosleep_exit();
         err = take_back(s, parent);
@@ -151,7 +178,7 @@ int space_own_table(struct space *s, vaddr_t va)
             return -ENOMEM;
     }
     /* The allocation may have slept: the other sharers may be gone. */
-    nosleep_enter();
+    nosleep_enter("the table, its sharers and the counts of its entries");
     switch (pt_span(&s->pt, va)) {
     case PT_NONE:
         break;

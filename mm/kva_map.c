@@ -128,7 +128,7 @@ static void *frames_alloc(struct kva_map *m, uint32_t below, uint32_t pages, enu
     vaddr_t start;
     bool done = false;
 
-    nosleep_enter(); /* the arena and the kernel half */
+    nosleep_enter("the arena and the kernel half");
     if (range_alloc(m, below, pages, &start)) {
         done = map_frames(m, start, pages, use, use == FRAME_KERNEL);
         if (done)
@@ -142,7 +142,7 @@ static void *frames_alloc(struct kva_map *m, uint32_t below, uint32_t pages, enu
 
 static void frames_free(struct kva_map *m, uint32_t below, uint32_t pages, void *p, uint32_t *count)
 {
-    nosleep_enter(); /* the arena and the kernel half */
+    nosleep_enter("the arena and the kernel half");
     unmap_frames(m, as_address(p), pages);
     range_free(m, below, pages, as_address(p));
     *count -= pages;
@@ -199,7 +199,7 @@ void *kva_device_map(struct kva_map *m, paddr_t paddr, size_t size)
 
     uint32_t pages = (uint32_t)PAGES_OF(offset + size);
 
-    nosleep_enter(); /* the arena and the kernel half */
+    nosleep_enter("the arena and the kernel half");
     if (range_alloc(m, 0, pages, &start)) {
         done = map_device(m, start, pages, paddr >> PAGE_SHIFT);
         if (done)
@@ -216,7 +216,7 @@ void kva_device_unmap(struct kva_map *m, void *window, size_t size)
     vaddr_t start = PAGE_DOWN(as_address(window));
     uint32_t pages = (uint32_t)PAGES_OF((as_address(window) - start) + size);
 
-    nosleep_enter(); /* the arena and the kernel half */
+    nosleep_enter("the arena and the kernel half");
     unmap_device(start, pages);
     range_free(m, 0, pages, start);
     m->device_pages -= pages;

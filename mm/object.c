@@ -222,7 +222,7 @@ void object_discard(struct object *o, uint32_t first, uint32_t end)
                 wait_quiet(vm, f);
                 continue; /* look again: it may have got entries, or have gone */
             }
-            nosleep_enter();
+            nosleep_enter("the entries that name the page");
             rmap_unmap(vm, f);
             nosleep_exit();
         }
@@ -310,7 +310,7 @@ void object_resize(struct object *o, uint32_t pages)
     o->pages = pages;
     if (!smaller)
         return;
-    nosleep_enter();
+    nosleep_enter("the lists of regions and their tables");
     for (struct region *r = o->regions; r; r = r->object_next)
         if (!(r->flags & REGION_SHARED))
             drop_copies(r, pages);

@@ -8,6 +8,8 @@
  * interrupt also touches is guarded with os_irq_save(). nosleep_enter() and
  * nosleep_exit() mark the sections that rely on this. On a multiprocessor they
  * become spin locks, which is why every such section names what it protects.
+ * A function that may sleep calls might_sleep() first, and says "Sleeps." in its
+ * contract.
  */
 #ifndef MM_OS_H
 #define MM_OS_H
@@ -54,17 +56,44 @@ void os_irq_restore(uint32_t state);
 /* The running task, opaque to mm/. Written by the scheduler only. NULL before tasking starts. */
 extern void *os_current;
 
-/* > 0: the running code relies on not being preempted, and os_sleep() panics. */
-extern int os_nosleep_depth;
+/*
+ * What code that may sleep has to look at first, in one word so that the usual answer, 0, costs one test: how
+ * many nosleep sections are open, and whether sleeps are provoked (OS_TORTURE). An interrupt counts as a
+ * section.
+ */
+extern uint32_t os_nosleep;
+#define OS_TORTURE (1u << 31)
+/* What the section that was entered last protects. */
+extern const char *os_nosleep_why;
 
-static inline void nosleep_enter(void)
+static inline uint32_t nosleep_depth(void)
 {
-    os_nosleep_depth++;
+    return os_nosleep & ~OS_TORTURE;
+}
+
+/* From here to nosleep_exit() the code relies on not being preempted. Sections nest. protects: the data that
+ * may not change meanwhile, for the panic of who sleeps nevertheless. */
+static inline void nosleep_enter(const char *protects)
+{
+    os_nosleep_why = protects;
+    os_nosleep++;
 }
 
 static inline void nosleep_exit(void)
 {
-    os_nosleep_depth--;
+    os_nosleep--;
+}
+
+void might_sleep_slow(void);
+
+/*
+ * Stands at the start of every function that may sleep, also where it mostly does not: it panics in a nosleep
+ * section, and under OS_TORTURE others may run here. Sleeps. Interrupts are on.
+ */
+static inline void might_sleep(void)
+{
+    if (unlikely(os_nosleep))
+        might_sleep_slow();
 }
 
 /* Tasks that wait for one kind of event, oldest first. Zero-filled is valid and empty. Touched with
@@ -82,15 +111,16 @@ struct waitq {
  *         os_sleep(&q);
  *     os_irq_restore(s);
  *
- * Must not be called in an interrupt or inside nosleep_enter().
+ * Sleeps: must not be called in an interrupt or inside nosleep_enter().
  */
 void os_sleep(struct waitq *q);
-/* The same with a limit in absolute os_now_ns() time. False when the limit passed without a wake-up. */
+/* The same with a limit in absolute os_now_ns() time. False when the limit passed without a wake-up. Sleeps.
+ */
 bool os_sleep_until(struct waitq *q, uint64_t deadline_ns);
 /* Make the oldest waiter, or all of them, runnable. Any context. */
 void os_wake_one(struct waitq *q);
 void os_wake_all(struct waitq *q);
-/* Give another runnable task the processor, if there is one. May sleep. */
+/* Give another runnable task the processor, if there is one. Sleeps. */
 void os_yield(void);
 
 /* A sleeping lock. Zero-filled is valid and unlocked. Not recursive; unlocked by its owner. */
@@ -102,14 +132,17 @@ struct mutex {
 void mutex_lock_slow(struct mutex *m);
 void mutex_unlock_slow(struct mutex *m);
 
+/* Sleeps, also if it is free. */
 static inline void mutex_lock(struct mutex *m)
 {
+    might_sleep();
     if (likely(!m->owner))
         m->owner = os_current;
     else
         mutex_lock_slow(m);
 }
 
+/* Does not sleep. */
 static inline bool mutex_trylock(struct mutex *m)
 {
     if (m->owner)

@@ -208,7 +208,7 @@ static size_t copy_page_part(struct space *s, vaddr_t va, uint8_t *buf, size_t n
         uint8_t *page;
         pte_t *e;
 
-        nosleep_enter();
+        nosleep_enter("the entry and its frame while they are copied");
         e = ready_entry(s, PAGE_DOWN(va), write);
         if (e) {
             page = window_open(s->vm->pool, pte_pfn(*e));

@@ -79,7 +79,7 @@ static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, enum en
         vaddr_t lo = span > start ? span : start;
         vaddr_t hi = end - span < PT_SPAN ? end : span + PT_SPAN;
 
-        nosleep_enter();
+        nosleep_enter("page-table entries");
         if (change == ENTRIES_READONLY)
             change_entries(s, lo, hi, ENTRIES_READONLY);
         else if (change == ENTRIES_HOLD)

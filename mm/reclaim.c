@@ -224,7 +224,7 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
     struct frame *out[BATCH];
     unsigned freed = 0, w = 0;
 
-    nosleep_enter();
+    nosleep_enter("the entries that name victims, and the pageable list");
     sort(victim, n);
     for (unsigned i = 0; i < n; i++) {
         struct frame *f = victim[i];
@@ -248,7 +248,7 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
     nosleep_exit();
     if (w)
         freed += swap_write(vm, out, w); /* takes WRITEBACK, which keeps the frames from now on */
-    nosleep_enter();
+    nosleep_enter("the counts of frames whose write has begun");
     for (unsigned i = 0; i < w; i++) {
         out[i]->pins--;
         vm_frame_drop(vm, out[i]);
@@ -269,7 +269,7 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
         unsigned n = 0, written = 0;
 
         if (freed + in_flight < want) {
-            nosleep_enter();
+            nosleep_enter("the pageable list");
             n = choose(vm, low, victim, &budget, turn);
             nosleep_exit();
         }

@@ -70,7 +70,7 @@ static int add_table(struct space *s, vaddr_t va)
     if (!f)
         return -ENOMEM;
     page_clear(pt_table_entries(s->vm->pool, f));
-    nosleep_enter();
+    nosleep_enter("the count of tables in use");
     pt_add_table(&s->pt, va, f);
     nosleep_exit();
     return 0;
@@ -138,7 +138,7 @@ static bool move_entries(const struct move *m)
     struct pt *pt = &s->pt;
     bool private = false;
 
-    nosleep_enter();
+    nosleep_enter("page-table entries while they move");
     for (size_t at = 0; at < m->old_size; at = stretch(m, at)) {
         vaddr_t from = m->from + (vaddr_t)at, to = m->to + (vaddr_t)at;
         pte_t *src = pt_entry(pt, from), *dst;

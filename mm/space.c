@@ -68,7 +68,7 @@ struct space *space_alloc(struct vm *vm, struct family *family)
     }
     region_tree_init(&s->regions, SPACE_LO, SPACE_HI);
 
-    nosleep_enter(); /* the lists that reclaim walks */
+    nosleep_enter("the lists that reclaim walks");
     s->family_next = family->spaces;
     if (s->family_next)
         s->family_next->family_prev = s;
@@ -343,7 +343,7 @@ static bool span_becomes_empty(struct space *s, vaddr_t va, vaddr_t start, vaddr
 
 void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end)
 {
-    nosleep_enter();
+    nosleep_enter("page-table entries and the counts of their frames");
     for (vaddr_t span = start; span < end && (span = pt_next_table(&s->pt, span, end)) < end; span += PT_SPAN)
         clear_entries(s, span > start ? span : start, end - span < PT_SPAN ? end : span + PT_SPAN);
     nosleep_exit();
@@ -358,7 +358,7 @@ void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
         const struct frame *table = pt_table(&s->pt, span);
         bool drop = hi - lo == PT_SPAN;
 
-        nosleep_enter();
+        nosleep_enter("the table and the counts of its entries");
         if (!drop) {
             /* Entries that are left show that there are other regions, without a look at the tree. */
             if (table->maps == 1)
@@ -398,7 +398,7 @@ int space_own_tables(struct space *s, vaddr_t start, vaddr_t end)
 
 void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end)
 {
-    nosleep_enter();
+    nosleep_enter("the tables that are looked at");
     for (vaddr_t va = start; (va = pt_next_table(&s->pt, va, end)) < end; va += PT_SPAN)
         if (!pt_table(&s->pt, va)->used)
             drop_table(s, va);
@@ -679,7 +679,7 @@ void space_destroy(struct space *s)
         pt_activate(NULL);
     space_clear_range(s, SPACE_LO, SPACE_HI);
     end_all_regions(s);
-    nosleep_enter();
+    nosleep_enter("the lists that reclaim walks");
     if (s->family_prev)
         s->family_prev->family_next = s->family_next;
     else
@@ -707,7 +707,7 @@ void space_activate(struct space *s)
 void space_usage(struct space *s, uint32_t *resident, uint32_t *swapped)
 {
     *resident = *swapped = 0;
-    nosleep_enter();
+    nosleep_enter("the tables that are walked");
     for (vaddr_t va = 0; (va = pt_next_table(&s->pt, va, SPACE_HI)) < SPACE_HI; va += PT_SPAN) {
         const struct frame *table = pt_table(&s->pt, va);
         const pte_t *e = pt_table_entries(s->vm->pool, table);

@@ -100,7 +100,7 @@ static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), 
             continue;
         if (err)
             return err;
-        nosleep_enter();
+        nosleep_enter("the entry that names the slot");
         slot_t slot = at.slot;
         /* The same question again: the answer may have become another while we slept. */
         if (f->slot == slot && find_entry(vm, a, &at) && at.id == id && at.slot == slot)
@@ -131,7 +131,7 @@ static int empty_object(struct object *o, const struct swap_area *a, bool (*stop
             break;
         if (err)
             return err;
-        nosleep_enter();
+        nosleep_enter("the frame's slot");
         let_go(o->vm, f, slot);
         nosleep_exit();
     }
@@ -180,7 +180,7 @@ static int empty_cache(struct vm *vm, struct swap_area *a, bool (*stop)(void))
                 os_irq_restore(irq);
                 continue;
             }
-            nosleep_enter();
+            nosleep_enter("the frame's slot");
             swap_uncache(vm, f);
             vm_frame_drop(vm, f);
             nosleep_exit();

@@ -133,6 +133,7 @@ struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
 {
     bool last = false;
 
+    might_sleep();
     for (unsigned i = 0;; i++) {
         struct frame *f = frame_alloc(vm->pool, use, flags);
 
@@ -146,6 +147,7 @@ void *vm_cache_alloc(struct vm *vm, struct cache *c)
 {
     bool last = false;
 
+    might_sleep();
     for (unsigned i = 0;; i++) {
         void *obj = cache_alloc(c);
 
@@ -184,7 +186,7 @@ uint32_t vm_drop_caches(struct vm *vm)
 {
     uint32_t dropped = 0;
 
-    nosleep_enter();
+    nosleep_enter("the pageable list");
     for (pfn_t pfn = vm->pageable.head, next; pfn; pfn = next) {
         struct frame *f = pfn_frame(vm->pool, pfn);
 

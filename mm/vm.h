@@ -72,7 +72,7 @@ void vm_fini(struct vm *vm);
 
 /*
  * frame_alloc() and cache_alloc() for callers that may sleep: they reclaim while
- * that can help. NULL when memory and swap are exhausted.
+ * that can help. Sleeps. NULL when memory and swap are exhausted.
  */
 struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags);
 void *vm_cache_alloc(struct vm *vm, struct cache *c);

@@ -78,6 +78,19 @@ refused('CR3 in assembly', 'check-layers', {'kernel/sched/switch.asm' => "mov cr
 refused('a look inside an entry', 'check-layers', {'mm/vm.c' => "int f(pte_t e) { return e.raw; }\n"}, qr{looks inside an entry});
 refused('an assumed format', 'check-layers', {'mm/vm.c' => "int f(int va) { return va >> 22; }\n"}, qr{assumes two levels});
 
+# --- nosleep sections ---
+
+accepted('sections with reasons', 'check-sleep', {
+    'mm/a.c' => "void f(void)\n{\n    nosleep_enter(\"the pageable list\");\n    nosleep_exit();\n}\n",
+    'mm/os.h' => "/* nosleep_enter(); in a comment is fine */\nstatic inline void nosleep_enter(const char *protects)\n{\n}\n",
+});
+refused('a section without a reason', 'check-sleep', {'mm/a.c' => "\nvoid f(void)\n{\n    nosleep_enter();\n}\n"}, qr{^mm/a\.c:4: .*does not say}m);
+refused('an empty reason', 'check-sleep', {'kernel/fs/a.c' => "void f(void) { nosleep_enter(\"\"); }\n"}, qr{^kernel/fs/a\.c:1: .*does not say}m);
+refused('one word', 'check-sleep', {'kernel/a.c' => "void f(void) { nosleep_enter(\"it\"); }\n"}, qr{does not say});
+refused('a reason from elsewhere', 'check-sleep', {'drivers/a.c' => "void f(char *s) { nosleep_enter(s); }\n"}, qr{does not say});
+refused('one of two', 'check-sleep', {
+    'mm/a.c' => "void f(void)\n{\n    nosleep_enter(\"the pageable list\");\n    nosleep_enter( /* the list */ );\n}\n"}, qr{2 nosleep sections, 1 without}m);
+
 # --- pointers ---
 
 my %calls = (

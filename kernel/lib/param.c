@@ -4,7 +4,7 @@
 #include "mm/kva.h"
 #include "mm/os.h"
 
-struct params params = {.swap = 1, .kva = KVA_INSTANT, .init_args = ""};
+struct params params = {.swap = 1, .kva = KVA_INSTANT, .torture_seed = 20261120, .init_args = ""};
 
 static const struct param_choice consoles[] = {
     {"ttyS0", CONSOLE_SERIAL}, {"ttyS0,115200", CONSOLE_SERIAL}, {"ttyS0,115200n8", CONSOLE_SERIAL},
@@ -16,20 +16,15 @@ static const struct param_choice policies[] = {
 };
 static const struct param_choice on_off[] = {{"on", 1}, {"off", 0}, {0}};
 static const struct param_choice transfers[] = {{"dma", 0}, {"pio", 1}, {0}};
+static const struct param_choice tortures[] = {{"sleep", 1}, {0}};
 static const struct param_choice panic_tests[] = {
-    {"panic", PANIC_TEST_PANIC},
-    {"assert", PANIC_TEST_ASSERT},
-    {"null", PANIC_TEST_NULL},
-    {"text", PANIC_TEST_TEXT},
-    {"low", PANIC_TEST_LOW},
-    {"stack", PANIC_TEST_STACK},
-    {"task", PANIC_TEST_TASK},
-    {"divide", PANIC_TEST_DIVIDE},
-    {"mapped", PANIC_TEST_MAPPED},
-    {"nested", PANIC_TEST_NESTED},
-    {"hang", PANIC_TEST_HANG},
-    {"reset", PANIC_TEST_RESET},
-    {0},
+    {"panic", PANIC_TEST_PANIC},   {"assert", PANIC_TEST_ASSERT},
+    {"null", PANIC_TEST_NULL},     {"text", PANIC_TEST_TEXT},
+    {"low", PANIC_TEST_LOW},       {"stack", PANIC_TEST_STACK},
+    {"task", PANIC_TEST_TASK},     {"divide", PANIC_TEST_DIVIDE},
+    {"mapped", PANIC_TEST_MAPPED}, {"sleep", PANIC_TEST_SLEEP},
+    {"nested", PANIC_TEST_NESTED}, {"hang", PANIC_TEST_HANG},
+    {"reset", PANIC_TEST_RESET},   {0},
 };
 
 #define MIB (1u << 20)
@@ -53,6 +48,8 @@ static const struct param table[] = {
     {"ata", PARAM_CHOICE, &params.ata_pio, .choices = transfers, .help = "dma, pio: how disks transfer"},
     {"ata_timeout", PARAM_NUMBER, &params.ata_timeout, 10, 600000,
      .help = "MS: time limit of a disk command"},
+    {"torture", PARAM_CHOICE, &params.torture, 1, UINT32_MAX, tortures, &params.torture_seed,
+     .help = "sleep or sleep:SEED: let others run at every possible sleep"},
     {"panic_test", PARAM_CHOICE, &params.panic_test, .choices = panic_tests,
      .help = "fail on purpose after start-up"},
 };
@@ -106,11 +103,22 @@ static bool number(const char *s, bool suffix, uint64_t *out)
     return true;
 }
 
+/* The choice that value names, alone or, where that is possible, with a number. */
 static const struct param_choice *choice(const struct param *p, const char *value)
 {
-    for (const struct param_choice *c = p->choices; c->name; c++)
-        if (strcmp(c->name, value) == 0)
+    for (const struct param_choice *c = p->choices; c->name; c++) {
+        size_t n = strlen(c->name);
+        uint64_t v;
+
+        if (strncmp(c->name, value, n) != 0)
+            continue;
+        if (!value[n])
             return c;
+        if (p->number && value[n] == ':' && number(value + n + 1, false, &v) && v >= p->min && v <= p->max) {
+            *p->number = (uint32_t)v;
+            return c;
+        }
+    }
     return NULL;
 }
 

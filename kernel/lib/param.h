@@ -30,6 +30,7 @@ struct param {
     void *value;       /* as the type says */
     uint64_t min, max; /* of a NUMBER or a SIZE, inclusive */
     const struct param_choice *choices;
+    uint32_t *number; /* of a CHOICE: NAME:N is possible too, with N from min to max. NULL: it is not */
     const char *help;
 };
 
@@ -54,7 +55,9 @@ struct params {
     unsigned swap;        /* swap=: 1 on, 0 off */
     unsigned ata_pio;     /* ata=: 1 pio, 0 dma where possible */
     uint32_t ata_timeout; /* ata_timeout=: milliseconds, 0: the driver's own limit */
-    unsigned panic_test;  /* panic_test=: enum panic_test of panic.h, 0: none */
+    unsigned torture;     /* torture=: 1 sleep, 0 none */
+    uint32_t torture_seed;
+    unsigned panic_test; /* panic_test=: enum panic_test of panic.h, 0: none */
     const char *init_args;
 };
 extern struct params params;

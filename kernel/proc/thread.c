@@ -86,6 +86,7 @@ static int sleep_while(bool (*interrupted)(const struct thread *), struct waitq 
 {
     struct thread *self = thread_current();
 
+    sync_may_sleep();
     if (interrupted(self))
         return -EINTR;
     if (deadline && deadline <= os_now_ns())
@@ -128,8 +129,12 @@ int thread_sleep_killable(struct waitq *q)
 bool thread_breathe(void)
 {
     struct task *task = task_current();
-    uint32_t irq = os_irq_save();
-    bool yield = task->user_work & TASK_WORK_YIELD;
+    uint32_t irq;
+    bool yield;
+
+    might_sleep();
+    irq = os_irq_save();
+    yield = task->user_work & TASK_WORK_YIELD;
 
     task->user_work &= ~(uint32_t)TASK_WORK_YIELD;
     os_irq_restore(irq);

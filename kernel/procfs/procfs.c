@@ -269,7 +269,7 @@ static int render(const struct proc_node *n, struct proc_file *p)
         int err;
 
         text_rewind(&p->text);
-        nosleep_enter();
+        nosleep_enter("what the text is about");
         err = show(&p->text, n);
         nosleep_exit();
         if (err || text_complete(&p->text))
@@ -307,7 +307,7 @@ static int render_part(const struct proc_node *n, struct proc_file *p, size_t wa
         uint32_t from = p->from;
         int err;
 
-        nosleep_enter();
+        nosleep_enter("what the records are about");
         add_records(n, p, want, &from, &err);
         nosleep_exit();
         if (err < 0)

@@ -358,7 +358,7 @@ int proc_read_pagemap(const struct proc_node *n, uint64_t pos, uint8_t *buf, siz
         return p ? 0 : -ESRCH;
     if (pos % sizeof(uint64_t) || size % sizeof(uint64_t))
         return -EINVAL;
-    nosleep_enter();
+    nosleep_enter("the tables that are walked");
     for (; done < size; done += sizeof(uint64_t)) {
         uint64_t page = (pos + done) / sizeof(uint64_t), word;
 

@@ -3,6 +3,7 @@
  *
  * Purpose. Tasks take turns on one processor: round robin, from a run queue in order of readiness. A task
  * keeps the processor until it sleeps, yields or ends; an interrupt makes tasks runnable but never switches.
+ * Under torture=sleep (torture.c) the next is drawn among the first of the queue.
  * When nobody is runnable, the idle task halts the processor until the next interrupt.
  *
  * Data. The run queue is singly linked through run_next. Sleepers with a deadline are in a list that is
@@ -26,12 +27,14 @@
 #include "kernel/proc/process.h"
 #include "kernel/sched/sync.h"
 #include "kernel/sched/time.h"
+#include "kernel/sched/torture.h"
 #include "kernel/x86/cpu.h"
 #include "mm/errno.h"
 #include "mm/space.h"
 #include "mm/x86/cpu.h"
 
-#define SLICE_TICKS 5u /* 20 ms */
+#define SLICE_TICKS 5u  /* 20 ms */
+#define SHUFFLE     16u /* under torture the next is one of so many */
 
 void task_switch(uint32_t *save_esp, uint32_t load_esp); /* switch.asm */
 
@@ -71,10 +74,36 @@ bool sched_waiting(void)
     return run_head != NULL;
 }
 
+/* One of the first in the run queue becomes the very first. */
+static __attribute__((noinline, cold)) void shuffle(void)
+{
+    struct task *before = NULL, *t = run_head;
+    unsigned waiting = 0, n;
+
+    /* Who yields stands last, and does not get the processor from himself. */
+    for (const struct task *w = run_head; w && w != os_current && waiting < SHUFFLE; w = w->run_next)
+        waiting++;
+    n = waiting ? torture_below(waiting) : 0;
+    if (!n)
+        return;
+    for (; n; n--) {
+        before = t;
+        t = t->run_next;
+    }
+    before->run_next = t->run_next;
+    if (run_tail == t)
+        run_tail = before;
+    t->run_next = run_head;
+    run_head = t;
+}
+
 static struct task *pick(void)
 {
-    struct task *t = run_head;
+    struct task *t;
 
+    if (unlikely(torture_on()))
+        shuffle();
+    t = run_head;
     if (!t)
         return idle_task;
     run_head = t->run_next;

@@ -17,11 +17,13 @@
  */
 #include "kernel/sched/sync.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sched/torture.h"
 #include "kernel/x86/trap.h"
 #include "mm/x86/cpu.h"
 
 void *os_current;
-int os_nosleep_depth;
+uint32_t os_nosleep;
+const char *os_nosleep_why = "nothing";
 
 /* --- interrupts --- */
 
@@ -89,6 +91,22 @@ void sync_leave(struct waiter *w)
         unlink(w);
 }
 
+_Noreturn void sync_bad_sleep(void)
+{
+    const char *name = os_current ? task_current()->name : "before the first";
+
+    if (trap_irq_depth)
+        os_panic(__FILE__, __LINE__, "a sleep in an interrupt that came while task %s ran", name);
+    os_panic(__FILE__, __LINE__, "task %s may sleep in a nosleep section, depth %u, that protects %s", name,
+             nosleep_depth(), os_nosleep_why);
+}
+
+void might_sleep_slow(void)
+{
+    sync_may_sleep();
+    torture_point();
+}
+
 /* deadline 0: none. */
 bool sync_sleep(struct waitq *q, uint64_t deadline)
 {
@@ -96,9 +114,7 @@ bool sync_sleep(struct waitq *q, uint64_t deadline)
     struct waiter w = {.task = self};
 
     mm_assert(self, "slept before tasking has begun");
-    mm_assert(os_nosleep_depth == 0, "task %s slept in a nosleep section, depth %d", self->name,
-              os_nosleep_depth);
-    mm_assert(trap_irq_depth == 0, "slept in an interrupt that came while %s ran", self->name);
+    sync_may_sleep();
     sync_enter(q, &w);
     self->state = TASK_SLEEPING;
     self->waiter = &w;
@@ -116,6 +132,7 @@ void os_sleep(struct waitq *q)
 
 bool os_sleep_until(struct waitq *q, uint64_t deadline_ns)
 {
+    sync_may_sleep();
     if (deadline_ns <= os_now_ns())
         return false;
     return sync_sleep(q, deadline_ns);
@@ -159,9 +176,8 @@ void os_yield(void)
 {
     uint32_t irq = os_irq_save();
 
+    sync_may_sleep();
     if (sched_waiting()) {
-        mm_assert(os_nosleep_depth == 0, "yielded in a nosleep section, depth %d", os_nosleep_depth);
-        mm_assert(trap_irq_depth == 0, "yielded in an interrupt");
         sched_ready(os_current);
         sched_switch();
     }

@@ -17,8 +17,16 @@ struct waiter {
 /* The deadline of a sleeping task has passed. Interrupts off. */
 void sync_expire(struct task *t);
 
+_Noreturn void sync_bad_sleep(void);
+/* What every sleep relies on: no interrupt, no nosleep section. A panic if not. For what sleeps with
+ * interrupts off and so cannot call might_sleep(). */
+static inline void sync_may_sleep(void)
+{
+    if (unlikely(nosleep_depth()))
+        sync_bad_sleep();
+}
 /* os_sleep() or, with a deadline, os_sleep_until(), that says whether it was a wake-up that ended the sleep.
- */
+ * Sleeps. */
 bool sync_sleep(struct waitq *q, uint64_t deadline);
 /* End the sleep of a task that sleeps interruptibly. Any context. */
 void sync_interrupt(struct task *t);

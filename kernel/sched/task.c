@@ -186,8 +186,8 @@ void task_exit(int code)
 {
     struct task *self = task_current();
 
-    mm_assert(os_nosleep_depth == 0, "task %s ends in a nosleep section, depth %d", self->name,
-              os_nosleep_depth);
+    mm_assert(nosleep_depth() == 0, "task %s ends in a nosleep section that protects %s", self->name,
+              os_nosleep_why);
     mm_assert(self->stack, "the task that booted never ends");
     os_irq_save();
     self->exit_code = code;
@@ -202,8 +202,8 @@ void task_vanish(void)
     struct task *self = task_current();
 
     bury();
-    mm_assert(os_nosleep_depth == 0, "task %s ends in a nosleep section, depth %d", self->name,
-              os_nosleep_depth);
+    mm_assert(nosleep_depth() == 0, "task %s ends in a nosleep section that protects %s", self->name,
+              os_nosleep_why);
     os_irq_save();
     sched_remove(self);
     self->state = TASK_DEAD;

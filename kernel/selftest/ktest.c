@@ -237,8 +237,9 @@ static void check_machine(struct kt *kt)
 {
     struct frame_pool *pool = kmalloc_sys.pool;
 
-    EXPECT(os_nosleep_depth == 0, "left %d nosleep sections open", os_nosleep_depth);
-    os_nosleep_depth = 0;
+    EXPECT(nosleep_depth() == 0, "left %u nosleep sections open, the last protects %s", nosleep_depth(),
+           os_nosleep_why);
+    os_nosleep &= OS_TORTURE;
     frame_fail_after(pool, 0); /* a test that gave up may have left it on */
     kt_capture_end();
     EXPECT(frame_audit(pool), "after the test");

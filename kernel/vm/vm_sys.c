@@ -41,7 +41,7 @@ static bool resolve(struct trap_frame *tf, const struct fault *f)
 
     if (unlikely(!space))
         return false;
-    if (!trap_from_user(tf) && (os_nosleep_depth || !extable_find(tf->eip) || is_closed(tf, f)))
+    if (!trap_from_user(tf) && (nosleep_depth() || !extable_find(tf->eip) || is_closed(tf, f)))
         return false;
     do
         t->last_fault = fault_resolve(space, f);
@@ -87,6 +87,7 @@ void *vm_alloc(size_t size)
 {
     bool last = false;
 
+    might_sleep();
     for (unsigned i = 0;; i++) {
         void *p = kmalloc(size);
 
@@ -100,6 +101,7 @@ void *vm_stack_alloc(unsigned pages)
 {
     bool last = !vm_sys.pool; /* the first tasks are older than vm_sys */
 
+    might_sleep();
     for (unsigned i = 0;; i++) {
         void *p = kva_stack_alloc(&kva_map_sys, pages);
 

@@ -232,6 +232,13 @@ void panic_provoke(enum panic_test test)
         frame_free(&frame_pool_sys, f);
         return;
     }
+    case PANIC_TEST_SLEEP: {
+        struct mutex m = {0};
+
+        nosleep_enter("what must not change");
+        mutex_lock(&m);
+        return;
+    }
     case PANIC_TEST_NESTED:
         panic_register(panic_again);
         panic("panic_test=nested, the first");

@@ -29,6 +29,7 @@ enum panic_test {
     PANIC_TEST_TASK,   /* the same on the stack of a task */
     PANIC_TEST_DIVIDE, /* an exception */
     PANIC_TEST_MAPPED, /* free a frame that an entry names */
+    PANIC_TEST_SLEEP,  /* lock a free mutex in a nosleep section */
     PANIC_TEST_NESTED, /* a panic inside a panic */
     PANIC_TEST_HANG,   /* interrupts off, for ever */
     PANIC_TEST_RESET,  /* a triple fault */

@@ -205,8 +205,10 @@ __attribute__((regparm(1))) void trap_dispatch(struct trap_frame *tf)
 __attribute__((regparm(1))) void trap_interrupt(struct trap_frame *tf)
 {
     trap_irq_depth++;
+    os_nosleep++;
     trap_irq_from_user = trap_from_user(tf);
     irq_dispatch(tf->vector - IRQ_VECTOR);
+    os_nosleep--;
     trap_irq_depth--;
 }
 

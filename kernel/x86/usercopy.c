@@ -36,10 +36,25 @@ static __attribute__((noinline)) bool is_lent(vaddr_t va, size_t n)
     return va >= t->lent && va < t->lent_end && n <= t->lent_end - va;
 }
 
-static bool range_ok(vaddr_t va, size_t n)
+static __attribute__((noinline, cold)) void before_slow(vaddr_t va, size_t n)
 {
-    mm_assert(os_nosleep_depth == 0, "user memory at %x touched in a nosleep section", va);
+    usercopy_torture(va, n);
+    might_sleep();
+}
+
+/* Whether the range may be touched. */
+static inline bool begin(vaddr_t va, size_t n)
+{
+    if (unlikely(os_nosleep))
+        before_slow(va, n);
     return likely(in_user_half(va, n)) || is_lent(va, n);
+}
+
+/* The end of an access: its last byte may have been brought in from disk, so others may have run. */
+static inline int end(int err)
+{
+    might_sleep();
+    return err;
 }
 
 vaddr_t usercopy_lend(void *buf, size_t n)
@@ -61,7 +76,7 @@ int user_copy_in_atomic(void *dst, vaddr_t src, size_t n)
 {
     if (!in_user_half(src, n) && !is_lent(src, n))
         return -EFAULT;
-    nosleep_enter(); /* a fault is not resolved there but goes to the exception table */
+    nosleep_enter("what the caller holds: a fault goes to the exception table");
     cpu_user_begin();
     int err = usercopy_in(dst, src, n);
     cpu_user_end();
@@ -73,7 +88,7 @@ int user_copy_out_atomic(vaddr_t dst, const void *src, size_t n)
 {
     if (!in_user_half(dst, n) && !is_lent(dst, n))
         return -EFAULT;
-    nosleep_enter();
+    nosleep_enter("what the caller holds: a fault goes to the exception table");
     cpu_user_begin();
     int err = usercopy_out(dst, src, n);
     cpu_user_end();
@@ -85,71 +100,71 @@ int user_copy_in(void *dst, vaddr_t src, size_t n)
 {
     if (n == 0)
         return 0;
-    if (!range_ok(src, n))
+    if (!begin(src, n))
         return -EFAULT;
     cpu_user_begin();
     int err = usercopy_in(dst, src, n);
     cpu_user_end();
-    return err;
+    return end(err);
 }
 
 int user_copy_out(vaddr_t dst, const void *src, size_t n)
 {
     if (n == 0)
         return 0;
-    if (!range_ok(dst, n))
+    if (!begin(dst, n))
         return -EFAULT;
     cpu_user_begin();
     int err = usercopy_out(dst, src, n);
     cpu_user_end();
-    return err;
+    return end(err);
 }
 
 int user_clear(vaddr_t dst, size_t n)
 {
     if (n == 0)
         return 0;
-    if (!range_ok(dst, n))
+    if (!begin(dst, n))
         return -EFAULT;
     cpu_user_begin();
     int err = usercopy_clear(dst, n);
     cpu_user_end();
-    return err;
+    return end(err);
 }
 
 int user_read32(uint32_t *dst, vaddr_t src)
 {
-    if (!range_ok(src, sizeof *dst))
+    if (!begin(src, sizeof *dst))
         return -EFAULT;
     cpu_user_begin();
     int err = usercopy_read32(dst, src);
     cpu_user_end();
-    return err;
+    return end(err);
 }
 
 int user_write32(vaddr_t dst, uint32_t value)
 {
-    if (!range_ok(dst, sizeof value))
+    if (!begin(dst, sizeof value))
         return -EFAULT;
     cpu_user_begin();
     int err = usercopy_write32(dst, value);
     cpu_user_end();
-    return err;
+    return end(err);
 }
 
 int user_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was)
 {
-    if (!range_ok(dst, sizeof value))
+    if (!begin(dst, sizeof value))
         return -EFAULT;
     cpu_user_begin();
     int err = usercopy_exchange32(dst, old, value, was);
     cpu_user_end();
-    return err;
+    return end(err);
 }
 
 int user_copy_string(char *dst, vaddr_t src, size_t max)
 {
-    if (!range_ok(src, 1))
+    if (!begin(src, 1))
         return -EFAULT;
 
     if (src >= USER_END) /* lent memory is for data */
@@ -161,6 +176,7 @@ int user_copy_string(char *dst, vaddr_t src, size_t max)
     cpu_user_begin();
     int n = usercopy_string(dst, src, limit);
     cpu_user_end();
+    might_sleep();
     if (n != (int)limit)
         return n;
     return limit == max ? -E2BIG : -EFAULT; /* it would go on at a kernel address */

@@ -2,9 +2,9 @@
  * The only way to user memory from the kernel. Every address that a program hands in goes through here.
  *
  * A page that is not there yet, is swapped out or is shared copy-on-write is brought in by the fault handler
- * as if the program had touched it, so all of these may sleep; they are not for interrupts or nosleep
- * sections. An address that the program may not use gives -EFAULT: then a part of the range (any part from
- * its start) may have been copied, nothing more is promised.
+ * as if the program had touched it. So all of these sleep, but for those that are called atomic; they are not
+ * for interrupts or nosleep sections. An address that the program may not use gives -EFAULT: then a part of
+ * the range (any part from its start) may have been copied, nothing more is promised.
  */
 #ifndef KERNEL_X86_USERCOPY_H
 #define KERNEL_X86_USERCOPY_H
@@ -40,6 +40,10 @@ static inline size_t user_part(vaddr_t va, size_t n)
  */
 int user_copy_in_atomic(void *dst, vaddr_t src, size_t n);
 int user_copy_out_atomic(vaddr_t dst, const void *src, size_t n);
+
+/* Called here when sleeps are provoked, before each access: maybe make a page of the range go away, as it
+ * could at any time. Sleeps. Defined in kernel/sched/torture.c. */
+void usercopy_torture(vaddr_t va, size_t n);
 
 /*
  * Let the functions above take [buf, buf + n) in the kernel for memory of the running task's program, so that

@@ -33,7 +33,7 @@ static void *open_high(pfn_t pfn)
     unsigned i = depth;
 
     mm_assert(i < WINDOW_COUNT, "%u windows are open", i);
-    nosleep_enter();
+    nosleep_enter("the open window");
     depth = i + 1;
     WRITE_ONCE(paging_window_table[i].raw, pte_make(pfn, PT_WRITE).raw);
     return window_at(i);

@@ -39,6 +39,7 @@ log_like($stack, $registers, 'shows the registers');
 log_like($stack, qr/^backtrace:\n(?:  [0-9a-f]{8} recurse\+0x[0-9a-f]+\n){20,}/m, 'names the function of every call');
 my $task = panics('task', qr/kernel stack overflow/);
 log_like($task, qr/^backtrace:\n(?:  [0-9a-f]{8} recurse\+0x[0-9a-f]+\n){20,}/m, 'and so in a task');
+panics('sleep', qr/.*task boot may sleep in a nosleep section, depth 1, that protects what must not change/);
 panics('mapped', qr/.*freed frame \d+, .* 1 maps, 0 pins/);
 
 my $nested = boot('panic-nested', memory => '16M', append => 'panic_test=nested', time => 30);

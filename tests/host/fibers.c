@@ -3,7 +3,7 @@
  * ASan is told of each switch, so that it knows which stack is in use.
  *
  * A switch outside a sleep would be a switch in the middle of a section that must not be interrupted, so each
- * one checks os_nosleep_depth.
+ * one checks nosleep_depth().
  */
 #include "tests/host/fibers.h"
 #include "tests/kt.h"
@@ -19,6 +19,8 @@
 #define SWITCH_NS  1000u /* what a switch takes of the virtual time */
 /* One event in so many switches, so that requests stay in flight for a while. */
 #define EVENT_ONE_IN 3u
+/* A possible sleep (might_sleep()) is one once in so many times. */
+#define SLEEP_ONE_IN 3u
 
 enum state { FIBER_RUNNABLE, FIBER_SLEEPING, FIBER_ENDED };
 
@@ -48,6 +50,7 @@ static struct fiber fiber[MAX_FIBERS];
 static unsigned count;
 static struct fiber *current;
 static bool running;
+static struct kt *draws; /* whose generator decides */
 static bool (*event_fn)(void *arg);
 static void *event_arg;
 static uint64_t now_ns, switches;
@@ -106,8 +109,8 @@ static void leave(struct fiber *f)
 {
     bool ends = f->state == FIBER_ENDED;
 
-    mm_assert(os_nosleep_depth == 0, "fibre %s switches in a nosleep section, depth %d", f->name,
-              os_nosleep_depth);
+    mm_assert(nosleep_depth() == 0, "fibre %s switches in a nosleep section that protects %s", f->name,
+              os_nosleep_why);
     __sanitizer_start_switch_fiber(ends ? NULL : &f->fake_stack, scheduler_stack, scheduler_size);
     switch_context(&f->context, &scheduler);
     __sanitizer_finish_switch_fiber(f->fake_stack, &scheduler_stack, &scheduler_size);
@@ -192,6 +195,12 @@ void fibers_yield(void)
     leave(current);
 }
 
+void fibers_maybe_yield(void)
+{
+    if (current && kt_below(draws, SLEEP_ONE_IN) == 0)
+        leave(current);
+}
+
 /* The function that a return address lies in; of functions inlined into it, nothing is said. */
 static const char *function_of(const void *from, char *buf, size_t size)
 {
@@ -272,6 +281,8 @@ bool fibers_run(struct kt *kt)
     for (unsigned i = 0; i < count; i++)
         prepare(&fiber[i]);
     running = true;
+    draws = kt;
+    os_nosleep |= OS_TORTURE;
     switches = 0;
     while (!dead) {
         struct fiber *f;
@@ -293,6 +304,7 @@ bool fibers_run(struct kt *kt)
             report(&fiber[i]);
     }
     running = false;
+    os_nosleep &= ~OS_TORTURE;
     for (unsigned i = 0; i < count; i++) {
         ASAN_UNPOISON_MEMORY_REGION(fiber[i].stack, STACK_SIZE);
         free(fiber[i].stack);

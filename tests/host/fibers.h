@@ -31,6 +31,8 @@ uint64_t fibers_now(void);
 bool fibers_sleep(struct waitq *q, uint64_t deadline, const struct mutex *mutex, const void *from);
 void fibers_wake(struct waitq *q);
 void fibers_yield(void);
+/* A possible sleep: yield or go on, as the generator says. */
+void fibers_maybe_yield(void);
 /* The fibre that sleeps longest in a queue. */
 void *fibers_oldest(const struct waitq *q);
 

@@ -27,7 +27,7 @@ int pt_kernel_map(struct frame_pool *pool, vaddr_t va, pfn_t pfn, unsigned flags
     uint32_t page = page_of(va), s = (va - KVA_START) >> PT_SPAN_SHIFT;
 
     (void)flags;
-    mm_assert(os_nosleep_depth > 0, "mapping %x outside a nosleep section", va);
+    mm_assert(nosleep_depth() > 0, "mapping %x outside a nosleep section", va);
     mm_assert(!mapped[page], "%x is mapped to frame %u", va, mapped[page]);
     if (!span[s].table) {
         span[s].table = frame_alloc(pool, FRAME_TABLE, FRAME_LOW_ONLY);
@@ -45,7 +45,7 @@ pfn_t pt_kernel_unmap(vaddr_t va)
     uint32_t page = page_of(va), s = (va - KVA_START) >> PT_SPAN_SHIFT;
     pfn_t pfn = mapped[page];
 
-    mm_assert(os_nosleep_depth > 0, "unmapping %x outside a nosleep section", va);
+    mm_assert(nosleep_depth() > 0, "unmapping %x outside a nosleep section", va);
     if (!pfn)
         return PFN_NONE;
     mapped[page] = PFN_NONE;

@@ -106,8 +106,8 @@ int main(int argc, char **argv)
                         .random = seed * 0x9E3779B97F4A7C15ULL + 1};
         host_idle = NULL;
         (*c)->fn(&kt);
-        if (os_nosleep_depth != 0)
-            kt_fail(&kt, __FILE__, __LINE__, "os_nosleep_depth == 0", "%d", os_nosleep_depth);
+        if (nosleep_depth() != 0)
+            kt_fail(&kt, __FILE__, __LINE__, "nosleep_depth() == 0", "%u", nosleep_depth());
         count++;
         if (kt.failures) {
             failed++;

@@ -15,7 +15,8 @@
 
 static int the_task;
 void *os_current = &the_task;
-int os_nosleep_depth;
+uint32_t os_nosleep;
+const char *os_nosleep_why = "nothing";
 bool (*host_idle)(void *arg);
 void *host_idle_arg;
 
@@ -94,9 +95,19 @@ void os_irq_restore(uint32_t state)
     (void)state;
 }
 
+/* OS_TORTURE is set while fibres run. */
+void might_sleep_slow(void)
+{
+    mm_assert(nosleep_depth() == 0, "may sleep in a nosleep section, depth %u, that protects %s",
+              nosleep_depth(), os_nosleep_why);
+    if (fibers_running())
+        fibers_maybe_yield();
+}
+
 static bool sleep_in(struct waitq *q, uint64_t deadline, const struct mutex *m, const void *from)
 {
-    mm_assert(os_nosleep_depth == 0, "slept in a nosleep section, depth %d", os_nosleep_depth);
+    mm_assert(nosleep_depth() == 0, "slept in a nosleep section, depth %u, that protects %s", nosleep_depth(),
+              os_nosleep_why);
     if (fibers_running())
         return fibers_sleep(q, deadline, m, from);
     return host_idle && host_idle(host_idle_arg);
@@ -130,7 +141,8 @@ void os_wake_all(struct waitq *q)
 
 void os_yield(void)
 {
-    mm_assert(os_nosleep_depth == 0, "yielded in a nosleep section, depth %d", os_nosleep_depth);
+    mm_assert(nosleep_depth() == 0, "yielded in a nosleep section, depth %u, that protects %s",
+              nosleep_depth(), os_nosleep_why);
     if (fibers_running())
         fibers_yield();
     else if (host_idle)

@@ -170,7 +170,7 @@ TEST(window, nest)
             w[i] = window_open(&high, frame_pfn(p, f[k]));
             EXPECT(*(uint32_t *)w[i] == k, "window %u shows frame %u", i, *(uint32_t *)w[i]);
         }
-        EXPECT((uintptr_t)w[0] >= WINDOW_START && os_nosleep_depth > 0, "a window of its own at %p", w[0]);
+        EXPECT((uintptr_t)w[0] >= WINDOW_START && nosleep_depth() > 0, "a window of its own at %p", w[0]);
         EXPECT(window_verify(), "verify with all open");
         for (unsigned i = WINDOW_COUNT; i-- > 0;)
             window_close(&high, w[i]);

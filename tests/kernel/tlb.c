@@ -103,7 +103,7 @@ TEST(tlb, rights_go_at_once)
 
     for (unsigned i = 0; i < TRIES; i++) {
         EXPECT(user_write32(VA, i) == 0, "write");
-        nosleep_enter();
+        nosleep_enter("the page-table entry");
         pt_set(&s->pt, VA, e, pte_readonly(*e));
         nosleep_exit();
         before = faults();
@@ -209,7 +209,7 @@ TEST(tlb, accessed_bits_come_back)
         user_read32(&v, VA);
         missed += !pte_accessed(*e);
         e->raw |= PT_ACCESSED;
-        nosleep_enter();
+        nosleep_enter("the page-table entry");
         EXPECT(pt_test_clear_accessed(&s->pt, VA, e), "set");
         EXPECT(!pte_accessed(*e), "cleared");
         nosleep_exit();

@@ -91,7 +91,7 @@ static unsigned files_gone(struct kt *kt, uint32_t swappiness)
         }
     vt_idle();
     /* The first turn takes the accessed bits away, from everybody. */
-    nosleep_enter();
+    nosleep_enter("the frames' accessed bits");
     for (pfn_t pfn = t.pool->start; pfn < t.pool->end; pfn++)
         if (pfn_frame(t.pool, pfn)->maps && pfn_frame(t.pool, pfn)->use >= FRAME_ANON)
             rmap_test_clear_accessed(&t.vm, pfn_frame(t.pool, pfn));

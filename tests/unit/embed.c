@@ -11,7 +11,7 @@
 #define SWAP_PAGES 16u
 #define BASE       ((vaddr_t)0x400000)
 
-/* What this kernel owns. Nothing in mm/ is global but os_current, os_nosleep_depth and kmalloc_sys. */
+/* What this kernel owns. Nothing in mm/ is global but os_current, os_nosleep and kmalloc_sys. */
 struct embedder {
     struct frame_pool pool;
     struct vm vm;

@@ -467,7 +467,7 @@ static pfn_t mapped_at(struct kva_map *m, vaddr_t va)
 {
     pfn_t pfn;
 
-    nosleep_enter(); /* the kernel half */
+    nosleep_enter("the kernel half");
     pfn = pt_kernel_unmap(va);
     if (pfn && pt_kernel_map(m->pool, va, pfn, PT_WRITE | PT_GLOBAL))
         pfn = PFN_NONE;
@@ -645,7 +645,7 @@ TEST(kva, map_verify_finds_corruption)
     m->stack_pages += 1000;
     EXPECT(!kva_map_verify(m) && kt_captured("broken INV-KVAMAP-3"), "stack_pages");
     m->stack_pages -= 1000;
-    nosleep_enter(); /* the kernel half */
+    nosleep_enter("the kernel half");
     pfn_t pfn = pt_kernel_unmap((vaddr_t)(uintptr_t)s);
     EXPECT(!kva_map_verify(m) && kt_captured("broken INV-KVAMAP-1"), "a page of the stack is not mapped");
     EXPECT(pt_kernel_map(m->pool, (vaddr_t)(uintptr_t)s, pfn, PT_WRITE | PT_GLOBAL) == 0, "mapped again");

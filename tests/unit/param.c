@@ -9,7 +9,8 @@ struct values {
     uint32_t number;
     uint64_t size;
     const char *string;
-    unsigned choice, set;
+    unsigned choice, set, seeded;
+    uint32_t seed;
     const char *rest;
     char line[LINE];
 };
@@ -24,6 +25,7 @@ static void parse(struct values *v, const char *text)
         {"size", PARAM_SIZE, &v->size, 4096, 1ull << 32, .help = ""},
         {"string", PARAM_STRING, &v->string, .help = ""},
         {"choice", PARAM_CHOICE, &v->choice, .choices = choices, .help = ""},
+        {"seeded", PARAM_CHOICE, &v->seeded, 1, 500, choices, &v->seed, .help = ""},
         {"set", PARAM_SET, &v->set, .choices = choices, .help = ""},
     };
 
@@ -47,6 +49,27 @@ TEST(param, values)
     EXPECT(v.set == 5, "set %u", v.set);
     EXPECT(v.rest && *v.rest == '\0', "nothing is left");
     EXPECT(!kt_captured("param"), "nothing is reported");
+}
+
+TEST(param, choice_with_a_number)
+{
+    static const char *const bad[] = {
+        "seeded=",        "seeded",        "seeded=:7",   "seeded=two:",    "seeded=two:0",
+        "seeded=two:501", "seeded=two:7x", "seeded=two7", "seeded=two:7:7", "seeded=three:7",
+        "seeded=two:-1",  "choice=two:7",  "set=two:7"};
+    struct values v;
+
+    parse(&v, "seeded=two");
+    EXPECT(v.seeded == 2 && v.seed == 0, "%u %u", v.seeded, v.seed);
+    parse(&v, "seeded=four:500");
+    EXPECT(v.seeded == 4 && v.seed == 500, "%u %u", v.seeded, v.seed);
+    parse(&v, "seeded=one:0x10");
+    EXPECT(v.seeded == 1 && v.seed == 16, "%u %u", v.seeded, v.seed);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        parse(&v, bad[i]);
+        EXPECT(v.seeded == 0 && v.seed == 0 && v.choice == 0 && v.set == 0, "%s", bad[i]);
+        EXPECT(kt_captured("bad value"), "%s is reported", bad[i]);
+    }
 }
 
 TEST(param, sizes)
