@@ -5,11 +5,14 @@
 #include "kernel/dev/disk.h"
 #include "kernel/dev/random.h"
 #include "kernel/dev/tty.h"
+#include "kernel/fs/pidfd.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/console.h"
 #include "kernel/lib/param.h"
 #include "kernel/lib/printk.h"
+#include "kernel/life/init.h"
 #include "kernel/proc/itimer.h"
+#include "kernel/proc/page_fault.h"
 #include "kernel/proc/process.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/sched/clock.h"
@@ -19,6 +22,7 @@
 #include "kernel/sched/torture.h"
 #include "kernel/selftest/bench.h"
 #include "kernel/selftest/ktest.h"
+#include "kernel/selftest/panic_test.h"
 #include "kernel/selftest/tour.h"
 #include "kernel/vm/bootinfo.h"
 #include "kernel/vm/memory.h"
@@ -191,7 +195,10 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     stat_init();
     disk_init();
     vm_sys_init();
+    page_fault_init();
     process_start();
+    life_start();
+    pidfd_init();
     procfs_init(cmdline);
     devices_init();
     if (!itimer_init() || tty_init() != 0)

@@ -13,7 +13,7 @@
 #include "kernel/fs/ramfs.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/printk.h"
-#include "kernel/proc/process.h"
+#include "kernel/proc/thread.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
@@ -72,7 +72,7 @@ void devices_each(void (*fn)(uint32_t mode, uint32_t rdev, const char *name, voi
         fn(devices[i].mode, devices[i].rdev, devices[i].name, arg);
 }
 
-int devices_populate(struct inode *root)
+static int populate(struct inode *root)
 {
     static const struct {
         const char *name, *target;
@@ -403,8 +403,10 @@ struct block_device *device_block(const struct inode *i)
 
 void devices_init(void)
 {
+    static const struct device_table table = {.find = device_find, .populate = populate};
     unsigned minor = 0;
 
+    file_devices = &table;
     chardev_register(MKDEV(1, 3), "null", &null_ops);
     chardev_register(MKDEV(1, 5), "zero", &zero_ops);
     chardev_register(MKDEV(1, 7), "full", &full_ops);

@@ -108,7 +108,7 @@ static void on_signal(void *arg, enum ldisc_signal s)
 static void received(void)
 {
     os_wake_all(&console.input);
-    task_current()->user_work |= TASK_WORK_YIELD;
+    task_current()->cpu.user_work |= TASK_WORK_YIELD;
 }
 
 static void input_task(void *arg)
@@ -648,6 +648,7 @@ static const struct ldisc_ops ldisc_ops = {on_output, on_signal, on_start};
 
 int tty_init(void)
 {
+    process_on_end(tty_detach);
     ldisc_init(&console.ldisc, &ldisc_ops, &console);
     console.size = (struct winsize){.rows = 24, .columns = 80};
     if (!task_create("tty", input_task, &console))

@@ -7,7 +7,7 @@
  */
 #include "kernel/fs/eventfd.h"
 #include "kernel/fs/file.h"
-#include "kernel/proc/process.h"
+#include "kernel/proc/thread.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"

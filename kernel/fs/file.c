@@ -12,7 +12,6 @@
  * Locking. One processor: what does not sleep is one step.
  */
 #include "kernel/fs/file.h"
-#include "kernel/dev/devices.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/regular.h"
@@ -26,6 +25,7 @@
 #define RW_MAX      0x7FFFF000u
 
 uint32_t fd_nr_open = 1u << 20; /* as Linux begins */
+const struct device_table *file_devices;
 
 /* --- files --- */
 
@@ -40,7 +40,7 @@ static int choose_ops(struct file *f)
     switch (i->mode & S_IFMT) {
     case S_IFCHR:
     case S_IFBLK:
-        return device_find(i->mode, i->rdev, &f->ops, &f->data);
+        return file_devices ? file_devices->find(i->mode, i->rdev, &f->ops, &f->data) : -ENXIO;
     case S_IFIFO:
         f->ops = &pipe_ops;
         return 0;

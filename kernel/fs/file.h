@@ -91,6 +91,15 @@ struct fd_table *fd_table_get(struct fd_table *t);
 void fd_table_put(struct fd_table *t);
 void fd_table_close_exec(struct fd_table *t);
 
+/* Who knows device nodes; kernel/dev/ sets it at start-up. */
+struct device_table {
+    /* The operations of a node. 0 or -ENXIO. */
+    int (*find)(uint32_t mode, uint32_t rdev, const struct file_ops **ops, void **data);
+    /* Make the nodes in the root of a new devtmpfs. 0 or -errno. Sleeps. */
+    int (*populate)(struct inode *root);
+};
+extern const struct device_table *file_devices; /* NULL: there are no devices */
+
 /* The kinds of files that devices.c, pipe.c and others give out. */
 extern const struct file_ops directory_ops, pipe_ops, path_ops;
 /* fcntl.c: locks on files. What a file, or a table of descriptors at a close, holds is given back. */

@@ -42,12 +42,19 @@ static void release_pidfd(struct file *f)
 
 static const struct file_ops pidfd_ops = {.poll = poll_pidfd, .release = release_pidfd};
 
-void pidfd_process_ended(void)
+static void process_ended(struct process *p)
 {
+    (void)p;
+
     uint32_t irq = os_irq_save();
 
     os_wake_all(&ended);
     os_irq_restore(irq);
+}
+
+void pidfd_init(void)
+{
+    process_on_end(process_ended);
 }
 
 int pidfd_process(int fd, struct process **out, bool *nonblock)

@@ -13,7 +13,7 @@
  * Failure: if there is no memory for entries the poller looks again every few milliseconds.
  */
 #include "kernel/fs/poll.h"
-#include "kernel/proc/process.h"
+#include "kernel/proc/thread.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/slab.h"
 

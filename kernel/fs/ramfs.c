@@ -23,6 +23,7 @@
  * Failure. -ENOMEM and -ENOSPC leave no trace.
  */
 #include "kernel/fs/ramfs.h"
+#include "kernel/fs/file.h"
 #include "kernel/fs/ramfs_file.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
@@ -669,7 +670,7 @@ static int mount_devtmpfs(struct filesystem *fs, const char *options)
     err = mount_root(fs, 0755);
     if (err)
         return err;
-    err = devices_populate(fs->root);
+    err = file_devices ? file_devices->populate(fs->root) : 0;
     if (err)
         umount_tree(fs);
     return err;

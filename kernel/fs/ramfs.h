@@ -16,7 +16,5 @@ int ramfs_set_image(struct inode *i, const void *image, size_t size);
 struct inode *ramfs_anonymous(uint32_t mode);
 /* Pages that a filesystem in memory may have when nobody says how many: half of memory. */
 uint64_t ramfs_default_limit(void);
-/* Fill a new devtmpfs: devices.c. */
-int devices_populate(struct inode *root);
 
 #endif

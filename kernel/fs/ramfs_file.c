@@ -18,7 +18,7 @@
 #include "kernel/fs/ramfs_file.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/regular.h"
-#include "kernel/proc/process.h"
+#include "kernel/proc/thread.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/machine.h"
 

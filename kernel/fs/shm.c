@@ -10,10 +10,10 @@
  *
  * Data: the list of segments, by index. Locking: between sleeps. How it fails: Linux's errors.
  */
-#include "kernel/proc/process.h"
 #include "kernel/fs/shm.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/format.h"
+#include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"

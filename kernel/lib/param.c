@@ -1,6 +1,5 @@
 #include "kernel/lib/param.h"
 #include "kernel/lib/console.h"
-#include "kernel/x86/panic.h"
 #include "mm/kva.h"
 #include "mm/os.h"
 

@@ -40,6 +40,24 @@ struct param {
  */
 const char *param_parse_table(const struct param *table, unsigned n, char *line);
 
+/* Failures on purpose (panic_test=), to see each recognised for what it is. */
+enum panic_test {
+    PANIC_TEST_NONE,
+    PANIC_TEST_PANIC,
+    PANIC_TEST_ASSERT,
+    PANIC_TEST_NULL,   /* read through NULL */
+    PANIC_TEST_TEXT,   /* write to the kernel's own code */
+    PANIC_TEST_LOW,    /* read where the identity map was */
+    PANIC_TEST_STACK,  /* recurse until the stack ends */
+    PANIC_TEST_TASK,   /* the same on the stack of a task */
+    PANIC_TEST_DIVIDE, /* an exception */
+    PANIC_TEST_MAPPED, /* free a frame that an entry names */
+    PANIC_TEST_SLEEP,  /* lock a free mutex in a nosleep section */
+    PANIC_TEST_NESTED, /* a panic inside a panic */
+    PANIC_TEST_HANG,   /* interrupts off, for ever */
+    PANIC_TEST_RESET,  /* a triple fault */
+};
+
 /* The kernel's parameters, with their defaults. */
 struct params {
     unsigned console;     /* console=: CONSOLE_* bits of console.h, 0: not given */
@@ -57,7 +75,7 @@ struct params {
     uint32_t ata_timeout; /* ata_timeout=: milliseconds, 0: the driver's own limit */
     unsigned torture;     /* torture=: 1 sleep, 0 none */
     uint32_t torture_seed;
-    unsigned panic_test; /* panic_test=: enum panic_test of panic.h, 0: none */
+    unsigned panic_test; /* panic_test=: enum panic_test, 0: none */
     const char *init_args;
 };
 extern struct params params;

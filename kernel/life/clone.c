@@ -6,6 +6,8 @@
  */
 #include "kernel/life/clone.h"
 #include "kernel/fs/file.h"
+#include "kernel/life/exit.h"
+#include "kernel/life/memory.h"
 #include "kernel/proc/process.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -96,10 +98,10 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
     tf->eax = 0;
     if (c->stack)
         tf->user_esp = c->stack;
-    memcpy(child->tls, parent->tls, sizeof child->tls);
-    child->fs = cpu_fs();
-    child->gs = cpu_gs();
-    fpu_save(child->fpu);
+    memcpy(child->context.tls, parent->context.tls, sizeof child->context.tls);
+    child->context.fs = cpu_fs();
+    child->context.gs = cpu_gs();
+    fpu_save(child->context.fpu);
     if (c->flags & CLONE_SETTLS) {
         int err = tls_set(child, c->tls, false);
 

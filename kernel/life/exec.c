@@ -16,12 +16,16 @@
  *
  * Source: System V ABI, Intel386 supplement, 3-25; Linux's Documentation (auxiliary vector).
  */
-#include "kernel/life/elf.h"
+#include "kernel/life/exec.h"
 #include "kernel/dev/random.h"
 #include "kernel/fs/file.h"
+#include "kernel/life/elf.h"
+#include "kernel/life/exit.h"
+#include "kernel/life/memory.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptimer.h"
 #include "kernel/vm/vm_sys.h"
+#include "kernel/x86/context.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
@@ -471,10 +475,10 @@ static void set_registers(struct thread *t, vaddr_t entry, vaddr_t sp)
         .user_esp = sp,
         .user_ss = SEL_USER_DATA,
     };
-    memset(t->tls, 0, sizeof t->tls);
-    t->fs = t->gs = 0;
-    fpu_reset(t->fpu);
-    thread_reload(t);
+    memset(t->context.tls, 0, sizeof t->context.tls);
+    t->context.fs = t->context.gs = 0;
+    fpu_reset(t->context.fpu);
+    context_reload(&t->context);
 }
 
 static const char *base_name(const char *path)

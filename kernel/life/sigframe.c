@@ -14,16 +14,17 @@
  * program may set are taken, selectors get privilege 3, and those that cannot be loaded fault where trap.asm
  * expects it.
  */
-#include "kernel/x86/cpu.h"
-#include "kernel/proc/process.h"
+#include "kernel/life/sigframe.h"
 #include "kernel/proc/signal.h"
+#include "kernel/proc/thread.h"
+#include "kernel/x86/cpu.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/layout.h"
 #include "mm/x86/cpu.h"
 
 /* struct sigcontext: 22 words. */
-struct context {
+struct sigcontext {
     uint32_t gs, fs, es, ds;
     uint32_t edi, esi, ebp, esp, ebx, edx, ecx, eax;
     uint32_t trapno, err;
@@ -47,7 +48,7 @@ enum { FP_SIZE = sizeof(struct fp_area), FP_ALIGN = 64 /* of fx */, FX_MXCSR = 6
 
 struct old_frame {
     uint32_t restorer, signo;
-    struct context context;
+    struct sigcontext context;
     uint32_t unused[FP_SIZE / 4]; /* where the floating-point state once was */
     uint32_t mask_high;
     uint32_t retcode[RETCODE_WORDS];
@@ -59,14 +60,14 @@ struct rt_frame {
     struct {
         uint32_t flags, link;
         struct alt_stack stack;
-        struct context context;
+        struct sigcontext context;
         uint32_t mask[2];
     } uc;
     uint32_t retcode[RETCODE_WORDS];
 };
 
 _Static_assert(FP_SIZE == 112 + 512, "asm/sigcontext.h");
-_Static_assert(sizeof(struct context) == 88, "asm/sigcontext.h");
+_Static_assert(sizeof(struct sigcontext) == 88, "asm/sigcontext.h");
 _Static_assert(offsetof(struct rt_frame, uc) == 144 && sizeof(struct rt_frame) == 144 + 116 + 8,
                "asm/ucontext.h");
 _Static_assert(sizeof(struct old_frame) == 732, "struct sigframe");
@@ -212,7 +213,7 @@ static uint32_t read_gs(void)
     return v & 0xFFFF;
 }
 
-static inline bool put_context(struct context *c, const struct trap_frame *tf,
+static inline bool put_context(struct sigcontext *c, const struct trap_frame *tf,
                                const struct thread_signals *sig, vaddr_t fpstate, sigset_t mask)
 {
     PUT(c->gs, read_gs());
@@ -364,7 +365,7 @@ static uint16_t program_selector(uint32_t s)
 }
 
 /* The registers, but not EAX, which is the call's result. */
-static inline bool get_context(struct context *c, struct trap_frame *tf, uint32_t *eax)
+static inline bool get_context(struct sigcontext *c, struct trap_frame *tf, uint32_t *eax)
 {
     uint32_t v, fs, gs;
 

@@ -1,5 +1,5 @@
 /*
- * Signals: sending, masks, default actions, stopping, and what happens on the way back to ring 3.
+ * Signals: sending, masks, actions. kernel/life/deliver.c has what happens on the way back to ring 3.
  *
  * Purpose. A signal is a bit in one of two sets: the thread's, or the process's, from which the first thread
  * that may have it takes it. Only the thread itself takes signals, in signal_deliver() on its way to ring 3;
@@ -27,22 +27,22 @@
  * Source: POSIX.1-2017, 2.4; the numbers, structures and corner cases are those of Linux on i386.
  */
 #include "kernel/proc/signal.h"
-#include "kernel/lib/printk.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptimer.h"
+#include "kernel/proc/signal_parts.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
 #include "mm/x86/cpu.h"
 
-enum default_action { DIE, DUMP, IGNORE, STOP };
-
 static const uint8_t default_action[SIGNALS + 1] = {
-    [SIGQUIT] = DUMP,   [SIGILL] = DUMP,    [SIGTRAP] = DUMP,  [SIGABRT] = DUMP,    [SIGBUS] = DUMP,
-    [SIGFPE] = DUMP,    [SIGSEGV] = DUMP,   [SIGXCPU] = DUMP,  [SIGXFSZ] = DUMP,    [SIGSYS] = DUMP,
-    [SIGCHLD] = IGNORE, [SIGCONT] = IGNORE, [SIGURG] = IGNORE, [SIGWINCH] = IGNORE, [SIGSTOP] = STOP,
-    [SIGTSTP] = STOP,   [SIGTTIN] = STOP,   [SIGTTOU] = STOP,
+    [SIGQUIT] = SIGNAL_DUMP,  [SIGILL] = SIGNAL_DUMP,     [SIGTRAP] = SIGNAL_DUMP,
+    [SIGABRT] = SIGNAL_DUMP,  [SIGBUS] = SIGNAL_DUMP,     [SIGFPE] = SIGNAL_DUMP,
+    [SIGSEGV] = SIGNAL_DUMP,  [SIGXCPU] = SIGNAL_DUMP,    [SIGXFSZ] = SIGNAL_DUMP,
+    [SIGSYS] = SIGNAL_DUMP,   [SIGCHLD] = SIGNAL_IGNORE,  [SIGCONT] = SIGNAL_IGNORE,
+    [SIGURG] = SIGNAL_IGNORE, [SIGWINCH] = SIGNAL_IGNORE, [SIGSTOP] = SIGNAL_STOP,
+    [SIGTSTP] = SIGNAL_STOP,  [SIGTTIN] = SIGNAL_STOP,    [SIGTTOU] = SIGNAL_STOP,
 };
 
 #define STOPS (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
@@ -50,10 +50,7 @@ static const uint8_t default_action[SIGNALS + 1] = {
 #define SYNCHRONOUS                                                                                          \
     (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | SIGBIT(SIGSYS))
 
-#define EXCEPTIONS        32u /* vectors below are exceptions */
 #define FAULT_VECTOR_IRET 32u /* what a handler is told of TRAP_IRET */
-/* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit. */
-#define CORE_MIN 4096u
 
 const char *signal_name(int signo)
 {
@@ -69,30 +66,9 @@ const char *signal_name(int signo)
 
 /* --- marks --- */
 
-static void mark(struct thread *t)
-{
-    __atomic_fetch_or(&t->task->user_work, TASK_WORK_SIGNAL, __ATOMIC_RELAXED);
-}
-
-static void unmark(struct thread *t)
-{
-    __atomic_fetch_and(&t->task->user_work, ~(uint32_t)TASK_WORK_SIGNAL, __ATOMIC_RELAXED);
-}
-
-/* What t could take now. */
-static inline sigset_t takeable(const struct thread *t)
-{
-    return (t->sig.pending.set | t->process->pending.set) & ~t->sig.blocked;
-}
-
-static inline __attribute__((always_inline)) bool has_work(const struct thread *t)
-{
-    return t->sig.faulted || takeable(t) || t->exiting || t->process->stopped;
-}
-
 static void mark_and_wake(struct thread *t)
 {
-    mark(t);
+    signal_mark(t);
     thread_interrupt(t);
 }
 
@@ -267,17 +243,22 @@ void signal_exec(struct process *p)
     self->sig.restart.fn = NULL;
 }
 
-/* Nothing that is sent ends or stops init: it gets what it has handlers for. */
-static bool ignored_by_default(const struct process *p, int signo)
+enum signal_default signal_default(int signo)
 {
-    return default_action[signo] == IGNORE || p == process_init;
+    return default_action[signo];
+}
+
+/* Nothing that is sent ends or stops init: it gets what it has handlers for. */
+bool signal_ignored_by_default(const struct process *p, int signo)
+{
+    return default_action[signo] == SIGNAL_IGNORE || p == process_init;
 }
 
 bool signal_ignored(const struct process *p, int signo)
 {
     vaddr_t handler = p->actions->action[signo - 1].handler;
 
-    return handler == SIG_IGN || (handler == SIG_DFL && ignored_by_default(p, signo));
+    return handler == SIG_IGN || (handler == SIG_DFL && signal_ignored_by_default(p, signo));
 }
 
 bool signal_ignores_children(const struct process *parent)
@@ -310,8 +291,7 @@ static struct thread *choose(struct process *p, sigset_t bit)
     return NULL;
 }
 
-/* A child has stopped or goes on: tell its parent. */
-static void tell_parent(struct process *p, int code, int status)
+void signal_tell_parent(struct process *p, int code, int status)
 {
     struct process *parent = p->parent;
     const struct siginfo info = {.signo = SIGCHLD, .code = code, .pid = p->pid, .status = status};
@@ -337,7 +317,7 @@ static void stop_or_continue(struct process *p, int signo)
     p->stop_signal = 0;
     p->continued = true;
     os_wake_all(&p->stop_wait);
-    tell_parent(p, CLD_CONTINUED, SIGCONT);
+    signal_tell_parent(p, CLD_CONTINUED, SIGCONT);
 }
 
 /* thread NULL: any of the process's. */
@@ -428,10 +408,10 @@ void signal_set_blocked(sigset_t set)
     for (struct thread *t = p->threads; unlikely(given_up) && t; t = t->next)
         if (t != self && wants(t, given_up))
             mark_and_wake(t);
-    if (has_work(self))
-        mark(self);
+    if (signal_has_work(self))
+        signal_mark(self);
     else
-        unmark(self);
+        signal_unmark(self);
 }
 
 void signal_mask_begin(sigset_t set)
@@ -529,7 +509,7 @@ static inline void force(struct thread *self, const struct trap_frame *tf)
     int signo = self->sig.fault_info.signo;
     struct signal_action *a = &self->process->actions->action[signo - 1];
 
-    if (tf->vector < EXCEPTIONS) {
+    if (tf->vector < TRAP_EXCEPTIONS) {
         self->sig.fault_vector = tf->vector;
         self->sig.fault_error = tf->error;
     } else if (tf->vector == TRAP_IRET) {
@@ -541,7 +521,7 @@ static inline void force(struct thread *self, const struct trap_frame *tf)
         self->sig.blocked &= ~SIGBIT(signo);
     }
     self->sig.faulted = true;
-    mark(self);
+    signal_mark(self);
 }
 
 void signal_force(struct trap_frame *tf, const struct siginfo *info)
@@ -551,9 +531,6 @@ void signal_force(struct trap_frame *tf, const struct siginfo *info)
     self->sig.fault_info = *info;
     force(self, tf);
 }
-
-/* Error codes of page faults (SDM vol. 3A, 4.7). */
-enum { PF_PRESENT = 1 << 0, PF_WRITE = 1 << 1, PF_FETCH = 1 << 4 };
 
 void signal_fault(struct trap_frame *tf, const struct fault *f, enum fault_verdict v)
 {
@@ -569,224 +546,4 @@ void signal_fault(struct trap_frame *tf, const struct fault *f, enum fault_verdi
     /* A program does not learn what is mapped in the kernel's half. */
     if (f->va >= USER_END)
         self->sig.fault_error |= PF_PRESENT;
-}
-
-/* --- dying --- */
-
-#define REPORTS         10u /* deaths of faults on the console in REPORT_EVERY_NS; the others are counted */
-#define REPORT_EVERY_NS 5000000000ull
-
-static bool may_report(void)
-{
-    static uint64_t since;
-    static unsigned count, dropped;
-    uint64_t now = os_now_ns();
-
-    if (now - since >= REPORT_EVERY_NS) {
-        if (dropped)
-            printk(LOG_WARN, "%u more processes died of faults", dropped);
-        since = now;
-        count = dropped = 0;
-    }
-    if (count++ < REPORTS)
-        return true;
-    dropped++;
-    return false;
-}
-
-static void report_region(struct process *p, const char *what, vaddr_t va)
-{
-    struct space *s = p->memory ? p->memory->space : NULL;
-    struct region *r;
-
-    if (!s)
-        return;
-    mutex_lock(&s->lock);
-    r = region_first_above(&s->regions, va);
-    if (r && r->start <= va)
-        printk(LOG_WARN, "  %s %08x lies in %08x-%08x %c%c%c%c", what, va, r->start, r->end,
-               r->flags & REGION_READ ? 'r' : '-', r->flags & REGION_WRITE ? 'w' : '-',
-               r->flags & REGION_EXEC ? 'x' : '-', r->flags & REGION_SHARED ? 's' : 'p');
-    else if (r)
-        printk(LOG_WARN, "  %s %08x is not mapped; the next region is %08x-%08x", what, va, r->start, r->end);
-    else
-        printk(LOG_WARN, "  %s %08x is not mapped, nor is anything above", what, va);
-    mutex_unlock(&s->lock);
-}
-
-/* A process dies of an exception: say where and why. */
-static void report_death(const struct thread *t, const struct trap_frame *tf, const struct siginfo *info)
-{
-    const char *name = signal_name(info->signo), *did;
-
-    if (!may_report())
-        return;
-    if (tf->vector == TRAP_PAGE_FAULT) {
-        if (t->sig.fault_error & PF_FETCH)
-            did = "execution at";
-        else
-            did = t->sig.fault_error & PF_WRITE ? "write to" : "read from";
-        printk(LOG_WARN, "%s[%d] died of %s: %s %08x", t->comm, t->process->pid, name, did, t->sig.fault_va);
-        report_region(t->process, "address", t->sig.fault_va);
-    } else if (tf->vector < EXCEPTIONS) {
-        printk(LOG_WARN, "%s[%d] died of %s: exception %u, error code %x", t->comm, t->process->pid, name,
-               tf->vector, tf->error);
-    } else {
-        printk(LOG_WARN, "%s[%d] died of %s: a signal's frame could not be stored or taken back", t->comm,
-               t->process->pid, name);
-    }
-    report_region(t->process, "instruction", tf->eip);
-    printk(LOG_WARN, "  eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x", tf->eax, tf->ebx, tf->ecx,
-           tf->edx, tf->esi, tf->edi);
-    printk(LOG_WARN, "  ebp %08x esp %08x eip %08x eflags %08x", tf->ebp, tf->user_esp, tf->eip, tf->eflags);
-}
-
-static _Noreturn void die(struct process *p, int signo)
-{
-    bool dumps = default_action[signo] == DUMP && p->dumpable && p->rlimit[RLIMIT_CORE].soft >= CORE_MIN;
-
-    process_exit_group(signo | (dumps ? 0x80 : 0));
-}
-
-/* --- on the way to ring 3 --- */
-
-/* Sleep while the process is stopped. */
-static void stay_stopped(struct process *p)
-{
-    uint32_t irq = os_irq_save();
-
-    while (p->stopped && thread_sleep_killable(&p->stop_wait) == 0)
-        ;
-    os_irq_restore(irq);
-}
-
-static void stop(struct thread *self, int signo)
-{
-    struct process *p = self->process;
-
-    /* A terminal's stop makes no sense for a group that no shell can continue. */
-    if (signo != SIGSTOP && signal_group_orphaned(p->pgid, 0))
-        return;
-    p->stopped = true;
-    p->stop_signal = signo;
-    p->continued = false;
-    for (struct thread *t = p->threads; t; t = t->next)
-        if (t != self)
-            mark_and_wake(t);
-    tell_parent(p, CLD_STOPPED, signo);
-    stay_stopped(p);
-}
-
-/* An interrupted system call, when a handler is to run: it fails, or runs again afterwards. */
-static void restart_after_handler(struct trap_frame *tf, const struct signal_action *a)
-{
-    if (tf->error == TRAP_NO_CALL)
-        return;
-    switch (-(int32_t)tf->eax) {
-    case ERESTARTSYS:
-        if (a->flags & SA_RESTART)
-            break;
-        __attribute__((fallthrough));
-    case ERESTARTNOHAND:
-    case ERESTART_RESTARTBLOCK:
-        tf->eax = (uint32_t)-EINTR;
-        return;
-    case ERESTARTNOINTR:
-        break;
-    default:
-        return;
-    }
-    tf->eax = tf->error;
-    tf->eip -= 2; /* INT 0x80 */
-}
-
-/* The same when no handler runs: the call goes on as if nothing had been. */
-static void restart_silently(struct trap_frame *tf)
-{
-    if (tf->vector != TRAP_SYSCALL || tf->error == TRAP_NO_CALL)
-        return;
-    switch (-(int32_t)tf->eax) {
-    case ERESTARTSYS:
-    case ERESTARTNOINTR:
-    case ERESTARTNOHAND:
-        tf->eax = tf->error;
-        break;
-    case ERESTART_RESTARTBLOCK:
-        tf->eax = 0; /* restart_syscall(2) */
-        break;
-    default:
-        return;
-    }
-    tf->eip -= 2;
-}
-
-/* Run a handler: its frame, its mask. */
-static void handle(struct thread *self, struct trap_frame *tf, const struct siginfo *info,
-                   struct signal_action *a)
-{
-    uint32_t flags = a->flags;
-    int signo = info->signo;
-    sigset_t back_to = self->sig.restore ? self->sig.saved : self->sig.blocked;
-
-    if (tf->vector == TRAP_SYSCALL) {
-        restart_after_handler(tf, a);
-        tf->error = TRAP_NO_CALL; /* the call is over: a second signal finds nothing to restart */
-    }
-    if (unlikely(!sigframe_setup(tf, signo, info, a, back_to))) {
-        static const struct siginfo segv = {.signo = SIGSEGV, .code = SI_KERNEL};
-
-        if (signo == SIGSEGV)
-            a->handler = SIG_DFL;
-        signal_force(tf, &segv);
-        return;
-    }
-    if (flags & SA_RESETHAND)
-        a->handler = SIG_DFL;
-    self->sig.restore = false;
-    self->sig.blocked |= (a->mask | (flags & SA_NODEFER ? 0 : SIGBIT(signo))) & ~SIGNALS_UNCAUGHT;
-    if (self->sig.alt_flags & SS_AUTODISARM) {
-        self->sig.alt_stack = self->sig.alt_size = 0;
-        self->sig.alt_flags = SS_DISABLE;
-    }
-}
-
-void signal_deliver(struct trap_frame *tf)
-{
-    struct thread *self = thread_current();
-    struct process *p = self->process;
-
-    do {
-        struct siginfo taken, *info = &taken;
-        bool fault = self->sig.faulted;
-        struct signal_action *a;
-
-        unmark(self);
-        if (unlikely(p->stopped))
-            stay_stopped(p);
-        if (unlikely(self->exiting))
-            thread_exit(0);
-        if (likely(fault)) {
-            self->sig.faulted = false;
-            info = &self->sig.fault_info;
-        } else if (!signal_take(~self->sig.blocked, info)) {
-            continue;
-        }
-        a = &p->actions->action[info->signo - 1];
-        if (likely(a->handler > SIG_IGN))
-            handle(self, tf, info, a);
-        else if (a->handler == SIG_IGN || (!fault && ignored_by_default(p, info->signo)))
-            continue;
-        else if (default_action[info->signo] == STOP)
-            stop(self, info->signo);
-        else {
-            if (fault)
-                report_death(self, tf, info);
-            die(p, info->signo);
-        }
-    } while (has_work(self));
-    restart_silently(tf);
-    if (self->sig.restore) {
-        self->sig.restore = false;
-        signal_set_blocked(self->sig.saved);
-    }
 }

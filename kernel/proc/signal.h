@@ -1,6 +1,6 @@
 /*
- * Signals with Linux's i386 numbers, structures and rules. See signal.c (sending, actions, masks) and
- * sigframe.c (the frames on the user's stack).
+ * Signals with Linux's i386 numbers, structures and rules. See signal.c (sending, actions, masks), and
+ * kernel/life/ for delivering them.
  */
 #ifndef KERNEL_PROC_SIGNAL_H
 #define KERNEL_PROC_SIGNAL_H
@@ -185,9 +185,6 @@ unsigned signal_group(int pgid, const struct siginfo *info);
 void signal_force(struct trap_frame *tf, const struct siginfo *info);
 /* The verdict of a page fault from ring 3 (not FAULT_RESUME, not FAULT_NO_MEMORY), as a signal. */
 void signal_fault(struct trap_frame *tf, const struct fault *f, enum fault_verdict v);
-/* Deliver: run handlers' frames, stop, or die; and turn -ERESTART* of an interrupted call into -EINTR or a
- * restart. On the way to ring 3, when TASK_WORK_SIGNAL is set. Sleeps; may not return. */
-void signal_deliver(struct trap_frame *tf);
 
 /* Change the running thread's mask. */
 void signal_set_blocked(sigset_t set);
@@ -224,22 +221,8 @@ void signal_actions_put(struct signal_actions *a);
 void signal_set_clear(struct signal_set *s);
 const char *signal_name(int signo);
 
-/* --- signal.c's parts for each other (sigframe.c, sys_signal.c) --- */
+/* --- for those who deliver and wait --- */
 
-/* Make a handler's frame on the user's stack and set the registers to run it. False: the stack is
- * unusable. */
-bool sigframe_setup(struct trap_frame *tf, int signo, const struct siginfo *info,
-                    const struct signal_action *a, sigset_t mask);
-/* Take back what sigframe_setup() put on the stack: the old frame, or with rt the one with siginfo. The value
- * for EAX; a bad frame forces SIGSEGV. */
-int32_t sigframe_return(struct trap_frame *tf, bool rt);
-/* What sigaltstack(2) tells and sets: three words. esp: the program's. 0, -EPERM, -EINVAL or -ENOMEM. */
-struct alt_stack {
-    vaddr_t start;
-    uint32_t flags, size;
-};
-struct alt_stack sigframe_alt_get(const struct thread *t, vaddr_t esp);
-int sigframe_alt_set(struct thread *t, const struct alt_stack *s, vaddr_t esp);
 /* Take the lowest pending signal of `from` that the running thread may get. 0: none. */
 int signal_take(sigset_t from, struct siginfo *info);
 /* The record of a timer's signal that is pending for a process, or (t not NULL) one of its threads, or NULL.

@@ -1,76 +1,159 @@
 /*
- * Threads, as the scheduler and the way back to ring 3 see them.
- *
- * FS, GS, the thread's segment descriptors and the FPU's registers stay loaded while kernel tasks run, so
- * they change hands only between threads: thread_loaded says whose they are.
+ * Threads: their numbers, their lists and their sleeps.
  *
  * An interruptible sleep ends when somebody calls thread_interrupt(): whoever sends a signal or ends the
  * thread. No such call is lost: the sleeper looks for signals with interrupts off, and no other task runs
  * before it is in the queue.
+ *
+ * Locking: everything here changes between sleeps.
  */
-#include "kernel/proc/futex.h"
+#include "kernel/proc/thread.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/sync.h"
-#include "kernel/sched/time.h"
+#include "kernel/vm/vm_sys.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
 
-struct thread *thread_loaded;
+#define HASH 256u
 
-void thread_store(struct thread *t)
+static struct cache thread_cache, fpu_cache;
+static struct thread *thread_hash[HASH];
+
+unsigned thread_count, thread_total;
+
+void thread_start(void)
 {
-    if (t != thread_loaded)
-        return;
-    t->fs = cpu_fs();
-    t->gs = cpu_gs();
-    fpu_save(t->fpu);
+    struct frame_pool *pool = kmalloc_sys.pool;
+
+    cache_init(&thread_cache, pool, "thread", sizeof(struct thread), 0, NULL, slab_default_flags);
+    cache_init(&fpu_cache, pool, "fpu", sizeof(struct fpu_state), 16, NULL, slab_default_flags);
+    fpu_init();
 }
 
-void thread_load_slow(struct thread *t)
+/* --- numbers --- */
+
+struct thread *thread_find(int tid)
 {
-    if (thread_loaded)
-        thread_store(thread_loaded);
-    thread_loaded = t;
-    cpu_set_tls(t->tls);
-    cpu_set_fs(t->fs);
-    cpu_set_gs(t->gs);
-    fpu_load(t->fpu);
+    struct thread *t = thread_hash[(unsigned)tid % HASH];
+
+    while (t && t->tid != tid)
+        t = t->hash_next;
+    return t;
 }
 
-void thread_reload(struct thread *t)
+static void hash_thread(struct thread *t)
 {
-    uint32_t irq = os_irq_save();
+    struct thread **at = &thread_hash[(unsigned)t->tid % HASH];
 
-    thread_loaded = NULL;
-    thread_load_slow(t);
-    os_irq_restore(irq);
+    t->hash_next = *at;
+    *at = t;
 }
 
-void thread_unload(struct thread *t)
+static void unhash_thread(struct thread *t)
 {
-    if (thread_loaded == t)
-        thread_loaded = NULL;
+    struct thread **at = &thread_hash[(unsigned)t->tid % HASH];
+
+    while (*at != t)
+        at = &(*at)->hash_next;
+    *at = t->hash_next;
 }
 
-void thread_tick(struct thread *t, bool from_user)
+/* --- making --- */
+
+struct thread *thread_create(struct process *p, int tid, void (*fn)(void *), void *arg)
 {
-    if (from_user)
-        t->user_ns += 1000000000u / TIME_HZ;
+    struct thread *t = vm_cache_alloc(&vm_sys, &thread_cache);
+
+    if (!t)
+        return NULL;
+    memset(t, 0, sizeof *t);
+    t->process = p;
+    t->tid = tid;
+    t->context.fpu = vm_cache_alloc(&vm_sys, &fpu_cache);
+    if (t->context.fpu)
+        t->task = task_create_thread(t, &t->context, t->comm, fn, arg);
+    if (t->task)
+        return t;
+    if (t->context.fpu)
+        cache_free(&fpu_cache, t->context.fpu);
+    cache_free(&thread_cache, t);
+    return NULL;
+}
+
+void thread_free(struct thread *t)
+{
+    signal_set_clear(&t->sig.pending);
+    cache_free(&fpu_cache, t->context.fpu);
+    cache_free(&thread_cache, t);
+}
+
+void thread_discard(struct thread *t)
+{
+    task_discard(t->task);
+    thread_free(t);
+}
+
+void thread_launch(struct thread *t)
+{
+    struct process *p = t->process;
+    struct thread *last = p->threads;
+
+    hash_thread(t);
+    /* At the end, so that the first is the oldest. */
+    while (last && last->next)
+        last = last->next;
+    t->prev = last;
+    if (last)
+        last->next = t;
     else
-        t->system_ns += 1000000000u / TIME_HZ;
+        p->threads = t;
+    p->nthreads++;
+    thread_count++;
+    thread_total++;
+    t->task->space = p->memory ? p->memory->space : NULL;
+    task_start(t->task);
 }
+
+void thread_take_pid(struct thread *t)
+{
+    if (t->tid == t->process->pid)
+        return;
+    unhash_thread(t);
+    t->tid = t->process->pid;
+    hash_thread(t);
+}
+
+void thread_leave(struct thread *t)
+{
+    struct process *p = t->process;
+
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        p->threads = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    unhash_thread(t);
+    p->nthreads--;
+    if (p->nthreads == 0)
+        memcpy(p->comm, t->comm, sizeof p->comm);
+    thread_count--;
+}
+
+/* --- times --- */
 
 /* The exact sum, divided as the samples say; without any, to the side that has one. */
 void thread_times(const struct thread *t, uint64_t *user_ns, uint64_t *system_ns)
 {
-    uint64_t total = task_cpu_ns(t->task), sampled = t->user_ns + t->system_ns;
+    const struct task *task = t->task;
+    uint64_t total = task_cpu_ns(task), sampled = task->user_ns + task->system_ns;
 
-    if (t->system_ns == 0)
+    if (task->system_ns == 0)
         *user_ns = total;
-    else if (t->user_ns == 0)
+    else if (task->user_ns == 0)
         *user_ns = 0;
     else /* in microseconds, so that the product fits */
-        *user_ns = total / 1000 * (t->user_ns / 1000) / (sampled / 1000) * 1000;
+        *user_ns = total / 1000 * (task->user_ns / 1000) / (sampled / 1000) * 1000;
     *system_ns = total - *user_ns;
 }
 
@@ -134,9 +217,9 @@ bool thread_breathe(void)
 
     might_sleep();
     irq = os_irq_save();
-    yield = task->user_work & TASK_WORK_YIELD;
+    yield = task->cpu.user_work & TASK_WORK_YIELD;
 
-    task->user_work &= ~(uint32_t)TASK_WORK_YIELD;
+    task->cpu.user_work &= ~(uint32_t)TASK_WORK_YIELD;
     os_irq_restore(irq);
     if (yield)
         os_yield();
@@ -148,28 +231,10 @@ void thread_interrupt(struct thread *t)
     sync_interrupt(t->task);
 }
 
-/* --- the way back to ring 3 --- */
-
 void thread_set_work(struct thread *t, uint32_t work)
 {
     uint32_t irq = os_irq_save();
 
-    t->task->user_work |= work;
+    t->task->cpu.user_work |= work;
     os_irq_restore(irq);
-}
-
-void thread_return_to_user(struct trap_frame *tf)
-{
-    struct thread *self = thread_current();
-    uint32_t irq = os_irq_save();
-    uint32_t work = self->task->user_work;
-
-    self->task->user_work = 0;
-    os_irq_restore(irq);
-    if (self->exiting)
-        thread_exit(0);
-    if (work & TASK_WORK_YIELD)
-        os_yield();
-    if (work & TASK_WORK_SIGNAL)
-        signal_deliver(tf);
 }

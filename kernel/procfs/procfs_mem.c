@@ -7,6 +7,7 @@
  * Locking: a reference to the memory is held while its space may sleep.
  */
 #include "kernel/fs/file.h"
+#include "kernel/life/memory.h"
 #include "kernel/proc/process.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/vm/vm_sys.h"

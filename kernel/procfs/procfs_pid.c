@@ -2,6 +2,7 @@
 #include "kernel/dev/tty.h"
 #include "kernel/fs/file.h"
 #include "kernel/lib/format.h"
+#include "kernel/life/memory.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/uts.h"

@@ -24,17 +24,19 @@
  * Fails: sched_init() when there is no memory for the idle task; nothing else allocates.
  */
 #include "kernel/sched/sched.h"
-#include "kernel/proc/process.h"
 #include "kernel/sched/sync.h"
 #include "kernel/sched/time.h"
 #include "kernel/sched/torture.h"
+#include "kernel/x86/context.h"
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/trap.h"
 #include "mm/errno.h"
 #include "mm/space.h"
 #include "mm/x86/cpu.h"
 
 #define SLICE_TICKS 5u  /* 20 ms */
 #define SHUFFLE     16u /* under torture the next is one of so many */
+#define NS_A_TICK   (1000000000u / TIME_HZ)
 
 void task_switch(uint32_t *save_esp, uint32_t load_esp); /* switch.asm */
 
@@ -54,7 +56,7 @@ static void make_way(void)
     struct task *running = os_current;
 
     if (trap_irq_depth && running && running->thread)
-        running->user_work |= TASK_WORK_YIELD;
+        running->cpu.user_work |= TASK_WORK_YIELD;
 }
 
 void sched_ready(struct task *t)
@@ -128,11 +130,11 @@ void sched_switch(void)
         space_activate(next->space);
         sched_stats.space_loads++;
     }
-    if (next->thread)
-        thread_load(next->thread);
+    if (next->context)
+        context_load(next->context);
     os_current = next;
     next->slice = 0;
-    task_switch(&self->esp, next->esp);
+    task_switch(&self->cpu.esp, next->cpu.esp);
 }
 
 /* --- deadlines --- */
@@ -172,10 +174,13 @@ static void count_tick(struct task *t)
 {
     if (!t->thread)
         return;
-    thread_tick(t->thread, trap_irq_from_user);
+    if (trap_irq_from_user)
+        t->user_ns += NS_A_TICK;
+    else
+        t->system_ns += NS_A_TICK;
     t->slice++;
     if (t->slice >= SLICE_TICKS && run_head)
-        t->user_work |= TASK_WORK_YIELD;
+        t->cpu.user_work |= TASK_WORK_YIELD;
 }
 
 static void tick(void)

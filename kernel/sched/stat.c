@@ -5,7 +5,6 @@
  * fifth root of what is to be left after a minute's twelfth.
  */
 #include "kernel/sched/stat.h"
-#include "kernel/proc/process.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/time.h"
 #include "kernel/x86/trap.h"

@@ -4,14 +4,16 @@
  * over the end is a fault and not silent corruption.
  */
 #include "kernel/sched/task.h"
-#include "kernel/proc/process.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/sync.h"
 #include "kernel/vm/vm_sys.h"
+#include "kernel/x86/trap.h"
 #include "mm/kva_map.h"
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "mm/x86/cpu.h"
+
+_Static_assert(offsetof(struct task, cpu) == 0, "os_current is both");
 
 #define KEEP_STACKS 8u
 
@@ -151,24 +153,26 @@ struct task *task_create_sized(const char *name, void (*fn)(void *), void *arg, 
         return NULL;
     t->fn = fn;
     t->arg = arg;
-    t->esp = first_esp(stack_top(t), task_main, true);
+    t->cpu.esp = first_esp(stack_top(t), task_main, true);
     task_start(t);
     return t;
 }
 
-struct task *task_create_thread(struct thread *thread, void (*fn)(void *), void *arg)
+struct task *task_create_thread(struct thread *thread, struct context *context, const char *name,
+                                void (*fn)(void *), void *arg)
 {
-    struct task *t = task_make(thread->comm, TASK_STACK_PAGES);
+    struct task *t = task_make(name, TASK_STACK_PAGES);
 
     if (!t)
         return NULL;
     t->thread = thread;
+    t->context = context;
     t->fn = fn;
     t->arg = arg;
 
     struct trap_frame *frame = (struct trap_frame *)stack_top(t) - 1;
 
-    t->esp = fn ? first_esp(frame, task_main, true) : first_esp(frame, trap_to_user, false);
+    t->cpu.esp = fn ? first_esp(frame, task_main, true) : first_esp(frame, trap_to_user, false);
     return t;
 }
 

@@ -5,20 +5,16 @@
 #ifndef KERNEL_SCHED_TASK_H
 #define KERNEL_SCHED_TASK_H
 
+#include "kernel/x86/cpu_task.h"
 #include "mm/os.h"
 #include "mm/types.h"
 
+struct context;
 struct space;
 struct thread;
 struct waiter;
 
 #define TASK_STACK_PAGES 2u /* of an ordinary task; a guard page lies below */
-
-/* Bits of user_work. Set with interrupts off or by the task itself. */
-enum {
-    TASK_WORK_SIGNAL = 1 << 0, /* a signal may have to be delivered */
-    TASK_WORK_YIELD = 1 << 1,  /* its time slice is over */
-};
 
 enum task_state {
     TASK_RUNNABLE, /* runs, or is in the run queue */
@@ -28,8 +24,7 @@ enum task_state {
 
 /* Interrupts off guards what the scheduler touches; the rest belongs to the task itself. */
 struct task {
-    uint32_t esp;       /* of a task that does not run */
-    uint32_t user_work; /* TASK_WORK_*: to be done before it goes back to ring 3. trap.asm knows its place */
+    struct cpu_task cpu; /* the first part: os_current names it too */
     uint32_t id;
     char name[16];
     enum task_state state;
@@ -40,9 +35,9 @@ struct task {
     struct task *all_next, *all_prev;
     struct space *space;     /* NULL: kernel addresses only */
     int last_fault;          /* enum fault_verdict of its last page fault */
-    struct thread *thread;   /* its ring-3 half (kernel/proc/process.h); NULL: a kernel task */
-    uint32_t lent, lent_end; /* kernel memory that user_copy_*() take for the program's own: see usercopy.h */
-    bool interruptible;      /* its sleep ends when a signal comes (kernel/proc/process.h) */
+    struct thread *thread;   /* its ring-3 half (kernel/proc/thread.h); NULL: a kernel task */
+    struct context *context; /* what its ring-3 half has in the processor, or NULL */
+    bool interruptible;      /* its sleep ends when a signal comes (kernel/proc/thread.h) */
     unsigned slice;          /* ticks that it has had the processor without giving way */
     void *stack;             /* lowest address; NULL for the task that booted */
     unsigned stack_pages;
@@ -53,6 +48,7 @@ struct task {
     uint64_t cpu_ns; /* used up to the last switch */
     uint64_t since;  /* when it got the processor */
     uint64_t switches;
+    uint64_t user_ns, system_ns; /* as the tick found it; see thread_times() */
 };
 
 /* For sched_init(). */
@@ -74,7 +70,8 @@ void task_join(struct task *t, int *code);
  * A task with a ring-3 half. It runs fn(arg) below the frame at the top of its stack; with fn NULL it goes to
  * ring 3 at once, with what the caller writes there (thread_frame()). It runs when task_start() was called.
  */
-struct task *task_create_thread(struct thread *thread, void (*fn)(void *arg), void *arg);
+struct task *task_create_thread(struct thread *thread, struct context *context, const char *name,
+                                void (*fn)(void *arg), void *arg);
 void task_start(struct task *t);
 /* Undo task_create_thread() instead. */
 void task_discard(struct task *t);

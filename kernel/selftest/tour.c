@@ -3,6 +3,7 @@
 #include "kernel/lib/format.h"
 #include "kernel/lib/param.h"
 #include "kernel/lib/printk.h"
+#include "kernel/proc/page_fault.h"
 #include "kernel/selftest/tour_parts.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"

@@ -1,5 +1,6 @@
 /* The tour: a file that is mapped twice, and accesses that are refused. */
 #include "kernel/lib/image.h"
+#include "kernel/proc/page_fault.h"
 #include "kernel/selftest/tour_parts.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"

@@ -1,7 +1,8 @@
 /* The tour, a working set larger than memory: two tasks fill it, then read it and verify each page. */
-#include "kernel/vm/memory.h"
+#include "kernel/proc/page_fault.h"
 #include "kernel/sched/task.h"
 #include "kernel/selftest/tour_parts.h"
+#include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/reclaim.h"
 

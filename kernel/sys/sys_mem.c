@@ -12,6 +12,7 @@
 #include "kernel/dev/devices.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/pidfd.h"
+#include "kernel/life/memory.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/sys.h"
@@ -69,24 +70,6 @@ static struct memory *memory(void)
 static struct space *space(void)
 {
     return process_current()->memory->space;
-}
-
-/* --- limits --- */
-
-static uint32_t limit_pages(const struct process *p, unsigned which)
-{
-    uint64_t pages = p->rlimit[which].soft >> PAGE_SHIFT;
-
-    return pages > UINT32_MAX ? UINT32_MAX : (uint32_t)pages;
-}
-
-void memory_set_limits(struct process *p)
-{
-    p->memory->space->limit = (struct space_limits){
-        .total = limit_pages(p, RLIMIT_AS),
-        .data = limit_pages(p, RLIMIT_DATA),
-        .locked = limit_pages(p, RLIMIT_MEMLOCK),
-    };
 }
 
 /* --- mapping --- */

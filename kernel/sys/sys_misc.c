@@ -3,7 +3,7 @@
 #include "kernel/dev/disk.h"
 #include "kernel/dev/random.h"
 #include "kernel/lib/printk.h"
-#include "kernel/proc/process.h"
+#include "kernel/proc/thread.h"
 #include "kernel/proc/uts.h"
 #include "kernel/sched/stat.h"
 #include "kernel/sys/sys.h"

@@ -1,7 +1,6 @@
 /* System calls on paths: names, attributes, directories, mounts. */
 #include "kernel/sys/sys_path.h"
 #include "kernel/fs/file.h"
-#include "kernel/proc/process.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/vm/vm_sys.h"

@@ -1,5 +1,6 @@
 /* System calls about signals. What they mean is in signal.c, the frames are in sigframe.c. */
 #include "kernel/fs/pidfd.h"
+#include "kernel/life/sigframe.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal.h"
 #include "kernel/sys/sys.h"

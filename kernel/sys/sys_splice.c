@@ -8,7 +8,7 @@
  */
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
-#include "kernel/proc/process.h"
+#include "kernel/proc/thread.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/vm/vm_sys.h"

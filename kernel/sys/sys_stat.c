@@ -1,6 +1,5 @@
 /* System calls that tell what a file or a filesystem is, in Linux's structures for i386. */
 #include "kernel/fs/file.h"
-#include "kernel/proc/process.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/sys_path.h"
 #include "kernel/sys/syscall.h"

@@ -8,8 +8,8 @@
  * A relative sleep that a signal interrupts goes on through restart_syscall(2) when no handler runs, until
  * the time that was meant at first. A sleep until a time of day looks again when somebody sets the clock.
  */
-#include "kernel/sched/clock.h"
 #include "kernel/proc/process.h"
+#include "kernel/sched/clock.h"
 #include "kernel/sched/time.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"

@@ -1,14 +1,13 @@
 /*
  * Floating-point and SSE registers belong to programs; the kernel only moves them. They are switched at once
- * with the thread that owns them (thread_load()), not on first use: nearly every C library touches SSE before
- * main(), and a trap costs more than the two instructions. A switch to a kernel task leaves them alone.
+ * with the program that owns them (context_load()), not on first use: nearly every C library touches SSE
+ * before main(), and a trap costs more than the two instructions. A switch to a kernel task leaves them
+ * alone.
  *
  * Source: Intel SDM vol. 1, 8.1 (x87), 10.5 (FXSAVE); vol. 3A, 13.
  */
 #include "kernel/x86/fpu.h"
-#include "kernel/vm/vm_sys.h"
 #include "mm/os.h"
-#include "mm/slab.h"
 #include "mm/x86/cpu.h"
 
 enum {
@@ -18,7 +17,6 @@ enum {
     MXCSR_MASK_DEFAULT = 0xFFBF, /* where the processor leaves the mask 0 */
 };
 
-static struct cache fpu_cache;
 static struct fpu_state clean;
 static uint32_t mxcsr_mask;
 
@@ -37,7 +35,6 @@ static void put(struct fpu_state *s, unsigned offset, uint32_t v)
 
 void fpu_init(void)
 {
-    cache_init(&fpu_cache, kmalloc_sys.pool, "fpu", sizeof(struct fpu_state), 16, NULL, slab_default_flags);
     __asm__ volatile("fninit");
     fpu_save(&clean);
     if (!cpu_features.fxsr)
@@ -48,17 +45,6 @@ void fpu_init(void)
     /* Registers that the loader left something in. */
     memset(clean.bytes + 32, 0, sizeof clean.bytes - 32);
     put(&clean, FX_MXCSR, MXCSR_DEFAULT);
-}
-
-struct fpu_state *fpu_alloc(void)
-{
-    return vm_cache_alloc(&vm_sys, &fpu_cache);
-}
-
-void fpu_free(struct fpu_state *s)
-{
-    if (s)
-        cache_free(&fpu_cache, s);
 }
 
 void fpu_reset(struct fpu_state *s)

@@ -11,9 +11,6 @@ struct fpu_state {
 
 /* After cpu_detect(). */
 void fpu_init(void);
-/* An area, or NULL when out of memory. Its contents are undefined. */
-struct fpu_state *fpu_alloc(void);
-void fpu_free(struct fpu_state *s); /* NULL is fine */
 /* What a program begins with. */
 void fpu_reset(struct fpu_state *s);
 /* The processor's registers into an area, keeping them, and back. A state that a program made up may be

@@ -4,45 +4,33 @@
  */
 #include "kernel/x86/trap.h"
 #include "drivers/pic.h"
-#include "kernel/proc/process.h"
 #include "kernel/x86/cpu.h"
-#include "kernel/x86/fpu.h"
+#include "kernel/x86/cpu_task.h"
 #include "kernel/x86/panic.h"
 #include "mm/os.h"
 #include "mm/x86/cpu.h"
 #include "mm/x86/paging.h"
 
-#define EXCEPTIONS 32u
-
-/* Error code of a page fault (SDM vol. 3A, 4.7). */
-enum { PF_PRESENT = 1 << 0, PF_WRITE = 1 << 1, PF_USER = 1 << 2, PF_RESERVED = 1 << 3, PF_FETCH = 1 << 4 };
-
 unsigned trap_irq_depth;
 bool trap_irq_from_user;
 
 _Static_assert(offsetof(struct trap_frame, eax) == 32 && offsetof(struct trap_frame, cs) == 48, "trap.asm");
-_Static_assert(offsetof(struct task, user_work) == 4, "trap.asm");
+_Static_assert(offsetof(struct cpu_task, user_work) == 4, "trap.asm");
 
-static bool no_fault_handler(struct trap_frame *tf __attribute__((unused)),
-                             const struct fault *f __attribute__((unused)))
+static trap_fault_fn watcher;
+static bool (*handlers[TRAP_EXCEPTIONS])(struct trap_frame *);
+
+trap_fault_fn trap_watch_faults(trap_fault_fn fn)
 {
-    return false;
-}
+    trap_fault_fn old = watcher;
 
-static trap_fault_fn fault_handler = no_fault_handler;
-static bool (*handlers[EXCEPTIONS])(struct trap_frame *);
-
-trap_fault_fn trap_set_fault_handler(trap_fault_fn fn)
-{
-    trap_fault_fn old = fault_handler;
-
-    fault_handler = fn;
+    watcher = fn;
     return old;
 }
 
 void trap_set_handler(unsigned vector, bool (*fn)(struct trap_frame *))
 {
-    mm_assert(vector < EXCEPTIONS && vector != TRAP_PAGE_FAULT, "vector %u", vector);
+    mm_assert(vector < TRAP_EXCEPTIONS && vector != TRAP_PAGE_FAULT, "vector %u", vector);
     handlers[vector] = fn;
 }
 
@@ -104,6 +92,8 @@ static const struct fault decoded[DECODED] = {DECODE16(0), DECODE16(16)};
 
 static __attribute__((noinline, cold)) void unresolved(struct trap_frame *tf, const struct fault *f)
 {
+    if (watcher && watcher(tf, f))
+        return;
     if (!fix_up(tf))
         panic_trap(tf, f, "page fault that nobody resolves");
 }
@@ -113,13 +103,13 @@ __attribute__((regparm(1))) void trap_page_fault(struct trap_frame *tf)
     struct fault f = decoded[tf->error & (DECODED - 1)];
 
     f.va = cpu_read_cr2();
-    if (unlikely(!fault_handler(tf, &f)))
+    if (unlikely(!page_fault(tf, &f)))
         unresolved(tf, &f);
 }
 
 static const char *exception_name(unsigned vector)
 {
-    static const char *const names[EXCEPTIONS] = {
+    static const char *const names[TRAP_EXCEPTIONS] = {
         [0] = "divide error",
         [1] = "debug",
         [2] = "non-maskable interrupt",
@@ -143,58 +133,14 @@ static const char *exception_name(unsigned vector)
         [21] = "control protection",
     };
 
-    return vector < EXCEPTIONS && names[vector] ? names[vector] : "unknown";
-}
-
-/* What a program gets for each exception that it causes; signo 0: it cannot. As Linux has it. */
-static const struct {
-    uint8_t signo;
-    uint8_t code;
-    bool here; /* the address is the instruction's */
-} program_exceptions[EXCEPTIONS] = {
-    [0] = {SIGFPE, FPE_INTDIV, true},  [1] = {SIGTRAP, TRAP_TRACE, true},  [3] = {SIGTRAP, SI_KERNEL, false},
-    [4] = {SIGSEGV, SI_KERNEL, false}, [5] = {SIGSEGV, SI_KERNEL, false},  [6] = {SIGILL, ILL_ILLOPN, true},
-    [7] = {SIGSEGV, SI_KERNEL, false}, [9] = {SIGFPE, SI_KERNEL, false},   [10] = {SIGSEGV, SI_KERNEL, false},
-    [11] = {SIGBUS, SI_KERNEL, false}, [12] = {SIGBUS, SI_KERNEL, false},  [13] = {SIGSEGV, SI_KERNEL, false},
-    [16] = {SIGFPE, SI_KERNEL, true},  [17] = {SIGBUS, BUS_ADRALN, false}, [19] = {SIGFPE, SI_KERNEL, true},
-};
-
-/* The registers that a program left for its return from a signal cannot be loaded. */
-static void bad_return(struct trap_frame *tf)
-{
-    static const struct siginfo info = {.signo = SIGILL, .code = ILL_BADSTK};
-
-    cpu_irq_on();
-    signal_force(tf, &info);
-}
-
-static bool program_exception(struct trap_frame *tf)
-{
-    if (tf->vector >= EXCEPTIONS || !program_exceptions[tf->vector].signo)
-        return false;
-
-    struct siginfo info = {
-        .signo = program_exceptions[tf->vector].signo,
-        .code = program_exceptions[tf->vector].code,
-        .addr = program_exceptions[tf->vector].here ? tf->eip : 0,
-    };
-
-    cpu_irq_on(); /* the gates of debug exceptions have them off */
-    if (tf->vector == TRAP_FPU || tf->vector == TRAP_SIMD)
-        info.code = fpu_signal_code(tf->vector == TRAP_SIMD);
-    signal_force(tf, &info);
-    return true;
+    return vector < TRAP_EXCEPTIONS && names[vector] ? names[vector] : "unknown";
 }
 
 __attribute__((regparm(1))) void trap_dispatch(struct trap_frame *tf)
 {
-    if (tf->vector == TRAP_IRET) {
-        bad_return(tf);
+    if ((trap_from_user(tf) || tf->vector == TRAP_IRET) && trap_program_exception(tf))
         return;
-    }
-    if (trap_from_user(tf) && program_exception(tf))
-        return;
-    if (tf->vector < EXCEPTIONS && handlers[tf->vector] && handlers[tf->vector](tf))
+    if (tf->vector < TRAP_EXCEPTIONS && handlers[tf->vector] && handlers[tf->vector](tf))
         return;
     if (fix_up(tf))
         return;

@@ -28,6 +28,11 @@ enum {
     TRAP_IRET = 0x81, /* none of the processor's: the way back to ring 3 could not be gone */
 };
 
+#define TRAP_EXCEPTIONS 32u /* vectors below are exceptions */
+
+/* Error code of a page fault (SDM vol. 3A, 4.7). */
+enum { PF_PRESENT = 1 << 0, PF_WRITE = 1 << 1, PF_USER = 1 << 2, PF_RESERVED = 1 << 3, PF_FETCH = 1 << 4 };
+
 static inline bool trap_from_user(const struct trap_frame *tf)
 {
     return tf->cs & 3;
@@ -39,13 +44,28 @@ static inline uint32_t trap_esp(const struct trap_frame *tf)
     return trap_from_user(tf) ? tf->user_esp : (uint32_t)&tf->user_esp;
 }
 
+/* --- called here, defined in the rooms above: what traps mean --- */
+
 /*
- * Resolve page faults with fn from now on, and return who did so far. fn says true when the instruction can
- * be tried again. It runs with interrupts as they were at the fault. When it says false, a fault in the
- * kernel goes to its entry in the exception table, and anything else is a panic.
+ * A page fault. True when the instruction can be tried again. Interrupts are as they were at the fault. When
+ * it says false, a fault in the kernel goes to its entry in the exception table, and anything else is a
+ * panic. kernel/proc/page_fault.c.
+ */
+bool page_fault(struct trap_frame *tf, const struct fault *f);
+/* Another exception of a program, or TRAP_IRET: make it a signal. False when no program can cause it.
+ * kernel/proc/exception.c. */
+bool trap_program_exception(struct trap_frame *tf);
+/* The running thread goes back to ring 3 and has work to do first. Interrupts on. kernel/life/deliver.c. */
+void thread_return_to_user(struct trap_frame *tf);
+
+/* --- for tests and measurements --- */
+
+/*
+ * Show fn every page fault that page_fault() does not resolve, before anything else is done about it; NULL:
+ * nobody. When fn says true, the instruction is tried again. Returns who watched before.
  */
 typedef bool (*trap_fault_fn)(struct trap_frame *, const struct fault *);
-trap_fault_fn trap_set_fault_handler(trap_fault_fn fn);
+trap_fault_fn trap_watch_faults(trap_fault_fn fn);
 
 /* Give exception `vector` (not 8, not 14) to fn; NULL takes it back. True means handled; false is a panic. */
 void trap_set_handler(unsigned vector, bool (*fn)(struct trap_frame *));

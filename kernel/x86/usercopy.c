@@ -7,7 +7,7 @@
  * With SMAP, user memory is open only between cpu_user_begin() and cpu_user_end().
  */
 #include "kernel/x86/usercopy.h"
-#include "kernel/sched/task.h"
+#include "kernel/x86/cpu_task.h"
 #include "mm/errno.h"
 #include "mm/layout.h"
 #include "mm/os.h"
@@ -31,7 +31,7 @@ static inline bool in_user_half(vaddr_t va, size_t n)
 
 static __attribute__((noinline)) bool is_lent(vaddr_t va, size_t n)
 {
-    const struct task *t = task_current();
+    const struct cpu_task *t = cpu_task_current();
 
     return va >= t->lent && va < t->lent_end && n <= t->lent_end - va;
 }
@@ -59,9 +59,9 @@ static inline int end(int err)
 
 vaddr_t usercopy_lend(void *buf, size_t n)
 {
-    struct task *t = task_current();
+    struct cpu_task *t = cpu_task_current();
 
-    mm_assert(!t->lent, "task %s has lent %x", t->name, t->lent);
+    mm_assert(!t->lent, "the task has lent %x", t->lent);
     t->lent = (vaddr_t)buf;
     t->lent_end = (vaddr_t)buf + n;
     return t->lent;
@@ -69,7 +69,9 @@ vaddr_t usercopy_lend(void *buf, size_t n)
 
 void usercopy_unlend(void)
 {
-    task_current()->lent = task_current()->lent_end = 0;
+    struct cpu_task *t = cpu_task_current();
+
+    t->lent = t->lent_end = 0;
 }
 
 int user_copy_in_atomic(void *dst, vaddr_t src, size_t n)

@@ -3,6 +3,7 @@
  * tasks. Counts are exact. Where a test needs memory to be short, it takes most of it away first, so that it
  * costs the same on every machine.
  */
+#include "kernel/proc/page_fault.h"
 #include "kernel/sched/task.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"

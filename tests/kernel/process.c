@@ -1,7 +1,8 @@
 /* Programs in ring 3, made of a few bytes each; what needs more is in tests/user. */
-#include "kernel/proc/process.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/life/elf.h"
+#include "kernel/life/init.h"
+#include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/errno.h"
 #include "mm/machine.h"

@@ -1,6 +1,8 @@
 /* /proc, read as a program reads it and compared with what it speaks of. */
 #include "kernel/fs/file.h"
 #include "kernel/lib/format.h"
+#include "kernel/life/memory.h"
+#include "kernel/proc/page_fault.h"
 #include "kernel/proc/process.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/procfs/text.h"

@@ -116,7 +116,7 @@ TEST(protection, user_memory_is_closed)
     EXPECT(read_fails() && write_fails(), "an access past the routines");
     EXPECT(vm_sys.stats.faults == before, "%u faults handed on", (unsigned)(vm_sys.stats.faults - before));
 
-    trap_fault_fn machine = trap_set_fault_handler(note);
+    trap_fault_fn machine = trap_watch_faults(note);
 
     faults = 0;
     EXPECT(read_fails() && seen.va == VA && seen.access == ACCESS_READ && seen.present && !seen.user,
@@ -126,7 +126,7 @@ TEST(protection, user_memory_is_closed)
     cpu_user_begin();
     EXPECT(!read_fails() && faults == 2, "open");
     cpu_user_end();
-    trap_set_fault_handler(machine);
+    trap_watch_faults(machine);
     EXPECT(user_read32(&v, VA) == 0 && v == RET, "the page is as it was: %x", v);
     end(s);
 }
@@ -143,11 +143,11 @@ TEST(protection, user_code_is_not_run)
     s = begin(kt);
     if (!s)
         return;
-    trap_fault_fn machine = trap_set_fault_handler(note);
+    trap_fault_fn machine = trap_watch_faults(note);
 
     faults = 0;
     __asm__ volatile("call *%0" : : "r"(VA) : "memory");
-    trap_set_fault_handler(machine);
+    trap_watch_faults(machine);
     EXPECT(faults == 1 && seen.va == VA && seen.access == ACCESS_EXEC && seen.present && !seen.user,
            "%u faults at %x, access %d, present %d", faults, seen.va, seen.access, seen.present);
     end(s);

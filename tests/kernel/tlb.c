@@ -4,6 +4,7 @@
  * flushes would prove nothing. An entry may leave the cache at any moment, so one sighting in several tries
  * is enough.
  */
+#include "kernel/proc/page_fault.h"
 #include "kernel/sched/task.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"

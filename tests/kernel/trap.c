@@ -61,7 +61,7 @@ static void watch(void)
 {
     faults = 0;
     give = PFN_NONE;
-    machine_handler = trap_set_fault_handler(note_fault);
+    machine_handler = trap_watch_faults(note_fault);
 }
 
 TEST(trap, text_is_read_only)
@@ -76,7 +76,7 @@ TEST(trap, text_is_read_only)
     EXPECT(write_faults((uint32_t)rodata_end - 4), "a write to the last constant");
     EXPECT(!read_faults((uint32_t)rodata_end - 4), "a read of it");
     EXPECT(*(volatile uint32_t *)text_start == first, "the text is as it was");
-    trap_set_fault_handler(machine_handler);
+    trap_watch_faults(machine_handler);
 }
 
 TEST(trap, identity_map_is_gone)
@@ -88,7 +88,7 @@ TEST(trap, identity_map_is_gone)
     EXPECT(read_faults(0), "a read through NULL");
     EXPECT(read_faults(HOLE) && seen.va == HOLE, "the hole below the windows");
     EXPECT(faults == 3, "%u faults", faults);
-    trap_set_fault_handler(machine_handler);
+    trap_watch_faults(machine_handler);
 }
 
 /* The handler makes a page appear; the instruction then succeeds, after exactly one fault. */
@@ -106,7 +106,7 @@ TEST(trap, resumes)
     EXPECT(faults == 1 && seen.va == va, "%u faults", faults);
     EXPECT(!write_faults(va) && faults == 1, "%u faults: the page stays", faults);
     EXPECT(*(uint32_t *)frame_ptr(p, frame_pfn(p, f)) == 0, "and the write reached the frame");
-    trap_set_fault_handler(machine_handler);
+    trap_watch_faults(machine_handler);
     EXPECT(pt_kernel_unmap(va) == frame_pfn(p, f), "unmapped");
     kva_free(&kva_map_sys.arena, va, PAGE_SIZE);
     frame_free(p, f);
@@ -155,7 +155,7 @@ TEST(trap, state_is_kept)
                      : "=c"(eflags), "=d"(ds_es)
                      : [out] "a"(out)
                      : "ebx", "esi", "edi", "memory", "cc");
-    trap_set_fault_handler(machine_handler);
+    trap_watch_faults(machine_handler);
     for (unsigned i = 0; i < 7; i++)
         EXPECT(out[i] == 0x11111111u * (i + 1), "register %u is %x", i, out[i]);
     EXPECT((ds_es & 0xFFFF) == 0x10, "es is %x", ds_es & 0xFFFF);
@@ -180,7 +180,7 @@ TEST(trap, interrupts_stay_as_they_were)
     EXPECT(!(seen_eflags & EFLAGS_IF) && !(cpu_eflags() & EFLAGS_IF), "off: %x", seen_eflags);
     os_irq_restore(s);
     EXPECT(cpu_eflags() & EFLAGS_IF, "on again");
-    trap_set_fault_handler(machine_handler);
+    trap_watch_faults(machine_handler);
 }
 
 static unsigned breakpoints;

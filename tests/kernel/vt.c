@@ -1,6 +1,7 @@
 /* Access to test spaces by the real processor: the kernel's half of vt.h. */
-#include "tests/vt.h"
+#include "kernel/proc/page_fault.h"
 #include "kernel/vm/vm_sys.h"
+#include "tests/vt.h"
 
 /* The space stays loaded afterwards, so that stale translations would be found. */
 enum fault_verdict vt_read(struct space *s, vaddr_t va, uint32_t *value)

@@ -1,0 +1,254 @@
+/*
+ * The way back to ring 3: the time slice is given up, signals are delivered, an interrupted call is ended or
+ * started again; a thread that is to end ends here. kernel/proc/signal.c has the theory of signals.
+ *
+ * Locking: tasks only, between sleeps.
+ */
+#include "kernel/life/deliver.h"
+#include "kernel/lib/printk.h"
+#include "kernel/life/exit.h"
+#include "kernel/life/sigframe.h"
+#include "kernel/proc/signal_parts.h"
+#include "mm/errno.h"
+
+/* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit. */
+#define CORE_MIN 4096u
+
+/* --- dying --- */
+
+#define REPORTS         10u /* deaths of faults on the console in REPORT_EVERY_NS; the others are counted */
+#define REPORT_EVERY_NS 5000000000ull
+
+static bool may_report(void)
+{
+    static uint64_t since;
+    static unsigned count, dropped;
+    uint64_t now = os_now_ns();
+
+    if (now - since >= REPORT_EVERY_NS) {
+        if (dropped)
+            printk(LOG_WARN, "%u more processes died of faults", dropped);
+        since = now;
+        count = dropped = 0;
+    }
+    if (count++ < REPORTS)
+        return true;
+    dropped++;
+    return false;
+}
+
+static void report_region(struct process *p, const char *what, vaddr_t va)
+{
+    struct space *s = p->memory ? p->memory->space : NULL;
+    struct region *r;
+
+    if (!s)
+        return;
+    mutex_lock(&s->lock);
+    r = region_first_above(&s->regions, va);
+    if (r && r->start <= va)
+        printk(LOG_WARN, "  %s %08x lies in %08x-%08x %c%c%c%c", what, va, r->start, r->end,
+               r->flags & REGION_READ ? 'r' : '-', r->flags & REGION_WRITE ? 'w' : '-',
+               r->flags & REGION_EXEC ? 'x' : '-', r->flags & REGION_SHARED ? 's' : 'p');
+    else if (r)
+        printk(LOG_WARN, "  %s %08x is not mapped; the next region is %08x-%08x", what, va, r->start, r->end);
+    else
+        printk(LOG_WARN, "  %s %08x is not mapped, nor is anything above", what, va);
+    mutex_unlock(&s->lock);
+}
+
+/* A process dies of an exception: say where and why. */
+static void report_death(const struct thread *t, const struct trap_frame *tf, const struct siginfo *info)
+{
+    const char *name = signal_name(info->signo), *did;
+
+    if (!may_report())
+        return;
+    if (tf->vector == TRAP_PAGE_FAULT) {
+        if (t->sig.fault_error & PF_FETCH)
+            did = "execution at";
+        else
+            did = t->sig.fault_error & PF_WRITE ? "write to" : "read from";
+        printk(LOG_WARN, "%s[%d] died of %s: %s %08x", t->comm, t->process->pid, name, did, t->sig.fault_va);
+        report_region(t->process, "address", t->sig.fault_va);
+    } else if (tf->vector < TRAP_EXCEPTIONS) {
+        printk(LOG_WARN, "%s[%d] died of %s: exception %u, error code %x", t->comm, t->process->pid, name,
+               tf->vector, tf->error);
+    } else {
+        printk(LOG_WARN, "%s[%d] died of %s: a signal's frame could not be stored or taken back", t->comm,
+               t->process->pid, name);
+    }
+    report_region(t->process, "instruction", tf->eip);
+    printk(LOG_WARN, "  eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x", tf->eax, tf->ebx, tf->ecx,
+           tf->edx, tf->esi, tf->edi);
+    printk(LOG_WARN, "  ebp %08x esp %08x eip %08x eflags %08x", tf->ebp, tf->user_esp, tf->eip, tf->eflags);
+}
+
+static _Noreturn void die(struct process *p, int signo)
+{
+    bool dumps =
+        signal_default(signo) == SIGNAL_DUMP && p->dumpable && p->rlimit[RLIMIT_CORE].soft >= CORE_MIN;
+
+    process_exit_group(signo | (dumps ? 0x80 : 0));
+}
+
+/* --- on the way to ring 3 --- */
+
+/* Sleep while the process is stopped. */
+static void stay_stopped(struct process *p)
+{
+    uint32_t irq = os_irq_save();
+
+    while (p->stopped && thread_sleep_killable(&p->stop_wait) == 0)
+        ;
+    os_irq_restore(irq);
+}
+
+static void stop(struct thread *self, int signo)
+{
+    struct process *p = self->process;
+
+    /* A terminal's stop makes no sense for a group that no shell can continue. */
+    if (signo != SIGSTOP && signal_group_orphaned(p->pgid, 0))
+        return;
+    p->stopped = true;
+    p->stop_signal = signo;
+    p->continued = false;
+    for (struct thread *t = p->threads; t; t = t->next)
+        if (t != self) {
+            signal_mark(t);
+            thread_interrupt(t);
+        }
+    signal_tell_parent(p, CLD_STOPPED, signo);
+    stay_stopped(p);
+}
+
+/* An interrupted system call, when a handler is to run: it fails, or runs again afterwards. */
+static void restart_after_handler(struct trap_frame *tf, const struct signal_action *a)
+{
+    if (tf->error == TRAP_NO_CALL)
+        return;
+    switch (-(int32_t)tf->eax) {
+    case ERESTARTSYS:
+        if (a->flags & SA_RESTART)
+            break;
+        __attribute__((fallthrough));
+    case ERESTARTNOHAND:
+    case ERESTART_RESTARTBLOCK:
+        tf->eax = (uint32_t)-EINTR;
+        return;
+    case ERESTARTNOINTR:
+        break;
+    default:
+        return;
+    }
+    tf->eax = tf->error;
+    tf->eip -= 2; /* INT 0x80 */
+}
+
+/* The same when no handler runs: the call goes on as if nothing had been. */
+static void restart_silently(struct trap_frame *tf)
+{
+    if (tf->vector != TRAP_SYSCALL || tf->error == TRAP_NO_CALL)
+        return;
+    switch (-(int32_t)tf->eax) {
+    case ERESTARTSYS:
+    case ERESTARTNOINTR:
+    case ERESTARTNOHAND:
+        tf->eax = tf->error;
+        break;
+    case ERESTART_RESTARTBLOCK:
+        tf->eax = 0; /* restart_syscall(2) */
+        break;
+    default:
+        return;
+    }
+    tf->eip -= 2;
+}
+
+/* Run a handler: its frame, its mask. */
+static void handle(struct thread *self, struct trap_frame *tf, const struct siginfo *info,
+                   struct signal_action *a)
+{
+    uint32_t flags = a->flags;
+    int signo = info->signo;
+    sigset_t back_to = self->sig.restore ? self->sig.saved : self->sig.blocked;
+
+    if (tf->vector == TRAP_SYSCALL) {
+        restart_after_handler(tf, a);
+        tf->error = TRAP_NO_CALL; /* the call is over: a second signal finds nothing to restart */
+    }
+    if (unlikely(!sigframe_setup(tf, signo, info, a, back_to))) {
+        static const struct siginfo segv = {.signo = SIGSEGV, .code = SI_KERNEL};
+
+        if (signo == SIGSEGV)
+            a->handler = SIG_DFL;
+        signal_force(tf, &segv);
+        return;
+    }
+    if (flags & SA_RESETHAND)
+        a->handler = SIG_DFL;
+    self->sig.restore = false;
+    self->sig.blocked |= (a->mask | (flags & SA_NODEFER ? 0 : SIGBIT(signo))) & ~SIGNALS_UNCAUGHT;
+    if (self->sig.alt_flags & SS_AUTODISARM) {
+        self->sig.alt_stack = self->sig.alt_size = 0;
+        self->sig.alt_flags = SS_DISABLE;
+    }
+}
+
+void signal_deliver(struct trap_frame *tf)
+{
+    struct thread *self = thread_current();
+    struct process *p = self->process;
+
+    do {
+        struct siginfo taken, *info = &taken;
+        bool fault = self->sig.faulted;
+        struct signal_action *a;
+
+        signal_unmark(self);
+        if (unlikely(p->stopped))
+            stay_stopped(p);
+        if (unlikely(self->exiting))
+            thread_exit(0);
+        if (likely(fault)) {
+            self->sig.faulted = false;
+            info = &self->sig.fault_info;
+        } else if (!signal_take(~self->sig.blocked, info)) {
+            continue;
+        }
+        a = &p->actions->action[info->signo - 1];
+        if (likely(a->handler > SIG_IGN))
+            handle(self, tf, info, a);
+        else if (a->handler == SIG_IGN || (!fault && signal_ignored_by_default(p, info->signo)))
+            continue;
+        else if (signal_default(info->signo) == SIGNAL_STOP)
+            stop(self, info->signo);
+        else {
+            if (fault)
+                report_death(self, tf, info);
+            die(p, info->signo);
+        }
+    } while (signal_has_work(self));
+    restart_silently(tf);
+    if (self->sig.restore) {
+        self->sig.restore = false;
+        signal_set_blocked(self->sig.saved);
+    }
+}
+
+void thread_return_to_user(struct trap_frame *tf)
+{
+    struct thread *self = thread_current();
+    uint32_t irq = os_irq_save();
+    uint32_t work = self->task->cpu.user_work;
+
+    self->task->cpu.user_work = 0;
+    os_irq_restore(irq);
+    if (self->exiting)
+        thread_exit(0);
+    if (work & TASK_WORK_YIELD)
+        os_yield();
+    if (work & TASK_WORK_SIGNAL)
+        signal_deliver(tf);
+}

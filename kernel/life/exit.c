@@ -1,0 +1,190 @@
+/*
+ * Ending.
+ *
+ * A process ends in this order. Every thread leaves its process (thread_exit()); the last one gives back what
+ * the threads shared, hands the children to init, and makes the process a zombie, which is a number, a status
+ * and some counts. The parent's wait4() takes these and forgets the zombie; if the parent does not care for
+ * its children, the process forgets itself. The thread that runs all this cannot free its own kernel stack:
+ * see task_vanish().
+ *
+ * Who keeps something about processes is told of an end by process_on_end().
+ *
+ * Locking: between sleeps; thread_exit() says where it does not sleep any more.
+ */
+#include "kernel/life/exit.h"
+#include "kernel/fs/file.h"
+#include "kernel/life/memory.h"
+#include "kernel/proc/futex.h"
+#include "kernel/proc/ptimer.h"
+#include "kernel/x86/context.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/errno.h"
+
+/* What threads share. NULL members are not there yet. May sleep. */
+static void give_up_shared(struct process *p)
+{
+    struct memory *memory = p->memory;
+
+    if (p->files)
+        fd_table_put(p->files);
+    p->files = NULL;
+    if (p->fs)
+        fs_context_put(p->fs);
+    p->fs = NULL;
+    if (p->actions)
+        signal_actions_put(p->actions);
+    p->actions = NULL;
+    signal_set_clear(&p->pending);
+    ptimer_delete_all(p);
+    p->memory = NULL;
+    if (memory)
+        memory_put(memory);
+}
+
+void process_discard(struct process *p)
+{
+    give_up_shared(p);
+    process_free(p);
+}
+
+int process_single(void)
+{
+    struct thread *self = thread_current();
+    struct process *p = self->process;
+    int err = 0;
+
+    for (struct thread *t = p->threads; t; t = t->next)
+        if (t != self) {
+            t->exiting = true;
+            thread_set_work(t, TASK_WORK_SIGNAL);
+            thread_interrupt(t);
+        }
+    uint32_t irq = os_irq_save();
+
+    while (p->nthreads > 1 && !err)
+        err = thread_sleep_killable(&p->thread_wait);
+    os_irq_restore(irq);
+    return self->exiting ? -EINTR : err;
+}
+
+void process_vfork_done(struct process *p)
+{
+    struct waitq *q = p->vfork_wait;
+
+    p->vfork_wait = NULL;
+    if (q)
+        os_wake_all(q);
+}
+
+/* Whether p's parent wants to wait for it, having told it. */
+static bool tell_parent(struct process *p)
+{
+    struct process *parent = p->parent;
+
+    if (!parent)
+        return false;
+    if (!parent->actions)
+        return true; /* it is ending itself, and will leave p to init */
+
+    bool cares = p->exit_signal != SIGCHLD || !signal_ignores_children(parent);
+
+    if (p->exit_signal) {
+        uint64_t user, system;
+        int low = p->exit_status & 0x7F;
+        struct siginfo info = {
+            .signo = p->exit_signal,
+            .code = !low                    ? CLD_EXITED
+                    : p->exit_status & 0x80 ? CLD_DUMPED
+                                            : CLD_KILLED,
+            .pid = p->pid,
+            .status = low ? low : p->exit_status >> 8,
+        };
+
+        process_times(p, &user, &system);
+        info.utime = (int32_t)(user / 10000000);
+        info.stime = (int32_t)(system / 10000000);
+        signal_send(parent, &info);
+    }
+    os_wake_all(&parent->child_wait);
+    return cares;
+}
+
+/* The children's new parent is init. */
+static void orphan_children(struct process *p)
+{
+    struct process *heir = p == process_init ? NULL : process_init;
+    struct process *child;
+
+    while ((child = p->children) != NULL) {
+        process_leave_siblings(child);
+        child->parent = heir;
+        child->exit_signal = SIGCHLD; /* the new parent never asked for another */
+        if (heir) {
+            child->sibling_next = heir->children;
+            if (heir->children)
+                heir->children->sibling_prev = child;
+            heir->children = child;
+        }
+        if (child->death_signal)
+            signal_raise(child, child->death_signal);
+        if (child->state == PROCESS_ZOMBIE && !tell_parent(child))
+            process_reap(child);
+    }
+}
+
+/* The last thread of p, the running one, has left it. */
+static void process_end(struct process *p)
+{
+    struct task *task = task_current();
+
+    process_faults(p, &p->past_min_faults, &p->past_maj_faults);
+    process_note_resident(p);
+    task->space = NULL;
+    give_up_shared(p);
+    process_vfork_done(p);
+    signal_orphan_groups(p);
+    orphan_children(p);
+    p->state = PROCESS_ZOMBIE;
+    process_tell_end(p);
+    if (!tell_parent(p))
+        process_reap(p);
+}
+
+void thread_exit(int code)
+{
+    struct thread *self = thread_current();
+    struct process *p = self->process;
+    uint64_t user, system;
+
+    self->exiting = true;
+    futex_thread_exit(self);
+    if (self->clear_child_tid && (p->nthreads > 1 || p->memory->refs > 1) &&
+        user_write32(self->clear_child_tid, 0) == 0)
+        futex_wake_at(self->clear_child_tid);
+
+    /* From here to the end of the list nothing sleeps. */
+    thread_times(self, &user, &system);
+    p->past_user_ns += user;
+    p->past_system_ns += system;
+    thread_leave(self);
+    os_wake_all(&p->thread_wait);
+    signal_thread_exit(self);
+    if (p->nthreads == 0) {
+        if (!p->group_exit) {
+            p->group_exit = true;
+            p->exit_status = (code & 0xFF) << 8;
+        }
+        process_end(p);
+    }
+    context_unload(&self->context);
+    task_current()->thread = NULL;
+    thread_free(self);
+    task_current()->space = NULL;
+    task_vanish();
+}
+
+void process_exit_group(int status)
+{
+    process_kill(process_current(), status);
+    thread_exit(0);
+}

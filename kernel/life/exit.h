@@ -1,0 +1,19 @@
+/* How threads and processes end. See exit.c. */
+#ifndef KERNEL_LIFE_EXIT_H
+#define KERNEL_LIFE_EXIT_H
+
+#include "kernel/proc/process.h"
+
+/* End the running thread; the last one makes the process a zombie that has exited with code. */
+_Noreturn void thread_exit(int code);
+/* End the whole running process with a wait status. */
+_Noreturn void process_exit_group(int status);
+/* End all other threads of the running process and wait for that. 0, or -EINTR when this one is to end.
+ * Sleeps. */
+int process_single(void);
+/* The parent of a vfork child may go on. */
+void process_vfork_done(struct process *p);
+/* Free a process that was never in the tree, with what it has. Sleeps. */
+void process_discard(struct process *p);
+
+#endif

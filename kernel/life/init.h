@@ -1,0 +1,15 @@
+/* The first process. See init.c. */
+#ifndef KERNEL_LIFE_INIT_H
+#define KERNEL_LIFE_INIT_H
+
+/* Caches, and what wants to know of ends. After process_start(). */
+void life_start(void);
+/*
+ * Start pid 1 with arguments (each list ends with NULL; argv[0] is replaced by the path): the first of the
+ * paths that can be executed, standard streams on the console. Sleeps. 0 or -errno.
+ */
+int process_start_init(const char *const *paths, const char **argv, const char *const *envp);
+/* Wait in the kernel until pid 1 has ended, and end everybody else; its wait status. */
+int process_wait_init(void);
+
+#endif

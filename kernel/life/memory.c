@@ -1,0 +1,58 @@
+/*
+ * A process's memory: its space, and what goes with it. Shared by vfork and by clone with CLONE_VM, and
+ * counted.
+ */
+#include "kernel/life/memory.h"
+#include "kernel/fs/vfs.h"
+#include "kernel/vm/vm_sys.h"
+#include "mm/slab.h"
+
+static struct cache cache;
+
+void memory_start(void)
+{
+    cache_init(&cache, kmalloc_sys.pool, "memory", sizeof(struct memory), 0, NULL, slab_default_flags);
+}
+
+struct memory *memory_create(struct space *s)
+{
+    struct memory *m = vm_cache_alloc(&vm_sys, &cache);
+
+    if (m)
+        *m = (struct memory){.refs = 1, .space = s};
+    return m;
+}
+
+struct memory *memory_get(struct memory *m)
+{
+    m->refs++;
+    return m;
+}
+
+void memory_put(struct memory *m)
+{
+    if (--m->refs)
+        return;
+    if (m->exe) {
+        m->exe->executed--;
+        inode_put(m->exe);
+    }
+    space_destroy(m->space);
+    cache_free(&cache, m);
+}
+
+static uint32_t limit_pages(const struct process *p, unsigned which)
+{
+    uint64_t pages = p->rlimit[which].soft >> PAGE_SHIFT;
+
+    return pages > UINT32_MAX ? UINT32_MAX : (uint32_t)pages;
+}
+
+void memory_set_limits(struct process *p)
+{
+    p->memory->space->limit = (struct space_limits){
+        .total = limit_pages(p, RLIMIT_AS),
+        .data = limit_pages(p, RLIMIT_DATA),
+        .locked = limit_pages(p, RLIMIT_MEMLOCK),
+    };
+}

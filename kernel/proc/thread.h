@@ -1,0 +1,96 @@
+/*
+ * Threads, and what everybody needs of the running one. See thread.c.
+ *
+ * A thread is a kernel task that has a ring-3 half: its task's stack holds the user registers as the trap
+ * frame at its top. Kernel tasks have no thread.
+ *
+ * Locking: changes between sleeps (one processor, see mm/os.h).
+ */
+#ifndef KERNEL_PROC_THREAD_H
+#define KERNEL_PROC_THREAD_H
+
+#include "kernel/proc/signal.h"
+#include "kernel/sched/task.h"
+#include "kernel/x86/context.h"
+#include "kernel/x86/trap.h"
+
+struct process; /* kernel/proc/process.h */
+
+struct thread {
+    struct task *task;
+    struct process *process;
+    struct thread *next, *prev; /* of the process */
+    int tid;                    /* the first thread's is the process's pid */
+    char comm[16];
+    struct thread *hash_next; /* by tid */
+    struct context context;   /* the processor's state beside the frame */
+    vaddr_t clear_child_tid;  /* written 0 and woken when the thread ends, if not 0 */
+    vaddr_t robust_list;
+    struct thread_signals sig;
+    bool exiting; /* it ends as soon as it would go back to ring 3 or sleep interruptibly */
+};
+
+/* The running thread. Only in a task that has one. */
+static inline struct thread *thread_current(void)
+{
+    return task_current()->thread;
+}
+
+extern unsigned thread_count, thread_total; /* that exist; that were ever made */
+/* By number, or NULL. */
+struct thread *thread_find(int tid);
+/* The user registers of a thread. */
+static inline struct trap_frame *thread_frame(const struct thread *t)
+{
+    return (struct trap_frame *)((uint8_t *)t->task->stack + t->task->stack_pages * PAGE_SIZE) - 1;
+}
+
+/* Processor time in ring 3 and in the kernel. */
+void thread_times(const struct thread *t, uint64_t *user_ns, uint64_t *system_ns);
+/* A program's or thread's name, cut to 15 characters. */
+void thread_set_comm(struct thread *t, const char *name);
+
+/* Interruptible sleep: like os_sleep(), interrupts off and the condition to be checked again, but -EINTR when
+ * a signal is to be delivered or the thread is to end (checked before sleeping too). 0 when woken. */
+int thread_sleep(struct waitq *q);
+/* With a limit in absolute os_now_ns() time (0: none): 0 woken, -EINTR, -ETIMEDOUT. */
+int thread_sleep_until(struct waitq *q, uint64_t deadline_ns);
+/* The same, but only the end of the thread interrupts it. */
+int thread_sleep_killable(struct waitq *q);
+/* For loops of a call that a program can make as long as it likes: gives way when the time slice is over, and
+ * says whether a signal waits, so that the call had better return. Sleeps. */
+bool thread_breathe(void);
+/* Have t look for signals (or its end) before it next goes back to ring 3. Any context. */
+void thread_set_work(struct thread *t, uint32_t work);
+/* Whether t, which runs, has something to deliver or is to end: the cheap test of every interruptible wait.
+ */
+static inline bool signal_pending(const struct thread *t)
+{
+    return t->task->cpu.user_work & TASK_WORK_SIGNAL;
+}
+
+/* Make t runnable if it sleeps interruptibly. Any context. */
+void thread_interrupt(struct thread *t);
+
+/* --- making them, for kernel/life/ --- */
+
+/* Caches. For process_start(). */
+void thread_start(void);
+/* A thread of p with its kernel stack; see task_create_thread(). Not in any list. NULL: out of memory. */
+struct thread *thread_create(struct process *p, int tid, void (*fn)(void *arg), void *arg);
+/* Undo that. */
+void thread_discard(struct thread *t);
+/* Put it in its process and let it run. Cannot fail. */
+void thread_launch(struct thread *t);
+/* Take the running thread, which ends, out of its process. Does not sleep. */
+void thread_leave(struct thread *t);
+/* Free it afterwards; its task remains. */
+void thread_free(struct thread *t);
+/* The only thread of a process gets the process's number. */
+void thread_take_pid(struct thread *t);
+/* set_thread_area() for a thread from a struct user_desc in user memory; choose: an entry number of -1 picks
+ * a free one and is written back. And get_thread_area(). 0 or -errno. Sleep. */
+int tls_set(struct thread *t, vaddr_t desc, bool choose);
+int tls_get(const struct thread *t, vaddr_t desc);
+
+#endif

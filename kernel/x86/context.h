@@ -1,0 +1,30 @@
+/* The processor's state of a program that the kernel leaves alone while it runs itself. See context.c. */
+#ifndef KERNEL_X86_CONTEXT_H
+#define KERNEL_X86_CONTEXT_H
+
+#include "kernel/x86/cpu.h"
+#include "kernel/x86/fpu.h"
+
+struct context {
+    uint64_t tls[CPU_TLS]; /* descriptors as in the GDT */
+    uint16_t fs, gs;       /* these two and the FPU's are valid while another context is loaded */
+    struct fpu_state *fpu;
+};
+
+extern struct context *context_loaded; /* whose registers these are, or NULL */
+
+/* Give the processor to c, putting away whose it was. Interrupts off. */
+void context_load_slow(struct context *c);
+static inline void context_load(struct context *c)
+{
+    if (c != context_loaded)
+        context_load_slow(c);
+}
+/* Bring c up to date, if it is loaded. */
+void context_store(struct context *c);
+/* Forget c, which ends. */
+void context_unload(struct context *c);
+/* c, which is the running task's, was changed: load it again. */
+void context_reload(struct context *c);
+
+#endif

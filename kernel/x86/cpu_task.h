@@ -1,0 +1,25 @@
+/* What the code close to the processor knows of a task: the first part of struct task, at os_current. */
+#ifndef KERNEL_X86_CPU_TASK_H
+#define KERNEL_X86_CPU_TASK_H
+
+#include "mm/os.h"
+
+/* Bits of user_work. Set with interrupts off or by the task itself. */
+enum {
+    TASK_WORK_SIGNAL = 1 << 0, /* a signal may have to be delivered */
+    TASK_WORK_YIELD = 1 << 1,  /* its time slice is over */
+};
+
+struct cpu_task {
+    uint32_t esp;       /* of a task that does not run */
+    uint32_t user_work; /* TASK_WORK_*: to be done before it goes back to ring 3. trap.asm knows its place */
+    vaddr_t lent, lent_end; /* kernel memory that user_copy_*() take for the program's own: see usercopy.h */
+};
+
+/* NULL before there are tasks. */
+static inline struct cpu_task *cpu_task_current(void)
+{
+    return os_current;
+}
+
+#endif
