@@ -1,13 +1,19 @@
 /*
- * Locks on files: fcntl(2)'s, which belong to a process and cover bytes, and flock(2)'s, which belong to an
- * open file and cover all of it. The two kinds do not see each other.
+ * Locks on files: fcntl(2)'s, which cover bytes and belong to a process or (OFD) to an open file, and
+ * flock(2)'s, which cover all of a file and belong to an open file. fcntl's and flock's do not see each
+ * other.
  *
- * Data. An inode's list of locks. Of one owner and kind no two overlap. A process is told apart by its table
- * of descriptors, so that threads share their locks and fork's child has none.
+ * Data. An inode's list of locks, by where they start. Of one owner and kind no two overlap. A process is
+ * told apart by its table of descriptors, so that threads share their locks and fork's child has none.
  *
  * Setting a lock replaces what the owner had in the range: at most one lock is split, so two new records are
- * enough, and they are allocated before anything is changed. Whoever waits sleeps in one queue for all files:
- * locks that are waited for are rare. Deadlocks are not looked for; a signal ends the wait.
+ * enough, and they are allocated before anything is looked at. After that, what is checked and what is done
+ * are one step: that no other lock is in the way, and that the descriptor still names the file. It may have
+ * been closed meanwhile, and a close drops the locks that are there, not those that come.
+ *
+ * Whoever waits sleeps in one queue for all files: locks that are waited for are rare. He is in a list, where
+ * the next one who wants to wait looks whether a process would wait for itself. An open file's owner is not
+ * known, so OFD and flock() waits are not looked at; a signal ends them.
  */
 #include "kernel/fs/fcntl.h"
 #include "kernel/proc/process.h"
@@ -21,20 +27,50 @@ struct file_lock {
     bool whole;        /* flock() */
     bool exclusive;
     uint64_t start, end; /* end UINT64_MAX: however far the file goes */
-    int pid;
+    int pid;             /* -1: an open file's */
 };
 
 enum { LOCK_READ = 0, LOCK_WRITE = 1, LOCK_NONE = 2 }; /* F_RDLCK, F_WRLCK, F_UNLCK */
 
+/* A process's request that waits; lives on the waiter's stack. */
+struct lock_wait {
+    struct lock_wait *next;
+    const struct inode *inode;
+    const struct file_lock *want;
+};
+
+#define CHAIN_MAX 10u /* processes that wait for each other, as far as is looked */
+
 static struct waitq unlocked;
+static struct lock_wait *waiting;
+
+static bool overlap(const struct file_lock *a, const struct file_lock *b)
+{
+    return a->start < b->end && b->start < a->end;
+}
 
 static const struct file_lock *conflict(const struct inode *i, const struct file_lock *want)
 {
     for (const struct file_lock *l = i->locks; l; l = l->next)
-        if (l->whole == want->whole && l->owner != want->owner && l->start < want->end &&
-            want->start < l->end && (l->exclusive || want->exclusive))
+        if (l->whole == want->whole && l->owner != want->owner && overlap(l, want) &&
+            (l->exclusive || want->exclusive))
             return l;
     return NULL;
+}
+
+/* Whether who holds l waits, maybe by way of others, for want's owner. */
+static bool waits_for(const struct file_lock *l, const struct file_lock *want)
+{
+    for (unsigned n = 0; l && n < CHAIN_MAX; n++) {
+        const struct lock_wait *w = waiting;
+
+        while (w && w->want->owner != l->owner)
+            w = w->next;
+        l = w ? conflict(w->inode, w->want) : NULL;
+        if (l && l->owner == want->owner)
+            return true;
+    }
+    return false;
 }
 
 static void drop(struct file_lock **at)
@@ -45,63 +81,112 @@ static void drop(struct file_lock **at)
     kfree(l);
 }
 
+static void insert(struct inode *i, struct file_lock *l)
+{
+    struct file_lock **at = &i->locks;
+
+    while (*at && (*at)->start <= l->start)
+        at = &(*at)->next;
+    l->next = *at;
+    *at = l;
+}
+
 /* Clear the owner's locks in [start, end). *spare is used up if one is split. */
 static void clear(struct inode *i, const struct file_lock *want, struct file_lock **spare)
 {
-    struct file_lock **at = &i->locks;
+    struct file_lock **at = &i->locks, *moved = NULL;
 
     while (*at) {
         struct file_lock *l = *at;
 
-        if (l->whole != want->whole || l->owner != want->owner || l->start >= want->end ||
-            want->start >= l->end) {
+        if (l->whole != want->whole || l->owner != want->owner || !overlap(l, want)) {
             at = &l->next;
         } else if (l->start >= want->start && l->end <= want->end) {
             drop(at);
-        } else if (l->start < want->start && l->end > want->end) {
-            struct file_lock *upper = *spare;
-
-            *spare = NULL;
-            *upper = *l;
-            upper->start = want->end;
-            l->end = want->start;
-            l->next = upper;
-            at = &upper->next;
+        } else if (l->start >= want->start) { /* its end remains, and starts later: only one can be so */
+            *at = l->next;
+            l->start = want->end;
+            moved = l;
         } else {
-            if (l->start < want->start)
-                l->end = want->start;
-            else
-                l->start = want->end;
+            if (l->end > want->end) {
+                moved = *spare;
+                *spare = NULL;
+                *moved = *l;
+                moved->start = want->end;
+            }
+            l->end = want->start;
             at = &l->next;
+        }
+    }
+    if (moved)
+        insert(i, moved);
+}
+
+/* Neighbours of one kind are one lock: what fresh, which is not in the list yet, touches joins it. */
+static void join(struct inode *i, struct file_lock *fresh)
+{
+    for (struct file_lock **at = &i->locks; *at;) {
+        const struct file_lock *l = *at;
+
+        if (l->whole == fresh->whole && l->owner == fresh->owner && l->exclusive == fresh->exclusive &&
+            (l->end == fresh->start || l->start == fresh->end)) {
+            fresh->start = l->start < fresh->start ? l->start : fresh->start;
+            fresh->end = l->end > fresh->end ? l->end : fresh->end;
+            drop(at);
+        } else {
+            at = &(*at)->next;
         }
     }
 }
 
-/* Set (or, LOCK_NONE, clear) what want says. */
-static int set(struct inode *i, const struct file_lock *want, unsigned type, bool wait)
+/* Sleep until somebody unlocks something. 0, -EDEADLK or -ERESTARTSYS. */
+static int wait_unlocked(const struct inode *i, const struct file_lock *want, const struct file_lock *blocker)
+{
+    struct lock_wait w = {.inode = i, .want = want}, **at = &waiting;
+    bool process = want->pid > 0;
+    uint32_t irq;
+    int err;
+
+    if (process && waits_for(blocker, want))
+        return -EDEADLK;
+    if (process) {
+        w.next = waiting;
+        waiting = &w;
+    }
+    irq = os_irq_save();
+    err = thread_sleep(&unlocked);
+    os_irq_restore(irq);
+    while (process && *at != &w)
+        at = &(*at)->next;
+    if (process)
+        *at = w.next;
+    return err ? -ERESTARTSYS : 0;
+}
+
+/* Set (or, LOCK_NONE, clear) what want says. fd: that has to name f when it is done; -1: none. */
+static int set(struct file *f, int fd, const struct file_lock *want, unsigned type, bool wait)
 {
     struct file_lock *spare = vm_alloc(sizeof *spare), *fresh = vm_alloc(sizeof *fresh);
+    struct inode *i = f->inode;
+    const struct file_lock *blocker;
     int err = spare && fresh ? 0 : -ENOLCK;
 
-    while (!err && type != LOCK_NONE && conflict(i, want)) {
-        uint32_t irq;
-
-        if (!wait) {
-            err = -EAGAIN;
-            break;
-        }
-        irq = os_irq_save();
-        err = thread_sleep(&unlocked);
-        os_irq_restore(irq);
-        if (err)
-            err = -ERESTARTSYS;
+    /* flock() gives back what it had before it waits for the other kind, so that two cannot wait for each
+     * other's. */
+    if (!err && want->whole) {
+        clear(i, want, &spare);
+        os_wake_all(&unlocked);
     }
+    while (!err && type != LOCK_NONE && (blocker = conflict(i, want)))
+        err = wait ? wait_unlocked(i, want, blocker) : -EAGAIN;
+    if (!err && fd >= 0 && type != LOCK_NONE && !fd_names(fd, f))
+        err = -EBADF;
     if (!err) {
         clear(i, want, &spare);
         if (type != LOCK_NONE) {
             *fresh = *want;
-            fresh->next = i->locks;
-            i->locks = fresh;
+            join(i, fresh);
+            insert(i, fresh);
             fresh = NULL;
         }
         os_wake_all(&unlocked);
@@ -129,7 +214,7 @@ int flock_lock(struct file *f, unsigned how)
 
     if (what != LOCK_SH && what != LOCK_EX && what != LOCK_UN)
         return -EINVAL;
-    return set(f->inode, &want, what == LOCK_UN ? LOCK_NONE : LOCK_READ, !(how & LOCK_NB));
+    return set(f, -1, &want, what == LOCK_UN ? LOCK_NONE : LOCK_READ, !(how & LOCK_NB));
 }
 
 /* struct flock64, and struct flock in the same form. */
@@ -160,28 +245,30 @@ static int write_flock(vaddr_t arg, bool wide, const struct flock64 *l)
 {
     struct flock32 narrow = {l->type, l->whence, (int32_t)l->start, (int32_t)l->size, l->pid};
 
+    if (!wide && l->type != LOCK_NONE && (l->start > INT32_MAX || l->start + l->size - 1 > INT32_MAX))
+        return -EOVERFLOW;
     return wide ? user_copy_out(arg, l, sizeof *l) : user_copy_out(arg, &narrow, sizeof narrow);
 }
 
 /* The bytes that l means. */
 static int range_of(const struct file *f, const struct flock64 *l, struct file_lock *want)
 {
-    int64_t start = l->whence == 1 ? (int64_t)f->pos : l->whence == 2 ? (int64_t)f->inode->size : 0, end;
+    int64_t start = l->whence == 1 ? (int64_t)f->pos : l->whence == 2 ? (int64_t)f->inode->size : 0;
 
-    if (l->whence < 0 || l->whence > 2 || __builtin_add_overflow(start, l->start, &start))
+    if (l->whence < 0 || l->whence > 2)
         return -EINVAL;
-    if (__builtin_add_overflow(start, l->size, &end))
+    if (__builtin_add_overflow(start, l->start, &start))
         return -EOVERFLOW;
-    if (l->size < 0) {
-        int64_t swap = start;
-
-        start = end;
-        end = swap;
-    }
     if (start < 0)
         return -EINVAL;
-    want->start = (uint64_t)start;
-    want->end = l->size ? (uint64_t)end : UINT64_MAX;
+    if (l->size > 0 && l->size - 1 > INT64_MAX - start)
+        return -EOVERFLOW;
+    if (l->size < 0 && start + l->size < 0)
+        return -EINVAL;
+    want->start = (uint64_t)(l->size < 0 ? start + l->size : start);
+    want->end = (uint64_t)start + (uint64_t)(l->size > 0 ? l->size : 0);
+    if (!l->size || want->end > INT64_MAX) /* the last byte that a file can have is as good as no end */
+        want->end = UINT64_MAX;
     return 0;
 }
 
@@ -201,25 +288,30 @@ static int tell_conflict(struct inode *i, const struct file_lock *want, struct f
     return 0;
 }
 
-int fcntl_lock(struct file *f, unsigned cmd, vaddr_t arg)
+int fcntl_lock(struct file *f, int fd, unsigned cmd, vaddr_t arg)
 {
-    bool wide = cmd >= F_GETLK64;
-    struct file_lock want = {.owner = process_current()->files, .pid = process_current()->pid};
+    bool ofd = cmd >= F_OFD_GETLK, wide = cmd >= F_GETLK64;
+    struct file_lock want = {.owner = thread_current()->files, .pid = process_current()->pid};
     unsigned mode = f->flags & O_ACCMODE;
     struct flock64 l;
     int err;
 
-    if (!(cmd >= F_GETLK && cmd <= F_SETLKW) && !(cmd >= F_GETLK64 && cmd <= F_SETLKW64))
+    if (!(cmd >= F_GETLK && cmd <= F_SETLKW) && !(cmd >= F_GETLK64 && cmd <= F_SETLKW64) &&
+        !(cmd >= F_OFD_GETLK && cmd <= F_OFD_SETLKW))
         return -EINVAL;
     if (read_flock(arg, wide, &l))
         return -EFAULT;
-    if (l.type < LOCK_READ || l.type > LOCK_NONE)
+    if (l.type < LOCK_READ || l.type > LOCK_NONE || (ofd && l.pid))
         return -EINVAL;
+    if (ofd) {
+        want.owner = f;
+        want.pid = -1;
+    }
     err = range_of(f, &l, &want);
     if (err)
         return err;
     want.exclusive = l.type == LOCK_WRITE;
-    if (cmd == F_GETLK || cmd == F_GETLK64) {
+    if (cmd == F_GETLK || cmd == F_GETLK64 || cmd == F_OFD_GETLK) {
         if (l.type == LOCK_NONE)
             return -EINVAL;
         tell_conflict(f->inode, &want, &l);
@@ -227,5 +319,6 @@ int fcntl_lock(struct file *f, unsigned cmd, vaddr_t arg)
     }
     if ((l.type == LOCK_READ && mode == O_WRONLY) || (l.type == LOCK_WRITE && mode == O_RDONLY))
         return -EBADF;
-    return set(f->inode, &want, (unsigned)l.type, cmd == F_SETLKW || cmd == F_SETLKW64);
+    return set(f, ofd ? -1 : fd, &want, (unsigned)l.type,
+               cmd == F_SETLKW || cmd == F_SETLKW64 || cmd == F_OFD_SETLKW);
 }

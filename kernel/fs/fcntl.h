@@ -20,14 +20,20 @@ enum {
     F_GETLK64 = 12,
     F_SETLK64 = 13,
     F_SETLKW64 = 14,
+    F_OFD_GETLK = 36,
+    F_OFD_SETLK = 37,
+    F_OFD_SETLKW = 38,
     F_DUPFD_CLOEXEC = 1030,
     F_SETPIPE_SZ = 1031,
     F_GETPIPE_SZ = 1032,
 };
 
-/* The locking commands of fcntl(2); -EINVAL for any other. arg: address of a struct flock or flock64. Sleeps.
+/*
+ * The locking commands of fcntl(2) on an open file that fd names; -EINVAL for any other. arg: address of a
+ * struct flock or flock64. A process's lock is not given when fd names f no more by then: -EBADF. -EDEADLK:
+ * it would wait for itself. Sleeps.
  */
-int fcntl_lock(struct file *f, unsigned cmd, vaddr_t arg);
+int fcntl_lock(struct file *f, int fd, unsigned cmd, vaddr_t arg);
 /* flock(2). Sleeps. */
 int flock_lock(struct file *f, unsigned how);
 

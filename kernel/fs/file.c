@@ -5,14 +5,17 @@
  * Descriptors, of one process or several, are names of it and hold one reference each; a system call that
  * sleeps holds another, so closing a descriptor does not pull a file from under it.
  *
- * A table of descriptors is shared by threads. Slots change between sleeps; it grows by doubling, up to
- * RLIMIT_NOFILE, which is never above fd_nr_open. `free_from` is a lower bound of the lowest free number, so
- * that finding it costs what lies between, not the whole table.
+ * A table of descriptors is shared by threads, each of which holds a reference: nobody but the thread itself
+ * gives it another table, so it may be used over a sleep. Slots change between sleeps; it grows by doubling,
+ * up to RLIMIT_NOFILE, which is never above fd_nr_open. A number can be reserved before its file is there.
+ * `free_from` is a lower bound of the lowest free number, so that finding it costs what lies between, not
+ * the whole table.
  *
  * Locking. One processor: what does not sleep is one step.
  */
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
+#include "kernel/fs/poll.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/regular.h"
 #include "kernel/lib/format.h"
@@ -105,6 +108,7 @@ int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct fi
         return err;
     }
     f->flags &= ~(uint32_t)O_ONCE;
+    f->ordered = S_ISREG(i->mode) || S_ISDIR(i->mode);
     if (writes_contents(f))
         i->writers++;
     *out = f;
@@ -273,6 +277,30 @@ int file_path(const struct file *f, char *buf, size_t size)
 
 /* --- reading and writing --- */
 
+void file_pos_lock(struct file *f)
+{
+    if (f->ordered)
+        mutex_lock(&f->pos_lock);
+}
+
+void file_pos_unlock(struct file *f)
+{
+    if (f->ordered)
+        mutex_unlock(&f->pos_lock);
+}
+
+/* An operation at the file's own position. Two readers get different bytes, whatever they sleep on. */
+static int at_own_pos(int (*op)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos), struct file *f,
+                      vaddr_t buf, size_t n)
+{
+    int done;
+
+    file_pos_lock(f);
+    done = op(f, buf, n, &f->pos);
+    file_pos_unlock(f);
+    return done;
+}
+
 int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     if ((f->flags & O_ACCMODE) == O_WRONLY || f->flags & O_PATH)
@@ -283,7 +311,7 @@ int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         return -EINVAL;
     if (n > RW_MAX)
         n = RW_MAX;
-    return f->ops->read(f, buf, n, pos ? pos : &f->pos);
+    return pos ? f->ops->read(f, buf, n, pos) : at_own_pos(f->ops->read, f, buf, n);
 }
 
 int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
@@ -294,15 +322,18 @@ int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         return -EINVAL;
     if (n > RW_MAX)
         n = RW_MAX;
-    return f->ops->write(f, buf, n, pos ? pos : &f->pos);
+    return pos ? f->ops->write(f, buf, n, pos) : at_own_pos(f->ops->write, f, buf, n);
 }
 
 unsigned file_poll(struct file *f, struct poll_table *table)
 {
     if (f->flags & O_PATH)
         return POLLNVAL;
-    if (f->ops->poll)
+    if (f->ops->poll) {
+        if (table)
+            table->file = f;
         return f->ops->poll(f, table);
+    }
     return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
@@ -320,34 +351,43 @@ struct fd_table *fd_table_create(void)
     return t;
 }
 
+/* Numbers up to the highest that is open. */
+static uint32_t numbers_used(const struct fd_table *t)
+{
+    uint32_t used = t->size;
+
+    while (used && !t->fd[used - 1].file)
+        used--;
+    return used;
+}
+
 struct fd_table *fd_table_copy(const struct fd_table *from)
 {
     struct fd_table *t = fd_table_create();
-    uint32_t used = from->size;
+    uint32_t used;
 
     if (!t)
         return NULL;
-    while (used && !from->fd[used - 1].file)
-        used--;
-    if (used) {
+    /* It may change while memory is sought. */
+    while ((used = numbers_used(from)) > t->size) {
         uint32_t size = used < FDS_FIRST ? FDS_FIRST : used;
+        struct fd *fd = vm_zalloc_array(size, sizeof *fd);
 
-        t->fd = vm_zalloc_array(size, sizeof *t->fd);
-        if (!t->fd) {
+        kfree(t->fd);
+        t->fd = fd;
+        t->size = fd ? size : 0;
+        if (!fd) {
             kfree(t);
             return NULL;
         }
-        t->size = size;
-        /* It may have changed while memory was sought. */
-        if (used > from->size)
-            used = from->size;
     }
+    t->free_from = used;
     for (uint32_t i = 0; i < used; i++) {
-        t->fd[i] = from->fd[i];
-        if (t->fd[i].file)
-            file_get(t->fd[i].file);
+        if (from->fd[i].file) /* a reserved number is its thread's business */
+            t->fd[i] = (struct fd){.file = file_get(from->fd[i].file), .cloexec = from->fd[i].cloexec};
+        else if (i < t->free_from)
+            t->free_from = i;
     }
-    t->free_from = from->free_from;
     return t;
 }
 
@@ -388,7 +428,7 @@ void fd_table_close_exec(struct fd_table *t)
             close_slot(t, i);
 }
 
-/* --- descriptors of the running process --- */
+/* --- descriptors of the running thread --- */
 
 static uint32_t fd_limit(void)
 {
@@ -400,7 +440,7 @@ static uint32_t fd_limit(void)
 
 struct file *fd_get(int fd)
 {
-    const struct fd_table *t = process_current()->files;
+    const struct fd_table *t = thread_current()->files;
 
     if (unlikely((uint32_t)fd >= t->size || !t->fd[fd].file))
         return NULL;
@@ -432,14 +472,19 @@ static int grow(struct fd_table *t, uint32_t fd)
     return 0;
 }
 
-int fd_install(struct file *f, int min, bool cloexec)
+static bool is_taken(const struct fd *d)
 {
-    struct fd_table *t = process_current()->files;
+    return d->file || d->reserved;
+}
+
+int fd_reserve(int min, bool cloexec)
+{
+    struct fd_table *t = thread_current()->files;
     uint32_t from = (uint32_t)min, fd;
 
     for (;;) {
         fd = from > t->free_from ? from : t->free_from;
-        while (fd < t->size && t->fd[fd].file)
+        while (fd < t->size && is_taken(&t->fd[fd]))
             fd++;
         if (fd >= fd_limit())
             return -EMFILE;
@@ -450,19 +495,56 @@ int fd_install(struct file *f, int min, bool cloexec)
     }
     if (from <= t->free_from)
         t->free_from = fd + 1;
-    t->fd[fd] = (struct fd){.file = f, .cloexec = cloexec};
+    t->fd[fd] = (struct fd){.cloexec = cloexec, .reserved = true};
     return (int)fd;
+}
+
+void fd_fill(int fd, struct file *f)
+{
+    struct fd *d = &thread_current()->files->fd[fd];
+
+    mm_assert(d->reserved && !d->file, "descriptor %d", fd);
+    d->file = f;
+    d->reserved = false;
+}
+
+void fd_unreserve(int fd)
+{
+    struct fd_table *t = thread_current()->files;
+
+    mm_assert(t->fd[fd].reserved, "descriptor %d", fd);
+    t->fd[fd] = (struct fd){0};
+    if ((uint32_t)fd < t->free_from)
+        t->free_from = (uint32_t)fd;
+}
+
+int fd_install(struct file *f, int min, bool cloexec)
+{
+    int fd = fd_reserve(min, cloexec);
+
+    if (fd >= 0)
+        fd_fill(fd, f);
+    return fd;
+}
+
+bool fd_names(int fd, const struct file *f)
+{
+    const struct fd_table *t = thread_current()->files;
+
+    return (uint32_t)fd < t->size && t->fd[fd].file == f;
 }
 
 int fd_replace(struct file *f, int fd, bool cloexec)
 {
-    struct fd_table *t = process_current()->files;
+    struct fd_table *t = thread_current()->files;
     struct file *old;
 
     if (fd < 0 || (uint32_t)fd >= fd_limit())
         return -EBADF;
     if (grow(t, (uint32_t)fd))
         return -ENOMEM;
+    if (t->fd[fd].reserved)
+        return -EBUSY;
     old = t->fd[fd].file;
     t->fd[fd] = (struct fd){.file = f, .cloexec = cloexec};
     if (old && old->inode->locks)
@@ -473,7 +555,7 @@ int fd_replace(struct file *f, int fd, bool cloexec)
 
 int fd_close(int fd)
 {
-    struct fd_table *t = process_current()->files;
+    struct fd_table *t = thread_current()->files;
 
     if ((uint32_t)fd >= t->size || !t->fd[fd].file)
         return -EBADF;

@@ -35,11 +35,14 @@ struct file {
     void *data;    /* the driver's */
     uint64_t hint; /* the driver's */
     char *path;    /* of a file that has no name, kmalloc: pipe:[7], memfd:name; else NULL, see file_path() */
+    bool ordered;  /* who uses its position takes turns: of regular files and directories */
+    struct mutex pos_lock;
 };
 
 struct fd {
     struct file *file;
     bool cloexec;
+    bool reserved; /* the number is taken, and the file comes later */
 };
 
 struct fd_table {
@@ -63,6 +66,11 @@ int file_path(const struct file *f, char *buf, size_t size);
  */
 int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
 int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
+/* Have the file's own position for a call that uses it more than once, or gives it to an operation itself.
+ * Between the two file_read() and file_write() of the same file need a position that is not the file's own.
+ * Sleep. */
+void file_pos_lock(struct file *f);
+void file_pos_unlock(struct file *f);
 /* POLL* that hold; registers with table unless it is NULL. */
 unsigned file_poll(struct file *f, struct poll_table *table);
 /* A file that is nothing but its operations and data, which is theirs from then on. It cannot be opened a
@@ -77,15 +85,29 @@ int file_open_memory(const char *path, uint32_t flags, struct file **out);
 extern uint32_t fd_nr_open;
 #define FD_NR_OPEN_MIN 32u
 #define FD_NR_OPEN_MAX 0x3FFFFFE0u
-/* The file of a descriptor of the running process, referenced; NULL if it is not open. */
+/* The file of a descriptor of the running thread, referenced; NULL if it is not open. */
 struct file *fd_get(int fd);
+/*
+ * Take the lowest free number >= min for a file that is still to be opened, so that a call that finds no
+ * number has no effect, and what comes later cannot fail. To be given to fd_fill() or fd_unreserve() by the
+ * same thread. fd or -EMFILE, -ENOMEM. Sleeps.
+ */
+int fd_reserve(int min, bool cloexec);
+/* Let a reserved number name the file, whose reference moves. */
+void fd_fill(int fd, struct file *f);
+void fd_unreserve(int fd);
 /* Give a file (its reference moves) the lowest free number >= min. fd or -EMFILE, -ENOMEM (the reference is
  * still the caller's). */
 int fd_install(struct file *f, int min, bool cloexec);
 int fd_close(int fd);
-/* dup2(), without its check for equal numbers: f's reference moves. fd or -EBADF, -ENOMEM. */
+/* Whether the descriptor of the running thread is open and names f. */
+bool fd_names(int fd, const struct file *f);
+/* dup2(), without its check for equal numbers: f's reference moves. fd or -EBADF, -ENOMEM; -EBUSY: the number
+ * is reserved. Sleeps. */
 int fd_replace(struct file *f, int fd, bool cloexec);
 struct fd_table *fd_table_create(void);
+/* A table of its own with the same open files; t has to be held by the caller. NULL: out of memory. Sleeps.
+ * */
 struct fd_table *fd_table_copy(const struct fd_table *t);
 struct fd_table *fd_table_get(struct fd_table *t);
 void fd_table_put(struct fd_table *t);
@@ -115,7 +137,8 @@ enum {
     POLLRDNORM = 64,
     POLLWRNORM = 256
 };
-/* Have the poller woken when q is. Called by poll operations. q must live as long as the file. */
+/* Have the poller woken when q is. Called by poll operations; keeps the file that is asked, and q must live
+ * as long as that. */
 void poll_register(struct poll_table *table, struct waitq *q);
 
 #endif

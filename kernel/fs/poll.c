@@ -6,7 +6,9 @@
  * queue (struct waiter in sync.h has a function for that). One round is: leave all queues, ask each file what
  * holds, which enters its queues, and if nothing holds and nothing was woken meanwhile, sleep.
  *
- * A file that is polled is referenced for the whole round, and its queues live as long as it does.
+ * Each entry holds a reference to the file whose queue it is in, and the queue lives as long as the file.
+ * Which files these are is asked anew in each round: another thread may close a descriptor, or give its
+ * number to another file, whenever the poller sleeps.
  *
  * Locking: queues with interrupts off; the rest belongs to the polling task.
  *
@@ -33,16 +35,44 @@ static void poll_wake(struct waiter *w)
     os_wake_all(&t->q);
 }
 
-static struct poll_entry *entry_at(struct poll_table *t, unsigned n)
+/* The next free entry; NULL: no memory. */
+static struct poll_entry *entry_alloc(struct poll_table *t)
+{
+    unsigned n = t->count - POLL_INLINE;
+
+    if (t->count < POLL_INLINE)
+        return &t->first[t->count];
+    if (n % MORE_ENTRIES == 0) {
+        struct poll_more *m = kmalloc(sizeof *m);
+
+        if (!m)
+            return NULL;
+        m->next = NULL;
+        if (t->last)
+            t->last->next = m;
+        else
+            t->more = m;
+        t->last = m;
+    }
+    return &t->last->entry[n % MORE_ENTRIES];
+}
+
+/* Call fn for each entry in use. */
+static void each_entry(struct poll_table *t, void (*fn)(struct poll_entry *e))
 {
     struct poll_more *m = t->more;
 
-    if (n < POLL_INLINE)
-        return &t->first[n];
-    n -= POLL_INLINE;
-    for (unsigned skip = n / MORE_ENTRIES; m && skip; skip--)
-        m = m->next;
-    return m ? &m->entry[n % MORE_ENTRIES] : NULL;
+    for (unsigned n = 0; n < t->count; n++) {
+        unsigned at = n - POLL_INLINE;
+
+        if (n < POLL_INLINE) {
+            fn(&t->first[n]);
+            continue;
+        }
+        fn(&m->entry[at % MORE_ENTRIES]);
+        if (at % MORE_ENTRIES == MORE_ENTRIES - 1)
+            m = m->next;
+    }
 }
 
 void poll_register(struct poll_table *t, struct waitq *q)
@@ -52,22 +82,13 @@ void poll_register(struct poll_table *t, struct waitq *q)
 
     if (!t)
         return;
-    e = entry_at(t, t->count);
+    e = entry_alloc(t);
     if (!e) {
-        struct poll_more **end = &t->more, *m = kmalloc(sizeof *m);
-
-        if (!m) {
-            t->failed = true;
-            return;
-        }
-        while (*end)
-            end = &(*end)->next;
-        m->next = NULL;
-        *end = m;
-        e = &m->entry[0];
+        t->failed = true;
+        return;
     }
     t->count++;
-    *e = (struct poll_entry){.table = t, .waiter = {.wake = poll_wake}};
+    *e = (struct poll_entry){.table = t, .file = file_get(t->file), .waiter = {.wake = poll_wake}};
     irq = os_irq_save();
     sync_enter(q, &e->waiter);
     os_irq_restore(irq);
@@ -78,14 +99,25 @@ void poll_begin(struct poll_table *t)
     t->woken = t->failed = false;
 }
 
-void poll_end(struct poll_table *t)
+static void leave_queue(struct poll_entry *e)
 {
     uint32_t irq = os_irq_save();
 
-    for (unsigned n = 0; n < t->count; n++)
-        sync_leave(&entry_at(t, n)->waiter);
+    sync_leave(&e->waiter);
     os_irq_restore(irq);
+}
+
+static void let_go(struct poll_entry *e)
+{
+    file_put(e->file);
+}
+
+void poll_end(struct poll_table *t)
+{
+    each_entry(t, leave_queue);
+    each_entry(t, let_go);
     t->count = 0;
+    t->last = NULL;
     while (t->more) {
         struct poll_more *m = t->more;
 
@@ -135,27 +167,13 @@ static int ask_all(struct pollfd *p, uint32_t n, struct poll_table *table)
     return ready;
 }
 
-/* A descriptor that is closed by another thread must not take its queues along. */
-static void hold_all(const struct pollfd *p, uint32_t n, struct file **held)
-{
-    for (uint32_t i = 0; i < n; i++)
-        held[i] = p[i].fd < 0 ? NULL : fd_get(p[i].fd);
-}
-
 int poll_all(struct pollfd *p, uint32_t n, uint64_t deadline)
 {
     struct poll_table table = {0};
-    struct file *few[POLL_INLINE], **held = few;
     int ready, err = 0;
 
     if (deadline == 1)
         return ask_all(p, n, NULL);
-    if (n > POLL_INLINE) {
-        held = vm_alloc_array(n, sizeof(struct file *));
-        if (!held)
-            return -ENOMEM;
-    }
-    hold_all(p, n, held);
     for (;;) {
         poll_begin(&table);
         ready = ask_all(p, n, &table);
@@ -165,9 +183,5 @@ int poll_all(struct pollfd *p, uint32_t n, uint64_t deadline)
         if (ready || err)
             break;
     }
-    for (uint32_t i = 0; i < n; i++)
-        file_put(held[i]);
-    if (held != few)
-        kfree(held);
     return ready ? ready : err == -ETIMEDOUT ? 0 : err;
 }

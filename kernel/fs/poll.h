@@ -16,6 +16,7 @@ struct pollfd {
 struct poll_entry {
     struct waiter waiter;
     struct poll_table *table;
+    struct file *file; /* whose queue it is, referenced */
 };
 
 /* What a poller waits for; lives on its stack. */
@@ -23,14 +24,15 @@ struct poll_table {
     struct waitq q;                       /* the poller sleeps here */
     bool woken;                           /* one of the queues was woken since poll_begin() */
     bool failed;                          /* no memory for an entry: look again soon */
+    struct file *file;                    /* that is being asked */
     unsigned count;                       /* entries in use */
     struct poll_entry first[POLL_INLINE]; /* and then */
-    struct poll_more *more;
+    struct poll_more *more, *last;        /* the chunk that is being filled */
 };
 
 /* Start to register, in a table that is zero-filled or was given to poll_end(). */
 void poll_begin(struct poll_table *t);
-/* Leave all queues. */
+/* Leave all queues, and let their files go. Sleeps. */
 void poll_end(struct poll_table *t);
 /* Sleep until a registered queue is woken or the deadline (0: none) passes. 0, -EINTR, -ETIMEDOUT. */
 int poll_wait(struct poll_table *t, uint64_t deadline);

@@ -78,7 +78,6 @@ static int copy_shared(struct process *child, const struct process *parent, uint
 
     if (err)
         return err;
-    child->files = flags & CLONE_FILES ? fd_table_get(parent->files) : fd_table_copy(parent->files);
     child->fs = flags & CLONE_FS ? fs_context_get(parent->fs) : fs_context_copy(parent->fs);
     if (flags & CLONE_SIGHAND) {
         child->actions = parent->actions;
@@ -86,14 +85,17 @@ static int copy_shared(struct process *child, const struct process *parent, uint
     } else {
         child->actions = signal_actions_copy(parent->actions);
     }
-    return child->files && child->fs && child->actions ? 0 : -ENOMEM;
+    return child->fs && child->actions ? 0 : -ENOMEM;
 }
 
-/* Registers, TLS, FPU, mask: the child's are the parent's but for what was asked for. */
+/* Descriptors, registers, TLS, FPU, mask: the child's are the parent's but for what was asked for. */
 static int copy_thread(struct thread *child, struct thread *parent, const struct clone *c)
 {
     struct trap_frame *tf = thread_frame(child);
 
+    child->files = c->flags & CLONE_FILES ? fd_table_get(parent->files) : fd_table_copy(parent->files);
+    if (!child->files)
+        return -ENOMEM;
     *tf = *thread_frame(parent);
     tf->eax = 0;
     if (c->stack)
@@ -200,6 +202,7 @@ int clone(const struct clone *c)
     return tid;
 
 no_thread:
+    thread_give_up_files(t);
     thread_discard(t);
 no_process:
     if (process)

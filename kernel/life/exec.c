@@ -519,10 +519,12 @@ static void commit(struct exec *x, const char *path, struct fd_table *files)
     if (old)
         memory_put(old);
     if (files) {
-        fd_table_put(p->files);
-        p->files = files;
+        struct fd_table *shared = self->files;
+
+        self->files = files;
+        fd_table_put(shared);
     }
-    fd_table_close_exec(p->files);
+    fd_table_close_exec(self->files);
     signal_exec(p);
     ptimer_delete_all(p);
     thread_set_comm(self, base_name(path));
@@ -546,7 +548,8 @@ static int own_actions(struct process *p)
 
 int exec_program(struct exec_args *a)
 {
-    struct process *p = process_current();
+    struct thread *self = thread_current();
+    struct process *p = self->process;
     struct exec *x = vm_alloc(sizeof *x);
     struct fd_table *files = NULL;
     char comm[16] = {0};
@@ -565,14 +568,19 @@ int exec_program(struct exec_args *a)
         err = find_interp(x);
     if (!err)
         err = build_space(x, a);
-    if (!err && p->files->refs > 1) {
-        files = fd_table_copy(p->files);
+    if (!err && self->files->refs > 1) {
+        files = fd_table_copy(self->files);
         err = files ? 0 : -ENOMEM;
     }
     if (!err)
         err = own_actions(p);
     if (!err && p->nthreads > 1)
         err = process_single();
+    if (!err && files && self->files->refs == 1) {
+        /* Only its own threads had it: the table remains, and with it the locks that it holds. */
+        fd_table_put(files);
+        files = NULL;
+    }
     if (!err) {
         commit(x, comm, files);
     } else {

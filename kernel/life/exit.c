@@ -24,13 +24,11 @@
 static void give_up_shared(struct process *p)
 {
     struct memory *memory = p->memory;
+    struct fs_context *fs = p->fs;
 
-    if (p->files)
-        fd_table_put(p->files);
-    p->files = NULL;
-    if (p->fs)
-        fs_context_put(p->fs);
-    p->fs = NULL;
+    p->fs = NULL; /* before the sleep: /proc may be asked for it */
+    if (fs)
+        fs_context_put(fs);
     if (p->actions)
         signal_actions_put(p->actions);
     p->actions = NULL;
@@ -39,6 +37,15 @@ static void give_up_shared(struct process *p)
     p->memory = NULL;
     if (memory)
         memory_put(memory);
+}
+
+void thread_give_up_files(struct thread *t)
+{
+    struct fd_table *files = t->files;
+
+    t->files = NULL; /* before the sleep: /proc may be asked for it */
+    if (files)
+        fd_table_put(files);
 }
 
 void process_discard(struct process *p)
@@ -161,6 +168,7 @@ void thread_exit(int code)
     if (self->clear_child_tid && (p->nthreads > 1 || p->memory->refs > 1) &&
         user_write32(self->clear_child_tid, 0) == 0)
         futex_wake_at(self->clear_child_tid);
+    thread_give_up_files(self);
 
     /* From here to the end of the list nothing sleeps. */
     thread_times(self, &user, &system);

@@ -13,6 +13,8 @@ _Noreturn void process_exit_group(int status);
 int process_single(void);
 /* The parent of a vfork child may go on. */
 void process_vfork_done(struct process *p);
+/* Drop a thread's reference to its table of descriptors. Sleeps. */
+void thread_give_up_files(struct thread *t);
 /* Free a process that was never in the tree, with what it has. Sleeps. */
 void process_discard(struct process *p);
 

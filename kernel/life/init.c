@@ -111,13 +111,16 @@ int process_start_init(const char *const *paths, const char **argv, const char *
     struct thread *t = NULL;
 
     if (p) {
-        p->files = fd_table_create();
         p->fs = fs_context_create();
         p->actions = signal_actions_create();
-        if (p->files && p->fs && p->actions)
+        if (p->fs && p->actions)
             t = thread_create(p, 1, init_task, &s);
     }
-    if (!t) {
+    if (t)
+        t->files = fd_table_create();
+    if (!t || !t->files) {
+        if (t)
+            thread_discard(t);
         if (p)
             process_discard(p);
         return -ENOMEM;

@@ -1,5 +1,5 @@
 /*
- * Processes. A process owns what its threads share: memory, open files, signal actions, and a place in the
+ * Processes. A process owns what its threads share: memory, signal actions, and a place in the
  * tree of processes. See process.c (numbers, the tree), thread.h (threads), kernel/life/ (beginning and end).
  *
  * Locking: the tree, the lists and the states change between sleeps (one processor, see mm/os.h).
@@ -12,7 +12,6 @@
 #include "kernel/proc/thread.h"
 #include "mm/space.h"
 
-struct fd_table;   /* kernel/fs/file.h */
 struct fs_context; /* kernel/fs/vfs.h: root, current directory, umask */
 struct inode;
 struct tty;
@@ -71,7 +70,6 @@ struct process {
     struct thread *threads;
     uint32_t nthreads;
     struct memory *memory; /* NULL once it is gone */
-    struct fd_table *files;
     struct fs_context *fs;
     struct signal_actions *actions;
     struct signal_set pending; /* sent to the process, not to a thread */

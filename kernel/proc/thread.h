@@ -14,6 +14,7 @@
 #include "kernel/x86/context.h"
 #include "kernel/x86/trap.h"
 
+struct fd_table;
 struct process; /* kernel/proc/process.h */
 
 struct thread {
@@ -26,6 +27,7 @@ struct thread {
     struct context context;   /* the processor's state beside the frame */
     vaddr_t clear_child_tid;  /* written 0 and woken when the thread ends, if not 0 */
     vaddr_t robust_list;
+    struct fd_table *files; /* kernel/fs/file.h: a reference of its own; NULL once it is ending */
     struct thread_signals sig;
     bool exiting; /* it ends as soon as it would go back to ring 3 or sleep interruptibly */
 };

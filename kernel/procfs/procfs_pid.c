@@ -272,7 +272,7 @@ static int show_status(struct text *t, const struct proc_node *n)
     text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid, id,
                p->parent ? p->parent->pid : 0);
     text_print(t, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t%u\nGroups:\t \n",
-               p->files ? p->files->size : 0);
+               th && th->files ? th->files->size : 0);
     text_print(t, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid, id, p->pgid, p->sid);
     if (p->memory)
         status_memory(t, p);
@@ -546,13 +546,14 @@ static int follow_inode(const struct proc_node *n, struct inode **out)
 
 /* --- descriptors --- */
 
+/* Not referenced. */
 static struct file *file_of(const struct proc_node *n)
 {
-    const struct process *p = proc_process(n);
+    const struct thread *t = proc_thread(n);
 
-    if (!p || !p->files || (uint32_t)n->fd >= p->files->size)
+    if (!t || !t->files || (uint32_t)n->fd >= t->files->size)
         return NULL;
-    return p->files->fd[n->fd].file;
+    return t->files->fd[n->fd].file;
 }
 
 static int link_fd(const struct proc_node *n, char *buf, size_t size)
@@ -637,10 +638,10 @@ static int lookup_fdinfo(const struct proc_node *dir, const char *name, struct p
 
 static int next_fd(const struct proc_node *dir, int from)
 {
-    const struct process *p = proc_process(dir);
+    const struct thread *t = proc_thread(dir);
 
-    for (uint32_t fd = (uint32_t)from; p && p->files && fd < p->files->size; fd++)
-        if (p->files->fd[fd].file)
+    for (uint32_t fd = (uint32_t)from; t && t->files && fd < t->files->size; fd++)
+        if (t->files->fd[fd].file)
             return (int)fd;
     return -1;
 }

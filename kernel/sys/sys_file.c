@@ -29,21 +29,23 @@ static int32_t open_at(int dirfd, vaddr_t user_path, uint32_t flags, uint32_t mo
     struct inode *dir;
     struct file *f;
     char *path;
-    int err = path_from_user(dirfd, user_path, 0, &dir, &path);
+    int err = path_from_user(dirfd, user_path, 0, &dir, &path), fd;
 
     if (err)
         return err;
-    err = file_open(dir, path, flags, mode, &f);
+    fd = fd_reserve(0, flags & O_CLOEXEC);
+    err = fd < 0 ? fd : file_open(dir, path, flags, mode, &f);
     path_done(dir, path);
-    if (err)
-        return err;
-    if (S_ISREG(f->inode->mode) && !(flags & (O_LARGEFILE | O_PATH)) && f->inode->size > OLD_SIZE_MAX)
-        err = -EOVERFLOW;
-    else
-        err = fd_install(f, 0, flags & O_CLOEXEC);
-    if (err < 0)
+    if (!err && S_ISREG(f->inode->mode) && !(flags & (O_LARGEFILE | O_PATH)) &&
+        f->inode->size > OLD_SIZE_MAX) {
         file_put(f);
-    return err;
+        err = -EOVERFLOW;
+    }
+    if (!err)
+        fd_fill(fd, f);
+    else if (fd >= 0)
+        fd_unreserve(fd);
+    return err ? err : fd;
 }
 
 int32_t sys_open(SYSCALL_3_ARGS(path, flags, mode))
@@ -68,24 +70,27 @@ int32_t sys_close(SYSCALL_1_ARG(fd))
 
 int32_t sys_close_range(SYSCALL_3_ARGS(first, last, flags))
 {
-    enum { CLOSE_RANGE_UNSHARE = 2, CLOSE_RANGE_CLOEXEC = 4 };
-    struct process *p = process_current();
+    enum { CLOSE_RANGE_UNSHARE = 2, CLOSE_RANGE_CLOEXEC = 4, CLOSE_BREATH = 256 };
+    struct thread *self = thread_current();
 
     if (first > last || flags & ~(uint32_t)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
         return -EINVAL;
-    if (flags & CLOSE_RANGE_UNSHARE && p->files->refs > 1) {
-        struct fd_table *own = fd_table_copy(p->files);
+    if (flags & CLOSE_RANGE_UNSHARE && self->files->refs > 1) {
+        struct fd_table *shared = self->files, *own = fd_table_copy(shared);
 
         if (!own)
             return -ENOMEM;
-        fd_table_put(p->files);
-        p->files = own;
+        self->files = own;
+        fd_table_put(shared);
     }
-    for (uint32_t fd = first; fd <= last && fd < p->files->size; fd++)
+    for (uint32_t fd = first; fd <= last && fd < self->files->size; fd++) {
         if (flags & CLOSE_RANGE_CLOEXEC)
-            p->files->fd[fd].cloexec = p->files->fd[fd].file != NULL;
+            self->files->fd[fd].cloexec = true;
         else
             fd_close((int)fd);
+        if (fd % CLOSE_BREATH == 0)
+            thread_breathe();
+    }
     return 0;
 }
 
@@ -99,24 +104,21 @@ int32_t sys_pipe2(SYSCALL_2_ARGS(user_fds, flags))
     err = pipe_create(flags & (O_NONBLOCK | O_DIRECT), &end[0], &end[1]);
     if (err)
         return err;
-    fd[0] = fd_install(end[0], 0, flags & O_CLOEXEC);
-    if (fd[0] < 0) {
-        file_put(end[0]);
-        file_put(end[1]);
-        return fd[0];
-    }
-    fd[1] = fd_install(end[1], 0, flags & O_CLOEXEC);
-    if (fd[1] < 0) {
-        fd_close(fd[0]);
-        file_put(end[1]);
-        return fd[1];
-    }
-    if (user_copy_out(user_fds, fd, sizeof fd)) {
-        fd_close(fd[0]);
-        fd_close(fd[1]);
-        return -EFAULT;
-    }
-    return 0;
+    fd[0] = fd_reserve(0, flags & O_CLOEXEC);
+    fd[1] = fd[0] < 0 ? fd[0] : fd_reserve(0, flags & O_CLOEXEC);
+    err = fd[1] < 0 ? fd[1] : 0;
+    /* Nobody else can use the numbers before they are told. */
+    if (!err && user_copy_out(user_fds, fd, sizeof fd))
+        err = -EFAULT;
+    for (unsigned i = 0; i < 2; i++)
+        if (!err) {
+            fd_fill(fd[i], end[i]);
+        } else {
+            if (fd[i] >= 0)
+                fd_unreserve(fd[i]);
+            file_put(end[i]);
+        }
+    return err;
 }
 
 int32_t sys_pipe(SYSCALL_1_ARG(user_fds))
@@ -461,7 +463,9 @@ int32_t sys_lseek(SYSCALL_3_ARGS(fd, offset, whence))
 
     if (!f)
         return -EBADF;
+    file_pos_lock(f);
     pos = seek(f, (int32_t)offset, whence);
+    file_pos_unlock(f);
     file_put(f);
     return pos > INT32_MAX ? -EOVERFLOW : (int32_t)pos;
 }
@@ -473,7 +477,9 @@ int32_t sys__llseek(SYSCALL_5_ARGS(fd, high, low, user_result, whence))
 
     if (!f)
         return -EBADF;
+    file_pos_lock(f);
     pos = seek(f, (int64_t)word64(low, high), whence);
+    file_pos_unlock(f);
     file_put(f);
     if (pos < 0)
         return (int32_t)pos;
@@ -724,6 +730,21 @@ static int list(struct file *f, struct listing *l)
     return err;
 }
 
+/* From the file's position, which is the caller's until this returns. */
+static int list_to_user(struct file *f, struct listing *l, vaddr_t user)
+{
+    uint64_t before = f->pos;
+    int err = f->inode->nlink ? list(f, l) : -ENOENT;
+
+    if (!err && l->size == 0 && l->full)
+        err = -EINVAL;
+    if (!err && user_copy_out(user, l->buf, l->size)) {
+        f->pos = before;
+        err = -EFAULT;
+    }
+    return err;
+}
+
 static int32_t get_entries(uint32_t fd, vaddr_t user, uint32_t n, bool wide)
 {
     struct listing l = {.room = n < PAGE_SIZE ? n : PAGE_SIZE, .wide = wide};
@@ -736,20 +757,12 @@ static int32_t get_entries(uint32_t fd, vaddr_t user, uint32_t n, bool wide)
         err = -EBADF;
     } else if (!S_ISDIR(f->inode->mode)) {
         err = -ENOTDIR;
-    } else if (!f->inode->nlink) {
-        err = -ENOENT;
     } else if (l.buf = vm_alloc(PAGE_SIZE), !l.buf) {
         err = -ENOMEM;
     } else {
-        uint64_t before = f->pos;
-
-        err = list(f, &l);
-        if (!err && l.size == 0 && l.full)
-            err = -EINVAL;
-        if (!err && user_copy_out(user, l.buf, l.size)) {
-            f->pos = before;
-            err = -EFAULT;
-        }
+        file_pos_lock(f);
+        err = list_to_user(f, &l, user);
+        file_pos_unlock(f);
         kfree(l.buf);
     }
     file_put(f);
@@ -772,7 +785,7 @@ enum { FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIONBIO = 0x5421, FIOASYNC = 0x5452,
 
 static int set_cloexec(uint32_t fd, bool on)
 {
-    struct fd_table *t = process_current()->files;
+    struct fd_table *t = thread_current()->files;
 
     if (fd >= t->size || !t->fd[fd].file)
         return -EBADF;
@@ -830,7 +843,7 @@ static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
             file_put(f);
         return err;
     case F_GETFD:
-        return process_current()->files->fd[fd].cloexec;
+        return thread_current()->files->fd[fd].cloexec;
     case F_SETFD:
         return set_cloexec(fd, arg & 1);
     case F_GETFL:
@@ -854,7 +867,7 @@ static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
     case F_SETSIG:
         return 0;
     default:
-        return fcntl_lock(f, cmd, arg);
+        return fcntl_lock(f, (int)fd, cmd, arg);
     }
 }
 

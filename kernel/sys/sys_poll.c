@@ -166,8 +166,10 @@ int32_t sys_ppoll_time64(SYSCALL_5_ARGS(user, n, limit, mask, size))
 
 /* --- select --- */
 
-#define SELECT_IN  (POLLIN | POLLRDNORM | POLLHUP | POLLERR)
-#define SELECT_OUT (POLLOUT | POLLWRNORM | POLLERR)
+/* A descriptor that was closed meanwhile is ready for everything, as on Linux. */
+#define SELECT_IN     (POLLIN | POLLRDNORM | POLLHUP | POLLERR | POLLNVAL)
+#define SELECT_OUT    (POLLOUT | POLLWRNORM | POLLERR | POLLNVAL)
+#define SELECT_EXCEPT (POLLPRI | POLLNVAL)
 
 /* The three sets as one list of pollfd. */
 struct selection {
@@ -205,7 +207,7 @@ static int fill_list(const struct selection *s, uint32_t n, struct pollfd *p)
         file_put(f);
         *p++ = (struct pollfd){
             .fd = (int32_t)fd,
-            .events = (int16_t)((in ? SELECT_IN : 0) | (out ? SELECT_OUT : 0) | (ex ? POLLPRI : 0))};
+            .events = (int16_t)((in ? SELECT_IN : 0) | (out ? SELECT_OUT : 0) | (ex ? SELECT_EXCEPT : 0))};
     }
     return 0;
 }
@@ -213,7 +215,7 @@ static int fill_list(const struct selection *s, uint32_t n, struct pollfd *p)
 /* Bits that are set, and the sets themselves. */
 static int tell_sets(struct selection *s, const struct pollfd *p, uint32_t count)
 {
-    static const unsigned events[3] = {SELECT_IN, SELECT_OUT, POLLPRI};
+    static const unsigned events[3] = {SELECT_IN, SELECT_OUT, SELECT_EXCEPT};
     int ready = 0;
 
     for (uint32_t i = 0; i < count; i++) {
@@ -259,7 +261,7 @@ static int32_t select_sets(struct selection *s, uint32_t n, uint64_t deadline)
 
 static int32_t select_user(uint32_t n, const vaddr_t user[3], uint64_t deadline)
 {
-    uint32_t limit = process_current()->files->size, words;
+    uint32_t limit = thread_current()->files->size, words;
     struct selection *s;
     int32_t result;
 
