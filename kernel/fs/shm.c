@@ -8,7 +8,9 @@
  * A number is index + 32768 * sequence, as on Linux: the index of a segment that has gone is used again, with
  * another sequence, so that an old number does not lead to a new segment.
  *
- * Data: the list of segments, by index. Locking: between sleeps. How it fails: Linux's errors.
+ * Data: the list of segments, by index. Locking: between sleeps; who keeps a segment over a sleep holds its
+ * object. A new segment enters the list when nothing is left that could sleep or fail. How it fails: as on
+ * Linux.
  */
 #include "kernel/fs/shm.h"
 #include "kernel/fs/vfs.h"
@@ -38,7 +40,6 @@ enum {
     SHM_STAT = 13,
     SHM_INFO = 14,
     SHM_STAT_ANY = 15,
-    IPC_64 = 0x100,
     SHM_DEST = 01000,
     SHM_LOCKED = 02000,
 };
@@ -50,42 +51,39 @@ struct shm_segment *shm_segments;
 uint32_t shm_max = SHM_MAX, shm_all = SHM_MAX, shm_mni = 4096;
 static uint32_t next_sequence;
 
-/* The object is gone: so is the segment. */
+/* The object is gone: so is the segment, whether it was in the list or not. */
 static void segment_gone(struct object *o)
 {
     struct shm_segment *seg = o->pager_data;
     struct shm_segment **at = &shm_segments;
 
-    while (*at != seg)
+    while (*at && *at != seg)
         at = &(*at)->next;
-    *at = seg->next;
+    if (*at)
+        *at = seg->next;
     kfree(seg);
 }
 
 /* Pages that begin as zeroes; set up on first use as pager_zero with an end of its own. */
 static struct pager pager_shm;
 
-static uint32_t pages_of_all(void)
+static uint64_t pages_of_all(void)
 {
-    uint32_t n = 0;
+    uint64_t n = 0;
 
     for (const struct shm_segment *seg = shm_segments; seg; seg = seg->next)
         n += seg->object->pages;
     return n;
 }
 
+/* A segment that is not in the list, held by the caller's reference to its object. 0 or -ENOMEM. Sleeps. */
 static int new_segment(uint32_t key, size_t size, uint32_t flags, struct shm_segment **out)
 {
-    struct shm_segment **at = &shm_segments, *seg = kzalloc(sizeof *seg);
-    uint32_t index = 0;
-    int err = 0;
+    struct shm_segment *seg = vm_zalloc(sizeof *seg);
+    int err;
 
     if (!seg)
         return -ENOMEM;
-    if (pages_of_all() + PAGES_OF(size) > shm_all) {
-        kfree(seg);
-        return -ENOSPC;
-    }
     pager_shm = pager_zero;
     pager_shm.name = "shm";
     pager_shm.destroy = segment_gone;
@@ -94,28 +92,35 @@ static int new_segment(uint32_t key, size_t size, uint32_t flags, struct shm_seg
         kfree(seg);
         return -ENOMEM;
     }
-    for (; *at && (*at)->id % SHM_SEQUENCE == index; at = &(*at)->next)
-        index++;
-    seg->next = *at;
-    *at = seg;
     seg->object->pager_data = seg;
-    seg->id = index + next_sequence * SHM_SEQUENCE;
     seg->key = key;
     seg->size = size;
     seg->mode = flags & 0777;
     seg->creator = process_current()->pid;
-    seg->changed = inode_now() / NS_A_SECOND;
     format(seg->name, sizeof seg->name, "/SYSV%08x (deleted)", key);
-    if (index >= shm_mni)
-        err = -ENOSPC;
-    else
-        err = object_charge_shared(seg->object, flags & SHM_NORESERVE);
-    if (err) {
+    err = object_charge_shared(seg->object, flags & SHM_NORESERVE);
+    if (err)
         object_put(seg->object); /* takes the segment with it */
-        return err;
-    }
+    else
+        *out = seg;
+    return err;
+}
+
+/* Give a segment its number and its place in the list. 0 or -ENOSPC. Does not sleep. */
+static int enter(struct shm_segment *seg)
+{
+    struct shm_segment **at = &shm_segments;
+    uint32_t index = 0;
+
+    for (; *at && (*at)->id % SHM_SEQUENCE == index; at = &(*at)->next)
+        index++;
+    if (index >= shm_mni || pages_of_all() + PAGES_OF(seg->size) > shm_all)
+        return -ENOSPC;
+    seg->id = index + next_sequence * SHM_SEQUENCE;
+    seg->changed = inode_now() / NS_A_SECOND;
+    seg->next = *at;
+    *at = seg;
     next_sequence = (next_sequence + 1) % (INT32_MAX / SHM_SEQUENCE);
-    *out = seg;
     return 0;
 }
 
@@ -143,24 +148,43 @@ static int find_id(uint32_t id, struct shm_segment **out)
     return 0;
 }
 
+/* What the key leads to: a number, -ENOENT, or why not. Does not sleep. */
+static int get_by_key(uint32_t key, size_t size, uint32_t flags)
+{
+    const struct shm_segment *seg = key == IPC_PRIVATE ? NULL : find_key(key);
+
+    if (!seg)
+        return -ENOENT;
+    if ((flags & (IPC_CREAT | IPC_EXCL)) == (IPC_CREAT | IPC_EXCL))
+        return -EEXIST;
+    return size > seg->size ? -EINVAL : (int)seg->id;
+}
+
 int shm_get(uint32_t key, uint32_t size, uint32_t flags)
 {
-    struct shm_segment *seg = key == IPC_PRIVATE ? NULL : find_key(key);
-    int err;
+    int id = get_by_key(key, size, flags), err;
+    struct shm_segment *seg;
 
-    if (seg) {
-        if ((flags & (IPC_CREAT | IPC_EXCL)) == (IPC_CREAT | IPC_EXCL))
-            return -EEXIST;
-        return size > seg->size ? -EINVAL : (int32_t)seg->id;
-    }
-    if (key != IPC_PRIVATE && !(flags & IPC_CREAT))
-        return -ENOENT;
+    if (id != -ENOENT || (key != IPC_PRIVATE && !(flags & IPC_CREAT)))
+        return id;
     if (!size || size > shm_max)
         return -EINVAL;
     if (flags & SHM_HUGETLB)
         return -ENOMEM;
+    if (pages_of_all() + PAGES_OF(size) > shm_all)
+        return -ENOSPC;
     err = new_segment(key, size, flags, &seg);
-    return err ? err : (int32_t)seg->id;
+    if (err)
+        return err;
+    id = get_by_key(key, size, flags); /* somebody may have made it meanwhile */
+    if (id == -ENOENT) {
+        err = enter(seg);
+        if (!err)
+            return (int)seg->id;
+        id = err;
+    }
+    object_put(seg->object);
+    return id;
 }
 
 int shm_attach(uint32_t id, vaddr_t *at, uint32_t flags)
@@ -199,49 +223,56 @@ int shm_attach(uint32_t id, vaddr_t *at, uint32_t flags)
 }
 
 /* The first part from va on of the attachment that begins at addr, of o or (NULL) any segment. */
-static bool find_part(struct space *s, vaddr_t addr, vaddr_t va, const struct object *o, vaddr_t *start,
-                      vaddr_t *end, struct object **found)
+static const struct region *find_part(struct space *s, vaddr_t addr, vaddr_t va, const struct object *o)
 {
-    mutex_lock(&s->lock);
     const struct region *r = region_first_above(&s->regions, va);
 
     while (r && !(r->object && r->object->pager == &pager_shm && (!o || r->object == o) &&
                   r->start - addr == r->offset << PAGE_SHIFT))
         r = r->next;
-    if (r) {
-        *start = r->start;
-        *end = r->end;
-        *found = r->object;
-    }
-    mutex_unlock(&s->lock);
     return r;
+}
+
+/* Unmap all that is left of the attachment at addr, with the space locked, so that nothing else can come to
+ * lie there. *out: its object, referenced; NULL: there was none. */
+static int unmap_parts(struct space *s, vaddr_t addr, struct object **out)
+{
+    const struct region *r = find_part(s, addr, addr, NULL);
+    struct object *o = r ? object_get(r->object) : NULL;
+    vaddr_t end;
+    int err = 0;
+
+    *out = o;
+    if (!o)
+        return -EINVAL;
+    /* Parts of it may have been unmapped, or protected otherwise. */
+    for (; !err && r && r->start - addr < (vaddr_t)o->pages << PAGE_SHIFT; r = find_part(s, addr, end, o)) {
+        end = r->end;
+        err = space_unmap_locked(s, r->start, end);
+    }
+    return err;
 }
 
 int shm_detach(vaddr_t addr)
 {
     struct space *s = process_current()->memory->space;
-    struct object *o = NULL, *found;
     struct shm_segment *seg;
-    vaddr_t start, end, va = addr;
+    struct object *o;
+    int err;
 
-    if (addr & PAGE_MASK || !find_part(s, addr, addr, NULL, &start, &end, &o))
+    if (addr & PAGE_MASK)
         return -EINVAL;
-    object_get(o);
-    seg = o->pager_data;
-    /* Parts of it may have been unmapped, or protected otherwise. */
-    while (find_part(s, addr, va, o, &start, &end, &found) && start - addr < PAGE_UP(seg->size)) {
-        int err = space_unmap(s, start, end - start);
-
-        if (err) {
-            object_put(o);
-            return err;
-        }
-        va = end;
+    mutex_lock(&s->lock);
+    err = unmap_parts(s, addr, &o);
+    mutex_unlock(&s->lock);
+    if (!err) {
+        seg = o->pager_data;
+        seg->detached = inode_now() / NS_A_SECOND;
+        seg->last = process_current()->pid;
     }
-    seg->detached = inode_now() / NS_A_SECOND;
-    seg->last = process_current()->pid;
-    object_put(o);
-    return 0;
+    if (o)
+        object_put(o);
+    return err;
 }
 
 uint32_t shm_attachments(const struct shm_segment *seg)
@@ -265,9 +296,9 @@ struct shmid64_ds {
 } __attribute__((packed));
 _Static_assert(sizeof(struct shmid64_ds) == 84, "Linux's");
 
-static int stat_segment(const struct shm_segment *seg, vaddr_t to)
+static void stat_segment(const struct shm_segment *seg, struct shmid64_ds *ds)
 {
-    struct shmid64_ds ds = {
+    *ds = (struct shmid64_ds){
         .key = seg->key,
         .mode =
             (uint16_t)(seg->mode | (seg->removed ? SHM_DEST : 0) | (seg->object->locked ? SHM_LOCKED : 0)),
@@ -280,19 +311,6 @@ static int stat_segment(const struct shm_segment *seg, vaddr_t to)
         .lpid = seg->last,
         .nattch = shm_attachments(seg),
     };
-
-    return user_copy_out(to, &ds, sizeof ds);
-}
-
-static int set_segment(struct shm_segment *seg, vaddr_t from)
-{
-    struct shmid64_ds ds;
-
-    if (user_copy_in(&ds, from, sizeof ds))
-        return -EFAULT;
-    seg->mode = ds.mode & 0777;
-    seg->changed = inode_now() / NS_A_SECOND;
-    return 0;
 }
 
 static uint32_t highest_index(void)
@@ -308,7 +326,7 @@ static int info(uint32_t command, vaddr_t to)
 {
     uint32_t limits[10] = {shm_max, 1, shm_mni, shm_mni, shm_all};
     uint32_t use[6] = {0}; /* segments, pages, resident, swapped, and two that are always 0 */
-    int err;
+    int err, highest = (int)highest_index();
 
     for (const struct shm_segment *seg = shm_segments; seg; seg = seg->next) {
         use[0]++;
@@ -317,7 +335,7 @@ static int info(uint32_t command, vaddr_t to)
         use[3] += seg->object->swapped;
     }
     err = command == IPC_INFO ? user_copy_out(to, limits, sizeof limits) : user_copy_out(to, use, sizeof use);
-    return err ? err : (int)highest_index();
+    return err ? err : highest;
 }
 
 /* The segment that SHM_STAT names by its index. */
@@ -328,9 +346,10 @@ static int find_index(uint32_t index, struct shm_segment **out)
     while (seg && seg->id % SHM_SEQUENCE != index)
         seg = seg->next;
     *out = seg;
-    return seg ? 0 : -EINVAL;
+    return seg && seg->object->refs ? 0 : -EINVAL;
 }
 
+/* It goes with its last attachment, which may be at once. Sleeps. */
 static void remove_segment(struct shm_segment *seg)
 {
     if (seg->removed)
@@ -342,24 +361,30 @@ static void remove_segment(struct shm_segment *seg)
 
 void shm_clear(void)
 {
-    struct shm_segment *seg = shm_segments, *next;
+    struct shm_segment *seg;
 
-    for (; seg; seg = next) {
-        next = seg->next;
-        remove_segment(seg);
+    for (;;) {
+        for (seg = shm_segments; seg && seg->removed; seg = seg->next)
+            ;
+        if (!seg)
+            break;
+        remove_segment(seg); /* sleeps: the list is another then */
     }
 }
 
 int shm_control(uint32_t id, uint32_t command, vaddr_t buf)
 {
     struct shm_segment *seg;
-    int err;
+    struct shmid64_ds ds;
+    int err, number = 0;
 
-    command &= ~(uint32_t)IPC_64;
     if ((int32_t)id < 0)
         return -EINVAL;
     if (command == IPC_INFO || command == SHM_INFO)
         return info(command, buf);
+    if (command == IPC_SET && user_copy_in(&ds, buf, sizeof ds))
+        return -EFAULT;
+    /* From here to the copy out nothing sleeps. */
     err = command == SHM_STAT || command == SHM_STAT_ANY ? find_index(id, &seg) : find_id(id, &seg);
     if (err)
         return err;
@@ -368,16 +393,15 @@ int shm_control(uint32_t id, uint32_t command, vaddr_t buf)
         remove_segment(seg);
         return 0;
     case IPC_SET:
-        return set_segment(seg, buf);
-    case IPC_STAT:
-        return stat_segment(seg, buf);
+        seg->mode = ds.mode & 0777;
+        seg->changed = inode_now() / NS_A_SECOND;
+        return 0;
     case SHM_STAT:
-    case SHM_STAT_ANY: {
-        int32_t number = (int32_t)seg->id;
-
-        err = stat_segment(seg, buf);
-        return err ? err : number;
-    }
+    case SHM_STAT_ANY:
+        number = (int)seg->id;
+        break;
+    case IPC_STAT:
+        break;
     case SHM_LOCK:
     case SHM_UNLOCK:
         seg->object->locked = command == SHM_LOCK;
@@ -385,4 +409,6 @@ int shm_control(uint32_t id, uint32_t command, vaddr_t buf)
     default:
         return -EINVAL;
     }
+    stat_segment(seg, &ds);
+    return user_copy_out(buf, &ds, sizeof ds) ? -EFAULT : number;
 }

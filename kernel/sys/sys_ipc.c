@@ -9,7 +9,7 @@
 #include "mm/errno.h"
 
 /* Of ipc(). */
-enum { IPCOP_SHMAT = 21, IPCOP_SHMDT = 22, IPCOP_SHMGET = 23, IPCOP_SHMCTL = 24 };
+enum { IPCOP_SHMAT = 21, IPCOP_SHMDT = 22, IPCOP_SHMGET = 23, IPCOP_SHMCTL = 24, IPC_64 = 0x100 };
 
 int32_t sys_shmget(SYSCALL_3_ARGS(key, size, flags))
 {
@@ -51,7 +51,7 @@ int32_t sys_ipc(SYSCALL_6_ARGS(call, first, second, third, ptr, fifth))
     case IPCOP_SHMGET:
         return shm_get(first, second, third);
     case IPCOP_SHMCTL:
-        return shm_control(first, second, ptr);
+        return shm_control(first, second & ~(uint32_t)IPC_64, ptr);
     default:
         return -ENOSYS;
     }
