@@ -144,6 +144,7 @@ static int open_temporary(struct inode *dir, const char *path, uint32_t flags, u
     inode_put(i);
     if (err)
         return err;
+    file->linkable = !(flags & O_EXCL);
     err = file_open_inode(file, flags & ~(uint32_t)O_DIRECTORY, NULL, out);
     inode_put(file);
     return err;

@@ -39,7 +39,7 @@ struct pipe {
 
 static struct inode_ops inode_ops;
 static const struct filesystem_type pipefs_type = {.name = "pipefs", .magic = 0x50495045};
-static struct filesystem pipefs = {.type = &pipefs_type, .dev = 0xF0};
+static struct filesystem pipefs = {.type = &pipefs_type, .dev = 0xF0, .users = 1};
 
 static struct pipe *pipe_of(const struct file *f)
 {
@@ -383,7 +383,7 @@ static void pipe_release(struct file *f)
 
 static void release_inode(struct inode *i)
 {
-    pipefs.inodes--;
+    inode_fini(i);
     kfree(i);
 }
 

@@ -71,7 +71,7 @@ void ramfs_node_free(struct inode *i)
 {
     struct node *n = node_of(i);
 
-    n->inode.fs->inodes--;
+    inode_fini(i);
     kfree(n->inode.gone);
     kfree(n);
 }
@@ -181,7 +181,7 @@ static void touch(struct inode *dir)
     dir->mtime_ns = dir->ctime_ns = inode_now();
 }
 
-/* Put an entry for inode, whose reference moves, into d. */
+/* Put an entry for inode into d; one of the tree's references becomes the entry's. */
 static void enter(struct node *d, struct entry *e, struct inode *i)
 {
     grow_table(d);
@@ -200,7 +200,7 @@ static void enter(struct node *d, struct entry *e, struct inode *i)
         hash_in(d, e);
     node_of(i)->entry = e;
     if (S_ISDIR(i->mode)) {
-        i->parent = inode_get(&d->inode);
+        i->parent = inode_tree_get(&d->inode);
         d->inode.nlink++;
     } else {
         i->parent = &d->inode;
@@ -279,6 +279,7 @@ static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t r
         if (S_ISDIR(mode))
             n->inode.nlink = 2;
         enter(node_of(dir), e, &n->inode);
+        inode_to_tree(&n->inode);
         if (out)
             *out = inode_get(&n->inode);
     } else {
@@ -309,6 +310,7 @@ static int symlink(struct inode *dir, const char *name, const char *target)
     memcpy(n->target, target, size + 1);
     n->inode.size = size;
     enter(node_of(dir), e, &n->inode);
+    inode_to_tree(&n->inode);
     return 0;
 }
 
@@ -327,13 +329,16 @@ static int link(struct inode *dir, const char *name, struct inode *target)
     struct entry *e = entry_alloc(name);
     int err = e ? can_enter(dir, name) : -ENOMEM;
 
+    if (!err && !target->nlink && !target->linkable)
+        err = -ENOENT; /* its last name is gone */
     if (err) {
         kfree(e);
         return err;
     }
     target->nlink++;
+    target->linkable = false;
     target->ctime_ns = inode_now();
-    enter(node_of(dir), e, inode_get(target));
+    enter(node_of(dir), e, inode_tree_get(target));
     return 0;
 }
 
@@ -345,7 +350,7 @@ static void discard(struct entry *e)
     i->nlink -= S_ISDIR(i->mode) ? 2 : 1;
     i->ctime_ns = inode_now();
     kfree(e);
-    inode_put(i);
+    inode_tree_put(i);
 }
 
 /* Whether e may be removed as a directory, or as a file. */
@@ -422,8 +427,8 @@ static void exchange(struct node *d1, struct entry *e1, struct node *d2, struct 
     enter(d1, e1, i2);
     enter(d2, e2, i1);
     i1->ctime_ns = i2->ctime_ns = inode_now();
-    inode_put(p1);
-    inode_put(p2);
+    inode_tree_put(p1);
+    inode_tree_put(p2);
 }
 
 static int rename(struct inode *dir, const char *name, struct inode *to_dir, const char *to_name,
@@ -455,7 +460,7 @@ static int rename(struct inode *dir, const char *name, struct inode *to_dir, con
     enter(d2, fresh, i);
     i->ctime_ns = inode_now();
     kfree(from);
-    inode_put(old);
+    inode_tree_put(old);
     if (to)
         discard(to);
     return 0;
@@ -564,6 +569,7 @@ static int mount_root(struct filesystem *fs, uint32_t mode)
     if (err)
         return err;
     n->inode.nlink = 2;
+    inode_to_tree(&n->inode);
     fs->root = &n->inode;
     return 0;
 }
@@ -608,23 +614,16 @@ static struct entry *next_entry(struct node **d, struct entry *e)
     return e->next;
 }
 
-/* References that the tree itself has to an inode: its names and, of a directory, its directories. */
-static uint32_t own_refs(const struct inode *i)
-{
-    return S_ISDIR(i->mode) ? i->nlink - 1 : i->nlink;
-}
-
-static bool in_use(struct filesystem *fs)
+/* Whether a file is mapped: it has a name, and its object other holders; or the object alone keeps it. */
+static bool busy(const struct filesystem *fs)
 {
     struct node *d = node_of(fs->root);
     uint32_t seen = 1;
 
-    if (fs->root->refs != own_refs(fs->root))
-        return true;
     for (struct entry *e = d->dir.first; e; e = next_entry(&d, e)) {
         struct inode *i = e->inode;
 
-        if (i->refs != own_refs(i) || i->covered_by || (i->object && i->object->refs > 1))
+        if (i->object && i->object->refs > 1)
             return true;
         /* Count a file with several names once. */
         if (!node_of(i)->entry) {
@@ -636,12 +635,10 @@ static bool in_use(struct filesystem *fs)
     return seen != fs->inodes; /* the others have no name, but somebody has them */
 }
 
-static int umount_tree(struct filesystem *fs)
+static void destroy(struct filesystem *fs)
 {
     struct node *d = node_of(fs->root);
 
-    if (in_use(fs))
-        return -EBUSY;
     /* From the leaves up: a directory goes when it is empty. */
     for (;;) {
         struct entry *e = d->dir.first;
@@ -657,8 +654,7 @@ static int umount_tree(struct filesystem *fs)
             break;
         }
     }
-    inode_put(fs->root);
-    return 0;
+    inode_tree_put(fs->root);
 }
 
 static int mount_devtmpfs(struct filesystem *fs, const char *options)
@@ -672,7 +668,7 @@ static int mount_devtmpfs(struct filesystem *fs, const char *options)
         return err;
     err = file_devices ? file_devices->populate(fs->root) : 0;
     if (err)
-        umount_tree(fs);
+        destroy(fs);
     return err;
 }
 
@@ -692,18 +688,24 @@ static int remount(struct filesystem *fs, const char *options)
 
 static struct filesystem_type types[] = {
     {.name = "rootfs", .magic = MAGIC_TMPFS, .mount = mount_rootfs, .remount = remount},
-    {.name = "tmpfs", .magic = MAGIC_TMPFS, .mount = mount_tmpfs, .remount = remount, .umount = umount_tree},
+    {.name = "tmpfs",
+     .magic = MAGIC_TMPFS,
+     .mount = mount_tmpfs,
+     .remount = remount,
+     .busy = busy,
+     .destroy = destroy},
     {.name = "devtmpfs",
      .magic = MAGIC_TMPFS,
      .mount = mount_devtmpfs,
      .remount = remount,
-     .umount = umount_tree},
+     .busy = busy,
+     .destroy = destroy},
 };
 /* Of files without a name: not mounted anywhere. Those with contents are tmpfs's, as on Linux; the others are
  * nothing but an inode. */
-static struct filesystem anonymous = {.type = &types[1], .where = ""};
+static struct filesystem anonymous = {.type = &types[1], .where = "", .users = 1};
 static const struct filesystem_type bare_type = {.name = "anon_inodefs", .magic = MAGIC_ANON};
-static struct filesystem bare = {.type = &bare_type, .where = ""};
+static struct filesystem bare = {.type = &bare_type, .where = "", .users = 1};
 
 void ramfs_register(void)
 {

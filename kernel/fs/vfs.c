@@ -5,9 +5,15 @@
  * contains is the filesystem's business.
  *
  * Data. Inodes are counted. A directory holds a reference to what it names, and a directory inode one to its
- * parent, so that ".." works in a directory that was removed while somebody was in it. A mount is two
- * pointers: the directory below points up (covered_by) and the root of the mount down (covers); each of the
- * mount's root and the covered directory is referenced as long as the mount lasts.
+ * parent, so that ".." works in a directory that was removed while somebody was in it. These are the tree's
+ * references; all others are users', and are counted for the filesystem as well. A mount is two pointers: the
+ * directory below points up (covered_by) and the root of the mount down (covers). The covered directory is in
+ * use as long as the mount lasts, and so is the filesystem by its place in the list of mounts.
+ *
+ * Unmounting takes the mount out of its place first, in one step with the look at its users; then nobody can
+ * come in any more, and the tree is taken down when the last user has gone. That may sleep for long. A
+ * mapping holds an object and no inode: an inode lives as long as its object, and a filesystem as its last
+ * inode.
  *
  *     path_walk()   one component after the other; a symlink replaces what is left of the path by its
  *                   contents and what was left, so there is no recursion and nothing but the count of 40
@@ -63,17 +69,67 @@ void inode_init(struct inode *i, struct filesystem *fs, uint32_t mode)
                         .ctime_ns = now,
                         .fs = fs};
     fs->inodes++;
+    fs->users++;
 }
 
-struct inode *inode_get(struct inode *i)
+void inode_fini(struct inode *i)
+{
+    struct filesystem *fs = i->fs;
+
+    if (--fs->inodes == 0 && fs->ended)
+        kfree(fs);
+}
+
+/* The last user has gone, and the mount before it. */
+static void filesystem_end(struct filesystem *fs)
+{
+    mm_assert(fs->detached && fs->type->destroy, "%s at %s", fs->type->name, fs->where);
+    fs->ended = true;
+    fs->inodes++; /* it stays until the tree is down */
+    fs->type->destroy(fs);
+    if (--fs->inodes == 0)
+        kfree(fs);
+}
+
+static void filesystem_put(struct filesystem *fs)
+{
+    fs->expiring = false;
+    if (unlikely(--fs->users == 0))
+        filesystem_end(fs);
+}
+
+struct inode *inode_tree_get(struct inode *i)
 {
     mm_assert(i->refs > 0, "inode %u", i->ino);
     i->refs++;
     return i;
 }
 
-/* A removed directory may keep a long chain of others above it: no recursion. */
+struct inode *inode_get(struct inode *i)
+{
+    i->fs->users++;
+    return inode_tree_get(i);
+}
+
+void inode_to_tree(struct inode *i)
+{
+    mm_assert(i->fs->users > 1, "inode %u", i->ino);
+    i->fs->users--;
+}
+
 void inode_put(struct inode *i)
+{
+    if (!i)
+        return;
+
+    struct filesystem *fs = i->fs;
+
+    inode_tree_put(i);
+    filesystem_put(fs);
+}
+
+/* A removed directory may keep a long chain of others above it: no recursion. */
+void inode_tree_put(struct inode *i)
 {
     while (i) {
         mm_assert(i->refs > 0, "inode %u", i->ino);
@@ -105,11 +161,13 @@ int inode_truncate(struct inode *i, uint64_t size)
         return -EINVAL;
     if (i->executed)
         return -ETXTBSY;
+    i->writers++; /* nobody executes it meanwhile */
     mutex_lock(&i->lock);
     err = size > i->size ? regular_check_size(size) : 0;
     if (!err)
         err = i->ops->truncate(i, size);
     mutex_unlock(&i->lock);
+    i->writers--;
     return err;
 }
 
@@ -388,24 +446,6 @@ int path_lookup(struct inode *dir, const char *path, unsigned flags, struct inod
 
 /* --- from an inode back to its path --- */
 
-struct search {
-    uint32_t ino;
-    char name[NAME_MAX + 1];
-    bool found;
-};
-
-static bool match(void *arg, const char *name, uint32_t ino, uint32_t type)
-{
-    struct search *s = arg;
-
-    (void)type;
-    if (ino != s->ino)
-        return true;
-    s->found = true;
-    memcpy(s->name, name, strlen(name) + 1);
-    return false;
-}
-
 /* Put "/name" before the text that starts at *at in buf. */
 static int prepend(char *buf, size_t *at, const char *name)
 {
@@ -417,31 +457,6 @@ static int prepend(char *buf, size_t *at, const char *name)
     memcpy(buf + *at, name, n);
     buf[--*at] = '/';
     return 0;
-}
-
-static int prepend_name_of(struct inode *i, char *buf, size_t *at)
-{
-    struct search *s;
-    uint64_t pos = 2;
-    int err;
-
-    if (i->ops->name) {
-        const char *name = i->ops->name(i);
-
-        return name ? prepend(buf, at, name) : -ENOENT;
-    }
-    if (!i->parent->ops->readdir)
-        return -ENOENT;
-    s = vm_alloc(sizeof *s);
-    if (!s)
-        return -ENOMEM;
-    s->ino = i->ino;
-    s->found = false;
-    err = i->parent->ops->readdir(i->parent, &pos, match, s);
-    if (err >= 0)
-        err = s->found ? prepend(buf, at, s->name) : -ENOENT;
-    kfree(s);
-    return err;
 }
 
 int path_of(struct inode *i, char *buf, size_t size)
@@ -461,11 +476,12 @@ int path_of(struct inode *i, char *buf, size_t size)
     while (!err && i != top) {
         while (i->covers && i != top)
             i = i->covers;
-        if (i == top || i == root)
+        if (i == top || i == i->fs->root)
             break;
-        if (!i->parent)
-            return -ENOENT;
-        err = prepend_name_of(i, buf, &at);
+
+        const char *name = i->parent ? i->ops->name(i) : NULL;
+
+        err = name ? prepend(buf, &at, name) : -ENOENT;
         i = i->parent;
     }
     if (err)
@@ -474,6 +490,15 @@ int path_of(struct inode *i, char *buf, size_t size)
         buf[--at] = '/';
     memmove(buf, buf + at, size - at);
     return (int)(size - at - 1);
+}
+
+bool path_reaches_root(const struct inode *i)
+{
+    const struct inode *top = fs_context_current()->root;
+
+    while (i && i != top)
+        i = i->covers ? i->covers : i->parent;
+    return i;
 }
 
 /* --- making and removing names --- */
@@ -670,6 +695,14 @@ static void append_mount(struct filesystem *fs)
     *end = fs;
 }
 
+/* Whether something can be mounted on a directory, now. */
+static int can_cover(const struct inode *dir)
+{
+    if (dir->fs->detached || (dir->fs->type->made_up && dir != dir->fs->root))
+        return -EINVAL;
+    return dir->nlink ? 0 : -ENOENT; /* removed meanwhile */
+}
+
 /* dir NULL: nothing is below. */
 int vfs_mount(struct inode *dir, const char *type, const char *source, const char *options, const char *where)
 {
@@ -686,7 +719,7 @@ int vfs_mount(struct inode *dir, const char *type, const char *source, const cha
     fs = vm_alloc(sizeof *fs);
     if (!fs)
         return -ENOMEM;
-    *fs = (struct filesystem){.type = t, .dev = ++next_dev};
+    *fs = (struct filesystem){.type = t, .dev = ++next_dev, .users = 1};
     format(fs->where, sizeof fs->where, "%s", where);
     format(fs->source, sizeof fs->source, "%s", source);
     err = t->mount(fs, options);
@@ -694,12 +727,19 @@ int vfs_mount(struct inode *dir, const char *type, const char *source, const cha
         kfree(fs);
         return err;
     }
-    append_mount(fs);
     if (dir) {
         dir = mounted(inode_get(dir));
+        err = can_cover(dir);
+        if (err) {
+            inode_put(dir);
+            fs->detached = true;
+            filesystem_put(fs);
+            return err;
+        }
         dir->covered_by = fs->root;
         fs->root->covers = dir;
     }
+    append_mount(fs);
     return 0;
 }
 
@@ -707,35 +747,74 @@ int vfs_remount(struct inode *top, const char *options)
 {
     const struct filesystem_type *t = top->fs->type;
 
-    if (top != top->fs->root)
+    if (top != top->fs->root || top->fs->detached)
         return -EINVAL;
     return t->remount ? t->remount(top->fs, options) : 0;
 }
 
-int vfs_umount(struct inode *top)
+/* Why the mount with this root, which the caller uses, cannot go. Does not sleep. */
+static int can_umount(const struct inode *top, unsigned flags)
 {
-    struct filesystem *fs = top->fs;
-    struct inode *below = top->covers;
-    struct filesystem **at = &vfs_mounts;
-    int err;
+    const struct filesystem *fs = top->fs;
 
-    inode_put(top);
-    if (!below || top->covered_by)
-        return below ? -EBUSY : -EINVAL;
-    if (!fs->type->umount)
+    if (top != fs->root || !top->covers || fs->detached || !fs->type->destroy)
+        return -EINVAL;
+    if (flags & UMOUNT_DETACH)
+        return flags & UMOUNT_EXPIRE ? -EINVAL : 0;
+    if (flags & UMOUNT_EXPIRE && top == fs_context_current()->root)
+        return -EINVAL;
+    if (fs->users > 2 || (fs->type->busy && fs->type->busy(fs)))
         return -EBUSY;
-    top->covers = NULL;
-    err = fs->type->umount(fs);
+    return flags & UMOUNT_EXPIRE && !fs->expiring ? -EAGAIN : 0;
+}
+
+/* Take a mount, and what is mounted below it, out of the list of mounts. They are marked and listed. Does not
+ * sleep. */
+static struct filesystem *take_out(struct filesystem *fs)
+{
+    struct filesystem *out = NULL, **end = &out, **at = &vfs_mounts;
+
+    /* What was mounted on something comes after it. */
+    while (*at) {
+        struct filesystem *f = *at;
+
+        if (f == fs || (f->root->covers && f->root->covers->fs->detached)) {
+            f->detached = true;
+            *at = f->next;
+            f->next = NULL;
+            *end = f;
+            end = &f->next;
+        } else {
+            at = &f->next;
+        }
+    }
+    return out;
+}
+
+int vfs_umount(struct inode *top, unsigned flags)
+{
+    struct filesystem *fs = top->fs, *out;
+    int err = can_umount(top, flags);
+
     if (err) {
-        top->covers = below;
+        inode_put(top);
+        if (err == -EAGAIN) /* the look itself was no use; it has not slept */
+            fs->expiring = true;
         return err;
     }
-    while (*at != fs)
-        at = &(*at)->next;
-    *at = fs->next;
-    below->covered_by = NULL;
-    inode_put(below);
-    kfree(fs);
+    out = take_out(fs);
+    for (struct filesystem *f = out; f; f = f->next)
+        f->root->covers->covered_by = NULL;
+    inode_put(top);
+    while (out) {
+        struct filesystem *f = out;
+        struct inode *below = f->root->covers;
+
+        out = f->next;
+        f->root->covers = NULL;
+        filesystem_put(f);
+        inode_put(below);
+    }
     return 0;
 }
 

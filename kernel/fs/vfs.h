@@ -72,7 +72,7 @@ struct inode_ops {
      */
     int (*readdir)(struct inode *dir, uint64_t *pos,
                    bool (*emit)(void *arg, const char *name, uint32_t ino, uint32_t type), void *arg);
-    /* The name in i->parent; NULL: it has none any more. Without this, it is looked for with readdir. */
+    /* The name in i->parent; NULL: it has none any more. Does not sleep. */
     const char *(*name)(struct inode *i);
     int (*truncate)(struct inode *i, uint64_t size); /* sleeps */
     int (*fallocate)(struct inode *i, unsigned mode, uint64_t start, uint64_t size);
@@ -114,6 +114,7 @@ struct inode {
     struct object *object; /* contents of a regular file */
     struct pipe *pipe;     /* of a FIFO that is open */
     struct file_lock *locks;
+    bool linkable; /* it may get its first name: O_TMPFILE without O_EXCL */
     struct mutex lock;
     struct inode *covered_by; /* root of what is mounted here */
     struct inode *covers;     /* of a mount's root: the directory below it */
@@ -128,10 +129,16 @@ struct filesystem_type {
     uint32_t magic; /* statfs f_type */
     /* Make fs->root, referenced; fs is filled in otherwise. options may be NULL. 0 or -errno. */
     int (*mount)(struct filesystem *fs, const char *options);
-    /* Other options for one that is mounted. NULL: it has none. 0 or -errno, and nothing was changed. */
+    /* Other options for one that is mounted. NULL: it has none. 0 or -errno, and nothing was changed. Does
+     * not sleep. */
     int (*remount)(struct filesystem *fs, const char *options);
-    /* Free all inodes. -EBUSY if any is in use. NULL: always in use. */
-    int (*umount)(struct filesystem *fs);
+    /* Whether it has users that hold no inode: programs that have its files mapped. NULL: never. Does not
+     * sleep. */
+    bool (*busy)(const struct filesystem *fs);
+    /* Nobody can come in and nobody is inside: give back the tree's references to all inodes. Sleeps. NULL:
+     * it is never unmounted. */
+    void (*destroy)(struct filesystem *fs);
+    bool made_up; /* directories are made at each look-up: nothing can be mounted on one */
     struct filesystem_type *next;
 };
 
@@ -140,10 +147,14 @@ struct filesystem {
     uint32_t dev; /* st_dev */
     struct inode *root;
     struct filesystem *next;
-    char where[64];            /* mount point, for /proc/mounts */
-    char source[32];           /* what mount() was given */
+    uint32_t users;  /* references to inodes that are not the tree's own, and one of the mount itself */
+    bool detached;   /* it is no mount any more, but has users yet */
+    bool ended;      /* the last user has gone */
+    bool expiring;   /* nobody has left it since MNT_EXPIRE was asked for */
+    char where[64];  /* mount point, for /proc/mounts */
+    char source[32]; /* what mount() was given */
     uint64_t max_pages, pages; /* tmpfs's size= (0: no limit), and pages that its files have */
-    uint32_t inodes;
+    uint32_t inodes;           /* the last one takes a filesystem that has ended along */
     void *data;
 };
 
@@ -160,10 +171,21 @@ void fs_context_put(struct fs_context *c);
 /* Of the running process; of a kernel task, the kernel's own. */
 struct fs_context *fs_context_current(void);
 
-/* Fill in a new inode with one reference, times now, and a number of its own. */
+/* Fill in a new inode with one reference, the caller's, times now, and a number of its own; and the last that
+ * is done with an inode before it is freed. */
 void inode_init(struct inode *i, struct filesystem *fs, uint32_t mode);
+void inode_fini(struct inode *i);
+/*
+ * References of users: walks, open files, current directories. Each of them counts for the filesystem too,
+ * which is busy, and stays, as long as it has one.
+ */
 struct inode *inode_get(struct inode *i);
-void inode_put(struct inode *i); /* may sleep. NULL is fine */
+void inode_put(struct inode *i); /* sleeps. NULL is fine */
+/* References of the filesystem's own tree: of a name, of a directory to the one above. */
+struct inode *inode_tree_get(struct inode *i);
+void inode_tree_put(struct inode *i); /* sleeps. NULL is fine */
+/* Make a user's reference the tree's, while another user is there. */
+void inode_to_tree(struct inode *i);
 /* The file whose contents the object is, or NULL. Not referenced. For /proc/PID/maps. */
 struct inode *inode_of_object(const struct object *o);
 /* Time now as inodes keep it. */
@@ -197,9 +219,11 @@ void path_put(struct path_end *end);
 /* The same for those that want the inode only, referenced. */
 int path_lookup(struct inode *dir, const char *path, unsigned flags, struct inode **out);
 /* Absolute path, as the running process sees it, of a directory or, if it is known, of a file; of one whose
- * last name is gone, what it was and " (deleted)". Length without 0, or -ERANGE, -ENOENT. Does not sleep if
- * the filesystems have the name operation. */
+ * last name is gone, what it was and " (deleted)". What is not below the process's root is told from where
+ * the way up ends. Length without 0, or -ERANGE, -ENOENT. Does not sleep. */
 int path_of(struct inode *i, char *buf, size_t size);
+/* Whether the way up from i leads to the running process's root. */
+bool path_reaches_root(const struct inode *i);
 /* Permission of the running process: R 4, W 2, X 1. Everything runs as root, so only X on what is no
  * directory matters. */
 int inode_permission(struct inode *i, unsigned want);
@@ -220,8 +244,13 @@ extern struct filesystem_type *filesystem_types;
 /* Mount a new filesystem of a type on a directory. -ENODEV: no such type. */
 int vfs_mount(struct inode *dir, const char *type, const char *source, const char *options,
               const char *where);
-/* Take a mount away by its root, whose reference moves here. -EINVAL: it is none; -EBUSY. */
-int vfs_umount(struct inode *root);
+enum { UMOUNT_DETACH = 2, UMOUNT_EXPIRE = 4 };
+/*
+ * Take a mount away by its root, whose reference moves here. -EINVAL: it is none; -EBUSY: it has users. With
+ * UMOUNT_DETACH users do not matter, and what is mounted below goes too: the filesystem ends with its last
+ * user. UMOUNT_EXPIRE: -EAGAIN, unless nobody has used it since that was said. Sleeps.
+ */
+int vfs_umount(struct inode *root, unsigned flags);
 /* Give a mount, named by its root, other options (may be NULL). -EINVAL: it is none. */
 int vfs_remount(struct inode *root, const char *options);
 extern struct filesystem *vfs_mounts; /* in order of mounting */

@@ -107,7 +107,7 @@ static int make(const struct proc_node *from, struct proc_node *parent, struct f
         n->inode.file_ops = e->file_ops ? e->file_ops : e->read ? &raw_ops : &text_ops;
     n->inode.nlink = S_ISDIR(e->mode) ? 2 : 1;
     if (parent)
-        n->inode.parent = inode_get(&parent->inode);
+        n->inode.parent = inode_tree_get(&parent->inode);
     *out = &n->inode;
     return 0;
 }
@@ -117,9 +117,9 @@ static void release(struct inode *i)
     struct proc_node *n = node_of(i);
     struct inode *parent = S_ISDIR(i->mode) ? NULL : i->parent; /* a directory's is inode_put()'s business */
 
-    i->fs->inodes--;
+    inode_fini(i);
     kfree(n);
-    inode_put(parent);
+    inode_tree_put(parent);
 }
 
 static int lookup(struct inode *i, const char *name, struct inode **out)
@@ -447,20 +447,21 @@ static const struct proc_entry root = {
 static int mount(struct filesystem *fs, const char *options)
 {
     struct proc_node n = {.entry = &root};
+    int err = make(&n, NULL, fs, &fs->root);
 
     (void)options;
-    return make(&n, NULL, fs, &fs->root);
+    if (!err)
+        inode_to_tree(fs->root);
+    return err;
 }
 
-static int umount(struct filesystem *fs)
+static void destroy(struct filesystem *fs)
 {
-    if (fs->inodes > 1 || fs->root->refs > 1)
-        return -EBUSY;
-    inode_put(fs->root);
-    return 0;
+    inode_tree_put(fs->root);
 }
 
-static struct filesystem_type type = {.name = "proc", .magic = PROC_MAGIC, .mount = mount, .umount = umount};
+static struct filesystem_type type = {
+    .name = "proc", .magic = PROC_MAGIC, .mount = mount, .destroy = destroy, .made_up = true};
 
 void procfs_init(const char *cmdline)
 {

@@ -1,6 +1,8 @@
 /* System calls on paths: names, attributes, directories, mounts. */
 #include "kernel/sys/sys_path.h"
 #include "kernel/fs/file.h"
+#include "kernel/lib/format.h"
+#include "kernel/proc/process.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/vm/vm_sys.h"
@@ -589,13 +591,18 @@ int32_t sys_fchdir(SYSCALL_1_ARG(fd))
 int32_t sys_getcwd(SYSCALL_2_ARGS(user, n))
 {
     char *path = vm_alloc(PATH_MAX);
+    struct inode *cwd;
+    size_t skip = 0;
     int len;
 
     if (!path)
         return -ENOMEM;
-    len = path_of(fs_context_current()->cwd, path, PATH_MAX);
+    cwd = fs_context_current()->cwd;
+    if (!path_reaches_root(cwd))
+        skip = format(path, PATH_MAX, "(unreachable)");
+    len = path_of(cwd, path + skip, PATH_MAX - skip);
     if (len >= 0)
-        len = (uint32_t)len + 1 > n ? -ERANGE : len + 1;
+        len = (uint32_t)len + skip + 1 > n ? -ERANGE : len + (int)skip + 1;
     if (len > 0 && user_copy_out(user, path, (size_t)len))
         len = -EFAULT;
     kfree(path);
@@ -726,7 +733,11 @@ int32_t sys_umount2(SYSCALL_2_ARGS(target, flags))
     if (flags & ~(uint32_t)(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
         return -EINVAL;
     err = inode_from_user(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0, &i);
-    return err ? err : vfs_umount(i);
+    if (!err && flags & MNT_EXPIRE && flags & (MNT_FORCE | MNT_DETACH)) {
+        inode_put(i);
+        err = -EINVAL;
+    }
+    return err ? err : vfs_umount(i, flags & (MNT_DETACH | MNT_EXPIRE));
 }
 
 int32_t sys_umount(SYSCALL_1_ARG(target))
