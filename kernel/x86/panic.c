@@ -84,8 +84,19 @@ static void print_recent(const char *line)
     console_write("\n", 1);
 }
 
+/* What is to be said. A panic inside a panic comes when the first one's has been. */
+static char text[TEXT_MAX];
+
+static void compose(const char *where, int line, const char *fmt, va_list ap)
+{
+    size_t n = where ? format(text, sizeof text, "%s:%d: ", where, line) : 0;
+
+    if (n < sizeof text)
+        format_args(text + n, sizeof text - n, fmt, ap);
+}
+
 /* What stops all nonsense: a panic inside a panic says so, a third one just stops. */
-static void begin(const char *text)
+static void begin(void)
 {
     cpu_irq_off();
     printk_tap = NULL;
@@ -107,9 +118,9 @@ static _Noreturn void end(void)
     power_exit(false);
 }
 
-static _Noreturn void stop_here(const char *text, uint32_t eip, uint32_t ebp)
+static _Noreturn void stop_here(uint32_t eip, uint32_t ebp)
 {
-    begin(text);
+    begin();
     os_log("cr0 %08x cr2 %08x cr3 %08x cr4 %08x eflags %08x", cpu_read_cr0(), cpu_read_cr2(), cpu_read_cr3(),
            cpu_read_cr4(), cpu_eflags());
     backtrace(eip, ebp);
@@ -118,37 +129,32 @@ static _Noreturn void stop_here(const char *text, uint32_t eip, uint32_t ebp)
 
 _Noreturn void panic(const char *fmt, ...)
 {
-    char text[TEXT_MAX];
     va_list ap;
 
     va_start(ap, fmt);
-    format_args(text, sizeof text, fmt, ap);
+    compose(NULL, 0, fmt, ap);
     va_end(ap);
-    stop_here(text, (uint32_t)__builtin_return_address(0), *(uint32_t *)__builtin_frame_address(0));
+    stop_here((uint32_t)__builtin_return_address(0), *(uint32_t *)__builtin_frame_address(0));
 }
 
 _Noreturn void os_panic(const char *file, int line, const char *fmt, ...)
 {
-    char text[TEXT_MAX];
     va_list ap;
-    size_t n = format(text, sizeof text, "%s:%d: ", file, line);
 
     va_start(ap, fmt);
-    if (n < sizeof text)
-        format_args(text + n, sizeof text - n, fmt, ap);
+    compose(file, line, fmt, ap);
     va_end(ap);
-    stop_here(text, (uint32_t)__builtin_return_address(0), *(uint32_t *)__builtin_frame_address(0));
+    stop_here((uint32_t)__builtin_return_address(0), *(uint32_t *)__builtin_frame_address(0));
 }
 
 _Noreturn void panic_trap(const struct trap_frame *tf, const struct fault *f, const char *fmt, ...)
 {
-    char text[TEXT_MAX];
     va_list ap;
 
     va_start(ap, fmt);
-    format_args(text, sizeof text, fmt, ap);
+    compose(NULL, 0, fmt, ap);
     va_end(ap);
-    begin(text);
+    begin();
     if (f)
         print_fault(f);
     print_registers(tf);
@@ -158,11 +164,10 @@ _Noreturn void panic_trap(const struct trap_frame *tf, const struct fault *f, co
 
 _Noreturn void panic_unfit(const char *fmt, ...)
 {
-    char text[TEXT_MAX];
     va_list ap;
 
     va_start(ap, fmt);
-    format_args(text, sizeof text, fmt, ap);
+    compose(NULL, 0, fmt, ap);
     va_end(ap);
     os_log("quire: %s", text);
     power_exit(false);
