@@ -184,7 +184,7 @@ static int choose_clock(int clock, struct ptimer *t)
 /* Who is to be told what: struct sigevent. */
 static int choose_event(vaddr_t va, struct ptimer *t)
 {
-    uint32_t w[4]; /* value, signal, kind, thread */
+    uint32_t w[16]; /* struct sigevent: value, signal, kind, thread, and what is left free */
     const struct thread *thread;
 
     if (!va) {

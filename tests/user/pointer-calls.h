@@ -39,7 +39,11 @@ static const struct timespec moment = {0, 1000}, moments[2] = {{5, 0}, {6, 0}};
 static const int64_t moment64[2] = {0, 1000}, moments64[4] = {5, 0, 6, 0}, long_time64[2] = {1, 0};
 static const struct timespec long_time = {1, 0};
 static const struct itimerval timer_off;
-static const struct sigevent no_event = {.sigev_notify = SIGEV_NONE};
+/* Linux for 64 bits reads less of it than Linux for 32: half of this is all of it. */
+static const struct {
+    struct sigevent event;
+    char behind[sizeof(struct sigevent)];
+} no_event = {.event = {.sigev_notify = SIGEV_NONE}};
 static struct timeval no_time;
 static const struct timeval bad_time = {0, 2000000};
 static const int32_t bad_second = -1, bad_second32[2] = {-1, 0};
@@ -679,7 +683,7 @@ static long console_kept(long rc)
  * says to null, to a page that is read-only, to what was put there, and to zeroes. To bad pointers, EFAULT.
  */
 #define OWN_CALLS(X)                                                                                         \
-    X(stime, va, bad_second, "EFAULT", "EINVAL", "EINVAL", "EINVAL", KEEPING_CLOCK(syscall(SYS_stime, p)))   \
+    X(stime, va, bad_second, "EFAULT", "ok", "ok", "ok", KEEPING_CLOCK(syscall(SYS_stime, p)))               \
     X(settimeofday, tv, bad_time, "ok", "EINVAL", "EINVAL", "EINVAL",                                        \
       KEEPING_CLOCK(syscall(SYS_settimeofday, p, NULL)))                                                     \
     X(settimeofday, tz, bad_zone, "ok", "EINVAL", "EINVAL", "ok", syscall(SYS_settimeofday, NULL, p))        \
