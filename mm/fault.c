@@ -195,6 +195,7 @@ struct step {
     pte_t *entry;        /* NULL: no table */
     struct frame *spare; /* a frame allocated for this fault */
     struct frame *table; /* and one for a table */
+    bool major;          /* it is counted as one that read from a disk */
 };
 
 static uint32_t page_number(const struct step *st)
@@ -362,71 +363,51 @@ static void install_swapped(struct step *st, struct frame *f)
         swap_uncache(vm, f);
 }
 
-/* Fetch the object's page without the lock; on return the caller looks again. */
-static int fetch_object(struct step *st)
-{
-    struct space *s = st->s;
-    struct object *o = object_get(st->region->object);
-    uint32_t index = object_index(st);
-    struct frame *f;
-    int err;
+static __attribute__((noinline)) enum fault_action look_again(struct step *st);
 
-    nosleep_exit();
-    mutex_unlock(&s->lock);
-    s->major++;
-    s->vm->stats.major++;
-    err = object_page(o, index, &f);
-    mutex_lock(&s->lock);
-    nosleep_enter("the region and the entry that were looked up");
-    st->region = region_find(&s->regions, st->va);
-    bool same = st->region && st->region->object == o && object_index(st) == index;
-
-    if (!err) {
-        /* Map it while the pin keeps it, if the question is still the same. */
-        st->entry = pt_entry(&s->pt, st->va);
-        if (same && index < o->pages && st->entry && pte_empty(*st->entry) &&
-            pt_span(&s->pt, st->va) == PT_OWN &&
-            !(st->access == ACCESS_WRITE && pt_span_held(&s->pt, st->va)) && allows(st->region, st->access) &&
-            !install_object(st, f))
-            err = -ENOSPC;
-        frame_unpin(f);
-    }
-    nosleep_exit();
-    object_put(o);
-    nosleep_enter("the region and the entry that were looked up");
-    if (!err || !same)
-        return LOOK_AGAIN;
-    return err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
-}
-
-/* Fetch the slot's page without the lock; on return the caller looks again. */
-static int fetch_slot(struct step *st)
+/*
+ * What the fault waits for is not in memory: bring it there without the lock. action: FAULT_OBJECT_IN, the
+ * object's page, or FAULT_SWAP_IN, the slot's. If that is still what the fault calls for afterwards, the page
+ * is mapped while the pin keeps it. Whatever came of it, the caller looks again, unless there is an error and
+ * the question is the same.
+ */
+static __attribute__((noinline)) int fetch(struct step *st, enum fault_action action)
 {
     struct space *s = st->s;
     struct vm *vm = s->vm;
-    slot_t slot = pte_slot(*st->entry);
+    struct object *o = action == FAULT_OBJECT_IN ? object_get(st->region->object) : NULL;
+    uint32_t index = o ? object_index(st) : 0;
+    slot_t slot = o ? SLOT_NONE : pte_slot(*st->entry);
+    bool read = false, same;
     struct frame *f;
     int err;
 
     nosleep_exit();
     mutex_unlock(&s->lock);
-    s->major++;
-    s->vm->stats.major++;
-    err = swap_in(vm, slot, &f);
+    err = o ? object_fetch(o, index, &f, &read) : swap_fetch(vm, slot, &f, &read);
     mutex_lock(&s->lock);
     nosleep_enter("the region and the entry that were looked up");
-    st->entry = pt_entry(&s->pt, st->va);
-    bool same = st->entry && pte_is_swap(*st->entry) && pte_slot(*st->entry) == slot;
-
-    if (!err) {
-        st->region = region_find(&s->regions, st->va);
-        if (same && st->region && allows(st->region, st->access) && f->slot == slot)
-            install_swapped(st, f);
-        f->pins--;
-        vm_frame_drop(vm, f);
-        return LOOK_AGAIN;
+    if (read && !st->major) {
+        st->major = true;
+        s->major++;
+        vm->stats.major++;
     }
-    if (err == -EAGAIN || !same)
+    same = look_again(st) == action && st->entry &&
+           (o ? st->region->object == o && object_index(st) == index : pte_slot(*st->entry) == slot);
+    if (!err) {
+        if (same && o && object_resident(o, index) == f)
+            err = install_object(st, f) ? 0 : -ENOSPC;
+        else if (same && !o && swap_cached(vm, slot) == f)
+            install_swapped(st, f);
+        frame_unpin(f);
+        vm_frame_drop(vm, f);
+    }
+    if (o) {
+        nosleep_exit();
+        object_put(o);
+        nosleep_enter("the region and the entry that were looked up");
+    }
+    if (!err || err == -EAGAIN || !same)
         return LOOK_AGAIN;
     return err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
 }
@@ -486,7 +467,7 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
             return result;
         f = object_resident(st->region->object, object_index(st));
         if (!f)
-            return fetch_object(st);
+            return fetch(st, action);
         if (!install_object(st, f))
             return FAULT_BUS;
         if (st->access == ACCESS_WRITE)
@@ -496,7 +477,7 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
     case FAULT_SWAP_IN:
         f = swap_cached(vm, pte_slot(*st->entry));
         if (!f || f->flags & FRAME_F_BUSY)
-            return fetch_slot(st);
+            return fetch(st, action);
         install_swapped(st, f);
         return LOOK_AGAIN;
     case FAULT_OWN_TABLE:
@@ -532,6 +513,11 @@ static inline __attribute__((always_inline)) enum fault_action look(struct step 
                     pt_span_held(&s->pt, st->va), st->access);
 }
 
+static enum fault_action look_again(struct step *st)
+{
+    return look(st);
+}
+
 static inline __attribute__((always_inline)) enum fault_verdict resolve(struct space *s, vaddr_t va,
                                                                         enum access access)
 {
@@ -540,6 +526,7 @@ static inline __attribute__((always_inline)) enum fault_verdict resolve(struct s
     unsigned steps = 0;
     int result;
 
+    s->faults++;
     mutex_lock(&s->lock);
     nosleep_enter("the region and the entry that are looked up");
     do {
@@ -564,7 +551,6 @@ enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
         return FAULT_MAPERR;
     mm_assert(!f->reserved, "reserved bit set in the tables for %x of space %u", f->va, s->id);
     s->vm->stats.faults++;
-    s->faults++;
     return resolve(s, f->va, f->access);
 }
 

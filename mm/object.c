@@ -269,40 +269,6 @@ void object_put(struct object *o)
     cache_free(&vm->object_cache, o);
 }
 
-/* Take the entry of a private copy away. Others that share the table lose it too: they share the mapping. */
-static void drop_copy(struct space *s, vaddr_t va, pte_t *e)
-{
-    struct vm *vm = s->vm;
-    pte_t old = *e;
-    struct frame *f = pte_has_frame(old) ? pfn_frame(vm->pool, pte_pfn(old)) : NULL;
-
-    if (pte_empty(old) || (f && f->use != FRAME_ANON))
-        return;
-    pt_set(&s->pt, va, e, PTE_NONE);
-    if (f) {
-        f->maps--;
-        vm_frame_drop(vm, f);
-    } else {
-        swap_unref(vm, pte_slot(old));
-    }
-}
-
-/* Take the private copies of pages from `pages` on out of a mapping. */
-static void drop_copies(struct region *r, uint32_t pages)
-{
-    struct space *s = r->space;
-    uint32_t kept = r->offset < pages ? pages - r->offset : 0;
-
-    if (kept >= region_pages(r))
-        return;
-
-    vaddr_t from = r->start + (kept << PAGE_SHIFT), span = from;
-
-    for (; (span = pt_next_table(&s->pt, span, r->end)) < r->end; span += PT_SPAN)
-        for (vaddr_t va = span < from ? from : span; va < span + PT_SPAN && va < r->end; va += PAGE_SIZE)
-            drop_copy(s, va, pt_entry(&s->pt, va));
-}
-
 void object_resize(struct object *o, uint32_t pages)
 {
     bool smaller = pages < o->pages;
@@ -311,9 +277,7 @@ void object_resize(struct object *o, uint32_t pages)
     if (!smaller)
         return;
     nosleep_enter("the lists of regions and their tables");
-    for (struct region *r = o->regions; r; r = r->object_next)
-        if (!(r->flags & REGION_SHARED))
-            drop_copies(r, pages);
+    rmap_forget_copies(o, pages);
     nosleep_exit();
     object_discard(o, pages, UINT32_MAX);
 }
@@ -390,7 +354,7 @@ static void stock_nodes(struct object *o, uint32_t index)
 }
 
 /* The page is nowhere: enter a fresh frame, and let the pager fill it. -EAGAIN: look again. */
-static int fill(struct object *o, uint32_t index, struct frame **out)
+static int fill(struct object *o, uint32_t index, struct frame **out, bool *read)
 {
     struct vm *vm = o->vm;
     struct frame *f = vm_frame_alloc(vm, FRAME_OBJECT, 0);
@@ -416,6 +380,7 @@ static int fill(struct object *o, uint32_t index, struct frame **out)
 
     err = o->pager->has(o, index) ? 0 : object_make_own(o, f);
     if (!err) {
+        *read |= o->pager->reads;
         err = o->pager->get(o, index, f);
         if (err && f->flags & FRAME_F_OWN)
             disown(o, index);
@@ -437,12 +402,12 @@ static int fill(struct object *o, uint32_t index, struct frame **out)
 }
 
 /* The page is in a slot: bring it in and let the index name the frame. -EAGAIN: look again. */
-static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, struct frame **out)
+static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, struct frame **out, bool *read)
 {
     slot_t slot = OBJECT_ENTRY_VALUE(word);
     struct vm *vm = o->vm;
     struct frame *f;
-    int err = swap_in(vm, slot, &f);
+    int err = swap_fetch(vm, slot, &f, read);
 
     /* We slept: the slot may be another page's by now, and so may its error. */
     if (err != -ENOMEM && radix_get(&o->index, index) != word) {
@@ -467,7 +432,7 @@ static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, stru
     return 0;
 }
 
-int object_page(struct object *o, uint32_t index, struct frame **out)
+int object_fetch(struct object *o, uint32_t index, struct frame **out, bool *read)
 {
     for (;;) {
         uintptr_t word = radix_get(&o->index, index);
@@ -487,7 +452,7 @@ int object_page(struct object *o, uint32_t index, struct frame **out)
             wait_io(o->vm);
             continue;
         }
-        err = word ? page_from_slot(o, index, word, out) : fill(o, index, out);
+        err = word ? page_from_slot(o, index, word, out, read) : fill(o, index, out, read);
         if (err != -EAGAIN)
             return err;
     }

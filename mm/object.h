@@ -19,6 +19,7 @@ struct pager {
     const char *name;
     /* Fill the frame with page index. 0 or -EIO. */
     int (*get)(struct object *o, uint32_t index, struct frame *f);
+    bool reads; /* get() waits for a disk: a fault for which it is called is a major one */
     /* Write the page back. NULL: the pager cannot store, so dirty pages go to swap. 0 or -EIO. */
     int (*put)(struct object *o, uint32_t index, struct frame *f);
     /* Whether get() can bring the page back if a clean copy is dropped. Does not sleep. */
@@ -92,9 +93,17 @@ void object_detach(struct object *o, struct region *r);
 struct frame *object_resident(struct object *o, uint32_t index);
 /*
  * Make page index resident: from memory, from its slot, or from the pager. Sleeps. The frame comes pinned.
+ * *read becomes true if this call read from a disk, also in vain, and else stays as it is.
  * 0; -ERANGE beyond the size; -EIO; -ENOMEM; -ENOSPC if it would be one own page too many.
  */
-int object_page(struct object *o, uint32_t index, struct frame **out);
+int object_fetch(struct object *o, uint32_t index, struct frame **out, bool *read);
+/* The same for those who do not count reads. */
+static inline int object_page(struct object *o, uint32_t index, struct frame **out)
+{
+    bool read = false;
+
+    return object_fetch(o, index, out, &read);
+}
 /*
  * Called with a valid page before anybody may write to it: it becomes the object's own, if it is not yet. A
  * page that the pager cannot bring (has()) is from the beginning. An own page counts until it is discarded:

@@ -13,6 +13,9 @@
  * lists. A number may stand for different pages in spaces of one family, or even in one space (something new
  * is mapped where a region was moved away): what counts is that the entry names the frame.
  *
+ * A private copy of an object's page is anonymous, so its frame does not lead to the object. It is found the
+ * other way round: the object's regions lead to the entries, and what is anonymous there is a copy.
+ *
  * Data: family lists, written by space_create(), fork and space_destroy(); lists of moved regions, written by
  * space.c. Locking: nosleep sections; the space locks are not needed, since region trees do not change while
  * somebody sleeps.
@@ -208,4 +211,45 @@ void rmap_unmap(struct vm *vm, struct frame *f)
         rmap_each(vm, f, unmap_one, f);
     mm_assert(f->maps == 0, "frame %u of page %x has %u entries that nobody shows (INV-RMAP-1)",
               frame_pfn(vm->pool, f), f->index, f->maps);
+}
+
+/* Take the entry of a private copy away. Others that share the table lose it too: they share the mapping. */
+static void forget_copy(struct space *s, vaddr_t va, pte_t *e)
+{
+    struct vm *vm = s->vm;
+    pte_t old = *e;
+    struct frame *f = pte_has_frame(old) ? pfn_frame(vm->pool, pte_pfn(old)) : NULL;
+
+    if (pte_empty(old) || (f && f->use != FRAME_ANON))
+        return;
+    pt_set(&s->pt, va, e, PTE_NONE);
+    if (f) {
+        f->maps--;
+        vm_frame_drop(vm, f);
+    } else {
+        swap_unref(vm, pte_slot(old));
+    }
+}
+
+/* Take the private copies of pages from `pages` on out of a mapping. */
+static void forget_copies(struct region *r, uint32_t pages)
+{
+    struct space *s = r->space;
+    uint32_t kept = r->offset < pages ? pages - r->offset : 0;
+
+    if (kept >= region_pages(r))
+        return;
+
+    vaddr_t from = r->start + (kept << PAGE_SHIFT), span = from;
+
+    for (; (span = pt_next_table(&s->pt, span, r->end)) < r->end; span += PT_SPAN)
+        for (vaddr_t va = span < from ? from : span; va < span + PT_SPAN && va < r->end; va += PAGE_SIZE)
+            forget_copy(s, va, pt_entry(&s->pt, va));
+}
+
+void rmap_forget_copies(struct object *o, uint32_t pages)
+{
+    for (struct region *r = o->regions; r; r = r->object_next)
+        if (!(r->flags & REGION_SHARED))
+            forget_copies(r, pages);
 }

@@ -10,6 +10,7 @@
 
 struct vm;
 struct space;
+struct object;
 
 /* All spaces that descend by fork from one space_create(). */
 struct family {
@@ -43,5 +44,10 @@ void rmap_forget(struct vm *vm, struct frame *f);
  * OBJECT. A dirty bit found sets FRAME_F_DIRTY. f->maps is 0 afterwards.
  */
 void rmap_unmap(struct vm *vm, struct frame *f);
+/*
+ * Empty the entries of all private copies that mappings made of o's pages from number `pages` on. Frames and
+ * slots that nothing else names are free then. Nosleep.
+ */
+void rmap_forget_copies(struct object *o, uint32_t pages);
 
 #endif

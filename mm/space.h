@@ -41,7 +41,8 @@ struct space {
     vaddr_t map_top;           /* mappings without an address go below; SPACE_HI at first */
     size_t stack_max;          /* bytes that a GROWSDOWN region may reach */
     uint32_t id;               /* from 1, for people */
-    uint64_t faults, major;    /* faults taken; of these, the ones that waited for a pager or a disk */
+    uint64_t faults,
+        major; /* faults taken, touches of the kernel's included; of these, the ones that read from a disk */
 };
 
 /* Addresses that regions may use. The first 64 KiB stay empty, so that a null pointer with an offset faults.

@@ -145,8 +145,17 @@ bool swap_bad(struct vm *vm, slot_t slot);
  * pin go calls vm_frame_drop(), in case nothing names the page any more. It reads neighbouring used slots
  * ahead in one request while free frames are above the low mark. 0; -EIO (the slot could not be read and is
  * retired: the caller's user gets SIGBUS); -ENOMEM; -EAGAIN (nothing uses the slot any more: look again).
+ * *read becomes true if this call read from the disk, also in vain; it stays as it is if the page was in
+ * memory, or another task was reading it.
  */
-int swap_in(struct vm *vm, slot_t slot, struct frame **out);
+int swap_fetch(struct vm *vm, slot_t slot, struct frame **out, bool *read);
+/* The same for those who do not count reads. */
+static inline int swap_in(struct vm *vm, slot_t slot, struct frame **out)
+{
+    bool read = false;
+
+    return swap_fetch(vm, slot, out, &read);
+}
 /*
  * Start writing n frames (each has a slot, no entries, not BUSY, no WRITEBACK); they are sorted by slot in
  * place, and neighbouring slots go out in one request. Sets FRAME_F_WRITEBACK, clears FRAME_F_DIRTY; a frame

@@ -193,7 +193,7 @@ static int read_cluster(struct vm *vm, struct swap_area *a, uint32_t page, struc
     return err;
 }
 
-static int bring_in(struct vm *vm, slot_t slot, struct frame **out)
+static int bring_in(struct vm *vm, slot_t slot, struct frame **out, bool *read)
 {
     struct swap *sw = &vm->swap;
     const struct swap_slot *s = swap_slot_lookup(sw, slot);
@@ -228,6 +228,7 @@ static int bring_in(struct vm *vm, slot_t slot, struct frame **out)
             vm_frame_release(vm, f);
             continue;
         }
+        *read = true;
         err = read_cluster(vm, swap_slot_area(sw, slot), swap_slot_page(slot), f);
         if (!err)
             *out = f;
@@ -235,14 +236,14 @@ static int bring_in(struct vm *vm, slot_t slot, struct frame **out)
     }
 }
 
-int swap_in(struct vm *vm, slot_t slot, struct frame **out)
+int swap_fetch(struct vm *vm, slot_t slot, struct frame **out, bool *read)
 {
     struct swap_area *a = swap_slot_area(&vm->swap, slot);
     int err;
 
     mm_assert(a, "slot %x of no area", slot);
     a->readers++;
-    err = bring_in(vm, slot, out);
+    err = bring_in(vm, slot, out, read);
     a->readers--;
     return err;
 }

@@ -27,7 +27,7 @@ struct vm_stats {
     uint64_t lazy_freed;    /* of these, dropped since the program had given them up (ADVISE_FREE) */
     uint64_t direct_reclaims, daemon_rounds, reclaim_failures;
     uint64_t mapped_ahead;            /* pages of objects that were mapped before they were touched */
-    uint64_t major;                   /* faults that waited for a pager or a disk */
+    uint64_t major;                   /* faults that read from a disk */
     uint64_t oom_kills;               /* programs that the kernel ended for want of memory */
     uint64_t cache_drops, slab_drops; /* the operator's wishes */
 };
@@ -122,5 +122,7 @@ uint32_t vm_drop_caches(struct vm *vm);
  * object, the slot map, every frame. Reads only; logs each broken invariant by number.
  */
 bool vm_verify(struct vm *vm);
+/* The part of it that needs no recount: INV-VM-5 and 10, of the pageable list. */
+bool vm_pageable_verify(struct vm *vm);
 
 #endif

@@ -457,6 +457,63 @@ TEST(vm, evict_and_return)
     vt_end(&t);
 }
 
+/* A major fault is one that reads from a disk: no first touch is, and of several that find one page on disk
+ * the first. */
+TEST(vm, major_faults_read)
+{
+    enum { N = 4 };
+    static const uint8_t image[PAGE_SIZE] __attribute__((aligned(16))) = {[0] = 0x44, [1] = 0x33};
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 256, 64, 64))
+        return;
+    struct space *s = space_create(&t.vm), *other;
+    struct object *zero = object_create(&t.vm, &pager_zero, N, "shared");
+    struct object *file = object_create_image(&t.vm, image, sizeof image, "file");
+    vaddr_t va = 0, text = 0, own;
+    uint32_t v;
+
+    REQUIRE(s && zero && file, "no memory");
+    EXPECT(space_map(s, &va, N * PAGE_SIZE, RW | REGION_SHARED, zero, 0) == 0, "shared memory");
+    EXPECT(space_map(s, &text, PAGE_SIZE, REGION_READ, file, 0) == 0, "a file in memory");
+    own = map(kt, s, 1, RW);
+    for (unsigned i = 0; i < N; i++)
+        FAULTS(&t.vm, 1, WRITE(s, va + i * PAGE_SIZE, i + 1));
+    FAULTS(&t.vm, 1, READ(s, text, 0x3344));
+    WRITE(s, own, 77);
+    EXPECT(s->major == 0 && t.vm.stats.major == 0 && s->faults == N + 2, "%u of %u faults were major",
+           (unsigned)s->major, (unsigned)s->faults);
+
+    other = fork_of(kt, s);
+    for (unsigned i = 0; i < 2; i++)
+        evict_at(kt, s, va + i * PAGE_SIZE);
+    evict_at(kt, s, own);
+    FAULTS(&t.vm, 1, READ(s, va, 1));
+    EXPECT(s->major == 1 && t.vm.swap.reads == 1, "read by the first: %u, %u", (unsigned)s->major,
+           (unsigned)t.vm.swap.reads);
+    READ(other, va, 1);
+    EXPECT(other->major == 0, "there for the second");
+    READ(other, va + PAGE_SIZE, 2);
+    READ(other, own, 77);
+    READ(s, own, 77);
+    EXPECT(s->major + other->major == t.vm.swap.reads && t.vm.stats.major == t.vm.swap.reads,
+           "%u and %u of %u faults, %u in all, read %u times", (unsigned)s->major, (unsigned)other->major,
+           (unsigned)s->faults, (unsigned)t.vm.stats.major, (unsigned)t.vm.swap.reads);
+
+    /* What the kernel touches for a program counts as well: no space has more major faults than faults. */
+    evict_at(kt, s, va + 2 * PAGE_SIZE);
+    uint64_t faults = s->faults, major = s->major;
+
+    EXPECT(space_read(s, va + 2 * PAGE_SIZE, &v, sizeof v) == sizeof v && v == 3, "read by the kernel: %x",
+           v);
+    EXPECT(s->faults == faults + 1 && s->major == major + 1, "counted");
+    space_destroy(other);
+    space_destroy(s);
+    object_put(zero);
+    object_put(file);
+    vt_end(&t);
+}
+
 TEST(vm, evict_shared_after_fork)
 {
     enum { N = 5 };
@@ -1110,6 +1167,28 @@ TEST(vm, every_allocation_fails_once)
         repair;                                                                                              \
         EXPECT(!ok_ && named_, "damage to " id " was not seen");                                             \
     } while (0)
+
+/* A page that nothing keeps alive should be free. */
+TEST(vm, forgotten_page_is_named)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 128, 0, 32))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map(kt, s, 2, RW);
+
+    WRITE(s, va, 1);
+    WRITE(s, va + PAGE_SIZE, 2);
+    struct frame *f = frame_at(s, va);
+
+    BROKEN(&t.vm, "INV-VM-10", f->maps--, f->maps++);
+    EXPECT(vm_pageable_verify(&t.vm), "repaired");
+    evict_at(kt, s, va + PAGE_SIZE);
+    EXPECT(vm_verify(&t.vm), "a page that its slot's name keeps, or none");
+    space_destroy(s);
+    vt_end(&t);
+}
 
 TEST(vm, damage_is_named)
 {

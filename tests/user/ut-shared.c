@@ -3,6 +3,7 @@
 #include "tests/user/ut.h"
 #include <linux/futex.h>
 #include <sys/ipc.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <time.h>
 
@@ -247,6 +248,65 @@ static void from_itself(void)
     close(fd);
 }
 
+static long major_faults(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_SELF, &u);
+    return u.ru_majflt;
+}
+
+static void touch_all(const char *what, volatile uint8_t *p, unsigned pages, bool write)
+{
+    long before = major_faults();
+    unsigned sum = 0;
+
+    for (unsigned i = 0; i < pages; i++)
+        if (write)
+            p[i * PAGE] = 1;
+        else
+            sum += p[i * PAGE];
+    ut_say("%s: %ld major faults, sum %u", what, major_faults() - before, sum);
+}
+
+/* Nothing is read from a disk at a first touch. */
+static void first_touches(void)
+{
+    enum { PAGES = 64 };
+    int fd = ut_file("touched", PAGES * PAGE), hole = memfd_create("hole", 0);
+    int id = shmget(IPC_PRIVATE, PAGES * PAGE, IPC_CREAT | 0600);
+    uint8_t *p;
+
+    PART("first touches are no major faults");
+    TRY(ftruncate(hole, PAGES * PAGE));
+    p = mmap(NULL, PAGES * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    touch_all("shared memory, read", p, PAGES / 2, false);
+    touch_all("shared memory, written", p, PAGES, true);
+    munmap(p, PAGES * PAGE);
+    p = shmat(id, NULL, 0);
+    touch_all("System V", p, PAGES, true);
+    shmdt(p);
+    shmctl(id, IPC_RMID, NULL);
+    p = mmap(NULL, PAGES * PAGE, RW, MAP_SHARED, fd, 0);
+    touch_all("a file that was written", p, PAGES, true);
+    munmap(p, PAGES * PAGE);
+    p = mmap(NULL, PAGES * PAGE, RW, MAP_SHARED, hole, 0);
+    touch_all("a hole, written", p, PAGES / 2, true);
+    touch_all("a hole, read", p + PAGES / 2 * PAGE, PAGES / 2, false);
+    munmap(p, PAGES * PAGE);
+    p = mmap(NULL, PAGES * PAGE, RW, MAP_PRIVATE, hole, 0);
+    touch_all("a private mapping", p, PAGES, true);
+    munmap(p, PAGES * PAGE);
+    p = mmap(NULL, PAGES * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    long before = major_faults();
+
+    TRY(mlock(p, PAGES * PAGE));
+    ut_say("locked: %ld major faults", major_faults() - before);
+    munmap(p, PAGES * PAGE);
+    close(fd);
+    close(hole);
+}
+
 UT_PROGRAM(shared)
 {
     ut_workdir();
@@ -258,4 +318,5 @@ UT_PROGRAM(shared)
     memory_file();
     system_v();
     from_itself();
+    first_touches();
 }
