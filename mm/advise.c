@@ -11,10 +11,10 @@
  *   DONTFORK, ...  flags of the region, obeyed by fork.c
  *   the rest       accepted; there is nothing here that they could change
  *
- * FREE wants tables of the space's own: clearing a dirty bit in a shared table would give up other
+ * FREE wants own tables: clearing a dirty bit in a shared table would give up other
  * spaces' pages.
  *
- * Data: none of its own. Locking: the space's lock. How it fails: see space.h; what was done before stays
+ * Data: none. Locking: the space's lock. How it fails: see space.h; what was done before stays
  * done. Source of the rules: madvise(2), mincore(2), msync(2), and Linux's mm/madvise.c where they are
  * silent.
  */
@@ -140,7 +140,7 @@ static int need_pages(const struct stretch *t)
 }
 
 /* The frame behind an entry, if this space is the only one to name it and it can be evicted. */
-static struct frame *own_frame(struct space *s, vaddr_t va)
+static struct frame *exclusive_frame(struct space *s, vaddr_t va)
 {
     const pte_t *e = pt_entry(&s->pt, va);
     struct frame *f;
@@ -158,7 +158,7 @@ static int page_out(const struct stretch *t)
     unsigned n = 0;
 
     for (vaddr_t va = t->start; va < t->end; va += PAGE_SIZE) {
-        struct frame *f = own_frame(t->s, va);
+        struct frame *f = exclusive_frame(t->s, va);
 
         if (f) {
             frame_pin(f);
@@ -178,7 +178,7 @@ static int make_cold(const struct stretch *t)
 
     nosleep_enter("the order of the pageable list");
     for (vaddr_t va = t->start; va < t->end; va += PAGE_SIZE) {
-        struct frame *f = own_frame(t->s, va);
+        struct frame *f = exclusive_frame(t->s, va);
 
         if (!f)
             continue;

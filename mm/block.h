@@ -17,7 +17,7 @@ struct block_request {
     bool write;
     uint64_t sector; /* first, of 512 bytes */
     /* 1..BLOCK_MAX_SEGS whole pages, PAGE_SIZE / 512 sectors each, consecutive on disk. 0 with write: flush
-     * the device's own cache, after all writes that completed before. */
+     * the device's cache, after all writes that completed before. */
     uint32_t nsegs;
     paddr_t seg[BLOCK_MAX_SEGS]; /* page aligned physical addresses */
     /* Called once, possibly in an interrupt, possibly before submit returns; with interrupts off. status is

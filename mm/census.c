@@ -5,7 +5,7 @@
  * run for every page: one pass over the frame records when somebody asks. The records are in order in memory,
  * so a gigabyte of frames takes about a millisecond.
  *
- * Data: none of its own. Locking: one nosleep section, so the figures belong to one moment, and add up to
+ * Data: none. Locking: one nosleep section, so the figures belong to one moment, and add up to
  * those of the pool:
  *
  * INV-CENSUS-1  anon is the pool's frames in use ANON, file and shmem together those in use OBJECT

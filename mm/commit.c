@@ -12,7 +12,7 @@
  *
  * Data: vm.committed, changed between sleeps. Who is charged: regions with REGION_CHARGED, page by page, and
  * objects (object.charged): shared memory for its whole size when it is made; files in memory, whose size
- * promises nothing, and shared memory with MAP_NORESERVE for each page that becomes their own.
+ * promises nothing, and shared memory with MAP_NORESERVE for each page that becomes precious (object.h).
  *
  * INV-COMMIT-1  vm.committed is not less than the sum over the charged regions and objects; what is more was
  *               promised to a call that is under way (vm_fini() finds what was not released)
@@ -75,17 +75,17 @@ int object_charge(struct object *o)
     return 0;
 }
 
-void object_charge_own(struct object *o)
+void object_charge_each(struct object *o)
 {
     mm_assert(!o->charged && !o->resident && !o->swapped, "%s: %u pages charged", o->name, o->charged);
-    o->charge_own = true;
+    o->charge_each = true;
 }
 
 int object_charge_shared(struct object *o, bool noreserve)
 {
     if (!noreserve || o->vm->overcommit == COMMIT_STRICT)
         return object_charge(o);
-    object_charge_own(o);
+    object_charge_each(o);
     return 0;
 }
 

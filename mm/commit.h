@@ -28,8 +28,8 @@ void commit_release(struct vm *vm, uint32_t pages);
 uint32_t commit_limit(const struct vm *vm);
 /* Charge an object's whole size, until it dies or is charged anew. 0 or -ENOMEM. */
 int object_charge(struct object *o);
-/* Charge each page of an object as it becomes its own, until it is discarded. Before there are any. */
-void object_charge_own(struct object *o);
+/* Charge each page of an object as it becomes precious, until it is discarded. Before there are any. */
+void object_charge_each(struct object *o);
 /* Charge new shared memory in one of these ways: for its whole size, or, if no reserve is wanted and
  * overcommit is not strict, page by page. 0 or -ENOMEM. */
 int object_charge_shared(struct object *o, bool noreserve);

@@ -14,7 +14,8 @@
  *   shared   swap       swap in, in place   own table           own table
  *   shared   empty      own table           own table           own table
  *   shared   others     spurious            own table           own table
- *   held     any        as own              claim table         claim table
+ *   read-    any        as own              claim table         claim table
+ *    only
  *   own      empty      zero frame, or      fresh zeroed        object's page,
  *                       object's page       frame, or object's  writable
  *                                           page, then copy
@@ -25,9 +26,9 @@
  *   own      writable   spurious            spurious            spurious
  *   own      swap       swap in, read-only, then as sole or copy
  *
- * "Shared" is a table that several roots name, "held" one whose directory entry still holds back
- * writes though nobody else names it any more. Swapping in changes no entry's meaning, so it
- * may be done in a shared table, and serves all sharers at once.
+ * "Shared" is a table that several roots name, all through read-only directory entries; "read-only" is one
+ * whose entry is still so though nobody else names it any more; "own" one that is the space's alone. Swapping
+ * in changes no entry's meaning, so it may be done in a shared table, and serves all sharers at once.
  *
  * "Sole" means that nobody else can come to see the page: one entry names the frame and none its slot. A
  * frame that is being written to its slot counts as "copy": its contents must not change.
@@ -41,7 +42,7 @@
  * A fresh page is zeroed or copied before its entry appears, so no other task ever sees what was in the
  * frame.
  *
- * Data: none of its own. Locking: takes the space's lock; lets it go while a pager or the disk works.
+ * Data: none. Locking: takes the space's lock; lets it go while a pager or the disk works.
  * Everything between looking at an entry and changing it is one nosleep section.
  *
  * It ends: every action but the last brings the entry nearer to allowing the access. What it leaves behind is
@@ -99,7 +100,7 @@ static inline bool allows(const struct region *r, enum access access)
 
 static inline __attribute__((always_inline)) enum fault_action classify(const struct region *region,
                                                                         bool can_grow, enum entry_state state,
-                                                                        enum pt_span table, bool held,
+                                                                        enum pt_span table, bool readonly,
                                                                         enum access access)
 {
     bool write = access == ACCESS_WRITE;
@@ -108,7 +109,7 @@ static inline __attribute__((always_inline)) enum fault_action classify(const st
         return can_grow ? FAULT_GROW : FAULT_BAD_ADDRESS;
     if (unlikely(!allows(region, access)))
         return FAULT_BAD_ACCESS;
-    if (unlikely((write && (held || table == PT_SHARED)) || (table == PT_SHARED && state == ENTRY_EMPTY)))
+    if (unlikely((write && (readonly || table == PT_SHARED)) || (table == PT_SHARED && state == ENTRY_EMPTY)))
         return FAULT_OWN_TABLE;
     switch (state) {
     case ENTRY_EMPTY:
@@ -133,9 +134,9 @@ static inline __attribute__((always_inline)) enum fault_action classify(const st
 }
 
 enum fault_action fault_classify(const struct region *region, bool can_grow, enum entry_state state,
-                                 enum pt_span table, bool held, enum access access)
+                                 enum pt_span table, bool readonly, enum access access)
 {
-    return classify(region, can_grow, state, table, held, access);
+    return classify(region, can_grow, state, table, readonly, access);
 }
 
 static inline enum entry_state entry_state(struct vm *vm, pte_t e)
@@ -311,7 +312,7 @@ static bool install_object(struct step *st, struct frame *f)
     unsigned flags = PT_USER | PT_ACCESSED;
 
     if (st->access == ACCESS_WRITE && st->region->flags & REGION_SHARED) {
-        if (object_own(st->region->object, f))
+        if (object_make_precious(st->region->object, f))
             return false;
         flags |= PT_WRITE | PT_DIRTY;
     }
@@ -457,7 +458,7 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
         take_over(st);
         return FAULT_RESUME;
     case FAULT_UPGRADE:
-        if (object_own(st->region->object, pfn_frame(vm->pool, pte_pfn(*st->entry))))
+        if (object_make_precious(st->region->object, pfn_frame(vm->pool, pte_pfn(*st->entry))))
             return FAULT_BUS;
         pt_set(&s->pt, st->va, st->entry, pte_with_write(*st->entry));
         return FAULT_RESUME;
@@ -510,7 +511,7 @@ static inline __attribute__((always_inline)) enum fault_action look(struct step 
     if (unlikely(!st->entry))
         return classify(st->region, can_grow, ENTRY_EMPTY, PT_NONE, false, st->access);
     return classify(st->region, can_grow, entry_state(s->vm, *st->entry), pt_span(&s->pt, st->va),
-                    pt_span_held(&s->pt, st->va), st->access);
+                    pt_span_readonly(&s->pt, st->va), st->access);
 }
 
 static enum fault_action look_again(struct step *st)

@@ -24,7 +24,7 @@ enum entry_state {
     ENTRY_ZERO,     /* the shared zero frame */
     ENTRY_SOLE,     /* private frame, read-only, nobody else names it or its slot */
     ENTRY_COPY,     /* private frame, read-only, others name it or its slot */
-    ENTRY_OBJECT,   /* the object's own page, read-only */
+    ENTRY_OBJECT,   /* the object's page, read-only */
     ENTRY_WRITABLE, /* present and writable, whatever it names */
     ENTRY_SWAP,     /* a swap slot */
     ENTRY_STATES
@@ -36,7 +36,7 @@ enum fault_action {
     FAULT_BAD_ACCESS,  /* the region forbids it: SEGV_ACCERR */
     FAULT_GROW,        /* below a stack: extend it, then look again */
     FAULT_SPURIOUS,    /* the entry allows it already */
-    FAULT_OWN_TABLE,   /* the table is shared or held back: split or claim it, then look again */
+    FAULT_OWN_TABLE,   /* the table is shared or read-only: split or claim it, then look again */
     FAULT_MAP_ZERO,    /* map the shared zero frame */
     FAULT_FILL_ZERO,   /* a fresh zeroed frame */
     FAULT_OBJECT_IN,   /* get the object's page, then look again */
@@ -51,10 +51,10 @@ struct region;
 
 /*
  * Pure. region: the one that contains the address, or NULL; can_grow: with no region, a stack above may be
- * extended to it; state: of the entry; table: of the span; held: writes are held back in the directory.
+ * extended to it; state: of the entry; table: of the span; readonly: its directory entry is.
  */
 enum fault_action fault_classify(const struct region *region, bool can_grow, enum entry_state state,
-                                 enum pt_span table, bool held, enum access access);
+                                 enum pt_span table, bool readonly, enum access access);
 const char *fault_action_name(enum fault_action a);
 
 enum fault_verdict {

@@ -2,12 +2,12 @@
  * Fork: a second space over the same page tables.
  *
  * Forking copies the regions and lets the child name the parent's tables, so it
- * costs one step per region and per 4 MiB, not per page. Both directories hold writes
- * back. The first change that one of them needs in a span gives it a table of its own:
+ * costs one step per region and per 4 MiB, not per page. The entries of both
+ * directories are read-only then. The first change that one of them needs in a span gives it its own table:
  *
  *   others still name the table   split: copy it, count every name twice from now on, and write-protect
  *                                 the private entries of both copies
- *   nobody else does any more     claim: stop holding back
+ *   nobody else does any more     claim: make the directory entry writable
  *
  * After a split the ordinary copy-on-write of single pages begins. Entries of an object's pages
  * stay as they are: a shared mapping writes to the same page before and after.
@@ -25,7 +25,7 @@
 #include "mm/machine.h"
 #include "mm/space.h"
 
-/* Pages that the child promises to hold. */
+/* Pages that are promised to the child. */
 static uint32_t charge_of(const struct space *parent)
 {
     uint32_t pages = 0;
@@ -162,7 +162,7 @@ static void duplicate_entries(struct vm *vm, struct frame *table, pte_t *copy)
             continue;
         f->maps++;
         if (f->use == FRAME_ANON && pte_present(e[i]))
-            copy[i] = e[i] = pte_readonly(e[i]); /* the directory held writes back: nothing to flush */
+            copy[i] = e[i] = pte_readonly(e[i]); /* the directory entry was read-only: nothing to flush */
     }
     mm_assert(left == 0, "table of %u entries says %u more", PT_TABLE_ENTRIES, left);
 }
@@ -183,7 +183,7 @@ int space_own_table(struct space *s, vaddr_t va)
     case PT_NONE:
         break;
     case PT_OWN:
-        if (pt_span_held(&s->pt, va)) {
+        if (pt_span_readonly(&s->pt, va)) {
             pt_claim_table(&s->pt, va);
             vm->stats.tables_claimed++;
         }

@@ -384,7 +384,7 @@ void frame_free_block(struct frame_pool *p, struct frame *head)
         struct frame *f = &head[i];
 
         if (f->use <= FRAME_RESERVED || f->use != use || f->order != (i ? 0 : order) ||
-            (f->flags & FRAME_F_HELD) || f->maps || f->pins)
+            (f->flags & FRAME_F_NOT_FREEABLE) || f->maps || f->pins)
             frame_not_freeable(p, f);
         f->use = FRAME_FREE;
         f->flags = 0;

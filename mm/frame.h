@@ -33,7 +33,7 @@ enum {
     FRAME_F_REFERENCED = 1 << 6, /* touched by other means than an entry since the clock last came by */
     FRAME_F_READAHEAD = 1 << 7,  /* read ahead from swap and not asked for since */
     FRAME_F_LAZY = 1 << 8,       /* given up by its program: may be dropped as long as no entry is dirty */
-    FRAME_F_OWN = 1 << 9, /* of an object: its pager could not bring the contents again; see object.h */
+    FRAME_F_PRECIOUS = 1 << 9, /* of an object: its pager could not bring the contents again; see object.h */
 };
 
 /*
@@ -47,7 +47,7 @@ enum {
  *   owner   -              -                       family / object
  *   index   -              groups in use           page number there
  *   slot    -              -                       its swap slot when it is in the swap cache, else SLOT_NONE
- *   pins    -              -                       holders for I/O or a copy; a pinned frame is not evicted
+ *   pins    -              -                       users for I/O or a copy; a pinned frame is not evicted
  * or freed used    -              non-empty entries       -
  *
  * SLAB: owner = the struct slab, index = pages from the head of the block;
@@ -94,7 +94,7 @@ struct frame_marks {
 };
 
 /*
- * A pool of frames. The machine has one; tests make their own over borrowed
+ * A pool of frames. The machine has one; tests make others over borrowed
  * frames. Not to be used from interrupts. Everything in it is touched in nosleep sections only.
  */
 struct frame_pool {
@@ -120,7 +120,7 @@ struct frame_pool {
     uint64_t allocs, fails; /* since boot: frames handed out, requests refused */
     uint32_t claimed;       /* frames that got a use by frame_claim() */
     void *caches;           /* slab.c: the caches over this pool */
-    void *slab_internal;    /* slab.c: where it keeps its own caches */
+    void *slab_internal;    /* slab.c: where it keeps its internal caches */
 };
 
 static inline struct frame *pfn_frame(const struct frame_pool *p, pfn_t pfn)
@@ -189,7 +189,7 @@ void frame_hot_trim(struct frame_pool *p, struct frame_hot *hot);
 _Noreturn void frame_not_freeable(const struct frame_pool *p, const struct frame *f);
 
 /* Flags with which a frame cannot be freed. */
-#define FRAME_F_HELD (FRAME_F_BUDDY | FRAME_F_HOT | FRAME_F_LISTED | FRAME_F_BUSY | FRAME_F_WRITEBACK)
+#define FRAME_F_NOT_FREEABLE (FRAME_F_BUDDY | FRAME_F_HOT | FRAME_F_LISTED | FRAME_F_BUSY | FRAME_F_WRITEBACK)
 
 static inline struct frame *frame_alloc(struct frame_pool *p, enum frame_use use, unsigned flags)
 {
@@ -223,7 +223,8 @@ static inline void frame_free(struct frame_pool *p, struct frame *f)
     pfn_t pfn = frame_pfn(p, f);
     struct frame_hot *hot = pfn < p->low_end ? &p->hot[ZONE_LOW] : &p->hot[ZONE_HIGH];
 
-    if (unlikely(f->use <= FRAME_RESERVED || f->order || (f->flags & FRAME_F_HELD) || (f->maps | f->pins)))
+    if (unlikely(f->use <= FRAME_RESERVED || f->order || (f->flags & FRAME_F_NOT_FREEABLE) ||
+                 (f->maps | f->pins)))
         frame_not_freeable(p, f);
     p->used[f->use]--;
     p->used[FRAME_FREE]++;
@@ -292,7 +293,7 @@ static inline uint32_t frame_free_low(const struct frame_pool *p)
     return p->zone[ZONE_LOW].free + p->hot[ZONE_LOW].count;
 }
 
-/* Free frames for all purposes, by which the watermarks are measured: those that low_kept holds back from
+/* Free frames for all purposes, by which the watermarks are measured: those that low_kept keeps from
  * most allocations do not count, but for low_min of them. Without high frames, the free frames. */
 static inline uint32_t frame_free_common(const struct frame_pool *p)
 {

@@ -1,7 +1,7 @@
 /*
  * kmalloc: memory by size, on top of object caches.
  *
- * Purpose: memory of any size for those who have no cache of their own.
+ * Purpose: memory of any size for those who have no cache for it.
  *
  * Up to a page a size is rounded up to one of 16 classes, each a cache: powers of two and the value
  * half-way between two of them, so that mostly no more than a third is lost. Larger sizes get a block of
@@ -11,7 +11,7 @@
  * Data: struct kmalloc_system; kmalloc_sys is the machine's. Locking: as slab.c.
  *
  * Invariants are those of the caches, and
- *   INV-KMALLOC-1  a frame with use SLAB and no owner belongs to a large block (or is slab.c's own); its
+ *   INV-KMALLOC-1  a frame with use SLAB and no owner belongs to a large block (or is slab.c's); its
  *                  index is its place in the block. Checked by kmalloc_verify(); kfree() asserts that it
  *                  was given the start of one.
  *

@@ -8,7 +8,7 @@
  *   table     page .. page g     so do runs beyond a table's or a window's end;
  *   device    page .. page g     below it is the guard of the neighbour
  *
- * Data: a kva arena with its own cache of segments, and the kernel half of the page tables, which says
+ * Data: a kva arena with a cache of segments, and the kernel half of the page tables, which says
  * which frame is where: nothing else remembers it. Frames are high ones if there are any.
  *
  * Locking: each function is one nosleep section, since pt_kernel_map() asks for that.

@@ -15,7 +15,7 @@ struct kva_map {
     uint32_t guard_pages;                            /* of these three, never mapped */
 };
 
-/* The machine's own, set up by the kernel over [KVA_START, KVA_END). */
+/* The machine's, set up by the kernel over [KVA_START, KVA_END). */
 extern struct kva_map kva_map_sys;
 
 /* Manage the kernel addresses [start, start + size), whole pages, with frames of a pool. 0, -EINVAL, -ENOMEM.

@@ -10,7 +10,7 @@
 
 /*
  * A short-lived mapping of any frame: the direct map for a low frame, a kernel window for a high one.
- * Windows nest and are closed in reverse order; not held across a sleep. Any context.
+ * Windows nest and are closed in reverse order; none is open across a sleep. Any context.
  */
 void *window_open(const struct frame_pool *p, pfn_t pfn);
 void window_close(const struct frame_pool *p, void *ptr);

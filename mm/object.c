@@ -5,10 +5,10 @@
  * object_page(), that makes a page resident, whatever it takes.
  *
  * Data. The index (a radix tree) is the truth: a word is empty (the pager makes the page), names a resident
- * frame, or names a swap slot. The index is one name of that slot and holds one count. Page-table entries are
+ * frame, or names a swap slot. The index is one name of that slot and counts once. Page-table entries are
  * a cache of it. A resident frame is FRAME_OBJECT with owner and index set, and on the vm's pageable list
  * unless it is BUSY. It is not counted for being in the index: `maps` counts entries, `pins` short-term
- * holders, and the frame lives as long as the index names it.
+ * users, and the frame lives as long as the index names it.
  *
  *     empty --pager get--> frame --object_page_to_slot--> slot
  *       ^                  |   ^                           |
@@ -22,7 +22,7 @@
  * from the start when they wake: if the pager failed, the frame is gone.
  *
  * Locking. One processor: sections that do not sleep; after each call that may sleep (allocation, swap_in(),
- * the pager) the index is read again. The holder of a reference keeps the object alive meanwhile.
+ * the pager) the index is read again. Who has a reference keeps the object alive meanwhile.
  *
  * Invariants.
  *   INV-OBJECT-1  resident and swapped are the numbers of frame words and slot words in the index
@@ -31,8 +31,8 @@
  *   INV-OBJECT-4  a slot word names a slot that is used and counted
  *   INV-OBJECT-5  no word lies at or beyond the size, unless object_resize() is just removing it
  *   INV-OBJECT-6  the regions on the list name this object, their links agree, and they are at most refs
- *   INV-OBJECT-7  if own pages are charged one at a time, `charged` is the number of slot words, and of frame
- *                 words whose frame is marked OWN
+ *   INV-OBJECT-7  if precious pages are charged one at a time, `charged` is the number of slot words, and of
+ *                 frame words whose frame is marked PRECIOUS
  *   INV-RADIX-*   the index is sound
  *
  * Failure. object_page(): -ERANGE beyond the size, -EIO from the pager or the disk, -ENOMEM. None leaves a
@@ -40,7 +40,7 @@
  * fail.
  *
  * Source. The pager contract is that of Mach's memory objects and SunOS's segments (Gingell, Moran and
- * Shannon 1987), reduced to five calls, as in OpenBSD's uvm_pager.h.
+ * Shannon 1987), reduced to a few calls, as in OpenBSD's uvm_pager.h; "precious" is Mach's word.
  */
 #include "mm/object.h"
 #include "mm/errno.h"
@@ -126,7 +126,7 @@ struct object *object_get(struct object *o)
 }
 
 /* Wait until nobody else works with f, which has no entries. Our pin keeps it from being evicted, so freed
- * and used for something else, meanwhile; the holder of another pin is about to let it go. */
+ * and used for something else, meanwhile; whoever has another pin is about to let it go. */
 static void wait_quiet(struct vm *vm, struct frame *f)
 {
     frame_pin(f);
@@ -142,25 +142,25 @@ static void wait_quiet(struct vm *vm, struct frame *f)
     frame_unpin(f);
 }
 
-/* Count a page as the object's own. */
-static int count_own(struct object *o, uint32_t index)
+/* Count a page as precious. */
+static int count_precious(struct object *o, uint32_t index)
 {
     int err = 0;
 
-    if (o->charge_own && commit_charge(o->vm, 1))
+    if (o->charge_each && commit_charge(o->vm, 1))
         return -ENOSPC;
-    if (o->pager->own)
-        err = o->pager->own(o, index);
-    if (err && o->charge_own)
+    if (o->pager->take)
+        err = o->pager->take(o, index);
+    if (err && o->charge_each)
         commit_release(o->vm, 1);
     if (!err)
-        o->charged += o->charge_own;
+        o->charged += o->charge_each;
     return err;
 }
 
-static void disown(struct object *o, uint32_t index)
+static void uncount_precious(struct object *o, uint32_t index)
 {
-    if (o->charge_own) {
+    if (o->charge_each) {
         commit_release(o->vm, 1);
         o->charged--;
     }
@@ -168,13 +168,13 @@ static void disown(struct object *o, uint32_t index)
         o->pager->drop(o, index);
 }
 
-int object_make_own(struct object *o, struct frame *f)
+int object_make_precious_slow(struct object *o, struct frame *f)
 {
-    int err = count_own(o, f->index);
+    int err = count_precious(o, f->index);
 
     mm_assert(f->use == FRAME_OBJECT && f->owner == o, "%s: frame of use %u", o->name, f->use);
     if (!err)
-        f->flags |= FRAME_F_OWN;
+        f->flags |= FRAME_F_PRECIOUS;
     return err;
 }
 
@@ -190,8 +190,8 @@ static void discard(struct object *o, uint32_t index, uintptr_t word)
                   OBJECT_ENTRY_VALUE(word), f->maps);
         wait_quiet(vm, f);
     }
-    if (OBJECT_IS_SLOT(word) || word_frame(o, word)->flags & FRAME_F_OWN)
-        disown(o, index);
+    if (OBJECT_IS_SLOT(word) || word_frame(o, word)->flags & FRAME_F_PRECIOUS)
+        uncount_precious(o, index);
     radix_clear(&o->index, index);
     if (OBJECT_IS_FRAME(word)) {
         count_resident(o, -1);
@@ -337,15 +337,15 @@ static void stock_nodes(struct object *o, uint32_t index)
     struct stocked {
         struct stocked *next;
     } *chain = NULL, *n;
-    uint32_t held = 0;
+    uint32_t stocked = 0;
 
-    while (held < radix_missing(&o->index, index)) {
+    while (stocked < radix_missing(&o->index, index)) {
         n = vm_cache_alloc(o->vm, nodes);
         if (!n)
             break;
         n->next = chain;
         chain = n;
-        held++;
+        stocked++;
     }
     while ((n = chain) != NULL) {
         chain = n->next;
@@ -378,16 +378,16 @@ static int fill(struct object *o, uint32_t index, struct frame **out, bool *read
     f->flags |= FRAME_F_BUSY;
     f->pins = 1;
 
-    err = o->pager->has(o, index) ? 0 : object_make_own(o, f);
+    err = o->pager->has(o, index) ? 0 : object_make_precious_slow(o, f);
     if (!err) {
         *read |= o->pager->reads;
         err = o->pager->get(o, index, f);
-        if (err && f->flags & FRAME_F_OWN)
-            disown(o, index);
+        if (err && f->flags & FRAME_F_PRECIOUS)
+            uncount_precious(o, index);
     }
     f->flags &= (uint16_t)~FRAME_F_BUSY;
     if (err) {
-        f->flags &= (uint16_t)~FRAME_F_OWN;
+        f->flags &= (uint16_t)~FRAME_F_PRECIOUS;
         mm_assert(f->pins == 1, "%s: page %u: %u pins while it was filled", o->name, index, f->pins);
         radix_clear(&o->index, index);
         count_resident(o, -1);
@@ -423,7 +423,7 @@ static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, stru
     frame_retype(vm->pool, f, FRAME_OBJECT);
     f->owner = o;
     f->index = index;
-    f->flags |= FRAME_F_OWN;
+    f->flags |= FRAME_F_PRECIOUS;
     overwrite(o, index, frame_word(o, f));
     count_resident(o, 1);
     o->swapped--;
@@ -462,13 +462,13 @@ bool object_can_drop(const struct frame *f)
 {
     if (f->maps || f->pins || f->flags & (IO_FLAGS | FRAME_F_DIRTY))
         return false;
-    return f->slot != SLOT_NONE || !(f->flags & FRAME_F_OWN);
+    return f->slot != SLOT_NONE || !(f->flags & FRAME_F_PRECIOUS);
 }
 
 void object_page_to_slot(struct object *o, struct frame *f)
 {
     mm_assert(f->use == FRAME_OBJECT && f->owner == o && f->slot != SLOT_NONE && !f->maps &&
-                  (f->flags & (FRAME_F_BUSY | FRAME_F_OWN)) == FRAME_F_OWN,
+                  (f->flags & (FRAME_F_BUSY | FRAME_F_PRECIOUS)) == FRAME_F_PRECIOUS,
               "%s: page %u: use %u, slot %x, %u entries, flags %x", o->name, f->index, f->use, f->slot,
               f->maps, f->flags);
     swap_ref(o->vm, f->slot);
@@ -478,7 +478,7 @@ void object_page_to_slot(struct object *o, struct frame *f)
     frame_retype(o->vm->pool, f, FRAME_ANON);
     f->owner = NULL;
     f->index = 0;
-    f->flags &= (uint16_t)~FRAME_F_OWN;
+    f->flags &= (uint16_t)~FRAME_F_PRECIOUS;
 }
 
 void object_drop_page(struct object *o, struct frame *f)
@@ -529,7 +529,7 @@ static bool verify_word(const struct object *o, uint32_t index, uintptr_t word)
 
 bool object_verify(const struct object *o)
 {
-    uint32_t frames = 0, slots = 0, own = 0, regions = 0, index = 0;
+    uint32_t frames = 0, slots = 0, precious = 0, regions = 0, index = 0;
     const struct region *prev = NULL;
     bool ok = radix_verify(&o->index);
     uintptr_t word;
@@ -539,10 +539,10 @@ bool object_verify(const struct object *o)
             ok = false;
         if (OBJECT_IS_FRAME(word)) {
             frames++;
-            own += !!(word_frame(o, word)->flags & FRAME_F_OWN);
+            precious += !!(word_frame(o, word)->flags & FRAME_F_PRECIOUS);
         } else {
             slots++;
-            own++;
+            precious++;
         }
         if (++index == 0)
             break;
@@ -551,8 +551,9 @@ bool object_verify(const struct object *o)
         INV("INV-OBJECT-1", frames == o->resident && slots == o->swapped,
             "%s: %u resident, counted %u; %u swapped, counted %u", o->name, frames, o->resident, slots,
             o->swapped);
-    if (ok && o->charge_own)
-        INV("INV-OBJECT-7", own == o->charged, "%s: %u own pages, %u charged", o->name, own, o->charged);
+    if (ok && o->charge_each)
+        INV("INV-OBJECT-7", precious == o->charged, "%s: %u precious pages, %u charged", o->name, precious,
+            o->charged);
     for (const struct region *r = o->regions; r && regions <= o->refs; prev = r, r = r->object_next) {
         regions++;
         INV("INV-OBJECT-6", r->object == o && r->object_prev == prev, "%s: region at %x", o->name, r->start);

@@ -1,6 +1,6 @@
 /*
- * Objects: pages by index behind a pager. Files in memory images, shared
- * anonymous memory and (later) tmpfs and mapped files are objects. Page-table entries for object
+ * Objects: pages by index behind a pager. Boot modules, shared anonymous memory, System V
+ * segments and the contents of files are objects, whoever maps them. Page-table entries for object
  * pages are a cache and may be dropped at any time. See object.c.
  */
 #ifndef MM_OBJECT_H
@@ -13,21 +13,20 @@
 struct vm;
 struct object;
 
-/* Where an object's pages come from and go to. Called with the object unlocked and the frame BUSY and pinned;
- * may sleep. */
+/* Where an object's pages come from; those that are precious go to swap. Called with the object unlocked and
+ * the frame BUSY and pinned; may sleep. */
 struct pager {
     const char *name;
     /* Fill the frame with page index. 0 or -EIO. */
     int (*get)(struct object *o, uint32_t index, struct frame *f);
     bool reads; /* get() waits for a disk: a fault for which it is called is a major one */
-    /* Write the page back. NULL: the pager cannot store, so dirty pages go to swap. 0 or -EIO. */
-    int (*put)(struct object *o, uint32_t index, struct frame *f);
     /* Whether get() can bring the page back if a clean copy is dropped. Does not sleep. */
     bool (*has)(struct object *o, uint32_t index);
-    /* The page becomes the object's own: see object_own(). 0 or -ENOSPC. Does not sleep. NULL: it always
-     * may. */
-    int (*own)(struct object *o, uint32_t index);
-    /* An own page, in memory or in a slot, is gone for good: truncation, or the object dies. May be NULL. */
+    /* The page is about to become precious: see object_make_precious(). 0 or -ENOSPC. It does not sleep.
+     * NULL: every page may. */
+    int (*take)(struct object *o, uint32_t index);
+    /* A precious page, in memory or in a slot, is gone for good, by truncation or with the object. May be
+     * NULL. */
     void (*drop)(struct object *o, uint32_t index);
     /* Make pages [first, end), which lie within the size, read as zeroes. Sleeps. NULL: object_discard() does
      * it. */
@@ -54,10 +53,10 @@ struct object {
     const void *image; /* pager_image: the bytes (direct mapped or kva) */
     size_t image_size;
     void *pager_data;   /* of other pagers */
-    uint32_t refs;      /* regions and other holders */
+    uint32_t refs;      /* regions and others that have one */
     uint32_t pages;     /* size; a touch at or beyond it is SIGBUS */
     uint32_t charged;   /* pages of committed memory (commit.h) */
-    bool charge_own;    /* these are the own pages, charged one at a time */
+    bool charge_each;   /* these are the precious pages, charged one at a time */
     struct radix index; /* nosleep sections */
     uint32_t resident, swapped;
     bool locked;                /* its pages are not evicted */
@@ -94,7 +93,7 @@ struct frame *object_resident(struct object *o, uint32_t index);
 /*
  * Make page index resident: from memory, from its slot, or from the pager. Sleeps. The frame comes pinned.
  * *read becomes true if this call read from a disk, also in vain, and else stays as it is.
- * 0; -ERANGE beyond the size; -EIO; -ENOMEM; -ENOSPC if it would be one own page too many.
+ * 0; -ERANGE beyond the size; -EIO; -ENOMEM; -ENOSPC if it would be one precious page too many.
  */
 int object_fetch(struct object *o, uint32_t index, struct frame **out, bool *read);
 /* The same for those who do not count reads. */
@@ -105,15 +104,16 @@ static inline int object_page(struct object *o, uint32_t index, struct frame **o
     return object_fetch(o, index, out, &read);
 }
 /*
- * Called with a valid page before anybody may write to it: it becomes the object's own, if it is not yet. A
- * page that the pager cannot bring (has()) is from the beginning. An own page counts until it is discarded:
+ * Called with a valid page before anybody may write to it: it becomes precious, if it is not yet, that is,
+ * nobody but the object has its contents, and eviction must send them to swap. A page that the pager cannot
+ * bring (has()) is so from the beginning. A precious page counts until it is discarded:
  * it is charged if the object's pages are charged one at a time, and the pager may keep count. 0;
  * -ENOSPC, and nothing may be written. Does not sleep.
  */
-int object_make_own(struct object *o, struct frame *f);
-static inline int object_own(struct object *o, struct frame *f)
+int object_make_precious_slow(struct object *o, struct frame *f);
+static inline int object_make_precious(struct object *o, struct frame *f)
 {
-    return likely(f->flags & FRAME_F_OWN) ? 0 : object_make_own(o, f);
+    return likely(f->flags & FRAME_F_PRECIOUS) ? 0 : object_make_precious_slow(o, f);
 }
 void frame_pin(struct frame *f);
 void frame_unpin(struct frame *f);

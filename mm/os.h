@@ -25,7 +25,7 @@ _Noreturn void os_panic(const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
- * An assertion says what was found. It is for broken invariants of our own,
+ * An assertion says what was found. It is for broken invariants of this code,
  * never for bad input, and it is always compiled in.
  */
 #define mm_assert(cond, ...)                                                                                 \
@@ -159,7 +159,7 @@ static inline void mutex_unlock(struct mutex *m)
         mutex_unlock_slow(m);
 }
 
-static inline bool mutex_held(const struct mutex *m)
+static inline bool mutex_is_mine(const struct mutex *m)
 {
     return m->owner && m->owner == os_current;
 }

@@ -2,8 +2,8 @@
  * Bringing pages in before they are touched, keeping them in, and reaching into a space that is not loaded.
  *
  * Populating makes of every page of a range what a touch would make of it, without a fault. POPULATE_MAPPED
- * is for locking and for mappings that are to be complete: a private page that may be written becomes the
- * space's own, so that neither a read nor a write will fault on it.
+ * is for locking and for mappings that are to be complete: of a private page that may be written a copy
+ * is made, so that neither a read nor a write will fault on it.
  *
  * Locking marks regions; reclaim asks rmap_locked() before it takes a page. The order is: mark, then
  * populate, so that what comes in stays in.
@@ -11,7 +11,7 @@
  * space_read() and space_write() look at an entry and copy through a window in one nosleep section, so they
  * need no pin; where the entry does not allow the access they fault it in and look again.
  *
- * Data: none of its own. Locking: the space's lock for regions; it is not held while a page is brought in,
+ * Data: none. Locking: the space's lock for regions; it is free while a page is brought in,
  * and the regions are looked up again for each. How it fails: see space.h; pages that were brought in stay.
  */
 #include "mm/errno.h"
@@ -26,7 +26,7 @@ static pte_t *ready_entry(struct space *s, vaddr_t va, bool write)
 
     if (!e || !pte_present(*e))
         return NULL;
-    return write && (!pte_writable(*e) || pt_span_held(&s->pt, va)) ? NULL : e;
+    return write && (!pte_writable(*e) || pt_span_readonly(&s->pt, va)) ? NULL : e;
 }
 
 /* What a region's pages need: an access, or 0 and *err if there is nothing to do or it is refused. */

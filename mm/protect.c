@@ -8,10 +8,10 @@
  * A region that is changed in part is split first, and at the end what has become alike is joined, so that
  * protecting and protecting back leaves one region where there was one.
  *
- * A locked private region that becomes writable gets copies of its own at once, so that no touch waits for
+ * A locked private region that becomes writable gets private copies at once, so that no touch waits for
  * one later; what cannot be had is left to the touch.
  *
- * Data and locking: the space's (space.c), whose lock is held throughout, but for the making of such copies,
+ * Data and locking: the space's (space.c), which stays locked throughout, but for the making of such copies,
  * behind which the rest of the range is looked up again; entries in nosleep sections.
  *
  * Invariants: those of space.c about the rights in entries and about held ones. space_verify() checks them.
@@ -70,7 +70,7 @@ static inline __attribute__((always_inline)) void change_entries(struct space *s
     pt_batch_end(&batch);
 }
 
-/* Entries of a region in [start, end). Tables are the space's own where rights were lost. */
+/* Entries of a region in [start, end). Tables are own where rights were lost. */
 static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, enum entry_change change)
 {
     vaddr_t span = start;
@@ -142,7 +142,7 @@ static int protect_region(struct space *s, struct region **at, vaddr_t start, va
     return 0;
 }
 
-/* Whether a region's pages are to become the space's own when it may be written. */
+/* Whether private copies are to be made of a region's pages as soon as it may be written. */
 static inline bool is_brought(const struct region *r, unsigned prot)
 {
     return unlikely((r->flags & (REGION_LOCKED | REGION_SHARED | REGION_WRITE)) == REGION_LOCKED) &&

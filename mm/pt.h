@@ -13,7 +13,7 @@
  *
  * All functions here are called in nosleep sections; entry pointers are valid
  * until the section ends. Every change goes through pt_set(), a batch or a
- * whole-table verb, and these own the TLB: no caller flushes.
+ * whole-table verb, and these see to the TLB: no caller flushes.
  */
 #ifndef MM_PT_H
 #define MM_PT_H
@@ -39,16 +39,16 @@ struct pt {
 int pt_create(struct pt *pt, struct frame_pool *pool);
 /* Free the root. Every user table must have been dropped, and the root must not be active. */
 void pt_destroy(struct pt *pt);
-/* Load it into the processor; NULL: the kernel's own. Does nothing when it is loaded. */
+/* Load it into the processor; NULL: the kernel's. Does nothing when it is loaded. */
 void pt_activate(struct pt *pt);
-/* The one that is loaded, NULL for the kernel's own. */
+/* The one that is loaded, NULL for the kernel's. */
 struct pt *pt_active(void);
 
 /* --- tables --- */
 
 enum pt_span {
     PT_NONE,   /* no table */
-    PT_OWN,    /* one that only this root names */
+    PT_OWN,    /* one that only this root names, though its entry may still be read-only */
     PT_SHARED, /* one that other roots name too */
 };
 
@@ -61,16 +61,16 @@ static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va);
 struct frame *pt_table(const struct pt *pt, vaddr_t va);
 /* Entries of a table frame. */
 pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table);
-/* Whether the directory holds back writes to the span: its table was shared at some time and not claimed
- * since. */
-static inline bool pt_span_held(const struct pt *pt, vaddr_t va);
+/* Whether the directory entry forbids writes to the whole span: its table was shared at some time and not
+ * claimed since. */
+static inline bool pt_span_readonly(const struct pt *pt, vaddr_t va);
 
 /* Give a span without a table an empty one: a zeroed frame (use FRAME_TABLE, low). */
 void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table);
-/* Let dst, which has no tables yet, name all of src's user tables too, and hold back writes in both. Returns
- * how many. */
+/* Let dst, which has no tables yet, name all of src's user tables too, and make the directory entries of both
+ * read-only. Returns how many. */
 uint32_t pt_share_tables(struct pt *dst, struct pt *src);
-/* The table is this root's alone again: stop holding back writes. */
+/* The table is this root's alone again: make its directory entry writable. */
 void pt_claim_table(struct pt *pt, vaddr_t va);
 /* Name copy, which has the same entries, instead of the shared table. Counting what the entries name is the
  * caller's. */
@@ -96,7 +96,7 @@ static inline uint32_t pt_next_entry(const struct frame *table, const pte_t *ent
 bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e);
 
 /*
- * Many changes to one space, in tables that are its own: pt_batch_set() notes stale translations, and the
+ * Many changes to one space, in own tables: pt_batch_set() notes stale translations, and the
  * end flushes them at once: by page when they are few, else by reloading the
  * root. Frames that lost their entries are freed after the end.
  */
@@ -111,12 +111,12 @@ void pt_batch_set(struct pt_batch *b, vaddr_t va, pte_t *e, pte_t value);
 void pt_batch_end(struct pt_batch *b);
 
 /*
- * Take up to max non-empty entries of [*va, end), which lies in one span whose table is this root's own: they
+ * Take up to max non-empty entries of [*va, end), which lies in one span with an own table: they
  * become empty, old[] gets what they were, nothing of it is cached any more, and *va is where to go on.
  * Returns how many; 0: there are none.
  */
 unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, unsigned max);
-/* Let the span of `to`, which has no table, have the table of `from`, which is this root's own. */
+/* Let the span of `to`, which has no table, have the table of `from`, which is own. */
 void pt_move_table(struct pt *pt, vaddr_t from, vaddr_t to);
 
 /* Check INV-PT-*; reads only; logs what is broken. */

@@ -23,7 +23,7 @@
  * The daemon runs while free frames are below the high mark and is woken by the allocator at the low one. A
  * task that finds no frame reclaims by itself (vm_frame_alloc()). If nothing can be freed, reclaim says so
  * with 0 and the caller gets -ENOMEM. So it does when swap is full and of the files' pages only a working set
- * is left (FILES_KEPT_SHARE): programs would have to fetch their own text again and again, for each
+ * is left (FILES_KEPT_SHARE): programs would have to fetch their text again and again, for each
  * instruction, and no one would find out that memory is exhausted. Who must have low frames (tables, slabs)
  * has only low ones evicted: on a large machine few pages are in such frames, and evicting the others would
  * not help.
@@ -369,7 +369,7 @@ _Noreturn void reclaim_daemon(struct vm *vm)
 
         while (!vm->daemon_kicked)
             os_sleep(&vm->daemon_wait);
-        /* Nothing could be freed a moment ago: let those who hold memory run before the next try. */
+        /* Nothing could be freed a moment ago: let those who have memory run before the next try. */
         while (os_now_ns() < vm->daemon_rest_until)
             os_sleep_until(&vm->daemon_wait, vm->daemon_rest_until);
         vm->daemon_kicked = false;

@@ -15,7 +15,7 @@ int reclaim_evict(struct vm *vm, struct frame *f);
 /* Evict what can be of n frames, at most a cluster, which the caller has pinned; the pins are gone
  * afterwards. Returns how many went or are on their way. */
 unsigned reclaim_evict_some(struct vm *vm, struct frame **f, unsigned n);
-/* The daemon's body: never returns. The kernel runs it in a task of its own. */
+/* The daemon's body: never returns. The kernel runs it in a task that does nothing else. */
 _Noreturn void reclaim_daemon(struct vm *vm);
 /* One round of the daemon: whether it had anything to do. For the host. */
 bool reclaim_daemon_round(struct vm *vm);

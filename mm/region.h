@@ -3,7 +3,7 @@
  * subtree bounds its gaps, so that lookup, insertion and the search for room
  * are all O(log n). See region.c.
  *
- * The caller holds the space's lock. Nothing here sleeps or allocates: the
+ * The caller has the space's lock. Nothing here sleeps or allocates: the
  * caller brings the memory, so that a change that was validated cannot fail.
  */
 #ifndef MM_REGION_H
@@ -36,13 +36,13 @@ struct region {
     vaddr_t start, end; /* page aligned */
     uint32_t flags;     /* REGION_* */
     struct space *space;
-    struct object *object; /* NULL: anonymous. One reference is held. */
+    struct object *object; /* NULL: anonymous. It has a reference. */
     uint32_t offset;       /* page of the object that start maps */
     uint32_t number; /* page number in the family of start's private pages; start >> PAGE_SHIFT unless the
                         region was moved */
     struct region *object_next, *object_prev; /* the object's list of regions that map it */
     struct region *moved_next, *moved_prev;   /* the space's list of moved regions */
-    /* region.c's own */
+    /* region.c's */
     struct region *left, *right, *parent;
     struct region *next, *prev; /* address order */
     uint32_t max_gap;           /* pages: no larger gap precedes a region of this subtree */

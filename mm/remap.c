@@ -10,9 +10,9 @@
  * private was there to be moved, the number is the new address.
  *
  * Acquire before the commit: the promise for what is added, the region, splits, the tables of both ranges
- * as the space's own, and tables where entries will go.
+ * as own ones, and tables where entries will go.
  *
- * Data: none of its own. Locking: the space's lock. How it fails: an error of space.h, and nothing has
+ * Data: none. Locking: the space's lock. How it fails: an error of space.h, and nothing has
  * changed, but for splits that are merged again. Source of the rules: mremap(2) and Linux's mm/mremap.c.
  */
 #include "mm/errno.h"
@@ -76,7 +76,7 @@ static int add_table(struct space *s, vaddr_t va)
     return 0;
 }
 
-/* Have a table of the space's own wherever an entry goes. */
+/* Have an own table wherever an entry goes. */
 static int bring_tables(const struct move *m)
 {
     int err = 0;

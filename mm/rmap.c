@@ -16,7 +16,7 @@
  * A private copy of an object's page is anonymous, so its frame does not lead to the object. It is found the
  * other way round: the object's regions lead to the entries, and what is anonymous there is a copy.
  *
- * Data: family lists, written by space_create(), fork and space_destroy(); lists of moved regions, written by
+ * Data: family lists, written by space_alloc() and space_destroy(); lists of moved regions, written by
  * space.c. Locking: nosleep sections; the space locks are not needed, since region trees do not change while
  * somebody sleeps.
  *

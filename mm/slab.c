@@ -19,7 +19,7 @@
  *              address.
  *
  * Data: caches of a pool are linked from pool->caches. What this file itself needs (magazines, and
- * controls of two sizes) are caches as well, at the end of that list, made in a frame of their own
+ * controls of two sizes) are caches as well, at the end of that list, made in a frame for them
  * (pool->slab_internal) when first needed and gone with the last cache of the pool. The internal caches
  * have no magazines and the small controls are on their slabs, so the recursion ends.
  *

@@ -12,7 +12,7 @@ enum {
     CACHE_DEBUG = 1 << 0,    /* red zones, poison, last allocator and freer; slower, larger */
     CACHE_OFF_SLAB = 1 << 1, /* force control outside the slab (large objects choose it themselves) */
     CACHE_NO_MAGAZINE = 1 << 2,
-    CACHE_INTERNAL = 1 << 3, /* slab.c's own */
+    CACHE_INTERNAL = 1 << 3, /* one that slab.c needs itself */
 };
 
 #define MAGAZINE_ROUNDS 30
@@ -129,12 +129,12 @@ bool cache_verify(const struct cache *c);
 bool slab_verify_all(struct frame_pool *pool);
 /* Visit every cache of a pool. fn may not create or destroy caches. */
 void slab_each(struct frame_pool *pool, void (*fn)(struct cache *, void *), void *arg);
-/* Log objects in use by cache; for debug caches with who allocated them. Returns their number. The slab
- * allocator's own are not counted. */
+/* Log objects in use by cache; for debug caches with who allocated them. Returns their number. Internal
+ * caches are not counted. */
 uint32_t slab_leak_report(struct frame_pool *pool);
 
-/* --- kmalloc: size classes on top. One system, set up once over the machine's pool (a test may set up its
- * own). --- */
+/* --- kmalloc: size classes on top. One system, set up once over the machine's pool (a test may set up
+ * another). --- */
 
 #define KMALLOC_CLASSES   16
 #define KMALLOC_MAX_CLASS 4096u /* larger requests take a block of frames, up to 4 MiB */

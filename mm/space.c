@@ -272,7 +272,7 @@ static inline void forget_entry(struct vm *vm, pte_t e, struct frame_batch *b)
     }
     f = pfn_frame(vm->pool, pfn);
     if (likely(f->use == FRAME_ANON && f->maps == 1 && !(f->pins | f->slot) &&
-               (f->flags & FRAME_F_HELD) == FRAME_F_LISTED)) {
+               (f->flags & FRAME_F_NOT_FREEABLE) == FRAME_F_LISTED)) {
         f->maps = 0;
         frame_list_cut(vm->pool, &vm->pageable, f);
         frame_batch_free(b, f, pfn);
@@ -308,7 +308,7 @@ static void drop_table(struct space *s, vaddr_t va)
     frame_free(vm->pool, table);
 }
 
-/* Empty the entries of [start, end), which lies in one span whose table is the space's own. */
+/* Empty the entries of [start, end), which lies in one span whose table is own. */
 static void clear_entries(struct space *s, vaddr_t start, vaddr_t end)
 {
     enum { CHUNK = 64 };
@@ -376,7 +376,7 @@ int space_own_edges(struct space *s, vaddr_t start, vaddr_t end)
     vaddr_t edge[2] = {start, end - 1};
 
     for (unsigned i = 0; i < 2; i++) {
-        if (!pt_span_held(&s->pt, edge[i]) || span_becomes_empty(s, edge[i], start, end))
+        if (!pt_span_readonly(&s->pt, edge[i]) || span_becomes_empty(s, edge[i], start, end))
             continue;
         int err = space_own_table(s, edge[i]);
 
@@ -391,7 +391,7 @@ int space_own_tables(struct space *s, vaddr_t start, vaddr_t end)
     int err = 0;
 
     for (vaddr_t va = start; !err && (va = pt_next_table(&s->pt, va, end)) < end; va += PT_SPAN)
-        if (pt_span_held(&s->pt, va))
+        if (pt_span_readonly(&s->pt, va))
             err = space_own_table(s, va);
     return err;
 }
@@ -723,7 +723,7 @@ void space_usage(struct space *s, uint32_t *resident, uint32_t *swapped)
 static bool table_entries_verify(struct space *s, vaddr_t span)
 {
     const pte_t *e = pt_table_entries(s->vm->pool, pt_table(&s->pt, span));
-    bool reach = !pt_span_held(&s->pt, span);
+    bool reach = !pt_span_readonly(&s->pt, span);
     bool ok = true;
 
     for (uint32_t i = 0; i < PT_TABLE_ENTRIES; i++, e++) {

@@ -42,7 +42,7 @@ struct space {
     size_t stack_max;          /* bytes that a GROWSDOWN region may reach */
     uint32_t id;               /* from 1, for people */
     uint64_t faults,
-        major; /* faults taken, touches of the kernel's included; of these, the ones that read from a disk */
+        major; /* faults taken, the kernel's touches for it included; those that read from a disk */
 };
 
 /* Addresses that regions may use. The first 64 KiB stay empty, so that a null pointer with an offset faults.
@@ -72,7 +72,7 @@ void space_activate(struct space *s);
  * Map size bytes (rounded up to pages) of object from page offset on, or private zeroes when object is NULL.
  * *addr is a hint (0: none) or, with MAP_AT, an order; it returns the address. A place that was not ordered
  * leaves the stack above it room to grow to its limit or, when nothing else is free, SPACE_STACK_GAP. The
- * space takes a reference of its own on the object.
+ * space takes a reference to the object for itself.
  * 0; -EINVAL (size 0, unaligned MAP_AT, REGION_SHARED without object); -EPERM (MAP_AT below SPACE_LO);
  * -ENOMEM (no room, no memory, beyond a limit or what may be committed); -EAGAIN (REGION_LOCKED beyond its
  * limit); -EEXIST; -EOVERFLOW (a page of the object beyond 32 bits). On an error nothing was changed, except
@@ -156,7 +156,7 @@ int space_lock(struct space *s, vaddr_t addr, size_t size, unsigned flags);
 int space_lock_all(struct space *s, unsigned flags);
 
 enum populate {
-    POPULATE_MAPPED, /* what a first touch would do: writable private pages become the space's own */
+    POPULATE_MAPPED, /* what a first touch would do: writable private pages become private copies */
     POPULATE_READ,
     POPULATE_WRITE,
 };
@@ -175,8 +175,8 @@ size_t space_write(struct space *s, vaddr_t va, const void *buf, size_t n);
 /* A copy-on-write copy in the same family, which shares the page tables. 0 or -ENOMEM. May sleep. */
 int space_fork(struct space *parent, struct space **child);
 /*
- * Make the table of va's span (if there is one) this space's alone and stop holding back writes: claims it,
- * or splits it when others name it. Lock held; may sleep. 0 or -ENOMEM.
+ * Make the table of va's span (if there is one) own, with a writable directory entry: it is claimed, or split
+ * when others name it. The caller has the lock. Sleeps. 0 or -ENOMEM.
  */
 int space_own_table(struct space *s, vaddr_t va);
 
@@ -185,7 +185,7 @@ void space_usage(struct space *s, uint32_t *resident, uint32_t *swapped);
 /* INV-SPACE-* and INV-PT-*; reads only; logs what is broken. */
 bool space_verify(struct space *s);
 
-/* --- for the other files of spaces; the lock is held --- */
+/* --- for the other files of spaces; the caller has the lock --- */
 
 /* An empty space in a family (NULL: a new one). */
 struct space *space_alloc(struct vm *vm, struct family *family);

@@ -3,7 +3,7 @@
  *
  * Purpose. Find a place on disk for a page, remember who names that place, move pages there and back in as
  * few requests as possible, and never write anything else. swap_map.c has the places and who names them,
- * swap_io.c the requests; this file has the areas, which are turned on and stay.
+ * swap_io.c the requests; this file has the areas and turns them on, swap_off.c turns them off.
  *
  * Data. An area is a device with a mkswap header, cut into slots of a page. The slot map has 8 bytes for each
  * slot, in chunks of one frame (512 slots, 2 MiB of swap), behind a directory of 44 bytes for each chunk that

@@ -3,7 +3,7 @@
  * clustered reads and writes. See swap.c for the theory.
  *
  * A slot's count is the number of places that name it: page-table entries (one for each table, however many
- * spaces share that table) and object index entries. A frame that holds the slot's page is in the swap cache:
+ * spaces share that table) and object index entries. A frame that has the slot's page is in the swap cache:
  * frame.slot and slot.frame name each other. The slot is free when its count is 0 and no frame caches it.
  * An anonymous frame in the swap cache has no writable entry, so (unless FRAME_F_DIRTY) it equals its slot.
  */
@@ -120,7 +120,7 @@ int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void));
  */
 bool swap_assign(struct vm *vm, struct frame *f);
 /* Put an additional name on a slot, or take one away. The last unref of a slot frees it and, when only the
- * cache holds it, its frame. A page that is in use keeps its slot as a clean copy, unless the slot is bad. */
+ * cache has it, its frame. A page that is in use keeps its slot as a clean copy, unless the slot is bad. */
 void swap_ref(struct vm *vm, slot_t slot);
 void swap_unref(struct vm *vm, slot_t slot);
 /* Places that name the slot. */
@@ -161,7 +161,7 @@ static inline int swap_in(struct vm *vm, slot_t slot, struct frame **out)
  * place, and neighbouring slots go out in one request. Sets FRAME_F_WRITEBACK, clears FRAME_F_DIRTY; a frame
  * whose slot is bad is left as it is. Sleeps only when all requests are in flight, and then finishes some as
  * swap_finish(vm, true, true) does. Returns the number of frames that this freed. A frame may be free on
- * return, unless the caller holds a pin.
+ * return, unless the caller has a pin.
  */
 unsigned swap_write(struct vm *vm, struct frame **f, unsigned n);
 /*
@@ -171,7 +171,7 @@ unsigned swap_write(struct vm *vm, struct frame **f, unsigned n);
  * otherwise it does not sleep. Returns frames freed.
  */
 unsigned swap_finish(struct vm *vm, bool wait, bool free_clean);
-/* Sleep until f is neither BUSY nor under WRITEBACK. The caller holds a pin. */
+/* Sleep until f is neither BUSY nor under WRITEBACK. The caller has a pin. */
 void swap_wait_frame(struct vm *vm, struct frame *f);
 
 /* Visit every slot that something names, with its count. */

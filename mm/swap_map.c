@@ -12,8 +12,9 @@
  *
  * Allocation is next fit by cluster: the rest of the cluster in hand, then the next cluster that is wholly
  * free, then (in a fragmented area) the next free slot. Pages that are evicted one after the other so become
- * neighbours, go out in one request and come back in one. Areas fill in order. When all are full, a slot is
- * taken from a clean resident page, which has one only so that it need not be written again.
+ * neighbours, go out in one request and come back in one. Areas of the highest priority fill first, equal
+ * ones by turns. When all are full, a slot is taken from a clean resident page, which has one only so that it
+ * need not be written again.
  *
  * The swap cache is the pair of links frame.slot and slot.frame. It makes eviction and page-in atomic for all
  * who name the slot: whoever comes while a page is on its way, in either direction, finds the frame.

@@ -4,7 +4,7 @@
  * swap_off() takes the area out of the sums, so that nothing more is put there, and then looks through all
  * spaces and objects for names of its slots: each page is brought in and put where its names are. Frames that
  * still keep a slot lose it. What appears behind its back (a fork copies a table) is found by the next pass;
- * there are passes until every slot is free. Nobody holds a slot number across a sleep but swap_in(), which
+ * there are passes until every slot is free. Nobody keeps a slot number over a sleep but swap_in(), which
  * is counted (swap_area.readers).
  *
  * Data. struct swap_area, of which swap.c is the owner. Locking. Nosleep sections; after each page everything

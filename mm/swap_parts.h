@@ -1,4 +1,5 @@
-/* What the parts of swap share: swap.c (areas), swap_map.c (the slot map), swap_io.c (requests). */
+/* What the parts of swap share: swap.c (areas), swap_map.c (the slot map), swap_io.c (requests), swap_off.c
+ * (letting an area go). */
 #ifndef MM_SWAP_PARTS_H
 #define MM_SWAP_PARTS_H
 

@@ -1,6 +1,6 @@
 /*
  * The virtual memory system of one machine: what its spaces share. Tests make
- * their own over borrowed frames.
+ * others over borrowed frames.
  */
 #ifndef MM_VM_H
 #define MM_VM_H
@@ -21,10 +21,10 @@ struct vm_stats {
     uint64_t by_action[VM_ACTIONS]; /* steps taken, by enum fault_action; one fault may take several */
     uint64_t tables_shared, tables_split, tables_claimed;
     uint64_t evicted;       /* pages taken away from their spaces */
-    uint64_t evicted_clean; /* of these, without a write */
+    uint64_t evicted_clean; /* of evicted: without a write */
     uint64_t scanned;       /* frames that the clock's hand passed */
-    uint64_t reactivated;   /* of these, spared because they were used */
-    uint64_t lazy_freed;    /* of these, dropped since the program had given them up (ADVISE_FREE) */
+    uint64_t reactivated;   /* of scanned: spared because they were used */
+    uint64_t lazy_freed;    /* of evicted_clean: the program had given them up (ADVISE_FREE) */
     uint64_t direct_reclaims, daemon_rounds, reclaim_failures;
     uint64_t mapped_ahead;            /* pages of objects that were mapped before they were touched */
     uint64_t major;                   /* faults that read from a disk */

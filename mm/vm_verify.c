@@ -8,10 +8,10 @@
  * a 64-bit mix of (number, count), one over the records, one over the entries
  * found. A difference that cancels out has a chance of 2^-64.
  *
- * Data: none of its own; it reads all of mm/. Locking: one stretch without sleep, so that all it reads
+ * Data: none; it reads all of mm/. Locking: one stretch without sleep, so that all it reads
  * belongs to one moment.
  *
- * Invariants; those of each part are checked by the part's own verify function, which is called first.
+ * Invariants; those of each part are checked by the part's verify function, which is called first.
  *   INV-VM-1  maps of the ANON and OBJECT frames are the entries that name them, table by table
  *   INV-VM-2  counts of slots are the entries and object indices that name them
  *   INV-VM-3  an entry names a frame that its space's family or its region's object owns, at the right number

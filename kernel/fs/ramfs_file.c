@@ -5,7 +5,7 @@
  * reclaim can send it to swap.
  *
  * Data. Pages below object->image_size come from the archive until they are written; others begin as zeroes.
- * Pages that are the object's own (see object.h), which are those others and what was written, count for the
+ * Precious pages (see object.h), which are those others and what was written, count for the
  * filesystem's limit and as committed memory until they are dropped by truncation or punching; what can be
  * had from the archive again costs nothing. object.pager_data is the inode.
  *
@@ -45,7 +45,7 @@ static bool has_room(const struct filesystem *fs, uint64_t pages)
     return !fs->max_pages || fs->pages + pages <= fs->max_pages;
 }
 
-static int contents_own(struct object *o, uint32_t index)
+static int contents_take(struct object *o, uint32_t index)
 {
     struct filesystem *fs = ((struct inode *)o->pager_data)->fs;
 
@@ -83,7 +83,7 @@ static void contents_destroy(struct object *o)
 static const struct pager contents = {.name = "file",
                                       .get = contents_get,
                                       .has = contents_has,
-                                      .own = contents_own,
+                                      .take = contents_take,
                                       .drop = contents_drop,
                                       .punch = contents_punch,
                                       .destroy = contents_destroy};
@@ -99,7 +99,7 @@ int ramfs_file_init(struct inode *i)
 
     if (!o)
         return -ENOMEM;
-    object_charge_own(o);
+    object_charge_each(o);
     o->pager_data = i;
     i->object = o;
     i->file_ops = &regular_ops;
@@ -119,12 +119,12 @@ int ramfs_set_image(struct inode *i, const void *image, size_t size)
 
 /* --- size --- */
 
-static bool is_own(struct object *o, uint32_t index)
+static bool is_precious(struct object *o, uint32_t index)
 {
     uintptr_t word = radix_get(&o->index, index);
 
     return OBJECT_IS_SLOT(word) ||
-           (word && pfn_frame(o->vm->pool, OBJECT_ENTRY_VALUE(word))->flags & FRAME_F_OWN);
+           (word && pfn_frame(o->vm->pool, OBJECT_ENTRY_VALUE(word))->flags & FRAME_F_PRECIOUS);
 }
 
 /* Zero [from, to) of one page, unless it is a hole. */
@@ -163,10 +163,10 @@ int ramfs_truncate(struct inode *i, uint64_t size)
         uint64_t page_end = PAGE_UP(size);
 
         uint32_t last = (uint32_t)(size >> PAGE_SHIFT);
-        bool cut = size & PAGE_MASK, own = is_own(o, last);
+        bool cut = size & PAGE_MASK, precious = is_precious(o, last);
 
         /* A page that is in memory or swap keeps its bytes beyond the new end otherwise. */
-        if (cut && own)
+        if (cut && precious)
             err = clear_part(i, size, page_end);
         if (err)
             return err;
@@ -174,7 +174,7 @@ int ramfs_truncate(struct inode *i, uint64_t size)
         if (o->image_size > size)
             o->image_size = (size_t)size;
         object_resize(o, (uint32_t)(page_end >> PAGE_SHIFT));
-        if (cut && !own)
+        if (cut && !precious)
             object_discard(o, last, last + 1); /* the archive has it up to there */
     } else if (size > old) {
         object_resize(o, (uint32_t)(PAGE_UP(size) >> PAGE_SHIFT));
@@ -212,14 +212,14 @@ static int punch(struct inode *i, uint64_t start, uint64_t end)
     return err;
 }
 
-/* Pages of [start, end) that are not the file's own yet. */
+/* Pages of [start, end) that are not precious yet. */
 static uint32_t count_missing(struct object *o, uint64_t start, uint64_t end)
 {
     uint32_t index = (uint32_t)(start >> PAGE_SHIFT), last = (uint32_t)PAGES_OF(end);
     uint32_t missing = last - index;
 
     for (; radix_next(&o->index, &index) && index < last; index++)
-        missing -= is_own(o, index);
+        missing -= is_precious(o, index);
     return missing;
 }
 
@@ -242,7 +242,7 @@ static int allocate(struct inode *i, uint64_t start, uint64_t end)
         err = t && signal_pending(t) ? -EINTR : object_page(o, (uint32_t)(at >> PAGE_SHIFT), &f);
         if (err)
             break;
-        err = object_own(o, f);
+        err = object_make_precious(o, f);
         frame_unpin(f);
     }
     return err == -ENOMEM ? -ENOSPC : err;

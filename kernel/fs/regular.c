@@ -31,7 +31,7 @@ int regular_begin_write(struct object *o, struct frame *f)
 
     if (unlikely(f->flags & FRAME_F_WRITEBACK))
         swap_wait_frame(o->vm, f);
-    err = object_own(o, f);
+    err = object_make_precious(o, f);
     if (!err)
         f->flags |= FRAME_F_DIRTY | FRAME_F_REFERENCED;
     return err;

@@ -164,10 +164,10 @@ static void show_table(struct space *s, vaddr_t va)
     const struct frame *t = pt_table(&s->pt, va);
 
     if (t->maps > 1)
-        tour_say("       table: frame %u, shared by %u spaces, writes held back", frame_pfn(vm_sys.pool, t),
-                 t->maps);
-    else if (pt_span_held(&s->pt, va))
-        tour_say("       table: frame %u, its own, writes still held back", frame_pfn(vm_sys.pool, t));
+        tour_say("       table: frame %u, shared by %u spaces, its entry read-only",
+                 frame_pfn(vm_sys.pool, t), t->maps);
+    else if (pt_span_readonly(&s->pt, va))
+        tour_say("       table: frame %u, its own, the entry still read-only", frame_pfn(vm_sys.pool, t));
 }
 
 void tour_show(const char *who, struct space *s, vaddr_t va)

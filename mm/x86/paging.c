@@ -1,7 +1,7 @@
 /*
  * The kernel half
  *
- * Purpose: build the kernel's own page directory and keep the upper quarter of all directories the same.
+ * Purpose: build the kernel's page directory and keep the upper quarter of all directories the same.
  * layout.h draws the addresses.
  *
  * Theory: a directory has 1024 entries of 4 MiB. Entries 768 and up are the kernel's. The direct map uses 4

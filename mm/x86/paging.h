@@ -1,5 +1,5 @@
 /*
- * The kernel half of every root, and the kernel's own root. See paging.c. The
+ * The kernel half of every root, and the kernel's root. See paging.c. The
  * verbs to change it, pt_kernel_map() and pt_kernel_unmap(), are in mm/pt.h.
  */
 #ifndef MM_X86_PAGING_H
@@ -39,7 +39,7 @@ bool paging_verify(void);
 /* INV-WINDOW-*: reads only. */
 bool window_verify(void);
 
-/* Every root but the kernel's own. pt.c puts them in and takes them out. */
+/* Every root but the kernel's. pt.c puts them in and takes them out. */
 extern struct pt *pt_all;
 
 /* The table of the windows, for window.c. */

@@ -7,15 +7,16 @@
  * so that they are reached through the direct map.
  *
  * Fork does not copy tables: it lets a second root name them and clears the
- * write bit in both directory entries ("held back"). The processor ANDs the
+ * write bit in both directory entries. The processor ANDs the
  * write bits of the directory and the table, so the first write in the span
- * faults, whatever the table's entry says. The table's own frame counts the
- * roots that name it. (Zhao, Gong, Fonseca: On-demand-fork, EuroSys 2021; this
+ * faults, whatever the table's entry says. The record of the table's frame
+ * counts the roots that name it. (Zhao, Gong, Fonseca: On-demand-fork, EuroSys 2021; this
  * kernel does it for every fork and for every reference count.)
  *
- * A shared table may only change in ways that keep the meaning of each entry
- * for all sharers: a frame goes to its swap slot, or comes back; an object's
- * page is forgotten. Anything else needs the table split first (fork.c).
+ * A shared table may only change in ways that are right for all sharers: a frame
+ * goes to its swap slot, or comes back; an object's page is forgotten; a page
+ * ends for all of them, since its object was cut or they gave it up before they
+ * parted. Anything else needs the table split first (fork.c).
  *
  * TLB: pt_set(), batches and whole-table verbs flush. Only the loaded root can
  * have translations; but a change made through another root matters too if that
@@ -28,7 +29,7 @@
  *
  * INV-PT-1  a user directory entry is 0 or names a FRAME_TABLE frame below low_end, user-accessible
  * INV-PT-2  used of a table is its number of non-empty entries
- * INV-PT-3  a table that several roots name is held back in each of them
+ * INV-PT-3  a table that several roots name has a read-only directory entry in each of them
  * INV-PT-4  a present entry is user-accessible, never global, and names a frame of the pool
  * INV-PT-5  tables of a root counts its user directory entries, and spans has a bit for each
  * INV-PT-6  an entry that is not empty lies in a group whose bit is set in the table's index

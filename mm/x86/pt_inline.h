@@ -2,7 +2,7 @@
 #ifndef MM_X86_PT_INLINE_H
 #define MM_X86_PT_INLINE_H
 
-/* The root that the processor uses; NULL: the kernel's own. Written by pt_activate(). */
+/* The root that the processor uses; NULL: the kernel's. Written by pt_activate(). */
 extern struct pt *pt_loaded;
 
 /* pt_set() found a stale translation: flush it if the processor can have it. */
@@ -28,7 +28,7 @@ static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va)
     return pfn_frame(pt->pool, pde >> PAGE_SHIFT)->maps > 1 ? PT_SHARED : PT_OWN;
 }
 
-static inline bool pt_span_held(const struct pt *pt, vaddr_t va)
+static inline bool pt_span_readonly(const struct pt *pt, vaddr_t va)
 {
     return (pt->top[va >> PT_SPAN_SHIFT] & (PT_PRESENT | PT_WRITE)) == PT_PRESENT;
 }

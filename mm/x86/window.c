@@ -9,7 +9,7 @@
  * direct map.
  *
  * Locking: none is needed. An interrupt that opens windows closes them before it returns, and the depth is
- * raised before the entry is written, so it works above ours. A window is not held across a sleep: an open
+ * raised before the entry is written, so it works above ours. No window is open across a sleep: an open
  * window is a nosleep section.
  *
  *   INV-WINDOW-1  entries at the depth and above are empty, those below are present

@@ -64,7 +64,7 @@ static int write_file(const void *data, size_t n)
     if (!err && n > 0)
         err = object_page(i->object, 0, &f);
     if (!err && n > 0)
-        err = object_own(i->object, f);
+        err = object_make_precious(i->object, f);
     if (!err && n > 0) {
         void *page = window_open(vm_sys.pool, frame_pfn(vm_sys.pool, f));
 

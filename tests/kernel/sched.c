@@ -274,7 +274,7 @@ static void lock_and_sleep(void *arg)
 
     for (unsigned i = 0; i < w->rounds; i++) {
         mutex_lock(&s->m);
-        if (!mutex_held(&s->m))
+        if (!mutex_is_mine(&s->m))
             s->locked_twice++;
         if (++s->inside > s->worst)
             s->worst = s->inside;

@@ -5,7 +5,7 @@
 
 struct input {
     struct region region;
-    bool mapped, can_grow, held;
+    bool mapped, can_grow, readonly;
     enum entry_state state;
     enum pt_span table;
     enum access access;
@@ -15,8 +15,8 @@ struct input {
 static bool impossible(const struct input *in)
 {
     if (in->table == PT_NONE)
-        return in->state != ENTRY_EMPTY || in->held;
-    return in->table == PT_SHARED && !in->held;
+        return in->state != ENTRY_EMPTY || in->readonly;
+    return in->table == PT_SHARED && !in->readonly;
 }
 
 static bool permitted(const struct input *in)
@@ -36,8 +36,8 @@ static enum fault_action wanted(const struct input *in)
         return in->can_grow ? FAULT_GROW : FAULT_BAD_ADDRESS;
     if (!permitted(in))
         return FAULT_BAD_ACCESS;
-    /* Nothing is written through a directory entry that holds writes back. */
-    if (write && in->held)
+    /* Nothing is written through a read-only directory entry. */
+    if (write && in->readonly)
         return FAULT_OWN_TABLE;
     /* Nothing new appears in a table that others see. */
     if (in->table == PT_SHARED && in->state == ENTRY_EMPTY)
@@ -72,7 +72,7 @@ TEST(fault, classify_whole_input)
                             .region = {.start = 0x10000, .end = 0x20000, .flags = flags},
                             .mapped = bits & 1,
                             .can_grow = bits & 2,
-                            .held = bits & 4,
+                            .readonly = bits & 4,
                             .state = state,
                             .table = table,
                             .access = access,
@@ -84,7 +84,7 @@ TEST(fault, classify_whole_input)
                             continue;
                         }
                         enum fault_action got = fault_classify(in.mapped ? &in.region : NULL, in.can_grow,
-                                                               state, table, in.held, access);
+                                                               state, table, in.readonly, access);
 
                         cases++;
                         EXPECT(got == wanted(&in),

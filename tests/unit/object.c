@@ -76,7 +76,7 @@ static bool stamp(struct rig *r, struct frame *f, uint32_t value)
 {
     uint32_t *p;
 
-    if (f->use == FRAME_OBJECT && object_own(f->owner, f))
+    if (f->use == FRAME_OBJECT && object_make_precious(f->owner, f))
         return false;
     p = window_open(r->pool, frame_pfn(r->pool, f));
     p[0] = value;
@@ -98,8 +98,8 @@ static bool stamped(struct rig *r, struct frame *f, uint32_t value)
 /* --- a pager that can fail --- */
 
 struct flaky {
-    uint32_t fail_in;  /* the Nth get from now fails; 0: none */
-    uint32_t own, max; /* own pages, and how many may be; 0: any number */
+    uint32_t fail_in;       /* the Nth get from now fails; 0: none */
+    uint32_t precious, max; /* precious pages, and how many may be; 0: any number */
     uint32_t gets, destroyed;
 };
 
@@ -128,21 +128,21 @@ static bool flaky_has(struct object *o, uint32_t index)
     return index % 4 != 3; /* the others exist only in memory once they were made */
 }
 
-static int flaky_own(struct object *o, uint32_t index)
+static int flaky_take(struct object *o, uint32_t index)
 {
     struct flaky *p = o->pager_data;
 
     (void)index;
-    if (p->max && p->own >= p->max)
+    if (p->max && p->precious >= p->max)
         return -ENOSPC;
-    p->own++;
+    p->precious++;
     return 0;
 }
 
 static void flaky_drop(struct object *o, uint32_t index)
 {
     (void)index;
-    ((struct flaky *)o->pager_data)->own--;
+    ((struct flaky *)o->pager_data)->precious--;
 }
 
 static void flaky_destroy(struct object *o)
@@ -153,7 +153,7 @@ static void flaky_destroy(struct object *o)
 static const struct pager pager_flaky = {.name = "flaky",
                                          .get = flaky_get,
                                          .has = flaky_has,
-                                         .own = flaky_own,
+                                         .take = flaky_take,
                                          .drop = flaky_drop,
                                          .destroy = flaky_destroy};
 
@@ -272,7 +272,7 @@ static bool model_begin(struct model *m, struct rig *r)
         return false;
     m->o[1]->pager_data = &m->flaky;
     m->flaky.max = PAGES / 3;
-    object_charge_own(m->o[1]);
+    object_charge_each(m->o[1]);
     for (uint32_t i = 0; i < PAGES; i++)
         m->value[1][i] = i + 1;
     return true;
@@ -305,8 +305,8 @@ TEST(object, random_against_array)
         if (i % 2048 == 0)
             EXPECT(vm_verify(&r->vm), "after operation %u", i);
     }
-    EXPECT(m->flaky.own == m->o[1]->charged && r->vm.committed == m->flaky.own,
-           "%u own pages, %u charged, %u committed", m->flaky.own, m->o[1]->charged,
+    EXPECT(m->flaky.precious == m->o[1]->charged && r->vm.committed == m->flaky.precious,
+           "%u precious pages, %u charged, %u committed", m->flaky.precious, m->o[1]->charged,
            (unsigned)r->vm.committed);
     EXPECT(rounds < 10000 || (m->refused && m->discarded), "%u refused, %u discarded", m->refused,
            m->discarded);
@@ -321,8 +321,8 @@ TEST(object, random_against_array)
             frame_unpin(m->held[i]);
     object_put(m->o[0]);
     object_put(m->o[1]);
-    EXPECT(m->flaky.destroyed == 1 && m->flaky.own == 0, "the pager was told %u times, and has %u own pages",
-           m->flaky.destroyed, m->flaky.own);
+    EXPECT(m->flaky.destroyed == 1 && m->flaky.precious == 0,
+           "the pager was told %u times, and has %u precious pages", m->flaky.destroyed, m->flaky.precious);
     kt_release(m);
     rig_done(kt, r);
 }
@@ -417,22 +417,22 @@ TEST(object, own_pages_are_charged_one_at_a_time)
     o = object_create(&r->vm, &pager_flaky, 16, "flaky");
     REQUIRE(o, "object");
     o->pager_data = &flaky;
-    object_charge_own(o);
+    object_charge_each(o);
     REQUIRE(object_page(o, 1, &f) == 0, "page 1");
-    EXPECT(flaky.own == 0 && r->vm.committed == 0, "page 1 can be had again");
+    EXPECT(flaky.precious == 0 && r->vm.committed == 0, "page 1 can be had again");
     REQUIRE(stamp(r, f, 77) && stamp(r, f, 78), "it is written to");
-    EXPECT(flaky.own == 1 && r->vm.committed == 1 && o->charged == 1, "once it is counted");
+    EXPECT(flaky.precious == 1 && r->vm.committed == 1 && o->charged == 1, "once it is counted");
     frame_unpin(f);
     REQUIRE(object_page(o, 3, &f) == 0, "page 3");
     frame_unpin(f);
-    EXPECT(flaky.own == 2 && r->vm.committed == 2, "page 3 is nowhere else");
-    EXPECT(vm_verify(&r->vm), "two own pages");
+    EXPECT(flaky.precious == 2 && r->vm.committed == 2, "page 3 is nowhere else");
+    EXPECT(vm_verify(&r->vm), "two precious pages");
 
     REQUIRE(reclaim_evict(&r->vm, object_resident(o, 1)) == 0 && o->swapped == 1, "evicted");
-    EXPECT(flaky.own == 2 && r->vm.committed == 2 && vm_verify(&r->vm), "it counts in its slot");
+    EXPECT(flaky.precious == 2 && r->vm.committed == 2 && vm_verify(&r->vm), "it counts in its slot");
     REQUIRE(object_page(o, 1, &f) == 0 && stamped(r, f, 78), "back");
     REQUIRE(stamp(r, f, 79), "written to again");
-    EXPECT(flaky.own == 2 && r->vm.committed == 2, "no more than before");
+    EXPECT(flaky.precious == 2 && r->vm.committed == 2, "no more than before");
     frame_unpin(f);
 
     /* The pager's limit, and that of strict overcommit. */
@@ -440,20 +440,21 @@ TEST(object, own_pages_are_charged_one_at_a_time)
     frame_unpin(f);
     EXPECT(object_page(o, 11, &f) == -ENOSPC && !radix_get(&o->index, 11), "a fourth one");
     REQUIRE(object_page(o, 2, &f) == 0, "page 2 can be had again");
-    EXPECT(!stamp(r, f, 5) && flaky.own == 3 && r->vm.committed == 3, "but not be written to");
+    EXPECT(!stamp(r, f, 5) && flaky.precious == 3 && r->vm.committed == 3, "but not be written to");
     frame_unpin(f);
     flaky.max = 0;
     r->vm.overcommit = COMMIT_STRICT;
     r->vm.overcommit_ratio = 0;
     r->vm.committed += commit_limit(&r->vm) - 3;
-    EXPECT(!stamp(r, f, 5) && flaky.own == 3, "too much is promised");
+    EXPECT(!stamp(r, f, 5) && flaky.precious == 3, "too much is promised");
     r->vm.committed -= commit_limit(&r->vm) - 3;
-    EXPECT(stamp(r, f, 5) && flaky.own == 4 && r->vm.committed == 4, "now it may be");
+    EXPECT(stamp(r, f, 5) && flaky.precious == 4 && r->vm.committed == 4, "now it may be");
 
     object_discard(o, 2, 4);
-    EXPECT(flaky.own == 2 && r->vm.committed == 2 && o->charged == 2, "%u own pages", flaky.own);
+    EXPECT(flaky.precious == 2 && r->vm.committed == 2 && o->charged == 2, "%u precious pages",
+           flaky.precious);
     flaky.fail_in = 1;
-    EXPECT(object_page(o, 15, &f) == -EIO && flaky.own == 2 && r->vm.committed == 2, "a failed fill");
+    EXPECT(object_page(o, 15, &f) == -EIO && flaky.precious == 2 && r->vm.committed == 2, "a failed fill");
     o->charged++;
     r->vm.committed++;
     kt_capture_begin();
@@ -462,7 +463,7 @@ TEST(object, own_pages_are_charged_one_at_a_time)
     o->charged--;
     r->vm.committed--;
     object_put(o);
-    EXPECT(flaky.own == 0 && r->vm.committed == 0, "all is given back");
+    EXPECT(flaky.precious == 0 && r->vm.committed == 0, "all is given back");
     rig_done(kt, r);
 }
 

@@ -181,7 +181,7 @@ def flag_text(flags, prefix):
 
 FLAG_NAMES = {
     "FRAME_F_": ["BUDDY", "HOT", "LISTED", "BUSY", "WRITEBACK", "DIRTY", "REFERENCED",
-                 "READAHEAD", "LAZY", "OWN"],
+                 "READAHEAD", "LAZY", "PRECIOUS"],
     "REGION_": ["SHARED", "GROWSDOWN", "LOCKED"],
 }
 

@@ -114,7 +114,7 @@ static void lock_and_yield(void *arg)
             worst = inside;
         os_yield();
         inside--;
-        if (!mutex_held(&first))
+        if (!mutex_is_mine(&first))
             worst = 99;
         mutex_unlock(&first);
     }

@@ -35,7 +35,7 @@ static void hog_free(struct stage *s)
 /* Write to a page, as its object wants it announced. */
 static bool soil(struct object *o, struct frame *f)
 {
-    if (object_own(o, f))
+    if (object_make_precious(o, f))
         return false;
     f->flags |= FRAME_F_DIRTY;
     return true;

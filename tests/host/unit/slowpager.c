@@ -125,7 +125,7 @@ static void reader(void *arg)
         EXPECT(!(f->flags & FRAME_F_BUSY) && f->owner == r->slow && f->index == index, "page %u: flags %x",
                index, f->flags);
         EXPECT(stamped(r, f, r->value[index]), "page %u is not %x", index, r->value[index]);
-        if (kt_below(kt, index < 40 ? 500 : 3) == 0 && object_own(r->slow, f) == 0) {
+        if (kt_below(kt, index < 40 ? 500 : 3) == 0 && object_make_precious(r->slow, f) == 0) {
             r->value[index] = kt_random(kt) | 1;
             stamp(r, f, r->value[index]);
             f->flags |= FRAME_F_DIRTY;
