@@ -1,6 +1,12 @@
 /*
  * Block devices, as mm/ sees them and as drivers implement them. A request names
  * physical pages, so that a bus master can reach them without a mapping.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ *   (i)  interrupts off: interrupts change it too
+ *   (o)  who has the request: the caller, but from block_submit() to done() the driver
  */
 #ifndef MM_BLOCK_H
 #define MM_BLOCK_H
@@ -14,35 +20,35 @@
 struct block_device;
 
 struct block_request {
-    bool write;
-    uint64_t sector; /* first, of 512 bytes */
+    bool write;      /* (o) */
+    uint64_t sector; /* (o) first, of 512 bytes */
     /* 1..BLOCK_MAX_SEGS whole pages, PAGE_SIZE / 512 sectors each, consecutive on disk. 0 with write: flush
      * the device's cache, after all writes that completed before. */
-    uint32_t nsegs;
-    paddr_t seg[BLOCK_MAX_SEGS]; /* page aligned physical addresses */
+    uint32_t nsegs;              /* (o) */
+    paddr_t seg[BLOCK_MAX_SEGS]; /* (o) page aligned physical addresses */
     /* Called once, possibly in an interrupt, possibly before submit returns; with interrupts off. status is
      * final. Must not sleep. May submit. */
-    void (*done)(struct block_request *r);
-    void *arg;                  /* for done */
-    int status;                 /* 0, -EIO, -ETIMEDOUT, -EINVAL (beyond the end) */
-    struct block_request *next; /* the driver's queue */
+    void (*done)(struct block_request *r); /* (o) */
+    void *arg;                             /* (o) for done */
+    int status;                            /* (o) 0, -EIO, -ETIMEDOUT, -EINVAL (beyond the end) */
+    struct block_request *next;            /* (i) the driver's queue */
 };
 
-struct block_ops {
+struct block_ops { /* (c) */
     /* Queue a request; the caller keeps it alive and untouched until done. Never sleeps. */
     void (*submit)(struct block_device *d, struct block_request *r);
 };
 
 struct block_device {
-    char name[16];
-    uint64_t sectors;
-    const struct block_ops *ops;
-    void *driver;
-    bool read_only;
-    struct block_device *next;
-    uint64_t reads, writes; /* requests */
-    uint64_t read_sectors, write_sectors;
-    uint64_t errors;
+    char name[16];                        /* (c) */
+    uint64_t sectors;                     /* (c) */
+    const struct block_ops *ops;          /* (c) */
+    void *driver;                         /* (c) */
+    bool read_only;                       /* (c) */
+    struct block_device *next;            /* (n) */
+    uint64_t reads, writes;               /* (i) requests */
+    uint64_t read_sectors, write_sectors; /* (i) */
+    uint64_t errors;                      /* (i) */
 };
 
 static inline void block_submit(struct block_device *d, struct block_request *r)

@@ -1,4 +1,9 @@
-/* Buddy allocator over one zone of frames. See buddy.c for the theory. Used by frame.c; callers want frame.h.
+/*
+ * Buddy allocator over one zone of frames. See buddy.c for the theory. Used by frame.c; callers want frame.h.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
  */
 #ifndef MM_BUDDY_H
 #define MM_BUDDY_H
@@ -10,12 +15,12 @@
 struct frame;
 
 struct buddy {
-    struct frame *frames;          /* biased: frames[pfn] */
-    pfn_t start, end;              /* the zone; blocks never cross it */
-    pfn_t head[BUDDY_ORDERS];      /* free blocks by order, linked through next and prev */
-    uint32_t blocks[BUDDY_ORDERS]; /* how many */
-    uint32_t nonempty;             /* bit k: head[k] is not empty */
-    uint32_t free;                 /* frames in all lists */
+    struct frame *frames;          /* (c) biased: frames[pfn] */
+    pfn_t start, end;              /* (c) the zone; blocks never cross it */
+    pfn_t head[BUDDY_ORDERS];      /* (n) free blocks by order, linked through next and prev */
+    uint32_t blocks[BUDDY_ORDERS]; /* (n) how many */
+    uint32_t nonempty;             /* (n) bit k: head[k] is not empty */
+    uint32_t free;                 /* (n) frames in all lists */
 };
 
 void buddy_init(struct buddy *b, struct frame *frames, pfn_t start, pfn_t end);

@@ -1,11 +1,16 @@
-/* What pageable memory holds, counted frame by frame. See census.c. */
+/*
+ * What pageable memory holds, counted frame by frame. See census.c.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (o)  its owner only: it is the answer to one question
+ */
 #ifndef MM_CENSUS_H
 #define MM_CENSUS_H
 
 #include "mm/vm.h"
 
 /* Of the frames in use ANON and OBJECT. All in frames. */
-struct census {
+struct census {                        /* (o) */
     uint32_t anon, anon_mapped;        /* private pages; of these, ones that an entry names */
     uint32_t file, file_mapped;        /* pages of objects that come from an image */
     uint32_t shmem, shmem_mapped;      /* pages of objects that begin as zeroes and can only go to swap */

@@ -1,6 +1,9 @@
 /*
  * Page faults: what the trap stub decodes, what a fault means (a pure function), and
  * how it is resolved. See fault.c for the case analysis.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (o)  its owner only: one fault of one task
  */
 #ifndef MM_FAULT_H
 #define MM_FAULT_H
@@ -10,7 +13,7 @@
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
 /* Decoded by the trap stub from CR2 and the error code. */
-struct fault {
+struct fault { /* (o) */
     vaddr_t va;
     enum access access;
     bool user;     /* from ring 3 */

@@ -1,6 +1,11 @@
 /*
  * Frames: one record for every physical page of the machine, and the pool that
  * hands them out. See frame.c for the theory.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation; of a pool, after the last frame_add()
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ *   (o)  its owner only: it is on one task's stack
  */
 #ifndef MM_FRAME_H
 #define MM_FRAME_H
@@ -51,20 +56,20 @@ enum {
  * or freed used    -              non-empty entries       -
  *
  * SLAB: owner = the struct slab, index = pages from the head of the block;
- * KERNEL, STACK: owner free for the user. Locking: nosleep sections, except flags BUSY, WRITEBACK and pins,
- * which change in task context only (I/O completion is finished by a task, not by the interrupt).
+ * KERNEL, STACK: owner free for the user. No interrupt changes a record: a task finishes what a disk has
+ * completed.
  */
 struct frame {
-    uint8_t use;
-    uint8_t order;
-    uint16_t flags;
-    uint32_t maps;
-    pfn_t next, prev;
-    uint32_t index;
-    slot_t slot;
-    uint16_t pins;
-    uint16_t used;
-    void *owner;
+    uint8_t use;      /* (n) */
+    uint8_t order;    /* (n) */
+    uint16_t flags;   /* (n) */
+    uint32_t maps;    /* (n) */
+    pfn_t next, prev; /* (n) */
+    uint32_t index;   /* (n) */
+    slot_t slot;      /* (n) */
+    uint16_t pins;    /* (n) */
+    uint16_t used;    /* (n) */
+    void *owner;      /* (n) */
 };
 _Static_assert(sizeof(void *) > 4 || sizeof(struct frame) == 32, "32 bytes a frame");
 
@@ -82,15 +87,15 @@ enum {
  */
 #define FRAME_HOT_MAX 64u
 struct frame_hot {
-    pfn_t head; /* singly linked through next */
-    uint32_t count;
-    struct buddy *zone; /* the zone behind it */
+    pfn_t head;         /* (n) singly linked through next */
+    uint32_t count;     /* (n) */
+    struct buddy *zone; /* (c) the zone behind it */
 };
 
 /* Watermarks in frames: below low the daemon is woken, it works until high, below min only FRAME_RESERVE
  * allocates. */
 struct frame_marks {
-    uint32_t min, low, high;
+    uint32_t min, low, high; /* (n) */
 };
 
 /*
@@ -98,29 +103,28 @@ struct frame_marks {
  * frames. Not to be used from interrupts. Everything in it is touched in nosleep sections only.
  */
 struct frame_pool {
-    struct frame *frames; /* indexed by frame number; valid in [start, end) */
-    pfn_t start, end;
-    pfn_t low_end;   /* frames below are direct mapped */
-    uint8_t *direct; /* where frame 0 is (or would be) mapped: frame_ptr() */
-    struct buddy zone[FRAME_ZONES];
-    struct frame_hot hot[FRAME_ZONES];
-    struct frame_hot *hot_any;     /* where allocations without FRAME_LOW_ONLY look first */
-    uint32_t used[FRAME_USES];     /* frames by use; adds up to end - start */
-    uint32_t managed[FRAME_ZONES]; /* frames handed over with frame_add() */
-    struct frame_marks marks;
-    uint32_t low_min;    /* low frames that only FRAME_RESERVE may take: the low zone's part of marks.min */
-    uint32_t low_kept;   /* low frames that allocations without FRAME_LOW_ONLY leave alone */
-    uint32_t slow_below; /* allocation takes the slow path when its zone has fewer free frames */
-    uint32_t fail_after; /* fault injection: 0 off, else the Nth allocation from now fails, and so do all
+    struct frame *frames;              /* (c) indexed by frame number; valid in [start, end) */
+    pfn_t start, end;                  /* (c) */
+    pfn_t low_end;                     /* (c) frames below are direct mapped */
+    uint8_t *direct;                   /* (c) where frame 0 is (or would be) mapped: frame_ptr() */
+    struct buddy zone[FRAME_ZONES];    /* (n) */
+    struct frame_hot hot[FRAME_ZONES]; /* (n) */
+    struct frame_hot *hot_any;         /* (c) where allocations without FRAME_LOW_ONLY look first */
+    uint32_t used[FRAME_USES];         /* (n) frames by use; adds up to end - start */
+    uint32_t managed[FRAME_ZONES];     /* (c) frames handed over with frame_add() */
+    struct frame_marks marks;          /* (n) */
+    uint32_t low_min;  /* (n) low frames that only FRAME_RESERVE may take: the low zone's part of marks.min */
+    uint32_t low_kept; /* (n) low frames that allocations without FRAME_LOW_ONLY leave alone */
+    uint32_t slow_below; /* (n) allocation takes the slow path when its zone has fewer free frames */
+    uint32_t fail_after; /* (n) fault injection: 0 off, else the Nth allocation from now fails, and so do all
                             after it */
-    void (*low_hook)(
-        struct frame_pool *); /* called when an allocation leaves fewer than marks.low of frame_free_common();
-                                 must not sleep */
-    void *hook_data;
-    uint64_t allocs, fails; /* since boot: frames handed out, requests refused */
-    uint32_t claimed;       /* frames that got a use by frame_claim() */
-    void *caches;           /* slab.c: the caches over this pool */
-    void *slab_internal;    /* slab.c: where it keeps its internal caches */
+    /* Called when an allocation leaves fewer than marks.low of frame_free_common(). It must not sleep. */
+    void (*low_hook)(struct frame_pool *); /* (n) */
+    void *hook_data;                       /* (n) */
+    uint64_t allocs, fails;                /* (n) since boot: frames handed out, requests refused */
+    uint32_t claimed;                      /* (n) frames that got a use by frame_claim() */
+    void *caches;                          /* (n) slab.c: the caches over this pool */
+    void *slab_internal;                   /* (n) slab.c: where it keeps its internal caches */
 };
 
 static inline struct frame *pfn_frame(const struct frame_pool *p, pfn_t pfn)
@@ -241,7 +245,7 @@ static inline void frame_free(struct frame_pool *p, struct frame *f)
  * Frames of one use that are given back together: runs of neighbours become blocks at once. All in one
  * nosleep section.
  */
-struct frame_batch {
+struct frame_batch { /* (o) */
     struct frame_pool *pool;
     enum frame_use use;
     pfn_t start, end; /* the run at hand */
@@ -327,8 +331,8 @@ const char *frame_use_name(enum frame_use use);
 
 /* A list of frames, linked through next and prev. Zero-filled is empty. */
 struct frame_list {
-    pfn_t head, tail;
-    uint32_t count;
+    pfn_t head, tail; /* (n) */
+    uint32_t count;   /* (n) */
 };
 
 static inline void frame_list_push_tail(const struct frame_pool *p, struct frame_list *l, struct frame *f)

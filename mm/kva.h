@@ -2,6 +2,10 @@
  * Kernel address arena: ranges of addresses, after vmem (Bonwick and Adams
  * 2001), with the textbook's fit policies. See kva.c. On top of it,
  * kva_map.c maps frames there: stacks with guard pages and large tables.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
  */
 #ifndef MM_KVA_H
 #define MM_KVA_H
@@ -12,11 +16,11 @@ enum kva_policy { KVA_BEST, KVA_FIRST, KVA_NEXT, KVA_WORST, KVA_INSTANT, KVA_POL
 
 /* One range, free or allocated. */
 struct kva_seg {
-    size_t start, size;
-    bool allocated;
-    struct kva_seg *next, *prev; /* in address order */
-    struct kva_seg *lnext,
-        **lat; /* in a free list or a hash chain: the next one, and the link that names this */
+    size_t start, size;          /* (n) */
+    bool allocated;              /* (n) */
+    struct kva_seg *next, *prev; /* (n) in address order */
+    struct kva_seg *lnext;       /* (n) the next one in a free list or a hash chain */
+    struct kva_seg **lat;        /* (n) the link there that names this one */
 };
 
 #define KVA_LISTS      32 /* free segments by power of two of their size */
@@ -24,19 +28,19 @@ struct kva_seg {
 #define KVA_HASH       (1 << KVA_HASH_SHIFT) /* allocated segments by start */
 
 struct kva_arena {
-    const char *name;
-    size_t start, end; /* addresses, multiples of quantum */
-    size_t quantum;    /* unit, a power of two */
-    enum kva_policy policy;
-    struct kva_seg *all; /* in address order */
-    struct kva_seg *free[KVA_LISTS];
-    uint32_t nonempty;
-    struct kva_seg *hash[KVA_HASH];
-    struct kva_seg *rover; /* next fit */
-    size_t in_use;         /* bytes allocated */
-    uint32_t segs, allocs;
-    uint64_t scanned; /* free segments looked at, the cost of the policy */
-    struct cache *seg_cache;
+    const char *name;                /* (c) */
+    size_t start, end;               /* (c) addresses, multiples of quantum */
+    size_t quantum;                  /* (c) unit, a power of two */
+    enum kva_policy policy;          /* (c) */
+    struct kva_seg *all;             /* (n) in address order */
+    struct kva_seg *free[KVA_LISTS]; /* (n) */
+    uint32_t nonempty;               /* (n) */
+    struct kva_seg *hash[KVA_HASH];  /* (n) */
+    struct kva_seg *rover;           /* (n) next fit */
+    size_t in_use;                   /* (n) bytes allocated */
+    uint32_t segs, allocs;           /* (n) */
+    uint64_t scanned;                /* (n) free segments looked at, the cost of the policy */
+    struct cache *seg_cache;         /* (c) */
 };
 
 /* seg_cache: a cache of kva_seg_size() objects, shared by arenas. 0, -EINVAL, -ENOMEM. */

@@ -1,6 +1,10 @@
 /*
  * Mapped kernel memory that is contiguous in addresses only: stacks with guard
  * pages, large tables, device windows. Addresses come from an arena, frames from a pool. See kva_map.c.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
  */
 #ifndef MM_KVA_MAP_H
 #define MM_KVA_MAP_H
@@ -8,15 +12,15 @@
 #include "mm/kva.h"
 
 struct kva_map {
-    struct kva_arena arena;
-    struct cache segs;
-    struct frame_pool *pool;
-    uint32_t stack_pages, table_pages, device_pages; /* mapped now */
-    uint32_t guard_pages;                            /* of these three, never mapped */
+    struct kva_arena arena;                          /* (n) */
+    struct cache segs;                               /* (n) */
+    struct frame_pool *pool;                         /* (c) */
+    uint32_t stack_pages, table_pages, device_pages; /* (n) mapped now */
+    uint32_t guard_pages;                            /* (n) of these three, never mapped */
 };
 
 /* The machine's, set up by the kernel over [KVA_START, KVA_END). */
-extern struct kva_map kva_map_sys;
+extern struct kva_map kva_map_sys; /* (n) */
 
 /* Manage the kernel addresses [start, start + size), whole pages, with frames of a pool. 0, -EINVAL, -ENOMEM.
  */

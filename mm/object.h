@@ -2,6 +2,10 @@
  * Objects: pages by index behind a pager. Boot modules, shared anonymous memory, System V
  * segments and the contents of files are objects, whoever maps them. Page-table entries for object
  * pages are a cache and may be dropped at any time. See object.c.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
  */
 #ifndef MM_OBJECT_H
 #define MM_OBJECT_H
@@ -15,7 +19,7 @@ struct object;
 
 /* Where an object's pages come from; those that are precious go to swap. Called with the object unlocked and
  * the frame BUSY and pinned; may sleep. */
-struct pager {
+struct pager { /* (c) */
     const char *name;
     /* Fill the frame with page index. 0 or -EIO. */
     int (*get)(struct object *o, uint32_t index, struct frame *f);
@@ -48,21 +52,21 @@ extern const struct pager
 #define OBJECT_ENTRY_VALUE(e)   ((uint32_t)((e) >> 2))
 
 struct object {
-    struct vm *vm;
-    const struct pager *pager;
-    const void *image; /* pager_image: the bytes (direct mapped or kva) */
-    size_t image_size;
-    void *pager_data;   /* of other pagers */
-    uint32_t refs;      /* regions and others that have one */
-    uint32_t pages;     /* size; a touch at or beyond it is SIGBUS */
-    uint32_t charged;   /* pages of committed memory (commit.h) */
-    bool charge_each;   /* these are the precious pages, charged one at a time */
-    struct radix index; /* nosleep sections */
-    uint32_t resident, swapped;
-    bool locked;                /* its pages are not evicted */
-    struct region *regions;     /* that map it, linked through object_next */
-    struct object *next, *prev; /* all objects of the vm */
-    const char *name;
+    struct vm *vm;              /* (c) */
+    const struct pager *pager;  /* (c) */
+    const void *image;          /* (n) pager_image: the bytes (direct mapped or kva) */
+    size_t image_size;          /* (n) */
+    void *pager_data;           /* (c) of other pagers */
+    uint32_t refs;              /* (n) regions and others that have one */
+    uint32_t pages;             /* (n) size; a touch at or beyond it is SIGBUS */
+    uint32_t charged;           /* (n) pages of committed memory (commit.h) */
+    bool charge_each;           /* (c) these are the precious pages, charged one at a time */
+    struct radix index;         /* (n) */
+    uint32_t resident, swapped; /* (n) */
+    bool locked;                /* (n) its pages are not evicted */
+    struct region *regions;     /* (n) that map it, linked through object_next */
+    struct object *next, *prev; /* (n) all objects of the vm */
+    const char *name;           /* (c) */
 };
 
 /* Whether its pages count as shared memory, which can only go to swap, rather than as a file's, which come

@@ -10,6 +10,11 @@
  * become spin locks, which is why every such section names what it protects.
  * A function that may sleep calls might_sleep() first, and says "Sleeps." in its
  * contract.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ *   (i)  interrupts off: interrupts change it too
+ *   (o)  the running code only: an interrupt leaves it as it found it
  */
 #ifndef MM_OS_H
 #define MM_OS_H
@@ -54,17 +59,17 @@ uint32_t os_irq_save(void);
 void os_irq_restore(uint32_t state);
 
 /* The running task, opaque to mm/. Written by the scheduler only. NULL before tasking starts. */
-extern void *os_current;
+extern void *os_current; /* (i) */
 
 /*
  * What code that may sleep has to look at first, in one word so that the usual answer, 0, costs one test: how
  * many nosleep sections are open, and whether sleeps are provoked (OS_TORTURE). An interrupt counts as a
  * section.
  */
-extern uint32_t os_nosleep;
+extern uint32_t os_nosleep; /* (o) */
 #define OS_TORTURE (1u << 31)
 /* What the section that was entered last protects. */
-extern const char *os_nosleep_why;
+extern const char *os_nosleep_why; /* (o) */
 
 static inline uint32_t nosleep_depth(void)
 {
@@ -99,7 +104,7 @@ static inline void might_sleep(void)
 /* Tasks that wait for one kind of event, oldest first. Zero-filled is valid and empty. Touched with
  * interrupts off. */
 struct waitq {
-    struct waiter *head, *tail;
+    struct waiter *head, *tail; /* (i) */
 };
 
 /*
@@ -125,7 +130,7 @@ void os_yield(void);
 
 /* A sleeping lock. Zero-filled is valid and unlocked. Not recursive; unlocked by its owner. */
 struct mutex {
-    void *owner; /* task, NULL when free */
+    void *owner; /* (n) task, NULL when free */
     struct waitq waiters;
 };
 

@@ -14,6 +14,11 @@
  * All functions here are called in nosleep sections; entry pointers are valid
  * until the section ends. Every change goes through pt_set(), a batch or a
  * whole-table verb, and these see to the TLB: no caller flushes.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ *   (o)  its owner only: it is on one task's stack
  */
 #ifndef MM_PT_H
 #define MM_PT_H
@@ -27,12 +32,12 @@
 
 /* The tables of one space. */
 struct pt {
-    struct frame_pool *pool;
-    pde_t *top; /* the root, in the direct map */
-    pfn_t root;
-    uint32_t tables;                    /* user tables that it names, shared ones included */
-    uint32_t spans[PT_USER_SPANS / 32]; /* a bit for each span: it has one of them */
-    struct pt *next, *prev;             /* all roots, for changes to the kernel half */
+    struct frame_pool *pool;            /* (c) */
+    pde_t *top;                         /* (c) the root, in the direct map */
+    pfn_t root;                         /* (c) */
+    uint32_t tables;                    /* (n) user tables that it names, shared ones included */
+    uint32_t spans[PT_USER_SPANS / 32]; /* (n) a bit for each span: it has one of them */
+    struct pt *next, *prev;             /* (n) all roots, for changes to the kernel half */
 };
 
 /* An empty user half over the common kernel half. 0 or -ENOMEM. */
@@ -101,7 +106,7 @@ bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e);
  * root. Frames that lost their entries are freed after the end.
  */
 #define PT_BATCH_PAGES 8
-struct pt_batch {
+struct pt_batch { /* (o) */
     struct pt *pt;
     uint32_t count;
     vaddr_t va[PT_BATCH_PAGES];

@@ -1,4 +1,10 @@
-/* A sparse array of words by 32-bit index, as a radix tree with 64-way nodes. See radix.c. */
+/*
+ * A sparse array of words by 32-bit index, as a radix tree with 64-way nodes. See radix.c.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ */
 #ifndef MM_RADIX_H
 #define MM_RADIX_H
 
@@ -7,10 +13,10 @@
 struct radix_node;
 
 struct radix {
-    struct radix_node *root;
-    uint32_t height; /* levels; 0: empty */
-    uint32_t count;  /* non-zero entries */
-    struct cache *nodes;
+    struct radix_node *root; /* (n) */
+    uint32_t height;         /* (n) levels; 0: empty */
+    uint32_t count;          /* (n) non-zero entries */
+    struct cache *nodes;     /* (c) */
 };
 
 size_t radix_node_size(void);

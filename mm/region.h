@@ -5,6 +5,13 @@
  *
  * The caller has the space's lock. Nothing here sleeps or allocates: the
  * caller brings the memory, so that a change that was validated cannot fail.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (l)  space.lock
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ *   (o)  its owner only: it is on one task's stack
+ * With several letters: all of them to change it, one of them to read it.
  */
 #ifndef MM_REGION_H
 #define MM_REGION_H
@@ -33,20 +40,21 @@ enum {
 };
 
 struct region {
-    vaddr_t start, end; /* page aligned */
-    uint32_t flags;     /* REGION_* */
-    struct space *space;
-    struct object *object; /* NULL: anonymous. It has a reference. */
-    uint32_t offset;       /* page of the object that start maps */
-    uint32_t number; /* page number in the family of start's private pages; start >> PAGE_SHIFT unless the
-                        region was moved */
-    struct region *object_next, *object_prev; /* the object's list of regions that map it */
-    struct region *moved_next, *moved_prev;   /* the space's list of moved regions */
+    vaddr_t start, end;    /* (l+n) page aligned */
+    uint32_t flags;        /* (l+n) REGION_* */
+    struct space *space;   /* (c) */
+    struct object *object; /* (l+n) NULL: anonymous. It has a reference. */
+    uint32_t offset;       /* (l+n) page of the object that start maps */
+    /* Page number in the family of start's private pages; it is start >> PAGE_SHIFT unless the region was
+     * moved. */
+    uint32_t number;                          /* (l+n) */
+    struct region *object_next, *object_prev; /* (n) the object's list of regions that map it */
+    struct region *moved_next, *moved_prev;   /* (n) the space's list of moved regions */
     /* region.c's */
-    struct region *left, *right, *parent;
-    struct region *next, *prev; /* address order */
-    uint32_t max_gap;           /* pages: no larger gap precedes a region of this subtree */
-    bool red;
+    struct region *left, *right, *parent; /* (l+n) */
+    struct region *next, *prev;           /* (l+n) address order */
+    uint32_t max_gap;                     /* (l) pages: no larger gap precedes a region of this subtree */
+    bool red;                             /* (l+n) */
 };
 
 static inline uint32_t region_pages(const struct region *r)
@@ -55,12 +63,12 @@ static inline uint32_t region_pages(const struct region *r)
 }
 
 struct region_tree {
-    struct region *root;
-    struct region *first, *last;
-    struct region *last_hit;
-    uint32_t count;
-    vaddr_t lo, hi;         /* regions lie in [lo, hi) */
-    uint64_t hits, lookups; /* answered by last_hit; answered by the tree */
+    struct region *root;         /* (l+n) */
+    struct region *first, *last; /* (l+n) */
+    struct region *last_hit;     /* (n) */
+    uint32_t count;              /* (l+n) */
+    vaddr_t lo, hi;              /* (c) regions lie in [lo, hi) */
+    uint64_t hits, lookups;      /* (n) answered by last_hit; answered by the tree */
 };
 
 void region_tree_init(struct region_tree *t, vaddr_t lo, vaddr_t hi);
@@ -83,7 +91,7 @@ static inline struct region *region_find(struct region_tree *t, vaddr_t va)
 struct region *region_first_above(struct region_tree *t, vaddr_t va);
 
 /* A free range: where it starts, and the first region above it or NULL. */
-struct region_gap {
+struct region_gap { /* (o) */
     vaddr_t start;
     struct region *above;
 };

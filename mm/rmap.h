@@ -1,6 +1,9 @@
 /*
  * Reverse mapping: from a frame to the entries that name it. An anonymous frame
  * names its family and its page number there; an object's frame names its object and index. See rmap.c.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
  */
 #ifndef MM_RMAP_H
 #define MM_RMAP_H
@@ -14,8 +17,8 @@ struct object;
 
 /* All spaces that descend by fork from one space_create(). */
 struct family {
-    struct space *spaces; /* linked through family_next */
-    uint32_t count;
+    struct space *spaces; /* (n) linked through family_next */
+    uint32_t count;       /* (n) */
 };
 
 /*

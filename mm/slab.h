@@ -1,6 +1,10 @@
 /*
  * Object caches and kmalloc. See slab.c for the theory (Bonwick 1994; Bonwick
  * and Adams 2001). Never sleeps, never reclaims; not to be used from interrupts.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
  */
 #ifndef MM_SLAB_H
 #define MM_SLAB_H
@@ -19,10 +23,10 @@ enum {
 
 /* Constructed objects, ready to go. 128 bytes on the target. */
 struct magazine {
-    struct magazine *next; /* in the depot */
-    uint16_t rounds;       /* objects in it */
-    uint16_t size; /* how many it takes, at most MAGAZINE_ROUNDS; 0: the static one, both full and empty */
-    void *obj[MAGAZINE_ROUNDS];
+    struct magazine *next;      /* (n) in the depot */
+    uint16_t rounds;            /* (n) objects in it */
+    uint16_t size;              /* (c) how many it takes; 0: the static one, both full and empty */
+    void *obj[MAGAZINE_ROUNDS]; /* (n) */
 };
 _Static_assert(sizeof(void *) > 4 || sizeof(struct magazine) == 128, "kmalloc-like size without waste");
 
@@ -30,46 +34,47 @@ struct cache;
 
 /* One block of frames cut into objects. The owner of each of its frames points here. */
 struct slab {
-    struct cache *cache;
-    struct slab *next, *prev; /* in one of the cache's three lists */
-    uint8_t *base;            /* first object */
-    pfn_t pfn;                /* first frame */
-    uint16_t in_use;          /* objects that are out: in use or in magazines */
-    uint16_t free;            /* first free object, SLAB_END when there is none */
-    uint16_t link[];          /* of each object: the next free one, or SLAB_OUT */
+    struct cache *cache;      /* (c) */
+    struct slab *next, *prev; /* (n) in one of the cache's three lists */
+    uint8_t *base;            /* (c) first object */
+    pfn_t pfn;                /* (c) first frame */
+    uint16_t in_use;          /* (n) objects that are out: in use or in magazines */
+    uint16_t free;            /* (n) first free object, SLAB_END when there is none */
+    uint16_t link[];          /* (n) of each object: the next free one, or SLAB_OUT */
 };
 #define SLAB_OUT 0xFFFFu
 #define SLAB_END 0xFFFEu
 
 /* The field above the line is the fast path's; the rest is slab.c's. */
 struct cache {
-    struct magazine *loaded; /* never NULL; a static empty one when there is no memory for magazines */
+    struct magazine *loaded; /* (n) never NULL; a static empty one when there is no memory for magazines */
     /* ---- */
-    struct magazine *previous;     /* full or empty, never in between */
-    struct magazine *full, *empty; /* depot */
-    uint32_t full_count, empty_count;
-    struct slab *slabs_full, *slabs_partial, *slabs_empty;
-    uint32_t slab_count, empty_slabs;
-    uint32_t live;   /* objects out of slabs: in use or in magazines */
-    uint32_t size;   /* of the object as asked for */
-    uint32_t stride; /* from object to object */
-    uint32_t align;
-    uint32_t front; /* from the start of the slab to its first object, without colour */
-    uint32_t per_slab;
-    uint32_t order; /* of a slab's block of frames */
-    uint32_t magazine_size;
-    uint32_t colour_next, colours, colour_step;
-    uint32_t flags;
-    void (*ctor)(void *obj);
-    struct frame_pool *pool;
-    const char *name;
-    struct cache *next_cache; /* list of all caches of the pool */
-    uint64_t allocs, frees;   /* objects that left the slabs and came back; the magazines spare the rest */
-    uint64_t fails;           /* allocations that got NULL */
+    struct magazine *previous;                             /* (n) full or empty, never in between */
+    struct magazine *full, *empty;                         /* (n) depot */
+    uint32_t full_count, empty_count;                      /* (n) */
+    struct slab *slabs_full, *slabs_partial, *slabs_empty; /* (n) */
+    uint32_t slab_count, empty_slabs;                      /* (n) */
+    uint32_t live;                 /* (n) objects out of slabs: in use or in magazines */
+    uint32_t size;                 /* (c) of the object as asked for */
+    uint32_t stride;               /* (c) from object to object */
+    uint32_t align;                /* (c) */
+    uint32_t front;                /* (c) from the start of the slab to its first object, without colour */
+    uint32_t per_slab;             /* (c) */
+    uint32_t order;                /* (c) of a slab's block of frames */
+    uint32_t magazine_size;        /* (c) */
+    uint32_t colour_next;          /* (n) of the next slab that is made */
+    uint32_t colours, colour_step; /* (c) how many there are, and the bytes from one to the next */
+    uint32_t flags;                /* (c) */
+    void (*ctor)(void *obj);       /* (c) */
+    struct frame_pool *pool;       /* (c) */
+    const char *name;              /* (c) */
+    struct cache *next_cache;      /* (n) list of all caches of the pool */
+    uint64_t allocs, frees; /* (n) objects that left the slabs and came back; the magazines spare the rest */
+    uint64_t fails;         /* (n) allocations that got NULL */
 };
 
 /* The debug default for caches made from now on: CACHE_DEBUG or 0 (boot parameter slab_debug). */
-extern uint32_t slab_default_flags;
+extern uint32_t slab_default_flags; /* (c) */
 
 /*
  * Initialise a cache in memory that the caller owns. size 1..128 KiB, align a
@@ -140,12 +145,12 @@ uint32_t slab_leak_report(struct frame_pool *pool);
 #define KMALLOC_MAX_CLASS 4096u /* larger requests take a block of frames, up to 4 MiB */
 
 struct kmalloc_system {
-    struct frame_pool *pool;
-    struct cache cls[KMALLOC_CLASSES];
-    uint8_t by_size[KMALLOC_MAX_CLASS / 8 + 1]; /* class of (size + 7) / 8 */
+    struct frame_pool *pool;                    /* (c) */
+    struct cache cls[KMALLOC_CLASSES];          /* (n) */
+    uint8_t by_size[KMALLOC_MAX_CLASS / 8 + 1]; /* (c) class of (size + 7) / 8 */
 };
 
-extern struct kmalloc_system kmalloc_sys;
+extern struct kmalloc_system kmalloc_sys; /* (n) */
 
 void kmalloc_init(struct kmalloc_system *k, struct frame_pool *pool);
 /* Give everything back; what is in use is reported and counted as by cache_destroy(). Large blocks are not

@@ -1,4 +1,9 @@
-/* What slab.c and slab_debug.c share. */
+/*
+ * What slab.c and slab_debug.c share.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant
+ */
 #ifndef MM_SLAB_PARTS_H
 #define MM_SLAB_PARTS_H
 
@@ -9,7 +14,7 @@
 
 /* Full for a free and empty for an allocation, so neither fast path needs to know that there is no magazine.
  */
-extern struct magazine slab_no_magazine;
+extern struct magazine slab_no_magazine; /* (c) */
 
 static inline size_t slab_round_up(size_t n, size_t align)
 {

@@ -1,6 +1,12 @@
 /*
  * Address spaces: regions over page tables. See space.c for the theory, fork.c for shared tables, protect.c,
  * remap.c, advise.c and populate.c for the calls that they are named after.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation, or once a program runs in it
+ *   (l)  space.lock
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ * With several letters: all of them to change it, one of them to read it.
  */
 #ifndef MM_SPACE_H
 #define MM_SPACE_H
@@ -14,35 +20,35 @@
 
 /* Pages that a space's regions allow, by kind as Linux counts them. */
 struct space_pages {
-    uint32_t total;
-    uint32_t data;  /* private and writable, stacks apart */
-    uint32_t stack; /* that grow down */
-    uint32_t exec;  /* executable and not writable */
-    uint32_t locked;
+    uint32_t total;  /* (l) */
+    uint32_t data;   /* (l) private and writable, stacks apart */
+    uint32_t stack;  /* (l) that grow down */
+    uint32_t exec;   /* (l) executable and not writable */
+    uint32_t locked; /* (l) */
 };
 
 /* Limits for them: what would exceed one fails. The owner's resource limits. */
 struct space_limits {
-    uint32_t total, data, locked; /* pages */
+    uint32_t total, data, locked; /* (n) pages */
 };
 
 struct space {
-    struct vm *vm;
-    struct pt pt;               /* nosleep sections */
-    struct mutex lock;          /* regions, and which entries may be made; eviction does not take it */
-    struct region_tree regions; /* lock */
-    struct family *family;
-    struct space *family_next, *family_prev;
-    struct space *all_next, *all_prev;
-    struct region *moved;      /* regions whose number is not their address in pages; nosleep sections */
-    struct space_pages pages;  /* lock */
-    uint32_t pages_peak;       /* the most that pages.total ever was */
-    struct space_limits limit; /* set by the owner at any time; nothing is limited at first */
-    vaddr_t map_top;           /* mappings without an address go below; SPACE_HI at first */
-    size_t stack_max;          /* bytes that a GROWSDOWN region may reach */
-    uint32_t id;               /* from 1, for people */
-    uint64_t faults,
-        major; /* faults taken, the kernel's touches for it included; those that read from a disk */
+    struct vm *vm;              /* (c) */
+    struct pt pt;               /* (n) */
+    struct mutex lock;          /* guards regions, and which entries may be made; eviction does not take it */
+    struct region_tree regions; /* (l+n) */
+    struct family *family;      /* (c) */
+    struct space *family_next, *family_prev; /* (n) */
+    struct space *all_next, *all_prev;       /* (n) */
+    struct region *moved;                    /* (n) regions whose number is not their address in pages */
+    struct space_pages pages;                /* (l) */
+    uint32_t pages_peak;                     /* (l) the most that pages.total ever was */
+    struct space_limits limit; /* (n) set by the owner at any time; nothing is limited at first */
+    vaddr_t map_top;           /* (c) mappings without an address go below; SPACE_HI at first */
+    size_t stack_max;          /* (n) bytes that a GROWSDOWN region may reach */
+    uint32_t id;               /* (c) from 1, for people */
+    uint64_t faults;           /* (n) faults taken, with what the kernel touched for its program */
+    uint64_t major;            /* (n) of these, the ones that read from a disk */
 };
 
 /* Addresses that regions may use. The first 64 KiB stay empty, so that a null pointer with an offset faults.

@@ -6,6 +6,11 @@
  * spaces share that table) and object index entries. A frame that has the slot's page is in the swap cache:
  * frame.slot and slot.frame name each other. The slot is free when its count is 0 and no frame caches it.
  * An anonymous frame in the swap cache has no writable entry, so (unless FRAME_F_DIRTY) it equals its slot.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ *   (i)  interrupts off: interrupts change it too
  */
 #ifndef MM_SWAP_H
 #define MM_SWAP_H
@@ -23,9 +28,9 @@ struct vm;
 
 /* 8 bytes for 4096 of swap: 0.2 %. */
 struct swap_slot {
-    pfn_t frame;         /* in the swap cache, PFN_NONE if none */
-    uint32_t count : 31; /* places that name it */
-    uint32_t bad : 1;    /* never allocated again: header, listed bad by mkswap, or an I/O error */
+    pfn_t frame;         /* (n) in the swap cache, PFN_NONE if none */
+    uint32_t count : 31; /* (n) places that name it */
+    uint32_t bad : 1;    /* (n) never allocated again: header, listed bad by mkswap, or an I/O error */
 };
 
 #define SWAP_CHUNK_SLOTS    (uint32_t)(PAGE_SIZE / sizeof(struct swap_slot))
@@ -33,47 +38,48 @@ struct swap_slot {
 
 /* One frame of slots, and how full it is. */
 struct swap_chunk {
-    struct swap_slot *slots;
-    uint32_t free;                             /* slots */
-    uint32_t empty;                            /* clusters without a used or bad slot */
-    uint8_t cluster_free[SWAP_CHUNK_CLUSTERS]; /* free slots of each cluster */
+    struct swap_slot *slots;                   /* (c) */
+    uint32_t free;                             /* (n) slots */
+    uint32_t empty;                            /* (n) clusters without a used or bad slot */
+    uint8_t cluster_free[SWAP_CHUNK_CLUSTERS]; /* (n) free slots of each cluster */
 };
 
 struct swap_area {
-    struct block_device *dev;
-    uint32_t index; /* in swap.area */
-    uint32_t pages; /* slots, the header included */
-    uint32_t free;
-    uint32_t bad;     /* without the header */
-    uint32_t empty;   /* clusters */
-    uint32_t hint;    /* next-fit position */
-    uint32_t steal;   /* where the search for a slot that has served goes on */
-    int priority;     /* areas of the highest one fill first, equal ones by turns */
-    uint32_t taken;   /* slots handed out */
-    uint32_t readers; /* tasks in swap_in() */
-    bool off;         /* swap_off() is emptying it: nothing is put there, and it is not in swap's sums */
-    char label[17];
-    uint8_t uuid[16];
-    uint32_t chunks;
-    struct swap_chunk chunk[];
+    struct block_device *dev; /* (c) */
+    uint32_t index;           /* (c) in swap.area */
+    uint32_t pages;           /* (c) slots, the header included */
+    uint32_t free;            /* (n) */
+    uint32_t bad;             /* (n) without the header */
+    uint32_t empty;           /* (n) clusters */
+    uint32_t hint;            /* (n) next-fit position */
+    uint32_t steal;           /* (n) where the search for a slot that has served goes on */
+    int priority;             /* (c) areas of the highest one fill first, equal ones by turns */
+    uint32_t taken;           /* (n) slots handed out */
+    uint32_t readers;         /* (n) tasks in swap_in() */
+    bool off;         /* (n) swap_off() is emptying it: nothing is put there, and it is not in swap's sums */
+    char label[17];   /* (c) */
+    uint8_t uuid[16]; /* (c) */
+    uint32_t chunks;  /* (c) */
+    struct swap_chunk chunk[]; /* (n) */
 };
 
 struct swap_io; /* a request in flight */
 
-/* Everything changes in nosleep sections; io_done also in interrupts. */
 struct swap {
-    struct swap_area *area[SWAP_AREAS];
-    uint32_t total, free;              /* slots over all areas, without header and bad ones */
-    uint32_t kept;                     /* slots that nothing but a frame names */
-    int lowest;                        /* priority given last to an area without one */
-    bool clustering;                   /* off: one page a request, for the benchmark */
-    struct waitq io_wait;              /* for BUSY and WRITEBACK to end */
-    struct swap_io *io;                /* SWAP_WRITES preallocated write requests */
-    struct swap_io *io_free, *io_done; /* io_done is filled by interrupts */
-    uint32_t io_active;                /* submitted and not finished */
-    uint32_t io_queued;                /* frames under WRITEBACK that wait for a free request */
-    uint64_t pages_in, pages_out, reads, writes, readahead, readahead_hits, read_errors, write_errors;
-    uint64_t stolen; /* slots taken from resident pages because swap was full */
+    struct swap_area *area[SWAP_AREAS];          /* (n) */
+    uint32_t total, free;                        /* (n) slots over all areas, without header and bad ones */
+    uint32_t kept;                               /* (n) slots that nothing but a frame names */
+    int lowest;                                  /* (n) priority given last to an area without one */
+    bool clustering;                             /* (n) off: one page a request, for the benchmark */
+    struct waitq io_wait;                        /* for BUSY and WRITEBACK to end */
+    struct swap_io *io;                          /* (c) SWAP_WRITES preallocated write requests */
+    struct swap_io *io_free;                     /* (n) those that are in no use */
+    struct swap_io *io_done;                     /* (i) those that completed; interrupts fill it */
+    uint32_t io_active;                          /* (n) submitted and not finished */
+    uint32_t io_queued;                          /* (n) frames under WRITEBACK that wait for a free request */
+    uint64_t pages_in, pages_out, reads, writes; /* (n) */
+    uint64_t readahead, readahead_hits, read_errors, write_errors; /* (n) */
+    uint64_t stolen; /* (n) slots taken from resident pages because swap was full */
 };
 
 /* A program uses a cached page: if it was read ahead, that was worth it. */

@@ -1,5 +1,12 @@
-/* What the parts of swap share: swap.c (areas), swap_map.c (the slot map), swap_io.c (requests), swap_off.c
- * (letting an area go). */
+/*
+ * What the parts of swap share: swap.c (areas), swap_map.c (the slot map), swap_io.c (requests), swap_off.c
+ * (letting an area go).
+ *
+ * What guards a field, by the letter in its comment:
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ *   (i)  interrupts off: interrupts change it too
+ *   (o)  who has the request: the task that took it from io_free or io_done, and in between the driver
+ */
 #ifndef MM_SWAP_PARTS_H
 #define MM_SWAP_PARTS_H
 
@@ -11,16 +18,16 @@
 
 /* A request with its frames. A write: one of the preallocated ones. A read: on the reader's stack. */
 struct swap_io {
-    struct block_request req;
-    struct swap *swap;
-    struct swap_area *area;
-    uint32_t page; /* slot of frame[0] in the area */
-    uint32_t n;    /* frames; 0: the request is free */
-    uint32_t at;   /* one by one: the frame in flight */
-    bool one_by_one;
-    bool done; /* of a read; set in the interrupt */
-    struct swap_io *next;
-    struct frame *frame[SWAP_CLUSTER];
+    struct block_request req;          /* (o) */
+    struct swap *swap;                 /* (o) */
+    struct swap_area *area;            /* (o) */
+    uint32_t page;                     /* (o) slot of frame[0] in the area */
+    uint32_t n;                        /* (n) frames; 0: the request is free */
+    uint32_t at;                       /* (n) one by one: the frame in flight */
+    bool one_by_one;                   /* (o) */
+    bool done;                         /* (i) of a read; set in the interrupt */
+    struct swap_io *next;              /* (i) on io_done; on io_free (n) */
+    struct frame *frame[SWAP_CLUSTER]; /* (o) */
 };
 
 static inline uint32_t swap_slot_page(slot_t slot)

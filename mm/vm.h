@@ -1,6 +1,11 @@
 /*
  * The virtual memory system of one machine: what its spaces share. Tests make
  * others over borrowed frames.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ *   (r)  vm.reclaim_lock
  */
 #ifndef MM_VM_H
 #define MM_VM_H
@@ -17,46 +22,46 @@ struct object;
 
 /* Events since boot. Exact: tests compare them. */
 struct vm_stats {
-    uint64_t faults;                /* hardware faults handed to fault_resolve() */
-    uint64_t by_action[VM_ACTIONS]; /* steps taken, by enum fault_action; one fault may take several */
-    uint64_t tables_shared, tables_split, tables_claimed;
-    uint64_t evicted;       /* pages taken away from their spaces */
-    uint64_t evicted_clean; /* of evicted: without a write */
-    uint64_t scanned;       /* frames that the clock's hand passed */
-    uint64_t reactivated;   /* of scanned: spared because they were used */
-    uint64_t lazy_freed;    /* of evicted_clean: the program had given them up (ADVISE_FREE) */
-    uint64_t direct_reclaims, daemon_rounds, reclaim_failures;
-    uint64_t mapped_ahead;            /* pages of objects that were mapped before they were touched */
-    uint64_t major;                   /* faults that read from a disk */
-    uint64_t oom_kills;               /* programs that the kernel ended for want of memory */
-    uint64_t cache_drops, slab_drops; /* the operator's wishes */
+    uint64_t faults;                /* (n) hardware faults handed to fault_resolve() */
+    uint64_t by_action[VM_ACTIONS]; /* (n) steps taken, by enum fault_action; one fault may take several */
+    uint64_t tables_shared, tables_split, tables_claimed; /* (n) */
+    uint64_t evicted;                                     /* (n) pages taken away from their spaces */
+    uint64_t evicted_clean;                               /* (n) of evicted: without a write */
+    uint64_t scanned;                                     /* (n) frames that the clock's hand passed */
+    uint64_t reactivated;                                 /* (n) of scanned: spared because they were used */
+    uint64_t lazy_freed; /* (n) of evicted_clean: the program had given them up (ADVISE_FREE) */
+    uint64_t direct_reclaims, daemon_rounds, reclaim_failures; /* (n) */
+    uint64_t mapped_ahead;            /* (n) pages of objects that were mapped before they were touched */
+    uint64_t major;                   /* (n) faults that read from a disk */
+    uint64_t oom_kills;               /* (n) programs that the kernel ended for want of memory */
+    uint64_t cache_drops, slab_drops; /* (n) the operator's wishes */
 };
 
 struct vm {
-    struct frame_pool *pool;
-    pfn_t zero_pfn; /* the shared zero frame; use KERNEL, never counted */
-    struct swap swap;
-    struct frame_list pageable; /* ANON and OBJECT frames in clock order; the hand is at the head */
-    struct space *spaces;       /* all, linked through all_next */
-    struct object *objects;
-    struct cache region_cache, object_cache, radix_cache, family_cache, space_cache;
-    struct mutex reclaim_lock; /* one reclaimer at a time */
-    struct waitq daemon_wait;  /* the daemon sleeps here */
-    bool daemon_kicked;
-    uint64_t daemon_rest_until; /* a round that freed nothing is not repeated before */
-    uint32_t next_id;           /* of a space */
-    uint32_t locked_regions;    /* REGION_LOCKED ones; 0 spares reclaim the look-up */
+    struct frame_pool *pool;    /* (c) */
+    pfn_t zero_pfn;             /* (c) the shared zero frame; use KERNEL, never counted */
+    struct swap swap;           /* (n) */
+    struct frame_list pageable; /* (n) ANON and OBJECT frames in clock order; the hand is at the head */
+    struct space *spaces;       /* (n) all, linked through all_next */
+    struct object *objects;     /* (n) */
+    struct cache region_cache, object_cache, radix_cache, family_cache, space_cache; /* (n) */
+    struct mutex reclaim_lock;  /* one reclaimer at a time */
+    struct waitq daemon_wait;   /* the daemon sleeps here */
+    bool daemon_kicked;         /* (n) */
+    uint64_t daemon_rest_until; /* (n) a round that freed nothing is not repeated before */
+    uint32_t next_id;           /* (n) of a space */
+    uint32_t locked_regions;    /* (n) REGION_LOCKED ones; 0 spares reclaim the look-up */
     /* Rules for all spaces; the operator's. */
-    uint32_t max_regions; /* of a space */
-    enum commit_mode overcommit;
-    uint32_t overcommit_ratio; /* percent */
-    uint32_t swappiness; /* 0 to 200: what goes first, files' pages or those that need swap; see reclaim.c */
-    uint32_t swap_credit, file_credit; /* reclaim.c's, under reclaim_lock */
-    uint32_t file_pages;               /* resident pages of objects that have an image */
-    uint64_t committed;                /* pages; see commit.c */
+    uint32_t max_regions;        /* (n) of a space */
+    enum commit_mode overcommit; /* (n) */
+    uint32_t overcommit_ratio;   /* (n) percent */
+    uint32_t swappiness; /* (n) 0 to 200: whether files' pages go first or those that need swap (reclaim.c) */
+    uint32_t swap_credit, file_credit; /* (r) reclaim.c's */
+    uint32_t file_pages;               /* (n) resident pages of objects that have an image */
+    uint64_t committed;                /* (n) pages; see commit.c */
     /* Whether the running task is about to die, so that long work for it should end. NULL: never. */
-    bool (*dying)(void);
-    struct vm_stats stats;
+    bool (*dying)(void);   /* (c) */
+    struct vm_stats stats; /* (n) */
 };
 
 /* Defaults, as Linux has them. */

@@ -91,6 +91,47 @@ refused('a reason from elsewhere', 'check-sleep', {'drivers/a.c' => "void f(char
 refused('one of two', 'check-sleep', {
     'mm/a.c' => "void f(void)\n{\n    nosleep_enter(\"the pageable list\");\n    nosleep_enter( /* the list */ );\n}\n"}, qr{2 nosleep sections, 1 without}m);
 
+# --- lock letters ---
+
+my $legend = "/*\n * Things.\n *\n * What guards a field, by the letter in its comment:\n *   (c)  constant after creation\n *   (n)  nosleep sections\n */\n";
+my $thing = <<'END';
+struct thing {
+    struct mutex lock;   /* guards itself */
+    struct waitq wait;
+    const char *name;    /* (c) */
+    uint32_t a, b;       /* (n) two */
+    uint32_t bit : 1;    /* (c+n) */
+    int list[4];         /* (n) a comment
+                          * of two lines; with this */
+    /* The function. */
+    void (*fn)(int x, int y); /* (c) */
+};
+struct value { /* (c) */
+    int x, y;
+};
+extern struct thing *thing_all; /* (n) */
+extern void (*thing_fn)(int);   /* (c) */
+extern const struct thing thing_zero;
+extern int thing_count(void);
+static inline int thing_a(const struct thing *t)
+{
+    struct value v = {0};
+    return t->a + v.x;
+}
+END
+accepted('letters and a legend', 'check-locks', {'mm/thing.h' => $legend . $thing, 'mm/x86/none.h' => "/* Nothing is shared. */\nint f(void);\n", 'kernel/x.h' => "struct x {\n    int a;\n};\n"});
+refused('a field without a letter', 'check-locks', {'mm/thing.h' => $legend . $thing =~ s{/\* \(n\) two \*/}{/* two */}r}, qr{^mm/thing\.h:12: struct thing: no letter says what guards b$}m);
+refused('a field without a comment', 'check-locks', {'mm/thing.h' => $legend . $thing =~ s{ +/\* \(c\) \*/\n    uint32_t a}{\n    uint32_t a}r}, qr{^mm/thing\.h:11: struct thing: no letter says what guards name$}m);
+refused('a field of two lines without a letter', 'check-locks', {'mm/thing.h' => $legend . $thing =~ s{\(n\) a comment}{a comment}r}, qr{no letter says what guards list$}m);
+refused('a function pointer without a letter', 'check-locks', {'mm/thing.h' => $legend . $thing =~ s{y\); /\* \(c\) \*/}{y);}r}, qr{no letter says what guards fn$}m);
+refused('a structure in mm/x86 without letters', 'check-locks', {'mm/x86/thing.h' => "/* Things. */\nstruct thing {\n    int a;\n};\n"}, qr{^mm/x86/thing\.h:3: struct thing: no letter says what guards a$}m);
+refused('a variable without a letter', 'check-locks', {'mm/thing.h' => $legend . $thing =~ s{thing_all; /\* \(n\) \*/}{thing_all;}r}, qr{a variable: no letter says what guards thing_all$}m);
+refused('letters without a legend', 'check-locks', {'mm/thing.h' => "/* Things. */\n$thing"}, qr{^mm/thing\.h:1: declares what is shared and has no legend}m);
+refused('a legend that is not at the top', 'check-locks', {'mm/thing.h' => "/* Things. */\n$legend$thing"}, qr{has no legend of letters at its top});
+refused('a letter that the legend does not have', 'check-locks', {'mm/thing.h' => $legend . $thing =~ s{\(n\) two}{(i) two}r}, qr{^mm/thing\.h:12: \(i\) is not in the legend}m);
+refused('a letter that no field has', 'check-locks', {'mm/thing.h' => $legend =~ s{ \*/}{ *   (i)  interrupts off\n */}r . $thing}, qr{\(i\) is in the legend, but no field has it});
+refused('one letter for all that is shared', 'check-locks', {'mm/thing.h' => $legend . $thing =~ s|value \{ /\* \(c\)|value { /* (n)|r}, qr{struct value: only \(c\) or \(o\)});
+
 # --- pointers ---
 
 my %calls = (

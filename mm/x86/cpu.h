@@ -1,6 +1,9 @@
 /*
  * Instructions that C has no words for. Only mm/x86/ may use those that touch
  * CR0, CR3, CR4 or the TLB; the rest is for whoever needs it.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after cpu_detect()
  */
 #ifndef MM_X86_CPU_H
 #define MM_X86_CPU_H
@@ -25,12 +28,12 @@ enum {
 };
 
 /* What this processor has beyond what entry.asm insists on. Filled by cpu_detect(). */
-struct cpu_features {
+struct cpu_features { /* (c) */
     char vendor[13];
     uint8_t family, model, stepping;
     bool tsc, fxsr, sse, sse2, smep, smap, umip;
 };
-extern struct cpu_features cpu_features;
+extern struct cpu_features cpu_features; /* (c) */
 
 /* Read CPUID, and turn on what the processor has: SSE for the page routines, SMEP, SMAP, UMIP. */
 void cpu_detect(void);

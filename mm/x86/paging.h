@@ -1,6 +1,10 @@
 /*
  * The kernel half of every root, and the kernel's root. See paging.c. The
  * verbs to change it, pt_kernel_map() and pt_kernel_unmap(), are in mm/pt.h.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
  */
 #ifndef MM_X86_PAGING_H
 #define MM_X86_PAGING_H
@@ -9,12 +13,12 @@
 
 #define PAGING_RO_RANGES 2u
 
-struct paging_range {
+struct paging_range { /* (c) */
     vaddr_t start, end;
 };
 
 /* What paging_init() has to know. Addresses are virtual, page aligned, and those of the direct map. */
-struct paging_boot {
+struct paging_boot {                          /* (c) */
     pfn_t low_end;                            /* frames below are to be mapped directly, at most DIRECT_MAX */
     vaddr_t image_start, image_end;           /* the kernel image */
     struct paging_range ro[PAGING_RO_RANGES]; /* the parts of it that are read-only; may be empty */
@@ -40,9 +44,9 @@ bool paging_verify(void);
 bool window_verify(void);
 
 /* Every root but the kernel's. pt.c puts them in and takes them out. */
-extern struct pt *pt_all;
+extern struct pt *pt_all; /* (n) */
 
 /* The table of the windows, for window.c. */
-extern pte_t *paging_window_table;
+extern pte_t *paging_window_table; /* (c) */
 
 #endif

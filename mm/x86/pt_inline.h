@@ -1,9 +1,14 @@
-/* The hot half of pt.h. Included by it. */
+/*
+ * The hot half of pt.h. Included by it.
+ *
+ * What guards a field, by the letter in its comment:
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ */
 #ifndef MM_X86_PT_INLINE_H
 #define MM_X86_PT_INLINE_H
 
 /* The root that the processor uses; NULL: the kernel's. Written by pt_activate(). */
-extern struct pt *pt_loaded;
+extern struct pt *pt_loaded; /* (n) */
 
 /* pt_set() found a stale translation: flush it if the processor can have it. */
 void pt_stale(struct pt *pt, vaddr_t va, const struct frame *table);
