@@ -132,7 +132,7 @@ static int need_pages(const struct stretch *t)
             int err = object_page(t->r->object, object_index(t->r, va), &f);
 
             if (err)
-                break; /* the end of the object; or the touch will say it */
+                break; /* the object has ended, or a touch will say what is wrong */
             frame_unpin(f);
         }
     }

@@ -174,7 +174,7 @@ bool buddy_verify(const struct buddy *b)
             continue;
         INV("INV-BUDDY-6", pfn >= head_end, "frame %u heads a block inside the free block at %u", pfn, head);
         if (f->order >= BUDDY_ORDERS)
-            continue; /* not in a list, which the count shows */
+            continue; /* it is in no list, which the count shows */
         found[f->order]++;
         head = pfn;
         head_end = pfn + (1u << f->order);

@@ -18,7 +18,7 @@
 
 static void count_object_page(const struct frame *f, struct census *c)
 {
-    const struct object *o = f->owner; /* NULL: on its way into one */
+    const struct object *o = f->owner; /* NULL: the page is on its way into one */
     bool mapped = f->maps;
 
     if (o && object_is_shmem(o)) {

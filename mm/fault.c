@@ -195,8 +195,8 @@ struct step {
     struct region *region;
     pte_t *entry;        /* NULL: no table */
     struct frame *spare; /* a frame allocated for this fault */
-    struct frame *table; /* and one for a table */
-    bool major;          /* it is counted as one that read from a disk */
+    struct frame *table; /* a frame for a table, allocated likewise */
+    bool major;          /* the fault is counted as one that read from a disk */
 };
 
 static uint32_t page_number(const struct step *st)
@@ -352,7 +352,7 @@ static void install_swapped(struct step *st, struct frame *f)
     slot_t slot = pte_slot(*st->entry);
 
     swap_note_use(&vm->swap, f);
-    f->owner = st->s->family; /* a page read ahead has none yet */
+    f->owner = st->s->family; /* a page that was read ahead has no owner yet */
     f->index = page_number(st);
     f->maps++;
     pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(vm->pool, f), PT_USER | PT_ACCESSED));
@@ -419,7 +419,7 @@ static void grow_stack(struct step *st)
     struct region *r = stack_above(s, st->va);
 
     if (r->flags & REGION_CHARGED)
-        commit_charge(s->vm, (r->start - st->va) >> PAGE_SHIFT); /* stack_above() asked */
+        commit_charge(s->vm, (r->start - st->va) >> PAGE_SHIFT); /* it cannot fail: stack_above() has asked */
     space_uncount(s, r);
     region_resize(&s->regions, r, st->va, r->end);
     space_count(s, r);

@@ -36,8 +36,8 @@ static uint32_t charge_of(const struct space *parent)
     return pages;
 }
 
-/* As many regions as the parent has, linked through next; the parent's lock is held, so that number stays.
- * NULL: out of memory. */
+/* As many regions as the parent has, linked through next; the caller has the parent's lock, so that number
+ * stays. NULL: out of memory. */
 static struct region *alloc_regions(struct vm *vm, const struct space *parent)
 {
     struct region *chain = NULL;
@@ -162,7 +162,8 @@ static void duplicate_entries(struct vm *vm, struct frame *table, pte_t *copy)
             continue;
         f->maps++;
         if (f->use == FRAME_ANON && pte_present(e[i]))
-            copy[i] = e[i] = pte_readonly(e[i]); /* the directory entry was read-only: nothing to flush */
+            copy[i] = e[i] =
+                pte_readonly(e[i]); /* the directory entry was read-only, so no flush is needed */
     }
     mm_assert(left == 0, "table of %u entries says %u more", PT_TABLE_ENTRIES, left);
 }
@@ -177,7 +178,7 @@ int space_own_table(struct space *s, vaddr_t va)
         if (!copy)
             return -ENOMEM;
     }
-    /* The allocation may have slept: the other sharers may be gone. */
+    /* The allocation may have slept, so the other sharers may be gone. */
     nosleep_enter("the table, its sharers and the counts of its entries");
     switch (pt_span(&s->pt, va)) {
     case PT_NONE:

@@ -36,7 +36,8 @@ void kmalloc_init(struct kmalloc_system *k, struct frame_pool *pool)
     k->pool = pool;
     for (unsigned i = 0; i < KMALLOC_CLASSES; i++) {
         uint32_t size = classes[i].size;
-        /* The largest power of two in the size, which is the size itself for a power of two. */
+        /* The alignment is the largest power of two in the size, which is the size itself for a power of
+         * two. */
         int err = cache_init(&k->cls[i], pool, classes[i].name, size, size & -size, NULL, 0);
 
         mm_assert(err == 0, "class of %u: %d", size, err);

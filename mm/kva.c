@@ -56,7 +56,7 @@ static unsigned list_of(const struct kva_arena *a, size_t size)
 
 static unsigned hash_of(const struct kva_arena *a, size_t addr)
 {
-    /* Fibonacci hashing: the top bits of the product. */
+    /* Fibonacci hashing takes the top bits of the product. */
     return (uint32_t)(addr >> log2_of(a->quantum)) * 2654435769u >> (32 - KVA_HASH_SHIFT);
 }
 
@@ -148,7 +148,7 @@ int kva_fini(struct kva_arena *a)
 {
     if (a->allocs)
         return -EBUSY;
-    cache_free(a->seg_cache, a->all); /* all merged into one */
+    cache_free(a->seg_cache, a->all); /* all segments have merged into this one */
     a->all = NULL;
     a->nonempty = a->segs = 0;
     return 0;

@@ -220,7 +220,7 @@ void object_discard(struct object *o, uint32_t first, uint32_t end)
             }
             if (f->pins || f->flags & FRAME_F_WRITEBACK) {
                 wait_quiet(vm, f);
-                continue; /* look again: it may have got entries, or have gone */
+                continue; /* it may have got entries meanwhile, or have gone */
             }
             nosleep_enter("the entries that name the page");
             rmap_unmap(vm, f);
@@ -409,7 +409,7 @@ static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, stru
     struct frame *f;
     int err = swap_fetch(vm, slot, &f, read);
 
-    /* We slept: the slot may be another page's by now, and so may its error. */
+    /* We slept, so the slot may be another page's by now, and so may its error. */
     if (err != -ENOMEM && radix_get(&o->index, index) != word) {
         if (!err) {
             frame_unpin(f);
@@ -419,7 +419,8 @@ static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, stru
     }
     if (err)
         return err;
-    /* Ours before the name goes: with the last name the slot keeps only a frame that is in use. */
+    /* The frame becomes ours before the name goes, since with the last name the slot keeps only a frame that
+     * is in use. */
     frame_retype(vm->pool, f, FRAME_OBJECT);
     f->owner = o;
     f->index = index;

@@ -52,7 +52,7 @@ static int bring(struct space *s, vaddr_t va, enum access access)
     case FAULT_BUS:
         return -EFAULT;
     default:
-        return 0; /* done; or the region has gone or changed, which the next look at it will show */
+        return 0; /* it is done, or the next look will show that the region has gone or changed */
     }
 }
 
@@ -158,7 +158,7 @@ int space_lock(struct space *s, vaddr_t addr, size_t size, unsigned flags)
     if (!err)
         err = mark(s, start, start + (vaddr_t)length, flags);
     if (!err && pages > length >> PAGE_SHIFT)
-        err = -ENOMEM; /* nothing is mapped in the kernel's half */
+        err = -ENOMEM; /* a program maps nothing in the kernel's half */
     mutex_unlock(&s->lock);
     if (err || !flags)
         return err;
@@ -214,7 +214,7 @@ static size_t copy_page_part(struct space *s, vaddr_t va, uint8_t *buf, size_t n
             page = window_open(s->vm->pool, pte_pfn(*e));
             if (write) {
                 memcpy(page + (va & PAGE_MASK), buf, n);
-                pt_set(&s->pt, PAGE_DOWN(va), e, pte_with_write(*e)); /* as the processor marks it */
+                pt_set(&s->pt, PAGE_DOWN(va), e, pte_with_write(*e)); /* the processor would mark it so */
             } else {
                 memcpy(buf, page + (va & PAGE_MASK), n);
             }

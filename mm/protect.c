@@ -25,8 +25,8 @@
 /* What a change of rights does to entries. */
 enum entry_change {
     ENTRIES_STAY,
-    ENTRIES_HOLD,     /* nothing is allowed any more */
-    ENTRIES_UNHOLD,   /* something is again */
+    ENTRIES_HOLD,     /* the region allows nothing any more */
+    ENTRIES_UNHOLD,   /* the region allows something again */
     ENTRIES_READONLY, /* they lose the right to write */
 };
 
@@ -167,7 +167,8 @@ static int protect_locked(struct space *s, vaddr_t *at, vaddr_t end, unsigned pr
             return -EINVAL;
         va = start = r->start;
     }
-    /* The lowest that something may be joined to. Splitting and joining leave it where it is. */
+    /* This is the lowest region that something may be joined to. Splitting and joining leave it where it
+     * is. */
     from = r && r->start >= start && r->prev ? r->prev : r;
     for (; va < end && !brought; r = r->next) {
         if (!r || r->start > va) {

@@ -91,7 +91,7 @@ uint32_t radix_missing(const struct radix *r, uint32_t index)
 
     if (!r->height)
         return height_for(index);
-    /* New roots above the old one, and below the new root a branch down to the word. */
+    /* It takes new roots above the old one, and below the new root a branch down to the word. */
     if (!covers(r->height, index))
         return height_for(index) - r->height + height_for(index) - 1;
     for (level = r->height - 1; level > 0; level--) {
@@ -240,7 +240,7 @@ uintptr_t radix_next(const struct radix *r, uint32_t *index)
             *index = i;
             return n->word[d];
         }
-        /* i is now the first index after this node: 0 when it was the last node of all. */
+        /* i has become the first index after this node, or 0 when it was the last node of all. */
         if (i <= *index)
             return 0;
     }

@@ -247,7 +247,7 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
     }
     nosleep_exit();
     if (w)
-        freed += swap_write(vm, out, w); /* takes WRITEBACK, which keeps the frames from now on */
+        freed += swap_write(vm, out, w); /* it sets WRITEBACK, which keeps the frames */
     nosleep_enter("the counts of frames whose write has begun");
     for (unsigned i = 0; i < w; i++) {
         out[i]->pins--;
@@ -369,7 +369,7 @@ _Noreturn void reclaim_daemon(struct vm *vm)
 
         while (!vm->daemon_kicked)
             os_sleep(&vm->daemon_wait);
-        /* Nothing could be freed a moment ago: let those who have memory run before the next try. */
+        /* Nothing could be freed a moment ago, so those who have memory run before the next try. */
         while (os_now_ns() < vm->daemon_rest_until)
             os_sleep_until(&vm->daemon_wait, vm->daemon_rest_until);
         vm->daemon_kicked = false;

@@ -113,7 +113,7 @@ static void balance_inserted(struct region_tree *t, struct region *n)
     struct region *p;
 
     while ((p = n->parent) && p->red) {
-        struct region *above = p->parent; /* there is one: the root is black */
+        struct region *above = p->parent; /* p is not the root, which is black */
         bool left = above->left == p;
         struct region *uncle = left ? above->right : above->left;
 
@@ -140,7 +140,7 @@ static void balance_removed(struct region_tree *t, struct region *n, struct regi
 {
     while (p && !is_red(n)) {
         bool left = p->left == n;
-        struct region *s = left ? p->right : p->left; /* there is one: its side has more black nodes */
+        struct region *s = left ? p->right : p->left; /* it exists, since its side has more black nodes */
         struct region *near, *far;
 
         if (s->red) {
@@ -227,7 +227,7 @@ static struct region *lowest_gap(const struct region_tree *t, struct region *top
                 return n;
             if (n->right && n->right->max_gap >= pages)
                 break;
-            /* Nothing in n's subtree; nor in its parent's, if n is to the right. */
+            /* n's subtree has nothing; nor has its parent's, if n is to the right. */
             lower_gap(t, n);
             for (; n != top && n->parent->right == n; lower_gap(t, n))
                 n = n->parent;
@@ -415,7 +415,7 @@ static void link_below(struct region_tree *t, struct region *r, struct region *n
         r->parent = next;
         next->left = r;
     } else if (prev) {
-        /* What is highest to the left of next, or in the whole tree. It has none to its right. */
+        /* prev is the highest to the left of next, or in the whole tree, and has none to its right. */
         r->parent = prev;
         prev->right = r;
     } else {
@@ -540,7 +540,7 @@ void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr
     mm_assert(start < end && !((start | end) & PAGE_MASK) && start >= end_before(t, r) &&
                   end <= (r->next ? r->next->start : t->hi),
               "[%x, %x) to [%x, %x)", r->start, r->end, start, end);
-    uint32_t moved = (start >> PAGE_SHIFT) - (r->start >> PAGE_SHIFT); /* wraps when start moves down */
+    uint32_t moved = (start >> PAGE_SHIFT) - (r->start >> PAGE_SHIFT); /* it wraps when start moves down */
 
     if (r->object)
         r->offset += moved;
@@ -578,7 +578,7 @@ bool region_continues(const struct region *a, const struct region *b)
 void region_join(struct region_tree *t, struct region *a, struct region *b)
 {
     mm_assert(region_continues(a, b), "[%x, %x) and [%x, %x)", a->start, a->end, b->start, b->end);
-    a->end = b->end; /* first, so that the gap after b stays as it is */
+    a->end = b->end; /* this comes first, so that the gap after b stays as it is */
     region_remove(t, b);
 }
 

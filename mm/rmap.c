@@ -57,7 +57,7 @@ static inline __attribute__((always_inline)) pte_t *entry_numbered(struct space 
         e = pfn != PFN_NONE ? entry_naming(s, *va, pfn) : entry_swapped(s, *va, slot);
     }
     for (const struct region *r = s->moved; unlikely(r) && !e; r = r->moved_next) {
-        uint32_t page = number - r->number; /* wraps when the number lies before the region's */
+        uint32_t page = number - r->number; /* it wraps when the number lies before the region's */
 
         if (page >= region_pages(r))
             continue;
@@ -87,7 +87,7 @@ void rmap_each(struct vm *vm, struct frame *f, bool (*fn)(struct space *s, vaddr
     const struct object *o = f->owner;
 
     for (struct region *r = o->regions; r; r = r->object_next) {
-        uint32_t page = f->index - r->offset; /* wraps when the index lies before the region */
+        uint32_t page = f->index - r->offset; /* it wraps when the index lies before the region */
 
         if (page >= region_pages(r))
             continue;

@@ -119,7 +119,8 @@ static void choose_colours(struct cache *c)
 {
     size_t spare = left_over(c, c->order, c->per_slab);
 
-    /* A cache line apart where there is room for that, for a shift within a line changes little. */
+    /* Colours are a cache line apart where there is room for that, for a shift within a line changes
+     * little. */
     c->colour_step = c->align;
     while (c->colour_step < 64 && spare >= 2 * c->colour_step)
         c->colour_step *= 2;
@@ -211,7 +212,8 @@ static struct internal *internal_get(struct frame_pool *pool)
     struct cache *others = pool->caches;
     uint32_t flags = CACHE_INTERNAL | CACHE_NO_MAGAZINE;
 
-    /* Alone in the list, then behind the others: reaping in that order finds the most. */
+    /* They are alone in the list at first, then behind the others, since reaping in that order finds the
+     * most. */
     pool->caches = NULL;
     cache_init(&in->small_controls, pool, "slab-control", control_size(CONTROL_SMALL), 0, NULL, flags);
     cache_init(&in->large_controls, pool, "slab-control-large", control_size(CONTROL_LARGE), 0, NULL, flags);

@@ -60,7 +60,7 @@ struct space *space_alloc(struct vm *vm, struct family *family)
         .id = ++vm->next_id,
     };
     while (pt_create(&s->pt, vm->pool) != 0) {
-        struct frame *f = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY); /* reclaims */
+        struct frame *f = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY); /* it is for its reclaiming */
 
         if (!f)
             goto no_table;
@@ -360,7 +360,7 @@ void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
 
         nosleep_enter("the table and the counts of its entries");
         if (!drop) {
-            /* Entries that are left show that there are other regions, without a look at the tree. */
+            /* Entries that are left show that there are other regions, so the tree need not be looked at. */
             if (table->maps == 1)
                 clear_entries(s, lo, hi);
             drop = (table->maps > 1 || !table->used) && span_becomes_empty(s, span, start, end);
@@ -506,7 +506,7 @@ static int find_gap(struct space *s, size_t size, vaddr_t hi, bool bottom_up, bo
 
         if (err || leaves_room(s, gap->above, gap->start + (vaddr_t)size, whole))
             return err;
-        /* Too near to a stack above: look on beyond its room. */
+        /* The gap is too near to a stack above, so the search goes on beyond its room. */
         if (bottom_up)
             lo = gap->above->end;
         else

@@ -237,7 +237,7 @@ int swap_on_at(struct vm *vm, struct block_device *dev, int priority)
         os_log("swap: %s not used: every page is listed as bad", dev->name);
         goto out;
     }
-    err = area_number(sw, dev); /* again: we slept */
+    err = area_number(sw, dev); /* we slept, so another may have been added */
     if (err < 0)
         goto out;
     a->priority = priority >= 0 ? priority : --sw->lowest;

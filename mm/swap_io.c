@@ -207,7 +207,7 @@ static int bring_in(struct vm *vm, slot_t slot, struct frame **out, bool *read)
             if (f->flags & FRAME_F_BUSY) {
                 uint32_t irq = os_irq_save();
 
-                /* Without a pin: the frame may be gone when we wake, so only the slot says what is. */
+                /* We have no pin, so the frame may be gone when we wake, and only the slot says what is. */
                 os_sleep(&sw->io_wait);
                 os_irq_restore(irq);
                 continue;
@@ -359,7 +359,8 @@ unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
             f[k] = f[k - 1];
         f[k] = x;
     }
-    /* All at once, before we sleep for a request: WRITEBACK is what keeps others from changing the pages. */
+    /* This is done for all before we sleep for a request, since WRITEBACK is what keeps others from changing
+     * the pages. */
     for (; good < n && !swap_bad(vm, f[good]->slot); good++) {
         struct frame *x = f[good];
 

@@ -79,7 +79,7 @@ static void slot_take(struct swap *sw, struct swap_area *a, uint32_t page)
     c->free--;
     a->free--;
     a->taken++;
-    sw->free--; /* of an area that is going nothing is taken */
+    sw->free--; /* nothing is taken from an area that is going */
 }
 
 void swap_slot_retire(struct swap *sw, slot_t slot, const char *what)

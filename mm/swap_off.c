@@ -56,7 +56,7 @@ static bool find_entry(struct vm *vm, const struct swap_area *a, struct search *
     f->s = vm->spaces;
     while (f->id && f->s && f->s->id != f->id)
         f->s = f->s->all_next;
-    if (f->id && !f->s) { /* it has gone: all over again */
+    if (f->id && !f->s) { /* it has gone, so the search begins again */
         f->s = vm->spaces;
         f->va = 0;
     }
@@ -102,7 +102,7 @@ static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), 
             return err;
         nosleep_enter("the entry that names the slot");
         slot_t slot = at.slot;
-        /* The same question again: the answer may have become another while we slept. */
+        /* The question is asked again, since its answer may have become another while we slept. */
         if (f->slot == slot && find_entry(vm, a, &at) && at.id == id && at.slot == slot)
             rmap_restore(vm, at.s, at.va, f);
         let_go(vm, f, slot);

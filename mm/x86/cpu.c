@@ -45,7 +45,8 @@ void cpu_detect(void)
     }
 
     cr4 |= CR4_PGE;
-    /* No lazy switching and no emulation: x87 and SSE instructions just run, and errors are exceptions. */
+    /* There is no lazy switching and no emulation: x87 and SSE instructions just run, and errors are
+     * exceptions. */
     cpu_write_cr0((cpu_read_cr0() & ~(uint32_t)(CR0_TS | CR0_EM)) | CR0_MP | CR0_NE);
     if (c->fxsr)
         cr4 |= CR4_OSFXSR;

@@ -147,7 +147,7 @@ pfn_t paging_kernel_root(void)
 
 void pt_root_init(void *top)
 {
-    page_copy(top, kernel_top); /* whose user half is empty */
+    page_copy(top, kernel_top); /* its user half is empty */
 }
 
 static void set_top_everywhere(unsigned i, pte_t e)
@@ -203,7 +203,7 @@ pfn_t pt_kernel_unmap(vaddr_t va)
     *e = PTE_NONE;
     if (--table->used == 0)
         set_top_everywhere(i, PTE_NONE);
-    cpu_invlpg(va); /* the page, and all that is cached of directories (4.10.4.1) */
+    cpu_invlpg(va); /* it drops the page, and all that is cached of directories (4.10.4.1) */
     if (table->used == 0) {
         kva_tables--;
         frame_free(table_pool, table);

@@ -181,7 +181,7 @@ void pt_claim_table(struct pt *pt, vaddr_t va)
     pde_t *pde = pde_of(pt, va);
 
     mm_assert(*pde && pde_table(pt, *pde)->maps == 1, "span of %x, entry %x", va, *pde);
-    *pde |= PT_WRITE; /* rights only grow: no flush */
+    *pde |= PT_WRITE; /* rights only grow, so no flush is needed */
 }
 
 void pt_split_table(struct pt *pt, vaddr_t va, struct frame *copy)
@@ -232,7 +232,7 @@ bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e)
 {
     if (!pte_accessed(*e))
         return false;
-    pt_set(pt, va, e, pte_old(*e)); /* with the flush: without it the processor would not set the bit again */
+    pt_set(pt, va, e, pte_old(*e)); /* without the flush the processor would not set the bit again */
     return true;
 }
 
