@@ -10,6 +10,7 @@
 #include "kernel/lib/console.h"
 #include "kernel/lib/param.h"
 #include "kernel/lib/printk.h"
+#include "kernel/life/end.h"
 #include "kernel/life/init.h"
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/page_fault.h"
@@ -94,6 +95,7 @@ static void mount_root(void)
     if (m && !archive)
         os_log("boot archive: %u KiB above the direct map do not fit into the kernel's addresses",
                size >> 10);
+    end_remember();
     if (vfs_init(archive, size, &why) != 0)
         panic_unfit("too little memory: no room for a root directory");
     if (why)

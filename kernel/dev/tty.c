@@ -56,6 +56,11 @@ int tty_foreground(const struct tty *t)
     return t && t->foreground ? t->foreground : -1;
 }
 
+int tty_session(void)
+{
+    return console.session;
+}
+
 /* --- output --- */
 
 /* All of it, as it is. */

@@ -16,5 +16,7 @@ void tty_detach(struct process *p);
 /* The device number and foreground group for /proc/PID/stat: tty_nr and tpgid. */
 uint32_t tty_device(const struct tty *t);
 int tty_foreground(const struct tty *t);
+/* The session whose controlling terminal it is, or 0. */
+int tty_session(void);
 
 #endif

@@ -7,11 +7,14 @@
  */
 #include "kernel/fs/eventfd.h"
 #include "kernel/fs/file.h"
+#include "kernel/lib/tally.h"
 #include "kernel/proc/thread.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
+
+TALLY(eventfds, "eventfds");
 
 enum { EFD_SEMAPHORE = 1 };
 #define COUNT_MAX (UINT64_MAX - 1)
@@ -107,6 +110,7 @@ static int seek_event(struct file *f, int64_t offset, int whence, uint64_t *resu
 static void release_event(struct file *f)
 {
     kfree(f->data);
+    eventfds.count--;
 }
 
 static const struct file_ops event_ops = {.read = read_event,
@@ -132,6 +136,7 @@ int eventfd_create(uint32_t count, uint32_t flags)
         kfree(c);
         return err;
     }
+    eventfds.count++;
     err = fd_install(f, 0, flags & O_CLOEXEC);
     if (err < 0)
         file_put(f);

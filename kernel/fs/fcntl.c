@@ -16,10 +16,13 @@
  * known, so OFD and flock() waits are not looked at; a signal ends them.
  */
 #include "kernel/fs/fcntl.h"
+#include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/slab.h"
+
+TALLY(file_locks, "file locks");
 
 struct file_lock {
     struct file_lock *next;
@@ -79,6 +82,7 @@ static void drop(struct file_lock **at)
 
     *at = l->next;
     kfree(l);
+    file_locks.count--;
 }
 
 static void insert(struct inode *i, struct file_lock *l)
@@ -111,6 +115,7 @@ static void clear(struct inode *i, const struct file_lock *want, struct file_loc
             if (l->end > want->end) {
                 moved = *spare;
                 *spare = NULL;
+                file_locks.count++;
                 *moved = *l;
                 moved->start = want->end;
             }
@@ -187,6 +192,7 @@ static int set(struct file *f, int fd, const struct file_lock *want, unsigned ty
             *fresh = *want;
             join(i, fresh);
             insert(i, fresh);
+            file_locks.count++;
             fresh = NULL;
         }
         os_wake_all(&unlocked);

@@ -19,9 +19,13 @@
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/regular.h"
 #include "kernel/lib/format.h"
+#include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/slab.h"
+
+TALLY(files, "open files");
+TALLY(tables, "tables of descriptors");
 
 #define FDS_FIRST   32u   /* descriptors of a new table */
 #define FDS_DEFAULT 1024u /* limit of a kernel task */
@@ -83,6 +87,7 @@ static struct file *file_alloc(struct inode *i, uint32_t flags, const char *path
         memcpy(f->path, path, n);
     }
     inode_get(i);
+    files.count++;
     return f;
 }
 
@@ -105,6 +110,7 @@ int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct fi
         inode_put(f->inode);
         kfree(f->path);
         kfree(f);
+        files.count--;
         return err;
     }
     f->flags &= ~(uint32_t)O_ONCE;
@@ -263,6 +269,7 @@ void file_put(struct file *f)
     inode_put(f->inode);
     kfree(f->path);
     kfree(f);
+    files.count--;
 }
 
 int file_path(const struct file *f, char *buf, size_t size)
@@ -349,6 +356,7 @@ struct fd_table *fd_table_create(void)
     if (!t)
         return NULL;
     *t = (struct fd_table){.refs = 1};
+    tables.count++;
     return t;
 }
 
@@ -379,6 +387,7 @@ struct fd_table *fd_table_copy(const struct fd_table *from)
         t->size = fd ? size : 0;
         if (!fd) {
             kfree(t);
+            tables.count--;
             return NULL;
         }
     }
@@ -420,6 +429,7 @@ void fd_table_put(struct fd_table *t)
             close_slot(t, i);
     kfree(t->fd);
     kfree(t);
+    tables.count--;
 }
 
 void fd_table_close_exec(struct fd_table *t)

@@ -7,10 +7,13 @@
  * Data: struct pidfd, in file.data. Locking: between sleeps.
  */
 #include "kernel/fs/pidfd.h"
+#include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
+
+TALLY(pidfds, "pidfds");
 
 struct pidfd {
     int pid;
@@ -38,6 +41,7 @@ static unsigned poll_pidfd(struct file *f, struct poll_table *table)
 static void release_pidfd(struct file *f)
 {
     kfree(f->data);
+    pidfds.count--;
 }
 
 static const struct file_ops pidfd_ops = {.poll = poll_pidfd, .release = release_pidfd};
@@ -92,6 +96,7 @@ int pidfd_open(uint32_t pid, uint32_t flags)
         kfree(d);
         return err;
     }
+    pidfds.count++;
     p = process_find((int)pid);
     d->born = p ? p->start_ns : 0;
     err = p ? fd_install(f, 0, true) : -ESRCH;

@@ -20,6 +20,7 @@
  */
 #include "kernel/fs/pipe.h"
 #include "kernel/lib/format.h"
+#include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
@@ -60,6 +61,7 @@ static uint32_t room(const struct pipe *p)
  * memory is out, so there is a limit: new pipes are small when an eighth of memory is promised, and there are
  * none beyond a quarter. */
 static uint32_t promised;
+TALLY(pipes, "pipes");
 
 static uint32_t promise_limit(unsigned part)
 {
@@ -86,6 +88,7 @@ static int pipe_alloc(struct pipe **out)
         return -ENOMEM;
     }
     promised += size;
+    pipes.count++;
     *out = p;
     return 0;
 }
@@ -97,6 +100,7 @@ static void pipe_free(struct pipe *p)
         kfree(p->page[n]);
     kfree(p->page);
     kfree(p);
+    pipes.count--;
 }
 
 static void pipe_put(struct inode *i)

@@ -15,9 +15,12 @@
  * Failure: if there is no memory for entries the poller looks again every few milliseconds.
  */
 #include "kernel/fs/poll.h"
+#include "kernel/lib/tally.h"
 #include "kernel/proc/thread.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/slab.h"
+
+TALLY(entries, "places of pollers in queues");
 
 #define MORE_ENTRIES 64u
 #define LOOK_NS      10000000u /* how often without entries */
@@ -88,6 +91,7 @@ void poll_register(struct poll_table *t, struct waitq *q)
         return;
     }
     t->count++;
+    entries.count++;
     *e = (struct poll_entry){.table = t, .file = file_get(t->file), .waiter = {.wake = poll_wake}};
     irq = os_irq_save();
     sync_enter(q, &e->waiter);
@@ -116,6 +120,7 @@ void poll_end(struct poll_table *t)
 {
     each_entry(t, leave_queue);
     each_entry(t, let_go);
+    entries.count -= t->count;
     t->count = 0;
     t->last = NULL;
     while (t->more) {

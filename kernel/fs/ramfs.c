@@ -687,7 +687,12 @@ static int remount(struct filesystem *fs, const char *options)
 }
 
 static struct filesystem_type types[] = {
-    {.name = "rootfs", .magic = MAGIC_TMPFS, .mount = mount_rootfs, .remount = remount},
+    {.name = "rootfs",
+     .magic = MAGIC_TMPFS,
+     .mount = mount_rootfs,
+     .remount = remount,
+     .busy = busy,
+     .destroy = destroy},
     {.name = "tmpfs",
      .magic = MAGIC_TMPFS,
      .mount = mount_tmpfs,

@@ -15,11 +15,14 @@
 #include "kernel/fs/shm.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/format.h"
+#include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
+
+TALLY(segments, "shared memory segments");
 
 enum {
     IPC_PRIVATE = 0,
@@ -62,6 +65,7 @@ static void segment_gone(struct object *o)
     if (*at)
         *at = seg->next;
     kfree(seg);
+    segments.count--;
 }
 
 /* Pages that begin as zeroes; set up on first use as pager_zero with an end of its own. */
@@ -93,6 +97,7 @@ static int new_segment(uint32_t key, size_t size, uint32_t flags, struct shm_seg
         return -ENOMEM;
     }
     seg->object->pager_data = seg;
+    segments.count++;
     seg->key = key;
     seg->size = size;
     seg->mode = flags & 0777;

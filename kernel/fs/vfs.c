@@ -34,6 +34,7 @@
 #include "kernel/fs/regular.h"
 #include "kernel/fs/unpack.h"
 #include "kernel/lib/format.h"
+#include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/time.h"
 #include "kernel/vm/vm_sys.h"
@@ -43,6 +44,9 @@
 
 struct filesystem_type *filesystem_types;
 struct filesystem *vfs_mounts;
+
+TALLY(inodes, "inodes");
+TALLY(contexts, "roots and current directories");
 
 static struct inode *root;
 /* Of kernel tasks. */
@@ -70,12 +74,14 @@ void inode_init(struct inode *i, struct filesystem *fs, uint32_t mode)
                         .fs = fs};
     fs->inodes++;
     fs->users++;
+    inodes.count++;
 }
 
 void inode_fini(struct inode *i)
 {
     struct filesystem *fs = i->fs;
 
+    inodes.count--;
     if (--fs->inodes == 0 && fs->ended)
         kfree(fs);
 }
@@ -180,6 +186,7 @@ struct fs_context *fs_context_create(void)
     if (!c)
         return NULL;
     *c = (struct fs_context){.refs = 1, .umask = 022, .root = inode_get(root), .cwd = inode_get(root)};
+    contexts.count++;
     return c;
 }
 
@@ -191,6 +198,7 @@ struct fs_context *fs_context_copy(const struct fs_context *from)
         return NULL;
     *c = (struct fs_context){
         .refs = 1, .umask = from->umask, .root = inode_get(from->root), .cwd = inode_get(from->cwd)};
+    contexts.count++;
     return c;
 }
 
@@ -207,6 +215,7 @@ void fs_context_put(struct fs_context *c)
     inode_put(c->root);
     inode_put(c->cwd);
     kfree(c);
+    contexts.count--;
 }
 
 struct fs_context *fs_context_current(void)
@@ -816,6 +825,45 @@ int vfs_umount(struct inode *top, unsigned flags)
         inode_put(below);
     }
     return 0;
+}
+
+/* Whether nobody uses it and nothing is mounted on it. */
+static bool can_end(const struct filesystem *fs)
+{
+    return fs->users == 1 && fs->type->destroy && !(fs->type->busy && fs->type->busy(fs));
+}
+
+unsigned vfs_end(bool report)
+{
+    struct filesystem **at = &vfs_mounts;
+    unsigned left = 0;
+
+    inode_put(kernel_context.root);
+    inode_put(kernel_context.cwd);
+    kernel_context.root = kernel_context.cwd = NULL;
+    while (*at) {
+        struct filesystem *fs = *at;
+        struct inode *below = fs->root->covers;
+
+        if (!can_end(fs)) {
+            at = &fs->next;
+            continue;
+        }
+        *at = fs->next;
+        fs->detached = true;
+        if (below)
+            below->covered_by = NULL;
+        fs->root->covers = NULL;
+        filesystem_put(fs);
+        inode_put(below);
+        at = &vfs_mounts; /* it may have been what kept another */
+    }
+    for (const struct filesystem *fs = vfs_mounts; fs; fs = fs->next) {
+        left++;
+        if (report && !fs->root->covered_by)
+            os_log("vfs: %s at %s is in use, %u users", fs->type->name, fs->where, fs->users - 1);
+    }
+    return left;
 }
 
 /* Mount at a directory of the root, which is made if need be. */

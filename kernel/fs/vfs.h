@@ -253,6 +253,11 @@ enum { UMOUNT_DETACH = 2, UMOUNT_EXPIRE = 4 };
 int vfs_umount(struct inode *root, unsigned flags);
 /* Give a mount, named by its root, other options (may be NULL). -EINVAL: it is none. */
 int vfs_remount(struct inode *root, const char *options);
+/*
+ * At the end, when no program runs: take away every mount, the root too, that nobody uses. How many are
+ * left; with report they are named. May be called again. No path leads anywhere afterwards. Sleeps.
+ */
+unsigned vfs_end(bool report);
 extern struct filesystem *vfs_mounts; /* in order of mounting */
 /*
  * Set up the root, unpack the archive into it (NULL: none), and mount /dev, /tmp, and /proc if it is

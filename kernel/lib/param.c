@@ -26,6 +26,14 @@ static const struct param_choice panic_tests[] = {
     {"reset", PANIC_TEST_RESET},   {0},
 };
 
+static const struct param_choice leak_tests[] = {
+    {"process", LEAK_PROCESS}, {"task", LEAK_TASK},
+    {"space", LEAK_SPACE},     {"object", LEAK_OBJECT},
+    {"pipe", LEAK_PIPE},       {"inode", LEAK_INODE},
+    {"slab", LEAK_SLAB},       {"block", LEAK_BLOCK},
+    {"frame", LEAK_FRAME},     {0},
+};
+
 #define MIB (1u << 20)
 #define GIB ((uint64_t)1 << 30)
 
@@ -51,6 +59,8 @@ static const struct param table[] = {
      .help = "sleep or sleep:SEED: let others run at every possible sleep"},
     {"panic_test", PARAM_CHOICE, &params.panic_test, .choices = panic_tests,
      .help = "fail on purpose after start-up"},
+    {"leak_test", PARAM_CHOICE, &params.leak_test, .choices = leak_tests,
+     .help = "lose something on purpose before the audit at the end"},
 };
 
 static bool is_blank(char c)

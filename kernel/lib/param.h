@@ -76,9 +76,24 @@ struct params {
     unsigned torture;     /* torture=: 1 sleep, 0 none */
     uint32_t torture_seed;
     unsigned panic_test; /* panic_test=: enum panic_test, 0: none */
+    unsigned leak_test;  /* leak_test=: enum leak_test, 0: none */
     const char *init_args;
 };
 extern struct params params;
+
+/* What is lost on purpose before the audit at the end. */
+enum leak_test {
+    LEAK_NONE,
+    LEAK_PROCESS,
+    LEAK_TASK,
+    LEAK_SPACE,
+    LEAK_OBJECT,
+    LEAK_PIPE,
+    LEAK_INODE,
+    LEAK_SLAB,
+    LEAK_BLOCK,
+    LEAK_FRAME,
+};
 
 void param_parse(char *line);
 /* One line for every parameter. */

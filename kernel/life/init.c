@@ -143,6 +143,15 @@ int process_start_init(const char *const *paths, const char **argv, const char *
     return s.err;
 }
 
+static bool end_ordered;
+
+void process_end_all(void)
+{
+    end_ordered = true;
+    for (struct process *p = process_all; p; p = p->all_next)
+        process_kill(p, SIGKILL);
+}
+
 int process_wait_init(void)
 {
     uint32_t irq = os_irq_save();
@@ -155,5 +164,5 @@ int process_wait_init(void)
     for (unsigned tries = 0; process_all && tries < 500; tries++)
         task_sleep_ns(10000000);
     task_reap();
-    return init_status;
+    return end_ordered ? 0 : init_status;
 }

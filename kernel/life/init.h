@@ -11,5 +11,8 @@ void life_start(void);
 int process_start_init(const char *const *paths, const char **argv, const char *const *envp);
 /* Wait in the kernel until pid 1 has ended, and end everybody else; its wait status. */
 int process_wait_init(void);
+/* Kill every process, the running one too, as an orderly end: process_wait_init() says 0 then. Does not
+ * sleep. / */
+void process_end_all(void);
 
 #endif

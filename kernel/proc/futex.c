@@ -10,11 +10,14 @@
  * Source: futex(2); Linux's Documentation/locking/robust-futex-ABI.
  */
 #include "kernel/proc/futex.h"
+#include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/time.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/layout.h"
+
+TALLY(waiters, "waiters of futexes");
 
 #define BUCKETS 64u
 
@@ -101,6 +104,7 @@ static void enqueue(struct waiting *w)
     w->next = NULL;
     w->queued = true;
     *at = w;
+    waiters.count++;
 }
 
 static void dequeue(struct waiting *w)
@@ -111,6 +115,7 @@ static void dequeue(struct waiting *w)
         at = &(*at)->next;
     *at = w->next;
     w->queued = false;
+    waiters.count--;
 }
 
 static int wake(const struct key *k, uint32_t n, uint32_t bits)

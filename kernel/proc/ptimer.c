@@ -11,6 +11,7 @@
  * Data: struct process.ptimers, by number. Locking: between sleeps. How it fails: Linux's errors.
  */
 #include "kernel/proc/ptimer.h"
+#include "kernel/lib/tally.h"
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/clock.h"
@@ -19,6 +20,8 @@
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
+
+TALLY(timers, "timers");
 
 #define SECOND 1000000000ull
 #define NEVER  (~0ull)
@@ -141,6 +144,7 @@ void ptimer_delete_all(struct process *p)
 
         p->ptimers = t->next;
         kfree(t);
+        timers.count--;
     }
 }
 
@@ -243,6 +247,7 @@ int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id)
     }
     t->next = p->ptimers;
     p->ptimers = t;
+    timers.count++;
     return 0;
 }
 
@@ -341,5 +346,6 @@ int ptimer_delete(uint32_t id)
         return -EINVAL;
     *at = t->next;
     kfree(t);
+    timers.count--;
     return 0;
 }

@@ -27,6 +27,7 @@
  * Source: POSIX.1-2017, 2.4; the numbers, structures and corner cases are those of Linux on i386.
  */
 #include "kernel/proc/signal.h"
+#include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptimer.h"
 #include "kernel/proc/signal_parts.h"
@@ -35,6 +36,8 @@
 #include "mm/errno.h"
 #include "mm/slab.h"
 #include "mm/x86/cpu.h"
+
+TALLY(records, "queued signals");
 
 static const uint8_t default_action[SIGNALS + 1] = {
     [SIGQUIT] = SIGNAL_DUMP,  [SIGILL] = SIGNAL_DUMP,     [SIGTRAP] = SIGNAL_DUMP,
@@ -79,6 +82,7 @@ void signal_set_clear(struct signal_set *s)
     for (struct signal_record *r = s->first, *next; r; r = next) {
         next = r->next;
         kfree(r);
+        records.count--;
     }
     *s = (struct signal_set){0};
 }
@@ -99,6 +103,7 @@ static void set_remove(struct signal_set *s, sigset_t numbers)
             *link = r->next;
             s->records--;
             kfree(r);
+            records.count--;
         } else {
             s->last = r;
             link = &r->next;
@@ -135,6 +140,7 @@ static void set_take(struct signal_set *s, int signo, struct siginfo *info)
         for (struct signal_record *after = r->next; after && !more; after = after->next)
             more = after->info.signo == signo;
         kfree(r);
+        records.count--;
     }
     if (!more)
         s->set &= ~SIGBIT(signo);
@@ -346,6 +352,7 @@ static int send(struct process *p, struct thread *thread, const struct siginfo *
         r = kmalloc(sizeof *r);
     if (r) {
         *r = (struct signal_record){.info = *info};
+        records.count++;
         if (s->last)
             s->last->next = r;
         else

@@ -8,6 +8,7 @@
 #include "kernel/lib/format.h"
 #include "kernel/lib/param.h"
 #include "kernel/lib/printk.h"
+#include "kernel/life/end.h"
 #include "kernel/sched/sched.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/kva_map.h"

@@ -1,8 +1,6 @@
-/* The machine's struct vm: its start, allocations that reclaim for it, and the orderly end. */
+/* The machine's struct vm: its start, and allocations that reclaim for it. */
 #include "kernel/vm/vm_sys.h"
-#include "drivers/power.h"
 #include "kernel/dev/disk.h"
-#include "kernel/fs/shm.h"
 #include "kernel/lib/param.h"
 #include "kernel/sched/sched.h"
 #include "kernel/vm/memory.h"
@@ -90,22 +88,4 @@ int vm_shared_zeroes(size_t size, unsigned region_flags, struct object **out)
     }
     *out = o;
     return 0;
-}
-
-static bool all_sound(void)
-{
-    return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kmalloc_verify(&kmalloc_sys) &
-           kva_map_verify(&kva_map_sys) & paging_verify() & window_verify() & sched_verify();
-}
-
-_Noreturn void machine_end(bool ok)
-{
-    bool sound;
-
-    shm_clear();
-    sound = all_sound();
-    disk_flush_all();
-    /* Also with quiet: its absence is an error. */
-    os_log("the end: the audit %s", sound ? "is clean" : "FAILED");
-    power_exit(ok && sound);
 }

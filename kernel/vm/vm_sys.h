@@ -1,4 +1,4 @@
-/* The machine's struct vm, allocations that reclaim for it, and the orderly end. */
+/* The machine's struct vm, and allocations that reclaim for it. */
 #ifndef KERNEL_VM_VM_SYS_H
 #define KERNEL_VM_VM_SYS_H
 
@@ -18,7 +18,5 @@ void *vm_zalloc_array(size_t n, size_t size);
 void *vm_stack_alloc(unsigned pages);
 /* An object of shared anonymous memory for a mapping with these flags, charged as they say. 0 or -ENOMEM. */
 int vm_shared_zeroes(size_t size, unsigned region_flags, struct object **out);
-/* Check all that can be checked, flush the disks and stop the machine: success if ok and all is sound. */
-_Noreturn void machine_end(bool ok);
 
 #endif
