@@ -4,7 +4,10 @@
  * A device number leads to operations through a short table, filled at start-up by whoever has a device;
  * every new devtmpfs gets a node for each, so a device that is registered later appears in the next one only.
  *
- * Disks are read and written through a page of memory, without a cache. A disk that swap is on is busy.
+ * Disks are read and written through a page of memory, without a cache. A disk that swap is on is busy: it is
+ * not opened for writing, and each page that is written is checked when its request is made, since it may
+ * have been turned on while the page was fetched. One holder at a time has a disk for itself: an open file
+ * of O_EXCL, or swapon() until the area is there.
  */
 #include "kernel/dev/devices.h"
 #include "kernel/dev/disk.h"
@@ -28,6 +31,7 @@ struct device {
     char name[16];
     const struct file_ops *ops;
     void *data;
+    const void *holder; /* who has it for himself */
 };
 
 static struct device devices[DEVICES];
@@ -278,22 +282,62 @@ static bool has_swap(const struct block_device *d)
     return false;
 }
 
+/* Where the holder of a disk is noted. */
+static const void **holder_of(const struct block_device *d)
+{
+    unsigned i = 0;
+
+    while (i < device_count && devices[i].data != d)
+        i++;
+    mm_assert(i < device_count, "%s is no device", d->name);
+    return &devices[i].holder;
+}
+
+int disk_claim(const struct block_device *d, const void *holder)
+{
+    const void **at = holder_of(d);
+
+    if (*at || has_swap(d))
+        return -EBUSY;
+    *at = holder;
+    return 0;
+}
+
+void disk_unclaim(const struct block_device *d, const void *holder)
+{
+    const void **at = holder_of(d);
+
+    if (*at == holder)
+        *at = NULL;
+}
+
 static int disk_open(struct file *f)
 {
     const struct block_device *d = f->data;
+    bool writes = (f->flags & O_ACCMODE) != O_RDONLY;
 
-    if ((f->flags & O_ACCMODE) == O_RDONLY)
-        return 0;
-    return d->read_only ? -EROFS : has_swap(d) ? -EBUSY : 0;
+    if (writes && d->read_only)
+        return -EROFS;
+    if (f->flags & O_EXCL)
+        return disk_claim(d, f);
+    return writes && has_swap(d) ? -EBUSY : 0;
 }
 
-/* One page of the disk, as far as it goes: through the frame `page`. */
+static void disk_release(struct file *f)
+{
+    disk_unclaim(f->data, f);
+}
+
+/* One page of the disk, as far as it goes: through the frame `page`. Sleeps once its request is made, and
+ * looks before that. */
 static int disk_page(struct block_device *d, bool write, uint64_t index, paddr_t page)
 {
     uint64_t sector = index * SECTORS_A_PAGE;
 
     if (sector + SECTORS_A_PAGE > d->sectors) /* a piece of a page at the end is out of reach */
         return -ENOSPC;
+    if (write && has_swap(d))
+        return -ETXTBSY;
     return write ? disk_write(d, sector, &page, 1) : disk_read(d, sector, &page, 1);
 }
 
@@ -305,8 +349,6 @@ static int disk_transfer(struct file *f, bool write, vaddr_t buf, size_t n, uint
     size_t done = 0;
     int err = 0;
 
-    if (write && has_swap(d))
-        return -EBUSY;
     if (*pos >= size)
         return write && n ? -ENOSPC : 0;
     if (n > size - *pos)
@@ -386,6 +428,7 @@ static int disk_seek(struct file *f, int64_t offset, int whence, uint64_t *resul
 }
 
 static const struct file_ops disk_ops = {.open = disk_open,
+                                         .release = disk_release,
                                          .read = disk_file_read,
                                          .write = disk_file_write,
                                          .ioctl = disk_ioctl,

@@ -14,5 +14,9 @@ int device_find(uint32_t mode, uint32_t rdev, const struct file_ops **ops, void 
 void devices_each(void (*fn)(uint32_t mode, uint32_t rdev, const char *name, void *arg), void *arg);
 /* The disk of a block device node, or NULL. For swapon(). */
 struct block_device *device_block(const struct inode *i);
+/* Have a disk for oneself. holder: anything that tells one from another. 0; -EBUSY: somebody has it, or
+ * swap is on it. Do not sleep. */
+int disk_claim(const struct block_device *d, const void *holder);
+void disk_unclaim(const struct block_device *d, const void *holder);
 
 #endif

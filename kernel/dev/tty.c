@@ -512,18 +512,19 @@ static int set_size(struct tty *t, vaddr_t va)
 
 static int set_foreground(struct tty *t, vaddr_t va)
 {
-    struct process *self = process_current(), *p = process_all;
+    struct process *self = process_current(), *p;
     uint32_t pgid;
     int err = may_change(t);
 
     if (err)
         return err;
-    if (self->tty != t || t->session != self->sid)
-        return -ENOTTY;
     if (user_read32(&pgid, va) != 0)
         return -EFAULT;
     if ((int)pgid < 0)
         return -EINVAL;
+    if (self->tty != t || t->session != self->sid)
+        return -ENOTTY;
+    p = process_all;
     while (p && p->pgid != (int)pgid)
         p = p->all_next;
     if (!p)

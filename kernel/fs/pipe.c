@@ -149,6 +149,18 @@ static void page_done(struct pipe *p, uint32_t at)
     p->page[n] = NULL;
 }
 
+/* Bytes of one page were read. */
+static void consume(struct pipe *p, uint32_t n)
+{
+    p->tail += n;
+    if ((p->tail & PAGE_MASK) == 0) {
+        page_done(p, p->tail);
+    } else if (used(p) == 0) { /* begin a page again, not the next one */
+        p->tail &= ~(uint32_t)PAGE_MASK;
+        p->head = p->tail;
+    }
+}
+
 static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     struct pipe *p = pipe_of(f);
@@ -182,13 +194,7 @@ static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
             break;
         }
         done += part;
-        p->tail += part;
-        if ((p->tail & PAGE_MASK) == 0)
-            page_done(p, p->tail);
-    }
-    if (used(p) == 0 && p->tail & PAGE_MASK) { /* begin a page again, not the next one */
-        p->tail &= ~(uint32_t)PAGE_MASK;
-        p->head = p->tail;
+        consume(p, part);
     }
     if (done)
         os_wake_all(&p->can_write);
@@ -484,47 +490,113 @@ uint32_t pipe_fill(const struct file *f)
     return used(pipe_of(f));
 }
 
-int pipe_tee(struct file *from, struct file *to, size_t n, bool nonblock)
+int pipe_give(struct file *f, vaddr_t buf, size_t n, bool nonblock)
 {
-    struct pipe *p = pipe_of(from);
-    size_t done = 0;
-    uint8_t *copy;
+    struct pipe *p = pipe_of(f);
     int err = 0;
 
-    if (from->ops != &pipe_ops || to->ops != &pipe_ops || p == pipe_of(to))
-        return -EINVAL;
-    copy = vm_alloc(PAGE_SIZE);
-    if (!copy)
-        return -ENOMEM;
     mutex_lock(&p->lock);
-    while (used(p) == 0 && p->writers && !err)
-        err = nonblock || from->flags & O_NONBLOCK ? -EAGAIN : wait_on(p, &p->can_read);
-    while (!err && done < n && done < used(p)) {
-        uint32_t at = p->tail + (uint32_t)done, offset = at & PAGE_MASK;
-        size_t part = PAGE_SIZE - offset;
-
-        if (part > n - done)
-            part = n - done;
-        if (part > used(p) - done)
-            part = used(p) - done;
-        memcpy(copy, (uint8_t *)page_at(p, at) + offset, part);
-        if (room(pipe_of(to)) < part) {
-            if (done)
-                break;
-            if (room(pipe_of(to)))
-                part = room(pipe_of(to));
-        }
-        mutex_unlock(&p->lock);
-        err = file_write(to, usercopy_lend(copy, part), part, NULL);
-        usercopy_unlend();
-        mutex_lock(&p->lock);
-        if (err > 0) {
-            done += (size_t)err;
-            err = 0;
-        }
+    while (!err && p->readers && !room(p))
+        err = nonblock ? -EAGAIN : wait_on(p, &p->can_write);
+    if (!p->readers)
+        err = no_reader();
+    if (!err) {
+        err = append(p, buf, n);
+        os_wake_one(&p->can_read);
     }
     mutex_unlock(&p->lock);
-    kfree(copy);
+    return err;
+}
+
+/* The locks of two pipes are always taken in the same order. Sleeps. */
+static void lock_both(struct pipe *a, struct pipe *b)
+{
+    mutex_lock(a < b ? &a->lock : &b->lock);
+    mutex_lock(a < b ? &b->lock : &a->lock);
+}
+
+static void unlock_both(struct pipe *a, struct pipe *b)
+{
+    mutex_unlock(&a->lock);
+    mutex_unlock(&b->lock);
+}
+
+/* Until there are bytes in one pipe and room in the other, both locked; or the first has ended. */
+static int wait_both(struct pipe *from, struct pipe *to, bool nonblock)
+{
+    while (!used(from) || !room(to) || !to->readers) {
+        struct waitq *q = used(from) ? &to->can_write : &from->can_read;
+        uint32_t irq;
+        int err;
+
+        if (!to->readers)
+            return no_reader();
+        if (!used(from) && !from->writers)
+            return 0;
+        if (nonblock)
+            return -EAGAIN;
+        unlock_both(from, to);
+        irq = os_irq_save();
+        err = thread_sleep(q);
+        os_irq_restore(irq);
+        lock_both(from, to);
+        if (err)
+            return -ERESTARTSYS;
+    }
+    return 0;
+}
+
+/* Copy bytes from `skip` on, within one page of each pipe and at most n. How many, or -ENOMEM. */
+static int copy_part(struct pipe *from, uint32_t skip, struct pipe *to, uint32_t n)
+{
+    uint32_t at = from->tail + skip, index = (to->head & (to->size - 1)) >> PAGE_SHIFT;
+    const uint32_t limit[] = {used(from) - skip, room(to), PAGE_SIZE - (at & PAGE_MASK),
+                              PAGE_SIZE - (to->head & PAGE_MASK)};
+
+    for (unsigned i = 0; i < ARRAY_LEN(limit); i++)
+        n = n < limit[i] ? n : limit[i];
+    if (n && !to->page[index]) {
+        to->page[index] = vm_alloc(PAGE_SIZE); /* sleeps, and both pipes are ours */
+        if (!to->page[index])
+            return -ENOMEM;
+    }
+    if (n)
+        memcpy((uint8_t *)to->page[index] + (to->head & PAGE_MASK),
+               (uint8_t *)page_at(from, at) + (at & PAGE_MASK), n);
+    to->head += n;
+    return (int)n;
+}
+
+int pipe_to_pipe(struct file *in, struct file *out, size_t n, bool nonblock, bool keep)
+{
+    struct pipe *from = pipe_of(in), *to = pipe_of(out);
+    uint32_t done = 0;
+    int err;
+
+    if (in->ops != &pipe_ops || out->ops != &pipe_ops || from == to)
+        return -EINVAL;
+    lock_both(from, to);
+    err = wait_both(from, to, nonblock || (in->flags | out->flags) & O_NONBLOCK);
+    while (!err && done < n) {
+        int got =
+            copy_part(from, keep ? done : 0, to, n - done < INT32_MAX ? (uint32_t)(n - done) : INT32_MAX);
+
+        if (got <= 0) {
+            err = got;
+            break;
+        }
+        done += (uint32_t)got;
+        if (!keep)
+            consume(from, (uint32_t)got);
+    }
+    if (done) {
+        os_wake_one(&to->can_read);
+        if (!keep)
+            os_wake_all(&from->can_write);
+    }
+    if (used(from))
+        os_wake_one(&from->can_read);
+    unlock_both(from, to);
     return done ? (int)done : err;
 }
 

@@ -15,7 +15,14 @@ int pipe_get_size(const struct file *f);
 int pipe_set_size(struct file *f, uint32_t size);
 /* Bytes that wait to be read. */
 uint32_t pipe_fill(const struct file *f);
-/* tee(2): the next n bytes of one pipe also into another. Bytes or -errno. */
-int pipe_tee(struct file *from, struct file *to, size_t n, bool nonblock);
+/* Write as much of n bytes as there is room for, once there is any. For vmsplice(2). Bytes or -errno.
+ * Sleeps. */
+int pipe_give(struct file *f, vaddr_t buf, size_t n, bool nonblock);
+/*
+ * The next n bytes of one pipe into another, as far as there are bytes and room; keep: they also stay where
+ * they are. For splice(2) and tee(2). Nobody reads or writes in between. Bytes or -errno. Sleeps, for the
+ * first byte and for its place.
+ */
+int pipe_to_pipe(struct file *from, struct file *to, size_t n, bool nonblock, bool keep);
 
 #endif

@@ -174,14 +174,17 @@ int ramfs_truncate(struct inode *i, uint64_t size)
         if (o->image_size > size)
             o->image_size = (size_t)size;
         object_resize(o, (uint32_t)(page_end >> PAGE_SHIFT));
-        if (cut && !precious)
-            object_discard(o, last, last + 1); /* the archive has it up to there */
+        /* The archive has it up to there, unless a program wrote to it through a mapping meanwhile. */
+        if (cut && !precious && !is_precious(o, last))
+            object_discard(o, last, last + 1);
+        else if (cut && !precious)
+            err = clear_part(i, size, page_end);
     } else if (size > old) {
         object_resize(o, (uint32_t)(PAGE_UP(size) >> PAGE_SHIFT));
         i->size = size;
     }
     i->mtime_ns = i->ctime_ns = inode_now();
-    return 0;
+    return err;
 }
 
 enum { FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2, FALLOC_ZERO_RANGE = 16 };

@@ -429,8 +429,13 @@ int32_t sys_swapon(SYSCALL_2_ARGS(path, flags))
     err = find_disk(path, &d);
     if (err)
         return err;
-    return swap_on_at(&vm_sys, d,
-                      flags & SWAP_FLAG_PREFER ? (int)(flags & SWAP_FLAG_PRIO) : SWAP_ANY_PRIORITY);
+    err = disk_claim(d, &d);
+    if (err)
+        return err;
+    err =
+        swap_on_at(&vm_sys, d, flags & SWAP_FLAG_PREFER ? (int)(flags & SWAP_FLAG_PRIO) : SWAP_ANY_PRIORITY);
+    disk_unclaim(d, &d);
+    return err;
 }
 
 static bool is_interrupted(void)

@@ -161,6 +161,8 @@ static int splice_files(struct file *in, vaddr_t in_user, struct file *out, vadd
         return -EINVAL;
     if (out->flags & O_APPEND)
         return -EINVAL;
+    if (in_pipe && out_pipe)
+        return pipe_to_pipe(in, out, n, flags & SPLICE_F_NONBLOCK, false);
     if (read_position(in_user, true, &in_pos) || read_position(out_user, true, &out_pos))
         return -EFAULT;
     if (flags & SPLICE_F_NONBLOCK && in_pipe && !pipe_fill(in))
@@ -204,25 +206,26 @@ int32_t sys_tee(SYSCALL_4_ARGS(in_fd, out_fd, n, flags))
     done = get_two(in_fd, out_fd, &in, &out);
     if (done)
         return done;
-    done = pipe_tee(in, out, n, flags & SPLICE_F_NONBLOCK);
+    done = pipe_to_pipe(in, out, n, flags & SPLICE_F_NONBLOCK, true);
     file_put(in);
     file_put(out);
     return done;
 }
 
-/* Page by page, so that what lies before a bad address is given. Bytes, or -errno if there are none. */
-static int32_t give_pages(uint32_t fd, vaddr_t vector, uint32_t count)
+/* Page by page, so that what lies before a bad address is given; it waits for the first byte's place only.
+ * Bytes, or -errno if there are none. */
+static int32_t give_pages(struct file *f, vaddr_t vector, uint32_t count, bool nonblock)
 {
-    uint64_t sum;
-    int32_t done = iovec_check(vector, count, &sum);
+    int32_t done = 0;
 
-    for (; done >= 0 && count; count--, vector += sizeof(struct iovec)) {
+    for (; count; count--, vector += sizeof(struct iovec)) {
         struct iovec part;
 
         if (user_copy_in(&part, vector, sizeof part))
             return done ? done : -EFAULT;
         while (part.size) {
-            int32_t got = sys_write(fd, part.base, (uint32_t)user_part(part.base, part.size), 0, 0, 0);
+            size_t n = user_part(part.base, part.size);
+            int32_t got = pipe_give(f, part.base, n, nonblock || done);
 
             if (got <= 0)
                 return done ? done : got;
@@ -234,18 +237,55 @@ static int32_t give_pages(uint32_t fd, vaddr_t vector, uint32_t count)
     return done;
 }
 
-/* Bytes are copied, so vmsplice() is much like readv() or writev() on a pipe. */
+/* What is there, into one part after the other; it waits for the first byte only. */
+static int32_t take_bytes(struct file *f, vaddr_t vector, uint32_t count, bool nonblock)
+{
+    int32_t done = 0;
+
+    for (; count; count--, vector += sizeof(struct iovec)) {
+        struct iovec part;
+        int32_t got;
+
+        if (user_copy_in(&part, vector, sizeof part))
+            return done ? done : -EFAULT;
+        if (!part.size)
+            continue;
+        if (done && !pipe_fill(f))
+            break;
+        if (nonblock && !file_poll(f, NULL))
+            return -EAGAIN;
+        got = file_read(f, part.base, part.size, NULL);
+        if (got <= 0)
+            return done ? done : got;
+        done += got;
+        if ((uint32_t)got < part.size)
+            break;
+    }
+    return done;
+}
+
+/* Bytes are copied. */
 int32_t sys_vmsplice(SYSCALL_4_ARGS(fd, vector, count, flags))
 {
     struct file *f = fd_get((int)fd);
-    bool is_pipe = f && f->ops == &pipe_ops, reads = f && (f->flags & O_ACCMODE) == O_RDONLY;
+    bool nonblock = flags & SPLICE_F_NONBLOCK;
+    uint64_t sum;
+    int32_t done;
 
-    file_put(f);
-    if (!is_pipe)
+    if (!f)
         return -EBADF;
-    if (flags & ~(uint32_t)SPLICE_F_ALL)
-        return -EINVAL;
-    return reads ? sys_readv(fd, vector, count, 0, 0, 0) : give_pages(fd, vector, count);
+    nonblock |= (f->flags & O_NONBLOCK) != 0;
+    if (f->ops != &pipe_ops)
+        done = -EBADF;
+    else if (flags & ~(uint32_t)SPLICE_F_ALL)
+        done = -EINVAL;
+    else
+        done = iovec_check(vector, count, &sum);
+    if (done >= 0 && sum)
+        done = (f->flags & O_ACCMODE) == O_RDONLY ? take_bytes(f, vector, count, nonblock)
+                                                  : give_pages(f, vector, count, nonblock);
+    file_put(f);
+    return done;
 }
 
 int32_t sys_copy_file_range(uint32_t in_fd, uint32_t in_user, uint32_t out_fd, uint32_t out_user, uint32_t n,

@@ -1,5 +1,7 @@
 /* Pipes, poll, select. */
 #include "tests/user/ut.h"
+#include <sys/uio.h>
+#include <pthread.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
@@ -235,9 +237,107 @@ static void named(void)
     close(fd);
 }
 
+/* --- tee, splice, vmsplice --- */
+
+#define NUMBERS 20000u
+
+static int stream_in[2], stream_out[2];
+
+static void *write_numbers(void *arg)
+{
+    for (uint32_t i = 0; i < NUMBERS; i++)
+        if (write(stream_in[1], &i, sizeof i) != sizeof i)
+            break;
+    close(stream_in[1]);
+    return arg;
+}
+
+static void *read_numbers(void *arg)
+{
+    uint32_t n[64];
+
+    while (read(stream_in[0], n, sizeof n) > 0)
+        ;
+    return arg;
+}
+
+/* Each tee() gives a piece of the stream in order, while others write and read it. */
+static void teeing(void)
+{
+    static uint32_t n[16384];
+    pthread_t writer, reader;
+    unsigned broken = 0;
+
+    PART("tee of a stream that others write and read");
+    if (pipe(stream_in) || pipe(stream_out))
+        return;
+    pthread_create(&writer, NULL, write_numbers, NULL);
+    pthread_create(&reader, NULL, read_numbers, NULL);
+    for (;;) {
+        ssize_t got = tee(stream_in[0], stream_out[1], sizeof n, 0);
+
+        if (got <= 0)
+            break;
+        if (read(stream_out[0], n, (size_t)got) != got)
+            broken++;
+        for (ssize_t i = 1; i < got / 4; i++)
+            broken += n[i] != n[i - 1] + 1;
+    }
+    pthread_join(writer, NULL);
+    pthread_join(reader, NULL);
+    SHOW(broken);
+    close(stream_in[0]);
+    close(stream_out[0]);
+    close(stream_out[1]);
+}
+
+static void moving(void)
+{
+    static uint8_t bytes[2 * 65536] __attribute__((aligned(PAGE)));
+    struct iovec v = {bytes, sizeof bytes}, two[2] = {{bytes, 3}, {bytes + 3, 100}};
+    int a[2], b[2];
+
+    PART("between pipes");
+    if (pipe(a) || pipe(b))
+        return;
+    TRY(write(a[1], "abcdefgh", 8));
+    TRY(tee(a[0], b[1], 3, 0));
+    TRY(splice(a[0], NULL, b[1], NULL, 5, 0));
+    TRY(tee(a[0], b[1], 100, 0));
+    TRY(read(b[0], bytes, sizeof bytes));
+    ut_say("%.11s", (char *)bytes);
+    TRY(splice(a[0], NULL, a[1], NULL, 1, 0));
+    TRY(read(a[0], bytes, sizeof bytes));
+    TRY(tee(a[0], b[1], 1, SPLICE_F_NONBLOCK));
+    TRY(splice(a[0], NULL, b[1], NULL, 1, SPLICE_F_NONBLOCK));
+
+    PART("vmsplice: what there is room for, and no more");
+    TRY(vmsplice(a[1], &v, 1, 0));
+    TRY(vmsplice(a[1], &v, 1, SPLICE_F_NONBLOCK));
+    TRY(splice(a[0], NULL, b[1], NULL, sizeof bytes, 0));
+    TRY(tee(b[0], a[1], sizeof bytes, 0));
+    TRY(tee(b[0], a[1], 1, SPLICE_F_NONBLOCK));
+    TRY(read(a[0], bytes, sizeof bytes));
+    TRY(read(b[0], bytes, sizeof bytes));
+    TRY(write(a[1], "xyz", 3));
+    TRY(vmsplice(a[0], two, 2, 0));
+    TRY(vmsplice(a[0], two, 2, SPLICE_F_NONBLOCK));
+    close(a[1]);
+    TRY(vmsplice(a[0], two, 2, SPLICE_F_NONBLOCK));
+    TRY(tee(a[0], b[1], 1, 0));
+    close(b[0]);
+    signal(SIGPIPE, SIG_IGN);
+    TRY(vmsplice(b[1], two, 1, 0));
+    signal(SIGPIPE, SIG_DFL);
+    close(a[0]);
+    close(b[1]);
+}
+
 UT_PROGRAM(pipe)
 {
     ut_workdir();
+    teeing();
+    moving();
     ends();
     full();
     stream();
