@@ -297,15 +297,16 @@ void file_pos_unlock(struct file *f)
         mutex_unlock(&f->pos_lock);
 }
 
-/* An operation at the file's own position. Two readers get different bytes, whatever they sleep on. */
-static int at_own_pos(int (*op)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos), struct file *f,
-                      vaddr_t buf, size_t n)
+/* An operation at an ordered file's own position. Two readers get different bytes, whatever they sleep on. */
+static __attribute__((noinline)) int at_own_pos(int (*op)(struct file *f, vaddr_t buf, size_t n,
+                                                          uint64_t *pos),
+                                                struct file *f, vaddr_t buf, size_t n)
 {
     int done;
 
-    file_pos_lock(f);
+    mutex_lock(&f->pos_lock);
     done = op(f, buf, n, &f->pos);
-    file_pos_unlock(f);
+    mutex_unlock(&f->pos_lock);
     return done;
 }
 
@@ -319,7 +320,9 @@ int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         return -EINVAL;
     if (n > RW_MAX)
         n = RW_MAX;
-    return pos ? f->ops->read(f, buf, n, pos) : at_own_pos(f->ops->read, f, buf, n);
+    if (unlikely(!pos && f->ordered))
+        return at_own_pos(f->ops->read, f, buf, n);
+    return f->ops->read(f, buf, n, pos ? pos : &f->pos);
 }
 
 int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
@@ -330,7 +333,9 @@ int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         return -EINVAL;
     if (n > RW_MAX)
         n = RW_MAX;
-    return pos ? f->ops->write(f, buf, n, pos) : at_own_pos(f->ops->write, f, buf, n);
+    if (unlikely(!pos && f->ordered))
+        return at_own_pos(f->ops->write, f, buf, n);
+    return f->ops->write(f, buf, n, pos ? pos : &f->pos);
 }
 
 unsigned file_poll(struct file *f, struct poll_table *table)
