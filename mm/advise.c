@@ -157,6 +157,7 @@ static int page_out(const struct stretch *t)
     struct frame *batch[SWAP_CLUSTER];
     unsigned n = 0;
 
+    swap_finish(vm, false, true); /* pages that went before, and are written by now */
     for (vaddr_t va = t->start; va < t->end; va += PAGE_SIZE) {
         struct frame *f = exclusive_frame(t->s, va);
 

@@ -94,6 +94,7 @@ static struct file *file_alloc(struct inode *i, uint32_t flags, const char *path
 int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct file **out)
 {
     struct file *f = file_alloc(i, flags, path);
+    bool writes;
     int err = 0;
 
     if (!f)
@@ -102,11 +103,18 @@ int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct fi
         f->ops = &path_ops;
     else
         err = choose_ops(f);
-    if (!err && writes_contents(f) && i->executed)
+    writes = !err && writes_contents(f);
+    if (writes && i->executed) {
         err = -ETXTBSY;
+        writes = false;
+    }
+    if (writes)
+        i->writers++; /* before anything sleeps: nobody begins to execute it */
     if (!err && f->ops->open)
         err = f->ops->open(f);
     if (err) {
+        if (writes)
+            i->writers--;
         inode_put(f->inode);
         kfree(f->path);
         kfree(f);
@@ -115,8 +123,6 @@ int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct fi
     }
     f->flags &= ~(uint32_t)O_ONCE;
     f->ordered = S_ISREG(i->mode) || S_ISDIR(i->mode);
-    if (writes_contents(f))
-        i->writers++;
     *out = f;
     return 0;
 }

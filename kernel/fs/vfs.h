@@ -104,7 +104,7 @@ struct inode {
     uint32_t uid, gid;
     uint32_t nlink;
     uint32_t rdev;
-    /* Of a regular file, files that are open for writing, and memories that execute it: not both. */
+    /* Of a regular file: who has it open for writing or cuts it, and who executes it. Never both. */
     uint32_t writers, executed;
     uint64_t size;                         /* bytes */
     uint64_t atime_ns, mtime_ns, ctime_ns; /* realtime */

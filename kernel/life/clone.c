@@ -1,8 +1,12 @@
 /*
  * clone, fork, vfork: new threads and processes.
  *
- * Everything that a child needs is made first and put together last, so that a call that fails leaves nothing
- * behind. The child begins on the way back to ring 3, with a copy of its parent's registers and 0 as result.
+ * Everything that a child needs is made first, which sleeps. Then the call looks once more whether it may go
+ * on, and puts the child together and into the tables in one step: a process that ends, or a thread that
+ * wants to be the only one, has marked all threads by then, or finds the child. Only then its number is told,
+ * and then it runs. A call that fails leaves nothing behind.
+ *
+ * The child begins on the way back to ring 3, with a copy of its parent's registers and 0 as result.
  */
 #include "kernel/life/clone.h"
 #include "kernel/fs/file.h"
@@ -12,6 +16,7 @@
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/space.h"
+#include "mm/x86/cpu.h"
 
 enum {
     CLONE_KNOWN = CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT |
@@ -29,6 +34,8 @@ static int check(const struct clone *c)
         return -EINVAL;
     if ((c->flags & CSIGNAL) > SIGNALS)
         return -EINVAL;
+    if (c->flags & CLONE_PARENT && process_current() == process_init)
+        return -EINVAL; /* it has no parent */
     return 0;
 }
 
@@ -42,21 +49,18 @@ static int copy_memory(struct process *child, const struct process *parent, uint
         child->memory = memory_get(old);
         return 0;
     }
+    mutex_lock(&old->lock); /* the copy's heap ends where the copied region does */
     err = space_fork(old->space, &space);
     if (err)
-        return err;
-    child->memory = memory_create(space);
+        goto out;
+    child->memory = memory_copy(old, space);
     if (!child->memory) {
         space_destroy(space);
-        return -ENOMEM;
+        err = -ENOMEM;
     }
-    *child->memory = *old;
-    child->memory->refs = 1;
-    child->memory->space = space;
-    child->memory->lock_future = 0;
-    if (child->memory->exe)
-        inode_get(child->memory->exe)->executed++;
-    return 0;
+out:
+    mutex_unlock(&old->lock);
+    return err;
 }
 
 static void inherit(struct process *child, const struct process *parent)
@@ -114,21 +118,62 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
     signal_thread_init(child, parent, !(c->flags & CLONE_VM) || c->flags & CLONE_VFORK);
     if (c->flags & CLONE_CHILD_CLEARTID)
         child->clear_child_tid = c->child_tid;
+    if (c->flags & CLONE_CHILD_SETTID)
+        child->set_child_tid = c->child_tid;
     return 0;
 }
 
-/* Write the child's number where the child will look for it: into its own memory, before it runs. */
-static void tell_child(struct process *p, vaddr_t at, int tid)
+/* The first steps of a child that is to find its number in its own memory. */
+static void begin(void *arg __attribute__((unused)))
 {
-    struct space *mine = task_current()->space;
+    struct thread *self = thread_current();
 
-    if (p->memory->space == mine) {
-        user_write32(at, (uint32_t)tid);
-        return;
+    user_write32(self->set_child_tid, (uint32_t)self->tid);
+    cpu_irq_off();
+    trap_enter_user(thread_frame(self));
+}
+
+static void discard(struct thread *t, bool process)
+{
+    struct process *p = t->process;
+
+    thread_give_up_files(t);
+    thread_discard(t);
+    if (process)
+        process_discard(p);
+}
+
+/* Make all that a child needs. Sleeps. On an error nothing is left. */
+static int make(const struct clone *c, int tid, struct thread **out)
+{
+    struct thread *self = thread_current(), *t;
+    struct process *parent = self->process, *p = parent;
+    bool process = !(c->flags & CLONE_THREAD);
+    int err;
+
+    if (process) {
+        p = process_create(tid);
+        if (!p)
+            return -ENOMEM;
+        err = copy_shared(p, parent, c->flags);
+        if (err)
+            goto no_thread;
     }
-    task_set_space(p->memory->space);
-    user_write32(at, (uint32_t)tid);
-    task_set_space(mine);
+    err = -ENOMEM;
+    t = thread_create(p, tid, c->flags & CLONE_CHILD_SETTID ? begin : NULL, NULL);
+    if (!t)
+        goto no_thread;
+    err = copy_thread(t, self, c);
+    if (!err) {
+        *out = t;
+        return 0;
+    }
+    thread_give_up_files(t);
+    thread_discard(t);
+no_thread:
+    if (process)
+        process_discard(p);
+    return err;
 }
 
 /* Sleep until the child has a space of its own, or is gone, or this thread is to end. */
@@ -151,61 +196,57 @@ static void wait_for_vfork(int pid, struct waitq *q)
     os_irq_restore(irq);
 }
 
-int clone(const struct clone *c)
+/* The child is complete: from here on it can be found. Does not sleep. */
+static void enter(const struct clone *c, struct thread *t, struct waitq *vfork)
 {
-    struct thread *self = thread_current(), *t;
-    struct process *parent = self->process, *p = parent;
-    bool process = !(c->flags & CLONE_THREAD);
-    struct waitq vfork = {0};
-    int err = check(c), tid;
+    struct process *parent = process_current(), *p = t->process;
 
-    if (err)
-        return err;
-    tid = pid_alloc();
-    if (tid < 0)
-        return tid;
-    if (process) {
-        p = process_create(tid);
-        if (!p)
-            return -ENOMEM;
+    if (p != parent) {
         inherit(p, parent);
-        err = copy_shared(p, parent, c->flags);
-        if (err)
-            goto no_process;
-    }
-    err = -ENOMEM;
-    t = thread_create(p, tid, NULL, NULL);
-    if (!t)
-        goto no_process;
-    err = copy_thread(t, self, c);
-    if (err)
-        goto no_thread;
-    /* Making it may have slept, and this thread may have to end by now; then no new one may appear. */
-    err = -EAGAIN;
-    if (self->exiting)
-        goto no_thread;
-
-    if (c->flags & CLONE_CHILD_SETTID)
-        tell_child(p, c->child_tid, tid);
-    if (c->flags & CLONE_PARENT_SETTID)
-        user_write32(c->parent_tid, (uint32_t)tid);
-    if (process) {
         /* A sibling's parent hears what it hears of the caller: it did not ask for another signal. */
         p->exit_signal = c->flags & CLONE_PARENT ? parent->exit_signal : (int)(c->flags & CSIGNAL);
         if (c->flags & CLONE_VFORK)
-            p->vfork_wait = &vfork;
+            p->vfork_wait = vfork;
         process_enter(p, c->flags & CLONE_PARENT && parent->parent ? parent->parent : parent);
     }
+    thread_enter(t);
+}
+
+int clone(const struct clone *c)
+{
+    struct process *parent = process_current();
+    struct thread *t = NULL;
+    bool process = !(c->flags & CLONE_THREAD);
+    struct waitq vfork = {0};
+    struct signal_fork sent;
+    struct pid_claim claim;
+    int err = check(c), tid;
+
+    if (!err)
+        err = pid_alloc(&claim);
+    if (err)
+        return err;
+    tid = claim.pid;
+    if (process)
+        signal_fork_begin(parent, &sent);
+    err = make(c, tid, &t);
+    if (!err && thread_current()->exiting) {
+        discard(t, process);
+        t = NULL;
+        err = -EINTR;
+    }
+    /* Nothing sleeps from the question whether this thread is to end until the child can be found. */
+    if (process)
+        signal_fork_end(parent, &sent, t ? t->process : NULL);
+    if (t)
+        enter(c, t, &vfork);
+    pid_free(&claim);
+    if (!t)
+        return err;
+    if (c->flags & CLONE_PARENT_SETTID)
+        user_write32(c->parent_tid, (uint32_t)tid);
     thread_launch(t);
     if (process && c->flags & CLONE_VFORK)
         wait_for_vfork(tid, &vfork);
     return tid;
-
-no_thread:
-    thread_give_up_files(t);
-    thread_discard(t);
-no_process:
-    if (process)
-        process_discard(p);
-    return err;
 }

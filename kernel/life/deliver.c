@@ -166,9 +166,9 @@ static void restart_silently(struct trap_frame *tf)
     tf->eip -= 2;
 }
 
-/* Run a handler: its frame, its mask. */
+/* Run a handler: its frame, its mask. a: as it was when the signal was taken; writing the frame sleeps. */
 static void handle(struct thread *self, struct trap_frame *tf, const struct siginfo *info,
-                   struct signal_action *a)
+                   const struct signal_action *a)
 {
     uint32_t flags = a->flags;
     int signo = info->signo;
@@ -182,12 +182,10 @@ static void handle(struct thread *self, struct trap_frame *tf, const struct sigi
         static const struct siginfo segv = {.signo = SIGSEGV, .code = SI_KERNEL};
 
         if (signo == SIGSEGV)
-            a->handler = SIG_DFL;
+            self->process->actions->action[signo - 1].handler = SIG_DFL;
         signal_force(tf, &segv);
         return;
     }
-    if (flags & SA_RESETHAND)
-        a->handler = SIG_DFL;
     self->sig.restore = false;
     self->sig.blocked |= (a->mask | (flags & SA_NODEFER ? 0 : SIGBIT(signo))) & ~SIGNALS_UNCAUGHT;
     if (self->sig.alt_flags & SS_AUTODISARM) {
@@ -204,7 +202,7 @@ void signal_deliver(struct trap_frame *tf)
     do {
         struct siginfo taken, *info = &taken;
         bool fault = self->sig.faulted;
-        struct signal_action *a;
+        struct signal_action *a, action;
 
         signal_unmark(self);
         if (unlikely(p->stopped))
@@ -218,13 +216,16 @@ void signal_deliver(struct trap_frame *tf)
             continue;
         }
         a = &p->actions->action[info->signo - 1];
-        if (likely(a->handler > SIG_IGN))
-            handle(self, tf, info, a);
-        else if (a->handler == SIG_IGN || (!fault && signal_ignored_by_default(p, info->signo)))
+        if (likely(a->handler > SIG_IGN)) {
+            action = *a;
+            if (action.flags & SA_RESETHAND)
+                a->handler = SIG_DFL;
+            handle(self, tf, info, &action);
+        } else if (a->handler == SIG_IGN || (!fault && signal_ignored_by_default(p, info->signo))) {
             continue;
-        else if (signal_default(info->signo) == SIGNAL_STOP)
+        } else if (signal_default(info->signo) == SIGNAL_STOP) {
             stop(self, info->signo);
-        else {
+        } else {
             if (fault)
                 report_death(self, tf, info);
             die(p, info->signo);

@@ -3,8 +3,12 @@
  *
  * The new space is built beside the old one: the program's and the interpreter's segments are mapped from
  * their files' objects, so that text is in memory once for all who run it, and the stack is written. The old
- * program can go on until all that has worked; then the other threads end, and the change is made, which
- * cannot fail.
+ * program can go on until all that has worked. Then the other threads end: of several that execute something
+ * at once, the first to come so far ends the others. What is shared with other processes is copied, and the
+ * change is made in one step, which cannot fail.
+ *
+ * A file that is read or run as a program is counted (inode.executed) from the moment when it was found not
+ * to be open for writing: the program for as long as it runs, scripts and the interpreter until exec is over.
  *
  *     0x00400000  programs that may lie anywhere and name an interpreter
  *     0x08048000  where most others say they must lie; behind the program its heap
@@ -66,10 +70,12 @@ enum {
 
 /* Too large for the kernel's stack. */
 struct exec {
-    struct inode *inode, *interp; /* referenced */
+    struct inode *inode, *interp; /* of open_program() */
     struct elf_image image, interp_image;
     struct space *space;
     struct memory *memory;
+    struct fd_table *files; /* copies, when others share the process's; else NULL */
+    struct signal_actions *actions;
     vaddr_t base, interp_base; /* what is added to the files' addresses */
     vaddr_t sp;
     uint8_t head[HEAD_BYTES];
@@ -78,6 +84,7 @@ struct exec {
 
 /* --- files --- */
 
+/* A file to execute, which nobody can open for writing until close_program(). */
 static int open_program(const char *path, struct inode **out)
 {
     struct inode *i;
@@ -92,8 +99,18 @@ static int open_program(const char *path, struct inode **out)
         inode_put(i);
         return err;
     }
+    i->executed++;
     *out = i;
     return 0;
+}
+
+/* NULL is fine. */
+static void close_program(struct inode *i)
+{
+    if (!i)
+        return;
+    i->executed--;
+    inode_put(i);
 }
 
 /* Exactly n bytes, or -ENOEXEC. */
@@ -198,7 +215,7 @@ static int find_program(struct exec *x, struct exec_args *a)
             return 0;
         if (depth == SCRIPTS)
             return -ELOOP;
-        inode_put(x->inode);
+        close_program(x->inode);
         x->inode = NULL;
         err = script(a, (char *)x->head, (size_t)n);
         if (err)
@@ -491,19 +508,39 @@ static const char *base_name(const char *path)
     return base;
 }
 
-/* Cannot fail. */
-static void commit(struct exec *x, const char *path, struct fd_table *files)
+/* Copy what other processes share, which they keep: descriptors (CLONE_FILES), signal actions
+ * (CLONE_SIGHAND). Only this thread is left, so nobody begins to share more. */
+static int own_shared(struct exec *x, const struct thread *self)
+{
+    const struct process *p = self->process;
+
+    if (self->files->refs > 1) {
+        x->files = fd_table_copy(self->files);
+        if (!x->files)
+            return -ENOMEM;
+    }
+    if (p->actions->refs > 1) {
+        x->actions = signal_actions_copy(p->actions);
+        if (!x->actions)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Cannot fail. Up to where things of the old program are given up it is one step, for whoever looks at the
+ * process. */
+static void commit(struct exec *x, const char *path)
 {
     struct thread *self = thread_current();
     struct process *p = self->process;
     struct memory *old = p->memory;
+    struct fd_table *files = NULL;
     vaddr_t entry = x->interp ? x->interp_image.entry + x->interp_base : x->image.entry + x->base;
 
     process_faults(p, &p->past_min_faults, &p->past_maj_faults);
     x->memory->brk_start = x->memory->brk = x->image.hi + x->base;
     x->memory->stack_top = STACK_TOP;
-    x->memory->exe = x->inode;
-    x->memory->exe->executed++;
+    x->memory->exe = x->inode; /* with its count */
     x->inode = NULL;
     p->memory = x->memory;
     memory_set_limits(p);
@@ -515,35 +552,38 @@ static void commit(struct exec *x, const char *path, struct fd_table *files)
     self->clear_child_tid = 0;
     self->robust_list = 0;
     task_set_space(p->memory->space);
-    process_vfork_done(p);
-    if (old)
-        memory_put(old);
-    if (files) {
-        struct fd_table *shared = self->files;
-
-        self->files = files;
-        fd_table_put(shared);
+    if (x->files) {
+        files = self->files;
+        self->files = x->files;
+        x->files = NULL;
     }
-    fd_table_close_exec(self->files);
-    signal_exec(p);
+    if (x->actions) {
+        signal_actions_put(p->actions);
+        p->actions = x->actions;
+        x->actions = NULL;
+    }
     ptimer_delete_all(p);
+    signal_exec(p);
     thread_set_comm(self, base_name(path));
     set_registers(self, entry, x->sp);
+    process_vfork_done(p);
+
+    if (old)
+        memory_put(old);
+    if (files)
+        fd_table_put(files);
+    fd_table_close_exec(self->files);
 }
 
-/* Signal actions that another process shares (CLONE_SIGHAND) stay as they are. */
-static int own_actions(struct process *p)
+/* What an exec that failed has made. */
+static void undo(struct exec *x)
 {
-    struct signal_actions *own;
-
-    if (p->actions->refs == 1 || p->nthreads > 1)
-        return 0;
-    own = signal_actions_copy(p->actions);
-    if (!own)
-        return -ENOMEM;
-    signal_actions_put(p->actions);
-    p->actions = own;
-    return 0;
+    if (x->files)
+        fd_table_put(x->files);
+    if (x->actions)
+        signal_actions_put(x->actions);
+    if (x->memory)
+        memory_put(x->memory);
 }
 
 int exec_program(struct exec_args *a)
@@ -551,7 +591,6 @@ int exec_program(struct exec_args *a)
     struct thread *self = thread_current();
     struct process *p = self->process;
     struct exec *x = vm_alloc(sizeof *x);
-    struct fd_table *files = NULL;
     char comm[16] = {0};
     int err;
 
@@ -568,29 +607,22 @@ int exec_program(struct exec_args *a)
         err = find_interp(x);
     if (!err)
         err = build_space(x, a);
-    if (!err && self->files->refs > 1) {
-        files = fd_table_copy(self->files);
-        err = files ? 0 : -ENOMEM;
+    if (!err) {
+        bool alone = p->nthreads == 1;
+
+        err = process_single();
+        if (!err) {
+            err = own_shared(x, self);
+            if (err && !alone)
+                process_kill(p, SIGSEGV); /* the program has lost its threads; as on Linux */
+        }
     }
     if (!err)
-        err = own_actions(p);
-    if (!err && p->nthreads > 1)
-        err = process_single();
-    if (!err && files && self->files->refs == 1) {
-        /* Only its own threads had it: the table remains, and with it the locks that it holds. */
-        fd_table_put(files);
-        files = NULL;
-    }
-    if (!err) {
-        commit(x, comm, files);
-    } else {
-        if (files)
-            fd_table_put(files);
-        if (x->memory)
-            memory_put(x->memory);
-    }
-    inode_put(x->inode);
-    inode_put(x->interp);
+        commit(x, comm);
+    else
+        undo(x);
+    close_program(x->inode);
+    close_program(x->interp);
     kfree(x);
     return err;
 }

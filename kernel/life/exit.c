@@ -60,6 +60,8 @@ int process_single(void)
     struct process *p = self->process;
     int err = 0;
 
+    if (self->exiting) /* another thread came first, or the process ends */
+        return -EINTR;
     for (struct thread *t = p->threads; t; t = t->next)
         if (t != self) {
             t->exiting = true;
@@ -193,6 +195,9 @@ void thread_exit(int code)
 
 void process_exit_group(int status)
 {
-    process_kill(process_current(), status);
+    /* One that is to end anyway has nothing to say: the process ends already, or another thread of it goes on
+     * alone with a new program. */
+    if (!thread_current()->exiting)
+        process_kill(process_current(), status);
     thread_exit(0);
 }

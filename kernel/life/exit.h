@@ -6,9 +6,10 @@
 
 /* End the running thread; the last one makes the process a zombie that has exited with code. */
 _Noreturn void thread_exit(int code);
-/* End the whole running process with a wait status. */
+/* End the whole running process with a wait status; only this thread if another is ending it for exec. */
 _Noreturn void process_exit_group(int status);
-/* End all other threads of the running process and wait for that. 0, or -EINTR when this one is to end.
+/* End all other threads of the running process and wait for that. 0, or -EINTR when this one is to end: of
+ * several threads that call it at once the first goes on. Afterwards only this thread can make others.
  * Sleeps. */
 int process_single(void);
 /* The parent of a vfork child may go on. */

@@ -133,6 +133,7 @@ int process_start_init(const char *const *paths, const char **argv, const char *
     pid_begin();
     process_init = p;
     process_enter(p, NULL);
+    thread_enter(t);
     thread_launch(t);
 
     uint32_t irq = os_irq_save();

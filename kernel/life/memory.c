@@ -23,6 +23,22 @@ struct memory *memory_create(struct space *s)
     return m;
 }
 
+struct memory *memory_copy(const struct memory *from, struct space *s)
+{
+    struct memory *m = memory_create(s);
+
+    if (!m)
+        return NULL;
+    *m = *from;
+    m->refs = 1;
+    m->space = s;
+    m->lock = (struct mutex){0};
+    m->lock_future = 0;
+    if (m->exe)
+        inode_get(m->exe)->executed++;
+    return m;
+}
+
 struct memory *memory_get(struct memory *m)
 {
     m->refs++;

@@ -2,7 +2,8 @@
  * Processes: numbers and the tree.
  *
  * Numbers of threads and processes come from one range, in turn. Until it wraps for the first time no number
- * can be in use; after that the tables are asked, groups and sessions included.
+ * can be in use; after that the tables are asked, groups and sessions included, and the claims of those who
+ * have got a number and are still making its owner, which sleeps.
  *
  * Data and locking: everything here changes between sleeps.
  */
@@ -20,6 +21,8 @@ static struct process *process_hash[HASH];
 static struct process *process_last;
 static int last_pid;
 static bool wrapped;
+static struct pid_claim *claims; /* numbers of those that are being made */
+static unsigned claim_count;
 static void (*on_end[ON_END])(struct process *);
 static unsigned on_ends;
 
@@ -54,6 +57,9 @@ static bool pid_used(int pid)
 {
     if (process_find(pid) || thread_find(pid))
         return true;
+    for (const struct pid_claim *c = claims; c; c = c->next)
+        if (c->pid == pid)
+            return true;
     for (const struct process *p = process_all; p; p = p->all_next)
         if (p->pgid == pid || p->sid == pid)
             return true;
@@ -70,11 +76,11 @@ void pid_begin(void)
     last_pid = 1;
 }
 
-int pid_alloc(void)
+int pid_alloc(struct pid_claim *c)
 {
     enum { FIRST_AGAIN = 300 }; /* as Linux: low numbers stay with those who started the system */
 
-    if (thread_count >= threads_max)
+    if (thread_count + claim_count >= threads_max)
         return -EAGAIN;
     for (unsigned tries = 0; tries < pid_max; tries++) {
         last_pid++;
@@ -82,10 +88,27 @@ int pid_alloc(void)
             last_pid = pid_max > 2 * FIRST_AGAIN ? FIRST_AGAIN : 2;
             wrapped = true;
         }
-        if (!wrapped || !pid_used(last_pid))
-            return last_pid;
+        if (wrapped && pid_used(last_pid))
+            continue;
+        *c = (struct pid_claim){.pid = last_pid, .next = claims};
+        if (claims)
+            claims->prev = c;
+        claims = c;
+        claim_count++;
+        return 0;
     }
     return -EAGAIN;
+}
+
+void pid_free(struct pid_claim *c)
+{
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        claims = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    claim_count--;
 }
 
 /* --- making --- */
@@ -100,7 +123,6 @@ struct process *process_create(int pid)
     p->pid = pid;
     p->exit_signal = SIGCHLD;
     p->dumpable = true;
-    p->start_ns = os_now_ns();
     return p;
 }
 
@@ -111,8 +133,11 @@ void process_free(struct process *p)
 
 void process_enter(struct process *p, struct process *parent)
 {
+    static uint64_t last_start;
     struct process **at = &process_hash[(unsigned)p->pid % HASH];
+    uint64_t now = os_now_ns();
 
+    last_start = p->start_ns = now > last_start ? now : last_start + 1;
     p->hash_next = *at;
     *at = p;
     p->all_prev = process_last;

@@ -45,7 +45,8 @@ struct rlimit {
 struct memory {
     uint32_t refs;
     struct space *space;
-    vaddr_t brk_start, brk;                         /* the heap is [brk_start, brk); an ordinary region */
+    struct mutex lock;      /* brk, and the regions behind it; taken before the space's */
+    vaddr_t brk_start, brk; /* the heap is [brk_start, brk); an ordinary region */
     vaddr_t arg_start, arg_end, env_start, env_end; /* for /proc */
     vaddr_t stack_top;
     uint32_t auxv[AUXV_MAX][2]; /* as it lay on the first stack; AT_NULL ends it */
@@ -73,6 +74,7 @@ struct process {
     struct fs_context *fs;
     struct signal_actions *actions;
     struct signal_set pending; /* sent to the process, not to a thread */
+    struct signal_fork *forks; /* calls under way that make a process of this one: kernel/proc/signal.h */
     struct tty *tty;           /* controlling terminal */
     struct rlimit rlimit[RLIMITS];
     int exit_status;               /* as wait4() reports it: code << 8, or the signal (| 0x80: core) */
@@ -90,7 +92,7 @@ struct process {
     struct itimer itimer[ITIMERS]; /* kernel/proc/itimer.h */
     struct ptimer *ptimers;        /* kernel/proc/ptimer.c; not inherited by fork either */
     int next_ptimer;
-    uint64_t start_ns;
+    uint64_t start_ns; /* no two processes have the same: with the number it names one for good */
     uint64_t past_user_ns, past_system_ns;     /* of threads that have ended */
     uint64_t past_min_faults, past_maj_faults; /* in spaces that it has left */
     uint64_t child_user_ns, child_system_ns, child_min_faults, child_maj_faults;
@@ -138,8 +140,15 @@ void process_note_resident(struct process *p);
 
 /* --- making them, for kernel/life/ --- */
 
-/* A number for a new thread, which is also a process's when `leader`. -EAGAIN when there is none. */
-int pid_alloc(void);
+/* A number for a thread and maybe a process that are being made. Nobody else gets it. */
+struct pid_claim {
+    int pid;
+    struct pid_claim *next, *prev;
+};
+/* Choose a number and hold it. 0, or -EAGAIN when there is none, or too many threads. Does not sleep. */
+int pid_alloc(struct pid_claim *c);
+/* Let it go: the number stands in the tables by now, or is free again. */
+void pid_free(struct pid_claim *c);
 /* 1 is given. */
 void pid_begin(void);
 /* A process without threads, memory, files; in no list. NULL: out of memory. */

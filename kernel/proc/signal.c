@@ -326,8 +326,17 @@ static void stop_or_continue(struct process *p, int signo)
     signal_tell_parent(p, CLD_CONTINUED, SIGCONT);
 }
 
-/* thread NULL: any of the process's. */
-static int send(struct process *p, struct thread *thread, const struct siginfo *info)
+/* Those that p is making get it too, without details. */
+static void send_to_forks(struct process *p, int signo)
+{
+    sigset_t bit = SIGBIT(signo), cancelled = signo == SIGCONT ? STOPS : bit & STOPS ? SIGBIT(SIGCONT) : 0;
+
+    for (struct signal_fork *f = p->forks; f; f = f->next)
+        f->set = (f->set & ~cancelled) | bit;
+}
+
+/* thread NULL: any of the process's. many: the process is one of several. */
+static int send(struct process *p, struct thread *thread, const struct siginfo *info, bool many)
 {
     int signo = info->signo;
     sigset_t bit = SIGBIT(signo);
@@ -343,6 +352,8 @@ static int send(struct process *p, struct thread *thread, const struct siginfo *
         process_kill(p, SIGKILL); /* at once, so that sleeps which only its end may cut short know of it */
         return 0;
     }
+    if (many)
+        send_to_forks(p, signo);
     if ((s->set & bit) && signo < SIGRTMIN)
         return 0;
 
@@ -372,12 +383,12 @@ static int send(struct process *p, struct thread *thread, const struct siginfo *
 
 int signal_send(struct process *p, const struct siginfo *info)
 {
-    return send(p, NULL, info);
+    return send(p, NULL, info, false);
 }
 
 int signal_send_thread(struct thread *t, const struct siginfo *info)
 {
-    return send(t->process, t, info);
+    return send(t->process, t, info, false);
 }
 
 void signal_raise(struct process *p, int signo)
@@ -395,7 +406,20 @@ unsigned signal_group(int pgid, const struct siginfo *info)
         if (p->pgid == pgid) {
             n++;
             if (info->signo)
-                signal_send(p, info);
+                send(p, NULL, info, true);
+        }
+    return n;
+}
+
+unsigned signal_everybody(const struct siginfo *info)
+{
+    unsigned n = 0;
+
+    for (struct process *p = process_all; p; p = p->all_next)
+        if (p != process_init && p != process_current()) {
+            n++;
+            if (info->signo)
+                send(p, NULL, info, true);
         }
     return n;
 }
@@ -468,6 +492,30 @@ void signal_thread_exit(struct thread *t)
     for (struct thread *o = t->process->threads; left && o; o = o->next)
         if (o != t && wants(o, left))
             mark_and_wake(o);
+}
+
+void signal_thread_enter(struct thread *t)
+{
+    if (signal_has_work(t))
+        signal_mark(t);
+}
+
+void signal_fork_begin(struct process *parent, struct signal_fork *f)
+{
+    f->set = 0;
+    f->next = parent->forks;
+    parent->forks = f;
+}
+
+void signal_fork_end(struct process *parent, struct signal_fork *f, struct process *child)
+{
+    struct signal_fork **at = &parent->forks;
+
+    while (*at != f)
+        at = &(*at)->next;
+    *at = f->next;
+    if (child)
+        child->pending.set = f->set;
 }
 
 /* Whether p is what keeps its group from being orphaned: its parent is in the session, but not in the group.

@@ -178,8 +178,10 @@ int signal_send(struct process *p, const struct siginfo *info);
 int signal_send_thread(struct thread *t, const struct siginfo *info);
 /* The same with no more than a number (SI_KERNEL). */
 void signal_raise(struct process *p, int signo);
-/* To every process of a group. Number of processes. */
+/* To every process of a group, also to those that are being forked from one. Number of processes. */
 unsigned signal_group(int pgid, const struct siginfo *info);
+/* To all processes but the first and the running one, likewise. Number of processes. */
+unsigned signal_everybody(const struct siginfo *info);
 /* For the running thread, which an exception stopped: not to be ignored. If the signal is blocked or ignored,
  * the process is killed. Delivered on the way back to ring 3. */
 void signal_force(struct trap_frame *tf, const struct siginfo *info);
@@ -201,6 +203,21 @@ void signal_thread_init(struct thread *t, const struct thread *from, bool keep_a
 /* A thread ends: what is pending for it is forgotten; what is pending for the process and it would have taken
  * goes to the others. */
 void signal_thread_exit(struct thread *t);
+/* A thread can be found from now on: it begins with a look at what is pending, and stops with its process. */
+void signal_thread_enter(struct thread *t);
+
+/*
+ * A sender to many means those too that are being forked meanwhile, but can find only their parents. So a
+ * call that forks collects what its process is sent in this way, and the child begins with it. On the stack
+ * of that call.
+ */
+struct signal_fork {
+    sigset_t set;
+    struct signal_fork *next;
+};
+void signal_fork_begin(struct process *parent, struct signal_fork *f);
+/* child: is in no list yet; NULL: there will be none. */
+void signal_fork_end(struct process *parent, struct signal_fork *f, struct process *child);
 /* exec: caught signals go back to default, the alternate stack is gone. */
 void signal_exec(struct process *p);
 /* Whether a parent wants no zombies: SIGCHLD is ignored or SA_NOCLDWAIT is set. */

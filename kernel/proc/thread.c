@@ -93,7 +93,7 @@ void thread_discard(struct thread *t)
     thread_free(t);
 }
 
-void thread_launch(struct thread *t)
+void thread_enter(struct thread *t)
 {
     struct process *p = t->process;
     struct thread *last = p->threads;
@@ -111,6 +111,11 @@ void thread_launch(struct thread *t)
     thread_count++;
     thread_total++;
     t->task->space = p->memory ? p->memory->space : NULL;
+    signal_thread_enter(t);
+}
+
+void thread_launch(struct thread *t)
+{
     task_start(t->task);
 }
 

@@ -25,6 +25,7 @@ struct thread {
     char comm[16];
     struct thread *hash_next; /* by tid */
     struct context context;   /* the processor's state beside the frame */
+    vaddr_t set_child_tid;    /* where it writes its number before it begins, if not 0 */
     vaddr_t clear_child_tid;  /* written 0 and woken when the thread ends, if not 0 */
     vaddr_t robust_list;
     struct fd_table *files; /* kernel/fs/file.h: a reference of its own; NULL once it is ending */
@@ -82,7 +83,8 @@ void thread_start(void);
 struct thread *thread_create(struct process *p, int tid, void (*fn)(void *arg), void *arg);
 /* Undo that. */
 void thread_discard(struct thread *t);
-/* Put it in its process and let it run. Cannot fail. */
+/* Put it in its process, where it can be found and be ended; then let it run. Cannot fail; do not sleep. */
+void thread_enter(struct thread *t);
 void thread_launch(struct thread *t);
 /* Take the running thread, which ends, out of its process. Does not sleep. */
 void thread_leave(struct thread *t);

@@ -453,135 +453,173 @@ int32_t sys_swapoff(SYSCALL_1_ARG(path))
 
 /* --- another process's memory --- */
 
-/* A vector of the caller's, and how far it is used up. */
+#define VECTOR_FEW 8u
+#define VECTOR_SUM 0x7FFFF000u /* Linux's MAX_RW_COUNT */
+
+/* A vector of the caller's, read once, and how far it is used up. */
 struct vector {
-    vaddr_t next;
-    uint32_t left;
-    struct iovec part;
+    struct iovec few[VECTOR_FEW], *part; /* part: few, or allocated */
+    uint32_t n, at;
 };
 
-/* Have a part that is not empty. 0: at the end; 1; -EFAULT. */
-static int advance(struct vector *v)
+static void vector_free(struct vector *v)
 {
-    while (!v->part.size) {
-        if (!v->left)
-            return 0;
-        if (user_copy_in(&v->part, v->next, sizeof v->part))
-            return -EFAULT;
-        v->next += sizeof v->part;
-        v->left--;
-    }
-    return 1;
+    if (v->part != v->few)
+        kfree(v->part);
 }
 
-/* The sum of a vector's sizes, or -errno. */
-static int check_vector(vaddr_t at, uint32_t n)
+/* Read it all at once, so that what is checked here is what is used. The sum of the sizes; what is beyond
+ * VECTOR_SUM is cut off. Or -errno. To be freed in either case. Sleeps. */
+static int32_t vector_read(struct vector *v, vaddr_t from, uint32_t n)
 {
-    uint64_t sum;
-    int err = iovec_check(at, n, &sum);
+    uint32_t sum = 0;
 
-    return err ? err : sum > INT32_MAX ? -EINVAL : (int)sum;
+    v->part = v->few;
+    v->n = n;
+    v->at = 0;
+    if (n > IOVECS_MAX)
+        return -EINVAL;
+    if (n > VECTOR_FEW) {
+        v->part = vm_alloc(n * sizeof *v->part);
+        if (!v->part)
+            return -ENOMEM;
+    }
+    if (user_copy_in(v->part, from, n * sizeof *v->part))
+        return -EFAULT;
+    for (uint32_t i = 0; i < n; i++) {
+        struct iovec *part = &v->part[i];
+
+        if (part->size > INT32_MAX)
+            return -EINVAL;
+        if (part->size > VECTOR_SUM - sum)
+            part->size = VECTOR_SUM - sum;
+        sum += part->size;
+    }
+    return (int32_t)sum;
+}
+
+/* The first part that is not used up, or NULL. */
+static struct iovec *vector_part(struct vector *v)
+{
+    while (v->at < v->n && !v->part[v->at].size)
+        v->at++;
+    return v->at < v->n ? &v->part[v->at] : NULL;
+}
+
+static void use_up(struct iovec *part, size_t n)
+{
+    part->base += n;
+    part->size -= n;
 }
 
 /* Move bytes until one of the vectors ends. Bytes, or -EFAULT if there are none. */
 static int32_t transfer(struct space *s, struct vector *own, struct vector *other, bool write, void *page)
 {
+    struct iovec *mine, *its;
     int32_t done = 0;
 
-    while (advance(own) == 1 && advance(other) == 1) {
-        size_t n = own->part.size < other->part.size ? own->part.size : other->part.size;
+    while ((mine = vector_part(own)) != NULL && (its = vector_part(other)) != NULL) {
+        size_t n = user_part(mine->base, mine->size < its->size ? mine->size : its->size);
         size_t got;
 
-        n = user_part(own->part.base, n);
         if (write) {
-            if (user_copy_in(page, own->part.base, n))
+            if (user_copy_in(page, mine->base, n))
                 return done ? done : -EFAULT;
-            got = space_write(s, other->part.base, page, n);
+            got = space_write(s, its->base, page, n);
         } else {
-            got = space_read(s, other->part.base, page, n);
-            if (user_copy_out(own->part.base, page, got))
+            got = space_read(s, its->base, page, n);
+            if (user_copy_out(mine->base, page, got))
                 return done ? done : -EFAULT;
         }
         done += (int32_t)got;
-        own->part.base += got;
-        own->part.size -= got;
-        other->part.base += got;
-        other->part.size -= got;
+        use_up(mine, got);
+        use_up(its, got);
         if (got < n)
             return done ? done : -EFAULT;
+        thread_breathe();
         if (thread_current()->exiting)
             return done ? done : -EINTR;
     }
     return done;
 }
 
-static int32_t process_vm(uint32_t pid, struct vector own, struct vector other, uint32_t flags, bool write)
+static int32_t process_vm(uint32_t pid, struct vector *own, struct vector *other, bool write)
 {
-    struct process *p;
+    struct process *p = process_find((int)pid);
     struct memory *m;
     void *page;
     int32_t result;
 
-    if (flags)
-        return -EINVAL;
-    result = check_vector(own.next, own.left);
-    if (result <= 0)
-        return result;
-    result = check_vector(other.next, other.left);
-    if (result < 0)
-        return result;
-    p = process_find((int)pid);
     if (!p || !p->memory)
         return -ESRCH;
     m = memory_get(p->memory);
-    page = kmalloc(PAGE_SIZE);
-    result = page ? transfer(m->space, &own, &other, write, page) : -ENOMEM;
+    page = vm_alloc(PAGE_SIZE);
+    result = page ? transfer(m->space, own, other, write, page) : -ENOMEM;
     kfree(page);
     memory_put(m);
     return result;
 }
 
+/* The caller's own vector and the other process's. */
+struct vectors {
+    uint32_t pid;
+    vaddr_t own;
+    uint32_t own_n;
+    vaddr_t other;
+    uint32_t other_n, flags;
+};
+
+static int32_t process_vm_vectors(const struct vectors *v, bool write)
+{
+    struct vector own, other;
+    int32_t result;
+
+    if (v->flags)
+        return -EINVAL;
+    result = vector_read(&own, v->own, v->own_n);
+    if (result > 0) {
+        result = vector_read(&other, v->other, v->other_n);
+        if (result >= 0)
+            result = process_vm(v->pid, &own, &other, write);
+        vector_free(&other);
+    }
+    vector_free(&own);
+    return result;
+}
+
 int32_t sys_process_vm_readv(SYSCALL_6_ARGS(pid, own, own_n, other, other_n, flags))
 {
-    return process_vm(pid, (struct vector){.next = own, .left = own_n},
-                      (struct vector){.next = other, .left = other_n}, flags, false);
+    return process_vm_vectors(&(struct vectors){pid, own, own_n, other, other_n, flags}, false);
 }
 
 int32_t sys_process_vm_writev(SYSCALL_6_ARGS(pid, own, own_n, other, other_n, flags))
 {
-    return process_vm(pid, (struct vector){.next = own, .left = own_n},
-                      (struct vector){.next = other, .left = other_n}, flags, true);
+    return process_vm_vectors(&(struct vectors){pid, own, own_n, other, other_n, flags}, true);
 }
 
 /* Advice for part after part. Bytes, or the first part's error. */
-static int32_t advise_vector(struct space *s, struct vector parts, uint32_t advice)
+static int32_t advise_vector(struct space *s, const struct vector *v, uint32_t advice)
 {
     int32_t done = 0;
 
-    for (; parts.left; parts.left--, parts.next += sizeof parts.part) {
-        int err = user_copy_in(&parts.part, parts.next, sizeof parts.part)
-                      ? -EFAULT
-                      : space_advise(s, parts.part.base, parts.part.size, (int)advice);
+    for (uint32_t i = 0; i < v->n; i++) {
+        int err = space_advise(s, v->part[i].base, v->part[i].size, (int)advice);
 
         if (err)
             return done ? done : err;
-        done += (int32_t)parts.part.size;
+        done += (int32_t)v->part[i].size;
+        if (thread_breathe() && thread_current()->exiting)
+            break;
     }
     return done;
 }
 
-int32_t sys_process_madvise(SYSCALL_5_ARGS(fd, vector, n, advice, flags))
+static int32_t process_madvise(int fd, const struct vector *v, uint32_t advice)
 {
     struct process *p;
     struct memory *m;
-    int32_t result;
+    int32_t result = pidfd_process(fd, &p, NULL);
 
-    if (flags)
-        return -EINVAL;
-    result = check_vector(vector, n);
-    if (result < 0)
-        return result;
-    result = pidfd_process((int)fd, &p, NULL);
     if (result)
         return result;
     /* What changes nothing that the process sees. */
@@ -590,7 +628,21 @@ int32_t sys_process_madvise(SYSCALL_5_ARGS(fd, vector, n, advice, flags))
     if (!p->memory)
         return -ESRCH;
     m = memory_get(p->memory);
-    result = advise_vector(m->space, (struct vector){.next = vector, .left = n}, advice);
+    result = advise_vector(m->space, v, advice);
     memory_put(m);
+    return result;
+}
+
+int32_t sys_process_madvise(SYSCALL_5_ARGS(fd, vector, n, advice, flags))
+{
+    struct vector v;
+    int32_t result;
+
+    if (flags)
+        return -EINVAL;
+    result = vector_read(&v, vector, n);
+    if (result >= 0)
+        result = process_madvise((int)fd, &v, advice);
+    vector_free(&v);
     return result;
 }

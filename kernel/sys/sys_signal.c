@@ -36,20 +36,6 @@ static struct process *find(int pid)
     return t ? t->process : NULL;
 }
 
-/* To all but the first process and the sender. */
-static int32_t send_all(const struct siginfo *info)
-{
-    unsigned n = 0;
-
-    for (struct process *p = process_all; p; p = p->all_next)
-        if (p != process_init && p != process_current()) {
-            n++;
-            if (info->signo)
-                signal_send(p, info);
-        }
-    return n ? 0 : -ESRCH;
-}
-
 int32_t sys_kill(SYSCALL_2_ARGS(to, signo))
 {
     int pid = (int)to;
@@ -59,7 +45,7 @@ int32_t sys_kill(SYSCALL_2_ARGS(to, signo))
     if (signo > SIGNALS)
         return -EINVAL;
     if (pid == -1)
-        return send_all(&info);
+        return signal_everybody(&info) ? 0 : -ESRCH;
     if (pid == INT32_MIN)
         return -ESRCH;
     if (pid <= 0)
@@ -136,7 +122,7 @@ int32_t sys_pidfd_send_signal(SYSCALL_4_ARGS(fd, signo, va, flags))
 {
     struct siginfo info = from_me(signo, SI_USER);
     struct process *p;
-    uint32_t said;
+    uint32_t said, pid;
     int err;
 
     if (flags)
@@ -145,11 +131,12 @@ int32_t sys_pidfd_send_signal(SYSCALL_4_ARGS(fd, signo, va, flags))
     if (err == -EBADF)
         return err;
     if (!err && va) {
+        pid = (uint32_t)p->pid;
         if (user_read32(&said, va))
             return -EFAULT;
         if (said != signo)
             return -EINVAL;
-        err = read_info((uint32_t)p->pid, signo, va, &info);
+        err = read_info(pid, signo, va, &info);
         if (err)
             return err;
         err = pidfd_process((int)fd, &p, NULL); /* reading may have slept */

@@ -277,10 +277,12 @@ struct patient {
 static bool patient_make(struct kt *kt, struct patient *x)
 {
     struct memory *m = NULL;
-    int pid = pid_alloc();
+    struct pid_claim claim;
 
     x->s = space_create(&vm_sys);
-    x->p = pid > 0 ? process_create(pid) : NULL;
+    x->p = pid_alloc(&claim) == 0 ? process_create(claim.pid) : NULL;
+    if (x->p)
+        pid_free(&claim);
     if (x->s)
         m = memory_create(x->s);
     if (!x->p || !m) {
