@@ -4,6 +4,7 @@
 #include "kernel/dev/devices.h"
 #include "kernel/dev/disk.h"
 #include "kernel/dev/random.h"
+#include "kernel/dev/swapdev.h"
 #include "kernel/dev/tty.h"
 #include "kernel/fs/pidfd.h"
 #include "kernel/fs/vfs.h"
@@ -198,6 +199,8 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     disk_init();
     vm_sys_init();
     page_fault_init();
+    disk_read_tables();
+    swapdev_boot();
     process_start();
     life_start();
     pidfd_init();

@@ -32,6 +32,9 @@ struct block_request {
     void *arg;                             /* (o) for done */
     int status;                            /* (o) 0, -EIO, -ETIMEDOUT, -EINVAL (beyond the end) */
     struct block_request *next;            /* (i) the driver's queue */
+    /* Where a device that is part of another one keeps the caller's done and arg meanwhile. */
+    void (*outer_done)(struct block_request *r); /* (o) */
+    void *outer_arg;                             /* (o) */
 };
 
 struct block_ops { /* (c) */

@@ -1,16 +1,13 @@
 /*
  * Devices as files.
  *
- * A device number leads to operations through a short table, filled at start-up by whoever has a device;
- * every new devtmpfs gets a node for each, so a device that is registered later appears in the next one only.
- *
- * Disks are read and written through a page of memory, without a cache. A disk that swap is on is busy: it is
- * not opened for writing, and each page that is written is checked when its request is made, since it may
- * have been turned on while the page was fetched. One holder at a time has a disk for itself: an open file
- * of O_EXCL, or swapon() until the area is there.
+ * The number of a character device leads to operations through a short table, filled at start-up by whoever
+ * has a device; those of disks and partitions are asked of disk.c. Every new devtmpfs gets a node for each,
+ * so a character device that is registered later appears in the next one only. Partitions come and go in all.
  */
 #include "kernel/dev/devices.h"
 #include "kernel/dev/disk.h"
+#include "kernel/dev/diskfile.h"
 #include "kernel/dev/random.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/ramfs.h"
@@ -26,44 +23,37 @@
 #define DEVICES 32u
 
 struct device {
-    uint32_t mode; /* S_IFCHR or S_IFBLK, and permission of its node */
+    uint32_t mode; /* S_IFCHR, and permission of its node */
     uint32_t rdev;
     char name[16];
     const struct file_ops *ops;
-    void *data;
-    const void *holder; /* who has it for himself */
 };
 
 static struct device devices[DEVICES];
 static unsigned device_count;
 
-static void add(uint32_t mode, uint32_t rdev, const char *name, const struct file_ops *ops, void *data)
+void chardev_register(uint32_t rdev, const char *name, const struct file_ops *ops)
 {
     mm_assert(device_count < DEVICES, "no room for device %s", name);
     struct device *d = &devices[device_count++];
 
-    *d = (struct device){.mode = mode, .rdev = rdev, .ops = ops, .data = data};
+    *d = (struct device){.mode = S_IFCHR | 0666, .rdev = rdev, .ops = ops};
     format(d->name, sizeof d->name, "%s", name);
-}
-
-void chardev_register(uint32_t rdev, const char *name, const struct file_ops *ops)
-{
-    add(S_IFCHR | 0666, rdev, name, ops, NULL);
-}
-
-void blockdev_register(uint32_t rdev, const char *name, const struct file_ops *ops, void *data)
-{
-    add(S_IFBLK | 0660, rdev, name, ops, data);
 }
 
 int device_find(uint32_t mode, uint32_t rdev, const struct file_ops **ops, void **data)
 {
+    if (S_ISBLK(mode)) {
+        *ops = &disk_ops;
+        *data = disk_find(rdev);
+        return *data ? 0 : -ENXIO;
+    }
     for (unsigned i = 0; i < device_count; i++) {
         const struct device *d = &devices[i];
 
-        if (d->rdev == rdev && (d->mode & S_IFMT) == (mode & S_IFMT)) {
+        if (d->rdev == rdev) {
             *ops = d->ops;
-            *data = d->data;
+            *data = NULL;
             return 0;
         }
     }
@@ -72,8 +62,30 @@ int device_find(uint32_t mode, uint32_t rdev, const struct file_ops **ops, void 
 
 void devices_each(void (*fn)(uint32_t mode, uint32_t rdev, const char *name, void *arg), void *arg)
 {
+    uint32_t rdev = 0;
+
     for (unsigned i = 0; i < device_count; i++)
         fn(devices[i].mode, devices[i].rdev, devices[i].name, arg);
+    for (const struct disk_unit *u; (u = disk_next(rdev)) != NULL;) {
+        char name[16]; /* fn may sleep, and the partition be gone */
+
+        rdev = u->rdev;
+        format(name, sizeof name, "%s", u->dev->name);
+        fn(DISK_MODE, rdev, name, arg);
+    }
+}
+
+struct population {
+    struct inode *root;
+    int err;
+};
+
+static void populate_one(uint32_t mode, uint32_t rdev, const char *name, void *arg)
+{
+    struct population *p = arg;
+
+    if (!p->err)
+        p->err = p->root->ops->create(p->root, name, mode, rdev, NULL);
 }
 
 static int populate(struct inode *root)
@@ -84,13 +96,47 @@ static int populate(struct inode *root)
                  {"stdin", "/proc/self/fd/0"},
                  {"stdout", "/proc/self/fd/1"},
                  {"stderr", "/proc/self/fd/2"}};
-    int err = root->ops->create(root, "shm", S_IFDIR | 01777, 0, NULL);
+    struct population p = {root, root->ops->create(root, "shm", S_IFDIR | 01777, 0, NULL)};
 
-    for (unsigned i = 0; !err && i < device_count; i++)
-        err = root->ops->create(root, devices[i].name, devices[i].mode, devices[i].rdev, NULL);
-    for (unsigned i = 0; !err && i < ARRAY_LEN(links); i++)
-        err = root->ops->symlink(root, links[i].name, links[i].target);
-    return err;
+    devices_each(populate_one, &p);
+    for (unsigned i = 0; !p.err && i < ARRAY_LEN(links); i++)
+        p.err = root->ops->symlink(root, links[i].name, links[i].target);
+    return p.err;
+}
+
+/* Make or remove the node in one devtmpfs. */
+static void update_node(struct inode *root, uint32_t rdev, const char *name)
+{
+    struct inode *i = NULL;
+    int err = root->ops->lookup(root, name, &i);
+    bool wanted = disk_find(rdev) != NULL;
+
+    if (err == -ENOENT && wanted)
+        err = root->ops->create(root, name, DISK_MODE, rdev, NULL);
+    else if (!err && !wanted && S_ISBLK(i->mode) && i->rdev == rdev)
+        err = root->ops->unlink(root, name, false);
+    inode_put(i);
+    if (err && err != -ENOENT)
+        os_log("devtmpfs: the node of %s is not up to date, error %d", name, -err);
+}
+
+void devices_update(uint32_t rdev, const char *name)
+{
+    uint32_t after = 0; /* mounts are in order of their numbers */
+
+    for (;;) {
+        const struct filesystem *fs = vfs_mounts;
+        struct inode *root;
+
+        while (fs && (fs->dev <= after || strcmp(fs->type->name, "devtmpfs") != 0))
+            fs = fs->next;
+        if (!fs)
+            return;
+        after = fs->dev;
+        root = inode_get(fs->root);
+        update_node(root, rdev, name);
+        inode_put(root);
+    }
 }
 
 /* --- null, zero, full --- */
@@ -270,184 +316,9 @@ static int kmsg_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 static const struct file_ops kmsg_ops = {
     .open = kmsg_open, .release = kmsg_release, .read = kmsg_read, .write = kmsg_write};
 
-/* --- disks --- */
-
-#define SECTORS_A_PAGE (PAGE_SIZE / BLOCK_SECTOR)
-
-static bool has_swap(const struct block_device *d)
-{
-    for (unsigned i = 0; i < SWAP_AREAS; i++)
-        if (vm_sys.swap.area[i] && vm_sys.swap.area[i]->dev == d)
-            return true;
-    return false;
-}
-
-/* Where the holder of a disk is noted. */
-static const void **holder_of(const struct block_device *d)
-{
-    unsigned i = 0;
-
-    while (i < device_count && devices[i].data != d)
-        i++;
-    mm_assert(i < device_count, "%s is no device", d->name);
-    return &devices[i].holder;
-}
-
-int disk_claim(const struct block_device *d, const void *holder)
-{
-    const void **at = holder_of(d);
-
-    if (*at || has_swap(d))
-        return -EBUSY;
-    *at = holder;
-    return 0;
-}
-
-void disk_unclaim(const struct block_device *d, const void *holder)
-{
-    const void **at = holder_of(d);
-
-    if (*at == holder)
-        *at = NULL;
-}
-
-static int disk_open(struct file *f)
-{
-    const struct block_device *d = f->data;
-    bool writes = (f->flags & O_ACCMODE) != O_RDONLY;
-
-    if (writes && d->read_only)
-        return -EROFS;
-    if (f->flags & O_EXCL)
-        return disk_claim(d, f);
-    return writes && has_swap(d) ? -EBUSY : 0;
-}
-
-static void disk_release(struct file *f)
-{
-    disk_unclaim(f->data, f);
-}
-
-/* One page of the disk, as far as it goes: through the frame `page`. Sleeps once its request is made, and
- * looks before that. */
-static int disk_page(struct block_device *d, bool write, uint64_t index, paddr_t page)
-{
-    uint64_t sector = index * SECTORS_A_PAGE;
-
-    if (sector + SECTORS_A_PAGE > d->sectors) /* a piece of a page at the end is out of reach */
-        return -ENOSPC;
-    if (write && has_swap(d))
-        return -ETXTBSY;
-    return write ? disk_write(d, sector, &page, 1) : disk_read(d, sector, &page, 1);
-}
-
-static int disk_transfer(struct file *f, bool write, vaddr_t buf, size_t n, uint64_t *pos)
-{
-    struct block_device *d = f->data;
-    uint64_t size = (d->sectors / SECTORS_A_PAGE) << PAGE_SHIFT;
-    struct frame *frame;
-    size_t done = 0;
-    int err = 0;
-
-    if (*pos >= size)
-        return write && n ? -ENOSPC : 0;
-    if (n > size - *pos)
-        n = (size_t)(size - *pos);
-    frame = vm_frame_alloc(&vm_sys, FRAME_KERNEL, FRAME_LOW_ONLY);
-    if (!frame)
-        return -ENOMEM;
-
-    pfn_t pfn = frame_pfn(&frame_pool_sys, frame);
-    paddr_t address = (paddr_t)pfn << PAGE_SHIFT;
-    uint8_t *bytes = frame_ptr(&frame_pool_sys, pfn);
-
-    while (done < n && !err) {
-        size_t offset = *pos & PAGE_MASK, part = PAGE_SIZE - offset;
-
-        if (part > n - done)
-            part = n - done;
-        if (!write || part < PAGE_SIZE)
-            err = disk_page(d, false, *pos >> PAGE_SHIFT, address);
-        if (!err && !write)
-            err = user_copy_out(buf + done, bytes + offset, part);
-        if (!err && write)
-            err = user_copy_in(bytes + offset, buf + done, part);
-        if (!err && write)
-            err = disk_page(d, true, *pos >> PAGE_SHIFT, address);
-        if (err)
-            break;
-        done += part;
-        *pos += part;
-        if (thread_breathe())
-            break;
-    }
-    frame_free(&frame_pool_sys, frame);
-    return done ? (int)done : err;
-}
-
-static int disk_file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
-{
-    return disk_transfer(f, false, buf, n, pos);
-}
-
-static int disk_file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
-{
-    return disk_transfer(f, true, buf, n, pos);
-}
-
-enum { BLKGETSIZE = 0x1260, BLKSSZGET = 0x1268, BLKBSZGET = 0x80041270u, BLKGETSIZE64 = 0x80041272u };
-
-static int disk_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
-{
-    const struct block_device *d = f->data;
-    uint64_t bytes = d->sectors * BLOCK_SECTOR;
-
-    switch (cmd) {
-    case BLKGETSIZE:
-        return user_write32(arg, (uint32_t)d->sectors);
-    case BLKSSZGET:
-        return user_write32(arg, BLOCK_SECTOR);
-    case BLKBSZGET:
-        return user_write32(arg, PAGE_SIZE);
-    case BLKGETSIZE64:
-        return user_copy_out(arg, &bytes, sizeof bytes);
-    default:
-        return -ENOTTY;
-    }
-}
-
-static int disk_seek(struct file *f, int64_t offset, int whence, uint64_t *result)
-{
-    const struct block_device *d = f->data;
-    int64_t base = whence == 0 ? 0 : whence == 1 ? (int64_t)f->pos : (int64_t)(d->sectors * BLOCK_SECTOR);
-
-    if (whence > 2 || base + offset < 0)
-        return -EINVAL;
-    *result = f->pos = (uint64_t)(base + offset);
-    return 0;
-}
-
-static const struct file_ops disk_ops = {.open = disk_open,
-                                         .release = disk_release,
-                                         .read = disk_file_read,
-                                         .write = disk_file_write,
-                                         .ioctl = disk_ioctl,
-                                         .seek = disk_seek};
-
-struct block_device *device_block(const struct inode *i)
-{
-    const struct file_ops *ops;
-    void *data;
-
-    if (!S_ISBLK(i->mode) || device_find(i->mode, i->rdev, &ops, &data) || ops != &disk_ops)
-        return NULL;
-    return data;
-}
-
 void devices_init(void)
 {
     static const struct device_table table = {.find = device_find, .populate = populate};
-    unsigned minor = 0;
 
     file_devices = &table;
     chardev_register(MKDEV(1, 3), "null", &null_ops);
@@ -456,11 +327,4 @@ void devices_init(void)
     chardev_register(MKDEV(1, 8), "random", &random_ops);
     chardev_register(MKDEV(1, 9), "urandom", &random_ops);
     chardev_register(MKDEV(1, 11), "kmsg", &kmsg_ops);
-    /* Linux's numbers of IDE disks: hda 3,0; hdb 3,64; hdc 22,0; hdd 22,64. */
-    for (struct block_device *d = block_first(); d; d = d->next) {
-        if (strncmp(d->name, "hd", 2) == 0 && d->name[2] >= 'a' && d->name[2] <= 'd')
-            minor = (unsigned)(d->name[2] - 'a');
-        blockdev_register(MKDEV(minor < 2 ? 3 : 22, minor % 2 * 64), d->name, &disk_ops, d);
-        minor++;
-    }
 }

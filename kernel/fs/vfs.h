@@ -266,10 +266,9 @@ extern struct filesystem *vfs_mounts; /* in order of mounting */
  */
 int vfs_init(const void *archive, size_t size, const char **why);
 
-/* Device numbers and their operations: registered by devices.c, tty.c, block files; name appears in /dev.
- * data becomes file.data. */
+/* The number of a character device and its operations: registered by devices.c, tty.c; name appears in /dev.
+ * */
 void chardev_register(uint32_t rdev, const char *name, const struct file_ops *ops);
-void blockdev_register(uint32_t rdev, const char *name, const struct file_ops *ops, void *data);
 #define MKDEV(major, minor) ((uint32_t)((major) << 8 | (minor)))
 
 /* Regular files, for exec and the pagers: read through the object into kernel memory. Bytes (short at the

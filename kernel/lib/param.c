@@ -3,7 +3,7 @@
 #include "mm/kva.h"
 #include "mm/os.h"
 
-struct params params = {.swap = 1, .kva = KVA_INSTANT, .torture_seed = 20261120, .init_args = ""};
+struct params params = {.kva = KVA_INSTANT, .torture_seed = 20261120, .init_args = ""};
 
 static const struct param_choice consoles[] = {
     {"ttyS0", CONSOLE_SERIAL}, {"ttyS0,115200", CONSOLE_SERIAL}, {"ttyS0,115200n8", CONSOLE_SERIAL},
@@ -13,7 +13,6 @@ static const struct param_choice policies[] = {
     {"best", KVA_BEST},   {"first", KVA_FIRST},     {"next", KVA_NEXT},
     {"worst", KVA_WORST}, {"instant", KVA_INSTANT}, {0},
 };
-static const struct param_choice on_off[] = {{"on", 1}, {"off", 0}, {0}};
 static const struct param_choice transfers[] = {{"dma", 0}, {"pio", 1}, {0}};
 static const struct param_choice tortures[] = {{"sleep", 1}, {0}};
 static const struct param_choice panic_tests[] = {
@@ -51,7 +50,7 @@ static const struct param table[] = {
     {"slab_debug", PARAM_FLAG, &params.slab_debug, .help = "red zones, poison and owners in every cache"},
     {"kva", PARAM_CHOICE, &params.kva, .choices = policies,
      .help = "best, first, next, worst, instant: fit of kernel addresses"},
-    {"swap", PARAM_CHOICE, &params.swap, .choices = on_off, .help = "on, off: use disks with a swap header"},
+    {"swap", PARAM_STRING, &params.swap, .help = "on, off, or NAME[,NAME...]: what swap uses"},
     {"ata", PARAM_CHOICE, &params.ata_pio, .choices = transfers, .help = "dma, pio: how disks transfer"},
     {"ata_timeout", PARAM_NUMBER, &params.ata_timeout, 10, 600000,
      .help = "MS: time limit of a disk command"},

@@ -1,6 +1,6 @@
 /* What /proc says about the system as a whole. */
-#include "drivers/block.h"
 #include "kernel/dev/devices.h"
+#include "kernel/dev/disk.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/shm.h"
 #include "kernel/lib/format.h"
@@ -533,47 +533,36 @@ int proc_show_mountinfo(struct text *t, const struct proc_node *n)
 
 /* --- disks --- */
 
-struct disk_list {
-    struct text *t;
-    bool partitions;
-};
-
-static void show_disk(uint32_t mode, uint32_t rdev, const char *name, void *arg)
-{
-    const struct disk_list *l = arg;
-    const struct block_device *d = block_first();
-
-    while (d && strcmp(d->name, name) != 0)
-        d = d->next;
-    if (!S_ISBLK(mode) || !d)
-        return;
-    if (l->partitions) {
-        text_print(l->t, "%4u  %7u %10llu %s\n", rdev >> 8, rdev & 255, (unsigned long long)d->sectors / 2,
-                   name);
-        return;
-    }
-    /* Times are not kept. */
-    text_print(l->t, "%4u %7u %s %llu 0 %llu 0 %llu 0 %llu 0 0 0 0 0 0 0 0 0 0\n", rdev >> 8, rdev & 255,
-               name, (unsigned long long)d->reads, (unsigned long long)d->read_sectors,
-               (unsigned long long)d->writes, (unsigned long long)d->write_sectors);
-}
-
+/* Times are not kept. */
 static int show_diskstats(struct text *t, const struct proc_node *n)
 {
-    struct disk_list l = {t, false};
+    const struct disk_unit *u = NULL;
+    uint32_t rdev = 0;
 
     (void)n;
-    devices_each(show_disk, &l);
+    while ((u = disk_next(rdev)) != NULL) {
+        const struct block_device *d = u->dev;
+
+        rdev = u->rdev;
+        text_print(t, "%4u %7u %s %llu 0 %llu 0 %llu 0 %llu 0 0 0 0 0 0 0 0 0 0\n", rdev >> 8, rdev & 255,
+                   d->name, (unsigned long long)d->reads, (unsigned long long)d->read_sectors,
+                   (unsigned long long)d->writes, (unsigned long long)d->write_sectors);
+    }
     return 0;
 }
 
 static int show_partitions(struct text *t, const struct proc_node *n)
 {
-    struct disk_list l = {t, true};
+    const struct disk_unit *u = NULL;
+    uint32_t rdev = 0;
 
     (void)n;
     text_print(t, "major minor  #blocks  name\n\n");
-    devices_each(show_disk, &l);
+    while ((u = disk_next(rdev)) != NULL) {
+        rdev = u->rdev;
+        text_print(t, "%4u  %7u %10llu %s\n", rdev >> 8, rdev & 255, (unsigned long long)u->dev->sectors / 2,
+                   u->dev->name);
+    }
     return 0;
 }
 

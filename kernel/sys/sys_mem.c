@@ -9,7 +9,8 @@
  *
  * The heap is an ordinary region: programs map over parts of it.
  */
-#include "kernel/dev/devices.h"
+#include "kernel/dev/diskfile.h"
+#include "kernel/dev/swapdev.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/pidfd.h"
 #include "kernel/life/memory.h"
@@ -397,11 +398,10 @@ int32_t sys_munlockall(SYSCALL_NO_ARGS)
 
 /* --- swap areas --- */
 
-/* The disk that a path names. */
-static int find_disk(vaddr_t path, struct block_device **out)
+/* The node that a path names, referenced. */
+static int find_node(vaddr_t path, struct inode **out)
 {
     char *name = kmalloc(PATH_MAX);
-    struct inode *i;
     int err;
 
     if (!name)
@@ -410,31 +410,26 @@ static int find_disk(vaddr_t path, struct block_device **out)
     if (err == -E2BIG)
         err = -ENAMETOOLONG;
     if (err >= 0)
-        err = path_lookup(NULL, name, 0, &i);
+        err = path_lookup(NULL, name, 0, out);
     kfree(name);
-    if (err)
-        return err;
-    *out = device_block(i);
-    inode_put(i);
-    return *out ? 0 : -EINVAL;
+    return err;
 }
 
 int32_t sys_swapon(SYSCALL_2_ARGS(path, flags))
 {
-    struct block_device *d = NULL;
+    int priority = flags & SWAP_FLAG_PREFER ? (int)(flags & SWAP_FLAG_PRIO) : SWAP_ANY_PRIORITY;
+    struct disk_unit *u;
+    struct inode *i;
     int err;
 
     if (flags & ~(uint32_t)SWAP_FLAGS)
         return -EINVAL;
-    err = find_disk(path, &d);
+    err = find_node(path, &i);
     if (err)
         return err;
-    err = disk_claim(d, &d);
-    if (err)
-        return err;
-    err =
-        swap_on_at(&vm_sys, d, flags & SWAP_FLAG_PREFER ? (int)(flags & SWAP_FLAG_PRIO) : SWAP_ANY_PRIORITY);
-    disk_unclaim(d, &d);
+    u = disk_of_inode(i);
+    err = u ? swapdev_on(u, priority) : -EINVAL;
+    inode_put(i);
     return err;
 }
 
@@ -445,10 +440,16 @@ static bool is_interrupted(void)
 
 int32_t sys_swapoff(SYSCALL_1_ARG(path))
 {
-    struct block_device *d = NULL;
-    int err = find_disk(path, &d);
+    struct disk_unit *u;
+    struct inode *i;
+    int err = find_node(path, &i);
 
-    return err ? err : swap_off(&vm_sys, d, is_interrupted);
+    if (err)
+        return err;
+    u = disk_of_inode(i);
+    err = u ? swapdev_off(u, is_interrupted) : -EINVAL;
+    inode_put(i);
+    return err;
 }
 
 /* --- another process's memory --- */

@@ -1,7 +1,5 @@
 /* The machine's struct vm: its start, and allocations that reclaim for it. */
 #include "kernel/vm/vm_sys.h"
-#include "kernel/dev/disk.h"
-#include "kernel/lib/param.h"
 #include "kernel/sched/sched.h"
 #include "kernel/vm/memory.h"
 #include "kernel/x86/panic.h"
@@ -16,10 +14,6 @@ void vm_sys_init(void)
 {
     if (vm_init(&vm_sys, &frame_pool_sys) != 0)
         panic_unfit("too little memory: no room for the virtual memory system");
-    if (!params.swap)
-        return;
-    for (struct block_device *d = block_first(); d; d = d->next)
-        swap_on(&vm_sys, d);
 }
 
 /* Reclaim that succeeds but whose frames others take first is tried this often. */

@@ -6,7 +6,7 @@
 
 extern struct vm vm_sys;
 
-/* Set up vm_sys, and swap on every disk with a swap header. Sleeps. */
+/* Set up vm_sys. */
 void vm_sys_init(void);
 /* kmalloc() and kzalloc() that reclaim pages while that can help. To be freed with kfree(). Sleep. */
 void *vm_alloc(size_t size);

@@ -18,6 +18,7 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
+use Compress::Raw::Zlib ();
 use Digest::SHA;
 use Exporter qw(import);
 use File::Basename qw(basename dirname);
@@ -26,7 +27,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(boot classify ktap ktest_ok outcome_is log_like log_unlike swap_disk random_disk blank_disk bad_disk
-  disk_digest disk_grow disk_write module_file need_busybox top_dir);
+  disk_digest disk_grow disk_write swap_header mbr_write gpt_write gpt_header module_file need_busybox top_dir);
 
 my $top = abs_path(dirname(__FILE__) . '/../..');
 my $log_dir  = "$top/build/log";
@@ -295,6 +296,53 @@ sub disk_grow {
     my $more = random_disk(basename($file, '.img') . '-more', $kib, $seed);
     disk_write($file, -s $file, slurp($more));
     unlink $more;
+    return;
+}
+
+# Make $sectors sectors of a disk from $first on a swap area: the page with the header is written, and nothing else.
+sub swap_header {
+    my ($file, $first, $sectors) = @_;
+    my $area = swap_disk('header-of-' . basename($file, '.img'), int($sectors / 8) * 4);
+    disk_write($file, $first * 512, substr slurp($area), 0, 4096);
+    unlink $area;
+    return;
+}
+
+# Write a table of up to four partitions into a sector of a disk: [type, first sector, sectors], or undef for none. The first sector is
+# what the table says, relative or not.
+sub mbr_write {
+    my ($file, $sector, @entries) = @_;
+    my $table = join '', map { $_ ? pack('C4 C4 V2', 0, 0, 2, 0, $_->[0], 0, 2, 0, $_->[1], $_->[2]) : "\0" x 16 } @entries;
+    disk_write($file, $sector * 512 + 446, $table . "\0" x (64 - length $table) . "\x55\xaa");
+    return;
+}
+
+my $GPT_DATA = pack 'H*', 'af3dc60f838472478e793d69d8477de4';
+my $GPT_SWAP = pack 'H*', '6dfd5706aba4c44384e50933c84b4f4f';
+
+# One of the two headers of a GPT, whose entries are there already.
+sub gpt_header {
+    my ($file, $at, $other, $table) = @_;
+    my $last = (-s $file) / 512 - 1;
+    my $crc = Compress::Raw::Zlib::crc32(substr slurp($file), $table * 512, 128 * 128);
+    my $header = sub { pack 'a8 V4 Q<4 a16 Q< V3', 'EFI PART', 0x10000, 92, $_[0], 0, $at, $other, 34, $last - 33, 'q' x 16, $table, 128, 128, $crc };
+    disk_write($file, $at * 512, $header->(Compress::Raw::Zlib::crc32($header->(0))));
+    return;
+}
+
+# Write a GPT with its protective MBR and its copy at the end: {number => [is it for swap, first sector, sectors]}.
+sub gpt_write {
+    my ($file, $parts) = @_;
+    my $last = (-s $file) / 512 - 1;
+    my @entries = map { "\0" x 128 } 1 .. 128;
+    for my $n (keys %$parts) {
+        my ($swap, $first, $sectors) = @{$parts->{$n}};
+        $entries[$n - 1] = pack 'a16 a16 Q<3 a72', $swap ? $GPT_SWAP : $GPT_DATA, "unique $n", $first, $first + $sectors - 1, 0, '';
+    }
+    mbr_write($file, 0, [0xee, 1, $last]);
+    disk_write($file, $_ * 512, join '', @entries) for 2, $last - 32;
+    gpt_header($file, 1, $last, 2);
+    gpt_header($file, $last, 1, $last - 32);
     return;
 }
 

@@ -1,13 +1,14 @@
 /*
- * Real disks. Every disk is read; one is written only if it has a swap header, and then only in the last
- * pages of its area, whose contents are put back. Disks whose model says so are expected to misbehave (the
- * boot tests attach them): "QUIRE BAD" fails every access to its last page, "QUIRE SLOW" never answers in
- * time.
+ * Real disks. Every disk is read; one is written only if it can be nothing but swap, and then only in the
+ * last pages of its area, whose contents are put back. Disks whose model says so are expected to misbehave
+ * (the boot tests attach them): "QUIRE BAD" fails every access to its last page, "QUIRE SLOW" never answers
+ * in time.
  */
 #include "drivers/ata.h"
 #include "drivers/block.h"
 #include "drivers/io.h"
 #include "kernel/dev/disk.h"
+#include "kernel/dev/swapdev.h"
 #include "kernel/lib/param.h"
 #include "kernel/sched/task.h"
 #include "mm/errno.h"
@@ -125,7 +126,7 @@ static uint32_t scratch_page(struct kt *kt, struct block_device *d)
     struct pages p;
     uint32_t page = 0;
 
-    if (!get_pages(kt, &p, 1))
+    if (!swapdev_is_swap(disk_find_name(d->name)) || !get_pages(kt, &p, 1))
         return 0;
     if (disk_read(d, 0, p.phys, 1) == 0) {
         const uint8_t *at = window_open(kmalloc_sys.pool, (pfn_t)(p.phys[0] >> PAGE_SHIFT));
