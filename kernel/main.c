@@ -7,6 +7,7 @@
 #include "kernel/dev/swapdev.h"
 #include "kernel/dev/tty.h"
 #include "kernel/fs/pidfd.h"
+#include "kernel/fs/file.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/console.h"
 #include "kernel/lib/param.h"
@@ -15,6 +16,7 @@
 #include "kernel/life/init.h"
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/page_fault.h"
+#include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/sched/clock.h"
@@ -146,6 +148,7 @@ static bool run_programs(void)
         memcpy(args, params.init_args, size);
         split_words(args, argv + 1, INIT_ARGS);
     }
+    frame_limit_kernel(&frame_pool_sys);
     status = process_start_init(params.init ? asked : anywhere, argv, envp);
     kfree(args);
     if (status != 0) {
@@ -204,6 +207,8 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     process_start();
     life_start();
     pidfd_init();
+    oom_start();
+    file_start();
     procfs_init(cmdline);
     devices_init();
     if (!itimer_init() || tty_init() != 0)

@@ -239,7 +239,7 @@ static __attribute__((noinline)) int add_table(struct step *st)
     struct vm *vm = st->s->vm;
 
     if (!st->table) {
-        st->table = frame_alloc(vm->pool, FRAME_TABLE, FRAME_LOW_ONLY);
+        st->table = frame_alloc_kernel(vm->pool, FRAME_TABLE, FRAME_LOW_ONLY);
         if (!st->table)
             return bring_slowly(vm, &st->table, FRAME_TABLE, FRAME_LOW_ONLY);
     }

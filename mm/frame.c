@@ -55,6 +55,10 @@
 #define HOT_BATCH 32u
 #define HOT_ORDER 4u /* blocks that a refill takes, as long as there are any: neighbours suit disks */
 
+/* The share of low memory that the kernel may take for what programs make it keep. The rest is for their
+ * pages: without any they could not even end. */
+#define KERNEL_SHARE 2u
+
 static enum frame_zone zone_of(const struct frame_pool *p, pfn_t pfn)
 {
     return pfn < p->low_end ? ZONE_LOW : ZONE_HIGH;
@@ -80,8 +84,12 @@ void frame_pool_init(struct frame_pool *p, struct frame *frames, pfn_t start, pf
         low_end = start;
     for (uint32_t i = 0; i < end - start; i++)
         frames[i] = (struct frame){.use = FRAME_RESERVED};
-    *p = (struct frame_pool){
-        .frames = frames - start, .start = start, .end = end, .low_end = low_end, .direct = direct};
+    *p = (struct frame_pool){.frames = frames - start,
+                             .start = start,
+                             .end = end,
+                             .low_end = low_end,
+                             .direct = direct,
+                             .kernel_max = UINT32_MAX};
     buddy_init(&p->zone[ZONE_LOW], p->frames, start, low_end);
     buddy_init(&p->zone[ZONE_HIGH], p->frames, low_end, end);
     for (unsigned z = 0; z < FRAME_ZONES; z++)
@@ -167,6 +175,11 @@ static void set_marks(struct frame_pool *p, uint32_t min)
 void frame_set_marks(struct frame_pool *p)
 {
     set_marks(p, square_root(p->managed[ZONE_LOW] + p->managed[ZONE_HIGH]) / 2);
+}
+
+void frame_limit_kernel(struct frame_pool *p)
+{
+    p->kernel_max = frame_kernel_count(p) + p->managed[ZONE_LOW] / KERNEL_SHARE;
 }
 
 int frame_set_min(struct frame_pool *p, uint32_t frames)

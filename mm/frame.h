@@ -116,6 +116,8 @@ struct frame_pool {
     uint32_t low_min;  /* (n) low frames that only FRAME_RESERVE may take: the low zone's part of marks.min */
     uint32_t low_kept; /* (n) low frames that allocations without FRAME_LOW_ONLY leave alone */
     uint32_t slow_below; /* (n) allocation takes the slow path when its zone has fewer free frames */
+    uint32_t
+        kernel_max; /* (n) frames of frame_kernel_count() that may be had for programs; UINT32_MAX: all */
     uint32_t fail_after; /* (n) fault injection: 0 off, else the Nth allocation from now fails, and so do all
                             after it */
     /* Called when an allocation leaves fewer than marks.low of frame_free_common(). It must not sleep. */
@@ -187,6 +189,22 @@ void frame_free_block(struct frame_pool *p, struct frame *head);
 /* Change the use of an allocated frame (accounting included). Neither use may be FREE or RESERVED. */
 void frame_retype(struct frame_pool *p, struct frame *f, enum frame_use use);
 
+/* Frames that the kernel has for itself and does not give back by reclaim: tables, stacks, slabs, buffers. */
+static inline uint32_t frame_kernel_count(const struct frame_pool *p)
+{
+    return p->used[FRAME_KERNEL] + p->used[FRAME_SLAB] + p->used[FRAME_TABLE] + p->used[FRAME_STACK];
+}
+
+/* Whether the kernel has as many as it may. Whoever allocates them for programs asks first; freeing pages of
+ * programs does not help then. */
+static inline bool frame_kernel_full(const struct frame_pool *p)
+{
+    return unlikely(frame_kernel_count(p) >= p->kernel_max);
+}
+
+/* From now on the kernel may have what it has, and half of the low memory that it was given. */
+void frame_limit_kernel(struct frame_pool *p);
+
 /* The parts of frame_alloc() and frame_free() that are not inline. */
 struct frame *frame_alloc_slow(struct frame_pool *p, enum frame_use use, unsigned flags);
 void frame_hot_trim(struct frame_pool *p, struct frame_hot *hot);
@@ -220,6 +238,12 @@ static inline struct frame *frame_alloc(struct frame_pool *p, enum frame_use use
     f->used = 0;
     f->owner = NULL;
     return f;
+}
+
+/* frame_alloc() of such a frame: NULL also when the kernel has as many as it may. */
+static inline struct frame *frame_alloc_kernel(struct frame_pool *p, enum frame_use use, unsigned flags)
+{
+    return frame_kernel_full(p) ? NULL : frame_alloc(p, use, flags);
 }
 
 static inline void frame_free(struct frame_pool *p, struct frame *f)

@@ -60,7 +60,7 @@ static __attribute__((noinline)) void *alloc_large(struct frame_pool *pool, size
 {
     unsigned order = 0;
 
-    if (size == 0)
+    if (size == 0 || frame_kernel_full(pool))
         return NULL;
     while (order < BUDDY_ORDERS && PAGE_SIZE << order < size)
         order++;

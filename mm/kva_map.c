@@ -84,7 +84,7 @@ static void unmap_frames(struct kva_map *m, vaddr_t start, uint32_t pages)
 static bool map_frames(struct kva_map *m, vaddr_t start, uint32_t pages, enum frame_use use, bool clear)
 {
     for (uint32_t i = 0; i < pages; i++) {
-        struct frame *f = frame_alloc(m->pool, use, 0);
+        struct frame *f = frame_alloc_kernel(m->pool, use, 0);
 
         if (!f) {
             unmap_frames(m, start, i);

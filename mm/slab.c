@@ -238,7 +238,10 @@ static struct slab *slab_create(struct cache *c)
         if (!s)
             return NULL;
     }
-    struct frame *head = frame_alloc_block(c->pool, c->order, FRAME_SLAB, FRAME_LOW_ONLY);
+    struct frame *head = NULL;
+
+    if (!frame_kernel_full(c->pool))
+        head = frame_alloc_block(c->pool, c->order, FRAME_SLAB, FRAME_LOW_ONLY);
     if (!head) {
         if (s)
             cache_free(control_cache(c), s);

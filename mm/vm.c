@@ -33,6 +33,9 @@ _Static_assert(FAULT_ACTIONS <= VM_ACTIONS, "room for every action");
 
 /* Reclaim that succeeds but whose frames others take first is tried this often. */
 #define ALLOC_TRIES 16u
+
+/* For so many who end, a task that wants memory for the kernel tries again: others take some of it. */
+#define ROOM_TRIES 8u
 /* Frames that one direct reclaim aims at: two clusters. */
 #define ALLOC_BATCH (2u * SWAP_CLUSTER)
 
@@ -111,43 +114,54 @@ void vm_fini(struct vm *vm)
 }
 
 /*
- * Reclaim for an allocation that failed for the nth time. False: the next try is the last. It is worth one
- * even if nothing could be freed, since others may have freed frames while this task waited for its turn.
+ * Reclaim for an allocation that failed for the nth time; kernel: what it was for is not given back by
+ * reclaim. False: the next try is the last. It is worth one even if nothing could be freed, since others may
+ * have freed frames while this task waited for its turn.
  */
-static bool reclaim_again(struct vm *vm, unsigned flags, unsigned n)
+static bool reclaim_again(struct vm *vm, unsigned flags, bool kernel, unsigned n)
 {
     unsigned freed;
 
+    if (kernel && frame_kernel_full(vm->pool))
+        return slab_reap_all(vm->pool) && n + 1 < ALLOC_TRIES;
     vm->stats.direct_reclaims++;
     freed = flags & FRAME_LOW_ONLY ? reclaim_run_low(vm, ALLOC_BATCH) : reclaim_run(vm, ALLOC_BATCH);
     return freed && n + 1 < ALLOC_TRIES;
 }
 
+bool vm_make_room(struct vm *vm, unsigned n)
+{
+    return vm->make_room && n < ROOM_TRIES && vm->make_room();
+}
+
 struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
 {
-    bool last = false;
+    bool last = false, kernel = use != FRAME_ANON && use != FRAME_OBJECT;
+    unsigned rooms = 0;
 
     might_sleep();
     for (unsigned i = 0;; i++) {
-        struct frame *f = frame_alloc(vm->pool, use, flags);
+        struct frame *f =
+            kernel ? frame_alloc_kernel(vm->pool, use, flags) : frame_alloc(vm->pool, use, flags);
 
-        if (f || last)
+        if (f || (last && !(kernel && vm_make_room(vm, rooms++))))
             return f;
-        last = !reclaim_again(vm, flags, i);
+        last = last || !reclaim_again(vm, flags, kernel, i);
     }
 }
 
 void *vm_cache_alloc(struct vm *vm, struct cache *c)
 {
     bool last = false;
+    unsigned rooms = 0;
 
     might_sleep();
     for (unsigned i = 0;; i++) {
         void *obj = cache_alloc(c);
 
-        if (obj || last)
+        if (obj || (last && !vm_make_room(vm, rooms++)))
             return obj;
-        last = !reclaim_again(vm, FRAME_LOW_ONLY, i); /* slabs are low */
+        last = last || !reclaim_again(vm, FRAME_LOW_ONLY, true, i); /* slabs are low */
     }
 }
 

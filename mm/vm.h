@@ -60,8 +60,12 @@ struct vm {
     uint32_t file_pages;               /* (n) resident pages of objects that have an image */
     uint64_t committed;                /* (n) pages; see commit.c */
     /* Whether the running task is about to die, so that long work for it should end. NULL: never. */
-    bool (*dying)(void);   /* (c) */
-    struct vm_stats stats; /* (n) */
+    bool (*dying)(void); /* (c) */
+    /* Called here, defined above: end somebody so that the kernel gets memory for the running task, and wait
+     * for a moment. False: there is nobody else, or it did not help, or the task is to end. Sleeps, with
+     * whatever locks the caller has. NULL: never. */
+    bool (*make_room)(void); /* (c) */
+    struct vm_stats stats;   /* (n) */
 };
 
 /* Defaults, as Linux has them. */
@@ -77,10 +81,14 @@ void vm_fini(struct vm *vm);
 
 /*
  * frame_alloc() and cache_alloc() for callers that may sleep: they reclaim while
- * that can help. Sleeps. NULL when memory and swap are exhausted.
+ * that can help, and for what the kernel keeps they have somebody end. Sleeps. NULL when memory and swap, or
+ * what the kernel may keep, are exhausted.
  */
 struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags);
 void *vm_cache_alloc(struct vm *vm, struct cache *c);
+/* For those who allocate otherwise: have somebody end, if this is one of the first times (n from 0) that
+ * there is no memory for the kernel. Whether it is worth another try. Sleeps. */
+bool vm_make_room(struct vm *vm, unsigned n);
 
 /* Put an ANON or OBJECT frame on the pageable list, and take it off. */
 static inline void vm_frame_list(struct vm *vm, struct frame *f)

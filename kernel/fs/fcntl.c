@@ -14,10 +14,13 @@
  * Whoever waits sleeps in one queue for all files: locks that are waited for are rare. He is in a list, where
  * the next one who wants to wait looks whether a process would wait for itself. An open file's owner is not
  * known, so OFD and flock() waits are not looked at; a signal ends them.
+ *
+ * Locks are in the kernel's memory, so there is a limit to all and to one process's: -ENOLCK.
  */
 #include "kernel/fs/fcntl.h"
 #include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
+#include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/slab.h"
@@ -44,6 +47,12 @@ struct lock_wait {
 
 #define CHAIN_MAX 10u /* processes that wait for each other, as far as is looked */
 
+/* The share of low memory that all locks may take, and the share of these that one process may have. */
+#define LOCKS_SHARE 64u
+#define OWNER_SHARE 2u
+
+static uint32_t lock_count;
+
 static struct waitq unlocked;
 static struct lock_wait *waiting;
 
@@ -59,6 +68,43 @@ static const struct file_lock *conflict(const struct inode *i, const struct file
             (l->exclusive || want->exclusive))
             return l;
     return NULL;
+}
+
+/* The count of a process's locks, for its score when memory is out. */
+static uint32_t *count_of(const struct file_lock *l)
+{
+    static uint32_t of_file;
+
+    return l->pid <= 0 ? &of_file : &((struct fd_table *)(uintptr_t)l->owner)->locks;
+}
+
+static void count(const struct file_lock *l, int n)
+{
+    lock_count += (uint32_t)n;
+    *count_of(l) += (uint32_t)n;
+}
+
+size_t fcntl_locks_bytes(const struct fd_table *t)
+{
+    return t->locks * sizeof(struct file_lock);
+}
+
+/* Whether there may be one more for want's owner. */
+static bool has_room(const struct file_lock *want)
+{
+    uint32_t most = frame_pool_sys.managed[ZONE_LOW] / LOCKS_SHARE * (PAGE_SIZE / sizeof(struct file_lock));
+
+    return lock_count < most && (want->pid <= 0 || *count_of(want) < most / OWNER_SHARE);
+}
+
+/* Whether clearing what want says cuts a lock in two. */
+static bool splits(const struct inode *i, const struct file_lock *want)
+{
+    for (const struct file_lock *l = i->locks; l; l = l->next)
+        if (l->whole == want->whole && l->owner == want->owner && l->start < want->start &&
+            l->end > want->end)
+            return true;
+    return false;
 }
 
 /* Whether who holds l waits, maybe by way of others, for want's owner. */
@@ -81,6 +127,7 @@ static void drop(struct file_lock **at)
     struct file_lock *l = *at;
 
     *at = l->next;
+    count(l, -1);
     kfree(l);
     file_locks.count--;
 }
@@ -117,6 +164,7 @@ static void clear(struct inode *i, const struct file_lock *want, struct file_loc
                 *spare = NULL;
                 file_locks.count++;
                 *moved = *l;
+                count(moved, 1);
                 moved->start = want->end;
             }
             l->end = want->start;
@@ -186,6 +234,8 @@ static int set(struct file *f, int fd, const struct file_lock *want, unsigned ty
         err = wait ? wait_unlocked(i, want, blocker) : -EAGAIN;
     if (!err && fd >= 0 && type != LOCK_NONE && !fd_names(fd, f))
         err = -EBADF;
+    if (!err && !has_room(want) && (type != LOCK_NONE || splits(i, want)))
+        err = -ENOLCK;
     if (!err) {
         clear(i, want, &spare);
         if (type != LOCK_NONE) {
@@ -193,6 +243,7 @@ static int set(struct file *f, int fd, const struct file_lock *want, unsigned ty
             join(i, fresh);
             insert(i, fresh);
             file_locks.count++;
+            count(fresh, 1);
             fresh = NULL;
         }
         os_wake_all(&unlocked);

@@ -36,5 +36,7 @@ enum {
 int fcntl_lock(struct file *f, int fd, unsigned cmd, vaddr_t arg);
 /* flock(2). Sleeps. */
 int flock_lock(struct file *f, unsigned how);
+/* Kernel memory that the locks of a process take. */
+size_t fcntl_locks_bytes(const struct fd_table *t);
 
 #endif

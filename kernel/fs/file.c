@@ -14,12 +14,14 @@
  * Locking. One processor: what does not sleep is one step.
  */
 #include "kernel/fs/file.h"
+#include "kernel/fs/fcntl.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/poll.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/regular.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
+#include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/slab.h"
@@ -29,6 +31,7 @@ TALLY(tables, "tables of descriptors");
 
 #define FDS_FIRST   32u   /* descriptors of a new table */
 #define FDS_DEFAULT 1024u /* limit of a kernel task */
+#define FDS_BREATH  4096u /* so many are closed before others may run */
 #define RW_MAX      0x7FFFF000u
 
 uint32_t fd_nr_open = 1u << 20; /* as Linux begins */
@@ -391,9 +394,9 @@ struct fd_table *fd_table_copy(const struct fd_table *from)
     /* It may change while memory is sought. */
     while ((used = numbers_used(from)) > t->size) {
         uint32_t size = used < FDS_FIRST ? FDS_FIRST : used;
-        struct fd *fd = vm_zalloc_array(size, sizeof *fd);
+        struct fd *fd = vm_table_alloc(size, sizeof *fd);
 
-        kfree(t->fd);
+        vm_table_free(t->fd, t->size, sizeof *fd);
         t->fd = fd;
         t->size = fd ? size : 0;
         if (!fd) {
@@ -435,10 +438,13 @@ void fd_table_put(struct fd_table *t)
 {
     if (--t->refs)
         return;
-    for (uint32_t i = 0; i < t->size; i++)
+    for (uint32_t i = 0; i < t->size; i++) {
         if (t->fd[i].file)
             close_slot(t, i);
-    kfree(t->fd);
+        if (i % FDS_BREATH == FDS_BREATH - 1)
+            thread_breathe();
+    }
+    vm_table_free(t->fd, t->size, sizeof *t->fd);
     kfree(t);
     tables.count--;
 }
@@ -448,6 +454,39 @@ void fd_table_close_exec(struct fd_table *t)
     for (uint32_t i = 0; i < t->size; i++)
         if (t->fd[i].file && t->fd[i].cloexec)
             close_slot(t, i);
+}
+
+/* Kernel memory that a file takes, and its inode if nothing but files names it. */
+static size_t file_bytes(const struct file *f)
+{
+    const struct inode *i = f->inode;
+    size_t bytes = sizeof *f + (i->gone ? strlen(i->gone) : 0);
+
+    if (S_ISFIFO(i->mode))
+        bytes += pipe_bytes(i);
+    else if (!i->nlink)
+        bytes += sizeof *i + sizeof(struct object);
+    return bytes;
+}
+
+/* Of a process, for the score of those who may be ended. What several descriptors name is divided. */
+static size_t descriptors_bytes(const struct process *p)
+{
+    const struct fd_table *t = p->threads ? p->threads->files : NULL;
+    size_t bytes;
+
+    if (!t)
+        return 0;
+    bytes = t->size * sizeof *t->fd + fcntl_locks_bytes(t);
+    for (uint32_t i = 0; i < t->size; i++)
+        if (t->fd[i].file)
+            bytes += file_bytes(t->fd[i].file) / t->fd[i].file->refs;
+    return bytes;
+}
+
+void file_start(void)
+{
+    oom_count_also(descriptors_bytes);
 }
 
 /* --- descriptors of the running thread --- */
@@ -479,15 +518,15 @@ static int grow(struct fd_table *t, uint32_t fd)
 
         while (size <= fd)
             size *= 2;
-        bigger = vm_zalloc_array(size, sizeof *bigger);
+        bigger = vm_table_alloc(size, sizeof *bigger);
         if (!bigger)
             return -ENOMEM;
         if (t->size != old) { /* another thread has done it */
-            kfree(bigger);
+            vm_table_free(bigger, size, sizeof *bigger);
             continue;
         }
         memcpy(bigger, t->fd, old * sizeof *bigger);
-        kfree(t->fd);
+        vm_table_free(t->fd, old, sizeof *bigger);
         t->fd = bigger;
         t->size = size;
     }

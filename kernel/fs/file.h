@@ -49,9 +49,12 @@ struct fd_table {
     uint32_t refs;
     uint32_t size;
     uint32_t free_from; /* no number below this is free */
+    uint32_t locks;     /* records of fcntl.c that it owns */
     struct fd *fd;
 };
 
+/* Once, at start-up. */
+void file_start(void);
 /* A new open file on an inode; takes its own reference. Calls ops->open. */
 int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct file **out);
 /* open(2) with kernel strings. */

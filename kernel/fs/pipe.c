@@ -485,6 +485,13 @@ int pipe_set_size(struct file *f, uint32_t size)
     return err;
 }
 
+size_t pipe_bytes(const struct inode *i)
+{
+    const struct pipe *p = i->pipe;
+
+    return p ? sizeof *i + sizeof *p + PAGE_UP(used(p)) : 0;
+}
+
 uint32_t pipe_fill(const struct file *f)
 {
     return used(pipe_of(f));

@@ -13,6 +13,8 @@ int pipe_create(uint32_t flags, struct file **reader, struct file **writer);
 /* fcntl(): capacity, and its change. -EBADF: no pipe; -EBUSY: more than that is in it; -EPERM: too much. */
 int pipe_get_size(const struct file *f);
 int pipe_set_size(struct file *f, uint32_t size);
+/* Kernel memory that an inode's pipe takes; 0: it has none. */
+size_t pipe_bytes(const struct inode *i);
 /* Bytes that wait to be read. */
 uint32_t pipe_fill(const struct file *f);
 /* Write as much of n bytes as there is room for, once there is any. For vmsplice(2). Bytes or -errno.

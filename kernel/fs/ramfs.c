@@ -15,6 +15,11 @@
  * Locking. One processor: entries change in sections that do not sleep. What sleeps (memory) comes first,
  * then everything is checked, then it is changed; references are dropped last.
  *
+ * Limits. A filesystem has as many inodes as nr_inodes= says, by default one for two pages of memory, as on
+ * Linux. And since these, names, targets and tables stay in the kernel's memory whoever ends, they count as
+ * kept (vfs_keep()), but for those of files without a name, which go with the last process that has them
+ * open.
+ *
  * Invariants.
  *   INV-RAMFS-1  an entry is in its directory's list and, if there is a table, in the table
  *   INV-RAMFS-2  an entry holds one reference to its inode, and a linked directory's inode one to its parent
@@ -27,6 +32,7 @@
 #include "kernel/fs/ramfs_file.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
+#include "mm/kva_map.h"
 
 #define MAGIC_TMPFS 0x01021994u
 #define MAGIC_ANON  0x09041934u
@@ -65,15 +71,78 @@ static struct node *node_of(struct inode *i)
     return container_of(i, struct node, inode);
 }
 
+static struct filesystem anonymous;
+
+/* --- what is kept --- */
+
+/* Count memory of fs as kept. 0, or -ENOSPC: it was freed. NULL is -ENOMEM. */
+static int keep(const struct filesystem *fs, void *p)
+{
+    int err;
+
+    if (!p)
+        return -ENOMEM;
+    err = fs == &anonymous ? 0 : vfs_keep(kmalloc_usable(&kmalloc_sys, p));
+    if (err)
+        kfree(p);
+    return err;
+}
+
+/* Free what was counted. NULL is fine. */
+static void let_go(const struct filesystem *fs, void *p)
+{
+    if (p && fs != &anonymous)
+        vfs_give_back(kmalloc_usable(&kmalloc_sys, p));
+    kfree(p);
+}
+
+/* Whether fs may have one more inode, or one more name of one. */
+static bool has_inode(const struct filesystem *fs)
+{
+    return !fs->max_inodes || (uint64_t)fs->inodes + fs->links < fs->max_inodes;
+}
+
 /* --- nodes --- */
 
 void ramfs_node_free(struct inode *i)
 {
     struct node *n = node_of(i);
+    const struct filesystem *fs = n->inode.fs;
 
+    if (S_ISREG(i->mode) && fs != &anonymous)
+        vfs_give_back(sizeof(struct object));
     inode_fini(i);
     kfree(n->inode.gone);
-    kfree(n);
+    let_go(fs, n);
+}
+
+/* A directory's table of so many buckets; large ones need no block. NULL: none, for whatever reason. Does not
+ * sleep. */
+static struct entry **table_alloc(const struct filesystem *fs, uint32_t buckets)
+{
+    size_t bytes = buckets * sizeof(struct entry *);
+    struct entry **table;
+
+    if (fs != &anonymous && vfs_keep(bytes))
+        return NULL;
+    table = bytes <= PAGE_SIZE ? kzalloc(bytes) : kva_table_alloc(&kva_map_sys, bytes);
+    if (!table && fs != &anonymous)
+        vfs_give_back(bytes);
+    return table;
+}
+
+static void let_go_table(const struct filesystem *fs, struct entry **table, uint32_t buckets)
+{
+    size_t bytes = buckets * sizeof *table;
+
+    if (!table)
+        return;
+    if (fs != &anonymous)
+        vfs_give_back(bytes);
+    if (bytes <= PAGE_SIZE)
+        kfree(table);
+    else
+        kva_table_free(&kva_map_sys, table, bytes);
 }
 
 static void release(struct inode *i)
@@ -81,9 +150,9 @@ static void release(struct inode *i)
     struct node *n = node_of(i);
 
     if (S_ISDIR(i->mode))
-        kfree(n->dir.table);
+        let_go_table(i->fs, n->dir.table, n->dir.buckets);
     if (S_ISLNK(i->mode))
-        kfree(n->target);
+        let_go(i->fs, n->target);
     if (i->object)
         object_put(i->object); /* frees the node, now or with the last mapping */
     else
@@ -94,9 +163,14 @@ static void release(struct inode *i)
 static int make(struct filesystem *fs, uint32_t mode, uint32_t rdev, struct node **out)
 {
     struct node *n = vm_zalloc(sizeof *n);
+    int err = keep(fs, n);
 
-    if (!n)
-        return -ENOMEM;
+    if (err)
+        return err;
+    if (!has_inode(fs) || (S_ISREG(mode) && fs != &anonymous && vfs_keep(sizeof(struct object)))) {
+        let_go(fs, n);
+        return -ENOSPC;
+    }
     inode_init(&n->inode, fs, mode);
     n->inode.ops = &ops;
     n->inode.rdev = rdev;
@@ -138,16 +212,19 @@ static struct entry *find(struct node *d, const char *name)
     return NULL;
 }
 
-static struct entry *entry_alloc(const char *name)
+/* 0, -ENOMEM or -ENOSPC. */
+static int entry_alloc(const struct filesystem *fs, const char *name, struct entry **out)
 {
     size_t n = strlen(name);
     struct entry *e = vm_alloc(sizeof *e + n + 1);
+    int err = keep(fs, e);
 
-    if (!e)
-        return NULL;
+    if (err)
+        return err;
     *e = (struct entry){.hash = hash_of(name)};
     memcpy(e->name, name, n + 1);
-    return e;
+    *out = e;
+    return 0;
 }
 
 static void hash_in(struct node *d, struct entry *e)
@@ -166,10 +243,10 @@ static void grow_table(struct node *d)
 
     if (d->dir.count < (d->dir.table ? d->dir.buckets : TABLE_FROM))
         return;
-    table = kzalloc(buckets * sizeof *table);
+    table = table_alloc(d->inode.fs, buckets);
     if (!table)
         return;
-    kfree(d->dir.table);
+    let_go_table(d->inode.fs, d->dir.table, d->dir.buckets);
     d->dir.table = table;
     d->dir.buckets = buckets;
     for (struct entry *e = d->dir.first; e; e = e->next)
@@ -269,10 +346,11 @@ static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t r
     if (err)
         return err;
     if (name) {
-        e = entry_alloc(name);
-        err = e ? can_enter(dir, name) : -ENOMEM;
+        err = entry_alloc(dir->fs, name, &e);
+        if (!err)
+            err = can_enter(dir, name);
         if (err) {
-            kfree(e);
+            let_go(dir->fs, e);
             inode_put(&n->inode);
             return err;
         }
@@ -292,18 +370,25 @@ static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t r
 static int symlink(struct inode *dir, const char *name, const char *target)
 {
     size_t size = strlen(target);
-    struct entry *e = entry_alloc(name);
+    struct entry *e = NULL;
     struct node *n;
-    int err = e ? make(dir->fs, S_IFLNK | 0777, 0, &n) : -ENOMEM;
+    char *copy;
+    int err = entry_alloc(dir->fs, name, &e);
 
+    if (!err)
+        err = make(dir->fs, S_IFLNK | 0777, 0, &n);
     if (err) {
-        kfree(e);
+        let_go(dir->fs, e);
         return err;
     }
-    n->target = vm_alloc(size + 1);
-    err = n->target ? can_enter(dir, name) : -ENOMEM;
+    copy = vm_alloc(size + 1);
+    err = keep(dir->fs, copy);
+    if (!err) {
+        n->target = copy;
+        err = can_enter(dir, name);
+    }
     if (err) {
-        kfree(e);
+        let_go(dir->fs, e);
         inode_put(&n->inode);
         return err;
     }
@@ -326,15 +411,20 @@ static int readlink(struct inode *i, char *buf, size_t size)
 
 static int link(struct inode *dir, const char *name, struct inode *target)
 {
-    struct entry *e = entry_alloc(name);
-    int err = e ? can_enter(dir, name) : -ENOMEM;
+    struct entry *e = NULL;
+    int err = entry_alloc(dir->fs, name, &e);
 
+    if (!err)
+        err = can_enter(dir, name);
     if (!err && !target->nlink && !target->linkable)
         err = -ENOENT; /* its last name is gone */
+    if (!err && target->nlink && !has_inode(dir->fs))
+        err = -ENOSPC;
     if (err) {
-        kfree(e);
+        let_go(dir->fs, e);
         return err;
     }
+    dir->fs->links += !!target->nlink;
     target->nlink++;
     target->linkable = false;
     target->ctime_ns = inode_now();
@@ -347,9 +437,11 @@ static void discard(struct entry *e)
 {
     struct inode *i = e->inode;
 
+    if (!S_ISDIR(i->mode) && i->nlink > 1)
+        i->fs->links--;
     i->nlink -= S_ISDIR(i->mode) ? 2 : 1;
     i->ctime_ns = inode_now();
-    kfree(e);
+    let_go(i->fs, e);
     inode_tree_put(i);
 }
 
@@ -434,21 +526,23 @@ static void exchange(struct node *d1, struct entry *e1, struct node *d2, struct 
 static int rename(struct inode *dir, const char *name, struct inode *to_dir, const char *to_name,
                   unsigned flags)
 {
-    struct entry *fresh = entry_alloc(to_name);
+    struct entry *fresh;
     struct node *d1 = node_of(dir), *d2 = node_of(to_dir);
+    int err = entry_alloc(dir->fs, to_name, &fresh);
 
-    if (!fresh)
-        return -ENOMEM;
+    if (err)
+        return err;
 
     struct entry *from = find(d1, name), *to = find(d2, to_name);
-    int err = from ? can_rename(dir, to_dir, from, to, flags) : -ENOENT;
+
+    err = from ? can_rename(dir, to_dir, from, to, flags) : -ENOENT;
 
     if (err || (to && to->inode == from->inode)) { /* two names of one file: nothing happens */
-        kfree(fresh);
+        let_go(dir->fs, fresh);
         return err;
     }
     if (flags & RENAME_EXCHANGE) {
-        kfree(fresh);
+        let_go(dir->fs, fresh);
         exchange(d1, from, d2, to);
         return 0;
     }
@@ -459,7 +553,7 @@ static int rename(struct inode *dir, const char *name, struct inode *to_dir, con
     leave(d1, from);
     enter(d2, fresh, i);
     i->ctime_ns = inode_now();
-    kfree(from);
+    let_go(dir->fs, from);
     inode_tree_put(old);
     if (to)
         discard(to);
@@ -521,7 +615,21 @@ static uint32_t parse_number(const char **s, unsigned base)
     return n;
 }
 
-/* size=N[kmg%], nr_blocks=N[kmg], mode=OCTAL; others are ignored if Linux knows them. */
+/* k, m or g after a number, as Linux takes them. False: something else. */
+static bool parse_unit(const char **s, uint64_t *n)
+{
+    char unit = **s | 32;
+
+    if (!**s || **s == ',')
+        return true;
+    if (unit != 'k' && unit != 'm' && unit != 'g')
+        return false;
+    *n <<= unit == 'k' ? 10 : unit == 'm' ? 20 : 30;
+    ++*s;
+    return true;
+}
+
+/* size=N[kmg%], nr_blocks=N[kmg], nr_inodes=N[kmg], mode=OCTAL; others are ignored if Linux knows them. */
 static int parse_options(struct filesystem *fs, const char *s, uint32_t *mode)
 {
     uint32_t total = frame_pool_sys.end - frame_pool_sys.used[FRAME_RESERVED];
@@ -537,15 +645,15 @@ static int parse_options(struct filesystem *fs, const char *s, uint32_t *mode)
                 n = size ? (uint64_t)total * n / 100 : n;
                 blocks = true;
                 s++;
-            } else if (*s && *s != ',') {
-                unsigned shift = (*s | 32) == 'k' ? 10 : (*s | 32) == 'm' ? 20 : (*s | 32) == 'g' ? 30 : 0;
-
-                if (!shift)
-                    return -EINVAL;
-                n <<= shift;
-                s++;
+            } else if (!parse_unit(&s, &n)) {
+                return -EINVAL;
             }
             fs->max_pages = blocks ? n : PAGES_OF(n);
+        } else if (strncmp(s, "nr_inodes=", 10) == 0) {
+            s += 10;
+            fs->max_inodes = parse_number(&s, 10);
+            if (!parse_unit(&s, &fs->max_inodes))
+                return -EINVAL;
         } else if (strncmp(s, "mode=", 5) == 0) {
             s += 5;
             *mode = parse_number(&s, 8) & 07777;
@@ -579,10 +687,18 @@ uint64_t ramfs_default_limit(void)
     return (frame_pool_sys.end - frame_pool_sys.used[FRAME_RESERVED]) / 2;
 }
 
+uint64_t ramfs_default_inodes(void)
+{
+    uint64_t low = ramfs_default_limit() * 2 - frame_pool_sys.managed[ZONE_HIGH];
+
+    return low < ramfs_default_limit() ? low : ramfs_default_limit();
+}
+
 static int mount_rootfs(struct filesystem *fs, const char *options)
 {
     (void)options;
     fs->max_pages = ramfs_default_limit();
+    fs->max_inodes = ramfs_default_inodes();
     return mount_root(fs, 0755);
 }
 
@@ -592,6 +708,7 @@ static int mount_tmpfs(struct filesystem *fs, const char *options)
     int err;
 
     fs->max_pages = ramfs_default_limit();
+    fs->max_inodes = ramfs_default_inodes();
     err = parse_options(fs, options, &mode);
     return err ? err : mount_root(fs, mode);
 }
@@ -663,6 +780,7 @@ static int mount_devtmpfs(struct filesystem *fs, const char *options)
 
     (void)options;
     fs->max_pages = ramfs_default_limit();
+    fs->max_inodes = ramfs_default_inodes();
     err = mount_root(fs, 0755);
     if (err)
         return err;
@@ -682,7 +800,11 @@ static int remount(struct filesystem *fs, const char *options)
         return err;
     if (with.max_pages && with.max_pages < fs->pages)
         return -EINVAL;
+    if (with.max_inodes != fs->max_inodes && with.max_inodes &&
+        (!fs->max_inodes || with.max_inodes < (uint64_t)fs->inodes + fs->links))
+        return -EINVAL;
     fs->max_pages = with.max_pages;
+    fs->max_inodes = with.max_inodes;
     return 0;
 }
 

@@ -16,5 +16,9 @@ int ramfs_set_image(struct inode *i, const void *image, size_t size);
 struct inode *ramfs_anonymous(uint32_t mode);
 /* Pages that a filesystem in memory may have when nobody says how many: half of memory. */
 uint64_t ramfs_default_limit(void);
+/* And inodes: one for two pages, as on Linux, but not more than there are low pages. */
+uint64_t ramfs_default_inodes(void);
+/* Fill a new devtmpfs: devices.c. */
+int devices_populate(struct inode *root);
 
 #endif

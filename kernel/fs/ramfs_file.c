@@ -39,9 +39,24 @@ static bool contents_has(struct object *o, uint32_t index)
     return from_image(o, index);
 }
 
+/* What all files in memory may take of it beside swap, and their indices of low memory: no process's end
+ * gives that back. */
+#define PAGES_PARTS   4u
+#define PAGES_SHARE   3u
+#define INDICES_SHARE 16u
+
+static uint64_t pages_of_all;
+
 /* Whether a filesystem has room for more pages. */
 static bool has_room(const struct filesystem *fs, uint64_t pages)
 {
+    const struct frame_pool *pool = vm_sys.pool;
+    uint64_t managed = (uint64_t)pool->managed[ZONE_LOW] + pool->managed[ZONE_HIGH];
+    const struct cache *c = &vm_sys.radix_cache;
+
+    if (pages_of_all + pages > managed / PAGES_PARTS * PAGES_SHARE + vm_sys.swap.total ||
+        c->slab_count << c->order > pool->managed[ZONE_LOW] / INDICES_SHARE)
+        return false;
     return !fs->max_pages || fs->pages + pages <= fs->max_pages;
 }
 
@@ -53,6 +68,7 @@ static int contents_take(struct object *o, uint32_t index)
     if (!has_room(fs, 1))
         return -ENOSPC;
     fs->pages++;
+    pages_of_all++;
     return 0;
 }
 
@@ -60,6 +76,7 @@ static void contents_drop(struct object *o, uint32_t index)
 {
     (void)index;
     ((struct inode *)o->pager_data)->fs->pages--;
+    pages_of_all--;
 }
 
 static int punch(struct inode *i, uint64_t start, uint64_t end);

@@ -37,6 +37,7 @@
 #include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/time.h"
+#include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/slab.h"
 
@@ -59,6 +60,35 @@ uint64_t inode_now(void)
 }
 
 /* --- inodes --- */
+
+/* --- what stays in the kernel's memory --- */
+
+/* The share of low memory that names, inodes and mounts may take. */
+#define KEPT_SHARE 8u
+
+static size_t kept_bytes;
+
+int vfs_keep(size_t bytes)
+{
+    size_t most = (size_t)frame_pool_sys.managed[ZONE_LOW] / KEPT_SHARE << PAGE_SHIFT;
+
+    if (bytes > most || kept_bytes > most - bytes)
+        return -ENOSPC;
+    kept_bytes += bytes;
+    return 0;
+}
+
+void vfs_give_back(size_t bytes)
+{
+    mm_assert(kept_bytes >= bytes, "%zu bytes are kept, %zu given back", kept_bytes, bytes);
+    kept_bytes -= bytes;
+}
+
+static void filesystem_free(struct filesystem *fs)
+{
+    vfs_give_back(sizeof *fs);
+    kfree(fs);
+}
 
 void inode_init(struct inode *i, struct filesystem *fs, uint32_t mode)
 {
@@ -83,7 +113,7 @@ void inode_fini(struct inode *i)
 
     inodes.count--;
     if (--fs->inodes == 0 && fs->ended)
-        kfree(fs);
+        filesystem_free(fs);
 }
 
 /* The last user has gone, and the mount before it. */
@@ -94,7 +124,7 @@ static void filesystem_end(struct filesystem *fs)
     fs->inodes++; /* it stays until the tree is down */
     fs->type->destroy(fs);
     if (--fs->inodes == 0)
-        kfree(fs);
+        filesystem_free(fs);
 }
 
 static void filesystem_put(struct filesystem *fs)
@@ -728,12 +758,17 @@ int vfs_mount(struct inode *dir, const char *type, const char *source, const cha
     fs = vm_alloc(sizeof *fs);
     if (!fs)
         return -ENOMEM;
+    err = vfs_keep(sizeof *fs);
+    if (err) {
+        kfree(fs);
+        return err;
+    }
     *fs = (struct filesystem){.type = t, .dev = ++next_dev, .users = 1};
     format(fs->where, sizeof fs->where, "%s", where);
     format(fs->source, sizeof fs->source, "%s", source);
     err = t->mount(fs, options);
     if (err) {
-        kfree(fs);
+        filesystem_free(fs);
         return err;
     }
     if (dir) {

@@ -155,6 +155,9 @@ struct filesystem {
     char source[32]; /* what mount() was given */
     uint64_t max_pages, pages; /* tmpfs's size= (0: no limit), and pages that its files have */
     uint32_t inodes;           /* the last one takes a filesystem that has ended along */
+    /* Of tmpfs, nr_inodes= (0: no limit). As on Linux, each name of a file beyond its first counts as one. */
+    uint64_t max_inodes;
+    uint32_t links;
     void *data;
 };
 
@@ -238,6 +241,13 @@ int vfs_link(struct inode *target, struct inode *dir, const char *path);
 int vfs_unlink(struct inode *dir, const char *path, bool directory);
 int vfs_rename(struct inode *dir, const char *path, struct inode *to_dir, const char *to_path,
                unsigned flags);
+
+/*
+ * Names, inodes and mounts are in the kernel's memory, and no process's end gives them back: together they
+ * have a share of it. Have so many bytes of that: 0 or -ENOSPC. vfs_give_back() after they are freed.
+ */
+int vfs_keep(size_t bytes);
+void vfs_give_back(size_t bytes);
 
 void filesystem_register(struct filesystem_type *type);
 extern struct filesystem_type *filesystem_types;

@@ -147,10 +147,11 @@ static int add_script(struct exec_args *a, const char *interp, const char *arg)
 {
     size_t first = a->argc ? strlen(a->strings) + 1 : 0;
     size_t n1 = strlen(interp) + 1, n2 = arg ? strlen(arg) + 1 : 0, n3 = strlen(a->path) + 1;
-    char *strings = vm_alloc(a->bytes - first + n1 + n2 + n3), *path = vm_alloc(n1);
+    size_t size = a->bytes - first + n1 + n2 + n3;
+    char *strings = vm_table_alloc(size, 1), *path = vm_alloc(n1);
 
     if (!strings || !path) {
-        kfree(strings);
+        vm_table_free(strings, size, 1);
         kfree(path);
         return -ENOMEM;
     }
@@ -160,9 +161,9 @@ static int add_script(struct exec_args *a, const char *interp, const char *arg)
         memcpy(strings + n1, arg, n2);
     memcpy(strings + n1 + n2, a->path, n3);
     memcpy(strings + n1 + n2 + n3, a->strings + first, a->bytes - first);
-    kfree(a->strings);
-    kfree(a->path);
+    exec_args_free(a);
     a->strings = strings;
+    a->strings_size = size;
     a->path = path;
     a->argc += (first ? 0 : 1) + (arg ? 2 : 1);
     a->arg_bytes += n1 + n2 + n3 - first;
@@ -640,7 +641,10 @@ static int kernel_args(struct exec_args *a, const char *path, const char *const 
         n += strlen(*s) + 1;
     for (const char *const *s = envp; *s; s++)
         n += strlen(*s) + 1;
-    *a = (struct exec_args){.path = vm_alloc(strlen(path) + 1), .strings = vm_alloc(n ? n : 1), .bytes = n};
+    *a = (struct exec_args){.path = vm_alloc(strlen(path) + 1),
+                            .strings = vm_table_alloc(n ? n : 1, 1),
+                            .strings_size = n ? n : 1,
+                            .bytes = n};
     if (!a->path || !a->strings)
         return -ENOMEM;
     memcpy(a->path, path, strlen(path) + 1);
@@ -673,7 +677,7 @@ int exec_from_kernel(const char *path, const char *const *argv, const char *cons
 void exec_args_free(struct exec_args *a)
 {
     kfree(a->path);
-    kfree(a->strings);
+    vm_table_free(a->strings, a->strings_size, 1);
 }
 
 struct strings {
@@ -688,11 +692,11 @@ static int grow(struct strings *s)
 
     if (s->used >= s->limit)
         return -E2BIG;
-    buf = vm_alloc(size);
+    buf = vm_table_alloc(size, 1);
     if (!buf)
         return -ENOMEM;
     memcpy(buf, s->buf, s->used);
-    kfree(s->buf);
+    vm_table_free(s->buf, s->size, 1);
     s->buf = buf;
     s->size = size;
     return 0;
@@ -767,6 +771,7 @@ static int copy_args(struct exec_args *a, vaddr_t path, vaddr_t argv, vaddr_t en
         err = add_vector(&s, envp, &a->envc);
     a->bytes = s.used;
     a->strings = s.buf;
+    a->strings_size = s.size;
     return err;
 }
 

@@ -10,7 +10,8 @@
  */
 struct exec_args {
     char *path;
-    char *strings; /* in kmalloc()ed memory: the arguments', then the environment's, each with its 0 */
+    char *strings;       /* of vm_table_alloc(): the arguments', then the environment's, each with its 0 */
+    size_t strings_size; /* as it was allocated */
     unsigned argc, envc;
     size_t arg_bytes, bytes; /* of the arguments; of all */
 };

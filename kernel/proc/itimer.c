@@ -1,5 +1,5 @@
 /*
- * Interval timers: setitimer(2), alarm(2).
+ * Interval timers: setitimer(2), alarm(2), and RLIMIT_CPU.
  *
  * The real-time ones are watched by a task of their own, which sleeps until the next one expires. So signals
  * are only ever sent by tasks, never by the clock's interrupt. The other two count processor time; the same
@@ -50,6 +50,34 @@ static uint64_t expire(struct process *p, unsigned which)
     return which == ITIMER_REAL ? t->deadline_ns : os_now_ns() + TICK;
 }
 
+/*
+ * RLIMIT_CPU: SIGXCPU at the soft limit and, since that is moved each time, in every second from then on;
+ * SIGKILL at the hard one. With one processor, no process uses more of its time than passes: so there is
+ * nothing to see before what is left to it has passed.
+ */
+static uint64_t expire_limit(struct process *p)
+{
+    struct rlimit *l = &p->rlimit[RLIMIT_CPU];
+    uint64_t used, next;
+
+    if (l->soft == RLIM_INFINITY)
+        return NEVER;
+    used = clock_of(p, ITIMER_PROF);
+    if (l->hard != RLIM_INFINITY && used / SECOND >= l->hard) {
+        signal_raise(p, SIGKILL);
+        return NEVER;
+    }
+    if (used / SECOND >= l->soft) {
+        signal_raise(p, SIGXCPU);
+        l->soft++;
+    }
+    next = l->soft < l->hard ? l->soft : l->hard;
+    if (next > (NEVER - os_now_ns()) / SECOND)
+        return NEVER;
+    next = next * SECOND;
+    return os_now_ns() + (next > used + TICK ? next - used : TICK);
+}
+
 static uint64_t expire_all(void)
 {
     uint64_t next = NEVER;
@@ -65,6 +93,8 @@ static uint64_t expire_all(void)
                 next = at < next ? at : next;
             }
         at = ptimer_expire(p);
+        next = at < next ? at : next;
+        at = expire_limit(p);
         next = at < next ? at : next;
     }
     return next;

@@ -15,7 +15,8 @@ struct itimer {
 
 /* Start the task that watches them, and those of ptimer.c. False when out of memory. */
 bool itimer_init(void);
-/* Have it look when the next one is due: one was armed, or the time of day was set. */
+/* Have it look when the next one is due: one was armed, the time of day was set, or a process has an
+ * RLIMIT_CPU. */
 void itimer_look_again(void);
 /* getitimer(2) and setitimer(2) of the running process, with addresses of user memory. Sleep. */
 int itimer_get(uint32_t which, vaddr_t value);

@@ -2,10 +2,18 @@
  * Out of memory.
  *
  * A page fault found no frame, reclaim could free nothing, and the program cannot be told: somebody has to
- * go. The one that frees most is chosen, by what it holds in memory and in swap, page tables included, moved
- * by oom_score_adj as on Linux (a thousandth of memory and swap for each point; -1000: never). init is never
- * chosen. The leaders of sessions that have a terminal, which are the shells that people would need, are
- * spared as long as they hold less than half of all there is.
+ * go. The one that frees most is chosen, by what it holds in memory and in swap, page tables and what else
+ * the
+ * kernel keeps for it included, moved by oom_score_adj as on Linux (a thousandth of memory and swap for each
+ * point; -1000: never). init is never chosen. The leaders of sessions that have a terminal, which are the
+ * shells that people would need, are spared as long as they hold less than half of all there is.
+ *
+ * What the kernel keeps may itself be what is exhausted (frame_kernel_full()): then a system call that needs
+ * some of it comes here too, and the one is chosen for which the kernel keeps most, whatever its pages are.
+ * That is counted where it is: stacks, regions, descriptors and the files that they alone name, locks,
+ * timers,
+ * signals, and zombies, which are their parent's. What no process's end gives back (names and inodes of a
+ * tmpfs) has limits of its own (kernel/fs/ramfs.c).
  *
  * Processes that share a space are chosen, and end, together. One victim at a time: others that find no
  * memory meanwhile wait for it too. If it does not end in time (it may wait for something that the waiter
@@ -17,6 +25,7 @@
  * Data: the victim, by number, since it may be gone at any time. Locking: between sleeps.
  */
 #include "kernel/proc/oom.h"
+#include "kernel/proc/ptimer.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/errno.h"
@@ -29,14 +38,19 @@
 
 struct candidate {
     struct process *p;
-    uint32_t resident, swapped, tables; /* pages */
+    uint32_t resident, swapped, kernel; /* pages; the last ones with tables */
     int64_t score;
 };
+
+#define COUNTERS 2u
 
 static int victim_pid;
 static unsigned patience;    /* looks that are left for it */
 static unsigned sparing;     /* times that patience is renewed for the sake of those who are spared */
 static uint64_t looked_last; /* several who wait look no more often than one */
+
+static size_t (*counters[COUNTERS])(const struct process *);
+static unsigned counter_count;
 
 static uint32_t ram_pages(void)
 {
@@ -48,13 +62,45 @@ static uint32_t all_pages(void)
     return ram_pages() + vm_sys.swap.total;
 }
 
-/* Measure a process that has memory. */
-static struct candidate measure(struct process *p)
+void oom_count_also(size_t (*bytes)(const struct process *p))
 {
-    struct candidate c = {.p = p, .tables = p->memory->space->pt.tables + 1};
+    mm_assert(counter_count < COUNTERS, "%u counters", counter_count);
+    counters[counter_count++] = bytes;
+}
 
+/* What the kernel keeps for a process that has memory, tables not included. */
+static size_t kernel_bytes(const struct process *p)
+{
+    enum {
+        THREAD = TASK_STACK_PAGES * PAGE_SIZE + sizeof(struct task) + sizeof(struct thread) +
+                 sizeof(struct fpu_state),
+    };
+    size_t bytes = sizeof *p + p->memory->space->regions.count * sizeof(struct region) + ptimer_bytes(p);
+    uint32_t signals = p->pending.records;
+
+    for (const struct thread *t = p->threads; t; t = t->next) {
+        bytes += THREAD;
+        signals += t->sig.pending.records;
+    }
+    bytes += signals * sizeof(struct signal_record);
+    for (const struct process *child = p->children; child; child = child->sibling_next)
+        if (child->state == PROCESS_ZOMBIE)
+            bytes += sizeof *child;
+    for (unsigned i = 0; i < counter_count; i++)
+        bytes += counters[i](p);
+    return bytes;
+}
+
+/* Measure a process that has memory. for_kernel: by what the kernel keeps for it. */
+static struct candidate measure(const struct process *p, bool for_kernel)
+{
+    struct candidate c = {.p = (struct process *)(uintptr_t)p};
+    uint32_t all = for_kernel ? frame_pool_sys.kernel_max : all_pages();
+
+    c.kernel = p->memory->space->pt.tables + 1 + (uint32_t)PAGES_OF(kernel_bytes(p));
     space_usage(p->memory->space, &c.resident, &c.swapped);
-    c.score = (int64_t)c.resident + c.swapped + c.tables + (int64_t)p->oom_score_adj * all_pages() / 1000;
+    c.score = (for_kernel ? 0 : (int64_t)c.resident + c.swapped) + c.kernel;
+    c.score += (int64_t)p->oom_score_adj * all / 1000;
     if (c.score < 1)
         c.score = 1;
     return c;
@@ -64,7 +110,7 @@ unsigned oom_score(const struct process *p)
 {
     if (!p->memory || p->oom_score_adj == ADJ_NEVER)
         return 0;
-    return (unsigned)((measure((struct process *)(uintptr_t)p).score * 1000 + all_pages() - 1) / all_pages());
+    return (unsigned)((measure(p, false).score * 1000 + all_pages() - 1) / all_pages());
 }
 
 static bool is_dying(const struct process *p)
@@ -81,7 +127,7 @@ static bool is_spared(const struct candidate *c)
 {
     const struct process *p = c->p;
 
-    return p->tty && p->sid == p->pid && c->resident + c->swapped < all_pages() / 2;
+    return p->tty && p->sid == p->pid && c->resident + c->swapped + c->kernel < all_pages() / 2;
 }
 
 /* Whether a is rather to go than b. */
@@ -95,6 +141,7 @@ static bool worse(const struct candidate *a, const struct candidate *b)
 /* The worst, in order. Their number in all. */
 static unsigned find_candidates(struct candidate *table, unsigned *listed)
 {
+    bool for_kernel = frame_kernel_full(&frame_pool_sys);
     unsigned n = 0;
 
     *listed = 0;
@@ -105,7 +152,7 @@ static unsigned find_candidates(struct candidate *table, unsigned *listed)
         if (!may_be_chosen(p))
             continue;
         n++;
-        c = measure(p);
+        c = measure(p, for_kernel);
         i = *listed < TABLE ? (*listed)++ : TABLE;
         for (; i > 0 && worse(&c, &table[i - 1]); i--)
             if (i < TABLE)
@@ -125,15 +172,17 @@ static void report(const struct candidate *table, unsigned listed, unsigned n)
 {
     const struct process *p = table[0].p;
 
-    os_log("oom: process %d (%s) needs memory: %u frames free of %u, %u swap slots free of %u",
-           process_current()->pid, thread_current()->comm, frame_free_count(&frame_pool_sys), ram_pages(),
-           vm_sys.swap.free, vm_sys.swap.total);
-    os_log("oom: %7s %-15s %11s %11s %6s %9s", "process", "name", "resident KB", "swapped KB", "adjust",
-           "score");
+    os_log("oom: process %d (%s) needs memory%s: %u frames free of %u, %u swap slots free of %u",
+           process_current()->pid, thread_current()->comm,
+           frame_kernel_full(&frame_pool_sys) ? " of the kernel's" : "", frame_free_count(&frame_pool_sys),
+           ram_pages(), vm_sys.swap.free, vm_sys.swap.total);
+    os_log("oom: %7s %-15s %11s %11s %11s %6s %9s", "process", "name", "resident KB", "swapped KB",
+           "kernel KB", "adjust", "score");
     for (unsigned i = 0; i < listed; i++)
-        os_log("oom: %7d %-15s %11u %11u %6d %9d%s", table[i].p->pid, name_of(table[i].p),
+        os_log("oom: %7d %-15s %11u %11u %11u %6d %9d%s", table[i].p->pid, name_of(table[i].p),
                table[i].resident << (PAGE_SHIFT - 10), table[i].swapped << (PAGE_SHIFT - 10),
-               table[i].p->oom_score_adj, (int)table[i].score, is_spared(&table[i]) ? "  spared" : "");
+               table[i].kernel << (PAGE_SHIFT - 10), table[i].p->oom_score_adj, (int)table[i].score,
+               is_spared(&table[i]) ? "  spared" : "");
     if (n > listed)
         os_log("oom: and %u smaller ones", n - listed);
     os_log("oom: killed process %d (%s): its score is the highest of %u candidates", p->pid, name_of(p), n);
@@ -150,14 +199,14 @@ static bool somebody_is_dying(void)
 }
 
 /* Kill the worst, and who shares its space, or wait once more for those who were killed. False: there is
- * nobody. */
-static bool choose(void)
+ * nobody; or, with others, it would be the running process. */
+static bool choose(bool others)
 {
     struct candidate table[TABLE];
     unsigned listed, n = find_candidates(table, &listed);
     const struct memory *memory;
 
-    if (!n)
+    if (!n || (others && table[0].p->memory == process_current()->memory))
         return false;
     patience = PATIENCE;
     if (is_spared(&table[0]) && sparing && somebody_is_dying()) {
@@ -198,7 +247,7 @@ bool oom_kill(void)
 
     if (self->exiting)
         return false;
-    if (!is_waiting() && !choose()) {
+    if (!is_waiting() && !choose(false)) {
         os_log("oom: process %d (%s) needs memory, and nobody may be killed for it but itself",
                self->process->pid, self->comm);
         vm_sys.stats.oom_kills++;
@@ -207,4 +256,22 @@ bool oom_kill(void)
     while (!self->exiting && is_waiting())
         look_later();
     return !self->exiting;
+}
+
+/* For vm_sys.make_room: the caller has locks, for which the victim may have to wait until this gives up. A
+ * system call can fail, so if it is the worst itself that asks, it is told rather than ended. */
+static bool make_room(void)
+{
+    struct thread *self = task_current() ? thread_current() : NULL;
+
+    if (!self || self->exiting || (!is_waiting() && !choose(true)))
+        return false;
+    while (!self->exiting && is_waiting())
+        look_later();
+    return !self->exiting && patience;
+}
+
+void oom_start(void)
+{
+    vm_sys.make_room = make_room;
 }

@@ -10,6 +10,11 @@
  * no space's or reclaim's lock may be held.
  */
 bool oom_kill(void);
+/* Have system calls that find no memory for the kernel end somebody, too. */
+void oom_start(void);
+/* Have the score of a process include what bytes() says that the kernel keeps for it; for those who keep
+ * something that process.h does not know. bytes() does not sleep. */
+void oom_count_also(size_t (*bytes)(const struct process *p));
 /* Linux's badness of a process, 0 to 2000, for /proc/PID/oom_score. */
 unsigned oom_score(const struct process *p);
 

@@ -12,7 +12,8 @@
 #include "mm/layout.h"
 #include "mm/slab.h"
 
-#define HASH 256u
+#define HASH       256u
+#define STACKS_MAX ((KVA_END - KVA_START) / 2 / ((TASK_STACK_PAGES + 2) * PAGE_SIZE))
 
 #define ON_END 8u
 
@@ -38,8 +39,11 @@ void process_start(void)
     cache_init(&process_cache, pool, "process", sizeof(struct process), 0, NULL, slab_default_flags);
     thread_start();
     signal_init();
-    /* A thread takes about 4 frames of the kernel's; all of them together at most an eighth of memory. */
+    /* A thread takes about 4 frames of the kernel's; all of them together at most an eighth of memory. And
+     * their stacks, with guards, have half of the kernel's addresses. */
     threads_max = frame_free_count(pool) / 32;
+    if (threads_max > STACKS_MAX)
+        threads_max = STACKS_MAX;
 }
 
 /* --- numbers --- */
@@ -66,6 +70,11 @@ static bool pid_used(int pid)
     return false;
 }
 
+unsigned thread_slots(void)
+{
+    return process_count + thread_siblings;
+}
+
 int pid_last(void)
 {
     return last_pid;
@@ -80,7 +89,7 @@ int pid_alloc(struct pid_claim *c)
 {
     enum { FIRST_AGAIN = 300 }; /* as Linux: low numbers stay with those who started the system */
 
-    if (thread_count + claim_count >= threads_max)
+    if (thread_slots() + claim_count >= threads_max)
         return -EAGAIN;
     for (unsigned tries = 0; tries < pid_max; tries++) {
         last_pid++;

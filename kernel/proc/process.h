@@ -92,6 +92,7 @@ struct process {
     struct itimer itimer[ITIMERS]; /* kernel/proc/itimer.h */
     struct ptimer *ptimers;        /* kernel/proc/ptimer.c; not inherited by fork either */
     int next_ptimer;
+    uint32_t ptimer_count;
     uint64_t start_ns; /* no two processes have the same: with the number it names one for good */
     uint64_t past_user_ns, past_system_ns;     /* of threads that have ended */
     uint64_t past_min_faults, past_maj_faults; /* in spaces that it has left */
@@ -115,6 +116,8 @@ extern unsigned process_count;
 int pid_last(void);
 extern unsigned pid_max;     /* numbers are below this */
 extern unsigned threads_max; /* more give -EAGAIN */
+/* What is limited: threads, and processes whose last one has ended and that have not been waited for. */
+unsigned thread_slots(void);
 
 /* By number, or NULL. */
 struct process *process_find(int pid);

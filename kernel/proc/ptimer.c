@@ -137,14 +137,26 @@ void ptimer_told(const struct siginfo *info)
         t->overrun = (uint32_t)info->uid;
 }
 
+static void timer_free(struct process *p, struct ptimer *t)
+{
+    p->ptimer_count--;
+    signal_queued--;
+    timers.count--;
+    kfree(t);
+}
+
+size_t ptimer_bytes(const struct process *p)
+{
+    return p->ptimer_count * sizeof(struct ptimer);
+}
+
 void ptimer_delete_all(struct process *p)
 {
     while (p->ptimers) {
         struct ptimer *t = p->ptimers;
 
         p->ptimers = t->next;
-        kfree(t);
-        timers.count--;
+        timer_free(p, t);
     }
 }
 
@@ -214,26 +226,23 @@ static int choose_event(vaddr_t va, struct ptimer *t)
     return t->signo > 0 && t->signo <= SIGNALS ? 0 : -EINVAL;
 }
 
-static unsigned count(const struct process *p)
-{
-    unsigned n = 0;
-
-    for (const struct ptimer *t = p->ptimers; t; t = t->next)
-        n++;
-    return n;
-}
-
 int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id)
 {
     struct process *p = process_current();
     struct ptimer *t;
     int err;
 
-    if (count(p) >= p->rlimit[RLIMIT_SIGPENDING].soft)
-        return -EAGAIN;
     t = vm_zalloc(sizeof *t);
     if (!t)
         return -EAGAIN;
+    /* A signal that it may have to wait with is counted already. */
+    if (signal_queued >= p->rlimit[RLIMIT_SIGPENDING].soft) {
+        kfree(t);
+        return -EAGAIN;
+    }
+    p->ptimer_count++;
+    signal_queued++;
+    timers.count++;
     t->id = p->next_ptimer;
     p->next_ptimer = (p->next_ptimer + 1) & INT32_MAX;
     err = choose_clock((int)clock, t);
@@ -242,12 +251,11 @@ int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id)
     if (!err)
         err = user_write32(id, (uint32_t)t->id);
     if (err) {
-        kfree(t);
+        timer_free(p, t);
         return err;
     }
     t->next = p->ptimers;
     p->ptimers = t;
-    timers.count++;
     return 0;
 }
 
@@ -345,7 +353,6 @@ int ptimer_delete(uint32_t id)
     if (!t)
         return -EINVAL;
     *at = t->next;
-    kfree(t);
-    timers.count--;
+    timer_free(process_current(), t);
     return 0;
 }

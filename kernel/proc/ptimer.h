@@ -12,6 +12,8 @@ struct siginfo;
 uint64_t ptimer_expire(struct process *p);
 /* A signal of a timer was taken by the running process. */
 void ptimer_told(const struct siginfo *info);
+/* Kernel memory that its timers take. */
+size_t ptimer_bytes(const struct process *p);
 /* The process ends, or executes something else. */
 void ptimer_delete_all(struct process *p);
 

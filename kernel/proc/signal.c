@@ -77,12 +77,38 @@ static void mark_and_wake(struct thread *t)
 
 /* --- sets --- */
 
+uint32_t signal_queued;
+
+static void record_free(struct signal_record *r)
+{
+    signal_queued -= r->counted;
+    records.count--;
+    kfree(r);
+}
+
+/* A record for one more signal to p, or NULL: no memory, or too many wait. What the kernel says in a standard
+ * signal has none too many, and a timer has its own. */
+static struct signal_record *record_alloc(const struct process *p, const struct siginfo *info)
+{
+    bool counted = info->code != SI_TIMER;
+    bool always = !counted || (info->signo < SIGRTMIN && info->code >= 0);
+    struct signal_record *r = NULL;
+
+    if (always || signal_queued < p->rlimit[RLIMIT_SIGPENDING].soft)
+        r = kmalloc(sizeof *r);
+    if (!r)
+        return NULL;
+    *r = (struct signal_record){.counted = counted, .info = *info};
+    signal_queued += counted;
+    records.count++;
+    return r;
+}
+
 void signal_set_clear(struct signal_set *s)
 {
     for (struct signal_record *r = s->first, *next; r; r = next) {
         next = r->next;
-        kfree(r);
-        records.count--;
+        record_free(r);
     }
     *s = (struct signal_set){0};
 }
@@ -102,8 +128,7 @@ static void set_remove(struct signal_set *s, sigset_t numbers)
         if (numbers & SIGBIT(r->info.signo)) {
             *link = r->next;
             s->records--;
-            kfree(r);
-            records.count--;
+            record_free(r);
         } else {
             s->last = r;
             link = &r->next;
@@ -139,8 +164,7 @@ static void set_take(struct signal_set *s, int signo, struct siginfo *info)
         s->records--;
         for (struct signal_record *after = r->next; after && !more; after = after->next)
             more = after->info.signo == signo;
-        kfree(r);
-        records.count--;
+        record_free(r);
     }
     if (!more)
         s->set &= ~SIGBIT(signo);
@@ -357,13 +381,9 @@ static int send(struct process *p, struct thread *thread, const struct siginfo *
     if ((s->set & bit) && signo < SIGRTMIN)
         return 0;
 
-    struct signal_record *r = NULL;
+    struct signal_record *r = record_alloc(p, info);
 
-    if (signo < SIGRTMIN || s->records < p->rlimit[RLIMIT_SIGPENDING].soft)
-        r = kmalloc(sizeof *r);
     if (r) {
-        *r = (struct signal_record){.info = *info};
-        records.count++;
         if (s->last)
             s->last->next = r;
         else

@@ -122,8 +122,13 @@ struct siginfo {
 /* One signal that waits, with what is to be told about it. */
 struct signal_record {
     struct signal_record *next;
+    bool counted; /* in signal_queued */
     struct siginfo info;
 };
+
+/* Records that wait, and timers of timer_create(2), each of which may need one: what RLIMIT_SIGPENDING
+ * limits. Linux counts them by user, and here everybody is root. */
+extern uint32_t signal_queued;
 
 /*
  * Pending signals. A bit says that a number is pending; records, oldest first, tell more. Of a standard

@@ -19,7 +19,7 @@
 static struct cache thread_cache, fpu_cache;
 static struct thread *thread_hash[HASH];
 
-unsigned thread_count, thread_total;
+unsigned thread_count, thread_total, thread_siblings;
 
 void thread_start(void)
 {
@@ -109,6 +109,7 @@ void thread_enter(struct thread *t)
         p->threads = t;
     p->nthreads++;
     thread_count++;
+    thread_siblings += p->nthreads > 1;
     thread_total++;
     t->task->space = p->memory ? p->memory->space : NULL;
     signal_thread_enter(t);
@@ -143,6 +144,7 @@ void thread_leave(struct thread *t)
     if (p->nthreads == 0)
         memcpy(p->comm, t->comm, sizeof p->comm);
     thread_count--;
+    thread_siblings -= p->nthreads > 0;
 }
 
 /* --- times --- */

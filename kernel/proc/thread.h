@@ -40,6 +40,7 @@ static inline struct thread *thread_current(void)
 }
 
 extern unsigned thread_count, thread_total; /* that exist; that were ever made */
+extern unsigned thread_siblings;            /* that exist beside their process's first */
 /* By number, or NULL. */
 struct thread *thread_find(int tid);
 /* The user registers of a thread. */

@@ -223,15 +223,6 @@ static void mask(struct text *t, const char *name, uint64_t set)
     text_print(t, "%s:\t%016llx\n", name, (unsigned long long)set);
 }
 
-static unsigned count_records(const struct signal_set *s)
-{
-    unsigned n = 0;
-
-    for (const struct signal_record *r = s->first; r; r = r->next)
-        n++;
-    return n;
-}
-
 static void status_signals(struct text *t, const struct process *p, const struct thread *th)
 {
     uint64_t ignored, caught, caps = (2ull << CAP_LAST) - 1;
@@ -239,8 +230,7 @@ static void status_signals(struct text *t, const struct process *p, const struct
     ignored_low(p, false, &ignored);
     ignored_low(p, true, &caught);
     text_print(t, "Threads:\t%u\n", p->nthreads ? p->nthreads : 1);
-    text_print(t, "SigQ:\t%u/%llu\n", count_records(&p->pending) + (th ? count_records(&th->sig.pending) : 0),
-               (unsigned long long)p->rlimit[RLIMIT_SIGPENDING].soft);
+    text_print(t, "SigQ:\t%u/%llu\n", signal_queued, (unsigned long long)p->rlimit[RLIMIT_SIGPENDING].soft);
     mask(t, "SigPnd", th ? th->sig.pending.set : 0);
     mask(t, "ShdPnd", p->pending.set);
     mask(t, "SigBlk", th ? th->sig.blocked : 0);

@@ -358,7 +358,7 @@ static int show_loadavg(struct text *t, const struct proc_node *n)
 
         text_print(t, "%u.%02u ", hundredths / 100, hundredths % 100);
     }
-    text_print(t, "%u/%u %d\n", running, thread_count, pid_last());
+    text_print(t, "%u/%u %d\n", running, thread_slots(), pid_last());
     return 0;
 }
 
@@ -504,6 +504,8 @@ static void show_options(struct text *t, const struct filesystem *fs)
 {
     if (fs->max_pages && fs->max_pages != ramfs_default_limit())
         text_print(t, ",size=%lluk", (unsigned long long)KIB(fs->max_pages));
+    if (fs->max_pages && fs->max_inodes != ramfs_default_inodes())
+        text_print(t, ",nr_inodes=%llu", (unsigned long long)fs->max_inodes);
 }
 
 int proc_show_mounts(struct text *t, const struct proc_node *n)

@@ -4,6 +4,7 @@
 #include "kernel/dev/random.h"
 #include "kernel/lib/printk.h"
 #include "kernel/life/init.h"
+#include "kernel/proc/process.h"
 #include "kernel/proc/thread.h"
 #include "kernel/proc/uts.h"
 #include "kernel/sched/stat.h"
@@ -80,7 +81,7 @@ int32_t sys_sysinfo(SYSCALL_1_ARG(va))
         .shared_ram = census_shmem(vm) * scale,
         .total_swap = vm->swap.total * scale,
         .free_swap = vm->swap.free * scale,
-        .procs = (uint16_t)thread_count,
+        .procs = (uint16_t)thread_slots(),
         .total_high = p->managed[ZONE_HIGH] * scale,
         .free_high = census_zone_free(p, ZONE_HIGH) * scale,
         .unit = PAGE_SIZE / scale,

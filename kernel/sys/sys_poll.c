@@ -25,7 +25,7 @@ static int32_t poll_user(vaddr_t user, uint32_t n, uint64_t deadline)
     if (n > process_current()->rlimit[RLIMIT_NOFILE].soft)
         return -EINVAL;
     if (n > POLL_INLINE) {
-        p = vm_alloc_array(n, sizeof *p);
+        p = vm_table_alloc(n, sizeof *p);
         if (!p)
             return -ENOMEM;
     }
@@ -40,7 +40,7 @@ static int32_t poll_user(vaddr_t user, uint32_t n, uint64_t deadline)
                 break;
             }
     if (p != few)
-        kfree(p);
+        vm_table_free(p, n, sizeof *p);
     return ready;
 }
 
@@ -243,7 +243,7 @@ static int32_t select_sets(struct selection *s, uint32_t n, uint64_t deadline)
         if (s->user[k] && user_copy_in(s->set[k], s->user[k], s->words * 4))
             return -EFAULT;
     count = count_wanted(s, n);
-    p = vm_alloc_array(count ? count : 1, sizeof *p);
+    p = vm_table_alloc(count ? count : 1, sizeof *p);
     if (!p)
         return -ENOMEM;
     err = fill_list(s, n, p);
@@ -255,7 +255,7 @@ static int32_t select_sets(struct selection *s, uint32_t n, uint64_t deadline)
             if (s->user[k] && user_copy_out(s->user[k], s->set[k], s->words * 4))
                 err = -EFAULT;
     }
-    kfree(p);
+    vm_table_free(p, count ? count : 1, sizeof *p);
     return err;
 }
 
@@ -270,7 +270,7 @@ static int32_t select_user(uint32_t n, const vaddr_t user[3], uint64_t deadline)
     if (n > limit)
         n = limit; /* as Linux does */
     words = (n + 31) / 32;
-    s = vm_zalloc(sizeof *s + 3 * (size_t)words * sizeof *s->storage);
+    s = vm_table_alloc(sizeof *s + 3 * (size_t)words * sizeof *s->storage, 1);
     if (!s)
         return -ENOMEM;
     s->words = words;
@@ -279,7 +279,7 @@ static int32_t select_user(uint32_t n, const vaddr_t user[3], uint64_t deadline)
         s->user[k] = user[k];
     }
     result = select_sets(s, n, deadline);
-    kfree(s);
+    vm_table_free(s, sizeof *s + 3 * (size_t)words * sizeof *s->storage, 1);
     return result;
 }
 

@@ -471,6 +471,8 @@ static int set_limit(struct process *p, unsigned which, const struct rlimit *new
     if (which == RLIMIT_NOFILE && new->hard > fd_nr_open)
         return -EPERM;
     p->rlimit[which] = *new;
+    if (which == RLIMIT_CPU)
+        itimer_look_again();
     if (!p->memory)
         return 0;
     memory_set_limits(p);

@@ -231,15 +231,15 @@ static void describe(const struct inode *i, struct statfs64 *s)
 {
     const struct filesystem *fs = i->fs;
     uint64_t left = fs->max_pages > fs->pages ? fs->max_pages - fs->pages : 0;
-    uint64_t inodes = fs->max_pages ? frame_pool_sys.end / 2 : 0;
+    uint64_t inodes = (uint64_t)fs->inodes + fs->links;
 
     *s = (struct statfs64){.type = fs->type->magic,
                            .bsize = PAGE_SIZE,
                            .blocks = fs->max_pages,
                            .bfree = left,
                            .bavail = left,
-                           .files = inodes,
-                           .ffree = inodes > fs->inodes ? inodes - fs->inodes : 0,
+                           .files = fs->max_inodes,
+                           .ffree = fs->max_inodes > inodes ? fs->max_inodes - inodes : 0,
                            .fsid = {fs->dev, 0},
                            .namelen = NAME_MAX,
                            .frsize = PAGE_SIZE,

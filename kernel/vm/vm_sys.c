@@ -19,32 +19,83 @@ void vm_sys_init(void)
 /* Reclaim that succeeds but whose frames others take first is tried this often. */
 #define ALLOC_TRIES 16u
 
+/* Larger allocations fail rather than end somebody. */
+#define COSTLY_PAGES 8u
+
+/* The part of the kernel's addresses that tables may have; stacks and devices need some too. */
+#define TABLES_SHARE 2u
+
+struct tries {
+    unsigned n, rooms;
+    bool last;
+};
+
+/* Whether to try once more to have pages for the kernel, after it failed. */
+static bool try_again(struct tries *t, unsigned pages)
+{
+    struct vm *vm = &vm_sys;
+
+    if (!vm->pool) /* the first tasks are older */
+        return false;
+    if (t->last)
+        return pages <= COSTLY_PAGES && vm_make_room(vm, t->rooms++);
+    t->last =
+        ++t->n == ALLOC_TRIES ||
+        !(frame_kernel_full(vm->pool) ? slab_reap_all(vm->pool) : reclaim_run(vm, pages + 2 * SWAP_CLUSTER));
+    return true;
+}
+
 void *vm_alloc(size_t size)
 {
-    bool last = false;
+    struct tries t = {0};
+    void *p;
 
     might_sleep();
-    for (unsigned i = 0;; i++) {
-        void *p = kmalloc(size);
-
-        if (p || last || size == 0)
-            return p;
-        last = !reclaim_run(&vm_sys, (unsigned)PAGES_OF(size) + 2 * SWAP_CLUSTER) || i + 1 == ALLOC_TRIES;
-    }
+    do
+        p = kmalloc(size);
+    while (!p && size && try_again(&t, (unsigned)PAGES_OF(size)));
+    return p;
 }
 
 void *vm_stack_alloc(unsigned pages)
 {
-    bool last = !vm_sys.pool; /* the first tasks are older than vm_sys */
+    struct tries t = {0};
+    void *p;
 
     might_sleep();
-    for (unsigned i = 0;; i++) {
-        void *p = kva_stack_alloc(&kva_map_sys, pages);
+    do
+        p = kva_stack_alloc(&kva_map_sys, pages);
+    while (!p && try_again(&t, pages));
+    return p;
+}
 
-        if (p || last)
-            return p;
-        last = !reclaim_run(&vm_sys, pages + 2 * SWAP_CLUSTER) || i + 1 == ALLOC_TRIES;
-    }
+void *vm_table_alloc(size_t n, size_t size)
+{
+    const struct kva_map *m = &kva_map_sys;
+    struct tries t = {0};
+    size_t bytes;
+    void *p;
+
+    might_sleep();
+    if (__builtin_mul_overflow(n, size, &bytes))
+        return NULL;
+    if (bytes <= PAGE_SIZE)
+        return vm_zalloc(bytes);
+    if (bytes > (m->arena.end - m->arena.start) / TABLES_SHARE - ((size_t)m->table_pages << PAGE_SHIFT) ||
+        frame_kernel_count(m->pool) + PAGES_OF(bytes) > m->pool->kernel_max)
+        return NULL; /* no use to look for memory */
+    do
+        p = kva_table_alloc(&kva_map_sys, bytes);
+    while (!p && try_again(&t, (unsigned)PAGES_OF(bytes)));
+    return p;
+}
+
+void vm_table_free(void *table, size_t n, size_t size)
+{
+    if (n * size <= PAGE_SIZE)
+        kfree(table);
+    else if (table)
+        kva_table_free(&kva_map_sys, table, n * size);
 }
 
 void *vm_zalloc(size_t size)
@@ -54,20 +105,6 @@ void *vm_zalloc(size_t size)
     if (p)
         memset(p, 0, size);
     return p;
-}
-
-void *vm_alloc_array(size_t n, size_t size)
-{
-    size_t bytes;
-
-    return __builtin_mul_overflow(n, size, &bytes) ? NULL : vm_alloc(bytes);
-}
-
-void *vm_zalloc_array(size_t n, size_t size)
-{
-    size_t bytes;
-
-    return __builtin_mul_overflow(n, size, &bytes) ? NULL : vm_zalloc(bytes);
 }
 
 int vm_shared_zeroes(size_t size, unsigned region_flags, struct object **out)

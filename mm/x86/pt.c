@@ -76,7 +76,7 @@ static struct frame *pde_table(const struct pt *pt, pde_t pde)
 
 int pt_create(struct pt *pt, struct frame_pool *pool)
 {
-    struct frame *f = frame_alloc(pool, FRAME_TABLE, FRAME_LOW_ONLY);
+    struct frame *f = frame_alloc_kernel(pool, FRAME_TABLE, FRAME_LOW_ONLY);
 
     if (!f)
         return -ENOMEM;

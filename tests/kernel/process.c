@@ -111,8 +111,10 @@ TEST(process, exits)
     int status = RUN(0xB8, 1, 0, 0, 0, 0xBB, 42, 0, 0, 0, 0xCD, 0x80);
 
     EXPECT(status == 42 << 8, "status %x", status);
-    EXPECT(!process_all && !process_init && process_count == 0 && thread_count == 0,
-           "%u processes, %u threads", process_count, thread_count);
+    EXPECT(!process_all && !process_init && process_count == 0 && thread_count == 0 && thread_slots() == 0 &&
+               signal_queued == 0,
+           "%u processes, %u threads, %u slots, %u signals", process_count, thread_count, thread_slots(),
+           signal_queued);
     finish();
 }
 

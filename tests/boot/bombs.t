@@ -1,0 +1,25 @@
+#!/usr/bin/env perl
+# Programs that take all that the kernel keeps for programs, each kind alone up to what is its limit and all at once: the one that
+# started them answers meanwhile, and afterwards everything is as before.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Test::More;
+
+my $seconds = $ENV{QUIRE_SOAK} ? 60 : 5;
+
+for my $c (['16M', 0], ['64M', 1], $ENV{QUIRE_SOAK} ? (['16M', 1], ['64M', 0], ['512M', 0], ['512M', 1]) : ['512M', 0]) {
+    my ($memory, $swap) = @$c;
+    my $name = "bombs-$memory" . ($swap ? '-swap' : '');
+    my $run = boot($name, memory => $memory, time => 60 + 4 * $seconds, initrd => top_dir() . '/build/rootfs-fuzz.cpio',
+        disks => $swap ? [swap_disk($name)] : [], append => "quiet -- /fuzz/bombs limits; /fuzz/bombs $seconds");
+    outcome_is($run, 'pass');
+    my @done = $run->{log} =~ /^bombs: done, 0 failed/mg;
+    is(scalar @done, 2, "$name: all is as it should be");
+    log_unlike($run, qr/^bombs: FAILED: .*/m, 'and nothing else');
+    log_like($run, qr/^the end: the audit is clean$/m, 'nothing is lost');
+}
+
+done_testing();
