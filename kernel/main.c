@@ -20,6 +20,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/sched/clock.h"
+#include "kernel/sched/latency.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/stat.h"
 #include "kernel/sched/time.h"
@@ -229,6 +230,8 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
 
     bool ok = true;
 
+    if (params.latency)
+        latency_start();
     if (params.torture)
         torture_start(params.torture_seed);
     if (boot.modules) {

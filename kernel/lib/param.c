@@ -54,6 +54,7 @@ static const struct param table[] = {
     {"ata", PARAM_CHOICE, &params.ata_pio, .choices = transfers, .help = "dma, pio: how disks transfer"},
     {"ata_timeout", PARAM_NUMBER, &params.ata_timeout, 10, 600000,
      .help = "MS: time limit of a disk command"},
+    {"latency", PARAM_FLAG, &params.latency, .help = "measure how long calls keep the processor"},
     {"torture", PARAM_CHOICE, &params.torture, 1, UINT32_MAX, tortures, &params.torture_seed,
      .help = "sleep or sleep:SEED: let others run at every possible sleep"},
     {"panic_test", PARAM_CHOICE, &params.panic_test, .choices = panic_tests,

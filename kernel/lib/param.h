@@ -73,6 +73,7 @@ struct params {
     const char *swap;     /* swap=: on, off, or names of devices; NULL: on */
     unsigned ata_pio;     /* ata=: 1 pio, 0 dma where possible */
     uint32_t ata_timeout; /* ata_timeout=: milliseconds, 0: the driver's own limit */
+    bool latency;         /* latency */
     unsigned torture;     /* torture=: 1 sleep, 0 none */
     uint32_t torture_seed;
     unsigned panic_test; /* panic_test=: enum panic_test, 0: none */

@@ -9,6 +9,7 @@
 #include "kernel/life/exit.h"
 #include "kernel/life/sigframe.h"
 #include "kernel/proc/signal_parts.h"
+#include "kernel/sched/latency.h"
 #include "mm/errno.h"
 
 /* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit. */
@@ -246,10 +247,14 @@ void thread_return_to_user(struct trap_frame *tf)
 
     self->task->cpu.user_work = 0;
     os_irq_restore(irq);
+    if (unlikely(latency_on))
+        latency_enter(LATENCY_RETURN);
     if (self->exiting)
         thread_exit(0);
     if (work & TASK_WORK_YIELD)
         os_yield();
     if (work & TASK_WORK_SIGNAL)
         signal_deliver(tf);
+    if (unlikely(latency_on))
+        latency_leave();
 }

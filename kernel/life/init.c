@@ -4,6 +4,7 @@
 #include "kernel/life/exec.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
+#include "kernel/sched/latency.h"
 #include "mm/errno.h"
 #include "mm/layout.h"
 #include "mm/slab.h"
@@ -72,6 +73,7 @@ static void init_task(void *arg)
     os_wake_all(&s->q);
     if (err)
         thread_exit(1);
+    latency_leave();
     cpu_irq_off();
     trap_enter_user(thread_frame(thread_current()));
 }

@@ -9,6 +9,7 @@
  */
 #include "kernel/proc/thread.h"
 #include "kernel/proc/process.h"
+#include "kernel/sched/latency.h"
 #include "kernel/sched/sync.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/errno.h"
@@ -230,6 +231,8 @@ bool thread_breathe(void)
     os_irq_restore(irq);
     if (yield)
         os_yield();
+    else
+        latency_chance();
     return task->thread && signal_pending(task->thread);
 }
 

@@ -1,7 +1,8 @@
 /*
  * /proc: files that are made up when they are read, in Linux's formats (proc(5)). procfs.c has the tree and
  * the operations; what the files say is in procfs_sys.c (the system), procfs_pid.c (processes),
- * procfs_maps.c (their memory) and procfs_ctl.c (/proc/sys).
+ * procfs_maps.c (their memory), procfs_ctl.c (/proc/sys) and
+ * procfs_quire.c (/proc/quire).
  */
 #ifndef KERNEL_PROCFS_PROCFS_H
 #define KERNEL_PROCFS_PROCFS_H
@@ -71,9 +72,13 @@ struct thread *proc_thread(const struct proc_node *n);
 bool proc_number(const char *s, int *value);
 
 /* The trees' parts. */
-extern const struct proc_entry proc_root_entries[], proc_pid_entries[], proc_sys_entries[];
+extern const struct proc_entry proc_root_entries[], proc_pid_entries[], proc_sys_entries[],
+    proc_quire_entries[];
 extern const struct proc_names proc_pids;
 extern const char *proc_cmdline;
+
+/* The name of a system call. Called here, defined in kernel/sys/syscall.c. */
+const char *proc_call_name(unsigned nr);
 
 /* procfs_sys.c */
 int proc_show_mounts(struct text *t, const struct proc_node *n);

@@ -646,6 +646,7 @@ const struct proc_entry proc_root_entries[] = {
     FILE("meminfo", show_meminfo),
     LINK("mounts", link_mounts),
     FILE("partitions", show_partitions),
+    {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_quire_entries},
     LINK("self", link_self),
     FILE("slabinfo", show_slabinfo),
     FILE("stat", show_stat),

@@ -24,6 +24,7 @@
  * Fails: sched_init() when there is no memory for the idle task; nothing else allocates.
  */
 #include "kernel/sched/sched.h"
+#include "kernel/sched/latency.h"
 #include "kernel/sched/sync.h"
 #include "kernel/sched/time.h"
 #include "kernel/sched/torture.h"
@@ -124,6 +125,8 @@ void sched_switch(void)
     next->since = now;
     next->switches++;
     sched_stats.switches++;
+    if (unlikely(latency_on))
+        latency_switch(self);
     if (next->stack)
         cpu_set_kernel_stack((uintptr_t)next->stack + next->stack_pages * PAGE_SIZE);
     if (next->space && pt_active() != &next->space->pt) {

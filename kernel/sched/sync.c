@@ -16,6 +16,7 @@
  * Locking: interrupts off for wait queues; a mutex is only touched by tasks, between sleeps.
  */
 #include "kernel/sched/sync.h"
+#include "kernel/sched/latency.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/torture.h"
 #include "kernel/x86/trap.h"
@@ -180,6 +181,8 @@ void os_yield(void)
     if (sched_waiting()) {
         sched_ready(os_current);
         sched_switch();
+    } else {
+        latency_chance();
     }
     os_irq_restore(irq);
 }

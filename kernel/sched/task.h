@@ -37,6 +37,7 @@ struct task {
     int last_fault;          /* enum fault_verdict of its last page fault */
     struct thread *thread;   /* its ring-3 half (kernel/proc/thread.h); NULL: a kernel task */
     struct context *context; /* what its ring-3 half has in the processor, or NULL */
+    uint32_t metered;        /* what it is in the kernel for, plus 1: see latency.h; 0: not known */
     bool interruptible;      /* its sleep ends when a signal comes (kernel/proc/thread.h) */
     unsigned slice;          /* ticks that it has had the processor without giving way */
     void *stack;             /* lowest address; NULL for the task that booted */

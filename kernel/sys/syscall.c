@@ -5,6 +5,8 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/lib/printk.h"
 #include "kernel/proc/process.h"
+#include "kernel/procfs/procfs.h"
+#include "kernel/sched/latency.h"
 #include "kernel/sys/sys.h"
 #include "mm/errno.h"
 
@@ -469,4 +471,20 @@ __attribute__((regparm(1))) int32_t syscall_unknown(uint32_t nr)
                thread_current()->comm, process_current()->pid);
     }
     return -ENOSYS;
+}
+
+__attribute__((regparm(1))) void syscall_metered(struct trap_frame *tf)
+{
+    uint32_t nr = tf->error;
+
+    latency_enter(nr < SYSCALLS ? nr : LATENCY_KINDS);
+    tf->eax = nr < SYSCALLS && syscall_table[nr].fn
+                  ? (uint32_t)syscall_table[nr].fn(tf->ebx, tf->ecx, tf->edx, tf->esi, tf->edi, tf->ebp)
+                  : (uint32_t)syscall_unknown(nr);
+    latency_leave();
+}
+
+const char *proc_call_name(unsigned nr)
+{
+    return nr < SYSCALLS && syscall_table[nr].name ? syscall_table[nr].name : "unknown";
 }

@@ -46,6 +46,9 @@ int iovec_check(vaddr_t vector, uint32_t count, uint64_t *sum);
 #define SYSCALLS 451u /* trap.asm knows it */
 extern const struct syscall syscall_table[SYSCALLS];
 
+/* From the stub that measures: make the call that the frame asks for. */
+struct trap_frame;
+void syscall_metered(struct trap_frame *tf) __attribute__((regparm(1)));
 /* From the stub: a call without a function. Logged once; -ENOSYS. */
 int32_t syscall_unknown(uint32_t nr) __attribute__((regparm(1)));
 

@@ -1,4 +1,5 @@
 #include "kernel/x86/cpu.h"
+#include "drivers/pic.h"
 #include "kernel/x86/trap.h"
 #include "mm/os.h"
 #include "mm/x86/cpu.h"
@@ -117,6 +118,22 @@ static void load_idt(void)
     /* A double fault means that the stack cannot be trusted: switch tasks, to a stack that can. */
     set_gate(VECTOR_DOUBLE_FAULT, SEL_DOUBLE_FAULT, 0, GATE_TASK);
     __asm__ volatile("lidt %0" : : "m"(p) : "memory");
+}
+
+#define IRQS 16u
+
+void cpu_set_metered(bool on)
+{
+    uint32_t irq = cpu_irq_save();
+
+    set_gate(TRAP_PAGE_FAULT, SEL_KERNEL_CODE, on ? trap_metered_page_fault : trap_stubs[TRAP_PAGE_FAULT],
+             GATE_TRAP);
+    set_gate(TRAP_SYSCALL, SEL_KERNEL_CODE, on ? trap_metered_call : trap_stubs[TRAP_SYSCALL],
+             GATE_TRAP | DESC_RING3);
+    for (unsigned i = 0; i < IRQS; i++)
+        set_gate(IRQ_VECTOR + i, SEL_KERNEL_CODE, on ? trap_metered_irqs[i] : trap_stubs[IRQ_VECTOR + i],
+                 GATE_INTERRUPT);
+    cpu_irq_restore(irq);
 }
 
 /* The stubs hold a no-op where a processor with SMAP needs CLAC. The code is still writable. */

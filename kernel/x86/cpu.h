@@ -43,6 +43,8 @@ uint16_t cpu_fs(void);
 uint16_t cpu_gs(void);
 void cpu_set_fs(uint16_t selector);
 void cpu_set_gs(uint16_t selector);
+/* Let system calls, page faults and interrupts come in through the stubs that measure, or no more. */
+void cpu_set_metered(bool on);
 /* After a double fault: the registers of the code that caused it. */
 const struct tss *cpu_main_tss(void);
 

@@ -25,6 +25,7 @@ FRAME_EAX    equ 32                     ; offsets in struct trap_frame
 FRAME_CS     equ 48
 
 extern trap_dispatch, trap_interrupt, trap_page_fault
+extern latency_page_fault, latency_interrupt, syscall_metered
 extern os_current, thread_return_to_user, syscall_table, syscall_unknown
 
 ; With SMAP the kernel must not run with the AC flag of whoever it interrupted. Processors without it do not know
@@ -199,8 +200,42 @@ stub_ %+ vector:
 %assign vector vector + 1
 %endrep
 
+; The ways in that measure (kernel/sched/latency.c), for cpu_set_metered().
+metered_fault:
+    push dword VECTOR_PF
+    HANDLE latency_page_fault
+
+metered_call:
+    push eax
+    push dword VECTOR_CALL
+    HANDLE syscall_metered
+
+metered_irq:
+    HANDLE latency_interrupt
+
+%assign irq 0
+%rep IRQS
+metered_irq_ %+ irq:
+    push dword 0
+    push dword VECTOR_IRQ + irq
+    jmp metered_irq
+%assign irq irq + 1
+%endrep
+
 section .rodata
     dd 0                                ; ends trap_clac_sites
+
+global trap_metered_page_fault, trap_metered_call, trap_metered_irqs
+trap_metered_page_fault:
+    dd metered_fault
+trap_metered_call:
+    dd metered_call
+trap_metered_irqs:
+%assign irq 0
+%rep IRQS
+    dd metered_irq_ %+ irq
+%assign irq irq + 1
+%endrep
 
 global trap_stubs
 trap_stubs:
