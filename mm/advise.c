@@ -89,6 +89,12 @@ static void give_up(struct space *s, vaddr_t va, pte_t *e)
     pt_set(&s->pt, va, e, pte_clean(*e));
 }
 
+/* Whether a walk over pages lets others have their turn after this one. */
+static inline bool is_step(vaddr_t va)
+{
+    return (va >> PAGE_SHIFT) % 512 == 511;
+}
+
 static int free_pages(const struct stretch *t)
 {
     struct space *s = t->s;
@@ -104,6 +110,11 @@ static int free_pages(const struct stretch *t)
             give_up(s, va, e);
         else if (!e)
             va = PT_SPAN_DOWN(va) + (PT_SPAN - (vaddr_t)PAGE_SIZE);
+        if (is_step(va)) {
+            nosleep_exit();
+            might_sleep();
+            nosleep_enter("page-table entries and the counts of their frames");
+        }
     }
     nosleep_exit();
     return 0;
@@ -120,9 +131,12 @@ static int need_pages(const struct stretch *t)
     struct vm *vm = t->s->vm;
 
     for (vaddr_t va = t->start; va < t->end && is_plenty(vm) && !vm_dying(vm); va += PAGE_SIZE) {
-        const pte_t *e = pt_entry(&t->s->pt, va);
+        const pte_t *e;
         struct frame *f;
 
+        if (is_step(va))
+            might_sleep();
+        e = pt_entry(&t->s->pt, va);
         if (e && pte_is_swap(*e)) {
             if (swap_in(vm, pte_slot(*e), &f) == 0) {
                 frame_unpin(f);
@@ -159,8 +173,11 @@ static int page_out(const struct stretch *t)
 
     swap_finish(vm, false, true); /* pages that went before, and are written by now */
     for (vaddr_t va = t->start; va < t->end; va += PAGE_SIZE) {
-        struct frame *f = exclusive_frame(t->s, va);
+        struct frame *f;
 
+        if (is_step(va))
+            might_sleep();
+        f = exclusive_frame(t->s, va);
         if (f) {
             frame_pin(f);
             batch[n++] = f;
@@ -179,8 +196,14 @@ static int make_cold(const struct stretch *t)
 
     nosleep_enter("the order of the pageable list");
     for (vaddr_t va = t->start; va < t->end; va += PAGE_SIZE) {
-        struct frame *f = exclusive_frame(t->s, va);
+        struct frame *f;
 
+        if (is_step(va)) {
+            nosleep_exit();
+            might_sleep();
+            nosleep_enter("the order of the pageable list");
+        }
+        f = exclusive_frame(t->s, va);
         if (!f)
             continue;
         rmap_test_clear_accessed(vm, f);
@@ -268,6 +291,8 @@ int space_advise(struct space *s, vaddr_t addr, size_t size, int advice)
         return space_populate(s, addr, end, advice == ADVISE_POPULATE_READ ? POPULATE_READ : POPULATE_WRITE);
     mutex_lock(&s->lock);
     while (!err && va < end) {
+        might_sleep();
+
         struct stretch t = {.s = s, .r = region_first_above(&s->regions, va), .start = va};
 
         if (!t.r || t.r->start >= end) {
@@ -339,7 +364,11 @@ int space_mincore(struct space *s, vaddr_t addr, uint32_t n, uint8_t *vec)
     mutex_lock(&s->lock);
     for (uint32_t i = 0; i < n; i++) {
         vaddr_t va = addr + (i << PAGE_SHIFT);
-        const struct region *r = region_find(&s->regions, va);
+        const struct region *r;
+
+        if (is_step(va))
+            might_sleep();
+        r = region_find(&s->regions, va);
 
         if (!r) {
             err = -ENOMEM;
@@ -365,8 +394,10 @@ int space_sync(struct space *s, vaddr_t addr, size_t size, unsigned flags)
     end = addr + (vaddr_t)length;
     mutex_lock(&s->lock);
     while (!err && va < end) {
-        const struct region *r = region_first_above(&s->regions, va);
+        const struct region *r;
 
+        might_sleep();
+        r = region_first_above(&s->regions, va);
         if (!r || r->start >= end) {
             holes = -ENOMEM;
             break;

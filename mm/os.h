@@ -63,17 +63,19 @@ extern void *os_current; /* (i) */
 
 /*
  * What code that may sleep has to look at first, in one word so that the usual answer, 0, costs one test: how
- * many nosleep sections are open, and whether sleeps are provoked (OS_TORTURE). An interrupt counts as a
- * section.
+ * many nosleep sections are open, and the OS_ bits. An interrupt counts as a section.
  */
-extern uint32_t os_nosleep; /* (o) */
-#define OS_TORTURE (1u << 31)
+extern uint32_t os_nosleep;   /* (o) */
+#define OS_TORTURE (1u << 31) /* sleeps are provoked */
+#define OS_WANTED  (1u << 30) /* the running task had its share, and others wait; set by interrupts */
+#define OS_METERED (1u << 29) /* somebody measures how long others have no chance */
+#define OS_DEPTH   0xFFFFu
 /* What the section that was entered last protects. */
 extern const char *os_nosleep_why; /* (o) */
 
 static inline uint32_t nosleep_depth(void)
 {
-    return os_nosleep & ~OS_TORTURE;
+    return os_nosleep & OS_DEPTH;
 }
 
 /* From here to nosleep_exit() the code relies on not being preempted. Sections nest. protects: the data that
@@ -92,8 +94,9 @@ static inline void nosleep_exit(void)
 void might_sleep_slow(void);
 
 /*
- * Stands at the start of every function that may sleep, also where it mostly does not: it panics in a nosleep
- * section, and under OS_TORTURE others may run here. Sleeps. Interrupts are on.
+ * Stands at the start of every function that may sleep, also where it mostly does not, and in loops that can
+ * be long: it panics in a nosleep section, and others run here if they are OS_WANTED, or under OS_TORTURE.
+ * Sleeps. Interrupts are on.
  */
 static inline void might_sleep(void)
 {

@@ -355,9 +355,11 @@ void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
          span += PT_SPAN) {
         vaddr_t lo = span > start ? span : start;
         vaddr_t hi = end - span < PT_SPAN ? end : span + PT_SPAN;
-        const struct frame *table = pt_table(&s->pt, span);
+        const struct frame *table;
         bool drop = hi - lo == PT_SPAN;
 
+        might_sleep();
+        table = pt_table(&s->pt, span);
         nosleep_enter("the table and the counts of its entries");
         if (!drop) {
             /* Entries that are left show that there are other regions, so the tree need not be looked at. */

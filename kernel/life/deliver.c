@@ -246,6 +246,7 @@ void thread_return_to_user(struct trap_frame *tf)
     uint32_t work = self->task->cpu.user_work;
 
     self->task->cpu.user_work = 0;
+    os_nosleep &= ~OS_WANTED;
     os_irq_restore(irq);
     if (unlikely(latency_on))
         latency_enter(LATENCY_RETURN);

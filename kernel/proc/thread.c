@@ -220,19 +220,8 @@ int thread_sleep_killable(struct waitq *q)
 bool thread_breathe(void)
 {
     struct task *task = task_current();
-    uint32_t irq;
-    bool yield;
 
     might_sleep();
-    irq = os_irq_save();
-    yield = task->cpu.user_work & TASK_WORK_YIELD;
-
-    task->cpu.user_work &= ~(uint32_t)TASK_WORK_YIELD;
-    os_irq_restore(irq);
-    if (yield)
-        os_yield();
-    else
-        latency_chance();
     return task->thread && signal_pending(task->thread);
 }
 

@@ -51,6 +51,7 @@ int latency_start(void)
     memset(task_name, 0, sizeof task_name);
     since = os_now_ns();
     latency_on = true;
+    os_nosleep |= OS_METERED;
     cpu_set_metered(true);
     os_irq_restore(irq);
     return 0;
@@ -61,6 +62,7 @@ void latency_stop(void)
     uint32_t irq = os_irq_save();
 
     latency_on = false;
+    os_nosleep &= ~OS_METERED;
     cpu_set_metered(false);
     os_irq_restore(irq);
 }

@@ -48,6 +48,13 @@ static struct task *timers;
 static struct task *all_tasks;
 struct sched_stats sched_stats;
 
+/* The running task is to give way: at its next possible sleep, or on its way back to ring 3. */
+static void want(struct task *running)
+{
+    running->cpu.user_work |= TASK_WORK_YIELD;
+    os_nosleep |= OS_WANTED;
+}
+
 /*
  * A task that an interrupt woke has waited for the outside, and should not wait for the rest of a program's
  * slice too.
@@ -57,7 +64,7 @@ static void make_way(void)
     struct task *running = os_current;
 
     if (trap_irq_depth && running && running->thread)
-        running->cpu.user_work |= TASK_WORK_YIELD;
+        want(running);
 }
 
 void sched_ready(struct task *t)
@@ -125,6 +132,7 @@ void sched_switch(void)
     next->since = now;
     next->switches++;
     sched_stats.switches++;
+    os_nosleep &= ~OS_WANTED;
     if (unlikely(latency_on))
         latency_switch(self);
     if (next->stack)
@@ -138,6 +146,23 @@ void sched_switch(void)
     os_current = next;
     next->slice = 0;
     task_switch(&self->cpu.esp, next->cpu.esp);
+}
+
+void sched_make_way(void)
+{
+    struct task *self = os_current;
+    uint32_t irq = os_irq_save();
+    bool wanted = self && os_nosleep & OS_WANTED && irq & EFLAGS_IF;
+
+    if (wanted) {
+        os_nosleep &= ~OS_WANTED;
+        self->cpu.user_work &= ~(uint32_t)TASK_WORK_YIELD;
+    }
+    os_irq_restore(irq);
+    if (wanted)
+        os_yield();
+    else
+        latency_chance();
 }
 
 /* --- deadlines --- */
@@ -183,7 +208,7 @@ static void count_tick(struct task *t)
         t->system_ns += NS_A_TICK;
     t->slice++;
     if (t->slice >= SLICE_TICKS && run_head)
-        t->cpu.user_work |= TASK_WORK_YIELD;
+        want(t);
 }
 
 static void tick(void)

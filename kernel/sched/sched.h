@@ -24,6 +24,8 @@ void sched_ready(struct task *t);
 /* Let others run. The caller has queued the running task somewhere, or it is dead. Returns when it is picked
  * again. */
 void sched_switch(void);
+/* Let others run if the running task had its share. Interrupts are as they are. Sleeps. */
+void sched_make_way(void);
 /* Whether a task waits for the processor. */
 bool sched_waiting(void);
 /* Know a new task, and forget a dead one. */

@@ -105,6 +105,7 @@ _Noreturn void sync_bad_sleep(void)
 void might_sleep_slow(void)
 {
     sync_may_sleep();
+    sched_make_way();
     torture_point();
 }
 

@@ -5,7 +5,7 @@
 #     step_is($run, 'free', 0, qr/^Mem: +\d+/m);
 #
 # add => ['FILE=PATH'] puts more files into the archive. In the script, `try NAME COMMAND ...` runs a command as a step; what it
-# says and its status belong to NAME. `absent` lists the calls that the programs may find not implemented: any other fails.
+# says and its status belong to NAME. `append` is for the kernel's command line. `absent` lists the calls that the programs may find not implemented: any other fails.
 package Programs;
 use strict;
 use warnings;
@@ -14,7 +14,7 @@ use Boot;
 use Exporter qw(import);
 use Test::More;
 
-our @EXPORT = qw(run_programs step_is need_sets);
+our @EXPORT = qw(run_programs step_is need_sets have_sets);
 
 my $PREAMBLE = <<'END';
 cd /tmp
@@ -26,11 +26,16 @@ try() {
 }
 END
 
+# Whether packages can be had.
+sub have_sets {
+    my (@sets) = @_;
+    return system(top_dir() . "/tools/rootfs have @sets >/dev/null 2>&1") == 0;
+}
+
 # End the whole test file without failing when packages cannot be had.
 sub need_sets {
     my (@sets) = @_;
-    my $tool = top_dir() . '/tools/rootfs';
-    return if system("$tool have @sets >/dev/null 2>&1") == 0;
+    return if have_sets(@sets);
     plan skip_all => "packages cannot be fetched: @sets";
     return;
 }
@@ -53,7 +58,7 @@ sub run_programs {
     my $add = join ' ', map { "--add '$_'" } "$script=test.sh", @{$o{add} // []};
     my $said = `@{[top_dir()]}/tools/rootfs pack -o '$archive' @sets $add 2>&1`;
     die "tools/rootfs: $said" if $?;
-    my $run = boot($name, memory => $o{memory} // '64M', append => 'quiet -- sh /test.sh', initrd => $archive,
+    my $run = boot($name, memory => $o{memory} // '64M', append => join(' ', 'quiet', $o{append} // (), '-- sh /test.sh'), initrd => $archive,
         time => $o{time} // 120, disks => $o{swap} ? [swap_disk($name, $o{swap} > 1 ? $o{swap} : undef)] : []);
     my $step;
     for my $line (split /\n/, $run->{log}) {

@@ -1,0 +1,65 @@
+#!/usr/bin/env perl
+# torture=sleep: every possible sleep may be one, with swap. The programs of tests/user say the same as without, random and
+# hostile programs leave nothing behind, and stress-ng's stressors verify. `make soak` does it with more seeds and for longer.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Programs;
+use Test::More;
+use Ut;
+
+my $top  = top_dir();
+my $soak = $ENV{QUIRE_SOAK};
+my $seed = $ENV{QUIRE_SEED} // 1;
+
+sub tortured {
+    my ($name, $seed, %with) = @_;
+    my $run = boot($name, %with, append => "quiet torture=sleep:$seed $with{append}", disks => [swap_disk($name)]);
+    outcome_is($run, 'pass');
+    log_like($run, qr/^torture: sleeps on purpose, seed $seed$/m, "seed $seed is told");
+    log_like($run, qr/^the end: the audit is clean$/m, 'nothing is lost');
+    return $run;
+}
+
+# The same programs, the same words. user.t compares them with Linux.
+my %ut = (memory => '48M', initrd => "$top/build/rootfs-ut.cpio", time => 240);
+my $plain = boot('torture-none', %ut, append => 'quiet init=/ut/ut -- --all', disks => [swap_disk('torture-none')]);
+outcome_is($plain, 'pass');
+for my $s ($seed .. $seed + ($soak ? 9 : 0)) {
+    my $run = tortured("torture-ut-$s", $s, %ut, append => 'init=/ut/ut -- --all');
+    compare("seed $s says what no torture says", by_program(split /\n/, $plain->{log}), by_program(split /\n/, $run->{log}));
+}
+
+# Random calls.
+my $calls = $soak ? 100_000 : 2000;
+for my $m (['16M', 6], ['64M', 4]) {
+    my ($memory, $workers) = @$m;
+    my $run = tortured("torture-fuzz-$memory", $seed, memory => $memory, initrd => "$top/build/rootfs-fuzz.cpio",
+        time => 120 + $calls / 50, append => "-- /fuzz/sysfuzz $seed $calls $workers");
+    log_like($run, qr/^sysfuzz: all that was in use is free: [23]\d figures$/m, 'objects and memory are as before');
+    log_unlike($run, qr/^sysfuzz: LOST.*/m, 'none is left over');
+}
+
+# Too much of everything.
+my @hostile = ((map { "/fuzz/hostile $_" } qw(forks deep maps fds zombies signals sleepers hog)),
+    '/fuzz/hostile elf /fuzz/hostile ' . ($soak ? 5000 : 200));
+my $hostile = tortured('torture-hostile', $seed, memory => '48M', initrd => "$top/build/rootfs-fuzz.cpio", time => 300,
+    append => '-- ' . join('; ', @hostile) . '; echo the shell is there');
+log_unlike($hostile, qr/WRONG/, 'all end as they should');
+log_like($hostile, qr/^the shell is there$/m, 'the shell goes on');
+
+SKIP: {
+    skip 'no stress-ng', 1 unless have_sets(qw(busybox stress));
+    my $seconds = $soak ? 60 : 5;
+    my $stressors = join ' ', map { "--$_ 1" . (/^(?:vm|mmap|mremap|msync)$/ ? " --$_-bytes 8M" : /^shm$/ ? ' --shm-bytes 1M' : '') }
+        qw(vm brk stack mmap mremap fork vfork madvise mincore msync shm malloc fault bad-altstack);
+    my $run = run_programs('torture-stress', sets => [qw(busybox stress)], memory => '64M', swap => 256 * 1024,
+        append => "torture=sleep:$seed", absent => [qw(socketcall)], time => 240 + 5 * $seconds,
+        script => "try together stress-ng $stressors --verify -t $seconds");
+    step_is($run, 'together', 0, qr/^stress-ng: info: .* successful run completed/m);
+    unlike($run->{steps}{together}{said} // '', qr/^stress-ng: fail/m, 'nothing failed to verify');
+}
+
+done_testing();
