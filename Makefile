@@ -101,7 +101,7 @@ iso: $(B)/quire.elf $(ISO_MODULES)
 # --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive; those in
 # --- tests/host/unit need the host, and are not in the kernel ---
 
-HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/fs/cpio.c kernel/life/elf.c kernel/lib/format.c kernel/dev/ldisc.c kernel/dev/partition.c kernel/dev/ptable.c kernel/lib/param.c kernel/vm/ram.c
+HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/fs/cpio.c kernel/life/elf.c kernel/lib/format.c kernel/dev/ldisc.c kernel/dev/partition.c kernel/dev/ptable.c kernel/lib/heap.c kernel/lib/param.c kernel/vm/ram.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
 HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
 HOST_TESTC := $(sort $(wildcard tests/unit/*.c tests/host/unit/*.c))

@@ -14,12 +14,12 @@
 #include "kernel/lib/printk.h"
 #include "kernel/life/end.h"
 #include "kernel/life/init.h"
-#include "kernel/proc/itimer.h"
 #include "kernel/proc/page_fault.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/sched/clock.h"
+#include "kernel/sched/expiry.h"
 #include "kernel/sched/latency.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/stat.h"
@@ -212,7 +212,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     file_start();
     procfs_init(cmdline);
     devices_init();
-    if (!itimer_init() || tty_init() != 0)
+    if (!expiry_init() || tty_init() != 0)
         panic_unfit("too little memory: no room for the terminal");
     mount_root();
 

@@ -24,6 +24,7 @@
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
 #include "mm/slab.h"
 
 TALLY(files, "open files");
@@ -32,7 +33,6 @@ TALLY(tables, "tables of descriptors");
 #define FDS_FIRST   32u   /* descriptors of a new table */
 #define FDS_DEFAULT 1024u /* limit of a kernel task */
 #define FDS_BREATH  4096u /* so many are closed before others may run */
-#define RW_MAX      0x7FFFF000u
 
 uint32_t fd_nr_open = 1u << 20; /* as Linux begins */
 const struct device_table *file_devices;
@@ -319,16 +319,35 @@ static __attribute__((noinline)) int at_own_pos(int (*op)(struct file *f, vaddr_
     return done;
 }
 
+/* What is wrong with a transfer of *n bytes, in Linux's order, which is cut to RW_MAX. */
+static inline int check_transfer(vaddr_t buf, size_t *n, uint64_t pos)
+{
+    if (unlikely(!user_range_ok(buf, *n)))
+        return -EFAULT;
+    if (unlikely(*n > RW_MAX)) {
+        if (*n > INT32_MAX)
+            return -EINVAL;
+        *n = RW_MAX;
+    }
+    /* The end has to be a position too. */
+    if (unlikely(pos >> 32 == INT32_MAX) && pos + *n > INT64_MAX)
+        return -EINVAL;
+    return 0;
+}
+
 int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
+    int err;
+
     if ((f->flags & O_ACCMODE) == O_WRONLY || f->flags & O_PATH)
         return -EBADF;
     if (S_ISDIR(f->inode->mode))
         return -EISDIR;
     if (!f->ops->read)
         return -EINVAL;
-    if (n > RW_MAX)
-        n = RW_MAX;
+    err = check_transfer(buf, &n, pos ? *pos : f->pos);
+    if (unlikely(err))
+        return err;
     if (unlikely(!pos && f->ordered))
         return at_own_pos(f->ops->read, f, buf, n);
     return f->ops->read(f, buf, n, pos ? pos : &f->pos);
@@ -336,12 +355,15 @@ int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 
 int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
+    int err;
+
     if ((f->flags & O_ACCMODE) == O_RDONLY || f->flags & O_PATH)
         return -EBADF;
     if (!f->ops->write)
         return -EINVAL;
-    if (n > RW_MAX)
-        n = RW_MAX;
+    err = check_transfer(buf, &n, pos ? *pos : f->pos);
+    if (unlikely(err))
+        return err;
     if (unlikely(!pos && f->ordered))
         return at_own_pos(f->ops->write, f, buf, n);
     return f->ops->write(f, buf, n, pos ? pos : &f->pos);

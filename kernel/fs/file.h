@@ -55,6 +55,9 @@ struct fd_table {
 
 /* Once, at start-up. */
 void file_start(void);
+/* No call moves more bytes: what is beyond is cut off. Linux's MAX_RW_COUNT. */
+#define RW_MAX 0x7FFFF000u
+
 /* A new open file on an inode; takes its own reference. Calls ops->open. */
 int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct file **out);
 /* open(2) with kernel strings. */
@@ -64,8 +67,8 @@ void file_put(struct file *f); /* may sleep. NULL is fine */
 /* What /proc/PID/fd shows. Length without 0, cut off at size - 1. */
 int file_path(const struct file *f, char *buf, size_t size);
 /*
- * Read or write as system calls do: checks the mode, advances the position (pos NULL: the file's own).
- * Bytes or -errno. Sleep.
+ * Read or write as system calls do: checks the mode and the numbers, advances the position (pos NULL: the
+ * file's own). Bytes, RW_MAX at most, or -errno. Sleep.
  */
 int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
 int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);

@@ -113,6 +113,15 @@ static int read_page(struct object *o, uint32_t index, size_t offset, vaddr_t us
     return err;
 }
 
+/* Between two pages: let others run. Whether the thread is to end, so that the rest has no use. Sleeps. */
+static bool ends_early(void)
+{
+    const struct thread *t = thread_current();
+
+    thread_breathe();
+    return t && t->exiting;
+}
+
 static int regular_read(struct file *file, vaddr_t buf, size_t n, uint64_t *pos)
 {
     struct inode *i = file->inode;
@@ -136,6 +145,8 @@ static int regular_read(struct file *file, vaddr_t buf, size_t n, uint64_t *pos)
             break;
         done += part;
         *pos += part;
+        if (done < n && ends_early())
+            break;
     }
     i->atime_ns = inode_now();
     if (err == -ERANGE) /* truncated meanwhile */
@@ -235,6 +246,8 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
         *pos += part;
         if (*pos > i->size)
             i->size = *pos;
+        if (done < n && ends_early())
+            break;
     }
     if (PAGES_OF(i->size) < o->pages)
         object_resize(o, (uint32_t)PAGES_OF(i->size));

@@ -208,8 +208,7 @@ static void enter(const struct clone *c, struct thread *t, struct waitq *vfork)
         if (c->flags & CLONE_VFORK)
             p->vfork_wait = vfork;
         process_enter(p, c->flags & CLONE_PARENT && parent->parent ? parent->parent : parent);
-        if (p->rlimit[RLIMIT_CPU].soft != RLIM_INFINITY)
-            itimer_look_again();
+        p->cpu_timers = p->rlimit[RLIMIT_CPU].soft != RLIM_INFINITY;
     }
     thread_enter(t);
 }

@@ -8,6 +8,7 @@
 #include "kernel/lib/printk.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/sigframe.h"
+#include "kernel/proc/itimer.h"
 #include "kernel/proc/signal_parts.h"
 #include "kernel/sched/latency.h"
 #include "mm/errno.h"
@@ -252,6 +253,8 @@ void thread_return_to_user(struct trap_frame *tf)
         latency_enter(LATENCY_RETURN);
     if (self->exiting)
         thread_exit(0);
+    if (work & TASK_WORK_TIMES)
+        itimer_check_cpu();
     if (work & TASK_WORK_YIELD)
         os_yield();
     if (work & TASK_WORK_SIGNAL)

@@ -32,6 +32,7 @@
 #include "kernel/lib/printk.h"
 #include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
+#include "kernel/sched/expiry.h"
 #include "kernel/sched/sched.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
@@ -276,7 +277,8 @@ static bool nothing_left(void)
 static bool all_sound(void)
 {
     return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kmalloc_verify(&kmalloc_sys) &
-           kva_map_verify(&kva_map_sys) & paging_verify() & window_verify() & sched_verify();
+           kva_map_verify(&kva_map_sys) & paging_verify() & window_verify() & sched_verify() &
+           expiry_verify();
 }
 
 /* --- failing on purpose --- */

@@ -14,6 +14,7 @@
 #include "kernel/life/exit.h"
 #include "kernel/fs/file.h"
 #include "kernel/life/memory.h"
+#include "kernel/proc/itimer.h"
 #include "kernel/proc/futex.h"
 #include "kernel/proc/ptimer.h"
 #include "kernel/x86/context.h"
@@ -33,6 +34,7 @@ static void give_up_shared(struct process *p)
         signal_actions_put(p->actions);
     p->actions = NULL;
     signal_set_clear(&p->pending);
+    itimer_stop_all(p);
     ptimer_delete_all(p);
     p->memory = NULL;
     if (memory)

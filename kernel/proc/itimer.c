@@ -1,25 +1,23 @@
 /*
  * Interval timers: setitimer(2), alarm(2), and RLIMIT_CPU.
  *
- * The real-time ones are watched by a task of their own, which sleeps until the next one expires. So signals
- * are only ever sent by tasks, never by the clock's interrupt. The other two count processor time; the same
- * task looks at them in every tick as long as any is armed.
+ * The real-time one is done by the task of expiry.c. It sends SIGALRM and does not run on: it runs again when
+ * the signal is taken, so a program whose interval is shorter than its handler still gets to something else,
+ * and one that does not take the signal costs nothing. If the signal is ignored it stays where it is.
+ *
+ * The other two, and the limit, count processor time, which only passes while a thread of the process runs:
+ * so it is the running thread that looks, on its way to ring 3 after a tick, as long as process.cpu_timers
+ * says that there is something to look at.
  *
  * Data. The times lie in struct process; they belong to tasks, between sleeps.
  */
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptimer.h"
-#include "kernel/sched/time.h"
-#include "kernel/x86/usercopy.h"
+#include "kernel/sched/usertime.h"
 #include "mm/errno.h"
 
 #define SECOND 1000000000ull
-#define NEVER  (~0ull)
-#define TICK   (SECOND / TIME_HZ)
-
-static struct waitq watch;
-static bool changed; /* a timer was armed: look again */
 
 /* Time on the clock of a timer. */
 static uint64_t clock_of(const struct process *p, unsigned which)
@@ -32,170 +30,167 @@ static uint64_t clock_of(const struct process *p, unsigned which)
     return which == ITIMER_PROF ? user + system : user;
 }
 
-/* Send what is due, and say when to look again. */
-static uint64_t expire(struct process *p, unsigned which)
-{
-    static const uint8_t signals[ITIMERS] = {SIGALRM, SIGVTALRM, SIGPROF};
-    struct itimer *t = &p->itimer[which];
-    uint64_t now = clock_of(p, which);
+/* --- real time --- */
 
-    if (t->deadline_ns <= now) {
-        t->deadline_ns = t->interval_ns ? t->deadline_ns + t->interval_ns : 0;
-        if (t->deadline_ns && t->deadline_ns <= now)
-            t->deadline_ns = now + t->interval_ns - (now - t->deadline_ns) % t->interval_ns;
-        signal_raise(p, signals[which]);
-    }
+static void expired(struct expiry *e)
+{
+    struct itimer *t = container_of(e, struct itimer, expiry);
+
+    signal_raise(container_of(t, struct process, itimer[ITIMER_REAL]), SIGALRM);
+}
+
+static void start(struct itimer *t)
+{
+    t->expiry.fn = expired;
+    expiry_arm(&t->expiry, t->deadline_ns, false);
+}
+
+void itimer_taken(struct process *p)
+{
+    struct itimer *t = &p->itimer[ITIMER_REAL];
+
+    if (t->expiry.armed || !t->interval_ns)
+        return;
+    t->deadline_ns += timer_missed(t->deadline_ns, t->interval_ns, os_now_ns()) * t->interval_ns;
+    start(t);
+}
+
+void itimer_stop_all(struct process *p)
+{
+    expiry_stop(&p->itimer[ITIMER_REAL].expiry);
+    for (unsigned which = 0; which < ITIMERS; which++)
+        p->itimer[which] = (struct itimer){0};
+}
+
+/* --- processor time --- */
+
+/* Send what is due. Whether it runs on. */
+static bool check(struct process *p, unsigned which)
+{
+    struct itimer *t = &p->itimer[which];
+    uint64_t now;
+
     if (!t->deadline_ns)
-        return NEVER;
-    return which == ITIMER_REAL ? t->deadline_ns : os_now_ns() + TICK;
+        return false;
+    now = clock_of(p, which);
+    if (t->deadline_ns <= now) {
+        if (t->interval_ns)
+            t->deadline_ns += timer_missed(t->deadline_ns, t->interval_ns, now) * t->interval_ns;
+        else
+            t->deadline_ns = 0;
+        signal_raise(p, which == ITIMER_PROF ? SIGPROF : SIGVTALRM);
+    }
+    return t->deadline_ns;
 }
 
 /*
  * RLIMIT_CPU: SIGXCPU at the soft limit and, since that is moved each time, in every second from then on;
- * SIGKILL at the hard one. With one processor, no process uses more of its time than passes: so there is
- * nothing to see before what is left to it has passed.
+ * SIGKILL at the hard one. Whether there is a limit.
  */
-static uint64_t expire_limit(struct process *p)
+static bool check_limit(struct process *p)
 {
     struct rlimit *l = &p->rlimit[RLIMIT_CPU];
-    uint64_t used, next;
+    uint64_t used;
 
     if (l->soft == RLIM_INFINITY)
-        return NEVER;
-    used = clock_of(p, ITIMER_PROF);
-    if (l->hard != RLIM_INFINITY && used / SECOND >= l->hard) {
+        return false;
+    used = clock_of(p, ITIMER_PROF) / SECOND;
+    if (l->hard != RLIM_INFINITY && used >= l->hard) {
         signal_raise(p, SIGKILL);
-        return NEVER;
+        return false;
     }
-    if (used / SECOND >= l->soft) {
+    if (used >= l->soft) {
         signal_raise(p, SIGXCPU);
         l->soft++;
     }
-    next = l->soft < l->hard ? l->soft : l->hard;
-    if (next > (NEVER - os_now_ns()) / SECOND)
-        return NEVER;
-    next = next * SECOND;
-    return os_now_ns() + (next > used + TICK ? next - used : TICK);
+    return true;
 }
 
-static uint64_t expire_all(void)
+void itimer_check_cpu(void)
 {
-    uint64_t next = NEVER;
+    struct process *p = process_current();
 
-    for (struct process *p = process_all; p; p = p->all_next) {
-        uint64_t at;
-
-        if (p->state != PROCESS_ALIVE)
-            continue;
-        for (unsigned which = 0; which < ITIMERS; which++)
-            if (p->itimer[which].deadline_ns) {
-                at = expire(p, which);
-                next = at < next ? at : next;
-            }
-        at = ptimer_expire(p);
-        next = at < next ? at : next;
-        at = expire_limit(p);
-        next = at < next ? at : next;
-    }
-    return next;
+    p->cpu_timers = check(p, ITIMER_VIRTUAL) | check(p, ITIMER_PROF) | ptimer_check_cpu(p) | check_limit(p);
 }
 
-static void itimer_task(void *arg)
-{
-    (void)arg;
-    for (;;) {
-        changed = false;
-
-        uint64_t next = expire_all();
-        uint32_t irq = os_irq_save();
-
-        while (!changed && os_now_ns() < next) {
-            if (next == NEVER)
-                os_sleep(&watch);
-            else
-                os_sleep_until(&watch, next);
-        }
-        os_irq_restore(irq);
-    }
-}
-
-bool itimer_init(void)
-{
-    return task_create("itimer", itimer_task, NULL) != NULL;
-}
-
-void itimer_look_again(void)
-{
-    changed = true;
-    os_wake_all(&watch);
-}
+/* --- calls --- */
 
 /* What is left, and the interval. An armed timer never shows 0. */
-static struct itimer left(const struct process *p, unsigned which)
+static void left(const struct process *p, unsigned which, uint64_t *left_ns, uint64_t *interval_ns)
 {
-    struct itimer t = p->itimer[which];
+    const struct itimer *t = &p->itimer[which];
 
-    if (t.deadline_ns) {
+    *left_ns = 0;
+    *interval_ns = t->interval_ns;
+    if (which == ITIMER_REAL ? t->expiry.armed : t->deadline_ns != 0) {
         uint64_t now = clock_of(p, which);
 
-        t.deadline_ns = t.deadline_ns > now ? t.deadline_ns - now : 1000;
+        *left_ns = t->deadline_ns > now ? t->deadline_ns - now : 1000;
     }
-    return t;
 }
 
 static void arm(struct process *p, unsigned which, uint64_t after_ns, uint64_t interval_ns)
 {
-    p->itimer[which].interval_ns = after_ns ? interval_ns : 0;
-    p->itimer[which].deadline_ns = after_ns ? clock_of(p, which) + after_ns : 0;
-    itimer_look_again();
+    struct itimer *t = &p->itimer[which];
+
+    expiry_stop(&t->expiry);
+    t->interval_ns = after_ns ? interval_ns : 0;
+    t->deadline_ns = after_ns ? clock_of(p, which) + after_ns : 0;
+    if (!after_ns)
+        return;
+    if (which == ITIMER_REAL)
+        start(t);
+    else
+        p->cpu_timers = true;
 }
 
-/* struct itimerval: the interval, then what is left, each in seconds and microseconds. */
-static int store(vaddr_t va, const struct itimer *t)
+/* struct itimerval: the interval, then what is left. */
+static int store(vaddr_t va, uint64_t left_ns, uint64_t interval_ns)
 {
-    uint32_t v[4] = {
-        (uint32_t)(t->interval_ns / SECOND),
-        (uint32_t)(t->interval_ns % SECOND / 1000),
-        (uint32_t)(t->deadline_ns / SECOND),
-        (uint32_t)(t->deadline_ns % SECOND / 1000),
-    };
+    int err = usertime_write(va, USERTIME_VAL, interval_ns);
 
-    return user_copy_out(va, v, sizeof v);
+    return err ? err : usertime_write(va + usertime_size(USERTIME_VAL), USERTIME_VAL, left_ns);
 }
 
 int itimer_get(uint32_t which, vaddr_t value)
 {
+    uint64_t left_ns, interval_ns;
+
     if (which >= ITIMERS)
         return -EINVAL;
-
-    struct itimer t = left(process_current(), which);
-
-    return store(value, &t);
+    left(process_current(), which, &left_ns, &interval_ns);
+    return store(value, left_ns, interval_ns);
 }
 
 int itimer_set(uint32_t which, vaddr_t value, vaddr_t old)
 {
+    uint64_t interval_ns = 0, after_ns = 0, old_left, old_interval;
     struct process *p = process_current();
-    uint32_t v[4] = {0};
+    struct usertime t[2];
 
     /* Without a new value the timer is disarmed, as Linux does. */
-    if (value && user_copy_in(v, value, sizeof v) != 0)
-        return -EFAULT;
-    if (which >= ITIMERS || (int32_t)v[0] < 0 || (int32_t)v[2] < 0 || v[1] >= 1000000 || v[3] >= 1000000)
+    if (value) {
+        if (usertime_fetch(value, USERTIME_VAL, &t[0]) ||
+            usertime_fetch(value + usertime_size(USERTIME_VAL), USERTIME_VAL, &t[1]))
+            return -EFAULT;
+        if (usertime_ns(&t[0], USERTIME_VAL, &interval_ns) || usertime_ns(&t[1], USERTIME_VAL, &after_ns))
+            return -EINVAL;
+    }
+    if (which >= ITIMERS)
         return -EINVAL;
-
-    struct itimer before = left(p, which);
-
-    arm(p, which, v[2] * SECOND + v[3] * 1000ull, v[0] * SECOND + v[1] * 1000ull);
-    return old ? store(old, &before) : 0;
+    left(p, which, &old_left, &old_interval);
+    arm(p, which, after_ns, interval_ns);
+    return old ? store(old, old_left, old_interval) : 0;
 }
 
 int32_t itimer_alarm(uint32_t seconds)
 {
     struct process *p = process_current();
-    uint64_t before = left(p, ITIMER_REAL).deadline_ns;
-    uint32_t was = (uint32_t)((before + SECOND / 2) / SECOND);
+    uint64_t before, interval;
+    uint32_t was;
 
+    left(p, ITIMER_REAL, &before, &interval);
+    was = (uint32_t)((before + SECOND / 2) / SECOND);
     arm(p, ITIMER_REAL, (seconds < INT32_MAX ? seconds : INT32_MAX) * SECOND, 0);
     return (int32_t)(before && !was ? 1 : was);
 }

@@ -93,6 +93,7 @@ struct process {
     struct ptimer *ptimers;        /* kernel/proc/ptimer.c; not inherited by fork either */
     int next_ptimer;
     uint32_t ptimer_count;
+    bool cpu_timers;   /* a timer of processor time may run: itimer_check_cpu() is to look after a tick */
     uint64_t start_ns; /* no two processes have the same: with the number it names one for good */
     uint64_t past_user_ns, past_system_ns;     /* of threads that have ended */
     uint64_t past_min_faults, past_maj_faults; /* in spaces that it has left */

@@ -1,14 +1,17 @@
 /*
  * Timers that programs make: timer_create(2) and its kin.
  *
- * The task of itimer.c watches them. A timer that expires sends its signal, unless that is still pending from
- * the last time: then it only counts in the record that waits (the overrun). When the signal is taken,
- * what it says of overruns is what timer_getoverrun() tells.
+ * A timer that expires sends its signal and does not run on. One that repeats runs again when the signal is
+ * taken, from its first time beyond then; what it missed in between is its overrun, which the signal tells
+ * and then timer_getoverrun(). So a timer of a nanosecond costs no more than its program takes signals, and
+ * one whose signal is blocked costs nothing. If its signal is ignored it runs on, once a tick at most.
  *
- * Times are absolute on the timer's clock: real time, time since boot, or the processor time of the
- * process or of one of its threads, which is looked at in every tick while such a timer runs.
+ * Times are absolute on the timer's clock. Those of real time and of time since boot are done by the task of
+ * expiry.c; those of processor time, of the process or of one of its threads, are looked at by the thread
+ * that runs (itimer.c). One that sends nothing (SIGEV_NONE) is only asked.
  *
- * Data: struct process.ptimers, by number. Locking: between sleeps. How it fails: Linux's errors.
+ * Data: struct process.ptimers, and a table by process and number. Locking: between sleeps. How it fails:
+ * Linux's errors.
  */
 #include "kernel/proc/ptimer.h"
 #include "kernel/lib/tally.h"
@@ -16,6 +19,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/time.h"
+#include "kernel/sched/usertime.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -23,9 +27,8 @@
 
 TALLY(timers, "timers");
 
-#define SECOND 1000000000ull
-#define NEVER  (~0ull)
-#define TICK   (SECOND / TIME_HZ)
+#define TICK_NS (1000000000u / TIME_HZ)
+#define BUCKETS 256u
 
 enum { SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD, SIGEV_THREAD_ID = 4 };
 enum { TIMER_ABSTIME = 1 };
@@ -33,24 +36,47 @@ enum { TIMER_ABSTIME = 1 };
 enum base { BASE_REALTIME, BASE_BOOT, BASE_PROCESS, BASE_THREAD };
 
 struct ptimer {
-    struct ptimer *next;
+    struct process *process;
+    struct ptimer *next, **link; /* of the process */
+    struct ptimer *hash_next;
+    struct expiry expiry;
     int id;
-    enum base base;
+    enum base base,
+        counts;    /* counts: what deadline_ns is of. A span of real time is not moved by setting it */
     int clock_tid; /* BASE_THREAD: whose time */
     unsigned notify;
     int signo, tid; /* tid 0: to the process */
     uint32_t value;
     uint64_t deadline_ns; /* 0: off */
     uint64_t interval_ns; /* 0: once */
+    bool waits;           /* it has expired, and runs on when its signal is taken */
+    uint32_t round;       /* of the signal that it waits for */
+    uint64_t missed;      /* expirations since that was sent, the one that sent it included */
     uint32_t overrun;     /* of the last signal that was taken */
 };
+
+static struct ptimer *buckets[BUCKETS];
+
+static struct ptimer **bucket_of(const struct process *p, int id)
+{
+    return &buckets[((uint32_t)p->pid * 31 + (uint32_t)id) % BUCKETS];
+}
+
+static struct ptimer *find(const struct process *p, int id)
+{
+    struct ptimer *t = *bucket_of(p, id);
+
+    while (t && (t->process != p || t->id != id))
+        t = t->hash_next;
+    return t;
+}
 
 static uint64_t clock_of(const struct process *p, const struct ptimer *t)
 {
     const struct thread *thread;
     uint64_t user = 0, system = 0;
 
-    switch (t->base) {
+    switch (t->counts) {
     case BASE_REALTIME:
         return clock_realtime_ns();
     case BASE_BOOT:
@@ -68,80 +94,139 @@ static uint64_t clock_of(const struct process *p, const struct ptimer *t)
 
 /* --- expiry --- */
 
-/* Tell of so many expirations. */
-static void notify(struct process *p, const struct ptimer *t, uint64_t times)
+/* Move the deadline beyond now, and count. */
+static void forward(struct ptimer *t, uint64_t now)
 {
+    uint64_t n = timer_missed(t->deadline_ns, t->interval_ns, now);
+
+    t->deadline_ns += n * t->interval_ns;
+    t->missed += n;
+}
+
+/* Have it looked at when its time comes. */
+static void run(struct ptimer *t);
+
+/* Send the signal of a round (0: nothing waits for it). False: it is ignored, or there was no memory. */
+static bool notify(const struct ptimer *t, uint32_t round)
+{
+    struct process *p = t->process;
     struct thread *thread = t->tid ? thread_find(t->tid) : NULL;
-    uint32_t n = times < INT32_MAX ? (uint32_t)times : INT32_MAX;
+    const struct siginfo info = {
+        .signo = t->signo, .code = SI_TIMER, .pid = t->id, .value = t->value, .round = round};
     struct siginfo *waiting;
-    struct siginfo info = {
-        .signo = t->signo, .code = SI_TIMER, .pid = t->id, .uid = (int)n - 1, .value = t->value};
 
-    if (t->notify == SIGEV_NONE || (t->tid && (!thread || thread->process != p)))
-        return;
+    if (t->tid && (!thread || thread->process != p))
+        return true; /* nobody will take it */
     waiting = signal_pending_timer(p, thread, t->signo, t->id);
-    if (waiting)
-        waiting->uid += (int)n < INT32_MAX - waiting->uid ? (int)n : INT32_MAX - waiting->uid;
-    else if (thread)
-        signal_send_thread(thread, &info);
-    else
-        signal_send(p, &info);
+    if (!waiting)
+        return signal_send_timer(p, thread, &info);
+    waiting->uid += waiting->uid < INT32_MAX;
+    waiting->round = round;
+    return true;
 }
 
-static uint64_t expire(struct process *p, struct ptimer *t)
+/* Its time has come. */
+static void fire(struct ptimer *t)
 {
-    uint64_t now = clock_of(p, t), times = 1;
-
-    if (t->deadline_ns <= now) {
-        if (t->interval_ns)
-            times += (now - t->deadline_ns) / t->interval_ns;
-        t->deadline_ns = t->interval_ns ? t->deadline_ns + times * t->interval_ns : 0;
-        notify(p, t, times);
+    if (!t->interval_ns) {
+        t->deadline_ns = 0;
+        notify(t, 0);
+        return;
     }
-    if (!t->deadline_ns)
-        return NEVER;
-    if (t->base > BASE_BOOT)
-        return os_now_ns() + TICK;
-    return os_now_ns() + (t->deadline_ns - now);
+    t->round += t->round == UINT32_MAX ? 2 : 1; /* never 0 */
+    t->missed = 0;
+    t->waits = true;
+    if (notify(t, t->round))
+        return;
+    /* Nobody takes it, so it goes on by itself, but not in the same tick. */
+    t->waits = false;
+    forward(t, clock_of(t->process, t) + (t->interval_ns < TICK_NS ? TICK_NS : 0));
+    run(t);
 }
 
-uint64_t ptimer_expire(struct process *p)
+static void expired(struct expiry *e)
 {
-    uint64_t next = NEVER;
+    fire(container_of(e, struct ptimer, expiry));
+}
 
-    for (struct ptimer *t = p->ptimers; t; t = t->next)
-        if (t->deadline_ns) {
-            uint64_t at = expire(p, t);
+static void run(struct ptimer *t)
+{
+    if (t->notify == SIGEV_NONE)
+        return;
+    if (t->counts > BASE_BOOT) {
+        t->process->cpu_timers = true;
+        return;
+    }
+    t->expiry.fn = expired;
+    expiry_arm(&t->expiry, t->deadline_ns, t->counts == BASE_REALTIME);
+}
 
-            next = at < next ? at : next;
-        }
-    return next;
+bool ptimer_check_cpu(struct process *p)
+{
+    bool any = false;
+
+    for (struct ptimer *t = p->ptimers; t; t = t->next) {
+        if (t->counts <= BASE_BOOT || !t->deadline_ns || t->waits || t->notify == SIGEV_NONE)
+            continue;
+        if (t->deadline_ns <= clock_of(p, t))
+            fire(t);
+        any |= t->deadline_ns && !t->waits;
+    }
+    return any;
+}
+
+void ptimer_taken(struct siginfo *info)
+{
+    struct ptimer *t = find(process_current(), info->pid);
+    uint32_t round = info->round;
+    uint64_t told;
+
+    info->round = 0;
+    if (!t || !round || !t->waits || t->round != round)
+        return;
+    forward(t, clock_of(t->process, t));
+    told = t->missed - 1;
+    t->overrun = told < INT32_MAX ? (uint32_t)told : INT32_MAX;
+    told += (uint32_t)info->uid;
+    info->uid = told < INT32_MAX ? (int)told : INT32_MAX;
+    t->waits = false;
+    run(t);
 }
 
 /* --- the timers of a process --- */
 
-static struct ptimer *find(const struct process *p, int id)
+static void enter(struct process *p, struct ptimer *t)
 {
-    struct ptimer *t = p->ptimers;
+    struct ptimer **bucket = bucket_of(p, t->id);
 
-    while (t && t->id != id)
-        t = t->next;
-    return t;
+    t->process = p;
+    t->hash_next = *bucket;
+    *bucket = t;
+    t->next = p->ptimers;
+    if (t->next)
+        t->next->link = &t->next;
+    t->link = &p->ptimers;
+    p->ptimers = t;
+    p->ptimer_count++;
+    signal_queued++;
+    timers.count++;
 }
 
-void ptimer_told(const struct siginfo *info)
+static void delete (struct ptimer *t)
 {
-    struct ptimer *t = find(process_current(), info->pid);
+    struct process *p = t->process;
+    struct ptimer **at = bucket_of(p, t->id);
 
-    if (t)
-        t->overrun = (uint32_t)info->uid;
-}
-
-static void timer_free(struct process *p, struct ptimer *t)
-{
+    while (*at != t)
+        at = &(*at)->hash_next;
+    *at = t->hash_next;
+    *t->link = t->next;
+    if (t->next)
+        t->next->link = t->link;
     p->ptimer_count--;
     signal_queued--;
     timers.count--;
+    expiry_stop(&t->expiry);
     kfree(t);
 }
 
@@ -152,12 +237,8 @@ size_t ptimer_bytes(const struct process *p)
 
 void ptimer_delete_all(struct process *p)
 {
-    while (p->ptimers) {
-        struct ptimer *t = p->ptimers;
-
-        p->ptimers = t->next;
-        timer_free(p, t);
-    }
+    while (p->ptimers)
+        delete (p->ptimers);
 }
 
 /* --- calls --- */
@@ -235,105 +316,98 @@ int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id)
     t = vm_zalloc(sizeof *t);
     if (!t)
         return -EAGAIN;
-    /* A signal that it may have to wait with is counted already. */
-    if (signal_queued >= p->rlimit[RLIMIT_SIGPENDING].soft) {
-        kfree(t);
-        return -EAGAIN;
-    }
-    p->ptimer_count++;
-    signal_queued++;
-    timers.count++;
-    t->id = p->next_ptimer;
-    p->next_ptimer = (p->next_ptimer + 1) & INT32_MAX;
+    do {
+        t->id = p->next_ptimer;
+        p->next_ptimer = (p->next_ptimer + 1) & INT32_MAX;
+    } while (find(p, t->id));
     err = choose_clock((int)clock, t);
     if (!err)
         err = choose_event(event, t);
     if (!err)
         err = user_write32(id, (uint32_t)t->id);
+    /* A signal that it may have to wait with is counted already. */
+    if (!err && signal_queued >= p->rlimit[RLIMIT_SIGPENDING].soft)
+        err = -EAGAIN;
     if (err) {
-        timer_free(p, t);
+        kfree(t);
         return err;
     }
-    t->next = p->ptimers;
-    p->ptimers = t;
+    enter(p, t);
     return 0;
 }
 
-/* struct itimerspec of 32-bit or 64-bit seconds: interval, value. */
-static int read_spec(vaddr_t va, bool wide, uint64_t ns[2])
+/* struct itimerspec: interval, value. */
+static int read_spec(vaddr_t va, enum usertime_form form, uint64_t ns[2])
 {
-    for (unsigned i = 0; i < 2; i++) {
-        int32_t w[4] = {0};
-        int64_t sec;
+    struct usertime t[2];
 
-        if (user_copy_in(w, va + i * (wide ? 16 : 8), wide ? 16 : 8))
+    for (unsigned i = 0; i < 2; i++)
+        if (usertime_fetch(va + i * usertime_size(form), form, &t[i]))
             return -EFAULT;
-        sec = wide ? (int64_t)((uint64_t)(uint32_t)w[1] << 32 | (uint32_t)w[0]) : w[0];
-        int32_t nsec = wide ? w[2] : w[1];
-
-        if (sec < 0 || nsec < 0 || nsec >= (int32_t)SECOND)
+    for (unsigned i = 0; i < 2; i++)
+        if (usertime_ns(&t[i], form, &ns[i]))
             return -EINVAL;
-        ns[i] = (uint64_t)sec >= INT64_MAX / SECOND ? INT64_MAX : (uint64_t)sec * SECOND + (uint32_t)nsec;
-    }
     return 0;
 }
 
-static int write_spec(vaddr_t va, bool wide, const uint64_t ns[2])
+static int write_spec(vaddr_t va, enum usertime_form form, const uint64_t ns[2])
 {
-    for (unsigned i = 0; i < 2; i++) {
-        uint32_t sec = (uint32_t)(ns[i] / SECOND), nsec = (uint32_t)(ns[i] % SECOND);
-        const uint32_t w[4] = {sec, wide ? (uint32_t)(ns[i] / SECOND >> 32) : nsec, nsec, 0};
+    int err = usertime_write(va, form, ns[0]);
 
-        if (user_copy_out(va + i * (wide ? 16 : 8), w, wide ? 16 : 8))
-            return -EFAULT;
-    }
-    return 0;
+    return err ? err : usertime_write(va + usertime_size(form), form, ns[1]);
 }
 
-/* The interval, and what is left; never 0 of a timer that runs. */
-static void tell(const struct process *p, const struct ptimer *t, uint64_t ns[2])
+/* The interval, and what is left; 0 only of one that is off, or will not send anything. */
+static void tell(struct ptimer *t, uint64_t ns[2])
 {
-    uint64_t now = clock_of(p, t);
+    uint64_t now = clock_of(t->process, t);
+    bool asked = t->notify == SIGEV_NONE;
 
     ns[0] = t->interval_ns;
-    ns[1] = !t->deadline_ns ? 0 : t->deadline_ns > now ? t->deadline_ns - now : 1;
+    ns[1] = 0;
+    if (!t->deadline_ns)
+        return;
+    if (t->interval_ns && (t->waits || asked))
+        forward(t, now);
+    ns[1] = t->deadline_ns > now ? t->deadline_ns - now : !asked;
 }
 
 int ptimer_set(uint32_t id, uint32_t flags, vaddr_t new, vaddr_t old, bool wide)
 {
-    struct process *p = process_current();
-    uint64_t ns[2], was[2];
+    uint64_t ns[2], was[2], now = 0;
     struct ptimer *t;
-    int err = new ? read_spec(new, wide, ns) : -EINVAL;
+    int err = new ? read_spec(new, USERTIME_SPEC(wide), ns) : -EINVAL;
 
     if (err)
         return err;
-    t = find(p, (int)id);
+    t = find(process_current(), (int)id);
     if (!t)
         return -EINVAL;
-    tell(p, t, was);
-    t->interval_ns = ns[0];
+    tell(t, was);
+    expiry_stop(&t->expiry);
+    t->waits = false; /* a signal that is pending starts nothing */
     t->overrun = 0;
+    t->interval_ns = ns[0];
     t->deadline_ns = 0;
+    t->counts = t->base == BASE_REALTIME && !(flags & TIMER_ABSTIME) ? BASE_BOOT : t->base;
     if (ns[1]) {
-        uint64_t now = flags & TIMER_ABSTIME ? 0 : clock_of(p, t);
-
-        t->deadline_ns = ns[1] < INT64_MAX - now ? now + ns[1] : INT64_MAX;
+        if (!(flags & TIMER_ABSTIME))
+            now = clock_of(t->process, t);
+        t->deadline_ns = ns[1] < USERTIME_FOREVER - now ? now + ns[1] : USERTIME_FOREVER;
+        run(t);
     }
-    itimer_look_again();
-    return old ? write_spec(old, wide, was) : 0;
+    return old ? write_spec(old, USERTIME_SPEC(wide), was) : 0;
 }
 
 int ptimer_get(uint32_t id, vaddr_t va, bool wide)
 {
-    const struct process *p = process_current();
-    const struct ptimer *t = find(p, (int)id);
+    struct ptimer *t = find(process_current(), (int)id);
     uint64_t ns[2];
 
     if (!t)
         return -EINVAL;
-    tell(p, t, ns);
-    return write_spec(va, wide, ns);
+    tell(t, ns);
+    return write_spec(va, USERTIME_SPEC(wide), ns);
 }
 
 int32_t ptimer_overruns(uint32_t id)
@@ -345,14 +419,10 @@ int32_t ptimer_overruns(uint32_t id)
 
 int ptimer_delete(uint32_t id)
 {
-    struct ptimer **at = &process_current()->ptimers, *t;
+    struct ptimer *t = find(process_current(), (int)id);
 
-    while (*at && (*at)->id != (int)id)
-        at = &(*at)->next;
-    t = *at;
     if (!t)
         return -EINVAL;
-    *at = t->next;
-    timer_free(process_current(), t);
+    delete (t);
     return 0;
 }

@@ -7,13 +7,13 @@
 struct process;
 struct siginfo;
 
-/* Send what is due for a process, and say when to look again (os_now_ns(); all ones: never). For the
- * task that watches. */
-uint64_t ptimer_expire(struct process *p);
-/* A signal of a timer was taken by the running process. */
-void ptimer_told(const struct siginfo *info);
 /* Kernel memory that its timers take. */
 size_t ptimer_bytes(const struct process *p);
+/* Send what is due of timers of processor time. Whether any runs on. */
+bool ptimer_check_cpu(struct process *p);
+/* The running process has taken a timer's signal: it says how often the timer expired meanwhile, and one that
+ * repeats runs again. */
+void ptimer_taken(struct siginfo *info);
 /* The process ends, or executes something else. */
 void ptimer_delete_all(struct process *p);
 

@@ -29,6 +29,7 @@
 #include "kernel/proc/signal.h"
 #include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/itimer.h"
 #include "kernel/proc/ptimer.h"
 #include "kernel/proc/signal_parts.h"
 #include "kernel/vm/vm_sys.h"
@@ -87,10 +88,10 @@ static void record_free(struct signal_record *r)
 }
 
 /* A record for one more signal to p, or NULL: no memory, or too many wait. What the kernel says in a standard
- * signal has none too many, and a timer has its own. */
-static struct signal_record *record_alloc(const struct process *p, const struct siginfo *info)
+ * signal has none too many, and a timer's is counted with the timer. */
+static struct signal_record *record_alloc(const struct process *p, const struct siginfo *info, bool timer)
 {
-    bool counted = info->code != SI_TIMER;
+    bool counted = !timer;
     bool always = !counted || (info->signo < SIGRTMIN && info->code >= 0);
     struct signal_record *r = NULL;
 
@@ -191,7 +192,9 @@ int signal_take(sigset_t from, struct siginfo *info)
 
     set_take(s, signo, info);
     if (info->code == SI_TIMER)
-        ptimer_told(info);
+        ptimer_taken(info);
+    if (signo == SIGALRM && s == &self->process->pending)
+        itimer_taken(self->process);
     return signo;
 }
 
@@ -359,8 +362,14 @@ static void send_to_forks(struct process *p, int signo)
         f->set = (f->set & ~cancelled) | bit;
 }
 
-/* thread NULL: any of the process's. many: the process is one of several. */
-static int send(struct process *p, struct thread *thread, const struct siginfo *info, bool many)
+/* Who sends: to one, to several at once, or a timer, whose signal has a record of its own or is not sent. */
+enum sender { SENDER_ONE, SENDER_MANY, SENDER_TIMER };
+
+/* What send() says of a signal that nobody will take. */
+enum { NOT_SENT = 1 };
+
+/* thread NULL: any of the process's. 0, NOT_SENT, -EAGAIN. */
+static int send(struct process *p, struct thread *thread, const struct siginfo *info, enum sender sender)
 {
     int signo = info->signo;
     sigset_t bit = SIGBIT(signo);
@@ -368,20 +377,20 @@ static int send(struct process *p, struct thread *thread, const struct siginfo *
     const struct thread *asked = thread ? thread : p->threads;
 
     if (p->state != PROCESS_ALIVE || p->group_exit || !asked || !p->actions)
-        return 0;
+        return NOT_SENT;
     stop_or_continue(p, signo);
     if (signal_ignored(p, signo) && !(bit & (asked->sig.blocked | asked->sig.waiting)))
-        return 0;
+        return NOT_SENT;
     if (signo == SIGKILL) {
         process_kill(p, SIGKILL); /* at once, so that sleeps which only its end may cut short know of it */
         return 0;
     }
-    if (many)
+    if (sender == SENDER_MANY)
         send_to_forks(p, signo);
-    if ((s->set & bit) && signo < SIGRTMIN)
+    if ((s->set & bit) && signo < SIGRTMIN && sender != SENDER_TIMER)
         return 0;
 
-    struct signal_record *r = record_alloc(p, info);
+    struct signal_record *r = record_alloc(p, info, sender == SENDER_TIMER);
 
     if (r) {
         if (s->last)
@@ -390,6 +399,8 @@ static int send(struct process *p, struct thread *thread, const struct siginfo *
             s->first = r;
         s->last = r;
         s->records++;
+    } else if (sender == SENDER_TIMER) {
+        return NOT_SENT;
     } else if (signo >= SIGRTMIN && info->code != SI_USER && info->code != SI_KERNEL) {
         return -EAGAIN;
     }
@@ -403,12 +414,21 @@ static int send(struct process *p, struct thread *thread, const struct siginfo *
 
 int signal_send(struct process *p, const struct siginfo *info)
 {
-    return send(p, NULL, info, false);
+    int err = send(p, NULL, info, SENDER_ONE);
+
+    return err == NOT_SENT ? 0 : err;
 }
 
 int signal_send_thread(struct thread *t, const struct siginfo *info)
 {
-    return send(t->process, t, info, false);
+    int err = send(t->process, t, info, SENDER_ONE);
+
+    return err == NOT_SENT ? 0 : err;
+}
+
+bool signal_send_timer(struct process *p, struct thread *t, const struct siginfo *info)
+{
+    return send(p, t, info, SENDER_TIMER) == 0;
 }
 
 void signal_raise(struct process *p, int signo)
@@ -426,7 +446,7 @@ unsigned signal_group(int pgid, const struct siginfo *info)
         if (p->pgid == pgid) {
             n++;
             if (info->signo)
-                send(p, NULL, info, true);
+                send(p, NULL, info, SENDER_MANY);
         }
     return n;
 }
@@ -439,7 +459,7 @@ unsigned signal_everybody(const struct siginfo *info)
         if (p != process_init && p != process_current()) {
             n++;
             if (info->signo)
-                send(p, NULL, info, true);
+                send(p, NULL, info, SENDER_MANY);
         }
     return n;
 }

@@ -115,7 +115,11 @@ struct siginfo {
         int status;     /* SIGCHLD */
         uint32_t value; /* rt_sigqueueinfo */
     };
-    int32_t utime, stime; /* SIGCHLD */
+    union {
+        int32_t utime;  /* SIGCHLD */
+        uint32_t round; /* SI_TIMER: the timer's, until the signal is taken; no program sees it */
+    };
+    int32_t stime; /* SIGCHLD */
 };
 #define SIGINFO_SIZE 128u /* of siginfo_t */
 
@@ -132,8 +136,8 @@ extern uint32_t signal_queued;
 
 /*
  * Pending signals. A bit says that a number is pending; records, oldest first, tell more. Of a standard
- * signal there is at most one; those from SIGRTMIN on are queued. A number without a record is told as
- * SI_USER from nobody: memory was short when it was sent.
+ * signal there is at most one, and one more for each timer; those from SIGRTMIN on are queued. A number
+ * without a record is told as SI_USER from nobody: memory was short when it was sent.
  */
 struct signal_set {
     sigset_t set;
@@ -181,6 +185,9 @@ struct thread_signals {
  * is one that queues). Nothing happens to a process that has ended. Task context; does not sleep. */
 int signal_send(struct process *p, const struct siginfo *info);
 int signal_send_thread(struct thread *t, const struct siginfo *info);
+/* A timer's signal, to a process or (t not NULL) one of its threads. Beside another one of the same number it
+ * waits too. False: it will not be taken, since it is ignored, there was no memory, or the process ends. */
+bool signal_send_timer(struct process *p, struct thread *t, const struct siginfo *info);
 /* The same with no more than a number (SI_KERNEL). */
 void signal_raise(struct process *p, int signo);
 /* To every process of a group, also to those that are being forked from one. Number of processes. */

@@ -7,6 +7,7 @@
  *
  * Locking: everything here changes between sleeps.
  */
+#include "kernel/proc/itimer.h"
 #include "kernel/proc/thread.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/latency.h"
@@ -73,8 +74,10 @@ struct thread *thread_create(struct process *p, int tid, void (*fn)(void *), voi
     t->context.fpu = vm_cache_alloc(&vm_sys, &fpu_cache);
     if (t->context.fpu)
         t->task = task_create_thread(t, &t->context, t->comm, fn, arg);
-    if (t->task)
+    if (t->task) {
+        t->task->times = &p->cpu_timers;
         return t;
+    }
     if (t->context.fpu)
         cache_free(&fpu_cache, t->context.fpu);
     cache_free(&thread_cache, t);
@@ -141,6 +144,7 @@ void thread_leave(struct thread *t)
     if (t->next)
         t->next->prev = t->prev;
     unhash_thread(t);
+    t->task->times = NULL;
     p->nthreads--;
     if (p->nthreads == 0)
         memcpy(p->comm, t->comm, sizeof p->comm);
@@ -222,6 +226,10 @@ bool thread_breathe(void)
     struct task *task = task_current();
 
     might_sleep();
+    if (unlikely(task->cpu.user_work & TASK_WORK_TIMES)) {
+        __atomic_fetch_and(&task->cpu.user_work, ~(uint32_t)TASK_WORK_TIMES, __ATOMIC_RELAXED);
+        itimer_check_cpu();
+    }
     return task->thread && signal_pending(task->thread);
 }
 

@@ -421,6 +421,8 @@ static int read_raw(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
             break;
         done += (size_t)got;
         *pos += (uint64_t)got;
+        if (thread_breathe())
+            break;
     }
     kfree(chunk);
     return done ? (int)done : got;

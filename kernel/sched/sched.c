@@ -206,6 +206,8 @@ static void count_tick(struct task *t)
         t->user_ns += NS_A_TICK;
     else
         t->system_ns += NS_A_TICK;
+    if (t->times && *t->times)
+        t->cpu.user_work |= TASK_WORK_TIMES;
     t->slice++;
     if (t->slice >= SLICE_TICKS && run_head)
         want(t);

@@ -50,6 +50,7 @@ struct task {
     uint64_t since;  /* when it got the processor */
     uint64_t switches;
     uint64_t user_ns, system_ns; /* as the tick found it; see thread_times() */
+    const bool *times;           /* if set, a tick that finds it running asks for TASK_WORK_TIMES */
 };
 
 /* For sched_init(). */

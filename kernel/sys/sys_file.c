@@ -257,84 +257,90 @@ int32_t sys_pwrite64(SYSCALL_5_ARGS(fd, buf, n, low, high))
     return transfer_at(file_write, fd, buf, n, (int64_t)word64(low, high));
 }
 
-#define IOVECS_SMALL 8u
-
-int iovec_check(vaddr_t vector, uint32_t count, uint64_t *sum)
+/* Check the parts, and cut what is beyond RW_MAX. */
+static int check_parts(struct io_vector *v, bool own)
 {
-    *sum = 0;
-    if (count > IOVECS_MAX)
-        return -EINVAL;
-    for (; count; count--, vector += sizeof(struct iovec)) {
-        struct iovec part;
-
-        if (user_copy_in(&part, vector, sizeof part))
-            return -EFAULT;
-        if (part.size > INT32_MAX)
+    for (uint32_t i = 0; i < v->count; i++)
+        if (v->part[i].size > INT32_MAX)
             return -EINVAL;
-        *sum += part.size;
+    for (uint32_t i = 0; i < v->count; i++) {
+        struct iovec *part = &v->part[i];
+        uint32_t left = RW_MAX - v->total;
+
+        if (own && !user_range_ok(part->base, part->size))
+            return -EFAULT;
+        if (own && part->size > left)
+            part->size = left;
+        v->total += part->size < left ? part->size : left;
     }
     return 0;
 }
 
+int io_vector_get(struct io_vector *v, vaddr_t user, uint32_t count, bool own)
+{
+    int err = 0;
+
+    if (count > IOVECS_MAX)
+        return -EINVAL;
+    v->part = v->few;
+    v->count = count;
+    v->total = 0;
+    if (count > IOVECS_SMALL) {
+        v->part = vm_alloc(count * sizeof *v->part);
+        if (!v->part)
+            return -ENOMEM;
+    }
+    if (user_copy_in(v->part, user, count * sizeof *v->part))
+        err = -EFAULT;
+    if (!err)
+        err = check_parts(v, own);
+    if (err)
+        io_vector_put(v);
+    return err;
+}
+
+void io_vector_put(struct io_vector *v)
+{
+    if (v->part != v->few)
+        kfree(v->part);
+}
+
 /* One after the other, until one is cut short. pos NULL: the file's own. */
+static int32_t transfer_parts(transfer_fn fn, struct file *f, const struct io_vector *v, uint64_t *pos)
+{
+    int done = 0;
+
+    if (v->total == 0) /* the checks of the mode, and of what cannot be read or written at all */
+        return fn(f, v->count ? v->part[0].base : 0, 0, pos);
+    for (uint32_t i = 0; i < v->count; i++) {
+        int n;
+
+        if (v->part[i].size == 0)
+            continue;
+        n = fn(f, v->part[i].base, v->part[i].size, pos);
+        if (n < 0)
+            return done ? done : n;
+        done += n;
+        if ((uint32_t)n < v->part[i].size)
+            break;
+    }
+    return done;
+}
+
 static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector, uint32_t count,
                                uint64_t *pos)
 {
-    struct iovec few[IOVECS_SMALL], *v = few;
     struct file *f = fd_get((int)fd);
-    uint32_t total = 0;
-    int done = 0;
+    struct io_vector v;
+    int done;
 
     if (!f)
         return -EBADF;
-    if (pos && !has_positions(f)) {
-        done = -ESPIPE;
-        goto out;
+    done = pos && !has_positions(f) ? -ESPIPE : io_vector_get(&v, user_vector, count, true);
+    if (!done) {
+        done = transfer_parts(fn, f, &v, pos);
+        io_vector_put(&v);
     }
-    if (count > IOVECS_MAX) {
-        done = -EINVAL;
-        goto out;
-    }
-    if (count > IOVECS_SMALL) {
-        v = vm_alloc(count * sizeof *v);
-        if (!v) {
-            done = -ENOMEM;
-            goto out;
-        }
-    }
-    if (user_copy_in(v, user_vector, count * sizeof *v)) {
-        done = -EFAULT;
-        goto out;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (v[i].size > INT32_MAX || total > INT32_MAX - v[i].size) {
-            done = -EINVAL;
-            goto out;
-        }
-        total += v[i].size;
-    }
-    if (total == 0) { /* the checks of the mode, and of what cannot be read or written at all */
-        done = fn(f, count ? v[0].base : 0, 0, pos);
-        goto out;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        int n;
-
-        if (v[i].size == 0)
-            continue;
-        n = fn(f, v[i].base, v[i].size, pos);
-        if (n < 0) {
-            if (!done)
-                done = n;
-            break;
-        }
-        done += n;
-        if ((uint32_t)n < v[i].size)
-            break;
-    }
-out:
-    if (v != few)
-        kfree(v);
     file_put(f);
     return done;
 }

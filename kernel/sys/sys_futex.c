@@ -1,26 +1,11 @@
 /* futex(2) and its time. */
 #include "kernel/proc/futex.h"
 #include "kernel/sched/time.h"
+#include "kernel/sched/usertime.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
-
-/* A struct timespec of 32-bit or 64-bit seconds, as nanoseconds; what does not fit is forever. */
-static int read_time(vaddr_t at, bool wide, uint64_t *ns)
-{
-    int32_t t[4];
-    int err = user_copy_in(t, at, wide ? 16 : 8);
-    int64_t sec = wide ? (int64_t)(uint32_t)t[0] | (int64_t)t[1] << 32 : t[0];
-    int32_t nsec = wide ? t[2] : t[1];
-
-    if (err)
-        return err;
-    if (sec < 0 || nsec < 0 || nsec >= 1000000000)
-        return -EINVAL;
-    *ns = sec > INT64_MAX / 2000000000 ? INT64_MAX : (uint64_t)sec * 1000000000u + (uint32_t)nsec;
-    return 0;
-}
 
 static int timeout(uint32_t op, vaddr_t at, bool wide, uint64_t *deadline)
 {
@@ -31,11 +16,11 @@ static int timeout(uint32_t op, vaddr_t at, bool wide, uint64_t *deadline)
     *deadline = 0;
     if (!at)
         return 0;
-    err = read_time(at, wide, &ns);
+    err = usertime_read(at, USERTIME_SPEC(wide), &ns);
     if (err)
         return err;
     if (!absolute)
-        *deadline = os_now_ns() + ns;
+        *deadline = usertime_after(ns);
     else if (op & FUTEX_CLOCK_REALTIME)
         *deadline = ns > time_realtime_offset ? ns - time_realtime_offset : 1;
     else

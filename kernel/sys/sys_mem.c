@@ -454,87 +454,46 @@ int32_t sys_swapoff(SYSCALL_1_ARG(path))
 
 /* --- another process's memory --- */
 
-#define VECTOR_FEW 8u
-#define VECTOR_SUM 0x7FFFF000u /* Linux's MAX_RW_COUNT */
-
-/* A vector of the caller's, read once, and how far it is used up. */
-struct vector {
-    struct iovec few[VECTOR_FEW], *part; /* part: few, or allocated */
-    uint32_t n, at;
+/* A vector, and how far it is used up. */
+struct cursor {
+    struct iovec *part;
+    uint32_t left;
 };
 
-static void vector_free(struct vector *v)
+/* Have a part that is not empty. False: there is none. */
+static bool advance(struct cursor *c)
 {
-    if (v->part != v->few)
-        kfree(v->part);
-}
-
-/* Read it all at once, so that what is checked here is what is used. The sum of the sizes; what is beyond
- * VECTOR_SUM is cut off. Or -errno. To be freed in either case. Sleeps. */
-static int32_t vector_read(struct vector *v, vaddr_t from, uint32_t n)
-{
-    uint32_t sum = 0;
-
-    v->part = v->few;
-    v->n = n;
-    v->at = 0;
-    if (n > IOVECS_MAX)
-        return -EINVAL;
-    if (n > VECTOR_FEW) {
-        v->part = vm_alloc(n * sizeof *v->part);
-        if (!v->part)
-            return -ENOMEM;
+    while (c->left && !c->part->size) {
+        c->part++;
+        c->left--;
     }
-    if (user_copy_in(v->part, from, n * sizeof *v->part))
-        return -EFAULT;
-    for (uint32_t i = 0; i < n; i++) {
-        struct iovec *part = &v->part[i];
-
-        if (part->size > INT32_MAX)
-            return -EINVAL;
-        if (part->size > VECTOR_SUM - sum)
-            part->size = VECTOR_SUM - sum;
-        sum += part->size;
-    }
-    return (int32_t)sum;
+    return c->left;
 }
 
-/* The first part that is not used up, or NULL. */
-static struct iovec *vector_part(struct vector *v)
+/* Move bytes until one of the vectors ends. Bytes, or -EFAULT if there are none. Sleeps. */
+static int32_t transfer(struct space *s, struct cursor own, struct cursor other, bool write, void *page)
 {
-    while (v->at < v->n && !v->part[v->at].size)
-        v->at++;
-    return v->at < v->n ? &v->part[v->at] : NULL;
-}
-
-static void use_up(struct iovec *part, size_t n)
-{
-    part->base += n;
-    part->size -= n;
-}
-
-/* Move bytes until one of the vectors ends. Bytes, or -EFAULT if there are none. */
-static int32_t transfer(struct space *s, struct vector *own, struct vector *other, bool write, void *page)
-{
-    struct iovec *mine, *its;
     int32_t done = 0;
 
-    while ((mine = vector_part(own)) != NULL && (its = vector_part(other)) != NULL) {
-        size_t n = user_part(mine->base, mine->size < its->size ? mine->size : its->size);
+    while (advance(&own) && advance(&other)) {
+        size_t n = own.part->size < other.part->size ? own.part->size : other.part->size;
         size_t got;
 
+        n = user_part(own.part->base, n);
         if (write) {
-            if (user_copy_in(page, mine->base, n))
+            if (user_copy_in(page, own.part->base, n))
                 return done ? done : -EFAULT;
-            got = space_write(s, its->base, page, n);
+            got = space_write(s, other.part->base, page, n);
         } else {
-            got = space_read(s, its->base, page, n);
-            if (user_copy_out(mine->base, page, got))
+            got = space_read(s, other.part->base, page, n);
+            if (user_copy_out(own.part->base, page, got))
                 return done ? done : -EFAULT;
         }
         done += (int32_t)got;
-        use_up(mine, got);
-        use_up(its, got);
+        own.part->base += got;
+        own.part->size -= got;
+        other.part->base += got;
+        other.part->size -= got;
         if (got < n)
             return done ? done : -EFAULT;
         thread_breathe();
@@ -544,66 +503,63 @@ static int32_t transfer(struct space *s, struct vector *own, struct vector *othe
     return done;
 }
 
-static int32_t process_vm(uint32_t pid, struct vector *own, struct vector *other, bool write)
+static int32_t transfer_with(uint32_t pid, struct io_vector *own, struct io_vector *other, bool write)
 {
     struct process *p = process_find((int)pid);
     struct memory *m;
-    void *page;
     int32_t result;
+    void *page;
 
     if (!p || !p->memory)
         return -ESRCH;
     m = memory_get(p->memory);
     page = vm_alloc(PAGE_SIZE);
-    result = page ? transfer(m->space, own, other, write, page) : -ENOMEM;
+    result = !page ? -ENOMEM
+                   : transfer(m->space, (struct cursor){own->part, own->count},
+                              (struct cursor){other->part, other->count}, write, page);
     kfree(page);
     memory_put(m);
     return result;
 }
 
-/* The caller's own vector and the other process's. */
-struct vectors {
-    uint32_t pid;
-    vaddr_t own;
-    uint32_t own_n;
-    vaddr_t other;
-    uint32_t other_n, flags;
-};
-
-static int32_t process_vm_vectors(const struct vectors *v, bool write)
+static int32_t process_vm(uint32_t pid, const vaddr_t vector[2], const uint32_t count[2], uint32_t flags,
+                          bool write)
 {
-    struct vector own, other;
+    struct io_vector own, other;
     int32_t result;
 
-    if (v->flags)
+    if (flags)
         return -EINVAL;
-    result = vector_read(&own, v->own, v->own_n);
-    if (result > 0) {
-        result = vector_read(&other, v->other, v->other_n);
-        if (result >= 0)
-            result = process_vm(v->pid, &own, &other, write);
-        vector_free(&other);
+    result = io_vector_get(&own, vector[0], count[0], true);
+    if (result)
+        return result;
+    if (own.total) {
+        result = io_vector_get(&other, vector[1], count[1], false);
+        if (!result) {
+            result = transfer_with(pid, &own, &other, write);
+            io_vector_put(&other);
+        }
     }
-    vector_free(&own);
+    io_vector_put(&own);
     return result;
 }
 
 int32_t sys_process_vm_readv(SYSCALL_6_ARGS(pid, own, own_n, other, other_n, flags))
 {
-    return process_vm_vectors(&(struct vectors){pid, own, own_n, other, other_n, flags}, false);
+    return process_vm(pid, (vaddr_t[]){own, other}, (uint32_t[]){own_n, other_n}, flags, false);
 }
 
 int32_t sys_process_vm_writev(SYSCALL_6_ARGS(pid, own, own_n, other, other_n, flags))
 {
-    return process_vm_vectors(&(struct vectors){pid, own, own_n, other, other_n, flags}, true);
+    return process_vm(pid, (vaddr_t[]){own, other}, (uint32_t[]){own_n, other_n}, flags, true);
 }
 
-/* Advice for part after part. Bytes, or the first part's error. */
-static int32_t advise_vector(struct space *s, const struct vector *v, uint32_t advice)
+/* Advice for part after part. Bytes, or the first part's error. Sleeps. */
+static int32_t advise_vector(struct space *s, const struct io_vector *v, uint32_t advice)
 {
     int32_t done = 0;
 
-    for (uint32_t i = 0; i < v->n; i++) {
+    for (uint32_t i = 0; i < v->count; i++) {
         int err = space_advise(s, v->part[i].base, v->part[i].size, (int)advice);
 
         if (err)
@@ -615,35 +571,29 @@ static int32_t advise_vector(struct space *s, const struct vector *v, uint32_t a
     return done;
 }
 
-static int32_t process_madvise(int fd, const struct vector *v, uint32_t advice)
-{
-    struct process *p;
-    struct memory *m;
-    int32_t result = pidfd_process(fd, &p, NULL);
-
-    if (result)
-        return result;
-    /* What changes nothing that the process sees. */
-    if (advice != ADVISE_WILLNEED && advice != ADVISE_COLD && advice != ADVISE_PAGEOUT)
-        return -EINVAL;
-    if (!p->memory)
-        return -ESRCH;
-    m = memory_get(p->memory);
-    result = advise_vector(m->space, v, advice);
-    memory_put(m);
-    return result;
-}
-
 int32_t sys_process_madvise(SYSCALL_5_ARGS(fd, vector, n, advice, flags))
 {
-    struct vector v;
+    struct io_vector v;
+    struct process *p;
+    struct memory *m;
     int32_t result;
 
     if (flags)
         return -EINVAL;
-    result = vector_read(&v, vector, n);
-    if (result >= 0)
-        result = process_madvise((int)fd, &v, advice);
-    vector_free(&v);
+    result = io_vector_get(&v, vector, n, true);
+    if (result)
+        return result;
+    result = pidfd_process((int)fd, &p, NULL);
+    /* What changes nothing that the process sees. */
+    if (!result && advice != ADVISE_WILLNEED && advice != ADVISE_COLD && advice != ADVISE_PAGEOUT)
+        result = -EINVAL;
+    if (!result && !p->memory)
+        result = -ESRCH;
+    if (!result) {
+        m = memory_get(p->memory);
+        result = advise_vector(m->space, &v, advice);
+        memory_put(m);
+    }
+    io_vector_put(&v);
     return result;
 }

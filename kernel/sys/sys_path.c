@@ -3,6 +3,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/lib/format.h"
 #include "kernel/proc/process.h"
+#include "kernel/sched/usertime.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/vm/vm_sys.h"
@@ -401,30 +402,34 @@ int32_t sys_fchown(SYSCALL_3_ARGS(fd, uid, gid))
 
 /* --- times --- */
 
-#define NS        1000000000u
-#define TIME_NOW  0x3FFFFFFF
+#define NS        1000000000
+#define TIME_NOW  0x3FFFFFFF /* instead of nanoseconds */
 #define TIME_OMIT 0x3FFFFFFE
+#define SEC_MAX   (INT64_MAX / NS - 1)
 
-struct stamp {
-    int64_t sec;
-    int64_t nsec; /* or TIME_NOW, TIME_OMIT */
-};
-
-static void set_time(uint64_t *at, const struct stamp *t, uint64_t now)
+/* What an inode can keep of a time: it may lie before 1970, and is cut to 292 years from there. */
+static uint64_t inode_time(const struct usertime *t)
 {
-    if (t->nsec == TIME_NOW)
-        *at = now;
-    else if (t->nsec != TIME_OMIT)
-        *at = (uint64_t)(t->sec < 0 ? 0 : t->sec) * NS + (uint64_t)t->nsec;
+    int64_t sec = t->sec > SEC_MAX ? SEC_MAX : t->sec < -SEC_MAX ? -SEC_MAX : t->sec;
+
+    return (uint64_t)(sec * NS + t->part);
 }
 
-static bool time_ok(const struct stamp *t)
+static void set_time(uint64_t *at, const struct usertime *t, uint64_t now)
 {
-    return (t->nsec >= 0 && t->nsec < NS) || t->nsec == TIME_NOW || t->nsec == TIME_OMIT;
+    if (t->part == TIME_NOW)
+        *at = now;
+    else if (t->part != TIME_OMIT)
+        *at = inode_time(t);
+}
+
+static bool time_ok(const struct usertime *t)
+{
+    return (t->part >= 0 && t->part < NS) || t->part == TIME_NOW || t->part == TIME_OMIT;
 }
 
 /* times: of access and of change. path 0: of the descriptor. */
-static int32_t set_times(int dirfd, vaddr_t path, const struct stamp *times, unsigned flags)
+static int32_t set_times(int dirfd, vaddr_t path, const struct usertime *times, unsigned flags)
 {
     uint64_t now = inode_now();
     struct inode *i;
@@ -452,50 +457,57 @@ static int32_t set_times(int dirfd, vaddr_t path, const struct stamp *times, uns
     }
     set_time(&i->atime_ns, &times[0], now);
     set_time(&i->mtime_ns, &times[1], now);
-    if (times[0].nsec != TIME_OMIT || times[1].nsec != TIME_OMIT)
+    if (times[0].part != TIME_OMIT || times[1].part != TIME_OMIT)
         i->ctime_ns = now;
     inode_put(i);
     return 0;
 }
 
-static const struct stamp both_now[2] = {{0, TIME_NOW}, {0, TIME_NOW}};
+static const struct usertime both_now[2] = {{0, TIME_NOW}, {0, TIME_NOW}};
 
-int32_t sys_utimensat(SYSCALL_4_ARGS(dirfd, path, user_times, flags))
+static int fetch_times(vaddr_t user, enum usertime_form form, struct usertime t[2])
 {
-    int32_t t[4];
+    int err = usertime_fetch(user, form, &t[0]);
+
+    return err ? err : usertime_fetch(user + usertime_size(form), form, &t[1]);
+}
+
+static int32_t utimens(uint32_t dirfd, vaddr_t path, vaddr_t user_times, bool wide, unsigned flags)
+{
+    struct usertime t[2];
 
     if (!user_times)
         return set_times((int)dirfd, path, both_now, flags);
-    if (user_copy_in(t, user_times, sizeof t))
+    if (fetch_times(user_times, USERTIME_SPEC(wide), t))
         return -EFAULT;
-    return set_times((int)dirfd, path, (struct stamp[]){{t[0], t[1]}, {t[2], t[3]}}, flags);
+    return set_times((int)dirfd, path, t, flags);
+}
+
+int32_t sys_utimensat(SYSCALL_4_ARGS(dirfd, path, user_times, flags))
+{
+    return utimens(dirfd, path, user_times, false, flags);
 }
 
 int32_t sys_utimensat_time64(SYSCALL_4_ARGS(dirfd, path, user_times, flags))
 {
-    struct stamp t[2];
-
-    if (!user_times)
-        return set_times((int)dirfd, path, both_now, flags);
-    if (user_copy_in(t, user_times, sizeof t))
-        return -EFAULT;
-    for (unsigned i = 0; i < 2; i++) /* the upper half of a 32-bit program's tv_nsec is padding */
-        t[i].nsec = (int32_t)t[i].nsec;
-    return set_times((int)dirfd, path, t, flags);
+    return utimens(dirfd, path, user_times, true, flags);
 }
 
 /* Seconds and microseconds. */
 int32_t sys_futimesat(SYSCALL_3_ARGS(dirfd, path, user_times))
 {
-    int32_t t[4];
+    struct usertime t[2];
 
     if (!user_times)
         return set_times((int)dirfd, path, both_now, 0);
-    if (user_copy_in(t, user_times, sizeof t))
+    if (fetch_times(user_times, USERTIME_VAL, t))
         return -EFAULT;
-    if ((uint32_t)t[1] >= 1000000 || (uint32_t)t[3] >= 1000000)
-        return -EINVAL;
-    return set_times((int)dirfd, path, (struct stamp[]){{t[0], t[1] * 1000}, {t[2], t[3] * 1000}}, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        if (t[i].part < 0 || t[i].part >= 1000000)
+            return -EINVAL;
+        t[i].part *= 1000;
+    }
+    return set_times((int)dirfd, path, t, 0);
 }
 
 int32_t sys_utimes(SYSCALL_2_ARGS(path, user_times))
@@ -511,7 +523,7 @@ int32_t sys_utime(SYSCALL_2_ARGS(path, user_times))
         return set_times(AT_FDCWD, path, both_now, 0);
     if (user_copy_in(t, user_times, sizeof t))
         return -EFAULT;
-    return set_times(AT_FDCWD, path, (struct stamp[]){{t[0], 0}, {t[1], 0}}, 0);
+    return set_times(AT_FDCWD, path, (struct usertime[]){{t[0], 0}, {t[1], 0}}, 0);
 }
 
 /* --- access --- */

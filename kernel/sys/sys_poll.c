@@ -1,20 +1,19 @@
 /* System calls that wait for files: poll, ppoll, select, pselect6. */
 #include "kernel/fs/poll.h"
 #include "kernel/proc/process.h"
+#include "kernel/sched/usertime.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/slab.h"
 
-#define NS 1000000000u
+#define MICROSECONDS 1000000 /* in a second */
 
 /* What a limit in ns from now is, for poll_all(). */
 static uint64_t deadline_in(uint64_t ns)
 {
-    uint64_t now = os_now_ns();
-
-    return ns == 0 ? 1 : ns > UINT64_MAX / 2 ? 0 : now + ns;
+    return ns == 0 ? 1 : usertime_after(ns);
 }
 
 static int32_t poll_user(vaddr_t user, uint32_t n, uint64_t deadline)
@@ -75,48 +74,29 @@ int32_t sys_poll(SYSCALL_3_ARGS(user, n, ms))
 /* A struct timespec of 32 or 64 bits, or none. */
 static int read_limit(vaddr_t user, bool wide, uint64_t *deadline)
 {
-    int64_t sec, nsec;
+    uint64_t ns;
+    int err;
 
     *deadline = 0;
     if (!user)
         return 0;
-    if (wide) {
-        int64_t t[2];
+    err = usertime_read(user, USERTIME_SPEC(wide), &ns);
+    if (!err)
+        *deadline = deadline_in(ns);
+    return err;
+}
 
-        if (user_copy_in(t, user, sizeof t))
-            return -EFAULT;
-        sec = t[0];
-        nsec = (int32_t)t[1];
-    } else {
-        int32_t t[2];
+static uint64_t rest_of(uint64_t deadline)
+{
+    uint64_t now = os_now_ns();
 
-        if (user_copy_in(t, user, sizeof t))
-            return -EFAULT;
-        sec = t[0];
-        nsec = t[1];
-    }
-    if (sec < 0 || nsec < 0 || nsec >= NS)
-        return -EINVAL;
-    *deadline = deadline_in(sec > INT32_MAX ? UINT64_MAX : (uint64_t)sec * NS + (uint64_t)nsec);
-    return 0;
+    return deadline > now ? deadline - now : 0;
 }
 
 /* Tell what is left of the limit. False: it could not be told, so the call cannot go on with it. */
 static bool write_rest(vaddr_t user, bool wide, uint64_t deadline)
 {
-    uint64_t now = os_now_ns();
-    uint64_t left = deadline > now ? deadline - now : 0;
-
-    if (!user || !deadline)
-        return true;
-    if (wide) {
-        int64_t t[2] = {(int64_t)(left / NS), (int64_t)(left % NS)};
-
-        return user_copy_out(user, t, sizeof t) == 0;
-    }
-    int32_t t[2] = {(int32_t)(left / NS), (int32_t)(left % NS)};
-
-    return user_copy_out(user, t, sizeof t) == 0;
+    return !user || !deadline || usertime_write(user, USERTIME_SPEC(wide), rest_of(deadline)) == 0;
 }
 
 /* Run under a program's mask of blocked signals, if it gives one, until end_mask(). */
@@ -284,27 +264,36 @@ static int32_t select_user(uint32_t n, const vaddr_t user[3], uint64_t deadline)
 }
 
 /* The limit is a struct timeval, and what is left of it is told. */
+/* Microseconds may be more than a second, here only. */
+static int read_timeval(vaddr_t user, uint64_t *deadline)
+{
+    struct usertime t;
+    uint64_t ns;
+
+    if (usertime_fetch(user, USERTIME_VAL, &t))
+        return -EFAULT;
+    t.sec += t.part / MICROSECONDS;
+    t.part %= MICROSECONDS;
+    if (usertime_ns(&t, USERTIME_VAL, &ns))
+        return -EINVAL;
+    *deadline = deadline_in(ns);
+    return 0;
+}
+
 static int32_t select_timeval(uint32_t n, const vaddr_t user[3], vaddr_t limit)
 {
-    uint64_t deadline = 0, now, left;
-    int32_t t[2], result;
+    uint64_t deadline = 0;
     bool told = true;
+    int32_t result;
 
     if (limit) {
-        if (user_copy_in(t, limit, sizeof t))
-            return -EFAULT;
-        if (t[0] < 0 || t[1] < 0)
-            return -EINVAL;
-        deadline = deadline_in((uint64_t)t[0] * NS + (uint64_t)t[1] * 1000u);
+        result = read_timeval(limit, &deadline);
+        if (result)
+            return result;
     }
     result = select_user(n, user, deadline);
-    if (limit) {
-        now = os_now_ns();
-        left = deadline > now ? deadline - now : 0;
-        t[0] = (int32_t)(left / NS);
-        t[1] = (int32_t)(left % NS / 1000u);
-        told = user_copy_out(limit, t, sizeof t) == 0;
-    }
+    if (limit)
+        told = usertime_write(limit, USERTIME_VAL, rest_of(deadline)) == 0;
     return result == -EINTR && told ? -ERESTARTNOHAND : result;
 }
 

@@ -472,7 +472,7 @@ static int set_limit(struct process *p, unsigned which, const struct rlimit *new
         return -EPERM;
     p->rlimit[which] = *new;
     if (which == RLIMIT_CPU)
-        itimer_look_again();
+        p->cpu_timers = true;
     if (!p->memory)
         return 0;
     memory_set_limits(p);

@@ -3,12 +3,11 @@
 #include "kernel/life/sigframe.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal.h"
+#include "kernel/sched/usertime.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
-
-#define SECOND 1000000000ull
 
 enum { SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK };
 
@@ -386,24 +385,21 @@ static int32_t wait_for(sigset_t set, uint64_t deadline, bool wait, struct sigin
     return err == -ETIMEDOUT ? -EAGAIN : -EINTR;
 }
 
-static int32_t sigtimedwait(vaddr_t set_va, vaddr_t info_va, bool timed, int64_t seconds, int64_t ns,
-                            uint32_t size)
+static int32_t sigtimedwait(vaddr_t set_va, vaddr_t info_va, vaddr_t timeout, bool wide, uint32_t size)
 {
     struct siginfo info;
-    uint64_t deadline = 0;
+    uint64_t ns = 0, deadline = 0;
     sigset_t set;
     int32_t signo;
     int err = signal_read_set(&set, set_va, size);
 
+    if (!err && timeout)
+        err = usertime_read(timeout, USERTIME_SPEC(wide), &ns);
     if (err)
         return err;
-    if (timed) {
-        if (seconds < 0 || ns < 0 || ns >= (int64_t)SECOND)
-            return -EINVAL;
-        if (seconds < INT32_MAX)
-            deadline = os_now_ns() + (uint64_t)seconds * SECOND + (uint64_t)ns;
-    }
-    signo = wait_for(set, deadline, !timed || seconds || ns, &info);
+    if (timeout)
+        deadline = usertime_after(ns);
+    signo = wait_for(set, deadline, !timeout || ns, &info);
     if (signo > 0 && info_va) {
         if (user_copy_out(info_va, &info, sizeof info) != 0 ||
             user_clear(info_va + sizeof info, SIGINFO_SIZE - sizeof info) != 0)
@@ -414,20 +410,12 @@ static int32_t sigtimedwait(vaddr_t set_va, vaddr_t info_va, bool timed, int64_t
 
 int32_t sys_rt_sigtimedwait(SYSCALL_4_ARGS(set, info, timeout, size))
 {
-    int32_t t[2] = {0};
-
-    if (timeout && user_copy_in(t, timeout, sizeof t) != 0)
-        return -EFAULT;
-    return sigtimedwait(set, info, timeout, t[0], t[1], size);
+    return sigtimedwait(set, info, timeout, false, size);
 }
 
 int32_t sys_rt_sigtimedwait_time64(SYSCALL_4_ARGS(set, info, timeout, size))
 {
-    int64_t t[2] = {0};
-
-    if (timeout && user_copy_in(t, timeout, sizeof t) != 0)
-        return -EFAULT;
-    return sigtimedwait(set, info, timeout, t[0], (int32_t)t[1], size);
+    return sigtimedwait(set, info, timeout, true, size);
 }
 
 /* --- frames --- */

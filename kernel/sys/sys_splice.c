@@ -39,14 +39,17 @@ static int lent_write(struct file *f, void *buf, size_t n, uint64_t *pos)
 /* Move up to n bytes. Positions NULL: the files' own. Bytes or -errno. */
 static int move(struct file *in, uint64_t *in_pos, struct file *out, uint64_t *out_pos, size_t n)
 {
-    uint8_t *buf = vm_alloc(PAGE_SIZE);
     size_t total = 0;
+    uint8_t *buf;
     int err = 0;
 
+    if (n > INT32_MAX)
+        return -EINVAL;
+    if (n > RW_MAX)
+        n = RW_MAX;
+    buf = vm_alloc(PAGE_SIZE);
     if (!buf)
         return -ENOMEM;
-    if (n > INT32_MAX)
-        n = INT32_MAX;
     while (total < n) {
         uint64_t *from = in_pos ? in_pos : &in->pos;
         uint64_t at = *from;
@@ -165,6 +168,8 @@ static int splice_files(struct file *in, vaddr_t in_user, struct file *out, vadd
         return pipe_to_pipe(in, out, n, flags & SPLICE_F_NONBLOCK, false);
     if (read_position(in_user, true, &in_pos) || read_position(out_user, true, &out_pos))
         return -EFAULT;
+    if ((int64_t)in_pos < 0 || (int64_t)out_pos < 0)
+        return -EINVAL;
     if (flags & SPLICE_F_NONBLOCK && in_pipe && !pipe_fill(in))
         return -EAGAIN;
     if (out_pipe && n > PIPE_SIZE)
@@ -214,15 +219,13 @@ int32_t sys_tee(SYSCALL_4_ARGS(in_fd, out_fd, n, flags))
 
 /* Page by page, so that what lies before a bad address is given; it waits for the first byte's place only.
  * Bytes, or -errno if there are none. */
-static int32_t give_pages(struct file *f, vaddr_t vector, uint32_t count, bool nonblock)
+static int32_t give_pages(struct file *f, const struct io_vector *v, bool nonblock)
 {
     int32_t done = 0;
 
-    for (; count; count--, vector += sizeof(struct iovec)) {
-        struct iovec part;
+    for (uint32_t i = 0; i < v->count; i++) {
+        struct iovec part = v->part[i];
 
-        if (user_copy_in(&part, vector, sizeof part))
-            return done ? done : -EFAULT;
         while (part.size) {
             size_t n = user_part(part.base, part.size);
             int32_t got = pipe_give(f, part.base, n, nonblock || done);
@@ -238,16 +241,14 @@ static int32_t give_pages(struct file *f, vaddr_t vector, uint32_t count, bool n
 }
 
 /* What is there, into one part after the other; it waits for the first byte only. */
-static int32_t take_bytes(struct file *f, vaddr_t vector, uint32_t count, bool nonblock)
+static int32_t take_bytes(struct file *f, const struct io_vector *v, bool nonblock)
 {
     int32_t done = 0;
 
-    for (; count; count--, vector += sizeof(struct iovec)) {
-        struct iovec part;
+    for (uint32_t i = 0; i < v->count; i++) {
+        struct iovec part = v->part[i];
         int32_t got;
 
-        if (user_copy_in(&part, vector, sizeof part))
-            return done ? done : -EFAULT;
         if (!part.size)
             continue;
         if (done && !pipe_fill(f))
@@ -269,7 +270,7 @@ int32_t sys_vmsplice(SYSCALL_4_ARGS(fd, vector, count, flags))
 {
     struct file *f = fd_get((int)fd);
     bool nonblock = flags & SPLICE_F_NONBLOCK;
-    uint64_t sum;
+    struct io_vector v;
     int32_t done;
 
     if (!f)
@@ -280,10 +281,11 @@ int32_t sys_vmsplice(SYSCALL_4_ARGS(fd, vector, count, flags))
     else if (flags & ~(uint32_t)SPLICE_F_ALL)
         done = -EINVAL;
     else
-        done = iovec_check(vector, count, &sum);
-    if (done >= 0 && sum)
-        done = (f->flags & O_ACCMODE) == O_RDONLY ? take_bytes(f, vector, count, nonblock)
-                                                  : give_pages(f, vector, count, nonblock);
+        done = io_vector_get(&v, vector, count, true);
+    if (!done) {
+        done = (f->flags & O_ACCMODE) == O_RDONLY ? take_bytes(f, &v, nonblock) : give_pages(f, &v, nonblock);
+        io_vector_put(&v);
+    }
     file_put(f);
     return done;
 }
@@ -310,6 +312,10 @@ int32_t sys_copy_file_range(uint32_t in_fd, uint32_t in_user, uint32_t out_fd, u
         done = -EBADF;
     else if (read_position(in_user, true, &in_pos) || read_position(out_user, true, &out_pos))
         done = -EFAULT;
+    else if ((int64_t)in_pos < 0 || (int64_t)out_pos < 0)
+        done = -EINVAL;
+    else if (in_pos >= in->inode->size)
+        done = 0;
     else if (in->inode == out->inode && in_pos < out_pos + n && out_pos < in_pos + n)
         done = -EINVAL;
     else

@@ -6,7 +6,7 @@
 #include "kernel/vm/memory.h"
 #include "kernel/x86/usercopy.h"
 
-#define NS 1000000000u
+#define NS 1000000000ll
 
 /* newstat */
 struct stat32 {
@@ -52,6 +52,19 @@ struct statx {
 };
 _Static_assert(sizeof(struct statx) == 256, "linux/stat.h");
 
+/* An inode's time may lie before 1970; its nanoseconds count upwards all the same. */
+static int64_t seconds(uint64_t ns)
+{
+    int64_t t = (int64_t)ns;
+
+    return t >= 0 ? t / NS : -((NS - 1 - t) / NS);
+}
+
+static uint32_t nanoseconds(uint64_t ns)
+{
+    return (uint32_t)((int64_t)ns - seconds(ns) * NS);
+}
+
 static uint32_t blocks_of(const struct inode *i)
 {
     return i->object ? (i->object->resident + i->object->swapped) * (uint32_t)(PAGE_SIZE / 512) : 0;
@@ -70,12 +83,12 @@ static int32_t put_stat64(const struct inode *i, vaddr_t user)
         .size = (int64_t)i->size,
         .blksize = PAGE_SIZE,
         .blocks = blocks_of(i),
-        .atime = (uint32_t)(i->atime_ns / NS),
-        .atime_nsec = (uint32_t)(i->atime_ns % NS),
-        .mtime = (uint32_t)(i->mtime_ns / NS),
-        .mtime_nsec = (uint32_t)(i->mtime_ns % NS),
-        .ctime = (uint32_t)(i->ctime_ns / NS),
-        .ctime_nsec = (uint32_t)(i->ctime_ns % NS),
+        .atime = (uint32_t)seconds(i->atime_ns),
+        .atime_nsec = nanoseconds(i->atime_ns),
+        .mtime = (uint32_t)seconds(i->mtime_ns),
+        .mtime_nsec = nanoseconds(i->mtime_ns),
+        .ctime = (uint32_t)seconds(i->ctime_ns),
+        .ctime_nsec = nanoseconds(i->ctime_ns),
         .ino = i->ino,
     };
 
@@ -95,12 +108,12 @@ static int32_t put_stat32(const struct inode *i, vaddr_t user)
         .size = (uint32_t)i->size,
         .blksize = PAGE_SIZE,
         .blocks = blocks_of(i),
-        .atime = (uint32_t)(i->atime_ns / NS),
-        .atime_nsec = (uint32_t)(i->atime_ns % NS),
-        .mtime = (uint32_t)(i->mtime_ns / NS),
-        .mtime_nsec = (uint32_t)(i->mtime_ns % NS),
-        .ctime = (uint32_t)(i->ctime_ns / NS),
-        .ctime_nsec = (uint32_t)(i->ctime_ns % NS),
+        .atime = (uint32_t)seconds(i->atime_ns),
+        .atime_nsec = nanoseconds(i->atime_ns),
+        .mtime = (uint32_t)seconds(i->mtime_ns),
+        .mtime_nsec = nanoseconds(i->mtime_ns),
+        .ctime = (uint32_t)seconds(i->ctime_ns),
+        .ctime_nsec = nanoseconds(i->ctime_ns),
     };
 
     if (i->size > INT32_MAX)
@@ -170,7 +183,7 @@ int32_t sys_fstatat64(SYSCALL_4_ARGS(dirfd, path, user, flags))
 
 static struct statx_time statx_time(uint64_t ns)
 {
-    return (struct statx_time){.sec = (int64_t)(ns / NS), .nsec = (uint32_t)(ns % NS)};
+    return (struct statx_time){.sec = seconds(ns), .nsec = nanoseconds(ns)};
 }
 
 static int32_t put_statx(const struct inode *i, vaddr_t user)

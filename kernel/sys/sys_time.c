@@ -11,12 +11,14 @@
 #include "kernel/proc/process.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/time.h"
+#include "kernel/sched/usertime.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 
-#define SECOND 1000000000ull
+#define SECOND    1000000000ull
+#define ZONE_SIZE 8u /* of struct timezone */
 
 enum {
     CLOCK_REALTIME,
@@ -42,51 +44,6 @@ enum {
 
 /* Absolute sleeps on the time of day wait here too, so that setting the clock wakes them. */
 static struct waitq clock_set_wait;
-
-/* --- times in user memory --- */
-
-struct timespec32 {
-    int32_t sec, nsec;
-};
-
-struct timespec64 {
-    int64_t sec;
-    int32_t nsec, pad;
-};
-
-/* A time as nanoseconds; what does not fit is as late as can be said. */
-static int to_ns(int64_t sec, int32_t nsec, uint64_t *ns)
-{
-    if (sec < 0 || nsec < 0 || nsec >= (int32_t)SECOND)
-        return -EINVAL;
-    *ns = (uint64_t)sec >= INT64_MAX / SECOND ? INT64_MAX : (uint64_t)sec * SECOND + (uint32_t)nsec;
-    return 0;
-}
-
-static int read_time(vaddr_t va, bool wide, uint64_t *ns)
-{
-    struct timespec64 t = {0};
-
-    if (wide) {
-        if (user_copy_in(&t, va, sizeof t))
-            return -EFAULT;
-    } else {
-        struct timespec32 narrow;
-
-        if (user_copy_in(&narrow, va, sizeof narrow))
-            return -EFAULT;
-        t = (struct timespec64){.sec = narrow.sec, .nsec = narrow.nsec};
-    }
-    return to_ns(t.sec, t.nsec, ns);
-}
-
-static int write_time(vaddr_t va, bool wide, uint64_t ns)
-{
-    struct timespec64 t = {.sec = (int64_t)(ns / SECOND), .nsec = (int32_t)(ns % SECOND)};
-    struct timespec32 narrow = {(int32_t)t.sec, t.nsec};
-
-    return wide ? user_copy_out(va, &t, sizeof t) : user_copy_out(va, &narrow, sizeof narrow);
-}
 
 /* --- clocks --- */
 
@@ -152,7 +109,6 @@ static void set_clock(uint64_t ns)
 {
     clock_set_realtime(ns);
     os_wake_all(&clock_set_wait);
-    itimer_look_again();
 }
 
 static int32_t gettime(uint32_t clock, vaddr_t va, bool wide)
@@ -160,7 +116,7 @@ static int32_t gettime(uint32_t clock, vaddr_t va, bool wide)
     uint64_t ns;
     int err = clock_now((int)clock, &ns);
 
-    return err ? err : write_time(va, wide, ns);
+    return err ? err : usertime_write(va, USERTIME_SPEC(wide), ns);
 }
 
 static int32_t settime(uint32_t clock, vaddr_t va, bool wide)
@@ -170,11 +126,11 @@ static int32_t settime(uint32_t clock, vaddr_t va, bool wide)
 
     if (clock != CLOCK_REALTIME)
         return -EINVAL;
-    err = read_time(va, wide, &ns);
+    err = usertime_read(va, USERTIME_SPEC(wide), &ns);
     if (err)
         return err;
     now = os_now_ns();
-    if (ns < now || ns == INT64_MAX) /* boot would lie before 1970, or beyond what can be told */
+    if (ns < now || ns == USERTIME_FOREVER) /* boot would lie before 1970, or beyond what can be told */
         return -EINVAL;
     set_clock(ns);
     return 0;
@@ -187,8 +143,9 @@ static int32_t getres(uint32_t clock, vaddr_t va, bool wide)
 
     if (err || !va)
         return err;
-    return write_time(
-        va, wide, clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ? SECOND / TIME_HZ : 1);
+    return usertime_write(va, USERTIME_SPEC(wide),
+                          clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ? SECOND / TIME_HZ
+                                                                                            : 1);
 }
 
 int32_t sys_clock_gettime(SYSCALL_2_ARGS(clock, va))
@@ -230,14 +187,15 @@ int32_t sys_time(SYSCALL_1_ARG(va))
 
 int32_t sys_stime(SYSCALL_1_ARG(va))
 {
-    uint64_t ns;
+    struct usertime t = {0};
     uint32_t sec;
-    int err;
+    uint64_t ns;
 
     if (user_read32(&sec, va))
         return -EFAULT;
-    err = to_ns((int32_t)sec, 0, &ns);
-    if (!err && ns >= os_now_ns()) /* Linux does not tell that it did not set another */
+    t.sec = (int32_t)sec;
+    /* Linux does not tell that it did not set another. */
+    if (usertime_ns(&t, USERTIME_32, &ns) == 0 && ns >= os_now_ns())
         set_clock(ns);
     return 0;
 }
@@ -245,28 +203,26 @@ int32_t sys_stime(SYSCALL_1_ARG(va))
 /* The time zone is the C library's business: always zero, and setting it is accepted. */
 int32_t sys_gettimeofday(SYSCALL_2_ARGS(tv, tz))
 {
-    uint64_t ns = clock_realtime_ns();
-    int32_t time[2] = {(int32_t)(ns / SECOND), (int32_t)(ns % SECOND / 1000)};
-
-    if (tv && user_copy_out(tv, time, sizeof time))
+    if (tv && usertime_write(tv, USERTIME_VAL, clock_realtime_ns()))
         return -EFAULT;
-    return tz ? user_clear(tz, sizeof time) : 0;
+    return tz ? user_clear(tz, ZONE_SIZE) : 0;
 }
 
 #define MAX_ZONE (15 * 60) /* minutes; the zone itself is not kept */
 
 int32_t sys_settimeofday(SYSCALL_2_ARGS(tv, tz))
 {
-    int32_t time[2], zone[2] = {0, 0}; /* minutes west, and nothing */
-    uint64_t ns;
+    int32_t zone[2] = {0, 0}; /* minutes west, and nothing */
+    struct usertime time = {0};
+    uint64_t ns = 0;
 
-    if (tv && user_copy_in(time, tv, sizeof time))
+    if (tv && usertime_fetch(tv, USERTIME_VAL, &time))
         return -EFAULT;
-    if (tv && (time[1] < 0 || time[1] >= 1000000))
+    if (tv && (time.part < 0 || time.part >= 1000000))
         return -EINVAL;
     if (tz && user_copy_in(zone, tz, sizeof zone))
         return -EFAULT;
-    if (tv && to_ns(time[0], time[1] * 1000, &ns))
+    if (tv && usertime_ns(&time, USERTIME_VAL, &ns))
         return -EINVAL;
     if (zone[0] > MAX_ZONE || zone[0] < -MAX_ZONE)
         return -EINVAL;
@@ -326,7 +282,7 @@ static int32_t sleep_relative(uint64_t deadline, vaddr_t rem, bool wide)
 
     if (err != -EINTR || now >= deadline)
         return 0;
-    if (rem && write_time(rem, wide, deadline - now))
+    if (rem && usertime_write(rem, USERTIME_SPEC(wide), deadline - now))
         return -EFAULT;
     *r = (struct restart_block){
         .fn = restart, .deadline_ns = deadline, .arg = {[ARG_REM] = rem, [ARG_WIDE] = wide}};
@@ -344,7 +300,7 @@ static int32_t sleep_absolute(int clock, uint64_t ns)
 
 static int32_t nanosleep(int clock, unsigned flags, vaddr_t req, vaddr_t rem, bool wide)
 {
-    uint64_t ns, now;
+    uint64_t ns;
     int err;
 
     switch (clock) {
@@ -359,15 +315,14 @@ static int32_t nanosleep(int clock, unsigned flags, vaddr_t req, vaddr_t rem, bo
         err = clock_now(clock, &ns);
         return err || clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : -EOPNOTSUPP;
     }
-    err = read_time(req, wide, &ns);
+    err = usertime_read(req, USERTIME_SPEC(wide), &ns);
     if (err)
         return err;
     if (flags & TIMER_ABSTIME)
         return sleep_absolute(clock, ns);
     if (ns == 0)
         return 0;
-    now = os_now_ns();
-    return sleep_relative(ns < INT64_MAX - now ? now + ns : INT64_MAX, rem, wide);
+    return sleep_relative(usertime_after(ns), rem, wide);
 }
 
 int32_t sys_nanosleep(SYSCALL_2_ARGS(req, rem))

@@ -19,9 +19,21 @@ struct iovec {
     uint32_t size;
 };
 #define IOVECS_MAX 1024u
-/* Read it once: 0 and the sum of the sizes; -EINVAL (too many, or a size is negative), -EFAULT. sys_file.c.
- * */
-int iovec_check(vaddr_t vector, uint32_t count, uint64_t *sum);
+/* One that was read, once, and checked. */
+#define IOVECS_SMALL 8u
+struct io_vector {
+    struct iovec *part; /* few, or kmalloc */
+    uint32_t count;
+    uint32_t total; /* the sum of the sizes; of another's buffers RW_MAX at most, whatever the sum is */
+    struct iovec few[IOVECS_SMALL];
+};
+/*
+ * Read a vector of `count` parts. own: they are buffers of the running program, so they have to lie where its
+ * memory can, and together they are cut to RW_MAX. 0, -EINVAL (too many, or a size is negative), -EFAULT,
+ * -ENOMEM. To be given to io_vector_put() unless this fails. Sleeps. sys_file.c.
+ */
+int io_vector_get(struct io_vector *v, vaddr_t user, uint32_t count, bool own);
+void io_vector_put(struct io_vector *v);
 
 /* The parameters of a call that takes fewer than six. */
 #define UNUSED __attribute__((unused))

@@ -8,6 +8,7 @@
 enum {
     TASK_WORK_SIGNAL = 1 << 0, /* a signal may have to be delivered */
     TASK_WORK_YIELD = 1 << 1,  /* its time slice is over */
+    TASK_WORK_TIMES = 1 << 2,  /* processor time has passed that a timer may count */
 };
 
 struct cpu_task {

@@ -29,7 +29,7 @@ static inline bool in_user_half(vaddr_t va, size_t n)
     return n <= USER_END && va <= USER_END - n;
 }
 
-static __attribute__((noinline)) bool is_lent(vaddr_t va, size_t n)
+bool usercopy_is_lent(vaddr_t va, size_t n)
 {
     const struct cpu_task *t = cpu_task_current();
 
@@ -47,7 +47,7 @@ static inline bool begin(vaddr_t va, size_t n)
 {
     if (unlikely(os_nosleep))
         before_slow(va, n);
-    return likely(in_user_half(va, n)) || is_lent(va, n);
+    return likely(in_user_half(va, n)) || usercopy_is_lent(va, n);
 }
 
 /* The end of an access: its last byte may have been brought in from disk, so others may have run. */
@@ -76,7 +76,7 @@ void usercopy_unlend(void)
 
 int user_copy_in_atomic(void *dst, vaddr_t src, size_t n)
 {
-    if (!in_user_half(src, n) && !is_lent(src, n))
+    if (!in_user_half(src, n) && !usercopy_is_lent(src, n))
         return -EFAULT;
     nosleep_enter("what the caller holds: a fault goes to the exception table");
     cpu_user_begin();
@@ -88,7 +88,7 @@ int user_copy_in_atomic(void *dst, vaddr_t src, size_t n)
 
 int user_copy_out_atomic(vaddr_t dst, const void *src, size_t n)
 {
-    if (!in_user_half(dst, n) && !is_lent(dst, n))
+    if (!in_user_half(dst, n) && !usercopy_is_lent(dst, n))
         return -EFAULT;
     nosleep_enter("what the caller holds: a fault goes to the exception table");
     cpu_user_begin();

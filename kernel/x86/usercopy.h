@@ -9,7 +9,16 @@
 #ifndef KERNEL_X86_USERCOPY_H
 #define KERNEL_X86_USERCOPY_H
 
+#include "mm/layout.h"
 #include "mm/types.h"
+
+/* Whether [va, va + n) was lent by usercopy_lend(). */
+bool usercopy_is_lent(vaddr_t va, size_t n);
+/* Whether a buffer lies where a program's can, whatever is mapped there. Also of 0 bytes. */
+static inline bool user_range_ok(vaddr_t va, size_t n)
+{
+    return likely(n <= USER_END && va <= USER_END - n) || usercopy_is_lent(va, n);
+}
 
 /* 0 or -EFAULT. n = 0 succeeds at any address. */
 int user_copy_in(void *dst, vaddr_t src, size_t n);

@@ -1,6 +1,7 @@
 /* Timers that programs make, through the system calls themselves. */
 #include "tests/user/ut.h"
 #include <pthread.h>
+#include <sys/time.h>
 #include <time.h>
 
 #define MS 1000000l
@@ -46,7 +47,7 @@ static void handler(int signo, siginfo_t *info, void *context)
 
 static void handle(int signo)
 {
-    struct sigaction act = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
+    struct sigaction act = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_RESTART};
 
     count = 0;
     sigaction(signo, &act, NULL);
@@ -234,8 +235,172 @@ static void refused(void)
     syscall(SYS_timer_delete, id);
 }
 
+static long long ms_since(const struct timespec *began)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (now.tv_sec - began->tv_sec) * 1000ll + (now.tv_nsec - began->tv_nsec) / MS;
+}
+
+static void spin_ms(long ms)
+{
+    struct timespec began;
+
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    while (ms_since(&began) < ms)
+        ;
+}
+
+static long settime_ns(int id, long value_ns, long interval_ns)
+{
+    struct itimerspec new = {.it_value = {0, value_ns}, .it_interval = {0, interval_ns}};
+
+    return syscall(SYS_timer_settime, id, 0, &new, NULL);
+}
+
+/* Intervals that nobody can keep up with: the program still gets to what it does. */
+static void shortest(void)
+{
+    static const long intervals[] = {1, 100, 1000, 100000};
+    struct sigevent e = event(SIGEV_SIGNAL, SIGUSR1, 1);
+    struct itimerspec left;
+    sigset_t set;
+    int id;
+
+    PART("the shortest intervals");
+    handle(SIGUSR1);
+    create(CLOCK_MONOTONIC, &e, &id);
+    for (unsigned i = 0; i < sizeof intervals / sizeof *intervals; i++) {
+        count = 0;
+        settime_ns(id, 1, intervals[i]);
+        spin_ms(100);
+        settime_ns(id, 0, 0);
+        SHOW(count >= 2);
+    }
+    PART("blocked: one signal, and what it missed");
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    TRY(settime_ns(id, 1, 1));
+    pause_ms(100);
+    count = most = 0;
+    TRY(syscall(SYS_timer_gettime, id, &left));
+    SHOW(left.it_interval.tv_nsec);
+    SHOW(left.it_value.tv_sec == 0 && left.it_value.tv_nsec == 1);
+    TRY(overrun(id));
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    settime_ns(id, 0, 0);
+    SHOW(count >= 1);
+    SHOW(most >= 10000000);
+    PART("more than fits in a number");
+    struct itimerspec past = {.it_value = {0, 1}, .it_interval = {0, 1}};
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    TRY(syscall(SYS_timer_delete, id));
+    TRY(create(CLOCK_REALTIME, &e, &id));
+    TRY(syscall(SYS_timer_settime, id, TIMER_ABSTIME, &past, NULL));
+    pause_ms(50);
+    count = most = 0;
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    settime_ns(id, 0, 0);
+    SHOW(most);
+    syscall(SYS_timer_delete, id);
+    PART("ignored: it goes on by itself");
+    create(CLOCK_MONOTONIC, &e, &id);
+    signal(SIGUSR1, SIG_IGN);
+    TRY(settime_ns(id, 1, 1));
+    pause_ms(50);
+    handle(SIGUSR1);
+    spin_ms(100);
+    settime_ns(id, 0, 0);
+    SHOW(count >= 1);
+    syscall(SYS_timer_delete, id);
+}
+
+static void of_process(void)
+{
+    struct itimerval often = {{0, 1}, {0, 1}}, never = {{0, 0}, {0, 0}}, left;
+    sigset_t set;
+
+    PART("an interval timer of a microsecond");
+    handle(SIGALRM);
+    setitimer(ITIMER_REAL, &often, NULL);
+    spin_ms(100);
+    setitimer(ITIMER_REAL, &never, NULL);
+    SHOW(count >= 2);
+    count = 0;
+    spin_ms(50);
+    SHOW(count <= 1);
+    PART("it stands still while its signal is blocked");
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    TRY(setitimer(ITIMER_REAL, &often, NULL));
+    pause_ms(50);
+    count = 0;
+    TRY(getitimer(ITIMER_REAL, &left));
+    SHOW(left.it_value.tv_sec + left.it_value.tv_usec);
+    SHOW(left.it_interval.tv_usec);
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    SHOW(count);
+    PART("of processor time");
+    handle(SIGVTALRM);
+    setitimer(ITIMER_VIRTUAL, &often, NULL);
+    spin_ms(200);
+    setitimer(ITIMER_VIRTUAL, &never, NULL);
+    SHOW(count >= 2);
+    handle(SIGPROF);
+    setitimer(ITIMER_PROF, &often, NULL);
+    spin_ms(200);
+    setitimer(ITIMER_PROF, &never, NULL);
+    SHOW(count >= 2);
+    PART("refused");
+    often.it_value.tv_usec = 1000000;
+    TRY(setitimer(ITIMER_REAL, &often, NULL));
+    often.it_value.tv_usec = -1;
+    TRY(setitimer(ITIMER_REAL, &often, NULL));
+    often.it_value = (struct timeval){-1, 0};
+    TRY(setitimer(ITIMER_REAL, &often, NULL));
+    TRY(syscall(SYS_setitimer, 3, &never, NULL));
+    TRY(syscall(SYS_setitimer, -1, &never, NULL));
+}
+
+/* Fifty in each of two processes, which have nothing in common: each is told once. */
+static void many(void)
+{
+    enum { TIMERS = 50 };
+    struct sigevent e = event(SIGEV_SIGNAL, SIGRTMIN, 0);
+    static int id[TIMERS];
+    int status;
+    pid_t pid = fork();
+    long failed = 0;
+
+    if (pid == 0)
+        PART("many");
+    count = 0;
+    handle(SIGRTMIN);
+    for (unsigned i = 0; i < TIMERS; i++)
+        failed +=
+            create(CLOCK_MONOTONIC, &e, &id[i]) != 0 || settime_ns(id[i], 1 + i * 1000000 % 50000000, 0) != 0;
+    pause_ms(300);
+    if (pid == 0) {
+        SHOW(failed);
+        SHOW(count);
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    SHOW(count);
+    for (unsigned i = 0; i < TIMERS; i++)
+        failed += syscall(SYS_timer_delete, id[i]) != 0;
+    SHOW(failed);
+}
+
 UT_PROGRAM(timer)
 {
+    shortest();
+    of_process();
+    many();
     once();
     often();
     threads();
