@@ -70,6 +70,11 @@ refused('a driver includes kernel/', 'check-layers', {'drivers/ata.c' => "#inclu
 refused('a driver includes more of mm/', 'check-layers', {'drivers/ata.c' => "#include \"mm/frame.h\"\n"}, qr{a driver sees only});
 refused('the kernel includes tests/', 'check-layers', {'kernel/main.c' => "#include \"tests/kt.h\"\n"}, qr{only tests/ and kernel/selftest/ktest\.c});
 refused('the kernel includes the tour', 'check-layers', {'kernel/dev/tty.c' => "#include \"kernel/selftest/tour.h\"\n"}, qr{^kernel/dev/tty\.c:1: includes .* only kernel/main\.c}m);
+refused('a lower room includes a higher one', 'check-layers', {'kernel/proc/signal.c' => "\n#include \"kernel/fs/file.h\"\n"},
+    qr{^kernel/proc/signal\.c:2: includes kernel/fs/file\.h, which is in a higher room}m);
+accepted('a higher room includes a lower one', 'check-layers', {'kernel/fs/file.c' => "#include \"kernel/proc/signal.h\"\n"});
+refused('a file of no room', 'check-layers', {'kernel/file.c' => "\n"}, qr{^kernel/file\.c:1: has no room}m);
+refused('an unknown room', 'check-layers', {'kernel/misc/file.c' => "\n"}, qr{^kernel/misc/file\.c:1: has no room}m);
 refused('a hosted header', 'check-layers', {'kernel/main.c' => "#include <stdio.h>\n"}, qr{<stdio\.h>});
 refused('extern in a .c file', 'check-layers', {'kernel/main.c' => "extern int x;\n"}, qr{kernel/main\.c:1: extern});
 refused('invlpg', 'check-layers', {'kernel/main.c' => "void f(void) { asm(\"invlpg (%0)\"); }\n"}, qr{only mm/x86/ and boot/});
@@ -181,6 +186,9 @@ symbols_refused('the kernel calls a self-test', qr{^kernel/x86/trap\.o: refers t
     'kernel/x86/trap.c' => "int tour_go(void);\nint trap_go(void) { return tour_go(); }\n");
 symbols_refused('the kernel reads data of a test', qr{^mm/vm\.o: refers to seen of tests/unit/vm\.o, whose memory is given back}m,
     'tests/unit/vm.c' => "int seen;\n", 'mm/vm.c' => "extern int seen;\nint vm_go(void) { return seen; }\n");
+symbols_refused('a lower room calls a higher one', qr{^kernel/vm/vm_sys\.o: refers to shm_clear of kernel/fs/shm\.o, a higher room}m,
+    'kernel/fs/shm.c' => "int shm_clear(void) { return 0; }\n",
+    'kernel/vm/vm_sys.c' => "int shm_clear(void);\nint vm_go(void) { return shm_clear(); }\n");
 symbols_refused('a driver calls mm/', qr{^drivers/ata\.o: a driver refers to frame_alloc}m,
     'drivers/ata.c' => "int frame_alloc(void);\nint ata_go(void) { return frame_alloc(); }\n");
 {

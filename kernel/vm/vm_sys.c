@@ -1,6 +1,5 @@
 /* The machine's struct vm: its start, and allocations that reclaim for it. */
 #include "kernel/vm/vm_sys.h"
-#include "kernel/sched/sched.h"
 #include "kernel/vm/memory.h"
 #include "kernel/x86/panic.h"
 #include "mm/kva_map.h"
