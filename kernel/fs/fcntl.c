@@ -47,8 +47,10 @@ struct lock_wait {
 
 #define CHAIN_MAX 10u /* processes that wait for each other, as far as is looked */
 
-/* The share of low memory that all locks may take, and the share of these that one process may have. */
+/* The share of low memory that all locks may take, the most that there may be, since each call looks at all
+ * locks of a file, and the share of these that one process may have. */
 #define LOCKS_SHARE 64u
+#define LOCKS_MOST  16384u
 #define OWNER_SHARE 2u
 
 static uint32_t lock_count;
@@ -94,6 +96,8 @@ static bool has_room(const struct file_lock *want)
 {
     uint32_t most = frame_pool_sys.managed[ZONE_LOW] / LOCKS_SHARE * (PAGE_SIZE / sizeof(struct file_lock));
 
+    if (most > LOCKS_MOST)
+        most = LOCKS_MOST;
     return lock_count < most && (want->pid <= 0 || *count_of(want) < most / OWNER_SHARE);
 }
 
