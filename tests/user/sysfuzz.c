@@ -127,7 +127,8 @@ static const struct {
     {412, "fptF"},   {413, "ibbbTb"}, {414, "bkTmi"},  {421, "mbTi"},   {422, "uiiTui"}, {436, "ffF"},
     {437, "fpbn"},   {439, "fpiF"},   {11, "prr"},     {120, "F?bb?"},  {435, "bn"},     {2, ""},
     {190, ""},       {13, "b"},       {78, "bb"},      {116, "b"},      {122, "b"},      {153, ""},
-    {158, ""},       {217, "pp"},     {318, "bb"},     {358, "fprrF"},
+    {158, ""},       {259, "ibb"},    {260, "iitb"},   {261, "ib"},     {262, "i"},      {263, "i"},
+    {328, "iF"},     {434, "wF"},     {217, "pp"},     {318, "bb"},     {358, "fprrF"},
 };
 
 /* Calls that end the machine or the supervisor, or that change what outlives a worker. */
@@ -216,6 +217,17 @@ static uintptr_t any_memory(struct rng *r)
     }
 }
 
+/* The ends of what fits: of a word, of its half, of a page, of what a call moves, of the program's half. */
+static uint32_t boundary(struct rng *r)
+{
+    static const uint32_t ends[] = {0,          1,          0x7fffffff, 0x80000000, 0xffffffff, PAGE - 1,
+                                    PAGE,       PAGE + 1,   0xfffff000, 0xffffefff, 0xfffff001, 0x7fffefff,
+                                    0x7ffff000, 0x7ffff001, 0xbfffffff, 0xc0000000, 0x3fffffff, 0x40000000,
+                                    0x20000001, 0x10000000, 1000000000, 999999999,  0xffff,     0x10000};
+
+    return ends[below(r, sizeof ends / sizeof *ends)];
+}
+
 static uint32_t any_size(struct rng *r)
 {
     switch (below(r, 8)) {
@@ -236,7 +248,9 @@ static uint32_t any_size(struct rng *r)
 
 static uint32_t anything(struct rng *r)
 {
-    switch (below(r, 8)) {
+    switch (below(r, 10)) {
+    case 8 ... 9:
+        return boundary(r);
     case 0:
         return below(r, 64);
     case 1:
@@ -333,6 +347,8 @@ static uint32_t argument(struct rng *r, char kind)
 
     if (kind != 'w' && below(r, 24) == 0)
         return anything(r);
+    if (kind != 'w' && below(r, 24) == 0)
+        return boundary(r);
     switch (kind) {
     case 'f':
         if (below(r, 16) == 0) /* about the sizes of tables */
@@ -364,7 +380,7 @@ static uint32_t argument(struct rng *r, char kind)
             return any_memory(r);
         for (unsigned i = 0; i < 16; i += 2) {
             w[i] = any_memory(r);
-            w[i + 1] = below(r, 4) ? below(r, 3000) : any_size(r);
+            w[i + 1] = below(r, 4) ? below(r, 3000) : below(r, 2) ? any_size(r) : boundary(r);
         }
         return words(r, w, 16);
     case 'k':
