@@ -29,7 +29,9 @@ static void each_call(int fd, const struct part *v, unsigned n)
 /* The null device takes all that it is given, so the total is seen. */
 static void totals(void)
 {
-    uint8_t *p = ut_map(4, PROT_READ | PROT_WRITE);
+    /* Low, so that two gigabytes from here on end below the kernel. */
+    uint8_t *p = mmap((void *)0x20000000, 4 * PAGE, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     struct part v[4] = {{p, 10}, {p, LARGE}, {p, LARGE}, {p, 10}};
     struct part halves[3] = {{p, HALF}, {p, HALF}, {p, HALF}};
     struct part high = {(void *)0xc0000000, 1}, end = {(void *)0xffffffff, 1}, long_one = {p, 0xbfffffff};
