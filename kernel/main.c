@@ -84,22 +84,27 @@ static void report(void)
     printk(LOG_INFO, "start-up took %llu us", os_now_ns() / 1000);
 }
 
-/* The first module is the root's archive. */
-static void mount_root(void)
+/* The first module is the root's archive. NULL: there is none that can be reached. */
+static const void *find_archive(size_t *size)
 {
     const struct boot_module *m = boot.modules ? &boot.module[0] : NULL;
-    size_t size = m ? m->end - m->start : 0;
     const void *archive = NULL;
-    const char *why = NULL;
 
+    *size = m ? m->end - m->start : 0;
     if (m)
         archive = frame_is_low(&frame_pool_sys, (m->end - 1) >> PAGE_SHIFT)
                       ? (const uint8_t *)KERNEL_BASE + m->start
-                      : kva_device_map(&kva_map_sys, m->start, size);
+                      : kva_device_map(&kva_map_sys, m->start, *size);
     if (m && !archive)
         os_log("boot archive: %u KiB above the direct map do not fit into the kernel's addresses",
-               size >> 10);
-    end_remember();
+               *size >> 10);
+    return archive;
+}
+
+static void mount_root(const void *archive, size_t size)
+{
+    const char *why = NULL;
+
     if (vfs_init(archive, size, &why) != 0)
         panic_unfit("too little memory: no room for a root directory");
     if (why)
@@ -203,8 +208,6 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     disk_init();
     vm_sys_init();
     page_fault_init();
-    disk_read_tables();
-    swapdev_boot();
     process_start();
     life_start();
     pidfd_init();
@@ -214,7 +217,15 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     devices_init();
     if (!expiry_init() || tty_init() != 0)
         panic_unfit("too little memory: no room for the terminal");
-    mount_root();
+
+    /* What comes from here on, the end takes away again. */
+    size_t size;
+    const void *archive = find_archive(&size);
+
+    end_remember();
+    disk_read_tables();
+    swapdev_boot();
+    mount_root(archive, size);
 
     report();
 

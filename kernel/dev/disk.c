@@ -7,8 +7,8 @@
  * on each other do, too. What swap has claimed is written by swap alone, whatever device leads there.
  *
  * Locking. One processor: all but the contents of disks changes between two sleeps. The unit of a partition
- * is freed by disk_rescan() only, when it is neither open nor claimed; who wants to keep one over a sleep
- * opens or claims it.
+ * is freed by disk_rescan() and disk_end() only, when it is neither open nor claimed; who wants to keep one
+ * over a sleep opens or claims it.
  */
 #include "kernel/dev/disk.h"
 #include "drivers/ata.h"
@@ -280,6 +280,19 @@ int disk_rescan(struct disk_unit *u, bool by_owner)
         devices_update(d->whole.rdev + i, name);
     }
     return 0;
+}
+
+void disk_end(void)
+{
+    for (unsigned i = 0; i < disk_count; i++)
+        for (uint32_t k = 1; k < MINORS; k++) {
+            struct disk_unit *u = disks[i].part[k];
+
+            if (u && !u->opens && u->claim == DISK_FREE) {
+                disks[i].part[k] = NULL;
+                kfree(u);
+            }
+        }
 }
 
 /* --- requests --- */

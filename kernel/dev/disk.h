@@ -59,6 +59,9 @@ void disk_unclaim(struct disk_unit *u);
  */
 int disk_rescan(struct disk_unit *u, bool by_owner);
 
+/* Forget the partitions that are neither open nor claimed. For the end. */
+void disk_end(void);
+
 /* Reading sectors of a disk or a partition, for ptable.c: through a frame that keeps what was read last. */
 struct disk_reader {
     struct ptable_source source;

@@ -43,6 +43,22 @@ int swapdev_off(struct disk_unit *u, bool (*stop)(void))
     return err;
 }
 
+static bool do_not_wait(void)
+{
+    return true;
+}
+
+void swapdev_end(void)
+{
+    uint32_t rdev = 0;
+
+    for (struct disk_unit *u; (u = disk_next(rdev)) != NULL;) {
+        rdev = u->rdev;
+        if (u->claim == DISK_SWAP)
+            swapdev_off(u, do_not_wait);
+    }
+}
+
 /* Why a device that has a swap header is not used unasked, or NULL. */
 static const char *objection(const struct disk_unit *u, struct disk_reader *r)
 {

@@ -15,5 +15,7 @@ bool swapdev_is_swap(struct disk_unit *u);
 int swapdev_on(struct disk_unit *u, int priority);
 /* swap_off() of a device, whose claim ends if that succeeds. Sleeps. */
 int swapdev_off(struct disk_unit *u, bool (*stop)(void));
+/* Take every area off whose slots are all free. For the end. Sleeps. */
+void swapdev_end(void);
 
 #endif

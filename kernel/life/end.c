@@ -4,20 +4,20 @@
  * Purpose: to stop the machine, and to notice before that what the programs, or the kernel for them, have
  * left.
  *
- * Theory. Everything is counted when the machine is up but has no mount and no program (end_remember()),
- * and again at the end, when the programs have ended and every mount is taken away. The two have to be the
- * same: frames by use, the objects of each slab cache, and what has a name: processes, threads, tasks,
- * spaces, objects, mounts, swap slots, and the tallies (kernel/lib/tally.h) of open files, locks, pipes,
- * timers and so on. Nothing is left out because it "stays by nature": the root's inodes go with the root,
- * like those of any other filesystem, and a filesystem goes only if nobody holds an inode of it beyond its
- * own names.
+ * Theory. Everything is counted when the machine is up but has no partition, swap area, mount and program
+ * (end_remember()), and again at the end, when the programs have ended and all of these are taken away. The
+ * two have to be the same: frames by use, the objects of each slab cache, and what has a name: processes,
+ * threads, tasks, spaces, objects, mounts, swap slots, and the tallies (kernel/lib/tally.h) of open files,
+ * locks, pipes, timers and so on. Nothing is left out because it "stays by nature": the root's inodes go with
+ * the root, like those of any other filesystem, and a filesystem goes only if nobody holds an inode of it
+ * beyond its own names.
  *
  * Some things are on their way when the last program has ended: a task that vanishes, a page that is being
  * written. So the count is repeated for a while before the difference is a finding.
  *
  * Data and owner: the first count, written once.
  *
- *   INV-END-1  at the end there is what there was before the first mount
+ *   INV-END-1  at the end there is what there was before the first swap area and mount
  *
  * Fails: a difference is logged by name, the audit has failed, and the machine ends with the status of a
  * failure.
@@ -25,6 +25,7 @@
 #include "kernel/life/end.h"
 #include "drivers/power.h"
 #include "kernel/dev/disk.h"
+#include "kernel/dev/swapdev.h"
 #include "kernel/dev/tty.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/shm.h"
@@ -46,7 +47,6 @@
 #define LIST_MAX 16u /* tasks and processes that are named */
 
 static struct end_count first;
-static struct block_device *first_areas[SWAP_AREAS];
 
 /* --- counting --- */
 
@@ -219,40 +219,9 @@ void end_remember(void)
 {
     kfree(kmalloc(1)); /* what the slab allocator makes for itself at the first use stays */
     end_count(&first);
-    for (unsigned i = 0; i < SWAP_AREAS; i++)
-        first_areas[i] = vm_sys.swap.area[i] ? vm_sys.swap.area[i]->dev : NULL;
 }
 
 /* --- the end --- */
-
-static bool is_area(struct block_device *const *dev, const struct block_device *d)
-{
-    for (unsigned i = 0; i < SWAP_AREAS; i++)
-        if (dev[i] == d)
-            return true;
-    return false;
-}
-
-static bool do_not_wait(void)
-{
-    return true;
-}
-
-/* Programs may turn swap areas on and off, which is no leak: have those on that were on at first. An area
- * whose pages do not come back is not waited for. */
-static void restore_swap(void)
-{
-    struct block_device *on[SWAP_AREAS];
-
-    for (unsigned i = 0; i < SWAP_AREAS; i++)
-        on[i] = vm_sys.swap.area[i] ? vm_sys.swap.area[i]->dev : NULL;
-    for (unsigned i = 0; i < SWAP_AREAS; i++) {
-        if (on[i] && !is_area(first_areas, on[i]))
-            swap_off(&vm_sys, on[i], do_not_wait);
-        if (first_areas[i] && !is_area(on, first_areas[i]))
-            swap_on(&vm_sys, first_areas[i]);
-    }
-}
 
 /* Whether everything is gone that has come since end_remember(). */
 static bool nothing_left(void)
@@ -264,7 +233,8 @@ static bool nothing_left(void)
         bool last = i == WAITS;
 
         if (vfs_end(last) == 0 && vm_sys.swap.free == vm_sys.swap.total)
-            restore_swap();
+            swapdev_end();
+        disk_end();
         end_count(&now);
         if (end_compare(&first, &now, last))
             return true;

@@ -4,7 +4,7 @@
  *
  *     disks claims       hda is as tests/boot/partitions.t makes it: hda1, hda2 with swap on, an extended
  *                        hda3 with hda5 and with hda6 with swap on
- *     disks rescan       hdb is blank, and gets tables
+ *     disks rescan       hdb is blank, and gets tables; hda as above loses its own
  *     disks hold DISK    fill free memory and half of the swap, and check it; DISK is unused space that is
  *                        written and read meanwhile
  *
@@ -296,6 +296,14 @@ static int rescan(void)
     while (wait(NULL) > 0)
         ;
     check(true, "a race has an end");
+    /* What swap was on at the start may go, too. */
+    check(swapoff("/dev/hda2") == 0 && swapoff("/dev/hda6") == 0, "swap is off");
+    disk = open_disk("/dev/hda", O_RDWR);
+    memset(sector, 0, sizeof sector);
+    check(pwrite(disk, sector, SECTOR, 0) == SECTOR && ioctl(disk, BLKRRPART, 0) == 0 &&
+              !exists("/dev/hda2") && !exists("/dev/hda6"),
+          "and its partitions are gone");
+    close(disk);
     return 0;
 }
 
