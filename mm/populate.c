@@ -168,18 +168,21 @@ int space_lock(struct space *s, vaddr_t addr, size_t size, unsigned flags)
     return err == -EFAULT ? -ENOMEM : err;
 }
 
-int space_lock_all(struct space *s, unsigned flags)
+int space_lock_all(struct space *s, bool current, unsigned flags, unsigned future)
 {
     int err = 0;
 
     mutex_lock(&s->lock);
-    if (flags && s->pages.total > s->limit.locked)
+    if (current && flags && s->pages.total > s->limit.locked)
         err = -ENOMEM;
-    for (struct region *r = s->regions.first; !err && r; r = r->next)
+    for (struct region *r = current ? s->regions.first : NULL; !err && r; r = r->next)
         space_set_flags(s, r, (r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT)) | flags);
-    space_merge(s, SPACE_LO, SPACE_HI);
+    if (current)
+        space_merge(s, SPACE_LO, SPACE_HI);
+    if (!err)
+        s->lock_future = future;
     mutex_unlock(&s->lock);
-    if (err || !flags)
+    if (err || !current || !flags)
         return err;
     for (vaddr_t va = SPACE_LO; va < SPACE_HI;) {
         const struct region *r;

@@ -648,6 +648,7 @@ int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struc
     if (vm->overcommit == COMMIT_STRICT)
         r->flags &= ~(unsigned)REGION_NORESERVE;
     mutex_lock(&s->lock);
+    r->flags |= s->lock_future;
     err = map_locked(s, addr, r, PAGE_UP(size), flags);
     mutex_unlock(&s->lock);
     if (err)

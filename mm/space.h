@@ -43,6 +43,7 @@ struct space {
     struct region *moved;                    /* (n) regions whose number is not their address in pages */
     struct space_pages pages;                /* (l) */
     uint32_t pages_peak;                     /* (l) the most that pages.total ever was */
+    unsigned lock_future;      /* (l) REGION_LOCKED, maybe with REGION_ONFAULT, for regions to come; or 0 */
     struct space_limits limit; /* (n) set by the owner at any time; nothing is limited at first */
     vaddr_t map_top;           /* (c) mappings without an address go below; SPACE_HI at first */
     size_t stack_max;          /* (n) bytes that a GROWSDOWN region may reach */
@@ -158,8 +159,10 @@ int space_sync(struct space *s, vaddr_t addr, size_t size, unsigned flags);
  * cannot be had); -EAGAIN (no memory for the pages); -EINVAL (wraps).
  */
 int space_lock(struct space *s, vaddr_t addr, size_t size, unsigned flags);
-/* The same for all there is. Pages that cannot be brought in are no error. */
-int space_lock_all(struct space *s, unsigned flags);
+/* The same for all there is, if `current`; and `future`, likewise flags or 0, for all that is mapped from now
+ * on. In one step: no mapping escapes that is made meanwhile. Pages that cannot be brought in are no error.
+ * */
+int space_lock_all(struct space *s, bool current, unsigned flags, unsigned future);
 
 enum populate {
     POPULATE_MAPPED, /* what a first touch would do: writable private pages become private copies */

@@ -195,9 +195,10 @@ int shm_get(uint32_t key, uint32_t size, uint32_t flags)
 int shm_attach(uint32_t id, vaddr_t *at, uint32_t flags)
 {
     struct space *s = process_current()->memory->space;
-    unsigned region = REGION_SHARED | REGION_READ | process_current()->memory->lock_future;
+    unsigned region = REGION_SHARED | REGION_READ;
     struct shm_segment *seg;
     struct object *o;
+    size_t size;
     int err;
 
     if (*at & PAGE_MASK) {
@@ -216,13 +217,14 @@ int shm_attach(uint32_t id, vaddr_t *at, uint32_t flags)
     if (err)
         return err;
     o = object_get(seg->object);
-    err = space_map(s, at, seg->size, region, o, 0);
-    if (!err) {
+    size = seg->size;
+    err = space_map(s, at, size, region, o, 0);
+    if (!err && find_id(id, &seg) == 0 && seg->object == o) { /* it is still there */
         seg->attached = inode_now() / NS_A_SECOND;
         seg->last = process_current()->pid;
-        if (region & REGION_LOCKED)
-            space_populate(s, *at, *at + (vaddr_t)PAGE_UP(seg->size), POPULATE_MAPPED);
     }
+    if (!err && s->lock_future & REGION_LOCKED)
+        space_populate(s, *at, *at + (vaddr_t)PAGE_UP(size), POPULATE_MAPPED);
     object_put(o);
     return err == -EEXIST ? -EINVAL : err;
 }

@@ -564,6 +564,7 @@ static void commit(struct exec *x, const char *path)
         x->actions = NULL;
     }
     ptimer_delete_all(p);
+    signal_forget_timers(p);
     signal_exec(p);
     thread_set_comm(self, base_name(path));
     set_registers(self, entry, x->sp);

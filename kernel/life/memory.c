@@ -33,7 +33,6 @@ struct memory *memory_copy(const struct memory *from, struct space *s)
     m->refs = 1;
     m->space = s;
     m->lock = (struct mutex){0};
-    m->lock_future = 0;
     if (m->exe)
         inode_get(m->exe)->executed++;
     return m;

@@ -170,6 +170,32 @@ fault:
     return false;
 }
 
+/* As it stands. False: it cannot be read, or the processor does not take it: bits of MXCSR that it does
+ * not know, or a place that is not aligned. */
+static bool load_fx(const uint32_t fx[128])
+{
+    __asm__ goto(ACCESS("fxrstor %0") : : "m"(*(const struct fpu_state *)fx) : "memory" : fault);
+    return true;
+fault:
+    return false;
+}
+
+/* By way of a copy, in which what the processor would refuse is taken out. */
+static __attribute__((noinline)) bool load_fx_copy(const uint32_t fx[128])
+{
+    struct fpu_state copy;
+    int err;
+
+    cpu_user_end();
+    err = user_copy_in(&copy, (vaddr_t)fx, sizeof copy);
+    if (!err)
+        fpu_load(&copy);
+    cpu_user_begin();
+    return !err;
+}
+
+/* An exception that a state has pending is raised by the next instruction that looks, which is to be the
+ * program's: none of the kernel's looks but FRSTOR, at the state before its own. */
 static bool fpu_from_user(vaddr_t va)
 {
     struct fp_area *f = (struct fp_area *)va;
@@ -180,15 +206,9 @@ static bool fpu_from_user(vaddr_t va)
     }
     if (va > USER_END - FP_SIZE)
         return false;
-    if (cpu_features.sse) {
-        uint32_t valid = cpu_features.sse2 ? 0xFFFF : 0xFFBF, mxcsr;
-
-        /* The processor faults on bits that it does not know. */
-        GET(mxcsr, f->fx[FX_MXCSR]);
-        if (mxcsr & ~valid)
-            PUT(f->fx[FX_MXCSR], mxcsr & valid);
-        USER_OP("fxrstor", f->fx);
-    }
+    if (cpu_features.sse && !load_fx(f->fx) && !load_fx_copy(f->fx))
+        return false;
+    __asm__ volatile("fnclex");
     USER_OP("frstor", f->old);
     return true;
 fault:

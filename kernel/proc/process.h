@@ -51,8 +51,6 @@ struct memory {
     vaddr_t stack_top;
     uint32_t auxv[AUXV_MAX][2]; /* as it lay on the first stack; AT_NULL ends it */
     struct inode *exe;
-    unsigned
-        lock_future; /* mlockall(MCL_FUTURE): REGION_LOCKED, maybe with REGION_ONFAULT, for new mappings */
 };
 
 #define PID_MAX_DEFAULT 32768

@@ -43,9 +43,11 @@ struct ptimer {
     int id;
     enum base base,
         counts;    /* counts: what deadline_ns is of. A span of real time is not moved by setting it */
-    int clock_tid; /* BASE_THREAD: whose time */
+    int clock_tid; /* BASE_THREAD: whose time; by number and serial, since it may be gone */
+    uint32_t clock_serial;
     unsigned notify;
     int signo, tid; /* tid 0: to the process */
+    uint32_t tid_serial;
     uint32_t value;
     uint64_t deadline_ns; /* 0: off */
     uint64_t interval_ns; /* 0: once */
@@ -71,6 +73,14 @@ static struct ptimer *find(const struct process *p, int id)
     return t;
 }
 
+/* A thread of p that is still the one that was meant. */
+static struct thread *find_thread(const struct process *p, int tid, uint32_t serial)
+{
+    struct thread *t = thread_find(tid);
+
+    return t && t->process == p && t->serial == serial ? t : NULL;
+}
+
 static uint64_t clock_of(const struct process *p, const struct ptimer *t)
 {
     const struct thread *thread;
@@ -85,8 +95,8 @@ static uint64_t clock_of(const struct process *p, const struct ptimer *t)
         process_times(p, &user, &system);
         break;
     default:
-        thread = thread_find(t->clock_tid);
-        if (thread && thread->process == p)
+        thread = find_thread(p, t->clock_tid, t->clock_serial);
+        if (thread)
             thread_times(thread, &user, &system);
     }
     return user + system;
@@ -110,12 +120,12 @@ static void run(struct ptimer *t);
 static bool notify(const struct ptimer *t, uint32_t round)
 {
     struct process *p = t->process;
-    struct thread *thread = t->tid ? thread_find(t->tid) : NULL;
+    struct thread *thread = t->tid ? find_thread(p, t->tid, t->tid_serial) : NULL;
     const struct siginfo info = {
         .signo = t->signo, .code = SI_TIMER, .pid = t->id, .value = t->value, .round = round};
     struct siginfo *waiting;
 
-    if (t->tid && (!thread || thread->process != p))
+    if (t->tid && !thread)
         return true; /* nobody will take it */
     waiting = signal_pending_timer(p, thread, t->signo, t->id);
     if (!waiting)
@@ -272,6 +282,7 @@ static int choose_clock(int clock, struct ptimer *t)
     case THREAD:
         t->base = BASE_THREAD;
         t->clock_tid = thread_current()->tid;
+        t->clock_serial = thread_current()->serial;
         return 0;
     default:
         return clock >= 0 && clock <= ALARM ? -EOPNOTSUPP : -EINVAL;
@@ -301,6 +312,7 @@ static int choose_event(vaddr_t va, struct ptimer *t)
         if (!thread || thread->process != process_current())
             return -EINVAL;
         t->tid = thread->tid;
+        t->tid_serial = thread->serial;
     } else if (t->notify != SIGEV_SIGNAL && t->notify != SIGEV_THREAD) {
         return -EINVAL;
     }

@@ -144,6 +144,36 @@ void signal_forget(struct process *p, sigset_t set)
         set_remove(&t->sig.pending, set);
 }
 
+static void set_remove_timers(struct signal_set *s)
+{
+    struct signal_record **link = &s->first;
+    sigset_t of_timers = 0, of_others = 0;
+
+    s->last = NULL;
+    while (*link) {
+        struct signal_record *r = *link;
+
+        if (r->info.code == SI_TIMER) {
+            of_timers |= SIGBIT(r->info.signo);
+            *link = r->next;
+            s->records--;
+            record_free(r);
+        } else {
+            of_others |= SIGBIT(r->info.signo);
+            s->last = r;
+            link = &r->next;
+        }
+    }
+    s->set &= ~(of_timers & ~of_others);
+}
+
+void signal_forget_timers(struct process *p)
+{
+    set_remove_timers(&p->pending);
+    for (struct thread *t = p->threads; t; t = t->next)
+        set_remove_timers(&t->sig.pending);
+}
+
 /* Take the oldest of one number, which is pending. */
 static void set_take(struct signal_set *s, int signo, struct siginfo *info)
 {

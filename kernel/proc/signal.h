@@ -263,6 +263,8 @@ sigset_t signal_pending_set(void);
 bool signal_ignored(const struct process *p, int signo);
 /* Drop signals of a set that are pending for a process or its threads: they are ignored from now on. */
 void signal_forget(struct process *p, sigset_t set);
+/* Drop what timers have sent: exec, which ends them. */
+void signal_forget_timers(struct process *p);
 
 /* What a system call returns when a signal interrupts it: the way back to ring 3 turns these into -EINTR or a
  * restart. */

@@ -114,7 +114,7 @@ void thread_enter(struct thread *t)
     p->nthreads++;
     thread_count++;
     thread_siblings += p->nthreads > 1;
-    thread_total++;
+    t->serial = ++thread_total;
     t->task->space = p->memory ? p->memory->space : NULL;
     signal_thread_enter(t);
 }

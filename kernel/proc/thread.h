@@ -22,6 +22,7 @@ struct thread {
     struct process *process;
     struct thread *next, *prev; /* of the process */
     int tid;                    /* the first thread's is the process's pid */
+    uint32_t serial;            /* no other thread has it, though it may get the number */
     char comm[16];
     struct thread *hash_next; /* by tid */
     struct context context;   /* the processor's state beside the frame */

@@ -75,27 +75,37 @@ static struct space *space(void)
 
 /* --- mapping --- */
 
+/* Move the heap's end, and return where it is then. Under the memory's lock. *grown: where new pages
+ * begin, if there are any. Sleeps. */
+static vaddr_t move_brk(struct memory *m, vaddr_t to, vaddr_t *grown)
+{
+    vaddr_t old_end = PAGE_UP(m->brk), end = PAGE_UP(to), at = old_end;
+
+    if (to < m->brk_start || to > SPACE_HI || to - m->brk_start > process_current()->rlimit[RLIMIT_DATA].soft)
+        return m->brk;
+    if (end > old_end) {
+        if (space_map(m->space, &at, end - old_end, REGION_READ | REGION_WRITE | MAP_AT | MAP_NOREPLACE, NULL,
+                      0))
+            return m->brk;
+        *grown = old_end;
+    } else if (end < old_end && space_unmap(m->space, end, old_end - end)) {
+        return m->brk;
+    }
+    m->brk = to;
+    return to;
+}
+
 int32_t sys_brk(SYSCALL_1_ARG(to))
 {
     struct memory *m = memory();
-    vaddr_t old_end = PAGE_UP(m->brk), end = PAGE_UP(to);
-    uint64_t data = process_current()->rlimit[RLIMIT_DATA].soft;
+    vaddr_t grown = 0, now;
 
-    if (to < m->brk_start || to > SPACE_HI || to - m->brk_start > data)
-        return (int32_t)m->brk;
-    if (end > old_end) {
-        vaddr_t at = old_end;
-
-        if (space_map(m->space, &at, end - old_end,
-                      REGION_READ | REGION_WRITE | m->lock_future | MAP_AT | MAP_NOREPLACE, NULL, 0))
-            return (int32_t)m->brk;
-        if (m->lock_future & REGION_LOCKED)
-            space_populate(m->space, old_end, end, POPULATE_MAPPED);
-    } else if (end < old_end && space_unmap(m->space, end, old_end - end)) {
-        return (int32_t)m->brk;
-    }
-    m->brk = to;
-    return (int32_t)to;
+    mutex_lock(&m->lock);
+    now = move_brk(m, to, &grown);
+    mutex_unlock(&m->lock);
+    if (grown && m->space->lock_future & REGION_LOCKED)
+        space_populate(m->space, grown, PAGE_UP(now), POPULATE_MAPPED);
+    return (int32_t)now;
 }
 
 /* The region flags that a mapping asks for, or -errno. */
@@ -106,7 +116,6 @@ static int region_flags(uint32_t prot, uint32_t flags, const struct file *f)
 
     if (flags & MAP_LOCKED)
         r |= REGION_LOCKED;
-    r |= memory()->lock_future;
     if (r & REGION_LOCKED && !process_current()->rlimit[RLIMIT_MEMLOCK].soft)
         return -EPERM;
     if (flags & MAP_NORESERVE)
@@ -202,7 +211,8 @@ static int map(vaddr_t *at, size_t size, uint32_t prot, uint32_t flags, struct f
     err = space_map(s, at, size, region | where, o, f ? page : 0);
     if (o)
         object_put(o);
-    if (!err && (region & REGION_LOCKED || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
+    if (!err && ((region | s->lock_future) & REGION_LOCKED ||
+                 (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
         space_populate(s, *at, *at + (vaddr_t)size, POPULATE_MAPPED);
     return err;
 }
@@ -376,24 +386,17 @@ int32_t sys_munlock(SYSCALL_2_ARGS(addr, size))
 int32_t sys_mlockall(SYSCALL_1_ARG(flags))
 {
     unsigned region = REGION_LOCKED | (flags & MCL_ONFAULT ? REGION_ONFAULT : 0);
-    struct memory *m = memory();
-    int err = 0;
 
     if (!flags || flags & ~(uint32_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
         return -EINVAL;
     if (!process_current()->rlimit[RLIMIT_MEMLOCK].soft)
         return -EPERM;
-    if (flags & MCL_CURRENT)
-        err = space_lock_all(m->space, region);
-    if (!err)
-        m->lock_future = flags & MCL_FUTURE ? region : 0;
-    return err;
+    return space_lock_all(space(), flags & MCL_CURRENT, region, flags & MCL_FUTURE ? region : 0);
 }
 
 int32_t sys_munlockall(SYSCALL_NO_ARGS)
 {
-    memory()->lock_future = 0;
-    return space_lock_all(space(), 0);
+    return space_lock_all(space(), true, 0, 0);
 }
 
 /* --- swap areas --- */

@@ -63,7 +63,8 @@ void fpu_save(struct fpu_state *s)
 void fpu_load(struct fpu_state *s)
 {
     if (unlikely(!cpu_features.fxsr)) {
-        __asm__ volatile("frstor %0" : : "m"(*s));
+        /* FRSTOR faults when the state before it, which is another program's, has an exception pending. */
+        __asm__ volatile("fnclex; frstor %0" : : "m"(*s));
         return;
     }
     uint32_t mxcsr = get(s, FX_MXCSR);

@@ -434,17 +434,18 @@ TEST(vmcalls, locking)
     s->limit.locked = 3;
     EXPECT(space_lock(s, va, SIZE(3), REGION_LOCKED) == -ENOMEM, "limit");
     EXPECT(space_lock(s, va + SIZE(5), SIZE(3), REGION_LOCKED) == 0, "what is locked already counts once");
-    EXPECT(space_lock_all(s, REGION_LOCKED) == -ENOMEM, "limit");
+    EXPECT(space_lock_all(s, true, REGION_LOCKED, 0) == -ENOMEM, "limit");
     vaddr_t vb = 0;
 
     EXPECT(space_map(s, &vb, SIZE(1), RW | REGION_LOCKED, NULL, 0) == -EAGAIN, "limit of a new mapping");
     s->limit.locked = 16;
     map_at(kt, s, va + SIZE(16), 1, 0);
-    EXPECT(space_lock_all(s, REGION_LOCKED) == 0 && s->pages.locked == 9, "%u locked", s->pages.locked);
+    EXPECT(space_lock_all(s, true, REGION_LOCKED, 0) == 0 && s->pages.locked == 9, "%u locked",
+           s->pages.locked);
     EXPECT(frame_at(s, va + SIZE(1)), "brought in");
     EXPECT(space_lock(s, va + SIZE(16), SIZE(1), REGION_LOCKED) == -ENOMEM,
            "nothing can be brought in there");
-    EXPECT(space_lock_all(s, 0) == 0 && !s->pages.locked && !t.vm.locked_regions, "unlocked");
+    EXPECT(space_lock_all(s, true, 0, 0) == 0 && !s->pages.locked && !t.vm.locked_regions, "unlocked");
     EXPECT(vm_verify(&t.vm), "verification");
     space_destroy(s);
     vt_end(&t);

@@ -82,25 +82,41 @@ static const char *end_of(pid_t pid)
     return "never";
 }
 
+static const char *trial(void (*fn)(void))
+{
+    const char *end;
+    pid_t pid;
+
+    memset(shared, 0, sizeof *shared);
+    flag = 0;
+    page = ut_map(1, RW);
+    page[0] = 1;
+    pid = fork();
+    if (pid == 0) {
+        page[0] = 2; /* its own */
+        fn();
+        _exit(0);
+    }
+    end = end_of(pid);
+    munmap(page, PAGE);
+    return end;
+}
+
 /* Run fn in a child and say how that ended, several times. */
 static void trials(const char *what, void (*fn)(void))
 {
-    for (unsigned i = 0; i < TRIALS; i++) {
-        pid_t pid;
+    for (unsigned i = 0; i < TRIALS; i++)
+        ut_say("%s: %s", what, trial(fn));
+}
 
-        memset(shared, 0, sizeof *shared);
-        flag = 0;
-        page = ut_map(1, RW);
-        page[0] = 1;
-        pid = fork();
-        if (pid == 0) {
-            page[0] = 2; /* its own */
-            fn();
-            _exit(0);
-        }
-        ut_say("%s: %s", what, end_of(pid));
-        munmap(page, PAGE);
-    }
+/* Until it ends well. For what Linux does nearly always. */
+static void trials_any(const char *what, void (*fn)(void))
+{
+    const char *end = "";
+
+    for (unsigned i = 0; i < TRIALS && strcmp(end, "exit 0") != 0; i++)
+        end = trial(fn);
+    ut_say("%s: %s", what, end);
 }
 
 /* --- a thread is made while another one ends the process, or takes it over --- */
@@ -466,8 +482,8 @@ static void handler_once(void)
 static void senders(void)
 {
     PART("a signal to a group while one of it forks: the child does not escape");
-    trials("the number goes to a page on disk", group_signal_number);
-    trials("the storage is described in a page on disk", group_signal_tls);
+    trials_any("the number goes to a page on disk", group_signal_number);
+    trials_any("the storage is described in a page on disk", group_signal_tls);
     PART("a thread that is made while its process stops is stopped too");
     trials("SIGSTOP", stopped_while_cloning);
     PART("a handler that is set while another one begins stays");
@@ -549,6 +565,171 @@ static void vector_changes(void)
     _exit(n == 16 || (n < 0 && errno == EINVAL) ? 0 : 1);
 }
 
+/* --- memory that threads change at once --- */
+
+static int map_one(void *arg)
+{
+    (void)arg;
+    wait_until(&flag);
+    shared->tid = (int)(uintptr_t)mmap(NULL, PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    shared->done = 1;
+    for (;;)
+        pause();
+    return 0;
+}
+
+/* Mapped before or after: it is locked, so its page cannot be dropped. */
+static void map_while_locking(void)
+{
+    clone(map_one, top(0), THREAD, NULL);
+    sched_yield();
+    page_out();
+    flag = 1;
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+        _exit(0); /* not for everybody */
+    wait_until(&shared->done);
+    _exit(madvise((void *)(uintptr_t)shared->tid, PAGE, MADV_DONTNEED) == -1 && errno == EINVAL ? 0 : 1);
+}
+
+static uintptr_t set_brk(uintptr_t to)
+{
+    return (uintptr_t)syscall(SYS_brk, to);
+}
+
+static volatile int brk_rounds;
+static uintptr_t brk_base;
+
+static int moving_brk(void *arg)
+{
+    unsigned by = (unsigned)(uintptr_t)arg;
+
+    for (unsigned i = 0; i < 60; i++) {
+        set_brk(brk_base + (i * by % 16) * PAGE);
+        if (i % 4 == 0)
+            sched_yield();
+    }
+    __atomic_fetch_add(&brk_rounds, 1, __ATOMIC_SEQ_CST);
+    for (;;)
+        pause();
+    return 0;
+}
+
+/* Whatever came last: the heap ends where brk() says, so it can be had anew from there. */
+static void brk_at_once(void)
+{
+    brk_base = (set_brk(0) + 0x100000) & ~0xFFFFu;
+    set_brk(brk_base);
+    clone(moving_brk, top(0), THREAD, (void *)5);
+    clone(moving_brk, top(1), THREAD, (void *)7);
+    for (unsigned i = 0; i < 30; i++) {
+        if (fork() == 0)
+            _exit(0); /* on Linux its heap may end elsewhere than what is mapped */
+
+        int status;
+
+        while (wait(&status) < 0)
+            ;
+        if (status)
+            _exit(2);
+    }
+    while (brk_rounds < 2)
+        sched_yield();
+
+    uintptr_t end = set_brk(0);
+
+    _exit(set_brk(end + 32 * PAGE) == end + 32 * PAGE && set_brk(brk_base) == brk_base ? 0 : 1);
+}
+
+static void memory(void)
+{
+    PART("memory is mapped while all that is mapped is locked");
+    trials("mlockall", map_while_locking);
+    PART("the heap's end is moved by two threads while a third forks");
+    trials("brk", brk_at_once);
+}
+
+/* --- exec and what it finds --- */
+
+/* A timer's signal that waits goes with the timer. */
+static void exec_with_timer(void)
+{
+    struct itimerspec t = {.it_value = {.tv_nsec = 1000000}};
+    struct sigevent e = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2};
+    sigset_t set;
+    timer_t id;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    if (timer_create(CLOCK_MONOTONIC, &e, &id) != 0 || timer_settime(id, 0, &t, NULL) != 0)
+        _exit(1);
+    do {
+        sleep_ms(2);
+        sigpending(&set);
+    } while (!sigismember(&set, SIGUSR2));
+    execv(SELF, (char *[]){"ut", "exec-life-pending", NULL});
+    _exit(2);
+}
+
+/* A copy of this program that is to be executed, with its first page on disk. */
+static void copy_self(const char *name)
+{
+    static char buf[1 << 16];
+    int from = open(SELF, O_RDONLY), to = open(name, O_RDWR | O_CREAT | O_TRUNC, 0755);
+    uint8_t *p;
+    ssize_t n;
+
+    while ((n = read(from, buf, sizeof buf)) > 0)
+        if (write(to, buf, (size_t)n) != n)
+            _exit(9);
+    close(from);
+    p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, to, 0);
+    *(volatile uint8_t *)p;
+    page_out_at(p, 1);
+    munmap(p, PAGE);
+    close(to);
+}
+
+/* Executed and open for writing: one of the two fails, whoever comes first. */
+static void write_while_exec(void)
+{
+    static const char name[] = "program";
+    int fd, p[2], status;
+    pid_t pid;
+
+    copy_self(name);
+    if (pipe(p) != 0)
+        _exit(9);
+    pid = fork();
+    if (pid == 0) {
+        shared->go = 1;
+        execl(name, "ut", "exec-life-pause", NULL);
+        _exit(errno == ETXTBSY ? 3 : 4);
+    }
+    wait_until(&shared->go);
+    fd = open(name, O_RDWR);
+    sleep_ms(200);
+    if (waitpid(pid, &status, WNOHANG) == pid) {
+        unlink(name);
+        _exit(fd >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 3 ? 0 : 1);
+    }
+    /* It runs. */
+    bool both = fd >= 0, cut = truncate(name, 0) == 0;
+
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    unlink(name);
+    _exit(both || cut ? 2 : 0);
+}
+
+static void finders(void)
+{
+    PART("a timer's signal that waits does not survive execve()");
+    trials("timer", exec_with_timer);
+    PART("no file is executed and open for writing");
+    trials("open", write_while_exec);
+}
+
 static void vectors(void)
 {
     PART("process_vm_readv() reads its vectors once");
@@ -557,10 +738,13 @@ static void vectors(void)
 
 UT_PROGRAM(life)
 {
+    ut_workdir();
     shared = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     makers();
     executors();
     senders();
     wait_together();
     vectors();
+    memory();
+    finders();
 }
