@@ -102,8 +102,11 @@ iso: $(B)/quire.elf $(ISO_MODULES)
 # --- tests/host/unit need the host, and are not in the kernel ---
 
 HOST_MM    := $(sort $(wildcard mm/*.c)) $(wildcard mm/x86/pt.c) kernel/fs/cpio.c kernel/life/elf.c kernel/lib/format.c kernel/dev/ldisc.c kernel/dev/partition.c kernel/dev/ptable.c kernel/lib/heap.c kernel/lib/param.c kernel/vm/ram.c
+# Rooms of kernel/ that are raced on the host, and what stands in for those below and above them.
+HOST_MM    += $(addprefix kernel/fs/,eventfd.c fcntl.c file.c pipe.c poll.c ramfs.c ramfs_file.c regular.c shm.c unpack.c vfs.c) tests/host/rooms/rooms.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
 HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
+comma      := ,
 HOST_TESTC := $(sort $(wildcard tests/unit/*.c tests/host/unit/*.c))
 HOST_TESTS := $(addprefix $(B)/host/,$(notdir $(HOST_TESTC:.c=)))
 
@@ -119,9 +122,12 @@ $(B)/host/libmm.a: $(HOST_MMOBJ)
 define host_test
 $(B)/host/$(notdir $(1:.c=)): $(B)/host/$(1:.c=.o) $(HOST_BASE) $(B)/host/libmm.a
 	@echo "  HOSTLD  $$@"
-	@$$(HOSTCC) $$(HOST_CFLAGS) $$^ -o $$@
+	@$$(HOSTCC) $$(HOST_CFLAGS) $$^ $$(HOST_LDFLAGS) -o $$@
 endef
 $(foreach t,$(HOST_TESTC),$(eval $(call host_test,$t)))
+
+# What rooms allocate comes from the host, byte by byte, so that ASan sees each use of what is freed.
+$(B)/host/roomrace: HOST_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,kmalloc_any kzalloc kfree cache_alloc_slow)
 
 .PHONY: hosted
 hosted: $(HOST_TESTS)

@@ -547,7 +547,8 @@ static int grow(struct fd_table *t, uint32_t fd)
             vm_table_free(bigger, size, sizeof *bigger);
             continue;
         }
-        memcpy(bigger, t->fd, old * sizeof *bigger);
+        if (old)
+            memcpy(bigger, t->fd, old * sizeof *bigger);
         vm_table_free(t->fd, old, sizeof *bigger);
         t->fd = bigger;
         t->size = size;

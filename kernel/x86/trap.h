@@ -41,7 +41,7 @@ static inline bool trap_from_user(const struct trap_frame *tf)
 /* The stack pointer of the interrupted code. */
 static inline uint32_t trap_esp(const struct trap_frame *tf)
 {
-    return trap_from_user(tf) ? tf->user_esp : (uint32_t)&tf->user_esp;
+    return trap_from_user(tf) ? tf->user_esp : (uint32_t)(uintptr_t)&tf->user_esp;
 }
 
 /* --- called here, defined in the rooms above: what traps mean --- */

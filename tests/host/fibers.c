@@ -6,6 +6,7 @@
  * one checks nosleep_depth().
  */
 #include "tests/host/fibers.h"
+#include "kernel/sched/sync.h"
 #include "tests/kt.h"
 
 #include <sanitizer/asan_interface.h>
@@ -24,19 +25,14 @@
 
 enum state { FIBER_RUNNABLE, FIBER_SLEEPING, FIBER_ENDED };
 
-/* One sleeper in a queue; it is the fibre's own, since a fibre sleeps in one queue at a time. */
-struct waiter {
-    struct waiter *next;
-    struct fiber *fiber;
-};
-
 struct fiber {
     const char *name;
+    void *task; /* what os_current is while it runs: itself, or the caller's */
     void (*fn)(void *arg);
     void *arg;
     enum state state;
-    struct waiter waiter;
-    struct waitq *q; /* of a sleeper */
+    struct waiter waiter; /* its own, since a fibre sleeps in one queue at a time */
+    bool interruptible;
     bool woken;
     uint64_t deadline;
     const struct mutex *mutex;
@@ -62,11 +58,17 @@ static size_t scheduler_size;
 
 void fiber_start(const char *name, void (*fn)(void *arg), void *arg)
 {
+    fiber_start_as(name, fn, arg, NULL);
+}
+
+void fiber_start_as(const char *name, void (*fn)(void *arg), void *arg, void *task)
+{
     struct fiber *f = &fiber[count];
 
     mm_assert(count < MAX_FIBERS && !running, "fibre %s, %u there", name, count);
     count++;
-    *f = (struct fiber){.name = name, .fn = fn, .arg = arg, .stack = malloc(STACK_SIZE)};
+    *f = (struct fiber){
+        .name = name, .task = task ? task : f, .fn = fn, .arg = arg, .stack = malloc(STACK_SIZE)};
     if (!f->stack)
         abort();
 }
@@ -132,7 +134,7 @@ static void enter(struct fiber *f)
     void *caller = os_current;
 
     current = f;
-    os_current = f;
+    os_current = f->task;
     __sanitizer_start_switch_fiber(&scheduler_fake_stack, f->stack, STACK_SIZE);
     switch_context(&scheduler, &f->context);
     __sanitizer_finish_switch_fiber(scheduler_fake_stack, NULL, NULL);
@@ -142,21 +144,38 @@ static void enter(struct fiber *f)
     now_ns += SWITCH_NS;
 }
 
-static void unlink(struct fiber *f)
+void sync_enter(struct waitq *q, struct waiter *w)
 {
-    struct waiter **link = &f->q->head, *prev = NULL;
+    w->q = q;
+    w->next = NULL;
+    w->prev = q->tail;
+    if (q->tail)
+        q->tail->next = w;
+    else
+        q->head = w;
+    q->tail = w;
+}
 
-    for (; *link != &f->waiter; link = &prev->next)
-        prev = *link;
-    *link = f->waiter.next;
-    if (f->q->tail == &f->waiter)
-        f->q->tail = prev;
-    f->q = NULL;
+void sync_leave(struct waiter *w)
+{
+    struct waitq *q = w->q;
+
+    if (!q)
+        return;
+    if (w->next)
+        w->next->prev = w->prev;
+    else
+        q->tail = w->prev;
+    if (w->prev)
+        w->prev->next = w->next;
+    else
+        q->head = w->next;
+    w->q = NULL;
 }
 
 static void ready(struct fiber *f, bool woken)
 {
-    unlink(f);
+    sync_leave(&f->waiter);
     f->woken = woken;
     f->state = FIBER_RUNNABLE;
 }
@@ -165,13 +184,8 @@ bool fibers_sleep(struct waitq *q, uint64_t deadline, const struct mutex *mutex,
 {
     struct fiber *f = current;
 
-    f->waiter = (struct waiter){.fiber = f};
-    if (q->tail)
-        q->tail->next = &f->waiter;
-    else
-        q->head = &f->waiter;
-    q->tail = &f->waiter;
-    f->q = q;
+    f->waiter = (struct waiter){0};
+    sync_enter(q, &f->waiter);
     f->deadline = deadline;
     f->mutex = mutex;
     f->from = from;
@@ -180,14 +194,36 @@ bool fibers_sleep(struct waitq *q, uint64_t deadline, const struct mutex *mutex,
     return f->woken;
 }
 
+bool fibers_sleep_interruptibly(struct waitq *q, uint64_t deadline)
+{
+    current->interruptible = true;
+    fibers_sleep(q, deadline, NULL, __builtin_return_address(0));
+    current->interruptible = false;
+    return current->woken;
+}
+
+void fibers_interrupt(const void *task)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (fiber[i].task == task && fiber[i].state == FIBER_SLEEPING && fiber[i].interruptible)
+            ready(&fiber[i], false);
+}
+
 void fibers_wake(struct waitq *q)
 {
-    ready(q->head->fiber, true);
+    struct waiter *w = q->head;
+
+    if (w->wake) {
+        sync_leave(w);
+        w->wake(w);
+    } else {
+        ready(container_of(w, struct fiber, waiter), true);
+    }
 }
 
 void *fibers_oldest(const struct waitq *q)
 {
-    return q->head->fiber;
+    return container_of(q->head, struct fiber, waiter)->task;
 }
 
 void fibers_yield(void)
@@ -213,6 +249,14 @@ static const char *function_of(const void *from, char *buf, size_t size)
     return name;
 }
 
+static const char *name_of(const void *task)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (fiber[i].task == task)
+            return fiber[i].name;
+    return "nobody";
+}
+
 static void report(const struct fiber *f)
 {
     char buf[512];
@@ -221,10 +265,9 @@ static void report(const struct fiber *f)
         return;
     if (f->mutex)
         os_log("fibre %s waits for mutex %p of %s, in %s", f->name, (const void *)f->mutex,
-               f->mutex->owner ? ((struct fiber *)f->mutex->owner)->name : "nobody",
-               function_of(f->from, buf, sizeof buf));
+               name_of(f->mutex->owner), function_of(f->from, buf, sizeof buf));
     else
-        os_log("fibre %s sleeps in queue %p, in %s", f->name, (void *)f->q,
+        os_log("fibre %s sleeps in queue %p, in %s", f->name, (void *)f->waiter.q,
                function_of(f->from, buf, sizeof buf));
 }
 

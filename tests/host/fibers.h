@@ -12,6 +12,8 @@ struct kt;
 
 /* A fibre that runs fn(arg) on a stack of its own, once fibers_run() is called. name is not copied. */
 void fiber_start(const char *name, void (*fn)(void *arg), void *arg);
+/* The same for a fibre that has a task of the kernel's: os_current while it runs. */
+void fiber_start_as(const char *name, void (*fn)(void *arg), void *arg, void *task);
 /* Make an event possible: called now and then between fibres, and when none can run. It says whether anything
  * happened. One at most. */
 void fibers_event(bool (*event)(void *arg), void *arg);
@@ -29,6 +31,10 @@ uint64_t fibers_now(void);
 /* Sleep in a queue until woken, or until the deadline (0: none). Whether it was woken. mutex: what the sleep
  * is for, or NULL; from: the code that sleeps. */
 bool fibers_sleep(struct waitq *q, uint64_t deadline, const struct mutex *mutex, const void *from);
+/* The same for a sleep that fibers_interrupt() ends too. */
+bool fibers_sleep_interruptibly(struct waitq *q, uint64_t deadline);
+void fibers_interrupt(const void *task);
+/* End the oldest sleep in a queue, which is not empty. */
 void fibers_wake(struct waitq *q);
 void fibers_yield(void);
 /* A possible sleep: yield or go on, as the generator says. */

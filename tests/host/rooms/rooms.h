@@ -1,0 +1,37 @@
+/*
+ * Rooms of kernel/ on the host: processes and threads as fibres, user memory as an array, and every user copy, allocation
+ * and mutex a possible sleep. Memory of the rooms comes from the host's malloc(), so that ASan sees each use of what is freed.
+ */
+#ifndef TESTS_HOST_ROOMS_H
+#define TESTS_HOST_ROOMS_H
+
+#include "kernel/proc/process.h"
+#include "tests/host/fibers.h"
+#include "tests/kt.h"
+
+#define ROOMS_THREADS   12u
+#define ROOMS_USER      0x10000u /* user addresses begin here */
+#define ROOMS_USER_PAGE 4096u    /* that each thread has */
+
+/* Set up vm_sys and a root filesystem with /tmp. False: the test is over. */
+bool rooms_begin(struct kt *kt);
+/* Take everything down, and expect that nothing is left. */
+void rooms_end(struct kt *kt);
+
+/* A process with a table of descriptors, a space and the root as its directory; gone when its last thread has ended. */
+struct process *rooms_process(int pid);
+/* A thread of it, a fibre that runs fn. NULL as process: a thread of one that is running is added in the same way. */
+struct thread *rooms_thread(struct process *p, const char *name, void (*fn)(struct thread *t));
+/* Where the running thread's user memory is, as the program and as the test see it. */
+vaddr_t rooms_user(void);
+void *rooms_memory(void);
+/* Send a signal that only interrupts. Nothing is delivered; the thread forgets it with rooms_forget(). */
+void rooms_interrupt(struct thread *t);
+void rooms_forget(void);
+/* Whether any thread has not ended; which one, at random. */
+bool rooms_alive(void);
+struct thread *rooms_any_thread(struct kt *kt);
+/* Objects that the rooms have allocated and not freed. */
+unsigned rooms_allocated(void);
+
+#endif
