@@ -758,7 +758,10 @@ static void destroy(struct filesystem *fs)
 
     /* From the leaves up: a directory goes when it is empty. */
     for (;;) {
-        struct entry *e = d->dir.first;
+        struct entry *e;
+
+        might_sleep(); /* so does the end of an inode */
+        e = d->dir.first;
 
         if (e && S_ISDIR(e->inode->mode) && node_of(e->inode)->dir.first) {
             d = node_of(e->inode);

@@ -1,11 +1,13 @@
 /*
- * Races of system calls: threads of one process make calls that meet in the kernel, at random, and what must hold afterwards
- * is looked at. On a kernel that makes every possible sleep one (torture=sleep) each round is another order.
+ * Races of system calls: threads of one process make calls that meet in the kernel, at random, and what
+ * must hold afterwards is looked at. On a kernel that makes every possible sleep one (torture=sleep) each
+ * round is another order.
  *
  *     races SEED SECONDS [KIND]
  *
- * A round is a process of its own, of one of the kinds in the table at the end. The program ends by itself: a round whose
- * process does not end is a failure. What is lost and not seen from here, the kernel's audit at the end counts.
+ * A round is a process of its own, of one of the kinds in the table at the end. The program ends by
+ * itself: a round whose process does not end is a failure. What is lost and not seen from here, the
+ * kernel's audit at the end counts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,6 +51,7 @@
 /* Shared by all processes, at a file, so that a program that was executed finds it too. */
 struct shared {
     atomic_int writing; /* descriptors that are open for writing on the program that is executed */
+    unsigned seed;      /* of the round */
     atomic_int failures;
     atomic_int stuck;                    /* a round did not end: others would not say anything new */
     atomic_int executed, denied, opened; /* what was reached */
@@ -238,14 +241,15 @@ static void round_exec(void)
 
 static void open_for_writing(struct racer *r)
 {
-    for (unsigned n = 0; n < 300; n++) {
+    for (unsigned n = 0; n < 120; n++) {
         int fd = open(DIR "/written", O_WRONLY);
 
         if (fd >= 0) {
             shared->writing++;
             shared->opened++;
-            for (unsigned i = pick(r, 4); i; i--)
-                sched_yield();
+            /* Mostly shorter than an exec, sometimes until the program runs. */
+            if (pick(r, 4) == 0)
+                usleep(pick(r, 8000));
             shared->writing--;
             close(fd);
         } else if (errno != ETXTBSY) {
@@ -372,7 +376,8 @@ static uintptr_t raw_brk(uintptr_t at)
 
 static uintptr_t heap_low;
 
-/* The region that the heap is ends where brk() says. Linux has the child's from before it copies the regions. */
+/* The heap ends where brk() says. On Linux that may be wrong of a child, which has the end from before its
+ * regions are copied. */
 static void check_heap(const char *whose)
 {
     static char text[16384];
@@ -827,6 +832,7 @@ static int running(void)
 {
     kind_name = "exec and writers";
     map_shared();
+    round_seed = shared->seed;
     shared->executed++;
     for (unsigned n = 0; n < 30; n++) {
         if (shared->writing > 0) {
@@ -854,6 +860,7 @@ int main(int argc, char **argv)
     seed = (unsigned)strtoul(argv[1], NULL, 0);
     mkdir(DIR, 0700);
     map_shared();
+    memset(shared, 0, sizeof *shared);
     copy_self(program);
     copy_self(DIR "/written");
     until = now_ms() + atoi(argv[2]) * 1000;
@@ -861,6 +868,7 @@ int main(int argc, char **argv)
         unsigned which = argc > 3 ? (unsigned)atoi(argv[3]) : rounds;
 
         round_seed = seed * 1000003u + rounds;
+        shared->seed = round_seed;
         one_round(&kind[which % KINDS]);
         done[which % KINDS]++;
     }

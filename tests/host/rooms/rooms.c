@@ -2,6 +2,7 @@
 #include "tests/host/rooms/rooms.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/shm.h"
+#include "kernel/proc/oom.h"
 #include "kernel/sched/sync.h"
 #include "kernel/sched/time.h"
 #include "kernel/vm/memory.h"
@@ -85,19 +86,27 @@ void *vm_zalloc(size_t size)
     return fails() ? NULL : kzalloc(size);
 }
 
-void *vm_alloc_array(size_t n, size_t size)
-{
-    return vm_alloc(n * size);
-}
-
-void *vm_zalloc_array(size_t n, size_t size)
+void *vm_table_alloc(size_t n, size_t size)
 {
     return vm_zalloc(n * size);
+}
+
+void vm_table_free(void *table, size_t n, size_t size)
+{
+    (void)n;
+    (void)size;
+    kfree(table);
 }
 
 unsigned rooms_allocated(void)
 {
     return allocated;
+}
+
+/* Nobody has to end for want of memory here, so sizes are not asked for. */
+void oom_count_also(size_t (*bytes)(const struct process *p))
+{
+    (void)bytes;
 }
 
 /* --- user memory --- */

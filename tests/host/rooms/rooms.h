@@ -1,6 +1,7 @@
 /*
- * Rooms of kernel/ on the host: processes and threads as fibres, user memory as an array, and every user copy, allocation
- * and mutex a possible sleep. Memory of the rooms comes from the host's malloc(), so that ASan sees each use of what is freed.
+ * Rooms of kernel/ on the host: processes and threads as fibres, user memory as an array, and every user
+ * copy, allocation and mutex a possible sleep. Memory of the rooms comes from the host's malloc(), so that
+ * ASan sees each use of what is freed.
  */
 #ifndef TESTS_HOST_ROOMS_H
 #define TESTS_HOST_ROOMS_H
@@ -18,9 +19,9 @@ bool rooms_begin(struct kt *kt);
 /* Take everything down, and expect that nothing is left. */
 void rooms_end(struct kt *kt);
 
-/* A process with a table of descriptors, a space and the root as its directory; gone when its last thread has ended. */
+/* A process with descriptors, a space and the root as its directory. It goes with its last thread. */
 struct process *rooms_process(int pid);
-/* A thread of it, a fibre that runs fn. NULL as process: a thread of one that is running is added in the same way. */
+/* A thread of it, a fibre that runs fn. Before fibers_run(). */
 struct thread *rooms_thread(struct process *p, const char *name, void (*fn)(struct thread *t));
 /* Where the running thread's user memory is, as the program and as the test see it. */
 vaddr_t rooms_user(void);

@@ -1,6 +1,7 @@
 /*
- * Threads of several processes in kernel/fs: descriptors, pipes, polls, locks, segments and mounts, at random and in a seeded
- * order. ASan sees what is used after its end; what is left afterwards, and what the calls say that they may not, is seen here.
+ * Threads of several processes in kernel/fs: descriptors, pipes, polls, locks, segments and mounts, at
+ * random and in a seeded order. ASan sees what is used after its end; what is left afterwards, and what
+ * the calls say that they may not, is seen here.
  */
 #include "kernel/fs/eventfd.h"
 #include "kernel/fs/fcntl.h"
@@ -287,7 +288,7 @@ static void use_mounts(struct thread *t)
             break;
         default:
             if (file_open(NULL, "/tmp/m/a/../a/file", O_RDWR | O_CREAT, 0600, &f) == 0) {
-                might_sleep();
+                file_write(f, rooms_user(), 100, NULL);
                 if (f->inode->fs->type->magic != 0x01021994)
                     kt_fail(of_kt, __FILE__, __LINE__, "a tmpfs", "is %x", f->inode->fs->type->magic);
                 file_put(f);
