@@ -127,7 +127,7 @@ endef
 $(foreach t,$(HOST_TESTC),$(eval $(call host_test,$t)))
 
 # What rooms allocate comes from the host, byte by byte, so that ASan sees each use of what is freed.
-$(B)/host/roomrace: HOST_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,kmalloc_any kzalloc kfree cache_alloc_slow)
+$(B)/host/roomrace: HOST_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,kmalloc_any kzalloc kfree kmalloc_usable cache_alloc_slow)
 
 .PHONY: hosted
 hosted: $(HOST_TESTS)

@@ -32,6 +32,9 @@ static void *task_before;
 void *__wrap_kmalloc_any(size_t size);
 void *__wrap_kzalloc(size_t size);
 void __wrap_kfree(void *p);
+size_t __wrap_kmalloc_usable(struct kmalloc_system *k, const void *p);
+/* ASan's. */
+size_t __sanitizer_get_allocated_size(const volatile void *p);
 /* kmalloc() of a constant size calls it. */
 void *__wrap_cache_alloc_slow(struct cache *c);
 void *__real_cache_alloc_slow(struct cache *c);
@@ -68,6 +71,12 @@ void *__wrap_cache_alloc_slow(struct cache *c)
     while (kmalloc_sys.cls + kmalloc_class(size) != c)
         size--;
     return __wrap_kmalloc_any(size);
+}
+
+size_t __wrap_kmalloc_usable(struct kmalloc_system *k, const void *p)
+{
+    (void)k;
+    return __sanitizer_get_allocated_size(p);
 }
 
 static bool fails(void)
@@ -135,6 +144,13 @@ static int copy(vaddr_t va, size_t n, void *to, const void *from)
         memset(at, 0, n);
     might_sleep();
     return 0;
+}
+
+bool usercopy_is_lent(vaddr_t va, size_t n)
+{
+    (void)va;
+    (void)n;
+    return false;
 }
 
 int user_copy_in(void *dst, vaddr_t src, size_t n)
