@@ -20,6 +20,7 @@ for my $s ($seed .. $seed + ($soak ? 4 : 0)) {
     log_like($run, qr/^races: done, seed $s, \d+ rounds, 0 failed/m, "seed $s: every round ends as it should");
     log_unlike($run, qr/^races: FAILED: .*/m, 'none does otherwise');
     log_unlike($run, qr/^races: [^:]+: 0 rounds/m, 'each kind had a round');
+    log_like($run, qr/^races: executed [1-9]\d*, opened [1-9]\d*, denied [1-9]/m, 'programs ran, and could not be written');
     log_like($run, qr/^the end: the audit is clean$/m, 'nothing is lost');
 }
 

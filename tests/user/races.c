@@ -258,8 +258,7 @@ static void open_for_writing(struct racer *r)
         } else {
             shared->denied++;
         }
-        for (unsigned i = pick(r, 6); i; i--)
-            sched_yield();
+        usleep(pick(r, 2000));
     }
 }
 
@@ -270,6 +269,7 @@ static void execute_written(struct racer *r)
         pid_t pid = vfork();
 
         if (pid == 0) {
+            close_range(3, ~0u, 0); /* what the others have open */
             execl(DIR "/written", "written", "--running", (char *)NULL);
             _exit(errno == ETXTBSY ? 0 : 3);
         }
