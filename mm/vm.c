@@ -134,35 +134,61 @@ bool vm_make_room(struct vm *vm, unsigned n)
     return vm->make_room && n < ROOM_TRIES && vm->make_room();
 }
 
-struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
+static struct frame *frame_try(struct vm *vm, enum frame_use use, unsigned flags, bool kernel)
 {
-    bool last = false, kernel = use != FRAME_ANON && use != FRAME_OBJECT;
+    return kernel ? frame_alloc_kernel(vm->pool, use, flags) : frame_alloc(vm->pool, use, flags);
+}
+
+/* The first try has failed. */
+static __attribute__((noinline, cold)) struct frame *frame_alloc_again(struct vm *vm, enum frame_use use,
+                                                                       unsigned flags, bool kernel)
+{
     unsigned rooms = 0;
+    bool last = false;
 
-    might_sleep();
     for (unsigned i = 0;; i++) {
-        struct frame *f =
-            kernel ? frame_alloc_kernel(vm->pool, use, flags) : frame_alloc(vm->pool, use, flags);
+        struct frame *f;
 
+        last = last || !reclaim_again(vm, flags, kernel, i);
+        f = frame_try(vm, use, flags, kernel);
         if (f || (last && !(kernel && vm_make_room(vm, rooms++))))
             return f;
-        last = last || !reclaim_again(vm, flags, kernel, i);
+    }
+}
+
+struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
+{
+    bool kernel = use != FRAME_ANON && use != FRAME_OBJECT;
+    struct frame *f;
+
+    might_sleep();
+    f = frame_try(vm, use, flags, kernel);
+    return likely(f) ? f : frame_alloc_again(vm, use, flags, kernel);
+}
+
+/* The first try has failed. */
+static __attribute__((noinline, cold)) void *cache_alloc_again(struct vm *vm, struct cache *c)
+{
+    unsigned rooms = 0;
+    bool last = false;
+
+    for (unsigned i = 0;; i++) {
+        void *obj;
+
+        last = last || !reclaim_again(vm, FRAME_LOW_ONLY, true, i); /* slabs are low */
+        obj = cache_alloc(c);
+        if (obj || (last && !vm_make_room(vm, rooms++)))
+            return obj;
     }
 }
 
 void *vm_cache_alloc(struct vm *vm, struct cache *c)
 {
-    bool last = false;
-    unsigned rooms = 0;
+    void *obj;
 
     might_sleep();
-    for (unsigned i = 0;; i++) {
-        void *obj = cache_alloc(c);
-
-        if (obj || (last && !vm_make_room(vm, rooms++)))
-            return obj;
-        last = last || !reclaim_again(vm, FRAME_LOW_ONLY, true, i); /* slabs are low */
-    }
+    obj = cache_alloc(c);
+    return likely(obj) ? obj : cache_alloc_again(vm, c);
 }
 
 void vm_frame_release(struct vm *vm, struct frame *f)

@@ -8,8 +8,8 @@
  * A table of descriptors is shared by threads, each of which holds a reference: nobody but the thread itself
  * gives it another table, so it may be used over a sleep. Slots change between sleeps; it grows by doubling,
  * up to RLIMIT_NOFILE, which is never above fd_nr_open. A number can be reserved before its file is there.
- * `free_from` is a lower bound of the lowest free number, so that finding it costs what lies between, not
- * the whole table.
+ * `free_from` is a lower bound of the lowest free number and `taken_to` an upper one of the taken ones, so
+ * that finding a number, and going through all of them, cost what lies between, not the whole table.
  *
  * Locking. One processor: what does not sleep is one step.
  */
@@ -25,6 +25,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
+#include "mm/layout.h"
 #include "mm/slab.h"
 
 TALLY(files, "open files");
@@ -320,53 +321,52 @@ static __attribute__((noinline)) int at_own_pos(int (*op)(struct file *f, vaddr_
 }
 
 /* What is wrong with a transfer of *n bytes, in Linux's order, which is cut to RW_MAX. */
-static inline int check_transfer(vaddr_t buf, size_t *n, uint64_t pos)
+static __attribute__((noinline)) int check_transfer(vaddr_t buf, size_t *n, uint64_t pos)
 {
-    if (unlikely(!user_range_ok(buf, *n)))
+    if (!user_range_ok(buf, *n))
         return -EFAULT;
-    if (unlikely(*n > RW_MAX)) {
-        if (*n > INT32_MAX)
-            return -EINVAL;
-        *n = RW_MAX;
-    }
-    /* The end has to be a position too. */
-    if (unlikely(pos >> 32 == INT32_MAX) && pos + *n > INT64_MAX)
+    if (*n > INT32_MAX)
         return -EINVAL;
-    return 0;
+    if (*n > RW_MAX)
+        *n = RW_MAX;
+    /* The end has to be a position too. */
+    return pos > (uint64_t)INT64_MAX - *n ? -EINVAL : 0;
+}
+
+/* Let op move bytes. What has no position and asks for a usual range, as most transfers do, needs no more. */
+static inline int transfer(int (*op)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos), struct file *f,
+                           vaddr_t buf, size_t n, uint64_t *pos)
+{
+    int err;
+
+    if (likely(!pos && !f->ordered && n <= RW_MAX && buf <= USER_END - n))
+        return op(f, buf, n, &f->pos);
+    err = check_transfer(buf, &n, pos ? *pos : f->pos);
+    if (err)
+        return err;
+    if (!pos && f->ordered)
+        return at_own_pos(op, f, buf, n);
+    return op(f, buf, n, pos ? pos : &f->pos);
 }
 
 int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
-    int err;
-
-    if ((f->flags & O_ACCMODE) == O_WRONLY || f->flags & O_PATH)
+    if (f->flags & (O_WRONLY | O_PATH)) /* O_WRONLY is a bit of the mode that allows neither, too */
         return -EBADF;
     if (S_ISDIR(f->inode->mode))
         return -EISDIR;
     if (!f->ops->read)
         return -EINVAL;
-    err = check_transfer(buf, &n, pos ? *pos : f->pos);
-    if (unlikely(err))
-        return err;
-    if (unlikely(!pos && f->ordered))
-        return at_own_pos(f->ops->read, f, buf, n);
-    return f->ops->read(f, buf, n, pos ? pos : &f->pos);
+    return transfer(f->ops->read, f, buf, n, pos);
 }
 
 int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
-    int err;
-
     if ((f->flags & O_ACCMODE) == O_RDONLY || f->flags & O_PATH)
         return -EBADF;
     if (!f->ops->write)
         return -EINVAL;
-    err = check_transfer(buf, &n, pos ? *pos : f->pos);
-    if (unlikely(err))
-        return err;
-    if (unlikely(!pos && f->ordered))
-        return at_own_pos(f->ops->write, f, buf, n);
-    return f->ops->write(f, buf, n, pos ? pos : &f->pos);
+    return transfer(f->ops->write, f, buf, n, pos);
 }
 
 unsigned file_poll(struct file *f, struct poll_table *table)
@@ -399,7 +399,7 @@ struct fd_table *fd_table_create(void)
 /* Numbers up to the highest that is open. */
 static uint32_t numbers_used(const struct fd_table *t)
 {
-    uint32_t used = t->size;
+    uint32_t used = t->taken_to;
 
     while (used && !t->fd[used - 1].file)
         used--;
@@ -427,7 +427,7 @@ struct fd_table *fd_table_copy(const struct fd_table *from)
             return NULL;
         }
     }
-    t->free_from = used;
+    t->free_from = t->taken_to = used;
     for (uint32_t i = 0; i < used; i++) {
         if (from->fd[i].file) /* a reserved number is its thread's business */
             t->fd[i] = (struct fd){.file = file_get(from->fd[i].file), .cloexec = from->fd[i].cloexec};
@@ -460,7 +460,7 @@ void fd_table_put(struct fd_table *t)
 {
     if (--t->refs)
         return;
-    for (uint32_t i = 0; i < t->size; i++) {
+    for (uint32_t i = 0; i < t->taken_to; i++) {
         if (t->fd[i].file)
             close_slot(t, i);
         if (i % FDS_BREATH == FDS_BREATH - 1)
@@ -473,7 +473,7 @@ void fd_table_put(struct fd_table *t)
 
 void fd_table_close_exec(struct fd_table *t)
 {
-    for (uint32_t i = 0; i < t->size; i++)
+    for (uint32_t i = 0; i < t->taken_to; i++)
         if (t->fd[i].file && t->fd[i].cloexec)
             close_slot(t, i);
 }
@@ -500,7 +500,7 @@ static size_t descriptors_bytes(const struct process *p)
     if (!t)
         return 0;
     bytes = t->size * sizeof *t->fd + fcntl_locks_bytes(t);
-    for (uint32_t i = 0; i < t->size; i++)
+    for (uint32_t i = 0; i < t->taken_to; i++)
         if (t->fd[i].file)
             bytes += file_bytes(t->fd[i].file) / t->fd[i].file->refs;
     return bytes;
@@ -561,6 +561,14 @@ static bool is_taken(const struct fd *d)
     return d->file || d->reserved;
 }
 
+/* Number fd gets a file, or is reserved. */
+static void take(struct fd_table *t, uint32_t fd, struct fd d)
+{
+    t->fd[fd] = d;
+    if (t->taken_to <= fd)
+        t->taken_to = fd + 1;
+}
+
 int fd_reserve(int min, bool cloexec)
 {
     struct fd_table *t = thread_current()->files;
@@ -579,7 +587,7 @@ int fd_reserve(int min, bool cloexec)
     }
     if (from <= t->free_from)
         t->free_from = fd + 1;
-    t->fd[fd] = (struct fd){.cloexec = cloexec, .reserved = true};
+    take(t, fd, (struct fd){.cloexec = cloexec, .reserved = true});
     return (int)fd;
 }
 
@@ -630,7 +638,7 @@ int fd_replace(struct file *f, int fd, bool cloexec)
     if (t->fd[fd].reserved)
         return -EBUSY;
     old = t->fd[fd].file;
-    t->fd[fd] = (struct fd){.file = f, .cloexec = cloexec};
+    take(t, (uint32_t)fd, (struct fd){.file = f, .cloexec = cloexec});
     if (old && old->inode->locks)
         file_locks_drop(old->inode, t);
     file_put(old);

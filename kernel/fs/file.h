@@ -49,6 +49,7 @@ struct fd_table {
     uint32_t refs;
     uint32_t size;
     uint32_t free_from; /* no number below this is free */
+    uint32_t taken_to;  /* nor is one from here on open or reserved */
     uint32_t locks;     /* records of fcntl.c that it owns */
     struct fd *fd;
 };

@@ -150,7 +150,7 @@ static void page_done(struct pipe *p, uint32_t at)
 }
 
 /* Bytes of one page were read. */
-static void consume(struct pipe *p, uint32_t n)
+static inline __attribute__((always_inline)) void consume(struct pipe *p, uint32_t n)
 {
     p->tail += n;
     if ((p->tail & PAGE_MASK) == 0) {
@@ -206,7 +206,7 @@ out:
 }
 
 /* Append as much as fits; bytes, or -errno if nothing. */
-static int append(struct pipe *p, vaddr_t buf, size_t n)
+static inline __attribute__((always_inline)) int append(struct pipe *p, vaddr_t buf, size_t n)
 {
     size_t done = 0;
 

@@ -253,10 +253,12 @@ void thread_return_to_user(struct trap_frame *tf)
         latency_enter(LATENCY_RETURN);
     if (self->exiting)
         thread_exit(0);
-    if (work & TASK_WORK_TIMES)
-        itimer_check_cpu();
-    if (work & TASK_WORK_YIELD)
-        os_yield();
+    if (unlikely(work & (TASK_WORK_TIMES | TASK_WORK_YIELD))) {
+        if (work & TASK_WORK_TIMES)
+            itimer_check_cpu();
+        if (work & TASK_WORK_YIELD)
+            os_yield();
+    }
     if (work & TASK_WORK_SIGNAL)
         signal_deliver(tf);
     if (unlikely(latency_on))

@@ -25,7 +25,7 @@ struct memory *memory_create(struct space *s)
 
 struct memory *memory_copy(const struct memory *from, struct space *s)
 {
-    struct memory *m = memory_create(s);
+    struct memory *m = vm_cache_alloc(&vm_sys, &cache);
 
     if (!m)
         return NULL;

@@ -564,12 +564,6 @@ void signal_thread_exit(struct thread *t)
             mark_and_wake(o);
 }
 
-void signal_thread_enter(struct thread *t)
-{
-    if (signal_has_work(t))
-        signal_mark(t);
-}
-
 void signal_fork_begin(struct process *parent, struct signal_fork *f)
 {
     f->set = 0;

@@ -215,8 +215,6 @@ void signal_thread_init(struct thread *t, const struct thread *from, bool keep_a
 /* A thread ends: what is pending for it is forgotten; what is pending for the process and it would have taken
  * goes to the others. */
 void signal_thread_exit(struct thread *t);
-/* A thread can be found from now on: it begins with a look at what is pending, and stops with its process. */
-void signal_thread_enter(struct thread *t);
 
 /*
  * A sender to many means those too that are being forked meanwhile, but can find only their parents. So a

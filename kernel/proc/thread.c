@@ -10,6 +10,7 @@
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/thread.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/signal_parts.h"
 #include "kernel/sched/latency.h"
 #include "kernel/sched/sync.h"
 #include "kernel/vm/vm_sys.h"
@@ -116,7 +117,8 @@ void thread_enter(struct thread *t)
     thread_siblings += p->nthreads > 1;
     t->serial = ++thread_total;
     t->task->space = p->memory ? p->memory->space : NULL;
-    signal_thread_enter(t);
+    if (signal_has_work(t)) /* what was sent before it was there */
+        signal_mark(t);
 }
 
 void thread_launch(struct thread *t)

@@ -44,16 +44,24 @@ static bool try_again(struct tries *t, unsigned pages)
     return true;
 }
 
-void *vm_alloc(size_t size)
+/* The first try has failed. */
+static __attribute__((noinline, cold)) void *alloc_again(size_t size)
 {
     struct tries t = {0};
+    void *p = NULL;
+
+    while (!p && size && try_again(&t, (unsigned)PAGES_OF(size)))
+        p = kmalloc(size);
+    return p;
+}
+
+void *vm_alloc(size_t size)
+{
     void *p;
 
     might_sleep();
-    do
-        p = kmalloc(size);
-    while (!p && size && try_again(&t, (unsigned)PAGES_OF(size)));
-    return p;
+    p = kmalloc(size);
+    return likely(p) ? p : alloc_again(size);
 }
 
 void *vm_stack_alloc(unsigned pages)
