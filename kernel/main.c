@@ -251,5 +251,6 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
         need_selftest();
         ok = tour_run(&boot);
     }
+    latency_fini();
     machine_end(ok);
 }

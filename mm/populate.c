@@ -175,8 +175,10 @@ int space_lock_all(struct space *s, bool current, unsigned flags, unsigned futur
     mutex_lock(&s->lock);
     if (current && flags && s->pages.total > s->limit.locked)
         err = -ENOMEM;
-    for (struct region *r = current ? s->regions.first : NULL; !err && r; r = r->next)
+    for (struct region *r = current ? s->regions.first : NULL; !err && r; r = r->next) {
         space_set_flags(s, r, (r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT)) | flags);
+        might_sleep();
+    }
     if (current)
         space_merge(s, SPACE_LO, SPACE_HI);
     if (!err)

@@ -177,6 +177,7 @@ static int protect_locked(struct space *s, vaddr_t *at, vaddr_t end, unsigned pr
             brought = is_brought(r, prot);
             err = protect_region(s, &r, va, end, prot);
         }
+        might_sleep(); /* there may be many, and each is whole by itself */
         if (err)
             break;
         *bring = va;

@@ -42,6 +42,10 @@
 #include "mm/space.h"
 
 #define BATCH SWAP_CLUSTER
+/* Work of the hand before others may run: a frame is 1, and so are SPACES_A_STEP spaces that may have an
+ * entry of it. */
+#define STEPS         2048u
+#define SPACES_A_STEP 4u
 
 /* After a round that freed nothing the daemon leaves the processor to others for this long. */
 #define REST_NS 50000000u
@@ -104,13 +108,17 @@ static bool is_spared(struct vm *vm, const struct frame *f)
 }
 
 /* Advance the hand until a batch of victims is pinned or the budget of frames, of which the second turn is
- * `turn`, is spent. low: frames that are not low are passed as if they were locked. */
+ * `turn`, is spent, or STEPS of work are done. low: frames that are not low are passed as if they were
+ * locked. */
 static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t *budget, uint32_t turn)
 {
     unsigned n = 0, files = 0;
 
-    while (n < BATCH && *budget && vm->pageable.head) {
+    for (unsigned steps = 0; n < BATCH && *budget && vm->pageable.head && steps < STEPS; steps++) {
         struct frame *f = pfn_frame(vm->pool, vm->pageable.head);
+
+        if (f->use == FRAME_ANON && f->owner)
+            steps += ((const struct family *)f->owner)->count / SPACES_A_STEP;
 
         --*budget;
         frame_list_remove(vm->pool, &vm->pageable, f);
@@ -267,8 +275,10 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
     while (freed < want) {
         struct frame *victim[BATCH];
         unsigned n = 0, written = 0;
+        bool look = freed + in_flight < want;
 
-        if (freed + in_flight < want) {
+        might_sleep();
+        if (look) {
             nosleep_enter("the pageable list");
             n = choose(vm, low, victim, &budget, turn);
             nosleep_exit();
@@ -276,6 +286,8 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
         if (n) {
             freed += evict(vm, victim, n, &written);
             in_flight += written;
+        } else if (look && budget && vm->pageable.head) {
+            continue; /* the hand goes on */
         } else if (vm->swap.io_active) {
             freed += swap_finish(vm, true, true);
             in_flight = 0; /* what came back already counts; the rest is not relied on */

@@ -38,6 +38,9 @@
 /* A stack whose limit is larger than a quarter of the space, or none, gets no more than that set aside. */
 #define STACK_ROOM_MAX ((size_t)(SPACE_HI - SPACE_LO) / 4)
 
+/* Regions that the end of a space frees without a chance for others. */
+#define REGIONS_AT_ONCE 256u
+
 struct space *space_alloc(struct vm *vm, struct family *family)
 {
     struct space *s = vm_cache_alloc(vm, &vm->space_cache);
@@ -247,6 +250,7 @@ void space_merge_from(struct space *s, struct region *r, vaddr_t end)
         if (next && region_continues(r, next)) {
             region_join(&s->regions, r, next);
             region_end(s, next);
+            might_sleep();
         } else {
             r = next;
         }
@@ -431,6 +435,7 @@ static void remove_range(struct space *s, struct region *r, vaddr_t start, vaddr
             commit_release(vm, (hi - lo) >> PAGE_SHIFT);
         if (lo == r->start && hi == r->end) {
             space_delete_region(s, r);
+            might_sleep();
             continue;
         }
         count_pages(&s->pages, r->flags, 0u - ((hi - lo) >> PAGE_SHIFT));
@@ -658,11 +663,19 @@ int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struc
 
 /* --- the end, and looking --- */
 
-/* All at once, which needs no balanced tree in between. */
+/* All at once, which needs no balanced tree in between; but of very many most one by one. */
 static void end_all_regions(struct space *s)
 {
-    struct region *r = s->regions.first, *next;
+    struct region *r, *next;
 
+    while (s->regions.count > REGIONS_AT_ONCE) {
+        r = s->regions.first;
+        if (r->flags & REGION_CHARGED)
+            commit_release(s->vm, region_pages(r));
+        space_delete_region(s, r);
+        might_sleep();
+    }
+    r = s->regions.first;
     region_tree_init(&s->regions, SPACE_LO, SPACE_HI); /* what follows may sleep, and others look */
     s->pages = (struct space_pages){0};
     for (; r; r = next) {

@@ -67,6 +67,13 @@ void latency_stop(void)
     os_irq_restore(irq);
 }
 
+void latency_fini(void)
+{
+    latency_stop();
+    kfree(records);
+    records = NULL;
+}
+
 /* The record of a kernel task; NULL when there are too many names. */
 static struct record *record_of_task(const struct task *t)
 {
@@ -157,7 +164,9 @@ __attribute__((regparm(1))) void latency_interrupt(struct trap_frame *tf)
 /* The order in which records are shown: the worst first. */
 static bool comes_before(unsigned a, unsigned b)
 {
-    return records[a].worst_ns > records[b].worst_ns || (records[a].worst_ns == records[b].worst_ns && a < b);
+    uint64_t x = records[a].worst_ns, y = records[b].worst_ns;
+
+    return x == y ? a < b : x > y;
 }
 
 bool latency_next(struct latency_record *at)

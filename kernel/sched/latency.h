@@ -18,6 +18,8 @@ extern bool latency_on;
  * -ENOMEM. */
 int latency_start(void);
 void latency_stop(void);
+/* At the end: stop and free the records. */
+void latency_fini(void);
 
 struct latency_record {
     unsigned index; /* what it is about, as above; a kernel task's is LATENCY_KINDS or more */

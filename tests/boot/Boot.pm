@@ -114,7 +114,7 @@ sub classify {
 }
 
 # Start QEMU through tools/run and wait. Options: memory, cpu, append, initrd, disks (list of files), iso (file),
-# extra (QEMU arguments), time (seconds, 60).
+# icount (count instructions), extra (QEMU arguments), time (seconds, 60).
 sub boot {
     my ($name, %o) = @_;
     make_path($log_dir);
@@ -134,6 +134,7 @@ sub boot {
         push @cmd, '--initrd', $o{initrd} if defined $o{initrd};
     }
     push @cmd, '--disk', $_ for @{$o{disks} // []};
+    push @cmd, '--icount' if $o{icount};
     push @cmd, '--', @{$o{extra}} if $o{extra};
 
     my $began = time;

@@ -59,7 +59,7 @@ sub run_programs {
     my $said = `@{[top_dir()]}/tools/rootfs pack -o '$archive' @sets $add 2>&1`;
     die "tools/rootfs: $said" if $?;
     my $run = boot($name, memory => $o{memory} // '64M', append => join(' ', 'quiet', $o{append} // (), '-- sh /test.sh'), initrd => $archive,
-        time => $o{time} // 120, disks => $o{swap} ? [swap_disk($name, $o{swap} > 1 ? $o{swap} : undef)] : []);
+        time => $o{time} // 120, icount => $o{icount}, disks => $o{swap} ? [swap_disk($name, $o{swap} > 1 ? $o{swap} : undef)] : []);
     my $step;
     for my $line (split /\n/, $run->{log}) {
         if ($line =~ /^== status (\d+)$/ && defined $step) {

@@ -1,0 +1,50 @@
+#!/usr/bin/env perl
+# No call keeps the processor. Random calls, programs that ask for too much, stress-ng, and calls over sizes as large as they can
+# be, while the kernel measures how long others have no chance. Instructions are counted, one a nanosecond.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Programs;
+use Test::More;
+
+my $top = top_dir();
+my $limit = 10_000_000;
+
+# What was measured, as "lat NAME WORST COUNT" in the log: nothing above the limit.
+sub within {
+    my ($name, $log) = @_;
+    my @lines = $log =~ /^lat (\S+ \d+ \d+)\r?$/mg;
+    cmp_ok(scalar @lines, '>=', 20, "$name: calls were measured");
+    my @over = grep { (split ' ')[1] > $limit } @lines;
+    ok(!@over, "$name: nothing keeps the processor for 10 ms");
+    diag("$name: $_") for @over ? @over : ();
+    note("$name: $_") for @lines[0 .. ($#lines < 19 ? $#lines : 19)];
+    return;
+}
+
+my $show = q{sed 's/^/lat /' /proc/quire/latency};
+my @hostile = (map { "/fuzz/hostile $_" } qw(forks deep maps fds zombies signals sleepers hog));
+for my $c (['sysfuzz', '48M', '/fuzz/sysfuzz 3 4000 4'], ['hostile', '64M', join '; ', @hostile],
+    ['longcalls', '256M', '/fuzz/longcalls; echo status $?']) {
+    my ($name, $memory, $command) = @$c;
+    my $run = boot("latency-$name", memory => $memory, initrd => "$top/build/rootfs-fuzz.cpio", icount => 1, time => 240,
+        disks => [swap_disk("latency-$name")], append => "quiet latency -- $command; $show");
+    outcome_is($run, 'pass');
+    log_like($run, qr/^status 0\r?$/m, 'each call does what it says') if $name eq 'longcalls';
+    within($name, $run->{log});
+}
+
+SKIP: {
+    skip 'no stress-ng', 1 unless have_sets(qw(busybox stress));
+    my $stressors = join ' ', map { "--$_ 1" . (/^(?:vm|mmap|mremap|msync)$/ ? " --$_-bytes 16M" : /^shm$/ ? ' --shm-bytes 1M' : '') }
+        qw(vm brk stack mmap mremap fork vfork madvise mincore msync shm malloc fault bad-altstack);
+    my $run = run_programs('latency-stress', sets => [qw(busybox stress)], memory => '64M', swap => 256 * 1024, icount => 1,
+        append => 'latency', absent => [qw(socketcall)], time => 300,
+        script => "try together stress-ng $stressors --verify -t 5\n$show");
+    step_is($run, 'together', 0, qr/^stress-ng: info: .* successful run completed/m);
+    within('stress', $run->{log});
+}
+
+done_testing();
