@@ -230,3 +230,27 @@ TEST(process, hostile_files)
     EXPECT(refused > 0 && killed > 0 && exited > 0, "all three happen");
     finish();
 }
+
+/* A number that somebody has got and not used yet is nobody else's, however often the numbers wrap. */
+TEST(process, numbers_that_are_claimed)
+{
+    unsigned max = pid_max;
+    struct pid_claim mine[3], other;
+    unsigned twice = 0;
+
+    pid_max = 301;
+    for (unsigned i = 0; i < 3; i++)
+        REQUIRE(pid_alloc(&mine[i]) == 0, "no number");
+    for (unsigned i = 0; i < 3 * pid_max; i++) {
+        REQUIRE(pid_alloc(&other) == 0, "no number");
+        for (unsigned k = 0; k < 3; k++)
+            twice += other.pid == mine[k].pid;
+        pid_free(&other);
+    }
+    EXPECT(twice == 0, "%u times a number that is taken", twice);
+    EXPECT(pid_last() > 1 && (unsigned)pid_last() < pid_max, "the last is %d", pid_last());
+    pid_free(&mine[1]);
+    pid_free(&mine[0]);
+    pid_free(&mine[2]);
+    pid_max = max;
+}
