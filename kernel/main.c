@@ -229,7 +229,10 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
 
     report();
 
-    panic_provoke(params.panic_test);
+    if (params.panic_test) {
+        need_selftest();
+        panic_provoke(params.panic_test);
+    }
     if (params.bench) {
         need_selftest();
         bench_main();

@@ -60,13 +60,13 @@ static void apply_limit(struct bootinfo *b)
 }
 
 /*
- * The self-tests stay when one of those who need them is asked for: the tests, the benchmark, or the tour,
- * which is what runs without a module. Else their part of the image is RAM like any other, from before the
+ * The self-tests stay when one of those who need them is asked for: the tests, the benchmark, a panic on
+ * purpose, or the tour, which is what runs without a module. Else their part of the image is RAM like any other, from before the
  * first page table is made.
  */
 static void choose_selftest(const struct bootinfo *b)
 {
-    memory_has_selftest = params.ktest || params.bench || b->modules == 0;
+    memory_has_selftest = params.ktest || params.bench || params.panic_test || b->modules == 0;
     if (!memory_has_selftest)
         return;
     ksyms_keep_selftest();
