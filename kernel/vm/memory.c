@@ -61,8 +61,8 @@ static void apply_limit(struct bootinfo *b)
 
 /*
  * The self-tests stay when one of those who need them is asked for: the tests, the benchmark, a panic on
- * purpose, or the tour, which is what runs without a module. Else their part of the image is RAM like any other, from before the
- * first page table is made.
+ * purpose, or the tour, which is what runs without a module. Else their part of the image is RAM like any
+ * other, from before the first page table is made.
  */
 static void choose_selftest(const struct bootinfo *b)
 {
