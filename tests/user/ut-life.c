@@ -585,8 +585,8 @@ static void map_while_locking(void)
     sched_yield();
     page_out();
     flag = 1;
-    if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
-        _exit(0); /* not for everybody */
+    if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+        _exit(0); /* not for everybody; as it is touched, since all of it may be more than there is */
     wait_until(&shared->done);
     _exit(madvise((void *)(uintptr_t)shared->tid, PAGE, MADV_DONTNEED) == -1 && errno == EINVAL ? 0 : 1);
 }
