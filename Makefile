@@ -217,10 +217,15 @@ $(B)/rootfs-test.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
 $(B)/rootfs-ut.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
 	@tools/rootfs pack -o $@ --add $(B)/ut.stripped.static=ut
 
-$(B)/rootfs-fuzz.cpio: $(ROOTFS_DEPS) $(FUZZ)
-	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ)),--add $(B)/fuzz/$t=fuzz/$t)
+# In two archives, so that each leaves room on a machine of 14 MiB.
+FUZZ_FIRST := $(addprefix $(B)/fuzz/,hostile memdiff pressure sysfuzz tmpfs)
+FUZZ_MORE := $(filter-out $(FUZZ_FIRST),$(FUZZ))
+$(B)/rootfs-fuzz.cpio: $(ROOTFS_DEPS) $(FUZZ_FIRST)
+	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ_FIRST)),--add $(B)/fuzz/$t=fuzz/$t)
+$(B)/rootfs-more.cpio: $(ROOTFS_DEPS) $(FUZZ_MORE)
+	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ_MORE)),--add $(B)/fuzz/$t=fuzz/$t)
 
-ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-small.cpio $(B)/rootfs-test.cpio $(B)/rootfs-ut.cpio $(B)/rootfs-fuzz.cpio
+ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-small.cpio $(B)/rootfs-test.cpio $(B)/rootfs-ut.cpio $(B)/rootfs-fuzz.cpio $(B)/rootfs-more.cpio
 
 .PHONY: rootfs
 rootfs: $(ROOTFS)

@@ -180,8 +180,9 @@ fault:
     return false;
 }
 
-/* By way of a copy, in which what the processor would refuse is taken out. */
-static __attribute__((noinline)) bool load_fx_copy(const uint32_t fx[128])
+/* By way of a copy, in which what the processor would refuse is taken out. The way in from ring 3 does not
+ * align the stack as the compiler expects it, and FXRSTOR wants the copy aligned. */
+static __attribute__((noinline, force_align_arg_pointer)) bool load_fx_copy(const uint32_t fx[128])
 {
     struct fpu_state copy;
     int err;

@@ -26,10 +26,10 @@ sub within {
 
 my $show = q{sed 's/^/lat /' /proc/quire/latency};
 my @hostile = (map { "/fuzz/hostile $_" } qw(forks deep maps fds zombies signals sleepers hog));
-for my $c (['sysfuzz', '48M', '/fuzz/sysfuzz 3 4000 4'], ['hostile', '64M', join '; ', @hostile],
-    ['longcalls', '256M', '/fuzz/longcalls; echo status $?']) {
-    my ($name, $memory, $command) = @$c;
-    my $run = boot("latency-$name", memory => $memory, initrd => "$top/build/rootfs-fuzz.cpio", icount => 1, time => 240,
+for my $c (['sysfuzz', '48M', 'fuzz', '/fuzz/sysfuzz 3 4000 4'], ['hostile', '64M', 'fuzz', join '; ', @hostile],
+    ['longcalls', '256M', 'more', '/fuzz/longcalls; echo status $?']) {
+    my ($name, $memory, $root, $command) = @$c;
+    my $run = boot("latency-$name", memory => $memory, initrd => "$top/build/rootfs-$root.cpio", icount => 1, time => 240,
         disks => [swap_disk("latency-$name")], append => "quiet latency -- $command; $show");
     outcome_is($run, 'pass');
     log_like($run, qr/^status 0\r?$/m, 'each call does what it says') if $name eq 'longcalls';

@@ -7,7 +7,7 @@ use lib $FindBin::Bin;
 use Boot;
 use Test::More;
 
-my $run = boot('mounts', memory => '64M', time => 90, initrd => top_dir() . '/build/rootfs-fuzz.cpio',
+my $run = boot('mounts', memory => '64M', time => 90, initrd => top_dir() . '/build/rootfs-more.cpio',
     disks => [swap_disk('mounts')], append => 'quiet -- /fuzz/mounts /tmp/d');
 outcome_is($run, 'pass');
 log_like($run, qr/^mounts: done, 0 failed/m, 'all is as it should be');

@@ -9,7 +9,7 @@ use lib $FindBin::Bin;
 use Boot;
 use Test::More;
 
-my $root = top_dir() . '/build/rootfs-fuzz.cpio';
+my $root = top_dir() . '/build/rootfs-more.cpio';
 need_busybox($root);
 
 my $SECTORS = 65536;

@@ -14,7 +14,7 @@ my $seed    = $ENV{QUIRE_SEED} // 1;
 my $seconds = $soak ? 120 : 25;
 
 for my $s ($seed .. $seed + ($soak ? 4 : 0)) {
-    my $run = boot("races-$s", memory => '64M', initrd => "$top/build/rootfs-fuzz.cpio", disks => [swap_disk("races-$s")],
+    my $run = boot("races-$s", memory => '64M', initrd => "$top/build/rootfs-more.cpio", disks => [swap_disk("races-$s")],
         time => 120 + 2 * $seconds, append => "quiet torture=sleep:$s -- /fuzz/races $s $seconds");
     outcome_is($run, 'pass');
     log_like($run, qr/^races: done, seed $s, \d+ rounds, 0 failed/m, "seed $s: every round ends as it should");

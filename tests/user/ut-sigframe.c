@@ -145,6 +145,40 @@ static void floating_point(void)
     __asm__ volatile("ldmxcsr %0; fldcw %1" : : "m"(mxcsr), "m"(cw));
 }
 
+/* The state is taken from wherever the frame says it is, by words. */
+static union {
+    struct fpstate state;
+    uint8_t bytes[sizeof(struct fpstate) + 16];
+} elsewhere __attribute__((aligned(16)));
+static unsigned shift;
+
+static void elsewhere_handler(int signo, siginfo_t *info, void *context)
+{
+    ucontext_t *u = context;
+    uint32_t xmm[4] = {5, 6, 7, shift};
+
+    (void)signo, (void)info;
+    memcpy(elsewhere.bytes + shift, u->uc_mcontext.fpregs, sizeof(struct fpstate));
+    memcpy(elsewhere.bytes + shift + offsetof(struct fpstate, fx) + 160, xmm, sizeof xmm);
+    u->uc_mcontext.fpregs = (void *)(elsewhere.bytes + shift);
+}
+
+static void anywhere(void)
+{
+    PART("floating-point state at any place");
+    act(SIGUSR1, elsewhere_handler, SA_SIGINFO);
+    for (shift = 0; shift < 16; shift += 4) {
+        uint32_t out[4];
+
+        __asm__ volatile("int $0x80\n\t"
+                         "movups %%xmm0, %[out]"
+                         : [out] "=m"(out)
+                         : "a"(SYS_kill), "b"(getpid()), "c"(SIGUSR1)
+                         : "memory");
+        ut_say("%u: %u %u %u %u", shift, out[0], out[1], out[2], out[3]);
+    }
+}
+
 static void no_fpstate(int signo, siginfo_t *info, void *context)
 {
     (void)signo, (void)info;
@@ -479,6 +513,7 @@ UT_PROGRAM(sigframe)
 {
     old_frames();
     floating_point();
+    anywhere();
     without_fpstate();
     flags();
     spoiled_frames();
