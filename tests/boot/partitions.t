@@ -199,7 +199,7 @@ my @behind = (56447 * 512, ($SECTORS - 56447) * 512);
 my ($behind, $front) = (disk_digest($used, @behind), disk_digest($used, 0, 30063 * 512));
 my $table = disk_digest($used, 31064 * 512, (40063 - 31064) * 512);
 my $slots = disk_digest($used, 40071 * 512, 16376 * 512);
-$run = boot('part-hold', memory => '16M', append => 'quiet swap=hda6 -- /fuzz/disks hold /dev/hda5', time => 240, initrd => $root, disks => [$used]);
+$run = boot('part-hold', memory => '32M', append => 'quiet swap=hda6 -- /fuzz/disks hold /dev/hda5', time => 240, initrd => $root, disks => [$used]);
 outcome_is($run, 'pass');
 log_like($run, qr/^disks: done, 0 failed$/m, 'what went out came back');
 isnt(disk_digest($used, 40071 * 512, 16376 * 512), $slots, 'slots were written');
