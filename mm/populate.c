@@ -98,10 +98,12 @@ static int mark(struct space *s, vaddr_t start, vaddr_t end, unsigned flags)
     int err = 0;
 
     while (!err && va < end) {
-        struct region *r = region_find(&s->regions, va);
+        struct region *r;
         vaddr_t stop;
         unsigned new;
 
+        might_sleep();
+        r = region_find(&s->regions, va);
         if (!r) {
             err = -ENOMEM;
             break;

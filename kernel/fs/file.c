@@ -473,9 +473,12 @@ void fd_table_put(struct fd_table *t)
 
 void fd_table_close_exec(struct fd_table *t)
 {
-    for (uint32_t i = 0; i < t->taken_to; i++)
+    for (uint32_t i = 0; i < t->taken_to; i++) {
         if (t->fd[i].file && t->fd[i].cloexec)
             close_slot(t, i);
+        if (i % FDS_BREATH == FDS_BREATH - 1)
+            thread_breathe();
+    }
 }
 
 /* Kernel memory that a file takes, and its inode if nothing but files names it. */

@@ -24,6 +24,7 @@ TALLY(entries, "places of pollers in queues");
 
 #define MORE_ENTRIES 64u
 #define LOOK_NS      10000000u /* how often without entries */
+#define BREATH       256u      /* others may run after so many descriptors */
 
 struct poll_more {
     struct poll_more *next;
@@ -60,7 +61,7 @@ static struct poll_entry *entry_alloc(struct poll_table *t)
     return &t->last->entry[n % MORE_ENTRIES];
 }
 
-/* Call fn for each entry in use. */
+/* Call fn for each entry in use. Sleeps. */
 static void each_entry(struct poll_table *t, void (*fn)(struct poll_entry *e))
 {
     struct poll_more *m = t->more;
@@ -68,6 +69,8 @@ static void each_entry(struct poll_table *t, void (*fn)(struct poll_entry *e))
     for (unsigned n = 0; n < t->count; n++) {
         unsigned at = n - POLL_INLINE;
 
+        if (n % BREATH == BREATH - 1)
+            might_sleep();
         if (n < POLL_INLINE) {
             fn(&t->first[n]);
             continue;
@@ -147,7 +150,7 @@ int poll_wait(struct poll_table *t, uint64_t deadline)
 
 #define ALWAYS (POLLERR | POLLHUP | POLLNVAL)
 
-/* Ask each of n descriptors; how many have something to tell. */
+/* Ask each of n descriptors; how many have something to tell. Sleeps. */
 static int ask_all(struct pollfd *p, uint32_t n, struct poll_table *table)
 {
     int ready = 0;
@@ -155,6 +158,8 @@ static int ask_all(struct pollfd *p, uint32_t n, struct poll_table *table)
     for (uint32_t i = 0; i < n; i++) {
         struct file *f;
 
+        if (i % BREATH == BREATH - 1)
+            might_sleep();
         p[i].revents = 0;
         if (p[i].fd < 0)
             continue;

@@ -176,7 +176,7 @@ int shm_get(uint32_t key, uint32_t size, uint32_t flags)
         return -EINVAL;
     if (flags & SHM_HUGETLB)
         return -ENOMEM;
-    if (pages_of_all() + PAGES_OF(size) > shm_all)
+    if (size > PAGE_DOWN(UINT32_MAX) || pages_of_all() + PAGES_OF(size) > shm_all)
         return -ENOSPC;
     err = new_segment(key, size, flags, &seg);
     if (err)

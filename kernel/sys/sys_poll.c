@@ -164,12 +164,21 @@ static bool in_set(const uint32_t *set, uint32_t fd)
     return set[fd / 32] & 1u << fd % 32;
 }
 
+/* Others may run after some steps of a loop that a program can make long. */
+static inline void breathe(uint32_t step)
+{
+    if (step % 1024 == 1023)
+        might_sleep();
+}
+
 static uint32_t count_wanted(const struct selection *s, uint32_t n)
 {
     uint32_t count = 0;
 
-    for (uint32_t fd = 0; fd < n; fd++)
+    for (uint32_t fd = 0; fd < n; fd++) {
+        breathe(fd);
         count += in_set(s->set[0], fd) || in_set(s->set[1], fd) || in_set(s->set[2], fd);
+    }
     return count;
 }
 
@@ -179,6 +188,7 @@ static int fill_list(const struct selection *s, uint32_t n, struct pollfd *p)
         bool in = in_set(s->set[0], fd), out = in_set(s->set[1], fd), ex = in_set(s->set[2], fd);
         struct file *f;
 
+        breathe(fd);
         if (!in && !out && !ex)
             continue;
         f = fd_get((int)fd);
@@ -201,6 +211,7 @@ static int tell_sets(struct selection *s, const struct pollfd *p, uint32_t count
     for (uint32_t i = 0; i < count; i++) {
         uint32_t fd = (uint32_t)p[i].fd, bit = 1u << fd % 32;
 
+        breathe(i);
         for (unsigned k = 0; k < 3; k++) {
             if (!in_set(s->set[k], fd))
                 continue;

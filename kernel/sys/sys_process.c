@@ -173,9 +173,11 @@ int32_t sys_setid(SYSCALL_3_ARGS(a, b, c))
     return a == 0 || a == 0xFFFF || a == 0xFFFFFFFF ? 0 : -EPERM;
 }
 
+enum { GROUPS_MAX = 65536 };
+
 int32_t sys_setgroups(SYSCALL_1_ARG(n))
 {
-    return n == 0 ? 0 : -EPERM;
+    return n == 0 ? 0 : n > GROUPS_MAX ? -EINVAL : -EPERM;
 }
 
 static int32_t store_three(uint32_t a, uint32_t b, uint32_t c, size_t size)
@@ -792,9 +794,9 @@ int32_t sys_nice(SYSCALL_NO_ARGS)
     return 0;
 }
 
-int32_t sys_getgroups(SYSCALL_NO_ARGS)
+int32_t sys_getgroups(SYSCALL_1_ARG(n))
 {
-    return 0;
+    return (int32_t)n < 0 ? -EINVAL : 0;
 }
 
 int32_t sys_pidfd_open(SYSCALL_2_ARGS(pid, flags))
