@@ -73,20 +73,8 @@ static void say_survivors(void)
     ut_say("comm %s", strtok(name, "\n"));
 }
 
-static int live(const char *how)
-{
-    sigset_t set;
-
-    if (strcmp(how, "exec-life-pause") == 0)
-        pause();
-    sigpending(&set);
-    return sigismember(&set, SIGUSR2) ? 18 : 17;
-}
-
 int ut_exec_helper(int argc, char **argv)
 {
-    if (strncmp(argv[1], "exec-life", 9) == 0) /* for ut-life.c */
-        return live(argv[1]);
     SHOW(argc);
     if (strcmp(argv[1], "exec-say") == 0) {
         say_vector("argv", argv + 1);

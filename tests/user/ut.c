@@ -348,6 +348,17 @@ int ut_file(const char *name, size_t n)
 
 /* --- running --- */
 
+/* What ut-life.c executes: waits, or says whether SIGUSR2 is pending. */
+static int live(const char *how)
+{
+    sigset_t set;
+
+    if (strcmp(how, "exec-life-pause") == 0)
+        pause();
+    sigpending(&set);
+    return sigismember(&set, SIGUSR2) ? 18 : 17;
+}
+
 /* Replaced by a program that has one. */
 __attribute__((weak)) int ut_exec_helper(int argc, char **argv)
 {
@@ -454,6 +465,8 @@ int main(int argc, char **argv)
         ut_say("executed: tid is pid: %d", syscall(SYS_gettid) == getpid());
         return 17;
     }
+    if (argc > 1 && strncmp(argv[1], "exec-life", 9) == 0)
+        return live(argv[1]);
     if (argc > 1 && strncmp(argv[1], "exec-", 5) == 0)
         return ut_exec_helper(argc, argv);
     if (n == 1)
