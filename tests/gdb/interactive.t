@@ -68,6 +68,6 @@ $shown = type_into_debug('gdb-interrupted', 'panic_test=hang',
     [qr/^start-up took/m, "\x03", 'log'], # the last that it says
     [qr/SIGINT.*\(gdb\) $/s, "backtrace 1\n"],
     [qr/#0 .*\(gdb\) $/s, "quit\n"]);
-like($shown, qr/^#0 +\S+ .*\bpanic\.c:\d+$/m, 'Ctrl-C stops a kernel that hangs, and shows where') or diag($shown);
+like($shown, qr/^#0 +\S+ .*\bpanic_test\.c:\d+$/m, 'Ctrl-C stops a kernel that hangs, and shows where') or diag($shown);
 
 done_testing();

@@ -61,6 +61,11 @@ sub pattern {
     return qr/\A$re\z/;
 }
 
+sub agrees {
+    my ($step, $got) = @_;
+    return !@{$step->[3]} || normal($got) =~ pattern($step->[3]);
+}
+
 sub compare {
     my ($step, $got) = @_;
     my ($line, $prompt, $command, $want) = @$step;
@@ -88,7 +93,13 @@ sub in_background {
 
 sub gdb_steps {
     my ($start, $name, $command_line, @gdb) = @_;
-    my ($out, $all) = gdb_batch($name, $command_line, map { $_->[2] } @gdb);
+    my ($out, $all);
+    # Under load QEMU sometimes stops twice at one breakpoint, when it is to step over it: once more, then.
+    for my $try (1, 2) {
+        ($out, $all) = gdb_batch($name, $command_line, map { $_->[2] } @gdb);
+        last if !grep { !agrees($gdb[$_], $out->[$_] // '') } 0 .. $#gdb;
+        note("the session differs from the document, try $try");
+    }
     compare($start, $all =~ s/^## .*//msr) if $start;
     is(scalar @$out, scalar @gdb, "line $gdb[0][0]: all commands of the session were run") or diag($all);
     compare($gdb[$_], $out->[$_] // '') for 0 .. $#gdb;
