@@ -23,12 +23,6 @@ int usercopy_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was
 /* Length, -EFAULT, or max when there is no 0 in max bytes. */
 int usercopy_string(char *dst, vaddr_t src, size_t max);
 
-/* No overflow: both sides stay within USER_END. */
-static inline bool in_user_half(vaddr_t va, size_t n)
-{
-    return n <= USER_END && va <= USER_END - n;
-}
-
 bool usercopy_is_lent(vaddr_t va, size_t n)
 {
     const struct cpu_task *t = cpu_task_current();
@@ -47,7 +41,7 @@ static inline bool begin(vaddr_t va, size_t n)
 {
     if (unlikely(os_nosleep))
         before_slow(va, n);
-    return likely(in_user_half(va, n)) || usercopy_is_lent(va, n);
+    return likely(user_half_has(va, n)) || usercopy_is_lent(va, n);
 }
 
 /* The end of an access: its last byte may have been brought in from disk, so others may have run. */
@@ -76,7 +70,7 @@ void usercopy_unlend(void)
 
 int user_copy_in_atomic(void *dst, vaddr_t src, size_t n)
 {
-    if (!in_user_half(src, n) && !usercopy_is_lent(src, n))
+    if (!user_half_has(src, n) && !usercopy_is_lent(src, n))
         return -EFAULT;
     nosleep_enter("what the caller holds: a fault goes to the exception table");
     cpu_user_begin();
@@ -88,7 +82,7 @@ int user_copy_in_atomic(void *dst, vaddr_t src, size_t n)
 
 int user_copy_out_atomic(vaddr_t dst, const void *src, size_t n)
 {
-    if (!in_user_half(dst, n) && !usercopy_is_lent(dst, n))
+    if (!user_half_has(dst, n) && !usercopy_is_lent(dst, n))
         return -EFAULT;
     nosleep_enter("what the caller holds: a fault goes to the exception table");
     cpu_user_begin();

@@ -12,12 +12,18 @@
 #include "mm/layout.h"
 #include "mm/types.h"
 
+/* Whether [va, va + n) lies in the programs' half. No overflow: both sides stay within USER_END. */
+static inline bool user_half_has(vaddr_t va, size_t n)
+{
+    return n <= USER_END && va <= USER_END - n;
+}
+
 /* Whether [va, va + n) was lent by usercopy_lend(). */
 bool usercopy_is_lent(vaddr_t va, size_t n);
 /* Whether a buffer lies where a program's can, whatever is mapped there. Also of 0 bytes. */
 static inline bool user_range_ok(vaddr_t va, size_t n)
 {
-    return likely(n <= USER_END && va <= USER_END - n) || usercopy_is_lent(va, n);
+    return likely(user_half_has(va, n)) || usercopy_is_lent(va, n);
 }
 
 /* 0 or -EFAULT. n = 0 succeeds at any address. */

@@ -61,9 +61,10 @@ sub pattern {
     return qr/\A$re\z/;
 }
 
-sub agrees {
-    my ($step, $got) = @_;
-    return !@{$step->[3]} || normal($got) =~ pattern($step->[3]);
+# Whether two commands in a row stopped at one breakpoint with the same words: it was not stepped over.
+sub stood_still {
+    my (@out) = @_;
+    return scalar grep { $out[$_] =~ /^Breakpoint \d+, / && $out[$_] eq $out[$_ - 1] } 1 .. $#out;
 }
 
 sub compare {
@@ -97,8 +98,8 @@ sub gdb_steps {
     # Under load QEMU sometimes stops twice at one breakpoint, when it is to step over it: once more, then.
     for my $try (1, 2) {
         ($out, $all) = gdb_batch($name, $command_line, map { $_->[2] } @gdb);
-        last if !grep { !agrees($gdb[$_], $out->[$_] // '') } 0 .. $#gdb;
-        note("the session differs from the document, try $try");
+        last if !stood_still(map { s/\A\s+//r } grep { defined && /\S/ } @$out);
+        note("one breakpoint was met twice, try $try");
     }
     compare($start, $all =~ s/^## .*//msr) if $start;
     is(scalar @$out, scalar @gdb, "line $gdb[0][0]: all commands of the session were run") or diag($all);
