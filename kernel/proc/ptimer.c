@@ -55,6 +55,7 @@ struct ptimer {
     uint32_t round;       /* of the signal that it waits for */
     uint64_t missed;      /* expirations since that was sent, the one that sent it included */
     uint32_t overrun;     /* of the last signal that was taken */
+    bool sent;            /* a signal of it may be pending: else nobody looks for one among thousands */
 };
 
 static struct ptimer *buckets[BUCKETS];
@@ -117,19 +118,22 @@ static void forward(struct ptimer *t, uint64_t now)
 static void run(struct ptimer *t);
 
 /* Send the signal of a round (0: nothing waits for it). False: it is ignored, or there was no memory. */
-static bool notify(const struct ptimer *t, uint32_t round)
+static bool notify(struct ptimer *t, uint32_t round)
 {
     struct process *p = t->process;
     struct thread *thread = t->tid ? find_thread(p, t->tid, t->tid_serial) : NULL;
     const struct siginfo info = {
         .signo = t->signo, .code = SI_TIMER, .pid = t->id, .value = t->value, .round = round};
-    struct siginfo *waiting;
+    struct siginfo *waiting = NULL;
 
     if (t->tid && !thread)
         return true; /* nobody will take it */
-    waiting = signal_pending_timer(p, thread, t->signo, t->id);
-    if (!waiting)
-        return signal_send_timer(p, thread, &info);
+    if (t->sent)
+        waiting = signal_pending_timer(p, thread, t->signo, t->id);
+    if (!waiting) {
+        t->sent = signal_send_timer(p, thread, &info);
+        return t->sent;
+    }
     waiting->uid += waiting->uid < INT32_MAX;
     waiting->round = round;
     return true;
@@ -192,6 +196,8 @@ void ptimer_taken(struct siginfo *info)
     uint64_t told;
 
     info->round = 0;
+    if (t)
+        t->sent = false;
     if (!t || !round || !t->waits || t->round != round)
         return;
     forward(t, clock_of(t->process, t));

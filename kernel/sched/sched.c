@@ -6,9 +6,10 @@
  * Under torture=sleep (torture.c) the next is drawn among the first of the queue.
  * When nobody is runnable, the idle task halts the processor until the next interrupt.
  *
- * Data. The run queue is singly linked through run_next. Sleepers with a deadline are in a list that is
- * sorted by deadline (equal deadlines in order of arrival), which the tick looks at from the front. Sleepers
- * without one are only in their wait queue (sync.c). All tasks are in a list for people and checks.
+ * Data. The run queue is singly linked through run_next. Sleepers with a deadline are in a heap
+ * (kernel/lib/heap.c; equal deadlines in order of arrival), so that a timed sleep costs the same among
+ * thousands; the tick looks at the first. Sleepers without one are only in their wait queue (sync.c). All
+ * tasks are in a list for people and checks.
  *
  * Page tables are loaded lazily: a task without a space runs on whichever tables are loaded, since the kernel
  * half is the same in all. So a space may stay loaded after its last task has slept, and who destroys it
@@ -17,7 +18,7 @@
  * Locking: interrupts off.
  *
  *     INV-SCHED-1  a task in the run queue is runnable, and is neither the running task nor the idle task
- *     INV-SCHED-2  the timer list is sorted, linked both ways, and holds sleeping tasks only
+ *     INV-SCHED-2  the heap of deadlines holds tasks that sleep and have one, and all of them
  *     INV-SCHED-3  a sleeping task has a waiter that names it; any other task has none
  *     INV-SCHED-4  a runnable task is the running one, the idle one, or in the run queue exactly once
  *
@@ -44,7 +45,7 @@ void task_switch(uint32_t *save_esp, uint32_t load_esp); /* switch.asm */
 static struct task boot_task = {.name = "boot", .state = TASK_RUNNABLE};
 static struct task *idle_task;
 static struct task *run_head, *run_tail;
-static struct task *timers;
+static struct heap timers;
 static struct task *all_tasks;
 struct sched_stats sched_stats;
 
@@ -169,31 +170,17 @@ void sched_make_way(void)
 
 void sched_timer_start(struct task *t)
 {
-    struct task *before = NULL, *after = timers;
-
-    while (after && after->deadline <= t->deadline) {
-        before = after;
-        after = after->timer_next;
-    }
-    t->timer_prev = before;
-    t->timer_next = after;
-    if (before)
-        before->timer_next = t;
-    else
-        timers = t;
-    if (after)
-        after->timer_prev = t;
+    heap_insert(&timers, &t->timer);
 }
 
 void sched_timer_stop(struct task *t)
 {
-    if (t->timer_prev)
-        t->timer_prev->timer_next = t->timer_next;
-    else
-        timers = t->timer_next;
-    if (t->timer_next)
-        t->timer_next->timer_prev = t->timer_prev;
-    t->timer_next = t->timer_prev = NULL;
+    heap_remove(&timers, &t->timer);
+}
+
+static struct task *first_sleeper(void)
+{
+    return timers.root ? container_of(timers.root, struct task, timer) : NULL;
 }
 
 /* A program that has had the processor for SLICE_TICKS gives way, on its way back to ring 3, if others wait.
@@ -216,13 +203,13 @@ static void count_tick(struct task *t)
 static void tick(void)
 {
     count_tick(os_current);
-    if (!timers)
+    if (!timers.root)
         return;
 
     uint64_t now = os_now_ns();
 
-    while (timers && timers->deadline <= now)
-        sync_expire(timers); /* takes it off the list */
+    for (struct task *t; (t = first_sleeper()) && t->timer.key <= now;)
+        sync_expire(t); /* takes it out of the heap */
 }
 
 /* --- all tasks --- */
@@ -315,28 +302,38 @@ static uint32_t times_queued(const struct task *t)
     return n;
 }
 
+static void check_sleeper(const struct heap_node *n, void *arg)
+{
+    const struct task *t = container_of(n, struct task, timer);
+    uint32_t *sleepers = arg;
+    bool ok = true;
+
+    INV("INV-SCHED-2", t->state == TASK_SLEEPING && t->timer.key, "task %u %s, state %d", t->id, t->name,
+        t->state);
+    *sleepers += ok;
+}
+
 bool sched_verify(void)
 {
-    uint32_t irq = os_irq_save();
-    bool ok = true;
+    uint32_t irq = os_irq_save(), sleepers = 0, waiting = 0;
+    bool ok = heap_verify(&timers);
 
     for (const struct task *t = run_head; t; t = t->run_next)
         INV("INV-SCHED-1", t->state == TASK_RUNNABLE && t != os_current && t != idle_task,
             "task %u %s, state %d", t->id, t->name, t->state);
-    for (const struct task *t = timers; t; t = t->timer_next) {
-        INV("INV-SCHED-2", t->state == TASK_SLEEPING, "task %u %s, state %d", t->id, t->name, t->state);
-        INV("INV-SCHED-2",
-            !t->timer_next || (t->timer_next->timer_prev == t && t->timer_next->deadline >= t->deadline),
-            "task %u %s", t->id, t->name);
-    }
+    if (ok)
+        heap_each(&timers, check_sleeper, &sleepers);
     for (const struct task *t = all_tasks; t; t = t->all_next) {
         INV("INV-SCHED-3",
             (t->state == TASK_SLEEPING) == (t->waiter != NULL) && (!t->waiter || t->waiter->task == t),
             "task %u %s, state %d, waiter %p", t->id, t->name, t->state, (void *)t->waiter);
+        waiting += t->state == TASK_SLEEPING && t->timer.key;
         if (t->state == TASK_RUNNABLE && t != os_current && t != idle_task)
             INV("INV-SCHED-4", times_queued(t) == 1, "task %u %s is queued %u times", t->id, t->name,
                 times_queued(t));
     }
+    if (ok)
+        INV("INV-SCHED-2", sleepers == waiting, "%u of %u tasks with a deadline", sleepers, waiting);
     os_irq_restore(irq);
     return ok;
 }

@@ -31,7 +31,7 @@ bool sched_waiting(void);
 /* Know a new task, and forget a dead one. */
 void sched_add(struct task *t);
 void sched_remove(struct task *t);
-/* Wake t at t->deadline unless sched_timer_stop() comes first. */
+/* Wake t at t->timer.key unless sched_timer_stop() comes first. Of equal times who came first wakes first. */
 void sched_timer_start(struct task *t);
 void sched_timer_stop(struct task *t);
 

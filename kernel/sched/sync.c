@@ -67,9 +67,9 @@ static void release(struct waiter *w, bool woken)
         return;
     }
     t->waiter = NULL;
-    if (t->deadline) {
+    if (t->timer.key) {
         sched_timer_stop(t);
-        t->deadline = 0;
+        t->timer.key = 0;
     }
     sched_ready(t);
 }
@@ -120,9 +120,10 @@ bool sync_sleep(struct waitq *q, uint64_t deadline)
     sync_enter(q, &w);
     self->state = TASK_SLEEPING;
     self->waiter = &w;
-    self->deadline = deadline;
-    if (deadline)
+    if (deadline) {
+        self->timer.key = deadline;
         sched_timer_start(self);
+    }
     sched_switch();
     return w.woken;
 }

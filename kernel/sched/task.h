@@ -5,6 +5,7 @@
 #ifndef KERNEL_SCHED_TASK_H
 #define KERNEL_SCHED_TASK_H
 
+#include "kernel/lib/heap.h"
 #include "kernel/x86/cpu_task.h"
 #include "mm/os.h"
 #include "mm/types.h"
@@ -28,10 +29,9 @@ struct task {
     uint32_t id;
     char name[16];
     enum task_state state;
-    struct task *run_next; /* run queue */
-    struct waiter *waiter; /* what a sleeping task waits with */
-    uint64_t deadline;     /* of a timed sleep */
-    struct task *timer_next, *timer_prev;
+    struct task *run_next;  /* run queue */
+    struct waiter *waiter;  /* what a sleeping task waits with */
+    struct heap_node timer; /* of a timed sleep; key: its deadline. 0: none */
     struct task *all_next, *all_prev;
     struct space *space;     /* NULL: kernel addresses only */
     int last_fault;          /* enum fault_verdict of its last page fault */

@@ -226,6 +226,36 @@ TEST(sched, sleepers_wake_by_deadline)
         EXPECT(s.order[i] * 5 % TASKS == i, "place %u: task %u", i, s.order[i]);
 }
 
+static void sleep_until_then_note(void *arg)
+{
+    struct worker *w = arg;
+    struct waitq nobody = {0};
+    uint32_t irq = os_irq_save();
+
+    os_sleep_until(&nobody, w->sleep_ns);
+    os_irq_restore(irq);
+    note(w->s, w->id);
+}
+
+/* Of one time, who slept first wakes first; and whoever goes in between disturbs nobody's order. */
+TEST(sched, equal_deadlines_wake_in_order)
+{
+    enum { TASKS = 24 };
+    struct shared s = {0};
+    struct worker w[TASKS];
+    uint64_t soon = os_now_ns() + 60 * MS;
+
+    for (unsigned i = 0; i < TASKS; i++)
+        w[i] = (struct worker){.s = &s, .sleep_ns = soon + i % 3 * 20 * MS};
+    start(kt, w, TASKS, sleep_until_then_note);
+    os_yield();
+    EXPECT(sched_verify(), "with %u timers", TASKS);
+    join(w, TASKS);
+    REQUIRE(s.n == TASKS, "%u woke", s.n);
+    for (unsigned i = 0; i < TASKS; i++)
+        EXPECT(s.order[i] == i % 8 * 3 + i / 8, "place %u: task %u", i, s.order[i]);
+}
+
 TEST(sched, sleep_until_has_a_limit)
 {
     struct waitq q = {0};
@@ -418,14 +448,17 @@ TEST(sched, verify_sees_damage)
     EXPECT(sched_verify(), "before the damage");
 
     struct task *t = w[0].task;
-    uint64_t deadline = t->deadline;
+    uint64_t deadline = t->timer.key;
     struct waiter *waiter = t->waiter;
     uint32_t irq = os_irq_save(); /* no tick may meet the damage */
 
     kt_capture_begin();
-    t->deadline += 1000000 * MS;
-    EXPECT(!sched_verify() && kt_captured("INV-SCHED-2"), "timers out of order");
-    t->deadline = deadline;
+    t->timer.key += 1000000 * MS;
+    EXPECT(!sched_verify() && kt_captured("INV-HEAP-1"), "timers out of order");
+    t->timer.key = deadline;
+    sched_timer_stop(t);
+    EXPECT(!sched_verify() && kt_captured("INV-SCHED-2"), "a deadline that nobody looks at");
+    sched_timer_start(t);
     t->waiter = NULL;
     EXPECT(!sched_verify() && kt_captured("INV-SCHED-3"), "a sleeper without a waiter");
     t->waiter = waiter;
@@ -438,7 +471,7 @@ TEST(sched, verify_sees_damage)
     kt_capture_end();
     t->state = TASK_RUNNABLE; /* it is queued for real now, so let it run: as if the clock had woken it */
     sched_timer_stop(t);
-    t->deadline = 0;
+    t->timer.key = 0;
     t->waiter = NULL;
     os_irq_restore(irq);
     join(w, 2);

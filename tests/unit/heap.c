@@ -1,4 +1,4 @@
-/* The pairing heap against a table of what is in it. */
+/* The heap against a table of what is in it. */
 #include "kernel/lib/heap.h"
 #include "tests/kt.h"
 
@@ -8,18 +8,26 @@ struct model {
     struct heap heap;
     struct heap_node node[NODES];
     bool in[NODES];
+    uint32_t since[NODES]; /* the operation that put it in */
     uint32_t count;
 };
 
-/* The least key in the table; UINT64_MAX: none. */
-static uint64_t least(const struct model *m)
+/* The one in the table with the least key, of several the one that has been there longest; NULL: none. */
+static const struct heap_node *least(const struct model *m)
 {
-    uint64_t key = UINT64_MAX;
+    uint32_t best = NODES;
 
     for (uint32_t i = 0; i < NODES; i++)
-        if (m->in[i] && m->node[i].key < key)
-            key = m->node[i].key;
-    return key;
+        if (m->in[i] && (best == NODES || m->node[i].key < m->node[best].key ||
+                         (m->node[i].key == m->node[best].key && m->since[i] < m->since[best])))
+            best = i;
+    return best < NODES ? &m->node[best] : NULL;
+}
+
+static void count_node(const struct heap_node *n, void *arg)
+{
+    (void)n;
+    ++*(uint32_t *)arg;
 }
 
 static void leave(struct model *m, uint32_t i)
@@ -49,15 +57,21 @@ TEST(heap, random_against_table)
             m->node[i].key = kt_below(kt, 4) ? kt_below(kt, 64) : (uint64_t)kt_random(kt) << 32;
             heap_insert(&m->heap, &m->node[i]);
             m->in[i] = true;
+            m->since[i] = n;
             m->count++;
         } else if (m->in[i] && kt_below(kt, 2)) {
             leave(m, i);
         } else if (m->heap.root) {
             leave(m, (uint32_t)(m->heap.root - m->node));
         }
-        EXPECT((m->heap.root ? m->heap.root->key : UINT64_MAX) == least(m), "operation %u", n);
-        if (n % 64 == 0)
+        EXPECT(m->heap.root == least(m), "operation %u", n);
+        if (n % 64 == 0) {
+            uint32_t seen = 0;
+
             EXPECT(heap_verify(&m->heap), "after operation %u", n);
+            heap_each(&m->heap, count_node, &seen);
+            EXPECT(seen == m->count, "%u of %u are visited", seen, m->count);
+        }
     }
     while (m->heap.root)
         leave(m, (uint32_t)(m->heap.root - m->node));
@@ -77,8 +91,13 @@ TEST(heap, broken_is_seen)
     n[2].key = 0;
     EXPECT(!heap_verify(&h), "a key below its parent's");
     n[2].key = 3;
-    n[2].prev = NULL;
+    n[2].parent = NULL;
     EXPECT(!heap_verify(&h), "a link that leads nowhere");
-    EXPECT(kt_captured("broken INV-HEAP-1:") && kt_captured("broken INV-HEAP-2:"), "both are named");
+    n[2].parent = &n[0];
+    h.root->rank++;
+    EXPECT(!heap_verify(&h), "a rank that is another");
+    EXPECT(kt_captured("broken INV-HEAP-1:") && kt_captured("broken INV-HEAP-2:") &&
+               kt_captured("broken INV-HEAP-3:"),
+           "all are named");
     kt_capture_end();
 }
