@@ -18,10 +18,10 @@ struct vm;
 struct object;
 
 /* Where an object's pages come from; those that are precious go to swap. Called with the object unlocked and
- * the frame BUSY and pinned; may sleep. */
+ * the frame BUSY and pinned. */
 struct pager { /* (c) */
     const char *name;
-    /* Fill the frame with page index. 0 or -EIO. */
+    /* Fill the frame with page index. 0 or -EIO. Sleeps. */
     int (*get)(struct object *o, uint32_t index, struct frame *f);
     bool reads; /* get() waits for a disk: a fault for which it is called is a major one */
     /* Whether get() can bring the page back if a clean copy is dropped. Does not sleep. */
@@ -76,11 +76,12 @@ static inline bool object_is_shmem(const struct object *o)
     return !o->image;
 }
 
-/* pages: size. The caller gets the one reference. NULL when out of memory. */
+/* pages: size. The caller gets the one reference. NULL when out of memory. Sleep. */
 struct object *object_create(struct vm *vm, const struct pager *pager, uint32_t pages, const char *name);
 struct object *object_create_image(struct vm *vm, const void *image, size_t size, const char *name);
+/* A reference more. */
 struct object *object_get(struct object *o);
-/* Drop a reference; the last one frees pages and slots. May sleep (waits for I/O on its pages). */
+/* Drop a reference; the last one frees pages and slots, and waits for I/O on its pages. Sleeps. */
 void object_put(struct object *o);
 /*
  * Change the size. Pages beyond a smaller one are gone for good, also the private copies that mappings made
@@ -100,7 +101,7 @@ struct frame *object_resident(struct object *o, uint32_t index);
  * 0; -ERANGE beyond the size; -EIO; -ENOMEM; -ENOSPC if it would be one precious page too many.
  */
 int object_fetch(struct object *o, uint32_t index, struct frame **out, bool *read);
-/* The same for those who do not count reads. */
+/* The same for those who do not count reads. Sleeps. */
 static inline int object_page(struct object *o, uint32_t index, struct frame **out)
 {
     bool read = false;

@@ -91,6 +91,7 @@ static inline void nosleep_exit(void)
     os_nosleep--;
 }
 
+/* Sleeps. */
 void might_sleep_slow(void);
 
 /*
@@ -137,6 +138,7 @@ struct mutex {
     struct waitq waiters;
 };
 
+/* mutex_lock_slow() sleeps. */
 void mutex_lock_slow(struct mutex *m);
 void mutex_unlock_slow(struct mutex *m);
 

@@ -4,20 +4,20 @@
 
 #include "mm/vm.h"
 
-/* Free up to want frames by shrinking caches and evicting. May sleep. Returns the number freed; 0 means that
+/* Free up to want frames by shrinking caches and evicting. Sleeps. Returns the number freed; 0 means that
  * nothing can be freed. */
 unsigned reclaim_run(struct vm *vm, unsigned want);
-/* The same, but only low frames are evicted: for an allocation that must have one. */
+/* The same, but only low frames are evicted: for an allocation that must have one. Sleeps. */
 unsigned reclaim_run_low(struct vm *vm, unsigned want);
 /* Evict one given frame if it can be: for tests and tools. 0, -EBUSY (pinned, busy, locked), -ENOSPC (no
  * slot). Sleeps until it is out. */
 int reclaim_evict(struct vm *vm, struct frame *f);
 /* Evict what can be of n frames, at most a cluster, which the caller has pinned; the pins are gone
- * afterwards. Returns how many went or are on their way. */
+ * afterwards. Returns how many went or are on their way. Sleeps. */
 unsigned reclaim_evict_some(struct vm *vm, struct frame **f, unsigned n);
 /* The daemon's body: never returns. The kernel runs it in a task that does nothing else. */
 _Noreturn void reclaim_daemon(struct vm *vm);
-/* One round of the daemon: whether it had anything to do. For the host. */
+/* One round of the daemon: whether it had anything to do. For the host. Sleeps. */
 bool reclaim_daemon_round(struct vm *vm);
 
 #endif

@@ -68,9 +68,9 @@ enum {
     MAP_BOTTOM_UP = 1 << 18, /* the lowest gap instead of the highest */
 };
 
-/* An empty space that begins a new family. NULL when out of memory. May sleep. */
+/* An empty space that begins a new family. NULL when out of memory. Sleeps. */
 struct space *space_create(struct vm *vm);
-/* Unmap everything and free it. No task may be using it. May sleep. */
+/* Unmap everything and free it. No task may be using it. Sleeps. */
 void space_destroy(struct space *s);
 /* Load its page tables into the processor; NULL: the kernel's only. */
 void space_activate(struct space *s);
@@ -83,13 +83,13 @@ void space_activate(struct space *s);
  * 0; -EINVAL (size 0, unaligned MAP_AT, REGION_SHARED without object); -EPERM (MAP_AT below SPACE_LO);
  * -ENOMEM (no room, no memory, beyond a limit or what may be committed); -EAGAIN (REGION_LOCKED beyond its
  * limit); -EEXIST; -EOVERFLOW (a page of the object beyond 32 bits). On an error nothing was changed, except
- * that MAP_AT may have split regions.
+ * that MAP_AT may have split regions. Sleeps.
  */
 int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struct object *object,
               uint32_t offset);
 /*
  * Remove the pages of [addr, addr + size). Regions are split at the edges; holes are fine.
- * 0; -EINVAL (unaligned, size 0, not in the user half); -ENOMEM (for a split; nothing was removed).
+ * 0; -EINVAL (unaligned, size 0, not in the user half); -ENOMEM (for a split; nothing was removed). Sleeps.
  */
 int space_unmap(struct space *s, vaddr_t addr, size_t size);
 
@@ -98,7 +98,7 @@ int space_unmap(struct space *s, vaddr_t addr, size_t size);
 /*
  * Change what [addr, addr + size) allows to prot (of REGION_READ | WRITE | EXEC), region by region: on an
  * error what precedes is changed. 0; -EINVAL (unaligned, unknown right, PROTECT_GROWSDOWN elsewhere); -ENOMEM
- * (a hole, or no memory); -EACCES (REGION_NOWRITE).
+ * (a hole, or no memory); -EACCES (REGION_NOWRITE). Sleeps.
  */
 int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot);
 
@@ -109,7 +109,7 @@ enum { REMAP_MAYMOVE = 1, REMAP_FIXED = 2, REMAP_DONTUNMAP = 4 };
  * must and may: to `to` (REMAP_FIXED, replacing what is there), near `to` (REMAP_DONTUNMAP, which leaves an
  * empty mapping behind), or anywhere. *addr returns where it is. old_size 0 maps a shared mapping once more.
  * 0; -EINVAL; -EFAULT (not one mapping); -ENOMEM; -EAGAIN (locked pages beyond the limit). On an error
- * nothing was changed.
+ * nothing was changed. Sleeps.
  */
 int space_remap(struct space *s, vaddr_t *addr, size_t old_size, size_t new_size, unsigned flags, vaddr_t to);
 
@@ -141,27 +141,28 @@ enum advice {
 /*
  * madvise(). Holes are passed over and give -ENOMEM at the end (the POPULATE pair stops there). -EINVAL
  * (unaligned, unknown, or not for this kind of mapping), -EACCES (REMOVE), -EFAULT (POPULATE beyond an
- * object).
+ * object). Sleeps.
  */
 int space_advise(struct space *s, vaddr_t addr, size_t size, int advice);
 /* Forget that pages of private memory, or of objects, were used: until the next touch their accessed bits are
  * clear. Sleeps for the lock. */
 void space_clear_accessed(struct space *s, bool anonymous, bool objects);
-/* One byte for each of n pages: 1 if a touch would not wait. 0, or -ENOMEM when there is a hole. */
+/* One byte for each of n pages: 1 if a touch would not wait. 0, or -ENOMEM when there is a hole. Sleeps. */
 int space_mincore(struct space *s, vaddr_t addr, uint32_t n, uint8_t *vec);
-/* msync(), flags Linux's. Files live in memory, so there is nothing to write; what is checked is checked. */
+/* msync(), flags Linux's. Files live in memory, so there is nothing to write; what is checked is checked.
+ * Sleeps. */
 enum { SYNC_ASYNC = 1, SYNC_INVALIDATE = 2, SYNC_SYNC = 4 };
 int space_sync(struct space *s, vaddr_t addr, size_t size, unsigned flags);
 
 /*
  * Lock the regions of [addr, addr + size) (flags: REGION_LOCKED, maybe with REGION_ONFAULT) or unlock them
  * (0), and bring in what is to be locked. 0; -ENOMEM (a hole, what precedes is done; the limit; a page that
- * cannot be had); -EAGAIN (no memory for the pages); -EINVAL (wraps).
+ * cannot be had); -EAGAIN (no memory for the pages); -EINVAL (wraps). Sleeps.
  */
 int space_lock(struct space *s, vaddr_t addr, size_t size, unsigned flags);
 /* The same for all there is, if `current`; and `future`, likewise flags or 0, for all that is mapped from now
  * on. In one step: no mapping escapes that is made meanwhile. Pages that cannot be brought in are no error.
- * */
+ * Sleeps. */
 int space_lock_all(struct space *s, bool current, unsigned flags, unsigned future);
 
 enum populate {
@@ -172,16 +173,16 @@ enum populate {
 /*
  * Make pages resident. POPULATE_MAPPED passes holes over, the others stop with -ENOMEM. -ENOMEM, -EFAULT
  * (forbidden or beyond an object), -EINVAL (POPULATE_READ and _WRITE: forbidden), -EINTR (the task is to
- * die).
+ * die). Sleeps.
  */
 int space_populate(struct space *s, vaddr_t start, vaddr_t end, enum populate how);
 
 /* Copy between a kernel buffer and a space that need not be loaded, as its program could. Bytes, short before
- * what it may not touch. May sleep. */
+ * what it may not touch. Sleep. */
 size_t space_read(struct space *s, vaddr_t va, void *buf, size_t n);
 size_t space_write(struct space *s, vaddr_t va, const void *buf, size_t n);
 
-/* A copy-on-write copy in the same family, which shares the page tables. 0 or -ENOMEM. May sleep. */
+/* A copy-on-write copy in the same family, which shares the page tables. 0 or -ENOMEM. Sleeps. */
 int space_fork(struct space *parent, struct space **child);
 /*
  * Make the table of va's span (if there is one) own, with a writable directory entry: it is claimed, or split
@@ -196,7 +197,7 @@ bool space_verify(struct space *s);
 
 /* --- for the other files of spaces; the caller has the lock --- */
 
-/* An empty space in a family (NULL: a new one). */
+/* An empty space in a family (NULL: a new one). Sleeps. */
 struct space *space_alloc(struct vm *vm, struct family *family);
 /* Whether [addr, addr + size) is page aligned, not empty and in the user half. */
 bool space_range_ok(vaddr_t addr, size_t size);
@@ -214,32 +215,34 @@ void space_uncount(struct space *s, const struct region *r);
 void space_add_region(struct space *s, struct region *r);
 /* Only list it (region_append()), without counting it. */
 void space_append_region(struct space *s, struct region *r);
-/* The reverse; frees r and drops the reference. Charges stay. */
+/* The reverse; frees r and drops the reference. Charges stay. Sleeps. */
 void space_delete_region(struct space *s, struct region *r);
-/* Have a boundary at va. 0 or -ENOMEM. */
+/* Have a boundary at va. 0 or -ENOMEM. Sleeps. */
 int space_split(struct space *s, vaddr_t va);
-/* The same when r is known to hold va and not to start there. r keeps what is below. */
+/* The same when r is known to hold va and not to start there. r keeps what is below. Sleeps. */
 int space_split_region(struct space *s, struct region *r, vaddr_t va);
-/* Join what is alike in and at the edges of a range. */
+/* Join what is alike in and at the edges of a range. Sleeps. */
 void space_merge(struct space *s, vaddr_t start, vaddr_t end);
 /* The same from a region on, up to and with the one that begins at end. What is joined goes into the lower.
- * */
+ * Sleeps. */
 void space_merge_from(struct space *s, struct region *r, vaddr_t end);
 /* Change the flags of a region in whole, with the counts. */
 void space_set_flags(struct space *s, struct region *r, unsigned flags);
 /* Where a new mapping of size goes: near hint if it is not 0 and there is room. 0 or -ENOMEM. */
 int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, struct region_gap *gap);
-/* Own the tables at the edges of a range, as far as they stay when the range is emptied. 0 or -ENOMEM. */
+/* Own the tables at the edges of a range, as far as they stay when the range is emptied. 0 or -ENOMEM.
+ * Sleeps. */
 int space_own_edges(struct space *s, vaddr_t start, vaddr_t end);
-/* Own every table of a range. 0 or -ENOMEM. */
+/* Own every table of a range. 0 or -ENOMEM. Sleeps. */
 int space_own_tables(struct space *s, vaddr_t start, vaddr_t end);
 /* Empty the entries of a range whose tables are all owned, and keep the tables. */
 void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end);
-/* Empty the entries of a range whose edges are owned, and free the tables that this leaves to no region. */
+/* Empty the entries of a range whose edges are owned, and free the tables that this leaves to no region.
+ * Sleeps. */
 void space_clear_range(struct space *s, vaddr_t start, vaddr_t end);
 /* Free tables of a range that have no entries and are nobody else's. */
 void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end);
-/* Unmap a range, which may touch nothing. 0 or -ENOMEM. */
+/* Unmap a range, which may touch nothing. 0 or -ENOMEM. Sleeps. */
 int space_unmap_locked(struct space *s, vaddr_t start, vaddr_t end);
 
 #endif

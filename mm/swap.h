@@ -99,18 +99,18 @@ static inline bool swap_scarce(const struct swap *sw)
 
 /* Prepare the empty state and the preallocated write requests. 0 or -ENOMEM. */
 int swap_init(struct vm *vm);
-/* Waits for writes. No slot may be named or cached. */
+/* Waits for writes. No slot may be named or cached. Sleeps. */
 void swap_fini(struct vm *vm);
 
 /*
  * Read the header of a device (sleeps) and, if it is a valid SWAPSPACE2 version 1 header of our page size
  * whose last page lies on the device, add the area. 0, -EINVAL (no or bad header; the reason is logged),
  * -EIO, -ENOMEM, -EBUSY (already on), -ENOSPC (no area number left), -EROFS. A device without a valid header
- * is never written.
+ * is never written. Sleeps.
  */
 int swap_on(struct vm *vm, struct block_device *dev);
-/* The same with a priority, 0 or more, or SWAP_ANY_PRIORITY: one below all before. */
 #define SWAP_ANY_PRIORITY (-1)
+/* The same with a priority, 0 or more, or SWAP_ANY_PRIORITY: one below all before. Sleeps. */
 int swap_on_at(struct vm *vm, struct block_device *dev, int priority);
 /*
  * Bring every page of the device's area back into memory or to other areas, and let it go. Sleeps. 0; -EINVAL
@@ -155,7 +155,7 @@ bool swap_bad(struct vm *vm, slot_t slot);
  * memory, or another task was reading it.
  */
 int swap_fetch(struct vm *vm, slot_t slot, struct frame **out, bool *read);
-/* The same for those who do not count reads. */
+/* The same for those who do not count reads. Sleeps. */
 static inline int swap_in(struct vm *vm, slot_t slot, struct frame **out)
 {
     bool read = false;

@@ -76,7 +76,7 @@ struct vm {
 
 /* Needs a pool with frames. 0 or -ENOMEM. */
 int vm_init(struct vm *vm, struct frame_pool *pool);
-/* No space or object may be left. */
+/* No space or object may be left. Sleeps. */
 void vm_fini(struct vm *vm);
 
 /*

@@ -201,6 +201,83 @@ symbols_refused('a driver calls mm/', qr{^drivers/ata\.o: a driver refers to fra
     is($status, 0, 'check-layers: down and through mm/os.h: passes') or diag($out);
 }
 
+# --- who may sleep ---
+
+# The first function of kernel/a.h is all that its code shows, and the rest is there for it.
+my %sleeper = (
+    'kernel/sched.h' => "/* Sleeps. */\nvoid sched_switch(void);\n/* Does not return. */\n_Noreturn void os_panic(const char *why);\n",
+    'kernel/sched.c' => "#include \"sched.h\"\nvoid sched_switch(void) { }\nvoid os_panic(const char *why) { (void)why; sched_switch(); for (;;) { } }\n",
+);
+
+sub contracts {
+    my (%source) = (%sleeper, @_);
+    my $dir = tree(%source);
+    for my $file (grep { /\.c$/ } sort keys %source) {
+        (my $o = "$dir/o/$file") =~ s/\.c$/.o/;
+        make_path(dirname($o));
+        system('gcc', '-O1', '-g', '-ffreestanding', '-c', "$dir/$file", '-o', $o) == 0 or die "gcc $file";
+    }
+    return output_of("$top/tools/check-contracts", $dir, 'o', 'objdump');
+}
+
+sub contracts_refused {
+    my ($what, $like, $header, $code, %more) = @_;
+    my ($status, $out) = contracts('kernel/a.h' => $header, 'kernel/a.c' => "#include \"sched.h\"\n#include \"a.h\"\n$code", %more);
+    isnt($status, 0, "check-contracts: $what: fails");
+    like($out, $like, "check-contracts: $what: says why");
+    return;
+}
+
+sub contracts_accepted {
+    my ($what, $header, $code, %more) = @_;
+    my ($status, $out) = contracts('kernel/a.h' => $header, 'kernel/a.c' => "#include \"sched.h\"\n#include \"a.h\"\n$code", %more);
+    is($status, 0, "check-contracts: $what: passes") or diag($out);
+    return;
+}
+
+my $deep = "static __attribute__((noinline)) int deep(int x) { if (x) sched_switch(); return x; }\nint a_go(int x) { return deep(x) + 1; }\n";
+contracts_accepted('who sleeps says so', "/* Goes. Sleeps. */\nint a_go(int x);\n", $deep);
+contracts_accepted('a word behind the declaration', "int a_go(int x); /* sleeps. x: anything */\n", $deep);
+contracts_accepted('the same for all', "/* All of these sleep. */\n\n/* Goes. */\nint a_go(int x);\n/* Does not sleep. */\nint a_look(int x);\n",
+    "${deep}int a_look(int x) { return x; }\n");
+contracts_accepted('one of a pair', "/* To and fro. a_go() sleeps. */\nint a_go(int x);\nint a_look(int x);\n", "${deep}int a_look(int x) { return x; }\n");
+contracts_accepted('all but one of a pair', "/* To and fro. Sleep, but for a_look(). */\nint a_go(int x);\nint a_look(int x);\n",
+    "${deep}int a_look(int x) { return x; }\n");
+contracts_accepted('a function that does not return', "/* Goes. */\nint a_go(int x);\n", "int a_go(int x) { if (x) os_panic(\"x\"); return x; }\n");
+contracts_refused('who sleeps does not say so', qr{^kernel/a\.h:2: a_go\(\) may sleep, and its contract does not say so: a_go > deep > sched_switch$}m,
+    "/* Goes. */\nint a_go(int x);\n", $deep);
+contracts_refused('who sleeps says the reverse', qr{a_go\(\) may sleep}, "/* Goes. Does not sleep. */\nint a_go(int x);\n", $deep);
+contracts_refused('who says so cannot', qr{^kernel/a\.h:2: a_go\(\) cannot sleep, and its contract says that it does$}m,
+    "/* Goes. Sleeps. */\nint a_go(int x);\n", "int a_go(int x) { return x; }\n");
+contracts_refused('one of all cannot', qr{a_look\(\) cannot sleep}, "/* All of these sleep. */\n\n/* Goes. */\nint a_go(int x);\nint a_look(int x);\n",
+    "${deep}int a_look(int x) { return x; }\n");
+contracts_refused('the other of a pair', qr{a_look\(\) may sleep}, "/* To and fro. a_go() sleeps. */\nint a_go(int x);\nint a_look(int x);\n",
+    "${deep}int a_look(int x) { return a_go(x) + 1; }\n");
+contracts_refused('an inline function', qr{^kernel/a\.h:2: a_go\(\) may sleep}m,
+    "/* Goes. */\nstatic inline int a_go(int x)\n{\n    if (x)\n        sched_switch();\n    return x;\n}\n", "int use(int x) { return x; }\n");
+
+my $ops = "struct ops {\n    /* Look. SAYS */\n    int (*look)(int x);\n};\n/* Goes. WORD */\nint a_go(const struct ops *o);\n";
+my $called = "static int look(int x) { if (x) sched_switch(); return x; }\nconst struct ops ops = {.look = look};\nint a_go(const struct ops *o) { return o->look(1) + 1; }\n";
+contracts_accepted('a member that may sleep', $ops =~ s/SAYS|WORD/Sleeps./gr, $called);
+contracts_refused('a call through a member that may sleep', qr{a_go\(\) may sleep.*: a_go > \*ops\.look$}m, $ops =~ s/SAYS/Sleeps./r, $called);
+contracts_refused('a function that its member does not allow', qr{^kernel/a\.c:\d+: look\(\) may sleep, which struct ops does not allow for look: look > sched_switch$}m,
+    $ops =~ s/SAYS/Does not sleep./r, $called);
+contracts_refused('a member that says so in vain', qr{no look\(\) of struct ops can sleep}, $ops =~ s/SAYS|WORD/Sleeps./gr, $called =~ s/if \(x\) sched_switch\(\);//r);
+contracts_refused('a member that nobody fills', qr{look of struct ops: nobody is seen}, $ops, "int a_go(const struct ops *o) { return o->look(1) + 1; }\n");
+
+my $each = "/* Each. SAYS */\nint a_each(int (*fn)(int x));\n/* Goes. WORD */\nint a_go(void);\n";
+my $passed = "int a_each(int (*fn)(int x)) { return fn(1) + fn(2); }\n";
+my $passes = "#include \"sched.h\"\n#include \"a.h\"\nstatic int one(int x) { if (x) sched_switch(); return x; }\nint a_go(void) { return a_each(one) + 1; }\n";
+contracts_accepted('an argument that may sleep', $each =~ s/SAYS/Sleeps if fn does./r =~ s/WORD/Sleeps./r, $passed, 'kernel/b.c' => $passes);
+contracts_accepted('an argument that does not', $each =~ s/SAYS/Sleeps if fn does./r, $passed, 'kernel/b.c' => $passes =~ s/if \(x\) sched_switch\(\);//r);
+contracts_refused('who gives an argument that may sleep', qr{a_go\(\) may sleep}, $each =~ s/SAYS/Sleeps if fn does./r, $passed, 'kernel/b.c' => $passes);
+contracts_refused('an argument that is not allowed', qr{^kernel/b\.c:4: one\(\) may sleep, which a_each\(\) does not allow for fn}m, $each, $passed, 'kernel/b.c' => $passes);
+contracts_refused('a pointer that is not understood', qr{^kernel/a\.c:\d+: a_go\(\) calls through a pointer that is not understood}m,
+    "typedef int (*any)(void);\n/* Goes. */\nint a_go(any *p);\n", "int a_go(any *p) { return (*p)() + 1; }\n");
+contracts_refused('who touches user memory', qr{a_go\(\) may sleep.*: a_go > \*user memory$}m, "/* Goes. */\nint a_go(int x);\n",
+    "int a_go(int x) { __asm__ volatile(\"1: nop\\n.pushsection extable, \\\"a\\\"; .long 1b, 1b; .popsection\"); return x; }\n");
+refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no objects to look at}, 'o', 'objdump');
+
 # --- text ---
 
 accepted('a sound tree', 'check-text', {'mm/x.c' => "${theory}bool x_verify(void)\n{\n    INV(\"INV-X-1\", 1, \"\");\n}\n", 'README.md' => "a\n"});

@@ -11,7 +11,7 @@
 void devices_init(void);
 /* The operations of a device node. 0 or -ENXIO. */
 int device_find(uint32_t mode, uint32_t rdev, const struct file_ops **ops, void **data);
-/* Visit all devices, disks and partitions last. fn may sleep. */
+/* Visit all devices, disks and partitions last. Sleeps if fn does. */
 void devices_each(void (*fn)(uint32_t mode, uint32_t rdev, const char *name, void *arg), void *arg);
 /* Make the node of a partition in every devtmpfs if there is one, else remove it. Sleeps. */
 void devices_update(uint32_t rdev, const char *name);

@@ -35,8 +35,8 @@ struct disk {
 
 /* Find the disks, and print a line for each. Sleeps. */
 void disk_init(void);
-/* Read the partition tables of all disks, and print a line for each disk that has one. Needs vm_sys. Sleeps.
- * */
+/* Read the partition tables of all disks, and print a line for each disk that has one. Needs vm_sys.
+ * Sleeps. */
 void disk_read_tables(void);
 
 /* By device number or name; NULL if there is none. */
@@ -70,7 +70,7 @@ struct disk_reader {
     uint64_t first; /* sector in the frame; UINT64_MAX: none */
     uint8_t scratch[PTABLE_SECTOR];
 };
-/* 0 or -ENOMEM. Sleeps. */
+/* 0 or -ENOMEM. disk_reader_init() sleeps. */
 int disk_reader_init(struct disk_reader *r, struct block_device *dev);
 void disk_reader_done(struct disk_reader *r);
 

@@ -75,7 +75,7 @@ _Static_assert(offsetof(struct termios, ispeed) == 36 && sizeof(struct termios) 
 enum ldisc_signal { LDISC_INTERRUPT, LDISC_QUIT, LDISC_SUSPEND };
 
 struct ldisc_ops {
-    /* Put this on the screen as it is. */
+    /* Put this on the screen as it is. Sleeps. */
     void (*output)(void *arg, const char *text, size_t n);
     /* The user asks for a signal to the programs in the foreground. */
     void (*signal)(void *arg, enum ldisc_signal s);
@@ -102,7 +102,7 @@ struct ldisc {
 
 /* Linux's defaults: canonical, echo, signals; 115200 8N1. */
 void ldisc_init(struct ldisc *l, const struct ldisc_ops *ops, void *arg);
-/* Characters that arrived. */
+/* Characters that arrived. Sleeps; nothing else here may be called meanwhile. */
 void ldisc_input(struct ldisc *l, const uint8_t *text, size_t n);
 /* How many characters ldisc_input() takes for sure without losing one. */
 size_t ldisc_room(const struct ldisc *l);

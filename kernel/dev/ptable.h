@@ -41,7 +41,7 @@ struct ptable {
 struct ptable_source {
     const char *name; /* in the log */
     uint64_t sectors;
-    /* Read one sector, which is below sectors. False: it cannot be read. */
+    /* Read one sector, which is below sectors. False: it cannot be read. read may sleep. */
     bool (*read)(void *arg, uint64_t sector, uint8_t *bytes);
     void *arg;
 };
@@ -57,8 +57,8 @@ int ptable_read(const struct ptable_source *s, struct ptable *t);
  * if read does.
  */
 const char *ptable_signature(const struct ptable_source *s, uint8_t *scratch);
-/* Whether there is a swap header, good or bad: its magic at the end of the first page. Sleeps if read does.
- * */
+/* Whether there is a swap header, good or bad: its magic at the end of the first page. Sleeps if read
+ * does. */
 bool ptable_has_swap(const struct ptable_source *s, uint8_t *scratch);
 
 #endif

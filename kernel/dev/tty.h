@@ -8,7 +8,7 @@ struct process;
 struct tty;
 
 /* Start taking input, and register /dev/console, /dev/tty and /dev/ttyS0. After vfs and sched. 0 or
- * -ENOMEM. */
+ * -ENOMEM. Sleeps. */
 int tty_init(void);
 /* A process leaves its controlling terminal. If it leads the session, all of the session does, and the
  * foreground is hung up: SIGHUP and SIGCONT. For exit; setsid() has nothing to leave. */

@@ -59,12 +59,13 @@ void file_start(void);
 /* No call moves more bytes: what is beyond is cut off. Linux's MAX_RW_COUNT. */
 #define RW_MAX 0x7FFFF000u
 
-/* A new open file on an inode; takes its own reference. Calls ops->open. */
+/* A new open file on an inode; takes its own reference. Calls ops->open. Sleeps. */
 int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct file **out);
-/* open(2) with kernel strings. */
+/* open(2) with kernel strings. Sleeps. */
 int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode, struct file **out);
+/* A reference more, and one less. file_put() sleeps; NULL is fine. */
 struct file *file_get(struct file *f);
-void file_put(struct file *f); /* may sleep. NULL is fine */
+void file_put(struct file *f);
 /* What /proc/PID/fd shows. Length without 0, cut off at size - 1. */
 int file_path(const struct file *f, char *buf, size_t size);
 /*
@@ -75,7 +76,7 @@ int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
 int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
 /* Have the file's own position for a call that uses it more than once, or gives it to an operation itself.
  * Between the two file_read() and file_write() of the same file need a position that is not the file's own.
- * Sleep. */
+ * file_pos_lock() sleeps. */
 void file_pos_lock(struct file *f);
 void file_pos_unlock(struct file *f);
 /* POLL* that hold; registers with table unless it is NULL. */
@@ -84,7 +85,8 @@ unsigned file_poll(struct file *f, struct poll_table *table);
  * second time: -ENXIO. path is copied. 0, or -ENOMEM and data is still the caller's. Sleeps. */
 int file_open_anonymous(const struct file_ops *ops, void *data, const char *path, uint32_t flags,
                         struct file **out);
-/* A file in memory that has no name, for memfd_create() and shared memory. path is copied. 0 or -ENOMEM. */
+/* A file in memory that has no name, for memfd_create() and shared memory. path is copied. 0 or -ENOMEM.
+ * Sleeps. */
 int file_open_memory(const char *path, uint32_t flags, struct file **out);
 
 /* The most that RLIMIT_NOFILE can be set to: /proc/sys/fs/nr_open, which may be FD_NR_OPEN_MAX at most, so
@@ -104,7 +106,7 @@ int fd_reserve(int min, bool cloexec);
 void fd_fill(int fd, struct file *f);
 void fd_unreserve(int fd);
 /* Give a file (its reference moves) the lowest free number >= min. fd or -EMFILE, -ENOMEM (the reference is
- * still the caller's). */
+ * still the caller's). Sleep. */
 int fd_install(struct file *f, int min, bool cloexec);
 int fd_close(int fd);
 /* Whether the descriptor of the running thread is open and names f. */
@@ -113,11 +115,13 @@ bool fd_names(int fd, const struct file *f);
  * is reserved. Sleeps. */
 int fd_replace(struct file *f, int fd, bool cloexec);
 struct fd_table *fd_table_create(void);
-/* A table of its own with the same open files; t has to be held by the caller. NULL: out of memory. Sleeps.
- * */
+/* A table of its own with the same open files; t has to be held by the caller. NULL: out of memory.
+ * Sleeps. */
 struct fd_table *fd_table_copy(const struct fd_table *t);
+/* A reference more, and one less: the last closes the files. fd_table_put() sleeps. */
 struct fd_table *fd_table_get(struct fd_table *t);
 void fd_table_put(struct fd_table *t);
+/* Close what is FD_CLOEXEC. Sleeps. */
 void fd_table_close_exec(struct fd_table *t);
 
 /* Who knows device nodes; kernel/dev/ sets it at start-up. */

@@ -7,7 +7,7 @@
 struct process;
 
 /* The process that a descriptor of the running process names, alive or a zombie; nonblock (may be NULL):
- * whether the file is O_NONBLOCK. 0; -EBADF: no such descriptor; -ESRCH: nobody any more. Does not sleep. */
+ * whether the file is O_NONBLOCK. 0; -EBADF: no such descriptor; -ESRCH: nobody any more. Sleeps. */
 int pidfd_process(int fd, struct process **out, bool *nonblock);
 /* Have those who poll a descriptor woken by ends of processes. At start-up. */
 void pidfd_init(void);

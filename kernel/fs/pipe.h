@@ -8,9 +8,10 @@
 #define PIPE_SIZE 65536u /* capacity of a new pipe */
 #define PIPE_MAX  (1u << 20)
 
-/* Both ends of a new pipe; flags: O_NONBLOCK, O_CLOEXEC is not theirs. 0, -ENOMEM. */
+/* Both ends of a new pipe; flags: O_NONBLOCK, O_CLOEXEC is not theirs. 0, -ENOMEM. Sleeps. */
 int pipe_create(uint32_t flags, struct file **reader, struct file **writer);
-/* fcntl(): capacity, and its change. -EBADF: no pipe; -EBUSY: more than that is in it; -EPERM: too much. */
+/* fcntl(): capacity, and its change. -EBADF: no pipe; -EBUSY: more than that is in it; -EPERM: too much.
+ * pipe_set_size() sleeps. */
 int pipe_get_size(const struct file *f);
 int pipe_set_size(struct file *f, uint32_t size);
 /* Kernel memory that an inode's pipe takes; 0: it has none. */

@@ -4,9 +4,9 @@
 
 #include "kernel/fs/vfs.h"
 
-/* Give a new inode of a regular file its object, which holds the inode. 0 or -ENOMEM. */
+/* Give a new inode of a regular file its object, which holds the inode. 0 or -ENOMEM. Sleeps. */
 int ramfs_file_init(struct inode *i);
-/* struct inode_ops; with inode.lock held. */
+/* struct inode_ops; with inode.lock held. Sleep. */
 int ramfs_truncate(struct inode *i, uint64_t size);
 int ramfs_fallocate(struct inode *i, unsigned mode, uint64_t start, uint64_t size);
 

@@ -27,7 +27,7 @@ int shm_detach(vaddr_t addr);
 int shm_control(uint32_t id, uint32_t command, vaddr_t buf);
 /* Regions that map it. */
 uint32_t shm_attachments(const struct shm_segment *seg);
-/* Remove every segment, at the end. */
+/* Remove every segment, at the end. Sleeps. */
 void shm_clear(void);
 
 #endif

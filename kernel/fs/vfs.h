@@ -49,8 +49,8 @@ enum {
 
 /*
  * A directory's children by name; made by the filesystem. A NULL member: -EPERM (-ENOENT for lookup, -EINVAL
- * for readlink). Names are never "." or "..". All may sleep, for memory; what they check, they check again
- * after that, and then they change everything at once.
+ * for readlink). Names are never "." or "..". All of these sleep, if only for memory; what they check, they
+ * check again after that, and then they change everything at once.
  */
 struct inode_ops {
     int (*lookup)(struct inode *dir, const char *name, struct inode **out); /* referenced. 0, -ENOENT */
@@ -62,7 +62,8 @@ struct inode_ops {
                   unsigned flags);
     int (*symlink)(struct inode *dir, const char *name, const char *target);
     int (*readlink)(struct inode *i, char *buf, size_t size); /* bytes, cut off, without 0 */
-    /* Of a link that leads to an inode whatever its path is (/proc/PID/fd): that inode, referenced. */
+    /* Of a link that leads to an inode whatever its path is (/proc/PID/fd): that inode, referenced. Does not
+     * sleep. */
     int (*follow)(struct inode *i, struct inode **out);
     /*
      * Call emit for the entries from position *pos on, until it returns false. "." and ".." are not among
@@ -74,7 +75,8 @@ struct inode_ops {
                    bool (*emit)(void *arg, const char *name, uint32_t ino, uint32_t type), void *arg);
     /* The name in i->parent; NULL: it has none any more. Does not sleep. */
     const char *(*name)(struct inode *i);
-    int (*truncate)(struct inode *i, uint64_t size); /* sleeps */
+    /* Of a regular file: change its size, and fallocate(2). */
+    int (*truncate)(struct inode *i, uint64_t size);
     int (*fallocate)(struct inode *i, unsigned mode, uint64_t start, uint64_t size);
     /* The last reference is gone: free it. inode_put() itself drops a directory's reference to its parent. */
     void (*release)(struct inode *i);
@@ -84,7 +86,8 @@ enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
 
 /* What an open file does. A NULL member: -EINVAL (-ENOTTY for ioctl); a file without poll is always ready. */
 struct file_ops {
-    int (*open)(struct file *f);
+    int (*open)(struct file *f); /* sleeps */
+    /* The last reference is gone. Does not sleep. */
     void (*release)(struct file *f);
     /* buf is a user address; pos is read and advanced. Bytes or -errno. Sleep. */
     int (*read)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
@@ -93,7 +96,7 @@ struct file_ops {
     /* POLL* that hold now; registers with table (if not NULL) in the queues that will change it. */
     unsigned (*poll)(struct file *f, struct poll_table *table);
     int (*seek)(struct file *f, int64_t offset, int whence, uint64_t *result); /* NULL: the ordinary one */
-    /* The object to map from page on, referenced; *out stays NULL for private zeroes. */
+    /* The object to map from page on, referenced; *out stays NULL for private zeroes. Sleeps. */
     int (*mmap)(struct file *f, uint32_t page, size_t size, unsigned region_flags, struct object **out);
 };
 
@@ -127,7 +130,7 @@ struct inode {
 struct filesystem_type {
     const char *name;
     uint32_t magic; /* statfs f_type */
-    /* Make fs->root, referenced; fs is filled in otherwise. options may be NULL. 0 or -errno. */
+    /* Make fs->root, referenced; fs is filled in otherwise. options may be NULL. 0 or -errno. Sleeps. */
     int (*mount)(struct filesystem *fs, const char *options);
     /* Other options for one that is mounted. NULL: it has none. 0 or -errno, and nothing was changed. Does
      * not sleep. */
@@ -167,7 +170,8 @@ struct fs_context {
     uint32_t umask;
 };
 
-struct fs_context *fs_context_create(void); /* root and current directory / */
+/* In the root; a copy; a reference more, and one less. Sleep, but for fs_context_get(). */
+struct fs_context *fs_context_create(void);
 struct fs_context *fs_context_copy(const struct fs_context *c);
 struct fs_context *fs_context_get(struct fs_context *c);
 void fs_context_put(struct fs_context *c);
@@ -216,10 +220,10 @@ struct path_end {
 };
 
 /* Resolve a path (kernel string) from dir (NULL: the current directory) through symlinks (-ELOOP after 40)
- * and mounts. end is to be given to path_put(). */
+ * and mounts. end is to be given to path_put(). Sleep. */
 int path_walk(struct inode *dir, const char *path, unsigned flags, struct path_end *end);
 void path_put(struct path_end *end);
-/* The same for those that want the inode only, referenced. */
+/* The same for those that want the inode only, referenced. Sleeps. */
 int path_lookup(struct inode *dir, const char *path, unsigned flags, struct inode **out);
 /* Absolute path, as the running process sees it, of a directory or, if it is known, of a file; of one whose
  * last name is gone, what it was and " (deleted)". What is not below the process's root is told from where
@@ -234,7 +238,7 @@ int inode_permission(struct inode *i, unsigned want);
 int inode_truncate(struct inode *i, uint64_t size);
 
 /* Name things from kernel or system calls, with Linux's rules for what may be where. flags as path_walk()'s
- * dir and path. mode: type and permission, umask applied. */
+ * dir and path. mode: type and permission, umask applied. Sleep. */
 int vfs_mknod(struct inode *dir, const char *path, uint32_t mode, uint32_t rdev);
 int vfs_symlink(struct inode *dir, const char *path, const char *target);
 int vfs_link(struct inode *target, struct inode *dir, const char *path);
@@ -251,7 +255,7 @@ void vfs_give_back(size_t bytes);
 
 void filesystem_register(struct filesystem_type *type);
 extern struct filesystem_type *filesystem_types;
-/* Mount a new filesystem of a type on a directory. -ENODEV: no such type. */
+/* Mount a new filesystem of a type on a directory. -ENODEV: no such type. Sleeps. */
 int vfs_mount(struct inode *dir, const char *type, const char *source, const char *options,
               const char *where);
 enum { UMOUNT_DETACH = 2, UMOUNT_EXPIRE = 4 };
@@ -272,12 +276,12 @@ extern struct filesystem *vfs_mounts; /* in order of mounting */
 /*
  * Set up the root, unpack the archive into it (NULL: none), and mount /dev, /tmp, and /proc if it is
  * registered. A broken archive is a named error, *why (else NULL); what came before the damage is there.
- * -errno only if there is no memory for a root.
+ * -errno only if there is no memory for a root. Sleeps.
  */
 int vfs_init(const void *archive, size_t size, const char **why);
 
-/* The number of a character device and its operations: registered by devices.c, tty.c; name appears in /dev.
- * */
+/* The number of a character device and its operations: registered by devices.c, tty.c; name appears in
+ * /dev. */
 void chardev_register(uint32_t rdev, const char *name, const struct file_ops *ops);
 #define MKDEV(major, minor) ((uint32_t)((major) << 8 | (minor)))
 

@@ -4,10 +4,7 @@
 
 #include "mm/types.h"
 
-/*
- * Replace the program of the running process. 0: the user registers are the new program's. -errno: the old
- * one goes on, nothing has changed. Sleeps.
- */
+/* What a program is given. */
 struct exec_args {
     char *path;
     char *strings;       /* of vm_table_alloc(): the arguments', then the environment's, each with its 0 */
@@ -15,11 +12,15 @@ struct exec_args {
     unsigned argc, envc;
     size_t arg_bytes, bytes; /* of the arguments; of all */
 };
+/* Replace the program of the running process. 0: the user registers are the new program's. -errno: the old
+ * one goes on, nothing has changed. Sleeps. */
 int exec_program(struct exec_args *a);
 /* The same with what lies in user memory, as for execve(2). Sleeps. */
 int exec_user(vaddr_t path, vaddr_t argv, vaddr_t envp);
-/* The same with the kernel's own lists, which end with NULL; argv[0] is the program's name for itself. */
+/* The same with the kernel's own lists, which end with NULL; argv[0] is the program's name for itself.
+ * Sleeps. */
 int exec_from_kernel(const char *path, const char *const *argv, const char *const *envp);
+/* Free what lies in them. */
 void exec_args_free(struct exec_args *a);
 
 #endif

@@ -9,10 +9,10 @@ void life_start(void);
  * paths that can be executed, standard streams on the console. Sleeps. 0 or -errno.
  */
 int process_start_init(const char *const *paths, const char **argv, const char *const *envp);
-/* Wait in the kernel until pid 1 has ended, and end everybody else; its wait status. */
+/* Wait in the kernel until pid 1 has ended, and end everybody else; its wait status. Sleeps. */
 int process_wait_init(void);
 /* Kill every process, the running one too, as an orderly end: process_wait_init() says 0 then. Does not
- * sleep. / */
+ * sleep. */
 void process_end_all(void);
 
 #endif

@@ -11,7 +11,7 @@ struct memory *memory_get(struct memory *m);
 void memory_put(struct memory *m);
 /* With one reference, which is the caller's, and owning the space. NULL: out of memory. Sleeps. */
 struct memory *memory_create(struct space *s);
-/* The same with what from, which is locked, says of the space that s is a copy of. */
+/* The same with what from, which is locked, says of the space that s is a copy of. Sleeps. */
 struct memory *memory_copy(const struct memory *from, struct space *s);
 /* p's resource limits changed, or its memory is new: let its space know them. */
 void memory_set_limits(struct process *p);

@@ -5,11 +5,11 @@
 #include "kernel/proc/thread.h"
 
 /* Make a handler's frame on the user's stack and set the registers to run it. False: the stack is
- * unusable. */
+ * unusable. Sleeps. */
 bool sigframe_setup(struct trap_frame *tf, int signo, const struct siginfo *info,
                     const struct signal_action *a, sigset_t mask);
 /* Take back what sigframe_setup() put on the stack: the old frame, or with rt the one with siginfo. The value
- * for EAX; a bad frame forces SIGSEGV. */
+ * for EAX; a bad frame forces SIGSEGV. Sleeps. */
 int32_t sigframe_return(struct trap_frame *tf, bool rt);
 /* What sigaltstack(2) tells and sets: three words. esp: the program's. 0, -EPERM, -EINVAL or -ENOMEM. */
 struct alt_stack {

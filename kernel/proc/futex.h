@@ -25,9 +25,9 @@ enum {
 int32_t futex_call(vaddr_t uaddr, uint32_t op, uint32_t value, uint64_t deadline, uint32_t n2, vaddr_t uaddr2,
                    uint32_t value3);
 
-/* Wake one waiter of the word in the running process's memory, whether it waits privately or not. */
+/* Wake one waiter of the word in the running process's memory, whether it waits privately or not. Sleeps. */
 void futex_wake_at(vaddr_t uaddr);
-/* The running thread ends: mark the robust futexes that it holds, and wake their waiters. */
+/* The running thread ends: mark the robust futexes that it holds, and wake their waiters. Sleeps. */
 void futex_thread_exit(struct thread *t);
 
 #endif

@@ -5,7 +5,7 @@
 #include "mm/fault.h"
 
 /* Start the swap daemon, and tell vm_sys of threads that end. After vm_sys_init(). Stops the machine, with
- * one line, when memory is short. */
+ * one line, when memory is short. Sleeps. */
 void page_fault_init(void);
 
 /*

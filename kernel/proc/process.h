@@ -153,7 +153,7 @@ int pid_alloc(struct pid_claim *c);
 void pid_free(struct pid_claim *c);
 /* 1 is given. */
 void pid_begin(void);
-/* A process without threads, memory, files; in no list. NULL: out of memory. */
+/* A process without threads, memory, files; in no list. NULL: out of memory. Sleeps. */
 struct process *process_create(int pid);
 /* Forget one that was never in the tree, and has nothing to give up. */
 void process_free(struct process *p);

@@ -19,7 +19,7 @@ void ptimer_delete_all(struct process *p);
 
 /*
  * timer_create(2) and its kin for the running process, with addresses of user memory; wide: times have 64-bit
- * seconds. 0 or -errno. Sleep.
+ * seconds. 0 or -errno. Sleep, but for ptimer_delete().
  */
 int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id);
 int ptimer_set(uint32_t id, uint32_t flags, vaddr_t new, vaddr_t old, bool wide);

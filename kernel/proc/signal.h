@@ -162,7 +162,8 @@ struct signal_actions {
 
 /* How restart_syscall(2) goes on with an interrupted call. */
 struct restart_block {
-    int32_t (*fn)(struct restart_block *); /* NULL: nothing to restart. Forgotten when it is called. */
+    /* NULL: nothing to restart. Forgotten when it is called. Sleeps. */
+    int32_t (*fn)(struct restart_block *);
     uint64_t deadline_ns;
     uint32_t arg[5];
 };
@@ -206,7 +207,7 @@ void signal_set_blocked(sigset_t set);
  * a restart or -EINTR must not end the mask: delivering does. */
 void signal_mask_begin(sigset_t set);
 void signal_mask_end(bool interrupted);
-/* Read a set from a program: 0, -EFAULT, or -EINVAL when size is not the kernel's. */
+/* Read a set from a program: 0, -EFAULT, or -EINVAL when size is not the kernel's. Sleeps. */
 int signal_read_set(sigset_t *set, vaddr_t va, uint32_t size);
 
 /* A new thread's: the mask is inherited, nothing is pending. from may be NULL. keep_alt: it has its own
@@ -241,9 +242,10 @@ bool signal_group_orphaned(int pgid, int leaving);
 
 /* Once, at start-up. */
 void signal_init(void);
-/* NULL when out of memory. */
+/* All defaults, and a copy. NULL when out of memory. Sleep. */
 struct signal_actions *signal_actions_create(void);
 struct signal_actions *signal_actions_copy(const struct signal_actions *a);
+/* A reference less. */
 void signal_actions_put(struct signal_actions *a);
 void signal_set_clear(struct signal_set *s);
 const char *signal_name(int signo);

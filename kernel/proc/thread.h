@@ -56,11 +56,11 @@ void thread_times(const struct thread *t, uint64_t *user_ns, uint64_t *system_ns
 void thread_set_comm(struct thread *t, const char *name);
 
 /* Interruptible sleep: like os_sleep(), interrupts off and the condition to be checked again, but -EINTR when
- * a signal is to be delivered or the thread is to end (checked before sleeping too). 0 when woken. */
+ * a signal is to be delivered or the thread is to end (checked before sleeping too). 0 when woken. Sleeps. */
 int thread_sleep(struct waitq *q);
-/* With a limit in absolute os_now_ns() time (0: none): 0 woken, -EINTR, -ETIMEDOUT. */
+/* With a limit in absolute os_now_ns() time (0: none): 0 woken, -EINTR, -ETIMEDOUT. Sleeps. */
 int thread_sleep_until(struct waitq *q, uint64_t deadline_ns);
-/* The same, but only the end of the thread interrupts it. */
+/* The same, but only the end of the thread interrupts it. Sleeps. */
 int thread_sleep_killable(struct waitq *q);
 /* For loops of a call that a program can make as long as it likes: gives way when the time slice is over, and
  * says whether a signal waits, so that the call had better return. Sleeps. */
@@ -81,7 +81,8 @@ void thread_interrupt(struct thread *t);
 
 /* Caches. For process_start(). */
 void thread_start(void);
-/* A thread of p with its kernel stack; see task_create_thread(). Not in any list. NULL: out of memory. */
+/* A thread of p with its kernel stack; see task_create_thread(). Not in any list. NULL: out of memory.
+ * Sleeps. fn may sleep. */
 struct thread *thread_create(struct process *p, int tid, void (*fn)(void *arg), void *arg);
 /* Undo that. */
 void thread_discard(struct thread *t);

@@ -44,17 +44,19 @@ struct proc_entry {
     uint32_t mode;
     const struct proc_entry *children; /* ended by a name of NULL */
     const struct proc_names *names;
-    /* Write the file's whole contents. Must not sleep, so that they belong to one moment; called again when
+    /* Write the file's whole contents. Does not sleep, so that they belong to one moment; called again when
      * memory was short. */
     int (*show)(struct text *t, const struct proc_node *n);
     /* Or, for long files: append one record, the first at or above *from (0 at the beginning), and
-     * say where to go on. 1; 0: there is none; -errno. Must not sleep. */
+     * say where to go on. 1; 0: there is none; -errno. Does not sleep. */
     int (*show_next)(struct text *t, const struct proc_node *n, uint32_t *from);
-    /* Or: up to size bytes of the contents from pos on. Bytes or -errno. May sleep. */
+    /* Or: up to size bytes of the contents from pos on. Bytes or -errno. Sleeps. */
     int (*read)(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
-    /* A write: a string without its last newline. May sleep. */
+    /* A write: a string without its last newline. Sleeps. */
     int (*store)(const struct proc_node *n, char *s);
+    /* Of a symlink: as struct inode_ops has them. Sleep. */
     int (*readlink)(const struct proc_node *n, char *buf, size_t size);
+    /* Does not sleep. */
     int (*follow)(const struct proc_node *n, struct inode **out);
     const void *arg; /* the functions' own */
     /* Or: a file with operations of its own; none of the others then. */
@@ -90,7 +92,7 @@ int proc_next_smaps(struct text *t, const struct proc_node *n, uint32_t *from);
 int proc_show_smaps_rollup(struct text *t, const struct proc_node *n);
 int proc_read_pagemap(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
 
-/* procfs_mem.c */
+/* procfs_mem.c. proc_store_clear_refs() sleeps. */
 int proc_read_auxv(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
 int proc_store_clear_refs(const struct proc_node *n, char *s);
 extern const struct file_ops proc_mem_ops;

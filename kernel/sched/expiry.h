@@ -11,7 +11,7 @@ struct expiry {
     bool armed, realtime;
 };
 
-/* Start the task. False when out of memory. */
+/* Start the task. False when out of memory. Sleeps. */
 bool expiry_init(void);
 /*
  * Have e->fn called, once, by a task, with the first tick after the time: of os_now_ns(), or (realtime) of

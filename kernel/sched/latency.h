@@ -14,7 +14,7 @@ enum {
 
 extern bool latency_on;
 
-/* Measure from now on, with empty records, or stop; what was found stays until the next start. Sleeps. 0 or
+/* Measure from now on, with empty records, or stop; what was found stays until the next start. 0 or
  * -ENOMEM. */
 int latency_start(void);
 void latency_stop(void);
@@ -36,7 +36,7 @@ void latency_enter(unsigned what);
 struct task;
 void latency_switch(const struct task *from);
 void latency_leave(void);
-/* From the stubs that measure. */
+/* From the stubs that measure. latency_page_fault() sleeps. */
 struct trap_frame;
 void latency_page_fault(struct trap_frame *tf) __attribute__((regparm(1)));
 void latency_interrupt(struct trap_frame *tf) __attribute__((regparm(1)));

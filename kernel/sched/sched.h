@@ -4,7 +4,8 @@
 
 #include "kernel/sched/task.h"
 
-/* Make the running context a task, and create the idle task. Needs kmalloc, kva and time. 0 or -ENOMEM. */
+/* Make the running context a task, and create the idle task. Needs kmalloc, kva and time. 0 or -ENOMEM.
+ * Sleeps. */
 int sched_init(void);
 
 struct sched_stats {
@@ -22,7 +23,7 @@ uint64_t sched_idle_ns(void);
 /* Put a task that is in no queue at the end of the run queue. */
 void sched_ready(struct task *t);
 /* Let others run. The caller has queued the running task somewhere, or it is dead. Returns when it is picked
- * again. */
+ * again. Sleeps. */
 void sched_switch(void);
 /* Let others run if the running task had its share. Interrupts are as they are. Sleeps. */
 void sched_make_way(void);

@@ -56,24 +56,26 @@ struct task {
 /* For sched_init(). */
 void task_init(void);
 /* A task that runs fn(arg) on a stack of its own, with interrupts on. It runs when the caller sleeps. name is
- * cut to 15 characters. NULL when out of memory. */
+ * cut to 15 characters. NULL when out of memory. Sleeps. fn may sleep. */
 struct task *task_create(const char *name, void (*fn)(void *arg), void *arg);
-/* The same with a stack of a given size. */
+/* The same with a stack of a given size. Sleeps. fn may sleep. */
 struct task *task_create_sized(const char *name, void (*fn)(void *arg), void *arg, unsigned stack_pages);
 /* End the running task. Returning from fn is task_exit(0). It must hold no mutex. */
 _Noreturn void task_exit(int code);
 /* The same when nobody will join it: whoever creates or ends a task next frees it. */
 _Noreturn void task_vanish(void);
 /* Wait until t has ended, store its code (if code is not NULL), and free it. Exactly one task joins a task.
- */
+ * Sleeps. */
 void task_join(struct task *t, int *code);
 
 /*
  * A task with a ring-3 half. It runs fn(arg) below the frame at the top of its stack; with fn NULL it goes to
  * ring 3 at once, with what the caller writes there (thread_frame()). It runs when task_start() was called.
+ * Sleeps. fn may sleep.
  */
 struct task *task_create_thread(struct thread *thread, struct context *context, const char *name,
                                 void (*fn)(void *arg), void *arg);
+/* Let it run. */
 void task_start(struct task *t);
 /* Undo task_create_thread() instead. */
 void task_discard(struct task *t);

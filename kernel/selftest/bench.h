@@ -3,7 +3,7 @@
 #define KERNEL_SELFTEST_BENCH_H
 
 /* Call when start-up has ended: what it cost is the first figure. Prints a table on the console, one line
- * that begins with `bench:` for each figure, and leaves no memory taken. */
+ * that begins with `bench:` for each figure, and leaves no memory taken. Sleeps. */
 void bench_main(void);
 
 #endif

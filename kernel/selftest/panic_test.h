@@ -4,7 +4,7 @@
 
 #include "kernel/lib/param.h"
 
-/* Fail as the parameter says; PANIC_TEST_NONE returns. */
+/* Fail as the parameter says; PANIC_TEST_NONE returns. Sleeps. */
 void panic_provoke(enum panic_test test);
 
 #endif

@@ -94,9 +94,9 @@ static void life_unmap(struct life *l)
 
 struct scene {
     const char *title, *text[2];
-    void (*act)(struct life *l);
-    unsigned shown; /* pages of the parent */
-    bool swap;      /* needs a swap disk */
+    void (*act)(struct life *l); /* sleeps */
+    unsigned shown;              /* pages of the parent */
+    bool swap;                   /* needs a swap disk */
     struct tour_change change[9];
 };
 

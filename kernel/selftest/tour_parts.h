@@ -5,7 +5,7 @@
 #include "kernel/vm/bootinfo.h"
 #include "mm/space.h"
 
-/* --- the parts --- */
+/* --- the parts; any of these may sleep --- */
 
 void tour_page_life(void);
 void tour_shared_page(void);
@@ -27,7 +27,7 @@ void tour_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Say that a claim did not come true, and remember it. Returns ok. */
 bool tour_check(bool ok, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* --- doing; what goes wrong is reported --- */
+/* --- doing; what goes wrong is reported; any of these may sleep --- */
 
 #define TOUR_RW (REGION_READ | REGION_WRITE)
 

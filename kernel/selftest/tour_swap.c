@@ -35,7 +35,7 @@ struct set {
 struct pass {
     struct set *set;
     const char *name;
-    enum fault_verdict (*touch)(struct worker *w, uint32_t page);
+    enum fault_verdict (*touch)(struct worker *w, uint32_t page); /* sleeps */
     uint32_t touched, reported;
     uint32_t overlapped; /* touches that ended while the other task waited inside one */
     uint64_t ns;

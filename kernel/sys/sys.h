@@ -1,4 +1,5 @@
-/* System calls by file, each with its six words; see syscall.h. Groups and what is in them are sorted. */
+/* System calls by file, each with its six words; see syscall.h. Groups and what is in them are sorted.
+ * Any of these may sleep. */
 #ifndef KERNEL_SYS_SYS_H
 #define KERNEL_SYS_SYS_H
 

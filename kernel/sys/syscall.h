@@ -10,7 +10,7 @@
 typedef int32_t (*syscall_fn)(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f);
 
 struct syscall {
-    syscall_fn fn;    /* NULL: unknown, or known by name and not implemented */
+    syscall_fn fn;    /* NULL: unknown, or known by name and not implemented. fn may sleep */
     const char *name; /* NULL: no such call */
 };
 /* A vector of buffers, as programs give it, and how many elements it may have, whichever call it is for. */
@@ -30,7 +30,7 @@ struct io_vector {
 /*
  * Read a vector of `count` parts. own: they are buffers of the running program, so they have to lie where its
  * memory can, and together they are cut to RW_MAX. 0, -EINVAL (too many, or a size is negative), -EFAULT,
- * -ENOMEM. To be given to io_vector_put() unless this fails. Sleeps. sys_file.c.
+ * -ENOMEM. To be given to io_vector_put() unless this fails. io_vector_get() sleeps. sys_file.c.
  */
 int io_vector_get(struct io_vector *v, vaddr_t user, uint32_t count, bool own);
 void io_vector_put(struct io_vector *v);
@@ -58,7 +58,7 @@ void io_vector_put(struct io_vector *v);
 #define SYSCALLS 451u /* trap.asm knows it */
 extern const struct syscall syscall_table[SYSCALLS];
 
-/* From the stub that measures: make the call that the frame asks for. */
+/* From the stub that measures: make the call that the frame asks for. Sleeps. */
 struct trap_frame;
 void syscall_metered(struct trap_frame *tf) __attribute__((regparm(1)));
 /* From the stub: a call without a function. Logged once; -ENOSYS. */

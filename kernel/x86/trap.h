@@ -49,13 +49,14 @@ static inline uint32_t trap_esp(const struct trap_frame *tf)
 /*
  * A page fault. True when the instruction can be tried again. Interrupts are as they were at the fault. When
  * it says false, a fault in the kernel goes to its entry in the exception table, and anything else is a
- * panic. kernel/proc/page_fault.c.
+ * panic. kernel/proc/page_fault.c. Sleeps.
  */
 bool page_fault(struct trap_frame *tf, const struct fault *f);
 /* Another exception of a program, or TRAP_IRET: make it a signal. False when no program can cause it.
  * kernel/proc/exception.c. */
 bool trap_program_exception(struct trap_frame *tf);
-/* The running thread goes back to ring 3 and has work to do first. Interrupts on. kernel/life/deliver.c. */
+/* The running thread goes back to ring 3 and has work to do first. Interrupts on. kernel/life/deliver.c.
+ * Sleeps. */
 void thread_return_to_user(struct trap_frame *tf);
 
 /* --- for tests and measurements --- */
@@ -93,7 +94,7 @@ extern bool trap_irq_from_user;
 
 /* Leave for ring 3 with the frame, which lies at the top of the running task's stack. Interrupts off. */
 _Noreturn void trap_enter_user(struct trap_frame *tf) __attribute__((regparm(1)));
-/* The first return address of a task that begins in ring 3. */
+/* The first return address of a task that begins in ring 3. Sleeps. */
 void trap_to_user(void);
 
 /* For cpu.c: the entry points, and where the double-fault task begins. */
@@ -103,7 +104,7 @@ extern const uint32_t trap_metered_page_fault, trap_metered_call, trap_metered_i
 extern const uint32_t trap_clac_sites[]; /* places in the stubs for CLAC, 0 ends */
 _Noreturn void trap_double_fault(void);
 
-/* For trap.asm. */
+/* For trap.asm. trap_page_fault() sleeps. */
 void trap_dispatch(struct trap_frame *tf) __attribute__((regparm(1)));
 void trap_interrupt(struct trap_frame *tf) __attribute__((regparm(1)));
 void trap_page_fault(struct trap_frame *tf) __attribute__((regparm(1)));

@@ -2,8 +2,8 @@
  * The only way to user memory from the kernel. Every address that a program hands in goes through here.
  *
  * A page that is not there yet, is swapped out or is shared copy-on-write is brought in by the fault handler
- * as if the program had touched it. So all of these sleep, but for those that are called atomic; they are not
- * for interrupts or nosleep sections. An address that the program may not use gives -EFAULT: then a part of
+ * as if the program had touched it. So copies sleep, but for those that are called atomic; they are not for
+ * interrupts or nosleep sections. An address that the program may not use gives -EFAULT: then a part of
  * the range (any part from its start) may have been copied, nothing more is promised.
  */
 #ifndef KERNEL_X86_USERCOPY_H
@@ -26,17 +26,17 @@ static inline bool user_range_ok(vaddr_t va, size_t n)
     return likely(user_half_has(va, n)) || usercopy_is_lent(va, n);
 }
 
-/* 0 or -EFAULT. n = 0 succeeds at any address. */
+/* 0 or -EFAULT. n = 0 succeeds at any address. Sleep. */
 int user_copy_in(void *dst, vaddr_t src, size_t n);
 int user_copy_out(vaddr_t dst, const void *src, size_t n);
 int user_clear(vaddr_t dst, size_t n);
 int user_read32(uint32_t *dst, vaddr_t src);
 int user_write32(vaddr_t dst, uint32_t value);
-/* If the word at dst is old, make it value, in one step; *was is what it was. */
+/* If the word at dst is old, make it value, in one step; *was is what it was. Sleeps. */
 int user_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was);
 /*
  * A string with its terminating 0, at most max bytes in all. Returns its length without the 0, -EFAULT, or
- * -E2BIG when there is no 0 in the first max bytes (dst then holds those, without a 0).
+ * -E2BIG when there is no 0 in the first max bytes (dst then holds those, without a 0). Sleeps.
  */
 int user_copy_string(char *dst, vaddr_t src, size_t max);
 
