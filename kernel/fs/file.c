@@ -21,8 +21,10 @@
 #include "kernel/fs/regular.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
+#include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/layout.h"
@@ -36,6 +38,7 @@ TALLY(tables, "tables of descriptors");
 #define FDS_BREATH  4096u /* so many are closed before others may run */
 
 uint32_t fd_nr_open = 1u << 20; /* as Linux begins */
+uint32_t file_max = FILE_MAX_LEAST;
 const struct device_table *file_devices;
 
 /* --- files --- */
@@ -71,14 +74,37 @@ static bool writes_contents(const struct file *f)
     return S_ISREG(f->inode->mode) && !(f->flags & O_PATH) && (f->flags & O_ACCMODE) != O_RDONLY;
 }
 
-/* A file on an inode, with its own reference, that has no operations yet. path may be NULL. NULL: out of
- * memory. Sleeps. */
-static struct file *file_alloc(struct inode *i, uint32_t flags, const char *path)
+uint32_t file_count(void)
 {
-    struct file *f = vm_alloc(sizeof *f);
+    return files.count;
+}
 
+/* Whether one file more may be open: 0 or -ENFILE. */
+static int may_be_more(void)
+{
+    static uint32_t told;
+
+    if (likely(files.count < file_max) || capable(CAP_SYS_ADMIN))
+        return 0;
+    if (files.count > told) {
+        told = files.count;
+        os_log("VFS: file-max limit %u reached", file_max);
+    }
+    return -ENFILE;
+}
+
+/* A file on an inode, with its own reference, that has no operations yet. path may be NULL. 0, -ENFILE or
+ * -ENOMEM. Sleeps. */
+static int file_alloc(struct inode *i, uint32_t flags, const char *path, struct file **out)
+{
+    int err = may_be_more();
+    struct file *f;
+
+    if (err)
+        return err;
+    f = vm_alloc(sizeof *f);
     if (!f)
-        return NULL;
+        return -ENOMEM;
     *f = (struct file){.refs = 1, .inode = i, .flags = flags};
     if (path) {
         size_t n = strlen(path) + 1;
@@ -86,23 +112,24 @@ static struct file *file_alloc(struct inode *i, uint32_t flags, const char *path
         f->path = vm_alloc(n);
         if (!f->path) {
             kfree(f);
-            return NULL;
+            return -ENOMEM;
         }
         memcpy(f->path, path, n);
     }
     inode_get(i);
     files.count++;
-    return f;
+    *out = f;
+    return 0;
 }
 
 int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct file **out)
 {
-    struct file *f = file_alloc(i, flags, path);
+    struct file *f;
     bool writes;
-    int err = 0;
+    int err = file_alloc(i, flags, path, &f);
 
-    if (!f)
-        return -ENOMEM;
+    if (err)
+        return err;
     if (flags & O_PATH)
         f->ops = &path_ops;
     else
@@ -199,8 +226,10 @@ static int find_or_create(struct inode *dir, const char *path, uint32_t flags, u
 int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode, struct file **out)
 {
     struct path_end end;
-    int err;
+    int err = may_be_more(); /* before anything is looked for or made */
 
+    if (err)
+        return err;
     if (flags & O_PATH)
         flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     mode &= 07777 & ~fs_context_current()->umask;
@@ -243,13 +272,14 @@ int file_open_anonymous(const struct file_ops *ops, void *data, const char *path
     /* The inode has no operations: an open of it, by /proc/PID/fd, would make a file without the data. */
     struct inode *i = ramfs_anonymous(0600);
     struct file *f;
+    int err;
 
     if (!i)
         return -ENOMEM;
-    f = file_alloc(i, flags, path);
+    err = file_alloc(i, flags, path, &f);
     inode_put(i);
-    if (!f)
-        return -ENOMEM;
+    if (err)
+        return err;
     f->ops = ops;
     f->data = data;
     *out = f;
@@ -511,6 +541,12 @@ static size_t descriptors_bytes(const struct process *p)
 
 void file_start(void)
 {
+    const struct frame_pool *pool = &frame_pool_sys;
+    uint32_t kib = (pool->managed[ZONE_LOW] + pool->managed[ZONE_HIGH]) << (PAGE_SHIFT - 10);
+
+    /* Linux's rule: with its inode and its name a file takes about a KiB, and a tenth of memory may go. */
+    if (kib / 10 > file_max)
+        file_max = kib / 10;
     oom_count_also(descriptors_bytes);
 }
 

@@ -82,13 +82,18 @@ void file_pos_unlock(struct file *f);
 /* POLL* that hold; registers with table unless it is NULL. */
 unsigned file_poll(struct file *f, struct poll_table *table);
 /* A file that is nothing but its operations and data, which is theirs from then on. It cannot be opened a
- * second time: -ENXIO. path is copied. 0, or -ENOMEM and data is still the caller's. Sleeps. */
+ * second time: -ENXIO. path is copied. 0, or -ENOMEM, -ENFILE and data is still the caller's. Sleeps. */
 int file_open_anonymous(const struct file_ops *ops, void *data, const char *path, uint32_t flags,
                         struct file **out);
 /* A file in memory that has no name, for memfd_create() and shared memory. path is copied. 0 or -ENOMEM.
  * Sleeps. */
 int file_open_memory(const char *path, uint32_t flags, struct file **out);
 
+/* Files that are open in the whole system, and how many may be (/proc/sys/fs/file-max): more are -ENFILE for
+ * who has not CAP_SYS_ADMIN. */
+uint32_t file_count(void);
+extern uint32_t file_max;
+#define FILE_MAX_LEAST 8192u /* it begins with that at least */
 /* The most that RLIMIT_NOFILE can be set to: /proc/sys/fs/nr_open, which may be FD_NR_OPEN_MAX at most, so
  * that a table can be doubled. */
 extern uint32_t fd_nr_open;

@@ -21,6 +21,7 @@
 #include "kernel/fs/pipe.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
@@ -59,7 +60,7 @@ static uint32_t room(const struct pipe *p)
 
 /* What all pipes could hold, in bytes. What they do hold belongs to no process that could be chosen when
  * memory is out, so there is a limit: new pipes are small when an eighth of memory is promised, and there are
- * none beyond a quarter. */
+ * none beyond a quarter. Linux's own limits come on top, for those who lay their capabilities down. */
 static uint32_t promised;
 TALLY(pipes, "pipes");
 
@@ -70,13 +71,25 @@ static uint32_t promise_limit(unsigned part)
     return (pool->managed[ZONE_LOW] + pool->managed[ZONE_HIGH]) / part * PAGE_SIZE;
 }
 
+uint32_t pipe_max_size = 1u << 20, pipe_pages_soft = 16 * 1024, pipe_pages_hard; /* as Linux begins */
+
+/* Whether so many bytes are more than a limit in pages (0: none) that holds for the running thread. */
+static bool beyond(uint32_t bytes, uint32_t pages)
+{
+    return pages && bytes / PAGE_SIZE > pages && !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN);
+}
+
 /* 0 or -errno. */
 static int pipe_alloc(struct pipe **out)
 {
-    uint32_t size = promised + PIPE_SIZE > promise_limit(8) ? PIPE_BUF : PIPE_SIZE;
+    uint32_t size = PIPE_SIZE;
     struct pipe *p;
 
-    if (promised + size > promise_limit(4))
+    if (size > pipe_max_size && !capable(CAP_SYS_RESOURCE))
+        size = pipe_max_size;
+    if (promised + size > promise_limit(8) || beyond(promised + size, pipe_pages_soft))
+        size = PIPE_SMALL;
+    if (promised + size > promise_limit(4) || beyond(promised + size, pipe_pages_hard))
         return -ENFILE;
     p = vm_zalloc(sizeof *p);
     if (!p)
@@ -356,8 +369,8 @@ static int pipe_open(struct file *f)
     if (!i->pipe) {
         err = pipe_alloc(&p);
         if (err)
-            return err;
-        if (i->pipe) { /* somebody was faster */
+            return is_named(i) ? -ENOMEM : err; /* as Linux tells who opens a FIFO */
+        if (i->pipe) {                          /* somebody was faster */
             pipe_free(p);
         } else {
             i->pipe = p;
@@ -451,19 +464,33 @@ static void move_pages(struct pipe *p, void **page, uint32_t bytes, void **spare
     p->size = bytes;
 }
 
+uint32_t pipe_round(uint32_t size)
+{
+    uint32_t bytes = PAGE_SIZE;
+
+    if (size > 1u << 31)
+        return 0;
+    while (bytes < size)
+        bytes *= 2;
+    return bytes;
+}
+
 int pipe_set_size(struct file *f, uint32_t size)
 {
     struct pipe *p = pipe_of(f);
-    uint32_t bytes = PAGE_SIZE;
+    uint32_t bytes;
     void **page, *spare;
     int err = -ENOMEM;
 
     if (f->ops != &pipe_ops)
         return -EBADF;
-    if (size > PIPE_MAX)
-        return size > INT32_MAX ? -EINVAL : -EPERM;
-    while (bytes < size)
-        bytes *= 2;
+    bytes = pipe_round(size);
+    if (!bytes)
+        return -EINVAL;
+    if (bytes > p->size && bytes > pipe_max_size && !capable(CAP_SYS_RESOURCE))
+        return -EPERM;
+    if (bytes > promise_limit(4))
+        return -ENOMEM; /* before its table is */
     page = vm_zalloc(bytes / PAGE_SIZE * sizeof *page);
     spare = vm_alloc(PAGE_SIZE);
     mutex_lock(&p->lock);
@@ -471,8 +498,14 @@ int pipe_set_size(struct file *f, uint32_t size)
         uint32_t pages = ((p->head + PAGE_MASK) >> PAGE_SHIFT) - (p->tail >> PAGE_SHIFT);
 
         err = pages > bytes / PAGE_SIZE && bytes != p->size ? -EBUSY : (int)bytes;
-        if (bytes > p->size && promised + bytes - p->size > promise_limit(4))
-            err = -EPERM;
+        if (bytes > p->size) {
+            uint32_t would = promised + bytes - p->size;
+
+            if (would > promise_limit(4))
+                err = -ENOMEM;
+            if (beyond(would, pipe_pages_soft) || beyond(would, pipe_pages_hard))
+                err = -EPERM;
+        }
         if (err > 0 && bytes != p->size) {
             move_pages(p, page, bytes, &spare);
             page = NULL;

@@ -4,14 +4,23 @@
 
 #include "kernel/fs/file.h"
 
-#define PIPE_BUF  4096u  /* a write up to this is not divided */
-#define PIPE_SIZE 65536u /* capacity of a new pipe */
-#define PIPE_MAX  (1u << 20)
+#define PIPE_BUF   4096u           /* a write up to this is not divided */
+#define PIPE_SIZE  65536u          /* capacity of a new pipe */
+#define PIPE_SMALL (2 * PAGE_SIZE) /* when there are many */
 
-/* Both ends of a new pipe; flags: O_NONBLOCK, O_CLOEXEC is not theirs. 0, -ENOMEM. Sleeps. */
+/*
+ * /proc/sys/fs: the most bytes that a pipe may be made to hold without CAP_SYS_RESOURCE; how many pages all
+ * pipes together may promise before new ones of who has neither that nor CAP_SYS_ADMIN are small (soft) or
+ * refused (hard). 0: no limit.
+ */
+extern uint32_t pipe_max_size, pipe_pages_soft, pipe_pages_hard;
+
+/* The capacity that is made of a size: a power of two, at least a page. 0: too much. */
+uint32_t pipe_round(uint32_t size);
+/* Both ends of a new pipe; flags: O_NONBLOCK, O_CLOEXEC is not theirs. 0, -ENOMEM, -ENFILE. Sleeps. */
 int pipe_create(uint32_t flags, struct file **reader, struct file **writer);
-/* fcntl(): capacity, and its change. -EBADF: no pipe; -EBUSY: more than that is in it; -EPERM: too much.
- * pipe_set_size() sleeps. */
+/* fcntl(): capacity, and its change. -EBADF: no pipe; -EBUSY: more than that is in it; -EPERM: a limit;
+ * -ENOMEM: more than there may be; -EINVAL: no size. pipe_set_size() sleeps. */
 int pipe_get_size(const struct file *f);
 int pipe_set_size(struct file *f, uint32_t size);
 /* Kernel memory that an inode's pipe takes; 0: it has none. */

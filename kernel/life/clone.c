@@ -115,6 +115,7 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
             return err;
     }
     memcpy(child->comm, parent->comm, sizeof child->comm);
+    child->caps = parent->caps;
     signal_thread_init(child, parent, !(c->flags & CLONE_VM) || c->flags & CLONE_VFORK);
     if (c->flags & CLONE_CHILD_CLEARTID)
         child->clear_child_tid = c->child_tid;

@@ -26,6 +26,7 @@
 #include "kernel/life/elf.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptimer.h"
 #include "kernel/vm/vm_sys.h"
@@ -566,6 +567,7 @@ static void commit(struct exec *x, const char *path)
     ptimer_delete_all(p);
     signal_forget_timers(p);
     signal_exec(p);
+    caps_begin(self);
     thread_set_comm(self, base_name(path));
     set_registers(self, entry, x->sp);
     process_vfork_done(p);

@@ -4,6 +4,7 @@
 #include "kernel/life/exec.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
+#include "kernel/proc/capability.h"
 #include "kernel/sched/latency.h"
 #include "mm/errno.h"
 #include "mm/layout.h"
@@ -131,6 +132,7 @@ int process_start_init(const char *const *paths, const char **argv, const char *
     default_limits(p->rlimit);
     signal_thread_init(t, NULL, false);
     fpu_reset(t->context.fpu);
+    caps_begin(t);
     thread_set_comm(t, "init");
     pid_begin();
     process_init = p;

@@ -7,6 +7,7 @@
  *
  * Locking: everything here changes between sleeps.
  */
+#include "kernel/proc/capability.h"
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/thread.h"
 #include "kernel/proc/process.h"
@@ -31,6 +32,18 @@ void thread_start(void)
     cache_init(&thread_cache, pool, "thread", sizeof(struct thread), 0, NULL, slab_default_flags);
     cache_init(&fpu_cache, pool, "fpu", sizeof(struct fpu_state), 16, NULL, slab_default_flags);
     fpu_init();
+}
+
+int caps_set(const struct caps *new)
+{
+    struct caps *old = &thread_current()->caps;
+
+    if (!capable(CAP_SETPCAP) && new->inheritable & ~(old->inheritable | old->permitted))
+        return -EPERM;
+    if (new->permitted & ~old->permitted || new->effective & ~new->permitted)
+        return -EPERM;
+    *old = *new;
+    return 0;
 }
 
 /* --- numbers --- */

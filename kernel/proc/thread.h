@@ -17,6 +17,11 @@
 struct fd_table;
 struct process; /* kernel/proc/process.h */
 
+/* Sets of capabilities; see capability.h. */
+struct caps {
+    uint64_t effective, permitted, inheritable;
+};
+
 struct thread {
     struct task *task;
     struct process *process;
@@ -31,6 +36,7 @@ struct thread {
     vaddr_t robust_list;
     struct fd_table *files; /* kernel/fs/file.h: a reference of its own; NULL once it is ending */
     struct thread_signals sig;
+    struct caps caps;
     bool exiting; /* it ends as soon as it would go back to ring 3 or sleep interruptibly */
 };
 

@@ -9,8 +9,6 @@
 #define UTS_MACHINE "i686"
 
 #define UTS_NAME_MAX 64u
-/* The last capability that Linux 6.1 knows. Everybody has all of them. */
-#define CAP_LAST 40
 
 extern char uts_hostname[UTS_NAME_MAX + 1], uts_domainname[UTS_NAME_MAX + 1];
 

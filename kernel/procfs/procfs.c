@@ -229,10 +229,13 @@ struct proc_file {
 
 static int open_text(struct file *f)
 {
+    const struct proc_entry *entry = node_of(f->inode)->entry;
     struct proc_file *p;
 
-    /* Linux's rule: what cannot be written cannot be opened for it either. */
-    if ((f->flags & O_ACCMODE) != O_RDONLY && !node_of(f->inode)->entry->store)
+    /* Linux's rule below /proc/sys, also for root: what cannot be read or written cannot be opened for it. */
+    if ((f->flags & O_ACCMODE) != O_WRONLY && entry->store_raw && !(entry->mode & 0400))
+        return -EACCES;
+    if ((f->flags & O_ACCMODE) != O_RDONLY && !entry->store && !entry->store_raw)
         return -EACCES;
     p = vm_zalloc(sizeof *p);
     if (!p)
@@ -381,21 +384,30 @@ static int read_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 static int write_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     const struct proc_node *node = node_of(f->inode);
+    const struct proc_entry *entry = node->entry;
     size_t size = n < STORE_MAX - 1 ? n : STORE_MAX - 1;
     char *s;
     int err;
 
-    if (!node->entry->store)
+    if (!entry->store && !entry->store_raw)
         return -EIO;
+    if (n == 0 && entry->store_raw)
+        return 0;
     s = vm_alloc(STORE_MAX);
     if (!s)
         return -ENOMEM;
     err = user_copy_in(s, buf, size);
+    s[err ? 0 : size] = '\0';
+    if (!err && entry->store_raw) {
+        int got = entry->store_raw(node, s, size, pos);
+
+        kfree(s);
+        return got < 0 ? got : (int)(n - size) + got;
+    }
     if (!err) {
-        s[size] = '\0';
         if (size && s[size - 1] == '\n')
             s[size - 1] = '\0';
-        err = node->entry->store(node, s);
+        err = entry->store(node, s);
     }
     kfree(s);
     if (err)

@@ -2,8 +2,10 @@
 #include "kernel/dev/disk.h"
 #include "kernel/dev/random.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/pipe.h"
 #include "kernel/fs/shm.h"
 #include "kernel/lib/format.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/uts.h"
 #include "kernel/procfs/procfs.h"
@@ -11,11 +13,19 @@
 #include "mm/reclaim.h"
 #include "mm/space.h"
 
+/* What Linux takes for a number, by the type that it keeps it in. */
+enum number_kind {
+    NUMBER_INT,   /* a sign is possible; what follows the number is not taken */
+    NUMBER_UINT,  /* no sign; what follows is taken, and ignored */
+    NUMBER_ULONG, /* no sign; what follows is not taken */
+};
+
 /* A number: where it is kept (32 bits), or how it is read and set. */
 struct control {
+    enum number_kind kind;
     uint32_t *value;
     int64_t (*get)(void);
-    int (*set)(uint32_t value); /* may sleep */
+    int (*set)(uint32_t value); /* does not sleep */
     int64_t min, max;
 };
 
@@ -27,50 +37,77 @@ static int show_number(struct text *t, const struct proc_node *n)
     return 0;
 }
 
-/* The first number of what is written, as Linux takes it: blanks around it, decimal, or 0x. */
-static int parse(const char *s, int64_t *out)
+static bool is_space(char c)
 {
-    bool negative;
-    unsigned base = 10, digits = 0;
-    uint64_t v = 0;
-
-    while (*s == ' ' || *s == '\t' || *s == '\n')
-        s++;
-    negative = *s == '-';
-    s += negative;
-    if (s[0] == '0' && (s[1] | 32) == 'x') {
-        base = 16;
-        s += 2;
-    }
-    for (;; s++, digits++) {
-        unsigned d = *s >= '0' && *s <= '9' ? (unsigned)(*s - '0')
-                     : (*s | 32) >= 'a'     ? (unsigned)((*s | 32) - 'a') + 10
-                                            : 99;
-
-        if (d >= base || v > UINT32_MAX)
-            break;
-        v = v * base + d;
-    }
-    if (!digits || v > UINT32_MAX || (*s && *s != ' ' && *s != '\t' && *s != '\n'))
-        return -EINVAL;
-    *out = negative ? -(int64_t)v : (int64_t)v;
-    return 0;
+    return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static int store_number(const struct proc_node *n, char *s)
+static unsigned digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return (unsigned)(c - '0');
+    c |= 32;
+    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 99;
+}
+
+#define NUMBER_MAX 20u /* characters; more are refused */
+
+/* The first number of what is written, as Linux takes it: spaces around it, decimal, 0x or 0 for octal. Bytes
+ * that were taken, or -EINVAL: no number, or none of 32 bits. */
+static int parse(enum number_kind kind, const char *text, size_t size, int64_t *out)
+{
+    const char *s = text, *end = text + size, *first;
+    bool negative;
+    unsigned base = 10;
+    uint64_t v = 0;
+
+    while (s < end && is_space(*s))
+        s++;
+    first = s;
+    negative = end - s > 1 && *s == '-';
+    s += negative;
+    if (s == end || digit(*s) > 9 || (negative && kind != NUMBER_INT))
+        return -EINVAL;
+    if (*s == '0') {
+        base = end - s > 2 && (s[1] | 32) == 'x' && digit(s[2]) < 16 ? 16 : 8;
+        s += base == 16 ? 2 : 0;
+    }
+    for (; s < end && digit(*s) < base; s++) {
+        v = v * base + digit(*s);
+        if (v > UINT32_MAX)
+            return -EINVAL;
+    }
+    if (s - first > (ptrdiff_t)NUMBER_MAX || (s < end && *s != ' ' && *s != '\t' && *s != '\n'))
+        return -EINVAL;
+    while (s < end && is_space(*s))
+        s++;
+    *out = negative ? -(int64_t)v : (int64_t)v;
+    return kind == NUMBER_UINT ? (int)size : s - text;
+}
+
+/* A write elsewhere than at the beginning is taken and ignored; an unsigned int's file has no position. */
+static int store_number(const struct proc_node *n, const char *s, size_t size, uint64_t *pos)
 {
     const struct control *c = n->entry->arg;
     int64_t v;
-    int err = parse(s, &v);
+    int taken = (int)size, err = 0;
 
-    if (err)
-        return err;
-    if (v < c->min || v > c->max)
-        return -EINVAL;
-    if (c->set)
-        return c->set((uint32_t)v);
-    *c->value = (uint32_t)v;
-    return 0;
+    if (!*pos) {
+        taken = parse(c->kind, s, size, &v);
+        if (taken < 0)
+            return taken;
+        if (v < c->min || v > c->max)
+            return -EINVAL;
+        if (c->set)
+            err = c->set((uint32_t)v);
+        else
+            *c->value = (uint32_t)v;
+        if (err)
+            return err;
+    }
+    if (c->kind != NUMBER_UINT)
+        *pos += (uint64_t)taken;
+    return taken;
 }
 
 /* --- vm --- */
@@ -139,7 +176,8 @@ static const struct control overcommit = {.get = get_overcommit, .set = set_over
 
 #define NUMBER(name_, control_)                                                                              \
     {                                                                                                        \
-        .name = name_, .mode = S_IFREG | 0644, .show = show_number, .store = store_number, .arg = &control_  \
+        .name = name_, .mode = S_IFREG | 0644, .show = show_number, .store_raw = store_number,               \
+        .arg = &control_                                                                                     \
     }
 #define FIXED(name_, control_)                                                                               \
     {                                                                                                        \
@@ -151,7 +189,11 @@ static const struct control overcommit = {.get = get_overcommit, .set = set_over
     }
 
 static const struct proc_entry vm_entries[] = {
-    {.name = "drop_caches", .mode = S_IFREG | 0200, .show = show_number, .store = store_number, .arg = &drop},
+    {.name = "drop_caches",
+     .mode = S_IFREG | 0200,
+     .show = show_number,
+     .store_raw = store_number,
+     .arg = &drop},
     NUMBER("max_map_count", max_map_count),
     NUMBER("min_free_kbytes", min_free),
     FIXED("mmap_min_addr", mmap_min_addr),
@@ -225,13 +267,13 @@ static int show_boot_id(struct text *t, const struct proc_node *n)
 
 static uint32_t entropy = 256, cap_last = CAP_LAST, groups_max = 65536, nobody = 65534, zero;
 
-static const struct control pid_max_control = {.value = &pid_max, .min = 301, .max = 4194304},
-                            threads_max_control = {.value = &threads_max, .min = 20, .max = 0x3FFFFFFF},
+static const struct control pid_max_control = {.value = &pid_max, .min = 301, .max = PID_MAX_DEFAULT},
+                            threads_max_control = {.value = &threads_max, .min = 1, .max = 0x3FFFFFFF},
                             entropy_control = {.value = &entropy}, cap_control = {.value = &cap_last},
                             groups_control = {.value = &groups_max}, nobody_control = {.value = &nobody},
                             zero_control = {.value = &zero},
-                            shmmax_control = {.value = &shm_max, .max = UINT32_MAX},
-                            shmall_control = {.value = &shm_all, .max = UINT32_MAX},
+                            shmmax_control = {.kind = NUMBER_ULONG, .value = &shm_max, .max = UINT32_MAX},
+                            shmall_control = {.kind = NUMBER_ULONG, .value = &shm_all, .max = UINT32_MAX},
                             shmmni_control = {.value = &shm_mni, .max = SHM_SEQUENCE};
 
 static const struct proc_entry random_entries[] = {
@@ -276,10 +318,38 @@ static const struct proc_entry kernel_entries[] = {
 /* --- fs --- */
 
 static const struct control nr_open_control = {
-    .value = &fd_nr_open, .min = FD_NR_OPEN_MIN, .max = FD_NR_OPEN_MAX};
+    .kind = NUMBER_UINT, .value = &fd_nr_open, .min = FD_NR_OPEN_MIN, .max = FD_NR_OPEN_MAX};
+
+static int show_file_nr(struct text *t, const struct proc_node *n)
+{
+    (void)n;
+    text_print(t, "%u\t0\t%u\n", file_count(), file_max);
+    return 0;
+}
+
+static int set_pipe_max(uint32_t size)
+{
+    uint32_t bytes = pipe_round(size);
+
+    if (!bytes)
+        return -EINVAL;
+    pipe_max_size = bytes;
+    return 0;
+}
+
+static const struct control
+    file_max_control = {.kind = NUMBER_ULONG, .value = &file_max, .max = INT32_MAX},
+    pipe_max_control = {.kind = NUMBER_UINT, .value = &pipe_max_size, .set = set_pipe_max, .max = UINT32_MAX},
+    pipe_soft_control = {.kind = NUMBER_ULONG, .value = &pipe_pages_soft, .max = UINT32_MAX},
+    pipe_hard_control = {.kind = NUMBER_ULONG, .value = &pipe_pages_hard, .max = UINT32_MAX};
 
 static const struct proc_entry fs_entries[] = {
+    NUMBER("file-max", file_max_control),
+    {.name = "file-nr", .mode = S_IFREG | 0444, .show = show_file_nr},
     NUMBER("nr_open", nr_open_control),
+    NUMBER("pipe-max-size", pipe_max_control),
+    NUMBER("pipe-user-pages-hard", pipe_hard_control),
+    NUMBER("pipe-user-pages-soft", pipe_soft_control),
     {.name = NULL},
 };
 

@@ -3,6 +3,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/lib/format.h"
 #include "kernel/life/memory.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/uts.h"
@@ -225,7 +226,8 @@ static void mask(struct text *t, const char *name, uint64_t set)
 
 static void status_signals(struct text *t, const struct process *p, const struct thread *th)
 {
-    uint64_t ignored, caught, caps = (2ull << CAP_LAST) - 1;
+    uint64_t ignored, caught;
+    const struct caps caps = th ? th->caps : (struct caps){0};
 
     ignored_low(p, false, &ignored);
     ignored_low(p, true, &caught);
@@ -236,10 +238,10 @@ static void status_signals(struct text *t, const struct process *p, const struct
     mask(t, "SigBlk", th ? th->sig.blocked : 0);
     mask(t, "SigIgn", ignored);
     mask(t, "SigCgt", caught);
-    mask(t, "CapInh", 0);
-    mask(t, "CapPrm", caps);
-    mask(t, "CapEff", caps);
-    mask(t, "CapBnd", caps);
+    mask(t, "CapInh", caps.inheritable);
+    mask(t, "CapPrm", caps.permitted);
+    mask(t, "CapEff", caps.effective);
+    mask(t, "CapBnd", CAPS_ALL);
     mask(t, "CapAmb", 0);
 }
 

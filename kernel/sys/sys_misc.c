@@ -4,6 +4,7 @@
 #include "kernel/dev/random.h"
 #include "kernel/lib/printk.h"
 #include "kernel/life/init.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/thread.h"
 #include "kernel/proc/uts.h"
@@ -260,16 +261,13 @@ static int cap_words(vaddr_t header, uint32_t *pid)
     return user_write32(header, CAP_VERSION_3) ? -EFAULT : 0;
 }
 
+/* Effective, permitted, inheritable: the low words, then the high ones. */
+#define CAP_WORDS 6u
+
 int32_t sys_capget(SYSCALL_2_ARGS(header, data))
 {
-    /* Effective, permitted, inheritable: the low words, then the high ones. */
-    static const uint32_t all[6] = {~0u,
-                                    ~0u,
-                                    0,
-                                    CAP_LAST >= 32 ? (2u << (CAP_LAST - 32)) - 1 : 0,
-                                    CAP_LAST >= 32 ? (2u << (CAP_LAST - 32)) - 1 : 0,
-                                    0};
-    uint32_t pid;
+    const struct thread *t = thread_current();
+    uint32_t pid, sets[CAP_WORDS];
     int words = cap_words(header, &pid);
 
     if (words < 0)
@@ -278,22 +276,39 @@ int32_t sys_capget(SYSCALL_2_ARGS(header, data))
         return data ? -EINVAL : 0;
     if ((int32_t)pid < 0)
         return -EINVAL;
-    if (pid && !thread_find((int)pid))
+    if (pid)
+        t = thread_find((int)pid);
+    if (!t)
         return -ESRCH;
-    return data ? user_copy_out(data, all, (size_t)words * 12) : 0;
+    for (unsigned i = 0; i < 2; i++) {
+        sets[3 * i] = (uint32_t)(t->caps.effective >> 32 * i);
+        sets[3 * i + 1] = (uint32_t)(t->caps.permitted >> 32 * i);
+        sets[3 * i + 2] = (uint32_t)(t->caps.inheritable >> 32 * i);
+    }
+    return data ? user_copy_out(data, sets, (size_t)words * 12) : 0;
 }
 
-/* Everybody keeps everything. */
 int32_t sys_capset(SYSCALL_2_ARGS(header, data))
 {
-    uint32_t pid, sets[6];
+    uint32_t pid, sets[CAP_WORDS] = {0};
     int words = cap_words(header, &pid);
+    struct caps new = {0};
 
     if (words <= 0)
         return words ? words : -EINVAL;
+    if (pid && (int)pid != thread_current()->tid)
+        return -EPERM;
     if (user_copy_in(sets, data, (size_t)words * 12))
         return -EFAULT;
-    return pid && (int)pid != thread_current()->tid ? -EPERM : 0;
+    for (unsigned i = 0; i < 2; i++) {
+        new.effective |= (uint64_t)sets[3 * i] << 32 * i;
+        new.permitted |= (uint64_t)sets[3 * i + 1] << 32 * i;
+        new.inheritable |= (uint64_t)sets[3 * i + 2] << 32 * i;
+    }
+    new.effective &= CAPS_ALL;
+    new.permitted &= CAPS_ALL;
+    new.inheritable &= CAPS_ALL;
+    return caps_set(&new);
 }
 
 enum { IOPRIO_PROCESS = 1, IOPRIO_PGRP = 2, IOPRIO_USER = 3, IOPRIO_BEST_EFFORT_4 = 2 << 13 | 4 };

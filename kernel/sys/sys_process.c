@@ -5,6 +5,7 @@
 #include "kernel/life/exec.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/futex.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/sys.h"
@@ -472,6 +473,8 @@ static int set_limit(struct process *p, unsigned which, const struct rlimit *new
         return -EINVAL;
     if (which == RLIMIT_NOFILE && new->hard > fd_nr_open)
         return -EPERM;
+    if (new->hard > p->rlimit[which].hard && !capable(CAP_SYS_RESOURCE))
+        return -EPERM;
     p->rlimit[which] = *new;
     if (which == RLIMIT_CPU)
         p->cpu_timers = true;
@@ -620,7 +623,6 @@ enum {
     PR_SET_THP_DISABLE = 41,
 };
 #define COMM_MAX       16u
-#define LAST_CAP       40u
 #define TIMER_SLACK_NS 50000
 
 static int32_t set_name(vaddr_t from)
@@ -659,7 +661,7 @@ int32_t sys_prctl(SYSCALL_5_ARGS(option, arg, c, d, e))
     case PR_GET_NAME:
         return user_copy_out(arg, thread_current()->comm, COMM_MAX);
     case PR_CAPBSET_READ:
-        return arg <= LAST_CAP ? 1 : -EINVAL;
+        return arg <= CAP_LAST ? 1 : -EINVAL;
     case PR_GET_KEEPCAPS:
     case PR_GET_NO_NEW_PRIVS:
     case PR_GET_THP_DISABLE:
