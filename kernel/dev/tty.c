@@ -396,12 +396,6 @@ static unsigned tty_poll(struct file *f, struct poll_table *table)
     return events;
 }
 
-static int tty_seek(struct file *f, int64_t offset, int whence, uint64_t *result)
-{
-    (void)f, (void)offset, (void)whence, (void)result;
-    return -ESPIPE;
-}
-
 /* --- ioctl --- */
 
 enum {
@@ -644,7 +638,6 @@ static int tty_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
 #define TTY_OPS(open_)                                                                                       \
     {                                                                                                        \
         .open = open_, .read = tty_read, .write = tty_write, .ioctl = tty_ioctl, .poll = tty_poll,           \
-        .seek = tty_seek,                                                                                    \
     }
 static const struct file_ops serial_ops = TTY_OPS(tty_open);
 static const struct file_ops console_ops = TTY_OPS(console_open);

@@ -117,6 +117,7 @@ static const struct file_ops event_ops = {.read = read_event,
                                           .write = write_event,
                                           .poll = poll_event,
                                           .seek = seek_event,
+                                          .in_messages = true,
                                           .release = release_event};
 
 int eventfd_create(uint32_t count, uint32_t flags)

@@ -399,6 +399,13 @@ int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     return transfer(f->ops->write, f, buf, n, pos);
 }
 
+bool file_has_positions(const struct file *f)
+{
+    uint32_t mode = f->inode->mode;
+
+    return f->ops->seek || S_ISREG(mode) || S_ISDIR(mode);
+}
+
 unsigned file_poll(struct file *f, struct poll_table *table)
 {
     if (f->flags & O_PATH)

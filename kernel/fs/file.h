@@ -79,6 +79,8 @@ int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
  * file_pos_lock() sleeps. */
 void file_pos_lock(struct file *f);
 void file_pos_unlock(struct file *f);
+/* Whether reads and writes are at positions, which can be chosen. */
+bool file_has_positions(const struct file *f);
 /* POLL* that hold; registers with table unless it is NULL. */
 unsigned file_poll(struct file *f, struct poll_table *table);
 /* A file that is nothing but its operations and data, which is theirs from then on. It cannot be opened a

@@ -530,22 +530,107 @@ uint32_t pipe_fill(const struct file *f)
     return used(pipe_of(f));
 }
 
+/* Until there is room, or nobody reads. 0 or -errno. */
+static int wait_room(struct pipe *p, bool nonblock)
+{
+    int err = 0;
+
+    while (!err && p->readers && !room(p))
+        err = nonblock ? -EAGAIN : wait_on(p, &p->can_write);
+    return p->readers ? err : no_reader();
+}
+
 int pipe_give(struct file *f, vaddr_t buf, size_t n, bool nonblock)
 {
     struct pipe *p = pipe_of(f);
-    int err = 0;
+    int err;
 
     mutex_lock(&p->lock);
-    while (!err && p->readers && !room(p))
-        err = nonblock ? -EAGAIN : wait_on(p, &p->can_write);
-    if (!p->readers)
-        err = no_reader();
+    err = wait_room(p, nonblock);
     if (!err) {
         err = append(p, buf, n);
         os_wake_one(&p->can_read);
     }
     mutex_unlock(&p->lock);
     return err;
+}
+
+/* Let others run, the pipe being ours. Whether the thread is to end. */
+static bool ends_early(void)
+{
+    const struct thread *t = thread_current();
+
+    thread_breathe();
+    return t && t->exiting;
+}
+
+int pipe_move_out(struct file *f, size_t n, bool nonblock, pipe_move_fn move, void *arg)
+{
+    struct pipe *p = pipe_of(f);
+    size_t done = 0;
+    int err = 0;
+
+    mutex_lock(&p->lock);
+    while (!err && !used(p) && p->writers)
+        err = nonblock ? -EAGAIN : wait_on(p, &p->can_read);
+    while (!err && done < n && used(p)) {
+        uint32_t offset = p->tail & PAGE_MASK, part = PAGE_SIZE - offset;
+        int got;
+
+        part = part < used(p) ? part : used(p);
+        part = part < n - done ? part : (uint32_t)(n - done);
+        got = move(arg, (uint8_t *)page_at(p, p->tail) + offset, part);
+        if (got <= 0) {
+            err = got;
+            break;
+        }
+        done += (size_t)got;
+        consume(p, (uint32_t)got);
+        if (done < n && ends_early())
+            break;
+    }
+    if (done)
+        os_wake_all(&p->can_write);
+    if (used(p))
+        os_wake_one(&p->can_read);
+    mutex_unlock(&p->lock);
+    return done ? (int)done : err;
+}
+
+int pipe_move_in(struct file *f, size_t n, bool nonblock, pipe_move_fn move, void *arg)
+{
+    struct pipe *p = pipe_of(f);
+    size_t done = 0;
+    int err;
+
+    mutex_lock(&p->lock);
+    err = wait_room(p, nonblock);
+    while (!err && done < n && room(p)) {
+        uint32_t offset = p->head & PAGE_MASK, part = PAGE_SIZE - offset;
+        uint32_t index = (p->head & (p->size - 1)) >> PAGE_SHIFT;
+        int got = -ENOMEM;
+
+        part = part < room(p) ? part : room(p);
+        part = part < n - done ? part : (uint32_t)(n - done);
+        if (!p->page[index])
+            p->page[index] = vm_alloc(PAGE_SIZE);
+        if (p->page[index])
+            got = move(arg, (uint8_t *)p->page[index] + offset, part);
+        if (got <= 0) {
+            err = got;
+            break;
+        }
+        done += (size_t)got;
+        p->head += (uint32_t)got;
+        if ((uint32_t)got < part || (done < n && ends_early()))
+            break;
+    }
+    if (done)
+        os_wake_one(&p->can_read);
+    if (room(p) && p->writers > 1)
+        os_wake_one(&p->can_write);
+    mutex_unlock(&p->lock);
+    return done ? (int)done : err;
 }
 
 /* The locks of two pipes are always taken in the same order. Sleeps. */

@@ -30,6 +30,19 @@ uint32_t pipe_fill(const struct file *f);
 /* Write as much of n bytes as there is room for, once there is any. For vmsplice(2). Bytes or -errno.
  * Sleeps. */
 int pipe_give(struct file *f, vaddr_t buf, size_t n, bool nonblock);
+/* Move up to n bytes between a pipe's memory and somewhere else. How many, or -errno. May sleep; not to use
+ * the pipe. */
+typedef int (*pipe_move_fn)(void *arg, void *bytes, size_t n);
+/*
+ * Hand what is in the pipe, n bytes at most, to move(), once there is any, until it takes nothing. What it
+ * has not taken stays in the pipe: nobody reads or writes in between. For splice(2). Bytes, 0 at the end, or
+ * -errno if there are none. move may sleep. Sleeps.
+ */
+int pipe_move_out(struct file *f, size_t n, bool nonblock, pipe_move_fn move, void *arg);
+/* Have move() fill the room of the pipe, n bytes at most, once there is any, until it gives less than it is
+ * asked for. So nothing is fetched that has no place. Bytes or -errno as above. move may sleep.
+ * Sleeps. */
+int pipe_move_in(struct file *f, size_t n, bool nonblock, pipe_move_fn move, void *arg);
 /*
  * The next n bytes of one pipe into another, as far as there are bytes and room; keep: they also stay where
  * they are. For splice(2) and tee(2). Nobody reads or writes in between. Bytes or -errno. Sleeps, for the

@@ -199,12 +199,12 @@ static int write_page(struct object *o, uint32_t index, size_t offset, vaddr_t u
 /* How many of the program's n bytes, a page at most, can be read. */
 static size_t readable(vaddr_t buf, size_t n)
 {
-    size_t first = user_part(buf, n);
+    size_t at = 0;
     uint8_t byte;
 
-    if (user_copy_in(&byte, buf, 1))
-        return 0;
-    return first < n && user_copy_in(&byte, buf + first, 1) ? first : n;
+    while (at < n && user_copy_in(&byte, buf + at, 1) == 0)
+        at += user_part(buf + at, n - at);
+    return at;
 }
 
 static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos)

@@ -98,6 +98,7 @@ struct file_ops {
     int (*seek)(struct file *f, int64_t offset, int whence, uint64_t *result); /* NULL: the ordinary one */
     /* The object to map from page on, referenced; *out stays NULL for private zeroes. Sleeps. */
     int (*mmap)(struct file *f, uint32_t page, size_t size, unsigned region_flags, struct object **out);
+    bool in_messages; /* a read takes and a write gives one thing, not bytes: for no splice() */
 };
 
 struct inode {

@@ -220,14 +220,6 @@ int32_t sys_write(SYSCALL_3_ARGS(fd, buf, n))
     return done;
 }
 
-/* Whether a file has positions. */
-static bool has_positions(const struct file *f)
-{
-    uint32_t mode = f->inode->mode;
-
-    return f->ops->seek || S_ISREG(mode) || S_ISDIR(mode);
-}
-
 typedef int (*transfer_fn)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
 
 static int32_t transfer_at(transfer_fn fn, uint32_t fd, vaddr_t buf, size_t n, int64_t pos)
@@ -241,7 +233,7 @@ static int32_t transfer_at(transfer_fn fn, uint32_t fd, vaddr_t buf, size_t n, i
     f = fd_get((int)fd);
     if (!f)
         return -EBADF;
-    if (has_positions(f))
+    if (file_has_positions(f))
         done = fn(f, buf, n, &at);
     file_put(f);
     return done;
@@ -305,25 +297,39 @@ void io_vector_put(struct io_vector *v)
         kfree(v->part);
 }
 
-/* One after the other, until one is cut short. pos NULL: the file's own. */
-static int32_t transfer_parts(transfer_fn fn, struct file *f, const struct io_vector *v, uint64_t *pos)
+/* All parts in one operation, so nobody comes between two of them; more than LENT_VECTOR_MAX in several, at a
+ * position that is ours. Until one is cut short. */
+static int32_t transfer_whole(transfer_fn fn, struct file *f, const struct io_vector *v, uint64_t *pos)
 {
-    int done = 0;
+    struct lent_vector lent = {.part = v->part};
+    uint32_t done = 0;
 
-    if (v->total == 0) /* the checks of the mode, and of what cannot be read or written at all */
-        return fn(f, v->count ? v->part[0].base : 0, 0, pos);
-    for (uint32_t i = 0; i < v->count; i++) {
-        int n;
+    while (done < v->total) {
+        uint32_t n = v->total - done < LENT_VECTOR_MAX ? v->total - done : LENT_VECTOR_MAX;
+        int got = fn(f, usercopy_lend_vector(&lent, done, n), n, pos);
 
-        if (v->part[i].size == 0)
-            continue;
-        n = fn(f, v->part[i].base, v->part[i].size, pos);
-        if (n < 0)
-            return done ? done : n;
-        done += n;
-        if ((uint32_t)n < v->part[i].size)
+        usercopy_unlend();
+        if (got < 0)
+            return done ? (int32_t)done : got;
+        done += (uint32_t)got;
+        if ((uint32_t)got < n)
             break;
     }
+    return (int32_t)done;
+}
+
+/* pos NULL: the file's own. */
+static int32_t transfer_parts(transfer_fn fn, struct file *f, const struct io_vector *v, uint64_t *pos)
+{
+    int32_t done;
+
+    if (v->count <= 1 || v->total == 0) /* also for the checks of what cannot be read or written at all */
+        return fn(f, v->count ? v->part[0].base : 0, v->total, pos);
+    if (pos || v->total <= LENT_VECTOR_MAX)
+        return transfer_whole(fn, f, v, pos);
+    file_pos_lock(f);
+    done = transfer_whole(fn, f, v, &f->pos);
+    file_pos_unlock(f);
     return done;
 }
 
@@ -336,7 +342,7 @@ static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector,
 
     if (!f)
         return -EBADF;
-    done = pos && !has_positions(f) ? -ESPIPE : io_vector_get(&v, user_vector, count, true);
+    done = pos && !file_has_positions(f) ? -ESPIPE : io_vector_get(&v, user_vector, count, true);
     if (!done) {
         done = transfer_parts(fn, f, &v, pos);
         io_vector_put(&v);
@@ -441,7 +447,7 @@ static int64_t seek(struct file *f, int64_t offset, uint32_t whence)
         return -EINVAL;
     if (f->flags & O_PATH)
         return -EBADF;
-    if (!has_positions(f))
+    if (!file_has_positions(f))
         return -ESPIPE;
     if (f->ops->seek) {
         err = f->ops->seek(f, offset, (int)whence, &result);

@@ -1,10 +1,10 @@
 /*
  * System calls that move bytes from file to file: sendfile, splice, copy_file_range, tee, vmsplice.
  *
- * The bytes go through a page of kernel memory, lent to the files' operations (usercopy_lend()). What was
- * read from a file with positions and could not be written is given back by not advancing; what was read from
- * a pipe or a terminal is written completely, or lost with an error, so the source is asked for no more than
- * the target can be expected to take.
+ * The bytes go through kernel memory, lent to the files' operations (usercopy_lend()): the pipe's own pages
+ * if one end is a pipe, else a page of ours. Nothing is lost when the target fails or takes less than it is
+ * given. A file with positions is not advanced beyond what was written; a pipe keeps what was not taken from
+ * it; and what can only be read once is read only into a pipe that has the room.
  */
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
@@ -14,11 +14,6 @@
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/slab.h"
-
-static bool has_positions(const struct file *f)
-{
-    return f->ops->seek || S_ISREG(f->inode->mode);
-}
 
 static int lent_read(struct file *f, void *buf, size_t n, uint64_t *pos)
 {
@@ -36,7 +31,7 @@ static int lent_write(struct file *f, void *buf, size_t n, uint64_t *pos)
     return done;
 }
 
-/* Move up to n bytes. Positions NULL: the files' own. Bytes or -errno. */
+/* Move up to n bytes; in has positions. Positions NULL: the files' own. Bytes or -errno. */
 static int move(struct file *in, uint64_t *in_pos, struct file *out, uint64_t *out_pos, size_t n)
 {
     size_t total = 0;
@@ -53,41 +48,86 @@ static int move(struct file *in, uint64_t *in_pos, struct file *out, uint64_t *o
     while (total < n) {
         uint64_t *from = in_pos ? in_pos : &in->pos;
         uint64_t at = *from;
-        size_t part = n - total < PAGE_SIZE ? n - total : PAGE_SIZE, done = 0;
-        int got = lent_read(in, buf, part, &at);
+        size_t part = n - total < PAGE_SIZE ? n - total : PAGE_SIZE;
 
-        if (got <= 0) {
-            err = got;
+        err = lent_read(in, buf, part, &at);
+        if (err > 0)
+            err = lent_write(out, buf, (size_t)err, out_pos);
+        if (err <= 0)
             break;
-        }
-        while (done < (size_t)got) {
-            err = lent_write(out, buf + done, (size_t)got - done, out_pos);
-            if (err <= 0)
-                break;
-            done += (size_t)err;
-            if (has_positions(in))
-                break;
-        }
-        if (has_positions(in))
-            *from += done;
-        total += done;
-        if (err < 0 || done < part || !has_positions(in) || thread_breathe())
+        *from += (uint32_t)err;
+        total += (size_t)err;
+        if ((size_t)err < part || thread_breathe())
             break;
     }
     kfree(buf);
     return total ? (int)total : err;
 }
 
+/* The end of a splice that is no pipe. Its own position is ours from the first byte on. */
+struct other_end {
+    struct file *file;
+    uint64_t *pos; /* NULL: the file's own */
+    bool locked;
+};
+
+static uint64_t *other_pos(struct other_end *e)
+{
+    if (!e->pos) {
+        file_pos_lock(e->file);
+        e->locked = true;
+        e->pos = &e->file->pos;
+    }
+    return e->pos;
+}
+
+static int to_other(void *arg, void *bytes, size_t n)
+{
+    struct other_end *e = arg;
+
+    return lent_write(e->file, bytes, n, other_pos(e));
+}
+
+static int from_other(void *arg, void *bytes, size_t n)
+{
+    struct other_end *e = arg;
+
+    return lent_read(e->file, bytes, n, other_pos(e));
+}
+
+/* Between a pipe and another file; fill: into the pipe. pos NULL: the file's own. Bytes or -errno. */
+static int move_pipe(struct file *pipe, struct file *file, uint64_t *pos, size_t n, bool nonblock, bool fill)
+{
+    struct other_end other = {.file = file, .pos = pos};
+    int done;
+
+    if (n > INT32_MAX)
+        return -EINVAL;
+    if (n > RW_MAX)
+        n = RW_MAX;
+    nonblock |= (pipe->flags & O_NONBLOCK) != 0;
+    done = fill ? pipe_move_in(pipe, n, nonblock, from_other, &other)
+                : pipe_move_out(pipe, n, nonblock, to_other, &other);
+    if (other.locked)
+        file_pos_unlock(file);
+    return done;
+}
+
+/* Both, referenced, or -errno. */
 static int get_two(uint32_t in_fd, uint32_t out_fd, struct file **in, struct file **out)
 {
+    int err = -EBADF;
+
     *in = fd_get((int)in_fd);
     *out = fd_get((int)out_fd);
     if (*in && *out && ((*in)->flags & O_ACCMODE) != O_WRONLY && ((*out)->flags & O_ACCMODE) != O_RDONLY &&
         !(((*in)->flags | (*out)->flags) & O_PATH))
-        return 0;
-    file_put(*in);
-    file_put(*out);
-    return -EBADF;
+        err = (*in)->ops->in_messages || (*out)->ops->in_messages ? -EINVAL : 0;
+    if (err) {
+        file_put(*in);
+        file_put(*out);
+    }
+    return err;
 }
 
 /* A position in user memory: of 32 or 64 bits, or none. */
@@ -125,8 +165,14 @@ static int32_t send_file(uint32_t out_fd, uint32_t in_fd, vaddr_t user_pos, bool
     done = get_two(in_fd, out_fd, &in, &out);
     if (done)
         return done;
-    if (out->flags & O_APPEND || S_ISDIR(in->inode->mode) || (user_pos && !has_positions(in)))
-        done = user_pos && !has_positions(in) ? -ESPIPE : -EINVAL;
+    if (user_pos && !file_has_positions(in))
+        done = -ESPIPE;
+    else if (S_ISDIR(in->inode->mode) || in->ops == &pipe_ops)
+        done = -EINVAL;
+    else if (out->ops == &pipe_ops)
+        done = move_pipe(out, in, user_pos ? &pos : NULL, n, false, true);
+    else if (!file_has_positions(in) || out->flags & O_APPEND)
+        done = -EINVAL;
     else
         done = move(in, user_pos ? &pos : NULL, out, NULL, n);
     file_put(in);
@@ -148,73 +194,76 @@ int32_t sys_sendfile64(SYSCALL_4_ARGS(out, in, user_pos, n))
 
 enum { SPLICE_F_NONBLOCK = 2, SPLICE_F_ALL = 15 };
 
+/* What splice and tee are asked for. */
+struct splice {
+    vaddr_t in_pos, out_pos; /* of the program; 0: the file's own */
+    uint32_t n;
+    bool nonblock;
+};
+
 /* One end is a pipe. */
-static int splice_files(struct file *in, vaddr_t in_user, struct file *out, vaddr_t out_user, uint32_t n,
-                        uint32_t flags)
+static int splice_files(struct file *in, struct file *out, const struct splice *s)
 {
     bool in_pipe = in->ops == &pipe_ops, out_pipe = out->ops == &pipe_ops;
     uint64_t in_pos = 0, out_pos = 0;
     int done;
 
-    if (!in_pipe && !out_pipe)
-        return -EINVAL;
-    if ((in_user && !has_positions(in)) || (out_user && !has_positions(out)))
+    if ((s->in_pos && in_pipe) || (s->out_pos && out_pipe))
         return -ESPIPE;
-    if (in_pipe && out_pipe && in->inode == out->inode)
-        return -EINVAL;
-    if (out->flags & O_APPEND)
-        return -EINVAL;
     if (in_pipe && out_pipe)
-        return pipe_to_pipe(in, out, n, flags & SPLICE_F_NONBLOCK, false);
-    if (read_position(in_user, true, &in_pos) || read_position(out_user, true, &out_pos))
+        return pipe_to_pipe(in, out, s->n, s->nonblock, false);
+    if (read_position(s->in_pos, true, &in_pos) || read_position(s->out_pos, true, &out_pos))
         return -EFAULT;
-    if ((int64_t)in_pos < 0 || (int64_t)out_pos < 0)
+    if ((!in_pipe && !out_pipe) || S_ISDIR(in->inode->mode))
         return -EINVAL;
-    if (flags & SPLICE_F_NONBLOCK && in_pipe && !pipe_fill(in))
-        return -EAGAIN;
-    if (out_pipe && n > PIPE_SIZE)
-        n = PIPE_SIZE;
-    done = move(in, in_user ? &in_pos : NULL, out, out_user ? &out_pos : NULL, n);
-    if (done >= 0 && (write_position(in_user, true, in_pos) || write_position(out_user, true, out_pos)))
+    if ((s->in_pos && !file_has_positions(in)) || (s->out_pos && !file_has_positions(out)))
+        return -EINVAL;
+    if ((int64_t)in_pos < 0 || (int64_t)out_pos < 0 || (in_pipe && out->flags & O_APPEND))
+        return -EINVAL;
+    done = in_pipe ? move_pipe(in, out, s->out_pos ? &out_pos : NULL, s->n, s->nonblock, false)
+                   : move_pipe(out, in, s->in_pos ? &in_pos : NULL, s->n, s->nonblock, true);
+    if (done >= 0 && (write_position(s->in_pos, true, in_pos) || write_position(s->out_pos, true, out_pos)))
         return -EFAULT;
+    return done;
+}
+
+static int tee_files(struct file *in, struct file *out, const struct splice *s)
+{
+    return pipe_to_pipe(in, out, s->n, s->nonblock, true);
+}
+
+static int32_t with_files(uint32_t in_fd, uint32_t out_fd, struct splice s, uint32_t flags,
+                          int (*fn)(struct file *in, struct file *out, const struct splice *s))
+{
+    struct file *in, *out;
+    int done;
+
+    if (flags & ~(uint32_t)SPLICE_F_ALL)
+        return -EINVAL;
+    if (s.n == 0)
+        return 0;
+    done = get_two(in_fd, out_fd, &in, &out);
+    if (done)
+        return done;
+    s.nonblock = flags & SPLICE_F_NONBLOCK;
+    done = fn(in, out, &s);
+    file_put(in);
+    file_put(out);
     return done;
 }
 
 int32_t sys_splice(uint32_t in_fd, uint32_t in_pos, uint32_t out_fd, uint32_t out_pos, uint32_t n,
                    uint32_t flags)
 {
-    struct file *in, *out;
-    int done;
-
-    if (flags & ~(uint32_t)SPLICE_F_ALL)
-        return -EINVAL;
-    if (n == 0)
+    if (n == 0) /* whatever the flags are, unlike tee() */
         return 0;
-    done = get_two(in_fd, out_fd, &in, &out);
-    if (done)
-        return done;
-    done = splice_files(in, in_pos, out, out_pos, n, flags);
-    file_put(in);
-    file_put(out);
-    return done;
+    return with_files(in_fd, out_fd, (struct splice){.in_pos = in_pos, .out_pos = out_pos, .n = n}, flags,
+                      splice_files);
 }
 
 int32_t sys_tee(SYSCALL_4_ARGS(in_fd, out_fd, n, flags))
 {
-    struct file *in, *out;
-    int done;
-
-    if (flags & ~(uint32_t)SPLICE_F_ALL)
-        return -EINVAL;
-    if (n == 0)
-        return 0;
-    done = get_two(in_fd, out_fd, &in, &out);
-    if (done)
-        return done;
-    done = pipe_to_pipe(in, out, n, flags & SPLICE_F_NONBLOCK, true);
-    file_put(in);
-    file_put(out);
-    return done;
+    return with_files(in_fd, out_fd, (struct splice){.n = n}, flags, tee_files);
 }
 
 /* Page by page, so that what lies before a bad address is given; it waits for the first byte's place only.

@@ -6,6 +6,7 @@
 #define KERNEL_SYS_SYSCALL_H
 
 #include "kernel/x86/trap.h"
+#include "kernel/x86/usercopy.h"
 
 typedef int32_t (*syscall_fn)(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f);
 
@@ -13,11 +14,7 @@ struct syscall {
     syscall_fn fn;    /* NULL: unknown, or known by name and not implemented. fn may sleep */
     const char *name; /* NULL: no such call */
 };
-/* A vector of buffers, as programs give it, and how many elements it may have, whichever call it is for. */
-struct iovec {
-    vaddr_t base;
-    uint32_t size;
-};
+/* How many elements a vector of buffers may have, whichever call it is for. */
 #define IOVECS_MAX 1024u
 /* One that was read, once, and checked. */
 #define IOVECS_SMALL 8u

@@ -14,7 +14,8 @@ enum {
 struct cpu_task {
     uint32_t esp;       /* of a task that does not run */
     uint32_t user_work; /* TASK_WORK_*: to be done before it goes back to ring 3. trap.asm knows its place */
-    vaddr_t lent, lent_end; /* kernel memory that user_copy_*() take for the program's own: see usercopy.h */
+    vaddr_t lent, lent_end; /* what user_copy_*() take for the program's own memory: see usercopy.h */
+    struct lent_vector *lent_vector; /* it stands for these buffers of the program; else NULL */
 };
 
 /* NULL before there are tasks. */

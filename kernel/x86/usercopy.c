@@ -36,12 +36,12 @@ static __attribute__((noinline, cold)) void before_slow(vaddr_t va, size_t n)
     might_sleep();
 }
 
-/* Whether the range may be touched. */
+/* Whether the range is the program's, and may be touched. */
 static inline bool begin(vaddr_t va, size_t n)
 {
     if (unlikely(os_nosleep))
         before_slow(va, n);
-    return likely(user_half_has(va, n)) || usercopy_is_lent(va, n);
+    return likely(user_half_has(va, n));
 }
 
 /* The end of an access: its last byte may have been brought in from disk, so others may have run. */
@@ -51,14 +51,27 @@ static inline int end(int err)
     return err;
 }
 
-vaddr_t usercopy_lend(void *buf, size_t n)
+static vaddr_t lend(vaddr_t va, size_t n, struct lent_vector *v)
 {
     struct cpu_task *t = cpu_task_current();
 
     mm_assert(!t->lent, "the task has lent %x", t->lent);
-    t->lent = (vaddr_t)buf;
-    t->lent_end = (vaddr_t)buf + n;
-    return t->lent;
+    t->lent = va;
+    t->lent_end = va + n;
+    t->lent_vector = v;
+    return va;
+}
+
+vaddr_t usercopy_lend(void *buf, size_t n)
+{
+    return lend((vaddr_t)buf, n, NULL);
+}
+
+vaddr_t usercopy_lend_vector(struct lent_vector *v, size_t from, size_t n)
+{
+    mm_assert(n <= LENT_VECTOR_MAX, "%u bytes", n);
+    v->from = from;
+    return lend(USER_END, n, v);
 }
 
 void usercopy_unlend(void)
@@ -66,12 +79,89 @@ void usercopy_unlend(void)
     struct cpu_task *t = cpu_task_current();
 
     t->lent = t->lent_end = 0;
+    t->lent_vector = NULL;
+}
+
+/* Where a lent address is in the program's memory, and how many of n bytes from there are in one part. */
+static size_t find_part(struct lent_vector *v, vaddr_t lent, size_t n, vaddr_t *user)
+{
+    size_t at = v->from + (lent - USER_END), left;
+
+    while (at < v->start)
+        v->start -= v->part[--v->index].size;
+    while (at - v->start >= v->part[v->index].size)
+        v->start += v->part[v->index++].size;
+    *user = v->part[v->index].base + (at - v->start);
+    left = v->part[v->index].size - (at - v->start);
+    return n < left ? n : left;
+}
+
+size_t usercopy_lent_part(vaddr_t va, size_t n)
+{
+    struct lent_vector *v = cpu_task_current()->lent_vector;
+
+    if (v && n && usercopy_is_lent(va, n))
+        n = find_part(v, va, n, &va);
+    return n && va < USER_END ? user_part(va, n) : user_page_part(va, n);
+}
+
+enum access { COPY_IN, COPY_OUT, CLEAR, COPY_IN_ATOMIC, COPY_OUT_ATOMIC };
+
+static int access_part(enum access how, vaddr_t user, void *own, size_t n)
+{
+    switch (how) {
+    case COPY_IN:
+        return user_copy_in(own, user, n);
+    case COPY_OUT:
+        return user_copy_out(user, own, n);
+    case CLEAR:
+        return user_clear(user, n);
+    case COPY_IN_ATOMIC:
+        return user_copy_in_atomic(own, user, n);
+    case COPY_OUT_ATOMIC:
+    default:
+        return user_copy_out_atomic(user, own, n);
+    }
+}
+
+static int access_kernel(enum access how, void *lent, void *own, size_t n)
+{
+    if (how == CLEAR)
+        memset(lent, 0, n);
+    else if (how == COPY_IN || how == COPY_IN_ATOMIC)
+        memcpy(own, lent, n);
+    else
+        memcpy(lent, own, n);
+    return 0;
+}
+
+/* An access that does not lie in the programs' half: to what was lent, or a mistake. own: the other end, in
+ * the kernel. */
+static __attribute__((noinline)) int access_lent(enum access how, vaddr_t va, void *own, size_t n)
+{
+    struct lent_vector *v = cpu_task_current()->lent_vector;
+    int err = 0;
+
+    if (!usercopy_is_lent(va, n))
+        return -EFAULT;
+    if (!v)
+        return access_kernel(how, (void *)va, own, n);
+    while (n && !err) {
+        vaddr_t user;
+        size_t part = find_part(v, va, n, &user);
+
+        err = access_part(how, user, own, part);
+        va += part;
+        own = (uint8_t *)own + part;
+        n -= part;
+    }
+    return err;
 }
 
 int user_copy_in_atomic(void *dst, vaddr_t src, size_t n)
 {
-    if (!user_half_has(src, n) && !usercopy_is_lent(src, n))
-        return -EFAULT;
+    if (!user_half_has(src, n))
+        return access_lent(COPY_IN_ATOMIC, src, dst, n);
     nosleep_enter("what the caller holds: a fault goes to the exception table");
     cpu_user_begin();
     int err = usercopy_in(dst, src, n);
@@ -82,8 +172,8 @@ int user_copy_in_atomic(void *dst, vaddr_t src, size_t n)
 
 int user_copy_out_atomic(vaddr_t dst, const void *src, size_t n)
 {
-    if (!user_half_has(dst, n) && !usercopy_is_lent(dst, n))
-        return -EFAULT;
+    if (!user_half_has(dst, n))
+        return access_lent(COPY_OUT_ATOMIC, dst, (void *)(uintptr_t)src, n);
     nosleep_enter("what the caller holds: a fault goes to the exception table");
     cpu_user_begin();
     int err = usercopy_out(dst, src, n);
@@ -97,7 +187,7 @@ int user_copy_in(void *dst, vaddr_t src, size_t n)
     if (n == 0)
         return 0;
     if (!begin(src, n))
-        return -EFAULT;
+        return access_lent(COPY_IN, src, dst, n);
     cpu_user_begin();
     int err = usercopy_in(dst, src, n);
     cpu_user_end();
@@ -109,7 +199,7 @@ int user_copy_out(vaddr_t dst, const void *src, size_t n)
     if (n == 0)
         return 0;
     if (!begin(dst, n))
-        return -EFAULT;
+        return access_lent(COPY_OUT, dst, (void *)(uintptr_t)src, n);
     cpu_user_begin();
     int err = usercopy_out(dst, src, n);
     cpu_user_end();
@@ -121,7 +211,7 @@ int user_clear(vaddr_t dst, size_t n)
     if (n == 0)
         return 0;
     if (!begin(dst, n))
-        return -EFAULT;
+        return access_lent(CLEAR, dst, NULL, n);
     cpu_user_begin();
     int err = usercopy_clear(dst, n);
     cpu_user_end();
@@ -131,7 +221,7 @@ int user_clear(vaddr_t dst, size_t n)
 int user_read32(uint32_t *dst, vaddr_t src)
 {
     if (!begin(src, sizeof *dst))
-        return -EFAULT;
+        return access_lent(COPY_IN, src, dst, sizeof *dst);
     cpu_user_begin();
     int err = usercopy_read32(dst, src);
     cpu_user_end();
@@ -141,7 +231,7 @@ int user_read32(uint32_t *dst, vaddr_t src)
 int user_write32(vaddr_t dst, uint32_t value)
 {
     if (!begin(dst, sizeof value))
-        return -EFAULT;
+        return access_lent(COPY_OUT, dst, &value, sizeof value);
     cpu_user_begin();
     int err = usercopy_write32(dst, value);
     cpu_user_end();
@@ -160,10 +250,7 @@ int user_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was)
 
 int user_copy_string(char *dst, vaddr_t src, size_t max)
 {
-    if (!begin(src, 1))
-        return -EFAULT;
-
-    if (src >= USER_END) /* lent memory is for data */
+    if (!begin(src, 1)) /* lent memory is for data */
         return -EFAULT;
 
     size_t room = USER_END - src;

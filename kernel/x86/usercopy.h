@@ -40,13 +40,20 @@ int user_exchange32(vaddr_t dst, uint32_t old, uint32_t value, uint32_t *was);
  */
 int user_copy_string(char *dst, vaddr_t src, size_t max);
 
-/* How much of [va, va + n) lies in the first page. What cannot be copied whole is copied as far as it goes by
- * pages, since that is how memory ends. */
-static inline size_t user_part(vaddr_t va, size_t n)
+static inline size_t user_page_part(vaddr_t va, size_t n)
 {
     size_t left = PAGE_SIZE - (va & PAGE_MASK);
 
     return n < left ? n : left;
+}
+
+/* The same as user_part() for an address that may be lent. */
+size_t usercopy_lent_part(vaddr_t va, size_t n);
+/* How much of [va, va + n) lies in the first page of the program's memory. What cannot be copied whole is
+ * copied as far as it goes by pages, since that is how memory ends. */
+static inline size_t user_part(vaddr_t va, size_t n)
+{
+    return likely(va < USER_END) ? user_page_part(va, n) : usercopy_lent_part(va, n);
 }
 
 /*
@@ -67,5 +74,25 @@ void usercopy_torture(vaddr_t va, size_t n);
  */
 vaddr_t usercopy_lend(void *buf, size_t n);
 void usercopy_unlend(void);
+
+/* A buffer of a program, as vectors of them have it. */
+struct iovec {
+    vaddr_t base;
+    uint32_t size;
+};
+/* Several buffers that are taken for one. Begins as {.part = ...}; the rest is usercopy.c's. */
+struct lent_vector {
+    const struct iovec *part; /* in the programs' half; may be empty */
+    uint32_t index;           /* a part, and where it begins in the whole: a hint */
+    size_t start;
+    size_t from;
+};
+#define LENT_VECTOR_MAX 0x3FFFF000u
+/*
+ * The same for bytes [from, from + n) of the program's buffers, one after the other: they appear at the
+ * addresses from the result on, too. So one operation of a file moves them all, as one step under its locks.
+ * n: LENT_VECTOR_MAX at most. Until usercopy_unlend(); v is the caller's. Does not nest.
+ */
+vaddr_t usercopy_lend_vector(struct lent_vector *v, size_t from, size_t n);
 
 #endif

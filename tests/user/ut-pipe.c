@@ -1,5 +1,8 @@
 /* Pipes, poll, select. */
 #include "tests/user/ut.h"
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <pthread.h>
 #include <poll.h>
@@ -333,11 +336,85 @@ static void moving(void)
     close(b[1]);
 }
 
+static int waiting(int fd)
+{
+    int n = -1;
+
+    ioctl(fd, FIONREAD, &n);
+    return n;
+}
+
+/* What a target does not take is still in the pipe. */
+static void not_lost(void)
+{
+    static uint8_t bytes[8000];
+    struct rlimit was, small = {5000, RLIM_INFINITY};
+    int p[2], file = open("target", O_RDWR | O_CREAT, 0600), more = open("target", O_WRONLY | O_APPEND);
+    unsigned wrong = 0;
+
+    PART("splice to a file that takes less");
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = ut_pattern(i);
+    TRY(pipe(p));
+    TRY(write(p[1], bytes, sizeof bytes));
+    getrlimit(RLIMIT_FSIZE, &was);
+    small.rlim_max = was.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    TRY(splice(p[0], NULL, file, NULL, sizeof bytes, 0));
+    SHOW(waiting(p[0]));
+    TRY(lseek(file, 0, SEEK_CUR));
+    TRY(splice(p[0], NULL, file, NULL, sizeof bytes, 0));
+    SHOW(waiting(p[0]));
+    setrlimit(RLIMIT_FSIZE, &was);
+    signal(SIGXFSZ, SIG_DFL);
+    TRY(splice(p[0], NULL, more, NULL, 10, 0));
+    TRY(splice(p[0], NULL, file, (void *)16, 10, 0));
+    TRY(splice(p[0], (void *)16, file, NULL, 10, 0));
+    TRY(sendfile(file, p[0], NULL, 10));
+    SHOW(waiting(p[0]));
+    TRY(splice(p[0], NULL, file, NULL, 100, 0));
+    TRY(splice(p[0], NULL, file, NULL, 0, 99));
+    TRY(tee(p[0], file, 0, 99));
+    TRY(splice(p[0], NULL, file, NULL, sizeof bytes, 0));
+    TRY(pread(file, block, sizeof bytes, 0));
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        wrong += block[i] != bytes[i];
+    SHOW(wrong);
+    TRY(splice(p[0], NULL, file, NULL, 1, SPLICE_F_NONBLOCK));
+
+    PART("to a pipe with little room");
+    TRY(fcntl(p[1], F_SETPIPE_SZ, PAGE));
+    TRY(fcntl(p[1], F_SETFL, O_NONBLOCK));
+    TRY(lseek(file, 0, SEEK_SET));
+    TRY(sendfile(p[1], file, NULL, sizeof bytes));
+    TRY(lseek(file, 0, SEEK_CUR));
+    TRY(sendfile(p[1], file, NULL, sizeof bytes));
+    TRY(splice(file, NULL, p[1], NULL, sizeof bytes, 0));
+    TRY(lseek(file, 0, SEEK_CUR));
+    TRY(read(p[0], block, sizeof block));
+
+    PART("an event's count");
+    int event = eventfd(7, 0);
+    TRY(splice(event, NULL, p[1], NULL, 8, 0));
+    TRY(write(p[1], bytes, 8));
+    TRY(splice(p[0], NULL, event, NULL, 8, 0));
+    SHOW(waiting(p[0]));
+    TRY(read(event, block, 8));
+    SHOW(block[0]);
+    close(event);
+    close(p[0]);
+    close(p[1]);
+    close(file);
+    close(more);
+}
+
 UT_PROGRAM(pipe)
 {
     ut_workdir();
     teeing();
     moving();
+    not_lost();
     ends();
     full();
     stream();

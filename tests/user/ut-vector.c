@@ -1,5 +1,7 @@
 /* Vectors of buffers, and single ones, that are larger than what a call moves. */
 #include "tests/user/ut.h"
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/time.h>
 #include <sys/uio.h>
@@ -121,6 +123,164 @@ static void other_process(void)
     TRY(syscall(SYS_process_vm_writev, self, &own, 1, &large, 1, 0));
 }
 
+/* --- a vector is one transfer --- */
+
+/* Fewer bytes than there is room for, bad parts, parts smaller than what there is one of. */
+static void in_one(void)
+{
+    uint8_t *p = ut_map(2, PROT_READ | PROT_WRITE), *bad = p + PAGE;
+    struct part two[2] = {{p, 4}, {p + 4, 4}}, cut[3] = {{p, 4}, {NULL, 0}, {bad, 4}};
+    struct part over = {bad - 3, 6}, both[2] = {{p, 3}, over};
+    int pipes[2], event = eventfd(7, 0), n, fd = (int)syscall(SYS_memfd_create, "whole", 0);
+
+    PART("in one");
+    munmap(bad, PAGE);
+    pipe(pipes);
+    write(pipes[1], "abcd", 4);
+    TRY(readv(pipes[0], (void *)two, 2));
+    write(pipes[1], "abcdef", 6);
+    TRY(readv(pipes[0], (void *)cut, 3));
+    ioctl(pipes[0], FIONREAD, &n);
+    SHOW(n);
+    TRY(readv(pipes[0], (void *)two, 2));
+    TRY(writev(pipes[1], (void *)cut, 3));
+    TRY(writev(pipes[1], (void *)both, 2));
+    ioctl(pipes[0], FIONREAD, &n);
+    SHOW(n);
+    TRY(readv(event, (void *)two, 2));
+    SHOW(p[0]);
+    TRY(writev(fd, (void *)cut, 3));
+    TRY(lseek(fd, 0, SEEK_CUR));
+    TRY(writev(fd, (void *)both, 2));
+    TRY(lseek(fd, 0, SEEK_END));
+    TRY(pwritev(fd, (void *)both, 2, 1));
+    TRY(preadv(fd, (void *)cut, 3, 0));
+    TRY(preadv(fd, (void *)both, 2, 1));
+    close(pipes[0]);
+    close(pipes[1]);
+    close(event);
+    close(fd);
+}
+
+/* Records of several parts, which carry who wrote them and which one it is. */
+enum { RECORD_PARTS = 5, RECORDS = 40, WRITERS = 3, PART_MAX = 3 * 4096 };
+
+/* The first part is a byte: in a pipe it finds room where another's next part does not. */
+static size_t record_part(unsigned i, size_t whole)
+{
+    return i == 0 ? 1 : (whole - 1) / (RECORD_PARTS - 1);
+}
+
+static void write_records(int fd, uint8_t who, size_t whole)
+{
+    static uint8_t bytes[RECORD_PARTS][PART_MAX];
+    struct part v[RECORD_PARTS];
+
+    for (unsigned n = 0; n < RECORDS; n++) {
+        for (unsigned i = 0; i < RECORD_PARTS; i++) {
+            v[i] = (struct part){bytes[i], record_part(i, whole)};
+            memset(bytes[i], who + (int)(n % 16), v[i].size);
+        }
+        if (writev(fd, (void *)v, RECORD_PARTS) != (ssize_t)whole)
+            _exit(1);
+    }
+    _exit(0);
+}
+
+/* How many records of a stream are mixed with others. */
+static unsigned mixed(const uint8_t *p, size_t size, size_t whole)
+{
+    unsigned bad = 0;
+
+    for (; size >= whole; p += whole, size -= whole)
+        bad += !ut_all(p, whole, p[0]);
+    return bad + size;
+}
+
+static unsigned failed_children(void)
+{
+    unsigned bad = 0;
+    int status;
+
+    while (wait(&status) > 0)
+        bad += status != 0;
+    return bad;
+}
+
+/* Writers share a position, or append each with its own descriptor, or through a pipe. */
+static void written(const char *how, int shared, const char *path, int from, size_t whole)
+{
+    size_t all = whole * RECORDS * WRITERS, got = 0;
+    uint8_t *p = malloc(all);
+    ssize_t n = 1;
+
+    ut_say("%s", how);
+    for (unsigned i = 0; i < WRITERS; i++)
+        if (fork() == 0)
+            write_records(path ? open(path, O_WRONLY | O_APPEND) : shared, (uint8_t)(16 + i * 16), whole);
+    if (from < 0) {
+        SHOW(failed_children());
+        from = path ? open(path, O_RDONLY) : shared;
+        SHOW(lseek(from, 0, SEEK_END) == (off_t)all);
+        lseek(from, 0, SEEK_SET);
+    } else {
+        close(shared);
+    }
+    while (got < all && n > 0) {
+        n = read(from, p + got, all - got);
+        got += n > 0 ? (size_t)n : 0;
+    }
+    SHOW(failed_children());
+    SHOW(got == all);
+    SHOW(mixed(p, got, whole));
+    free(p);
+}
+
+/* Readers share a position: each gets records, not parts of them. */
+static void read_records(void)
+{
+    enum { WHOLE = 5 * 5000 };
+    static uint8_t bytes[WHOLE];
+    int fd = open("records", O_CREAT | O_RDWR, 0600);
+    struct part v[RECORD_PARTS];
+
+    ut_say("readers that share a position");
+    for (unsigned n = 0; n < RECORDS * WRITERS; n++) {
+        memset(bytes, (int)n, sizeof bytes);
+        write(fd, bytes, sizeof bytes);
+    }
+    lseek(fd, 0, SEEK_SET);
+    for (unsigned i = 0; i < WRITERS; i++)
+        if (fork() == 0) {
+            unsigned bad = 0;
+
+            for (unsigned n = 0; n < RECORD_PARTS; n++)
+                v[n] = (struct part){bytes + n * (WHOLE / RECORD_PARTS), WHOLE / RECORD_PARTS};
+            do
+                madvise((void *)(((uintptr_t)bytes + PAGE - 1) & -PAGE), sizeof bytes - PAGE, MADV_DONTNEED);
+            while (readv(fd, (void *)v, RECORD_PARTS) == WHOLE && !(bad += mixed(bytes, WHOLE, WHOLE)));
+            _exit(bad != 0);
+        }
+    SHOW(failed_children());
+    close(fd);
+}
+
+static void undivided(void)
+{
+    int pipes[2], fd = open("shared", O_CREAT | O_RDWR, 0600); /* a memfd has no order on Linux */
+
+    PART("parts of one vector are not mixed with another's");
+    written("writers that share a position", fd, NULL, -1, 30001);
+    close(fd);
+    close(open("log", O_CREAT | O_WRONLY, 0600));
+    written("writers that append", -1, "log", -1, 30001);
+    unlink("log");
+    pipe(pipes);
+    written("writers into a pipe", pipes[1], NULL, pipes[0], 3001);
+    close(pipes[0]);
+    read_records();
+}
+
 static long long milliseconds(void)
 {
     struct timespec t;
@@ -178,6 +338,8 @@ UT_PROGRAM(vector)
     positions();
     between_files();
     other_process();
+    in_one();
+    undivided();
     PART("others run beside a long read");
     others_run(false);
     others_run(true);

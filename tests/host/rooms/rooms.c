@@ -153,6 +153,11 @@ bool usercopy_is_lent(vaddr_t va, size_t n)
     return false;
 }
 
+size_t usercopy_lent_part(vaddr_t va, size_t n)
+{
+    return user_page_part(va, n);
+}
+
 int user_copy_in(void *dst, vaddr_t src, size_t n)
 {
     return copy(src, n, dst, NULL);
