@@ -628,10 +628,27 @@ static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t s
     return 0;
 }
 
+/* What a new region begins as; NULL: no memory. */
+static struct region *new_region(struct space *s, unsigned flags, struct object *object, uint32_t offset)
+{
+    struct region *r = vm_cache_alloc(s->vm, &s->vm->region_cache);
+
+    if (!r)
+        return NULL;
+    *r = (struct region){
+        .flags = flags & REGION_FLAGS & ~(unsigned)REGION_CHARGED,
+        .space = s,
+        .object = object,
+        .offset = object ? offset : 0,
+    };
+    if (s->vm->overcommit == COMMIT_STRICT)
+        r->flags &= ~(unsigned)REGION_NORESERVE;
+    return r;
+}
+
 int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struct object *object,
               uint32_t offset)
 {
-    struct vm *vm = s->vm;
     struct region *r;
     int err;
 
@@ -641,23 +658,57 @@ int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struc
         return -ENOMEM;
     if (object && offset + (uint32_t)PAGES_OF(size) - 1 < offset)
         return -EOVERFLOW;
-    r = vm_cache_alloc(vm, &vm->region_cache);
+    r = new_region(s, flags, object, offset);
     if (!r)
         return -ENOMEM;
-    *r = (struct region){
-        .flags = flags & REGION_FLAGS & ~(unsigned)REGION_CHARGED,
-        .space = s,
-        .object = object,
-        .offset = object ? offset : 0,
-    };
-    if (vm->overcommit == COMMIT_STRICT)
-        r->flags &= ~(unsigned)REGION_NORESERVE;
     mutex_lock(&s->lock);
     r->flags |= s->lock_future;
     err = map_locked(s, addr, r, PAGE_UP(size), flags);
     mutex_unlock(&s->lock);
     if (err)
-        cache_free(&vm->region_cache, r);
+        cache_free(&s->vm->region_cache, r);
+    return err;
+}
+
+/* The region at start, if all of [start, end) is shared memory of one object, mapped alike. */
+static struct region *find_shared(struct space *s, vaddr_t start, vaddr_t end)
+{
+    struct region *first = region_find(&s->regions, start), *r = first;
+
+    if (!r || !(r->flags & REGION_SHARED))
+        return NULL;
+    while (r && r->end < end) {
+        struct region *next = r->next;
+
+        r = next && next->start == r->end && next->object == r->object && next->flags == r->flags ? next
+                                                                                                  : NULL;
+    }
+    return r ? first : NULL;
+}
+
+int space_map_again(struct space *s, vaddr_t start, size_t size, uint32_t offset)
+{
+    struct region *r = new_region(s, 0, NULL, 0);
+    const struct region *old;
+    struct object *o = NULL;
+    int err = -EINVAL;
+
+    if (!r)
+        return -ENOMEM;
+    mutex_lock(&s->lock);
+    old = find_shared(s, start, start + (vaddr_t)size);
+    if (old) {
+        o = object_get(old->object); /* the last region of it may be replaced */
+        r->flags = (old->flags & ~(unsigned)REGION_CHARGED) | s->lock_future;
+        r->object = o;
+        r->offset = offset;
+        err = map_locked(s, &start, r, size, r->flags | MAP_AT);
+    }
+    mutex_unlock(&s->lock);
+    if (err)
+        cache_free(&s->vm->region_cache, r);
+    if (o)
+        object_put(o);
     return err;
 }
 

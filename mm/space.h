@@ -88,6 +88,12 @@ void space_activate(struct space *s);
 int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struct object *object,
               uint32_t offset);
 /*
+ * Let [start, start + size), which is shared memory of one object, mapped alike, show the object from page
+ * offset on. Page aligned, size > 0, without overflow. For remap_file_pages(2). 0; -EINVAL (it is something
+ * else); or an error of space_map() with MAP_AT. Sleeps.
+ */
+int space_map_again(struct space *s, vaddr_t start, size_t size, uint32_t offset);
+/*
  * Remove the pages of [addr, addr + size). Regions are split at the edges; holes are fine.
  * 0; -EINVAL (unaligned, size 0, not in the user half); -ENOMEM (for a split; nothing was removed). Sleeps.
  */

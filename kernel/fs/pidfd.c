@@ -4,7 +4,7 @@
  * A number may come to belong to another process; a descriptor does not: it keeps the time of birth beside
  * the number. The file is readable once the process has ended.
  *
- * Data: struct pidfd, in file.data. Locking: between sleeps.
+ * Data: struct pidfd_name, in file.data. Locking: between sleeps.
  */
 #include "kernel/fs/pidfd.h"
 #include "kernel/lib/tally.h"
@@ -15,24 +15,23 @@
 
 TALLY(pidfds, "pidfds");
 
-struct pidfd {
-    int pid;
-    uint64_t born;
-};
-
 static struct waitq ended; /* those who poll wait here for any process's end */
 
-static struct process *process_of(const struct file *f)
+bool pidfd_names(const struct pidfd_name *n, const struct process *p)
 {
-    const struct pidfd *d = f->data;
-    struct process *p = process_find(d->pid);
+    return p->pid == n->pid && p->start_ns == n->born;
+}
 
-    return p && p->start_ns == d->born ? p : NULL;
+struct process *pidfd_find(const struct pidfd_name *n)
+{
+    struct process *p = process_find(n->pid);
+
+    return p && pidfd_names(n, p) ? p : NULL;
 }
 
 static unsigned poll_pidfd(struct file *f, struct poll_table *table)
 {
-    const struct process *p = process_of(f);
+    const struct process *p = pidfd_find(f->data);
 
     poll_register(table, &ended);
     return p && p->state == PROCESS_ALIVE ? 0 : POLLIN | POLLRDNORM;
@@ -61,16 +60,16 @@ void pidfd_init(void)
     process_on_end(process_ended);
 }
 
-int pidfd_process(int fd, struct process **out, bool *nonblock)
+int pidfd_get_name(int fd, struct pidfd_name *out, bool *nonblock)
 {
     struct file *f = fd_get(fd);
     int err = -EBADF;
 
     if (f && f->ops == &pidfd_ops) {
-        *out = process_of(f);
+        *out = *(const struct pidfd_name *)f->data;
         if (nonblock)
             *nonblock = f->flags & O_NONBLOCK;
-        err = *out ? 0 : -ESRCH;
+        err = 0;
     }
     file_put(f);
     return err;
@@ -79,7 +78,7 @@ int pidfd_process(int fd, struct process **out, bool *nonblock)
 int pidfd_open(uint32_t pid, uint32_t flags)
 {
     struct process *p;
-    struct pidfd *d;
+    struct pidfd_name *d;
     struct file *f;
     int err;
 
@@ -90,7 +89,7 @@ int pidfd_open(uint32_t pid, uint32_t flags)
     d = vm_alloc(sizeof *d);
     if (!d)
         return -ENOMEM;
-    *d = (struct pidfd){.pid = (int)pid};
+    *d = (struct pidfd_name){.pid = (int)pid};
     err = file_open_anonymous(&pidfd_ops, d, "anon_inode:[pidfd]", O_RDWR | flags, &f);
     if (err) {
         kfree(d);

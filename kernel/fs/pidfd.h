@@ -6,9 +6,17 @@
 
 struct process;
 
-/* The process that a descriptor of the running process names, alive or a zombie; nonblock (may be NULL):
- * whether the file is O_NONBLOCK. 0; -EBADF: no such descriptor; -ESRCH: nobody any more. Sleeps. */
-int pidfd_process(int fd, struct process **out, bool *nonblock);
+/* A process, whoever has its number now. */
+struct pidfd_name {
+    int pid;
+    uint64_t born; /* process.start_ns */
+};
+/* What a descriptor of the running process names, so that it can be looked up again after a sleep; nonblock
+ * (may be NULL): whether the file is O_NONBLOCK. 0; -EBADF: no such descriptor. Sleeps. */
+int pidfd_get_name(int fd, struct pidfd_name *out, bool *nonblock);
+/* Whether p is the one, and the one itself, alive or a zombie; NULL: it is gone. Do not sleep. */
+bool pidfd_names(const struct pidfd_name *n, const struct process *p);
+struct process *pidfd_find(const struct pidfd_name *n);
 /* Have those who poll a descriptor woken by ends of processes. At start-up. */
 void pidfd_init(void);
 /* A descriptor for the process with a number, with pidfd_open(2)'s flags; or -errno. Sleeps. */

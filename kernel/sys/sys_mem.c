@@ -283,36 +283,16 @@ int32_t sys_mremap(SYSCALL_5_ARGS(addr, old_size, new_size, flags, to))
 /* Nonlinear mappings are made of linear ones. */
 int32_t sys_remap_file_pages(SYSCALL_5_ARGS(addr, size, prot, page, flags))
 {
-    struct space *s = space();
-    struct object *o = NULL;
-    const struct region *r;
-    unsigned region = 0;
-    vaddr_t start = PAGE_DOWN(addr), end;
-    int err = -EINVAL;
+    vaddr_t start = PAGE_DOWN(addr);
+    int err;
 
     (void)flags;
     size = PAGE_DOWN(size);
-    end = start + size;
-    if (prot || end <= start || page + (size >> PAGE_SHIFT) < page)
+    if (prot || start + size <= start || page + (size >> PAGE_SHIFT) < page)
         return -EINVAL;
-    mutex_lock(&s->lock);
-    r = region_find(&s->regions, start);
-    if (r && r->flags & REGION_SHARED) {
-        o = object_get(r->object);
-        region = r->flags;
-        /* All of it belongs to one mapping of the object. */
-        while (r->object == o && r->end < end && r->next && r->next->start == r->end)
-            r = r->next;
-        if (r->object == o && r->end >= end)
-            err = 0;
-    }
-    mutex_unlock(&s->lock);
+    err = space_map_again(space(), start, size, page);
     if (!err)
-        err = space_map(s, &start, size, region | MAP_AT, o, page);
-    if (!err)
-        space_populate(s, start, end, POPULATE_MAPPED);
-    if (o)
-        object_put(o);
+        space_populate(space(), start, start + size, POPULATE_MAPPED);
     return err;
 }
 
@@ -577,6 +557,7 @@ static int32_t advise_vector(struct space *s, const struct io_vector *v, uint32_
 int32_t sys_process_madvise(SYSCALL_5_ARGS(fd, vector, n, advice, flags))
 {
     struct io_vector v;
+    struct pidfd_name name;
     struct process *p;
     struct memory *m;
     int32_t result;
@@ -586,7 +567,10 @@ int32_t sys_process_madvise(SYSCALL_5_ARGS(fd, vector, n, advice, flags))
     result = io_vector_get(&v, vector, n, true);
     if (result)
         return result;
-    result = pidfd_process((int)fd, &p, NULL);
+    result = pidfd_get_name((int)fd, &name, NULL);
+    p = result ? NULL : pidfd_find(&name);
+    if (!result && !p)
+        result = -ESRCH;
     /* What changes nothing that the process sees. */
     if (!result && advice != ADVISE_WILLNEED && advice != ADVISE_COLD && advice != ADVISE_PAGEOUT)
         result = -EINVAL;

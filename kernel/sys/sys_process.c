@@ -307,15 +307,24 @@ static bool ask(struct process *p, unsigned options, struct event *e)
     return false;
 }
 
-static bool meant(const struct process *p, int kind, int id, unsigned options)
+/* Whom to wait for. */
+struct wanted {
+    int kind;               /* P_ALL, ... */
+    int id;                 /* a process or a group */
+    struct pidfd_name name; /* P_PIDFD: whom the descriptor named when the call began */
+    unsigned options;
+};
+
+static bool meant(const struct process *p, const struct wanted *w)
 {
-    if (kind == P_PID ? p->pid != id : kind == P_PGID && p->pgid != id)
+    if ((w->kind == P_PID && p->pid != w->id) || (w->kind == P_PGID && p->pgid != w->id) ||
+        (w->kind == P_PIDFD && !pidfd_names(&w->name, p)))
         return false;
-    return options & W_ALL || (p->exit_signal != SIGCHLD) == !!(options & W_CLONE);
+    return w->options & W_ALL || (p->exit_signal != SIGCHLD) == !!(w->options & W_CLONE);
 }
 
 /* Wait for an event. 0 with e->pid, or 0 in it with WNOHANG; -ECHILD, -ERESTARTSYS. */
-static int wait_event(int kind, int id, unsigned options, struct event *e)
+static int wait_event(const struct wanted *w, struct event *e)
 {
     struct process *self = process_current();
     int err = 0;
@@ -325,15 +334,15 @@ static int wait_event(int kind, int id, unsigned options, struct event *e)
         bool any = false;
 
         for (struct process *p = self->children; p; p = p->sibling_next) {
-            if (!meant(p, kind, id, options))
+            if (!meant(p, w))
                 continue;
             any = true;
-            if (ask(p, options, e))
+            if (ask(p, w->options, e))
                 return 0;
         }
         if (!any)
             return -ECHILD;
-        if (options & WNOHANG)
+        if (w->options & WNOHANG)
             return 0;
 
         uint32_t irq = os_irq_save();
@@ -346,14 +355,16 @@ static int wait_event(int kind, int id, unsigned options, struct event *e)
 
 static int32_t wait4(int pid, vaddr_t status, unsigned options, vaddr_t rusage)
 {
+    struct wanted w = {.kind = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID, .options = options | WEXITED};
     struct event e;
-    int kind = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID, err;
+    int err;
 
     if (options & ~(unsigned)(WNOHANG | WUNTRACED | WCONTINUED | W_NOTHREAD | W_ALL | W_CLONE))
         return -EINVAL;
     if (pid == INT32_MIN)
         return -ESRCH;
-    err = wait_event(kind, pid > 0 ? pid : pid == 0 ? process_current()->pgid : -pid, options | WEXITED, &e);
+    w.id = pid > 0 ? pid : pid == 0 ? process_current()->pgid : -pid;
+    err = wait_event(&w, &e);
     if (err || !e.pid)
         return err;
     if (status)
@@ -375,34 +386,28 @@ int32_t sys_waitpid(SYSCALL_3_ARGS(pid, status, options))
 
 int32_t sys_waitid(SYSCALL_5_ARGS(which, id, info, options, rusage))
 {
-    struct event e;
-    int kind = (int)which, err;
+    struct wanted w = {.kind = (int)which, .id = (int)id, .options = options};
     bool nonblock = false;
+    struct event e;
+    int err;
 
     if (options & ~(unsigned)(WNOHANG | WNOWAIT | WEXITED | WUNTRACED | WCONTINUED | W_NOTHREAD | W_ALL |
                               W_CLONE) ||
         !(options & (WEXITED | WUNTRACED | WCONTINUED)))
         return -EINVAL;
-    if (kind == P_PIDFD) {
-        struct process *p;
-
-        if ((int)id < 0)
-            return -EINVAL;
-        err = pidfd_process((int)id, &p, &nonblock);
-        if (err)
-            return err == -ESRCH ? -ECHILD : err;
-        kind = P_PID;
-        id = (uint32_t)p->pid;
-        if (options & WNOHANG)
-            nonblock = false;
-    }
-    if (kind != P_ALL && kind != P_PID && kind != P_PGID)
+    if (w.kind != P_ALL && w.kind != P_PID && w.kind != P_PGID && w.kind != P_PIDFD)
         return -EINVAL;
-    if (kind == P_PGID && id == 0)
-        id = (uint32_t)process_current()->pgid;
-    if (kind != P_ALL && (int)id <= 0)
+    if (w.kind == P_PGID && id == 0)
+        w.id = process_current()->pgid;
+    if (w.kind != P_ALL && (w.id < 0 || (w.id == 0 && w.kind != P_PIDFD)))
         return -EINVAL;
-    err = wait_event(kind, (int)id, options | (nonblock ? WNOHANG : 0), &e);
+    err = w.kind == P_PIDFD ? pidfd_get_name(w.id, &w.name, &nonblock) : 0;
+    if (err)
+        return err;
+    if (options & WNOHANG)
+        nonblock = false;
+    w.options |= nonblock ? WNOHANG : 0;
+    err = wait_event(&w, &e);
     if (err)
         return err;
     if (nonblock && !e.pid)

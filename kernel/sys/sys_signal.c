@@ -120,17 +120,18 @@ int32_t sys_rt_sigqueueinfo(SYSCALL_3_ARGS(pid, signo, va))
 int32_t sys_pidfd_send_signal(SYSCALL_4_ARGS(fd, signo, va, flags))
 {
     struct siginfo info = from_me(signo, SI_USER);
+    struct pidfd_name name;
     struct process *p;
     uint32_t said, pid;
     int err;
 
     if (flags)
         return -EINVAL;
-    err = pidfd_process((int)fd, &p, NULL);
-    if (err == -EBADF)
+    err = pidfd_get_name((int)fd, &name, NULL);
+    if (err)
         return err;
-    if (!err && va) {
-        pid = (uint32_t)p->pid;
+    if (va && pidfd_find(&name)) {
+        pid = (uint32_t)name.pid;
         if (user_read32(&said, va))
             return -EFAULT;
         if (said != signo)
@@ -138,10 +139,10 @@ int32_t sys_pidfd_send_signal(SYSCALL_4_ARGS(fd, signo, va, flags))
         err = read_info(pid, signo, va, &info);
         if (err)
             return err;
-        err = pidfd_process((int)fd, &p, NULL); /* reading may have slept */
     }
-    if (err)
-        return err;
+    p = pidfd_find(&name); /* reading may have slept */
+    if (!p)
+        return -ESRCH;
     if (signo > SIGNALS)
         return -EINVAL;
     return signo ? signal_send(p, &info) : 0;

@@ -740,6 +740,87 @@ static void round_any(void)
 /* How a round's process may end, as bits. */
 enum { ENDS_0 = 1, ENDS_7 = 2, ENDS_KILLED = 4 };
 
+/* --- a number that is given again --- */
+
+#define PIDS        301 /* the fewest that the kernel lets there be */
+#define PIDS_BEFORE 32768
+#define P_PIDFD_    3
+
+static atomic_int waiting;
+static int waited_fd, waited_rc, waited_status;
+
+static void set_pid_max(int n)
+{
+    FILE *f = fopen("/proc/sys/kernel/pid_max", "w");
+
+    if (f) {
+        fprintf(f, "%d\n", n);
+        fclose(f);
+    }
+}
+
+static void *wait_by_descriptor(void *arg)
+{
+    siginfo_t info = {0};
+
+    while (!waiting)
+        usleep(1000);
+    usleep(20000);
+    waited_rc = (int)syscall(SYS_waitid, P_PIDFD_, waited_fd, &info, WEXITED, NULL);
+    waited_status = info.si_status;
+    return arg;
+}
+
+/* A child that ends a while after a byte came, or after it began. */
+static pid_t child_that_ends(int fd, unsigned after_us, int status)
+{
+    pid_t pid = fork();
+    char c;
+
+    if (pid == 0) {
+        if (fd >= 0 && read(fd, &c, 1) != 1)
+            _exit(2);
+        usleep(after_us);
+        _exit(status);
+    }
+    return pid;
+}
+
+/* One waits for the child that a descriptor names; another takes that child and makes a new one, for which no
+ * number is left but the same. */
+static void round_number(void)
+{
+    pid_t first, other;
+    pthread_t t;
+    int go[2];
+
+    if (pipe(go))
+        return;
+    first = child_that_ends(go[0], 60000, 1);
+    waited_fd = (int)syscall(PIDFD_OPEN, first, 0);
+    pthread_create(&t, NULL, wait_by_descriptor, NULL);
+    set_pid_max(PIDS);
+    while ((other = fork()) >= 0)
+        if (other == 0)
+            _exit(0);
+    if (write(go[1], "", 1) != 1)
+        return;
+    waiting = 1;
+    if (waitpid(first, NULL, 0) == first)
+        child_that_ends(-1, 60000, 9);
+    pthread_join(t, NULL);
+    if (waited_rc == 0 && waited_status != 1)
+        failed("waited for the next one with the same number");
+    set_pid_max(PIDS_BEFORE);
+    while (wait(NULL) > 0)
+        ;
+}
+
+static void check_number(void)
+{
+    set_pid_max(PIDS_BEFORE);
+}
+
 static const struct kind {
     const char *name;
     void (*round)(void);
@@ -754,6 +835,7 @@ static const struct kind {
     {"segments", round_shm, NULL, ENDS_0},
     {"mounts", round_mount, NULL, ENDS_0},
     {"poll and descriptors", round_fds, NULL, ENDS_0},
+    {"a number again", round_number, check_number, ENDS_0},
     {"any", round_any, NULL, ENDS_0 | ENDS_7 | ENDS_KILLED},
 };
 #define KINDS (sizeof kind / sizeof kind[0])

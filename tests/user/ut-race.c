@@ -407,6 +407,49 @@ static void one_for_a_key(void)
     SHOW(same);
 }
 
+/* --- a mapping that another thread replaces --- */
+
+static uint8_t *shared_place;
+static volatile int stop_remapping;
+
+static void *remap_always(void *arg)
+{
+    started = 1;
+    while (!stop_remapping) {
+        syscall(SYS_remap_file_pages, shared_place, PAGE, 0, 1, 0);
+        sched_yield();
+    }
+    return arg;
+}
+
+/* What was shared when remap_file_pages() looked may be somebody's private memory when it acts. */
+static void remapped(void)
+{
+    int fd = (int)syscall(SYS_memfd_create, "remapped", 0);
+    unsigned replaced = 0;
+    pthread_t t;
+
+    PART("remap_file_pages of what is shared no more");
+    ftruncate(fd, 2 * PAGE);
+    shared_place = mmap(NULL, 2 * PAGE, RW, MAP_SHARED, fd, 0);
+    t = start(remap_always, NULL);
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        mmap(shared_place, 2 * PAGE, RW, MAP_SHARED | MAP_FIXED, fd, 0);
+        sched_yield();
+        mmap(shared_place, 2 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        shared_place[0] = 42;
+        for (unsigned i = 0; i < 3; i++)
+            sched_yield();
+        replaced += shared_place[0] != 42;
+        shared_place[0] = 0;
+    }
+    stop_remapping = 1;
+    pthread_join(t, NULL);
+    SHOW(replaced);
+    munmap(shared_place, 2 * PAGE);
+    close(fd);
+}
+
 UT_PROGRAM(race)
 {
     ut_workdir();
@@ -419,4 +462,5 @@ UT_PROGRAM(race)
     segment_goes();
     attributes();
     one_for_a_key();
+    remapped();
 }
