@@ -317,28 +317,29 @@ void space_clear_accessed(struct space *s, bool anonymous, bool objects)
     struct vm *vm = s->vm;
 
     mutex_lock(&s->lock);
-    nosleep_enter("the tables that are walked");
-    for (const struct region *r = s->regions.first; r; r = r->next) {
+    for (const struct region *r = s->regions.first; r && !vm_dying(vm); r = r->next) {
         if (!(r->object ? objects : anonymous))
             continue;
         for (vaddr_t va = r->start, span; va < r->end;) {
             vaddr_t stop;
             pte_t *e;
 
+            might_sleep();
             span = pt_next_table(&s->pt, va, r->end);
             if (span >= r->end)
                 break;
             va = span > va ? span : va;
             stop = r->end - PT_SPAN_DOWN(va) < PT_SPAN ? r->end : PT_SPAN_DOWN(va) + (vaddr_t)PT_SPAN;
+            nosleep_enter("the table that is walked");
             for (e = pt_entry(&s->pt, va); va < stop; va += PAGE_SIZE, e++) {
                 if (!pte_present(*e) || pte_pfn(*e) == vm->zero_pfn)
                     continue;
                 pt_test_clear_accessed(&s->pt, va, e);
                 pfn_frame(vm->pool, pte_pfn(*e))->flags &= (uint16_t)~FRAME_F_REFERENCED;
             }
+            nosleep_exit();
         }
     }
-    nosleep_exit();
     mutex_unlock(&s->lock);
 }
 

@@ -3,12 +3,14 @@
  *
  * Purpose: figures for people (/proc/meminfo) that nothing else needs, without a counter in any path that is
  * run for every page: one pass over the frame records when somebody asks. The records are in order in memory,
- * so a gigabyte of frames takes about a millisecond.
+ * so a gigabyte of frames takes a few milliseconds, in which others may run after each step. So the parts
+ * belong to the time of the walk, but the sums to the moment of its end, since the pool and the objects
+ * know them; and a part is cut if the sum that it belongs to has become smaller.
  *
- * Data: none. Locking: one nosleep section, so the figures belong to one moment, and add up to
- * those of the pool:
+ * Data: none. Locking: between sleeps.
  *
- * INV-CENSUS-1  anon is the pool's frames in use ANON, file and shmem together those in use OBJECT
+ * INV-CENSUS-1  anon is the pool's frames in use ANON, file and shmem together those in use OBJECT, so that
+ *               shmem alone is no more
  *
  * Fails: never.
  */
@@ -16,16 +18,22 @@
 #include "mm/object.h"
 #include "mm/rmap.h"
 
+/* Frames that are looked at before others may run when each may have to be looked up by its entries. */
+#define LOCKED_A_STEP 256u
+
+static inline uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 static void count_object_page(const struct frame *f, struct census *c)
 {
     const struct object *o = f->owner; /* NULL: the page is on its way into one */
     bool mapped = f->maps;
 
     if (o && object_is_shmem(o)) {
-        c->shmem++;
         c->shmem_mapped += mapped;
     } else {
-        c->file++;
         c->file_mapped += mapped;
         c->dirty += !!(f->flags & FRAME_F_DIRTY);
     }
@@ -44,16 +52,17 @@ static void count_locked(struct vm *vm, struct frame *f, struct census *c)
 void census_take(struct vm *vm, struct census *c)
 {
     const struct frame_pool *p = vm->pool;
+    uint32_t swap_cached = 0;
 
     *c = (struct census){0};
-    nosleep_enter("the counts against the frames' uses");
     for (pfn_t pfn = p->start; pfn < p->end; pfn++) {
         struct frame *f = pfn_frame(p, pfn);
 
+        if (pfn % (unlikely(vm->locked_regions) ? LOCKED_A_STEP : VM_FRAMES_A_STEP) == 0)
+            might_sleep();
         if (f->use == FRAME_ANON) {
-            c->anon++;
             c->anon_mapped += f->maps > 0;
-            c->swap_cached += f->slot != SLOT_NONE;
+            swap_cached += f->slot != SLOT_NONE;
         } else if (f->use == FRAME_OBJECT) {
             count_object_page(f, c);
         } else {
@@ -63,10 +72,18 @@ void census_take(struct vm *vm, struct census *c)
         if (unlikely(vm->locked_regions))
             count_locked(vm, f, c);
     }
-    mm_assert(c->anon == p->used[FRAME_ANON] && c->file + c->shmem == p->used[FRAME_OBJECT],
-              "%u anon of %u, %u file and %u shmem of %u (INV-CENSUS-1)", c->anon, p->used[FRAME_ANON],
-              c->file, c->shmem, p->used[FRAME_OBJECT]);
-    nosleep_exit();
+    c->anon = p->used[FRAME_ANON];
+    c->shmem = census_shmem(vm);
+    mm_assert(c->shmem <= p->used[FRAME_OBJECT], "%u shmem of %u (INV-CENSUS-1)", c->shmem,
+              p->used[FRAME_OBJECT]);
+    c->file = p->used[FRAME_OBJECT] - c->shmem;
+    c->anon_mapped = least(c->anon_mapped, c->anon);
+    c->swap_cached = least(swap_cached, c->anon);
+    c->shmem_mapped = least(c->shmem_mapped, c->shmem);
+    c->file_mapped = least(c->file_mapped, c->file);
+    c->dirty = least(c->dirty, c->file);
+    c->locked_anon = least(c->locked_anon, c->anon_mapped + c->shmem_mapped);
+    c->locked_file = least(c->locked_file, c->file_mapped);
 }
 
 uint32_t census_shmem(const struct vm *vm)

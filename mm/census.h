@@ -20,6 +20,7 @@ struct census {                        /* (o) */
     uint32_t locked_anon, locked_file; /* that a locked region maps: private and shared memory, files */
 };
 
+/* Count. Sleeps. */
 void census_take(struct vm *vm, struct census *c);
 /* Resident pages of such objects. Costs a step for each object only. */
 uint32_t census_shmem(const struct vm *vm);

@@ -25,71 +25,40 @@
 #include "mm/machine.h"
 #include "mm/space.h"
 
-/* Pages that are promised to the child. */
-static uint32_t charge_of(const struct space *parent)
+/*
+ * Give the child all regions of its parent, for the moment also those that it is not to get. Nobody finds
+ * the child yet but through the objects that its regions map, and it has no tables, so others may run after
+ * each region. Sleeps.
+ */
+static int copy_regions(struct space *child, const struct space *parent)
 {
-    uint32_t pages = 0;
-
-    for (const struct region *r = parent->regions.first; r; r = r->next)
-        if ((r->flags & (REGION_CHARGED | REGION_DONTFORK)) == REGION_CHARGED)
-            pages += region_pages(r);
-    return pages;
-}
-
-/* As many regions as the parent has, linked through next; the caller has the parent's lock, so that number
- * stays. NULL: out of memory. */
-static struct region *alloc_regions(struct vm *vm, const struct space *parent)
-{
-    struct region *chain = NULL;
+    struct vm *vm = parent->vm;
+    uint32_t charge = 0; /* pages that are promised to the child */
+    int err;
 
     for (const struct region *r = parent->regions.first; r; r = r->next) {
         struct region *copy = vm_cache_alloc(vm, &vm->region_cache);
 
-        if (!copy) {
-            while ((copy = chain) != NULL) {
-                chain = chain->next;
-                cache_free(&vm->region_cache, copy);
-            }
-            return NULL;
-        }
-        copy->next = chain;
-        chain = copy;
-    }
-    return chain;
-}
-
-/*
- * Give the child all regions of its parent, for the moment also those that it is not to get. The child is in
- * the lists that others walk, so it gets all of them between two sleeps.
- */
-static int copy_regions(struct space *child, struct space *parent)
-{
-    struct vm *vm = parent->vm;
-    struct region *chain = alloc_regions(vm, parent);
-    int err;
-
-    if (!chain && parent->regions.first)
-        return -ENOMEM;
-    err = commit_charge(vm, charge_of(parent));
-    for (const struct region *r = parent->regions.first; r; r = r->next) {
-        struct region *copy = chain;
-
-        chain = chain->next;
-        if (unlikely(err)) {
-            cache_free(&vm->region_cache, copy);
-            continue;
+        if (unlikely(!copy)) {
+            space_end_regions(child);
+            return -ENOMEM;
         }
         *copy = *r;
         copy->space = child;
         copy->flags &= ~(unsigned)(REGION_LOCKED | REGION_ONFAULT); /* locks are not inherited */
         if (unlikely(copy->flags & REGION_DONTFORK))
             copy->flags &= ~(unsigned)REGION_CHARGED;
+        if (copy->flags & REGION_CHARGED)
+            charge += region_pages(copy);
         if (copy->object)
             object_get(copy->object);
         space_append_region(child, copy);
     }
-    if (unlikely(err))
+    err = commit_charge(vm, charge);
+    if (unlikely(err)) {
+        space_end_regions(child);
         return err;
+    }
     region_copy_shape(&child->regions, &parent->regions);
     child->pages = parent->pages;
     child->pages.locked = 0;
@@ -124,15 +93,18 @@ int space_fork(struct space *parent, struct space **child)
     mutex_lock(&parent->lock);
     s = space_alloc(vm, parent->family);
     err = s ? copy_regions(s, parent) : -ENOMEM;
-    if (!err) {
+    if (s) {
         s->limit = parent->limit;
         s->stack_max = parent->stack_max;
         s->map_top = parent->map_top;
-        nosleep_enter("the counts of names of shared tables");
-        vm->stats.tables_shared += pt_share_tables(&s->pt, &parent->pt);
+        nosleep_enter("the family, and the counts of names of its shared tables");
+        space_enter(s);
+        if (!err)
+            vm->stats.tables_shared += pt_share_tables(&s->pt, &parent->pt);
         nosleep_exit();
-        err = take_back(s, parent);
     }
+    if (!err)
+        err = take_back(s, parent);
     mutex_unlock(&parent->lock);
     if (!err)
         *child = s;

@@ -47,8 +47,11 @@
 #include "mm/rmap.h"
 #include "mm/space.h"
 
-#define IO_FLAGS     (FRAME_F_BUSY | FRAME_F_WRITEBACK)
-#define PIN_CHECK_NS 1000000u /* how long object_put() sleeps before it looks again for a pin that ended */
+#define IO_FLAGS (FRAME_F_BUSY | FRAME_F_WRITEBACK)
+/* Pages, and entries of private copies, that are freed before others may run. */
+#define PAGES_A_STEP  512u
+#define COPIES_A_STEP 2048u
+#define PIN_CHECK_NS  1000000u /* how long object_put() sleeps before it looks again for a pin that ended */
 
 static inline void count_resident(struct object *o, int n)
 {
@@ -227,6 +230,8 @@ void object_discard(struct object *o, uint32_t first, uint32_t end)
             nosleep_exit();
         }
         discard(o, index, word);
+        if (index % PAGES_A_STEP == 0)
+            might_sleep();
         if (++index == 0)
             break;
     }
@@ -254,8 +259,11 @@ void object_put(struct object *o)
     if (--o->refs)
         return;
     mm_assert(!o->regions, "%s: a region still maps it", o->name);
-    while ((word = radix_next(&o->index, &index)) != 0)
+    while ((word = radix_next(&o->index, &index)) != 0) {
         discard(o, index, word);
+        if (index % PAGES_A_STEP == 0)
+            might_sleep();
+    }
     commit_release(vm, o->charged);
     o->charged = 0;
     if (o->pager->destroy)
@@ -271,14 +279,18 @@ void object_put(struct object *o)
 
 void object_resize(struct object *o, uint32_t pages)
 {
-    bool smaller = pages < o->pages;
+    uint32_t end = o->pages;
 
     o->pages = pages;
-    if (!smaller)
+    if (end <= pages)
         return;
-    nosleep_enter("the lists of regions and their tables");
-    rmap_forget_copies(o, pages);
-    nosleep_exit();
+    for (uint32_t first; o->regions && end > pages; end = first) {
+        first = end - pages > COPIES_A_STEP ? end - COPIES_A_STEP : pages;
+        nosleep_enter("the lists of regions and their tables");
+        rmap_forget_copies(o, first, end);
+        nosleep_exit();
+        might_sleep();
+    }
     object_discard(o, pages, UINT32_MAX);
 }
 

@@ -83,8 +83,10 @@ int space_populate(struct space *s, vaddr_t start, vaddr_t end, enum populate ho
         mutex_unlock(&s->lock);
         if (skip && !err)
             va = stop;
-        for (; !err && va < stop; va += PAGE_SIZE)
+        for (; !err && va < stop; va += PAGE_SIZE) {
+            might_sleep();
             err = vm_dying(s->vm) ? -EINTR : bring(s, va, access);
+        }
         if (err)
             return err;
     }

@@ -87,6 +87,7 @@ static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, enum en
         else
             change_entries(s, lo, hi, ENTRIES_UNHOLD);
         nosleep_exit();
+        might_sleep(); /* an entry that lags behind its region is seen by nobody else who has the lock */
         span += PT_SPAN;
     }
 }

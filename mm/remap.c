@@ -9,6 +9,9 @@
  * region that was moved begins with a number that is not its address, and its space lists it. If nothing
  * private was there to be moved, the number is the new address.
  *
+ * Many pages move in steps between which others run, but for who wants the space's lock. Meanwhile there are
+ * both regions, each of which would be right for every page: rmap.c looks for an entry at both places.
+ *
  * Acquire before the commit: the promise for what is added, the region, splits, the tables of both ranges
  * as own ones, and tables where entries will go.
  *
@@ -131,41 +134,51 @@ static void clear_target(const struct move *m)
     }
 }
 
-/* Whether a private page was moved. */
-static bool move_entries(const struct move *m)
+/* Whether there is an entry to be moved. Sleeps. */
+static bool has_any(const struct move *m)
 {
-    struct space *s = m->s;
-    struct pt *pt = &s->pt;
-    bool private = false;
+    size_t at = 0;
 
-    nosleep_enter("page-table entries while they move");
-    for (size_t at = 0; at < m->old_size; at = stretch(m, at)) {
-        vaddr_t from = m->from + (vaddr_t)at, to = m->to + (vaddr_t)at;
-        pte_t *src = pt_entry(pt, from), *dst;
-        struct pt_batch batch;
+    for (; at < m->old_size && !has_entries(m, at); at = stretch(m, at))
+        might_sleep();
+    return at < m->old_size;
+}
 
-        if (!src || !has_entries(m, at))
-            continue;
-        private = true;
-        if (is_whole(m, at)) {
-            space_trim_tables(s, to, to + PT_SPAN); /* it is empty now */
-            pt_move_table(pt, from, to);
-            continue;
-        }
-        dst = pt_entry(pt, to);
-        pt_batch_begin(&batch, pt);
-        for (size_t n = (stretch(m, at) - at) >> PAGE_SHIFT; n; n--, src++, dst++) {
-            if (!pte_empty(*src)) {
-                pt_batch_set(&batch, to, dst, *src);
-                pt_batch_set(&batch, from, src, PTE_NONE);
-            }
-            from += PAGE_SIZE;
-            to += PAGE_SIZE;
-        }
-        pt_batch_end(&batch);
+/* Move the entries of a stretch that has some. Nosleep. */
+static void move_stretch(const struct move *m, size_t at)
+{
+    struct pt *pt = &m->s->pt;
+    vaddr_t from = m->from + (vaddr_t)at, to = m->to + (vaddr_t)at;
+    pte_t *src = pt_entry(pt, from), *dst;
+    struct pt_batch batch;
+
+    if (is_whole(m, at)) {
+        space_trim_tables(m->s, to, to + PT_SPAN); /* it is empty now */
+        pt_move_table(pt, from, to);
+        return;
     }
-    nosleep_exit();
-    return private;
+    dst = pt_entry(pt, to);
+    pt_batch_begin(&batch, pt);
+    for (size_t n = (stretch(m, at) - at) >> PAGE_SHIFT; n; n--, src++, dst++) {
+        if (!pte_empty(*src)) {
+            pt_batch_set(&batch, to, dst, *src);
+            pt_batch_set(&batch, from, src, PTE_NONE);
+        }
+        from += PAGE_SIZE;
+        to += PAGE_SIZE;
+    }
+    pt_batch_end(&batch);
+}
+
+static void move_entries(const struct move *m)
+{
+    for (size_t at = 0; at < m->old_size; at = stretch(m, at)) {
+        might_sleep();
+        nosleep_enter("page-table entries while they move");
+        if (has_entries(m, at))
+            move_stretch(m, at);
+        nosleep_exit();
+    }
 }
 
 /* Let go of the old region: all of it, or (keep) only what goes with the pages. */
@@ -187,8 +200,8 @@ static int move(const struct move *m)
     uint32_t charge = m->r->flags & REGION_CHARGED ? (uint32_t)(added >> PAGE_SHIFT) : 0;
     uint32_t skip = (m->from - m->r->start) >> PAGE_SHIFT;
     vaddr_t to_end = m->to + (vaddr_t)m->size;
+    uint32_t peak = s->pages_peak;
     struct region *new, old;
-    bool private;
     int err;
 
     if (s->regions.count + REGIONS_KEPT >= vm->max_regions)
@@ -213,19 +226,22 @@ static int move(const struct move *m)
     }
     if (m->replace)
         clear_target(m);
-    private = move_entries(m);
     *new = (struct region){
         .start = m->to,
         .end = to_end,
-        .flags = old.flags,
+        .flags =
+            old.flags & ~(unsigned)REGION_CHARGED, /* the charge is the old one's as long as it is there */
         .space = s,
         .object = old.object ? object_get(old.object) : NULL,
         .offset = old.object ? old.offset + skip : 0,
-        .number = private ? old.number + skip : m->to >> PAGE_SHIFT,
+        .number = has_any(m) ? old.number + skip : m->to >> PAGE_SHIFT,
     };
+    space_add_region(s, new);
+    move_entries(m);
     if (m->old_size)
         leave(m, old.flags);
-    space_add_region(s, new);
+    space_set_flags(s, new, old.flags);
+    s->pages_peak = peak > s->pages.total ? peak : s->pages.total;
     space_trim_tables(s, m->to, to_end);
     if (m->old_size) {
         space_trim_tables(s, m->from, m->from + (vaddr_t)m->old_size);

@@ -231,25 +231,28 @@ static void forget_copy(struct space *s, vaddr_t va, pte_t *e)
     }
 }
 
-/* Take the private copies of pages from `pages` on out of a mapping. */
-static void forget_copies(struct region *r, uint32_t pages)
+/* Take the private copies of pages [first, end) out of a mapping. */
+static void forget_copies(struct region *r, uint32_t first, uint32_t end)
 {
     struct space *s = r->space;
-    uint32_t kept = r->offset < pages ? pages - r->offset : 0;
+    uint32_t size = region_pages(r), lo = first > r->offset ? first - r->offset : 0,
+             hi = end > r->offset ? end - r->offset : 0;
 
-    if (kept >= region_pages(r))
+    if (hi > size)
+        hi = size;
+    if (lo >= hi)
         return;
 
-    vaddr_t from = r->start + (kept << PAGE_SHIFT), span = from;
+    vaddr_t from = r->start + (lo << PAGE_SHIFT), stop = r->start + (hi << PAGE_SHIFT), span = from;
 
-    for (; (span = pt_next_table(&s->pt, span, r->end)) < r->end; span += PT_SPAN)
-        for (vaddr_t va = span < from ? from : span; va < span + PT_SPAN && va < r->end; va += PAGE_SIZE)
+    for (; (span = pt_next_table(&s->pt, span, stop)) < stop; span += PT_SPAN)
+        for (vaddr_t va = span < from ? from : span; va < span + PT_SPAN && va < stop; va += PAGE_SIZE)
             forget_copy(s, va, pt_entry(&s->pt, va));
 }
 
-void rmap_forget_copies(struct object *o, uint32_t pages)
+void rmap_forget_copies(struct object *o, uint32_t first, uint32_t end)
 {
     for (struct region *r = o->regions; r; r = r->object_next)
         if (!(r->flags & REGION_SHARED))
-            forget_copies(r, pages);
+            forget_copies(r, first, end);
 }

@@ -48,9 +48,9 @@ void rmap_forget(struct vm *vm, struct frame *f);
  */
 void rmap_unmap(struct vm *vm, struct frame *f);
 /*
- * Empty the entries of all private copies that mappings made of o's pages from number `pages` on. Frames and
- * slots that nothing else names are free then. Nosleep.
+ * Empty the entries of all private copies that mappings made of o's pages [first, end). Frames and slots that
+ * nothing else names are free then. Nosleep.
  */
-void rmap_forget_copies(struct object *o, uint32_t pages);
+void rmap_forget_copies(struct object *o, uint32_t first, uint32_t end);
 
 #endif

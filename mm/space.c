@@ -70,6 +70,20 @@ struct space *space_alloc(struct vm *vm, struct family *family)
         frame_free(vm->pool, f);
     }
     region_tree_init(&s->regions, SPACE_LO, SPACE_HI);
+    return s;
+
+no_table:
+    if (mine)
+        cache_free(&vm->family_cache, mine);
+no_family:
+    cache_free(&vm->space_cache, s);
+    return NULL;
+}
+
+void space_enter(struct space *s)
+{
+    struct vm *vm = s->vm;
+    struct family *family = s->family;
 
     nosleep_enter("the lists that reclaim walks");
     s->family_next = family->spaces;
@@ -82,19 +96,15 @@ struct space *space_alloc(struct vm *vm, struct family *family)
         s->all_next->all_prev = s;
     vm->spaces = s;
     nosleep_exit();
-    return s;
-
-no_table:
-    if (mine)
-        cache_free(&vm->family_cache, mine);
-no_family:
-    cache_free(&vm->space_cache, s);
-    return NULL;
 }
 
 struct space *space_create(struct vm *vm)
 {
-    return space_alloc(vm, NULL);
+    struct space *s = space_alloc(vm, NULL);
+
+    if (s)
+        space_enter(s);
+    return s;
 }
 
 /* --- regions, their counts and limits --- */
@@ -201,6 +211,18 @@ void space_append_region(struct space *s, struct region *r)
 {
     region_append(&s->regions, r);
     region_begin(s, r);
+}
+
+void space_end_regions(struct space *s)
+{
+    struct region *r = s->regions.first, *next;
+
+    region_tree_init(&s->regions, SPACE_LO, SPACE_HI);
+    for (; r; r = next) {
+        next = r->next;
+        region_end(s, r);
+        might_sleep();
+    }
 }
 
 void space_delete_region(struct space *s, struct region *r)
@@ -347,10 +369,13 @@ static bool span_becomes_empty(struct space *s, vaddr_t va, vaddr_t start, vaddr
 
 void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end)
 {
-    nosleep_enter("page-table entries and the counts of their frames");
-    for (vaddr_t span = start; span < end && (span = pt_next_table(&s->pt, span, end)) < end; span += PT_SPAN)
+    for (vaddr_t span = start; span < end && (span = pt_next_table(&s->pt, span, end)) < end;
+         span += PT_SPAN) {
+        nosleep_enter("page-table entries and the counts of their frames");
         clear_entries(s, span > start ? span : start, end - span < PT_SPAN ? end : span + PT_SPAN);
-    nosleep_exit();
+        nosleep_exit();
+        might_sleep();
+    }
 }
 
 void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
@@ -771,20 +796,42 @@ void space_activate(struct space *s)
     pt_activate(s ? &s->pt : NULL);
 }
 
-void space_usage(struct space *s, uint32_t *resident, uint32_t *swapped)
+/* What a table shows, as far as it is the space's own use. */
+static void table_usage(const struct frame_pool *pool, const struct frame *table, struct space_usage *u)
 {
-    *resident = *swapped = 0;
-    nosleep_enter("the tables that are walked");
-    for (vaddr_t va = 0; (va = pt_next_table(&s->pt, va, SPACE_HI)) < SPACE_HI; va += PT_SPAN) {
-        const struct frame *table = pt_table(&s->pt, va);
-        const pte_t *e = pt_table_entries(s->vm->pool, table);
+    const pte_t *e = pt_table_entries(pool, table);
 
-        for (uint32_t i = 0; (i = pt_next_entry(table, e, i)) < PT_TABLE_ENTRIES; i++) {
-            *resident += pte_has_frame(e[i]) && pte_pfn(e[i]) != s->vm->zero_pfn;
-            *swapped += pte_is_swap(e[i]);
+    for (uint32_t left = table->used; left; e++) {
+        const struct frame *f;
+
+        if (pte_empty(*e))
+            continue;
+        left--;
+        if (pte_is_swap(*e)) {
+            u->swapped++;
+            continue;
         }
+        f = pfn_frame(pool, pte_pfn(*e));
+        if (f->use == FRAME_ANON)
+            u->anon++;
+        else if (f->use == FRAME_OBJECT)
+            *(object_is_shmem(f->owner) ? &u->shmem : &u->file) += 1;
     }
-    nosleep_exit();
+}
+
+void space_count_usage(struct space *s, struct space_usage *u)
+{
+    *u = (struct space_usage){0};
+    for (vaddr_t va = 0;; va += PT_SPAN) {
+        might_sleep();
+        nosleep_enter("the table that is walked");
+        va = pt_next_table(&s->pt, va, SPACE_HI);
+        if (va < SPACE_HI)
+            table_usage(s->vm->pool, pt_table(&s->pt, va), u);
+        nosleep_exit();
+        if (va >= SPACE_HI)
+            break;
+    }
 }
 
 static bool table_entries_verify(struct space *s, vaddr_t span)
@@ -803,6 +850,8 @@ static bool table_entries_verify(struct space *s, vaddr_t span)
 
         INV("INV-SPACE-1", inside, "space %u at %x: entry outside every region", s->id, va);
         if (!inside)
+            continue;
+        if (s->lock.owner)
             continue;
         INV("INV-SPACE-2", !reach || !pte_present(*e) || !pte_writable(*e) || r->flags & REGION_WRITE,
             "space %u at %x, region flags %x", s->id, va, r->flags);

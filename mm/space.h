@@ -6,6 +6,7 @@
  *   (c)  constant after creation, or once a program runs in it
  *   (l)  space.lock
  *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ *   (o)  its owner only: it is the answer to one question
  * With several letters: all of them to change it, one of them to read it.
  */
 #ifndef MM_SPACE_H
@@ -196,15 +197,23 @@ int space_fork(struct space *parent, struct space **child);
  */
 int space_own_table(struct space *s, vaddr_t va);
 
-/* Entries that name a frame, and ones that name a swap slot; shared tables count in full. */
-void space_usage(struct space *s, uint32_t *resident, uint32_t *swapped);
+/* Pages of a space by what they hold, the shared zero page left out; swapped: in a slot only. */
+struct space_usage {
+    uint32_t anon, file, shmem, swapped; /* (o) */
+};
+/* Count them, table by table; what is shared counts in full. The caller sees to it that the space stays, and
+ * needs no lock. Sleeps. */
+void space_count_usage(struct space *s, struct space_usage *u);
 /* INV-SPACE-* and INV-PT-*; reads only; logs what is broken. */
 bool space_verify(struct space *s);
 
 /* --- for the other files of spaces; the caller has the lock --- */
 
-/* An empty space in a family (NULL: a new one). Sleeps. */
+/* An empty space in a family (NULL: a new one), which must stay. NULL when out of memory. Nobody finds it
+ * before space_enter(), and only then may it get tables or be destroyed. Sleeps. */
 struct space *space_alloc(struct vm *vm, struct family *family);
+/* Put it into the lists that reclaim and others walk. */
+void space_enter(struct space *s);
 /* Whether [addr, addr + size) is page aligned, not empty and in the user half. */
 bool space_range_ok(vaddr_t addr, size_t size);
 /* Whether a region of these flags may grow by `pages`: 0, -ENOMEM, -EAGAIN. */
@@ -221,7 +230,9 @@ void space_uncount(struct space *s, const struct region *r);
 void space_add_region(struct space *s, struct region *r);
 /* Only list it (region_append()), without counting it. */
 void space_append_region(struct space *s, struct region *r);
-/* The reverse; frees r and drops the reference. Charges stay. Sleeps. */
+/* The end of all regions of a space that nobody finds yet. Charges stay. Sleeps. */
+void space_end_regions(struct space *s);
+/* The reverse of adding; frees r and drops the reference. Charges stay. Sleeps. */
 void space_delete_region(struct space *s, struct region *r);
 /* Have a boundary at va. 0 or -ENOMEM. Sleeps. */
 int space_split(struct space *s, vaddr_t va);

@@ -26,20 +26,31 @@ struct search {
     slot_t slot;
 };
 
+/* Tables that are searched before others may run. */
+#define TABLES_A_STEP 64u
+
+enum found { FOUND_END, FOUND_NOTHING_YET, FOUND_ENTRY };
+
 /* Whether e names a slot of a. */
 static inline bool names_area(const struct swap_area *a, pte_t e)
 {
     return pte_is_swap(e) && pte_slot(e) >> SWAP_AREA_SHIFT == a->index;
 }
 
-/* From f->va on in the space; f->va: where it is. */
-static bool find_in_space(const struct swap_area *a, struct search *f)
+/* From f->va on in the space, in so many tables at most, which it counts down; f->va: where it is, or where
+ * to go on. */
+static bool find_in_space(const struct swap_area *a, struct search *f, unsigned *tables)
 {
     vaddr_t va = f->va;
 
     for (vaddr_t span; (span = pt_next_table(&f->s->pt, va, SPACE_HI)) < SPACE_HI; va = span + PT_SPAN) {
         if (va < span)
             va = span;
+        if (!*tables) {
+            f->va = va;
+            return false;
+        }
+        --*tables;
         for (const pte_t *e = pt_entry(&f->s->pt, va); va < span + PT_SPAN; va += PAGE_SIZE, e++)
             if (names_area(a, *e)) {
                 f->va = va;
@@ -47,12 +58,15 @@ static bool find_in_space(const struct swap_area *a, struct search *f)
                 return true;
             }
     }
+    f->va = SPACE_HI;
     return false;
 }
 
-/* From the last place on. The list of spaces may have changed since. */
-static bool find_entry(struct vm *vm, const struct swap_area *a, struct search *f)
+/* From the last place on, in one step. The list of spaces may have changed since. */
+static enum found find_entry(struct vm *vm, const struct swap_area *a, struct search *f)
 {
+    unsigned tables = TABLES_A_STEP;
+
     f->s = vm->spaces;
     while (f->id && f->s && f->s->id != f->id)
         f->s = f->s->all_next;
@@ -62,10 +76,12 @@ static bool find_entry(struct vm *vm, const struct swap_area *a, struct search *
     }
     for (; f->s; f->s = f->s->all_next, f->va = 0) {
         f->id = f->s->id;
-        if (find_in_space(a, f))
-            return true;
+        if (find_in_space(a, f, &tables))
+            return FOUND_ENTRY;
+        if (!tables)
+            return FOUND_NOTHING_YET;
     }
-    return false;
+    return FOUND_END;
 }
 
 static bool must_stop(const struct vm *vm, bool (*stop)(void))
@@ -86,15 +102,19 @@ static void let_go(struct vm *vm, struct frame *f, slot_t slot)
 static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), bool *found)
 {
     struct search at = {0};
+    enum found what;
 
-    while (find_entry(vm, a, &at)) {
+    while ((what = find_entry(vm, a, &at)) != FOUND_END) {
         uint32_t id = at.id;
         struct frame *f;
         int err;
 
-        *found = true;
         if (must_stop(vm, stop))
             return -EINTR;
+        might_sleep();
+        if (what == FOUND_NOTHING_YET)
+            continue;
+        *found = true;
         err = swap_in(vm, at.slot, &f);
         if (err == -EAGAIN)
             continue;
@@ -103,7 +123,7 @@ static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), 
         nosleep_enter("the entry that names the slot");
         slot_t slot = at.slot;
         /* The question is asked again, since its answer may have become another while we slept. */
-        if (f->slot == slot && find_entry(vm, a, &at) && at.id == id && at.slot == slot)
+        if (f->slot == slot && find_entry(vm, a, &at) == FOUND_ENTRY && at.id == id && at.slot == slot)
             rmap_restore(vm, at.s, at.va, f);
         let_go(vm, f, slot);
         nosleep_exit();

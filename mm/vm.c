@@ -218,19 +218,19 @@ void vm_frame_drop_last(struct vm *vm, struct frame *f)
 
 uint32_t vm_drop_caches(struct vm *vm)
 {
+    const struct frame_pool *p = vm->pool;
     uint32_t dropped = 0;
 
-    nosleep_enter("the pageable list");
-    for (pfn_t pfn = vm->pageable.head, next; pfn; pfn = next) {
-        struct frame *f = pfn_frame(vm->pool, pfn);
+    for (pfn_t pfn = p->start; pfn < p->end && !vm_dying(vm); pfn++) {
+        struct frame *f = pfn_frame(p, pfn);
 
-        next = f->next;
-        if (f->use != FRAME_OBJECT || !object_can_drop(f))
+        if (pfn % VM_FRAMES_A_STEP == 0)
+            might_sleep();
+        if (f->use != FRAME_OBJECT || !(f->flags & FRAME_F_LISTED) || !object_can_drop(f))
             continue;
         object_drop_page(f->owner, f);
         dropped++;
     }
-    nosleep_exit();
     return dropped;
 }
 

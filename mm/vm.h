@@ -127,7 +127,11 @@ static inline bool vm_dying(const struct vm *vm)
     return vm->dying && vm->dying();
 }
 
-/* Drop pages of objects that can be had again and that no entry names. Returns how many. */
+/* Frame records that a walk over all of them looks at before others may run. */
+#define VM_FRAMES_A_STEP 4096u
+
+/* Drop pages of objects that can be had again and that no entry names. Returns how many. Sleeps; stops if the
+ * task is to die. */
 uint32_t vm_drop_caches(struct vm *vm);
 
 /*

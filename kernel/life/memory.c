@@ -4,6 +4,7 @@
  */
 #include "kernel/life/memory.h"
 #include "kernel/fs/vfs.h"
+#include "kernel/proc/oom.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/slab.h"
 
@@ -12,6 +13,7 @@ static struct cache cache;
 void memory_start(void)
 {
     cache_init(&cache, kmalloc_sys.pool, "memory", sizeof(struct memory), 0, NULL, slab_default_flags);
+    oom_count_with(memory_count);
 }
 
 struct memory *memory_create(struct space *s)
@@ -54,6 +56,18 @@ void memory_put(struct memory *m)
     }
     space_destroy(m->space);
     cache_free(&cache, m);
+}
+
+void memory_count(struct process *p)
+{
+    struct memory *m = p->memory ? memory_get(p->memory) : NULL;
+    struct space_usage usage;
+
+    if (!m)
+        return;
+    space_count_usage(m->space, &usage);
+    m->usage = usage;
+    memory_put(m);
 }
 
 static uint32_t limit_pages(const struct process *p, unsigned which)

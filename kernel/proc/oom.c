@@ -22,6 +22,9 @@
  * run, not by the clock: on a virtual machine that gets no processor, seconds pass in which nobody could end.
  * So nobody waits for more looks than PATIENCE for each process that there is.
  *
+ * Pages are counted before the choice, process by process, since a large one takes milliseconds, in which
+ * others run. So a score is as old as that, and who came meanwhile has none yet.
+ *
  * Data: the victim, by number, since it may be gone at any time. Locking: between sleeps.
  */
 #include "kernel/proc/oom.h"
@@ -51,6 +54,8 @@ static uint64_t looked_last; /* several who wait look no more often than one */
 
 static size_t (*counters[COUNTERS])(const struct process *);
 static unsigned counter_count;
+static void (*count_pages)(struct process *);
+static uint32_t counts; /* how often all were counted */
 
 static uint32_t ram_pages(void)
 {
@@ -66,6 +71,11 @@ void oom_count_also(size_t (*bytes)(const struct process *p))
 {
     mm_assert(counter_count < COUNTERS, "%u counters", counter_count);
     counters[counter_count++] = bytes;
+}
+
+void oom_count_with(void (*count)(struct process *p))
+{
+    count_pages = count;
 }
 
 /* What the kernel keeps for a process that has memory, tables not included. */
@@ -98,7 +108,8 @@ static struct candidate measure(const struct process *p, bool for_kernel)
     uint32_t all = for_kernel ? frame_pool_sys.kernel_max : all_pages();
 
     c.kernel = p->memory->space->pt.tables + 1 + (uint32_t)PAGES_OF(kernel_bytes(p));
-    space_usage(p->memory->space, &c.resident, &c.swapped);
+    c.resident = p->memory->usage.anon + p->memory->usage.file + p->memory->usage.shmem;
+    c.swapped = p->memory->usage.swapped;
     c.score = (for_kernel ? 0 : (int64_t)c.resident + c.swapped) + c.kernel;
     c.score += (int64_t)p->oom_score_adj * all / 1000;
     if (c.score < 1)
@@ -136,6 +147,25 @@ static bool worse(const struct candidate *a, const struct candidate *b)
     if (is_spared(a) != is_spared(b))
         return is_spared(b);
     return a->score > b->score;
+}
+
+/* Count the pages of all that may be chosen. Sleeps. Several may count at a time; each is content with what a
+ * later one found. Processes that are made meanwhile do not keep it from ending. */
+static void count_candidates(void)
+{
+    uint32_t mine = ++counts;
+    unsigned most = process_count;
+
+    for (unsigned i = 0; i < most; i++) {
+        struct process *p = process_all;
+
+        while (p && (!may_be_chosen(p) || p->memory->counted >= mine))
+            p = p->all_next;
+        if (!p)
+            break;
+        p->memory->counted = mine;
+        count_pages(p);
+    }
 }
 
 /* The worst, in order. Their number in all. */
@@ -198,14 +228,26 @@ static bool somebody_is_dying(void)
     return p;
 }
 
+/* Whether a victim is still on its way out, within its time. */
+static bool is_waiting(void)
+{
+    const struct process *p = victim_pid ? process_find(victim_pid) : NULL;
+
+    return patience && (sparing < SPARING ? somebody_is_dying() : p && p->memory && is_dying(p));
+}
+
 /* Kill the worst, and who shares its space, or wait once more for those who were killed. False: there is
- * nobody; or, with others, it would be the running process. */
+ * nobody; or, with others, it would be the running process. Sleeps. */
 static bool choose(bool others)
 {
     struct candidate table[TABLE];
-    unsigned listed, n = find_candidates(table, &listed);
     const struct memory *memory;
+    unsigned listed, n;
 
+    count_candidates();
+    if (thread_current()->exiting || is_waiting())
+        return true; /* somebody else chose meanwhile */
+    n = find_candidates(table, &listed);
     if (!n || (others && table[0].p->memory == process_current()->memory))
         return false;
     patience = PATIENCE;
@@ -222,14 +264,6 @@ static bool choose(bool others)
         if (p->memory == memory && p->state == PROCESS_ALIVE)
             process_kill(p, SIGKILL);
     return true;
-}
-
-/* Whether a victim is still on its way out, within its time. */
-static bool is_waiting(void)
-{
-    const struct process *p = victim_pid ? process_find(victim_pid) : NULL;
-
-    return patience && (sparing < SPARING ? somebody_is_dying() : p && p->memory && is_dying(p));
 }
 
 static void look_later(void)

@@ -227,6 +227,11 @@ struct proc_file {
     uint32_t from;
 };
 
+static bool is_text(const struct proc_entry *e)
+{
+    return e->show || e->show_next || e->count || e->count_next;
+}
+
 static int open_text(struct file *f)
 {
     const struct proc_entry *entry = node_of(f->inode)->entry;
@@ -252,17 +257,29 @@ static void release_text(struct file *f)
     kfree(p);
 }
 
-/* The whole file, at one moment. */
+/* The whole file, and as much of it as can be at one moment. Sleeps. */
 static int show(struct text *t, const struct proc_node *n)
 {
+    const struct proc_entry *e = n->entry;
     uint32_t from = 0;
     int got;
 
-    if (n->entry->show)
-        return n->entry->show(t, n);
-    do
-        got = n->entry->show_next(t, n, &from);
-    while (got > 0);
+    if (e->count)
+        return e->count(t, n);
+    if (e->count_next) {
+        do
+            got = e->count_next(t, n, &from);
+        while (got > 0);
+        return got;
+    }
+    nosleep_enter("what the text is about");
+    if (e->show)
+        got = e->show(t, n);
+    else
+        do
+            got = e->show_next(t, n, &from);
+        while (got > 0);
+    nosleep_exit();
     return got;
 }
 
@@ -272,9 +289,7 @@ static int render(const struct proc_node *n, struct proc_file *p)
         int err;
 
         text_rewind(&p->text);
-        nosleep_enter("what the text is about");
         err = show(&p->text, n);
-        nosleep_exit();
         if (err || text_complete(&p->text))
             return err;
         err = text_extend(&p->text);
@@ -284,7 +299,20 @@ static int render(const struct proc_node *n, struct proc_file *p)
     return -ENOMEM;
 }
 
-/* The records after the text: one, and as many more as are wanted and fit into a page. */
+/* The next record of a file that is made in parts. Sleeps. */
+static int next_record(struct text *t, const struct proc_node *n, uint32_t *from)
+{
+    int got;
+
+    if (n->entry->count_next)
+        return n->entry->count_next(t, n, from);
+    nosleep_enter("what the record is about");
+    got = n->entry->show_next(t, n, from);
+    nosleep_exit();
+    return got;
+}
+
+/* The records after the text: one, and as many more as are wanted and fit into a page. Sleeps. */
 static void add_records(const struct proc_node *n, struct proc_file *p, size_t want, uint32_t *from, int *err)
 {
     size_t before;
@@ -293,7 +321,7 @@ static void add_records(const struct proc_node *n, struct proc_file *p, size_t w
     do {
         before = p->text.size;
         here = *from;
-        *err = n->entry->show_next(&p->text, n, from);
+        *err = next_record(&p->text, n, from);
     } while (*err > 0 && p->text.size < want && p->text.size < PAGE_SIZE);
     if (before && p->text.size > PAGE_SIZE) {
         text_cut(&p->text, before);
@@ -310,9 +338,7 @@ static int render_part(const struct proc_node *n, struct proc_file *p, size_t wa
         uint32_t from = p->from;
         int err;
 
-        nosleep_enter("what the records are about");
         add_records(n, p, want, &from, &err);
-        nosleep_exit();
         if (err < 0)
             return err;
         if (text_complete(&p->text)) {
@@ -361,12 +387,12 @@ static int read_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     struct proc_file *p = f->data;
     int got;
 
-    if (!node->entry->show && !node->entry->show_next)
+    if (!is_text(node->entry))
         return -EINVAL;
     if (n == 0)
         return 0;
     mutex_lock(&p->lock);
-    if (*pos == 0 && node->entry->show_next) {
+    if (*pos == 0 && (node->entry->show_next || node->entry->count_next)) {
         text_rewind(&p->text);
         p->in_parts = true;
         p->made = false;

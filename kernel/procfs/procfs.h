@@ -35,9 +35,9 @@ struct proc_names {
 };
 
 /*
- * One name. Exactly one of children or names (a directory), readlink (a symlink), show, show_next, read,
- * store or file_ops (a file) is there; show may have store or store_raw beside it. Functions get -ESRCH when
- * the process has ended.
+ * One name. Exactly one of children or names (a directory), readlink (a symlink), show, show_next, count,
+ * count_next, read, store or file_ops (a file) is there; show may have store or store_raw beside it.
+ * Functions get -ESRCH when the process has ended.
  */
 struct proc_entry {
     const char *name;
@@ -50,6 +50,9 @@ struct proc_entry {
     /* Or, for long files: append one record, the first at or above *from (0 at the beginning), and
      * say where to go on. 1; 0: there is none; -errno. Does not sleep. */
     int (*show_next)(struct text *t, const struct proc_node *n, uint32_t *from);
+    /* Or one of the two for contents whose pages have to be counted first. Sleep. */
+    int (*count)(struct text *t, const struct proc_node *n);
+    int (*count_next)(struct text *t, const struct proc_node *n, uint32_t *from);
     /* Or: up to size bytes of the contents from pos on. Bytes or -errno. Sleeps. */
     int (*read)(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
     /* A write: a string without its last newline. Sleeps. */
@@ -98,12 +101,5 @@ int proc_read_pagemap(const struct proc_node *n, uint64_t pos, uint8_t *buf, siz
 int proc_read_auxv(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
 int proc_store_clear_refs(const struct proc_node *n, char *s);
 extern const struct file_ops proc_mem_ops;
-
-/* Pages of a space by what they hold, the shared zero page left out; swapped: in a slot only. */
-struct proc_usage {
-    uint32_t anon, file, shmem, swapped;
-};
-struct space;
-void proc_usage(struct space *s, struct proc_usage *u);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "kernel/lib/format.h"
 #include "kernel/proc/process.h"
+#include "kernel/life/memory.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/space.h"
@@ -59,20 +60,23 @@ static void add_frame(struct range_usage *u, const struct frame *f, pte_t e, uin
     u->lazy += !!(f->flags & FRAME_F_LAZY);
 }
 
-/* Add what [start, end) holds. Nosleep. */
+/* Add what [start, end) holds. The caller has the space's lock. Sleeps. */
 static void add_range(struct space *s, vaddr_t start, vaddr_t end, bool locked, struct range_usage *u)
 {
     struct vm *vm = s->vm;
 
     for (vaddr_t va = start; va < end;) {
-        vaddr_t span = pt_next_table(&s->pt, va, end), stop;
         const struct frame *table;
+        vaddr_t span, stop;
         const pte_t *e;
 
+        might_sleep();
+        span = pt_next_table(&s->pt, va, end);
         if (span >= end)
             break;
         va = span > va ? span : va;
         stop = end - PT_SPAN_DOWN(va) < PT_SPAN ? end : PT_SPAN_DOWN(va) + PT_SPAN;
+        nosleep_enter("the table that is walked");
         table = pt_table(&s->pt, va);
         for (e = pt_entry(&s->pt, va); va < stop; va += PAGE_SIZE, e++) {
             if (pte_empty(*e))
@@ -85,34 +89,7 @@ static void add_range(struct space *s, vaddr_t start, vaddr_t end, bool locked, 
                 add_frame(u, pfn_frame(vm->pool, pte_pfn(*e)), *e, table->maps, locked);
             }
         }
-    }
-}
-
-void proc_usage(struct space *s, struct proc_usage *u)
-{
-    const struct frame_pool *pool = s->vm->pool;
-
-    *u = (struct proc_usage){0};
-    for (vaddr_t va = 0; (va = pt_next_table(&s->pt, va, SPACE_HI)) < SPACE_HI; va += PT_SPAN) {
-        const struct frame *table = pt_table(&s->pt, va);
-        const pte_t *e = pt_table_entries(pool, table);
-
-        for (uint32_t left = table->used; left; e++) {
-            const struct frame *f;
-
-            if (pte_empty(*e))
-                continue;
-            left--;
-            if (pte_is_swap(*e)) {
-                u->swapped++;
-                continue;
-            }
-            f = pfn_frame(pool, pte_pfn(*e));
-            if (f->use == FRAME_ANON)
-                u->anon++;
-            else if (f->use == FRAME_OBJECT)
-                *(object_is_shmem(f->owner) ? &u->shmem : &u->file) += 1;
-        }
+        nosleep_exit();
     }
 }
 
@@ -149,7 +126,7 @@ static void show_name(struct text *t, const char *name)
 
 static void show_object_name(struct text *t, const struct object *o, const struct inode *i)
 {
-    static char path[PATH_MAX]; /* showing does not sleep */
+    static char path[PATH_MAX]; /* there is no sleep before it is in the text */
 
     if (!i) {
         show_name(t, o->pager == &pager_zero ? "/dev/zero (deleted)" : o->name);
@@ -182,18 +159,11 @@ static void show_line(struct text *t, const struct memory *m, const struct line 
     text_print(t, "\n");
 }
 
-/* The line at or above *from, which moves behind it. 1; 0: there is none; -ESRCH. */
-static int line_from(const struct proc_node *n, uint32_t *from, struct memory **m, struct line *l)
+/* The line at or above *from, which moves behind it. 1; 0: there is none. */
+static int line_from(const struct memory *m, uint32_t *from, struct line *l)
 {
-    const struct process *p = proc_process(n);
-    const struct region *r;
+    const struct region *r = region_first_above(&m->space->regions, *from);
 
-    if (!p)
-        return -ESRCH;
-    if (!p->memory)
-        return 0;
-    *m = p->memory;
-    r = region_first_above(&p->memory->space->regions, *from);
     if (!next_line(&r, l))
         return 0;
     *from = l->end;
@@ -202,12 +172,15 @@ static int line_from(const struct proc_node *n, uint32_t *from, struct memory **
 
 int proc_next_maps(struct text *t, const struct proc_node *n, uint32_t *from)
 {
-    struct memory *m;
+    const struct process *p = proc_process(n);
     struct line l;
-    int got = line_from(n, from, &m, &l);
+    int got;
 
-    if (got > 0)
-        show_line(t, m, &l);
+    if (!p)
+        return -ESRCH;
+    got = p->memory ? line_from(p->memory, from, &l) : 0;
+    if (got)
+        show_line(t, p->memory, &l);
     return got;
 }
 
@@ -275,43 +248,76 @@ static void show_flags(struct text *t, const struct region *r)
     text_print(t, "\n");
 }
 
-int proc_next_smaps(struct text *t, const struct proc_node *n, uint32_t *from)
+/* The process's memory, referenced, with its space locked; *err: 0 or -ESRCH. NULL: it has none. Sleeps. */
+static struct memory *lock_memory(const struct proc_node *n, int *err)
+{
+    const struct process *p = proc_process(n);
+    struct memory *m = p && p->memory ? memory_get(p->memory) : NULL;
+
+    *err = p ? 0 : -ESRCH;
+    if (m)
+        mutex_lock(&m->space->lock);
+    return m;
+}
+
+static void unlock_memory(struct memory *m)
+{
+    mutex_unlock(&m->space->lock);
+    memory_put(m);
+}
+
+static void show_smaps_line(struct text *t, const struct memory *m, const struct line *l)
 {
     struct range_usage u = {0};
-    struct memory *m;
-    struct line l;
-    int got = line_from(n, from, &m, &l);
 
-    if (got <= 0)
-        return got;
-    add_range(m->space, l.start, l.end, l.first->flags & REGION_LOCKED, &u);
-    show_line(t, m, &l);
-    text_kib(t, "Size", (l.end - l.start) >> 10);
+    add_range(m->space, l->start, l->end, l->first->flags & REGION_LOCKED, &u);
+    show_line(t, m, l);
+    text_kib(t, "Size", (l->end - l->start) >> 10);
     text_pages(t, "KernelPageSize", 1);
     text_pages(t, "MMUPageSize", 1);
     show_usage(t, &u, false);
     text_print(t, "THPeligible:    0\n");
-    show_flags(t, l.first);
-    return 1;
+    show_flags(t, l->first);
 }
 
-int proc_show_smaps_rollup(struct text *t, const struct proc_node *n)
+int proc_next_smaps(struct text *t, const struct proc_node *n, uint32_t *from)
 {
-    const struct process *p = proc_process(n);
-    const struct region_tree *regions;
+    int got;
+    struct memory *m = lock_memory(n, &got);
+    struct line l;
+
+    if (!m)
+        return got;
+    got = line_from(m, from, &l);
+    if (got)
+        show_smaps_line(t, m, &l);
+    unlock_memory(m);
+    return got;
+}
+
+static void show_rollup(struct text *t, struct space *s)
+{
+    const struct region_tree *regions = &s->regions;
     struct range_usage u = {0};
 
-    if (!p || !p->memory)
-        return -ESRCH;
-    regions = &p->memory->space->regions;
-    if (!regions->first)
-        return 0;
     for (const struct region *r = regions->first; r; r = r->next)
-        add_range(p->memory->space, r->start, r->end, r->flags & REGION_LOCKED, &u);
+        add_range(s, r->start, r->end, r->flags & REGION_LOCKED, &u);
     text_print(t, "%08x-%08x ---p 00000000 00:00 0 ", regions->first->start, regions->last->end);
     show_name(t, "[rollup]");
     text_print(t, "\n");
     show_usage(t, &u, true);
+}
+
+int proc_show_smaps_rollup(struct text *t, const struct proc_node *n)
+{
+    int err;
+    struct memory *m = lock_memory(n, &err);
+
+    if (!m)
+        return -ESRCH;
+    if (m->space->regions.first)
+        show_rollup(t, m->space);
+    unlock_memory(m);
     return 0;
 }
 

@@ -106,12 +106,27 @@ static void number(struct text *t, uint64_t v)
     text_print(t, " %llu", (unsigned long long)v);
 }
 
+/* The process, its pages counted. NULL: it has ended. Valid until the caller sleeps again. Sleeps. */
+static struct process *counted(const struct proc_node *n)
+{
+    struct process *p = proc_process(n);
+
+    if (p)
+        memory_count(p);
+    return proc_process(n);
+}
+
+/* Of pages in memory: all that a space shows. */
+static uint32_t resident(const struct memory *m)
+{
+    return m->usage.anon + m->usage.file + m->usage.shmem;
+}
+
 static int show_stat(struct text *t, const struct proc_node *n)
 {
-    const struct process *p = proc_process(n);
+    const struct process *p = counted(n);
     const struct thread *th = proc_thread(n);
     const struct memory *m;
-    struct proc_usage u = {0};
     struct times times;
     vaddr_t code = 0, code_end = 0;
     uint64_t all;
@@ -120,10 +135,8 @@ static int show_stat(struct text *t, const struct proc_node *n)
         return -ESRCH;
     m = p->memory;
     times_of(p, th, n->tid, &times);
-    if (m) {
-        proc_usage(m->space, &u);
+    if (m)
         code_range(m, &code, &code_end);
-    }
     text_print(t, "%d (%s) %c %d %d %d %d %d", n->tid ? n->tid : p->pid, comm_of(p, th), task_state(p, th),
                p->parent ? p->parent->pid : 0, p->pgid, p->sid, p->tty ? (int)tty_device(p->tty) : 0,
                p->tty ? tty_foreground(p->tty) : -1);
@@ -139,7 +152,7 @@ static int show_stat(struct text *t, const struct proc_node *n)
     text_print(t, " 20 0 %u 0", p->nthreads);
     number(t, p->start_ns / CENTISECOND);
     number(t, m ? (uint64_t)m->space->pages.total << PAGE_SHIFT : 0);
-    number(t, u.anon + u.file + u.shmem);
+    number(t, m ? resident(m) : 0);
     number(t, p->rlimit[RLIMIT_RSS].soft < NOBODY ? p->rlimit[RLIMIT_RSS].soft : NOBODY);
     number(t, code);
     number(t, code_end);
@@ -163,8 +176,7 @@ static int show_stat(struct text *t, const struct proc_node *n)
 
 static int show_statm(struct text *t, const struct proc_node *n)
 {
-    const struct process *p = proc_process(n);
-    struct proc_usage u;
+    const struct process *p = counted(n);
     vaddr_t code, code_end;
 
     if (!p)
@@ -173,10 +185,9 @@ static int show_statm(struct text *t, const struct proc_node *n)
         text_print(t, "0 0 0 0 0 0 0\n");
         return 0;
     }
-    proc_usage(p->memory->space, &u);
     code_range(p->memory, &code, &code_end);
-    text_print(t, "%u %u %u %u 0 %u 0\n", p->memory->space->pages.total, u.anon + u.file + u.shmem,
-               u.file + u.shmem, (code_end - code) >> PAGE_SHIFT,
+    text_print(t, "%u %u %u %u 0 %u 0\n", p->memory->space->pages.total, resident(p->memory),
+               p->memory->usage.file + p->memory->usage.shmem, (code_end - code) >> PAGE_SHIFT,
                p->memory->space->pages.data + p->memory->space->pages.stack);
     return 0;
 }
@@ -189,32 +200,30 @@ static void vm_line(struct text *t, const char *name, uint32_t pages)
 static void status_memory(struct text *t, struct process *p)
 {
     const struct space_pages *pages = &p->memory->space->pages;
-    uint32_t peak = p->memory->space->pages_peak, resident, text;
-    struct proc_usage u;
+    const struct space_usage *u = &p->memory->usage;
+    uint32_t peak = p->memory->space->pages_peak, rss = resident(p->memory), text;
     vaddr_t code, code_end;
 
-    proc_usage(p->memory->space, &u);
     code_range(p->memory, &code, &code_end);
-    resident = u.anon + u.file + u.shmem;
     text = (code_end - code) >> PAGE_SHIFT;
     text = text < pages->exec ? text : pages->exec;
-    if (p->max_resident < resident)
-        p->max_resident = resident;
+    if (p->max_resident < rss)
+        p->max_resident = rss;
     vm_line(t, "VmPeak", peak);
     vm_line(t, "VmSize", pages->total);
     vm_line(t, "VmLck", pages->locked);
     vm_line(t, "VmPin", 0);
     vm_line(t, "VmHWM", (uint32_t)p->max_resident);
-    vm_line(t, "VmRSS", resident);
-    vm_line(t, "RssAnon", u.anon);
-    vm_line(t, "RssFile", u.file);
-    vm_line(t, "RssShmem", u.shmem);
+    vm_line(t, "VmRSS", rss);
+    vm_line(t, "RssAnon", u->anon);
+    vm_line(t, "RssFile", u->file);
+    vm_line(t, "RssShmem", u->shmem);
     vm_line(t, "VmData", pages->data);
     vm_line(t, "VmStk", pages->stack);
     vm_line(t, "VmExe", text);
     vm_line(t, "VmLib", pages->exec - text);
     vm_line(t, "VmPTE", p->memory->space->pt.tables + 1);
-    vm_line(t, "VmSwap", u.swapped);
+    vm_line(t, "VmSwap", u->swapped);
     vm_line(t, "HugetlbPages", 0);
     text_print(t, "CoreDumping:\t0\nTHP_enabled:\t0\n");
 }
@@ -247,7 +256,7 @@ static void status_signals(struct text *t, const struct process *p, const struct
 
 static int show_status(struct text *t, const struct proc_node *n)
 {
-    struct process *p = proc_process(n);
+    struct process *p = counted(n);
     const struct thread *th = proc_thread(n);
     int id = n->tid ? n->tid : n->pid;
     uint32_t umask = 0;
@@ -473,7 +482,7 @@ static int store_oom_adj(const struct proc_node *n, char *s)
 
 static int show_oom_score(struct text *t, const struct proc_node *n)
 {
-    const struct process *p = proc_process(n);
+    const struct process *p = counted(n);
 
     if (!p)
         return -ESRCH;
@@ -715,6 +724,10 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
     {                                                                                                        \
         .name = name_, .mode = S_IFREG | 0444, .show = show_                                                 \
     }
+#define COUNTING(name_, show_)                                                                               \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0444, .count = show_                                                \
+    }
 #define RECORDS(name_, what_)                                                                                \
     {                                                                                                        \
         .name = name_, .mode = S_IFREG | 0444, .show_next = proc_next_##what_                                \
@@ -745,11 +758,12 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
         RAW("environ", 0400, read_environ), LINK("exe", exe_fn), DIRECTORY("fd", &fds),                      \
         DIRECTORY("fdinfo", &fdinfos), FILE("io", show_io), FILE("limits", show_limits),                     \
         RECORDS("maps", maps), FILE("mountinfo", proc_show_mountinfo), FILE("mounts", proc_show_mounts),     \
-        CONTROL("oom_adj", oom_adj), FILE("oom_score", show_oom_score),                                      \
+        CONTROL("oom_adj", oom_adj), COUNTING("oom_score", show_oom_score),                                  \
         CONTROL("oom_score_adj", oom_score_adj), RAW("pagemap", 0400, proc_read_pagemap),                    \
-        FILE("personality", show_personality), LINK("root", root_fn), RECORDS("smaps", smaps),               \
-        FILE("smaps_rollup", proc_show_smaps_rollup), FILE("stat", show_stat), FILE("statm", show_statm),    \
-        FILE("status", show_status), FILE("wchan", show_wchan)
+        FILE("personality", show_personality), LINK("root", root_fn),                                        \
+        {.name = "smaps", .mode = S_IFREG | 0444, .count_next = proc_next_smaps},                            \
+        COUNTING("smaps_rollup", proc_show_smaps_rollup), COUNTING("stat", show_stat),                       \
+        COUNTING("statm", show_statm), COUNTING("status", show_status), FILE("wchan", show_wchan)
 
 static const struct proc_entry task_entries[] = {COMMON_ENTRIES, {.name = NULL}};
 const struct proc_entry proc_pid_entries[] = {COMMON_ENTRIES, DIRECTORY("task", &tasks), {.name = NULL}};

@@ -628,6 +628,10 @@ static int link_mounts(const struct proc_node *n, char *buf, size_t size)
     {                                                                                                        \
         .name = name_, .mode = S_IFREG | 0444, .show = show_                                                 \
     }
+#define COUNTING(name_, show_)                                                                               \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0444, .count = show_                                                \
+    }
 #define LINK(name_, link_)                                                                                   \
     {                                                                                                        \
         .name = name_, .mode = S_IFLNK | 0777, .readlink = link_                                             \
@@ -643,7 +647,7 @@ const struct proc_entry proc_root_entries[] = {
     FILE("diskstats", show_diskstats),
     FILE("filesystems", show_filesystems),
     FILE("loadavg", show_loadavg),
-    FILE("meminfo", show_meminfo),
+    COUNTING("meminfo", show_meminfo),
     LINK("mounts", link_mounts),
     FILE("partitions", show_partitions),
     {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_quire_entries},
@@ -656,7 +660,7 @@ const struct proc_entry proc_root_entries[] = {
     LINK("thread-self", link_thread_self),
     FILE("uptime", show_uptime),
     FILE("version", show_version),
-    FILE("vmstat", show_vmstat),
-    FILE("zoneinfo", show_zoneinfo),
+    COUNTING("vmstat", show_vmstat),
+    COUNTING("zoneinfo", show_zoneinfo),
     {.name = NULL},
 };
