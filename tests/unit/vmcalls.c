@@ -779,3 +779,58 @@ TEST(vmcalls, every_allocation_fails_once)
     EXPECT(!failed && n > 4, "ended after %u", n);
     vt_end(&t);
 }
+
+/* A fork of many regions, of which some map an object, with the Nth allocation failing, for every N: all of
+ * it is there or nothing. */
+TEST(vmcalls, fork_of_many_regions_fails_whole)
+{
+    enum { REGIONS = 600 };
+    struct vt t;
+    vaddr_t at = 0x10000000;
+    uint32_t n;
+    int err = -ENOMEM;
+
+    if (!vt_begin(&t, kt, 320, 32, 64))
+        return;
+
+    struct space *s = space_create(&t.vm);
+    struct object *o = object_create(&t.vm, &pager_zero, 1, "shared");
+
+    for (unsigned i = 0; i < REGIONS; i++) {
+        vaddr_t va = at + (vaddr_t)SIZE(2 * i);
+
+        EXPECT(space_map(s, &va, SIZE(1), i % 3 ? RW | MAP_AT : RW | REGION_SHARED | MAP_AT, i % 3 ? NULL : o,
+                         0) == 0,
+               "region %u", i);
+    }
+    uint32_t refs = o->refs;
+    uint64_t charged = t.vm.committed;
+
+    for (n = 1; err && n < 400; n++) {
+        struct space *c = NULL;
+
+        slab_reap_all(t.pool);
+        frame_drain_hot(t.pool);
+        frame_fail_after(t.pool, n);
+        err = space_fork(s, &c);
+        frame_fail_after(t.pool, 0);
+        if (err) {
+            EXPECT(err == -ENOMEM && !c && o->refs == refs && t.vm.committed == charged,
+                   "failure %u: %d, %u references, %u committed", n, err, o->refs, (unsigned)t.vm.committed);
+        } else {
+            EXPECT(c->regions.count == REGIONS && o->refs == refs + REGIONS / 3 &&
+                       t.vm.committed == 2 * charged,
+                   "%u regions, %u references, %u committed", c->regions.count, o->refs,
+                   (unsigned)t.vm.committed);
+        }
+        EXPECT(vm_verify(&t.vm), "after failure %u", n);
+        if (c)
+            space_destroy(c);
+    }
+    kt_note(kt, "%u allocations failed in turn", n - 2);
+    EXPECT(!err && n > 4, "ended after %u", n);
+    space_destroy(s);
+    object_put(o);
+    EXPECT(t.vm.committed == 0, "%u", (unsigned)t.vm.committed);
+    vt_end(&t);
+}

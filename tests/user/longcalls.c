@@ -50,6 +50,42 @@ static void touch(char *p, size_t size, size_t step)
         p[at] = 1;
 }
 
+/* Read a file to its end, or write a word to it. */
+static int read_all(const char *path)
+{
+    char *buf = malloc(MIB);
+    int fd = open(path, O_RDONLY);
+    ssize_t got = -1, all = 0;
+
+    while (fd >= 0 && buf && (got = read(fd, buf, MIB)) > 0)
+        all += got;
+    close(fd);
+    free(buf);
+    return got == 0 && all > 0;
+}
+
+static int write_word(const char *path, const char *word)
+{
+    int fd = open(path, O_WRONLY);
+    int ok = fd >= 0 && write(fd, word, strlen(word)) == (ssize_t)strlen(word);
+
+    close(fd);
+    return ok;
+}
+
+/* Files of /proc that count pages. Not every system has all of them. */
+static void read_counts(void)
+{
+    static const char *const path[] = {"/proc/self/maps",      "/proc/self/smaps", "/proc/self/smaps_rollup",
+                                       "/proc/self/status",    "/proc/self/statm", "/proc/self/stat",
+                                       "/proc/self/oom_score", "/proc/meminfo",    "/proc/vmstat",
+                                       "/proc/zoneinfo"};
+
+    for (unsigned i = 0; i < sizeof path / sizeof *path; i++)
+        say(path[i], read_all(path[i]));
+    say("clear_refs", write_word("/proc/self/clear_refs", "1"));
+}
+
 /* One region that is large and has pages everywhere, and what can be asked of it. */
 static void one_region(void)
 {
@@ -66,6 +102,7 @@ static void one_region(void)
     say("mprotect none", mprotect(p, huge, PROT_NONE) == 0);
     say("mprotect all", mprotect(p, huge, PROT_READ | PROT_WRITE) == 0);
     say("mincore", mincore(p, huge, vec) == 0 && vec[0] & 1);
+    read_counts();
     say("msync", msync(p, huge, MS_SYNC) == 0);
     say("madvise cold", madvise(p, huge, 20) == 0);
     say("madvise free", madvise(p, huge, 8) == 0);
@@ -76,6 +113,7 @@ static void one_region(void)
     q = mremap(p, huge, huge + MIB, MREMAP_MAYMOVE);
     say("mremap", q != MAP_FAILED);
     p = q == MAP_FAILED ? p : q;
+    say("drop_caches", write_word("/proc/sys/vm/drop_caches", "3"));
     if (fork() == 0)
         _exit(0);
     wait(NULL);
@@ -95,10 +133,38 @@ static void one_region(void)
     free(vec);
 }
 
+/* Much that moves, and much that goes because a file became short or ended. */
+static void large_parts(void)
+{
+    size_t size = touch_size / 3 & ~(4 * MIB - 1);
+    char *p = map(2 * size + 8 * MIB, 0), *q;
+    int fd = (int)syscall(SYS_memfd_create, "longcalls", 0);
+
+    if (!p || fd < 0 || !size) {
+        say("large parts", 0);
+        return;
+    }
+    touch(p, 2 * size + 8 * MIB, PAGE);
+    q = mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, p + size + PAGE);
+    say("mremap to another place in a table", q == p + size + PAGE && *q == 1);
+    munmap(p + size, size + 8 * MIB);
+    say("truncate up", ftruncate64(fd, (off64_t)size) == 0);
+    p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    q = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    touch(p, size, PAGE);
+    touch(q, size, PAGE);
+    say("truncate what is mapped", ftruncate64(fd, PAGE) == 0 && *p == 1 && *q == 1);
+    munmap(q, size);
+    ftruncate64(fd, (off64_t)size);
+    touch(p, size, PAGE);
+    munmap(p, size);
+    say("the end of a file", close(fd) == 0);
+}
+
 /* As many regions as there may be. */
 static void many_regions(void)
 {
-    size_t n = 30000;
+    size_t n = 32700; /* each is two; 65,530 are the most on Linux */
     char *p = map(n * 2 * PAGE, 0);
     unsigned made = 0;
 
@@ -117,28 +183,11 @@ static void many_regions(void)
     say("munlockall", munlockall() == 0);
     say("msync of many regions", msync(p, n * 2 * PAGE, MS_ASYNC) == 0);
     say("madvise of many regions", madvise(p, n * 2 * PAGE, MADV_DONTNEED) == 0);
-    int fd = open("/proc/self/maps", O_RDONLY);
+    read_counts();
     char *buf = malloc(MIB);
-    ssize_t got;
+    int fd = open("/proc/self/pagemap", O_RDONLY);
 
-    while ((got = read(fd, buf, MIB)) > 0)
-        ;
-    close(fd);
-    fd = open("/proc/self/smaps", O_RDONLY);
-    while ((got = read(fd, buf, MIB)) > 0)
-        ;
-    close(fd);
-    fd = open("/proc/self/smaps_rollup", O_RDONLY);
-    got = read(fd, buf, MIB);
-    close(fd);
-    fd = open("/proc/self/status", O_RDONLY);
-    got = read(fd, buf, MIB);
-    close(fd);
-    fd = open("/proc/self/pagemap", O_RDONLY);
-    got = pread(fd, buf, MIB, 0);
-    close(fd);
-    fd = open("/proc/self/clear_refs", O_WRONLY);
-    say("clear_refs", fd < 0 || write(fd, "1", 1) == 1);
+    say("pagemap", fd >= 0 && pread(fd, buf, MIB, 0) == MIB);
     close(fd);
     say("munmap of many regions", munmap(p, n * 2 * PAGE) == 0);
     free(buf);
@@ -313,8 +362,13 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*fn)(void);
-    } parts[] = {{"one_region", one_region}, {"many_regions", many_regions}, {"files", files},
-                 {"names", names},           {"descriptors", descriptors},   {"processes", processes}};
+    } parts[] = {{"one_region", one_region},
+                 {"large_parts", large_parts},
+                 {"many_regions", many_regions},
+                 {"files", files},
+                 {"names", names},
+                 {"descriptors", descriptors},
+                 {"processes", processes}};
 
     if (argc > 1 && strcmp(argv[1], "--end") == 0)
         return 0;
