@@ -252,7 +252,7 @@ int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, struct
 int space_own_edges(struct space *s, vaddr_t start, vaddr_t end);
 /* Own every table of a range. 0 or -ENOMEM. Sleeps. */
 int space_own_tables(struct space *s, vaddr_t start, vaddr_t end);
-/* Empty the entries of a range whose tables are all owned, and keep the tables. */
+/* Empty the entries of a range whose tables are all owned, and keep the tables. Sleeps. */
 void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end);
 /* Empty the entries of a range whose edges are owned, and free the tables that this leaves to no region.
  * Sleeps. */

@@ -15,7 +15,7 @@ void oom_start(void);
 /* Have the score of a process include what bytes() says that the kernel keeps for it; for those who keep
  * something that process.h does not know. bytes() does not sleep. */
 void oom_count_also(size_t (*bytes)(const struct process *p));
-/* Who counts a process's pages: p->memory->usage. Sleeps. */
+/* Who counts a process's pages: p->memory->usage. count may sleep. */
 void oom_count_with(void (*count)(struct process *p));
 /* Linux's badness of a process, 0 to 2000, for /proc/PID/oom_score, by the pages that were counted last.
  */

@@ -36,6 +36,7 @@ struct proc_names {
 
 /*
  * One name. Exactly one of children or names (a directory), readlink (a symlink), show, show_next, count,
+ * One name. Exactly one of children or names (a directory), readlink (a symlink), show, show_next, count,
  * count_next, read, store or file_ops (a file) is there; show may have store or store_raw beside it.
  * Functions get -ESRCH when the process has ended.
  */
@@ -91,7 +92,7 @@ const char *proc_call_name(unsigned nr);
 int proc_show_mounts(struct text *t, const struct proc_node *n);
 int proc_show_mountinfo(struct text *t, const struct proc_node *n);
 
-/* procfs_maps.c */
+/* procfs_maps.c. proc_next_smaps() sleeps, proc_show_smaps_rollup() sleeps. */
 int proc_next_maps(struct text *t, const struct proc_node *n, uint32_t *from);
 int proc_next_smaps(struct text *t, const struct proc_node *n, uint32_t *from);
 int proc_show_smaps_rollup(struct text *t, const struct proc_node *n);

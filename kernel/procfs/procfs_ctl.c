@@ -25,7 +25,7 @@ struct control {
     enum number_kind kind;
     uint32_t *value;
     int64_t (*get)(void);
-    int (*set)(uint32_t value); /* does not sleep */
+    int (*set)(uint32_t value); /* sleeps */
     int64_t min, max;
 };
 
