@@ -36,7 +36,6 @@ struct proc_names {
 
 /*
  * One name. Exactly one of children or names (a directory), readlink (a symlink), show, show_next, count,
- * One name. Exactly one of children or names (a directory), readlink (a symlink), show, show_next, count,
  * count_next, read, store or file_ops (a file) is there; show may have store or store_raw beside it.
  * Functions get -ESRCH when the process has ended.
  */
@@ -58,7 +57,7 @@ struct proc_entry {
     int (*read)(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
     /* A write: a string without its last newline. Sleeps. */
     int (*store)(const struct proc_node *n, char *s);
-    /* Or: a write at *pos, as it is. It moves *pos. Bytes taken or -errno. Does not sleep. */
+    /* Or: a write at *pos, as it is. It moves *pos. Bytes taken or -errno. Sleeps. */
     int (*store_raw)(const struct proc_node *n, const char *s, size_t size, uint64_t *pos);
     /* Of a symlink: as struct inode_ops has them. Sleep. */
     int (*readlink)(const struct proc_node *n, char *buf, size_t size);
