@@ -31,7 +31,9 @@ static inline uint32_t memory_pages(const struct vm *vm)
 
 uint32_t commit_limit(const struct vm *vm)
 {
-    return (uint32_t)((uint64_t)memory_pages(vm) * vm->overcommit_ratio / 100) + vm->swap.total;
+    uint64_t pages = (uint64_t)memory_pages(vm) * vm->overcommit_ratio / 100 + vm->swap.total;
+
+    return pages < UINT32_MAX ? (uint32_t)pages : UINT32_MAX;
 }
 
 bool commit_allows(const struct vm *vm, uint32_t pages)

@@ -278,6 +278,28 @@ contracts_refused('who touches user memory', qr{a_go\(\) may sleep.*: a_go > \*u
     "int a_go(int x) { __asm__ volatile(\"1: nop\\n.pushsection extable, \\\"a\\\"; .long 1b, 1b; .popsection\"); return x; }\n");
 refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no objects to look at}, 'o', 'objdump');
 
+# --- docs ---
+
+{
+    my %sound = (
+        'kernel/lib/param.c' => "static const struct param table[] = {\n    {\"quiet\", PARAM_FLAG, 0},\n    {\"mem\", PARAM_SIZE, 0},\n};\n",
+        'docs/boot.md' => "## Parameters\n\n| `quiet` | | |\n| `mem=` | size | |\n\n## How it ends\n",
+        'kernel/procfs/procfs_ctl.c' => "static const struct proc_entry deep_entries[] = {\n    FIXED(\"d\", d),\n};\n"
+          . "static const struct proc_entry a_entries[] = {\n    NUMBER(\"x\", x),\n    {.name = \"y\", .mode = 1},\n    DIRECTORY(\"deep\", deep_entries),\n    {.name = NULL},\n};\n"
+          . "const struct proc_entry proc_sys_entries[] = {\n    DIRECTORY(\"a\", a_entries),\n};\n",
+        'docs/programs.md' => "| `sys/a/`: `x`, `deep/` (`d`) | one |\n| `sys/a/`: `y` | another |\n",
+    );
+    my $with = sub { my ($file, $from, $to) = @_; my %tree = %sound; $tree{$file} =~ s/\Q$from\E/$to/ or die $from; return \%tree };
+
+    accepted('sound tables', 'check-docs', \%sound);
+    refused('a parameter without a row', 'check-docs', $with->('docs/boot.md', "| `mem=` | size | |\n", ''), qr{docs/boot\.md: parameter `mem` is not});
+    refused('a row without a parameter', 'check-docs', $with->('docs/boot.md', '`mem=`', '`memory=`'), qr{docs/boot\.md: there is no parameter `memory`});
+    refused('a file without a row', 'check-docs', $with->('docs/programs.md', '`x`, ', ''), qr{docs/programs\.md: file of /proc `sys/a/x` is not});
+    refused('a file further down', 'check-docs', $with->('docs/programs.md', '(`d`)', '()'), qr{`sys/a/deep/d` is not});
+    refused('a row without a file', 'check-docs', $with->('docs/programs.md', '`y`', '`y`, `z`'), qr{there is no file of /proc `sys/a/z`});
+    refused('no table', 'check-docs', $with->('kernel/lib/param.c', 'PARAM_FLAG', 'FLAG'), qr{there is no parameter `quiet`});
+}
+
 # --- text ---
 
 accepted('a sound tree', 'check-text', {'mm/x.c' => "${theory}bool x_verify(void)\n{\n    INV(\"INV-X-1\", 1, \"\");\n}\n", 'README.md' => "a\n"});

@@ -30,6 +30,7 @@
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/ramfs_file.h"
+#include "kernel/lib/number.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/kva_map.h"
@@ -606,57 +607,54 @@ static const struct inode_ops ops = {
 
 /* --- filesystems --- */
 
-static uint32_t parse_number(const char **s, unsigned base)
+#define PAGES_MAX ((uint64_t)INT64_MAX >> PAGE_SHIFT) /* so that it can be said in bytes */
+
+/* How many pages there may be: as bytes with a unit, percent of `total`, or (blocks) as pages with a unit. */
+static int parse_pages(const char **s, bool blocks, uint64_t total, uint64_t *pages)
 {
-    uint32_t n = 0;
+    uint64_t n;
 
-    for (; **s >= '0' && **s < (char)('0' + (base < 10 ? base : 10)); ++*s)
-        n = n * base + (uint32_t)(**s - '0');
-    return n;
-}
-
-/* k, m or g after a number, as Linux takes them. False: something else. */
-static bool parse_unit(const char **s, uint64_t *n)
-{
-    char unit = **s | 32;
-
-    if (!**s || **s == ',')
-        return true;
-    if (unit != 'k' && unit != 'm' && unit != 'g')
-        return false;
-    *n <<= unit == 'k' ? 10 : unit == 'm' ? 20 : 30;
-    ++*s;
-    return true;
+    if (!number_any(s, &n))
+        return -EINVAL;
+    if (!blocks && **s == '%') {
+        ++*s;
+        if (n > UINT64_MAX / total)
+            return -EINVAL;
+        n = n * total / 100;
+    } else if (!number_unit(s, &n)) {
+        return -EINVAL;
+    } else if (!blocks) {
+        n = n / PAGE_SIZE + (n % PAGE_SIZE != 0);
+    }
+    if (n > PAGES_MAX)
+        return -EINVAL;
+    *pages = n;
+    return 0;
 }
 
 /* size=N[kmg%], nr_blocks=N[kmg], nr_inodes=N[kmg], mode=OCTAL; others are ignored if Linux knows them. */
 static int parse_options(struct filesystem *fs, const char *s, uint32_t *mode)
 {
     uint32_t total = frame_pool_sys.end - frame_pool_sys.used[FRAME_RESERVED];
+    uint64_t n;
 
     while (s && *s) {
-        bool size = strncmp(s, "size=", 5) == 0, blocks = strncmp(s, "nr_blocks=", 10) == 0;
+        bool blocks = strncmp(s, "nr_blocks=", 10) == 0;
 
-        if (size || blocks) {
-            s += size ? 5 : 10;
-            uint64_t n = parse_number(&s, 10);
-
-            if (*s == '%') {
-                n = size ? (uint64_t)total * n / 100 : n;
-                blocks = true;
-                s++;
-            } else if (!parse_unit(&s, &n)) {
+        if (blocks || strncmp(s, "size=", 5) == 0) {
+            s += blocks ? 10 : 5;
+            if (parse_pages(&s, blocks, total, &fs->max_pages))
                 return -EINVAL;
-            }
-            fs->max_pages = blocks ? n : PAGES_OF(n);
         } else if (strncmp(s, "nr_inodes=", 10) == 0) {
             s += 10;
-            fs->max_inodes = parse_number(&s, 10);
-            if (!parse_unit(&s, &fs->max_inodes))
+            if (!number_any(&s, &n) || !number_unit(&s, &n))
                 return -EINVAL;
+            fs->max_inodes = n;
         } else if (strncmp(s, "mode=", 5) == 0) {
             s += 5;
-            *mode = parse_number(&s, 8) & 07777;
+            if (!number_digits(&s, 8, &n) || n > UINT32_MAX)
+                return -EINVAL;
+            *mode = (uint32_t)n & 07777;
         } else {
             while (*s && *s != ',')
                 s++;

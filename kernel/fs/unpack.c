@@ -94,14 +94,17 @@ static int make(const struct cpio_entry *e)
         kfree(target);
         return err;
     }
+    case S_IFCHR:
+    case S_IFBLK:
+        if (e->rdev_major > MAJOR_MAX || e->rdev_minor > MINOR_MAX)
+            return -EINVAL; /* and not another device */
+        /* fall through */
     case S_IFDIR:
     case S_IFREG:
     case S_IFIFO:
-    case S_IFCHR:
-    case S_IFBLK:
     case S_IFSOCK:
         return vfs_mknod(NULL, e->name, e->mode & (S_IFMT | 07777),
-                         MKDEV(e->rdev_major, e->rdev_minor & 0xFF));
+                         MKDEV(e->rdev_major & MAJOR_MAX, e->rdev_minor & MINOR_MAX));
     default:
         return -EINVAL;
     }

@@ -284,6 +284,8 @@ int vfs_init(const void *archive, size_t size, const char **why);
 /* The number of a character device and its operations: registered by devices.c, tty.c; name appears in
  * /dev. */
 void chardev_register(uint32_t rdev, const char *name, const struct file_ops *ops);
+#define MAJOR_MAX           0xFFFu
+#define MINOR_MAX           0xFFu
 #define MKDEV(major, minor) ((uint32_t)((major) << 8 | (minor)))
 
 /* Regular files, for exec and the pagers: read through the object into kernel memory. Bytes (short at the

@@ -1,5 +1,7 @@
 #include "kernel/lib/param.h"
 #include "kernel/lib/console.h"
+#include "kernel/lib/format.h"
+#include "kernel/lib/number.h"
 #include "mm/kva.h"
 #include "mm/os.h"
 
@@ -68,48 +70,16 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return 16;
-}
-
 /* Decimal or 0x, with a size suffix if allowed. False: not a number, or more than 64 bits. */
 static bool number(const char *s, bool suffix, uint64_t *out)
 {
-    unsigned base = 10, shift = 0;
-    uint64_t v = 0;
+    unsigned base = 10;
 
     if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
         base = 16;
         s += 2;
     }
-    if ((unsigned)digit(*s) >= base)
-        return false;
-    for (; (unsigned)digit(*s) < base; s++) {
-        if (v > (UINT64_MAX - 15) / base)
-            return false;
-        v = v * base + (unsigned)digit(*s);
-    }
-    if (suffix) {
-        if (*s == 'K' || *s == 'k')
-            shift = 10;
-        else if (*s == 'M' || *s == 'm')
-            shift = 20;
-        else if (*s == 'G' || *s == 'g')
-            shift = 30;
-        if (shift)
-            s++;
-    }
-    if (*s || v > UINT64_MAX >> shift)
-        return false;
-    *out = v << shift;
-    return true;
+    return number_digits(&s, base, out) && (!suffix || number_unit(&s, out)) && !*s;
 }
 
 /* The choice that value names, alone or, where that is possible, with a number. */
@@ -168,6 +138,71 @@ static bool assign(const struct param *p, const char *value)
     return false;
 }
 
+#define POSSIBLE_MAX 240u /* characters */
+
+static size_t size_text(char *text, size_t size, uint64_t n)
+{
+    static const char units[] = "KMG";
+    unsigned unit = 0;
+
+    while (unit < 3 && n && n % 1024 == 0) {
+        n /= 1024;
+        unit++;
+    }
+    return format(text, size, "%llu%.1s", (unsigned long long)n, unit ? &units[unit - 1] : "");
+}
+
+/* What a parameter can be. Text that does not fit is cut. */
+static void possible(const struct param *p, char *text)
+{
+    size_t n = 0;
+
+    switch (p->type) {
+    case PARAM_FLAG:
+        format(text, POSSIBLE_MAX, "it alone, without a value");
+        break;
+    case PARAM_STRING:
+        format(text, POSSIBLE_MAX, "%s", p->help);
+        break;
+    case PARAM_NUMBER:
+        format(text, POSSIBLE_MAX, "%llu to %llu", (unsigned long long)p->min, (unsigned long long)p->max);
+        break;
+    case PARAM_SIZE:
+        n = size_text(text, POSSIBLE_MAX, p->min);
+        n += format(text + n, POSSIBLE_MAX - n, " to ");
+        size_text(text + n, POSSIBLE_MAX - n, p->max);
+        break;
+    case PARAM_CHOICE:
+    case PARAM_SET:
+        for (const struct param_choice *c = p->choices; c->name && n < POSSIBLE_MAX; c++) {
+            n += format(text + n, POSSIBLE_MAX - n, "%s%s", c == p->choices ? "" : ", ", c->name);
+            if (p->number && n < POSSIBLE_MAX)
+                n += format(text + n, POSSIBLE_MAX - n, ", %s:%llu to %s:%llu", c->name,
+                            (unsigned long long)p->min, c->name, (unsigned long long)p->max);
+        }
+        break;
+    }
+}
+
+static void report_unknown(const struct param *known, unsigned n, const char *word)
+{
+    char text[POSSIBLE_MAX];
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (unsigned i = 0; i < n && used < sizeof text; i++)
+        used += format(text + used, sizeof text - used, "%s%s", i ? ", " : "", known[i].name);
+    os_log("param: unknown parameter `%s`, ignored; possible are %s", word, text);
+}
+
+static void report_bad(const struct param *p, const char *value)
+{
+    char text[POSSIBLE_MAX];
+
+    possible(p, text);
+    os_log("param: %s: bad value `%s`, ignored; possible: %s", p->name, value, text);
+}
+
 static void apply(const struct param *known, unsigned n, char *word)
 {
     char *value = word;
@@ -182,10 +217,10 @@ static void apply(const struct param *known, unsigned n, char *word)
         if (strcmp(known[i].name, word) != 0)
             continue;
         if (!assign(&known[i], value))
-            os_log("param: %s: bad value `%s`, ignored", word, value ? value : "");
+            report_bad(&known[i], value ? value : "");
         return;
     }
-    os_log("param: unknown parameter `%s`, ignored", word);
+    report_unknown(known, n, word);
 }
 
 const char *param_parse_table(const struct param *known, unsigned n, char *line)

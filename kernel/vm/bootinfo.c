@@ -5,7 +5,6 @@
 #include "mm/layout.h"
 
 #define MULTIBOOT_MAGIC 0x2BADB002u
-#define TOP_FRAME       (1u << (32 - PAGE_SHIFT)) /* 4 GiB */
 
 /* Multiboot 0.6.96, 3.3. */
 struct multiboot_info {
@@ -75,20 +74,6 @@ static void copy_string(char *to, size_t size, paddr_t at, bool skip_word, const
         os_log("boot: %s is longer than %u characters, the rest is ignored", what, (unsigned)size - 1);
 }
 
-/* Frames that lie wholly inside (shrink) or that are touched by [addr, addr + len), up to 4 GiB. */
-static struct ram_range frames_of(uint64_t addr, uint64_t len, bool shrink)
-{
-    uint64_t end = addr + len < addr ? UINT64_MAX : addr + len;
-    uint64_t first = (shrink && (addr & PAGE_MASK) ? addr + PAGE_SIZE : addr) >> PAGE_SHIFT;
-    uint64_t last = (!shrink && (end & PAGE_MASK) ? end + PAGE_SIZE : end) >> PAGE_SHIFT;
-
-    if (first > TOP_FRAME)
-        first = TOP_FRAME;
-    if (last > TOP_FRAME)
-        last = TOP_FRAME;
-    return (struct ram_range){(pfn_t)first, (pfn_t)last};
-}
-
 /* First all that is usable, then without all that some entry says is not: entries may overlap and come in any
  * order. */
 static void read_map(struct bootinfo *b, const struct multiboot_info *mb)
@@ -102,7 +87,7 @@ static void read_map(struct bootinfo *b, const struct multiboot_info *mb)
             if (!e || e->size < sizeof *e - sizeof e->size || e->size > end - at - sizeof e->size)
                 break;
             bool usable = e->type == 1;
-            struct ram_range r = frames_of(e->addr, e->len, usable);
+            struct ram_range r = ram_frames(e->addr, e->len, usable);
 
             if (usable && pass == 0 && !ram_add(&b->ram, r.start, r.end))
                 os_log("boot: more than %u ranges of RAM, frames %x to %x are not used", RAM_RANGES, r.start,
@@ -160,8 +145,8 @@ void bootinfo_init(struct bootinfo *b, uint32_t magic, paddr_t info)
     if (mb->flags & HAS_MMAP) {
         read_map(b, mb);
     } else if (mb->flags & HAS_MEM) {
-        struct ram_range low = frames_of(0, (uint64_t)mb->mem_lower << 10, true);
-        struct ram_range high = frames_of(1 << 20, (uint64_t)mb->mem_upper << 10, true);
+        struct ram_range low = ram_frames(0, (uint64_t)mb->mem_lower << 10, true);
+        struct ram_range high = ram_frames(1 << 20, (uint64_t)mb->mem_upper << 10, true);
 
         ram_add(&b->ram, low.start, low.end);
         ram_add(&b->ram, high.start, high.end);

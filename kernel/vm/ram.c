@@ -14,6 +14,24 @@ static void insert(struct ram_map *m, unsigned i, pfn_t start, pfn_t end)
     m->n++;
 }
 
+#define TOP_FRAME (1u << (32 - PAGE_SHIFT)) /* 4 GiB */
+
+struct ram_range ram_frames(uint64_t addr, uint64_t len, bool whole)
+{
+    uint64_t end = len > UINT64_MAX - addr ? UINT64_MAX : addr + len;
+    /* Not by adding a page first: that may wrap. */
+    uint64_t first = (addr >> PAGE_SHIFT) + (whole && addr & PAGE_MASK);
+    uint64_t last = (end >> PAGE_SHIFT) + (!whole && end & PAGE_MASK);
+
+    if (len == 0)
+        last = first;
+    if (first > TOP_FRAME)
+        first = TOP_FRAME;
+    if (last > TOP_FRAME)
+        last = TOP_FRAME;
+    return (struct ram_range){(pfn_t)first, (pfn_t)last};
+}
+
 bool ram_add(struct ram_map *m, pfn_t start, pfn_t end)
 {
     unsigned i = 0, j;

@@ -16,6 +16,9 @@ struct ram_map {
     unsigned n;
 };
 
+/* Frames that lie wholly inside (whole) or that are touched by [addr, addr + len), up to 4 GiB. What would go
+ * beyond the last byte that 64 bits can name ends there. */
+struct ram_range ram_frames(uint64_t addr, uint64_t len, bool whole);
 /* Add or remove [start, end). False when the ranges no longer fit: an addition is then not made, a removal
  * takes more than asked for (so that nothing that was removed is ever in the set). */
 bool ram_add(struct ram_map *m, pfn_t start, pfn_t end);

@@ -118,10 +118,13 @@ log_like($odd, qr{^sh: /strange: No such device or address\nsh: /disk: No such d
 my $bad = run_archive('bad-members', $good
       . member('file', "x\n") . member('file/below', "x\n") . member('loop', 'loop', mode => 0120777) . member('loop/below', "x\n")
       . member('y' x 256, "x\n") . member('typeless', "x\n", mode => 0644) . member('no-target', '', mode => 0120777)
-      . member('full/x', "x\n") . member('full', "x\n") . member('last', "the last file\n") . $end, 'cat /last');
+      . member('full/x', "x\n") . member('full', "x\n")
+      . member('far-major', '', mode => 020666, rdevmajor => 0x01000001, rdevminor => 3)
+      . member('far-minor', '', mode => 020666, rdevmajor => 1, rdevminor => 0x103) . member('last', "the last file\n") . $end, 'cat /last');
 outcome_is($bad, 'pass');
 complaints_are($bad, 'error 20: cannot make `file/below`', 'error 40: cannot make `loop/below`', 'error 36: cannot make `' . 'y' x 256,
-    'error 22: cannot make `typeless`', 'error 36: cannot make `no-target`', 'error 39: cannot make `full`');
+    'error 22: cannot make `typeless`', 'error 36: cannot make `no-target`', 'error 39: cannot make `full`',
+    'error 22: cannot make `far-major`', 'error 22: cannot make `far-minor`');
 log_like($bad, qr/^the last file$/m, 'the others are there');
 
 my $many = run_archive('many', $good . member('file', 'x') . join('', map { member("file/$_", 'x') } 1 .. 15) . $end, 'echo there');

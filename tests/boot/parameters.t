@@ -10,9 +10,9 @@ use Test::More;
 my $run = boot('parameters', memory => '64M',
     append => 'nonsense=17 mem=64Q ktest=format gibberish console=ttyS0 quiet -- init arguments=1', time => 60);
 ktest_ok($run, 1);
-log_like($run, qr{^param: .*`nonsense`.* ignored$}m, 'an unknown parameter is named');
-log_like($run, qr{^param: .*`gibberish`.* ignored$}m, 'an unknown word is named');
-log_like($run, qr{^param: mem: .*`64Q`.* ignored$}m, 'a bad value is named, with its parameter');
+log_like($run, qr{^param: .*`nonsense`, ignored; possible are console, quiet, mem, .*, leak_test\r?$}m, 'an unknown parameter is named, and those that are known');
+log_like($run, qr{^param: .*`gibberish`, ignored;}m, 'an unknown word is named');
+log_like($run, qr{^param: mem: .*`64Q`, ignored; possible: 1M to 4G\r?$}m, 'a bad value is named, with its parameter and what is possible');
 log_unlike($run, qr/(?:unknown|bad|ignored).*arguments=1/i, 'arguments after -- are for init');
 log_like($run, qr/^ok \d+ format\./m, 'ktest=format ran the tests of format');
 log_unlike($run, qr/^(?:not )?ok \d+ (?!format\.)/m, 'and no others');

@@ -116,17 +116,23 @@ TEST(param, reports)
     struct values v;
 
     parse(&v, "foo number=7");
-    EXPECT(kt_captured("param: unknown parameter `foo`, ignored"), "unknown word");
+    EXPECT(kt_captured(
+               "param: unknown parameter `foo`, ignored; possible are flag, number, size, string, choice, "
+               "seeded, set"),
+           "unknown word");
     EXPECT(v.number == 7, "what follows still counts: %u", v.number);
     parse(&v, "size=12Q");
-    EXPECT(kt_captured("param: size: bad value `12Q`, ignored"), "bad size");
+    EXPECT(kt_captured("param: size: bad value `12Q`, ignored; possible: 4K to 4G"), "bad size");
     parse(&v, "choice=three");
-    EXPECT(kt_captured("param: choice: bad value `three`, ignored") && v.choice == 0, "bad choice %u",
-           v.choice);
+    EXPECT(kt_captured("param: choice: bad value `three`, ignored; possible: one, two, four") &&
+               v.choice == 0,
+           "bad choice %u", v.choice);
     parse(&v, "flag=1");
-    EXPECT(kt_captured("param: flag: bad value `1`, ignored") && !v.flag, "a flag has no value");
+    EXPECT(kt_captured("param: flag: bad value `1`, ignored; possible: it alone, without a value") && !v.flag,
+           "a flag has no value");
     parse(&v, "number");
-    EXPECT(kt_captured("param: number: bad value ``, ignored"), "a number needs a value");
+    EXPECT(kt_captured("param: number: bad value ``, ignored; possible: 2 to 1000"),
+           "a number needs a value");
     parse(&v, "number=1001 number=1");
     EXPECT(v.number == 0 && kt_captured("`1001`") && kt_captured("`1`"), "out of range: %u", v.number);
     parse(&v, "string=");

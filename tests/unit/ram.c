@@ -49,6 +49,42 @@ TEST(ram, overlaps)
            "ends %x, starts %x, ends %x", m.range[0].end, m.range[1].start, m.range[2].end);
 }
 
+/* An address or a length near one of the places where a sum could go wrong. */
+static uint64_t near_an_edge(struct kt *kt)
+{
+    static const uint64_t edge[] = {0,          4096,       1ull << 32,       (1ull << 32) - 4096,
+                                    1ull << 63, UINT64_MAX, UINT64_MAX - 4095};
+    uint64_t at = edge[kt_below(kt, ARRAY_LEN(edge))];
+
+    return at + kt_below(kt, 9) - 4;
+}
+
+/* Each frame near the edges is asked whether it is inside; without a sum that could wrap. */
+TEST(ram, frames_of_any_address)
+{
+    static const pfn_t probe[] = {0, 1, 2, 0x7FFFF, 0x80000, 0xFFFFE, 0xFFFFF};
+
+    for (uint32_t n = kt_rounds(kt, 100000); n && kt->failures == 0; n--) {
+        uint64_t addr = near_an_edge(kt), len = near_an_edge(kt), last = len - 1;
+        bool whole = kt_below(kt, 2);
+        struct ram_range r = ram_frames(addr, len, whole);
+
+        if (last > UINT64_MAX - addr)
+            last = UINT64_MAX - addr;
+        last += addr; /* the last byte, if len is not 0 */
+        for (unsigned i = 0; i < ARRAY_LEN(probe); i++) {
+            uint64_t page = (uint64_t)probe[i] << PAGE_SHIFT, page_last = page + PAGE_MASK;
+            bool touched = len && addr <= page_last && page <= last;
+            bool inside = touched && addr <= page && page_last <= last;
+
+            EXPECT((r.start <= probe[i] && probe[i] < r.end) == (whole ? inside : touched),
+                   "frame %x of %llx and %llx bytes, whole %d: %x to %x", probe[i], (unsigned long long)addr,
+                   (unsigned long long)len, whole, r.start, r.end);
+        }
+        EXPECT(r.end <= 1u << 20, "beyond 4 GiB: %x", r.end);
+    }
+}
+
 TEST(ram, taking)
 {
     struct ram_map m = {0};

@@ -524,6 +524,10 @@ TEST(vmcalls, committed)
     EXPECT(space_map(s, &at, SIZE(left), RW | REGION_NORESERVE, NULL, 0) == 0, "up to the limit");
     struct space *d = NULL;
 
+    t.vm.overcommit_ratio = UINT32_MAX;
+    EXPECT(commit_limit(&t.vm) == UINT32_MAX, "as much as can be said, not what is left of it: %u",
+           commit_limit(&t.vm));
+    t.vm.overcommit_ratio = 0;
     EXPECT(space_fork(s, &d) == -ENOMEM && !d, "no fork");
     struct object *o = object_create(&t.vm, &pager_zero, 4, "shared");
 

@@ -359,11 +359,63 @@ static void on_mount(const char *options, void (*fn)(void))
         check(umount(where) == 0, "unmount: %m");
 }
 
+/* Options that are no numbers, or none that can be, change nothing; those that can be are what they say. */
+static void options(void)
+{
+    static const char *const bad[] = {"size=",
+                                      "size=x",
+                                      "size=-1",
+                                      "size=4x",
+                                      "size=4k4",
+                                      "size=4%%",
+                                      "size=%",
+                                      "size=18446744073709551616",
+                                      "size=16777216t",
+                                      "size=16e",
+                                      "size=99999999999999999999k",
+                                      "size=9999999999999999999%",
+                                      "nr_blocks=",
+                                      "nr_blocks=4%",
+                                      "nr_blocks=9223372036854775807",
+                                      "nr_blocks=18014398509481984k",
+                                      "nr_inodes=",
+                                      "nr_inodes=k",
+                                      "nr_inodes=-1",
+                                      "nr_inodes=18446744073709551617",
+                                      "nr_inodes=16e",
+                                      "mode=",
+                                      "mode=8",
+                                      "mode=-1",
+                                      "mode=40000000000"};
+    static const struct {
+        const char *text;
+        uint64_t blocks; /* 0: as many as there can be said */
+    } good[] = {{"size=4097", 2},     {"size=0x2000", 2},           {"size=020000", 2},
+                {"size=12k", 3},      {"size=4294967296", 1 << 20}, {"size=4294967297", (1 << 20) + 1},
+                {"size=5g", 5 << 18}, {"nr_blocks=2k", 2048},       {"nr_blocks=07", 7}};
+    struct statfs s;
+
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int rc = mount("none", where, "tmpfs", 0, bad[i]);
+
+        check(rc == -1 && errno == EINVAL, "%s is refused", bad[i]);
+        if (rc == 0)
+            umount(where);
+    }
+    for (unsigned i = 0; i < sizeof good / sizeof *good; i++) {
+        bool ok = mount("none", where, "tmpfs", 0, good[i].text) == 0 && statfs(where, &s) == 0;
+
+        check(ok && s.f_blocks == good[i].blocks, "%s: %lu blocks", good[i].text, ok ? (long)s.f_blocks : 0);
+        umount(where);
+    }
+}
+
 int main(int argc, char **argv)
 {
     where = argc > 1 ? argv[1] : "/tmp";
     mkdir(where, 0755);
     signal(SIGBUS, on_bus);
+    options();
     on_mount("size=64k", written);
     on_mount("size=65536", mapped);
     on_mount("nr_blocks=16", remounted);
