@@ -2,8 +2,9 @@
  * Futexes. A word is known by where it lives: in an object that is mapped shared, by object and offset, so
  * that processes meet there; anything else by space and address.
  *
- * A waiter enters its queue before it reads the word, since reading may sleep: a wake-up in between takes it
- * out again, and it sees that. Waiters are in one of a few lists, by hash of the key, oldest first.
+ * A waiter enters its queue at once when the word is what it expects, without a sleep in between: a
+ * wake-up is never spent on one that would not have waited. Waiters are in one of a few lists, by hash
+ * of the key, oldest first.
  *
  * Locking: lists change between sleeps. A key of an object holds a reference to it.
  *
@@ -48,7 +49,7 @@ static struct bucket {
 
 static struct bucket *bucket_of(const struct key *k)
 {
-    uint32_t h = (uint32_t)k->where / 32 + k->page * 31 + k->offset / 4;
+    uint32_t h = (uint32_t)(uintptr_t)k->where / 32 + k->page * 31 + k->offset / 4;
 
     return &buckets[(h ^ h >> 7) % BUCKETS];
 }
@@ -87,6 +88,16 @@ static int key_get(vaddr_t va, bool private, struct key *k)
     }
     mutex_unlock(&s->lock);
     return r ? 0 : -EFAULT;
+}
+
+/* Read a word, and do not sleep after it was read: what it says still holds. */
+static int read_now(uint32_t *value, vaddr_t uaddr)
+{
+    int err = 0;
+
+    while (!err && user_copy_in_atomic(value, uaddr, sizeof *value))
+        err = user_read32(value, uaddr); /* brings the page */
+    return err;
 }
 
 static void key_put(struct key *k)
@@ -155,17 +166,18 @@ static int wait(vaddr_t uaddr, bool private, uint32_t value, uint64_t deadline, 
     err = key_get(uaddr, private, &w.key);
     if (err)
         return err;
-    enqueue(&w);
-    err = user_read32(&now, uaddr);
+    err = read_now(&now, uaddr);
     if (!err && now != value)
         err = -EAGAIN;
+    if (!err)
+        enqueue(&w);
     irq = os_irq_save();
     while (!err && w.queued)
         err = thread_sleep_until(&w.q, deadline);
     os_irq_restore(irq);
     if (w.queued)
         dequeue(&w);
-    else if (err != -EAGAIN && err != -EFAULT)
+    else if (err == -EINTR || err == -ETIMEDOUT)
         err = 0; /* woken, whatever else came at the same time */
     key_put(&w.key);
     if (err != -EINTR)
@@ -197,7 +209,7 @@ static int requeue(vaddr_t from, vaddr_t to, bool private, uint32_t n_wake, uint
     if (expected) {
         uint32_t now;
 
-        err = user_read32(&now, from);
+        err = read_now(&now, from);
         if (!err && now != *expected)
             err = -EAGAIN;
     }
@@ -226,8 +238,8 @@ no_second:
     return err ? err : expected ? done + (int)moved : done;
 }
 
-/* FUTEX_WAKE_OP: change a second word, wake waiters of the first, and of the second if its old value says so.
- */
+/* FUTEX_WAKE_OP: change a second word, wake waiters of the first, and of the second if its old value
+ * says so. */
 static int wake_op(vaddr_t uaddr, vaddr_t second, bool private, uint32_t n1, uint32_t n2, uint32_t code)
 {
     enum { OP_SET, OP_ADD, OP_OR, OP_ANDN, OP_XOR, OP_SHIFT = 8 };
