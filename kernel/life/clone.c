@@ -16,7 +16,6 @@
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/space.h"
-#include "mm/x86/cpu.h"
 
 enum {
     CLONE_KNOWN = CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT |
@@ -130,7 +129,6 @@ static void begin(void *arg __attribute__((unused)))
     struct thread *self = thread_current();
 
     user_write32(self->set_child_tid, (uint32_t)self->tid);
-    cpu_irq_off();
     trap_enter_user(thread_frame(self));
 }
 

@@ -698,7 +698,8 @@ static int grow(struct strings *s)
     buf = vm_table_alloc(size, 1);
     if (!buf)
         return -ENOMEM;
-    memcpy(buf, s->buf, s->used);
+    if (s->buf)
+        memcpy(buf, s->buf, s->used);
     vm_table_free(s->buf, s->size, 1);
     s->buf = buf;
     s->size = size;

@@ -9,7 +9,6 @@
 #include "mm/errno.h"
 #include "mm/layout.h"
 #include "mm/slab.h"
-#include "mm/x86/cpu.h"
 
 static struct waitq init_wait; /* kmain() waits here */
 static int init_status;
@@ -28,6 +27,8 @@ static int open_console(void)
     struct file *f;
     int err = file_open(NULL, "/dev/console", O_RDWR, 0, &f);
 
+    if (err)
+        return err;
     for (int fd = 0; !err && fd < 3; fd++) {
         int got = fd_install(file_get(f), fd, false);
 
@@ -36,8 +37,7 @@ static int open_console(void)
             err = got;
         }
     }
-    if (!err)
-        file_put(f);
+    file_put(f);
     return err;
 }
 
@@ -75,7 +75,6 @@ static void init_task(void *arg)
     if (err)
         thread_exit(1);
     latency_leave();
-    cpu_irq_off();
     trap_enter_user(thread_frame(thread_current()));
 }
 

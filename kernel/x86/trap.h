@@ -92,7 +92,7 @@ extern unsigned trap_irq_depth;
 /* Whether the interrupt that is being handled came in ring 3. */
 extern bool trap_irq_from_user;
 
-/* Leave for ring 3 with the frame, which lies at the top of the running task's stack. Interrupts off. */
+/* Leave for ring 3 with the frame, which lies at the top of the running task's stack. */
 _Noreturn void trap_enter_user(struct trap_frame *tf) __attribute__((regparm(1)));
 /* The first return address of a task that begins in ring 3. Sleeps. */
 void trap_to_user(void);
