@@ -1,5 +1,5 @@
 /*
- * Counts of what programs can make and have to give back: the audit at the end (kernel/life/end.c) compares
+ * Counts of what programs can make and have to give back: the audit at the end (kernel/life/audit.c) compares
  * them with what they were before the first program, by name.
  */
 #ifndef KERNEL_LIB_TALLY_H

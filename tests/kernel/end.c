@@ -2,37 +2,37 @@
 #include "kernel/fs/pipe.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
-#include "kernel/life/end.h"
+#include "kernel/life/audit.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/space.h"
 #include "tests/kt.h"
 
-static struct end_count before, now;
+static struct audit_count before, now;
 
 /* Whether the audit says this of a change since `before`. */
 static bool says(const char *text)
 {
     bool said;
 
-    end_count(&now);
+    audit_count(&now);
     kt_capture_begin();
-    said = !end_compare(&before, &now, true) && kt_captured(text);
+    said = !audit_compare(&before, &now, true) && kt_captured(text);
     kt_capture_end();
     return said;
 }
 
 static bool is_quiet(void)
 {
-    end_count(&now);
-    return end_compare(&before, &now, true);
+    audit_count(&now);
+    return audit_compare(&before, &now, true);
 }
 
 TEST(end, every_tally_counts)
 {
     char text[64];
 
-    end_count(&before);
+    audit_count(&before);
     EXPECT(before.tallies >= 12, "%u tallies", before.tallies);
     for (struct tally *t = tallies_start; t < tallies_end; t++) {
         format(text, sizeof text, "%s: %u, not %u", t->name, t->count + 1, t->count);
@@ -50,7 +50,7 @@ TEST(end, real_things)
     struct file *reader, *writer;
     struct object *o;
 
-    end_count(&before);
+    audit_count(&before);
     EXPECT(is_quiet(), "nothing has happened");
     REQUIRE(pipe_create(0, &reader, &writer) == 0, "a pipe");
     EXPECT(says("audit: pipes: "), "a pipe");
