@@ -122,12 +122,26 @@ $(B)/host/libmm.a: $(HOST_MMOBJ)
 define host_test
 $(B)/host/$(notdir $(1:.c=)): $(B)/host/$(1:.c=.o) $(HOST_BASE) $(B)/host/libmm.a
 	@echo "  HOSTLD  $$@"
-	@$$(HOSTCC) $$(HOST_CFLAGS) $$^ $$(HOST_LDFLAGS) -o $$@
+	@$$(HOSTCC) $$(HOST_CFLAGS) -Wl,--start-group $$^ -Wl,--end-group $$(HOST_LDFLAGS) -o $$@
 endef
 $(foreach t,$(HOST_TESTC),$(eval $(call host_test,$t)))
 
 # What rooms allocate comes from the host, byte by byte, so that ASan sees each use of what is freed.
-$(B)/host/roomrace: HOST_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,kmalloc_any kzalloc kfree kmalloc_usable cache_alloc_slow)
+ROOM_WRAPS := $(addprefix -Wl$(comma)--wrap=,kmalloc_any kzalloc kfree kmalloc_usable cache_alloc_slow cache_free_slow) \
+              -Wl,--defsym=frame_pool_sys=rooms_pool
+
+$(B)/host/roomrace: $(B)/host/tests/host/rooms/files.o
+$(B)/host/roomrace: HOST_LDFLAGS := $(ROOM_WRAPS)
+
+# The rooms of processes, and what tests/host/rooms/life.c does not stand in for.
+HOST_LIFE := $(addprefix kernel/proc/,futex.c itimer.c process.c ptimer.c signal.c thread.c tls.c) \
+             $(addprefix kernel/life/,audit.c clone.c deliver.c exec.c exit.c init.c memory.c) \
+             $(addprefix kernel/sys/,sys_file.c sys_futex.c sys_ipc.c sys_path.c sys_process.c sys_signal.c sys_timer.c) \
+             $(addprefix kernel/sched/,expiry.c usertime.c) kernel/fs/pidfd.c tests/host/rooms/life.c
+
+$(B)/host/liferace: $(HOST_LIFE:%.c=$(B)/host/%.o)
+$(B)/host/liferace: HOST_LDFLAGS := $(ROOM_WRAPS) -Wl,--wrap=process_on_end \
+    -Wl,--defsym=tallies_start=__start_tallies,--defsym=tallies_end=__stop_tallies
 
 .PHONY: hosted
 hosted: $(HOST_TESTS)

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <ucontext.h>
 
-#define MAX_FIBERS 32u
+#define MAX_FIBERS 96u /* at once */
 #define STACK_SIZE ((size_t)256 << 10)
 #define SWITCH_NS  1000u /* what a switch takes of the virtual time */
 /* One event in so many switches, so that requests stay in flight for a while. */
@@ -23,11 +23,12 @@
 /* A possible sleep (might_sleep()) is one once in so many times. */
 #define SLEEP_ONE_IN 3u
 
-enum state { FIBER_RUNNABLE, FIBER_SLEEPING, FIBER_ENDED };
+enum state { FIBER_NONE, FIBER_RUNNABLE, FIBER_SLEEPING, FIBER_ENDED };
 
 struct fiber {
     const char *name;
-    void *task; /* what os_current is while it runs: itself, or the caller's */
+    bool serves; /* the others, and nobody waits for its end */
+    void *task;  /* what os_current is while it runs: itself, or the caller's */
     void (*fn)(void *arg);
     void *arg;
     enum state state;
@@ -43,7 +44,7 @@ struct fiber {
 };
 
 static struct fiber fiber[MAX_FIBERS];
-static unsigned count;
+static unsigned count; /* of those that were ever used */
 static struct fiber *current;
 static bool running;
 static struct kt *draws; /* whose generator decides */
@@ -56,21 +57,71 @@ static void *scheduler_fake_stack;
 static const void *scheduler_stack;
 static size_t scheduler_size;
 
-void fiber_start(const char *name, void (*fn)(void *arg), void *arg)
+static void entry(void);
+
+/* Stacks of fibres that have ended, for the next ones. */
+static void *spare_stack[MAX_FIBERS];
+static unsigned spare_stacks;
+
+static void *stack_get(void)
 {
-    fiber_start_as(name, fn, arg, NULL);
+    void *stack = spare_stacks ? spare_stack[--spare_stacks] : malloc(STACK_SIZE);
+
+    if (!stack)
+        abort();
+    return stack;
+}
+
+static void stack_put(void *stack)
+{
+    ASAN_UNPOISON_MEMORY_REGION(stack, STACK_SIZE);
+    spare_stack[spare_stacks++] = stack;
+}
+
+static void prepare(struct fiber *f)
+{
+    getcontext(&f->context);
+    f->context.uc_stack.ss_sp = f->stack;
+    f->context.uc_stack.ss_size = STACK_SIZE;
+    makecontext(&f->context, entry, 0);
+}
+
+static struct fiber *unused(void)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (fiber[i].state == FIBER_NONE)
+            return &fiber[i];
+    mm_assert(count < MAX_FIBERS, "more than %u fibres", MAX_FIBERS);
+    return &fiber[count++];
+}
+
+static struct fiber *start(const char *name, void (*fn)(void *arg), void *arg, void *task)
+{
+    struct fiber *f = unused();
+
+    *f = (struct fiber){.name = name,
+                        .task = task ? task : f,
+                        .fn = fn,
+                        .arg = arg,
+                        .state = FIBER_RUNNABLE,
+                        .stack = stack_get()};
+    prepare(f);
+    return f;
 }
 
 void fiber_start_as(const char *name, void (*fn)(void *arg), void *arg, void *task)
 {
-    struct fiber *f = &fiber[count];
+    start(name, fn, arg, task);
+}
 
-    mm_assert(count < MAX_FIBERS && !running, "fibre %s, %u there", name, count);
-    count++;
-    *f = (struct fiber){
-        .name = name, .task = task ? task : f, .fn = fn, .arg = arg, .stack = malloc(STACK_SIZE)};
-    if (!f->stack)
-        abort();
+void fiber_start(const char *name, void (*fn)(void *arg), void *arg)
+{
+    start(name, fn, arg, NULL);
+}
+
+void fiber_serve(const char *name, void (*fn)(void *arg), void *arg, void *task)
+{
+    start(name, fn, arg, task)->serves = true;
 }
 
 void fibers_event(bool (*event)(void *arg), void *arg)
@@ -118,14 +169,26 @@ static void leave(struct fiber *f)
     __sanitizer_finish_switch_fiber(f->fake_stack, &scheduler_stack, &scheduler_size);
 }
 
+void fiber_exit(void)
+{
+    current->state = FIBER_ENDED;
+    leave(current);
+    abort();
+}
+
 static void entry(void)
 {
     struct fiber *f = current;
 
     __sanitizer_finish_switch_fiber(NULL, &scheduler_stack, &scheduler_size);
     f->fn(f->arg);
-    f->state = FIBER_ENDED;
-    leave(f);
+    fiber_exit();
+}
+
+static void drop(struct fiber *f)
+{
+    stack_put(f->stack);
+    f->state = FIBER_NONE;
 }
 
 /* From the scheduler to a fibre, and back when that sleeps or ends. */
@@ -142,6 +205,8 @@ static void enter(struct fiber *f)
     current = NULL;
     switches++;
     now_ns += SWITCH_NS;
+    if (f->state == FIBER_ENDED)
+        drop(f);
 }
 
 void sync_enter(struct waitq *q, struct waiter *w)
@@ -252,7 +317,7 @@ static const char *function_of(const void *from, char *buf, size_t size)
 static const char *name_of(const void *task)
 {
     for (unsigned i = 0; i < count; i++)
-        if (fiber[i].task == task)
+        if (fiber[i].state != FIBER_NONE && fiber[i].task == task)
             return fiber[i].name;
     return "nobody";
 }
@@ -261,14 +326,23 @@ static void report(const struct fiber *f)
 {
     char buf[512];
 
-    if (f->state == FIBER_ENDED)
+    if (f->state == FIBER_NONE || f->serves)
         return;
-    if (f->mutex)
+    if (f->state != FIBER_SLEEPING)
+        os_log("fibre %s can run", f->name);
+    else if (f->mutex)
         os_log("fibre %s waits for mutex %p of %s, in %s", f->name, (const void *)f->mutex,
                name_of(f->mutex->owner), function_of(f->from, buf, sizeof buf));
     else
         os_log("fibre %s sleeps in queue %p, in %s", f->name, (void *)f->waiter.q,
                function_of(f->from, buf, sizeof buf));
+}
+
+void fibers_report(void)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (&fiber[i] != current)
+            report(&fiber[i]);
 }
 
 /* Nobody can run: go on to the next deadline. False if there is none. */
@@ -301,19 +375,11 @@ static struct fiber *choose(struct kt *kt, unsigned *live)
 
     *live = 0;
     for (unsigned i = 0; i < count; i++) {
-        *live += fiber[i].state != FIBER_ENDED;
+        *live += fiber[i].state != FIBER_NONE && !fiber[i].serves;
         if (fiber[i].state == FIBER_RUNNABLE)
             can[n++] = &fiber[i];
     }
     return n ? can[kt_below(kt, n)] : NULL;
-}
-
-static void prepare(struct fiber *f)
-{
-    getcontext(&f->context);
-    f->context.uc_stack.ss_sp = f->stack;
-    f->context.uc_stack.ss_size = STACK_SIZE;
-    makecontext(&f->context, entry, 0);
 }
 
 bool fibers_run(struct kt *kt)
@@ -321,8 +387,6 @@ bool fibers_run(struct kt *kt)
     unsigned live = count;
     bool dead = false;
 
-    for (unsigned i = 0; i < count; i++)
-        prepare(&fiber[i]);
     running = true;
     draws = kt;
     os_nosleep |= OS_TORTURE;
@@ -334,24 +398,26 @@ bool fibers_run(struct kt *kt)
             event_fn(event_arg);
         expire();
         f = choose(kt, &live);
+        if (!live)
+            break;
         if (f)
             enter(f);
-        else if (!live)
-            break;
         else
             dead = !(event_fn && event_fn(event_arg)) && !pass_time();
     }
     if (dead) {
         os_log("a deadlock: %u fibres sleep, and no event or deadline is left", live);
-        for (unsigned i = 0; i < count; i++)
-            report(&fiber[i]);
+        fibers_report();
     }
     running = false;
     os_nosleep &= ~OS_TORTURE;
-    for (unsigned i = 0; i < count; i++) {
-        ASAN_UNPOISON_MEMORY_REGION(fiber[i].stack, STACK_SIZE);
-        free(fiber[i].stack);
-    }
+    for (unsigned i = 0; i < count; i++) /* queues may lie on stacks */
+        sync_leave(&fiber[i].waiter);
+    for (unsigned i = 0; i < count; i++)
+        if (fiber[i].state != FIBER_NONE)
+            drop(&fiber[i]);
+    while (spare_stacks)
+        free(spare_stack[--spare_stacks]);
     count = 0;
     event_fn = NULL;
     return !dead;

@@ -49,22 +49,40 @@ void kt_release(void *p)
     free(p);
 }
 
-struct frame_pool *kt_pool(struct kt *kt, uint32_t frames, uint32_t high)
+void host_pool_begin(struct host_pool *hp, uint32_t frames, uint32_t high)
 {
-    struct host_pool *hp = calloc(1, sizeof *hp);
     uint32_t low = frames - high;
 
-    (void)kt;
+    *hp = (struct host_pool){.total = frames};
     hp->low = aligned_alloc(PAGE_SIZE, (size_t)low << PAGE_SHIFT);
     hp->high = high ? aligned_alloc(PAGE_SIZE, (size_t)high << PAGE_SHIFT) : NULL;
     hp->records = malloc(frames * sizeof *hp->records);
-    hp->total = frames;
     if (!hp->low || !hp->records || (high && !hp->high))
         abort();
     frame_pool_init(&hp->pool, hp->records, POOL_FIRST, POOL_FIRST + frames, POOL_FIRST + low,
                     (uint8_t *)((uintptr_t)hp->low - ((size_t)POOL_FIRST << PAGE_SHIFT)));
     frame_add(&hp->pool, POOL_FIRST, POOL_FIRST + frames);
     frame_set_marks(&hp->pool);
+}
+
+void host_pool_end(struct kt *kt, struct host_pool *hp)
+{
+    EXPECT(frame_audit(&hp->pool), "frame audit after the test");
+    EXPECT(frame_free_count(&hp->pool) == hp->total, "%u of %u frames came back", frame_free_count(&hp->pool),
+           hp->total);
+    free(hp->low);
+    free(hp->high);
+    free(hp->records);
+}
+
+struct frame_pool *kt_pool(struct kt *kt, uint32_t frames, uint32_t high)
+{
+    struct host_pool *hp = malloc(sizeof *hp);
+
+    (void)kt;
+    if (!hp)
+        abort();
+    host_pool_begin(hp, frames, high);
     return &hp->pool;
 }
 
@@ -72,11 +90,7 @@ void kt_pool_done(struct kt *kt, struct frame_pool *p)
 {
     struct host_pool *hp = container_of(p, struct host_pool, pool);
 
-    EXPECT(frame_audit(p), "frame audit after the test");
-    EXPECT(frame_free_count(p) == hp->total, "%u of %u frames came back", frame_free_count(p), hp->total);
-    free(hp->low);
-    free(hp->high);
-    free(hp->records);
+    host_pool_end(kt, hp);
     free(hp);
 }
 

@@ -9,6 +9,7 @@
 #include "mm/machine.h"
 #include "mm/x86/paging.h"
 #include "mm/x86/tlb.h"
+#include "tests/host/host.h"
 #include "tests/host/pool.h"
 #include "tests/vt.h"
 
@@ -143,16 +144,31 @@ static pfn_t translate(struct space *s, vaddr_t va, bool write, enum fault_verdi
     return PFN_NONE;
 }
 
+uint8_t *host_user_open(struct space *s, vaddr_t va, bool write, enum fault_verdict *verdict)
+{
+    pfn_t pfn = translate(s, va, write, verdict);
+
+    return pfn == PFN_NONE ? NULL : (uint8_t *)window_open(s->vm->pool, pfn) + (va & PAGE_MASK);
+}
+
+bool host_user_there(const struct space *s, vaddr_t va, bool write)
+{
+    return s->pt.top[va >> PT_SPAN_SHIFT] & PT_PRESENT && walk(&s->pt, va, write, false);
+}
+
+void host_user_close(const struct space *s, uint8_t *at)
+{
+    window_close(s->vm->pool, at);
+}
+
 enum fault_verdict vt_read(struct space *s, vaddr_t va, uint32_t *value)
 {
     enum fault_verdict v;
-    pfn_t pfn = translate(s, va, false, &v);
+    uint8_t *at = host_user_open(s, va, false, &v);
 
-    if (pfn != PFN_NONE) {
-        uint8_t *page = window_open(s->vm->pool, pfn);
-
-        memcpy(value, page + (va & PAGE_MASK), sizeof *value);
-        window_close(s->vm->pool, page);
+    if (at) {
+        memcpy(value, at, sizeof *value);
+        host_user_close(s, at);
     }
     return v;
 }
@@ -160,13 +176,11 @@ enum fault_verdict vt_read(struct space *s, vaddr_t va, uint32_t *value)
 enum fault_verdict vt_write(struct space *s, vaddr_t va, uint32_t value)
 {
     enum fault_verdict v;
-    pfn_t pfn = translate(s, va, true, &v);
+    uint8_t *at = host_user_open(s, va, true, &v);
 
-    if (pfn != PFN_NONE) {
-        uint8_t *page = window_open(s->vm->pool, pfn);
-
-        memcpy(page + (va & PAGE_MASK), &value, sizeof value);
-        window_close(s->vm->pool, page);
+    if (at) {
+        memcpy(at, &value, sizeof value);
+        host_user_close(s, at);
     }
     return v;
 }

@@ -12,4 +12,9 @@ struct host_pool {
     uint32_t total;
 };
 
+struct kt;
+/* A pool in memory that the caller owns; see kt_pool(). */
+void host_pool_begin(struct host_pool *hp, uint32_t frames, uint32_t high);
+void host_pool_end(struct kt *kt, struct host_pool *hp);
+
 #endif

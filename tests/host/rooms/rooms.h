@@ -1,37 +1,25 @@
 /*
- * Rooms of kernel/ on the host: processes and threads as fibres, user memory as an array, and every user
- * copy, allocation and mutex a possible sleep. Memory of the rooms comes from the host's malloc(), so that
- * ASan sees each use of what is freed.
+ * Rooms of kernel/ on the host, with the parts that all of them need: a vm, a root filesystem, and
+ * memory of the rooms from the host's malloc(), so that ASan sees each use of what is freed. Every
+ * allocation is a possible sleep. files.h has what the rooms of files need beside that, life.h what
+ * those of processes need.
  */
 #ifndef TESTS_HOST_ROOMS_H
 #define TESTS_HOST_ROOMS_H
 
-#include "kernel/proc/process.h"
 #include "tests/host/fibers.h"
 #include "tests/kt.h"
 
-#define ROOMS_THREADS   12u
-#define ROOMS_USER      0x10000u /* user addresses begin here */
-#define ROOMS_USER_PAGE 4096u    /* that each thread has */
-
-/* Set up vm_sys and a root filesystem with /tmp. False: the test is over. */
-bool rooms_begin(struct kt *kt);
-/* Take everything down, and expect that nothing is left. */
-void rooms_end(struct kt *kt);
-
-/* A process with descriptors, a space and the root as its directory. It goes with its last thread. */
-struct process *rooms_process(int pid);
-/* A thread of it, a fibre that runs fn. Before fibers_run(). */
-struct thread *rooms_thread(struct process *p, const char *name, void (*fn)(struct thread *t));
-/* Where the running thread's user memory is, as the program and as the test see it. */
-vaddr_t rooms_user(void);
-void *rooms_memory(void);
-/* Send a signal that only interrupts. Nothing is delivered; the thread forgets it with rooms_forget(). */
-void rooms_interrupt(struct thread *t);
-void rooms_forget(void);
-/* Whether any thread has not ended; which one, at random. */
-bool rooms_alive(void);
-struct thread *rooms_any_thread(struct kt *kt);
+/* Set up vm_sys; then a root filesystem, of an archive or (NULL) with /tmp only. */
+void rooms_set_up(struct kt *kt);
+void rooms_mount(struct kt *kt, const void *archive, size_t size);
+/* Take it all down, in this order, and expect that nothing is left. */
+void rooms_unmount(struct kt *kt);
+void rooms_take_down(struct kt *kt);
+/* Whether something that happens once in so many times happens. Never outside fibers_run(). */
+bool rooms_chance(unsigned one_in);
+/* Zeroed memory of the host's, to be freed with kt_release(). */
+void *rooms_zeroes(size_t size);
 /* Objects that the rooms have allocated and not freed. */
 unsigned rooms_allocated(void);
 
