@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,7 @@ struct shared {
     atomic_int failures;
     atomic_int stuck;                    /* a round did not end: others would not say anything new */
     atomic_int executed, denied, opened; /* what was reached */
+    atomic_int swaps, cut;               /* swap was put on; writes that it cut short */
 };
 
 static struct shared *shared;
@@ -735,6 +737,89 @@ static void round_any(void)
     kill(0, SIGKILL);
 }
 
+/* --- a write to a disk that swap claims meanwhile --- */
+
+#define DISK       "/dev/hdb" /* with a swap header; another disk has swap enough, so this one stays unused */
+#define DISK_PAGES 64u
+#define LABEL_AT   1052u /* of the header: a text that may be anything */
+
+static uint8_t *disk_image[THREADS]; /* of each thread: what it writes; the last one's, what it has read */
+static uint8_t disk_before[DISK_PAGES * PAGE];
+static atomic_int swap_is_on, swap_done;
+
+static void write_disk(struct racer *r)
+{
+    uint8_t *image = disk_image[r->number];
+    int fd = open(DISK, O_RDWR);
+
+    for (unsigned n = 0; fd >= 0 && !swap_done; n++) {
+        bool on = swap_is_on;
+        ssize_t done;
+
+        memset(image + PAGE, (int)(r->number * 64 + n % 64), (DISK_PAGES - 1) * PAGE);
+        image[LABEL_AT] = 'a' + n % 26;
+        done = pwrite(fd, image, DISK_PAGES * PAGE, 0);
+        shared->cut += done > 0 && done < (ssize_t)(DISK_PAGES * PAGE);
+        if (done < 0 && errno != ETXTBSY)
+            failed("a write to the disk: %s", strerror(errno));
+        if (on && swap_is_on && done > 0)
+            failed("%zd bytes written to a disk with swap", done);
+        sched_yield();
+    }
+    close(fd);
+}
+
+static void read_disk(int fd, uint8_t *to)
+{
+    if (pread(fd, to, DISK_PAGES * PAGE, 0) != (ssize_t)(DISK_PAGES * PAGE))
+        failed("reading the disk: %s", strerror(errno));
+}
+
+static void put_swap_on(struct racer *r)
+{
+    uint8_t *now = disk_image[r->number];
+    int fd = open(DISK, O_RDONLY);
+
+    for (unsigned n = 0; n < 6; n++) {
+        for (unsigned i = pick(r, 40); i; i--)
+            sched_yield();
+        if (swapon(DISK, 0)) {
+            failed("swapon: %s", strerror(errno));
+            break;
+        }
+        read_disk(fd, disk_before);
+        swap_is_on = 1;
+        shared->swaps++;
+        for (unsigned i = pick(r, 20); i; i--)
+            sched_yield();
+        usleep(2000);
+        read_disk(fd, now);
+        for (unsigned i = 0; i < DISK_PAGES; i++)
+            if (memcmp(disk_before + i * PAGE, now + i * PAGE, PAGE) != 0)
+                failed("page %u of the disk was written while it was swap", i);
+        swap_is_on = 0;
+        swapoff(DISK);
+    }
+    close(fd);
+    swap_done = 1;
+}
+
+static void round_swap(void)
+{
+    int fd = open(DISK, O_RDONLY);
+
+    if (fd < 0)
+        return;
+    swapoff(DISK); /* from the boot */
+    for (unsigned i = 0; i < 3; i++) {
+        disk_image[i] = malloc(DISK_PAGES * PAGE);
+        read_disk(fd, disk_image[i]);
+    }
+    close(fd);
+    swap_is_on = swap_done = 0;
+    race(3, (void (*const[])(struct racer *)){write_disk, write_disk, put_swap_on});
+}
+
 /* --- rounds --- */
 
 /* How a round's process may end, as bits. */
@@ -837,6 +922,7 @@ static const struct kind {
     {"poll and descriptors", round_fds, NULL, ENDS_0},
     {"a number again", round_number, check_number, ENDS_0},
     {"any", round_any, NULL, ENDS_0 | ENDS_7 | ENDS_KILLED},
+    {"swap and writes", round_swap, NULL, ENDS_0},
 };
 #define KINDS (sizeof kind / sizeof kind[0])
 
@@ -957,6 +1043,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < KINDS; i++)
         printf("races: %s: %u rounds\n", kind[i].name, done[i]);
     printf("races: executed %d, opened %d, denied %d\n", shared->executed, shared->opened, shared->denied);
+    printf("races: swap put on %d times, %d writes cut short\n", shared->swaps, shared->cut);
     printf("races: done, seed %u, %u rounds, %d failed\n", seed, rounds, shared->failures);
     return shared->failures ? 1 : 0;
 }
