@@ -34,6 +34,7 @@
  *   INV-OBJECT-7  if precious pages are charged one at a time, `charged` is the number of slot words, and of
  *                 frame words whose frame is marked PRECIOUS
  *   INV-RADIX-*   the index is sound
+ *   INV-OBJECT-8  `writers` counts the regions on the list that are REGION_WRITER
  *
  * Failure. object_page(): -ERANGE beyond the size, -EIO from the pager or the disk, -ENOMEM. None leaves a
  * trace in the index. A word that has once been stored can be changed without memory, so eviction cannot
@@ -302,6 +303,7 @@ void object_attach(struct object *o, struct region *r)
     if (r->object_next)
         r->object_next->object_prev = r;
     o->regions = r;
+    o->writers += !!(r->flags & REGION_WRITER);
 }
 
 void object_detach(struct object *o, struct region *r)
@@ -313,6 +315,7 @@ void object_detach(struct object *o, struct region *r)
     if (r->object_next)
         r->object_next->object_prev = r->object_prev;
     r->object_next = r->object_prev = NULL;
+    o->writers -= !!(r->flags & REGION_WRITER);
 }
 
 struct frame *object_resident(struct object *o, uint32_t index)
@@ -542,7 +545,7 @@ static bool verify_word(const struct object *o, uint32_t index, uintptr_t word)
 
 bool object_verify(const struct object *o)
 {
-    uint32_t frames = 0, slots = 0, precious = 0, regions = 0, index = 0;
+    uint32_t frames = 0, slots = 0, precious = 0, regions = 0, writers = 0, index = 0;
     const struct region *prev = NULL;
     bool ok = radix_verify(&o->index);
     uintptr_t word;
@@ -569,8 +572,10 @@ bool object_verify(const struct object *o)
             o->charged);
     for (const struct region *r = o->regions; r && regions <= o->refs; prev = r, r = r->object_next) {
         regions++;
+        writers += !!(r->flags & REGION_WRITER);
         INV("INV-OBJECT-6", r->object == o && r->object_prev == prev, "%s: region at %x", o->name, r->start);
     }
+    INV("INV-OBJECT-8", writers <= o->writers, "%s: %u writers, counted %u", o->name, writers, o->writers);
     INV("INV-OBJECT-6", regions <= o->refs, "%s: %u regions, %u references", o->name, regions, o->refs);
     return ok;
 }

@@ -65,6 +65,7 @@ struct object {
     uint32_t resident, swapped; /* (n) */
     bool locked;                /* (n) its pages are not evicted */
     struct region *regions;     /* (n) that map it, linked through object_next */
+    uint32_t writers;           /* (n) those of them that are REGION_WRITER, and one that is being replaced */
     struct object *next, *prev; /* (n) all objects of the vm */
     const char *name;           /* (c) */
 };

@@ -727,7 +727,9 @@ int space_map_again(struct space *s, vaddr_t start, size_t size, uint32_t offset
         r->flags = (old->flags & ~(unsigned)REGION_CHARGED) | s->lock_future;
         r->object = o;
         r->offset = offset;
+        o->writers++; /* it is not open less in between */
         err = map_locked(s, &start, r, size, r->flags | MAP_AT);
+        o->writers--;
     }
     mutex_unlock(&s->lock);
     if (err)

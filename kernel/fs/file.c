@@ -125,7 +125,6 @@ static int file_alloc(struct inode *i, uint32_t flags, const char *path, struct 
 int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct file **out)
 {
     struct file *f;
-    bool writes;
     int err = file_alloc(i, flags, path, &f);
 
     if (err)
@@ -134,17 +133,15 @@ int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct fi
         f->ops = &path_ops;
     else
         err = choose_ops(f);
-    writes = !err && writes_contents(f);
-    if (writes && i->executed) {
+    if (!err && writes_contents(f) && i->executed)
         err = -ETXTBSY;
-        writes = false;
-    }
-    if (writes)
+    f->writer = !err && writes_contents(f);
+    if (f->writer)
         i->writers++; /* before anything sleeps: nobody begins to execute it */
     if (!err && f->ops->open)
         err = f->ops->open(f);
     if (err) {
-        if (writes)
+        if (f->writer)
             i->writers--;
         inode_put(f->inode);
         kfree(f->path);
@@ -262,6 +259,10 @@ int file_open_memory(const char *path, uint32_t flags, struct file **out)
     if (!i)
         return -ENOMEM;
     err = file_open_inode(i, flags, path, out);
+    if (!err && (*out)->writer) { /* on Linux, too, it may be executed while it is open */
+        (*out)->writer = false;
+        i->writers--;
+    }
     inode_put(i);
     return err;
 }
@@ -304,7 +305,7 @@ void file_put(struct file *f)
         file_locks_drop(f->inode, f);
     if (f->ops->release)
         f->ops->release(f);
-    if (writes_contents(f))
+    if (f->writer)
         f->inode->writers--;
     inode_put(f->inode);
     kfree(f->path);

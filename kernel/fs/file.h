@@ -36,6 +36,7 @@ struct file {
     uint64_t hint; /* the driver's */
     char *path;    /* of a file that has no name, kmalloc: pipe:[7], memfd:name; else NULL, see file_path() */
     bool ordered;  /* who uses its position takes turns: of regular files and directories */
+    bool writer;   /* counted in inode.writers: nobody executes it */
     struct mutex pos_lock;
 };
 

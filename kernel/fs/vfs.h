@@ -108,7 +108,8 @@ struct inode {
     uint32_t uid, gid;
     uint32_t nlink;
     uint32_t rdev;
-    /* Of a regular file: who has it open for writing or cuts it, and who executes it. Never both. */
+    /* Of a regular file: who has it open for writing or cuts it, and who executes it. Never both. A mapping
+     * made through such an open file counts as one, in object->writers. */
     uint32_t writers, executed;
     uint64_t size;                         /* bytes */
     uint64_t atime_ns, mtime_ns, ctime_ns; /* realtime */

@@ -94,7 +94,7 @@ static int open_program(const char *path, struct inode **out)
     if (err)
         return err;
     err = S_ISREG(i->mode) ? inode_permission(i, 1) : -EACCES;
-    if (!err && i->writers)
+    if (!err && (i->writers || (i->object && i->object->writers)))
         err = -ETXTBSY;
     if (err) {
         inode_put(i);

@@ -162,6 +162,8 @@ static int find_object(struct file *f, uint32_t page, size_t size, unsigned *reg
     err = f->ops->mmap(f, page, size, *region, out);
     if (!err && !*out)
         *region |= REGION_OF_FILE;
+    if (!err && f->writer)
+        *region |= REGION_WRITER;
     return err;
 }
 

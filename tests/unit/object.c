@@ -695,6 +695,7 @@ TEST(object, verify_sees_corruption)
     frame_unpin(g);
     REQUIRE(reclaim_evict(&r->vm, g) == 0, "page 70 to its slot");
     region.object = o;
+    region.flags |= REGION_WRITER;
     object_attach(o, &region);
 
     struct swap_slot *s = &r->vm.swap.area[0]->chunk[0].slots[OBJECT_ENTRY_VALUE(radix_get(&o->index, 70))];
@@ -712,6 +713,7 @@ TEST(object, verify_sees_corruption)
     EXPECT_BROKEN("INV-OBJECT-6", region.object, NULL);
     EXPECT_BROKEN("INV-OBJECT-6", region.object_prev, &region);
     EXPECT_BROKEN("INV-OBJECT-6", o->refs, 0);
+    EXPECT_BROKEN("INV-OBJECT-8", o->writers, 0);
     EXPECT_BROKEN("INV-RADIX-3", o->index.count, 3);
     EXPECT(object_verify(o), "after all is back");
     object_detach(o, &region);

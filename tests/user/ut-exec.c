@@ -236,6 +236,71 @@ static void survivors(void)
     ut_say("%s", ut_errno(errno));
 }
 
+/* A file that is no program: only one that is open for writing is refused before that is seen. */
+static void try_junk(const char *when)
+{
+    char *argv[] = {"junk", NULL};
+
+    ut_result(when, execv("junk", argv));
+}
+
+static uint8_t *map_junk(int how, int prot, int flags)
+{
+    int fd = open("junk", how);
+    uint8_t *p = mmap(NULL, 2 * PAGE, prot, flags, fd, 0);
+
+    close(fd);
+    return p;
+}
+
+/* A mapping has the file open as its descriptor had. */
+static void mapped(void)
+{
+    enum { RW = PROT_READ | PROT_WRITE };
+    int fd = (int)syscall(SYS_memfd_create, "junk", 0), status;
+    char path[32], *argv[] = {"junk", NULL};
+    uint8_t *p;
+    pid_t pid;
+
+    PART("a file that is mapped for writing");
+    write_file("junk", "junk", 4, 0755);
+    try_junk("closed");
+    p = map_junk(O_RDWR, RW, MAP_SHARED);
+    try_junk("mapped");
+    munmap(p + PAGE, PAGE);
+    try_junk("half of it");
+    TRY(syscall(SYS_remap_file_pages, p, PAGE, 0, 1, 0));
+    try_junk("mapped again");
+    p = mremap(p, PAGE, 4 * PAGE, MREMAP_MAYMOVE);
+    try_junk("moved");
+    TRY(mprotect(p, PAGE, PROT_READ));
+    try_junk("in two regions");
+    pid = fork();
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    munmap(p, 4 * PAGE);
+    try_junk("in a child");
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    try_junk("no more");
+    p = map_junk(O_RDWR, PROT_READ, MAP_PRIVATE);
+    try_junk("privately, through a file open for writing");
+    munmap(p, 2 * PAGE);
+    p = map_junk(O_RDONLY, RW, MAP_PRIVATE);
+    try_junk("through one that is not");
+    munmap(p, 2 * PAGE);
+    unlink("junk");
+    PART("a file without a name may be executed while it is open");
+    write(fd, "junk", 4);
+    p = mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    TRY(execv(path, argv));
+    munmap(p, PAGE);
+    close(fd);
+}
+
 UT_PROGRAM(exec)
 {
     ut_workdir();
@@ -243,4 +308,5 @@ UT_PROGRAM(exec)
     refused();
     scripts();
     ut_child("survivors", survivors);
+    mapped();
 }
