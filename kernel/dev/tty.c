@@ -9,6 +9,10 @@
  * the foreground. Reading in the background stops the reader's group with SIGTTIN; changing the terminal
  * there, or writing with TOSTOP, does with SIGTTOU.
  *
+ * Hanging up. When the leader of its session ends, what is open of the terminal is cut off: reads find the
+ * end, those that wait too, and writes fail. Who opens it afterwards has it again. As on Linux that does not
+ * concern what was opened as /dev/console. A file knows in its hint after how many hang-ups it was opened.
+ *
  * There is one terminal: /dev/console, /dev/ttyS0 and, for a process that has it, /dev/tty all mean it.
  *
  * Locking: tasks, between sleeps. Writers take turns, so that a piece of one's text is not torn by another's.
@@ -39,6 +43,7 @@ struct tty {
     struct winsize size;
     int session; /* whose controlling terminal it is; 0: nobody's */
     int foreground;
+    uint32_t hangups;
     struct waitq readers, writers;
     struct waitq input; /* the input task: for characters, or for room */
     struct mutex output;
@@ -188,7 +193,28 @@ static void attach(struct tty *t, struct process *leader)
     leader->tty = t;
 }
 
-void tty_detach(struct process *p)
+/* The hint of a file that is not hung up. */
+#define NEVER UINT64_MAX
+
+static bool hung_up(const struct tty *t, const struct file *f)
+{
+    return f->hint != NEVER && f->hint != t->hangups;
+}
+
+/* Cut off what is open, and forget what was typed for it. */
+static void hang_up(struct tty *t)
+{
+    t->hangups++;
+    ldisc_flush(&t->ldisc);
+    t->ldisc.stopped = false;
+    os_wake_all(&t->readers);
+    os_wake_all(&t->writers);
+    os_wake_all(&t->input);
+}
+
+/* Take it from p. If that leads the session, all of the session loses it, and the foreground gets SIGHUP and,
+ * unless p ends, SIGCONT. Whether it does. */
+static bool detach(struct process *p, bool ends)
 {
     static const struct siginfo hangup = {.signo = SIGHUP, .code = SI_KERNEL};
     static const struct siginfo go_on = {.signo = SIGCONT, .code = SI_KERNEL};
@@ -196,7 +222,7 @@ void tty_detach(struct process *p)
 
     p->tty = NULL;
     if (!t || t->session != p->pid)
-        return;
+        return false;
 
     int foreground = t->foreground;
 
@@ -206,8 +232,19 @@ void tty_detach(struct process *p)
             o->tty = NULL;
     if (foreground) {
         signal_group(foreground, &hangup);
-        signal_group(foreground, &go_on);
+        if (!ends) /* else that is for groups that become orphans (signal_orphan_groups()) */
+            signal_group(foreground, &go_on);
     }
+    return true;
+}
+
+/* For the end of any process. */
+static void process_ends(struct process *p)
+{
+    struct tty *t = p->tty;
+
+    if (detach(p, true))
+        hang_up(t);
 }
 
 /* --- files --- */
@@ -218,19 +255,20 @@ static int tty_open(struct file *f)
 
     if (p->sid == p->pid && !p->tty && !console.session && !(f->flags & O_NOCTTY))
         attach(&console, p);
+    f->hint = console.hangups;
     return 0;
 }
 
 /* The console itself never becomes anybody's terminal just by being opened. */
 static int console_open(struct file *f)
 {
-    (void)f;
+    f->hint = NEVER;
     return 0;
 }
 
 static int own_open(struct file *f)
 {
-    (void)f;
+    f->hint = console.hangups;
     return process_current()->tty ? 0 : -ENXIO;
 }
 
@@ -258,14 +296,15 @@ static struct patience patience(const struct tty *t, const struct file *f)
     return p;
 }
 
-/* Wait for something to read; limit_ns 0: for as long as it takes. */
+/* Wait for something to read, or a hang-up; limit_ns 0: for as long as it takes. */
 static int wait_readable(struct tty *t, uint64_t limit_ns)
 {
+    uint32_t hangups = t->hangups;
     uint64_t deadline = limit_ns ? os_now_ns() + limit_ns : 0;
     uint32_t irq = os_irq_save();
     int err = 0;
 
-    while (!err && !ldisc_readable(&t->ldisc, 1))
+    while (!err && !ldisc_readable(&t->ldisc, 1) && t->hangups == hangups)
         err = thread_sleep_until(&t->readers, deadline);
     os_irq_restore(irq);
     return err;
@@ -287,14 +326,19 @@ static int read_into(struct tty *t, const struct file *f, vaddr_t va, size_t n, 
     size_t got = 0;
 
     for (;;) {
+        uint32_t hangups = t->hangups;
         int r = 0;
 
+        if (hung_up(t, f))
+            return (int)got;
         if (!ldisc_readable(&t->ldisc, 1)) {
             if (p.no_wait)
                 r = f->flags & O_NONBLOCK ? -EAGAIN : -ETIMEDOUT;
             else
                 r = wait_readable(t, got ? p.between_ns : p.first_ns);
         }
+        if (t->hangups != hangups) /* also of the console, this once */
+            return (int)got;
         if (r == 0)
             r = read_piece(t, va + got, buf, n - got < size ? n - got : size);
         else if (r == -EINTR)
@@ -314,7 +358,7 @@ static int tty_read(struct file *f, vaddr_t va, size_t n, uint64_t *pos)
     struct tty *t = &console;
     char small[CHUNK], *buf = small;
     size_t size = n < LDISC_BUFFER ? n : LDISC_BUFFER;
-    int r = may_read(t);
+    int r = hung_up(t, f) ? 0 : may_read(t);
 
     (void)pos;
     if (r || n == 0)
@@ -337,7 +381,7 @@ static int wait_started(struct tty *t, const struct file *f)
     uint32_t irq = os_irq_save();
     int err = 0;
 
-    while (!err && t->ldisc.stopped)
+    while (!err && t->ldisc.stopped && !hung_up(t, f))
         err = f->flags & O_NONBLOCK ? -EAGAIN : thread_sleep(&t->writers);
     os_irq_restore(irq);
     return err == -EINTR ? -ERESTARTSYS : err;
@@ -367,6 +411,8 @@ static int tty_write(struct file *f, vaddr_t va, size_t n, uint64_t *pos)
     (void)pos;
     while (r >= 0 && done < n) {
         r = wait_started(t, f);
+        if (hung_up(t, f))
+            r = -EIO;
         if (r == 0)
             r = write_piece(t, va + done, n - done);
         if (r > 0)
@@ -384,11 +430,12 @@ static unsigned tty_poll(struct file *f, struct poll_table *table)
     const uint8_t *cc = t->ldisc.termios.cc;
     unsigned events = 0;
 
-    (void)f;
     if (table) {
         poll_register(table, &t->readers);
         poll_register(table, &t->writers);
     }
+    if (hung_up(t, f))
+        return POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDNORM | POLLWRNORM;
     if (ldisc_readable(&t->ldisc, cc[VTIME] ? 1 : cc[VMIN]))
         events |= POLLIN | POLLRDNORM;
     if (!t->ldisc.stopped)
@@ -581,7 +628,8 @@ static int tty_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
     struct tty *t = &console;
     struct process *self = process_current();
 
-    (void)f;
+    if (hung_up(t, f))
+        return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
     switch (cmd) {
     case TCGETS:
         return user_copy_out(arg, &t->ldisc.termios, TERMIOS_SIZE);
@@ -614,7 +662,7 @@ static int tty_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
     case TIOCNOTTY:
         if (self->tty != t)
             return -ENOTTY;
-        tty_detach(self);
+        detach(self, false);
         return 0;
     case FIONREAD:
         return user_write32(arg, (uint32_t)ldisc_waiting(&t->ldisc));
@@ -647,7 +695,7 @@ static const struct ldisc_ops ldisc_ops = {on_output, on_signal, on_start};
 
 int tty_init(void)
 {
-    process_on_end(tty_detach);
+    process_on_end(process_ends);
     ldisc_init(&console.ldisc, &ldisc_ops, &console);
     console.size = (struct winsize){.rows = 24, .columns = 80};
     if (!task_create("tty", input_task, &console))
