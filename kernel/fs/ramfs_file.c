@@ -13,7 +13,8 @@
  *
  *   INV-RAMFS-4  object->pages covers the size
  *
- * Failure. -errno as Linux. Allocating asks for the room of all pages before it takes the first.
+ * Failure. -errno as Linux. Allocating asks for the room of all pages before it takes the first, and gives
+ * back what it has taken if it fails all the same.
  */
 #include "kernel/fs/ramfs_file.h"
 #include "kernel/fs/ramfs.h"
@@ -243,28 +244,64 @@ static uint32_t count_missing(struct object *o, uint64_t start, uint64_t end)
     return missing;
 }
 
-/* Have pages [start, end), and room for what will be written there. */
-static int allocate(struct inode *i, uint64_t start, uint64_t end)
+/* Give a page back that was nothing but allocated: nobody can have written to it. What has gone to swap since
+ * stays, as nobody can tell. */
+static void take_back(struct object *o, uint32_t index)
 {
-    struct object *o = i->object;
-    uint32_t missing = count_missing(o, start, end);
+    uintptr_t word = radix_get(&o->index, index);
+    const struct frame *f;
+
+    if (!OBJECT_IS_FRAME(word))
+        return;
+    f = pfn_frame(o->vm->pool, OBJECT_ENTRY_VALUE(word));
+    /* If nobody works with it there is no sleep before it is gone. */
+    if (!f->maps && !f->pins && !(f->flags & (FRAME_F_DIRTY | FRAME_F_BUSY | FRAME_F_WRITEBACK)))
+        object_discard(o, index, index + 1);
+}
+
+/* Have pages [first, end), and note in a map, a bit a page, which were holes. 0 or -errno. */
+static int allocate_each(struct object *o, uint32_t first, uint32_t end, uint32_t *holes)
+{
     const struct thread *t = thread_current();
     int err = 0;
 
-    /* Rather nothing than a part. */
-    if (!has_room(i->fs, missing) || !commit_allows(o->vm, missing))
-        return -ENOSPC;
-    for (uint64_t at = PAGE_DOWN(start); at < end && !err; at += PAGE_SIZE) {
+    for (uint32_t index = first; index < end && !err; index++) {
+        uintptr_t word = radix_get(&o->index, index);
         struct frame *f;
 
-        if (OBJECT_IS_SLOT(radix_get(&o->index, (uint32_t)(at >> PAGE_SHIFT))))
+        if (OBJECT_IS_SLOT(word))
             continue;
-        err = t && signal_pending(t) ? -EINTR : object_page(o, (uint32_t)(at >> PAGE_SHIFT), &f);
+        err = t && signal_pending(t) ? -EINTR : object_page(o, index, &f);
         if (err)
             break;
+        if (!word)
+            holes[(index - first) / 32] |= 1u << (index - first) % 32;
         err = object_make_precious(o, f);
         frame_unpin(f);
     }
+    return err;
+}
+
+/* Have pages [start, end), and room for what will be written there; or nothing but what there was. */
+static int allocate(struct inode *i, uint64_t start, uint64_t end)
+{
+    struct object *o = i->object;
+    uint32_t first = (uint32_t)(start >> PAGE_SHIFT), last = (uint32_t)PAGES_OF(end);
+    uint32_t words = (last - first + 31) / 32, *holes = vm_table_alloc(words, sizeof *holes), missing;
+    int err = -ENOSPC;
+
+    if (!holes)
+        return -ENOSPC;
+    missing = count_missing(o, start, end);
+    if (has_room(i->fs, missing) && commit_allows(o->vm, missing))
+        err = allocate_each(o, first, last, holes);
+    for (uint32_t n = 0; err && n < last - first; n++) {
+        if (holes[n / 32] >> n % 32 & 1)
+            take_back(o, first + n);
+        if (n % 1024 == 1023)
+            might_sleep();
+    }
+    vm_table_free(holes, words, sizeof *holes);
     return err == -ENOMEM ? -ENOSPC : err;
 }
 

@@ -23,7 +23,9 @@
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -136,6 +138,40 @@ static bool is_all(const uint8_t *p, size_t n, uint8_t value)
         if (p[i] != value)
             return false;
     return true;
+}
+
+static void on_alarm(int signo)
+{
+    (void)signo;
+}
+
+/* What fallocate() had before it was interrupted is given back. */
+static void interrupted(void)
+{
+    int fd = (int)syscall(SYS_memfd_create, "interrupted", 0), err = 0;
+    struct sigaction a = {.sa_handler = on_alarm};
+    struct stat st = {0};
+    struct sysinfo info;
+
+    sysinfo(&info);
+    off_t size = (off_t)(info.totalram / 4 & ~(PAGE - 1ul));
+
+    sigaction(SIGALRM, &a, NULL);
+    check(ftruncate(fd, size) == 0, "a file of a quarter of memory: %m");
+    for (int us = 200; us < 20000 && err != EINTR; us += 200) {
+        struct itimerval soon = {.it_value = {0, us}}, off = {{0, 0}, {0, 0}};
+
+        fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, size);
+        pwrite(fd, "x", 1, 3 * PAGE);
+        setitimer(ITIMER_REAL, &soon, NULL);
+        err = fallocate(fd, 0, 0, size) ? errno : 0;
+        setitimer(ITIMER_REAL, &off, NULL);
+    }
+    fstat(fd, &st);
+    check(err == EINTR, "an allocation was interrupted: %s", strerror(err));
+    check(st.st_blocks == PAGE / 512, "and left what there was: %ld blocks", (long)st.st_blocks);
+    check(st.st_size == size, "and the size");
+    close(fd);
 }
 
 static void written(void)
@@ -421,6 +457,7 @@ int main(int argc, char **argv)
     on_mount("nr_blocks=16", remounted);
     on_mount(NULL, defaults);
     on_mount(NULL, promised);
+    interrupted();
     too_much();
     on_mount("size=0", strict);
     archive();
