@@ -102,7 +102,7 @@ struct ldisc {
 
 /* Linux's defaults: canonical, echo, signals; 115200 8N1. */
 void ldisc_init(struct ldisc *l, const struct ldisc_ops *ops, void *arg);
-/* Characters that arrived. Sleeps; nothing else here may be called meanwhile. */
+/* Characters that arrived. Sleeps, in the middle of a line: nobody may change anything here meanwhile. */
 void ldisc_input(struct ldisc *l, const uint8_t *text, size_t n);
 /* How many characters ldisc_input() takes for sure without losing one. */
 size_t ldisc_room(const struct ldisc *l);

@@ -15,7 +15,9 @@
  *
  * There is one terminal: /dev/console, /dev/ttyS0 and, for a process that has it, /dev/tty all mean it.
  *
- * Locking: tasks, between sleeps. Writers take turns, so that a piece of one's text is not torn by another's.
+ * Locking: tasks, between sleeps. The mutex is for the line discipline, whose echo waits for the devices in
+ * the middle of what it does to a line: who changes that, or takes from it, has the mutex. So writers take
+ * turns too, and a piece of one's text is not torn by another's.
  *
  * Source: POSIX.1-2017, chapter 11, and tty_ioctl(2) of the Linux manual.
  */
@@ -46,7 +48,7 @@ struct tty {
     uint32_t hangups;
     struct waitq readers, writers;
     struct waitq input; /* the input task: for characters, or for room */
-    struct mutex output;
+    struct mutex lock;  /* of ldisc's contents and settings, and of the order of output */
 };
 
 static struct tty console;
@@ -68,7 +70,7 @@ int tty_session(void)
 
 /* --- output --- */
 
-/* All of it, as it is. */
+/* All of it, as it is. The caller has the mutex. */
 static void put(const char *text, size_t n)
 {
     unsigned polls = 0;
@@ -87,11 +89,8 @@ static void put(const char *text, size_t n)
 
 static void on_output(void *arg, const char *text, size_t n)
 {
-    struct tty *t = arg;
-
-    mutex_lock(&t->output);
+    (void)arg;
     put(text, n);
-    mutex_unlock(&t->output);
 }
 
 static void on_start(void *arg)
@@ -133,9 +132,12 @@ static void input_task(void *arg)
             os_sleep(&t->input);
         os_irq_restore(irq);
 
+        mutex_lock(&t->lock);
+
         size_t room = ldisc_room(&t->ldisc);
 
         ldisc_input(&t->ldisc, text, serial_read(text, room < sizeof text ? room : sizeof text));
+        mutex_unlock(&t->lock);
         if (ldisc_readable(&t->ldisc, 1))
             os_wake_all(&t->readers);
     }
@@ -310,11 +312,19 @@ static int wait_readable(struct tty *t, uint64_t limit_ns)
     return err;
 }
 
-/* One piece of what is there; buf holds `size` bytes. */
+/* One piece of what is there; buf holds `size` bytes. -EAGAIN: somebody else has it now. */
 static int read_piece(struct tty *t, vaddr_t va, char *buf, size_t size)
 {
-    size_t n = ldisc_read(&t->ldisc, buf, size);
+    bool is_there;
+    size_t n = 0;
 
+    mutex_lock(&t->lock);
+    is_there = ldisc_readable(&t->ldisc, 1);
+    if (is_there)
+        n = ldisc_read(&t->ldisc, buf, size);
+    mutex_unlock(&t->lock);
+    if (!is_there)
+        return -EAGAIN;
     os_wake_all(&t->input); /* there is room */
     return user_copy_out(va, buf, n) == 0 ? (int)n : -EFAULT;
 }
@@ -323,10 +333,10 @@ static int read_into(struct tty *t, const struct file *f, vaddr_t va, size_t n, 
 {
     struct patience p = patience(t, f);
     bool lines = t->ldisc.termios.lflag & ICANON;
+    uint32_t hangups = t->hangups;
     size_t got = 0;
 
     for (;;) {
-        uint32_t hangups = t->hangups;
         int r = 0;
 
         if (hung_up(t, f))
@@ -339,10 +349,13 @@ static int read_into(struct tty *t, const struct file *f, vaddr_t va, size_t n, 
         }
         if (t->hangups != hangups) /* also of the console, this once */
             return (int)got;
-        if (r == 0)
+        if (r == 0) {
             r = read_piece(t, va + got, buf, n - got < size ? n - got : size);
-        else if (r == -EINTR)
+            if (r == -EAGAIN)
+                continue;
+        } else if (r == -EINTR) {
             r = -ERESTARTSYS;
+        }
         if (r < 0 && got == 0)
             return r == -ETIMEDOUT ? 0 : r;
         if (r < 0)
@@ -395,10 +408,10 @@ static int write_piece(struct tty *t, vaddr_t va, size_t n)
 
     if (user_copy_in(text, va, size) != 0)
         return -EFAULT;
-    mutex_lock(&t->output);
+    mutex_lock(&t->lock);
     made = ldisc_output(&t->ldisc, text, size, out, sizeof out, &taken);
     put(out, made);
-    mutex_unlock(&t->output);
+    mutex_unlock(&t->lock);
     return (int)taken;
 }
 
@@ -485,6 +498,14 @@ struct termio {
 };
 _Static_assert(sizeof(struct termio) == 18, "asm/termios.h");
 
+/* What is copied out is of one moment, though the copy sleeps. */
+static int get_termios(const struct tty *t, vaddr_t va, size_t n)
+{
+    struct termios m = t->ldisc.termios;
+
+    return user_copy_out(va, &m, n);
+}
+
 static int get_termio(const struct tty *t, vaddr_t va)
 {
     const struct termios *m = &t->ldisc.termios;
@@ -500,42 +521,66 @@ static int get_termio(const struct tty *t, vaddr_t va)
     return user_copy_out(va, &o, sizeof o);
 }
 
-/* Read the settings that a program gives into m, which holds the present ones. */
-static int read_termios(unsigned cmd, vaddr_t va, struct termios *m)
-{
+/* The settings as a program gives them. */
+union given_termios {
+    struct termios m;
     struct termio o;
+};
 
+static int read_termios(unsigned cmd, vaddr_t va, union given_termios *given)
+{
     if (cmd < TCSETA)
-        return user_copy_in(m, va, TERMIOS_SIZE);
+        return user_copy_in(&given->m, va, TERMIOS_SIZE);
     if (cmd > TCSETAF)
-        return user_copy_in(m, va, sizeof *m);
-    if (user_copy_in(&o, va, sizeof o) != 0)
-        return -EFAULT;
-    m->iflag = (m->iflag & 0xFFFF0000) | o.iflag;
-    m->oflag = (m->oflag & 0xFFFF0000) | o.oflag;
-    m->cflag = (m->cflag & 0xFFFF0000) | o.cflag;
-    m->lflag = (m->lflag & 0xFFFF0000) | o.lflag;
-    m->line = o.line;
-    memcpy(m->cc, o.cc, sizeof o.cc);
-    return 0;
+        return user_copy_in(&given->m, va, sizeof given->m);
+    return user_copy_in(&given->o, va, sizeof given->o);
+}
+
+/* Change m, the present settings, to those. */
+static void take_termios(unsigned cmd, const union given_termios *given, struct termios *m)
+{
+    const struct termio *o = &given->o;
+
+    if (cmd < TCSETA || cmd > TCSETAF) {
+        memcpy(m, &given->m, cmd < TCSETA ? TERMIOS_SIZE : sizeof *m);
+        return;
+    }
+    m->iflag = (m->iflag & 0xFFFF0000) | o->iflag;
+    m->oflag = (m->oflag & 0xFFFF0000) | o->oflag;
+    m->cflag = (m->cflag & 0xFFFF0000) | o->cflag;
+    m->lflag = (m->lflag & 0xFFFF0000) | o->lflag;
+    m->line = o->line;
+    memcpy(m->cc, o->cc, sizeof o->cc);
 }
 
 static int set_termios(struct tty *t, unsigned cmd, vaddr_t va)
 {
-    struct termios m = t->ldisc.termios;
+    union given_termios given;
+    struct termios m;
     int err = may_change(t);
 
     if (!err)
-        err = read_termios(cmd, va, &m);
+        err = read_termios(cmd, va, &given);
     if (err)
         return err;
+    mutex_lock(&t->lock);
+    m = t->ldisc.termios;
+    take_termios(cmd, &given, &m);
     if (cmd == TCSETSF || cmd == TCSETAF || cmd == TCSETSF2)
         ldisc_flush(&t->ldisc);
     ldisc_set_termios(&t->ldisc, &m);
+    mutex_unlock(&t->lock);
     /* What was half a line may be readable now. */
     os_wake_all(&t->readers);
     os_wake_all(&t->input);
     return 0;
+}
+
+static int get_size(const struct tty *t, vaddr_t va)
+{
+    struct winsize w = t->size;
+
+    return user_copy_out(va, &w, sizeof w);
 }
 
 static int set_size(struct tty *t, vaddr_t va)
@@ -603,7 +648,9 @@ static int flush(struct tty *t, uint32_t which)
         return err;
     if (which > TCIOFLUSH)
         return -EINVAL;
+    mutex_lock(&t->lock);
     ldisc_flush(&t->ldisc);
+    mutex_unlock(&t->lock);
     os_wake_all(&t->input);
     return 0;
 }
@@ -632,9 +679,9 @@ static int tty_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
         return cmd == TIOCSPGRP ? -ENOTTY : -EIO;
     switch (cmd) {
     case TCGETS:
-        return user_copy_out(arg, &t->ldisc.termios, TERMIOS_SIZE);
+        return get_termios(t, arg, TERMIOS_SIZE);
     case (unsigned)TCGETS2:
-        return user_copy_out(arg, &t->ldisc.termios, sizeof t->ldisc.termios);
+        return get_termios(t, arg, sizeof(struct termios));
     case TCGETA:
         return get_termio(t, arg);
     case TCSETS:
@@ -648,7 +695,7 @@ static int tty_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
     case TCSETSF2:
         return set_termios(t, cmd, arg);
     case TIOCGWINSZ:
-        return user_copy_out(arg, &t->size, sizeof t->size);
+        return get_size(t, arg);
     case TIOCSWINSZ:
         return set_size(t, arg);
     case TIOCGPGRP:
