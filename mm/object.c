@@ -182,7 +182,8 @@ int object_make_precious_slow(struct object *o, struct frame *f)
     return err;
 }
 
-/* Free what a word of a dying object names. */
+/* Free what a word of the index names; if it is a frame, nobody works with it and no entry names it. Does
+ * not sleep. */
 static void discard(struct object *o, uint32_t index, uintptr_t word)
 {
     struct vm *vm = o->vm;
@@ -192,7 +193,6 @@ static void discard(struct object *o, uint32_t index, uintptr_t word)
         f = word_frame(o, word);
         mm_assert(!f->maps, "%s: page %u (frame %u) still has %u entries", o->name, index,
                   OBJECT_ENTRY_VALUE(word), f->maps);
-        wait_quiet(vm, f);
     }
     if (OBJECT_IS_SLOT(word) || word_frame(o, word)->flags & FRAME_F_PRECIOUS)
         uncount_precious(o, index);
@@ -214,6 +214,7 @@ void object_discard(struct object *o, uint32_t first, uint32_t end)
     uint32_t index = first;
     uintptr_t word;
 
+    might_sleep();
     while ((word = radix_next(&o->index, &index)) != 0 && index < end) {
         if (OBJECT_IS_FRAME(word)) {
             struct frame *f = word_frame(o, word);
@@ -259,9 +260,14 @@ void object_put(struct object *o)
     mm_assert(o->refs > 0, "%s", o->name);
     if (--o->refs)
         return;
+    might_sleep();
     mm_assert(!o->regions, "%s: a region still maps it", o->name);
     while ((word = radix_next(&o->index, &index)) != 0) {
-        discard(o, index, word);
+        if (OBJECT_IS_FRAME(word))
+            wait_quiet(vm, word_frame(o, word));
+        /* It may have gone to its slot while we waited. */
+        if (radix_get(&o->index, index) == word)
+            discard(o, index, word);
         if (index % PAGES_A_STEP == 0)
             might_sleep();
     }
@@ -450,6 +456,7 @@ static int page_from_slot(struct object *o, uint32_t index, uintptr_t word, stru
 
 int object_fetch(struct object *o, uint32_t index, struct frame **out, bool *read)
 {
+    might_sleep();
     for (;;) {
         uintptr_t word = radix_get(&o->index, index);
         int err;

@@ -213,6 +213,7 @@ static size_t copy_page_part(struct space *s, vaddr_t va, uint8_t *buf, size_t n
 
     if (n > in_page)
         n = in_page;
+    might_sleep();
     for (;;) {
         uint8_t *page;
         pte_t *e;

@@ -202,8 +202,10 @@ int swap_on_at(struct vm *vm, struct block_device *dev, int priority)
     struct swap_area *a = NULL;
     const char *fault;
     uint8_t *page;
-    int err = area_number(sw, dev);
+    int err;
 
+    might_sleep();
+    err = area_number(sw, dev);
     if (err < 0)
         return err;
     if (dev->read_only)

@@ -243,6 +243,7 @@ int swap_fetch(struct vm *vm, slot_t slot, struct frame **out, bool *read)
 
     mm_assert(a, "slot %x of no area", slot);
     a->readers++;
+    might_sleep(); /* the area stays; whether something uses the slot is asked now */
     err = bring_in(vm, slot, out, read);
     a->readers--;
     return err;
@@ -297,6 +298,8 @@ unsigned swap_finish(struct vm *vm, bool wait, bool free_clean)
     struct swap *sw = &vm->swap;
     unsigned freed = 0;
 
+    if (wait)
+        might_sleep();
     for (;;) {
         uint32_t s = os_irq_save();
         struct swap_io *list, *io;
@@ -369,6 +372,7 @@ unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
         x->flags = (uint16_t)((x->flags & ~FRAME_F_DIRTY) | FRAME_F_WRITEBACK);
     }
     vm->swap.io_queued += good;
+    might_sleep();
     while (good > 0) {
         unsigned run = 1;
 
@@ -386,6 +390,7 @@ void swap_wait_frame(struct vm *vm, struct frame *f)
     struct swap *sw = &vm->swap;
 
     mm_assert(f->pins > 0, "frame %u", frame_pfn(vm->pool, f));
+    might_sleep();
     for (;;) {
         uint32_t s;
 

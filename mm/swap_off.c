@@ -230,6 +230,7 @@ int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void))
     struct swap_area *a = NULL;
     int err = 0;
 
+    might_sleep();
     for (uint32_t i = 0; i < SWAP_AREAS; i++)
         if (sw->area[i] && sw->area[i]->dev == dev && !sw->area[i]->off)
             a = sw->area[i];

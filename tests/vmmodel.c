@@ -455,7 +455,7 @@ void model_step(struct model_actor *a)
             do_mincore(a, s, i, n);
             break;
         default:
-            if (kt_below(kt, 32) == 0)
+            if (kt_below(kt, 16) == 0)
                 do_swapoff(a);
         }
     } else if (a->world->pressed && kt_below(kt, 16)) {

@@ -301,6 +301,7 @@ void file_put(struct file *f)
     mm_assert(f->refs > 0, "file of inode %u", f->inode->ino);
     if (--f->refs)
         return;
+    might_sleep();
     if (f->inode->locks)
         file_locks_drop(f->inode, f);
     if (f->ops->release)
@@ -621,6 +622,7 @@ int fd_reserve(int min, bool cloexec)
     struct fd_table *t = thread_current()->files;
     uint32_t from = (uint32_t)min, fd;
 
+    might_sleep();
     for (;;) {
         fd = from > t->free_from ? from : t->free_from;
         while (fd < t->size && is_taken(&t->fd[fd]))

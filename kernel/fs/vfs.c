@@ -157,6 +157,7 @@ void inode_put(struct inode *i)
 {
     if (!i)
         return;
+    might_sleep();
 
     struct filesystem *fs = i->fs;
 
@@ -439,6 +440,7 @@ int path_walk(struct inode *dir, const char *path, unsigned flags, struct path_e
     struct walk w = {.rest = path};
     int err;
 
+    might_sleep(); /* and at each directory that is left */
     end->dir = end->inode = NULL;
     end->slash = false;
     if (!path[0] && !(flags & LOOKUP_EMPTY))

@@ -214,8 +214,10 @@ void signal_deliver(struct trap_frame *tf)
         if (likely(fault)) {
             self->sig.faulted = false;
             info = &self->sig.fault_info;
-        } else if (!signal_take(~self->sig.blocked, info)) {
-            continue;
+        } else {
+            might_sleep(); /* as writing its frame does */
+            if (!signal_take(~self->sig.blocked, info))
+                continue;
         }
         a = &p->actions->action[info->signo - 1];
         if (likely(a->handler > SIG_IGN)) {

@@ -220,6 +220,7 @@ void task_vanish(void)
 void task_join(struct task *t, int *code)
 {
     mm_assert(t != task_current(), "task %s joins itself", t->name);
+    might_sleep();
 
     uint32_t irq = os_irq_save();
 
