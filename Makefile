@@ -345,7 +345,7 @@ $(B)/quire-root.iso: $(B)/quire.elf iso/grub.cfg $(B)/rootfs-small.cpio
 	@$(MAKE) --no-print-directory iso ISO=$@ ISO_ARGS="quiet -- echo hello through GRUB" ISO_MODULES=$(B)/rootfs-small.cpio
 
 # Long ones first, so that the two jobs end together.
-BOOT_TESTS := $(wildcard $(foreach t,programs-stress user ram-3500 programs-memtester ram-8 disk-errors,tests/boot/$t.t))
+BOOT_TESTS := $(wildcard $(foreach t,user torture programs-stress memdiff programs-more latency programs-memtester ram-3500 bombs fuzz pressure disk-errors packages console,tests/boot/$t.t))
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 

@@ -13,7 +13,8 @@
  * beyond its own names.
  *
  * Some things are on their way when the last program has ended: a task that vanishes, a page that is being
- * written. So the count (audit.c) is repeated for a while before the difference is a finding.
+ * written. So the count (audit.c) is repeated until it stays the same for a while before the difference is a
+ * finding.
  *
  * Data and owner: the first count, written once.
  *
@@ -41,7 +42,8 @@
 #include "mm/x86/paging.h"
 
 #define WAIT_NS 10000000u /* between two counts */
-#define WAITS   500u
+#define WAITS   500u      /* at most */
+#define STILL   100u      /* counts without a change, after which nothing is on its way any more */
 
 static struct audit_count first;
 
@@ -56,11 +58,12 @@ void end_remember(void)
 /* Whether everything is gone that has come since end_remember(). */
 static bool nothing_left(void)
 {
-    static struct audit_count now; /* large for the stack */
+    static struct audit_count now, before; /* large for the stack */
+    unsigned still = 0;
 
     shm_clear();
     for (unsigned i = 0;; i++) {
-        bool last = i == WAITS;
+        bool last = i == WAITS || still == STILL;
 
         if (vfs_end(last) == 0 && vm_sys.swap.free == vm_sys.swap.total)
             swapdev_end();
@@ -70,6 +73,8 @@ static bool nothing_left(void)
             return true;
         if (last)
             return false;
+        still = memcmp(&now, &before, sizeof now) == 0 && !vm_sys.swap.io_active ? still + 1 : 0;
+        before = now;
         task_sleep_ns(WAIT_NS);
     }
 }

@@ -69,7 +69,7 @@ log_like($hostile, qr/^the shell is there$/m, 'the shell goes on');
 
 SKIP: {
     skip 'no stress-ng', 1 unless have_sets(qw(busybox stress));
-    my $seconds = $soak ? 60 : 5;
+    my $seconds = $soak ? 60 : 3;
     my $stressors = join ' ', map { "--$_ 1" . (/^(?:vm|mmap|mremap|msync)$/ ? " --$_-bytes 8M" : /^shm$/ ? ' --shm-bytes 1M' : '') }
         qw(vm brk stack mmap mremap fork vfork madvise mincore msync shm malloc fault bad-altstack);
     my $run = run_programs('torture-stress', sets => [qw(busybox stress)], memory => '64M', swap => 256 * 1024,
