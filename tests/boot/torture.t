@@ -27,7 +27,13 @@ sub tortured {
 sub without_faults {
     my ($run) = @_;
     my $said = by_program(split /\n/, $run->{log});
-    $_->{said} = [grep { !/^\w+: the (?:child|parent): \d+, \d+$/ } @{$_->{said}}] for values %$said;
+    for my $program (values %$said) {
+        my $counts;
+        $program->{said} = [grep {
+            $counts = /-- minor faults/ if /(?:^|\s)-- /;
+            !$counts && !/^\w+: the (?:child|parent): \d+, \d+$/
+        } @{$program->{said}}];
+    }
     return $said;
 }
 
