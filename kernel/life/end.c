@@ -65,6 +65,7 @@ static bool nothing_left(void)
     for (unsigned i = 0;; i++) {
         bool last = i == WAITS || still == STILL;
 
+        swap_finish(&vm_sys, false, true); /* nobody else is there who would take in what the disk has done */
         if (vfs_end(last) == 0 && vm_sys.swap.free == vm_sys.swap.total)
             swapdev_end();
         disk_end();

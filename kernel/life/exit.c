@@ -24,9 +24,14 @@
 /* What threads share. NULL members are not there yet. May sleep. */
 static void give_up_shared(struct process *p)
 {
-    struct memory *memory = p->memory;
+    struct memory *memory;
     struct fs_context *fs = p->fs;
 
+    itimer_stop_all(p);
+    ptimer_delete_all(p);
+    while (signal_set_trim(&p->pending))
+        might_sleep();
+    memory = p->memory;
     p->fs = NULL; /* before the sleep: /proc may be asked for it */
     if (fs)
         fs_context_put(fs);
@@ -34,8 +39,6 @@ static void give_up_shared(struct process *p)
         signal_actions_put(p->actions);
     p->actions = NULL;
     signal_set_clear(&p->pending);
-    itimer_stop_all(p);
-    ptimer_delete_all(p);
     p->memory = NULL;
     if (memory)
         memory_put(memory);
@@ -173,6 +176,8 @@ void thread_exit(int code)
         user_write32(self->clear_child_tid, 0) == 0)
         futex_wake_at(self->clear_child_tid);
     thread_give_up_files(self);
+    while (signal_set_trim(&self->sig.pending))
+        might_sleep();
 
     /* From here to the end of the list nothing sleeps. */
     thread_times(self, &user, &system);

@@ -253,8 +253,10 @@ size_t ptimer_bytes(const struct process *p)
 
 void ptimer_delete_all(struct process *p)
 {
-    while (p->ptimers)
+    while (p->ptimers) {
         delete (p->ptimers);
+        might_sleep();
+    }
 }
 
 /* --- calls --- */

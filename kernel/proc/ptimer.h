@@ -14,7 +14,7 @@ bool ptimer_check_cpu(struct process *p);
 /* The running process has taken a timer's signal: it says how often the timer expired meanwhile, and one that
  * repeats runs again. */
 void ptimer_taken(struct siginfo *info);
-/* The process ends, or executes something else. */
+/* The process ends, or executes something else. Sleeps. */
 void ptimer_delete_all(struct process *p);
 
 /*

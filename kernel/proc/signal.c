@@ -114,34 +114,53 @@ void signal_set_clear(struct signal_set *s)
     *s = (struct signal_set){0};
 }
 
-/* Take numbers out, with their records. */
-static void set_remove(struct signal_set *s, sigset_t numbers)
+bool signal_set_trim(struct signal_set *s)
 {
-    struct signal_record **link = &s->first;
+    for (unsigned n = 0; s->first && n < RECORDS_A_STEP; n++) {
+        struct signal_record *r = s->first;
+
+        s->first = r->next;
+        s->records--;
+        record_free(r);
+    }
+    if (!s->first)
+        s->last = NULL;
+    return s->first;
+}
+
+/* Take numbers out, with their records, of which so many may be freed. Whether all are out. */
+static bool set_remove(struct signal_set *s, sigset_t numbers, unsigned most)
+{
+    struct signal_record **link = &s->first, *last = NULL;
 
     if (!(s->set & numbers))
-        return;
-    s->set &= ~numbers;
-    s->last = NULL;
+        return true;
     while (*link) {
         struct signal_record *r = *link;
 
-        if (numbers & SIGBIT(r->info.signo)) {
-            *link = r->next;
-            s->records--;
-            record_free(r);
-        } else {
-            s->last = r;
+        if (!(numbers & SIGBIT(r->info.signo))) {
+            last = r;
             link = &r->next;
+            continue;
         }
+        if (!most--)
+            return false;
+        *link = r->next;
+        s->records--;
+        record_free(r);
     }
+    s->last = last;
+    s->set &= ~numbers;
+    return true;
 }
 
-void signal_forget(struct process *p, sigset_t set)
+bool signal_forget(struct process *p, sigset_t set, unsigned most)
 {
-    set_remove(&p->pending, set);
-    for (struct thread *t = p->threads; t; t = t->next)
-        set_remove(&t->sig.pending, set);
+    bool all = set_remove(&p->pending, set, most);
+
+    for (struct thread *t = p->threads; t && all; t = t->next)
+        all = set_remove(&t->sig.pending, set, most);
+    return all;
 }
 
 static void set_remove_timers(struct signal_set *s)
@@ -370,10 +389,10 @@ void signal_tell_parent(struct process *p, int code, int status)
 static void stop_or_continue(struct process *p, int signo)
 {
     if (SIGBIT(signo) & STOPS)
-        signal_forget(p, SIGBIT(SIGCONT));
+        signal_forget(p, SIGBIT(SIGCONT), UINT32_MAX);
     if (signo != SIGCONT)
         return;
-    signal_forget(p, STOPS);
+    signal_forget(p, STOPS, UINT32_MAX);
     if (!p->stopped)
         return;
     p->stopped = false;

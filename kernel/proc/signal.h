@@ -247,7 +247,12 @@ struct signal_actions *signal_actions_create(void);
 struct signal_actions *signal_actions_copy(const struct signal_actions *a);
 /* A reference less. */
 void signal_actions_put(struct signal_actions *a);
+/* Records that are freed before others may run. */
+#define RECORDS_A_STEP 512u
+/* Drop all that is pending; and the oldest RECORDS_A_STEP records of what nobody will take any more:
+ * whether there are others. */
 void signal_set_clear(struct signal_set *s);
+bool signal_set_trim(struct signal_set *s);
 const char *signal_name(int signo);
 
 /* --- for those who deliver and wait --- */
@@ -261,8 +266,9 @@ struct siginfo *signal_pending_timer(struct process *p, struct thread *t, int si
 sigset_t signal_pending_set(void);
 /* Whether p's action for a signal, or the default, is to do nothing. */
 bool signal_ignored(const struct process *p, int signo);
-/* Drop signals of a set that are pending for a process or its threads: they are ignored from now on. */
-void signal_forget(struct process *p, sigset_t set);
+/* Drop signals of a set that are pending for a process or its threads: they are ignored from now on. Of
+ * each set of pending ones so many records are freed at most; whether that were all. */
+bool signal_forget(struct process *p, sigset_t set, unsigned most);
 /* Drop what timers have sent: exec, which ends them. */
 void signal_forget_timers(struct process *p);
 

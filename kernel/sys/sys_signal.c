@@ -176,8 +176,8 @@ static int32_t set_action(uint32_t signo, const struct signal_action *new, struc
     p->actions->touched |= SIGBIT(signo);
     *a = *new;
     a->mask &= ~SIGNALS_UNCAUGHT;
-    if (signal_ignored(p, (int)signo))
-        signal_forget(p, SIGBIT(signo));
+    while (signal_ignored(p, (int)signo) && !signal_forget(p, SIGBIT(signo), RECORDS_A_STEP))
+        might_sleep(); /* another thread may have set another action meanwhile */
     return 0;
 }
 
