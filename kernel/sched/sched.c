@@ -36,9 +36,10 @@
 #include "mm/space.h"
 #include "mm/x86/cpu.h"
 
-#define SLICE_TICKS 5u  /* 20 ms */
-#define SHUFFLE     16u /* under torture the next is one of so many */
-#define NS_A_TICK   (1000000000u / TIME_HZ)
+#define SLICE_TICKS                                                                                          \
+    5u /* 20 ms; one tick under torture, where each step of a call may wait for all who compute */
+#define SHUFFLE   16u /* under torture the next is one of so many */
+#define NS_A_TICK (1000000000u / TIME_HZ)
 
 void task_switch(uint32_t *save_esp, uint32_t load_esp); /* switch.asm */
 
@@ -183,8 +184,7 @@ static struct task *first_sleeper(void)
     return timers.root ? container_of(timers.root, struct task, timer) : NULL;
 }
 
-/* A program that has had the processor for SLICE_TICKS gives way, on its way back to ring 3, if others wait.
- */
+/* A program that has had the processor for its slice gives way, on its way back to ring 3, if others wait. */
 static void count_tick(struct task *t)
 {
     if (!t->thread)
@@ -196,7 +196,7 @@ static void count_tick(struct task *t)
     if (t->times && *t->times)
         t->cpu.user_work |= TASK_WORK_TIMES;
     t->slice++;
-    if (t->slice >= SLICE_TICKS && run_head)
+    if (run_head && (t->slice >= SLICE_TICKS || torture_on()))
         want(t);
 }
 
