@@ -208,8 +208,7 @@ static int make_cold(const struct stretch *t)
             continue;
         rmap_test_clear_accessed(vm, f);
         f->flags &= (uint16_t)~FRAME_F_REFERENCED;
-        frame_list_remove(vm->pool, &vm->pageable, f);
-        frame_list_push_head(vm->pool, &vm->pageable, f);
+        pageable_cold(&vm->pageable, f);
     }
     nosleep_exit();
     return 0;

@@ -31,7 +31,7 @@ enum frame_use {
 enum {
     FRAME_F_BUDDY = 1 << 0,  /* heads a free block in a buddy list; order is valid */
     FRAME_F_HOT = 1 << 1,    /* free, in a hot list */
-    FRAME_F_LISTED = 1 << 2, /* in the pageable list of its vm */
+    FRAME_F_LISTED = 1 << 2, /* on one of the pageable lists of its vm */
     FRAME_F_BUSY = 1 << 3, /* being filled from a pager or a disk: contents not valid yet; wait, never map */
     FRAME_F_WRITEBACK = 1 << 4,  /* being written to its slot; contents are valid and must not change */
     FRAME_F_DIRTY = 1 << 5,      /* contents differ from the slot or the pager's copy */
@@ -39,6 +39,7 @@ enum {
     FRAME_F_READAHEAD = 1 << 7,  /* read ahead from swap and not asked for since */
     FRAME_F_LAZY = 1 << 8,       /* given up by its program: may be dropped as long as no entry is dirty */
     FRAME_F_PRECIOUS = 1 << 9, /* of an object: its pager could not bring the contents again; see object.h */
+    FRAME_F_LIST = 7 << 12,    /* the number of the list, if LISTED: policy.h */
 };
 
 /*
@@ -46,9 +47,9 @@ enum {
  * layout everywhere. Which fields are live depends on the use:
  *
  *   field   FREE           TABLE                   ANON, OBJECT
- *   order   of the block   -                       -
+ *   order   of the block   -                       the policy's byte (if FRAME_F_LISTED)
  *   maps    -              directories naming it   entries naming it
- *   link    free list      -                       pageable list (if FRAME_F_LISTED)
+ *   link    free list      -                       a pageable list (if FRAME_F_LISTED)
  *   owner   -              -                       family / object
  *   index   -              groups in use           page number there
  *   slot    -              -                       its swap slot when it is in the swap cache, else SLOT_NONE
@@ -74,6 +75,8 @@ struct frame {
 _Static_assert(sizeof(void *) > 4 || sizeof(struct frame) == 32, "32 bytes a frame");
 
 enum frame_zone { ZONE_LOW, ZONE_HIGH, FRAME_ZONES }; /* low: direct mapped */
+
+#define FRAME_F_LIST_SHIFT 12
 
 /* Flags for allocation. */
 enum {
@@ -211,7 +214,8 @@ void frame_hot_trim(struct frame_pool *p, struct frame_hot *hot);
 _Noreturn void frame_not_freeable(const struct frame_pool *p, const struct frame *f);
 
 /* Flags with which a frame cannot be freed. */
-#define FRAME_F_NOT_FREEABLE (FRAME_F_BUDDY | FRAME_F_HOT | FRAME_F_LISTED | FRAME_F_BUSY | FRAME_F_WRITEBACK)
+#define FRAME_F_NOT_FREEABLE                                                                                 \
+    (FRAME_F_BUDDY | FRAME_F_HOT | FRAME_F_LISTED | FRAME_F_LIST | FRAME_F_BUSY | FRAME_F_WRITEBACK)
 
 static inline struct frame *frame_alloc(struct frame_pool *p, enum frame_use use, unsigned flags)
 {

@@ -1,10 +1,9 @@
 /*
- * Reclaim: which pages go, and how.
+ * Reclaim: which pages may go, and how.
  *
- * All pageable frames stand on one list, which is a clock: the hand is at the
- * head, and a frame that the hand passes goes to the tail. A frame whose
- * accessed bit (in any of its entries) is set loses the bit and stays; one that was not used for a
- * whole turn is a victim. (Corbato 1968; as second chance in every textbook.)
+ * The policy of the vm (policy.h) says which frame is next. What is here is the same for all policies: a frame
+ * that is pinned, locked, in use by a disk, or spared for a reason below stays, and the policy is told so; any
+ * other is a victim.
  *
  * Victims are collected a cluster at a time and put in the order of their owner
  * and page number before they get slots, so that neighbours in memory become
@@ -42,7 +41,7 @@
 #include "mm/space.h"
 
 #define BATCH SWAP_CLUSTER
-/* Work of the hand before others may run: a frame is 1, and so are SPACES_A_STEP spaces that may have an
+/* Work of the policy before others may run: a frame is 1, and so are SPACES_A_STEP spaces that may have an
  * entry of it. */
 #define STEPS         2048u
 #define SPACES_A_STEP 4u
@@ -66,6 +65,11 @@ static bool files_are_last(const struct vm *vm, uint32_t chosen)
     return vm->swap.free == 0 && vm->file_pages <= chosen + (kept < FILES_KEPT_MOST ? kept : FILES_KEPT_MOST);
 }
 
+static bool is_file_page(const struct frame *f)
+{
+    return f->use == FRAME_OBJECT && !object_is_shmem(f->owner);
+}
+
 static bool can_go(struct vm *vm, const struct frame *f)
 {
     if (f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
@@ -78,27 +82,47 @@ static bool can_go(struct vm *vm, const struct frame *f)
     return !(f->flags & FRAME_F_DIRTY) || !swap_bad(vm, f->slot);
 }
 
-static bool was_used(struct vm *vm, struct frame *f)
+/* --- what policies see: the accessed and dirty bits of all entries of a frame, and its flags --- */
+
+static uint32_t take_uses(void *arg, struct frame *f)
 {
+    struct vm *vm = arg;
     bool used = f->flags & FRAME_F_REFERENCED;
 
     f->flags &= (uint16_t)~FRAME_F_REFERENCED;
-    return (f->maps && rmap_test_clear_accessed(vm, f)) || used;
+    used |= f->maps && rmap_test_clear_accessed(vm, f);
+    vm->stats.reactivated += used;
+    return used;
 }
 
+static bool is_used(void *arg, struct frame *f)
+{
+    return f->flags & FRAME_F_REFERENCED || (f->maps && rmap_accessed(arg, f));
+}
+
+/* Whether it would have to be written. */
+static bool is_dirty(void *arg, struct frame *f)
+{
+    if (f->flags & FRAME_F_DIRTY || (f->use == FRAME_ANON && f->slot == SLOT_NONE))
+        return true;
+    return f->maps && rmap_dirty(arg, f);
+}
+
+const struct policy_eyes reclaim_eyes = {.take_uses = take_uses, .is_used = is_used, .is_dirty = is_dirty};
+
 /*
- * Swappiness: 100 takes victims as the hand finds them. Below, some of the pages that need swap are passed
- * over in the hand's first turn if there are files' pages worth looking for, which only need to be forgotten;
- * 0 passes over all of them. Above, the other way round. In its second turn the hand takes what there is.
+ * Swappiness: 100 takes victims as the policy offers them. Below, some of the pages that need swap are passed
+ * over in the first turn of reclaim if there are files' pages worth looking for, which only need to be forgotten;
+ * 0 passes over all of them. Above, the other way round. In its second turn reclaim takes what there is.
  */
 static bool is_spared(struct vm *vm, const struct frame *f)
 {
-    bool file = f->use == FRAME_OBJECT && !object_is_shmem(f->owner);
-    uint32_t others = file ? vm->pageable.count - vm->file_pages : vm->file_pages;
+    bool file = is_file_page(f);
+    uint32_t all = pageable_count(&vm->pageable), others = file ? all - vm->file_pages : vm->file_pages;
     uint32_t share = file ? 2 * VM_SWAPPINESS_EQUAL - vm->swappiness : vm->swappiness;
     uint32_t *credit = file ? &vm->file_credit : &vm->swap_credit;
 
-    if (likely(share >= VM_SWAPPINESS_EQUAL) || others < vm->pageable.count / OTHERS_WORTH)
+    if (likely(share >= VM_SWAPPINESS_EQUAL) || others < all / OTHERS_WORTH)
         return false;
     *credit += share;
     if (*credit < VM_SWAPPINESS_EQUAL)
@@ -107,40 +131,50 @@ static bool is_spared(struct vm *vm, const struct frame *f)
     return false;
 }
 
-/* Advance the hand until a batch of victims is pinned or the budget of frames, of which the second turn is
- * `turn`, is spent, or STEPS of work are done. low: frames that are not low are passed as if they were
- * locked. */
+/* Steps that a frame is worth beyond its own: how many spaces may have an entry of it. */
+static uint32_t extra_steps(const struct frame *f)
+{
+    return f->use == FRAME_ANON && f->owner ? ((const struct family *)f->owner)->count / SPACES_A_STEP : 0;
+}
+
+/* Whether a frame that the policy offers stays. low: frames that are not low are passed as if they were locked.
+ * first: in reclaim's first turn. */
+static bool is_kept(struct vm *vm, struct frame *f, bool low, bool first, unsigned files)
+{
+    if ((low && !frame_is_low(vm->pool, frame_pfn(vm->pool, f))) || !can_go(vm, f) ||
+        (f->maps && rmap_locked(vm, f)))
+        return true;
+    if (first && is_spared(vm, f))
+        return true;
+    return is_file_page(f) && files_are_last(vm, files);
+}
+
+/* Take what the policy offers until a batch of victims is pinned or the budget of frames, of which the second
+ * turn is `turn`, is spent, or STEPS of work are done. */
 static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t *budget, uint32_t turn)
 {
+    struct policy_state *policy = pageable_now(&vm->pageable);
+    uint32_t steps = *budget < STEPS ? *budget : STEPS;
     unsigned n = 0, files = 0;
 
-    for (unsigned steps = 0; n < BATCH && *budget && vm->pageable.head && steps < STEPS; steps++) {
-        struct frame *f = pfn_frame(vm->pool, vm->pageable.head);
+    while (n < BATCH && steps) {
+        uint32_t before = steps, extra;
+        struct frame *f = policy->policy->next(policy, &steps);
 
-        if (f->use == FRAME_ANON && f->owner)
-            steps += ((const struct family *)f->owner)->count / SPACES_A_STEP;
-
-        --*budget;
-        frame_list_remove(vm->pool, &vm->pageable, f);
-        frame_list_push_tail(vm->pool, &vm->pageable, f);
-        vm->stats.scanned++;
-        if ((low && !frame_is_low(vm->pool, frame_pfn(vm->pool, f))) || !can_go(vm, f))
-            continue;
-        if (was_used(vm, f)) {
-            vm->stats.reactivated++;
+        vm->stats.scanned += before - steps;
+        *budget -= before - steps;
+        if (!f)
+            break;
+        extra = extra_steps(f);
+        steps -= extra < steps ? extra : steps;
+        if (is_kept(vm, f, low, *budget >= turn, files)) {
+            policy->policy->pass(policy, f, POLICY_STAYS);
             continue;
         }
-        if (f->maps && rmap_locked(vm, f))
-            continue;
-        if (*budget >= turn && is_spared(vm, f))
-            continue;
-        if (f->use == FRAME_OBJECT && !object_is_shmem(f->owner)) {
-            if (unlikely(files_are_last(vm, files)))
-                continue;
-            files++;
-        }
+        files += is_file_page(f);
         f->pins++;
         victim[n++] = f;
+        policy->policy->pass(policy, f, POLICY_OUT);
     }
     return n;
 }
@@ -268,7 +302,7 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
 
 static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
 {
-    uint32_t turn = vm->pageable.count, budget = 2 * turn + 1;
+    uint32_t turn = pageable_count(&vm->pageable), budget = 2 * turn + 1;
     unsigned freed = swap_finish(vm, false, true);
     unsigned in_flight = 0;
 
@@ -286,8 +320,8 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
         if (n) {
             freed += evict(vm, victim, n, &written);
             in_flight += written;
-        } else if (look && budget && vm->pageable.head) {
-            continue; /* the hand goes on */
+        } else if (look && budget && pageable_count(&vm->pageable)) {
+            continue; /* the policy goes on */
         } else if (vm->swap.io_active) {
             freed += swap_finish(vm, true, true);
             in_flight = 0; /* what came back already counts; the rest is not relied on */
@@ -358,6 +392,17 @@ int reclaim_evict(struct vm *vm, struct frame *f)
         while (vm->swap.io_active)
             swap_finish(vm, true, true);
     }
+    mutex_unlock(&vm->reclaim_lock);
+    return err;
+}
+
+int reclaim_set_policy(struct vm *vm, const struct policy *policy)
+{
+    int err = 0;
+
+    mutex_lock(&vm->reclaim_lock);
+    if (policy != pageable_now(&vm->pageable)->policy)
+        err = pageable_switch(&vm->pageable, policy);
     mutex_unlock(&vm->reclaim_lock);
     return err;
 }

@@ -1,4 +1,4 @@
-/* Reclaim: a clock over pageable frames, eviction, and the daemon between the watermarks. See reclaim.c. */
+/* Reclaim: victims by the vm's policy, eviction, and the daemon between the watermarks. See reclaim.c. */
 #ifndef MM_RECLAIM_H
 #define MM_RECLAIM_H
 
@@ -15,6 +15,10 @@ int reclaim_evict(struct vm *vm, struct frame *f);
 /* Evict what can be of n frames, at most a cluster, which the caller has pinned; the pins are gone
  * afterwards. Returns how many went or are on their way. Sleeps. */
 unsigned reclaim_evict_some(struct vm *vm, struct frame **f, unsigned n);
+/* Go on with another policy (policy.h). 0, or -ENOMEM: nothing has changed. Sleeps. */
+int reclaim_set_policy(struct vm *vm, const struct policy *policy);
+/* What policies see of a frame of a vm, which is the argument. */
+extern const struct policy_eyes reclaim_eyes;
 /* The daemon's body: never returns. The kernel runs it in a task that does nothing else. */
 _Noreturn void reclaim_daemon(struct vm *vm);
 /* One round of the daemon: whether it had anything to do. For the host. Sleeps. */

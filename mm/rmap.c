@@ -114,6 +114,22 @@ bool rmap_test_clear_accessed(struct vm *vm, struct frame *f)
     return was;
 }
 
+static bool is_accessed(struct space *s, vaddr_t va, pte_t *e, void *arg)
+{
+    (void)s;
+    (void)va;
+    *(bool *)arg = pte_accessed(*e);
+    return !*(bool *)arg;
+}
+
+bool rmap_accessed(struct vm *vm, struct frame *f)
+{
+    bool was = false;
+
+    rmap_each(vm, f, is_accessed, &was);
+    return was;
+}
+
 static bool is_locked(struct space *s, vaddr_t va, pte_t *e, void *arg)
 {
     const struct region *r = region_find(&s->regions, va);

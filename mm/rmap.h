@@ -28,6 +28,8 @@ struct family {
  */
 void rmap_each(struct vm *vm, struct frame *f, bool (*fn)(struct space *s, vaddr_t va, pte_t *e, void *arg),
                void *arg);
+/* Whether an entry says that the page was used. Nosleep. */
+bool rmap_accessed(struct vm *vm, struct frame *f);
 /* Clear the accessed bit in all entries; whether any was set. */
 bool rmap_test_clear_accessed(struct vm *vm, struct frame *f);
 /* Whether a locked region maps it. */

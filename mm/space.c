@@ -286,8 +286,23 @@ void space_merge(struct space *s, vaddr_t start, vaddr_t end)
 
 /* --- entries --- */
 
+/* Frames that are freed together, and where they stand if no policy has to be told. Nothing sleeps between
+ * begin and end. */
+struct leavers {
+    struct frame_batch batch;
+    struct frame_list *list;
+    uint16_t plain;
+};
+
+static inline void leavers_begin(struct leavers *l, struct vm *vm)
+{
+    frame_batch_begin(&l->batch, vm->pool, FRAME_ANON);
+    l->list = vm->pageable.plain_list;
+    l->plain = vm->pageable.plain;
+}
+
 /* What an entry named loses that name. Anonymous frames that nothing else names go to the batch. */
-static inline void forget_entry(struct vm *vm, pte_t e, struct frame_batch *b)
+static inline void forget_entry(struct vm *vm, pte_t e, struct leavers *l)
 {
     pfn_t pfn = pte_pfn(e);
     struct frame *f;
@@ -298,10 +313,10 @@ static inline void forget_entry(struct vm *vm, pte_t e, struct frame_batch *b)
     }
     f = pfn_frame(vm->pool, pfn);
     if (likely(f->use == FRAME_ANON && f->maps == 1 && !(f->pins | f->slot) &&
-               (f->flags & FRAME_F_NOT_FREEABLE) == FRAME_F_LISTED)) {
+               (f->flags & FRAME_F_NOT_FREEABLE) == l->plain)) {
         f->maps = 0;
-        frame_list_cut(vm->pool, &vm->pageable, f);
-        frame_batch_free(b, f, pfn);
+        frame_list_cut(vm->pool, l->list, f);
+        frame_batch_free(&l->batch, f, pfn);
     } else if (pfn != vm->zero_pfn) {
         f->maps--;
         if (f->use == FRAME_ANON)
@@ -316,21 +331,21 @@ static void drop_table(struct space *s, vaddr_t va)
 {
     struct vm *vm = s->vm;
     struct frame *table = pt_drop_table(&s->pt, va);
-    struct frame_batch batch;
+    struct leavers leavers;
     uint32_t left;
 
     if (!table)
         return;
-    frame_batch_begin(&batch, vm->pool, FRAME_ANON);
+    leavers_begin(&leavers, vm);
     const pte_t *e = pt_table_entries(vm->pool, table);
 
     left = table->used;
     for (uint32_t i = 0; left; i++, left--) {
         i = pt_next_entry(table, e, i);
         mm_assert(i < PT_TABLE_ENTRIES, "table at %x says %u more entries", va, left);
-        forget_entry(vm, e[i], &batch);
+        forget_entry(vm, e[i], &leavers);
     }
-    frame_batch_end(&batch);
+    frame_batch_end(&leavers.batch);
     frame_free(vm->pool, table);
 }
 
@@ -338,16 +353,16 @@ static void drop_table(struct space *s, vaddr_t va)
 static void clear_entries(struct space *s, vaddr_t start, vaddr_t end)
 {
     enum { CHUNK = 64 };
-    struct frame_batch batch;
+    struct leavers leavers;
     pte_t old[CHUNK];
     unsigned n;
 
-    frame_batch_begin(&batch, s->vm->pool, FRAME_ANON);
+    leavers_begin(&leavers, s->vm);
     /* What an entry named is given up only after the flush. */
     while ((n = pt_take_entries(&s->pt, &start, end, old, CHUNK)) != 0)
         for (unsigned i = 0; i < n; i++)
-            forget_entry(s->vm, old[i], &batch);
-    frame_batch_end(&batch);
+            forget_entry(s->vm, old[i], &leavers);
+    frame_batch_end(&leavers.batch);
 }
 
 /* Whether, once [start, end) is gone, no region is left in the span of va. */

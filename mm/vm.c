@@ -84,6 +84,11 @@ int vm_init(struct vm *vm, struct frame_pool *pool)
 
     int err = swap_init(vm);
 
+    if (!err) {
+        err = pageable_init(&vm->pageable, pool, policies[0], &reclaim_eyes, vm);
+        if (err)
+            swap_fini(vm);
+    }
     if (err) {
         for (size_t i = 0; i < ARRAY_LEN(caches); i++)
             cache_destroy(caches[i].cache);
@@ -102,7 +107,7 @@ void vm_fini(struct vm *vm)
     mm_assert(vm->committed == 0, "%llu pages are committed", (unsigned long long)vm->committed);
     while (swap_finish(vm, true, true) || vm->swap.io_active)
         ;
-    mm_assert(vm->pageable.count == 0, "%u pageable frames are left", vm->pageable.count);
+    pageable_fini(&vm->pageable);
     vm->pool->low_hook = NULL;
     swap_fini(vm);
     cache_destroy(&vm->region_cache);
@@ -244,23 +249,19 @@ static bool is_wanted(struct vm *vm, const struct frame *f)
 bool vm_pageable_verify(struct vm *vm)
 {
     const struct frame_pool *p = vm->pool;
-    uint32_t listed = 0, walked = 0;
-    bool ok = true;
+    uint32_t listed = 0;
+    bool ok = pageable_verify(&vm->pageable);
 
     for (pfn_t pfn = p->start; pfn < p->end; pfn++) {
         const struct frame *f = pfn_frame(p, pfn);
 
-        listed += (f->use == FRAME_ANON || f->use == FRAME_OBJECT) && f->flags & FRAME_F_LISTED;
-    }
-    for (pfn_t pfn = vm->pageable.head; pfn && walked <= listed; pfn = pfn_frame(p, pfn)->next, walked++) {
-        const struct frame *f = pfn_frame(p, pfn);
-
-        INV("INV-VM-5", (f->use == FRAME_ANON || f->use == FRAME_OBJECT) && f->flags & FRAME_F_LISTED,
-            "frame %u, use %s, flags %x", pfn, frame_use_name(f->use), f->flags);
+        if ((f->use != FRAME_ANON && f->use != FRAME_OBJECT) || !(f->flags & FRAME_F_LISTED))
+            continue;
+        listed++;
         if (f->use == FRAME_ANON)
             INV("INV-VM-10", is_wanted(vm, f), "frame %u: slot %x, flags %x", pfn, f->slot, f->flags);
     }
-    INV("INV-VM-5", walked == listed && walked == vm->pageable.count, "walked %u, flagged %u, says %u",
-        walked, listed, vm->pageable.count);
+    INV("INV-VM-5", listed == pageable_count(&vm->pageable), "flagged %u, says %u", listed,
+        pageable_count(&vm->pageable));
     return ok;
 }

@@ -12,6 +12,7 @@
 
 #include "mm/commit.h"
 #include "mm/frame.h"
+#include "mm/policy.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
 
@@ -27,7 +28,7 @@ struct vm_stats {
     uint64_t tables_shared, tables_split, tables_claimed; /* (n) */
     uint64_t evicted;                                     /* (n) pages taken away from their spaces */
     uint64_t evicted_clean;                               /* (n) of evicted: without a write */
-    uint64_t scanned;                                     /* (n) frames that the clock's hand passed */
+    uint64_t scanned;                                     /* (n) frames that the policy looked at */
     uint64_t reactivated;                                 /* (n) of scanned: spared because they were used */
     uint64_t lazy_freed; /* (n) of evicted_clean: the program had given them up (ADVISE_FREE) */
     uint64_t direct_reclaims, daemon_rounds, reclaim_failures; /* (n) */
@@ -38,12 +39,12 @@ struct vm_stats {
 };
 
 struct vm {
-    struct frame_pool *pool;    /* (c) */
-    pfn_t zero_pfn;             /* (c) the shared zero frame; use KERNEL, never counted */
-    struct swap swap;           /* (n) */
-    struct frame_list pageable; /* (n) ANON and OBJECT frames in clock order; the hand is at the head */
-    struct space *spaces;       /* (n) all, linked through all_next */
-    struct object *objects;     /* (n) */
+    struct frame_pool *pool;  /* (c) */
+    pfn_t zero_pfn;           /* (c) the shared zero frame; use KERNEL, never counted */
+    struct swap swap;         /* (n) */
+    struct pageable pageable; /* (n) ANON and OBJECT frames, as the policy orders them */
+    struct space *spaces;     /* (n) all, linked through all_next */
+    struct object *objects;   /* (n) */
     struct cache region_cache, object_cache, radix_cache, family_cache, space_cache; /* (n) */
     struct mutex reclaim_lock;  /* one reclaimer at a time */
     struct waitq daemon_wait;   /* the daemon sleeps here */
@@ -90,19 +91,17 @@ void *vm_cache_alloc(struct vm *vm, struct cache *c);
  * there is no memory for the kernel. Whether it is worth another try. Sleeps. */
 bool vm_make_room(struct vm *vm, unsigned n);
 
-/* Put an ANON or OBJECT frame on the pageable list, and take it off. */
+/* Let an ANON or OBJECT frame be pageable, and no longer. */
 static inline void vm_frame_list(struct vm *vm, struct frame *f)
 {
     mm_assert(!(f->flags & FRAME_F_LISTED), "frame %u is listed", frame_pfn(vm->pool, f));
-    f->flags |= FRAME_F_LISTED;
-    frame_list_push_tail(vm->pool, &vm->pageable, f);
+    pageable_enter(&vm->pageable, vm->pool, f);
 }
 
 static inline void vm_frame_unlist(struct vm *vm, struct frame *f)
 {
     mm_assert(f->flags & FRAME_F_LISTED, "frame %u is not listed", frame_pfn(vm->pool, f));
-    f->flags &= (uint16_t)~FRAME_F_LISTED;
-    frame_list_remove(vm->pool, &vm->pageable, f);
+    pageable_leave(&vm->pageable, f);
 }
 
 /* Free a frame that nothing names: no maps, no pins, not in the swap cache or an index, no I/O. Unlists it.

@@ -1085,9 +1085,9 @@ TEST(vm, clock_spares_what_is_used)
 
     for (unsigned i = 0; i < 64; i++)
         WRITE(s, va + i * PAGE_SIZE, i);
-    for (struct frame *f = pfn_frame(t.pool, t.vm.pageable.head); f;
-         f = f->next ? pfn_frame(t.pool, f->next) : NULL)
-        rmap_test_clear_accessed(&t.vm, f);
+    for (pfn_t pfn = t.pool->start; pfn < t.pool->end; pfn++)
+        if (pfn_frame(t.pool, pfn)->flags & FRAME_F_LISTED)
+            rmap_test_clear_accessed(&t.vm, pfn_frame(t.pool, pfn));
     for (unsigned i = 0; i < 64; i += 4)
         READ(s, va + i * PAGE_SIZE, i);
     EXPECT(reclaim_run(&t.vm, 16) >= 16, "freed");

@@ -1,0 +1,343 @@
+/*
+ * The seam between reclaim and the replacement policies.
+ *
+ * Purpose. Pageable frames stand on the lists of one policy (mm/policy/NAME.c), which says in what order they
+ * are looked at. Who lets a page become pageable, frees it, gives it up or looks for one to evict calls the
+ * functions of policy.h and does not know which policy that is.
+ *
+ * Lists. The number of a frame's list stands in its flags, so that it is taken off without a question. List 0
+ * belongs to nobody: what frees pages by the hundred (space.c) takes a frame off it with one comparison.
+ *
+ * Changing. There are two halves of list numbers. The new policy begins in the half that is empty; pages enter
+ * there at once, and those of the other half move over in steps, head first, list by list, while programs run.
+ * A frame that is freed meanwhile leaves the half that it is in. When the old half is empty its memory goes.
+ *
+ * Ghosts. Some policies want to know of a page that comes back how long ago it went. A table remembers numbers
+ * of pages (a hash of owner and index; two pages with the same one are rare and harmless), linked by age and
+ * found by chains. It forgets the oldest when it is full. The table is one block of frames; if that is not to be
+ * had in full, it is smaller and the policy remembers less.
+ *
+ * Data: struct pageable of each vm. Locking: nosleep sections; a change has reclaim's lock, so that no victim is
+ * chosen meanwhile.
+ *
+ * INV-POLICY-1  each frame on a list is ANON or OBJECT and LISTED, and its flags name that list
+ * INV-POLICY-2  the links of a list agree, and there are as many as it says
+ * INV-POLICY-3  a half without a policy has no frames
+ * INV-POLICY-4  only frames of lists that the policy is told about have a policy's byte
+ * INV-POLICY-5  each ghost is on the list by age once and on the chain of its number, the others are unused
+ *
+ * How it fails: -ENOMEM before anything has changed.
+ */
+#include "mm/policy.h"
+#include "mm/errno.h"
+
+/* Frames that move in one step of a change. */
+#define MOVES_A_STEP 512u
+
+struct policy_ghost {
+    uint32_t key;
+    uint32_t stamp;               /* of the clock, when it was remembered */
+    uint32_t older, newer, chain; /* entry + 1; 0: none */
+};
+
+/* --- ghosts --- */
+
+static uint32_t key_of(const struct frame *f)
+{
+    return f->index * 0x9E3779B1u ^ (uint32_t)((uintptr_t)f->owner >> 4);
+}
+
+static uint32_t *chain_of(const struct policy_ghosts *g, uint32_t key)
+{
+    return &g->chain[(key * 0x85EBCA6Bu >> 8) & (g->chains - 1)];
+}
+
+static void unlink_ghost(struct policy_ghosts *g, uint32_t n)
+{
+    struct policy_ghost *e = &g->entry[n - 1];
+    uint32_t *at = chain_of(g, e->key);
+
+    while (*at != n)
+        at = &g->entry[*at - 1].chain;
+    *at = e->chain;
+    *(e->older ? &g->entry[e->older - 1].newer : &g->oldest) = e->newer;
+    *(e->newer ? &g->entry[e->newer - 1].older : &g->newest) = e->older;
+    e->newer = g->unused;
+    g->unused = n;
+    g->count--;
+}
+
+static uint32_t find_ghost(const struct policy_ghosts *g, uint32_t key)
+{
+    uint32_t n = g->count ? *chain_of(g, key) : 0;
+
+    while (n && g->entry[n - 1].key != key)
+        n = g->entry[n - 1].chain;
+    return n;
+}
+
+void policy_remember(struct policy_state *s, const struct frame *f)
+{
+    struct policy_ghosts *g = &s->ghosts;
+    uint32_t key = key_of(f), n, *chain;
+    struct policy_ghost *e;
+
+    g->clock++;
+    if (!g->limit)
+        return;
+    n = find_ghost(g, key);
+    if (n)
+        unlink_ghost(g, n);
+    while (g->count >= g->limit)
+        unlink_ghost(g, g->oldest);
+    n = g->unused;
+    e = &g->entry[n - 1];
+    g->unused = e->newer;
+    chain = chain_of(g, key);
+    *e = (struct policy_ghost){.key = key, .stamp = g->clock, .older = g->newest, .chain = *chain};
+    *chain = n;
+    *(g->newest ? &g->entry[g->newest - 1].newer : &g->oldest) = n;
+    g->newest = n;
+    g->count++;
+}
+
+bool policy_recall(struct policy_state *s, const struct frame *f, uint32_t *age)
+{
+    struct policy_ghosts *g = &s->ghosts;
+    uint32_t n = find_ghost(g, key_of(f));
+
+    if (!n)
+        return false;
+    *age = g->clock - g->entry[n - 1].stamp;
+    unlink_ghost(g, n);
+    return true;
+}
+
+/* A power of two that is at most n, which is not 0. */
+static uint32_t power_below(uint32_t n)
+{
+    return 1u << (31 - __builtin_clz(n));
+}
+
+static int ghosts_start(struct policy_ghosts *g, struct frame_pool *pool, uint32_t want)
+{
+    const size_t each = sizeof(struct policy_ghost) + sizeof(uint32_t);
+    unsigned order = 0;
+    size_t size;
+
+    *g = (struct policy_ghosts){0};
+    if (!want)
+        return 0;
+    while (order < BUDDY_ORDERS - 1 && ((size_t)PAGE_SIZE << order) / each < want)
+        order++;
+    while (!(g->block = frame_alloc_block(pool, order, FRAME_KERNEL, FRAME_LOW_ONLY)))
+        if (order-- == 0)
+            return -ENOMEM;
+    size = (size_t)PAGE_SIZE << order;
+    g->entry = frame_ptr(pool, frame_pfn(pool, g->block));
+    g->max = (uint32_t)(size / each) < want ? (uint32_t)(size / each) : want;
+    g->limit = g->max;
+    g->chain = (uint32_t *)(g->entry + g->max);
+    g->chains = power_below(g->max);
+    memset(g->chain, 0, g->chains * sizeof *g->chain);
+    for (uint32_t i = 0; i < g->max; i++)
+        g->entry[i] = (struct policy_ghost){.newer = i + 1 < g->max ? i + 2 : 0};
+    g->unused = 1;
+    return 0;
+}
+
+static void ghosts_stop(struct policy_ghosts *g, struct frame_pool *pool)
+{
+    if (g->block)
+        frame_free(pool, g->block);
+    *g = (struct policy_ghosts){0};
+}
+
+static bool ghosts_verify(const struct policy_ghosts *g)
+{
+    uint32_t n = g->oldest, older = 0, walked = 0, unused = 0;
+    bool ok = true;
+
+    for (; n && walked <= g->max; older = n, n = g->entry[n - 1].newer, walked++) {
+        INV("INV-POLICY-5", g->entry[n - 1].older == older && find_ghost(g, g->entry[n - 1].key) == n,
+            "ghost %u of page %x", n, g->entry[n - 1].key);
+        if (!ok)
+            break;
+    }
+    for (n = g->unused; n && unused <= g->max; n = g->entry[n - 1].newer)
+        unused++;
+    INV("INV-POLICY-5", walked == g->count && older == g->newest && walked + unused == g->max,
+        "%u ghosts and %u unused ones, says %u of %u", walked, unused, g->count, g->max);
+    return ok;
+}
+
+/* --- drawing: PCG-XSH-RR (O'Neill 2014) --- */
+
+uint32_t policy_draw(struct policy_state *s, uint32_t below)
+{
+    uint64_t old = s->random;
+    uint32_t x = (uint32_t)(((old >> 18) ^ old) >> 27), turn = (uint32_t)(old >> 59);
+
+    s->random = old * 6364136223846793005u + 1442695040888963407u;
+    x = x >> turn | x << (-turn & 31);
+    return (uint32_t)((uint64_t)x * below >> 32);
+}
+
+void policy_pass_to_tail(struct policy_state *s, struct frame *f, enum policy_pass what)
+{
+    (void)what;
+    policy_to_tail(s, f);
+}
+
+/* --- the halves --- */
+
+const struct policy *policy_find(const char *name)
+{
+    for (unsigned i = 0; policies[i]; i++)
+        if (strcmp(policies[i]->name, name) == 0)
+            return policies[i];
+    return NULL;
+}
+
+static int half_start(struct pageable *p, unsigned which, const struct policy *policy)
+{
+    struct policy_state *s = &p->half[which];
+    uint32_t frames = s->pool->managed[ZONE_LOW] + s->pool->managed[ZONE_HIGH];
+    struct policy_ghosts ghosts;
+    int err = ghosts_start(&ghosts, s->pool, (uint32_t)((uint64_t)frames * policy->remembers / 100));
+
+    if (err)
+        return err;
+    *s = (struct policy_state){
+        .policy = policy,
+        .pool = s->pool,
+        .eyes = s->eyes,
+        .eyes_arg = s->eyes_arg,
+        .first = which * POLICY_LISTS,
+        .ghosts = ghosts,
+    };
+    if (policy->start)
+        policy->start(s);
+    return 0;
+}
+
+/* Let pages enter a half. */
+static void enter_half(struct pageable *p, unsigned which)
+{
+    struct policy_state *s = &p->half[which];
+
+    p->now = which;
+    p->enter = s->policy ? s->policy->enter : NULL;
+    p->plain = (uint16_t)(FRAME_F_LISTED | s->first << FRAME_F_LIST_SHIFT);
+    p->plain_list = &s->list[0];
+}
+
+int pageable_init(struct pageable *p, struct frame_pool *pool, const struct policy *policy,
+                  const struct policy_eyes *eyes, void *arg)
+{
+    int err;
+
+    *p = (struct pageable){0};
+    for (unsigned i = 0; i < 2; i++)
+        p->half[i] =
+            (struct policy_state){.pool = pool, .eyes = eyes, .eyes_arg = arg, .first = i * POLICY_LISTS};
+    err = half_start(p, 0, policy);
+    enter_half(p, 0);
+    return err;
+}
+
+static void half_stop(struct policy_state *s)
+{
+    mm_assert(policy_count(s) == 0, "%u pageable frames are left", policy_count(s));
+    ghosts_stop(&s->ghosts, s->pool);
+    s->policy = NULL;
+}
+
+void pageable_fini(struct pageable *p)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (p->half[i].policy)
+            half_stop(&p->half[i]);
+}
+
+/* The frame of the old half that moves next. */
+static struct frame *first_of(const struct policy_state *s)
+{
+    for (unsigned i = 0; i < POLICY_LISTS; i++)
+        if (s->list[i].head)
+            return policy_head(s, i);
+    return NULL;
+}
+
+int pageable_switch(struct pageable *p, const struct policy *policy)
+{
+    struct policy_state *old = pageable_now(p);
+    unsigned n = 0;
+    struct frame *f;
+    int err = half_start(p, !p->now, policy);
+
+    if (err)
+        return err;
+    nosleep_enter("the half that pages enter");
+    enter_half(p, !p->now);
+    while ((f = first_of(old)) != NULL) {
+        pageable_leave(p, f);
+        pageable_enter(p, old->pool, f);
+        if (++n % MOVES_A_STEP == 0) {
+            nosleep_exit();
+            might_sleep();
+            nosleep_enter("the half that pages enter");
+        }
+    }
+    half_stop(old);
+    nosleep_exit();
+    return 0;
+}
+
+/* --- verification --- */
+
+static bool list_verify(const struct policy_state *s, unsigned list)
+{
+    const struct frame_list *l = &s->list[list];
+    uint32_t walked = 0;
+    pfn_t before = PFN_NONE;
+    bool ok = true;
+
+    for (pfn_t pfn = l->head; pfn && walked <= l->count;
+         before = pfn, pfn = pfn_frame(s->pool, pfn)->next, walked++) {
+        const struct frame *f = pfn_frame(s->pool, pfn);
+
+        INV("INV-POLICY-1",
+            (f->use == FRAME_ANON || f->use == FRAME_OBJECT) && f->flags & FRAME_F_LISTED &&
+                f->flags >> FRAME_F_LIST_SHIFT == s->first + list,
+            "frame %u on list %u, use %s, flags %x", pfn, s->first + list, frame_use_name(f->use), f->flags);
+        INV("INV-POLICY-2", f->prev == before, "frame %u on list %u: %u is before, says %u", pfn,
+            s->first + list, before, f->prev);
+        INV("INV-POLICY-4", list || !f->order, "frame %u on list %u: byte %x", pfn, s->first, f->order);
+        if (!ok)
+            return false;
+    }
+    INV("INV-POLICY-2", walked == l->count && before == l->tail, "list %u: walked %u to %u, says %u to %u",
+        s->first + list, walked, before, l->count, l->tail);
+    return ok;
+}
+
+bool pageable_verify(const struct pageable *p)
+{
+    bool ok = true;
+
+    for (unsigned i = 0; i < 2; i++) {
+        const struct policy_state *s = &p->half[i];
+        bool sound = true;
+
+        INV("INV-POLICY-3", s->policy || !policy_count(s), "half %u has %u frames", i, policy_count(s));
+        for (unsigned k = 0; k < POLICY_LISTS; k++)
+            sound &= list_verify(s, k);
+        ok &= sound;
+        if (sound && s->policy && s->policy->verify)
+            ok &= s->policy->verify(s);
+        if (s->ghosts.entry)
+            ok &= ghosts_verify(&s->ghosts);
+    }
+    return ok;
+}

@@ -1,0 +1,261 @@
+/*
+ * Replacement policies: which page goes next. See policy.c for the seam, policy/NAME.c for each of them.
+ *
+ * A policy decides the order in which pageable frames are looked at, and nothing else. Reclaim decides whether
+ * a frame may go at all and how it goes (reclaim.c). The same files, compiled on the host, are the simulator
+ * (tests/host/replay.c).
+ *
+ * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
+ *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ *   (r)  vm.reclaim_lock
+ */
+#ifndef MM_POLICY_H
+#define MM_POLICY_H
+
+#include "mm/frame.h"
+
+struct pageable;
+struct policy_state;
+
+/*
+ * Frames stand on numbered lists, the number in their flags. A frame may leave list 0 without the policy being
+ * told, so a policy that keeps counts or a hand uses the others. Two halves of the numbers take turns, so that
+ * the lists of the last policy can be emptied step by step while the next one works.
+ */
+#define POLICY_LISTS 4u
+#define POLICY_NAME  12u /* characters of a name, at most */
+
+enum policy_pass {
+    POLICY_STAYS, /* it may not go now: locked, pinned, spared for a reason of reclaim's */
+    POLICY_OUT,   /* it goes: it leaves at once or when it is written, unless somebody wants it back first */
+};
+
+/*
+ * A policy. Functions are called in nosleep sections and do not sleep. Those that may be NULL say what happens
+ * then.
+ */
+struct policy {
+    const char *name;
+    /* A page became pageable: it was loaded, or somebody wanted it back on its way out. NULL: behind the last of
+     * list 0. */
+    void (*enter)(struct policy_state *s, struct frame *f);
+    /* It is no longer; the frame is on one of the lists but the first, and is to be taken off. NULL: that is
+     * all. */
+    void (*leave)(struct policy_state *s, struct frame *f);
+    /* The frame that is to go next; it stays where it is. *steps: counted down for each frame that was looked at;
+     * 0: go on later, with NULL. NULL and steps left: there is none. */
+    struct frame *(*next)(struct policy_state *s, uint32_t *steps);
+    /* What became of the frame that next() gave. */
+    void (*pass)(struct policy_state *s, struct frame *f, enum policy_pass what);
+    /* Its program will not need the page soon: let it be next. */
+    void (*cold)(struct policy_state *s, struct frame *f);
+    /* Whether its invariants hold; reads only, logs what is broken. NULL: it has none of its own. */
+    bool (*verify)(const struct policy_state *s);
+    /* A use of a page, when it happens: only a simulator knows that, so policies of the kernel have NULL. */
+    void (*used)(struct policy_state *s, struct frame *f);
+    /* Begin, with the lists empty. NULL: there is nothing to begin. */
+    void (*start)(struct policy_state *s);
+    /* How many pages that went it wants to remember, in hundredths of the frames there are. */
+    uint32_t remembers;
+};
+
+/* Who tells a policy what the processor saw. */
+struct policy_eyes {
+    /* How often the page was used since the last time that it was asked for so; one that can tell only whether
+     * it was says 1. */
+    uint32_t (*take_uses)(void *arg, struct frame *f);
+    /* Whether it was used since then, and whether its contents differ from the copy outside. */
+    bool (*is_used)(void *arg, struct frame *f);
+    bool (*is_dirty)(void *arg, struct frame *f);
+};
+
+/* Pages that went, by number, the oldest forgotten first. See policy.c. */
+struct policy_ghosts {
+    struct policy_ghost *entry; /* (c) [max]; NULL: none */
+    uint32_t *chain;            /* (c) [chains]: entry + 1; 0: none */
+    struct frame *block;        /* (c) where both lie */
+    uint32_t max, chains;       /* (c) */
+    uint32_t limit;             /* (n) how many are remembered, at most max */
+    uint32_t count;             /* (n) */
+    uint32_t oldest, newest;    /* (n) entry + 1; 0: none */
+    uint32_t unused;            /* (n) the same, linked through newer */
+    uint32_t clock;             /* (n) pages that were remembered since the beginning */
+};
+
+struct policy_state {
+    const struct policy *policy;          /* (r) NULL: this half is not in use */
+    struct frame_pool *pool;              /* (c) */
+    const struct policy_eyes *eyes;       /* (c) */
+    void *eyes_arg;                       /* (c) */
+    unsigned first;                       /* (c) number of its list 0 */
+    struct frame_list list[POLICY_LISTS]; /* (n) */
+    struct policy_ghosts ghosts;          /* (n) */
+    /* Of the policy: what each is stands in its file. All 0 at the beginning. */
+    pfn_t hand;                   /* (n) */
+    uint32_t turn, level, lowest; /* (n) */
+    uint64_t random;              /* (n) */
+    uint64_t refaults, promoted,
+        demoted; /* (n) pages that came back while they were remembered; that went to a
+                                               better list; to a worse one */
+};
+
+/* The pageable frames of a vm. */
+struct pageable {
+    struct policy_state half[2]; /* (n) */
+    unsigned now;                /* (n) the half that pages enter */
+    /* Of that half, for the paths that every page takes. */
+    void (*enter)(struct policy_state *s, struct frame *f); /* (n) */
+    struct frame_list *plain_list; /* (n) list 0, which a frame may leave without the policy being told */
+    uint16_t plain;                /* (n) flags of a frame on it */
+};
+
+/* --- for policies --- */
+
+static inline unsigned policy_list_of(const struct frame *f)
+{
+    return f->flags >> FRAME_F_LIST_SHIFT & (POLICY_LISTS - 1);
+}
+
+static inline void policy_set_list(const struct policy_state *s, struct frame *f, unsigned list)
+{
+    f->flags = (uint16_t)((f->flags & ~(unsigned)FRAME_F_LIST) | (s->first + list) << FRAME_F_LIST_SHIFT);
+}
+
+static inline void policy_push(struct policy_state *s, unsigned list, struct frame *f)
+{
+    policy_set_list(s, f, list);
+    frame_list_push_tail(s->pool, &s->list[list], f);
+}
+
+/* Off its list, for another. */
+static inline void policy_take(struct policy_state *s, struct frame *f)
+{
+    frame_list_remove(s->pool, &s->list[policy_list_of(f)], f);
+}
+
+static inline struct frame *policy_head(const struct policy_state *s, unsigned list)
+{
+    return s->list[list].head ? pfn_frame(s->pool, s->list[list].head) : NULL;
+}
+
+static inline struct frame *policy_next_of(const struct policy_state *s, const struct frame *f)
+{
+    return f->next ? pfn_frame(s->pool, f->next) : NULL;
+}
+
+static inline void policy_to_tail(struct policy_state *s, struct frame *f)
+{
+    struct frame_list *l = &s->list[policy_list_of(f)];
+
+    frame_list_remove(s->pool, l, f);
+    frame_list_push_tail(s->pool, l, f);
+}
+
+static inline void policy_to_head(struct policy_state *s, struct frame *f)
+{
+    struct frame_list *l = &s->list[policy_list_of(f)];
+
+    frame_list_remove(s->pool, l, f);
+    frame_list_push_head(s->pool, l, f);
+}
+
+static inline uint32_t policy_take_uses(struct policy_state *s, struct frame *f)
+{
+    return s->eyes->take_uses(s->eyes_arg, f);
+}
+
+static inline bool policy_is_used(struct policy_state *s, struct frame *f)
+{
+    return s->eyes->is_used(s->eyes_arg, f);
+}
+
+static inline bool policy_is_dirty(struct policy_state *s, struct frame *f)
+{
+    return s->eyes->is_dirty(s->eyes_arg, f);
+}
+
+/* Pass for the policies that keep a queue: the frame goes to the end of its list. */
+void policy_pass_to_tail(struct policy_state *s, struct frame *f, enum policy_pass what);
+
+static inline uint32_t policy_count(const struct policy_state *s)
+{
+    return s->list[0].count + s->list[1].count + s->list[2].count + s->list[3].count;
+}
+
+/* Remember the page in a frame, as the newest. */
+void policy_remember(struct policy_state *s, const struct frame *f);
+/* Whether it is remembered; it no longer is then. *age: how many were remembered since. */
+bool policy_recall(struct policy_state *s, const struct frame *f, uint32_t *age);
+
+/* A number below `below`, from the state's own generator. */
+uint32_t policy_draw(struct policy_state *s, uint32_t below);
+
+/* --- for reclaim and others --- */
+
+/* All there are, ended by NULL; the first is the default. */
+extern const struct policy *const policies[];
+const struct policy *policy_find(const char *name);
+
+/* Begin with a policy. 0; -ENOMEM: there is no memory for what it remembers. */
+int pageable_init(struct pageable *p, struct frame_pool *pool, const struct policy *policy,
+                  const struct policy_eyes *eyes, void *arg);
+/* No frame may be left. */
+void pageable_fini(struct pageable *p);
+
+static inline struct policy_state *pageable_now(struct pageable *p)
+{
+    return &p->half[p->now];
+}
+
+static inline uint32_t pageable_count(const struct pageable *p)
+{
+    return policy_count(&p->half[0]) + policy_count(&p->half[1]);
+}
+
+/* The half that a frame is in. */
+static inline struct policy_state *pageable_half_of(struct pageable *p, const struct frame *f)
+{
+    return &p->half[f->flags >> FRAME_F_LIST_SHIFT & POLICY_LISTS ? 1 : 0];
+}
+
+/* A frame of p's pool becomes pageable. */
+static inline void pageable_enter(struct pageable *p, const struct frame_pool *pool, struct frame *f)
+{
+    f->flags |= p->plain;
+    if (unlikely(p->enter))
+        p->enter(pageable_now(p), f);
+    else
+        frame_list_push_tail(pool, p->plain_list, f);
+}
+
+static inline void pageable_leave(struct pageable *p, struct frame *f)
+{
+    struct policy_state *s = pageable_half_of(p, f);
+    unsigned list = policy_list_of(f);
+
+    if (unlikely(list && s->policy->leave))
+        s->policy->leave(s, f);
+    frame_list_remove(s->pool, &s->list[list], f);
+    f->order = 0;
+    f->flags &= (uint16_t) ~(FRAME_F_LISTED | FRAME_F_LIST);
+}
+
+/* The program of a listed frame will not need it soon. */
+static inline void pageable_cold(struct pageable *p, struct frame *f)
+{
+    struct policy_state *s = pageable_half_of(p, f);
+
+    s->policy->cold(s, f);
+}
+
+/*
+ * Go on with another policy. Its memory is got first: -ENOMEM, and nothing has changed. Then all frames move,
+ * those first that would have gone first, while others use them. The caller has reclaim's lock. Sleeps. 0;
+ * -ENOMEM.
+ */
+int pageable_switch(struct pageable *p, const struct policy *policy);
+/* INV-POLICY-*, and the policy's own. Reads only; logs what is broken. */
+bool pageable_verify(const struct pageable *p);
+
+#endif
