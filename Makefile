@@ -143,8 +143,23 @@ $(B)/host/liferace: $(HOST_LIFE:%.c=$(B)/host/%.o)
 $(B)/host/liferace: HOST_LDFLAGS := $(ROOM_WRAPS) -Wl,--wrap=process_on_end \
     -Wl,--defsym=tallies_start=__start_tallies,--defsym=tallies_end=__stop_tallies
 
+# The simulator of replacement policies, which is those of mm/policy/ over a reference string. Optimized, and without
+# the sanitizers: a string has hundreds of thousands of references.
+REPLAY_C     := $(sort $(wildcard tests/host/replay/*.c mm/policy/*.c mm/policy/host/*.c)) mm/policy.c mm/frame.c mm/buddy.c
+REPLAY_FLAGS := $(filter-out -O1 -fsanitize=% -fno-sanitize-recover=%,$(HOST_CFLAGS)) -O2
+$(B)/host/replay: $(REPLAY_C) $(wildcard tests/host/*.h tests/host/replay/*.h mm/*.h) Makefile
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@$(HOSTCC) $(REPLAY_FLAGS) $(REPLAY_C) -o $@
+
+# The same with the sanitizers, for its own test.
+$(B)/host/replay-checked: $(REPLAY_C) $(wildcard tests/host/*.h tests/host/replay/*.h mm/*.h) Makefile
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@$(HOSTCC) $(HOST_CFLAGS) $(REPLAY_C) -o $@
+
 .PHONY: hosted
-hosted: $(HOST_TESTS)
+hosted: $(HOST_TESTS) $(B)/host/replay $(B)/host/replay-checked
 
 -include $(shell find $(B)/kernel $(B)/host -name '*.d' -type f 2>/dev/null)
 

@@ -14,7 +14,8 @@
  *
  * Ghosts. Some policies want to know of a page that comes back how long ago it went. A table remembers numbers
  * of pages (a hash of owner and index; two pages with the same one are rare and harmless), linked by age and
- * found by chains. It forgets the oldest when it is full. The table is one block of frames; if that is not to be
+ * found by chains. It forgets the oldest when it is full, but only once the page that came meanwhile was looked
+ * for: the page for which another one went may be the one that is to be forgotten. The table is one block of frames; if that is not to be
  * had in full, it is smaller and the policy remembers less.
  *
  * Data: struct pageable of each vm. Locking: nosleep sections; a change has reclaim's lock, so that no victim is
@@ -76,6 +77,12 @@ static uint32_t find_ghost(const struct policy_ghosts *g, uint32_t key)
     return n;
 }
 
+static void trim(struct policy_ghosts *g)
+{
+    while (g->count > g->limit)
+        unlink_ghost(g, g->oldest);
+}
+
 void policy_remember(struct policy_state *s, const struct frame *f)
 {
     struct policy_ghosts *g = &s->ghosts;
@@ -88,8 +95,7 @@ void policy_remember(struct policy_state *s, const struct frame *f)
     n = find_ghost(g, key);
     if (n)
         unlink_ghost(g, n);
-    while (g->count >= g->limit)
-        unlink_ghost(g, g->oldest);
+    trim(g);
     n = g->unused;
     e = &g->entry[n - 1];
     g->unused = e->newer;
@@ -106,11 +112,12 @@ bool policy_recall(struct policy_state *s, const struct frame *f, uint32_t *age)
     struct policy_ghosts *g = &s->ghosts;
     uint32_t n = find_ghost(g, key_of(f));
 
-    if (!n)
-        return false;
-    *age = g->clock - g->entry[n - 1].stamp;
-    unlink_ghost(g, n);
-    return true;
+    if (n) {
+        *age = g->clock - g->entry[n - 1].stamp;
+        unlink_ghost(g, n);
+    }
+    trim(g);
+    return n != 0;
 }
 
 /* A power of two that is at most n, which is not 0. */
@@ -128,6 +135,7 @@ static int ghosts_start(struct policy_ghosts *g, struct frame_pool *pool, uint32
     *g = (struct policy_ghosts){0};
     if (!want)
         return 0;
+    want++;
     while (order < BUDDY_ORDERS - 1 && ((size_t)PAGE_SIZE << order) / each < want)
         order++;
     while (!(g->block = frame_alloc_block(pool, order, FRAME_KERNEL, FRAME_LOW_ONLY)))
@@ -136,7 +144,7 @@ static int ghosts_start(struct policy_ghosts *g, struct frame_pool *pool, uint32
     size = (size_t)PAGE_SIZE << order;
     g->entry = frame_ptr(pool, frame_pfn(pool, g->block));
     g->max = (uint32_t)(size / each) < want ? (uint32_t)(size / each) : want;
-    g->limit = g->max;
+    g->limit = g->max - 1;
     g->chain = (uint32_t *)(g->entry + g->max);
     g->chains = power_below(g->max);
     memset(g->chain, 0, g->chains * sizeof *g->chain);
@@ -149,7 +157,7 @@ static int ghosts_start(struct policy_ghosts *g, struct frame_pool *pool, uint32
 static void ghosts_stop(struct policy_ghosts *g, struct frame_pool *pool)
 {
     if (g->block)
-        frame_free(pool, g->block);
+        frame_free_block(pool, g->block);
     *g = (struct policy_ghosts){0};
 }
 

@@ -76,7 +76,7 @@ struct policy_ghosts {
     uint32_t *chain;            /* (c) [chains]: entry + 1; 0: none */
     struct frame *block;        /* (c) where both lie */
     uint32_t max, chains;       /* (c) */
-    uint32_t limit;             /* (n) how many are remembered, at most max */
+    uint32_t limit;             /* (n) how many are remembered, below max; one more until a page came */
     uint32_t count;             /* (n) */
     uint32_t oldest, newest;    /* (n) entry + 1; 0: none */
     uint32_t unused;            /* (n) the same, linked through newer */

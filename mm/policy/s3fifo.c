@@ -7,7 +7,7 @@
  * two bits.
  *
  * Data: list 1 small, list 2 main, oldest first; the frame's policy byte counts uses; ghosts: nine tenths as many
- * as there are frames. Locking: policy.h.
+ * as there are frames; turn: the queue that is looked through for a victim, or 0. Locking: policy.h.
  *
  * INV-S3FIFO-1  all frames are on the two lists
  *
@@ -66,20 +66,24 @@ static struct frame *from_main(struct policy_state *s)
     return NULL;
 }
 
+/* Which queue the next victim comes from. */
+static uint32_t choose_queue(struct policy_state *s)
+{
+    uint32_t all = policy_count(s), remembered = (uint32_t)((uint64_t)all * (SMALL_PART - 1) / SMALL_PART);
+
+    s->ghosts.limit = remembered < s->ghosts.max ? remembered : s->ghosts.max - !!s->ghosts.max;
+    return s->list[MAIN].count > all - all / SMALL_PART || !s->list[SMALL].count ? MAIN : SMALL;
+}
+
 static struct frame *s3fifo_next(struct policy_state *s, uint32_t *steps)
 {
     while (*steps && policy_count(s)) {
-        uint32_t all = policy_count(s);
         struct frame *f;
 
         --*steps;
-        s->ghosts.limit = (uint32_t)((uint64_t)all * (SMALL_PART - 1) / SMALL_PART);
-        if (s->ghosts.limit > s->ghosts.max)
-            s->ghosts.limit = s->ghosts.max;
-        if (s->list[MAIN].count > all - all / SMALL_PART || !s->list[SMALL].count)
-            f = from_main(s);
-        else
-            f = from_small(s);
+        if (!s->turn || !s->list[s->turn].count)
+            s->turn = choose_queue(s);
+        f = s->turn == MAIN ? from_main(s) : from_small(s);
         if (f)
             return f;
     }
@@ -91,6 +95,7 @@ static void s3fifo_pass(struct policy_state *s, struct frame *f, enum policy_pas
     if (what == POLICY_OUT && policy_list_of(f) == SMALL)
         policy_remember(s, f);
     policy_to_tail(s, f);
+    s->turn = 0;
 }
 
 static void s3fifo_cold(struct policy_state *s, struct frame *f)

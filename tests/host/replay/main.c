@@ -1,0 +1,99 @@
+/*
+ * Replay a reference string with the kernel's replacement policies.
+ *
+ *     replay TRACE --policy NAME --frames N [--tlb K] [--steps] [--load-unused]
+ *     replay --table FILE.tsv
+ */
+#include "tests/host/replay/replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "replay TRACE --policy NAME --frames N [--tlb K] [--steps] [--load-unused]\n"
+    "replay --table FILE.tsv\n"
+    "\n"
+    "TRACE: page numbers, as text (decimal or 0x, between blanks or commas; w before or behind: written to) "
+    "or as\n"
+    "little-endian 32-bit words; gzip is accepted.\n"
+    "    --policy       one of the kernel's, or sieve, clock2, lru, mru, 2q, opt, unopt\n"
+    "    --frames       of memory, 1 to 4194304\n"
+    "    --tlb          uses are hidden by a translation buffer of so many entries, 1 to 65536\n"
+    "    --steps        tell each step\n"
+    "    --load-unused  the access for which a page is loaded leaves no accessed bit\n"
+    "    --table        do each row of a table with misses, and name those that differ\n"
+    "\n"
+    "Exit status: 0, 1 if a row differs or a file cannot be read, 2 if it was not called like this.\n";
+
+static _Noreturn void wrong(const char *what, const char *value)
+{
+    fprintf(stderr, "replay: %s%s\n%s", what, value, usage);
+    exit(2);
+}
+
+static uint32_t number(const char *option, const char *text, uint32_t max)
+{
+    char *end;
+    unsigned long long n;
+
+    errno = 0;
+    n = strtoull(text, &end, 10);
+    if (errno || *end || !*text || *text == '-' || n < 1 || n > max)
+        wrong(option, " wants a number in its range");
+    return (uint32_t)n;
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = NULL, *table = NULL;
+    struct setup how = {0};
+    struct trace t;
+    struct outcome o;
+
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i];
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+
+        if (strcmp(arg, "--help") == 0) {
+            fputs(usage, stdout);
+            return 0;
+        } else if (strcmp(arg, "--steps") == 0) {
+            how.steps = stdout;
+        } else if (strcmp(arg, "--load-unused") == 0) {
+            how.load_is_no_use = true;
+        } else if (strncmp(arg, "--", 2) == 0) {
+            if (!value)
+                wrong(arg, " wants a value");
+            i++;
+            if (strcmp(arg, "--policy") == 0)
+                how.policy = value;
+            else if (strcmp(arg, "--frames") == 0)
+                how.frames = number(arg, value, 1u << 22);
+            else if (strcmp(arg, "--tlb") == 0)
+                how.tlb = number(arg, value, 1u << 16);
+            else if (strcmp(arg, "--table") == 0)
+                table = value;
+            else
+                wrong(arg, " is unknown");
+        } else if (path) {
+            wrong("one trace at a time, not also ", arg);
+        } else {
+            path = arg;
+        }
+    }
+    if (table && !path && !how.policy && !how.frames)
+        return table_check(table);
+    if (!path || !how.policy || !how.frames || table)
+        wrong("a trace, a policy and frames are wanted, or a table", "");
+    if (!policy_is_known(how.policy))
+        wrong("no policy has the name ", how.policy);
+    if (!trace_load(&t, path))
+        return 1;
+    simulate(&t, &how, &o, false);
+    printf("policy %s frames %u refs %zu misses %llu\n", how.policy, how.frames, t.count,
+           (unsigned long long)o.misses);
+    outcome_free(&o);
+    trace_free(&t);
+    return 0;
+}

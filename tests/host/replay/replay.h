@@ -1,0 +1,52 @@
+/*
+ * The simulator of replacement policies: the kernel's own policy files (mm/policy/) over a reference string. See
+ * simulate.c for the model, table.c for the tables of others, main.c for the command.
+ */
+#ifndef TESTS_HOST_REPLAY_H
+#define TESTS_HOST_REPLAY_H
+
+#include "mm/policy.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct trace {
+    uint32_t *page; /* [count] */
+    bool *write;    /* [count] */
+    size_t count;
+};
+
+/* Read a file (gzip or not; numbers as text, or little-endian 32-bit ones), or numbers in text. False: it cannot
+ * be read, and why was said. */
+bool trace_load(struct trace *t, const char *path);
+bool trace_parse(struct trace *t, const char *text, size_t size);
+void trace_free(struct trace *t);
+
+struct setup {
+    const char *policy; /* one of mm/policy/, or opt, unopt */
+    uint32_t frames;
+    uint32_t tlb;        /* translations that hide uses; 0: each use is seen */
+    bool load_is_no_use; /* the access for which a page was loaded leaves no bit */
+    FILE *steps;         /* where each step is told; NULL: nowhere */
+};
+
+struct outcome {
+    uint64_t misses;
+    char *hits;       /* [count] 'h' or 'M', if asked for */
+    uint32_t *victim; /* [victims] */
+    size_t victims;
+    uint32_t *memory; /* [in_memory] at the end, in the order of loading, or of use for lru and mru */
+    size_t in_memory;
+};
+
+bool policy_is_known(const char *name);
+/* Run a trace. detail: fill in the rest of the outcome too, which outcome_free() frees. */
+void simulate(const struct trace *t, const struct setup *how, struct outcome *o, bool detail);
+void outcome_free(struct outcome *o);
+
+/* Compare with a table of somebody else's. Exit status. */
+int table_check(const char *path);
+
+#endif

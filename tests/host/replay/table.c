@@ -1,0 +1,232 @@
+/*
+ * Tables of misses that other people's programs or books printed.
+ *
+ * A format is known by the names of its columns:
+ *
+ *   trace refs pages frames POLICY...            the trace is a file beside the table; a page is not used by being
+ *                                                loaded; each policy's column is a row
+ *   id policy frames references faults ...       a page is used by being loaded
+ *   id name policy frames ... references hits misses trace victims memory ...     every step
+ *   workload policy frames hits misses           the trace is workload-NAME.txt beside the table
+ *
+ * What has another rule than ours is not compared: policies that we do not have, and a clock or a random choice
+ * that is not told by the numbers that were drawn.
+ */
+#include "tests/host/replay/replay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS 32
+
+struct table {
+    const char *path;
+    char *name[COLUMNS], *value[COLUMNS];
+    unsigned columns;
+    unsigned line;
+    unsigned rows, equal, foreign;
+    char *trace_name; /* what `trace` was read from */
+    struct trace trace;
+};
+
+static const char *column(const struct table *t, const char *name)
+{
+    for (unsigned i = 0; i < t->columns; i++)
+        if (strcmp(t->name[i], name) == 0)
+            return t->value[i] ? t->value[i] : "";
+    return NULL;
+}
+
+static bool has(const struct table *t, const char *names)
+{
+    char *copy = strdup(names);
+    bool all = true;
+
+    for (char *n = strtok(copy, " "); n; n = strtok(NULL, " "))
+        all &= column(t, n) != NULL;
+    free(copy);
+    return all;
+}
+
+static unsigned split(char *line, char **field)
+{
+    unsigned n = 0;
+
+    line[strcspn(line, "\r\n")] = 0;
+    for (char *f = line; f && n < COLUMNS; n++) {
+        field[n] = f;
+        f = strchr(f, '\t');
+        if (f)
+            *f++ = 0;
+    }
+    return n;
+}
+
+/* Our name for a policy of a table. NULL: we have none with that rule. */
+static const char *our_name(const char *theirs)
+{
+    static const struct {
+        const char *theirs, *ours;
+    } name[] = {{"FIFO", "fifo"},   {"LRU", "lru"},        {"MRU", "mru"},       {"OPT", "opt"},
+                {"UNOPT", "unopt"}, {"CLOCK", "clock"},    {"CLOCK2", "clock2"}, {"SIEVE", "sieve"},
+                {"2Q", "2q"},       {"S3-FIFO", "s3-fifo"}};
+
+    for (unsigned i = 0; i < sizeof name / sizeof *name; i++)
+        if (strcmp(name[i].theirs, theirs) == 0)
+            return name[i].ours;
+    return NULL;
+}
+
+static bool load_beside(struct table *t, const char *prefix, const char *name, const char *suffix)
+{
+    const char *slash = strrchr(t->path, '/');
+    char path[4096];
+
+    if (t->trace_name && strcmp(t->trace_name, name) == 0)
+        return true;
+    trace_free(&t->trace);
+    free(t->trace_name);
+    t->trace_name = NULL;
+    snprintf(path, sizeof path, "%.*s%s%s%s", slash ? (int)(slash - t->path + 1) : 0, t->path, prefix, name,
+             suffix);
+    if (!trace_load(&t->trace, path))
+        return false;
+    t->trace_name = strdup(name);
+    return true;
+}
+
+static void differs(struct table *t, const char *policy, const char *what, const char *theirs,
+                    const char *ours)
+{
+    printf("line %u: %s with %s frames: %s %s, the table has %s\n", t->line, policy, column(t, "frames"),
+           what, ours, theirs);
+}
+
+static bool same_number(struct table *t, const char *policy, const char *what, const char *theirs,
+                        uint64_t ours)
+{
+    char text[24];
+    bool same = strtoull(theirs, NULL, 10) == ours;
+
+    snprintf(text, sizeof text, "%llu", (unsigned long long)ours);
+    if (!same)
+        differs(t, policy, what, theirs, text);
+    return same;
+}
+
+static bool same_list(struct table *t, const char *policy, const char *what, const char *theirs,
+                      const uint32_t *ours, size_t n)
+{
+    char *text = malloc(12 * n + 2), *at = text;
+    bool same;
+
+    strcpy(text, "-");
+    for (size_t i = 0; i < n; i++)
+        at += sprintf(at, "%s%u", i ? "," : "", ours[i]);
+    same = strcmp(text, theirs) == 0;
+    if (!same)
+        differs(t, policy, what, theirs, text);
+    free(text);
+    return same;
+}
+
+/* One row: what it says of a policy's misses, and of each step if it does. */
+static void check(struct table *t, const char *theirs, const char *misses, const struct trace *trace,
+                  bool unused_load)
+{
+    const char *ours = our_name(theirs);
+    struct setup how = {
+        .policy = ours, .load_is_no_use = unused_load, .frames = (uint32_t)atoi(column(t, "frames"))};
+    bool steps = has(t, "hits trace victims memory"), same;
+    struct outcome o;
+
+    t->rows++;
+    if (!ours || !how.frames || strcmp(misses, "-") == 0 || (steps && strcmp(theirs, "CLOCK") == 0)) {
+        t->foreign++;
+        return;
+    }
+    simulate(trace, &how, &o, steps);
+    same = same_number(t, theirs, "misses", misses, o.misses);
+    if (steps) {
+        if (strcmp(o.hits, column(t, "trace")) != 0) {
+            differs(t, theirs, "steps", column(t, "trace"), o.hits);
+            same = false;
+        }
+        same &= same_list(t, theirs, "victims", column(t, "victims"), o.victim, o.victims);
+        same &= same_list(t, theirs, "memory", column(t, "memory"), o.memory, o.in_memory);
+    }
+    t->equal += same;
+    outcome_free(&o);
+}
+
+static bool check_line(struct table *t)
+{
+    if (has(t, "trace refs pages frames FIFO")) {
+        if (!load_beside(t, "", column(t, "trace"), ".u32.gz"))
+            return false;
+        for (unsigned i = 4; i < t->columns; i++)
+            check(t, t->name[i], t->value[i], &t->trace, true);
+    } else if (has(t, "workload policy frames misses")) {
+        if (!load_beside(t, "workload-", column(t, "workload"), ".txt"))
+            return false;
+        check(t, column(t, "policy"), column(t, "misses"), &t->trace, false);
+    } else {
+        const char *text = column(t, "references");
+        const char *misses = column(t, has(t, "faults") ? "faults" : "misses");
+        struct trace trace;
+
+        if (!trace_parse(&trace, text, strlen(text)))
+            return false;
+        check(t, column(t, "policy"), misses, &trace, false);
+        trace_free(&trace);
+    }
+    return true;
+}
+
+static bool is_known_format(const struct table *t)
+{
+    return has(t, "trace refs pages frames FIFO") || has(t, "workload policy frames misses") ||
+           (has(t, "policy frames references") && (has(t, "faults") || has(t, "misses")));
+}
+
+int table_check(const char *path)
+{
+    struct table t = {.path = path};
+    FILE *f = fopen(path, "r");
+    char *line = NULL, *header = NULL;
+    size_t room = 0;
+    bool ok = f != NULL;
+
+    if (!f)
+        perror(path);
+    while (ok && getline(&line, &room, f) > 0) {
+        t.line++;
+        if (*line == '#' || *line == '\n')
+            continue;
+        if (!header) {
+            header = strdup(line);
+            t.columns = split(header, t.name);
+            if (!is_known_format(&t)) {
+                fprintf(stderr, "replay: %s: no format that is known\n", path);
+                ok = false;
+            }
+            continue;
+        }
+        memset(t.value, 0, sizeof t.value);
+        if (split(line, t.value) < t.columns) {
+            fprintf(stderr, "replay: %s: line %u has too few columns\n", path, t.line);
+            ok = false;
+        } else {
+            ok = check_line(&t);
+        }
+    }
+    if (ok)
+        printf("%u rows, %u equal, %u not ours\n", t.rows, t.equal, t.foreign);
+    if (f)
+        fclose(f);
+    free(line);
+    free(header);
+    free(t.trace_name);
+    trace_free(&t.trace);
+    return !ok || t.rows != t.equal + t.foreign;
+}
