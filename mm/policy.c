@@ -201,7 +201,7 @@ void policy_pass_to_tail(struct policy_state *s, struct frame *f, enum policy_pa
 
 const struct policy *policy_find(const char *name)
 {
-    for (unsigned i = 0; policies[i]; i++)
+    for (unsigned i = 0; i < POLICIES; i++)
         if (strcmp(policies[i]->name, name) == 0)
             return policies[i];
     return NULL;

@@ -193,8 +193,19 @@ uint32_t policy_draw(struct policy_state *s, uint32_t below);
 
 /* --- for reclaim and others --- */
 
-/* All there are, ended by NULL; the first is the default. */
-extern const struct policy *const policies[];
+/* Those of the kernel. The first is the default. */
+enum policy_number {
+    POLICY_CLOCK,
+    POLICY_FIFO,
+    POLICY_RANDOM,
+    POLICY_CLOCK_DIRTY,
+    POLICY_AGING,
+    POLICY_TWO_LIST,
+    POLICY_S3FIFO,
+    POLICIES
+};
+extern const struct policy *const policies[POLICIES];
+/* NULL: none has that name. */
 const struct policy *policy_find(const char *name);
 
 /* Begin with a policy. 0; -ENOMEM: there is no memory for what it remembers. */

@@ -4,6 +4,7 @@
 #include "kernel/lib/number.h"
 #include "mm/kva.h"
 #include "mm/os.h"
+#include "mm/policy.h"
 
 struct params params = {.kva = KVA_INSTANT, .torture_seed = 20261120, .init_args = ""};
 
@@ -11,9 +12,15 @@ static const struct param_choice consoles[] = {
     {"ttyS0", CONSOLE_SERIAL}, {"ttyS0,115200", CONSOLE_SERIAL}, {"ttyS0,115200n8", CONSOLE_SERIAL},
     {"tty0", CONSOLE_SCREEN},  {"tty1", CONSOLE_SCREEN},         {0},
 };
-static const struct param_choice policies[] = {
+static const struct param_choice fits[] = {
     {"best", KVA_BEST},   {"first", KVA_FIRST},     {"next", KVA_NEXT},
     {"worst", KVA_WORST}, {"instant", KVA_INSTANT}, {0},
+};
+static const struct param_choice replacements[] = {
+    {"clock", POLICY_CLOCK},    {"fifo", POLICY_FIFO},
+    {"random", POLICY_RANDOM},  {"clock-dirty", POLICY_CLOCK_DIRTY},
+    {"aging", POLICY_AGING},    {"two-list", POLICY_TWO_LIST},
+    {"s3-fifo", POLICY_S3FIFO}, {0},
 };
 static const struct param_choice transfers[] = {{"dma", 0}, {"pio", 1}, {0}};
 static const struct param_choice tortures[] = {{"sleep", 1}, {0}};
@@ -50,8 +57,9 @@ static const struct param table[] = {
     {"seed", PARAM_NUMBER, &params.seed, 1, UINT32_MAX, .help = "N: seed of the self-tests"},
     {"bench", PARAM_FLAG, &params.bench, .help = "run the benchmarks"},
     {"slab_debug", PARAM_FLAG, &params.slab_debug, .help = "red zones, poison and owners in every cache"},
-    {"kva", PARAM_CHOICE, &params.kva, .choices = policies,
+    {"kva", PARAM_CHOICE, &params.kva, .choices = fits,
      .help = "best, first, next, worst, instant: fit of kernel addresses"},
+    {"policy", PARAM_CHOICE, &params.policy, .choices = replacements, .help = "NAME: which pages go first"},
     {"swap", PARAM_STRING, &params.swap, .help = "on, off, or NAME[,NAME...]: what swap uses"},
     {"ata", PARAM_CHOICE, &params.ata_pio, .choices = transfers, .help = "dma, pio: how disks transfer"},
     {"ata_timeout", PARAM_NUMBER, &params.ata_timeout, 10, 600000,

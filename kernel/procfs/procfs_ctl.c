@@ -188,6 +188,25 @@ static const struct control overcommit = {.get = get_overcommit, .set = set_over
         .name = name_, .mode = S_IFDIR | 0555, .children = children_                                         \
     }
 
+/* All names, the one in use in brackets. */
+static int show_policy(struct text *t, const struct proc_node *n)
+{
+    (void)n;
+    for (unsigned i = 0; i < POLICIES; i++)
+        text_print(t, policies[i] == pageable_now(&vm_sys.pageable)->policy ? "%s[%s]" : "%s%s", i ? " " : "",
+                   policies[i]->name);
+    text_print(t, "\n");
+    return 0;
+}
+
+static int store_policy(const struct proc_node *n, char *s)
+{
+    const struct policy *policy = policy_find(s);
+
+    (void)n;
+    return policy ? reclaim_set_policy(&vm_sys, policy) : -EINVAL;
+}
+
 static const struct proc_entry vm_entries[] = {
     {.name = "drop_caches",
      .mode = S_IFREG | 0200,
@@ -200,6 +219,7 @@ static const struct proc_entry vm_entries[] = {
     NUMBER("overcommit_memory", overcommit),
     NUMBER("overcommit_ratio", overcommit_ratio),
     NUMBER("page-cluster", page_cluster),
+    {.name = "policy", .mode = S_IFREG | 0644, .show = show_policy, .store = store_policy},
     NUMBER("swappiness", swappiness),
     {.name = NULL},
 };

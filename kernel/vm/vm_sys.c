@@ -1,5 +1,6 @@
 /* The machine's struct vm: its start, and allocations that reclaim for it. */
 #include "kernel/vm/vm_sys.h"
+#include "kernel/lib/param.h"
 #include "kernel/vm/memory.h"
 #include "kernel/x86/panic.h"
 #include "mm/kva_map.h"
@@ -13,6 +14,8 @@ void vm_sys_init(void)
 {
     if (vm_init(&vm_sys, &frame_pool_sys) != 0)
         panic_unfit("too little memory: no room for the virtual memory system");
+    if (pageable_switch(&vm_sys.pageable, policies[params.policy]) != 0)
+        panic_unfit("too little memory: no room for what the policy remembers");
 }
 
 /* Reclaim that succeeds but whose frames others take first is tried this often. */
