@@ -8,18 +8,20 @@
  * Lists. The number of a frame's list stands in its flags, so that it is taken off without a question. List 0
  * belongs to nobody: what frees pages by the hundred (space.c) takes a frame off it with one comparison.
  *
- * Changing. There are two halves of list numbers. The new policy begins in the half that is empty; pages enter
- * there at once, and those of the other half move over in steps, head first, list by list, while programs run.
- * A frame that is freed meanwhile leaves the half that it is in. When the old half is empty its memory goes.
+ * Changing. There are two halves of list numbers. The new policy begins in the half that is empty; pages
+ * enter there at once, and those of the other half move over in steps, head first, list by list, while
+ * programs run. A frame that is freed meanwhile leaves the half that it is in. When the old half is empty
+ * its memory goes.
  *
- * Ghosts. Some policies want to know of a page that comes back how long ago it went. A table remembers numbers
- * of pages (a hash of owner and index; two pages with the same one are rare and harmless), linked by age and
- * found by chains. It forgets the oldest when it is full, but only once the page that came meanwhile was looked
- * for: the page for which another one went may be the one that is to be forgotten. The table is one block of frames; if that is not to be
- * had in full, it is smaller and the policy remembers less.
+ * Ghosts. Some policies want to know of a page that comes back how long ago it went. A table remembers
+ * numbers of pages (a hash of owner and index; two pages with the same one are rare and harmless), linked
+ * by age and found by chains. It forgets the oldest when it is full, but only once the page that came
+ * meanwhile was looked for: the page for which another one went may be the one that is to be forgotten. The
+ * table is one block of frames; if that is not to be had in full, it is smaller and the policy remembers
+ * less.
  *
- * Data: struct pageable of each vm. Locking: nosleep sections; a change has reclaim's lock, so that no victim is
- * chosen meanwhile.
+ * Data: struct pageable of each vm. Locking: nosleep sections; a change has reclaim's lock, so that no
+ * victim is chosen meanwhile.
  *
  * INV-POLICY-1  each frame on a list is ANON or OBJECT and LISTED, and its flags name that list
  * INV-POLICY-2  the links of a list agree, and there are as many as it says
@@ -235,7 +237,7 @@ static void enter_half(struct pageable *p, unsigned which)
     struct policy_state *s = &p->half[which];
 
     p->now = which;
-    p->enter = s->policy ? s->policy->enter : NULL;
+    p->is_told = s->policy->enter != NULL;
     p->plain = (uint16_t)(FRAME_F_LISTED | s->first << FRAME_F_LIST_SHIFT);
     p->plain_list = &s->list[0];
 }
@@ -250,7 +252,8 @@ int pageable_init(struct pageable *p, struct frame_pool *pool, const struct poli
         p->half[i] =
             (struct policy_state){.pool = pool, .eyes = eyes, .eyes_arg = arg, .first = i * POLICY_LISTS};
     err = half_start(p, 0, policy);
-    enter_half(p, 0);
+    if (!err)
+        enter_half(p, 0);
     return err;
 }
 

@@ -1,9 +1,9 @@
 /*
  * Replacement policies: which page goes next. See policy.c for the seam, policy/NAME.c for each of them.
  *
- * A policy decides the order in which pageable frames are looked at, and nothing else. Reclaim decides whether
- * a frame may go at all and how it goes (reclaim.c). The same files, compiled on the host, are the simulator
- * (tests/host/replay.c).
+ * A policy decides the order in which pageable frames are looked at, and nothing else. Reclaim decides
+ * whether a frame may go at all and how it goes (reclaim.c). The same files, compiled on the host, are the
+ * simulator (tests/host/replay.c).
  *
  * What guards a field, by the letter in its comment:
  *   (c)  constant after creation
@@ -19,9 +19,9 @@ struct pageable;
 struct policy_state;
 
 /*
- * Frames stand on numbered lists, the number in their flags. A frame may leave list 0 without the policy being
- * told, so a policy that keeps counts or a hand uses the others. Two halves of the numbers take turns, so that
- * the lists of the last policy can be emptied step by step while the next one works.
+ * Frames stand on numbered lists, the number in their flags. A frame may leave list 0 without the policy
+ * being told, so a policy that keeps counts or a hand uses the others. Two halves of the numbers take
+ * turns, so that the lists of the last policy can be emptied step by step while the next one works.
  */
 #define POLICY_LISTS 4u
 #define POLICY_NAME  12u /* characters of a name, at most */
@@ -32,42 +32,42 @@ enum policy_pass {
 };
 
 /*
- * A policy. Functions are called in nosleep sections and do not sleep. Those that may be NULL say what happens
- * then.
+ * A policy. Functions are called in nosleep sections and do not sleep. Those that may be NULL say what
+ * happens then.
  */
 struct policy {
-    const char *name;
-    /* A page became pageable: it was loaded, or somebody wanted it back on its way out. NULL: behind the last of
-     * list 0. */
-    void (*enter)(struct policy_state *s, struct frame *f);
+    const char *name; /* (c) */
+    /* A page became pageable: it was loaded, or somebody wanted it back on its way out. NULL: behind the
+     * last of list 0. */
+    void (*enter)(struct policy_state *s, struct frame *f); /* (c) */
     /* It is no longer; the frame is on one of the lists but the first, and is to be taken off. NULL: that is
      * all. */
-    void (*leave)(struct policy_state *s, struct frame *f);
-    /* The frame that is to go next; it stays where it is. *steps: counted down for each frame that was looked at;
-     * 0: go on later, with NULL. NULL and steps left: there is none. */
-    struct frame *(*next)(struct policy_state *s, uint32_t *steps);
+    void (*leave)(struct policy_state *s, struct frame *f); /* (c) */
+    /* The frame that is to go next; it stays where it is. *steps: counted down for each frame that was
+     * looked at; 0: go on later, with NULL. NULL and steps left: there is none. */
+    struct frame *(*next)(struct policy_state *s, uint32_t *steps); /* (c) */
     /* What became of the frame that next() gave. */
-    void (*pass)(struct policy_state *s, struct frame *f, enum policy_pass what);
+    void (*pass)(struct policy_state *s, struct frame *f, enum policy_pass what); /* (c) */
     /* Its program will not need the page soon: let it be next. */
-    void (*cold)(struct policy_state *s, struct frame *f);
+    void (*cold)(struct policy_state *s, struct frame *f); /* (c) */
     /* Whether its invariants hold; reads only, logs what is broken. NULL: it has none of its own. */
-    bool (*verify)(const struct policy_state *s);
+    bool (*verify)(const struct policy_state *s); /* (c) */
     /* A use of a page, when it happens: only a simulator knows that, so policies of the kernel have NULL. */
-    void (*used)(struct policy_state *s, struct frame *f);
+    void (*used)(struct policy_state *s, struct frame *f); /* (c) */
     /* Begin, with the lists empty. NULL: there is nothing to begin. */
-    void (*start)(struct policy_state *s);
+    void (*start)(struct policy_state *s); /* (c) */
     /* How many pages that went it wants to remember, in hundredths of the frames there are. */
-    uint32_t remembers;
+    uint32_t remembers; /* (c) */
 };
 
 /* Who tells a policy what the processor saw. */
 struct policy_eyes {
-    /* How often the page was used since the last time that it was asked for so; one that can tell only whether
-     * it was says 1. */
-    uint32_t (*take_uses)(void *arg, struct frame *f);
+    /* How often the page was used since the last time that it was asked for so; one that can tell only
+     * whether it was says 1. */
+    uint32_t (*take_uses)(void *arg, struct frame *f); /* (c) */
     /* Whether it was used since then, and whether its contents differ from the copy outside. */
-    bool (*is_used)(void *arg, struct frame *f);
-    bool (*is_dirty)(void *arg, struct frame *f);
+    bool (*is_used)(void *arg, struct frame *f);  /* (c) */
+    bool (*is_dirty)(void *arg, struct frame *f); /* (c) */
 };
 
 /* Pages that went, by number, the oldest forgotten first. See policy.c. */
@@ -95,9 +95,8 @@ struct policy_state {
     pfn_t hand;                   /* (n) */
     uint32_t turn, level, lowest; /* (n) */
     uint64_t random;              /* (n) */
-    uint64_t refaults, promoted,
-        demoted; /* (n) pages that came back while they were remembered; that went to a
-                                               better list; to a worse one */
+    uint64_t refaults;            /* (n) pages that came back while they were remembered */
+    uint64_t promoted, demoted;   /* (n) pages that went to a better list, and to a worse one */
 };
 
 /* The pageable frames of a vm. */
@@ -105,7 +104,7 @@ struct pageable {
     struct policy_state half[2]; /* (n) */
     unsigned now;                /* (n) the half that pages enter */
     /* Of that half, for the paths that every page takes. */
-    void (*enter)(struct policy_state *s, struct frame *f); /* (n) */
+    bool is_told;                  /* (n) the policy is told of a frame that enters */
     struct frame_list *plain_list; /* (n) list 0, which a frame may leave without the policy being told */
     uint16_t plain;                /* (n) flags of a frame on it */
 };
@@ -205,6 +204,10 @@ enum policy_number {
     POLICIES
 };
 extern const struct policy *const policies[POLICIES];
+extern const struct policy policy_clock, policy_fifo, policy_random, policy_clock_dirty, policy_aging,
+    policy_two_list, policy_s3fifo;
+/* Those that only the host compiles, to compare with: lru, mru and 2q have to be told of every use. */
+extern const struct policy policy_sieve, policy_clock2, policy_lru, policy_mru, policy_two_queue;
 /* NULL: none has that name. */
 const struct policy *policy_find(const char *name);
 
@@ -234,8 +237,8 @@ static inline struct policy_state *pageable_half_of(struct pageable *p, const st
 static inline void pageable_enter(struct pageable *p, const struct frame_pool *pool, struct frame *f)
 {
     f->flags |= p->plain;
-    if (unlikely(p->enter))
-        p->enter(pageable_now(p), f);
+    if (unlikely(p->is_told))
+        pageable_now(p)->policy->enter(pageable_now(p), f);
     else
         frame_list_push_tail(pool, p->plain_list, f);
 }

@@ -1,9 +1,9 @@
 /*
  * Reclaim: which pages may go, and how.
  *
- * The policy of the vm (policy.h) says which frame is next. What is here is the same for all policies: a frame
- * that is pinned, locked, in use by a disk, or spared for a reason below stays, and the policy is told so; any
- * other is a victim.
+ * The policy of the vm (policy.h) says which frame is next. What is here is the same for all policies: a
+ * frame that is pinned, locked, in use by a disk, or spared for a reason below stays, and the policy is
+ * told so; any other is a victim.
  *
  * Victims are collected a cluster at a time and put in the order of their owner
  * and page number before they get slots, so that neighbours in memory become
@@ -112,8 +112,9 @@ const struct policy_eyes reclaim_eyes = {.take_uses = take_uses, .is_used = is_u
 
 /*
  * Swappiness: 100 takes victims as the policy offers them. Below, some of the pages that need swap are passed
- * over in the first turn of reclaim if there are files' pages worth looking for, which only need to be forgotten;
- * 0 passes over all of them. Above, the other way round. In its second turn reclaim takes what there is.
+ * over in the first turn of reclaim if there are files' pages worth looking for, which only need to be
+ * forgotten; 0 passes over all of them. Above, the other way round. In its second turn reclaim takes what
+ * there is.
  */
 static bool is_spared(struct vm *vm, const struct frame *f)
 {
@@ -137,8 +138,8 @@ static uint32_t extra_steps(const struct frame *f)
     return f->use == FRAME_ANON && f->owner ? ((const struct family *)f->owner)->count / SPACES_A_STEP : 0;
 }
 
-/* Whether a frame that the policy offers stays. low: frames that are not low are passed as if they were locked.
- * first: in reclaim's first turn. */
+/* Whether a frame that the policy offers stays. low: frames that are not low are passed as if they were
+ * locked. first: in reclaim's first turn. */
 static bool is_kept(struct vm *vm, struct frame *f, bool low, bool first, unsigned files)
 {
     if ((low && !frame_is_low(vm->pool, frame_pfn(vm->pool, f))) || !can_go(vm, f) ||

@@ -75,7 +75,7 @@ struct vm {
 #define VM_SWAPPINESS       60u
 #define VM_SWAPPINESS_EQUAL 100u
 
-/* Needs a pool with frames. 0 or -ENOMEM. */
+/* Needs a pool with frames. 0 or -ENOMEM. Sleeps. */
 int vm_init(struct vm *vm, struct frame_pool *pool);
 /* No space or object may be left. Sleeps. */
 void vm_fini(struct vm *vm);

@@ -6,7 +6,7 @@
 
 extern struct vm vm_sys;
 
-/* Set up vm_sys. */
+/* Set up vm_sys. Sleeps, but that nobody else is there yet. */
 void vm_sys_init(void);
 /* kmalloc() and kzalloc() that reclaim pages while that can help, and then have somebody end. For tables that
  * may be larger than a few pages there is vm_table_alloc(). To be freed with kfree(). Sleep. */

@@ -2,15 +2,15 @@
  * Aging: LRU, as well as eight bits know it.
  *
  * Purpose. Each page has a counter of eight bits. When the hand comes by, it is shifted to the right and the
- * accessed bit enters at the left, so a larger number is a page that was used more lately, and among those more
- * often. The lowest goes. It tells pages apart that clock finds equal: one that is used in every turn from one
- * that was used in the last.
+ * accessed bit enters at the left, so a larger number is a page that was used more lately, and among those
+ * more often. The lowest goes. It tells pages apart that clock finds equal: one that is used in every turn
+ * from one that was used in the last.
  *
- * The textbook shifts all counters at a tick and looks for the minimum. Here the hand's turn is the tick, and the
- * minimum is that of the last turn: a page goes if its counter, shifted, is not above it.
+ * The textbook shifts all counters at a tick and looks for the minimum. Here the hand's turn is the tick,
+ * and the minimum is that of the last turn: a page goes if its counter, shifted, is not above it.
  *
- * Data: list 1, the hand at its head; the frame's policy byte is the counter. turn: frames that are left of this
- * turn; level: what goes in it; lowest: the lowest counter that was seen in it. Locking: policy.h.
+ * Data: list 1, the hand at its head; the frame's policy byte is the counter. turn: frames that are left of
+ * this turn; level: what goes in it; lowest: the lowest counter that was seen in it. Locking: policy.h.
  *
  * INV-AGING-1  all frames are on list 1
  * INV-AGING-2  turn is at most the frames that there can be

@@ -2,10 +2,11 @@
  * Clock: a page that was used since the hand last came by gets a second chance.
  *
  * Purpose. The queue of FIFO with one look at the accessed bit: LRU's behaviour for hardly more than FIFO's
- * cost. All pages that were used since the last turn are equal to it, so that a scan that is longer than memory
- * washes everything out.
+ * cost. All pages that were used since the last turn are equal to it, so that a scan that is longer than
+ * memory washes everything out.
  *
- * Data: list 0; the hand is at its head, and what it passes goes to the tail. Locking: policy.h. It cannot fail.
+ * Data: list 0; the hand is at its head, and what it passes goes to the tail. Locking: policy.h. It cannot
+ * fail.
  *
  * Source: Corbato, "A paging experiment with the Multics system", 1968; as second chance in every textbook.
  */

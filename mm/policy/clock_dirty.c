@@ -7,18 +7,19 @@
  *   turn 1, 3   for (no, yes), and takes the accessed bit from what it passes
  *
  * So a clean page that was not used goes first, then a dirty one; of those that were used again a clean one
- * first. On a disk where a write costs as much as a read this halves the traffic; a program that writes to much
- * of what it has loses its text for it.
+ * first. On a disk where a write costs as much as a read this halves the traffic; a program that writes to
+ * much of what it has loses its text for it.
  *
- * A turn is begun once for many victims, not again for each as the textbook says: after a victim the hand goes
- * on in the same turn, since what it has passed cannot have become better than what is ahead, but by new pages.
+ * A turn is begun once for many victims, not again for each as the textbook says: after a victim the hand
+ * goes on in the same turn, since what it has passed cannot have become better than what is ahead, but by
+ * new pages.
  *
  * Data: list 0, the hand at its head; level: the turn; turn: frames that are left of it. Locking: policy.h.
  *
  * INV-CLOCK-DIRTY-1  level is a turn, and turn at most the frames that there were when it began
  *
- * Source: Goldman, "A virtual memory implementation for the Macintosh" as "not recently used" in Silberschatz,
- * Galvin and Gagne, and Tanenbaum.
+ * Source: Goldman, "A virtual memory implementation for the Macintosh" as "not recently used" in
+ * Silberschatz, Galvin and Gagne, and Tanenbaum.
  */
 #include "mm/policy.h"
 

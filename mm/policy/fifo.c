@@ -6,7 +6,7 @@
  *
  * Data: list 0, oldest first. Locking: policy.h.
  *
- * INV-POLICY-1 and -2 are all there is to be true. It cannot fail.
+ * There are no invariants beyond those of the lists. It cannot fail.
  *
  * Source: Belady, "A study of replacement algorithms for virtual-storage computers", 1966.
  */

@@ -5,11 +5,11 @@
  * longer than memory it is far better than anything that looks at use, and elsewhere worse.
  *
  * A frame number is drawn from the pool until it is one of a pageable frame. Where few are, DRAWS in vain are
- * followed by the frame that has waited longest. The generator is seeded with a constant, so that a run can be
- * repeated.
+ * followed by the frame that has waited longest. The generator is seeded with a constant, so that a run can
+ * be repeated.
  *
- * Data: list 0, in the order in which pages came, for who is cold and for verification; random: the generator's
- * state. Locking: policy.h. It cannot fail.
+ * Data: list 0, in the order in which pages came, for who is cold and for verification; random: the
+ * generator's state. Locking: policy.h. It cannot fail.
  *
  * Source: Belady 1966; the generator is in policy.c.
  */

@@ -1,13 +1,14 @@
 /*
  * S3-FIFO: three queues, of which one only remembers.
  *
- * Purpose. Most pages of a scan are used once. A tenth of memory is the small queue, which new pages go through;
- * what was used at least twice in it goes on to the main queue, the rest goes out and is remembered as a ghost.
- * Who comes back while it is remembered enters the main queue. The main queue is a clock with a counter of
- * two bits.
+ * Purpose. Most pages of a scan are used once. A tenth of memory is the small queue, which new pages go
+ * through; what was used at least twice in it goes on to the main queue, the rest goes out and is
+ * remembered as a ghost. Who comes back while it is remembered enters the main queue. The main queue is a
+ * clock with a counter of two bits.
  *
- * Data: list 1 small, list 2 main, oldest first; the frame's policy byte counts uses; ghosts: nine tenths as many
- * as there are frames; turn: the queue that is looked through for a victim, or 0. Locking: policy.h.
+ * Data: list 1 small, list 2 main, oldest first; the frame's policy byte counts uses; ghosts: nine tenths
+ * as many as there are frames; turn: the queue that is looked through for a victim, or 0. Locking:
+ * policy.h.
  *
  * INV-S3FIFO-1  all frames are on the two lists
  *

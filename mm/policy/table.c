@@ -1,10 +1,13 @@
 /*
  * The policies that this kernel has, by number.
+ *
+ * Purpose: one list from which boot, /proc and tests take them; the host adds those that are there for
+ * comparison only (policy/host/). A policy that is added gets a number and a declaration in policy.h, a
+ * line here, and one in the parameter's choices (kernel/lib/param.c), which a test compares.
+ *
+ * Data: constant. It cannot fail.
  */
 #include "mm/policy.h"
-
-extern const struct policy policy_clock, policy_fifo, policy_random, policy_clock_dirty, policy_aging,
-    policy_two_list, policy_s3fifo;
 
 const struct policy *const policies[POLICIES] = {
     [POLICY_CLOCK] = &policy_clock,   [POLICY_FIFO] = &policy_fifo,

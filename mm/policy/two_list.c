@@ -1,14 +1,14 @@
 /*
  * Two lists: pages have to show that they are used again before they count.
  *
- * Purpose. A scan reads much once. On one list it would push out what is used all the time; here new pages stand
- * on the inactive list, which goes first, and only what is used while it stands there becomes active. The
- * inactive list follows the active one, so a new page enters at the midpoint of both.
+ * Purpose. A scan reads much once. On one list it would push out what is used all the time; here new pages
+ * stand on the inactive list, which goes first, and only what is used while it stands there becomes active.
+ * The inactive list follows the active one, so a new page enters at the midpoint of both.
  *
  * If the inactive list is too short for a page to be used a second time in it, everything looks like a scan.
- * Then pages come back soon after they went. Their distance, in pages that went since, says how much longer the
- * list would have had to be: a page that would have stayed with the active list's frames becomes active at once,
- * and the active list gives up frames that are no longer used.
+ * Then pages come back soon after they went. Their distance, in pages that went since, says how much longer
+ * the list would have had to be: a page that would have stayed with the active list's frames becomes active
+ * at once, and the active list gives up frames that are no longer used.
  *
  * Data: list 0 inactive, list 1 active, oldest first; ghosts: pages that went, as many as there are frames.
  * Locking: policy.h.

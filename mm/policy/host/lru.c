@@ -1,12 +1,13 @@
 /*
  * LRU and MRU: the page goes that was used longest ago, or last.
  *
- * Purpose. What the kernel's policies are compared with. Both have to be told of every use when it happens, which
- * no processor does. MRU is right for loops that are longer than memory, and for little else.
+ * Purpose. What the kernel's policies are compared with. Both have to be told of every use when it happens,
+ * which no processor does. MRU is right for loops that are longer than memory, and for little else.
  *
  * Data: list 0, least recently used first. Locking: policy.h. They cannot fail.
  *
- * Source: Belady 1966; Mattson, Gecsei, Slutz and Traiger, "Evaluation techniques for storage hierarchies", 1970.
+ * Source: Belady 1966; Mattson, Gecsei, Slutz and Traiger, "Evaluation techniques for storage hierarchies",
+ * 1970.
  */
 #include "mm/policy.h"
 

@@ -3,9 +3,10 @@
  *
  * Purpose. New pages enter at one end, the hand walks from the oldest to the newest. What was used keeps its
  * place behind the hand, so new pages that are not used again go soon, before older ones that are: quick
- * demotion for the price of a clock. On strings of requests to a cache it beats most others. A kernel does not see
- * such a string: the use that a page had when it was loaded and the ones that the translation buffer hides make
- * new pages look alike, and loops make it throw out what comes next. Measure before you use it.
+ * demotion for the price of a clock. On strings of requests to a cache it beats most others. A kernel does
+ * not see such a string: the use that a page had when it was loaded and the ones that the translation
+ * buffer hides make new pages look alike, and loops make it throw out what comes next. Measure before you
+ * use it.
  *
  * Data: list 1, oldest first; hand: the frame that is looked at next, or none: the oldest. Locking: policy.h.
  *

@@ -1,9 +1,10 @@
 /*
  * 2Q: a page has to come back before it enters the queue that is ordered by use.
  *
- * Purpose. New pages stand in A1in, a FIFO of a quarter of memory, where uses do not count: they are mostly those
- * of one loading. What goes from there is remembered in A1out, half as many as there are frames. What comes
- * back while it is remembered enters Am, which is LRU. Since Am needs every use it is for the host only.
+ * Purpose. New pages stand in A1in, a FIFO of a quarter of memory, where uses do not count: they are mostly
+ * those of one loading. What goes from there is remembered in A1out, half as many as there are frames. What
+ * comes back while it is remembered enters Am, which is LRU. Since Am needs every use it is for the host
+ * only.
  *
  * Data: list 1 A1in, list 2 Am, oldest first; ghosts: A1out. Locking: policy.h.
  *

@@ -1,6 +1,6 @@
 /*
- * The simulator of replacement policies: the kernel's own policy files (mm/policy/) over a reference string. See
- * simulate.c for the model, table.c for the tables of others, main.c for the command.
+ * The simulator of replacement policies: the kernel's own policy files (mm/policy/) over a reference
+ * string. See simulate.c for the model, table.c for the tables of others, main.c for the command.
  */
 #ifndef TESTS_HOST_REPLAY_H
 #define TESTS_HOST_REPLAY_H
@@ -18,8 +18,8 @@ struct trace {
     size_t count;
 };
 
-/* Read a file (gzip or not; numbers as text, or little-endian 32-bit ones), or numbers in text. False: it cannot
- * be read, and why was said. */
+/* Read a file (gzip or not; numbers as text, or little-endian 32-bit ones), or numbers in text. False: it
+ * cannot be read, and why was said. */
 bool trace_load(struct trace *t, const char *path);
 bool trace_parse(struct trace *t, const char *text, size_t size);
 void trace_free(struct trace *t);

@@ -1,11 +1,11 @@
 /*
  * A memory of some frames, one program, and a policy.
  *
- * What a policy sees is what the MMU leaves: a use sets the page's accessed bit, a write the dirty bit. With a
- * translation buffer of K entries (least recently used goes) a use of a page whose translation is there leaves
- * nothing, until the bit was taken, which flushes the translation as the kernel does, or the page was evicted.
- * Without one each use is counted, for the policies that can tell two uses from one. LRU, MRU, 2Q and the optimum see
- * every use whatever the buffer hides; the optimum sees the future too.
+ * What a policy sees is what the MMU leaves: a use sets the page's accessed bit, a write the dirty bit.
+ * With a translation buffer of K entries (least recently used goes) a use of a page whose translation is
+ * there leaves nothing, until the bit was taken, which flushes the translation as the kernel does, or the
+ * page was evicted. Without one each use is counted, for the policies that can tell two uses from one. LRU,
+ * MRU, 2Q and the optimum see every use whatever the buffer hides; the optimum sees the future too.
  */
 #include "tests/host/pool.h"
 #include "tests/host/replay/replay.h"
@@ -15,8 +15,6 @@
 
 #define POOL_FIRST 1024u
 #define NEVER      UINT32_MAX
-
-extern const struct policy policy_sieve, policy_clock2, policy_lru, policy_mru, policy_two_queue;
 
 static const struct policy *const host_policies[] = {&policy_sieve, &policy_clock2,    &policy_lru,
                                                      &policy_mru,   &policy_two_queue, NULL};

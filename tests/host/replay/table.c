@@ -3,14 +3,15 @@
  *
  * A format is known by the names of its columns:
  *
- *   trace refs pages frames POLICY...            the trace is a file beside the table; a page is not used by being
+ *   trace refs pages frames POLICY...            the trace is a file beside the table; a page is not used
+ *   by being
  *                                                loaded; each policy's column is a row
  *   id policy frames references faults ...       a page is used by being loaded
  *   id name policy frames ... references hits misses trace victims memory ...     every step
  *   workload policy frames hits misses           the trace is workload-NAME.txt beside the table
  *
- * What has another rule than ours is not compared: policies that we do not have, and a clock or a random choice
- * that is not told by the numbers that were drawn.
+ * What has another rule than ours is not compared: policies that we do not have, and a clock or a random
+ * choice that is not told by the numbers that were drawn.
  */
 #include "tests/host/replay/replay.h"
 

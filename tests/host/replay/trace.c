@@ -27,8 +27,8 @@ static bool is_between(int c)
     return isspace(c) || c == ',';
 }
 
-/* Numbers between blanks or commas, decimal or 0x; one that has a w before or behind it is written to. From # on
- * a line is a comment. */
+/* Numbers between blanks or commas, decimal or 0x; one that has a w before or behind it is written to. From
+ * # on a line is a comment. */
 bool trace_parse(struct trace *t, const char *text, size_t size)
 {
     const char *end = text + size;

@@ -100,8 +100,8 @@ TEST(sleep, pages_read_ahead_lose_their_names)
     host_idle = drop_names;
     EXPECT(object_page(s.o, 3, &f) == 0, "the wanted page");
     EXPECT(s.played && s.vt.vm.swap.pages_in == 8, "%u pages", (unsigned)s.vt.vm.swap.pages_in);
-    EXPECT(s.vt.pool->used[FRAME_ANON] == 0 && pageable_count(&s.vt.vm.pageable) == 1, "%u frames that nothing names",
-           s.vt.pool->used[FRAME_ANON]);
+    EXPECT(s.vt.pool->used[FRAME_ANON] == 0 && pageable_count(&s.vt.vm.pageable) == 1,
+           "%u frames that nothing names", s.vt.pool->used[FRAME_ANON]);
     EXPECT(vm_verify(&s.vt.vm), "afterwards");
     frame_unpin(f);
     stage_end(&s);
@@ -218,7 +218,8 @@ TEST(sleep, an_object_dies_during_writeback)
     EXPECT(f->use == FRAME_OBJECT && f->flags & FRAME_F_WRITEBACK, "use %u, flags %x", f->use, f->flags);
     host_idle = complete;
     object_put(s.o);
-    EXPECT(s.played && pageable_count(&s.vt.vm.pageable) == 0, "%u frames left", pageable_count(&s.vt.vm.pageable));
+    EXPECT(s.played && pageable_count(&s.vt.vm.pageable) == 0, "%u frames left",
+           pageable_count(&s.vt.vm.pageable));
     EXPECT(s.vt.vm.swap.free == s.vt.vm.swap.total, "its slot is free");
     s.vt.disk.delayed = false;
     vt_end(&s.vt);
