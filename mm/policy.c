@@ -116,6 +116,7 @@ bool policy_recall(struct policy_state *s, const struct frame *f, uint32_t *age)
 
     if (n) {
         *age = g->clock - g->entry[n - 1].stamp;
+        *(f->use == FRAME_OBJECT ? &s->counts.refaults_object : &s->counts.refaults_anon) += 1;
         unlink_ghost(g, n);
     }
     trim(g);
@@ -257,6 +258,24 @@ int pageable_init(struct pageable *p, struct frame_pool *pool, const struct poli
     return err;
 }
 
+static void add_counts(struct policy_counts *sum, const struct policy_counts *c)
+{
+    sum->refaults_anon += c->refaults_anon;
+    sum->refaults_object += c->refaults_object;
+    sum->promoted += c->promoted;
+    sum->demoted += c->demoted;
+}
+
+struct policy_counts pageable_counts(const struct pageable *p)
+{
+    struct policy_counts sum = p->past;
+
+    for (unsigned i = 0; i < 2; i++)
+        if (p->half[i].policy)
+            add_counts(&sum, &p->half[i].counts);
+    return sum;
+}
+
 static void half_stop(struct policy_state *s)
 {
     mm_assert(policy_count(s) == 0, "%u pageable frames are left", policy_count(s));
@@ -300,6 +319,7 @@ int pageable_switch(struct pageable *p, const struct policy *policy)
             nosleep_enter("the half that pages enter");
         }
     }
+    add_counts(&p->past, &old->counts);
     half_stop(old);
     nosleep_exit();
     return 0;

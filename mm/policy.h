@@ -83,6 +83,12 @@ struct policy_ghosts {
     uint32_t clock;             /* (n) pages that were remembered since the beginning */
 };
 
+/* What happened, for people. */
+struct policy_counts {
+    uint64_t refaults_anon, refaults_object; /* (n) pages that came back while they were remembered */
+    uint64_t promoted, demoted;              /* (n) pages that went to a better list, and to a worse one */
+};
+
 struct policy_state {
     const struct policy *policy;          /* (r) NULL: this half is not in use */
     struct frame_pool *pool;              /* (c) */
@@ -95,8 +101,7 @@ struct policy_state {
     pfn_t hand;                   /* (n) */
     uint32_t turn, level, lowest; /* (n) */
     uint64_t random;              /* (n) */
-    uint64_t refaults;            /* (n) pages that came back while they were remembered */
-    uint64_t promoted, demoted;   /* (n) pages that went to a better list, and to a worse one */
+    struct policy_counts counts;  /* (n) */
 };
 
 /* The pageable frames of a vm. */
@@ -104,6 +109,7 @@ struct pageable {
     struct policy_state half[2]; /* (n) */
     unsigned now;                /* (n) the half that pages enter */
     /* Of that half, for the paths that every page takes. */
+    struct policy_counts past;     /* (n) of policies before */
     bool is_told;                  /* (n) the policy is told of a frame that enters */
     struct frame_list *plain_list; /* (n) list 0, which a frame may leave without the policy being told */
     uint16_t plain;                /* (n) flags of a frame on it */
@@ -269,6 +275,8 @@ static inline void pageable_cold(struct pageable *p, struct frame *f)
  * -ENOMEM.
  */
 int pageable_switch(struct pageable *p, const struct policy *policy);
+/* Of all policies since the beginning. */
+struct policy_counts pageable_counts(const struct pageable *p);
 /* INV-POLICY-*, and the policy's own. Reads only; logs what is broken. */
 bool pageable_verify(const struct pageable *p);
 

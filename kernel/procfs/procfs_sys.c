@@ -166,6 +166,7 @@ static int show_vmstat(struct text *t, const struct proc_node *n)
     const struct vm *vm = &vm_sys;
     const struct vm_stats *s = &vm->stats;
     const struct swap *sw = &vm->swap;
+    struct policy_counts p = pageable_counts(&vm->pageable);
     struct figures f;
 
     (void)n;
@@ -187,6 +188,10 @@ static int show_vmstat(struct text *t, const struct proc_node *n)
     count(t, "allocstall_normal", s->direct_reclaims);
     count(t, "pgfree", frame_frees(vm->pool));
     count(t, "pgactivate", s->reactivated);
+    count(t, "pgdeactivate", p.demoted);
+    count(t, "workingset_refault_anon", p.refaults_anon);
+    count(t, "workingset_refault_file", p.refaults_object);
+    count(t, "workingset_activate", p.promoted);
     count(t, "pgfault", s->faults);
     count(t, "pgmajfault", s->major);
     count(t, "pglazyfreed", s->lazy_freed);

@@ -27,7 +27,6 @@ static void s3fifo_enter(struct policy_state *s, struct frame *f)
     uint32_t age;
     bool back = policy_recall(s, f, &age);
 
-    s->refaults += back;
     f->order = 0;
     policy_push(s, back ? MAIN : SMALL, f);
 }
@@ -50,7 +49,7 @@ static struct frame *from_small(struct policy_state *s)
     policy_take(s, f);
     f->order = 0;
     policy_push(s, MAIN, f);
-    s->promoted++;
+    s->counts.promoted++;
     return NULL;
 }
 

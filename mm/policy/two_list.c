@@ -29,15 +29,12 @@ static void two_list_enter(struct policy_state *s, struct frame *f)
 {
     uint32_t distance;
 
-    if (policy_recall(s, f, &distance)) {
-        s->refaults++;
-        if (distance <= s->list[ACTIVE].count) {
-            s->promoted++;
-            policy_push(s, ACTIVE, f);
-            return;
-        }
+    if (policy_recall(s, f, &distance) && distance <= s->list[ACTIVE].count) {
+        s->counts.promoted++;
+        policy_push(s, ACTIVE, f);
+    } else {
+        policy_push(s, INACTIVE, f);
     }
-    policy_push(s, INACTIVE, f);
 }
 
 static bool is_short(const struct policy_state *s)
@@ -56,7 +53,7 @@ static struct frame *two_list_next(struct policy_state *s, uint32_t *steps)
             } else {
                 policy_take(s, f);
                 policy_push(s, INACTIVE, f);
-                s->demoted++;
+                s->counts.demoted++;
             }
             continue;
         }
@@ -69,7 +66,7 @@ static struct frame *two_list_next(struct policy_state *s, uint32_t *steps)
         }
         policy_take(s, f);
         policy_push(s, ACTIVE, f);
-        s->promoted++;
+        s->counts.promoted++;
     }
     return NULL;
 }
