@@ -14,7 +14,8 @@
  * goes on in the same turn, since what it has passed cannot have become better than what is ahead, but by
  * new pages.
  *
- * Data: list 0, the hand at its head; level: the turn; turn: frames that are left of it. Locking: policy.h.
+ * Data: list 0, the hand at its head; level: the turn; turn: frames that are left of it; lowest: 0 if a
+ * page went in it, so that turn 0 comes next. Locking: policy.h.
  *
  * INV-CLOCK-DIRTY-1  level is a turn, and turn at most the frames that there were when it began
  *
@@ -34,18 +35,23 @@ static struct frame *clock_dirty_next(struct policy_state *s, uint32_t *steps)
         if (!s->turn) {
             s->turn = s->list[0].count;
             s->level = s->lowest ? (s->level + 1) % TURNS : 0;
-            s->lowest = 1; /* nothing found in this turn yet */
+            s->lowest = 1;
         }
         --*steps;
         s->turn--;
         used = s->level & 1 ? policy_take_uses(s, f) != 0 : policy_is_used(s, f);
-        if (!used && policy_is_dirty(s, f) == (s->level & 1)) {
-            s->lowest = 0;
+        if (!used && policy_is_dirty(s, f) == (s->level & 1))
             return f;
-        }
         policy_to_tail(s, f);
     }
     return NULL;
+}
+
+static void clock_dirty_pass(struct policy_state *s, struct frame *f, enum policy_pass what)
+{
+    if (what == POLICY_OUT)
+        s->lowest = 0;
+    policy_to_tail(s, f);
 }
 
 static bool clock_dirty_verify(const struct policy_state *s)
@@ -60,7 +66,7 @@ static bool clock_dirty_verify(const struct policy_state *s)
 const struct policy policy_clock_dirty = {
     .name = "clock-dirty",
     .next = clock_dirty_next,
-    .pass = policy_pass_to_tail,
+    .pass = clock_dirty_pass,
     .cold = policy_to_head,
     .verify = clock_dirty_verify,
 };
