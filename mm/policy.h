@@ -37,8 +37,7 @@ enum policy_pass {
  */
 struct policy {
     const char *name; /* (c) */
-    /* A page became pageable: it was loaded, or somebody wanted it back on its way out. NULL: behind the
-     * last of list 0. */
+    /* A page became pageable: it was loaded. NULL: behind the last of list 0. */
     void (*enter)(struct policy_state *s, struct frame *f); /* (c) */
     /* It is no longer; the frame is on one of the lists but the first, and is to be taken off. NULL: that is
      * all. */

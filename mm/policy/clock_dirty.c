@@ -4,7 +4,7 @@
  * Purpose. Enhanced second chance. A page is (used, dirty); the hand looks in turns:
  *
  *   turn 0, 2   for (no, no), and leaves the bits alone
- *   turn 1, 3   for (no, yes), and takes the accessed bit from what it passes
+ *   turn 1, 3   for (no, yes) too, and takes the accessed bit from what it passes
  *
  * So a clean page that was not used goes first, then a dirty one; of those that were used again a clean one
  * first. On a disk where a write costs as much as a read this halves the traffic; a program that writes to
@@ -40,7 +40,7 @@ static struct frame *clock_dirty_next(struct policy_state *s, uint32_t *steps)
         --*steps;
         s->turn--;
         used = s->level & 1 ? policy_take_uses(s, f) != 0 : policy_is_used(s, f);
-        if (!used && policy_is_dirty(s, f) == (s->level & 1))
+        if (!used && (s->level & 1 || !policy_is_dirty(s, f)))
             return f;
         policy_to_tail(s, f);
     }

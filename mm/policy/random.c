@@ -27,12 +27,10 @@ static struct frame *random_next(struct policy_state *s, uint32_t *steps)
 {
     const struct frame_pool *p = s->pool;
 
-    if (s->level) { /* a page was said to be cold */
+    if (s->level && *steps && s->list[0].head) { /* a page was said to be cold */
         s->level = 0;
-        if (*steps && s->list[0].head) {
-            --*steps;
-            return policy_head(s, 0);
-        }
+        --*steps;
+        return policy_head(s, 0);
     }
     for (unsigned draws = 0; *steps && s->list[0].head; draws++) {
         struct frame *f = pfn_frame(p, p->start + policy_draw(s, p->end - p->start));

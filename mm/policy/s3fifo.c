@@ -102,6 +102,7 @@ static void s3fifo_cold(struct policy_state *s, struct frame *f)
 {
     f->order = 0;
     policy_to_head(s, f);
+    s->turn = policy_list_of(f);
 }
 
 static bool s3fifo_verify(const struct policy_state *s)

@@ -6,7 +6,8 @@
  * comes back while it is remembered enters Am, which is LRU. Since Am needs every use it is for the host
  * only.
  *
- * Data: list 1 A1in, list 2 Am, oldest first; ghosts: A1out. Locking: policy.h.
+ * Data: list 1 A1in, list 2 Am, oldest first; ghosts: A1out; turn: the queue of a page that is cold, or 0.
+ * Locking: policy.h.
  *
  * INV-2Q-1  all frames are on the two lists
  *
@@ -41,6 +42,8 @@ static struct frame *two_queue_next(struct policy_state *s, uint32_t *steps)
         return NULL;
     --*steps;
     s->ghosts.limit = all / OUT_PART < s->ghosts.max ? all / OUT_PART : s->ghosts.max - !!s->ghosts.max;
+    if (s->turn && s->list[s->turn].count)
+        return policy_head(s, s->turn);
     return policy_head(s, s->list[A1IN].count > all / IN_PART || !s->list[AM].count ? A1IN : AM);
 }
 
@@ -49,6 +52,13 @@ static void two_queue_pass(struct policy_state *s, struct frame *f, enum policy_
     if (what == POLICY_OUT && policy_list_of(f) == A1IN)
         policy_remember(s, f);
     policy_to_tail(s, f);
+    s->turn = 0;
+}
+
+static void two_queue_cold(struct policy_state *s, struct frame *f)
+{
+    policy_to_head(s, f);
+    s->turn = policy_list_of(f);
 }
 
 static bool two_queue_verify(const struct policy_state *s)
@@ -67,6 +77,6 @@ const struct policy policy_two_queue = {
     .used = two_queue_used,
     .next = two_queue_next,
     .pass = two_queue_pass,
-    .cold = policy_to_head,
+    .cold = two_queue_cold,
     .verify = two_queue_verify,
 };
