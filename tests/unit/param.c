@@ -1,5 +1,7 @@
 /* kernel/lib/param.c: the parser over a table of our own. */
 #include "kernel/lib/param.h"
+#include "kernel/lib/format.h"
+#include "mm/policy.h"
 #include "tests/kt.h"
 
 enum { LINE = 512 };
@@ -215,4 +217,31 @@ TEST(param, table)
     previous = NULL;
     param_help(count_help);
     EXPECT(helped >= 10, "%u parameters", helped);
+}
+
+/* The choices of policy= are the policies that there are, by the same names and numbers, in their order. */
+TEST(param, policies)
+{
+    const struct params saved = params;
+    char line[64], all[LINE];
+    size_t n = format(all, sizeof all, "ignored; possible: ");
+
+    for (unsigned i = 0; i < POLICIES; i++) {
+        params.policy = POLICIES;
+        format(line, sizeof line, "policy=%s", policies[i]->name);
+        kt_capture_begin();
+        param_parse(line);
+        kt_capture_end();
+        EXPECT(params.policy == i, "policy=%s is %u, not %u", policies[i]->name, params.policy, i);
+        n += format(all + n, sizeof all - n, "%s%s", i ? ", " : "", policies[i]->name);
+    }
+    /* And no others: a name that is not there is answered with all that are. */
+    format(all + n, sizeof all - n, "\n");
+    format(line, sizeof line, "policy=none");
+    kt_capture_begin();
+    param_parse(line);
+    EXPECT(kt_captured(all), "not the policies that there are: %s", all);
+    kt_capture_end();
+    params = saved;
+    EXPECT(params.policy < POLICIES, "policy %u", params.policy);
 }

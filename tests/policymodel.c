@@ -1,0 +1,686 @@
+#include "tests/policymodel.h"
+
+/* --- queues --- */
+
+unsigned pm_queue_of(const struct pm_model *m, int i, unsigned *place)
+{
+    for (unsigned q = 0; q < PM_QUEUES; q++)
+        for (unsigned k = 0; k < m->len[q]; k++)
+            if (m->queue[q][k] == i) {
+                *place = k;
+                return q;
+            }
+    mm_assert(false, "frame %d is in no queue of the model", i);
+    return 0;
+}
+
+void pm_push(struct pm_model *m, unsigned q, int i)
+{
+    m->queue[q][m->len[q]++] = (uint16_t)i;
+}
+
+void pm_push_first(struct pm_model *m, unsigned q, int i)
+{
+    memmove(m->queue[q] + 1, m->queue[q], m->len[q]++ * sizeof m->queue[q][0]);
+    m->queue[q][0] = (uint16_t)i;
+}
+
+void pm_take(struct pm_model *m, int i)
+{
+    unsigned place, q = pm_queue_of(m, i, &place);
+
+    memmove(m->queue[q] + place, m->queue[q] + place + 1, (--m->len[q] - place) * sizeof m->queue[q][0]);
+}
+
+void pm_to_last(struct pm_model *m, int i)
+{
+    unsigned place, q = pm_queue_of(m, i, &place);
+
+    pm_take(m, i);
+    pm_push(m, q, i);
+}
+
+void pm_to_first(struct pm_model *m, int i)
+{
+    unsigned place, q = pm_queue_of(m, i, &place);
+
+    pm_take(m, i);
+    pm_push_first(m, q, i);
+}
+
+void pm_pass_to_last(struct pm_model *m, int i, bool out)
+{
+    (void)out;
+    pm_to_last(m, i);
+}
+
+uint32_t pm_take_uses(struct pm_model *m, int i)
+{
+    uint32_t uses = m->uses[i];
+
+    m->uses[i] = 0;
+    return m->counts ? uses : uses != 0;
+}
+
+/* --- ghosts --- */
+
+static void forget(struct pm_model *m, unsigned n)
+{
+    memmove(m->ghost + n, m->ghost + n + 1, (--m->ghosts - n) * sizeof m->ghost[0]);
+}
+
+static int find(const struct pm_model *m, struct pm_page p)
+{
+    for (unsigned n = 0; n < m->ghosts; n++)
+        if (m->ghost[n].page.owner == p.owner && m->ghost[n].page.index == p.index)
+            return (int)n;
+    return -1;
+}
+
+void pm_remember(struct pm_model *m, int i)
+{
+    int n = find(m, m->page[i]);
+
+    m->remembered++;
+    if (!m->limit)
+        return;
+    if (n >= 0)
+        forget(m, (unsigned)n);
+    while (m->ghosts > m->limit)
+        forget(m, 0);
+    m->ghost[m->ghosts].page = m->page[i];
+    m->ghost[m->ghosts++].stamp = m->remembered;
+}
+
+bool pm_recall(struct pm_model *m, int i, uint32_t *age)
+{
+    int n = find(m, m->page[i]);
+
+    if (n >= 0) {
+        *age = m->remembered - m->ghost[n].stamp;
+        forget(m, (unsigned)n);
+    }
+    while (m->ghosts > m->limit)
+        forget(m, 0);
+    return n >= 0;
+}
+
+/* --- rules --- */
+
+static int fifo_next(struct pm_model *m, uint32_t *steps)
+{
+    if (!m->len[0] || !*steps)
+        return -1;
+    *steps -= 1;
+    return m->queue[0][0];
+}
+
+static int clock_next(struct pm_model *m, uint32_t *steps)
+{
+    while (m->len[0] && *steps) {
+        int i = m->queue[0][0];
+
+        *steps -= 1;
+        if (pm_take_uses(m, i) == 0)
+            return i;
+        pm_to_last(m, i);
+    }
+    return -1;
+}
+
+/* mark: 0 and 2 look for clean pages that were not used, 1 and 3 for any that was not, and take the bit. */
+static int clock_dirty_next(struct pm_model *m, uint32_t *steps)
+{
+    while (m->len[0] && *steps) {
+        int i = m->queue[0][0];
+        bool used;
+
+        if (m->left == 0) {
+            m->left = m->len[0];
+            m->mark = m->at < 0 || m->found ? 0 : (m->mark + 1) % 4;
+            m->at = 0; /* not the first turn any more */
+            m->found = false;
+        }
+        *steps -= 1;
+        m->left -= 1;
+        used = m->uses[i] != 0;
+        if (m->mark == 1 || m->mark == 3)
+            pm_take_uses(m, i);
+        if (!used && (!m->dirty[i] || m->mark == 1 || m->mark == 3)) {
+            m->found = true;
+            return i;
+        }
+        pm_to_last(m, i);
+    }
+    return -1;
+}
+
+static void aging_enter(struct pm_model *m, int i)
+{
+    m->counter[i] = 128;
+    pm_push(m, 0, i);
+}
+
+/* left of this turn; mark: what goes; low: the lowest that was seen in it. */
+static int aging_next(struct pm_model *m, uint32_t *steps)
+{
+    while (m->len[0] && *steps) {
+        int i = m->queue[0][0];
+
+        if (m->left == 0) {
+            m->left = m->len[0];
+            m->mark = m->low;
+            m->low = 255;
+        }
+        *steps -= 1;
+        m->left -= 1;
+        m->counter[i] /= 2;
+        if (pm_take_uses(m, i))
+            m->counter[i] += 128;
+        if (m->counter[i] < m->low)
+            m->low = m->counter[i];
+        if (m->counter[i] <= m->mark)
+            return i;
+        pm_to_last(m, i);
+    }
+    return -1;
+}
+
+static void counter_cold(struct pm_model *m, int i)
+{
+    m->counter[i] = 0;
+    pm_to_first(m, i);
+}
+
+/* Queue 0 inactive, 1 active. */
+static void two_list_enter(struct pm_model *m, int i)
+{
+    uint32_t age;
+    bool soon = pm_recall(m, i, &age) && age <= m->len[1];
+
+    pm_push(m, soon, i);
+}
+
+static int two_list_next(struct pm_model *m, uint32_t *steps)
+{
+    while (*steps && m->len[0] + m->len[1]) {
+        bool from_active = m->len[1] && (!m->len[0] || m->len[0] < (m->len[0] + m->len[1]) / 3);
+        int i = m->queue[from_active][0];
+        bool used = pm_take_uses(m, i) != 0;
+
+        *steps -= 1;
+        if (!from_active && !used)
+            return i;
+        pm_take(m, i);
+        pm_push(m, used, i);
+    }
+    return -1;
+}
+
+static void two_list_pass(struct pm_model *m, int i, bool out)
+{
+    if (out)
+        pm_remember(m, i);
+    pm_to_last(m, i);
+}
+
+static void two_list_cold(struct pm_model *m, int i)
+{
+    pm_take(m, i);
+    pm_push_first(m, 0, i);
+}
+
+/* Queue 0 small, 1 main; at: the queue that is looked through, or -1. */
+static void s3fifo_enter(struct pm_model *m, int i)
+{
+    uint32_t age;
+
+    m->counter[i] = 0;
+    pm_push(m, pm_recall(m, i, &age), i);
+}
+
+static int s3fifo_next(struct pm_model *m, uint32_t *steps)
+{
+    while (*steps && m->len[0] + m->len[1]) {
+        unsigned all = m->len[0] + m->len[1];
+        int i;
+
+        *steps -= 1;
+        if (m->at < 0 || !m->len[m->at]) {
+            m->limit = all * 9 / 10 < m->most ? all * 9 / 10 : m->most;
+            m->at = m->len[1] > all - all / 10 || !m->len[0];
+        }
+        i = m->queue[m->at][0];
+        m->counter[i] += pm_take_uses(m, i);
+        if (m->at == 0) {
+            if (m->counter[i] < 2)
+                return i;
+            m->counter[i] = 0;
+            pm_take(m, i);
+            pm_push(m, 1, i);
+        } else {
+            if (!m->counter[i])
+                return i;
+            m->counter[i] = (m->counter[i] > 3 ? 3 : m->counter[i]) - 1;
+            pm_to_last(m, i);
+        }
+    }
+    return -1;
+}
+
+static void s3fifo_pass(struct pm_model *m, int i, bool out)
+{
+    unsigned place;
+
+    if (out && pm_queue_of(m, i, &place) == 0)
+        pm_remember(m, i);
+    pm_to_last(m, i);
+    m->at = -1;
+}
+
+static void s3fifo_cold(struct pm_model *m, int i)
+{
+    unsigned place;
+
+    counter_cold(m, i);
+    m->at = (int)pm_queue_of(m, i, &place);
+}
+
+const struct pm_rule pm_rules[] = {
+    {.policy = &policy_fifo, .next = fifo_next, .pass = pm_pass_to_last, .cold = pm_to_first},
+    {.policy = &policy_clock, .next = clock_next, .pass = pm_pass_to_last, .cold = pm_to_first},
+    {.policy = &policy_clock_dirty, .next = clock_dirty_next, .pass = pm_pass_to_last, .cold = pm_to_first},
+    {.policy = &policy_aging,
+     .list = {1, 1},
+     .enter = aging_enter,
+     .next = aging_next,
+     .pass = pm_pass_to_last,
+     .cold = counter_cold},
+    {.policy = &policy_two_list,
+     .list = {0, 1},
+     .enter = two_list_enter,
+     .next = two_list_next,
+     .pass = two_list_pass,
+     .cold = two_list_cold},
+    {.policy = &policy_s3fifo,
+     .list = {1, 2},
+     .enter = s3fifo_enter,
+     .next = s3fifo_next,
+     .pass = s3fifo_pass,
+     .cold = s3fifo_cold},
+    {0},
+};
+
+/* --- what the policy sees --- */
+
+static uint32_t take_uses(void *arg, struct frame *f)
+{
+    struct pm_world *w = arg;
+    uint32_t uses = w->uses[f->used];
+
+    w->uses[f->used] = 0;
+    return w->m.counts ? uses : uses != 0;
+}
+
+static bool is_used(void *arg, struct frame *f)
+{
+    struct pm_world *w = arg;
+
+    return w->uses[f->used] != 0;
+}
+
+static bool is_dirty(void *arg, struct frame *f)
+{
+    struct pm_world *w = arg;
+
+    return w->m.dirty[f->used];
+}
+
+static const struct policy_eyes eyes = {.take_uses = take_uses, .is_used = is_used, .is_dirty = is_dirty};
+
+/* --- the world --- */
+
+void *pm_owner(unsigned n)
+{
+    return (void *)(uintptr_t)(0x1000u + 0x7310u * n);
+}
+
+static void model_begin(struct pm_world *w)
+{
+    struct pm_model *m = &w->m;
+
+    memset(m->len, 0, sizeof m->len);
+    memset(m->counter, 0, sizeof m->counter);
+    m->most = (w->pool->managed[ZONE_LOW] + w->pool->managed[ZONE_HIGH]) * w->rule->policy->remembers / 100;
+    mm_assert(m->most < PM_GHOSTS, "%u ghosts", m->most);
+    m->limit = m->most;
+    m->ghosts = 0;
+    m->remembered = 0;
+    m->left = m->mark = m->low = 0;
+    m->found = false;
+    m->at = -1;
+}
+
+static void model_enter(struct pm_world *w, int i)
+{
+    if (w->rule->enter)
+        w->rule->enter(&w->m, i);
+    else
+        pm_push(&w->m, 0, i);
+}
+
+struct pm_world *pm_begin(struct kt *kt, const struct pm_rule *rule, bool counts)
+{
+    struct frame_pool *pool = kt_pool(kt, 80, 24);
+    struct pm_world *w = pool ? kt_alloc(sizeof *w) : NULL;
+
+    if (!w) {
+        if (pool) {
+            kt_skip(kt, "no memory for the model");
+            kt_pool_done(kt, pool);
+        }
+        return NULL;
+    }
+    memset(w, 0, sizeof *w);
+    w->kt = kt;
+    w->pool = pool;
+    w->rule = rule;
+    w->m.counts = counts;
+    if (pageable_init(&w->pageable, pool, rule->policy, &eyes, w) != 0)
+        kt_fail(kt, __FILE__, __LINE__, "a policy begins", "%s", rule->policy->name);
+    model_begin(w);
+    for (unsigned i = 0; i < PM_FRAMES; i++) {
+        w->frame[i] = frame_alloc(pool, FRAME_ANON, 0);
+        mm_assert(w->frame[i], "a pool of %u frames has no %u", pool->end - pool->start, i);
+    }
+    return w;
+}
+
+void pm_enter(struct pm_world *w, int i, unsigned owner, unsigned index)
+{
+    struct frame *f = w->frame[i];
+
+    f->used = (uint16_t)i;
+    f->owner = pm_owner(owner);
+    f->index = index;
+    f->use = owner ? FRAME_ANON : FRAME_OBJECT;
+    w->m.page[i] = (struct pm_page){(uint16_t)owner, (uint16_t)index};
+    w->m.dirty[i] = false;
+    w->uses[i] = w->m.uses[i] = 0;
+    w->there[i] = true;
+    w->in_memory++;
+    pageable_enter(&w->pageable, w->pool, f);
+    model_enter(w, i);
+}
+
+void pm_leave(struct pm_world *w, int i)
+{
+    struct frame *f = w->frame[i];
+    struct kt *kt = w->kt;
+
+    pageable_leave(&w->pageable, f);
+    EXPECT(!f->order && !f->next && !f->prev && !(f->flags & (FRAME_F_LISTED | FRAME_F_LIST)),
+           "%s: frame %d has byte %x, flags %x when it left", w->rule->policy->name, i, f->order, f->flags);
+    f->use = FRAME_ANON;
+    if (w->rule->leave)
+        w->rule->leave(&w->m, i);
+    pm_take(&w->m, i);
+    w->there[i] = false;
+    w->in_memory--;
+}
+
+/* A page that is not in memory. */
+static struct pm_page draw_page(struct pm_world *w)
+{
+    for (;;) {
+        struct pm_page p = {(uint16_t)kt_below(w->kt, PM_OWNERS), (uint16_t)kt_below(w->kt, PM_PAGES)};
+        bool is_there = false;
+
+        for (unsigned i = 0; i < PM_FRAMES; i++)
+            is_there |= w->there[i] && w->m.page[i].owner == p.owner && w->m.page[i].index == p.index;
+        if (!is_there)
+            return p;
+    }
+}
+
+static void use(struct pm_world *w, int i)
+{
+    struct policy_state *s = pageable_now(&w->pageable);
+
+    w->uses[i]++;
+    w->m.uses[i]++;
+    if (s->policy->used)
+        s->policy->used(s, w->frame[i]);
+    if (w->rule->used)
+        w->rule->used(&w->m, i);
+}
+
+static void ask(struct pm_world *w)
+{
+    struct policy_state *s = pageable_now(&w->pageable);
+    const char *name = s->policy->name;
+    uint32_t budget = kt_below(w->kt, kt_below(w->kt, 3) ? 8 : 400), steps = budget, theirs = budget;
+    struct frame *f = s->policy->next(s, &steps);
+    int i = w->rule->next(&w->m, &theirs);
+    bool out = kt_below(w->kt, 4) != 0;
+    struct kt *kt = w->kt;
+
+    EXPECT((f ? f->used : -1) == i, "%s: victim %d, the model has %d", name, f ? f->used : -1, i);
+    EXPECT(steps == theirs, "%s: %u steps of %u left, the model has %u", name, steps, budget, theirs);
+    EXPECT(memcmp(w->uses, w->m.uses, sizeof w->uses) == 0, "%s: other bits were taken", name);
+    EXPECT(f || !steps || !w->in_memory, "%s: none of %u", name, w->in_memory);
+    if (kt->failures)
+        return;
+    w->waits += !f && w->in_memory && budget;
+    w->nones += !f && !w->in_memory;
+    if (!f)
+        return;
+    s->policy->pass(s, f, out ? POLICY_OUT : POLICY_STAYS);
+    w->rule->pass(&w->m, i, out);
+    w->victims += out;
+    w->stays += !out;
+    if (out && kt_below(w->kt, 4))
+        pm_leave(w, i);
+}
+
+void pm_step(struct pm_world *w)
+{
+    struct policy_state *s = pageable_now(&w->pageable);
+    int i = (int)kt_below(w->kt, PM_FRAMES);
+    uint32_t draw = kt_below(w->kt, 32);
+
+    if (draw < 12) {
+        ask(w);
+    } else if (!w->there[i]) {
+        struct pm_page p = draw_page(w);
+
+        if (draw < 14) /* memory is mostly full */
+            return;
+        w->backs += find(&w->m, p) >= 0;
+        pm_enter(w, i, p.owner, p.index);
+        if (kt_below(w->kt, 2))
+            use(w, i);
+    } else if (draw < 28) {
+        use(w, i);
+    } else if (draw < 30) {
+        w->m.dirty[i] = !w->m.dirty[i];
+    } else if (draw < 31) {
+        pm_leave(w, i);
+    } else if (kt_below(w->kt, 2)) {
+        s->policy->cold(s, w->frame[i]);
+        w->rule->cold(&w->m, i);
+    }
+}
+
+static void compare_queue(struct pm_world *w, unsigned q)
+{
+    const struct policy_state *s = pageable_now(&w->pageable);
+    const char *name = s->policy->name;
+    const struct frame *f = policy_head(s, w->rule->list[q]);
+    struct kt *kt = w->kt;
+
+    for (unsigned k = 0; k < w->m.len[q]; k++, f = policy_next_of(s, f)) {
+        int i = w->m.queue[q][k];
+
+        REQUIRE(f, "%s: a list of %u frames has %u", name, w->m.len[q], k);
+        EXPECT(f->used == i, "%s: list %u, place %u: frame %u, the model has %d", name, w->rule->list[q], k,
+               f->used, i);
+        EXPECT(!s->policy->enter || w->rule->list[q] == 0 || f->order == w->m.counter[i],
+               "%s: frame %d has byte %x, the model has %x", name, i, f->order, w->m.counter[i]);
+    }
+    EXPECT(!f, "%s: list %u has more than %u frames", name, w->rule->list[q], w->m.len[q]);
+}
+
+void pm_compare(struct pm_world *w)
+{
+    const struct policy_state *s = pageable_now(&w->pageable);
+    struct kt *kt = w->kt;
+
+    EXPECT(pageable_verify(&w->pageable), "%s is sound", s->policy->name);
+    EXPECT(pageable_count(&w->pageable) == w->in_memory, "%s: %u frames of %u", s->policy->name,
+           pageable_count(&w->pageable), w->in_memory);
+    EXPECT(s->ghosts.count == w->m.ghosts, "%s: %u ghosts, the model has %u", s->policy->name,
+           s->ghosts.count, w->m.ghosts);
+    compare_queue(w, 0);
+    if (w->rule->list[1] != w->rule->list[0])
+        compare_queue(w, 1);
+}
+
+void pm_switch(struct pm_world *w, const struct pm_rule *rule)
+{
+    uint16_t order[PM_FRAMES];
+    unsigned n = 0;
+    struct kt *kt = w->kt;
+
+    for (unsigned q = 0; q < PM_QUEUES; q++)
+        for (unsigned k = 0; k < w->m.len[q]; k++)
+            order[n++] = w->m.queue[q][k];
+    REQUIRE(pageable_switch(&w->pageable, rule->policy) == 0, "to %s", rule->policy->name);
+    w->rule = rule;
+    model_begin(w);
+    for (unsigned k = 0; k < n; k++)
+        model_enter(w, order[k]);
+    pm_compare(w);
+}
+
+void pm_close(struct pm_world *w)
+{
+    for (unsigned i = 0; i < PM_FRAMES; i++) {
+        if (w->there[i])
+            pageable_leave(&w->pageable, w->frame[i]);
+        w->frame[i]->use = FRAME_ANON;
+        frame_free(w->pool, w->frame[i]);
+    }
+    pageable_fini(&w->pageable);
+    kt_pool_done(w->kt, w->pool);
+    kt_release(w);
+}
+
+void pm_end(struct pm_world *w)
+{
+    struct kt *kt = w->kt;
+
+    for (uint32_t turns = 0; w->in_memory && !kt->failures; turns++) {
+        ask(w);
+        EXPECT(turns < 100000, "%s: %u frames do not go", w->rule->policy->name, w->in_memory);
+    }
+    if (!kt->failures)
+        pm_compare(w);
+    pm_close(w);
+}
+
+void pm_run(struct kt *kt, const struct pm_rule *rule, uint32_t rounds)
+{
+    for (unsigned counts = 0; counts < 2 && !kt->failures; counts++) {
+        struct pm_world *w = pm_begin(kt, rule, counts);
+
+        if (!w)
+            return;
+        for (uint32_t i = 0; i < rounds / 2 && !kt->failures; i++) {
+            pm_step(w);
+            if (i % 16 == 0)
+                pm_compare(w);
+        }
+        kt_note(kt, "%s: %u went, %u stayed, %u times not found in time, %u pages came back",
+                rule->policy->name, w->victims, w->stays, w->waits, w->backs);
+        EXPECT(w->victims && w->stays, "reached everything");
+        if (rule->policy->remembers)
+            EXPECT(w->backs, "reached everything");
+        pm_end(w);
+    }
+}
+
+/* --- without the models --- */
+
+void pm_enter_some(struct pm_world *w, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct frame *f = w->frame[i];
+
+        f->used = (uint16_t)i;
+        f->owner = pm_owner(1);
+        f->index = i;
+        w->there[i] = true;
+        pageable_enter(&w->pageable, w->pool, f);
+    }
+}
+
+struct policy_state *pm_go_on(struct pm_world *w, const struct policy *policy)
+{
+    struct policy_state *s;
+    uint32_t steps = 3;
+
+    if (pageable_switch(&w->pageable, policy) != 0)
+        return NULL;
+    s = pageable_now(&w->pageable);
+    policy->next(s, &steps);
+    return pageable_verify(&w->pageable) ? s : NULL;
+}
+
+void pm_cold_is_next(struct kt *kt, const struct policy *policy)
+{
+    const struct pm_rule rule = {.policy = policy};
+    struct pm_world *w = pm_begin(kt, &rule, false);
+    uint32_t rounds = kt->hosted ? 2000 : 200;
+
+    if (!w)
+        return;
+    pm_enter_some(w, 20);
+    for (uint32_t i = 0; i < rounds && !kt->failures; i++) {
+        struct policy_state *s = pageable_now(&w->pageable);
+        struct frame *f = w->frame[kt_below(kt, 20)], *other;
+        uint32_t steps = 1 + kt_below(kt, 30);
+
+        for (unsigned n = kt_below(kt, 20); n--;)
+            w->uses[kt_below(kt, 20)]++;
+        w->m.dirty[kt_below(kt, 20)] = kt_below(kt, 2);
+        other = kt_below(kt, 2) ? policy->next(s, &steps) : NULL;
+        if (other)
+            policy->pass(s, other, POLICY_STAYS);
+        w->uses[f->used] = 0;
+        w->m.dirty[f->used] = false; /* there is a policy that lets clean ones go first */
+        policy->cold(s, f);
+        steps = 1000;
+        EXPECT(policy->next(s, &steps) == f, "%s: round %u, a cold page is not next", policy->name, i);
+        policy->pass(s, f, POLICY_STAYS);
+    }
+    EXPECT(pageable_verify(&w->pageable), "sound");
+    pm_close(w);
+}
+
+void pm_nothing(struct kt *kt, const struct policy *policy)
+{
+    const struct pm_rule rule = {.policy = policy};
+    struct pm_world *w = pm_begin(kt, &rule, false);
+    uint32_t steps = 7;
+
+    if (!w)
+        return;
+    struct policy_state *s = pageable_now(&w->pageable);
+
+    EXPECT(!policy->next(s, &steps) && steps == 7, "%s: empty, %u steps", policy->name, steps);
+    pm_enter_some(w, 3);
+    steps = 0;
+    EXPECT(!policy->next(s, &steps) && steps == 0, "%s: no steps", policy->name);
+    pm_close(w);
+}
