@@ -365,7 +365,7 @@ BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/
 PROVE := prove --timer -j2 --exec tools/tap
 
 test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
-	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/check.t
+	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/check.t
 
 # The tests that are random or only take time, for minutes each.
 soak: $(B)/quire.elf $(ROOTFS) user | $(B)/setup-test
@@ -373,7 +373,7 @@ soak: $(B)/quire.elf $(ROOTFS) user | $(B)/setup-test
 	    tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t
 
 test-host: hosted | $(B)/setup-test
-	@$(PROVE) $(HOST_TESTS)
+	@$(PROVE) $(HOST_TESTS) tests/host/replay.t
 
 test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)

@@ -69,7 +69,7 @@ int main(int argc, char **argv)
             if (strcmp(arg, "--policy") == 0)
                 how.policy = value;
             else if (strcmp(arg, "--frames") == 0)
-                how.frames = number(arg, value, 1u << 22);
+                how.frames = number(arg, value, FRAMES_MAX);
             else if (strcmp(arg, "--tlb") == 0)
                 how.tlb = number(arg, value, 1u << 16);
             else if (strcmp(arg, "--table") == 0)
@@ -82,10 +82,10 @@ int main(int argc, char **argv)
             path = arg;
         }
     }
-    if (table && !path && !how.policy && !how.frames)
+    if (table && !path && !how.policy && !how.frames && !how.tlb && !how.steps && !how.load_is_no_use)
         return table_check(table);
     if (!path || !how.policy || !how.frames || table)
-        wrong("a trace, a policy and frames are wanted, or a table", "");
+        wrong("a trace, a policy and frames are wanted, or a table and nothing else", "");
     if (!policy_is_known(how.policy))
         wrong("no policy has the name ", how.policy);
     if (!trace_load(&t, path))

@@ -18,11 +18,13 @@ struct trace {
     size_t count;
 };
 
-/* Read a file (gzip or not; numbers as text, or little-endian 32-bit ones), or numbers in text. False: it
- * cannot be read, and why was said. */
+/* Read a file (gzip or not; numbers as text, or little-endian 32-bit ones), or numbers in text, which is
+ * called `where`. False: it cannot be read or there are none, and why was said. */
 bool trace_load(struct trace *t, const char *path);
-bool trace_parse(struct trace *t, const char *text, size_t size);
+bool trace_parse(struct trace *t, const char *where, const char *text, size_t size);
 void trace_free(struct trace *t);
+
+#define FRAMES_MAX (1u << 22)
 
 struct setup {
     const char *policy; /* one of mm/policy/, or opt, unopt */

@@ -26,6 +26,7 @@ struct table {
     unsigned columns;
     unsigned line;
     unsigned rows, equal, foreign;
+    uint32_t frames;  /* of the line at hand */
     char *trace_name; /* what `trace` was read from */
     struct trace trace;
 };
@@ -107,9 +108,10 @@ static bool same_number(struct table *t, const char *policy, const char *what, c
                         uint64_t ours)
 {
     char text[24];
-    bool same = strtoull(theirs, NULL, 10) == ours;
+    bool same;
 
     snprintf(text, sizeof text, "%llu", (unsigned long long)ours);
+    same = strcmp(text, theirs) == 0;
     if (!same)
         differs(t, policy, what, theirs, text);
     return same;
@@ -136,13 +138,12 @@ static void check(struct table *t, const char *theirs, const char *misses, const
                   bool unused_load)
 {
     const char *ours = our_name(theirs);
-    struct setup how = {
-        .policy = ours, .load_is_no_use = unused_load, .frames = (uint32_t)atoi(column(t, "frames"))};
+    struct setup how = {.policy = ours, .load_is_no_use = unused_load, .frames = t->frames};
     bool steps = has(t, "hits trace victims memory"), same;
     struct outcome o;
 
     t->rows++;
-    if (!ours || !how.frames || strcmp(misses, "-") == 0 || (steps && strcmp(theirs, "CLOCK") == 0)) {
+    if (!ours || strcmp(misses, "-") == 0 || (steps && strcmp(theirs, "CLOCK") == 0)) {
         t->foreign++;
         return;
     }
@@ -176,7 +177,10 @@ static bool check_line(struct table *t)
         const char *misses = column(t, has(t, "faults") ? "faults" : "misses");
         struct trace trace;
 
-        if (!trace_parse(&trace, text, strlen(text)))
+        char where[4096];
+
+        snprintf(where, sizeof where, "%s: line %u", t->path, t->line);
+        if (!trace_parse(&trace, where, text, strlen(text)))
             return false;
         check(t, column(t, "policy"), misses, &trace, false);
         trace_free(&trace);
@@ -188,6 +192,15 @@ static bool is_known_format(const struct table *t)
 {
     return has(t, "trace refs pages frames FIFO") || has(t, "workload policy frames misses") ||
            (has(t, "policy frames references") && (has(t, "faults") || has(t, "misses")));
+}
+
+/* 0: it is no number, or none that there can be. */
+static uint32_t frames_of(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    unsigned long n = digits && digits < 8 && !text[digits] ? strtoul(text, NULL, 10) : 0;
+
+    return n <= FRAMES_MAX ? (uint32_t)n : 0;
 }
 
 int table_check(const char *path)
@@ -217,9 +230,17 @@ int table_check(const char *path)
         if (split(line, t.value) < t.columns) {
             fprintf(stderr, "replay: %s: line %u has too few columns\n", path, t.line);
             ok = false;
+        } else if (!(t.frames = frames_of(column(&t, "frames")))) {
+            fprintf(stderr, "replay: %s: line %u: %s is no number of frames\n", path, t.line,
+                    column(&t, "frames"));
+            ok = false;
         } else {
             ok = check_line(&t);
         }
+    }
+    if (ok && !t.rows) {
+        fprintf(stderr, "replay: %s: there are no rows\n", path);
+        ok = false;
     }
     if (ok)
         printf("%u rows, %u equal, %u not ours\n", t.rows, t.equal, t.foreign);

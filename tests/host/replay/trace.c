@@ -29,7 +29,7 @@ static bool is_between(int c)
 
 /* Numbers between blanks or commas, decimal or 0x; one that has a w before or behind it is written to. From
  * # on a line is a comment. */
-bool trace_parse(struct trace *t, const char *text, size_t size)
+bool trace_parse(struct trace *t, const char *where, const char *text, size_t size)
 {
     const char *end = text + size;
 
@@ -60,13 +60,15 @@ bool trace_parse(struct trace *t, const char *text, size_t size)
             s++;
         }
         if (!digits || page > UINT32_MAX || (s < end && !is_between(*s) && *s != '#')) {
-            fprintf(stderr, "replay: reference %zu is not a page number\n", t->count + 1);
+            fprintf(stderr, "replay: %s: reference %zu is not a page number\n", where, t->count + 1);
             trace_free(t);
             return false;
         }
         trace_add(t, (uint32_t)page, write);
     }
-    return true;
+    if (!t->count)
+        fprintf(stderr, "replay: %s: there are no references\n", where);
+    return t->count != 0;
 }
 
 /* All that gzip makes of a file, which may be one that is not compressed. NULL: it could not. */
@@ -129,7 +131,7 @@ bool trace_load(struct trace *t, const char *path)
     if (!ok)
         return false;
     if (is_text(text, size)) {
-        ok = trace_parse(t, text, size);
+        ok = trace_parse(t, path, text, size);
     } else if (size % 4) {
         fprintf(stderr, "replay: %s: %zu bytes are not a number of 32-bit words\n", path, size);
         ok = false;
