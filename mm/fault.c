@@ -330,7 +330,7 @@ static void map_ahead(struct step *st)
     uint32_t index = object_index(st);
     pte_t *e = st->entry;
 
-    if (va == PT_SPAN_DOWN(va) || va == r->start || !pte_present(e[-1]))
+    if (va == PT_SPAN_DOWN(va) || va == r->start || !pte_present(e[-1]) || s->vm->exact)
         return;
     if (end > r->end)
         end = r->end;
@@ -352,8 +352,11 @@ static void install_swapped(struct step *st, struct frame *f)
     slot_t slot = pte_slot(*st->entry);
 
     swap_note_use(&vm->swap, f);
-    f->owner = st->s->family; /* a page that was read ahead has no owner yet */
-    f->index = page_number(st);
+    if (!f->owner) { /* it comes from the disk, and only now it is known which page it is */
+        f->owner = st->s->family;
+        f->index = page_number(st);
+        pageable_name(&vm->pageable, vm->pool, f);
+    }
     f->maps++;
     pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(vm->pool, f), PT_USER | PT_ACCESSED));
     swap_unref(vm, slot);

@@ -13,6 +13,9 @@
  * programs run. A frame that is freed meanwhile leaves the half that it is in. When the old half is empty
  * its memory goes.
  *
+ * Locked frames. Reclaim takes what it finds locked off the policy's lists, so that it is not offered again
+ * and again, and puts all of it back when a lock ended or when it has found nothing else.
+ *
  * Ghosts. Some policies want to know of a page that comes back how long ago it went. A table remembers
  * numbers of pages (a hash of owner and index; two pages with the same one are rare and harmless), linked
  * by age and found by chains. It forgets the oldest when it is full, but only once the page that came
@@ -36,6 +39,8 @@
 
 /* Frames that move in one step of a change. */
 #define MOVES_A_STEP 512u
+/* The same when the entries of each are looked up. */
+#define RELEASES_A_STEP 64u
 
 struct policy_ghost {
     uint32_t key;
@@ -114,6 +119,8 @@ bool policy_recall(struct policy_state *s, const struct frame *f, uint32_t *age)
     struct policy_ghosts *g = &s->ghosts;
     uint32_t n = find_ghost(g, key_of(f));
 
+    if (!f->owner)
+        return false;
     if (n) {
         *age = g->clock - g->entry[n - 1].stamp;
         *(f->use == FRAME_OBJECT ? &s->counts.refaults_object : &s->counts.refaults_anon) += 1;
@@ -278,7 +285,8 @@ struct policy_counts pageable_counts(const struct pageable *p)
 
 static void half_stop(struct policy_state *s)
 {
-    mm_assert(policy_count(s) == 0, "%u pageable frames are left", policy_count(s));
+    mm_assert(policy_count(s) + s->list[POLICY_KEPT].count == 0, "%u pageable frames are left",
+              policy_count(s));
     ghosts_stop(&s->ghosts, s->pool);
     s->policy = NULL;
 }
@@ -290,6 +298,38 @@ void pageable_fini(struct pageable *p)
             half_stop(&p->half[i]);
 }
 
+void pageable_keep(struct pageable *p, struct frame *f)
+{
+    struct policy_state *s = pageable_half_of(p, f);
+
+    if (policy_list_of(f) && s->policy->leave)
+        s->policy->leave(s, f);
+    policy_take(s, f);
+    f->order = 0;
+    policy_push(s, POLICY_KEPT, f);
+}
+
+void pageable_release(struct pageable *p, bool (*is_locked)(void *arg, struct frame *f), void *arg)
+{
+    struct policy_state *s = pageable_now(p);
+
+    /* Who is kept meanwhile goes behind those that are there. */
+    for (uint32_t left = s->list[POLICY_KEPT].count; left; left--) {
+        struct frame *f = policy_head(s, POLICY_KEPT);
+
+        if (!f)
+            break;
+        if (is_locked(arg, f)) {
+            policy_to_tail(s, f);
+        } else {
+            pageable_leave(p, f);
+            pageable_enter(p, s->pool, f);
+        }
+        if (left % RELEASES_A_STEP == 0)
+            might_sleep();
+    }
+}
+
 /* The frame of the old half that moves next. */
 static struct frame *first_of(const struct policy_state *s)
 {
@@ -297,6 +337,20 @@ static struct frame *first_of(const struct policy_state *s)
         if (s->list[i].head)
             return policy_head(s, i);
     return NULL;
+}
+
+static void move_over(struct pageable *p, struct frame *f)
+{
+    struct policy_state *s = pageable_now(p);
+    bool kept = policy_list_of(f) == POLICY_KEPT;
+
+    pageable_leave(p, f);
+    if (!kept) {
+        pageable_enter(p, s->pool, f);
+        return;
+    }
+    f->flags |= FRAME_F_LISTED;
+    policy_push(s, POLICY_KEPT, f);
 }
 
 int pageable_switch(struct pageable *p, const struct policy *policy)
@@ -311,8 +365,7 @@ int pageable_switch(struct pageable *p, const struct policy *policy)
     nosleep_enter("the half that pages enter");
     enter_half(p, !p->now);
     while ((f = first_of(old)) != NULL) {
-        pageable_leave(p, f);
-        pageable_enter(p, old->pool, f);
+        move_over(p, f);
         if (++n % MOVES_A_STEP == 0) {
             nosleep_exit();
             might_sleep();

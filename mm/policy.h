@@ -24,7 +24,9 @@ struct policy_state;
  * turns, so that the lists of the last policy can be emptied step by step while the next one works.
  */
 #define POLICY_LISTS 4u
-#define POLICY_NAME  12u /* characters of a name, at most */
+/* Frames that reclaim has found locked: no policy's, until they may have been unlocked. */
+#define POLICY_KEPT 3u
+#define POLICY_NAME 12u /* characters of a name, at most */
 
 enum policy_pass {
     POLICY_STAYS, /* it may not go now: locked, pinned, spared for a reason of reclaim's */
@@ -57,6 +59,8 @@ struct policy {
     void (*start)(struct policy_state *s); /* (c) */
     /* How many pages that went it wants to remember, in hundredths of the frames there are. */
     uint32_t remembers; /* (c) */
+    /* In so many looks at each frame it offers all, whatever their bits are, if none is used meanwhile. */
+    uint32_t turns; /* (c) */
 };
 
 /* Who tells a policy what the processor saw. */
@@ -182,14 +186,16 @@ static inline bool policy_is_dirty(struct policy_state *s, struct frame *f)
 /* Pass for the policies that keep a queue: the frame goes to the end of its list. */
 void policy_pass_to_tail(struct policy_state *s, struct frame *f, enum policy_pass what);
 
+/* Frames that the policy has. */
 static inline uint32_t policy_count(const struct policy_state *s)
 {
-    return s->list[0].count + s->list[1].count + s->list[2].count + s->list[3].count;
+    return s->list[0].count + s->list[1].count + s->list[2].count;
 }
 
 /* Remember the page in a frame, as the newest. */
 void policy_remember(struct policy_state *s, const struct frame *f);
-/* Whether it is remembered; it no longer is then. *age: how many were remembered since. */
+/* Whether it is remembered; it no longer is then. *age: how many were remembered since. A page that nobody has
+ * named yet (pageable_name()) is not looked for. */
 bool policy_recall(struct policy_state *s, const struct frame *f, uint32_t *age);
 
 /* A number below `below`, from the state's own generator. */
@@ -227,9 +233,15 @@ static inline struct policy_state *pageable_now(struct pageable *p)
     return &p->half[p->now];
 }
 
+/* Of all, those that are kept off the policy's lists. */
+static inline uint32_t pageable_kept(const struct pageable *p)
+{
+    return p->half[0].list[POLICY_KEPT].count + p->half[1].list[POLICY_KEPT].count;
+}
+
 static inline uint32_t pageable_count(const struct pageable *p)
 {
-    return policy_count(&p->half[0]) + policy_count(&p->half[1]);
+    return policy_count(&p->half[0]) + policy_count(&p->half[1]) + pageable_kept(p);
 }
 
 /* The half that a frame is in. */
@@ -253,7 +265,7 @@ static inline void pageable_leave(struct pageable *p, struct frame *f)
     struct policy_state *s = pageable_half_of(p, f);
     unsigned list = policy_list_of(f);
 
-    if (unlikely(list && s->policy->leave))
+    if (unlikely(list && list != POLICY_KEPT && s->policy->leave))
         s->policy->leave(s, f);
     frame_list_remove(s->pool, &s->list[list], f);
     f->order = 0;
@@ -265,8 +277,24 @@ static inline void pageable_cold(struct pageable *p, struct frame *f)
 {
     struct policy_state *s = pageable_half_of(p, f);
 
-    s->policy->cold(s, f);
+    if (likely(policy_list_of(f) != POLICY_KEPT))
+        s->policy->cold(s, f);
 }
+
+/* It is known now which page is in a listed frame: it enters once more, if the policy is told of that. */
+static inline void pageable_name(struct pageable *p, const struct frame_pool *pool, struct frame *f)
+{
+    if (likely(!p->is_told) || policy_list_of(f) == POLICY_KEPT)
+        return;
+    pageable_leave(p, f);
+    pageable_enter(p, pool, f);
+}
+
+/* Keep a frame off the policy's lists, since it is locked. */
+void pageable_keep(struct pageable *p, struct frame *f);
+/* Let those that are kept be the policy's again that is_locked(arg, f) does not hold for. Sleeps. is_locked does
+ * not sleep. */
+void pageable_release(struct pageable *p, bool (*is_locked)(void *arg, struct frame *f), void *arg);
 
 /*
  * Go on with another policy. Its memory is got first: -ENOMEM, and nothing has changed. Then all frames move,

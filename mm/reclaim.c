@@ -142,10 +142,9 @@ static uint32_t extra_steps(const struct frame *f)
  * locked. first: in reclaim's first turn. */
 static bool is_kept(struct vm *vm, struct frame *f, bool low, bool first, unsigned files)
 {
-    if ((low && !frame_is_low(vm->pool, frame_pfn(vm->pool, f))) || !can_go(vm, f) ||
-        (f->maps && rmap_locked(vm, f)))
+    if ((low && !frame_is_low(vm->pool, frame_pfn(vm->pool, f))) || !can_go(vm, f))
         return true;
-    if (first && is_spared(vm, f))
+    if (first && !vm->exact && is_spared(vm, f))
         return true;
     return is_file_page(f) && files_are_last(vm, files);
 }
@@ -158,7 +157,7 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
     uint32_t steps = *budget < STEPS ? *budget : STEPS;
     unsigned n = 0, files = 0;
 
-    while (n < BATCH && steps) {
+    while (n < (vm->exact ? 1 : BATCH) && steps) {
         uint32_t before = steps, extra;
         struct frame *f = policy->policy->next(policy, &steps);
 
@@ -168,6 +167,10 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
             break;
         extra = extra_steps(f);
         steps -= extra < steps ? extra : steps;
+        if (f->maps && rmap_locked(vm, f)) {
+            pageable_keep(&vm->pageable, f);
+            continue;
+        }
         if (is_kept(vm, f, low, *budget >= turn, files)) {
             policy->policy->pass(policy, f, POLICY_STAYS);
             continue;
@@ -301,16 +304,32 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
     return freed;
 }
 
+static bool is_locked(void *arg, struct frame *f)
+{
+    return f->maps && rmap_locked(arg, f);
+}
+
 static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
 {
-    uint32_t turn = pageable_count(&vm->pageable), budget = 2 * turn + 1;
+    const struct policy_state *policy;
+    uint32_t turn, budget;
     unsigned freed = swap_finish(vm, false, true);
     unsigned in_flight = 0;
+    bool released = false;
 
+    if (vm->unlocked) {
+        vm->unlocked = false;
+        released = pageable_kept(&vm->pageable) > 0;
+        pageable_release(&vm->pageable, is_locked, vm);
+    }
+    policy = pageable_now(&vm->pageable);
+    turn = policy->policy->turns * policy_count(policy) + 1;
+    budget = 2 * turn;
     while (freed < want) {
         struct frame *victim[BATCH];
         unsigned n = 0, written = 0;
         bool look = freed + in_flight < want;
+        uint32_t before = budget;
 
         might_sleep();
         if (look) {
@@ -321,7 +340,7 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
         if (n) {
             freed += evict(vm, victim, n, &written);
             in_flight += written;
-        } else if (look && budget && pageable_count(&vm->pageable)) {
+        } else if (look && budget && budget < before) {
             continue; /* the policy goes on */
         } else if (vm->swap.io_active) {
             freed += swap_finish(vm, true, true);
@@ -330,6 +349,8 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
             break;
         }
     }
+    /* What is kept may be locked no longer in ways that nobody is told of. */
+    vm->unlocked |= freed < want && !released;
     return freed;
 }
 
@@ -412,7 +433,7 @@ bool reclaim_daemon_round(struct vm *vm)
 {
     uint32_t have = frame_free_common(vm->pool);
 
-    if (have >= vm->pool->marks.high)
+    if (have >= vm->pool->marks.high || vm->exact)
         return false;
     vm->stats.daemon_rounds++;
     if (!reclaim_run(vm, vm->pool->marks.high - have))

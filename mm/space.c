@@ -189,8 +189,10 @@ static void region_end(struct space *s, struct region *r)
 {
     struct object *o = r->object;
 
-    if (r->flags & REGION_LOCKED)
+    if (r->flags & REGION_LOCKED) {
         s->vm->locked_regions--;
+        s->vm->unlocked = true;
+    }
     if (unlikely(is_moved(r)))
         unlist_moved(s, r);
     if (o)
@@ -236,6 +238,7 @@ void space_set_flags(struct space *s, struct region *r, unsigned flags)
 {
     space_uncount(s, r);
     s->vm->locked_regions += !!(flags & REGION_LOCKED) - !!(r->flags & REGION_LOCKED);
+    s->vm->unlocked |= r->flags & ~flags & REGION_LOCKED;
     r->flags = flags;
     space_count(s, r);
 }

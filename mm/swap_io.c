@@ -158,7 +158,7 @@ static int read_cluster(struct vm *vm, struct swap_area *a, uint32_t page, struc
 
     run[page - base] = f;
     read_begin(vm, a, page, f, 0);
-    if (sw->clustering) {
+    if (sw->clustering && !vm->exact) {
         for (; hi < base + SWAP_CLUSTER && hi < a->pages && (g = read_ahead(vm, a, hi)) != NULL; hi++)
             run[hi - base] = g;
         for (; lo > base && (g = read_ahead(vm, a, lo - 1)) != NULL; lo--)
@@ -352,7 +352,7 @@ static bool written_before(struct vm *vm, const struct frame *a, const struct fr
 
 unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
 {
-    unsigned max = vm->swap.clustering ? SWAP_CLUSTER : 1, freed = 0, good = 0;
+    unsigned max = vm->swap.clustering && !vm->exact ? SWAP_CLUSTER : 1, freed = 0, good = 0;
 
     for (unsigned i = 1; i < n; i++) {
         struct frame *x = f[i];

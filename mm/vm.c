@@ -161,12 +161,23 @@ static __attribute__((noinline, cold)) struct frame *frame_alloc_again(struct vm
     }
 }
 
+/* Keep the policy below its cap, as far as that can be. */
+static __attribute__((noinline, cold)) void make_place(struct vm *vm)
+{
+    uint32_t have = policy_count(pageable_now(&vm->pageable));
+
+    if (have >= vm->pageable_max)
+        reclaim_run(vm, have - vm->pageable_max + 1);
+}
+
 struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
 {
     bool kernel = use != FRAME_ANON && use != FRAME_OBJECT;
     struct frame *f;
 
     might_sleep();
+    if (unlikely(vm->pageable_max) && !kernel)
+        make_place(vm);
     f = frame_try(vm, use, flags, kernel);
     return likely(f) ? f : frame_alloc_again(vm, use, flags, kernel);
 }

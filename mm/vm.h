@@ -58,8 +58,13 @@ struct vm {
     uint32_t overcommit_ratio;   /* (n) percent */
     uint32_t swappiness; /* (n) 0 to 200: whether files' pages go first or those that need swap (reclaim.c) */
     uint32_t swap_credit, file_credit; /* (r) reclaim.c's */
-    uint32_t file_pages;               /* (n) resident pages of objects that have an image */
-    uint64_t committed;                /* (n) pages; see commit.c */
+    bool unlocked;         /* (n) a lock ended since reclaim last looked through what it keeps as locked */
+    uint32_t pageable_max; /* (n) pages that the policy may have; 0: as many as there is memory for */
+    /* (n) one victim at a time and no sooner than it is wanted, nothing read or mapped ahead: so that faults are
+     * those of a simulator */
+    bool exact;
+    uint32_t file_pages; /* (n) resident pages of objects that have an image */
+    uint64_t committed;  /* (n) pages; see commit.c */
     /* Whether the running task is about to die, so that long work for it should end. NULL: never. */
     bool (*dying)(void); /* (c) */
     /* Called here, defined above: end somebody so that the kernel gets memory for the running task, and wait

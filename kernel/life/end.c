@@ -37,6 +37,7 @@
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/kva_map.h"
+#include "mm/reclaim.h"
 #include "mm/slab.h"
 #include "mm/space.h"
 #include "mm/x86/paging.h"
@@ -62,6 +63,7 @@ static bool nothing_left(void)
     unsigned still = 0;
 
     shm_clear();
+    reclaim_set_policy(&vm_sys, policies[params.policy]); /* what another one remembers takes memory */
     for (unsigned i = 0;; i++) {
         bool last = i == WAITS || still == STILL;
 

@@ -165,6 +165,17 @@ static int set_cluster(uint32_t shift)
 
 static uint32_t lowest_address = SPACE_LO;
 
+static int64_t get_exact(void)
+{
+    return vm_sys.exact;
+}
+
+static int set_exact(uint32_t on)
+{
+    vm_sys.exact = on;
+    return 0;
+}
+
 static const struct control overcommit = {.get = get_overcommit, .set = set_overcommit, .max = COMMIT_STRICT},
                             overcommit_ratio = {.value = &vm_sys.overcommit_ratio, .max = INT32_MAX},
                             max_map_count = {.value = &vm_sys.max_regions, .max = INT32_MAX},
@@ -172,6 +183,8 @@ static const struct control overcommit = {.get = get_overcommit, .set = set_over
                             swappiness = {.value = &vm_sys.swappiness, .max = 2 * VM_SWAPPINESS_EQUAL},
                             drop = {.value = &last_drop, .set = drop_caches, .min = 1, .max = 4},
                             page_cluster = {.get = get_cluster, .set = set_cluster, .max = 31},
+                            exact_control = {.get = get_exact, .set = set_exact, .max = 1},
+                            pageable_max = {.value = &vm_sys.pageable_max, .max = INT32_MAX},
                             mmap_min_addr = {.value = &lowest_address};
 
 #define NUMBER(name_, control_)                                                                              \
@@ -213,12 +226,14 @@ static const struct proc_entry vm_entries[] = {
      .show = show_number,
      .store_raw = store_number,
      .arg = &drop},
+    NUMBER("exact", exact_control),
     NUMBER("max_map_count", max_map_count),
     NUMBER("min_free_kbytes", min_free),
     FIXED("mmap_min_addr", mmap_min_addr),
     NUMBER("overcommit_memory", overcommit),
     NUMBER("overcommit_ratio", overcommit_ratio),
     NUMBER("page-cluster", page_cluster),
+    NUMBER("pageable_max", pageable_max),
     {.name = "policy", .mode = S_IFREG | 0644, .show = show_policy, .store = store_policy},
     NUMBER("swappiness", swappiness),
     {.name = NULL},

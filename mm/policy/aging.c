@@ -69,6 +69,7 @@ static bool aging_verify(const struct policy_state *s)
 
 const struct policy policy_aging = {
     .name = "aging",
+    .turns = 9,
     .enter = aging_enter,
     .next = aging_next,
     .pass = policy_pass_to_tail,

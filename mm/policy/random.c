@@ -54,6 +54,7 @@ static void random_cold(struct policy_state *s, struct frame *f)
 
 const struct policy policy_random = {
     .name = "random",
+    .turns = 2,
     .start = random_start,
     .next = random_next,
     .pass = policy_pass_to_tail,

@@ -116,6 +116,7 @@ static bool s3fifo_verify(const struct policy_state *s)
 
 const struct policy policy_s3fifo = {
     .name = "s3-fifo",
+    .turns = 6,
     .remembers = 90,
     .enter = s3fifo_enter,
     .next = s3fifo_next,

@@ -98,6 +98,7 @@ static bool two_list_verify(const struct policy_state *s)
 
 const struct policy policy_two_list = {
     .name = "two-list",
+    .turns = 4,
     .remembers = 100,
     .enter = two_list_enter,
     .next = two_list_next,

@@ -51,6 +51,7 @@ static bool clock2_verify(const struct policy_state *s)
 
 const struct policy policy_clock2 = {
     .name = "clock2",
+    .turns = 5,
     .enter = clock2_enter,
     .next = clock2_next,
     .pass = policy_pass_to_tail,

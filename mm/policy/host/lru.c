@@ -35,6 +35,7 @@ static void mru_pass(struct policy_state *s, struct frame *f, enum policy_pass w
 
 const struct policy policy_lru = {
     .name = "lru",
+    .turns = 1,
     .used = policy_to_tail,
     .next = lru_next,
     .pass = policy_pass_to_tail,
@@ -43,6 +44,7 @@ const struct policy policy_lru = {
 
 const struct policy policy_mru = {
     .name = "mru",
+    .turns = 1,
     .used = policy_to_tail,
     .next = mru_next,
     .pass = mru_pass,

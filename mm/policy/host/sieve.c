@@ -70,6 +70,7 @@ static bool sieve_verify(const struct policy_state *s)
 
 const struct policy policy_sieve = {
     .name = "sieve",
+    .turns = 2,
     .enter = sieve_enter,
     .leave = sieve_leave,
     .next = sieve_next,

@@ -72,6 +72,7 @@ static bool two_queue_verify(const struct policy_state *s)
 
 const struct policy policy_two_queue = {
     .name = "2q",
+    .turns = 1,
     .remembers = 50,
     .enter = two_queue_enter,
     .used = two_queue_used,

@@ -259,7 +259,7 @@ static struct frame *evict(struct machine *m, uint32_t *victim)
 
 static void load(struct machine *m, struct page *p, struct frame *f)
 {
-    *f = (struct frame){.use = FRAME_ANON, .index = p->number, .owner = NULL};
+    *f = (struct frame){.use = FRAME_ANON, .index = p->number, .owner = m};
     p->pfn = frame_pfn(m->pool, f);
     p->loaded = ++m->loads;
     m->uses[slot_of(m, f)] = 0;
