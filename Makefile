@@ -375,7 +375,7 @@ soak: $(B)/quire.elf $(ROOTFS) user | $(B)/setup-test
 test-host: hosted | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS) tests/host/replay.t
 
-test-boot: $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test
+test-boot: $(B)/host/replay $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)
 
 check: $(B)/quire.elf hosted | $(B)/setup-check

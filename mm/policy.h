@@ -194,8 +194,8 @@ static inline uint32_t policy_count(const struct policy_state *s)
 
 /* Remember the page in a frame, as the newest. */
 void policy_remember(struct policy_state *s, const struct frame *f);
-/* Whether it is remembered; it no longer is then. *age: how many were remembered since. A page that nobody has
- * named yet (pageable_name()) is not looked for. */
+/* Whether it is remembered; it no longer is then. *age: how many were remembered since. A page that nobody
+ * has named yet (pageable_name()) is not looked for. */
 bool policy_recall(struct policy_state *s, const struct frame *f, uint32_t *age);
 
 /* A number below `below`, from the state's own generator. */
@@ -292,8 +292,8 @@ static inline void pageable_name(struct pageable *p, const struct frame_pool *po
 
 /* Keep a frame off the policy's lists, since it is locked. */
 void pageable_keep(struct pageable *p, struct frame *f);
-/* Let those that are kept be the policy's again that is_locked(arg, f) does not hold for. Sleeps. is_locked does
- * not sleep. */
+/* Let those that are kept be the policy's again that is_locked(arg, f) does not hold for. Sleeps. is_locked
+ * does not sleep. */
 void pageable_release(struct pageable *p, bool (*is_locked)(void *arg, struct frame *f), void *arg);
 
 /*
