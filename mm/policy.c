@@ -414,7 +414,8 @@ bool pageable_verify(const struct pageable *p)
         const struct policy_state *s = &p->half[i];
         bool sound = true;
 
-        INV("INV-POLICY-3", s->policy || !policy_count(s), "half %u has %u frames", i, policy_count(s));
+        INV("INV-POLICY-3", s->policy || !(policy_count(s) + s->list[POLICY_KEPT].count),
+            "half %u has %u frames", i, policy_count(s) + s->list[POLICY_KEPT].count);
         for (unsigned k = 0; k < POLICY_LISTS; k++)
             sound &= list_verify(s, k);
         ok &= sound;

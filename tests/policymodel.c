@@ -146,13 +146,17 @@ static int clock_dirty_next(struct pm_model *m, uint32_t *steps)
         used = m->uses[i] != 0;
         if (m->mark == 1 || m->mark == 3)
             pm_take_uses(m, i);
-        if (!used && (!m->dirty[i] || m->mark == 1 || m->mark == 3)) {
-            m->found = true;
+        if (!used && (!m->dirty[i] || m->mark == 1 || m->mark == 3))
             return i;
-        }
         pm_to_last(m, i);
     }
     return -1;
+}
+
+static void clock_dirty_pass(struct pm_model *m, int i, bool out)
+{
+    m->found |= out;
+    pm_to_last(m, i);
 }
 
 static void aging_enter(struct pm_model *m, int i)
@@ -161,7 +165,7 @@ static void aging_enter(struct pm_model *m, int i)
     pm_push(m, 0, i);
 }
 
-/* left of this turn; mark: what goes; low: the lowest that was seen in it. */
+/* left of this turn; mark: what goes; low: the lowest that was passed over in it, 256 if nothing was. */
 static int aging_next(struct pm_model *m, uint32_t *steps)
 {
     while (m->len[0] && *steps) {
@@ -169,18 +173,19 @@ static int aging_next(struct pm_model *m, uint32_t *steps)
 
         if (m->left == 0) {
             m->left = m->len[0];
-            m->mark = m->low;
-            m->low = 255;
+            if (m->low != 256)
+                m->mark = m->low / 2;
+            m->low = 256;
         }
         *steps -= 1;
         m->left -= 1;
         m->counter[i] /= 2;
         if (pm_take_uses(m, i))
             m->counter[i] += 128;
-        if (m->counter[i] < m->low)
-            m->low = m->counter[i];
         if (m->counter[i] <= m->mark)
             return i;
+        if (m->counter[i] < m->low)
+            m->low = m->counter[i];
         pm_to_last(m, i);
     }
     return -1;
@@ -221,7 +226,12 @@ static void two_list_pass(struct pm_model *m, int i, bool out)
 {
     if (out)
         pm_remember(m, i);
-    pm_to_last(m, i);
+    if (out) {
+        pm_to_last(m, i);
+    } else {
+        pm_take(m, i);
+        pm_push(m, 1, i);
+    }
 }
 
 static void two_list_cold(struct pm_model *m, int i)
@@ -270,12 +280,12 @@ static int s3fifo_next(struct pm_model *m, uint32_t *steps)
 
 static void s3fifo_pass(struct pm_model *m, int i, bool out)
 {
-    unsigned place;
+    unsigned place, q = pm_queue_of(m, i, &place);
 
-    if (out && pm_queue_of(m, i, &place) == 0)
+    if (out && q == 0)
         pm_remember(m, i);
     pm_to_last(m, i);
-    m->at = -1;
+    m->at = out ? -1 : q ? 0 : 1;
 }
 
 static void s3fifo_cold(struct pm_model *m, int i)
@@ -289,7 +299,7 @@ static void s3fifo_cold(struct pm_model *m, int i)
 const struct pm_rule pm_rules[] = {
     {.policy = &policy_fifo, .next = fifo_next, .pass = pm_pass_to_last, .cold = pm_to_first},
     {.policy = &policy_clock, .next = clock_next, .pass = pm_pass_to_last, .cold = pm_to_first},
-    {.policy = &policy_clock_dirty, .next = clock_dirty_next, .pass = pm_pass_to_last, .cold = pm_to_first},
+    {.policy = &policy_clock_dirty, .next = clock_dirty_next, .pass = clock_dirty_pass, .cold = pm_to_first},
     {.policy = &policy_aging,
      .list = {1, 1},
      .enter = aging_enter,
@@ -422,11 +432,54 @@ void pm_leave(struct pm_world *w, int i)
     EXPECT(!f->order && !f->next && !f->prev && !(f->flags & (FRAME_F_LISTED | FRAME_F_LIST)),
            "%s: frame %d has byte %x, flags %x when it left", w->rule->policy->name, i, f->order, f->flags);
     f->use = FRAME_ANON;
+    w->there[i] = false;
+    if (w->kept[i]) {
+        w->kept[i] = false;
+        w->kept_count--;
+        return;
+    }
     if (w->rule->leave)
         w->rule->leave(&w->m, i);
     pm_take(&w->m, i);
-    w->there[i] = false;
     w->in_memory--;
+}
+
+static void keep(struct pm_world *w, int i)
+{
+    pageable_keep(&w->pageable, w->frame[i]);
+    if (w->rule->leave)
+        w->rule->leave(&w->m, i);
+    pm_take(&w->m, i);
+    w->kept[i] = true;
+    w->kept_count++;
+    w->in_memory--;
+}
+
+/* Every third is locked still. */
+static bool is_locked(void *arg, struct frame *f)
+{
+    (void)arg;
+    return f->index % 3 == 0;
+}
+
+static void release(struct pm_world *w)
+{
+    const struct policy_state *s = pageable_now(&w->pageable);
+    int order[PM_FRAMES];
+    unsigned n = 0;
+
+    for (const struct frame *f = policy_head(s, POLICY_KEPT); f; f = policy_next_of(s, f))
+        order[n++] = f->used;
+    pageable_release(&w->pageable, is_locked, w);
+    for (unsigned k = 0; k < n; k++) {
+        if (is_locked(w, w->frame[order[k]]))
+            continue;
+        w->kept[order[k]] = false;
+        w->kept_count--;
+        w->in_memory++;
+        w->releases++;
+        model_enter(w, order[k]);
+    }
 }
 
 /* A page that is not in memory. */
@@ -449,6 +502,8 @@ static void use(struct pm_world *w, int i)
 
     w->uses[i]++;
     w->m.uses[i]++;
+    if (w->kept[i])
+        return;
     if (s->policy->used)
         s->policy->used(s, w->frame[i]);
     if (w->rule->used)
@@ -485,7 +540,6 @@ static void ask(struct pm_world *w)
 
 void pm_step(struct pm_world *w)
 {
-    struct policy_state *s = pageable_now(&w->pageable);
     int i = (int)kt_below(w->kt, PM_FRAMES);
     uint32_t draw = kt_below(w->kt, 32);
 
@@ -507,8 +561,13 @@ void pm_step(struct pm_world *w)
     } else if (draw < 31) {
         pm_leave(w, i);
     } else if (kt_below(w->kt, 2)) {
-        s->policy->cold(s, w->frame[i]);
-        w->rule->cold(&w->m, i);
+        pageable_cold(&w->pageable, w->frame[i]);
+        if (!w->kept[i])
+            w->rule->cold(&w->m, i);
+    } else if (kt_below(w->kt, 40) == 0) {
+        release(w);
+    } else if (!w->kept[i] && kt_below(w->kt, 4) == 0) {
+        keep(w, i);
     }
 }
 
@@ -537,8 +596,10 @@ void pm_compare(struct pm_world *w)
     struct kt *kt = w->kt;
 
     EXPECT(pageable_verify(&w->pageable), "%s is sound", s->policy->name);
-    EXPECT(pageable_count(&w->pageable) == w->in_memory, "%s: %u frames of %u", s->policy->name,
-           pageable_count(&w->pageable), w->in_memory);
+    EXPECT(policy_count(s) == w->in_memory && pageable_kept(&w->pageable) == w->kept_count &&
+               pageable_count(&w->pageable) == w->in_memory + w->kept_count,
+           "%s: %u frames of %u, %u kept of %u", s->policy->name, policy_count(s), w->in_memory,
+           pageable_kept(&w->pageable), w->kept_count);
     EXPECT(s->ghosts.count == w->m.ghosts, "%s: %u ghosts, the model has %u", s->policy->name,
            s->ghosts.count, w->m.ghosts);
     compare_queue(w, 0);
@@ -603,7 +664,7 @@ void pm_run(struct kt *kt, const struct pm_rule *rule, uint32_t rounds)
         }
         kt_note(kt, "%s: %u went, %u stayed, %u times not found in time, %u pages came back",
                 rule->policy->name, w->victims, w->stays, w->waits, w->backs);
-        EXPECT(w->victims && w->stays, "reached everything");
+        EXPECT(w->victims && w->stays && (w->releases || !kt->hosted), "reached everything");
         if (rule->policy->remembers)
             EXPECT(w->backs, "reached everything");
         pm_end(w);
@@ -682,5 +743,46 @@ void pm_nothing(struct kt *kt, const struct policy *policy)
     pm_enter_some(w, 3);
     steps = 0;
     EXPECT(!policy->next(s, &steps) && steps == 0, "%s: no steps", policy->name);
+    pm_close(w);
+}
+
+void pm_others_go(struct kt *kt, const struct policy *policy)
+{
+    const struct pm_rule rule = {.policy = policy};
+    uint32_t rounds = kt->hosted ? 10000 : 200, tries = 0, most;
+    bool kept[PM_FRAMES] = {false};
+    struct pm_world *w = pm_begin(kt, &rule, false);
+
+    if (!w)
+        return;
+    pm_enter_some(w, PM_FRAMES);
+    for (uint32_t i = 0; i < rounds; i++) {
+        struct policy_state *s = pageable_now(&w->pageable);
+        unsigned some = 1 + kt_below(kt, PM_FRAMES);
+        struct frame *f = NULL;
+        uint32_t steps;
+
+        /* Which are locked stays the same for some rounds, so that the others are those that come and go. */
+        if (i % 50 == 0 && (most = kt_below(kt, PM_FRAMES)) != 0)
+            for (unsigned k = 0; k < PM_FRAMES; k++)
+                kept[k] = k && kt_below(kt, PM_FRAMES) < most;
+        for (unsigned k = 0; k < PM_FRAMES; k++) {
+            w->uses[k] = kt_below(kt, PM_FRAMES) < some;
+            w->m.dirty[k] = kt_below(kt, PM_FRAMES) < some;
+        }
+        steps = policy->turns * PM_FRAMES + 1;
+        for (tries = 0; steps && (f = policy->next(s, &steps)) != NULL && kept[f->used]; tries++)
+            policy->pass(s, f, POLICY_STAYS);
+        EXPECT(f && !kept[f->used], "%s, round %u: %u were offered, all of them locked", policy->name, i,
+               tries);
+        if (!f || kept[f->used])
+            break;
+        policy->pass(s, f, POLICY_OUT);
+        pageable_leave(&w->pageable, f);
+        if (kt_below(kt, 2)) /* another page, or the same again */
+            f->index = PM_FRAMES + i;
+        pageable_enter(&w->pageable, w->pool, f);
+    }
+    EXPECT(pageable_verify(&w->pageable), "sound");
     pm_close(w);
 }

@@ -59,9 +59,11 @@ struct pm_world {
     struct pm_model m;
     struct frame *frame[PM_FRAMES];
     bool there[PM_FRAMES];
+    bool kept[PM_FRAMES]; /* off the policy's lists, and so in no queue of the model */
+    unsigned kept_count;
     uint32_t uses[PM_FRAMES];
     unsigned in_memory;
-    uint32_t victims, stays, waits, nones, backs; /* what happened */
+    uint32_t victims, stays, waits, nones, backs, releases; /* what happened */
 };
 
 /* For rules: the queues. */
@@ -99,6 +101,8 @@ void pm_run(struct kt *kt, const struct pm_rule *rule, uint32_t rounds);
 
 /* What policies promise: a clean page that was not used since it was said to be cold is next. */
 void pm_cold_is_next(struct kt *kt, const struct policy *policy);
+/* Frames that may not go do not keep the policy from offering the others, within its turns. */
+void pm_others_go(struct kt *kt, const struct policy *policy);
 /* Without steps there is no victim, without frames no steps are taken. */
 void pm_nothing(struct kt *kt, const struct policy *policy);
 

@@ -7,10 +7,12 @@
  * from one that was used in the last.
  *
  * The textbook shifts all counters at a tick and looks for the minimum. Here the hand's turn is the tick,
- * and the minimum is that of the last turn: a page goes if its counter, shifted, is not above it.
+ * and the minimum is that of the last turn: a page goes if its counter is not above it, both shifted. Pages
+ * that were offered do not count for it: they have gone, or may not go, and would keep all others.
  *
  * Data: list 1, the hand at its head; the frame's policy byte is the counter. turn: frames that are left of
- * this turn; level: what goes in it; lowest: the lowest counter that was seen in it. Locking: policy.h.
+ * this turn; level: what goes in it; lowest: the lowest counter that was passed over in it, NONE if no page
+ * was. Locking: policy.h.
  *
  * INV-AGING-1  all frames are on list 1
  * INV-AGING-2  turn is at most the frames that there can be
@@ -21,6 +23,7 @@
 
 #define AGED   1u
 #define RECENT 0x80u
+#define NONE   (UINT8_MAX + 1u)
 
 static void aging_enter(struct policy_state *s, struct frame *f)
 {
@@ -35,16 +38,16 @@ static struct frame *aging_next(struct policy_state *s, uint32_t *steps)
 
         if (!s->turn) {
             s->turn = s->list[AGED].count;
-            s->level = s->lowest;
-            s->lowest = UINT8_MAX;
+            s->level = s->lowest == NONE ? s->level : s->lowest >> 1;
+            s->lowest = NONE;
         }
         --*steps;
         s->turn--;
         f->order = (uint8_t)(f->order >> 1 | (policy_take_uses(s, f) ? RECENT : 0));
-        if (f->order < s->lowest)
-            s->lowest = f->order;
         if (f->order <= s->level)
             return f;
+        if (f->order < s->lowest)
+            s->lowest = f->order;
         policy_to_tail(s, f);
     }
     return NULL;
@@ -69,7 +72,7 @@ static bool aging_verify(const struct policy_state *s)
 
 const struct policy policy_aging = {
     .name = "aging",
-    .turns = 9,
+    .turns = 9, /* then every counter is 0 */
     .enter = aging_enter,
     .next = aging_next,
     .pass = policy_pass_to_tail,

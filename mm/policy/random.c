@@ -5,11 +5,12 @@
  * longer than memory it is far better than anything that looks at use, and elsewhere worse.
  *
  * A frame number is drawn from the pool until it is one of a pageable frame. Where few are, DRAWS in vain are
- * followed by the frame that has waited longest. The generator is seeded with a constant, so that a run can
- * be repeated.
+ * followed by the frame that has waited longest; and so is a whole turn of pages that may not go, so that the
+ * few that may are found. The generator is seeded with a constant, so that a run can be repeated.
  *
  * Data: list 0, in the order in which pages came, for who is cold and for verification; random: the
- * generator's state. Locking: policy.h. It cannot fail.
+ * generator's state; turn: pages that may not go since one went; level: a page is cold. Locking: policy.h. It
+ * cannot fail.
  *
  * Source: Belady 1966; the generator is in policy.c.
  */
@@ -35,7 +36,7 @@ static struct frame *random_next(struct policy_state *s, uint32_t *steps)
     for (unsigned draws = 0; *steps && s->list[0].head; draws++) {
         struct frame *f = pfn_frame(p, p->start + policy_draw(s, p->end - p->start));
 
-        if (draws == DRAWS)
+        if (draws == DRAWS || s->turn >= s->list[0].count)
             f = policy_head(s, 0);
         if ((f->use != FRAME_ANON && f->use != FRAME_OBJECT) || !(f->flags & FRAME_F_LISTED) ||
             f->flags >> FRAME_F_LIST_SHIFT != s->first)
@@ -44,6 +45,12 @@ static struct frame *random_next(struct policy_state *s, uint32_t *steps)
         return f;
     }
     return NULL;
+}
+
+static void random_pass(struct policy_state *s, struct frame *f, enum policy_pass what)
+{
+    s->turn = what == POLICY_OUT ? 0 : s->turn + 1;
+    policy_to_tail(s, f);
 }
 
 static void random_cold(struct policy_state *s, struct frame *f)
@@ -57,6 +64,6 @@ const struct policy policy_random = {
     .turns = 2,
     .start = random_start,
     .next = random_next,
-    .pass = policy_pass_to_tail,
+    .pass = random_pass,
     .cold = random_cold,
 };

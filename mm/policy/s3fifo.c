@@ -7,8 +7,8 @@
  * clock with a counter of two bits.
  *
  * Data: list 1 small, list 2 main, oldest first; the frame's policy byte counts uses; ghosts: nine tenths
- * as many as there are frames; turn: the queue that is looked through for a victim, or 0. Locking:
- * policy.h.
+ * as many as there are frames; turn: the queue that is looked through for a victim, or 0; after a page that
+ * may not go it is the other one, so that neither hides what may. Locking: policy.h.
  *
  * INV-S3FIFO-1  all frames are on the two lists
  *
@@ -95,7 +95,7 @@ static void s3fifo_pass(struct policy_state *s, struct frame *f, enum policy_pas
     if (what == POLICY_OUT && policy_list_of(f) == SMALL)
         policy_remember(s, f);
     policy_to_tail(s, f);
-    s->turn = 0;
+    s->turn = what == POLICY_OUT ? 0 : SMALL + MAIN - policy_list_of(f);
 }
 
 static void s3fifo_cold(struct policy_state *s, struct frame *f)

@@ -10,6 +10,9 @@
  * the list would have had to be: a page that would have stayed with the active list's frames becomes active
  * at once, and the active list gives up frames that are no longer used.
  *
+ * A page that may not go now becomes active: if the inactive list had nothing else, active ones would never
+ * be looked at.
+ *
  * Data: list 0 inactive, list 1 active, oldest first; ghosts: pages that went, as many as there are frames.
  * Locking: policy.h.
  *
@@ -73,9 +76,13 @@ static struct frame *two_list_next(struct policy_state *s, uint32_t *steps)
 
 static void two_list_pass(struct policy_state *s, struct frame *f, enum policy_pass what)
 {
-    if (what == POLICY_OUT)
+    if (what == POLICY_OUT) {
         policy_remember(s, f);
-    policy_to_tail(s, f);
+        policy_to_tail(s, f);
+    } else {
+        policy_take(s, f);
+        policy_push(s, ACTIVE, f);
+    }
 }
 
 static void two_list_cold(struct policy_state *s, struct frame *f)

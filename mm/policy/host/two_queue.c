@@ -6,8 +6,8 @@
  * comes back while it is remembered enters Am, which is LRU. Since Am needs every use it is for the host
  * only.
  *
- * Data: list 1 A1in, list 2 Am, oldest first; ghosts: A1out; turn: the queue of a page that is cold, or 0.
- * Locking: policy.h.
+ * Data: list 1 A1in, list 2 Am, oldest first; ghosts: A1out; turn: the queue of a page that is cold,
+ * the other one after a page that may not go, or 0. Locking: policy.h.
  *
  * INV-2Q-1  all frames are on the two lists
  *
@@ -52,7 +52,7 @@ static void two_queue_pass(struct policy_state *s, struct frame *f, enum policy_
     if (what == POLICY_OUT && policy_list_of(f) == A1IN)
         policy_remember(s, f);
     policy_to_tail(s, f);
-    s->turn = 0;
+    s->turn = what == POLICY_OUT ? 0 : A1IN + AM - policy_list_of(f);
 }
 
 static void two_queue_cold(struct policy_state *s, struct frame *f)
@@ -72,7 +72,7 @@ static bool two_queue_verify(const struct policy_state *s)
 
 const struct policy policy_two_queue = {
     .name = "2q",
-    .turns = 1,
+    .turns = 2, /* as many are offered of the other queue */
     .remembers = 50,
     .enter = two_queue_enter,
     .used = two_queue_used,
