@@ -40,7 +40,7 @@ my %string = (
     eighty => random_string($n, 0.2, sub { rand() < 0.8 ? int rand 16 : 16 + int rand 64 }),
     scan   => random_string($n, 0.05, sub { rand() < 0.7 ? int rand 12 : 100 + $_[0] % 300 }),
 );
-$string{sort} = recorded("$top/tests/oracle/policies/sort-k16.u32.gz", $n);
+$string{sort} = recorded("$top/tests/oracle/sort-k16.u32.gz", $n);
 
 my %frames = (belady => [3, 4], map { $_ => [8, 24, 48] } qw(random loop eighty scan sort));
 
