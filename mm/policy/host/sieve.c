@@ -51,7 +51,6 @@ static void sieve_pass(struct policy_state *s, struct frame *f, enum policy_pass
 
 static void sieve_cold(struct policy_state *s, struct frame *f)
 {
-    sieve_leave(s, f);
     policy_to_head(s, f);
     s->hand = frame_pfn(s->pool, f);
 }
