@@ -60,9 +60,9 @@ struct vm {
     uint32_t swap_credit, file_credit; /* (r) reclaim.c's */
     bool unlocked;         /* (n) a lock ended since reclaim last looked through what it keeps as locked */
     uint32_t pageable_max; /* (n) pages that the policy may have; 0: as many as there is memory for */
-    /* (n) one victim at a time and no sooner than it is wanted, nothing read or mapped ahead: so that
-     * faults are those of a simulator */
-    bool exact;
+    /* One victim at a time and no sooner than it is wanted, nothing read or mapped ahead: so that faults are
+     * those of a simulator. */
+    bool exact;          /* (n) */
     uint32_t file_pages; /* (n) resident pages of objects that have an image */
     uint64_t committed;  /* (n) pages; see commit.c */
     /* Whether the running task is about to die, so that long work for it should end. NULL: never. */
