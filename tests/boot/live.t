@@ -32,7 +32,7 @@ sub recorded {
     return [map { [$_, 0] } unpack 'V*', $words];
 }
 
-my $n = $ENV{QUIRE_SOAK} ? 50_000 : 2500;
+my $n = $ENV{QUIRE_SOAK} ? 50_000 : 1000;
 my %string = (
     belady => [map { [$_, 0] } 1, 2, 3, 4, 1, 2, 5, 1, 2, 3, 4, 5],
     random => random_string($n, 0.3, sub { int rand 64 }),

@@ -12,7 +12,7 @@ use Test::More;
 need_sets(qw(busybox stress));
 
 my @policies = qw(clock fifo random clock-dirty aging two-list s3-fifo);
-my $seconds  = $ENV{QUIRE_SOAK} ? 60 : 3;
+my $seconds  = $ENV{QUIRE_SOAK} ? 60 : 2;
 my $stress   = "stress-ng --vm 2 --vm-bytes 40M --fork 1 --mmap 1 --mmap-bytes 16M --madvise 1 --verify -t $seconds";
 
 sub settings {

@@ -96,7 +96,7 @@ TEST(policy, random_gives_one_that_is_there)
 /* A run can be repeated. */
 TEST(policy, random_begins_anew)
 {
-    uint16_t first[64];
+    uint16_t first[64] = {0};
 
     for (unsigned run = 0; run < 2; run++) {
         struct pm_world *w = pm_begin(kt, &random_rule, false);
