@@ -52,7 +52,8 @@
 /* Pages, and entries of private copies, that are freed before others may run. */
 #define PAGES_A_STEP  512u
 #define COPIES_A_STEP 2048u
-#define PIN_CHECK_NS  1000000u /* how long object_put() sleeps before it looks again for a pin that ended */
+/* How long somebody sleeps who waits for a page, before he looks again whether a pin has ended. */
+#define QUIET_CHECK_NS 1000000u
 
 static inline void count_resident(struct object *o, int n)
 {
@@ -129,21 +130,24 @@ struct object *object_get(struct object *o)
     return o;
 }
 
-/* Wait until nobody else works with f, which has no entries. Our pin keeps it from being evicted, so freed
- * and used for something else, meanwhile; whoever has another pin is about to let it go. */
-static void wait_quiet(struct vm *vm, struct frame *f)
+/* Whether somebody works with f, or the disk does. */
+static bool in_use(const struct frame *f)
 {
-    frame_pin(f);
-    for (;;) {
-        swap_wait_frame(vm, f);
-        if (f->pins == 1)
-            break;
-        uint32_t s = os_irq_save();
+    return f->pins || f->flags & IO_FLAGS;
+}
 
-        os_sleep_until(&vm->swap.io_wait, os_now_ns() + PIN_CHECK_NS);
-        os_irq_restore(s);
-    }
-    frame_unpin(f);
+/* Wait a while for whoever works with f: he is about to let it go. We have no pin, or several who wait here
+ * would wait for each other. So f may be something else by now, and only the index says what is. */
+static void wait_quiet(struct vm *vm, const struct frame *f)
+{
+    uint32_t s;
+
+    might_sleep();
+    swap_finish(vm, false, false);
+    s = os_irq_save();
+    if (in_use(f) && !vm->swap.io_done)
+        os_sleep_until(&vm->swap.io_wait, os_now_ns() + QUIET_CHECK_NS);
+    os_irq_restore(s);
 }
 
 /* Count a page as precious. */
@@ -219,11 +223,7 @@ void object_discard(struct object *o, uint32_t first, uint32_t end)
         if (OBJECT_IS_FRAME(word)) {
             struct frame *f = word_frame(o, word);
 
-            if (f->flags & FRAME_F_BUSY) {
-                wait_io(vm);
-                continue;
-            }
-            if (f->pins || f->flags & FRAME_F_WRITEBACK) {
+            if (in_use(f)) {
                 wait_quiet(vm, f);
                 continue; /* it may have got entries meanwhile, or have gone */
             }
@@ -263,11 +263,11 @@ void object_put(struct object *o)
     might_sleep();
     mm_assert(!o->regions, "%s: a region still maps it", o->name);
     while ((word = radix_next(&o->index, &index)) != 0) {
-        if (OBJECT_IS_FRAME(word))
+        if (OBJECT_IS_FRAME(word) && in_use(word_frame(o, word))) {
             wait_quiet(vm, word_frame(o, word));
-        /* It may have gone to its slot while we waited. */
-        if (radix_get(&o->index, index) == word)
-            discard(o, index, word);
+            continue; /* it may have gone to its slot meanwhile */
+        }
+        discard(o, index, word);
         if (index % PAGES_A_STEP == 0)
             might_sleep();
     }

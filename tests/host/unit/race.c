@@ -712,3 +712,55 @@ TEST(race, all_who_wait_are_woken)
     EXPECT(vm->swap.pages_in >= 100, "%u pages came in", (unsigned)vm->swap.pages_in);
     vt_end(&race.t);
 }
+
+/* --- several who take the same page away --- */
+
+struct removal {
+    struct kt *kt;
+    struct object *o;
+    unsigned done, of;
+};
+
+static void remover_task(void *arg)
+{
+    struct removal *r = arg;
+
+    object_discard(r->o, 0, 2);
+    r->done++;
+}
+
+/* Works with page 0 when the others come, and lets it go later. */
+static void user_task(void *arg)
+{
+    struct removal *r = arg;
+    struct kt *kt = r->kt;
+    struct waitq nobody = {0};
+    struct frame *f;
+
+    REQUIRE(object_page(r->o, 0, &f) == 0, "no memory");
+    for (unsigned i = 0; i < r->of; i++)
+        fiber_serve("remover", remover_task, r, NULL);
+    os_sleep_until(&nobody, os_now_ns() + 10000000);
+    EXPECT(r->done == 0 && object_resident(r->o, 0) == f, "%u have taken away a pinned page", r->done);
+    frame_unpin(f);
+    os_sleep_until(&nobody, os_now_ns() + 100000000);
+    EXPECT(r->done == r->of, "%u of %u have taken it away", r->done, r->of);
+}
+
+TEST(race, who_waits_for_a_page_does_not_wait_for_others_who_do)
+{
+    static struct race race;
+    struct removal r = {.kt = kt, .of = 3};
+
+    memset(&race, 0, sizeof race);
+    if (!vt_begin(&race.t, kt, 128, 32, 64))
+        return;
+    r.o = object_create(&race.t.vm, &pager_zero, 2, "shared");
+    REQUIRE(r.o, "no memory");
+    fiber_start("user", user_task, &r);
+    fibers_event(disk_event, &race);
+    REQUIRE(fibers_run(kt) && r.done == r.of, "they wait for each other");
+    EXPECT(!radix_get(&r.o->index, 0) && vm_verify(&race.t.vm), "nothing is left");
+    object_put(r.o);
+    vt_end(&race.t);
+}
