@@ -76,7 +76,7 @@ like($usage, qr/usage: q-spaces \[VM\]/, 'and too many are');
     'set var vm->objects->resident = 7', 'q-verify vm', 'set var vm->objects->resident = 1',
     'set var vm->objects->index.root->used = 2', 'q-verify vm', 'set var vm->objects->index.root->used = 1',
     'set var vm->pool->frames[$pfn].index = 3', 'q-verify vm', 'set var vm->pool->frames[$pfn].index = 1',
-    'set var vm->pageable.count = 9', 'q-verify vm', 'set var vm->pageable.count = 1', 'finish');
+    'set var vm->pageable.half[0].list[0].count = 9', 'q-verify vm', 'set var vm->pageable.half[0].list[0].count = 1', 'finish');
 my (undef, undef, $spaces_out, $regions_x, $swap_out, $sound_out, $true_out, undef, $spaces_in, $walk_in, $frame_in, $sound_in,
     undef, $bad_resident, undef, undef, $bad_used, undef, undef, $bad_index, undef, undef, $bad_list, undef, $true_in) = @$out;
 
@@ -93,7 +93,7 @@ like($sound_in, qr/\b1 pageable frames, 1 objects, \d slots in use; 0 broken$/m,
 like($bad_resident, qr/^broken: object shared: 1 pages are resident, told 7$/m, "damage: an object's count");
 like($bad_used, qr/^broken: object shared: a node of height 1 has 1 words, used is 2$/m, 'damage: a node of the index');
 like($bad_index, qr/^broken: object shared: page 1 is in frame 0x[0-9a-f]+, which does not say so$/m, 'damage: a frame that belongs elsewhere');
-like($bad_list, qr/^broken: 1 frames are on the pageable list, its count is 9$/m, 'damage: the pageable list');
+like($bad_list, qr/^broken: 1 frames are on the pageable lists, their count is 9$/m, 'damage: the pageable list');
 like($true_in, qr/= true$/m, 'repaired, the kernel finds nothing');
 
 # --- what the kernel damages by itself, to see that its verification names it ---

@@ -497,21 +497,25 @@ class Verify:
         return slot_names
 
     def clock(self):
-        """The pageable list holds what is flagged as listed, and nothing else."""
+        """The pageable lists hold what is flagged as listed, and nothing else."""
         k = self.k
         listed_flag = int(gdb.parse_and_eval("FRAME_F_LISTED"))
         links = {pfn: (flags, following) for pfn, flags, following in k.records("flags", "next")}
-        walked, pfn = set(), int(k.vm["pageable"]["head"])
-        while pfn and pfn in links and pfn not in walked:
-            walked.add(pfn)
-            pfn = links[pfn][1]
-        self.expect(pfn == 0, "the pageable list leads to frame 0x%x %s" %
-                    (pfn, "again" if pfn in walked else "outside the pool"))
         flagged = {pfn for pfn, (flags, _) in links.items() if flags & listed_flag}
-        self.expect(walked == flagged, "%d frames are on the pageable list, %d are flagged as listed" %
+        walked, told = set(), 0
+        for half in range(2):
+            for number in range(4):
+                frames = k.vm["pageable"]["half"][half]["list"][number]
+                told += int(frames["count"])
+                pfn = int(frames["head"])
+                while pfn and pfn in links and pfn not in walked:
+                    walked.add(pfn)
+                    pfn = links[pfn][1]
+                self.expect(pfn == 0, "a pageable list leads to frame 0x%x %s" %
+                            (pfn, "again" if pfn in walked else "outside the pool"))
+        self.expect(walked == flagged, "%d frames are on the pageable lists, %d are flagged as listed" %
                     (len(walked), len(flagged)))
-        told = int(k.vm["pageable"]["count"])
-        self.expect(len(walked) == told, "%d frames are on the pageable list, its count is %d" % (len(walked), told))
+        self.expect(len(walked) == told, "%d frames are on the pageable lists, their count is %d" % (len(walked), told))
 
     def spaces(self):
         """Regions in order, and as many as the tree says."""
