@@ -201,6 +201,14 @@ uint32_t policy_draw(struct policy_state *s, uint32_t below)
     return (uint32_t)((uint64_t)x * below >> 32);
 }
 
+bool policy_spend_use(struct policy_state *s, struct frame *f, uint32_t most)
+{
+    uint32_t uses = f->order + policy_take_uses(s, f);
+
+    f->order = (uint8_t)(uses ? (uses < most ? uses : most) - 1 : 0);
+    return uses;
+}
+
 void policy_pass_to_tail(struct policy_state *s, struct frame *f, enum policy_pass what)
 {
     (void)what;

@@ -111,8 +111,8 @@ struct policy_state {
 struct pageable {
     struct policy_state half[2]; /* (n) */
     unsigned now;                /* (n) the half that pages enter */
+    struct policy_counts past;   /* (n) of policies before */
     /* Of that half, for the paths that every page takes. */
-    struct policy_counts past;     /* (n) of policies before */
     bool is_told;                  /* (n) the policy is told of a frame that enters */
     struct frame_list *plain_list; /* (n) list 0, which a frame may leave without the policy being told */
     uint16_t plain;                /* (n) flags of a frame on it */
@@ -185,6 +185,10 @@ static inline bool policy_is_dirty(struct policy_state *s, struct frame *f)
 
 /* Pass for the policies that keep a queue: the frame goes to the end of its list. */
 void policy_pass_to_tail(struct policy_state *s, struct frame *f, enum policy_pass what);
+
+/* Add the uses of a frame to those that its byte counts, `most` of all, and take one away. Whether there
+ * was any. */
+bool policy_spend_use(struct policy_state *s, struct frame *f, uint32_t most);
 
 /* Frames that the policy has. */
 static inline uint32_t policy_count(const struct policy_state *s)

@@ -82,6 +82,12 @@ static bool can_go(struct vm *vm, const struct frame *f)
     return !(f->flags & FRAME_F_DIRTY) || !swap_bad(vm, f->slot);
 }
 
+/* Whether a locked region maps it. arg: the vm. */
+static bool is_locked(void *arg, struct frame *f)
+{
+    return f->maps && rmap_locked(arg, f);
+}
+
 /* --- what policies see: the accessed and dirty bits of all entries of a frame, and its flags --- */
 
 static uint32_t take_uses(void *arg, struct frame *f)
@@ -149,9 +155,9 @@ static bool is_kept(struct vm *vm, struct frame *f, bool low, bool first, unsign
     return is_file_page(f) && files_are_last(vm, files);
 }
 
-/* Take what the policy offers until a batch of victims is pinned or the budget of frames, of which the second
- * turn is `turn`, is spent, or STEPS of work are done. */
-static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t *budget, uint32_t turn)
+/* Take what the policy offers until a batch of victims is pinned or the budget of looks, of which `later` are
+ * behind the first turn, is spent, or STEPS of work are done. */
+static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t *budget, uint32_t later)
 {
     struct policy_state *policy = pageable_now(&vm->pageable);
     uint32_t steps = *budget < STEPS ? *budget : STEPS;
@@ -167,11 +173,11 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
             break;
         extra = extra_steps(f);
         steps -= extra < steps ? extra : steps;
-        if (f->maps && rmap_locked(vm, f)) {
+        if (is_locked(vm, f)) {
             pageable_keep(&vm->pageable, f);
             continue;
         }
-        if (is_kept(vm, f, low, *budget >= turn, files)) {
+        if (is_kept(vm, f, low, *budget > later, files)) {
             policy->policy->pass(policy, f, POLICY_STAYS);
             continue;
         }
@@ -304,15 +310,10 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
     return freed;
 }
 
-static bool is_locked(void *arg, struct frame *f)
-{
-    return f->maps && rmap_locked(arg, f);
-}
-
 static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
 {
     const struct policy_state *policy;
-    uint32_t turn, budget;
+    uint32_t frames, looks, budget;
     unsigned freed = swap_finish(vm, false, true);
     unsigned in_flight = 0;
     bool released = false;
@@ -323,8 +324,10 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
         pageable_release(&vm->pageable, is_locked, vm);
     }
     policy = pageable_now(&vm->pageable);
-    turn = policy->policy->turns * policy_count(policy) + 1;
-    budget = 2 * turn;
+    /* The policy's own turns, and at least one more than the first, in which pages are spared. */
+    frames = policy_count(policy);
+    looks = policy->policy->turns > 2 ? policy->policy->turns : 2;
+    budget = looks * frames + 1;
     while (freed < want) {
         struct frame *victim[BATCH];
         unsigned n = 0, written = 0;
@@ -334,7 +337,7 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
         might_sleep();
         if (look) {
             nosleep_enter("the pageable list");
-            n = choose(vm, low, victim, &budget, turn);
+            n = choose(vm, low, victim, &budget, (looks - 1) * frames);
             nosleep_exit();
         }
         if (n) {
@@ -385,7 +388,7 @@ unsigned reclaim_evict_some(struct vm *vm, struct frame **f, unsigned n)
     mutex_lock(&vm->reclaim_lock);
     for (unsigned i = 0; i < n; i++) {
         f[i]->pins--;
-        if (f[i]->flags & FRAME_F_LISTED && can_go(vm, f[i]) && !(f[i]->maps && rmap_locked(vm, f[i]))) {
+        if (f[i]->flags & FRAME_F_LISTED && can_go(vm, f[i]) && !is_locked(vm, f[i])) {
             f[i]->pins++;
             f[victims++] = f[i];
         } else {
@@ -405,7 +408,7 @@ int reclaim_evict(struct vm *vm, struct frame *f)
 
     mutex_lock(&vm->reclaim_lock);
     /* A frame that is not listed is being made ready by somebody who sleeps. */
-    if (!(f->flags & FRAME_F_LISTED) || !can_go(vm, f) || (f->maps && rmap_locked(vm, f))) {
+    if (!(f->flags & FRAME_F_LISTED) || !can_go(vm, f) || is_locked(vm, f)) {
         err = -EBUSY;
     } else {
         f->pins++;

@@ -24,6 +24,9 @@
  * lock, entries themselves and the list of moved regions by nosleep sections, since eviction looks at them
  * without the lock. Lock order: space, then reclaim, then nosleep.
  *
+ * INV-SPACE-2 and -3 hold while nobody has the space's lock: a change of rights goes through a range in
+ *             steps.
+ *
  * INV-SPACE-1  every non-empty entry lies in a region
  * INV-SPACE-2  a writable entry of a table that writes reach lies in a writable region
  * INV-SPACE-3  held entries are those of regions that allow nothing
@@ -871,7 +874,7 @@ static bool table_entries_verify(struct space *s, vaddr_t span)
         INV("INV-SPACE-1", inside, "space %u at %x: entry outside every region", s->id, va);
         if (!inside)
             continue;
-        if (s->lock.owner)
+        if (s->lock.owner) /* rights may just be changing */
             continue;
         INV("INV-SPACE-2", !reach || !pte_present(*e) || !pte_writable(*e) || r->flags & REGION_WRITE,
             "space %u at %x, region flags %x", s->id, va, r->flags);

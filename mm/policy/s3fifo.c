@@ -31,21 +31,16 @@ static void s3fifo_enter(struct policy_state *s, struct frame *f)
     policy_push(s, back ? MAIN : SMALL, f);
 }
 
-static uint32_t uses_of(struct policy_state *s, struct frame *f)
-{
-    uint32_t uses = f->order + policy_take_uses(s, f);
-
-    return uses < UINT8_MAX ? uses : UINT8_MAX;
-}
-
 /* The small queue's oldest, if it goes. */
 static struct frame *from_small(struct policy_state *s)
 {
     struct frame *f = policy_head(s, SMALL);
+    uint32_t uses = f->order + policy_take_uses(s, f);
 
-    f->order = (uint8_t)uses_of(s, f);
-    if (f->order < MAIN_USES)
+    if (uses < MAIN_USES) {
+        f->order = (uint8_t)uses;
         return f;
+    }
     policy_take(s, f);
     f->order = 0;
     policy_push(s, MAIN, f);
@@ -56,12 +51,9 @@ static struct frame *from_small(struct policy_state *s)
 static struct frame *from_main(struct policy_state *s)
 {
     struct frame *f = policy_head(s, MAIN);
-    uint32_t uses = uses_of(s, f);
 
-    f->order = 0;
-    if (!uses)
+    if (!policy_spend_use(s, f, USES_MAX))
         return f;
-    f->order = (uint8_t)((uses < USES_MAX ? uses : USES_MAX) - 1);
     policy_to_tail(s, f);
     return NULL;
 }

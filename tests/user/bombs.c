@@ -11,13 +11,13 @@
  *
  * The last line is "bombs: done, N failed"; before, "bombs: FAILED: ..." says what.
  */
+#include "tests/user/check.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,21 +39,6 @@
 
 #define PAGE 4096u
 #define MIB  (1u << 20)
-
-static unsigned failed;
-
-static void check(bool ok, const char *fmt, ...)
-{
-    va_list ap;
-
-    printf("bombs: %s: ", ok ? "ok" : "FAILED");
-    va_start(ap, fmt);
-    vprintf(fmt, ap);
-    va_end(ap);
-    printf("\n");
-    fflush(stdout);
-    failed += !ok;
-}
 
 static uint64_t now_ms(void)
 {

@@ -10,12 +10,12 @@
  *
  * Says "disks: ok: ..." or "disks: FAILED: ..." for each thing, and exits with the number that failed.
  */
+#include "tests/user/check.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/hdreg.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,25 +30,6 @@
 
 #define SECTOR 512
 #define PAGE   4096
-
-static unsigned failed;
-
-static void check(bool ok, const char *fmt, ...)
-{
-    int err = errno;
-    va_list ap;
-
-    printf("disks: %s: ", ok ? "ok" : "FAILED");
-    va_start(ap, fmt);
-    vprintf(fmt, ap);
-    va_end(ap);
-    if (!ok)
-        printf(" (errno %d)", err);
-    printf("\n");
-    fflush(stdout);
-    failed += !ok;
-    errno = 0;
-}
 
 static bool fails(long result, int err)
 {

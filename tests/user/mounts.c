@@ -8,11 +8,11 @@
  * tools/linux-i386). Says "mounts: ok: ..." or "mounts: FAILED: ..." for each thing, and exits with the
  * number that failed.
  */
+#include "tests/user/check.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,22 +31,7 @@
 #define PAGES       32u
 #define RW          (PROT_READ | PROT_WRITE)
 
-static unsigned failed;
 static const char *where;
-
-static bool check(bool ok, const char *fmt, ...)
-{
-    va_list ap;
-
-    printf("mounts: %s: ", ok ? "ok" : "FAILED");
-    va_start(ap, fmt);
-    vprintf(fmt, ap);
-    va_end(ap);
-    printf("\n");
-    fflush(stdout);
-    failed += !ok;
-    return ok;
-}
 
 /* A call's result: 0, or this errno. */
 static void expect(int want, long rc, const char *what)

@@ -6,11 +6,11 @@
  *
  * Says "pressure: ok: ..." or "pressure: FAILED: ..." for each thing, and exits with the number that failed.
  */
+#include "tests/user/check.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,21 +24,6 @@
 #define PAGE      4096u
 #define MIB       (1u << 20)
 #define BYSTANDER (64 * PAGE)
-
-static unsigned failed;
-
-static void check(bool ok, const char *fmt, ...)
-{
-    va_list ap;
-
-    printf("pressure: %s: ", ok ? "ok" : "FAILED");
-    va_start(ap, fmt);
-    vprintf(fmt, ap);
-    va_end(ap);
-    printf("\n");
-    fflush(stdout);
-    failed += !ok;
-}
 
 static uint32_t *map(size_t size, int flags)
 {

@@ -9,13 +9,13 @@
  * exact. Says "timers: ok: ..." or "timers: FAILED: ..." for each thing, and exits with the number that
  * failed.
  */
+#include "tests/user/check.h"
+
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,21 +32,6 @@
 #define SECOND    1000000000ull
 #define ROUNDS    400u
 #define STACK     16384u
-
-static unsigned failed;
-
-static void check(bool ok, const char *fmt, ...)
-{
-    va_list ap;
-
-    printf("timers: %s: ", ok ? "ok" : "FAILED");
-    va_start(ap, fmt);
-    vprintf(fmt, ap);
-    va_end(ap);
-    printf("\n");
-    fflush(stdout);
-    failed += !ok;
-}
 
 static uint64_t now(void)
 {

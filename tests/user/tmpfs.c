@@ -7,12 +7,12 @@
  * tools/linux-i386), but what is said to be for the root archive, which counts as a whole there. Says
  * "tmpfs: ok: ..." or "tmpfs: FAILED: ..." for each thing, and exits with the number that failed.
  */
+#include "tests/user/check.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,23 +34,8 @@
 #define LIMIT 16u /* pages, of the small mount */
 #define RW    (PROT_READ | PROT_WRITE)
 
-static unsigned failed;
 static const char *where;
 static uint8_t block[LIMIT * PAGE];
-
-static bool check(bool ok, const char *fmt, ...)
-{
-    va_list ap;
-
-    printf("tmpfs: %s: ", ok ? "ok" : "FAILED");
-    va_start(ap, fmt);
-    vprintf(fmt, ap);
-    va_end(ap);
-    printf("\n");
-    fflush(stdout);
-    failed += !ok;
-    return ok;
-}
 
 static struct statfs room_of(const char *path)
 {

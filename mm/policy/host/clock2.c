@@ -22,13 +22,10 @@ static struct frame *clock2_next(struct policy_state *s, uint32_t *steps)
 {
     while (*steps && s->list[COUNTED].head) {
         struct frame *f = policy_head(s, COUNTED);
-        uint32_t uses = f->order + policy_take_uses(s, f);
 
         --*steps;
-        f->order = 0;
-        if (!uses)
+        if (!policy_spend_use(s, f, USES_MAX))
             return f;
-        f->order = (uint8_t)((uses < USES_MAX ? uses : USES_MAX) - 1);
         policy_to_tail(s, f);
     }
     return NULL;
