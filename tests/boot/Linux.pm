@@ -3,9 +3,9 @@
 #     need_linux();
 #     my @lines = linux_says('user', root => 'build/rootfs-test.cpio', commands => ['/ut/ut --all'], here => ["$ut --all"]);
 #
-# There are two. The host, where it executes i386 programs: nothing is quicker. Else Debian's i386 kernel in QEMU,
-# through tools/linux-i386. QUIRE_ORACLE=host or QUIRE_ORACLE=qemu insists on one. They are of different versions, and one
-# may be a kernel for 64 bits: what programs say has to be what both say.
+# That is Debian's i386 kernel in QEMU, through tools/linux-i386: the same version everywhere. QUIRE_ORACLE=host takes this
+# machine instead, if it executes i386 programs. That is quicker, but its kernel may be of any version, and one for 64 bits,
+# which says other things in a few places.
 package Linux;
 use strict;
 use warnings;
@@ -27,26 +27,23 @@ sub host_executes {
     return $? >> 8 == 2 && $said =~ /^usage: ut /;
 }
 
-# 'host' or 'qemu'; undef: neither is to be had.
+# 'host' or 'qemu'; undef: it is not to be had.
 sub linux_kind {
     return $kind if defined $kind || defined $why;
     my $want = $ENV{QUIRE_ORACLE} // '';
     die "QUIRE_ORACLE=$want: only host and qemu are known\n" if $want !~ /^(?:|host|qemu)$/;
-    if ($want ne 'qemu' && host_executes()) {
-        $kind = 'host';
-    }
-    elsif ($want eq 'host') {
-        $why = 'this machine does not execute i386 programs';
+    if ($want eq 'host') {
+        if   (host_executes()) { $kind = 'host' }
+        else                   { $why  = 'this machine does not execute i386 programs' }
     }
     else {
         my $said = `$top/tools/linux-i386 fetch 2>&1`;
         my $status = $? >> 8;
-        if ($status == 0) { $kind = 'qemu' }
+        if    ($status == 0) { $kind = 'qemu' }
         elsif ($status != 3) { die "tools/linux-i386 fetch: $said\n" }
         else {
             chomp $said;
-            $said =~ s/.*\n//s;
-            $why = ($want eq '' ? 'this machine does not execute i386 programs, and ' : '') . $said;
+            $why = $said =~ s/.*\n//sr;
         }
     }
     return $kind;

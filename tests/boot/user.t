@@ -1,8 +1,7 @@
 #!/usr/bin/env perl
 # Every program of tests/user, static and dynamic, on Quire and on Linux: both must say the same.
 #
-# Linux is this machine where it executes i386 programs, else Debian's kernel in QEMU (Linux.pm). This machine runs the
-# static ones only, since it need not have the libraries.
+# Linux runs the static ones only, which say the same: Debian's kernel in QEMU, or this machine (Linux.pm).
 use strict;
 use warnings;
 use FindBin;

@@ -95,8 +95,8 @@ sub in_background {
 sub gdb_steps {
     my ($start, $name, $command_line, @gdb) = @_;
     my ($out, $all);
-    # Under load QEMU sometimes stops twice at one breakpoint, when it is to step over it: once more, then.
-    for my $try (1, 2) {
+    # Under load QEMU sometimes stops twice at one breakpoint, when it is to step over it: again, then.
+    for my $try (1 .. 4) {
         ($out, $all) = gdb_batch($name, $command_line, map { $_->[2] } @gdb);
         last if !stood_still(map { s/\A\s+//r } grep { defined && /\S/ } @$out);
         note("one breakpoint was met twice, try $try");
