@@ -49,20 +49,23 @@ static const struct extable_entry *extable_search(const struct extable_entry *e,
     return NULL;
 }
 
-/* Every fault that a user-copy routine takes is looked up, and runs of them come from one instruction. */
+/* Every fault that a user-copy routine takes is looked up, and most come from a few instructions: those that
+ * were found last are kept by their address. */
+#define RECENT 16u
+
 uint32_t extable_find(uint32_t eip)
 {
-    static const struct extable_entry *last = extable;
+    static const struct extable_entry *recent[RECENT];
+    const struct extable_entry **r = &recent[eip % RECENT], *e = *r;
 
-    if (likely(last->fault == eip))
-        return last->fixup;
-    const struct extable_entry *e = extable_search(extable, eip);
-
+    if (likely(e && e->fault == eip))
+        return e->fixup;
+    e = extable_search(extable, eip);
     if (!e && extable_has_selftest)
         e = extable_search(extable_selftest, eip);
     if (!e)
         return 0;
-    last = e;
+    *r = e;
     return e->fixup;
 }
 
