@@ -75,7 +75,7 @@ static void give_up(struct space *s, vaddr_t va, pte_t *e)
         swap_unref(vm, slot);
         return;
     }
-    if (!pte_present(*e) || pte_pfn(*e) == vm->zero_pfn)
+    if (pte_held(*e) || pte_pfn(*e) == vm->zero_pfn)
         return;
     f = pfn_frame(vm->pool, pte_pfn(*e));
     if (f->use != FRAME_ANON || f->maps != 1 || f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
@@ -331,7 +331,7 @@ void space_clear_accessed(struct space *s, bool anonymous, bool objects)
             stop = r->end - PT_SPAN_DOWN(va) < PT_SPAN ? r->end : PT_SPAN_DOWN(va) + (vaddr_t)PT_SPAN;
             nosleep_enter("the table that is walked");
             for (e = pt_entry(&s->pt, va); va < stop; va += PAGE_SIZE, e++) {
-                if (!pte_present(*e) || pte_pfn(*e) == vm->zero_pfn)
+                if (!pte_has_frame(*e) || pte_pfn(*e) == vm->zero_pfn)
                     continue;
                 pt_test_clear_accessed(&s->pt, va, e);
                 pfn_frame(vm->pool, pte_pfn(*e))->flags &= (uint16_t)~FRAME_F_REFERENCED;

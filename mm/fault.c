@@ -12,6 +12,7 @@
  *   table    entry      read                write, private      write, shared object
  *   ------   --------   -----------------   -----------------   --------------------
  *   shared   swap       swap in, in place   own table           own table
+ *   shared   parked     unpark, in place    own table           own table
  *   shared   empty      own table           own table           own table
  *   shared   others     spurious            own table           own table
  *   read-    any        as own              claim table         claim table
@@ -25,10 +26,12 @@
  *   own      object     spurious            copy                upgrade
  *   own      writable   spurious            spurious            spurious
  *   own      swap       swap in, read-only, then as sole or copy
+ *   own      parked     unpark, then as what it was: sole, copy or writable
  *
  * "Shared" is a table that several roots name, all through read-only directory entries; "read-only" is one
  * whose entry is still so though nobody else names it any more; "own" one that is the space's alone. Swapping
- * in changes no entry's meaning, so it may be done in a shared table, and serves all sharers at once.
+ * in changes no entry's meaning, so it may be done in a shared table, and serves all sharers at once; and so
+ * does putting back what was parked, a page that is in memory but whose entry does not translate.
  *
  * "Sole" means that nobody else can come to see the page: one entry names the frame and none its slot. A
  * frame that is being written to its slot counts as "copy": its contents must not change.
@@ -65,17 +68,12 @@
 const char *fault_action_name(enum fault_action a)
 {
     static const char *const names[FAULT_ACTIONS] = {
-        [FAULT_BAD_ADDRESS] = "bad address",
-        [FAULT_BAD_ACCESS] = "bad access",
-        [FAULT_GROW] = "grow stack",
-        [FAULT_SPURIOUS] = "spurious",
-        [FAULT_OWN_TABLE] = "own table",
-        [FAULT_MAP_ZERO] = "map zero frame",
-        [FAULT_FILL_ZERO] = "fill zero",
-        [FAULT_OBJECT_IN] = "object in",
-        [FAULT_SWAP_IN] = "swap in",
-        [FAULT_TAKE_OVER] = "take over",
-        [FAULT_COPY] = "copy",
+        [FAULT_BAD_ADDRESS] = "bad address", [FAULT_BAD_ACCESS] = "bad access",
+        [FAULT_GROW] = "grow stack",         [FAULT_SPURIOUS] = "spurious",
+        [FAULT_OWN_TABLE] = "own table",     [FAULT_MAP_ZERO] = "map zero frame",
+        [FAULT_FILL_ZERO] = "fill zero",     [FAULT_OBJECT_IN] = "object in",
+        [FAULT_SWAP_IN] = "swap in",         [FAULT_UNPARK] = "unpark",
+        [FAULT_TAKE_OVER] = "take over",     [FAULT_COPY] = "copy",
         [FAULT_UPGRADE] = "upgrade",
     };
 
@@ -118,6 +116,8 @@ static inline __attribute__((always_inline)) enum fault_action classify(const st
         return write ? FAULT_FILL_ZERO : FAULT_MAP_ZERO;
     case ENTRY_SWAP:
         return FAULT_SWAP_IN;
+    case ENTRY_PARKED:
+        return FAULT_UNPARK;
     case ENTRY_ZERO:
         return write ? FAULT_FILL_ZERO : FAULT_SPURIOUS;
     case ENTRY_SOLE:
@@ -145,8 +145,8 @@ static inline enum entry_state entry_state(struct vm *vm, pte_t e)
 
     if (pte_empty(e))
         return ENTRY_EMPTY;
-    if (pte_is_swap(e))
-        return ENTRY_SWAP;
+    if (unlikely(!pte_present(e))) /* a held one is nobody's to touch, so its state is not asked for */
+        return pte_is_swap(e) ? ENTRY_SWAP : ENTRY_PARKED;
     if (pte_writable(e))
         return ENTRY_WRITABLE;
     if (pte_pfn(e) == vm->zero_pfn)
@@ -483,6 +483,9 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
         if (!f || f->flags & FRAME_F_BUSY)
             return fetch(st, action);
         install_swapped(st, f);
+        return LOOK_AGAIN;
+    case FAULT_UNPARK:
+        pt_set(&s->pt, st->va, st->entry, pte_unpark(*st->entry));
         return LOOK_AGAIN;
     case FAULT_OWN_TABLE:
         nosleep_exit();

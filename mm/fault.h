@@ -29,6 +29,7 @@ enum entry_state {
     ENTRY_COPY,     /* private frame, read-only, others name it or its slot */
     ENTRY_OBJECT,   /* the object's page, read-only */
     ENTRY_WRITABLE, /* present and writable, whatever it names */
+    ENTRY_PARKED,   /* a frame that is set aside */
     ENTRY_SWAP,     /* a swap slot */
     ENTRY_STATES
 };
@@ -44,6 +45,7 @@ enum fault_action {
     FAULT_FILL_ZERO,   /* a fresh zeroed frame */
     FAULT_OBJECT_IN,   /* get the object's page, then look again */
     FAULT_SWAP_IN,     /* get the slot's page, then look again */
+    FAULT_UNPARK,      /* put the parked page back, then look again */
     FAULT_TAKE_OVER,   /* only reference: make it writable */
     FAULT_COPY,        /* copy to a fresh frame */
     FAULT_UPGRADE,     /* shared object page, first write: make it writable */

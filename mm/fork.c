@@ -133,7 +133,7 @@ static void duplicate_entries(struct vm *vm, struct frame *table, pte_t *copy)
         if (pfn == vm->zero_pfn)
             continue;
         f->maps++;
-        if (f->use == FRAME_ANON && pte_present(e[i]))
+        if (f->use == FRAME_ANON)
             copy[i] = e[i] =
                 pte_readonly(e[i]); /* the directory entry was read-only, so no flush is needed */
     }

@@ -3,7 +3,8 @@
  *
  * Taking rights away changes entries; giving rights does not: the next fault finds out. A region that allows
  * nothing holds its frames in entries that are not present (pte_hold()), so that they are found again when
- * rights return.
+ * rights return. What is parked is not present either, but loses rights like anything else: held, or
+ * without the write that it would have had when put back.
  *
  * A region that is changed in part is split first, and at the end what has become alike is joined, so that
  * protecting and protecting back leaves one region where there was one.
@@ -40,8 +41,8 @@ static enum entry_change entry_change(unsigned old, unsigned new)
 static inline bool is_concerned(pte_t e, enum entry_change change)
 {
     if (change == ENTRIES_UNHOLD)
-        return pte_has_frame(e) && !pte_present(e);
-    return pte_present(e) && (change == ENTRIES_HOLD || pte_writable(e));
+        return pte_held(e);
+    return pte_has_frame(e) && (change == ENTRIES_HOLD ? !pte_held(e) : pte_writable(e));
 }
 
 /* Entries of [start, end), which lies in one span. Inlined for each change, so that the loop has nothing

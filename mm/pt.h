@@ -3,13 +3,16 @@
  * or names a frame, or names a swap slot. mm/x86/pt.c has the theory,
  * mm/x86/pte.h the bits behind these inline functions:
  *
- *   pte_empty() pte_present() pte_is_swap()    what an entry is; pte_has_frame(): present,
- *                                              or held (a frame that nobody may touch)
+ *   pte_empty() pte_is_swap() pte_has_frame()  what an entry is, one of the three
+ *   pte_present() pte_held() pte_parked()      what it is if it has a frame: the processor translates; nobody
+ *                                              may touch the page; it is set aside and the fault puts it back
  *   pte_pfn() pte_slot()                       what it names
- *   pte_writable() pte_accessed() pte_dirty()  of a present entry
+ *   pte_writable() pte_accessed() pte_dirty()  of an entry with a frame
  *   pte_make(pfn, PT_*) pte_make_swap(slot)    build one
- *   pte_readonly() pte_with_write() pte_old() pte_clean() pte_hold() pte_unhold()
+ *   pte_readonly() pte_with_write() pte_old() pte_clean() pte_hold() pte_unhold() pte_park() pte_unpark()
  *                                              the same entry, changed in one respect
+ *
+ * Who asks whether a page is there asks pte_has_frame(): an entry that is not present may have one.
  *
  * All functions here are called in nosleep sections; entry pointers are valid
  * until the section ends. Every change goes through pt_set(), a batch or a

@@ -29,6 +29,9 @@
 #include "mm/object.h"
 #include "mm/space.h"
 
+_Static_assert((uint64_t)SWAP_AREAS << (SWAP_AREA_SHIFT + PT_SLOT_SHIFT) <= 1ull << 32,
+               "an entry has room for the number of a slot");
+
 static inline pte_t *entry_naming(struct space *s, vaddr_t va, pfn_t pfn)
 {
     pte_t *e = pt_entry(&s->pt, va);
@@ -162,6 +165,21 @@ bool rmap_dirty(struct vm *vm, struct frame *f)
 
     rmap_each(vm, f, is_dirty, &dirty);
     return dirty;
+}
+
+static bool park_one(struct space *s, vaddr_t va, pte_t *e, void *arg)
+{
+    (void)arg;
+    if (pte_present(*e))
+        pt_set(&s->pt, va, e, pte_park(*e));
+    return true;
+}
+
+void rmap_park(struct vm *vm, struct frame *f)
+{
+    mm_assert(f->use == FRAME_ANON && f->owner, "frame %u of use %s", frame_pfn(vm->pool, f),
+              frame_use_name(f->use));
+    rmap_each(vm, f, park_one, NULL);
 }
 
 static bool forget_one(struct space *s, vaddr_t va, pte_t *e, void *arg)

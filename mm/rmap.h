@@ -41,6 +41,9 @@ bool rmap_locked(struct vm *vm, struct frame *f);
 void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f);
 /* Whether any of its entries was written through since the dirty bit was last cleared. */
 bool rmap_dirty(struct vm *vm, struct frame *f);
+/* Let no entry that names an anonymous frame translate: those that do are parked until the next fault.
+ * Nosleep. */
+void rmap_park(struct vm *vm, struct frame *f);
 /* Empty the only entry that names an anonymous frame: its page will begin anew as zeroes. f->maps is 0
  * afterwards. */
 void rmap_forget(struct vm *vm, struct frame *f);

@@ -28,8 +28,9 @@
  *             steps.
  *
  * INV-SPACE-1  every non-empty entry lies in a region
- * INV-SPACE-2  a writable entry of a table that writes reach lies in a writable region
- * INV-SPACE-3  held entries are those of regions that allow nothing
+ * INV-SPACE-2  a writable entry of a table that writes reach, or one that will be so when it is put back,
+ *              lies in a writable region
+ * INV-SPACE-3  held entries are those of regions that allow nothing; these have no others with frames
  * INV-SPACE-4  a region knows its space, and is listed as moved if and only if its number is not its address
  * INV-SPACE-5  pages counts what the regions hold
  *
@@ -876,9 +877,9 @@ static bool table_entries_verify(struct space *s, vaddr_t span)
             continue;
         if (s->lock.owner) /* rights may just be changing */
             continue;
-        INV("INV-SPACE-2", !reach || !pte_present(*e) || !pte_writable(*e) || r->flags & REGION_WRITE,
+        INV("INV-SPACE-2", !reach || !pte_writable(*e) || r->flags & REGION_WRITE,
             "space %u at %x, region flags %x", s->id, va, r->flags);
-        INV("INV-SPACE-3", !pte_has_frame(*e) || pte_present(*e) == !!(r->flags & REGION_PROT),
+        INV("INV-SPACE-3", !pte_has_frame(*e) || pte_held(*e) == !(r->flags & REGION_PROT),
             "space %u at %x, region flags %x", s->id, va, r->flags);
     }
     return ok;

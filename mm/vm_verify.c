@@ -16,9 +16,11 @@
  *   INV-VM-2  counts of slots are the entries and object indices that name them
  *   INV-VM-3  an entry names a frame that its space's family or its region's object owns, at the right number
  *   INV-VM-4  a table's maps is the number of roots that name it
- *   INV-VM-6  an anonymous frame in the swap cache has no writable entry
+ *   INV-VM-6  an anonymous frame in the swap cache has no writable entry, nor one that will be so when it is
+ *             put back
  *   INV-VM-7  a frame that is BUSY has no entries
- *   INV-VM-8  an anonymous frame that several entries name is writable through none of them
+ *   INV-VM-8  an anonymous frame that several entries name is writable through none of them, likewise
+ *   INV-VM-11 a parked entry names an anonymous frame
  *   INV-VM-9  locked_regions is the number of regions with REGION_LOCKED
  *
  * How it fails: it logs each broken invariant by its number, and says false.
@@ -65,8 +67,10 @@ static bool entry_verify(struct space *s, vaddr_t va, pte_t e, struct recount *s
     }
     pfn_t pfn = pte_pfn(e);
 
-    if (pfn == vm->zero_pfn)
+    if (pfn == vm->zero_pfn) {
+        INV("INV-VM-11", !pte_parked(e), "space %u at %x: the zero frame is parked", s->id, va);
         return ok;
+    }
     const struct frame *f = pfn_frame(vm->pool, pfn);
 
     sum->maps += mix(pfn);
@@ -75,11 +79,13 @@ static bool entry_verify(struct space *s, vaddr_t va, pte_t e, struct recount *s
             f->owner == s->family && r && r->start <= va &&
                 f->index == r->number + ((va - r->start) >> PAGE_SHIFT),
             "space %u at %x names frame %u of family %p, page %x", s->id, va, pfn, f->owner, f->index);
-        INV("INV-VM-6", f->slot == SLOT_NONE || !pte_present(e) || !pte_writable(e),
-            "space %u at %x: frame %u, slot %x", s->id, va, pfn, f->slot);
-        INV("INV-VM-8", f->maps == 1 || !pte_present(e) || !pte_writable(e),
-            "space %u at %x: frame %u has %u entries", s->id, va, pfn, f->maps);
+        INV("INV-VM-6", f->slot == SLOT_NONE || !pte_writable(e), "space %u at %x: frame %u, slot %x", s->id,
+            va, pfn, f->slot);
+        INV("INV-VM-8", f->maps == 1 || !pte_writable(e), "space %u at %x: frame %u has %u entries", s->id,
+            va, pfn, f->maps);
     } else {
+        INV("INV-VM-11", !pte_parked(e), "space %u at %x: frame %u of use %s is parked", s->id, va, pfn,
+            frame_use_name(f->use));
         INV("INV-VM-3",
             f->use == FRAME_OBJECT && r && r->start <= va && f->owner == r->object &&
                 f->index == r->offset + ((va - r->start) >> PAGE_SHIFT),

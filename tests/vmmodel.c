@@ -410,6 +410,20 @@ static void evict_something(struct model_actor *a)
     }
 }
 
+/* Let some pages not translate until they are touched. */
+static void park_something(struct model_actor *a)
+{
+    struct vm *vm = &a->world->vt->vm;
+    pfn_t pfn = vm->pool->start + kt_below(a->kt, vm->pool->end - vm->pool->start);
+
+    for (unsigned i = 0; i < 16 && pfn < vm->pool->end; i++, pfn++) {
+        struct frame *f = pfn_frame(vm->pool, pfn);
+
+        if (f->use == FRAME_ANON && f->maps)
+            rmap_park(vm, f);
+    }
+}
+
 void model_step(struct model_actor *a)
 {
     struct kt *kt = a->kt;
@@ -442,7 +456,13 @@ void model_step(struct model_actor *a)
     } else if (op < 94) {
         do_advise(a, s, i, n);
     } else if (op < 95) {
-        switch (kt_below(kt, 8)) {
+        switch (kt_below(kt, 12)) {
+        case 8:
+        case 9:
+        case 10:
+        case 11:
+            park_something(a);
+            break;
         case 0:
         case 1:
         case 2:

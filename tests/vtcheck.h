@@ -82,4 +82,16 @@ static inline void evict(struct kt *kt, int line, struct space *s, vaddr_t va)
 
 #define evict_at(kt, s, va) evict(kt, __LINE__, s, (vaddr_t)(va))
 
+/* Damage one thing, and expect the verification to name the invariant. */
+#define BROKEN(vm_, id, damage, repair)                                                                      \
+    do {                                                                                                     \
+        damage;                                                                                              \
+        kt_capture_begin();                                                                                  \
+        bool ok_ = vm_verify(vm_);                                                                           \
+        bool named_ = kt_captured("broken " id ":");                                                         \
+        kt_capture_end();                                                                                    \
+        repair;                                                                                              \
+        EXPECT(!ok_ && named_, "damage to " id " was not seen");                                             \
+    } while (0)
+
 #endif

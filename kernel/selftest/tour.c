@@ -182,7 +182,10 @@ void tour_show(const char *who, struct space *s, vaddr_t va)
         tour_say("%-6s %08x -> not present, swap slot %u, named by %u", who, va, pte_slot(*e),
                  swap_count(&vm_sys, pte_slot(*e)));
     } else {
-        tour_say("%-6s %08x -> frame %u, present %s %s %s", who, va, pte_pfn(*e),
+        tour_say("%-6s %08x -> frame %u, %s %s %s %s", who, va, pte_pfn(*e),
+                 pte_present(*e)  ? "present"
+                 : pte_parked(*e) ? "parked"
+                                  : "held",
                  pte_writable(*e) ? "writable" : "read-only", pte_accessed(*e) ? "accessed" : "unused",
                  pte_dirty(*e) ? "dirty" : "clean");
         show_frame(tour_frame(s, va));

@@ -14,7 +14,7 @@
  * kernel does it for every fork and for every reference count.)
  *
  * A shared table may only change in ways that are right for all sharers: a frame
- * goes to its swap slot, or comes back; an object's page is forgotten; a page
+ * goes to its swap slot, or comes back; it is parked, or put back; an object's page is forgotten; a page
  * ends for all of them, since its object was cut or they gave it up before they
  * parted. Anything else needs the table split first (fork.c).
  *
@@ -30,7 +30,9 @@
  * INV-PT-1  a user directory entry is 0 or names a FRAME_TABLE frame below low_end, user-accessible
  * INV-PT-2  used of a table is its number of non-empty entries
  * INV-PT-3  a table that several roots name has a read-only directory entry in each of them
- * INV-PT-4  a present entry is user-accessible, never global, and names a frame of the pool
+ * INV-PT-4  a present entry is user-accessible, never global, not marked as parked, and it, a held one and
+ *           a parked one name frames of the pool
+ * INV-PT-7  an entry that is not present and names a frame is held, and then not writable, or parked
  * INV-PT-5  tables of a root counts its user directory entries, and spans has a bit for each
  * INV-PT-6  an entry that is not empty lies in a group whose bit is set in the table's index
  *
@@ -367,10 +369,12 @@ bool pt_verify(const struct pt *pt)
             used += !pte_empty(e[k]);
             INV("INV-PT-6", pte_empty(e[k]) || table->index >> (k >> PT_GROUP_SHIFT) & 1,
                 "root %u span %u entry %u, groups %x", pt->root, i, k, table->index);
-            INV("INV-PT-4",
-                !pte_has_frame(e[k]) || ((e[k].raw & (PT_USER | PT_GLOBAL)) == PT_USER &&
-                                         pte_pfn(e[k]) >= p->start && pte_pfn(e[k]) < p->end),
+            INV("INV-PT-4", !pte_present(e[k]) || (e[k].raw & (PT_USER | PT_GLOBAL | PT_PARKED)) == PT_USER,
                 "root %u span %u entry %u is %x", pt->root, i, k, e[k].raw);
+            INV("INV-PT-4", !pte_has_frame(e[k]) || (pte_pfn(e[k]) >= p->start && pte_pfn(e[k]) < p->end),
+                "root %u span %u entry %u is %x", pt->root, i, k, e[k].raw);
+            INV("INV-PT-7", !pte_held(e[k]) || !pte_writable(e[k]), "root %u span %u entry %u is %x",
+                pt->root, i, k, e[k].raw);
         }
         INV("INV-PT-2", used == table->used, "root %u span %u table %u: counted %u, says %u", pt->root, i,
             pfn, used, table->used);

@@ -2,10 +2,14 @@
  * The bits of a 32-bit two-level entry (Intel SDM vol. 3A, 4.3). Only mm/x86/
  * and, through these functions, the users of pt.h see them.
  *
- *   P = 1                      present: a frame, with the hardware's bits
- *   P = 0, bit 1 set           held: a frame that its region lets nobody touch (PROT_NONE)
- *   P = 0, bit 1 clear, != 0   a swap slot, in bits 2 to 31
- *   0                          empty
+ *   P = 1                          present: a frame, with the hardware's bits
+ *   P = 0, bit 2 set, bit 9 clear  held: a frame that its region lets nobody touch (PROT_NONE)
+ *   P = 0, bit 2 set, bit 9 set    parked: a frame that is set aside, or whose next use somebody wants to see
+ *   P = 0, bit 2 clear, != 0       a swap slot, in bits 3 to 31
+ *   0                              empty
+ *
+ * Bit 2 is the hardware's "user", which every present entry of a space has. A parked entry keeps write,
+ * accessed and dirty where the hardware has them, so it is put back with one OR; a held one has lost write.
  */
 #ifndef MM_X86_PTE_H
 #define MM_X86_PTE_H
@@ -23,10 +27,12 @@ enum {
     PT_DIRTY = 1 << 6,
     PT_LARGE = 1 << 7, /* in a directory: 4 MiB page */
     PT_GLOBAL = 1 << 8,
+    PT_PARKED = 1 << 9, /* free for software; never in a present entry */
 };
 
-#define PT_HELD  PT_WRITE /* with P = 0 */
-#define PTE_NONE ((pte_t){0})
+#define PT_FRAME      PT_USER /* in an entry of a space: it names a frame */
+#define PT_SLOT_SHIFT 3
+#define PTE_NONE      ((pte_t){0})
 
 static inline bool pte_empty(pte_t e)
 {
@@ -38,10 +44,20 @@ static inline bool pte_present(pte_t e)
     return e.raw & PT_PRESENT;
 }
 
-/* Present or held. */
+/* Present, held or parked: its page is in memory. Of an entry of a space. */
 static inline bool pte_has_frame(pte_t e)
 {
-    return e.raw & (PT_PRESENT | PT_HELD);
+    return e.raw & (PT_PRESENT | PT_FRAME);
+}
+
+static inline bool pte_held(pte_t e)
+{
+    return (e.raw & (PT_PRESENT | PT_FRAME | PT_PARKED)) == PT_FRAME;
+}
+
+static inline bool pte_parked(pte_t e)
+{
+    return (e.raw & (PT_PRESENT | PT_FRAME | PT_PARKED)) == (PT_FRAME | PT_PARKED);
 }
 
 static inline bool pte_is_swap(pte_t e)
@@ -56,10 +72,10 @@ static inline pfn_t pte_pfn(pte_t e)
 
 static inline slot_t pte_slot(pte_t e)
 {
-    return e.raw >> 2;
+    return e.raw >> PT_SLOT_SHIFT;
 }
 
-/* Of a present entry. */
+/* Of a present entry or a parked one; false of all others. */
 static inline bool pte_writable(pte_t e)
 {
     return e.raw & PT_WRITE;
@@ -82,7 +98,7 @@ static inline pte_t pte_make(pfn_t pfn, unsigned flags)
 
 static inline pte_t pte_make_swap(slot_t slot)
 {
-    return (pte_t){slot << 2};
+    return (pte_t){slot << PT_SLOT_SHIFT};
 }
 
 static inline pte_t pte_readonly(pte_t e)
@@ -105,15 +121,28 @@ static inline pte_t pte_clean(pte_t e)
     return (pte_t){e.raw & ~(uint32_t)PT_DIRTY};
 }
 
+/* Of a present entry or a parked one. */
 static inline pte_t pte_hold(pte_t e)
 {
-    return (pte_t){(e.raw & ~(uint32_t)PT_PRESENT) | PT_HELD};
+    return (pte_t){e.raw & ~(uint32_t)(PT_PRESENT | PT_WRITE | PT_PARKED)};
 }
 
 /* Present and read-only again. */
 static inline pte_t pte_unhold(pte_t e)
 {
-    return (pte_t){(e.raw & ~(uint32_t)PT_HELD) | PT_PRESENT};
+    return (pte_t){e.raw | PT_PRESENT};
+}
+
+/* Of a present entry: it keeps what it allows and what was done through it. */
+static inline pte_t pte_park(pte_t e)
+{
+    return (pte_t){(e.raw & ~(uint32_t)PT_PRESENT) | PT_PARKED};
+}
+
+/* Present again, and about to be used. */
+static inline pte_t pte_unpark(pte_t e)
+{
+    return (pte_t){(e.raw & ~(uint32_t)PT_PARKED) | PT_PRESENT | PT_ACCESSED};
 }
 
 #endif

@@ -539,6 +539,8 @@ TEST(machine, coverage)
     FAULTS(1, WRITE(s, page(0), 7));     /* claim and take over */
     FAULTS(1, WRITE(child, page(1), 8)); /* copy */
     FAULTS(1, WRITE(s, page(1), 9));     /* take over */
+    rmap_park(&vm_sys, pfn_frame(vm_sys.pool, pte_pfn(*pt_entry(&s->pt, page(1)))));
+    FAULTS(1, READ(s, page(1), 9)); /* unpark */
     if (swap) {
         evict(kt, s, page(0));
         FAULTS(1, READ(s, page(0), 7));   /* swap in */

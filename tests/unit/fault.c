@@ -44,6 +44,8 @@ static enum fault_action wanted(const struct input *in)
         return FAULT_OWN_TABLE;
     if (in->state == ENTRY_SWAP)
         return FAULT_SWAP_IN;
+    if (in->state == ENTRY_PARKED)
+        return FAULT_UNPARK;
     if (in->state == ENTRY_EMPTY)
         return object ? FAULT_OBJECT_IN : write ? FAULT_FILL_ZERO : FAULT_MAP_ZERO;
     /* What is there can be read. */

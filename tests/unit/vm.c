@@ -1156,18 +1156,6 @@ TEST(vm, every_allocation_fails_once)
     vt_end(&t);
 }
 
-/* Damage one thing, and expect the verification to name the invariant. */
-#define BROKEN(vm_, id, damage, repair)                                                                      \
-    do {                                                                                                     \
-        damage;                                                                                              \
-        kt_capture_begin();                                                                                  \
-        bool ok_ = vm_verify(vm_);                                                                           \
-        bool named_ = kt_captured("broken " id ":");                                                         \
-        kt_capture_end();                                                                                    \
-        repair;                                                                                              \
-        EXPECT(!ok_ && named_, "damage to " id " was not seen");                                             \
-    } while (0)
-
 /* A page that nothing keeps alive should be free. */
 TEST(vm, forgotten_page_is_named)
 {

@@ -26,8 +26,9 @@ DIRECT_END = 0xF0000000
 USER_SPANS = KERNEL_BASE >> 22
 PRESENT, WRITE, USER, ACCESSED, DIRTY, LARGE, GLOBAL = 1, 2, 4, 0x20, 0x40, 0x80, 0x100
 RADIX_BITS = 6  # mm/radix.c
-HELD = WRITE  # without PRESENT: a frame that nobody may touch, mm/x86/pte.h
-SLOT_SHIFT = 2  # of a swap slot in an entry
+FRAME = USER  # without PRESENT: the entry names a frame, mm/x86/pte.h
+PARKED = 0x200  # of such an entry: the fault puts the page back; otherwise nobody may touch it
+SLOT_SHIFT = 3  # of a swap slot in an entry
 AREA_SHIFT = 24  # of the area in a slot, mm/swap.h
 
 
@@ -130,12 +131,12 @@ def walk(root, va):
 
 def entry_frame(entry):
     """The frame that an entry names, or None."""
-    return entry >> PAGE_SHIFT if entry & (PRESENT | HELD) else None
+    return entry >> PAGE_SHIFT if entry & (PRESENT | FRAME) else None
 
 
 def entry_slot(entry):
     """The swap slot that an entry names, or None."""
-    return entry >> SLOT_SHIFT if entry and not entry & (PRESENT | HELD) else None
+    return entry >> SLOT_SHIFT if entry and not entry & (PRESENT | FRAME) else None
 
 
 def entry_text(entry):
@@ -143,13 +144,15 @@ def entry_text(entry):
         return "empty"
     if entry_slot(entry) is not None:
         return "swap slot 0x%x" % entry_slot(entry)
-    if not entry & PRESENT:
+    if not entry & PRESENT and not entry & PARKED:
         return "frame 0x%x held" % (entry >> PAGE_SHIFT)
     names = [(WRITE, "write"), (USER, "user"), (8, "write-through"), (16, "uncached"), (ACCESSED, "accessed"),
              (DIRTY, "dirty"), (LARGE, "large"), (GLOBAL, "global")]
     flags = [n for bit, n in names if entry & bit]
     if not entry & WRITE:
         flags.insert(0, "read-only")
+    if not entry & PRESENT:
+        flags.insert(0, "parked:")
     return "frame 0x%x %s" % (entry >> 12, " ".join(flags))
 
 
