@@ -92,6 +92,53 @@ static void conditions(void)
     TRY(sem_timedwait(&s, &past));
 }
 
+/* --- waiters that go from one word to another --- */
+
+#define MOVED 4
+
+static uint32_t queue_from, queue_to;
+
+static void *waits_to_be_moved(void *arg)
+{
+    (void)arg;
+    return (void *)syscall(SYS_futex, &queue_from, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+}
+
+static long requeue(unsigned wake, unsigned move, uint32_t expected)
+{
+    return syscall(SYS_futex, &queue_from, FUTEX_CMP_REQUEUE_PRIVATE, wake, (void *)(uintptr_t)move,
+                   &queue_to, expected);
+}
+
+static void moves(void)
+{
+    pthread_t t[MOVED];
+    long moved = 0, woken = 0;
+    void *result;
+
+    PART("waiters of one futex become those of another");
+    TRY(requeue(1, INT_MAX, 1));
+    TRY(requeue(1, INT_MAX, 0));
+    TRY(requeue((unsigned)-1, 1, 0));
+    TRY(requeue(1, (unsigned)-1, 0));
+    for (int i = 0; i < MOVED; i++)
+        pthread_create(&t[i], NULL, waits_to_be_moved, NULL);
+    /* Each is counted once, when it has come to wait. */
+    while (moved < MOVED) {
+        moved += requeue(0, INT_MAX, 0);
+        sched_yield();
+    }
+    SHOW(moved);
+    TRY(requeue(MOVED, INT_MAX, 0)); /* nobody waits here any more */
+    TRY(syscall(SYS_futex, &queue_to, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0));
+    TRY(syscall(SYS_futex, &queue_to, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0));
+    for (int i = 0; i < MOVED; i++) {
+        pthread_join(t[i], &result);
+        woken += result == NULL;
+    }
+    SHOW(woken);
+}
+
 static void futexes(void)
 {
     static uint32_t word = 7;
@@ -344,6 +391,7 @@ UT_PROGRAM(thread)
     together();
     conditions();
     futexes();
+    moves();
     identities();
     fork_in_thread();
     racing();
