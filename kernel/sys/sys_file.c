@@ -318,6 +318,23 @@ static int32_t transfer_whole(transfer_fn fn, struct file *f, const struct io_ve
     return (int32_t)done;
 }
 
+/* Each part is a message of its own. Until one fails or is cut short. */
+static int32_t write_messages(struct file *f, const struct io_vector *v)
+{
+    int32_t done = 0;
+
+    for (uint32_t i = 0; i < v->count; i++) {
+        int put = file_write(f, v->part[i].base, v->part[i].size, NULL);
+
+        if (put < 0)
+            return done ? done : put;
+        done += put;
+        if ((uint32_t)put < v->part[i].size)
+            break;
+    }
+    return done;
+}
+
 /* pos NULL: the file's own. */
 static int32_t transfer_parts(transfer_fn fn, struct file *f, const struct io_vector *v, uint64_t *pos)
 {
@@ -325,6 +342,8 @@ static int32_t transfer_parts(transfer_fn fn, struct file *f, const struct io_ve
 
     if (v->count <= 1 || v->total == 0) /* also for the checks of what cannot be read or written at all */
         return fn(f, v->count ? v->part[0].base : 0, v->total, pos);
+    if (fn == file_write && f->ops->in_messages)
+        return write_messages(f, v);
     if (pos || v->total <= LENT_VECTOR_MAX)
         return transfer_whole(fn, f, v, pos);
     file_pos_lock(f);

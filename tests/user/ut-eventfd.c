@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 
 static const char *taken(int fd)
 {
@@ -69,6 +70,36 @@ static void alone(void)
     TRY(syscall(SYS_eventfd, 1) >= 0 ? 0 : -1);
 }
 
+/* Parts of so many bytes, of 3 and 4. */
+static void put_parts(int fd, const char *what, size_t first, size_t second)
+{
+    uint64_t values[2] = {3, 4};
+    struct iovec part[2] = {{values, first}, {values + 1, second}};
+    long result = writev(fd, part, 2);
+    const char *said = result < 0 ? ut_errno(errno) : result == 16 ? "both" : "one";
+
+    ut_say("writev of %s: %s, %s", what, said, taken(fd));
+}
+
+static void vectors(void)
+{
+    uint64_t value = 6;
+    struct iovec half[2] = {{&value, 4}, {(char *)&value + 4, 4}};
+    int fd = eventfd(0, EFD_NONBLOCK);
+
+    PART("vectors: a write takes each part for itself, a read all of them together");
+    put_parts(fd, "two", 8, 8);
+    put_parts(fd, "halves", 4, 4);
+    put_parts(fd, "one and a half", 8, 4);
+    put_parts(fd, "nothing and one", 0, 8);
+    put_parts(fd, "one and nothing", 8, 0);
+    put_parts(fd, "two that are too long", 9, 9);
+    put(fd, 0x100000002);
+    TRY(readv(fd, half, 2));
+    SHOW(value);
+    close(fd);
+}
+
 static void on_alarm(int signo)
 {
     (void)signo;
@@ -116,5 +147,6 @@ static void together(void)
 UT_PROGRAM(eventfd)
 {
     alone();
+    vectors();
     together();
 }
