@@ -12,6 +12,7 @@
 #include "kernel/lib/console.h"
 #include "kernel/lib/param.h"
 #include "kernel/lib/printk.h"
+#include "kernel/life/balance.h"
 #include "kernel/life/end.h"
 #include "kernel/life/init.h"
 #include "kernel/proc/page_fault.h"
@@ -210,6 +211,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     page_fault_init();
     process_start();
     life_start();
+    balance_init();
     pidfd_init();
     oom_start();
     file_start();

@@ -153,8 +153,7 @@ static int need_pages(const struct stretch *t)
     return 0;
 }
 
-/* The frame behind an entry, if this space is the only one to name it and it can be evicted. */
-static struct frame *exclusive_frame(struct space *s, vaddr_t va)
+struct frame *space_exclusive_frame(struct space *s, vaddr_t va)
 {
     const pte_t *e = pt_entry(&s->pt, va);
     struct frame *f;
@@ -177,7 +176,7 @@ static int page_out(const struct stretch *t)
 
         if (is_step(va))
             might_sleep();
-        f = exclusive_frame(t->s, va);
+        f = space_exclusive_frame(t->s, va);
         if (f) {
             frame_pin(f);
             batch[n++] = f;
@@ -203,7 +202,7 @@ static int make_cold(const struct stretch *t)
             might_sleep();
             nosleep_enter("the order of the pageable list");
         }
-        f = exclusive_frame(t->s, va);
+        f = space_exclusive_frame(t->s, va);
         if (!f)
             continue;
         rmap_test_clear_accessed(vm, f);

@@ -132,6 +132,14 @@ void os_wake_all(struct waitq *q);
 /* Give another runnable task the processor, if there is one. Sleeps. */
 void os_yield(void);
 
+/*
+ * The running task waits for what more memory would spare it: a page that had to go and comes back, a frame
+ * that has to be freed first. Until the leave that belongs to it; they nest. What lies between may run,
+ * sleep, and be sections. Neither sleeps.
+ */
+void os_memstall_enter(void);
+void os_memstall_leave(void);
+
 /* A sleeping lock. Zero-filled is valid and unlocked. Not recursive; unlocked by its owner. */
 struct mutex {
     void *owner; /* (n) task, NULL when free */

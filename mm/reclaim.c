@@ -361,6 +361,7 @@ static unsigned run(struct vm *vm, unsigned want, bool low)
 {
     unsigned freed;
 
+    os_memstall_enter();
     mutex_lock(&vm->reclaim_lock);
     freed = reclaim_locked(vm, want, low);
     if (freed < want)
@@ -368,6 +369,7 @@ static unsigned run(struct vm *vm, unsigned want, bool low)
     if (!freed)
         vm->stats.reclaim_failures++;
     mutex_unlock(&vm->reclaim_lock);
+    os_memstall_leave();
     return freed;
 }
 

@@ -223,6 +223,9 @@ static inline bool space_charges(unsigned flags)
 {
     return (flags & (REGION_WRITE | REGION_SHARED | REGION_NORESERVE)) == REGION_WRITE;
 }
+/* The frame behind the entry of va, if this space is the only one to name it and it can be evicted; else
+ * NULL. */
+struct frame *space_exclusive_frame(struct space *s, vaddr_t va);
 /* Count a region's pages in, or out. */
 void space_count(struct space *s, const struct region *r);
 void space_uncount(struct space *s, const struct region *r);

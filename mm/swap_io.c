@@ -244,7 +244,9 @@ int swap_fetch(struct vm *vm, slot_t slot, struct frame **out, bool *read)
     mm_assert(a, "slot %x of no area", slot);
     a->readers++;
     might_sleep(); /* the area stays; whether something uses the slot is asked now */
+    os_memstall_enter();
     err = bring_in(vm, slot, out, read);
+    os_memstall_leave();
     a->readers--;
     return err;
 }

@@ -25,6 +25,7 @@
  */
 #include "mm/errno.h"
 #include "mm/fault.h"
+#include "mm/load.h"
 #include "mm/machine.h"
 #include "mm/reclaim.h"
 #include "mm/space.h"
@@ -73,6 +74,7 @@ int vm_init(struct vm *vm, struct frame_pool *pool)
         {&vm->radix_cache, "radix", radix_node_size()},
         {&vm->family_cache, "family", sizeof(struct family)},
         {&vm->space_cache, "space", sizeof(struct space)},
+        {&vm->load_cache, "load", load_record_size()},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(caches); i++) {
@@ -115,6 +117,7 @@ void vm_fini(struct vm *vm)
     cache_destroy(&vm->radix_cache);
     cache_destroy(&vm->family_cache);
     cache_destroy(&vm->space_cache);
+    cache_destroy(&vm->load_cache);
     frame_free(vm->pool, pfn_frame(vm->pool, vm->zero_pfn));
 }
 

@@ -45,7 +45,7 @@ struct vm {
     struct pageable pageable; /* (n) ANON and OBJECT frames, as the policy orders them */
     struct space *spaces;     /* (n) all, linked through all_next */
     struct object *objects;   /* (n) */
-    struct cache region_cache, object_cache, radix_cache, family_cache, space_cache; /* (n) */
+    struct cache region_cache, object_cache, radix_cache, family_cache, space_cache, load_cache; /* (n) */
     struct mutex reclaim_lock;  /* one reclaimer at a time */
     struct waitq daemon_wait;   /* the daemon sleeps here */
     bool daemon_kicked;         /* (n) */

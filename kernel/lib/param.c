@@ -6,7 +6,7 @@
 #include "mm/os.h"
 #include "mm/policy.h"
 
-struct params params = {.kva = KVA_INSTANT, .torture_seed = 20261120, .init_args = ""};
+struct params params = {.kva = KVA_INSTANT, .loadcontrol = 1, .torture_seed = 20261120, .init_args = ""};
 
 static const struct param_choice consoles[] = {
     {"ttyS0", CONSOLE_SERIAL}, {"ttyS0,115200", CONSOLE_SERIAL}, {"ttyS0,115200n8", CONSOLE_SERIAL},
@@ -22,6 +22,7 @@ static const struct param_choice replacements[] = {
     {"aging", POLICY_AGING},    {"two-list", POLICY_TWO_LIST},
     {"s3-fifo", POLICY_S3FIFO}, {0},
 };
+static const struct param_choice switches[] = {{"on", 1}, {"off", 0}, {0}};
 static const struct param_choice transfers[] = {{"dma", 0}, {"pio", 1}, {0}};
 static const struct param_choice tortures[] = {{"sleep", 1}, {0}};
 static const struct param_choice panic_tests[] = {
@@ -60,6 +61,8 @@ static const struct param table[] = {
     {"kva", PARAM_CHOICE, &params.kva, .choices = fits,
      .help = "best, first, next, worst, instant: fit of kernel addresses"},
     {"policy", PARAM_CHOICE, &params.policy, .choices = replacements, .help = "NAME: which pages go first"},
+    {"loadcontrol", PARAM_CHOICE, &params.loadcontrol, .choices = switches,
+     .help = "on, off: suspend programs in turn when memory thrashes"},
     {"swap", PARAM_STRING, &params.swap, .help = "on, off, or NAME[,NAME...]: what swap uses"},
     {"ata", PARAM_CHOICE, &params.ata_pio, .choices = transfers, .help = "dma, pio: how disks transfer"},
     {"ata_timeout", PARAM_NUMBER, &params.ata_timeout, 10, 600000,

@@ -6,6 +6,7 @@
  */
 #include "kernel/life/deliver.h"
 #include "kernel/lib/printk.h"
+#include "kernel/life/balance.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/sigframe.h"
 #include "kernel/proc/itimer.h"
@@ -253,6 +254,8 @@ void thread_return_to_user(struct trap_frame *tf)
     os_irq_restore(irq);
     if (unlikely(latency_on))
         latency_enter(LATENCY_RETURN);
+    if (unlikely(work & TASK_WORK_BALANCE))
+        balance_wait();
     if (self->exiting)
         thread_exit(0);
     if (unlikely(work & (TASK_WORK_TIMES | TASK_WORK_YIELD))) {

@@ -30,6 +30,7 @@
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/shm.h"
 #include "kernel/life/audit.h"
+#include "kernel/life/balance.h"
 #include "kernel/lib/param.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/expiry.h"
@@ -85,8 +86,8 @@ static bool nothing_left(void)
 static bool all_sound(void)
 {
     return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kmalloc_verify(&kmalloc_sys) &
-           kva_map_verify(&kva_map_sys) & paging_verify() & window_verify() & sched_verify() &
-           expiry_verify();
+           balance_verify() & kva_map_verify(&kva_map_sys) & paging_verify() & window_verify() &
+           sched_verify() & expiry_verify();
 }
 
 /* --- failing on purpose --- */

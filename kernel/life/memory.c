@@ -4,6 +4,7 @@
  */
 #include "kernel/life/memory.h"
 #include "kernel/fs/vfs.h"
+#include "kernel/life/balance.h"
 #include "kernel/proc/oom.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/slab.h"
@@ -35,6 +36,7 @@ struct memory *memory_copy(const struct memory *from, struct space *s)
     m->refs = 1;
     m->space = s;
     m->lock = (struct mutex){0};
+    m->balance = (struct balance){0};
     if (m->exe)
         inode_get(m->exe)->executed++;
     return m;
@@ -50,6 +52,7 @@ void memory_put(struct memory *m)
 {
     if (--m->refs)
         return;
+    balance_forget(m);
     if (m->exe) {
         m->exe->executed--;
         inode_put(m->exe);

@@ -15,6 +15,9 @@
  * signals, and zombies, which are their parent's. What no process's end gives back (names and inodes of a
  * tmpfs) has limits of its own (kernel/fs/ramfs.c).
  *
+ * Who has more than a limit of its own allows goes before others that are not spared: more in memory and swap
+ * than RLIMIT_RSS, or more mapped than RLIMIT_AS or RLIMIT_DATA, which may have been lowered since.
+ *
  * Processes that share a space are chosen, and end, together. One victim at a time: others that find no
  * memory meanwhile wait for it too. If it does not end in time (it may wait for something that the waiter
  * holds), it is left to its end and the next is chosen; but before one that is spared goes, those that are
@@ -141,11 +144,26 @@ static bool is_spared(const struct candidate *c)
     return p->tty && p->sid == p->pid && c->resident + c->swapped + c->kernel < all_pages() / 2;
 }
 
+static bool is_beyond(const struct process *p, unsigned limit, uint32_t pages)
+{
+    return (uint64_t)pages << PAGE_SHIFT > p->rlimit[limit].soft;
+}
+
+static bool is_over_limit(const struct candidate *c)
+{
+    const struct space_pages *pages = &c->p->memory->space->pages;
+
+    return is_beyond(c->p, RLIMIT_RSS, c->resident + c->swapped) ||
+           is_beyond(c->p, RLIMIT_AS, pages->total) || is_beyond(c->p, RLIMIT_DATA, pages->data);
+}
+
 /* Whether a is rather to go than b. */
 static bool worse(const struct candidate *a, const struct candidate *b)
 {
     if (is_spared(a) != is_spared(b))
         return is_spared(b);
+    if (is_over_limit(a) != is_over_limit(b))
+        return is_over_limit(a);
     return a->score > b->score;
 }
 
@@ -212,10 +230,16 @@ static void report(const struct candidate *table, unsigned listed, unsigned n)
         os_log("oom: %7d %-15s %11u %11u %11u %6d %9d%s", table[i].p->pid, name_of(table[i].p),
                table[i].resident << (PAGE_SHIFT - 10), table[i].swapped << (PAGE_SHIFT - 10),
                table[i].kernel << (PAGE_SHIFT - 10), table[i].p->oom_score_adj, (int)table[i].score,
-               is_spared(&table[i]) ? "  spared" : "");
+               is_spared(&table[i])       ? "  spared"
+               : is_over_limit(&table[i]) ? "  over its limit"
+                                          : "");
     if (n > listed)
         os_log("oom: and %u smaller ones", n - listed);
-    os_log("oom: killed process %d (%s): its score is the highest of %u candidates", p->pid, name_of(p), n);
+    os_log("oom: killed process %d (%s): %s of %u candidates", p->pid, name_of(p),
+           is_over_limit(&table[0]) && !is_spared(&table[0])
+               ? "it is over its limit, and its score the highest of those,"
+               : "its score is the highest",
+           n);
 }
 
 /* Whether somebody who was killed still has memory to give back. */
@@ -287,8 +311,10 @@ bool oom_kill(void)
         vm_sys.stats.oom_kills++;
         process_kill(self->process, SIGKILL);
     }
+    os_memstall_enter();
     while (!self->exiting && is_waiting())
         look_later();
+    os_memstall_leave();
     return !self->exiting;
 }
 
@@ -300,8 +326,10 @@ static bool make_room(void)
 
     if (!self || self->exiting || (!is_waiting() && !choose(true)))
         return false;
+    os_memstall_enter();
     while (!self->exiting && is_waiting())
         look_later();
+    os_memstall_leave();
     return !self->exiting && patience;
 }
 

@@ -10,6 +10,7 @@
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/signal.h"
 #include "kernel/proc/thread.h"
+#include "mm/load.h"
 #include "mm/space.h"
 
 struct fs_context; /* kernel/fs/vfs.h: root, current directory, umask */
@@ -40,6 +41,20 @@ struct rlimit {
     uint64_t soft, hard;
 };
 
+/* Load control of a memory: kernel/life/balance.c. */
+struct balance {
+    bool out;                   /* its threads sleep on their way to ring 3 */
+    bool party;                 /* it takes turns with others */
+    struct memory *next, *prev; /* of those that are out, the longest first */
+    struct waitq wait;          /* its threads sleep here */
+    struct load_set set;        /* what it had when it went out */
+    uint32_t need;              /* pages that it needed then */
+    uint64_t since;             /* when it went out or came in; 0: not looked at yet */
+    uint32_t round;             /* the last look that saw it */
+    uint64_t major;             /* faults that its space had read for then */
+    uint32_t reads;             /* of these, since the look before */
+};
+
 /* A process's memory. Shared by vfork and by clone with CLONE_VM; the last user destroys the space. */
 #define AUXV_MAX 20
 struct memory {
@@ -53,6 +68,7 @@ struct memory {
     struct inode *exe;
     struct space_usage usage; /* as memory_count() found it last */
     uint32_t counted;         /* the OOM killer's count that it was for; 0: none */
+    struct balance balance;
 };
 
 #define PID_MAX_DEFAULT 32768

@@ -132,6 +132,8 @@ void thread_enter(struct thread *t)
     t->task->space = p->memory ? p->memory->space : NULL;
     if (signal_has_work(t)) /* what was sent before it was there */
         signal_mark(t);
+    if (unlikely(p->memory && p->memory->balance.out))
+        thread_set_work(t, TASK_WORK_BALANCE);
 }
 
 void thread_launch(struct thread *t)

@@ -5,6 +5,7 @@
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/shm.h"
 #include "kernel/lib/format.h"
+#include "kernel/life/balance.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/uts.h"
@@ -220,6 +221,25 @@ static int store_policy(const struct proc_node *n, char *s)
     return policy ? reclaim_set_policy(&vm_sys, policy) : -EINVAL;
 }
 
+static int show_loadcontrol(struct text *t, const struct proc_node *n)
+{
+    (void)n;
+    text_print(t, "%d\n", balance_is_on());
+    return 0;
+}
+
+/* 1 or on, 0 or off. */
+static int store_loadcontrol(const struct proc_node *n, char *s)
+{
+    bool on = strcmp(s, "1") == 0 || strcmp(s, "on") == 0;
+
+    (void)n;
+    if (!on && strcmp(s, "0") != 0 && strcmp(s, "off") != 0)
+        return -EINVAL;
+    balance_set(on);
+    return 0;
+}
+
 static const struct proc_entry vm_entries[] = {
     {.name = "drop_caches",
      .mode = S_IFREG | 0200,
@@ -227,6 +247,7 @@ static const struct proc_entry vm_entries[] = {
      .store_raw = store_number,
      .arg = &drop},
     NUMBER("exact", exact_control),
+    {.name = "loadcontrol", .mode = S_IFREG | 0644, .show = show_loadcontrol, .store = store_loadcontrol},
     NUMBER("max_map_count", max_map_count),
     NUMBER("min_free_kbytes", min_free),
     FIXED("mmap_min_addr", mmap_min_addr),

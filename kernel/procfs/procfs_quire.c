@@ -1,5 +1,7 @@
 /* /proc/quire: what Linux does not have. */
 #include "kernel/lib/format.h"
+#include "kernel/life/balance.h"
+#include "kernel/proc/process.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/sched/latency.h"
 #include "mm/errno.h"
@@ -39,7 +41,52 @@ static int store_latency(const struct proc_node *n __attribute__((unused)), char
     return 0;
 }
 
+/* Each memory that takes turns: by the oldest process that has it. */
+static void show_party(struct text *t, uint64_t now)
+{
+    for (const struct process *p = process_all; p; p = p->all_next) {
+        const struct balance *b = p->memory ? &p->memory->balance : NULL;
+        const struct process *first = process_all;
+
+        if (!b || !b->party)
+            continue;
+        while (first->memory != p->memory)
+            first = first->all_next;
+        if (first == p)
+            text_print(t, "%s %d %s %llu ms %u pages\n", b->out ? "out" : "in", p->pid,
+                       p->threads ? p->threads->comm : p->comm,
+                       (unsigned long long)((now - b->since) / 1000000), b->out ? b->set.pages : 0);
+    }
+}
+
+/* What load control sees, who takes turns, and what it did last. */
+static int show_load(struct text *t, const struct proc_node *n __attribute__((unused)))
+{
+    struct balance_state s;
+    uint64_t now = os_now_ns();
+
+    balance_read(&s);
+    text_print(t, "control %s\n", balance_is_on() ? "on" : "off");
+    text_print(t, "look full %u%% in %u out %u\n", s.full, s.came, s.went);
+    if (s.turn_length_ns)
+        text_print(t, "turn %llu of %llu ms\n", (unsigned long long)(s.turn_ns / 1000000),
+                   (unsigned long long)(s.turn_length_ns / 1000000));
+    text_print(t, "total out %llu in %llu pages_out %llu pages_in %llu\n", (unsigned long long)s.outs,
+               (unsigned long long)s.ins, (unsigned long long)s.pages_out, (unsigned long long)s.pages_in);
+    show_party(t, now);
+    for (uint32_t k = s.events > BALANCE_EVENTS ? s.events - BALANCE_EVENTS : 0; k < s.events; k++) {
+        const struct balance_event *e = balance_event(k);
+
+        text_print(t, "at %llu ms %d %s %s after %llu ms, %u pages in %llu ms: %s\n",
+                   (unsigned long long)(e->at_ns / 1000000), e->pid, e->comm, e->out ? "out" : "in",
+                   (unsigned long long)(e->before_ns / 1000000), e->pages,
+                   (unsigned long long)(e->took_ns / 1000000), e->why);
+    }
+    return 0;
+}
+
 const struct proc_entry proc_quire_entries[] = {
+    {.name = "load", .mode = S_IFREG | 0444, .show = show_load},
     {.name = "latency", .mode = S_IFREG | 0644, .show = show_latency, .store = store_latency},
     {.name = NULL},
 };

@@ -8,6 +8,7 @@
 #include "kernel/proc/uts.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/sched/clock.h"
+#include "kernel/sched/pressure.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/stat.h"
 #include "kernel/sched/time.h"
@@ -204,6 +205,23 @@ static int show_vmstat(struct text *t, const struct proc_node *n)
     count(t, "oom_kill", s->oom_kills);
     count(t, "swap_ra", sw->readahead);
     count(t, "swap_ra_hit", sw->readahead_hits);
+    return 0;
+}
+
+static int show_pressure(struct text *t, const struct proc_node *n)
+{
+    static const char *const name[] = {[PRESSURE_SOME] = "some", [PRESSURE_FULL] = "full"};
+    struct stall s;
+
+    (void)n;
+    pressure_read(&s);
+    for (unsigned k = 0; k < ARRAY_LEN(name); k++) {
+        const uint32_t *a = s.average[k];
+
+        text_print(t, "%s avg10=%u.%02u avg60=%u.%02u avg300=%u.%02u total=%llu\n", name[k],
+                   stall_percent(a[0]), stall_hundredths(a[0]), stall_percent(a[1]), stall_hundredths(a[1]),
+                   stall_percent(a[2]), stall_hundredths(a[2]), (unsigned long long)(s.total_ns[k] / 1000));
+    }
     return 0;
 }
 
@@ -642,6 +660,7 @@ static int link_mounts(const struct proc_node *n, char *buf, size_t size)
         .name = name_, .mode = S_IFLNK | 0777, .readlink = link_                                             \
     }
 
+static const struct proc_entry pressure_entries[] = {FILE("memory", show_pressure), {.name = NULL}};
 static const struct proc_entry sysvipc_entries[] = {FILE("shm", show_shm), {.name = NULL}};
 
 const struct proc_entry proc_root_entries[] = {
@@ -655,6 +674,7 @@ const struct proc_entry proc_root_entries[] = {
     COUNTING("meminfo", show_meminfo),
     LINK("mounts", link_mounts),
     FILE("partitions", show_partitions),
+    {.name = "pressure", .mode = S_IFDIR | 0555, .children = pressure_entries},
     {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_quire_entries},
     LINK("self", link_self),
     FILE("slabinfo", show_slabinfo),

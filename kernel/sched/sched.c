@@ -26,6 +26,7 @@
  */
 #include "kernel/sched/sched.h"
 #include "kernel/sched/latency.h"
+#include "kernel/sched/pressure.h"
 #include "kernel/sched/sync.h"
 #include "kernel/sched/time.h"
 #include "kernel/sched/torture.h"
@@ -276,6 +277,7 @@ int sched_init(void)
 
     task_init();
     boot_task.since = os_now_ns();
+    pressure_init();
     os_current = &boot_task;
     sched_add(&boot_task);
     idle_task = task_create("idle", idle, NULL);
@@ -335,5 +337,5 @@ bool sched_verify(void)
     if (ok)
         INV("INV-SCHED-2", sleepers == waiting, "%u of %u tasks with a deadline", sleepers, waiting);
     os_irq_restore(irq);
-    return ok;
+    return pressure_verify() && ok;
 }

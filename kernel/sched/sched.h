@@ -36,7 +36,7 @@ void sched_remove(struct task *t);
 void sched_timer_start(struct task *t);
 void sched_timer_stop(struct task *t);
 
-/* INV-SCHED-*: the queues against the tasks' states. Reads only. */
+/* INV-SCHED-* and INV-PRESSURE-*: the queues and counts against the tasks' states. Reads only. */
 bool sched_verify(void);
 
 #endif

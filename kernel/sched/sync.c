@@ -17,6 +17,7 @@
  */
 #include "kernel/sched/sync.h"
 #include "kernel/sched/latency.h"
+#include "kernel/sched/pressure.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/torture.h"
 #include "kernel/x86/trap.h"
@@ -71,6 +72,7 @@ static void release(struct waiter *w, bool woken)
         sched_timer_stop(t);
         t->timer.key = 0;
     }
+    pressure_ready(t);
     sched_ready(t);
 }
 
@@ -118,6 +120,7 @@ bool sync_sleep(struct waitq *q, uint64_t deadline)
     mm_assert(self, "slept before tasking has begun");
     sync_may_sleep();
     sync_enter(q, &w);
+    pressure_sleep(self);
     self->state = TASK_SLEEPING;
     self->waiter = &w;
     if (deadline) {

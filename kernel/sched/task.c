@@ -4,6 +4,7 @@
  * over the end is a fault and not silent corruption.
  */
 #include "kernel/sched/task.h"
+#include "kernel/sched/pressure.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/sync.h"
 #include "kernel/vm/vm_sys.h"
@@ -136,6 +137,7 @@ void task_start(struct task *t)
     uint32_t irq = os_irq_save();
 
     sched_add(t);
+    pressure_ready(t);
     sched_ready(t);
     os_irq_restore(irq);
 }
@@ -166,6 +168,7 @@ struct task *task_create_thread(struct thread *thread, struct context *context, 
     if (!t)
         return NULL;
     t->thread = thread;
+    t->program = true;
     t->context = context;
     t->fn = fn;
     t->arg = arg;
@@ -194,6 +197,7 @@ void task_exit(int code)
               os_nosleep_why);
     mm_assert(self->stack, "the task that booted never ends");
     os_irq_save();
+    pressure_sleep(self);
     self->exit_code = code;
     self->state = TASK_DEAD;
     os_wake_all(&self->joiner);
@@ -209,6 +213,7 @@ void task_vanish(void)
     mm_assert(nosleep_depth() == 0, "task %s ends in a nosleep section that protects %s", self->name,
               os_nosleep_why);
     os_irq_save();
+    pressure_sleep(self);
     sched_remove(self);
     self->state = TASK_DEAD;
     self->run_next = vanished;

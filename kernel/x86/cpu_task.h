@@ -6,9 +6,10 @@
 
 /* Bits of user_work. Set with interrupts off or by the task itself. */
 enum {
-    TASK_WORK_SIGNAL = 1 << 0, /* a signal may have to be delivered */
-    TASK_WORK_YIELD = 1 << 1,  /* its time slice is over */
-    TASK_WORK_TIMES = 1 << 2,  /* processor time has passed that a timer may count */
+    TASK_WORK_SIGNAL = 1 << 0,  /* a signal may have to be delivered */
+    TASK_WORK_YIELD = 1 << 1,   /* its time slice is over */
+    TASK_WORK_TIMES = 1 << 2,   /* processor time has passed that a timer may count */
+    TASK_WORK_BALANCE = 1 << 3, /* load control wants its program to wait */
 };
 
 struct cpu_task {

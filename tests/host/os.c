@@ -95,6 +95,20 @@ void os_irq_restore(uint32_t state)
     (void)state;
 }
 
+/* All of the run, as there is one count for all fibres. */
+static uint32_t stalls;
+
+void os_memstall_enter(void)
+{
+    stalls++;
+}
+
+void os_memstall_leave(void)
+{
+    mm_assert(stalls, "a wait for memory ended that had not begun");
+    stalls--;
+}
+
 /* OS_TORTURE is set while fibres run. */
 void might_sleep_slow(void)
 {

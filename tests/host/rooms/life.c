@@ -15,6 +15,7 @@
  *   life/sigframe.c     stores registers and the FPU's state in frames of Linux's form, by instructions.
  *                       The frame here has mask, siginfo and registers too, written by a user copy.
  *   life/end.c          stops the machine; what it counts, life/audit.c, is here.
+ *   life/balance.c      load control, which needs pressure.
  *   sys/syscall.c       a table of all calls. A test has one of those that it makes.
  *   dev/tty.c, dev/random.c, lib/printk.c
  *
@@ -33,6 +34,7 @@
 #include "kernel/lib/format.h"
 #include "kernel/lib/printk.h"
 #include "kernel/life/audit.h"
+#include "kernel/life/balance.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/init.h"
 #include "kernel/life/sigframe.h"
@@ -230,6 +232,17 @@ void latency_leave(void)
 
 void latency_chance_slow(void)
 {
+}
+
+/* --- load control: nobody is suspended --- */
+
+void balance_wait(void)
+{
+}
+
+void balance_forget(struct memory *m)
+{
+    load_forget(&vm_sys, &m->balance.set);
 }
 
 /* --- the processor --- */

@@ -1,0 +1,139 @@
+/*
+ * Pressure: time that programs lose because memory is short.
+ *
+ * A task stalls while it waits for what there would be if memory were larger: for a page that comes back from
+ * swap, for a frame that has to be freed first, for its turn when load control has suspended it. mm/ says so
+ * with os_memstall_enter() and os_memstall_leave(). "Some" holds while at least one task stalls, "full" while
+ * at least one does and none is runnable for another purpose: the processor could not do anything useful. A
+ * task that is runnable in a stall, because it looks for pages to evict, is not productive either. Linux's
+ * kernel/sched/psi.c has the definitions.
+ *
+ * Tasks of the kernel alone count nowhere: what the swap daemon does is no program's work.
+ *
+ * It costs a test and a count where a task falls asleep or wakes. The clock is only asked where a state
+ * begins or ends: there time is added to what held up to then, and periods that are over end
+ * (kernel/lib/stall.c), so that there is no timer; who reads adds up first.
+ *
+ * Data: the counts, and the sums. Locking: interrupts off.
+ *
+ *     INV-PRESSURE-1  stalled and suspended are the numbers of living tasks with a stall, and of those with
+ *                     one of load control's
+ *     INV-PRESSURE-2  productive is the number of program's tasks that are runnable and have no stall
+ */
+#include "kernel/sched/pressure.h"
+#include "kernel/sched/sched.h"
+
+struct pressure_counts pressure_counts;
+struct waitq pressure_wait;
+
+static struct stall sums;
+
+void pressure_init(void)
+{
+    stall_init(&sums, os_now_ns());
+}
+
+static unsigned states(void)
+{
+    const struct pressure_counts *c = &pressure_counts;
+    unsigned set = 0;
+
+    if (c->stalled) {
+        set = 1u << PRESSURE_SOME;
+        if (!c->productive)
+            set |= 1u << PRESSURE_FULL | (c->stalled > c->suspended ? 1u << PRESSURE_THRASH : 0);
+    }
+    return set;
+}
+
+void pressure_account(void)
+{
+    stall_advance(&sums, os_now_ns(), states());
+}
+
+void pressure_read(struct stall *s)
+{
+    uint32_t irq = os_irq_save();
+
+    pressure_account();
+    *s = sums;
+    os_irq_restore(irq);
+}
+
+static void enter(bool suspended)
+{
+    struct task *t = task_current();
+    uint32_t irq = os_irq_save();
+
+    if (t && t->program && t->stalls++ == 0) {
+        pressure_account();
+        pressure_counts.productive--;
+        pressure_counts.stalled++;
+        pressure_counts.suspended += suspended;
+        t->suspended = suspended;
+        os_wake_all(&pressure_wait);
+    }
+    os_irq_restore(irq);
+}
+
+static void leave(void)
+{
+    struct task *t = task_current();
+    uint32_t irq = os_irq_save();
+
+    if (t && t->program && --t->stalls == 0) {
+        pressure_account();
+        pressure_counts.productive++;
+        pressure_counts.stalled--;
+        pressure_counts.suspended -= t->suspended;
+        t->suspended = false;
+    }
+    os_irq_restore(irq);
+}
+
+void os_memstall_enter(void)
+{
+    enter(false);
+}
+
+void os_memstall_leave(void)
+{
+    leave();
+}
+
+void pressure_suspend_enter(void)
+{
+    enter(true);
+}
+
+void pressure_suspend_leave(void)
+{
+    leave();
+}
+
+static void recount(const struct task *t, void *arg)
+{
+    struct pressure_counts *c = arg;
+
+    if (!t->program || t->state == TASK_DEAD)
+        return;
+    c->stalled += t->stalls > 0;
+    c->suspended += t->suspended;
+    c->productive += !t->stalls && t->state == TASK_RUNNABLE;
+}
+
+bool pressure_verify(void)
+{
+    uint32_t irq = os_irq_save();
+    struct pressure_counts c = {0};
+    bool ok = true;
+
+    task_each(recount, &c);
+    INV("INV-PRESSURE-1", c.stalled == pressure_counts.stalled && c.suspended == pressure_counts.suspended,
+        "%u tasks stall, counted %u; %u are suspended, counted %u", c.stalled, pressure_counts.stalled,
+        c.suspended, pressure_counts.suspended);
+    INV("INV-PRESSURE-2", c.productive == pressure_counts.productive, "%u tasks are productive, counted %u",
+        c.productive, pressure_counts.productive);
+    os_irq_restore(irq);
+    return ok;
+}

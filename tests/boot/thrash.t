@@ -1,0 +1,54 @@
+#!/usr/bin/env perl
+# Memory that thrashes: what /proc/pressure/memory says, programs that take turns, and who is killed in the end. On a disk that is
+# throttled where time counts.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Test::More;
+
+my $initrd = top_dir() . '/build/rootfs-more.cpio';
+need_busybox($initrd);
+
+# One run of the program with a swap disk; slow: 10 MB/s and 200 requests a second.
+sub thrash {
+    my ($name, $memory, $append, $command, %o) = @_;
+    my $disk = swap_disk("thrash-$name", $o{swap});
+    my $limits = $o{slow} ? ',throttling.bps-total=10485760,throttling.iops-total=200' : '';
+    return boot("thrash-$name", memory => $memory, initrd => $initrd, time => $o{time} // 120, append => "quiet $append -- $command",
+        extra => ['-drive', "file=$disk,format=raw,if=none,id=swap$limits", '-device', 'ide-hd,drive=swap,bus=ide.0,unit=0']);
+}
+
+sub all_well {
+    my ($run) = @_;
+    outcome_is($run, 'pass');
+    log_like($run, qr/^thrash: ok/m, 'it said something');
+    log_unlike($run, qr/^thrash: FAILED.*/m, 'nothing failed');
+    return;
+}
+
+my $pressure = thrash('pressure', '24M', 'loadcontrol=off', '/fuzz/thrash pressure 40', slow => 1);
+all_well($pressure);
+
+# Three programs that fit two at a time.
+my %total;
+for my $control ('off', 'on') {
+    my $run = thrash("loop-$control", '56M', "loadcontrol=$control", '/fuzz/thrash loop 3 20 25 write; cat /proc/quire/load', swap => 256 * 1024);
+    all_well($run);
+    ($total{$control}) = $run->{log} =~ /^thrash: total (\d+) ms, echo (\d+) ms/m;
+    cmp_ok($2 // 99999, '<', 1000, "a shell answers within a second with load control $control") if $control eq 'on';
+    log_like($run, $control eq 'on' ? qr/^total out [1-9]/m : qr/^total out 0 in 0 /m, 'somebody was suspended, or nobody');
+}
+cmp_ok($total{on} // 99999, '<', ($total{off} // 0) / 2, "half the time: $total{on} ms, and $total{off} ms without load control");
+
+all_well(thrash('front', '32M', '', '/fuzz/thrash front 18 6', swap => 256 * 1024));
+all_well(thrash('kill', '32M', '', '/fuzz/thrash kill 18', swap => 256 * 1024));
+all_well(thrash('choice', '32M', '', '/fuzz/thrash choice', slow => 1, swap => 24 * 1024));
+
+my $limits = thrash('limits', '32M', '', '/fuzz/thrash limits 4', swap => 24 * 1024);
+all_well($limits);
+log_like($limits, qr/^oom: +\d+ thrash .*  over its limit$/m, 'the table says who is beyond a limit');
+log_like($limits, qr/^oom: killed process \d+ \(thrash\): it is over its limit/m, 'and why it was chosen');
+
+done_testing();
