@@ -33,8 +33,8 @@
  * in changes no entry's meaning, so it may be done in a shared table, and serves all sharers at once; and so
  * does putting back what was parked, a page that is in memory but whose entry does not translate.
  *
- * "Sole" means that nobody else can come to see the page: one entry names the frame and none its slot. A
- * frame that is being written to its slot counts as "copy": its contents must not change.
+ * "Sole" means that nobody else can come to see the page: one entry names the frame and none its slot. So it
+ * may change while it is being written to its slot, which is then given up when the write ends (swap_io.c).
  *
  * An object's pages that are in memory cost nothing but their entries. So when a mapping of one is read in
  * order, that is, the page just below is mapped, one fault maps the resident pages that follow, up to a few.
@@ -154,7 +154,7 @@ static inline enum entry_state entry_state(struct vm *vm, pte_t e)
     f = pfn_frame(vm->pool, pte_pfn(e));
     if (f->use == FRAME_OBJECT)
         return ENTRY_OBJECT;
-    if (f->maps > 1 || f->flags & FRAME_F_WRITEBACK || (f->slot != SLOT_NONE && swap_count(vm, f->slot)))
+    if (f->maps > 1 || (f->slot != SLOT_NONE && swap_count(vm, f->slot)))
         return ENTRY_COPY;
     return ENTRY_SOLE;
 }
@@ -300,7 +300,9 @@ static void take_over(struct step *st)
     struct vm *vm = st->s->vm;
     struct frame *f = pfn_frame(vm->pool, pte_pfn(*st->entry));
 
-    if (f->slot != SLOT_NONE)
+    if (f->flags & FRAME_F_WRITEBACK)
+        f->flags |= FRAME_F_DIRTY; /* what is being written is of no use, and its slot goes with it */
+    else if (f->slot != SLOT_NONE)
         swap_uncache(vm, f);
     pt_set(&st->s->pt, st->va, st->entry, pte_with_write(*st->entry));
 }
@@ -369,6 +371,18 @@ static void install_swapped(struct step *st, struct frame *f)
 
 static __attribute__((noinline)) enum fault_action look_again(struct step *st);
 
+/* The fault wants the page of a slot: let what follows it be read, and the page itself if it is not in
+ * memory. Whether that has begun. */
+static bool read_ahead(struct step *st, slot_t slot)
+{
+    struct frame *f = swap_cached(st->s->vm, slot);
+
+    if (!f)
+        return ahead_miss(st->s, st->region, st->va, slot);
+    ahead_touch(st->s, st->region, st->va, f);
+    return false;
+}
+
 /*
  * What the fault waits for is not in memory: bring it there without the lock. action: FAULT_OBJECT_IN, the
  * object's page, or FAULT_SWAP_IN, the slot's. If that is still what the fault calls for afterwards, the page
@@ -381,14 +395,14 @@ static __attribute__((noinline)) int fetch(struct step *st, enum fault_action ac
     struct vm *vm = s->vm;
     struct object *o = action == FAULT_OBJECT_IN ? object_get(st->region->object) : NULL;
     uint32_t index = o ? object_index(st) : 0;
-    slot_t slot = o ? SLOT_NONE : pte_slot(*st->entry);
-    bool read = false, same;
+    slot_t slot = o ? object_slot(o, index) : pte_slot(*st->entry);
+    bool read = slot != SLOT_NONE && read_ahead(st, slot), same;
     struct frame *f;
     int err;
 
     nosleep_exit();
     mutex_unlock(&s->lock);
-    err = o ? object_fetch(o, index, &f, &read) : swap_fetch(vm, slot, &f, &read);
+    err = o ? object_fetch(o, index, &f, &read) : swap_fetch_alone(vm, slot, &f, &read);
     mutex_lock(&s->lock);
     nosleep_enter("the region and the entry that were looked up");
     if (read && !st->major) {
@@ -480,8 +494,13 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
         return FAULT_RESUME;
     case FAULT_SWAP_IN:
         f = swap_cached(vm, pte_slot(*st->entry));
+        if (f && f->flags & FRAME_F_BUSY && vm->swap.io_done) {
+            swap_poll(vm, true);
+            return LOOK_AGAIN;
+        }
         if (!f || f->flags & FRAME_F_BUSY)
             return fetch(st, action);
+        ahead_touch(s, st->region, st->va, f);
         install_swapped(st, f);
         return LOOK_AGAIN;
     case FAULT_UNPARK:

@@ -39,6 +39,7 @@ enum {
     FRAME_F_READAHEAD = 1 << 7,  /* read ahead from swap and not asked for since */
     FRAME_F_LAZY = 1 << 8,       /* given up by its program: may be dropped as long as no entry is dirty */
     FRAME_F_PRECIOUS = 1 << 9, /* of an object: its pager could not bring the contents again; see object.h */
+    FRAME_F_MARKED = 1 << 11,  /* read ahead; whoever asks for it wants more to be read (ahead.c) */
     FRAME_F_LIST = 7 << 12,    /* the number of the list, if LISTED: policy.h */
 };
 

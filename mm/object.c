@@ -18,7 +18,7 @@
  * written again: then the frame's slot and the index word name each other through the frame.
  *
  * Filling. The frame enters the index BUSY with one pin, the filler's, before the pager is called, so that
- * whoever wants the page meanwhile finds it and sleeps on swap.io_wait. Waiters hold no pin and look again
+ * whoever wants the page meanwhile finds it and sleeps (swap_pause()). Waiters hold no pin and look again
  * from the start when they wake: if the pager failed, the frame is gone.
  *
  * Locking. One processor: sections that do not sleep; after each call that may sleep (allocation, swap_in(),
@@ -80,20 +80,11 @@ static void overwrite(struct object *o, uint32_t index, uintptr_t word)
     mm_assert(!err, "%s: page %u was not in the index", o->name, index);
 }
 
-static void wake_waiters(struct vm *vm)
+static void wake_waiters(struct vm *vm, const struct frame *f)
 {
     uint32_t s = os_irq_save();
 
-    os_wake_all(&vm->swap.io_wait);
-    os_irq_restore(s);
-}
-
-/* Sleep until some I/O ends. */
-static void wait_io(struct vm *vm)
-{
-    uint32_t s = os_irq_save();
-
-    os_sleep(&vm->swap.io_wait);
+    os_wake_all(vm_page_queue(vm, f));
     os_irq_restore(s);
 }
 
@@ -143,10 +134,10 @@ static void wait_quiet(struct vm *vm, const struct frame *f)
     uint32_t s;
 
     might_sleep();
-    swap_finish(vm, false, false);
+    swap_poll(vm, false);
     s = os_irq_save();
     if (in_use(f) && !vm->swap.io_done)
-        os_sleep_until(&vm->swap.io_wait, os_now_ns() + QUIET_CHECK_NS);
+        os_sleep_until(vm_page_queue(vm, f), os_now_ns() + QUIET_CHECK_NS);
     os_irq_restore(s);
 }
 
@@ -418,7 +409,7 @@ static int fill(struct object *o, uint32_t index, struct frame **out, bool *read
         vm_frame_list(vm, f);
         *out = f;
     }
-    wake_waiters(vm);
+    wake_waiters(vm, f);
     return err;
 }
 
@@ -472,7 +463,7 @@ int object_fetch(struct object *o, uint32_t index, struct frame **out, bool *rea
                 *out = f;
                 return 0;
             }
-            wait_io(o->vm);
+            swap_pause(o->vm, f);
             continue;
         }
         err = word ? page_from_slot(o, index, word, out, read) : fill(o, index, out, read);

@@ -96,6 +96,13 @@ void object_detach(struct object *o, struct region *r);
 
 /* The page if it is resident and valid (not BUSY), without sleeping; NULL otherwise. Not pinned. */
 struct frame *object_resident(struct object *o, uint32_t index);
+/* The slot that has page index, or SLOT_NONE if none does. */
+static inline slot_t object_slot(const struct object *o, uint32_t index)
+{
+    uintptr_t word = radix_get(&o->index, index);
+
+    return OBJECT_IS_SLOT(word) ? (slot_t)OBJECT_ENTRY_VALUE(word) : SLOT_NONE;
+}
 /*
  * Make page index resident: from memory, from its slot, or from the pager. Sleeps. The frame comes pinned.
  * *read becomes true if this call read from a disk, also in vain, and else stays as it is.

@@ -129,6 +129,9 @@ bool os_sleep_until(struct waitq *q, uint64_t deadline_ns);
 /* Make the oldest waiter, or all of them, runnable. Any context. */
 void os_wake_one(struct waitq *q);
 void os_wake_all(struct waitq *q);
+/* Those whom the running program's task has woken do not wait until its turn is over: it gives way at its
+ * next possible sleep, or on its way back to its program. Any context. */
+void os_give_way(void);
 /* Give another runnable task the processor, if there is one. Sleeps. */
 void os_yield(void);
 

@@ -19,7 +19,8 @@
  * The page leaves its spaces before the write begins, so its contents cannot change
  * meanwhile; a fault that wants it back finds it in the swap cache.
  *
- * The daemon runs while free frames are below the high mark and is woken by the allocator at the low one. A
+ * The daemon runs while free frames are below the high mark and is woken by the allocator at the low one. It
+ * also finishes what a disk has completed, if nobody else waits for that (swap_io.c). A
  * task that finds no frame reclaims by itself (vm_frame_alloc()). If nothing can be freed, reclaim says so
  * with 0 and the caller gets -ENOMEM. So it does when swap is full and of the files' pages only a working set
  * is left (FILES_KEPT_SHARE): programs would have to fetch their text again and again, for each
@@ -70,9 +71,17 @@ static bool is_file_page(const struct frame *f)
     return f->use == FRAME_OBJECT && !object_is_shmem(f->owner);
 }
 
+/* Whether nothing but a slot can take the page, and there is none: swap is full or absent. */
+static bool lacks_slot(const struct vm *vm, const struct frame *f)
+{
+    if (likely(vm->swap.free + vm->swap.kept) || f->slot != SLOT_NONE)
+        return false;
+    return f->use == FRAME_ANON ? !(f->flags & FRAME_F_LAZY) : f->flags & FRAME_F_PRECIOUS;
+}
+
 static bool can_go(struct vm *vm, const struct frame *f)
 {
-    if (f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
+    if (f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK) || lacks_slot(vm, f))
         return false;
     if (f->use == FRAME_OBJECT)
         return !((const struct object *)f->owner)->locked;
@@ -96,7 +105,8 @@ static uint32_t take_uses(void *arg, struct frame *f)
     bool used = f->flags & FRAME_F_REFERENCED;
 
     f->flags &= (uint16_t)~FRAME_F_REFERENCED;
-    used |= f->maps && rmap_test_clear_accessed(vm, f);
+    /* What cannot go anyway is not worth a look at its entries, and is offered at once. */
+    used |= f->maps && !lacks_slot(vm, f) && rmap_test_clear_accessed(vm, f);
     vm->stats.reactivated += used;
     return used;
 }
@@ -171,6 +181,10 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
         *budget -= before - steps;
         if (!f)
             break;
+        if (lacks_slot(vm, f)) {
+            policy->policy->pass(policy, f, POLICY_STAYS);
+            continue;
+        }
         extra = extra_steps(f);
         steps -= extra < steps ? extra : steps;
         if (is_locked(vm, f)) {
@@ -215,6 +229,9 @@ static enum way evict_object_page(struct vm *vm, struct frame *f)
 {
     struct object *o = f->owner;
 
+    /* The slot first: without one the page stays where it is, and so do its entries. */
+    if (f->flags & FRAME_F_PRECIOUS && f->slot == SLOT_NONE && !swap_assign(vm, f))
+        return WAY_STAYS;
     rmap_unmap(vm, f);
     vm->stats.evicted++;
     f->pins--;
@@ -224,8 +241,7 @@ static enum way evict_object_page(struct vm *vm, struct frame *f)
         return WAY_FREED;
     }
     f->pins++;
-    if (f->slot == SLOT_NONE && !swap_assign(vm, f))
-        return WAY_STAYS;
+    mm_assert(f->slot != SLOT_NONE, "frame %u: flags %x", frame_pfn(vm->pool, f), f->flags);
     f->flags |= FRAME_F_DIRTY;
     object_page_to_slot(o, f);
     return WAY_WRITE;
@@ -269,7 +285,7 @@ static enum way evict_anon_page(struct vm *vm, struct frame *f)
     return WAY_FREED;
 }
 
-/* Send pinned victims on their ways. Returns how many frames were freed meanwhile; *written: how many writes
+/* Send pinned victims on their ways. Returns how many frames were freed at once; *written: how many writes
  * were begun. */
 static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned *written)
 {
@@ -299,7 +315,7 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
     }
     nosleep_exit();
     if (w)
-        freed += swap_write(vm, out, w); /* it sets WRITEBACK, which keeps the frames */
+        swap_write(vm, out, w); /* it sets WRITEBACK, which keeps the frames */
     nosleep_enter("the counts of frames whose write has begun");
     for (unsigned i = 0; i < w; i++) {
         out[i]->pins--;
@@ -314,10 +330,11 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
 {
     const struct policy_state *policy;
     uint32_t frames, looks, budget;
-    unsigned freed = swap_finish(vm, false, true);
-    unsigned in_flight = 0;
+    uint64_t written_before = vm->swap.freed; /* whoever finishes a write frees its frames */
+    unsigned at_once = 0, freed;
     bool released = false;
 
+    swap_poll(vm, true);
     if (vm->unlocked) {
         vm->unlocked = false;
         released = pageable_kept(&vm->pageable) > 0;
@@ -328,10 +345,10 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
     frames = policy_count(policy);
     looks = policy->policy->turns > 2 ? policy->policy->turns : 2;
     budget = looks * frames + 1;
-    while (freed < want) {
+    while ((freed = at_once + (unsigned)(vm->swap.freed - written_before)) < want) {
         struct frame *victim[BATCH];
         unsigned n = 0, written = 0;
-        bool look = freed + in_flight < want;
+        bool look = freed + vm->swap.writing < want; /* what is on its way need not be chosen once more */
         uint32_t before = budget;
 
         might_sleep();
@@ -340,17 +357,14 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
             n = choose(vm, low, victim, &budget, (looks - 1) * frames);
             nosleep_exit();
         }
-        if (n) {
-            freed += evict(vm, victim, n, &written);
-            in_flight += written;
-        } else if (look && budget && budget < before) {
+        if (n)
+            at_once += evict(vm, victim, n, &written);
+        else if (look && budget && budget < before)
             continue; /* the policy goes on */
-        } else if (vm->swap.io_active) {
-            freed += swap_finish(vm, true, true);
-            in_flight = 0; /* what came back already counts; the rest is not relied on */
-        } else {
+        else if (vm->swap.io_active)
+            swap_finish(vm, true, true);
+        else
             break;
-        }
     }
     /* What is kept may be locked no longer in ways that nobody is told of. */
     vm->unlocked |= freed < want && !released;
@@ -446,18 +460,27 @@ bool reclaim_daemon_round(struct vm *vm)
     return true;
 }
 
+void reclaim_daemon_turn(struct vm *vm)
+{
+    uint32_t irq = os_irq_save();
+
+    if (!vm->swap.io_done) {
+        if (!vm->daemon_kicked)
+            os_sleep(&vm->daemon_wait);
+        else if (os_now_ns() < vm->daemon_rest_until)
+            os_sleep_until(&vm->daemon_wait, vm->daemon_rest_until);
+    }
+    os_irq_restore(irq);
+    swap_poll(vm, true);
+    /* If nothing could be freed a moment ago, those who have memory run before the next try. */
+    if (!vm->daemon_kicked || os_now_ns() < vm->daemon_rest_until)
+        return;
+    vm->daemon_kicked = false;
+    reclaim_daemon_round(vm);
+}
+
 _Noreturn void reclaim_daemon(struct vm *vm)
 {
-    for (;;) {
-        uint32_t irq = os_irq_save();
-
-        while (!vm->daemon_kicked)
-            os_sleep(&vm->daemon_wait);
-        /* Nothing could be freed a moment ago, so those who have memory run before the next try. */
-        while (os_now_ns() < vm->daemon_rest_until)
-            os_sleep_until(&vm->daemon_wait, vm->daemon_rest_until);
-        vm->daemon_kicked = false;
-        os_irq_restore(irq);
-        reclaim_daemon_round(vm);
-    }
+    for (;;)
+        reclaim_daemon_turn(vm);
 }

@@ -21,6 +21,8 @@ int reclaim_set_policy(struct vm *vm, const struct policy *policy);
 extern const struct policy_eyes reclaim_eyes;
 /* The daemon's body: never returns. The kernel runs it in a task that does nothing else. */
 _Noreturn void reclaim_daemon(struct vm *vm);
+/* What it does again and again: sleep until there is something to do, and do it. Sleeps. */
+void reclaim_daemon_turn(struct vm *vm);
 /* One round of the daemon: whether it had anything to do. For the host. Sleeps. */
 bool reclaim_daemon_round(struct vm *vm);
 

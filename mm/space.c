@@ -902,6 +902,7 @@ bool space_verify(struct space *s)
             r->number);
     INV("INV-SPACE-4", listed == moved, "space %u: %u regions are moved, %u or more are listed", s->id, moved,
         listed);
+    ok &= ahead_verify(s);
     INV("INV-SPACE-5", memcmp(&pages, &s->pages, sizeof pages) == 0,
         "space %u: %u %u %u %u %u, says %u %u %u %u %u", s->id, pages.total, pages.data, pages.stack,
         pages.exec, pages.locked, s->pages.total, s->pages.data, s->pages.stack, s->pages.exec,

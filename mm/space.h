@@ -12,6 +12,7 @@
 #ifndef MM_SPACE_H
 #define MM_SPACE_H
 
+#include "mm/ahead.h"
 #include "mm/layout.h"
 #include "mm/object.h"
 #include "mm/pt.h"
@@ -49,6 +50,7 @@ struct space {
     vaddr_t map_top;           /* (c) mappings without an address go below; SPACE_HI at first */
     size_t stack_max;          /* (n) bytes that a GROWSDOWN region may reach */
     uint32_t id;               /* (c) from 1, for people */
+    struct ahead ahead;        /* (n) what it will want of its pages that are in slots */
     uint64_t faults;           /* (n) faults taken, with what the kernel touched for its program */
     uint64_t major;            /* (n) of these, the ones that read from a disk */
 };

@@ -22,9 +22,13 @@
 #include "mm/errno.h"
 #include "mm/swap_parts.h"
 
-#define MAP_SHARE 8 /* the slot map takes at most 1/8 of the free low frames */
+/* Frames for the requests: a block, since there are more than fit into one. */
+#define IO_BYTES (sizeof(struct swap_io) * (SWAP_WRITES + SWAP_READS))
+#define IO_ORDER                                                                                             \
+    (IO_BYTES <= PAGE_SIZE ? 0u : IO_BYTES <= 2 * PAGE_SIZE ? 1u : IO_BYTES <= 4 * PAGE_SIZE ? 2u : 3u)
+_Static_assert(IO_BYTES <= 8 * PAGE_SIZE, "an order that is known");
 
-_Static_assert(sizeof(struct swap_io) * SWAP_WRITES <= PAGE_SIZE, "the write requests share a frame");
+#define MAP_SHARE 8 /* the slot map takes at most 1/8 of the free low frames */
 
 /* mkswap's header: page 0 of the area from byte 1024; the magic ends the page. */
 struct swap_header {
@@ -258,13 +262,25 @@ int swap_init(struct vm *vm)
 {
     struct swap *sw = &vm->swap;
 
+    struct frame *block = frame_alloc_block(vm->pool, IO_ORDER, FRAME_KERNEL, FRAME_LOW_ONLY);
+    struct frame *sink = frame_alloc(vm->pool, FRAME_KERNEL, FRAME_LOW_ONLY);
+
     *sw = (struct swap){.clustering = true, .lowest = SWAP_ANY_PRIORITY};
-    sw->io = zeroed_frame(vm->pool);
-    if (!sw->io)
+    if (!block || !sink) {
+        if (block)
+            frame_free_block(vm->pool, block);
+        if (sink)
+            frame_free(vm->pool, sink);
         return -ENOMEM;
-    for (unsigned i = 0; i < SWAP_WRITES; i++) {
-        sw->io[i].next = sw->io_free;
-        sw->io_free = &sw->io[i];
+    }
+    sw->sink = frame_pfn(vm->pool, sink);
+    sw->io = frame_ptr(vm->pool, frame_pfn(vm->pool, block));
+    memset(sw->io, 0, (size_t)PAGE_SIZE << IO_ORDER);
+    for (unsigned i = 0; i < SWAP_WRITES + SWAP_READS; i++) {
+        struct swap_io **list = i < SWAP_WRITES ? &sw->io_free : &sw->read_free;
+
+        sw->io[i].next = *list;
+        *list = &sw->io[i];
     }
     return 0;
 }
@@ -273,8 +289,7 @@ void swap_fini(struct vm *vm)
 {
     struct swap *sw = &vm->swap;
 
-    while (sw->io_active)
-        swap_finish(vm, true, false);
+    swap_quiet(vm);
     for (uint32_t i = 0; i < SWAP_AREAS; i++) {
         struct swap_area *a = sw->area[i];
 
@@ -285,7 +300,8 @@ void swap_fini(struct vm *vm)
         sw->area[i] = NULL;
         swap_area_free(vm->pool, a);
     }
-    frame_free(vm->pool, pfn_frame(vm->pool, ptr_pfn(vm->pool, sw->io)));
+    frame_free_block(vm->pool, pfn_frame(vm->pool, ptr_pfn(vm->pool, sw->io)));
+    frame_free(vm->pool, pfn_frame(vm->pool, sw->sink));
     *sw = (struct swap){0};
 }
 

@@ -5,7 +5,8 @@
  * A slot's count is the number of places that name it: page-table entries (one for each table, however many
  * spaces share that table) and object index entries. A frame that has the slot's page is in the swap cache:
  * frame.slot and slot.frame name each other. The slot is free when its count is 0 and no frame caches it.
- * An anonymous frame in the swap cache has no writable entry, so (unless FRAME_F_DIRTY) it equals its slot.
+ * An anonymous frame in the swap cache that is not FRAME_F_DIRTY has no writable entry, and it equals its
+ * slot, or will when it has been written (swap_io.c).
  *
  * What guards a field, by the letter in its comment:
  *   (c)  constant after creation
@@ -23,8 +24,11 @@ struct vm;
 #define SWAP_AREAS      8
 #define SWAP_AREA_SHIFT 24
 #define SWAP_AREA_PAGES (1u << SWAP_AREA_SHIFT)
-#define SWAP_CLUSTER    16 /* pages written or read ahead together at most */
-#define SWAP_WRITES     8  /* write requests in flight at most */
+#define SWAP_CLUSTER    16             /* pages written together at most */
+#define SWAP_WRITES     8              /* write requests in flight at most */
+#define SWAP_READS      8              /* and read requests */
+#define SWAP_RUN        BLOCK_MAX_SEGS /* slots of a read request at most */
+#define SWAP_HOLE       3u             /* slots that a read request passes over to get at more */
 
 /* 8 bytes for 4096 of swap: 0.2 %. */
 struct swap_slot {
@@ -71,12 +75,18 @@ struct swap {
     uint32_t kept;                               /* (n) slots that nothing but a frame names */
     int lowest;                                  /* (n) priority given last to an area without one */
     bool clustering;                             /* (n) off: one page a request, for the benchmark */
-    struct waitq io_wait;                        /* for BUSY and WRITEBACK to end */
-    struct swap_io *io;                          /* (c) SWAP_WRITES preallocated write requests */
-    struct swap_io *io_free;                     /* (n) those that are in no use */
+    struct waitq io_wait;                        /* for a request to complete */
+    struct waitq read_wait;                      /* for a request for reading to be free */
+    struct swap_io *io;                          /* (c) SWAP_WRITES + SWAP_READS preallocated requests */
+    struct swap_io *io_free;                     /* (n) those for writing that are in no use */
+    struct swap_io *read_free;                   /* (n) and for reading */
     struct swap_io *io_done;                     /* (i) those that completed; interrupts fill it */
-    uint32_t io_active;                          /* (n) submitted and not finished */
+    uint32_t io_active, read_active;             /* (n) submitted and not finished */
     uint32_t io_queued;                          /* (n) frames under WRITEBACK that wait for a free request */
+    uint32_t writing;                            /* (n) frames under WRITEBACK */
+    uint64_t writes_ended;                       /* (n) write requests */
+    uint64_t freed;                              /* (n) frames that the end of a write freed */
+    pfn_t sink;                                  /* (c) where a disk puts what nobody wants */
     uint64_t pages_in, pages_out, reads, writes; /* (n) */
     uint64_t readahead, readahead_hits, read_errors, write_errors; /* (n) */
     uint64_t stolen; /* (n) slots taken from resident pages because swap was full */
@@ -86,7 +96,7 @@ struct swap {
 static inline void swap_note_use(struct swap *sw, struct frame *f)
 {
     if (f->flags & FRAME_F_READAHEAD) {
-        f->flags &= (uint16_t)~FRAME_F_READAHEAD;
+        f->flags &= (uint16_t) ~(FRAME_F_READAHEAD | FRAME_F_MARKED);
         sw->readahead_hits++;
     }
 }
@@ -155,6 +165,17 @@ bool swap_bad(struct vm *vm, slot_t slot);
  * memory, or another task was reading it.
  */
 int swap_fetch(struct vm *vm, slot_t slot, struct frame **out, bool *read);
+/* The same without neighbours. Sleeps. */
+int swap_fetch_alone(struct vm *vm, slot_t slot, struct frame **out, bool *read);
+/* Whether a slot in use has a page that can be read, and is nowhere in memory. */
+bool swap_may_read(const struct vm *vm, slot_t slot);
+/*
+ * Begin to read the pages of n slots, which may be read and are in ascending order, into the swap cache, as
+ * far as there are requests, and frames above the low mark. wanted: one of them that a program waits for, or
+ * 0; whether it is on its way, which may take the last free frame. The others are FRAME_F_READAHEAD, and
+ * that of slot `mark` is FRAME_F_MARKED. Nosleep.
+ */
+bool swap_read_ahead(struct vm *vm, const slot_t *slot, unsigned n, slot_t wanted, slot_t mark);
 /* The same for those who do not count reads. Sleeps. */
 static inline int swap_in(struct vm *vm, slot_t slot, struct frame **out)
 {
@@ -171,7 +192,17 @@ static inline int swap_in(struct vm *vm, slot_t slot, struct frame **out)
  */
 unsigned swap_write(struct vm *vm, struct frame **f, unsigned n);
 /*
- * Finish completed writes: clear WRITEBACK, wake waiters; on an error mark the slot bad and the frame dirty,
+ * Finish what disks have completed: pages that were read become valid, or go if they could not be read; of
+ * writes see swap_finish(). Returns how many frames the end of writes freed. Nosleep.
+ */
+unsigned swap_poll(struct vm *vm, bool free_clean);
+/* swap_poll(); and if f is still in I/O then, sleep until that may have ended. The caller looks again; a
+ * frame that he has no pin of may have gone. Sleeps. */
+void swap_pause(struct vm *vm, const struct frame *f);
+/* Sleep until nothing is read or written any more. */
+void swap_quiet(struct vm *vm);
+/*
+ * swap_poll(), in full: clear WRITEBACK, wake waiters; on an error mark the slot bad and the frame dirty,
  * so the page stays in memory. Frees anonymous frames that nothing names any more and, if free_clean, those
  * that are clean, unmapped and unpinned. wait: sleep until at least one completes (if any is in flight);
  * otherwise it does not sleep. Returns frames freed.

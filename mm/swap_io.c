@@ -1,34 +1,48 @@
 /*
  * Swap's requests: pages go out and come back, in as few requests as possible.
  *
- * Reading. swap_in() reads the run of used, uncached, good slots around the wanted one within its aligned
- * cluster, while free frames are above the low mark. The frames are BUSY, pinned by the reader alone, and
- * not on the pageable list until they are valid. Pages read ahead are ANON without an owner. The request is
- * on the reader's stack: reading needs no memory but the frames, and the reader finishes it. If a run fails,
- * the wanted page is tried alone, so that only the bad page pays. Then its slot is bad and the reader and all
- * who waited get -EIO.
+ * Both ways a request is started by one task and finished by another: the disk's interrupt puts it on
+ * io_done, and whoever comes by next calls swap_poll(): a task that waits for one of its pages, a fault, or
+ * reclaim. If nobody waits, the interrupt wakes the daemon, so that nothing stays unfinished. Requests are
+ * allocated at the start, so that neither way needs memory but for the frames.
  *
- * Writing. SWAP_WRITES requests are allocated at the start, so that writing needs no memory. The frames
- * are under WRITEBACK: valid, mappable for reading, not to be changed or freed. All frames of a
- * swap_write() are so before it sleeps for a free request, or a fault could take over one whose turn has
- * not come. A completed request waits on io_done until any task calls swap_finish(). If it failed, its
- * pages are written again one by one with the same request. A page that fails alone stays in memory: its
- * slot is bad and the frame dirty, but still cached there, so that who names the slot finds it. When the
- * last name is gone it loses the slot and can be given another.
+ * Reading. A request reads a run of slots. The frames are BUSY, pinned by the request, and not on the
+ * pageable list until they are valid; they are ANON without an owner. Where a run has a hole, a page that is
+ * not wanted, the disk puts it into a frame that nobody reads (swap.sink), since one request is cheaper
+ * than two. Who wants a page waits for it with a pin of his own. If a request fails, none of its pages has
+ * come: each is tried again, alone, by whoever wants it, so that only the bad page pays; what nobody asked
+ * for is forgotten. If a page that is wanted fails alone, its slot is bad and all who wait for it get -EIO.
  *
- * Data. The write requests (struct swap.io) are free, active, or active and on io_done. Frames carry BUSY and
+ * Which pages are read is the caller's: swap_fetch() reads the run of used, uncached, good slots around the
+ * wanted one within its aligned cluster, while free frames are above the low mark; ahead.c knows more.
+ *
+ * Writing. The frames are under WRITEBACK: valid, and not to be freed. All frames of a swap_write() are so
+ * before it sleeps for a free request. If a request failed, its pages are written again one by one. A page
+ * that fails alone stays in memory: its slot is bad and the frame dirty, but still cached there, so that who
+ * names the slot finds it. When the last name is gone it loses the slot and can be given another.
+ *
+ * A program may want to change a page that is being written. If its entry is the only name of the page, it
+ * need not wait or copy: it takes the page over (fault.c), and the frame becomes DIRTY. What arrives on the
+ * disk then is of no page at all, half old and half new, and harmless, since nothing reads the slot: while
+ * the frame caches it, who asks for the slot gets the frame, and when the write ends the frame gives the
+ * slot up before anybody can take it for a copy.
+ *
+ * Data. Requests (struct swap.io) are free, active, or active and on io_done. Frames carry BUSY and
  * WRITEBACK.
  *
  * Locking. One processor: everything changes in sections that do not sleep. The completion runs in an
- * interrupt, touches io_done (or the reader's flag) with interrupts off, and wakes io_wait. All sleepers here
- * sleep on io_wait, and look again at everything afterwards.
+ * interrupt, touches io_done with interrupts off, and wakes those who wait for its frames (vm_page_queue())
+ * or for any request (io_wait). Sleepers look again at everything afterwards, and finish what is there.
  *
  * Invariants.
  *   INV-SWAP-5  every request is free or active
- *   INV-SWAP-6  a BUSY anonymous frame is cached and pinned; a frame under WRITEBACK is cached and not
- *               BUSY, and the frames under WRITEBACK are those of the active requests
+ *   INV-SWAP-6  a BUSY anonymous frame is cached and pinned, and those are the frames of active reads; a
+ *               frame under WRITEBACK is cached and not BUSY, and the frames under WRITEBACK are those of
+ *               the active writes
  *   INV-SWAP-7  every write goes to a good place: page 1 to the last of the area, never to the header
  *               (asserted)
+ *   INV-SWAP-8  the slot of an anonymous frame that is DIRTY under WRITEBACK has no name
+ *   INV-SWAP-9  a frame that is MARKED was read ahead and not asked for since
  *
  * Failure. No memory: -ENOMEM from swap_in(). I/O errors: as above; they are counted and logged, and never
  * reach a page other than the one that failed.
@@ -36,29 +50,55 @@
 #include "mm/errno.h"
 #include "mm/swap_parts.h"
 
-_Static_assert(SWAP_CLUSTER <= BLOCK_MAX_SEGS, "a cluster is one request");
+_Static_assert(SWAP_CLUSTER <= BLOCK_MAX_SEGS && SWAP_RUN <= BLOCK_MAX_SEGS, "a run is one request");
+
+/* Read requests that reading ahead leaves to those who cannot go on without a page. */
+#define READS_KEPT 2u
+
+static struct vm *vm_of(struct swap *sw)
+{
+    return (struct vm *)((char *)sw - offsetof(struct vm, swap));
+}
+
+static void wake(struct waitq *q)
+{
+    if (q->head)
+        os_wake_all(q);
+}
 
 void swap_io_complete(struct block_request *r)
 {
     struct swap_io *io = r->arg;
     struct swap *sw = io->swap;
+    struct vm *vm = vm_of(sw);
     uint32_t s = os_irq_save();
+    bool heard = false;
 
-    if (r->write) {
+    if (io->n == 0) {
+        io->done = true;
+    } else {
         io->next = sw->io_done;
         sw->io_done = io;
-    } else {
-        io->done = true;
+        for (uint32_t i = 0; i < io->n; i++) {
+            struct waitq *q = io->frame[i] ? vm_page_queue(vm, io->frame[i]) : NULL;
+
+            heard |= q && q->head;
+            if (q)
+                wake(q);
+        }
+        if (!heard)
+            os_wake_one(&vm->daemon_wait);
     }
-    os_wake_all(&sw->io_wait);
+    wake(&sw->io_wait);
     os_irq_restore(s);
 }
 
-static void wake_waiters(struct swap *sw)
+/* The frame's I/O has ended. */
+static void wake_page(struct vm *vm, const struct frame *f)
 {
     uint32_t s = os_irq_save();
 
-    os_wake_all(&sw->io_wait);
+    wake(vm_page_queue(vm, f));
     os_irq_restore(s);
 }
 
@@ -68,19 +108,21 @@ static void io_submit(struct vm *vm, struct swap_io *io, bool write, uint32_t fi
     struct swap_area *a = io->area;
     uint32_t page = io->page + first;
 
-    mm_assert(n > 0 && n <= SWAP_CLUSTER && page > 0 && page + n <= a->pages &&
+    mm_assert(n > 0 && n <= BLOCK_MAX_SEGS && page > 0 && page + n <= a->pages &&
                   (uint64_t)(page + n) * SWAP_PAGE_SECTORS <= a->dev->sectors,
               "INV-SWAP-7: pages [%u, %u) of %s, area of %u pages", page, page + n, a->dev->name, a->pages);
     mm_assert(!write || !a->dev->read_only, "INV-SWAP-7: write to read-only %s", a->dev->name);
     io->swap = &vm->swap;
-    io->done = false;
     io->req = (struct block_request){.write = write,
                                      .sector = (uint64_t)page * SWAP_PAGE_SECTORS,
                                      .nsegs = n,
                                      .done = swap_io_complete,
                                      .arg = io};
-    for (uint32_t i = 0; i < n; i++)
-        io->req.seg[i] = (paddr_t)frame_pfn(vm->pool, io->frame[first + i]) << PAGE_SHIFT;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct frame *f = io->frame[first + i];
+
+        io->req.seg[i] = (paddr_t)(f ? frame_pfn(vm->pool, f) : vm->swap.sink) << PAGE_SHIFT;
+    }
     if (write)
         vm->swap.writes++;
     else
@@ -88,134 +130,246 @@ static void io_submit(struct vm *vm, struct swap_io *io, bool write, uint32_t fi
     block_submit(a->dev, &io->req);
 }
 
-/* Submit a read and sleep until it is done. 0 or -EIO. */
-static int io_read(struct vm *vm, struct swap_io *io, uint32_t first, uint32_t n)
+/* --- reading --- */
+
+bool swap_may_read(const struct vm *vm, slot_t slot)
+{
+    const struct swap_slot *s = swap_slot_lookup(&vm->swap, slot);
+
+    return s->count && s->frame == PFN_NONE && !s->bad;
+}
+
+/* Take a free read request that leaves `kept`, or NULL. */
+static struct swap_io *read_request(struct swap *sw, unsigned kept)
+{
+    struct swap_io *io = sw->read_free;
+
+    if (!io || SWAP_READS - sw->read_active <= kept)
+        return NULL;
+    sw->read_free = io->next;
+    sw->read_active++;
+    io->area = NULL;
+    io->n = io->at = 0;
+    io->one_by_one = io->wanted = false;
+    return io;
+}
+
+static void read_request_free(struct swap *sw, struct swap_io *io)
 {
     uint32_t s;
 
-    io_submit(vm, io, false, first, n);
+    io->n = io->at = 0;
+    io->next = sw->read_free;
+    sw->read_free = io;
+    sw->read_active--;
     s = os_irq_save();
-    while (!io->done)
-        os_sleep(&vm->swap.io_wait);
+    os_wake_one(&sw->read_wait);
     os_irq_restore(s);
-    return io->req.status ? -EIO : 0;
 }
 
-/* --- reading --- */
-
-/* Put a frame that is about to be read into the cache. */
-static void read_begin(struct vm *vm, struct swap_area *a, uint32_t page, struct frame *f, unsigned flags)
+/* Put a frame into the cache for a page that is about to be read, and into the request behind `hole` pages
+ * that are not wanted. */
+static void read_add(struct vm *vm, struct swap_io *io, slot_t slot, struct frame *f, uint32_t hole)
 {
-    swap_cache_link(vm, a, page, f);
-    f->flags |= (uint16_t)(FRAME_F_BUSY | flags);
+    if (!io->n) {
+        io->area = swap_slot_area(&vm->swap, slot);
+        io->page = swap_slot_page(slot);
+    }
+    while (hole--)
+        io->frame[io->n++] = NULL;
+    io->frame[io->n++] = f;
+    swap_cache_link(vm, io->area, swap_slot_page(slot), f);
+    f->flags |= FRAME_F_BUSY;
     f->pins++;
 }
 
-/* A frame for the page if it is worth reading ahead, else NULL. */
-static struct frame *read_ahead(struct vm *vm, struct swap_area *a, uint32_t page)
+/* A frame for a page that is read ahead, or NULL. */
+static struct frame *frame_ahead(struct vm *vm)
 {
-    const struct swap_slot *s = swap_area_slot(a, page);
-    struct frame *f;
-
-    if (!s->count || s->frame != PFN_NONE || s->bad || frame_free_common(vm->pool) <= vm->pool->marks.low)
+    if (frame_free_common(vm->pool) <= vm->pool->marks.low)
         return NULL;
-    f = frame_alloc(vm->pool, FRAME_ANON, 0);
-    if (f)
-        read_begin(vm, a, page, f, FRAME_F_READAHEAD);
-    return f;
+    return frame_alloc(vm->pool, FRAME_ANON, 0);
 }
 
-/* The page is valid now. A page read ahead loses the reader's pin, and is freed if its names went meanwhile.
- */
-static void read_finish(struct vm *vm, struct frame *f, bool keep_pin)
+/* Whether a page of slot s may go into a request that ends before slot `next`: it follows, behind a hole that
+ * is not too large and has no bad page. */
+static bool continues(const struct swap *sw, const struct swap_io *io, slot_t next, slot_t s)
 {
-    f->flags &= (uint16_t)~FRAME_F_BUSY;
-    vm->swap.pages_in++;
-    vm_frame_list(vm, f);
-    if (keep_pin)
-        return;
-    f->pins--;
-    swap_settle(vm, f, false);
+    if (s < next || s - next > SWAP_HOLE || io->n + (s - next) >= SWAP_RUN ||
+        swap_slot_area(sw, s) != io->area)
+        return false;
+    for (; next < s; next++)
+        if (swap_area_slot(io->area, swap_slot_page(next))->bad)
+            return false;
+    return true;
 }
 
-static void read_drop(struct vm *vm, struct frame *f)
-{
-    mm_assert(f->pins == 1, "frame %u: %u pins while it was read", frame_pfn(vm->pool, f), f->pins);
-    f->flags &= (uint16_t)~FRAME_F_BUSY;
-    f->pins--;
-    swap_uncache(vm, f);
-    vm_frame_release(vm, f);
-}
-
-/* Read the page of an uncached slot into f, and its neighbours with it. f comes out pinned, or freed. */
-static int read_cluster(struct vm *vm, struct swap_area *a, uint32_t page, struct frame *f)
+bool swap_read_ahead(struct vm *vm, const slot_t *slot, unsigned n, slot_t wanted, slot_t mark)
 {
     struct swap *sw = &vm->swap;
-    uint32_t base = page & ~(SWAP_CLUSTER - 1u), lo = page, hi = page + 1;
-    struct frame *run[SWAP_CLUSTER], *g;
-    struct swap_io io;
-    int err;
+    struct frame *spare = wanted ? frame_alloc(vm->pool, FRAME_ANON, 0) : NULL;
+    struct swap_io *io = NULL;
+    slot_t next = 0; /* the slot that would continue the request */
 
-    run[page - base] = f;
-    read_begin(vm, a, page, f, 0);
-    if (sw->clustering && !vm->exact) {
-        for (; hi < base + SWAP_CLUSTER && hi < a->pages && (g = read_ahead(vm, a, hi)) != NULL; hi++)
-            run[hi - base] = g;
-        for (; lo > base && (g = read_ahead(vm, a, lo - 1)) != NULL; lo--)
-            run[lo - 1 - base] = g;
+    if (wanted && !spare)
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        bool asked = slot[i] == wanted;
+        struct frame *f;
+
+        if (io && !continues(sw, io, next, slot[i])) {
+            io_submit(vm, io, false, 0, io->n);
+            io = NULL;
+        }
+        if (!io) {
+            io = read_request(sw, asked ? 0 : READS_KEPT);
+            next = slot[i];
+        }
+        f = !io ? NULL : asked ? spare : frame_ahead(vm);
+        if (!f)
+            continue;
+        read_add(vm, io, slot[i], f, slot[i] - next);
+        next = slot[i] + 1;
+        if (asked) {
+            spare = NULL;
+            continue;
+        }
+        f->flags |= (uint16_t)(FRAME_F_READAHEAD | (slot[i] == mark ? FRAME_F_MARKED : 0));
+        sw->readahead++;
     }
-    io.area = a;
-    io.page = lo;
-    io.n = hi - lo;
-    memcpy(io.frame, run + (lo - base), io.n * sizeof *run);
-    sw->readahead += io.n - 1;
-    err = io_read(vm, &io, 0, io.n);
-    if (err && io.n > 1) {
-        sw->read_errors++;
-        for (uint32_t i = 0; i < io.n; i++)
-            if (io.frame[i] != f)
-                read_drop(vm, io.frame[i]);
-        wake_waiters(sw);
-        io.page = page;
-        io.frame[0] = f;
-        io.n = 1;
-        err = io_read(vm, &io, 0, 1);
-    }
-    if (err) {
-        sw->read_errors++;
-        swap_slot_retire(sw, f->slot, "read");
-        read_drop(vm, f);
-    } else {
-        for (uint32_t i = 0; i < io.n; i++)
-            read_finish(vm, io.frame[i], io.frame[i] == f);
-    }
-    wake_waiters(sw);
-    return err;
+    if (io && io->n)
+        io_submit(vm, io, false, 0, io->n);
+    else if (io)
+        read_request_free(sw, io);
+    if (!spare)
+        return wanted;
+    vm_frame_release(vm, spare);
+    return false;
 }
 
-static int bring_in(struct vm *vm, slot_t slot, struct frame **out, bool *read)
+/* Begin to read the page of an uncached slot into f and, unless it is to be alone, its neighbours. */
+static void read_around(struct vm *vm, struct swap_io *io, slot_t slot, struct frame *f, bool alone)
+{
+    struct swap *sw = &vm->swap;
+    const struct swap_area *a = swap_slot_area(sw, slot);
+    uint32_t page = swap_slot_page(slot), base = page & ~(SWAP_CLUSTER - 1u), lo = page, hi = page + 1;
+    struct frame *run[SWAP_CLUSTER], *g;
+
+    run[page - base] = f;
+    io->wanted = alone;
+    alone |= !sw->clustering || vm->exact;
+    for (; !alone && hi < base + SWAP_CLUSTER && hi < a->pages; run[hi++ - base] = g)
+        if (!swap_may_read(vm, swap_slot_number(a, hi)) || !(g = frame_ahead(vm)))
+            break;
+    for (; !alone && lo > base && lo > 1; run[--lo - base] = g)
+        if (!swap_may_read(vm, swap_slot_number(a, lo - 1)) || !(g = frame_ahead(vm)))
+            break;
+    for (page = lo; page < hi; page++) {
+        read_add(vm, io, swap_slot_number(a, page), run[page - base], 0);
+        if (run[page - base] != f)
+            run[page - base]->flags |= FRAME_F_READAHEAD;
+    }
+    sw->readahead += io->n - 1;
+    io->wanted |= io->n == 1;
+    io_submit(vm, io, false, 0, io->n);
+}
+
+/* The page is valid now, or could not be read. */
+static void page_read(struct vm *vm, struct swap_io *io, struct frame *f, bool good)
+{
+    struct swap *sw = &vm->swap;
+
+    if (!good && io->wanted)
+        swap_slot_retire(sw, f->slot, "read");
+    f->flags &= (uint16_t)~FRAME_F_BUSY;
+    f->pins--;
+    wake_page(vm, f);
+    if (good) {
+        sw->pages_in++;
+        vm_frame_list(vm, f);
+        swap_settle(vm, f, false); /* its names may have gone meanwhile */
+    } else {
+        swap_uncache(vm, f);
+        if (!f->pins)
+            vm_frame_release(vm, f);
+    }
+}
+
+/* A read completed. */
+static void read_finish(struct vm *vm, struct swap_io *io)
+{
+    struct swap *sw = &vm->swap;
+    bool good = io->req.status == 0;
+
+    sw->read_errors += !good;
+    for (uint32_t i = 0; i < io->n; i++)
+        if (io->frame[i])
+            page_read(vm, io, io->frame[i], good);
+    read_request_free(sw, io);
+}
+
+void swap_pause(struct vm *vm, const struct frame *f)
+{
+    uint32_t s;
+
+    might_sleep();
+    swap_poll(vm, true);
+    s = os_irq_save();
+    if (f->flags & SWAP_IO_FLAGS && !vm->swap.io_done)
+        os_sleep(vm_page_queue(vm, f));
+    os_irq_restore(s);
+}
+
+/* A read request. Sleeps until there is one. */
+static struct swap_io *read_request_wait(struct vm *vm)
+{
+    struct swap *sw = &vm->swap;
+    struct swap_io *io;
+
+    while ((io = read_request(sw, 0)) == NULL) {
+        uint32_t s;
+
+        swap_poll(vm, true);
+        s = os_irq_save();
+        if (!sw->read_free && !sw->io_done)
+            os_sleep(&sw->read_wait);
+        os_irq_restore(s);
+    }
+    return io;
+}
+
+/* Wait for the page that f is to get, and keep it. False: it cannot be read. */
+static bool wait_valid(struct vm *vm, slot_t slot, struct frame *f)
+{
+    f->pins++;
+    while (f->flags & FRAME_F_BUSY)
+        swap_pause(vm, f);
+    if (f->slot == slot) {
+        swap_note_use(&vm->swap, f);
+        return true;
+    }
+    f->pins--;
+    vm_frame_drop(vm, f);
+    return false;
+}
+
+static int bring_in(struct vm *vm, slot_t slot, bool alone, struct frame **out, bool *read)
 {
     struct swap *sw = &vm->swap;
     const struct swap_slot *s = swap_slot_lookup(sw, slot);
 
     for (;;) {
+        struct swap_io *io;
         struct frame *f;
-        int err;
 
         if (s->frame != PFN_NONE) {
             f = pfn_frame(vm->pool, s->frame);
-            if (f->flags & FRAME_F_BUSY) {
-                uint32_t irq = os_irq_save();
-
-                /* We have no pin, so the frame may be gone when we wake, and only the slot says what is. */
-                os_sleep(&sw->io_wait);
-                os_irq_restore(irq);
-                continue;
+            if (wait_valid(vm, slot, f)) {
+                *out = f;
+                return 0;
             }
-            swap_note_use(sw, f);
-            f->pins++;
-            *out = f;
-            return 0;
+            alone = true;
+            continue;
         }
         if (!s->count)
             return -EAGAIN;
@@ -224,19 +378,18 @@ static int bring_in(struct vm *vm, slot_t slot, struct frame **out, bool *read)
         f = vm_frame_alloc(vm, FRAME_ANON, 0);
         if (!f)
             return -ENOMEM;
-        if (s->frame != PFN_NONE || !s->count || s->bad) {
+        io = read_request_wait(vm);
+        if (!swap_may_read(vm, slot)) {
+            read_request_free(sw, io);
             vm_frame_release(vm, f);
             continue;
         }
         *read = true;
-        err = read_cluster(vm, swap_slot_area(sw, slot), swap_slot_page(slot), f);
-        if (!err)
-            *out = f;
-        return err;
+        read_around(vm, io, slot, f, alone);
     }
 }
 
-int swap_fetch(struct vm *vm, slot_t slot, struct frame **out, bool *read)
+static int fetch(struct vm *vm, slot_t slot, bool alone, struct frame **out, bool *read)
 {
     struct swap_area *a = swap_slot_area(&vm->swap, slot);
     int err;
@@ -245,10 +398,20 @@ int swap_fetch(struct vm *vm, slot_t slot, struct frame **out, bool *read)
     a->readers++;
     might_sleep(); /* the area stays; whether something uses the slot is asked now */
     os_memstall_enter();
-    err = bring_in(vm, slot, out, read);
+    err = bring_in(vm, slot, alone, out, read);
     os_memstall_leave();
     a->readers--;
     return err;
+}
+
+int swap_fetch(struct vm *vm, slot_t slot, struct frame **out, bool *read)
+{
+    return fetch(vm, slot, false, out, read);
+}
+
+int swap_fetch_alone(struct vm *vm, slot_t slot, struct frame **out, bool *read)
+{
+    return fetch(vm, slot, true, out, read);
 }
 
 /* --- writing --- */
@@ -257,67 +420,105 @@ int swap_fetch(struct vm *vm, slot_t slot, struct frame **out, bool *read)
 static bool page_written(struct vm *vm, struct frame *f, bool good, bool free_clean)
 {
     struct swap *sw = &vm->swap;
+    bool taken_over = f->use == FRAME_ANON && f->flags & FRAME_F_DIRTY;
 
     f->flags &= (uint16_t)~FRAME_F_WRITEBACK;
+    sw->writing--;
+    wake_page(vm, f);
     if (good) {
         sw->pages_out++;
     } else {
         swap_slot_retire(sw, f->slot, "write");
         f->flags |= FRAME_F_DIRTY;
     }
-    return swap_settle(vm, f, free_clean);
+    if (!taken_over)
+        return swap_settle(vm, f, free_clean);
+    swap_uncache(vm, f);
+    if (f->maps || f->pins)
+        return false;
+    vm_frame_release(vm, f);
+    return true;
 }
 
-/* A write completed: finish its pages, or go on one by one. Returns whether the request is free again. */
-static bool write_finish(struct vm *vm, struct swap_io *io, bool free_clean, unsigned *freed)
+/* A write completed: finish its pages, or go on one by one. Returns how many frames were freed. */
+static unsigned write_finish(struct vm *vm, struct swap_io *io, bool free_clean)
 {
     struct swap *sw = &vm->swap;
     bool good = io->req.status == 0;
+    unsigned freed = 0;
 
     if (!good)
         sw->write_errors++;
     if (!good && !io->one_by_one && io->n > 1) {
         io->one_by_one = true;
         io_submit(vm, io, true, 0, 1);
-        return false;
+        return 0;
     }
     for (uint32_t last = io->one_by_one ? io->at + 1 : io->n; io->at < last; io->at++)
-        *freed += page_written(vm, io->frame[io->at], good, free_clean);
-    wake_waiters(sw);
+        freed += page_written(vm, io->frame[io->at], good, free_clean);
     if (io->at < io->n) {
         io_submit(vm, io, true, io->at, 1);
-        return false;
+        return freed;
     }
     io->n = io->at = 0;
     io->next = sw->io_free;
     sw->io_free = io;
     sw->io_active--;
-    return true;
+    sw->writes_ended++;
+    return freed;
+}
+
+unsigned swap_poll(struct vm *vm, bool free_clean)
+{
+    struct swap *sw = &vm->swap;
+    unsigned freed = 0;
+
+    while (sw->io_done) {
+        uint32_t s = os_irq_save();
+        struct swap_io *io = sw->io_done;
+
+        sw->io_done = io->next;
+        os_irq_restore(s);
+        if (io->req.write)
+            freed += write_finish(vm, io, free_clean);
+        else
+            read_finish(vm, io);
+    }
+    sw->freed += freed;
+    return freed;
 }
 
 unsigned swap_finish(struct vm *vm, bool wait, bool free_clean)
 {
     struct swap *sw = &vm->swap;
-    unsigned freed = 0;
+    uint64_t ended = sw->writes_ended;
+    unsigned freed;
 
     if (wait)
         might_sleep();
-    for (;;) {
+    freed = swap_poll(vm, free_clean);
+    while (wait && sw->writes_ended == ended && sw->io_active) {
         uint32_t s = os_irq_save();
-        struct swap_io *list, *io;
 
-        while (wait && !sw->io_done && sw->io_active)
+        if (!sw->io_done)
             os_sleep(&sw->io_wait);
-        list = sw->io_done;
-        sw->io_done = NULL;
         os_irq_restore(s);
-        if (!list)
-            return freed;
-        while ((io = list) != NULL) {
-            list = io->next;
-            if (write_finish(vm, io, free_clean, &freed))
-                wait = false;
-        }
+        freed += swap_poll(vm, free_clean);
+    }
+    return freed;
+}
+
+void swap_quiet(struct vm *vm)
+{
+    struct swap *sw = &vm->swap;
+
+    might_sleep();
+    while (swap_poll(vm, true), sw->io_active || sw->read_active) {
+        uint32_t s = os_irq_save();
+
+        if (!sw->io_done)
+            os_sleep(&sw->io_wait);
+        os_irq_restore(s);
     }
 }
 
@@ -374,6 +575,7 @@ unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
         x->flags = (uint16_t)((x->flags & ~FRAME_F_DIRTY) | FRAME_F_WRITEBACK);
     }
     vm->swap.io_queued += good;
+    vm->swap.writing += good;
     might_sleep();
     while (good > 0) {
         unsigned run = 1;
@@ -389,49 +591,86 @@ unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
 
 void swap_wait_frame(struct vm *vm, struct frame *f)
 {
-    struct swap *sw = &vm->swap;
-
     mm_assert(f->pins > 0, "frame %u", frame_pfn(vm->pool, f));
     might_sleep();
-    for (;;) {
-        uint32_t s;
+    while (f->flags & SWAP_IO_FLAGS)
+        swap_pause(vm, f);
+}
 
-        swap_finish(vm, false, false);
-        if (!(f->flags & SWAP_IO_FLAGS))
-            return;
-        s = os_irq_save();
-        if (!sw->io_done)
-            os_sleep(&sw->io_wait);
-        os_irq_restore(s);
+/* What verify_frame() adds up over the frames. */
+struct sums {
+    uint32_t writeback, busy;
+};
+
+static bool verify_frame(struct vm *vm, const struct frame *f, struct sums *sums)
+{
+    pfn_t pfn = frame_pfn(vm->pool, f);
+    bool ok = true;
+
+    if (f->flags & FRAME_F_MARKED)
+        INV("INV-SWAP-9", f->flags & FRAME_F_READAHEAD && f->slot != SLOT_NONE, "frame %u: flags %x", pfn,
+            f->flags);
+    if (f->flags & FRAME_F_WRITEBACK) {
+        sums->writeback++;
+        INV("INV-SWAP-6", f->slot != SLOT_NONE && !(f->flags & FRAME_F_BUSY), "frame %u: flags %x, slot %x",
+            pfn, f->flags, f->slot);
+        if (f->use == FRAME_ANON && f->flags & FRAME_F_DIRTY && f->slot != SLOT_NONE)
+            INV("INV-SWAP-8", !swap_valid(vm, f->slot) || !swap_count(vm, f->slot), "frame %u: slot %x", pfn,
+                f->slot);
     }
+    if (f->flags & FRAME_F_BUSY && f->use == FRAME_ANON) {
+        sums->busy++;
+        INV("INV-SWAP-6", f->slot != SLOT_NONE && f->pins > 0, "frame %u: slot %x, %u pins", pfn, f->slot,
+            f->pins);
+    }
+    return ok;
+}
+
+/* Frames of a read request. */
+static uint32_t frames_of(const struct swap_io *io)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < io->n; i++)
+        n += io->frame[i] != NULL;
+    return n;
+}
+
+static uint32_t count_free(const struct swap_io *io)
+{
+    uint32_t n = 0;
+
+    for (; io && n <= SWAP_WRITES + SWAP_READS; io = io->next)
+        n++;
+    return n;
 }
 
 bool swap_io_verify(struct vm *vm)
 {
     const struct swap *sw = &vm->swap;
-    uint32_t writeback = 0, in_flight = 0, idle = 0;
+    uint32_t writes = 0, reads = 0, idle;
+    struct sums sums = {0};
     bool ok = true;
 
     for (pfn_t pfn = vm->pool->start; pfn < vm->pool->end; pfn++) {
         const struct frame *f = pfn_frame(vm->pool, pfn);
 
-        if (f->use != FRAME_ANON && f->use != FRAME_OBJECT)
-            continue;
-        writeback += !!(f->flags & FRAME_F_WRITEBACK);
-        if (f->flags & FRAME_F_WRITEBACK)
-            INV("INV-SWAP-6", f->slot != SLOT_NONE && !(f->flags & FRAME_F_BUSY),
-                "frame %u: flags %x, slot %x", pfn, f->flags, f->slot);
-        if (f->flags & FRAME_F_BUSY && f->use == FRAME_ANON)
-            INV("INV-SWAP-6", f->slot != SLOT_NONE && f->pins > 0, "frame %u: slot %x, %u pins", pfn, f->slot,
-                f->pins);
+        if ((f->use == FRAME_ANON || f->use == FRAME_OBJECT) && !verify_frame(vm, f, &sums))
+            ok = false;
     }
-    for (const struct swap_io *io = sw->io_free; io && idle <= SWAP_WRITES; io = io->next)
-        idle++;
-    for (unsigned i = 0; i < SWAP_WRITES; i++)
-        in_flight += sw->io[i].n - sw->io[i].at;
-    INV("INV-SWAP-5", idle + sw->io_active == SWAP_WRITES, "%u requests free, %u active", idle,
+    idle = count_free(sw->io_free);
+    INV("INV-SWAP-5", idle + sw->io_active == SWAP_WRITES, "%u write requests free, %u active", idle,
         sw->io_active);
-    INV("INV-SWAP-6", writeback == in_flight + sw->io_queued,
-        "%u frames under writeback, %u in requests, %u wait", writeback, in_flight, sw->io_queued);
+    idle = count_free(sw->read_free);
+    INV("INV-SWAP-5", idle + sw->read_active == SWAP_READS, "%u read requests free, %u active", idle,
+        sw->read_active);
+    for (unsigned i = 0; i < SWAP_WRITES; i++)
+        writes += sw->io[i].n - sw->io[i].at;
+    for (unsigned i = SWAP_WRITES; i < SWAP_WRITES + SWAP_READS; i++)
+        reads += frames_of(&sw->io[i]);
+    INV("INV-SWAP-6", sums.writeback == writes + sw->io_queued && sums.writeback == sw->writing,
+        "%u frames under writeback, %u in requests, %u wait, says %u", sums.writeback, writes, sw->io_queued,
+        sw->writing);
+    INV("INV-SWAP-6", sums.busy == reads, "%u frames are busy, %u in requests", sums.busy, reads);
     return ok;
 }

@@ -317,7 +317,7 @@ void swap_uncache(struct vm *vm, struct frame *f)
               s->frame);
     s->frame = PFN_NONE;
     f->slot = SLOT_NONE;
-    f->flags = (uint16_t)((f->flags & ~FRAME_F_READAHEAD) | FRAME_F_DIRTY);
+    f->flags = (uint16_t)((f->flags & ~(FRAME_F_READAHEAD | FRAME_F_MARKED)) | FRAME_F_DIRTY);
     if (s->count)
         return;
     sw->kept--;

@@ -16,18 +16,19 @@
 #define SWAP_PAGE_SECTORS (PAGE_SIZE / BLOCK_SECTOR)
 #define SWAP_IO_FLAGS     (FRAME_F_BUSY | FRAME_F_WRITEBACK)
 
-/* A request with its frames. A write: one of the preallocated ones. A read: on the reader's stack. */
+/* A request with its frames: one of those in swap.io or, for a header, on the reader's stack. */
 struct swap_io {
-    struct block_request req;          /* (o) */
-    struct swap *swap;                 /* (o) */
-    struct swap_area *area;            /* (o) */
-    uint32_t page;                     /* (o) slot of frame[0] in the area */
-    uint32_t n;                        /* (n) frames; 0: the request is free */
-    uint32_t at;                       /* (n) one by one: the frame in flight */
-    bool one_by_one;                   /* (o) */
-    bool done;                         /* (i) of a read; set in the interrupt */
-    struct swap_io *next;              /* (i) on io_done; on io_free (n) */
-    struct frame *frame[SWAP_CLUSTER]; /* (o) */
+    struct block_request req;            /* (o) */
+    struct swap *swap;                   /* (o) */
+    struct swap_area *area;              /* (o) */
+    uint32_t page;                       /* (o) slot of frame[0] in the area */
+    uint32_t n;                          /* (n) frames; 0: the request is free, or reads a header */
+    uint32_t at;                         /* (n) one by one: the frame in flight */
+    bool one_by_one;                     /* (o) */
+    bool wanted;                         /* (o) a read of nothing but what somebody cannot do without */
+    bool done;                           /* (i) of a header; set in the interrupt */
+    struct swap_io *next;                /* (i) on io_done; on a list of free ones (n) */
+    struct frame *frame[BLOCK_MAX_SEGS]; /* (o) NULL: what is read here is not wanted */
 };
 
 static inline uint32_t swap_slot_page(slot_t slot)

@@ -47,7 +47,11 @@ static void kick_daemon(struct frame_pool *p)
     if (vm->daemon_kicked)
         return;
     vm->daemon_kicked = true;
+    if (!vm->daemon_wait.head)
+        return;
+    /* It gets the processor while there are frames, or those who want some would reclaim by themselves. */
     os_wake_one(&vm->daemon_wait);
+    os_give_way();
 }
 
 int vm_init(struct vm *vm, struct frame_pool *pool)
@@ -107,8 +111,7 @@ void vm_fini(struct vm *vm)
     mm_assert(!vm->spaces && !vm->objects, "spaces %p, objects %p are left", (void *)vm->spaces,
               (void *)vm->objects);
     mm_assert(vm->committed == 0, "%llu pages are committed", (unsigned long long)vm->committed);
-    while (swap_finish(vm, true, true) || vm->swap.io_active)
-        ;
+    swap_quiet(vm);
     pageable_fini(&vm->pageable);
     vm->pool->low_hook = NULL;
     swap_fini(vm);

@@ -5,6 +5,7 @@
  * What guards a field, by the letter in its comment:
  *   (c)  constant after creation
  *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
+ *   (i)  interrupts off: interrupts change it too
  *   (r)  vm.reclaim_lock
  */
 #ifndef MM_VM_H
@@ -19,7 +20,9 @@
 struct space;
 struct object;
 
-#define VM_ACTIONS 16 /* room for enum fault_action */
+/* Queues of those who wait for a page: so many that sleepers seldom share one, and are woken in vain. */
+#define VM_PAGE_WAITS 64u
+#define VM_ACTIONS    16 /* room for enum fault_action */
 
 /* Events since boot. Exact: tests compare them. */
 struct vm_stats {
@@ -46,12 +49,13 @@ struct vm {
     struct space *spaces;     /* (n) all, linked through all_next */
     struct object *objects;   /* (n) */
     struct cache region_cache, object_cache, radix_cache, family_cache, space_cache, load_cache; /* (n) */
-    struct mutex reclaim_lock;  /* one reclaimer at a time */
-    struct waitq daemon_wait;   /* the daemon sleeps here */
-    bool daemon_kicked;         /* (n) */
-    uint64_t daemon_rest_until; /* (n) a round that freed nothing is not repeated before */
-    uint32_t next_id;           /* (n) of a space */
-    uint32_t locked_regions;    /* (n) REGION_LOCKED ones; 0 spares reclaim the look-up */
+    struct mutex reclaim_lock;             /* one reclaimer at a time */
+    struct waitq daemon_wait;              /* the daemon sleeps here */
+    struct waitq page_wait[VM_PAGE_WAITS]; /* (i) for I/O on frames: vm_page_queue() */
+    bool daemon_kicked;                    /* (n) */
+    uint64_t daemon_rest_until;            /* (n) a round that freed nothing is not repeated before */
+    uint32_t next_id;                      /* (n) of a space */
+    uint32_t locked_regions;               /* (n) REGION_LOCKED ones; 0 spares reclaim the look-up */
     /* Rules for all spaces; the operator's. */
     uint32_t max_regions;        /* (n) of a space */
     enum commit_mode overcommit; /* (n) */
@@ -95,6 +99,12 @@ void *vm_cache_alloc(struct vm *vm, struct cache *c);
 /* For those who allocate otherwise: have somebody end, if this is one of the first times (n from 0) that
  * there is no memory for the kernel. Whether it is worth another try. Sleeps. */
 bool vm_make_room(struct vm *vm, unsigned n);
+
+/* Where those sleep who wait for I/O on f to end. */
+static inline struct waitq *vm_page_queue(struct vm *vm, const struct frame *f)
+{
+    return &vm->page_wait[frame_pfn(vm->pool, f) % VM_PAGE_WAITS];
+}
 
 /* Let an ANON or OBJECT frame be pageable, and no longer. */
 static inline void vm_frame_list(struct vm *vm, struct frame *f)

@@ -17,7 +17,7 @@
  *   INV-VM-3  an entry names a frame that its space's family or its region's object owns, at the right number
  *   INV-VM-4  a table's maps is the number of roots that name it
  *   INV-VM-6  an anonymous frame in the swap cache has no writable entry, nor one that will be so when it is
- *             put back
+ *             put back, unless it was taken over while it is being written: then it is DIRTY under WRITEBACK
  *   INV-VM-7  a frame that is BUSY has no entries
  *   INV-VM-8  an anonymous frame that several entries name is writable through none of them, likewise
  *   INV-VM-11 a parked entry names an anonymous frame
@@ -79,8 +79,10 @@ static bool entry_verify(struct space *s, vaddr_t va, pte_t e, struct recount *s
             f->owner == s->family && r && r->start <= va &&
                 f->index == r->number + ((va - r->start) >> PAGE_SHIFT),
             "space %u at %x names frame %u of family %p, page %x", s->id, va, pfn, f->owner, f->index);
-        INV("INV-VM-6", f->slot == SLOT_NONE || !pte_writable(e), "space %u at %x: frame %u, slot %x", s->id,
-            va, pfn, f->slot);
+        INV("INV-VM-6",
+            f->slot == SLOT_NONE || !pte_writable(e) ||
+                (f->flags & FRAME_F_WRITEBACK && f->flags & FRAME_F_DIRTY),
+            "space %u at %x: frame %u, slot %x, flags %x", s->id, va, pfn, f->slot, f->flags);
         INV("INV-VM-8", f->maps == 1 || !pte_writable(e), "space %u at %x: frame %u has %u entries", s->id,
             va, pfn, f->maps);
     } else {

@@ -60,14 +60,15 @@ static void submit(struct block_device *dev, struct block_request *r)
     d->tail = r;
 }
 
-/* A private page that is on its way to its slot may not change. */
+/* A private page that is on its way to its slot may not change, unless its frame says that the slot is given
+ * up. */
 static void check_unchanged(struct testdisk *d, const struct block_request *r)
 {
     for (uint32_t i = 0; i < r->nsegs; i++) {
         pfn_t pfn = (pfn_t)(r->seg[i] >> PAGE_SHIFT);
         void *page = window_open(d->pool, pfn);
 
-        if (pfn_frame(d->pool, pfn)->use == FRAME_ANON)
+        if (pfn_frame(d->pool, pfn)->use == FRAME_ANON && !(pfn_frame(d->pool, pfn)->flags & FRAME_F_DIRTY))
             d->torn +=
                 memcmp(d->data + r->sector * BLOCK_SECTOR + (size_t)i * PAGE_SIZE, page, PAGE_SIZE) != 0;
         window_close(d->pool, page);

@@ -70,6 +70,16 @@ static void make_way(void)
         want(running);
 }
 
+void sched_give_way(void)
+{
+    struct task *running = os_current;
+    uint32_t irq = os_irq_save();
+
+    if (running && running->thread)
+        want(running);
+    os_irq_restore(irq);
+}
+
 void sched_ready(struct task *t)
 {
     make_way();

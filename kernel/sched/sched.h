@@ -27,6 +27,8 @@ void sched_ready(struct task *t);
 void sched_switch(void);
 /* Let others run if the running task had its share. Interrupts are as they are. Sleeps. */
 void sched_make_way(void);
+/* The running task, if it is a program's, is to give way at its next possible sleep. Any context. */
+void sched_give_way(void);
 /* Whether a task waits for the processor. */
 bool sched_waiting(void);
 /* Know a new task, and forget a dead one. */

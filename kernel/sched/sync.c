@@ -178,6 +178,11 @@ void os_wake_all(struct waitq *q)
     os_irq_restore(irq);
 }
 
+void os_give_way(void)
+{
+    sched_give_way();
+}
+
 void os_yield(void)
 {
     uint32_t irq = os_irq_save();

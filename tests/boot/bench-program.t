@@ -28,7 +28,7 @@ log_like($times, qr/^bench: done/m, 'the end');
 my $swap = boot('bench-program-swap', memory => '16M', disks => [swap_disk('bench-program')], initrd => $archive, time => 120,
     append => 'init=/bin/bench -- swap 20');
 outcome_is($swap, 'pass');
-log_like($swap, qr/^bench: swap-$_ ns [1-9]/m, $_) for ('fill', 'in-order', 'at-random', '90-10');
+log_like($swap, qr/^bench: swap-$_ ns [1-9]/m, $_) for ('fill', 'in-order', 'backward', 'every-third', 'at-random', '90-10');
 log_like($swap, qr/^bench: done/m, 'the end');
 
 done_testing();

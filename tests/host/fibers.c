@@ -50,7 +50,7 @@ static bool running;
 static struct kt *draws; /* whose generator decides */
 static bool (*event_fn)(void *arg);
 static void *event_arg;
-static uint64_t now_ns, switches;
+static uint64_t now_ns, switches, wakes;
 
 static ucontext_t scheduler;
 static void *scheduler_fake_stack;
@@ -138,6 +138,11 @@ bool fibers_running(void)
 uint64_t fibers_now(void)
 {
     return now_ns;
+}
+
+uint64_t fibers_wakes(void)
+{
+    return wakes;
 }
 
 uint64_t fibers_switches(void)
@@ -278,6 +283,7 @@ void fibers_wake(struct waitq *q)
 {
     struct waiter *w = q->head;
 
+    wakes++;
     if (w->wake) {
         sync_leave(w);
         w->wake(w);

@@ -33,6 +33,8 @@ void fibers_event(bool (*event)(void *arg), void *arg);
 bool fibers_run(struct kt *kt);
 /* Switches between fibres in the last run. */
 uint64_t fibers_switches(void);
+/* Sleeps that somebody ended since the beginning. */
+uint64_t fibers_wakes(void);
 
 /* For os.c. */
 bool fibers_running(void);

@@ -153,6 +153,11 @@ void os_wake_all(struct waitq *q)
         fibers_wake(q);
 }
 
+/* Fibres take turns at every possible sleep anyway. */
+void os_give_way(void)
+{
+}
+
 void os_yield(void)
 {
     mm_assert(nosleep_depth() == 0, "yielded in a nosleep section, depth %u, that protects %s",

@@ -581,12 +581,13 @@ static void check_page(const char *p, uint32_t page)
     exit(1);
 }
 
-enum access { FILL, IN_ORDER, AT_RANDOM, MOSTLY_SOME, PATTERNS };
+enum access { FILL, IN_ORDER, BACKWARD, EVERY_THIRD, AT_RANDOM, MOSTLY_SOME, PATTERNS };
 
 /* Nanoseconds an access. */
 static uint32_t access_pages(char *p, uint32_t pages, enum access how)
 {
     uint64_t start = clock_us();
+    uint32_t third = 0;
 
     for (uint32_t i = 0; i < pages; i++) {
         switch (how) {
@@ -595,6 +596,13 @@ static uint32_t access_pages(char *p, uint32_t pages, enum access how)
             break;
         case IN_ORDER:
             check_page(p, i);
+            break;
+        case BACKWARD:
+            check_page(p, pages - 1 - i);
+            break;
+        case EVERY_THIRD: /* three rounds, in which each page has its turn */
+            check_page(p, third);
+            third = third + 3 < pages ? third + 3 : third % 3 + 1;
             break;
         case AT_RANDOM:
             check_page(p, random_below(pages));
@@ -608,7 +616,8 @@ static uint32_t access_pages(char *p, uint32_t pages, enum access how)
 
 static void swap(unsigned mib)
 {
-    static const char *const name[PATTERNS] = {"swap-fill", "swap-in-order", "swap-at-random", "swap-90-10"};
+    static const char *const name[PATTERNS] = {"swap-fill",        "swap-in-order",  "swap-backward",
+                                               "swap-every-third", "swap-at-random", "swap-90-10"};
     static uint32_t taken[PATTERNS][ROUNDS];
     uint32_t pages = mib << 8;
 

@@ -38,12 +38,7 @@ static void daemon(void *arg)
     struct vm *vm = &r->t.vm;
 
     while (r->tasks) {
-        if (!vm->daemon_kicked) {
-            os_sleep(&vm->daemon_wait);
-            continue;
-        }
-        vm->daemon_kicked = false;
-        reclaim_daemon_round(vm);
+        reclaim_daemon_turn(vm);
         os_yield();
     }
 }
