@@ -369,7 +369,7 @@ test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) u
 
 # The tests that are random or only take time, for minutes each.
 soak: $(B)/quire.elf $(ROOTFS) user | $(B)/setup-test
-	@QUIRE_SOAK=1 $(PROVE) tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/races.t \
+	@QUIRE_SOAK=1 $(PROVE) tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/races.t tests/boot/areas.t \
 	    tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t
 
 test-host: hosted | $(B)/setup-test

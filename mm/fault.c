@@ -228,7 +228,7 @@ static inline int bring_frame(struct step *st)
 
     if (st->spare)
         return FAULT_RESUME;
-    st->spare = frame_alloc(vm->pool, FRAME_ANON, 0);
+    st->spare = frame_alloc(vm->pool, FRAME_ANON, 0); /* no reclaim: the slow way does it */
     if (likely(st->spare))
         return FAULT_RESUME;
     return bring_slowly(vm, &st->spare, FRAME_ANON, 0);
@@ -239,6 +239,7 @@ static __attribute__((noinline)) int add_table(struct step *st)
     struct vm *vm = st->s->vm;
 
     if (!st->table) {
+        /* no reclaim: the slow way does it */
         st->table = frame_alloc_kernel(vm->pool, FRAME_TABLE, FRAME_LOW_ONLY);
         if (!st->table)
             return bring_slowly(vm, &st->table, FRAME_TABLE, FRAME_LOW_ONLY);

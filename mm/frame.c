@@ -22,7 +22,9 @@
  *               what most allocations can have (frame_free_common()): with high memory, they end while
  *               low_kept frames are free, and the daemon would never run.
  *   low_min     the low zone's share of min by its size, so that FRAME_RESERVE | FRAME_LOW_ONLY finds
- *               something too when everything free is high.
+ *               something too when everything free is high. Tables and slabs must be low, and low frames
+ *               can run out alone: the daemon is also woken below 2 low_min, and evicts low pages until
+ *               3 low_min are free.
  *   low_kept    low_min and high / 32, the latter at most a quarter of the low zone. Each high frame
  *               costs low memory to be used: 1/1024 frame for the entry of each table that maps it, up to
  *               as much for the object index and the slot map, and the tasks that use it have stacks and
@@ -35,7 +37,8 @@
  *
  * Invariants, checked by frame_audit():
  *   INV-FRAME-1  used[u] is the number of records with use u; they add up to end - start
- *   INV-FRAME-2  every record has a valid use, and an order only if it heads a block in its zone
+ *   INV-FRAME-2  every record has a valid use, and an order only if it heads a block in its zone; of a
+ *                pageable frame the field is the policy's
  *   INV-FRAME-3  a hot list has as many frames as it says, all FREE, FRAME_F_HOT and of its zone
  *   INV-FRAME-4  FRAME_F_HOT is on listed frames only, FRAME_F_BUDDY and FRAME_F_HOT on free frames only
  *   INV-FRAME-5  each free frame is in exactly one free block or hot list: blocks hold FREE frames that
@@ -164,7 +167,7 @@ static void set_marks(struct frame_pool *p, uint32_t min)
 {
     uint32_t low = p->managed[ZONE_LOW], high = p->managed[ZONE_HIGH];
 
-    p->marks = (struct frame_marks){.min = min, .low = 2 * min, .high = 3 * min};
+    p->marks = (struct frame_marks){.min = min, .low = FRAME_MARK_LOW * min, .high = FRAME_MARK_HIGH * min};
     p->low_min = low + high ? (uint32_t)((uint64_t)min * low / (low + high)) : 0;
     p->low_kept = p->low_min + (high / 32 < low / 4 ? high / 32 : low / 4);
     if (!high)
@@ -358,7 +361,8 @@ static struct frame *alloc_block(struct frame_pool *p, unsigned order, enum fram
     } else {
         p->fails++;
     }
-    if (frame_free_common(p) < p->marks.low && p->low_hook)
+    if (p->low_hook && (frame_free_common(p) < p->marks.low ||
+                        (flags & FRAME_LOW_ONLY && frame_low_lacks(p, FRAME_MARK_LOW))))
         p->low_hook(p);
     return f;
 }
@@ -455,8 +459,9 @@ static bool audit_record(const struct frame_pool *p, pfn_t pfn)
         return ok;
     }
     INV("INV-FRAME-2",
-        f->order == 0 || (f->order < BUDDY_ORDERS && (pfn & ((1u << f->order) - 1)) == 0 &&
-                          zone->end - pfn >= 1u << f->order),
+        f->order == 0 || f->flags & FRAME_F_LISTED ||
+            (f->order < BUDDY_ORDERS && (pfn & ((1u << f->order) - 1)) == 0 &&
+             zone->end - pfn >= 1u << f->order),
         "frame %u, %s: order %u", pfn, frame_use_name(f->use), f->order);
     INV("INV-FRAME-4", !(f->flags & (FRAME_F_BUDDY | FRAME_F_HOT)), "frame %u, %s: flags %x", pfn,
         frame_use_name(f->use), f->flags);

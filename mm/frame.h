@@ -97,7 +97,9 @@ struct frame_hot {
 };
 
 /* Watermarks in frames: below low the daemon is woken, it works until high, below min only FRAME_RESERVE
- * allocates. */
+ * allocates. For low frames alone the same multiples of low_min count, if there are high ones too. */
+#define FRAME_MARK_LOW  2u /* times min */
+#define FRAME_MARK_HIGH 3u
 struct frame_marks {
     uint32_t min, low, high; /* (n) */
 };
@@ -124,7 +126,8 @@ struct frame_pool {
         kernel_max; /* (n) frames of frame_kernel_count() that may be had for programs; UINT32_MAX: all */
     uint32_t fail_after; /* (n) fault injection: 0 off, else the Nth allocation from now fails, and so do all
                             after it */
-    /* Called when an allocation leaves fewer than marks.low of frame_free_common(). It must not sleep. */
+    /* Called when an allocation leaves fewer than marks.low of frame_free_common(), or too few low frames. It
+     * must not sleep. */
     void (*low_hook)(struct frame_pool *); /* (n) */
     void *hook_data;                       /* (n) */
     uint64_t allocs, fails;                /* (n) since boot: frames handed out, requests refused */
@@ -335,6 +338,14 @@ static inline uint32_t frame_free_common(const struct frame_pool *p)
     if (low < p->low_kept)
         extra = low > p->low_min ? low - p->low_min : 0;
     return p->used[FRAME_FREE] - extra;
+}
+
+/* Low frames that are missing from so many times low_min. Without high frames the marks say all. */
+static inline uint32_t frame_low_lacks(const struct frame_pool *p, uint32_t times)
+{
+    uint32_t want = p->managed[ZONE_HIGH] ? times * p->low_min : 0, have = frame_free_low(p);
+
+    return have < want ? want - have : 0;
 }
 
 /* Frames given back since boot. */

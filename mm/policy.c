@@ -148,6 +148,7 @@ static int ghosts_start(struct policy_ghosts *g, struct frame_pool *pool, uint32
     want++;
     while (order < BUDDY_ORDERS - 1 && ((size_t)PAGE_SIZE << order) / each < want)
         order++;
+    /* no reclaim: what is had is enough, and reclaim_set_policy() reclaims if that is nothing */
     while (!(g->block = frame_alloc_block(pool, order, FRAME_KERNEL, FRAME_LOW_ONLY)))
         if (order-- == 0)
             return -ENOMEM;

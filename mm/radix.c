@@ -108,7 +108,7 @@ static struct radix_node *take_nodes(struct cache *nodes, uint32_t n)
     struct radix_node *chain = NULL;
 
     while (n-- > 0) {
-        struct radix_node *node = cache_alloc(nodes);
+        struct radix_node *node = cache_alloc(nodes); /* no reclaim: who may sleep stocks the cache before */
 
         if (!node) {
             while ((node = chain) != NULL) {

@@ -19,8 +19,8 @@
  * The page leaves its spaces before the write begins, so its contents cannot change
  * meanwhile; a fault that wants it back finds it in the swap cache.
  *
- * The daemon runs while free frames are below the high mark and is woken by the allocator at the low one. It
- * also finishes what a disk has completed, if nobody else waits for that (swap_io.c). A
+ * The daemon runs while free frames, or low ones alone, are below the high mark and is woken by the allocator
+ * at the low one. It also finishes what a disk has completed, if nobody else waits for that (swap_io.c). A
  * task that finds no frame reclaims by itself (vm_frame_alloc()). If nothing can be freed, reclaim says so
  * with 0 and the caller gets -ENOMEM. So it does when swap is full and of the files' pages only a working set
  * is left (FILES_KEPT_SHARE): programs would have to fetch their text again and again, for each
@@ -28,7 +28,12 @@
  * has only low ones evicted: on a large machine few pages are in such frames, and evicting the others would
  * not help.
  *
- * Reclaim allocates nothing but slots: requests for the disk are preallocated.
+ * An area that swapoff is emptying is written by nobody. If a task finds no frame and nothing can be
+ * freed, it puts the area on again, and swapoff is told that there is no memory: it asks for something
+ * that is not needed, and so it is the one to fail.
+ *
+ * Reclaim allocates nothing but slots, and a frame for the records of each 512 that are new (swap_map.c):
+ * requests for the disk are preallocated.
  *
  * Data: vm->pageable and frame flags in nosleep sections; reclaim_lock admits one
  * reclaimer at a time, so that victims are not chosen twice and a crowd does not overshoot.
@@ -49,6 +54,8 @@
 
 /* After a round that freed nothing the daemon leaves the processor to others for this long. */
 #define REST_NS 50000000u
+/* And low frames alone for this long: where most are high, the search passes all of those. */
+#define LOW_REST_NS 1000000000u
 
 /* Pages of the other kind are worth looking for if they are one in so many. */
 #define OTHERS_WORTH 8u
@@ -294,6 +301,7 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
 
     nosleep_enter("the entries that name victims, and the pageable list");
     sort(victim, n);
+    swap_next_area(vm);
     for (unsigned i = 0; i < n; i++) {
         struct frame *f = victim[i];
 
@@ -387,14 +395,24 @@ static unsigned run(struct vm *vm, unsigned want, bool low)
     return freed;
 }
 
+/* run() for somebody who found no frame: before there is none, whoever takes swap away gives way. */
+static unsigned run_in_need(struct vm *vm, unsigned want, bool low)
+{
+    unsigned freed = run(vm, want, low);
+
+    if (!freed && swap_give_way(vm))
+        freed = run(vm, want, low);
+    return freed;
+}
+
 unsigned reclaim_run(struct vm *vm, unsigned want)
 {
-    return run(vm, want, false);
+    return run_in_need(vm, want, false);
 }
 
 unsigned reclaim_run_low(struct vm *vm, unsigned want)
 {
-    return run(vm, want, vm->pool->managed[ZONE_HIGH] > 0);
+    return run_in_need(vm, want, vm->pool->managed[ZONE_HIGH] > 0);
 }
 
 unsigned reclaim_evict_some(struct vm *vm, struct frame **f, unsigned n)
@@ -442,20 +460,37 @@ int reclaim_set_policy(struct vm *vm, const struct policy *policy)
     int err = 0;
 
     mutex_lock(&vm->reclaim_lock);
-    if (policy != pageable_now(&vm->pageable)->policy)
+    if (policy != pageable_now(&vm->pageable)->policy) {
         err = pageable_switch(&vm->pageable, policy);
+        if (err && reclaim_locked(vm, BATCH, vm->pool->managed[ZONE_HIGH] > 0))
+            err = pageable_switch(&vm->pageable, policy);
+    }
     mutex_unlock(&vm->reclaim_lock);
     return err;
 }
 
 bool reclaim_daemon_round(struct vm *vm)
 {
-    uint32_t have = frame_free_common(vm->pool);
+    struct frame_pool *pool = vm->pool;
+    uint32_t have = frame_free_common(pool), low = frame_low_lacks(pool, FRAME_MARK_HIGH);
+    unsigned freed = 0;
 
-    if (have >= vm->pool->marks.high || vm->exact)
+    if (os_now_ns() < vm->low_rest_until)
+        low = 0;
+    if (vm->exact || (have >= pool->marks.high && !low))
         return false;
     vm->stats.daemon_rounds++;
-    if (!reclaim_run(vm, vm->pool->marks.high - have))
+    if (have < pool->marks.high)
+        freed = run(vm, pool->marks.high - have, false);
+    low = low ? frame_low_lacks(pool, FRAME_MARK_HIGH) : 0;
+    if (low) {
+        unsigned n = run(vm, low, true);
+
+        freed += n;
+        if (!n)
+            vm->low_rest_until = os_now_ns() + LOW_REST_NS;
+    }
+    if (!freed)
         vm->daemon_rest_until = os_now_ns() + REST_NS;
     return true;
 }

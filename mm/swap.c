@@ -6,16 +6,18 @@
  * swap_io.c the requests; this file has the areas and turns them on, swap_off.c turns them off.
  *
  * Data. An area is a device with a mkswap header, cut into slots of a page. The slot map has 8 bytes for each
- * slot, in chunks of one frame (512 slots, 2 MiB of swap), behind a directory of 44 bytes for each chunk that
- * counts free slots by chunk and by cluster: 0.2 % of the swap space, all of it allocated by swap_on(). On a
- * machine with little memory an area is cut so that its map takes at most an eighth of the free low frames.
+ * slot, in chunks of one frame (512 slots, 2 MiB of swap), behind directories, a frame each, with 44 bytes
+ * for each chunk that count free slots by chunk and by cluster: 0.2 % of the swap space that is used. An area
+ * begins with the records of its first chunk and of those with bad pages, a handful of frames whatever its
+ * size is, and the map grows by a frame when all that it has is in use (swap_map.c).
  *
  * Locking. One processor: sections that do not sleep. swap_on() sleeps while the header is read, and looks
  * again whether there is room for the area before it adds it.
  *
  * Invariants: those of the slot map (swap_map.c) and of requests (swap_io.c).
  *
- * Failure. swap_on() says what is wrong with a device, or -ENOMEM, and leaves nothing behind.
+ * Failure. swap_on() says what is wrong with a device, or -ENOMEM, and leaves nothing behind. An area that is
+ * on has its full size.
  *
  * Source. Linux's mm/swapfile.c and include/linux/swap.h for the header.
  */
@@ -27,8 +29,6 @@
 #define IO_ORDER                                                                                             \
     (IO_BYTES <= PAGE_SIZE ? 0u : IO_BYTES <= 2 * PAGE_SIZE ? 1u : IO_BYTES <= 4 * PAGE_SIZE ? 2u : 3u)
 _Static_assert(IO_BYTES <= 8 * PAGE_SIZE, "an order that is known");
-
-#define MAP_SHARE 8 /* the slot map takes at most 1/8 of the free low frames */
 
 /* mkswap's header: page 0 of the area from byte 1024; the magic ends the page. */
 struct swap_header {
@@ -68,57 +68,47 @@ static const char *header_fault(const uint8_t *page, uint64_t device_pages)
     return NULL;
 }
 
-static unsigned area_order(uint32_t chunks)
-{
-    size_t size = sizeof(struct swap_area) + chunks * sizeof(struct swap_chunk);
-    unsigned order = 0;
-
-    while (PAGE_SIZE << order < size)
-        order++;
-    return order;
-}
-
 void swap_area_free(struct frame_pool *pool, struct swap_area *a)
 {
-    for (uint32_t i = 0; i < a->chunks && a->chunk[i].slots; i++)
-        frame_free(pool, pfn_frame(pool, ptr_pfn(pool, a->chunk[i].slots)));
-    frame_free_block(pool, pfn_frame(pool, ptr_pfn(pool, a)));
+    for (uint32_t d = 0; d < SWAP_DIRS; d++) {
+        if (!a->dir[d])
+            continue;
+        for (uint32_t i = 0; i < SWAP_DIR_CHUNKS; i++)
+            if (a->dir[d][i].slots)
+                frame_free(pool, pfn_frame(pool, ptr_pfn(pool, a->dir[d][i].slots)));
+        frame_free(pool, pfn_frame(pool, ptr_pfn(pool, a->dir[d])));
+    }
+    frame_free(pool, pfn_frame(pool, ptr_pfn(pool, a)));
 }
 
-/* A low frame of zeroes for the kernel, or NULL. */
-static void *zeroed_frame(struct frame_pool *pool)
+/* A low frame of zeroes for swap's records, or NULL: nobody is ended for it, but the last ones may be taken,
+ * since pages can go then. */
+static void *record_frame(struct vm *vm)
 {
-    struct frame *f = frame_alloc(pool, FRAME_KERNEL, FRAME_LOW_ONLY);
+    struct frame *f = vm_frame_request(vm, FRAME_KERNEL, FRAME_LOW_ONLY | FRAME_RESERVE);
     void *p;
 
     if (!f)
         return NULL;
-    p = frame_ptr(pool, frame_pfn(pool, f));
+    p = frame_ptr(vm->pool, frame_pfn(vm->pool, f));
     memset(p, 0, PAGE_SIZE);
     return p;
 }
 
-/* An area with an all-zero slot map, or NULL. */
-static struct swap_area *area_alloc(struct frame_pool *pool, uint32_t pages)
+/* Have the records of a page's slot, and never use it. False: no memory. */
+static bool exclude(struct vm *vm, struct swap_area *a, uint32_t page, uint32_t *excluded)
 {
-    uint32_t chunks = (pages + SWAP_CHUNK_SLOTS - 1) / SWAP_CHUNK_SLOTS;
-    struct frame *head = frame_alloc_block(pool, area_order(chunks), FRAME_KERNEL, FRAME_LOW_ONLY);
-    struct swap_area *a;
+    uint32_t chunk = page / SWAP_CHUNK_SLOTS;
 
-    if (!head)
-        return NULL;
-    a = frame_ptr(pool, frame_pfn(pool, head));
-    memset(a, 0, sizeof *a + chunks * sizeof a->chunk[0]);
-    a->pages = pages;
-    a->chunks = chunks;
-    for (uint32_t i = 0; i < chunks; i++) {
-        a->chunk[i].slots = zeroed_frame(pool);
-        if (!a->chunk[i].slots) {
-            swap_area_free(pool, a);
-            return NULL;
-        }
+    while (swap_map_wants(a, chunk)) {
+        void *frame = record_frame(vm);
+
+        if (!frame)
+            return false;
+        swap_map_give(a, chunk, frame);
     }
-    return a;
+    *excluded += swap_map_exclude(a, page);
+    return true;
 }
 
 /* Room for one more area of this device: its number, -EBUSY or -ENOSPC. */
@@ -157,29 +147,26 @@ static int header_read(struct vm *vm, struct block_device *dev, void *page)
 /* Build the area that a valid header describes. NULL when out of memory. */
 static struct swap_area *area_build(struct vm *vm, struct block_device *dev, const struct swap_header *h)
 {
-    uint32_t most = frame_free_low(vm->pool) / MAP_SHARE * SWAP_CHUNK_SLOTS, pages = h->last_page;
-    struct swap_area *a;
+    uint32_t pages = h->last_page < SWAP_AREA_PAGES ? h->last_page + 1 : SWAP_AREA_PAGES, header = 0;
+    struct swap_area *a = record_frame(vm);
+    bool done;
 
-    if (most < SWAP_CHUNK_SLOTS)
-        most = SWAP_CHUNK_SLOTS;
-    if (most > SWAP_AREA_PAGES)
-        most = SWAP_AREA_PAGES;
-    pages = pages < most ? pages + 1 : most;
-    if (pages <= h->last_page)
-        os_log("swap: %s: only %u of %u pages used, the slot map of all would be too large", dev->name, pages,
-               h->last_page);
-    a = area_alloc(vm->pool, pages);
     if (!a)
         return NULL;
+    if (pages <= h->last_page)
+        os_log("swap: %s: only %u of %u pages used, as many as an area can have", dev->name, pages,
+               h->last_page);
+    a->pages = a->free = a->beyond = pages;
     a->dev = dev;
     memcpy(a->uuid, h->uuid, sizeof a->uuid);
     memcpy(a->label, h->label, sizeof h->label);
-    swap_area_slot(a, 0)->bad = 1;
-    for (uint32_t i = 0; i < h->nr_badpages; i++) {
-        if (h->badpages[i] >= pages || swap_area_slot(a, h->badpages[i])->bad)
-            continue;
-        swap_area_slot(a, h->badpages[i])->bad = 1;
-        a->bad++;
+    done = exclude(vm, a, 0, &header);
+    for (uint32_t i = 0; i < h->nr_badpages && done; i++)
+        if (h->badpages[i] < pages)
+            done = exclude(vm, a, h->badpages[i], &a->bad);
+    if (!done) {
+        swap_area_free(vm->pool, a);
+        return NULL;
     }
     return a;
 }
@@ -188,9 +175,7 @@ static struct swap_area *area_build(struct vm *vm, struct block_device *dev, con
 static void area_commit(struct swap *sw, struct swap_area *a, uint32_t number)
 {
     a->index = number;
-    for (uint32_t page = 1; page < a->pages; page++)
-        if (!swap_area_slot(a, page)->bad)
-            swap_slot_give(sw, a, page);
+    sw->free += a->free;
     sw->total += a->free;
     sw->area[number] = a;
 }
@@ -218,7 +203,7 @@ int swap_on_at(struct vm *vm, struct block_device *dev, int priority)
         os_log("swap: %s not used: smaller than two pages", dev->name);
         return -EINVAL;
     }
-    page = zeroed_frame(vm->pool);
+    page = record_frame(vm);
     if (!page)
         return -ENOMEM;
     err = header_read(vm, dev, page);
@@ -235,7 +220,7 @@ int swap_on_at(struct vm *vm, struct block_device *dev, int priority)
     err = -ENOMEM;
     a = area_build(vm, dev, (const struct swap_header *)(page + HEADER_OFFSET));
     if (!a) {
-        os_log("swap: %s not used: no memory for its slot map", dev->name);
+        os_log("swap: %s not used: no memory for its records", dev->name);
         goto out;
     }
     err = -EINVAL;
@@ -261,9 +246,9 @@ out:
 int swap_init(struct vm *vm)
 {
     struct swap *sw = &vm->swap;
-
+    /* no reclaim: vm_init() calls */
     struct frame *block = frame_alloc_block(vm->pool, IO_ORDER, FRAME_KERNEL, FRAME_LOW_ONLY);
-    struct frame *sink = frame_alloc(vm->pool, FRAME_KERNEL, FRAME_LOW_ONLY);
+    struct frame *sink = frame_alloc(vm->pool, FRAME_KERNEL, FRAME_LOW_ONLY); /* no reclaim: the same */
 
     *sw = (struct swap){.clustering = true, .lowest = SWAP_ANY_PRIORITY};
     if (!block || !sink) {

@@ -30,7 +30,7 @@ struct vm;
 #define SWAP_RUN        BLOCK_MAX_SEGS /* slots of a read request at most */
 #define SWAP_HOLE       3u             /* slots that a read request passes over to get at more */
 
-/* 8 bytes for 4096 of swap: 0.2 %. */
+/* 8 bytes for 4096 of swap that is used: 0.2 %. */
 struct swap_slot {
     pfn_t frame;         /* (n) in the swap cache, PFN_NONE if none */
     uint32_t count : 31; /* (n) places that name it */
@@ -42,52 +42,63 @@ struct swap_slot {
 
 /* One frame of slots, and how full it is. */
 struct swap_chunk {
-    struct swap_slot *slots;                   /* (c) */
+    struct swap_slot *slots;                   /* (n) NULL until one of them is used; then it stays */
     uint32_t free;                             /* (n) slots */
     uint32_t empty;                            /* (n) clusters without a used or bad slot */
     uint8_t cluster_free[SWAP_CHUNK_CLUSTERS]; /* (n) free slots of each cluster */
 };
 
+/* Chunks of which one frame tells. */
+#define SWAP_DIR_CHUNKS (uint32_t)(PAGE_SIZE / sizeof(struct swap_chunk))
+#define SWAP_DIRS       ((SWAP_AREA_PAGES / SWAP_CHUNK_SLOTS + SWAP_DIR_CHUNKS - 1) / SWAP_DIR_CHUNKS)
+
+/* An area, in one frame. */
 struct swap_area {
     struct block_device *dev; /* (c) */
     uint32_t index;           /* (c) in swap.area */
     uint32_t pages;           /* (c) slots, the header included */
     uint32_t free;            /* (n) */
     uint32_t bad;             /* (n) without the header */
-    uint32_t empty;           /* (n) clusters */
+    uint32_t mapped;          /* (n) chunks from the first on that have their slots, and are used */
+    uint32_t beyond;          /* (n) of free: in the chunks behind them */
+    uint32_t empty;           /* (n) clusters, of those that are mapped */
     uint32_t hint;            /* (n) next-fit position */
     uint32_t steal;           /* (n) where the search for a slot that has served goes on */
     int priority;             /* (c) areas of the highest one fill first, equal ones by turns */
-    uint32_t taken;           /* (n) slots handed out */
+    uint64_t turn;            /* (n) swap.turn when it last had its turn */
     uint32_t readers;         /* (n) tasks in swap_in() */
-    bool off;         /* (n) swap_off() is emptying it: nothing is put there, and it is not in swap's sums */
-    char label[17];   /* (c) */
-    uint8_t uuid[16]; /* (c) */
-    uint32_t chunks;  /* (c) */
-    struct swap_chunk chunk[]; /* (n) */
+    bool leaving;             /* (n) a task is in swap_off() for it */
+    bool off;                 /* (n) it is being emptied: nothing is put there, and it is not in the sums */
+    bool gone;                /* (n) it is empty and off, and does not come back */
+    char label[17];           /* (c) */
+    uint8_t uuid[16];         /* (c) */
+    struct swap_chunk *dir[SWAP_DIRS]; /* (n) NULL until one of its chunks is used; then it stays */
 };
+_Static_assert(sizeof(struct swap_area) <= PAGE_SIZE, "an area is one frame");
 
 struct swap_io; /* a request in flight */
 
 struct swap {
-    struct swap_area *area[SWAP_AREAS];          /* (n) */
-    uint32_t total, free;                        /* (n) slots over all areas, without header and bad ones */
-    uint32_t kept;                               /* (n) slots that nothing but a frame names */
-    int lowest;                                  /* (n) priority given last to an area without one */
-    bool clustering;                             /* (n) off: one page a request, for the benchmark */
-    struct waitq io_wait;                        /* for a request to complete */
-    struct waitq read_wait;                      /* for a request for reading to be free */
-    struct swap_io *io;                          /* (c) SWAP_WRITES + SWAP_READS preallocated requests */
-    struct swap_io *io_free;                     /* (n) those for writing that are in no use */
-    struct swap_io *read_free;                   /* (n) and for reading */
-    struct swap_io *io_done;                     /* (i) those that completed; interrupts fill it */
-    uint32_t io_active, read_active;             /* (n) submitted and not finished */
-    uint32_t io_queued;                          /* (n) frames under WRITEBACK that wait for a free request */
-    uint32_t writing;                            /* (n) frames under WRITEBACK */
-    uint64_t writes_ended;                       /* (n) write requests */
-    uint64_t freed;                              /* (n) frames that the end of a write freed */
-    pfn_t sink;                                  /* (c) where a disk puts what nobody wants */
-    uint64_t pages_in, pages_out, reads, writes; /* (n) */
+    struct swap_area *area[SWAP_AREAS]; /* (n) */
+    uint32_t total, free;               /* (n) slots over all areas, without header and bad ones */
+    uint32_t kept;                      /* (n) slots that nothing but a frame names */
+    int lowest;                         /* (n) priority given last to an area without one */
+    uint64_t turn;                      /* (n) times that an area had its turn */
+    uint32_t turn_area, turn_left;      /* (n) whose turn it is, and slots that are left to it of a cluster */
+    bool clustering;                    /* (n) off: one page a request, for the benchmark */
+    struct waitq io_wait;               /* for a request to complete */
+    struct waitq read_wait;             /* for a request for reading to be free */
+    struct swap_io *io;                 /* (c) SWAP_WRITES + SWAP_READS preallocated requests */
+    struct swap_io *io_free;            /* (n) those for writing that are in no use */
+    struct swap_io *read_free;          /* (n) and for reading */
+    struct swap_io *io_done;            /* (i) those that completed; interrupts fill it */
+    uint32_t io_active, read_active;    /* (n) submitted and not finished */
+    uint32_t io_queued;                 /* (n) frames under WRITEBACK that wait for a free request */
+    uint32_t writing;                   /* (n) frames under WRITEBACK */
+    uint64_t writes_ended;              /* (n) write requests */
+    uint64_t freed;                     /* (n) frames that the end of a write freed */
+    pfn_t sink;                         /* (c) where a disk puts what nobody wants */
+    uint64_t pages_in, pages_out, reads, writes;                   /* (n) */
     uint64_t readahead, readahead_hits, read_errors, write_errors; /* (n) */
     uint64_t stolen; /* (n) slots taken from resident pages because swap was full */
 };
@@ -124,17 +135,24 @@ int swap_on(struct vm *vm, struct block_device *dev);
 int swap_on_at(struct vm *vm, struct block_device *dev, int priority);
 /*
  * Bring every page of the device's area back into memory or to other areas, and let it go. Sleeps. 0; -EINVAL
- * (not on); -ENOMEM, -EIO (a page cannot be read), -EINTR (stop, which may be NULL, said so): then the area
- * is on as before, though some pages have come back.
+ * (not on, or another task is doing this); -ENOMEM (also: somebody else needs the area), -EIO (a page cannot
+ * be read), -EINTR (stop, which may be NULL, said so): then the area is on as before, though some pages have
+ * come back.
  */
 int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void));
+/* Put the areas on again that are being emptied: there is no memory, and they have room. Whether there was
+ * one. Does not sleep. */
+bool swap_give_way(struct vm *vm);
 
 /*
  * Allocate a slot and put f in the swap cache under it: f->slot is set, count 0, FRAME_F_DIRTY until it is
- * written. f has no slot, is not BUSY, and is in use ANON or OBJECT. False when swap is full. Neighbouring
- * calls give neighbouring slots.
+ * written. f has no slot, is not BUSY, and is in use ANON or OBJECT. False when swap is full, or there is no
+ * frame for the records of more slots. Neighbouring calls give neighbouring slots.
  */
 bool swap_assign(struct vm *vm, struct frame *f);
+/* Of areas with equal priority another gets the next slots: those that are assigned from here on are written
+ * together. */
+void swap_next_area(struct vm *vm);
 /* Put an additional name on a slot, or take one away. The last unref of a slot frees it and, when only the
  * cache has it, its frame. A page that is in use keeps its slot as a clean copy, unless the slot is bad. */
 void swap_ref(struct vm *vm, slot_t slot);
@@ -211,6 +229,8 @@ unsigned swap_finish(struct vm *vm, bool wait, bool free_clean);
 /* Sleep until f is neither BUSY nor under WRITEBACK. The caller has a pin. */
 void swap_wait_frame(struct vm *vm, struct frame *f);
 
+/* Frames that the areas' records are in: they grow as slots are used, and go with the area. For checks. */
+uint32_t swap_record_frames(const struct vm *vm);
 /* Visit every slot that something names, with its count. */
 void swap_each_named(struct vm *vm, void (*fn)(slot_t slot, uint32_t count, void *arg), void *arg);
 

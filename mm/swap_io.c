@@ -188,7 +188,7 @@ static struct frame *frame_ahead(struct vm *vm)
 {
     if (frame_free_common(vm->pool) <= vm->pool->marks.low)
         return NULL;
-    return frame_alloc(vm->pool, FRAME_ANON, 0);
+    return frame_alloc(vm->pool, FRAME_ANON, 0); /* no reclaim: only what is free is worth a guess */
 }
 
 /* Whether a page of slot s may go into a request that ends before slot `next`: it follows, behind a hole that

@@ -7,8 +7,21 @@
  * there are passes until every slot is free. Nobody keeps a slot number over a sleep but swap_in(), which
  * is counted (swap_area.readers).
  *
- * Data. struct swap_area, of which swap.c is the owner. Locking. Nosleep sections; after each page everything
- * is looked up again.
+ * Who is short of memory meanwhile, this task or another, and finds nothing that could be freed, puts the
+ * area on again (swap_give_way(), called by reclaim and before a program would be ended), so that pages
+ * can go there at once. The task here finds that out when it looks next, and fails. So it is never a
+ * program that has to go because an area is taken away. Once the area is empty there is no way back: its
+ * pages have found room.
+ *
+ * Data. struct swap_area, of which swap.c is the owner. Its states:
+ *
+ *     on --swap_off()--> leaving, off --empty--> leaving, off, gone --nobody reads--> freed
+ *      ^                   |       |
+ *      |        swap_give_way()    +--error--> on
+ *      |                   v
+ *      +--swap_off() fails-- leaving, on
+ *
+ * Locking. Nosleep sections; after each page everything is looked up again.
  *
  * Failure. No memory, an unreadable page or a signal: the area stays, with all pages where they are.
  */
@@ -84,9 +97,12 @@ static enum found find_entry(struct vm *vm, const struct swap_area *a, struct se
     return FOUND_END;
 }
 
-static bool must_stop(const struct vm *vm, bool (*stop)(void))
+/* Whether the area must not be emptied any longer: 0, -ENOMEM (somebody needs it) or -EINTR. */
+static int must_stop(const struct vm *vm, const struct swap_area *a, bool (*stop)(void))
 {
-    return vm_dying(vm) || (stop && stop());
+    if (!a->off)
+        return -ENOMEM;
+    return vm_dying(vm) || (stop && stop()) ? -EINTR : 0;
 }
 
 /* Let go of a frame that was brought back: of its slot too, as soon as that can be. */
@@ -107,10 +123,10 @@ static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), 
     while ((what = find_entry(vm, a, &at)) != FOUND_END) {
         uint32_t id = at.id;
         struct frame *f;
-        int err;
+        int err = must_stop(vm, a, stop);
 
-        if (must_stop(vm, stop))
-            return -EINTR;
+        if (err)
+            return err;
         might_sleep();
         if (what == FOUND_NOTHING_YET)
             continue;
@@ -144,8 +160,9 @@ static int empty_object(struct object *o, const struct swap_area *a, bool (*stop
         if (!OBJECT_IS_SLOT(word) || slot >> SWAP_AREA_SHIFT != a->index)
             continue;
         *found = true;
-        if (must_stop(o->vm, stop))
-            return -EINTR;
+        err = must_stop(o->vm, a, stop);
+        if (err)
+            return err;
         err = object_page(o, index, &f);
         if (err == -ERANGE)
             break;
@@ -183,14 +200,15 @@ static int empty_objects(struct vm *vm, const struct swap_area *a, bool (*stop)(
 /* Take the slots away from frames that merely keep them. */
 static int empty_cache(struct vm *vm, struct swap_area *a, bool (*stop)(void))
 {
-    for (uint32_t page = 1; page < a->pages; page++) {
+    for (uint32_t page = 1; page < swap_area_end(a); page++) {
         const struct swap_slot *s = swap_area_slot(a, page);
 
         while (s->frame != PFN_NONE && !s->count) {
             struct frame *f = pfn_frame(vm->pool, s->frame);
+            int err = must_stop(vm, a, stop);
 
-            if (must_stop(vm, stop))
-                return -EINTR;
+            if (err)
+                return err;
             if (f->flags & SWAP_IO_FLAGS) {
                 swap_finish(vm, false, false);
                 uint32_t irq = os_irq_save();
@@ -219,26 +237,41 @@ static void area_set_off(struct swap *sw, struct swap_area *a, bool off)
     a->off = off;
 }
 
+bool swap_give_way(struct vm *vm)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < SWAP_AREAS; i++) {
+        struct swap_area *a = vm->swap.area[i];
+
+        if (!a || !a->off || a->gone)
+            continue;
+        os_log("swap: %s: stays on, since memory is needed", a->dev->name);
+        area_set_off(&vm->swap, a, false);
+        any = true;
+    }
+    return any;
+}
+
 static bool is_empty(const struct swap_area *a)
 {
     return a->free + a->bad == a->pages - 1;
 }
 
-int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void))
+/* Sleep until somebody may have let go of the area. */
+static void wait_a_moment(struct swap *sw)
 {
-    struct swap *sw = &vm->swap;
-    struct swap_area *a = NULL;
+    uint32_t irq = os_irq_save();
+
+    os_sleep_until(&sw->io_wait, os_now_ns() + LEAVE_CHECK_NS);
+    os_irq_restore(irq);
+}
+
+/* Until it is empty, or that cannot be. */
+static int empty_area(struct vm *vm, struct swap_area *a, bool (*stop)(void))
+{
     int err = 0;
 
-    might_sleep();
-    for (uint32_t i = 0; i < SWAP_AREAS; i++)
-        if (sw->area[i] && sw->area[i]->dev == dev && !sw->area[i]->off)
-            a = sw->area[i];
-    if (!a)
-        return -EINVAL;
-    area_set_off(sw, a, true);
-    if (vm->overcommit == COMMIT_STRICT && vm->committed > commit_limit(vm))
-        err = -ENOMEM;
     while (!err && !is_empty(a)) {
         bool found = false;
 
@@ -247,25 +280,42 @@ int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void))
             err = empty_objects(vm, a, stop, &found);
         if (!err)
             err = empty_cache(vm, a, stop);
-        if (!err && must_stop(vm, stop))
-            err = -EINTR;
-        if (!err && !found && !is_empty(a)) { /* somebody is about to let go of the rest */
-            uint32_t irq = os_irq_save();
-
-            os_sleep_until(&sw->io_wait, os_now_ns() + LEAVE_CHECK_NS);
-            os_irq_restore(irq);
-        }
+        if (!err)
+            err = must_stop(vm, a, stop);
+        if (!err && !found && !is_empty(a))
+            wait_a_moment(&vm->swap); /* somebody is about to let go of the rest */
     }
+    /* Nothing is put there if it has been off up to now. */
+    return err || a->off ? err : -ENOMEM;
+}
+
+int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void))
+{
+    struct swap *sw = &vm->swap;
+    struct swap_area *a = NULL;
+    int err;
+
+    might_sleep();
+    for (uint32_t i = 0; i < SWAP_AREAS; i++)
+        if (sw->area[i] && sw->area[i]->dev == dev && !sw->area[i]->leaving)
+            a = sw->area[i];
+    if (!a)
+        return -EINVAL;
+    a->leaving = true;
+    area_set_off(sw, a, true);
+    if (vm->overcommit == COMMIT_STRICT && vm->committed > commit_limit(vm))
+        err = -ENOMEM;
+    else
+        err = empty_area(vm, a, stop);
     if (err) {
-        area_set_off(sw, a, false);
+        if (a->off)
+            area_set_off(sw, a, false);
+        a->leaving = false;
         return err;
     }
-    while (a->readers) {
-        uint32_t irq = os_irq_save();
-
-        os_sleep_until(&sw->io_wait, os_now_ns() + LEAVE_CHECK_NS);
-        os_irq_restore(irq);
-    }
+    a->gone = true;
+    while (a->readers)
+        wait_a_moment(sw);
     os_log("swap: %s: off", dev->name);
     sw->area[a->index] = NULL;
     swap_area_free(vm->pool, a);

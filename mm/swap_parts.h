@@ -43,9 +43,28 @@ static inline struct swap_area *swap_slot_area(const struct swap *sw, slot_t slo
     return i < SWAP_AREAS ? sw->area[i] : NULL;
 }
 
+/* Chunks of an area. */
+static inline uint32_t swap_area_chunks(const struct swap_area *a)
+{
+    return (a->pages + SWAP_CHUNK_SLOTS - 1) / SWAP_CHUNK_SLOTS;
+}
+
+/* Slots below have their records; nothing uses those from here on. */
+static inline uint32_t swap_area_end(const struct swap_area *a)
+{
+    return a->mapped < swap_area_chunks(a) ? a->mapped * SWAP_CHUNK_SLOTS : a->pages;
+}
+
+/* A chunk whose directory is there. */
+static inline struct swap_chunk *swap_area_chunk(const struct swap_area *a, uint32_t i)
+{
+    return &a->dir[i / SWAP_DIR_CHUNKS][i % SWAP_DIR_CHUNKS];
+}
+
+/* The record of a slot below swap_area_end(). */
 static inline struct swap_slot *swap_area_slot(const struct swap_area *a, uint32_t page)
 {
-    return &a->chunk[page / SWAP_CHUNK_SLOTS].slots[page % SWAP_CHUNK_SLOTS];
+    return &swap_area_chunk(a, page / SWAP_CHUNK_SLOTS)->slots[page % SWAP_CHUNK_SLOTS];
 }
 
 static inline slot_t swap_slot_number(const struct swap_area *a, uint32_t page)
@@ -55,6 +74,12 @@ static inline slot_t swap_slot_number(const struct swap_area *a, uint32_t page)
 
 /* Free an area that is in no use. */
 void swap_area_free(struct frame_pool *pool, struct swap_area *a);
+/* Whether the records of a chunk want another frame; and give them one, which is low and full of zeroes. */
+bool swap_map_wants(const struct swap_area *a, uint32_t chunk);
+void swap_map_give(struct swap_area *a, uint32_t chunk, void *frame);
+/* Let a slot of an area that is not used yet, whose chunk wants nothing, never be given to anybody. False: it
+ * was so before. */
+bool swap_map_exclude(struct swap_area *a, uint32_t page);
 /* The record of a slot that an area has. */
 struct swap_slot *swap_slot_lookup(const struct swap *sw, slot_t slot);
 /* Account a slot that nothing uses any more as free. */

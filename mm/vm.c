@@ -124,6 +124,13 @@ void vm_fini(struct vm *vm)
     frame_free(vm->pool, pfn_frame(vm->pool, vm->zero_pfn));
 }
 
+/* Whether the task may take of the last frames: it is about to end, and gives back more. Half of them are
+ * left to swap's records. */
+static bool may_take_last(const struct vm *vm)
+{
+    return vm_dying(vm) && frame_free_count(vm->pool) > vm->pool->marks.min / 2;
+}
+
 /*
  * Reclaim for an allocation that failed for the nth time; kernel: what it was for is not given back by
  * reclaim. False: the next try is the last. It is worth one even if nothing could be freed, since others may
@@ -154,16 +161,30 @@ static struct frame *frame_try(struct vm *vm, enum frame_use use, unsigned flags
 static __attribute__((noinline, cold)) struct frame *frame_alloc_again(struct vm *vm, enum frame_use use,
                                                                        unsigned flags, bool kernel)
 {
+    struct frame *f = may_take_last(vm) ? frame_try(vm, use, flags | FRAME_RESERVE, kernel) : NULL;
     unsigned rooms = 0;
     bool last = false;
 
+    if (f)
+        return f;
     for (unsigned i = 0;; i++) {
-        struct frame *f;
-
         last = last || !reclaim_again(vm, flags, kernel, i);
         f = frame_try(vm, use, flags, kernel);
         if (f || (last && !(kernel && vm_make_room(vm, rooms++))))
             return f;
+    }
+}
+
+struct frame *vm_frame_request(struct vm *vm, enum frame_use use, unsigned flags)
+{
+    might_sleep();
+    for (unsigned i = 0;; i++) {
+        struct frame *f = frame_alloc(vm->pool, use, flags & ~(unsigned)FRAME_RESERVE);
+
+        if (f)
+            return f;
+        if (!reclaim_again(vm, flags, false, i))
+            return frame_alloc(vm->pool, use, flags);
     }
 }
 

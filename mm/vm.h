@@ -54,6 +54,7 @@ struct vm {
     struct waitq page_wait[VM_PAGE_WAITS]; /* (i) for I/O on frames: vm_page_queue() */
     bool daemon_kicked;                    /* (n) */
     uint64_t daemon_rest_until;            /* (n) a round that freed nothing is not repeated before */
+    uint64_t low_rest_until;               /* (n) the same of the daemon's search for low frames */
     uint32_t next_id;                      /* (n) of a space */
     uint32_t locked_regions;               /* (n) REGION_LOCKED ones; 0 spares reclaim the look-up */
     /* Rules for all spaces; the operator's. */
@@ -95,6 +96,9 @@ void vm_fini(struct vm *vm);
  * what the kernel may keep, are exhausted.
  */
 struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags);
+/* The same for somebody who can be told that there is none: nobody is ended. With FRAME_RESERVE the last
+ * frames are taken when reclaim finds nothing. Sleeps. */
+struct frame *vm_frame_request(struct vm *vm, enum frame_use use, unsigned flags);
 void *vm_cache_alloc(struct vm *vm, struct cache *c);
 /* For those who allocate otherwise: have somebody end, if this is one of the first times (n from 0) that
  * there is no memory for the kernel. Whether it is worth another try. Sleeps. */

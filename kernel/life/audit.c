@@ -47,6 +47,7 @@ static void count_swap(struct audit_count *n)
     for (unsigned i = 0; i < SWAP_AREAS; i++)
         n->areas += sw->area[i] != NULL;
     n->slots = sw->total - sw->free;
+    n->frames[FRAME_KERNEL] -= swap_record_frames(&vm_sys); /* how many were ever in use is chance */
 }
 
 void audit_count(struct audit_count *n)

@@ -28,6 +28,8 @@
  * Pages are counted before the choice, process by process, since a large one takes milliseconds, in which
  * others run. So a score is as old as that, and who came meanwhile has none yet.
  *
+ * Before anybody goes, a swap area that is just being taken off is put on again (mm/swap_off.c).
+ *
  * Data: the victim, by number, since it may be gone at any time. Locking: between sleeps.
  */
 #include "kernel/proc/oom.h"
@@ -305,6 +307,8 @@ bool oom_kill(void)
 
     if (self->exiting)
         return false;
+    if (swap_give_way(&vm_sys))
+        return true;
     if (!is_waiting() && !choose(false)) {
         os_log("oom: process %d (%s) needs memory, and nobody may be killed for it but itself",
                self->process->pid, self->comm);
@@ -324,6 +328,8 @@ static bool make_room(void)
 {
     struct thread *self = task_current() ? thread_current() : NULL;
 
+    if (swap_give_way(&vm_sys))
+        return true;
     if (!self || self->exiting || (!is_waiting() && !choose(true)))
         return false;
     os_memstall_enter();

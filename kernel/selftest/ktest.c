@@ -204,6 +204,8 @@ static void take_snapshot(struct snapshot *s)
     slab_reap_all(pool);
     frame_drain_hot(pool);
     memcpy(s->used, pool->used, sizeof s->used);
+    s->used[FRAME_KERNEL] -= swap_record_frames(&vm_sys); /* they stay as long as the area */
+    s->used[FRAME_FREE] += swap_record_frames(&vm_sys);
     s->caches = 0;
     slab_each(pool, count_cache, s);
     s->tasks = sched_stats.tasks;

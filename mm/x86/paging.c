@@ -168,6 +168,7 @@ int pt_kernel_map(struct frame_pool *pool, vaddr_t va, pfn_t pfn, unsigned flags
 
     mm_assert(in_kva(va) && !(va & PAGE_MASK), "address %x", va);
     if (!pte_present(kernel_top[i])) {
+        /* no reclaim: the arena is in the hands of the caller, who fails whole */
         struct frame *f = frame_alloc(pool, FRAME_TABLE, FRAME_LOW_ONLY);
 
         if (!f)

@@ -78,6 +78,7 @@ static struct frame *pde_table(const struct pt *pt, pde_t pde)
 
 int pt_create(struct pt *pt, struct frame_pool *pool)
 {
+    /* no reclaim: space_create() does it, and tries again */
     struct frame *f = frame_alloc_kernel(pool, FRAME_TABLE, FRAME_LOW_ONLY);
 
     if (!f)

@@ -26,7 +26,7 @@ my ($out, undef, $all) = gdb_session('gdb-family', run_for('vm.evict_shared_afte
     'q-walk 0x400000, vm->spaces', 'p vm->swap.total - vm->swap.free', 'q-swap vm', 'q-frame $pfn, vm',
     'q-walk 0x401000, *vm->spaces', 'q-frame $pfn, vm', 'q-walk 0x402000, vm->spaces->pt',
     'q-uses vm', 'q-buddy vm', 'q-slabs vm', 'q-verify vm', 'q-verify',
-    'set var vm->swap.area[0]->chunk[0].slots[16].count = 5', 'q-verify vm', 'set var vm->swap.area[0]->chunk[0].slots[16].count = 3',
+    'set var vm->swap.area[0]->dir[0]->slots[16].count = 5', 'q-verify vm', 'set var vm->swap.area[0]->dir[0]->slots[16].count = 3',
     'set var vm->swap.area[0]->free += 1', 'q-verify vm', 'set var vm->swap.area[0]->free -= 1',
     'set var vm->spaces->regions.count = 7', 'q-verify vm', 'set var vm->spaces->regions.count = 1',
     'q-spaces $nothing', 'q-spaces 1, 2', 'finish');

@@ -218,6 +218,49 @@ TEST(frame, low_reserve_with_free_high_frames)
     kt_release(p);
 }
 
+static unsigned hooked;
+
+static void count_hooks(struct frame_pool *p)
+{
+    (void)p;
+    hooked++;
+}
+
+/* Low frames can run out while high ones are plentiful; the daemon is told of that, and in time. */
+TEST(frame, low_frames_alone_wake_the_daemon)
+{
+    struct frame_pool *p = ready_pool(kt, 512, 512);
+    struct frame_list got = {0};
+    struct frame *f;
+    uint32_t first = 0;
+
+    if (!p)
+        return;
+    p->low_hook = count_hooks;
+    hooked = 0;
+    while ((f = frame_alloc(p, FRAME_TABLE, FRAME_LOW_ONLY))) {
+        frame_list_push_tail(p, &got, f);
+        if (hooked && !first)
+            first = frame_free_low(p);
+    }
+    EXPECT(frame_free_common(p) > p->marks.high, "%u free for all", frame_free_common(p));
+    EXPECT(p->low_min == 8 && first == FRAME_MARK_LOW * p->low_min - 1 && hooked >= first - p->low_min,
+           "first with %u low frames free, %u times", first, hooked);
+    EXPECT(frame_low_lacks(p, FRAME_MARK_HIGH) == 2 * p->low_min, "%u are missing",
+           frame_low_lacks(p, FRAME_MARK_HIGH));
+    /* Others do not mind. */
+    hooked = 0;
+    f = frame_alloc(p, FRAME_ANON, 0);
+    EXPECT(f && !frame_is_low(p, frame_pfn(p, f)) && !hooked, "a high frame");
+    kt_release(p);
+
+    p = ready_pool(kt, 256, 0);
+    if (!p)
+        return;
+    EXPECT(frame_low_lacks(p, FRAME_MARK_HIGH) == 0, "without high frames the marks say all");
+    kt_release(p);
+}
+
 TEST(frame, marks_by_size)
 {
     static const struct {

@@ -698,7 +698,7 @@ TEST(object, verify_sees_corruption)
     region.flags |= REGION_WRITER;
     object_attach(o, &region);
 
-    struct swap_slot *s = &r->vm.swap.area[0]->chunk[0].slots[OBJECT_ENTRY_VALUE(radix_get(&o->index, 70))];
+    struct swap_slot *s = &r->vm.swap.area[0]->dir[0]->slots[OBJECT_ENTRY_VALUE(radix_get(&o->index, 70))];
 
     EXPECT(object_verify(o), "before any change");
     EXPECT_BROKEN("INV-OBJECT-1", o->resident, 2);

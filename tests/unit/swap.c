@@ -586,35 +586,191 @@ TEST(swap, on_refuses)
     rig_done(kt, r);
 }
 
-/* A disk whose slot map would not fit: used as far as the map may take a share of low memory. */
-TEST(swap, disk_larger_than_its_map_may_be)
+/* --- the map grows --- */
+
+/* A page gets a slot, which stays named when the page is gone. False: it got none. */
+static bool name_slot(struct vm *vm, struct frame *f, slot_t *slot)
 {
-    enum { FRAMES = 1024, HIGH = 960, PAGES = 16u << 18 }; /* 16 GiB */
+    if (!swap_assign(vm, f))
+        return false;
+    *slot = f->slot;
+    swap_ref(vm, f->slot);
+    swap_uncache(vm, f);
+    return true;
+}
+
+/* Name so many slots. Returns how many were had. */
+static uint32_t name_slots(struct vm *vm, struct frame *f, uint32_t n)
+{
+    slot_t slot;
+    uint32_t had = 0;
+
+    while (had < n && name_slot(vm, f, &slot))
+        had++;
+    return had;
+}
+
+/* A disk larger than the machine: it is on in its full size for a handful of frames, and each 512 slots that
+ * are used cost one more, if need be of the last. */
+TEST(swap, the_map_grows_as_it_is_used)
+{
+    enum { FRAMES = 1024, HIGH = 900, PAGES = 16u << 18, SLOTS = 512 }; /* 16 GiB */
     struct rig *r = rig_new(kt, 64, 2, 0);
     struct frame_pool *pool = kt_pool(kt, FRAMES, HIGH);
-    uint32_t last_page = PAGES - 1, low, used;
+    uint32_t last_page = PAGES - 1, used, named = 0, had;
+    struct frame *f = NULL, *hog = NULL, *h;
     struct vm vm;
 
-    if (r && pool && vm_init(&vm, pool) == 0) {
-        memcpy(r->data[0] + HEADER + 4, &last_page, 4);
-        r->disk[0].pool = pool;
-        r->disk[0].dev.sectors = (uint64_t)PAGES * SECTORS;
-        low = frame_free_low(pool);
-        used = pool->used[FRAME_KERNEL];
+    if (!r || !pool || vm_init(&vm, pool))
+        goto out;
+    struct swap *sw = &vm.swap;
+    slot_t slot;
 
-        int err = swap_on(&vm, &r->disk[0].dev);
+    memcpy(r->data[0] + HEADER + 4, &last_page, 4);
+    r->disk[0].pool = pool;
+    r->disk[0].dev.sectors = (uint64_t)PAGES * SECTORS;
+    used = pool->used[FRAME_KERNEL];
+    EXPECT(swap_on(&vm, &r->disk[0].dev) == 0, "on");
+    used = pool->used[FRAME_KERNEL] - used;
+    EXPECT(used == 3, "%u frames for the records", used);
+    EXPECT(sw->free == PAGES - 1 && sw->total == PAGES - 1, "%u slots", sw->total);
+    used = pool->used[FRAME_KERNEL];
+    f = frame_alloc(pool, FRAME_ANON, 0);
+    REQUIRE(f, "memory");
+    f->maps = 1;
 
-        used = pool->used[FRAME_KERNEL] - used;
-        EXPECT(err == 0 && kt_captured("pages used"), "error %d", err);
-        EXPECT(used > 0 && used <= low / 4, "the map takes %u of %u low frames", used, low);
-        EXPECT(vm.swap.free > 0 && vm.swap.free == vm.swap.total, "%u slots", vm.swap.free);
-        EXPECT(swap_verify(&vm), "verification");
-        vm_fini(&vm);
+    /* The first chunk but its first cluster, which has the header, then a second one. */
+    named += name_slots(&vm, f, SLOTS - SWAP_CLUSTER);
+    EXPECT(pool->used[FRAME_KERNEL] == used, "%u frames for the first chunk",
+           pool->used[FRAME_KERNEL] - used);
+    named += name_slots(&vm, f, 1);
+    EXPECT(named == SLOTS - SWAP_CLUSTER + 1 && pool->used[FRAME_KERNEL] == used + 1, "%u named, %u frames",
+           named, pool->used[FRAME_KERNEL] - used);
+    EXPECT(swap_verify(&vm), "two chunks");
+
+    /* The map has its share of 124 low frames: while a quarter is free, it grows no more. */
+    named += name_slots(&vm, f, SLOTS - 1);
+    for (uint32_t i = 0; i < SLOTS; i += 2)
+        if (swap_valid(&vm, 100 + i)) {
+            swap_unref(&vm, 100 + i);
+            named--;
+        }
+    uint32_t kernel = pool->used[FRAME_KERNEL], left = 2 * SLOTS - 1 - named;
+
+    named += had = name_slots(&vm, f, left - 2 * SLOTS / 4);
+    EXPECT(had == left - 2 * SLOTS / 4 && (pool->used[FRAME_KERNEL] == kernel || !kt->hosted),
+           "%u of %u, %u frames", had, left, pool->used[FRAME_KERNEL] - kernel);
+    named += name_slots(&vm, f, 2 * SWAP_CLUSTER);
+    EXPECT(pool->used[FRAME_KERNEL] == kernel + 1, "%u frames more", pool->used[FRAME_KERNEL] - kernel);
+    EXPECT(swap_verify(&vm), "three chunks");
+
+    /* Only the last frames are left: they serve. */
+    while ((h = frame_alloc(pool, FRAME_KERNEL, FRAME_LOW_ONLY)) ||
+           (h = frame_alloc(pool, FRAME_KERNEL, 0))) {
+        h->owner = hog;
+        hog = h;
     }
+    kernel = pool->used[FRAME_KERNEL];
+    named += had = name_slots(&vm, f, 2 * SLOTS);
+    EXPECT((had == 2 * SLOTS || pool->marks.min < 4) && pool->used[FRAME_KERNEL] > kernel,
+           "%u slots with the last frames", had);
+    /* There is not a single one: what has records is used up, then there is no slot, and nothing has
+     * changed. */
+    while ((h = frame_alloc(pool, FRAME_KERNEL, FRAME_RESERVE)) != NULL) {
+        h->owner = hog;
+        hog = h;
+    }
+    named += name_slots(&vm, f, 4 * SLOTS);
+    struct swap_area *a = sw->area[0];
+    uint32_t free = sw->free;
+
+    EXPECT(a->free == a->beyond && free == PAGES - 1 - named, "%u free, %u beyond", a->free, a->beyond);
+    EXPECT(!swap_assign(&vm, f) && f->slot == SLOT_NONE && sw->free == free, "a slot without a record");
+    EXPECT(swap_verify(&vm), "without memory");
+    while ((h = hog) != NULL) {
+        hog = h->owner;
+        frame_free(pool, h);
+    }
+    EXPECT(name_slot(&vm, f, &slot), "again");
+    named++;
+    EXPECT(sw->free == PAGES - 1 - named, "%u free", sw->free);
+    for (slot = 1; slot < PAGES && named; slot++)
+        if (swap_valid(&vm, slot)) {
+            swap_unref(&vm, slot);
+            named--;
+        }
+    EXPECT(!named && sw->free == PAGES - 1 && swap_verify(&vm), "%u named, %u free", named, sw->free);
+    f->maps = 0;
+    frame_free(pool, f);
+    vm_fini(&vm);
+out:
     if (pool)
         kt_pool_done(kt, pool);
     if (r)
         rig_done(kt, r);
+}
+
+/* Bad pages anywhere are known from the beginning. */
+TEST(swap, bad_pages_of_chunks_not_used_yet)
+{
+    enum { PAGES = 3 * 512 + 40 };
+    static const uint32_t bad[] = {511, 512, 1023, 1030, PAGES - 1};
+    struct rig *r = rig_new(kt, 256, PAGES, 0);
+    struct frame *f;
+    slot_t slot;
+
+    if (!r)
+        return;
+    testdisk_mkswap(&r->disk[0], bad, ARRAY_LEN(bad));
+    EXPECT(swap_on(&r->vm, &r->disk[0].dev) == 0, "on");
+    EXPECT(r->vm.swap.total == PAGES - 1 - ARRAY_LEN(bad) && r->vm.swap.area[0]->bad == ARRAY_LEN(bad) &&
+               swap_verify(&r->vm),
+           "%u good", r->vm.swap.total);
+    REQUIRE((f = frame_alloc(r->pool, FRAME_ANON, 0)) != NULL, "memory");
+    f->maps = 1;
+    for (uint32_t i = 0; i < PAGES - 1 - ARRAY_LEN(bad); i++) {
+        REQUIRE(name_slot(&r->vm, f, &slot), "slot %u", i);
+        for (unsigned k = 0; k < ARRAY_LEN(bad); k++)
+            EXPECT(slot != bad[k] && slot && slot < PAGES, "page %u given", slot);
+    }
+    EXPECT(!name_slot(&r->vm, f, &slot) && !r->vm.swap.free && swap_verify(&r->vm), "full");
+    for (slot = 1; slot < PAGES; slot++)
+        if (swap_valid(&r->vm, slot))
+            swap_unref(&r->vm, slot);
+    page_free(r, f);
+    rig_done(kt, r);
+}
+
+/* Areas of one priority get a cluster each in turn, also if one of them came later. */
+TEST(swap, equal_areas_take_turns)
+{
+    struct rig *r = rig_new(kt, 128, 600, 600);
+    struct frame *f;
+    slot_t slot, last = 0;
+
+    if (!r)
+        return;
+    EXPECT(swap_on_at(&r->vm, &r->disk[0].dev, 1) == 0, "on");
+    REQUIRE((f = frame_alloc(r->pool, FRAME_ANON, 0)) != NULL, "memory");
+    f->maps = 1;
+    EXPECT(name_slots(&r->vm, f, 5 * SWAP_CLUSTER) == 5 * SWAP_CLUSTER, "slots");
+    EXPECT(swap_on_at(&r->vm, &r->disk[1].dev, 1) == 0, "the second one");
+    for (unsigned i = 0; i < 20 * SWAP_CLUSTER; i++) {
+        REQUIRE(name_slot(&r->vm, f, &slot), "slot");
+        if (i && i % SWAP_CLUSTER == 0)
+            EXPECT((slot ^ last) >> SWAP_AREA_SHIFT == 1, "cluster %u: %x after %x", i / SWAP_CLUSTER, slot,
+                   last);
+        else if (i)
+            EXPECT(slot == last + 1, "slot %x after %x", slot, last);
+        last = slot;
+    }
+    EXPECT(r->vm.swap.area[1]->free == 599 - 10 * SWAP_CLUSTER, "%u free", r->vm.swap.area[1]->free);
+    for (unsigned k = 0; k < 2; k++)
+        for (slot = 1; slot < 600; slot++)
+            if (swap_valid(&r->vm, k << SWAP_AREA_SHIFT | slot))
+                swap_unref(&r->vm, k << SWAP_AREA_SHIFT | slot);
+    page_free(r, f);
+    rig_done(kt, r);
 }
 
 /* swap_init() and swap_on() with every allocation failing in turn. */
@@ -878,7 +1034,7 @@ TEST(swap, verify_sees_corruption)
     REQUIRE(swap_on(&r->vm, &r->disk[0].dev) == 0, "on");
     REQUIRE(evict(r, f, 2), "2 pages");
     a = sw->area[0];
-    s = a->chunk[0].slots;
+    s = a->dir[0]->slots;
     EXPECT(swap_verify(&r->vm), "before any change");
     EXPECT_BROKEN("INV-SWAP-1", f[0]->slot, f[1]->slot);
     EXPECT_BROKEN("INV-SWAP-1", f[0]->slot, 99);
@@ -888,12 +1044,15 @@ TEST(swap, verify_sees_corruption)
     EXPECT_BROKEN("INV-SWAP-2", s[40].frame, frame_pfn(r->pool, f[0]));
     EXPECT_BROKEN("INV-SWAP-2", a->free, a->free + 1);
     EXPECT_BROKEN("INV-SWAP-2", a->empty, a->empty + 1);
-    EXPECT_BROKEN("INV-SWAP-2", a->chunk[0].free, a->chunk[0].free - 1);
-    EXPECT_BROKEN("INV-SWAP-2", a->chunk[0].cluster_free[2], 3);
+    EXPECT_BROKEN("INV-SWAP-2", a->dir[0]->free, a->dir[0]->free - 1);
+    EXPECT_BROKEN("INV-SWAP-2", a->dir[0]->cluster_free[2], 3);
     EXPECT_BROKEN("INV-SWAP-3", sw->total, sw->total + 1);
     EXPECT_BROKEN("INV-SWAP-3", sw->kept, sw->kept + 1);
     EXPECT_BROKEN("INV-SWAP-4", a->bad, 1);
     EXPECT_BROKEN("INV-SWAP-4", s[0].frame, frame_pfn(r->pool, f[0]));
+    EXPECT_BROKEN("INV-SWAP-10", a->beyond, 1);
+    EXPECT_BROKEN("INV-SWAP-10", a->mapped, 0);
+    EXPECT_BROKEN("INV-SWAP-10", a->dir[0]->slots, NULL);
     EXPECT_BROKEN("INV-SWAP-5", sw->io_active, 1);
     EXPECT_BROKEN("INV-SWAP-6", f[0]->flags, f[0]->flags | FRAME_F_WRITEBACK);
     EXPECT_BROKEN("INV-SWAP-6", f[0]->flags, f[0]->flags | FRAME_F_BUSY);

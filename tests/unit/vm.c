@@ -1100,6 +1100,182 @@ TEST(vm, clock_spares_what_is_used)
     vt_end(&t);
 }
 
+/* Low frames run out, high ones do not: the daemon is woken and evicts low pages. */
+TEST(vm, the_daemon_frees_low_frames)
+{
+    enum { PAGES = 1100 };
+    struct vt t;
+    struct frame *taken = NULL, *f;
+
+    if (!vt_begin(&t, kt, 1024, 512, PAGES + 64))
+        return;
+    struct frame_pool *pool = t.pool;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map(kt, s, PAGES, RW);
+
+    for (unsigned i = 0; i < PAGES; i++)
+        WRITE(s, va + i * PAGE_SIZE, i);
+    /* What is high is free again, and the rest of the low frames is taken for tables. */
+    for (unsigned i = 0; i < PAGES; i++) {
+        f = frame_at(s, va + i * PAGE_SIZE);
+        if (f && !frame_is_low(pool, frame_pfn(pool, f)))
+            EXPECT(space_unmap(s, va + i * PAGE_SIZE, PAGE_SIZE) == 0, "unmap");
+    }
+    reclaim_daemon_round(&t.vm);
+    t.vm.daemon_kicked = false;
+    while ((f = frame_alloc(pool, FRAME_TABLE, FRAME_LOW_ONLY)) != NULL) {
+        f->owner = taken;
+        taken = f;
+    }
+    EXPECT(frame_free_common(pool) > pool->marks.high, "%u free", frame_free_common(pool));
+    EXPECT(t.vm.daemon_kicked && frame_low_lacks(pool, FRAME_MARK_LOW), "kicked, %u missing",
+           frame_low_lacks(pool, FRAME_MARK_LOW));
+    EXPECT(reclaim_daemon_round(&t.vm) && !frame_low_lacks(pool, FRAME_MARK_HIGH), "%u missing after a round",
+           frame_low_lacks(pool, FRAME_MARK_HIGH));
+    EXPECT(!reclaim_daemon_round(&t.vm), "there is no more to do");
+    while ((f = taken) != NULL) {
+        taken = f->owner;
+        frame_free(pool, f);
+    }
+    EXPECT(vm_verify(&t.vm), "verification");
+    space_destroy(s);
+    vt_end(&t);
+}
+
+static bool is_dying(void)
+{
+    return true;
+}
+
+/* Below min is memory for those who give back more by it: a task that is about to end. */
+TEST(vm, the_last_frames_are_for_the_dying)
+{
+    struct vt t;
+    struct frame *taken = NULL, *f;
+    uint32_t n = 0;
+
+    if (!vt_begin(&t, kt, 256, 0, 0))
+        return;
+    struct frame_pool *pool = t.pool;
+
+    while ((f = frame_alloc(pool, FRAME_KERNEL, 0)) != NULL) {
+        f->owner = taken;
+        taken = f;
+    }
+    EXPECT(!vm_frame_alloc(&t.vm, FRAME_ANON, 0) && frame_free_count(pool) == pool->marks.min,
+           "for others none");
+    t.vm.dying = is_dying;
+    while ((f = vm_frame_alloc(&t.vm, FRAME_KERNEL, 0)) != NULL) {
+        f->owner = taken;
+        taken = f;
+        n++;
+    }
+    t.vm.dying = NULL;
+    EXPECT(n && n == pool->marks.min - pool->marks.min / 2, "%u for it, of %u", n, pool->marks.min);
+    f = vm_frame_request(&t.vm, FRAME_KERNEL, FRAME_LOW_ONLY);
+    EXPECT(!f, "for who asks without a reason none");
+    f = vm_frame_request(&t.vm, FRAME_KERNEL, FRAME_LOW_ONLY | FRAME_RESERVE);
+    EXPECT(f, "for swap's records one of the rest");
+    if (f)
+        frame_free(pool, f);
+    while ((f = taken) != NULL) {
+        taken = f->owner;
+        frame_free(pool, f);
+    }
+    vt_end(&t);
+}
+
+/* From each policy to each while pages are in memory, out, locked and shared, with every allocation
+ * failing in turn: the policy is the old one or the new one, and nothing is lost. */
+TEST(vm, switch_of_policies_without_memory)
+{
+    enum { PAGES = 60 };
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 256, 64, 200))
+        return;
+    struct space *s = space_create(&t.vm), *c;
+    vaddr_t va = map(kt, s, PAGES, RW), locked = map(kt, s, 2, RW | REGION_LOCKED);
+    uint32_t refused = 0;
+
+    for (unsigned i = 0; i < PAGES; i++)
+        WRITE(s, va + i * PAGE_SIZE, i + 1);
+    WRITE(s, locked, 77);
+    c = fork_of(kt, s);
+    for (unsigned i = 0; i < PAGES; i += 3)
+        WRITE(c, va + i * PAGE_SIZE, i + 1000);
+    reclaim_run(&t.vm, 32);
+    for (unsigned from = 0; from < POLICIES && !kt->failures; from++) {
+        for (unsigned to = 0; to < POLICIES && !kt->failures; to++) {
+            uint32_t n = 0, pages, out;
+            int err;
+
+            REQUIRE(reclaim_set_policy(&t.vm, policies[from]) == 0, "to %s", policies[from]->name);
+            /* One page that is out and clean, and one that is in. */
+            uint32_t page = (from * POLICIES + to) % (PAGES - 1);
+
+            READ(s, va + page * PAGE_SIZE, page + 1);
+            READ(s, va + (page + 1) * PAGE_SIZE, page + 2);
+            evict_at(kt, s, va + page * PAGE_SIZE);
+            do {
+                pages = pageable_count(&t.vm.pageable);
+                frame_fail_after(t.pool, ++n);
+                err = reclaim_set_policy(&t.vm, policies[to]);
+                frame_fail_after(t.pool, 0);
+                refused += err != 0;
+                out = (uint32_t)t.vm.stats.evicted;
+                EXPECT(err == 0 || err == -ENOMEM, "from %s to %s: %d", policies[from]->name,
+                       policies[to]->name, err);
+                EXPECT(pageable_now(&t.vm.pageable)->policy == policies[err ? from : to],
+                       "from %s to %s: it is %s", policies[from]->name, policies[to]->name,
+                       pageable_now(&t.vm.pageable)->policy->name);
+                EXPECT(pageable_count(&t.vm.pageable) <= pages && vm_verify(&t.vm),
+                       "from %s to %s: %u pages, were %u; %u went", policies[from]->name, policies[to]->name,
+                       pageable_count(&t.vm.pageable), pages, out);
+            } while (err && n < 10);
+        }
+    }
+    EXPECT(refused, "no allocation failed");
+    for (unsigned i = 0; i < PAGES; i++) {
+        READ(s, va + i * PAGE_SIZE, i + 1);
+        READ(c, va + i * PAGE_SIZE, i % 3 ? i + 1 : i + 1000);
+    }
+    READ(s, locked, 77);
+    space_destroy(c);
+    space_destroy(s);
+    vt_end(&t);
+}
+
+/* Memory is full, and the new policy wants some: pages go for it. */
+TEST(vm, switch_of_policies_makes_room)
+{
+    struct vt t;
+    struct frame *taken = NULL, *f;
+
+    if (!vt_begin(&t, kt, 256, 0, 200))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map(kt, s, 100, RW);
+
+    for (unsigned i = 0; i < 100; i++)
+        WRITE(s, va + i * PAGE_SIZE, i);
+    while ((f = frame_alloc(t.pool, FRAME_KERNEL, 0)) != NULL) {
+        f->owner = taken;
+        taken = f;
+    }
+    EXPECT(reclaim_set_policy(&t.vm, &policy_two_list) == 0, "switched");
+    EXPECT(pageable_now(&t.vm.pageable)->ghosts.limit > 0 && vm_verify(&t.vm), "it remembers %u",
+           pageable_now(&t.vm.pageable)->ghosts.limit);
+    while ((f = taken) != NULL) {
+        taken = f->owner;
+        frame_free(t.pool, f);
+    }
+    for (unsigned i = 0; i < 100; i++)
+        READ(s, va + i * PAGE_SIZE, i);
+    space_destroy(s);
+    vt_end(&t);
+}
+
 /* Fork, write, evict, map and protect with the Nth allocation failing, for every N. */
 TEST(vm, every_allocation_fails_once)
 {

@@ -361,11 +361,13 @@ class Kernel:
         """(page, frame, count, bad) of every slot of an area, the header included."""
         chunk = gdb.lookup_type("struct swap_chunk")
         per_chunk = PAGE_SIZE // gdb.lookup_type("struct swap_slot").sizeof
-        first = next(f for f in area.type.fields() if f.name == "chunk").bitpos // 8
+        per_dir = PAGE_SIZE // chunk.sizeof
         pages = int(area["pages"])
-        for c in range(int(area["chunks"])):
-            slots_at = int(self.mem.load(chunk, area_at + first + c * chunk.sizeof)["slots"])
-            data = words(self.mem.read(slots_at, PAGE_SIZE))
+        for c in range((pages + per_chunk - 1) // per_chunk):
+            dir_at = int(area["dir"][c // per_dir])
+            slots_at = int(self.mem.load(chunk, dir_at + c % per_dir * chunk.sizeof)["slots"]) if dir_at else 0
+            # A chunk that was never used has no slots, which are all free.
+            data = words(self.mem.read(slots_at, PAGE_SIZE)) if slots_at else [0] * (2 * per_chunk)
             for i in range(min(per_chunk, pages - c * per_chunk)):
                 # The count has 31 bits, the highest says that the slot is bad.
                 yield c * per_chunk + i, data[2 * i], data[2 * i + 1] & 0x7FFFFFFF, data[2 * i + 1] >> 31
