@@ -773,7 +773,7 @@ static void find_bus_master(void)
 
         if (ide.prog_if & 1u << (2 * i)) /* native mode: other ports, other interrupt */
             continue;
-        c->prd = kmalloc(PRD_BYTES);
+        c->prd = kmalloc(PRD_BYTES); /* no reclaim: at boot there is nothing yet */
         if (!c->prd) {
             os_log("ata: no memory for a DMA table, using PIO");
             continue;

@@ -148,7 +148,7 @@ static bool run_programs(void)
     const char *const asked[] = {params.init, NULL};
     const char *argv[INIT_ARGS + 2] = {0};
     size_t size = strlen(params.init_args) + 1;
-    char *args = kmalloc(size); /* the line stays as it is */
+    char *args = vm_alloc(size); /* the line stays as it is */
     int status;
 
     if (args) {

@@ -56,10 +56,10 @@ size_t load_record_size(void)
 /* One record that is on no set yet, or NULL. Sleeps. */
 static struct load_span *span_alloc(struct vm *vm, vaddr_t start)
 {
-    struct load_span *r = cache_alloc(&vm->load_cache);
+    struct load_span *r = cache_alloc(&vm->load_cache); /* no reclaim: not yet */
 
     if (!r && !frame_kernel_full(vm->pool) && reclaim_run_low(vm, SWAP_CLUSTER))
-        r = cache_alloc(&vm->load_cache);
+        r = cache_alloc(&vm->load_cache); /* no reclaim: that was it, and nobody is ended for a record */
     if (r)
         *r = (struct load_span){.start = start};
     return r;
@@ -191,6 +191,7 @@ static bool is_room(const struct vm *vm)
 static void read_span(struct space *s, const struct load_span *r, bool (*stop)(void *), void *arg)
 {
     struct vm *vm = s->vm;
+    /* no reclaim: without it the pages are read when they are touched */
     struct frame *page = frame_alloc_kernel(vm->pool, FRAME_KERNEL, FRAME_LOW_ONLY);
     uint32_t n = 0;
     slot_t *slot;

@@ -207,6 +207,7 @@ static bool continues(const struct swap *sw, const struct swap_io *io, slot_t ne
 bool swap_read_ahead(struct vm *vm, const slot_t *slot, unsigned n, slot_t wanted, slot_t mark)
 {
     struct swap *sw = &vm->swap;
+    /* no reclaim: a fault that gets none takes the other way */
     struct frame *spare = wanted ? frame_alloc(vm->pool, FRAME_ANON, 0) : NULL;
     struct swap_io *io = NULL;
     slot_t next = 0; /* the slot that would continue the request */

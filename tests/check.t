@@ -96,6 +96,13 @@ refused('a reason from elsewhere', 'check-sleep', {'drivers/a.c' => "void f(char
 refused('one of two', 'check-sleep', {
     'mm/a.c' => "void f(void)\n{\n    nosleep_enter(\"the pageable list\");\n    nosleep_enter( /* the list */ );\n}\n"}, qr{2 nosleep sections, 1 without}m);
 
+accepted('memory with a reason', 'check-sleep', {
+    'kernel/fs/a.c' => "void f(void)\n{\n    p = kmalloc(8); /* no reclaim: interrupts are off */\n    /* no reclaim: it is a guess */\n    p = frame_alloc(pool, USE, 0);\n}\n",
+    'mm/vm.c' => "void g(void) { frame_alloc(pool, USE, 0); } /* the allocators themselves */\n", 'tests/a.c' => "void g(void) { kmalloc(8); }\n",
+    'kernel/b.c' => "/* kmalloc(8) in a comment */\nvoid g(void) { vm_alloc(8); vm_frame_alloc(vm, USE, 0); }\n"});
+refused('memory without a reason', 'check-sleep', {'kernel/fs/a.c' => "void f(void)\n{\n    p = kmalloc(8);\n}\n"}, qr{^kernel/fs/a\.c:3: .*without reclaiming}m);
+refused('an empty reason for it', 'check-sleep', {'mm/a.c' => "void f(void)\n{\n    p = frame_alloc_kernel(pool, USE, 0); /* no reclaim: */\n}\n"}, qr{1 take memory without reclaim, 1 without});
+
 # --- lock letters ---
 
 my $legend = "/*\n * Things.\n *\n * What guards a field, by the letter in its comment:\n *   (c)  constant after creation\n *   (n)  nosleep sections\n */\n";

@@ -27,6 +27,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/lib/console.h"
 #include "kernel/proc/process.h"
+#include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
@@ -378,7 +379,7 @@ static int tty_read(struct file *f, vaddr_t va, size_t n, uint64_t *pos)
         return r;
     /* A line is read in one piece. */
     if (size > sizeof small) {
-        buf = kmalloc(size);
+        buf = vm_alloc(size);
         if (!buf)
             return -ENOMEM;
     }

@@ -25,6 +25,7 @@ TALLY(entries, "places of pollers in queues");
 #define MORE_ENTRIES 64u
 #define LOOK_NS      10000000u /* how often without entries */
 #define BREATH       256u      /* others may run after so many descriptors */
+#define FILE_QUEUES  2u        /* that a file registers at most */
 
 struct poll_more {
     struct poll_more *next;
@@ -39,6 +40,20 @@ static void poll_wake(struct waiter *w)
     os_wake_all(&t->q);
 }
 
+/* Whether the nth entry is the first of a chunk. */
+static bool begins_chunk(unsigned n)
+{
+    return n >= POLL_INLINE && (n - POLL_INLINE) % MORE_ENTRIES == 0;
+}
+
+/* Have entries for what one more file registers, if there is memory. Sleeps. */
+static void have_entries(struct poll_table *t)
+{
+    for (unsigned i = 0; i < FILE_QUEUES && !t->spare; i++)
+        if (unlikely(begins_chunk(t->count + i)))
+            t->spare = vm_alloc(sizeof *t->spare);
+}
+
 /* The next free entry; NULL: no memory. */
 static struct poll_entry *entry_alloc(struct poll_table *t)
 {
@@ -46,11 +61,12 @@ static struct poll_entry *entry_alloc(struct poll_table *t)
 
     if (t->count < POLL_INLINE)
         return &t->first[t->count];
-    if (n % MORE_ENTRIES == 0) {
-        struct poll_more *m = kmalloc(sizeof *m);
+    if (begins_chunk(t->count)) {
+        struct poll_more *m = t->spare;
 
         if (!m)
             return NULL;
+        t->spare = NULL;
         m->next = NULL;
         if (t->last)
             t->last->next = m;
@@ -132,6 +148,8 @@ void poll_end(struct poll_table *t)
         t->more = m->next;
         kfree(m);
     }
+    kfree(t->spare);
+    t->spare = NULL;
 }
 
 int poll_wait(struct poll_table *t, uint64_t deadline)
@@ -163,6 +181,8 @@ static int ask_all(struct pollfd *p, uint32_t n, struct poll_table *table)
         p[i].revents = 0;
         if (p[i].fd < 0)
             continue;
+        if (table)
+            have_entries(table);
         f = fd_get(p[i].fd);
         if (f)
             p[i].revents = (int16_t)(file_poll(f, table) & ((uint16_t)p[i].events | ALWAYS));

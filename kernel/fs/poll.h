@@ -28,6 +28,7 @@ struct poll_table {
     unsigned count;                       /* entries in use */
     struct poll_entry first[POLL_INLINE]; /* and then */
     struct poll_more *more, *last;        /* the chunk that is being filled */
+    struct poll_more *spare;              /* the next one */
 };
 
 /* Start to register, in a table that is zero-filled or was given to poll_end(). */

@@ -126,6 +126,7 @@ static struct entry **table_alloc(const struct filesystem *fs, uint32_t buckets)
 
     if (fs != &anonymous && vfs_keep(bytes))
         return NULL;
+    /* no reclaim: a table that does not grow has longer chains */
     table = bytes <= PAGE_SIZE ? kzalloc(bytes) : kva_table_alloc(&kva_map_sys, bytes);
     if (!table && fs != &anonymous)
         vfs_give_back(bytes);

@@ -96,7 +96,7 @@ static struct signal_record *record_alloc(const struct process *p, const struct 
     struct signal_record *r = NULL;
 
     if (always || signal_queued < p->rlimit[RLIMIT_SIGPENDING].soft)
-        r = kmalloc(sizeof *r);
+        r = kmalloc(sizeof *r); /* no reclaim: signals are sent where nobody may sleep */
     if (!r)
         return NULL;
     *r = (struct signal_record){.counted = counted, .info = *info};

@@ -57,7 +57,7 @@ void text_put(struct text *t, const char *s, size_t n)
         size_t used = t->size % PIECE, take = PIECE - used < n ? PIECE - used : n;
 
         if (t->size == t->capacity) {
-            struct text_piece *p = kmalloc(sizeof *p);
+            struct text_piece *p = kmalloc(sizeof *p); /* no reclaim: text_extend() does it */
 
             if (p)
                 append(t, p);

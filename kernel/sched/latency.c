@@ -18,6 +18,7 @@
  */
 #include "kernel/sched/latency.h"
 #include "kernel/sched/sched.h"
+#include "kernel/vm/vm_sys.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/trap.h"
 #include "mm/errno.h"
@@ -39,7 +40,7 @@ static uint64_t since;
 
 int latency_start(void)
 {
-    struct record *made = records ? NULL : kmalloc(RECORDS * sizeof *records);
+    struct record *made = records ? NULL : vm_alloc(RECORDS * sizeof *records);
     uint32_t irq;
 
     if (!records && !made)

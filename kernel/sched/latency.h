@@ -15,7 +15,7 @@ enum {
 extern bool latency_on;
 
 /* Measure from now on, with empty records, or stop; what was found stays until the next start. 0 or
- * -ENOMEM. */
+ * -ENOMEM. latency_start() sleeps. */
 int latency_start(void);
 void latency_stop(void);
 /* At the end: stop and free the records. */

@@ -108,6 +108,7 @@ static struct task *task_make(const char *name, unsigned stack_pages)
     struct task *t;
 
     bury();
+    /* no reclaim: the first tasks are older than what could be reclaimed */
     t = vm_sys.pool ? vm_cache_alloc(&vm_sys, &task_cache) : cache_alloc(&task_cache);
     if (!t)
         return NULL;

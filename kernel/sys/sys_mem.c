@@ -386,7 +386,7 @@ int32_t sys_munlockall(SYSCALL_NO_ARGS)
 /* The node that a path names, referenced. */
 static int find_node(vaddr_t path, struct inode **out)
 {
-    char *name = kmalloc(PATH_MAX);
+    char *name = vm_alloc(PATH_MAX);
     int err;
 
     if (!name)

@@ -128,8 +128,8 @@ static void build_pool(const struct ram_map *ram)
 static void choose_page_ops(void)
 {
     struct frame_pool *p = &frame_pool_sys;
-    struct frame *a = frame_alloc(p, FRAME_KERNEL, FRAME_LOW_ONLY);
-    struct frame *b = frame_alloc(p, FRAME_KERNEL, FRAME_LOW_ONLY);
+    struct frame *a = frame_alloc(p, FRAME_KERNEL, FRAME_LOW_ONLY); /* no reclaim: nothing is used yet */
+    struct frame *b = frame_alloc(p, FRAME_KERNEL, FRAME_LOW_ONLY); /* no reclaim: likewise, at start-up */
 
     mm_assert(a && b, "no two frames at start-up");
     page_ops_select(frame_ptr(p, frame_pfn(p, a)), frame_ptr(p, frame_pfn(p, b)));
