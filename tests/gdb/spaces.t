@@ -4,7 +4,8 @@
 use strict;
 use warnings;
 use FindBin;
-use lib $FindBin::Bin;
+use lib $FindBin::Bin, "$FindBin::Bin/../boot";
+use Boot qw(swap_disk);
 use Gdb;
 use Test::More;
 
@@ -67,6 +68,45 @@ like($bad_free, qr/^broken: area 0 has 62 free slots, told 63$/m, 'damage: free 
 like($bad_regions, qr/^broken: space 5 has 1 regions, told 7$/m, 'damage: regions');
 like($bad_vm, qr/has no value/, 'an argument without a value is refused');
 like($usage, qr/usage: q-spaces \[VM\]/, 'and too many are');
+
+# --- policies ---
+
+# Of what q-policy printed: {list => [what it is, frames, the heads]}.
+sub lists_of {
+    my ($text) = @_;
+    return {map { /^  list (\d) (\S+) +(\d+) frames  (.*?)$/ ? ($1 => [$2, $3, [split ' ', $4]]) : () } split /\n/, $text};
+}
+
+($out, undef, $all) = gdb_session('gdb-policy', run_for('vm.evict_shared_after_fork'),
+    "break $any", 'continue', 'q-policy vm', 'p/x vm->pageable.half[0].list[0].head', 'p/x vm->pageable.half[0].list[0].tail',
+    'set var vm->pageable.half[0].list[0].count = 9', 'q-policy vm', 'set var vm->pageable.half[0].list[0].count = 3', 'finish');
+my (undef, undef, $clock, $head, $tail, undef, $bad_policy) = @$out;
+my $circle = lists_of($clock)->{0};
+like($clock, qr/\Apolicy clock, which new pages enter\n/, 'q-policy: which') or diag($all);
+is_deeply([@$circle[0, 1], scalar @{$circle->[2]}], ['circle', 3, 3], 'its list');
+like($head, qr/= $circle->[2][0]$/m, 'from its head');
+like($tail, qr/= $circle->[2][2]$/m, 'to its tail');
+like($clock, qr/^  hand at frame $circle->[2][0]$/m, 'where the hand is');
+like($clock, qr/^  list 3 locked +0 frames/m, 'nothing is locked');
+like($bad_policy, qr/^  list 0 circle +9 frames, but its links lead to 3  0x/m, 'a count that is wrong');
+
+# The machine's own, begun by the parameter, with the one page of the test "life".
+my $disk = swap_disk('gdb-policy', 1024);
+for my $c (['s3-fifo', {5 => ['small', 1]}, qr/remembers 0 pages of [1-9]\d*$/m, qr/^  hand at no frame$/m],
+    ['two-list', {4 => ['inactive', 1]}, qr/remembers 0 pages of [1-9]\d*$/m, qr/^  turn 0 level 0 lowest 0$/m],
+    ['aging', {5 => ['circle', 1]}, qr/which new pages enter$/m, qr/^  hand at frame 0x[0-9a-f]+$/m]) {
+    my ($name, $want, @like) = @$c;
+    ($out, undef, $all) = gdb_session("gdb-policy-$name", ['-m', '16M', '--append', "policy=$name ktest=life", '--disk', $disk],
+        'break stage', ('continue') x 3, 'q-walk 0x400000, l->parent', 'q-policy');
+    my $policy = $out->[-1];
+    like($policy, qr/\Apolicy $name, /, "q-policy: $name") or diag($all);
+    my $lists = lists_of($policy);
+    my ($pfn) = $out->[-2] =~ /^frame (0x[0-9a-f]+): anon/m;
+    for my $list (sort keys %$want) {
+        is_deeply($lists->{$list}, [@{$want->{$list}}, [$pfn // 'none']], "$name: its page is on list $list") or diag($policy);
+    }
+    like($policy, $_, "$name: $_") for @like;
+}
 
 # --- an object in three spaces ---
 

@@ -906,6 +906,69 @@ class Swap(Command):
                                         "write_errors")))
 
 
+class Policy(Command):
+    """q-policy [VM]: the replacement policy, its lists from the head on, and its hand."""
+
+    name = "q-policy"
+    SHOWN = 8
+
+    # What the lists of a policy are (mm/policy/NAME.c), and at whose head the hand of its clock is.
+    LISTS = {
+        "clock": ({0: "circle"}, 0),
+        "clock-dirty": ({0: "circle"}, 0),
+        "aging": ({1: "circle"}, 1),
+        "fifo": ({0: "queue"}, None),
+        "random": ({0: "by age"}, None),
+        "two-list": ({0: "inactive", 1: "active"}, None),
+        "s3-fifo": ({1: "small", 2: "main"}, 2),
+    }
+
+    @staticmethod
+    def walk(k, frames):
+        """The frames of a list, as far as its links lead, and whether they lead to its tail."""
+        out, seen, pfn, last = [], set(), int(frames["head"]), 0
+        while pfn and pfn not in seen and k.start <= pfn < k.end:
+            seen.add(pfn)
+            out.append(pfn)
+            last, pfn = pfn, int(k.frame(pfn)["next"])
+        return out, pfn == 0 and last == int(frames["tail"])
+
+    def show_list(self, k, number, name, frames):
+        walked, sound = self.walk(k, frames)
+        told = int(frames["count"])
+        some = " ".join("0x%x" % pfn for pfn in walked[:self.SHOWN]) + (" ..." if len(walked) > self.SHOWN else "")
+        print("  list %d %-9s %6d frames%s  %s" %
+              (number, name, told, "" if sound and told == len(walked) else ", but its links lead to %d" % len(walked), some))
+        return walked
+
+    def show_half(self, k, half, enters):
+        policy = k.mem.load("struct policy", int(half["policy"]))
+        name = k.mem.string(int(policy["name"]))
+        names, hand_list = self.LISTS.get(name, ({}, None))
+        ghosts = half["ghosts"]
+        remembers = ", remembers %d pages of %d" % (int(ghosts["count"]), int(ghosts["limit"])) if int(ghosts["entry"]) else ""
+        print("policy %s, %s%s" % (name, "which new pages enter" if enters else "whose pages move to the other", remembers))
+        first, kept = int(half["first"]), half["list"].type.range()[1]
+        for i in range(kept + 1):
+            frames = half["list"][i]
+            if i not in names and i != kept and int(frames["count"]) == 0 and int(frames["head"]) == 0:
+                continue
+            walked = self.show_list(k, first + i, "locked" if i == kept else names.get(i, "-"), frames)
+            if i == hand_list:
+                print("  hand at %s" % ("frame 0x%x" % walked[0] if walked else "no frame"))
+        if int(half["hand"]):
+            print("  hand at frame 0x%x" % int(half["hand"]))
+        print("  turn %d level %d lowest %d" % tuple(int(half[f]) for f in ("turn", "level", "lowest")))
+
+    def run(self, k):
+        k.need_vm()
+        pageable = k.vm["pageable"]
+        now = int(pageable["now"])
+        for i in (now, 1 - now):
+            if int(pageable["half"][i]["policy"]):
+                self.show_half(k, pageable["half"][i], i == now)
+
+
 class Uses(Command):
     """q-uses [VM]: frames by use, as the pool counts them and as a recount finds them."""
 
@@ -936,5 +999,5 @@ class VerifyCommand(Command):
         print("verify: %s; %d broken" % (", ".join(v.done), len(v.problems)))
 
 
-for command in (Walk, Frame, Buddy, Slabs, Spaces, Regions, Swap, Uses, VerifyCommand):
+for command in (Walk, Frame, Buddy, Slabs, Spaces, Regions, Swap, Policy, Uses, VerifyCommand):
     command()
