@@ -32,6 +32,13 @@ TEST_SHARED := $(sort $(wildcard tests/*.c))
 # --- the kernel image ---
 
 KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c kernel/*/*.c drivers/*.c mm/*.c mm/policy/*.c mm/x86/*.c tests/unit/*.c tests/kernel/*.c)) $(TEST_SHARED)
+# To measure policies that only the host has, those that need not be told of every use, on a live kernel: make POLICIES=all
+# B=build/policies. tools/policies does.
+POLICIES :=
+ifeq ($(POLICIES),all)
+KERNEL_C += $(addprefix mm/policy/host/,clock2.c clockpro.c generations.c sieve.c)
+CFLAGS   += -DPOLICY_CANDIDATES
+endif
 KERNEL_ASM := $(sort $(wildcard boot/*.asm kernel/*/*.asm mm/x86/*.asm))
 KERNEL_OBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_ASM:%.asm=$(B)/kernel/%.asm.o)
 KERNEL_LINK = $(LD) $(LDFLAGS) -T linker.ld $(KERNEL_OBJ) $(1) $(shell $(CC) -print-libgcc-file-name) -o $@
@@ -304,6 +311,7 @@ help:
 	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded; APPEND, or CMD and ADD as for run'
 	@echo 'make iso         build/quire.iso, for GRUB or a CD'
 	@echo 'make bench       what the basic operations cost, in the kernel and beside Linux'
+	@echo 'make bench POLICY=all   replacement policies compared: programs with too little memory, for an hour'
 	@echo 'make clean       remove build/'
 	@echo 'V=1 shows the commands'
 
@@ -328,10 +336,20 @@ debug: $(B)/quire.elf $(B)/swap.img $(if $(value CMD),$(ROOT)) | $(B)/setup-test
 	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img \
 	    $(if $(CMD),--initrd $(lastword $^) --command "$$QUIRE_CMD")
 
+ifdef POLICY
+# Replacement policies, those of the host too: POLICY=all or NAME,... See tools/policies, docs/policies.md.
+bench: $(B)/policies/quire.elf $(B)/host/replay $(B)/bench/bench $(B)/user/quire
+	@tools/policies --policy $(POLICY) $(BENCH_ARGS)
+
+.PHONY: $(B)/policies/quire.elf
+$(B)/policies/quire.elf:
+	@$(MAKE) --no-print-directory B=$(B)/policies POLICIES=all $@
+else
 bench: $(B)/quire.elf $(B)/swap.img $(B)/bench/bench.cpio $(B)/linux/init
 	@tools/bench -m $(BENCH_MEM) --append "$(APPEND)" --disk $(B)/swap.img
 	@echo
 	@tools/compare
+endif
 
 # One program that measures, for this kernel and for Debian's, which has an init of its own.
 $(B)/bench/bench: tests/user/bench.c Makefile | $(B)/setup-user
@@ -370,7 +388,7 @@ test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) u
 # The tests that are random or only take time, for minutes each.
 soak: $(B)/quire.elf $(ROOTFS) user | $(B)/setup-test
 	@QUIRE_SOAK=1 $(PROVE) tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/races.t tests/boot/areas.t \
-	    tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t
+	    tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t
 
 test-host: hosted | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS) tests/host/replay.t

@@ -55,7 +55,7 @@ enum {
  *   index   -              groups in use           page number there
  *   slot    -              -                       its swap slot when it is in the swap cache, else SLOT_NONE
  *   pins    -              -                       users for I/O or a copy; a pinned frame is not evicted
- * or freed used    -              non-empty entries       -
+ * or freed used    -              non-empty entries       the policy's number (if FRAME_F_LISTED)
  *
  * SLAB: owner = the struct slab, index = pages from the head of the block;
  * KERNEL, STACK: owner free for the user. No interrupt changes a record: a task finishes what a disk has

@@ -29,7 +29,7 @@
  * INV-POLICY-1  each frame on a list is ANON or OBJECT and LISTED, and its flags name that list
  * INV-POLICY-2  the links of a list agree, and there are as many as it says
  * INV-POLICY-3  a half without a policy has no frames
- * INV-POLICY-4  only frames of lists that the policy is told about have a policy's byte
+ * INV-POLICY-4  only frames of lists that the policy is told about have a policy's byte or number
  * INV-POLICY-5  each ghost is on the list by age once and on the chain of its number, the others are unused
  *
  * How it fails: -ENOMEM before anything has changed.
@@ -90,13 +90,12 @@ static void trim(struct policy_ghosts *g)
         unlink_ghost(g, g->oldest);
 }
 
-void policy_remember(struct policy_state *s, const struct frame *f)
+void policy_remember_aged(struct policy_state *s, const struct frame *f, uint32_t age)
 {
     struct policy_ghosts *g = &s->ghosts;
     uint32_t key = key_of(f), n, *chain;
     struct policy_ghost *e;
 
-    g->clock++;
     if (!g->limit)
         return;
     n = find_ghost(g, key);
@@ -107,11 +106,27 @@ void policy_remember(struct policy_state *s, const struct frame *f)
     e = &g->entry[n - 1];
     g->unused = e->newer;
     chain = chain_of(g, key);
-    *e = (struct policy_ghost){.key = key, .stamp = g->clock, .older = g->newest, .chain = *chain};
+    *e = (struct policy_ghost){.key = key, .stamp = g->clock - age, .older = g->newest, .chain = *chain};
     *chain = n;
     *(g->newest ? &g->entry[g->newest - 1].newer : &g->oldest) = n;
     g->newest = n;
     g->count++;
+}
+
+void policy_remember(struct policy_state *s, const struct frame *f)
+{
+    s->ghosts.clock++;
+    policy_remember_aged(s, f, 0);
+}
+
+uint32_t policy_oldest_age(const struct policy_state *s)
+{
+    return s->ghosts.clock - s->ghosts.entry[s->ghosts.oldest - 1].stamp;
+}
+
+void policy_forget_oldest(struct policy_state *s)
+{
+    unlink_ghost(&s->ghosts, s->ghosts.oldest);
 }
 
 bool policy_recall(struct policy_state *s, const struct frame *f, uint32_t *age)
@@ -406,7 +421,8 @@ static bool list_verify(const struct policy_state *s, unsigned list)
             "frame %u on list %u, use %s, flags %x", pfn, s->first + list, frame_use_name(f->use), f->flags);
         INV("INV-POLICY-2", f->prev == before, "frame %u on list %u: %u is before, says %u", pfn,
             s->first + list, before, f->prev);
-        INV("INV-POLICY-4", list || !f->order, "frame %u on list %u: byte %x", pfn, s->first, f->order);
+        INV("INV-POLICY-4", list || !(f->order | f->used), "frame %u on list %u: byte %x, number %x", pfn,
+            s->first, f->order, f->used);
         if (!ok)
             return false;
     }

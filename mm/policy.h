@@ -198,6 +198,11 @@ static inline uint32_t policy_count(const struct policy_state *s)
 
 /* Remember the page in a frame, as the newest. */
 void policy_remember(struct policy_state *s, const struct frame *f);
+/* The same for a policy that keeps the time itself, in ghosts.clock: as something that happened `age` ago. */
+void policy_remember_aged(struct policy_state *s, const struct frame *f, uint32_t age);
+/* Of the ghost that was remembered first. There is one. */
+uint32_t policy_oldest_age(const struct policy_state *s);
+void policy_forget_oldest(struct policy_state *s);
 /* Whether it is remembered; it no longer is then. *age: how many were remembered since. A page that nobody
  * has named yet (pageable_name()) is not looked for. */
 bool policy_recall(struct policy_state *s, const struct frame *f, uint32_t *age);
@@ -207,7 +212,8 @@ uint32_t policy_draw(struct policy_state *s, uint32_t below);
 
 /* --- for reclaim and others --- */
 
-/* Those of the kernel. The first is the default. */
+/* Those of the kernel. The first is the default. POLICY_CANDIDATES: some of the host's too, to be measured on
+ * a live kernel (make POLICIES=all). */
 enum policy_number {
     POLICY_CLOCK,
     POLICY_FIFO,
@@ -216,13 +222,20 @@ enum policy_number {
     POLICY_AGING,
     POLICY_TWO_LIST,
     POLICY_S3FIFO,
+#ifdef POLICY_CANDIDATES
+    POLICY_SIEVE,
+    POLICY_CLOCK2,
+    POLICY_CLOCKPRO,
+    POLICY_GENERATIONS,
+#endif
     POLICIES
 };
 extern const struct policy *const policies[POLICIES];
 extern const struct policy policy_clock, policy_fifo, policy_random, policy_clock_dirty, policy_aging,
     policy_two_list, policy_s3fifo;
 /* Those that only the host compiles, to compare with: lru, mru and 2q have to be told of every use. */
-extern const struct policy policy_sieve, policy_clock2, policy_lru, policy_mru, policy_two_queue;
+extern const struct policy policy_sieve, policy_clock2, policy_lru, policy_mru, policy_two_queue,
+    policy_clockpro, policy_generations;
 /* NULL: none has that name. */
 const struct policy *policy_find(const char *name);
 

@@ -77,11 +77,21 @@ static int find(const struct pm_model *m, struct pm_page p)
     return -1;
 }
 
+void pm_forget_oldest(struct pm_model *m)
+{
+    forget(m, 0);
+}
+
 void pm_remember(struct pm_model *m, int i)
+{
+    m->remembered++;
+    pm_remember_aged(m, i, 0);
+}
+
+void pm_remember_aged(struct pm_model *m, int i, uint32_t age)
 {
     int n = find(m, m->page[i]);
 
-    m->remembered++;
     if (!m->limit)
         return;
     if (n >= 0)
@@ -89,7 +99,7 @@ void pm_remember(struct pm_model *m, int i)
     while (m->ghosts > m->limit)
         forget(m, 0);
     m->ghost[m->ghosts].page = m->page[i];
-    m->ghost[m->ghosts++].stamp = m->remembered;
+    m->ghost[m->ghosts++].stamp = m->remembered - age;
 }
 
 bool pm_recall(struct pm_model *m, int i, uint32_t *age)
@@ -326,9 +336,9 @@ const struct pm_rule pm_rules[] = {
 static uint32_t take_uses(void *arg, struct frame *f)
 {
     struct pm_world *w = arg;
-    uint32_t uses = w->uses[f->used];
+    uint32_t uses = w->uses[pm_place(w, f)];
 
-    w->uses[f->used] = 0;
+    w->uses[pm_place(w, f)] = 0;
     return w->m.counts ? uses : uses != 0;
 }
 
@@ -336,19 +346,24 @@ static bool is_used(void *arg, struct frame *f)
 {
     struct pm_world *w = arg;
 
-    return w->uses[f->used] != 0;
+    return w->uses[pm_place(w, f)] != 0;
 }
 
 static bool is_dirty(void *arg, struct frame *f)
 {
     struct pm_world *w = arg;
 
-    return w->m.dirty[f->used];
+    return w->m.dirty[pm_place(w, f)];
 }
 
 static const struct policy_eyes eyes = {.take_uses = take_uses, .is_used = is_used, .is_dirty = is_dirty};
 
 /* --- the world --- */
+
+int pm_place(const struct pm_world *w, const struct frame *f)
+{
+    return w->place[frame_pfn(w->pool, f) - w->pool->start];
+}
 
 void *pm_owner(unsigned n)
 {
@@ -361,6 +376,7 @@ static void model_begin(struct pm_world *w)
 
     memset(m->len, 0, sizeof m->len);
     memset(m->counter, 0, sizeof m->counter);
+    memset(m->stamp, 0, sizeof m->stamp);
     m->most = (w->pool->managed[ZONE_LOW] + w->pool->managed[ZONE_HIGH]) * w->rule->policy->remembers / 100;
     mm_assert(m->most < PM_GHOSTS, "%u ghosts", m->most);
     m->limit = m->most;
@@ -369,6 +385,8 @@ static void model_begin(struct pm_world *w)
     m->left = m->mark = m->low = 0;
     m->found = false;
     m->at = -1;
+    if (w->rule->begin)
+        w->rule->begin(m);
 }
 
 static void model_enter(struct pm_world *w, int i)
@@ -401,7 +419,9 @@ struct pm_world *pm_begin(struct kt *kt, const struct pm_rule *rule, bool counts
     model_begin(w);
     for (unsigned i = 0; i < PM_FRAMES; i++) {
         w->frame[i] = frame_alloc(pool, FRAME_ANON, 0);
-        mm_assert(w->frame[i], "a pool of %u frames has no %u", pool->end - pool->start, i);
+        mm_assert(w->frame[i] && pool->end - pool->start <= PM_POOL, "a pool of %u frames has no %u",
+                  pool->end - pool->start, i);
+        w->place[frame_pfn(pool, w->frame[i]) - pool->start] = (uint8_t)i;
     }
     return w;
 }
@@ -410,7 +430,6 @@ void pm_enter(struct pm_world *w, int i, unsigned owner, unsigned index)
 {
     struct frame *f = w->frame[i];
 
-    f->used = (uint16_t)i;
     f->owner = pm_owner(owner);
     f->index = index;
     f->use = owner ? FRAME_ANON : FRAME_OBJECT;
@@ -429,7 +448,7 @@ void pm_leave(struct pm_world *w, int i)
     struct kt *kt = w->kt;
 
     pageable_leave(&w->pageable, f);
-    EXPECT(!f->order && !f->next && !f->prev && !(f->flags & (FRAME_F_LISTED | FRAME_F_LIST)),
+    EXPECT(!f->order && !f->used && !f->next && !f->prev && !(f->flags & (FRAME_F_LISTED | FRAME_F_LIST)),
            "%s: frame %d has byte %x, flags %x when it left", w->rule->policy->name, i, f->order, f->flags);
     f->use = FRAME_ANON;
     w->there[i] = false;
@@ -469,7 +488,7 @@ static void release(struct pm_world *w)
     unsigned n = 0;
 
     for (const struct frame *f = policy_head(s, POLICY_KEPT); f; f = policy_next_of(s, f))
-        order[n++] = f->used;
+        order[n++] = pm_place(w, f);
     pageable_release(&w->pageable, is_locked, w);
     for (unsigned k = 0; k < n; k++) {
         if (is_locked(w, w->frame[order[k]]))
@@ -520,7 +539,8 @@ static void ask(struct pm_world *w)
     bool out = kt_below(w->kt, 4) != 0;
     struct kt *kt = w->kt;
 
-    EXPECT((f ? f->used : -1) == i, "%s: victim %d, the model has %d", name, f ? f->used : -1, i);
+    EXPECT((f ? pm_place(w, f) : -1) == i, "%s: victim %d, the model has %d", name, f ? pm_place(w, f) : -1,
+           i);
     EXPECT(steps == theirs, "%s: %u steps of %u left, the model has %u", name, steps, budget, theirs);
     EXPECT(memcmp(w->uses, w->m.uses, sizeof w->uses) == 0, "%s: other bits were taken", name);
     EXPECT(f || !steps || !w->in_memory, "%s: none of %u", name, w->in_memory);
@@ -582,8 +602,10 @@ static void compare_queue(struct pm_world *w, unsigned q)
         int i = w->m.queue[q][k];
 
         REQUIRE(f, "%s: a list of %u frames has %u", name, w->m.len[q], k);
-        EXPECT(f->used == i, "%s: list %u, place %u: frame %u, the model has %d", name, w->rule->list[q], k,
-               f->used, i);
+        EXPECT(pm_place(w, f) == i, "%s: list %u, place %u: frame %u, the model has %d", name,
+               w->rule->list[q], k, pm_place(w, f), i);
+        EXPECT(f->used == (uint16_t)w->m.stamp[i], "%s: frame %d has number %x, the model has %x", name, i,
+               f->used, w->m.stamp[i]);
         EXPECT(!s->policy->enter || w->rule->list[q] == 0 || f->order == w->m.counter[i],
                "%s: frame %d has byte %x, the model has %x", name, i, f->order, w->m.counter[i]);
     }
@@ -602,9 +624,14 @@ void pm_compare(struct pm_world *w)
            pageable_kept(&w->pageable), w->kept_count);
     EXPECT(s->ghosts.count == w->m.ghosts, "%s: %u ghosts, the model has %u", s->policy->name,
            s->ghosts.count, w->m.ghosts);
-    compare_queue(w, 0);
-    if (w->rule->list[1] != w->rule->list[0])
-        compare_queue(w, 1);
+    for (unsigned q = 0; q < PM_QUEUES; q++) {
+        bool is_there = false;
+
+        for (unsigned k = 0; k < q; k++)
+            is_there |= w->rule->list[k] == w->rule->list[q];
+        if (!is_there)
+            compare_queue(w, q);
+    }
 }
 
 void pm_switch(struct pm_world *w, const struct pm_rule *rule)
@@ -678,7 +705,6 @@ void pm_enter_some(struct pm_world *w, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         struct frame *f = w->frame[i];
 
-        f->used = (uint16_t)i;
         f->owner = pm_owner(1);
         f->index = i;
         w->there[i] = true;
@@ -718,8 +744,8 @@ void pm_cold_is_next(struct kt *kt, const struct policy *policy)
         other = kt_below(kt, 2) ? policy->next(s, &steps) : NULL;
         if (other)
             policy->pass(s, other, POLICY_STAYS);
-        w->uses[f->used] = 0;
-        w->m.dirty[f->used] = false; /* there is a policy that lets clean ones go first */
+        w->uses[pm_place(w, f)] = 0;
+        w->m.dirty[pm_place(w, f)] = false; /* there is a policy that lets clean ones go first */
         policy->cold(s, f);
         steps = 1000;
         EXPECT(policy->next(s, &steps) == f, "%s: round %u, a cold page is not next", policy->name, i);
@@ -771,11 +797,11 @@ void pm_others_go(struct kt *kt, const struct policy *policy)
             w->m.dirty[k] = kt_below(kt, PM_FRAMES) < some;
         }
         steps = policy->turns * PM_FRAMES + 1;
-        for (tries = 0; steps && (f = policy->next(s, &steps)) != NULL && kept[f->used]; tries++)
+        for (tries = 0; steps && (f = policy->next(s, &steps)) != NULL && kept[pm_place(w, f)]; tries++)
             policy->pass(s, f, POLICY_STAYS);
-        EXPECT(f && !kept[f->used], "%s, round %u: %u were offered, all of them locked", policy->name, i,
-               tries);
-        if (!f || kept[f->used])
+        EXPECT(f && !kept[pm_place(w, f)], "%s, round %u: %u were offered, all of them locked", policy->name,
+               i, tries);
+        if (!f || kept[pm_place(w, f)])
             break;
         policy->pass(s, f, POLICY_OUT);
         pageable_leave(&w->pageable, f);

@@ -10,9 +10,10 @@
 #include "tests/kt.h"
 
 #define PM_FRAMES 48u /* that may be pageable; the pool has some more */
+#define PM_POOL   128u
 #define PM_PAGES  64u /* of each owner */
 #define PM_OWNERS 3u
-#define PM_QUEUES 2u
+#define PM_QUEUES 3u
 #define PM_GHOSTS 128u
 
 struct pm_page {
@@ -25,6 +26,7 @@ struct pm_model {
     struct pm_page page[PM_FRAMES];
     uint32_t uses[PM_FRAMES];
     uint32_t counter[PM_FRAMES];
+    uint32_t stamp[PM_FRAMES]; /* what the policy's number of the frame is of; 0 */
     bool dirty[PM_FRAMES];
     bool counts; /* who looks is told how often a page was used, not only whether */
     struct {
@@ -41,7 +43,8 @@ struct pm_model {
 /* A rule: what struct policy is in mm/policy.h. Frames are places. */
 struct pm_rule {
     const struct policy *policy;
-    unsigned list[PM_QUEUES]; /* numbers of the policy's lists that are the queues; equal: there is one */
+    unsigned list[PM_QUEUES]; /* numbers of the policy's lists that are the queues; one that was there before
+                                 is none */
     void (*begin)(struct pm_model *m);
     void (*enter)(struct pm_model *m, int i); /* NULL: last of queue 0 */
     void (*leave)(struct pm_model *m, int i); /* before it is taken off; NULL: nothing */
@@ -58,6 +61,7 @@ struct pm_world {
     const struct pm_rule *rule;
     struct pm_model m;
     struct frame *frame[PM_FRAMES];
+    uint8_t place[PM_POOL]; /* by frame number, from the pool's first: where in `frame` */
     bool there[PM_FRAMES];
     bool kept[PM_FRAMES]; /* off the policy's lists, and so in no queue of the model */
     unsigned kept_count;
@@ -77,7 +81,9 @@ void pm_to_first(struct pm_model *m, int i);
 void pm_pass_to_last(struct pm_model *m, int i, bool out);
 uint32_t pm_take_uses(struct pm_model *m, int i);
 void pm_remember(struct pm_model *m, int i);
+void pm_remember_aged(struct pm_model *m, int i, uint32_t age);
 bool pm_recall(struct pm_model *m, int i, uint32_t *age);
+void pm_forget_oldest(struct pm_model *m);
 
 /* Those of the kernel's policies, without random; the last has no policy. */
 extern const struct pm_rule pm_rules[];
@@ -124,6 +130,8 @@ void pm_enter(struct pm_world *w, int i, unsigned owner, unsigned index);
 void pm_leave(struct pm_world *w, int i);
 /* The first n, the pages of owner 1 with their numbers, without the model. */
 void pm_enter_some(struct pm_world *w, unsigned n);
+/* Where a frame of the world is. */
+int pm_place(const struct pm_world *w, const struct frame *f);
 /* A number that stands for an owner; nobody looks at what is there. */
 void *pm_owner(unsigned n);
 

@@ -17,10 +17,20 @@ static const struct param_choice fits[] = {
     {"worst", KVA_WORST}, {"instant", KVA_INSTANT}, {0},
 };
 static const struct param_choice replacements[] = {
-    {"clock", POLICY_CLOCK},    {"fifo", POLICY_FIFO},
-    {"random", POLICY_RANDOM},  {"clock-dirty", POLICY_CLOCK_DIRTY},
-    {"aging", POLICY_AGING},    {"two-list", POLICY_TWO_LIST},
-    {"s3-fifo", POLICY_S3FIFO}, {0},
+    {"clock", POLICY_CLOCK},
+    {"fifo", POLICY_FIFO},
+    {"random", POLICY_RANDOM},
+    {"clock-dirty", POLICY_CLOCK_DIRTY},
+    {"aging", POLICY_AGING},
+    {"two-list", POLICY_TWO_LIST},
+    {"s3-fifo", POLICY_S3FIFO},
+#ifdef POLICY_CANDIDATES
+    {"sieve", POLICY_SIEVE},
+    {"clock2", POLICY_CLOCK2},
+    {"clock-pro", POLICY_CLOCKPRO},
+    {"generations", POLICY_GENERATIONS},
+#endif
+    {0},
 };
 static const struct param_choice switches[] = {{"on", 1}, {"off", 0}, {0}};
 static const struct param_choice transfers[] = {{"dma", 0}, {"pio", 1}, {0}};

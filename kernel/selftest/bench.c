@@ -551,6 +551,68 @@ static void bench_mappings(void)
     space_drop(s);
 }
 
+/* --- policies --- */
+
+/* What a look at a page costs, of pages that a program has in one entry each: all used since the last look,
+ * or none. The policy has them all anew for each sample; `looks` are what it counts itself. */
+static void bench_policy(const struct policy *policy, uint32_t pages, bool used)
+{
+    enum { SAMPLES = 8 };
+    char name[64];
+
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        struct policy_state *state;
+        uint32_t looks = 0, t;
+
+        mm_assert(reclaim_set_policy(&vm_sys, policies[policy == policies[0]]) == 0 &&
+                      reclaim_set_policy(&vm_sys, policy) == 0,
+                  "no memory for %s", policy->name);
+        state = pageable_now(&vm_sys.pageable);
+        touch(BASE, pages);
+        for (uint32_t k = 0; !used && k < 2 * pages; k++) {
+            uint32_t steps = 1;
+            struct frame *f = policy->next(state, &steps);
+
+            if (f)
+                policy->pass(state, f, POLICY_OUT);
+        }
+        t = TIMED({
+            while (looks < pages) {
+                uint32_t steps = pages - looks;
+                struct frame *f = policy->next(state, &steps);
+
+                looks = pages - steps;
+                if (f)
+                    policy->pass(state, f, POLICY_OUT);
+            }
+        });
+        sample[i] = t;
+    }
+    format(name, sizeof name, "%s: a page that was%s used", policy->name, used ? "" : " not");
+    row(name, SAMPLES, pages, 0);
+}
+
+static void bench_policies(void)
+{
+    enum { PAGES = 1024 };
+    const struct policy *before = pageable_now(&vm_sys.pageable)->policy;
+    struct space *s;
+
+    if (frame_free_count(&frame_pool_sys) < 2 * PAGES) {
+        skipped("policies");
+        return;
+    }
+    s = space_make();
+    map(s, BASE, PAGES);
+    touch(BASE, PAGES);
+    for (unsigned i = 0; i < POLICIES; i++) {
+        bench_policy(policies[i], PAGES, true);
+        bench_policy(policies[i], PAGES, false);
+    }
+    mm_assert(reclaim_set_policy(&vm_sys, before) == 0, "no memory for %s", before->name);
+    space_drop(s);
+}
+
 /* --- disk --- */
 
 enum { DISK_FILL, DISK_ORDER, DISK_RANDOM, DISK_PHASES };
@@ -673,6 +735,8 @@ void bench_main(void)
     bench_many_regions();
     bench_forks();
     bench_mappings();
+    heading("a look at a page by policy");
+    bench_policies();
     frame_free(p, b);
     frame_free(p, a);
     if (!counts_instructions)

@@ -27,7 +27,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(boot classify ktap ktest_ok outcome_is log_like log_unlike swap_disk random_disk blank_disk bad_disk
-  disk_digest disk_grow disk_write swap_header mbr_write gpt_write gpt_header module_file need_busybox top_dir);
+  disk_digest disk_grow disk_write swap_header mbr_write gpt_write gpt_header module_file need_busybox policy_names top_dir);
 
 my $top = abs_path(dirname(__FILE__) . '/../..');
 my $log_dir  = "$top/build/log";
@@ -48,6 +48,14 @@ sub need_busybox {
     return if system("cpio -t --quiet <'$archive' 2>/dev/null | grep -qx bin/busybox") == 0;
     plan skip_all => "packages cannot be fetched: no busybox in $archive";
     return;
+}
+
+# The names that policy= takes, in the kernel that is built by default.
+sub policy_names {
+    my $source = slurp("$top/kernel/lib/param.c");
+    my ($list) = $source =~ /replacements\[\] = \{(.*?)\n\};/s or die "no policies in kernel/lib/param.c\n";
+    $list =~ s/^#ifdef POLICY_CANDIDATES\n.*?^#endif\n//ms;
+    return $list =~ /\{"([^"]+)"/g;
 }
 
 # What a KTAP report on the serial line says; "said" has each failed test after its diagnostics. Lines of other kinds are

@@ -39,7 +39,7 @@ TEST(policy, random_is_even)
         const struct frame *f = draw(w, i % 3 ? POLICY_OUT : POLICY_STAYS);
 
         if (f)
-            times[f->used]++;
+            times[pm_place(w, f)]++;
     }
     /* The standard deviation is the root of `each`: 10 or 50. */
     for (unsigned i = 0; i < PM_FRAMES; i++)
@@ -63,7 +63,6 @@ TEST(policy, random_gives_one_that_is_there)
         uint32_t steps = kt_below(kt, 3), before = steps;
 
         if (!w->there[k]) {
-            f->used = (uint16_t)k;
             pageable_enter(&w->pageable, w->pool, f);
             w->in_memory++;
             w->there[k] = true;
@@ -83,7 +82,7 @@ TEST(policy, random_gives_one_that_is_there)
         f = s->policy->next(s, &steps);
         EXPECT(!f == (!before || !w->in_memory) && steps == before - !!f, "%u of %u steps, %u frames", steps,
                before, w->in_memory);
-        EXPECT(!f || (f->flags & FRAME_F_LISTED && f == w->frame[f->used] && w->there[f->used]),
+        EXPECT(!f || (f->flags & FRAME_F_LISTED && f == w->frame[pm_place(w, f)] && w->there[pm_place(w, f)]),
                "the victim is there");
         if (f)
             s->policy->pass(s, f, POLICY_OUT);
@@ -106,7 +105,7 @@ TEST(policy, random_begins_anew)
         pm_enter_some(w, PM_FRAMES);
         for (unsigned i = 0; i < ARRAY_LEN(first); i++) {
             const struct frame *f = draw(w, POLICY_OUT);
-            uint16_t n = f ? f->used : PM_FRAMES;
+            uint16_t n = f ? (uint16_t)pm_place(w, f) : PM_FRAMES;
 
             EXPECT(!run || first[i] == n, "draw %u: %u, then %u", i, first[i], n);
             first[i] = n;

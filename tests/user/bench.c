@@ -7,10 +7,11 @@
  *     bench nothing         ends at once: what the others execute
  *     bench swap MIB        by the clock: a working set of MIB, which should be more than there is RAM
  *
- * One line a figure: "bench: NAME UNIT MEDIAN BEST WORST". The samples differ by what else the kernel had to
- * do: timer ticks, lists filled again. Every system call that is measured is an int 0x80 of this file, so no
- * C library's way of calling is in the figures, and each is less what two readings of the counter take. What
- * is done to each of many pages is less the same loop over pages that are there.
+ * One line a figure: "bench: NAME UNIT MEDIAN BEST WORST"; of swap also how many faults read the disk. The
+ * samples differ by what else the kernel had to do: timer ticks, lists filled again. Every system call that
+ * is measured is an int 0x80 of this file, so no C library's way of calling is in the figures, and each is
+ * less what two readings of the counter take. What is done to each of many pages is less the same loop over
+ * pages that are there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -581,6 +583,15 @@ static void check_page(const char *p, uint32_t page)
     exit(1);
 }
 
+static uint32_t major_faults(void)
+{
+    struct rusage r;
+
+    if (getrusage(RUSAGE_SELF, &r) != 0)
+        fail("getrusage");
+    return (uint32_t)r.ru_majflt;
+}
+
 enum access { FILL, IN_ORDER, BACKWARD, EVERY_THIRD, AT_RANDOM, MOSTLY_SOME, PATTERNS };
 
 /* Nanoseconds an access. */
@@ -618,19 +629,25 @@ static void swap(unsigned mib)
 {
     static const char *const name[PATTERNS] = {"swap-fill",        "swap-in-order",  "swap-backward",
                                                "swap-every-third", "swap-at-random", "swap-90-10"};
-    static uint32_t taken[PATTERNS][ROUNDS];
+    static uint32_t taken[PATTERNS][ROUNDS], faults[PATTERNS][ROUNDS];
     uint32_t pages = mib << 8;
 
     for (unsigned round = 0; round < ROUNDS; round++) {
         char *p = map((size_t)pages * PAGE);
 
-        for (unsigned how = 0; how < PATTERNS; how++)
+        for (unsigned how = 0; how < PATTERNS; how++) {
+            uint32_t before = major_faults();
+
             taken[how][round] = access_pages(p, pages, how);
+            faults[how][round] = major_faults() - before;
+        }
         unmap(p, (size_t)pages * PAGE);
     }
     for (unsigned how = 0; how < PATTERNS; how++) {
         memcpy(sample, taken[how], sizeof taken[how]);
         report(name[how], "ns", ROUNDS, 1);
+        memcpy(sample, faults[how], sizeof faults[how]);
+        report(name[how], "faults", ROUNDS, 1);
     }
 }
 

@@ -2,9 +2,12 @@
  * Memory calls and touches at random, from a seed; what came of each goes into a digest, or with -v onto a
  * line. The same executable runs on Linux and on Quire, and the two must say the same.
  *
- *     memdiff [-vf] [-k KEEP] [-x SKIP] SEED OPERATIONS
+ *     memdiff [-vf] [-k KEEP] [-x SKIP] [-r RUNS] [-c PAGES] [-p POLICY] SEED OPERATIONS
  *
  *     -f            many forks, one for eight operations
+ *     -r RUNS       with so many seeds, from SEED on
+ *     -c PAGES      cap what Quire's policy may have, so that pages go to disk however much memory there is
+ *     -p POLICY     have Quire use this policy
  *     -k 3,7-9      only these operations
  *     -x 5.2,8.1.4  without these; 5.2 is what the child that operation 5 makes does third
  *
@@ -29,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/ucontext.h>
 #include <sys/wait.h>
@@ -802,30 +806,32 @@ static void open_files(void)
     unlink(names[1]);
 }
 
-int main(int argc, char **argv)
+/* A setting that only Quire has. As the first program there is no /proc yet. */
+static void set(const char *file, const char *value)
+{
+    char path[64];
+    int fd;
+
+    if (getpid() == 1)
+        mount("proc", "/proc", "proc", 0, NULL);
+    snprintf(path, sizeof path, "/proc/sys/vm/%s", file);
+    fd = open(path, O_WRONLY);
+    if (fd < 0)
+        return;
+    if (write(fd, value, strlen(value)) != (ssize_t)strlen(value)) {
+        printf("memdiff: %s does not take %s\n", path, value);
+        exit(1);
+    }
+    close(fd);
+}
+
+/* One run, whose children have ended with it. */
+static int run(const char *name, uint32_t operations)
 {
     struct sigaction act = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
     uintptr_t end;
-    int opt;
 
-    keep = skip = "";
-    while ((opt = getopt(argc, argv, "vfk:x:")) != -1) {
-        if (opt == 'v')
-            verbose = true;
-        else if (opt == 'f')
-            many_forks = true;
-        else if (opt == 'k')
-            keep = optarg;
-        else if (opt == 'x')
-            skip = optarg;
-        else
-            return 2;
-    }
-    if (argc - optind < 2) {
-        fprintf(stderr, "memdiff [-vf] [-k KEEP] [-x SKIP] SEED OPERATIONS\n");
-        return 2;
-    }
-    seed = mix(strtoull(argv[optind], NULL, 0) + 1);
+    seed = mix(strtoull(name, NULL, 0) + 1);
     common = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (common == MAP_FAILED)
         return 1;
@@ -836,9 +842,57 @@ int main(int argc, char **argv)
     end = ((uintptr_t)syscall(SYS_brk, 0) + PAGE - 1) & ~(PAGE - 1);
     heap = (uint8_t *)syscall(SYS_brk, end);
 
-    sequence(NULL, 0, (uint32_t)strtoul(argv[optind + 1], NULL, 0));
-    add("md| seed %s: %u operations, %016llx", argv[optind], common->done,
-        (unsigned long long)common->digest);
+    sequence(NULL, 0, operations);
+    add("md| seed %s: %u operations, %016llx", name, common->done, (unsigned long long)common->digest);
     flush(true);
     return 0;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long runs = 1, first;
+    uint32_t operations;
+    int opt, failed = 0;
+
+    keep = skip = "";
+    while ((opt = getopt(argc, argv, "vfk:x:r:c:p:")) != -1) {
+        if (opt == 'v')
+            verbose = true;
+        else if (opt == 'f')
+            many_forks = true;
+        else if (opt == 'k')
+            keep = optarg;
+        else if (opt == 'x')
+            skip = optarg;
+        else if (opt == 'r')
+            runs = strtoul(optarg, NULL, 0);
+        else if (opt == 'c')
+            set("pageable_max", optarg);
+        else if (opt == 'p')
+            set("policy", optarg);
+        else
+            return 2;
+    }
+    if (argc - optind < 2) {
+        fprintf(stderr,
+                "memdiff [-vf] [-k KEEP] [-x SKIP] [-r RUNS] [-c PAGES] [-p POLICY] SEED OPERATIONS\n");
+        return 2;
+    }
+    operations = (uint32_t)strtoul(argv[optind + 1], NULL, 0);
+    if (runs == 1)
+        return run(argv[optind], operations);
+    first = strtoul(argv[optind], NULL, 0);
+    for (unsigned long i = 0; i < runs; i++) {
+        pid_t child = fork();
+        char name[16];
+        int status;
+
+        if (child == 0) {
+            snprintf(name, sizeof name, "%lu", first + i);
+            exit(run(name, operations));
+        }
+        if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+            failed = 1;
+    }
+    return failed;
 }

@@ -16,8 +16,9 @@
 #define POOL_FIRST 1024u
 #define NEVER      UINT32_MAX
 
-static const struct policy *const host_policies[] = {&policy_sieve, &policy_clock2,    &policy_lru,
-                                                     &policy_mru,   &policy_two_queue, NULL};
+static const struct policy *const host_policies[] = {
+    &policy_sieve,     &policy_clock2,   &policy_lru,         &policy_mru,
+    &policy_two_queue, &policy_clockpro, &policy_generations, NULL};
 
 /* --- pages by number --- */
 

@@ -143,7 +143,253 @@ static void two_queue_cold(struct pm_model *m, int i)
     m->at = (int)pm_queue_of(m, i, &place);
 }
 
+/*
+ * CLOCK-Pro. Queue 0 cold, 1 hot; counter: marks; stamp: what `remembered` was when the page came to the head
+ * of the clock. mark: how many should be cold; low: new pages that moved the clock; found: a page was looked
+ * for.
+ */
+enum { TEST_BEGAN = 1, NOT_SEEN = 2, RISES = 4, OLD = 32768 };
+
+static uint32_t pro_age(const struct pm_model *m, int i)
+{
+    return m->remembered - m->stamp[i];
+}
+
+static bool pro_in_test(const struct pm_model *m, uint32_t age)
+{
+    return age < OLD && (m->len[1] == 0 || age < pro_age(m, m->queue[1][0]));
+}
+
+static void pro_want(struct pm_model *m, int change)
+{
+    int all = (int)(m->len[0] + m->len[1]), least = all / 100 + 1,
+        most = all > 2 * least ? all - least : least;
+    int cold = (int)m->mark + change;
+
+    if (change > 0)
+        m->mark = (uint32_t)(cold < all - least ? cold : most);
+    else
+        m->mark = (uint32_t)(cold > least ? cold : least);
+}
+
+static unsigned pro_hot(const struct pm_model *m)
+{
+    unsigned all = m->len[0] + m->len[1];
+
+    return all > m->mark ? all - m->mark : 0;
+}
+
+static void pro_head(struct pm_model *m, int i, unsigned queue, uint32_t marks)
+{
+    pm_take(m, i);
+    pm_push(m, queue, i);
+    m->counter[i] = marks;
+    if (queue == 0)
+        m->remembered++;
+    m->stamp[i] = m->remembered;
+}
+
+static void pro_enter(struct pm_model *m, int i)
+{
+    unsigned before = m->ghosts;
+    uint32_t age = 0;
+    bool back = pm_recall(m, i, &age);
+
+    pro_want(m, -(int)(before - m->ghosts - back));
+    if (m->low < m->len[0] + m->len[1]) {
+        m->low++;
+        m->remembered++;
+    }
+    m->stamp[i] = m->remembered;
+    m->counter[i] = 0;
+    if (!m->found) {
+        pm_push(m, 1, i);
+    } else if (back && pro_in_test(m, age)) {
+        pro_want(m, 1);
+        m->counter[i] = RISES;
+        m->stamp[i] -= age;
+        pm_push_first(m, 0, i);
+    } else {
+        m->counter[i] = TEST_BEGAN | NOT_SEEN;
+        pm_push(m, 0, i);
+    }
+}
+
+static void pro_leave(struct pm_model *m, int i)
+{
+    m->stamp[i] = 0;
+}
+
+static bool pro_hand_hot(struct pm_model *m)
+{
+    int h = m->queue[1][0];
+    unsigned dropped = 0;
+
+    while (dropped < 8 && m->ghosts && m->remembered - m->ghost[0].stamp >= pro_age(m, h)) {
+        pm_forget_oldest(m);
+        dropped++;
+    }
+    pro_want(m, -(int)dropped);
+    if (pm_take_uses(m, h)) {
+        pro_head(m, h, 1, 0);
+        return false;
+    }
+    pro_head(m, h, 0, 0);
+    return true;
+}
+
+static int pro_next(struct pm_model *m, uint32_t *steps)
+{
+    unsigned all = m->len[0] + m->len[1];
+
+    if (!*steps || !all)
+        return -1;
+    m->limit = all < m->most ? all : m->most;
+    m->found = true;
+    m->low = 0;
+    pro_want(m, 0);
+    while (*steps) {
+        int f = m->len[0] ? m->queue[0][0] : -1;
+
+        *steps -= 1;
+        if (m->len[1] && (f < 0 || m->len[1] > pro_hot(m) || pro_age(m, m->queue[1][0]) >= OLD)) {
+            pro_hand_hot(m);
+        } else if (m->counter[f] == RISES) {
+            if (m->len[1] < pro_hot(m))
+                pro_head(m, f, 1, 0);
+            else if (!m->len[1] || pro_age(m, m->queue[1][0]) <= pro_age(m, f))
+                pro_head(m, f, 0, TEST_BEGAN);
+            else if (pro_hand_hot(m))
+                pro_head(m, f, 1, 0);
+        } else if (!pm_take_uses(m, f)) {
+            return f;
+        } else if (m->counter[f] == TEST_BEGAN && pro_in_test(m, pro_age(m, f))) {
+            m->counter[f] = RISES;
+        } else {
+            pro_head(m, f, 0, TEST_BEGAN);
+        }
+    }
+    return -1;
+}
+
+static void pro_pass(struct pm_model *m, int i, bool out)
+{
+    unsigned before = m->ghosts;
+
+    if (out && m->counter[i] & TEST_BEGAN && pro_in_test(m, pro_age(m, i))) {
+        pm_remember_aged(m, i, pro_age(m, i));
+        pro_want(m, -(int)(before + 1 - m->ghosts));
+    }
+    pro_head(m, i, !out, 0);
+}
+
+static void pro_cold(struct pm_model *m, int i)
+{
+    uint32_t age = m->len[0] ? pro_age(m, m->queue[0][0]) : 0;
+
+    pro_head(m, i, 0, 0);
+    pm_to_first(m, i);
+    m->stamp[i] = m->remembered - age;
+}
+
+/*
+ * Generations. Generation n is queue n % 3. mark: the youngest, low: the oldest, at: the one that is looked
+ * at, left: frames of it; found: a page is cold.
+ */
+static void gen_begin(struct pm_model *m)
+{
+    m->mark = 2;
+    m->low = 0;
+    m->at = 2;
+}
+
+static void gen_enter(struct pm_model *m, int i)
+{
+    uint32_t age, all = m->len[0] + m->len[1] + m->len[2];
+    bool back = pm_recall(m, i, &age) && age <= all;
+
+    pm_push(m, (back ? m->mark : m->mark - 1) % 3, i);
+}
+
+static void gen_young(struct pm_model *m, int i)
+{
+    pm_take(m, i);
+    pm_push(m, m->mark % 3, i);
+}
+
+static int gen_next(struct pm_model *m, uint32_t *steps)
+{
+    while (*steps && m->len[0] + m->len[1] + m->len[2]) {
+        *steps -= 1;
+        if ((uint32_t)m->at != m->mark && !m->found) {
+            unsigned q = (uint32_t)m->at % 3;
+
+            if (m->len[q] && m->left) {
+                int i = m->queue[q][0];
+
+                m->left--;
+                if (pm_take_uses(m, i))
+                    gen_young(m, i);
+                else
+                    pm_to_last(m, i);
+                if (m->left)
+                    continue;
+            }
+            m->at++;
+            m->left = (uint32_t)m->at == m->mark ? 0 : m->len[(uint32_t)m->at % 3];
+            continue;
+        }
+        m->found = false;
+        if (m->len[m->low % 3]) {
+            int i = m->queue[m->low % 3][0];
+
+            if (!pm_take_uses(m, i))
+                return i;
+            gen_young(m, i);
+            continue;
+        }
+        m->low++;
+        if (m->mark - m->low == 1) {
+            m->mark++;
+            m->at = (int)m->low;
+            m->left = m->len[m->low % 3];
+        }
+    }
+    return -1;
+}
+
+static void gen_pass(struct pm_model *m, int i, bool out)
+{
+    if (out) {
+        pm_remember(m, i);
+        pm_to_last(m, i);
+    } else {
+        gen_young(m, i);
+    }
+}
+
+static void gen_cold(struct pm_model *m, int i)
+{
+    pm_take(m, i);
+    pm_push_first(m, m->low % 3, i);
+    m->found = true;
+}
+
 static const struct pm_rule rules[] = {
+    {.policy = &policy_clockpro,
+     .list = {1, 2, 1},
+     .enter = pro_enter,
+     .leave = pro_leave,
+     .next = pro_next,
+     .pass = pro_pass,
+     .cold = pro_cold},
+    {.policy = &policy_generations,
+     .list = {0, 1, 2},
+     .begin = gen_begin,
+     .enter = gen_enter,
+     .next = gen_next,
+     .pass = gen_pass,
+     .cold = gen_cold},
     {.policy = &policy_sieve,
      .list = {1, 1},
      .leave = sieve_leave,
@@ -216,6 +462,30 @@ TEST(policyhost, damage_is_named)
     PM_BROKEN(w, "INV-CLOCK2-1", MOVE(2), MOVE(1));
     TO(policy_two_queue);
     PM_BROKEN(w, "INV-2Q-1", MOVE(0), MOVE(2));
+    uint32_t all = w->pool->end - w->pool->start, saved;
+
+    TO(policy_clockpro);
+    saved = s->level;
+    PM_BROKEN(w, "INV-CLOCKPRO-4", s->level = all + 1, s->level = saved);
+    saved = s->turn;
+    PM_BROKEN(w, "INV-CLOCKPRO-4", s->turn = all + 1, s->turn = saved);
+    f = pfn_frame(w->pool, s->list[2].tail);
+    uint16_t number = f->used;
+
+    /* Frames of list 0 have no byte and no number. */
+    PM_BROKEN(w, "INV-CLOCKPRO-1", (MOVE(0), f->used = 0), (MOVE(2), f->used = number));
+    PM_BROKEN(w, "INV-CLOCKPRO-2", f->used -= 100, f->used += 100);
+    PM_BROKEN(w, "INV-CLOCKPRO-3", f->order = 1, f->order = 0);
+    f = policy_head(s, 1);
+    REQUIRE(f, "a cold frame");
+    PM_BROKEN(w, "INV-CLOCKPRO-3", f->order ^= 8, f->order ^= 8);
+    TO(policy_generations);
+    saved = s->hand;
+    PM_BROKEN(w, "INV-GENERATIONS-1", s->hand = s->level + 1, s->hand = (pfn_t)saved);
+    PM_BROKEN(w, "INV-GENERATIONS-1", s->level += 2, s->level -= 2);
+    PM_BROKEN(w, "INV-GENERATIONS-1", s->lowest = s->level, s->lowest = s->level - 2);
+    saved = s->turn;
+    PM_BROKEN(w, "INV-GENERATIONS-2", s->turn = all + 1, s->turn = saved);
     pm_close(w);
 }
 
@@ -229,10 +499,16 @@ struct crowd {
     struct pageable p;
     struct mutex lock; /* as reclaim's */
     struct frame *frame[CROWD];
+    uint16_t *place; /* by frame number, from the pool's first */
     bool there[CROWD];
     uint32_t count, changes, meanwhile, victims, left_old, kept;
     bool changing, done;
 };
+
+static unsigned place_of(const struct crowd *c, const struct frame *f)
+{
+    return c->place[frame_pfn(c->pool, f) - c->pool->start];
+}
 
 static uint32_t no_use(void *arg, struct frame *f)
 {
@@ -267,7 +543,7 @@ static void look(struct crowd *c)
         for (unsigned list = 0; list < POLICY_LISTS; list++)
             for (const struct frame *f = policy_head(&c->p.half[half], list); f;
                  f = policy_next_of(&c->p.half[half], f))
-                seen[f->used]++;
+                seen[place_of(c, f)]++;
     for (unsigned i = 0; i < CROWD; i++)
         EXPECT(seen[i] == c->there[i], "frame %u is there %d times", i, seen[i]);
     EXPECT(pageable_count(&c->p) == c->count, "%u of %u", pageable_count(&c->p), c->count);
@@ -277,7 +553,7 @@ static void leave(struct crowd *c, struct frame *f)
 {
     c->left_old += pageable_half_of(&c->p, f) != pageable_now(&c->p);
     pageable_leave(&c->p, f);
-    c->there[f->used] = false;
+    c->there[place_of(c, f)] = false;
     c->count--;
 }
 
@@ -349,7 +625,6 @@ static void program(void *arg)
             struct frame *f = c->frame[k];
 
             if (!c->there[k]) {
-                f->used = (uint16_t)k;
                 f->owner = pm_owner(k & 3);
                 f->index = kt_below(kt, CROWD);
                 pageable_enter(&c->p, c->pool, f);
@@ -376,10 +651,13 @@ TEST(policyhost, changes_while_others_use_the_frames)
     REQUIRE(pool && c, "memory");
     c->kt = kt;
     c->pool = pool;
+    c->place = calloc(pool->end - pool->start, sizeof *c->place);
+    REQUIRE(c->place, "memory");
     EXPECT(pageable_init(&c->p, pool, &policy_clock, &crowd_eyes, c) == 0, "begins");
     for (unsigned i = 0; i < CROWD; i++) {
         c->frame[i] = frame_alloc(pool, FRAME_ANON, 0);
         REQUIRE(c->frame[i], "frame %u", i);
+        c->place[frame_pfn(pool, c->frame[i]) - pool->start] = (uint16_t)i;
     }
     fiber_start("change", change, c);
     fiber_start("reclaim", reclaim, c);
@@ -396,6 +674,7 @@ TEST(policyhost, changes_while_others_use_the_frames)
         frame_free(pool, c->frame[i]);
     }
     pageable_fini(&c->p);
+    free(c->place);
     free(c);
     kt_pool_done(kt, pool);
 }
