@@ -406,6 +406,7 @@ TEST(policy, damage_to_lists_is_named)
     PM_BROKEN(w, "INV-POLICY-3", unused->list[0].count++, unused->list[0].count--);
     PM_BROKEN(w, "INV-POLICY-3", unused->list[POLICY_KEPT].count++, unused->list[POLICY_KEPT].count--);
     PM_BROKEN(w, "INV-POLICY-4", f->order = 1, f->order = 0);
+    PM_BROKEN(w, "INV-POLICY-4", f->used = 1, f->used = 0);
 
     uint32_t newest = s->ghosts.newest, free = s->ghosts.unused, *chain = s->ghosts.chain;
 
