@@ -19,6 +19,7 @@
  *     INV-PRESSURE-1  stalled and suspended are the numbers of living tasks with a stall, and of those with
  *                     one of load control's
  *     INV-PRESSURE-2  productive is the number of program's tasks that are runnable and have no stall
+ *     INV-PRESSURE-3  useful says of each task whether it would be one of them if it were runnable
  */
 #include "kernel/sched/pressure.h"
 #include "kernel/sched/sched.h"
@@ -71,6 +72,7 @@ static void enter(bool suspended)
         pressure_counts.stalled++;
         pressure_counts.suspended += suspended;
         t->suspended = suspended;
+        t->useful = false;
         os_wake_all(&pressure_wait);
     }
     os_irq_restore(irq);
@@ -87,6 +89,7 @@ static void leave(void)
         pressure_counts.stalled--;
         pressure_counts.suspended -= t->suspended;
         t->suspended = false;
+        t->useful = true;
     }
     os_irq_restore(irq);
 }
@@ -111,29 +114,37 @@ void pressure_suspend_leave(void)
     leave();
 }
 
+struct recount {
+    struct pressure_counts counts;
+    uint32_t wrong;
+};
+
 static void recount(const struct task *t, void *arg)
 {
-    struct pressure_counts *c = arg;
+    struct recount *r = arg;
 
+    r->wrong += t->useful != (t->program && !t->stalls);
     if (!t->program || t->state == TASK_DEAD)
         return;
-    c->stalled += t->stalls > 0;
-    c->suspended += t->suspended;
-    c->productive += !t->stalls && t->state == TASK_RUNNABLE;
+    r->counts.stalled += t->stalls > 0;
+    r->counts.suspended += t->suspended;
+    r->counts.productive += !t->stalls && t->state == TASK_RUNNABLE;
 }
 
 bool pressure_verify(void)
 {
     uint32_t irq = os_irq_save();
-    struct pressure_counts c = {0};
+    const struct pressure_counts *is = &pressure_counts;
+    struct recount r = {0};
     bool ok = true;
 
-    task_each(recount, &c);
-    INV("INV-PRESSURE-1", c.stalled == pressure_counts.stalled && c.suspended == pressure_counts.suspended,
-        "%u tasks stall, counted %u; %u are suspended, counted %u", c.stalled, pressure_counts.stalled,
-        c.suspended, pressure_counts.suspended);
-    INV("INV-PRESSURE-2", c.productive == pressure_counts.productive, "%u tasks are productive, counted %u",
-        c.productive, pressure_counts.productive);
+    task_each(recount, &r);
+    INV("INV-PRESSURE-1", r.counts.stalled == is->stalled && r.counts.suspended == is->suspended,
+        "%u tasks stall, counted %u; %u are suspended, counted %u", r.counts.stalled, is->stalled,
+        r.counts.suspended, is->suspended);
+    INV("INV-PRESSURE-2", r.counts.productive == is->productive, "%u tasks are productive, counted %u",
+        r.counts.productive, is->productive);
+    INV("INV-PRESSURE-3", r.wrong == 0, "useful is wrong of %u tasks", r.wrong);
     os_irq_restore(irq);
     return ok;
 }

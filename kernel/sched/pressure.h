@@ -38,7 +38,7 @@ void pressure_account(void);
 /* t becomes runnable, and no longer is. */
 static inline void pressure_ready(const struct task *t)
 {
-    if (!t->program || t->stalls)
+    if (!t->useful)
         return;
     if (unlikely(pressure_counts.stalled) && !pressure_counts.productive)
         pressure_account();
@@ -47,7 +47,7 @@ static inline void pressure_ready(const struct task *t)
 
 static inline void pressure_sleep(const struct task *t)
 {
-    if (!t->program || t->stalls)
+    if (!t->useful)
         return;
     if (unlikely(pressure_counts.stalled) && pressure_counts.productive == 1)
         pressure_account();

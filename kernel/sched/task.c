@@ -169,7 +169,7 @@ struct task *task_create_thread(struct thread *thread, struct context *context, 
     if (!t)
         return NULL;
     t->thread = thread;
-    t->program = true;
+    t->program = t->useful = true;
     t->context = context;
     t->fn = fn;
     t->arg = arg;

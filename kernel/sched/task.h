@@ -40,6 +40,7 @@ struct task {
     uint32_t metered;        /* what it is in the kernel for, plus 1: see latency.h; 0: not known */
     bool interruptible;      /* its sleep ends when a signal comes (kernel/proc/thread.h) */
     bool program;            /* it was made with a ring-3 half, which may have ended by now */
+    bool useful;             /* it is a program's and stalls in nothing; see pressure.h */
     bool suspended;          /* it stalls since load control wants it to; see pressure.h */
     uint32_t stalls;         /* waits for memory that it is in, one inside the other */
     unsigned slice;          /* ticks that it has had the processor without giving way */
