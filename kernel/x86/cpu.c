@@ -167,7 +167,12 @@ _Static_assert(SEL_TLS / 8 + CPU_TLS == SEL_DOUBLE_FAULT / 8, "the descriptors l
 
 void cpu_set_tls(const uint64_t tls[CPU_TLS])
 {
-    memcpy(&gdt[SEL_TLS / 8], tls, CPU_TLS * sizeof tls[0]);
+    const struct descriptor *d = (const void *)tls;
+
+    _Static_assert(CPU_TLS == 3, "each is set by itself: a task switch waits for it");
+    gdt[SEL_TLS / 8] = d[0];
+    gdt[SEL_TLS / 8 + 1] = d[1];
+    gdt[SEL_TLS / 8 + 2] = d[2];
 }
 
 #define LOAD_SEGMENT(reg, selector)                                                                          \
