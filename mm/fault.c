@@ -439,7 +439,7 @@ static void grow_stack(struct step *st)
     if (r->flags & REGION_CHARGED)
         commit_charge(s->vm, (r->start - st->va) >> PAGE_SHIFT); /* it cannot fail: stack_above() has asked */
     space_uncount(s, r);
-    region_resize(&s->regions, r, st->va, r->end);
+    space_resize_region(s, r, st->va, r->end);
     space_count(s, r);
 }
 

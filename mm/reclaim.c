@@ -379,13 +379,21 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
     return freed;
 }
 
-static unsigned run(struct vm *vm, unsigned want, bool low)
+/* direct: for a task that needs the frames, rather than by the daemon. */
+static unsigned run(struct vm *vm, unsigned want, bool low, bool direct)
 {
+    uint64_t scanned, evicted;
     unsigned freed;
 
     os_memstall_enter();
     mutex_lock(&vm->reclaim_lock);
+    scanned = vm->stats.scanned;
+    evicted = vm->stats.evicted;
     freed = reclaim_locked(vm, want, low);
+    if (direct) {
+        vm->stats.scanned_direct += vm->stats.scanned - scanned;
+        vm->stats.evicted_direct += vm->stats.evicted - evicted;
+    }
     if (freed < want)
         freed += slab_reap_all(vm->pool);
     if (!freed)
@@ -398,10 +406,10 @@ static unsigned run(struct vm *vm, unsigned want, bool low)
 /* run() for somebody who found no frame: before there is none, whoever takes swap away gives way. */
 static unsigned run_in_need(struct vm *vm, unsigned want, bool low)
 {
-    unsigned freed = run(vm, want, low);
+    unsigned freed = run(vm, want, low, true);
 
     if (!freed && swap_give_way(vm))
-        freed = run(vm, want, low);
+        freed = run(vm, want, low, true);
     return freed;
 }
 
@@ -481,10 +489,10 @@ bool reclaim_daemon_round(struct vm *vm)
         return false;
     vm->stats.daemon_rounds++;
     if (have < pool->marks.high)
-        freed = run(vm, pool->marks.high - have, false);
+        freed = run(vm, pool->marks.high - have, false, false);
     low = low ? frame_low_lacks(pool, FRAME_MARK_HIGH) : 0;
     if (low) {
-        unsigned n = run(vm, low, true);
+        unsigned n = run(vm, low, true, false);
 
         freed += n;
         if (!n)

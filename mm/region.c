@@ -558,7 +558,6 @@ void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct re
               va);
     *upper = *r;
     upper->object_next = upper->object_prev = NULL;
-    upper->moved_next = upper->moved_prev = NULL;
     upper->start = va;
     r->end = va;
     if (r->object)

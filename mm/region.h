@@ -50,7 +50,9 @@ struct region {
      * moved. */
     uint32_t number;                          /* (l+n) */
     struct region *object_next, *object_prev; /* (n) the object's list of regions that map it */
-    struct region *moved_next, *moved_prev;   /* (n) the space's list of moved regions */
+    /* moved.c's, if it was moved */
+    struct region *moved_left, *moved_right, *moved_parent; /* (n) */
+    uint32_t moved_end;                                     /* (n) */
     /* region.c's */
     struct region *left, *right, *parent; /* (l+n) */
     struct region *next, *prev;           /* (l+n) address order */
@@ -121,8 +123,8 @@ void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr
 /*
  * Split r at va (page aligned, inside): r keeps [start, va), upper (memory from the caller, overwritten)
  * becomes [va, end) with offset and number advanced, and is inserted. If
- * there is an object, the caller attaches upper to it (object_attach()); if r was moved, upper is to be
- * listed too.
+ * there is an object, the caller attaches upper to it (object_attach()). If r was moved, it may not be in the
+ * space's tree of such regions meanwhile, and upper belongs there too.
  */
 void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct region *upper);
 /* Whether b, which starts where a ends, continues it: equal flags, object with continuing offset, continuing

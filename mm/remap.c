@@ -6,7 +6,7 @@
  * directory entry moves. No page is touched, copied or written.
  *
  * A private page keeps its number in the family (rmap.c), since other spaces may name it by that too. So a
- * region that was moved begins with a number that is not its address, and its space lists it. If nothing
+ * region that was moved begins with a number that is not its address (moved.c). If nothing
  * private was there to be moved, the number is the new address.
  *
  * Many pages move in steps between which others run, but for who wants the space's lock. Meanwhile there are
@@ -332,7 +332,7 @@ static int grow(struct space *s, struct region *r, vaddr_t *addr, size_t old_siz
         if (err)
             return err;
         space_uncount(s, r);
-        region_resize(&s->regions, r, r->start, end);
+        space_resize_region(s, r, r->start, end);
         space_count(s, r);
         space_merge(s, end, end);
         return 0;

@@ -10,13 +10,13 @@
  * The page number of a private page is its address >> PAGE_SHIFT when it is first touched. Fork keeps it, and
  * so does moving it to another address: the region that moved knows the number that it begins with. So the
  * entry is at the address that the number says, or in one of the regions that were moved, which their space
- * lists. A number may stand for different pages in spaces of one family, or even in one space (something new
- * is mapped where a region was moved away): what counts is that the entry names the frame.
+ * finds by their numbers (moved.c). A number may stand for different pages in spaces of one family, or even
+ * in one space (something new is mapped where a region was moved away): what counts is that the entry names the frame.
  *
  * A private copy of an object's page is anonymous, so its frame does not lead to the object. It is found the
  * other way round: the object's regions lead to the entries, and what is anonymous there is a copy.
  *
- * Data: family lists, written by space_alloc() and space_destroy(); lists of moved regions, written by
+ * Data: family lists, written by space_alloc() and space_destroy(); trees of moved regions, written by
  * space.c. Locking: nosleep sections; the space locks are not needed, since region trees do not change while
  * somebody sleeps.
  *
@@ -26,6 +26,7 @@
  * rmap (2003).
  */
 #include "mm/rmap.h"
+#include "mm/moved.h"
 #include "mm/object.h"
 #include "mm/space.h"
 
@@ -59,12 +60,11 @@ static inline __attribute__((always_inline)) pte_t *entry_numbered(struct space 
         *va = number << PAGE_SHIFT;
         e = pfn != PFN_NONE ? entry_naming(s, *va, pfn) : entry_swapped(s, *va, slot);
     }
-    for (const struct region *r = s->moved; unlikely(r) && !e; r = r->moved_next) {
-        uint32_t page = number - r->number; /* it wraps when the number lies before the region's */
-
-        if (page >= region_pages(r))
-            continue;
-        *va = r->start + (page << PAGE_SHIFT);
+    if (likely(!s->moved))
+        return e;
+    for (struct region *r = moved_first(s->moved, number, number + 1); r && !e;
+         r = moved_next(r, number, number + 1)) {
+        *va = r->start + ((number - r->number) << PAGE_SHIFT);
         e = pfn != PFN_NONE ? entry_naming(s, *va, pfn) : entry_swapped(s, *va, slot);
     }
     return e;

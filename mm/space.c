@@ -18,10 +18,10 @@
  * change the boundary of the region that stays.
  *
  * A private page has a number in its family (rmap.c). It is its address in pages, unless its region was moved
- * (remap.c); a space lists the regions that were.
+ * (remap.c); a space finds those by their numbers (moved.c).
  *
  * Data: struct space; regions, counts and the making of entries are guarded by its
- * lock, entries themselves and the list of moved regions by nosleep sections, since eviction looks at them
+ * lock, entries themselves and the tree of moved regions by nosleep sections, since eviction looks at them
  * without the lock. Lock order: space, then reclaim, then nosleep.
  *
  * INV-SPACE-2 and -3 hold while nobody has the space's lock: a change of rights goes through a range in
@@ -38,9 +38,15 @@
  */
 #include "mm/space.h"
 #include "mm/errno.h"
+#include "mm/moved.h"
 
 /* A stack whose limit is larger than a quarter of the space, or none, gets no more than that set aside. */
 #define STACK_ROOM_MAX ((size_t)(SPACE_HI - SPACE_LO) / 4)
+
+/* Regions that were moved from a place are a crowd. */
+#define CROWD 32u
+/* Numbers of pages from here on are no addresses. */
+#define FRESH_NUMBERS (USER_END >> PAGE_SHIFT)
 
 /* Regions that the end of a space frees without a chance for others. */
 #define REGIONS_AT_ONCE 256u
@@ -159,23 +165,17 @@ static bool is_moved(const struct region *r)
     return r->number != r->start >> PAGE_SHIFT;
 }
 
-static void list_moved(struct space *s, struct region *r)
+/* Let it be found by its pages' numbers, if it has to be, and no longer. */
+static inline void list_moved(struct space *s, struct region *r)
 {
-    r->moved_prev = NULL;
-    r->moved_next = s->moved;
-    if (r->moved_next)
-        r->moved_next->moved_prev = r;
-    s->moved = r;
+    if (unlikely(is_moved(r)))
+        moved_insert(&s->moved, r);
 }
 
-static void unlist_moved(struct space *s, struct region *r)
+static inline void unlist_moved(struct space *s, struct region *r)
 {
-    if (r->moved_prev)
-        r->moved_prev->moved_next = r->moved_next;
-    else
-        s->moved = r->moved_next;
-    if (r->moved_next)
-        r->moved_next->moved_prev = r->moved_prev;
+    if (unlikely(is_moved(r)))
+        moved_remove(&s->moved, r);
 }
 
 /* What hangs on a region that is in the tree now, and no longer. Neither counts it. */
@@ -185,8 +185,7 @@ static void region_begin(struct space *s, struct region *r)
         s->vm->locked_regions++;
     if (r->object)
         object_attach(r->object, r);
-    if (unlikely(is_moved(r)))
-        list_moved(s, r);
+    list_moved(s, r);
 }
 
 static void region_end(struct space *s, struct region *r)
@@ -197,8 +196,7 @@ static void region_end(struct space *s, struct region *r)
         s->vm->locked_regions--;
         s->vm->unlocked = true;
     }
-    if (unlikely(is_moved(r)))
-        unlist_moved(s, r);
+    unlist_moved(s, r);
     if (o)
         object_detach(o, r);
     cache_free(&s->vm->region_cache, r);
@@ -257,11 +255,29 @@ int space_split_region(struct space *s, struct region *r, vaddr_t va)
     upper = vm_cache_alloc(vm, &vm->region_cache);
     if (!upper)
         return -ENOMEM;
+    unlist_moved(s, r);
     region_split(&s->regions, r, va, upper);
+    list_moved(s, r);
     if (upper->object)
         object_get(upper->object);
     region_begin(s, upper);
     return 0;
+}
+
+void space_resize_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
+{
+    unlist_moved(s, r);
+    region_resize(&s->regions, r, start, end);
+    list_moved(s, r);
+}
+
+/* Join b into a, which it continues. */
+static void join(struct space *s, struct region *a, struct region *b)
+{
+    unlist_moved(s, a);
+    region_join(&s->regions, a, b);
+    list_moved(s, a);
+    region_end(s, b);
 }
 
 int space_split(struct space *s, vaddr_t va)
@@ -277,8 +293,7 @@ void space_merge_from(struct space *s, struct region *r, vaddr_t end)
         struct region *next = r->next;
 
         if (next && region_continues(r, next)) {
-            region_join(&s->regions, r, next);
-            region_end(s, next);
+            join(s, r, next);
             might_sleep();
         } else {
             r = next;
@@ -487,9 +502,9 @@ static void remove_range(struct space *s, struct region *r, vaddr_t start, vaddr
         }
         count_pages(&s->pages, r->flags, 0u - ((hi - lo) >> PAGE_SHIFT));
         if (lo == r->start)
-            region_resize(&s->regions, r, hi, r->end);
+            space_resize_region(s, r, hi, r->end);
         else
-            region_resize(&s->regions, r, r->start, lo);
+            space_resize_region(s, r, r->start, lo);
     }
 }
 
@@ -625,6 +640,24 @@ static int admit(struct space *s, vaddr_t addr, size_t size, unsigned flags)
     return err;
 }
 
+/*
+ * The number of a new region's first page: its address, unless pages of many regions that were moved away
+ * from there have that. Who looks for a page by its number would have to look at all of them; so it gets
+ * numbers that no address has, as long as there are any.
+ */
+static uint32_t number_for(struct space *s, const struct region *r)
+{
+    uint32_t number = r->start >> PAGE_SHIFT, pages = region_pages(r);
+    struct family *family = s->family;
+
+    if (likely(!s->moved) || moved_count(s->moved, number, number + pages, CROWD) < CROWD ||
+        pages > UINT32_MAX - FRESH_NUMBERS - family->numbers)
+        return number;
+    number = FRESH_NUMBERS + family->numbers;
+    family->numbers += pages;
+    return number;
+}
+
 /* Map r, which says everything but where. It is used up if this succeeds. */
 static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t size, unsigned flags)
 {
@@ -638,7 +671,7 @@ static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t s
         return err;
     r->start = *addr = gap.start;
     r->end = r->start + (vaddr_t)size;
-    r->number = r->start >> PAGE_SHIFT;
+    r->number = number_for(s, r);
     err = admit(s, r->start, size, r->flags | (flags & MAP_AT));
     if (!err && space_charges(r->flags)) {
         r->flags |= REGION_CHARGED;
@@ -658,7 +691,7 @@ static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t s
     before = gap.above ? gap.above->prev : s->regions.last;
     if (before && region_continues(before, r)) {
         space_count(s, r);
-        region_resize(&s->regions, before, before->start, r->end);
+        space_resize_region(s, before, before->start, r->end);
         cache_free(&vm->region_cache, r);
         r = before;
     } else {
@@ -668,10 +701,8 @@ static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t s
         region_begin(s, r);
         space_count(s, r);
     }
-    if (gap.above && region_continues(r, gap.above)) {
-        region_join(&s->regions, r, gap.above);
-        region_end(s, gap.above);
-    }
+    if (gap.above && region_continues(r, gap.above))
+        join(s, r, gap.above);
     return 0;
 }
 
@@ -897,9 +928,7 @@ bool space_verify(struct space *s)
         moved += is_moved(r);
         count_pages(&pages, r->flags, region_pages(r));
     }
-    for (const struct region *r = s->moved; r && listed <= moved; r = r->moved_next, listed++)
-        INV("INV-SPACE-4", r->space == s && is_moved(r), "space %u: region at %x, number %x", s->id, r->start,
-            r->number);
+    ok &= moved_verify(s->moved, s->regions.count, &listed);
     INV("INV-SPACE-4", listed == moved, "space %u: %u regions are moved, %u or more are listed", s->id, moved,
         listed);
     ok &= ahead_verify(s);

@@ -42,9 +42,9 @@ struct space {
     struct family *family;      /* (c) */
     struct space *family_next, *family_prev; /* (n) */
     struct space *all_next, *all_prev;       /* (n) */
-    struct region *moved;                    /* (n) regions whose number is not their address in pages */
-    struct space_pages pages;                /* (l) */
-    uint32_t pages_peak;                     /* (l) the most that pages.total ever was */
+    struct region *moved; /* (n) the tree (moved.h) of regions whose number is not their address in pages */
+    struct space_pages pages;  /* (l) */
+    uint32_t pages_peak;       /* (l) the most that pages.total ever was */
     unsigned lock_future;      /* (l) REGION_LOCKED, maybe with REGION_ONFAULT, for regions to come; or 0 */
     struct space_limits limit; /* (n) set by the owner at any time; nothing is limited at first */
     vaddr_t map_top;           /* (c) mappings without an address go below; SPACE_HI at first */
@@ -243,6 +243,8 @@ void space_delete_region(struct space *s, struct region *r);
 int space_split(struct space *s, vaddr_t va);
 /* The same when r is known to hold va and not to start there. r keeps what is below. Sleeps. */
 int space_split_region(struct space *s, struct region *r, vaddr_t va);
+/* Change its boundaries, without passing a neighbour. It is not counted. */
+void space_resize_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end);
 /* Join what is alike in and at the edges of a range. Sleeps. */
 void space_merge(struct space *s, vaddr_t start, vaddr_t end);
 /* The same from a region on, up to and with the one that begins at end. What is joined goes into the lower.

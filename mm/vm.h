@@ -32,7 +32,8 @@ struct vm_stats {
     uint64_t evicted;                                     /* (n) pages taken away from their spaces */
     uint64_t evicted_clean;                               /* (n) of evicted: without a write */
     uint64_t scanned;                                     /* (n) frames that the policy looked at */
-    uint64_t reactivated;                                 /* (n) of scanned: spared because they were used */
+    uint64_t scanned_direct, evicted_direct; /* (n) of scanned and evicted: by tasks that needed frames */
+    uint64_t reactivated;                    /* (n) of scanned: spared because they were used */
     uint64_t lazy_freed; /* (n) of evicted_clean: the program had given them up (ADVISE_FREE) */
     uint64_t direct_reclaims, daemon_rounds, reclaim_failures; /* (n) */
     uint64_t mapped_ahead;            /* (n) pages of objects that were mapped before they were touched */

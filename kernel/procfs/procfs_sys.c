@@ -197,8 +197,10 @@ static int show_vmstat(struct text *t, const struct proc_node *n)
     count(t, "pgmajfault", s->major);
     count(t, "pglazyfreed", s->lazy_freed);
     count(t, "pgreuse", s->by_action[FAULT_TAKE_OVER]);
-    count(t, "pgscan_kswapd", s->scanned);
-    count(t, "pgsteal_kswapd", s->evicted);
+    count(t, "pgscan_kswapd", s->scanned - s->scanned_direct);
+    count(t, "pgscan_direct", s->scanned_direct);
+    count(t, "pgsteal_kswapd", s->evicted - s->evicted_direct);
+    count(t, "pgsteal_direct", s->evicted_direct);
     count(t, "pageoutrun", s->daemon_rounds);
     count(t, "drop_pagecache", s->cache_drops);
     count(t, "drop_slab", s->slab_drops);
