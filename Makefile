@@ -36,7 +36,7 @@ KERNEL_C   := $(sort $(wildcard boot/*.c kernel/*.c kernel/*/*.c drivers/*.c mm/
 # B=build/policies. tools/policies does.
 POLICIES :=
 ifeq ($(POLICIES),all)
-KERNEL_C += $(addprefix mm/policy/host/,clock2.c clockpro.c generations.c sieve.c)
+KERNEL_C += $(addprefix mm/policy/host/,clock2.c generations.c s3fifo.c sieve.c)
 CFLAGS   += -DPOLICY_CANDIDATES
 endif
 KERNEL_ASM := $(sort $(wildcard boot/*.asm kernel/*/*.asm mm/x86/*.asm))

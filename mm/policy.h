@@ -221,21 +221,21 @@ enum policy_number {
     POLICY_CLOCK_DIRTY,
     POLICY_AGING,
     POLICY_TWO_LIST,
-    POLICY_S3FIFO,
+    POLICY_CLOCKPRO,
 #ifdef POLICY_CANDIDATES
     POLICY_SIEVE,
     POLICY_CLOCK2,
-    POLICY_CLOCKPRO,
+    POLICY_S3FIFO,
     POLICY_GENERATIONS,
 #endif
     POLICIES
 };
 extern const struct policy *const policies[POLICIES];
 extern const struct policy policy_clock, policy_fifo, policy_random, policy_clock_dirty, policy_aging,
-    policy_two_list, policy_s3fifo;
+    policy_two_list, policy_clockpro;
 /* Those that only the host compiles, to compare with: lru, mru and 2q have to be told of every use. */
 extern const struct policy policy_sieve, policy_clock2, policy_lru, policy_mru, policy_two_queue,
-    policy_clockpro, policy_generations;
+    policy_s3fifo, policy_generations;
 /* NULL: none has that name. */
 const struct policy *policy_find(const char *name);
 

@@ -250,60 +250,165 @@ static void two_list_cold(struct pm_model *m, int i)
     pm_push_first(m, 0, i);
 }
 
-/* Queue 0 small, 1 main; at: the queue that is looked through, or -1. */
-static void s3fifo_enter(struct pm_model *m, int i)
-{
-    uint32_t age;
+/*
+ * CLOCK-Pro. Queue 0 cold, 1 hot; counter: marks; stamp: what `remembered` was when the page came to the head
+ * of the clock, of which 21 bits are kept. mark: how many should be cold; low: new pages that moved the
+ * clock; found: a page has gone.
+ */
+enum { TEST_BEGAN = 1, NOT_SEEN = 2, RISES = 4, OLD = 1 << 20 };
 
-    m->counter[i] = 0;
-    pm_push(m, pm_recall(m, i, &age), i);
+static uint32_t pro_marks(const struct pm_model *m, int i)
+{
+    return m->counter[i] & 7;
 }
 
-static int s3fifo_next(struct pm_model *m, uint32_t *steps)
+static void pro_place(struct pm_model *m, int i, uint32_t marks, uint32_t stamp)
 {
-    while (*steps && m->len[0] + m->len[1]) {
-        unsigned all = m->len[0] + m->len[1];
-        int i;
+    m->counter[i] = marks | (stamp >> 16 & 31) << 3;
+    m->stamp[i] = stamp;
+}
+
+static uint32_t pro_age(const struct pm_model *m, int i)
+{
+    return m->remembered - m->stamp[i];
+}
+
+static bool pro_in_test(const struct pm_model *m, uint32_t age)
+{
+    return age < OLD && (m->len[1] == 0 || age < pro_age(m, m->queue[1][0]));
+}
+
+static void pro_want(struct pm_model *m, int change)
+{
+    int all = (int)(m->len[0] + m->len[1]), least = all / 100 + 1,
+        most = all > 2 * least ? all - least : least;
+    int cold = (int)m->mark + change;
+
+    if (!m->found)
+        return;
+    if (change > 0)
+        m->mark = (uint32_t)(cold < all - least ? cold : most);
+    else
+        m->mark = (uint32_t)(cold > least ? cold : least);
+}
+
+static unsigned pro_hot(const struct pm_model *m)
+{
+    unsigned all = m->len[0] + m->len[1];
+
+    return all > m->mark ? all - m->mark : 0;
+}
+
+static void pro_head(struct pm_model *m, int i, unsigned queue, uint32_t marks)
+{
+    pm_take(m, i);
+    pm_push(m, queue, i);
+    m->remembered += queue == 0;
+    pro_place(m, i, marks, m->remembered);
+}
+
+static void pro_enter(struct pm_model *m, int i)
+{
+    unsigned before = m->ghosts;
+    uint32_t age = 0;
+    bool back = pm_recall(m, i, &age);
+
+    pro_want(m, -(int)(before - m->ghosts - back));
+    if (m->low < m->len[0] + m->len[1]) {
+        m->low++;
+        m->remembered++;
+    }
+    if (!m->found) {
+        pro_place(m, i, 0, m->remembered);
+        pm_push(m, 1, i);
+    } else if (back && pro_in_test(m, age)) {
+        pro_want(m, 1);
+        pro_place(m, i, RISES, m->remembered - age);
+        pm_push_first(m, 0, i);
+    } else {
+        pro_place(m, i, TEST_BEGAN | NOT_SEEN, m->remembered);
+        pm_push(m, 0, i);
+    }
+}
+
+static void pro_leave(struct pm_model *m, int i)
+{
+    m->stamp[i] = 0;
+}
+
+static bool pro_hand_hot(struct pm_model *m)
+{
+    int h = m->queue[1][0];
+    unsigned dropped = 0;
+
+    while (dropped < 8 && m->ghosts && m->remembered - m->ghost[0].stamp >= pro_age(m, h)) {
+        pm_forget_oldest(m);
+        dropped++;
+    }
+    pro_want(m, -(int)dropped);
+    if (pm_take_uses(m, h)) {
+        pro_head(m, h, 1, 0);
+        return false;
+    }
+    pro_head(m, h, 0, 0);
+    return true;
+}
+
+static int pro_next(struct pm_model *m, uint32_t *steps)
+{
+    unsigned all = m->len[0] + m->len[1];
+
+    if (!*steps || !all)
+        return -1;
+    m->limit = all < m->most ? all : m->most;
+    m->low = 0;
+    pro_want(m, 0);
+    while (*steps) {
+        int f = m->len[0] ? m->queue[0][0] : -1;
 
         *steps -= 1;
-        if (m->at < 0 || !m->len[m->at]) {
-            m->limit = all * 9 / 10 < m->most ? all * 9 / 10 : m->most;
-            m->at = m->len[1] > all - all / 10 || !m->len[0];
-        }
-        i = m->queue[m->at][0];
-        m->counter[i] += pm_take_uses(m, i);
-        if (m->at == 0) {
-            if (m->counter[i] < 2)
-                return i;
-            m->counter[i] = 0;
-            pm_take(m, i);
-            pm_push(m, 1, i);
+        if (m->len[1] && (f < 0 || m->len[1] > pro_hot(m) || pro_age(m, m->queue[1][0]) >= OLD)) {
+            pro_hand_hot(m);
+        } else if (pro_marks(m, f) == RISES) {
+            if (m->len[1] < pro_hot(m))
+                pro_head(m, f, 1, 0);
+            else if (!m->len[1] || pro_age(m, m->queue[1][0]) <= pro_age(m, f))
+                pro_head(m, f, 0, TEST_BEGAN);
+            else if (pro_hand_hot(m))
+                pro_head(m, f, 1, 0);
+        } else if (!pm_take_uses(m, f)) {
+            return f;
+        } else if (pro_marks(m, f) == TEST_BEGAN && pro_in_test(m, pro_age(m, f))) {
+            pro_place(m, f, RISES, m->stamp[f]);
         } else {
-            if (!m->counter[i])
-                return i;
-            m->counter[i] = (m->counter[i] > 3 ? 3 : m->counter[i]) - 1;
-            pm_to_last(m, i);
+            pro_head(m, f, 0, TEST_BEGAN);
         }
     }
     return -1;
 }
 
-static void s3fifo_pass(struct pm_model *m, int i, bool out)
+static void pro_pass(struct pm_model *m, int i, bool out)
 {
-    unsigned place, q = pm_queue_of(m, i, &place);
+    unsigned before = m->ghosts;
 
-    if (out && q == 0)
-        pm_remember(m, i);
-    pm_to_last(m, i);
-    m->at = out ? -1 : q ? 0 : 1;
+    if (out && !m->found) {
+        m->found = true;
+        m->mark = (m->len[0] + m->len[1]) / 100 + 1;
+    }
+    if (out && pro_marks(m, i) & TEST_BEGAN && pro_in_test(m, pro_age(m, i))) {
+        pm_remember_aged(m, i, pro_age(m, i));
+        pro_want(m, -(int)(before + 1 - m->ghosts));
+    }
+    pro_head(m, i, !out, 0);
 }
 
-static void s3fifo_cold(struct pm_model *m, int i)
+static void pro_cold(struct pm_model *m, int i)
 {
-    unsigned place;
+    uint32_t age = m->len[0] ? pro_age(m, m->queue[0][0]) : 0;
 
-    counter_cold(m, i);
-    m->at = (int)pm_queue_of(m, i, &place);
+    pro_head(m, i, 0, 0);
+    pm_to_first(m, i);
+    pro_place(m, i, 0, m->remembered - age);
 }
 
 const struct pm_rule pm_rules[] = {
@@ -322,12 +427,13 @@ const struct pm_rule pm_rules[] = {
      .next = two_list_next,
      .pass = two_list_pass,
      .cold = two_list_cold},
-    {.policy = &policy_s3fifo,
-     .list = {1, 2},
-     .enter = s3fifo_enter,
-     .next = s3fifo_next,
-     .pass = s3fifo_pass,
-     .cold = s3fifo_cold},
+    {.policy = &policy_clockpro,
+     .list = {1, 2, 1},
+     .enter = pro_enter,
+     .leave = pro_leave,
+     .next = pro_next,
+     .pass = pro_pass,
+     .cold = pro_cold},
     {0},
 };
 

@@ -23,11 +23,11 @@ static const struct param_choice replacements[] = {
     {"clock-dirty", POLICY_CLOCK_DIRTY},
     {"aging", POLICY_AGING},
     {"two-list", POLICY_TWO_LIST},
-    {"s3-fifo", POLICY_S3FIFO},
+    {"clock-pro", POLICY_CLOCKPRO},
 #ifdef POLICY_CANDIDATES
     {"sieve", POLICY_SIEVE},
     {"clock2", POLICY_CLOCK2},
-    {"clock-pro", POLICY_CLOCKPRO},
+    {"s3-fifo", POLICY_S3FIFO},
     {"generations", POLICY_GENERATIONS},
 #endif
     {0},

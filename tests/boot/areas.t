@@ -29,7 +29,7 @@ sub run_areas {
 }
 
 # The last area, which is needed, and two of which one suffices.
-my @policies = $soak ? qw(clock fifo two-list aging s3-fifo random clock-dirty) : qw(clock);
+my @policies = $soak ? qw(clock fifo two-list aging clock-pro random clock-dirty) : qw(clock);
 for my $s ($seed .. $seed + ($soak ? 6 : 0)) {
     my $policy = $policies[($s - $seed) % @policies];
     my $run = run_areas("churn-$s", append => "policy=$policy", parts => 3,

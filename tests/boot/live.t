@@ -55,7 +55,7 @@ for my $name (sort keys %string) {
     close $text;
 }
 
-my @policies = qw(fifo clock clock-dirty aging two-list s3-fifo);
+my @policies = qw(fifo clock clock-dirty aging two-list clock-pro);
 my @plan;
 for my $policy (@policies) {
     for my $name (sort keys %string) {

@@ -92,7 +92,7 @@ like($bad_policy, qr/^  list 0 circle +9 frames, but its links lead to 3  0x/m, 
 
 # The machine's own, begun by the parameter, with the one page of the test "life".
 my $disk = swap_disk('gdb-policy', 1024);
-for my $c (['s3-fifo', {5 => ['small', 1]}, qr/remembers 0 pages of [1-9]\d*$/m, qr/^  hand at no frame$/m],
+for my $c (['clock-pro', {6 => ['hot', 1]}, qr/remembers 0 pages of [1-9]\d*$/m, qr/^  hand at no frame$/m],
     ['two-list', {4 => ['inactive', 1]}, qr/remembers 0 pages of [1-9]\d*$/m, qr/^  turn 0 level 0 lowest 0$/m],
     ['aging', {5 => ['circle', 1]}, qr/which new pages enter$/m, qr/^  hand at frame 0x[0-9a-f]+$/m]) {
     my ($name, $want, @like) = @$c;

@@ -15,8 +15,8 @@ my $plain  = "$top/build/host/replay";
 my $strict = "$top/build/host/replay-checked";
 my $dir    = tempdir(CLEANUP => 1);
 
-my @kernel = qw(clock fifo random clock-dirty aging two-list s3-fifo);
-my @host   = qw(sieve clock2 lru mru 2q opt unopt);
+my @kernel = qw(clock fifo random clock-dirty aging two-list clock-pro);
+my @host   = qw(sieve clock2 s3-fifo generations lru mru 2q opt unopt);
 
 sub run {
     my (@cmd) = @_;

@@ -442,7 +442,30 @@ TEST(policy, damage_to_a_policy_is_named)
     PM_BROKEN(w, "INV-AGING-1", MOVE(2), MOVE(1));
     TO(policy_two_list);
     PM_BROKEN(w, "INV-TWO-LIST-1", MOVE(2), MOVE(0));
-    TO(policy_s3fifo);
-    PM_BROKEN(w, "INV-S3FIFO-1", MOVE(0), MOVE(2));
+    TO(policy_clockpro);
+    for (unsigned i = 0; i < 3; i++) {
+        uint32_t steps = 1000;
+
+        f = s->policy->next(s, &steps);
+        REQUIRE(f, "a victim");
+        s->policy->pass(s, f, POLICY_OUT);
+    }
+    saved = s->level;
+    PM_BROKEN(w, "INV-CLOCKPRO-4", s->level = all + 1, s->level = saved);
+    saved = s->turn;
+    PM_BROKEN(w, "INV-CLOCKPRO-4", s->turn = all + 1, s->turn = saved);
+    f = policy_head(s, 1);
+    REQUIRE(f && s->list[2].tail, "cold and hot frames");
+    PM_BROKEN(w, "INV-CLOCKPRO-3", f->order |= 7, f->order &= 0xf8);
+    f = pfn_frame(w->pool, s->list[2].tail);
+
+    uint16_t number = f->used;
+    uint8_t byte = f->order;
+
+    /* Frames of list 0 have no byte and no number. */
+    PM_BROKEN(w, "INV-CLOCKPRO-1", (MOVE(0), f->used = 0, f->order = 0),
+              (MOVE(2), f->used = number, f->order = byte));
+    PM_BROKEN(w, "INV-CLOCKPRO-2", f->order ^= 0x80, f->order = byte);
+    PM_BROKEN(w, "INV-CLOCKPRO-3", f->order |= 1, f->order = byte);
     pm_close(w);
 }

@@ -920,7 +920,7 @@ class Policy(Command):
         "fifo": ({0: "queue"}, None),
         "random": ({0: "by age"}, None),
         "two-list": ({0: "inactive", 1: "active"}, None),
-        "s3-fifo": ({1: "small", 2: "main"}, 2),
+        "clock-pro": ({1: "cold", 2: "hot"}, 1),
     }
 
     @staticmethod

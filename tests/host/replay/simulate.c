@@ -17,8 +17,8 @@
 #define NEVER      UINT32_MAX
 
 static const struct policy *const host_policies[] = {
-    &policy_sieve,     &policy_clock2,   &policy_lru,         &policy_mru,
-    &policy_two_queue, &policy_clockpro, &policy_generations, NULL};
+    &policy_sieve,     &policy_clock2, &policy_lru,         &policy_mru,
+    &policy_two_queue, &policy_s3fifo, &policy_generations, NULL};
 
 /* --- pages by number --- */
 

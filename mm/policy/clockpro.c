@@ -25,15 +25,15 @@
  * The access for which a page was loaded sets its bit too. So the first use that is found is the loading's:
  * it does not let the page rise. A page that comes back while it is a ghost needs no look.
  *
- * Data: list 1 cold, list 2 hot; of a frame, the policy's byte has what is below, and the number (used) its
- * position, in units that let a 16th of what 16 bits hold be all of memory. Ghosts are remembered with their
- * positions; their clock is the position at the head. level: how many should be cold; lowest: 1 when a page
- * was looked for, before which all enter as hot ones; turn: pages that entered since then, above all of
- * which positions stand still, so that the oldest cannot be overtaken. Locking: policy.h.
+ * Data: list 1 cold, list 2 hot; of a frame, the policy's byte has the marks below, and with the number
+ * (used) its position: 21 bits, in units that let a 16th of them be all of memory. Ghosts are remembered with
+ * their positions; their clock is the position at the head. level: how many should be cold; lowest: 1 when a
+ * page has gone, before which all enter as hot ones; turn: pages that entered since one was looked for, above
+ * all of which positions stand still, so that the oldest cannot be overtaken. Locking: policy.h.
  *
  * INV-CLOCKPRO-1  all frames are on the two lists
  * INV-CLOCKPRO-2  no hot page is older than one before it
- * INV-CLOCKPRO-3  hot pages have no marks, and cold ones no others than those below
+ * INV-CLOCKPRO-3  hot pages have no marks, and cold ones that may rise no others
  * INV-CLOCKPRO-4  level and turn are at most the frames that there can be
  *
  * Source: Jiang, Chen and Zhang, "CLOCK-Pro: an effective improvement of the CLOCK replacement", USENIX 2005;
@@ -43,18 +43,23 @@
 
 enum { COLD = 1, HOT = 2 };
 
-/* Marks of a cold page. */
+/* Marks of a cold page, below the high bits of its position. */
 #define TEST  1u /* its test period began when it came to the head */
 #define FRESH 2u /* it was not looked at since it was loaded */
 #define RISES 4u /* it was used in its test period */
+#define MARKS 7u
+
+#define HIGH_SHIFT    3u
+#define POSITION_BITS 21u
+#define POSITIONS     ((1u << POSITION_BITS) - 1)
 
 /* Cold frames at least: one in ... */
 #define COLD_PART 100u
 
-/* Bits of a position that count all frames once; 16 bits hold 16 times that. */
-#define ROUND_BITS 12u
+/* Bits of a position that count all frames once. */
+#define ROUND_BITS (POSITION_BITS - 4)
 /* A hot page as old as this is looked at, lest its position looks new. */
-#define STALE (1u << 15)
+#define STALE (1u << (POSITION_BITS - 1))
 
 /* Ghosts that the hot hand drops in one step. */
 #define DROPS 8u
@@ -66,15 +71,25 @@ static unsigned unit(const struct policy_state *s)
     return bits > ROUND_BITS ? bits - ROUND_BITS : 0;
 }
 
-static void set_age(struct policy_state *s, struct frame *f, uint32_t age)
+static unsigned marks_of(const struct frame *f)
 {
-    f->used = (uint16_t)((s->ghosts.clock - age) >> unit(s));
+    return f->order & MARKS;
+}
+
+static void set_place(struct policy_state *s, struct frame *f, unsigned marks, uint32_t age)
+{
+    uint32_t position = ((s->ghosts.clock - age) >> unit(s)) & POSITIONS;
+
+    f->used = (uint16_t)position;
+    f->order = (uint8_t)(position >> 16 << HIGH_SHIFT | marks);
 }
 
 /* How many cold pages came to the head since it did. */
 static uint32_t age_of(const struct policy_state *s, const struct frame *f)
 {
-    return (uint32_t)(uint16_t)((s->ghosts.clock >> unit(s)) - f->used) << unit(s);
+    uint32_t position = (uint32_t)f->order >> HIGH_SHIFT << 16 | f->used;
+
+    return (((s->ghosts.clock >> unit(s)) - position) & POSITIONS) << unit(s);
 }
 
 /* Whether the hot hand has not come to the place of a page of that age yet. */
@@ -101,6 +116,8 @@ static void want_cold(struct policy_state *s, bool more, uint32_t n)
 {
     uint32_t all = policy_count(s), least = cold_least(s);
 
+    if (!s->lowest)
+        return;
     if (more)
         s->level = s->level + n + least < all ? s->level + n : all > 2 * least ? all - least : least;
     else
@@ -111,10 +128,9 @@ static void want_cold(struct policy_state *s, bool more, uint32_t n)
 static void to_head(struct policy_state *s, struct frame *f, unsigned list, unsigned marks)
 {
     policy_take(s, f);
-    f->order = (uint8_t)marks;
     policy_push(s, list, f);
     s->ghosts.clock += list == COLD;
-    set_age(s, f, 0);
+    set_place(s, f, marks, 0);
 }
 
 static void clockpro_enter(struct policy_state *s, struct frame *f)
@@ -128,19 +144,16 @@ static void clockpro_enter(struct policy_state *s, struct frame *f)
         s->ghosts.clock++;
     }
     if (!s->lowest) {
-        f->order = 0;
         policy_push(s, HOT, f);
-        set_age(s, f, 0);
+        set_place(s, f, 0, 0);
     } else if (back && in_test(s, age)) {
         want_cold(s, true, 1);
-        f->order = RISES;
         policy_push(s, COLD, f);
         policy_to_head(s, f);
-        set_age(s, f, age);
+        set_place(s, f, RISES, age);
     } else {
-        f->order = TEST | FRESH;
         policy_push(s, COLD, f);
-        set_age(s, f, 0);
+        set_place(s, f, TEST | FRESH, 0);
     }
 }
 
@@ -185,10 +198,10 @@ static void rise(struct policy_state *s, struct frame *f, struct frame *h)
 
 static void was_used(struct policy_state *s, struct frame *f)
 {
-    if (f->order & FRESH)
-        to_head(s, f, COLD, TEST);
-    else if (f->order & TEST && in_test(s, age_of(s, f)))
-        f->order = RISES;
+    uint32_t age = age_of(s, f);
+
+    if (marks_of(f) == TEST && in_test(s, age))
+        set_place(s, f, RISES, age);
     else
         to_head(s, f, COLD, TEST);
 }
@@ -200,7 +213,6 @@ static struct frame *clockpro_next(struct policy_state *s, uint32_t *steps)
     if (!*steps || !all)
         return NULL;
     s->ghosts.limit = all < s->ghosts.max ? all : s->ghosts.max - !!s->ghosts.max;
-    s->lowest = 1;
     s->turn = 0;
     want_cold(s, false, 0);
     for (; *steps; --*steps) {
@@ -208,7 +220,7 @@ static struct frame *clockpro_next(struct policy_state *s, uint32_t *steps)
 
         if (h && (!f || s->list[HOT].count > hot_most(s) || age_of(s, h) >> unit(s) >= STALE)) {
             hand_hot(s, h);
-        } else if (f->order & RISES) {
+        } else if (marks_of(f) & RISES) {
             rise(s, f, h);
         } else if (policy_take_uses(s, f)) {
             was_used(s, f);
@@ -224,7 +236,11 @@ static void clockpro_pass(struct policy_state *s, struct frame *f, enum policy_p
 {
     uint32_t ghosts = s->ghosts.count;
 
-    if (what == POLICY_OUT && f->order & TEST && in_test(s, age_of(s, f))) {
+    if (what == POLICY_OUT && !s->lowest) {
+        s->lowest = 1;
+        s->level = cold_least(s);
+    }
+    if (what == POLICY_OUT && marks_of(f) & TEST && in_test(s, age_of(s, f))) {
         policy_remember_aged(s, f, age_of(s, f));
         want_cold(s, false, ghosts + 1 - s->ghosts.count);
     }
@@ -239,7 +255,7 @@ static void clockpro_cold(struct policy_state *s, struct frame *f)
 
     to_head(s, f, COLD, 0);
     policy_to_head(s, f);
-    set_age(s, f, age);
+    set_place(s, f, 0, age);
 }
 
 static bool clockpro_verify(const struct policy_state *s)
@@ -252,11 +268,11 @@ static bool clockpro_verify(const struct policy_state *s)
     for (const struct frame *f = policy_head(s, HOT); f; before = age_of(s, f), f = policy_next_of(s, f)) {
         INV("INV-CLOCKPRO-2", age_of(s, f) <= before, "hot frame %u is %u old, the one before %u",
             frame_pfn(s->pool, f), age_of(s, f), before);
-        INV("INV-CLOCKPRO-3", !f->order, "hot frame %u has %x", frame_pfn(s->pool, f), f->order);
+        INV("INV-CLOCKPRO-3", !marks_of(f), "hot frame %u has %x", frame_pfn(s->pool, f), marks_of(f));
     }
     for (const struct frame *f = policy_head(s, COLD); f; f = policy_next_of(s, f))
-        INV("INV-CLOCKPRO-3", !(f->order & ~(TEST | FRESH | RISES)), "cold frame %u has %x",
-            frame_pfn(s->pool, f), f->order);
+        INV("INV-CLOCKPRO-3", !(marks_of(f) & RISES) || marks_of(f) == RISES, "cold frame %u has %x",
+            frame_pfn(s->pool, f), marks_of(f));
     INV("INV-CLOCKPRO-4", s->level <= all && s->turn <= all, "%u cold and %u new of %u", s->level, s->turn,
         all);
     return ok;
