@@ -46,6 +46,7 @@
 #define DRIVES       2u /* on a channel */
 #define PAGE_SECTORS ((uint32_t)(PAGE_SIZE / BLOCK_SECTOR))
 #define LBA28_END    (1u << 28)
+#define LBA28_PAGES  32u /* of a command: 256 sectors */
 
 /* Command block, from the channel's first port. */
 enum {
@@ -325,7 +326,7 @@ static void start_next(struct ata_channel *c)
         return;
 
     struct block_request *r = d->head;
-    bool ext = r->sector + (uint64_t)r->nsegs * PAGE_SECTORS > LBA28_END;
+    bool ext = r->sector + (uint64_t)r->nsegs * PAGE_SECTORS > LBA28_END || r->nsegs > LBA28_PAGES;
 
     d->head = r->next;
     if (!d->head)
@@ -561,7 +562,7 @@ static int check(const struct block_device *dev, const struct block_request *r)
 
     if (r->nsegs == 0)
         return r->write ? 0 : -EINVAL;
-    if (r->nsegs > BLOCK_MAX_SEGS || sectors > dev->sectors || r->sector > dev->sectors - sectors)
+    if (r->nsegs > block_max_segs(dev) || sectors > dev->sectors || r->sector > dev->sectors - sectors)
         return -EINVAL;
     for (uint32_t i = 0; i < r->nsegs; i++)
         if (r->seg[i] & PAGE_MASK)
@@ -721,6 +722,7 @@ static bool probe_drive(struct ata_channel *c, struct ata_drive *d)
      */
     d->dma = c->prd && id[ID_CAPABLE] & 1u << 8 &&
              (id[ID_MWDMA] & 0x0700u || (id[ID_VALID] & 1u << 2 && id[ID_UDMA] & 0x7F00u));
+    d->dev.max_segs = d->lba48 ? BLOCK_MAX_SEGS : LBA28_PAGES;
     d->dev.ops = &ops;
     d->dev.driver = d;
     return true;

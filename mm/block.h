@@ -15,14 +15,14 @@
 #include "mm/types.h"
 
 #define BLOCK_SECTOR   512u
-#define BLOCK_MAX_SEGS 32u /* pages of one request */
+#define BLOCK_MAX_SEGS 128u /* pages of one request, if the device takes so many */
 
 struct block_device;
 
 struct block_request {
     bool write;      /* (o) */
     uint64_t sector; /* (o) first, of 512 bytes */
-    /* 1..BLOCK_MAX_SEGS whole pages, PAGE_SIZE / 512 sectors each, consecutive on disk. 0 with write: flush
+    /* 1..block_max_segs() whole pages, PAGE_SIZE / 512 sectors each, consecutive on disk. 0 with write: flush
      * the device's cache, after all writes that completed before. */
     uint32_t nsegs;              /* (o) */
     paddr_t seg[BLOCK_MAX_SEGS]; /* (o) page aligned physical addresses */
@@ -48,11 +48,17 @@ struct block_device {
     const struct block_ops *ops;          /* (c) */
     void *driver;                         /* (c) */
     bool read_only;                       /* (c) */
+    uint32_t max_segs;                    /* (c) pages of one request; 0: BLOCK_MAX_SEGS */
     struct block_device *next;            /* (n) */
     uint64_t reads, writes;               /* (i) requests */
     uint64_t read_sectors, write_sectors; /* (i) */
     uint64_t errors;                      /* (i) */
 };
+
+static inline uint32_t block_max_segs(const struct block_device *d)
+{
+    return d->max_segs ? d->max_segs : BLOCK_MAX_SEGS;
+}
 
 static inline void block_submit(struct block_device *d, struct block_request *r)
 {

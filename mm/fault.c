@@ -273,6 +273,7 @@ static void install_private(struct step *st, pfn_t pfn)
     st->spare = NULL;
     vm_frame_list(s->vm, f);
     pt_set(&s->pt, st->va, st->entry, pte_make(pfn, flags));
+    pageable_mapped(&s->vm->pageable, f, &s->set);
 }
 
 static void fill_zero(struct step *st)
@@ -291,8 +292,8 @@ static void copy_page(struct step *st)
     struct frame *old = pfn_frame(vm->pool, from);
 
     frame_copy(vm->pool, to, from);
-    install_private(st, to);
     old->maps--;
+    install_private(st, to);
     vm_frame_drop(vm, old);
 }
 
@@ -321,6 +322,7 @@ static bool install_object(struct step *st, struct frame *f)
     }
     f->maps++;
     pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(st->s->vm->pool, f), flags));
+    pageable_mapped(&st->s->vm->pageable, f, &st->s->set);
     return true;
 }
 
@@ -344,6 +346,7 @@ static void map_ahead(struct step *st)
             break;
         f->maps++;
         pt_set(&s->pt, va, e, pte_make(frame_pfn(s->vm->pool, f), PT_USER));
+        pageable_mapped(&s->vm->pageable, f, &s->set);
         s->vm->stats.mapped_ahead++;
     }
 }
@@ -368,6 +371,16 @@ static void install_swapped(struct step *st, struct frame *f)
     if (f->slot != SLOT_NONE && !swap_keeps(vm, slot) && swap_count(vm, slot) == 0 &&
         !(f->flags & FRAME_F_WRITEBACK))
         swap_uncache(vm, f);
+    pageable_mapped(&vm->pageable, f, &st->s->set);
+}
+
+/* Let the entry, which is parked, translate again. */
+static void unpark(struct step *st)
+{
+    struct vm *vm = st->s->vm;
+
+    pt_set(&st->s->pt, st->va, st->entry, pte_unpark(*st->entry));
+    pageable_mapped(&vm->pageable, pfn_frame(vm->pool, pte_pfn(*st->entry)), &st->s->set);
 }
 
 static __attribute__((noinline)) enum fault_action look_again(struct step *st);
@@ -505,7 +518,7 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
         install_swapped(st, f);
         return LOOK_AGAIN;
     case FAULT_UNPARK:
-        pt_set(&s->pt, st->va, st->entry, pte_unpark(*st->entry));
+        unpark(st);
         return LOOK_AGAIN;
     case FAULT_OWN_TABLE:
         nosleep_exit();

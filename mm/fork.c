@@ -97,6 +97,7 @@ int space_fork(struct space *parent, struct space **child)
         s->limit = parent->limit;
         s->stack_max = parent->stack_max;
         s->map_top = parent->map_top;
+        s->set.most = parent->set.most;
         nosleep_enter("the family, and the counts of names of its shared tables");
         space_enter(s);
         if (!err)

@@ -39,7 +39,9 @@ enum {
     FRAME_F_READAHEAD = 1 << 7,  /* read ahead from swap and not asked for since */
     FRAME_F_LAZY = 1 << 8,       /* given up by its program: may be dropped as long as no entry is dirty */
     FRAME_F_PRECIOUS = 1 << 9, /* of an object: its pager could not bring the contents again; see object.h */
+    FRAME_F_PARKED = 1 << 10,  /* its policy has set it aside, so that no entry translates: policy.h */
     FRAME_F_MARKED = 1 << 11,  /* read ahead; whoever asks for it wants more to be read (ahead.c) */
+    FRAME_F_WASHED = 1 << 15,  /* under WRITEBACK, and it stays in memory when that ends */
     FRAME_F_LIST = 7 << 12,    /* the number of the list, if LISTED: policy.h */
 };
 
@@ -48,14 +50,16 @@ enum {
  * layout everywhere. Which fields are live depends on the use:
  *
  *   field   FREE           TABLE                   ANON, OBJECT
- *   order   of the block   -                       the policy's byte (if FRAME_F_LISTED)
+ *   order   of the block   -                       the policy's byte (if FRAME_F_LISTED); set, upper part
  *   maps    -              directories naming it   entries naming it
  *   link    free list      -                       a pageable list (if FRAME_F_LISTED)
- *   owner   -              -                       family / object
+ *   owner   -              of a root: its pages'   family / object
+ *                          struct policy_set
  *   index   -              groups in use           page number there
  *   slot    -              -                       its swap slot when it is in the swap cache, else SLOT_NONE
  *   pins    -              -                       users for I/O or a copy; a pinned frame is not evicted
- * or freed used    -              non-empty entries       the policy's number (if FRAME_F_LISTED)
+ *                                                  or freed
+ *   used    -              non-empty entries       the policy's number (if FRAME_F_LISTED); set, lower part
  *
  * SLAB: owner = the struct slab, index = pages from the head of the block;
  * KERNEL, STACK: owner free for the user. No interrupt changes a record: a task finishes what a disk has

@@ -13,6 +13,11 @@
  * programs run. A frame that is freed meanwhile leaves the half that it is in. When the old half is empty
  * its memory goes.
  *
+ * Sets. A policy may keep the pages of each program apart: whoever makes an entry that translates tells it
+ * (pageable_mapped()), whoever ends a program says so. A page that such a policy has set aside is marked
+ * PARKED; none of its entries translates, and its next use is a fault that tells the policy. When the policy
+ * changes, what is parked simply stays so until that fault.
+ *
  * Locked frames. Reclaim takes what it finds locked off the policy's lists, so that it is not offered again
  * and again, and puts all of it back when a lock ended or when it has found nothing else.
  *
@@ -270,6 +275,7 @@ static void enter_half(struct pageable *p, unsigned which)
 
     p->now = which;
     p->is_told = s->policy->enter != NULL;
+    p->keeps_sets = s->policy->mapped != NULL;
     p->plain = (uint16_t)(FRAME_F_LISTED | s->first << FRAME_F_LIST_SHIFT);
     p->plain_list = &s->list[0];
 }
@@ -295,6 +301,10 @@ static void add_counts(struct policy_counts *sum, const struct policy_counts *c)
     sum->refaults_object += c->refaults_object;
     sum->promoted += c->promoted;
     sum->demoted += c->demoted;
+    sum->parked += c->parked;
+    sum->salvaged_clean += c->salvaged_clean;
+    sum->salvaged_dirty += c->salvaged_dirty;
+    sum->washed += c->washed;
 }
 
 struct policy_counts pageable_counts(const struct pageable *p)
@@ -330,7 +340,56 @@ void pageable_keep(struct pageable *p, struct frame *f)
         s->policy->leave(s, f);
     policy_take(s, f);
     f->order = 0;
+    f->flags &= (uint16_t)~FRAME_F_PARKED;
     policy_push(s, POLICY_KEPT, f);
+}
+
+/* A frame enters that may be mapped already. */
+static void enter_again(struct pageable *p, struct frame *f)
+{
+    struct policy_state *s = pageable_now(p);
+    struct policy_set *set;
+
+    pageable_enter(p, s->pool, f);
+    if (!s->policy->mapped || !s->eyes->set_of)
+        return;
+    set = s->eyes->set_of(s->eyes_arg, f);
+    if (set)
+        s->policy->mapped(s, f, set);
+}
+
+void pageable_mapped_slow(struct pageable *p, struct frame *f, struct policy_set *set)
+{
+    struct policy_state *s = pageable_now(p);
+
+    if (!(f->flags & FRAME_F_LISTED) || policy_list_of(f) == POLICY_KEPT)
+        return;
+    if (pageable_half_of(p, f) != s) {
+        pageable_leave(p, f);
+        pageable_enter(p, s->pool, f);
+    }
+    if (s->policy->mapped)
+        s->policy->mapped(s, f, set);
+}
+
+void policy_set_init(struct policy_set *set, const struct frame_pool *pool, pfn_t number, uint32_t limit)
+{
+    *set = (struct policy_set){.number = number, .limit = limit, .most = UINT32_MAX, .is_eager = true};
+    pfn_frame(pool, number)->owner = set;
+}
+
+void pageable_end_set(struct pageable *p, struct policy_set *set)
+{
+    struct frame_pool *pool = p->half[0].pool;
+
+    for (uint32_t n = 1; set->list.head; n++) {
+        struct frame *f = pfn_frame(pool, set->list.head);
+
+        pageable_leave(p, f);
+        enter_again(p, f);
+        if (n % RELEASES_A_STEP == 0)
+            might_sleep();
+    }
 }
 
 void pageable_release(struct pageable *p, bool (*is_locked)(void *arg, struct frame *f), void *arg)
@@ -347,7 +406,7 @@ void pageable_release(struct pageable *p, bool (*is_locked)(void *arg, struct fr
             policy_to_tail(s, f);
         } else {
             pageable_leave(p, f);
-            pageable_enter(p, s->pool, f);
+            enter_again(p, f);
         }
         if (left % RELEASES_A_STEP == 0)
             might_sleep();
@@ -360,7 +419,7 @@ static struct frame *first_of(const struct policy_state *s)
     for (unsigned i = 0; i < POLICY_LISTS; i++)
         if (s->list[i].head)
             return policy_head(s, i);
-    return NULL;
+    return s->sets ? pfn_frame(s->pool, s->sets->list.head) : NULL;
 }
 
 static void move_over(struct pageable *p, struct frame *f)
@@ -370,7 +429,7 @@ static void move_over(struct pageable *p, struct frame *f)
 
     pageable_leave(p, f);
     if (!kept) {
-        pageable_enter(p, s->pool, f);
+        enter_again(p, f);
         return;
     }
     f->flags |= FRAME_F_LISTED;
@@ -380,17 +439,19 @@ static void move_over(struct pageable *p, struct frame *f)
 int pageable_switch(struct pageable *p, const struct policy *policy)
 {
     struct policy_state *old = pageable_now(p);
-    unsigned n = 0;
+    unsigned n = 0, step;
     struct frame *f;
     int err = half_start(p, !p->now, policy);
 
     if (err)
         return err;
+    step = policy->mapped ? RELEASES_A_STEP : MOVES_A_STEP;
     nosleep_enter("the half that pages enter");
     enter_half(p, !p->now);
+    p->keeps_sets |= old->policy->mapped != NULL;
     while ((f = first_of(old)) != NULL) {
         move_over(p, f);
-        if (++n % MOVES_A_STEP == 0) {
+        if (++n % step == 0) {
             nosleep_exit();
             might_sleep();
             nosleep_enter("the half that pages enter");
@@ -398,6 +459,7 @@ int pageable_switch(struct pageable *p, const struct policy *policy)
     }
     add_counts(&p->past, &old->counts);
     half_stop(old);
+    p->keeps_sets = policy->mapped != NULL;
     nosleep_exit();
     return 0;
 }

@@ -28,9 +28,31 @@ struct policy_state;
 #define POLICY_KEPT 3u
 #define POLICY_NAME 12u /* characters of a name, at most */
 
+/* Of a policy that keeps sets: a frame with this number stands on the list of its set. The policy's own list
+ * of this number is empty, but between leave() and the end of what leave() was called for. */
+#define POLICY_IN_SET 2u
+
 enum policy_pass {
     POLICY_STAYS, /* it may not go now: locked, pinned, spared for a reason of reclaim's */
     POLICY_OUT,   /* it goes: it leaves at once or when it is written, unless somebody wants it back first */
+    POLICY_CLEAN, /* it stays, but is written, or being written, so that it can go without delay */
+    POLICY_DIRTY, /* it stays, and cannot be written now */
+};
+
+/*
+ * The pages that one program has, for a policy that gives each program a share: each page is in at most one
+ * set, that of who touched it last when it was in none. A frame names its set by the number of another frame,
+ * whose owner is the set: on the machine the root of the program's tables.
+ */
+struct policy_set {
+    struct frame_list list;         /* (n) in the order in which they came */
+    struct policy_set *next, *prev; /* (n) a ring of those that have frames; NULL: it has none */
+    pfn_t number;                   /* (c) */
+    uint32_t limit;                 /* (n) frames that it may have; adjusted */
+    uint32_t most;                  /* (n) the limit's limit */
+    uint32_t faults;                /* (n) pages that came since `since` */
+    uint64_t since;                 /* (n) ns */
+    bool is_eager;                  /* (n) pages come often */
 };
 
 /*
@@ -61,6 +83,19 @@ struct policy {
     uint32_t remembers; /* (c) */
     /* In so many looks at each frame it offers all, whatever their bits are, if none is used meanwhile. */
     uint32_t turns; /* (c) */
+    /* For policies that keep sets; the others have NULL. A page was mapped: for the program of a set. */
+    void (*mapped)(struct policy_state *s, struct frame *f, struct policy_set *set); /* (c) */
+    /* A frame that is to be written though it is not to go yet; it stays where it is, until pass() says
+     * POLICY_CLEAN or POLICY_DIRTY. NULL: there is none, or it would be too soon. is_short: memory is. */
+    struct frame *(*wash)(struct policy_state *s, bool is_short); /* (c) */
+};
+
+/* What became of a page that a policy wants to set aside. */
+enum policy_parked {
+    PARKED_CLEAN, /* no entry translates any more, and the contents are outside too */
+    PARKED_DIRTY, /* the same, and they are not */
+    PARKED_BUSY,  /* not now: somebody works with it */
+    PARKED_LOCKED /* not as long as it is locked */
 };
 
 /* Who tells a policy what the processor saw. */
@@ -71,6 +106,17 @@ struct policy_eyes {
     /* Whether it was used since then, and whether its contents differ from the copy outside. */
     bool (*is_used)(void *arg, struct frame *f);  /* (c) */
     bool (*is_dirty)(void *arg, struct frame *f); /* (c) */
+    /* For policies that keep sets. Let no entry of a page translate, so that its next use is a fault. */
+    enum policy_parked (*park)(void *arg, struct frame *f); /* (c) */
+    /* The set of a program that maps it; NULL: none does. May be NULL: nobody knows. */
+    struct policy_set *(*set_of)(void *arg, struct frame *f); /* (c) */
+    /* Whether limits are adjusted, pages trimmed and written ahead of need. May be NULL: they are not, and
+     * nobody asks for the others. */
+    bool (*looks_ahead)(void *arg); /* (c) */
+    /* How many frames are free beyond those that are kept free; ns; and: there is something to be written. */
+    uint32_t (*spare)(void *arg); /* (c) */
+    uint64_t (*now)(void *arg);   /* (c) */
+    void (*wash_soon)(void *arg); /* (c) */
 };
 
 /* Pages that went, by number, the oldest forgotten first. See policy.c. */
@@ -90,6 +136,9 @@ struct policy_ghosts {
 struct policy_counts {
     uint64_t refaults_anon, refaults_object; /* (n) pages that came back while they were remembered */
     uint64_t promoted, demoted;              /* (n) pages that went to a better list, and to a worse one */
+    uint64_t parked;                         /* (n) pages that were set aside */
+    uint64_t salvaged_clean, salvaged_dirty; /* (n) and put back, with nothing to be written and with */
+    uint64_t washed;                         /* (n) pages that were written without going */
 };
 
 struct policy_state {
@@ -101,6 +150,9 @@ struct policy_state {
     struct frame_list list[POLICY_LISTS]; /* (n) */
     struct policy_ghosts ghosts;          /* (n) */
     /* Of the policy: what each is stands in its file. All 0 at the beginning. */
+    struct policy_set *sets;      /* (n) one of the ring of those that have frames */
+    uint32_t in_sets;             /* (n) frames that they have */
+    bool only_low;                /* (r) who looks for a victim wants a low frame */
     pfn_t hand;                   /* (n) */
     uint32_t turn, level, lowest; /* (n) */
     uint64_t random;              /* (n) */
@@ -114,6 +166,7 @@ struct pageable {
     struct policy_counts past;   /* (n) of policies before */
     /* Of that half, for the paths that every page takes. */
     bool is_told;                  /* (n) the policy is told of a frame that enters */
+    bool keeps_sets;               /* (n) it, or the one that was before and still has frames, keeps sets */
     struct frame_list *plain_list; /* (n) list 0, which a frame may leave without the policy being told */
     uint16_t plain;                /* (n) flags of a frame on it */
 };
@@ -136,7 +189,13 @@ static inline void policy_push(struct policy_state *s, unsigned list, struct fra
     frame_list_push_tail(s->pool, &s->list[list], f);
 }
 
-/* Off its list, for another. */
+/* The set of a frame that is in one. */
+static inline struct policy_set *policy_set_of(const struct policy_state *s, const struct frame *f)
+{
+    return pfn_frame(s->pool, (pfn_t)f->order << 16 | f->used)->owner;
+}
+
+/* Off its list, for another. Of a frame that is in no set. */
 static inline void policy_take(struct policy_state *s, struct frame *f)
 {
     frame_list_remove(s->pool, &s->list[policy_list_of(f)], f);
@@ -193,7 +252,7 @@ bool policy_spend_use(struct policy_state *s, struct frame *f, uint32_t most);
 /* Frames that the policy has. */
 static inline uint32_t policy_count(const struct policy_state *s)
 {
-    return s->list[0].count + s->list[1].count + s->list[2].count;
+    return s->list[0].count + s->list[1].count + s->list[2].count + s->in_sets;
 }
 
 /* Remember the page in a frame, as the newest. */
@@ -222,6 +281,7 @@ enum policy_number {
     POLICY_AGING,
     POLICY_TWO_LIST,
     POLICY_CLOCKPRO,
+    POLICY_VMS,
 #ifdef POLICY_CANDIDATES
     POLICY_SIEVE,
     POLICY_CLOCK2,
@@ -232,7 +292,7 @@ enum policy_number {
 };
 extern const struct policy *const policies[POLICIES];
 extern const struct policy policy_clock, policy_fifo, policy_random, policy_clock_dirty, policy_aging,
-    policy_two_list, policy_clockpro;
+    policy_two_list, policy_clockpro, policy_vms;
 /* Those that only the host compiles, to compare with: lru, mru and 2q have to be told of every use. */
 extern const struct policy policy_sieve, policy_clock2, policy_lru, policy_mru, policy_two_queue,
     policy_s3fifo, policy_generations;
@@ -286,8 +346,25 @@ static inline void pageable_leave(struct pageable *p, struct frame *f)
         s->policy->leave(s, f);
     frame_list_remove(s->pool, &s->list[list], f);
     f->order = 0;
-    f->flags &= (uint16_t) ~(FRAME_F_LISTED | FRAME_F_LIST);
+    f->flags &= (uint16_t) ~(FRAME_F_LISTED | FRAME_F_LIST | FRAME_F_PARKED);
 }
+
+/* The part of pageable_mapped() that is not inline. */
+void pageable_mapped_slow(struct pageable *p, struct frame *f, struct policy_set *set);
+
+/* An entry of the program of a set names the page in f now, and translates. The entry is there already: the
+ * policy may set others aside, but not this page. */
+static inline void pageable_mapped(struct pageable *p, struct frame *f, struct policy_set *set)
+{
+    if (unlikely(p->keeps_sets))
+        pageable_mapped_slow(p, f, set);
+}
+
+/* A set without frames. number: of a frame that stays as long as the set, and whose owner it becomes. */
+void policy_set_init(struct policy_set *set, const struct frame_pool *pool, pfn_t number, uint32_t limit);
+/* The program of a set ends, and has no entries any more: what is left of the set goes where it belongs.
+ * Sleeps. */
+void pageable_end_set(struct pageable *p, struct policy_set *set);
 
 /* The program of a listed frame will not need it soon. */
 static inline void pageable_cold(struct pageable *p, struct frame *f)

@@ -45,6 +45,14 @@ static inline bool is_concerned(pte_t e, enum entry_change change)
     return pte_has_frame(e) && (change == ENTRIES_HOLD ? !pte_held(e) : pte_writable(e));
 }
 
+/* A held entry that may be used again: it translates, unless its page is set aside. */
+static pte_t released(const struct space *s, pte_t held)
+{
+    pte_t e = pte_unhold(held);
+
+    return pfn_frame(s->vm->pool, pte_pfn(e))->flags & FRAME_F_PARKED ? pte_park(e) : e;
+}
+
 /* Entries of [start, end), which lies in one span. Inlined for each change, so that the loop has nothing
  * else. */
 static inline __attribute__((always_inline)) void change_entries(struct space *s, vaddr_t start, vaddr_t end,
@@ -64,7 +72,7 @@ static inline __attribute__((always_inline)) void change_entries(struct space *s
         if (change == ENTRIES_HOLD)
             pt_batch_set(&batch, va, e, pte_hold(*e));
         else if (change == ENTRIES_UNHOLD)
-            pt_batch_set(&batch, va, e, pte_unhold(*e));
+            pt_batch_set(&batch, va, e, released(s, *e));
         else
             pt_batch_set(&batch, va, e, pte_readonly(*e));
     }

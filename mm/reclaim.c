@@ -39,9 +39,10 @@
  * reclaimer at a time, so that victims are not chosen twice and a crowd does not overshoot.
  *
  * INV-RECLAIM-1  a victim is pinned from its choice until its way is decided, so it cannot be freed or reused
- * INV-RECLAIM-2  a frame on its way to the disk has no entries
+ * INV-RECLAIM-2  a victim on its way to the disk has no entries
  */
 #include "mm/reclaim.h"
+#include "mm/aside.h"
 #include "mm/errno.h"
 #include "mm/rmap.h"
 #include "mm/space.h"
@@ -131,7 +132,17 @@ static bool is_dirty(void *arg, struct frame *f)
     return f->maps && rmap_dirty(arg, f);
 }
 
-const struct policy_eyes reclaim_eyes = {.take_uses = take_uses, .is_used = is_used, .is_dirty = is_dirty};
+const struct policy_eyes reclaim_eyes = {
+    .take_uses = take_uses,
+    .is_used = is_used,
+    .is_dirty = is_dirty,
+    .park = aside_park,
+    .set_of = aside_set_of,
+    .spare = aside_spare,
+    .looks_ahead = aside_looks_ahead,
+    .now = aside_now,
+    .wash_soon = aside_wash_soon,
+};
 
 /*
  * Swappiness: 100 takes victims as the policy offers them. Below, some of the pages that need swap are passed
@@ -180,6 +191,7 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
     uint32_t steps = *budget < STEPS ? *budget : STEPS;
     unsigned n = 0, files = 0;
 
+    policy->only_low = low;
     while (n < (vm->exact ? 1 : BATCH) && steps) {
         uint32_t before = steps, extra;
         struct frame *f = policy->policy->next(policy, &steps);
@@ -217,8 +229,8 @@ static bool before(const struct frame *a, const struct frame *b)
     return a->index < b->index;
 }
 
-/* Insertion sort: at most a cluster, and mostly in order already. */
-static void sort(struct frame **f, unsigned n)
+/* Insertion sort: few, and mostly in order already. */
+void reclaim_sort(struct frame **f, unsigned n)
 {
     for (unsigned i = 1; i < n; i++) {
         struct frame *x = f[i];
@@ -300,7 +312,7 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
     unsigned freed = 0, w = 0;
 
     nosleep_enter("the entries that name victims, and the pageable list");
-    sort(victim, n);
+    reclaim_sort(victim, n);
     swap_next_area(vm);
     for (unsigned i = 0; i < n; i++) {
         struct frame *f = victim[i];
@@ -356,11 +368,13 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
     while ((freed = at_once + (unsigned)(vm->swap.freed - written_before)) < want) {
         struct frame *victim[BATCH];
         unsigned n = 0, written = 0;
-        bool look = freed + vm->swap.writing < want; /* what is on its way need not be chosen once more */
+        /* What is on its way need not be chosen once more. */
+        bool look = freed + vm->swap.writing - vm->swap.washing < want;
         uint32_t before = budget;
 
         might_sleep();
         if (look) {
+            aside_wash(vm, true);
             nosleep_enter("the pageable list");
             n = choose(vm, low, victim, &budget, (looks - 1) * frames);
             nosleep_exit();
@@ -477,6 +491,18 @@ int reclaim_set_policy(struct vm *vm, const struct policy *policy)
     return err;
 }
 
+/* Write what the policy wants to be written though memory is not short. Whether there was anything. */
+static bool wash(struct vm *vm)
+{
+    unsigned begun = 0, n;
+
+    mutex_lock(&vm->reclaim_lock);
+    while ((n = aside_wash(vm, false)) != 0)
+        begun += n;
+    mutex_unlock(&vm->reclaim_lock);
+    return begun;
+}
+
 bool reclaim_daemon_round(struct vm *vm)
 {
     struct frame_pool *pool = vm->pool;
@@ -485,8 +511,10 @@ bool reclaim_daemon_round(struct vm *vm)
 
     if (os_now_ns() < vm->low_rest_until)
         low = 0;
-    if (vm->exact || (have >= pool->marks.high && !low))
+    if (vm->exact)
         return false;
+    if (have >= pool->marks.high && !low)
+        return wash(vm);
     vm->stats.daemon_rounds++;
     if (have < pool->marks.high)
         freed = run(vm, pool->marks.high - have, false, false);

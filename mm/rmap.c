@@ -182,6 +182,20 @@ void rmap_park(struct vm *vm, struct frame *f)
     rmap_each(vm, f, park_one, NULL);
 }
 
+static bool wash_one(struct space *s, vaddr_t va, pte_t *e, void *arg)
+{
+    (void)arg;
+    pt_set(&s->pt, va, e, pte_clean(pte_readonly(pte_present(*e) ? pte_park(*e) : *e)));
+    return true;
+}
+
+void rmap_wash(struct vm *vm, struct frame *f)
+{
+    mm_assert(f->use == FRAME_ANON && f->owner, "frame %u of use %s", frame_pfn(vm->pool, f),
+              frame_use_name(f->use));
+    rmap_each(vm, f, wash_one, NULL);
+}
+
 static bool forget_one(struct space *s, vaddr_t va, pte_t *e, void *arg)
 {
     struct frame *f = arg;
@@ -210,17 +224,18 @@ void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f)
     swap_note_use(&vm->swap, f);
     f->owner = s->family;
     f->index = r->number + ((va - r->start) >> PAGE_SHIFT);
-    for (s = s->family->spaces; s; s = s->family_next) {
-        pte_t *e = entry_numbered(s, f->index, PFN_NONE, slot, &va), value;
+    for (struct space *o = s->family->spaces; o; o = o->family_next) {
+        pte_t *e = entry_numbered(o, f->index, PFN_NONE, slot, &va), value;
 
         if (!e)
             continue;
-        r = region_find(&s->regions, va);
+        r = region_find(&o->regions, va);
         value = pte_make(frame_pfn(vm->pool, f), PT_USER | PT_ACCESSED);
-        pt_set(&s->pt, va, e, r->flags & REGION_PROT ? value : pte_hold(value));
+        pt_set(&o->pt, va, e, r->flags & REGION_PROT ? value : pte_hold(value));
         f->maps++;
         swap_unref(vm, slot);
     }
+    pageable_mapped(&vm->pageable, f, &s->set);
 }
 
 static bool unmap_one(struct space *s, vaddr_t va, pte_t *e, void *arg)

@@ -45,6 +45,8 @@ bool rmap_dirty(struct vm *vm, struct frame *f);
 /* Let no entry that names an anonymous frame translate: those that do are parked until the next fault.
  * Nosleep. */
 void rmap_park(struct vm *vm, struct frame *f);
+/* The same, and none of its entries is to be writable or dirty when it is put back. Nosleep. */
+void rmap_wash(struct vm *vm, struct frame *f);
 /* Empty the only entry that names an anonymous frame: its page will begin anew as zeroes. f->maps is 0
  * afterwards. */
 void rmap_forget(struct vm *vm, struct frame *f);

@@ -80,6 +80,7 @@ struct space *space_alloc(struct vm *vm, struct family *family)
         frame_free(vm->pool, f);
     }
     region_tree_init(&s->regions, SPACE_LO, SPACE_HI);
+    policy_set_init(&s->set, vm->pool, s->pt.root, vm_rss_limit(vm));
     return s;
 
 no_table:
@@ -826,6 +827,7 @@ void space_destroy(struct space *s)
         pt_activate(NULL);
     space_clear_range(s, SPACE_LO, SPACE_HI);
     end_all_regions(s);
+    pageable_end_set(&vm->pageable, &s->set);
     nosleep_enter("the lists that reclaim walks");
     if (s->family_prev)
         s->family_prev->family_next = s->family_next;
@@ -844,6 +846,20 @@ void space_destroy(struct space *s)
     if (--family->count == 0)
         cache_free(&vm->family_cache, family);
     cache_free(&vm->space_cache, s);
+}
+
+void space_set_resident(struct space *s, uint32_t most)
+{
+    s->set.most = most > SPACE_RESIDENT_LEAST ? most : SPACE_RESIDENT_LEAST;
+}
+
+void space_set_rss_limit(struct vm *vm, uint32_t pages)
+{
+    vm->rss_limit = pages;
+    nosleep_enter("the list of spaces");
+    for (struct space *s = vm->spaces; s; s = s->all_next)
+        s->set.limit = vm_rss_limit(vm);
+    nosleep_exit();
 }
 
 void space_activate(struct space *s)

@@ -53,6 +53,7 @@ struct space {
     struct ahead ahead;        /* (n) what it will want of its pages that are in slots */
     uint64_t faults;           /* (n) faults taken, with what the kernel touched for its program */
     uint64_t major;            /* (n) of these, the ones that read from a disk */
+    struct policy_set set;     /* (n) its pages, if the policy keeps those of each program apart */
 };
 
 /* Addresses that regions may use. The first 64 KiB stay empty, so that a null pointer with an offset faults.
@@ -206,6 +207,12 @@ struct space_usage {
 /* Count them, table by table; what is shared counts in full. The caller sees to it that the space stays, and
  * needs no lock. Sleeps. */
 void space_count_usage(struct space *s, struct space_usage *u);
+/* How many pages it may have resident at most, for policies that keep those of each program apart. Less than
+ * one instruction may touch at once becomes SPACE_RESIDENT_LEAST. */
+#define SPACE_RESIDENT_LEAST 16u
+void space_set_resident(struct space *s, uint32_t most);
+/* Set vm.rss_limit, and begin anew from there with the limits of all spaces. */
+void space_set_rss_limit(struct vm *vm, uint32_t pages);
 /* INV-SPACE-* and INV-PT-*; reads only; logs what is broken. */
 bool space_verify(struct space *s);
 

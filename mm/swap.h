@@ -24,10 +24,11 @@ struct vm;
 #define SWAP_AREAS      8
 #define SWAP_AREA_SHIFT 24
 #define SWAP_AREA_PAGES (1u << SWAP_AREA_SHIFT)
-#define SWAP_CLUSTER    16             /* pages written together at most */
+#define SWAP_CLUSTER    16             /* pages evicted together at most */
+#define SWAP_REQUEST    BLOCK_MAX_SEGS /* pages of a write request at most, if the device takes so many */
 #define SWAP_WRITES     8              /* write requests in flight at most */
 #define SWAP_READS      8              /* and read requests */
-#define SWAP_RUN        BLOCK_MAX_SEGS /* slots of a read request at most */
+#define SWAP_RUN        32u            /* slots of a read request at most: what every device takes */
 #define SWAP_HOLE       3u             /* slots that a read request passes over to get at more */
 
 /* 8 bytes for 4096 of swap that is used: 0.2 %. */
@@ -95,6 +96,7 @@ struct swap {
     uint32_t io_active, read_active;    /* (n) submitted and not finished */
     uint32_t io_queued;                 /* (n) frames under WRITEBACK that wait for a free request */
     uint32_t writing;                   /* (n) frames under WRITEBACK */
+    uint32_t washing;                   /* (n) those of them that are WASHED */
     uint64_t writes_ended;              /* (n) write requests */
     uint64_t freed;                     /* (n) frames that the end of a write freed */
     pfn_t sink;                         /* (c) where a disk puts what nobody wants */
@@ -116,6 +118,12 @@ static inline void swap_note_use(struct swap *sw, struct frame *f)
 static inline bool swap_scarce(const struct swap *sw)
 {
     return sw->free < sw->total / 2;
+}
+
+/* Whether a page that has no slot could get one. */
+static inline bool swap_has_room(const struct swap *sw)
+{
+    return sw->free || sw->kept;
 }
 
 /* Prepare the empty state and the preallocated write requests. 0 or -ENOMEM. */
@@ -202,8 +210,9 @@ static inline int swap_in(struct vm *vm, slot_t slot, struct frame **out)
     return swap_fetch(vm, slot, out, &read);
 }
 /*
- * Start writing n frames (each has a slot, no entries, not BUSY, no WRITEBACK); they are sorted by slot in
- * place, and neighbouring slots go out in one request. Sets FRAME_F_WRITEBACK, clears FRAME_F_DIRTY; a frame
+ * Start writing n frames (each has a slot, no entries or marked PARKED, not BUSY, no WRITEBACK), at most
+ * SWAP_REQUEST; they are sorted by slot in place, and neighbouring slots go out in one request.
+ * Sets FRAME_F_WRITEBACK, clears FRAME_F_DIRTY; a frame
  * whose slot is bad is left as it is. Sleeps only when all requests are in flight, and then finishes some as
  * swap_finish(vm, true, true) does. Returns the number of frames that this freed. A frame may be free on
  * return, unless the caller has a pin.

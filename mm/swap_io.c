@@ -50,7 +50,7 @@
 #include "mm/errno.h"
 #include "mm/swap_parts.h"
 
-_Static_assert(SWAP_CLUSTER <= BLOCK_MAX_SEGS && SWAP_RUN <= BLOCK_MAX_SEGS, "a run is one request");
+_Static_assert(SWAP_CLUSTER <= SWAP_REQUEST && SWAP_RUN <= BLOCK_MAX_SEGS, "a run is one request");
 
 /* Read requests that reading ahead leaves to those who cannot go on without a page. */
 #define READS_KEPT 2u
@@ -423,8 +423,9 @@ static bool page_written(struct vm *vm, struct frame *f, bool good, bool free_cl
     struct swap *sw = &vm->swap;
     bool taken_over = f->use == FRAME_ANON && f->flags & FRAME_F_DIRTY;
 
-    f->flags &= (uint16_t)~FRAME_F_WRITEBACK;
     sw->writing--;
+    sw->washing -= !!(f->flags & FRAME_F_WASHED);
+    f->flags &= (uint16_t) ~(FRAME_F_WRITEBACK | FRAME_F_WASHED);
     wake_page(vm, f);
     if (good) {
         sw->pages_out++;
@@ -554,9 +555,19 @@ static bool written_before(struct vm *vm, const struct frame *a, const struct fr
     return bad_a != bad_b ? bad_b : a->slot < b->slot;
 }
 
+/* Pages of one request to the area of a slot. */
+static unsigned run_max(const struct vm *vm, slot_t slot)
+{
+    uint32_t most = block_max_segs(swap_slot_area(&vm->swap, slot)->dev);
+
+    if (!vm->swap.clustering || vm->exact)
+        return 1;
+    return most < SWAP_REQUEST ? most : SWAP_REQUEST;
+}
+
 unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
 {
-    unsigned max = vm->swap.clustering && !vm->exact ? SWAP_CLUSTER : 1, freed = 0, good = 0;
+    unsigned freed = 0, good = 0;
 
     for (unsigned i = 1; i < n; i++) {
         struct frame *x = f[i];
@@ -571,15 +582,19 @@ unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
     for (; good < n && !swap_bad(vm, f[good]->slot); good++) {
         struct frame *x = f[good];
 
-        mm_assert(!(x->flags & SWAP_IO_FLAGS) && !x->maps && swap_cached(vm, x->slot) == x,
+        mm_assert(!(x->flags & SWAP_IO_FLAGS) && (!x->maps || x->flags & FRAME_F_PARKED) &&
+                      swap_cached(vm, x->slot) == x,
                   "frame %u: flags %x, %u entries", frame_pfn(vm->pool, x), x->flags, x->maps);
         x->flags = (uint16_t)((x->flags & ~FRAME_F_DIRTY) | FRAME_F_WRITEBACK);
+        vm->swap.washing += !!(x->flags & FRAME_F_WASHED);
     }
+    for (unsigned i = good; i < n; i++)
+        f[i]->flags &= (uint16_t)~FRAME_F_WASHED;
     vm->swap.io_queued += good;
     vm->swap.writing += good;
     might_sleep();
     while (good > 0) {
-        unsigned run = 1;
+        unsigned max = run_max(vm, f[0]->slot), run = 1;
 
         while (run < good && run < max && f[run]->slot == f[0]->slot + run)
             run++;
@@ -600,7 +615,7 @@ void swap_wait_frame(struct vm *vm, struct frame *f)
 
 /* What verify_frame() adds up over the frames. */
 struct sums {
-    uint32_t writeback, busy;
+    uint32_t writeback, busy, washed;
 };
 
 static bool verify_frame(struct vm *vm, const struct frame *f, struct sums *sums)
@@ -613,6 +628,7 @@ static bool verify_frame(struct vm *vm, const struct frame *f, struct sums *sums
             f->flags);
     if (f->flags & FRAME_F_WRITEBACK) {
         sums->writeback++;
+        sums->washed += !!(f->flags & FRAME_F_WASHED);
         INV("INV-SWAP-6", f->slot != SLOT_NONE && !(f->flags & FRAME_F_BUSY), "frame %u: flags %x, slot %x",
             pfn, f->flags, f->slot);
         if (f->use == FRAME_ANON && f->flags & FRAME_F_DIRTY && f->slot != SLOT_NONE)
@@ -672,6 +688,7 @@ bool swap_io_verify(struct vm *vm)
     INV("INV-SWAP-6", sums.writeback == writes + sw->io_queued && sums.writeback == sw->writing,
         "%u frames under writeback, %u in requests, %u wait, says %u", sums.writeback, writes, sw->io_queued,
         sw->writing);
+    INV("INV-SWAP-6", sums.washed == sw->washing, "%u frames are washed, says %u", sums.washed, sw->washing);
     INV("INV-SWAP-6", sums.busy == reads, "%u frames are busy, %u in requests", sums.busy, reads);
     return ok;
 }

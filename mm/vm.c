@@ -40,10 +40,8 @@ _Static_assert(FAULT_ACTIONS <= VM_ACTIONS, "room for every action");
 /* Frames that one direct reclaim aims at: two clusters. */
 #define ALLOC_BATCH (2u * SWAP_CLUSTER)
 
-static void kick_daemon(struct frame_pool *p)
+void vm_wake_daemon(struct vm *vm)
 {
-    struct vm *vm = p->hook_data;
-
     if (vm->daemon_kicked)
         return;
     vm->daemon_kicked = true;
@@ -52,6 +50,11 @@ static void kick_daemon(struct frame_pool *p)
     /* It gets the processor while there are frames, or those who want some would reclaim by themselves. */
     os_wake_one(&vm->daemon_wait);
     os_give_way();
+}
+
+static void kick_daemon(struct frame_pool *p)
+{
+    vm_wake_daemon(p->hook_data);
 }
 
 int vm_init(struct vm *vm, struct frame_pool *pool)

@@ -64,7 +64,8 @@ struct vm {
     uint32_t overcommit_ratio;   /* (n) percent */
     uint32_t swappiness; /* (n) 0 to 200: whether files' pages go first or those that need swap (reclaim.c) */
     uint32_t swap_credit, file_credit; /* (r) reclaim.c's */
-    bool unlocked;         /* (n) a lock ended since reclaim last looked through what it keeps as locked */
+    bool unlocked;      /* (n) a lock ended since reclaim last looked through what it keeps as locked */
+    uint32_t rss_limit; /* (n) pages that a new program may have at first (policy.h); 0: a quarter of all */
     uint32_t pageable_max; /* (n) pages that the policy may have; 0: as many as there is memory for */
     /* One victim at a time and no sooner than it is wanted, nothing read or mapped ahead: so that faults are
      * those of a simulator. */
@@ -111,6 +112,9 @@ static inline struct waitq *vm_page_queue(struct vm *vm, const struct frame *f)
     return &vm->page_wait[frame_pfn(vm->pool, f) % VM_PAGE_WAITS];
 }
 
+/* Have the daemon look what there is to do. It does not sleep. */
+void vm_wake_daemon(struct vm *vm);
+
 /* Let an ANON or OBJECT frame be pageable, and no longer. */
 static inline void vm_frame_list(struct vm *vm, struct frame *f)
 {
@@ -138,6 +142,12 @@ static inline void vm_frame_drop(struct vm *vm, struct frame *f)
 {
     if (!f->maps && f->use == FRAME_ANON)
         vm_frame_drop_last(vm, f);
+}
+
+/* Pages that a new program may have at first, for policies that limit that. */
+static inline uint32_t vm_rss_limit(const struct vm *vm)
+{
+    return vm->rss_limit ? vm->rss_limit : (vm->pool->managed[ZONE_LOW] + vm->pool->managed[ZONE_HIGH]) / 4;
 }
 
 /* Whether long work for the running task should end. */

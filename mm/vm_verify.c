@@ -20,6 +20,7 @@
  *             put back, unless it was taken over while it is being written: then it is DIRTY under WRITEBACK
  *   INV-VM-7  a frame that is BUSY has no entries
  *   INV-VM-8  an anonymous frame that several entries name is writable through none of them, likewise
+ *   INV-VM-12 no entry that names a frame with FRAME_F_PARKED translates
  *   INV-VM-11 a parked entry names an anonymous frame
  *   INV-VM-9  locked_regions is the number of regions with REGION_LOCKED
  *
@@ -94,6 +95,8 @@ static bool entry_verify(struct space *s, vaddr_t va, pte_t e, struct recount *s
             "space %u at %x names frame %u, use %s, owner %p, page %x", s->id, va, pfn,
             frame_use_name(f->use), f->owner, f->index);
     }
+    INV("INV-VM-12", !(f->flags & FRAME_F_PARKED) || !pte_present(e), "space %u at %x: frame %u is set aside",
+        s->id, va, pfn);
     INV("INV-VM-7", !(f->flags & FRAME_F_BUSY), "space %u at %x: frame %u", s->id, va, pfn);
     return ok;
 }

@@ -201,6 +201,39 @@ static int aging_next(struct pm_model *m, uint32_t *steps)
     return -1;
 }
 
+/* Queue 0 clean, 1 modified. No program has pages here: see tests/unit/vms.c. left: frames that stayed. */
+static void vms_enter(struct pm_model *m, int i)
+{
+    pm_push(m, m->dirty[i], i);
+}
+
+static int vms_next(struct pm_model *m, uint32_t *steps)
+{
+    unsigned all = m->len[0] + m->len[1];
+
+    if (m->left >= all)
+        m->left = 0;
+    if (!*steps || !all)
+        return -1;
+    *steps -= 1;
+    return m->len[0] > m->left ? m->queue[0][0] : m->len[1] ? m->queue[1][0] : m->queue[0][0];
+}
+
+static void vms_pass(struct pm_model *m, int i, bool out)
+{
+    unsigned place, q = pm_queue_of(m, i, &place);
+
+    m->left = out ? 0 : m->left + 1;
+    pm_take(m, i);
+    pm_push(m, out ? 0 : q, i);
+}
+
+static void vms_cold(struct pm_model *m, int i)
+{
+    m->left = 0;
+    pm_to_first(m, i);
+}
+
 static void counter_cold(struct pm_model *m, int i)
 {
     m->counter[i] = 0;
@@ -434,6 +467,12 @@ const struct pm_rule pm_rules[] = {
      .next = pro_next,
      .pass = pro_pass,
      .cold = pro_cold},
+    {.policy = &policy_vms,
+     .list = {0, 1},
+     .enter = vms_enter,
+     .next = vms_next,
+     .pass = vms_pass,
+     .cold = vms_cold},
     {0},
 };
 
@@ -462,7 +501,15 @@ static bool is_dirty(void *arg, struct frame *f)
     return w->m.dirty[pm_place(w, f)];
 }
 
-static const struct policy_eyes eyes = {.take_uses = take_uses, .is_used = is_used, .is_dirty = is_dirty};
+static enum policy_parked park(void *arg, struct frame *f)
+{
+    struct pm_world *w = arg;
+
+    return w->m.dirty[pm_place(w, f)] ? PARKED_DIRTY : PARKED_CLEAN;
+}
+
+static const struct policy_eyes eyes = {
+    .take_uses = take_uses, .is_used = is_used, .is_dirty = is_dirty, .park = park};
 
 /* --- the world --- */
 

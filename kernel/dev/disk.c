@@ -330,7 +330,7 @@ static int transfer(struct block_device *d, bool write, uint64_t sector, const p
 {
     struct block_request r = {.write = write, .sector = sector, .nsegs = n};
 
-    if (n == 0 || n > BLOCK_MAX_SEGS)
+    if (n == 0 || n > block_max_segs(d))
         return -EINVAL;
     memcpy(r.seg, pages, n * sizeof *pages);
     return run(d, &r);

@@ -37,7 +37,8 @@ static bool is_inside(const struct partition *p, const struct block_request *r)
 {
     uint64_t sectors = (uint64_t)r->nsegs * PAGE_SECTORS;
 
-    return r->nsegs <= BLOCK_MAX_SEGS && sectors <= p->dev.sectors && r->sector <= p->dev.sectors - sectors;
+    return r->nsegs <= block_max_segs(&p->dev) && sectors <= p->dev.sectors &&
+           r->sector <= p->dev.sectors - sectors;
 }
 
 static void submit(struct block_device *d, struct block_request *r)
@@ -81,6 +82,7 @@ void partition_init(struct partition *p, struct block_device *disk, uint32_t num
     p->dev.ops = &ops;
     p->dev.driver = p;
     p->dev.read_only = disk->read_only;
+    p->dev.max_segs = disk->max_segs;
     do
         digits[n++] = (char)('0' + number % 10);
     while ((number /= 10) != 0);

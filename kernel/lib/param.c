@@ -24,6 +24,7 @@ static const struct param_choice replacements[] = {
     {"aging", POLICY_AGING},
     {"two-list", POLICY_TWO_LIST},
     {"clock-pro", POLICY_CLOCKPRO},
+    {"vms", POLICY_VMS},
 #ifdef POLICY_CANDIDATES
     {"sieve", POLICY_SIEVE},
     {"clock2", POLICY_CLOCK2},
@@ -73,6 +74,8 @@ static const struct param table[] = {
     {"policy", PARAM_CHOICE, &params.policy, .choices = replacements, .help = "NAME: which pages go first"},
     {"loadcontrol", PARAM_CHOICE, &params.loadcontrol, .choices = switches,
      .help = "on, off: suspend programs in turn when memory thrashes"},
+    {"rss_limit", PARAM_NUMBER, &params.rss_limit, 16, UINT32_MAX,
+     .help = "N: pages that a program may have resident at first, under policies that limit that"},
     {"swap", PARAM_STRING, &params.swap, .help = "on, off, or NAME[,NAME...]: what swap uses"},
     {"ata", PARAM_CHOICE, &params.ata_pio, .choices = transfers, .help = "dma, pio: how disks transfer"},
     {"ata_timeout", PARAM_NUMBER, &params.ata_timeout, 10, 600000,

@@ -72,6 +72,7 @@ struct params {
     unsigned kva;         /* kva=: enum kva_policy */
     unsigned policy;      /* policy=: enum policy_number */
     unsigned loadcontrol; /* loadcontrol=: 1 on, 0 off */
+    uint32_t rss_limit;   /* rss_limit=: pages; 0: a quarter of all */
     const char *swap;     /* swap=: on, off, or names of devices; NULL: on */
     unsigned ata_pio;     /* ata=: 1 pio, 0 dma where possible */
     uint32_t ata_timeout; /* ata_timeout=: milliseconds, 0: the driver's own limit */

@@ -87,4 +87,5 @@ void memory_set_limits(struct process *p)
         .data = limit_pages(p, RLIMIT_DATA),
         .locked = limit_pages(p, RLIMIT_MEMLOCK),
     };
+    space_set_resident(p->memory->space, limit_pages(p, RLIMIT_RSS));
 }

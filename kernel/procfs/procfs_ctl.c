@@ -177,6 +177,17 @@ static int set_exact(uint32_t on)
     return 0;
 }
 
+static int set_rss_limit(uint32_t pages)
+{
+    space_set_rss_limit(&vm_sys, pages);
+    return 0;
+}
+
+static int64_t get_rss_limit(void)
+{
+    return vm_sys.rss_limit;
+}
+
 static const struct control overcommit = {.get = get_overcommit, .set = set_overcommit, .max = COMMIT_STRICT},
                             overcommit_ratio = {.value = &vm_sys.overcommit_ratio, .max = INT32_MAX},
                             max_map_count = {.value = &vm_sys.max_regions, .max = INT32_MAX},
@@ -186,6 +197,7 @@ static const struct control overcommit = {.get = get_overcommit, .set = set_over
                             page_cluster = {.get = get_cluster, .set = set_cluster, .max = 31},
                             exact_control = {.get = get_exact, .set = set_exact, .max = 1},
                             pageable_max = {.value = &vm_sys.pageable_max, .max = INT32_MAX},
+                            rss_limit = {.get = get_rss_limit, .set = set_rss_limit, .max = INT32_MAX},
                             mmap_min_addr = {.value = &lowest_address};
 
 #define NUMBER(name_, control_)                                                                              \
@@ -256,6 +268,7 @@ static const struct proc_entry vm_entries[] = {
     NUMBER("page-cluster", page_cluster),
     NUMBER("pageable_max", pageable_max),
     {.name = "policy", .mode = S_IFREG | 0644, .show = show_policy, .store = store_policy},
+    NUMBER("rss_limit", rss_limit),
     NUMBER("swappiness", swappiness),
     {.name = NULL},
 };

@@ -202,6 +202,10 @@ static int show_vmstat(struct text *t, const struct proc_node *n)
     count(t, "pgsteal_kswapd", s->evicted - s->evicted_direct);
     count(t, "pgsteal_direct", s->evicted_direct);
     count(t, "pageoutrun", s->daemon_rounds);
+    count(t, "pgpark", p.parked);
+    count(t, "pgsalvage_clean", p.salvaged_clean);
+    count(t, "pgsalvage_modified", p.salvaged_dirty);
+    count(t, "pgwash", p.washed);
     count(t, "drop_pagecache", s->cache_drops);
     count(t, "drop_slab", s->slab_drops);
     count(t, "oom_kill", s->oom_kills);

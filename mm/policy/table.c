@@ -13,7 +13,7 @@ const struct policy *const policies[POLICIES] = {
     [POLICY_CLOCK] = &policy_clock,       [POLICY_FIFO] = &policy_fifo,
     [POLICY_RANDOM] = &policy_random,     [POLICY_CLOCK_DIRTY] = &policy_clock_dirty,
     [POLICY_AGING] = &policy_aging,       [POLICY_TWO_LIST] = &policy_two_list,
-    [POLICY_CLOCKPRO] = &policy_clockpro,
+    [POLICY_CLOCKPRO] = &policy_clockpro, [POLICY_VMS] = &policy_vms,
 #ifdef POLICY_CANDIDATES
     [POLICY_SIEVE] = &policy_sieve,       [POLICY_CLOCK2] = &policy_clock2,
     [POLICY_S3FIFO] = &policy_s3fifo,     [POLICY_GENERATIONS] = &policy_generations,

@@ -55,7 +55,7 @@ for my $name (sort keys %string) {
     close $text;
 }
 
-my @policies = qw(fifo clock clock-dirty aging two-list clock-pro);
+my @policies = qw(fifo clock clock-dirty aging two-list clock-pro vms);
 my @plan;
 for my $policy (@policies) {
     for my $name (sort keys %string) {
@@ -71,20 +71,29 @@ system("cp '$top/build/fuzz/live' '$work/root/live' && cd '$work/root' && find .
 my $run = boot('live', initrd => "$work/live.cpio", append => 'quiet init=/live -- /plan', disks => [swap_disk('live')],
     time => 120 + @plan * $n / 2000);
 outcome_is($run, 'pass');
-my %live = map { /^live: policy (\S+) frames (\d+) refs \d+ misses (\d+) of \/t\/(\w+)$/ ? ("$1 $2 $4" => $3) : () }
-  split /\n/, $run->{log};
+my (%live, %salvages);
+for (split /\n/, $run->{log}) {
+    /^live: policy (\S+) frames (\d+) refs \d+ misses (\d+) salvages (\d+) of \/t\/(\w+)$/ or next;
+    $live{"$1 $2 $5"}     = $3;
+    $salvages{"$1 $2 $5"} = $4;
+}
 for my $policy (@policies) {
     my @wrong;
     for my $p (grep { $_->[0] eq $policy } @plan) {
         # One entry in the translation buffer: the accessed bit says whether a page was used, not how often.
         my $said = `'$replay' '$work/$p->[2].txt' --policy $policy --frames $p->[1] --tlb 1`;
         my ($misses) = $said =~ /misses (\d+)$/ or die "replay: $said";
+        my $put_back = $salvages{"@$p"};
+        my ($salvages) = $said =~ /^(\d+) salvages$/m;
         my $live = $live{"@$p"} // 'nothing';
+        push @wrong, "$p->[2] with $p->[1] frames: $put_back salvages, the simulator has " . ($salvages // 0)
+          if defined $put_back && $put_back != ($salvages // 0);
         push @wrong, "$p->[2] with $p->[1] frames: $live, the simulator has $misses" if $live ne $misses;
     }
     ok(!@wrong, "$policy: as many faults as simulated, " . scalar(grep { $_->[0] eq $policy } @plan) . ' times');
     diag("$policy: $_") for @wrong;
 }
+cmp_ok($salvages{'vms 24 eighty'} // 0, '>', 0, 'pages were put back without reading');
 is($live{'fifo 3 belady'}, 9,  'nine faults with three frames');
 is($live{'fifo 4 belady'}, 10, 'ten with four');
 

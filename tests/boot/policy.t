@@ -11,7 +11,7 @@ use Test::More;
 
 need_sets(qw(busybox stress));
 
-my @policies = qw(clock fifo random clock-dirty aging two-list clock-pro);
+my @policies = qw(clock fifo random clock-dirty aging two-list clock-pro vms);
 my $seconds  = $ENV{QUIRE_SOAK} ? 60 : 2;
 my $stress   = "stress-ng --vm 2 --vm-bytes 40M --fork 1 --mmap 1 --mmap-bytes 16M --madvise 1 --verify -t $seconds";
 
@@ -65,6 +65,6 @@ step_is($run, 'back', 0, qr/^\Q@{[listed('clock')]}\E$/m);
 
 my $bad = boot('policy-bad', append => 'policy=lru ktest=buddy', time => 60);
 outcome_is($bad, 'pass');
-log_like($bad, qr/policy: bad value `lru`, ignored; possible: clock, fifo, random, clock-dirty, aging, two-list, clock-pro/, 'a name that is not there is reported with those that are');
+log_like($bad, qr/policy: bad value `lru`, ignored; possible: clock, fifo, random, clock-dirty, aging, two-list, clock-pro, vms/, 'a name that is not there is reported with those that are');
 
 done_testing();

@@ -18,7 +18,7 @@
 
 #define PAGE_SECTORS ((uint32_t)(PAGE_SIZE / BLOCK_SECTOR))
 #define LBA28_END    (1u << 28)
-#define SCRATCH      64u /* pages at the end of a swap area */
+#define SCRATCH      BLOCK_MAX_SEGS /* pages at the end of a swap area */
 
 static bool model_is(const struct block_device *d, const char *model)
 {
@@ -254,7 +254,7 @@ TEST(ata, read_whole_and_by_page)
 static void write_scattered(struct kt *kt, struct block_device *d, uint64_t sector)
 {
     struct pages out, in;
-    uint32_t tag = kt_random(kt);
+    uint32_t tag = kt_random(kt), most = block_max_segs(d);
 
     if (!get_pages(kt, &out, BLOCK_MAX_SEGS))
         return;
@@ -262,7 +262,7 @@ static void write_scattered(struct kt *kt, struct block_device *d, uint64_t sect
         free_pages(&out);
         return;
     }
-    for (uint32_t n = 1; n <= BLOCK_MAX_SEGS; n = n < 3 ? n + 1 : n * 2 - n / 2) {
+    for (uint32_t n = 1; n <= most; n = n < 3 ? n + 1 : n * 2 - n / 2) {
         uint64_t writes = d->writes, sectors = d->write_sectors;
 
         for (uint32_t i = 0; i < n; i++) {
@@ -294,18 +294,18 @@ TEST(ata, scatter)
 static void write_contiguous(struct kt *kt, struct block_device *d, uint64_t sector)
 {
     struct frame_pool *pool = kmalloc_sys.pool;
-    struct frame *block = frame_alloc_block(pool, 5, FRAME_KERNEL, 0);
+    struct frame *block = frame_alloc_block(pool, 7, FRAME_KERNEL, 0);
     paddr_t phys[BLOCK_MAX_SEGS];
-    uint32_t tag = kt_random(kt);
+    uint32_t tag = kt_random(kt), most = block_max_segs(d);
 
     if (!block) {
-        kt_skip(kt, "no block of 32 pages");
+        kt_skip(kt, "no block of 128 pages");
         return;
     }
     for (uint32_t i = 0; i < BLOCK_MAX_SEGS; i++)
         phys[i] = (paddr_t)(frame_pfn(pool, block) + i) << PAGE_SHIFT;
     /* All of it; then 16 pages that do not start at a boundary, so that the run is cut in the middle. */
-    for (uint32_t first = 0, n = BLOCK_MAX_SEGS; first <= 5; first += 5, n = 16) {
+    for (uint32_t first = 0, n = most; first <= 5; first += 5, n = 16) {
         for (uint32_t i = 0; i < n; i++)
             fill_page(phys[first + i], tag + first, i);
         EXPECT(disk_write(d, sector, phys + first, n) == 0, "%s: write from page %u", d->name, first);

@@ -271,6 +271,8 @@ TEST(parked, damage_is_named)
            s->regions.first->flags ^= REGION_WRITE);
     BROKEN(&t.vm, "INV-VM-1", f->maps++, f->maps--);
     BROKEN(&t.vm, "INV-VM-6", *cached = (pte_t){saved_cached.raw | PT_WRITE}, *cached = saved_cached);
+    BROKEN(&t.vm, "INV-VM-12", (f->flags |= FRAME_F_PARKED, *e = pte_unpark(saved)),
+           (f->flags &= (uint16_t)~FRAME_F_PARKED, *e = saved));
     BROKEN(&t.vm, "INV-VM-11", *zero = pte_park(saved_zero), *zero = saved_zero);
     EXPECT(vm_verify(&t.vm), "sound after");
     space_destroy(s);

@@ -812,6 +812,31 @@ static bool evict(struct rig *r, struct frame **f, unsigned n)
     return true;
 }
 
+TEST(swap, requests_are_as_large_as_the_disk_takes)
+{
+    static const uint32_t takes[][2] = {{0, 1}, {100, 1}, {99, 2}, {32, 4}, {1, 100}}; /* pages, requests */
+
+    for (unsigned k = 0; k < ARRAY_LEN(takes); k++) {
+        struct rig *r = rig_new(kt, 256, 128, 0);
+        struct frame *f[100];
+        slot_t slot[100];
+
+        if (!r)
+            return;
+        r->disk[0].dev.max_segs = takes[k][0];
+        REQUIRE(swap_on(&r->vm, &r->disk[0].dev) == 0 && evict(r, f, 100), "100 pages");
+        for (unsigned i = 0; i < 100; i++)
+            slot[i] = f[i]->slot;
+        page_out(r, f, 100);
+        EXPECT(r->vm.swap.writes == takes[k][1] && r->vm.swap.pages_out == 100,
+               "%u requests to a disk that takes %u pages", (unsigned)r->vm.swap.writes, takes[k][0]);
+        EXPECT(swap_verify(&r->vm), "sound");
+        for (unsigned i = 0; i < 100; i++)
+            swap_unref(&r->vm, slot[i]);
+        rig_done(kt, r);
+    }
+}
+
 TEST(swap, neighbours_share_requests)
 {
     struct rig *r = rig_new(kt, 256, 128, 0);
@@ -823,6 +848,7 @@ TEST(swap, neighbours_share_requests)
         return;
     REQUIRE(swap_on(&r->vm, &r->disk[0].dev) == 0, "on");
     REQUIRE(evict(r, f, 40), "40 pages");
+    r->disk[0].dev.max_segs = SWAP_CLUSTER; /* what a small disk takes */
     for (unsigned i = 0; i < 40; i++) {
         slot[i] = f[i]->slot;
         EXPECT(i == 0 || slot[i] == slot[i - 1] + 1, "slot %x after %x", slot[i], slot[i - 1]);

@@ -90,11 +90,32 @@ static long majors(void)
     return u.ru_majflt;
 }
 
+/* Pages that were set aside and put back without reading. */
+static unsigned long long salvages(void)
+{
+    static char text[4096];
+    unsigned long long clean = 0, modified = 0;
+    int fd = open("/proc/vmstat", O_RDONLY);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    const char *at;
+
+    if (got < 0)
+        die("/proc/vmstat");
+    text[got] = 0;
+    close(fd);
+    if ((at = strstr(text, "\npgsalvage_clean ")) != NULL)
+        clean = strtoull(strchr(at, ' '), NULL, 10);
+    if ((at = strstr(text, "\npgsalvage_modified ")) != NULL)
+        modified = strtoull(strchr(at, ' '), NULL, 10);
+    return clean + modified;
+}
+
 static void run(const char *policy, unsigned frames, const char *path)
 {
     uint32_t pages;
     size_t n = load(path, &pages), size = (size_t)pages * PAGE;
     volatile char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned long long salvaged;
     unsigned char in[1];
     long before;
 
@@ -115,7 +136,9 @@ static void run(const char *policy, unsigned frames, const char *path)
     set("drop_caches", "1"); /* the trace */
     set("policy", strcmp(policy, "fifo") == 0 ? "clock" : "fifo");
     set("policy", policy);
+    set_number("rss_limit", (frames * 3 + 3) / 4); /* as the simulator has it */
     set_number("pageable_max", frames);
+    salvaged = salvages();
     before = majors();
     for (size_t i = 0; i < n; i++) {
         volatile char *at = p + (size_t)(trace[i] >> 1) * PAGE;
@@ -125,8 +148,10 @@ static void run(const char *policy, unsigned frames, const char *path)
         else
             (void)*at;
     }
-    printf("live: policy %s frames %u refs %zu misses %ld of %s\n", policy, frames, n, majors() - before,
-           path);
+    before = majors() - before;
+    salvaged = salvages() - salvaged;
+    printf("live: policy %s frames %u refs %zu misses %ld salvages %llu of %s\n", policy, frames, n, before,
+           salvaged, path);
     fflush(stdout);
     munmap((void *)p, size);
 }

@@ -1,7 +1,7 @@
 /*
  * Replay a reference string with the kernel's replacement policies.
  *
- *     replay TRACE --policy NAME --frames N [--tlb K] [--steps] [--load-unused]
+ *     replay TRACE --policy NAME --frames N [--tlb K] [--rss N] [--steps] [--load-unused]
  *     replay --table FILE.tsv
  */
 #include "tests/host/replay/replay.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const char usage[] =
-    "replay TRACE --policy NAME --frames N [--tlb K] [--steps] [--load-unused]\n"
+    "replay TRACE --policy NAME --frames N [--tlb K] [--rss N] [--steps] [--load-unused]\n"
     "replay --table FILE.tsv\n"
     "\n"
     "TRACE: page numbers, as text (decimal or 0x, between blanks or commas; w before or behind: written to) "
@@ -21,6 +21,7 @@ static const char usage[] =
     "                   mru, 2q, opt, unopt\n"
     "    --frames       of memory, 1 to 4194304\n"
     "    --tlb          uses are hidden by a translation buffer of so many entries, 1 to 65536\n"
+    "    --rss          vms: pages that the program may have before some are set aside (3/4 of the frames)\n"
     "    --steps        tell each step\n"
     "    --load-unused  the access for which a page is loaded leaves no accessed bit\n"
     "    --table        do each row of a table with misses, and name those that differ\n"
@@ -73,6 +74,8 @@ int main(int argc, char **argv)
                 how.frames = number(arg, value, FRAMES_MAX);
             else if (strcmp(arg, "--tlb") == 0)
                 how.tlb = number(arg, value, 1u << 16);
+            else if (strcmp(arg, "--rss") == 0)
+                how.rss = number(arg, value, FRAMES_MAX);
             else if (strcmp(arg, "--table") == 0)
                 table = value;
             else
@@ -83,7 +86,8 @@ int main(int argc, char **argv)
             path = arg;
         }
     }
-    if (table && !path && !how.policy && !how.frames && !how.tlb && !how.steps && !how.load_is_no_use)
+    if (table && !path && !how.policy && !how.frames && !how.tlb && !how.rss && !how.steps &&
+        !how.load_is_no_use)
         return table_check(table);
     if (!path || !how.policy || !how.frames || table)
         wrong("a trace, a policy and frames are wanted, or a table and nothing else", "");
@@ -92,6 +96,8 @@ int main(int argc, char **argv)
     if (!trace_load(&t, path))
         return 1;
     simulate(&t, &how, &o, false);
+    if (o.salvages)
+        printf("%llu salvages\n", (unsigned long long)o.salvages);
     printf("policy %s frames %u refs %zu misses %llu\n", how.policy, how.frames, t.count,
            (unsigned long long)o.misses);
     outcome_free(&o);

@@ -30,14 +30,16 @@ struct setup {
     const char *policy; /* one of mm/policy/, or opt, unopt */
     uint32_t frames;
     uint32_t tlb;        /* translations that hide uses; 0: each use is seen */
+    uint32_t rss;        /* pages that the program may have at first, for policies that limit that; 0: 3/4 */
     bool load_is_no_use; /* the access for which a page was loaded leaves no bit */
     FILE *steps;         /* where each step is told; NULL: nowhere */
 };
 
 struct outcome {
     uint64_t misses;
-    char *hits;       /* [count] 'h' or 'M', if asked for */
-    uint32_t *victim; /* [victims] */
+    uint64_t salvages; /* pages that were set aside and put back, without a miss */
+    char *hits;        /* [count] 'h' or 'M', if asked for */
+    uint32_t *victim;  /* [victims] */
     size_t victims;
     uint32_t *memory; /* [in_memory] at the end, in the order of loading, or of use for lru and mru */
     size_t in_memory;

@@ -4,8 +4,10 @@
  * What a policy sees is what the MMU leaves: a use sets the page's accessed bit, a write the dirty bit.
  * With a translation buffer of K entries (least recently used goes) a use of a page whose translation is
  * there leaves nothing, until the bit was taken, which flushes the translation as the kernel does, or the
- * page was evicted. Without one each use is counted, for the policies that can tell two uses from one. LRU,
- * MRU, 2Q and the optimum see every use whatever the buffer hides; the optimum sees the future too.
+ * page was evicted. A policy that sets pages aside does so by taking the translation away; the next use is
+ * no miss, but puts the page back. Without a buffer each use is counted, for policies that can tell two uses
+ * from one. LRU, MRU, 2Q and the optimum see every use whatever the buffer hides; the optimum sees the future
+ * too.
  */
 #include "tests/host/pool.h"
 #include "tests/host/replay/replay.h"
@@ -44,6 +46,7 @@ struct machine {
     uint32_t tlb_count;
     uint32_t *next; /* of the optimum: the next reference of the same page */
     uint32_t in_memory, loads;
+    struct policy_set set; /* the program's pages */
 };
 
 static struct page *page_of(struct machine *m, uint32_t number)
@@ -126,7 +129,16 @@ static bool is_dirty(void *arg, struct frame *f)
     return m->dirty[slot_of(m, f)];
 }
 
-static const struct policy_eyes eyes = {.take_uses = take_uses, .is_used = is_used, .is_dirty = is_dirty};
+static enum policy_parked park(void *arg, struct frame *f)
+{
+    struct machine *m = arg;
+
+    tlb_flush(m, slot_of(m, f));
+    return m->dirty[slot_of(m, f)] ? PARKED_DIRTY : PARKED_CLEAN;
+}
+
+static const struct policy_eyes eyes = {
+    .take_uses = take_uses, .is_used = is_used, .is_dirty = is_dirty, .park = park};
 
 /* --- the optimum --- */
 
@@ -218,6 +230,8 @@ static void machine_begin(struct machine *m, const struct trace *t, const struct
         abort();
     if (is_optimum(how->policy))
         look_ahead(m);
+    /* The set's number is that of a frame that the program does not use. */
+    policy_set_init(&m->set, p, POOL_FIRST + how->frames, how->rss ? how->rss : (how->frames * 3 + 3) / 4);
 }
 
 static void machine_end(struct machine *m)
@@ -266,6 +280,7 @@ static void load(struct machine *m, struct page *p, struct frame *f)
     m->uses[slot_of(m, f)] = 0;
     m->dirty[slot_of(m, f)] = false;
     pageable_enter(&m->pageable, m->pool, f);
+    pageable_mapped(&m->pageable, f, &m->set);
 }
 
 /* Frames in the order of their lists for lru and mru, of loading for others. */
@@ -341,6 +356,10 @@ void simulate(const struct trace *t, const struct setup *how, struct outcome *o,
             load(&m, p, f);
         }
         f = pfn_frame(m.pool, p->pfn);
+        if (f->flags & FRAME_F_PARKED) {
+            o->salvages++;
+            pageable_mapped(&m.pageable, f, &m.set);
+        }
         if (tlb_miss(&m, slot_of(&m, f)) && (hit || !how->load_is_no_use))
             m.uses[slot_of(&m, f)]++;
         m.dirty[slot_of(&m, f)] |= t->write[i];
