@@ -11,7 +11,8 @@
  * so does moving it to another address: the region that moved knows the number that it begins with. So the
  * entry is at the address that the number says, or in one of the regions that were moved, which their space
  * finds by their numbers (moved.c). A number may stand for different pages in spaces of one family, or even
- * in one space (something new is mapped where a region was moved away): what counts is that the entry names the frame.
+ * in one space (something new is mapped where a region was moved away): what counts is that the entry names
+ * the frame.
  *
  * A private copy of an object's page is anonymous, so its frame does not lead to the object. It is found the
  * other way round: the object's regions lead to the entries, and what is anonymous there is a copy.
