@@ -422,7 +422,8 @@ static unsigned run_in_need(struct vm *vm, unsigned want, bool low)
 {
     unsigned freed = run(vm, want, low, true);
 
-    if (!freed && swap_give_way(vm))
+    /* More than once, since swapoff may be called again meanwhile. */
+    while (!freed && swap_give_way(vm))
         freed = run(vm, want, low, true);
     return freed;
 }
