@@ -18,6 +18,11 @@
  * what it waited for memory, and at least a second. A turn ends early if those who run do not want the
  * processor. Who fits beside the others comes in at once.
  *
+ * One alone. A program that is larger than memory by itself is not helped by turns. Then reclaim is told to
+ * let most of what the policy offers stay (vm.hold), which helps programs that go round in what they have.
+ * It is tried for two seconds, and left for a while if the program does not get a tenth more time in ring 3
+ * by that.
+ *
  * Who is spared. init, and leaders of sessions that have a terminal (shells), are never put out. A program of
  * the terminal's foreground goes last, and is back within two seconds, unless another of its group that takes
  * turns too is in. Somebody who has a signal to take is let in after half a second, and who is to end, at
@@ -45,16 +50,20 @@
 #include "kernel/proc/signal_parts.h"
 #include "kernel/sched/pressure.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sched/stat.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/panic.h"
 #include "mm/load.h"
 
 #define MS            1000000ull
 #define LOOK_NS       (200 * MS)
-#define FULL_PERCENT  25u /* of the time between two looks */
-#define PAGES_A_LOOK  8u  /* that came and that went, at least: a slow disk does 40 requests in that time */
-#define LOOKS         2u  /* in a row */
-#define SHARE         16u /* who takes part reads one page of so many */
+#define FULL_PERCENT  25u  /* of the time between two looks */
+#define PAGES_A_LOOK  8u   /* that came and that went, at least: a slow disk does 40 requests in that time */
+#define FAST_PERCENT  8u   /* a fast disk: less of the time is waited, */
+#define FAST_PAGES    400u /* and more pages come: 8 MB in a second */
+#define LOOKS         2u   /* in a row */
+#define SMALL         32u  /* of what can be in memory; who needs less takes no turns */
+#define SHARE         16u  /* who takes part reads one page of so many */
 #define TURN_LEAST_NS (1000 * MS)
 #define TURN_MOST_NS  (60000 * MS)
 #define TURN_COSTS    2u          /* as many times as its costs lasts a turn */
@@ -62,6 +71,10 @@
 #define FRONT_LATE_NS (1800 * MS) /* whatever is being done, then */
 #define SIGNAL_NS     (500 * MS)
 #define CHECK_NS      (50 * MS)
+#define HOLD_SETTLE   3u           /* looks before a measurement, */
+#define HOLD_LOOKS    6u           /* and of it */
+#define HOLD_REST_NS  (20000 * MS) /* after one that was no use */
+#define QUIET_LOOKS   25u          /* without thrashing, and the next time is another case */
 
 static bool is_on = true;
 static struct memory *out_first, *out_last;
@@ -74,9 +87,18 @@ static uint64_t turn_since, turn_thrash,
 static struct balance_state state;
 static struct balance_event events[BALANCE_EVENTS];
 
+/* Whether reclaim lets most stay. */
+enum hold { HOLD_OFF, HOLD_BEFORE, HOLD_TRIED, HOLD_ON, HOLD_NO_USE };
+static enum hold hold;
+static unsigned hold_looks;                       /* of a measurement */
+static uint64_t hold_user, hold_ns;               /* time in ring 3, of how much */
+static uint64_t hold_user_before, hold_ns_before; /* of the first measurement */
+static uint64_t hold_rest_until;
+static unsigned quiet_looks;
+
 /* What a look sees. */
 struct look {
-    uint64_t at, thrash_ns, idle_ns, came, went; /* sums since boot */
+    uint64_t at, thrash_ns, idle_ns, user_ns, came, went; /* sums since boot */
 };
 static struct look last;
 
@@ -105,14 +127,23 @@ static int front_group(const struct memory *m)
     return 0;
 }
 
-/* Whether another program of the group that takes turns runs. */
-static bool has_fellow(const struct memory *m, int group)
+/* Since when a foreground's group stands still, of which m is out: the last of its programs that take turns
+ * went out then. UINT64_MAX: one of them runs. */
+static uint64_t still_since(const struct memory *m, int group)
 {
-    for (const struct process *p = process_all; p; p = p->all_next)
-        if (p->pgid == group && p->memory && p->memory != m && p->memory->balance.party &&
-            !p->memory->balance.out)
-            return true;
-    return false;
+    uint64_t since = m->balance.since;
+
+    for (const struct process *p = process_all; p; p = p->all_next) {
+        const struct balance *b = p->memory ? &p->memory->balance : NULL;
+
+        if (!b || p->pgid != group || p->memory == m || !b->party)
+            continue;
+        if (!b->out)
+            return UINT64_MAX;
+        if (b->since > since)
+            since = b->since;
+    }
+    return since;
 }
 
 static bool may_go(const struct memory *m)
@@ -143,6 +174,7 @@ static bool has_signal(const struct memory *m)
 static bool is_due(const struct memory *m, uint64_t now, uint64_t front_ns)
 {
     uint64_t out = now - m->balance.since;
+    uint64_t since;
     int group;
 
     if (out >= SIGNAL_NS && has_signal(m))
@@ -150,7 +182,8 @@ static bool is_due(const struct memory *m, uint64_t now, uint64_t front_ns)
     if (out < front_ns)
         return false;
     group = front_group(m);
-    return group && !has_fellow(m, group);
+    since = group ? still_since(m, group) : UINT64_MAX;
+    return since <= now && now - since >= front_ns;
 }
 
 /* --- the list --- */
@@ -356,6 +389,7 @@ static void take_look(struct look *l)
         .at = s.since,
         .thrash_ns = s.total_ns[PRESSURE_THRASH],
         .idle_ns = sched_idle_ns(),
+        .user_ns = stat_user_ns(),
         .came = vm_sys.swap.pages_in,
         .went = vm_sys.stats.evicted,
     };
@@ -387,6 +421,7 @@ static unsigned count_readers(uint64_t now)
         if (!b || b->round != rounds)
             continue;
         b->round = rounds - 1; /* once each */
+        b->weighed = false;
         if (b->reads < all / SHARE || !may_go(p->memory))
             b->reads = 0;
         n += b->reads > 0;
@@ -403,6 +438,31 @@ static void name_party(void)
         if (b)
             b->party = b->reads || (in_turns && b->party);
     }
+}
+
+/* See how much those who read need: to suspend a small one would help nobody. How many are left. Sleeps. */
+static unsigned weigh(void)
+{
+    uint32_t least = pageable_count(&vm_sys.pageable) / SMALL;
+    unsigned n = 0;
+
+    for (unsigned most = process_count; most; most--) {
+        const struct process *p = process_all;
+        struct memory *m;
+
+        while (p && !(p->memory && p->memory->balance.reads && !p->memory->balance.weighed))
+            p = p->all_next;
+        if (!p)
+            break;
+        m = memory_get(p->memory);
+        m->balance.weighed = true;
+        m->balance.need = need(m);
+        if (m->balance.need < least)
+            m->balance.reads = 0;
+        n += m->balance.reads > 0;
+        memory_put(m);
+    }
+    return n;
 }
 
 /* Half of those who read go out, the longest first. Sleeps. */
@@ -426,7 +486,10 @@ static void thin_out(unsigned readers)
 
 static uint64_t turn_length(const struct look *now)
 {
-    uint64_t length = TURN_LEAST_NS + TURN_COSTS * (turn_change + now->thrash_ns - turn_thrash);
+    uint64_t waited = now->thrash_ns - turn_thrash, most = 2 * turn_change + TURN_LEAST_NS, length;
+
+    /* Who is larger than memory waits all the time: that is not what the change cost. */
+    length = TURN_LEAST_NS + TURN_COSTS * (turn_change + (waited < most ? waited : most));
 
     return length < TURN_MOST_NS ? length : TURN_MOST_NS;
 }
@@ -475,10 +538,77 @@ static bool let_due_in(uint64_t now)
     return false;
 }
 
+static void set_hold(enum hold what, uint64_t now)
+{
+    hold = what;
+    hold_looks = 0;
+    hold_user = hold_ns = 0;
+    hold_rest_until = now + HOLD_REST_NS;
+    vm_sys.hold = what == HOLD_TRIED || what == HOLD_ON;
+}
+
+/* Add a look to a measurement. Whether it is complete. */
+static bool measure(unsigned looks, uint64_t user, uint64_t ns)
+{
+    hold_looks++;
+    if (hold_looks > HOLD_SETTLE) {
+        hold_user += user;
+        hold_ns += ns;
+    }
+    return hold_looks == HOLD_SETTLE + looks;
+}
+
+/* Whether programs had a tenth more of the processor than before, in microseconds, so that products fit. */
+static bool is_better(void)
+{
+    return hold_user / 1000 * (hold_ns_before / 1000) * 10 > hold_user_before / 1000 * (hold_ns / 1000) * 11;
+}
+
+/* After each look. alone: memory thrashes, and one program reads; user: time in ring 3, of ns. */
+static void judge_hold(bool alone, bool thrashes, uint64_t now, uint64_t user, uint64_t ns)
+{
+    quiet_looks = thrashes ? 0 : quiet_looks + 1;
+    if (hold != HOLD_NO_USE && hold != HOLD_OFF && quiet_looks >= QUIET_LOOKS) {
+        set_hold(HOLD_OFF, now);
+        return;
+    }
+    switch (hold) {
+    case HOLD_OFF:
+        if (alone)
+            set_hold(HOLD_BEFORE, now);
+        break;
+    case HOLD_BEFORE:
+        if (measure(HOLD_LOOKS, user, ns)) {
+            hold_user_before = hold_user;
+            hold_ns_before = hold_ns;
+            set_hold(HOLD_TRIED, now);
+        }
+        break;
+    case HOLD_TRIED:
+        if (measure(HOLD_LOOKS, user, ns))
+            set_hold(is_better() ? HOLD_ON : HOLD_NO_USE, now);
+        break;
+    case HOLD_ON:
+        break;
+    case HOLD_NO_USE:
+        if (now >= hold_rest_until)
+            set_hold(HOLD_OFF, now);
+        break;
+    }
+}
+
+static bool is_thrashing(void)
+{
+    uint32_t pages = state.came < state.went ? state.came : state.went;
+
+    return (state.full >= FULL_PERCENT && pages >= PAGES_A_LOOK) ||
+           (state.full >= FAST_PERCENT && pages >= FAST_PAGES);
+}
+
 static void look(void)
 {
     struct look now;
-    uint64_t ns, thrash, idle;
+    uint64_t ns, thrash, idle, user;
     unsigned readers;
     bool thrashes;
 
@@ -486,14 +616,19 @@ static void look(void)
     ns = now.at - last.at;
     thrash = now.thrash_ns - last.thrash_ns;
     idle = now.idle_ns - last.idle_ns;
+    user = now.user_ns - last.user_ns;
     readers = count_readers(now.at);
     state.full = ns ? (unsigned)(thrash * 100 / ns) : 0;
     state.came = (uint32_t)(now.came - last.came);
     state.went = (uint32_t)(now.went - last.went);
     last = now;
-    thrashes = state.full >= FULL_PERCENT && state.came >= PAGES_A_LOOK && state.went >= PAGES_A_LOOK;
+    thrashes = is_thrashing();
     thrashed = thrashes ? thrashed + 1 : 0;
+    if (thrashed >= LOOKS)
+        readers = weigh();
+    judge_hold(thrashed >= 2 * LOOKS && readers == 1, thrashes, now.at, user, ns);
     if (!is_on || vm_sys.exact) {
+        set_hold(HOLD_OFF, now.at);
         everybody_in();
     } else if (!let_due_in(now.at)) {
         if (thrashed >= LOOKS && readers >= 2) {
@@ -519,7 +654,7 @@ static void watch(void *arg)
     for (;;) {
         uint32_t irq = os_irq_save();
 
-        if (!out_first && !thrashed && !pressure_counts.stalled) {
+        if (!out_first && !thrashed && hold == HOLD_OFF && !pressure_counts.stalled) {
             os_sleep(&pressure_wait);
             take_look(&last);
         }
@@ -556,6 +691,7 @@ void balance_read(struct balance_state *s)
 
     take_look(&now);
     *s = state;
+    s->hold = vm_sys.hold;
     s->turn_ns = out_first ? now.at - turn_since : 0;
     s->turn_length_ns = out_first ? turn_length(&now) : 0;
 }

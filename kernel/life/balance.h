@@ -32,6 +32,7 @@ struct balance_state {
     uint64_t turn_ns, turn_length_ns; /* how long the present turn lasts, and is to last; 0: none */
     unsigned full;                    /* percent of the last look's time */
     uint32_t came, went;              /* pages in it */
+    bool hold;                        /* reclaim lets most of what it is offered stay */
     uint64_t outs, ins, pages_out, pages_in;
     uint32_t events; /* that ever were: the last BALANCE_EVENTS are kept */
 };

@@ -52,7 +52,8 @@ struct balance {
     uint64_t since;             /* when it went out or came in; 0: not looked at yet */
     uint32_t round;             /* the last look that saw it */
     uint64_t major;             /* faults that its space had read for then */
-    uint32_t reads;             /* of these, since the look before */
+    uint32_t reads;             /* of these, since the look before; 0: it takes no part */
+    bool weighed;               /* its need was looked at since then */
 };
 
 /* A process's memory. Shared by vfork and by clone with CLONE_VM; the last user destroys the space. */

@@ -75,6 +75,15 @@ void stat_init(void)
     time_register_tick(tick);
 }
 
+uint64_t stat_user_ns(void)
+{
+    uint32_t irq = os_irq_save();
+    uint64_t ns = user_ticks * (1000000000u / TIME_HZ);
+
+    os_irq_restore(irq);
+    return ns;
+}
+
 void stat_time(struct stat_time *t)
 {
     uint64_t now = os_now_ns(), busy, ticks, user;

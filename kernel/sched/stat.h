@@ -15,6 +15,8 @@ struct stat_time {
 /* After sched_init(). */
 void stat_init(void);
 void stat_time(struct stat_time *t);
+/* Time in ring 3 as the ticks found it. Of a short time it tells more than stat_time(). */
+uint64_t stat_user_ns(void);
 /* Threads that run or could, and those that wait for something that is not a signal's to end. */
 void stat_threads(uint32_t *running, uint32_t *blocked);
 
