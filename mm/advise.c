@@ -14,6 +14,9 @@
  * FREE wants own tables: clearing a dirty bit in a shared table would give up other
  * spaces' pages.
  *
+ * A table that is out (table.c) comes in for what changes a part of it, and for WILLNEED. COLD and PAGEOUT
+ * have nothing to do there, and mincore() looks at it without bringing it in.
+ *
  * Data: none. Locking: the space's lock. How it fails: see space.h; what was done before stays
  * done. Source of the rules: madvise(2), mincore(2), msync(2), and Linux's mm/madvise.c where they are
  * silent.
@@ -22,6 +25,7 @@
 #include "mm/fault.h"
 #include "mm/reclaim.h"
 #include "mm/space.h"
+#include "mm/table.h"
 
 /* A part of a region. */
 struct stretch {
@@ -55,10 +59,13 @@ static int set_flags(const struct stretch *t, unsigned clear, unsigned set)
 
 static int drop_pages(const struct stretch *t)
 {
-    int err = space_own_edges(t->s, t->start, t->end);
+    int err;
 
+    t->s->tables_kept++;
+    err = space_own_edges(t->s, t->start, t->end);
     if (!err)
         space_clear_range(t->s, t->start, t->end);
+    t->s->tables_kept--;
     return err;
 }
 
@@ -95,21 +102,13 @@ static inline bool is_step(vaddr_t va)
     return (va >> PAGE_SHIFT) % 512 == 511;
 }
 
-static int free_pages(const struct stretch *t)
+/* The same for entries of [va, end), which lies in one span whose table is own and in memory. */
+static void give_up_entries(struct space *s, vaddr_t va, vaddr_t end)
 {
-    struct space *s = t->s;
-    int err = space_own_tables(s, t->start, t->end);
-
-    if (err)
-        return err;
     nosleep_enter("page-table entries and the counts of their frames");
-    for (vaddr_t va = t->start; va < t->end; va += PAGE_SIZE) {
-        pte_t *e = pt_entry(&s->pt, va);
-
-        if (e && !pte_empty(*e))
+    for (pte_t *e = pt_resident_entry(&s->pt, va); va < end; va += PAGE_SIZE, e++) {
+        if (!pte_empty(*e))
             give_up(s, va, e);
-        else if (!e)
-            va = PT_SPAN_DOWN(va) + (PT_SPAN - (vaddr_t)PAGE_SIZE);
         if (is_step(va)) {
             nosleep_exit();
             might_sleep();
@@ -117,7 +116,32 @@ static int free_pages(const struct stretch *t)
         }
     }
     nosleep_exit();
-    return 0;
+}
+
+static int free_pages(const struct stretch *t)
+{
+    struct space *s = t->s;
+    vaddr_t span = t->start;
+    bool read = false;
+    int err;
+
+    s->tables_kept++;
+    err = space_own_tables(s, t->start, t->end);
+    for (; !err && (span = pt_next_span(&s->pt, span, t->end)) < t->end; span += PT_SPAN) {
+        vaddr_t lo = span > t->start ? span : t->start;
+        vaddr_t hi = t->end - span < PT_SPAN ? t->end : span + PT_SPAN;
+
+        if (pt_span(&s->pt, span) == PT_OUT && hi - lo == PT_SPAN) {
+            table_drop_out(s, span); /* its pages are in slots, and given up */
+            if (pt_span(&s->pt, span) == PT_NONE)
+                continue;
+        }
+        err = table_in(s, span, &read);
+        if (!err && pt_resident_table(&s->pt, span))
+            give_up_entries(s, lo, hi);
+    }
+    s->tables_kept--;
+    return err;
 }
 
 /* Whether another page may be brought in for the future. */
@@ -130,13 +154,17 @@ static int need_pages(const struct stretch *t)
 {
     struct vm *vm = t->s->vm;
 
+    bool read = false;
+
     for (vaddr_t va = t->start; va < t->end && is_plenty(vm) && !vm_dying(vm); va += PAGE_SIZE) {
         const pte_t *e;
         struct frame *f;
 
         if (is_step(va))
             might_sleep();
-        e = pt_entry(&t->s->pt, va);
+        if (table_in(t->s, va, &read))
+            break; /* a touch will say what is wrong */
+        e = pt_resident_entry(&t->s->pt, va);
         if (e && pte_is_swap(*e)) {
             if (swap_in(vm, pte_slot(*e), &f) == 0) {
                 frame_unpin(f);
@@ -155,13 +183,13 @@ static int need_pages(const struct stretch *t)
 
 struct frame *space_exclusive_frame(struct space *s, vaddr_t va)
 {
-    const pte_t *e = pt_entry(&s->pt, va);
+    const pte_t *e = pt_resident_entry(&s->pt, va);
     struct frame *f;
 
     if (!e || !pte_has_frame(*e) || pte_pfn(*e) == s->vm->zero_pfn)
         return NULL;
     f = pfn_frame(s->vm->pool, pte_pfn(*e));
-    return f->maps == 1 && pt_table(&s->pt, va)->maps == 1 && f->flags & FRAME_F_LISTED ? f : NULL;
+    return f->maps == 1 && pt_resident_table(&s->pt, va)->maps == 1 && f->flags & FRAME_F_LISTED ? f : NULL;
 }
 
 static int page_out(const struct stretch *t)
@@ -323,13 +351,13 @@ void space_clear_accessed(struct space *s, bool anonymous, bool objects)
             pte_t *e;
 
             might_sleep();
-            span = pt_next_table(&s->pt, va, r->end);
+            span = pt_next_resident(&s->pt, va, r->end);
             if (span >= r->end)
                 break;
             va = span > va ? span : va;
             stop = r->end - PT_SPAN_DOWN(va) < PT_SPAN ? r->end : PT_SPAN_DOWN(va) + (vaddr_t)PT_SPAN;
             nosleep_enter("the table that is walked");
-            for (e = pt_entry(&s->pt, va); va < stop; va += PAGE_SIZE, e++) {
+            for (e = pt_resident_entry(&s->pt, va); va < stop; va += PAGE_SIZE, e++) {
                 if (!pte_has_frame(*e) || pte_pfn(*e) == vm->zero_pfn)
                     continue;
                 pt_test_clear_accessed(&s->pt, va, e);
@@ -341,10 +369,9 @@ void space_clear_accessed(struct space *s, bool anonymous, bool objects)
     mutex_unlock(&s->lock);
 }
 
-/* Whether a page of a region is in memory. */
-static bool is_in_core(struct space *s, const struct region *r, vaddr_t va)
+/* Whether a page of a region is in memory. e: its entry, NULL if it has no table. */
+static bool is_in_core(struct space *s, const struct region *r, vaddr_t va, const pte_t *e)
 {
-    const pte_t *e = pt_entry(&s->pt, va);
     const struct frame *f;
 
     if (e && pte_has_frame(*e))
@@ -358,22 +385,26 @@ static bool is_in_core(struct space *s, const struct region *r, vaddr_t va)
 
 int space_mincore(struct space *s, vaddr_t addr, uint32_t n, uint8_t *vec)
 {
+    vaddr_t va = addr, end = addr + (n << PAGE_SHIFT);
     int err = 0;
 
     mutex_lock(&s->lock);
-    for (uint32_t i = 0; i < n; i++) {
-        vaddr_t va = addr + (i << PAGE_SHIFT);
-        const struct region *r;
+    while (!err && va < end) {
+        struct table_view view;
 
-        if (is_step(va))
-            might_sleep();
-        r = region_find(&s->regions, va);
+        /* Of a table that cannot be had nothing is in memory. */
+        table_view_begin(&view, s, va);
+        do {
+            const struct region *r = region_find(&s->regions, va);
 
-        if (!r) {
-            err = -ENOMEM;
-            break;
-        }
-        vec[i] = is_in_core(s, r, va);
+            if (!r) {
+                err = -ENOMEM;
+                break;
+            }
+            *vec++ = is_in_core(s, r, va, table_view_entry(&view, va));
+            va += PAGE_SIZE;
+        } while (va < end && (va >> PAGE_SHIFT) % 512);
+        table_view_end(&view);
     }
     mutex_unlock(&s->lock);
     return err;

@@ -84,8 +84,10 @@ static uint32_t size_of(int32_t d)
 /* The slot of a page that is in none of the tables' or the index's frames, or SLOT_NONE. */
 static slot_t slot_at(struct space *s, const struct region *r, vaddr_t va)
 {
-    const pte_t *e = pt_entry(&s->pt, va);
+    const pte_t *e = pt_resident_entry(&s->pt, va);
 
+    if (!e && pt_span(&s->pt, va) == PT_OUT)
+        return SLOT_NONE; /* it is not known before the table is in */
     if (e && !pte_empty(*e))
         return pte_is_swap(*e) ? pte_slot(*e) : SLOT_NONE;
     return r->object ? object_slot(r->object, r->offset + ((va - r->start) >> PAGE_SHIFT)) : SLOT_NONE;

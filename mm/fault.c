@@ -11,6 +11,7 @@
  *
  *   table    entry      read                write, private      write, shared object
  *   ------   --------   -----------------   -----------------   --------------------
+ *   out      -          table in            table in            table in
  *   shared   swap       swap in, in place   own table           own table
  *   shared   parked     unpark, in place    own table           own table
  *   shared   empty      own table           own table           own table
@@ -28,6 +29,7 @@
  *   own      swap       swap in, read-only, then as sole or copy
  *   own      parked     unpark, then as what it was: sole, copy or writable
  *
+ * "Out" is a table that lies in a slot itself (table.c): nothing is known of the entry before it is in.
  * "Shared" is a table that several roots name, all through read-only directory entries; "read-only" is one
  * whose entry is still so though nobody else names it any more; "own" one that is the space's alone. Swapping
  * in changes no entry's meaning, so it may be done in a shared table, and serves all sharers at once; and so
@@ -51,12 +53,14 @@
  * It ends: every action but the last brings the entry nearer to allowing the access. What it leaves behind is
  * checked by vm_verify() and space_verify().
  *
- * How it fails: no memory and no swap, FAULT_NO_MEMORY; a page that cannot be read or lies beyond its object,
- * FAULT_BUS. Compare: OpenBSD's uvm_fault.c, which opens with such a table too.
+ * How it fails: no memory and no swap, FAULT_NO_MEMORY; a page, or the table of its entry, that cannot be
+ * read, or a page that lies beyond its object, FAULT_BUS. Compare: OpenBSD's uvm_fault.c, which opens with
+ * such a table too.
  */
 #include "mm/fault.h"
 #include "mm/errno.h"
 #include "mm/machine.h"
+#include "mm/table.h"
 
 /* More steps than any fault can need unless others keep taking its page away; then the access is simply tried
  * again. */
@@ -68,12 +72,19 @@
 const char *fault_action_name(enum fault_action a)
 {
     static const char *const names[FAULT_ACTIONS] = {
-        [FAULT_BAD_ADDRESS] = "bad address", [FAULT_BAD_ACCESS] = "bad access",
-        [FAULT_GROW] = "grow stack",         [FAULT_SPURIOUS] = "spurious",
-        [FAULT_OWN_TABLE] = "own table",     [FAULT_MAP_ZERO] = "map zero frame",
-        [FAULT_FILL_ZERO] = "fill zero",     [FAULT_OBJECT_IN] = "object in",
-        [FAULT_SWAP_IN] = "swap in",         [FAULT_UNPARK] = "unpark",
-        [FAULT_TAKE_OVER] = "take over",     [FAULT_COPY] = "copy",
+        [FAULT_BAD_ADDRESS] = "bad address",
+        [FAULT_BAD_ACCESS] = "bad access",
+        [FAULT_GROW] = "grow stack",
+        [FAULT_SPURIOUS] = "spurious",
+        [FAULT_TABLE_IN] = "table in",
+        [FAULT_OWN_TABLE] = "own table",
+        [FAULT_MAP_ZERO] = "map zero frame",
+        [FAULT_FILL_ZERO] = "fill zero",
+        [FAULT_OBJECT_IN] = "object in",
+        [FAULT_SWAP_IN] = "swap in",
+        [FAULT_UNPARK] = "unpark",
+        [FAULT_TAKE_OVER] = "take over",
+        [FAULT_COPY] = "copy",
         [FAULT_UPGRADE] = "upgrade",
     };
 
@@ -107,6 +118,8 @@ static inline __attribute__((always_inline)) enum fault_action classify(const st
         return can_grow ? FAULT_GROW : FAULT_BAD_ADDRESS;
     if (unlikely(!allows(region, access)))
         return FAULT_BAD_ACCESS;
+    if (unlikely(table == PT_OUT))
+        return FAULT_TABLE_IN;
     if (unlikely((write && (readonly || table == PT_SHARED)) || (table == PT_SHARED && state == ENTRY_EMPTY)))
         return FAULT_OWN_TABLE;
     switch (state) {
@@ -193,7 +206,7 @@ struct step {
     vaddr_t va; /* page aligned */
     enum access access;
     struct region *region;
-    pte_t *entry;        /* NULL: no table */
+    pte_t *entry;        /* NULL: no table, or it is out */
     struct frame *spare; /* a frame allocated for this fault */
     struct frame *table; /* a frame for a table, allocated likewise */
     bool major;          /* the fault is counted as one that read from a disk */
@@ -247,7 +260,7 @@ static __attribute__((noinline)) int add_table(struct step *st)
     page_clear(pt_table_entries(vm->pool, st->table));
     pt_add_table(&st->s->pt, st->va, st->table);
     st->table = NULL;
-    st->entry = pt_entry(&st->s->pt, st->va);
+    st->entry = pt_resident_entry(&st->s->pt, st->va);
     return FAULT_RESUME;
 }
 
@@ -397,6 +410,16 @@ static bool read_ahead(struct step *st, slot_t slot)
     return false;
 }
 
+/* Something was brought for the fault; read: from a disk. */
+static void note_read(struct step *st, bool read)
+{
+    if (!read || st->major)
+        return;
+    st->major = true;
+    st->s->major++;
+    st->s->vm->stats.major++;
+}
+
 /*
  * What the fault waits for is not in memory: bring it there without the lock. action: FAULT_OBJECT_IN, the
  * object's page, or FAULT_SWAP_IN, the slot's. If that is still what the fault calls for afterwards, the page
@@ -414,16 +437,13 @@ static __attribute__((noinline)) int fetch(struct step *st, enum fault_action ac
     struct frame *f;
     int err;
 
+    pt_resident_table(&s->pt, st->va)->flags |= FRAME_F_REFERENCED; /* it is going to be needed */
     nosleep_exit();
     mutex_unlock(&s->lock);
     err = o ? object_fetch(o, index, &f, &read) : swap_fetch_alone(vm, slot, &f, &read);
     mutex_lock(&s->lock);
     nosleep_enter("the region and the entry that were looked up");
-    if (read && !st->major) {
-        st->major = true;
-        s->major++;
-        vm->stats.major++;
-    }
+    note_read(st, read);
     same = look_again(st) == action && st->entry &&
            (o ? st->region->object == o && object_index(st) == index : pte_slot(*st->entry) == slot);
     if (!err) {
@@ -444,6 +464,24 @@ static __attribute__((noinline)) int fetch(struct step *st, enum fault_action ac
     return err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
 }
 
+/* The table is out: bring it in without the lock, and look again. */
+static __attribute__((noinline)) int fetch_table(struct step *st)
+{
+    struct space *s = st->s;
+    bool read = false;
+    int err;
+
+    nosleep_exit();
+    mutex_unlock(&s->lock);
+    err = table_in(s, st->va, &read);
+    mutex_lock(&s->lock);
+    nosleep_enter("the region and the entry that were looked up");
+    note_read(st, read);
+    if (!err || look_again(st) != FAULT_TABLE_IN)
+        return LOOK_AGAIN;
+    return err == -ENOMEM ? FAULT_NO_MEMORY : FAULT_BUS;
+}
+
 static void grow_stack(struct step *st)
 {
     struct space *s = st->s;
@@ -454,6 +492,18 @@ static void grow_stack(struct step *st)
     space_uncount(s, r);
     space_resize_region(s, r, st->va, r->end);
     space_count(s, r);
+}
+
+static int own_table(struct space *s, vaddr_t va)
+{
+    switch (space_own_table(s, va)) {
+    case 0:
+        return LOOK_AGAIN;
+    case -EIO:
+        return FAULT_BUS;
+    default:
+        return FAULT_NO_MEMORY;
+    }
 }
 
 /*
@@ -522,9 +572,11 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
         return LOOK_AGAIN;
     case FAULT_OWN_TABLE:
         nosleep_exit();
-        result = space_own_table(s, st->va) ? FAULT_NO_MEMORY : LOOK_AGAIN;
+        result = own_table(s, st->va);
         nosleep_enter("the region and the entry that were looked up");
         return result;
+    case FAULT_TABLE_IN:
+        return fetch_table(st);
     case FAULT_GROW:
         grow_stack(st);
         return LOOK_AGAIN;
@@ -544,11 +596,11 @@ static inline __attribute__((always_inline)) enum fault_action look(struct step 
     bool can_grow = false;
 
     st->region = region_find(&s->regions, st->va);
-    st->entry = pt_entry(&s->pt, st->va);
+    st->entry = pt_resident_entry(&s->pt, st->va);
     if (unlikely(!st->region))
         can_grow = stack_above(s, st->va);
     if (unlikely(!st->entry))
-        return classify(st->region, can_grow, ENTRY_EMPTY, PT_NONE, false, st->access);
+        return classify(st->region, can_grow, ENTRY_EMPTY, pt_span(&s->pt, st->va), false, st->access);
     return classify(st->region, can_grow, entry_state(s->vm, *st->entry), pt_span(&s->pt, st->va),
                     pt_span_readonly(&s->pt, st->va), st->access);
 }

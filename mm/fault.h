@@ -40,6 +40,7 @@ enum fault_action {
     FAULT_BAD_ACCESS,  /* the region forbids it: SEGV_ACCERR */
     FAULT_GROW,        /* below a stack: extend it, then look again */
     FAULT_SPURIOUS,    /* the entry allows it already */
+    FAULT_TABLE_IN,    /* the table lies in a slot: bring it in, then look again */
     FAULT_OWN_TABLE,   /* the table is shared or read-only: split or claim it, then look again */
     FAULT_MAP_ZERO,    /* map the shared zero frame */
     FAULT_FILL_ZERO,   /* a fresh zeroed frame */

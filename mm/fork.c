@@ -9,6 +9,9 @@
  *                                 the private entries of both copies
  *   nobody else does any more     claim: make the directory entry writable
  *
+ * A table that is out is shared like the others: its slot gets one more name for the child's directory entry
+ * (table.c). To become own it comes in first.
+ *
  * After a split the ordinary copy-on-write of single pages begins. Entries of an object's pages
  * stay as they are: a shared mapping writes to the same page before and after.
  *
@@ -18,12 +21,13 @@
  * After a split no private entry of either copy is writable, which vm_verify() checks of every frame that has
  * several entries.
  *
- * How it fails: -ENOMEM, with both spaces as they were. Source: Zhao, Gong, Fonseca, "On-demand-fork",
- * EuroSys 2021.
+ * How it fails: -ENOMEM, or -EIO if a table that is out cannot be read, with both spaces as they were.
+ * Source: Zhao, Gong, Fonseca, "On-demand-fork", EuroSys 2021.
  */
 #include "mm/errno.h"
 #include "mm/machine.h"
 #include "mm/space.h"
+#include "mm/table.h"
 
 /*
  * Give the child all regions of its parent, for the moment also those that it is not to get. Nobody finds
@@ -74,10 +78,13 @@ static int take_back(struct space *child, const struct space *parent)
 
         if (likely(!(r->flags & (REGION_DONTFORK | REGION_WIPEONFORK))))
             continue;
+        child->tables_kept++;
         err = space_own_edges(child, r->start, r->end);
+        if (!err)
+            space_clear_range(child, r->start, r->end);
+        child->tables_kept--;
         if (err)
             return err;
-        space_clear_range(child, r->start, r->end);
         if (r->flags & REGION_DONTFORK)
             space_delete_region(child, region_find(&child->regions, r->start));
     }
@@ -100,8 +107,10 @@ int space_fork(struct space *parent, struct space **child)
         s->set.most = parent->set.most;
         nosleep_enter("the family, and the counts of names of its shared tables");
         space_enter(s);
-        if (!err)
+        if (!err) {
             vm->stats.tables_shared += pt_share_tables(&s->pt, &parent->pt);
+            table_count_shared(vm, &s->pt);
+        }
         nosleep_exit();
     }
     if (!err)
@@ -145,16 +154,27 @@ int space_own_table(struct space *s, vaddr_t va)
 {
     struct vm *vm = s->vm;
     struct frame *copy = NULL;
+    bool read = false;
 
-    if (pt_span(&s->pt, va) == PT_SHARED) {
-        copy = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY);
-        if (!copy)
-            return -ENOMEM;
-    }
+    do {
+        int err = table_in(s, va, &read);
+
+        if (!err && pt_span(&s->pt, va) == PT_SHARED && !copy) {
+            copy = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY);
+            if (!copy)
+                err = -ENOMEM;
+        }
+        if (err) {
+            if (copy)
+                frame_free(vm->pool, copy);
+            return err;
+        }
+    } while (pt_span(&s->pt, va) == PT_OUT);
     /* The allocation may have slept, so the other sharers may be gone. */
     nosleep_enter("the table, its sharers and the counts of its entries");
     switch (pt_span(&s->pt, va)) {
     case PT_NONE:
+    case PT_OUT:
         break;
     case PT_OWN:
         if (pt_span_readonly(&s->pt, va)) {
@@ -163,7 +183,7 @@ int space_own_table(struct space *s, vaddr_t va)
         }
         break;
     case PT_SHARED:
-        duplicate_entries(vm, pt_table(&s->pt, va), pt_table_entries(vm->pool, copy));
+        duplicate_entries(vm, pt_resident_table(&s->pt, va), pt_table_entries(vm->pool, copy));
         pt_split_table(&s->pt, va, copy);
         vm->stats.tables_split++;
         copy = NULL;

@@ -32,6 +32,7 @@ enum {
     FRAME_F_BUDDY = 1 << 0,  /* heads a free block in a buddy list; order is valid */
     FRAME_F_HOT = 1 << 1,    /* free, in a hot list */
     FRAME_F_LISTED = 1 << 2, /* on one of the pageable lists of its vm */
+    FRAME_F_IDLE = 1 << 2,   /* of a table: on the list of those that name no frame; see pt.h */
     FRAME_F_BUSY = 1 << 3, /* being filled from a pager or a disk: contents not valid yet; wait, never map */
     FRAME_F_WRITEBACK = 1 << 4,  /* being written to its slot; contents are valid and must not change */
     FRAME_F_DIRTY = 1 << 5,      /* contents differ from the slot or the pager's copy */
@@ -52,12 +53,12 @@ enum {
  *   field   FREE           TABLE                   ANON, OBJECT
  *   order   of the block   -                       the policy's byte (if FRAME_F_LISTED); set, upper part
  *   maps    -              directories naming it   entries naming it
- *   link    free list      -                       a pageable list (if FRAME_F_LISTED)
- *   owner   -              of a root: its pages'   family / object
- *                          struct policy_set
+ *   link    free list      idle (if FRAME_F_IDLE)  a pageable list (if FRAME_F_LISTED)
+ *   owner   -              family; of a root: its  family / object
+ *                          pages' struct policy_set
  *   index   -              groups in use           page number there
- *   slot    -              -                       its swap slot when it is in the swap cache, else SLOT_NONE
- *   pins    -              -                       users for I/O or a copy; a pinned frame is not evicted
+ *   slot    -              number of its span      its swap slot when it is in the swap cache, else SLOT_NONE
+ *   pins    -              entries naming slots    users for I/O or a copy; a pinned frame is not evicted
  *                                                  or freed
  *   used    -              non-empty entries       the policy's number (if FRAME_F_LISTED); set, lower part
  *

@@ -12,6 +12,8 @@
  * was resident, 136 bytes for 4 MiB. Without memory for a record the pages of its span go, and are not
  * remembered: they come back by faults. Nothing else is allocated.
  *
+ * A table whose pages have all gone may follow them, as any that names no frame (table.c); it comes in first.
+ *
  * In. A page may have kept an older slot, so pages that are neighbours in memory need not be so on disk. So
  * of each span the slots are sorted first, and read in that order into the swap cache, which takes their
  * neighbours with them; then the entries are made in order of addresses, as a read of the program would
@@ -35,6 +37,7 @@
 #include "mm/load.h"
 #include "mm/fault.h"
 #include "mm/reclaim.h"
+#include "mm/table.h"
 
 #define WORD_BITS  32u
 #define SPAN_WORDS (PT_TABLE_ENTRIES / WORD_BITS)
@@ -147,7 +150,7 @@ uint32_t load_put_out(struct space *s, struct load_set *set, bool (*stop)(void *
 
     for (vaddr_t va = SPACE_LO; !(stop && stop(arg)); va += PT_SPAN) {
         might_sleep();
-        va = pt_next_table(&s->pt, va, SPACE_HI);
+        va = pt_next_resident(&s->pt, va, SPACE_HI);
         if (va >= SPACE_HI)
             break;
         va = PT_SPAN_DOWN(va);
@@ -162,7 +165,7 @@ uint32_t load_put_out(struct space *s, struct load_set *set, bool (*stop)(void *
 /* The slot that a noted page is in, if it is out. */
 static slot_t slot_of(const struct space *s, const struct load_span *r, uint32_t i)
 {
-    const pte_t *e = is_noted(r, i) ? pt_entry(&s->pt, r->start + (i << PAGE_SHIFT)) : NULL;
+    const pte_t *e = is_noted(r, i) ? pt_resident_entry(&s->pt, r->start + (i << PAGE_SHIFT)) : NULL;
 
     return e && pte_is_swap(*e) ? pte_slot(*e) : SLOT_NONE;
 }
@@ -225,7 +228,9 @@ static bool is_out(struct space *s, const struct load_span *r, uint32_t i)
 
     if (!is_noted(r, i))
         return false;
-    e = pt_entry(&s->pt, va);
+    if (pt_span(&s->pt, va) == PT_OUT)
+        return true; /* with its table */
+    e = pt_resident_entry(&s->pt, va);
     if (e && !pte_empty(*e))
         return pte_is_swap(*e);
     region = region_find(&s->regions, va);
@@ -265,10 +270,12 @@ uint32_t load_bring_back(struct space *s, struct load_set *set, bool (*stop)(voi
 {
     uint32_t came = 0;
     struct load_span *r;
+    bool read = false;
 
     while (is_room(s->vm) && !(stop && stop(arg)) && (r = take_record(set)) != NULL) {
         might_sleep();
-        read_span(s, r, stop, arg);
+        if (table_in(s, r->start, &read) == 0)
+            read_span(s, r, stop, arg);
         came += map_span(s, r, stop, arg);
         cache_free(&s->vm->load_cache, r);
     }

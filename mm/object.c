@@ -47,6 +47,7 @@
 #include "mm/errno.h"
 #include "mm/rmap.h"
 #include "mm/space.h"
+#include "mm/table.h"
 
 #define IO_FLAGS (FRAME_F_BUSY | FRAME_F_WRITEBACK)
 /* Pages, and entries of private copies, that are freed before others may run. */
@@ -275,6 +276,32 @@ void object_put(struct object *o)
     cache_free(&vm->object_cache, o);
 }
 
+/* Bring in the tables that may have entries of private copies of pages [first, end). What cannot be had,
+ * since even the last frames are in use, keeps its entries. Sleeps; nothing sleeps after the last look. */
+static void bring_copies(struct object *o, uint32_t first, uint32_t end)
+{
+    struct vm *vm = o->vm;
+    struct space *s;
+    vaddr_t va;
+
+    while (rmap_copies_out(o, first, end, &s, &va)) {
+        slot_t slot = pt_out_slot(&s->pt, va);
+        struct table_fetched t;
+        bool read = false;
+        int err = table_fetch(vm, slot, true, &t, &read);
+
+        if (err == -ENOMEM)
+            return;
+        if (err)
+            continue;
+        /* Others may have come first, or the mapping has gone. */
+        if (!rmap_copies_out(o, first, end, &s, &va) || pt_out_slot(&s->pt, va) != slot)
+            s = NULL;
+        if (table_install(vm, s, va, &t) == -EIO)
+            return;
+    }
+}
+
 void object_resize(struct object *o, uint32_t pages)
 {
     uint32_t end = o->pages;
@@ -284,6 +311,7 @@ void object_resize(struct object *o, uint32_t pages)
         return;
     for (uint32_t first; o->regions && end > pages; end = first) {
         first = end - pages > COPIES_A_STEP ? end - COPIES_A_STEP : pages;
+        bring_copies(o, first, end);
         nosleep_enter("the lists of regions and their tables");
         rmap_forget_copies(o, first, end);
         nosleep_exit();

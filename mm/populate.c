@@ -22,7 +22,7 @@
 /* The entry of va if it allows the access now, else NULL. */
 static pte_t *ready_entry(struct space *s, vaddr_t va, bool write)
 {
-    pte_t *e = pt_entry(&s->pt, va);
+    pte_t *e = pt_resident_entry(&s->pt, va);
 
     if (!e || !pte_present(*e))
         return NULL;

@@ -1,6 +1,8 @@
 /*
  * Protecting: what a range allows.
  *
+ * An entry that names a slot has no rights, so a table that is out (table.c) is left where it is.
+ *
  * Taking rights away changes entries; giving rights does not: the next fault finds out. A region that allows
  * nothing holds its frames in entries that are not present (pte_hold()), so that they are found again when
  * rights return. What is parked is not present either, but loses rights like anything else: held, or
@@ -58,7 +60,7 @@ static pte_t released(const struct space *s, pte_t held)
 static inline __attribute__((always_inline)) void change_entries(struct space *s, vaddr_t start, vaddr_t end,
                                                                  enum entry_change change)
 {
-    pte_t *first = pt_entry(&s->pt, start);
+    pte_t *first = pt_resident_entry(&s->pt, start);
     const pte_t *stop = first + ((end - start) >> PAGE_SHIFT);
     struct pt_batch batch;
 
@@ -84,7 +86,7 @@ static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, enum en
 {
     vaddr_t span = start;
 
-    while ((span = pt_next_table(&s->pt, span, end)) < end) {
+    while ((span = pt_next_resident(&s->pt, span, end)) < end) {
         vaddr_t lo = span > start ? span : start;
         vaddr_t hi = end - span < PT_SPAN ? end : span + PT_SPAN;
 

@@ -1,7 +1,13 @@
 /*
  * Page tables. The tables are the truth for private memory: an entry is empty,
  * or names a frame, or names a swap slot. mm/x86/pt.c has the theory,
- * mm/x86/pte.h the bits behind these inline functions:
+ * mm/x86/pte.h the bits behind these inline functions.
+ *
+ * A table itself may be out: it lies in a swap slot, which the directory entry names. What its entries say is
+ * not known then, and a walker has to take that as an answer of its own: it brings the table in (table.h), or
+ * knows that the table has nothing for it. So nothing here says "no entry" of a table that is out: functions
+ * that see only what is in memory have `resident` in their names.
+ *
  *
  *   pte_empty() pte_is_swap() pte_has_frame()  what an entry is, one of the three
  *   pte_present() pte_held() pte_parked()      what it is if it has a frame: the processor translates; nobody
@@ -39,7 +45,10 @@ struct pt {
     pde_t *top;                         /* (c) the root, in the direct map */
     pfn_t root;                         /* (c) */
     uint32_t tables;                    /* (n) user tables that it names, shared ones included */
+    uint32_t out;                       /* (n) of these, out */
     uint32_t spans[PT_USER_SPANS / 32]; /* (n) a bit for each span: it has one of them */
+    void *owner;                        /* (c) what the frames of its user tables get as owner */
+    struct frame_list *idle;            /* (c) where idle tables are put: see pt_idle(); NULL: nowhere */
     struct pt *next, *prev;             /* (n) all roots, for changes to the kernel half */
 };
 
@@ -58,15 +67,29 @@ enum pt_span {
     PT_NONE,   /* no table */
     PT_OWN,    /* one that only this root names, though its entry may still be read-only */
     PT_SHARED, /* one that other roots name too */
+    PT_OUT,    /* one that is not in memory; pt_out_slot() says where it is */
 };
 
 static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va);
 /*
- * The table of a span, NULL when there is none. Its maps field counts the roots
- * that name it, its used field the entries that are not empty, and its index field has a bit for each group
- * of entries (1 << PT_GROUP_SHIFT) in which there may be some.
+ * The table of a span if it is in memory, else NULL: there is none, or it is out. Of its frame's fields, maps
+ * counts the roots that name it, used the entries that are not empty, and pins those of them that name slots;
+ * index has a bit for each group of entries (1 << PT_GROUP_SHIFT) in which there may be some, slot is the
+ * number of the span, and owner that of the root.
  */
-struct frame *pt_table(const struct pt *pt, vaddr_t va);
+struct frame *pt_resident_table(const struct pt *pt, vaddr_t va);
+/* The slot of the table of a span that is PT_OUT. */
+static inline slot_t pt_out_slot(const struct pt *pt, vaddr_t va);
+/* Whether a table names no frame: it is empty, or only slots are named. When it comes to that, it is flagged
+ * FRAME_F_IDLE and put at the tail of the root's list, and may be out of date there. */
+static inline bool pt_idle(const struct frame *table)
+{
+    return table->used == table->pins;
+}
+/* Take a table that is about to be freed, or is idle no more, off that list if it is on it. */
+void pt_unlist(struct pt *pt, struct frame *table);
+/* Put an idle table on it. */
+void pt_list_idle(struct pt *pt, struct frame *table);
 /* Entries of a table frame. */
 pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table);
 /* Whether the directory entry forbids writes to the whole span: its table was shared at some time and not
@@ -83,17 +106,33 @@ void pt_claim_table(struct pt *pt, vaddr_t va);
 /* Name copy, which has the same entries, instead of the shared table. Counting what the entries name is the
  * caller's. */
 void pt_split_table(struct pt *pt, vaddr_t va, struct frame *copy);
-/* Stop naming the span's table. Returns it when this was the last root (the caller gives up its entries and
- * frees it), else NULL. */
+/* Stop naming the span's table, which is in memory. Returns it when this was the last root (the caller gives
+ * up its entries and frees it), else NULL. */
 struct frame *pt_drop_table(struct pt *pt, vaddr_t va);
-/* First span start at or above va (rounded down to its span) and below end that has a table; end when there
- * is none. */
-vaddr_t pt_next_table(const struct pt *pt, vaddr_t va, vaddr_t end);
+/* First span start at or above va (rounded down to its span) and below end that has a table, in memory or
+ * out; end when there is none. */
+vaddr_t pt_next_span(const struct pt *pt, vaddr_t va, vaddr_t end);
+/* The same, passing over tables that are out: for walkers who look for frames. */
+vaddr_t pt_next_resident(const struct pt *pt, vaddr_t va, vaddr_t end);
+/* The same, for tables that are out only. */
+vaddr_t pt_next_out(const struct pt *pt, vaddr_t va, vaddr_t end);
+
+/* Let the directory entry of a table in memory say that it is out, in slot. The table loses a root; counting
+ * the slot's name is the caller's. */
+void pt_put_out(struct pt *pt, vaddr_t va, slot_t slot);
+/* Let a table that is out be this one, which has the same entries; readonly: others name it too. The table
+ * gains a root. */
+void pt_bring_in(struct pt *pt, vaddr_t va, struct frame *table, bool readonly);
+/* Forget a table that is out. */
+void pt_drop_out(struct pt *pt, vaddr_t va);
+/* Let the fields of a table's frame be true, for the span of va, by its entries. maps stays. */
+void pt_count_table(const struct pt *pt, vaddr_t va, struct frame *table);
 
 /* --- entries --- */
 
-/* The entry for va, or NULL when its span has no table. */
-static inline pte_t *pt_entry(const struct pt *pt, vaddr_t va);
+/* The entry for va if its table is in memory, else NULL: pt_span() tells whether there is none or it is out.
+ * Enough for who looks for what names a frame, since a table that is out names none. */
+static inline pte_t *pt_resident_entry(const struct pt *pt, vaddr_t va);
 /* Store an entry. Keeps the table's used count and flushes what the processor may have cached of the old one.
  */
 static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value);
@@ -124,7 +163,8 @@ void pt_batch_end(struct pt_batch *b);
  * Returns how many; 0: there are none.
  */
 unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, unsigned max);
-/* Let the span of `to`, which has no table, have the table of `from`, which is own. */
+/* Let the span of `to`, which has no table, have the table of `from`, which is own, or out and named by this
+ * root alone. */
 void pt_move_table(struct pt *pt, vaddr_t from, vaddr_t to);
 
 /* Check INV-PT-*; reads only; logs what is broken. */

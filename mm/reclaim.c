@@ -23,10 +23,12 @@
  * at the low one. It also finishes what a disk has completed, if nobody else waits for that (swap_io.c). A
  * task that finds no frame reclaims by itself (vm_frame_alloc()). If nothing can be freed, reclaim says so
  * with 0 and the caller gets -ENOMEM. So it does when swap is full and of the files' pages only a working set
- * is left (FILES_KEPT_SHARE): programs would have to fetch their text again and again, for each
- * instruction, and no one would find out that memory is exhausted. Who must have low frames (tables, slabs)
- * has only low ones evicted: on a large machine few pages are in such frames, and evicting the others would
- * not help.
+ * is left (FILES_KEPT_SHARE): programs would have to fetch their text again and again, for each instruction,
+ * and no one would find out that memory is exhausted. Who must have low frames (tables, slabs) has only low
+ * ones evicted: on a large machine few pages are in such frames, and evicting the others would not help.
+ *
+ * With each batch of pages a few page tables go that name no frame any more, if there are any, and more of
+ * them when there are no pages to be had (table.c). That is no business of policies: they order pages.
  *
  * An area that swapoff is emptying is written by nobody. If a task finds no frame and nothing can be
  * freed, it puts the area on again, and swapoff is told that there is no memory: it asks for something
@@ -46,8 +48,11 @@
 #include "mm/errno.h"
 #include "mm/rmap.h"
 #include "mm/space.h"
+#include "mm/table.h"
 
 #define BATCH SWAP_CLUSTER
+/* Page tables that go with a batch of pages at most. */
+#define TABLES_A_BATCH (BATCH / 4)
 /* Work of the policy before others may run: a frame is 1, and so are SPACES_A_STEP spaces that may have an
  * entry of it. */
 #define STEPS         2048u
@@ -324,6 +329,19 @@ static enum way evict_anon_page(struct vm *vm, struct frame *f)
     return WAY_FREED;
 }
 
+/* Begin to write frames, pinned, which have slots. */
+static void write_out(struct vm *vm, struct frame **out, unsigned n)
+{
+    if (n)
+        swap_write(vm, out, n); /* it sets WRITEBACK, which keeps the frames */
+    nosleep_enter("the counts of frames whose write has begun");
+    for (unsigned i = 0; i < n; i++) {
+        out[i]->pins--;
+        vm_frame_drop(vm, out[i]);
+    }
+    nosleep_exit();
+}
+
 /* Send pinned victims on their ways. Returns how many frames were freed at once; *written: how many writes
  * were begun. */
 static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned *written)
@@ -354,15 +372,22 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
         }
     }
     nosleep_exit();
-    if (w)
-        swap_write(vm, out, w); /* it sets WRITEBACK, which keeps the frames */
-    nosleep_enter("the counts of frames whose write has begun");
-    for (unsigned i = 0; i < w; i++) {
-        out[i]->pins--;
-        vm_frame_drop(vm, out[i]);
-    }
-    nosleep_exit();
+    write_out(vm, out, w);
     *written = w;
+    return freed;
+}
+
+/* The same for idle page tables, at most max of them. */
+static unsigned evict_tables(struct vm *vm, unsigned max, unsigned *written)
+{
+    struct frame *out[BATCH];
+    unsigned freed = 0, n;
+
+    nosleep_enter("the directory entries that name idle tables");
+    n = table_put_out(vm, out, max, &freed);
+    nosleep_exit();
+    write_out(vm, out, n);
+    *written = n;
     return freed;
 }
 
@@ -387,9 +412,9 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
     budget = looks * frames + 1;
     while ((freed = at_once + (unsigned)(vm->swap.freed - written_before)) < want) {
         struct frame *victim[BATCH];
-        unsigned n = 0, written = 0;
+        unsigned n = 0, written = 0, had = at_once;
         /* What is on its way need not be chosen once more. */
-        bool look = freed + vm->swap.writing - vm->swap.washing < want;
+        bool look = freed + vm->swap.writing - vm->swap.washing < want, more = false;
         uint32_t before = budget;
 
         might_sleep();
@@ -398,12 +423,17 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
             nosleep_enter("the pageable list");
             n = choose(vm, low, victim, &budget, (looks - 1) * frames);
             nosleep_exit();
+            more = n || (budget && budget < before); /* the policy goes on */
         }
         if (n)
             at_once += evict(vm, victim, n, &written);
-        else if (look && budget && budget < before)
-            continue; /* the policy goes on */
-        else if (vm->swap.io_active)
+        if (look && unlikely(vm->tables.idle.count)) {
+            at_once += evict_tables(vm, more ? TABLES_A_BATCH : BATCH, &written);
+            more |= written || at_once > had;
+        }
+        if (more)
+            continue;
+        if (vm->swap.io_active)
             swap_finish(vm, true, true);
         else
             break;
@@ -456,6 +486,21 @@ unsigned reclaim_run(struct vm *vm, unsigned want)
 unsigned reclaim_run_low(struct vm *vm, unsigned want)
 {
     return run_in_need(vm, want, vm->pool->managed[ZONE_HIGH] > 0);
+}
+
+unsigned reclaim_tables(struct vm *vm, unsigned want)
+{
+    unsigned freed = 0, now, written;
+
+    mutex_lock(&vm->reclaim_lock);
+    do {
+        now = evict_tables(vm, BATCH, &written);
+        freed += now + written;
+        while (vm->swap.io_active)
+            swap_finish(vm, true, true);
+    } while (freed < want && now + written);
+    mutex_unlock(&vm->reclaim_lock);
+    return freed;
 }
 
 unsigned reclaim_evict_some(struct vm *vm, struct frame **f, unsigned n)

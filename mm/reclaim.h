@@ -9,6 +9,9 @@
 unsigned reclaim_run(struct vm *vm, unsigned want);
 /* The same, but only low frames are evicted: for an allocation that must have one. Sleeps. */
 unsigned reclaim_run_low(struct vm *vm, unsigned want);
+/* Put out page tables that name no frame, until so many frames are free for it or none is left; waits for the
+ * writes. Returns frames freed. Sleeps. */
+unsigned reclaim_tables(struct vm *vm, unsigned want);
 /* Evict one given frame if it can be: for tests and tools. 0, -EBUSY (pinned, busy, locked), -ENOSPC (no
  * slot). Sleeps until it is out. */
 int reclaim_evict(struct vm *vm, struct frame *f);

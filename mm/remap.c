@@ -3,7 +3,8 @@
  *
  * A mapping grows in place if the pages above it are free, else it moves. Moving costs one step for each page
  * that is there, or one for each table where source and target lie alike in their spans: then the
- * directory entry moves. No page is touched, copied or written.
+ * directory entry moves, also of a table that is out (table.c), unless other spaces name it too. No page is
+ * touched, copied or written.
  *
  * A private page keeps its number in the family (rmap.c), since other spaces may name it by that too. So a
  * region that was moved begins with a number that is not its address (moved.c). If nothing
@@ -21,6 +22,7 @@
 #include "mm/errno.h"
 #include "mm/machine.h"
 #include "mm/space.h"
+#include "mm/table.h"
 
 #define REMAP_FLAGS (unsigned)(REMAP_MAYMOVE | REMAP_FIXED | REMAP_DONTUNMAP)
 
@@ -55,9 +57,11 @@ static bool is_whole(const struct move *m, size_t at)
 
 static bool has_entries(const struct move *m, size_t at)
 {
-    const struct frame *table = pt_table(&m->s->pt, m->from + (vaddr_t)at);
-    const pte_t *e = pt_entry(&m->s->pt, m->from + (vaddr_t)at);
+    const struct frame *table = pt_resident_table(&m->s->pt, m->from + (vaddr_t)at);
+    const pte_t *e = pt_resident_entry(&m->s->pt, m->from + (vaddr_t)at);
 
+    if (pt_span(&m->s->pt, m->from + (vaddr_t)at) == PT_OUT)
+        return true; /* only a whole one is out still, and it is not empty */
     if (!table || !table->used || is_whole(m, at))
         return table && table->used;
     for (size_t n = (stretch(m, at) - at) >> PAGE_SHIFT; n; n--, e++)
@@ -79,16 +83,26 @@ static int add_table(struct space *s, vaddr_t va)
     return 0;
 }
 
-/* Have an own table wherever an entry goes. */
+/* Have an own table, in memory, wherever an entry goes, or an entry comes from alone. */
 static int bring_tables(const struct move *m)
 {
-    int err = 0;
+    struct space *s = m->s;
+    vaddr_t to_last = m->to + (vaddr_t)m->size - 1;
+    bool read = false;
+    int err = table_in(s, m->to, &read);
 
+    if (!err)
+        err = table_in(s, to_last, &read);
     for (size_t at = 0; !err && at < m->old_size; at = stretch(m, at)) {
-        vaddr_t to = m->to + (vaddr_t)at;
+        vaddr_t from = m->from + (vaddr_t)at, to = m->to + (vaddr_t)at;
 
-        if (!pt_table(&m->s->pt, to) && !is_whole(m, at) && has_entries(m, at))
-            err = add_table(m->s, to);
+        if (is_whole(m, at))
+            continue;
+        err = table_in(s, from, &read);
+        if (!err)
+            err = table_in(s, to, &read);
+        if (!err && pt_span(&s->pt, to) == PT_NONE && has_entries(m, at))
+            err = add_table(s, to);
     }
     return err;
 }
@@ -149,7 +163,7 @@ static void move_stretch(const struct move *m, size_t at)
 {
     struct pt *pt = &m->s->pt;
     vaddr_t from = m->from + (vaddr_t)at, to = m->to + (vaddr_t)at;
-    pte_t *src = pt_entry(pt, from), *dst;
+    pte_t *src = pt_resident_entry(pt, from), *dst;
     struct pt_batch batch;
 
     if (is_whole(m, at)) {
@@ -157,7 +171,7 @@ static void move_stretch(const struct move *m, size_t at)
         pt_move_table(pt, from, to);
         return;
     }
-    dst = pt_entry(pt, to);
+    dst = pt_resident_entry(pt, to);
     pt_batch_begin(&batch, pt);
     for (size_t n = (stretch(m, at) - at) >> PAGE_SHIFT; n; n--, src++, dst++) {
         if (!pte_empty(*src)) {
@@ -215,6 +229,7 @@ static int move(const struct move *m)
         return err;
     }
     old = *m->r;
+    s->tables_kept++;
     err = acquire(m);
     if (err) {
         space_trim_tables(s, m->to, to_end);
@@ -222,6 +237,7 @@ static int move(const struct move *m)
         space_merge(s, m->from, m->from + (vaddr_t)m->old_size);
         commit_release(vm, charge);
         cache_free(&vm->region_cache, new);
+        s->tables_kept--;
         return err;
     }
     if (m->replace)
@@ -237,7 +253,9 @@ static int move(const struct move *m)
         .number = has_any(m) ? old.number + skip : m->to >> PAGE_SHIFT,
     };
     space_add_region(s, new);
+    vm->stats.moves++;
     move_entries(m);
+    s->tables_kept--;
     if (m->old_size)
         leave(m, old.flags);
     space_set_flags(s, new, old.flags);

@@ -17,6 +17,9 @@
  * A private copy of an object's page is anonymous, so its frame does not lead to the object. It is found the
  * other way round: the object's regions lead to the entries, and what is anonymous there is a copy.
  *
+ * A table that is out names no frame (table.c), so tables in memory are all that is looked at. What names
+ * slots may be out: rmap_restore() leaves that, and who forgets private copies brings it in first.
+ *
  * Data: family lists, written by space_alloc() and space_destroy(); trees of moved regions, written by
  * space.c. Locking: nosleep sections; the space locks are not needed, since region trees do not change while
  * somebody sleeps.
@@ -36,14 +39,14 @@ _Static_assert((uint64_t)SWAP_AREAS << (SWAP_AREA_SHIFT + PT_SLOT_SHIFT) <= 1ull
 
 static inline pte_t *entry_naming(struct space *s, vaddr_t va, pfn_t pfn)
 {
-    pte_t *e = pt_entry(&s->pt, va);
+    pte_t *e = pt_resident_entry(&s->pt, va);
 
     return e && pte_has_frame(*e) && pte_pfn(*e) == pfn ? e : NULL;
 }
 
 static inline pte_t *entry_swapped(struct space *s, vaddr_t va, slot_t slot)
 {
-    pte_t *e = pt_entry(&s->pt, va);
+    pte_t *e = pt_resident_entry(&s->pt, va);
 
     return e && pte_is_swap(*e) && pte_slot(*e) == slot ? e : NULL;
 }
@@ -281,28 +284,50 @@ static void forget_copy(struct space *s, vaddr_t va, pte_t *e)
     }
 }
 
-/* Take the private copies of pages [first, end) out of a mapping. */
-static void forget_copies(struct region *r, uint32_t first, uint32_t end)
+/* Where a private mapping shows pages [first, end) of its object. False: nowhere. */
+static bool place_of_pages(const struct region *r, uint32_t first, uint32_t end, vaddr_t *from, vaddr_t *stop)
 {
-    struct space *s = r->space;
     uint32_t size = region_pages(r), lo = first > r->offset ? first - r->offset : 0,
              hi = end > r->offset ? end - r->offset : 0;
 
     if (hi > size)
         hi = size;
-    if (lo >= hi)
-        return;
-
-    vaddr_t from = r->start + (lo << PAGE_SHIFT), stop = r->start + (hi << PAGE_SHIFT), span = from;
-
-    for (; (span = pt_next_table(&s->pt, span, stop)) < stop; span += PT_SPAN)
-        for (vaddr_t va = span < from ? from : span; va < span + PT_SPAN && va < stop; va += PAGE_SIZE)
-            forget_copy(s, va, pt_entry(&s->pt, va));
+    *from = r->start + (lo << PAGE_SHIFT);
+    *stop = r->start + (hi << PAGE_SHIFT);
+    return lo < hi && !(r->flags & REGION_SHARED);
 }
 
 void rmap_forget_copies(struct object *o, uint32_t first, uint32_t end)
 {
-    for (struct region *r = o->regions; r; r = r->object_next)
-        if (!(r->flags & REGION_SHARED))
-            forget_copies(r, first, end);
+    for (struct region *r = o->regions; r; r = r->object_next) {
+        struct space *s = r->space;
+        vaddr_t from, stop;
+
+        if (!place_of_pages(r, first, end, &from, &stop))
+            continue;
+        for (vaddr_t span = from; (span = pt_next_resident(&s->pt, span, stop)) < stop; span += PT_SPAN)
+            for (vaddr_t va = span < from ? from : span; va < span + PT_SPAN && va < stop; va += PAGE_SIZE)
+                forget_copy(s, va, pt_resident_entry(&s->pt, va));
+    }
+}
+
+bool rmap_copies_out(struct object *o, uint32_t first, uint32_t end, struct space **s, vaddr_t *va)
+{
+    for (struct region *r = o->regions; r; r = r->object_next) {
+        const struct pt *pt = &r->space->pt;
+        vaddr_t from, stop;
+
+        if (!place_of_pages(r, first, end, &from, &stop))
+            continue;
+        for (vaddr_t span = from; (span = pt_next_out(pt, span, stop)) < stop; span += PT_SPAN) {
+            slot_t slot = pt_out_slot(pt, span);
+
+            if (swap_bad(r->space->vm, slot) && !swap_cached(r->space->vm, slot))
+                continue;
+            *s = r->space;
+            *va = span;
+            return true;
+        }
+    }
+    return false;
 }

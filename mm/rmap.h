@@ -56,9 +56,12 @@ void rmap_forget(struct vm *vm, struct frame *f);
  */
 void rmap_unmap(struct vm *vm, struct frame *f);
 /*
- * Empty the entries of all private copies that mappings made of o's pages [first, end). Frames and slots that
- * nothing else names are free then. Nosleep.
+ * Empty the entries of all private copies that mappings made of o's pages [first, end), as far as their
+ * tables are in memory. Frames and slots that nothing else names are free then. Nosleep.
  */
 void rmap_forget_copies(struct object *o, uint32_t first, uint32_t end);
+/* Whether the table of such an entry may be out: *s and *va say where. Tables that cannot be read do not
+ * count. Nosleep. */
+bool rmap_copies_out(struct object *o, uint32_t first, uint32_t end, struct space **s, vaddr_t *va);
 
 #endif

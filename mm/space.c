@@ -17,6 +17,9 @@
  * runs. A region that is mapped next to one that it continues, and one that is unmapped at an end, only
  * change the boundary of the region that stays.
  *
+ * A table that is out (table.c) goes without being brought in if all of its span goes. To change a part of
+ * it, it comes in, as one of the things to be acquired; from then to the commit it stays (tables_kept).
+ *
  * A private page has a number in its family (rmap.c). It is its address in pages, unless its region was moved
  * (remap.c); a space finds those by their numbers (moved.c).
  *
@@ -34,11 +37,13 @@
  * INV-SPACE-4  a region knows its space, and is listed as moved if and only if its number is not its address
  * INV-SPACE-5  pages counts what the regions hold
  *
- * How it fails: -ENOMEM before the commit. Source of the three steps: seL4's decode and invoke.
+ * How it fails: -ENOMEM, or -EIO for a table that cannot be read, before the commit. Source of the three
+ * steps: seL4's decode and invoke.
  */
 #include "mm/space.h"
 #include "mm/errno.h"
 #include "mm/moved.h"
+#include "mm/table.h"
 
 /* A stack whose limit is larger than a quarter of the space, or none, gets no more than that set aside. */
 #define STACK_ROOM_MAX ((size_t)(SPACE_HI - SPACE_LO) / 4)
@@ -79,6 +84,8 @@ struct space *space_alloc(struct vm *vm, struct family *family)
             goto no_table;
         frame_free(vm->pool, f);
     }
+    s->pt.owner = family;
+    s->pt.idle = &vm->tables.idle;
     region_tree_init(&s->regions, SPACE_LO, SPACE_HI);
     policy_set_init(&s->set, vm->pool, s->pt.root, vm_rss_limit(vm));
     return s;
@@ -369,7 +376,7 @@ static void drop_table(struct space *s, vaddr_t va)
         forget_entry(vm, e[i], &leavers);
     }
     frame_batch_end(&leavers.batch);
-    frame_free(vm->pool, table);
+    table_free(vm, &s->pt, table);
 }
 
 /* Empty the entries of [start, end), which lies in one span whose table is own. */
@@ -407,8 +414,13 @@ static bool span_becomes_empty(struct space *s, vaddr_t va, vaddr_t start, vaddr
 
 void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end)
 {
-    for (vaddr_t span = start; span < end && (span = pt_next_table(&s->pt, span, end)) < end;
+    for (vaddr_t span = start; span < end && (span = pt_next_span(&s->pt, span, end)) < end;
          span += PT_SPAN) {
+        if (unlikely(pt_span(&s->pt, span) == PT_OUT)) {
+            table_drop_out(s, span);
+            if (pt_span(&s->pt, span) == PT_NONE)
+                continue;
+        }
         nosleep_enter("page-table entries and the counts of their frames");
         clear_entries(s, span > start ? span : start, end - span < PT_SPAN ? end : span + PT_SPAN);
         nosleep_exit();
@@ -418,15 +430,19 @@ void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end)
 
 void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
 {
-    for (vaddr_t span = start; span < end && (span = pt_next_table(&s->pt, span, end)) < end;
+    for (vaddr_t span = start; span < end && (span = pt_next_span(&s->pt, span, end)) < end;
          span += PT_SPAN) {
         vaddr_t lo = span > start ? span : start;
         vaddr_t hi = end - span < PT_SPAN ? end : span + PT_SPAN;
-        const struct frame *table;
+        struct frame *table;
         bool drop = hi - lo == PT_SPAN;
 
         might_sleep();
-        table = pt_table(&s->pt, span);
+        if (unlikely(pt_span(&s->pt, span) == PT_OUT) && (drop || span_becomes_empty(s, span, start, end)))
+            table_drop_out(s, span); /* it may have come in behind our back */
+        table = pt_resident_table(&s->pt, span);
+        if (unlikely(!table))
+            continue;
         nosleep_enter("the table and the counts of its entries");
         if (!drop) {
             /* Entries that are left show that there are other regions, so the tree need not be looked at. */
@@ -436,6 +452,8 @@ void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
         }
         if (drop)
             drop_table(s, span);
+        else if (unlikely(!table->used))
+            pt_list_idle(&s->pt, table); /* reclaim may have it */
         nosleep_exit();
     }
 }
@@ -445,7 +463,8 @@ int space_own_edges(struct space *s, vaddr_t start, vaddr_t end)
     vaddr_t edge[2] = {start, end - 1};
 
     for (unsigned i = 0; i < 2; i++) {
-        if (!pt_span_readonly(&s->pt, edge[i]) || span_becomes_empty(s, edge[i], start, end))
+        if (likely(!pt_span_readonly(&s->pt, edge[i]) && pt_span(&s->pt, edge[i]) != PT_OUT) ||
+            span_becomes_empty(s, edge[i], start, end))
             continue;
         int err = space_own_table(s, edge[i]);
 
@@ -459,8 +478,9 @@ int space_own_tables(struct space *s, vaddr_t start, vaddr_t end)
 {
     int err = 0;
 
-    for (vaddr_t va = start; !err && (va = pt_next_table(&s->pt, va, end)) < end; va += PT_SPAN)
-        if (pt_span_readonly(&s->pt, va))
+    for (vaddr_t va = start; !err && (va = pt_next_span(&s->pt, va, end)) < end; va += PT_SPAN)
+        if (pt_span_readonly(&s->pt, va) ||
+            (pt_span(&s->pt, va) == PT_OUT && swap_count(s->vm, pt_out_slot(&s->pt, va)) > 1))
             err = space_own_table(s, va);
     return err;
 }
@@ -468,8 +488,8 @@ int space_own_tables(struct space *s, vaddr_t start, vaddr_t end)
 void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end)
 {
     nosleep_enter("the tables that are looked at");
-    for (vaddr_t va = start; (va = pt_next_table(&s->pt, va, end)) < end; va += PT_SPAN)
-        if (!pt_table(&s->pt, va)->used)
+    for (vaddr_t va = start; (va = pt_next_resident(&s->pt, va, end)) < end; va += PT_SPAN)
+        if (!pt_resident_table(&s->pt, va)->used)
             drop_table(s, va);
     nosleep_exit();
 }
@@ -520,12 +540,14 @@ int space_unmap_locked(struct space *s, vaddr_t start, vaddr_t end)
     inside = r->start < start && r->end > end;
     if (inside)
         err = space_split(s, end);
+    s->tables_kept++;
     if (!err)
         err = space_own_edges(s, start, end);
     if (!err)
         remove_range(s, r, start, end);
     else if (inside)
         space_merge(s, end, end);
+    s->tables_kept--;
     return err;
 }
 
@@ -825,6 +847,11 @@ void space_destroy(struct space *s)
 
     if (pt_active() == &s->pt)
         pt_activate(NULL);
+    /* What is in memory goes first, so that reading the tables that are out finds room. */
+    for (vaddr_t va = 0; s->pt.out && (va = pt_next_resident(&s->pt, va, SPACE_HI)) < SPACE_HI;) {
+        va += PT_SPAN;
+        space_clear_range(s, va - PT_SPAN, va);
+    }
     space_clear_range(s, SPACE_LO, SPACE_HI);
     end_all_regions(s);
     pageable_end_set(&vm->pageable, &s->set);
@@ -896,9 +923,11 @@ void space_count_usage(struct space *s, struct space_usage *u)
     for (vaddr_t va = 0;; va += PT_SPAN) {
         might_sleep();
         nosleep_enter("the table that is walked");
-        va = pt_next_table(&s->pt, va, SPACE_HI);
-        if (va < SPACE_HI)
-            table_usage(s->vm->pool, pt_table(&s->pt, va), u);
+        va = pt_next_span(&s->pt, va, SPACE_HI);
+        if (va < SPACE_HI && pt_span(&s->pt, va) == PT_OUT)
+            u->swapped += swap_entries(s->vm, pt_out_slot(&s->pt, va));
+        else if (va < SPACE_HI)
+            table_usage(s->vm->pool, pt_resident_table(&s->pt, va), u);
         nosleep_exit();
         if (va >= SPACE_HI)
             break;
@@ -907,7 +936,7 @@ void space_count_usage(struct space *s, struct space_usage *u)
 
 static bool table_entries_verify(struct space *s, vaddr_t span)
 {
-    const pte_t *e = pt_table_entries(s->vm->pool, pt_table(&s->pt, span));
+    const pte_t *e = pt_table_entries(s->vm->pool, pt_resident_table(&s->pt, span));
     bool reach = !pt_span_readonly(&s->pt, span);
     bool ok = true;
 
@@ -952,7 +981,7 @@ bool space_verify(struct space *s)
         "space %u: %u %u %u %u %u, says %u %u %u %u %u", s->id, pages.total, pages.data, pages.stack,
         pages.exec, pages.locked, s->pages.total, s->pages.data, s->pages.stack, s->pages.exec,
         s->pages.locked);
-    for (vaddr_t va = 0; walkable && (va = pt_next_table(&s->pt, va, SPACE_HI)) < SPACE_HI; va += PT_SPAN)
+    for (vaddr_t va = 0; walkable && (va = pt_next_resident(&s->pt, va, SPACE_HI)) < SPACE_HI; va += PT_SPAN)
         ok &= table_entries_verify(s, va);
     return ok;
 }

@@ -49,6 +49,7 @@ struct space {
     struct space_limits limit; /* (n) set by the owner at any time; nothing is limited at first */
     vaddr_t map_top;           /* (c) mappings without an address go below; SPACE_HI at first */
     size_t stack_max;          /* (n) bytes that a GROWSDOWN region may reach */
+    uint32_t tables_kept;      /* (n) somebody works with its tables over sleeps: they stay in memory */
     uint32_t id;               /* (c) from 1, for people */
     struct ahead ahead;        /* (n) what it will want of its pages that are in slots */
     uint64_t faults;           /* (n) faults taken, with what the kernel touched for its program */
@@ -99,7 +100,8 @@ int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struc
 int space_map_again(struct space *s, vaddr_t start, size_t size, uint32_t offset);
 /*
  * Remove the pages of [addr, addr + size). Regions are split at the edges; holes are fine.
- * 0; -EINVAL (unaligned, size 0, not in the user half); -ENOMEM (for a split; nothing was removed). Sleeps.
+ * 0; -EINVAL (unaligned, size 0, not in the user half); -ENOMEM (for a split; nothing was removed); -EIO (a
+ * part of a table goes that is on disk and cannot be read; nothing was removed). Sleeps.
  */
 int space_unmap(struct space *s, vaddr_t addr, size_t size);
 
@@ -196,11 +198,13 @@ size_t space_write(struct space *s, vaddr_t va, const void *buf, size_t n);
 int space_fork(struct space *parent, struct space **child);
 /*
  * Make the table of va's span (if there is one) own, with a writable directory entry: it is claimed, or split
- * when others name it. The caller has the lock. Sleeps. 0 or -ENOMEM.
+ * when others name it, and brought in before if it is out. The caller has the lock. Sleeps. 0, -ENOMEM or
+ * -EIO (it is out and cannot be read).
  */
 int space_own_table(struct space *s, vaddr_t va);
 
-/* Pages of a space by what they hold, the shared zero page left out; swapped: in a slot only. */
+/* Pages of a space by what they hold, the shared zero page left out; swapped: in a slot only, tables that are
+ * out included. */
 struct space_usage {
     uint32_t anon, file, shmem, swapped; /* (o) */
 };
@@ -261,17 +265,19 @@ void space_merge_from(struct space *s, struct region *r, vaddr_t end);
 void space_set_flags(struct space *s, struct region *r, unsigned flags);
 /* Where a new mapping of size goes: near hint if it is not 0 and there is room. 0 or -ENOMEM. */
 int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, struct region_gap *gap);
-/* Own the tables at the edges of a range, as far as they stay when the range is emptied. 0 or -ENOMEM.
- * Sleeps. */
+/* Own the tables at the edges of a range, as far as they stay when the range is emptied. 0, -ENOMEM or -EIO.
+ * Sleeps. They stay own; that they stay in memory too is up to the caller (space.tables_kept). */
 int space_own_edges(struct space *s, vaddr_t start, vaddr_t end);
-/* Own every table of a range. 0 or -ENOMEM. Sleeps. */
+/* Own every table of a range; one that is out and that no other space names stays so. 0, -ENOMEM or -EIO.
+ * Sleeps. As above. */
 int space_own_tables(struct space *s, vaddr_t start, vaddr_t end);
-/* Empty the entries of a range whose tables are all owned, and keep the tables. Sleeps. */
+/* Empty the entries of a range whose tables are all owned, and keep the tables, but for those that are out
+ * and have no entries elsewhere. Those at the edges must be in memory. Sleeps. */
 void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end);
 /* Empty the entries of a range whose edges are owned, and free the tables that this leaves to no region.
  * Sleeps. */
 void space_clear_range(struct space *s, vaddr_t start, vaddr_t end);
-/* Free tables of a range that have no entries and are nobody else's. */
+/* Free tables of a range that are in memory, have no entries and are nobody else's. */
 void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end);
 /* Unmap a range, which may touch nothing. 0 or -ENOMEM. Sleeps. */
 int space_unmap_locked(struct space *s, vaddr_t start, vaddr_t end);

@@ -3,7 +3,8 @@
  * clustered reads and writes. See swap.c for the theory.
  *
  * A slot's count is the number of places that name it: page-table entries (one for each table, however many
- * spaces share that table) and object index entries. A frame that has the slot's page is in the swap cache:
+ * spaces share that table, and whether it is in memory or out), object index entries, and directory entries
+ * whose table lies in it (table.h). A frame that has the slot's page is in the swap cache:
  * frame.slot and slot.frame name each other. The slot is free when its count is 0 and no frame caches it.
  * An anonymous frame in the swap cache that is not FRAME_F_DIRTY has no writable entry, and it equals its
  * slot, or will when it has been written (swap_io.c).
@@ -33,10 +34,14 @@ struct vm;
 
 /* 8 bytes for 4096 of swap that is used: 0.2 %. */
 struct swap_slot {
-    pfn_t frame;         /* (n) in the swap cache, PFN_NONE if none */
-    uint32_t count : 31; /* (n) places that name it */
-    uint32_t bad : 1;    /* (n) never allocated again: header, listed bad by mkswap, or an I/O error */
+    pfn_t frame;           /* (n) in the swap cache, PFN_NONE if none */
+    uint32_t count : 20;   /* (n) places that name it */
+    uint32_t entries : 11; /* (n) not 0: it holds a page table that is out, with so many entries */
+    uint32_t bad : 1;      /* (n) never allocated again: header, listed bad by mkswap, or an I/O error */
 };
+
+/* Names of a slot at most: more than there are address spaces, of each of which one entry can name it. */
+#define SWAP_NAMES_MAX ((1u << 20) - 1)
 
 #define SWAP_CHUNK_SLOTS    (uint32_t)(PAGE_SIZE / sizeof(struct swap_slot))
 #define SWAP_CHUNK_CLUSTERS (SWAP_CHUNK_SLOTS / SWAP_CLUSTER)
@@ -167,6 +172,9 @@ void swap_ref(struct vm *vm, slot_t slot);
 void swap_unref(struct vm *vm, slot_t slot);
 /* Places that name the slot. */
 uint32_t swap_count(struct vm *vm, slot_t slot);
+/* Entries of the page table that a slot holds; 0: it holds something else. */
+uint32_t swap_entries(struct vm *vm, slot_t slot);
+void swap_set_entries(struct vm *vm, slot_t slot, uint32_t entries);
 /* The frame that caches slot (maybe FRAME_F_BUSY), or NULL. */
 struct frame *swap_cached(struct vm *vm, slot_t slot);
 /*
@@ -193,6 +201,11 @@ bool swap_bad(struct vm *vm, slot_t slot);
 int swap_fetch(struct vm *vm, slot_t slot, struct frame **out, bool *read);
 /* The same without neighbours. Sleeps. */
 int swap_fetch_alone(struct vm *vm, slot_t slot, struct frame **out, bool *read);
+/*
+ * Read a slot that the caller names, and nobody caches, into f, which is the caller's own: for who must get
+ * on without memory. Sleeps. 0 or -EIO; the slot is retired then.
+ */
+int swap_read(struct vm *vm, slot_t slot, struct frame *f);
 /* Whether a slot in use has a page that can be read, and is nowhere in memory. */
 bool swap_may_read(const struct vm *vm, slot_t slot);
 /*

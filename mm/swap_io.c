@@ -415,6 +415,31 @@ int swap_fetch_alone(struct vm *vm, slot_t slot, struct frame **out, bool *read)
     return fetch(vm, slot, true, out, read);
 }
 
+int swap_read(struct vm *vm, slot_t slot, struct frame *f)
+{
+    struct swap *sw = &vm->swap;
+    struct swap_area *a = swap_slot_area(sw, slot);
+    struct swap_io io = {
+        .area = a, .page = swap_slot_page(slot), .frame = {f}}; /* n is 0: it is ours alone */
+
+    might_sleep();
+    a->readers++; /* the area stays */
+    io_submit(vm, &io, false, 0, 1);
+    while (!io.done) {
+        uint32_t s = os_irq_save();
+
+        if (!io.done)
+            os_sleep(&sw->io_wait);
+        os_irq_restore(s);
+    }
+    a->readers--;
+    if (!io.req.status)
+        return 0;
+    sw->read_errors++;
+    swap_slot_retire(sw, slot, "read");
+    return -EIO;
+}
+
 /* --- writing --- */
 
 /* One page came back from a write. Returns whether the frame was freed. */

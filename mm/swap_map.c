@@ -41,6 +41,7 @@
  *   INV-SWAP-4  the header is never named or cached, and marked bad; area.bad counts the other bad slots
  *   INV-SWAP-10 the chunks that are mapped have slots; in the others nothing is used, and area.beyond counts
  *               their free slots
+ *   INV-SWAP-11 a slot that is said to hold a page table has a name
  *
  * Failure. Full, or no frame for records: swap_assign() returns false. A name too many or too few is a bug
  * of the caller and panics.
@@ -381,6 +382,7 @@ void swap_ref(struct vm *vm, slot_t slot)
     struct swap_slot *s = swap_slot_lookup(&vm->swap, slot);
 
     mm_assert(s->count || s->frame != PFN_NONE, "a name for the unused slot %x", slot);
+    mm_assert(s->count < SWAP_NAMES_MAX, "slot %x has %u names", slot, s->count);
     if (s->count++ == 0)
         vm->swap.kept--;
 }
@@ -408,6 +410,16 @@ void swap_unref(struct vm *vm, slot_t slot)
 uint32_t swap_count(struct vm *vm, slot_t slot)
 {
     return swap_slot_lookup(&vm->swap, slot)->count;
+}
+
+uint32_t swap_entries(struct vm *vm, slot_t slot)
+{
+    return swap_slot_lookup(&vm->swap, slot)->entries;
+}
+
+void swap_set_entries(struct vm *vm, slot_t slot, uint32_t entries)
+{
+    swap_slot_lookup(&vm->swap, slot)->entries = entries & 0x7FF;
 }
 
 struct frame *swap_cached(struct vm *vm, slot_t slot)
@@ -497,6 +509,8 @@ static bool verify_chunk(struct vm *vm, const struct swap_area *a, uint32_t i, u
                 continue;
             INV("INV-SWAP-10", i < a->mapped || is_free(s) || (s->bad && !s->count && !s->frame),
                 "area %u: page %u is used, %u chunks are mapped", a->index, page, a->mapped);
+            INV("INV-SWAP-11", !s->entries || s->count, "slot %x is said to hold a table of %u entries",
+                swap_slot_number(a, page), s->entries);
             *bad += s->bad && page > 0;
             sums->kept += !s->count && s->frame != PFN_NONE;
             sums->cached += s->frame != PFN_NONE;

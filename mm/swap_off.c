@@ -4,8 +4,14 @@
  * swap_off() takes the area out of the sums, so that nothing more is put there, and then looks through all
  * spaces and objects for names of its slots: each page is brought in and put where its names are. Frames that
  * still keep a slot lose it. What appears behind its back (a fork copies a table) is found by the next pass;
- * there are passes until every slot is free. Nobody keeps a slot number over a sleep but swap_in(), which
- * is counted (swap_area.readers).
+ * there are passes until every slot is free. Nobody keeps a slot number over a sleep but swap_in(), which is
+ * counted (swap_area.readers).
+ *
+ * A table that is out (table.c) may lie in the area, and may name its slots wherever it lies. So every table
+ * that is out is read; it is brought in if it has to do with the area. A slot that was named by a table that
+ * could not be read when its last root ended has a count, but nobody shows a name. When a pass has found
+ * nothing, and no name can have moved behind its back, that is what the rest of the slots is, and they are
+ * given back.
  *
  * Who is short of memory meanwhile, this task or another, and finds nothing that could be freed, puts the
  * area on again (swap_give_way(), called by reclaim and before a program would be ended), so that pages
@@ -28,6 +34,7 @@
 #include "mm/errno.h"
 #include "mm/space.h"
 #include "mm/swap_parts.h"
+#include "mm/table.h"
 
 #define LEAVE_CHECK_NS 1000000u /* how long swap_off() sleeps before it looks again for who has not let go */
 
@@ -37,6 +44,7 @@ struct search {
     vaddr_t va;
     struct space *s;
     slot_t slot;
+    bool out; /* it is the directory entry of a table that is out, maybe in another area */
 };
 
 /* Tables that are searched before others may run. */
@@ -56,7 +64,7 @@ static bool find_in_space(const struct swap_area *a, struct search *f, unsigned 
 {
     vaddr_t va = f->va;
 
-    for (vaddr_t span; (span = pt_next_table(&f->s->pt, va, SPACE_HI)) < SPACE_HI; va = span + PT_SPAN) {
+    for (vaddr_t span; (span = pt_next_span(&f->s->pt, va, SPACE_HI)) < SPACE_HI; va = span + PT_SPAN) {
         if (va < span)
             va = span;
         if (!*tables) {
@@ -64,7 +72,13 @@ static bool find_in_space(const struct swap_area *a, struct search *f, unsigned 
             return false;
         }
         --*tables;
-        for (const pte_t *e = pt_entry(&f->s->pt, va); va < span + PT_SPAN; va += PAGE_SIZE, e++)
+        f->out = pt_span(&f->s->pt, va) == PT_OUT;
+        if (f->out) {
+            f->va = va;
+            f->slot = pt_out_slot(&f->s->pt, va);
+            return true;
+        }
+        for (const pte_t *e = pt_resident_entry(&f->s->pt, va); va < span + PT_SPAN; va += PAGE_SIZE, e++)
             if (names_area(a, *e)) {
                 f->va = va;
                 f->slot = pte_slot(*e);
@@ -114,8 +128,40 @@ static void let_go(struct vm *vm, struct frame *f, slot_t slot)
     vm_frame_drop(vm, f);
 }
 
-/* Put back what entries name. *found: whether there was anything. */
-static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), bool *found)
+/* What a pass came upon. */
+struct pass {
+    bool found;      /* something that names the area */
+    bool unreadable; /* a table in another area, which may name it */
+};
+
+/* A table that is out: bring it in if it has to do with the area. */
+static int see_table(struct vm *vm, const struct swap_area *a, struct search *at, struct pass *pass)
+{
+    uint32_t id = at->id;
+    slot_t slot = at->slot;
+    bool read = false, ours = slot >> SWAP_AREA_SHIFT == a->index;
+    int err = ours ? 1 : table_names_area(vm, slot, a->index);
+    struct table_fetched t;
+
+    if (err == 0 || (err == -EIO && !ours)) {
+        pass->unreadable |= err == -EIO;
+        at->va = PT_SPAN_DOWN(at->va) + PT_SPAN;
+        return 0;
+    }
+    if (err < 0)
+        return err;
+    pass->found = true;
+    err = table_fetch(vm, slot, false, &t, &read);
+    if (err)
+        return err;
+    /* The question is asked again, since its answer may have become another while we slept. */
+    if (find_entry(vm, a, at) != FOUND_ENTRY || at->id != id || at->slot != slot || !at->out)
+        at->s = NULL;
+    return table_install(vm, at->s, at->va, &t);
+}
+
+/* Put back what entries name. */
+static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), struct pass *pass)
 {
     struct search at = {0};
     enum found what;
@@ -130,7 +176,13 @@ static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), 
         might_sleep();
         if (what == FOUND_NOTHING_YET)
             continue;
-        *found = true;
+        if (at.out) {
+            err = see_table(vm, a, &at, pass);
+            if (err && err != -EAGAIN)
+                return err;
+            continue;
+        }
+        pass->found = true;
         err = swap_in(vm, at.slot, &f);
         if (err == -EAGAIN)
             continue;
@@ -139,7 +191,8 @@ static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), 
         nosleep_enter("the entry that names the slot");
         slot_t slot = at.slot;
         /* The question is asked again, since its answer may have become another while we slept. */
-        if (f->slot == slot && find_entry(vm, a, &at) == FOUND_ENTRY && at.id == id && at.slot == slot)
+        if (f->slot == slot && find_entry(vm, a, &at) == FOUND_ENTRY && at.id == id && at.slot == slot &&
+            !at.out)
             rmap_restore(vm, at.s, at.va, f);
         let_go(vm, f, slot);
         nosleep_exit();
@@ -227,6 +280,26 @@ static int empty_cache(struct vm *vm, struct swap_area *a, bool (*stop)(void))
     return 0;
 }
 
+/* A number that changes when names of slots may have moved from one place to another, in memory or out. */
+static uint64_t moves(const struct vm *vm)
+{
+    return vm->stats.tables_out + vm->stats.tables_in + vm->stats.tables_split + vm->stats.moves;
+}
+
+/* Nobody shows the names that slots of the area still have: give back what tables named that were lost. */
+static void give_lost(struct vm *vm, struct swap_area *a)
+{
+    for (const struct object *o = vm->objects; o; o = o->next)
+        if (!o->refs)
+            return; /* its end is not done, and it may be what has the names */
+    for (uint32_t page = 1; page < swap_area_end(a); page++)
+        while (swap_area_slot(a, page)->count && vm->tables.lost) {
+            vm->tables.lost--;
+            vm->tables.names -= table_mix(swap_slot_number(a, page));
+            swap_unref(vm, swap_slot_number(a, page));
+        }
+}
+
 /* Take the area in or out of the sums. */
 static void area_set_off(struct swap *sw, struct swap_area *a, bool off)
 {
@@ -273,16 +346,23 @@ static int empty_area(struct vm *vm, struct swap_area *a, bool (*stop)(void))
     int err = 0;
 
     while (!err && !is_empty(a)) {
-        bool found = false;
+        struct pass pass = {0};
+        uint64_t before = moves(vm);
 
-        err = empty_spaces(vm, a, stop, &found);
+        err = empty_spaces(vm, a, stop, &pass);
         if (!err)
-            err = empty_objects(vm, a, stop, &found);
+            err = empty_objects(vm, a, stop, &pass.found);
         if (!err)
             err = empty_cache(vm, a, stop);
         if (!err)
             err = must_stop(vm, a, stop);
-        if (!err && !found && !is_empty(a))
+        if (!err && !pass.found && !is_empty(a) && moves(vm) == before) {
+            if (pass.unreadable)
+                err = -EIO;
+            else if (vm->tables.lost)
+                give_lost(vm, a);
+        }
+        if (!err && !pass.found && !is_empty(a))
             wait_a_moment(&vm->swap); /* somebody is about to let go of the rest */
     }
     /* Nothing is put there if it has been off up to now. */

@@ -26,7 +26,7 @@ struct swap_io {
     uint32_t at;                         /* (n) one by one: the frame in flight */
     bool one_by_one;                     /* (o) */
     bool wanted;                         /* (o) a read of nothing but what somebody cannot do without */
-    bool done;                           /* (i) of a header; set in the interrupt */
+    bool done;                           /* (i) of one that is its reader's own; set in the interrupt */
     struct swap_io *next;                /* (i) on io_done; on a list of free ones (n) */
     struct frame *frame[BLOCK_MAX_SEGS]; /* (o) NULL: what is read here is not wanted */
 };

@@ -29,6 +29,7 @@
 #include "mm/machine.h"
 #include "mm/reclaim.h"
 #include "mm/space.h"
+#include "mm/table.h"
 
 _Static_assert(FAULT_ACTIONS <= VM_ACTIONS, "room for every action");
 
@@ -95,6 +96,11 @@ int vm_init(struct vm *vm, struct frame_pool *pool)
 
     if (!err) {
         err = pageable_init(&vm->pageable, pool, policies[0], &reclaim_eyes, vm);
+        if (!err) {
+            err = table_begin(vm);
+            if (err)
+                pageable_fini(&vm->pageable);
+        }
         if (err)
             swap_fini(vm);
     }
@@ -115,6 +121,7 @@ void vm_fini(struct vm *vm)
               (void *)vm->objects);
     mm_assert(vm->committed == 0, "%llu pages are committed", (unsigned long long)vm->committed);
     swap_quiet(vm);
+    table_end(vm);
     pageable_fini(&vm->pageable);
     vm->pool->low_hook = NULL;
     swap_fini(vm);
@@ -144,7 +151,7 @@ static bool reclaim_again(struct vm *vm, unsigned flags, bool kernel, unsigned n
     unsigned freed;
 
     if (kernel && frame_kernel_full(vm->pool))
-        return slab_reap_all(vm->pool) && n + 1 < ALLOC_TRIES;
+        return slab_reap_all(vm->pool) + reclaim_tables(vm, ALLOC_BATCH) && n + 1 < ALLOC_TRIES;
     vm->stats.direct_reclaims++;
     freed = flags & FRAME_LOW_ONLY ? reclaim_run_low(vm, ALLOC_BATCH) : reclaim_run(vm, ALLOC_BATCH);
     return freed && n + 1 < ALLOC_TRIES;

@@ -34,6 +34,10 @@ struct vm_stats {
     uint64_t scanned;                                     /* (n) frames that the policy looked at */
     uint64_t scanned_direct, evicted_direct; /* (n) of scanned and evicted: by tasks that needed frames */
     uint64_t reactivated;                    /* (n) of scanned: spared because they were used */
+    uint64_t tables_out, tables_in;          /* (n) tables that went to a slot, and that came back */
+    uint64_t tables_emptied;                 /* (n) idle tables without entries that were freed */
+    uint64_t tables_lost;                    /* (n) that could not be read when their last root ended */
+    uint64_t moves;                          /* (n) mappings that were moved with their pages */
     uint64_t lazy_freed; /* (n) of evicted_clean: the program had given them up (ADVISE_FREE) */
     uint64_t direct_reclaims, daemon_rounds, reclaim_failures; /* (n) */
     uint64_t mapped_ahead;            /* (n) pages of objects that were mapped before they were touched */
@@ -42,11 +46,23 @@ struct vm_stats {
     uint64_t cache_drops, slab_drops; /* (n) the operator's wishes */
 };
 
+/* Page tables that are out, and those that may go; see table.c. */
+struct vm_tables {
+    struct frame_list idle; /* (n) tables that name no frame, or did not when they were listed */
+    uint32_t out;           /* (n) tables that are out, however many roots name each */
+    uint32_t entries;       /* (n) that these have, together */
+    uint32_t lost;          /* (n) names of slots that entries were which cannot be read any more */
+    uint64_t names;         /* (n) sum of the mixes of the slots that both name */
+    struct frame *page;     /* (c) for reading one when there is no memory */
+    struct mutex lock;      /* whose turn it is to have the page */
+};
+
 struct vm {
     struct frame_pool *pool;  /* (c) */
     pfn_t zero_pfn;           /* (c) the shared zero frame; use KERNEL, never counted */
     struct swap swap;         /* (n) */
     struct pageable pageable; /* (n) ANON and OBJECT frames, as the policy orders them */
+    struct vm_tables tables;  /* (n) */
     struct space *spaces;     /* (n) all, linked through all_next */
     struct object *objects;   /* (n) */
     struct cache region_cache, object_cache, radix_cache, family_cache, space_cache, load_cache; /* (n) */

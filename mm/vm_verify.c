@@ -6,14 +6,16 @@
  *
  * It allocates nothing: instead of a counter for each frame and slot it compares two sums of
  * a 64-bit mix of (number, count), one over the records, one over the entries
- * found. A difference that cancels out has a chance of 2^-64.
+ * found. A difference that cancels out has a chance of 2^-64. The names that entries of tables on disk are
+ * belong to the sum that the vm keeps of them (table.c).
  *
  * Data: none; it reads all of mm/. Locking: one stretch without sleep, so that all it reads
  * belongs to one moment.
  *
  * Invariants; those of each part are checked by the part's verify function, which is called first.
  *   INV-VM-1  maps of the ANON and OBJECT frames are the entries that name them, table by table
- *   INV-VM-2  counts of slots are the entries and object indices that name them
+ *   INV-VM-2  counts of slots are the entries, in memory and out, the directory entries and the object
+ *             indices that name them
  *   INV-VM-3  an entry names a frame that its space's family or its region's object owns, at the right number
  *   INV-VM-4  a table's maps is the number of roots that name it
  *   INV-VM-6  an anonymous frame in the swap cache has no writable entry, nor one that will be so when it is
@@ -30,14 +32,9 @@
  */
 #include "mm/vm.h"
 #include "mm/space.h"
+#include "mm/table.h"
 
-/* splitmix64's finaliser: numbers that differ in one bit give unrelated words. */
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
-    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
-    return x ^ x >> 31;
-}
+#define mix table_mix
 
 /* The sums that the entries give. */
 struct recount {
@@ -50,7 +47,7 @@ static bool table_seen(const struct space *s, vaddr_t va, const struct frame *ta
     if (table->maps == 1)
         return false;
     for (const struct space *o = s->family->spaces; o != s; o = o->family_next)
-        if (pt_table(&o->pt, va) == table)
+        if (pt_resident_table(&o->pt, va) == table)
             return true;
     return false;
 }
@@ -105,13 +102,15 @@ static bool space_recount(struct space *s, struct recount *sum)
 {
     bool ok = true;
 
-    for (vaddr_t va = 0; (va = pt_next_table(&s->pt, va, s->regions.hi)) < s->regions.hi; va += PT_SPAN) {
-        struct frame *table = pt_table(&s->pt, va);
+    for (vaddr_t va = 0; (va = pt_next_out(&s->pt, va, s->regions.hi)) < s->regions.hi; va += PT_SPAN)
+        sum->slots += mix(pt_out_slot(&s->pt, va));
+    for (vaddr_t va = 0; (va = pt_next_resident(&s->pt, va, s->regions.hi)) < s->regions.hi; va += PT_SPAN) {
+        struct frame *table = pt_resident_table(&s->pt, va);
         const pte_t *e = pt_table_entries(s->vm->pool, table);
         uint32_t roots = 0;
 
         for (const struct space *o = s->family->spaces; o; o = o->family_next)
-            roots += pt_table(&o->pt, va) == table;
+            roots += pt_resident_table(&o->pt, va) == table;
         INV("INV-VM-4", roots == table->maps, "table of space %u at %x: %u roots, says %u", s->id, va, roots,
             table->maps);
         if (table_seen(s, va, table))
@@ -168,7 +167,7 @@ bool vm_verify(struct vm *vm)
         vm->locked_regions);
     for (const struct object *o = vm->objects; o; o = o->next)
         ok &= object_verify(o);
-    sum.slots += object_recount(vm);
+    sum.slots += object_recount(vm) + vm->tables.names;
 
     for (pfn_t pfn = p->start; pfn < p->end; pfn++) {
         const struct frame *f = pfn_frame(p, pfn);
@@ -185,5 +184,6 @@ bool vm_verify(struct vm *vm)
     swap_each_named(vm, add_slot, &slots);
     INV("INV-VM-2", slots == sum.slots, "sums %llx and %llx", (unsigned long long)slots,
         (unsigned long long)sum.slots);
+    ok &= table_verify(vm);
     return vm_pageable_verify(vm) && ok;
 }

@@ -64,7 +64,7 @@ static inline struct space *fork_of(struct kt *kt, struct space *s)
 /* The frame behind an address, or NULL. */
 static inline struct frame *frame_at(struct space *s, vaddr_t va)
 {
-    pte_t *e = pt_entry(&s->pt, va);
+    pte_t *e = pt_resident_entry(&s->pt, va);
 
     return e && pte_has_frame(*e) ? pfn_frame(s->vm->pool, pte_pfn(*e)) : NULL;
 }

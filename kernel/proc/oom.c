@@ -112,7 +112,8 @@ static struct candidate measure(const struct process *p, bool for_kernel)
     struct candidate c = {.p = (struct process *)(uintptr_t)p};
     uint32_t all = for_kernel ? frame_pool_sys.kernel_max : all_pages();
 
-    c.kernel = p->memory->space->pt.tables + 1 + (uint32_t)PAGES_OF(kernel_bytes(p));
+    c.kernel =
+        p->memory->space->pt.tables - p->memory->space->pt.out + 1 + (uint32_t)PAGES_OF(kernel_bytes(p));
     c.resident = p->memory->usage.anon + p->memory->usage.file + p->memory->usage.shmem;
     c.swapped = p->memory->usage.swapped;
     c.score = (for_kernel ? 0 : (int64_t)c.resident + c.swapped) + c.kernel;

@@ -232,8 +232,8 @@ void process_note_resident(struct process *p)
     if (!p->memory)
         return;
     pt = &p->memory->space->pt;
-    for (vaddr_t va = 0; (va = pt_next_table(pt, va, USER_END)) < USER_END; va += PT_SPAN)
-        pages += pt_table(pt, va)->used;
+    for (vaddr_t va = 0; (va = pt_next_resident(pt, va, USER_END)) < USER_END; va += PT_SPAN)
+        pages += pt_resident_table(pt, va)->used;
     if (p->max_resident < pages)
         p->max_resident = pages;
 }

@@ -91,7 +91,7 @@ const char *proc_call_name(unsigned nr);
 int proc_show_mounts(struct text *t, const struct proc_node *n);
 int proc_show_mountinfo(struct text *t, const struct proc_node *n);
 
-/* procfs_maps.c. proc_next_smaps() sleeps, proc_show_smaps_rollup() sleeps. */
+/* procfs_maps.c. proc_next_smaps() sleeps, proc_show_smaps_rollup() sleeps, proc_read_pagemap() sleeps. */
 int proc_next_maps(struct text *t, const struct proc_node *n, uint32_t *from);
 int proc_next_smaps(struct text *t, const struct proc_node *n, uint32_t *from);
 int proc_show_smaps_rollup(struct text *t, const struct proc_node *n);

@@ -11,6 +11,7 @@
 #include "kernel/procfs/procfs.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/space.h"
+#include "mm/table.h"
 
 #define NAME_COLUMN 48u /* and a blank */
 #define PSS_SHIFT   12u /* fraction bits of a proportional share, as in Linux */
@@ -66,30 +67,31 @@ static void add_range(struct space *s, vaddr_t start, vaddr_t end, bool locked, 
     struct vm *vm = s->vm;
 
     for (vaddr_t va = start; va < end;) {
-        const struct frame *table;
+        struct table_view view;
         vaddr_t span, stop;
         const pte_t *e;
 
-        might_sleep();
-        span = pt_next_table(&s->pt, va, end);
+        span = pt_next_span(&s->pt, va, end);
         if (span >= end)
             break;
         va = span > va ? span : va;
         stop = end - PT_SPAN_DOWN(va) < PT_SPAN ? end : PT_SPAN_DOWN(va) + PT_SPAN;
-        nosleep_enter("the table that is walked");
-        table = pt_table(&s->pt, va);
-        for (e = pt_entry(&s->pt, va); va < stop; va += PAGE_SIZE, e++) {
+        table_view_begin(&view, s, va); /* what cannot be read is not counted */
+        e = table_view_entry(&view, va);
+        if (!e)
+            va = stop;
+        for (; va < stop; va += PAGE_SIZE, e++) {
             if (pte_empty(*e))
                 continue;
             if (pte_is_swap(*e)) {
                 u->swapped++;
                 u->swap_pss +=
-                    ((uint64_t)PAGE_SIZE << PSS_SHIFT) / (swap_count(vm, pte_slot(*e)) - 1 + table->maps);
+                    ((uint64_t)PAGE_SIZE << PSS_SHIFT) / (swap_count(vm, pte_slot(*e)) - 1 + view.roots);
             } else if (pte_pfn(*e) != vm->zero_pfn) {
-                add_frame(u, pfn_frame(vm->pool, pte_pfn(*e)), *e, table->maps, locked);
+                add_frame(u, pfn_frame(vm->pool, pte_pfn(*e)), *e, view.roots, locked);
             }
         }
-        nosleep_exit();
+        table_view_end(&view);
     }
 }
 
@@ -331,10 +333,10 @@ enum {
     PAGEMAP_PRESENT = 63,
 };
 
-static uint64_t pagemap_word(struct space *s, vaddr_t va)
+static uint64_t pagemap_word(const struct table_view *view, vaddr_t va)
 {
-    const struct vm *vm = s->vm;
-    const pte_t *e = pt_entry(&s->pt, va);
+    const struct vm *vm = view->vm;
+    const pte_t *e = table_view_entry(view, va);
     const struct frame *f;
     uint64_t word;
 
@@ -350,7 +352,7 @@ static uint64_t pagemap_word(struct space *s, vaddr_t va)
     f = pfn_frame(vm->pool, pte_pfn(*e));
     if (f->use == FRAME_OBJECT)
         word |= 1ull << PAGEMAP_FILE;
-    if (pte_pfn(*e) != vm->zero_pfn && f->maps == 1 && pt_table(&s->pt, va)->maps == 1)
+    if (pte_pfn(*e) != vm->zero_pfn && f->maps == 1 && view->roots == 1)
         word |= 1ull << PAGEMAP_EXCLUSIVE;
     return word;
 }
@@ -358,21 +360,32 @@ static uint64_t pagemap_word(struct space *s, vaddr_t va)
 int proc_read_pagemap(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size)
 {
     struct process *p = proc_process(n);
-    size_t done = 0;
+    uint64_t page = pos / sizeof(uint64_t), end = page + size / sizeof(uint64_t);
+    struct memory *m;
+    uint8_t *to = buf;
+    int err = 0;
 
     if (!p || !p->memory)
         return p ? 0 : -ESRCH;
     if (pos % sizeof(uint64_t) || size % sizeof(uint64_t))
         return -EINVAL;
-    nosleep_enter("the tables that are walked");
-    for (; done < size; done += sizeof(uint64_t)) {
-        uint64_t page = (pos + done) / sizeof(uint64_t), word;
+    if (end > USER_END >> PAGE_SHIFT)
+        end = USER_END >> PAGE_SHIFT;
+    m = memory_get(p->memory);
+    while (!err && page < end) {
+        struct table_view view;
 
-        if (page >= USER_END >> PAGE_SHIFT)
-            break;
-        word = pagemap_word(p->memory->space, (vaddr_t)(page << PAGE_SHIFT));
-        memcpy(buf + done, &word, sizeof word);
+        err = table_view_begin(&view, m->space, (vaddr_t)(page << PAGE_SHIFT));
+        while (!err && page < end) {
+            uint64_t word = pagemap_word(&view, (vaddr_t)(page << PAGE_SHIFT));
+
+            memcpy(to, &word, sizeof word);
+            to += sizeof word;
+            if (++page % PT_TABLE_ENTRIES == 0)
+                break;
+        }
+        table_view_end(&view);
     }
-    nosleep_exit();
-    return (int)done;
+    memory_put(m);
+    return to > buf ? (int)(to - buf) : err;
 }

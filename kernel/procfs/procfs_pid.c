@@ -222,7 +222,7 @@ static void status_memory(struct text *t, struct process *p)
     vm_line(t, "VmStk", pages->stack);
     vm_line(t, "VmExe", text);
     vm_line(t, "VmLib", pages->exec - text);
-    vm_line(t, "VmPTE", p->memory->space->pt.tables + 1);
+    vm_line(t, "VmPTE", p->memory->space->pt.tables - p->memory->space->pt.out + 1);
     vm_line(t, "VmSwap", u->swapped);
     vm_line(t, "HugetlbPages", 0);
     text_print(t, "CoreDumping:\t0\nTHP_enabled:\t0\n");

@@ -201,6 +201,8 @@ static int show_vmstat(struct text *t, const struct proc_node *n)
     count(t, "pgscan_direct", s->scanned_direct);
     count(t, "pgsteal_kswapd", s->evicted - s->evicted_direct);
     count(t, "pgsteal_direct", s->evicted_direct);
+    count(t, "pgtable_out", s->tables_out);
+    count(t, "pgtable_in", s->tables_in);
     count(t, "pageoutrun", s->daemon_rounds);
     count(t, "pgpark", p.parked);
     count(t, "pgsalvage_clean", p.salvaged_clean);

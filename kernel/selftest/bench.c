@@ -367,7 +367,7 @@ static uint32_t bench_empty_fault(struct space *s, vaddr_t va)
 
     /* A task without a space has no pages to be brought; its tables stay loaded. */
     task_current()->space = NULL;
-    empty_entry = pt_entry(&s->pt, va);
+    empty_entry = pt_resident_entry(&s->pt, va);
     empty_ready = *empty_entry;
     machine_handler = trap_watch_faults(empty_handler);
     for (unsigned i = 0; i < RUNS; i++) {

@@ -141,7 +141,7 @@ bool tour_has_swap(void)
 
 struct frame *tour_frame(struct space *s, vaddr_t va)
 {
-    const pte_t *e = pt_entry(&s->pt, va);
+    const pte_t *e = pt_resident_entry(&s->pt, va);
 
     return e && pte_has_frame(*e) ? pfn_frame(vm_sys.pool, pte_pfn(*e)) : NULL;
 }
@@ -161,7 +161,7 @@ static void show_frame(const struct frame *f)
 
 static void show_table(struct space *s, vaddr_t va)
 {
-    const struct frame *t = pt_table(&s->pt, va);
+    const struct frame *t = pt_resident_table(&s->pt, va);
 
     if (t->maps > 1)
         tour_say("       table: frame %u, shared by %u spaces, its entry read-only",
@@ -172,9 +172,12 @@ static void show_table(struct space *s, vaddr_t va)
 
 void tour_show(const char *who, struct space *s, vaddr_t va)
 {
-    const pte_t *e = pt_entry(&s->pt, va);
+    const pte_t *e = pt_resident_entry(&s->pt, va);
 
-    if (!e) {
+    if (!e && pt_span(&s->pt, va) == PT_OUT) {
+        tour_say("%-6s %08x -> page table in slot %u, named by %u", who, va, pt_out_slot(&s->pt, va),
+                 swap_count(&vm_sys, pt_out_slot(&s->pt, va)));
+    } else if (!e) {
         tour_say("%-6s %08x -> no page table", who, va);
     } else if (pte_empty(*e)) {
         tour_say("%-6s %08x -> empty entry", who, va);

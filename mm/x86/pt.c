@@ -18,6 +18,10 @@
  * ends for all of them, since its object was cut or they gave it up before they
  * parted. Anything else needs the table split first (fork.c).
  *
+ * A table that names no frame is idle: every page behind it is in a slot. Such tables stand on a list, where
+ * reclaim finds them (table.c) and puts them into slots too. Only what makes a table idle lists it; what ends
+ * that leaves it there, so that making an entry costs nothing, and reclaim finds out.
+ *
  * TLB: pt_set(), batches and whole-table verbs flush. Only the loaded root can
  * have translations; but a change made through another root matters too if that
  * root shares the table with the loaded one. A translation that was cached while
@@ -27,14 +31,18 @@
  * Data: struct pt belongs to its space, pt_all and pt_loaded to this file.
  * Locking: nosleep sections.
  *
- * INV-PT-1  a user directory entry is 0 or names a FRAME_TABLE frame below low_end, user-accessible
- * INV-PT-2  used of a table is its number of non-empty entries
+ * INV-PT-1  a user directory entry is 0, or says "out" and a slot, or names a FRAME_TABLE frame below
+ *           low_end, user-accessible
+ * INV-PT-2  used of a table is its number of non-empty entries, pins the number of those that name slots
  * INV-PT-3  a table that several roots name has a read-only directory entry in each of them
  * INV-PT-4  a present entry is user-accessible, never global, not marked as parked, and it, a held one and
  *           a parked one name frames of the pool
- * INV-PT-7  an entry that is not present and names a frame is held, and then not writable, or parked
- * INV-PT-5  tables of a root counts its user directory entries, and spans has a bit for each
+ * INV-PT-5  tables of a root counts its user directory entries, out those that say so, and spans has a bit
+ *           for each
  * INV-PT-6  an entry that is not empty lies in a group whose bit is set in the table's index
+ * INV-PT-7  an entry that is not present and names a frame is held, and then not writable, or parked
+ * INV-PT-8  a table whose entries all name slots, of which there are some, is flagged as listed
+ * INV-PT-9  a table's frame knows its span, and the owner of its roots
  *
  * Source: Intel SDM vol. 3A, chapters 4.3, 4.6 and 4.10.
  */
@@ -136,7 +144,7 @@ void pt_stale(struct pt *pt, vaddr_t va, const struct frame *table)
         tlb_flush_page(va);
 }
 
-struct frame *pt_table(const struct pt *pt, vaddr_t va)
+struct frame *pt_resident_table(const struct pt *pt, vaddr_t va)
 {
     pde_t pde = *pde_of(pt, va);
 
@@ -148,6 +156,53 @@ pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table
     return frame_ptr(pool, frame_pfn(pool, table));
 }
 
+static inline void name_table(const struct pt *pt, vaddr_t va, struct frame *table)
+{
+    table->slot = va >> PT_SPAN_SHIFT;
+    table->owner = pt->owner;
+}
+
+void pt_list_idle(struct pt *pt, struct frame *table)
+{
+    if (!pt->idle || table->flags & FRAME_F_IDLE)
+        return;
+    table->flags |= FRAME_F_IDLE;
+    frame_list_push_tail(pt->pool, pt->idle, table);
+}
+
+void pt_unlist(struct pt *pt, struct frame *table)
+{
+    if (!(table->flags & FRAME_F_IDLE))
+        return;
+    table->flags &= (uint16_t)~FRAME_F_IDLE;
+    frame_list_remove(pt->pool, pt->idle, table);
+}
+
+void pt_count_slot(struct pt *pt, struct frame *table, pte_t old, pte_t value)
+{
+    table->pins = (uint16_t)(table->pins + pte_is_swap(value) - pte_is_swap(old));
+    if (pt_idle(table))
+        pt_list_idle(pt, table);
+}
+
+void pt_count_table(const struct pt *pt, vaddr_t va, struct frame *table)
+{
+    const pte_t *e = pt_table_entries(pt->pool, table);
+    uint32_t used = 0, slots = 0, groups = 0;
+
+    for (uint32_t i = 0; i < PT_TABLE_ENTRIES; i++) {
+        if (pte_empty(e[i]))
+            continue;
+        used++;
+        slots += pte_is_swap(e[i]);
+        groups |= 1u << (i >> PT_GROUP_SHIFT);
+    }
+    table->used = (uint16_t)used;
+    table->pins = (uint16_t)slots;
+    table->index = groups;
+    name_table(pt, va, table);
+}
+
 void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table)
 {
     pde_t *pde = pde_of(pt, va);
@@ -155,8 +210,9 @@ void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table)
 
     mm_assert(*pde == 0, "span of %x has entry %x", va, *pde);
     table->maps = 1;
-    table->used = 0;
+    table->used = table->pins = 0;
     table->index = 0;
+    name_table(pt, va, table);
     *pde = pfn << PAGE_SHIFT | PDE_USER | PT_WRITE;
     mark_span(pt, va);
 }
@@ -168,13 +224,18 @@ uint32_t pt_share_tables(struct pt *dst, struct pt *src)
         dst->spans[k] = src->spans[k];
         for (uint32_t left = src->spans[k]; left; left &= left - 1) {
             uint32_t i = k * 32 + (uint32_t)__builtin_ctz(left);
-            pde_t pde = src->top[i] & ~(pde_t)PT_WRITE;
+            pde_t pde = src->top[i];
 
-            src->top[i] = dst->top[i] = pde;
-            pde_table(src, pde)->maps++;
+            if (likely(pde & PT_PRESENT)) {
+                pde &= ~(pde_t)PT_WRITE;
+                src->top[i] = pde;
+                pde_table(src, pde)->maps++;
+            }
+            dst->top[i] = pde;
         }
     }
     dst->tables = src->tables;
+    dst->out = src->out;
     flush_all(src);
     return dst->tables;
 }
@@ -183,7 +244,7 @@ void pt_claim_table(struct pt *pt, vaddr_t va)
 {
     pde_t *pde = pde_of(pt, va);
 
-    mm_assert(*pde && pde_table(pt, *pde)->maps == 1, "span of %x, entry %x", va, *pde);
+    mm_assert(*pde & PT_PRESENT && pde_table(pt, *pde)->maps == 1, "span of %x, entry %x", va, *pde);
     *pde |= PT_WRITE; /* rights only grow, so no flush is needed */
 }
 
@@ -192,11 +253,15 @@ void pt_split_table(struct pt *pt, vaddr_t va, struct frame *copy)
     pde_t *pde = pde_of(pt, va);
     struct frame *old = pde_table(pt, *pde);
 
-    mm_assert(*pde && old->maps > 1, "span of %x, entry %x", va, *pde);
+    mm_assert(*pde & PT_PRESENT && old->maps > 1, "span of %x, entry %x", va, *pde);
     old->maps--;
     copy->maps = 1;
     copy->used = old->used;
+    copy->pins = old->pins;
     copy->index = old->index;
+    name_table(pt, va, copy);
+    if (pt_idle(copy))
+        pt_list_idle(pt, copy);
     *pde = frame_pfn(pt->pool, copy) << PAGE_SHIFT | PDE_USER | PT_WRITE;
     if (pt == pt_loaded)
         tlb_flush_page(va);
@@ -214,7 +279,39 @@ struct frame *pt_drop_table(struct pt *pt, vaddr_t va)
     return --table->maps == 0 ? table : NULL;
 }
 
-vaddr_t pt_next_table(const struct pt *pt, vaddr_t va, vaddr_t end)
+void pt_put_out(struct pt *pt, vaddr_t va, slot_t slot)
+{
+    pde_t *pde = pde_of(pt, va);
+
+    mm_assert(*pde & PT_PRESENT, "span of %x has no table", va);
+    pde_table(pt, *pde)->maps--;
+    *pde = pde_make_out(slot);
+    pt->out++;
+    if (pt == pt_loaded)
+        tlb_flush_page(va); /* it names no frame, so only the directory entry can be cached */
+}
+
+void pt_bring_in(struct pt *pt, vaddr_t va, struct frame *table, bool readonly)
+{
+    pde_t *pde = pde_of(pt, va);
+
+    mm_assert(pde_is_out(*pde), "span of %x has entry %x", va, *pde);
+    table->maps++;
+    *pde = frame_pfn(pt->pool, table) << PAGE_SHIFT | PDE_USER | (readonly ? 0u : (unsigned)PT_WRITE);
+    pt->out--;
+}
+
+void pt_drop_out(struct pt *pt, vaddr_t va)
+{
+    pde_t *pde = pde_of(pt, va);
+
+    mm_assert(pde_is_out(*pde), "span of %x has entry %x", va, *pde);
+    *pde = 0;
+    pt->out--;
+    unmark_span(pt, va);
+}
+
+vaddr_t pt_next_span(const struct pt *pt, vaddr_t va, vaddr_t end)
 {
     uint32_t i = va >> PT_SPAN_SHIFT, last = (end + PT_SPAN - 1) >> PT_SPAN_SHIFT;
     uint32_t word;
@@ -229,6 +326,26 @@ vaddr_t pt_next_table(const struct pt *pt, vaddr_t va, vaddr_t end)
     }
     i += (uint32_t)__builtin_ctz(word);
     return i < last ? (vaddr_t)i << PT_SPAN_SHIFT : end;
+}
+
+/* The next span whose table is out, or is not. */
+static vaddr_t next_of_kind(const struct pt *pt, vaddr_t va, vaddr_t end, bool out)
+{
+    vaddr_t span = va;
+
+    while ((span = pt_next_span(pt, span, end)) < end && (pt_span(pt, span) == PT_OUT) != out)
+        span += PT_SPAN;
+    return span < end ? span : end;
+}
+
+vaddr_t pt_next_resident(const struct pt *pt, vaddr_t va, vaddr_t end)
+{
+    return likely(!pt->out) ? pt_next_span(pt, va, end) : next_of_kind(pt, va, end, false);
+}
+
+vaddr_t pt_next_out(const struct pt *pt, vaddr_t va, vaddr_t end)
+{
+    return likely(!pt->out) ? end : next_of_kind(pt, va, end, true);
 }
 
 bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e)
@@ -253,8 +370,13 @@ void pt_batch_set(struct pt_batch *b, vaddr_t va, pte_t *e, pte_t value)
     *e = value;
     table->index |= pt_group(va);
     table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
-    if (!pte_present(old))
+    if (!pte_present(old)) {
+        if (!pte_has_frame(value) || pte_is_swap(old))
+            pt_count_slot(b->pt, table, old, value);
         return;
+    }
+    if (unlikely(pte_empty(value)))
+        pt_count_slot(b->pt, table, old, value);
     if (b->count < PT_BATCH_PAGES)
         b->va[b->count] = va;
     b->count++;
@@ -287,11 +409,11 @@ unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, un
     if (*va >= end)
         return 0;
 
-    pte_t *e = pt_entry(pt, *va), *first = e;
+    pte_t *e = pt_resident_entry(pt, *va), *first = e;
     const pte_t *stop = e + ((end - *va) >> PAGE_SHIFT);
     struct frame *table = pfn_frame(pt->pool, ptr_pfn(pt->pool, e));
     vaddr_t stale[PT_BATCH_PAGES];
-    uint32_t present = 0;
+    uint32_t present = 0, slots = 0;
     unsigned n = 0;
 
     if (max > table->used)
@@ -310,10 +432,15 @@ unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, un
             if (present < PT_BATCH_PAGES)
                 stale[present] = *va + ((vaddr_t)(e - first) << PAGE_SHIFT);
             present++;
+        } else {
+            slots += pte_is_swap(was);
         }
         e++;
     }
     table->used = (uint16_t)(table->used - n);
+    table->pins = (uint16_t)(table->pins - slots);
+    if (unlikely(pt_idle(table) && table->used))
+        pt_list_idle(pt, table);
     *va += (vaddr_t)(e - first) << PAGE_SHIFT;
     if (present && pt == pt_loaded) {
         if (present > PT_BATCH_PAGES)
@@ -329,8 +456,10 @@ void pt_move_table(struct pt *pt, vaddr_t from, vaddr_t to)
 {
     pde_t *src = pde_of(pt, from), *dst = pde_of(pt, to);
 
-    mm_assert(*src & PT_PRESENT && pde_table(pt, *src)->maps == 1 && !*dst,
+    mm_assert((pde_is_out(*src) || (*src & PT_PRESENT && pde_table(pt, *src)->maps == 1)) && !*dst,
               "from %x to %x: entries %x and %x", from, to, *src, *dst);
+    if (*src & PT_PRESENT)
+        name_table(pt, to, pde_table(pt, *src));
     *dst = *src;
     *src = 0;
     mark_span(pt, to);
@@ -342,7 +471,7 @@ bool pt_verify(const struct pt *pt)
 {
     const struct frame_pool *p = pt->pool;
     bool ok = true;
-    uint32_t tables = 0;
+    uint32_t tables = 0, out = 0;
 
     for (uint32_t i = 0; i < PT_USER_SPANS; i++) {
         pde_t pde = pt->top[i];
@@ -353,6 +482,12 @@ bool pt_verify(const struct pt *pt)
         if (!pde)
             continue;
         tables++;
+        if (pde_is_out(pde)) {
+            INV("INV-PT-1", pde_slot(pde) != SLOT_NONE && pde == pde_make_out(pde_slot(pde)),
+                "root %u span %u entry %x", pt->root, i, pde);
+            out++;
+            continue;
+        }
         INV("INV-PT-1",
             (pde & (PT_PRESENT | PT_USER | PT_LARGE)) == (PT_PRESENT | PT_USER) && pfn >= p->start &&
                 pfn < p->low_end && pfn_frame(p, pfn)->use == FRAME_TABLE,
@@ -362,12 +497,13 @@ bool pt_verify(const struct pt *pt)
 
         const struct frame *table = pfn_frame(p, pfn);
         const pte_t *e = frame_ptr(p, pfn);
-        uint32_t used = 0;
+        uint32_t used = 0, slots = 0;
 
         INV("INV-PT-3", table->maps == 1 || !(pde & PT_WRITE), "root %u span %u entry %x, %u roots", pt->root,
             i, pde, table->maps);
         for (uint32_t k = 0; k < PT_TABLE_ENTRIES; k++) {
             used += !pte_empty(e[k]);
+            slots += pte_is_swap(e[k]);
             INV("INV-PT-6", pte_empty(e[k]) || table->index >> (k >> PT_GROUP_SHIFT) & 1,
                 "root %u span %u entry %u, groups %x", pt->root, i, k, table->index);
             INV("INV-PT-4", !pte_present(e[k]) || (e[k].raw & (PT_USER | PT_GLOBAL | PT_PARKED)) == PT_USER,
@@ -377,9 +513,15 @@ bool pt_verify(const struct pt *pt)
             INV("INV-PT-7", !pte_held(e[k]) || !pte_writable(e[k]), "root %u span %u entry %u is %x",
                 pt->root, i, k, e[k].raw);
         }
-        INV("INV-PT-2", used == table->used, "root %u span %u table %u: counted %u, says %u", pt->root, i,
-            pfn, used, table->used);
+        INV("INV-PT-2", used == table->used && slots == table->pins,
+            "root %u span %u table %u: counted %u, %u slots, says %u, %u", pt->root, i, pfn, used, slots,
+            table->used, table->pins);
+        INV("INV-PT-9", table->slot == i && table->owner == pt->owner,
+            "root %u span %u table %u: span %u, owner %p", pt->root, i, pfn, table->slot, table->owner);
+        INV("INV-PT-8", !pt->idle || !used || used != slots || table->flags & FRAME_F_IDLE,
+            "root %u span %u table %u is idle, flags %x", pt->root, i, pfn, table->flags);
     }
-    INV("INV-PT-5", tables == pt->tables, "root %u: counted %u, says %u", pt->root, tables, pt->tables);
+    INV("INV-PT-5", tables == pt->tables && out == pt->out, "root %u: counted %u, %u out, says %u, %u",
+        pt->root, tables, out, pt->tables, pt->out);
     return ok;
 }

@@ -12,8 +12,11 @@ extern struct pt *pt_loaded; /* (n) */
 
 /* pt_set() found a stale translation: flush it if the processor can have it. */
 void pt_stale(struct pt *pt, vaddr_t va, const struct frame *table);
+/* An entry that named a slot, or names no frame any more, was changed: keep the count of slots, and see
+ * whether the table is idle now. */
+void pt_count_slot(struct pt *pt, struct frame *table, pte_t old, pte_t value);
 
-static inline pte_t *pt_entry(const struct pt *pt, vaddr_t va)
+static inline pte_t *pt_resident_entry(const struct pt *pt, vaddr_t va)
 {
     pde_t pde = pt->top[va >> PT_SPAN_SHIFT];
 
@@ -27,10 +30,15 @@ static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va)
     pde_t pde = pt->top[va >> PT_SPAN_SHIFT];
 
     if (!(pde & PT_PRESENT))
-        return PT_NONE;
+        return pde ? PT_OUT : PT_NONE;
     if (pde & PT_WRITE) /* INV-PT-3 */
         return PT_OWN;
     return pfn_frame(pt->pool, pde >> PAGE_SHIFT)->maps > 1 ? PT_SHARED : PT_OWN;
+}
+
+static inline slot_t pt_out_slot(const struct pt *pt, vaddr_t va)
+{
+    return pde_slot(pt->top[va >> PT_SPAN_SHIFT]);
 }
 
 static inline bool pt_span_readonly(const struct pt *pt, vaddr_t va)
@@ -52,6 +60,8 @@ static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value)
     *e = value;
     table->index |= pt_group(va);
     table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
+    if (unlikely(!pte_has_frame(value) || pte_is_swap(old)))
+        pt_count_slot(pt, table, old, value);
     /* A present entry that only gained rights needs no flush: the processor walks again before it faults. */
     if (pte_present(old) && ((old.raw & ~value.raw) || (old.raw ^ value.raw) >> PAGE_SHIFT))
         pt_stale(pt, va, table);

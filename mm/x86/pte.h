@@ -10,6 +10,9 @@
  *
  * Bit 2 is the hardware's "user", which every present entry of a space has. A parked entry keeps write,
  * accessed and dirty where the hardware has them, so it is put back with one OR; a held one has lost write.
+ *
+ * A directory entry of the user half with P = 0 that is not 0 says that its table is out, and names the slot
+ * as a swap entry does.
  */
 #ifndef MM_X86_PTE_H
 #define MM_X86_PTE_H
@@ -125,6 +128,22 @@ static inline pte_t pte_clean(pte_t e)
 static inline pte_t pte_hold(pte_t e)
 {
     return (pte_t){e.raw & ~(uint32_t)(PT_PRESENT | PT_WRITE | PT_PARKED)};
+}
+
+/* A directory entry: out, and the slot of its table. */
+static inline bool pde_is_out(pde_t e)
+{
+    return e && !(e & PT_PRESENT);
+}
+
+static inline slot_t pde_slot(pde_t e)
+{
+    return e >> PT_SLOT_SHIFT;
+}
+
+static inline pde_t pde_make_out(slot_t slot)
+{
+    return slot << PT_SLOT_SHIFT;
 }
 
 /* Present and read-only again. */

@@ -85,7 +85,7 @@ static void meet_directory(const struct space *s, vaddr_t va)
 static pte_t *walk(const struct pt *pt, vaddr_t va, bool write, bool set)
 {
     pde_t *pde = &pt->top[va >> PT_SPAN_SHIFT];
-    pte_t *e = pt_entry(pt, va);
+    pte_t *e = pt_resident_entry(pt, va);
 
     if (!e || !pte_present(*e))
         return NULL;

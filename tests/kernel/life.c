@@ -21,7 +21,7 @@ struct life {
 /* The frame that a space's page is in, or NULL. */
 static struct frame *frame_in(const struct space *s)
 {
-    const pte_t *e = pt_entry(&s->pt, VA);
+    const pte_t *e = pt_resident_entry(&s->pt, VA);
 
     return e && pte_has_frame(*e) ? pfn_frame(vm_sys.pool, pte_pfn(*e)) : NULL;
 }
@@ -67,7 +67,7 @@ static void live(struct life *l)
     struct frame *f;
 
     REQUIRE(space_map(s, &va, 2 * PAGE_SIZE, RW | MAP_AT, NULL, 0) == 0, "no memory");
-    EXPECT(!pt_entry(&s->pt, VA), "there is a table already");
+    EXPECT(!pt_resident_entry(&s->pt, VA), "there is a table already");
     stage(l, "mapped");
 
     reads(l, s, 0);
@@ -83,7 +83,7 @@ static void live(struct life *l)
     stage(l, "written");
 
     REQUIRE(space_fork(s, &l->child) == 0, "no memory");
-    EXPECT(pt_table(&s->pt, VA)->maps == 2 && f->maps == 1, "two directories share a table");
+    EXPECT(pt_resident_table(&s->pt, VA)->maps == 2 && f->maps == 1, "two directories share a table");
     stage(l, "forked");
 
     writes(l, l->child, VA + PAGE_SIZE, 0x3333);
@@ -100,7 +100,7 @@ static void live(struct life *l)
 
     EXPECT(reclaim_evict(&vm_sys, f) == 0, "it did not go");
     l->out++;
-    EXPECT(pte_is_swap(*pt_entry(&s->pt, VA)), "no slot in its entry");
+    EXPECT(pte_is_swap(*pt_resident_entry(&s->pt, VA)), "no slot in its entry");
     stage(l, "evicted");
 
     reads(l, s, 0x1111);

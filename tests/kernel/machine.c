@@ -80,7 +80,7 @@ static struct space *fork_of(struct kt *kt, struct space *s)
 
 static void evict(struct kt *kt, struct space *s, vaddr_t va)
 {
-    pte_t *e = pt_entry(&s->pt, va);
+    pte_t *e = pt_resident_entry(&s->pt, va);
 
     if (e && pte_has_frame(*e)) {
         int err = reclaim_evict(&vm_sys, pfn_frame(vm_sys.pool, pte_pfn(*e)));
@@ -219,7 +219,7 @@ TEST(machine, shared_pages_go_out_and_come_back)
     EXPECT(sw->pages_out - out == PAGES - 1, "%u pages written, once for all",
            (unsigned)(sw->pages_out - out));
     for (unsigned c = 0; c < N; c++)
-        EXPECT(pte_is_swap(*pt_entry(&s[c]->pt, page(1))), "child %u still has it", c);
+        EXPECT(pte_is_swap(*pt_resident_entry(&s[c]->pt, page(1))), "child %u still has it", c);
     EXPECT(vm_verify(&vm_sys), "while they are out");
     for (unsigned c = 0; c < N; c++)
         for (unsigned i = 1; i < PAGES; i++)
@@ -505,6 +505,21 @@ TEST(machine, every_user_copy_on_every_page)
 
 /* --- everything that is claimed --- */
 
+/* A table whose only page is in a slot goes to one itself, and one fault brings both back. */
+static void put_table_out(struct kt *kt)
+{
+    struct space *s = space_with(kt, 1, RW);
+
+    if (!s)
+        return;
+    WRITE(s, page(0), 11);
+    evict(kt, s, page(0));
+    reclaim_tables(&vm_sys, 1);
+    EXPECT(pt_span(&s->pt, page(0)) == PT_OUT, "the table is in memory");
+    FAULTS(1, READ(s, page(0), 11));
+    space_destroy(s);
+}
+
 /* Every mechanism once, and what the counters say of it: what is never exercised is not there. */
 TEST(machine, coverage)
 {
@@ -539,7 +554,7 @@ TEST(machine, coverage)
     FAULTS(1, WRITE(s, page(0), 7));     /* claim and take over */
     FAULTS(1, WRITE(child, page(1), 8)); /* copy */
     FAULTS(1, WRITE(s, page(1), 9));     /* take over */
-    rmap_park(&vm_sys, pfn_frame(vm_sys.pool, pte_pfn(*pt_entry(&s->pt, page(1)))));
+    rmap_park(&vm_sys, pfn_frame(vm_sys.pool, pte_pfn(*pt_resident_entry(&s->pt, page(1)))));
     FAULTS(1, READ(s, page(1), 9)); /* unpark */
     if (swap) {
         evict(kt, s, page(0));
@@ -548,13 +563,14 @@ TEST(machine, coverage)
         FAULTS(1, WRITE(s, page(0), 10)); /* swap in and take over */
         evict(kt, s, va);
         FAULTS(1, READ(child, va, 4)); /* an object's page from its slot */
+        put_table_out(kt);
     }
     space_destroy(child);
     space_destroy(s);
     object_put(o);
     quiesce();
     for (unsigned a = 0; a < FAULT_ACTIONS; a++)
-        if (a != FAULT_SPURIOUS && (a != FAULT_SWAP_IN || swap))
+        if (a != FAULT_SPURIOUS && ((a != FAULT_SWAP_IN && a != FAULT_TABLE_IN) || swap))
             EXPECT(now->by_action[a] > before.by_action[a], "never: %s", fault_action_name(a));
     EXPECT(now->tables_shared > before.tables_shared && now->tables_split > before.tables_split &&
                now->tables_claimed > before.tables_claimed,
@@ -563,9 +579,9 @@ TEST(machine, coverage)
         kt_note(kt, "without swap");
         return;
     }
-    EXPECT(now->evicted - before.evicted == 3, "%u evicted", (unsigned)(now->evicted - before.evicted));
+    EXPECT(now->evicted - before.evicted == 4, "%u evicted", (unsigned)(now->evicted - before.evicted));
     EXPECT(now->evicted_clean - before.evicted_clean == 1, "%u without a write",
            (unsigned)(now->evicted_clean - before.evicted_clean));
-    EXPECT(sw->pages_out - out == 2 && sw->pages_in - in == 3, "%u pages out, %u in",
+    EXPECT(sw->pages_out - out == 4 && sw->pages_in - in == 5, "%u pages out, %u in",
            (unsigned)(sw->pages_out - out), (unsigned)(sw->pages_in - in));
 }

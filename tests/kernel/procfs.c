@@ -405,8 +405,8 @@ TEST(procfs, figures_of_a_space)
     f = open_file(path, O_RDONLY);
     REQUIRE(f, "%s", path);
     EXPECT(read_at(f, word, sizeof word, ((at >> PAGE_SHIFT) + TOUCHED - 1) * 8) == sizeof word, "pagemap");
-    EXPECT(word[0] >> 63 &&
-               (word[0] & ((1ull << 55) - 1)) == pte_pfn(*pt_entry(&x.s->pt, at + ((TOUCHED - 1) << 12))),
+    EXPECT(word[0] >> 63 && (word[0] & ((1ull << 55) - 1)) ==
+                                pte_pfn(*pt_resident_entry(&x.s->pt, at + ((TOUCHED - 1) << 12))),
            "%llx", (unsigned long long)word[0]);
     EXPECT(word[1] >> 63 && (word[1] & ((1ull << 55) - 1)) == vm_sys.zero_pfn, "%llx",
            (unsigned long long)word[1]);
@@ -416,7 +416,7 @@ TEST(procfs, figures_of_a_space)
     file_put(f);
 
     if (vm_sys.swap.free > PAGES) {
-        pte_t *e = pt_entry(&x.s->pt, at);
+        pte_t *e = pt_resident_entry(&x.s->pt, at);
         uint64_t rss;
 
         EXPECT(reclaim_evict(&vm_sys, pfn_frame(vm_sys.pool, pte_pfn(*e))) == 0, "evict");

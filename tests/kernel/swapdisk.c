@@ -90,10 +90,11 @@ static void send_out(struct round *r)
     struct kt *kt = r->kt;
 
     vt_idle();
+    r->s->tables_kept = 1; /* this is about pages */
     reclaim_run(&vm_sys, r->pages / 2);
     wait_for_writes();
     for (uint32_t i = 0; i < r->pages; i++) {
-        pte_t *e = pt_entry(&r->s->pt, page_va(r, i));
+        pte_t *e = pt_resident_entry(&r->s->pt, page_va(r, i));
 
         if (e && pte_has_frame(*e))
             evict_frame(kt, pfn_frame(vm_sys.pool, pte_pfn(*e)), i);
@@ -131,7 +132,7 @@ static void probe(struct round *r, struct frame *scratch)
     paddr_t phys = (paddr_t)pfn << PAGE_SHIFT;
 
     for (uint32_t i = 0; i < r->pages; i++) {
-        const pte_t *e = pt_entry(&r->s->pt, page_va(r, i));
+        const pte_t *e = pt_resident_entry(&r->s->pt, page_va(r, i));
         struct frame *f;
         slot_t slot;
 

@@ -82,7 +82,7 @@ TEST(tlb, stale_translations_are_used)
 
     if (!s)
         return;
-    pte_t *e = pt_entry(&s->pt, VA);
+    pte_t *e = pt_resident_entry(&s->pt, VA);
     pde_t *top = &s->pt.top[VA >> PT_SPAN_SHIFT];
 
     EXPECT(is_stale(&e->raw, e->raw & ~(uint32_t)PT_WRITE, true, NULL), "a page made read-only");
@@ -99,7 +99,7 @@ TEST(tlb, rights_go_at_once)
 
     if (!s)
         return;
-    pte_t *e = pt_entry(&s->pt, VA);
+    pte_t *e = pt_resident_entry(&s->pt, VA);
     uint64_t before;
 
     for (unsigned i = 0; i < TRIES; i++) {
@@ -179,7 +179,8 @@ TEST(tlb, a_change_through_another_root)
         EXPECT(vm_sys.spaces == child, "reclaim asks the child first");
         for (unsigned i = 0; i < 4; i++) {
             EXPECT(user_read32(&v, VA) == 0 && v == 1, "read %u", v);
-            EXPECT(reclaim_evict(&vm_sys, pfn_frame(vm_sys.pool, pte_pfn(*pt_entry(&s->pt, VA)))) == 0,
+            EXPECT(reclaim_evict(&vm_sys, pfn_frame(vm_sys.pool, pte_pfn(*pt_resident_entry(&s->pt, VA)))) ==
+                       0,
                    "evict");
             uint64_t before = faults();
 
@@ -201,7 +202,7 @@ TEST(tlb, accessed_bits_come_back)
 
     if (!s)
         return;
-    pte_t *e = pt_entry(&s->pt, VA);
+    pte_t *e = pt_resident_entry(&s->pt, VA);
 
     for (unsigned i = 0; i < TRIES; i++) {
         user_read32(&v, VA);

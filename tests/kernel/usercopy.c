@@ -139,7 +139,7 @@ static void fill(struct kt *kt, uint8_t *p, size_t n)
 
 static void evict_page(struct kt *kt, struct user *u, uint32_t page)
 {
-    pte_t *e = pt_entry(&u->s->pt, BASE + page * PAGE_SIZE);
+    pte_t *e = pt_resident_entry(&u->s->pt, BASE + page * PAGE_SIZE);
 
     if (e && pte_has_frame(*e))
         EXPECT(reclaim_evict(&u->t.vm, pfn_frame(u->t.pool, pte_pfn(*e))) == 0, "page %u stays", page);
@@ -332,7 +332,7 @@ TEST(usercopy, unreadable_on_disk)
     fill(kt, u.model, u.size);
     EXPECT(user_copy_out(BASE, u.model, u.size) == 0, "out");
     evict_page(kt, &u, 0);
-    slot_t page = pte_slot(*pt_entry(&u.s->pt, BASE)) & ((1u << SWAP_AREA_SHIFT) - 1);
+    slot_t page = pte_slot(*pt_resident_entry(&u.s->pt, BASE)) & ((1u << SWAP_AREA_SHIFT) - 1);
 
     u.t.disk.bad_read[0] = (uint64_t)page * (PAGE_SIZE / BLOCK_SECTOR);
     kt_capture_begin();

@@ -160,7 +160,7 @@ TEST(ahead, the_next_window_is_on_its_way)
     uint32_t beyond = 0;
 
     for (uint32_t page = 27; page < PAGES; page++) {
-        const pte_t *e = pt_entry(&r.s->pt, at(&r, page));
+        const pte_t *e = pt_resident_entry(&r.s->pt, at(&r, page));
 
         beyond += pte_is_swap(*e) && swap_cached(&r.t.vm, pte_slot(*e));
     }

@@ -49,7 +49,7 @@ TEST(census, counts_every_kind)
     EXPECT(c.locked_anon == 2 && c.locked_file == 1, "%u, %u locked", c.locked_anon, c.locked_file);
 
     /* Out, and in again by a read: in the swap cache. */
-    pte_t *e = pt_entry(&s->pt, BASE + (5 << PAGE_SHIFT));
+    pte_t *e = pt_resident_entry(&s->pt, BASE + (5 << PAGE_SHIFT));
 
     EXPECT(reclaim_evict(&t.vm, pfn_frame(t.pool, pte_pfn(*e))) == 0, "evict");
     census_take(&t.vm, &c);

@@ -55,7 +55,7 @@ static bool page_fault(struct space *s, uint32_t cr2, uint32_t error)
 /* What the program would read and write there now. NULL: its access would fault. */
 static uint32_t *word_at(struct embedder *k, struct space *s, vaddr_t va)
 {
-    pte_t *e = pt_entry(&s->pt, va);
+    pte_t *e = pt_resident_entry(&s->pt, va);
 
     if (!e || !pte_present(*e))
         return NULL;
@@ -82,7 +82,7 @@ static void live(struct kt *kt, struct embedder *k)
     *word_at(k, child, va) = 43;
     space_destroy(child);
 
-    struct frame *f = pfn_frame(&k->pool, pte_pfn(*pt_entry(&parent->pt, va)));
+    struct frame *f = pfn_frame(&k->pool, pte_pfn(*pt_resident_entry(&parent->pt, va)));
 
     EXPECT(reclaim_evict(&k->vm, f) == 0, "out to the disk");
     EXPECT(!word_at(k, parent, va), "it is gone");

@@ -10,7 +10,7 @@ static unsigned accessed(struct space *s, vaddr_t va)
     unsigned n = 0;
 
     for (uint32_t i = 0; i < PAGES; i++) {
-        const pte_t *e = pt_entry(&s->pt, va + i * (vaddr_t)PAGE_SIZE);
+        const pte_t *e = pt_resident_entry(&s->pt, va + i * (vaddr_t)PAGE_SIZE);
 
         n += e && pte_present(*e) && pte_accessed(*e);
     }

@@ -11,7 +11,7 @@ static uint32_t in_slots(struct space *s, vaddr_t va, uint32_t pages)
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < pages; i++, va += PAGE_SIZE) {
-        const pte_t *e = pt_entry(&s->pt, va);
+        const pte_t *e = pt_resident_entry(&s->pt, va);
 
         n += e && pte_is_swap(*e);
     }
@@ -278,8 +278,9 @@ TEST(load, bad_disk)
     fill(kt, s, AT, 48, 60);
     EXPECT(load_put_out(s, &set, NULL, NULL) == 48, "out");
     kt_capture_begin();
-    t.disk.bad_read[0] = (uint64_t)(pte_slot(*pt_entry(&s->pt, AT + SIZE(20))) & (SWAP_AREA_PAGES - 1)) *
-                         (PAGE_SIZE / BLOCK_SECTOR);
+    t.disk.bad_read[0] =
+        (uint64_t)(pte_slot(*pt_resident_entry(&s->pt, AT + SIZE(20))) & (SWAP_AREA_PAGES - 1)) *
+        (PAGE_SIZE / BLOCK_SECTOR);
     EXPECT(load_bring_back(s, &set, NULL, NULL) == 47, "all but one are back");
     for (uint32_t i = 0; i < 48; i++) {
         if (vt_read(s, AT + SIZE(i), &v) == FAULT_BUS)

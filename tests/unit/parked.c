@@ -14,7 +14,7 @@ static vaddr_t page(unsigned n)
 
 static pte_t entry(struct space *s, unsigned n)
 {
-    return *pt_entry(&s->pt, page(n));
+    return *pt_resident_entry(&s->pt, page(n));
 }
 
 static void park(struct kt *kt, struct space *s, unsigned n)
@@ -231,13 +231,13 @@ TEST(parked, calls)
     EXPECT(pte_is_swap(entry(s, 4)), "%x", entry(s, 4).raw);
     EXPECT(space_remap(s, &at, 4 * PAGE_SIZE, 4 * PAGE_SIZE, REMAP_MAYMOVE | REMAP_FIXED, 0x900000) == 0,
            "moved");
-    EXPECT(pte_parked(*pt_entry(&s->pt, 0x900000)) && vm_verify(&t.vm), "still parked");
+    EXPECT(pte_parked(*pt_resident_entry(&s->pt, 0x900000)) && vm_verify(&t.vm), "still parked");
     for (unsigned i = 0; i < 4; i++)
         READ(s, 0x900000 + i * PAGE_SIZE, i + 1);
     rmap_park(&t.vm, frame_at(s, 0x900000)); /* by its number, where it was */
-    EXPECT(pte_parked(*pt_entry(&s->pt, 0x900000)), "found where it is now");
+    EXPECT(pte_parked(*pt_resident_entry(&s->pt, 0x900000)), "found where it is now");
     EXPECT(space_lock(s, 0x900000, PAGE_SIZE, REGION_LOCKED) == 0, "locked");
-    EXPECT(pte_present(*pt_entry(&s->pt, 0x900000)), "and put back, so that no touch waits");
+    EXPECT(pte_present(*pt_resident_entry(&s->pt, 0x900000)), "and put back, so that no touch waits");
     READ(s, page(4), 5);
     EXPECT(vm_verify(&t.vm), "verification");
     space_destroy(s);
@@ -260,7 +260,7 @@ TEST(parked, damage_is_named)
     evict_at(kt, s, page(1));
     READ(s, page(1), 2);
     park(kt, s, 1);
-    pte_t *e = pt_entry(&s->pt, page(0)), *cached = e + 1, *zero = e + 2;
+    pte_t *e = pt_resident_entry(&s->pt, page(0)), *cached = e + 1, *zero = e + 2;
     const pte_t saved = *e, saved_cached = *cached, saved_zero = *zero;
     struct frame *f = frame_at(s, page(0));
 

@@ -93,7 +93,7 @@ TEST(vm, fork_shares_tables)
 
     EXPECT(t.pool->used[FRAME_TABLE] == tables + 1, "fork takes a root and no table");
     EXPECT(t.vm.stats.tables_shared == 1, "one table shared");
-    EXPECT(pt_table(&s->pt, va) == pt_table(&c->pt, va), "the same table");
+    EXPECT(pt_resident_table(&s->pt, va) == pt_resident_table(&c->pt, va), "the same table");
     /* Reading needs no fault and no copy. */
     FAULTS(&t.vm, 0, READ(c, va + 3 * PAGE_SIZE, 103));
     EXPECT(t.vm.stats.tables_split == 0, "not split yet");
@@ -707,7 +707,7 @@ TEST(vm, read_error_hits_one_page)
         WRITE(s, va + i * PAGE_SIZE, i + 1);
     for (unsigned i = 0; i < 4; i++)
         evict_at(kt, s, va + i * PAGE_SIZE);
-    slot_t bad = pte_slot(*pt_entry(&s->pt, va + PAGE_SIZE));
+    slot_t bad = pte_slot(*pt_resident_entry(&s->pt, va + PAGE_SIZE));
     uint32_t total = t.vm.swap.total;
 
     t.disk.bad_read[0] = (uint64_t)bad * (PAGE_SIZE / BLOCK_SECTOR) + 3;
@@ -738,7 +738,7 @@ TEST(vm, write_error_loses_nothing)
     for (unsigned i = 0; i < 4; i++)
         WRITE(s, va + i * PAGE_SIZE, i + 1);
     evict_at(kt, s, va);
-    slot_t slot = pte_slot(*pt_entry(&s->pt, va));
+    slot_t slot = pte_slot(*pt_resident_entry(&s->pt, va));
 
     /* The next slots fail. */
     for (unsigned i = 0; i < TESTDISK_FAULTS; i++)
@@ -821,7 +821,7 @@ TEST(vm, a_page_that_was_not_written_is_still_shared)
     WRITE(s, va + PAGE_SIZE, 2);
     WRITE(s, va + 2 * PAGE_SIZE, 2);
     evict_at(kt, s, va + 2 * PAGE_SIZE);
-    slot_t slot = pte_slot(*pt_entry(&s->pt, va + 2 * PAGE_SIZE));
+    slot_t slot = pte_slot(*pt_resident_entry(&s->pt, va + 2 * PAGE_SIZE));
 
     c = fork_of(kt, s);
     WRITE(c, va + PAGE_SIZE, 3); /* now each has a table of its own */
@@ -831,8 +831,8 @@ TEST(vm, a_page_that_was_not_written_is_still_shared)
     kt_capture_begin();
     reclaim_evict(&t.vm, frame_at(s, va));
     kt_capture_end();
-    REQUIRE(t.vm.swap.write_errors == 1 && pte_is_swap(*pt_entry(&s->pt, va)) &&
-                pte_is_swap(*pt_entry(&c->pt, va)),
+    REQUIRE(t.vm.swap.write_errors == 1 && pte_is_swap(*pt_resident_entry(&s->pt, va)) &&
+                pte_is_swap(*pt_resident_entry(&c->pt, va)),
             "it left both, and could not be written");
     FAULTS(&t.vm, 1, WRITE(s, va, 4));
     READ(s, va, 4);
@@ -943,7 +943,7 @@ static uint32_t entries_in(struct space *s, vaddr_t va, uint32_t page, uint32_t 
     uint32_t count = 0;
 
     for (uint32_t i = page; i < page + n; i++) {
-        const pte_t *e = pt_entry(&s->pt, va + i * (vaddr_t)PAGE_SIZE);
+        const pte_t *e = pt_resident_entry(&s->pt, va + i * (vaddr_t)PAGE_SIZE);
 
         count += e && !pte_empty(*e);
     }
@@ -977,7 +977,7 @@ TEST(vm, reading_in_order_maps_ahead)
     FAULTS(&t.vm, 1, READ(s, va + 6 * PAGE_SIZE, 6));
     EXPECT(entries_in(s, va, 6, PAGES - 6) == AHEAD && t.vm.stats.mapped_ahead == AHEAD - 1, "mapped %u",
            entries_in(s, va, 6, PAGES - 6));
-    EXPECT(!pte_accessed(*pt_entry(&s->pt, va + 7 * PAGE_SIZE)), "looks used before it is");
+    EXPECT(!pte_accessed(*pt_resident_entry(&s->pt, va + 7 * PAGE_SIZE)), "looks used before it is");
     FAULTS(&t.vm, 0, READ(s, va + 7 * PAGE_SIZE, 7));
     /* They are read-only: a write is seen. */
     FAULTS(&t.vm, 1, WRITE(s, va + 8 * PAGE_SIZE, 88));
@@ -1368,8 +1368,8 @@ TEST(vm, damage_is_named)
     EXPECT(vm_verify(&t.vm), "sound before");
 
     struct frame *f = frame_at(c, va);
-    struct frame *table = pt_table(&c->pt, va);
-    pte_t *e = pt_entry(&c->pt, va), *swapped = pt_entry(&c->pt, va + 2 * PAGE_SIZE);
+    struct frame *table = pt_resident_table(&c->pt, va);
+    pte_t *e = pt_resident_entry(&c->pt, va), *swapped = pt_resident_entry(&c->pt, va + 2 * PAGE_SIZE);
     slot_t slot = pte_slot(*swapped);
     pte_t saved = *e;
 
@@ -1381,10 +1381,14 @@ TEST(vm, damage_is_named)
     BROKEN(&t.vm, "INV-VM-6", f->slot = slot, f->slot = SLOT_NONE);
     BROKEN(&t.vm, "INV-VM-7", f->flags |= FRAME_F_BUSY, f->flags &= (uint16_t)~FRAME_F_BUSY);
     BROKEN(&t.vm, "INV-VM-8",
-           *pt_entry(&c->pt, va + PAGE_SIZE) = pte_with_write(*pt_entry(&c->pt, va + PAGE_SIZE)),
-           *pt_entry(&c->pt, va + PAGE_SIZE) = pte_readonly(*pt_entry(&c->pt, va + PAGE_SIZE)));
+           *pt_resident_entry(&c->pt, va + PAGE_SIZE) =
+               pte_with_write(*pt_resident_entry(&c->pt, va + PAGE_SIZE)),
+           *pt_resident_entry(&c->pt, va + PAGE_SIZE) =
+               pte_readonly(*pt_resident_entry(&c->pt, va + PAGE_SIZE)));
     BROKEN(&t.vm, "INV-VM-9", t.vm.locked_regions++, t.vm.locked_regions--);
     BROKEN(&t.vm, "INV-PT-2", table->used++, table->used--);
+    BROKEN(&t.vm, "INV-PT-2", table->pins++, table->pins--);
+    BROKEN(&t.vm, "INV-PT-9", table->slot++, table->slot--);
     BROKEN(&t.vm, "INV-PT-3", table->maps++, table->maps--);
     BROKEN(&t.vm, "INV-PT-4", e->raw &= ~(uint32_t)PT_USER, *e = saved);
     BROKEN(&t.vm, "INV-PT-5", c->pt.tables++, c->pt.tables--);
@@ -1392,8 +1396,9 @@ TEST(vm, damage_is_named)
     BROKEN(&t.vm, "INV-PT-1", c->pt.top[1] ^= PT_USER, c->pt.top[1] ^= PT_USER);
     BROKEN(&t.vm, "INV-PT-6", table->index ^= pt_group(va), table->index ^= pt_group(va));
     BROKEN(&t.vm, "INV-SPACE-1",
-           (e[100] = pte_make_swap(slot), table->used++, table->index ^= pt_group(va + 100 * PAGE_SIZE)),
-           (e[100] = PTE_NONE, table->used--, table->index ^= pt_group(va + 100 * PAGE_SIZE)));
+           (e[100] = pte_make_swap(slot), table->used++, table->pins++,
+            table->index ^= pt_group(va + 100 * PAGE_SIZE)),
+           (e[100] = PTE_NONE, table->used--, table->pins--, table->index ^= pt_group(va + 100 * PAGE_SIZE)));
     BROKEN(&t.vm, "INV-SPACE-2", c->regions.first->flags ^= REGION_WRITE,
            c->regions.first->flags ^= REGION_WRITE);
     BROKEN(&t.vm, "INV-SPACE-3", *e = pte_hold(saved), *e = saved);

@@ -110,7 +110,8 @@ TEST(vmcalls, remap_moves_pages)
         READ(s, at + SIZE(i), 10 + i);
     READ(s, at + SIZE(7), 0);
     EXPECT(vt_read(s, va, &v) == FAULT_MAPERR, "gone from there");
-    EXPECT(!pt_table(&s->pt, va) && !pt_table(&s->pt, va + SIZE(4)), "no table is left there");
+    EXPECT(!pt_resident_table(&s->pt, va) && !pt_resident_table(&s->pt, va + SIZE(4)),
+           "no table is left there");
     /* Something new at the old place has the same numbers. */
     map_at(kt, s, va, 4, RW);
     WRITE(s, va + SIZE(2), 99);
@@ -153,23 +154,24 @@ TEST(vmcalls, remap_moves_tables)
     WRITE(s, va + SIZE(1), 2);
     WRITE(s, va + SIZE(SPAN_PAGES), 3);
     WRITE(s, va + SIZE(SPAN_PAGES + 1), 4);
-    struct frame *table = pt_table(&s->pt, 0x400000);
+    struct frame *table = pt_resident_table(&s->pt, 0x400000);
     struct space *c = fork_of(kt, s); /* shared tables are split first */
 
     EXPECT(remap(s, va, SPAN_PAGES + 2, SPAN_PAGES + 2, REMAP_MAYMOVE | REMAP_FIXED, va + 4 * PT_SPAN, &at) ==
                0,
            "moved");
-    EXPECT(pt_table(&c->pt, 0x400000) == table && !pt_table(&s->pt, 0x400000), "the child keeps its table");
+    EXPECT(pt_resident_table(&c->pt, 0x400000) == table && !pt_resident_table(&s->pt, 0x400000),
+           "the child keeps its table");
     EXPECT(vm_verify(&t.vm), "verification");
     READ(s, at, 1);
     READ(s, at + SIZE(1), 2);
     READ(s, at + SIZE(SPAN_PAGES), 3);
     READ(s, at + SIZE(SPAN_PAGES + 1), 4);
     READ(c, va + SIZE(1), 2);
-    table = pt_table(&s->pt, 0x400000 + 4 * PT_SPAN);
+    table = pt_resident_table(&s->pt, 0x400000 + 4 * PT_SPAN);
     EXPECT(remap(s, at, SPAN_PAGES + 2, SPAN_PAGES + 2, REMAP_MAYMOVE | REMAP_FIXED, va, &at) == 0,
            "and back");
-    EXPECT(pt_table(&s->pt, 0x400000) == table, "the table itself has moved");
+    EXPECT(pt_resident_table(&s->pt, 0x400000) == table, "the table itself has moved");
     EXPECT(!s->moved, "a region that is back is not a moved one");
     READ(s, at + SIZE(SPAN_PAGES), 3);
     EXPECT(vm_verify(&t.vm), "verification");
@@ -666,7 +668,7 @@ TEST(vmcalls, swap_off_fails_cleanly)
     EXPECT(space_unmap(s, va + SIZE(20), SIZE(pages - 20)) == 0, "unmap");
     READ(s, va, 0);
     evict_at(kt, s, va);
-    t.disk.bad_read[0] = (uint64_t)pte_slot(*pt_entry(&s->pt, va)) * (PAGE_SIZE / BLOCK_SECTOR);
+    t.disk.bad_read[0] = (uint64_t)pte_slot(*pt_resident_entry(&s->pt, va)) * (PAGE_SIZE / BLOCK_SECTOR);
     kt_capture_begin();
     int err = swap_off(&t.vm, &t.disk.dev, NULL);
 

@@ -8,7 +8,7 @@ TEST(vmrandom, against_the_model)
     struct model_actor a;
     uint32_t rounds = kt_rounds(kt, 1000000);
 
-    if (!vt_begin(&t, kt, 224, 96, 700))
+    if (!vt_begin(&t, kt, 225, 96, 700))
         return;
     bool begun = model_begin(&w, &t, 1);
 
@@ -27,7 +27,9 @@ TEST(vmrandom, against_the_model)
             (unsigned)t.vm.stats.tables_split, (unsigned)t.vm.stats.tables_claimed,
             (unsigned)t.vm.swap.pages_out, (unsigned)t.vm.swap.pages_in);
     /* A random test that does not reach what it is for proves nothing. */
-    kt_note(kt, "%u moves, %u pages given up, %u times without swap", w.moves, w.given_up, w.swapoffs);
+    kt_note(kt, "%u moves, %u pages given up, %u times without swap; %u tables out, %u in, %u lost", w.moves,
+            w.given_up, w.swapoffs, (unsigned)t.vm.stats.tables_out, (unsigned)t.vm.stats.tables_in,
+            (unsigned)t.vm.stats.tables_lost);
     if (kt->hosted)
         EXPECT(w.moves && w.given_up && w.swapoffs, "reached everything");
     EXPECT(t.vm.stats.tables_split && t.vm.stats.tables_claimed && t.vm.swap.pages_in, "reached everything");

@@ -505,8 +505,10 @@ class Verify:
         """The pageable lists hold what is flagged as listed, and nothing else."""
         k = self.k
         listed_flag = int(gdb.parse_and_eval("FRAME_F_LISTED"))
-        links = {pfn: (flags, following) for pfn, flags, following in k.records("flags", "next")}
-        flagged = {pfn for pfn, (flags, _) in links.items() if flags & listed_flag}
+        pageable = {use for use, name in k.uses.items() if name in ("anon", "object")}
+        records = list(k.records("use", "flags", "next"))
+        links = {pfn: (flags, following) for pfn, use, flags, following in records}
+        flagged = {pfn for pfn, use, flags, _ in records if use in pageable and flags & listed_flag}
         walked, told = set(), 0
         for half in range(2):
             for number in range(4):

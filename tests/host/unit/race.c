@@ -99,7 +99,7 @@ static bool bus_is_right(struct model_world *w, struct space *s, vaddr_t va)
 {
     struct vm *vm = &w->vt->vm;
     struct region *g = region_find(&s->regions, va);
-    pte_t *e = pt_entry(&s->pt, va);
+    pte_t *e = pt_resident_entry(&s->pt, va);
     uintptr_t word = 0;
     slot_t slot;
 
@@ -685,7 +685,7 @@ TEST(race, all_who_wait_are_woken)
 
         race.t.disk.delayed = false;
         for (unsigned i = 0; i < ARRAY_LEN(reader); i++) {
-            pte_t *e = pt_entry(&reader[i].s->pt, va);
+            pte_t *e = pt_resident_entry(&reader[i].s->pt, va);
 
             if (e && pte_has_frame(*e))
                 EXPECT(reclaim_evict(vm, pfn_frame(race.t.pool, pte_pfn(*e))) == 0, "evict");

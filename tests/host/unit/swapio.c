@@ -237,7 +237,7 @@ static void reader(void *arg)
     struct stage *st = of_readers;
     struct kt *kt = st->t.kt;
     uint32_t page = (uint32_t)(uintptr_t)arg * APART, got = 0;
-    slot_t slot = pte_slot(*pt_entry(&st->s->pt, st->va + page * (vaddr_t)PAGE_SIZE));
+    slot_t slot = pte_slot(*pt_resident_entry(&st->s->pt, st->va + page * (vaddr_t)PAGE_SIZE));
     struct frame *f;
 
     EXPECT(swap_in(&st->t.vm, slot, &f) == 0, "page %u", page);
@@ -288,7 +288,7 @@ TEST(swapio, a_bad_page_in_a_window)
     space_advise(st.s, st.va, 64 * PAGE_SIZE, ADVISE_PAGEOUT);
     swap_quiet(&st.t.vm);
 
-    slot_t slot = pte_slot(*pt_entry(&st.s->pt, st.va + 20 * PAGE_SIZE));
+    slot_t slot = pte_slot(*pt_resident_entry(&st.s->pt, st.va + 20 * PAGE_SIZE));
 
     kt_capture_begin();
     st.t.disk.bad_read[0] = (uint64_t)(slot & (SWAP_AREA_PAGES - 1)) * (PAGE_SIZE / BLOCK_SECTOR) + 2;
