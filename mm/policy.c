@@ -101,7 +101,7 @@ void policy_remember_aged(struct policy_state *s, const struct frame *f, uint32_
     uint32_t key = key_of(f), n, *chain;
     struct policy_ghost *e;
 
-    if (!g->limit)
+    if (!g->limit || !f->owner)
         return;
     n = find_ghost(g, key);
     if (n)

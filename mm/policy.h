@@ -255,7 +255,7 @@ static inline uint32_t policy_count(const struct policy_state *s)
     return s->list[0].count + s->list[1].count + s->list[2].count + s->in_sets;
 }
 
-/* Remember the page in a frame, as the newest. */
+/* Remember the page in a frame, as the newest. Not one that nobody has named yet. */
 void policy_remember(struct policy_state *s, const struct frame *f);
 /* The same for a policy that keeps the time itself, in ghosts.clock: as something that happened `age` ago. */
 void policy_remember_aged(struct policy_state *s, const struct frame *f, uint32_t age);

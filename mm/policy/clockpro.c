@@ -53,8 +53,10 @@ enum { COLD = 1, HOT = 2 };
 #define POSITION_BITS 21u
 #define POSITIONS     ((1u << POSITION_BITS) - 1)
 
-/* Cold frames at least: one in ... */
-#define COLD_PART 100u
+/* Cold frames at least, and at first: one in ... The paper's hundredth is less than what reclaim takes at
+ * once. */
+#define COLD_PART  16u
+#define FIRST_PART 2u
 
 /* Bits of a position that count all frames once. */
 #define ROUND_BITS (POSITION_BITS - 4)
@@ -238,9 +240,9 @@ static void clockpro_pass(struct policy_state *s, struct frame *f, enum policy_p
 
     if (what == POLICY_OUT && !s->lowest) {
         s->lowest = 1;
-        s->level = cold_least(s);
+        s->level = policy_count(s) / FIRST_PART + 1;
     }
-    if (what == POLICY_OUT && marks_of(f) & TEST && in_test(s, age_of(s, f))) {
+    if (what == POLICY_OUT && f->owner && marks_of(f) & TEST && in_test(s, age_of(s, f))) {
         policy_remember_aged(s, f, age_of(s, f));
         want_cold(s, false, ghosts + 1 - s->ghosts.count);
     }

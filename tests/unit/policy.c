@@ -247,7 +247,7 @@ TEST(policy, remembers_what_fits)
     EXPECT(pool->end - pool->start < 512 || s->ghosts.limit < pool->end - pool->start,
            "remembers %u in a page", s->ghosts.limit);
     for (; n < 2 * s->ghosts.max; n++) {
-        struct frame page = {.use = FRAME_ANON, .index = n};
+        struct frame page = {.use = FRAME_ANON, .owner = pm_owner(0), .index = n};
 
         policy_remember(s, &page);
     }
@@ -347,6 +347,25 @@ static uint32_t number_of(const struct frame *f)
     return f->index * 0x9E3779B1u ^ (uint32_t)((uintptr_t)f->owner >> 4);
 }
 
+TEST(policy, pages_without_a_name_are_not_remembered)
+{
+    const struct pm_rule rule = {.policy = &policy_two_list};
+    struct pm_world *w = pm_begin(kt, &rule, false);
+    struct frame f = {.use = FRAME_ANON, .index = 7};
+    uint32_t age;
+
+    if (!w)
+        return;
+    struct policy_state *s = pageable_now(&w->pageable);
+
+    policy_remember(s, &f);
+    EXPECT(s->ghosts.count == 0 && !policy_recall(s, &f, &age), "%u ghosts", s->ghosts.count);
+    f.owner = pm_owner(0);
+    policy_remember(s, &f);
+    EXPECT(s->ghosts.count == 1 && policy_recall(s, &f, &age) && age == 0, "%u ghosts", s->ghosts.count);
+    pm_close(w);
+}
+
 TEST(policy, pages_with_the_same_number_are_harmless)
 {
     const struct pm_rule rule = {.policy = &policy_two_list};
@@ -390,6 +409,7 @@ TEST(policy, damage_to_lists_is_named)
 
     pm_enter_some(w, 10);
     for (unsigned i = 20; i < 25; i++) {
+        w->frame[i]->owner = pm_owner(0);
         w->frame[i]->index = i;
         policy_remember(s, w->frame[i]);
     }
