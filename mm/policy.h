@@ -152,7 +152,7 @@ struct policy_state {
     /* Of the policy: what each is stands in its file. All 0 at the beginning. */
     struct policy_set *sets;      /* (n) one of the ring of those that have frames */
     uint32_t in_sets;             /* (n) frames that they have */
-    bool only_low;                /* (r) who looks for a victim wants a low frame */
+    bool only_low;                /* (n) who looks for a victim just now wants a low frame */
     pfn_t hand;                   /* (n) */
     uint32_t turn, level, lowest; /* (n) */
     uint64_t random;              /* (n) */
@@ -172,6 +172,12 @@ struct pageable {
 };
 
 /* --- for policies --- */
+
+/* The number of a frame's list among those of both halves. */
+static inline unsigned policy_number_of(const struct frame *f)
+{
+    return (f->flags & FRAME_F_LIST) >> FRAME_F_LIST_SHIFT;
+}
 
 static inline unsigned policy_list_of(const struct frame *f)
 {

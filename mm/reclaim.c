@@ -244,6 +244,7 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
         victim[n++] = f;
         policy->policy->pass(policy, f, POLICY_OUT);
     }
+    policy->only_low = false;
     return n;
 }
 

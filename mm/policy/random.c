@@ -39,7 +39,7 @@ static struct frame *random_next(struct policy_state *s, uint32_t *steps)
         if (draws == DRAWS || s->turn >= s->list[0].count)
             f = policy_head(s, 0);
         if ((f->use != FRAME_ANON && f->use != FRAME_OBJECT) || !(f->flags & FRAME_F_LISTED) ||
-            f->flags >> FRAME_F_LIST_SHIFT != s->first)
+            policy_number_of(f) != s->first)
             continue;
         --*steps;
         return f;

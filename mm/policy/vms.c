@@ -136,10 +136,11 @@ static struct frame *replace(struct policy_state *s, struct policy_set *set)
     return f;
 }
 
-/* Let a set have no more than n pages, as far as they may go. */
-static void shrink(struct policy_state *s, struct policy_set *set, uint32_t n, uint32_t *steps)
+/* Let a set have no more than n pages, as far as they may go: some of the first `looks`. */
+static void shrink(struct policy_state *s, struct policy_set *set, uint32_t n, uint32_t looks,
+                   uint32_t *steps)
 {
-    for (uint32_t looks = set->list.count; set->list.count > n && looks && *steps; looks--, --*steps)
+    for (; set->list.count > n && looks && *steps; looks--, --*steps)
         replace(s, set);
 }
 
@@ -173,7 +174,7 @@ static void note_fault(struct policy_state *s, struct policy_set *set)
     set->since = now;
 }
 
-/* A set that is over its limit grows, or replaces. */
+/* A set that is over its limit grows, or replaces; but not its last page, which has just come. */
 static void settle(struct policy_state *s, struct policy_set *set)
 {
     uint32_t limit = set->limit < set->most ? set->limit : set->most, grow = set->limit / GROW_PART + LEAST,
@@ -185,7 +186,7 @@ static void settle(struct policy_state *s, struct policy_set *set)
         set->limit += grow;
         return;
     }
-    shrink(s, set, limit, &steps);
+    shrink(s, set, limit, set->list.count - 1, &steps);
     if (is_long(s) && looks_ahead(s))
         s->eyes->wash_soon(s->eyes_arg);
 }
@@ -234,7 +235,7 @@ static void trim(struct policy_state *s, uint32_t *steps)
 
         s->sets = set->next;
         set->limit = have - less > LEAST && have > less ? have - less : LEAST;
-        shrink(s, set, set->limit, steps);
+        shrink(s, set, set->limit, have, steps);
         set->is_eager = false; /* until it shows again that it is */
     }
 }
@@ -358,7 +359,7 @@ static bool set_verify(const struct policy_state *s, const struct policy_set *se
 
         INV("INV-VMS-1",
             (f->use == FRAME_ANON || f->use == FRAME_OBJECT) && f->flags & FRAME_F_LISTED &&
-                f->flags >> FRAME_F_LIST_SHIFT == s->first + POLICY_IN_SET && f->prev == before &&
+                policy_number_of(f) == s->first + POLICY_IN_SET && f->prev == before &&
                 ((pfn_t)f->order << 16 | f->used) == set->number,
             "frame %u of set %u: use %s, flags %x, %u is before, says %u, of set %u", pfn, set->number,
             frame_use_name(f->use), f->flags, before, f->prev, (pfn_t)f->order << 16 | f->used);

@@ -1,5 +1,51 @@
 /* Random operations on spaces, forks, objects and swap, one task, against the model of vmmodel.h. */
+#include "mm/errno.h"
 #include "tests/vmmodel.h"
+
+/* With sets that are much too small, so that pages are set aside, put back, written without going and taken
+ * away all the time; and with other policies now and then, which find what is set aside. */
+TEST(vmrandom, with_pages_set_aside)
+{
+    struct vt t;
+    struct model_world w;
+    struct model_actor a;
+    struct policy_counts c;
+    uint32_t rounds = kt_rounds(kt, 1000000), switches = 0;
+
+    if (!vt_begin(&t, kt, 224, 96, 700))
+        return;
+    bool begun = model_begin(&w, &t, 1);
+
+    w.cycles = true;
+    t.vm.rss_limit = 24;
+    EXPECT(reclaim_set_policy(&t.vm, &policy_vms) == 0, "vms");
+    if (begun && model_actor_begin(&a, &w, 0, NULL)) {
+        for (uint32_t i = 0; i < rounds && !kt->failures; i++) {
+            model_step(&a);
+            if (i % 64 == 0)
+                reclaim_daemon_round(&t.vm);
+            if (i % 256 == 0)
+                space_set_rss_limit(&t.vm, 4 + kt_below(kt, 60));
+            if (i % 2000 == 0) {
+                bool other = kt_below(kt, 4) == 0;
+                int err = reclaim_set_policy(&t.vm, other ? policies[kt_below(kt, POLICIES)] : &policy_vms);
+
+                EXPECT(err == 0 || err == -ENOMEM, "set policy: %d", err);
+                switches += other;
+                EXPECT(vm_verify(&t.vm), "verification in round %u", i);
+            }
+        }
+        model_actor_end(&a);
+    }
+    model_end(&w);
+    c = pageable_counts(&t.vm.pageable);
+    kt_note(kt, "%u rounds: %u pages set aside, %u and %u put back, %u written and kept, %u out; %u switches",
+            rounds, (unsigned)c.parked, (unsigned)c.salvaged_clean, (unsigned)c.salvaged_dirty,
+            (unsigned)c.washed, (unsigned)t.vm.swap.pages_out, switches);
+    EXPECT(c.parked && c.salvaged_clean && c.salvaged_dirty && c.washed && (switches || !kt->hosted),
+           "reached everything");
+    vt_end(&t);
+}
 
 TEST(vmrandom, against_the_model)
 {

@@ -131,9 +131,9 @@ static int set_aside(struct world *w, unsigned k)
     return (int)i;
 }
 
-static void cut(struct world *w, unsigned k, unsigned n, uint32_t *steps)
+static void cut(struct world *w, unsigned k, unsigned n, unsigned looks, uint32_t *steps)
 {
-    for (unsigned looks = w->m.list[2 + k].n; w->m.list[2 + k].n > n && looks-- && *steps; --*steps)
+    for (; w->m.list[2 + k].n > n && looks-- && *steps; --*steps)
         set_aside(w, k);
 }
 
@@ -170,7 +170,7 @@ static void model_mapped(struct world *w, unsigned i, unsigned k)
         w->grown++;
         return;
     }
-    cut(w, k, limit, &steps);
+    cut(w, k, limit, m->list[2 + k].n - 1, &steps);
 }
 
 static void model_trim(struct world *w, uint32_t *steps)
@@ -186,7 +186,7 @@ static void model_trim(struct world *w, uint32_t *steps)
         m->limit[k] = have > less + LEAST ? have - less : LEAST;
         m->eager[k] = false;
         w->trims += have > m->limit[k];
-        cut(w, k, m->limit[k], steps);
+        cut(w, k, m->limit[k], have, steps);
     }
 }
 

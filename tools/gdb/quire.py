@@ -282,6 +282,20 @@ class Kernel:
             yield at, space
             at = int(space["all_next"])
 
+    def policy_sets(self, half):
+        """(address, struct policy_set) of every set that has frames under the policy of a half."""
+        first, seen = int(half["sets"]), set()
+        at = first
+        while at:
+            if at in seen:
+                raise Problem("the ring of sets runs in a circle at 0x%x" % at)
+            seen.add(at)
+            one = self.mem.load("struct policy_set", at)
+            yield at, one
+            at = int(one["next"])
+            if at == first:
+                return
+
     def user_tables(self, root):
         """(span address, directory entry) for every non-empty user entry of a root, given as a frame number."""
         directory = words(phys_read(root << PAGE_SHIFT, USER_SPANS * 4))
@@ -511,8 +525,9 @@ class Verify:
         flagged = {pfn for pfn, use, flags, _ in records if use in pageable and flags & listed_flag}
         walked, told = set(), 0
         for half in range(2):
-            for number in range(4):
-                frames = k.vm["pageable"]["half"][half]["list"][number]
+            state = k.vm["pageable"]["half"][half]
+            lists = [state["list"][number] for number in range(4)] + [s["list"] for _, s in k.policy_sets(state)]
+            for frames in lists:
                 told += int(frames["count"])
                 pfn = int(frames["head"])
                 while pfn and pfn in links and pfn not in walked:
@@ -520,6 +535,9 @@ class Verify:
                     pfn = links[pfn][1]
                 self.expect(pfn == 0, "a pageable list leads to frame 0x%x %s" %
                             (pfn, "again" if pfn in walked else "outside the pool"))
+            in_sets = sum(int(s["list"]["count"]) for _, s in k.policy_sets(state))
+            self.expect(in_sets == int(state["in_sets"]), "%d frames are in sets of programs, told %d" %
+                        (in_sets, int(state["in_sets"])))
         self.expect(walked == flagged, "%d frames are on the pageable lists, %d are flagged as listed" %
                     (len(walked), len(flagged)))
         self.expect(len(walked) == told, "%d frames are on the pageable lists, their count is %d" % (len(walked), told))
@@ -923,6 +941,7 @@ class Policy(Command):
         "random": ({0: "by age"}, None),
         "two-list": ({0: "inactive", 1: "active"}, None),
         "clock-pro": ({1: "cold", 2: "hot"}, 1),
+        "vms": ({0: "clean", 1: "modified"}, None),
     }
 
     @staticmethod
@@ -958,6 +977,13 @@ class Policy(Command):
             walked = self.show_list(k, first + i, "locked" if i == kept else names.get(i, "-"), frames)
             if i == hand_list:
                 print("  hand at %s" % ("frame 0x%x" % walked[0] if walked else "no frame"))
+        for at, s in k.policy_sets(half):
+            walked, sound = self.walk(k, s["list"])
+            print("  set 0x%x: %d frames of %d%s%s, oldest %s" %
+                  (int(s["number"]), int(s["list"]["count"]), min(int(s["limit"]), int(s["most"])),
+                   ", eager" if s["is_eager"] else "",
+                   "" if sound and len(walked) == int(s["list"]["count"]) else ", but its links lead to %d" % len(walked),
+                   " ".join("0x%x" % pfn for pfn in walked[:self.SHOWN]) + (" ..." if len(walked) > self.SHOWN else "")))
         if int(half["hand"]):
             print("  hand at frame 0x%x" % int(half["hand"]))
         print("  turn %d level %d lowest %d" % tuple(int(half[f]) for f in ("turn", "level", "lowest")))

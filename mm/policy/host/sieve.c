@@ -62,7 +62,7 @@ static bool sieve_verify(const struct policy_state *s)
 
     INV("INV-SIEVE-1",
         s->list[SIFTED].count == policy_count(s) &&
-            (!f || (f->flags & FRAME_F_LISTED && f->flags >> FRAME_F_LIST_SHIFT == s->first + SIFTED)),
+            (!f || (f->flags & FRAME_F_LISTED && policy_number_of(f) == s->first + SIFTED)),
         "%u of %u, hand at %u", s->list[SIFTED].count, policy_count(s), s->hand);
     return ok;
 }

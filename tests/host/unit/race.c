@@ -164,7 +164,7 @@ static bool run(struct race *r)
     return alive;
 }
 
-enum { ERRORS = 1, BY_HAND = 2, CYCLES = 4 };
+enum { ERRORS = 1, BY_HAND = 2, CYCLES = 4, SETS = 8 };
 
 static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t frames, uint32_t swap,
                        unsigned flags)
@@ -180,6 +180,10 @@ static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t
         return;
     r->rounds = rounds / actors;
     r->errors = flags & ERRORS;
+    if (flags & SETS) {
+        vm->rss_limit = 24;
+        REQUIRE(reclaim_set_policy(vm, &policy_vms) == 0, "no memory");
+    }
     REQUIRE(model_begin(&r->world, &r->t, actors), "no memory");
     r->world.pressed = !(flags & BY_HAND);
     r->world.cycles = flags & CYCLES;
@@ -199,6 +203,13 @@ static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t
            "something was never reached");
     EXPECT(flags & CYCLES ? r->world.swapoffs : vm->stats.daemon_rounds, "something was never reached");
     EXPECT(r->t.disk.torn == 0, "%u pages changed on their way to the disk", r->t.disk.torn);
+    if (flags & SETS) {
+        struct policy_counts c = pageable_counts(&vm->pageable);
+
+        kt_note(kt, "%u set aside, %u and %u put back, %u written and kept", (unsigned)c.parked,
+                (unsigned)c.salvaged_clean, (unsigned)c.salvaged_dirty, (unsigned)c.washed);
+        EXPECT(c.salvaged_clean && c.salvaged_dirty && c.washed, "something was never reached");
+    }
     if (r->errors)
         EXPECT(vm->swap.read_errors && vm->swap.write_errors && r->world.bus_errors, "no errors were met");
     model_end(&r->world);
@@ -225,6 +236,17 @@ TEST(race, evicting_by_hand)
 TEST(race, swap_comes_and_goes)
 {
     run_actors(kt, 4, 200000, 3000, SWAP_PAGES, BY_HAND | CYCLES);
+}
+
+/* Each program has a share that is too small, and pages are written while they are set aside. */
+TEST(race, pages_are_set_aside)
+{
+    run_actors(kt, 4, 200000, 200, SWAP_PAGES, SETS);
+}
+
+TEST(race, pages_are_set_aside_and_the_disk_fails)
+{
+    run_actors(kt, 4, 200000, 224, 700, SETS | ERRORS);
 }
 
 TEST(race, disk_errors)
