@@ -159,9 +159,11 @@ static bool fits(const struct ahead_stream *t, int32_t d)
 /* The stream that a want continues; else one near it of which no more is known; else one that may begin. */
 static struct ahead_stream *find(struct ahead *a, uint32_t page, bool *fitting)
 {
-    struct ahead_stream *near = NULL, *oldest = &a->stream[0];
+    struct ahead_stream *near = NULL, *oldest = &a->stream[0], *recent = &a->stream[a->recent];
 
-    *fitting = false;
+    *fitting = recent->stride && distance(recent->last, page) == recent->stride;
+    if (likely(*fitting))
+        return recent;
     for (struct ahead_stream *t = a->stream; t < a->stream + AHEAD_STREAMS; t++) {
         int32_t d = distance(t->last, page);
 
@@ -190,6 +192,7 @@ static struct ahead_stream *follow(struct ahead *a, uint32_t page, bool *close)
 
     *close = t->last && size_of(d) <= CLOSE;
     t->stamp = ++a->clock;
+    a->recent = (uint8_t)(t - a->stream);
     if (!t->last || d == 0) {
         t->last = page;
         return t;
@@ -270,7 +273,7 @@ static void count_score(struct ahead *a, int n)
 /* Add the pages of the block around a page, whose slot is on the list, that lie beside it on disk too. */
 static void add_around(struct space *s, const struct region *r, uint32_t page, struct list *l)
 {
-    uint32_t size = AROUND_MOST >> s->ahead.closed, base = page & ~(size - 1);
+    uint32_t size = AROUND_MOST >> s->ahead->closed, base = page & ~(size - 1);
     slot_t slot = l->slot[0];
 
     if (size > 1 && frames_ahead(s->vm) < size)
@@ -288,16 +291,28 @@ static bool is_off(const struct vm *vm)
     return vm->exact || vm->pageable_max || !vm->swap.clustering;
 }
 
+/* What is known of the space. NULL: there is no memory for it. */
+static struct ahead *state_of(struct space *s)
+{
+    if (unlikely(!s->ahead)) {
+        s->ahead =
+            cache_alloc(&s->vm->ahead_cache); /* no reclaim: it is in a section, and can be done without */
+        if (s->ahead)
+            *s->ahead = (struct ahead){0};
+    }
+    return s->ahead;
+}
+
 bool ahead_miss(struct space *s, const struct region *r, vaddr_t va, slot_t slot)
 {
-    struct ahead *a = &s->ahead;
+    struct ahead *a;
     struct list l = {.slot = {slot}, .n = 1};
     uint32_t page = va >> PAGE_SHIFT;
     struct ahead_stream *t;
     slot_t mark = SLOT_NONE;
     bool close;
 
-    if (is_off(s->vm) || !swap_may_read(s->vm, slot))
+    if (is_off(s->vm) || !swap_may_read(s->vm, slot) || (a = state_of(s)) == NULL)
         return false;
     t = follow(a, page, &close);
     if (t->stride) {
@@ -321,12 +336,12 @@ bool ahead_miss(struct space *s, const struct region *r, vaddr_t va, slot_t slot
 
 void ahead_touch(struct space *s, const struct region *r, vaddr_t va, struct frame *f)
 {
-    struct ahead *a = &s->ahead;
+    struct ahead *a;
     struct list l = {.n = 0};
     struct ahead_stream *t;
     bool close;
 
-    if (is_off(s->vm))
+    if (is_off(s->vm) || (a = state_of(s)) == NULL)
         return;
     t = follow(a, va >> PAGE_SHIFT, &close);
     if (f->flags & FRAME_F_READAHEAD) {
@@ -349,9 +364,12 @@ void ahead_touch(struct space *s, const struct region *r, vaddr_t va, struct fra
 
 bool ahead_verify(const struct space *s)
 {
-    const struct ahead *a = &s->ahead;
+    const struct ahead *a = s->ahead;
     bool ok = true;
 
+    if (!a)
+        return true;
+    INV("INV-AHEAD-1", a->recent < AHEAD_STREAMS, "space %u: stream %u", s->id, a->recent);
     INV("INV-AHEAD-1", a->closed <= CLOSED_MOST && a->score < SCORE_END && a->score > -SCORE_END,
         "space %u: closed %u, score %d", s->id, a->closed, a->score);
     for (unsigned i = 0; i < AHEAD_STREAMS; i++) {

@@ -29,10 +29,11 @@ struct ahead_stream {
     uint32_t stamp;         /* (n) of the space's clock, when it was wanted last */
 };
 
-/* What a space knows of itself. Zero-filled is the beginning. */
+/* What a space knows of itself, from its first want on. Zero-filled is the beginning. */
 struct ahead {
     struct ahead_stream stream[AHEAD_STREAMS]; /* (n) */
     uint32_t clock;                            /* (n) wants so far */
+    uint8_t recent;                            /* (n) the stream that the last want belongs to */
     uint8_t closed; /* (n) around a page without a pattern fewer pages are read, by so many halvings */
     int8_t score;   /* (n) how well that was used */
 };

@@ -173,17 +173,21 @@ static bool is_moved(const struct region *r)
     return r->number != r->start >> PAGE_SHIFT;
 }
 
-/* Let it be found by its pages' numbers, if it has to be, and no longer. */
+/* Let a region be found by its pages' numbers, if it has to be. */
 static inline void list_moved(struct space *s, struct region *r)
 {
     if (unlikely(is_moved(r)))
         moved_insert(&s->moved, r);
 }
 
-static inline void unlist_moved(struct space *s, struct region *r)
+/* It is no longer, since it ends or is about to change. Whether it was. */
+static inline bool unlist_moved(struct space *s, struct region *r)
 {
-    if (unlikely(is_moved(r)))
+    bool listed = unlikely(s->moved) && is_moved(r);
+
+    if (listed)
         moved_remove(&s->moved, r);
+    return listed;
 }
 
 /* What hangs on a region that is in the tree now, and no longer. Neither counts it. */
@@ -257,15 +261,17 @@ int space_split_region(struct space *s, struct region *r, vaddr_t va)
 {
     struct vm *vm = s->vm;
     struct region *upper;
+    bool listed;
 
     if (s->regions.count >= vm->max_regions)
         return -ENOMEM;
     upper = vm_cache_alloc(vm, &vm->region_cache);
     if (!upper)
         return -ENOMEM;
-    unlist_moved(s, r);
+    listed = unlist_moved(s, r);
     region_split(&s->regions, r, va, upper);
-    list_moved(s, r);
+    if (listed)
+        moved_insert(&s->moved, r);
     if (upper->object)
         object_get(upper->object);
     region_begin(s, upper);
@@ -274,17 +280,21 @@ int space_split_region(struct space *s, struct region *r, vaddr_t va)
 
 void space_resize_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
-    unlist_moved(s, r);
+    bool listed = unlist_moved(s, r);
+
     region_resize(&s->regions, r, start, end);
-    list_moved(s, r);
+    if (listed)
+        moved_insert(&s->moved, r);
 }
 
 /* Join b into a, which it continues. */
 static void join(struct space *s, struct region *a, struct region *b)
 {
-    unlist_moved(s, a);
+    bool listed = unlist_moved(s, a);
+
     region_join(&s->regions, a, b);
-    list_moved(s, a);
+    if (listed)
+        moved_insert(&s->moved, a);
     region_end(s, b);
 }
 
@@ -872,6 +882,8 @@ void space_destroy(struct space *s)
     nosleep_exit();
     if (--family->count == 0)
         cache_free(&vm->family_cache, family);
+    if (s->ahead)
+        cache_free(&vm->ahead_cache, s->ahead);
     cache_free(&vm->space_cache, s);
 }
 

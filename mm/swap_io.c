@@ -96,9 +96,13 @@ void swap_io_complete(struct block_request *r)
 /* The frame's I/O has ended. */
 static void wake_page(struct vm *vm, const struct frame *f)
 {
-    uint32_t s = os_irq_save();
+    struct waitq *q = vm_page_queue(vm, f);
+    uint32_t s;
 
-    wake(vm_page_queue(vm, f));
+    if (likely(!q->head)) /* interrupts only take sleepers away */
+        return;
+    s = os_irq_save();
+    wake(q);
     os_irq_restore(s);
 }
 

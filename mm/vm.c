@@ -83,6 +83,7 @@ int vm_init(struct vm *vm, struct frame_pool *pool)
         {&vm->family_cache, "family", sizeof(struct family)},
         {&vm->space_cache, "space", sizeof(struct space)},
         {&vm->load_cache, "load", load_record_size()},
+        {&vm->ahead_cache, "ahead", sizeof(struct ahead)},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(caches); i++) {
@@ -131,6 +132,7 @@ void vm_fini(struct vm *vm)
     cache_destroy(&vm->family_cache);
     cache_destroy(&vm->space_cache);
     cache_destroy(&vm->load_cache);
+    cache_destroy(&vm->ahead_cache);
     frame_free(vm->pool, pfn_frame(vm->pool, vm->zero_pfn));
 }
 

@@ -65,7 +65,8 @@ struct vm {
     struct vm_tables tables;  /* (n) */
     struct space *spaces;     /* (n) all, linked through all_next */
     struct object *objects;   /* (n) */
-    struct cache region_cache, object_cache, radix_cache, family_cache, space_cache, load_cache; /* (n) */
+    struct cache region_cache, object_cache, radix_cache, family_cache, space_cache, load_cache,
+        ahead_cache;                       /* (n) */
     struct mutex reclaim_lock;             /* one reclaimer at a time */
     struct waitq daemon_wait;              /* the daemon sleeps here */
     struct waitq page_wait[VM_PAGE_WAITS]; /* (i) for I/O on frames: vm_page_queue() */

@@ -313,12 +313,17 @@ TEST(ahead, verify_sees_corruption)
 
     if (!rig_begin(&r, kt))
         return;
-    struct ahead *a = &r.s->ahead;
+    READ(r.s, at(&r, 5), 5);
+
+    struct ahead *a = r.s->ahead;
+
+    REQUIRE(a, "nothing is known of a space that read");
 
     EXPECT_BROKEN("INV-AHEAD-1", a->closed, 9);
     EXPECT_BROKEN("INV-AHEAD-1", a->score, 100);
     EXPECT_BROKEN("INV-AHEAD-1", a->stream[2].window, 33);
     EXPECT_BROKEN("INV-AHEAD-1", a->stream[7].window, 1);
+    EXPECT_BROKEN("INV-AHEAD-1", a->recent, AHEAD_STREAMS);
     EXPECT_BROKEN("INV-AHEAD-2", a->stream[0].stamp, a->clock + 1);
     rig_end(&r);
 }

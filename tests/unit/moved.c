@@ -76,11 +76,11 @@ static unsigned depth_of(const struct region *r)
  * same numbers that all of them can be looked at. */
 TEST(moved, a_great_many)
 {
-    uint32_t regions = kt->hosted ? 20000 : 300, same, count;
+    uint32_t regions = kt->hosted ? 20000 : 100, same, count;
     unsigned depth = 0;
     struct vt t;
 
-    if (!vt_begin(&t, kt, kt->hosted ? 26000 : 600, 0, kt->hosted ? 64 : 0))
+    if (!vt_begin(&t, kt, kt->hosted ? 26000 : 400, 0, kt->hosted ? 64 : 0))
         return;
     struct space *s = space_create(&t.vm);
     vaddr_t from = 0x400000;
