@@ -60,7 +60,7 @@ is($u->{anon}[1], 3, 'three private pages'); # page 1, and two copies of page 2
 is($u->{table}[1], 5 + 3, 'five directories, three tables');
 is(number_in($buddy, 'free '), $u->{free}[1], 'q-buddy of the private pool');
 like($slabs, qr/^space +\d+ .* 5 +\d+ +0$/m, 'q-slabs of the private pool: five spaces') or diag($slabs);
-like($sound, qr/\b5 spaces, 5 regions, 3 tables, 3 pageable frames, 0 objects, 1 slots in use; 0 broken$/m, 'q-verify finds nothing');
+like($sound, qr/\b5 spaces, 5 regions, 3 tables, 0 out, 3 pageable frames, 0 objects, 1 slots in use; 0 broken$/m, 'q-verify finds nothing');
 like($sound_sys, qr/\b0 spaces, .* 0 broken$/m, "nor in the machine's own vm");
 like($finish, qr/= true$/m, 'and the kernel finds nothing');
 like($bad_count, qr/^broken: slot 0x10 is named 3 times, count is 5$/m, "damage: a slot's count");
@@ -123,7 +123,7 @@ my (undef, undef, $spaces_out, $regions_x, $swap_out, $sound_out, $true_out, und
 is_deeply(spaces_of($spaces_out), {map { $_ => [1, 1, 0, 0] } 1 .. 3}, "an object's page that is out has no entry") or diag($all);
 like($regions_x, qr/\A0x00700000-0x00702000 rw- shared +shared from page 1\n\z/, 'q-regions: a shared object');
 like($swap_out, qr/slots named 1, cached 0, both 0$/m, 'q-swap: the index names the slot');
-like($sound_out, qr/\b3 spaces, 3 regions, 3 tables, 0 pageable frames, 1 objects, 1 slots in use; 0 broken$/m, 'q-verify reads the index');
+like($sound_out, qr/\b3 spaces, 3 regions, 3 tables, 0 out, 0 pageable frames, 1 objects, 1 slots in use; 0 broken$/m, 'q-verify reads the index');
 like($true_out, qr/= true$/m, 'as the kernel does');
 is_deeply(spaces_of($spaces_in), {1 => [1, 1, 0, 0], 2 => [1, 1, 1, 0], 3 => [1, 1, 0, 0]}, 'one space has it back');
 like($frame_in, qr/^use object .* maps 1 /m, "q-frame: an object's page");
@@ -138,7 +138,7 @@ like($true_in, qr/= true$/m, 'repaired, the kernel finds nothing');
 
 # --- what the kernel damages by itself, to see that its verification names it ---
 
-my $rounds = 24; # sound, 22 kinds of damage, sound
+my $rounds = 26; # sound, 24 kinds of damage, sound
 ($out, undef, $all) = gdb_session('gdb-damage', run_for('vm.damage_is_named'),
     "break $any", map { ('continue', 'q-verify vm', 'finish') } 1 .. $rounds);
 shift @$out;
@@ -148,10 +148,24 @@ for (1 .. $rounds) {
     push @seen, $verify =~ /^verify: .*; (\d+) broken$/m ? $1 > 0 || 0 : $verify;
     push @told, $returned =~ /= (true|false)$/m ? ($1 eq 'false') || 0 : $returned;
 }
-is_deeply(\@told, [0, (1) x 22, 0], 'the kernel sees every damage') or diag($all);
-# In the order of the test: INV-VM-1 to 9, INV-PT-2 to 5 and 1, INV-SPACE-1 to 4. Rights, and what only the kernel knows of a
+is_deeply(\@told, [0, (1) x 24, 0], 'the kernel sees every damage') or diag($all);
+# In the order of the test: INV-VM-1 to 9, INV-PT-2 twice, 9, 3 to 5 and 1, INV-SPACE-1 to 4. Rights, and what only the kernel knows of a
 # space, q-verify leaves to it.
-is_deeply(\@seen, [0, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], 'q-verify sees counts, links and lists')
+is_deeply(\@seen, [0, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0], 'q-verify sees counts, links and lists')
   or diag("@seen\n$all");
+
+# --- tables on disk: two spaces share twelve ---
+
+my ($tables_out) = gdb_session('gdb-tables', run_for('table.shared_after_fork'),
+    "break $any", 'continue', 'q-walk 0x10005000, vm->spaces', 'p $slot', 'q-verify vm',
+    'set var vm->tables.names += 1', 'q-verify vm', 'set var vm->tables.names -= 1',
+    'set var vm->tables.out += 1', 'q-verify vm', 'set var vm->tables.out -= 1', 'finish');
+my (undef, undef, $walk_out, $slot_out, $sound_tables, undef, $bad_names, undef, undef, $bad_tables) = @$tables_out;
+
+like($walk_out, qr/^directory \[0x[0-9a-f]+\] = 0x[0-9a-f]+  out, the table is in swap slot 0x[0-9a-f]+$/m, 'q-walk: a table that is out');
+like($walk_out, qr/^slot 0x[0-9a-f]+: page \d+ of \w+, named by 3/m, 'which three roots name');
+like($sound_tables, qr/\b0 tables, 12 out\b.*; 0 broken$/m, 'q-verify counts names on disk');
+like($bad_names, qr/^broken: names of slots on disk are others than went there$/m, 'damage: the names on disk');
+like($bad_tables, qr/^broken: 12 tables are out, told 13$/m, 'damage: the tables that are out');
 
 done_testing();

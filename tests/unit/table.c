@@ -1,5 +1,5 @@
-/* Page tables that go to disk: what names their slots, what brings them in, and what becomes of them when memory is
- * out or the disk fails. */
+/* Page tables that go to disk: what names their slots, what brings them in, and what becomes of them when
+ * memory is out or the disk fails. */
 #include "mm/errno.h"
 #include "mm/machine.h"
 #include "mm/table.h"
@@ -259,8 +259,8 @@ TEST(table, swapoff_brings_all_in)
     vt_end(&t);
 }
 
-/* Who needs a table that cannot be read gets a bus error, nobody else does, and what it named is given back with the
- * area. */
+/* Who needs a table that cannot be read gets a bus error, nobody else does, and what it named is given back
+ * with the area. */
 TEST(table, unreadable)
 {
     struct vt t;

@@ -29,6 +29,7 @@ RADIX_BITS = 6  # mm/radix.c
 FRAME = USER  # without PRESENT: the entry names a frame, mm/x86/pte.h
 PARKED = 0x200  # of such an entry: the fault puts the page back; otherwise nobody may touch it
 SLOT_SHIFT = 3  # of a swap slot in an entry
+MASK64 = (1 << 64) - 1
 AREA_SHIFT = 24  # of the area in a slot, mm/swap.h
 
 
@@ -139,9 +140,18 @@ def entry_slot(entry):
     return entry >> SLOT_SHIFT if entry and not entry & (PRESENT | FRAME) else None
 
 
-def entry_text(entry):
+def mix(x):
+    """table_mix() of mm/table.h: sums of it tell sets of names apart."""
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & MASK64
+    x = (x ^ x >> 27) * 0x94D049BB133111EB & MASK64
+    return x ^ x >> 31
+
+
+def entry_text(entry, directory=False):
     if entry == 0:
         return "empty"
+    if directory and not entry & PRESENT:
+        return "out, the table is in swap slot 0x%x" % (entry >> SLOT_SHIFT)
     if entry_slot(entry) is not None:
         return "swap slot 0x%x" % entry_slot(entry)
     if not entry & PRESENT and not entry & PARKED:
@@ -303,8 +313,15 @@ class Kernel:
             if pde:
                 yield i << 22, pde
 
+    def slots_of_tables(self):
+        """The slot that each directory entry names which says that its table is out."""
+        for _, space in self.spaces():
+            for _, pde in self.user_tables(int(space["pt"]["root"])):
+                if not pde & PRESENT:
+                    yield pde >> SLOT_SHIFT
+
     def tables(self):
-        """{table frame: [(space address, span), ...]} over all spaces."""
+        """{table frame: [(space address, span), ...]} over all spaces, of tables in memory."""
         out = {}
         for at, space in self.spaces():
             for span, pde in self.user_tables(int(space["pt"]["root"])):
@@ -383,8 +400,8 @@ class Kernel:
             # A chunk that was never used has no slots, which are all free.
             data = words(self.mem.read(slots_at, PAGE_SIZE)) if slots_at else [0] * (2 * per_chunk)
             for i in range(min(per_chunk, pages - c * per_chunk)):
-                # The count has 31 bits, the highest says that the slot is bad.
-                yield c * per_chunk + i, data[2 * i], data[2 * i + 1] & 0x7FFFFFFF, data[2 * i + 1] >> 31
+                # The count has 20 bits, 11 are for the entries of a page table; the highest says that the slot is bad.
+                yield c * per_chunk + i, data[2 * i], data[2 * i + 1] & 0xFFFFF, data[2 * i + 1] >> 31
 
     def device_name(self, area):
         return self.mem.load("struct block_device", int(area["dev"]))["name"].string()
@@ -488,6 +505,9 @@ class Verify:
             entries = list(k.entries(table))
             self.expect(int(record["used"]) == len(entries), "table 0x%x has %d entries, used is %d" %
                         (table, len(entries), int(record["used"])))
+            slots = sum(entry_slot(entry) is not None for _, entry in entries)
+            self.expect(int(record["pins"]) == slots, "table 0x%x names %d slots, told %d" %
+                        (table, slots, int(record["pins"])))
             for i, entry in entries:
                 pfn, slot = entry_frame(entry), entry_slot(entry)
                 if slot is not None:
@@ -511,7 +531,13 @@ class Verify:
                             (pfn, k.use_name(use), names))
         for pfn in named:
             self.expect(False, "an entry names frame 0x%x, which is not in the pool" % pfn)
-        self.done.append("%d tables" % len(tables))
+        out = set()
+        for slot in k.slots_of_tables():
+            slot_names[slot] = slot_names.get(slot, 0) + 1
+            out.add(slot)
+        told = int(k.vm["tables"]["out"])
+        self.expect(len(out) == told, "%d tables are out, told %d" % (len(out), told))
+        self.done.append("%d tables, %d out" % (len(tables), len(out)))
         self.done.append("%d pageable frames" % count)
         return slot_names
 
@@ -595,12 +621,17 @@ class Verify:
         cached = {slot: pfn for pfn, use, slot in k.records("use", "slot")
                   if slot and k.use_name(use) in ("anon", "object")}
         used = total_free = 0
+        tables = k.vm["tables"]
+        told_hidden = int(tables["entries"]) + int(tables["lost"])  # names that are entries of tables on disk
+        hidden, hidden_sum = 0, 0
         for number, at, area in k.areas():
             free = bad_slots = 0
             for page, pfn, count, bad in k.slots(at, area):
                 slot = number << AREA_SHIFT | page
                 names = slot_names.pop(slot, 0)
-                self.expect(count == names, "slot 0x%x is named %d times, count is %d" % (slot, names, count))
+                self.expect(count == names or (told_hidden and count > names), "slot 0x%x is named %d times, count is %d" % (slot, names, count))
+                hidden += count - names
+                hidden_sum += (count - names) * mix(slot)
                 told = cached.pop(slot, 0)
                 self.expect(pfn == told, "slot 0x%x names frame 0x%x, the frame that names it is 0x%x" %
                             (slot, pfn, told))
@@ -611,6 +642,10 @@ class Verify:
             self.expect(bad_slots == int(area["bad"]), "area %d has %d bad slots, told %d" %
                         (number, bad_slots, int(area["bad"])))
             total_free += free
+        if told_hidden:
+            self.expect(hidden == told_hidden, "%d names of slots are not in memory, those of tables on disk are %d" %
+                        (hidden, told_hidden))
+            self.expect(hidden_sum & MASK64 == int(tables["names"]), "names of slots on disk are others than went there")
         told = int(k.vm["swap"]["free"])
         self.expect(total_free == told, "%d slots are free, told %d" % (total_free, told))
         for slot in slot_names:
@@ -756,13 +791,15 @@ active one by default. $pfn becomes the frame that the last entry names, $slot t
         print("root 0x%08x" % base)
         pa, steps = walk(base, va)
         for level, at, entry in steps:
-            print("%-9s [0x%08x] = 0x%08x  %s" % (level, at, entry, entry_text(entry)))
+            print("%-9s [0x%08x] = 0x%08x  %s" % (level, at, entry, entry_text(entry, level == "directory")))
         last = steps[-1][2]
         if pa is not None:
             print("0x%08x -> physical 0x%08x" % (va, pa))
         else:
             print("0x%08x is not present" % va)
         pfn, slot = (entry_frame(last), entry_slot(last)) if len(steps) == 2 else (None, None)
+        if len(steps) == 1 and last and not last & PRESENT:
+            slot = last >> SLOT_SHIFT
         gdb.set_convenience_variable("pfn", pfn)
         gdb.set_convenience_variable("slot", slot)
         if slot is not None and k.has_vm():
