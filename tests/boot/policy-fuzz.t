@@ -40,6 +40,8 @@ for my $policy (@policies) {
         time => 100 + 15 * $runs, append => "quiet policy=$policy init=/memdiff -- -c $cap -r $runs $first $each");
     outcome_is($run, 'pass');
     my @quire = grep { /^md\|/ } split /\n/, $run->{log};
+    my ($in) = $run->{log} =~ /^memdiff: pswpin (\d+)$/m;
+    cmp_ok($in // 0, '>=', 100 * $runs, "$policy: pages came from the disk");
     ok("@quire" eq "@linux", "$policy: $runs times $each operations, the same results");
     for my $n (grep { ($quire[$_] // '') ne $linux[$_] } 0 .. $#linux) {
         diag("$policy: " . ($quire[$n] // 'nothing') . "; Linux: $linux[$n]");

@@ -825,6 +825,19 @@ static void set(const char *file, const char *value)
     close(fd);
 }
 
+/* How much of it went through the disk. */
+static void say_swapped(void)
+{
+    char text[80];
+    FILE *f = fopen("/proc/vmstat", "r");
+
+    while (f && fgets(text, sizeof text, f))
+        if (strncmp(text, "pswpin ", 7) == 0 || strncmp(text, "pswpout ", 8) == 0)
+            printf("memdiff: %s", text);
+    if (f)
+        fclose(f);
+}
+
 /* One run, whose children have ended with it. */
 static int run(const char *name, uint32_t operations)
 {
@@ -852,6 +865,7 @@ int main(int argc, char **argv)
 {
     unsigned long runs = 1, first;
     uint32_t operations;
+    bool capped = false;
     int opt, failed = 0;
 
     keep = skip = "";
@@ -867,7 +881,7 @@ int main(int argc, char **argv)
         else if (opt == 'r')
             runs = strtoul(optarg, NULL, 0);
         else if (opt == 'c')
-            set("pageable_max", optarg);
+            set("pageable_max", optarg), capped = true;
         else if (opt == 'p')
             set("policy", optarg);
         else
@@ -894,5 +908,7 @@ int main(int argc, char **argv)
         if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
             failed = 1;
     }
+    if (capped)
+        say_swapped();
     return failed;
 }
