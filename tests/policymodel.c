@@ -313,8 +313,7 @@ static bool pro_in_test(const struct pm_model *m, uint32_t age)
 
 static void pro_want(struct pm_model *m, int change)
 {
-    int all = (int)(m->len[0] + m->len[1]), least = all / 16 + 1,
-        most = all > 2 * least ? all - least : least;
+    int all = (int)(m->len[0] + m->len[1]), least = all / 8 + 1, most = all > 2 * least ? all - least : least;
     int cold = (int)m->mark + change;
 
     if (!m->found)
@@ -426,7 +425,7 @@ static void pro_pass(struct pm_model *m, int i, bool out)
 
     if (out && !m->found) {
         m->found = true;
-        m->mark = (m->len[0] + m->len[1]) / 2 + 1;
+        m->mark = (m->len[0] + m->len[1]) / 8 + 1;
     }
     if (out && pro_marks(m, i) & TEST_BEGAN && pro_in_test(m, pro_age(m, i))) {
         pm_remember_aged(m, i, pro_age(m, i));
