@@ -601,7 +601,7 @@ static inline __attribute__((always_inline)) enum fault_action look(struct step 
         can_grow = stack_above(s, st->va);
     if (unlikely(!st->entry))
         return classify(st->region, can_grow, ENTRY_EMPTY, pt_span(&s->pt, st->va), false, st->access);
-    return classify(st->region, can_grow, entry_state(s->vm, *st->entry), pt_span(&s->pt, st->va),
+    return classify(st->region, can_grow, entry_state(s->vm, *st->entry), pt_resident_span(&s->pt, st->va),
                     pt_span_readonly(&s->pt, st->va), st->access);
 }
 

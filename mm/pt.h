@@ -71,6 +71,8 @@ enum pt_span {
 };
 
 static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va);
+/* The same of a span whose table is known to be in memory. */
+static inline enum pt_span pt_resident_span(const struct pt *pt, vaddr_t va);
 /*
  * The table of a span if it is in memory, else NULL: there is none, or it is out. Of its frame's fields, maps
  * counts the roots that name it, used the entries that are not empty, and pins those of them that name slots;
@@ -154,6 +156,7 @@ struct pt_batch { /* (o) */
     vaddr_t va[PT_BATCH_PAGES];
 };
 void pt_batch_begin(struct pt_batch *b, struct pt *pt);
+/* Who empties entries that were present looks himself whether their table is idle now. */
 void pt_batch_set(struct pt_batch *b, vaddr_t va, pte_t *e, pte_t value);
 void pt_batch_end(struct pt_batch *b);
 

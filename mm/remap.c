@@ -164,6 +164,7 @@ static void move_stretch(const struct move *m, size_t at)
     struct pt *pt = &m->s->pt;
     vaddr_t from = m->from + (vaddr_t)at, to = m->to + (vaddr_t)at;
     pte_t *src = pt_resident_entry(pt, from), *dst;
+    struct frame *table;
     struct pt_batch batch;
 
     if (is_whole(m, at)) {
@@ -182,6 +183,9 @@ static void move_stretch(const struct move *m, size_t at)
         to += PAGE_SIZE;
     }
     pt_batch_end(&batch);
+    table = pt_resident_table(pt, m->from + (vaddr_t)at);
+    if (pt_idle(table))
+        pt_list_idle(pt, table);
 }
 
 static void move_entries(const struct move *m)

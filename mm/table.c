@@ -80,7 +80,8 @@ void table_end(struct vm *vm)
 
 void table_free(struct vm *vm, struct pt *pt, struct frame *table)
 {
-    pt_unlist(pt, table);
+    if (unlikely(table->flags & FRAME_F_IDLE))
+        pt_unlist(pt, table);
     table->pins = 0;
     frame_free(vm->pool, table);
 }

@@ -59,6 +59,13 @@ static void inherit(struct model_page *child, const struct model_page *parent)
     }
 }
 
+/* A space with which an actor begins. If the disk fails, calls could be refused for want of a table, and only in
+ * part; so its tables stay in memory then. */
+static void take_up(struct model_actor *a, unsigned s)
+{
+    a->space[s]->tables_kept += a->world->bus_is_right != NULL;
+}
+
 bool model_actor_begin(struct model_actor *a, struct model_world *w, unsigned id,
                        struct model_actor *ancestor)
 {
@@ -69,6 +76,8 @@ bool model_actor_begin(struct model_actor *a, struct model_world *w, unsigned id
     memset(a->page, 0, MODEL_SPACES * sizeof *a->page);
     if (!ancestor) {
         a->space[0] = space_create(&w->vt->vm);
+        if (a->space[0])
+            take_up(a, 0);
         return a->space[0];
     }
     unsigned s = 0;
@@ -76,7 +85,10 @@ bool model_actor_begin(struct model_actor *a, struct model_world *w, unsigned id
     while (!ancestor->space[s])
         s++;
     inherit(a->page[0], ancestor->page[s]);
-    return space_fork(ancestor->space[s], &a->space[0]) == 0;
+    if (space_fork(ancestor->space[s], &a->space[0]))
+        return false;
+    take_up(a, 0);
+    return true;
 }
 
 static uint32_t expected(const struct model_actor *a, const struct model_page *p)
@@ -377,6 +389,7 @@ static void do_fork(struct model_actor *a, unsigned s)
             int err = space_fork(a->space[s], &a->space[c]);
 
             EXPECT(err == 0, "space_fork %d", err);
+            take_up(a, c);
             inherit(a->page[c], a->page[s]);
             return;
         }
@@ -393,6 +406,13 @@ static void do_destroy(struct model_actor *a, unsigned s)
     space_destroy(a->space[s]);
     a->space[s] = NULL;
     memset(a->page[s], 0, sizeof a->page[s]);
+}
+
+/* Most pages of a space leave it, and the tables that name none any more go too. */
+static void put_tables_out(struct model_actor *a, unsigned s)
+{
+    space_advise(a->space[s], va_of(0), MODEL_PAGES * PAGE_SIZE, ADVISE_PAGEOUT);
+    reclaim_tables(&a->world->vt->vm, 1 + kt_below(a->kt, 4));
 }
 
 static void evict_something(struct model_actor *a)
@@ -481,7 +501,10 @@ void model_step(struct model_actor *a)
     } else if (a->world->pressed && kt_below(kt, 16)) {
         do_write(a, s, i);
     } else if (op < 98) {
-        evict_something(a);
+        if (kt_below(kt, 16))
+            evict_something(a);
+        else
+            put_tables_out(a, s);
     } else {
         reclaim_run(&a->world->vt->vm, 1 + kt_below(kt, 20));
     }

@@ -375,8 +375,6 @@ void pt_batch_set(struct pt_batch *b, vaddr_t va, pte_t *e, pte_t value)
             pt_count_slot(b->pt, table, old, value);
         return;
     }
-    if (unlikely(pte_empty(value)))
-        pt_count_slot(b->pt, table, old, value);
     if (b->count < PT_BATCH_PAGES)
         b->va[b->count] = va;
     b->count++;

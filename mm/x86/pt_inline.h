@@ -25,15 +25,22 @@ static inline pte_t *pt_resident_entry(const struct pt *pt, vaddr_t va)
     return (pte_t *)frame_ptr(pt->pool, pde >> PAGE_SHIFT) + (va >> PAGE_SHIFT & (PT_TABLE_ENTRIES - 1));
 }
 
+static inline enum pt_span pt_resident_span(const struct pt *pt, vaddr_t va)
+{
+    pde_t pde = pt->top[va >> PT_SPAN_SHIFT];
+
+    if (pde & PT_WRITE) /* INV-PT-3 */
+        return PT_OWN;
+    return pfn_frame(pt->pool, pde >> PAGE_SHIFT)->maps > 1 ? PT_SHARED : PT_OWN;
+}
+
 static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va)
 {
     pde_t pde = pt->top[va >> PT_SPAN_SHIFT];
 
     if (!(pde & PT_PRESENT))
         return pde ? PT_OUT : PT_NONE;
-    if (pde & PT_WRITE) /* INV-PT-3 */
-        return PT_OWN;
-    return pfn_frame(pt->pool, pde >> PAGE_SHIFT)->maps > 1 ? PT_SHARED : PT_OWN;
+    return pt_resident_span(pt, va);
 }
 
 static inline slot_t pt_out_slot(const struct pt *pt, vaddr_t va)

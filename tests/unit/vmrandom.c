@@ -78,7 +78,8 @@ TEST(vmrandom, against_the_model)
             (unsigned)t.vm.stats.tables_lost);
     if (kt->hosted)
         EXPECT(w.moves && w.given_up && w.swapoffs, "reached everything");
-    EXPECT(t.vm.stats.tables_split && t.vm.stats.tables_claimed && t.vm.swap.pages_in, "reached everything");
+    EXPECT(t.vm.stats.tables_split && t.vm.stats.tables_claimed && t.vm.swap.pages_in && t.vm.stats.tables_in,
+           "reached everything");
     for (unsigned x = FAULT_SPURIOUS + 1; x < FAULT_ACTIONS; x++)
         EXPECT(t.vm.stats.by_action[x], "never: %s", fault_action_name(x));
     vt_end(&t);
