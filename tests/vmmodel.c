@@ -59,8 +59,8 @@ static void inherit(struct model_page *child, const struct model_page *parent)
     }
 }
 
-/* A space with which an actor begins. If the disk fails, calls could be refused for want of a table, and only in
- * part; so its tables stay in memory then. */
+/* A space with which an actor begins. If the disk fails, calls could be refused for want of a table, and only
+ * in part; so its tables stay in memory then. */
 static void take_up(struct model_actor *a, unsigned s)
 {
     a->space[s]->tables_kept += a->world->bus_is_right != NULL;
@@ -501,7 +501,7 @@ void model_step(struct model_actor *a)
     } else if (a->world->pressed && kt_below(kt, 16)) {
         do_write(a, s, i);
     } else if (op < 98) {
-        if (kt_below(kt, 16))
+        if (kt_below(kt, 8))
             evict_something(a);
         else
             put_tables_out(a, s);
