@@ -32,7 +32,7 @@ struct memory *memory_copy(const struct memory *from, struct space *s)
 
     if (!m)
         return NULL;
-    *m = *from;
+    memcpy(m, from, offsetof(struct memory, balance)); /* that is its own */
     m->refs = 1;
     m->space = s;
     m->lock = (struct mutex){0};

@@ -69,7 +69,7 @@ struct memory {
     struct inode *exe;
     struct space_usage usage; /* as memory_count() found it last */
     uint32_t counted;         /* the OOM killer's count that it was for; 0: none */
-    struct balance balance;
+    struct balance balance;   /* the last member */
 };
 
 #define PID_MAX_DEFAULT 32768

