@@ -277,8 +277,8 @@ uint32_t policy_draw(struct policy_state *s, uint32_t below);
 
 /* --- for reclaim and others --- */
 
-/* Those of the kernel. The first is the default. POLICY_CANDIDATES: some of the host's too, to be measured on
- * a live kernel (make POLICIES=all). */
+/* Those of the kernel. The first is that of a vm that nobody has chosen one for. POLICY_CANDIDATES: some of
+ * the host's too, to be measured on a live kernel (make POLICIES=all). */
 enum policy_number {
     POLICY_CLOCK,
     POLICY_FIFO,

@@ -6,7 +6,11 @@
 #include "mm/os.h"
 #include "mm/policy.h"
 
-struct params params = {.kva = KVA_INSTANT, .loadcontrol = 1, .torture_seed = 20261120, .init_args = ""};
+struct params params = {.kva = KVA_INSTANT,
+                        .policy = POLICY_CLOCK_DIRTY,
+                        .loadcontrol = 1,
+                        .torture_seed = 20261120,
+                        .init_args = ""};
 
 static const struct param_choice consoles[] = {
     {"ttyS0", CONSOLE_SERIAL}, {"ttyS0,115200", CONSOLE_SERIAL}, {"ttyS0,115200n8", CONSOLE_SERIAL},
