@@ -1080,7 +1080,10 @@ TEST(swap, verify_sees_corruption)
     EXPECT_BROKEN("INV-SWAP-10", a->mapped, 0);
     EXPECT_BROKEN("INV-SWAP-10", a->dir[0]->slots, NULL);
     EXPECT_BROKEN("INV-SWAP-5", sw->io_active, 1);
+    EXPECT_BROKEN("INV-SWAP-5", sw->read_active, 1);
     EXPECT_BROKEN("INV-SWAP-6", f[0]->flags, f[0]->flags | FRAME_F_WRITEBACK);
+    EXPECT_BROKEN("INV-SWAP-8", f[0]->flags, f[0]->flags | FRAME_F_WRITEBACK);
+    EXPECT_BROKEN("INV-SWAP-9", f[0]->flags, f[0]->flags | FRAME_F_MARKED);
     EXPECT_BROKEN("INV-SWAP-6", f[0]->flags, f[0]->flags | FRAME_F_BUSY);
     EXPECT(swap_verify(&r->vm), "after all is back");
     swap_unref(&r->vm, f[0]->slot);
