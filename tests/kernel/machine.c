@@ -364,6 +364,50 @@ TEST(machine, tasks_share_what_is_too_little)
     EXPECT(c.during_waits > 0, "nobody ran while a task waited for the disk");
 }
 
+/* Where most memory is above the direct map: tables take the low frames, and the daemon makes room for more of
+ * them while high frames are plentiful. */
+TEST(machine, low_frames_alone_wake_the_daemon)
+{
+    struct frame_pool *p = vm_sys.pool;
+    uint32_t pages = 4 * p->low_min, spare = 0;
+    struct frame *high = NULL, *low = NULL, *f;
+    uint64_t rounds, direct = vm_sys.stats.direct_reclaims;
+
+    if (!p->managed[ZONE_HIGH] || vm_sys.swap.free < pages || pages > PT_TABLE_ENTRIES * 4) {
+        kt_skip(kt, "no high memory, or no swap");
+        return;
+    }
+    struct space *s = space_with(kt, pages, RW);
+
+    if (!s)
+        return;
+    /* Pages in low frames, then the high ones are free again. */
+    while (frame_free_count(p) - frame_free_low(p) > 0 && (f = frame_alloc(p, FRAME_KERNEL, 0)) != NULL) {
+        f->owner = high;
+        high = f;
+    }
+    for (uint32_t i = 0; i < pages; i++)
+        WRITE(s, page(i), i);
+    drop_ballast(high);
+    rounds = vm_sys.stats.daemon_rounds;
+    while (!frame_low_lacks(p, FRAME_MARK_LOW) && (f = frame_alloc(p, FRAME_TABLE, FRAME_LOW_ONLY)) != NULL) {
+        f->owner = low;
+        low = f;
+    }
+    EXPECT(frame_free_common(p) > p->marks.high, "%u frames are free", frame_free_common(p));
+    for (; spare < 100 && frame_low_lacks(p, FRAME_MARK_HIGH); spare++)
+        task_sleep_ns(10000000);
+    EXPECT(vm_sys.stats.daemon_rounds > rounds && !frame_low_lacks(p, FRAME_MARK_HIGH),
+           "%u low frames are missing after %u rounds", frame_low_lacks(p, FRAME_MARK_HIGH),
+           (unsigned)(vm_sys.stats.daemon_rounds - rounds));
+    EXPECT(vm_sys.stats.direct_reclaims == direct, "nobody had to reclaim by himself");
+    drop_ballast(low);
+    for (uint32_t i = 0; i < pages; i++)
+        READ(s, page(i), i);
+    space_destroy(s);
+    quiesce();
+}
+
 /* --- the kernel's own accesses --- */
 
 TEST(machine, user_copies_grow_the_stack)
