@@ -20,6 +20,7 @@ log_like($run, qr/^bench: \Q$_\E.* [1-9]\d*\b/m, $_) for (
     "fault: first after the child's end", 'fault: outside every region', 'fault: demand-zero write, 2,000 regions',
     (map { ("fork, $_", "end of the child, $_", "end of the parent, a page, $_") } '5 regions, 20 pages', '32 MiB resident'),
     'map + unmap 64 KiB  ', 'map + unmap 64 KiB, touched', 'unmap, a resident page', 'protect twice',
+    (map { ("$_: a page that was used", "$_: a page that was not used") } policy_names()),
     'write requests', 'read requests');
 log_like($run, qr/^bench: \d+ MiB in \d+: $_ +\d+ +\d+/m, "swap: $_") for ('fill', 'read in order', 'read at random');
 log_unlike($run, qr/^bench: .*skipped/m, 'nothing was skipped');
