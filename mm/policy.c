@@ -374,7 +374,10 @@ void pageable_mapped_slow(struct pageable *p, struct frame *f, struct policy_set
 
 void policy_set_init(struct policy_set *set, const struct frame_pool *pool, pfn_t number, uint32_t limit)
 {
-    *set = (struct policy_set){.number = number, .limit = limit, .most = UINT32_MAX, .is_eager = true};
+    set->number = number;
+    set->limit = limit;
+    set->most = UINT32_MAX;
+    set->is_eager = true;
     pfn_frame(pool, number)->owner = set;
 }
 

@@ -278,3 +278,104 @@ TEST(parked, damage_is_named)
     space_destroy(s);
     vt_end(&t);
 }
+
+/* Under a policy that keeps the pages of each program apart: how many translate at once. */
+TEST(parked, a_program_has_a_share)
+{
+    struct vt t;
+    struct policy_counts c;
+
+    if (!vt_begin(&t, kt, 192, 16, 128))
+        return;
+    EXPECT(reclaim_set_policy(&t.vm, &policy_vms) == 0, "vms");
+    struct space *s = space_create(&t.vm), *child;
+
+    EXPECT(s->set.limit == vm_rss_limit(&t.vm) && s->set.most == UINT32_MAX, "a quarter of all: %u",
+           s->set.limit);
+    space_set_resident(s, 3);
+    EXPECT(s->set.most == SPACE_RESIDENT_LEAST, "at least what one instruction may touch: %u", s->set.most);
+    space_set_resident(s, 20);
+    map_at(kt, s, VA, 64, RW);
+    for (unsigned i = 0; i < 64; i++)
+        WRITE(s, page(i), i + 1);
+    unsigned present = 0, parked = 0;
+
+    for (unsigned i = 0; i < 64; i++) {
+        present += pte_present(entry(s, i));
+        parked += pte_parked(entry(s, i));
+    }
+    EXPECT(present == 20 && parked == 44 && s->set.list.count == 20, "%u translate, %u are parked", present,
+           parked);
+    EXPECT(pte_parked(entry(s, 0)) && pte_present(entry(s, 63)), "the oldest ones");
+    EXPECT(vm_verify(&t.vm), "verification");
+    uint64_t major = t.vm.stats.major;
+
+    for (unsigned i = 0; i < 64; i++)
+        READ(s, page(i), i + 1);
+    c = pageable_counts(&t.vm.pageable);
+    EXPECT(c.salvaged_dirty == 64 && t.vm.stats.major == major, "%u put back", (unsigned)c.salvaged_dirty);
+    /* The child has the same limit, and its own share; what it touches of the parent's is in the parent's. */
+    child = fork_of(kt, s);
+    EXPECT(child->set.most == 20 && child->set.list.count == 0, "limit %u", child->set.most);
+    for (unsigned i = 0; i < 30; i++)
+        WRITE(child, page(i), 100 + i);
+    EXPECT(child->set.list.count == 20, "%u pages", child->set.list.count);
+    for (unsigned i = 0; i < 64; i++)
+        READ(s, page(i), i + 1);
+    /* What the first leaves behind, the other has. */
+    space_destroy(s);
+    EXPECT(vm_verify(&t.vm), "verification");
+    for (unsigned i = 0; i < 64; i++)
+        READ(child, page(i), i < 30 ? 100 + i : i + 1);
+    /* Without a share of its own it has all it wants as soon as there is another policy. */
+    EXPECT(reclaim_set_policy(&t.vm, policies[0]) == 0, "another policy");
+    for (unsigned i = 0; i < 64; i++)
+        READ(child, page(i), i < 30 ? 100 + i : i + 1);
+    for (unsigned i = 0; i < 64; i++)
+        EXPECT(pte_present(entry(child, i)), "page %u: %x", i, entry(child, i).raw);
+    space_destroy(child);
+    vt_end(&t);
+}
+
+/* Pages that are set aside are written before they have to go, many in a request, and go then without I/O. */
+TEST(parked, washing)
+{
+    struct vt t;
+
+    if (!vt_begin(&t, kt, 400, 16, 512))
+        return;
+    EXPECT(reclaim_set_policy(&t.vm, &policy_vms) == 0, "vms");
+    struct space *s = space_create(&t.vm);
+
+    space_set_resident(s, 20);
+    map_at(kt, s, VA, 120, RW);
+    for (unsigned i = 0; i < 120; i++)
+        WRITE(s, page(i), i + 1);
+    EXPECT(pageable_now(&t.vm.pageable)->list[1].count == 100, "%u are modified",
+           pageable_now(&t.vm.pageable)->list[1].count);
+    uint64_t writes = t.vm.swap.writes;
+
+    EXPECT(reclaim_daemon_round(&t.vm), "the daemon has something to do");
+    swap_finish(&t.vm, true, true);
+    struct policy_counts c = pageable_counts(&t.vm.pageable);
+
+    EXPECT(c.washed > 64 && c.washed == t.vm.swap.pages_out && t.vm.swap.writes - writes <= 2,
+           "%u written in %u requests", (unsigned)c.washed, (unsigned)(t.vm.swap.writes - writes));
+    EXPECT(pte_parked(entry(s, 0)) && !pte_writable(entry(s, 0)) && !pte_dirty(entry(s, 0)), "%x",
+           entry(s, 0).raw);
+    EXPECT(vm_verify(&t.vm), "verification");
+    writes = t.vm.swap.writes;
+    uint64_t reads = t.vm.swap.reads;
+
+    READ(s, page(1), 2);
+    WRITE(s, page(2), 33);
+    EXPECT(t.vm.swap.reads == reads, "put back without reading");
+    EXPECT(reclaim_evict(&t.vm, frame_at(s, page(0))) == 0 && t.vm.swap.writes == writes,
+           "goes without writing");
+    READ(s, page(0), 1);
+    for (unsigned i = 3; i < 120; i++)
+        READ(s, page(i), i + 1);
+    READ(s, page(2), 33);
+    space_destroy(s);
+    vt_end(&t);
+}
