@@ -108,6 +108,21 @@ for my $c (['clock-pro', {6 => ['hot', 1]}, qr/remembers 0 pages of [1-9]\d*$/m,
     like($policy, $_, "$name: $_") for @like;
 }
 
+# --- pages that are set aside ---
+
+($out, undef, $all) = gdb_session('gdb-parked', run_for('parked.a_program_has_a_share'),
+    'break space_fork', 'continue', 'q-walk 0x400000, parent', 'q-walk 0x43f000, parent', 'q-frame $pfn, parent->vm', 'q-policy parent->vm',
+    'q-verify parent->vm', 'set var parent->vm->pageable.half[1].in_sets = 7', 'q-verify parent->vm');
+my (undef, undef, $walk_parked, $walk_set, undef, $sets, $sound_sets, undef, $bad_sets) = @$out;
+like($walk_parked, qr/^table .* frame 0x[0-9a-f]+ (?:parked: write user accessed dirty)$/m, 'q-walk: a page that is set aside') or diag($all);
+like($walk_parked, qr/is not present$/m, 'it does not translate');
+like($walk_set, qr/^table .* frame 0x[0-9a-f]+ write user accessed dirty$/m, 'one that is not');
+like($sets, qr/\Apolicy vms, which new pages enter\n/, 'q-policy: which') or diag($all);
+like($sets, qr/^  set 0x[0-9a-f]+: 20 frames of 20, eager, oldest 0x/m, 'q-policy: the pages of a program');
+like($sets, qr/^  list 5 modified +44 frames /m, 'q-policy: those that are set aside');
+like($sound_sets, qr/; 0 broken$/m, 'q-verify follows the sets') or diag($all);
+like($bad_sets, qr/20 frames are in sets of programs, told 7/, 'q-verify: a count that is wrong');
+
 # --- an object in three spaces ---
 
 ($out, undef, $all) = gdb_session('gdb-object', run_for('vm.shared_memory'),
