@@ -366,8 +366,8 @@ static inline void pageable_mapped(struct pageable *p, struct frame *f, struct p
         pageable_mapped_slow(p, f, set);
 }
 
-/* A set without frames, in memory of zeroes. number: of a frame that stays as long as the set, and whose owner
- * it becomes. */
+/* A set without frames, in memory of zeroes. number: of a frame that stays as long as the set, and whose
+ * owner it becomes. */
 void policy_set_init(struct policy_set *set, const struct frame_pool *pool, pfn_t number, uint32_t limit);
 /* The program of a set ends, and has no entries any more: what is left of the set goes where it belongs.
  * Sleeps. */
