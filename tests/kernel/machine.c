@@ -364,8 +364,8 @@ TEST(machine, tasks_share_what_is_too_little)
     EXPECT(c.during_waits > 0, "nobody ran while a task waited for the disk");
 }
 
-/* Where most memory is above the direct map: tables take the low frames, and the daemon makes room for more of
- * them while high frames are plentiful. */
+/* Where most memory is above the direct map: tables take the low frames, and the daemon makes room for more
+ * of them while high frames are plentiful. */
 TEST(machine, low_frames_alone_wake_the_daemon)
 {
     struct frame_pool *p = vm_sys.pool;
