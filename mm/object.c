@@ -491,7 +491,9 @@ int object_fetch(struct object *o, uint32_t index, struct frame **out, bool *rea
                 *out = f;
                 return 0;
             }
+            os_memstall_enter(); /* another brings it: mostly from its slot */
             swap_pause(o->vm, f);
+            os_memstall_leave();
             continue;
         }
         err = word ? page_from_slot(o, index, word, out, read) : fill(o, index, out, read);
