@@ -109,7 +109,8 @@ int space_fork(struct space *parent, struct space **child)
         space_enter(s);
         if (!err) {
             vm->stats.tables_shared += pt_share_tables(&s->pt, &parent->pt);
-            table_count_shared(vm, &s->pt);
+            if (unlikely(s->pt.out))
+                table_count_shared(vm, &s->pt);
         }
         nosleep_exit();
     }
@@ -155,22 +156,27 @@ int space_own_table(struct space *s, vaddr_t va)
     struct vm *vm = s->vm;
     struct frame *copy = NULL;
     bool read = false;
+    int err = 0;
 
-    do {
-        int err = table_in(s, va, &read);
+    might_sleep();
+    /* Each step may sleep, so the table may go out meanwhile, or the other sharers be gone. */
+    while (!err) {
+        enum pt_span span = pt_span(&s->pt, va);
 
-        if (!err && pt_span(&s->pt, va) == PT_SHARED && !copy) {
+        if (span == PT_SHARED && !copy) {
             copy = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY);
-            if (!copy)
-                err = -ENOMEM;
+            err = copy ? 0 : -ENOMEM;
+        } else if (unlikely(span == PT_OUT)) {
+            err = table_in(s, va, &read);
+        } else {
+            break;
         }
-        if (err) {
-            if (copy)
-                frame_free(vm->pool, copy);
-            return err;
-        }
-    } while (pt_span(&s->pt, va) == PT_OUT);
-    /* The allocation may have slept, so the other sharers may be gone. */
+    }
+    if (unlikely(err)) {
+        if (copy)
+            frame_free(vm->pool, copy);
+        return err;
+    }
     nosleep_enter("the table, its sharers and the counts of its entries");
     switch (pt_span(&s->pt, va)) {
     case PT_NONE:

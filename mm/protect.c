@@ -44,7 +44,9 @@ static inline bool is_concerned(pte_t e, enum entry_change change)
 {
     if (change == ENTRIES_UNHOLD)
         return pte_held(e);
-    return pte_has_frame(e) && (change == ENTRIES_HOLD ? !pte_held(e) : pte_writable(e));
+    if (change == ENTRIES_READONLY)
+        return pte_writable(e);
+    return pte_has_frame(e) && !pte_held(e);
 }
 
 /* A held entry that may be used again: it translates, unless its page is set aside. */

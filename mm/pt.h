@@ -80,6 +80,8 @@ static inline enum pt_span pt_resident_span(const struct pt *pt, vaddr_t va);
  * number of the span, and owner that of the root.
  */
 struct frame *pt_resident_table(const struct pt *pt, vaddr_t va);
+/* Whether it is PT_OUT. */
+static inline bool pt_is_out(const struct pt *pt, vaddr_t va);
 /* The slot of the table of a span that is PT_OUT. */
 static inline slot_t pt_out_slot(const struct pt *pt, vaddr_t va);
 /* Whether a table names no frame: it is empty, or only slots are named. When it comes to that, it is flagged
@@ -115,7 +117,7 @@ struct frame *pt_drop_table(struct pt *pt, vaddr_t va);
  * out; end when there is none. */
 vaddr_t pt_next_span(const struct pt *pt, vaddr_t va, vaddr_t end);
 /* The same, passing over tables that are out: for walkers who look for frames. */
-vaddr_t pt_next_resident(const struct pt *pt, vaddr_t va, vaddr_t end);
+static inline vaddr_t pt_next_resident(const struct pt *pt, vaddr_t va, vaddr_t end);
 /* The same, for tables that are out only. */
 vaddr_t pt_next_out(const struct pt *pt, vaddr_t va, vaddr_t end);
 

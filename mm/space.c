@@ -278,7 +278,7 @@ int space_split_region(struct space *s, struct region *r, vaddr_t va)
     return 0;
 }
 
-void space_resize_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
+void space_resize_region_slow(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
 {
     bool listed = unlist_moved(s, r);
 
@@ -426,7 +426,7 @@ void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end)
 {
     for (vaddr_t span = start; span < end && (span = pt_next_span(&s->pt, span, end)) < end;
          span += PT_SPAN) {
-        if (unlikely(pt_span(&s->pt, span) == PT_OUT)) {
+        if (pt_is_out(&s->pt, span)) {
             table_drop_out(s, span);
             if (pt_span(&s->pt, span) == PT_NONE)
                 continue;
@@ -490,7 +490,7 @@ int space_own_tables(struct space *s, vaddr_t start, vaddr_t end)
 
     for (vaddr_t va = start; !err && (va = pt_next_span(&s->pt, va, end)) < end; va += PT_SPAN)
         if (pt_span_readonly(&s->pt, va) ||
-            (pt_span(&s->pt, va) == PT_OUT && swap_count(s->vm, pt_out_slot(&s->pt, va)) > 1))
+            (pt_is_out(&s->pt, va) && swap_count(s->vm, pt_out_slot(&s->pt, va)) > 1))
             err = space_own_table(s, va);
     return err;
 }

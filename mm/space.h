@@ -254,8 +254,16 @@ void space_delete_region(struct space *s, struct region *r);
 int space_split(struct space *s, vaddr_t va);
 /* The same when r is known to hold va and not to start there. r keeps what is below. Sleeps. */
 int space_split_region(struct space *s, struct region *r, vaddr_t va);
+/* For the next, where regions were moved. */
+void space_resize_region_slow(struct space *s, struct region *r, vaddr_t start, vaddr_t end);
 /* Change its boundaries, without passing a neighbour. It is not counted. */
-void space_resize_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end);
+static inline void space_resize_region(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
+{
+    if (unlikely(s->moved))
+        space_resize_region_slow(s, r, start, end);
+    else
+        region_resize(&s->regions, r, start, end);
+}
 /* Join what is alike in and at the edges of a range. Sleeps. */
 void space_merge(struct space *s, vaddr_t start, vaddr_t end);
 /* The same from a region on, up to and with the one that begins at end. What is joined goes into the lower.

@@ -78,14 +78,6 @@ void table_end(struct vm *vm)
     vm->tables.page = NULL;
 }
 
-void table_free(struct vm *vm, struct pt *pt, struct frame *table)
-{
-    if (unlikely(table->flags & FRAME_F_IDLE))
-        pt_unlist(pt, table);
-    table->pins = 0;
-    frame_free(vm->pool, table);
-}
-
 /* The sum of the names that entries are. */
 static uint64_t sum_of(const pte_t *e)
 {

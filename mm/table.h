@@ -86,7 +86,13 @@ void table_count_shared(struct vm *vm, const struct pt *pt);
 unsigned table_put_out(struct vm *vm, struct frame **out, unsigned max, unsigned *freed);
 
 /* Give a table's frame back, which nothing names. */
-void table_free(struct vm *vm, struct pt *pt, struct frame *table);
+static inline void table_free(struct vm *vm, struct pt *pt, struct frame *table)
+{
+    if (unlikely(table->flags & FRAME_F_IDLE))
+        pt_unlist(pt, table);
+    table->pins = 0;
+    frame_free(vm->pool, table);
+}
 
 /* Have the frame that table_drop_out() needs, and let it go. 0 or -ENOMEM. */
 int table_begin(struct vm *vm);

@@ -67,6 +67,7 @@ struct memory {
     vaddr_t stack_top;
     uint32_t auxv[AUXV_MAX][2]; /* as it lay on the first stack; AT_NULL ends it */
     struct inode *exe;
+    /* A copy has its own of all that follows. */
     struct space_usage usage; /* as memory_count() found it last */
     uint32_t counted;         /* the OOM killer's count that it was for; 0: none */
     struct balance balance;   /* the last member */

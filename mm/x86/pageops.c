@@ -54,19 +54,19 @@ static void clear_movl(void *page)
                      : "memory", "cc");
 }
 
-/* 4 rounds of 64 stores of 16 bytes. */
+/* 2 rounds of 128 stores of 16 bytes. */
 #define CLEAR_SSE(store, fence)                                                                              \
     uint8_t saved[16];                                                                                       \
-    uint32_t n = PAGE_SIZE / 1024;                                                                           \
+    uint32_t n = PAGE_SIZE / 2048;                                                                           \
                                                                                                              \
     __asm__ volatile("movups %%xmm0, %2\n\t"                                                                 \
                      "xorps %%xmm0, %%xmm0\n"                                                                \
                      "1:\n\t"                                                                                \
                      ".set offset, 0\n\t"                                                                    \
-                     ".rept 64\n\t" store " %%xmm0, offset(%0)\n\t"                                          \
+                     ".rept 128\n\t" store " %%xmm0, offset(%0)\n\t"                                          \
                      ".set offset, offset + 16\n\t"                                                          \
                      ".endr\n\t"                                                                             \
-                     "addl $1024, %0\n\t"                                                                    \
+                     "addl $2048, %0\n\t"                                                                    \
                      "decl %1\n\t"                                                                           \
                      "jnz 1b\n\t" fence "movups %2, %%xmm0"                                                  \
                      : "+r"(page), "+r"(n), "=m"(saved)                                                      \

@@ -185,6 +185,15 @@ void pt_count_slot(struct pt *pt, struct frame *table, pte_t old, pte_t value)
         pt_list_idle(pt, table);
 }
 
+void pt_set_none(struct pt *pt, vaddr_t va, struct frame *table, pte_t old, pte_t value)
+{
+    table->index |= pt_group(va);
+    table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
+    pt_count_slot(pt, table, old, value);
+    if (pte_present(old))
+        pt_stale(pt, va, table);
+}
+
 void pt_count_table(const struct pt *pt, vaddr_t va, struct frame *table)
 {
     const pte_t *e = pt_table_entries(pt->pool, table);
@@ -328,8 +337,7 @@ vaddr_t pt_next_span(const struct pt *pt, vaddr_t va, vaddr_t end)
     return i < last ? (vaddr_t)i << PT_SPAN_SHIFT : end;
 }
 
-/* The next span whose table is out, or is not. */
-static vaddr_t next_of_kind(const struct pt *pt, vaddr_t va, vaddr_t end, bool out)
+vaddr_t pt_next_of_kind(const struct pt *pt, vaddr_t va, vaddr_t end, bool out)
 {
     vaddr_t span = va;
 
@@ -338,14 +346,9 @@ static vaddr_t next_of_kind(const struct pt *pt, vaddr_t va, vaddr_t end, bool o
     return span < end ? span : end;
 }
 
-vaddr_t pt_next_resident(const struct pt *pt, vaddr_t va, vaddr_t end)
-{
-    return likely(!pt->out) ? pt_next_span(pt, va, end) : next_of_kind(pt, va, end, false);
-}
-
 vaddr_t pt_next_out(const struct pt *pt, vaddr_t va, vaddr_t end)
 {
-    return likely(!pt->out) ? end : next_of_kind(pt, va, end, true);
+    return likely(!pt->out) ? end : pt_next_of_kind(pt, va, end, true);
 }
 
 bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e)
@@ -364,17 +367,18 @@ void pt_batch_begin(struct pt_batch *b, struct pt *pt)
 
 void pt_batch_set(struct pt_batch *b, vaddr_t va, pte_t *e, pte_t value)
 {
-    struct frame *table = pfn_frame(b->pt->pool, ptr_pfn(b->pt->pool, e));
     pte_t old = *e;
 
     *e = value;
-    table->index |= pt_group(va);
-    table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
-    if (!pte_present(old)) {
-        if (!pte_has_frame(value) || pte_is_swap(old))
-            pt_count_slot(b->pt, table, old, value);
-        return;
+    if (!pte_has_frame(old) || !pte_has_frame(value)) {
+        struct frame *table = pfn_frame(b->pt->pool, ptr_pfn(b->pt->pool, e));
+
+        table->index |= pt_group(va);
+        table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
+        pt_count_slot(b->pt, table, old, value);
     }
+    if (!pte_present(old))
+        return;
     if (b->count < PT_BATCH_PAGES)
         b->va[b->count] = va;
     b->count++;
@@ -437,7 +441,7 @@ unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, un
     }
     table->used = (uint16_t)(table->used - n);
     table->pins = (uint16_t)(table->pins - slots);
-    if (unlikely(pt_idle(table) && table->used))
+    if (unlikely(pt_idle(table)) && table->used)
         pt_list_idle(pt, table);
     *va += (vaddr_t)(e - first) << PAGE_SHIFT;
     if (present && pt == pt_loaded) {

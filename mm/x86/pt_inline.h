@@ -15,6 +15,16 @@ void pt_stale(struct pt *pt, vaddr_t va, const struct frame *table);
 /* An entry that named a slot, or names no frame any more, was changed: keep the count of slots, and see
  * whether the table is idle now. */
 void pt_count_slot(struct pt *pt, struct frame *table, pte_t old, pte_t value);
+/* The rest of pt_set() if the new value, which is stored already, names no frame. */
+void pt_set_none(struct pt *pt, vaddr_t va, struct frame *table, pte_t old, pte_t value);
+
+/* The next span whose table is out, or is not. */
+vaddr_t pt_next_of_kind(const struct pt *pt, vaddr_t va, vaddr_t end, bool out);
+
+static inline vaddr_t pt_next_resident(const struct pt *pt, vaddr_t va, vaddr_t end)
+{
+    return likely(!pt->out) ? pt_next_span(pt, va, end) : pt_next_of_kind(pt, va, end, false);
+}
 
 static inline pte_t *pt_resident_entry(const struct pt *pt, vaddr_t va)
 {
@@ -38,9 +48,14 @@ static inline enum pt_span pt_span(const struct pt *pt, vaddr_t va)
 {
     pde_t pde = pt->top[va >> PT_SPAN_SHIFT];
 
-    if (!(pde & PT_PRESENT))
+    if (unlikely(!(pde & PT_PRESENT)))
         return pde ? PT_OUT : PT_NONE;
     return pt_resident_span(pt, va);
+}
+
+static inline bool pt_is_out(const struct pt *pt, vaddr_t va)
+{
+    return unlikely(pt->out) && pt_span(pt, va) == PT_OUT;
 }
 
 static inline slot_t pt_out_slot(const struct pt *pt, vaddr_t va)
@@ -65,13 +80,18 @@ static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value)
     pte_t old = *e;
 
     *e = value;
-    table->index |= pt_group(va);
-    table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
-    if (unlikely(!pte_has_frame(value) || pte_is_swap(old)))
-        pt_count_slot(pt, table, old, value);
-    /* A present entry that only gained rights needs no flush: the processor walks again before it faults. */
-    if (pte_present(old) && ((old.raw & ~value.raw) || (old.raw ^ value.raw) >> PAGE_SHIFT))
+    if (unlikely(!pte_has_frame(value))) {
+        pt_set_none(pt, va, table, old, value);
+    } else if (pte_empty(old)) {
+        table->index |= pt_group(va);
+        table->used++;
+    } else if (!pte_present(old)) {
+        if (pte_is_swap(old))
+            pt_count_slot(pt, table, old, value);
+    } else if ((old.raw & ~value.raw) || (old.raw ^ value.raw) >> PAGE_SHIFT) {
+        /* One that only gained rights needs no flush: the processor walks again before it faults. */
         pt_stale(pt, va, table);
+    }
 }
 
 static inline uint32_t pt_next_entry(const struct frame *table, const pte_t *e, uint32_t i)
