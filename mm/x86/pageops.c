@@ -63,7 +63,7 @@ static void clear_movl(void *page)
                      "xorps %%xmm0, %%xmm0\n"                                                                \
                      "1:\n\t"                                                                                \
                      ".set offset, 0\n\t"                                                                    \
-                     ".rept 128\n\t" store " %%xmm0, offset(%0)\n\t"                                          \
+                     ".rept 128\n\t" store " %%xmm0, offset(%0)\n\t"                                         \
                      ".set offset, offset + 16\n\t"                                                          \
                      ".endr\n\t"                                                                             \
                      "addl $2048, %0\n\t"                                                                    \
