@@ -52,6 +52,8 @@ struct policy_set {
     uint32_t most;                  /* (n) the limit's limit */
     uint32_t faults;                /* (n) pages that came since `since` */
     uint64_t since;                 /* (n) ns */
+    uint32_t seen;                  /* (n) faults, when it was looked at whether the program sleeps */
+    uint64_t looked;                /* (n) ns: when that was, or when they last were others */
     bool is_eager;                  /* (n) pages come often */
 };
 
@@ -150,13 +152,13 @@ struct policy_state {
     struct frame_list list[POLICY_LISTS]; /* (n) */
     struct policy_ghosts ghosts;          /* (n) */
     /* Of the policy: what each is stands in its file. All 0 at the beginning. */
-    struct policy_set *sets;      /* (n) one of the ring of those that have frames */
-    uint32_t in_sets;             /* (n) frames that they have */
-    bool only_low;                /* (n) who looks for a victim just now wants a low frame */
-    pfn_t hand;                   /* (n) */
-    uint32_t turn, level, lowest; /* (n) */
-    uint64_t random;              /* (n) */
-    struct policy_counts counts;  /* (n) */
+    struct policy_set *sets;             /* (n) one of the ring of those that have frames */
+    uint32_t in_sets;                    /* (n) frames that they have */
+    bool only_low;                       /* (n) who looks for a victim just now wants a low frame */
+    pfn_t hand;                          /* (n) */
+    uint32_t turn, level, lowest, looks; /* (n) */
+    uint64_t random;                     /* (n) */
+    struct policy_counts counts;         /* (n) */
 };
 
 /* The pageable frames of a vm. */

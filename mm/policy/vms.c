@@ -21,7 +21,10 @@
  * Limits. A set begins with the operator's limit. When it is full and the program faults often, it grows
  * instead of replacing, as long as memory is free; never beyond what the program's own limit (RLIMIT_RSS)
  * says. When memory is short and the lists are short too, sets are trimmed in turn: an eager one gives up
- * little, a quiet one a quarter. Neither list is looked at for bits; only the order counts.
+ * little, a quiet one a quarter. Neither list is looked at for bits; only the order counts. A program that
+ * replaces its own pages fills the lists by that, so nobody else would be trimmed. So there is a look at one
+ * set after the other, too, and one that had no fault since long gives up a quarter at each look, until
+ * its program touches something (VMS's dormant processes).
  *
  * Writing. The modified list is written when it is long, down to half of that, or when memory is short:
  * from its head, as many pages as a request takes; reclaim sorts them by owner and page, so that neighbours
@@ -33,8 +36,8 @@
  *
  * Data: list 0 clean, list 1 modified, oldest first; the lists of the sets, in a ring; turn: frames that
  * were offered and stayed since one went, by which those that may not go are passed; lowest: whether low
- * ones were looked for then; level: the modified list is being written down. A frame's byte and its `used`
- * are the number of its set. Locking: policy.h.
+ * ones were looked for then; level: the modified list is being written down; looks: victims that were asked
+ * for. A frame's byte and its `used` are the number of its set. Locking: policy.h.
  *
  * INV-VMS-1  a set's frames name it, are ANON or OBJECT, LISTED, with POLICY_IN_SET; its list's links agree
  * INV-VMS-2  in_sets is the sum over the ring, and only sets with frames are in it
@@ -72,6 +75,10 @@ enum { CLEAN = 0, MODIFIED = 1 };
 /* A program faults often if so many faults take no longer than this. */
 #define OFTEN_FAULTS 32u
 #define OFTEN_NS     640000000u
+
+/* Victims between two looks for a set whose program sleeps, and how long it had no fault then. */
+#define DORMANT_LOOK 16u
+#define DORMANT_NS   2000000000u
 
 /* --- sets --- */
 
@@ -240,6 +247,26 @@ static void trim(struct policy_state *s, uint32_t *steps)
     }
 }
 
+/* Memory is short: the next set gives up some of its pages if its program seems to sleep. */
+static void trim_dormant(struct policy_state *s, uint32_t *steps)
+{
+    struct policy_set *set = s->sets;
+    uint64_t now;
+
+    if (!set || ++s->looks % DORMANT_LOOK)
+        return;
+    now = s->eyes->now(s->eyes_arg);
+    s->sets = set->next;
+    if (set->faults != set->seen) {
+        set->seen = set->faults;
+        set->looked = now;
+    } else if (now - set->looked >= DORMANT_NS) {
+        uint32_t have = set->list.count;
+
+        shrink(s, set, have - have / QUIET_TRIM - 1, have, steps);
+    }
+}
+
 /* A page of a set, the lists having nothing; it is parked. */
 static struct frame *oldest_of_sets(struct policy_state *s, uint32_t *steps)
 {
@@ -284,8 +311,10 @@ static struct frame *vms_next(struct policy_state *s, uint32_t *steps)
     if (s->turn >= policy_count(s) || s->lowest != s->only_low)
         s->turn = 0;
     s->lowest = s->only_low;
-    if (looks_ahead(s))
+    if (looks_ahead(s)) {
+        trim_dormant(s, steps);
         trim(s, steps);
+    }
     f = first_clean(s, steps);
     if (f)
         return f->flags & FRAME_F_WRITEBACK ? NULL : f; /* the disk is about to let it go */

@@ -9,9 +9,10 @@ use Test::More;
 
 my $initrd = top_dir() . '/build/rootfs-sparse.cpio';
 
-for my $c (['sleep', 600, 14, ''], ['fork', 200, 14, ''], ['calls', 100, 14, 'policy=two-list'], ['kill', 300, 14, 'policy=fifo']) {
+for my $c (['sleep', 600, 14, ''], ['sleep', 600, 14, 'policy=vms'], ['fork', 200, 14, ''], ['calls', 100, 14, 'policy=two-list'], ['kill', 300, 14, 'policy=fifo']) {
     my ($what, $spans, $mib, $append) = @$c;
-    my $run = boot("sparse-$what", memory => '16M', initrd => $initrd, time => 100, disks => [swap_disk("sparse-$what")],
+    my $name = join '-', 'sparse', $what, $append =~ /policy=(\S+)/;
+    my $run = boot($name, memory => '16M', initrd => $initrd, time => 100, disks => [swap_disk($name)],
         append => "quiet $append -- /fuzz/sparse $what $spans $mib");
     outcome_is($run, 'pass');
     log_like($run, qr/^sparse: done, 0 failed/m, "$what: all is as it should be");
