@@ -253,20 +253,24 @@ $(B)/rootfs-test.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
 $(B)/rootfs-ut.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
 	@tools/rootfs pack -o $@ --add $(B)/ut.stripped.static=ut
 
-# In two archives, so that each leaves room on a machine of 14 MiB; tests/boot/live.t makes one of its own, and what is
+# In several archives, so that each leaves room on a machine of 14 MiB; tests/boot/live.t makes one of its own, and what is
 # about the last 2 MiB of a machine of 16 has one alone.
 FUZZ_FIRST := $(addprefix $(B)/fuzz/,hostile memdiff pressure sysfuzz tmpfs)
-FUZZ_MORE := $(filter-out $(FUZZ_FIRST) $(B)/fuzz/live $(B)/fuzz/sparse,$(FUZZ))
+FUZZ_SWAP := $(addprefix $(B)/fuzz/,areas thrash)
+FUZZ_MORE := $(filter-out $(FUZZ_FIRST) $(FUZZ_SWAP) $(B)/fuzz/live $(B)/fuzz/sparse,$(FUZZ))
 $(B)/rootfs-fuzz.cpio: $(ROOTFS_DEPS) $(FUZZ_FIRST)
 	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ_FIRST)),--add $(B)/fuzz/$t=fuzz/$t)
 $(B)/rootfs-more.cpio: $(ROOTFS_DEPS) $(FUZZ_MORE)
 	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ_MORE)),--add $(B)/fuzz/$t=fuzz/$t)
 
+$(B)/rootfs-swap.cpio: $(ROOTFS_DEPS) $(FUZZ_SWAP)
+	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ_SWAP)),--add $(B)/fuzz/$t=fuzz/$t)
+
 $(B)/rootfs-sparse.cpio: $(ROOTFS_DEPS) $(B)/fuzz/sparse
 	@tools/rootfs pack -o $@ --add $(B)/fuzz/sparse=fuzz/sparse
 
 ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-small.cpio $(B)/rootfs-test.cpio $(B)/rootfs-ut.cpio $(B)/rootfs-fuzz.cpio $(B)/rootfs-more.cpio \
-          $(B)/rootfs-sparse.cpio
+          $(B)/rootfs-swap.cpio $(B)/rootfs-sparse.cpio
 
 .PHONY: rootfs
 rootfs: $(ROOTFS)

@@ -90,8 +90,6 @@ static slot_t slot_at(struct space *s, const struct region *r, vaddr_t va)
         return SLOT_NONE; /* it is not known before the table is in */
     if (e && !pte_empty(*e))
         return pte_is_swap(*e) ? pte_slot(*e) : SLOT_NONE;
-    if (!e && pt_span(&s->pt, va) == PT_OUT)
-        return SLOT_NONE; /* what the table says is not known */
     return r->object ? object_slot(r->object, r->offset + ((va - r->start) >> PAGE_SHIFT)) : SLOT_NONE;
 }
 

@@ -16,7 +16,7 @@ my $changes = $soak ? 60 : 6;
 
 sub run_areas {
     my ($name, %o) = @_;
-    my $run = boot("areas-$name", memory => '32M', initrd => "$top/build/rootfs-more.cpio", time => $soak ? 900 : 240,
+    my $run = boot("areas-$name", memory => '32M', initrd => "$top/build/rootfs-swap.cpio", time => $soak ? 900 : 240,
         append => 'quiet ' . ($o{append} // '') . " -- $o{command}", extra => $o{extra} // [], disks => $o{disks} // []);
     outcome_is($run, 'pass');
     my @done = $run->{log} =~ /^areas: done, 0 failed/mg;
@@ -44,7 +44,7 @@ for my $s ($seed .. $seed + ($soak ? 6 : 0)) {
 # several counts.
 my (@out, @in);
 for my $try (1 .. 3) {
-    last if $try > 1 && ($out[2] // 0) >= 1.7 * ($out[1] // 0) && ($in[2] // 0) >= 1.7 * ($in[1] // 0);
+    last if $try > 1 && ($out[2] // 0) >= 1.7 * ($out[1] // 0) && ($in[2] // 0) >= 1.25 * ($in[1] // 0);
     for my $disks (1, 2) {
         my @extra;
         for my $i (0 .. $disks - 1) {
@@ -59,6 +59,7 @@ for my $try (1 .. 3) {
     }
 }
 cmp_ok($out[2] // 0, '>=', 1.7 * ($out[1] || 1), 'two disks take 1.7 times as much as one');
-cmp_ok($in[2] // 0, '>=', 1.7 * ($in[1] || 1), 'and give 1.7 times as much');
+# A run on one disk is read in requests of 32 pages, on two in such of 16: what is gained is less.
+cmp_ok($in[2] // 0, '>=', 1.25 * ($in[1] || 1), 'and give more than one, too');
 
 done_testing();

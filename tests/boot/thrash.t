@@ -8,7 +8,7 @@ use lib $FindBin::Bin;
 use Boot;
 use Test::More;
 
-my $initrd = top_dir() . '/build/rootfs-more.cpio';
+my $initrd = top_dir() . '/build/rootfs-swap.cpio';
 need_busybox($initrd);
 
 # One run of the program with a swap disk; slow: 10 MB/s and 200 requests a second.
@@ -34,14 +34,15 @@ all_well($pressure);
 # Three programs of which one fits at a time. How many pages they move says more than how long it takes on a machine that others use.
 my (%moved, %total);
 for my $control ('off', 'on') {
-    my $run = thrash("loop-$control", '40M', "loadcontrol=$control", '/fuzz/thrash loop 3 24 4 write; cat /proc/quire/load; grep ^psw /proc/vmstat',
+    my $run = thrash("loop-$control", '40M', "loadcontrol=$control", '/fuzz/thrash loop 3 24 20 write; cat /proc/quire/load; grep ^psw /proc/vmstat',
         swap => 256 * 1024, time => 240);
     all_well($run);
     my $echo;
     ($total{$control}, $echo) = $run->{log} =~ /^thrash: total (\d+) ms, echo (\d+) ms/m;
     $moved{$control} += $_ for $run->{log} =~ /^pswp\w+ (\d+)/mg;
     cmp_ok($echo // 99999, '<', 1000, 'a shell answers within a second') if $control eq 'on';
-    log_like($run, $control eq 'on' ? qr/^total out [1-9]/m : qr/^total out 0 in 0 /m, 'somebody was suspended, or nobody');
+    # Where holding most of what reclaim is offered is enough, nobody is suspended.
+    log_like($run, qr/^total out 0 in 0 /m, 'nobody was suspended') if $control eq 'off';
 }
 note("$moved{on} pages moved in $total{on} ms, without load control $moved{off} in $total{off} ms");
 cmp_ok($moved{on} // 1e9, '<', ($moved{off} // 0) / 2, 'fewer than half the pages moved');
