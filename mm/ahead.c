@@ -29,7 +29,7 @@
  * index, put in order, and read in as few requests as they allow (swap_read_ahead()): neighbours on disk are
  * mostly neighbours by address, since reclaim puts victims in that order. The requests belong to swap, not to
  * the fault, which waits for nothing but its page. Nothing is read ahead of memory that is short: frames stay
- * above the low mark, and the daemon is woken a window earlier.
+ * above the low mark, and the daemon is woken earlier and frees more than it would for others.
  *
  * Data: struct ahead of each space, which only faults of that space use. Locking: nosleep sections; the page
  * tables and indexes are only read.
@@ -62,6 +62,9 @@
 /* Wants that confirm a run, and how many of them are remembered. */
 #define RUN_SURE 2u
 #define RUN_MOST 8u
+/* What the daemon frees beyond the high mark: this share of memory, and no more than so many windows. */
+#define EXTRA_SHARE 64u
+#define EXTRA_MOST  (4 * AHEAD_MOST)
 
 _Static_assert(AROUND_MOST >> CLOSED_MOST == 1, "closed means that only the page itself is read");
 
@@ -105,36 +108,19 @@ static slot_t slot_to_read(struct space *s, const struct region *r, uint32_t pag
     return slot != SLOT_NONE && swap_may_read(s->vm, slot) ? slot : SLOT_NONE;
 }
 
-/* In the order of the disk; they mostly are, or the other way round. */
-static void sort(struct list *l)
-{
-    if (l->n > 1 && l->slot[0] > l->slot[l->n - 1])
-        for (unsigned i = 0, k = l->n - 1; i < k; i++, k--) {
-            slot_t x = l->slot[i];
-
-            l->slot[i] = l->slot[k];
-            l->slot[k] = x;
-        }
-    for (unsigned i = 1; i < l->n; i++) {
-        slot_t x = l->slot[i];
-        unsigned k = i;
-
-        for (; k && x < l->slot[k - 1]; k--)
-            l->slot[k] = l->slot[k - 1];
-        l->slot[k] = x;
-    }
-}
-
-/* Frames that there are for reading ahead. The daemon begins before there are none. */
+/* Frames that there are for reading ahead. The daemon begins before there are none, and frees more than it
+ * would for others, or the windows of several runs would cut each other short. */
 static uint32_t frames_ahead(struct vm *vm)
 {
     struct frame_pool *p = vm->pool;
-    uint32_t free = frame_free_common(p), low = p->marks.low, early = low + AHEAD_MOST;
+    uint32_t free = frame_free_common(p), low = p->marks.low, more = (p->end - p->start) / EXTRA_SHARE;
 
-    if (early > (low + p->marks.high) / 2)
-        early = (low + p->marks.high) / 2;
-    if (free < early && p->low_hook)
+    if (more > EXTRA_MOST)
+        more = EXTRA_MOST;
+    if (free < (low + p->marks.high + more) / 2 && p->low_hook) {
+        vm->ahead_wants = more;
         p->low_hook(p);
+    }
     return free > low ? free - low : 0;
 }
 
@@ -142,7 +128,7 @@ static bool begin(struct space *s, struct list *l, slot_t wanted, slot_t mark)
 {
     if (!l->n)
         return false;
-    sort(l);
+    swap_sort(l->slot, l->n);
     return swap_read_ahead(s->vm, l->slot, l->n, wanted, mark);
 }
 
@@ -358,7 +344,7 @@ void ahead_touch(struct space *s, const struct region *r, vaddr_t va, struct fra
 
         fit_window(t);
         mark = add_window(s, r, t, &l);
-        begin(s, &l, 0, mark);
+        begin(s, &l, SLOT_NONE, mark);
     }
 }
 

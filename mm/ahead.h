@@ -14,7 +14,7 @@ struct region;
 struct frame;
 
 #define AHEAD_STREAMS 8u  /* runs that are followed at once in a space */
-#define AHEAD_MOST    32u /* pages of a window at most */
+#define AHEAD_MOST    64u /* pages of a window at most */
 
 /* Wants that follow each other at equal steps. Addresses are in pages. */
 struct ahead_stream {

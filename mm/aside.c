@@ -173,14 +173,7 @@ unsigned aside_wash(struct vm *vm, bool is_short)
         s->policy->pass(s, g, POLICY_DIRTY);
     }
     nosleep_exit();
-    if (!ready)
-        return 0;
-    swap_write(vm, f, ready);
-    nosleep_enter("the counts of frames whose write has begun");
-    for (unsigned i = 0; i < ready; i++) {
-        f[i]->pins--;
-        vm_frame_drop(vm, f[i]);
-    }
-    nosleep_exit();
+    if (ready)
+        reclaim_write(vm, f, ready);
     return ready;
 }

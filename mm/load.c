@@ -170,21 +170,6 @@ static slot_t slot_of(const struct space *s, const struct load_span *r, uint32_t
     return e && pte_is_swap(*e) ? pte_slot(*e) : SLOT_NONE;
 }
 
-/* Shell's sort, with Knuth's gaps: most are in order already. */
-static void sort_slots(slot_t *slot, uint32_t n)
-{
-    for (uint32_t gap = 364; gap; gap /= 3) {
-        for (uint32_t i = gap; i < n; i++) {
-            slot_t x = slot[i];
-            uint32_t k = i;
-
-            for (; k >= gap && slot[k - gap] > x; k -= gap)
-                slot[k] = slot[k - gap];
-            slot[k] = x;
-        }
-    }
-}
-
 static bool is_room(const struct vm *vm)
 {
     return frame_free_common(vm->pool) > vm->pool->marks.high;
@@ -206,7 +191,7 @@ static void read_span(struct space *s, const struct load_span *r, bool (*stop)(v
         slot[n] = slot_of(s, r, i);
         n += slot[n] != SLOT_NONE;
     }
-    sort_slots(slot, n);
+    swap_sort(slot, n);
     for (uint32_t i = 0; i < n && is_room(vm) && !(stop && stop(arg)); i++) {
         struct frame *f;
 

@@ -330,8 +330,7 @@ static enum way evict_anon_page(struct vm *vm, struct frame *f)
     return WAY_FREED;
 }
 
-/* Begin to write frames, pinned, which have slots. */
-static void write_out(struct vm *vm, struct frame **out, unsigned n)
+void reclaim_write(struct vm *vm, struct frame **out, unsigned n)
 {
     if (n)
         swap_write(vm, out, n); /* it sets WRITEBACK, which keeps the frames */
@@ -373,7 +372,7 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
         }
     }
     nosleep_exit();
-    write_out(vm, out, w);
+    reclaim_write(vm, out, w);
     *written = w;
     return freed;
 }
@@ -387,7 +386,7 @@ static unsigned evict_tables(struct vm *vm, unsigned max, unsigned *written)
     nosleep_enter("the directory entries that name idle tables");
     n = table_put_out(vm, out, max, &freed);
     nosleep_exit();
-    write_out(vm, out, n);
+    reclaim_write(vm, out, n);
     *written = n;
     return freed;
 }
@@ -574,17 +573,19 @@ bool reclaim_daemon_round(struct vm *vm)
 {
     struct frame_pool *pool = vm->pool;
     uint32_t have = frame_free_common(pool), low = frame_low_lacks(pool, FRAME_MARK_HIGH);
+    uint32_t high = pool->marks.high + vm->ahead_wants;
     unsigned freed = 0;
 
+    vm->ahead_wants = 0;
     if (os_now_ns() < vm->low_rest_until)
         low = 0;
     if (vm->exact)
         return false;
-    if (have >= pool->marks.high && !low)
+    if (have >= high && !low)
         return wash(vm);
     vm->stats.daemon_rounds++;
-    if (have < pool->marks.high)
-        freed = run(vm, pool->marks.high - have, false, false);
+    if (have < high)
+        freed = run(vm, high - have, false, false);
     low = low ? frame_low_lacks(pool, FRAME_MARK_HIGH) : 0;
     if (low) {
         unsigned n = run(vm, low, true, false);

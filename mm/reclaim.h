@@ -22,6 +22,8 @@ unsigned reclaim_evict_some(struct vm *vm, struct frame **f, unsigned n);
 int reclaim_set_policy(struct vm *vm, const struct policy *policy);
 /* Put frames in the order of their owner and page number. */
 void reclaim_sort(struct frame **f, unsigned n);
+/* Begin to write frames, which are pinned and have slots; it gives their pins back. Sleeps. */
+void reclaim_write(struct vm *vm, struct frame **f, unsigned n);
 /* What policies see of a frame of a vm, which is the argument. */
 extern const struct policy_eyes reclaim_eyes;
 /* The daemon's body: never returns. The kernel runs it in a task that does nothing else. */

@@ -179,11 +179,17 @@ static bool park_one(struct space *s, vaddr_t va, pte_t *e, void *arg)
     return true;
 }
 
-void rmap_park(struct vm *vm, struct frame *f)
+static void each_private(struct vm *vm, struct frame *f,
+                         bool (*fn)(struct space *s, vaddr_t va, pte_t *e, void *arg))
 {
     mm_assert(f->use == FRAME_ANON && f->owner, "frame %u of use %s", frame_pfn(vm->pool, f),
               frame_use_name(f->use));
-    rmap_each(vm, f, park_one, NULL);
+    rmap_each(vm, f, fn, NULL);
+}
+
+void rmap_park(struct vm *vm, struct frame *f)
+{
+    each_private(vm, f, park_one);
 }
 
 static bool wash_one(struct space *s, vaddr_t va, pte_t *e, void *arg)
@@ -195,9 +201,7 @@ static bool wash_one(struct space *s, vaddr_t va, pte_t *e, void *arg)
 
 void rmap_wash(struct vm *vm, struct frame *f)
 {
-    mm_assert(f->use == FRAME_ANON && f->owner, "frame %u of use %s", frame_pfn(vm->pool, f),
-              frame_use_name(f->use));
-    rmap_each(vm, f, wash_one, NULL);
+    each_private(vm, f, wash_one);
 }
 
 static bool forget_one(struct space *s, vaddr_t va, pte_t *e, void *arg)

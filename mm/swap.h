@@ -206,6 +206,8 @@ int swap_fetch_alone(struct vm *vm, slot_t slot, struct frame **out, bool *read)
  * on without memory. Sleeps. 0 or -EIO; the slot is retired then.
  */
 int swap_read(struct vm *vm, slot_t slot, struct frame *f);
+/* Put slots in the order of the disk: few, or in that order mostly. */
+void swap_sort(slot_t *slot, uint32_t n);
 /* Whether a slot in use has a page that can be read, and is nowhere in memory. */
 bool swap_may_read(const struct vm *vm, slot_t slot);
 /*

@@ -377,6 +377,21 @@ bool swap_settle(struct vm *vm, struct frame *f, bool free_clean)
     return true;
 }
 
+/* Shell's sort, with Knuth's gaps. */
+void swap_sort(slot_t *slot, uint32_t n)
+{
+    for (uint32_t gap = 364; gap; gap /= 3) {
+        for (uint32_t i = gap; i < n; i++) {
+            slot_t x = slot[i];
+            uint32_t k = i;
+
+            for (; k >= gap && slot[k - gap] > x; k -= gap)
+                slot[k] = slot[k - gap];
+            slot[k] = x;
+        }
+    }
+}
+
 void swap_ref(struct vm *vm, slot_t slot)
 {
     struct swap_slot *s = swap_slot_lookup(&vm->swap, slot);

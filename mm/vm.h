@@ -71,6 +71,7 @@ struct vm {
     struct waitq daemon_wait;              /* the daemon sleeps here */
     struct waitq page_wait[VM_PAGE_WAITS]; /* (i) for I/O on frames: vm_page_queue() */
     bool daemon_kicked;                    /* (n) */
+    uint32_t ahead_wants;                  /* (n) frames that reading ahead wants beyond the high mark */
     uint64_t daemon_rest_until;            /* (n) a round that freed nothing is not repeated before */
     uint64_t low_rest_until;               /* (n) the same of the daemon's search for low frames */
     uint32_t next_id;                      /* (n) of a space */

@@ -101,4 +101,36 @@ void kt_capture_end(void);
 void *kt_alloc(size_t size);
 void kt_release(void *p);
 
+/* A pool as kt_pool() makes it, and zeroed memory for a model over it, to be given to kt_release() before
+ * kt_pool_done(). NULL, and the test is skipped, when one of them cannot be had. */
+static inline void *kt_world(struct kt *kt, uint32_t frames, uint32_t high, size_t size,
+                             struct frame_pool **pool)
+{
+    void *w;
+
+    *pool = kt_pool(kt, frames, high);
+    w = *pool ? kt_alloc(size) : NULL;
+    if (w) {
+        memset(w, 0, size);
+    } else if (*pool) {
+        kt_skip(kt, "no memory for the model");
+        kt_pool_done(kt, *pool);
+    }
+    return w;
+}
+
+/* Change one word, expect that verify says no and names the invariant, and put the word back. */
+#define KT_BREAK(verify, id, word, value)                                                                    \
+    do {                                                                                                     \
+        __typeof__(word) saved_ = (word);                                                                    \
+        (word) = (value);                                                                                    \
+        kt_capture_begin();                                                                                  \
+        bool sound_ = (verify);                                                                              \
+        bool named_ = kt_captured("broken " id ":");                                                         \
+        kt_capture_end();                                                                                    \
+        (word) = saved_;                                                                                     \
+        EXPECT(!sound_ && named_, "%s not reported for %s = %s", id, #word, #value);                         \
+        EXPECT((verify), "mended %s", #word);                                                                \
+    } while (0)
+
 #endif

@@ -551,17 +551,11 @@ static void model_enter(struct pm_world *w, int i)
 
 struct pm_world *pm_begin(struct kt *kt, const struct pm_rule *rule, bool counts)
 {
-    struct frame_pool *pool = kt_pool(kt, 80, 24);
-    struct pm_world *w = pool ? kt_alloc(sizeof *w) : NULL;
+    struct frame_pool *pool;
+    struct pm_world *w = kt_world(kt, 80, 24, sizeof *w, &pool);
 
-    if (!w) {
-        if (pool) {
-            kt_skip(kt, "no memory for the model");
-            kt_pool_done(kt, pool);
-        }
+    if (!w)
         return NULL;
-    }
-    memset(w, 0, sizeof *w);
     w->kt = kt;
     w->pool = pool;
     w->rule = rule;

@@ -8,7 +8,9 @@
  *
  * When. A kernel task sleeps until a program waits for memory, and then looks every 200 ms. Memory thrashes
  * if for a good part of the time nobody could do anything but wait for memory ("full" of pressure.c), while
- * pages came back that had been put out, and about as many had to go for them. Two such looks in a row, and
+ * pages came back that had been put out, and about as many had to go for them. With a fast disk and pages
+ * that are read ahead nobody waits for long; then memory thrashes if many pages move and programs have little
+ * of the processor, since faults and reclaim take it. Two such looks in a row, and
  * at least two programs that read from the disk: half of these are put out, those first that have run
  * longest. After each time the freed memory is filled first; if memory thrashes still, half of what is left
  * goes, until one is.
@@ -59,7 +61,7 @@
 #define LOOK_NS       (200 * MS)
 #define FULL_PERCENT  25u  /* of the time between two looks */
 #define PAGES_A_LOOK  8u   /* that came and that went, at least: a slow disk does 40 requests in that time */
-#define FAST_PERCENT  8u   /* a fast disk: less of the time is waited, */
+#define WORK_PERCENT  33u  /* a fast disk: little is waited, but programs have less than this in ring 3, */
 #define FAST_PAGES    400u /* and more pages come: 8 MB in a second */
 #define LOOKS         2u   /* in a row */
 #define SMALL         32u  /* of what can be in memory; who needs less takes no turns */
@@ -602,7 +604,7 @@ static bool is_thrashing(void)
     uint32_t pages = state.came < state.went ? state.came : state.went;
 
     return (state.full >= FULL_PERCENT && pages >= PAGES_A_LOOK) ||
-           (state.full >= FAST_PERCENT && pages >= FAST_PAGES);
+           (state.user < WORK_PERCENT && pages >= FAST_PAGES);
 }
 
 static void look(void)
@@ -619,6 +621,7 @@ static void look(void)
     user = now.user_ns - last.user_ns;
     readers = count_readers(now.at);
     state.full = ns ? (unsigned)(thrash * 100 / ns) : 0;
+    state.user = ns ? (unsigned)(user * 100 / ns) : 0;
     state.came = (uint32_t)(now.came - last.came);
     state.went = (uint32_t)(now.went - last.went);
     last = now;

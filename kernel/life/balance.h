@@ -30,7 +30,7 @@ struct balance_event {
 /* For /proc/quire/load. */
 struct balance_state {
     uint64_t turn_ns, turn_length_ns; /* how long the present turn lasts, and is to last; 0: none */
-    unsigned full;                    /* percent of the last look's time */
+    unsigned full, user;              /* percent of the last look's time: "full", and in ring 3 */
     uint32_t came, went;              /* pages in it */
     bool hold;                        /* reclaim lets most of what it is offered stay */
     uint64_t outs, ins, pages_out, pages_in;

@@ -67,7 +67,8 @@ static int show_load(struct text *t, const struct proc_node *n __attribute__((un
 
     balance_read(&s);
     text_print(t, "control %s\n", balance_is_on() ? "on" : "off");
-    text_print(t, "look full %u%% in %u out %u%s\n", s.full, s.came, s.went, s.hold ? " hold" : "");
+    text_print(t, "look full %u%% user %u%% in %u out %u%s\n", s.full, s.user, s.came, s.went,
+               s.hold ? " hold" : "");
     if (s.turn_length_ns)
         text_print(t, "turn %llu of %llu ms\n", (unsigned long long)(s.turn_ns / 1000000),
                    (unsigned long long)(s.turn_length_ns / 1000000));

@@ -41,8 +41,7 @@ for my $control ('off', 'on') {
     ($total{$control}, $echo) = $run->{log} =~ /^thrash: total (\d+) ms, echo (\d+) ms/m;
     $moved{$control} += $_ for $run->{log} =~ /^pswp\w+ (\d+)/mg;
     cmp_ok($echo // 99999, '<', 1000, 'a shell answers within a second') if $control eq 'on';
-    # Where holding most of what reclaim is offered is enough, nobody is suspended.
-    log_like($run, qr/^total out 0 in 0 /m, 'nobody was suspended') if $control eq 'off';
+    log_like($run, $control eq 'on' ? qr/^total out [1-9]/m : qr/^total out 0 in 0 /m, 'somebody was suspended, or nobody');
 }
 note("$moved{on} pages moved in $total{on} ms, without load control $moved{off} in $total{off} ms");
 cmp_ok($moved{on} // 1e9, '<', ($moved{off} // 0) / 2, 'fewer than half the pages moved');

@@ -222,19 +222,7 @@ TEST(buddy, does_not_cross_the_border)
     zone_done(z);
 }
 
-/* Break one thing, expect the number, mend it. */
-#define BREAK(lvalue, value, id)                                                                             \
-    do {                                                                                                     \
-        __typeof__(lvalue) saved_ = (lvalue);                                                                \
-        (lvalue) = (value);                                                                                  \
-        kt_capture_begin();                                                                                  \
-        bool ok_ = buddy_verify(&z->b);                                                                      \
-        bool seen_ = kt_captured("broken " id);                                                              \
-        kt_capture_end();                                                                                    \
-        (lvalue) = saved_;                                                                                   \
-        EXPECT(!ok_ && seen_, "%s for %s = %s", id, #lvalue, #value);                                        \
-        EXPECT(buddy_verify(&z->b), "mended %s", #lvalue);                                                   \
-    } while (0)
+#define BREAK(lvalue, value, id) KT_BREAK(buddy_verify(&z->b), id, lvalue, value)
 
 TEST(buddy, verify_finds_corruption)
 {

@@ -392,19 +392,7 @@ TEST(kva, random_against_model)
     kt_release(m);
 }
 
-/* Break one thing, expect the number, mend it. */
-#define BREAK(lvalue, value, id)                                                                             \
-    do {                                                                                                     \
-        __typeof__(lvalue) saved_ = (lvalue);                                                                \
-        (lvalue) = (value);                                                                                  \
-        kt_capture_begin();                                                                                  \
-        bool ok_ = kva_verify(&f->a);                                                                        \
-        bool seen_ = kt_captured("broken " id);                                                              \
-        kt_capture_end();                                                                                    \
-        (lvalue) = saved_;                                                                                   \
-        EXPECT(!ok_ && seen_, "%s for %s = %s", id, #lvalue, #value);                                        \
-        EXPECT(kva_verify(&f->a), "mended %s", #lvalue);                                                     \
-    } while (0)
+#define BREAK(lvalue, value, id) KT_BREAK(kva_verify(&f->a), id, lvalue, value)
 
 TEST(kva, verify_finds_corruption)
 {

@@ -30,17 +30,30 @@ static void expect_filled(struct kt *kt, struct space *s, vaddr_t va, uint32_t p
         READ(s, va + SIZE(i), seed + i);
 }
 
+/* A machine of so many frames and pages of disk, and a space with `pages` that were written from AT on. NULL:
+ * there is no memory for it. */
+static struct space *begin(struct vt *t, struct kt *kt, uint32_t frames, uint32_t disk, uint32_t pages,
+                           uint32_t seed)
+{
+    struct space *s;
+
+    if (!vt_begin(t, kt, frames, 64, disk))
+        return NULL;
+    s = space_create(&t->vm);
+    map_at(kt, s, AT, pages, RW);
+    fill(kt, s, AT, pages, seed);
+    return s;
+}
+
 TEST(load, out_and_back)
 {
     struct load_set set = {0};
     struct vt t;
 
-    if (!vt_begin(&t, kt, 320, 64, 256))
-        return;
-    struct space *s = space_create(&t.vm);
+    struct space *s = begin(&t, kt, 320, 256, 96, 1000);
 
-    map_at(kt, s, AT, 96, RW);
-    fill(kt, s, AT, 96, 1000);
+    if (!s)
+        return;
 
     uint64_t writes = t.vm.swap.writes, reads;
 
@@ -69,12 +82,10 @@ TEST(load, only_what_was_there)
     struct load_set set = {0};
     struct vt t;
 
-    if (!vt_begin(&t, kt, 256, 64, 128))
-        return;
-    struct space *s = space_create(&t.vm);
+    struct space *s = begin(&t, kt, 256, 128, 64, 7);
 
-    map_at(kt, s, AT, 64, RW);
-    fill(kt, s, AT, 64, 7);
+    if (!s)
+        return;
     for (uint32_t i = 0; i < 64; i += 4)
         evict_at(kt, s, AT + SIZE(i));
     EXPECT(load_put_out(s, &set, NULL, NULL) == 48 && set.pages == 48, "%u are remembered", set.pages);
@@ -152,12 +163,10 @@ TEST(load, changed_meanwhile)
     struct vt t;
     uint32_t v;
 
-    if (!vt_begin(&t, kt, 256, 64, 128))
-        return;
-    struct space *s = space_create(&t.vm);
+    struct space *s = begin(&t, kt, 256, 128, 64, 100);
 
-    map_at(kt, s, AT, 64, RW);
-    fill(kt, s, AT, 64, 100);
+    if (!s)
+        return;
     EXPECT(load_put_out(s, &set, NULL, NULL) == 64, "out");
     EXPECT(space_unmap(s, AT, SIZE(8)) == 0, "the first go");
     EXPECT(space_advise(s, AT + SIZE(8), SIZE(8), ADVISE_DONTNEED) == 0, "others are given up");
@@ -188,12 +197,10 @@ TEST(load, interrupted)
 {
     struct vt t;
 
-    if (!vt_begin(&t, kt, 256, 64, 256))
-        return;
-    struct space *s = space_create(&t.vm);
+    struct space *s = begin(&t, kt, 256, 256, 64, 5);
 
-    map_at(kt, s, AT, 64, RW);
-    fill(kt, s, AT, 64, 5);
+    if (!s)
+        return;
     for (unsigned n = 1; n < 140; n += 3) {
         struct load_set set = {0};
         unsigned left = n;
@@ -214,12 +221,10 @@ TEST(load, without_memory)
 {
     struct vt t;
 
-    if (!vt_begin(&t, kt, 256, 64, 256))
-        return;
-    struct space *s = space_create(&t.vm);
+    struct space *s = begin(&t, kt, 256, 256, 64, 11);
 
-    map_at(kt, s, AT, 64, RW);
-    fill(kt, s, AT, 64, 11);
+    if (!s)
+        return;
     for (uint32_t n = 1; n < 90; n++) {
         struct load_set set = {0};
 
@@ -250,12 +255,10 @@ TEST(load, full_swap)
     struct load_set set = {0};
     struct vt t;
 
-    if (!vt_begin(&t, kt, 256, 64, 24))
-        return;
-    struct space *s = space_create(&t.vm);
+    struct space *s = begin(&t, kt, 256, 24, 64, 3);
 
-    map_at(kt, s, AT, 64, RW);
-    fill(kt, s, AT, 64, 3);
+    if (!s)
+        return;
     EXPECT(load_put_out(s, &set, NULL, NULL) == 23, "as many as there are slots: %u", in_slots(s, AT, 64));
     load_bring_back(s, &set, NULL, NULL);
     FAULTS(&t.vm, 0, expect_filled(kt, s, AT, 64, 3));
@@ -270,12 +273,10 @@ TEST(load, bad_disk)
     struct vt t;
     uint32_t v, bad = 0;
 
-    if (!vt_begin(&t, kt, 256, 64, 128))
-        return;
-    struct space *s = space_create(&t.vm);
+    struct space *s = begin(&t, kt, 256, 128, 48, 60);
 
-    map_at(kt, s, AT, 48, RW);
-    fill(kt, s, AT, 48, 60);
+    if (!s)
+        return;
     EXPECT(load_put_out(s, &set, NULL, NULL) == 48, "out");
     kt_capture_begin();
     t.disk.bad_read[0] =
@@ -388,12 +389,10 @@ TEST(load, damage_is_found)
     struct load_set set = {0};
     struct vt t;
 
-    if (!vt_begin(&t, kt, 256, 64, 128))
-        return;
-    struct space *s = space_create(&t.vm);
+    struct space *s = begin(&t, kt, 256, 128, 64, 1);
 
-    map_at(kt, s, AT, 64, RW);
-    fill(kt, s, AT, 64, 1);
+    if (!s)
+        return;
     load_put_out(s, &set, NULL, NULL);
     EXPECT(load_verify(&set), "sound");
     kt_capture_begin();

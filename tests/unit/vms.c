@@ -363,17 +363,11 @@ static const struct policy_eyes eyes = {
 
 static struct world *begin(struct kt *kt)
 {
-    struct frame_pool *pool = kt_pool(kt, 160, 40);
-    struct world *w = pool ? kt_alloc(sizeof *w) : NULL;
+    struct frame_pool *pool;
+    struct world *w = kt_world(kt, 160, 40, sizeof *w, &pool);
 
-    if (!w) {
-        if (pool) {
-            kt_skip(kt, "no memory for the model");
-            kt_pool_done(kt, pool);
-        }
+    if (!w)
         return NULL;
-    }
-    memset(w, 0, sizeof *w);
     w->kt = kt;
     w->pool = pool;
     EXPECT(pageable_init(&w->p, pool, &policy_vms, &eyes, w) == 0, "begins");

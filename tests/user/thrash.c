@@ -359,11 +359,10 @@ static bool is_out(pid_t pid)
     return out;
 }
 
-/* One of the children that is out, or 0 after forty seconds: nobody may be for as long as reclaim
- * holds most of what it is offered. */
+/* One of the children that is out, or 0 after ten seconds. */
 static unsigned wait_for_out(const pid_t *child, unsigned n)
 {
-    for (unsigned tries = 0; tries < 2000; tries++) {
+    for (unsigned tries = 0; tries < 500; tries++) {
         for (unsigned i = 0; i < n; i++)
             if (child[i] && is_out(child[i]))
                 return i + 1;

@@ -280,31 +280,27 @@ class Kernel:
 
     # Spaces, and the tables that they name.
 
+    def linked(self, what, kind, at, link):
+        """(address, record) of every record of a list that ends, or of a ring."""
+        first, seen = at, set()
+        while at:
+            if at in seen:
+                raise Problem("the list of %s runs in a circle at 0x%x" % (what, at))
+            seen.add(at)
+            record = self.mem.load(kind, at)
+            yield at, record
+            at = int(record[link])
+            if at == first:
+                return
+
     def spaces(self):
         """(address, struct space) of every space."""
         self.need_vm()
-        at, seen = int(self.vm["spaces"]), set()
-        while at:
-            if at in seen:
-                raise Problem("the list of spaces runs in a circle at 0x%x" % at)
-            seen.add(at)
-            space = self.mem.load("struct space", at)
-            yield at, space
-            at = int(space["all_next"])
+        return self.linked("spaces", "struct space", int(self.vm["spaces"]), "all_next")
 
     def policy_sets(self, half):
         """(address, struct policy_set) of every set that has frames under the policy of a half."""
-        first, seen = int(half["sets"]), set()
-        at = first
-        while at:
-            if at in seen:
-                raise Problem("the ring of sets runs in a circle at 0x%x" % at)
-            seen.add(at)
-            one = self.mem.load("struct policy_set", at)
-            yield at, one
-            at = int(one["next"])
-            if at == first:
-                return
+        return self.linked("sets", "struct policy_set", int(half["sets"]), "next")
 
     def user_tables(self, root):
         """(span address, directory entry) for every non-empty user entry of a root, given as a frame number."""
