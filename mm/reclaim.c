@@ -66,8 +66,12 @@
 /* Pages of the other kind are worth looking for if they are one in so many. */
 #define OTHERS_WORTH 8u
 
-/* Of so many runs one goes, when most are to stay. */
+/* Of so many batches the policy chooses one, when what came last is to go first. */
 #define HOLD_ONE_IN 8u
+
+/* Of what came, this share of all stays meanwhile, at most so many: reading ahead has windows of 64. */
+#define HOLD_KEEP_SHARE 16u
+#define HOLD_KEEP_MOST  512u
 
 /* The share of memory that files' pages keep when nothing can go to swap: a 64th, 1,024 pages at most. (The
  * idea of Linux's le9 patch, 2021: clean pages below a limit are not taken.) */
@@ -174,23 +178,6 @@ static bool is_spared(struct vm *vm, const struct frame *f)
     return false;
 }
 
-/*
- * A program that goes through a little more than there is, again and again, loses each page just before it
- * comes back to it, if the oldest go first: all of them miss. If most of what is offered stays, and only a
- * run now and then goes, most of the next round is there. (Random replacement does that; of a loop that is
- * larger than memory by 3 % it misses 6 %. Adaptive insertion, Qureshi et al., 2007, is the same idea.) Runs
- * are as long as a batch, so that neighbours stay or go together.
- */
-static bool is_held(struct vm *vm)
-{
-    if (!vm->hold_run) {
-        vm->hold_run = BATCH;
-        vm->hold_stays = policy_draw(pageable_now(&vm->pageable), HOLD_ONE_IN) != 0;
-    }
-    vm->hold_run--;
-    return vm->hold_stays;
-}
-
 /* Steps that a frame is worth beyond its own: how many spaces may have an entry of it. */
 static uint32_t extra_steps(const struct frame *f)
 {
@@ -203,9 +190,33 @@ static bool is_kept(struct vm *vm, struct frame *f, bool low, bool first, unsign
 {
     if ((low && !frame_is_low(vm->pool, frame_pfn(vm->pool, f))) || !can_go(vm, f))
         return true;
-    if (first && !vm->exact && (is_spared(vm, f) || (unlikely(vm->hold) && is_held(vm))))
+    if (first && !vm->exact && is_spared(vm, f))
         return true;
     return is_file_page(f) && files_are_last(vm, files);
+}
+
+/* A batch of what came lately, but not of the latest, if the rest is to stay (hold.c). 0: the policy
+ * chooses. */
+static unsigned choose_latest(struct vm *vm, struct frame **victim)
+{
+    struct policy_state *policy = pageable_now(&vm->pageable);
+    uint32_t keep = policy_count(policy) / HOLD_KEEP_SHARE;
+    unsigned n = 0;
+    pfn_t pfn;
+
+    if (keep > HOLD_KEEP_MOST)
+        keep = HOLD_KEEP_MOST;
+    if (!policy_draw(policy, HOLD_ONE_IN))
+        return 0;
+    while (n < BATCH && hold_take(&vm->hold, keep, &pfn)) {
+        struct frame *f = pfn_frame(vm->pool, pfn);
+
+        if (!(f->flags & FRAME_F_LISTED) || !can_go(vm, f) || is_locked(vm, f))
+            continue;
+        f->pins++;
+        victim[n++] = f;
+    }
+    return n;
 }
 
 /* Take what the policy offers until a batch of victims is pinned or the budget of looks, of which `later` are
@@ -216,6 +227,8 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
     uint32_t steps = *budget < STEPS ? *budget : STEPS;
     unsigned n = 0, files = 0;
 
+    if (unlikely(vm->hold.on) && !low && !vm->exact && (n = choose_latest(vm, victim)) != 0)
+        return n;
     policy->only_low = low;
     while (n < (vm->exact ? 1 : BATCH) && steps) {
         uint32_t before = steps, extra;

@@ -292,6 +292,7 @@ static void page_read(struct vm *vm, struct swap_io *io, struct frame *f, bool g
     if (good) {
         sw->pages_in++;
         vm_frame_list(vm, f);
+        hold_came(&vm->hold, frame_pfn(vm->pool, f));
         swap_settle(vm, f, false); /* its names may have gone meanwhile */
     } else {
         swap_uncache(vm, f);

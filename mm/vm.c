@@ -302,6 +302,7 @@ bool vm_pageable_verify(struct vm *vm)
     uint32_t listed = 0;
     bool ok = pageable_verify(&vm->pageable);
 
+    ok &= hold_verify(&vm->hold);
     for (pfn_t pfn = p->start; pfn < p->end; pfn++) {
         const struct frame *f = pfn_frame(p, pfn);
 

@@ -13,6 +13,7 @@
 
 #include "mm/commit.h"
 #include "mm/frame.h"
+#include "mm/hold.h"
 #include "mm/policy.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
@@ -84,9 +85,7 @@ struct vm {
     uint32_t swap_credit, file_credit; /* (r) reclaim.c's */
     bool unlocked;      /* (n) a lock ended since reclaim last looked through what it keeps as locked */
     uint32_t rss_limit; /* (n) pages that a new program may have at first (policy.h); 0: a quarter of all */
-    bool hold;          /* (n) load control: let most of what the policy offers stay (reclaim.c) */
-    uint32_t hold_run;  /* (r) frames that are left of the run that stays or goes */
-    bool hold_stays;    /* (r) which of the two it is */
+    struct hold hold;   /* (n) on: load control wants what came last to go first (hold.c) */
     uint32_t pageable_max; /* (n) pages that the policy may have; 0: as many as there is memory for */
     /* One victim at a time and no sooner than it is wanted, nothing read or mapped ahead: so that faults are
      * those of a simulator. */

@@ -21,9 +21,8 @@
  * processor. Who fits beside the others comes in at once.
  *
  * One alone. A program that is larger than memory by itself is not helped by turns. Then reclaim is told to
- * let most of what the policy offers stay (vm.hold), which helps programs that go round in what they have.
- * It is tried for two seconds, and left for a while if the program does not get a tenth more time in ring 3
- * by that.
+ * let most of what there is stay (mm/hold.c), which helps programs that go round in what they have.
+ * It is tried for a second, and left for a while if the program does not get on better by that.
  *
  * Who is spared. init, and leaders of sessions that have a terminal (shells), are never put out. A program of
  * the terminal's foreground goes last, and is back within two seconds, unless another of its group that takes
@@ -73,9 +72,11 @@
 #define FRONT_LATE_NS (1800 * MS) /* whatever is being done, then */
 #define SIGNAL_NS     (500 * MS)
 #define CHECK_NS      (50 * MS)
-#define HOLD_SETTLE   3u           /* looks before a measurement, */
-#define HOLD_LOOKS    6u           /* and of it */
-#define HOLD_REST_NS  (20000 * MS) /* after one that was no use */
+#define HOLD_BEFORE   2u           /* looks that say how one alone fares, */
+#define HOLD_SETTLE   1u           /* until it shows what holding does, */
+#define HOLD_LOOKS    3u           /* and that say it */
+#define HOLD_PERCENT  5u           /* of the time, in ring 3 */
+#define HOLD_REST_NS  (10000 * MS) /* after one that was no use */
 #define QUIET_LOOKS   25u          /* without thrashing, and the next time is another case */
 
 static bool is_on = true;
@@ -90,11 +91,13 @@ static struct balance_state state;
 static struct balance_event events[BALANCE_EVENTS];
 
 /* Whether reclaim lets most stay. */
-enum hold { HOLD_OFF, HOLD_BEFORE, HOLD_TRIED, HOLD_ON, HOLD_NO_USE };
-static enum hold hold;
-static unsigned hold_looks;                       /* of a measurement */
-static uint64_t hold_user, hold_ns;               /* time in ring 3, of how much */
-static uint64_t hold_user_before, hold_ns_before; /* of the first measurement */
+enum hold_stage { HOLD_OFF, HOLD_TRIED, HOLD_ON, HOLD_NO_USE };
+static enum hold_stage hold;
+static unsigned hold_looks; /* of a measurement */
+static struct fares {
+    uint64_t ns, user_ns; /* time, and how much of it was in ring 3 */
+    uint32_t came;        /* pages */
+} hold_now, hold_before;  /* of this measurement, and without holding */
 static uint64_t hold_rest_until;
 static unsigned quiet_looks;
 
@@ -445,7 +448,7 @@ static void name_party(void)
 /* See how much those who read need: to suspend a small one would help nobody. How many are left. Sleeps. */
 static unsigned weigh(void)
 {
-    uint32_t least = pageable_count(&vm_sys.pageable) / SMALL;
+    uint32_t least = (frame_free_count(vm_sys.pool) + pageable_count(&vm_sys.pageable)) / SMALL;
     unsigned n = 0;
 
     for (unsigned most = process_count; most; most--) {
@@ -467,6 +470,13 @@ static unsigned weigh(void)
     return n;
 }
 
+/* Somebody else reads now: what was measured of a stage of holding says nothing. */
+static void measure_again(void)
+{
+    hold_looks = 0;
+    hold_now = (struct fares){0};
+}
+
 /* Half of those who read go out, the longest first. Sleeps. */
 static void thin_out(unsigned readers)
 {
@@ -484,6 +494,8 @@ static void thin_out(unsigned readers)
             break;
         put_out(m, "memory thrashes");
     }
+    thrashed = 0;
+    measure_again();
 }
 
 static uint64_t turn_length(const struct look *now)
@@ -509,6 +521,8 @@ static void begin_turn(struct memory *m, bool room, bool early, const char *why)
         put_out(v, "its turn is over");
     let_in(m, before, why);
     memory_put(m);
+    thrashed = 0;
+    measure_again();
     if (!room)
         return;
     turn_since = os_now_ns();
@@ -540,34 +554,48 @@ static bool let_due_in(uint64_t now)
     return false;
 }
 
-static void set_hold(enum hold what, uint64_t now)
+static void set_hold(enum hold_stage what, uint64_t now)
 {
     hold = what;
-    hold_looks = 0;
-    hold_user = hold_ns = 0;
+    measure_again();
     hold_rest_until = now + HOLD_REST_NS;
-    vm_sys.hold = what == HOLD_TRIED || what == HOLD_ON;
+    hold_set(&vm_sys.hold, what == HOLD_TRIED || what == HOLD_ON);
 }
 
-/* Add a look to a measurement. Whether it is complete. */
-static bool measure(unsigned looks, uint64_t user, uint64_t ns)
+/* Add a look to a measurement, of which the first ones do not count. Whether it is complete. */
+static bool measure(unsigned skip, unsigned looks, const struct fares *look)
 {
     hold_looks++;
-    if (hold_looks > HOLD_SETTLE) {
-        hold_user += user;
-        hold_ns += ns;
+    if (hold_looks > skip) {
+        hold_now.ns += look->ns;
+        hold_now.user_ns += look->user_ns;
+        hold_now.came += look->came;
     }
-    return hold_looks == HOLD_SETTLE + looks;
+    return hold_looks == skip + looks;
 }
 
-/* Whether programs had a tenth more of the processor than before, in microseconds, so that products fit. */
+static unsigned a_second(const struct fares *f)
+{
+    return f->ns ? (unsigned)(f->came * (1000 * MS) / f->ns) : 0;
+}
+
+/*
+ * Whether the one that reads gets on better. As long as it misses all the time, pages come as fast as they
+ * can; if a quarter fewer come, it does something else. If the disk is so slow that they come no less fast
+ * even so, more of the time is in ring 3: half as much again, and HOLD_PERCENT at least, since ticks tell it.
+ * In microseconds, so that products fit.
+ */
 static bool is_better(void)
 {
-    return hold_user / 1000 * (hold_ns_before / 1000) * 10 > hold_user_before / 1000 * (hold_ns / 1000) * 11;
+    uint64_t ns = hold_now.ns / 1000, ns_before = hold_before.ns / 1000;
+    uint64_t user = hold_now.user_ns / 1000, user_before = hold_before.user_ns / 1000;
+
+    return hold_now.came * ns_before * 4 < hold_before.came * ns * 3 ||
+           (user * ns_before * 2 > user_before * ns * 3 && user * 100 >= ns * HOLD_PERCENT);
 }
 
-/* After each look. alone: memory thrashes, and one program reads; user: time in ring 3, of ns. */
-static void judge_hold(bool alone, bool thrashes, uint64_t now, uint64_t user, uint64_t ns)
+/* After each look. alone: memory thrashes, and one program reads. */
+static void judge_hold(bool alone, bool thrashes, uint64_t now, const struct fares *look)
 {
     quiet_looks = thrashes ? 0 : quiet_looks + 1;
     if (hold != HOLD_NO_USE && hold != HOLD_OFF && quiet_looks >= QUIET_LOOKS) {
@@ -576,19 +604,21 @@ static void judge_hold(bool alone, bool thrashes, uint64_t now, uint64_t user, u
     }
     switch (hold) {
     case HOLD_OFF:
-        if (alone)
-            set_hold(HOLD_BEFORE, now);
-        break;
-    case HOLD_BEFORE:
-        if (measure(HOLD_LOOKS, user, ns)) {
-            hold_user_before = hold_user;
-            hold_ns_before = hold_ns;
+        if (!thrashes)
+            set_hold(HOLD_OFF, now);
+        else if (alone && measure(0, HOLD_BEFORE, look)) {
+            hold_before = hold_now;
             set_hold(HOLD_TRIED, now);
         }
         break;
     case HOLD_TRIED:
-        if (measure(HOLD_LOOKS, user, ns))
-            set_hold(is_better() ? HOLD_ON : HOLD_NO_USE, now);
+        if (measure(HOLD_SETTLE, HOLD_LOOKS, look)) {
+            bool better = is_better();
+
+            printk(LOG_INFO, "load: what came last goes first: %s, pages in %u a second, %u before",
+                   better ? "it helps" : "no use", a_second(&hold_now), a_second(&hold_before));
+            set_hold(better ? HOLD_ON : HOLD_NO_USE, now);
+        }
         break;
     case HOLD_ON:
         break;
@@ -629,14 +659,14 @@ static void look(void)
     thrashed = thrashes ? thrashed + 1 : 0;
     if (thrashed >= LOOKS)
         readers = weigh();
-    judge_hold(thrashed >= 2 * LOOKS && readers == 1, thrashes, now.at, user, ns);
+    judge_hold(thrashed >= LOOKS && readers == 1, thrashes, now.at,
+               &(struct fares){.ns = ns, .user_ns = user, .came = state.came});
     if (!is_on || vm_sys.exact) {
         set_hold(HOLD_OFF, now.at);
         everybody_in();
     } else if (!let_due_in(now.at)) {
         if (thrashed >= LOOKS && readers >= 2) {
             thin_out(readers);
-            thrashed = 0;
         } else if (out_first && fits(out_first)) {
             begin_turn(out_first, false, false, "it fits beside the others");
         } else if (out_first && now.at - turn_since >= turn_length(&now)) {
@@ -694,7 +724,7 @@ void balance_read(struct balance_state *s)
 
     take_look(&now);
     *s = state;
-    s->hold = vm_sys.hold;
+    s->hold = vm_sys.hold.on;
     s->turn_ns = out_first ? now.at - turn_since : 0;
     s->turn_length_ns = out_first ? turn_length(&now) : 0;
 }

@@ -1,0 +1,79 @@
+/* Holding: the ring, and a program that goes round in a little more than there is. */
+#include "mm/hold.h"
+#include "tests/vtcheck.h"
+
+TEST(hold, ring)
+{
+    static struct hold h;
+    pfn_t pfn = 0;
+
+    h = (struct hold){0};
+    hold_came(&h, 1);
+    EXPECT(!hold_take(&h, 0, &pfn), "off, nothing is noted");
+    hold_set(&h, true);
+    for (pfn_t p = 1; p <= 3; p++)
+        hold_came(&h, p);
+    EXPECT(hold_take(&h, 2, &pfn) && pfn == 1, "the first that came is %u", pfn);
+    EXPECT(!hold_take(&h, 2, &pfn), "the two latest stay");
+    hold_set(&h, true);
+    EXPECT(h.count == 2, "on once more forgets nothing");
+    /* What does not fit drives out the oldest, and the order stays. */
+    for (pfn_t p = 100; p < 100 + HOLD_RING + 5; p++)
+        hold_came(&h, p);
+    for (pfn_t p = 105; p < 100 + HOLD_RING + 5; p++)
+        EXPECT(hold_take(&h, 0, &pfn) && pfn == p, "%u, not %u", pfn, p);
+    EXPECT(!hold_take(&h, 0, &pfn), "empty");
+    hold_came(&h, 7);
+    hold_set(&h, false);
+    EXPECT(!hold_take(&h, 0, &pfn) && hold_verify(&h), "off forgets");
+    KT_BREAK(hold_verify(&h), "INV-HOLD-1", h.count, 1);
+    hold_set(&h, true);
+    KT_BREAK(hold_verify(&h), "INV-HOLD-1", h.count, HOLD_RING + 1);
+    KT_BREAK(hold_verify(&h), "INV-HOLD-1", h.first, HOLD_RING);
+}
+
+#define ROUNDS 6u
+
+/* Pages that come in rounds over so many pages, once each has been there. */
+static uint32_t go_round(struct kt *kt, const struct policy *policy, uint32_t pages, bool hold)
+{
+    static struct vt t;
+    struct space *s;
+    uint64_t before;
+    vaddr_t va;
+
+    if (!vt_begin(&t, kt, 1024, 0, 4096))
+        return 0;
+    EXPECT(reclaim_set_policy(&t.vm, policy) == 0, "the policy");
+    s = space_create(&t.vm);
+    va = map(kt, s, pages, RW);
+    for (uint32_t i = 0; i < pages; i++)
+        WRITE(s, va + i * PAGE_SIZE, i);
+    hold_set(&t.vm.hold, hold);
+    swap_quiet(&t.vm);
+    before = t.vm.swap.pages_in;
+    for (uint32_t r = 0; r < ROUNDS; r++)
+        for (uint32_t i = 0; i < pages; i++) {
+            READ(s, va + i * PAGE_SIZE, i + r);
+            WRITE(s, va + i * PAGE_SIZE, i + r + 1);
+        }
+    swap_quiet(&t.vm);
+    before = t.vm.swap.pages_in - before;
+    EXPECT(vm_verify(&t.vm), "after rounds");
+    space_destroy(s);
+    vt_end(&t);
+    return (uint32_t)before;
+}
+
+TEST(hold, rounds)
+{
+    uint32_t pages = 1000;
+
+    for (unsigned i = 0; i < POLICIES; i++) {
+        uint32_t all = go_round(kt, policies[i], pages, false), held = go_round(kt, policies[i], pages, true);
+
+        kt_note(kt, "%s: %u of %u pages come, %u when what came last goes first", policies[i]->name, all,
+                ROUNDS * pages, held);
+        EXPECT(held < ROUNDS * pages / 6, "%s: %u pages", policies[i]->name, held);
+    }
+}
