@@ -50,6 +50,7 @@ int main(int argc, char **argv)
 {
     const char *path = NULL, *table = NULL;
     struct setup how = {0};
+    FILE *steps = NULL;
     struct trace t;
     struct outcome o;
 
@@ -61,7 +62,7 @@ int main(int argc, char **argv)
             fputs(usage, stdout);
             return 0;
         } else if (strcmp(arg, "--steps") == 0) {
-            how.steps = stdout;
+            steps = stdout;
         } else if (strcmp(arg, "--load-unused") == 0) {
             how.load_is_no_use = true;
         } else if (strncmp(arg, "--", 2) == 0) {
@@ -86,8 +87,7 @@ int main(int argc, char **argv)
             path = arg;
         }
     }
-    if (table && !path && !how.policy && !how.frames && !how.tlb && !how.rss && !how.steps &&
-        !how.load_is_no_use)
+    if (table && !path && !how.policy && !how.frames && !how.tlb && !how.rss && !steps && !how.load_is_no_use)
         return table_check(table);
     if (!path || !how.policy || !how.frames || table)
         wrong("a trace, a policy and frames are wanted, or a table and nothing else", "");
@@ -95,7 +95,7 @@ int main(int argc, char **argv)
         wrong("no policy has the name ", how.policy);
     if (!trace_load(&t, path))
         return 1;
-    simulate(&t, &how, &o, false);
+    simulate(&t, &how, steps, &o, false);
     if (o.salvages)
         printf("%llu salvages\n", (unsigned long long)o.salvages);
     printf("policy %s frames %u refs %zu misses %llu\n", how.policy, how.frames, t.count,

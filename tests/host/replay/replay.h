@@ -1,39 +1,18 @@
 /*
  * The simulator of replacement policies: the kernel's own policy files (mm/policy/) over a reference
- * string. See simulate.c for the model, table.c for the tables of others, main.c for the command.
+ * string. See machine.c for the model, table.c for the tables of others, main.c for the command.
  */
 #ifndef TESTS_HOST_REPLAY_H
 #define TESTS_HOST_REPLAY_H
 
-#include "mm/policy.h"
+#include "tests/host/replay/machine.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-
-struct trace {
-    uint32_t *page; /* [count] */
-    bool *write;    /* [count] */
-    size_t count;
-};
 
 /* Read a file (gzip or not; numbers as text, or little-endian 32-bit ones), or numbers in text, which is
  * called `where`. False: it cannot be read or there are none, and why was said. */
 bool trace_load(struct trace *t, const char *path);
 bool trace_parse(struct trace *t, const char *where, const char *text, size_t size);
-void trace_free(struct trace *t);
-
-#define FRAMES_MAX (1u << 22)
-
-struct setup {
-    const char *policy; /* one of mm/policy/, or opt, unopt */
-    uint32_t frames;
-    uint32_t tlb;        /* translations that hide uses; 0: each use is seen */
-    uint32_t rss;        /* pages that the program may have at first, for policies that limit that; 0: 3/4 */
-    bool load_is_no_use; /* the access for which a page was loaded leaves no bit */
-    FILE *steps;         /* where each step is told; NULL: nowhere */
-};
 
 struct outcome {
     uint64_t misses;
@@ -45,9 +24,9 @@ struct outcome {
     size_t in_memory;
 };
 
-bool policy_is_known(const char *name);
-/* Run a trace. detail: fill in the rest of the outcome too, which outcome_free() frees. */
-void simulate(const struct trace *t, const struct setup *how, struct outcome *o, bool detail);
+/* Run a trace. steps: where each step is told; NULL: nowhere. detail: fill in the rest of the outcome too,
+ * which outcome_free() frees. */
+void simulate(const struct trace *t, const struct setup *how, FILE *steps, struct outcome *o, bool detail);
 void outcome_free(struct outcome *o);
 
 /* Compare with a table of somebody else's. Exit status. */

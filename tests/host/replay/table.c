@@ -147,7 +147,7 @@ static void check(struct table *t, const char *theirs, const char *misses, const
         t->foreign++;
         return;
     }
-    simulate(trace, &how, &o, steps);
+    simulate(trace, &how, NULL, &o, steps);
     same = same_number(t, theirs, "misses", misses, o.misses);
     if (steps) {
         if (strcmp(o.hits, column(t, "trace")) != 0) {

@@ -1,4 +1,4 @@
-/* Reference strings. */
+/* Files of reference strings. */
 #include "tests/host/replay/replay.h"
 
 #include <ctype.h>
@@ -8,67 +8,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void trace_add(struct trace *t, uint32_t page, bool write)
-{
-    if ((t->count & (t->count - 1)) == 0) {
-        size_t room = t->count ? 2 * t->count : 1;
-
-        t->page = realloc(t->page, room * sizeof *t->page);
-        t->write = realloc(t->write, room * sizeof *t->write);
-        if (!t->page || !t->write)
-            abort();
-    }
-    t->page[t->count] = page;
-    t->write[t->count++] = write;
-}
-
-static bool is_between(int c)
-{
-    return isspace(c) || c == ',';
-}
-
-/* Numbers between blanks or commas, decimal or 0x; one that has a w before or behind it is written to. From
- * # on a line is a comment. */
 bool trace_parse(struct trace *t, const char *where, const char *text, size_t size)
 {
-    const char *end = text + size;
+    size_t bad;
 
-    *t = (struct trace){0};
-    for (const char *s = text; s < end;) {
-        bool write = *s == 'w' || *s == 'W';
-        unsigned base = 10, digits = 0;
-        uint64_t page = 0;
-
-        if (*s == '#') {
-            while (s < end && *s != '\n')
-                s++;
-            continue;
-        }
-        if (is_between(*s)) {
-            s++;
-            continue;
-        }
-        s += write;
-        if (s + 1 < end && s[0] == '0' && (s[1] | 32) == 'x') {
-            base = 16;
-            s += 2;
-        }
-        for (; s < end && isxdigit(*s) && (base == 16 || isdigit(*s)) && page <= UINT32_MAX; s++, digits++)
-            page = page * base + (unsigned)(isdigit(*s) ? *s - '0' : (*s | 32) - 'a' + 10);
-        if (s < end && (*s | 32) == 'w' && !write) {
-            write = true;
-            s++;
-        }
-        if (!digits || page > UINT32_MAX || (s < end && !is_between(*s) && *s != '#')) {
-            fprintf(stderr, "replay: %s: reference %zu is not a page number\n", where, t->count + 1);
-            trace_free(t);
-            return false;
-        }
-        trace_add(t, (uint32_t)page, write);
-    }
-    if (!t->count)
+    if (parse_text(t, text, size, &bad))
+        return true;
+    if (bad)
+        fprintf(stderr, "replay: %s: reference %zu is not a page number\n", where, bad);
+    else
         fprintf(stderr, "replay: %s: there are no references\n", where);
-    return t->count != 0;
+    return false;
 }
 
 /* All that gzip makes of a file, which may be one that is not compressed. NULL: it could not. */
@@ -136,19 +86,8 @@ bool trace_load(struct trace *t, const char *path)
         fprintf(stderr, "replay: %s: %zu bytes are not a number of 32-bit words\n", path, size);
         ok = false;
     } else {
-        for (size_t i = 0; i < size; i += 4) {
-            const unsigned char *b = (const unsigned char *)text + i;
-
-            trace_add(t, b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24, false);
-        }
+        ok = parse_words(t, (const unsigned char *)text, size);
     }
     free(text);
     return ok;
-}
-
-void trace_free(struct trace *t)
-{
-    free(t->page);
-    free(t->write);
-    *t = (struct trace){0};
 }
