@@ -1,232 +1,97 @@
 /*
- * The text screen: 80x25 cells in a window of 32 KiB, which holds eight times as much. Scrolling moves the
- * place in the window where the screen begins; only at the window's end are the rows copied back to its
- * start. Under an emulator every access to this memory is a call, so copying the screen for every line would
- * cost more than all the rest of output.
+ * The text screen: 80 x 25 cells of an adapter that is compatible with VGA.
  *
- * Of the ANSI escape sequences it knows what editors and pagers use: moving the cursor, erasing, colours.
- * Others are swallowed.
+ * Under an emulator every access to this memory is a call, so a copy of what is shown is kept, and
+ * only cells that differ are written, two at a time. Reading is as costly, and never done.
+ *
+ * Bit 7 of a cell's attribute can mean that the character blinks or that the background is bright, as
+ * the attribute controller's mode register says. Here it is the background.
  */
 #include "drivers/vga.h"
 #include "drivers/io.h"
 
 enum {
-    COLUMNS = 80,
-    ROWS = 25,
-    WINDOW_ROWS = 0x8000 / 2 / COLUMNS,
-    PLAIN = 0x07, /* grey on black */
+    BLANK = 0x0720, /* a space, grey on black */
+    ATTRIBUTE = 0x3C0,
+    ATTRIBUTE_READ = 0x3C1,
+    ATTRIBUTE_MODE = 0x10,
+    ATTRIBUTE_SCREEN_ON = 0x20, /* with the index: the screen gets its colours from the palette */
+    MODE_BLINK = 1 << 3,
+    STATUS = 0x3DA, /* reading it makes the next write to ATTRIBUTE an index */
     CRTC_INDEX = 0x3D4,
     CRTC_DATA = 0x3D5,
+    CRTC_CURSOR_START = 0x0A,
     CRTC_START_HIGH = 0x0C,
     CRTC_CURSOR_HIGH = 0x0E,
-    ESC = 27,
-    PARAMETERS = 4,
+    CURSOR_OFF = 1 << 5,
 };
 
-static volatile uint16_t *cells;
-static unsigned column, row;
-static unsigned first; /* row of the window where the screen begins */
-static uint8_t attribute = PLAIN;
+static volatile uint32_t *memory;
+static uint32_t shown[VGA_ROWS * VGA_COLUMNS / 2];
+static uint32_t cursor;
 
-/* An escape sequence on its way: ESC [ numbers letter. */
-static enum { TEXT, ESCAPE, SEQUENCE, SKIP_ONE } state;
-static unsigned parameter[PARAMETERS], parameters;
-
-static volatile uint16_t *cell(unsigned r, unsigned c)
-{
-    return &cells[(first + r) * COLUMNS + c];
-}
-
-/* A pair of CRTC registers: a place in the window. */
-static void crtc_place(uint8_t high, unsigned at)
+/* A pair of CRTC registers. */
+static void crtc_pair(uint8_t high, uint32_t value)
 {
     outb(CRTC_INDEX, high);
-    outb(CRTC_DATA, (uint8_t)(at >> 8));
+    outb(CRTC_DATA, (uint8_t)(value >> 8));
     outb(CRTC_INDEX, high + 1);
-    outb(CRTC_DATA, (uint8_t)at);
+    outb(CRTC_DATA, (uint8_t)value);
 }
 
-static void show_cursor(void)
+static void cursor_enable(bool on)
 {
-    crtc_place(CRTC_CURSOR_HIGH, (first + row) * COLUMNS + column);
+    outb(CRTC_INDEX, CRTC_CURSOR_START);
+
+    uint8_t v = inb(CRTC_DATA);
+
+    outb(CRTC_DATA, on ? v & (uint8_t)~CURSOR_OFF : v | CURSOR_OFF);
 }
 
-/* Two cells at a time. */
-static void blank(unsigned r, unsigned from, unsigned to)
+static void bright_backgrounds(void)
 {
-    uint16_t space = (uint16_t)(attribute << 8 | ' ');
+    inb(STATUS);
+    outb(ATTRIBUTE, ATTRIBUTE_MODE | ATTRIBUTE_SCREEN_ON);
 
-    if (from & 1 && from < to)
-        *cell(r, from++) = space;
-    for (; from + 1 < to; from += 2)
-        *(volatile uint32_t *)cell(r, from) = (uint32_t)space << 16 | space;
-    if (from < to)
-        *cell(r, from) = space;
-}
+    uint8_t mode = inb(ATTRIBUTE_READ);
 
-static void scroll(void)
-{
-    if (first + ROWS < WINDOW_ROWS) {
-        first++;
-    } else {
-        for (unsigned i = 0; i < (ROWS - 1) * COLUMNS / 2; i++)
-            ((volatile uint32_t *)cells)[i] = ((volatile uint32_t *)cell(1, 0))[i];
-        first = 0;
-    }
-    crtc_place(CRTC_START_HIGH, first * COLUMNS);
-    blank(ROWS - 1, 0, COLUMNS);
-}
-
-static void next_row(void)
-{
-    column = 0;
-    if (row < ROWS - 1)
-        row++;
-    else
-        scroll();
-    show_cursor();
+    outb(ATTRIBUTE, mode & (uint8_t)~MODE_BLINK);
+    inb(STATUS);
 }
 
 void vga_init(void *base)
 {
-    cells = base;
-    column = row = first = 0;
-    crtc_place(CRTC_START_HIGH, 0);
-    for (unsigned r = 0; r < ROWS; r++)
-        blank(r, 0, COLUMNS);
-    show_cursor();
+    memory = base;
+    crtc_pair(CRTC_START_HIGH, 0);
+    bright_backgrounds();
+    for (unsigned i = 0; i < ARRAY_LEN(shown); i++)
+        memory[i] = shown[i] = (uint32_t)BLANK << 16 | BLANK;
+    crtc_pair(CRTC_CURSOR_HIGH, 0);
+    cursor_enable(true);
+    cursor = 0;
 }
 
-/* --- escape sequences --- */
-
-/* The i-th number, or what it is when it was left out. */
-static unsigned number(unsigned i, unsigned otherwise)
+void vga_row(unsigned row, const uint16_t *cells)
 {
-    return i < parameters && parameter[i] ? parameter[i] : otherwise;
-}
+    unsigned at = row * VGA_COLUMNS / 2;
 
-static unsigned at_most(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
+    if (!memory)
+        return;
+    for (unsigned i = 0; i < VGA_COLUMNS / 2; i++, at++) {
+        uint32_t two = (uint32_t)cells[2 * i + 1] << 16 | cells[2 * i];
 
-static void erase_screen(unsigned what)
-{
-    unsigned from = what == 0 ? row + 1 : 0, to = what == 1 ? row : ROWS;
-
-    for (unsigned r = from; r < to; r++)
-        blank(r, 0, COLUMNS);
-}
-
-static void erase_line(unsigned what)
-{
-    blank(row, what == 0 ? column : 0, what == 1 ? column + 1 : COLUMNS);
-}
-
-static void colour(unsigned n)
-{
-    /* ANSI counts red as 1 and blue as 4, the screen the other way round. */
-    static const uint8_t colours[8] = {0, 4, 2, 6, 1, 5, 3, 7};
-
-    if (n == 0)
-        attribute = PLAIN;
-    else if (n == 1)
-        attribute |= 8;
-    else if (n == 7)
-        attribute = (uint8_t)(attribute >> 4 | attribute << 4);
-    else if (n >= 30 && n <= 37)
-        attribute = (uint8_t)((attribute & 0xF8) | colours[n - 30]);
-    else if (n >= 40 && n <= 47)
-        attribute = (uint8_t)((attribute & 0x0F) | colours[n - 40] << 4);
-}
-
-static void sequence_end(char c)
-{
-    switch (c) {
-    case 'A':
-        row -= at_most(number(0, 1), row);
-        break;
-    case 'B':
-        row = at_most(row + number(0, 1), ROWS - 1);
-        break;
-    case 'C':
-        column = at_most(column + number(0, 1), COLUMNS - 1);
-        break;
-    case 'D':
-        column -= at_most(number(0, 1), column);
-        break;
-    case 'H':
-    case 'f':
-        row = at_most(number(0, 1), ROWS) - 1;
-        column = at_most(number(1, 1), COLUMNS) - 1;
-        break;
-    case 'J':
-        erase_screen(number(0, 0));
-        erase_line(number(0, 0));
-        break;
-    case 'K':
-        erase_line(number(0, 0));
-        break;
-    case 'm':
-        for (unsigned i = 0; i < parameters; i++)
-            colour(parameter[i]);
-        break;
-    }
-    show_cursor();
-}
-
-/* A character of a sequence. */
-static void in_sequence(char c)
-{
-    if (state == ESCAPE) {
-        parameters = 1;
-        parameter[0] = 0;
-        state = c == '[' ? SEQUENCE : c == '(' || c == ')' ? SKIP_ONE : TEXT;
-    } else if (state == SKIP_ONE) {
-        state = TEXT;
-    } else if (c >= '0' && c <= '9') {
-        if (parameter[parameters - 1] < 1000)
-            parameter[parameters - 1] = parameter[parameters - 1] * 10 + (unsigned)(c - '0');
-    } else if (c == ';') {
-        if (parameters < PARAMETERS)
-            parameter[parameters++] = 0;
-    } else if (c >= '@') {
-        state = TEXT;
-        sequence_end(c);
+        if (shown[at] != two)
+            memory[at] = shown[at] = two;
     }
 }
 
-void vga_putc(char c)
+void vga_cursor(uint32_t place)
 {
-    if (!cells)
+    if (!memory || place == cursor)
         return;
-    if (state != TEXT) {
-        in_sequence(c);
-        return;
-    }
-    switch (c) {
-    case ESC:
-        state = ESCAPE;
-        return;
-    case '\n':
-        next_row();
-        return;
-    case '\r':
-        column = 0;
-        return;
-    case '\b':
-        if (column > 0)
-            column--;
-        return;
-    case '\t':
-        column = (column + 8) & ~7u;
-        break;
-    case 7: /* the bell */
-        return;
-    default:
-        *cell(row, column++) = (uint16_t)(attribute << 8 | (uint8_t)c);
-    }
-    /* The cursor register is written once a line: the port costs more than the cell. */
-    if (column >= COLUMNS)
-        next_row();
+    if (place != VGA_NO_CURSOR)
+        crtc_pair(CRTC_CURSOR_HIGH, place);
+    if ((place == VGA_NO_CURSOR) != (cursor == VGA_NO_CURSOR))
+        cursor_enable(place != VGA_NO_CURSOR);
+    cursor = place;
 }

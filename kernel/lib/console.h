@@ -1,8 +1,13 @@
-/* Where output goes: the serial port, the screen, or both. */
+/*
+ * Where kernel messages go: the serial port, the console's screen, or both; and the terminal on that
+ * screen, which a program may have.
+ */
 #ifndef KERNEL_LIB_CONSOLE_H
 #define KERNEL_LIB_CONSOLE_H
 
 #include "mm/types.h"
+
+struct ansi;
 
 enum { CONSOLE_SERIAL = 1 << 0, CONSOLE_SCREEN = 1 << 1 };
 
@@ -10,10 +15,17 @@ enum { CONSOLE_SERIAL = 1 << 0, CONSOLE_SCREEN = 1 << 1 };
 void console_init(void);
 /* Write to these only (CONSOLE_*). */
 void console_select(unsigned set);
-/* \n becomes CR LF. Any context; interrupts are off for the length of the text, so that lines stay whole. */
+/* \n becomes CR LF. Any context; interrupts are off for the length of the text, so that lines stay
+ * whole. */
 void console_write(const char *text, size_t n);
+
 /* Put out as it is, for programs: as much as the devices take without waiting, maybe nothing. Task
  * context. */
 size_t console_put_some(const char *text, size_t n);
+
+/* The terminal on the screen. Touched with interrupts off. */
+extern struct ansi console_terminal;
+/* Bring what the terminal shows to the display, now. Any context. */
+void console_paint(void);
 
 #endif
