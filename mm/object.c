@@ -95,7 +95,8 @@ struct object *object_create(struct vm *vm, const struct pager *pager, uint32_t 
 
     if (!o)
         return NULL;
-    *o = (struct object){.vm = vm, .pager = pager, .refs = 1, .pages = pages, .name = name};
+    *o = (struct object){
+        .vm = vm, .pager = pager, .refs = 1, .pages = pages, .name = name, .id = ++vm->next_object_id};
     radix_init(&o->index, &vm->radix_cache);
     o->next = vm->objects;
     if (o->next)

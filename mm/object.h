@@ -68,6 +68,7 @@ struct object {
     uint32_t writers;           /* (n) those of them that are REGION_WRITER, and one that is being replaced */
     struct object *next, *prev; /* (n) all objects of the vm */
     const char *name;           /* (c) */
+    uint32_t id;                /* (c) from 1, for people */
 };
 
 /* Whether its pages count as shared memory, which can only go to swap, rather than as a file's, which come

@@ -19,6 +19,7 @@ struct object;
 struct family {
     struct space *spaces; /* (n) linked through family_next */
     uint32_t count;       /* (n) */
+    uint32_t id;          /* (c) that of the space it began with */
     uint32_t numbers;     /* (n) of pages that were given out though they are no addresses (space.c) */
 };
 

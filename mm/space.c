@@ -84,6 +84,8 @@ struct space *space_alloc(struct vm *vm, struct family *family)
             goto no_table;
         frame_free(vm->pool, f);
     }
+    if (mine)
+        mine->id = s->id;
     s->pt.owner = family;
     s->pt.idle = &vm->tables.idle;
     region_tree_init(&s->regions, SPACE_LO, SPACE_HI);

@@ -66,6 +66,7 @@ int vm_init(struct vm *vm, struct frame_pool *pool)
                       .max_regions = VM_MAX_REGIONS,
                       .overcommit_ratio = VM_OVERCOMMIT_RATIO,
                       .swappiness = VM_SWAPPINESS};
+    event_ring_init(&vm->events, cycles_work());
     zero = frame_alloc(pool, FRAME_KERNEL, FRAME_LOW_ONLY);
     if (!zero)
         return -ENOMEM;
@@ -303,6 +304,7 @@ bool vm_pageable_verify(struct vm *vm)
     bool ok = pageable_verify(&vm->pageable);
 
     ok &= hold_verify(&vm->hold);
+    ok &= event_verify(&vm->events);
     for (pfn_t pfn = p->start; pfn < p->end; pfn++) {
         const struct frame *f = pfn_frame(p, pfn);
 

@@ -12,6 +12,7 @@
 #define MM_VM_H
 
 #include "mm/commit.h"
+#include "mm/event.h"
 #include "mm/frame.h"
 #include "mm/hold.h"
 #include "mm/policy.h"
@@ -60,6 +61,7 @@ struct vm_tables {
 
 struct vm {
     struct frame_pool *pool;  /* (c) */
+    struct event_ring events; /* (n) */
     pfn_t zero_pfn;           /* (c) the shared zero frame; use KERNEL, never counted */
     struct swap swap;         /* (n) */
     struct pageable pageable; /* (n) ANON and OBJECT frames, as the policy orders them */
@@ -76,6 +78,7 @@ struct vm {
     uint64_t daemon_rest_until;            /* (n) a round that freed nothing is not repeated before */
     uint64_t low_rest_until;               /* (n) the same of the daemon's search for low frames */
     uint32_t next_id;                      /* (n) of a space */
+    uint32_t next_object_id;               /* (n) */
     uint32_t locked_regions;               /* (n) REGION_LOCKED ones; 0 spares reclaim the look-up */
     /* Rules for all spaces; the operator's. */
     uint32_t max_regions;        /* (n) of a space */

@@ -1,11 +1,18 @@
 /* mm/machine.h on the host, but for page tables. High frames are reachable through windows only. */
 #include "mm/machine.h"
+#include "mm/x86/cycles.h"
 #include "tests/host/pool.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static unsigned windows;
+static uint64_t cycles;
+
+uint64_t cycles_now(void)
+{
+    return ++cycles;
+}
 
 void *window_open(const struct frame_pool *p, pfn_t pfn)
 {
