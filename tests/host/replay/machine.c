@@ -23,7 +23,7 @@ static const struct policy *const host_policies[] = {
 
 struct page *machine_page(struct machine *m, uint32_t number)
 {
-    uint32_t i = number * 0x9E3779B1u & (m->pages - 1);
+    uint32_t i = m->is_direct ? number : number * 0x9E3779B1u & (m->pages - 1);
 
     while (m->page[i].known && m->page[i].number != number)
         i = (i + 1) & (m->pages - 1);
@@ -150,25 +150,71 @@ static void look_ahead(struct machine *m)
     }
 }
 
-/* Farthest next use, of equal ones the one loaded last; the reverse for the worst. */
-static struct page *choose_by_future(struct machine *m, const struct frame **frame)
+/* A page in memory, when it is used next, and when it was loaded. */
+struct wish {
+    uint32_t next_use, loaded, number;
+};
+
+/* Whether a goes before b: farthest next use, of equal ones the one loaded last; the reverse for the worst. */
+static bool goes_before(const struct machine *m, const struct wish *a, const struct wish *b)
 {
-    bool worst = strcmp(m->how->policy, "unopt") == 0;
-    struct page *best = NULL;
+    bool before = a->next_use != b->next_use ? a->next_use > b->next_use : a->loaded > b->loaded;
 
-    for (uint32_t i = 0; i < m->how->frames; i++) {
-        const struct frame *f = pfn_frame(m->pool, POOL_FIRST + i);
-        struct page *p = machine_page(m, f->index);
-        bool better = best && (worst ? p->next_use < best->next_use : p->next_use > best->next_use);
+    return m->is_worst ? !before : before;
+}
 
-        if (!best || better ||
-            (p->next_use == best->next_use &&
-             (worst ? p->loaded < best->loaded : p->loaded > best->loaded))) {
-            best = p;
-            *frame = f;
-        }
+static bool is_true(struct machine *m, const struct wish *w)
+{
+    const struct page *p = machine_page(m, w->number);
+
+    return p->pfn && p->next_use == w->next_use && p->loaded == w->loaded;
+}
+
+static void wish_down(struct machine *m, uint32_t i, struct wish w)
+{
+    for (uint32_t k; (k = 2 * i + 1) < m->wishes; i = k) {
+        k += k + 1 < m->wishes && goes_before(m, &m->wish[k + 1], &m->wish[k]);
+        if (!goes_before(m, &m->wish[k], &w))
+            break;
+        m->wish[i] = m->wish[k];
     }
-    return best;
+    m->wish[i] = w;
+}
+
+/* Each use of a page makes a wish, and those that it had before are untrue from then on. */
+static void wish_add(struct machine *m, const struct page *p)
+{
+    struct wish w = {p->next_use, p->loaded, p->number};
+    uint32_t i;
+
+    if (m->wishes == m->wishes_most) {
+        uint32_t kept = 0;
+
+        for (i = 0; i < m->wishes; i++)
+            if (is_true(m, &m->wish[i]) && m->wish[i].number != p->number)
+                m->wish[kept++] = m->wish[i];
+        m->wishes = kept;
+        for (i = kept / 2; i-- > 0;)
+            wish_down(m, i, m->wish[i]);
+    }
+    for (i = m->wishes++; i && goes_before(m, &w, &m->wish[(i - 1) / 2]); i = (i - 1) / 2)
+        m->wish[i] = m->wish[(i - 1) / 2];
+    m->wish[i] = w;
+}
+
+/* The frame of the first wish that is true. */
+static struct frame *choose_by_future(struct machine *m)
+{
+    for (;;) {
+        mm_assert(m->wishes, "the optimum has no victim");
+
+        struct wish first = m->wish[0];
+
+        if (--m->wishes)
+            wish_down(m, 0, m->wish[m->wishes]);
+        if (is_true(m, &first))
+            return pfn_frame(m->pool, machine_page(m, first.number)->pfn);
+    }
 }
 
 /* --- the run --- */
@@ -195,8 +241,10 @@ void machine_begin(struct machine *m, const struct trace *t, const struct setup 
     uint32_t total = how->frames + how->frames / 64 + 2048, low = total;
     struct frame_pool *p = &m->host.pool;
 
-    *m = (struct machine){.trace = t, .how = how, .pages = 64};
-    while (m->pages < 2 * t->count && m->pages < 1u << 30)
+    *m = (struct machine){.trace = t, .how = how, .pages = 64, .is_direct = 2 * t->count >= DIRECT_PAGES};
+    for (size_t i = 0; i < t->count && m->is_direct; i++)
+        m->is_direct = t->page[i] < DIRECT_PAGES;
+    while (m->pages < 2 * t->count && m->pages < (m->is_direct ? DIRECT_PAGES : 1u << 30))
         m->pages *= 2;
     m->page = calloc(m->pages, sizeof *m->page);
     m->host.low = aligned_alloc(PAGE_SIZE, (size_t)low << PAGE_SHIFT);
@@ -215,8 +263,14 @@ void machine_begin(struct machine *m, const struct trace *t, const struct setup 
     p->managed[ZONE_LOW] = how->frames; /* what a policy is told of the machine's size */
     if (pageable_init(&m->pageable, p, find(how->policy), &eyes, m) != 0)
         abort();
-    if (is_optimum(how->policy))
+    if (is_optimum(how->policy)) {
+        m->is_worst = strcmp(how->policy, "unopt") == 0;
+        m->wishes_most = 2 * how->frames + 64;
+        m->wish = malloc(m->wishes_most * sizeof *m->wish);
+        if (!m->wish)
+            abort();
         look_ahead(m);
+    }
     /* The set's number is that of a frame that the program does not use. */
     policy_set_init(&m->set, p, POOL_FIRST + how->frames, how->rss ? how->rss : (how->frames * 3 + 3) / 4);
 }
@@ -234,6 +288,7 @@ void machine_end(struct machine *m)
     free(m->tlb);
     free(m->tlb_page);
     free(m->next);
+    free(m->wish);
 }
 
 /* Make room: the frame of the victim. */
@@ -245,8 +300,8 @@ static struct frame *evict(struct machine *m, struct machine_step *did)
     struct page *p;
 
     moment(m, MOMENT_SEARCH);
-    if (is_optimum(m->how->policy))
-        p = choose_by_future(m, (const struct frame **)&f);
+    if (m->next)
+        f = choose_by_future(m);
     else
         f = s->policy->next(s, &steps);
     mm_assert(f, "policy %s has no victim", m->how->policy);
@@ -255,7 +310,7 @@ static struct frame *evict(struct machine *m, struct machine_step *did)
     did->victim = p->number;
     did->was_dirty = m->dirty[slot_of(m, f)];
     moment(m, MOMENT_FOUND);
-    if (!is_optimum(m->how->policy))
+    if (!m->next)
         s->policy->pass(s, f, POLICY_OUT);
     pageable_leave(&m->pageable, f);
     tlb_flush(m, slot_of(m, f));
@@ -303,8 +358,10 @@ void machine_step(struct machine *m, struct machine_step *did)
     if (tlb_miss(m, did->slot) && (did->hit || !m->how->load_is_no_use))
         m->uses[did->slot]++;
     m->dirty[did->slot] |= m->trace->write[i];
-    if (m->next)
+    if (m->next) {
         p->next_use = m->next[i];
+        wish_add(m, p);
+    }
     if (did->hit && policy->used)
         policy->used(pageable_now(&m->pageable), f);
     moment(m, MOMENT_USED);

@@ -67,6 +67,10 @@ struct page {
 };
 
 #define POOL_FIRST 1024u
+/* Of an address space of 32 bits. */
+#define DIRECT_PAGES (1u << 20)
+
+struct wish;
 
 struct machine {
     const struct trace *trace;
@@ -75,13 +79,18 @@ struct machine {
     struct host_pool host;
     struct frame_pool *pool;
     struct pageable pageable;
-    struct page *page; /* hash table of [pages], a power of two */
+    struct page
+        *page; /* of [pages], a power of two: a hash table, or by number where there are many references */
     uint32_t pages;
+    bool is_direct;
     uint32_t *uses;    /* of frames, from POOL_FIRST on */
     bool *dirty, *tlb; /* the same */
     uint32_t *tlb_page;
     uint32_t tlb_count;
-    uint32_t *next; /* of the optimum: the next reference of the same page */
+    uint32_t *next;    /* of the optimum: the next reference of the same page */
+    struct wish *wish; /* the same: a heap of [wishes], who is to go first; some are untrue by now */
+    uint32_t wishes, wishes_most;
+    bool is_worst;
     uint32_t in_memory, loads;
     struct policy_set set; /* the program's pages */
 };
