@@ -63,6 +63,8 @@ struct policy_set {
  */
 struct policy {
     const char *name; /* (c) */
+    /* What its lists are, for people. NULL: it does not use that one. */
+    const char *lists[POLICY_LISTS]; /* (c) */
     /* A page became pageable: it was loaded. NULL: behind the last of list 0. */
     void (*enter)(struct policy_state *s, struct frame *f); /* (c) */
     /* It is no longer; the frame is on one of the lists but the first, and is to be taken off. NULL: that is

@@ -96,6 +96,11 @@ void pt_unlist(struct pt *pt, struct frame *table);
 void pt_list_idle(struct pt *pt, struct frame *table);
 /* Entries of a table frame. */
 pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table);
+/* The directory entry, for people. */
+static inline pde_t pt_directory(const struct pt *pt, vaddr_t va);
+/* What a bit of an entry that names a frame, or a table, is called: NULL if it belongs to the number of the
+ * frame, or to nothing. */
+const char *pt_bit_name(unsigned bit);
 /* Whether the directory entry forbids writes to the whole span: its table was shared at some time and not
  * claimed since. */
 static inline bool pt_span_readonly(const struct pt *pt, vaddr_t va);

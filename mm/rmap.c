@@ -106,6 +106,18 @@ void rmap_each(struct vm *vm, struct frame *f, bool (*fn)(struct space *s, vaddr
     }
 }
 
+void rmap_each_swapped(struct family *family, uint32_t number, slot_t slot,
+                       bool (*fn)(struct space *s, vaddr_t va, pte_t *e, void *arg), void *arg)
+{
+    for (struct space *s = family->spaces; s; s = s->family_next) {
+        vaddr_t va;
+        pte_t *e = entry_numbered(s, number, PFN_NONE, slot, &va);
+
+        if (e && !fn(s, va, e, arg))
+            return;
+    }
+}
+
 static bool clear_accessed(struct space *s, vaddr_t va, pte_t *e, void *arg)
 {
     if (pt_test_clear_accessed(&s->pt, va, e))

@@ -30,6 +30,10 @@ struct family {
  */
 void rmap_each(struct vm *vm, struct frame *f, bool (*fn)(struct space *s, vaddr_t va, pte_t *e, void *arg),
                void *arg);
+/* The same for each entry of the page with this number in a family that names a slot, as far as tables are in
+ * memory. fn changes nothing. Nosleep. */
+void rmap_each_swapped(struct family *family, uint32_t number, slot_t slot,
+                       bool (*fn)(struct space *s, vaddr_t va, pte_t *e, void *arg), void *arg);
 /* Whether an entry says that the page was used. Nosleep. */
 bool rmap_accessed(struct vm *vm, struct frame *f);
 /* Clear the accessed bit in all entries; whether any was set. */

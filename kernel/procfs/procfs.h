@@ -1,7 +1,7 @@
 /*
  * /proc: files that are made up when they are read, in Linux's formats (proc(5)). procfs.c has the tree and
  * the operations; what the files say is in procfs_sys.c (the system), procfs_pid.c (processes),
- * procfs_maps.c (their memory), procfs_ctl.c (/proc/sys) and
+ * procfs_maps.c (their memory), procfs_page.c (their pages one by one), procfs_ctl.c (/proc/sys) and
  * procfs_quire.c (/proc/quire).
  */
 #ifndef KERNEL_PROCFS_PROCFS_H
@@ -10,7 +10,9 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/procfs/text.h"
 
+struct memory;
 struct process;
+struct region;
 struct thread;
 struct proc_entry;
 
@@ -96,6 +98,13 @@ int proc_next_maps(struct text *t, const struct proc_node *n, uint32_t *from);
 int proc_next_smaps(struct text *t, const struct proc_node *n, uint32_t *from);
 int proc_show_smaps_rollup(struct text *t, const struct proc_node *n);
 int proc_read_pagemap(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
+
+/* What maps calls a region that it shows as [start, end); NULL: nothing. Valid until the next call, and the
+ * caller does not sleep meanwhile. */
+const char *proc_region_name(const struct memory *m, const struct region *r, vaddr_t start, vaddr_t end);
+
+/* procfs_page.c: /proc/PID/quire. */
+extern const struct proc_entry proc_pid_quire_entries[];
 
 /* procfs_mem.c. proc_store_clear_refs() sleeps. */
 int proc_read_auxv(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);

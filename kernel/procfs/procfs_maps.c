@@ -126,38 +126,45 @@ static void show_name(struct text *t, const char *name)
     text_put(t, name, strlen(name));
 }
 
-static void show_object_name(struct text *t, const struct object *o, const struct inode *i)
+/* Valid until the next call. */
+static const char *object_name(const struct object *o, const struct inode *i)
 {
     static char path[PATH_MAX]; /* there is no sleep before it is in the text */
 
-    if (!i) {
-        show_name(t, o->pager == &pager_zero ? "/dev/zero (deleted)" : o->name);
-    } else if (path_of((struct inode *)i, path, sizeof path) >= 0) {
-        show_name(t, path);
-    } else {
+    if (!i)
+        return o->pager == &pager_zero ? "/dev/zero (deleted)" : o->name;
+    if (path_of((struct inode *)i, path, sizeof path) < 0)
         format(path, sizeof path, "/%s (deleted)", o->name);
-        show_name(t, path);
-    }
+    return path;
+}
+
+const char *proc_region_name(const struct memory *m, const struct region *r, vaddr_t start, vaddr_t end)
+{
+    if (r->object)
+        return object_name(r->object, inode_of_object(r->object));
+    if (r->flags & REGION_OF_FILE)
+        return "/dev/zero";
+    if (start < m->brk && end > m->brk_start)
+        return "[heap]";
+    if (start < m->stack_top && end >= m->stack_top)
+        return "[stack]";
+    return NULL;
 }
 
 static void show_line(struct text *t, const struct memory *m, const struct line *l)
 {
     const struct region *r = l->first;
     const struct inode *i = r->object ? inode_of_object(r->object) : NULL;
+    const char *name;
 
     text_print(t, "%08x-%08x %c%c%c%c %08llx 00:%02x %u ", l->start, l->end,
                r->flags & REGION_READ ? 'r' : '-', r->flags & REGION_WRITE ? 'w' : '-',
                r->flags & REGION_EXEC ? 'x' : '-', r->flags & REGION_SHARED ? 's' : 'p',
                r->object ? (unsigned long long)r->offset << PAGE_SHIFT : 0,
                i ? i->fs->dev : r->object != NULL, i ? i->ino : 0);
-    if (r->object)
-        show_object_name(t, r->object, i);
-    else if (r->flags & REGION_OF_FILE)
-        show_name(t, "/dev/zero");
-    else if (l->start < m->brk && l->end > m->brk_start)
-        show_name(t, "[heap]");
-    else if (l->start < m->stack_top && l->end >= m->stack_top)
-        show_name(t, "[stack]");
+    name = proc_region_name(m, r, l->start, l->end);
+    if (name)
+        show_name(t, name);
     text_print(t, "\n");
 }
 

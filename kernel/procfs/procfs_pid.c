@@ -766,4 +766,8 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
         COUNTING("statm", show_statm), COUNTING("status", show_status), FILE("wchan", show_wchan)
 
 static const struct proc_entry task_entries[] = {COMMON_ENTRIES, {.name = NULL}};
-const struct proc_entry proc_pid_entries[] = {COMMON_ENTRIES, DIRECTORY("task", &tasks), {.name = NULL}};
+const struct proc_entry proc_pid_entries[] = {
+    COMMON_ENTRIES,
+    {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_pid_quire_entries},
+    DIRECTORY("task", &tasks),
+    {.name = NULL}};

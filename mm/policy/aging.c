@@ -72,6 +72,7 @@ static bool aging_verify(const struct policy_state *s)
 
 const struct policy policy_aging = {
     .name = "aging",
+    .lists = {[1] = "circle"},
     .turns = 9, /* then every counter is 0 */
     .enter = aging_enter,
     .next = aging_next,

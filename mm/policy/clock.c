@@ -27,6 +27,7 @@ static struct frame *clock_next(struct policy_state *s, uint32_t *steps)
 
 const struct policy policy_clock = {
     .name = "clock",
+    .lists = {"circle"},
     .turns = 2,
     .next = clock_next,
     .pass = policy_pass_to_tail,

@@ -65,6 +65,7 @@ static bool clock_dirty_verify(const struct policy_state *s)
 
 const struct policy policy_clock_dirty = {
     .name = "clock-dirty",
+    .lists = {"circle"},
     .turns = 5,
     .next = clock_dirty_next,
     .pass = clock_dirty_pass,

@@ -281,6 +281,7 @@ static bool clockpro_verify(const struct policy_state *s)
 
 const struct policy policy_clockpro = {
     .name = "clock-pro",
+    .lists = {[1] = "cold", [2] = "hot"},
     .turns = 6,
     .remembers = 100,
     .enter = clockpro_enter,

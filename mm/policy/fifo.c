@@ -22,6 +22,7 @@ static struct frame *fifo_next(struct policy_state *s, uint32_t *steps)
 
 const struct policy policy_fifo = {
     .name = "fifo",
+    .lists = {"queue"},
     .turns = 1,
     .next = fifo_next,
     .pass = policy_pass_to_tail,

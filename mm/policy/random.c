@@ -61,6 +61,7 @@ static void random_cold(struct policy_state *s, struct frame *f)
 
 const struct policy policy_random = {
     .name = "random",
+    .lists = {"by age"},
     .turns = 2,
     .start = random_start,
     .next = random_next,

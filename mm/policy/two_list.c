@@ -105,6 +105,7 @@ static bool two_list_verify(const struct policy_state *s)
 
 const struct policy policy_two_list = {
     .name = "two-list",
+    .lists = {"inactive", "active"},
     .turns = 4,
     .remembers = 100,
     .enter = two_list_enter,

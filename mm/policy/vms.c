@@ -425,6 +425,7 @@ static bool vms_verify(const struct policy_state *s)
 
 const struct policy policy_vms = {
     .name = "vms",
+    .lists = {"clean", "modified", [POLICY_IN_SET] = "of a program"},
     .turns = 3,
     .enter = vms_enter,
     .leave = vms_leave,

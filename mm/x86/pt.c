@@ -469,6 +469,14 @@ void pt_move_table(struct pt *pt, vaddr_t from, vaddr_t to)
     flush_all(pt);
 }
 
+const char *pt_bit_name(unsigned bit)
+{
+    static const char *const name[] = {"present",  "write", "user",  "write-through", "uncached",
+                                       "accessed", "dirty", "large", "global",        "parked"};
+
+    return bit < ARRAY_LEN(name) ? name[bit] : NULL;
+}
+
 bool pt_verify(const struct pt *pt)
 {
     const struct frame_pool *p = pt->pool;

@@ -63,6 +63,11 @@ static inline slot_t pt_out_slot(const struct pt *pt, vaddr_t va)
     return pde_slot(pt->top[va >> PT_SPAN_SHIFT]);
 }
 
+static inline pde_t pt_directory(const struct pt *pt, vaddr_t va)
+{
+    return pt->top[va >> PT_SPAN_SHIFT];
+}
+
 static inline bool pt_span_readonly(const struct pt *pt, vaddr_t va)
 {
     return (pt->top[va >> PT_SPAN_SHIFT] & (PT_PRESENT | PT_WRITE)) == PT_PRESENT;

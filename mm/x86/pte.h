@@ -37,6 +37,12 @@ enum {
 #define PT_SLOT_SHIFT 3
 #define PTE_NONE      ((pte_t){0})
 
+/* The bits, for people. */
+static inline uint32_t pte_bits(pte_t e)
+{
+    return e.raw;
+}
+
 static inline bool pte_empty(pte_t e)
 {
     return e.raw == 0;

@@ -965,17 +965,8 @@ class Policy(Command):
     name = "q-policy"
     SHOWN = 8
 
-    # What the lists of a policy are (mm/policy/NAME.c), and at whose head the hand of its clock is.
-    LISTS = {
-        "clock": ({0: "circle"}, 0),
-        "clock-dirty": ({0: "circle"}, 0),
-        "aging": ({1: "circle"}, 1),
-        "fifo": ({0: "queue"}, None),
-        "random": ({0: "by age"}, None),
-        "two-list": ({0: "inactive", 1: "active"}, None),
-        "clock-pro": ({1: "cold", 2: "hot"}, 1),
-        "vms": ({0: "clean", 1: "modified"}, None),
-    }
+    # At whose head the hand of its clock is.
+    HAND = {"clock": 0, "clock-dirty": 0, "aging": 1, "clock-pro": 1}
 
     @staticmethod
     def walk(k, frames):
@@ -998,7 +989,9 @@ class Policy(Command):
     def show_half(self, k, half, enters):
         policy = k.mem.load("struct policy", int(half["policy"]))
         name = k.mem.string(int(policy["name"]))
-        names, hand_list = self.LISTS.get(name, ({}, None))
+        lists = policy["lists"]
+        names = {i: k.mem.string(int(lists[i])) for i in range(lists.type.range()[1] + 1) if int(lists[i])}
+        hand_list = self.HAND.get(name)
         ghosts = half["ghosts"]
         remembers = ", remembers %d pages of %d" % (int(ghosts["count"]), int(ghosts["limit"])) if int(ghosts["entry"]) else ""
         print("policy %s, %s%s" % (name, "which new pages enter" if enters else "whose pages move to the other", remembers))
