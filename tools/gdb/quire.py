@@ -298,6 +298,13 @@ class Kernel:
         self.need_vm()
         return self.linked("spaces", "struct space", int(self.vm["spaces"]), "all_next")
 
+    def space(self, wanted):
+        """(address, struct space) by address or id."""
+        for at, s in self.spaces():
+            if wanted in (at, int(s["id"])):
+                return at, s
+        raise Problem("no space 0x%x; q-spaces lists them" % wanted)
+
     def policy_sets(self, half):
         """(address, struct policy_set) of every set that has frames under the policy of a half."""
         return self.linked("sets", "struct policy_set", int(half["sets"]), "next")
@@ -725,6 +732,7 @@ class Command(gdb.Command):
     """A command: arguments are evaluated first, memory is read physically afterwards."""
 
     arguments = 0  # beside the VM, which is always the last one and may be left out
+    optional = 0  # more of them
 
     def __init__(self):
         super().__init__(self.name, gdb.COMMAND_DATA)
@@ -735,16 +743,18 @@ class Command(gdb.Command):
     def vm_of(self, values):
         """Take the VM off the arguments: its address, or None."""
         if len(values) > self.arguments:
-            value, at = values.pop()
-            if not points_to(value, "vm"):
+            value, at = values[-1]
+            if points_to(value, "vm"):
+                values.pop()
+                return at
+            if len(values) > self.arguments + self.optional:
                 self.usage()
-            return at
         return None
 
     def invoke(self, line, from_tty):
         self.dont_repeat()
         args = arguments_of(line)
-        if not self.arguments <= len(args) <= self.arguments + 1 or "" in args:
+        if not self.arguments <= len(args) <= self.arguments + self.optional + 1 or "" in args:
             self.usage()
         try:
             # A register of the processor itself; gdb gives it a type with flags.
@@ -754,8 +764,11 @@ class Command(gdb.Command):
             raise Problem("no machine: %s" % e)
         values = [number(a) for a in args]
         vm_at = self.vm_of(values)
+        self.later = None
         with physical():
             self.run(Kernel(cr0, cr3, vm_at), *values)
+        if self.later:
+            self.later()  # what is no matter of physical memory
 
 
 class Walk(Command):
@@ -881,6 +894,18 @@ class Slabs(Command):
                    int(c["slab_count"]), int(c["empty_slabs"]), int(c["live"]), int(c["allocs"]), int(c["fails"])))
 
 
+class OfSpace(Command):
+    """What takes a space, given as a struct space, a pointer to one, or its id; its vm is that of the space."""
+
+    space_at = 0  # which of the arguments
+
+    def vm_of(self, values):
+        vm_at = super().vm_of(values)
+        if vm_at is None and len(values) > self.space_at and points_to(values[self.space_at][0], "space"):
+            vm_at = int(values[self.space_at][0]["vm"])
+        return vm_at
+
+
 class Spaces(Command):
     """q-spaces [VM]: every address space."""
 
@@ -904,24 +929,14 @@ class Spaces(Command):
                    swapped, int(s["faults"])))
 
 
-class Regions(Command):
+class Regions(OfSpace):
     """q-regions SPACE [, VM]: the regions of a space, given as a struct space, a pointer to one, or its id."""
 
     name = "q-regions"
     arguments = 1
 
-    def vm_of(self, values):
-        vm_at = super().vm_of(values)
-        if vm_at is None and points_to(values[0][0], "space"):
-            vm_at = int(values[0][0]["vm"])
-        return vm_at
-
     def run(self, k, space):
-        for at, s in k.spaces():
-            if space[1] in (at, int(s["id"])):
-                break
-        else:
-            raise Problem("no space 0x%x; q-spaces lists them" % space[1])
+        _, s = k.space(space[1])
         for _, r in k.regions(s):
             flags = int(r["flags"])
             prot = "".join(c if flags & 1 << i else "-" for i, c in enumerate("rwx"))
@@ -1023,6 +1038,408 @@ class Policy(Command):
                 self.show_half(k, pageable["half"][i], i == now)
 
 
+class Table(OfSpace):
+    """q-table SPACE [, VM]: the whole directory of a space and its tables; entries that are alike are one line.
+
+SPACE is a struct space, a pointer to one, or its id."""
+
+    name = "q-table"
+    arguments = 1
+
+    @staticmethod
+    def alike(entry):
+        """What entries of one line have in common."""
+        if entry_slot(entry) is not None:
+            return "swapped"
+        return entry & (PAGE_SIZE - 1)
+
+    @staticmethod
+    def names(entries):
+        """The frames or slots of a run."""
+        if entry_slot(entries[0]) is not None:
+            what, numbers = "slot", [entry_slot(e) for e in entries]
+        else:
+            what, numbers = "frame", [entry_frame(e) for e in entries]
+        if len(numbers) == 1:
+            return "%s 0x%x" % (what, numbers[0])
+        if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+            return "%ss 0x%x to 0x%x" % (what, numbers[0], numbers[-1])
+        if len(set(numbers)) == 1:
+            return "%s 0x%x each" % (what, numbers[0])
+        some = " ".join("0x%x" % n for n in numbers[:4]) + (" ..." if len(numbers) > 4 else "")
+        return "%ss %s" % (what, some)
+
+    def show_run(self, span, first, entries):
+        start, pages = span + (first << PAGE_SHIFT), len(entries)
+        flags = "" if entry_slot(entries[0]) is not None else "  " + entry_text(entries[0]).split(" ", 2)[2]
+        print("  0x%08x-0x%08x %4d  %s%s" % (start, start + (pages << PAGE_SHIFT), pages, self.names(entries), flags))
+
+    def show_table(self, k, span, table):
+        first, run = 0, []
+        for i, entry in k.entries(table):
+            if run and (i != first + len(run) or self.alike(entry) != self.alike(run[0])):
+                self.show_run(span, first, run)
+                run = []
+            if not run:
+                first = i
+            run.append(entry)
+        if run:
+            self.show_run(span, first, run)
+
+    def run(self, k, space):
+        at, s = k.space(space[1])
+        print("space %d (0x%08x), root 0x%08x" % (int(s["id"]), at, int(s["pt"]["root"]) << PAGE_SHIFT))
+        for span, pde in k.user_tables(int(s["pt"]["root"])):
+            where = "[%3d] 0x%08x-0x%08x" % (span >> 22, span, span + (1 << 22))
+            if not pde & PRESENT:
+                print("%s = 0x%08x  %s" % (where, pde, entry_text(pde, True)))
+                continue
+            table = pde >> PAGE_SHIFT
+            f = k.frame(table)
+            print("%s = 0x%08x  table 0x%x %s, named by %d, %d entries" %
+                  (where, pde, table, entry_text(pde).split(" ", 2)[2], int(f["maps"]), int(f["used"])))
+            self.show_table(k, span, table)
+
+
+class Object(Command):
+    """q-object [OBJECT] [, VM]: all objects, or one (a struct object, a pointer to one, or its id): who maps it, and where its pages are."""
+
+    name = "q-object"
+    optional = 1
+
+    @staticmethod
+    def line(k, at, o):
+        return "0x%08x %4d %-8s %6d %8d %7d %5d  %s" % (
+            at, int(o["id"]), k.mem.string(int(k.mem.load("struct pager", int(o["pager"]))["name"])), int(o["pages"]),
+            int(o["resident"]), int(o["swapped"]), int(o["refs"]), k.mem.string(int(o["name"])))
+
+    def show_pages(self, k, o):
+        run = []  # [first index, words]
+
+        def flush():
+            if not run:
+                return
+            first, found = run
+            kind = "frame" if found[0] & 3 == 1 else "slot"
+            some = " ".join("0x%x" % (w >> 2) for w in found[:8]) + (" ..." if len(found) > 8 else "")
+            pages = "page %d" % first if len(found) == 1 else "pages %d to %d" % (first, first + len(found) - 1)
+            print("  %s: %s%s %s" % (pages, kind, "s" if len(found) > 1 else "", some))
+
+        for i, word in k.radix(o["index"]):
+            if run and (i != run[0] + len(run[1]) or word & 3 != run[1][0] & 3):
+                flush()
+                run = []
+            if run:
+                run[1].append(word)
+            else:
+                run = [i, [word]]
+        flush()
+
+    def run(self, k, wanted=None):
+        print("%-10s %4s %-8s %6s %8s %7s %5s  %s" % ("object", "id", "pager", "pages", "resident", "swapped", "refs", "name"))
+        if wanted is None:
+            for at, o in k.objects():
+                print(self.line(k, at, o))
+            return
+        for at, o in k.objects():
+            if wanted[1] in (at, int(o["id"])):
+                break
+        else:
+            raise Problem("no object 0x%x; q-object lists them" % wanted[1])
+        print(self.line(k, at, o))
+        ids = {space_at: int(s["id"]) for space_at, s in k.spaces()}
+        for _, r in k.linked("regions of an object", "struct region", int(o["regions"]), "object_next"):
+            print("  mapped in space %s at 0x%08x-0x%08x from page %d" %
+                  (ids.get(int(r["space"]), "?"), int(r["start"]), int(r["end"]), int(r["offset"])))
+        self.show_pages(k, o)
+
+
+class Break(OfSpace):
+    """q-break VA [, SPACE]: stop at the faults of one page, in every space or in one.
+
+$bpnum is the breakpoint's number; `delete` takes it away. It stops where the fault begins to be resolved; `finish` goes on until it is."""
+
+    name = "q-break"
+    arguments = 1
+    optional = 1
+    space_at = 1
+
+    def run(self, k, va, space=None):
+        page = va[1] >> PAGE_SHIFT
+        where = "0x%08x" % (page << PAGE_SHIFT)
+        condition = "(f->va >> %d) == 0x%x" % (PAGE_SHIFT, page)
+        if space is not None:
+            at, s = k.space(space[1])
+            condition += " && (unsigned)s == 0x%x" % at
+            where += " of space %d" % int(s["id"])
+        self.later = lambda: self.set(where, condition)
+
+    @staticmethod
+    def set(where, condition):
+        b = gdb.Breakpoint("fault_resolve", internal=False)
+        b.condition = condition
+        print("stops at faults of the page %s" % where)
+
+
+def function_at(pc):
+    """The name of the function of a kernel address, with its line; "" if it is in none."""
+    text = gdb.execute("info symbol 0x%x" % pc, to_string=True)
+    if text.startswith("No symbol"):
+        return ""
+    name = text.split(" ")[0]
+    line = gdb.find_pc_line(pc - 1)
+    where = " at %s:%d" % (line.symtab.filename, line.line) if line.symtab and line.line else ""
+    return name + where
+
+
+def member_at(kind, offset):
+    """The path of the member of a struct at an offset: as far down as there are names."""
+    kind = kind.strip_typedefs()
+    if kind.code == gdb.TYPE_CODE_ARRAY:
+        size = kind.target().strip_typedefs().sizeof
+        return "[%d]" % (offset // size) + member_at(kind.target(), offset % size) if size else ""
+    # What a queue is, is of no interest; that it is one is.
+    if kind.code != gdb.TYPE_CODE_STRUCT or kind.tag == "waitq":
+        return ""
+    for f in kind.fields():
+        at = f.bitpos // 8
+        if at <= offset < at + f.type.strip_typedefs().sizeof:
+            return "." + f.name + member_at(f.type, offset - at)
+    return ""
+
+
+class Tasks(Command):
+    """q-tasks: every task: state, the queue in which it sleeps by its name, and where it is."""
+
+    name = "q-tasks"
+    DEPTH = 12
+    # Caches whose objects are structs with another name.
+    STRUCTS = {"task": "task", "process": "process", "thread": "thread", "space": "space", "object": "object"}
+
+    @staticmethod
+    def of_symbol(at):
+        text = gdb.execute("info symbol 0x%x" % at, to_string=True)
+        if text.startswith("No symbol"):
+            return None
+        name = text.split(" ")[0]
+        try:
+            address, kind = symbol(name)
+        except Problem:
+            return name
+        return name + member_at(kind, at - address)
+
+    def queue_name(self, k, at):
+        """A wait queue, which is in a variable, in an object of a cache, or on a stack."""
+        name = self.of_symbol(at)
+        if name:
+            return name
+        if KERNEL_BASE <= at < DIRECT_END and k.start <= at - KERNEL_BASE >> PAGE_SHIFT < k.end:
+            f = k.frame(at - KERNEL_BASE >> PAGE_SHIFT)
+            if k.use_name(int(f["use"])) == "slab" and int(f["owner"]):
+                slab = k.mem.load("struct slab", int(f["owner"]))
+                cache = k.mem.load("struct cache", int(slab["cache"]))
+                name = k.mem.string(int(cache["name"]))
+                offset = (at - int(slab["base"])) % int(cache["stride"])
+                try:
+                    return "%s 0x%x%s" % (name, at - offset, member_at(gdb.lookup_type("struct " + self.STRUCTS[name]), offset))
+                except (KeyError, gdb.error):
+                    return "%s 0x%x+%d" % (name, at - offset, offset)
+        return "0x%x" % at
+
+    def backtrace(self, k, ip, bp):
+        """By frame pointers, as the compiler keeps them."""
+        n = 0
+        while ip and n < self.DEPTH:
+            name = function_at(ip)
+            if not name:
+                break
+            print("    #%-2d %s" % (n, name))
+            n += 1
+            try:
+                ip, bp = u32(k.mem.read(bp + 4, 4)), u32(k.mem.read(bp, 4))
+            except Problem:
+                break
+
+    def run(self, k):
+        # The head of the list is a static variable of sched.c.
+        head = u32(k.mem.read(symbol("all_tasks")[0], 4))
+        current = u32(k.mem.read(symbol("os_current")[0], 4))
+        states = enum_names("enum task_state", "TASK_")
+        for at, t in k.linked("tasks", "struct task", head, "all_next"):
+            state = "running" if at == current else states.get(int(t["state"]), "?")
+            text = "task %d %s: %s" % (int(t["id"]), t["name"].string(), state)
+            if int(t["space"]):
+                text += ", space %d" % int(k.mem.load("struct space", int(t["space"]))["id"])
+            if int(t["waiter"]):
+                w = k.mem.load("struct waiter", int(t["waiter"]))
+                text += ", sleeps in %s" % (self.queue_name(k, int(w["q"])) if int(w["q"]) else "no queue")
+                if int(t["interruptible"]):
+                    text += ", a signal ends it"
+            if int(t["timer"]["key"]):
+                text += ", until %d ns at the latest" % int(t["timer"]["key"])
+            print(text)
+            if at == current:
+                print("    (backtrace shows where)")
+                continue
+            saved = words(k.mem.read(int(t["cpu"]["esp"]), 20))  # edi esi ebx ebp, and where task_switch() returns to
+            self.backtrace(k, saved[4], saved[3])
+
+
+# --- the ring of events ---
+
+
+class Events:
+    """The ring of a vm, oldest first. Use inside physical()."""
+
+    OF_SPACE, OF_FAMILY, OF_OBJECT = 1, 2, 3
+
+    def __init__(self, k):
+        k.need_vm()
+        ring = k.vm["events"]
+        self.k = k
+        self.size = gdb.lookup_type("struct event_record").sizeof
+        start, count = int(ring["start"]), int(ring["count"])
+        if start == 0 or count == 0:
+            raise Problem("no event has been recorded yet")
+        used = (int(ring["next"]) - start) // self.size
+        self.before = int(ring["before"])
+        data = k.mem.read(start, count * self.size)
+        fields = ("time", "kind", "what", "why", "flags", "frame", "who", "where", "arg", "cost")
+        rows = list(Layout(gdb.lookup_type("struct event_record"), fields).all(data))
+        old = rows[used:] if self.before else []
+        self.first = self.before - len(old)
+        self.records = [(self.first + i, dict(zip(fields, row))) for i, row in enumerate(old + rows[:used])]
+        kinds_at, kinds = symbol("event_kinds")
+        info = kinds.target()
+        self.names, self.has = [], []
+        for i in range(kinds.sizeof // info.sizeof):
+            entry = k.mem.load(info, kinds_at + i * info.sizeof)
+            self.names.append(k.mem.string(int(entry["name"])))
+            self.has.append(int(entry["has"]))
+        self.actions = enum_names("enum fault_action", "FAULT_")
+        self.verdicts = enum_names("enum fault_verdict", "FAULT_")
+        # Bits of `has`, in the order of mm/event.h.
+        self.HAS_FRAME, self.HAS_SLOT, self.HAS_COUNT, self.HAS_PID, self.HAS_COST = (1 << i for i in range(5))
+        if not self.records:
+            raise Problem("no event has been recorded yet")
+
+    def kind(self, e):
+        return self.names[e["kind"]] if e["kind"] < len(self.names) else "kind-%d" % e["kind"]
+
+    def of(self, e):
+        who = e["flags"] & 3
+        if who == self.OF_SPACE:
+            return "space %d 0x%08x" % (e["who"], e["where"])
+        if who == self.OF_FAMILY:
+            return "family %d page 0x%x" % (e["who"], e["where"])
+        if who == self.OF_OBJECT:
+            return "object %d page %d" % (e["who"], e["where"])
+        return "-"
+
+    def details(self, e):
+        kind, has, out = self.kind(e), self.has[e["kind"]] if e["kind"] < len(self.has) else 0, []
+        if kind in ("fault", "step", "wait"):
+            access = "touch" if e["flags"] & 16 else "exec" if e["flags"] & 8 else "write" if e["flags"] & 4 else "read"
+            out.append(access)
+            out.append(self.actions.get(e["what"], "action-%d" % e["what"]).replace("_", "-"))
+            if e["why"] and kind != "wait":
+                out.append(self.verdicts.get(e["why"], "verdict-%d" % e["why"]))
+            if e["flags"] & 32:
+                out.append("major")
+        elif e["what"] or e["why"]:
+            out.append("what %d why %d" % (e["what"], e["why"]))
+        if has & self.HAS_FRAME and e["frame"]:
+            out.append("frame 0x%x" % e["frame"])
+        if has & self.HAS_SLOT and e["arg"]:
+            out.append("slot 0x%x" % e["arg"])
+        if has & self.HAS_COUNT:
+            out.append("count %d" % e["arg"])
+        if has & self.HAS_PID:
+            out.append("pid %d" % e["arg"])
+        if has & self.HAS_COST:
+            out.append("%d cycles" % e["cost"])
+        return "  ".join(out)
+
+    def show(self, number, e):
+        print("%8d %16d %-13s %-28s %s" % (number, e["time"], self.kind(e), self.of(e), self.details(e)))
+
+    def head(self, count):
+        print("%8s %16s %-13s %-28s %d of %d, from %d on" %
+              ("number", "cycles", "event", "whose page", count, len(self.records), self.first))
+
+
+class History(OfSpace):
+    """q-history PFN|VA [, SPACE] [, VM]: what the ring of events has of a frame, or of a page of a space.
+
+A number that is that of a frame is one, unless a SPACE follows; other numbers are addresses in the space that is active."""
+
+    name = "q-history"
+    arguments = 1
+    optional = 1
+    space_at = 1
+
+    @staticmethod
+    def active(k):
+        for at, s in k.spaces():
+            if int(s["pt"]["root"]) == k.mem.root >> PAGE_SHIFT:
+                return at, s
+        raise Problem("no space is active: give a SPACE")
+
+    def of_page(self, k, s, va):
+        """Whether an event is about the page of va in a space, by any of its names."""
+        page = va & ~(PAGE_SIZE - 1)
+        space, family = int(s["id"]), int(k.mem.load("struct family", int(s["family"]))["id"])
+        number, shown = page >> PAGE_SHIFT, None
+        for _, r in k.regions(s):
+            if int(r["start"]) <= page < int(r["end"]):
+                inside = page - int(r["start"]) >> PAGE_SHIFT
+                number = int(r["number"]) + inside
+                if int(r["object"]):
+                    shown = (int(k.mem.load("struct object", int(r["object"]))["id"]), int(r["offset"]) + inside)
+        span = page & ~0x3FFFFF
+
+        def match(e, name):
+            who = e["flags"] & 3
+            if who == Events.OF_SPACE and e["who"] == space:
+                if name in ("unmapped", "given-up", "moved"):
+                    return e["where"] <= page  # a range, whose end is not known
+                return e["where"] == (span if name in ("split", "claimed", "table-out", "table-in", "table-emptied") else page)
+            if who == Events.OF_FAMILY and e["who"] == family:
+                return e["where"] == number
+            return who == Events.OF_OBJECT and shown == (e["who"], e["where"])
+
+        return match
+
+    def run(self, k, what, space=None):
+        events = Events(k)
+        if space is None and k.start <= what[1] < k.end:
+            wanted = lambda e, _: e["frame"] == what[1]
+            print("frame 0x%x" % what[1])
+        else:
+            _, s = self.active(k) if space is None else k.space(space[1])
+            wanted = self.of_page(k, s, what[1])
+            print("page 0x%08x of space %d" % (what[1] & ~(PAGE_SIZE - 1), int(s["id"])))
+        found = [(n, e) for n, e in events.records if wanted(e, events.kind(e))]
+        events.head(len(found))
+        for n, e in found:
+            events.show(n, e)
+
+
+class Faults(Command):
+    """q-faults [N] [, VM]: the last N faults that the ring of events has; 16 if it is not said."""
+
+    name = "q-faults"
+    optional = 1
+
+    def run(self, k, n=None):
+        n = 16 if n is None else n[1]
+        events = Events(k)
+        found = [(i, e) for i, e in events.records if events.kind(e) == "fault"]
+        events.head(min(n, len(found)))
+        for i, e in found[-n:] if n else []:
+            events.show(i, e)
+
+
 class Uses(Command):
     """q-uses [VM]: frames by use, as the pool counts them and as a recount finds them."""
 
@@ -1053,5 +1470,6 @@ class VerifyCommand(Command):
         print("verify: %s; %d broken" % (", ".join(v.done), len(v.problems)))
 
 
-for command in (Walk, Frame, Buddy, Slabs, Spaces, Regions, Swap, Policy, Uses, VerifyCommand):
+for command in (Walk, Frame, Buddy, Slabs, Spaces, Regions, Table, Object, Swap, Policy, Break, Tasks, History,
+                Faults, Uses, VerifyCommand):
     command()

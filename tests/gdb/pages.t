@@ -1,0 +1,63 @@
+#!/usr/bin/env perl
+# The gdb helpers about pages over time and about tasks: a whole directory, objects, stops at the faults of one page, what the ring of
+# events has, and who sleeps where.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin, "$FindBin::Bin/../boot";
+use Boot qw(swap_disk);
+use Gdb;
+use Test::More;
+
+my ($out, undef, $all) = gdb_session('gdb-pages', ['-m', '16M', '--append', 'ktest=life', '--disk', swap_disk('gdb-pages', 1024)],
+    'tbreak stage if name[0] == 102', 'continue',    # forked
+    'q-table 1', 'q-table l->child', 'q-table *l->parent, vm_sys', 'q-table 77', 'q-table', 'q-tasks',
+    'q-break', 'q-break 0x400123, l->child', 'tbreak stage if name[0] == 115', 'continue',    # split
+    'continue', 'p f->va', 'delete $bpnum - 1', 'tbreak stage if name[0] == 99', 'continue', 'q-table 2',    # copied
+    'tbreak stage if name[0] == 101', 'continue', 'q-table 1');    # evicted
+my (undef, undef, $forked, $child, $by_struct, $none, $usage, $tasks, $no_va, $break, undef, $split, $stop, $va, undef, undef, undef,
+    $copied, undef, $evicted, $table_out) = @$out;
+
+my $line = qr/^  0x00400000-0x00401000    1  /m;
+like($forked, qr/\Aspace 1 \(0x[0-9a-f]+\), root 0x[0-9a-f]+\n\[  1\] 0x00400000-0x00800000 = 0x[0-9a-f]+  table (0x[0-9a-f]+) read-only user accessed, named by 2, 1 entries\n/,
+    'q-table: a directory entry that holds writes back') or diag($all);
+like($forked, qr/${line}frame 0x[0-9a-f]+  write user accessed dirty\n\z/, 'and the one entry of its table');
+my ($table) = $forked =~ /table (0x[0-9a-f]+)/;
+like($child, qr/\Aspace 2 .*  table $table read-only/s, 'by pointer: the child has the same table');
+is($by_struct, $forked, 'by structure, with a VM');
+like($none, qr/no space 0x4d/, 'a space that there is not');
+like($usage, qr/usage: q-table SPACE \[, VM\]/, 'no space');
+
+like($tasks, qr/^task \d+ ktest: running/m, 'q-tasks: who runs') or diag($tasks);
+like($tasks, qr/^task \d+ swapd: sleeping, sleeps in vm_sys\.daemon_wait$/m, 'a queue by its name, which is in a structure');
+like($tasks, qr/^task 0 boot: sleeping, sleeps in task 0x[0-9a-f]+\.joiner$/m, "and in an object of a cache");
+like($tasks, qr/^task 0 boot.*\n(?:    #.*\n)*    #\d+ +task_join at kernel\/sched\/task\.c:\d+\n(?:    #.*\n)*    #\d+ +kmain at kernel\/main\.c:\d+$/m,
+    'where it is');
+like($tasks, qr/^    #\d+ +reclaim_daemon at mm\/reclaim\.c:\d+$/m, 'also of a task that never ends');
+
+like($no_va, qr/usage: q-break VA \[, SPACE\]/, 'q-break wants an address');
+like($break, qr/^stops at faults of the page 0x00400000 of space 2$/m, 'q-break');
+like($split, qr/stage .*"split"/s, 'it does not stop at the fault of the page beside it');
+like($stop, qr/fault_resolve \(s=0x[0-9a-f]+, f=0x[0-9a-f]+\)/, 'it stops at that of the page');
+like($va, qr/= 4194304$/m, 'which is this one');
+like($copied, qr/\n\[  1\] .* write user accessed, named by 1, 2 entries\n  0x00400000-0x00402000    2  frames? 0x[0-9a-f]+ .*write user accessed dirty\n\z/,
+    'q-table: two entries that are alike are one line');
+like($table_out, qr/${line}slot 0x10\n/m, 'q-table: a slot') or diag($evicted);
+
+# --- objects, and tables that are out ---
+
+($out, undef, $all) = gdb_session('gdb-objects', ['-m', '16M', '--append', 'ktest=vm.shared_memory'],
+    'break vm_verify if vm != &vm_sys', 'continue', 'q-object vm', 'q-object vm->objects, vm', 'finish', 'continue', 'q-object 1, vm', 'q-object 9, vm');
+my (undef, undef, $objects, $object_out, undef, undef, $object_in, $object_none) = @$out;
+like($objects, qr/^0x[0-9a-f]+ +1 zero +4 +0 +1 +\d+  shared\n\z/m, 'q-object: all of them') or diag($all);
+like($object_out, qr/^  page 1: slot 0x[0-9a-f]+\n\z/m, 'one: its page is in a slot');
+is(scalar(() = $object_out =~ /^  mapped in space (?:2 at 0x00700000-0x00702000 from page 1|[13] at 0xbfffc000-0xc0000000 from page 0)$/mg), 3, 'and three spaces map it');
+like($object_in, qr/^  page 1: frame 0x[0-9a-f]+\n\z/m, 'by its number: the page is back');
+like($object_none, qr/no object 0x9/, 'an object that there is not');
+
+($out, undef, $all) = gdb_session('gdb-tables-out', ['-m', '16M', '--append', 'ktest=table.shared_after_fork'],
+    'break vm_verify if vm != &vm_sys', 'continue', 'q-table vm->spaces');
+my $outside = () = $out->[-1] =~ /^\[ *\d+\] 0x[0-9a-f]+-0x[0-9a-f]+ = 0x[0-9a-f]+  out, the table is in swap slot 0x[0-9a-f]+$/mg;
+cmp_ok($outside, '>=', 10, 'q-table: tables that are out') or diag($all);
+
+done_testing();
