@@ -162,6 +162,12 @@ static inline pfn_t ptr_pfn(const struct frame_pool *p, const void *ptr)
     return (pfn_t)((size_t)((const uint8_t *)ptr - p->direct) >> PAGE_SHIFT);
 }
 
+/* Whether it is a page on one of the pageable lists. The flag alone means something else of a table. */
+static inline bool frame_is_listed(const struct frame *f)
+{
+    return (f->use == FRAME_ANON || f->use == FRAME_OBJECT) && f->flags & FRAME_F_LISTED;
+}
+
 static inline bool frame_is_low(const struct frame_pool *p, pfn_t pfn)
 {
     return pfn < p->low_end;

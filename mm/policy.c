@@ -480,9 +480,7 @@ static bool list_verify(const struct policy_state *s, unsigned list)
          before = pfn, pfn = pfn_frame(s->pool, pfn)->next, walked++) {
         const struct frame *f = pfn_frame(s->pool, pfn);
 
-        INV("INV-POLICY-1",
-            (f->use == FRAME_ANON || f->use == FRAME_OBJECT) && f->flags & FRAME_F_LISTED &&
-                policy_number_of(f) == s->first + list,
+        INV("INV-POLICY-1", frame_is_listed(f) && policy_number_of(f) == s->first + list,
             "frame %u on list %u, use %s, flags %x", pfn, s->first + list, frame_use_name(f->use), f->flags);
         INV("INV-POLICY-2", f->prev == before, "frame %u on list %u: %u is before, says %u", pfn,
             s->first + list, before, f->prev);

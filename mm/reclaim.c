@@ -211,7 +211,7 @@ static unsigned choose_latest(struct vm *vm, struct frame **victim)
     while (n < BATCH && hold_take(&vm->hold, keep, &pfn)) {
         struct frame *f = pfn_frame(vm->pool, pfn);
 
-        if (!(f->flags & FRAME_F_LISTED) || !can_go(vm, f) || is_locked(vm, f))
+        if (!frame_is_listed(f) || !can_go(vm, f) || is_locked(vm, f))
             continue;
         f->pins++;
         victim[n++] = f;
@@ -368,7 +368,8 @@ static unsigned evict(struct vm *vm, struct frame **victim, unsigned n, unsigned
     for (unsigned i = 0; i < n; i++) {
         struct frame *f = victim[i];
 
-        mm_assert(f->pins, "victim %u has no pin (INV-RECLAIM-1)", frame_pfn(vm->pool, f));
+        mm_assert(f->pins && frame_is_listed(f), "victim %u of use %s, %u pins (INV-RECLAIM-1)",
+                  frame_pfn(vm->pool, f), frame_use_name(f->use), f->pins);
         switch (f->use == FRAME_OBJECT ? evict_object_page(vm, f) : evict_anon_page(vm, f)) {
         case WAY_FREED:
             freed++;
@@ -523,7 +524,7 @@ unsigned reclaim_evict_some(struct vm *vm, struct frame **f, unsigned n)
     mutex_lock(&vm->reclaim_lock);
     for (unsigned i = 0; i < n; i++) {
         f[i]->pins--;
-        if (f[i]->flags & FRAME_F_LISTED && can_go(vm, f[i]) && !is_locked(vm, f[i])) {
+        if (frame_is_listed(f[i]) && can_go(vm, f[i]) && !is_locked(vm, f[i])) {
             f[i]->pins++;
             f[victims++] = f[i];
         } else {
@@ -543,7 +544,7 @@ int reclaim_evict(struct vm *vm, struct frame *f)
 
     mutex_lock(&vm->reclaim_lock);
     /* A frame that is not listed is being made ready by somebody who sleeps. */
-    if (!(f->flags & FRAME_F_LISTED) || !can_go(vm, f) || is_locked(vm, f)) {
+    if (!frame_is_listed(f) || !can_go(vm, f) || is_locked(vm, f)) {
         err = -EBUSY;
     } else {
         f->pins++;

@@ -308,7 +308,7 @@ bool vm_pageable_verify(struct vm *vm)
     for (pfn_t pfn = p->start; pfn < p->end; pfn++) {
         const struct frame *f = pfn_frame(p, pfn);
 
-        if ((f->use != FRAME_ANON && f->use != FRAME_OBJECT) || !(f->flags & FRAME_F_LISTED))
+        if (!frame_is_listed(f))
             continue;
         listed++;
         if (f->use == FRAME_ANON)

@@ -32,6 +32,42 @@ TEST(hold, ring)
     KT_BREAK(hold_verify(&h), "INV-HOLD-1", h.first, HOLD_RING);
 }
 
+/* What came into a frame may have gone since, and the frame may be anything: all of them are in the ring. */
+TEST(hold, any_frame)
+{
+    static struct vt t;
+    struct space *s;
+    vaddr_t va = 0x20000000, other = 0x30000000;
+
+    if (!vt_begin(&t, kt, 512, 0, 1024))
+        return;
+    s = space_create(&t.vm);
+    map_at(kt, s, va, 100, RW);
+    map_at(kt, s, other, 100, RW);
+    for (uint32_t round = 0; round < 8; round++) {
+        for (uint32_t i = 0; i < 100; i++) {
+            WRITE(s, va + i * PAGE_SIZE, i + round);
+            WRITE(s, other + i * PAGE_SIZE, i);
+        }
+        space_advise(s, va, 100 * PAGE_SIZE, ADVISE_PAGEOUT);
+        swap_quiet(&t.vm);
+        /* The table was idle, and nobody takes it off the list of those before it is looked for. */
+        for (uint32_t i = 0; i < 100; i++)
+            WRITE(s, va + i * PAGE_SIZE, i);
+        EXPECT(pt_resident_table(&s->pt, va)->flags & FRAME_F_IDLE && !pt_resident_table(&s->pt, va)->pins,
+               "the table is listed as idle");
+        hold_set(&t.vm.hold, true);
+        hold_came(&t.vm.hold, frame_pfn(t.vm.pool, pt_resident_table(&s->pt, va)));
+        for (pfn_t pfn = t.vm.pool->start; pfn < t.vm.pool->end; pfn++)
+            hold_came(&t.vm.hold, pfn);
+        EXPECT(reclaim_run(&t.vm, 8) >= 8, "there is something to be freed");
+        hold_set(&t.vm.hold, false);
+        EXPECT(vm_verify(&t.vm), "round %u", round);
+    }
+    space_destroy(s);
+    vt_end(&t);
+}
+
 #define ROUNDS 6u
 
 /* Pages that come in rounds over so many pages, once each has been there. */
