@@ -150,6 +150,17 @@ bool policy_recall(struct policy_state *s, const struct frame *f, uint32_t *age)
     return n != 0;
 }
 
+#ifdef QUIRE_HOSTED
+bool policy_peek(const struct policy_state *s, const struct frame *f, uint32_t *age)
+{
+    uint32_t n = find_ghost(&s->ghosts, key_of(f));
+
+    if (n)
+        *age = s->ghosts.clock - s->ghosts.entry[n - 1].stamp;
+    return n != 0;
+}
+#endif
+
 /* A power of two that is at most n, which is not 0. */
 static uint32_t power_below(uint32_t n)
 {

@@ -276,6 +276,11 @@ void policy_forget_oldest(struct policy_state *s);
  * has named yet (pageable_name()) is not looked for. */
 bool policy_recall(struct policy_state *s, const struct frame *f, uint32_t *age);
 
+#ifdef QUIRE_HOSTED
+/* For who shows it: whether the page in f is remembered, and the same age. Reads only. */
+bool policy_peek(const struct policy_state *s, const struct frame *f, uint32_t *age);
+#endif
+
 /* A number below `below`, from the state's own generator. */
 uint32_t policy_draw(struct policy_state *s, uint32_t below);
 

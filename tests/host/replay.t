@@ -294,6 +294,11 @@ is(misses($strict, file('hid.txt', '1 1 2 3 1'), '--policy', 'clock', '--frames'
 is(misses($strict, $twice, '--policy', 'lru', '--frames', 2, '--tlb', 1), misses($strict, $twice, '--policy', 'lru', '--frames', 2),
     'lru is told of each use');
 
+# Few frames are drawn as well as many: of a loop of 50 pages a random choice keeps many in 25 frames, a queue none.
+my $loop = "$oracle/workload-loop50.txt";
+is(misses($plain, $loop, '--policy', 'fifo', '--frames', 25), 10000, 'fifo misses all of a loop');
+cmp_ok(misses($plain, $loop, '--policy', 'random', '--frames', 25), '<', 8500, 'a random choice does not');
+
 # --- all policies on the same string: no fewer misses than the optimum, the same with and without the sanitizers ---
 
 my @refs  = map { (rand 4 < 1 ? 'w' : '') . int(rand() * rand() * 400) } 1 .. 4000;

@@ -17,7 +17,8 @@
 
 static const struct policy *const host_policies[] = {
     &policy_sieve,     &policy_clock2, &policy_lru,         &policy_mru,
-    &policy_two_queue, &policy_s3fifo, &policy_generations, NULL};
+    &policy_two_queue, &policy_s3fifo, &policy_generations,
+};
 
 /* --- pages by number --- */
 
@@ -219,17 +220,32 @@ static struct frame *choose_by_future(struct machine *m)
 
 /* --- the run --- */
 
+const char *machine_policy(unsigned i)
+{
+    static const char *const by_future[] = {"opt", "unopt"};
+
+    if (i < POLICIES)
+        return policies[i]->name;
+    i -= POLICIES;
+    if (i < ARRAY_LEN(host_policies))
+        return host_policies[i]->name;
+    i -= ARRAY_LEN(host_policies);
+    return i < ARRAY_LEN(by_future) ? by_future[i] : NULL;
+}
+
 bool policy_is_known(const char *name)
 {
-    for (unsigned i = 0; host_policies[i]; i++)
-        if (strcmp(host_policies[i]->name, name) == 0)
+    const char *known;
+
+    for (unsigned i = 0; (known = machine_policy(i)) != NULL; i++)
+        if (strcmp(known, name) == 0)
             return true;
-    return policy_find(name) || is_optimum(name);
+    return false;
 }
 
 static const struct policy *find(const char *name)
 {
-    for (unsigned i = 0; host_policies[i]; i++)
+    for (unsigned i = 0; i < ARRAY_LEN(host_policies); i++)
         if (strcmp(host_policies[i]->name, name) == 0)
             return host_policies[i];
     return is_optimum(name) ? policy_find("fifo") : policy_find(name);
@@ -237,8 +253,10 @@ static const struct policy *find(const char *name)
 
 void machine_begin(struct machine *m, const struct trace *t, const struct setup *how)
 {
-    /* Ghosts lie in frames of the same pool, behind those of the program. */
-    uint32_t total = how->frames + how->frames / 64 + 2048, low = total;
+    /* Ghosts lie in frames of the same pool, behind those of the program. There are no others for policies
+     * without ghosts, but that of the set: who draws from the pool is to meet the program's frames. */
+    const struct policy *policy = find(how->policy);
+    uint32_t total = how->frames + (policy->remembers ? how->frames / 64 + 2048 : 1), low = total;
     struct frame_pool *p = &m->host.pool;
 
     *m = (struct machine){.trace = t, .how = how, .pages = 64, .is_direct = 2 * t->count >= DIRECT_PAGES};
@@ -261,7 +279,7 @@ void machine_begin(struct machine *m, const struct trace *t, const struct setup 
                     (uint8_t *)((uintptr_t)m->host.low - ((size_t)POOL_FIRST << PAGE_SHIFT)));
     frame_add(p, POOL_FIRST + how->frames, POOL_FIRST + total);
     p->managed[ZONE_LOW] = how->frames; /* what a policy is told of the machine's size */
-    if (pageable_init(&m->pageable, p, find(how->policy), &eyes, m) != 0)
+    if (pageable_init(&m->pageable, p, policy, &eyes, m) != 0)
         abort();
     if (is_optimum(how->policy)) {
         m->is_worst = strcmp(how->policy, "unopt") == 0;
@@ -365,4 +383,24 @@ void machine_step(struct machine *m, struct machine_step *did)
     if (did->hit && policy->used)
         policy->used(pageable_now(&m->pageable), f);
     moment(m, MOMENT_USED);
+}
+
+void machine_memory(struct machine *m, uint32_t *page)
+{
+    const struct policy_state *s = pageable_now(&m->pageable);
+    bool by_use = strcmp(m->how->policy, "lru") == 0 || strcmp(m->how->policy, "mru") == 0;
+
+    if (by_use) {
+        for (const struct frame *f = policy_head(s, 0); f; f = policy_next_of(s, f))
+            *page++ = f->index;
+        return;
+    }
+    for (uint32_t i = 0; i < m->in_memory; i++) {
+        uint32_t number = pfn_frame(m->pool, POOL_FIRST + i)->index, k = i;
+        uint32_t when = machine_page(m, number)->loaded;
+
+        for (; k && machine_page(m, page[k - 1])->loaded > when; k--)
+            page[k] = page[k - 1];
+        page[k] = number;
+    }
 }

@@ -106,12 +106,17 @@ struct machine_step {
     uint32_t slot; /* the page's frame, from 0 on */
 };
 
+/* By number, from 0 on: first those of the kernel. NULL: there are no more. */
+const char *machine_policy(unsigned i);
 bool policy_is_known(const char *name);
 /* All that is needed is allocated; it aborts if there is not so much. `t` and `how` stay until the end. */
 void machine_begin(struct machine *m, const struct trace *t, const struct setup *how);
 /* The next reference. There is one. */
 void machine_step(struct machine *m, struct machine_step *did);
 void machine_end(struct machine *m);
+
+/* The pages in memory, [m->in_memory]: in the order of their list for lru and mru, of loading for others. */
+void machine_memory(struct machine *m, uint32_t *page);
 
 /* The record of a page, which is made if there was none. */
 struct page *machine_page(struct machine *m, uint32_t number);

@@ -2,32 +2,13 @@
 #include "tests/host/replay/replay.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* Frames in the order of their lists for lru and mru, of loading for others. */
 static void list_memory(struct machine *m, struct outcome *o)
 {
-    const struct policy_state *s = pageable_now(&m->pageable);
-    bool by_use = strcmp(m->how->policy, "lru") == 0 || strcmp(m->how->policy, "mru") == 0;
-
     free(o->memory);
     o->memory = malloc((m->in_memory + 1) * sizeof *o->memory);
     o->in_memory = m->in_memory;
-    if (by_use) {
-        size_t n = 0;
-
-        for (const struct frame *f = policy_head(s, 0); f; f = policy_next_of(s, f))
-            o->memory[n++] = f->index;
-        return;
-    }
-    for (uint32_t i = 0; i < m->in_memory; i++) {
-        uint32_t number = pfn_frame(m->pool, POOL_FIRST + i)->index, when = machine_page(m, number)->loaded,
-                 k = i;
-
-        for (; k && machine_page(m, o->memory[k - 1])->loaded > when; k--)
-            o->memory[k] = o->memory[k - 1];
-        o->memory[k] = number;
-    }
+    machine_memory(m, o->memory);
 }
 
 static void tell_step(FILE *out, struct machine *m, struct outcome *o, const struct machine_step *did)

@@ -1,0 +1,253 @@
+// One policy over one string: an instance of the simulator's core (core.c), with which one can go back. Without a page.
+"use strict";
+
+const CHUNK = 4096; // bytes that steps back share as long as they are the same
+const CAME_TO = {hit: 1, evict: 2, dirty: 4, salvage: 8, write: 16};
+const LOOK = {take: 0, used: 1, dirty: 2, park: 3};
+const MOMENT = {search: 16, found: 17, gone: 18, entered: 19, mapped: 20, used: 21};
+const MOVED = 32;
+const NO_LIST = 4; // a page that is on none
+const IN_SET = 2;  // the list where the sets of vms are shown
+const PARKED = 1 << 10;
+const NEVER = 0xFFFFFFFF;
+
+// The order of struct state's first words.
+const STATE = ["done", "in_memory", "frames", "log_count", "log_lost", "hand", "turn", "level", "lowest", "looks", "in_sets", "set_limit",
+    "ghosts", "ghost_limit", "ghost_max", "promoted", "demoted", "parked", "salvaged_clean", "salvaged_dirty", "refaults", "tlb_count"];
+const SLOT_WORDS = 12, ENTRY_WORDS = 8, LISTS = 4, TLB_MAX = 64;
+
+class Core {
+    constructor(module) {
+        this.said = [];
+        const say = (at, size) => this.said.push(new TextDecoder().decode(new Uint8Array(this.x.memory.buffer, at, size).slice()));
+        this.x = new WebAssembly.Instance(module, {player: {say}}).exports;
+    }
+    get bytes() { return new Uint8Array(this.x.memory.buffer); }
+    get words() { return new Uint32Array(this.x.memory.buffer); }
+    text(at) {
+        const b = this.bytes;
+        let end = at;
+        while (b[end])
+            end++;
+        return new TextDecoder().decode(b.slice(at, end));
+    }
+    // A string of references, as text or as bytes of 32-bit words. An error says which one is none.
+    load(string) {
+        const isText = typeof string === "string";
+        const bytes = isText ? new TextEncoder().encode(string) : string;
+        const at = this.x.player_room(bytes.length);
+        if (!at)
+            throw new Error("There is not enough memory for so long a string.");
+        this.bytes.set(bytes, at);
+        const count = this.x[isText ? "player_text" : "player_words"](at, bytes.length) >>> 0;
+        const bad = this.x.player_bad() >>> 0;
+        if (!count)
+            throw new Error(bad ? `Reference ${bad} is not a page number.` : "There are no references.");
+        return count;
+    }
+    // [{name, isKernels}]
+    static policies(module) {
+        const core = new Core(module), all = [], kernels = core.x.player_kernel_policies();
+        for (let i = 0, at; (at = core.x.player_policy(i)) !== 0; i++)
+            all.push({name: core.text(at), isKernels: i < kernels});
+        return all;
+    }
+}
+
+// How often the whole of memory is kept, so that a step back is a short run from there.
+const keepEvery = count => Math.max(16, Math.ceil(count / 256));
+
+class Run {
+    // how: {policy, frames, tlb, rss, unused, most}, as replay's options; most: references, or 0 for all.
+    constructor(module, string, how) {
+        const number = Core.policies(module).findIndex(p => p.name === how.policy);
+        this.how = how;
+        this.core = new Core(module);
+        this.x = this.core.x;
+        this.whole = this.core.load(string);
+        this.count = how.most ? Math.min(this.whole, how.most) : this.whole;
+        this.x.player_cut(this.count);
+        if (number < 0 || !this.x.player_begin(number, how.frames, how.tlb || 0, how.rss || 0, how.unused ? 1 : 0))
+            throw new Error(`${how.policy} cannot run with ${how.frames} frames.`);
+        const pages = this.x.player_pages() >>> 2, writes = this.x.player_writes() >>> 0;
+        this.page = this.core.words.slice(pages, pages + this.count);
+        this.write = this.core.bytes.slice(writes, writes + this.count);
+        this.#runAll();
+        this.go(0);
+    }
+
+    // Once through, for what each step comes to, keeping copies.
+    #runAll() {
+        const every = this.every = keepEvery(this.count);
+        const came = this.x.player_room(every) >>> 0, victims = this.x.player_room(4 * every) >>> 0;
+        this.memoryRoom = this.x.player_room(4 * this.how.frames) >>> 0;
+        const x = this.x, n = this.count;
+        this.cameTo = new Uint8Array(n);
+        this.victim = new Uint32Array(n);
+        this.heapEnd = x.player_heap_end() >>> 0;
+        this.kept = [this.#copy(null)];
+        for (let done = 0; done < n;) {
+            const some = x.player_run(every, came, victims);
+            this.cameTo.set(this.core.bytes.subarray(came, came + some), done);
+            this.victim.set(this.core.words.subarray(victims >>> 2, (victims >>> 2) + some), done);
+            done += some;
+            this.kept.push(this.#copy(this.kept[this.kept.length - 1]));
+        }
+        if (!x.player_verify())
+            throw new Error(`${this.how.policy} is not sound: ${this.core.said.join("; ")}`);
+        // Sums up to each step.
+        const sum = bit => {
+            const s = new Uint32Array(n + 1);
+            for (let i = 0; i < n; i++)
+                s[i + 1] = s[i] + (this.cameTo[i] & bit ? 1 : 0);
+            return s;
+        };
+        this.hits = sum(CAME_TO.hit);
+        this.evictions = sum(CAME_TO.evict);
+        this.writes = sum(CAME_TO.dirty);
+        this.salvages = sum(CAME_TO.salvage);
+    }
+
+    // What of memory can differ between two steps: [start, end) in bytes. The frames' contents are not used, but for ghosts.
+    #ranges() {
+        const x = this.x, far = x.player_far_start() >>> 0, farEnd = x.player_far_end() >>> 0, ghosts = x.player_ghosts() >>> 0;
+        const all = [[0, far], [farEnd, this.heapEnd]];
+        if (ghosts)
+            all.push([ghosts, ghosts + (x.player_ghosts_size() >>> 0)]);
+        return all;
+    }
+    // A copy of memory that shares with the one before what has not changed.
+    #copy(before) {
+        const bytes = this.core.bytes, chunks = [];
+        for (const [start, end] of this.#ranges())
+            for (let at = start; at < end; at += CHUNK) {
+                const stop = Math.min(end, at + CHUNK), old = before && before[chunks.length];
+                const same = old && this.#isSame(bytes, at, old.bytes);
+                chunks.push(same ? old : {at, bytes: bytes.slice(at, stop)});
+            }
+        return chunks;
+    }
+    #isSame(bytes, at, old) {
+        for (let i = 0; i < old.length; i++)
+            if (bytes[at + i] !== old[i])
+                return false;
+        return true;
+    }
+    #restore(chunks) {
+        const bytes = this.core.bytes;
+        for (const c of chunks)
+            bytes.set(c.bytes, c.at);
+    }
+
+    // To after `at` references: what was there before the last of them (then), after it (now), and what it did (log).
+    go(at) {
+        at = Math.max(0, Math.min(this.count, at));
+        if (this.now && at === this.at)
+            return;
+        if (this.now && at === this.at + 1) {
+            this.then = this.now;
+        } else {
+            const from = Math.floor(Math.max(0, at - 1) / this.every);
+            this.#restore(this.kept[from]);
+            const more = Math.max(0, at - 1) - from * this.every;
+            if (more)
+                this.x.player_run(more, 0, 0);
+            this.then = this.#state();
+        }
+        this.log = [];
+        if (at > 0) {
+            this.recalled = this.x.player_ghost(this.page[at - 1]) >>> 0; // its age + 1, if the page is remembered
+            this.x.player_step();
+            this.now = this.#state();
+            this.log = this.#log();
+        } else {
+            this.now = this.then;
+        }
+        this.at = at;
+    }
+
+    #state() {
+        const at = this.x.player_state() >>> 2, w = this.core.words, state = {};
+        STATE.forEach((name, i) => state[name] = w[at + i]);
+        const max = this.x.player_frames_max();
+        let list = at + STATE.length + LISTS;
+        state.lists = [];
+        for (let i = 0; i < LISTS; i++) {
+            const n = w[at + STATE.length + i];
+            state.lists.push(Array.from(w.subarray(list, list + n)));
+            list += n;
+        }
+        const tlb = at + STATE.length + LISTS + max;
+        state.tlb = Array.from(w.subarray(tlb, tlb + state.tlb_count));
+        state.slots = [];
+        for (let i = 0; i < state.in_memory; i++) {
+            const [page, uses, dirty, inTlb, flags, onList, byte, number, loaded, nextUse, knowsFuture] =
+                w.subarray(tlb + TLB_MAX + i * SLOT_WORDS, tlb + TLB_MAX + (i + 1) * SLOT_WORDS);
+            state.slots.push({page, uses, dirty: !!dirty, inTlb: !!inTlb, isParked: !!(flags & PARKED), list: onList, byte, number, loaded,
+                nextUse: knowsFuture ? nextUse : undefined});
+        }
+        return state;
+    }
+
+    #log() {
+        const at = this.x.player_log() >>> 2, w = this.core.words, log = [];
+        for (let i = 0; i < this.now.log_count; i++) {
+            const [what, page, slot, answer, list, listAfter, byte, byteAfter] = w.subarray(at + i * ENTRY_WORDS, at + (i + 1) * ENTRY_WORDS);
+            log.push({what, page, slot, answer, list, listAfter, byte, byteAfter});
+        }
+        return log;
+    }
+
+    // The pages of `candidates` that went and are remembered: [{page, age}], the oldest first.
+    ghosts(candidates) {
+        const all = [];
+        for (const page of candidates) {
+            const age = this.x.player_ghost(page) >>> 0;
+            if (age)
+                all.push({page, age: age - 1});
+        }
+        return all.sort((a, b) => b.age - a.age);
+    }
+
+    // The pages in memory, as replay's --steps lists them.
+    memory() {
+        const n = this.x.player_memory(this.memoryRoom);
+        return Array.from(this.core.words.subarray(this.memoryRoom >>> 2, (this.memoryRoom >>> 2) + n));
+    }
+
+    is(step, bit) { return !!(this.cameTo[step - 1] & bit); }
+    // The next step after `at`, or the last before it, at which a page was missed; 0: there is none.
+    missAfter(at) {
+        for (let i = at + 1; i <= this.count; i++)
+            if (!this.is(i, CAME_TO.hit))
+                return i;
+        return 0;
+    }
+    missBefore(at) {
+        for (let i = at - 1; i > 0; i--)
+            if (!this.is(i, CAME_TO.hit))
+                return i;
+        return 0;
+    }
+    // The last step before `step` at which the page was referenced, or loaded; 0: there is none.
+    lastUse(page, step) {
+        for (let i = step - 1; i > 0; i--)
+            if (this.page[i - 1] === page)
+                return i;
+        return 0;
+    }
+    lastLoad(page, step) {
+        for (let i = step - 1; i > 0; i--)
+            if (this.page[i - 1] === page && !this.is(i, CAME_TO.hit))
+                return i;
+        return 0;
+    }
+
+    // Sums after `at` references. cost: {hit, miss, write, salvage} in ns; amat in ns.
+    sums(at, cost) {
+        const hits = this.hits[at], writes = this.writes[at], salvages = this.salvages[at];
+        const misses = at - hits;
+        const amat = at ? cost.hit + (misses * cost.miss + writes * cost.write + salvages * cost.salvage) / at : 0;
+        return {hits, misses, writes, salvages, evictions: this.evictions[at], rate: at ? hits / at : 0, amat};
+    }
+}
