@@ -132,8 +132,8 @@ static void looked(void *arg, enum machine_look look, const struct frame *f, uin
         open_look = log_count;
 }
 
-/* How often the random policy drew a frame for this victim, and the last one: from where its generator was, with
- * the same generator. */
+/* How often the random policy drew a frame for this victim, and the last one: the same generator again, from
+ * where it was. */
 static void count_draws(struct entry *e)
 {
     struct policy_state copy = *pageable_now(&machine.pageable);
