@@ -156,7 +156,7 @@ struct wish {
     uint32_t next_use, loaded, number;
 };
 
-/* Whether a goes before b: farthest next use, of equal ones the one loaded last; the reverse for the worst. */
+/* Whether a goes before b: farthest next use, of equal ones what was loaded last; the reverse for worst. */
 static bool goes_before(const struct machine *m, const struct wish *a, const struct wish *b)
 {
     bool before = a->next_use != b->next_use ? a->next_use > b->next_use : a->loaded > b->loaded;
