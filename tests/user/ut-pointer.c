@@ -88,19 +88,27 @@ static void put_data(const struct call *c, uint8_t *at, size_t n)
         memset(at, 0xa5, n);
 }
 
-/* Have the page on disk, where there is one; says so if it is not. */
-static const char *page_out(uint8_t *p)
+static bool is_out(const uint8_t *p)
 {
     uint64_t entry = 0;
-    int fd;
+    int fd = open("/proc/self/pagemap", O_RDONLY);
 
-    madvise(p, PAGE, MADV_PAGEOUT);
-    if (!must_swap)
-        return "";
-    fd = open("/proc/self/pagemap", O_RDONLY);
     pread(fd, &entry, sizeof entry, (off_t)((uintptr_t)p / PAGE * sizeof entry));
     close(fd);
-    return entry >> 62 & 1 ? "" : " (IN MEMORY)";
+    return entry >> 62 & 1;
+}
+
+/* Have the page on disk, where there is one; says so if it is not. A page that is being written for an earlier
+ * time cannot go at once. */
+static const char *page_out(uint8_t *p)
+{
+    for (unsigned tries = 0; tries < 200; tries++) {
+        madvise(p, PAGE, MADV_PAGEOUT);
+        if (!must_swap || is_out(p))
+            return "";
+        usleep(1000);
+    }
+    return " (IN MEMORY)";
 }
 
 static const char *said(const struct call *c, void *p)
