@@ -54,6 +54,11 @@ bool serial_init(void)
     return true;
 }
 
+bool serial_is_there(void)
+{
+    return present;
+}
+
 /* Ready for a burst: the FIFO is empty. */
 static bool ready(void)
 {

@@ -6,6 +6,7 @@
 
 /* False when there is no port; writes are then ignored. */
 bool serial_init(void);
+bool serial_is_there(void);
 /* Write all of it. A port that is stuck loses characters, after a while: better than a hang. Any context. */
 void serial_write(const char *text, size_t n);
 /* Write as much as the port takes now, without waiting: 0 to SERIAL_BURST bytes. */

@@ -217,7 +217,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     file_start();
     procfs_init(cmdline);
     devices_init();
-    if (!expiry_init() || tty_init() != 0)
+    if (!expiry_init() || tty_init(params.console_last) != 0)
         panic_unfit("too little memory: no room for the terminal");
 
     /* What comes from here on, the end takes away again. */

@@ -1,32 +1,41 @@
 /*
- * The terminal: the line discipline (ldisc.c) between the console's devices and the programs.
+ * Terminals: the line discipline (ldisc.c) between a device and the programs. There are two, each for
+ * itself: /dev/ttyS0 is the serial port, /dev/tty1 the keyboard and the console's screen. /dev/console is
+ * one of them (console= says which), and /dev/tty the one that controls the process.
  *
- * Input goes from the serial port's interrupt through its ring to a task, which feeds the line discipline; so
+ * Input goes from the device's interrupt through its ring to a task, which feeds the line discipline; so
  * echo and signals happen in a task, and need no interrupt to be off. Output is processed in the writer's
- * call and goes to the devices in bursts.
+ * call and goes to the device in bursts. The screen's task also finds out what keys mean, and brings what
+ * was written to the display: at once, and again after PAINT_NS at the soonest, so that a program that
+ * writes a thousand lines a second does not wait for the display.
  *
- * Job control. A session has at most one controlling terminal, and the terminal one session and one group in
- * the foreground. Reading in the background stops the reader's group with SIGTTIN; changing the terminal
- * there, or writing with TOSTOP, does with SIGTTOU.
+ * Job control. A session has at most one controlling terminal, and the terminal one session and one group
+ * in the foreground. Reading in the background stops the reader's group with SIGTTIN; changing the
+ * terminal there, or writing with TOSTOP, does with SIGTTOU.
  *
- * Hanging up. When the leader of its session ends, what is open of the terminal is cut off: reads find the
- * end, those that wait too, and writes fail. Who opens it afterwards has it again. As on Linux that does not
- * concern what was opened as /dev/console. A file knows in its hint after how many hang-ups it was opened.
+ * Hanging up. When the leader of its session ends, what is open of the terminal is cut off: reads find
+ * the end, those that wait too, and writes fail. Who opens it afterwards has it again. As on Linux that
+ * does not concern what was opened as /dev/console. A file knows in its hint after how many hang-ups it
+ * was opened.
  *
- * There is one terminal: /dev/console, /dev/ttyS0 and, for a process that has it, /dev/tty all mean it.
- *
- * Locking: tasks, between sleeps. The mutex is for the line discipline, whose echo waits for the devices in
- * the middle of what it does to a line: who changes that, or takes from it, has the mutex. So writers take
- * turns too, and a piece of one's text is not torn by another's.
+ * Locking: tasks, between sleeps. The mutex is for the line discipline, whose echo waits for the devices
+ * in the middle of what it does to a line: who changes that, or takes from it, has the mutex. So writers
+ * take turns too, and a piece of one's text is not torn by another's.
  *
  * Source: POSIX.1-2017, chapter 11, and tty_ioctl(2) of the Linux manual.
  */
 #include "kernel/dev/tty.h"
+#include "drivers/keyboard.h"
 #include "drivers/serial.h"
+#include "kernel/dev/keys.h"
 #include "kernel/dev/ldisc.h"
 #include "kernel/fs/file.h"
+#include "kernel/lib/ansi.h"
 #include "kernel/lib/console.h"
+#include "kernel/lib/printk.h"
+#include "kernel/lib/screen.h"
 #include "kernel/proc/process.h"
+#include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -36,6 +45,12 @@
 #define POLLS      200u /* of a busy port, before the writer sleeps */
 #define DEVICE_NS  1000000u
 #define DECISECOND 100000000ull
+#define PAINT_NS   20000000u
+#define VIEW_ROWS  ((int)SCREEN_ROWS / 2) /* that are scrolled back at a time */
+
+/* Rows that are kept for scrolling back: these, or as many as a 512th of memory holds. */
+#define KEPT_MOST  400u
+#define KEPT_LEAST 50u
 
 struct winsize {
     uint16_t rows, columns, x, y;
@@ -43,6 +58,10 @@ struct winsize {
 
 struct tty {
     struct ldisc ldisc;
+    uint32_t rdev;
+    bool present; /* there is a device */
+    /* Put out as much of a text as the device takes without waiting, maybe nothing. */
+    size_t (*put_some)(const char *text, size_t n);
     struct winsize size;
     int session; /* whose controlling terminal it is; 0: nobody's */
     int foreground;
@@ -52,11 +71,12 @@ struct tty {
     struct mutex lock;  /* of ldisc's contents and settings, and of the order of output */
 };
 
-static struct tty console;
+static struct tty serial, screen;
+static struct tty *console; /* what /dev/console is */
 
 uint32_t tty_device(const struct tty *t)
 {
-    return t ? MKDEV(4, 64) : 0;
+    return t ? t->rdev : 0;
 }
 
 int tty_foreground(const struct tty *t)
@@ -64,20 +84,36 @@ int tty_foreground(const struct tty *t)
     return t && t->foreground ? t->foreground : -1;
 }
 
-int tty_session(void)
+int tty_sessions(void)
 {
-    return console.session;
+    return (serial.session != 0) + (screen.session != 0);
 }
 
 /* --- output --- */
 
+/* The display has to be brought up to date. */
+static bool unpainted;
+
+static size_t screen_put_some(const char *text, size_t n)
+{
+    uint32_t irq = os_irq_save();
+
+    ansi_write(&console_terminal, text, n);
+    os_irq_restore(irq);
+    if (!unpainted || console_terminal.answered) {
+        unpainted = true;
+        os_wake_all(&screen.input);
+    }
+    return n;
+}
+
 /* All of it, as it is. The caller has the mutex. */
-static void put(const char *text, size_t n)
+static void put(const struct tty *t, const char *text, size_t n)
 {
     unsigned polls = 0;
 
     while (n > 0) {
-        size_t done = console_put_some(text, n);
+        size_t done = t->put_some(text, n);
 
         text += done;
         n -= done;
@@ -90,8 +126,7 @@ static void put(const char *text, size_t n)
 
 static void on_output(void *arg, const char *text, size_t n)
 {
-    (void)arg;
-    put(text, n);
+    put(arg, text, n);
 }
 
 static void on_start(void *arg)
@@ -115,32 +150,132 @@ static void on_signal(void *arg, enum ldisc_signal s)
 }
 
 /* In the interrupt. Who runs gives way, so that ^C is prompt. */
-static void received(void)
+static void received(struct tty *t)
 {
-    os_wake_all(&console.input);
+    os_wake_all(&t->input);
     task_current()->cpu.user_work |= TASK_WORK_YIELD;
 }
 
-static void input_task(void *arg)
+static void serial_received(void)
+{
+    received(&serial);
+}
+
+static void keyboard_received(void)
+{
+    received(&screen);
+}
+
+/* What was typed. Without room for it, it is lost. */
+static void feed(struct tty *t, const char *text, size_t n)
+{
+    mutex_lock(&t->lock);
+    if (ldisc_room(&t->ldisc) >= n)
+        ldisc_input(&t->ldisc, (const uint8_t *)text, n);
+    mutex_unlock(&t->lock);
+    if (ldisc_readable(&t->ldisc, 1))
+        os_wake_all(&t->readers);
+}
+
+static void serial_task(void *arg)
 {
     struct tty *t = arg;
 
     for (;;) {
-        uint8_t text[64];
+        char text[64];
         uint32_t irq = os_irq_save();
 
         while (!serial_readable() || ldisc_room(&t->ldisc) == 0)
             os_sleep(&t->input);
         os_irq_restore(irq);
 
-        mutex_lock(&t->lock);
-
         size_t room = ldisc_room(&t->ldisc);
 
-        ldisc_input(&t->ldisc, text, serial_read(text, room < sizeof text ? room : sizeof text));
-        mutex_unlock(&t->lock);
-        if (ldisc_readable(&t->ldisc, 1))
-            os_wake_all(&t->readers);
+        feed(t, text, serial_read((uint8_t *)text, room < sizeof text ? room : sizeof text));
+    }
+}
+
+/* --- the screen --- */
+
+static struct keys keys;
+
+static void scroll(int rows)
+{
+    uint32_t irq = os_irq_save();
+
+    ansi_scroll_view(&console_terminal, rows);
+    os_irq_restore(irq);
+    unpainted = true;
+}
+
+/* A key, or what is to be done for it. What is typed while another screen is shown is nobody's. */
+static void typed(const struct keys_event *e)
+{
+    bool shown = screen_is_shown(SCREEN_CONSOLE);
+
+    if (e->what == KEYS_SCREEN)
+        screen_show((unsigned)e->number);
+    else if (e->what == KEYS_SCROLL && shown)
+        scroll(e->number * VIEW_ROWS);
+    else if (e->what == KEYS_BYTES && shown) {
+        if (console_terminal.view)
+            scroll(INT32_MIN + 1);
+        feed(&screen, e->bytes, e->n);
+    }
+}
+
+static void take_codes(void)
+{
+    uint8_t codes[16];
+    size_t n = keyboard_read(codes, sizeof codes);
+
+    for (size_t i = 0; i < n; i++) {
+        struct keys_event e;
+
+        keys.cursor_keys = console_terminal.cursor_keys;
+        keys.keypad = console_terminal.keypad;
+        keys.newline = console_terminal.newline;
+        keys_code(&keys, codes[i], &e);
+        typed(&e);
+    }
+    if (n)
+        keyboard_lights((keys.caps ? KEYBOARD_CAPS_LOCK : 0) | (keys.num ? KEYBOARD_NUM_LOCK : 0));
+}
+
+/* What the terminal answers to a program's questions is read like what is typed. */
+static void take_answers(void)
+{
+    char text[ANSI_ANSWERS];
+    uint32_t irq = os_irq_save();
+    size_t n = ansi_answer(&console_terminal, text, sizeof text);
+
+    os_irq_restore(irq);
+    if (n)
+        feed(&screen, text, n);
+}
+
+static void screen_task(void *arg)
+{
+    struct tty *t = arg;
+    uint64_t next = 0; /* when it may be painted again */
+
+    for (;;) {
+        uint32_t irq = os_irq_save();
+
+        while (!keyboard_readable() && !console_terminal.answered) {
+            if (!unpainted)
+                os_sleep(&t->input);
+            else if (os_now_ns() >= next || !os_sleep_until(&t->input, next))
+                break;
+        }
+        os_irq_restore(irq);
+        take_codes();
+        take_answers();
+        if (unpainted && os_now_ns() >= next) {
+            unpainted = false;
+            console_paint();
+            next = os_now_ns() + PAINT_NS;
+        }
     }
 }
 
@@ -215,8 +350,8 @@ static void hang_up(struct tty *t)
     os_wake_all(&t->input);
 }
 
-/* Take it from p. If that leads the session, all of the session loses it, and the foreground gets SIGHUP and,
- * unless p ends, SIGCONT. Whether it does. */
+/* Take it from p. If that leads the session, all of the session loses it, and the foreground gets SIGHUP
+ * and, unless p ends, SIGCONT. Whether it does. */
 static bool detach(struct process *p, bool ends)
 {
     static const struct siginfo hangup = {.signo = SIGHUP, .code = SI_KERNEL};
@@ -252,27 +387,46 @@ static void process_ends(struct process *p)
 
 /* --- files --- */
 
-static int tty_open(struct file *f)
+static int open_tty(struct file *f, struct tty *t)
 {
     struct process *p = process_current();
 
-    if (p->sid == p->pid && !p->tty && !console.session && !(f->flags & O_NOCTTY))
-        attach(&console, p);
-    f->hint = console.hangups;
+    if (!t->present)
+        return -EIO;
+    if (p->sid == p->pid && !p->tty && !t->session && !(f->flags & O_NOCTTY))
+        attach(t, p);
+    f->data = t;
+    f->hint = t->hangups;
     return 0;
+}
+
+static int serial_open(struct file *f)
+{
+    return open_tty(f, &serial);
+}
+
+static int screen_open(struct file *f)
+{
+    return open_tty(f, &screen);
 }
 
 /* The console itself never becomes anybody's terminal just by being opened. */
 static int console_open(struct file *f)
 {
+    f->data = console;
     f->hint = NEVER;
     return 0;
 }
 
 static int own_open(struct file *f)
 {
-    f->hint = console.hangups;
-    return process_current()->tty ? 0 : -ENXIO;
+    struct tty *t = process_current()->tty;
+
+    if (!t)
+        return -ENXIO;
+    f->data = t;
+    f->hint = t->hangups;
+    return 0;
 }
 
 /* When a read has enough: in raw mode that many bytes, and it stops waiting at a time. */
@@ -369,7 +523,7 @@ static int read_into(struct tty *t, const struct file *f, vaddr_t va, size_t n, 
 
 static int tty_read(struct file *f, vaddr_t va, size_t n, uint64_t *pos)
 {
-    struct tty *t = &console;
+    struct tty *t = f->data;
     char small[CHUNK], *buf = small;
     size_t size = n < LDISC_BUFFER ? n : LDISC_BUFFER;
     int r = hung_up(t, f) ? 0 : may_read(t);
@@ -411,14 +565,14 @@ static int write_piece(struct tty *t, vaddr_t va, size_t n)
         return -EFAULT;
     mutex_lock(&t->lock);
     made = ldisc_output(&t->ldisc, text, size, out, sizeof out, &taken);
-    put(out, made);
+    put(t, out, made);
     mutex_unlock(&t->lock);
     return (int)taken;
 }
 
 static int tty_write(struct file *f, vaddr_t va, size_t n, uint64_t *pos)
 {
-    struct tty *t = &console;
+    struct tty *t = f->data;
     size_t done = 0;
     int r = t->ldisc.termios.lflag & TOSTOP ? may_change(t) : 0;
 
@@ -440,7 +594,7 @@ static int tty_write(struct file *f, vaddr_t va, size_t n, uint64_t *pos)
 
 static unsigned tty_poll(struct file *f, struct poll_table *table)
 {
-    struct tty *t = &console;
+    struct tty *t = f->data;
     const uint8_t *cc = t->ldisc.termios.cc;
     unsigned events = 0;
 
@@ -483,6 +637,7 @@ enum {
     TIOCNOTTY = 0x5422,
     TCSBRKP = 0x5425,
     TIOCGSID = 0x5429,
+    TIOCGDEV = (int)0x80045432,
     TCGETS2 = (int)0x802C542A,
     TCSETS2 = 0x402C542B,
     TCSETSW2,
@@ -673,7 +828,7 @@ static int flow(struct tty *t, uint32_t what)
 
 static int tty_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
 {
-    struct tty *t = &console;
+    struct tty *t = f->data;
     struct process *self = process_current();
 
     if (hung_up(t, f))
@@ -705,6 +860,8 @@ static int tty_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
         return set_foreground(t, arg);
     case TIOCGSID:
         return self->tty == t ? user_write32(arg, (uint32_t)t->session) : -ENOTTY;
+    case (unsigned)TIOCGDEV: /* what /dev/console really is */
+        return user_write32(arg, t->rdev);
     case TIOCSCTTY:
         return set_controlling(t, arg == 1);
     case TIOCNOTTY:
@@ -735,21 +892,55 @@ static int tty_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
     {                                                                                                        \
         .open = open_, .read = tty_read, .write = tty_write, .ioctl = tty_ioctl, .poll = tty_poll,           \
     }
-static const struct file_ops serial_ops = TTY_OPS(tty_open);
+static const struct file_ops serial_ops = TTY_OPS(serial_open);
+static const struct file_ops screen_ops = TTY_OPS(screen_open);
 static const struct file_ops console_ops = TTY_OPS(console_open);
 static const struct file_ops own_ops = TTY_OPS(own_open);
 
 static const struct ldisc_ops ldisc_ops = {on_output, on_signal, on_start};
 
-int tty_init(void)
+static void terminal_init(struct tty *t, uint32_t rdev, uint16_t rows,
+                          size_t (*put_some)(const char *, size_t))
+{
+    ldisc_init(&t->ldisc, &ldisc_ops, t);
+    t->rdev = rdev;
+    t->size = (struct winsize){.rows = rows, .columns = 80};
+    t->put_some = put_some;
+}
+
+/* Memory for scrolling back. Without it there is none of that. */
+static void keep_rows(void)
+{
+    uint32_t rows =
+        (frame_pool_sys.managed[ZONE_LOW] << PAGE_SHIFT) / 512 / (ANSI_COLUMNS * sizeof(uint16_t));
+    uint16_t *memory;
+
+    rows = rows < KEPT_LEAST ? KEPT_LEAST : rows < KEPT_MOST ? rows : KEPT_MOST;
+    memory = vm_alloc(rows * ANSI_COLUMNS * sizeof *memory);
+    if (memory)
+        ansi_keep(&console_terminal, memory, rows);
+}
+
+int tty_init(unsigned preferred)
 {
     process_on_end(process_ends);
-    ldisc_init(&console.ldisc, &ldisc_ops, &console);
-    console.size = (struct winsize){.rows = 24, .columns = 80};
-    if (!task_create("tty", input_task, &console))
+    terminal_init(&serial, MKDEV(4, 64), 24, serial_write_some);
+    terminal_init(&screen, MKDEV(4, 1), SCREEN_ROWS, screen_put_some);
+    screen.ldisc.termios.iflag |= IUTF8;
+    serial.present = serial_is_there();
+    screen.present = true;
+    console = preferred == CONSOLE_SCREEN || !serial.present ? &screen : &serial;
+    if (!task_create("tty1", screen_task, &screen) ||
+        (serial.present && !task_create("ttyS0", serial_task, &serial)))
         return -ENOMEM;
+    keep_rows();
+    keys_init(&keys);
+    if (!keyboard_init(keyboard_received))
+        printk(LOG_INFO, "no keyboard controller");
     chardev_register(MKDEV(5, 0), "tty", &own_ops);
     chardev_register(MKDEV(5, 1), "console", &console_ops);
     chardev_register(MKDEV(4, 64), "ttyS0", &serial_ops);
-    return serial_listen(received);
+    chardev_register(MKDEV(4, 0), "tty0", &screen_ops);
+    chardev_register(MKDEV(4, 1), "tty1", &screen_ops);
+    return serial_listen(serial_received);
 }

@@ -1,4 +1,4 @@
-/* The terminal: the console as programs see it. See tty.c. */
+/* Terminals, as programs see them. See tty.c. */
 #ifndef KERNEL_DEV_TTY_H
 #define KERNEL_DEV_TTY_H
 
@@ -6,13 +6,14 @@
 
 struct tty;
 
-/* Start taking input, and register /dev/console, /dev/tty and /dev/ttyS0. After vfs and sched. 0 or
- * -ENOMEM. Sleeps. */
-int tty_init(void);
+/* Start taking input, and register /dev/console, /dev/tty, /dev/ttyS0, /dev/tty0 and /dev/tty1.
+ * preferred: what /dev/console is, CONSOLE_SERIAL or CONSOLE_SCREEN; 0: the serial port if there is one.
+ * After vfs and sched. 0 or -ENOMEM. Sleeps. */
+int tty_init(unsigned preferred);
 /* The device number and foreground group for /proc/PID/stat: tty_nr and tpgid. */
 uint32_t tty_device(const struct tty *t);
 int tty_foreground(const struct tty *t);
-/* The session whose controlling terminal it is, or 0. */
-int tty_session(void);
+/* How many terminals control a session. */
+int tty_sessions(void);
 
 #endif

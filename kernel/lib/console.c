@@ -74,17 +74,3 @@ void console_write(const char *text, size_t n)
         console_paint();
     os_irq_restore(s);
 }
-
-size_t console_put_some(const char *text, size_t n)
-{
-    if (selected & CONSOLE_SERIAL)
-        n = serial_write_some(text, n);
-    if (n > 0 && (selected & CONSOLE_SCREEN)) {
-        uint32_t s = os_irq_save();
-
-        ansi_write(&console_terminal, text, n);
-        os_irq_restore(s);
-        console_paint();
-    }
-    return n;
-}

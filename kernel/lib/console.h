@@ -19,10 +19,6 @@ void console_select(unsigned set);
  * whole. */
 void console_write(const char *text, size_t n);
 
-/* Put out as it is, for programs: as much as the devices take without waiting, maybe nothing. Task
- * context. */
-size_t console_put_some(const char *text, size_t n);
-
 /* The terminal on the screen. Touched with interrupts off. */
 extern struct ansi console_terminal;
 /* Bring what the terminal shows to the display, now. Any context. */

@@ -62,8 +62,8 @@ static const struct param_choice leak_tests[] = {
 #define GIB ((uint64_t)1 << 30)
 
 static const struct param table[] = {
-    {"console", PARAM_SET, &params.console, .choices = consoles,
-     .help = "ttyS0 or tty0: where output goes; may be repeated"},
+    {"console", PARAM_SET, &params.console, .choices = consoles, .last = &params.console_last,
+     .help = "ttyS0 or tty0: where messages go; may be repeated, and the last is /dev/console"},
     {"quiet", PARAM_FLAG, &params.quiet, .help = "show warnings and errors only"},
     {"mem", PARAM_SIZE, &params.mem, MIB, 4 * GIB, .help = "SIZE: use no RAM above this address"},
     {"lowmem", PARAM_SIZE, &params.lowmem, 4 * MIB, GIB,
@@ -161,6 +161,8 @@ static bool assign(const struct param *p, const char *value)
         if (!c)
             return false;
         *(unsigned *)p->value = c->value | (p->type == PARAM_SET ? *(unsigned *)p->value : 0);
+        if (p->last)
+            *p->last = c->value;
         return true;
     }
     return false;

@@ -31,6 +31,7 @@ struct param {
     uint64_t min, max; /* of a NUMBER or a SIZE, inclusive */
     const struct param_choice *choices;
     uint32_t *number; /* of a CHOICE: NAME:N is possible too, with N from min to max. NULL: it is not */
+    unsigned *last;   /* of a SET: the value that was given last. May be NULL */
     const char *help;
 };
 
@@ -60,24 +61,25 @@ enum panic_test {
 
 /* The kernel's parameters, with their defaults. */
 struct params {
-    unsigned console;     /* console=: CONSOLE_* bits of console.h, 0: not given */
-    bool quiet;           /* quiet */
-    uint64_t mem;         /* mem=: RAM above this address is not used; 0: no limit */
-    uint64_t lowmem;      /* lowmem=: RAM above this address is not in the direct map; 0: as much as fits */
-    const char *init;     /* init=, NULL: the usual places */
-    const char *ktest;    /* ktest=: self-tests to run, NULL: none */
-    uint32_t seed;        /* seed=: of the self-tests' random numbers, 0: their own default */
-    bool bench;           /* bench */
-    bool slab_debug;      /* slab_debug */
-    unsigned kva;         /* kva=: enum kva_policy */
-    unsigned policy;      /* policy=: enum policy_number */
-    unsigned loadcontrol; /* loadcontrol=: 1 on, 0 off */
-    uint32_t rss_limit;   /* rss_limit=: pages; 0: a quarter of all */
-    const char *swap;     /* swap=: on, off, or names of devices; NULL: on */
-    unsigned ata_pio;     /* ata=: 1 pio, 0 dma where possible */
-    uint32_t ata_timeout; /* ata_timeout=: milliseconds, 0: the driver's own limit */
-    bool latency;         /* latency */
-    unsigned torture;     /* torture=: 1 sleep, 0 none */
+    unsigned console;      /* console=: CONSOLE_* bits of console.h, 0: not given */
+    unsigned console_last; /* the bit that was given last */
+    bool quiet;            /* quiet */
+    uint64_t mem;          /* mem=: RAM above this address is not used; 0: no limit */
+    uint64_t lowmem;       /* lowmem=: RAM above this address is not in the direct map; 0: as much as fits */
+    const char *init;      /* init=, NULL: the usual places */
+    const char *ktest;     /* ktest=: self-tests to run, NULL: none */
+    uint32_t seed;         /* seed=: of the self-tests' random numbers, 0: their own default */
+    bool bench;            /* bench */
+    bool slab_debug;       /* slab_debug */
+    unsigned kva;          /* kva=: enum kva_policy */
+    unsigned policy;       /* policy=: enum policy_number */
+    unsigned loadcontrol;  /* loadcontrol=: 1 on, 0 off */
+    uint32_t rss_limit;    /* rss_limit=: pages; 0: a quarter of all */
+    const char *swap;      /* swap=: on, off, or names of devices; NULL: on */
+    unsigned ata_pio;      /* ata=: 1 pio, 0 dma where possible */
+    uint32_t ata_timeout;  /* ata_timeout=: milliseconds, 0: the driver's own limit */
+    bool latency;          /* latency */
+    unsigned torture;      /* torture=: 1 sleep, 0 none */
     uint32_t torture_seed;
     unsigned panic_test; /* panic_test=: enum panic_test, 0: none */
     unsigned leak_test;  /* leak_test=: enum leak_test, 0: none */

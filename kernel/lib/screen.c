@@ -22,9 +22,9 @@ void screen_register(unsigned number, struct screen *s)
         front = s;
 }
 
-struct screen *screen_shown(void)
+bool screen_is_shown(unsigned number)
 {
-    return front;
+    return front && front == screens[number];
 }
 
 static void paint_row(const struct screen *s, unsigned row)

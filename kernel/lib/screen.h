@@ -55,8 +55,7 @@ void screen_register(unsigned number, struct screen *s);
 /* Show a screen; nothing happens if none is registered under the number. Any
  * context. */
 void screen_show(unsigned number);
-/* The screen that is shown, or NULL while there is none. */
-struct screen *screen_shown(void);
+bool screen_is_shown(unsigned number);
 /* Bring what has changed to the display, if the screen is shown. Costs some thousand instructions, and
  * what it costs to write the cells that differ. Any context. */
 void screen_paint(struct screen *s);

@@ -79,7 +79,7 @@ void audit_count(struct audit_count *n)
         n->objects++;
     n->committed = (uint32_t)vm_sys.committed;
     count_swap(n);
-    n->session = (uint32_t)tty_session();
+    n->session = (uint32_t)tty_sessions();
 }
 
 /* --- comparing --- */

@@ -290,7 +290,7 @@ void fpu_save(struct fpu_state *s)
 
 /* --- what is far away --- */
 
-int tty_session(void)
+int tty_sessions(void)
 {
     return 0;
 }
