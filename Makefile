@@ -165,10 +165,38 @@ $(B)/host/replay-checked: $(REPLAY_C) $(wildcard tests/host/*.h tests/host/repla
 	@echo "  HOSTCC  $@"
 	@$(HOSTCC) $(HOST_CFLAGS) $(REPLAY_C) -o $@
 
+# The player: the same policies and the same core in WebAssembly, in one page. See docs/lab.md. What it exports has no
+# prototypes.
+WASM_C     := $(sort $(wildcard mm/policy/*.c mm/policy/host/*.c)) mm/policy.c mm/frame.c mm/buddy.c kernel/lib/format.c \
+              $(addprefix tests/host/replay/,machine.c parse.c) $(wildcard tools/lab/player/*.c)
+WASM_OBJ   := $(WASM_C:%.c=$(B)/wasm/%.o)
+WASM_FLAGS := --target=wasm32 -std=gnu11 -O2 -ffreestanding -fno-strict-aliasing -fno-common -DQUIRE_HOSTED \
+              $(filter-out -Wmissing-prototypes,$(WARN)) -I. -isystem tools/lab/player/libc
+
+# These move memory in plain loops, as kernel/lib/string.c does.
+$(B)/wasm/tools/lab/player/libc.o: WASM_FLAGS += -fno-builtin
+
+$(B)/wasm/%.o: %.c Makefile | $(B)/setup-player
+	@mkdir -p $(@D)
+	@echo "  WASMCC  $<"
+	@clang $(WASM_FLAGS) -MMD -MP -c $< -o $@
+
+$(B)/lab/player.wasm: $(WASM_OBJ)
+	@mkdir -p $(@D)
+	@echo "  WASMLD  $@"
+	@wasm-ld --no-entry --stack-first -z stack-size=65536 --strip-all $^ -o $@
+
+$(B)/lab/player.html: $(B)/lab/player.wasm $(wildcard tools/lab/player/*)
+	@tools/lab/player/assemble $< >$@
+
+.PHONY: player
+player: $(B)/lab/player.html
+	@echo $<
+
 .PHONY: hosted
 hosted: $(HOST_TESTS) $(B)/host/replay $(B)/host/replay-checked
 
--include $(shell find $(B)/kernel $(B)/host -name '*.d' -type f 2>/dev/null)
+-include $(shell find $(B)/kernel $(B)/host $(B)/wasm -name '*.d' -type f 2>/dev/null)
 
 # --- programs for ring 3: the project's own (user/), tests of what programs see (tests/user/), root archives ---
 
@@ -318,6 +346,7 @@ help:
 	@echo 'make test-boot   boot tests only; one of them: tests/boot/ram-8.t'
 	@echo 'make check       warnings, layers, formatting, static analysis'
 	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded; APPEND, or CMD and ADD as for run'
+	@echo 'make player      build/lab/player.html: policies step by step, in a browser'
 	@echo 'make iso         build/quire.iso, for GRUB or a CD'
 	@echo 'make bench       what the basic operations cost, in the kernel and beside Linux'
 	@echo 'make bench POLICY=all   replacement policies compared: programs with too little memory, for an hour'
@@ -391,16 +420,17 @@ BOOT_TESTS := $(wildcard $(foreach t,user torture programs-stress memdiff progra
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
-	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/check.t
+test: hosted $(B)/lab/player.wasm $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
+	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/lab/answers.t tests/check.t
 
 # The tests that are random or only take time, for minutes each.
-soak: $(B)/quire.elf $(ROOTFS) user | $(B)/setup-test
+soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)/setup-test $(B)/setup-browser
 	@QUIRE_SOAK=1 $(PROVE) tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/races.t tests/boot/areas.t \
-	    tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t
+	    tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t \
+	    tests/lab/player.t
 
-test-host: hosted | $(B)/setup-test
-	@$(PROVE) $(HOST_TESTS) tests/host/replay.t
+test-host: hosted $(B)/lab/player.wasm | $(B)/setup-test
+	@$(PROVE) $(HOST_TESTS) tests/host/replay.t tests/lab/answers.t
 
 test-boot: $(B)/host/replay $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)

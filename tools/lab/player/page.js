@@ -1,0 +1,672 @@
+// The page: what is set, what is shown. All of memory's answers come from Run (run.js), all sentences from explain().
+
+const $ = id => document.getElementById(id);
+const MODULE = new WebAssembly.Module(Uint8Array.from(atob(WASM), c => c.charCodeAt(0)));
+const POLICIES = Core.policies(MODULE);
+const SPEEDS = [0.5, 1, 2, 4, 8, 20, 60]; // steps a second
+const LINK_MAX = 6000;  // characters of references that an address takes
+const RING_MAX = 24;    // frames that a ring is drawn of
+const CHIPS_MAX = 24;   // pages of a list that are drawn
+const GHOSTS_ASKED = 4000;
+
+// A sample's numbers, the same each time: a linear congruential generator.
+function generator(seed) {
+    let x = seed >>> 0;
+    return below => {
+        x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
+        return Math.floor(x / 4294967296 * below);
+    };
+}
+
+const SAMPLES = {
+    belady: {name: "Belady's anomaly", frames: 3, refs: () => "1 2 3 4 1 2 5 1 2 3 4 5"},
+    textbook: {name: "A textbook's string", frames: 3, refs: () => "7 0 1 2 0 3 0 4 2 3 0 3 2 1 2 0 1 7 0 1"},
+    loop: {name: "A loop, one page too long", frames: 4, refs: () => Array.from({length: 40}, (_, i) => 1 + i % 5).join(" ")},
+    eighty20: {name: "80/20", frames: 6, refs: () => {
+        const draw = generator(20);
+        return Array.from({length: 150}, () => (draw(10) < 8 ? draw(4) : 4 + draw(16)) + (draw(5) === 0 ? "w" : "")).join(" ");
+    }},
+    scan: {name: "A scan past a hot set", frames: 8, refs: () => {
+        const draw = generator(7), refs = [];
+        for (let i = 0, page = 100; i < 160; i++)
+            refs.push(i >= 40 && i % 2 && i < 120 ? page++ : draw(5));
+        return refs.join(" ");
+    }},
+    writes: {name: "Reading beside writing", frames: 5, refs: () => {
+        const draw = generator(3);
+        return Array.from({length: 90}, () => draw(3) ? draw(5) : `${10 + draw(4)}w`).join(" ");
+    }},
+    phases: {name: "A program in phases", frames: 6, refs: () => {
+        const draw = generator(11);
+        return Array.from({length: 160}, (_, i) => Math.floor(i / 40) * 5 + draw(5) + (draw(6) ? "" : "w")).join(" ");
+    }},
+};
+
+const DEFAULTS = {sample: "belady", refs: null, frames: 3, a: "clock", b: "lru", at: 0, speed: 2, hit: 100, miss: 100, write: 100, salvage: 1,
+    tlb: 0, rss: 0, unused: false, most: 20000};
+const set = {...DEFAULTS};
+let bytes = null;      // of a file, instead of text
+let fileName = "";
+let runs = [];         // of the policies that are shown
+let at = 0;
+let timer = 0;
+let theme = "";
+
+// --- the address ---
+
+function writeLink() {
+    const p = new URLSearchParams();
+    if (bytes)
+        p.set("file", fileName);
+    else if (set.sample)
+        p.set("sample", set.sample);
+    else if (set.refs.length <= LINK_MAX)
+        p.set("s", set.refs.trim().replace(/[\s,]+/g, "."));
+    p.set("f", set.frames);
+    p.set("a", set.a);
+    p.set("b", set.b || "none");
+    p.set("i", at);
+    const other = {speed: "v", hit: "ch", miss: "cm", write: "cw", salvage: "cs", tlb: "tlb", rss: "rss", most: "most"};
+    for (const k in other)
+        if (set[k] !== DEFAULTS[k])
+            p.set(other[k], set[k]);
+    if (set.unused)
+        p.set("u", 1);
+    if (theme)
+        p.set("t", theme);
+    const hash = "#" + p.toString();
+    if (location.hash !== hash)
+        history.replaceState(null, "", hash);
+}
+
+function readLink() {
+    const p = new URLSearchParams(location.hash.slice(1));
+    const number = (key, was, least, most) => {
+        const n = p.get(key);
+        return n === null || n === "" || !isFinite(n) ? was : Math.min(most, Math.max(least, +n));
+    };
+    const whole = (...args) => Math.floor(number(...args));
+    const known = (name, was) => name !== null && POLICIES.some(q => q.name === name) ? name : was;
+    Object.assign(set, DEFAULTS);
+    bytes = null;
+    if (p.has("s")) {
+        set.sample = "";
+        set.refs = p.get("s").replace(/[.,]+/g, " ");
+    } else {
+        set.sample = p.get("sample") in SAMPLES ? p.get("sample") : DEFAULTS.sample;
+        set.refs = SAMPLES[set.sample].refs();
+        set.frames = SAMPLES[set.sample].frames;
+    }
+    set.frames = whole("f", set.frames, 1, 1024);
+    set.a = known(p.get("a"), DEFAULTS.a);
+    set.b = p.get("b") === "none" ? "" : known(p.get("b"), DEFAULTS.b);
+    set.speed = whole("v", DEFAULTS.speed, 0, SPEEDS.length - 1);
+    for (const [k, key] of [["hit", "ch"], ["miss", "cm"], ["write", "cw"], ["salvage", "cs"]])
+        set[k] = number(key, DEFAULTS[k], 0, 1e12);
+    set.tlb = whole("tlb", 0, 0, 64);
+    set.rss = whole("rss", 0, 0, 1024);
+    set.most = whole("most", DEFAULTS.most, 1, 200000);
+    set.unused = p.get("u") === "1";
+    setTheme(["light", "dark"].includes(p.get("t")) ? p.get("t") : "");
+    at = whole("i", 0, 0, 1e9);
+    return p.has("file") ? p.get("file") : "";
+}
+
+// --- the fields ---
+
+const FIELDS = {frames: "frames", "cost-hit": "hit", "cost-miss": "miss", "cost-write": "write", "cost-salvage": "salvage", tlb: "tlb", rss: "rss", most: "most"};
+
+function showFields() {
+    for (const id in FIELDS)
+        $(id).value = set[FIELDS[id]];
+    $("unused").checked = set.unused;
+    $("policy-a").value = set.a;
+    $("policy-b").value = set.b;
+    $("sample").value = bytes ? "" : set.sample;
+    $("refs").value = bytes ? `# ${fileName}: choose a sample, or write here, to leave it` : set.refs;
+    $("speed").value = set.speed;
+}
+
+function fillChoices() {
+    const option = (value, text) => Object.assign(document.createElement("option"), {value, textContent: text});
+    const group = (label, list) => {
+        const g = Object.assign(document.createElement("optgroup"), {label});
+        g.append(...list.map(p => option(p.name, p.name)));
+        return g;
+    };
+    for (const id of ["policy-a", "policy-b"]) {
+        if (id === "policy-b")
+            $(id).append(option("", "none"));
+        $(id).append(group("The kernel's", POLICIES.filter(p => p.isKernels)), group("The simulator's", POLICIES.filter(p => !p.isKernels)));
+    }
+    $("sample").append(option("", "of your own"));
+    for (const id in SAMPLES)
+        $("sample").append(option(id, SAMPLES[id].name));
+}
+
+const cost = () => ({hit: set.hit, miss: set.miss * 1000, write: set.write * 1000, salvage: set.salvage * 1000});
+
+function howOf(policy) {
+    return {policy, frames: set.frames, tlb: set.tlb, rss: set.rss, unused: set.unused, most: bytes ? set.most : 0};
+}
+
+// --- running ---
+
+function restart() {
+    stop();
+    const error = $("refs-error");
+    try {
+        runs = [set.a, set.b].filter(Boolean).map(p => new Run(MODULE, bytes || set.refs, howOf(p)));
+        error.hidden = true;
+        $("refs").removeAttribute("aria-invalid");
+    } catch (e) {
+        error.textContent = e.message;
+        error.hidden = false;
+        $("refs").setAttribute("aria-invalid", "true");
+        return;
+    }
+    buildPanes();
+    $("seek").max = runs[0].count;
+    showTotals([]);
+    go(at);
+}
+
+function go(to) {
+    if (!runs.length)
+        return;
+    at = Math.max(0, Math.min(runs[0].count, to));
+    for (const r of runs)
+        r.go(at);
+    show();
+    writeLink();
+}
+
+const nextMiss = () => Math.min(...runs.map(r => r.missAfter(at) || Infinity));
+const prevMiss = () => Math.max(...runs.map(r => r.missBefore(at)));
+const toNextMiss = () => go(isFinite(nextMiss()) ? nextMiss() : runs[0].count);
+
+function stop() {
+    clearTimeout(timer);
+    timer = 0;
+    $("play").textContent = "▶ Play";
+    $("play").setAttribute("aria-pressed", "false");
+}
+
+function tick() {
+    if (at >= runs[0].count) {
+        stop();
+        return;
+    }
+    go(at + 1);
+    timer = setTimeout(tick, 1000 / SPEEDS[set.speed]);
+}
+
+function play() {
+    if (timer) {
+        stop();
+        return;
+    }
+    if (at >= runs[0].count)
+        go(0);
+    $("play").textContent = "❚❚ Pause";
+    $("play").setAttribute("aria-pressed", "true");
+    timer = setTimeout(tick, 1000 / SPEEDS[set.speed]);
+}
+
+// --- showing ---
+
+function el(tag, props, ...children) {
+    const e = document.createElement(tag);
+    for (const k in props || {})
+        k in e ? e[k] = props[k] : e.setAttribute(k, props[k]);
+    e.append(...children.filter(c => c !== null && c !== undefined));
+    return e;
+}
+
+function svg(tag, attributes, ...children) {
+    const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const k in attributes)
+        e.setAttribute(k, attributes[k]);
+    e.append(...children);
+    return e;
+}
+
+function duration(ns) {
+    for (const [unit, size] of [["s", 1e9], ["ms", 1e6], ["µs", 1e3]])
+        if (ns >= size)
+            return `${(ns / size).toPrecision(3)} ${unit}`;
+    return `${+ns.toPrecision(3)} ns`;
+}
+
+const percent = x => (100 * x).toFixed(1) + " %";
+
+function buildPanes() {
+    $("panes").replaceChildren(...runs.map((run, i) => {
+        const name = run.how.policy, about = ABOUT[name] || {says: "", lists: {}};
+        const pane = el("article", {className: "pane", id: `pane-${i}`, "aria-label": `Policy ${name}`},
+            el("header", {}, el("h2", {textContent: name}), el("p", {className: "lead hint", textContent: about.says})),
+            el("dl", {className: "stats"}),
+            el("p", {className: "why", "aria-live": "polite"}),
+            el("ol", {className: "frames" + (set.frames > 48 ? " many" : ""), "aria-label": "Frames"}),
+            el("div", {className: "ring-place"}),
+            el("div", {className: "lists"}));
+        return pane;
+    }));
+}
+
+function show() {
+    runs.forEach(showPane);
+    showTape();
+    showLine();
+    const n = runs[0].count;
+    $("position").textContent = `Step ${at} of ${n}` + (runs[0].whole > n ? ` (${runs[0].whole} there)` : "");
+    $("seek").value = at;
+    $("seek").setAttribute("aria-valuetext", `Step ${at} of ${n}`);
+    for (const id of ["first", "prev"])
+        $(id).disabled = at === 0;
+    for (const id of ["last", "next", "next-miss"])
+        $(id).disabled = at === n;
+    $("prev-miss").disabled = prevMiss() <= 0;
+    $("speed-said").textContent = `${SPEEDS[set.speed]} a second`;
+}
+
+function showPane(run, i) {
+    const pane = $(`pane-${i}`), sums = run.sums(at, cost()), e = explain(run);
+    const stats = [["Hits", sums.hits], ["Misses", sums.misses], ["Hit rate", at ? percent(sums.rate) : "–"], ["Written", sums.writes],
+        ["AMAT", at ? duration(sums.amat) : "–"]];
+    if (run.how.policy === "vms")
+        stats.splice(2, 0, ["Put back", sums.salvages]);
+    pane.querySelector(".stats").replaceChildren(...stats.map(([k, v]) => el("div", {}, el("dt", {textContent: k}), el("dd", {textContent: v}))));
+    const why = pane.querySelector(".why");
+    why.className = `why ${e.kind}`;
+    why.replaceChildren(el("strong", {textContent: e.title}), e.text);
+    showFrames(run, pane.querySelector(".frames"));
+    showRing(run, pane.querySelector(".ring-place"));
+    showLists(run, pane.querySelector(".lists"));
+}
+
+// What the policy's byte of a page says, if it is for people.
+function byteOf(run, slot) {
+    const about = ABOUT[run.how.policy];
+    if (about && about.marks && slot.list === 1)
+        return slot.byte & CLOCKPRO_RISES ? "rises" : slot.byte & CLOCKPRO_TEST ? "test" : "";
+    if (!about || !about.byte)
+        return "";
+    return about.hex ? hex2(slot.byte) : String(slot.byte);
+}
+
+function bit(letter, on, what, kind) {
+    return el("b", {className: `bit ${on ? "on" : ""} ${kind}`, title: on ? what : `not ${what}`, textContent: letter});
+}
+
+function showFrames(run, place) {
+    const step = run.at, victim = step && run.is(step, CAME_TO.evict) ? run.victim[step - 1] : null;
+    const page = step ? run.page[step - 1] : null, hit = step && run.is(step, CAME_TO.hit);
+    const counted = run.now.slots.some(s => s.uses > 1) && (ABOUT[run.how.policy] || {}).byte;
+    const cells = [];
+    for (let i = 0; i < run.how.frames; i++) {
+        const s = run.now.slots[i], is = s && s.page === page;
+        if (!s) {
+            cells.push(el("li", {"aria-label": `Frame ${i}: free`}, el("span", {className: "no", textContent: `#${i}`}), el("span", {className: "page none", textContent: "free"})));
+            continue;
+        }
+        const byte = byteOf(run, s);
+        const said = [`Frame ${i}: page ${s.page}`, is ? hit ? "just used" : "just loaded" : "", s.uses ? "referenced" : "", s.dirty ? "modified" : "", s.isParked ? "set aside" : "",
+            s.inTlb ? "in the translation buffer" : "", is && victim !== null ? `${victim} went` : ""];
+        cells.push(el("li", {className: `${is ? hit ? "used" : "loaded" : ""} ${s.isParked ? "parked" : ""}`, "aria-label": said.filter(Boolean).join(", ")},
+            el("span", {className: "no"}, `#${i}`, byte ? el("span", {textContent: byte, title: "the policy's own byte"}) : null),
+            el("span", {className: "page", textContent: s.page}),
+            el("span", {className: "bits"}, bit(counted && s.uses > 1 ? s.uses : "R", s.uses, "referenced", "r"), bit("M", s.dirty, "modified", "m"),
+                run.how.tlb ? bit("T", s.inTlb, "in the translation buffer", "t") : null),
+            el("span", {className: "was", textContent: is && victim !== null ? `${victim} went` : ""})));
+    }
+    place.replaceChildren(...cells);
+}
+
+// A clock, if the list goes round memory as the frames lie there. The hand is the head of the list.
+function showRing(run, place) {
+    const about = ABOUT[run.how.policy], list = about && about.ring !== undefined ? run.now.lists[about.ring] : [];
+    const n = list.length, next = list.every((slot, i) => i === 0 || slot === (list[i - 1] + 1) % n);
+    if (about && about.ring !== undefined && run.how.policy !== "fifo" && n >= 2 && n <= RING_MAX && next) {
+        const size = 220, mid = size / 2, far = mid - 24, r = Math.min(17, Math.PI * far / n - 2);
+        const angle = i => 2 * Math.PI * i / n - Math.PI / 2;
+        const page = run.at ? run.page[run.at - 1] : null, hit = run.at && run.is(run.at, CAME_TO.hit);
+        const picture = svg("svg", {class: "ring", viewBox: `0 0 ${size} ${size}`, role: "img",
+            "aria-label": `A clock of ${n} frames; the hand is at page ${run.now.slots[list[0]].page}`});
+        const a = angle(list[0]), tip = far - r - 6;
+        const x = mid + tip * Math.cos(a), y = mid + tip * Math.sin(a);
+        const wing = (turn, len) => `${x - len * Math.cos(a + turn)},${y - len * Math.sin(a + turn)}`;
+        picture.append(svg("line", {class: "pointer", x1: mid, y1: mid, x2: x, y2: y}), svg("polygon", {class: "pointer", points: `${x},${y} ${wing(.5, 9)} ${wing(-.5, 9)}`}),
+            svg("circle", {class: "hub", cx: mid, cy: mid, r: 5}));
+        for (let i = 0; i < n; i++) {
+            const s = run.now.slots[i], cx = mid + far * Math.cos(angle(i)), cy = mid + far * Math.sin(angle(i));
+            const text = svg("text", {x: cx, y: cy});
+            text.textContent = s.page;
+            if (String(s.page).length > 2)
+                text.setAttribute("style", `font-size:${Math.max(7, 26 / String(s.page).length + 2)}px`);
+            const node = svg("g", {class: s.page === page ? hit ? "is-used" : "is-new" : ""}, svg("circle", {class: "node", cx, cy, r}), text);
+            if (s.uses)
+                node.append(svg("circle", {class: "r", cx: cx + r * .75, cy: cy - r * .75, r: 4.5}));
+            if (s.dirty)
+                node.append(svg("circle", {class: "m", cx: cx + r * .75, cy: cy + r * .75, r: 4.5}));
+            picture.append(node);
+        }
+        place.replaceChildren(picture);
+    } else {
+        place.replaceChildren();
+    }
+}
+
+function chip(run, slot, marks) {
+    const s = run.now.slots[slot], step = run.at;
+    const isNew = step && s.page === run.page[step - 1] && !run.is(step, CAME_TO.hit);
+    const c = el("span", {className: `chip ${isNew ? "new" : ""} ${s.isParked ? "parked" : ""}`}, String(s.page), s.uses ? el("span", {className: "dot", title: "referenced", textContent: " R"}) : null,
+        s.dirty ? el("span", {className: "dirty", title: "modified", textContent: " M"}) : null);
+    const byte = byteOf(run, s);
+    if (byte)
+        c.append(el("small", {textContent: ` ${byte}`}));
+    return el("li", {className: "chip-with-hand"}, marks ? el("span", {className: "hand", textContent: "▼", title: marks}) : null, c);
+}
+
+function chips(items) {
+    const drawn = items.length > CHIPS_MAX ? [...items.slice(0, CHIPS_MAX - 6), null, ...items.slice(-5)] : items;
+    return drawn.map(x => x || el("li", {className: "none", textContent: `… ${items.length - CHIPS_MAX + 1} more …`}));
+}
+
+function listTitle(run, number, about) {
+    const n = run.now.lists[number].length;
+    let name = about.generations ? generationName(run.now, number).replace("the ", "") : about.lists[number][0];
+    if (run.how.policy === "vms" && number === IN_SET)
+        name += `, limit ${run.now.set_limit}`;
+    return `${name[0].toUpperCase()}${name.slice(1)} (${n})`;
+}
+
+function showLists(run, place) {
+    const about = ABOUT[run.how.policy] || {lists: {0: ["list 0", ""], 1: ["list 1", ""], 2: ["list 2", ""]}};
+    let order = Object.keys(about.lists).map(Number);
+    if (run.how.policy === "vms")
+        order = [IN_SET, 0, 1];
+    if (about.generations)
+        order = [0, 1, 2].map(i => (run.now.lowest + i) % 3);
+    const sections = [];
+    for (const number of order) {
+        const slots = run.now.lists[number];
+        const hand = about.hand ? run.now.hand ? run.now.hand - 1 : slots[0] : about.future || run.how.policy === "random" ? -1 : about.fromTail ? slots[slots.length - 1] : slots[0];
+        const what = about.hand ? "the hand" : about.fromTail ? "next to go" : about.generations ? "next" : about.lists[number][1];
+        const items = slots.map(slot => chip(run, slot, slot === hand ? what || "first" : ""));
+        sections.push(el("section", {className: "list", "aria-label": listTitle(run, number, about)}, el("h3", {textContent: listTitle(run, number, about)}),
+            slots.length ? el("ol", {className: "chips"}, ...chips(items)) : el("span", {className: "none", textContent: "empty"})));
+    }
+    if (run.now.ghost_max) {
+        const ghosts = run.now.ghosts ? run.ghosts(seenAndGone(run)) : [];
+        sections.push(el("section", {className: "list ghosts", "aria-label": "Ghosts"}, el("h3", {textContent: `Ghosts, oldest first (${run.now.ghosts})`}),
+            ghosts.length ? el("ol", {className: "chips"}, ...chips(ghosts.map(g => el("li", {}, el("span", {className: "chip ghost", title: `age ${g.age}`, textContent: g.page}))))) :
+                el("span", {className: "none", textContent: "none"})));
+    }
+    place.replaceChildren(...sections);
+}
+
+// Pages that were referenced up to now and are not in memory, the latest first; as many as it is worth asking for.
+function seenAndGone(run) {
+    const there = new Set(run.now.slots.map(s => s.page)), gone = new Set();
+    for (let i = run.at - 1; i >= 0 && gone.size < GHOSTS_ASKED; i--)
+        if (!there.has(run.page[i]))
+            gone.add(run.page[i]);
+    return gone;
+}
+
+function showTape() {
+    const run = runs[0], room = Math.max(5, Math.floor($("tape").clientWidth / 40)), half = Math.floor(room / 2);
+    const first = Math.max(1, Math.min(at - half, run.count - room + 1)), last = Math.min(run.count, first + room - 1);
+    const cells = [];
+    for (let i = first; i <= last; i++) {
+        const page = run.page[i - 1], write = run.write[i - 1];
+        const said = runs.map(r => `${r.how.policy} ${r.is(i, CAME_TO.hit) ? "hit" : "miss"}`).join(", ");
+        const cell = el("div", {className: i > at ? "ahead" : "", role: "listitem", title: `Step ${i}: ${said}`, "aria-label": `Step ${i}: page ${page}${write ? ", written to" : ""}${i <= at ? ": " + said : ""}`},
+            String(page) + (write ? "w" : ""), ...runs.map(r => el("i", {className: i > at ? "" : r.is(i, CAME_TO.hit) ? "hit" : "miss"})));
+        if (i === at)
+            cell.setAttribute("aria-current", "step");
+        cell.addEventListener("click", () => go(i));
+        cells.push(cell);
+    }
+    $("tape").replaceChildren(...cells);
+}
+
+// The whole string, a row a policy: each column a step, or the share of misses of some.
+function showLine() {
+    const canvas = $("line"), style = getComputedStyle(document.documentElement), scale = window.devicePixelRatio || 1;
+    const width = Math.max(1, Math.round(canvas.clientWidth * scale)), height = Math.round(18 * scale), n = runs[0].count;
+    canvas.width = width;
+    canvas.height = height;
+    const c = canvas.getContext("2d"), color = name => style.getPropertyValue(name).trim();
+    c.fillStyle = color("--line");
+    c.fillRect(0, 0, width, height);
+    runs.forEach((run, k) => {
+        const top = Math.round(k * height / runs.length), tall = Math.round(height / runs.length) - 1;
+        for (let x = 0; x < width; x++) {
+            const from = Math.floor(x * n / width), to = Math.max(from + 1, Math.floor((x + 1) * n / width));
+            const misses = to - from - (run.hits[to] - run.hits[from]);
+            c.globalAlpha = to <= at ? 1 : 0.4;
+            c.fillStyle = color("--hit");
+            c.fillRect(x, top, 1, tall);
+            const share = Math.round(tall * misses / (to - from));
+            c.fillStyle = color("--miss");
+            c.fillRect(x, top + tall - share, 1, share);
+        }
+    });
+    c.globalAlpha = 1;
+    c.fillStyle = color("--ink");
+    c.fillRect(Math.min(width - 2 * scale, Math.round(at * width / n)), 0, 2 * scale, height);
+    canvas.setAttribute("aria-label", runs.map(r => `${r.how.policy}: ${n - r.hits[n]} misses of ${n}`).join("; "));
+}
+
+// The end of the string, for those that are shown and for `others`.
+function showTotals(others) {
+    const row = (cells, tag) => el("tr", {}, ...cells.map(c => el(tag, {textContent: c})));
+    const all = [...runs, ...others].map(r => [r, r.sums(r.count, cost())]);
+    $("totals").tHead.replaceChildren(row(["policy", "misses", "hit rate", "written", "put back", "AMAT"], "th"));
+    $("totals").tBodies[0].replaceChildren(...all.map(([r, s]) =>
+        row([r.how.policy, s.misses, percent(s.rate), s.writes, r.how.policy === "vms" ? s.salvages : "", duration(s.amat)], "td")));
+}
+
+// --- light and dark ---
+
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+
+function setTheme(name) {
+    theme = name;
+    const shown = theme || (prefersDark.matches ? "dark" : "light");
+    document.documentElement.dataset.theme = shown;
+    $("theme").textContent = shown === "dark" ? "Light" : "Dark";
+}
+
+function switchTheme() {
+    setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+    showLine();
+    writeLink();
+}
+
+// --- files ---
+
+async function unpacked(blob) {
+    const head = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
+    if (head[0] !== 0x1f || head[1] !== 0x8b)
+        return blob.stream();
+    return blob.stream().pipeThrough(new DecompressionStream("gzip"));
+}
+
+// The first `room` bytes of a stream.
+async function beginning(stream, room) {
+    const reader = stream.getReader(), parts = [];
+    let size = 0;
+    while (size < room) {
+        const {done, value} = await reader.read();
+        if (done)
+            break;
+        parts.push(value);
+        size += value.length;
+    }
+    reader.cancel().catch(() => {});
+    const all = new Uint8Array(Math.min(size, room));
+    let end = 0;
+    for (const p of parts) {
+        all.set(p.subarray(0, all.length - end), end);
+        end += Math.min(p.length, all.length - end);
+    }
+    return {all, isCut: size >= room};
+}
+
+async function openFile(file) {
+    try {
+        const {all, isCut} = await beginning(await unpacked(file), 16 * 200000);
+        const isText = all.every(b => b >= 32 && b < 127 || b >= 9 && b <= 13);
+        if (isText) {
+            let text = new TextDecoder().decode(all);
+            if (isCut)
+                text = text.replace(/\S*$/, "");
+            const words = text.replace(/#.*/g, "").split(/[\s,]+/).filter(Boolean);
+            set.refs = words.length > set.most ? words.slice(0, set.most).join(" ") : text.trim();
+            set.sample = "";
+            bytes = null;
+        } else {
+            bytes = all.subarray(0, all.length & ~3);
+            fileName = file.name;
+        }
+        at = 0;
+        showFields();
+        restart();
+        tell(`${file.name}: ${runs.length ? runs[0].count : 0} references.`);
+    } catch (e) {
+        tell(`${file.name} cannot be read: ${e.message}`);
+    }
+}
+
+function tell(text) {
+    $("said").textContent = text;
+}
+
+// --- what people do ---
+
+const number = (input, least, most) => {
+    const n = parseFloat(input.value);
+    return isFinite(n) ? Math.min(most, Math.max(least, n)) : null;
+};
+
+function listen() {
+    const on = (id, what, f) => $(id).addEventListener(what, f);
+    on("setup", "submit", e => e.preventDefault());
+    on("refs", "input", () => {
+        set.refs = $("refs").value;
+        set.sample = "";
+        bytes = null;
+        $("sample").value = "";
+        at = 0;
+        restart();
+    });
+    on("sample", "change", () => {
+        if (!$("sample").value)
+            return;
+        set.sample = $("sample").value;
+        set.refs = SAMPLES[set.sample].refs();
+        set.frames = SAMPLES[set.sample].frames;
+        bytes = null;
+        at = 0;
+        showFields();
+        restart();
+    });
+    for (const id in FIELDS)
+        on(id, "change", () => {
+            const whole = !id.startsWith("cost"), n = number($(id), +$(id).min, $(id).max === "" ? 1e12 : +$(id).max);
+            if (n !== null)
+                set[FIELDS[id]] = whole ? Math.floor(n) : n;
+            $(id).value = set[FIELDS[id]];
+            if (whole) {
+                restart();
+            } else {
+                show();
+                showTotals([]);
+                writeLink();
+            }
+        });
+    on("unused", "change", () => { set.unused = $("unused").checked; restart(); });
+    on("policy-a", "change", () => { set.a = $("policy-a").value; restart(); });
+    on("policy-b", "change", () => { set.b = $("policy-b").value; restart(); });
+    on("file-open", "click", () => $("file").click());
+    on("file", "change", () => { if ($("file").files[0]) openFile($("file").files[0]); });
+    const steps = {first: () => go(0), prev: () => go(at - 1), next: () => go(at + 1), last: () => go(runs[0].count),
+        "next-miss": toNextMiss, "prev-miss": () => go(prevMiss())};
+    for (const id in steps)
+        on(id, "click", () => { stop(); steps[id](); });
+    on("play", "click", play);
+    on("speed", "input", () => { set.speed = +$("speed").value; show(); writeLink(); });
+    on("seek", "input", () => { stop(); go(+$("seek").value); });
+    on("line", "click", e => go(Math.ceil((e.offsetX / $("line").clientWidth) * runs[0].count)));
+    on("theme", "click", switchTheme);
+    on("help-open", "click", () => $("help").showModal());
+    on("all", "click", () => showTotals(POLICIES.filter(p => p.name !== set.a && p.name !== set.b).map(p => new Run(MODULE, bytes || set.refs, howOf(p.name)))));
+    on("copy", "click", () => {
+        const done = () => tell(bytes ? "The link is copied; it does not hold the file." : !set.sample && set.refs.length > LINK_MAX ? "The link is copied; the string is too long for it." : "The link is copied.");
+        if (navigator.clipboard)
+            navigator.clipboard.writeText(location.href).then(done, () => tell("Copy the address above."));
+        else
+            tell("Copy the address above.");
+    });
+    prefersDark.addEventListener("change", () => { if (!theme) { setTheme(""); showLine(); } });
+    window.addEventListener("resize", () => { if (runs.length) { showTape(); showLine(); } });
+    window.addEventListener("hashchange", begin);
+    document.addEventListener("keydown", onKey);
+}
+
+function setFrames(n) {
+    set.frames = Math.max(1, Math.min(1024, n));
+    showFields();
+    restart();
+}
+
+function onKey(e) {
+    const t = e.target, isField = /^(INPUT|TEXTAREA|SELECT)$/.test(t.tagName);
+    if (e.key === "Escape" && isField) {
+        t.blur();
+        return;
+    }
+    if (e.ctrlKey || e.altKey || e.metaKey || $("help").open || isField && t.type !== "checkbox" || !runs.length)
+        return;
+    if (e.key === " " && t.tagName !== "BODY" && t.id !== "panes")
+        return; // a button's own
+    const keys = {
+        ArrowRight: () => go(at + 1), l: () => go(at + 1), ArrowLeft: () => go(at - 1), h: () => go(at - 1),
+        n: toNextMiss, p: () => go(Math.max(0, prevMiss())), Home: () => go(0), End: () => go(runs[0].count),
+        " ": play, "+": () => changeSpeed(1), "=": () => changeSpeed(1), "-": () => changeSpeed(-1), "]": () => setFrames(set.frames + 1), "[": () => setFrames(set.frames - 1),
+        s: () => { if (set.b) { [set.a, set.b] = [set.b, set.a]; showFields(); restart(); } },
+        e: () => $("refs").focus(), t: switchTheme, "?": () => $("help").showModal(),
+    };
+    const act = keys[e.key];
+    if (!act)
+        return;
+    e.preventDefault();
+    if (e.key !== " " && !"+=-".includes(e.key) && timer && e.key !== "t" && e.key !== "?")
+        stop();
+    act();
+}
+
+function changeSpeed(by) {
+    set.speed = Math.max(0, Math.min(SPEEDS.length - 1, set.speed + by));
+    $("speed").value = set.speed;
+    show();
+    writeLink();
+}
+
+function begin() {
+    const file = readLink();
+    showFields();
+    restart();
+    if (file)
+        tell(`This link was made with the file ${file}: choose it again.`);
+}
+
+fillChoices();
+listen();
+begin();
+$("about").textContent = `${POLICIES.filter(p => p.isKernels).length} policies of the kernel (mm/policy/) and ${POLICIES.filter(p => !p.isKernels).length} of its simulator, ` +
+    `in ${Math.round(WASM.length * 3 / 4 / 1024)} KiB of WebAssembly. The same steps: build/host/replay TRACE --policy NAME --frames N --steps.`;
+document.documentElement.dataset.ready = "yes";
