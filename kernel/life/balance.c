@@ -72,6 +72,7 @@
 #define FRONT_LATE_NS (1800 * MS) /* whatever is being done, then */
 #define SIGNAL_NS     (500 * MS)
 #define CHECK_NS      (50 * MS)
+#define HOLD_AFTER    5u           /* looks of one alone that thrashes, before it is tried; */
 #define HOLD_BEFORE   2u           /* looks that say how one alone fares, */
 #define HOLD_SETTLE   1u           /* until it shows what holding does, */
 #define HOLD_LOOKS    3u           /* and that say it */
@@ -659,7 +660,7 @@ static void look(void)
     thrashed = thrashes ? thrashed + 1 : 0;
     if (thrashed >= LOOKS)
         readers = weigh();
-    judge_hold(thrashed >= LOOKS && readers == 1, thrashes, now.at,
+    judge_hold(thrashed >= HOLD_AFTER && readers == 1, thrashes, now.at,
                &(struct fares){.ns = ns, .user_ns = user, .came = state.came});
     if (!is_on || vm_sys.exact) {
         set_hold(HOLD_OFF, now.at);
