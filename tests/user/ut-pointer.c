@@ -98,8 +98,8 @@ static bool is_out(const uint8_t *p)
     return entry >> 62 & 1;
 }
 
-/* Have the page on disk, where there is one; says so if it is not. A page that is being written for an earlier
- * time cannot go at once. */
+/* Have the page on disk, where there is one; says so if it is not. A page that is being written for an
+ * earlier time cannot go at once. */
 static const char *page_out(uint8_t *p)
 {
     for (unsigned tries = 0; tries < 200; tries++) {
