@@ -281,11 +281,11 @@ $(B)/rootfs-test.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
 $(B)/rootfs-ut.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
 	@tools/rootfs pack -o $@ --add $(B)/ut.stripped.static=ut
 
-# In several archives, so that each leaves room on a machine of 14 MiB; tests/boot/live.t makes one of its own, and what is
+# In several archives, so that each leaves room on a machine of 14 MiB; tests/boot/live.t and tests/boot/why.t make their own, and what is
 # about the last 2 MiB of a machine of 16 has one alone.
 FUZZ_FIRST := $(addprefix $(B)/fuzz/,hostile memdiff pressure sysfuzz tmpfs)
 FUZZ_SWAP := $(addprefix $(B)/fuzz/,areas thrash)
-FUZZ_MORE := $(filter-out $(FUZZ_FIRST) $(FUZZ_SWAP) $(B)/fuzz/live $(B)/fuzz/sparse,$(FUZZ))
+FUZZ_MORE := $(filter-out $(FUZZ_FIRST) $(FUZZ_SWAP) $(B)/fuzz/live $(B)/fuzz/pagelife $(B)/fuzz/sparse,$(FUZZ))
 $(B)/rootfs-fuzz.cpio: $(ROOTFS_DEPS) $(FUZZ_FIRST)
 	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ_FIRST)),--add $(B)/fuzz/$t=fuzz/$t)
 $(B)/rootfs-more.cpio: $(ROOTFS_DEPS) $(FUZZ_MORE)

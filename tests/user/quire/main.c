@@ -6,9 +6,7 @@ static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
 } programs[] = {
-    {"init", init_main},
-    {"sh", sh_main},
-    {"tour", tour_main},
+    {"init", init_main}, {"pages", pages_main}, {"sh", sh_main}, {"tour", tour_main}, {"why", why_main},
 };
 #define PROGRAMS (sizeof programs / sizeof programs[0])
 

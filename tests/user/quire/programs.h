@@ -8,5 +8,9 @@ int init_main(int argc, char **argv);
 int sh_main(int argc, char **argv);
 /* The guided tour. */
 int tour_main(int argc, char **argv);
+/* An address space as a picture. */
+int pages_main(int argc, char **argv);
+/* All that is known of a page. */
+int why_main(int argc, char **argv);
 
 #endif

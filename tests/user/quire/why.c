@@ -1,0 +1,519 @@
+/*
+ * why PID ADDRESS: all that is known of a page, in words. What is said is what /proc/PID/quire/page says, at
+ * one moment; here it is only put into sentences, and the entry is drawn bit by bit.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "tests/user/quire/programs.h"
+
+#define LINES_MAX 4096
+#define TEXT_MAX  (1u << 20)
+
+/* --- what the kernel says: lines of a key and a value --- */
+
+struct answer {
+    char *text;
+    const char *key[LINES_MAX], *value[LINES_MAX];
+    unsigned count;
+};
+
+static void parse(struct answer *a)
+{
+    char *line = a->text;
+
+    while (*line && a->count < LINES_MAX) {
+        char *end = strchr(line, '\n'), *blank;
+
+        if (end)
+            *end = '\0';
+        blank = strchr(line, ' ');
+        if (blank)
+            *blank = '\0';
+        a->key[a->count] = line;
+        a->value[a->count++] = blank ? blank + 1 : "";
+        if (!end)
+            break;
+        line = end + 1;
+    }
+}
+
+/* NULL: there is no such line. */
+static const char *get(const struct answer *a, const char *key)
+{
+    for (unsigned i = 0; i < a->count; i++)
+        if (strcmp(a->key[i], key) == 0)
+            return a->value[i];
+    return NULL;
+}
+
+static bool is(const struct answer *a, const char *key, const char *value)
+{
+    const char *v = get(a, key);
+
+    return v && strcmp(v, value) == 0;
+}
+
+static unsigned long long number(const struct answer *a, const char *key, int base)
+{
+    const char *v = get(a, key);
+
+    return v ? strtoull(v, NULL, base) : 0;
+}
+
+static unsigned decimal(const struct answer *a, const char *key)
+{
+    return (unsigned)number(a, key, 10);
+}
+
+static uint32_t hex(const struct answer *a, const char *key)
+{
+    return (uint32_t)number(a, key, 16);
+}
+
+/* Whether a line of words has this one. */
+static bool has_word(const char *words, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *at = words; at && (at = strstr(at, word)); at += n)
+        if ((at == words || at[-1] == ' ') && (!at[n] || at[n] == ' '))
+            return true;
+    return false;
+}
+
+/* --- sentences --- */
+
+#define INDENT 10
+
+/* A paragraph behind a word in the margin. */
+static void put(const char *margin, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void put(const char *margin, const char *fmt, ...)
+{
+    enum { WIDTH = 100 };
+    char text[2048], *word, *rest;
+    int column = INDENT;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    printf("%-*s", INDENT, margin);
+    for (word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        int n = (int)strlen(word);
+
+        if (column > INDENT && column + 1 + n > WIDTH) {
+            printf("\n%*s", INDENT, "");
+            column = INDENT;
+        }
+        printf("%s%s", column > INDENT ? " " : "", word);
+        column += n + (column > INDENT);
+    }
+    putchar('\n');
+}
+
+static const char *plural(unsigned n)
+{
+    return n == 1 ? "" : "s";
+}
+
+/* --- the region --- */
+
+static void tell_region(const struct answer *a)
+{
+    const char *name = get(a, "region_name"), *flags = get(a, "region_flags"),
+               *rights = get(a, "region_rights");
+    const char *pager = get(a, "region_pager");
+    bool shared = rights && rights[3] == 's';
+
+    if (is(a, "region", "none")) {
+        put("region", "nothing is mapped at this address: a touch is a fault that nobody resolves, SIGSEGV");
+        return;
+    }
+    put("region", "%s %s%s%s%s%s", get(a, "region"), rights, name ? " of " : "", name ? name : "",
+        flags && *flags ? ", " : "", flags ? flags : "");
+    if (!pager)
+        put("", "private memory that begins as zeroes");
+    else if (strcmp(pager, "zero") == 0)
+        put("", "memory that begins as zeroes and that all who map it share; this page is %llu bytes into it",
+            number(a, "region_offset", 10));
+    else
+        put("", "%s: this page is at byte %llu of the file%s",
+            shared ? "shared with the file" : "private over a file, so that a write makes a copy",
+            number(a, "region_offset", 10), is(a, "state", "private") ? ", of which it is such a copy" : "");
+}
+
+/* --- entries, bit by bit --- */
+
+static const struct {
+    const char *shown, *name, *set, *clear;
+} bits[] = {
+    {"P", "present", "the processor translates", "a touch faults"},
+    {"W", "write", "writes are allowed", "read-only: the first write faults"},
+    {"U", "user", "ring 3 may use it", "only the kernel may use it"},
+    {"WT", "write-through", "writes go through the cache", NULL},
+    {"CD", "uncached", "not cached", NULL},
+    {"A", "accessed", "used since the bit was last cleared", "not used since the bit was last cleared"},
+    {"D", "dirty", "written to since the bit was last cleared",
+     "not written to since the bit was last cleared"},
+    {"PS", "large", "a page of 4 MiB", NULL},
+    {"G", "global", "stays translated when the root changes", NULL},
+};
+#define BITS (sizeof bits / sizeof bits[0])
+
+/* A field in its box: in groups of four bits, few of them one by one. */
+static void draw_field(uint32_t e, int high, int low)
+{
+    putchar('|');
+    for (int i = high; i >= low; i--)
+        printf(high - low < 3 || (i - low) % 4 == 3 || i == high ? " %u" : "%u", e >> i & 1);
+    putchar(' ');
+}
+
+/* An entry that names a frame: the number, three free bits, nine that have names. */
+static void draw_frame_entry(uint32_t e, const char *what)
+{
+    char number[32];
+
+    printf("%*s 31                      12  11   9  8   7   6   5   4   3   2   1   0\n", INDENT, "");
+    printf("%*s+--------------------------+-------+---+---+---+---+---+---+---+---+---+\n", INDENT, "");
+    printf("%*s", INDENT, "");
+    draw_field(e, 31, 12);
+    draw_field(e, 11, 9);
+    for (int i = 8; i >= 0; i--)
+        printf("| %u ", e >> i & 1);
+    printf("|\n%*s+--------------------------+-------+---+---+---+---+---+---+---+---+---+\n", INDENT, "");
+    snprintf(number, sizeof number, " %s 0x%05x = %u", what, e >> 12, e >> 12);
+    printf("%*s%-27s%-8s", INDENT, "", number, e & 1 ? " free" : e >> 9 & 1 ? " parked" : " held");
+    for (int i = (int)BITS - 1; i >= 0; i--)
+        printf("  %-2s", bits[i].shown);
+    putchar('\n');
+}
+
+/* An entry that names a slot: area, page of the area, and three bits that are 0. */
+static void draw_slot_entry(uint32_t e)
+{
+    char area[16], page[16];
+
+    printf("%*s 31   27 26                            3   2   1   0\n", INDENT, "");
+    printf("%*s+--------+-------------------------------+---+---+---+\n", INDENT, "");
+    printf("%*s", INDENT, "");
+    draw_field(e, 31, 27);
+    draw_field(e, 26, 3);
+    for (int i = 2; i >= 0; i--)
+        printf("| %u ", e >> i & 1);
+    snprintf(area, sizeof area, " area %u", e >> 27);
+    snprintf(page, sizeof page, " page %u", e >> 3 & 0xFFFFFF);
+    printf("|\n%*s+--------+-------------------------------+---+---+---+\n", INDENT, "");
+    printf("%*s%-9s%-32s  -   -   P\n", INDENT, "", area, page);
+}
+
+static void explain_bits(uint32_t e)
+{
+    for (size_t i = 0; i < BITS; i++) {
+        bool set = e >> i & 1;
+
+        if (set || bits[i].clear)
+            printf("%*s%2s = %u  %-8s  %s\n", INDENT, "", bits[i].shown, set, bits[i].name,
+                   set ? bits[i].set : bits[i].clear);
+    }
+}
+
+/* --- slots --- */
+
+/* Keys begin with a word: slot, table_slot, object_slot. */
+static void tell_slot(const struct answer *a, const char *word, const char *holds)
+{
+    char key[6][32];
+    static const char *const part[] = {"", "_device", "_page", "_disk", "_byte", "_names"};
+    const char *cached, *bad;
+
+    for (unsigned i = 0; i < 6; i++)
+        snprintf(key[i], sizeof key[i], "%s%s", word, part[i]);
+    if (!get(a, key[1])) {
+        put("slot", "0x%s, which no area has", get(a, key[0]));
+        return;
+    }
+    put("slot", "0x%x %s: page %u of %s, which is byte %llu of the disk %s", hex(a, key[0]), holds,
+        decimal(a, key[2]), get(a, key[1]), number(a, key[4], 10), get(a, key[3]));
+    snprintf(key[0], sizeof key[0], "%s_cached", word);
+    cached = get(a, key[0]);
+    snprintf(key[0], sizeof key[0], "%s_bad", word);
+    bad = get(a, key[0]);
+    put("", "named by %u entr%s; %s%s%s", decimal(a, key[5]), decimal(a, key[5]) == 1 ? "y" : "ies",
+        cached && strcmp(cached, "no") != 0 ? "it is cached: its page is also in memory, in frame "
+                                            : "not cached: its page is nowhere in memory",
+        cached && strcmp(cached, "no") != 0 ? cached : "", bad ? "; an I/O error has retired it" : "");
+}
+
+/* --- directory, entry, frame --- */
+
+static void tell_directory(const struct answer *a)
+{
+    uint32_t e = hex(a, "directory"), index = hex(a, "page") >> 22;
+
+    if (is(a, "directory_state", "none")) {
+        put("table",
+            "none: directory entry %u is empty, nothing of these 4 MiB was ever touched, or all of it was "
+            "unmapped",
+            index);
+        return;
+    }
+    if (is(a, "directory_state", "out")) {
+        put("table", "out: directory entry %u = 0x%08x says that the table itself lies on the disk", index,
+            e);
+        draw_slot_entry(e);
+        tell_slot(a, "table_slot", "holds the table");
+        put("",
+            "it has %u entries; which page each names is only known when it comes back, with the next fault "
+            "in these 4 MiB",
+            decimal(a, "table_slot_entries"));
+        return;
+    }
+    put("table", "directory entry %u = 0x%08x: the table is in frame %u, has %u entr%s, and is %s", index, e,
+        decimal(a, "table"), decimal(a, "table_entries"), decimal(a, "table_entries") == 1 ? "y" : "ies",
+        is(a, "directory_state", "own") ? "this program's own" : "shared with other programs since a fork");
+    if (is(a, "directory_writes", "held"))
+        put("", "writes to these 4 MiB are held back here, whatever the entry says: %s",
+            is(a, "directory_state", "own") ? "the table was shared, and the first write claims it"
+                                            : "the first write makes a table of the program's own");
+}
+
+static void tell_entry(const struct answer *a)
+{
+    uint32_t e = hex(a, "entry");
+
+    if (is(a, "directory_state", "none") || is(a, "directory_state", "out"))
+        return;
+    if (is(a, "entry_kind", "empty")) {
+        put("entry", "0x00000000, empty: %s",
+            is(a, "region", "none") ? "nothing"
+            : !get(a, "region_pager")
+                ? "nothing yet; a first read will get the shared zero page, a first write a zeroed frame"
+                : "a touch will map the page of the object");
+        return;
+    }
+    if (is(a, "entry_kind", "swap")) {
+        put("entry", "0x%08x: bits 0 and 2 are clear, so it names a slot of the disk", e);
+        draw_slot_entry(e);
+        return;
+    }
+    put("entry", "0x%08x, %s:", e,
+        is(a, "entry_kind", "present") ? "present"
+        : is(a, "entry_kind", "held")
+            ? "held: the page is in memory, and its region lets nobody touch it"
+            : "parked: the page is in memory and its policy has set it aside; the next touch puts it back");
+    draw_frame_entry(e, "frame");
+    explain_bits(e);
+}
+
+/* What the state means, in one sentence. */
+static void tell_state(const struct answer *a)
+{
+    static const struct {
+        const char *state, *text;
+    } all[] = {
+        {"none", "it has nothing: neither a frame nor a slot is spent for it"},
+        {"zero", "it was only read so far: it is the zero page, which all untouched pages share"},
+        {"private", "it has a frame of its own that nobody else shows"},
+        {"shared", "its frame is shown by others too, as after fork; who writes first gets a copy"},
+        {"shmem", "it is a page of shared memory: a write is seen by all who map it"},
+        {"file", "it is the file's own page, which all who map or read the file use"},
+        {"parked", "it is in memory, and on its way out: its policy has set it aside"},
+        {"swapped", "it is on the disk and nowhere in memory"},
+        {"cached",
+         "its entry names the disk, and its page is in memory too, in the swap cache: a touch needs no read"},
+        {"out", "its table is on the disk, and what it says of this page with it"},
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (is(a, "state", all[i].state))
+            put("state", "%s: %s", all[i].state, all[i].text);
+}
+
+static void tell_frame(const struct answer *a)
+{
+    const char *flags = get(a, "frame_flags"), *list = get(a, "frame_list");
+    const char *which = get(a, "frame") ? "frame" : "object_frame";
+
+    if (!get(a, which))
+        return;
+    put("frame", "%u, physical 0x%08x, %s memory, use %s%s", decimal(a, which), hex(a, "frame_physical"),
+        get(a, "frame_zone"), get(a, "frame_use"),
+        strcmp(which, "frame") == 0 ? "" : ": the object's page is in memory, though no entry here names it");
+    if (!flags)
+        return;
+    put("", "%u entr%s name%s it, %u pin%s; flags: %s", decimal(a, "frame_maps"),
+        decimal(a, "frame_maps") == 1 ? "y" : "ies", decimal(a, "frame_maps") == 1 ? "s" : "",
+        decimal(a, "frame_pins"), plural(decimal(a, "frame_pins")), *flags ? flags : "none");
+    if (list && strcmp(list, "none") != 0) {
+        const char *name = strchr(list, ' ');
+
+        put("", "policy %s has it on its list \"%s\"", get(a, "frame_policy"), name ? name + 1 : list);
+    }
+    if (has_word(flags, "busy"))
+        put("", "it is being filled: its contents are not valid yet");
+    if (has_word(flags, "writeback"))
+        put("", "it is being written to its slot");
+    if (has_word(flags, "readahead"))
+        put("", "it was read ahead, and nobody has asked for it yet");
+}
+
+static void tell_places(const struct answer *a)
+{
+    bool first = true;
+    int self = (int)number(a, "pid", 10);
+
+    for (unsigned i = 0; i < a->count; i++) {
+        char kind[16] = "", comm[32] = "";
+        unsigned space, va, entry;
+        int pid;
+
+        if (strcmp(a->key[i], "map") != 0 ||
+            sscanf(a->value[i], "%d %u %x %x %15s %31[^\n]", &pid, &space, &va, &entry, kind, comm) < 5)
+            continue;
+        if (pid == self && va == hex(a, "page"))
+            continue;
+        put(first ? "others" : "", "pid %d (%s) at 0x%08x: entry 0x%08x, %s", pid, comm, va, entry,
+            strcmp(kind, "swap") == 0 ? "names the slot" : kind);
+        first = false;
+    }
+    if (first && decimal(a, "maps_found"))
+        put("others", "nobody else maps it");
+    if (decimal(a, "maps_found") > 256)
+        put("", "and %u more", decimal(a, "maps_found") - 256);
+}
+
+/* --- asking --- */
+
+static int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static int fail(const char *fmt, ...)
+{
+    va_list ap;
+
+    fputs("why: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return 1;
+}
+
+static int usage(FILE *to)
+{
+    fputs("usage: why [--raw] PID ADDRESS\n"
+          "Tell all that is known of a page: its region, its entry bit by bit, its frame, who else maps it, "
+          "or\n"
+          "where on the disk it is, and what happened to it.\n"
+          "  PID       a process, or self\n"
+          "  ADDRESS   decimal, or hexadecimal with 0x or without (/proc/PID/maps shows them so)\n"
+          "  --raw     as /proc/PID/quire/page says it: a key and its value on each line\n",
+          to);
+    return to == stdout ? 0 : 2;
+}
+
+/* As maps prints them, too: eight digits, or a letter among them, are hexadecimal. */
+static bool address_of(const char *s, unsigned long long *va)
+{
+    char *end;
+    bool letters = false;
+
+    for (const char *p = s; *p; p++)
+        letters |= isxdigit((unsigned char)*p) && !isdigit((unsigned char)*p);
+    if (!isxdigit((unsigned char)*s))
+        return false;
+    errno = 0;
+    *va = strtoull(s, &end, strncmp(s, "0x", 2) == 0 || letters || strlen(s) == 8 ? 16 : 10);
+    return !*end && !errno;
+}
+
+static int ask(const char *pid, unsigned long long va, struct answer *a)
+{
+    char path[64], line[32];
+    size_t used = 0;
+    ssize_t n;
+    int fd, len;
+
+    if (strcmp(pid, "self") != 0)
+        for (const char *p = pid; *p; p++)
+            if (!isdigit((unsigned char)*p))
+                return fail("%s is no process: a number is wanted, or self", pid);
+    snprintf(path, sizeof path, "/proc/%.16s", pid);
+    if (access(path, F_OK) != 0)
+        return fail("there is no process %s", pid);
+    snprintf(path, sizeof path, "/proc/%.16s/quire/page", pid);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return fail("%s: %s", path,
+                    errno == ENOENT ? "this kernel does not tell; it is for Quire" : strerror(errno));
+    len = snprintf(line, sizeof line, "0x%llx", va);
+    if (write(fd, line, (size_t)len) != len) {
+        int err = errno;
+
+        close(fd);
+        return err == EINVAL ? fail("0x%llx is no address of a program: they are below 0xc0000000", va)
+                             : fail("%s: %s", path, err == ESRCH ? "the process has ended" : strerror(err));
+    }
+    a->text = malloc(TEXT_MAX);
+    while (a->text && used < TEXT_MAX - 1 && (n = read(fd, a->text + used, TEXT_MAX - 1 - used)) > 0)
+        used += (size_t)n;
+    close(fd);
+    if (!a->text || !used)
+        return fail("%s: nothing could be read", path);
+    a->text[used] = '\0';
+    return 0;
+}
+
+static void tell(const struct answer *a)
+{
+    printf("page 0x%08x of process %s\n\n", hex(a, "page"), get(a, "pid"));
+    tell_state(a);
+    tell_region(a);
+    tell_directory(a);
+    tell_entry(a);
+    tell_frame(a);
+    if (get(a, "slot"))
+        tell_slot(a, "slot", "holds the page");
+    if (get(a, "object_slot"))
+        tell_slot(a, "object_slot", "holds the object's page");
+    tell_places(a);
+}
+
+int why_main(int argc, char **argv)
+{
+    static struct answer a;
+    unsigned long long va;
+    bool raw = false;
+    int err;
+
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+        return usage(stdout);
+    if (argc > 1 && strcmp(argv[1], "--raw") == 0) {
+        raw = true;
+        argc--;
+        argv++;
+    }
+    if (argc != 3)
+        return usage(stderr);
+    if (!address_of(argv[2], &va))
+        return fail("%s is no address", argv[2]);
+    err = ask(argv[1], va, &a);
+    if (err)
+        return err;
+    if (raw) {
+        fputs(a.text, stdout);
+        return 0;
+    }
+    parse(&a);
+    if (is(&a, "space", "none"))
+        return fail("process %s has no memory any more: it has ended, and nobody has waited for it", argv[1]);
+    tell(&a);
+    return 0;
+}
