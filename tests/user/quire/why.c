@@ -212,7 +212,7 @@ static void draw_slot_entry(uint32_t e)
     snprintf(area, sizeof area, " area %u", e >> 27);
     snprintf(page, sizeof page, " page %u", e >> 3 & 0xFFFFFF);
     printf("|\n%*s+--------+-------------------------------+---+---+---+\n", INDENT, "");
-    printf("%*s%-9s%-32s  -   -   P\n", INDENT, "", area, page);
+    printf("%*s%-9s%-31s  -   -   P\n", INDENT, "", area, page);
 }
 
 static void explain_bits(uint32_t e)
