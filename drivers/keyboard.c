@@ -251,11 +251,16 @@ void keyboard_lights(unsigned set)
     os_irq_restore(s);
 }
 
+bool keyboard_is_there(void)
+{
+    return inb(STATUS) != STATUS_NOBODY;
+}
+
 bool keyboard_poll(void)
 {
     bool pressed = false;
 
-    for (unsigned i = 0; present && i < 64 && inb(STATUS) & STATUS_OUTPUT; i++) {
+    for (unsigned i = 0; i < 64 && inb(STATUS) & STATUS_OUTPUT; i++) {
         uint8_t c = inb(DATA);
 
         pressed |= c < 0x80;

@@ -18,7 +18,9 @@ size_t keyboard_read(uint8_t *out, size_t n);
 bool keyboard_readable(void);
 /* Light these (KEYBOARD_*_LOCK) and no others. Any context. */
 void keyboard_lights(unsigned set);
-/* With interrupts off and nobody else running: whether a key was pressed since the last call. */
+/* For a machine that has stopped, with interrupts off: whether there is a controller, and whether a key
+ * was pressed since the last call. */
+bool keyboard_is_there(void);
 bool keyboard_poll(void);
 
 #endif

@@ -14,9 +14,14 @@ enum {
     KEYBOARD_RESET = 0xFE, /* pulse the line that is wired to the processor's reset */
 };
 
-_Noreturn void power_exit(bool ok)
+void power_debug_exit(bool ok)
 {
     outb(DEBUG_EXIT, ok ? EXIT_OK : EXIT_FAILED);
+}
+
+_Noreturn void power_exit(bool ok)
+{
+    power_debug_exit(ok);
     outw(PM1A_CONTROL, PM1A_SLEEP_S5);
     for (;;)
         __asm__ volatile("cli; hlt");

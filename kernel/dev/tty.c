@@ -5,9 +5,7 @@
  *
  * Input goes from the device's interrupt through its ring to a task, which feeds the line discipline; so
  * echo and signals happen in a task, and need no interrupt to be off. Output is processed in the writer's
- * call and goes to the device in bursts. The screen's task also finds out what keys mean, and brings what
- * was written to the display: at once, and again after PAINT_NS at the soonest, so that a program that
- * writes a thousand lines a second does not wait for the display.
+ * call and goes to the device in bursts. What is special about the screen is in tty_screen.c.
  *
  * Job control. A session has at most one controlling terminal, and the terminal one session and one group
  * in the foreground. Reading in the background stops the reader's group with SIGTTIN; changing the
@@ -25,17 +23,11 @@
  * Source: POSIX.1-2017, chapter 11, and tty_ioctl(2) of the Linux manual.
  */
 #include "kernel/dev/tty.h"
-#include "drivers/keyboard.h"
 #include "drivers/serial.h"
-#include "kernel/dev/keys.h"
-#include "kernel/dev/ldisc.h"
+#include "kernel/dev/tty_parts.h"
 #include "kernel/fs/file.h"
-#include "kernel/lib/ansi.h"
 #include "kernel/lib/console.h"
-#include "kernel/lib/printk.h"
-#include "kernel/lib/screen.h"
 #include "kernel/proc/process.h"
-#include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -45,31 +37,6 @@
 #define POLLS      200u /* of a busy port, before the writer sleeps */
 #define DEVICE_NS  1000000u
 #define DECISECOND 100000000ull
-#define PAINT_NS   20000000u
-#define VIEW_ROWS  ((int)SCREEN_ROWS / 2) /* that are scrolled back at a time */
-
-/* Rows that are kept for scrolling back: these, or as many as a 512th of memory holds. */
-#define KEPT_MOST  400u
-#define KEPT_LEAST 50u
-
-struct winsize {
-    uint16_t rows, columns, x, y;
-};
-
-struct tty {
-    struct ldisc ldisc;
-    uint32_t rdev;
-    bool present; /* there is a device */
-    /* Put out as much of a text as the device takes without waiting, maybe nothing. */
-    size_t (*put_some)(const char *text, size_t n);
-    struct winsize size;
-    int session; /* whose controlling terminal it is; 0: nobody's */
-    int foreground;
-    uint32_t hangups;
-    struct waitq readers, writers;
-    struct waitq input; /* the input task: for characters, or for room */
-    struct mutex lock;  /* of ldisc's contents and settings, and of the order of output */
-};
 
 static struct tty serial, screen;
 static struct tty *console; /* what /dev/console is */
@@ -90,22 +57,6 @@ int tty_sessions(void)
 }
 
 /* --- output --- */
-
-/* The display has to be brought up to date. */
-static bool unpainted;
-
-static size_t screen_put_some(const char *text, size_t n)
-{
-    uint32_t irq = os_irq_save();
-
-    ansi_write(&console_terminal, text, n);
-    os_irq_restore(irq);
-    if (!unpainted || console_terminal.answered) {
-        unpainted = true;
-        os_wake_all(&screen.input);
-    }
-    return n;
-}
 
 /* All of it, as it is. The caller has the mutex. */
 static void put(const struct tty *t, const char *text, size_t n)
@@ -149,8 +100,8 @@ static void on_signal(void *arg, enum ldisc_signal s)
         signal_group(t->foreground, &info);
 }
 
-/* In the interrupt. Who runs gives way, so that ^C is prompt. */
-static void received(struct tty *t)
+/* Who runs gives way, so that ^C is prompt. */
+void tty_received(struct tty *t)
 {
     os_wake_all(&t->input);
     task_current()->cpu.user_work |= TASK_WORK_YIELD;
@@ -158,16 +109,10 @@ static void received(struct tty *t)
 
 static void serial_received(void)
 {
-    received(&serial);
+    tty_received(&serial);
 }
 
-static void keyboard_received(void)
-{
-    received(&screen);
-}
-
-/* What was typed. Without room for it, it is lost. */
-static void feed(struct tty *t, const char *text, size_t n)
+void tty_feed(struct tty *t, const char *text, size_t n)
 {
     mutex_lock(&t->lock);
     if (ldisc_room(&t->ldisc) >= n)
@@ -191,91 +136,7 @@ static void serial_task(void *arg)
 
         size_t room = ldisc_room(&t->ldisc);
 
-        feed(t, text, serial_read((uint8_t *)text, room < sizeof text ? room : sizeof text));
-    }
-}
-
-/* --- the screen --- */
-
-static struct keys keys;
-
-static void scroll(int rows)
-{
-    uint32_t irq = os_irq_save();
-
-    ansi_scroll_view(&console_terminal, rows);
-    os_irq_restore(irq);
-    unpainted = true;
-}
-
-/* A key, or what is to be done for it. What is typed while another screen is shown is nobody's. */
-static void typed(const struct keys_event *e)
-{
-    bool shown = screen_is_shown(SCREEN_CONSOLE);
-
-    if (e->what == KEYS_SCREEN)
-        screen_show((unsigned)e->number);
-    else if (e->what == KEYS_SCROLL && shown)
-        scroll(e->number * VIEW_ROWS);
-    else if (e->what == KEYS_BYTES && shown) {
-        if (console_terminal.view)
-            scroll(INT32_MIN + 1);
-        feed(&screen, e->bytes, e->n);
-    }
-}
-
-static void take_codes(void)
-{
-    uint8_t codes[16];
-    size_t n = keyboard_read(codes, sizeof codes);
-
-    for (size_t i = 0; i < n; i++) {
-        struct keys_event e;
-
-        keys.cursor_keys = console_terminal.cursor_keys;
-        keys.keypad = console_terminal.keypad;
-        keys.newline = console_terminal.newline;
-        keys_code(&keys, codes[i], &e);
-        typed(&e);
-    }
-    if (n)
-        keyboard_lights((keys.caps ? KEYBOARD_CAPS_LOCK : 0) | (keys.num ? KEYBOARD_NUM_LOCK : 0));
-}
-
-/* What the terminal answers to a program's questions is read like what is typed. */
-static void take_answers(void)
-{
-    char text[ANSI_ANSWERS];
-    uint32_t irq = os_irq_save();
-    size_t n = ansi_answer(&console_terminal, text, sizeof text);
-
-    os_irq_restore(irq);
-    if (n)
-        feed(&screen, text, n);
-}
-
-static void screen_task(void *arg)
-{
-    struct tty *t = arg;
-    uint64_t next = 0; /* when it may be painted again */
-
-    for (;;) {
-        uint32_t irq = os_irq_save();
-
-        while (!keyboard_readable() && !console_terminal.answered) {
-            if (!unpainted)
-                os_sleep(&t->input);
-            else if (os_now_ns() >= next || !os_sleep_until(&t->input, next))
-                break;
-        }
-        os_irq_restore(irq);
-        take_codes();
-        take_answers();
-        if (unpainted && os_now_ns() >= next) {
-            unpainted = false;
-            console_paint();
-            next = os_now_ns() + PAINT_NS;
-        }
+        tty_feed(t, text, serial_read((uint8_t *)text, room < sizeof text ? room : sizeof text));
     }
 }
 
@@ -908,35 +769,17 @@ static void terminal_init(struct tty *t, uint32_t rdev, uint16_t rows,
     t->put_some = put_some;
 }
 
-/* Memory for scrolling back. Without it there is none of that. */
-static void keep_rows(void)
-{
-    uint32_t rows =
-        (frame_pool_sys.managed[ZONE_LOW] << PAGE_SHIFT) / 512 / (ANSI_COLUMNS * sizeof(uint16_t));
-    uint16_t *memory;
-
-    rows = rows < KEPT_LEAST ? KEPT_LEAST : rows < KEPT_MOST ? rows : KEPT_MOST;
-    memory = vm_alloc(rows * ANSI_COLUMNS * sizeof *memory);
-    if (memory)
-        ansi_keep(&console_terminal, memory, rows);
-}
-
 int tty_init(unsigned preferred)
 {
     process_on_end(process_ends);
     terminal_init(&serial, MKDEV(4, 64), 24, serial_write_some);
-    terminal_init(&screen, MKDEV(4, 1), SCREEN_ROWS, screen_put_some);
+    terminal_init(&screen, MKDEV(4, 1), TTY_SCREEN_ROWS, tty_screen_put_some);
     screen.ldisc.termios.iflag |= IUTF8;
     serial.present = serial_is_there();
     screen.present = true;
     console = preferred == CONSOLE_SCREEN || !serial.present ? &screen : &serial;
-    if (!task_create("tty1", screen_task, &screen) ||
-        (serial.present && !task_create("ttyS0", serial_task, &serial)))
+    if (tty_screen_start(&screen) != 0 || (serial.present && !task_create("ttyS0", serial_task, &serial)))
         return -ENOMEM;
-    keep_rows();
-    keys_init(&keys);
-    if (!keyboard_init(keyboard_received))
-        printk(LOG_INFO, "no keyboard controller");
     chardev_register(MKDEV(5, 0), "tty", &own_ops);
     chardev_register(MKDEV(5, 1), "console", &console_ops);
     chardev_register(MKDEV(4, 64), "ttyS0", &serial_ops);

@@ -6,6 +6,7 @@
 #include "kernel/lib/console.h"
 #include "drivers/serial.h"
 #include "kernel/lib/ansi.h"
+#include "kernel/lib/redframe.h"
 #include "kernel/lib/screen.h"
 #include "mm/layout.h"
 #include "mm/os.h"
@@ -48,7 +49,9 @@ static void both(const char *text, size_t n)
 {
     if (selected & CONSOLE_SERIAL)
         serial_write(text, n);
-    if (selected & CONSOLE_SCREEN)
+    if (redframe_is_up())
+        redframe_write(text, n);
+    else if (selected & CONSOLE_SCREEN)
         ansi_interject(&console_terminal, text, n);
 }
 
@@ -70,7 +73,7 @@ void console_write(const char *text, size_t n)
             n--;
         }
     }
-    if (selected & CONSOLE_SCREEN)
+    if (selected & CONSOLE_SCREEN && !redframe_is_up())
         console_paint();
     os_irq_restore(s);
 }

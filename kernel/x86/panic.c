@@ -1,10 +1,12 @@
 #include "kernel/x86/panic.h"
+#include "drivers/keyboard.h"
 #include "drivers/power.h"
 #include "kernel/lib/console.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/image.h"
 #include "kernel/lib/ksyms.h"
 #include "kernel/lib/printk.h"
+#include "kernel/lib/redframe.h"
 #include "kernel/x86/trap.h"
 #include "mm/layout.h"
 #include "mm/x86/cpu.h"
@@ -95,6 +97,22 @@ static void compose(const char *where, int line, const char *fmt, va_list ap)
         format_args(text + n, sizeof text - n, fmt, ap);
 }
 
+/* The end. Where nothing but a power-off would end the machine, somebody may be reading the screen. */
+static _Noreturn void stop(void)
+{
+    power_debug_exit(false);
+    if (keyboard_is_there()) {
+        keyboard_poll();
+        while (!keyboard_poll())
+            ;
+    }
+    power_exit(false);
+}
+
+static const char advice[] = "The kernel has stopped. Above is what was expected and found, and where.\n"
+                             "The whole report is on the serial port; docs/debugging.md: how to go on.\n"
+                             "Press a key to switch the machine off.";
+
 /* What stops all nonsense: a panic inside a panic says so, a third one just stops. */
 static void begin(void)
 {
@@ -102,12 +120,14 @@ static void begin(void)
     printk_tap = NULL;
     depth++;
     if (depth > 2)
-        power_exit(false);
+        stop();
     if (depth == 1 && printk_is_quiet())
         printk_recent(print_recent);
+    if (depth == 1)
+        redframe_begin("PANIC", advice);
     os_log("PANIC%s: %s", depth == 2 ? " inside a panic" : "", text);
     if (depth == 2)
-        power_exit(false);
+        stop();
 }
 
 static _Noreturn void end(void)
@@ -115,7 +135,7 @@ static _Noreturn void end(void)
     for (unsigned i = 0; i < hook_count; i++)
         hooks[i]();
     os_log("end of panic");
-    power_exit(false);
+    stop();
 }
 
 static _Noreturn void stop_here(uint32_t eip, uint32_t ebp)
@@ -170,5 +190,5 @@ _Noreturn void panic_unfit(const char *fmt, ...)
     compose(NULL, 0, fmt, ap);
     va_end(ap);
     os_log("quire: %s", text);
-    power_exit(false);
+    stop();
 }
