@@ -58,8 +58,11 @@ static size_t bad;
 static struct machine machine;
 static struct setup how;
 static struct machine_step step;
-static struct state state;
-static struct entry entries[LOG_MAX];
+/* What is filled for the page and is no state: it need not be kept for a step back. */
+static struct {
+    struct state state;
+    struct entry entries[LOG_MAX];
+} scratch;
 static uint32_t log_count, log_lost;
 static bool is_logged;
 static uint64_t drawn_from; /* the generator, when the search began */
@@ -90,8 +93,8 @@ static struct entry *log_add(uint32_t what)
         log_lost++;
         return &nowhere;
     }
-    entries[log_count] = (struct entry){.what = what};
-    return &entries[log_count++];
+    scratch.entries[log_count] = (struct entry){.what = what};
+    return &scratch.entries[log_count++];
 }
 
 static void note(uint32_t slot, const struct frame *f)
@@ -102,7 +105,7 @@ static void note(uint32_t slot, const struct frame *f)
 
 static void close_look(void)
 {
-    struct entry *e = open_look ? &entries[open_look - 1] : NULL;
+    struct entry *e = open_look ? &scratch.entries[open_look - 1] : NULL;
     const struct frame *f;
 
     if (!e)
@@ -128,7 +131,7 @@ static void looked(void *arg, enum machine_look look, const struct frame *f, uin
     e->answer = answer;
     e->list = e->list_after = list_of(f);
     e->byte = e->byte_after = f->order;
-    if (log_count && e == &entries[log_count - 1])
+    if (log_count && e == &scratch.entries[log_count - 1])
         open_look = log_count;
 }
 
@@ -246,7 +249,8 @@ bool EXPORT(player_begin)(uint32_t policy, uint32_t frames, uint32_t tlb, uint32
                          .rss = rss,
                          .load_is_no_use = load_is_no_use,
                          .watch = &watch};
-    if (!how.policy || !frames || frames > DRAWN_MAX || tlb > ARRAY_LEN(state.tlb_slot) || !trace.count)
+    if (!how.policy || !frames || frames > DRAWN_MAX || tlb > ARRAY_LEN(scratch.state.tlb_slot) ||
+        !trace.count)
         return false;
     machine_begin(&machine, &trace, &how);
     for (uint32_t i = 0; i < frames; i++)
@@ -269,7 +273,17 @@ const void *EXPORT(player_far_end)(void)
     return machine.host.low + ((size_t)machine.host.total << PAGE_SHIFT);
 }
 
-/* The one part of it that is used, of whole frames. NULL: none is. */
+const void *EXPORT(player_scratch_start)(void)
+{
+    return &scratch;
+}
+
+const void *EXPORT(player_scratch_end)(void)
+{
+    return &scratch + 1;
+}
+
+/* The one part of the frames' contents that is used, of whole frames. NULL: none is. */
 const void *EXPORT(player_ghosts)(void)
 {
     return pageable_now(&machine.pageable)->ghosts.entry;
@@ -320,7 +334,7 @@ uint32_t EXPORT(player_step)(void)
 
 const struct entry *EXPORT(player_log)(void)
 {
-    return entries;
+    return scratch.entries;
 }
 
 bool EXPORT(player_verify)(void)
@@ -347,8 +361,8 @@ uint32_t EXPORT(player_ghost)(uint32_t page)
 static void fill_list(unsigned list, pfn_t head, uint32_t *n)
 {
     for (pfn_t pfn = head; pfn; pfn = pfn_frame(machine.pool, pfn)->next) {
-        state.list_slot[(*n)++] = pfn - POOL_FIRST;
-        state.list_count[list]++;
+        scratch.state.list_slot[(*n)++] = pfn - POOL_FIRST;
+        scratch.state.list_count[list]++;
     }
 }
 
@@ -358,7 +372,7 @@ static void fill_lists(const struct policy_state *s)
     uint32_t n = 0;
 
     for (unsigned i = 0; i < POLICY_LISTS; i++) {
-        state.list_count[i] = 0;
+        scratch.state.list_count[i] = 0;
         fill_list(i, s->list[i].head, &n);
         if (i == POLICY_IN_SET)
             fill_list(i, machine.set.list.head, &n);
@@ -369,7 +383,7 @@ const struct state *EXPORT(player_state)(void)
 {
     const struct policy_state *s = pageable_now(&machine.pageable);
 
-    state = (struct state){
+    scratch.state = (struct state){
         .done = (uint32_t)machine.done,
         .in_memory = machine.in_memory,
         .frames = how.frames,
@@ -394,23 +408,23 @@ const struct state *EXPORT(player_state)(void)
         .tlb_count = machine.tlb_count,
     };
     for (uint32_t i = 0; i < machine.tlb_count; i++)
-        state.tlb_slot[i] = machine.tlb_page[i];
+        scratch.state.tlb_slot[i] = machine.tlb_page[i];
     for (uint32_t i = 0; i < machine.in_memory; i++) {
         const struct frame *f = frame_at(i);
         const struct page *p = machine_page(&machine, f->index);
 
-        state.slot[i] = (struct slot){.page = f->index,
-                                      .uses = machine.uses[i],
-                                      .dirty = machine.dirty[i],
-                                      .in_tlb = machine.tlb[i],
-                                      .flags = f->flags,
-                                      .list = list_of(f),
-                                      .byte = f->order,
-                                      .number = f->used,
-                                      .loaded = p->loaded,
-                                      .next_use = p->next_use,
-                                      .is_known = machine.next != NULL};
+        scratch.state.slot[i] = (struct slot){.page = f->index,
+                                              .uses = machine.uses[i],
+                                              .dirty = machine.dirty[i],
+                                              .in_tlb = machine.tlb[i],
+                                              .flags = f->flags,
+                                              .list = list_of(f),
+                                              .byte = f->order,
+                                              .number = f->used,
+                                              .loaded = p->loaded,
+                                              .next_use = p->next_use,
+                                              .is_known = machine.next != NULL};
     }
     fill_lists(s);
-    return &state;
+    return &scratch.state;
 }

@@ -13,7 +13,8 @@ const ABOUT = {
     "two-list": {says: "New pages are inactive, and go first; those used again become active.",
         lists: {0: ["inactive", "next to go"], 1: ["active", "looked at if inactive is short"]}},
     "clock-pro": {says: "How soon a page is used again decides: cold pages go, and rise in a test period.",
-        lists: {1: ["cold", "cold hand"], 2: ["hot", "hot hand"]}, marks: true},
+        lists: {1: ["cold", "cold hand"], 2: ["hot", "hot hand"]}, marks: true,
+        called: name => `the ${name} pages`},
     "vms": {says: "Each program has a set with a limit; what it replaces is parked, and salvaged if it is touched in time.",
         lists: {2: ["set of the program", "next to be parked"], 0: ["clean list", "next to go"], 1: ["modified list", "after the clean ones"]}},
     "sieve": {says: "A clock that leaves what it spares in its place: new pages go soon.", lists: {1: ["queue", "oldest"]}, hand: true},
@@ -21,9 +22,10 @@ const ABOUT = {
     "lru": {says: "The page goes that was used longest ago. No processor can tell; a simulator can.", lists: {0: ["by use", "longest ago"]}},
     "mru": {says: "The page goes that was used last: right for loops, and for little else.", lists: {0: ["by use", "longest ago"]}, fromTail: true},
     "2q": {says: "New pages wait in a FIFO; those that come back soon after it enter a queue by use.",
-        lists: {1: ["A1in, new", "next to go"], 2: ["Am, by use", "longest ago"]}},
+        lists: {1: ["A1in, new", "next to go"], 2: ["Am, by use", "longest ago"]}, called: name => name},
     "s3-fifo": {says: "A small queue for new pages, a main one for those used twice, and ghosts.",
-        lists: {1: ["small", "next"], 2: ["main", "next"]}, byte: "count"},
+        lists: {1: ["small", "next"], 2: ["main", "next"]}, byte: "count",
+        called: name => `the ${name} queue`},
     "generations": {says: "Pages by when they were last seen to be used; the oldest generation goes.",
         lists: {0: ["generation", "next"], 1: ["generation", "next"], 2: ["generation", "next"]}, generations: true},
     "opt": {says: "Belady's optimum: the page goes whose next use is farthest away. It needs the future.", lists: {0: ["pages", ""]}, future: true},
@@ -48,7 +50,10 @@ function listName(run, list, state) {
     const about = ABOUT[run.how.policy];
     if (about && about.generations)
         return generationName(state, list);
-    return about && about.lists[list] ? `the ${about.lists[list][0].replace(/, .*/, "")} list`.replace("list list", "list").replace("program list", "program") : "no list";
+    if (!about || !about.lists[list])
+        return "no list";
+    const name = about.lists[list][0].replace(/,.*/, "");
+    return about.called ? about.called(name) : `the ${name} list`;
 }
 
 // Generation n is list n % 3; `lowest` is the oldest, `level` the youngest.
@@ -124,7 +129,7 @@ const WHY = {
         const counter = v ? hex2(v.byteAfter) : "?";
         const over = distinct(passed.map(e => e.page)).map(p => `${p} (${hex2(passed.filter(e => e.page === p).pop().byteAfter)})`);
         return `the hand shifted each counter it came to` + (over.length ? `, passed ${listPages(over)}` : "") +
-            ` and took ${s.victim}, whose counter ${counter} is not above ${hex2(run.now.level)}, what the lowest of the last turn came to`;
+            ` and took ${s.victim}, whose counter ${counter} is not above ${hex2(run.now.level)}, the lowest of the last turn, shifted`;
     },
 
     "clock2": (run, s) => {
@@ -154,9 +159,12 @@ const WHY = {
         return parts.join("; ");
     },
 
-    "2q": (run, s) => s.from === 1 ?
-        `the new pages are more than a quarter of memory (${run.then.lists[1].length} of ${run.then.in_memory}) or all there is, so the oldest of them, ${s.victim}, goes` :
-        `the new pages are few (${run.then.lists[1].length}), so ${s.victim} goes, longest unused in Am`,
+    "2q": (run, s) => {
+        const fresh = run.then.lists[1].length, old = run.then.lists[2].length;
+        if (s.from !== 1)
+            return `A1in is no longer than a quarter of memory (${fresh} of ${run.then.in_memory}), so ${s.victim} goes, longest unused in Am`;
+        return (old ? `A1in is longer than a quarter of memory (${fresh} of ${run.then.in_memory})` : "only A1in has pages") + `, so the oldest there, ${s.victim}, goes`;
+    },
 
     "s3-fifo": (run, s) => {
         const rose = [], spared = [];

@@ -1,7 +1,8 @@
 // One policy over one string: an instance of the simulator's core (core.c), with which one can go back. Without a page.
 "use strict";
 
-const CHUNK = 4096; // bytes that steps back share as long as they are the same
+const CHUNK = 256;   // words that steps back share as long as they are the same
+const STACK = 65536; // bytes: wasm-ld's -z stack-size
 const CAME_TO = {hit: 1, evict: 2, dirty: 4, salvage: 8, write: 16};
 const LOOK = {take: 0, used: 1, dirty: 2, park: 3};
 const MOMENT = {search: 16, found: 17, gone: 18, entered: 19, mapped: 20, used: 21};
@@ -45,17 +46,21 @@ class Core {
             throw new Error(bad ? `Reference ${bad} is not a page number.` : "There are no references.");
         return count;
     }
-    // [{name, isKernels}]
+    // [{name, isKernels}], as the module numbers them.
     static policies(module) {
+        if (Core.#known.has(module))
+            return Core.#known.get(module);
         const core = new Core(module), all = [], kernels = core.x.player_kernel_policies();
         for (let i = 0, at; (at = core.x.player_policy(i)) !== 0; i++)
             all.push({name: core.text(at), isKernels: i < kernels});
+        Core.#known.set(module, all);
         return all;
     }
+    static #known = new WeakMap();
 }
 
 // How often the whole of memory is kept, so that a step back is a short run from there.
-const keepEvery = count => Math.max(16, Math.ceil(count / 256));
+const keepEvery = count => Math.max(32, Math.ceil(count / 256));
 
 class Run {
     // how: {policy, frames, tlb, rss, unused, most}, as replay's options; most: references, or 0 for all.
@@ -108,35 +113,35 @@ class Run {
         this.salvages = sum(CAME_TO.salvage);
     }
 
-    // What of memory can differ between two steps: [start, end) in bytes. The frames' contents are not used, but for ghosts.
+    // What of memory can differ between two steps: [start, end) in bytes. Not the stack, which is empty between calls and lies first,
+    // nor the frames' contents, but for ghosts.
     #ranges() {
         const x = this.x, far = x.player_far_start() >>> 0, farEnd = x.player_far_end() >>> 0, ghosts = x.player_ghosts() >>> 0;
-        const all = [[0, far], [farEnd, this.heapEnd]];
+        const all = [[STACK, x.player_scratch_start() >>> 0], [x.player_scratch_end() >>> 0, far], [farEnd, this.heapEnd]];
         if (ghosts)
             all.push([ghosts, ghosts + (x.player_ghosts_size() >>> 0)]);
-        return all;
+        return all.map(([start, end]) => [start >>> 2, end + 3 >>> 2]);
     }
     // A copy of memory that shares with the one before what has not changed.
     #copy(before) {
-        const bytes = this.core.bytes, chunks = [];
+        const words = this.core.words, chunks = [];
         for (const [start, end] of this.#ranges())
             for (let at = start; at < end; at += CHUNK) {
-                const stop = Math.min(end, at + CHUNK), old = before && before[chunks.length];
-                const same = old && this.#isSame(bytes, at, old.bytes);
-                chunks.push(same ? old : {at, bytes: bytes.slice(at, stop)});
+                const old = before && before[chunks.length];
+                chunks.push(old && this.#isSame(words, at, old.words) ? old : {at, words: words.slice(at, Math.min(end, at + CHUNK))});
             }
         return chunks;
     }
-    #isSame(bytes, at, old) {
+    #isSame(words, at, old) {
         for (let i = 0; i < old.length; i++)
-            if (bytes[at + i] !== old[i])
+            if (words[at + i] !== old[i])
                 return false;
         return true;
     }
     #restore(chunks) {
-        const bytes = this.core.bytes;
+        const words = this.core.words;
         for (const c of chunks)
-            bytes.set(c.bytes, c.at);
+            words.set(c.words, c.at);
     }
 
     // To after `at` references: what was there before the last of them (then), after it (now), and what it did (log).
