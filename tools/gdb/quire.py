@@ -1187,7 +1187,12 @@ def function_at(pc):
     if text.startswith("No symbol"):
         return ""
     name = text.split(" ")[0]
-    line = gdb.find_pc_line(pc - 1)
+    if " + " not in text:  # it has not run yet
+        block = gdb.block_for_pc(pc)
+        while block and not (block.function and block.function.name == name):
+            block = block.superblock
+        return "%s at %s:%d" % (name, block.function.symtab.filename, block.function.line) if block else name
+    line = gdb.find_pc_line(pc - 1)  # what is behind a call may be another line
     where = " at %s:%d" % (line.symtab.filename, line.line) if line.symtab and line.line else ""
     return name + where
 
@@ -1319,7 +1324,8 @@ class Events:
         self.actions = enum_names("enum fault_action", "FAULT_")
         self.verdicts = enum_names("enum fault_verdict", "FAULT_")
         # Bits of `has`, in the order of mm/event.h.
-        self.HAS_FRAME, self.HAS_SLOT, self.HAS_COUNT, self.HAS_PID, self.HAS_COST = (1 << i for i in range(5))
+        (self.HAS_FRAME, self.HAS_SLOT, self.HAS_COUNT, self.HAS_PID, self.HAS_COST,
+         self.HAS_RANGE) = (1 << i for i in range(6))
         if not self.records:
             raise Problem("no event has been recorded yet")
 
@@ -1341,7 +1347,8 @@ class Events:
         if kind in ("fault", "step", "wait"):
             access = "touch" if e["flags"] & 16 else "exec" if e["flags"] & 8 else "write" if e["flags"] & 4 else "read"
             out.append(access)
-            out.append(self.actions.get(e["what"], "action-%d" % e["what"]).replace("_", "-"))
+            other = {0xFF: "done", 0xFE: "memory"}  # EVENT_DONE, EVENT_FOR_MEMORY
+            out.append((self.actions.get(e["what"]) or other.get(e["what"], "action-%d" % e["what"])).replace("_", "-"))
             if e["why"] and kind != "wait":
                 out.append(self.verdicts.get(e["why"], "verdict-%d" % e["why"]))
             if e["flags"] & 32:
@@ -1356,6 +1363,10 @@ class Events:
             out.append("count %d" % e["arg"])
         if has & self.HAS_PID:
             out.append("pid %d" % e["arg"])
+        if has & self.HAS_RANGE:
+            out.append("%d pages" % e["cost"])
+        if kind == "shared":
+            out.append("child %d" % e["cost"])
         if has & self.HAS_COST:
             out.append("%d cycles" % e["cost"])
         return "  ".join(out)
@@ -1402,9 +1413,13 @@ A number that is that of a frame is one, unless a SPACE follows; other numbers a
             who = e["flags"] & 3
             if who == Events.OF_SPACE and e["who"] == space:
                 if name in ("unmapped", "given-up", "moved"):
-                    return e["where"] <= page  # a range, whose end is not known
-                return e["where"] == (span if name in ("split", "claimed", "table-out", "table-in", "table-emptied") else page)
+                    return e["where"] <= page < e["where"] + (e["cost"] << PAGE_SHIFT)
+                if name == "shared":
+                    return True
+                return e["where"] == (span if name in ("split", "claimed") else page)
             if who == Events.OF_FAMILY and e["who"] == family:
+                if name.startswith("table-"):
+                    return e["where"] << PAGE_SHIFT & ~0x3FFFFF == span
                 return e["where"] == number
             return who == Events.OF_OBJECT and shown == (e["who"], e["where"])
 
