@@ -420,8 +420,8 @@ BOOT_TESTS := $(wildcard $(foreach t,user torture programs-stress memdiff progra
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/lab/player.wasm $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
-	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/lab/answers.t tests/check.t
+test: hosted $(B)/lab/player.html $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
+	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/lab/answers.t tests/lab/player.t tests/check.t
 
 # The tests that are random or only take time, for minutes each.
 soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)/setup-test $(B)/setup-browser

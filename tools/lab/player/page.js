@@ -54,7 +54,17 @@ let theme = "";
 
 // --- the address ---
 
+// A browser takes only so many changes of the address a second.
+let linkTimer = 0;
+
 function writeLink() {
+    if (!linkTimer)
+        linkTimer = setTimeout(flushLink, 100);
+}
+
+function flushLink() {
+    clearTimeout(linkTimer);
+    linkTimer = 0;
     const p = new URLSearchParams();
     if (bytes)
         p.set("file", fileName);
@@ -80,6 +90,8 @@ function writeLink() {
 }
 
 function readLink() {
+    clearTimeout(linkTimer);
+    linkTimer = 0;
     const p = new URLSearchParams(location.hash.slice(1));
     const number = (key, was, least, most) => {
         const n = p.get(key);
@@ -605,6 +617,7 @@ function listen() {
     on("help-open", "click", () => $("help").showModal());
     on("all", "click", () => showTotals(POLICIES.filter(p => p.name !== set.a && p.name !== set.b).map(p => new Run(MODULE, bytes || set.refs, howOf(p.name)))));
     on("copy", "click", () => {
+        flushLink();
         const done = () => tell(bytes ? "The link is copied; it does not hold the file." : !set.sample && set.refs.length > LINK_MAX ? "The link is copied; the string is too long for it." : "The link is copied.");
         if (navigator.clipboard)
             navigator.clipboard.writeText(location.href).then(done, () => tell("Copy the address above."));
