@@ -196,6 +196,25 @@ player: $(B)/lab/player.html
 .PHONY: hosted
 hosted: $(HOST_TESTS) $(B)/host/replay $(B)/host/replay-checked
 
+# --- the laboratory: a plugin of QEMU's that records what programs touch, and the sweep over policies and sizes ---
+
+LAB_FLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -I.
+$(B)/lab/plugin.so: tools/lab/plugin.c tools/lab/qemu-api.h Makefile | $(B)/setup-trace
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@$(HOSTCC) $(LAB_FLAGS) -fPIC -shared -fvisibility=hidden $< -o $@ -lz -lpthread
+
+SWEEP_C := tools/lab/sweep.c $(filter-out tests/host/replay/main.c tests/host/replay/table.c,$(REPLAY_C))
+$(B)/lab/sweep: $(SWEEP_C) $(wildcard tests/host/*.h tests/host/replay/*.h mm/*.h) Makefile | $(B)/setup-trace
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@$(HOSTCC) $(REPLAY_FLAGS) -D_GNU_SOURCE $(SWEEP_C) -lm -o $@
+
+# A file of some size for a compiler: one of the kernel's, with what it includes.
+$(B)/lab/root/fault.i: mm/fault.c $(wildcard mm/*.h mm/x86/*.h) | $(B)/setup-trace
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -E -P $< -o $@
+
 -include $(shell find $(B)/kernel $(B)/host $(B)/wasm -name '*.d' -type f 2>/dev/null)
 
 # --- programs for ring 3: the project's own (user/), tests of what programs see (tests/user/), root archives ---
@@ -303,6 +322,13 @@ ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-small.cpio $(B)/rootfs-test.cpio $(B)/roo
 .PHONY: rootfs
 rootfs: $(ROOTFS)
 
+# What traces are taken in: programs worth one, and samples for them in /lab.
+LAB_SETS := busybox more python compiler
+$(B)/rootfs-lab.cpio: $(ROOTFS_DEPS) $(wildcard tools/lab/root/*) $(B)/lab/root/fault.i $(if $(ADD),FORCE)
+	@tools/rootfs pack -o $@ $(LAB_SETS) --add tools/lab/root=lab --add $(B)/lab/root=lab $(ADD:%=--add %)
+.PHONY: FORCE
+FORCE:
+
 .PHONY: clean
 clean:
 	rm -rf $(B)
@@ -329,7 +355,7 @@ $(B)/swap.img: | $(B)/setup-build
 	chmod 600 $@
 	@export PATH="$$PATH:/usr/sbin:/sbin"; said=$$(mkswap -L quire $@ 2>&1) || { echo "$$said" >&2; exit 1; }
 
-.PHONY: all help run debug test soak test-host test-boot check bench
+.PHONY: all help run debug test soak test-host test-boot check bench trace lab
 
 all: $(B)/quire.elf
 	@echo $<
@@ -350,6 +376,8 @@ help:
 	@echo 'make iso         build/quire.iso, for GRUB or a CD'
 	@echo 'make bench       what the basic operations cost, in the kernel and beside Linux'
 	@echo 'make bench POLICY=all   replacement policies compared: programs with too little memory, for an hour'
+	@echo 'make trace CMD="..."   record which pages a program touches; PID, NAME, OUT, EXACT=1'
+	@echo 'make lab CMD="..."   or TRACE=file: what every policy would make of it, with pictures: build/lab/NAME/report.html; LIVE=1'
 	@echo 'make clean       remove build/'
 	@echo 'V=1 shows the commands'
 
@@ -407,6 +435,21 @@ $(B)/bench/bench.cpio: $(B)/bench/bench
 	@cd $@.tree && find . -mindepth 1 | LC_ALL=C sort | cpio --quiet -R 0:0 -o -H newc >../$(@F)
 	@rm -rf $@.tree
 
+# What a program touches: make trace CMD="..." [PID=n | NAME=program] [OUT=file] [EXACT=1] [MEM=size] [ADD="file ..."]; see docs/lab.md.
+LAB_MEM := 512M
+TRACE_ARGS = $(if $(PID),--pid $(PID)) $(if $(NAME),--name $(NAME)) $(if $(OUT),--out $(OUT)) $(if $(EXACT),--exact) -m $(LAB_MEM) \
+             --append "$(APPEND)"
+trace: export QUIRE_CMD := $(value CMD)
+trace: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/host/replay
+	@[ -n "$$QUIRE_CMD" ] || { echo 'make trace CMD="..."' >&2; exit 2; }
+	@tools/trace $(TRACE_ARGS) --command "$$QUIRE_CMD"
+
+# Traced, replayed under every policy, and drawn: make lab CMD="..." or TRACE=file; see docs/lab.md.
+lab: export QUIRE_CMD := $(value CMD)
+lab: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/lab/sweep $(B)/host/replay $(B)/bench/bench | $(B)/setup-lab
+	@tools/lab/lab $(if $(TRACE),--trace $(TRACE),--command "$$QUIRE_CMD") $(if $(LIVE),--live) $(if $(PID),--pid $(PID)) \
+	    $(if $(NAME),--name $(NAME)) -m $(LAB_MEM)
+
 # The same image as `make iso` makes, with arguments and modules that a test can look for.
 $(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg
 	@$(MAKE) --no-print-directory iso ISO=$@ ISO_ARGS="ktest=all" ISO_MODULES="LICENSE README.md"
@@ -420,7 +463,7 @@ BOOT_TESTS := $(wildcard $(foreach t,user torture programs-stress memdiff progra
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/lab/player.html $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test $(B)/setup-build
+test: hosted $(B)/lab/player.html $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/lab/answers.t tests/lab/player.t tests/check.t
 
 # The tests that are random or only take time, for minutes each.
@@ -432,7 +475,7 @@ soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)
 test-host: hosted $(B)/lab/player.wasm | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS) tests/host/replay.t tests/lab/answers.t
 
-test-boot: $(B)/host/replay $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio | $(B)/setup-test
+test-boot: $(B)/host/replay $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)
 
 check: $(B)/quire.elf hosted | $(B)/setup-check

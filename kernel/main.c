@@ -18,6 +18,7 @@
 #include "kernel/proc/page_fault.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/trace.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/expiry.h"
@@ -248,6 +249,8 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
 
     if (params.latency)
         latency_start();
+    if (params.trace)
+        trace_start();
     if (params.torture)
         torture_start(params.torture_seed);
     if (boot.modules) {

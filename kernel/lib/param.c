@@ -85,6 +85,8 @@ static const struct param table[] = {
     {"ata_timeout", PARAM_NUMBER, &params.ata_timeout, 10, 600000,
      .help = "MS: time limit of a disk command"},
     {"latency", PARAM_FLAG, &params.latency, .help = "measure how long calls keep the processor"},
+    {"trace", PARAM_CHOICE, &params.trace, .choices = switches,
+     .help = "on, off: tell a recorder outside of the machine who runs"},
     {"torture", PARAM_CHOICE, &params.torture, 1, UINT32_MAX, tortures, &params.torture_seed,
      .help = "sleep or sleep:SEED: let others run at every possible sleep"},
     {"panic_test", PARAM_CHOICE, &params.panic_test, .choices = panic_tests,

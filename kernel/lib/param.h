@@ -79,6 +79,7 @@ struct params {
     unsigned ata_pio;      /* ata=: 1 pio, 0 dma where possible */
     uint32_t ata_timeout;  /* ata_timeout=: milliseconds, 0: the driver's own limit */
     bool latency;          /* latency */
+    unsigned trace;        /* trace=: 1 on, 0 off */
     unsigned torture;      /* torture=: 1 sleep, 0 none */
     uint32_t torture_seed;
     unsigned panic_test; /* panic_test=: enum panic_test, 0: none */

@@ -12,6 +12,7 @@
 #include "kernel/proc/thread.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal_parts.h"
+#include "kernel/proc/trace.h"
 #include "kernel/sched/latency.h"
 #include "kernel/sched/sync.h"
 #include "kernel/vm/vm_sys.h"
@@ -190,6 +191,12 @@ void thread_set_comm(struct thread *t, const char *name)
 {
     task_rename(t->task, name);
     memcpy(t->comm, t->task->name, sizeof t->comm);
+    if (unlikely(trace_on) && t->task == os_current) {
+        uint32_t irq = os_irq_save();
+
+        trace_tell(t);
+        os_irq_restore(irq);
+    }
 }
 
 /* --- sleeping --- */

@@ -52,6 +52,7 @@ int latency_start(void)
     memset(task_name, 0, sizeof task_name);
     since = os_now_ns();
     latency_on = true;
+    sched_watch |= SCHED_WATCH_LATENCY;
     os_nosleep |= OS_METERED;
     cpu_set_metered(true);
     os_irq_restore(irq);
@@ -63,6 +64,7 @@ void latency_stop(void)
     uint32_t irq = os_irq_save();
 
     latency_on = false;
+    sched_watch &= ~SCHED_WATCH_LATENCY;
     os_nosleep &= ~OS_METERED;
     cpu_set_metered(false);
     os_irq_restore(irq);

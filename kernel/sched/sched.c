@@ -50,6 +50,8 @@ static struct task *run_head, *run_tail;
 static struct heap timers;
 static struct task *all_tasks;
 struct sched_stats sched_stats;
+uint32_t sched_watch;
+void (*sched_watcher)(const struct task *next);
 
 /* The running task is to give way: at its next possible sleep, or on its way back to ring 3. */
 static void want(struct task *running)
@@ -135,6 +137,14 @@ static struct task *pick(void)
     return t;
 }
 
+static __attribute__((noinline, cold)) void watch_switch(const struct task *self, const struct task *next)
+{
+    if (sched_watch & SCHED_WATCH_LATENCY)
+        latency_switch(self);
+    if (sched_watch & SCHED_WATCH_TRACE)
+        sched_watcher(next);
+}
+
 void sched_switch(void)
 {
     struct task *self = os_current;
@@ -146,8 +156,8 @@ void sched_switch(void)
     next->switches++;
     sched_stats.switches++;
     os_nosleep &= ~OS_WANTED;
-    if (unlikely(latency_on))
-        latency_switch(self);
+    if (unlikely(sched_watch))
+        watch_switch(self, next);
     if (next->stack)
         cpu_set_kernel_stack((uintptr_t)next->stack + next->stack_pages * PAGE_SIZE);
     if (next->space && pt_active() != &next->space->pt) {

@@ -14,6 +14,13 @@ struct sched_stats {
     uint32_t tasks;       /* that exist, dead ones included */
 };
 extern struct sched_stats sched_stats;
+
+/* Who watches each switch; 0: nobody, and it costs a test. Written with interrupts off. */
+#define SCHED_WATCH_LATENCY 1u
+#define SCHED_WATCH_TRACE   2u
+extern uint32_t sched_watch;
+/* For SCHED_WATCH_TRACE: next gets the processor, or another space. Called with interrupts off; never sleeps. */
+extern void (*sched_watcher)(const struct task *next);
 /* Whether nobody wants the processor, and how long that has been so, all in all. */
 bool sched_idle(void);
 uint64_t sched_idle_ns(void);

@@ -246,6 +246,8 @@ void task_set_space(struct space *s)
 
     task_current()->space = s;
     space_activate(s);
+    if (unlikely(sched_watch & SCHED_WATCH_TRACE))
+        sched_watcher(task_current());
     os_irq_restore(irq);
 }
 

@@ -121,6 +121,7 @@ static void run(const char *policy, unsigned frames, const char *path)
 
     if (p == MAP_FAILED)
         die("mmap");
+    printf("live: %u pages from page %u on\n", pages, (unsigned)((uintptr_t)p / PAGE));
     set_number("pageable_max", 0);
     for (size_t i = 0; i < size; i += PAGE)
         p[i] = 1;

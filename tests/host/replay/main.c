@@ -1,7 +1,8 @@
 /*
  * Replay a reference string with the kernel's replacement policies.
  *
- *     replay TRACE --policy NAME --frames N [--tlb K] [--rss N] [--steps] [--load-unused]
+ *     replay TRACE --policy NAME --frames N [--pid N] [--tlb K] [--rss N] [--steps] [--load-unused]
+ *     replay TRACE --print | --programs
  *     replay --table FILE.tsv
  */
 #include "tests/host/replay/replay.h"
@@ -11,15 +12,19 @@
 #include <string.h>
 
 static const char usage[] =
-    "replay TRACE --policy NAME --frames N [--tlb K] [--rss N] [--steps] [--load-unused]\n"
+    "replay TRACE --policy NAME --frames N [--pid N] [--tlb K] [--rss N] [--steps] [--load-unused]\n"
+    "replay TRACE --print [--pid N] | --programs\n"
     "replay --table FILE.tsv\n"
     "\n"
     "TRACE: page numbers, as text (decimal or 0x, between blanks or commas; w before or behind: written to) "
     "or as\n"
-    "little-endian 32-bit words; gzip is accepted.\n"
+    "little-endian 32-bit words, or what `make trace` recorded; gzip is accepted.\n"
     "    --policy       one of the kernel's, or sieve, clock2, s3-fifo, generations, lru,\n"
     "                   mru, 2q, opt, unopt\n"
     "    --frames       of memory, 1 to 4194304\n"
+    "    --pid          of what was recorded, the process; else the one with the most accesses\n"
+    "    --print        the references as text\n"
+    "    --programs     the programs that were recorded\n"
     "    --tlb          uses are hidden by a translation buffer of so many entries, 1 to 65536\n"
     "    --rss          vms: pages that the program may have before some are set aside (3/4 of the frames)\n"
     "    --steps        tell each step\n"
@@ -46,10 +51,42 @@ static uint32_t number(const char *option, const char *text, uint32_t max)
     return (uint32_t)n;
 }
 
+/* Each program of a recording. Exit status. */
+static int list_programs(const char *path)
+{
+    struct recording r;
+
+    if (!recording_load(&r, path))
+        return 1;
+    for (uint32_t i = 0; i < r.programs; i++) {
+        const struct recorded_program *p = &r.program[i];
+
+        printf("program %u pid %u accesses %llu references %llu pages %u name %s\n", i, p->pid,
+               (unsigned long long)p->accesses, (unsigned long long)p->references, recording_pages(&r, i),
+               p->name);
+    }
+    recording_free(&r);
+    return 0;
+}
+
+static int print_trace(const char *path, uint32_t pid)
+{
+    struct trace t;
+
+    if (!trace_load(&t, path, pid))
+        return 1;
+    for (size_t i = 0; i < t.count; i++)
+        printf("%s%u\n", t.write[i] ? "w" : "", t.page[i]);
+    trace_free(&t);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *path = NULL, *table = NULL;
     struct setup how = {0};
+    bool print = false, programs = false;
+    uint32_t pid = 0;
     FILE *steps = NULL;
     struct trace t;
     struct outcome o;
@@ -63,6 +100,10 @@ int main(int argc, char **argv)
             return 0;
         } else if (strcmp(arg, "--steps") == 0) {
             steps = stdout;
+        } else if (strcmp(arg, "--print") == 0) {
+            print = true;
+        } else if (strcmp(arg, "--programs") == 0) {
+            programs = true;
         } else if (strcmp(arg, "--load-unused") == 0) {
             how.load_is_no_use = true;
         } else if (strncmp(arg, "--", 2) == 0) {
@@ -73,6 +114,8 @@ int main(int argc, char **argv)
                 how.policy = value;
             else if (strcmp(arg, "--frames") == 0)
                 how.frames = number(arg, value, FRAMES_MAX);
+            else if (strcmp(arg, "--pid") == 0)
+                pid = number(arg, value, INT32_MAX);
             else if (strcmp(arg, "--tlb") == 0)
                 how.tlb = number(arg, value, 1u << 16);
             else if (strcmp(arg, "--rss") == 0)
@@ -89,11 +132,13 @@ int main(int argc, char **argv)
     }
     if (table && !path && !how.policy && !how.frames && !how.tlb && !how.rss && !steps && !how.load_is_no_use)
         return table_check(table);
-    if (!path || !how.policy || !how.frames || table)
+    if (path && !table && !how.policy && !how.frames && print != programs)
+        return programs ? list_programs(path) : print_trace(path, pid);
+    if (!path || !how.policy || !how.frames || table || print || programs)
         wrong("a trace, a policy and frames are wanted, or a table and nothing else", "");
     if (!policy_is_known(how.policy))
         wrong("no policy has the name ", how.policy);
-    if (!trace_load(&t, path))
+    if (!trace_load(&t, path, pid))
         return 1;
     simulate(&t, &how, steps, &o, false);
     if (o.salvages)

@@ -6,16 +6,24 @@
 #define TESTS_HOST_REPLAY_H
 
 #include "tests/host/replay/machine.h"
+#include "tests/host/replay/recorded.h"
 
 #include <stdio.h>
 
-/* Read a file (gzip or not; numbers as text, or little-endian 32-bit ones), or numbers in text, which is
- * called `where`. False: it cannot be read or there are none, and why was said. */
-bool trace_load(struct trace *t, const char *path);
+/* All that gzip makes of a file, which may be one that is not compressed. The caller frees it. NULL: it could
+ * not, and why was said. */
+char *trace_read(const char *path, size_t *size);
+/* Read a file (gzip or not; what QEMU's plugin recorded, of that the program with number pid, 0: the busiest;
+ * numbers as text; or little-endian 32-bit ones), or numbers in text, which is called `where`. False: it
+ * cannot be read or there are none, and why was said. */
+bool trace_load(struct trace *t, const char *path, uint32_t pid);
+/* What the plugin recorded, of all programs. */
+bool recording_load(struct recording *r, const char *path);
 bool trace_parse(struct trace *t, const char *where, const char *text, size_t size);
 
 struct outcome {
     uint64_t misses;
+    uint64_t written;  /* pages that went and had been written to since they came */
     uint64_t salvages; /* pages that were set aside and put back, without a miss */
     char *hits;        /* [count] 'h' or 'M', if asked for */
     uint32_t *victim;  /* [victims] */

@@ -40,6 +40,7 @@ void simulate(const struct trace *t, const struct setup *how, FILE *steps, struc
         machine_step(&m, &did);
         o->misses += !did.hit;
         o->salvages += did.salvaged;
+        o->written += did.evicts && did.was_dirty;
         if (detail) {
             o->hits[m.done - 1] = did.hit ? 'h' : 'M';
             if (did.evicts)

@@ -21,8 +21,7 @@ bool trace_parse(struct trace *t, const char *where, const char *text, size_t si
     return false;
 }
 
-/* All that gzip makes of a file, which may be one that is not compressed. NULL: it could not. */
-static char *read_all(const char *path, size_t *size)
+char *trace_read(const char *path, size_t *size)
 {
     int fd[2], status = 1;
     char *text = NULL;
@@ -71,15 +70,51 @@ static bool is_text(const char *s, size_t size)
     return true;
 }
 
-bool trace_load(struct trace *t, const char *path)
+bool recording_load(struct recording *r, const char *path)
 {
     size_t size;
-    char *text = read_all(path, &size);
+    char *text = trace_read(path, &size);
+
+    if (text && recording_take(r, text, size))
+        return true;
+    if (text)
+        fprintf(stderr, "replay: %s: %s\n", path,
+                recording_is(text, size) ? "it is not complete" : "the plugin did not record it");
+    free(text);
+    return false;
+}
+
+/* Of the bytes of a recording, which it frees. */
+static bool load_recorded(struct trace *t, const char *path, char *text, size_t size, uint32_t pid)
+{
+    struct recording r;
+    uint32_t program;
+
+    if (!recording_take(&r, text, size)) {
+        fprintf(stderr, "replay: %s: it is not complete\n", path);
+        free(text);
+        return false;
+    }
+    program = recording_find(&r, pid);
+    if (program == r.programs)
+        fprintf(stderr, "replay: %s: there is no such program\n", path);
+    else
+        recording_trace(&r, program, t);
+    recording_free(&r);
+    return t->count != 0;
+}
+
+bool trace_load(struct trace *t, const char *path, uint32_t pid)
+{
+    size_t size;
+    char *text = trace_read(path, &size);
     bool ok = text != NULL;
 
     *t = (struct trace){0};
     if (!ok)
         return false;
+    if (recording_is(text, size))
+        return load_recorded(t, path, text, size, pid);
     if (is_text(text, size)) {
         ok = trace_parse(t, path, text, size);
     } else if (size % 4) {
