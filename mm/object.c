@@ -488,7 +488,7 @@ int object_fetch(struct object *o, uint32_t index, struct frame **out, bool *rea
 
             if (!(f->flags & FRAME_F_BUSY)) {
                 frame_pin(f);
-                f->flags |= FRAME_F_REFERENCED;
+                vm_frame_touch(o->vm, f);
                 *out = f;
                 return 0;
             }

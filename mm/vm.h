@@ -79,7 +79,11 @@ struct vm {
     uint64_t low_rest_until;               /* (n) the same of the daemon's search for low frames */
     uint32_t next_id;                      /* (n) of a space */
     uint32_t next_object_id;               /* (n) */
-    uint32_t locked_regions;               /* (n) REGION_LOCKED ones; 0 spares reclaim the look-up */
+    /* For each frame of the pool a bit for each who looks on and has not yet seen that it was used (look.c);
+     * NULL: nobody can. */
+    uint8_t *seen;           /* (c) */
+    uint8_t lookers;         /* (n) the bits that are taken */
+    uint32_t locked_regions; /* (n) REGION_LOCKED ones; 0 spares reclaim the look-up */
     /* Rules for all spaces; the operator's. */
     uint32_t max_regions;        /* (n) of a space */
     enum commit_mode overcommit; /* (n) */
@@ -137,6 +141,14 @@ static inline struct waitq *vm_page_queue(struct vm *vm, const struct frame *f)
 
 /* Have the daemon look what there is to do. It does not sleep. */
 void vm_wake_daemon(struct vm *vm);
+
+/* A page was used by other means than an entry. */
+static inline void vm_frame_touch(struct vm *vm, struct frame *f)
+{
+    f->flags |= FRAME_F_REFERENCED;
+    if (vm->seen)
+        vm->seen[frame_pfn(vm->pool, f) - vm->pool->start] = 0xFF;
+}
 
 /* Let an ANON or OBJECT frame be pageable, and no longer. */
 static inline void vm_frame_list(struct vm *vm, struct frame *f)

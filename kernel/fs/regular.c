@@ -32,8 +32,10 @@ int regular_begin_write(struct object *o, struct frame *f)
     if (unlikely(f->flags & FRAME_F_WRITEBACK))
         swap_wait_frame(o->vm, f);
     err = object_make_precious(o, f);
-    if (!err)
-        f->flags |= FRAME_F_DIRTY | FRAME_F_REFERENCED;
+    if (!err) {
+        f->flags |= FRAME_F_DIRTY;
+        vm_frame_touch(o->vm, f);
+    }
     return err;
 }
 
@@ -107,7 +109,7 @@ static int read_page(struct object *o, uint32_t index, size_t offset, vaddr_t us
     err = object_page(o, index, &f);
     if (err)
         return err;
-    f->flags |= FRAME_F_REFERENCED;
+    vm_frame_touch(o->vm, f);
     err = copy(o->vm->pool, f, offset, user, n, true);
     frame_unpin(f);
     return err;

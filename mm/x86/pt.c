@@ -359,6 +359,32 @@ bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e)
     return true;
 }
 
+unsigned pt_look(const struct frame_pool *pool, const struct frame *table, uint8_t *seen)
+{
+    pte_t *entries = pt_table_entries(pool, table);
+    unsigned n = 0;
+
+    for (uint32_t groups = table->index; groups; groups &= groups - 1) {
+        pte_t *e = entries + ((uint32_t)__builtin_ctz(groups) << PT_GROUP_SHIFT);
+        const pte_t *stop = e + (1u << PT_GROUP_SHIFT);
+
+        for (; e < stop; e++) {
+            if (!pte_unlooked(*e) || !pte_has_frame(*e))
+                continue;
+            seen[pte_pfn(*e) - pool->start] = 0xFF;
+            *e = pte_looked(*e);
+            n++;
+        }
+    }
+    return n;
+}
+
+void pt_look_end(void)
+{
+    if (pt_loaded)
+        flush_all(pt_loaded); /* without it the processor would not set the bits again */
+}
+
 void pt_batch_begin(struct pt_batch *b, struct pt *pt)
 {
     b->pt = pt;

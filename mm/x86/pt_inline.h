@@ -99,6 +99,12 @@ static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value)
     }
 }
 
+/* A root has maps and no entries that are counted, a table of the kernel's half no maps. */
+static inline bool pt_may_look(const struct frame *f)
+{
+    return f->use == FRAME_TABLE && f->maps && f->used;
+}
+
 static inline uint32_t pt_next_entry(const struct frame *table, const pte_t *e, uint32_t i)
 {
     for (; i < PT_TABLE_ENTRIES; i++) {

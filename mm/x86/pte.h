@@ -30,8 +30,16 @@ enum {
     PT_DIRTY = 1 << 6,
     PT_LARGE = 1 << 7, /* in a directory: 4 MiB page */
     PT_GLOBAL = 1 << 8,
-    PT_PARKED = 1 << 9, /* free for software; never in a present entry */
+    PT_PARKED = 1 << 9,     /* free for software; never in a present entry */
+    PT_USED_ONCE = 1 << 10, /* free for software: see below */
+    PT_UNLOOKED = 1 << 11,  /* free for software: see below */
 };
+
+/*
+ * Two read the accessed bit and take it away, each for itself: the policy, and who looks on (look.c). Who
+ * takes it leaves word for the other: PT_USED_ONCE is a use that the policy has not seen yet, PT_UNLOOKED one
+ * that who looks on has not. So a policy sees what it would see alone.
+ */
 
 #define PT_FRAME      PT_USER /* in an entry of a space: it names a frame */
 #define PT_SLOT_SHIFT 3
@@ -92,7 +100,13 @@ static inline bool pte_writable(pte_t e)
 
 static inline bool pte_accessed(pte_t e)
 {
-    return e.raw & PT_ACCESSED;
+    return e.raw & (PT_ACCESSED | PT_USED_ONCE);
+}
+
+/* The same for who looks on. */
+static inline bool pte_unlooked(pte_t e)
+{
+    return e.raw & (PT_ACCESSED | PT_UNLOOKED);
 }
 
 static inline bool pte_dirty(pte_t e)
@@ -122,7 +136,15 @@ static inline pte_t pte_with_write(pte_t e)
 
 static inline pte_t pte_old(pte_t e)
 {
-    return (pte_t){e.raw & ~(uint32_t)PT_ACCESSED};
+    return (pte_t){(e.raw & ~(uint32_t)(PT_ACCESSED | PT_USED_ONCE)) |
+                   (e.raw & PT_ACCESSED) * (PT_UNLOOKED / PT_ACCESSED)};
+}
+
+/* The same when who looks on has seen it. */
+static inline pte_t pte_looked(pte_t e)
+{
+    return (pte_t){(e.raw & ~(uint32_t)(PT_ACCESSED | PT_UNLOOKED)) |
+                   (e.raw & PT_ACCESSED) * (PT_USED_ONCE / PT_ACCESSED)};
 }
 
 static inline pte_t pte_clean(pte_t e)
