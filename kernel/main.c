@@ -3,6 +3,7 @@
 #include "drivers/pic.h"
 #include "kernel/dev/devices.h"
 #include "kernel/dev/disk.h"
+#include "kernel/dev/mapscreen.h"
 #include "kernel/dev/random.h"
 #include "kernel/dev/swapdev.h"
 #include "kernel/dev/tty.h"
@@ -12,6 +13,7 @@
 #include "kernel/lib/console.h"
 #include "kernel/lib/param.h"
 #include "kernel/lib/printk.h"
+#include "kernel/lib/screen.h"
 #include "kernel/life/balance.h"
 #include "kernel/life/end.h"
 #include "kernel/life/init.h"
@@ -220,6 +222,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     devices_init();
     if (!expiry_init() || tty_init(params.console_last) != 0)
         panic_unfit("too little memory: no room for the terminal");
+    mapscreen_init(params.screen == SCREEN_MAP);
 
     /* What comes from here on, the end takes away again. */
     size_t size;

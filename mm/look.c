@@ -36,6 +36,7 @@
  */
 #include "mm/look.h"
 #include "mm/errno.h"
+#include "mm/fault.h"
 #include "mm/object.h"
 #include "mm/pt.h"
 
@@ -220,6 +221,45 @@ unsigned look_marks(const struct vm *vm, struct look_mark *m)
         m[n++] = (struct look_mark){.pfn = l->tail, .list = (uint8_t)i};
     }
     return n;
+}
+
+uint64_t look_total(const struct vm *vm, enum look_total what)
+{
+    const struct vm_stats *s = &vm->stats;
+    struct policy_counts c;
+
+    switch (what) {
+    case LOOK_FAULTS:
+        return s->faults;
+    case LOOK_ZERO:
+        return s->by_action[FAULT_FILL_ZERO];
+    case LOOK_COPY:
+        return s->by_action[FAULT_COPY];
+    case LOOK_OBJECT:
+        return s->by_action[FAULT_OBJECT_IN];
+    case LOOK_MAJOR:
+        return s->major;
+    case LOOK_IN:
+        return vm->swap.pages_in;
+    case LOOK_OUT:
+        return vm->swap.pages_out;
+    case LOOK_SALVAGED:
+        c = pageable_counts(&vm->pageable);
+        return c.salvaged_clean + c.salvaged_dirty;
+    case LOOK_EVICTED:
+        return s->evicted;
+    case LOOK_TOTALS:
+        break;
+    }
+    return 0;
+}
+
+const char *look_total_name(enum look_total what)
+{
+    static const char *const name[LOOK_TOTALS] = {"faults", "zero", "copy",     "object", "major",
+                                                  "in",     "out",  "salvaged", "evicted"};
+
+    return name[what];
 }
 
 bool look_verify(const struct look_view *v)

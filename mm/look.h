@@ -83,6 +83,22 @@ struct look_mark {
 /* Fill m, at most LOOK_MARKS. Returns how many. */
 unsigned look_marks(const struct vm *vm, struct look_mark *m);
 
+/* What has happened to pages since boot, for rates. */
+enum look_total {
+    LOOK_FAULTS,   /* that a program had */
+    LOOK_ZERO,     /* frames of zeroes that were made for one */
+    LOOK_COPY,     /* copies on write */
+    LOOK_OBJECT,   /* pages of objects that were asked for */
+    LOOK_MAJOR,    /* faults that read from a disk */
+    LOOK_IN,       /* pages from swap, those read ahead too */
+    LOOK_OUT,      /* and to it */
+    LOOK_SALVAGED, /* that were set aside, and put back without a disk */
+    LOOK_EVICTED,  /* that were taken away from their programs */
+    LOOK_TOTALS
+};
+uint64_t look_total(const struct vm *vm, enum look_total what);
+const char *look_total_name(enum look_total what);
+
 /* INV-LOOK-*. Reads only. */
 bool look_verify(const struct look_view *v);
 

@@ -444,6 +444,22 @@ struct frame *swap_cached(struct vm *vm, slot_t slot)
     return pfn == PFN_NONE ? NULL : pfn_frame(vm->pool, pfn);
 }
 
+enum swap_look swap_look(const struct swap_area *a, uint32_t page)
+{
+    const struct swap_slot *s;
+
+    if (page >= swap_area_end(a))
+        return SWAP_FREE;
+    s = swap_area_slot(a, page);
+    if (s->bad)
+        return SWAP_BAD;
+    if (s->entries)
+        return SWAP_TABLE;
+    if (s->count)
+        return s->frame == PFN_NONE ? SWAP_PAGE : SWAP_CACHED;
+    return s->frame == PFN_NONE ? SWAP_FREE : SWAP_KEPT;
+}
+
 bool swap_bad(struct vm *vm, slot_t slot)
 {
     return swap_slot_lookup(&vm->swap, slot)->bad;

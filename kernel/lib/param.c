@@ -2,6 +2,7 @@
 #include "kernel/lib/console.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/number.h"
+#include "kernel/lib/screen.h"
 #include "mm/kva.h"
 #include "mm/os.h"
 #include "mm/policy.h"
@@ -37,6 +38,7 @@ static const struct param_choice replacements[] = {
 #endif
     {0},
 };
+static const struct param_choice screens[] = {{"console", SCREEN_CONSOLE}, {"map", SCREEN_MAP}, {0}};
 static const struct param_choice switches[] = {{"on", 1}, {"off", 0}, {0}};
 static const struct param_choice transfers[] = {{"dma", 0}, {"pio", 1}, {0}};
 static const struct param_choice tortures[] = {{"sleep", 1}, {0}};
@@ -76,6 +78,8 @@ static const struct param table[] = {
     {"kva", PARAM_CHOICE, &params.kva, .choices = fits,
      .help = "best, first, next, worst, instant: fit of kernel addresses"},
     {"policy", PARAM_CHOICE, &params.policy, .choices = replacements, .help = "NAME: which pages go first"},
+    {"screen", PARAM_CHOICE, &params.screen, .choices = screens,
+     .help = "console, map: what the display shows at first"},
     {"loadcontrol", PARAM_CHOICE, &params.loadcontrol, .choices = switches,
      .help = "on, off: suspend programs in turn when memory thrashes"},
     {"rss_limit", PARAM_NUMBER, &params.rss_limit, 16, UINT32_MAX,

@@ -73,6 +73,7 @@ struct params {
     bool slab_debug;       /* slab_debug */
     unsigned kva;          /* kva=: enum kva_policy */
     unsigned policy;       /* policy=: enum policy_number */
+    unsigned screen;       /* screen=: SCREEN_* of screen.h */
     unsigned loadcontrol;  /* loadcontrol=: 1 on, 0 off */
     uint32_t rss_limit;    /* rss_limit=: pages; 0: a quarter of all */
     const char *swap;      /* swap=: on, off, or names of devices; NULL: on */

@@ -1,8 +1,8 @@
 /*
  * /proc: files that are made up when they are read, in Linux's formats (proc(5)). procfs.c has the tree and
  * the operations; what the files say is in procfs_sys.c (the system), procfs_pid.c (processes),
- * procfs_maps.c (their memory), procfs_page.c (their pages one by one), procfs_ctl.c (/proc/sys) and
- * procfs_quire.c (/proc/quire).
+ * procfs_maps.c (their memory), procfs_page.c (their pages one by one), procfs_ctl.c (/proc/sys),
+ * procfs_quire.c (/proc/quire) and procfs_map.c (what pictures are drawn from).
  */
 #ifndef KERNEL_PROCFS_PROCFS_H
 #define KERNEL_PROCFS_PROCFS_H
@@ -110,5 +110,8 @@ extern const struct proc_entry proc_pid_quire_entries[];
 int proc_read_auxv(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
 int proc_store_clear_refs(const struct proc_node *n, char *s);
 extern const struct file_ops proc_mem_ops;
+
+/* procfs_map.c */
+extern const struct file_ops proc_map_ops, proc_swap_ops;
 
 #endif

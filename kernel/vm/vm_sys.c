@@ -15,6 +15,8 @@ void vm_sys_init(void)
     if (vm_init(&vm_sys, &frame_pool_sys) != 0)
         panic_unfit("too little memory: no room for the virtual memory system");
     vm_sys.rss_limit = params.rss_limit;
+    vm_sys.seen =
+        vm_table_alloc(frame_pool_sys.end - frame_pool_sys.start, 1); /* without it nobody looks on */
     if (pageable_switch(&vm_sys.pageable, policies[params.policy]) != 0)
         panic_unfit("too little memory: no room for what the policy remembers");
 }
