@@ -6,6 +6,8 @@
 int init_main(int argc, char **argv);
 /* A small shell, for archives without a real one. */
 int sh_main(int argc, char **argv);
+/* Memory as a picture in the terminal. */
+int map_main(int argc, char **argv);
 /* The guided tour. */
 int tour_main(int argc, char **argv);
 /* An address space as a picture. */

@@ -1,0 +1,764 @@
+/*
+ * map: memory as a picture in the terminal.
+ *
+ * All that is drawn comes from /proc: quire/map and quire/swap, buddyinfo, and of a process maps and pagemap. A picture has
+ * as many cells as the terminal has room for, and follows its size. Colours only if the terminal has them and nobody
+ * objects (NO_COLOR, TERM=dumb); else the letters of /proc/quire/map.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/user/quire/programs.h"
+
+#define PAGE       4096u
+#define ORDERS     11
+#define UPDATE_MS  250
+#define CELLS_MOST 32768u /* the kernel's */
+#define FOOT       5      /* rows that the map itself does not have */
+
+static const char usage[] =
+    "usage: map [--once] [--plain] [PID | --buddy | --swap]\n"
+    "\n"
+    "Draws what the machine's memory is used for, four times a second; q quits.\n"
+    "  PID       where the frames of one process are\n"
+    "  --buddy   free blocks by order, and how fragmented free memory is\n"
+    "  --swap    the slots of each swap area\n"
+    "  --once    print one picture and end\n"
+    "  --plain   letters without colours, as with NO_COLOR or TERM=dumb\n"
+    "\n"
+    "A cell is a run of frames, by what most of them are used for: . free, k kernel,\n"
+    "s slab, t page table, a anonymous, f file, m shared memory, b being read or\n"
+    "written, # no memory. A capital letter, or a bright colour: one of them was used\n"
+    "since the last picture. > is where the replacement policy goes on, < where pages\n"
+    "come to its lists. With a PID: the cells in which it has frames, a capital if it\n"
+    "has at least half of them. In swap: p a page, c one that is in memory too, k kept\n"
+    "by one in memory, t a page table, x not to be used; a capital if half is used.\n";
+
+enum mode { MODE_ALL, MODE_PROCESS, MODE_BUDDY, MODE_SWAP };
+enum depth { PLAIN, COLOURS_16, COLOURS_256 };
+
+static enum depth depth;
+static int width, height;
+static volatile sig_atomic_t resized, ended, stopped;
+
+/* --- output, in one write a picture --- */
+
+static char *out;
+static size_t out_size, out_room;
+
+static void put(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void put(const char *fmt, ...)
+{
+    va_list ap;
+
+    for (;;) {
+        va_start(ap, fmt);
+        int n = vsnprintf(out + out_size, out_room - out_size, fmt, ap);
+        va_end(ap);
+        if (n < 0)
+            return;
+        if (out_size + (size_t)n < out_room) {
+            out_size += (size_t)n;
+            return;
+        }
+        char *more = realloc(out, out_room * 2 + (size_t)n + 4096);
+
+        if (!more)
+            exit(1);
+        out = more;
+        out_room = out_room * 2 + (size_t)n + 4096;
+    }
+}
+
+/* A line of text, cut to the width. */
+static void line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void line(const char *fmt, ...)
+{
+    char s[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(s, sizeof s, fmt, ap);
+    va_end(ap);
+    put("%.*s\n", width, s);
+}
+
+static void flush(bool live)
+{
+    size_t done = 0;
+
+    if (live && out_size && out[out_size - 1] == '\n')
+        out_size--; /* the last row must not scroll the terminal */
+    for (size_t i = 0; i < out_size;) {
+        const char *end = live ? memchr(out + i, '\n', out_size - i) : NULL;
+        size_t n = end ? (size_t)(end - (out + i)) : out_size - i;
+        ssize_t did;
+
+        for (done = 0; done < n; done += (size_t)did) {
+            did = write(1, out + i + done, n - done);
+            if (did < 0 && errno != EINTR)
+                exit(1);
+            did = did < 0 ? 0 : did;
+        }
+        if (end && write(1, "\033[K\r\n", 5) < 0) /* the rest of the row is of the last picture */
+            exit(1);
+        i += n + (end != NULL);
+    }
+    out_size = 0;
+}
+
+/* --- colours --- */
+
+static const char letters[] = ".kstafmb#";
+/* The same order: of 256 colours when not used and used, of 16 the hue. */
+static const struct {
+    uint8_t dim, bright, hue;
+} colours[] = {{238, 238, 0}, {242, 250, 7}, {94, 214, 3},  {90, 201, 5}, {28, 46, 2},
+               {30, 51, 6},   {25, 39, 4},   {124, 196, 1}, {236, 236, 0}};
+
+static int class_of(char c)
+{
+    const char *at = strchr(letters, c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+
+    return at && *at ? (int)(at - letters) : 0;
+}
+
+/* A cell: its letter, what is shown instead of it (0: nothing), and the last one's colour. */
+static void cell(char c, char mark, int *last)
+{
+    int k = class_of(c), bright = c >= 'A' && c <= 'Z', colour = k * 2 + bright;
+
+    if (depth == PLAIN) {
+        put("%c", mark ? mark : c);
+        return;
+    }
+    if (colour != *last && depth == COLOURS_256) {
+        if (c == '.' || c == '-' || c == '#')
+            put("\033[0;38;5;%um", colours[k].dim);
+        else
+            put("\033[0;30;48;5;%um", bright ? colours[k].bright : colours[k].dim);
+    } else if (colour != *last) {
+        put("\033[0;%s3%um", bright || !colours[k].hue ? "1;" : "", colours[k].hue);
+    }
+    *last = colour;
+    if (depth == COLOURS_256 && !mark && c != '.' && c != '-' && c != '#')
+        c = ' ';
+    put("%c", mark ? mark : c);
+}
+
+static void row_end(int *last)
+{
+    if (depth != PLAIN)
+        put("\033[0m");
+    *last = -1;
+    put("\n");
+}
+
+static void in_colour(int k, bool bright)
+{
+    if (depth == COLOURS_256)
+        put("\033[38;5;%um", bright ? colours[k].bright : colours[k].dim);
+    else if (depth == COLOURS_16)
+        put("\033[%s3%um", bright || !colours[k].hue ? "1;" : "", colours[k].hue);
+}
+
+static void no_colour(void)
+{
+    if (depth != PLAIN)
+        put("\033[0m");
+}
+
+/* --- files of /proc --- */
+
+/* All of a file from its beginning, in memory that the next call uses again; NULL: it cannot be read. */
+static char *read_all(int fd)
+{
+    static char *text;
+    static size_t room;
+    size_t n = 0;
+    ssize_t got;
+
+    do {
+        if (room - n < 8192) {
+            char *more = realloc(text, room + 65536);
+
+            if (!more)
+                return NULL;
+            text = more;
+            room += 65536;
+        }
+        got = pread(fd, text + n, room - n - 1, (off_t)n);
+        if (got > 0)
+            n += (size_t)got;
+    } while (got > 0);
+    if (got < 0)
+        return NULL;
+    text[n] = '\0';
+    return text;
+}
+
+static int open_for(const char *path, unsigned *had, unsigned want)
+{
+    static int fd = -1;
+    char s[16];
+    int n = snprintf(s, sizeof s, "%u", want);
+
+    if (fd < 0)
+        fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0 || (*had != want && write(fd, s, (size_t)n) != n)) {
+        fprintf(stderr, "map: %s: %s\n", path, strerror(errno));
+        return -1;
+    }
+    *had = want;
+    return fd;
+}
+
+/* The number after a word at the beginning of a line or after a blank. */
+static unsigned long long number_of(const char *text, const char *name)
+{
+    size_t n = strlen(name);
+
+    for (const char *at = text; (at = strstr(at, name)) != NULL; at += n)
+        if ((at == text || at[-1] == '\n' || at[-1] == ' ') && at[n] == ' ')
+            return strtoull(at + n, NULL, 10);
+    return 0;
+}
+
+/* --- the whole machine, and one process in it --- */
+
+static const char *const class_names[] = {"free", "kernel", "slab", "table", "anon",
+                                          "file", "shared", "busy", "hole"};
+static const char *const rate_names[] = {"faults", "zero", "copy",     "object", "major",
+                                         "in",     "out",  "salvaged", "evicted"};
+#define RATES (sizeof rate_names / sizeof rate_names[0])
+
+struct picture {
+    unsigned frames, first, run, cells;
+    const char *cell; /* lines with their ends */
+    char mark[CELLS_MOST];
+};
+
+static char cell_at(const struct picture *p, unsigned i)
+{
+    return p->cell[i + i / 80];
+}
+
+static void take_marks(struct picture *p, const char *text)
+{
+    static const char *const words[] = {"\ntail ", "\nhead "};
+
+    memset(p->mark, 0, p->cells);
+    for (unsigned k = 0; k < 2; k++)
+        for (const char *at = text; (at = strstr(at, words[k])) != NULL && at < p->cell; at++) {
+            unsigned i = ((unsigned)strtoul(at + 6, NULL, 10) - p->first) / p->run;
+
+            if (i < p->cells)
+                p->mark[i] = k ? '>' : '<';
+        }
+}
+
+/* What a process has: frames in each cell. */
+struct owned {
+    unsigned resident, swapped, files;
+    unsigned in[CELLS_MOST];
+};
+
+static bool take_owned(const struct picture *p, int pid, struct owned *o, char *name, size_t size)
+{
+    char path[64], text[512];
+    FILE *maps, *comm;
+    int fd;
+
+    memset(o, 0, sizeof *o);
+    snprintf(path, sizeof path, "/proc/%d/maps", pid);
+    maps = fopen(path, "re");
+    snprintf(path, sizeof path, "/proc/%d/pagemap", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    comm = fopen(path, "re");
+    snprintf(name, size, "?");
+    if (comm && fgets(name, (int)size, comm))
+        name[strcspn(name, "\n")] = '\0';
+    if (comm)
+        fclose(comm);
+    while (maps && fd >= 0 && fgets(text, sizeof text, maps)) {
+        unsigned long from, end;
+        uint64_t e[512];
+
+        if (sscanf(text, "%lx-%lx", &from, &end) != 2)
+            continue;
+        while (from < end) {
+            size_t n = (end - from) / PAGE < 512 ? (end - from) / PAGE : 512;
+            ssize_t got = pread(fd, e, n * sizeof e[0], (off_t)(from / PAGE) * (off_t)sizeof e[0]);
+
+            if (got < (ssize_t)sizeof e[0])
+                break;
+            for (size_t i = 0; i < (size_t)got / sizeof e[0]; i++) {
+                unsigned at = ((unsigned)e[i] - p->first) / p->run;
+
+                o->swapped += e[i] >> 62 & 1;
+                if (!(e[i] >> 63))
+                    continue;
+                o->resident++;
+                o->files += e[i] >> 61 & 1;
+                if (at < p->cells)
+                    o->in[at]++;
+            }
+            from += (size_t)got / sizeof e[0] * PAGE;
+        }
+    }
+    if (fd >= 0)
+        close(fd);
+    if (maps)
+        fclose(maps);
+    return maps && fd >= 0;
+}
+
+static void draw_rates(const char *text, bool once)
+{
+    static unsigned long long before[RATES], before_ns;
+    unsigned long long at = number_of(text, "at_ns"), took = at - before_ns;
+    const char *from = strstr(text, "since_boot");
+    char s[512];
+    int n = snprintf(s, sizeof s, once || !before_ns ? "since boot:" : "a second:");
+
+    for (unsigned i = 0; from && i < RATES; i++) {
+        unsigned long long total = number_of(from, rate_names[i]), show = total;
+
+        if (!once && before_ns)
+            show = took ? (total - before[i]) * 1000000000u / took : 0;
+        n += snprintf(s + n, sizeof s - (size_t)n, "  %s %llu", rate_names[i], show);
+        before[i] = total;
+    }
+    before_ns = at;
+    line("%s", s);
+}
+
+static void draw_blocks(const char *text)
+{
+    char s[256];
+    int n = snprintf(s, sizeof s, "free blocks of 1, 2, 4 ... frames:");
+    unsigned long sum[ORDERS] = {0};
+
+    for (const char *at = text; (at = strstr(at, "\nblocks_")) != NULL; at++) {
+        const char *from = strchr(at, ' ');
+
+        for (unsigned k = 0; from && k < ORDERS; k++)
+            sum[k] += strtoul(from, (char **)(uintptr_t)&from, 10);
+    }
+    for (unsigned k = 0; k < ORDERS; k++)
+        n += snprintf(s + n, sizeof s - (size_t)n, " %lu", sum[k]);
+    line("%s", s);
+}
+
+static void draw_legend(const char *text)
+{
+    const char *from = strchr(text, '\n'); /* the second line */
+    int room = width;
+
+    for (int k = 0; from && k < 9; k++) {
+        char s[48];
+        int n = snprintf(s, sizeof s, "%c %s %llu  ", letters[k], class_names[k],
+                         number_of(from + 1, class_names[k]));
+
+        if (n - 2 > room)
+            break;
+        in_colour(k, true);
+        put("%.*s", n < room ? n : n - 2, s);
+        no_colour();
+        room -= n;
+    }
+    put("\n");
+}
+
+/* Draw the machine, or what a process has in it. */
+static int draw_machine(int pid, bool once)
+{
+    static struct picture p;
+    static struct owned owned;
+    static unsigned had;
+    int rows = height - FOOT > 1 ? height - FOOT : 1, last = -1, columns = width, fd;
+    unsigned want = (unsigned)(columns * rows) < CELLS_MOST ? (unsigned)(columns * rows) : CELLS_MOST;
+    char name[32] = "", *text;
+
+    fd = open_for("/proc/quire/map", &had, want);
+    if (fd < 0)
+        return 1;
+    text = read_all(fd);
+    p.cell = text ? strstr(text, "\n\n") : NULL;
+    if (!p.cell) {
+        fprintf(stderr, "map: /proc/quire/map: %s\n", strerror(errno));
+        return 1;
+    }
+    p.cell += 2;
+    p.frames = (unsigned)number_of(text, "frames");
+    p.first = (unsigned)number_of(text, "first");
+    p.run = (unsigned)number_of(text, "run");
+    p.cells = (unsigned)number_of(text, "cells");
+    if (!p.run || p.cells > want)
+        return 1;
+    if (pid && !take_owned(&p, pid, &owned, name, sizeof name)) {
+        fprintf(stderr, "map: there is no process %d\n", pid);
+        return 1;
+    }
+    take_marks(&p, text);
+    if (pid) {
+        unsigned cells = 0;
+
+        for (unsigned i = 0; i < p.cells; i++)
+            cells += owned.in[i] > 0;
+        line("%d %s: %u pages in memory (%u of files or shared) in %u of %u cells, %u in swap", pid, name,
+             owned.resident, owned.files, cells, p.cells, owned.swapped);
+    } else {
+        const char *policy = strstr(text, "\npolicy ");
+
+        line("%u frames, %u a cell; %llu used since the last picture; policy %.*s", p.frames, p.run,
+             number_of(text, "used"), policy ? (int)strcspn(policy + 8, "\n") : 0, policy ? policy + 8 : "");
+    }
+    for (unsigned i = 0; i < p.cells; i++) {
+        char c = cell_at(&p, i), mark = p.mark[i];
+
+        if (pid) {
+            mark = 0;
+            if (!owned.in[i])
+                c = c == '.' || c == '#' ? c : '-';
+            else if (owned.in[i] * 2 >= p.run)
+                c = letters[class_of(c)] >= 'a' ? (char)(letters[class_of(c)] - 'a' + 'A') : c;
+            else
+                c = letters[class_of(c)];
+        }
+        cell(c, mark, &last);
+        if (i % (unsigned)columns == (unsigned)columns - 1 || i == p.cells - 1)
+            row_end(&last);
+    }
+    draw_rates(text, once);
+    draw_blocks(text);
+    draw_legend(text);
+    return 0;
+}
+
+/* --- free blocks --- */
+
+/*
+ * The index is Gorman and Whitcroft's: for a block that cannot be had, how much of that is due to fragmentation,
+ * rather than to there being no memory: 1 - (1 + free frames / frames of the block) / free blocks. The other
+ * figure is the part of free memory that is in blocks too small. (Gorman, Whitcroft: "The what, the why and the where to of
+ * anti-fragmentation", Ottawa Linux Symposium 2006.)
+ */
+static int draw_buddy(void)
+{
+    unsigned long count[4][ORDERS] = {{0}}, all_blocks = 0, all = 0, smaller = 0;
+    char zone[4][16], text[512];
+    int zones = 0, bar = width - 76;
+    FILE *f = fopen("/proc/buddyinfo", "re");
+
+    while (f && zones < 4 && fgets(text, sizeof text, f)) {
+        int at = 0;
+
+        if (sscanf(text, "Node 0, zone %15s %n", zone[zones], &at) != 1)
+            continue;
+        char *from = text + at;
+
+        for (unsigned k = 0; k < ORDERS; k++) {
+            count[zones][k] = strtoul(from, &from, 10);
+            all_blocks += count[zones][k];
+            all += count[zones][k] << k;
+        }
+        zones++;
+    }
+    if (!f || !zones) {
+        fprintf(stderr, "map: /proc/buddyinfo cannot be read\n");
+        return 1;
+    }
+    fclose(f);
+    bar = bar < 4 ? 4 : bar > 50 ? 50 : bar;
+    line("free: %lu frames, %lu KiB, in %lu blocks", all, all * 4, all_blocks);
+    put("\n%5s %9s", "order", "size");
+    for (int z = 0; z < zones; z++)
+        put(" %9s", zone[z]);
+    put(" %10s %12s %14s\n", "KiB", "too small", "fragmentation");
+    for (unsigned k = 0; k < ORDERS; k++) {
+        unsigned long blocks = 0, can = 0, frames;
+
+        for (unsigned j = k; j < ORDERS; j++)
+            for (int z = 0; z < zones; z++)
+                can += count[z][j];
+        put("%5u %5u KiB", k, 4u << k);
+        for (int z = 0; z < zones; z++) {
+            put(" %9lu", count[z][k]);
+            blocks += count[z][k];
+        }
+        frames = blocks << k;
+        put(" %10lu %10.1f %%", frames * 4, all ? 100.0 * (double)smaller / (double)all : 0.0);
+        if (can)
+            put(" %14s  ", "can be had");
+        else
+            put(" %14.3f  ",
+                all_blocks ? 1 - (1 + (double)all / (double)(1u << k)) / (double)all_blocks : 0.0);
+        in_colour(4, true);
+        for (unsigned long i = 0; all && i < (frames * (unsigned long)bar + all - 1) / all; i++)
+            put("#");
+        no_colour();
+        put("\n");
+        smaller += frames;
+    }
+    put("\n");
+    line("too small: the part of free memory that lies in smaller blocks");
+    line("fragmentation: why there is no such block: 0 for want of memory, 1 for want of one piece");
+    return 0;
+}
+
+/* --- swap --- */
+
+static int draw_swap(void)
+{
+    static unsigned had;
+    static const struct {
+        char letter;
+        const char *name;
+        int colour;
+    } kinds[] = {{'.', "free", 0}, {'p', "page", 4},       {'c', "in memory too", 5},
+                 {'k', "kept", 6}, {'t', "page table", 3}, {'x', "not to be used", 7}};
+    unsigned areas = 0, want;
+    char *text, *at;
+    int fd = open_for("/proc/quire/swap", &had, had ? had : (unsigned)width), last = -1;
+
+    text = fd >= 0 ? read_all(fd) : NULL;
+    for (at = text; at && (at = strstr(at, "\narea ")) != NULL; at++)
+        areas++;
+    if (text && areas) {
+        int rows = (height - 3 - (int)areas) / (int)areas;
+
+        want = (unsigned)width * (unsigned)(rows > 1 ? rows : 1);
+        fd = open_for("/proc/quire/swap", &had, want < CELLS_MOST ? want : CELLS_MOST);
+        text = fd >= 0 ? read_all(fd) : NULL;
+    }
+    if (!text)
+        return 1;
+    line("%.*s", (int)strcspn(text, "\n"), text);
+    if (!areas)
+        line("there is no swap area");
+    for (at = text; (at = strstr(at, "\narea ")) != NULL;) {
+        unsigned cells = (unsigned)number_of(at, "cells"), i = 0;
+
+        line("%.*s", (int)strcspn(at + 1, "\n"), at + 1);
+        at = strchr(at + 1, '\n');
+        for (char *c = at + 1; *c && i < cells; c++) {
+            char small = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+
+            if (*c == '\n')
+                continue;
+            for (unsigned k = 0; k < 6; k++)
+                if (kinds[k].letter == small && depth != PLAIN)
+                    cell(letters[kinds[k].colour] == '.' ? '.'
+                         : small == *c                   ? letters[kinds[k].colour]
+                                                         : (char)(letters[kinds[k].colour] - 'a' + 'A'),
+                         0, &last);
+                else if (kinds[k].letter == small)
+                    put("%c", *c);
+            i++;
+            if (i % (unsigned)width == 0 || i == cells)
+                row_end(&last);
+        }
+    }
+    for (unsigned k = 0; k < 6; k++) {
+        in_colour(kinds[k].colour, true);
+        put("%c %s%s", kinds[k].letter, kinds[k].name, k < 5 ? "  " : "\n");
+        no_colour();
+    }
+    return 0;
+}
+
+/* --- the terminal --- */
+
+static struct termios cooked;
+static bool is_raw;
+
+static void measure(void)
+{
+    struct winsize w = {0};
+    const char *columns = getenv("COLUMNS"), *lines = getenv("LINES");
+
+    width = 80;
+    height = 25;
+    if (ioctl(1, TIOCGWINSZ, &w) == 0 && w.ws_col && w.ws_row) {
+        width = w.ws_col;
+        height = w.ws_row;
+    } else {
+        if (columns && atoi(columns) > 0)
+            width = atoi(columns);
+        if (lines && atoi(lines) > 0)
+            height = atoi(lines);
+    }
+    width = width < 20 ? 20 : width > 500 ? 500 : width;
+    height = height < 8 ? 8 : height > 300 ? 300 : height;
+}
+
+static void restore(void)
+{
+    static const char back[] = "\033[0m\033[?25h\r\n";
+
+    if (!is_raw)
+        return;
+    is_raw = false;
+    tcsetattr(0, TCSANOW, &cooked);
+    if (write(1, back, sizeof back - 1) < 0)
+        return;
+}
+
+static void make_raw(void)
+{
+    static const char clear[] = "\033[?25l\033[2J";
+    struct termios t;
+
+    if (tcgetattr(0, &cooked) == 0) {
+        t = cooked;
+        t.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+        t.c_cc[VMIN] = 0;
+        t.c_cc[VTIME] = 0;
+        tcsetattr(0, TCSANOW, &t);
+    }
+    is_raw = true;
+    if (write(1, clear, sizeof clear - 1) < 0)
+        exit(1);
+}
+
+static void on_signal(int signo)
+{
+    if (signo == SIGWINCH)
+        resized = 1;
+    else if (signo == SIGTSTP)
+        stopped = 1;
+    else
+        ended = 1;
+}
+
+static void catch (int signo)
+{
+    struct sigaction a = {.sa_handler = on_signal};
+
+    sigaction(signo, &a, NULL);
+}
+
+static enum depth depth_of_terminal(bool plain)
+{
+    const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+
+    if (plain || !isatty(1) || !term || !*term || strcmp(term, "dumb") == 0 || (no && *no))
+        return PLAIN;
+    if (strcmp(term, "linux") == 0 || strncmp(term, "vt", 2) == 0 || strcmp(term, "ansi") == 0)
+        return COLOURS_16;
+    return COLOURS_256;
+}
+
+static int draw(enum mode mode, int pid, bool once)
+{
+    out_size = 0;
+    switch (mode) {
+    case MODE_BUDDY:
+        return draw_buddy();
+    case MODE_SWAP:
+        return draw_swap();
+    default:
+        return draw_machine(pid, once);
+    }
+}
+
+/* Stop as the terminal asked, and go on later. */
+static void stop_here(void)
+{
+    struct sigaction a = {.sa_handler = SIG_DFL};
+
+    stopped = 0;
+    restore();
+    sigaction(SIGTSTP, &a, NULL);
+    raise(SIGTSTP);
+    catch (SIGTSTP);
+    make_raw();
+    resized = 1;
+}
+
+/* Draw until somebody presses q. */
+static int watch(enum mode mode, int pid)
+{
+    struct pollfd in = {.fd = 0, .events = POLLIN};
+    int status = 0;
+    char c;
+
+    catch (SIGINT);
+    catch (SIGTERM);
+    catch (SIGHUP);
+    catch (SIGWINCH);
+    catch (SIGTSTP);
+    make_raw();
+    for (resized = 1; !ended;) {
+        if (stopped)
+            stop_here();
+        if (resized) {
+            resized = 0;
+            measure();
+            if (write(1, "\033[2J", 4) < 0)
+                break;
+        }
+        status = draw(mode, pid, false);
+        if (status)
+            break;
+        if (write(1, "\033[H", 3) < 0)
+            break;
+        flush(true);
+        if (poll(&in, 1, UPDATE_MS) > 0 && (read(0, &c, 1) <= 0 || c == 'q' || c == 'Q'))
+            break;
+    }
+    restore();
+    return status;
+}
+
+int map_main(int argc, char **argv)
+{
+    enum mode mode = MODE_ALL;
+    bool once = !isatty(0) || !isatty(1), plain = false;
+    int pid = 0, status;
+
+    for (int i = 1; i < argc; i++) {
+        char *end;
+
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(usage, stdout);
+            return 0;
+        } else if (strcmp(argv[i], "--once") == 0) {
+            once = true;
+        } else if (strcmp(argv[i], "--plain") == 0) {
+            plain = true;
+        } else if (strcmp(argv[i], "--buddy") == 0) {
+            mode = MODE_BUDDY;
+        } else if (strcmp(argv[i], "--swap") == 0) {
+            mode = MODE_SWAP;
+        } else if ((pid = (int)strtol(argv[i], &end, 10)) > 0 && !*end) {
+            mode = MODE_PROCESS;
+        } else {
+            fputs(usage, stderr);
+            return 2;
+        }
+    }
+    depth = depth_of_terminal(plain);
+    measure();
+    if (!once)
+        return watch(mode, pid);
+    height += 1; /* nobody needs the last row for a prompt */
+    status = draw(mode, pid, true);
+    if (!status)
+        flush(false);
+    return status;
+}
