@@ -6,21 +6,22 @@
  * keeps a count for it: who looks pays.
  *
  * A pass goes over the records of the pool twice. First it finds the page tables, which are low frames, and
- * takes the accessed bits of their entries; then it counts each frame and makes the cells. That is about 15
- * instructions a frame and 2 an entry. A pass is done in steps, between which others may run; on a large
- * machine who looks often does some steps each time, so that the picture comes in parts and a look costs the
- * same everywhere. Up to 64 MiB a pass is one step, and belongs to one moment.
+ * takes the accessed bits of their entries; then it counts each frame and makes the cells. That is about a
+ * dozen instructions a frame and as many for an entry that was used. A pass is done in steps, between which
+ * others may run; on a large machine who looks often does some steps each time, so that the picture comes in
+ * parts and a look costs the same everywhere. Up to 64 MiB a pass is one step, and belongs to one moment.
  *
- * "Used since the last look". The accessed bit of an entry belongs to the policy, which takes it away when its
- * hand comes by. So there are two more bits in an entry (mm/x86/pte.h): when a look takes the accessed bit it
- * leaves another that the policy takes for it, and when the policy takes it, it leaves one for the next look.
- * Each sees every use, and no policy decides otherwise because somebody looks on. What is used without an
- * entry (read() and write() of files) is noted by vm_frame_touch(). Several may look on, each with a bit for each frame
- * in vm.seen: a use sets the bits of all, and who has seen it takes its own away. So "used" means that between
- * this one's last two passes over the entries somebody used the frame through an entry or a call, or that its
- * page came. If the page left its spaces in between, or was freed, its use is not known any more; a frame that is free is
- * not used, whatever it was before. The kernel's own use of its frames is not known: the processor keeps no such bit for large
- * pages that the kernel would take away. A page table counts as used if an entry of it was.
+ * "Used since the last look". The accessed bit of an entry belongs to the policy, which takes it away when
+ * its hand comes by. So there are two more bits in an entry (mm/x86/pte.h): when a look takes the accessed
+ * bit it leaves another that the policy takes for it, and when the policy takes it, it leaves one for the
+ * next look. Each sees every use, and no policy decides otherwise because somebody looks on. What is used
+ * without an entry (read() and write() of files) is noted by vm_frame_touch(). Several may look on, each
+ * with a bit for each frame in vm.seen: a use sets the bits of all, and who has seen it takes its own away.
+ * So "used" means that between this one's last two passes over the entries somebody used the frame through
+ * an entry or a call, or that its page came. If the page left its spaces in between, or was freed, its use
+ * is not known any more; a frame that is free is not used, whatever it was before, and its bits are left
+ * until it is used again. The kernel's own use of its frames is not known: the processor keeps no such bit
+ * for large pages that the kernel would take away. A page table counts as used if an entry of it was.
  *
  * Data: vm.seen and vm.lookers; the views belong to those who look. Locking: a step is one nosleep section.
  * Only a frame number is kept between two steps.
@@ -54,7 +55,7 @@ const char *look_class_name(enum look_class c)
     return name[c];
 }
 
-enum look_class look_class_of(const struct frame *f)
+static inline enum look_class class_of(const struct frame *f)
 {
     const struct object *o;
 
@@ -68,6 +69,11 @@ enum look_class look_class_of(const struct frame *f)
     return o && object_is_shmem(o) ? LOOK_SHARED : LOOK_FILE;
 }
 
+enum look_class look_class_of(const struct frame *f)
+{
+    return class_of(f);
+}
+
 /* Whether uses of frames of a class are known. */
 static bool is_watched(enum look_class c)
 {
@@ -78,6 +84,7 @@ static void begin_pass(struct look_view *v)
 {
     v->at_frames = false;
     v->at = v->vm->pool->start;
+    v->at_cell = 0;
 }
 
 int look_begin(struct look_view *v, struct vm *vm, uint8_t *cell, uint32_t most)
@@ -110,25 +117,30 @@ static uint32_t look_at_tables(struct look_view *v, uint32_t work)
 {
     struct vm *vm = v->vm;
     const struct frame_pool *p = vm->pool;
+    pfn_t end = p->low_end < p->end ? p->low_end : p->end;
     unsigned n = 0;
 
-    while (v->at < p->low_end && v->at < p->end && work) {
-        const struct frame *f = pfn_frame(p, v->at);
+    while (v->at < end && work) {
+        uint32_t most = end - v->at < work ? end - v->at : work;
+        const struct frame *from = pfn_frame(p, v->at), *f = from, *stop = from + most;
 
-        work--;
-        if (unlikely(pt_may_look(f))) {
+        while (f < stop && likely(!pt_may_look(f)))
+            f++;
+        v->at += (pfn_t)(f - from);
+        work -= (uint32_t)(f - from);
+        if (f < stop) {
             unsigned used = pt_look(p, f, vm->seen);
 
             n += used;
             if (used)
                 vm->seen[v->at - p->start] = 0xFF;
             work -= work < LOOK_TABLE_WORK ? work : LOOK_TABLE_WORK;
+            v->at++;
         }
-        v->at++;
     }
     if (n)
         pt_look_end();
-    if (v->at >= p->low_end || v->at >= p->end) {
+    if (v->at >= end) {
         v->at_frames = true;
         v->at = p->start;
     }
@@ -148,27 +160,56 @@ static enum look_class class_of_run(const uint32_t *n)
     return best;
 }
 
+/* Frames from f on that are of one class, and in *used how many of them were used. */
+static inline uint32_t same_class(struct look_view *v, const struct frame *f, const struct frame *stop,
+                                  uint8_t *seen, enum look_class *class, uint32_t *used)
+{
+    const struct frame *from = f;
+    unsigned use = f->use;
+
+    *class = class_of(f);
+    if (!is_watched(*class)) {
+        do
+            f++;
+        while (f < stop && f->use == use);
+        return (uint32_t)(f - from);
+    }
+    do {
+        if (*seen & v->bit) {
+            *seen &= (uint8_t)~v->bit;
+            ++*used;
+        }
+        f++;
+        seen++;
+    } while (f < stop && f->use == use && class_of(f) == *class);
+    return (uint32_t)(f - from);
+}
+
 /* Make one cell. */
 static void look_at_run(struct look_view *v)
 {
     const struct frame_pool *p = v->vm->pool;
+    uint32_t n[LOOK_CLASSES], used = 0, left = p->end - v->at < v->run ? p->end - v->at : v->run, done;
+    const struct frame *f = pfn_frame(p, v->at), *stop = f + left;
     uint8_t *seen = v->vm->seen + (v->at - p->start);
-    uint32_t n[LOOK_CLASSES] = {0}, used = 0, left = p->end - v->at < v->run ? p->end - v->at : v->run;
-    uint32_t cell = look_cell_of(v, v->at);
+    enum look_class class;
 
-    for (const struct frame *f = pfn_frame(p, v->at), *stop = f + left; f < stop; f++, seen++) {
-        enum look_class c = look_class_of(f);
+    done = same_class(v, f, stop, seen, &class, &used);
+    v->counting[class] += done;
+    if (done < left) {
+        memset(n, 0, sizeof n);
+        n[class] = done;
+        while (done < left) {
+            uint32_t more = same_class(v, f + done, stop, seen + done, &class, &used);
 
-        n[c]++;
-        if (*seen & v->bit) {
-            *seen &= (uint8_t)~v->bit;
-            used += is_watched(c);
+            v->counting[class] += more;
+            n[class] += more;
+            done += more;
         }
+        class = class_of_run(n);
     }
-    for (unsigned c = 0; c < LOOK_CLASSES; c++)
-        v->counting[c] += n[c];
     v->counting_used += used;
-    v->cell[cell] = (uint8_t)(class_of_run(n) | (used ? LOOK_USED : 0));
+    v->cell[v->at_cell++] = (uint8_t)(class | (used ? LOOK_USED : 0));
     v->at += left;
 }
 

@@ -3,7 +3,6 @@
  *
  * What guards a field, by the letter in its comment:
  *   (c)  constant after creation
- *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
  *   (o)  its owner only: one task at a time works with a view
  */
 #ifndef MM_LOOK_H
@@ -34,22 +33,23 @@ enum look_class {
 
 /* What one who looks on sees. A pass goes over all frames, from the first to the last. */
 struct look_view {
-    struct vm *vm;   /* (c) */
-    uint8_t bit;     /* (c) of vm.seen */
-    uint8_t *cell;   /* (c) [cells]; the caller's memory */
-    uint32_t run;    /* (c) frames of a cell; the last may have fewer */
-    uint32_t cells;  /* (c) that there are */
-    bool at_frames;  /* (o) the tables have been looked at in this pass */
-    pfn_t at;        /* (o) where it goes on */
-    uint32_t passes; /* (o) that have ended */
+    struct vm *vm;    /* (c) */
+    uint8_t bit;      /* (c) of vm.seen */
+    uint8_t *cell;    /* (c) [cells]; the caller's memory */
+    uint32_t run;     /* (c) frames of a cell; the last may have fewer */
+    uint32_t cells;   /* (c) that there are */
+    bool at_frames;   /* (o) the tables have been looked at in this pass */
+    pfn_t at;         /* (o) where it goes on */
+    uint32_t at_cell; /* (o) the cell of that frame */
+    uint32_t passes;  /* (o) that have ended */
     uint32_t count[LOOK_CLASSES],
         used; /* (o) frames by class, and those used since the pass before: of the last pass */
     uint32_t counting[LOOK_CLASSES], counting_used; /* (o) and of the one that is going on */
 };
 
 /*
- * Look on, in at most `most` cells, which `cell` has room for. 0; -EBUSY: too many do already; -ENODEV: the vm
- * has no memory for that. look_end() ends it.
+ * Look on, in at most `most` cells, which `cell` has room for. 0; -EBUSY: too many do already; -ENODEV: the
+ * vm has no memory for that. look_end() ends it.
  */
 int look_begin(struct look_view *v, struct vm *vm, uint8_t *cell, uint32_t most);
 void look_end(struct look_view *v);

@@ -15,7 +15,8 @@
  *   pte_pfn() pte_slot()                       what it names
  *   pte_writable() pte_accessed() pte_dirty() pte_unlooked()  of an entry with a frame
  *   pte_make(pfn, PT_*) pte_make_swap(slot)    build one
- *   pte_readonly() pte_with_write() pte_old() pte_looked() pte_clean() pte_hold() pte_unhold() pte_park() pte_unpark()
+ *   pte_readonly() pte_with_write() pte_old() pte_looked() pte_clean() pte_hold() pte_unhold()
+ *   pte_park() pte_unpark()
  *                                              the same entry, changed in one respect
  *
  * Who asks whether a page is there asks pte_has_frame(): an entry that is not present may have one.
@@ -153,8 +154,8 @@ bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e);
 /*
  * For who looks on: set seen[frame - start of the pool] to 0xFF for each frame that was used through an entry
  * of a table since this was last asked of it. What pte_accessed() says stays as it is. Returns how many
- * entries; if there were any, pt_look_end() has to come before the section ends. pt_may_look(): whether the frame is
- * a table with entries of a space.
+ * entries; if there were any, pt_look_end() has to come before the section ends. pt_may_look(): whether the
+ * frame is a table with entries of a space.
  */
 static inline bool pt_may_look(const struct frame *f);
 unsigned pt_look(const struct frame_pool *pool, const struct frame *table, uint8_t *seen);

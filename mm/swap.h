@@ -186,8 +186,9 @@ void swap_uncache(struct vm *vm, struct frame *f);
 bool swap_keeps(const struct vm *vm, slot_t slot);
 /* Whether slot is a number that an area has and something uses. For checks. */
 bool swap_valid(struct vm *vm, slot_t slot);
-/* What a slot of an area is used for, for people: nothing; a page that is there alone, or in memory too; one that only
- * memory names, so that the slot can be taken from it; a page table; never any more (the header, bad). */
+/* What a slot of an area is used for, for people: nothing; a page that is there alone, or in memory too; one
+ * that only memory names, so that the slot can be taken from it; a page table; never any more (the header,
+ * bad). */
 enum swap_look { SWAP_FREE, SWAP_PAGE, SWAP_CACHED, SWAP_KEPT, SWAP_TABLE, SWAP_BAD, SWAP_LOOKS };
 enum swap_look swap_look(const struct swap_area *a, uint32_t page);
 /* Whether the slot is retired after an I/O error. Its frame, if any, cannot be evicted while the slot has

@@ -8,14 +8,14 @@
  *
  * Theory. A task of its own draws it four times a second while it is shown, and sleeps while it is not. One
  * update does at most UPDATE_STEPS steps of a pass over the frames, so that it costs the same on every
- * machine: up to 64 MiB it is a whole pass, each time; with 3.5 GiB a pass takes about two seconds, and the
+ * machine: up to 64 MiB it is a whole pass, each time; with 3.5 GiB a pass takes some seconds, and the
  * cells change part by part. Cells are made in memory; screen_paint() writes those that differ.
  *
  * Rates are those of about the last second. A number that is too long is given in thousands.
  *
  * Data: all of it is the task's; `cell` and `text` are read by screen_paint(), in the task and, when the
- * screen is switched, in whoever switches, who may see an update half done. Locking: none. It cannot fail once
- * it is there.
+ * screen is switched, in whoever switches, who may see an update half done. Locking: none. It cannot fail
+ * once it is there.
  */
 #include "kernel/dev/mapscreen.h"
 #include "kernel/lib/format.h"
@@ -25,7 +25,7 @@
 #include "mm/look.h"
 
 #define UPDATE_NS    250000000u
-#define UPDATE_STEPS 4u
+#define UPDATE_STEPS 2u
 #define MAP_ROWS     22u
 #define MAP_CELLS    (MAP_ROWS * SCREEN_COLUMNS)
 #define RATE_UPDATES 4u

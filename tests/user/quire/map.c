@@ -1,9 +1,9 @@
 /*
  * map: memory as a picture in the terminal.
  *
- * All that is drawn comes from /proc: quire/map and quire/swap, buddyinfo, and of a process maps and pagemap. A picture has
- * as many cells as the terminal has room for, and follows its size. Colours only if the terminal has them and nobody
- * objects (NO_COLOR, TERM=dumb); else the letters of /proc/quire/map.
+ * All that is drawn comes from /proc: quire/map and quire/swap, buddyinfo, and of a process maps and
+ * pagemap. A picture has as many cells as the terminal has room for, and follows its size. Colours only if
+ * the terminal has them and nobody objects (NO_COLOR, TERM=dumb); else the letters of /proc/quire/map.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -452,10 +452,10 @@ static int draw_machine(int pid, bool once)
 /* --- free blocks --- */
 
 /*
- * The index is Gorman and Whitcroft's: for a block that cannot be had, how much of that is due to fragmentation,
- * rather than to there being no memory: 1 - (1 + free frames / frames of the block) / free blocks. The other
- * figure is the part of free memory that is in blocks too small. (Gorman, Whitcroft: "The what, the why and the where to of
- * anti-fragmentation", Ottawa Linux Symposium 2006.)
+ * The index is Gorman and Whitcroft's: for a block that cannot be had, how much of that is due to
+ * fragmentation, rather than to there being no memory: 1 - (1 + free frames / frames of the block) / free
+ * blocks. The other figure is the part of free memory that is in blocks too small. (Gorman, Whitcroft: "The
+ * what, the why and the where to of anti-fragmentation", Ottawa Linux Symposium 2006.)
  */
 static int draw_buddy(void)
 {
