@@ -161,6 +161,10 @@ function clockModel(refs, frames) {
         if (victim === null)
             return;
         run.go(i + 1);
+        if (!run.is(i + 1, CAME_TO.evict)) {
+            wrong = wrong || `step ${i + 1}: nothing goes`;
+            return;
+        }
         const said = explain(run), text = said.text.replace(/^clock: /, "").replace(/ (enters|was modified).*/, "");
         const want = passed.length ? [...passed, victim] : [victim];
         evictions++;

@@ -288,8 +288,9 @@ is(join('; ', map { $_->{params}{entry}{text} } grep { $_->{params}{entry}{level
 
 # The picture of docs/lab.md.
 if (@ARGV == 2 && $ARGV[0] eq '--picture') {
-    $b->size(1180, 1060);
-    open_at('#sample=eighty20&f=6&a=clock&b=two-list&i=41&t=light');
+    $b->size(980, 800);
+    open_at('#sample=eighty20&f=6&a=clock&b=two-list&i=31&t=light');
+    $b->js('window.scrollTo(0, document.getElementById("transport").offsetTop - 10)');
     open my $fh, '>:raw', $ARGV[1] or die "$ARGV[1]: $!";
     print {$fh} $b->picture;
     close $fh or die $!;

@@ -31,6 +31,7 @@ const ABOUT = {
     "opt": {says: "Belady's optimum: the page goes whose next use is farthest away. It needs the future.", lists: {0: ["pages", ""]}, future: true},
     "unopt": {says: "The worst choice: the page goes that is needed soonest.", lists: {0: ["pages", ""]}, future: true},
 };
+const FATES_MAX = 6;
 const CLOCKPRO_TEST = 1, CLOCKPRO_FRESH = 2, CLOCKPRO_RISES = 4;
 
 const hex2 = n => "0x" + n.toString(16).padStart(2, "0");
@@ -81,6 +82,21 @@ function clear(passed, victim, name) {
         return `${name} went all the way round, clearing the referenced bits of ${listPages(passed)}, and took ${victim}, ` +
             "where it had begun, since that was not used meanwhile";
     return `${name} passed ${listPages(passed)}, ${whose} it cleared, and took ${victim}, whose bit was clear: not used since`;
+}
+
+// What became of the pages that were asked about, in that order: neighbours of one fate together, or, where that takes long, all of one.
+function told(looks, fateOf, last) {
+    let parts = [];
+    for (const e of looks) {
+        const fate = fateOf(e), before = parts[parts.length - 1];
+        if (fate && before && before.fate === fate)
+            before.pages.push(e.page);
+        else if (fate)
+            parts.push({fate, pages: [e.page]});
+    }
+    if (parts.length > FATES_MAX)
+        parts = distinct(parts.map(p => p.fate)).map(fate => ({fate, pages: parts.filter(p => p.fate === fate).flatMap(p => p.pages)}));
+    return [...parts.map(p => `${listPages(distinct(p.pages))}, ${p.fate}`), last].join("; ");
 }
 
 const WHY = {
@@ -144,20 +160,8 @@ const WHY = {
         return clear(passed, s.victim, "the hand") + (passed.length ? ". What it spared keeps its place" : "");
     },
 
-    "two-list": (run, s) => {
-        const kept = [], down = [], up = [];
-        for (const e of s.looks)
-            (e.list === 1 ? e.answer ? kept : down : e.answer ? up : []).push(e.page);
-        const parts = [];
-        if (up.length)
-            parts.push(`${listPages(distinct(up))}, used while inactive, became active`);
-        if (kept.length)
-            parts.push(`${listPages(distinct(kept))}, used, stayed active`);
-        if (down.length)
-            parts.push(`${listPages(distinct(down))}, not used, went down to the inactive list`);
-        parts.push(`${s.victim} was the first inactive page that was not used`);
-        return parts.join("; ");
-    },
+    "two-list": (run, s) => told(s.looks, e => e.list === 1 ? e.answer ? "used, stayed active" : "not used, went down to the inactive list" :
+        e.answer ? "used while inactive, became active" : "", `${s.victim} was the first inactive page that was not used`),
 
     "2q": (run, s) => {
         const fresh = run.then.lists[1].length, old = run.then.lists[2].length;
@@ -166,31 +170,11 @@ const WHY = {
         return (old ? `A1in is longer than a quarter of memory (${fresh} of ${run.then.in_memory})` : "only A1in has pages") + `, so the oldest there, ${s.victim}, goes`;
     },
 
-    "s3-fifo": (run, s) => {
-        const rose = [], spared = [];
-        for (const e of s.looks)
-            if (e.page !== s.victim || e !== s.looks[s.looks.length - 1])
-                (e.list === 1 ? rose : spared).push(e.page);
-        const parts = [];
-        if (rose.length)
-            parts.push(`${listPages(distinct(rose))}, used at least twice, went on to the main queue`);
-        if (spared.length)
-            parts.push(`${listPages(distinct(spared))} in the main queue gave a use for staying`);
-        parts.push(s.from === 1 ? `${s.victim} is first in the small queue and was used less than twice` : `${s.victim} is first in the main queue and has no use left`);
-        return parts.join("; ");
-    },
+    "s3-fifo": (run, s) => told(s.looks.slice(0, -1), e => e.list === 1 ? "used at least twice, went on to the main queue" : "in the main queue, gave a use for staying",
+        s.from === 1 ? `${s.victim} is first in the small queue and was used less than twice` : `${s.victim} is first in the main queue and has no use left`),
 
-    "generations": (run, s) => {
-        const young = distinct(s.looks.filter(e => e.answer).map(e => e.page));
-        const old = distinct(s.looks.filter(e => !e.answer && e.page !== s.victim).map(e => e.page));
-        const parts = [];
-        if (young.length)
-            parts.push(`${listPages(young)}, found used, became young`);
-        if (old.length)
-            parts.push(`${listPages(old)}, not used, stayed`);
-        parts.push(`${s.victim} is first of the oldest generation, and was not used`);
-        return parts.join("; ");
-    },
+    "generations": (run, s) => told(s.looks.slice(0, -1), e => e.answer ? "found used, became young" : "not used, stayed",
+        `${s.victim} is first of the oldest generation, and was not used`),
 
     "clock-pro": (run, s) => {
         const parts = [], moves = new Map();
@@ -253,7 +237,7 @@ function entering(run, page) {
         parts.push(`${page} was still remembered from when it went`);
     if (Object.keys(about.lists).length > 1 && moved.listAfter < NO_LIST && run.how.policy !== "vms")
         parts.push(`${page} enters ${listName(run, moved.listAfter, run.now)}`);
-    return parts.join(", so ").replace(/so (.*) enters/, "and it enters");
+    return parts.join(", so ").replace(/, so \S+ enters/, ", and it enters");
 }
 
 // vms: what a set that is full set aside for a page that came.
