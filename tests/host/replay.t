@@ -133,6 +133,8 @@ for my $bad (
 }
 says('table: no file',     $strict, ['--table', "$dir/none.tsv"], 1, qr/none\.tsv: No such file/);
 says('table: no newline at the end', $strict, ['--table', file('bare.tsv', $head . "a\tFIFO\t3\t1,2\t2")], 0, qr/^1 rows, 1 equal/);
+says('table: empty lines that end in a carriage return', $strict, ['--table', file('empty.tsv', ($head . "\n" . "a\tFIFO\t3\t1,2\t2\n\n") =~ s/\n/\r\n/gr)], 0,
+    qr/^1 rows, 1 equal/m);
 says('table: CR at line ends', $strict, ['--table', file('dos.tsv', "${head}a\tFIFO\t3\t1,2\t2\n" =~ s/\n/\r\n/gr)], 0, qr/^1 rows, 1 equal/);
 
 # --- traces ---
@@ -182,6 +184,11 @@ for my $bad (
     unlike($out, qr/misses/, "trace: $what: no result");
 }
 says('trace: no file',   $strict, ["$dir/none", '--policy', 'fifo', '--frames', 3], 1, qr/none: No such file/);
+
+# A small file that unpacks to more than there is room for.
+system("head -c 134217728 /dev/zero | gzip -1 >'$dir/bomb.gz'") == 0 or die 'gzip';
+says('trace: more than there is memory for', 'bash', ['-c', 'ulimit -v 65536; exec "$0" "$@"', $plain, "$dir/bomb.gz", '--policy', 'fifo', '--frames', 3], 1,
+    qr/^replay: .*bomb.gz: no memory for more than \d+ bytes$/m);
 says('trace: a directory', $strict, [$dir, '--policy', 'fifo', '--frames', 3], 1, qr/gzip cannot read it/);
 
 # --- the command line ---

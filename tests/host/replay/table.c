@@ -215,7 +215,7 @@ int table_check(const char *path)
         perror(path);
     while (ok && getline(&line, &room, f) > 0) {
         t.line++;
-        if (*line == '#' || *line == '\n')
+        if (*line == '#' || !line[strspn(line, "\r\n")])
             continue;
         if (!header) {
             header = strdup(line);

@@ -21,6 +21,18 @@ bool trace_parse(struct trace *t, const char *where, const char *text, size_t si
     return false;
 }
 
+/* More room for what is read. NULL: there is none, and the text is gone. */
+static char *make_room(char *text, size_t room, const char *path)
+{
+    char *more = realloc(text, room);
+
+    if (more)
+        return more;
+    fprintf(stderr, "replay: %s: no memory for more than %zu bytes\n", path, room / 2);
+    free(text);
+    return NULL;
+}
+
 char *trace_read(const char *path, size_t *size)
 {
     int fd[2], status = 1;
@@ -46,15 +58,15 @@ char *trace_read(const char *path, size_t *size)
     do {
         if (*size == room) {
             room = room ? 2 * room : 65536;
-            text = realloc(text, room);
+            text = make_room(text, room, path);
             if (!text)
-                abort();
+                break;
         }
         got = read(fd[0], text + *size, room - *size);
         *size += got > 0 ? (size_t)got : 0;
     } while (got > 0);
-    close(fd[0]);
-    if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0) {
+    close(fd[0]); /* gzip ends if there is no room for more */
+    if (pid < 0 || waitpid(pid, &status, 0) < 0 || (status != 0 && text)) {
         fprintf(stderr, "replay: %s: gzip cannot read it\n", path);
         free(text);
         return NULL;
