@@ -3,6 +3,7 @@
  * names its family and its page number there; an object's frame names its object and index. See rmap.c.
  *
  * What guards a field, by the letter in its comment:
+ *   (c)  constant after creation
  *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
  */
 #ifndef MM_RMAP_H
