@@ -168,7 +168,7 @@ $(B)/host/replay-checked: $(REPLAY_C) $(wildcard tests/host/*.h tests/host/repla
 # The player: the same policies and the same core in WebAssembly, in one page. See docs/lab.md. What it exports has no
 # prototypes.
 WASM_C     := $(sort $(wildcard mm/policy/*.c mm/policy/host/*.c)) mm/policy.c mm/frame.c mm/buddy.c kernel/lib/format.c \
-              $(addprefix tests/host/replay/,machine.c parse.c) $(wildcard tools/lab/player/*.c)
+              $(addprefix tests/host/replay/,machine.c parse.c recorded.c) $(wildcard tools/lab/player/*.c)
 WASM_OBJ   := $(WASM_C:%.c=$(B)/wasm/%.o)
 WASM_FLAGS := --target=wasm32 -std=gnu11 -O2 -ffreestanding -fno-strict-aliasing -fno-common -DQUIRE_HOSTED \
               $(filter-out -Wmissing-prototypes,$(WARN)) -I. -isystem tools/lab/player/libc

@@ -104,6 +104,45 @@ fs.writeFileSync(file, words);
     ok(all(fresh) === once, "a step back finds the lists, the bits and the log of going forward");
 }
 
+// --- a recording of the plugin's, whole and cut anywhere: the format is in docs/lab.md ---
+
+{
+    const note = (value, what) => value << 12 | 3 << 10 | what, name = text => [0, 4, 8, 12].map(i => Buffer.from(text.padEnd(16, "\0")).readUInt32LE(i));
+    const refs = Array.from({length: 60}, () => draw(40)), w = [note(0, 3), 7, 70, ...name("one"), note(0, 2)];
+    refs.forEach((page, i) => {
+        w.push(page << 12 | (i % 3) << 10 | 1);
+        if (i === 30)
+            w.push(note(1, 3), 8, 80, ...name("two"), note(1, 2), 99 << 12 | 1 << 10 | 5, note(0, 2), note(12, 1));
+    });
+    w.push(note(0, 4), 0, 0, 0, 0, 0, 0);
+    const whole = Buffer.concat([Buffer.from("QUIRETR1"), Buffer.from(Uint32Array.from(w).buffer)]);
+    let wrong = "", programs = new Core(MODULE).recording(whole, false);
+    is(programs.map(p => `${p.name} ${p.pid} ${p.references} ${p.isBusiest}`).join(", "), "one 7 60 true, two 8 1 false", "a recording's programs");
+    for (let size = 44; size < whole.length; size++) {
+        const core = new Core(MODULE);
+        programs = core.recording(whole.subarray(0, size), true);
+        const {page, write} = core.program(0, 1000), whole32 = size - 8 >> 2;
+        if (page.some((p, i) => p !== refs[i] || write[i] !== (i % 3 === 2 ? 1 : 0)) || page.length + 17 < whole32 - 8)
+            wrong = wrong || `${size} bytes: ${page}`;
+    }
+    ok(!wrong, "a recording that is cut off gives the references up to there", wrong);
+    for (const size of [9, 40, 100, whole.length - 4]) {
+        let said = "";
+        try {
+            new Core(MODULE).recording(whole.subarray(0, size), false);
+        } catch (e) {
+            said = e.message;
+        }
+        ok(/damaged/.test(said), `one of ${size} bytes that should be whole is refused`, said);
+    }
+    const core = new Core(MODULE);
+    core.recording(whole, false);
+    const string = core.program(0, 50), run = new Run(MODULE, string, {policy: "clock-dirty", frames: 9});
+    fs.writeFileSync(file, refs.slice(0, 50).map((p, i) => `${p}${i % 3 === 2 ? "w" : ""}`).join(" "));
+    is(`${run.count} ${run.count - run.hits[run.count]}`, `50 ${replayed(file, {policy: "clock-dirty", frames: 9}).misses}`, "its beginning goes as replay does it");
+    is(new Core(MODULE).recording(Buffer.from("1 2 3"), false), null, "what is none is none");
+}
+
 // --- bad strings ---
 
 for (const [text, like] of [["1 2 three", /Reference 3 is not/], ["", /no references/], ["4294967296", /Reference 1 is not/], ["# 1", /no references/]]) {

@@ -177,6 +177,25 @@ my $name = file('some.txt', "# a program\n1 2 w3\n4 1\n");
 $b->choose_file('#file', $name);
 ok($b->wait_for('/of 5$/.test(document.getElementById("position").textContent)', 10), 'a text file is read') or diag(text_of('#said'));
 
+# What the plugin records (docs/lab.md): two programs, of which the second is busier; the end, and the middle of a note, cut off.
+sub mark { my ($value, $what) = @_; return $value << 12 | 3 << 10 | $what }
+my @busy = map { int(rand() * rand() * 200) } 1 .. 900;
+my $whole = pack 'a8V*', 'QUIRETR1', mark(0, 3), 7, 70, unpack('V4', pack 'a16', 'first'), mark(1, 3), 8, 80, unpack('V4', pack 'a16', 'second'),
+  mark(0, 2), (map { $_ << 12 | 1 << 10 | 1 } 5, 6, 7), mark(1, 2), (map { $_ << 12 | ($_ % 3) << 10 | 2 } @busy), mark(40, 1), mark(0, 4), (0) x 6;
+file('plugin.trace', $whole);
+system('gzip', '-k', "$dir/plugin.trace") == 0 or die 'gzip';
+($want) = `$replay $dir/plugin.trace --policy clock-dirty --frames 20` =~ /misses (\d+)/;
+open_at('#f=20&a=clock-dirty&b=none');
+$b->choose_file('#file', "$dir/plugin.trace.gz");
+ok($b->wait_for('/of 900$/.test(document.getElementById("position").textContent)', 10), 'a recording is read, its busiest program first') or diag(text_of('#said'));
+$b->key('End');
+is(stat_of(0, 'Misses'), $want, 'with as many misses as replay has');
+is($b->js('[...document.querySelectorAll("#program option")].map(o => o.textContent).join("; ")'), 'first, 7: 3 references; second, 8: 900 references', 'its programs can be chosen');
+$b->fill('program', 0);
+is(text_of('#position'), 'Step 0 of 3', 'another program');
+$b->choose_file('#file', file('damaged.trace', substr $whole, 0, 1000));
+ok($b->wait_for('/damaged.trace cannot be read: it is damaged, or not complete/.test(document.getElementById("said").textContent)', 10), 'a damaged one is refused');
+
 # --- equal to replay, all policies ---
 
 open_at('');
@@ -288,7 +307,7 @@ is(join('; ', map { $_->{params}{entry}{text} } grep { $_->{params}{entry}{level
 
 # The picture of docs/lab.md.
 if (@ARGV == 2 && $ARGV[0] eq '--picture') {
-    $b->size(980, 800);
+    $b->size(900, 720);
     open_at('#sample=eighty20&f=6&a=clock&b=two-list&i=31&t=light');
     $b->js('window.scrollTo(0, document.getElementById("transport").offsetTop - 10)');
     open my $fh, '>:raw', $ARGV[1] or die "$ARGV[1]: $!";

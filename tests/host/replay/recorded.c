@@ -76,6 +76,7 @@ bool recording_take(struct recording *r, char *text, size_t size)
     if (look_through(r))
         return true;
     memmove(text + MAGIC_SIZE, text, 4 * r->words);
+    memcpy(text, MAGIC, MAGIC_SIZE);
     free(r->program);
     *r = (struct recording){0};
     return false;

@@ -15,8 +15,9 @@
  *
  * It fails by a trap, after it has said why: the browser has no memory, or an invariant is broken.
  */
-#include "tests/host/replay/machine.h"
+#include "tests/host/replay/recorded.h"
 #include "tools/lab/player/libc/stdlib.h"
+#include "tools/lab/player/libc/string.h"
 
 #define EXPORT(name) __attribute__((export_name(#name))) name
 
@@ -24,6 +25,8 @@
  * at most. */
 #define DRAWN_MAX 1024u
 #define LOG_MAX   16384u
+/* The note that ends a recording. */
+#define RECORDING_ROOM 28u
 
 enum { LOG_LOOK, LOG_MOMENT = 16, LOG_MOVED = 32 };
 
@@ -54,6 +57,7 @@ struct state {
 };
 
 static struct trace trace;
+static struct recording recording;
 static size_t bad;
 static struct machine machine;
 static struct setup how;
@@ -214,6 +218,71 @@ const uint32_t *EXPORT(player_pages)(void)
 const bool *EXPORT(player_writes)(void)
 {
     return trace.write;
+}
+
+/* References that were taken out of a recording: `page` and `write` from player_room(). */
+void EXPORT(player_given)(uint32_t *page, bool *write, uint32_t count)
+{
+    trace = (struct trace){.page = page, .write = write, .count = count};
+}
+
+/* --- what the plugin recorded --- */
+
+bool EXPORT(player_is_recording)(const char *bytes, uint32_t size)
+{
+    return recording_is(bytes, size);
+}
+
+/* Programs in the bytes of a recording; 0: it is damaged. is_cut: there is more of it. Then it is ended where
+ * that can be: a note may have been cut, too. There is room for RECORDING_ROOM bytes more. */
+uint32_t EXPORT(player_recording)(char *bytes, uint32_t size, bool is_cut)
+{
+    static const uint32_t end[RECORDING_ROOM / 4] = {3u << 10 | 4};
+
+    if (!is_cut)
+        return recording_take(&recording, bytes, size) ? recording.programs : 0;
+    size &= ~3u;
+    for (unsigned cut = 0; cut < ARRAY_LEN(end) && size > 4 * cut; cut++) {
+        uint32_t most = size - 4 * cut;
+
+        memcpy(bytes + most, end, sizeof end);
+        if (recording_take(&recording, bytes, most + sizeof end))
+            return recording.programs;
+    }
+    return 0;
+}
+
+uint32_t EXPORT(player_recording_room)(void)
+{
+    return RECORDING_ROOM;
+}
+
+/* The program that was busiest. */
+uint32_t EXPORT(player_busiest)(void)
+{
+    return recording_find(&recording, 0);
+}
+
+const char *EXPORT(player_program_name)(uint32_t i)
+{
+    return recording.program[i].name;
+}
+
+uint32_t EXPORT(player_program_pid)(uint32_t i)
+{
+    return recording.program[i].pid;
+}
+
+uint32_t EXPORT(player_program_references)(uint32_t i)
+{
+    return (uint32_t)recording.program[i].references;
+}
+
+/* Its references become the string. How many. */
+uint32_t EXPORT(player_program)(uint32_t i)
+{
+    recording_trace(&recording, i, &trace);
+    return (uint32_t)trace.count;
 }
 
 /* Only the first n references. */

@@ -8,6 +8,7 @@ const LINK_MAX = 6000;  // characters of references that an address takes
 const RING_MAX = 24;    // frames that a ring is drawn of
 const CHIPS_MAX = 24;   // pages of a list that are drawn
 const GHOSTS_ASKED = 4000;
+const FILE_MAX = 64 << 20; // bytes of a file that are read, unpacked
 
 // A sample's numbers, the same each time: a linear congruential generator.
 function generator(seed) {
@@ -45,7 +46,8 @@ const SAMPLES = {
 const DEFAULTS = {sample: "belady", refs: null, frames: 3, a: "clock", b: "lru", at: 0, speed: 2, hit: 100, miss: 100, write: 100, salvage: 1,
     tlb: 0, rss: 0, unused: false, most: 20000};
 const set = {...DEFAULTS};
-let bytes = null;      // of a file, instead of text
+let bytes = null;      // of a file, instead of text; or {page, write} of a program
+let recorded = null;   // {bytes, isCut, programs} of a recording
 let fileName = "";
 let runs = [];         // of the policies that are shown
 let at = 0;
@@ -137,6 +139,12 @@ function showFields() {
     $("sample").value = bytes ? "" : set.sample;
     $("refs").value = bytes ? `# ${fileName}: choose a sample, or write here, to leave it` : set.refs;
     $("speed").value = set.speed;
+    $("programs").hidden = !bytes || !recorded;
+    if (bytes && recorded) {
+        $("program").replaceChildren(...recorded.programs.map((p, i) => Object.assign(document.createElement("option"),
+            {value: i, textContent: `${p.name}, ${p.pid}: ${p.references} references`})).filter((_, i) => recorded.programs[i].references));
+        $("program").value = recorded.chosen;
+    }
 }
 
 function fillChoices() {
@@ -528,29 +536,41 @@ async function beginning(stream, room) {
     return {all, isCut: size >= room};
 }
 
+// Text, words, or what the plugin recorded, whose programs can be chosen from.
 async function openFile(file) {
     try {
-        const {all, isCut} = await beginning(await unpacked(file), 16 * 200000);
-        const isText = all.every(b => b >= 32 && b < 127 || b >= 9 && b <= 13);
+        const {all, isCut} = await beginning(await unpacked(file), FILE_MAX);
+        const programs = new Core(MODULE).recording(all, isCut);
+        const isText = !programs && all.every(b => b >= 32 && b < 127 || b >= 9 && b <= 13);
+        recorded = null;
         if (isText) {
-            let text = new TextDecoder().decode(all);
-            if (isCut)
-                text = text.replace(/\S*$/, "");
-            const words = text.replace(/#.*/g, "").split(/[\s,]+/).filter(Boolean);
+            const text = new TextDecoder().decode(all);
+            const words = (isCut ? text.replace(/\S*$/, "") : text).replace(/#.*/g, "").split(/[\s,]+/).filter(Boolean);
             set.refs = words.length > set.most ? words.slice(0, set.most).join(" ") : text.trim();
             set.sample = "";
             bytes = null;
         } else {
-            bytes = all.subarray(0, all.length & ~3);
             fileName = file.name;
+            recorded = programs && {bytes: all, isCut, programs};
+            if (recorded)
+                takeProgram(programs.findIndex(p => p.isBusiest));
+            else
+                bytes = all.subarray(0, all.length & ~3);
         }
         at = 0;
         showFields();
         restart();
         tell(`${file.name}: ${runs.length ? runs[0].count : 0} references.`);
     } catch (e) {
-        tell(`${file.name} cannot be read: ${e.message}`);
+        tell(`${file.name} cannot be read: ${e.message}.`);
     }
+}
+
+function takeProgram(i) {
+    const core = new Core(MODULE);
+    core.recording(recorded.bytes, recorded.isCut);
+    bytes = core.program(i, set.most);
+    recorded.chosen = i;
 }
 
 function tell(text) {
@@ -593,6 +613,8 @@ function listen() {
                 set[FIELDS[id]] = whole ? Math.floor(n) : n;
             $(id).value = set[FIELDS[id]];
             if (whole) {
+                if (id === "most" && bytes && recorded)
+                    takeProgram(recorded.chosen);
                 restart();
             } else {
                 show();
@@ -600,6 +622,7 @@ function listen() {
                 writeLink();
             }
         });
+    on("program", "change", () => { takeProgram(+$("program").value); at = 0; restart(); });
     on("unused", "change", () => { set.unused = $("unused").checked; restart(); });
     on("policy-a", "change", () => { set.a = $("policy-a").value; restart(); });
     on("policy-b", "change", () => { set.b = $("policy-b").value; restart(); });

@@ -32,19 +32,49 @@ class Core {
             end++;
         return new TextDecoder().decode(b.slice(at, end));
     }
-    // A string of references, as text or as bytes of 32-bit words. An error says which one is none.
-    load(string) {
-        const isText = typeof string === "string";
-        const bytes = isText ? new TextEncoder().encode(string) : string;
-        const at = this.x.player_room(bytes.length);
+    #put(array) {
+        const at = this.x.player_room(array.byteLength) >>> 0;
         if (!at)
             throw new Error("There is not enough memory for so long a string.");
-        this.bytes.set(bytes, at);
+        this.bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), at);
+        return at;
+    }
+    // A string of references: text, bytes of 32-bit words, or {page, write} as program() gives it. An error says which one is none.
+    load(string) {
+        if (string.page) {
+            this.x.player_given(this.#put(string.page), this.#put(string.write), string.page.length);
+            return string.page.length;
+        }
+        const isText = typeof string === "string";
+        const bytes = isText ? new TextEncoder().encode(string) : string;
+        const at = this.#put(bytes);
         const count = this.x[isText ? "player_text" : "player_words"](at, bytes.length) >>> 0;
         const bad = this.x.player_bad() >>> 0;
         if (!count)
             throw new Error(bad ? `Reference ${bad} is not a page number.` : "There are no references.");
         return count;
+    }
+    // What is in a recording of the plugin's (docs/lab.md): [{name, pid, references, isBusiest}]; null: it is none. isCut: there is more.
+    recording(bytes, isCut) {
+        const at = this.x.player_room(bytes.length + this.x.player_recording_room()) >>> 0;
+        if (!at)
+            throw new Error("There is not enough memory for so long a trace.");
+        this.bytes.set(bytes, at);
+        if (!this.x.player_is_recording(at, bytes.length))
+            return null;
+        const n = this.x.player_recording(at, bytes.length, isCut ? 1 : 0) >>> 0, all = [];
+        if (!n)
+            throw new Error("it is damaged, or not complete");
+        const busiest = this.x.player_busiest() >>> 0;
+        for (let i = 0; i < n; i++)
+            all.push({name: this.text(this.x.player_program_name(i) >>> 0), pid: this.x.player_program_pid(i) >>> 0,
+                references: this.x.player_program_references(i) >>> 0, isBusiest: i === busiest});
+        return all;
+    }
+    // The first references of one of its programs. Once in an instance.
+    program(i, most) {
+        const n = Math.min(most, this.x.player_program(i) >>> 0), pages = this.x.player_pages() >>> 2, writes = this.x.player_writes() >>> 0;
+        return {page: this.words.slice(pages, pages + n), write: this.bytes.slice(writes, writes + n)};
     }
     // [{name, isKernels}], as the module numbers them.
     static policies(module) {
