@@ -446,7 +446,7 @@ trace: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/host/replay
 
 # Traced, replayed under every policy, and drawn: make lab CMD="..." or TRACE=file; see docs/lab.md.
 lab: export QUIRE_CMD := $(value CMD)
-lab: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/lab/sweep $(B)/host/replay $(B)/bench/bench | $(B)/setup-lab
+lab: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/lab/sweep $(B)/host/replay $(B)/bench/bench.cpio | $(B)/setup-lab
 	@tools/lab/lab $(if $(TRACE),--trace $(TRACE),--command "$$QUIRE_CMD") $(if $(LIVE),--live) $(if $(PID),--pid $(PID)) \
 	    $(if $(NAME),--name $(NAME)) -m $(LAB_MEM)
 
