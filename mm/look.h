@@ -56,7 +56,7 @@ void look_end(struct look_view *v);
 
 /* So much work is done without a sleep: a frame is 1, a table that is looked through LOOK_TABLE_WORK. On
  * machines up to 64 MiB that is a whole pass, which then is a picture of one moment. */
-#define LOOK_STEP       40960u
+#define LOOK_STEP       65536u
 #define LOOK_TABLE_WORK 256u
 
 /* Go on with a pass for one step. True: it has ended. */

@@ -135,7 +135,7 @@ static void draw_rates(void)
         if (!short_name[i])
             continue;
         name_number(s, sizeof s, short_name[i], rate, 100000);
-        column = put(MAP_ROWS, column, COLOUR_GREY, s) + 1;
+        column = put(MAP_ROWS, put(MAP_ROWS, column, COLOUR_GREY, s), COLOUR_GREY, " ");
     }
     past[now].at_ns = at;
     blank(MAP_ROWS, column);
