@@ -32,7 +32,6 @@
 #include "kernel/selftest/bench.h"
 #include "kernel/selftest/ktest.h"
 #include "kernel/selftest/panic_test.h"
-#include "kernel/selftest/tour.h"
 #include "kernel/vm/bootinfo.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
@@ -259,8 +258,9 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     if (boot.modules) {
         ok = run_programs();
     } else if (!params.bench) {
-        need_selftest();
-        ok = tour_run(&boot);
+        os_log("boot: no root archive, so there is no program to run");
+        os_log("boot: give one as the first module: -initrd build/rootfs.cpio");
+        ok = false;
     }
     latency_fini();
     machine_end(ok);

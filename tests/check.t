@@ -69,7 +69,7 @@ refused('kernel/ includes entries behind pt.h', 'check-layers', {'kernel/x86/tra
 refused('a driver includes kernel/', 'check-layers', {'drivers/ata.c' => "#include \"kernel/irq.h\"\n"}, qr{a driver sees only});
 refused('a driver includes more of mm/', 'check-layers', {'drivers/ata.c' => "#include \"mm/frame.h\"\n"}, qr{a driver sees only});
 refused('the kernel includes tests/', 'check-layers', {'kernel/main.c' => "#include \"tests/kt.h\"\n"}, qr{only tests/ and kernel/selftest/ktest\.c});
-refused('the kernel includes the tour', 'check-layers', {'kernel/dev/tty.c' => "#include \"kernel/selftest/tour.h\"\n"}, qr{^kernel/dev/tty\.c:1: includes .* only kernel/main\.c}m);
+refused('the kernel includes the benchmark', 'check-layers', {'kernel/dev/tty.c' => "#include \"kernel/selftest/bench.h\"\n"}, qr{^kernel/dev/tty\.c:1: includes .* only kernel/main\.c}m);
 refused('a lower room includes a higher one', 'check-layers', {'kernel/proc/signal.c' => "\n#include \"kernel/fs/file.h\"\n"},
     qr{^kernel/proc/signal\.c:2: includes kernel/fs/file\.h, which is in a higher room}m);
 accepted('a higher room includes a lower one', 'check-layers', {'kernel/fs/file.c' => "#include \"kernel/proc/signal.h\"\n"});
@@ -187,10 +187,10 @@ symbols_refused('mm/ calls the kernel', qr{^mm/vm\.o: refers to task_run of kern
 symbols_refused('a lower layer calls a higher one', qr{^mm/buddy\.o: refers to vm_go of mm/vm\.o, a higher layer}m,
     'mm/vm.c' => "int vm_go(void) { return 0; }\n",
     'mm/buddy.c' => "int vm_go(void);\nint buddy_go(void) { return vm_go(); }\n");
-symbols_refused('the kernel calls a self-test', qr{^kernel/x86/trap\.o: refers to tour_go of kernel/selftest/tour\.o, whose memory is given back}m,
-    'kernel/selftest/tour.c' => "int tour_go(void) { return 0; }\n",
-    'kernel/main.c' => "int tour_go(void);\nint main_go(void) { return tour_go(); }\n",
-    'kernel/x86/trap.c' => "int tour_go(void);\nint trap_go(void) { return tour_go(); }\n");
+symbols_refused('the kernel calls a self-test', qr{^kernel/x86/trap\.o: refers to bench_go of kernel/selftest/bench\.o, whose memory is given back}m,
+    'kernel/selftest/bench.c' => "int bench_go(void) { return 0; }\n",
+    'kernel/main.c' => "int bench_go(void);\nint main_go(void) { return bench_go(); }\n",
+    'kernel/x86/trap.c' => "int bench_go(void);\nint trap_go(void) { return bench_go(); }\n");
 symbols_refused('the kernel reads data of a test', qr{^mm/vm\.o: refers to seen of tests/unit/vm\.o, whose memory is given back}m,
     'tests/unit/vm.c' => "int seen;\n", 'mm/vm.c' => "extern int seen;\nint vm_go(void) { return seen; }\n");
 symbols_refused('a lower room calls a higher one', qr{^kernel/vm/vm_sys\.o: refers to shm_clear of kernel/fs/shm\.o, a higher room}m,

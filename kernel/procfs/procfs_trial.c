@@ -121,10 +121,10 @@ static void say_zone(struct text *t, const char *what, const struct buddy *b)
 
     text_print(t, "%-18s", what);
     for (unsigned k = 0; k <= ZONE_ORDER; k++) {
-        text_print(t, "%5u", b->blocks[k]);
+        text_print(t, "%4u", b->blocks[k]);
         largest = b->blocks[k] ? 1u << k : largest;
     }
-    text_print(t, "%6u%9u%6u%%\n", b->free, largest, b->free ? free_below(b, FINE_ORDER) * 100 / b->free : 0);
+    text_print(t, "%6u%9u%5u%%\n", b->free, largest, b->free ? free_below(b, FINE_ORDER) * 100 / b->free : 0);
 }
 
 static void zone_load(struct zone_trial *z)
@@ -151,20 +151,21 @@ static void zone_free_each(struct zone_trial *z, unsigned n)
 
 static int show_buddy(struct text *t, const struct proc_node *n __attribute__((unused)))
 {
-    struct zone_trial *z = kzalloc(sizeof *z);
+    struct zone_trial *z = kzalloc(sizeof *z); /* no reclaim: a trial is not worth it */
     pfn_t one, large;
 
     if (!z)
         return -ENOMEM;
     for (unsigned i = 0; i < ZONE_FRAMES; i++)
         z->held[i].pfn = PFN_NONE;
-    buddy_init(&z->zone, z->record - ZONE_BEGIN, ZONE_BEGIN, ZONE_BEGIN + ZONE_FRAMES);
+    buddy_init(&z->zone, (struct frame *)((uintptr_t)z->record - ZONE_BEGIN * sizeof(struct frame)),
+               ZONE_BEGIN, ZONE_BEGIN + ZONE_FRAMES);
     buddy_free(&z->zone, ZONE_BEGIN, ZONE_ORDER);
 
-    text_print(t, "free blocks of     ");
+    text_print(t, "%-18s", "free blocks of");
     for (unsigned k = 0; k <= ZONE_ORDER; k++)
-        text_print(t, k ? "%5u" : "%4u", 1u << k);
-    text_print(t, "  free  largest  fine\n");
+        text_print(t, "%4u", 1u << k);
+    text_print(t, "  free  largest fine\n");
     say_zone(t, "whole", &z->zone);
     one = buddy_alloc(&z->zone, 0);
     say_zone(t, "one frame taken", &z->zone);
@@ -201,7 +202,7 @@ static int try_cache(struct text *t, size_t size, void **object)
 
     if (err)
         return err;
-    while (n < OBJECTS && (object[n] = cache_alloc(&c)) != NULL)
+    while (n < OBJECTS && (object[n] = cache_alloc(&c)) != NULL) /* no reclaim: a trial is not worth it */
         n++;
     bytes = (c.slab_count << c.order) * PAGE_SIZE;
     if (n < OBJECTS)
@@ -219,7 +220,7 @@ static int show_slab(struct text *t, const struct proc_node *n __attribute__((un
 {
     static const uint16_t size[] = {24, 40, 100, 200, 700, 1500, 3000};
     uint64_t random = seeded(), asked = 0, given = 0;
-    void **object = kzalloc(OBJECTS * sizeof *object);
+    void **object = kzalloc(OBJECTS * sizeof *object); /* no reclaim: a trial is not worth it */
     int err = object ? 0 : -ENOMEM;
 
     text_print(t, "  size objects perslab   slabs  frames   lost\n");
@@ -227,7 +228,7 @@ static int show_slab(struct text *t, const struct proc_node *n __attribute__((un
         err = try_cache(t, size[i], object);
     for (unsigned i = 0; !err && i < REQUESTS; i++) {
         uint32_t want = 1 + below(&random, LARGEST);
-        void *p = kmalloc(want);
+        void *p = kmalloc(want); /* no reclaim: a trial is not worth it */
 
         asked += want;
         given += p ? kmalloc_usable(&kmalloc_sys, p) : want;
@@ -304,7 +305,7 @@ static int try_fit(struct text *t, enum kva_policy policy, struct cache *segs, s
 
 static int show_fit(struct text *t, const struct proc_node *n __attribute__((unused)))
 {
-    struct range *r = kmalloc(RANGES * sizeof *r);
+    struct range *r = kmalloc(RANGES * sizeof *r); /* no reclaim: a trial is not worth it */
     struct cache segs;
     int err = r ? cache_init(&segs, vm_sys.pool, "trial_segs", kva_seg_size(), 0, NULL, slab_default_flags)
                 : -ENOMEM;

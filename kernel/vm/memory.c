@@ -61,12 +61,11 @@ static void apply_limit(struct bootinfo *b)
 
 /*
  * The self-tests stay when one of those who need them is asked for: the tests, the benchmark, a panic on
- * purpose, or the tour, which is what runs without a module. Else their part of the image is RAM like any
- * other, from before the first page table is made.
+ * purpose. Else their part of the image is RAM like any other, from before the first page table is made.
  */
-static void choose_selftest(const struct bootinfo *b)
+static void choose_selftest(void)
 {
-    memory_has_selftest = params.ktest || params.bench || params.panic_test || b->modules == 0;
+    memory_has_selftest = params.ktest || params.bench || params.panic_test;
     if (!memory_has_selftest)
         return;
     ksyms_keep_selftest();
@@ -142,7 +141,7 @@ void memory_init(struct bootinfo *b)
     uint32_t modules;
 
     apply_limit(b);
-    choose_selftest(b);
+    choose_selftest();
     unused = b->ram;
     ram_remove(&unused, 0, 1); /* the BIOS's data */
     ram_remove(&unused, pfn_of((uintptr_t)boot_end), pfn_of(image_kept_end()));

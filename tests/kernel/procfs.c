@@ -650,3 +650,37 @@ TEST(text, names_and_kilobytes)
         text_free(&t);
     }
 }
+
+static bool contains(const char *s, const char *word)
+{
+    size_t n = strlen(word);
+
+    while (*s && strncmp(s, word, n) != 0)
+        s++;
+    return *s;
+}
+
+TEST(procfs, trials_give_all_back)
+{
+    static const char *const file[] = {"/proc/quire/trial/buddy", "/proc/quire/trial/slab",
+                                       "/proc/quire/trial/fit"};
+    static const char *const says[] = {"a block of 64: refused, of 135 free\n", "lost inside\n", "\nworst "};
+
+    for (unsigned i = 0; i < ARRAY_LEN(file); i++) {
+        uint32_t before, after;
+        char *first, *again;
+
+        kt_release(slurp(file[i]));
+        slab_reap_all(vm_sys.pool);
+        before = frame_free_count(vm_sys.pool);
+        first = slurp(file[i]);
+        again = slurp(file[i]);
+        EXPECT(first && contains(first, says[i]), "%s: %s", file[i], first ? first : "nothing");
+        EXPECT(first && again && strcmp(first, again) == 0, "%s says something else now", file[i]);
+        kt_release(first);
+        kt_release(again);
+        slab_reap_all(vm_sys.pool);
+        after = frame_free_count(vm_sys.pool);
+        EXPECT(before == after, "%s: %u frames are free, not %u", file[i], after, before);
+    }
+}
