@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "tests/user/quire/programs.h"
 #include "tests/user/quire/tour.h"
 
 static void *remember(const void *fn)
@@ -336,10 +335,8 @@ static void ask_why(volatile uint8_t *p)
     show("$ why %s %s", number, address);
     pid = split();
     if (pid == 0) {
-        int status = why_main(3, argv);
-
-        fflush(stdout);
-        _exit(status);
+        execv("/proc/self/exe", argv); /* another program, which shares nothing with the tour */
+        _exit(127);
     }
     claim(wait_for(pid) == 0, "why ends well");
 }
