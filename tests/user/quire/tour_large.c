@@ -294,7 +294,7 @@ void tour_table_out(void)
 /* --- 17: thrashing --- */
 
 #define PROGRAMS 3u
-#define WORK     400u
+#define WORK     800u
 #define ROUNDS   6u  /* without load control */
 #define MOST     60u /* with it, where the disk is fast: as many as take seconds */
 
@@ -381,7 +381,7 @@ void tour_thrashing(void)
     say("Three programs go round in %u MiB each, and two of them do not fit at once. Each page that comes in "
         "drives out one that is needed as soon: everybody waits for the disk.",
         (unsigned)(each / MIB));
-    leave(each + each / 2);
+    leave(each + each / 4);
     set_vm("loadcontrol", "0");
     without = programs((uint32_t)(each / PAGE), ROUNDS);
     show_outcome("all at once:", &without, ROUNDS);
