@@ -28,7 +28,10 @@ sub file {
     return "$dir/$name";
 }
 
-my $b = Browser->start($program);
+my $b = eval { Browser->start($program) } or do {
+    my ($why) = split /\n/, $@;
+    plan skip_all => "$program does not start: $why";
+};
 $b->size(1180, 900);
 
 my $quote = JSON::PP->new->allow_nonref;
@@ -145,6 +148,12 @@ is(step() . ' ' . $b->js('document.getElementById("policy-a").value') . ' ' . fr
 is($b->js('document.getElementById("cost-miss").value'), 8000, 'and costs');
 ok(open_at('#sample=nothing&f=99999999&a=<b>&b=fifo&i=-5&cm=x'), 'a bad link opens');
 is(text_of('#position') . ' ' . $b->js('document.getElementById("frames").value'), 'Step 0 of 12 1024', 'with what can be');
+
+ok(open_at('#s=1.2.x&f=3'), 'a link with a bad string opens');
+is(text_of('#refs-error'), 'Reference 3 is not a page number.', 'and says what is wrong');
+$b->click("#$_") for qw(next play last theme all);
+$b->fill('refs', '1 2 1');
+is(text_of('#position'), 'Step 0 of 3', 'a good one can be written there');
 
 # --- vms ---
 

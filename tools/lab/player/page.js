@@ -139,6 +139,7 @@ function showFields() {
     $("sample").value = bytes ? "" : set.sample;
     $("refs").value = bytes ? `# ${fileName}: choose a sample, or write here, to leave it` : set.refs;
     $("speed").value = set.speed;
+    showSpeed();
     $("programs").hidden = !bytes || !recorded;
     if (bytes && recorded) {
         $("program").replaceChildren(...recorded.programs.map((p, i) => Object.assign(document.createElement("option"),
@@ -222,6 +223,8 @@ function tick() {
 }
 
 function play() {
+    if (!runs.length)
+        return;
     if (timer) {
         stop();
         return;
@@ -287,6 +290,9 @@ function show() {
     for (const id of ["last", "next", "next-miss"])
         $(id).disabled = at === n;
     $("prev-miss").disabled = prevMiss() <= 0;
+}
+
+function showSpeed() {
     $("speed-said").textContent = `${SPEEDS[set.speed]} a second`;
 }
 
@@ -454,6 +460,8 @@ function showTape() {
 
 // The whole string, a row a policy: each column a step, or the share of misses of some.
 function showLine() {
+    if (!runs.length)
+        return;
     const canvas = $("line"), style = getComputedStyle(document.documentElement), scale = window.devicePixelRatio || 1;
     const width = Math.max(1, Math.round(canvas.clientWidth * scale)), height = Math.round(18 * scale), n = runs[0].count;
     canvas.width = width;
@@ -482,6 +490,8 @@ function showLine() {
 
 // The end of the string, for those that are shown and for `others`.
 function showTotals(others) {
+    if (!runs.length)
+        return;
     const row = (cells, tag) => el("tr", {}, ...cells.map(c => el(tag, {textContent: c})));
     const all = [...runs, ...others].map(r => [r, r.sums(r.count, cost())]);
     $("totals").tHead.replaceChildren(row(["policy", "misses", "hit rate", "written", "put back", "AMAT"], "th"));
@@ -617,7 +627,7 @@ function listen() {
                     takeProgram(recorded.chosen);
                 restart();
             } else {
-                show();
+                runs.forEach(showPane);
                 showTotals([]);
                 writeLink();
             }
@@ -631,14 +641,14 @@ function listen() {
     const steps = {first: () => go(0), prev: () => go(at - 1), next: () => go(at + 1), last: () => go(runs[0].count),
         "next-miss": toNextMiss, "prev-miss": () => go(prevMiss())};
     for (const id in steps)
-        on(id, "click", () => { stop(); steps[id](); });
+        on(id, "click", () => { stop(); if (runs.length) steps[id](); });
     on("play", "click", play);
-    on("speed", "input", () => { set.speed = +$("speed").value; show(); writeLink(); });
+    on("speed", "input", () => changeSpeed(+$("speed").value - set.speed));
     on("seek", "input", () => { stop(); go(+$("seek").value); });
-    on("line", "click", e => go(Math.ceil((e.offsetX / $("line").clientWidth) * runs[0].count)));
+    on("line", "click", e => runs.length && go(Math.ceil((e.offsetX / $("line").clientWidth) * runs[0].count)));
     on("theme", "click", switchTheme);
     on("help-open", "click", () => $("help").showModal());
-    on("all", "click", () => showTotals(POLICIES.filter(p => p.name !== set.a && p.name !== set.b).map(p => new Run(MODULE, bytes || set.refs, howOf(p.name)))));
+    on("all", "click", () => runs.length && showTotals(POLICIES.filter(p => p.name !== set.a && p.name !== set.b).map(p => new Run(MODULE, bytes || set.refs, howOf(p.name)))));
     on("copy", "click", () => {
         flushLink();
         const done = () => tell(bytes ? "The link is copied; it does not hold the file." : !set.sample && set.refs.length > LINK_MAX ? "The link is copied; the string is too long for it." : "The link is copied.");
@@ -688,7 +698,7 @@ function onKey(e) {
 function changeSpeed(by) {
     set.speed = Math.max(0, Math.min(SPEEDS.length - 1, set.speed + by));
     $("speed").value = set.speed;
-    show();
+    showSpeed();
     writeLink();
 }
 
