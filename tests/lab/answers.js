@@ -5,7 +5,7 @@ const {execFileSync} = require("child_process");
 
 const [wasm, replay] = process.argv.slice(2);
 const source = ["run", "explain"].map(f => fs.readFileSync(path.join(__dirname, "../../tools/lab/player", `${f}.js`), "utf8")).join("\n");
-const {Run, Core, explain, CAME_TO, MOMENT, LOOK} = new Function(source + "\nreturn {Run, Core, explain, CAME_TO, MOMENT, LOOK};")();
+const {Run, Core, explain, CAME_TO, LOOK, WHY, ABOUT} = new Function(source + "\nreturn {Run, Core, explain, CAME_TO, LOOK, WHY, ABOUT};")();
 const MODULE = new WebAssembly.Module(fs.readFileSync(wasm));
 const POLICIES = Core.policies(MODULE);
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "player-"));
@@ -285,6 +285,14 @@ for (const [policy, frames, text, step, want] of [
     is(explain(run).text, "1 had been set aside on the clean list and is still in frame 0: the fault puts it back into the set and reads nothing. " +
         "The set is above its limit of 3, so its oldest page, 2, is set aside on the clean list.", "vms: what comes back");
     is(run.sums(5, {hit: 100, miss: 1000, write: 0, salvage: 10}).amat, 100 + (4 * 1000 + 10) / 5, "the mean time of an access");
+}
+// A policy that is new here: what it asked is told all the same.
+{
+    delete WHY.clock;
+    delete ABOUT.clock;
+    const run = new Run(MODULE, "1 2 3 4 2 5", {policy: "clock", frames: 3});
+    run.go(6);
+    is(explain(run).text, "clock: 2, used; 3, not used; 3 goes, of list 0.", "a policy without sentences of its own");
 }
 console.log(`1..${count}`);
 process.exitCode = failed ? 1 : 0;

@@ -217,6 +217,14 @@ const WHY = {
     "unopt": (run, s) => future(run, s, "nearest of all", "first"),
 };
 
+// Of a policy that nothing is known of here: what it asked, and where the victim stood.
+function asked(run, s) {
+    const fate = e => (e.what === LOOK.dirty ? e.answer ? "modified" : "not modified" : e.answer ? "used" : "not used") +
+        (e.list === e.listAfter ? "" : `, went from list ${e.list} to list ${e.listAfter}`);
+    const stood = run.then.lists[s.from] || [], place = stood.indexOf(s.slot);
+    return told(s.looks, fate, `${s.victim} goes, of list ${s.from}` + (place === 0 ? ", where it was first" : place > 0 && place === stood.length - 1 ? ", where it was last" : ""));
+}
+
 function future(run, s, which, ofEqual) {
     const slot = run.then.slots[s.slot], never = run.then.slots.filter(x => x.nextUse === NEVER).length;
     if (slot.nextUse !== NEVER)
@@ -278,7 +286,7 @@ function explain(run) {
         s.from = found.listAfter;
     s.loadedAt = `at step ${run.lastLoad(victim, step)}`;
     s.usedAt = `at step ${run.lastUse(victim, step)}`;
-    const why = WHY[policy] ? WHY[policy](run, s) : `${policy} gave ${victim}`;
+    const why = (WHY[policy] || asked)(run, s);
     const written = s.wasDirty ? ` ${victim} was modified, so it has to be written first.` : "";
     return {kind: "evict", title: `${page} is a miss, ${victim} goes`, text: `${policy}: ${why}.${written}` + (after ? " " + after : "")};
 }
