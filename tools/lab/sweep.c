@@ -17,7 +17,8 @@
  *     summary.tsv     name value
  *
  * LRU's misses at all sizes come from one pass: Bennett and Kruskal's tree of counts over the times of last
- * uses, which is as large as the pages, not the string, since it is renumbered when it is full: O(n log pages).
+ * uses, which is as large as the pages, not the string, since it is renumbered when it is full: O(n log
+ * pages).
  * The other policies run once for each size, in as many processes as asked for. The string that a size gets
  * is reduced as the plugin reduces it (docs/lab.md), with stretches of a quarter of the size, which leaves
  * fewer references the larger the memory is.
