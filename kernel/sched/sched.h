@@ -19,7 +19,8 @@ extern struct sched_stats sched_stats;
 #define SCHED_WATCH_LATENCY 1u
 #define SCHED_WATCH_TRACE   2u
 extern uint32_t sched_watch;
-/* For SCHED_WATCH_TRACE: next gets the processor, or another space. Called with interrupts off; never sleeps. */
+/* For SCHED_WATCH_TRACE: next gets the processor, or another space. Called with interrupts off; never
+ * sleeps. */
 extern void (*sched_watcher)(const struct task *next);
 /* Whether nobody wants the processor, and how long that has been so, all in all. */
 bool sched_idle(void);

@@ -26,8 +26,8 @@ struct recording {
 
 /* Whether bytes of a file begin like one. */
 bool recording_is(const char *text, size_t size);
-/* Take the bytes of a file, from malloc(), which recording_free() frees. False: it is damaged or not complete,
- * and nothing was taken. */
+/* Take the bytes of a file, from malloc(), which recording_free() frees. False: it is damaged or not
+ * complete, and nothing was taken. */
 bool recording_take(struct recording *r, char *text, size_t size);
 void recording_free(struct recording *r);
 /* The program with this number, or the busiest if pid is 0. r->programs: there is none. */
