@@ -449,6 +449,7 @@ lab: export QUIRE_CMD := $(value CMD)
 lab: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/lab/sweep $(B)/host/replay $(B)/bench/bench.cpio | $(B)/setup-lab
 	@tools/lab/lab $(if $(TRACE),--trace $(TRACE),--command "$$QUIRE_CMD") $(if $(LIVE),--live) $(if $(PID),--pid $(PID)) \
 	    $(if $(NAME),--name $(NAME)) -m $(LAB_MEM)
+	@$(MAKE) --no-print-directory $(B)/lab/player.html
 
 # The same image as `make iso` makes, with arguments and modules that a test can look for.
 $(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg
