@@ -9,6 +9,8 @@
  *                                    most
  *     thrash kill MIB                somebody who is suspended obeys SIGKILL, and SIGTERM
  *     thrash limits MIB              who is beyond a limit of its own is killed before a larger one
+ *     thrash change KIB KIB          a loop that is larger than memory by a little, then one that fits: how
+ *                                    many pages come in until that is there
  *     thrash choice                  how long from the last page that could be had to the kill
  *
  * In a loop the parent asks a shell for an echo twice a second meanwhile, and says how long the slowest took.
@@ -492,6 +494,44 @@ static int run_limits(size_t mib)
     return failed != 0;
 }
 
+/* --- a program that begins to use other pages --- */
+
+static unsigned long pages_in(void)
+{
+    unsigned long n = 0;
+    char line[64];
+    FILE *f = fopen("/proc/vmstat", "r");
+
+    while (f && fgets(line, sizeof line, f) && sscanf(line, "pswpin %lu", &n) != 1)
+        ;
+    if (f)
+        fclose(f);
+    return n;
+}
+
+/* A loop that is larger than memory by a little, and then one over other pages, which fit. They are in once
+ * each has come, and may have to come a few times more until what was held has gone. */
+static int run_change(size_t large_kib, size_t small_kib)
+{
+    size_t large = large_kib / 4, small = small_kib / 4;
+    uint32_t *p = map(large * PAGE, MAP_PRIVATE), *q = map(small * PAGE, MAP_PRIVATE);
+    unsigned long began;
+    struct told t = {0};
+
+    fill(q, small, 2);
+    fill(p, large, 1);
+    for (unsigned r = 0; r < 20; r++)
+        for (size_t i = 0; i < large; i++)
+            touch(&t, p, i, 1, true);
+    began = pages_in();
+    for (unsigned r = 0; r < 20; r++)
+        for (size_t i = 0; i < small; i++)
+            touch(&t, q, i, 2, true);
+    printf("thrash: %s: %lu pages came in for a set of %zu\n", t.wrong ? "FAILED" : "ok", pages_in() - began,
+           small);
+    return t.wrong != 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -508,10 +548,12 @@ int main(int argc, char **argv)
         return run_kill(mib);
     if (strcmp(what, "limits") == 0 && mib)
         return run_limits(mib);
+    if (strcmp(what, "change") == 0 && mib && argc > 3)
+        return run_change(mib, (size_t)atoi(argv[3]));
     if (strcmp(what, "choice") == 0)
         return run_choice();
     fputs("usage: thrash loop PROGRAMS MIB ROUNDS [write] | pressure MIB | front MIB SECONDS | kill MIB |"
-          " limits MIB | choice\n",
+          " limits MIB | change KIB KIB | choice\n",
           stderr);
     return 2;
 }
