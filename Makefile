@@ -464,8 +464,8 @@ BOOT_TESTS := $(wildcard $(foreach t,user torture programs-stress memdiff progra
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/lab/player.html $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test $(B)/setup-build
-	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/lab/answers.t tests/lab/player.t tests/check.t
+test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test $(B)/setup-build
+	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/check.t
 
 # The tests that are random or only take time, for minutes each.
 soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)/setup-test
@@ -474,8 +474,8 @@ soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)
 	    tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t \
 	    tests/lab/player.t
 
-test-host: hosted $(B)/lab/player.wasm | $(B)/setup-test
-	@$(PROVE) $(HOST_TESTS) tests/host/replay.t tests/lab/answers.t
+test-host: hosted $(B)/lab/sweep $(B)/lab/player.wasm | $(B)/setup-test
+	@$(PROVE) $(HOST_TESTS) tests/host/replay.t tests/lab/sweep.t tests/lab/answers.t
 
 test-boot: $(B)/host/replay $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)
