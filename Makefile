@@ -378,6 +378,7 @@ help:
 	@echo 'make bench POLICY=all   replacement policies compared: programs with too little memory, for an hour'
 	@echo 'make trace CMD="..."   record which pages a program touches; PID, NAME, OUT, EXACT=1'
 	@echo 'make lab CMD="..."   or TRACE=file: what every policy would make of it, with pictures: build/lab/NAME/report.html; LIVE=1'
+	@echo 'make pictures    take the photographs of the display that are in docs/pictures'
 	@echo 'make clean       remove build/'
 	@echo 'V=1 shows the commands'
 
@@ -397,6 +398,11 @@ $(B)/rootfs-run.cpio: $(ROOTFS_DEPS)
 	@tools/rootfs pack -o $@ $(if $(ROOT_SIZE),busybox memtester,$(ROOT_SETS)) $(ADD:%=--add %)
 
 # With a command there is a root, as for run.
+# Photographs of the display, for README and docs: tools/pictures --help.
+.PHONY: pictures
+pictures: $(B)/quire.elf $(B)/rootfs.cpio | $(B)/setup-pictures
+	@tools/pictures
+
 debug: export QUIRE_CMD := $(value CMD)
 debug: $(B)/quire.elf $(B)/swap.img $(if $(value CMD),$(ROOT)) | $(B)/setup-test
 	@tools/debug -m $(MEM) --append "$(APPEND)" --disk $(B)/swap.img \
