@@ -33,6 +33,7 @@
 #include "kernel/selftest/ktest.h"
 #include "kernel/selftest/panic_test.h"
 #include "kernel/vm/bootinfo.h"
+#include "kernel/proc/events.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/cpu.h"
@@ -210,6 +211,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     stat_init();
     disk_init();
     vm_sys_init();
+    events_init();
     page_fault_init();
     process_start();
     life_start();

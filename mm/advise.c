@@ -301,6 +301,14 @@ static bool is_known(int advice)
            (advice >= ADVISE_FREE && advice <= ADVISE_DONTNEED_LOCKED);
 }
 
+static void note_given_up(const struct stretch *t, int advice)
+{
+    struct event_record *e = event_of_space(t->s, EVENT_GIVEN_UP, t->start);
+
+    e->what = (uint8_t)advice;
+    e->cost = (t->end - t->start) >> PAGE_SHIFT;
+}
+
 int space_advise(struct space *s, vaddr_t addr, size_t size, int advice)
 {
     size_t length = PAGE_UP(size);
@@ -330,6 +338,9 @@ int space_advise(struct space *s, vaddr_t addr, size_t size, int advice)
             t.start = t.r->start;
         }
         va = t.end = t.r->end < end ? t.r->end : end;
+        if (advice == ADVISE_FREE || advice == ADVISE_DONTNEED || advice == ADVISE_COLD ||
+            advice == ADVISE_PAGEOUT || advice == ADVISE_REMOVE)
+            note_given_up(&t, advice);
         err = advise_stretch(&t, advice);
     }
     mutex_unlock(&s->lock);

@@ -30,9 +30,8 @@
 /* Frames that are passed, because they cannot be written now, before washing gives up. */
 #define PASSES 64u
 
-enum policy_parked aside_park(void *arg, struct frame *f)
+static enum policy_parked park(struct vm *vm, struct frame *f)
 {
-    struct vm *vm = arg;
 
     if (f->pins || f->flags & FRAME_F_BUSY)
         return PARKED_BUSY;
@@ -48,6 +47,20 @@ enum policy_parked aside_park(void *arg, struct frame *f)
     if (f->maps)
         rmap_park(vm, f);
     return f->flags & FRAME_F_DIRTY || f->slot == SLOT_NONE ? PARKED_DIRTY : PARKED_CLEAN;
+}
+
+enum policy_parked aside_park(void *arg, struct frame *f)
+{
+    struct vm *vm = arg;
+    enum policy_parked what = park(vm, f);
+
+    if (what == PARKED_CLEAN || what == PARKED_DIRTY) {
+        struct event_record *e = event_of_frame(vm, EVENT_PARKED, f);
+
+        e->what = what == PARKED_DIRTY;
+        e->why = reclaim_policy_number(vm);
+    }
+    return what;
 }
 
 static bool note_set(struct space *s, vaddr_t va, pte_t *e, void *arg)

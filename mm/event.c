@@ -38,19 +38,19 @@
  * Production Systems", USENIX 2004, 3.3 (ring buffers, lost records are counted).
  */
 #include "mm/event.h"
-#include "mm/fault.h"
-#include "mm/policy.h"
+#include "mm/space.h"
 
 #define FRAME EVENT_HAS_FRAME
 #define SLOT  EVENT_HAS_SLOT
 #define COUNT EVENT_HAS_COUNT
 #define PID   EVENT_HAS_PID
 #define COST  EVENT_HAS_COST
+#define RANGE EVENT_HAS_RANGE
 
 const struct event_kind_info event_kinds[EVENT_KINDS] = {
     [EVENT_NOTHING] = {"nothing", 0},
     [EVENT_FAULT] = {"fault", FRAME | COST},
-    [EVENT_STEP] = {"step", COST},
+    [EVENT_STEP] = {"step", FRAME | COST},
     [EVENT_WAIT] = {"wait", SLOT},
     [EVENT_MAPPED_AHEAD] = {"mapped-ahead", FRAME},
     [EVENT_SHARED] = {"shared", COUNT},
@@ -74,9 +74,9 @@ const struct event_kind_info event_kinds[EVENT_KINDS] = {
     [EVENT_AHEAD_USED] = {"ahead-used", FRAME | SLOT},
     [EVENT_STOLEN] = {"stolen", FRAME | SLOT},
     [EVENT_FREED] = {"freed", FRAME},
-    [EVENT_UNMAPPED] = {"unmapped", COUNT},
-    [EVENT_GIVEN_UP] = {"given-up", COUNT},
-    [EVENT_MOVED] = {"moved", 0},
+    [EVENT_UNMAPPED] = {"unmapped", COUNT | RANGE},
+    [EVENT_GIVEN_UP] = {"given-up", RANGE},
+    [EVENT_MOVED] = {"moved", RANGE},
     [EVENT_KILLED] = {"killed", PID},
     [EVENT_SUSPENDED] = {"suspended", PID},
     [EVENT_RESUMED] = {"resumed", PID},
@@ -128,6 +128,52 @@ struct event_record *event_new_slow(struct event_ring *r)
     return e;
 }
 
+/* A record of a kind, and nothing else. */
+static struct event_record *begin(struct vm *vm, enum event_kind kind)
+{
+    struct event_record *e = event_new(&vm->events);
+
+    *e = (struct event_record){.time = e->time, .kind = (uint8_t)kind};
+    return e;
+}
+
+struct event_record *event_plain(struct vm *vm, enum event_kind kind)
+{
+    return begin(vm, kind);
+}
+
+struct event_record *event_of_frame(struct vm *vm, enum event_kind kind, const struct frame *f)
+{
+    struct event_record *e = event_new(&vm->events);
+    unsigned of = EVENT_OF_NOBODY;
+
+    /* Without an owner it comes from a disk and is nobody's yet, or it is nobody's any more. */
+    if (likely(f->use == FRAME_ANON && f->owner)) {
+        of = EVENT_OF_FAMILY;
+        e->who = ((const struct family *)f->owner)->id;
+    } else if (f->use == FRAME_OBJECT && f->owner) {
+        of = EVENT_OF_OBJECT;
+        e->who = ((const struct object *)f->owner)->id;
+    }
+    e->kind = (uint8_t)kind;
+    e->what = e->why = 0;
+    e->flags = (uint8_t)of;
+    e->frame = frame_pfn(vm->pool, f);
+    e->where = f->index;
+    e->arg = f->slot;
+    return e;
+}
+
+struct event_record *event_of_space(struct space *s, enum event_kind kind, vaddr_t va)
+{
+    struct event_record *e = begin(s->vm, kind);
+
+    e->flags = EVENT_OF_SPACE;
+    e->who = s->id;
+    e->where = va;
+    return e;
+}
+
 uint64_t event_last(const struct event_ring *r)
 {
     return r->before + (uint32_t)(r->next - r->start);
@@ -146,56 +192,6 @@ bool event_get(const struct event_ring *r, uint64_t number, struct event_record 
         return false;
     *out = number >= r->before ? r->start[number - r->before] : r->start[number + r->count - r->before];
     return true;
-}
-
-static const char *policy_name(unsigned number)
-{
-    return number == EVENT_HELD ? "hold" : number < POLICIES ? policies[number]->name : "?";
-}
-
-const char *event_what_name(const struct event_record *e)
-{
-    static const char *const ways[] = {"stays", "to its slot", "dropped", "dropped with its names",
-                                       "?",     "?",           "?",       "given up"};
-    static const char *const freed[] = {"last name went", "written", "dropped"};
-
-    switch (e->kind) {
-    case EVENT_FAULT:
-    case EVENT_STEP:
-    case EVENT_WAIT:
-        return fault_action_name(e->what);
-    case EVENT_EVICTED:
-        return e->what < ARRAY_LEN(ways) ? ways[e->what] : "?";
-    case EVENT_RECLAIMED:
-        return e->what ? "direct" : "daemon";
-    case EVENT_SALVAGED:
-        return e->what ? "dirty" : "clean";
-    case EVENT_WRITTEN:
-        return e->what ? "and it stays" : "";
-    case EVENT_WRITE_ENDED:
-    case EVENT_READ:
-        return e->what ? "failed" : "";
-    case EVENT_FREED:
-        return e->what < ARRAY_LEN(freed) ? freed[e->what] : "?";
-    default:
-        return "";
-    }
-}
-
-const char *event_why_name(const struct event_record *e)
-{
-    switch (e->kind) {
-    case EVENT_FAULT:
-    case EVENT_STEP:
-        return e->why == FAULT_RESUME ? "" : fault_verdict_name(e->why);
-    case EVENT_LOOKED:
-    case EVENT_REACTIVATED:
-    case EVENT_VICTIM:
-    case EVENT_PARKED:
-        return policy_name(e->why);
-    default:
-        return "";
-    }
 }
 
 bool event_verify(const struct event_ring *r)

@@ -26,7 +26,7 @@ enum event_kind {
     EVENT_WAIT,         /* one begins to wait, for a disk or for memory; arg: the slot, if it has one */
     EVENT_MAPPED_AHEAD, /* an object's resident page was mapped before it was touched */
     /* Tables. frame: the table; where: the first address of its span. */
-    EVENT_SHARED,        /* a fork has shared tables; who: the parent; arg: how many; cost: the child's id */
+    EVENT_SHARED,        /* by a fork; who: the parent; where: 0; arg: how many; cost: the child's id */
     EVENT_SPLIT,         /* a shared table was copied; frame: the copy */
     EVENT_CLAIMED,       /* a table that nobody else names any more is the space's own again */
     EVENT_TABLE_OUT,     /* arg: the slot */
@@ -38,9 +38,10 @@ enum event_kind {
     EVENT_REACTIVATED, /* spared, because it was used; why: the policy */
     EVENT_VICTIM,      /* chosen; what: EVENT_BITS; why: the policy, or EVENT_HELD */
     EVENT_EVICTED,     /* taken from its spaces, and sent its way; what: EVENT_WAY_* */
-    EVENT_RECLAIMED,   /* a run has ended; what: 1: direct; arg: how many frames it freed */
-    EVENT_PARKED,      /* set aside by its policy */
-    EVENT_SALVAGED,    /* it was parked, and is back; what: 1: dirty */
+    /* A run of reclaim has ended. what: 1: direct; arg: frames freed; where: looked at; cost: evicted. */
+    EVENT_RECLAIMED,
+    EVENT_PARKED,   /* set aside by its policy; what: 1: dirty; why: the policy */
+    EVENT_SALVAGED, /* it was parked, and is back; what: 1: dirty */
     /* Disks. arg: the slot. */
     EVENT_WRITTEN,     /* its write has begun; what: 1: it stays in memory (washed) */
     EVENT_WRITE_ENDED, /* what: 0, or 1: it failed */
@@ -50,8 +51,8 @@ enum event_kind {
     EVENT_STOLEN,      /* a slot was taken from a page in memory */
     /* The end of pages. */
     EVENT_FREED,    /* one frame; what: EVENT_FREED_* */
-    EVENT_UNMAPPED, /* a space has emptied a range; where: its first address; arg: pages that were there */
-    EVENT_GIVEN_UP, /* the program needs it no longer, or not soon; what: the enum advice; arg: pages */
+    EVENT_UNMAPPED, /* a space has emptied a range; arg: pages that were there; cost: of the range */
+    EVENT_GIVEN_UP, /* the program needs it no longer, or not soon; what: the enum advice; cost: pages */
     EVENT_MOVED,    /* a mapping, with its pages; where: from; arg: to, as a page number; cost: pages */
     /* Programs. They come from above mm/. */
     EVENT_KILLED,    /* for want of memory; arg: its pid */
@@ -73,6 +74,10 @@ enum {
     EVENT_IS_MAJOR = 1 << 5, /* of a fault: it has read from a disk */
 };
 
+/* `what` of a fault, where no enum fault_action says it. */
+#define EVENT_DONE       0xFFu /* of EVENT_FAULT: what its steps did was enough */
+#define EVENT_FOR_MEMORY 0xFEu /* of EVENT_WAIT: for a frame */
+
 /* What reclaim saw of a victim. */
 enum {
     EVENT_BIT_USED = 1 << 0,
@@ -92,7 +97,7 @@ enum {
 };
 
 /* Why one frame was freed. */
-enum { EVENT_FREED_LAST_NAME, EVENT_FREED_WRITTEN, EVENT_FREED_DROPPED };
+enum { EVENT_FREED_LAST_NAME, EVENT_FREED_DROPPED };
 
 /* 32 bytes, and each field a whole one, so that a record is a few plain stores. */
 struct event_record {
@@ -113,6 +118,7 @@ enum {
     EVENT_HAS_COUNT = 1 << 2, /* arg is a number of pages, tables or frames */
     EVENT_HAS_PID = 1 << 3,   /* arg is a pid */
     EVENT_HAS_COST = 1 << 4,  /* cost is a time */
+    EVENT_HAS_RANGE = 1 << 5, /* it speaks of `cost` pages from `where` on */
 };
 struct event_kind_info { /* (c) */
     const char *name;    /* one word, lower case, with dashes */
@@ -155,6 +161,15 @@ static inline __attribute__((always_inline)) struct event_record *event_new(stru
     e->time = cycles_now();
     return e;
 }
+
+struct vm;
+struct space;
+/* The same with kind and flags, where 14 instructions do not matter. Of the page in a frame: frame, who,
+ * where, and arg, its slot, are there too; what and why are 0. Of an address of a space: all else is 0. */
+struct event_record *event_of_frame(struct vm *vm, enum event_kind kind, const struct frame *f);
+struct event_record *event_of_space(struct space *s, enum event_kind kind, vaddr_t va);
+/* Of nobody. */
+struct event_record *event_plain(struct vm *vm, enum event_kind kind);
 
 /* Sequence numbers: each record has one, from 0 at the first since boot. Those that can be read now are
  * [event_first(), event_last()). */

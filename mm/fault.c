@@ -209,7 +209,10 @@ struct step {
     pte_t *entry;        /* NULL: no table, or it is out */
     struct frame *spare; /* a frame allocated for this fault */
     struct frame *table; /* a frame for a table, allocated likewise */
+    pfn_t mapped;        /* the frame that this step has mapped, or PFN_NONE */
     bool major;          /* the fault is counted as one that read from a disk */
+    uint8_t flags;       /* for its events */
+    uint32_t began;      /* cycles_now(), the lower word */
 };
 
 static uint32_t page_number(const struct step *st)
@@ -222,12 +225,66 @@ static uint32_t object_index(const struct step *st)
     return st->region->offset + ((st->va - st->region->start) >> PAGE_SHIFT);
 }
 
+/* --- events --- */
+
+/* Of the events of a fault. */
+static inline uint8_t flags_of(enum access access)
+{
+    _Static_assert((ACCESS_WRITE << 2) == EVENT_IS_WRITE && (ACCESS_EXEC << 2) == EVENT_IS_EXEC, "no branch");
+    return (uint8_t)(EVENT_OF_SPACE | access << 2);
+}
+
+/* What a fault has come to: its last action was one that maps or changes the entry of a page in frame pfn.
+ * `flags` beside EVENT_OF_SPACE. Inline, since the usual faults make one. */
+static inline __attribute__((always_inline)) void note_end(const struct space *s, vaddr_t va,
+                                                           enum fault_action action, unsigned flags,
+                                                           pfn_t pfn, uint32_t began)
+{
+    struct event_record *e = event_new(&s->vm->events);
+
+    e->kind = EVENT_FAULT;
+    e->what = (uint8_t)action;
+    e->why = FAULT_RESUME;
+    e->flags = (uint8_t)(EVENT_OF_SPACE | flags);
+    e->frame = pfn;
+    e->who = s->id;
+    e->where = va;
+    e->cost = (uint32_t)e->time - began;
+}
+
+/* Anything else about the fault. */
+static inline __attribute__((always_inline)) void
+note_as(struct step *st, enum event_kind kind, unsigned action, enum fault_verdict why, uint32_t arg)
+{
+    struct event_record *e = event_new(&st->s->vm->events);
+
+    e->kind = (uint8_t)kind;
+    e->what = (uint8_t)action;
+    e->why = (uint8_t)why;
+    e->flags = st->flags;
+    e->frame = st->mapped;
+    e->who = st->s->id;
+    e->where = st->va;
+    e->arg = arg;
+    e->cost = (uint32_t)e->time - st->began;
+    st->mapped = PFN_NONE;
+}
+
+static __attribute__((noinline)) void note(struct step *st, enum event_kind kind, unsigned action,
+                                           enum fault_verdict why, uint32_t arg)
+{
+    note_as(st, kind, action, why, arg);
+}
+
 /* What a step comes to, beside a verdict: nothing is decided yet, look again. */
 enum { LOOK_AGAIN = -1 };
 
 /* The slow way to a frame or a table: it may sleep, so whatever comes of it, the caller looks again. */
-static int bring_slowly(struct vm *vm, struct frame **f, enum frame_use use, unsigned flags)
+static int bring_slowly(struct step *st, struct frame **f, enum frame_use use, unsigned flags)
 {
+    struct vm *vm = st->s->vm;
+
+    note(st, EVENT_WAIT, EVENT_FOR_MEMORY, FAULT_RESUME, SLOT_NONE);
     nosleep_exit();
     *f = vm_frame_alloc(vm, use, flags);
     nosleep_enter("the region and the entry that were looked up");
@@ -244,7 +301,7 @@ static inline int bring_frame(struct step *st)
     st->spare = frame_alloc(vm->pool, FRAME_ANON, 0); /* no reclaim: the slow way does it */
     if (likely(st->spare))
         return FAULT_RESUME;
-    return bring_slowly(vm, &st->spare, FRAME_ANON, 0);
+    return bring_slowly(st, &st->spare, FRAME_ANON, 0);
 }
 
 static __attribute__((noinline)) int add_table(struct step *st)
@@ -255,7 +312,7 @@ static __attribute__((noinline)) int add_table(struct step *st)
         /* no reclaim: the slow way does it */
         st->table = frame_alloc_kernel(vm->pool, FRAME_TABLE, FRAME_LOW_ONLY);
         if (!st->table)
-            return bring_slowly(vm, &st->table, FRAME_TABLE, FRAME_LOW_ONLY);
+            return bring_slowly(st, &st->table, FRAME_TABLE, FRAME_LOW_ONLY);
     }
     page_clear(pt_table_entries(vm->pool, st->table));
     pt_add_table(&st->s->pt, st->va, st->table);
@@ -270,83 +327,117 @@ static inline int bring_table(struct step *st)
     return likely(st->entry) ? FAULT_RESUME : add_table(st);
 }
 
-/* Make the spare, frame number pfn, the space's private page at the address. It was filled. */
-static void install_private(struct step *st, pfn_t pfn)
+/* Make f, frame number pfn, the space's private page at va, which lies in r. It was filled. */
+static inline __attribute__((always_inline)) void
+install_private(struct space *s, const struct region *r, vaddr_t va, pte_t *e, struct frame *f, pfn_t pfn)
 {
-    struct space *s = st->s;
-    struct region *r = st->region;
-    struct frame *f = st->spare;
     unsigned flags = PT_USER | PT_ACCESSED;
 
     if (r->flags & REGION_WRITE)
         flags |= PT_WRITE | PT_DIRTY;
     f->owner = s->family;
-    f->index = page_number(st);
+    f->index = r->number + ((va - r->start) >> PAGE_SHIFT);
     f->maps = 1;
-    st->spare = NULL;
     vm_frame_list(s->vm, f);
-    pt_set(&s->pt, st->va, st->entry, pte_make(pfn, flags));
-    pageable_mapped(&s->vm->pageable, f, &s->set);
+    pt_set(&s->pt, va, e, pte_make(pfn, flags));
+    vm_frame_mapped(s->vm, f, &s->set);
 }
 
-static void fill_zero(struct step *st)
-{
-    struct frame_pool *pool = st->s->vm->pool;
-    pfn_t pfn = frame_pfn(pool, st->spare);
+/* The last actions of the usual faults. f: a frame that was allocated for it. flags: for the event. */
 
-    frame_clear(pool, pfn);
-    install_private(st, pfn);
+static inline __attribute__((always_inline)) void fill_zero(struct space *s, const struct region *r,
+                                                            vaddr_t va, pte_t *e, struct frame *f,
+                                                            unsigned flags, uint32_t began)
+{
+    pfn_t pfn = frame_pfn(s->vm->pool, f);
+
+    frame_clear(s->vm->pool, pfn);
+    install_private(s, r, va, e, f, pfn);
+    note_end(s, va, FAULT_FILL_ZERO, flags | EVENT_IS_WRITE, pfn, began);
 }
 
-static void copy_page(struct step *st)
+static inline __attribute__((always_inline)) void map_zero(struct space *s, vaddr_t va, pte_t *e,
+                                                           unsigned flags, uint32_t began)
 {
-    struct vm *vm = st->s->vm;
-    pfn_t from = pte_pfn(*st->entry), to = frame_pfn(vm->pool, st->spare);
+    pfn_t pfn = s->vm->zero_pfn;
+
+    pt_set(&s->pt, va, e, pte_make(pfn, PT_USER | PT_ACCESSED));
+    note_end(s, va, FAULT_MAP_ZERO, flags, pfn, began);
+}
+
+static void copy_page(struct space *s, const struct region *r, vaddr_t va, pte_t *e, struct frame *f,
+                      unsigned flags, uint32_t began)
+{
+    struct vm *vm = s->vm;
+    pfn_t from = pte_pfn(*e), to = frame_pfn(vm->pool, f);
     struct frame *old = pfn_frame(vm->pool, from);
 
     frame_copy(vm->pool, to, from);
     old->maps--;
-    install_private(st, to);
+    install_private(s, r, va, e, f, to);
+    note_end(s, va, FAULT_COPY, flags | EVENT_IS_WRITE, to, began);
     vm_frame_drop(vm, old);
 }
 
-static void take_over(struct step *st)
+static void take_over(struct space *s, vaddr_t va, pte_t *e, unsigned flags, uint32_t began)
 {
-    struct vm *vm = st->s->vm;
-    struct frame *f = pfn_frame(vm->pool, pte_pfn(*st->entry));
+    struct vm *vm = s->vm;
+    pfn_t pfn = pte_pfn(*e);
+    struct frame *f = pfn_frame(vm->pool, pfn);
 
     if (f->flags & FRAME_F_WRITEBACK)
         f->flags |= FRAME_F_DIRTY; /* what is being written is of no use, and its slot goes with it */
     else if (f->slot != SLOT_NONE)
         swap_uncache(vm, f);
-    pt_set(&st->s->pt, st->va, st->entry, pte_with_write(*st->entry));
+    pt_set(&s->pt, va, e, pte_with_write(*e));
+    note_end(s, va, FAULT_TAKE_OVER, flags | EVENT_IS_WRITE, pfn, began);
 }
 
 /* Map the object's resident page: writable only in a shared mapping that is being written. False: the page
  * may not be written. */
-static bool install_object(struct step *st, struct frame *f)
+static inline __attribute__((always_inline)) bool install_object(struct space *s, const struct region *r,
+                                                                 vaddr_t va, pte_t *e, enum access access,
+                                                                 struct frame *f)
 {
     unsigned flags = PT_USER | PT_ACCESSED;
 
-    if (st->access == ACCESS_WRITE && st->region->flags & REGION_SHARED) {
-        if (object_make_precious(st->region->object, f))
+    if (access == ACCESS_WRITE && r->flags & REGION_SHARED) {
+        if (object_make_precious(r->object, f))
             return false;
         flags |= PT_WRITE | PT_DIRTY;
     }
     f->maps++;
-    pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(st->s->vm->pool, f), flags));
-    pageable_mapped(&st->s->vm->pageable, f, &st->s->set);
+    pt_set(&s->pt, va, e, pte_make(frame_pfn(s->vm->pool, f), flags));
+    vm_frame_mapped(s->vm, f, &s->set);
     return true;
 }
 
-/* The object's page was just mapped for reading. If it is not the first of a sequence, map what follows. */
-static void map_ahead(struct step *st)
+/* The same for a step. */
+static bool step_to_object(struct step *st, struct frame *f)
 {
-    struct space *s = st->s;
-    const struct region *r = st->region;
-    vaddr_t va = st->va, end = PT_SPAN_DOWN(va) + PT_SPAN;
-    uint32_t index = object_index(st);
-    pte_t *e = st->entry;
+    if (!install_object(st->s, st->region, st->va, st->entry, st->access, f))
+        return false;
+    st->mapped = frame_pfn(st->s->vm->pool, f);
+    return true;
+}
+
+static void note_ahead(struct space *s, vaddr_t va, const struct frame *f)
+{
+    struct event_record *e = event_new(&s->vm->events);
+
+    e->kind = EVENT_MAPPED_AHEAD;
+    e->what = e->why = 0;
+    e->flags = EVENT_OF_SPACE;
+    e->frame = frame_pfn(s->vm->pool, f);
+    e->who = s->id;
+    e->where = va;
+}
+
+/* The object's page was just mapped for reading. If it is not the first of a sequence, map what follows. */
+static void map_ahead(struct space *s, const struct region *r, vaddr_t va, pte_t *e)
+{
+    vaddr_t end = PT_SPAN_DOWN(va) + PT_SPAN;
+    uint32_t index = r->offset + ((va - r->start) >> PAGE_SHIFT);
 
     if (va == PT_SPAN_DOWN(va) || va == r->start || !pte_present(e[-1]) || s->vm->exact)
         return;
@@ -359,8 +450,9 @@ static void map_ahead(struct step *st)
             break;
         f->maps++;
         pt_set(&s->pt, va, e, pte_make(frame_pfn(s->vm->pool, f), PT_USER));
-        pageable_mapped(&s->vm->pageable, f, &s->set);
+        vm_frame_mapped(s->vm, f, &s->set);
         s->vm->stats.mapped_ahead++;
+        note_ahead(s, va, f);
     }
 }
 
@@ -370,7 +462,7 @@ static void install_swapped(struct step *st, struct frame *f)
     struct vm *vm = st->s->vm;
     slot_t slot = pte_slot(*st->entry);
 
-    swap_note_use(&vm->swap, f);
+    swap_note_use(vm, f);
     if (!f->owner) { /* it comes from the disk, and only now it is known which page it is */
         f->owner = st->s->family;
         f->index = page_number(st);
@@ -384,7 +476,8 @@ static void install_swapped(struct step *st, struct frame *f)
     if (f->slot != SLOT_NONE && !swap_keeps(vm, slot) && swap_count(vm, slot) == 0 &&
         !(f->flags & FRAME_F_WRITEBACK))
         swap_uncache(vm, f);
-    pageable_mapped(&vm->pageable, f, &st->s->set);
+    vm_frame_mapped(vm, f, &st->s->set);
+    st->mapped = frame_pfn(vm->pool, f);
 }
 
 /* Let the entry, which is parked, translate again. */
@@ -393,7 +486,8 @@ static void unpark(struct step *st)
     struct vm *vm = st->s->vm;
 
     pt_set(&st->s->pt, st->va, st->entry, pte_unpark(*st->entry));
-    pageable_mapped(&vm->pageable, pfn_frame(vm->pool, pte_pfn(*st->entry)), &st->s->set);
+    st->mapped = pte_pfn(*st->entry);
+    vm_frame_mapped(vm, pfn_frame(vm->pool, st->mapped), &st->s->set);
 }
 
 static __attribute__((noinline)) enum fault_action look_again(struct step *st);
@@ -416,6 +510,7 @@ static void note_read(struct step *st, bool read)
     if (!read || st->major)
         return;
     st->major = true;
+    st->flags |= EVENT_IS_MAJOR;
     st->s->major++;
     st->s->vm->stats.major++;
 }
@@ -437,6 +532,7 @@ static __attribute__((noinline)) int fetch(struct step *st, enum fault_action ac
     struct frame *f;
     int err;
 
+    note(st, EVENT_WAIT, action, FAULT_RESUME, slot);
     pt_resident_table(&s->pt, st->va)->flags |= FRAME_F_REFERENCED; /* it is going to be needed */
     nosleep_exit();
     mutex_unlock(&s->lock);
@@ -448,7 +544,7 @@ static __attribute__((noinline)) int fetch(struct step *st, enum fault_action ac
            (o ? st->region->object == o && object_index(st) == index : pte_slot(*st->entry) == slot);
     if (!err) {
         if (same && o && object_resident(o, index) == f)
-            err = install_object(st, f) ? 0 : -ENOSPC;
+            err = step_to_object(st, f) ? 0 : -ENOSPC;
         else if (same && !o && swap_cached(vm, slot) == f)
             install_swapped(st, f);
         frame_unpin(f);
@@ -471,6 +567,7 @@ static __attribute__((noinline)) int fetch_table(struct step *st)
     bool read = false;
     int err;
 
+    note(st, EVENT_WAIT, FAULT_TABLE_IN, FAULT_RESUME, pt_out_slot(&s->pt, st->va));
     nosleep_exit();
     mutex_unlock(&s->lock);
     err = table_in(s, st->va, &read);
@@ -506,11 +603,20 @@ static int own_table(struct space *s, vaddr_t va)
     }
 }
 
+static struct frame *take_spare(struct step *st)
+{
+    struct frame *f = st->spare;
+
+    st->spare = NULL;
+    return f;
+}
+
 /*
- * Do one action. FAULT_RESUME: the access is possible now. LOOK_AGAIN: it may be. Called in a nosleep
+ * Do one action; is_first: the fault had none before. FAULT_RESUME: the access is possible now, and the event
+ * is recorded. LOOK_AGAIN: it may be. Called in a nosleep
  * section, which it may leave and enter again.
  */
-static inline __attribute__((always_inline)) int act(struct step *st, enum fault_action action)
+static inline __attribute__((always_inline)) int act(struct step *st, enum fault_action action, bool is_first)
 {
     struct space *s = st->s;
     struct vm *vm = s->vm;
@@ -523,25 +629,27 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
         if (likely(result == FAULT_RESUME))
             result = bring_table(st);
         if (likely(result == FAULT_RESUME))
-            fill_zero(st);
+            fill_zero(s, st->region, st->va, st->entry, take_spare(st), st->flags, st->began);
         return result;
     case FAULT_MAP_ZERO:
         result = bring_table(st);
         if (likely(result == FAULT_RESUME))
-            pt_set(&s->pt, st->va, st->entry, pte_make(vm->zero_pfn, PT_USER | PT_ACCESSED));
+            map_zero(s, st->va, st->entry, st->flags, st->began);
         return result;
     case FAULT_COPY:
         result = bring_frame(st);
         if (likely(result == FAULT_RESUME))
-            copy_page(st);
+            copy_page(s, st->region, st->va, st->entry, take_spare(st), st->flags, st->began);
         return result;
     case FAULT_TAKE_OVER:
-        take_over(st);
+        take_over(s, st->va, st->entry, st->flags, st->began);
         return FAULT_RESUME;
     case FAULT_UPGRADE:
         if (object_make_precious(st->region->object, pfn_frame(vm->pool, pte_pfn(*st->entry))))
             return FAULT_BUS;
         pt_set(&s->pt, st->va, st->entry, pte_with_write(*st->entry));
+        st->mapped = pte_pfn(*st->entry);
+        note(st, EVENT_FAULT, action, FAULT_RESUME, 0);
         return FAULT_RESUME;
     case FAULT_OBJECT_IN:
         result = bring_table(st);
@@ -550,11 +658,12 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
         f = object_resident(st->region->object, object_index(st));
         if (!f)
             return fetch(st, action);
-        if (!install_object(st, f))
+        if (!step_to_object(st, f))
             return FAULT_BUS;
         if (st->access == ACCESS_WRITE)
             return LOOK_AGAIN;
-        map_ahead(st);
+        note(st, EVENT_FAULT, action, FAULT_RESUME, 0);
+        map_ahead(s, st->region, st->va, st->entry);
         return FAULT_RESUME;
     case FAULT_SWAP_IN:
         f = swap_cached(vm, pte_slot(*st->entry));
@@ -585,68 +694,225 @@ static inline __attribute__((always_inline)) int act(struct step *st, enum fault
     case FAULT_BAD_ACCESS:
         return FAULT_ACCERR;
     default:
+        if (st->entry && pte_present(*st->entry))
+            st->mapped = pte_pfn(*st->entry);
+        note(st, EVENT_FAULT, is_first ? action : EVENT_DONE, FAULT_RESUME, 0);
         return FAULT_RESUME;
     }
 }
 
 /* See what there is, and say what it calls for. */
-static inline __attribute__((always_inline)) enum fault_action look(struct step *st)
+static inline __attribute__((always_inline)) enum fault_action
+look(struct space *s, vaddr_t va, enum access access, struct region **region, pte_t **entry)
 {
-    struct space *s = st->s;
+    struct pt_view view = pt_view(&s->pt, va);
+    struct region *r = region_find(&s->regions, va);
     bool can_grow = false;
 
-    st->region = region_find(&s->regions, st->va);
-    st->entry = pt_resident_entry(&s->pt, st->va);
-    if (unlikely(!st->region))
-        can_grow = stack_above(s, st->va);
-    if (unlikely(!st->entry))
-        return classify(st->region, can_grow, ENTRY_EMPTY, pt_span(&s->pt, st->va), false, st->access);
-    return classify(st->region, can_grow, entry_state(s->vm, *st->entry), pt_resident_span(&s->pt, st->va),
-                    pt_span_readonly(&s->pt, st->va), st->access);
+    *region = r;
+    *entry = view.entry;
+    if (unlikely(!r))
+        can_grow = stack_above(s, va);
+    if (unlikely(!view.entry))
+        return classify(r, can_grow, ENTRY_EMPTY, view.span, false, access);
+    return classify(r, can_grow, entry_state(s->vm, *view.entry), view.span, view.is_readonly, access);
 }
 
 static enum fault_action look_again(struct step *st)
 {
-    return look(st);
+    return look(st->s, st->va, st->access, &st->region, &st->entry);
 }
 
-static inline __attribute__((always_inline)) enum fault_verdict resolve(struct space *s, vaddr_t va,
-                                                                        enum access access)
+/* Take the steps of a fault, the first of which is known; `steps` were taken before. Called in a nosleep
+ * section, which it may leave and enter again. */
+static __attribute__((noinline)) enum fault_verdict take_steps(struct step *st, enum fault_action action,
+                                                               unsigned steps)
 {
-    struct vm *vm = s->vm;
-    struct step st = {.s = s, .va = PAGE_DOWN(va), .access = access};
-    unsigned steps = 0;
-    int result;
+    struct vm *vm = st->s->vm;
+    int result = LOOK_AGAIN;
 
-    s->faults++;
-    mutex_lock(&s->lock);
-    nosleep_enter("the region and the entry that are looked up");
-    do {
-        enum fault_action action = look(&st);
-
+    for (bool known = true; steps < MAX_STEPS; steps++, known = false) {
+        if (!known)
+            action = look_again(st);
         if (action != FAULT_SPURIOUS || steps == 0) /* the end of a resolved fault is no spurious one */
             vm->stats.by_action[action]++;
-        result = act(&st, action);
-    } while (result == LOOK_AGAIN && ++steps < MAX_STEPS);
-    nosleep_exit();
-    mutex_unlock(&s->lock);
-    if (unlikely(st.spare))
-        frame_free(vm->pool, st.spare);
-    if (unlikely(st.table))
-        frame_free(vm->pool, st.table);
+        result = act(st, action, steps == 0);
+        if (result != LOOK_AGAIN)
+            break;
+        note_as(st, EVENT_STEP, action, FAULT_RESUME, 0);
+    }
+    if (result == LOOK_AGAIN)
+        note(st, EVENT_FAULT, EVENT_DONE, FAULT_RESUME, 0);
+    else if (result != FAULT_RESUME)
+        note(st, EVENT_FAULT, action, (enum fault_verdict)result, 0);
+    if (unlikely(st->spare))
+        frame_free(vm->pool, st->spare);
+    if (unlikely(st->table))
+        frame_free(vm->pool, st->table);
     return result == LOOK_AGAIN ? FAULT_RESUME : (enum fault_verdict)result;
+}
+
+/* The program may not: there is nothing to do. */
+static inline __attribute__((always_inline)) enum fault_verdict
+refuse(const struct space *s, enum fault_action action, enum access access, vaddr_t va, uint32_t began)
+{
+    enum fault_verdict verdict = action == FAULT_BAD_ADDRESS ? FAULT_MAPERR : FAULT_ACCERR;
+    struct event_record *e = event_new(&s->vm->events);
+
+    s->vm->stats.by_action[action]++;
+    e->kind = EVENT_FAULT;
+    e->what = (uint8_t)action;
+    e->why = (uint8_t)verdict;
+    e->flags = flags_of(access);
+    e->frame = PFN_NONE;
+    e->who = s->id;
+    e->where = va;
+    e->cost = (uint32_t)e->time - began;
+    return verdict;
+}
+
+/* The usual faults, whose first step is their last: with a table, and a frame at hand. False: it is none of
+ * them, and nothing was done. */
+static inline __attribute__((always_inline)) bool act_at_once(struct space *s, enum fault_action action,
+                                                              const struct region *r, vaddr_t va, pte_t *e,
+                                                              enum access access, uint32_t began)
+{
+    struct vm *vm = s->vm;
+    struct frame *f;
+
+    switch (action) {
+    case FAULT_MAP_ZERO:
+        map_zero(s, va, e, 0, began);
+        break;
+    case FAULT_FILL_ZERO:
+        f = frame_alloc(vm->pool, FRAME_ANON, 0); /* no reclaim: the steps do it */
+        if (unlikely(!f))
+            return false;
+        fill_zero(s, r, va, e, f, 0, began);
+        break;
+    case FAULT_COPY:
+        f = frame_alloc(vm->pool, FRAME_ANON, 0); /* no reclaim: the steps do it */
+        if (unlikely(!f))
+            return false;
+        copy_page(s, r, va, e, f, 0, began);
+        break;
+    case FAULT_TAKE_OVER:
+        take_over(s, va, e, 0, began);
+        break;
+    case FAULT_OBJECT_IN:
+        f = object_resident(r->object, r->offset + ((va - r->start) >> PAGE_SHIFT));
+        if (!f || access == ACCESS_WRITE)
+            return false;
+        install_object(s, r, va, e, access, f);
+        note_end(s, va, action, flags_of(access), frame_pfn(vm->pool, f), began);
+        map_ahead(s, r, va, e);
+        break;
+    default:
+        return false;
+    }
+    vm->stats.by_action[action]++;
+    return true;
+}
+
+/* The first step of many faults after a fork, before what is usual: have the table for one's own, and look
+ * again. LOOK_AGAIN: *action, *r and *e say what comes next. */
+static __attribute__((noinline)) int own_and_look(struct space *s, vaddr_t va, enum access access,
+                                                  uint32_t began, enum fault_action *action,
+                                                  struct region **r, pte_t **e)
+{
+    struct event_record *event;
+    int result;
+
+    s->vm->stats.by_action[FAULT_OWN_TABLE]++;
+    nosleep_exit();
+    result = own_table(s, va);
+    nosleep_enter("the region and the entry that were looked up");
+    event = event_new(&s->vm->events);
+    event->kind = result == LOOK_AGAIN ? EVENT_STEP : EVENT_FAULT;
+    event->what = FAULT_OWN_TABLE;
+    event->why = (uint8_t)(result == LOOK_AGAIN ? FAULT_RESUME : result);
+    event->flags = flags_of(access);
+    event->frame = PFN_NONE;
+    event->who = s->id;
+    event->where = va;
+    event->cost = (uint32_t)event->time - began;
+    if (result == LOOK_AGAIN)
+        *action = look(s, va, access, r, e);
+    return result;
+}
+
+/* Now, for the events; 0 without the clock. */
+static inline uint32_t now(const struct vm *vm)
+{
+    return likely(vm->events.has_cycles) ? (uint32_t)cycles_now() : 0;
 }
 
 enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
 {
+    enum fault_verdict verdict = FAULT_RESUME;
+    uint32_t began = now(s->vm);
+    vaddr_t va = PAGE_DOWN(f->va);
+    unsigned steps = 0;
+    enum fault_action action;
+    struct region *r;
+    pte_t *e;
+
     if (f->va >= USER_END)
         return FAULT_MAPERR;
     mm_assert(!f->reserved, "reserved bit set in the tables for %x of space %u", f->va, s->id);
     s->vm->stats.faults++;
-    return resolve(s, f->va, f->access);
+    s->faults++;
+    mutex_lock(&s->lock);
+    nosleep_enter("the region and the entry that are looked up");
+    action = look(s, va, f->access, &r, &e);
+    if (unlikely(action == FAULT_OWN_TABLE)) {
+        enum fault_action next = action;
+        struct region *next_r = r;
+        pte_t *next_e = e;
+        int result = own_and_look(s, va, f->access, began, &next, &next_r, &next_e);
+
+        if (result != LOOK_AGAIN) {
+            verdict = (enum fault_verdict)result;
+            goto out;
+        }
+        action = next;
+        r = next_r;
+        e = next_e;
+        steps = 1;
+    }
+    if (unlikely(action <= FAULT_BAD_ACCESS)) {
+        verdict = refuse(s, action, f->access, va, began);
+    } else if (unlikely(!e || !act_at_once(s, action, r, va, e, f->access, began))) {
+        struct step st = {.s = s,
+                          .va = va,
+                          .access = f->access,
+                          .region = r,
+                          .entry = e,
+                          .began = began,
+                          .flags = flags_of(f->access)};
+
+        verdict = take_steps(&st, action, steps);
+    }
+out:
+    nosleep_exit();
+    mutex_unlock(&s->lock);
+    return verdict;
 }
 
 enum fault_verdict fault_touch(struct space *s, vaddr_t va, enum access access)
 {
-    return va < USER_END ? resolve(s, va, access) : FAULT_MAPERR;
+    struct step st = {
+        .s = s, .va = PAGE_DOWN(va), .access = access, .flags = (uint8_t)(flags_of(access) | EVENT_IS_TOUCH)};
+    enum fault_verdict verdict;
+
+    if (va >= USER_END)
+        return FAULT_MAPERR;
+    st.began = now(s->vm);
+    s->faults++;
+    mutex_lock(&s->lock);
+    nosleep_enter("the region and the entry that are looked up");
+    verdict = take_steps(&st, look_again(&st), 0);
+    nosleep_exit();
+    mutex_unlock(&s->lock);
+    return verdict;
 }

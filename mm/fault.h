@@ -15,7 +15,7 @@ enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 /* Decoded by the trap stub from CR2 and the error code. */
 struct fault { /* (o) */
     vaddr_t va;
-    enum access access;
+    enum access access : 8;
     bool user;     /* from ring 3 */
     bool present;  /* a protection fault; false: no entry */
     bool reserved; /* reserved bit set in a table: corruption */

@@ -91,6 +91,22 @@ static int take_back(struct space *child, const struct space *parent)
     return 0;
 }
 
+/* The child shares `tables` tables of its parent now. */
+static inline void note_shared(const struct space *parent, const struct space *child, uint32_t tables)
+{
+    struct vm *vm = parent->vm;
+    struct event_record *e = event_new(&vm->events);
+
+    vm->stats.tables_shared += tables;
+    e->kind = EVENT_SHARED;
+    e->what = e->why = 0;
+    e->flags = EVENT_OF_SPACE;
+    e->who = parent->id;
+    e->where = 0;
+    e->arg = tables;
+    e->cost = child->id;
+}
+
 int space_fork(struct space *parent, struct space **child)
 {
     struct vm *vm = parent->vm;
@@ -108,7 +124,7 @@ int space_fork(struct space *parent, struct space **child)
         nosleep_enter("the family, and the counts of names of its shared tables");
         space_enter(s);
         if (!err) {
-            vm->stats.tables_shared += pt_share_tables(&s->pt, &parent->pt);
+            note_shared(parent, s, pt_share_tables(&s->pt, &parent->pt));
             if (unlikely(s->pt.out))
                 table_count_shared(vm, &s->pt);
         }
@@ -151,6 +167,20 @@ static void duplicate_entries(struct vm *vm, struct frame *table, pte_t *copy)
     mm_assert(left == 0, "table of %u entries says %u more", PT_TABLE_ENTRIES, left);
 }
 
+/* The table of va is the space's own now. */
+static inline __attribute__((always_inline)) void note_own(const struct space *s, enum event_kind kind,
+                                                           vaddr_t va, const struct frame *table)
+{
+    struct event_record *e = event_new(&s->vm->events);
+
+    e->kind = (uint8_t)kind;
+    e->what = e->why = 0;
+    e->flags = EVENT_OF_SPACE;
+    e->frame = frame_pfn(s->vm->pool, table);
+    e->who = s->id;
+    e->where = PT_SPAN_DOWN(va);
+}
+
 int space_own_table(struct space *s, vaddr_t va)
 {
     struct vm *vm = s->vm;
@@ -186,12 +216,14 @@ int space_own_table(struct space *s, vaddr_t va)
         if (pt_span_readonly(&s->pt, va)) {
             pt_claim_table(&s->pt, va);
             vm->stats.tables_claimed++;
+            note_own(s, EVENT_CLAIMED, va, pt_resident_table(&s->pt, va));
         }
         break;
     case PT_SHARED:
         duplicate_entries(vm, pt_resident_table(&s->pt, va), pt_table_entries(vm->pool, copy));
         pt_split_table(&s->pt, va, copy);
         vm->stats.tables_split++;
+        note_own(s, EVENT_SPLIT, va, copy);
         copy = NULL;
         break;
     }

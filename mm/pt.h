@@ -106,6 +106,14 @@ const char *pt_bit_name(unsigned bit);
  * claimed since. */
 static inline bool pt_span_readonly(const struct pt *pt, vaddr_t va);
 
+/* The entry of va (NULL: there is no table, or it is out) and what is to be said of its span, at one look. */
+struct pt_view { /* (o) */
+    pte_t *entry;
+    enum pt_span span;
+    bool is_readonly;
+};
+static inline struct pt_view pt_view(const struct pt *pt, vaddr_t va);
+
 /* Give a span without a table an empty one: a zeroed frame (use FRAME_TABLE, low). */
 void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table);
 /* Let dst, which has no tables yet, name all of src's user tables too, and make the directory entries of both

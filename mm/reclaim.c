@@ -117,6 +117,16 @@ static bool is_locked(void *arg, struct frame *f)
     return f->maps && rmap_locked(arg, f);
 }
 
+uint8_t reclaim_policy_number(struct vm *vm)
+{
+    const struct policy *p = pageable_now(&vm->pageable)->policy;
+    unsigned n = 0;
+
+    while (n < POLICIES && policies[n] != p)
+        n++;
+    return (uint8_t)n;
+}
+
 /* --- what policies see: the accessed and dirty bits of all entries of a frame, and its flags --- */
 
 static uint32_t take_uses(void *arg, struct frame *f)
@@ -128,6 +138,8 @@ static uint32_t take_uses(void *arg, struct frame *f)
     /* What cannot go anyway is not worth a look at its entries, and is offered at once. */
     used |= f->maps && !lacks_slot(vm, f) && rmap_test_clear_accessed(vm, f);
     vm->stats.reactivated += used;
+    if (used)
+        event_of_frame(vm, EVENT_REACTIVATED, f)->why = reclaim_policy_number(vm);
     return used;
 }
 
@@ -195,6 +207,18 @@ static bool is_kept(struct vm *vm, struct frame *f, bool low, bool first, unsign
     return is_file_page(f) && files_are_last(vm, files);
 }
 
+/* A frame is going to go. why: the number of the policy, or EVENT_HELD. */
+static void note_victim(struct vm *vm, struct frame *f, unsigned why)
+{
+    struct event_record *e = event_of_frame(vm, EVENT_VICTIM, f);
+
+    e->why = (uint8_t)why;
+    e->what =
+        (uint8_t)((is_used(vm, f) ? EVENT_BIT_USED : 0) | (is_dirty(vm, f) ? EVENT_BIT_DIRTY : 0) |
+                  (f->slot != SLOT_NONE ? EVENT_BIT_HAS_SLOT : 0) |
+                  (f->flags & FRAME_F_LAZY ? EVENT_BIT_LAZY : 0) | policy_list_of(f) << EVENT_BIT_LIST_SHIFT);
+}
+
 /* A batch of what came lately, but not of the latest, if the rest is to stay (hold.c). 0: the policy
  * chooses. */
 static unsigned choose_latest(struct vm *vm, struct frame **victim)
@@ -213,6 +237,7 @@ static unsigned choose_latest(struct vm *vm, struct frame **victim)
 
         if (!frame_is_listed(f) || !can_go(vm, f) || is_locked(vm, f))
             continue;
+        note_victim(vm, f, EVENT_HELD);
         f->pins++;
         victim[n++] = f;
     }
@@ -226,6 +251,7 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
     struct policy_state *policy = pageable_now(&vm->pageable);
     uint32_t steps = *budget < STEPS ? *budget : STEPS;
     unsigned n = 0, files = 0;
+    uint32_t looked = 0;
 
     if (unlikely(vm->hold.on) && !low && !vm->exact && (n = choose_latest(vm, victim)) != 0)
         return n;
@@ -235,6 +261,7 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
         struct frame *f = policy->policy->next(policy, &steps);
 
         vm->stats.scanned += before - steps;
+        looked += before - steps;
         *budget -= before - steps;
         if (!f)
             break;
@@ -253,11 +280,18 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
             continue;
         }
         files += is_file_page(f);
+        note_victim(vm, f, reclaim_policy_number(vm));
         f->pins++;
         victim[n++] = f;
         policy->policy->pass(policy, f, POLICY_OUT);
     }
     policy->only_low = false;
+    if (looked) {
+        struct event_record *e = event_plain(vm, EVENT_LOOKED);
+
+        e->why = reclaim_policy_number(vm);
+        e->arg = looked;
+    }
     return n;
 }
 
@@ -283,6 +317,15 @@ void reclaim_sort(struct frame **f, unsigned n)
 
 enum way { WAY_FREED, WAY_WRITE, WAY_STAYS };
 
+/* A page goes its way; what: EVENT_WAY_*. The counts and the event belong together. */
+static void note_evicted(struct vm *vm, const struct frame *f, unsigned what)
+{
+    event_of_frame(vm, EVENT_EVICTED, f)->what = (uint8_t)what;
+    vm->stats.evicted += !!(what & EVENT_WAY_UNMAPPED);
+    vm->stats.evicted_clean += !!(what & EVENT_WAY_CLEAN);
+    vm->stats.lazy_freed += !!(what & EVENT_WAY_GIVEN_UP);
+}
+
 static enum way evict_object_page(struct vm *vm, struct frame *f)
 {
     struct object *o = f->owner;
@@ -291,14 +334,14 @@ static enum way evict_object_page(struct vm *vm, struct frame *f)
     if (f->flags & FRAME_F_PRECIOUS && f->slot == SLOT_NONE && !swap_assign(vm, f))
         return WAY_STAYS;
     rmap_unmap(vm, f);
-    vm->stats.evicted++;
     f->pins--;
     if (object_can_drop(f)) {
+        note_evicted(vm, f, EVENT_WAY_UNMAPPED | EVENT_WAY_CLEAN);
         object_drop_page(o, f);
-        vm->stats.evicted_clean++;
         return WAY_FREED;
     }
     f->pins++;
+    note_evicted(vm, f, EVENT_WAY_UNMAPPED);
     mm_assert(f->slot != SLOT_NONE, "frame %u: flags %x", frame_pfn(vm->pool, f), f->flags);
     f->flags |= FRAME_F_DIRTY;
     object_page_to_slot(o, f);
@@ -316,13 +359,13 @@ static bool is_given_up(struct vm *vm, struct frame *f)
 
 static enum way evict_anon_page(struct vm *vm, struct frame *f)
 {
+    unsigned what = f->maps ? EVENT_WAY_UNMAPPED : 0;
+
     if (is_given_up(vm, f)) {
+        note_evicted(vm, f, EVENT_WAY_UNMAPPED | EVENT_WAY_CLEAN | EVENT_WAY_GIVEN_UP);
         rmap_forget(vm, f);
         f->pins--;
         vm_frame_release(vm, f);
-        vm->stats.evicted++;
-        vm->stats.evicted_clean++;
-        vm->stats.lazy_freed++;
         return WAY_FREED;
     }
     if (f->slot == SLOT_NONE) {
@@ -330,16 +373,16 @@ static enum way evict_anon_page(struct vm *vm, struct frame *f)
             return WAY_STAYS;
         f->flags |= FRAME_F_DIRTY;
     }
-    if (f->maps) {
+    if (f->maps)
         rmap_unmap(vm, f);
-        vm->stats.evicted++;
-    }
-    if (f->flags & FRAME_F_DIRTY)
+    if (f->flags & FRAME_F_DIRTY) {
+        note_evicted(vm, f, what);
         return WAY_WRITE;
+    }
+    note_evicted(vm, f, what | EVENT_WAY_CLEAN);
     f->pins--;
     swap_uncache(vm, f);
     vm_frame_release(vm, f);
-    vm->stats.evicted_clean++;
     return WAY_FREED;
 }
 
@@ -457,6 +500,17 @@ static unsigned reclaim_locked(struct vm *vm, unsigned want, bool low)
     return freed;
 }
 
+/* A run has ended. */
+static void note_run(struct vm *vm, bool direct, unsigned freed, uint64_t scanned, uint64_t evicted)
+{
+    struct event_record *e = event_plain(vm, EVENT_RECLAIMED);
+
+    e->what = direct;
+    e->arg = freed;
+    e->where = (uint32_t)scanned;
+    e->cost = (uint32_t)evicted;
+}
+
 /* direct: for a task that needs the frames, rather than by the daemon. */
 static unsigned run(struct vm *vm, unsigned want, bool low, bool direct)
 {
@@ -476,6 +530,7 @@ static unsigned run(struct vm *vm, unsigned want, bool low, bool direct)
         freed += slab_reap_all(vm->pool);
     if (!freed)
         vm->stats.reclaim_failures++;
+    note_run(vm, direct, freed, vm->stats.scanned - scanned, vm->stats.evicted - evicted);
     mutex_unlock(&vm->reclaim_lock);
     os_memstall_leave();
     return freed;

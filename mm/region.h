@@ -71,7 +71,7 @@ struct region_tree {
     struct region *last_hit;     /* (n) */
     uint32_t count;              /* (l+n) */
     vaddr_t lo, hi;              /* (c) regions lie in [lo, hi) */
-    uint64_t hits, lookups;      /* (n) answered by last_hit; answered by the tree */
+    uint64_t lookups;            /* (n) that last_hit did not answer */
 };
 
 void region_tree_init(struct region_tree *t, vaddr_t lo, vaddr_t hi);
@@ -83,10 +83,8 @@ static inline struct region *region_find(struct region_tree *t, vaddr_t va)
 {
     struct region *r = t->last_hit;
 
-    if (likely(r && va >= r->start && va < r->end)) {
-        t->hits++;
+    if (likely(r && va >= r->start && va < r->end))
         return r;
-    }
     return region_find_slow(t, va);
 }
 

@@ -210,6 +210,14 @@ static void leave(const struct move *m, unsigned flags)
         space_delete_region(m->s, old);
 }
 
+static void note_move(const struct move *m)
+{
+    struct event_record *e = event_of_space(m->s, EVENT_MOVED, m->from);
+
+    e->arg = m->to >> PAGE_SHIFT;
+    e->cost = (uint32_t)(m->old_size >> PAGE_SHIFT);
+}
+
 static int move(const struct move *m)
 {
     struct space *s = m->s;
@@ -258,6 +266,7 @@ static int move(const struct move *m)
     };
     space_add_region(s, new);
     vm->stats.moves++;
+    note_move(m);
     move_entries(m);
     s->tables_kept--;
     if (m->old_size)

@@ -241,7 +241,7 @@ void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f)
 
     mm_assert(r && f->use == FRAME_ANON, "space %u at %x, frame of use %s", s->id, va,
               frame_use_name(f->use));
-    swap_note_use(&vm->swap, f);
+    swap_note_use(vm, f);
     f->owner = s->family;
     f->index = r->number + ((va - r->start) >> PAGE_SHIFT);
     for (struct space *o = s->family->spaces; o; o = o->family_next) {
@@ -255,7 +255,7 @@ void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f)
         f->maps++;
         swap_unref(vm, slot);
     }
-    pageable_mapped(&vm->pageable, f, &s->set);
+    vm_frame_mapped(vm, f, &s->set);
 }
 
 static bool unmap_one(struct space *s, vaddr_t va, pte_t *e, void *arg)

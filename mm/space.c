@@ -369,6 +369,23 @@ static inline void forget_entry(struct vm *vm, pte_t e, struct leavers *l)
 }
 
 /* Drop the span's table; the last root gives up what its entries name. */
+/* So many entries of a stretch of one span have been emptied, or are about to be. */
+static inline void note_unmapped(struct space *s, vaddr_t va, vaddr_t end, uint32_t pages)
+{
+    struct event_record *e;
+
+    if (!pages)
+        return;
+    e = event_new(&s->vm->events);
+    e->kind = EVENT_UNMAPPED;
+    e->what = e->why = 0;
+    e->flags = EVENT_OF_SPACE;
+    e->who = s->id;
+    e->where = va;
+    e->arg = pages;
+    e->cost = (end - va) >> PAGE_SHIFT;
+}
+
 static void drop_table(struct space *s, vaddr_t va)
 {
     struct vm *vm = s->vm;
@@ -378,6 +395,7 @@ static void drop_table(struct space *s, vaddr_t va)
 
     if (!table)
         return;
+    note_unmapped(s, PT_SPAN_DOWN(va), PT_SPAN_DOWN(va) + PT_SPAN, table->used);
     leavers_begin(&leavers, vm);
     const pte_t *e = pt_table_entries(vm->pool, table);
 
@@ -397,14 +415,16 @@ static void clear_entries(struct space *s, vaddr_t start, vaddr_t end)
     enum { CHUNK = 64 };
     struct leavers leavers;
     pte_t old[CHUNK];
-    unsigned n;
+    vaddr_t first = start;
+    unsigned n, sum = 0;
 
     leavers_begin(&leavers, s->vm);
     /* What an entry named is given up only after the flush. */
-    while ((n = pt_take_entries(&s->pt, &start, end, old, CHUNK)) != 0)
+    for (; (n = pt_take_entries(&s->pt, &start, end, old, CHUNK)) != 0; sum += n)
         for (unsigned i = 0; i < n; i++)
             forget_entry(s->vm, old[i], &leavers);
     frame_batch_end(&leavers.batch);
+    note_unmapped(s, first, end, sum);
 }
 
 /* Whether, once [start, end) is gone, no region is left in the span of va. */

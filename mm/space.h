@@ -52,8 +52,8 @@ struct space {
     uint32_t tables_kept;      /* (n) somebody works with its tables over sleeps: they stay in memory */
     uint32_t id;               /* (c) from 1, for people */
     struct ahead *ahead;       /* (n) what it will want of its pages that are in slots; NULL: nothing yet */
-    uint64_t faults;           /* (n) faults taken, with what the kernel touched for its program */
-    uint64_t major;            /* (n) of these, the ones that read from a disk */
+    uint32_t faults;           /* (n) faults taken, with what the kernel touched for its program */
+    uint32_t major;            /* (n) of these, the ones that read from a disk */
     struct policy_set set;     /* (n) its pages, if the policy keeps those of each program apart */
 };
 

@@ -111,12 +111,11 @@ struct swap {
 };
 
 /* A program uses a cached page: if it was read ahead, that was worth it. */
-static inline void swap_note_use(struct swap *sw, struct frame *f)
+void swap_note_use_slow(struct vm *vm, struct frame *f);
+static inline void swap_note_use(struct vm *vm, struct frame *f)
 {
-    if (f->flags & FRAME_F_READAHEAD) {
-        f->flags &= (uint16_t) ~(FRAME_F_READAHEAD | FRAME_F_MARKED);
-        sw->readahead_hits++;
-    }
+    if (f->flags & FRAME_F_READAHEAD)
+        swap_note_use_slow(vm, f);
 }
 
 /* Whether fewer than half of the slots are free: clean pages then give theirs back when they are mapped. */

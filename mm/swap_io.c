@@ -241,6 +241,7 @@ bool swap_read_ahead(struct vm *vm, const slot_t *slot, unsigned n, slot_t wante
         }
         f->flags |= (uint16_t)(FRAME_F_READAHEAD | (slot[i] == mark ? FRAME_F_MARKED : 0));
         sw->readahead++;
+        event_of_frame(vm, EVENT_READ_AHEAD, f);
     }
     if (io && io->n)
         io_submit(vm, io, false, 0, io->n);
@@ -271,8 +272,10 @@ static void read_around(struct vm *vm, struct swap_io *io, slot_t slot, struct f
             break;
     for (page = lo; page < hi; page++) {
         read_add(vm, io, swap_slot_number(a, page), run[page - base], 0);
-        if (run[page - base] != f)
-            run[page - base]->flags |= FRAME_F_READAHEAD;
+        if (run[page - base] == f)
+            continue;
+        run[page - base]->flags |= FRAME_F_READAHEAD;
+        event_of_frame(vm, EVENT_READ_AHEAD, run[page - base]);
     }
     sw->readahead += io->n - 1;
     io->wanted |= io->n == 1;
@@ -284,6 +287,7 @@ static void page_read(struct vm *vm, struct swap_io *io, struct frame *f, bool g
 {
     struct swap *sw = &vm->swap;
 
+    event_of_frame(vm, EVENT_READ, f)->what = !good;
     if (!good && io->wanted)
         swap_slot_retire(sw, f->slot, "read");
     f->flags &= (uint16_t)~FRAME_F_BUSY;
@@ -351,7 +355,7 @@ static bool wait_valid(struct vm *vm, slot_t slot, struct frame *f)
     while (f->flags & FRAME_F_BUSY)
         swap_pause(vm, f);
     if (f->slot == slot) {
-        swap_note_use(&vm->swap, f);
+        swap_note_use(vm, f);
         return true;
     }
     f->pins--;
@@ -456,6 +460,7 @@ static bool page_written(struct vm *vm, struct frame *f, bool good, bool free_cl
     sw->writing--;
     sw->washing -= !!(f->flags & FRAME_F_WASHED);
     f->flags &= (uint16_t) ~(FRAME_F_WRITEBACK | FRAME_F_WASHED);
+    event_of_frame(vm, EVENT_WRITE_ENDED, f)->what = !good;
     wake_page(vm, f);
     if (good) {
         sw->pages_out++;
@@ -617,6 +622,7 @@ unsigned swap_write(struct vm *vm, struct frame **f, unsigned n)
                   "frame %u: flags %x, %u entries", frame_pfn(vm->pool, x), x->flags, x->maps);
         x->flags = (uint16_t)((x->flags & ~FRAME_F_DIRTY) | FRAME_F_WRITEBACK);
         vm->swap.washing += !!(x->flags & FRAME_F_WASHED);
+        event_of_frame(vm, EVENT_WRITTEN, x)->what = !!(x->flags & FRAME_F_WASHED);
     }
     for (unsigned i = good; i < n; i++)
         f[i]->flags &= (uint16_t)~FRAME_F_WASHED;

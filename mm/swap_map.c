@@ -263,6 +263,13 @@ static bool has_served(const struct vm *vm, const struct swap_slot *s)
     return !f->pins && !(f->flags & (SWAP_IO_FLAGS | FRAME_F_DIRTY)) && (f->use != FRAME_ANON || f->maps);
 }
 
+void swap_note_use_slow(struct vm *vm, struct frame *f)
+{
+    f->flags &= (uint16_t) ~(FRAME_F_READAHEAD | FRAME_F_MARKED);
+    vm->swap.readahead_hits++;
+    event_of_frame(vm, EVENT_AHEAD_USED, f);
+}
+
 /* Free one slot that has served. The search goes on where the last one ended, or each would pass all that is
  * taken. */
 static bool slot_steal(struct vm *vm)
@@ -281,6 +288,7 @@ static bool slot_steal(struct vm *vm)
                 a->steal = 1;
             s = swap_area_slot(a, a->steal);
             if (has_served(vm, s)) {
+                event_of_frame(vm, EVENT_STOLEN, pfn_frame(vm->pool, s->frame));
                 swap_uncache(vm, pfn_frame(vm->pool, s->frame));
                 sw->stolen++;
                 return true;

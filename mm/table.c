@@ -134,6 +134,19 @@ static bool is_kept(const struct frame *table, vaddr_t va)
     return false;
 }
 
+/* Something happened to a table of a family. */
+static void note_table(struct vm *vm, enum event_kind kind, const struct family *family, vaddr_t va,
+                       const struct frame *table, slot_t slot)
+{
+    struct event_record *e = event_plain(vm, kind);
+
+    e->flags = EVENT_OF_FAMILY;
+    e->who = family->id;
+    e->where = va >> PAGE_SHIFT;
+    e->frame = table ? frame_pfn(vm->pool, table) : PFN_NONE;
+    e->arg = slot;
+}
+
 /* Drop a table that has no entries from all its roots. */
 static void free_empty(struct vm *vm, struct frame *table)
 {
@@ -141,6 +154,7 @@ static void free_empty(struct vm *vm, struct frame *table)
     vaddr_t va = span_of(table);
     uint32_t left = table->maps;
 
+    note_table(vm, EVENT_TABLE_EMPTIED, family, va, table, SLOT_NONE);
     for (struct space *s = family->spaces, *next; left && (s = next_naming(s, va, table)) != NULL; s = next) {
         next = s->family_next;
         left--;
@@ -180,6 +194,7 @@ static bool put_out(struct vm *vm, struct frame *f)
     note_out(vm, f->slot, table.used, sum_of(e));
     vm_frame_list(vm, f);
     vm->stats.tables_out++;
+    note_table(vm, EVENT_TABLE_OUT, family, va, f, f->slot);
     return true;
 }
 
@@ -352,6 +367,7 @@ static int install(struct vm *vm, struct space *s, vaddr_t va, struct table_fetc
     table->flags |= FRAME_F_REFERENCED;
     pt_list_idle(&s->pt, table);
     vm->stats.tables_in++;
+    note_table(vm, EVENT_TABLE_IN, family, va, table, t->slot);
     return 0;
 }
 
@@ -446,6 +462,7 @@ static void lose(struct vm *vm, struct space *s, vaddr_t va, slot_t slot)
     vm->tables.lost += n;
     vm->tables.out--;
     vm->stats.tables_lost++;
+    note_table(vm, EVENT_TABLE_LOST, s->family, va, NULL, slot);
     swap_set_entries(vm, slot, 0);
     pt_drop_out(&s->pt, va);
     swap_unref(vm, slot);

@@ -247,12 +247,25 @@ void *vm_cache_alloc(struct vm *vm, struct cache *c)
     return likely(obj) ? obj : cache_alloc_again(vm, c);
 }
 
+void vm_frame_mapped_slow(struct vm *vm, struct frame *f, struct policy_set *set)
+{
+    const struct policy_state *half = vm->pageable.half;
+    uint64_t dirty = half[0].counts.salvaged_dirty + half[1].counts.salvaged_dirty;
+    bool parked = f->flags & FRAME_F_PARKED;
+
+    pageable_mapped_slow(&vm->pageable, f, set);
+    dirty = half[0].counts.salvaged_dirty + half[1].counts.salvaged_dirty - dirty;
+    if (parked && !(f->flags & FRAME_F_PARKED))
+        event_of_frame(vm, EVENT_SALVAGED, f)->what = (uint8_t)dirty;
+}
+
 void vm_frame_release(struct vm *vm, struct frame *f)
 {
     mm_assert(f->maps == 0 && f->pins == 0 && f->slot == SLOT_NONE &&
                   !(f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK)),
               "frame %u: maps %u pins %u slot %u flags %x", frame_pfn(vm->pool, f), f->maps, f->pins, f->slot,
               f->flags);
+    event_of_frame(vm, EVENT_FREED, f)->what = EVENT_FREED_DROPPED;
     if (f->flags & FRAME_F_LISTED)
         vm_frame_unlist(vm, f);
     frame_free(vm->pool, f);
@@ -267,6 +280,7 @@ void vm_frame_drop_last(struct vm *vm, struct frame *f)
             return;
         swap_uncache(vm, f);
     }
+    event_of_frame(vm, EVENT_FREED, f); /* what: EVENT_FREED_LAST_NAME */
     if (likely(f->flags & FRAME_F_LISTED))
         vm_frame_unlist(vm, f);
     frame_free(vm->pool, f);

@@ -163,6 +163,16 @@ static inline void vm_frame_unlist(struct vm *vm, struct frame *f)
     pageable_leave(&vm->pageable, f);
 }
 
+/* The part of vm_frame_mapped() that is not inline. */
+void vm_frame_mapped_slow(struct vm *vm, struct frame *f, struct policy_set *set);
+
+/* pageable_mapped(), with the event if the page had been set aside. */
+static inline void vm_frame_mapped(struct vm *vm, struct frame *f, struct policy_set *set)
+{
+    if (unlikely(vm->pageable.keeps_sets))
+        vm_frame_mapped_slow(vm, f, set);
+}
+
 /* Free a frame that nothing names: no maps, no pins, not in the swap cache or an index, no I/O. Unlists it.
  */
 void vm_frame_release(struct vm *vm, struct frame *f);

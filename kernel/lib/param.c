@@ -7,7 +7,8 @@
 #include "mm/os.h"
 #include "mm/policy.h"
 
-struct params params = {.kva = KVA_INSTANT,
+struct params params = {.events = EVENTS_DEFAULT,
+                        .kva = KVA_INSTANT,
                         .policy = POLICY_CLOCK_DIRTY,
                         .loadcontrol = 1,
                         .torture_seed = 20261120,
@@ -39,6 +40,7 @@ static const struct param_choice replacements[] = {
     {0},
 };
 static const struct param_choice screens[] = {{"console", SCREEN_CONSOLE}, {"map", SCREEN_MAP}, {0}};
+static const struct param_choice nothing[] = {{"off", 0}, {0}};
 static const struct param_choice switches[] = {{"on", 1}, {"off", 0}, {0}};
 static const struct param_choice transfers[] = {{"dma", 0}, {"pio", 1}, {0}};
 static const struct param_choice tortures[] = {{"sleep", 1}, {0}};
@@ -84,6 +86,8 @@ static const struct param table[] = {
      .help = "on, off: suspend programs in turn when memory thrashes"},
     {"rss_limit", PARAM_NUMBER, &params.rss_limit, 16, UINT32_MAX,
      .help = "N: pages that a program may have resident at first, under policies that limit that"},
+    {"events", PARAM_SIZE, &params.events, 4096, 4 * MIB, .choices = nothing,
+     .help = "SIZE or off: the ring of page events"},
     {"swap", PARAM_STRING, &params.swap, .help = "on, off, or NAME[,NAME...]: what swap uses"},
     {"ata", PARAM_CHOICE, &params.ata_pio, .choices = transfers, .help = "dma, pio: how disks transfer"},
     {"ata_timeout", PARAM_NUMBER, &params.ata_timeout, 10, 600000,
@@ -149,6 +153,11 @@ static bool assign(const struct param *p, const char *value)
         return true;
     case PARAM_NUMBER:
     case PARAM_SIZE:
+        c = p->choices ? choice(p, value) : NULL;
+        if (c) {
+            *(uint64_t *)p->value = c->value;
+            return true;
+        }
         if (!number(value, p->type == PARAM_SIZE, &v) || v < p->min || v > p->max)
             return false;
         if (p->type == PARAM_SIZE)
@@ -206,7 +215,9 @@ static void possible(const struct param *p, char *text)
     case PARAM_SIZE:
         n = size_text(text, POSSIBLE_MAX, p->min);
         n += format(text + n, POSSIBLE_MAX - n, " to ");
-        size_text(text + n, POSSIBLE_MAX - n, p->max);
+        n += size_text(text + n, POSSIBLE_MAX - n, p->max);
+        for (const struct param_choice *c = p->choices; c && c->name && n < POSSIBLE_MAX; c++)
+            n += format(text + n, POSSIBLE_MAX - n, ", %s", c->name);
         break;
     case PARAM_CHOICE:
     case PARAM_SET:

@@ -27,9 +27,9 @@ struct param_choice {
 struct param {
     const char *name;
     enum param_type type;
-    void *value;       /* as the type says */
-    uint64_t min, max; /* of a NUMBER or a SIZE, inclusive */
-    const struct param_choice *choices;
+    void *value;                        /* as the type says */
+    uint64_t min, max;                  /* of a NUMBER or a SIZE, inclusive */
+    const struct param_choice *choices; /* of a SIZE: what it can be too; NULL: nothing */
     uint32_t *number; /* of a CHOICE: NAME:N is possible too, with N from min to max. NULL: it is not */
     unsigned *last;   /* of a SET: the value that was given last. May be NULL */
     const char *help;
@@ -60,6 +60,7 @@ enum panic_test {
 };
 
 /* The kernel's parameters, with their defaults. */
+#define EVENTS_DEFAULT UINT64_MAX
 struct params {
     unsigned console;      /* console=: CONSOLE_* bits of console.h, 0: not given */
     unsigned console_last; /* the bit that was given last */
@@ -76,6 +77,7 @@ struct params {
     unsigned screen;       /* screen=: SCREEN_* of screen.h */
     unsigned loadcontrol;  /* loadcontrol=: 1 on, 0 off */
     uint32_t rss_limit;    /* rss_limit=: pages; 0: a quarter of all */
+    uint64_t events;       /* events=: bytes of the ring of page events; 0: off; EVENTS_DEFAULT: by the RAM */
     const char *swap;      /* swap=: on, off, or names of devices; NULL: on */
     unsigned ata_pio;      /* ata=: 1 pio, 0 dma where possible */
     uint32_t ata_timeout;  /* ata_timeout=: milliseconds, 0: the driver's own limit */

@@ -107,6 +107,9 @@ const char *proc_region_name(const struct memory *m, const struct region *r, vad
 /* procfs_page.c: /proc/PID/quire. */
 extern const struct proc_entry proc_pid_quire_entries[];
 
+/* procfs_events.c */
+extern const struct file_ops proc_events_ops;
+
 /* procfs_mem.c. proc_store_clear_refs() sleeps. */
 int proc_read_auxv(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
 int proc_store_clear_refs(const struct proc_node *n, char *s);

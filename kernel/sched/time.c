@@ -80,12 +80,18 @@ uint64_t time_tsc_hz(void)
     return tsc_hz;
 }
 
+uint64_t time_since_boot_ns(uint64_t tsc)
+{
+    return time_of_cycles_ns(tsc - tsc_start);
+}
+
 uint64_t os_now_ns(void)
 {
-    if (!scale)
-        return time_ticks() * tick_ns;
-    uint64_t cycles = cpu_rdtsc() - tsc_start;
+    return scale ? time_since_boot_ns(cpu_rdtsc()) : time_ticks() * tick_ns;
+}
 
+uint64_t time_of_cycles_ns(uint64_t cycles)
+{
     /* cycles * scale needs up to 96 bits, so in two halves. */
     return ((cycles >> 32) * scale << (32 - SCALE_BITS)) + ((cycles & UINT32_MAX) * scale >> SCALE_BITS);
 }

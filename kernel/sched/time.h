@@ -18,4 +18,8 @@ extern uint64_t time_realtime_offset;
 /* Cycles of the time-stamp counter a second; 0 when there is none. */
 uint64_t time_tsc_hz(void);
 
+/* Nanoseconds of so many cycles, and since boot at a reading of the counter. Only where there is one. */
+uint64_t time_of_cycles_ns(uint64_t cycles);
+uint64_t time_since_boot_ns(uint64_t tsc);
+
 #endif

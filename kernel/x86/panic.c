@@ -5,6 +5,7 @@
 #include "kernel/lib/format.h"
 #include "kernel/lib/image.h"
 #include "kernel/lib/ksyms.h"
+#include "kernel/lib/number.h"
 #include "kernel/lib/printk.h"
 #include "kernel/lib/redframe.h"
 #include "kernel/x86/trap.h"
@@ -88,6 +89,33 @@ static void print_recent(const char *line)
 
 /* What is to be said. A panic inside a panic comes when the first one's has been. */
 static char text[TEXT_MAX];
+
+static const struct fault *about; /* the fault, if it is one */
+
+bool panic_frame(uint32_t *pfn)
+{
+    static const char word[] = "frame ";
+
+    for (const char *s = text; *s; s++) {
+        uint64_t n;
+
+        if (strncmp(s, word, sizeof word - 1) != 0)
+            continue;
+        s += sizeof word - 1;
+        if (number_digits(&s, 10, &n)) {
+            *pfn = (uint32_t)n;
+            return true;
+        }
+        s--;
+    }
+    return false;
+}
+
+bool panic_address(uint32_t *va)
+{
+    *va = about ? about->va : 0;
+    return about;
+}
 
 static void compose(const char *where, int line, const char *fmt, va_list ap)
 {
@@ -174,6 +202,7 @@ _Noreturn void panic_trap(const struct trap_frame *tf, const struct fault *f, co
     va_start(ap, fmt);
     compose(NULL, 0, fmt, ap);
     va_end(ap);
+    about = f;
     begin();
     if (f)
         print_fault(f);

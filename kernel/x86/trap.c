@@ -79,7 +79,7 @@ static bool fix_up(struct trap_frame *tf)
     return true;
 }
 
-/* Every error code, decoded ahead of time: the handler copies two words instead of testing bit by bit. */
+/* Every error code, decoded ahead of time: the handler copies one word instead of testing bit by bit. */
 #define DECODE(error)                                                                                        \
     {                                                                                                        \
         .access = (error)&PF_FETCH   ? ACCESS_EXEC                                                           \

@@ -51,7 +51,7 @@ static inline uint32_t trap_esp(const struct trap_frame *tf)
  * it says false, a fault in the kernel goes to its entry in the exception table, and anything else is a
  * panic. kernel/proc/page_fault.c. Sleeps.
  */
-bool page_fault(struct trap_frame *tf, const struct fault *f);
+bool page_fault(struct trap_frame *tf, const struct fault *f) __attribute__((regparm(2)));
 /* Another exception of a program, or TRAP_IRET: make it a signal. False when no program can cause it.
  * kernel/proc/exception.c. */
 bool trap_program_exception(struct trap_frame *tf);

@@ -73,6 +73,23 @@ static inline bool pt_span_readonly(const struct pt *pt, vaddr_t va)
     return (pt->top[va >> PT_SPAN_SHIFT] & (PT_PRESENT | PT_WRITE)) == PT_PRESENT;
 }
 
+static inline struct pt_view pt_view(const struct pt *pt, vaddr_t va)
+{
+    pde_t pde = pt->top[va >> PT_SPAN_SHIFT];
+    struct pt_view v = {NULL, PT_OWN, false};
+
+    if (unlikely(!(pde & PT_PRESENT))) {
+        v.span = pde ? PT_OUT : PT_NONE;
+        return v;
+    }
+    v.entry = (pte_t *)frame_ptr(pt->pool, pde >> PAGE_SHIFT) + (va >> PAGE_SHIFT & (PT_TABLE_ENTRIES - 1));
+    if (unlikely(!(pde & PT_WRITE))) { /* INV-PT-3 */
+        v.is_readonly = true;
+        v.span = pfn_frame(pt->pool, pde >> PAGE_SHIFT)->maps > 1 ? PT_SHARED : PT_OWN;
+    }
+    return v;
+}
+
 /* The bit of an entry's group in its table's frame. */
 static inline uint32_t pt_group(vaddr_t va)
 {
