@@ -91,7 +91,7 @@ static void begin_at(struct event_ring *r, struct event_record *start, uint32_t 
     r->count = count;
     r->next = start + used;
     r->end = r->has_cycles ? start + count : NULL;
-    r->before = first;
+    r->before = r->oldest = first;
 }
 
 void event_ring_init(struct event_ring *r, bool has_cycles)
@@ -183,7 +183,7 @@ uint64_t event_first(const struct event_ring *r)
 {
     uint64_t last = event_last(r);
 
-    return last > r->count ? last - r->count : 0;
+    return last > r->oldest + r->count ? last - r->count : r->oldest;
 }
 
 bool event_get(const struct event_ring *r, uint64_t number, struct event_record *out)

@@ -136,6 +136,7 @@ struct event_ring {
     uint32_t count;                         /* (c) records from start */
     bool is_on;                             /* (c) false: only the ring for panics, or none at all */
     bool has_cycles;                        /* (c) */
+    uint64_t oldest;                        /* (c) number of the record that was the first here */
     uint64_t before;                        /* (n) sequence number of the record at start */
     struct event_record least[EVENT_LEAST]; /* (n) */
 };

@@ -756,7 +756,9 @@ static __attribute__((noinline)) enum fault_verdict take_steps(struct step *st, 
 static inline __attribute__((always_inline)) enum fault_verdict
 refuse(const struct space *s, enum fault_action action, enum access access, vaddr_t va, uint32_t began)
 {
-    enum fault_verdict verdict = action == FAULT_BAD_ADDRESS ? FAULT_MAPERR : FAULT_ACCERR;
+    _Static_assert(FAULT_MAPERR == FAULT_BAD_ADDRESS + 1 && FAULT_ACCERR == FAULT_BAD_ACCESS + 1,
+                   "no branch");
+    enum fault_verdict verdict = (enum fault_verdict)(action + 1);
     struct event_record *e = event_new(&s->vm->events);
 
     s->vm->stats.by_action[action]++;
@@ -814,8 +816,8 @@ static inline __attribute__((always_inline)) bool act_at_once(struct space *s, e
     return true;
 }
 
-/* The first step of many faults after a fork, before what is usual: have the table for one's own, and look
- * again. LOOK_AGAIN: *action, *r and *e say what comes next. */
+/* The first step of many faults after a fork, before what is usual, and often the last: have the table for
+ * one's own, and look again. LOOK_AGAIN: *action, *r and *e say what comes next. Else the verdict. */
 static __attribute__((noinline)) int own_and_look(struct space *s, vaddr_t va, enum access access,
                                                   uint32_t began, enum fault_action *action,
                                                   struct region **r, pte_t **e)
@@ -827,6 +829,11 @@ static __attribute__((noinline)) int own_and_look(struct space *s, vaddr_t va, e
     nosleep_exit();
     result = own_table(s, va);
     nosleep_enter("the region and the entry that were looked up");
+    if (result == LOOK_AGAIN) {
+        *action = look(s, va, access, r, e);
+        if (*action == FAULT_SPURIOUS) /* that was all */
+            result = FAULT_RESUME;
+    }
     event = event_new(&s->vm->events);
     event->kind = result == LOOK_AGAIN ? EVENT_STEP : EVENT_FAULT;
     event->what = FAULT_OWN_TABLE;
@@ -836,8 +843,6 @@ static __attribute__((noinline)) int own_and_look(struct space *s, vaddr_t va, e
     event->who = s->id;
     event->where = va;
     event->cost = (uint32_t)event->time - began;
-    if (result == LOOK_AGAIN)
-        *action = look(s, va, access, r, e);
     return result;
 }
 
@@ -865,6 +870,10 @@ enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
     mutex_lock(&s->lock);
     nosleep_enter("the region and the entry that are looked up");
     action = look(s, va, f->access, &r, &e);
+    if (unlikely(action <= FAULT_BAD_ACCESS)) {
+        verdict = refuse(s, action, f->access, va, began);
+        goto out;
+    }
     if (unlikely(action == FAULT_OWN_TABLE)) {
         enum fault_action next = action;
         struct region *next_r = r;
@@ -880,9 +889,7 @@ enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
         e = next_e;
         steps = 1;
     }
-    if (unlikely(action <= FAULT_BAD_ACCESS)) {
-        verdict = refuse(s, action, f->access, va, began);
-    } else if (unlikely(!e || !act_at_once(s, action, r, va, e, f->access, began))) {
+    if (unlikely(!e || !act_at_once(s, action, r, va, e, f->access, began))) {
         struct step st = {.s = s,
                           .va = va,
                           .access = f->access,

@@ -308,6 +308,8 @@ static void record(const struct process *p, bool out, uint64_t began, uint64_t b
                                 .pages = pages,
                                 .why = why};
     memcpy(e->comm, p && p->threads ? p->threads->comm : "?", p && p->threads ? sizeof e->comm : 2);
+    if (p && p->memory)
+        event_of_space(p->memory->space, out ? EVENT_SUSPENDED : EVENT_RESUMED, 0)->arg = (uint32_t)p->pid;
     if (out) {
         state.outs++;
         state.pages_out += pages;

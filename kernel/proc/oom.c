@@ -263,6 +263,14 @@ static bool is_waiting(void)
     return patience && (sparing < SPARING ? somebody_is_dying() : p && p->memory && is_dying(p));
 }
 
+/* One is ended for want of memory. */
+static void note_killed(const struct process *p)
+{
+    vm_sys.stats.oom_kills++;
+    if (p->memory)
+        event_of_space(p->memory->space, EVENT_KILLED, 0)->arg = (uint32_t)p->pid;
+}
+
 /* Kill the worst, and who shares its space, or wait once more for those who were killed. False: there is
  * nobody; or, with others, it would be the running process. Sleeps. */
 static bool choose(bool others)
@@ -283,9 +291,9 @@ static bool choose(bool others)
         return true;
     }
     report(table, listed, n);
-    vm_sys.stats.oom_kills++;
     memory = table[0].p->memory;
     victim_pid = table[0].p->pid;
+    note_killed(table[0].p);
     sparing = SPARING;
     for (struct process *p = process_all; p; p = p->all_next)
         if (p->memory == memory && p->state == PROCESS_ALIVE)
@@ -313,7 +321,7 @@ bool oom_kill(void)
     if (!is_waiting() && !choose(false)) {
         os_log("oom: process %d (%s) needs memory, and nobody may be killed for it but itself",
                self->process->pid, self->comm);
-        vm_sys.stats.oom_kills++;
+        note_killed(self->process);
         process_kill(self->process, SIGKILL);
     }
     os_memstall_enter();

@@ -1,0 +1,64 @@
+#!/usr/bin/env perl
+# /proc/quire/events: lines, filters, a follower; events=; that events change nothing; and what a panic says.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Test::More;
+
+my $root = top_dir() . '/build/rootfs-fuzz.cpio';
+need_busybox($root);
+
+# A script as one word of the kernel's command line.
+sub word { return $_[0] =~ s/ /\\x20/gr }
+
+my $line = qr/^\d+ \d+\.\d{3} [a-z-]+ frame=(?:\d+|-) (?:space=\d+ pid=(?:\d+|-) at=[0-9a-f]{8}|family=\d+ page=[0-9a-f]{8}|object=\d+ index=\d+|-)(?: .*)?$/;
+
+my $run = boot('events', memory => '32M', initrd => $root, time => 60, append => 'quiet -- ' . word(
+    'echo ALL; cat /proc/quire/events; echo FILTERED; exec 3<>/proc/quire/events; echo kind=shared,fill-zero >&3; cat <&3; ' .
+    'echo BAD; echo kind=nothing-like-it >&3; echo pid=99999 >&3; ' .
+    'echo FOLLOW; echo all kind=fill-zero new follow >&3; (sleep 1; true) & timeout 5 head -n 3 <&3; echo END'));
+outcome_is($run, 'pass');
+my ($all, $filtered, $bad, $follow) = $run->{log} =~ /^ALL\r?\n(.*?)^FILTERED\r?\n(.*?)^BAD\r?\n(.*?)^FOLLOW\r?\n(.*?)^END/ms;
+my @all = split /\r?\n/, $all // '';
+cmp_ok(scalar @all, '>', 100, 'there are events');
+is_deeply([grep { !/$line/ } @all], [], 'each line has its form');
+my @numbers = map { /^(\d+)/ } @all;
+is_deeply([@numbers], [$numbers[0] .. $numbers[0] + $#numbers], 'numbers go on by one');
+my @filtered = split /\r?\n/, $filtered // '';
+ok(scalar(grep { / shared / } @filtered) && scalar(grep { / fault .* fill-zero / } @filtered), 'both kinds are there');
+is_deeply([grep { !/ shared | fill-zero / } @filtered], [], 'and no other');
+like($bad // '', qr/invalid argument/i, 'a word that is none is refused');
+is(scalar(grep { /$line/ && / fill-zero / } split /\r?\n/, $follow // ''), 3, 'a follower gets what happens later');
+
+# Off is small, and nothing else changes: the same words of the same random program. A bad size is reported.
+my %said;
+for my $events ('off', '4K', '1M') {
+    my $run = boot("events-$events", memory => '16M', initrd => $root, time => 100, disks => [swap_disk("events-$events")],
+        append => "quiet events=$events -- " . word('/fuzz/memdiff 5 4000; /fuzz/memdiff -f 13 800; wc -l </proc/quire/events'));
+    outcome_is($run, 'pass');
+    $said{$events} = [grep { /^md\|/ } split /\r?\n/, $run->{log}];
+    my ($lines) = $run->{log} =~ /^\s*(\d+)\r?$/m;
+    my %most = (off => 32, '4K' => 128, '1M' => 32768);
+    ok(defined $lines && $lines <= $most{$events} && $lines > 20, "events=$events: there are " . ($lines // 'no') . ' lines');
+}
+ok(@{$said{off}}, 'memdiff says something');
+is_deeply($said{'4K'}, $said{off}, 'a ring of 4K changes nothing');
+is_deeply($said{'1M'}, $said{off}, 'a ring of 1M changes nothing');
+my $wrong = boot('events-wrong', memory => '16M', append => 'events=1T ktest=event', time => 60);
+log_like($wrong, qr/events=1T.*4K to 4M, off/, 'a bad size is reported with what is possible');
+
+# Random operations of a program, with every possible sleep taken.
+my $torture = boot('events-torture', memory => '16M', initrd => $root, time => 100, disks => [swap_disk('events-torture')],
+    append => 'quiet torture=sleep:3 -- ' . word('(while true; do cat /proc/quire/events >/dev/null; done) & /fuzz/memdiff 5 4000; kill $!'));
+outcome_is($torture, 'pass');
+is_deeply([grep { /^md\|/ } split /\r?\n/, $torture->{log}], [grep { / 5:|seed 5/ || 1 } @{$said{off}}[0 .. $#{[grep { /^md\|/ } split /\r?\n/, $torture->{log}]}]],
+    'under torture=sleep the program says the same');
+
+# A panic that names a frame.
+my $panic = boot('events-panic', memory => '16M', append => 'panic_test=mapped', time => 30);
+outcome_is($panic, 'panic');
+log_like($panic, qr/^last events:\n(?:  \d+ .*\n){1,16}events of frame \d+:\n/m, 'a panic shows the last events, and those of its frame');
+
+done_testing();
