@@ -3,6 +3,7 @@
 #include "kernel/lib/image.h"
 #include "kernel/sched/task.h"
 #include "kernel/vm/memory.h"
+#include "kernel/vm/vm_sys.h"
 #include "kernel/x86/panic.h"
 #include "mm/os.h"
 #include "mm/x86/cpu.h"
@@ -65,6 +66,7 @@ void panic_provoke(enum panic_test test)
 
         mm_assert(f, "no memory for a frame");
         f->maps = 1;
+        event_of_frame(&vm_sys, EVENT_FREED, f); /* so that there is one to be shown */
         frame_free(&frame_pool_sys, f);
         return;
     }

@@ -36,25 +36,25 @@ is(scalar(grep { /$line/ && / fill-zero / } split /\r?\n/, $follow // ''), 3, 'a
 my %said;
 for my $events ('off', '4K', '1M') {
     my $run = boot("events-$events", memory => '16M', initrd => $root, time => 100, disks => [swap_disk("events-$events")],
-        append => "quiet events=$events -- " . word('/fuzz/memdiff 5 4000; /fuzz/memdiff -f 13 800; wc -l </proc/quire/events'));
+        append => "quiet events=$events -- " . word('/fuzz/memdiff 5 2000; /fuzz/memdiff -f 13 300; wc -l </proc/quire/events'));
     outcome_is($run, 'pass');
     $said{$events} = [grep { /^md\|/ } split /\r?\n/, $run->{log}];
     my ($lines) = $run->{log} =~ /^\s*(\d+)\r?$/m;
-    my %most = (off => 32, '4K' => 128, '1M' => 32768);
+    my %most = (off => 32 + 1, '4K' => 128 + 1, '1M' => 32768); # and the line that says how many were lost while it read
     ok(defined $lines && $lines <= $most{$events} && $lines > 20, "events=$events: there are " . ($lines // 'no') . ' lines');
 }
 ok(@{$said{off}}, 'memdiff says something');
 is_deeply($said{'4K'}, $said{off}, 'a ring of 4K changes nothing');
 is_deeply($said{'1M'}, $said{off}, 'a ring of 1M changes nothing');
 my $wrong = boot('events-wrong', memory => '16M', append => 'events=1T ktest=event', time => 60);
-log_like($wrong, qr/events=1T.*4K to 4M, off/, 'a bad size is reported with what is possible');
+log_like($wrong, qr/^param: events: bad value `1T`, ignored; possible: 4K to 4M, off$/m, 'a bad size is reported with what is possible');
 
 # Random operations of a program, with every possible sleep taken.
 my $torture = boot('events-torture', memory => '16M', initrd => $root, time => 100, disks => [swap_disk('events-torture')],
-    append => 'quiet torture=sleep:3 -- ' . word('(while true; do cat /proc/quire/events >/dev/null; done) & /fuzz/memdiff 5 4000; kill $!'));
+    append => 'quiet torture=sleep:3 -- ' . word('(while true; do cat /proc/quire/events >/dev/null; done) & /fuzz/memdiff 5 2000; kill $!'));
 outcome_is($torture, 'pass');
-is_deeply([grep { /^md\|/ } split /\r?\n/, $torture->{log}], [grep { / 5:|seed 5/ || 1 } @{$said{off}}[0 .. $#{[grep { /^md\|/ } split /\r?\n/, $torture->{log}]}]],
-    'under torture=sleep the program says the same');
+my @words = grep { /^md\|/ } split /\r?\n/, $torture->{log};
+ok(@words && "@words" eq "@{$said{off}}[0 .. $#words]", 'under torture=sleep, while events are read, the program says the same');
 
 # A panic that names a frame.
 my $panic = boot('events-panic', memory => '16M', append => 'panic_test=mapped', time => 30);
