@@ -259,8 +259,8 @@ int init_main(int argc, char **argv)
     if (chdir("/root") != 0)
         fprintf(stderr, "init: /root: %s\n", strerror(errno));
     if (!*command) {
-        show_file("/etc/motd");
         invite_others();
+        show_file("/etc/motd");
     }
     shell = start_shell(*command ? command : NULL);
     if (shell < 0) {
