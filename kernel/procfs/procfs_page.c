@@ -16,13 +16,15 @@
 #include "kernel/fs/file.h"
 #include "kernel/proc/process.h"
 #include "kernel/procfs/procfs.h"
+#include "kernel/proc/events.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
-#include "mm/describe.h"
 #include "mm/errno.h"
+#include "mm/history.h"
 
 #define ADDRESS_MAX  32u /* characters */
 #define RENDER_TRIES 8u
+#define EVENTS_MAX   256u /* lines about what happened: the last ones */
 #define PLACES_MAX   256u /* lines about places that show a page; of more only the number is told */
 
 /* --- what is shown --- */
@@ -226,6 +228,45 @@ static void show_places(struct text *t, const struct description *d)
     text_print(t, "maps_found %u\n", p.count);
 }
 
+/* --- what happened --- */
+
+/* The process that has a space with this number; -1: none has. */
+static int pid_of(const struct event_record *e)
+{
+    if ((e->flags & EVENT_OF) != EVENT_OF_SPACE)
+        return -1;
+    for (const struct process *p = process_all; p; p = p->all_next)
+        if (p->memory && p->memory->space->id == e->who)
+            return p->pid;
+    return -1;
+}
+
+/* The last records of the page, in the form of /proc/quire/events. */
+static void show_history(struct text *t, const struct description *d)
+{
+    struct history h;
+    struct event_record e;
+    uint64_t number;
+    uint32_t count = 0, skip;
+
+    history_begin(&h, d);
+    while (history_next(&h, &e, &number))
+        count++;
+    text_print(t, "events %u\nevents_since %llu\n", count, (unsigned long long)event_first(&vm_sys.events));
+    skip = count > EVENTS_MAX ? count - EVENTS_MAX : 0;
+    history_begin(&h, d);
+    while (history_next(&h, &e, &number)) {
+        char line[EVENT_LINE];
+
+        if (skip) {
+            skip--;
+            continue;
+        }
+        event_line(line, sizeof line, &e, number, pid_of(&e));
+        text_print(t, "event %s\n", line);
+    }
+}
+
 /* --- the page --- */
 
 static int show_page(struct text *t, const struct process *p, vaddr_t va)
@@ -252,6 +293,7 @@ static int show_page(struct text *t, const struct process *p, vaddr_t va)
     if (d.object_slot.slot != SLOT_NONE)
         show_slot(t, "object_slot", &d.object_slot);
     show_places(t, &d);
+    show_history(t, &d);
     return 0;
 }
 

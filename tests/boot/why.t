@@ -23,7 +23,8 @@ print {$fh} <<'END';
 /pagelife
 # The sums of a process by smaps, by pages, and by status.
 sums() {
-    echo "== sums $1"
+    n=$((n + 1))
+    echo "== sums $n $1"
     awk '/^(Rss|Anonymous|Swap):/ { n[$1] += $2 } END { for (k in n) print "smaps", k, n[k] }' /proc/$1/smaps
     pages --plain $1 | awk '/^(Rss|Anonymous|Swap) / { print "pages", $1 ":", $4 }'
     awk '/^Size:/ { n += $2 } END { print "smaps Size:", n }' /proc/$1/smaps
@@ -40,6 +41,9 @@ echo "== picture"
 pages --plain --width 64 --fold 64 $held
 echo "== colours"
 pages --colour --fold 4096 $held
+/pagelife press 24
+sums $held
+pages --plain $held
 echo >&5
 wait $held
 fail() { echo "== fail $*"; "$@"; echo "status $?"; }
@@ -64,7 +68,7 @@ my $archive = Boot::work_file('why.cpio');
 my $top = top_dir();
 my $said = `$top/tools/rootfs pack -o '$archive' busybox --add '$script=test.sh' --add '$top/build/fuzz/pagelife=pagelife' 2>&1`;
 die "tools/rootfs: $said" if $?;
-my $run = boot('why', memory => '32M', append => 'quiet -- sh /test.sh', initrd => $archive, disks => [$disk], time => 60);
+my $run = boot('why', memory => '32M', append => 'quiet events=1M -- sh /test.sh', initrd => $archive, disks => [$disk], time => 60);
 outcome_is($run, 'pass');
 log_like($run, qr/^pagelife: done$/m, 'the page has lived');
 log_like($run, qr/^the end: the audit is clean$/m, 'nothing is lost');
@@ -145,10 +149,47 @@ step_says('ahead', qr/^state +cached/m, qr/^frame +\d+, /m, qr/it is cached: its
 is(lines_of('ahead')->{slot}[0] // '', $slot, 'it is still the same slot');
 step_says('in', qr/^state +private/m, qr/^slot +0x[0-9a-f]+ holds the page: page $page of hda1/m, qr/named by 0 entries; it is cached/);
 
+# What happened, in sentences.
+sub history_of {
+    my ($text) = said_of($_[0]) =~ /^history\n(.*)\z/ms;
+    return [map { /^ +(\d+\.\d{6}) s  (.*)$/ ? [$1, $2] : () } split /\n/, ($text // '') =~ s/\n {16}(?=\S)/ /gr];
+}
+my $story = history_of('in');
+my @times = map { $_->[0] } @$story;
+is_deeply(\@times, [sort { $a <=> $b } @times], 'the history is in the order of time');
+my ($first, $second) = map { lines_of('written')->{$_}[0] // 'none' } qw(frame pid);
+my $back = lines_of('in')->{frame}[0] // 'none';
+my @sentences = (
+    [zero => qr/^a read of pid $second was the first touch, and got the shared zero page, in [\d.]+ us$/],
+    [zeroed => qr/^a write of pid $second had no page of its own, and got a frame that was zeroed for it: frame $first, in [\d.]+ us$/],
+    [shared => qr/^pid $second forked: its tables are shared with space \d+, nothing was copied$/],
+    ['given up' => qr/^pid $second said of 2 pages, with this one: put them out$/],
+    [out => qr/^it was taken from all who had it: their entries name slot 0:$page$/],
+    [write => qr/^the write to slot 0:$page began$/],
+    ['on the disk' => qr/^it was on the disk$/],
+    [freed => qr/^frame $first was freed$/],
+    [ahead => qr/^it was read ahead: nobody had asked for it yet$/],
+    [read => qr/^it was read from slot 0:$page into frame $back$/],
+    [used => qr/^it had been read ahead, and was asked for now$/],
+    [in => qr/^a read of pid $second /],
+);
+my $at = 0;
+for (@sentences) {
+    my ($name, $like) = @$_;
+    $at++ while $at < @$story && $story->[$at][1] !~ $like;
+    ok($at < @$story, "history: $name") or diag(join "\n", map { "@$_" } @$story);
+}
+my $copy = history_of('copy');
+my $copied_to = lines_of('copy')->{frame}[0] // 'none';
+like($copy->[-1][1] // '', qr/^a write of pid $child found a page that others have too, and got a copy of its own: frame $copied_to, in/,
+    "the child's ends with the copy");
+like(join('', map { "$_->[1]\n" } @$copy), qr/^its table was shared since a fork, and was copied/m, 'for which it got a table of its own');
+like($copy->[0][1] // '', qr/^a read of pid $second /, 'and begins before it was born');
+
 # --- pages ---
 
 my @sums = grep {/^sums /} sort keys %step;
-is(scalar @sums, 4, 'the sums of four processes');
+is(scalar @sums, 5, 'the sums of four processes, and of one of them again');
 for my $name (@sums) {
     my %sum;
     $sum{$1}{$2} = $3 while $step{$name} =~ /^(smaps|pages) (\w+): (\d+)$/mg;
@@ -156,6 +197,7 @@ for my $name (@sums) {
     cmp_ok($sum{pages}{Rss} // 0, '>', 0, "$name: there is something to add");
 }
 my ($swapped) = grep { $step{$_} =~ /^pages Swap: [1-9]\d{3,}$/m } @sums;
+like($sums[4] && $step{$sums[4]}, qr/^t out +\d+  its table is on the disk: [1-9]\d* of them have entries$/m, 'the last time with tables that are out');
 ok($swapped, 'one of them has megabytes in swap');
 my $picture = said_of('picture');
 like($picture, qr/\Aprocess \d+: a cell is 64 pages, and shows the most telling of them\n/, 'pages: what a cell is');

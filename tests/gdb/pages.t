@@ -60,4 +60,28 @@ like($object_none, qr/no object 0x9/, 'an object that there is not');
 my $outside = () = $out->[-1] =~ /^\[ *\d+\] 0x[0-9a-f]+-0x[0-9a-f]+ = 0x[0-9a-f]+  out, the table is in swap slot 0x[0-9a-f]+$/mg;
 cmp_ok($outside, '>=', 10, 'q-table: tables that are out') or diag($all);
 
+# --- the ring of events ---
+
+($out, undef, $all) = gdb_session('gdb-history', ['-m', '16M', '--append', 'ktest=life', '--disk', swap_disk('gdb-history', 1024)],
+    'q-history 1', 'tbreak stage if name[0] == 98', 'continue', 'q-walk 0x400000, l->parent', 'q-history 0x400000, 1', 'q-history $pfn', 'q-faults 2', 'q-faults',
+    'q-history 0x400000, 2', 'q-history 0xb0000000, 2', 'q-history', 'q-faults 1, 2');
+my ($early, undef, undef, $walk, $history, $of_frame, $two, $faults, $of_child, $of_nothing, $no_what, $too_many) = @$out;
+my ($pfn) = $walk =~ /^frame (0x[0-9a-f]+): anon/m;
+like($early, qr/not set up yet/, 'q-history before there is a vm');
+like($history, qr/\Apage 0x00400000 of space 1\n *number +cycles event +whose page +\d+ of \d+, from 0 on\n/, 'q-history: of a page') or diag($all);
+my @kinds = $history =~ /^ *\d+ +\d+ (\S+)/mg;
+like("@kinds", qr/\Afault fault shared .*evicted .*fault\z/, 'its records, in order') or diag($history);
+like($history, qr/ fault +space 1 0x00400000 +read  map-zero  frame 0x[0-9a-f]+  \d+ cycles\n.* fault +space 1 0x00400000 +write  fill-zero  frame 0x[0-9a-f]+  \d+ cycles\n/, 'what the first two faults did');
+like($history, qr/ evicted +family 1 page 0x400 .*slot 0x10/, 'where it went');
+like($of_frame, qr/\Aframe $pfn\n/, 'q-history: of a frame') if $pfn;
+is(scalar(() = $of_frame =~ /frame $pfn\b/g) - 1, scalar(() = $of_frame =~ /^ *\d+ +\d+ /mg), 'only of this one');
+is(scalar(() = $two =~ /^ *\d+ +\d+ fault /mg), 2, 'q-faults 2: two');
+cmp_ok(scalar(() = $faults =~ /^ *\d+ +\d+ fault /mg), '>=', 5, 'q-faults: all of them') or diag($faults);
+like($of_child, qr/ fault +space 2 0x00400000 +write  copy /, "the child's copy is in its own history");
+unlike($of_child, qr/ evicted /, 'in which the eviction of the other page, of the same number, is not');
+like($history, qr/ read +- +frame $pfn  slot 0x10\n/, 'the read, which knows only the slot');
+like($of_nothing, qr/ 0 of \d+, from 0 on\n\z/, 'a page that nothing happened to');
+like($no_what, qr/usage: q-history/, 'without an argument');
+like($too_many, qr/usage: q-faults/, 'and with too many');
+
 done_testing();

@@ -5,6 +5,7 @@
  *
  *     pagelife            the steps; each begins with a line "== STEP"
  *     pagelife hold MIB   has memory of most kinds, says "ready", and waits for a line
+ *     pagelife press MIB  uses so much again and again, until page tables have gone to the disk
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,10 +20,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PAGE 4096u
-#define RW   (PROT_READ | PROT_WRITE)
-#define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
-#define AT   ((uint8_t *)0x30000000)
+#define PAGE   4096u
+#define RW     (PROT_READ | PROT_WRITE)
+#define ANON   (MAP_PRIVATE | MAP_ANONYMOUS)
+#define AT     ((uint8_t *)0x30000000)
+#define SPARSE ((uint8_t *)0x50000000)
+#define SPAN   (4u << 20)
+#define SPANS  40u
 
 extern char **environ;
 
@@ -168,6 +172,11 @@ static int hold(size_t mib)
         die("mmap");
     for (size_t i = 0; i < size; i += PAGE)
         p[i] = (uint8_t)i | 1;
+    /* A page here and there, each with a table of its own. */
+    if (mmap(SPARSE, SPANS * SPAN, RW, ANON | MAP_FIXED | MAP_NORESERVE, -1, 0) != SPARSE)
+        die("mmap");
+    for (unsigned i = 0; i < SPANS; i++)
+        SPARSE[i * SPAN + i * PAGE] = 1;
     for (unsigned i = 0; i < 40; i++)
         sink = zero[i * PAGE];
     (void)sink;
@@ -191,9 +200,40 @@ static int hold(size_t mib)
     return 0;
 }
 
+static long tables_out(void)
+{
+    char line[128];
+    long n = -1;
+    FILE *f = fopen("/proc/vmstat", "r");
+
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, "pgtable_out ", 12) == 0)
+            n = atol(line + 12);
+    if (f)
+        fclose(f);
+    return n;
+}
+
+static int press(size_t mib)
+{
+    enum { ROUNDS = 60, ENOUGH = 8 };
+    size_t size = mib << 20;
+    uint8_t *p = mmap(NULL, size, RW, ANON, -1, 0);
+
+    if (p == MAP_FAILED)
+        die("mmap");
+    for (unsigned round = 0; round < ROUNDS && tables_out() < ENOUGH; round++)
+        for (size_t i = 0; i < size; i += PAGE)
+            p[i] = (uint8_t)round;
+    printf("pressed: %ld tables are out\n", tables_out());
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "hold") == 0)
         return hold((size_t)atoi(argv[2]));
+    if (argc == 3 && strcmp(argv[1], "press") == 0)
+        return press((size_t)atoi(argv[2]));
     return live();
 }

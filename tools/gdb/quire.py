@@ -1233,23 +1233,30 @@ class Tasks(Command):
             return name
         return name + member_at(kind, at - address)
 
-    def queue_name(self, k, at):
-        """A wait queue, which is in a variable, in an object of a cache, or on a stack."""
-        name = self.of_symbol(at)
+    def of_cache(self, k, at):
+        """Memory in an object of a cache: which one, and which member if it is known; None: it is no such memory."""
+        pfn = at - KERNEL_BASE >> PAGE_SHIFT
+        if not KERNEL_BASE <= at < DIRECT_END or not k.start <= pfn < k.end:
+            return None
+        f = k.frame(pfn)
+        if k.use_name(int(f["use"])) != "slab" or not int(f["owner"]):
+            return None
+        slab = k.mem.load("struct slab", int(f["owner"]))
+        cache = k.mem.load("struct cache", int(slab["cache"]))
+        name = k.mem.string(int(cache["name"]))
+        offset = (at - int(slab["base"])) % int(cache["stride"])
+        try:
+            return "%s 0x%x%s" % (name, at - offset, member_at(gdb.lookup_type("struct " + self.STRUCTS[name]), offset))
+        except (KeyError, gdb.error):
+            return "%s 0x%x+%d" % (name, at - offset, offset)
+
+    def queue_name(self, k, t, at):
+        """A wait queue: in an object of a cache (which may lie where the image's tests were), in a variable, or on the task's stack."""
+        name = self.of_cache(k, at) or self.of_symbol(at)
         if name:
             return name
-        if KERNEL_BASE <= at < DIRECT_END and k.start <= at - KERNEL_BASE >> PAGE_SHIFT < k.end:
-            f = k.frame(at - KERNEL_BASE >> PAGE_SHIFT)
-            if k.use_name(int(f["use"])) == "slab" and int(f["owner"]):
-                slab = k.mem.load("struct slab", int(f["owner"]))
-                cache = k.mem.load("struct cache", int(slab["cache"]))
-                name = k.mem.string(int(cache["name"]))
-                offset = (at - int(slab["base"])) % int(cache["stride"])
-                try:
-                    return "%s 0x%x%s" % (name, at - offset, member_at(gdb.lookup_type("struct " + self.STRUCTS[name]), offset))
-                except (KeyError, gdb.error):
-                    return "%s 0x%x+%d" % (name, at - offset, offset)
-        return "0x%x" % at
+        stack = int(t["stack"])
+        return "a queue on its stack" if stack <= at < stack + int(t["stack_pages"]) * PAGE_SIZE else "0x%x" % at
 
     def backtrace(self, k, ip, bp):
         """By frame pointers, as the compiler keeps them."""
@@ -1277,7 +1284,7 @@ class Tasks(Command):
                 text += ", space %d" % int(k.mem.load("struct space", int(t["space"]))["id"])
             if int(t["waiter"]):
                 w = k.mem.load("struct waiter", int(t["waiter"]))
-                text += ", sleeps in %s" % (self.queue_name(k, int(w["q"])) if int(w["q"]) else "no queue")
+                text += ", sleeps in %s" % (self.queue_name(k, t, int(w["q"])) if int(w["q"]) else "no queue")
                 if int(t["interruptible"]):
                     text += ", a signal ends it"
             if int(t["timer"]["key"]):
@@ -1332,6 +1339,9 @@ class Events:
     def kind(self, e):
         return self.names[e["kind"]] if e["kind"] < len(self.names) else "kind-%d" % e["kind"]
 
+    def has_of(self, e):
+        return self.has[e["kind"]] if e["kind"] < len(self.has) else 0
+
     def of(self, e):
         who = e["flags"] & 3
         if who == self.OF_SPACE:
@@ -1343,7 +1353,7 @@ class Events:
         return "-"
 
     def details(self, e):
-        kind, has, out = self.kind(e), self.has[e["kind"]] if e["kind"] < len(self.has) else 0, []
+        kind, has, out = self.kind(e), self.has_of(e), []
         if kind in ("fault", "step", "wait"):
             access = "touch" if e["flags"] & 16 else "exec" if e["flags"] & 8 else "write" if e["flags"] & 4 else "read"
             out.append(access)
@@ -1396,8 +1406,8 @@ A number that is that of a frame is one, unless a SPACE follows; other numbers a
                 return at, s
         raise Problem("no space is active: give a SPACE")
 
-    def of_page(self, k, s, va):
-        """Whether an event is about the page of va in a space, by any of its names."""
+    def of_page(self, k, events, s, va):
+        """The records about the page of va in a space: it is followed from frame to slot and back, as mm/history.c does."""
         page = va & ~(PAGE_SIZE - 1)
         space, family = int(s["id"]), int(k.mem.load("struct family", int(s["family"]))["id"])
         number, shown = page >> PAGE_SHIFT, None
@@ -1407,34 +1417,54 @@ A number that is that of a frame is one, unless a SPACE follows; other numbers a
                 number = int(r["number"]) + inside
                 if int(r["object"]):
                     shown = (int(k.mem.load("struct object", int(r["object"]))["id"]), int(r["offset"]) + inside)
-        span = page & ~0x3FFFFF
+        span, zero = page & ~0x3FFFFF, int(k.vm["zero_pfn"])
+        frame = slot = 0
+        _, steps = walk(int(s["pt"]["root"]) << PAGE_SHIFT, page)
+        is_known = steps[-1][2] != 0  # a fork or a table is of interest to pages that there are
 
-        def match(e, name):
-            who = e["flags"] & 3
-            if who == Events.OF_SPACE and e["who"] == space:
-                if name in ("unmapped", "given-up", "moved"):
-                    return e["where"] <= page < e["where"] + (e["cost"] << PAGE_SHIFT)
-                if name == "shared":
-                    return True
-                return e["where"] == (span if name in ("split", "claimed") else page)
-            if who == Events.OF_FAMILY and e["who"] == family:
-                if name.startswith("table-"):
-                    return e["where"] << PAGE_SHIFT & ~0x3FFFFF == span
-                return e["where"] == number
-            return who == Events.OF_OBJECT and shown == (e["who"], e["where"])
-
-        return match
+        for n, e in events.records:
+            name, who, has = events.kind(e), e["flags"] & 3, events.has_of(e)
+            e_slot = e["arg"] if has & events.HAS_SLOT else 0
+            there = frame and e["frame"] == frame or slot and e_slot == slot
+            of_table = name.startswith("table-") or name in ("split", "claimed")
+            if who == Events.OF_SPACE:
+                if e["who"] != space:
+                    mine = name == "shared" and e["cost"] == space
+                elif has & events.HAS_RANGE:
+                    mine = e["where"] <= page < e["where"] + (e["cost"] << PAGE_SHIFT)
+                else:
+                    mine = name == "shared" or e["where"] == (span if of_table else page)
+            elif who == Events.OF_FAMILY and of_table:
+                mine = e["who"] == family and e["where"] << PAGE_SHIFT & ~0x3FFFFF == span
+            elif who == Events.OF_FAMILY:
+                mine = e["who"] == family and e["where"] == number and (there or not frame and not slot)
+            elif who == Events.OF_OBJECT:
+                mine = shown == (e["who"], e["where"]) and (not frame or e["frame"] == frame)
+            else:
+                mine = there
+            if not mine or ((of_table or name == "shared") and not is_known):
+                continue
+            yield n, e
+            if of_table or name == "shared":
+                continue
+            is_known = True
+            if has & events.HAS_FRAME and e["frame"]:
+                frame = 0 if e["frame"] == zero else e["frame"]
+            slot = e_slot or slot
+            if name in ("freed", "unmapped"):
+                frame = 0
+            if name in ("stolen", "unmapped") or name == "fault" and e["flags"] & 4:
+                slot = 0
 
     def run(self, k, what, space=None):
         events = Events(k)
         if space is None and k.start <= what[1] < k.end:
-            wanted = lambda e, _: e["frame"] == what[1]
+            found = [(n, e) for n, e in events.records if e["frame"] == what[1]]
             print("frame 0x%x" % what[1])
         else:
             _, s = self.active(k) if space is None else k.space(space[1])
-            wanted = self.of_page(k, s, what[1])
+            found = list(self.of_page(k, events, s, what[1]))
             print("page 0x%08x of space %d" % (what[1] & ~(PAGE_SIZE - 1), int(s["id"])))
-        found = [(n, e) for n, e in events.records if wanted(e, events.kind(e))]
         events.head(len(found))
         for n, e in found:
             events.show(n, e)

@@ -93,30 +93,38 @@ static bool has_word(const char *words, const char *word)
 
 #define INDENT 10
 
+/* Text in lines that begin at a column, behind a margin. */
+static void paragraph(int indent, const char *margin, char *text)
+{
+    enum { WIDTH = 100 };
+    char *rest;
+    int column = indent;
+
+    printf("%-*s", indent, margin);
+    for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        int n = (int)strlen(word);
+
+        if (column > indent && column + 1 + n > WIDTH) {
+            printf("\n%*s", indent, "");
+            column = indent;
+        }
+        printf("%s%s", column > indent ? " " : "", word);
+        column += n + (column > indent);
+    }
+    putchar('\n');
+}
+
 /* A paragraph behind a word in the margin. */
 static void put(const char *margin, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void put(const char *margin, const char *fmt, ...)
 {
-    enum { WIDTH = 100 };
-    char text[2048], *word, *rest;
-    int column = INDENT;
+    char text[2048];
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    printf("%-*s", INDENT, margin);
-    for (word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-        int n = (int)strlen(word);
-
-        if (column > INDENT && column + 1 + n > WIDTH) {
-            printf("\n%*s", INDENT, "");
-            column = INDENT;
-        }
-        printf("%s%s", column > INDENT ? " " : "", word);
-        column += n + (column > INDENT);
-    }
-    putchar('\n');
+    paragraph(INDENT, margin, text);
 }
 
 static const char *plural(unsigned n)
@@ -391,6 +399,216 @@ static void tell_places(const struct answer *a)
         put("", "and %u more", decimal(a, "maps_found") - 256);
 }
 
+/* --- what happened --- */
+
+/* One record: its time, what happened, and NAME=VALUE of the rest of the line. */
+struct event {
+    double us;
+    char kind[24];
+    const char *line;
+};
+
+/* The value of a name in the line of an event; "": it has none. Valid until the second next call. */
+static const char *part(const struct event *e, const char *name)
+{
+    static char value[2][32];
+    static unsigned turn;
+    size_t n = strlen(name);
+    char *out = value[turn ^= 1];
+
+    *out = '\0';
+    for (const char *at = e->line; (at = strchr(at, ' ')); at++)
+        if (strncmp(at + 1, name, n) == 0 && at[1 + n] == '=') {
+            snprintf(out, sizeof value[0], "%.*s", (int)strcspn(at + 2 + n, " "), at + 2 + n);
+            break;
+        }
+    return out;
+}
+
+static bool says(const struct event *e, const char *word)
+{
+    return has_word(e->line, word);
+}
+
+/* "pid 7", or what is known of somebody that has ended. */
+static const char *whose(const struct event *e)
+{
+    static char text[48];
+    const char *pid = part(e, "pid");
+
+    if (*pid && strcmp(pid, "-") != 0)
+        snprintf(text, sizeof text, "pid %s", pid);
+    else
+        snprintf(text, sizeof text, "a program that has ended (space %s)", part(e, "space"));
+    return text;
+}
+
+static const char *access_of(const struct event *e)
+{
+    if (says(e, "kernel"))
+        return says(e, "write") ? "the kernel's write for" : "the kernel's read for";
+    return says(e, "write") ? "a write of" : says(e, "exec") ? "an instruction fetch of" : "a read of";
+}
+
+/* How a fault ended. */
+static void fault_text(const struct event *e, char *s, size_t size)
+{
+    static const struct {
+        const char *word, *text;
+    } end[] = {
+        {"map-zero-frame", "was the first touch, and got the shared zero page"},
+        {"fill-zero", "had no page of its own, and got a frame that was zeroed for it"},
+        {"copy", "found a page that others have too, and got a copy of its own"},
+        {"take-over",
+         "found a page that was held back although nobody else has it any more, and took it over"},
+        {"upgrade", "was the first to a page of an object, and was allowed"},
+        {"object-in", "got the page of the object"},
+        {"swap-in", "wanted the page that was on the disk, and got it back"},
+        {"unpark", "found the page set aside, and put it back without reading"},
+        {"own-table", "found a shared table, and got one of its own"},
+        {"table-in", "brought the page's table in from the disk"},
+        {"spurious", "found that all was well already"},
+        {"done", "was resolved by the steps before"},
+        {"bad-address", "found no region"},
+        {"bad-access", "was not allowed"},
+        {"grow-stack", "let the stack grow"},
+    };
+    const char *text = "ended";
+    char frame[24] = "", took[32] = "";
+
+    for (size_t i = 0; i < sizeof end / sizeof end[0]; i++)
+        if (says(e, end[i].word))
+            text = end[i].text;
+    if (says(e, "fill-zero") || says(e, "copy"))
+        snprintf(frame, sizeof frame, ": frame %s", part(e, "frame"));
+    if (*part(e, "took"))
+        snprintf(took, sizeof took, ", in %s us", part(e, "took"));
+    snprintf(s, size, "%s %s %s%s%s%s", access_of(e), whose(e), text, frame, took,
+             says(e, "major") ? ", a disk among them" : "");
+}
+
+static void victim_text(const struct event *e, char *s, size_t size)
+{
+    const char *by = strstr(e->line, " by ");
+
+    snprintf(s, size, "%.*s chose it to go%s%s%s%s", by ? (int)strcspn(by + 4, " ") : 10,
+             by ? by + 4 : "the policy",
+             says(e, "used") ? ": it was used since the last look" : ": it was not used since the last look",
+             says(e, "dirty") ? ", and has to be written" : ", and is clean",
+             says(e, "has-slot") ? ", with a slot already" : "",
+             says(e, "lazy") ? "; its program had given it up" : "");
+}
+
+/* A sentence for a record; false: it has none. */
+static bool sentence_of(const struct event *e, char *s, size_t size)
+{
+    static const struct {
+        const char *kind, *text;
+    } plain[] = {
+        {"split", "its table was shared since a fork, and was copied so that the program has one of its own"},
+        {"claimed", "its table was shared, and is the program's alone again: nobody else names it any more"},
+        {"table-emptied", "its table had no entries any more, and was freed"},
+        {"table-lost", "its table could not be read from the disk"},
+        {"mapped-ahead", "it was in memory, and was mapped before anybody touched it"},
+        {"reactivated", "the policy came by and spared it, since it was used"},
+        {"read-ahead", "it was read ahead: nobody had asked for it yet"},
+        {"ahead-used", "it had been read ahead, and was asked for now"},
+        {"stolen", "its slot was given to another page, since swap was full"},
+    };
+
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        if (strcmp(e->kind, plain[i].kind) == 0)
+            return snprintf(s, size, "%s", plain[i].text) > 0;
+    if (strcmp(e->kind, "fault") == 0)
+        fault_text(e, s, size);
+    else if (strcmp(e->kind, "step") == 0)
+        snprintf(s, size, "on the way of %s %s: %s", access_of(e), whose(e),
+                 says(e, "swap-in")     ? "the page came from its slot"
+                 : says(e, "own-table") ? "the table became its own"
+                 : says(e, "object-in") ? "the object's page was mapped"
+                 : says(e, "unpark")    ? "the page was put back"
+                 : says(e, "table-in")  ? "the table came in"
+                                        : "one step was done");
+    else if (strcmp(e->kind, "wait") == 0)
+        snprintf(s, size, "%s %s had to wait for %s", access_of(e), whose(e),
+                 says(e, "memory") ? "memory" : "the disk");
+    else if (strcmp(e->kind, "shared") == 0)
+        snprintf(s, size, "%s forked: its tables are shared with space %s, nothing was copied", whose(e),
+                 part(e, "child"));
+    else if (strcmp(e->kind, "table-out") == 0)
+        snprintf(s, size, "its table named no frame any more, and went to slot %s", part(e, "slot"));
+    else if (strcmp(e->kind, "table-in") == 0)
+        snprintf(s, size, "its table came back from slot %s", part(e, "slot"));
+    else if (strcmp(e->kind, "victim") == 0)
+        victim_text(e, s, size);
+    else if (strcmp(e->kind, "evicted") == 0)
+        snprintf(s, size, "it was taken from all who had it%s%s%s",
+                 *part(e, "slot") ? ": their entries name slot " : "", part(e, "slot"),
+                 says(e, "dropped-with-its-names") || says(e, "dropped") ? ", and the frame was free at once"
+                                                                         : "");
+    else if (strcmp(e->kind, "parked") == 0)
+        snprintf(s, size, "its policy set it aside: the next touch will fault");
+    else if (strcmp(e->kind, "salvaged") == 0)
+        snprintf(s, size, "it was touched in time, and put back without reading");
+    else if (strcmp(e->kind, "written") == 0)
+        snprintf(s, size, "the write to slot %s began%s", part(e, "slot"),
+                 says(e, "and-it-stays") ? "; it stays in memory" : "");
+    else if (strcmp(e->kind, "write-ended") == 0)
+        snprintf(s, size, says(e, "failed") ? "the write failed: the slot is bad" : "it was on the disk");
+    else if (strcmp(e->kind, "read") == 0)
+        snprintf(s, size,
+                 says(e, "failed") ? "it could not be read from slot %s"
+                                   : "it was read from slot %s into frame %s",
+                 part(e, "slot"), part(e, "frame"));
+    else if (strcmp(e->kind, "freed") == 0)
+        snprintf(s, size, "frame %s was freed", part(e, "frame"));
+    else if (strcmp(e->kind, "unmapped") == 0)
+        snprintf(s, size, "%s gave back %s pages, and this one with them", whose(e), part(e, "count"));
+    else if (strcmp(e->kind, "given-up") == 0)
+        snprintf(s, size, "%s said of %s pages, with this one: %s", whose(e), part(e, "range"),
+                 says(e, "pageout")    ? "put them out"
+                 : says(e, "cold")     ? "not needed soon"
+                 : says(e, "dontneed") ? "not needed any more"
+                 : says(e, "free")     ? "may be dropped"
+                                       : "remove them");
+    else if (strcmp(e->kind, "moved") == 0)
+        snprintf(s, size, "%s moved it, with its mapping of %s pages, to 0x%s", whose(e), part(e, "range"),
+                 part(e, "to"));
+    else
+        return false;
+    return true;
+}
+
+static void tell_history(const struct answer *a)
+{
+    unsigned told = 0, all = decimal(a, "events");
+
+    if (!get(a, "events"))
+        return;
+    putchar('\n');
+    if (!all) {
+        put("history", "nothing is recorded of it%s",
+            number(a, "events_since", 10) ? " any more: the ring of events has forgotten what is older" : "");
+        return;
+    }
+    for (unsigned i = 0; i < a->count; i++) {
+        struct event e = {.line = a->value[i]};
+        char text[512], time[32];
+        unsigned long long n;
+
+        if (strcmp(a->key[i], "event") != 0 || sscanf(a->value[i], "%llu %lf %23s", &n, &e.us, e.kind) != 3)
+            continue;
+        if (!sentence_of(&e, text, sizeof text))
+            snprintf(text, sizeof text, "%s", a->value[i]);
+        if (!told++)
+            puts("history");
+        snprintf(time, sizeof time, "%12.6f s", e.us / 1e6);
+        paragraph(16, time, text);
+    }
+    if (told < all)
+        put("", "(these are the last; %u came before)", all - told);
+}
+
 /* --- asking --- */
 
 static int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -484,6 +702,7 @@ static void tell(const struct answer *a)
     if (get(a, "object_slot"))
         tell_slot(a, "object_slot", "holds the object's page");
     tell_places(a);
+    tell_history(a);
 }
 
 int why_main(int argc, char **argv)
