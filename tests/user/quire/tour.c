@@ -31,7 +31,7 @@ static const struct {
     {"The machine's memory: frames, uses, watermarks", tour_memory},
     {"The allocators: buddy, slab, fit policies", tour_allocators},
     {"A working set of twice the memory", tour_large_set},
-    {"Replacement: one program under three policies, and the optimum", tour_policies},
+    {"Replacement: one program under six policies, and the optimum", tour_policies},
     {"Belady's anomaly: more memory, more faults", tour_belady},
     {"Midpoint insertion: a scan beside a working set", tour_midpoint},
     {"The lists of VMS: a page salvaged", tour_vms},
@@ -214,16 +214,19 @@ static bool run_part(unsigned n)
 
 static int usage(FILE *to, int status)
 {
-    fprintf(to,
-            "usage: tour [PART ... | --all | --list | --help]\n"
-            "What happens to a program's memory, part by part; each number is checked.\n"
-            "    tour          from the first part on; waits for Enter if a person reads\n"
-            "    tour 5 7      these parts (1 to %u)\n"
-            "    tour --all    all parts, without waiting\n"
-            "    tour --list   what there is\n"
-            "    tour --references   the reference string of part 11, for build/host/replay\n"
-            "The status is 0 if everything was as it should be.\n",
-            (unsigned)PARTS);
+    fprintf(
+        to,
+        "usage: tour [PART ... | --all | --list | --help]\n"
+        "What happens to a program's memory, part by part; each number is checked.\n"
+        "    tour          from the first part on; waits for Enter if a person reads\n"
+        "    tour 5 7      these parts (1 to %u)\n"
+        "    tour --all    all parts, without waiting\n"
+        "    tour --list   what there is\n"
+        "A program that reads it over a pipe needs pages, too, so parts that count faults want a terminal\n"
+        "or a file.\n"
+        "    tour --references   the reference string of part 11, for build/host/replay\n"
+        "The status is 0 if everything was as it should be.\n",
+        (unsigned)PARTS);
     return status;
 }
 

@@ -266,8 +266,13 @@ static void shared_library(void)
         argv[0], (to[0] - from[0]) / PAGE, there, same);
     claim(ok && same > 10 && same == there, "they share what they have of the library");
     for (unsigned i = 0; i < 2; i++) {
-        show("process %d: resident %ld kB, its share of that %ld kB (Rss and Pss)", (int)pid[i],
-             number_of_pid(pid[i], "smaps_rollup", "Rss"), number_of_pid(pid[i], "smaps_rollup", "Pss"));
+        long rss = number_of_pid(pid[i], "smaps_rollup", "Rss"),
+             pss = number_of_pid(pid[i], "smaps_rollup", "Pss");
+
+        show("process %d: resident %ld kB, its share of that %ld kB (Rss and Pss)", (int)pid[i], rss, pss);
+        claim(pss < rss, "a share is less than what is resident");
+    }
+    for (unsigned i = 0; i < 2; i++) {
         kill(pid[i], SIGKILL);
         wait_for(pid[i]);
     }
@@ -276,7 +281,7 @@ static void shared_library(void)
 void tour_sizes(void)
 {
     say("VIRT is what is mapped, RES what of it is in memory, SHR what of that belongs to files and shared "
-        "memory. `top` has them for each program, /proc/PID/statm in pages.");
+        "memory. `/usr/bin/top` has them for each program, /proc/PID/statm in pages.");
     three_sizes();
     shared_library();
 }

@@ -531,7 +531,9 @@ static bool sentence_of(const struct event *e, char *s, size_t size)
                                         : "one step was done");
     else if (strcmp(e->kind, "wait") == 0)
         snprintf(s, size, "%s %s had to wait for %s", access_of(e), whose(e),
-                 says(e, "memory") ? "memory" : "the disk");
+                 says(e, "memory")  ? "memory"
+                 : *part(e, "slot") ? "the disk"
+                                    : "the page to be brought");
     else if (strcmp(e->kind, "shared") == 0)
         snprintf(s, size, "%s forked: its tables are shared with space %s, nothing was copied", whose(e),
                  part(e, "child"));
