@@ -294,7 +294,7 @@ void tour_table_out(void)
 /* --- 17: thrashing --- */
 
 #define PROGRAMS 3u
-#define WORK     800u
+#define WORK     250u
 #define ROUNDS   6u  /* without load control */
 #define MOST     60u /* with it, where the disk is fast: as many as take seconds */
 
