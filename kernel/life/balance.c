@@ -23,7 +23,7 @@
  * One alone. A program that is larger than memory by itself is not helped by turns. Then reclaim is told to
  * let most of what there is stay (mm/hold.c), which helps programs that go round in what they have.
  * It is tried for a second, and left for a while if the program does not get on better by that. If it helps,
- * that is asked again each second: who begins to use other pages waits for each of them as long as those stay
+ * that is asked all the time: who begins to use other pages waits for each of them as long as those stay
  * that it does not need any longer.
  *
  * Who is spared. init, and leaders of sessions that have a terminal (shells), are never put out. A program of
@@ -78,7 +78,7 @@
 #define HOLD_BEFORE   2u           /* looks that say how one alone fares, */
 #define HOLD_SETTLE   1u           /* until it shows what holding does, */
 #define HOLD_LOOKS    3u           /* and that say it */
-#define HOLD_CHECK    5u           /* looks that say whether it helps still */
+#define HOLD_CHECK    3u           /* looks that say whether it helps still */
 #define HOLD_PERCENT  5u           /* of the time, in ring 3 */
 #define HOLD_REST_NS  (10000 * MS) /* after one that was no use */
 #define QUIET_LOOKS   25u          /* without thrashing, and the next time is another case */

@@ -46,13 +46,13 @@ for my $control ('off', 'on') {
 note("$moved{on} pages moved in $total{on} ms, without load control $moved{off} in $total{off} ms");
 cmp_ok($moved{on} // 1e9, '<', ($moved{off} // 0) / 2, 'fewer than half the pages moved');
 
-# A program that was helped by what stays in memory, and then needs other pages, gets those soon: each comes in a few times, not once
-# for each of what has to go first.
+# A program that was helped by what stays in memory, and then needs other pages, which fit, gets those soon: load control looks at
+# times, so that is a matter of time, and not of pages.
 my $change = thrash('change', '40M', '', '/fuzz/thrash change 35500 22000; dmesg | grep helps', swap => 128 * 1024);
 all_well($change);
-my ($came, $set) = $change->{log} =~ /^thrash: ok: (\d+) pages came in for a set of (\d+)/m;
-note($change->{log} =~ /load: what came last goes first: it helps, / ? 'the loop was helped' : 'the loop was not helped');
-cmp_ok($came // 1e9, '<', 5 * ($set // 0), 'the other pages are there soon');
+my ($after) = $change->{log} =~ /^thrash: ok: \d+ pages that fit are there after (\d+) ms/m;
+note($change->{log} =~ /load: what came last goes first: it helps, / ? 'the loop was helped' : 'the loop was not helped', ", $after ms");
+cmp_ok($after // 99999, '<', 3000, 'the other pages are there soon');
 
 all_well(thrash('front', '32M', '', '/fuzz/thrash front 18 6', swap => 256 * 1024));
 all_well(thrash('kill', '32M', '', '/fuzz/thrash kill 18', swap => 256 * 1024));

@@ -12,7 +12,7 @@ my ($out, $log, $all) = gdb_session('gdb-helpers', ['-m', '16M', '--append', 'pa
     'q-walk 0xc0100000',
     'q-uses',
     'q-frame 0x100',
-    'break power_exit',
+    'break power_debug_exit',
     'continue',
     'q-uses',
     'q-buddy',
@@ -42,7 +42,7 @@ like($uses_early, qr/not set up yet/, 'q-uses says that the pool is not there ye
 like($frame_early, qr/not set up yet/, 'and so does q-frame');
 
 # At the end.
-like($at_end, qr/Breakpoint.*power_exit/s, 'the kernel ran to its end');
+like($at_end, qr/Breakpoint.*power_debug_exit/s, 'the kernel ran to its end');
 my $u = uses_of($uses);
 cmp_ok(scalar keys %$u, '>=', 8, 'q-uses lists every use') or diag($uses);
 is($u->{$_}[0], $u->{$_}[1], "$_ frames: told and counted agree") for sort keys %$u;

@@ -373,8 +373,8 @@ void tour_thrashing(void)
 
     if (!needs_quire() || !needs_swap())
         return;
-    if (free_swap() < PROGRAMS * each || each > 64 * MIB) {
-        lacks("this takes %u MiB of swap, and less than 2 GiB of memory:\n  tools/run -m 64M --disk FILE",
+    if (free_swap() < PROGRAMS * each || each > 64 * MIB || total < 24 * MIB) {
+        lacks("this takes %u MiB of swap, and 24 MiB to 2 GiB of memory:\n  tools/run -m 64M --disk FILE",
               (unsigned)(PROGRAMS * each / MIB));
         return;
     }
