@@ -96,7 +96,7 @@ static bool has_word(const char *words, const char *word)
 /* Text in lines that begin at a column, behind a margin. */
 static void paragraph(int indent, const char *margin, char *text)
 {
-    enum { WIDTH = 100 };
+    enum { WIDTH = 79 };
     char *rest;
     int column = indent;
 
