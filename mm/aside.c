@@ -58,7 +58,7 @@ enum policy_parked aside_park(void *arg, struct frame *f)
         struct event_record *e = event_of_frame(vm, EVENT_PARKED, f);
 
         e->what = what == PARKED_DIRTY;
-        e->why = reclaim_policy_number(vm);
+        e->why = pageable_now(&vm->pageable)->number;
     }
     return what;
 }

@@ -128,18 +128,12 @@ struct event_record *event_new_slow(struct event_ring *r)
     return e;
 }
 
-/* A record of a kind, and nothing else. */
-static struct event_record *begin(struct vm *vm, enum event_kind kind)
+struct event_record *event_plain(struct vm *vm, enum event_kind kind)
 {
     struct event_record *e = event_new(&vm->events);
 
     *e = (struct event_record){.time = e->time, .kind = (uint8_t)kind};
     return e;
-}
-
-struct event_record *event_plain(struct vm *vm, enum event_kind kind)
-{
-    return begin(vm, kind);
 }
 
 struct event_record *event_of_frame(struct vm *vm, enum event_kind kind, const struct frame *f)
@@ -166,7 +160,7 @@ struct event_record *event_of_frame(struct vm *vm, enum event_kind kind, const s
 
 struct event_record *event_of_space(struct space *s, enum event_kind kind, vaddr_t va)
 {
-    struct event_record *e = begin(s->vm, kind);
+    struct event_record *e = event_plain(s->vm, kind);
 
     e->flags = EVENT_OF_SPACE;
     e->who = s->id;

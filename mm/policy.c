@@ -257,6 +257,15 @@ const struct policy *policy_find(const char *name)
     return NULL;
 }
 
+static uint8_t number_of(const struct policy *policy)
+{
+    unsigned n = 0;
+
+    while (n < POLICIES && policies[n] != policy)
+        n++;
+    return (uint8_t)n;
+}
+
 static int half_start(struct pageable *p, unsigned which, const struct policy *policy)
 {
     struct policy_state *s = &p->half[which];
@@ -268,6 +277,7 @@ static int half_start(struct pageable *p, unsigned which, const struct policy *p
         return err;
     *s = (struct policy_state){
         .policy = policy,
+        .number = number_of(policy),
         .pool = s->pool,
         .eyes = s->eyes,
         .eyes_arg = s->eyes_arg,

@@ -147,6 +147,7 @@ struct policy_counts {
 
 struct policy_state {
     const struct policy *policy;          /* (r) NULL: this half is not in use */
+    uint8_t number;                       /* (r) of the policy in policies[]; POLICIES: it is not there */
     struct frame_pool *pool;              /* (c) */
     const struct policy_eyes *eyes;       /* (c) */
     void *eyes_arg;                       /* (c) */

@@ -117,16 +117,6 @@ static bool is_locked(void *arg, struct frame *f)
     return f->maps && rmap_locked(arg, f);
 }
 
-uint8_t reclaim_policy_number(struct vm *vm)
-{
-    const struct policy *p = pageable_now(&vm->pageable)->policy;
-    unsigned n = 0;
-
-    while (n < POLICIES && policies[n] != p)
-        n++;
-    return (uint8_t)n;
-}
-
 /* --- what policies see: the accessed and dirty bits of all entries of a frame, and its flags --- */
 
 static uint32_t take_uses(void *arg, struct frame *f)
@@ -139,7 +129,7 @@ static uint32_t take_uses(void *arg, struct frame *f)
     used |= f->maps && !lacks_slot(vm, f) && rmap_test_clear_accessed(vm, f);
     vm->stats.reactivated += used;
     if (used)
-        event_of_frame(vm, EVENT_REACTIVATED, f)->why = reclaim_policy_number(vm);
+        event_of_frame(vm, EVENT_REACTIVATED, f)->why = pageable_now(&vm->pageable)->number;
     return used;
 }
 
@@ -280,7 +270,7 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
             continue;
         }
         files += is_file_page(f);
-        note_victim(vm, f, reclaim_policy_number(vm));
+        note_victim(vm, f, policy->number);
         f->pins++;
         victim[n++] = f;
         policy->policy->pass(policy, f, POLICY_OUT);
@@ -289,7 +279,7 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
     if (looked) {
         struct event_record *e = event_plain(vm, EVENT_LOOKED);
 
-        e->why = reclaim_policy_number(vm);
+        e->why = policy->number;
         e->arg = looked;
     }
     return n;

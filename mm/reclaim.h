@@ -24,8 +24,6 @@ int reclaim_set_policy(struct vm *vm, const struct policy *policy);
 void reclaim_sort(struct frame **f, unsigned n);
 /* Begin to write frames, which are pinned and have slots; it gives their pins back. Sleeps. */
 void reclaim_write(struct vm *vm, struct frame **f, unsigned n);
-/* The number of the policy that chooses, for events. */
-uint8_t reclaim_policy_number(struct vm *vm);
 /* What policies see of a frame of a vm, which is the argument. */
 extern const struct policy_eyes reclaim_eyes;
 /* The daemon's body: never returns. The kernel runs it in a task that does nothing else. */
