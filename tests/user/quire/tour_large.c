@@ -297,6 +297,7 @@ void tour_table_out(void)
 #define WORK     250u
 #define ROUNDS   6u  /* without load control */
 #define MOST     60u /* with it, where the disk is fast: as many as take seconds */
+#define TRIES    3u
 
 /* What programs tell, in memory that they share with the tour. */
 struct told {
@@ -368,8 +369,9 @@ void tour_thrashing(void)
     uint64_t total = (uint64_t)number_in("/proc/meminfo", "MemTotal") * 1024;
     uint64_t each = total / 32 + 4 * MIB;
     struct outcome without, with;
+    bool fewer = false;
     unsigned rounds;
-    long outs;
+    long outs = 0;
 
     if (!needs_quire() || !needs_swap())
         return;
@@ -393,15 +395,23 @@ void tour_thrashing(void)
         "in "
         "for whom there is no room. (/proc/quire/load, docs/thrashing.md)");
     set_vm("loadcontrol", "1");
-    outs = times_out();
-    with = programs((uint32_t)(each / PAGE), rounds);
-    show_outcome("in turns:", &with, rounds);
+    /* Whether it begins in time depends on how long the programs' waits are beside their work, and so on the
+     * machine: longer runs give it more of it.
+     */
+    for (unsigned tries = 0; tries < TRIES; tries++, rounds *= 2) {
+        outs = times_out();
+        with = programs((uint32_t)(each / PAGE), rounds);
+        show_outcome("in turns:", &with, rounds);
+        fewer = with.moved * (long)ROUNDS < without.moved * (long)rounds;
+        if (times_out() > outs && fewer)
+            break;
+    }
     say("Suspended %ld times; the last lines of /proc/quire/load:", times_out() - outs);
     show("%s", line_in("/proc/quire/load", "look"));
     show("%s", line_in("/proc/quire/load", "total"));
     claim(without.some > 0, "/proc/pressure/memory saw that they waited");
     claim(times_out() > outs, "somebody was suspended");
-    claim(with.moved * (long)ROUNDS < without.moved * (long)rounds, "in turns, fewer pages move in a round");
+    claim(fewer, "in turns, fewer pages move in a round");
     leave_all();
 }
 
