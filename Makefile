@@ -165,6 +165,13 @@ $(B)/host/replay-checked: $(REPLAY_C) $(wildcard tests/host/*.h tests/host/repla
 	@echo "  HOSTCC  $@"
 	@$(HOSTCC) $(HOST_CFLAGS) $(REPLAY_C) -o $@
 
+# The forms of page tables over tables that textbooks' programs printed.
+TRANSLATE_C := tests/host/translate/main.c $(sort $(wildcard mm/forms/*.c))
+$(B)/host/translate: $(TRANSLATE_C) $(wildcard mm/forms/*.h) Makefile
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@$(HOSTCC) $(HOST_CFLAGS) -D_GNU_SOURCE $(TRANSLATE_C) -o $@
+
 # The player: the same policies and the same core in WebAssembly, in one page. See docs/lab.md. What it exports has no
 # prototypes.
 WASM_C     := $(sort $(wildcard mm/policy/*.c mm/policy/host/*.c)) mm/policy.c mm/frame.c mm/buddy.c kernel/lib/format.c \
@@ -194,7 +201,7 @@ player: $(B)/lab/player.html
 	@echo $<
 
 .PHONY: hosted
-hosted: $(HOST_TESTS) $(B)/host/replay $(B)/host/replay-checked
+hosted: $(HOST_TESTS) $(B)/host/replay $(B)/host/replay-checked $(B)/host/translate
 
 # --- the laboratory: a plugin of QEMU's that records what programs touch, and the sweep over policies and sizes ---
 
@@ -472,7 +479,7 @@ BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/
 PROVE := prove --timer -j2 --exec tools/tap
 
 test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test $(B)/setup-build
-	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/check.t
+	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/check.t
 
 # The tests that are random or only take time, for minutes each.
 soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)/setup-test
@@ -482,7 +489,7 @@ soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)
 	    tests/lab/player.t
 
 test-host: hosted $(B)/lab/sweep $(B)/lab/player.wasm | $(B)/setup-test
-	@$(PROVE) $(HOST_TESTS) tests/host/replay.t tests/lab/sweep.t tests/lab/answers.t
+	@$(PROVE) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/lab/sweep.t tests/lab/answers.t
 
 test-boot: $(B)/host/replay $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)

@@ -167,11 +167,12 @@ void form_destroy(struct form *f)
     f->type = NULL;
 }
 
+/* What nobody wants to know. */
+static struct form_walk nobody;
+
 int form_insert(struct form *f, uint32_t space, uint32_t page, uint32_t value, struct form_walk *w)
 {
-    struct form_walk none;
-
-    w = w ? w : &none;
+    w = w ? w : &nobody;
     w->accesses = w->bytes = w->steps = 0;
     mm_assert(!f->adopted, "insertion into tables of somebody else's");
     if (page >= form_pages(f) || value > form_value_mask(&f->shape))
@@ -181,9 +182,7 @@ int form_insert(struct form *f, uint32_t space, uint32_t page, uint32_t value, s
 
 uint32_t form_remove(struct form *f, uint32_t space, uint32_t page, struct form_walk *w)
 {
-    struct form_walk none;
-
-    w = w ? w : &none;
+    w = w ? w : &nobody;
     w->accesses = w->bytes = w->steps = 0;
     mm_assert(!f->adopted, "removal from tables of somebody else's");
     return page < form_pages(f) ? f->type->remove_page(f, space, page, w) : 0;
@@ -191,9 +190,7 @@ uint32_t form_remove(struct form *f, uint32_t space, uint32_t page, struct form_
 
 uint32_t form_lookup(const struct form *f, uint32_t space, uint32_t page, struct form_walk *w)
 {
-    struct form_walk none;
-
-    w = w ? w : &none;
+    w = w ? w : &nobody;
     w->accesses = w->bytes = w->steps = 0;
     return page < form_pages(f) ? f->type->walk_page(f, space, page, w) : 0;
 }

@@ -143,7 +143,7 @@ static bool is_cost(enum form_kind kind, const struct form_walk *w, bool is_ther
     case FORM_LINEAR:
         return w->accesses == 1 && w->bytes == 4;
     case FORM_HYBRID:
-        return w->accesses <= 1 && w->accesses >= is_there && w->bytes == 4 * w->accesses;
+        return w->accesses <= 1 && w->accesses >= (is_there ? 1 : 0) && w->bytes == 4 * w->accesses;
     case FORM_TWO_LEVEL:
         return w->accesses <= 2 && w->accesses >= (is_there ? 2 : 1) && w->bytes == 4 * w->accesses;
     case FORM_THREE_LEVEL:
@@ -259,4 +259,235 @@ TEST(forms, hashed)
 TEST(forms, clustered)
 {
     random_against_model(kt, FORM_CLUSTERED);
+}
+
+/* A form with the pages 5 and 6 of the first space, and page 0xBFFF. */
+static struct model *small_form(struct kt *kt, enum form_kind kind, struct source **source)
+{
+    struct model *m;
+
+    *source = source_new(kt, 0);
+    m = *source ? model_new(kt, kind, *source) : NULL;
+    if (!m) {
+        if (*source)
+            source_done(kt, *source);
+        return NULL;
+    }
+    EXPECT(form_insert(&m->form, 7, 5, form_value(100, 1), NULL) == 0, "page 5");
+    EXPECT(form_insert(&m->form, 7, 6, form_value(101, 1), NULL) == 0, "page 6");
+    EXPECT(form_insert(&m->form, 7, SPACE_PAGES - 1, form_value(100, 3), NULL) == 0, "the last page");
+    EXPECT(form_verify(&m->form), "before any change");
+    return m;
+}
+
+static void small_done(struct kt *kt, struct model *m, struct source *source)
+{
+    EXPECT(form_verify(&m->form) && form_lookup(&m->form, 7, 6, NULL) == (FORM_VALID | form_value(101, 1)),
+           "after all is back");
+    form_destroy(&m->form);
+    kt_release(m);
+    source_done(kt, source);
+}
+
+#define BROKEN(id, word, value) KT_BREAK(form_verify(f), id, word, value)
+
+/* What every form says of its memory. */
+static void break_common(struct kt *kt, struct form *f, struct source *s)
+{
+    BROKEN("INV-FORM-1", s->m.used, 0);
+    BROKEN("INV-FORM-1", s->m.limit, 8);
+    BROKEN("INV-FORM-2", f->bytes, UINT32_MAX);
+}
+
+TEST(forms, linear_verify_sees_corruption)
+{
+    struct source *s;
+    struct model *m = small_form(kt, FORM_LINEAR, &s);
+    struct form *f = &m->form;
+
+    if (!m)
+        return;
+    break_common(kt, f, s);
+    BROKEN("INV-LINEAR-1", ((uint32_t *)source_at(&s->m, f->root))[9], FORM_VALID);
+    BROKEN("INV-LINEAR-1", f->count, 2);
+    BROKEN("INV-LINEAR-2", f->bytes, 4);
+    small_done(kt, m, s);
+}
+
+TEST(forms, hybrid_verify_sees_corruption)
+{
+    struct source *s;
+    struct model *m = small_form(kt, FORM_HYBRID, &s);
+    struct form *f = &m->form;
+    struct form_segment *g;
+
+    if (!m)
+        return;
+    g = source_at(&s->m, f->root);
+    break_common(kt, f, s);
+    BROKEN("INV-HYBRID-1", g->used, 3);
+    BROKEN("INV-HYBRID-1", ((uint32_t *)source_at(&s->m, g->table))[9], FORM_VALID);
+    BROKEN("INV-HYBRID-1", f->count, 2);
+    BROKEN("INV-HYBRID-2", g->first, 0x10000);
+    BROKEN("INV-HYBRID-3", f->shape.pages, SPACE_PAGES - 1);
+    BROKEN("INV-HYBRID-4", f->tables[0], 3);
+    small_done(kt, m, s);
+}
+
+static void break_tree(struct kt *kt, enum form_kind kind)
+{
+    struct source *s;
+    struct model *m = small_form(kt, kind, &s);
+    struct form *f = &m->form;
+    uint32_t *root, *last;
+
+    if (!m)
+        return;
+    root = source_at(&s->m, f->root);
+    last = source_at(&s->m, root[(SPACE_PAGES - 1) >> (kind == FORM_TWO_LEVEL ? 8 : 10)] & FORM_VALUE);
+    break_common(kt, f, s);
+    BROKEN("INV-TREE-1", last[kind == FORM_TWO_LEVEL ? 255 : 31], 0);
+    BROKEN("INV-TREE-2", f->count, 2);
+    BROKEN("INV-TREE-3", f->tables[1], 3);
+    BROKEN("INV-TREE-3", root[1], root[0]);
+    BROKEN("INV-TREE-4", f->shape.pages, SPACE_PAGES - 1);
+    small_done(kt, m, s);
+}
+
+TEST(forms, tree_verify_sees_corruption)
+{
+    break_tree(kt, FORM_TWO_LEVEL);
+    break_tree(kt, FORM_THREE_LEVEL);
+}
+
+/* The anchor in use with the least number. */
+static uint32_t *first_anchor(struct form *f, struct source *s)
+{
+    uint32_t *anchor = source_at(&s->m, f->root);
+
+    while (!*anchor)
+        anchor++;
+    return anchor;
+}
+
+TEST(forms, inverted_verify_sees_corruption)
+{
+    struct source *s;
+    struct model *m = small_form(kt, FORM_INVERTED, &s);
+    struct form *f = &m->form;
+    uint32_t *array, *anchor;
+
+    if (!m)
+        return;
+    array = source_at(&s->m, f->array);
+    anchor = first_anchor(f, s);
+    break_common(kt, f, s);
+    EXPECT(f->elements == 1, "page 0xBFFF has the frame of page 5, and so an element; there are %u",
+           f->elements);
+    /* Frame 101 is at place 37: space, page, value, next. */
+    BROKEN("INV-INVERTED-1", *anchor, 0);
+    BROKEN("INV-INVERTED-1", array[37 * 4], 8);
+    BROKEN("INV-INVERTED-1", array[37 * 4 + 2], 0);
+    BROKEN("INV-INVERTED-1", array[37 * 4 + 3], 37 * 2 + 1);
+    BROKEN("INV-INVERTED-2", array[37 * 4 + 2], FORM_VALID | form_value(102, 1));
+    BROKEN("INV-INVERTED-3", f->count, 4);
+    BROKEN("INV-INVERTED-3", f->elements, 0);
+    BROKEN("INV-INVERTED-4", f->bytes, f->bytes - 16);
+    BROKEN("INV-INVERTED-5", f->shape.pages, SPACE_PAGES - 1);
+    small_done(kt, m, s);
+}
+
+static void break_hashed(struct kt *kt, enum form_kind kind)
+{
+    struct source *s;
+    struct model *m = small_form(kt, kind, &s);
+    struct form *f = &m->form;
+    uint32_t *element;
+
+    if (!m)
+        return;
+    element = source_at(&s->m, *first_anchor(f, s));
+    break_common(kt, f, s);
+    BROKEN("INV-HASHED-1", element[0], 8);
+    BROKEN("INV-HASHED-1", element[2], *first_anchor(f, s));
+    if (kind == FORM_HASHED)
+        BROKEN("INV-HASHED-2", element[3], 0);
+    else
+        BROKEN("INV-HASHED-3", element[3 + (element[1] ? 15 : 5)], 0);
+    BROKEN("INV-HASHED-3", f->count, 4);
+    BROKEN("INV-HASHED-3", f->elements, f->elements + 1);
+    BROKEN("INV-HASHED-4", f->bytes, f->bytes - 4);
+    BROKEN("INV-HASHED-5", f->shape.pages, SPACE_PAGES - 1);
+    small_done(kt, m, s);
+}
+
+TEST(forms, hashed_verify_sees_corruption)
+{
+    break_hashed(kt, FORM_HASHED);
+    break_hashed(kt, FORM_CLUSTERED);
+}
+
+/* Creation and insertion with a limit of memory that grows until they succeed; nothing is lost on the way. */
+TEST(forms, fail_whole)
+{
+    for (enum form_kind kind = 0; kind < FORM_KINDS; kind++) {
+        struct source *s = source_new(kt, 0);
+        struct form_shape shape;
+        struct form f;
+        uint32_t failures = 0;
+
+        if (!s)
+            return;
+        small_shape(kind, &shape);
+        for (;; failures++) {
+            s->fail_after = 1 + failures;
+            if (form_create(&f, kind, &shape, &s->m) == 0)
+                break;
+            EXPECT(!s->taken && !s->m.used, "%s: creation failed, %u tables", form_kind_name(kind), s->taken);
+            if (failures > 4)
+                break;
+        }
+        s->fail_after = 0;
+        EXPECT(failures == (kind == FORM_INVERTED ? 2u : 1u), "%s: %u failures", form_kind_name(kind),
+               failures);
+        s->m.limit = s->m.used + 4;
+        EXPECT(form_insert(&f, 1, 3, form_value(2000, 0), NULL) == (kind == FORM_LINEAR ? 0 : -ENOMEM),
+               "%s: beyond the limit", form_kind_name(kind));
+        EXPECT(form_verify(&f), "%s: beyond the limit", form_kind_name(kind));
+        EXPECT(form_insert(&f, 1, SPACE_PAGES, 0, NULL) == -EINVAL &&
+                   form_insert(&f, 1, 0, FORM_VALID, NULL) == -EINVAL &&
+                   form_lookup(&f, 1, SPACE_PAGES, NULL) == 0 && form_remove(&f, 1, SPACE_PAGES, NULL) == 0,
+               "%s: too large", form_kind_name(kind));
+        form_destroy(&f);
+        source_done(kt, s);
+    }
+}
+
+/* A full space has the bytes that the form says are the most, and scattered pages too. */
+TEST(forms, worst)
+{
+    for (enum form_kind kind = 0; kind < FORM_KINDS; kind++) {
+        struct source *s = source_new(kt, 0);
+        struct form_shape shape;
+        struct form f;
+        uint32_t n = 0, step = kind == FORM_CLUSTERED ? 16 : kind == FORM_THREE_LEVEL ? 32 : 256;
+
+        if (!s)
+            return;
+        small_shape(kind, &shape);
+        if (form_create(&f, kind, &shape, &s->m) == 0) {
+            /* Frame 2000 has no place in the array, so each translation takes as much as one can. */
+            for (uint32_t page = 0; page < SPACE_PAGES; page += step, n++)
+                EXPECT(form_insert(&f, 1, page, form_value(2000, 0), NULL) == 0, "page %x", page);
+            if (kind == FORM_HYBRID)
+                for (uint32_t page = 4095; page < SPACE_PAGES; page += 4096, n++)
+                    EXPECT(form_insert(&f, 1, page, form_value(2000, 0), NULL) == 0, "page %x", page);
+            EXPECT(f.bytes == form_bytes_worst(&f, n), "%s: %u bytes for %u pages, at worst %u",
+                   form_kind_name(kind), f.bytes, n, (uint32_t)form_bytes_worst(&f, n));
+            EXPECT(form_kind_by_name(form_kind_name(kind)) == kind, "%s", form_kind_name(kind));
+            form_destroy(&f);
+        }
+        source_done(kt, s);
+    }
+    EXPECT(form_kind_by_name("inverse") == FORM_KINDS, "a form that there is not");
 }
