@@ -7,7 +7,7 @@
  * (SA_RESTORER), else the few bytes at the end of the frame.
  *
  * The processor still holds the program's floating-point state, so it goes to the stack and comes back in one
- * instruction each: FXSAVE for all of it, and FNSAVE for the older form of the x87 part that comes first in
+ * instruction each: XSAVE or FXSAVE for all of it, and FNSAVE for the older form of the x87 part that comes first in
  * struct _fpstate. A program may change either; of what is in both, the older form counts.
  *
  * Everything in a frame may have been changed by the program when it comes back. So only the flags that a
@@ -37,9 +37,24 @@ struct sigcontext {
 struct fp_area {
     uint32_t old[27]; /* as FNSAVE stores it */
     uint32_t status;  /* the status word again, and above it the magic number */
-    uint32_t fx[128]; /* as FXSAVE stores it */
+    uint32_t fx[116]; /* as FXSAVE stores it, or XSAVE */
+    struct {          /* in bytes that those leave alone */
+        uint32_t magic;
+        uint32_t all_size;      /* from the beginning of the frame's floating-point state to its end */
+        uint32_t components[2]; /* which are there, as in XCR0 */
+        uint32_t size;          /* of what XSAVE stored */
+        uint32_t reserved[7];
+    } more;
+    uint32_t header[16]; /* XSAVE's; what follows is as long as the processor says, and a second magic */
 };
-enum { FP_SIZE = sizeof(struct fp_area), FP_ALIGN = 64 /* of fx */, FX_MXCSR = 6 };
+enum {
+    FP_SIZE = offsetof(struct fp_area, header), /* with FXSAVE */
+    FP_OLD_SIZE = offsetof(struct fp_area, fx),
+    FP_ALIGN = 64, /* of fx */
+    FP_MAGIC_1 = 0x46505853,
+    FP_MAGIC_2 = 0x46505845,
+    UC_FP_XSTATE = 1,
+};
 #define FP_NO_FXSAVE 0xFFFF0000u /* magic: the old form only */
 
 #define RETCODE_WORDS 2
@@ -66,7 +81,8 @@ struct rt_frame {
     uint32_t retcode[RETCODE_WORDS];
 };
 
-_Static_assert(FP_SIZE == 112 + 512, "asm/sigcontext.h");
+_Static_assert(FP_SIZE == 112 + FX_SIZE && FP_SIZE + XSAVE_HEADER_SIZE == sizeof(struct fp_area),
+               "asm/sigcontext.h");
 _Static_assert(sizeof(struct sigcontext) == 88, "asm/sigcontext.h");
 _Static_assert(offsetof(struct rt_frame, uc) == 144 && sizeof(struct rt_frame) == 144 + 116 + 8,
                "asm/ucontext.h");
@@ -136,20 +152,43 @@ int sigframe_alt_set(struct thread *t, const struct alt_stack *s, vaddr_t esp)
 
 /* --- floating point --- */
 
-/* How the state is when a program, or a handler, begins. */
-static const struct fpu_state fpu_fresh = {.bytes = {
-                                               [0] = 0x7F,
-                                               [1] = 0x03, /* control word: all masked */
-                                               [24] = 0x80,
-                                               [25] = 0x1F /* MXCSR */
-                                           }};
-
-static void fpu_begin(void)
+/* Bytes of the whole: the old form, and what this processor's own instruction stores. */
+static uint32_t fp_size(void)
 {
-    if (cpu_features.sse)
-        __asm__ volatile("fxrstor %0" : : "m"(fpu_fresh));
-    else
-        __asm__ volatile("fninit");
+    if (likely(!cpu_features.xsave))
+        return FP_SIZE;
+    return FP_OLD_SIZE + cpu_features.xsave_size + sizeof(uint32_t);
+}
+
+/* Where the second magic number is. */
+static uint32_t *fp_end(struct fp_area *f, uint32_t size)
+{
+    return (uint32_t *)((vaddr_t)f->fx + size);
+}
+
+static bool xsave_to_user(struct fp_area *f)
+{
+    uint32_t size = cpu_features.xsave_size, there;
+
+#pragma GCC unroll 16
+    for (unsigned i = 0; i < ARRAY_LEN(f->header); i++)
+        PUT(f->header[i], 0);
+    __asm__ goto(ACCESS("xsave %0") : : "m"(*f->fx), "a"(~0), "d"(~0) : "memory" : fault);
+    /* A program may have changed these though they were as after reset. */
+    GET(there, f->header[0]);
+    PUT(f->header[0], there | XSAVE_X87_SSE);
+    PUT(f->more.magic, FP_MAGIC_1);
+    PUT(f->more.all_size, fp_size());
+    PUT(f->more.components[0], fpu_components());
+    PUT(f->more.components[1], 0);
+    PUT(f->more.size, size);
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < ARRAY_LEN(f->more.reserved); i++)
+        PUT(f->more.reserved[i], 0);
+    PUT(*fp_end(f, size), FP_MAGIC_2);
+    return true;
+fault:
+    return false;
 }
 
 /* Save the state at va (where place() has put it), and give the handler a fresh one. */
@@ -160,8 +199,12 @@ static bool fpu_to_user(vaddr_t va)
     uint32_t magic = cpu_features.sse ? 0 : FP_NO_FXSAVE;
 
     __asm__ volatile("fnstsw %0" : "=a"(status));
-    if (cpu_features.sse)
+    if (cpu_features.xsave) {
+        if (!xsave_to_user(f))
+            return false;
+    } else if (cpu_features.sse) {
         USER_OP("fxsave", f->fx);
+    }
     USER_OP("fnsave", f->old);
     PUT(f->status, magic | status);
     fpu_begin();
@@ -172,7 +215,7 @@ fault:
 
 /* As it stands. False: it cannot be read, or the processor does not take it: bits of MXCSR that it does
  * not know, or a place that is not aligned. */
-static bool load_fx(const uint32_t fx[128])
+static bool load_fx(const uint32_t *fx)
 {
     __asm__ goto(ACCESS("fxrstor %0") : : "m"(*(const struct fpu_state *)fx) : "memory" : fault);
     return true;
@@ -180,19 +223,44 @@ fault:
     return false;
 }
 
-/* By way of a copy, in which what the processor would refuse is taken out. The way in from ring 3 does not
- * align the stack as the compiler expects it, and FXRSTOR wants the copy aligned. */
-static __attribute__((noinline, force_align_arg_pointer)) bool load_fx_copy(const uint32_t fx[128])
+/* By way of a copy of size bytes, which the processor takes. The way in from ring 3 does not align the stack as
+ * the compiler expects it, and the copy has to be aligned. */
+static __attribute__((noinline, force_align_arg_pointer)) bool load_copy(const uint32_t *fx, uint32_t size)
 {
     struct fpu_state copy;
-    int err;
+    bool done;
 
     cpu_user_end();
-    err = user_copy_in(&copy, (vaddr_t)fx, sizeof copy);
-    if (!err)
+    done = !user_copy_in(&copy, (vaddr_t)fx, size) && fpu_admit(&copy, size);
+    if (done)
         fpu_load(&copy);
     cpu_user_begin();
-    return !err;
+    return done;
+}
+
+/* Whether the program still has all that xsave_to_user() stored, and not only what FXSAVE would. False is no
+ * error: Linux takes such a frame, too. */
+static bool has_xsave(struct fp_area *f)
+{
+    uint32_t size = cpu_features.xsave_size, magic, all, said;
+
+    GET(magic, f->more.magic);
+    GET(all, f->more.all_size);
+    GET(said, f->more.size);
+    if (magic != FP_MAGIC_1 || said != size || all < size || (vaddr_t)f > USER_END - fp_size())
+        return false;
+    GET(magic, *fp_end(f, size));
+    return magic == FP_MAGIC_2;
+fault:
+    return false;
+}
+
+/* With XSAVE always by way of a copy: not every processor refuses all that Linux does. */
+static bool load_extended(struct fp_area *f)
+{
+    if (cpu_features.xsave)
+        return load_copy(f->fx, has_xsave(f) ? cpu_features.xsave_size : FX_SIZE);
+    return load_fx(f->fx) || load_copy(f->fx, FX_SIZE);
 }
 
 /* An exception that a state has pending is raised by the next instruction that looks, which is to be the
@@ -207,7 +275,7 @@ static bool fpu_from_user(vaddr_t va)
     }
     if (va > USER_END - FP_SIZE)
         return false;
-    if (cpu_features.sse && !load_fx(f->fx) && !load_fx_copy(f->fx))
+    if (cpu_features.sse && !load_extended(f))
         return false;
     __asm__ volatile("fnclex");
     USER_OP("frstor", f->old);
@@ -285,7 +353,7 @@ static bool place(const struct thread *t, const struct trap_frame *tf, const str
         sp = t->sig.alt_stack + t->sig.alt_size;
         entering = true;
     }
-    *fpstate = ((sp - FP_SIZE + offsetof(struct fp_area, fx)) & ~(vaddr_t)(FP_ALIGN - 1)) -
+    *fpstate = ((sp - fp_size() + offsetof(struct fp_area, fx)) & ~(vaddr_t)(FP_ALIGN - 1)) -
                offsetof(struct fp_area, fx);
     *frame = ((*fpstate - size + 4) & ~(vaddr_t)15) - 4;
     /* Wrapped around, or in the kernel's half: not memory of the program's. */
@@ -323,7 +391,7 @@ static bool put_rt_frame(const struct thread *t, const struct trap_frame *tf, co
 #pragma GCC unroll 32
     for (unsigned i = SIGINFO_GIVEN; i < SIGINFO_WORDS; i++)
         PUT(f->info[i], 0);
-    PUT(f->uc.flags, 0);
+    PUT(f->uc.flags, cpu_features.xsave ? UC_FP_XSTATE : 0);
     PUT(f->uc.link, 0);
     PUT(f->uc.stack.start, t->sig.alt_stack);
     PUT(f->uc.stack.flags, t->sig.alt_flags);

@@ -86,15 +86,13 @@ void oom_count_with(void (*count)(struct process *p))
 /* What the kernel keeps for a process that has memory, tables not included. */
 static size_t kernel_bytes(const struct process *p)
 {
-    enum {
-        THREAD = TASK_STACK_PAGES * PAGE_SIZE + sizeof(struct task) + sizeof(struct thread) +
-                 sizeof(struct fpu_state),
-    };
+    size_t per_thread =
+        TASK_STACK_PAGES * PAGE_SIZE + sizeof(struct task) + sizeof(struct thread) + fpu_state_size();
     size_t bytes = sizeof *p + p->memory->space->regions.count * sizeof(struct region) + ptimer_bytes(p);
     uint32_t signals = p->pending.records;
 
     for (const struct thread *t = p->threads; t; t = t->next) {
-        bytes += THREAD;
+        bytes += per_thread;
         signals += t->sig.pending.records;
     }
     bytes += signals * sizeof(struct signal_record);

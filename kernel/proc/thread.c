@@ -26,13 +26,19 @@ static struct thread *thread_hash[HASH];
 
 unsigned thread_count, thread_total, thread_siblings;
 
+/* What XSAVE leaves as it is, its header's reserved bytes, has to be 0. */
+static void construct_fpu(void *state)
+{
+    fpu_reset(state);
+}
+
 void thread_start(void)
 {
     struct frame_pool *pool = kmalloc_sys.pool;
 
     cache_init(&thread_cache, pool, "thread", sizeof(struct thread), 0, NULL, slab_default_flags);
-    cache_init(&fpu_cache, pool, "fpu", sizeof(struct fpu_state), 16, NULL, slab_default_flags);
     fpu_init();
+    cache_init(&fpu_cache, pool, "fpu", fpu_state_size(), FPU_STATE_ALIGN, construct_fpu, slab_default_flags);
 }
 
 int caps_set(const struct caps *new)

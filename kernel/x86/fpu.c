@@ -4,21 +4,27 @@
  * before main(), and a trap costs more than the two instructions. A switch to a kernel task leaves them
  * alone.
  *
- * Source: Intel SDM vol. 1, 8.1 (x87), 10.5 (FXSAVE); vol. 3A, 13.
+ * Where the processor has XSAVE, it is used for all components that are on (x87, SSE, AVX), else FXSAVE, else
+ * FNSAVE. A state that was never in the registers has a header of 0, and is what a program begins with.
+ *
+ * Source: Intel SDM vol. 1, 8.1 (x87), 10.5 (FXSAVE), 13 (XSAVE); vol. 3A, 13.
  */
 #include "kernel/x86/fpu.h"
 #include "mm/os.h"
 #include "mm/x86/cpu.h"
 
 enum {
-    FX_MXCSR = 24, /* offsets in FXSAVE's area */
+    FX_MXCSR = 24, /* offsets in the area */
     FX_MXCSR_MASK = 28,
+    FX_RESERVED = 32, /* what is not control registers begins here */
     MXCSR_DEFAULT = 0x1F80,
     MXCSR_MASK_DEFAULT = 0xFFBF, /* where the processor leaves the mask 0 */
 };
 
 static struct fpu_state clean;
+static uint32_t size;
 static uint32_t mxcsr_mask;
+static uint32_t components; /* XCR0; there are none above its low word */
 
 static uint32_t get(const struct fpu_state *s, unsigned offset)
 {
@@ -35,6 +41,10 @@ static void put(struct fpu_state *s, unsigned offset, uint32_t v)
 
 void fpu_init(void)
 {
+    uint32_t high;
+
+    size = cpu_features.xsave ? cpu_features.xsave_size : FX_SIZE;
+    mm_assert(size <= FPU_STATE_MAX, "an FPU state of %u bytes", (unsigned)size);
     __asm__ volatile("fninit");
     fpu_save(&clean);
     if (!cpu_features.fxsr)
@@ -42,36 +52,69 @@ void fpu_init(void)
     mxcsr_mask = get(&clean, FX_MXCSR_MASK);
     if (!mxcsr_mask)
         mxcsr_mask = MXCSR_MASK_DEFAULT;
-    /* Registers that the loader left something in. */
-    memset(clean.bytes + 32, 0, sizeof clean.bytes - 32);
+    /* Registers that the loader left something in. With XSAVE, a header of 0 says that all is as after reset,
+     * but for MXCSR. */
+    memset(clean.bytes + FX_RESERVED, 0, sizeof clean.bytes - FX_RESERVED);
     put(&clean, FX_MXCSR, MXCSR_DEFAULT);
+    if (cpu_features.xsave)
+        __asm__ volatile("xgetbv" : "=a"(components), "=d"(high) : "c"(0));
+}
+
+uint32_t fpu_state_size(void)
+{
+    return size;
+}
+
+uint32_t fpu_components(void)
+{
+    return components;
 }
 
 void fpu_reset(struct fpu_state *s)
 {
-    *s = clean;
+    memcpy(s, &clean, size);
 }
 
 void fpu_save(struct fpu_state *s)
 {
-    if (likely(cpu_features.fxsr))
+    if (cpu_features.xsave)
+        __asm__ volatile("xsave %0" : "+m"(*s) : "a"(~0), "d"(~0));
+    else if (likely(cpu_features.fxsr))
         __asm__ volatile("fxsave %0" : "=m"(*s));
     else
         __asm__ volatile("fnsave %0; frstor %0" : "+m"(*s));
 }
 
-void fpu_load(struct fpu_state *s)
+void fpu_load(const struct fpu_state *s)
 {
-    if (unlikely(!cpu_features.fxsr)) {
+    if (cpu_features.xsave)
+        __asm__ volatile("xrstor %0" : : "m"(*s), "a"(~0), "d"(~0));
+    else if (likely(cpu_features.fxsr))
+        __asm__ volatile("fxrstor %0" : : "m"(*s));
+    else
         /* FRSTOR faults when the state before it, which is another program's, has an exception pending. */
         __asm__ volatile("fnclex; frstor %0" : : "m"(*s));
-        return;
-    }
+}
+
+void fpu_begin(void)
+{
+    fpu_load(&clean);
+}
+
+bool fpu_admit(struct fpu_state *s, uint32_t bytes)
+{
     uint32_t mxcsr = get(s, FX_MXCSR);
 
-    if (unlikely(mxcsr & ~mxcsr_mask))
+    if (bytes == FX_SIZE) {
         put(s, FX_MXCSR, mxcsr & mxcsr_mask);
-    __asm__ volatile("fxrstor %0" : : "m"(*s));
+        memset(s->bytes + XSAVE_HEADER, 0, XSAVE_HEADER_SIZE);
+        put(s, XSAVE_HEADER, XSAVE_X87_SSE);
+        return true;
+    }
+    for (unsigned i = 4; i < XSAVE_HEADER_SIZE; i += 4)
+        if (get(s, XSAVE_HEADER + i))
+            return false;
+    return !(get(s, XSAVE_HEADER) & ~components) && !(mxcsr & ~mxcsr_mask);
 }
 
 int fpu_signal_code(bool simd)

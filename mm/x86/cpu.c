@@ -1,7 +1,8 @@
 /*
  * Purpose: find out what the processor has, once, and turn on what the kernel uses.
  * Data: cpu_features, written by cpu_detect() at start-up, constant afterwards.
- * Source: Intel SDM vol. 2A, CPUID; vol. 3A, 2.5 (control registers), 4.6 (SMEP, SMAP).
+ * Source: Intel SDM vol. 2A, CPUID; vol. 3A, 2.5 (control registers), 4.6 (SMEP, SMAP); vol. 1,
+ * 13.2 and 13.3 (XSAVE).
  */
 #include "mm/x86/cpu.h"
 #include "mm/os.h"
@@ -9,6 +10,8 @@
 struct cpu_features cpu_features;
 
 enum {
+    CPUID1_ECX_XSAVE = 1 << 26,
+    CPUID1_ECX_AVX = 1 << 28,
     CPUID1_EDX_TSC = 1 << 4,
     CPUID1_EDX_FXSR = 1 << 24,
     CPUID1_EDX_SSE = 1 << 25,
@@ -16,7 +19,27 @@ enum {
     CPUID7_EBX_SMEP = 1 << 7,
     CPUID7_EBX_SMAP = 1 << 20,
     CPUID7_ECX_UMIP = 1 << 2,
+    LEAF_XSAVE = 0xD,
+    XCR0_X87 = 1 << 0,
+    XCR0_SSE = 1 << 1,
+    XCR0_AVX = 1 << 2,
 };
+
+/* Programs do not all look at OSXSAVE before they use AVX: where CPUID shows it, it works. The components that
+ * came later are left off; who uses those looks at XCR0.
+ */
+static void turn_on_xsave(struct cpu_features *c, bool avx)
+{
+    uint32_t r[4], components = XCR0_X87 | XCR0_SSE | (avx ? XCR0_AVX : 0);
+
+    cpu_cpuid(LEAF_XSAVE, 0, r);
+    components &= r[0];
+    cpu_write_cr4(cpu_read_cr4() | CR4_OSXSAVE);
+    __asm__ volatile("xsetbv" : : "a"(components), "d"(0), "c"(0));
+    cpu_cpuid(LEAF_XSAVE, 0, r);
+    c->xsave = true;
+    c->xsave_size = r[1];
+}
 
 void cpu_detect(void)
 {
@@ -37,6 +60,7 @@ void cpu_detect(void)
     c->fxsr = r[3] & CPUID1_EDX_FXSR;
     c->sse = c->fxsr && (r[3] & CPUID1_EDX_SSE);
     c->sse2 = c->sse && (r[3] & CPUID1_EDX_SSE2);
+    bool xsave = c->sse && (r[2] & CPUID1_ECX_XSAVE) && leaves >= LEAF_XSAVE, avx = r[2] & CPUID1_ECX_AVX;
     if (leaves >= 7) {
         cpu_cpuid(7, 0, r);
         c->smep = r[1] & CPUID7_EBX_SMEP;
@@ -59,4 +83,6 @@ void cpu_detect(void)
     if (c->umip)
         cr4 |= CR4_UMIP;
     cpu_write_cr4(cr4);
+    if (xsave)
+        turn_on_xsave(c, avx);
 }

@@ -21,6 +21,7 @@ enum {
     CR4_OSFXSR = 1 << 9,
     CR4_OSXMMEXCPT = 1 << 10,
     CR4_UMIP = 1 << 11,
+    CR4_OSXSAVE = 1 << 18,
     CR4_SMEP = 1 << 20,
     CR4_SMAP = 1 << 21,
     EFLAGS_IF = 1 << 9,
@@ -32,10 +33,13 @@ struct cpu_features { /* (c) */
     char vendor[13];
     uint8_t family, model, stepping;
     bool tsc, fxsr, sse, sse2, smep, smap, umip;
+    bool xsave;          /* it is on, for the components in XCR0: x87, SSE and, where there is one, AVX */
+    uint32_t xsave_size; /* bytes of the area for those; 0 without */
 };
 extern struct cpu_features cpu_features; /* (c) */
 
-/* Read CPUID, and turn on what the processor has: SSE for the page routines, SMEP, SMAP, UMIP. */
+/* Read CPUID, and turn on what the processor has: SSE for the page routines, AVX for programs, SMEP, SMAP,
+ * UMIP. */
 void cpu_detect(void);
 
 static inline void cpu_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
