@@ -166,7 +166,7 @@ static uint32_t *fp_end(struct fp_area *f, uint32_t size)
     return (uint32_t *)((vaddr_t)f->fx + size);
 }
 
-static bool xsave_to_user(struct fp_area *f)
+static __attribute__((noinline)) bool xsave_to_user(struct fp_area *f)
 {
     uint32_t size = cpu_features.xsave_size, there;
 
@@ -192,14 +192,14 @@ fault:
 }
 
 /* Save the state at va (where place() has put it), and give the handler a fresh one. */
-static bool fpu_to_user(vaddr_t va)
+static inline bool fpu_to_user(vaddr_t va)
 {
     struct fp_area *f = (struct fp_area *)va;
     uint16_t status;
     uint32_t magic = cpu_features.sse ? 0 : FP_NO_FXSAVE;
 
     __asm__ volatile("fnstsw %0" : "=a"(status));
-    if (cpu_features.xsave) {
+    if (unlikely(cpu_features.xsave)) {
         if (!xsave_to_user(f))
             return false;
     } else if (cpu_features.sse) {
@@ -215,7 +215,7 @@ fault:
 
 /* As it stands. False: it cannot be read, or the processor does not take it: bits of MXCSR that it does
  * not know, or a place that is not aligned. */
-static bool load_fx(const uint32_t *fx)
+static inline bool load_fx(const uint32_t *fx)
 {
     __asm__ goto(ACCESS("fxrstor %0") : : "m"(*(const struct fpu_state *)fx) : "memory" : fault);
     return true;
@@ -240,7 +240,7 @@ static __attribute__((noinline, force_align_arg_pointer)) bool load_copy(const u
 
 /* Whether the program still has all that xsave_to_user() stored, and not only what FXSAVE would. False is no
  * error: Linux takes such a frame, too. */
-static bool has_xsave(struct fp_area *f)
+static __attribute__((noinline)) bool has_xsave(struct fp_area *f)
 {
     uint32_t size = cpu_features.xsave_size, magic, all, said;
 
@@ -256,16 +256,16 @@ fault:
 }
 
 /* With XSAVE always by way of a copy: not every processor refuses all that Linux does. */
-static bool load_extended(struct fp_area *f)
+static inline bool load_extended(struct fp_area *f)
 {
-    if (cpu_features.xsave)
+    if (unlikely(cpu_features.xsave))
         return load_copy(f->fx, has_xsave(f) ? cpu_features.xsave_size : FX_SIZE);
     return load_fx(f->fx) || load_copy(f->fx, FX_SIZE);
 }
 
 /* An exception that a state has pending is raised by the next instruction that looks, which is to be the
  * program's: none of the kernel's looks but FRSTOR, at the state before its own. */
-static bool fpu_from_user(vaddr_t va)
+static inline bool fpu_from_user(vaddr_t va)
 {
     struct fp_area *f = (struct fp_area *)va;
 

@@ -21,7 +21,7 @@ enum {
     MXCSR_MASK_DEFAULT = 0xFFBF, /* where the processor leaves the mask 0 */
 };
 
-static struct fpu_state clean;
+struct fpu_state fpu_clean;
 static uint32_t size;
 static uint32_t mxcsr_mask;
 static uint32_t components; /* XCR0; there are none above its low word */
@@ -46,16 +46,16 @@ void fpu_init(void)
     size = cpu_features.xsave ? cpu_features.xsave_size : FX_SIZE;
     mm_assert(size <= FPU_STATE_MAX, "an FPU state of %u bytes", (unsigned)size);
     __asm__ volatile("fninit");
-    fpu_save(&clean);
+    fpu_save(&fpu_clean);
     if (!cpu_features.fxsr)
         return;
-    mxcsr_mask = get(&clean, FX_MXCSR_MASK);
+    mxcsr_mask = get(&fpu_clean, FX_MXCSR_MASK);
     if (!mxcsr_mask)
         mxcsr_mask = MXCSR_MASK_DEFAULT;
     /* Registers that the loader left something in. With XSAVE, a header of 0 says that all is as after reset,
      * but for MXCSR. */
-    memset(clean.bytes + FX_RESERVED, 0, sizeof clean.bytes - FX_RESERVED);
-    put(&clean, FX_MXCSR, MXCSR_DEFAULT);
+    memset(fpu_clean.bytes + FX_RESERVED, 0, sizeof fpu_clean.bytes - FX_RESERVED);
+    put(&fpu_clean, FX_MXCSR, MXCSR_DEFAULT);
     if (cpu_features.xsave)
         __asm__ volatile("xgetbv" : "=a"(components), "=d"(high) : "c"(0));
 }
@@ -72,33 +72,7 @@ uint32_t fpu_components(void)
 
 void fpu_reset(struct fpu_state *s)
 {
-    memcpy(s, &clean, size);
-}
-
-void fpu_save(struct fpu_state *s)
-{
-    if (cpu_features.xsave)
-        __asm__ volatile("xsave %0" : "+m"(*s) : "a"(~0), "d"(~0));
-    else if (likely(cpu_features.fxsr))
-        __asm__ volatile("fxsave %0" : "=m"(*s));
-    else
-        __asm__ volatile("fnsave %0; frstor %0" : "+m"(*s));
-}
-
-void fpu_load(const struct fpu_state *s)
-{
-    if (cpu_features.xsave)
-        __asm__ volatile("xrstor %0" : : "m"(*s), "a"(~0), "d"(~0));
-    else if (likely(cpu_features.fxsr))
-        __asm__ volatile("fxrstor %0" : : "m"(*s));
-    else
-        /* FRSTOR faults when the state before it, which is another program's, has an exception pending. */
-        __asm__ volatile("fnclex; frstor %0" : : "m"(*s));
-}
-
-void fpu_begin(void)
-{
-    fpu_load(&clean);
+    memcpy(s, &fpu_clean, size);
 }
 
 bool fpu_admit(struct fpu_state *s, uint32_t bytes)

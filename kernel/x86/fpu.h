@@ -2,7 +2,9 @@
 #ifndef KERNEL_X86_FPU_H
 #define KERNEL_X86_FPU_H
 
+#include "mm/os.h"
 #include "mm/types.h"
+#include "mm/x86/cpu.h"
 
 /* Offsets and sizes in the area. */
 enum {
@@ -28,11 +30,36 @@ uint32_t fpu_state_size(void);
 uint32_t fpu_components(void);
 /* What a program begins with. */
 void fpu_reset(struct fpu_state *s);
+extern struct fpu_state fpu_clean; /* what a program begins with; constant after fpu_init() */
+
 /* The processor's registers into an area, keeping them, and back. */
-void fpu_save(struct fpu_state *s);
-void fpu_load(const struct fpu_state *s);
+static inline void fpu_save(struct fpu_state *s)
+{
+    if (unlikely(cpu_features.xsave))
+        __asm__ volatile("xsave %0" : "+m"(*s) : "a"(~0), "d"(~0));
+    else if (likely(cpu_features.fxsr))
+        __asm__ volatile("fxsave %0" : "=m"(*s));
+    else
+        __asm__ volatile("fnsave %0; frstor %0" : "+m"(*s));
+}
+
+static inline void fpu_load(const struct fpu_state *s)
+{
+    if (unlikely(cpu_features.xsave))
+        __asm__ volatile("xrstor %0" : : "m"(*s), "a"(~0), "d"(~0));
+    else if (likely(cpu_features.fxsr))
+        __asm__ volatile("fxrstor %0" : : "m"(*s));
+    else
+        /* FRSTOR faults when the state before it, which is another program's, has an exception pending. */
+        __asm__ volatile("fnclex; frstor %0" : : "m"(*s));
+}
+
 /* What a program begins with, into the registers. */
-void fpu_begin(void);
+static inline void fpu_begin(void)
+{
+    fpu_load(&fpu_clean);
+}
+
 /* Make a state that a program made up one that fpu_load() takes. bytes: how much of it there is, FX_SIZE or
  * fpu_state_size(). Of the shorter one, bits of MXCSR that the processor does not know are cleared, and what it
  * lacks is as a program begins with it. False: the longer one has such bits, or a header that is not valid. */
