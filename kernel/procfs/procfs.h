@@ -104,6 +104,11 @@ int proc_read_pagemap(const struct proc_node *n, uint64_t pos, uint8_t *buf, siz
  * caller does not sleep meanwhile. */
 const char *proc_region_name(const struct memory *m, const struct region *r, vaddr_t start, vaddr_t end);
 
+/* procfs_forms.c. Sleep. */
+int proc_show_forms(struct text *t, const struct proc_node *n);
+int proc_show_forms_all(struct text *t, const struct proc_node *n);
+int proc_show_forms_machine(struct text *t, const struct proc_node *n);
+
 /* procfs_page.c: /proc/PID/quire. */
 extern const struct proc_entry proc_pid_quire_entries[];
 

@@ -457,5 +457,7 @@ static int next_pages(struct text *t, const struct proc_node *n, uint32_t *from)
 const struct proc_entry proc_pid_quire_entries[] = {
     {.name = "page", .mode = S_IFREG | 0600, .file_ops = &page_ops},
     {.name = "pages", .mode = S_IFREG | 0444, .show_next = next_pages},
+    {.name = "forms", .mode = S_IFREG | 0444, .count = proc_show_forms},
+    {.name = "forms-all", .mode = S_IFREG | 0444, .count = proc_show_forms_all},
     {.name = NULL},
 };

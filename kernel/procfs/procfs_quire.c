@@ -90,6 +90,7 @@ const struct proc_entry proc_quire_entries[] = {
     {.name = "counters", .mode = S_IFREG | 0444, .show = proc_show_counters},
     {.name = "trial", .mode = S_IFDIR | 0555, .children = proc_trial_entries},
     {.name = "events", .mode = S_IFREG | 0600, .file_ops = &proc_events_ops},
+    {.name = "forms", .mode = S_IFREG | 0444, .count = proc_show_forms_machine},
     {.name = "load", .mode = S_IFREG | 0444, .show = show_load},
     {.name = "latency", .mode = S_IFREG | 0644, .show = show_latency, .store = store_latency},
     {.name = "map", .mode = S_IFREG | 0666, .file_ops = &proc_map_ops},

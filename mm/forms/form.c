@@ -214,11 +214,14 @@ void *form_take(struct form *f, uint32_t bytes, uint32_t *name)
     struct form_memory *m = f->memory;
     void *p;
 
+    m->refused = 0;
     if (m->limit && (bytes > m->limit || m->used > m->limit - bytes))
         return NULL;
     p = m->take_table(m, bytes, name);
-    if (!p)
+    if (!p) {
+        m->refused = bytes;
         return NULL;
+    }
     mm_assert(*name && !(*name & FORM_VALID), "name %x", *name);
     f->bytes += bytes;
     m->used += bytes;

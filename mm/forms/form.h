@@ -58,9 +58,10 @@ struct form_memory {
     void *(*take_table)(struct form_memory *m, uint32_t bytes, uint32_t *name); /* (c) */
     void (*give_table)(struct form_memory *m, uint32_t name, uint32_t bytes);   /* (c) */
     void *(*table_at)(const struct form_memory *m, uint32_t name);              /* (c) */
-    uint32_t limit; /* (o) bytes that may be taken at one time; 0: as many as there are */
-    uint32_t used;  /* (o) bytes that are taken */
-    uint32_t most;  /* (o) that were taken at one time */
+    uint32_t limit;   /* (o) bytes that may be taken at one time; 0: as many as there are */
+    uint32_t used;    /* (o) bytes that are taken */
+    uint32_t most;    /* (o) that were taken at one time */
+    uint32_t refused; /* (o) bytes that were asked for last and not there, within the limit; 0: beyond it */
 };
 
 #define FORM_LEVELS 3u
