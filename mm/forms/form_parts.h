@@ -77,21 +77,19 @@ static inline void form_note(struct form_walk *w, uint32_t bytes, uint32_t index
 /* Entry i of a table, as it lies there. */
 static inline uint32_t form_raw(const struct form_shape *s, const void *table, uint32_t i)
 {
-    switch (s->entry_bytes) {
-    case 1:
-        return ((const uint8_t *)table)[i];
-    case 2:
-        return ((const uint16_t *)table)[i];
-    default:
+    if (likely(s->entry_bytes == 4))
         return ((const uint32_t *)table)[i];
-    }
+    return s->entry_bytes == 1 ? ((const uint8_t *)table)[i] : ((const uint16_t *)table)[i];
 }
 
 /* What it says: FORM_VALID and the value, or 0. */
 static inline uint32_t form_entry(const struct form_shape *s, uint32_t raw)
 {
-    uint32_t mask = form_value_mask(s);
+    uint32_t mask;
 
+    if (likely(s->entry_bytes == 4))
+        return raw & FORM_VALID ? raw : 0;
+    mask = form_value_mask(s);
     return raw & (mask + 1) ? FORM_VALID | (raw & mask) : 0;
 }
 
@@ -115,16 +113,12 @@ static inline void form_set(const struct form_shape *s, void *table, uint32_t i,
 {
     uint32_t mask = form_value_mask(s), raw = entry ? (mask + 1) | (entry & mask) : 0;
 
-    switch (s->entry_bytes) {
-    case 1:
+    if (likely(s->entry_bytes == 4))
+        ((uint32_t *)table)[i] = entry;
+    else if (s->entry_bytes == 1)
         ((uint8_t *)table)[i] = (uint8_t)raw;
-        break;
-    case 2:
+    else
         ((uint16_t *)table)[i] = (uint16_t)raw;
-        break;
-    default:
-        ((uint32_t *)table)[i] = raw;
-    }
 }
 
 /* Valid entries in [from, to). */

@@ -73,6 +73,7 @@ static uint32_t shift_of(const struct form_shape *s, uint32_t level)
     return shift;
 }
 
+/* The digit of a level, which is the number of an entry. */
 static uint32_t digit(const struct form_shape *s, uint32_t page, uint32_t level)
 {
     return page >> shift_of(s, level) & (entries_of(s, level) - 1);
@@ -153,7 +154,7 @@ static int tree_insert(struct form *f, uint32_t space __attribute__((unused)), u
     uint32_t fresh[FORM_LEVELS], name = f->root, level = 0, missing, last = s->levels - 1u, entry;
 
     /* Down to the last table that there is. */
-    while (level < last && (entry = form_read(s, form_at(f, name), digit(s, page, level), w)) != 0) {
+    while ((entry = form_read(s, form_at(f, name), digit(s, page, level), w)) != 0 && level < last) {
         name = entry & FORM_VALUE;
         level++;
     }
@@ -170,14 +171,9 @@ static int tree_insert(struct form *f, uint32_t space __attribute__((unused)), u
             give_level(f, missing, fresh[missing]);
         return -ENOMEM;
     }
-    if (level == last) {
-        entry = form_read(s, form_at(f, name), digit(s, page, last), w);
-    } else {
-        entry = 0;
-        for (uint32_t l = level; l < last; l++) {
-            form_set(s, form_at(f, name), digit(s, page, l), FORM_VALID | fresh[l + 1]);
-            name = fresh[l + 1];
-        }
+    for (; level < last; level++) {
+        form_set(s, form_at(f, name), digit(s, page, level), FORM_VALID | fresh[level + 1]);
+        name = fresh[level + 1];
     }
     if (!entry)
         f->count++;

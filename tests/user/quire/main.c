@@ -6,8 +6,8 @@ static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
 } programs[] = {
-    {"init", init_main}, {"map", map_main},   {"pages", pages_main},
-    {"sh", sh_main},     {"tour", tour_main}, {"why", why_main},
+    {"forms", forms_main}, {"init", init_main}, {"map", map_main}, {"pages", pages_main},
+    {"sh", sh_main},       {"tour", tour_main}, {"why", why_main},
 };
 #define PROGRAMS (sizeof programs / sizeof programs[0])
 

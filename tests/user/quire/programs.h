@@ -12,6 +12,8 @@ int map_main(int argc, char **argv);
 int tour_main(int argc, char **argv);
 /* An address space as a picture. */
 int pages_main(int argc, char **argv);
+/* It in each form of page tables. */
+int forms_main(int argc, char **argv);
 /* All that is known of a page. */
 int why_main(int argc, char **argv);
 
