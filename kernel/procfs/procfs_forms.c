@@ -274,20 +274,24 @@ static void walk_absent(struct lab *l, enum form_kind kind, uint32_t space, uint
     }
 }
 
-/* Give a form back; if it has chains of many pages these are taken before, so that it is not done in one
- * long step. Sleeps. */
+/* Take pages out of a form. Sleeps. */
+static void remove_notes(struct form *f, uint32_t space, const struct note *note, uint32_t notes)
+{
+    for (uint32_t i = 0; i < notes; i++) {
+        if (i % STEP == 0)
+            might_sleep();
+        form_remove(f, space, note[i].page, NULL);
+    }
+}
+
+/* Give a form back; if it has chains of many pages these are taken before, so that it is not done in one long
+ * step. Sleeps. */
 static void end_form(struct lab *l, enum form_kind kind, uint32_t space)
 {
-    struct form *f = &l->form[kind];
-
     if (form_is_shared(kind) && l->notes > MANY_NOTES)
-        for (uint32_t i = 0; i < l->notes; i++) {
-            if (i % STEP == 0)
-                might_sleep();
-            form_remove(f, space, l->note[i].page, NULL);
-        }
+        remove_notes(&l->form[kind], space, l->note, l->notes);
     might_sleep();
-    form_destroy(f);
+    form_destroy(&l->form[kind]);
 }
 
 static void note_result(struct lab *l, enum form_kind kind)
@@ -459,8 +463,18 @@ int proc_show_forms_all(struct text *t, const struct proc_node *n)
 
 /* --- all spaces --- */
 
+/* The notes of a space that is in the forms, with which it is asked for when all are. */
+struct batch {
+    struct batch *next;
+    uint32_t space;
+    struct note *note;
+    uint32_t notes, room;
+};
+
 struct machine {
     struct lab *lab;
+    struct batch *batches;
+    uint32_t kept;          /* notes that there is memory for in all of them */
     uint32_t spaces, pages; /* that are in the forms */
     uint32_t most;          /* pages of the largest */
 };
@@ -493,9 +507,27 @@ static void add_to_form(struct lab *l, enum form_kind kind, uint32_t space)
         form_destroy(&l->form[kind]);
         return;
     }
-    walk_form(l, kind, space);
     walk_absent(l, kind, space, FEW_ABSENT);
     note_result(l, kind);
+}
+
+/* Keep the notes of a space for later. 0 or -ENOMEM. Sleeps. */
+static int keep_notes(struct machine *m, uint32_t space)
+{
+    struct lab *l = m->lab;
+    struct batch *b;
+
+    if (l->room > memory_limit() / sizeof *l->note - m->kept)
+        return -ENOMEM;
+    b = vm_zalloc(sizeof *b);
+    if (!b)
+        return -ENOMEM;
+    *b = (struct batch){m->batches, space, l->note, l->notes, l->room};
+    m->batches = b;
+    m->kept += b->room;
+    l->note = NULL;
+    l->notes = l->room = 0;
+    return 0;
 }
 
 /* Put a space into all forms. 0, -ENOMEM, -EBUSY. Sleeps. */
@@ -514,7 +546,47 @@ static int add_space(struct machine *m, const struct space *s)
     m->spaces++;
     m->pages += l->notes;
     m->most = m->most > l->notes ? m->most : l->notes;
-    return 0;
+    return keep_notes(m, s->id);
+}
+
+/* Ask the forms that have all spaces now: for each page, and for pages of a space that there is not.
+ * Chains are longer than they were when the first spaces came. Sleeps. */
+static void walk_all(struct machine *m)
+{
+    struct lab *l = m->lab;
+
+    memset(l->noted, 0, SPACE_PAGES / 8);
+    for (enum form_kind k = 0; k < FORM_KINDS; k++) {
+        if (!form_is_shared(k) || l->result[k].err)
+            continue;
+        l->result[k].absent = (struct walks){0};
+        for (const struct batch *b = m->batches; b; b = b->next) {
+            l->note = b->note;
+            l->notes = b->notes;
+            walk_form(l, k, b->space);
+        }
+        walk_absent(l, k, 0, FEW_ABSENT * m->spaces);
+    }
+    l->note = NULL;
+    l->notes = 0;
+}
+
+/* Give the notes back, and before them what the forms have of them, so that the end of a form is a short
+ * step. Sleeps. */
+static void drop_batches(struct machine *m)
+{
+    struct batch *b;
+
+    for (enum form_kind k = 0; k < FORM_KINDS; k++)
+        if (form_is_shared(k) && !m->lab->result[k].err)
+            for (b = m->batches; b; b = b->next)
+                remove_notes(&m->lab->form[k], b->space, b->note, b->notes);
+
+    while ((b = m->batches) != NULL) {
+        m->batches = b->next;
+        vm_table_free(b->note, b->room, sizeof *b->note);
+        kfree(b);
+    }
 }
 
 static void put_machine(struct text *t, const struct machine *m)
@@ -569,6 +641,8 @@ int proc_show_forms_machine(struct text *t, const struct proc_node *n __attribut
         if (form_is_shared(k))
             l->result[k].err = begin_form(l, k);
     err = add_spaces(&m);
+    if (!err)
+        walk_all(&m);
     while (!err) {
         text_rewind(t);
         put_machine(t, &m);
@@ -576,6 +650,7 @@ int proc_show_forms_machine(struct text *t, const struct proc_node *n __attribut
             break;
         err = text_extend(t);
     }
+    drop_batches(&m);
     for (enum form_kind k = 0; k < FORM_KINDS; k++)
         if (form_is_shared(k) && !l->result[k].err) {
             might_sleep();

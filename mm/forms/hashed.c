@@ -178,7 +178,7 @@ static uint32_t hashed_remove(struct form *f, uint32_t space, uint32_t page, str
 /* Take away the elements of a space, or all of them. */
 static void drop_elements(struct form *f, uint32_t space, bool all)
 {
-    for (uint32_t i = 0; i < f->shape.anchors; i++) {
+    for (uint32_t i = 0; i < f->shape.anchors && f->count; i++) {
         uint32_t *link = (uint32_t *)form_at(f, f->root) + i;
 
         while (*link) {

@@ -183,7 +183,7 @@ static uint32_t inverted_remove(struct form *f, uint32_t space, uint32_t page, s
 /* Take away the entries of a space, or all of them. */
 static void drop_entries(struct form *f, uint32_t space, bool all)
 {
-    for (uint32_t i = 0; i < f->shape.anchors; i++) {
+    for (uint32_t i = 0; i < f->shape.anchors && f->count; i++) {
         uint32_t *link = (uint32_t *)form_at(f, f->root) + i;
 
         while (*link) {

@@ -40,6 +40,7 @@ static const struct {
     {"Thrashing, and load control", tour_thrashing},
     {"Out of memory", tour_oom},
     {"Why? All about one page", tour_why},
+    {"Forms of page tables: one space in seven forms", tour_forms},
 };
 #define PARTS (sizeof parts / sizeof parts[0])
 

@@ -15,7 +15,8 @@
 /* An address whose span of 4 MiB no other memory of the program has. */
 #define ALONE ((uint8_t *)0x40000000)
 
-/* --- the parts, in tour_page.c, tour_space.c, tour_machine.c, tour_policy.c, tour_large.c --- */
+/* --- the parts, in tour_page.c, tour_space.c, tour_machine.c, tour_policy.c, tour_large.c,
+ * tour_forms.c --- */
 
 void tour_life(void);
 void tour_fork(void);
@@ -36,6 +37,7 @@ void tour_working_set(void);
 void tour_thrashing(void);
 void tour_oom(void);
 void tour_why(void);
+void tour_forms(void);
 /* Print the reference string of tour_policies(). */
 int tour_references(void);
 
