@@ -346,10 +346,8 @@ static void ask_why(volatile uint8_t *p)
     claim(wait_for(pid) == 0, "why ends well");
 }
 
-void tour_why(void)
+static void all_about(volatile uint8_t *p)
 {
-    volatile uint8_t *p = map_alone(PAGE);
-
     *p = 1;
     say("A page is written at %p: %s. smaps says of its region: Rss %ld kB, Pss %ld kB, private dirty %ld "
         "kB.",
@@ -369,5 +367,12 @@ void tour_why(void)
     claim(page_out(p, PAGE) && page_of(p).state == PAGE_SWAPPED, "the page went to the disk");
     say("pagemap: %s.", describe(p));
     ask_why(p);
+}
+
+void tour_why(void)
+{
+    volatile uint8_t *p = map_alone(PAGE);
+
+    all_about(p);
     munmap((void *)(uintptr_t)p, PAGE);
 }
