@@ -13,6 +13,7 @@
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
 #include "kernel/proc/process.h"
+#include "kernel/sched/sched.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/space.h"
@@ -115,6 +116,8 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
     }
     memcpy(child->comm, parent->comm, sizeof child->comm);
     child->caps = parent->caps;
+    child->ioprio = parent->ioprio;
+    sched_inherit(child->task, parent->task);
     signal_thread_init(child, parent, !(c->flags & CLONE_VM) || c->flags & CLONE_VFORK);
     if (c->flags & CLONE_CHILD_CLEARTID)
         child->clear_child_tid = c->child_tid;

@@ -12,6 +12,7 @@
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/signal_parts.h"
 #include "kernel/sched/latency.h"
+#include "kernel/sched/sched.h"
 #include "mm/errno.h"
 
 /* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit. */
@@ -262,7 +263,7 @@ void thread_return_to_user(struct trap_frame *tf)
         if (work & TASK_WORK_TIMES)
             itimer_check_cpu();
         if (work & TASK_WORK_YIELD)
-            os_yield();
+            sched_step_aside();
     }
     if (work & TASK_WORK_SIGNAL)
         signal_deliver(tf);

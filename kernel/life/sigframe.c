@@ -7,8 +7,8 @@
  * (SA_RESTORER), else the few bytes at the end of the frame.
  *
  * The processor still holds the program's floating-point state, so it goes to the stack and comes back in one
- * instruction each: XSAVE or FXSAVE for all of it, and FNSAVE for the older form of the x87 part that comes first in
- * struct _fpstate. A program may change either; of what is in both, the older form counts.
+ * instruction each: XSAVE or FXSAVE for all of it, and FNSAVE for the older form of the x87 part that comes
+ * first in struct _fpstate. A program may change either; of what is in both, the older form counts.
  *
  * Everything in a frame may have been changed by the program when it comes back. So only the flags that a
  * program may set are taken, selectors get privilege 3, and those that cannot be loaded fault where trap.asm
@@ -223,8 +223,8 @@ fault:
     return false;
 }
 
-/* By way of a copy of size bytes, which the processor takes. The way in from ring 3 does not align the stack as
- * the compiler expects it, and the copy has to be aligned. */
+/* By way of a copy of size bytes, which the processor takes. The way in from ring 3 does not align the stack
+ * as the compiler expects it, and the copy has to be aligned. */
 static __attribute__((noinline, force_align_arg_pointer)) bool load_copy(const uint32_t *fx, uint32_t size)
 {
     struct fpu_state copy;

@@ -37,7 +37,8 @@ struct thread {
     struct fd_table *files; /* kernel/fs/file.h: a reference of its own; NULL once it is ending */
     struct thread_signals sig;
     struct caps caps;
-    bool exiting; /* it ends as soon as it would go back to ring 3 or sleep interruptibly */
+    uint16_t ioprio; /* class and level, as ioprio_set(2) has them */
+    bool exiting;    /* it ends as soon as it would go back to ring 3 or sleep interruptibly */
 };
 
 /* The running thread. Only in a task that has one. */

@@ -122,8 +122,16 @@ static uint32_t resident(const struct memory *m)
     return m->usage.anon + m->usage.file + m->usage.shmem;
 }
 
+/* As /proc/PID/stat counts: 20 and the nice value, or below 0 for real time. */
+static int priority_of(const struct sched_how *how)
+{
+    return how->priority ? -1 - how->priority : 20 + how->nice;
+}
+
 static int show_stat(struct text *t, const struct proc_node *n)
 {
+    static const struct sched_how plain;
+    const struct sched_how *how;
     const struct process *p = counted(n);
     const struct thread *th = proc_thread(n);
     const struct memory *m;
@@ -134,6 +142,7 @@ static int show_stat(struct text *t, const struct proc_node *n)
     if (!p || (n->tid && !th))
         return -ESRCH;
     m = p->memory;
+    how = th ? &th->task->how : p->threads ? &p->threads->task->how : &plain;
     times_of(p, th, n->tid, &times);
     if (m)
         code_range(m, &code, &code_end);
@@ -149,7 +158,7 @@ static int show_stat(struct text *t, const struct proc_node *n)
     number(t, times.system / CENTISECOND);
     number(t, p->child_user_ns / CENTISECOND);
     number(t, p->child_system_ns / CENTISECOND);
-    text_print(t, " 20 0 %u 0", p->nthreads);
+    text_print(t, " %d %d %u 0", priority_of(how), how->nice, p->nthreads);
     number(t, p->start_ns / CENTISECOND);
     number(t, m ? (uint64_t)m->space->pages.total << PAGE_SHIFT : 0);
     number(t, m ? resident(m) : 0);
@@ -162,7 +171,8 @@ static int show_stat(struct text *t, const struct proc_node *n)
     number(t, th ? (uint32_t)th->sig.blocked & INT32_MAX : 0);
     number(t, ignored_low(p, false, &all));
     number(t, ignored_low(p, true, &all));
-    text_print(t, " %d 0 0 %d 0 0 0 0 0 0", th && th->task->state != TASK_RUNNABLE, p->exit_signal);
+    text_print(t, " %d 0 0 %d 0 %u %u 0 0 0", th && th->task->state != TASK_RUNNABLE, p->exit_signal,
+               how->priority, how->policy);
     number(t, m ? code_end : 0); /* data begins where code ends */
     number(t, m ? m->brk_start : 0);
     number(t, m ? m->brk_start : 0);

@@ -1,12 +1,13 @@
 /*
  * The scheduler.
  *
- * Purpose. Tasks take turns on one processor: round robin, from a run queue in order of readiness. A task
- * keeps the processor until it sleeps, yields or ends; an interrupt makes tasks runnable but never switches.
- * Under torture=sleep (torture.c) the next is drawn among the first of the queue.
- * When nobody is runnable, the idle task halts the processor until the next interrupt.
+ * Purpose. Tasks take turns on one processor. Who is next is runq.c's choice: round robin among those who
+ * share alike, which is nearly always all of them; then it is not asked. A task keeps the processor until it
+ * sleeps, yields or ends; an interrupt makes tasks runnable but never switches. Under torture=sleep
+ * (torture.c) the next is drawn among the first of the queue. When nobody is runnable, the idle task halts
+ * the processor until the next interrupt.
  *
- * Data. The run queue is singly linked through run_next. Sleepers with a deadline are in a heap
+ * Data. Sleepers with a deadline are in a heap
  * (kernel/lib/heap.c; equal deadlines in order of arrival), so that a timed sleep costs the same among
  * thousands; the tick looks at the first. Sleepers without one are only in their wait queue (sync.c). All
  * tasks are in a list for people and checks.
@@ -21,6 +22,8 @@
  *     INV-SCHED-2  the heap of deadlines holds tasks that sleep and have one, and all of them
  *     INV-SCHED-3  a sleeping task has a waiter that names it; any other task has none
  *     INV-SCHED-4  a runnable task is the running one, the idle one, or in the run queue exactly once
+ *     INV-SCHED-5  a task's level follows from its policy, priority and nice value, and as many as
+ *                  are counted are not of the level RUN_NORMAL
  *
  * Fails: sched_init() when there is no memory for the idle task; nothing else allocates.
  */
@@ -39,19 +42,31 @@
 
 #define SLICE_TICKS                                                                                          \
     5u /* 20 ms; one tick under torture, where each step of a call may wait for all who compute */
-#define SHUFFLE   16u /* under torture the next is one of so many */
-#define NS_A_TICK (1000000000u / TIME_HZ)
+#define RR_TICKS (TIME_HZ / 10) /* of SCHED_RR */
+/* Of each second, what is left of it belongs to the others, if there are any: a real-time task that never
+ * sleeps can be ended.
+ */
+#define REALTIME_MOST (TIME_HZ - TIME_HZ / 20)
+#define SHUFFLE       16u /* under torture the next is one of so many */
+#define NS_A_TICK     (1000000000u / TIME_HZ)
 
 void task_switch(uint32_t *save_esp, uint32_t load_esp); /* switch.asm */
 
-static struct task boot_task = {.name = "boot", .state = TASK_RUNNABLE};
+static struct task boot_task = {.name = "boot", .state = TASK_RUNNABLE, .run = {.level = RUN_NORMAL}};
 static struct task *idle_task;
-static struct task *run_head, *run_tail;
+static struct runq queue;
+static uint32_t uneven;         /* tasks that are not of the level RUN_NORMAL */
+static uint32_t realtime_ticks; /* that found a real-time task running, in this second */
 static struct heap timers;
 static struct task *all_tasks;
 struct sched_stats sched_stats;
 uint32_t sched_watch;
 void (*sched_watcher)(const struct task *next);
+
+static struct task *task_of(const struct run_node *n)
+{
+    return container_of(n, struct task, run);
+}
 
 /* The running task is to give way: at its next possible sleep, or on its way back to ring 3. */
 static void want(struct task *running)
@@ -60,16 +75,27 @@ static void want(struct task *running)
     os_nosleep |= OS_WANTED;
 }
 
+static bool realtime(const struct task *t)
+{
+    return run_realtime(t->run.level);
+}
+
 /*
  * A task that an interrupt woke has waited for the outside, and should not wait for the rest of a program's
- * slice too.
+ * slice too. A real-time task does not wait for anybody below it, and does not give way to them.
  */
-static void make_way(void)
+static void make_way(const struct task *t)
 {
     struct task *running = os_current;
 
-    if (trap_irq_depth && running && running->thread)
+    if (!running || !running->thread)
+        return;
+    if (unlikely(uneven) && (realtime(running) || realtime(t))) {
+        if (t->run.level < running->run.level)
+            want(running);
+    } else if (trap_irq_depth) {
         want(running);
+    }
 }
 
 void sched_give_way(void)
@@ -84,57 +110,48 @@ void sched_give_way(void)
 
 void sched_ready(struct task *t)
 {
-    make_way();
+    make_way(t);
     t->state = TASK_RUNNABLE;
-    t->run_next = NULL;
-    if (run_tail)
-        run_tail->run_next = t;
-    else
-        run_head = t;
-    run_tail = t;
+    runq_put(&queue, &t->run, false);
+}
+
+void sched_ready_again(bool asked)
+{
+    struct task *self = os_current;
+
+    runq_put(&queue, &self->run, !asked && realtime(self) && self->slice < RR_TICKS);
 }
 
 bool sched_waiting(void)
 {
-    return run_head != NULL;
+    return !runq_empty(&queue);
 }
 
-/* One of the first in the run queue becomes the very first. */
-static __attribute__((noinline, cold)) void shuffle(void)
+/* One of the first of a level becomes the very first. */
+static __attribute__((noinline, cold)) void shuffle(unsigned level)
 {
-    struct task *before = NULL, *t = run_head;
     unsigned waiting = 0, n;
 
     /* Who yields stands last, and does not get the processor from himself. */
-    for (const struct task *w = run_head; w && w != os_current && waiting < SHUFFLE; w = w->run_next)
+    for (const struct run_node *w = queue.level[level].head;
+         w && task_of(w) != os_current && waiting < SHUFFLE; w = w->next)
         waiting++;
     n = waiting ? torture_below(waiting) : 0;
-    if (!n)
-        return;
-    for (; n; n--) {
-        before = t;
-        t = t->run_next;
-    }
-    before->run_next = t->run_next;
-    if (run_tail == t)
-        run_tail = before;
-    t->run_next = run_head;
-    run_head = t;
+    if (n)
+        runq_bring_forward(&queue, level, n);
 }
 
 static struct task *pick(void)
 {
-    struct task *t;
+    unsigned level = RUN_NORMAL;
 
-    if (unlikely(torture_on()))
-        shuffle();
-    t = run_head;
-    if (!t)
+    if (runq_empty(&queue))
         return idle_task;
-    run_head = t->run_next;
-    if (!run_head)
-        run_tail = NULL;
-    return t;
+    if (unlikely(queue.others))
+        level = runq_choose(&queue, realtime_ticks >= REALTIME_MOST);
+    if (unlikely(torture_on()))
+        shuffle(level);
+    return task_of(runq_take(&queue, level));
 }
 
 static __attribute__((noinline, cold)) void watch_switch(const struct task *self, const struct task *next)
@@ -151,6 +168,16 @@ void sched_switch(void)
     struct task *next = pick();
     uint64_t now = os_now_ns();
 
+    if (unlikely(uneven)) {
+        runq_charge(&queue, &self->run, now - self->since);
+        if (next == self) { /* it gave way, and nobody comes before it */
+            self->cpu_ns += now - self->since;
+            self->since = now;
+            self->slice = 0;
+            os_nosleep &= ~OS_WANTED;
+            return;
+        }
+    }
     self->cpu_ns += now - self->since;
     next->since = now;
     next->switches++;
@@ -183,7 +210,7 @@ void sched_make_way(void)
     }
     os_irq_restore(irq);
     if (wanted)
-        os_yield();
+        sched_step_aside();
     else
         latency_chance();
 }
@@ -205,6 +232,15 @@ static struct task *first_sleeper(void)
     return timers.root ? container_of(timers.root, struct task, timer) : NULL;
 }
 
+/* To its like when its time is over, and to all others when that of real-time tasks is. */
+static void count_realtime_tick(struct task *t)
+{
+    if (++realtime_ticks == REALTIME_MOST)
+        want(t);
+    if (t->how.policy == SCHED_RR && t->slice >= RR_TICKS && queue.level[t->run.level].head)
+        want(t);
+}
+
 /* A program that has had the processor for its slice gives way, on its way back to ring 3, if others wait. */
 static void count_tick(struct task *t)
 {
@@ -217,12 +253,20 @@ static void count_tick(struct task *t)
     if (t->times && *t->times)
         t->cpu.user_work |= TASK_WORK_TIMES;
     t->slice++;
-    if (run_head && (t->slice >= SLICE_TICKS || torture_on()))
+    if (runq_empty(&queue))
+        return;
+    if (unlikely(realtime(t)))
+        count_realtime_tick(t);
+    else if (t->slice >= SLICE_TICKS || torture_on())
         want(t);
 }
 
 static void tick(void)
 {
+    static uint32_t ticks;
+
+    if (++ticks == TIME_HZ)
+        ticks = realtime_ticks = 0;
     count_tick(os_current);
     if (!timers.root)
         return;
@@ -231,6 +275,61 @@ static void tick(void)
 
     for (struct task *t; (t = first_sleeper()) && t->timer.key <= now;)
         sync_expire(t); /* takes it out of the heap */
+}
+
+/* --- sharing --- */
+
+static unsigned level_of(const struct sched_how *how)
+{
+    if (how->priority)
+        return RUN_PRIORITIES - how->priority;
+    return how->policy == SCHED_IDLE ? RUN_IDLE : (unsigned)(RUN_NORMAL + how->nice);
+}
+
+static void set_level(struct task *t)
+{
+    uneven -= t->run.level != RUN_NORMAL;
+    t->run.level = (uint8_t)level_of(&t->how);
+    uneven += t->run.level != RUN_NORMAL;
+}
+
+void sched_set(struct task *t, const struct sched_how *how)
+{
+    uint32_t irq = os_irq_save();
+    bool queued = t->run.queued;
+
+    if (queued)
+        runq_remove(&queue, &t->run);
+    t->how = *how;
+    set_level(t);
+    if (queued)
+        sched_ready(t);
+    else if (t == os_current && !runq_empty(&queue))
+        want(t); /* others may come first now */
+    os_irq_restore(irq);
+}
+
+void sched_inherit(struct task *child, const struct task *parent)
+{
+    child->how = parent->how;
+    if (likely(!parent->how.reset && parent->run.level == RUN_NORMAL))
+        return;
+    if (parent->how.reset) {
+        if (child->how.priority || child->how.nice < 0)
+            child->how.nice = 0;
+        if (child->how.priority)
+            child->how.policy = SCHED_OTHER;
+        child->how.priority = 0;
+        child->how.reset = false;
+    }
+    child->run.level = (uint8_t)level_of(&child->how);
+}
+
+uint64_t sched_slice_ns(const struct sched_how *how)
+{
+    unsigned ticks = how->policy == SCHED_FIFO ? 0 : how->policy == SCHED_RR ? RR_TICKS : SLICE_TICKS;
+
+    return (uint64_t)ticks * NS_A_TICK;
 }
 
 /* --- all tasks --- */
@@ -243,6 +342,7 @@ void sched_add(struct task *t)
         all_tasks->all_prev = t;
     all_tasks = t;
     sched_stats.tasks++;
+    uneven += t->run.level != RUN_NORMAL;
 }
 
 void sched_remove(struct task *t)
@@ -254,6 +354,7 @@ void sched_remove(struct task *t)
     if (t->all_next)
         t->all_next->all_prev = t->all_prev;
     sched_stats.tasks--;
+    uneven -= t->run.level != RUN_NORMAL;
 }
 
 void task_each(void (*fn)(const struct task *, void *), void *arg)
@@ -273,7 +374,7 @@ static void idle(void *arg)
     (void)arg;
     cpu_irq_off();
     for (;;) {
-        if (run_head)
+        if (!runq_empty(&queue))
             sched_switch();
         else
             cpu_wait();
@@ -302,7 +403,8 @@ int sched_init(void)
     sched_add(&boot_task);
     idle_task = task_create("idle", idle, NULL);
     if (idle_task) {
-        pick(); /* takes it off the run queue again: it is the first and only one there */
+        runq_take(&queue,
+                  RUN_NORMAL); /* takes it off the run queue again: it is the first and only one there */
         time_register_tick(tick);
     } else {
         sched_remove(&boot_task);
@@ -314,15 +416,6 @@ int sched_init(void)
 }
 
 /* --- checks --- */
-
-static uint32_t times_queued(const struct task *t)
-{
-    uint32_t n = 0;
-
-    for (const struct task *r = run_head; r; r = r->run_next)
-        n += r == t;
-    return n;
-}
 
 static void check_sleeper(const struct heap_node *n, void *arg)
 {
@@ -337,12 +430,17 @@ static void check_sleeper(const struct heap_node *n, void *arg)
 
 bool sched_verify(void)
 {
-    uint32_t irq = os_irq_save(), sleepers = 0, waiting = 0;
+    uint32_t irq = os_irq_save(), sleepers = 0, waiting = 0, others = 0;
     bool ok = heap_verify(&timers);
 
-    for (const struct task *t = run_head; t; t = t->run_next)
-        INV("INV-SCHED-1", t->state == TASK_RUNNABLE && t != os_current && t != idle_task,
-            "task %u %s, state %d", t->id, t->name, t->state);
+    ok = runq_verify(&queue) && ok;
+    for (unsigned l = 0; ok && l < RUN_LEVELS; l++)
+        for (const struct run_node *n = queue.level[l].head; n; n = n->next) {
+            const struct task *t = task_of(n);
+
+            INV("INV-SCHED-1", t->state == TASK_RUNNABLE && t != os_current && t != idle_task,
+                "task %u %s, state %d", t->id, t->name, t->state);
+        }
     if (ok)
         heap_each(&timers, check_sleeper, &sleepers);
     for (const struct task *t = all_tasks; t; t = t->all_next) {
@@ -351,9 +449,12 @@ bool sched_verify(void)
             "task %u %s, state %d, waiter %p", t->id, t->name, t->state, (void *)t->waiter);
         waiting += t->state == TASK_SLEEPING && t->timer.key;
         if (t->state == TASK_RUNNABLE && t != os_current && t != idle_task)
-            INV("INV-SCHED-4", times_queued(t) == 1, "task %u %s is queued %u times", t->id, t->name,
-                times_queued(t));
+            INV("INV-SCHED-4", t->run.queued, "task %u %s is not queued", t->id, t->name);
+        INV("INV-SCHED-5", t->run.level == level_of(&t->how), "task %u %s, level %u", t->id, t->name,
+            t->run.level);
+        others += t->run.level != RUN_NORMAL;
     }
+    INV("INV-SCHED-5", others == uneven, "%u of %u tasks", others, uneven);
     if (ok)
         INV("INV-SCHED-2", sleepers == waiting, "%u of %u tasks with a deadline", sleepers, waiting);
     os_irq_restore(irq);

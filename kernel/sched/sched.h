@@ -28,11 +28,23 @@ uint64_t sched_idle_ns(void);
 
 /* --- for task.c and sync.c; all with interrupts off --- */
 
-/* Put a task that is in no queue at the end of the run queue. */
+/* Share the processor in another way from now on; how is valid. Any context. */
+void sched_set(struct task *t, const struct sched_how *how);
+/* A child that does not run yet shares as its parent does, or as that wants it for children. */
+void sched_inherit(struct task *child, const struct task *parent);
+/* How long one of a policy keeps the processor while others of its kind wait; 0: as long as it likes. */
+uint64_t sched_slice_ns(const struct sched_how *how);
+
+/* Put a task that is in no queue at the end of its level of the run queue. */
 void sched_ready(struct task *t);
+/* The same for the running task, which gives way: whoever is of no fixed share keeps its turn if it did not
+ * ask for this. */
+void sched_ready_again(bool asked);
 /* Let others run. The caller has queued the running task somewhere, or it is dead. Returns when it is picked
  * again. Sleeps. */
 void sched_switch(void);
+/* os_yield() of one who did not ask for it: a real-time task keeps its turn. Sleeps. */
+void sched_step_aside(void);
 /* Let others run if the running task had its share. Interrupts are as they are. Sleeps. */
 void sched_make_way(void);
 /* The running task, if it is a program's, is to give way at its next possible sleep. Any context. */

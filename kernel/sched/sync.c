@@ -183,18 +183,28 @@ void os_give_way(void)
     sched_give_way();
 }
 
-void os_yield(void)
+static inline void give_turn(bool asked)
 {
     uint32_t irq = os_irq_save();
 
     sync_may_sleep();
     if (sched_waiting()) {
-        sched_ready(os_current);
+        sched_ready_again(asked);
         sched_switch();
     } else {
         latency_chance();
     }
     os_irq_restore(irq);
+}
+
+void os_yield(void)
+{
+    give_turn(true);
+}
+
+void sched_step_aside(void)
+{
+    give_turn(false);
 }
 
 /* --- mutexes --- */

@@ -6,6 +6,7 @@
 #define KERNEL_SCHED_TASK_H
 
 #include "kernel/lib/heap.h"
+#include "kernel/sched/runq.h"
 #include "kernel/x86/cpu_task.h"
 #include "mm/os.h"
 #include "mm/types.h"
@@ -23,16 +24,28 @@ enum task_state {
     TASK_DEAD,     /* waits for task_join() */
 };
 
+/* How a task shares the processor: sched(7). The values are Linux's. */
+enum sched_policy { SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE = 5 };
+enum { NICE_LEAST = -20, NICE_MOST = 19 };
+struct sched_how {
+    uint8_t policy;   /* enum sched_policy */
+    uint8_t priority; /* of FIFO and RR: 1 to 99; else 0 */
+    int8_t nice;      /* of the others; kept while the policy is one of those two */
+    bool reset;       /* children begin with nice 0, or the least of theirs, and without priority */
+};
+
 /* Interrupts off guards what the scheduler touches; the rest belongs to the task itself. */
 struct task {
     struct cpu_task cpu; /* the first part: os_current names it too */
     uint32_t id;
     char name[16];
     enum task_state state;
-    struct task *run_next;  /* run queue */
+    struct run_node run;    /* run queue; its level follows from how */
+    struct sched_how how;   /* how it shares the processor; see sched_set() */
     struct waiter *waiter;  /* what a sleeping task waits with */
     struct heap_node timer; /* of a timed sleep; key: its deadline. 0: none */
     struct task *all_next, *all_prev;
+    struct task *gone_next;  /* of those that vanished */
     struct space *space;     /* NULL: kernel addresses only */
     int last_fault;          /* enum fault_verdict of its last page fault */
     struct thread *thread;   /* its ring-3 half (kernel/proc/thread.h); NULL: a kernel task */

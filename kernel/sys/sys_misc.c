@@ -310,25 +310,3 @@ int32_t sys_capset(SYSCALL_2_ARGS(header, data))
     new.inheritable &= CAPS_ALL;
     return caps_set(&new);
 }
-
-enum { IOPRIO_PROCESS = 1, IOPRIO_PGRP = 2, IOPRIO_USER = 3, IOPRIO_BEST_EFFORT_4 = 2 << 13 | 4 };
-
-static int ioprio_who(uint32_t which, uint32_t who)
-{
-    if (which < IOPRIO_PROCESS || which > IOPRIO_USER)
-        return -EINVAL;
-    return which == IOPRIO_PROCESS && who && !thread_find((int)who) ? -ESRCH : 0;
-}
-
-int32_t sys_ioprio_get(SYSCALL_2_ARGS(which, who))
-{
-    int err = ioprio_who(which, who);
-
-    return err ? err : IOPRIO_BEST_EFFORT_4;
-}
-
-/* Requests to the disk are served in order, whoever asks. */
-int32_t sys_ioprio_set(SYSCALL_3_ARGS(which, who, priority))
-{
-    return priority >> 13 > 3 ? -EINVAL : ioprio_who(which, who);
-}

@@ -61,8 +61,9 @@ static inline void fpu_begin(void)
 }
 
 /* Make a state that a program made up one that fpu_load() takes. bytes: how much of it there is, FX_SIZE or
- * fpu_state_size(). Of the shorter one, bits of MXCSR that the processor does not know are cleared, and what it
- * lacks is as a program begins with it. False: the longer one has such bits, or a header that is not valid. */
+ * fpu_state_size(). Of the shorter one, bits of MXCSR that the processor does not know are cleared, and what
+ * it lacks is as a program begins with it. False: the longer one has such bits, or a header that is not
+ * valid. */
 bool fpu_admit(struct fpu_state *s, uint32_t bytes);
 /* si_code of the floating-point exception that the registers show. */
 int fpu_signal_code(bool simd);

@@ -25,8 +25,8 @@ enum {
     XCR0_AVX = 1 << 2,
 };
 
-/* Programs do not all look at OSXSAVE before they use AVX: where CPUID shows it, it works. The components that
- * came later are left off; who uses those looks at XCR0.
+/* Programs do not all look at OSXSAVE before they use AVX: where CPUID shows it, it works. The components
+ * that came later are left off; who uses those looks at XCR0.
  */
 static void turn_on_xsave(struct cpu_features *c, bool avx)
 {

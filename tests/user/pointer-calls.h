@@ -72,6 +72,7 @@ static uint32_t own_segment[4]; /* as the thread has it */
 static const uint64_t file_offset = 3;
 static const uint32_t file_offset32 = 3;
 static const struct sched_param no_priority = {0};
+static const uint32_t no_attributes[12] = {48};
 static const struct __user_cap_header_struct cap_header = {_LINUX_CAPABILITY_VERSION_3, 0};
 static struct __user_cap_data_struct cap_data[2];
 static struct termios console_settings;
@@ -458,6 +459,9 @@ static long console_kept(long rc)
     X(getcpu, node, 4, syscall(SYS_getcpu, NULL, p, NULL))                                                   \
     X(capget, data, 24, syscall(SYS_capget, &cap_header, p))                                                 \
     X(sched_getparam, param, 4, syscall(SYS_sched_getparam, 0, p))                                           \
+    X(sched_rr_get_interval, at, 8, syscall(SYS_sched_rr_get_interval, 0, p))                                \
+    X(sched_rr_get_interval_time64, at, 16, syscall(SYS_sched_rr_get_interval_time64, 0, p))                 \
+    X(sched_getattr, at, 48, syscall(SYS_sched_getattr, 0, p, 48, 0))                                        \
     X(sched_getaffinity, mask, 128, positive(syscall(SYS_sched_getaffinity, 0, 128, p)))                     \
     X(get_robust_list, head, 4, syscall(SYS_get_robust_list, 0, p, buffer))                                  \
     X(get_robust_list, size, 4, syscall(SYS_get_robust_list, 0, buffer, p))                                  \
@@ -649,6 +653,7 @@ static long console_kept(long rc)
     X(set_robust_list, head, zero, ended(end_with_list, p, 0))                                               \
     X(sched_setparam, param, no_priority, syscall(SYS_sched_setparam, 0, p))                                 \
     X(sched_setscheduler, param, no_priority, syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, p))            \
+    X(sched_setattr, at, no_attributes, syscall(SYS_sched_setattr, 0, p, 0))                                 \
     X(sched_setaffinity, mask, one_processor, IN_CHILD(syscall(SYS_sched_setaffinity, 0, 128, p)))           \
     X(capget, header, cap_header, syscall(SYS_capget, p, buffer))                                            \
     X(capset, header, cap_header, IN_CHILD(syscall(SYS_capset, p, cap_data)))                                \

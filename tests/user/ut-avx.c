@@ -1,6 +1,7 @@
 /* AVX: it works wherever CPUID says that the processor has it, and the upper halves of its registers are a
- * thread's own: over switches, fork, signals, and in the frame of a handler, where a program may change them. */
-#include "ut.h"
+ * thread's own: over switches, fork, signals, and in the frame of a handler, where a program may change
+ * them. */
+#include "tests/user/ut.h"
 #include <cpuid.h>
 #include <sched.h>
 #include <ucontext.h>

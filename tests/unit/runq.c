@@ -1,0 +1,175 @@
+/* The run queue against a table: who is where and in which order, and the parts that levels get. */
+#include "kernel/sched/runq.h"
+#include "tests/kt.h"
+
+#define NODES 48u
+
+struct model {
+    struct runq queue;
+    struct run_node node[NODES];
+    int64_t place[NODES]; /* in the order of its level; meaningful while it is queued */
+    int64_t last, first;  /* places given at the end and at the front */
+};
+
+/* The first of a level by the table; NODES: none. */
+static uint32_t first_of(const struct model *m, unsigned level)
+{
+    uint32_t best = NODES;
+
+    for (uint32_t i = 0; i < NODES; i++)
+        if (m->node[i].queued && m->node[i].level == level && (best == NODES || m->place[i] < m->place[best]))
+            best = i;
+    return best;
+}
+
+/* Of levels that are as far, RUN_NORMAL is first, then the lower. */
+static bool before(const uint64_t pass[], unsigned l, unsigned best)
+{
+    return pass[l] < pass[best] || (pass[l] == pass[best] && l == RUN_NORMAL);
+}
+
+/* The level that comes first by the table. */
+static unsigned choice(const struct model *m, bool fair)
+{
+    unsigned best = RUN_LEVELS;
+    uint64_t pass[RUN_LEVELS];
+
+    for (unsigned l = 0; l < RUN_LEVELS; l++)
+        pass[l] = m->queue.level[l].pass;
+    if (pass[RUN_NORMAL] < m->queue.pass)
+        pass[RUN_NORMAL] = m->queue.pass;
+    for (unsigned l = 0; l < RUN_LEVELS; l++) {
+        if (first_of(m, l) == NODES)
+            continue;
+        if (best == RUN_LEVELS)
+            best = l;
+        else if (run_realtime(best) ? fair && !run_realtime(l) : before(pass, l, best))
+            best = l;
+    }
+    return best;
+}
+
+static void step(struct kt *kt, struct model *m, uint32_t n)
+{
+    static const unsigned levels[] = {0, 1, 31, 32, 98, 99, 100, RUN_NORMAL, RUN_NORMAL + 5, 138, RUN_IDLE};
+    uint32_t i = kt_below(kt, NODES);
+    struct run_node *node = &m->node[i];
+    bool front = kt_below(kt, 4) == 0, fair = kt_below(kt, 3) == 0;
+
+    if (!node->queued && kt_below(kt, 2)) {
+        node->level = (uint8_t)levels[kt_below(kt, ARRAY_LEN(levels))];
+        m->place[i] = front ? --m->first : ++m->last;
+        runq_put(&m->queue, node, front);
+    } else if (node->queued && kt_below(kt, 4) == 0) {
+        runq_remove(&m->queue, node);
+    } else if (!runq_empty(&m->queue)) {
+        unsigned want = choice(m, fair), level = runq_choose(&m->queue, fair);
+        uint32_t who = level == want ? first_of(m, level) : NODES;
+        struct run_node *got;
+
+        EXPECT(level == want, "operation %u: level %u, not %u", n, level, want);
+        got = runq_take(&m->queue, level);
+        EXPECT(who < NODES && got == &m->node[who], "operation %u: the wrong one of level %u", n, level);
+        runq_charge(&m->queue, got, kt_below(kt, 20000000));
+    }
+}
+
+TEST(runq, random_against_table)
+{
+    uint32_t rounds = kt_rounds(kt, 100000);
+    struct model *m = kt_alloc(sizeof *m);
+
+    if (!m) {
+        kt_skip(kt, "no memory for the model");
+        return;
+    }
+    memset(m, 0, sizeof *m);
+    runq_init(&m->queue);
+    for (uint32_t n = 0; n < rounds && kt->failures == 0; n++) {
+        step(kt, m, n);
+        if (n % 64 == 0)
+            EXPECT(runq_verify(&m->queue), "after operation %u", n);
+    }
+    kt_release(m);
+}
+
+/* Who shares, and what of ten thousand parts it gets when all want the processor all the time. */
+struct share {
+    unsigned level, nodes;
+    uint32_t part;
+};
+
+static void expect_shares(struct kt *kt, const struct share *s, unsigned n)
+{
+    enum { TURNS = 200000, TOLERANCE = 60 };
+    struct runq *q = kt_alloc(sizeof *q);
+    struct run_node node[8] = {{0}};
+    uint32_t turns[RUN_LEVELS] = {0}, k = 0;
+
+    if (!q) {
+        kt_skip(kt, "no memory for the queue");
+        return;
+    }
+    runq_init(q);
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned j = 0; j < s[i].nodes; j++) {
+            node[k].level = (uint8_t)s[i].level;
+            runq_put(q, &node[k++], false);
+        }
+    for (uint32_t t = 0; t < TURNS; t++) {
+        struct run_node *r = runq_take(q, runq_choose(q, false));
+
+        turns[r->level]++;
+        runq_put(q, r, false);
+        runq_charge(q, r, 4000000);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        uint32_t part = turns[s[i].level] / (TURNS / 10000);
+
+        EXPECT(part + TOLERANCE > s[i].part && part < s[i].part + TOLERANCE,
+               "level %u gets %u of 10000, not %u", s[i].level, part, s[i].part);
+    }
+    EXPECT(runq_verify(q), "afterwards");
+    kt_release(q);
+}
+
+TEST(runq, shares_by_weight)
+{
+    static const struct share five_apart[] = {{RUN_NORMAL, 1, 7532}, {RUN_NORMAL + 5, 1, 2468}};
+    static const struct share two_of_one[] = {{RUN_NORMAL, 2, 8592}, {RUN_NORMAL + 5, 1, 1408}};
+    static const struct share ends[] = {{RUN_NICE_LEAST, 1, 9886}, {RUN_NORMAL, 1, 114}};
+    static const struct share idle[] = {{RUN_NORMAL, 1, 9967}, {RUN_IDLE, 1, 33}};
+
+    expect_shares(kt, five_apart, ARRAY_LEN(five_apart));
+    expect_shares(kt, two_of_one, ARRAY_LEN(two_of_one));
+    expect_shares(kt, ends, ARRAY_LEN(ends));
+    expect_shares(kt, idle, ARRAY_LEN(idle));
+}
+
+TEST(runq, broken_is_seen)
+{
+    struct run_node n[3] = {{.level = RUN_NORMAL}, {.level = RUN_NORMAL}, {.level = RUN_IDLE}};
+    struct runq *q = kt_alloc(sizeof *q);
+
+    if (!q) {
+        kt_skip(kt, "no memory for the queue");
+        return;
+    }
+    runq_init(q);
+    for (unsigned i = 0; i < ARRAY_LEN(n); i++)
+        runq_put(q, &n[i], false);
+    EXPECT(runq_verify(q), "a queue of three");
+    kt_capture_begin();
+    q->there[RUN_IDLE / 32] = 0;
+    EXPECT(!runq_verify(q) && kt_captured("broken INV-RUNQ-1:"), "a level that nobody looks at");
+    q->there[RUN_IDLE / 32] = 1u << RUN_IDLE % 32;
+    n[1].queued = false;
+    EXPECT(!runq_verify(q) && kt_captured("broken INV-RUNQ-2:"), "one that does not know that it is queued");
+    n[1].queued = true;
+    q->pass = 5;
+    EXPECT(!runq_verify(q) && kt_captured("broken INV-RUNQ-3:"), "levels that are behind");
+    kt_capture_end();
+    q->pass = 0;
+    EXPECT(runq_verify(q), "mended");
+    kt_release(q);
+}
