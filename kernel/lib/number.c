@@ -44,6 +44,18 @@ bool number_any(const char **s, uint64_t *n)
     return true;
 }
 
+bool number_address(const char **s, uint64_t *n)
+{
+    const char *at = *s;
+
+    if (at[0] == '0' && (at[1] | 32) == 'x' && digit(at[2]) < 16)
+        at += 2;
+    if (!number_digits(&at, 16, n))
+        return false;
+    *s = at;
+    return true;
+}
+
 bool number_unit(const char **s, uint64_t *n)
 {
     static const char units[] = "kmgtpe";

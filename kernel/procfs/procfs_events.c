@@ -5,8 +5,8 @@
  * is shown if it fits all of them; of a word with several values, one.
  *
  *   pid=N            a process: its space, its family's pages, and what is said of the process itself
- *   va=ADDRESS       a page's address in whatever space; hexadecimal with 0x, else decimal
- *   frame=N
+ *   va=ADDRESS       a page's address in whatever space; hexadecimal, with 0x or without
+ *   frame=N          decimal, or hexadecimal with 0x
  *   kind=WORD[,..]   kinds (event_kinds[]), or what a fault did (fill-zero, copy, ...)
  *   all              no filter any more
  *   new              go on with what is not recorded yet
@@ -167,7 +167,14 @@ static bool add_kinds(struct filter *f, const char *words)
 
 static bool number_of(const char *s, uint64_t max, uint64_t *n)
 {
-    return number_any(&s, n) && !*s && *n <= max;
+    bool hexadecimal = s[0] == '0' && (s[1] | 32) == 'x';
+
+    return (hexadecimal ? number_any(&s, n) : number_digits(&s, 10, n)) && !*s && *n <= max;
+}
+
+static bool address_of(const char *s, uint64_t *n)
+{
+    return number_address(&s, n) && !*s && *n < USER_END;
 }
 
 /* One word of a command, for a copy of the reader's state. */
@@ -190,7 +197,7 @@ static int obey(struct reader *r, const char *word)
         memset(f->space, 0, sizeof f->space);
         f->family = 0;
         refresh(f);
-    } else if (strncmp(word, "va=", 3) == 0 && number_of(word + 3, USER_END - 1, &n)) {
+    } else if (strncmp(word, "va=", 3) == 0 && address_of(word + 3, &n)) {
         f->has_va = true;
         f->va = (vaddr_t)n;
     } else if (strncmp(word, "frame=", 6) == 0 && number_of(word + 6, UINT32_MAX, &n) && n) {

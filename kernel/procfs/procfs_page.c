@@ -1,9 +1,10 @@
 /*
  * /proc/PID/quire: the pages of a process.
  *
- * `page` answers about one page. An address is written to it, decimal or with 0x, and belongs to that open
- * file; what is read then is all that is known of the page, a key and its value on each line, made at one
- * moment. After a write the next read begins at the beginning, so that one descriptor serves many questions.
+ * `page` answers about one page. An address is written to it, hexadecimal with 0x or without, and belongs to
+ * that open file; what is read then is all that is known of the page, a key and its value on each line, made
+ * at one moment. After a write the next read begins at the beginning, so that one descriptor serves many
+ * questions.
  *
  * `pages` has a line for each run of pages in one state: where it begins and ends, the state, and of a table
  * that is out how many entries it has.
@@ -14,6 +15,7 @@
  */
 #include "kernel/dev/partition.h"
 #include "kernel/fs/file.h"
+#include "kernel/lib/number.h"
 #include "kernel/proc/process.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/proc/events.h"
@@ -372,31 +374,14 @@ static int read_page(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     return got;
 }
 
-/* An address in the user half, decimal or with 0x, blanks and newlines around it. */
+/* An address in the user half, hexadecimal, blanks and newlines around it. */
 static bool address_of(const char *s, vaddr_t *va)
 {
-    uint64_t v = 0;
-    unsigned base = 10;
-    const char *first;
+    uint64_t v;
 
     while (*s == ' ' || *s == '\t')
         s++;
-    if (s[0] == '0' && (s[1] | 32) == 'x') {
-        base = 16;
-        s += 2;
-    }
-    for (first = s;; s++) {
-        unsigned digit = *s >= '0' && *s <= '9'                 ? (unsigned)(*s - '0')
-                         : (*s | 32) >= 'a' && (*s | 32) <= 'f' ? (unsigned)((*s | 32) - 'a' + 10)
-                                                                : 99;
-
-        if (digit >= base)
-            break;
-        v = v * base + digit;
-        if (v >= USER_END)
-            return false;
-    }
-    if (s == first)
+    if (!number_address(&s, &v) || v >= USER_END)
         return false;
     while (*s == ' ' || *s == '\t' || *s == '\n')
         s++;

@@ -51,6 +51,16 @@ fail why
 fail why 9999 0
 fail why 1 0xc0000000
 fail why 1 zz
+fail why --raw 1 8048000
+fail why --raw 1 0x8048000
+fail why --raw 1 08048abc
+fail why 1 ''
+fail why 1 0x
+fail why 1 -1
+fail why 1 8048000x
+fail why 99999999999999999999 0
+fail pages 4294967297
+fail pages ''
 fail why x 0
 fail pages
 fail pages 9999
@@ -59,7 +69,7 @@ fail why --help
 fail pages --help
 fail sh -c 'cat /proc/1/quire/page'
 fail sh -c 'echo 12345678901234567890123456789012345 >/proc/1/quire/page'
-fail sh -c 'exec 3<>/proc/self/quire/page; echo 0x10000000 >&3; head -n 2 <&3; echo 268439552 >&3; head -n 2 <&3'
+fail sh -c 'exec 3<>/proc/self/quire/page; echo 0x10000000 >&3; head -n 2 <&3; echo 10001000 >&3; head -n 2 <&3'
 echo "== end"
 END
 close $fh;
@@ -205,7 +215,7 @@ like($picture, qr/^30000000  [wc]{20,}[sp]{20,}$/m, 'half is out, half is shared
 like($picture, qr/^[a-z] $_ +[1-9]\d*  /m, "the legend has $_") for qw(private shared shmem swapped file);
 like($picture, qr/^0 zero +40  the shared zero page$/m, 'forty pages were read only');
 like($picture, qr/^m shmem +10  shared memory$/m, 'ten of shared memory were written');
-like(said_of('colours'), qr/\e\[48;5;\d+;38;5;16m[a-z.0]+\e\[0m/, 'colours');
+like(said_of('colours'), qr/\e\[0;(?:1;)?3\dm[a-z.0]+\e\[0m/, 'colours');
 
 # --- errors ---
 
@@ -213,7 +223,11 @@ my %fails = (
     'why' => [2, qr/^usage: why/], 'why 9999 0' => [1, qr/^why: there is no process 9999$/m],
     'why 1 0xc0000000' => [1, qr/^why: 0xc0000000 is no address of a program: they are below 0xc0000000$/m],
     'why 1 zz' => [1, qr/^why: zz is no address$/m], 'why x 0' => [1, qr/^why: x is no process/m], 'pages' => [2, qr/^usage: pages/],
-    'pages 9999' => [1, qr/^pages: 9999: there is no such process$/m], 'pages --fold 0 1' => [1, qr/^pages: --fold: a number above 0/m],
+    'pages 9999' => [1, qr/^pages: there is no process 9999$/m], 'pages 4294967297' => [1, qr/^pages: there is no process 4294967297$/m],
+    'pages ' => [1, qr/^pages:  is no process: a number is wanted, or self$/m], 'why 99999999999999999999 0' => [1, qr/^why: there is no process 9{20}$/m],
+    'why 1 ' => [1, qr/^why:  is no address$/m], 'why 1 0x' => [1, qr/^why: 0x is no address$/m], 'why 1 -1' => [1, qr/^why: -1 is no address$/m],
+    'why 1 8048000x' => [1, qr/^why: 8048000x is no address$/m],
+    (map { ("why --raw 1 $_" => [0, qr/^page 08048000$/m]) } qw(8048000 0x8048000 08048abc)), 'pages --fold 0 1' => [1, qr/^pages: --fold: a number above 0/m],
     'why --help' => [0, qr/^usage: why/], 'pages --help' => [0, qr/^usage: pages/],
     'sh -c cat /proc/1/quire/page' => [1, qr/Invalid argument/],
     'sh -c echo 12345678901234567890123456789012345 >/proc/1/quire/page' => [1, qr/Invalid argument/],
@@ -224,6 +238,6 @@ for my $what (sort keys %fails) {
     ok($text =~ $like && $text =~ /^status $status$/m, "$what: status $status, and it says why") or diag($text);
 }
 my ($twice) = grep {/^fail sh -c exec 3/} keys %step;
-like($step{$twice // ''} // '', qr/^address 10000000\n(?:.*\n)*address 10001000$/m, 'one descriptor serves for two questions, in hexadecimal and decimal');
+like($step{$twice // ''} // '', qr/^address 10000000\n(?:.*\n)*address 10001000$/m, 'one descriptor serves for two questions, with 0x and without');
 
 done_testing();

@@ -94,6 +94,39 @@ TEST(number, random_against_decimal)
     EXPECT(big > rounds / 50, "only %u did not fit", big);
 }
 
+TEST(number, addresses)
+{
+    static const struct {
+        const char *text;
+        bool ok;
+        uint64_t n;
+        const char *rest;
+    } is[] = {
+        {"", false, 0, ""},
+        {"x", false, 0, "x"},
+        {"-1", false, 0, "-1"},
+        {"0", true, 0, ""},
+        {"8048000", true, 0x8048000, ""},
+        {"0x8048000", true, 0x8048000, ""},
+        {"0X8048000\n", true, 0x8048000, "\n"},
+        {"08048000", true, 0x8048000, ""},
+        {"bfFf0000", true, 0xbfff0000, ""},
+        {"0x", true, 0, "x"},
+        {"0x0x1", true, 0, "x1"},
+        {"10g", true, 16, "g"},
+        {"ffffffffffffffff", true, UINT64_MAX, ""},
+        {"10000000000000000", false, 0, "10000000000000000"},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(is); i++) {
+        const char *s = is[i].text;
+        uint64_t n = 0;
+
+        EXPECT(number_address(&s, &n) == is[i].ok && n == is[i].n && strcmp(s, is[i].rest) == 0,
+               "`%s` gave %llx and `%s`", is[i].text, (unsigned long long)n, s);
+    }
+}
+
 TEST(number, ends)
 {
     static const struct {

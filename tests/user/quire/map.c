@@ -2,8 +2,9 @@
  * map: memory as a picture in the terminal.
  *
  * All that is drawn comes from /proc: quire/map and quire/swap, buddyinfo, and of a process maps and
- * pagemap. A picture has as many cells as the terminal has room for, and follows its size. Colours only if
- * the terminal has them and nobody objects (NO_COLOR, TERM=dumb); else the letters of /proc/quire/map.
+ * pagemap. A picture has as many cells as the terminal has room for, and follows its size. Text goes to the
+ * next row where it does not fit. Colours only if the terminal has them and nobody objects (NO_COLOR,
+ * TERM=dumb); else the letters of /proc/quire/map.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,13 +21,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/user/quire/colour.h"
 #include "tests/user/quire/programs.h"
 
 #define PAGE       4096u
 #define ORDERS     11
 #define UPDATE_MS  250
 #define CELLS_MOST 32768u /* the kernel's */
-#define FOOT       5      /* rows that the map itself does not have */
 
 static const char usage[] =
     "usage: map [--once] [--plain] [PID | --buddy | --swap]\n"
@@ -42,12 +43,13 @@ static const char usage[] =
     "s slab, t page table, a anonymous, f file, m shared memory, b being read or\n"
     "written, # no memory. A capital letter, or a bright colour: one of them was used\n"
     "since the last picture. > is where the replacement policy goes on, < where pages\n"
-    "come to its lists. With a PID: the cells in which it has frames, a capital if it\n"
-    "has at least half of them. In swap: p a page, c one that is in memory too, k kept\n"
-    "by one in memory, t a page table, x not to be used; a capital if half is used.\n";
+    "come to its lists. With a PID: the cells in which it has frames, a if most of\n"
+    "these are private, f if they are of files or shared, a capital if it has at least\n"
+    "half of the cell; - has frames of others only. In swap: p a page, c one that is\n"
+    "in memory too, k kept by one in memory, t a page table, x not to be used; a\n"
+    "capital if half is used.\n";
 
 enum mode { MODE_ALL, MODE_PROCESS, MODE_BUDDY, MODE_SWAP };
-enum depth { PLAIN, COLOURS_16, COLOURS_256 };
 
 static enum depth depth;
 static int width, height;
@@ -82,17 +84,93 @@ static void put(const char *fmt, ...)
     }
 }
 
-/* A line of text, cut to the width. */
-static void line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-static void line(const char *fmt, ...)
+/* A line of the kernel's, cut to the width. */
+static void line(const char *text, size_t n)
 {
-    char s[512];
+    put("%.*s\n", n < (size_t)width ? (int)n : width, text);
+}
+
+/*
+ * Text in items, which stay whole: one that does not fit any more begins a new row. An item can keep more
+ * room than it needs, so that a picture does not change its form when a number grows. With drawing off they
+ * are only counted.
+ */
+static struct {
+    int column, rows;
+    bool counting;
+} page;
+
+static void items_begin(bool counting)
+{
+    page.column = 0;
+    page.rows = 0;
+    page.counting = counting;
+}
+
+static void items_end(void)
+{
+    if (page.column && !page.counting)
+        put("\n");
+    page.rows += page.column > 0;
+    page.column = 0;
+}
+
+static void item(enum colour c, bool coloured, int room, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+static void item(enum colour c, bool coloured, int room, const char *fmt, ...)
+{
+    char text[128];
     va_list ap;
+    int n, gap = page.column ? 2 : 0;
 
     va_start(ap, fmt);
-    vsnprintf(s, sizeof s, fmt, ap);
+    n = vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    put("%.*s\n", width, s);
+    n = n < (int)sizeof text ? n : (int)sizeof text - 1;
+    n = n < width ? n : width;
+    room = room < n ? n : room;
+    if (page.column && page.column + gap + room > width) {
+        items_end();
+        gap = 0;
+    }
+    page.column += gap + room;
+    if (page.counting)
+        return;
+    put("%*s%s%.*s%s", gap, "", coloured ? colour_text(depth, c, true) : "", n, text,
+        coloured ? colour_end(depth) : "");
+}
+
+/* Words, each an item. */
+static void sentence(const char *text)
+{
+    items_begin(false);
+    for (int column = 0; *text;) {
+        int n = (int)strcspn(text, " ");
+
+        if (column && column + 1 + n > width) {
+            put("\n");
+            column = 0;
+        }
+        put("%s%.*s", column ? " " : "", n < width ? n : width, text);
+        column += n + (column > 0);
+        text += n + strspn(text + n, " ");
+    }
+    put("\n");
+}
+
+/* A number in five characters at most. */
+static const char *brief(unsigned long long n)
+{
+    static char text[4][24];
+    static unsigned turn;
+    static const char units[] = " kMGTPE";
+    unsigned u = 0;
+    char *to = text[turn = (turn + 1) % 4];
+
+    for (; n > 99999; n /= 1000)
+        u++;
+    snprintf(to, sizeof text[0], u ? "%llu%c" : "%llu", n, units[u]);
+    return to;
 }
 
 static void flush(bool live)
@@ -121,12 +199,8 @@ static void flush(bool live)
 
 /* --- colours --- */
 
+/* In the order of enum colour, which begins with them. */
 static const char letters[] = ".kstafmb#";
-/* The same order: of 256 colours when not used and used, of 16 the hue. */
-static const struct {
-    uint8_t dim, bright, hue;
-} colours[] = {{238, 238, 0}, {242, 250, 7}, {94, 214, 3},  {90, 201, 5}, {28, 46, 2},
-               {30, 51, 6},   {25, 39, 4},   {124, 196, 1}, {236, 236, 0}};
 
 static int class_of(char c)
 {
@@ -136,48 +210,25 @@ static int class_of(char c)
 }
 
 /* A cell: its letter, what is shown instead of it (0: nothing), and the last one's colour. */
+static void put_cell(char letter, char mark, enum colour c, bool bright, int *last)
+{
+    bool filled = depth == COLOURS_256 && c != COLOUR_FREE && c != COLOUR_HOLE;
+
+    if (depth != PLAIN && (int)c * 2 + bright != *last)
+        put("%s", filled ? colour_cell(depth, c, bright) : colour_text(depth, c, bright));
+    *last = (int)c * 2 + bright;
+    put("%c", mark ? mark : filled ? ' ' : letter);
+}
+
 static void cell(char c, char mark, int *last)
 {
-    int k = class_of(c), bright = c >= 'A' && c <= 'Z', colour = k * 2 + bright;
-
-    if (depth == PLAIN) {
-        put("%c", mark ? mark : c);
-        return;
-    }
-    if (colour != *last && depth == COLOURS_256) {
-        if (c == '.' || c == '-' || c == '#')
-            put("\033[0;38;5;%um", colours[k].dim);
-        else
-            put("\033[0;30;48;5;%um", bright ? colours[k].bright : colours[k].dim);
-    } else if (colour != *last) {
-        put("\033[0;%s3%um", bright || !colours[k].hue ? "1;" : "", colours[k].hue);
-    }
-    *last = colour;
-    if (depth == COLOURS_256 && !mark && c != '.' && c != '-' && c != '#')
-        c = ' ';
-    put("%c", mark ? mark : c);
+    put_cell(c, mark, (enum colour)class_of(c), c >= 'A' && c <= 'Z', last);
 }
 
 static void row_end(int *last)
 {
-    if (depth != PLAIN)
-        put("\033[0m");
+    put("%s\n", colour_end(depth));
     *last = -1;
-    put("\n");
-}
-
-static void in_colour(int k, bool bright)
-{
-    if (depth == COLOURS_256)
-        put("\033[38;5;%um", bright ? colours[k].bright : colours[k].dim);
-    else if (depth == COLOURS_16)
-        put("\033[%s3%um", bright || !colours[k].hue ? "1;" : "", colours[k].hue);
-}
-
-static void no_colour(void)
-{
-    if (depth != PLAIN)
-        put("\033[0m");
 }
 
 /* --- files of /proc --- */
@@ -240,6 +291,7 @@ static unsigned long long number_of(const char *text, const char *name)
 
 static const char *const class_names[] = {"free", "kernel", "slab", "table", "anon",
                                           "file", "shared", "busy", "hole"};
+#define CLASSES (sizeof class_names / sizeof class_names[0])
 static const char *const rate_names[] = {"faults", "zero", "copy",     "object", "major",
                                          "in",     "out",  "salvaged", "evicted"};
 #define RATES (sizeof rate_names / sizeof rate_names[0])
@@ -272,7 +324,7 @@ static void take_marks(struct picture *p, const char *text)
 /* What a process has: frames in each cell. */
 struct owned {
     unsigned resident, swapped, files;
-    unsigned in[CELLS_MOST];
+    unsigned in[CELLS_MOST], files_in[CELLS_MOST];
 };
 
 static bool take_owned(const struct picture *p, int pid, struct owned *o, char *name, size_t size)
@@ -313,8 +365,10 @@ static bool take_owned(const struct picture *p, int pid, struct owned *o, char *
                     continue;
                 o->resident++;
                 o->files += e[i] >> 61 & 1;
-                if (at < p->cells)
+                if (at < p->cells) {
                     o->in[at]++;
+                    o->files_in[at] += e[i] >> 61 & 1;
+                }
             }
             from += (size_t)got / sizeof e[0] * PAGE;
         }
@@ -326,61 +380,100 @@ static bool take_owned(const struct picture *p, int pid, struct owned *o, char *
     return maps && fd >= 0;
 }
 
+/* What the rows of text are drawn from. NULL: they are only counted. */
 static void draw_rates(const char *text, bool once)
 {
     static unsigned long long before[RATES], before_ns;
-    unsigned long long at = number_of(text, "at_ns"), took = at - before_ns;
-    const char *from = strstr(text, "since_boot");
-    char s[512];
-    int n = snprintf(s, sizeof s, once || !before_ns ? "since boot:" : "a second:");
+    unsigned long long at = text ? number_of(text, "at_ns") : 0, took = at - before_ns;
+    const char *from = text ? strstr(text, "since_boot") : NULL;
+    bool total_only = once || !before_ns;
 
-    for (unsigned i = 0; from && i < RATES; i++) {
-        unsigned long long total = number_of(from, rate_names[i]), show = total;
+    item(0, false, 11, total_only ? "since boot:" : "a second:");
+    for (unsigned i = 0; i < RATES; i++) {
+        unsigned long long total = from ? number_of(from, rate_names[i]) : 0, show = total;
 
-        if (!once && before_ns)
+        if (!total_only)
             show = took ? (total - before[i]) * 1000000000u / took : 0;
-        n += snprintf(s + n, sizeof s - (size_t)n, "  %s %llu", rate_names[i], show);
-        before[i] = total;
+        item(0, false, (int)strlen(rate_names[i]) + 6, "%s %s", rate_names[i], brief(show));
+        if (text)
+            before[i] = total;
     }
-    before_ns = at;
-    line("%s", s);
+    if (text)
+        before_ns = at;
+    items_end();
 }
 
 static void draw_blocks(const char *text)
 {
-    char s[256];
-    int n = snprintf(s, sizeof s, "free blocks of 1, 2, 4 ... frames:");
     unsigned long sum[ORDERS] = {0};
 
-    for (const char *at = text; (at = strstr(at, "\nblocks_")) != NULL; at++) {
+    for (const char *at = text; at && (at = strstr(at, "\nblocks_")) != NULL; at++) {
         const char *from = strchr(at, ' ');
 
         for (unsigned k = 0; from && k < ORDERS; k++)
             sum[k] += strtoul(from, (char **)(uintptr_t)&from, 10);
     }
+    item(0, false, 0, "free by order:");
     for (unsigned k = 0; k < ORDERS; k++)
-        n += snprintf(s + n, sizeof s - (size_t)n, " %lu", sum[k]);
-    line("%s", s);
+        item(0, false, k < 3 ? 5 : 3, "%s", brief(sum[k]));
+    items_end();
 }
 
 static void draw_legend(const char *text)
 {
-    const char *from = strchr(text, '\n'); /* the second line */
-    int room = width;
+    const char *from = text ? strchr(text, '\n') : NULL; /* the second line */
 
-    for (int k = 0; from && k < 9; k++) {
-        char s[48];
-        int n = snprintf(s, sizeof s, "%c %s %llu  ", letters[k], class_names[k],
-                         number_of(from + 1, class_names[k]));
+    for (unsigned k = 0; k < CLASSES; k++)
+        item((enum colour)k, true, (int)strlen(class_names[k]) + 8, "%c %s %llu", letters[k], class_names[k],
+             from ? number_of(from + 1, class_names[k]) : 0);
+    items_end();
+}
 
-        if (n - 2 > room)
-            break;
-        in_colour(k, true);
-        put("%.*s", n < room ? n : n - 2, s);
-        no_colour();
-        room -= n;
+static void draw_foot(const char *text, bool once)
+{
+    items_begin(!text);
+    draw_rates(text, once);
+    draw_blocks(text);
+    draw_legend(text);
+}
+
+/* The rows above the cells, and how many they are in every case. */
+static void draw_head(const char *text, const struct picture *p, int pid, const char *name,
+                      const struct owned *o)
+{
+    const char *policy = text ? strstr(text, "\npolicy ") : NULL;
+
+    items_begin(!text);
+    if (pid) {
+        unsigned cells = 0;
+
+        for (unsigned i = 0; text && i < p->cells; i++)
+            cells += o->in[i] > 0;
+        item(0, false, 22, "%d %s:", pid, name);
+        item(0, false, 24, "%s pages in memory", brief(text ? o->resident : 0));
+        item(0, false, 22, "%s of files or shared", brief(text ? o->files : 0));
+        item(0, false, 20, "in %u of %u cells", cells, text ? p->cells : 0);
+        item(0, false, 13, "%s in swap", brief(text ? o->swapped : 0));
+    } else {
+        item(0, false, 13, "%u frames", text ? p->frames : 0);
+        item(0, false, 10, "%u a cell", text ? p->run : 0);
+        item(0, false, 31, "%s used since the last picture", brief(text ? number_of(text, "used") : 0));
+        item(0, false, 18, "policy %.*s", policy ? (int)strcspn(policy + 8, "\n") : 0,
+             policy ? policy + 8 : "");
     }
-    put("\n");
+    items_end();
+}
+
+/* Rows that are left for cells. */
+static int rows_for_cells(int pid)
+{
+    int text = 0;
+
+    draw_head(NULL, NULL, pid, "", NULL);
+    text += page.rows;
+    draw_foot(NULL, false);
+    text += page.rows;
+    return height - text > 1 ? height - text : 1;
 }
 
 /* Draw the machine, or what a process has in it. */
@@ -389,7 +482,7 @@ static int draw_machine(int pid, bool once)
     static struct picture p;
     static struct owned owned;
     static unsigned had;
-    int rows = height - FOOT > 1 ? height - FOOT : 1, last = -1, columns = width, fd;
+    int rows = rows_for_cells(pid), last = -1, columns = width, fd;
     unsigned want = (unsigned)(columns * rows) < CELLS_MOST ? (unsigned)(columns * rows) : CELLS_MOST;
     char name[32] = "", *text;
 
@@ -410,23 +503,13 @@ static int draw_machine(int pid, bool once)
     if (!p.run || p.cells > want)
         return 1;
     if (pid && !take_owned(&p, pid, &owned, name, sizeof name)) {
-        fprintf(stderr, "map: there is no process %d\n", pid);
-        return 1;
+        char text_pid[16];
+
+        snprintf(text_pid, sizeof text_pid, "%d", pid);
+        return no_process("map", text_pid);
     }
     take_marks(&p, text);
-    if (pid) {
-        unsigned cells = 0;
-
-        for (unsigned i = 0; i < p.cells; i++)
-            cells += owned.in[i] > 0;
-        line("%d %s: %u pages in memory (%u of files or shared) in %u of %u cells, %u in swap", pid, name,
-             owned.resident, owned.files, cells, p.cells, owned.swapped);
-    } else {
-        const char *policy = strstr(text, "\npolicy ");
-
-        line("%u frames, %u a cell; %llu used since the last picture; policy %.*s", p.frames, p.run,
-             number_of(text, "used"), policy ? (int)strcspn(policy + 8, "\n") : 0, policy ? policy + 8 : "");
-    }
+    draw_head(text, &p, pid, name, &owned);
     for (unsigned i = 0; i < p.cells; i++) {
         char c = cell_at(&p, i), mark = p.mark[i];
 
@@ -434,18 +517,16 @@ static int draw_machine(int pid, bool once)
             mark = 0;
             if (!owned.in[i])
                 c = c == '.' || c == '#' ? c : '-';
-            else if (owned.in[i] * 2 >= p.run)
-                c = letters[class_of(c)] >= 'a' ? (char)(letters[class_of(c)] - 'a' + 'A') : c;
-            else
-                c = letters[class_of(c)];
+            else {
+                c = owned.files_in[i] * 2 > owned.in[i] ? 'f' : 'a';
+                c = owned.in[i] * 2 >= p.run ? (char)(c - 'a' + 'A') : c;
+            }
         }
         cell(c, mark, &last);
         if (i % (unsigned)columns == (unsigned)columns - 1 || i == p.cells - 1)
             row_end(&last);
     }
-    draw_rates(text, once);
-    draw_blocks(text);
-    draw_legend(text);
+    draw_foot(text, once);
     return 0;
 }
 
@@ -461,7 +542,7 @@ static int draw_buddy(void)
 {
     unsigned long count[4][ORDERS] = {{0}}, all_blocks = 0, all = 0, smaller = 0;
     char zone[4][16], text[512];
-    int zones = 0, bar = width - 76;
+    int zones = 0, bar;
     FILE *f = fopen("/proc/buddyinfo", "re");
 
     while (f && zones < 4 && fgets(text, sizeof text, f)) {
@@ -483,40 +564,44 @@ static int draw_buddy(void)
         return 1;
     }
     fclose(f);
-    bar = bar < 4 ? 4 : bar > 50 ? 50 : bar;
-    line("free: %lu frames, %lu KiB, in %lu blocks", all, all * 4, all_blocks);
-    put("\n%5s %9s", "order", "size");
+    /* The table is 52 characters wide, and 8 a zone; what is left, behind two blanks, is for bars. */
+    bar = width - 54 - 8 * zones;
+    bar = bar < 0 ? 0 : bar > 50 ? 50 : bar;
+    items_begin(false);
+    item(0, false, 0, "free: %lu frame%s, %lu KiB, in %lu block%s", all, all == 1 ? "" : "s", all * 4,
+         all_blocks, all_blocks == 1 ? "" : "s");
+    items_end();
+    put("\n%5s %8s", "order", "size");
     for (int z = 0; z < zones; z++)
-        put(" %9s", zone[z]);
-    put(" %10s %12s %14s\n", "KiB", "too small", "fragmentation");
+        put(" %7s", zone[z]);
+    put(" %8s %12s %14s\n", "KiB", "too small", "fragmentation");
     for (unsigned k = 0; k < ORDERS; k++) {
         unsigned long blocks = 0, can = 0, frames;
 
         for (unsigned j = k; j < ORDERS; j++)
             for (int z = 0; z < zones; z++)
                 can += count[z][j];
-        put("%5u %5u KiB", k, 4u << k);
+        put("%5u %4u KiB", k, 4u << k);
         for (int z = 0; z < zones; z++) {
-            put(" %9lu", count[z][k]);
+            put(" %7lu", count[z][k]);
             blocks += count[z][k];
         }
         frames = blocks << k;
-        put(" %10lu %10.1f %%", frames * 4, all ? 100.0 * (double)smaller / (double)all : 0.0);
+        put(" %8lu %10.1f %%", frames * 4, all ? 100.0 * (double)smaller / (double)all : 0.0);
         if (can)
-            put(" %14s  ", "can be had");
+            put(" %14s", "can be had");
         else
-            put(" %14.3f  ",
-                all_blocks ? 1 - (1 + (double)all / (double)(1u << k)) / (double)all_blocks : 0.0);
-        in_colour(4, true);
+            put(" %14.3f", all_blocks ? 1 - (1 + (double)all / (double)(1u << k)) / (double)all_blocks : 0.0);
+        if (frames && bar)
+            put("  %s", colour_text(depth, COLOUR_PRIVATE, true));
         for (unsigned long i = 0; all && i < (frames * (unsigned long)bar + all - 1) / all; i++)
             put("#");
-        no_colour();
-        put("\n");
+        put("%s\n", frames && bar ? colour_end(depth) : "");
         smaller += frames;
     }
     put("\n");
-    line("too small: the part of free memory that lies in smaller blocks");
-    line("fragmentation: why there is no such block: 0 for want of memory, 1 for want of one piece");
+    sentence("too small: the part of free memory that lies in smaller blocks");
+    sentence("fragmentation: why there is no such block: 0 for want of memory, 1 for want of one piece");
     return 0;
 }
 
@@ -528,9 +613,14 @@ static int draw_swap(void)
     static const struct {
         char letter;
         const char *name;
-        int colour;
-    } kinds[] = {{'.', "free", 0}, {'p', "page", 4},       {'c', "in memory too", 5},
-                 {'k', "kept", 6}, {'t', "page table", 3}, {'x', "not to be used", 7}};
+        enum colour colour;
+    } kinds[] = {{'.', "free", COLOUR_FREE},
+                 {'p', "page", COLOUR_SWAPPED},
+                 {'c', "in memory too", COLOUR_CACHED},
+                 {'k', "kept", COLOUR_PARKED},
+                 {'t', "page table", COLOUR_TABLE},
+                 {'x', "not to be used", COLOUR_KERNEL}};
+    enum { KINDS = sizeof kinds / sizeof kinds[0] };
     unsigned areas = 0, want;
     char *text, *at;
     int fd = open_for("/proc/quire/swap", &had, had ? had : (unsigned)width), last = -1;
@@ -547,37 +637,31 @@ static int draw_swap(void)
     }
     if (!text)
         return 1;
-    line("%.*s", (int)strcspn(text, "\n"), text);
+    line(text, strcspn(text, "\n"));
     if (!areas)
-        line("there is no swap area");
+        sentence("there is no swap area");
     for (at = text; (at = strstr(at, "\narea ")) != NULL;) {
         unsigned cells = (unsigned)number_of(at, "cells"), i = 0;
 
-        line("%.*s", (int)strcspn(at + 1, "\n"), at + 1);
+        line(at + 1, strcspn(at + 1, "\n"));
         at = strchr(at + 1, '\n');
         for (char *c = at + 1; *c && i < cells; c++) {
             char small = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
 
             if (*c == '\n')
                 continue;
-            for (unsigned k = 0; k < 6; k++)
-                if (kinds[k].letter == small && depth != PLAIN)
-                    cell(letters[kinds[k].colour] == '.' ? '.'
-                         : small == *c                   ? letters[kinds[k].colour]
-                                                         : (char)(letters[kinds[k].colour] - 'a' + 'A'),
-                         0, &last);
-                else if (kinds[k].letter == small)
-                    put("%c", *c);
+            for (unsigned k = 0; k < KINDS; k++)
+                if (kinds[k].letter == small)
+                    put_cell(*c, 0, kinds[k].colour, small != *c, &last);
             i++;
             if (i % (unsigned)width == 0 || i == cells)
                 row_end(&last);
         }
     }
-    for (unsigned k = 0; k < 6; k++) {
-        in_colour(kinds[k].colour, true);
-        put("%c %s%s", kinds[k].letter, kinds[k].name, k < 5 ? "  " : "\n");
-        no_colour();
-    }
+    items_begin(false);
+    for (unsigned k = 0; k < KINDS; k++)
+        item(kinds[k].colour, true, 0, "%c %s", kinds[k].letter, kinds[k].name);
+    items_end();
     return 0;
 }
 
@@ -652,17 +736,6 @@ static void catch (int signo)
     sigaction(signo, &a, NULL);
 }
 
-static enum depth depth_of_terminal(bool plain)
-{
-    const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
-
-    if (plain || !isatty(1) || !term || !*term || strcmp(term, "dumb") == 0 || (no && *no))
-        return PLAIN;
-    if (strcmp(term, "linux") == 0 || strncmp(term, "vt", 2) == 0 || strcmp(term, "ansi") == 0)
-        return COLOURS_16;
-    return COLOURS_256;
-}
-
 static int draw(enum mode mode, int pid, bool once)
 {
     out_size = 0;
@@ -732,8 +805,6 @@ int map_main(int argc, char **argv)
     int pid = 0, status;
 
     for (int i = 1; i < argc; i++) {
-        char *end;
-
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(usage, stdout);
             return 0;
@@ -745,18 +816,21 @@ int map_main(int argc, char **argv)
             mode = MODE_BUDDY;
         } else if (strcmp(argv[i], "--swap") == 0) {
             mode = MODE_SWAP;
-        } else if ((pid = (int)strtol(argv[i], &end, 10)) > 0 && !*end) {
+        } else if (*argv[i] != '-' && *argv[i]) {
+            if (need_process("map", argv[i]))
+                return 1;
+            pid = strcmp(argv[i], "self") == 0 ? getpid() : atoi(argv[i]);
             mode = MODE_PROCESS;
         } else {
             fputs(usage, stderr);
             return 2;
         }
     }
-    depth = depth_of_terminal(plain);
+    depth = plain ? PLAIN : colour_depth();
     measure();
     if (!once)
         return watch(mode, pid);
-    height += 1; /* nobody needs the last row for a prompt */
+    height -= 1; /* the last row is the prompt's */
     status = draw(mode, pid, true);
     if (!status)
         flush(false);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include "tests/user/quire/colour.h"
 #include "tests/user/quire/programs.h"
 
 #define PAGE_SHIFT 12
@@ -20,18 +21,19 @@
 static const struct state {
     const char *name, *meaning;
     char letter;
-    unsigned colour; /* of 256 */
+    enum colour colour;
+    bool bright;
 } states[] = {
-    {"none", "nothing yet", '.', 236},
-    {"zero", "the shared zero page", '0', 244},
-    {"file", "a page of a file", 'f', 33},
-    {"shmem", "shared memory", 'm', 37},
-    {"private", "private", 'p', 34},
-    {"shared", "private, and shared with others until written", 's', 220},
-    {"swapped", "on the disk", 'w', 160},
-    {"cached", "on the disk, and in memory", 'c', 208},
-    {"parked", "set aside by the policy", 'k', 129},
-    {"out", "its table is on the disk", 't', 88},
+    {"none", "nothing yet", '.', COLOUR_FREE, false},
+    {"zero", "the shared zero page", '0', COLOUR_ZERO, false},
+    {"file", "a page of a file", 'f', COLOUR_FILE, true},
+    {"shmem", "shared memory", 'm', COLOUR_SHMEM, true},
+    {"private", "private", 'p', COLOUR_PRIVATE, true},
+    {"shared", "private, and shared with others until written", 's', COLOUR_SHARED, true},
+    {"swapped", "on the disk", 'w', COLOUR_SWAPPED, true},
+    {"cached", "on the disk, and in memory", 'c', COLOUR_CACHED, true},
+    {"parked", "set aside by the policy", 'k', COLOUR_PARKED, true},
+    {"out", "its table is on the disk", 't', COLOUR_TABLE, true},
 };
 enum { NONE, ZERO, FILE_PAGE, SHMEM, PRIVATE, SHARED, SWAPPED, CACHED, PARKED, OUT, STATES };
 
@@ -46,7 +48,7 @@ struct picture {
     uint64_t pages[STATES], out_entries;
     unsigned width; /* cells of a row */
     unsigned fold;  /* pages of a cell */
-    bool colours;
+    enum depth depth;
 };
 
 static int fail(const char *what, const char *why)
@@ -93,9 +95,6 @@ static int read_runs(struct picture *p, const char *pid)
     FILE *f;
     int err = 0;
 
-    snprintf(path, sizeof path, "/proc/%.16s", pid);
-    if (access(path, F_OK) != 0)
-        return fail(pid, "there is no such process");
     snprintf(path, sizeof path, "/proc/%.16s/quire/pages", pid);
     f = fopen(path, "re");
     if (!f)
@@ -111,9 +110,9 @@ static int read_runs(struct picture *p, const char *pid)
         p->out_entries += entries;
     }
     if (!err && ferror(f))
-        err = fail(path, errno == ESRCH ? "the process has ended" : strerror(errno));
+        err = errno == ESRCH ? no_process("pages", pid) : fail(path, strerror(errno));
     fclose(f);
-    return err;
+    return err || p->count ? err : no_memory_of("pages", pid);
 }
 
 /* --- drawing --- */
@@ -155,8 +154,8 @@ static unsigned choose_fold(const struct picture *p, unsigned rows)
 /* before: the state of the cell to the left; STATES: there is none. */
 static void put_cell(const struct picture *p, int state, int before)
 {
-    if (p->colours && state != before)
-        printf("\033[48;5;%u;38;5;16m", states[state].colour);
+    if (state != before)
+        fputs(colour_cell(p->depth, states[state].colour, states[state].bright), stdout);
     putchar(states[state].letter);
 }
 
@@ -190,13 +189,13 @@ static void draw_stretch(const struct picture *p, size_t i, size_t next)
         put_cell(p, state, before);
         before = state;
         if (c % p->width == p->width - 1 || c + 1 == cells)
-            printf(p->colours ? "\033[0m\n" : "\n");
+            puts(colour_end(p->depth));
     }
 }
 
 static void put_total(const char *name, uint64_t pages)
 {
-    printf("%-10s %8llu pages %9llu kB\n", name, (unsigned long long)pages,
+    printf("%-10s %8llu %-5s %9llu kB\n", name, (unsigned long long)pages, pages == 1 ? "page" : "pages",
            (unsigned long long)pages << (PAGE_SHIFT - 10));
 }
 
@@ -210,7 +209,7 @@ static void put_totals(const struct picture *p)
         if (!n[i])
             continue;
         put_cell(p, i, STATES);
-        printf("%s %-8s %8llu  %s", p->colours ? "\033[0m" : "", states[i].name, (unsigned long long)n[i],
+        printf("%s %-8s %8llu  %s", colour_end(p->depth), states[i].name, (unsigned long long)n[i],
                states[i].meaning);
         if (i == OUT)
             printf(": %llu of them have entries", (unsigned long long)p->out_entries);
@@ -266,7 +265,7 @@ int pages_main(int argc, char **argv)
 {
     enum { FOLD_MAX = 1 << 18, WIDTH_MAX = 4096, ROWS = 24, COLUMNS = 80 };
     struct winsize w = {.ws_row = 0};
-    struct picture p = {.colours = isatty(1)};
+    struct picture p = {.depth = colour_depth()};
     const char *pid = NULL;
     unsigned rows;
     int err;
@@ -284,9 +283,9 @@ int pages_main(int argc, char **argv)
                 return fail(argv[i], "a number above 0 is wanted");
             i++;
         } else if (strcmp(argv[i], "--plain") == 0) {
-            p.colours = false;
+            p.depth = PLAIN;
         } else if (strcmp(argv[i], "--colour") == 0) {
-            p.colours = true;
+            p.depth = colour_depth_forced();
         } else if (*argv[i] == '-' || pid) {
             return usage(stderr);
         } else {
@@ -295,8 +294,8 @@ int pages_main(int argc, char **argv)
     }
     if (!pid)
         return usage(stderr);
-    if (strcmp(pid, "self") != 0 && strspn(pid, "0123456789") != strlen(pid))
-        return fail(pid, "is no process: a number is wanted, or self");
+    if (need_process("pages", pid))
+        return 1;
     if (!p.width)
         p.width = (w.ws_col > MARGIN + 8 ? w.ws_col : COLUMNS) - MARGIN;
     err = read_runs(&p, pid);

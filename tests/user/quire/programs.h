@@ -17,4 +17,10 @@ int forms_main(int argc, char **argv);
 /* All that is known of a page. */
 int why_main(int argc, char **argv);
 
+/* What all of them say of a process that is none. need_process() returns 0 if pid, a number or self, is one
+ * now; else, and the others always, 1, the status of the program, whose name the message begins with. */
+int need_process(const char *program, const char *pid);
+int no_process(const char *program, const char *pid);
+int no_memory_of(const char *program, const char *pid);
+
 #endif

@@ -150,7 +150,7 @@ static void tell_region(const struct answer *a)
     if (!pager)
         put("", "private memory that begins as zeroes");
     else if (strcmp(pager, "zero") == 0)
-        put("", "memory that begins as zeroes and that all who map it share; this page is %llu bytes into it",
+        put("", "memory that begins as zeroes and that all who map it share; this page is at byte %llu of it",
             number(a, "region_offset", 10));
     else
         put("", "%s: this page is at byte %llu of the file%s",
@@ -280,9 +280,10 @@ static void tell_directory(const struct answer *a)
         draw_slot_entry(e);
         tell_slot(a, "table_slot", "holds the table");
         put("",
-            "it has %u entries; which page each names is only known when it comes back, with the next fault "
+            "it has %u entr%s; which page %s names is only known when it comes back, with the next fault "
             "in these 4 MiB",
-            decimal(a, "table_slot_entries"));
+            decimal(a, "table_slot_entries"), decimal(a, "table_slot_entries") == 1 ? "y" : "ies",
+            decimal(a, "table_slot_entries") == 1 ? "it" : "each");
         return;
     }
     put("table", "directory entry %u = 0x%08x: the table is in frame %u, has %u entr%s, and is %s", index, e,
@@ -408,13 +409,13 @@ struct event {
     const char *line;
 };
 
-/* The value of a name in the line of an event; "": it has none. Valid until the second next call. */
+/* The value of a name in the line of an event; "": it has none. Valid until the eighth next call. */
 static const char *part(const struct event *e, const char *name)
 {
-    static char value[2][32];
+    static char value[8][32];
     static unsigned turn;
     size_t n = strlen(name);
-    char *out = value[turn ^= 1];
+    char *out = value[turn = (turn + 1) % 8];
 
     *out = '\0';
     for (const char *at = e->line; (at = strchr(at, ' ')); at++)
@@ -485,6 +486,17 @@ static void fault_text(const struct event *e, char *s, size_t size)
         snprintf(took, sizeof took, ", in %s us", part(e, "took"));
     snprintf(s, size, "%s %s %s%s%s%s", access_of(e), whose(e), text, frame, took,
              says(e, "major") ? ", a disk among them" : "");
+}
+
+/* "2 pages, with this one", or "it" of 1. */
+static const char *with_pages(const char *n)
+{
+    static char text[48];
+
+    if (strcmp(n, "1") == 0)
+        return "it";
+    snprintf(text, sizeof text, "%s pages, with this one", n);
+    return text;
 }
 
 static void victim_text(const struct event *e, char *s, size_t size)
@@ -565,17 +577,20 @@ static bool sentence_of(const struct event *e, char *s, size_t size)
     else if (strcmp(e->kind, "freed") == 0)
         snprintf(s, size, "frame %s was freed", part(e, "frame"));
     else if (strcmp(e->kind, "unmapped") == 0)
-        snprintf(s, size, "%s gave back %s pages, and this one with them", whose(e), part(e, "count"));
+        snprintf(s, size,
+                 strcmp(part(e, "count"), "1") == 0 ? "%s gave it back"
+                                                    : "%s gave back %s pages, and this one with them",
+                 whose(e), part(e, "count"));
     else if (strcmp(e->kind, "given-up") == 0)
-        snprintf(s, size, "%s said of %s pages, with this one: %s", whose(e), part(e, "range"),
+        snprintf(s, size, "%s said of %s: %s", whose(e), with_pages(part(e, "range")),
                  says(e, "pageout")    ? "put them out"
                  : says(e, "cold")     ? "not needed soon"
                  : says(e, "dontneed") ? "not needed any more"
                  : says(e, "free")     ? "may be dropped"
                                        : "remove them");
     else if (strcmp(e->kind, "moved") == 0)
-        snprintf(s, size, "%s moved it, with its mapping of %s pages, to 0x%s", whose(e), part(e, "range"),
-                 part(e, "to"));
+        snprintf(s, size, "%s moved it, with its mapping of %s page%s, to 0x%s", whose(e), part(e, "range"),
+                 strcmp(part(e, "range"), "1") == 0 ? "" : "s", part(e, "to"));
     else
         return false;
     return true;
@@ -633,24 +648,20 @@ static int usage(FILE *to)
           "or\n"
           "where on the disk it is, and what happened to it.\n"
           "  PID       a process, or self\n"
-          "  ADDRESS   decimal, or hexadecimal with 0x or without (/proc/PID/maps shows them so)\n"
+          "  ADDRESS   hexadecimal, with 0x or without, as /proc/PID/maps shows them\n"
           "  --raw     as /proc/PID/quire/page says it: a key and its value on each line\n",
           to);
     return to == stdout ? 0 : 2;
 }
 
-/* As maps prints them, too: eight digits, or a letter among them, are hexadecimal. */
 static bool address_of(const char *s, unsigned long long *va)
 {
     char *end;
-    bool letters = false;
 
-    for (const char *p = s; *p; p++)
-        letters |= isxdigit((unsigned char)*p) && !isdigit((unsigned char)*p);
     if (!isxdigit((unsigned char)*s))
         return false;
     errno = 0;
-    *va = strtoull(s, &end, strncmp(s, "0x", 2) == 0 || letters || strlen(s) == 8 ? 16 : 10);
+    *va = strtoull(s, &end, 16);
     return !*end && !errno;
 }
 
@@ -661,13 +672,8 @@ static int ask(const char *pid, unsigned long long va, struct answer *a)
     ssize_t n;
     int fd, len;
 
-    if (strcmp(pid, "self") != 0)
-        for (const char *p = pid; *p; p++)
-            if (!isdigit((unsigned char)*p))
-                return fail("%s is no process: a number is wanted, or self", pid);
-    snprintf(path, sizeof path, "/proc/%.16s", pid);
-    if (access(path, F_OK) != 0)
-        return fail("there is no process %s", pid);
+    if (need_process("why", pid))
+        return 1;
     snprintf(path, sizeof path, "/proc/%.16s/quire/page", pid);
     fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
@@ -678,8 +684,9 @@ static int ask(const char *pid, unsigned long long va, struct answer *a)
         int err = errno;
 
         close(fd);
-        return err == EINVAL ? fail("0x%llx is no address of a program: they are below 0xc0000000", va)
-                             : fail("%s: %s", path, err == ESRCH ? "the process has ended" : strerror(err));
+        return err == EINVAL  ? fail("0x%llx is no address of a program: they are below 0xc0000000", va)
+               : err == ESRCH ? no_process("why", pid)
+                              : fail("%s: %s", path, strerror(err));
     }
     a->text = malloc(TEXT_MAX);
     while (a->text && used < TEXT_MAX - 1 && (n = read(fd, a->text + used, TEXT_MAX - 1 - used)) > 0)
@@ -734,7 +741,7 @@ int why_main(int argc, char **argv)
     }
     parse(&a);
     if (is(&a, "space", "none"))
-        return fail("process %s has no memory any more: it has ended, and nobody has waited for it", argv[1]);
+        return no_memory_of("why", argv[1]);
     tell(&a);
     return 0;
 }

@@ -1,0 +1,30 @@
+/* What programs that are given a process say of one that is none. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "tests/user/quire/programs.h"
+
+int no_process(const char *program, const char *pid)
+{
+    fprintf(stderr, "%s: there is no process %s\n", program, pid);
+    return 1;
+}
+
+int no_memory_of(const char *program, const char *pid)
+{
+    fprintf(stderr, "%s: process %s has no memory any more: it has ended, and nobody has waited for it\n",
+            program, pid);
+    return 1;
+}
+
+int need_process(const char *program, const char *pid)
+{
+    char path[64];
+
+    if (strcmp(pid, "self") != 0 && (!*pid || strspn(pid, "0123456789") != strlen(pid))) {
+        fprintf(stderr, "%s: %s is no process: a number is wanted, or self\n", program, pid);
+        return 1;
+    }
+    snprintf(path, sizeof path, "/proc/%.16s", pid);
+    return access(path, F_OK) == 0 ? 0 : no_process(program, pid);
+}
