@@ -317,8 +317,8 @@ static void record(const struct process *p, bool out, uint64_t began, uint64_t b
         state.ins++;
         state.pages_in += pages;
     }
-    printk(LOG_INFO, "load: process %d (%s) %s after %llu ms, %u pages in %llu ms: %s", e->pid, e->comm,
-           out ? "is suspended" : "goes on", (unsigned long long)(before / MS), pages,
+    printk(LOG_INFO, "load: process %d (%s) %s after %llu ms, %u page%s in %llu ms: %s", e->pid, e->comm,
+           out ? "is suspended" : "goes on", (unsigned long long)(before / MS), pages, pages == 1 ? "" : "s",
            (unsigned long long)(took / MS), why);
 }
 

@@ -52,10 +52,14 @@ static void show_party(struct text *t, uint64_t now)
             continue;
         while (first->memory != p->memory)
             first = first->all_next;
-        if (first == p)
-            text_print(t, "%s %d %s %llu ms %u pages\n", b->out ? "out" : "in", p->pid,
+        if (first == p) {
+            text_print(t, "%s %d %s for %llu ms", b->out ? "out" : "in", p->pid,
                        p->threads ? p->threads->comm : p->comm,
-                       (unsigned long long)((now - b->since) / 1000000), b->out ? b->set.pages : 0);
+                       (unsigned long long)((now - b->since) / 1000000));
+            if (b->out && b->set.pages)
+                text_print(t, ", %u page%s will be brought back", b->set.pages, b->set.pages == 1 ? "" : "s");
+            text_print(t, "\n");
+        }
     }
 }
 
@@ -78,10 +82,12 @@ static int show_load(struct text *t, const struct proc_node *n __attribute__((un
     for (uint32_t k = s.events > BALANCE_EVENTS ? s.events - BALANCE_EVENTS : 0; k < s.events; k++) {
         const struct balance_event *e = balance_event(k);
 
-        text_print(t, "at %llu ms %d %s %s after %llu ms, %u pages in %llu ms: %s\n",
-                   (unsigned long long)(e->at_ns / 1000000), e->pid, e->comm, e->out ? "out" : "in",
-                   (unsigned long long)(e->before_ns / 1000000), e->pages,
-                   (unsigned long long)(e->took_ns / 1000000), e->why);
+        text_print(t, "at %llu ms %d %s %s after %llu ms", (unsigned long long)(e->at_ns / 1000000), e->pid,
+                   e->comm, e->out ? "out" : "in", (unsigned long long)(e->before_ns / 1000000));
+        if (e->pages)
+            text_print(t, ", %u page%s in %llu ms", e->pages, e->pages == 1 ? "" : "s",
+                       (unsigned long long)(e->took_ns / 1000000));
+        text_print(t, ": %s\n", e->why);
     }
     return 0;
 }

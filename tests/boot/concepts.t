@@ -14,12 +14,13 @@ my $top = top_dir();
 my (@row, %seen, @guest, @host);
 open my $fh, '<', "$top/docs/concepts.md" or die $!;
 while (<$fh>) {
-    next unless /^\| ([^|]+) \| `([#\$]) ([^`|]+)` \| `([^`]+)` \|/;
-    push @row, {concept => $1, where => $2, command => $3, says => $4};
+    next unless /^\| ([^|]+) \| `([#\$]) ([^`|]+)` \| `([^`]+)` \|([^|]*)\|$/;
+    push @row, {concept => $1, where => $2, command => $3, says => $4, picture => $5};
     push @{$2 eq '#' ? \@guest : \@host}, $3 unless $seen{"$2 $3"}++;
 }
 close $fh;
 cmp_ok(@row, '>', 40, scalar(@row) . ' concepts');
+is(join(', ', map { $_->{concept} } grep { $_->{picture} !~ /\S/ } @row), '', 'each is in a picture');
 
 # N stands for a number, of any base; blanks and ends of lines for each other.
 sub pattern {

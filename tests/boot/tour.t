@@ -50,6 +50,20 @@ for my $policy (qw(fifo clock clock-dirty aging clock-pro lru opt)) {
     is($live, $misses, "$policy: as many faults as the simulator has");
 }
 
+# Who reads over a pipe takes page faults, some for each line; they are not the tour's.
+if (system("cpio -t --quiet <'$top/build/rootfs-small.cpio' 2>/dev/null | grep -qx bin/busybox") == 0) {
+    my $piped = boot('tour-piped', memory => '32M', initrd => "$top/build/rootfs-small.cpio", time => 100, disks => [swap_disk('tour-piped')],
+        append => 'quiet -- ' . 'tour 1 2 | cat; yes | tour 1 | tail -n 1; tour 5 2 | while read -r l; do echo $l | tail -n 1; done' =~ s/ /\\x20/gr);
+    outcome_is($piped, 'pass');
+    is(scalar(() = $piped->{log} =~ /^tour: \d parts?, \d+ claims, 0 failed$/mg), 3, 'over pipes no claim fails') or diag($piped->{log});
+    log_unlike($piped, qr/!! this is not so/, 'nothing is not so');
+}
+
+# Without anybody at the terminal, the end of the input is the answer.
+my $nobody = `'$top/tools/run' --time 60 -m 16M --append quiet --initrd '$initrd' --command 'tour 5 9' </dev/null 2>&1`;
+is($?, 0, 'with /dev/null for its input the machine comes to its end');
+like($nobody, qr/^tour: 2 parts, \d+ claims, 0 failed/m, 'and the tour goes on by itself');
+
 # Somebody who reads presses Enter.
 my $seen = '';
 my $pid = open2(my $from, my $to, "$top/tools/run", '--time', 60, '-m', '16M', '--append', 'quiet -- tour 9 5', '--initrd', $initrd);

@@ -67,7 +67,7 @@ static void wait_for_reader(const char *next)
         tour.waits = false;
     if (got > 0 && *answer == 'q') {
         restore_vm();
-        printf("tour: ended by its reader, %u claims failed\n", tour.failed);
+        printf("tour: ended by its reader, %u claim%s failed\n", tour.failed, tour.failed == 1 ? "" : "s");
         exit(tour.failed ? 1 : 0);
     }
 }
@@ -189,6 +189,8 @@ unsigned claims_failed(void)
 static void on_signal(int signo)
 {
     restore_vm();
+    if (signo != SIGPIPE)
+        reader_interrupted();
     signal(signo, SIG_DFL);
     raise(signo);
 }
@@ -208,7 +210,8 @@ static bool run_part(unsigned n)
     if (tour.failed > failed)
         printf("  part %u: %u of %u claims failed\n", n + 1, tour.failed - failed, tour.claims - claims);
     else if (tour.claims > claims)
-        printf("  part %u: checked, %u claims hold\n", n + 1, tour.claims - claims);
+        printf("  part %u: checked, %u claim%s\n", n + 1, tour.claims - claims,
+               tour.claims - claims == 1 ? " holds" : "s hold");
     fflush(stdout);
     return tour.lacking;
 }
@@ -223,8 +226,7 @@ static int usage(FILE *to, int status)
         "    tour 5 7      these parts (1 to %u)\n"
         "    tour --all    all parts, without waiting\n"
         "    tour --list   what there is\n"
-        "A program that reads it over a pipe needs pages, too, so parts that count faults want a terminal\n"
-        "or a file.\n"
+        "Who reads it over a pipe gets a part at a time, so that the reader's page faults are not counted.\n"
         "    tour --references   the reference string of part 11, for build/host/replay\n"
         "The status is 0 if everything was as it should be.\n",
         (unsigned)PARTS);
@@ -246,6 +248,7 @@ static int run_parts(const bool *wanted)
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     signal(SIGPIPE, on_signal);
+    reader_begin();
     sysinfo(&s);
     printf("The tour: %llu MiB of memory, %llu MiB of swap. What you read was just done.\n",
            (unsigned long long)s.totalram * s.mem_unit / MIB,
@@ -256,9 +259,12 @@ static int run_parts(const bool *wanted)
         if (ran++)
             wait_for_reader("the next part");
         lacking += run_part(i);
+        reader_take();
     }
-    printf("\ntour: %u parts, %u claims, %u failed", ran, tour.claims, tour.failed);
-    printf(lacking ? ", %u parts lack something\n" : "\n", lacking);
+    printf("\ntour: %u part%s, %u claims, %u failed", ran, ran == 1 ? "" : "s", tour.claims, tour.failed);
+    if (lacking)
+        printf(", %u part%s something", lacking, lacking == 1 ? " lacks" : "s lack");
+    putchar('\n');
     return tour.failed ? 1 : 0;
 }
 

@@ -61,6 +61,16 @@ void in_child(void);
 /* Claims of this process that did not hold. */
 unsigned claims_failed(void);
 
+/* --- somebody who reads over a pipe (tour_reader.c) --- */
+
+/* From now on, if there is one, what is said is held back while a part runs; a part has ended; a signal ends
+ * the tour. */
+void reader_begin(void);
+void reader_take(void);
+void reader_interrupted(void);
+/* After munlockall(): what is held back stays in memory. */
+void reader_lock(void);
+
 /* --- looking (tour_look.c) --- */
 
 enum { PAGE_NOTHING, PAGE_PRESENT, PAGE_SWAPPED };

@@ -210,9 +210,10 @@ void tour_large_set(void)
     munmap(p, (size_t)pages * PAGE);
     if (quire) {
         clusters(&before, pages - (uint32_t)(free_now / PAGE) - (uint32_t)(free_now / PAGE / 4));
-        say("The swap daemon ran %ld rounds: woken below the low watermark, it frees up to the high one.",
-            number_in("/proc/vmstat", "pageoutrun") - rounds);
-        claim(number_in("/proc/vmstat", "pageoutrun") > rounds, "the daemon ran");
+        rounds = number_in("/proc/vmstat", "pageoutrun") - rounds;
+        say("The swap daemon ran %ld round%s: woken below the low watermark, it frees up to the high one.",
+            rounds, rounds == 1 ? "" : "s");
+        claim(rounds > 0, "the daemon ran");
         two_programs(pages);
     }
     leave_all();
@@ -278,8 +279,9 @@ void tour_table_out(void)
     got = actor_read(&a, far_word(SPANS - 1));
     show("%-42s %3ld tables, %lld came back", "it touches one page again:", tables_of(a.pid),
          (long long)changed(&before, "table.in"));
-    say("That was one fault and two reads: first the table, then the page that its entry names. (%ld major "
-        "fault, %lld pages read.)",
+    say("That was one fault and two reads: first the table, then the page that its entry names. (Major "
+        "faults: "
+        "%ld, pages read: %lld.)",
         got.major, (long long)changed(&before, "swap.pages_in"));
     claim(got.value == mixed(SPANS - 1), "the page is as it was");
     claim(changed(&before, "table.in") == 1 && tables_of(a.pid) == left + 1, "one table came back");
@@ -406,11 +408,12 @@ void tour_thrashing(void)
         if (times_out() > outs && fewer)
             break;
     }
-    say("Suspended %ld times; the last lines of /proc/quire/load:", times_out() - outs);
+    outs = times_out() - outs;
+    say("Suspended %ld time%s; /proc/quire/load says:", outs, outs == 1 ? "" : "s");
     show("%s", line_in("/proc/quire/load", "look"));
     show("%s", line_in("/proc/quire/load", "total"));
     claim(without.some > 0, "/proc/pressure/memory saw that they waited");
-    claim(times_out() > outs, "somebody was suspended");
+    claim(outs > 0, "somebody was suspended");
     claim(fewer, "in turns, fewer pages move in a round");
     leave_all();
 }

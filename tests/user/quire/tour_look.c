@@ -561,4 +561,5 @@ void quiet(void)
 void quiet_end(void)
 {
     munlockall();
+    reader_lock();
 }

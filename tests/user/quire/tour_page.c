@@ -331,14 +331,14 @@ static void after_fork(void)
         tables, (long long)changed(&before, "table.shared"));
     claim(changed(&before, "table.shared") == tables, "all tables are shared");
     a = actor_read(&child, page(0));
-    say("Both read %u from %s; the child's read took %ld faults.", (unsigned)*page(0), describe(page(0)),
-        a.minor);
+    say("Both read %u from %s; the child's read took %ld fault%s.", (unsigned)*page(0), describe(page(0)),
+        a.minor, a.minor == 1 ? "" : "s");
     claim(a.minor == 0 && a.page.number == page_of(page(0)).number, "parent and child have one frame");
     settle();
     count(&before);
     a = actor_write(&child, page(0), 2);
-    say("The child writes 2: %ld fault, and now its page is frame %u. Copy on write.", a.minor,
-        (unsigned)a.page.number);
+    say("The child writes 2: %ld fault%s, and now its page is frame %u. Copy on write.", a.minor,
+        a.minor == 1 ? "" : "s", (unsigned)a.page.number);
     expect(&before, (const struct change[]){{"fault.all", 1},
                                             {"action.own_table", 1},
                                             {"action.copy", 1},

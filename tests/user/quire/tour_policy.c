@@ -331,7 +331,7 @@ void tour_vms(void)
         number_in("/proc/vmstat", "pgpark") - parked);
     claim(number_in("/proc/vmstat", "pgpark") - parked == pages - limit, "%u are parked", pages - limit);
     a = self_read((const volatile uint32_t *)at_page(0));
-    say("Page 0 touched again: %ld minor faults, %ld major; salvaged %ld.", a.minor, a.major,
+    say("Page 0 touched again: minor faults %ld, major %ld, salvaged %ld.", a.minor, a.major,
         salvaged("clean") + salvaged("modified") - clean - modified);
     claim(a.minor == 1 && a.major == 0, "a fault, and no disk");
     claim(salvaged("clean") + salvaged("modified") - clean - modified == 1, "one page was salvaged");
