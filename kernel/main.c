@@ -261,7 +261,8 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
         ok = run_programs();
     } else if (!params.bench) {
         os_log("boot: no root archive, so there is no program to run");
-        os_log("boot: give one as the first module: -initrd build/rootfs.cpio");
+        if (!boot.lost_kib)
+            os_log("boot: give one as the first module: -initrd build/rootfs.cpio");
         ok = false;
     }
     latency_fini();

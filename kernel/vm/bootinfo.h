@@ -17,6 +17,7 @@ struct bootinfo {
     struct ram_map ram; /* usable RAM below 4 GiB, mem= not yet applied */
     struct boot_module module[BOOT_MODULES];
     unsigned modules;
+    uint32_t lost_kib;              /* of modules that are not in RAM that is used */
     char cmdline[BOOT_CMDLINE_MAX]; /* without the image's name; param_parse() works on it in place */
     char loader[64];
 };

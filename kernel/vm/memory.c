@@ -50,11 +50,13 @@ static void apply_limit(struct bootinfo *b)
     for (unsigned i = 0; i < b->modules; i++) {
         struct boot_module *m = &b->module[i];
 
-        if (ram_contains(&b->ram, m->start >> PAGE_SHIFT, PAGES_OF((uint64_t)m->end)))
+        if (ram_contains(&b->ram, m->start >> PAGE_SHIFT, PAGES_OF((uint64_t)m->end))) {
             b->module[kept++] = *m;
-        else
-            os_log("boot: module `%s` at %08x to %08x is not in RAM that is used, ignored", m->string,
-                   m->start, m->end);
+            continue;
+        }
+        os_log("boot: module %u at %08x to %08x is not in RAM that is used, ignored", i + 1, m->start,
+               m->end);
+        b->lost_kib += (m->end - m->start + 1023) >> 10;
     }
     b->modules = kept;
 }
@@ -136,6 +138,14 @@ static void choose_page_ops(void)
     frame_free(p, a);
 }
 
+/* MiB of RAM with which so much would be unused. */
+static uint32_t least_mib(const struct bootinfo *b, uint32_t unused_kib)
+{
+    uint64_t kib = ((uint64_t)ram_top(&b->ram) << 2) + unused_kib - (ram_count(&unused) << 2);
+
+    return (uint32_t)((kib + 1023) >> 10);
+}
+
 void memory_init(struct bootinfo *b)
 {
     uint32_t modules;
@@ -151,8 +161,13 @@ void memory_init(struct bootinfo *b)
 
     modules -= ram_count(&unused);
     if (ram_count(&unused) << 2 < MEMORY_MIN_KIB)
-        panic_unfit("too little memory: %u KiB of usable RAM are needed, this machine has %u KiB%s",
-                    MEMORY_MIN_KIB, ram_count(&unused) << 2, modules ? " beside its modules" : "");
+        panic_unfit(
+            "too little memory: %u KiB of usable RAM are needed, this machine has %u KiB%s; %u MiB will do",
+            MEMORY_MIN_KIB, ram_count(&unused) << 2, modules ? " beside its modules" : "",
+            least_mib(b, MEMORY_MIN_KIB));
+    if (b->lost_kib)
+        os_log("boot: modules of %u KiB do not fit; %u MiB will do", b->lost_kib,
+               least_mib(b, MEMORY_MIN_KIB + b->lost_kib));
     low_end = choose_low_end(&b->ram);
 
     build_tables();

@@ -17,6 +17,14 @@ log_unlike($run, qr/(?:unknown|bad|ignored).*arguments=1/i, 'arguments after -- 
 log_like($run, qr/^ok \d+ format\./m, 'ktest=format ran the tests of format');
 log_unlike($run, qr/^(?:not )?ok \d+ (?!format\.)/m, 'and no others');
 
+# With a command, as `make run CMD=...` has it, nothing else is said.
+my $root = top_dir() . '/build/rootfs-small.cpio';
+if (-e $root) {
+    my $bad = boot('parameters-quiet', memory => '32M', append => 'policy=foo quiet -- true', initrd => $root, time => 60);
+    outcome_is($bad, 'pass');
+    log_like($bad, qr/\Aparam: policy: bad value `foo`, ignored; possible: clock, fifo, /, 'quiet does not keep a bad value from being named, first of all');
+}
+
 my $mem = boot('parameters-mem', memory => '256M', append => 'ktest=format mem=32M', time => 60);
 ktest_ok($mem, 1);
 log_like($mem, qr{^memory: 3\d\d\d\d KiB of RAM}m, 'mem=32M leaves 32 MiB');

@@ -22,6 +22,18 @@ for my $case (['too-small', '2M', '', $no_room], ['too-small-4', '4M', '', $need
 
 my $module = boot('too-small-module', memory => '8M', append => 'quiet', initrd => module_file('too-small', 3 << 20), time => 30);
 outcome_is($module, 'fail');
-log_like($module, qr/^quire: too little memory: .* this machine has \d+ KiB beside its modules\n\z/m, 'modules are what takes the room');
+log_like($module, qr/^quire: too little memory: .* this machine has \d+ KiB beside its modules; \d+ MiB will do\n\z/m, 'modules are what takes the room');
+
+# A root that does not fit at all is not asked for again; with what is said to do, it does.
+my $root = top_dir() . '/build/rootfs-small.cpio';
+for my $memory ('8M', '10M') {
+    my $run = boot("too-small-$memory", memory => $memory, append => 'quiet -- true', initrd => $root, time => 30);
+    outcome_is($run, 'fail');
+    log_unlike($run, qr/give one as the first module/, 'it is not said that there is none');
+    my ($least) = $run->{log} =~ /(\d+) MiB will do$/m;
+    cmp_ok($least // 0, '>', 0 + $memory =~ s/M//r, 'how much would do is said');
+    my $enough = boot("too-small-$memory-enough", memory => ($least // 8) . 'M', append => 'quiet -- true', initrd => $root, time => 30);
+    outcome_is($enough, 'pass');
+}
 
 done_testing();
