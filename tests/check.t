@@ -294,7 +294,10 @@ refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no obj
         'kernel/procfs/procfs_ctl.c' => "static const struct proc_entry deep_entries[] = {\n    FIXED(\"d\", d),\n};\n"
           . "static const struct proc_entry a_entries[] = {\n    NUMBER(\"x\", x),\n    {.name = \"y\", .mode = 1},\n    DIRECTORY(\"deep\", deep_entries),\n    {.name = NULL},\n};\n"
           . "const struct proc_entry proc_sys_entries[] = {\n    DIRECTORY(\"a\", a_entries),\n};\n",
-        'docs/programs.md' => "| `sys/a/`: `x`, `deep/` (`d`) | one |\n| `sys/a/`: `y` | another |\n",
+        'kernel/procfs/procfs_own.c' => "const struct proc_entry proc_quire_entries[] = {\n    {.name = \"o\", .show = o},\n    {.name = \"below\", .children = below},\n" .
+            "    {.name = NULL},\n};\nstatic const struct proc_entry below[] = {\n    {.name = \"b\", .show = b},\n};\n" .
+            "const struct proc_entry proc_pid_quire_entries[] = {\n    {.name = \"p\", .show = p},\n};\n",
+        'docs/programs.md' => "| `sys/a/`: `x`, `deep/` (`d`) | one |\n| `sys/a/`: `y` | another |\n| `quire/o` | own |\n| `quire/below/` (`b`) | own |\n| `PID/quire/p` | own |\n",
     );
     my $with = sub { my ($file, $from, $to) = @_; my %tree = %sound; $tree{$file} =~ s/\Q$from\E/$to/ or die $from; return \%tree };
 
@@ -304,6 +307,10 @@ refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no obj
     refused('a file without a row', 'check-docs', $with->('docs/programs.md', '`x`, ', ''), qr{docs/programs\.md: file of /proc `sys/a/x` is not});
     refused('a file further down', 'check-docs', $with->('docs/programs.md', '(`d`)', '()'), qr{`sys/a/deep/d` is not});
     refused('a row without a file', 'check-docs', $with->('docs/programs.md', '`y`', '`y`, `z`'), qr{there is no file of /proc `sys/a/z`});
+    refused('one of our own without a row', 'check-docs', $with->('docs/programs.md', "| `quire/o` | own |\n", ''), qr{file of /proc `quire/o` is not});
+    refused('one further down', 'check-docs', $with->('docs/programs.md', '(`b`)', '()'), qr{file of /proc `quire/below/b` is not});
+    refused('one of a process', 'check-docs', $with->('docs/programs.md', 'PID/quire/p', 'PID/quire/q'), qr{file of /proc `PID/quire/p` is not});
+    refused('a row without one', 'check-docs', $with->('docs/programs.md', '`quire/o`', "`quire/o` | own |\n| `quire/z`"), qr{there is no file of /proc `quire/z`});
     refused('no table', 'check-docs', $with->('kernel/lib/param.c', 'PARAM_FLAG', 'FLAG'), qr{there is no parameter `quiet`});
 }
 
