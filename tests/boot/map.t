@@ -23,7 +23,9 @@ try cells sh -c 'exec 3<>/proc/quire/map; echo 100 >&3; cat <&3'
 try zero sh -c 'echo 0 >/proc/quire/map'
 try many sh -c 'echo 32769 >/proc/quire/map'
 try word sh -c 'echo 10x >/proc/quire/swap'
-try out sh -c 'memtester 30M >/dev/null 2>&1 & while ! grep -q "out [1-9]" /proc/quire/swap; do sleep 0.1; done; cat /proc/quire/swap; echo ==half; NO_COLOR=1 map --swap --once; kill $!'
+head -c 15000000 /dev/zero >/tmp/file # a file system has at most half of memory each
+head -c 14000000 /dev/zero >/root/file
+try out sh -c 'cat /proc/quire/swap; echo ==half; NO_COLOR=1 map --swap --once'
 export COLUMNS=80 LINES=24
 try colours map --once
 export NO_COLOR=1
