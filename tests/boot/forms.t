@@ -104,7 +104,7 @@ is($f{hashed}{elements}, $f{spaces}{pages}, 'hashed: an element for each page of
 step_is($run, 'picture', 0, qr/^space \d+: \d+ pages have a frame, of 786432; the machine has \d+ frames$/m,
     qr/^linear +3145728 +1\.00 +1 +1\.00  #{28}$/m, qr/^two-level .*  #+-+\.*$/m, qr/^ +4 MiB +\d+ +\d+ kB +\d+ kB +3072$/m, qr/^equal /m);
 step_is($run, 'colour', 0, qr/^linear +3145728 .*\e\[38;5;34m#+\e\[0m$/m);
-step_is($run, 'none', 1, qr/there is no such process/);
+step_is($run, 'none', 1, qr/there is no process /);
 step_is($run, 'bad', 1, qr/is no process/);
 step_is($run, 'usage', 2, qr/^usage: forms/m);
 step_is($run, 'help', 0, qr/^usage: forms/m);

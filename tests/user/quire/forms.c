@@ -167,8 +167,7 @@ static int draw(const char *path, bool colours)
     int err = 0;
 
     if (!f)
-        return fail(path, errno == ENOENT ? "there is no such process, or this kernel does not tell"
-                                          : strerror(errno));
+        return fail(path, errno == ENOENT ? "this kernel does not tell; it is for Quire" : strerror(errno));
     while (!err && fgets(line, sizeof line, f))
         if (!put_line(line, colours, &sizes, &good))
             err = fail(path, "a line that is not understood");
@@ -214,8 +213,8 @@ int forms_main(int argc, char **argv)
         else
             pid = argv[i];
     }
-    if (pid && strcmp(pid, "self") != 0 && strspn(pid, "0123456789") != strlen(pid))
-        return fail(pid, "is no process: a number is wanted, or self");
+    if (pid && need_process("forms", pid))
+        return 1;
     if (all && !pid)
         return usage(stderr);
     if (pid)
