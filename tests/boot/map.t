@@ -23,8 +23,8 @@ try cells sh -c 'exec 3<>/proc/quire/map; echo 100 >&3; cat <&3'
 try zero sh -c 'echo 0 >/proc/quire/map'
 try many sh -c 'echo 32769 >/proc/quire/map'
 try word sh -c 'echo 10x >/proc/quire/swap'
-head -c 15000000 /dev/zero >/tmp/file # a file system has at most half of memory each
-head -c 14000000 /dev/zero >/root/file
+dd if=/dev/zero of=/tmp/file bs=64k count=230 2>/dev/null # a file system has at most half of memory each
+dd if=/dev/zero of=/file bs=64k count=214 2>/dev/null
 try out sh -c 'cat /proc/quire/swap; echo ==half; NO_COLOR=1 map --swap --once'
 export COLUMNS=80 LINES=24
 try colours map --once
@@ -195,6 +195,7 @@ $m->see(qr/^before$/m, 'Ctrl-Alt-F1 the console again, as it was');
 $m->type("echo after\n");
 $m->see(qr/^after$/m, 'which is typed at');
 $m->serial("exit\r");
+$m->serial_see(qr/^init: status 0\r?$/m, 'the shell ends');
 is($m->end, 33, 'and the machine ends well');
 
 done_testing();
