@@ -56,6 +56,47 @@ outcome_is($torture, 'pass');
 my @words = grep { /^md\|/ } split /\r?\n/, $torture->{log};
 ok(@words && "@words" eq "@{$said{off}}[0 .. $#words]", 'under torture=sleep, while events are read, the program says the same');
 
+# Filters that are none change nothing; addresses are hexadecimal with 0x or without; followers come, fall behind and are killed, and read byte
+# by byte, while policies change and every possible sleep is taken.
+my $script = Boot::work_file('events.sh');
+open my $fh, '>', $script or die "$script: $!";
+print {$fh} <<'END';
+exec 3<>/proc/quire/events
+for w in va= va=0x va=0xc0000000 va=8048000g va=-1 frame= frame=0 frame=1x frame=4294967296 pid=0 pid=4294967297 pid=1x kind= kind=, kind=fault, all=1; do
+    echo $w >&3 && echo "TAKEN $w"
+done 2>/dev/null
+echo frame=0x10 all >&3 && echo HEXADECIMAL FRAME
+for a in 8048000 0x8048000 08048fff; do
+    echo all va=$a >&3
+    dd bs=64k count=1 <&3 2>/dev/null | grep -v ^lost | sed "s/^/$a /"
+    exec 3<>/proc/quire/events
+done
+(exec 4<>/proc/quire/events; echo follow >&4; cat <&4 >/dev/null) &
+sleep 0.2; kill -9 $!
+for i in 1 2 3 4 5 6 7 8; do
+    (exec 4<>/proc/quire/events; echo follow new >&4; exec timeout 3 dd bs=$i of=/dev/null <&4 2>/dev/null) &
+done
+for p in fifo vms clock random clock-pro two-list aging clock-dirty; do
+    echo $p >/proc/sys/vm/policy && dd if=/dev/zero of=/dev/null bs=64k count=4 2>/dev/null
+done
+wait
+echo FOLLOWERS ENDED
+END
+close $fh;
+my $archive = Boot::work_file('events.cpio');
+my $packed = `@{[top_dir()]}/tools/rootfs pack -o '$archive' busybox --add '$script=test.sh' 2>&1`;
+die "tools/rootfs: $packed" if $?;
+my $break = boot('events-break', memory => '16M', initrd => $archive, time => 100, append => 'quiet events=16K torture=sleep:7 -- sh /test.sh');
+outcome_is($break, 'pass');
+log_unlike($break, qr/^TAKEN/m, 'a bad word is not taken');
+log_like($break, qr/^HEXADECIMAL FRAME\r?$/m, 'frame=0x10 is');
+for my $a (qw(8048000 0x8048000 08048fff)) {
+    my @of = $break->{log} =~ /^$a (.*)$/mg;
+    is_deeply([grep { !/ at=08048000/ && !/ range=/ } @of], [], "va=$a: its page and no other");
+    cmp_ok(scalar @of, '>', 0, 'of which there is something to say');
+}
+log_like($break, qr/^FOLLOWERS ENDED\r?$/m, 'followers end when they are told to');
+
 # A panic that names a frame.
 my $panic = boot('events-panic', memory => '16M', append => 'panic_test=mapped', time => 30);
 outcome_is($panic, 'panic');
