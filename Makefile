@@ -172,6 +172,20 @@ $(B)/host/translate: $(TRANSLATE_C) $(wildcard mm/forms/*.h) Makefile
 	@echo "  HOSTCC  $@"
 	@$(HOSTCC) $(HOST_CFLAGS) -D_GNU_SOURCE $(TRANSLATE_C) -o $@
 
+# What compares allocators: the kernel's own over a trace of allocations. docs/freespace.md.
+FITS_MM := mm/lab/freelist.c $(addprefix mm/,buddy.c frame.c kmalloc.c kva.c slab.c slab_debug.c)
+FITS_C  := $(sort $(wildcard tests/fits/*.c)) $(FITS_MM)
+FITS_H  := $(wildcard tests/fits/*.h mm/*.h mm/lab/*.h mm/x86/*.h)
+$(B)/host/fits: tests/host/fits/main.c $(FITS_C) $(FITS_H) Makefile
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@$(HOSTCC) $(REPLAY_FLAGS) -D_GNU_SOURCE $(filter %.c,$^) -o $@
+
+$(B)/host/fits-checked: tests/host/fits/main.c $(FITS_C) $(FITS_H) Makefile
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $@"
+	@$(HOSTCC) $(HOST_CFLAGS) -D_GNU_SOURCE $(filter %.c,$^) -o $@
+
 # The player: the same policies and the same core in WebAssembly, in one page. See docs/lab.md. What it exports has no
 # prototypes.
 WASM_C     := $(sort $(wildcard mm/policy/*.c mm/policy/host/*.c)) mm/policy.c mm/frame.c mm/buddy.c kernel/lib/format.c \
@@ -201,7 +215,7 @@ player: $(B)/lab/player.html
 	@echo $<
 
 .PHONY: hosted
-hosted: $(HOST_TESTS) $(B)/host/replay $(B)/host/replay-checked $(B)/host/translate
+hosted: $(HOST_TESTS) $(addprefix $(B)/host/,replay replay-checked translate fits fits-checked)
 
 # --- the laboratory: a plugin of QEMU's that records what programs touch, and the sweep over policies and sizes ---
 
@@ -479,7 +493,7 @@ BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/
 PROVE := prove --timer -j2 --exec tools/tap
 
 test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test $(B)/setup-build
-	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/check.t
+	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/check.t
 
 # The tests that are random or only take time, for minutes each.
 soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)/setup-test
@@ -489,7 +503,7 @@ soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)
 	    tests/lab/player.t
 
 test-host: hosted $(B)/lab/sweep $(B)/lab/player.wasm | $(B)/setup-test
-	@$(PROVE) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/lab/sweep.t tests/lab/answers.t
+	@$(PROVE) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t
 
 test-boot: $(B)/host/replay $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)
