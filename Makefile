@@ -247,10 +247,17 @@ USER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -U_FORTIFY_SOURCE -O2 -g -march=i686 -fn
 UT_CFLAGS    = $(USER_CFLAGS) -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
 USER_H      := $(wildcard tests/user/quire/*.h tests/user/*.h)
 
-$(B)/user/quire: $(sort $(wildcard tests/user/quire/*.c)) $(USER_H) Makefile | $(B)/setup-user
+# With the kernel's allocators, as they are, for `fits`.
+$(B)/user/quire: $(sort $(wildcard tests/user/quire/*.c)) $(FITS_C) $(FITS_H) $(USER_H) Makefile | $(B)/setup-user
 	@mkdir -p $(@D)
 	@echo "  USERCC  $@"
-	@$(USERCC) $(USER_CFLAGS) -static -s $(filter %.c,$^) -o $@
+	@$(USERCC) $(USER_CFLAGS) -fno-strict-aliasing -DQUIRE_HOSTED -static -s $(filter %.c,$^) -o $@
+
+# What `malloctrace` loads into a program, to record what it allocates.
+$(B)/user/malloctrace.so: tests/user/preload/malloctrace.c Makefile | $(B)/setup-user
+	@mkdir -p $(@D)
+	@echo "  USERCC  $@"
+	@$(USERCC) $(USER_CFLAGS) -fPIC -shared -fvisibility=hidden -fno-builtin -s -Wl,-soname,malloctrace.so $< -o $@
 
 # Each of tests/user/ut-*.c is a program of its own, linked with the archive's shared libraries; and all of them
 # are in one static program, which is whichever its name or first argument says.
@@ -296,10 +303,10 @@ $(B)/musl/musl-dynamic: tests/user/musl/musl.c Makefile | $(B)/setup-user
 	    -L$(B)/packages/musl/lib/i386-linux-musl -l:libc.so $(MUSL_LIBGCC) $(call MUSL_O,crtn.o)
 
 .PHONY: user
-user: $(B)/user/quire $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ) $(B)/linux/init
+user: $(B)/user/quire $(B)/user/malloctrace.so $(UT_DYNAMIC) $(B)/ut/ut $(FUZZ) $(B)/linux/init
 
 # What `make run` boots into; what the tests do; and one for machines with little memory.
-ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(wildcard tests/user/quire/etc/*)
+ROOTFS_DEPS := tools/rootfs $(B)/user/quire $(B)/user/malloctrace.so $(wildcard tests/user/quire/etc/*)
 
 ROOT_SETS := busybox memtester procps stress libc
 $(B)/rootfs.cpio: $(ROOTFS_DEPS)
@@ -344,7 +351,7 @@ ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-small.cpio $(B)/rootfs-test.cpio $(B)/roo
 rootfs: $(ROOTFS)
 
 # What traces are taken in: programs worth one, and samples for them in /lab.
-LAB_SETS := busybox more python compiler
+LAB_SETS := busybox more python compiler bash
 $(B)/rootfs-lab.cpio: $(ROOTFS_DEPS) $(wildcard tools/lab/root/*) $(B)/lab/root/fault.i $(if $(ADD),FORCE)
 	@tools/rootfs pack -o $@ $(LAB_SETS) --add tools/lab/root=lab --add $(B)/lab/root=lab $(ADD:%=--add %)
 .PHONY: FORCE

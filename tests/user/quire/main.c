@@ -1,13 +1,15 @@
 #include <stdio.h>
 #include <string.h>
+#include "tests/fits/fits.h"
 #include "tests/user/quire/programs.h"
 
 static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
 } programs[] = {
-    {"forms", forms_main}, {"init", init_main}, {"map", map_main}, {"pages", pages_main},
-    {"sh", sh_main},       {"tour", tour_main}, {"why", why_main},
+    {"fits", fits_main}, {"forms", forms_main}, {"init", init_main}, {"malloctrace", malloctrace_main},
+    {"map", map_main},   {"pages", pages_main}, {"sh", sh_main},     {"tour", tour_main},
+    {"why", why_main},
 };
 #define PROGRAMS (sizeof programs / sizeof programs[0])
 

@@ -4,6 +4,8 @@
 
 /* pid 1: starts a shell or one command, and ends when that ends. */
 int init_main(int argc, char **argv);
+/* What a program allocates, as a trace for fits. */
+int malloctrace_main(int argc, char **argv);
 /* A small shell, for archives without a real one. */
 int sh_main(int argc, char **argv);
 /* Memory as a picture in the terminal. */
