@@ -196,6 +196,8 @@ WASM_FLAGS := --target=wasm32 -std=gnu11 -O2 -ffreestanding -fno-strict-aliasing
 
 # These move memory in plain loops, as kernel/lib/string.c does.
 $(B)/wasm/tools/lab/player/libc.o: WASM_FLAGS += -fno-builtin
+# There is no stack of return addresses; caches without debugging do not look at them.
+$(B)/wasm/mm/kmalloc.o $(B)/wasm/mm/slab.o: WASM_FLAGS += '-D__builtin_return_address(level)=((void *)0)'
 
 $(B)/wasm/%.o: %.c Makefile | $(B)/setup-player
 	@mkdir -p $(@D)
@@ -208,11 +210,22 @@ $(B)/lab/player.wasm: $(WASM_OBJ)
 	@wasm-ld --no-entry --stack-first -z stack-size=65536 --strip-all $^ -o $@
 
 $(B)/lab/player.html: $(B)/lab/player.wasm $(wildcard tools/lab/player/*)
-	@tools/lab/player/assemble $< >$@
+	@tools/lab/player/assemble $< $(addprefix tools/lab/player/,page.html page.css run.js explain.js page.js) >$@
+
+# The page of heaps: the allocators in WebAssembly, in the same way. See docs/freespace.md.
+HEAP_WASM_C   := $(addprefix tests/fits/,heap.c run.c trace.c) $(FITS_MM) kernel/lib/format.c tools/lab/player/libc.c tools/lab/heap/core.c
+HEAP_WASM_OBJ := $(HEAP_WASM_C:%.c=$(B)/wasm/%.o)
+$(B)/lab/heap.wasm: $(HEAP_WASM_OBJ)
+	@mkdir -p $(@D)
+	@echo "  WASMLD  $@"
+	@wasm-ld --no-entry --stack-first -z stack-size=65536 --strip-all $^ -o $@
+
+$(B)/lab/heap.html: $(B)/lab/heap.wasm $(wildcard tools/lab/heap/*) tools/lab/player/assemble tools/lab/player/page.css
+	@tools/lab/player/assemble $< tools/lab/heap/page.html tools/lab/player/page.css $(addprefix tools/lab/heap/,page.css page.js) >$@
 
 .PHONY: player
-player: $(B)/lab/player.html
-	@echo $<
+player: $(B)/lab/player.html $(B)/lab/heap.html
+	@echo $^
 
 .PHONY: hosted
 hosted: $(HOST_TESTS) $(addprefix $(B)/host/,replay replay-checked translate fits fits-checked)
@@ -401,7 +414,7 @@ help:
 	@echo 'make test-boot   boot tests only; one of them: tests/boot/ram-8.t'
 	@echo 'make check       warnings, layers, formatting, static analysis'
 	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded; APPEND, or CMD and ADD as for run'
-	@echo 'make player      build/lab/player.html: policies step by step, in a browser'
+	@echo 'make player      build/lab/player.html and heap.html: policies and allocators step by step, in a browser'
 	@echo 'make iso         build/quire.iso, for GRUB or a CD'
 	@echo 'make bench       what the basic operations cost, in the kernel and beside Linux'
 	@echo 'make bench POLICY=all   replacement policies compared: programs with too little memory, for an hour'
@@ -499,8 +512,8 @@ BOOT_TESTS := $(wildcard $(foreach t,user torture programs-stress memdiff progra
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test $(B)/setup-build
-	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/check.t
+test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/lab/heap.html $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test $(B)/setup-build
+	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/lab/heap.t tests/check.t
 
 # The tests that are random or only take time, for minutes each.
 soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)/setup-test
