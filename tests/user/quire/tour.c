@@ -41,6 +41,7 @@ static const struct {
     {"Out of memory", tour_oom},
     {"Why? All about one page", tour_why},
     {"Forms of page tables: one space in seven forms", tour_forms},
+    {"Free space: splitting, coalescing, fits, fragmentation", tour_free_space},
 };
 #define PARTS (sizeof parts / sizeof parts[0])
 
