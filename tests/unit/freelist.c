@@ -157,10 +157,15 @@ TEST(freelist, bad_frees_are_named)
     BAD((void *)((uintptr_t)f->memory - 8), FREELIST_NO_BLOCK);
     BAD(f->memory + 512, FREELIST_NO_BLOCK);
     BAD(f->memory + 256, FREELIST_TWICE);
-    /* A header that a program has made up is believed by freelist_free() alone. */
+    /* A copy of a header is none, since the offset is in it; one that a program has made up with care is
+     * believed by freelist_free() alone. */
     memcpy(copy, b - 8, sizeof copy);
     memcpy(b + 8, copy, sizeof copy);
     BAD(b + 16, FREELIST_NO_BLOCK);
+    copy[0] = 4;
+    copy[1] ^= (uint32_t)(b - 8 - f->memory) ^ (uint32_t)(b + 8 - f->memory);
+    memcpy(b + 8, copy, sizeof copy);
+    EXPECT(freelist_check(&f->l, b + 16) == FREELIST_NO_BLOCK, "a header inside a block");
     EXPECT(freelist_free(&f->l, b) == FREELIST_GOOD, "the first time");
     BAD(b, FREELIST_TWICE);
     EXPECT(freelist_free(&f->l, c) == FREELIST_GOOD, "the block behind it");
