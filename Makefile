@@ -141,7 +141,7 @@ $(B)/host/roomrace: $(B)/host/tests/host/rooms/files.o
 $(B)/host/roomrace: HOST_LDFLAGS := $(ROOM_WRAPS)
 
 # The rooms of processes, and what tests/host/rooms/life.c does not stand in for.
-HOST_LIFE := $(addprefix kernel/proc/,futex.c itimer.c process.c ptimer.c signal.c thread.c tls.c) \
+HOST_LIFE := $(addprefix kernel/proc/,futex.c itimer.c ldt.c process.c ptimer.c signal.c thread.c tls.c) \
              $(addprefix kernel/life/,audit.c clone.c deliver.c exec.c exit.c init.c memory.c) \
              $(addprefix kernel/sys/,sys_file.c sys_futex.c sys_ipc.c sys_path.c sys_process.c sys_signal.c sys_timer.c) \
              $(addprefix kernel/sched/,expiry.c usertime.c) kernel/fs/pidfd.c tests/host/rooms/life.c
@@ -345,7 +345,7 @@ $(B)/rootfs-ut.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
 # about the last 2 MiB of a machine of 16 has one alone.
 FUZZ_FIRST := $(addprefix $(B)/fuzz/,hostile memdiff pressure sysfuzz tmpfs)
 FUZZ_SWAP := $(addprefix $(B)/fuzz/,areas thrash)
-FUZZ_MORE := $(filter-out $(FUZZ_FIRST) $(FUZZ_SWAP) $(B)/fuzz/live $(B)/fuzz/pagelife $(B)/fuzz/sparse,$(FUZZ))
+FUZZ_MORE := $(filter-out $(FUZZ_FIRST) $(FUZZ_SWAP) $(B)/fuzz/segfuzz $(B)/fuzz/live $(B)/fuzz/pagelife $(B)/fuzz/sparse,$(FUZZ))
 $(B)/rootfs-fuzz.cpio: $(ROOTFS_DEPS) $(FUZZ_FIRST)
 	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ_FIRST)),--add $(B)/fuzz/$t=fuzz/$t)
 $(B)/rootfs-more.cpio: $(ROOTFS_DEPS) $(FUZZ_MORE)
@@ -519,7 +519,7 @@ test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/lab/heap.html $(B)/quire.e
 soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)/setup-test
 	@tools/setup browser || echo "soak: there is no Chromium, so nothing clicks through the player" >&2
 	@QUIRE_SOAK=1 $(PROVE) tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/races.t tests/boot/areas.t \
-	    tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t \
+	    tests/boot/segments.t tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t \
 	    tests/lab/player.t
 
 test-host: hosted $(B)/lab/sweep $(B)/lab/player.wasm | $(B)/setup-test

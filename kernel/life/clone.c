@@ -12,6 +12,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
+#include "kernel/proc/ldt.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/sched.h"
 #include "kernel/x86/usercopy.h"
@@ -60,6 +61,8 @@ static int copy_memory(struct process *child, const struct process *parent, uint
     }
 out:
     mutex_unlock(&old->lock);
+    if (!err && old->ldt)
+        err = ldt_copy(child->memory, old);
     return err;
 }
 

@@ -250,7 +250,7 @@ void thread_return_to_user(struct trap_frame *tf)
     uint32_t irq = os_irq_save();
     uint32_t work = self->task->cpu.user_work;
 
-    self->task->cpu.user_work = 0;
+    self->task->cpu.user_work = work & TASK_HAS_LDT;
     os_nosleep &= ~OS_WANTED;
     os_irq_restore(irq);
     if (unlikely(latency_on))

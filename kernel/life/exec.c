@@ -27,6 +27,7 @@
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
 #include "kernel/proc/capability.h"
+#include "kernel/proc/ldt.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptimer.h"
 #include "kernel/vm/vm_sys.h"
@@ -496,6 +497,7 @@ static void set_registers(struct thread *t, vaddr_t entry, vaddr_t sp)
     };
     memset(t->context.tls, 0, sizeof t->context.tls);
     t->context.fs = t->context.gs = 0;
+    ldt_attach(t, NULL);
     fpu_reset(t->context.fpu);
     context_reload(&t->context);
 }

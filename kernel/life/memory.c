@@ -5,6 +5,7 @@
 #include "kernel/life/memory.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/life/balance.h"
+#include "kernel/proc/ldt.h"
 #include "kernel/proc/oom.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/slab.h"
@@ -39,6 +40,7 @@ struct memory *memory_copy(const struct memory *from, struct space *s)
     m->lock = (struct mutex){0};
     m->usage = (struct space_usage){0};
     m->counted = 0;
+    m->ldt = NULL;
     m->balance = (struct balance){0};
     if (m->exe)
         inode_get(m->exe)->executed++;
@@ -60,6 +62,7 @@ void memory_put(struct memory *m)
         m->exe->executed--;
         inode_put(m->exe);
     }
+    ldt_destroy(m->ldt);
     space_destroy(m->space);
     cache_free(&cache, m);
 }

@@ -352,6 +352,13 @@ static bool place(const struct thread *t, const struct trap_frame *tf, const str
     if ((a->flags & SA_ONSTACK) && t->sig.alt_size && !nested) {
         sp = t->sig.alt_stack + t->sig.alt_size;
         entering = true;
+    } else if (!(a->flags & (SA_ONSTACK | SA_RESTORER)) && a->restorer && !nested &&
+               (tf->user_ss & 0xFFFF) != SEL_USER_DATA) {
+        /* The stack of very old programs for a handler that interrupts a foreign stack segment. Linux takes
+         * it too, and then finds that it is not in the alternate stack: so it serves only as a part of that.
+         */
+        sp = a->restorer;
+        entering = true;
     }
     *fpstate = ((sp - fp_size() + offsetof(struct fp_area, fx)) & ~(vaddr_t)(FP_ALIGN - 1)) -
                offsetof(struct fp_area, fx);
@@ -359,7 +366,8 @@ static bool place(const struct thread *t, const struct trap_frame *tf, const str
     /* Wrapped around, or in the kernel's half: not memory of the program's. */
     if (*frame > sp || sp > USER_END)
         return false;
-    return !(nested || entering) || *frame > t->sig.alt_stack;
+    return !(nested || entering) ||
+           (*frame > t->sig.alt_stack && *frame - t->sig.alt_stack <= t->sig.alt_size);
 }
 
 static bool put_old_frame(const struct thread *t, const struct trap_frame *tf, int signo,

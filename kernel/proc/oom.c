@@ -33,6 +33,7 @@
  * Data: the victim, by number, since it may be gone at any time. Locking: between sleeps.
  */
 #include "kernel/proc/oom.h"
+#include "kernel/proc/ldt.h"
 #include "kernel/proc/ptimer.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
@@ -88,7 +89,8 @@ static size_t kernel_bytes(const struct process *p)
 {
     size_t per_thread =
         TASK_STACK_PAGES * PAGE_SIZE + sizeof(struct task) + sizeof(struct thread) + fpu_state_size();
-    size_t bytes = sizeof *p + p->memory->space->regions.count * sizeof(struct region) + ptimer_bytes(p);
+    size_t bytes =
+        sizeof *p + p->memory->space->regions.count * sizeof(struct region) + ptimer_bytes(p) + ldt_bytes(p);
     uint32_t signals = p->pending.records;
 
     for (const struct thread *t = p->threads; t; t = t->next) {

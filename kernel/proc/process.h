@@ -15,6 +15,7 @@
 
 struct fs_context; /* kernel/fs/vfs.h: root, current directory, umask */
 struct inode;
+struct ldt; /* kernel/proc/ldt.c */
 struct tty;
 
 #define RLIMITS 16
@@ -70,6 +71,7 @@ struct memory {
     /* A copy has its own of all that follows. */
     struct space_usage usage; /* as memory_count() found it last */
     uint32_t counted;         /* the OOM killer's count that it was for; 0: none */
+    struct ldt *ldt;          /* local descriptors; NULL: none */
     struct balance balance;   /* the last member */
 };
 

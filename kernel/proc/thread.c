@@ -9,6 +9,7 @@
  */
 #include "kernel/proc/capability.h"
 #include "kernel/proc/itimer.h"
+#include "kernel/proc/ldt.h"
 #include "kernel/proc/thread.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal_parts.h"
@@ -137,6 +138,8 @@ void thread_enter(struct thread *t)
     thread_siblings += p->nthreads > 1;
     t->serial = ++thread_total;
     t->task->space = p->memory ? p->memory->space : NULL;
+    if (unlikely(p->memory && p->memory->ldt))
+        ldt_attach(t, p->memory);
     if (signal_has_work(t)) /* what was sent before it was there */
         signal_mark(t);
     if (unlikely(p->memory && p->memory->balance.out))
@@ -168,6 +171,8 @@ void thread_leave(struct thread *t)
     if (t->next)
         t->next->prev = t->prev;
     unhash_thread(t);
+    if (unlikely(t->context.ldt))
+        ldt_attach(t, NULL);
     t->task->times = NULL;
     p->nthreads--;
     if (p->nthreads == 0)

@@ -1,32 +1,8 @@
 /* A thread's segment descriptors, as set_thread_area(2) has them. */
+#include "kernel/proc/ldt.h"
 #include "kernel/proc/thread.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
-
-struct user_desc {
-    uint32_t entry, base, limit;
-    uint32_t flags; /* bits: 0 seg_32bit, 1-2 contents, 3 read_exec_only, 4 limit_in_pages, 5 seg_not_present,
-                       6 useable */
-};
-enum { UD_32BIT = 1, UD_CONTENTS = 6, UD_READ_ONLY = 8, UD_PAGES = 16, UD_NOT_PRESENT = 32, UD_USEABLE = 64 };
-
-static uint64_t descriptor(const struct user_desc *u)
-{
-    /* Present, ring 3, data, accessed (so that the processor need not write it). */
-    uint32_t low = u->base << 16 | (u->limit & 0xFFFF);
-    uint32_t high = (u->base & 0xFF000000) | (u->base >> 16 & 0xFF) | (u->limit & 0xF0000) | 0xF100;
-
-    if (!(u->flags & UD_READ_ONLY))
-        high |= 1u << 9;
-    high |= (u->flags & UD_CONTENTS) >> 1 << 10;
-    if (u->flags & UD_32BIT)
-        high |= 0x00400000;
-    if (u->flags & UD_PAGES)
-        high |= 1u << 23;
-    if (u->flags & UD_USEABLE)
-        high |= 1u << 20;
-    return (uint64_t)high << 32 | low;
-}
 
 int tls_set(struct thread *t, vaddr_t at, bool choose)
 {
@@ -37,7 +13,7 @@ int tls_set(struct thread *t, vaddr_t at, bool choose)
 
     if (err)
         return err;
-    u.flags &= 0x7F;
+    u.flags &= UD_ALL;
     empty = !u.base && !u.limit && (u.flags == (UD_READ_ONLY | UD_NOT_PRESENT) || u.flags == 0);
     /* Only 32-bit data segments that are there, as on Linux: others would let a program confuse the way back
      * to ring 3. */
@@ -57,7 +33,7 @@ int tls_set(struct thread *t, vaddr_t at, bool choose)
     }
     if (u.entry < first || u.entry >= first + CPU_TLS)
         return -EINVAL;
-    t->context.tls[u.entry - first] = empty ? 0 : descriptor(&u);
+    t->context.tls[u.entry - first] = empty ? 0 : descriptor_of(&u);
     return 0;
 }
 

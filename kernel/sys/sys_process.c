@@ -7,6 +7,7 @@
 #include "kernel/life/memory.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/futex.h"
+#include "kernel/proc/ldt.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
@@ -572,10 +573,21 @@ int32_t sys_get_thread_area(SYSCALL_1_ARG(at))
     return tls_get(thread_current(), at);
 }
 
-/* There are no local descriptor tables: reading gives none, writing is as on a kernel built without them. */
-int32_t sys_modify_ldt(SYSCALL_1_ARG(func))
+int32_t sys_modify_ldt(SYSCALL_3_ARGS(func, at, size))
 {
-    return func == 0 ? 0 : -ENOSYS;
+    enum { READ = 0, WRITE_OLD = 1, READ_DEFAULT = 2, WRITE = 0x11 };
+
+    switch (func) {
+    case READ:
+        return ldt_read(at, size);
+    case READ_DEFAULT:
+        return ldt_read_default(at, size);
+    case WRITE_OLD:
+    case WRITE:
+        return ldt_write(at, size, func == WRITE_OLD);
+    default:
+        return -ENOSYS;
+    }
 }
 
 int32_t sys_set_tid_address(SYSCALL_1_ARG(at))

@@ -1,6 +1,7 @@
 /*
  * FS, GS, a program's segment descriptors and the FPU's registers stay loaded while kernel tasks run, so they
- * change hands only between programs: context_loaded says whose they are.
+ * change hands only between programs: context_loaded says whose they are. A table of local descriptors
+ * belongs to many contexts, those of all threads of a program, so that it is loaded only when another one is.
  *
  * Locking: interrupts off.
  */
@@ -8,6 +9,13 @@
 #include "mm/os.h"
 
 struct context *context_loaded;
+static const struct context_ldt *ldt_loaded;
+
+static void load_ldt(const struct context_ldt *ldt)
+{
+    ldt_loaded = ldt;
+    cpu_set_ldt(ldt ? ldt->entries : NULL, ldt ? ldt->count : 0);
+}
 
 void context_store(struct context *c)
 {
@@ -24,6 +32,8 @@ void context_load_slow(struct context *c)
         context_store(context_loaded);
     context_loaded = c;
     cpu_set_tls(c->tls);
+    if (unlikely(c->ldt != ldt_loaded))
+        load_ldt(c->ldt);
     cpu_set_fs(c->fs);
     cpu_set_gs(c->gs);
     fpu_load(c->fpu);
@@ -36,6 +46,24 @@ void context_reload(struct context *c)
     context_loaded = NULL;
     context_load_slow(c);
     os_irq_restore(irq);
+}
+
+void context_set_ldt(struct context *c, const struct context_ldt *ldt)
+{
+    c->ldt = ldt;
+    if (c == context_loaded && ldt != ldt_loaded)
+        load_ldt(ldt);
+}
+
+void context_ldt_moved(const struct context_ldt *ldt)
+{
+    if (ldt == ldt_loaded)
+        load_ldt(ldt);
+}
+
+bool context_ldt_is_loaded(const struct context_ldt *ldt)
+{
+    return ldt == ldt_loaded;
 }
 
 void context_unload(struct context *c)

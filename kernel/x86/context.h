@@ -5,9 +5,16 @@
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/fpu.h"
 
+/* A program's local descriptors. */
+struct context_ldt {
+    uint64_t *entries;
+    uint32_t count; /* that the processor may look at */
+};
+
 struct context {
-    uint64_t tls[CPU_TLS]; /* descriptors as in the GDT */
-    uint16_t fs, gs;       /* these two and the FPU's are valid while another context is loaded */
+    uint64_t tls[CPU_TLS];         /* descriptors as in the GDT */
+    const struct context_ldt *ldt; /* NULL: none */
+    uint16_t fs, gs;               /* these two and the FPU's are valid while another context is loaded */
     struct fpu_state *fpu;
 };
 
@@ -20,6 +27,11 @@ static inline void context_load(struct context *c)
     if (c != context_loaded)
         context_load_slow(c);
 }
+/* Give c another table, or none. Interrupts off. */
+void context_set_ldt(struct context *c, const struct context_ldt *ldt);
+/* A table has moved: load it again if it is loaded. Interrupts off. */
+void context_ldt_moved(const struct context_ldt *ldt);
+bool context_ldt_is_loaded(const struct context_ldt *ldt);
 /* Bring c up to date, if it is loaded. */
 void context_store(struct context *c);
 /* Forget c, which ends. */

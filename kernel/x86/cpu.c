@@ -4,7 +4,7 @@
 #include "mm/os.h"
 #include "mm/x86/cpu.h"
 
-#define GDT_ENTRIES 16u
+#define GDT_ENTRIES 18u
 #define VECTORS     256u
 #define DF_STACK    4096u
 
@@ -28,6 +28,7 @@ enum {
     DESC_DATA = 0xC09200,
     DESC_RING3 = 3 << 13,
     DESC_TSS = 0x008900, /* present, available 32-bit TSS; limit in bytes */
+    DESC_LDT = 0x008200, /* present; limit in bytes */
     GATE_INTERRUPT = 0x8E00,
     GATE_TRAP = 0x8F00,
     GATE_TASK = 0x8500,
@@ -36,6 +37,8 @@ enum {
 enum { VECTOR_DEBUG = 1, VECTOR_NMI = 2, VECTOR_DOUBLE_FAULT = 8, VECTOR_EXCEPTIONS = 32 };
 
 static struct descriptor gdt[GDT_ENTRIES] __attribute__((aligned(8)));
+/* For trap.asm, which puts the base in. */
+struct descriptor *const cpu_espfix = &gdt[SEL_ESPFIX / 8];
 static struct descriptor idt[VECTORS] __attribute__((aligned(8)));
 static struct tss main_tss, df_tss;
 static uint8_t df_stack[DF_STACK] __attribute__((aligned(16)));
@@ -64,6 +67,7 @@ static void load_gdt(void)
     set_segment(SEL_KERNEL_DATA, 0, 0xFFFFF, DESC_DATA);
     set_segment(SEL_USER_CODE, 0, 0xFFFFF, DESC_CODE | DESC_RING3);
     set_segment(SEL_USER_DATA, 0, 0xFFFFF, DESC_DATA | DESC_RING3);
+    set_segment(SEL_ESPFIX, 0, 0xFFFFF, DESC_DATA);
     set_segment(SEL_TSS, (uint32_t)&main_tss, sizeof main_tss - 1, DESC_TSS);
     set_segment(SEL_DOUBLE_FAULT, (uint32_t)&df_tss, sizeof df_tss - 1, DESC_TSS);
     __asm__ volatile("lgdt %0\n\t"
@@ -77,6 +81,13 @@ static void load_gdt(void)
                      :
                      : "m"(p), "i"(SEL_KERNEL_CODE), "r"(SEL_KERNEL_DATA), "r"(SEL_USER_DATA), "r"(0)
                      : "memory");
+}
+
+void cpu_set_ldt(const uint64_t *entries, uint32_t count)
+{
+    if (count)
+        set_segment(SEL_LDT, (uint32_t)entries, count * sizeof *entries - 1, DESC_LDT);
+    __asm__ volatile("lldt %0" : : "r"((uint16_t)(count ? SEL_LDT : 0)) : "memory");
 }
 
 static void load_tss(void)
@@ -96,7 +107,7 @@ static void load_tss(void)
     };
     __asm__ volatile("ltr %0" : : "r"((uint16_t)SEL_TSS) : "memory");
     /* None, rather than the one of 64 KiB at address 0 that the processor begins with. */
-    __asm__ volatile("lldt %0" : : "r"((uint16_t)0));
+    cpu_set_ldt(NULL, 0);
 }
 
 static void load_idt(void)

@@ -14,6 +14,8 @@ enum {
     SEL_TSS = 0x28,
     SEL_TLS = 0x33, /* the first of CPU_TLS that the running thread fills; Linux's numbers */
     SEL_DOUBLE_FAULT = 0x48,
+    SEL_ESPFIX = 0x50, /* SS for the last step of a return to a 16-bit stack: see trap.asm */
+    SEL_LDT = 0x88,    /* the local table of the loaded context, if it has one; Linux's number */
 };
 
 #define CPU_TLS 3u
@@ -38,6 +40,9 @@ void cpu_set_kernel_stack(uintptr_t top);
 /* Put a thread's own descriptors into the GDT. A segment register that holds one of their selectors has to be
  * loaded again. */
 void cpu_set_tls(const uint64_t tls[CPU_TLS]);
+/* Have the processor find local descriptors here; count 0: there are none. A segment register keeps what it
+ * was loaded with. */
+void cpu_set_ldt(const uint64_t *entries, uint32_t count);
 /* FS and GS are the program's; the kernel leaves them alone. Loading a bad selector loads 0. */
 uint16_t cpu_fs(void);
 uint16_t cpu_gs(void);

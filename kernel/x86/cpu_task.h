@@ -10,6 +10,9 @@ enum {
     TASK_WORK_YIELD = 1 << 1,   /* its time slice is over */
     TASK_WORK_TIMES = 1 << 2,   /* processor time has passed that a timer may count */
     TASK_WORK_BALANCE = 1 << 3, /* load control wants its program to wait */
+    /* Not work, and never done: the program has local descriptors, so that its stack may be one of 16 bits.
+     * trap.asm knows it. */
+    TASK_HAS_LDT = 1 << 4,
 };
 
 struct cpu_task {

@@ -21,12 +21,20 @@ VECTOR_IRET  equ 0x81                   ; TRAP_IRET
 SYSCALLS     equ 451
 ENOSYS       equ 38
 TASK_USER_WORK equ 4                    ; offset in struct task
+TASK_HAS_LDT equ 1 << 4                 ; a bit of it
+KERNEL_DATA  equ 0x10                   ; SEL_KERNEL_DATA
+ESPFIX       equ 0x50                   ; SEL_ESPFIX
 FRAME_EAX    equ 32                     ; offsets in struct trap_frame
+FRAME_VECTOR equ 36
+FRAME_ERROR  equ 40
+FRAME_EIP    equ 44
 FRAME_CS     equ 48
+FRAME_ESP    equ 56
+FRAME_SS     equ 60
 
 extern trap_dispatch, trap_interrupt, trap_page_fault
 extern latency_page_fault, latency_interrupt, syscall_metered
-extern os_current, thread_return_to_user, syscall_table, syscall_unknown
+extern os_current, thread_return_to_user, syscall_table, syscall_unknown, cpu_espfix
 
 ; With SMAP the kernel must not run with the AC flag of whoever it interrupted. Processors without it do not know
 ; the instruction, so it stands here as a no-op of the same length, and cpu_init() puts it in.
@@ -148,6 +156,8 @@ trap_enter_user:
     TO_USER
 
 user_work:
+    test dword [ecx + TASK_USER_WORK], ~TASK_HAS_LDT
+    jz local_stack
     sti
     push esp                            ; the frame
     call thread_return_to_user
@@ -172,6 +182,43 @@ unload:
     mov word [esp], 0
     jmp .es
 
+; A program that has local descriptors may have a stack segment of 16 bits. IRET then loads only the low half of
+; ESP, so that the high half of the kernel's stack pointer would stay in it: the program would lose its own, and
+; learn where the kernel's stack is. So the last step is made with an ESP whose high half is the program's, in a
+; segment whose base makes up for the difference. The two words above the registers, which nobody needs any more,
+; hold the pointer to it.
+local_stack:
+    test byte [esp + FRAME_SS], 4       ; a selector of the local table
+    jnz .apply
+    RESTORE
+.apply:
+    lea edx, [esp + FRAME_EIP]
+    mov eax, [esp + FRAME_ESP]
+    mov ax, dx                          ; the program's high half, the kernel's low half
+    sub edx, eax
+    shr edx, 16                         ; the base, whose low half is 0
+    mov ecx, [cpu_espfix]
+    mov [ecx + 4], dl
+    mov [ecx + 7], dh
+    mov [esp + FRAME_VECTOR], eax
+    mov dword [esp + FRAME_ERROR], ESPFIX
+.ds:
+    MAY_FAULT .bad_ds
+    o16 pop ds
+.es:
+    MAY_FAULT .bad_es
+    o16 pop es
+    popa
+    lss esp, [esp]
+    MAY_FAULT bad_frame
+    iret
+.bad_ds:
+    mov word [esp], 0
+    jmp .ds
+.bad_es:
+    mov word [esp], 0
+    jmp .es
+
 ; The program's CS, SS or EIP cannot be loaded: the program's fault.
 bad_frame:
     push dword 0
@@ -179,7 +226,30 @@ bad_frame:
 
 align 16
 exception:
-    HANDLE trap_dispatch
+    SAVE
+    mov eax, ss
+    cmp ax, KERNEL_DATA
+    jne espfix_exception
+exception_saved:
+    mov eax, esp
+    call trap_dispatch
+    test byte [esp + FRAME_CS], 3
+    jz .kernel
+    TO_USER
+.kernel:
+    RESTORE
+
+; IRET itself has failed at the end of local_stack: back from its segment to the kernel's stack.
+espfix_exception:
+    mov ecx, [cpu_espfix]
+    movzx eax, byte [ecx + 4]
+    mov ah, [ecx + 7]
+    shl eax, 16
+    add eax, esp
+    mov ecx, KERNEL_DATA
+    mov ss, ecx
+    mov esp, eax
+    jmp exception_saved
 
 align 16
 interrupt:

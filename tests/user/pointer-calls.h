@@ -69,6 +69,7 @@ static const uint32_t old_map[6] = {0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYM
 static const uint32_t select_words[5] = {0, 0, 0, 0, 0};
 static const uint32_t new_segment[4] = {(uint32_t)-1, 0, 0xfffff, 0x51};
 static uint32_t own_segment[4]; /* as the thread has it */
+static const uint32_t local_segment[4] = {3, 0, 0xfffff, 0x51};
 static const uint64_t file_offset = 3;
 static const uint32_t file_offset32 = 3;
 static const struct sched_param no_priority = {0};
@@ -434,6 +435,9 @@ static long console_kept(long rc)
     X(sigprocmask, old, 4, syscall(SYS_sigprocmask, SIG_BLOCK, NULL, p))                                     \
     X(rt_sigprocmask, old, 8, syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, p, 8))                            \
     X(sigpending, va, 4, syscall(SYS_sigpending, p))                                                         \
+    X(modify_ldt, at__read, 64,                                                                              \
+      IN_CHILD(syscall(SYS_modify_ldt, 0x11, local_segment, 16) ? -1 : syscall(SYS_modify_ldt, 0, p, 64)))   \
+    X(modify_ldt, at__default, 16, syscall(SYS_modify_ldt, 2, p, 16))                                        \
     X(rt_sigpending, va, 8, syscall(SYS_rt_sigpending, p, 8))                                                \
     X(rt_sigtimedwait, info, 128, WITH_USR2(syscall(SYS_rt_sigtimedwait, &usr2_mask, p, &moment, 8)))        \
     X(rt_sigtimedwait_time64, info, 128,                                                                     \
@@ -649,6 +653,8 @@ static long console_kept(long rc)
     X(mmap, args, old_map, mapping(syscall(SYS_mmap, p)))                                                    \
     X(set_thread_area, at, new_segment, IN_CHILD(syscall(SYS_set_thread_area, p)))                           \
     X(get_thread_area, at, own_segment, syscall(SYS_get_thread_area, p))                                     \
+    X(modify_ldt, at, local_segment, IN_CHILD(syscall(SYS_modify_ldt, 0x11, p, 16)))                         \
+    X(modify_ldt, at__old, local_segment, IN_CHILD(syscall(SYS_modify_ldt, 1, p, 16)))                       \
     X(clone, tls, own_segment, cloned(syscall(SYS_clone, SIGCHLD | CLONE_SETTLS, 0, 0, p, 0)))               \
     X(set_robust_list, head, zero, ended(end_with_list, p, 0))                                               \
     X(sched_setparam, param, no_priority, syscall(SYS_sched_setparam, 0, p))                                 \

@@ -266,6 +266,21 @@ void context_unload(struct context *c)
     (void)c;
 }
 
+void context_set_ldt(struct context *c, const struct context_ldt *ldt)
+{
+    c->ldt = ldt;
+}
+
+void context_ldt_moved(const struct context_ldt *ldt)
+{
+    (void)ldt;
+}
+
+bool context_ldt_is_loaded(const struct context_ldt *ldt)
+{
+    return context_loaded && ldt == context_loaded->ldt;
+}
+
 void context_reload(struct context *c)
 {
     (void)c;
@@ -274,6 +289,11 @@ void context_reload(struct context *c)
 uint16_t cpu_fs(void)
 {
     return 0;
+}
+
+void cpu_set_fs(uint16_t selector)
+{
+    (void)selector;
 }
 
 uint16_t cpu_gs(void)
