@@ -249,7 +249,7 @@ static const char *about(uint32_t sel)
     __asm__("verr %w1; setz %0" : "=q"(verr) : "r"(sel) : "cc");
     __asm__("verw %w1; setz %0" : "=q"(verw) : "r"(sel) : "cc");
     if (has_lar || has_lsl)
-        snprintf(t, sizeof text[0], "lar %d %06x lsl %d %08x r %d w %d", has_lar, lar & 0xffff00, has_lsl,
+        snprintf(t, sizeof text[0], "lar %d %06x lsl %d %08x r %d w %d", has_lar, lar & 0xf0ff00, has_lsl,
                  lsl, verr, verw);
     else
         snprintf(t, sizeof text[0], "nothing, r %d w %d", verr, verw);

@@ -16,6 +16,11 @@ int tour_main(int argc, char **argv);
 int pages_main(int argc, char **argv);
 /* It in each form of page tables. */
 int forms_main(int argc, char **argv);
+/* Segments of the processor: base and bounds, growth, sharing, protection, compaction; the tour shows its
+ * parts. */
+int segments_main(int argc, char **argv);
+/* One part of it: how many of its checks failed. */
+int segments_part(const char *name);
 /* All that is known of a page. */
 int why_main(int argc, char **argv);
 

@@ -42,6 +42,7 @@ static const struct {
     {"Why? All about one page", tour_why},
     {"Forms of page tables: one space in seven forms", tour_forms},
     {"Free space: splitting, coalescing, fits, fragmentation", tour_free_space},
+    {"Base and bounds, segments, compaction", tour_segments},
 };
 #define PARTS (sizeof parts / sizeof parts[0])
 

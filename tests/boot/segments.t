@@ -1,0 +1,46 @@
+#!/usr/bin/env perl
+# Segments of a program's own: what `segments` shows and checks; rows that another program's simulator printed, each done with
+# a real descriptor and a real access; and random descriptors, each used in all ways, whose sum Linux agrees with.
+# `make soak` has a million of them. tests/user/ut-ldt.c, which tests/boot/user.t compares with Linux, has the calls.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Linux;
+use Test::More;
+
+my $top   = top_dir();
+my $soak  = $ENV{QUIRE_SOAK};
+my $seed  = $ENV{QUIRE_SEED} // 1;
+my $count = $soak ? 1_000_000 : 10_000;
+my $same  = 2000;    # as many on Linux, too
+
+my $commands = join '; ', map { "$_; echo ended: \$?" } '/bin/segments', map({ "/bin/segments --table /oracle/$_.tsv" } qw(relocation segmentation)),
+  "/fuzz/segfuzz $seed $same", "/fuzz/segfuzz @{[$seed + 1]} $count";
+
+my $archive = Boot::work_file('segments.cpio');
+my $said = `$top/tools/rootfs pack -o '$archive' --add '$top/build/fuzz/segfuzz=fuzz/segfuzz' --add '$top/tests/oracle=oracle' 2>&1`;
+die "tools/rootfs: $said" if $?;
+my $run = boot('segments', memory => '64M', append => "quiet -- $commands", initrd => $archive, time => $soak ? 1800 : 60);
+outcome_is($run, 'pass');
+is(join(' ', $run->{log} =~ /^ended: (.*)$/mg), '0 0 0 0 0', 'all was run, and ended well');
+log_like($run, qr/^segments: \d{4,} checks, 0 failed$/m, 'what segments shows is as it should be');
+log_like($run, qr/^  stopped at \d+; copied .* goes on: it counts$/m, 'a program was moved while it was stopped');
+log_like($run, qr/^  compacted +1 +(\d+) +\1 +0\.0%$/m, 'one hole is left after compaction');
+for my $n (34, 37) {
+    log_like($run, qr/^$n rows, $n equal$/m, "$n rows of a table");
+}
+log_like($run, qr/^segfuzz: $count descriptors, .* 0 wrong/m, "$count random descriptors");
+log_like($run, qr/^the end: the audit is clean$/m, 'nothing is lost');
+
+SKIP: {
+    skip 'no Linux to compare with', 1 unless linux_kind();
+    my @linux = linux_says('segments', add => ["$top/build/fuzz/segfuzz=/segfuzz"], commands => ["/segfuzz $seed $same"],
+        here => ["$top/build/fuzz/segfuzz $seed $same"], time => 60);
+    my ($want) = grep { /^segfuzz: $same / } @linux;
+    my ($got) = $run->{log} =~ /^(segfuzz: $same .*)$/m;
+    is($got, $want, "$same random descriptors do what they do on Linux");
+}
+
+done_testing();
