@@ -42,9 +42,11 @@
 #include "kernel/sched/clock.h"
 #include "kernel/sched/expiry.h"
 #include "kernel/sched/latency.h"
+#include "kernel/sched/sched.h"
 #include "kernel/sched/sync.h"
 #include "kernel/sched/time.h"
 #include "kernel/sys/sys.h"
+#include "kernel/sys/syscall.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/slab.h"
@@ -252,7 +254,27 @@ void balance_forget(struct memory *m)
     load_forget(&vm_sys, &m->balance.set);
 }
 
+/* --- who gets the processor --- */
+
+void sched_inherit(struct task *child, const struct task *parent)
+{
+    (void)child, (void)parent;
+}
+
+void sched_step_aside(void)
+{
+    os_yield();
+}
+
+int32_t sys_sched_yield(SYSCALL_NO_ARGS)
+{
+    os_yield();
+    return 0;
+}
+
 /* --- the processor --- */
+
+struct cpu_features cpu_features; /* none: states are the x87's alone */
 
 struct context *context_loaded;
 
@@ -305,14 +327,14 @@ void fpu_init(void)
 {
 }
 
-void fpu_reset(struct fpu_state *s)
+uint32_t fpu_state_size(void)
 {
-    memset(s, 0, sizeof *s);
+    return FX_SIZE;
 }
 
-void fpu_save(struct fpu_state *s)
+void fpu_reset(struct fpu_state *s)
 {
-    memset(s, 0, sizeof *s);
+    memset(s, 0, FX_SIZE);
 }
 
 /* --- what is far away --- */
