@@ -519,7 +519,7 @@ test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/lab/heap.html $(B)/quire.e
 soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)/setup-test
 	@tools/setup browser || echo "soak: there is no Chromium, so nothing clicks through the player" >&2
 	@QUIRE_SOAK=1 $(PROVE) tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/races.t tests/boot/areas.t \
-	    tests/boot/segments.t tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t \
+	    tests/boot/segments.t tests/boot/wine.t tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t \
 	    tests/lab/player.t
 
 test-host: hosted $(B)/lab/sweep $(B)/lab/player.wasm | $(B)/setup-test

@@ -1,0 +1,25 @@
+#!/usr/bin/env perl
+# Wine from Debian's packages, as far as it gets: its loader, with the half of ntdll that is for Unix, says its version. A
+# Windows program needs wineserver, and that needs sockets: it says so and ends, nothing else. The packages are large: only
+# for `make soak`.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Programs;
+use Test::More;
+
+plan skip_all => 'only for make soak' unless $ENV{QUIRE_SOAK};
+need_sets(qw(busybox libc wine));
+
+my $run = run_programs('wine', sets => [qw(busybox libc wine)], memory => '256M', time => 120, absent => [qw(socketcall)],
+    script => <<'END');
+export HOME=/tmp WINEDEBUG=-all WINESERVER=/usr/lib/wine/wineserver32
+try version /usr/lib/wine/wine --version
+try program /usr/lib/wine/wine cmd /c echo hello
+END
+step_is($run, 'version', 0, qr/^wine-\d+\.\d+/m);
+step_is($run, 'program', 1, qr/^wineserver: socket: Function not implemented$/m);
+
+done_testing();
