@@ -11,9 +11,11 @@
  * at its end, and everything rare hides behind it: beginning again at the start, a processor that has no
  * counter, a ring that is off. Nobody is woken: readers look again after a while (kernel/procfs).
  *
- * A fault is one record when it ends, with what it did and how long it took. Steps on its way are records
+ * A fault is one record when it ends, with what it did and how long it took: so it says when the fault began,
+ * and whether a frame was zeroed and mapped, and event_parts() tells readers so. Steps on its way are records
  * too, as is the beginning of each wait, so that a fault that never ends has left something. What happens to
- * a whole range at once, munmap() or fork(), is one record that says how many.
+ * a whole range at once, munmap(), exit() or fork(), is one record that says how many; so is what a policy
+ * has seen of frames that it left where they are.
  *
  * Who. A record names a page by numbers and never by pointers, since what they pointed at may be gone when it
  * is read. A space has its id; a family has that of the space it began with; objects are numbered too. Disks
@@ -46,14 +48,17 @@
 #define PID   EVENT_HAS_PID
 #define COST  EVENT_HAS_COST
 #define RANGE EVENT_HAS_RANGE
+#define TO    EVENT_HAS_TO
+#define CHILD EVENT_HAS_CHILD
+#define RUN   EVENT_HAS_RUN
 
 const struct event_kind_info event_kinds[EVENT_KINDS] = {
     [EVENT_NOTHING] = {"nothing", 0},
     [EVENT_FAULT] = {"fault", FRAME | COST},
     [EVENT_STEP] = {"step", FRAME | COST},
     [EVENT_WAIT] = {"wait", SLOT},
-    [EVENT_MAPPED_AHEAD] = {"mapped-ahead", FRAME},
-    [EVENT_SHARED] = {"shared", COUNT},
+    [EVENT_MAPPED_AHEAD] = {"mapped-ahead", RANGE},
+    [EVENT_SHARED] = {"shared", COUNT | CHILD},
     [EVENT_SPLIT] = {"split", FRAME},
     [EVENT_CLAIMED] = {"claimed", FRAME},
     [EVENT_TABLE_OUT] = {"table-out", FRAME | SLOT},
@@ -61,10 +66,10 @@ const struct event_kind_info event_kinds[EVENT_KINDS] = {
     [EVENT_TABLE_EMPTIED] = {"table-emptied", FRAME},
     [EVENT_TABLE_LOST] = {"table-lost", SLOT},
     [EVENT_LOOKED] = {"looked", COUNT},
-    [EVENT_REACTIVATED] = {"reactivated", FRAME},
+    [EVENT_REACTIVATED] = {"reactivated", COUNT},
     [EVENT_VICTIM] = {"victim", FRAME},
     [EVENT_EVICTED] = {"evicted", FRAME | SLOT},
-    [EVENT_RECLAIMED] = {"reclaimed", COUNT},
+    [EVENT_RECLAIMED] = {"reclaimed", COUNT | RUN},
     [EVENT_PARKED] = {"parked", FRAME},
     [EVENT_SALVAGED] = {"salvaged", FRAME},
     [EVENT_WRITTEN] = {"written", FRAME | SLOT},
@@ -76,7 +81,7 @@ const struct event_kind_info event_kinds[EVENT_KINDS] = {
     [EVENT_FREED] = {"freed", FRAME},
     [EVENT_UNMAPPED] = {"unmapped", COUNT | RANGE},
     [EVENT_GIVEN_UP] = {"given-up", RANGE},
-    [EVENT_MOVED] = {"moved", RANGE},
+    [EVENT_MOVED] = {"moved", RANGE | TO},
     [EVENT_KILLED] = {"killed", PID},
     [EVENT_SUSPENDED] = {"suspended", PID},
     [EVENT_RESUMED] = {"resumed", PID},
@@ -180,11 +185,27 @@ uint64_t event_first(const struct event_ring *r)
     return last > r->oldest + r->count ? last - r->count : r->oldest;
 }
 
+/* What the kind does not have was left by an older record. */
+static void clear_unused(struct event_record *e)
+{
+    unsigned has = e->kind < EVENT_KINDS ? event_kinds[e->kind].has : 0;
+
+    if (!(has & FRAME))
+        e->frame = PFN_NONE;
+    if (!(e->flags & EVENT_OF) && !(has & RUN))
+        e->who = e->where = 0;
+    if (!(has & (SLOT | COUNT | PID | TO)))
+        e->arg = 0;
+    if (!(has & (COST | RANGE | CHILD | RUN)))
+        e->cost = 0;
+}
+
 bool event_get(const struct event_ring *r, uint64_t number, struct event_record *out)
 {
     if (number < event_first(r) || number >= event_last(r))
         return false;
     *out = number >= r->before ? r->start[number - r->before] : r->start[number + r->count - r->before];
+    clear_unused(out);
     return true;
 }
 

@@ -24,7 +24,7 @@ enum event_kind {
     EVENT_FAULT,        /* one has ended; frame: that the entry names now; cost: cycles since it began */
     EVENT_STEP,         /* a step of one is done that is not its last; cost: cycles since the fault began */
     EVENT_WAIT,         /* one begins to wait, for a disk or for memory; arg: the slot, if it has one */
-    EVENT_MAPPED_AHEAD, /* an object's resident page was mapped before it was touched */
+    EVENT_MAPPED_AHEAD, /* resident pages of an object were mapped before they were touched; cost: how many */
     /* Tables. frame: the table; where: the first address of its span. */
     EVENT_SHARED,        /* by a fork; who: the parent; where: 0; arg: how many; cost: the child's id */
     EVENT_SPLIT,         /* a shared table was copied; frame: the copy */
@@ -35,7 +35,7 @@ enum event_kind {
     EVENT_TABLE_LOST,    /* it could not be read when its last root ended; arg: the slot */
     /* Replacement. */
     EVENT_LOOKED,      /* the policy has looked at `arg` frames; why: the policy */
-    EVENT_REACTIVATED, /* spared, because it was used; why: the policy */
+    EVENT_REACTIVATED, /* of those `arg` were spared, because they were used; why: the policy */
     EVENT_VICTIM,      /* chosen; what: EVENT_BITS; why: the policy, or EVENT_HELD */
     EVENT_EVICTED,     /* taken from its spaces, and sent its way; what: EVENT_WAY_* */
     /* A run of reclaim has ended. what: 1: direct; arg: frames freed; where: looked at; cost: evicted. */
@@ -50,8 +50,8 @@ enum event_kind {
     EVENT_AHEAD_USED,  /* read ahead, and now asked for */
     EVENT_STOLEN,      /* a slot was taken from a page in memory */
     /* The end of pages. */
-    EVENT_FREED,    /* one frame; what: EVENT_FREED_* */
-    EVENT_UNMAPPED, /* a space has emptied a range; arg: pages that were there; cost: of the range */
+    EVENT_FREED,    /* one frame, but for those that went with a range; what: EVENT_FREED_* */
+    EVENT_UNMAPPED, /* a range was emptied, all of it at the end; arg: pages that were there; cost: pages */
     EVENT_GIVEN_UP, /* the program needs it no longer, or not soon; what: the enum advice; cost: pages */
     EVENT_MOVED,    /* a mapping, with its pages; where: from; arg: to, as a page number; cost: pages */
     /* Programs. They come from above mm/. */
@@ -70,8 +70,9 @@ enum {
     EVENT_OF = 3,
     EVENT_IS_WRITE = 1 << 2, /* of a fault: the access */
     EVENT_IS_EXEC = 1 << 3,
-    EVENT_IS_TOUCH = 1 << 4, /* of a fault: the kernel wanted the page; no program has faulted */
-    EVENT_IS_MAJOR = 1 << 5, /* of a fault: it has read from a disk */
+    EVENT_IS_TOUCH = 1 << 4,  /* of a fault: the kernel wanted the page; no program has faulted */
+    EVENT_IS_MAJOR = 1 << 5,  /* of a fault: it has read from a disk */
+    EVENT_HAD_TABLE = 1 << 6, /* of a fault: FAULT_OWN_TABLE was a step of it, of which there is no record */
 };
 
 /* `what` of a fault, where no enum fault_action says it. */
@@ -99,7 +100,8 @@ enum {
 /* Why one frame was freed. */
 enum { EVENT_FREED_LAST_NAME, EVENT_FREED_DROPPED };
 
-/* 32 bytes, and each field a whole one, so that a record is a few plain stores. */
+/* 32 bytes, and each field a whole one, so that a record is a few plain stores. In the ring, fields that the
+ * kind does not have are whatever was there before; event_get() clears them. */
 struct event_record {
     uint64_t time; /* (o) cycles_now(), or ns of os_now_ns() on a processor without that clock */
     uint8_t kind, what, why, flags; /* (o) */
@@ -119,6 +121,9 @@ enum {
     EVENT_HAS_PID = 1 << 3,   /* arg is a pid */
     EVENT_HAS_COST = 1 << 4,  /* cost is a time */
     EVENT_HAS_RANGE = 1 << 5, /* it speaks of `cost` pages from `where` on */
+    EVENT_HAS_TO = 1 << 6,    /* arg is a page number */
+    EVENT_HAS_CHILD = 1 << 7, /* cost is the id of a space */
+    EVENT_HAS_RUN = 1 << 8,   /* where and cost are frames looked at and evicted */
 };
 struct event_kind_info { /* (c) */
     const char *name;    /* one word, lower case, with dashes */
@@ -176,8 +181,17 @@ struct event_record *event_plain(struct vm *vm, enum event_kind kind);
  * [event_first(), event_last()). */
 uint64_t event_last(const struct event_ring *r);
 uint64_t event_first(const struct event_ring *r);
-/* Copy the record of a sequence number. False: it was overwritten already, or has not been made yet. */
+/* Copy the record of a sequence number, with 0 in fields that its kind does not have. False: it was
+ * overwritten already, or has not been made yet. */
 bool event_get(const struct event_ring *r, uint64_t number, struct event_record *out);
+/*
+ * One record says all of a usual fault, so that it costs one. These are what else can be asked for: that a
+ * fault began, and ended, that a frame was zeroed, and that pages were mapped.
+ */
+enum event_part { EVENT_BEGUN, EVENT_ENDED, EVENT_ZEROED, EVENT_MAPPED, EVENT_PARTS };
+/* A set of them, 1 << part each. */
+unsigned event_parts(const struct event_record *e);
+const char *event_part_name(enum event_part part);
 /* The words for e->what and e->why of its kind; "" if there is nothing to say. */
 const char *event_what_name(const struct event_record *e);
 const char *event_why_name(const struct event_record *e);

@@ -29,6 +29,37 @@ static const char *advice_name(unsigned advice)
     }
 }
 
+unsigned event_parts(const struct event_record *e)
+{
+    bool ends = e->kind == EVENT_FAULT;
+    unsigned parts = ends ? 1u << EVENT_BEGUN | 1u << EVENT_ENDED : 0;
+
+    if (e->kind == EVENT_MAPPED_AHEAD)
+        return 1u << EVENT_MAPPED;
+    if ((!ends && e->kind != EVENT_STEP) || e->why != FAULT_RESUME)
+        return parts;
+    switch (e->what) {
+    case FAULT_FILL_ZERO:
+        return parts | 1u << EVENT_ZEROED | 1u << EVENT_MAPPED;
+    case FAULT_MAP_ZERO:
+    case FAULT_COPY:
+        return parts | 1u << EVENT_MAPPED;
+    case FAULT_OBJECT_IN:
+    case FAULT_SWAP_IN:
+    case FAULT_UNPARK:
+        return e->frame != PFN_NONE ? parts | 1u << EVENT_MAPPED : parts;
+    default:
+        return parts;
+    }
+}
+
+const char *event_part_name(enum event_part part)
+{
+    static const char *const names[EVENT_PARTS] = {"fault-begun", "fault-ended", "zeroed", "mapped"};
+
+    return (unsigned)part < EVENT_PARTS ? names[part] : "?";
+}
+
 const char *event_what_name(const struct event_record *e)
 {
     static const char *const ways[] = {"stays", "to its slot", "dropped", "dropped with its names",

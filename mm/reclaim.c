@@ -127,9 +127,7 @@ static uint32_t take_uses(void *arg, struct frame *f)
     f->flags &= (uint16_t)~FRAME_F_REFERENCED;
     /* What cannot go anyway is not worth a look at its entries, and is offered at once. */
     used |= f->maps && !lacks_slot(vm, f) && rmap_test_clear_accessed(vm, f);
-    vm->stats.reactivated += used;
-    if (used)
-        event_of_frame(vm, EVENT_REACTIVATED, f)->why = pageable_now(&vm->pageable)->number;
+    vm->stats.reactivated += used; /* choose() makes one event of them */
     return used;
 }
 
@@ -138,12 +136,16 @@ static bool is_used(void *arg, struct frame *f)
     return f->flags & FRAME_F_REFERENCED || (f->maps && rmap_accessed(arg, f));
 }
 
+/* Whether it would have to be written whatever its entries say. */
+static bool is_dirty_itself(const struct frame *f)
+{
+    return f->flags & FRAME_F_DIRTY || (f->use == FRAME_ANON && f->slot == SLOT_NONE);
+}
+
 /* Whether it would have to be written. */
 static bool is_dirty(void *arg, struct frame *f)
 {
-    if (f->flags & FRAME_F_DIRTY || (f->use == FRAME_ANON && f->slot == SLOT_NONE))
-        return true;
-    return f->maps && rmap_dirty(arg, f);
+    return is_dirty_itself(f) || (f->maps && rmap_dirty(arg, f));
 }
 
 const struct policy_eyes reclaim_eyes = {
@@ -201,12 +203,32 @@ static bool is_kept(struct vm *vm, struct frame *f, bool low, bool first, unsign
 static void note_victim(struct vm *vm, struct frame *f, unsigned why)
 {
     struct event_record *e = event_of_frame(vm, EVENT_VICTIM, f);
+    bool used = f->flags & FRAME_F_REFERENCED, dirty = is_dirty_itself(f);
 
+    /* The entries are worth a look only if somebody is going to read of it. */
+    if (vm->events.is_on && f->maps && !(used && dirty)) {
+        unsigned bits = rmap_bits(vm, f);
+
+        used |= !!(bits & RMAP_ACCESSED);
+        dirty |= !!(bits & RMAP_DIRTY);
+    }
     e->why = (uint8_t)why;
     e->what =
-        (uint8_t)((is_used(vm, f) ? EVENT_BIT_USED : 0) | (is_dirty(vm, f) ? EVENT_BIT_DIRTY : 0) |
+        (uint8_t)((used ? EVENT_BIT_USED : 0) | (dirty ? EVENT_BIT_DIRTY : 0) |
                   (f->slot != SLOT_NONE ? EVENT_BIT_HAS_SLOT : 0) |
                   (f->flags & FRAME_F_LAZY ? EVENT_BIT_LAZY : 0) | policy_list_of(f) << EVENT_BIT_LIST_SHIFT);
+}
+
+/* What the policy has seen of frames that it left where they are, of all together: there are many. */
+static void note_looks(struct vm *vm, enum event_kind kind, unsigned why, uint32_t frames)
+{
+    struct event_record *e;
+
+    if (!frames)
+        return;
+    e = event_plain(vm, kind);
+    e->why = (uint8_t)why;
+    e->arg = frames;
 }
 
 /* A batch of what came lately, but not of the latest, if the rest is to stay (hold.c). 0: the policy
@@ -241,6 +263,7 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
     struct policy_state *policy = pageable_now(&vm->pageable);
     uint32_t steps = *budget < STEPS ? *budget : STEPS;
     unsigned n = 0, files = 0;
+    uint64_t used = vm->stats.reactivated;
     uint32_t looked = 0;
 
     if (unlikely(vm->hold.on) && !low && !vm->exact && (n = choose_latest(vm, victim)) != 0)
@@ -276,12 +299,8 @@ static unsigned choose(struct vm *vm, bool low, struct frame **victim, uint32_t 
         policy->policy->pass(policy, f, POLICY_OUT);
     }
     policy->only_low = false;
-    if (looked) {
-        struct event_record *e = event_plain(vm, EVENT_LOOKED);
-
-        e->why = policy->number;
-        e->arg = looked;
-    }
+    note_looks(vm, EVENT_LOOKED, policy->number, looked);
+    note_looks(vm, EVENT_REACTIVATED, policy->number, (uint32_t)(vm->stats.reactivated - used));
     return n;
 }
 

@@ -149,6 +149,24 @@ bool rmap_accessed(struct vm *vm, struct frame *f)
     return was;
 }
 
+static bool add_bits(struct space *s, vaddr_t va, pte_t *e, void *arg)
+{
+    unsigned *bits = arg;
+
+    (void)s;
+    (void)va;
+    *bits |= (pte_accessed(*e) ? RMAP_ACCESSED : 0) | (pte_dirty(*e) ? RMAP_DIRTY : 0);
+    return *bits != (RMAP_ACCESSED | RMAP_DIRTY);
+}
+
+unsigned rmap_bits(struct vm *vm, struct frame *f)
+{
+    unsigned bits = 0;
+
+    rmap_each(vm, f, add_bits, &bits);
+    return bits;
+}
+
 static bool is_locked(struct space *s, vaddr_t va, pte_t *e, void *arg)
 {
     const struct region *r = region_find(&s->regions, va);

@@ -48,6 +48,9 @@ bool rmap_locked(struct vm *vm, struct frame *f);
 void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f);
 /* Whether any of its entries was written through since the dirty bit was last cleared. */
 bool rmap_dirty(struct vm *vm, struct frame *f);
+/* Both at once, of those bits that any of its entries has. */
+enum { RMAP_ACCESSED = 1 << 0, RMAP_DIRTY = 1 << 1 };
+unsigned rmap_bits(struct vm *vm, struct frame *f);
 /* Let no entry that names an anonymous frame translate: those that do are parked until the next fault.
  * Nosleep. */
 void rmap_park(struct vm *vm, struct frame *f);

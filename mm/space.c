@@ -361,15 +361,16 @@ static inline void forget_entry(struct vm *vm, pte_t e, struct leavers *l)
         frame_batch_free(&l->batch, f, pfn);
     } else if (pfn != vm->zero_pfn) {
         f->maps--;
-        if (f->use == FRAME_ANON)
-            vm_frame_drop(vm, f);
-        else if (pte_dirty(e))
+        if (f->use == FRAME_ANON) {
+            if (!f->maps)
+                vm_frame_drop_last_with_range(vm, f);
+        } else if (pte_dirty(e)) {
             f->flags |= FRAME_F_DIRTY;
+        }
     }
 }
 
-/* Drop the span's table; the last root gives up what its entries name. */
-/* So many entries of a stretch of one span have been emptied, or are about to be. */
+/* So many entries of [va, end) have been emptied. */
 static inline void note_unmapped(struct space *s, vaddr_t va, vaddr_t end, uint32_t pages)
 {
     struct event_record *e;
@@ -386,20 +387,20 @@ static inline void note_unmapped(struct space *s, vaddr_t va, vaddr_t end, uint3
     e->cost = (end - va) >> PAGE_SHIFT;
 }
 
-static void drop_table(struct space *s, vaddr_t va)
+/* Drop the span's table; the last root gives up what its entries name. How many there were. */
+static uint32_t drop_table(struct space *s, vaddr_t va)
 {
     struct vm *vm = s->vm;
     struct frame *table = pt_drop_table(&s->pt, va);
     struct leavers leavers;
-    uint32_t left;
+    uint32_t left, pages;
 
     if (!table)
-        return;
-    note_unmapped(s, PT_SPAN_DOWN(va), PT_SPAN_DOWN(va) + PT_SPAN, table->used);
+        return 0;
     leavers_begin(&leavers, vm);
     const pte_t *e = pt_table_entries(vm->pool, table);
 
-    left = table->used;
+    left = pages = table->used;
     for (uint32_t i = 0; left; i++, left--) {
         i = pt_next_entry(table, e, i);
         mm_assert(i < PT_TABLE_ENTRIES, "table at %x says %u more entries", va, left);
@@ -407,16 +408,17 @@ static void drop_table(struct space *s, vaddr_t va)
     }
     frame_batch_end(&leavers.batch);
     table_free(vm, &s->pt, table);
+    return pages;
 }
 
-/* Empty the entries of [start, end), which lies in one span whose table is own. */
-static void clear_entries(struct space *s, vaddr_t start, vaddr_t end)
+/* Empty the entries of [start, end), which lies in one span whose table is own. How many there were. */
+static uint32_t clear_entries(struct space *s, vaddr_t start, vaddr_t end)
 {
     enum { CHUNK = 64 };
     struct leavers leavers;
     pte_t old[CHUNK];
-    vaddr_t first = start;
-    unsigned n, sum = 0;
+    uint32_t sum = 0;
+    unsigned n;
 
     leavers_begin(&leavers, s->vm);
     /* What an entry named is given up only after the flush. */
@@ -424,7 +426,7 @@ static void clear_entries(struct space *s, vaddr_t start, vaddr_t end)
         for (unsigned i = 0; i < n; i++)
             forget_entry(s->vm, old[i], &leavers);
     frame_batch_end(&leavers.batch);
-    note_unmapped(s, first, end, sum);
+    return sum;
 }
 
 /* Whether, once [start, end) is gone, no region is left in the span of va. */
@@ -446,6 +448,8 @@ static bool span_becomes_empty(struct space *s, vaddr_t va, vaddr_t start, vaddr
 
 void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end)
 {
+    uint32_t pages = 0;
+
     for (vaddr_t span = start; span < end && (span = pt_next_span(&s->pt, span, end)) < end;
          span += PT_SPAN) {
         if (pt_is_out(&s->pt, span)) {
@@ -454,14 +458,18 @@ void space_clear_entries(struct space *s, vaddr_t start, vaddr_t end)
                 continue;
         }
         nosleep_enter("page-table entries and the counts of their frames");
-        clear_entries(s, span > start ? span : start, end - span < PT_SPAN ? end : span + PT_SPAN);
+        pages += clear_entries(s, span > start ? span : start, end - span < PT_SPAN ? end : span + PT_SPAN);
         nosleep_exit();
         might_sleep();
     }
+    note_unmapped(s, start, end, pages);
 }
 
-void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
+/* space_clear_range() without its event. How many entries there were. Sleeps. */
+static inline __attribute__((always_inline)) uint32_t clear_range(struct space *s, vaddr_t start, vaddr_t end)
 {
+    uint32_t pages = 0;
+
     for (vaddr_t span = start; span < end && (span = pt_next_span(&s->pt, span, end)) < end;
          span += PT_SPAN) {
         vaddr_t lo = span > start ? span : start;
@@ -479,15 +487,21 @@ void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
         if (!drop) {
             /* Entries that are left show that there are other regions, so the tree need not be looked at. */
             if (table->maps == 1)
-                clear_entries(s, lo, hi);
+                pages += clear_entries(s, lo, hi);
             drop = (table->maps > 1 || !table->used) && span_becomes_empty(s, span, start, end);
         }
         if (drop)
-            drop_table(s, span);
+            pages += drop_table(s, span);
         else if (unlikely(!table->used))
             pt_list_idle(&s->pt, table); /* reclaim may have it */
         nosleep_exit();
     }
+    return pages;
+}
+
+void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
+{
+    note_unmapped(s, start, end, clear_range(s, start, end));
 }
 
 int space_own_edges(struct space *s, vaddr_t start, vaddr_t end)
@@ -849,6 +863,11 @@ int space_map_again(struct space *s, vaddr_t start, size_t size, uint32_t offset
 
 /* --- the end, and looking --- */
 
+static __attribute__((noinline)) uint32_t clear_at_end(struct space *s, vaddr_t start, vaddr_t end)
+{
+    return clear_range(s, start, end);
+}
+
 /* All at once, which needs no balanced tree in between; but of very many most one by one. */
 static void end_all_regions(struct space *s)
 {
@@ -876,15 +895,17 @@ void space_destroy(struct space *s)
 {
     struct vm *vm = s->vm;
     struct family *family = s->family;
+    uint32_t pages = 0;
 
     if (pt_active() == &s->pt)
         pt_activate(NULL);
     /* What is in memory goes first, so that reading the tables that are out finds room. */
     for (vaddr_t va = 0; s->pt.out && (va = pt_next_resident(&s->pt, va, SPACE_HI)) < SPACE_HI;) {
         va += PT_SPAN;
-        space_clear_range(s, va - PT_SPAN, va);
+        pages += clear_at_end(s, va - PT_SPAN, va);
     }
-    space_clear_range(s, SPACE_LO, SPACE_HI);
+    pages += clear_at_end(s, SPACE_LO, SPACE_HI);
+    note_unmapped(s, SPACE_LO, SPACE_HI, pages);
     end_all_regions(s);
     pageable_end_set(&vm->pageable, &s->set);
     nosleep_enter("the lists that reclaim walks");

@@ -271,7 +271,8 @@ void vm_frame_release(struct vm *vm, struct frame *f)
     frame_free(vm->pool, f);
 }
 
-void vm_frame_drop_last(struct vm *vm, struct frame *f)
+/* is_noted: an event of more than this frame is going to say it. */
+static inline __attribute__((always_inline)) void drop_last(struct vm *vm, struct frame *f, bool is_noted)
 {
     if (f->pins || f->flags & (FRAME_F_BUSY | FRAME_F_WRITEBACK))
         return;
@@ -280,10 +281,21 @@ void vm_frame_drop_last(struct vm *vm, struct frame *f)
             return;
         swap_uncache(vm, f);
     }
-    event_of_frame(vm, EVENT_FREED, f); /* what: EVENT_FREED_LAST_NAME */
+    if (!is_noted)
+        event_of_frame(vm, EVENT_FREED, f); /* what: EVENT_FREED_LAST_NAME */
     if (likely(f->flags & FRAME_F_LISTED))
         vm_frame_unlist(vm, f);
     frame_free(vm->pool, f);
+}
+
+void vm_frame_drop_last(struct vm *vm, struct frame *f)
+{
+    drop_last(vm, f, false);
+}
+
+void vm_frame_drop_last_with_range(struct vm *vm, struct frame *f)
+{
+    drop_last(vm, f, true);
 }
 
 uint32_t vm_drop_caches(struct vm *vm)

@@ -183,6 +183,9 @@ static inline void vm_frame_drop(struct vm *vm, struct frame *f);
 /* vm_frame_drop() of an anonymous frame without maps. */
 void vm_frame_drop_last(struct vm *vm, struct frame *f);
 
+/* The same of one that goes with a range, of which the caller makes an event. */
+void vm_frame_drop_last_with_range(struct vm *vm, struct frame *f);
+
 static inline void vm_frame_drop(struct vm *vm, struct frame *f)
 {
     if (!f->maps && f->use == FRAME_ANON)

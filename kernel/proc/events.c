@@ -185,6 +185,18 @@ static void add_fault(struct line *l, const struct event_record *e)
         add_word(l, "kernel");
     if (e->flags & EVENT_IS_MAJOR)
         add_word(l, "major");
+    if (e->flags & EVENT_HAD_TABLE)
+        add_word(l, "table-owned");
+}
+
+/* What else happened, but for the ends of a fault: its line has when it began. */
+static void add_parts(struct line *l, const struct event_record *e)
+{
+    unsigned parts = event_parts(e);
+
+    for (unsigned p = EVENT_ZEROED; p < EVENT_PARTS; p++)
+        if (parts & 1u << p)
+            add_word(l, event_part_name(p));
 }
 
 static void add_bits(struct line *l, unsigned bits)
@@ -213,6 +225,8 @@ size_t event_line(char *buf, size_t size, const struct event_record *e, uint64_t
     add_word(&l, event_what_name(e));
     if (kind == EVENT_FAULT || kind == EVENT_STEP || kind == EVENT_WAIT)
         add_fault(&l, e);
+    if (kind != EVENT_MAPPED_AHEAD)
+        add_parts(&l, e);
     if (kind == EVENT_VICTIM)
         add_bits(&l, e->what);
     if (*event_why_name(e)) {
@@ -234,8 +248,9 @@ size_t event_line(char *buf, size_t size, const struct event_record *e, uint64_t
     if (kind == EVENT_RECLAIMED)
         add(&l, " looked=%u evicted=%u", e->where, e->cost);
     if (has & EVENT_HAS_COST && vm_sys.events.has_cycles) {
-        uint64_t took = time_of_cycles_ns(e->cost);
+        uint64_t took = time_of_cycles_ns(e->cost), began = ns > took ? ns - took : 0;
 
+        add(&l, " began=%llu.%03u", (unsigned long long)(began / 1000), (unsigned)(began % 1000));
         add(&l, " took=%llu.%03u", (unsigned long long)(took / 1000), (unsigned)(took % 1000));
     }
     return l.n < size ? l.n : size - 1;

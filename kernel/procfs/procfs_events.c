@@ -7,7 +7,8 @@
  *   pid=N            a process: its space, its family's pages, and what is said of the process itself
  *   va=ADDRESS       a page's address in whatever space; hexadecimal, with 0x or without
  *   frame=N          decimal, or hexadecimal with 0x
- *   kind=WORD[,..]   kinds (event_kinds[]), or what a fault did (fill-zero, copy, ...)
+ *   kind=WORD[,..]   kinds (event_kinds[]), what a fault did (fill-zero, copy, ...), or what else its record
+ *                    tells (event_parts(): fault-begun, fault-ended, zeroed, mapped)
  *   all              no filter any more
  *   new              go on with what is not recorded yet
  *   follow           wait for more at the end, rather than end
@@ -42,8 +43,8 @@
 _Static_assert(EVENT_KINDS <= 32 && FAULT_ACTIONS <= 32, "sets are words");
 
 struct filter {
-    uint32_t kinds, actions; /* sets; both 0: all */
-    pfn_t frame;             /* PFN_NONE: any */
+    uint32_t kinds, actions, parts; /* sets; all 0: all */
+    pfn_t frame;                    /* PFN_NONE: any */
     bool has_va;
     vaddr_t va;
     int pid; /* 0: any */
@@ -104,7 +105,9 @@ static bool is_of_process(const struct filter *f, const struct event_record *e)
 
 static bool is_of_kind(const struct filter *f, const struct event_record *e)
 {
-    if (f->kinds >> e->kind & 1)
+    if (f->kinds >> e->kind & 1 || (f->parts && f->parts & event_parts(e)))
+        return true;
+    if (e->flags & EVENT_HAD_TABLE && f->actions >> FAULT_OWN_TABLE & 1)
         return true;
     return (e->kind == EVENT_FAULT || e->kind == EVENT_STEP) && e->what < FAULT_ACTIONS &&
            f->actions >> e->what & 1;
@@ -114,7 +117,7 @@ static bool fits(const struct filter *f, const struct event_record *e)
 {
     if (e->kind >= EVENT_KINDS)
         return false;
-    if ((f->kinds | f->actions) && !is_of_kind(f, e))
+    if ((f->kinds | f->actions | f->parts) && !is_of_kind(f, e))
         return false;
     if (f->frame != PFN_NONE && e->frame != f->frame)
         return false;
@@ -146,12 +149,17 @@ static bool add_kind(struct filter *f, const char *word, size_t n)
             f->actions |= 1u << a;
             found = true;
         }
+    for (unsigned p = 0; p < EVENT_PARTS && !found; p++)
+        if (is_name(event_part_name(p), word, n)) {
+            f->parts |= 1u << p;
+            found = true;
+        }
     return found;
 }
 
 static bool add_kinds(struct filter *f, const char *words)
 {
-    f->kinds = f->actions = 0;
+    f->kinds = f->actions = f->parts = 0;
     for (;;) {
         size_t n = 0;
 

@@ -89,13 +89,13 @@ static const struct rule rules[] = {
     {AT(scanned_direct), .kind = EVENT_RECLAIMED, .worth = WHERE, .mask = 1, .value = 1},
     {AT(evicted_direct), .kind = EVENT_RECLAIMED, .worth = COST, .mask = 1, .value = 1},
     {AT(reclaim_failures), .kind = EVENT_RECLAIMED, .of_nothing = true},
-    {AT(reactivated), .kind = EVENT_REACTIVATED},
+    {AT(reactivated), .kind = EVENT_REACTIVATED, .worth = ARG},
     {AT(tables_out), .kind = EVENT_TABLE_OUT},
     {AT(tables_in), .kind = EVENT_TABLE_IN},
     {AT(tables_emptied), .kind = EVENT_TABLE_EMPTIED},
     {AT(tables_lost), .kind = EVENT_TABLE_LOST},
     {AT(moves), .kind = EVENT_MOVED},
-    {AT(mapped_ahead), .kind = EVENT_MAPPED_AHEAD},
+    {AT(mapped_ahead), .kind = EVENT_MAPPED_AHEAD, .worth = COST},
     {AT(major), .kind = EVENT_FAULT, .flag = EVENT_IS_MAJOR, .flagged = EVENT_IS_MAJOR},
     {AT(direct_reclaims),
      .exempt = "counts allocations that had to wait: each leads to runs, which are recorded"},
@@ -144,6 +144,7 @@ static void count(struct counted *c, const struct event_ring *ring)
             c->by_swap_rule[i] += worth_of(&swap_rules[i], &e);
         if ((e.kind == EVENT_FAULT || e.kind == EVENT_STEP) && e.what < FAULT_ACTIONS)
             c->by_action[e.what]++;
+        c->by_action[FAULT_OWN_TABLE] += e.kind == EVENT_FAULT && e.flags & EVENT_HAD_TABLE;
         c->parked += e.kind == EVENT_PARKED;
         if (e.kind == EVENT_SALVAGED)
             c->salvaged[e.what & 1]++;

@@ -1333,6 +1333,9 @@ class Events:
         # Bits of `has`, in the order of mm/event.h.
         (self.HAS_FRAME, self.HAS_SLOT, self.HAS_COUNT, self.HAS_PID, self.HAS_COST,
          self.HAS_RANGE) = (1 << i for i in range(6))
+        for _, e in self.records:  # as event_get() does: what a kind does not have was left by an older record
+            if not self.has_of(e) & self.HAS_FRAME:
+                e["frame"] = 0
         if not self.records:
             raise Problem("no event has been recorded yet")
 
@@ -1363,6 +1366,8 @@ class Events:
                 out.append(self.verdicts.get(e["why"], "verdict-%d" % e["why"]))
             if e["flags"] & 32:
                 out.append("major")
+            if e["flags"] & 64:
+                out.append("own-table")
         elif e["what"] or e["why"]:
             out.append("what %d why %d" % (e["what"], e["why"]))
         if has & self.HAS_FRAME and e["frame"]:
