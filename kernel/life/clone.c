@@ -71,7 +71,6 @@ static void inherit(struct process *child, const struct process *parent)
     child->pgid = parent->pgid;
     child->sid = parent->sid;
     child->tty = parent->tty;
-    memcpy(child->rlimit, parent->rlimit, sizeof child->rlimit);
     child->oom_score_adj = parent->oom_score_adj;
     child->personality = parent->personality;
     child->dumpable = parent->dumpable;
@@ -157,7 +156,7 @@ static int make(const struct clone *c, int tid, struct thread **out)
     int err;
 
     if (process) {
-        p = process_create(tid);
+        p = process_create(tid, parent);
         if (!p)
             return -ENOMEM;
         err = copy_shared(p, parent, c->flags);

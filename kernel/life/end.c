@@ -111,7 +111,7 @@ static void leak(enum leak_test test)
     case LEAK_NONE:
         return;
     case LEAK_PROCESS:
-        p = process_create(9999);
+        p = process_create(9999, NULL);
         if (p)
             process_enter(p, NULL);
         return;

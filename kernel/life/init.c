@@ -109,7 +109,7 @@ void life_start(void)
 int process_start_init(const char *const *paths, const char **argv, const char *const *envp)
 {
     struct start s = {.paths = paths, .argv = argv, .envp = envp};
-    struct process *p = process_create(1);
+    struct process *p = process_create(1, NULL);
     struct thread *t = NULL;
 
     if (p) {

@@ -122,13 +122,17 @@ void pid_free(struct pid_claim *c)
 
 /* --- making --- */
 
-struct process *process_create(int pid)
+struct process *process_create(int pid, const struct process *parent)
 {
     struct process *p = vm_cache_alloc(&vm_sys, &process_cache);
 
     if (!p)
         return NULL;
-    memset(p, 0, sizeof *p);
+    memset(p, 0, offsetof(struct process, rlimit));
+    if (parent)
+        memcpy(p->rlimit, parent->rlimit, sizeof p->rlimit);
+    else
+        memset(p->rlimit, 0, sizeof p->rlimit);
     p->pid = pid;
     p->exit_signal = SIGCHLD;
     p->dumpable = true;

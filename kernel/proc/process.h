@@ -93,10 +93,9 @@ struct process {
     struct memory *memory; /* NULL once it is gone */
     struct fs_context *fs;
     struct signal_actions *actions;
-    struct signal_set pending; /* sent to the process, not to a thread */
-    struct signal_fork *forks; /* calls under way that make a process of this one: kernel/proc/signal.h */
-    struct tty *tty;           /* controlling terminal */
-    struct rlimit rlimit[RLIMITS];
+    struct signal_set pending;     /* sent to the process, not to a thread */
+    struct signal_fork *forks;     /* calls under way that make a process of this one: kernel/proc/signal.h */
+    struct tty *tty;               /* controlling terminal */
     int exit_status;               /* as wait4() reports it: code << 8, or the signal (| 0x80: core) */
     int exit_signal;               /* to the parent, SIGCHLD or 0 */
     bool stopped;                  /* by SIGSTOP and the like */
@@ -122,6 +121,7 @@ struct process {
     int oom_score_adj;
     unsigned personality;
     bool dumpable;
+    struct rlimit rlimit[RLIMITS]; /* last: the parent's, where the rest begins with zeroes */
 };
 
 /* The running thread's process. Only in a task that has a thread. */
@@ -175,8 +175,9 @@ int pid_alloc(struct pid_claim *c);
 void pid_free(struct pid_claim *c);
 /* 1 is given. */
 void pid_begin(void);
-/* A process without threads, memory, files; in no list. NULL: out of memory. Sleeps. */
-struct process *process_create(int pid);
+/* A process without threads, memory, files; in no list; with the limits of its parent, if there is one. NULL:
+ * out of memory. Sleeps. */
+struct process *process_create(int pid, const struct process *parent);
 /* Forget one that was never in the tree, and has nothing to give up. */
 void process_free(struct process *p);
 /* Put it in the tree; and take it away from its siblings, so that it may get another parent. */

@@ -121,7 +121,8 @@ static struct task *task_make(const char *name, unsigned stack_pages)
     t->stack_pages = stack_pages;
     t->id = next_id++;
     t->run.level = RUN_NORMAL;
-    task_rename(t, name);
+    for (size_t i = 0; i + 1 < sizeof t->name && name[i]; i++)
+        t->name[i] = name[i];
     return t;
 }
 
@@ -131,7 +132,8 @@ void task_rename(struct task *t, const char *name)
 
     for (; i + 1 < sizeof t->name && name[i]; i++)
         t->name[i] = name[i];
-    memset(t->name + i, 0, sizeof t->name - i); /* all of it is shown to programs */
+    for (; i < sizeof t->name; i++) /* all of it is shown to programs */
+        t->name[i] = 0;
 }
 
 void task_start(struct task *t)

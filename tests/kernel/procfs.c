@@ -280,7 +280,7 @@ static bool patient_make(struct kt *kt, struct patient *x)
     struct pid_claim claim;
 
     x->s = space_create(&vm_sys);
-    x->p = pid_alloc(&claim) == 0 ? process_create(claim.pid) : NULL;
+    x->p = pid_alloc(&claim) == 0 ? process_create(claim.pid, NULL) : NULL;
     if (x->p)
         pid_free(&claim);
     if (x->s)
@@ -456,7 +456,7 @@ TEST(procfs, ended_process)
     patient_end(&x);
     EXPECT(read_at(f, path, sizeof path, 0) == -ESRCH, "ended");
     EXPECT(path_lookup(dir->inode, "stat", 0, &i) == -ENOENT, "look-up in its directory");
-    x.p = process_create(pid);
+    x.p = process_create(pid, NULL);
     REQUIRE(x.p, "no memory");
     process_enter(x.p, NULL);
     EXPECT(read_at(f, path, sizeof path, 0) == -ESRCH, "somebody else has the number");
