@@ -244,13 +244,13 @@ static inline __attribute__((always_inline)) bool act_at_once(struct space *s, e
         map_zero(s, va, e, flags, began);
         break;
     case FAULT_FILL_ZERO:
-        f = frame_alloc(vm->pool, FRAME_ANON, 0); /* no reclaim: the steps do it */
+        f = frame_alloc(vm->pool, FRAME_ANON, FRAME_FIRST); /* no reclaim: the steps do it */
         if (unlikely(!f))
             return false;
         fill_zero(s, r, va, e, f, flags, began);
         break;
     case FAULT_COPY:
-        f = frame_alloc(vm->pool, FRAME_ANON, 0); /* no reclaim: the steps do it */
+        f = frame_alloc(vm->pool, FRAME_ANON, FRAME_FIRST); /* no reclaim: the steps do it */
         if (unlikely(!f))
             return false;
         fault_copy_page(s, r, va, e, f, flags, began);

@@ -75,7 +75,7 @@ static inline int bring_frame(struct fault_step *st)
 
     if (st->spare)
         return FAULT_RESUME;
-    st->spare = frame_alloc(vm->pool, FRAME_ANON, 0); /* no reclaim: the slow way does it */
+    st->spare = frame_alloc(vm->pool, FRAME_ANON, FRAME_FIRST); /* no reclaim: the slow way does it */
     if (likely(st->spare))
         return FAULT_RESUME;
     return bring_slowly(st, &st->spare, FRAME_ANON, 0);

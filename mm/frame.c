@@ -72,9 +72,14 @@ static uint32_t zone_free(const struct frame_pool *p, enum frame_zone z)
     return p->zone[z].free + p->hot[z].count;
 }
 
+static uint32_t slow_below(const struct frame_pool *p)
+{
+    return p->fail_after || p->capped ? UINT32_MAX : p->marks.low + 1;
+}
+
 static void update_slow_below(struct frame_pool *p)
 {
-    p->slow_below = p->fail_after ? UINT32_MAX : p->marks.low + 1;
+    p->slow_below = slow_below(p);
 }
 
 void frame_pool_init(struct frame_pool *p, struct frame *frames, pfn_t start, pfn_t end, pfn_t low_end,
@@ -196,6 +201,12 @@ int frame_set_min(struct frame_pool *p, uint32_t frames)
 void frame_fail_after(struct frame_pool *p, uint32_t n)
 {
     p->fail_after = n;
+    update_slow_below(p);
+}
+
+void frame_cap(struct frame_pool *p, bool on)
+{
+    p->capped = on;
     update_slow_below(p);
 }
 
@@ -339,6 +350,8 @@ static struct frame *alloc_block(struct frame_pool *p, unsigned order, enum fram
     struct frame *f = NULL;
     pfn_t pfn = PFN_NONE;
 
+    if (flags & FRAME_FIRST && p->capped)
+        return NULL;
     if (p->fail_after == 1) {
         p->fails++;
         return NULL;
@@ -507,7 +520,7 @@ bool frame_audit(const struct frame_pool *p)
     INV("INV-FRAME-1", sum == p->end - p->start, "uses add up to %u, frames are %u", sum, p->end - p->start);
     INV("INV-FRAME-7", p->marks.min <= p->marks.low && p->marks.low <= p->marks.high,
         "min %u, low %u, high %u", p->marks.min, p->marks.low, p->marks.high);
-    INV("INV-FRAME-7", p->slow_below == (p->fail_after ? UINT32_MAX : p->marks.low + 1),
-        "slow_below %u, fail_after %u, low %u", p->slow_below, p->fail_after, p->marks.low);
+    INV("INV-FRAME-7", p->slow_below == slow_below(p), "slow_below %u, fail_after %u, low %u", p->slow_below,
+        p->fail_after, p->marks.low);
     return ok;
 }

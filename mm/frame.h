@@ -88,6 +88,7 @@ enum frame_zone { ZONE_LOW, ZONE_HIGH, FRAME_ZONES }; /* low: direct mapped */
 enum {
     FRAME_LOW_ONLY = 1 << 0, /* must be direct mapped */
     FRAME_RESERVE = 1 << 1,  /* may use the last frames: for reclaim itself */
+    FRAME_FIRST = 1 << 2,    /* first try of one who has another, that sleeps: NULL under frame_cap() */
 };
 
 /*
@@ -129,6 +130,7 @@ struct frame_pool {
     uint32_t slow_below; /* (n) allocation takes the slow path when its zone has fewer free frames */
     uint32_t
         kernel_max; /* (n) frames of frame_kernel_count() that may be had for programs; UINT32_MAX: all */
+    bool capped;    /* (n) allocations with FRAME_FIRST fail */
     uint32_t fail_after; /* (n) fault injection: 0 off, else the Nth allocation from now fails, and so do all
                             after it */
     /* Called when an allocation leaves fewer than marks.low of frame_free_common(), or too few low frames. It
@@ -369,6 +371,8 @@ static inline uint64_t frame_frees(const struct frame_pool *p)
 
 /* Empty the hot lists into the buddy lists, so that blocks can coalesce. */
 void frame_drain_hot(struct frame_pool *p);
+/* Whether allocations with FRAME_FIRST fail. */
+void frame_cap(struct frame_pool *p, bool on);
 /* Start (n > 0: the nth allocation from now and all after it fail) or stop (0) fault injection. */
 void frame_fail_after(struct frame_pool *p, uint32_t n);
 

@@ -201,6 +201,12 @@ struct frame *vm_frame_request(struct vm *vm, enum frame_use use, unsigned flags
     }
 }
 
+void vm_set_pageable_max(struct vm *vm, uint32_t pages)
+{
+    vm->pageable_max = pages;
+    frame_cap(vm->pool, pages != 0); /* faults come to make_place() then */
+}
+
 /* Keep the policy below its cap, as far as that can be. */
 static __attribute__((noinline, cold)) void make_place(struct vm *vm)
 {

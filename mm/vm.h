@@ -192,6 +192,8 @@ static inline void vm_frame_drop(struct vm *vm, struct frame *f)
         vm_frame_drop_last(vm, f);
 }
 
+/* Let the policy have so many pages; 0: as many as there is memory for. */
+void vm_set_pageable_max(struct vm *vm, uint32_t pages);
 /* Pages that a new program may have at first, for policies that limit that. */
 static inline uint32_t vm_rss_limit(const struct vm *vm)
 {

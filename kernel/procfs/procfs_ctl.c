@@ -177,6 +177,12 @@ static int set_exact(uint32_t on)
     return 0;
 }
 
+static int set_pageable_max(uint32_t pages)
+{
+    vm_set_pageable_max(&vm_sys, pages);
+    return 0;
+}
+
 static int set_rss_limit(uint32_t pages)
 {
     space_set_rss_limit(&vm_sys, pages);
@@ -196,7 +202,9 @@ static const struct control overcommit = {.get = get_overcommit, .set = set_over
                             drop = {.value = &last_drop, .set = drop_caches, .min = 1, .max = 4},
                             page_cluster = {.get = get_cluster, .set = set_cluster, .max = 31},
                             exact_control = {.get = get_exact, .set = set_exact, .max = 1},
-                            pageable_max = {.value = &vm_sys.pageable_max, .max = INT32_MAX},
+                            pageable_max = {.value = &vm_sys.pageable_max,
+                                            .set = set_pageable_max,
+                                            .max = INT32_MAX},
                             rss_limit = {.get = get_rss_limit, .set = set_rss_limit, .max = INT32_MAX},
                             mmap_min_addr = {.value = &lowest_address};
 

@@ -6,10 +6,11 @@
  *     live PLAN           PLAN: a file with a line for each run: POLICY FRAMES TRACE
  *
  * TRACE is a file of little-endian 32-bit numbers: page * 2, + 1 if it is written to. All pages of a string
- * are on the disk when a run begins, and everything else is locked; so a page that is touched is read
- * exactly when the policy had let it go.
+ * are on the disk when a run begins, or, if FRAMES begins with "fresh:", nowhere, and everything else is
+ * locked; so a page that is touched is read exactly when the policy had let it go.
  */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +111,7 @@ static unsigned long long salvages(void)
     return clean + modified;
 }
 
-static void run(const char *policy, unsigned frames, const char *path)
+static void run(const char *policy, unsigned frames, bool fresh, const char *path)
 {
     uint32_t pages;
     size_t n = load(path, &pages), size = (size_t)pages * PAGE;
@@ -123,12 +124,12 @@ static void run(const char *policy, unsigned frames, const char *path)
         die("mmap");
     printf("live: %u pages from page %u on\n", pages, (unsigned)((uintptr_t)p / PAGE));
     set_number("pageable_max", 0);
-    for (size_t i = 0; i < size; i += PAGE)
+    for (size_t i = 0; i < size && !fresh; i += PAGE)
         p[i] = 1;
-    for (size_t i = 0; i < size; i += PAGE)
+    for (size_t i = 0; i < size && !fresh; i += PAGE)
         if (madvise((void *)(p + i), PAGE, MADV_PAGEOUT) != 0)
             die("MADV_PAGEOUT");
-    for (unsigned tries = 0; tries < 100; tries++)
+    for (unsigned tries = 0; tries < 100 && !fresh; tries++)
         for (size_t i = 0; i < size; i += PAGE)
             while (mincore((void *)(p + i), PAGE, in) == 0 && in[0] & 1) {
                 madvise((void *)(p + i), PAGE, MADV_PAGEOUT);
@@ -151,16 +152,15 @@ static void run(const char *policy, unsigned frames, const char *path)
     }
     before = majors() - before;
     salvaged = salvages() - salvaged;
-    printf("live: policy %s frames %u refs %zu misses %ld salvages %llu of %s\n", policy, frames, n, before,
-           salvaged, path);
+    printf("live: policy %s frames %s%u refs %zu misses %ld salvages %llu of %s\n", policy,
+           fresh ? "fresh:" : "", frames, n, before, salvaged, path);
     fflush(stdout);
     munmap((void *)p, size);
 }
 
 int main(int argc, char **argv)
 {
-    char policy[32], path[64], stack[64 * 1024];
-    unsigned frames;
+    char policy[32], frames[16], path[64], stack[64 * 1024];
     static char in[4096], out[4096]; /* what would be allocated later would not be locked */
     FILE *plan;
 
@@ -182,8 +182,11 @@ int main(int argc, char **argv)
     /* Everything is looked at once, so that what is locked is kept apart. */
     set("pageable_max", "1");
     *(volatile char *)mmap(NULL, PAGE, PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) = 1;
-    while (fscanf(plan, "%31s %u %63s", policy, &frames, path) == 3)
-        run(policy, frames, path);
+    while (fscanf(plan, "%31s %15s %63s", policy, frames, path) == 3) {
+        bool fresh = strncmp(frames, "fresh:", 6) == 0;
+
+        run(policy, (unsigned)strtoul(fresh ? frames + 6 : frames, NULL, 10), fresh, path);
+    }
     set("exact", "0");
     return 0;
 }
