@@ -238,8 +238,8 @@ $(B)/lab/plugin.so: tools/lab/plugin.c tools/lab/qemu-api.h Makefile | $(B)/setu
 	@echo "  HOSTCC  $@"
 	@$(HOSTCC) $(LAB_FLAGS) -fPIC -shared -fvisibility=hidden $< -o $@ -lz -lpthread
 
-SWEEP_C := tools/lab/sweep.c $(filter-out tests/host/replay/main.c tests/host/replay/table.c,$(REPLAY_C))
-$(B)/lab/sweep: $(SWEEP_C) $(wildcard tests/host/*.h tests/host/replay/*.h mm/*.h) Makefile | $(B)/setup-trace
+SWEEP_C := tools/lab/sweep.c tools/lab/ahead.c $(filter-out tests/host/replay/main.c tests/host/replay/table.c,$(REPLAY_C))
+$(B)/lab/sweep: $(SWEEP_C) mm/ahead.c $(wildcard tools/lab/*.h tests/host/*.h tests/host/replay/*.h mm/*.h) Makefile | $(B)/setup-trace
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
 	@$(HOSTCC) $(REPLAY_FLAGS) -D_GNU_SOURCE $(SWEEP_C) -lm -o $@

@@ -89,6 +89,38 @@ my %seen;
 $seen{$_->[0]} |= $_->[2] for table('touches.tsv');
 is_deeply(\%seen, \%kinds, 'kinds of touches over time');
 
+# The kernel's reading ahead, window 0: of a program that goes over its pages in order it is better than any window of the figure, and
+# what it reads is used; of one that jumps it reads little.
+for my $how ('in order', 'at random') {
+    my @order = map { $how eq 'in order' ? $_ % 600 : int rand 600 } 0 .. 11999;
+    open my $out, '>:raw', "$dir/$how" or die $!;
+    my ($w, @words) = (0);
+    push @words, 0 << 12 | 3 << 10 | 3, 8, 99, unpack('V4', pack 'a16', 'pages'), 0 << 12 | 3 << 10 | 2;
+    push @words, (0x400 + $_) << 12 | 2 << 10 | 1 for @order;
+    print {$out} 'QUIRETR1', pack 'V*', @words, 3 << 10 | 4, (0) x 6;
+    close $out;
+    make_path("$dir/out-ahead");
+    is(system("'$top/build/lab/sweep' '$dir/$how' '$dir/out-ahead' --sizes 6 --policy fifo >'$dir/said' 2>&1"), 0, "$how: the sweep ends well")
+      or diag(`cat '$dir/said'`);
+    open my $in, '<', "$dir/out-ahead/ahead.tsv" or die $!;
+    my %misses;
+    while (<$in>) {
+        my ($window, $frames, $misses, $read, $used) = split /\t/;
+        next if $window eq 'window' || $frames < 100 || $frames > 500;
+        $misses{$frames}{$window} = [$misses, $read, $used];
+    }
+    cmp_ok(scalar keys %misses, '>', 0, "$how: there are sizes to look at");
+    for my $frames (sort { $a <=> $b } keys %misses) {
+        my ($kernel, $alone, $largest) = @{$misses{$frames}}{0, 1, 32};
+        if ($how eq 'in order') {
+            cmp_ok($kernel->[0], '<', $alone->[0] / 2, "$how, $frames frames: $kernel->[0] misses, $alone->[0] without reading ahead");
+            cmp_ok($kernel->[2], '>', $kernel->[1] * 0.8, "$how, $frames frames: $kernel->[2] of $kernel->[1] that were read are used");
+        } else {
+            cmp_ok($kernel->[1], '<', $largest->[1] / 4, "$how, $frames frames: $kernel->[1] are read, a window of 32 reads $largest->[1]");
+        }
+    }
+}
+
 # One that asks for what is not there.
 is(system("'$top/build/lab/sweep' '$dir/trace' '$dir/out' --pid 3 >'$dir/said' 2>&1") >> 8, 1, 'no such process: status 1');
 is(system("'$top/build/lab/sweep' '$dir/trace' '$dir/out' --policy best >'$dir/said' 2>&1") >> 8, 2, 'no such policy: status 2');

@@ -13,7 +13,7 @@
  *                     written, added
  *     regions.tsv     cell, the first page in it
  *     ahead.tsv       window frames misses read used: LRU that reads the window's other pages with each that
- *                     misses
+ *                     misses; window 0: what the kernel's mm/ahead.c would read
  *     summary.tsv     name value
  *
  * LRU's misses at all sizes come from one pass: Bennett and Kruskal's tree of counts over the times of last
@@ -24,6 +24,7 @@
  * fewer references the larger the memory is.
  */
 #include "tests/host/replay/replay.h"
+#include "tools/lab/ahead.h"
 
 #include <errno.h>
 #include <math.h>
@@ -311,41 +312,72 @@ static void push_line(struct line *l, uint32_t p)
     l[0].next = p;
 }
 
+struct lines {
+    struct line *line; /* [pages + 1] */
+    bool *known;       /* [pages + 1]: it is on the disk by now */
+    uint32_t here;
+    uint64_t read;
+};
+
+/* Read a page ahead, if there is something to read. */
+static void read_ahead(void *arg, uint32_t number)
+{
+    struct lines *s = arg;
+    uint32_t p = number < PAGES ? dense[number] : 0;
+
+    if (!p || s->line[p].here || !s->known[p])
+        return;
+    s->line[p].here = s->line[p].unused = true;
+    push_line(s->line, p);
+    s->here++;
+    s->read++;
+}
+
+static enum lab_place place_of(void *arg, uint32_t number)
+{
+    const struct lines *s = arg;
+    uint32_t p = number < PAGES ? dense[number] : 0;
+
+    if (!p || !s->known[p])
+        return LAB_NOWHERE;
+    if (!s->line[p].here)
+        return LAB_ON_DISK;
+    return s->line[p].unused ? LAB_READ_AHEAD : LAB_MAPPED;
+}
+
+/* size: pages of a window; 0: the kernel's windows. */
 static void run_ahead(FILE *f, uint32_t frames, uint32_t size)
 {
     const struct trace *t = string_for(frames);
-    struct line *l = zeroes(pages + 1, sizeof *l);
-    bool *known = zeroes(pages + 1, sizeof *known); /* it is on the disk by now */
-    uint64_t misses = 0, read = 0, used = 0;
-    uint32_t here = 0;
+    struct lines s = {.line = zeroes(pages + 1, sizeof *s.line), .known = zeroes(pages + 1, sizeof *s.known)};
+    struct line *l = s.line;
+    uint64_t misses = 0, used = 0;
 
+    lab_ahead_begin(frames, place_of, read_ahead, &s);
     for (size_t i = 0; i < t->count; i++) {
-        uint32_t page = dense[t->page[i]];
+        uint32_t page = dense[t->page[i]], number = number_of[page];
 
         if (l[page].here) {
             used += l[page].unused;
+            if (l[page].unused && !size)
+                lab_ahead_touch(number);
             l[page].unused = false;
             unlink_line(l, page);
             push_line(l, page);
-            continue;
-        }
-        misses++;
-        for (uint32_t k = 0; k < size; k++) {
-            uint32_t number = (number_of[page] / size * size) + k, p = number < PAGES ? dense[number] : 0;
-
+        } else {
+            misses++;
             /* The page itself comes last, so that it is not thrown out for others. */
-            if (!p || p == page || l[p].here || !known[p])
-                continue;
-            l[p].here = l[p].unused = true;
-            push_line(l, p);
-            here++;
-            read++;
+            if (!size && s.known[page])
+                lab_ahead_miss(number);
+            for (uint32_t k = 0; k < size; k++)
+                if (number / size * size + k != number)
+                    read_ahead(&s, number / size * size + k);
+            l[page].here = s.known[page] = true;
+            l[page].unused = false;
+            push_line(l, page);
+            s.here++;
         }
-        l[page].here = known[page] = true;
-        l[page].unused = false;
-        push_line(l, page);
-        here++;
-        for (; here > frames; here--) {
+        for (; s.here > frames; s.here--) {
             uint32_t victim = l[0].prev;
 
             unlink_line(l, victim);
@@ -353,9 +385,9 @@ static void run_ahead(FILE *f, uint32_t frames, uint32_t size)
         }
     }
     fprintf(f, "%u\t%u\t%llu\t%llu\t%llu\n", size, frames, (unsigned long long)misses,
-            (unsigned long long)read, (unsigned long long)used);
-    free(l);
-    free(known);
+            (unsigned long long)s.read, (unsigned long long)used);
+    free(s.line);
+    free(s.known);
 }
 
 /* --- policies --- */
@@ -559,9 +591,11 @@ int main(int argc, char **argv)
     fprintf(stderr, "lab: distances, %.1f s\n", seconds());
     f = file("ahead.tsv");
     fputs("window\tframes\tmisses\tread\tused\n", f);
-    for (unsigned s = sizes / 4; s<sizes; s += sizes> 4 ? sizes / 4 : 1)
+    for (unsigned s = sizes / 4; s<sizes; s += sizes> 4 ? sizes / 4 : 1) {
+        run_ahead(f, size[s], 0);
         for (uint32_t w = 1; w <= AHEAD_MOST; w *= 2)
             run_ahead(f, size[s], w);
+    }
     fclose(f);
     ok = sweep(jobs);
     write_misses();
