@@ -42,7 +42,7 @@ void fault_copy_page(struct space *s, const struct region *r, vaddr_t va, pte_t 
 /* Make the entry's own page writable. */
 void fault_take_over(struct space *s, vaddr_t va, pte_t *e, unsigned flags, uint32_t began);
 /* Take the steps of a fault, the first of which is known; `steps` were taken before. Called in a nosleep
- * section, which it may leave and enter again. */
+ * section, which it may leave and enter again. Sleeps. */
 enum fault_verdict fault_take_steps(struct fault_step *st, enum fault_action action, unsigned steps);
 
 /* The processor cannot forbid reading what may be written or executed. */
