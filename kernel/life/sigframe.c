@@ -155,9 +155,7 @@ int sigframe_alt_set(struct thread *t, const struct alt_stack *s, vaddr_t esp)
 /* Bytes of the whole: the old form, and what this processor's own instruction stores. */
 static uint32_t fp_size(void)
 {
-    if (likely(!cpu_features.xsave))
-        return FP_SIZE;
-    return FP_OLD_SIZE + cpu_features.xsave_size + sizeof(uint32_t);
+    return FP_OLD_SIZE + fpu_frame_bytes;
 }
 
 /* Where the second magic number is. */
@@ -196,15 +194,15 @@ static inline bool fpu_to_user(vaddr_t va)
 {
     struct fp_area *f = (struct fp_area *)va;
     uint16_t status;
-    uint32_t magic = cpu_features.sse ? 0 : FP_NO_FXSAVE;
+    uint32_t magic = 0;
 
     __asm__ volatile("fnstsw %0" : "=a"(status));
-    if (unlikely(cpu_features.xsave)) {
-        if (!xsave_to_user(f))
-            return false;
-    } else if (cpu_features.sse) {
+    if (likely(cpu_features.fxsave))
         USER_OP("fxsave", f->fx);
-    }
+    else if (!cpu_features.xsave)
+        magic = FP_NO_FXSAVE;
+    else if (!xsave_to_user(f))
+        return false;
     USER_OP("fnsave", f->old);
     PUT(f->status, magic | status);
     fpu_begin();
@@ -258,9 +256,11 @@ fault:
 /* With XSAVE always by way of a copy: not every processor refuses all that Linux does. */
 static inline bool load_extended(struct fp_area *f)
 {
-    if (unlikely(cpu_features.xsave))
-        return load_copy(f->fx, has_xsave(f) ? cpu_features.xsave_size : FX_SIZE);
-    return load_fx(f->fx) || load_copy(f->fx, FX_SIZE);
+    if (likely(cpu_features.fxsave))
+        return load_fx(f->fx) || load_copy(f->fx, FX_SIZE);
+    if (!cpu_features.xsave)
+        return true; /* the older form is all that there is */
+    return load_copy(f->fx, has_xsave(f) ? cpu_features.xsave_size : FX_SIZE);
 }
 
 /* An exception that a state has pending is raised by the next instruction that looks, which is to be the
@@ -275,7 +275,7 @@ static inline bool fpu_from_user(vaddr_t va)
     }
     if (va > USER_END - FP_SIZE)
         return false;
-    if (cpu_features.sse && !load_extended(f))
+    if (!load_extended(f))
         return false;
     __asm__ volatile("fnclex");
     USER_OP("frstor", f->old);

@@ -145,10 +145,10 @@ static struct task *pick(void)
 {
     unsigned level = RUN_NORMAL;
 
-    if (runq_empty(&queue))
-        return idle_task;
     if (unlikely(queue.others))
         level = runq_choose(&queue, realtime_ticks >= REALTIME_MOST);
+    else if (!queue.level[RUN_NORMAL].head)
+        return idle_task;
     if (unlikely(torture_on()))
         shuffle(level);
     return task_of(runq_take(&queue, level));
@@ -309,11 +309,8 @@ void sched_set(struct task *t, const struct sched_how *how)
     os_irq_restore(irq);
 }
 
-void sched_inherit(struct task *child, const struct task *parent)
+void sched_inherit_other(struct task *child, const struct task *parent)
 {
-    child->how = parent->how;
-    if (likely(!parent->how.reset && parent->run.level == RUN_NORMAL))
-        return;
     if (parent->how.reset) {
         if (child->how.priority || child->how.nice < 0)
             child->how.nice = 0;
@@ -342,7 +339,8 @@ void sched_add(struct task *t)
         all_tasks->all_prev = t;
     all_tasks = t;
     sched_stats.tasks++;
-    uneven += t->run.level != RUN_NORMAL;
+    if (unlikely(t->run.level != RUN_NORMAL))
+        uneven++;
 }
 
 void sched_remove(struct task *t)
@@ -354,7 +352,8 @@ void sched_remove(struct task *t)
     if (t->all_next)
         t->all_next->all_prev = t->all_prev;
     sched_stats.tasks--;
-    uneven -= t->run.level != RUN_NORMAL;
+    if (unlikely(t->run.level != RUN_NORMAL))
+        uneven--;
 }
 
 void task_each(void (*fn)(const struct task *, void *), void *arg)

@@ -31,7 +31,13 @@ uint64_t sched_idle_ns(void);
 /* Share the processor in another way from now on; how is valid. Any context. */
 void sched_set(struct task *t, const struct sched_how *how);
 /* A child that does not run yet shares as its parent does, or as that wants it for children. */
-void sched_inherit(struct task *child, const struct task *parent);
+void sched_inherit_other(struct task *child, const struct task *parent);
+static inline void sched_inherit(struct task *child, const struct task *parent)
+{
+    child->how = parent->how;
+    if (unlikely(parent->how.reset || parent->run.level != RUN_NORMAL))
+        sched_inherit_other(child, parent);
+}
 /* How long one of a policy keeps the processor while others of its kind wait; 0: as long as it likes. */
 uint64_t sched_slice_ns(const struct sched_how *how);
 

@@ -21,7 +21,7 @@ _Static_assert(offsetof(struct task, cpu) == 0, "os_current is both");
 static struct cache task_cache;
 static void *kept[KEEP_STACKS];
 static unsigned kept_stacks;
-static struct task *vanished; /* through gone_next */
+static struct task *vanished; /* through all_next */
 static uint32_t next_id = 1;  /* 0 is the task that booted */
 
 /* Where a task begins: task_create() made its first task_switch() return here, interrupts off. */
@@ -89,7 +89,7 @@ static void bury(void)
     vanished = NULL;
     os_irq_restore(irq);
     while (t) {
-        struct task *next = t->gone_next;
+        struct task *next = t->all_next;
 
         task_free(t);
         t = next;
@@ -220,7 +220,7 @@ void task_vanish(void)
     pressure_sleep(self);
     sched_remove(self);
     self->state = TASK_DEAD;
-    self->gone_next = vanished;
+    self->all_next = vanished;
     vanished = self;
     sched_switch();
     os_panic(__FILE__, __LINE__, "dead task %s was picked to run", self->name);

@@ -45,7 +45,6 @@ struct task {
     struct waiter *waiter;  /* what a sleeping task waits with */
     struct heap_node timer; /* of a timed sleep; key: its deadline. 0: none */
     struct task *all_next, *all_prev;
-    struct task *gone_next;  /* of those that vanished */
     struct space *space;     /* NULL: kernel addresses only */
     int last_fault;          /* enum fault_verdict of its last page fault */
     struct thread *thread;   /* its ring-3 half (kernel/proc/thread.h); NULL: a kernel task */

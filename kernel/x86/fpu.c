@@ -23,6 +23,7 @@ enum {
 
 struct fpu_state fpu_clean;
 static uint32_t size;
+uint32_t fpu_frame_bytes;
 static uint32_t mxcsr_mask;
 static uint32_t components; /* XCR0; there are none above its low word */
 
@@ -44,6 +45,7 @@ void fpu_init(void)
     uint32_t high;
 
     size = cpu_features.xsave ? cpu_features.xsave_size : FX_SIZE;
+    fpu_frame_bytes = cpu_features.xsave ? size + sizeof(uint32_t) : FX_SIZE;
     mm_assert(size <= FPU_STATE_MAX, "an FPU state of %u bytes", (unsigned)size);
     __asm__ volatile("fninit");
     fpu_save(&fpu_clean);
@@ -68,6 +70,27 @@ uint32_t fpu_state_size(void)
 uint32_t fpu_components(void)
 {
     return components;
+}
+
+void fpu_save_otherwise(struct fpu_state *s)
+{
+    if (cpu_features.xsave)
+        __asm__ volatile("xsave %0" : "+m"(*s) : "a"(~0), "d"(~0));
+    else if (cpu_features.fxsr)
+        __asm__ volatile("fxsave %0" : "=m"(*s));
+    else
+        __asm__ volatile("fnsave %0; frstor %0" : "+m"(*s));
+}
+
+void fpu_load_otherwise(const struct fpu_state *s)
+{
+    if (cpu_features.xsave)
+        __asm__ volatile("xrstor %0" : : "m"(*s), "a"(~0), "d"(~0));
+    else if (cpu_features.fxsr)
+        __asm__ volatile("fxrstor %0" : : "m"(*s));
+    else
+        /* FRSTOR faults when the state before it, which is another program's, has an exception pending. */
+        __asm__ volatile("fnclex; frstor %0" : : "m"(*s));
 }
 
 void fpu_reset(struct fpu_state *s)

@@ -26,32 +26,31 @@ struct fpu_state {
 void fpu_init(void);
 /* Bytes that a state needs on this processor, at FPU_STATE_ALIGN. After fpu_init(). */
 uint32_t fpu_state_size(void);
+/* Bytes of a signal frame's floating-point state behind its older form: what is stored, and with XSAVE a word. */
+extern uint32_t fpu_frame_bytes; /* constant after fpu_init() */
 /* XCR0: the components that XSAVE stores; 0 without XSAVE. */
 uint32_t fpu_components(void);
 /* What a program begins with. */
 void fpu_reset(struct fpu_state *s);
 extern struct fpu_state fpu_clean; /* what a program begins with; constant after fpu_init() */
 
+void fpu_save_otherwise(struct fpu_state *s);
+void fpu_load_otherwise(const struct fpu_state *s);
 /* The processor's registers into an area, keeping them, and back. */
 static inline void fpu_save(struct fpu_state *s)
 {
-    if (unlikely(cpu_features.xsave))
-        __asm__ volatile("xsave %0" : "+m"(*s) : "a"(~0), "d"(~0));
-    else if (likely(cpu_features.fxsr))
+    if (likely(cpu_features.fxsave))
         __asm__ volatile("fxsave %0" : "=m"(*s));
     else
-        __asm__ volatile("fnsave %0; frstor %0" : "+m"(*s));
+        fpu_save_otherwise(s);
 }
 
 static inline void fpu_load(const struct fpu_state *s)
 {
-    if (unlikely(cpu_features.xsave))
-        __asm__ volatile("xrstor %0" : : "m"(*s), "a"(~0), "d"(~0));
-    else if (likely(cpu_features.fxsr))
+    if (likely(cpu_features.fxsave))
         __asm__ volatile("fxrstor %0" : : "m"(*s));
     else
-        /* FRSTOR faults when the state before it, which is another program's, has an exception pending. */
-        __asm__ volatile("fnclex; frstor %0" : : "m"(*s));
+        fpu_load_otherwise(s);
 }
 
 /* What a program begins with, into the registers. */

@@ -82,6 +82,7 @@ void cpu_detect(void)
         cr4 |= CR4_SMAP;
     if (c->umip)
         cr4 |= CR4_UMIP;
+    c->fxsave = c->sse && !xsave;
     cpu_write_cr4(cr4);
     if (xsave)
         turn_on_xsave(c, avx);

@@ -33,6 +33,7 @@ struct cpu_features { /* (c) */
     char vendor[13];
     uint8_t family, model, stepping;
     bool tsc, fxsr, sse, sse2, smep, smap, umip;
+    bool fxsave;         /* what stores programs' registers is FXSAVE: there is SSE, and no XSAVE */
     bool xsave;          /* it is on, for the components in XCR0: x87, SSE and, where there is one, AVX */
     uint32_t xsave_size; /* bytes of the area for those; 0 without */
 };

@@ -256,7 +256,7 @@ void balance_forget(struct memory *m)
 
 /* --- who gets the processor --- */
 
-void sched_inherit(struct task *child, const struct task *parent)
+void sched_inherit_other(struct task *child, const struct task *parent)
 {
     (void)child, (void)parent;
 }
@@ -330,6 +330,16 @@ void fpu_init(void)
 uint32_t fpu_state_size(void)
 {
     return FX_SIZE;
+}
+
+void fpu_save_otherwise(struct fpu_state *s)
+{
+    memset(s, 0, FX_SIZE);
+}
+
+void fpu_load_otherwise(const struct fpu_state *s)
+{
+    (void)s;
 }
 
 void fpu_reset(struct fpu_state *s)
