@@ -63,10 +63,11 @@ enum policy_parked aside_park(void *arg, struct frame *f)
     return what;
 }
 
+/* The page of a space's use: its entry translates, or waits for its turn to do so (softtlb.c). */
 static bool note_set(struct space *s, vaddr_t va, pte_t *e, void *arg)
 {
     (void)va;
-    if (!pte_present(*e))
+    if (!pte_present(*e) && !(s->tlb && pte_parked(*e)))
         return true;
     *(struct policy_set **)arg = &s->set;
     return false;

@@ -59,6 +59,7 @@
  */
 #include "mm/errno.h"
 #include "mm/fault_parts.h"
+#include "mm/softtlb.h"
 #include "mm/table.h"
 
 /* Pages of an object that one fault maps at most: Linux's fault_around_bytes. */
@@ -180,7 +181,9 @@ void fault_map_ahead(struct space *s, const struct region *r, vaddr_t va, pte_t 
     uint32_t index = r->offset + ((va - r->start) >> PAGE_SHIFT);
     uint32_t pages = 0;
 
-    if (va == PT_SPAN_DOWN(va) || va == r->start || !pte_present(e[-1]) || s->vm->exact)
+    if (va == PT_SPAN_DOWN(va) || va == r->start || s->vm->exact)
+        return;
+    if (!pte_present(e[-1]) && !(s->tlb && pte_parked(e[-1])))
         return;
     if (end > r->end)
         end = r->end;
@@ -190,7 +193,7 @@ void fault_map_ahead(struct space *s, const struct region *r, vaddr_t va, pte_t 
         if (!f)
             break;
         f->maps++;
-        pt_set(&s->pt, va, e, pte_make(frame_pfn(s->vm->pool, f), PT_USER));
+        pt_set(&s->pt, va, e, softtlb_idle(s, pte_make(frame_pfn(s->vm->pool, f), PT_USER)));
         vm_frame_mapped(s->vm, f, &s->set);
     }
     note_ahead(s, first, pages);
@@ -337,6 +340,33 @@ static __attribute__((noinline)) enum fault_verdict resolve_own(struct space *s,
     return resolve_rest(s, va, access, began, action, r, e, 1);
 }
 
+/* A fault that is not of the usual kind: in software TLB mode (softtlb.c), or beyond the user half. Called
+ * likewise. */
+static __attribute__((noinline)) enum fault_verdict resolve_unusual(struct space *s, const struct fault *f,
+                                                                    uint32_t began)
+{
+    vaddr_t va = PAGE_DOWN(f->va);
+    enum fault_verdict verdict;
+    enum fault_action action;
+    struct region *r;
+    pte_t *e;
+
+    if (va >= USER_END) {
+        s->vm->stats.faults--; /* it is not one of the space's */
+        s->faults--;
+        return FAULT_MAPERR;
+    }
+    if (s->tlb && !f->present && softtlb_miss(s, va, f->access)) {
+        s->faults--; /* the program has all that it asked for */
+        return FAULT_RESUME;
+    }
+    action = look(s, va, f->access, &r, &e);
+    verdict = resolve_rest(s, va, f->access, began, action, r, e, 0);
+    if (likely(s->tlb)) /* others may have ended the mode */
+        softtlb_admit(s, va, f->access, !f->present);
+    return verdict;
+}
+
 enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
 {
     enum fault_verdict verdict = FAULT_RESUME;
@@ -346,13 +376,15 @@ enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
     struct region *r;
     pte_t *e;
 
-    if (f->va >= USER_END)
-        return FAULT_MAPERR;
     mm_assert(!f->reserved, "reserved bit set in the tables for %x of space %u", f->va, s->id);
     s->vm->stats.faults++;
     s->faults++;
     mutex_lock(&s->lock);
     nosleep_enter("the region and the entry that are looked up");
+    if (unlikely(va >= s->plain_below)) {
+        verdict = resolve_unusual(s, f, began);
+        goto out;
+    }
     action = look(s, va, f->access, &r, &e);
     if (unlikely(action <= FAULT_BAD_ACCESS)) {
         verdict = refuse(s, action, f->access, va, began);

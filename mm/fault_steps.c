@@ -16,6 +16,7 @@
  */
 #include "mm/errno.h"
 #include "mm/fault_parts.h"
+#include "mm/softtlb.h"
 #include "mm/table.h"
 
 /* More steps than any fault can need unless others keep taking its page away; then the access is simply tried
@@ -392,6 +393,8 @@ enum fault_verdict fault_touch(struct space *s, vaddr_t va, enum access access)
     mutex_lock(&s->lock);
     nosleep_enter("the region and the entry that are looked up");
     verdict = fault_take_steps(&st, look_again(&st), 0);
+    if (unlikely(s->tlb))
+        softtlb_touch(s, st.va, access);
     nosleep_exit();
     mutex_unlock(&s->lock);
     return verdict;

@@ -26,6 +26,7 @@
  */
 #include "mm/errno.h"
 #include "mm/machine.h"
+#include "mm/softtlb.h"
 #include "mm/space.h"
 #include "mm/table.h"
 
@@ -107,15 +108,39 @@ static inline void note_shared(const struct space *parent, const struct space *c
     e->cost = child->id;
 }
 
+/* In software TLB mode no table may stay shared (softtlb.c). Until each is one's own, none has entries that
+ * translate, and none goes out. Nosleep. */
+static void begin_parting(struct space *parent, struct space *child)
+{
+    softtlb_drop(parent, 0, SPACE_HI);
+    parent->tables_kept++;
+    child->tables_kept++;
+}
+
+/* 0, -ENOMEM or -EIO; then tables are shared until the child is destroyed. Sleeps. */
+static int part(struct space *parent, struct space *child)
+{
+    int err = space_own_tables(child, 0, SPACE_HI);
+
+    if (!err)
+        err = space_own_tables(parent, 0, SPACE_HI);
+    if (!err)
+        child->tables_kept--;
+    return err;
+}
+
 int space_fork(struct space *parent, struct space **child)
 {
     struct vm *vm = parent->vm;
     struct space *s;
+    bool parting = false;
     int err;
 
     mutex_lock(&parent->lock);
     s = space_alloc(vm, parent->family);
     err = s ? copy_regions(s, parent) : -ENOMEM;
+    if (!err)
+        err = softtlb_inherit(s, parent);
     if (s) {
         s->limit = parent->limit;
         s->stack_max = parent->stack_max;
@@ -124,6 +149,9 @@ int space_fork(struct space *parent, struct space **child)
         nosleep_enter("the family, and the counts of names of its shared tables");
         space_enter(s);
         if (!err) {
+            parting = s->tlb;
+            if (unlikely(parting))
+                begin_parting(parent, s);
             note_shared(parent, s, pt_share_tables(&s->pt, &parent->pt));
             if (unlikely(s->pt.out))
                 table_count_shared(vm, &s->pt);
@@ -132,11 +160,15 @@ int space_fork(struct space *parent, struct space **child)
     }
     if (!err)
         err = take_back(s, parent);
+    if (!err && unlikely(s->tlb))
+        err = part(parent, s);
     mutex_unlock(&parent->lock);
     if (!err)
         *child = s;
     else if (s)
         space_destroy(s);
+    if (unlikely(parting))
+        parent->tables_kept--;
     return err;
 }
 

@@ -49,12 +49,13 @@ static inline bool is_concerned(pte_t e, enum entry_change change)
     return pte_has_frame(e) && !pte_held(e);
 }
 
-/* A held entry that may be used again: it translates, unless its page is set aside. */
+/* A held entry that may be used again: it translates, unless its page is set aside, or its space has a
+ * software TLB, which it comes into by its next use only. */
 static pte_t released(const struct space *s, pte_t held)
 {
     pte_t e = pte_unhold(held);
 
-    return pfn_frame(s->vm->pool, pte_pfn(e))->flags & FRAME_F_PARKED ? pte_park(e) : e;
+    return s->tlb || pfn_frame(s->vm->pool, pte_pfn(e))->flags & FRAME_F_PARKED ? pte_park(e) : e;
 }
 
 /* Entries of [start, end), which lies in one span. Inlined for each change, so that the loop has nothing

@@ -16,7 +16,7 @@
  *   pte_writable() pte_accessed() pte_dirty() pte_unlooked()  of an entry with a frame
  *   pte_make(pfn, PT_*) pte_make_swap(slot)    build one
  *   pte_readonly() pte_with_write() pte_old() pte_looked() pte_clean() pte_hold() pte_unhold()
- *   pte_park() pte_unpark()
+ *   pte_park() pte_unpark() pte_unpark_idle()
  *                                              the same entry, changed in one respect
  *
  * Who asks whether a page is there asks pte_has_frame(): an entry that is not present may have one.
@@ -50,6 +50,9 @@ struct pt {
     uint32_t spans[PT_USER_SPANS / 32]; /* (n) a bit for each span: it has one of them */
     void *owner;                        /* (c) what the frames of its user tables get as owner */
     struct frame_list *idle;            /* (c) where idle tables are put: see pt_idle(); NULL: nowhere */
+    /* Told that n pages from va on, in one span, name no frame any more, or are about to. Nosleep. NULL:
+     * nobody wants to know. */
+    void (*lost)(struct pt *pt, vaddr_t va, uint32_t n); /* (n) */
     struct pt *next, *prev;             /* (n) all roots, for changes to the kernel half */
 };
 

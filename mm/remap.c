@@ -21,6 +21,7 @@
  */
 #include "mm/errno.h"
 #include "mm/machine.h"
+#include "mm/softtlb.h"
 #include "mm/space.h"
 #include "mm/table.h"
 
@@ -167,6 +168,7 @@ static void move_stretch(const struct move *m, size_t at)
     struct frame *table;
     struct pt_batch batch;
 
+    softtlb_drop(m->s, from, from + (vaddr_t)(stretch(m, at) - at));
     if (is_whole(m, at)) {
         space_trim_tables(m->s, to, to + PT_SPAN); /* it is empty now */
         pt_move_table(pt, from, to);

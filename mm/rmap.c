@@ -269,6 +269,8 @@ void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f)
             continue;
         r = region_find(&o->regions, va);
         value = pte_make(frame_pfn(vm->pool, f), PT_USER | PT_ACCESSED);
+        if (unlikely(o->tlb))
+            value = pte_park(value); /* nobody uses it now */
         pt_set(&o->pt, va, e, r->flags & REGION_PROT ? value : pte_hold(value));
         f->maps++;
         swap_unref(vm, slot);

@@ -43,6 +43,7 @@
 #include "mm/space.h"
 #include "mm/errno.h"
 #include "mm/moved.h"
+#include "mm/softtlb.h"
 #include "mm/table.h"
 
 /* A stack whose limit is larger than a quarter of the space, or none, gets no more than that set aside. */
@@ -74,6 +75,7 @@ struct space *space_alloc(struct vm *vm, struct family *family)
         .family = family,
         .limit = {UINT32_MAX, UINT32_MAX, UINT32_MAX},
         .map_top = SPACE_HI,
+        .plain_below = USER_END,
         .stack_max = SPACE_STACK_MAX,
         .id = ++vm->next_id,
     };
@@ -908,6 +910,7 @@ void space_destroy(struct space *s)
     note_unmapped(s, SPACE_LO, SPACE_HI, pages);
     end_all_regions(s);
     pageable_end_set(&vm->pageable, &s->set);
+    softtlb_free(s);
     nosleep_enter("the lists that reclaim walks");
     if (s->family_prev)
         s->family_prev->family_next = s->family_next;
@@ -946,7 +949,11 @@ void space_set_rss_limit(struct vm *vm, uint32_t pages)
 
 void space_activate(struct space *s)
 {
+    bool other = s && pt_active() != &s->pt;
+
     pt_activate(s ? &s->pt : NULL);
+    if (other && unlikely(s->tlb))
+        softtlb_switched(s);
 }
 
 /* What a table shows, as far as it is the space's own use. */
@@ -1032,6 +1039,8 @@ bool space_verify(struct space *s)
     INV("INV-SPACE-4", listed == moved, "space %u: %u regions are moved, %u or more are listed", s->id, moved,
         listed);
     ok &= ahead_verify(s);
+    if (walkable)
+        ok &= softtlb_verify(s);
     INV("INV-SPACE-5", memcmp(&pages, &s->pages, sizeof pages) == 0,
         "space %u: %u %u %u %u %u, says %u %u %u %u %u", s->id, pages.total, pages.data, pages.stack,
         pages.exec, pages.locked, s->pages.total, s->pages.data, s->pages.stack, s->pages.exec,

@@ -13,6 +13,7 @@
 
 #include "mm/commit.h"
 #include "mm/event.h"
+#include "mm/forms/form.h"
 #include "mm/frame.h"
 #include "mm/hold.h"
 #include "mm/policy.h"
@@ -57,6 +58,40 @@ struct vm_tables {
     uint64_t names;         /* (n) sum of the mixes of the slots that both name */
     struct frame *page;     /* (c) for reading one when there is no memory */
     struct mutex lock;      /* whose turn it is to have the page */
+};
+
+/* One miss of a software TLB, as it is recorded. */
+struct vm_miss {
+    uint32_t space, page; /* (n) */
+    uint32_t out;         /* (n) the page whose entry left for it; UINT32_MAX: none */
+    uint32_t access;      /* (n) enum access */
+};
+
+/* What a software TLB counts. */
+struct vm_tlb_counts {
+    uint64_t misses[3];        /* (n) by enum access: what the processor found no entry for */
+    uint64_t refills;          /* (n) of the misses: the page was there and allowed it; the rest are faults */
+    uint64_t touched;          /* (n) entries that the kernel put in to reach a page itself */
+    uint64_t walks, accesses;  /* (n) of the page-table form, and memory accesses that these took */
+    uint64_t unfound;          /* (n) of the refills: the form did not have the page */
+    uint64_t unheld;           /* (n) translations that the form had no memory for */
+    uint64_t evictions;        /* (n) entries that left for others */
+    uint64_t stale;            /* (n) places taken from entries that did not translate any more */
+    uint64_t switches;         /* (n) from other spaces, or the kernel's tables, to this one */
+    uint64_t flushes, flushed; /* (n) at switches, and entries that these took */
+    uint64_t after_switch;     /* (n) of the misses: the last flush had taken the page's entry */
+};
+
+/* What spaces with software TLBs share; see softtlb.c. */
+struct vm_softtlb {
+    struct form_memory *memory;     /* (c) for page-table forms; NULL: there are none */
+    struct form shared[FORM_KINDS]; /* (n) those that hold the translations of all spaces */
+    uint32_t users[FORM_KINDS];     /* (n) spaces that use one; 0: it does not exist */
+    struct vm_tlb_counts ended;     /* (n) the sum over all that are no more */
+    struct vm_miss *miss;           /* (n) the record; NULL: nobody wants one */
+    uint32_t misses, room, lost;    /* (n) in it; that it has room for; that came when it was full */
+    /* Where the program is that the running task has trapped from. NULL: nobody knows. */
+    vaddr_t (*program_at)(void); /* (c) */
 };
 
 struct vm {
@@ -106,6 +141,7 @@ struct vm {
      * whatever locks the caller has. NULL: never. */
     bool (*make_room)(void); /* (c) */
     struct vm_stats stats;   /* (n) */
+    struct vm_softtlb softtlb; /* (n) */
 };
 
 /* Defaults, as Linux has them. */

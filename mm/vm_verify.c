@@ -23,7 +23,7 @@
  *   INV-VM-7  a frame that is BUSY has no entries
  *   INV-VM-8  an anonymous frame that several entries name is writable through none of them, likewise
  *   INV-VM-12 no entry that names a frame with FRAME_F_PARKED translates
- *   INV-VM-11 a parked entry names an anonymous frame
+ *   INV-VM-11 a parked entry names an anonymous frame, unless its space has a software TLB
  *   INV-VM-9  locked_regions is the number of regions with REGION_LOCKED
  *
  * How it fails: it logs each broken invariant by its number, and says false.
@@ -66,7 +66,7 @@ static bool entry_verify(struct space *s, vaddr_t va, pte_t e, struct recount *s
     pfn_t pfn = pte_pfn(e);
 
     if (pfn == vm->zero_pfn) {
-        INV("INV-VM-11", !pte_parked(e), "space %u at %x: the zero frame is parked", s->id, va);
+        INV("INV-VM-11", !pte_parked(e) || s->tlb, "space %u at %x: the zero frame is parked", s->id, va);
         return ok;
     }
     const struct frame *f = pfn_frame(vm->pool, pfn);
@@ -84,8 +84,8 @@ static bool entry_verify(struct space *s, vaddr_t va, pte_t e, struct recount *s
         INV("INV-VM-8", f->maps == 1 || !pte_writable(e), "space %u at %x: frame %u has %u entries", s->id,
             va, pfn, f->maps);
     } else {
-        INV("INV-VM-11", !pte_parked(e), "space %u at %x: frame %u of use %s is parked", s->id, va, pfn,
-            frame_use_name(f->use));
+        INV("INV-VM-11", !pte_parked(e) || s->tlb, "space %u at %x: frame %u of use %s is parked", s->id, va,
+            pfn, frame_use_name(f->use));
         INV("INV-VM-3",
             f->use == FRAME_OBJECT && r && r->start <= va && f->owner == r->object &&
                 f->index == r->offset + ((va - r->start) >> PAGE_SHIFT),

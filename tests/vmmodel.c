@@ -1,6 +1,7 @@
 /* Random operations on spaces against a naive model. See vmmodel.h. */
 #include "tests/vmmodel.h"
 #include "mm/errno.h"
+#include "mm/softtlb.h"
 
 #define RW (REGION_READ | REGION_WRITE)
 
@@ -444,6 +445,23 @@ static void park_something(struct model_actor *a)
     }
 }
 
+/* Another translation cache, or none. */
+static void do_softtlb(struct model_actor *a, unsigned s)
+{
+    struct kt *kt = a->kt;
+    struct softtlb_config c = {.form = FORM_KINDS};
+    int err;
+
+    if (kt_below(kt, 4)) {
+        c.ways = SOFTTLB_LEAST + kt_below(kt, 4);
+        c.entries = c.ways * (1 + kt_below(kt, 3));
+        c.policy = (enum assoc_policy)kt_below(kt, ASSOC_POLICIES);
+        c.asid = kt_below(kt, 2);
+    }
+    err = softtlb_set(a->space[s], &c);
+    EXPECT(err == 0 || err == -ENOMEM || err == -EIO, "error %d", -err);
+}
+
 void model_step(struct model_actor *a)
 {
     struct kt *kt = a->kt;
@@ -476,7 +494,7 @@ void model_step(struct model_actor *a)
     } else if (op < 94) {
         do_advise(a, s, i, n);
     } else if (op < 95) {
-        switch (kt_below(kt, 12)) {
+        switch (kt_below(kt, 13)) {
         case 8:
         case 9:
         case 10:
@@ -493,6 +511,10 @@ void model_step(struct model_actor *a)
         case 5:
         case 6:
             do_mincore(a, s, i, n);
+            break;
+        case 12:
+            if (kt_below(kt, 4) == 0)
+                do_softtlb(a, s);
             break;
         default:
             if (kt_below(kt, 16) == 0)

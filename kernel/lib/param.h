@@ -73,6 +73,7 @@ struct params {
     bool bench;            /* bench */
     bool slab_debug;       /* slab_debug */
     unsigned kva;          /* kva=: enum kva_policy */
+    const char *softtlb;   /* softtlb=: as /proc/PID/quire/tlb takes it */
     unsigned policy;       /* policy=: enum policy_number */
     unsigned screen;       /* screen=: SCREEN_* of screen.h */
     unsigned loadcontrol;  /* loadcontrol=: 1 on, 0 off */

@@ -26,6 +26,7 @@
 #include "kernel/life/elf.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
+#include "kernel/lib/param.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/ldt.h"
 #include "kernel/proc/process.h"
@@ -35,6 +36,7 @@
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
+#include "mm/softtlb.h"
 #include "mm/x86/cpu.h"
 
 #define HEAD_BYTES    256u /* of a file, that say what it is; a script's first line ends in them */
@@ -446,6 +448,22 @@ static int fill_space(struct exec *x, const struct exec_args *a)
     return err == -EFAULT ? -ENOMEM : err; /* nothing else can be wrong with these addresses */
 }
 
+/* A program has the software TLB of the one before it; the first has that of softtlb=. What cannot be read
+ * was reported when the kernel started. */
+static int inherit_tlb(struct space *s, const struct space *old)
+{
+    struct softtlb_config c = {.form = FORM_KINDS};
+    int err = 0;
+
+    if (old)
+        c = softtlb_config(old);
+    else if (params.softtlb && softtlb_parse(params.softtlb, &c))
+        return 0;
+    if (c.entries)
+        err = softtlb_set(s, &c);
+    return err;
+}
+
 static int build_space(struct exec *x, const struct exec_args *a)
 {
     struct task *task = task_current();
@@ -462,7 +480,9 @@ static int build_space(struct exec *x, const struct exec_args *a)
         space_destroy(x->space);
         return -ENOMEM;
     }
-    err = map_stack(x, a, p);
+    err = inherit_tlb(x->space, old);
+    if (!err)
+        err = map_stack(x, a, p);
     if (!err)
         err = map_image(x, x->inode, &x->image, hint, &x->base);
     if (!err && x->interp)

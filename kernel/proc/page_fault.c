@@ -4,6 +4,7 @@
  */
 #include "kernel/proc/page_fault.h"
 #include "kernel/proc/oom.h"
+#include "kernel/proc/thread.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/panic.h"
 #include "kernel/x86/trap.h"
@@ -52,6 +53,13 @@ static bool is_dying(void)
     return t && t->thread && t->thread->exiting;
 }
 
+static vaddr_t program_at(void)
+{
+    const struct task *t = task_current();
+
+    return t && t->thread ? thread_frame(t->thread)->eip : 0;
+}
+
 static void daemon_task(void *arg)
 {
     reclaim_daemon(arg);
@@ -62,6 +70,7 @@ void page_fault_init(void)
     if (!task_create("swapd", daemon_task, &vm_sys))
         panic_unfit("too little memory: no room for the swap daemon");
     vm_sys.dying = is_dying;
+    vm_sys.softtlb.program_at = program_at;
 }
 
 static struct task *enter(struct space *s)

@@ -112,6 +112,13 @@ int proc_show_forms_machine(struct text *t, const struct proc_node *n);
 /* procfs_page.c: /proc/PID/quire. */
 extern const struct proc_entry proc_pid_quire_entries[];
 
+/* procfs_tlb.c. proc_store_tlb() sleeps, proc_store_misses() sleeps. */
+int proc_show_tlb(struct text *t, const struct proc_node *n);
+int proc_show_all_tlbs(struct text *t, const struct proc_node *n);
+int proc_store_tlb(const struct proc_node *n, char *s);
+int proc_store_misses(const struct proc_node *n, char *s);
+int proc_next_misses(struct text *t, const struct proc_node *n, uint32_t *from);
+
 /* procfs_events.c */
 extern const struct file_ops proc_events_ops;
 

@@ -444,5 +444,6 @@ const struct proc_entry proc_pid_quire_entries[] = {
     {.name = "pages", .mode = S_IFREG | 0444, .show_next = next_pages},
     {.name = "forms", .mode = S_IFREG | 0444, .count = proc_show_forms},
     {.name = "forms-all", .mode = S_IFREG | 0444, .count = proc_show_forms_all},
+    {.name = "tlb", .mode = S_IFREG | 0644, .show = proc_show_tlb, .store = proc_store_tlb},
     {.name = NULL},
 };

@@ -1,8 +1,10 @@
 /* The machine's struct vm: its start, and allocations that reclaim for it. */
 #include "kernel/vm/vm_sys.h"
+#include "kernel/vm/form_memory.h"
 #include "kernel/lib/param.h"
 #include "kernel/vm/memory.h"
 #include "kernel/x86/panic.h"
+#include "mm/softtlb.h"
 #include "mm/kva_map.h"
 #include "mm/reclaim.h"
 #include "mm/space.h"
@@ -12,9 +14,18 @@ struct vm vm_sys;
 
 void vm_sys_init(void)
 {
+    static struct form_memory forms;
+    struct softtlb_config c;
+
     if (vm_init(&vm_sys, &frame_pool_sys) != 0)
         panic_unfit("too little memory: no room for the virtual memory system");
     vm_sys.rss_limit = params.rss_limit;
+    form_memory_init(&forms, 0);
+    vm_sys.softtlb.memory = &forms;
+    if (params.softtlb && softtlb_parse(params.softtlb, &c)) {
+        os_log("softtlb=%s: not possible; N[,lru|fifo|random][,WAYS][,asid][,FORM]", params.softtlb);
+        params.softtlb = NULL;
+    }
     vm_sys.seen =
         vm_table_alloc(frame_pool_sys.end - frame_pool_sys.start, 1); /* without it nobody looks on */
     if (pageable_switch(&vm_sys.pageable, policies[params.policy]) != 0)

@@ -187,6 +187,8 @@ void pt_count_slot(struct pt *pt, struct frame *table, pte_t old, pte_t value)
 
 void pt_set_none(struct pt *pt, vaddr_t va, struct frame *table, pte_t old, pte_t value)
 {
+    if (unlikely(pt->lost))
+        pt->lost(pt, va, 1);
     table->index |= pt_group(va);
     table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
     pt_count_slot(pt, table, old, value);
@@ -282,6 +284,8 @@ struct frame *pt_drop_table(struct pt *pt, vaddr_t va)
     struct frame *table = pde_table(pt, *pde);
 
     mm_assert(*pde & PT_PRESENT, "span of %x has no table", va);
+    if (unlikely(pt->lost))
+        pt->lost(pt, PT_SPAN_DOWN(va), PT_TABLE_ENTRIES);
     *pde = 0;
     unmark_span(pt, va);
     flush_all(pt);
@@ -402,6 +406,8 @@ void pt_batch_set(struct pt_batch *b, vaddr_t va, pte_t *e, pte_t value)
         table->index |= pt_group(va);
         table->used = (uint16_t)(table->used + !pte_empty(value) - !pte_empty(old));
         pt_count_slot(b->pt, table, old, value);
+        if (unlikely(b->pt->lost) && !pte_has_frame(value))
+            b->pt->lost(b->pt, va, 1);
     }
     if (!pte_present(old))
         return;
@@ -469,6 +475,8 @@ unsigned pt_take_entries(struct pt *pt, vaddr_t *va, vaddr_t end, pte_t *old, un
     table->pins = (uint16_t)(table->pins - slots);
     if (unlikely(pt_idle(table)) && table->used)
         pt_list_idle(pt, table);
+    if (unlikely(pt->lost))
+        pt->lost(pt, *va, (uint32_t)(e - first));
     *va += (vaddr_t)(e - first) << PAGE_SHIFT;
     if (present && pt == pt_loaded) {
         if (present > PT_BATCH_PAGES)
@@ -486,6 +494,8 @@ void pt_move_table(struct pt *pt, vaddr_t from, vaddr_t to)
 
     mm_assert((pde_is_out(*src) || (*src & PT_PRESENT && pde_table(pt, *src)->maps == 1)) && !*dst,
               "from %x to %x: entries %x and %x", from, to, *src, *dst);
+    if (unlikely(pt->lost))
+        pt->lost(pt, from, PT_TABLE_ENTRIES);
     if (*src & PT_PRESENT)
         name_table(pt, to, pde_table(pt, *src));
     *dst = *src;

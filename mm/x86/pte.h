@@ -186,6 +186,12 @@ static inline pte_t pte_park(pte_t e)
     return (pte_t){(e.raw & ~(uint32_t)PT_PRESENT) | PT_PARKED};
 }
 
+/* Present again, though nobody uses it now. */
+static inline pte_t pte_unpark_idle(pte_t e)
+{
+    return (pte_t){(e.raw & ~(uint32_t)PT_PARKED) | PT_PRESENT};
+}
+
 /* Present again, and about to be used. */
 static inline pte_t pte_unpark(pte_t e)
 {

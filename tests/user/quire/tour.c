@@ -43,6 +43,7 @@ static const struct {
     {"Forms of page tables: one space in seven forms", tour_forms},
     {"Free space: splitting, coalescing, fits, fragmentation", tour_free_space},
     {"Base and bounds, segments, compaction", tour_segments},
+    {"A TLB that the kernel fills: reach, replacement, identifiers", tour_tlb},
 };
 #define PARTS (sizeof parts / sizeof parts[0])
 

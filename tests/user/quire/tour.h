@@ -16,7 +16,7 @@
 #define ALONE ((uint8_t *)0x40000000)
 
 /* --- the parts, in tour_page.c, tour_space.c, tour_machine.c, tour_policy.c, tour_large.c,
- * tour_forms.c, tour_heap.c, tour_segment.c --- */
+ * tour_forms.c, tour_heap.c, tour_segment.c, tour_tlb.c --- */
 
 void tour_life(void);
 void tour_fork(void);
@@ -40,6 +40,7 @@ void tour_why(void);
 void tour_forms(void);
 void tour_free_space(void);
 void tour_segments(void);
+void tour_tlb(void);
 /* Print the reference string of tour_policies(). */
 int tour_references(void);
 
