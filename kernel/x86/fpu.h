@@ -26,7 +26,8 @@ struct fpu_state {
 void fpu_init(void);
 /* Bytes that a state needs on this processor, at FPU_STATE_ALIGN. After fpu_init(). */
 uint32_t fpu_state_size(void);
-/* Bytes of a signal frame's floating-point state behind its older form: what is stored, and with XSAVE a word. */
+/* Bytes of a signal frame's floating-point state behind its older form: what is stored, and with XSAVE one
+ * word more. */
 extern uint32_t fpu_frame_bytes; /* constant after fpu_init() */
 /* XCR0: the components that XSAVE stores; 0 without XSAVE. */
 uint32_t fpu_components(void);
