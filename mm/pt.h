@@ -53,7 +53,7 @@ struct pt {
     /* Told that n pages from va on, in one span, name no frame any more, or are about to. Nosleep. NULL:
      * nobody wants to know. */
     void (*lost)(struct pt *pt, vaddr_t va, uint32_t n); /* (n) */
-    struct pt *next, *prev;             /* (n) all roots, for changes to the kernel half */
+    struct pt *next, *prev;                              /* (n) all roots, for changes to the kernel half */
 };
 
 /* An empty user half over the common kernel half. 0 or -ENOMEM. */

@@ -57,7 +57,7 @@ struct space {
     uint32_t faults;           /* (n) faults taken, with what the kernel touched for its program */
     uint32_t major;            /* (n) of these, the ones that read from a disk */
     struct policy_set set;     /* (n) its pages, if the policy keeps those of each program apart */
-    vaddr_t plain_below; /* (l+n) faults below take the usual way: USER_END; 0 in software TLB mode */
+    vaddr_t plain_below;       /* (l+n) faults below take the usual way: USER_END; 0 in software TLB mode */
     struct softtlb *tlb;       /* (l+n) software TLB mode (softtlb.h); NULL: the processor's own way */
 };
 

@@ -139,8 +139,8 @@ struct vm {
     /* Called here, defined above: end somebody so that the kernel gets memory for the running task, and wait
      * for a moment. False: there is nobody else, or it did not help, or the task is to end. Sleeps, with
      * whatever locks the caller has. NULL: never. */
-    bool (*make_room)(void); /* (c) */
-    struct vm_stats stats;   /* (n) */
+    bool (*make_room)(void);   /* (c) */
+    struct vm_stats stats;     /* (n) */
     struct vm_softtlb softtlb; /* (n) */
 };
 
