@@ -50,6 +50,32 @@ static void check(bool holds, const char *fmt, ...)
     putchar('\n');
 }
 
+/* Words, in lines of at most WIDTH columns behind two blanks. */
+static void sentence(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void sentence(const char *fmt, ...)
+{
+    enum { WIDTH = 79 };
+    char text[1024];
+    size_t column = 0;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    for (const char *at = text; *at; at += strspn(at, " ")) {
+        size_t n = strcspn(at, " ");
+
+        if (column && column + 1 + n > WIDTH) {
+            putchar('\n');
+            column = 0;
+        }
+        column += (size_t)printf("%s%.*s", column ? " " : "  ", (int)n, at);
+        at += n;
+    }
+    putchar('\n');
+    fflush(stdout); /* a child must not inherit what was not written yet */
+}
+
 static void *map_pages(unsigned pages, int prot, int how)
 {
     void *p = mmap(NULL, pages * PAGE, prot, how | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -76,13 +102,12 @@ static void define(unsigned n, uint32_t base, uint32_t limit, unsigned flags)
 
 static void about_limits(void)
 {
-    if (segment_limits_are_checked())
-        puts("  This processor looks at limits and rights whenever memory is touched.");
-    else
-        puts("  This processor (QEMU without KVM) does not look at limits when memory is touched, only at "
-             "loads\n"
-             "  and far calls; pages that nobody may touch, right behind each limit, refuse the access "
-             "there.");
+    sentence(
+        segment_limits_are_checked()
+            ? "This processor looks at limits and rights whenever memory is touched."
+            : "This processor (QEMU without KVM) does not look at limits when memory is touched, only at "
+              "loads and "
+              "far calls; pages that nobody may touch, right behind each limit, refuse the access there.");
 }
 
 /* --- base and bounds --- */
@@ -165,8 +190,8 @@ static int segments_base(void)
     mprotect(at, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
     pid = start_at(at, segments_counter, (size_t)(segments_counter_end - segments_counter));
     check(pid > 0 && counts_on(at, 0), "the program counts");
-    printf("  It runs at addresses 0 to 0x%x, in memory from 0x%08x on, and counts in its word 0x%x: %u.\n",
-           BOUND - 1, number(at), FIRST, word_at(at, FIRST));
+    sentence("It runs at addresses 0 to 0x%x, in memory from 0x%08x on, and counts in its word 0x%x: %u.",
+             BOUND - 1, number(at), FIRST, word_at(at, FIRST));
     for (unsigned i = 1; i < PLACES; i++) {
         uint8_t *to = memory + PAGE + order[i] * 2 * PAGE;
         uint32_t stopped;
@@ -180,16 +205,16 @@ static int segments_base(void)
         define(CODE, number(to), BOUND - 1, SEG_32BIT | SEG_CODE);
         define(DATA, number(to), BOUND - 1, SEG_32BIT);
         mprotect(at, PAGE, PROT_NONE);
-        printf("  stopped at %u; copied to 0x%08x, base changed, the old place closed;", stopped, number(to));
         kill(pid, SIGCONT);
         check(counts_on(to, stopped), "it goes on at its new place");
-        printf(" goes on: %s\n", word_at(to, FIRST) > stopped ? "it counts" : "it does not count");
+        sentence("stopped at %u; copied to 0x%08x, base changed, the old place closed; goes on: %s", stopped,
+                 number(to), word_at(to, FIRST) > stopped ? "it counts" : "it does not count");
         at = to;
     }
     kill(pid, SIGSTOP);
     waitpid(pid, &status, WUNTRACED);
-    printf("  Address 0x%x: 0x%08x + 0x%x = 0x%08x holds %u, by the segment: %02x.\n", FIRST, number(at),
-           FIRST, number(at) + FIRST, word_at(at, FIRST), segment_read(SEG(DATA), FIRST).value);
+    sentence("Address 0x%x: 0x%08x + 0x%x = 0x%08x holds %u, by the segment: %02x.", FIRST, number(at), FIRST,
+             number(at) + FIRST, word_at(at, FIRST), segment_read(SEG(DATA), FIRST).value);
     check(segment_read(SEG(DATA), FIRST).value == (word_at(at, FIRST) & 0xff), "base + address is the byte");
     check(word_at(at, FIRST) - word_at(at, SECOND) <= 1, "its stack came along");
     kill(pid, SIGKILL);
@@ -197,8 +222,8 @@ static int segments_base(void)
     check(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "it ran until it was killed");
     pid = start_at(at, segments_stray, (size_t)(segments_stray_end - segments_stray));
     waitpid(pid, &status, 0);
-    printf("  A program that reads address 0x%x, the first one out of bounds: %s.\n", BOUND,
-           WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it went on");
+    sentence("A program that reads address 0x%x, the first one out of bounds: %s.", BOUND,
+             WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it went on");
     check(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "out of bounds is refused");
     munmap(memory, (2 * PLACES + 1) * PAGE);
     return (int)(failed - before);
@@ -254,9 +279,9 @@ static bool grow_stack(const struct touched *t, uint32_t esp)
 static void tell(const char *what, uint32_t base, uint32_t va, const struct touched *t)
 {
     if (t->signo)
-        printf("  %-26s offset 0x%08x: refused, %s\n", what, va, segment_outcome(t));
+        printf("  %-20s offset 0x%08x: refused, %s\n", what, va, segment_outcome(t));
     else
-        printf("  %-26s offset 0x%08x: 0x%08x + offset = 0x%08x\n", what, va, base, base + va);
+        printf("  %-20s offset 0x%08x: 0x%08x + offset = 0x%08x\n", what, va, base, base + va);
 }
 
 static int segments_grow(void)
@@ -276,26 +301,26 @@ static int segments_grow(void)
     mprotect(code, PAGE, PROT_READ | PROT_EXEC);
     define(CODE, number(code), 15, SEG_32BIT | SEG_CODE);
     t = segment_call(SEG(CODE), 0, 20, 3);
-    printf("  code: base 0x%08x, limit 15. A call of 0: 20 + 3 = %u.\n", number(code), t.value);
+    sentence("code: base 0x%08x, limit 15. A call of 0: 20 + 3 = %u.", number(code), t.value);
     check(!t.signo && t.value == 23, "the first procedure");
     t = segment_call(SEG(CODE), 16, 20, 3);
-    printf("  A call of 16, behind it: refused, %s.\n", segment_outcome(&t));
+    sentence("A call of 16, behind it: refused, %s.", segment_outcome(&t));
     check(t.signo == SIGSEGV && t.trap == 13, "a call beyond the limit");
     define(CODE, number(code), 31, SEG_32BIT | SEG_CODE);
     t = segment_call(SEG(CODE), 16, 20, 3);
-    printf("  The limit is 31 now: 20 * 3 = %u.\n", t.value);
+    sentence("The limit is 31 now: 20 * 3 = %u.", t.value);
     check(!t.signo && t.value == 60, "the second procedure");
 
     mprotect(heap, PAGE, PROT_READ | PROT_WRITE);
     define(HEAP, number(heap), 0, SEG_32BIT | SEG_PAGES);
-    printf("  heap: base 0x%08x, one page.\n", number(heap));
+    sentence("heap: base 0x%08x, one page.", number(heap));
     for (unsigned pages = 1; pages <= 3; pages++) {
         uint32_t last = pages * PAGE - 1;
 
         if (pages > 1) {
             mprotect(heap, pages * PAGE, PROT_READ | PROT_WRITE);
             define(HEAP, number(heap), pages - 1, SEG_32BIT | SEG_PAGES);
-            printf("  The heap grows to %u pages.\n", pages);
+            sentence("The heap grows to %u pages.", pages);
         }
         t = segment_write(SEG(HEAP), last, (uint8_t)(0x40 + pages));
         tell("write its last byte", number(heap), last, &t);
@@ -309,28 +334,28 @@ static int segments_grow(void)
     set_stack(1);
     segment_rights(SEG(STACK), &rights);
     segment_limit(SEG(STACK), &limit);
-    printf("  stack: grows down (bit 10 of its rights: %u) from 0x%08x, whose offset is 0; offsets above "
-           "0x%08x are "
-           "good.\n",
-           rights >> 10 & 1, number(stack_top), limit);
+    sentence("stack: grows down (bit 10 of its rights: %u) from 0x%08x, whose offset is 0; offsets above "
+             "0x%08x are "
+             "good.",
+             rights >> 10 & 1, number(stack_top), limit);
     check(rights >> 10 & 1 && limit == 0xFFFFEFFF, "the stack is expand-down");
     t = segment_push(SEG(STACK), 0, PAGE / 4);
     check(!t.signo && t.value == PAGE / 4 * (PAGE / 4 + 1) / 2, "a page of pushes");
-    printf("  %u pushes: %s; the last went to offset 0x%08x, the byte 0x%08x.\n", PAGE / 4,
-           segment_outcome(&t), -PAGE, number(stack_top) - PAGE);
+    sentence("%u pushes: %s; the last went to offset 0x%08x, the byte 0x%08x.", PAGE / 4, segment_outcome(&t),
+             -PAGE, number(stack_top) - PAGE);
     check(*(uint32_t *)(stack_top - PAGE) == 1 && *(uint32_t *)(stack_top - 4) == PAGE / 4, "base + offset");
     t = segment_push(SEG(STACK), 0, PAGE / 4 + 1);
-    printf("  One more: refused, %s.\n", segment_outcome(&t));
+    sentence("One more: refused, %s.", segment_outcome(&t));
     check(t.signo == SIGSEGV || t.signo == SIGBUS, "below the stack");
     segment_on_fault(grow_stack);
     t = segment_push(SEG(STACK), 0, 5 * PAGE / 4);
-    printf("  With a handler that lets it grow: %u pushes %s, it grew %u times, to %u pages.\n", 5 * PAGE / 4,
-           segment_outcome(&t), stack_grown, stack_pages);
+    sentence("With a handler that lets it grow: %u pushes %s, it grew %u times, to %u pages.", 5 * PAGE / 4,
+             segment_outcome(&t), stack_grown, stack_pages);
     check(!t.signo && t.value == 5 * PAGE / 4 * (5 * PAGE / 4 + 1) / 2 && stack_grown == 4,
           "it grew by four pages");
     stack_grown = 0;
     t = segment_push(SEG(STACK), 0, (STACK_MOST + 1) * PAGE / 4);
-    printf("  Up to its most, %u pages; then: refused, %s.\n", stack_pages, segment_outcome(&t));
+    sentence("Up to its most, %u pages; then: refused, %s.", stack_pages, segment_outcome(&t));
     check(t.signo && stack_pages == STACK_MOST, "it ends at its most");
     segment_on_fault(NULL);
     munmap(memory, (2 + 6 + STACK_MOST + 3) * PAGE);
@@ -391,17 +416,17 @@ static int segments_share(void)
         }
         waitpid(pid, &status, 0);
         check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "process %u ends well", i);
-        printf(
-            "  process %u: the code, frame %llu, finds %u in its data, frame %llu; writing to the code: %s\n",
+        sentence(
+            "process %u: the code, frame %llu, finds %u in its data, frame %llu; writing to the code: %s",
             i + 1, (unsigned long long)r[i].code_frame, r[i].result, (unsigned long long)r[i].data_frame,
             segment_outcome(&r[i].written));
         check(r[i].result == 1001 + i && r[i].after == r[i].result, "its own data");
         check(r[i].written.signo == SIGSEGV, "code cannot be written");
     }
     check(r[0].code_frame == r[1].code_frame, "one frame of code");
-    printf("  The code is one frame: %s. As data it cannot be read (verr: %d) nor written (verw: %d).\n",
-           r[0].code_frame == r[1].code_frame ? "yes" : "no", segment_readable(SEG(CODE)),
-           segment_writable(SEG(CODE)));
+    sentence("The code is one frame: %s. As data it cannot be read (verr: %d) nor written (verw: %d).",
+             r[0].code_frame == r[1].code_frame ? "yes" : "no", segment_readable(SEG(CODE)),
+             segment_writable(SEG(CODE)));
     check(!segment_readable(SEG(CODE)) && !segment_writable(SEG(CODE)), "execute-only");
     {
         uint32_t limit = 0;
@@ -474,7 +499,7 @@ static int segments_forbidden(void)
                            : rows[i].how == READ       ? segment_read(selector, rows[i].offset)
                                                        : segment_push(selector, 0, PAGE / 4 + 1);
 
-        printf("  %-32s %-34s %s\n", rows[i].what, segment_outcome(&t), rows[i].why);
+        printf("  %-31s %s\n      %s\n", rows[i].what, segment_outcome(&t), rows[i].why);
         check(rows[i].signo ? t.signo == rows[i].signo : t.signo != 0, "%s", rows[i].what);
         check(!rows[i].trap || t.trap == rows[i].trap, "%s: exception %u", rows[i].what, t.trap);
         check(t.trap != 13 || rows[i].how == READ || t.error == (selector & 0xFFFC) || rows[i].offset,
@@ -628,7 +653,7 @@ static int segments_compact(void)
     picture("each 2nd", wanted);
     check(h.total >= wanted && h.largest < wanted, "enough is free, and not in one piece");
     check(!take(BLOCKS - 1, wanted), "a block of %u is refused", wanted);
-    printf("  A block of %u bytes: refused, though %u are free. External fragmentation.\n", wanted, h.total);
+    sentence("A block of %u bytes: refused, though %u are free. External fragmentation.", wanted, h.total);
     largest_index = in_order(order);
     for (unsigned k = 0; k < largest_index; k++) {
         struct block *b = &blocks[order[k]];
@@ -651,11 +676,11 @@ static int segments_compact(void)
     picture("compacted", wanted);
     h = find_holes(wanted);
     check(h.n == 1 && h.total == h.largest, "one hole is left");
-    printf("  %u blocks moved, %u bytes; %u bases changed, no selector, and no pointer of any program.\n",
-           moved, bytes, moved);
+    sentence("%u blocks moved, %u bytes; %u bases changed, no selector, and no pointer of any program.",
+             moved, bytes, moved);
     check(take(BLOCKS - 1, wanted), "now there is room");
-    printf("  A block of %u bytes: at %u, base 0x%08x.\n", wanted, blocks[BLOCKS - 1].start,
-           number(ground) + blocks[BLOCKS - 1].start);
+    sentence("A block of %u bytes: at %u, base 0x%08x.", wanted, blocks[BLOCKS - 1].start,
+             number(ground) + blocks[BLOCKS - 1].start);
     check(all_as_they_were(), "all blocks hold what they held");
     picture("and then", wanted);
     for (unsigned i = 0; i < BLOCKS; i++)
