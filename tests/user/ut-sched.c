@@ -362,7 +362,7 @@ static void share(int nice_value, int policy, unsigned long long least, unsigned
     a0 = used_ns(a);
     b0 = used_ns(b);
     do {
-        usleep(100000);
+        usleep(37000); /* no multiple of anybody's slice */
         first = used_ns(a) - a0;
         second = used_ns(b) - b0;
     } while (first + second < 1200000000u);
@@ -380,13 +380,28 @@ static void share(int nice_value, int policy, unsigned long long least, unsigned
 static void shares(void)
 {
     PART("who computes shares by weight");
-    share(0, 0, 80, 125);
+    share(0, 0, 60, 170);
     share(5, 0, 220, 420);
-    share(19, 0, 2000, ~0ull);
-    share(0, SCHED_IDLE, 3000, ~0ull);
+    share(19, 0, 1000, ~0ull);
+    share(0, SCHED_IDLE, 1000, ~0ull);
 }
 
-/* A real-time program keeps the processor from this one while it computes. */
+static double milliseconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void compute(uint32_t loops)
+{
+    for (volatile uint32_t i = 0; i < loops; i++)
+        ;
+}
+
+/* A real-time program keeps the processor from this one while it computes. It makes no call meanwhile: a call
+ * may sleep. */
 static void real_time(void)
 {
     volatile uint32_t *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -396,16 +411,17 @@ static void real_time(void)
     PART("real time");
     child = fork();
     if (child == 0) {
-        struct timespec begin, now;
-        uint32_t seen;
+        uint32_t seen, loops = 1000;
+        double began;
 
-        usleep(20000);
+        do {
+            loops *= 2;
+            began = milliseconds();
+            compute(loops);
+        } while (milliseconds() - began < 100);
         sched_setscheduler(0, SCHED_FIFO, &p);
-        clock_gettime(CLOCK_MONOTONIC, &begin);
         seen = shared[0];
-        do
-            clock_gettime(CLOCK_MONOTONIC, &now);
-        while ((now.tv_sec - begin.tv_sec) * 1000 + (now.tv_nsec - begin.tv_nsec) / 1000000 < 200);
+        compute(loops);
         shared[1] = shared[0] - seen;
         shared[2] = 1;
         _exit(0);
