@@ -37,7 +37,7 @@ ok(-f "$work/$_", $_) for qw(merged/bin/busybox merged/lib/i386-linux-gnu/libc.s
 # A fresh tree without packages, and a proxy where nobody listens.
 make_path("$work/tree/build/user", "$work/tree/tests/user");
 system("cp -R '$top/tools' '$work/tree/' && cp -R '$top/tests/user/quire' '$work/tree/tests/user/'"
-      . " && cp '$top/build/user/quire' '$work/tree/build/user/'") == 0 or die 'cp failed';
+      . " && cp '$top/build/user/quire' '$top/build/user/malloctrace.so' '$work/tree/build/user/'") == 0 or die 'cp failed';
 my $said = do {
     local @ENV{qw(http_proxy https_proxy)} = ('http://127.0.0.1:9') x 2;
     `'$work/tree/tools/rootfs' pack -o '$work/own.cpio' busybox memtester procps stress 2>&1`;
