@@ -513,7 +513,7 @@ void model_step(struct model_actor *a)
             do_mincore(a, s, i, n);
             break;
         case 12:
-            if (kt_below(kt, 4) == 0)
+            if (a->world->caches && kt_below(kt, 4) == 0)
                 do_softtlb(a, s);
             break;
         default:

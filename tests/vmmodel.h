@@ -34,6 +34,7 @@ struct model_world {
     bool (*bus_is_right)(struct model_world *w, struct space *s, vaddr_t va);
     uint32_t bus_errors;
     bool pressed;                       /* memory is short by itself: evict little by hand */
+    bool caches;                        /* spaces may get translation caches, which take memory */
     bool cycles;                        /* swap may be taken off now and then */
     bool off;                           /* an actor is doing that */
     uint32_t moves, given_up, swapoffs; /* done */

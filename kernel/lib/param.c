@@ -185,7 +185,7 @@ static bool assign(const struct param *p, const char *value)
     return false;
 }
 
-#define POSSIBLE_MAX 240u /* characters */
+#define POSSIBLE_MAX 280u /* characters */
 
 static size_t size_text(char *text, size_t size, uint64_t n)
 {

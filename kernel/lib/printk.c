@@ -2,7 +2,7 @@
 #include "kernel/lib/console.h"
 #include "kernel/lib/format.h"
 
-#define LINE_MAX 256u
+#define LINE_MAX 320u
 
 void (*printk_tap)(const char *line);
 

@@ -176,7 +176,7 @@ TEST(event, rules_are_complete)
 /* Random operations, with pages set aside in every second stretch; what happens in one step fits the ring. */
 TEST(event, equal_the_counters)
 {
-    static struct event_record memory[1024];
+    static struct event_record memory[4096];
     static struct counted c;
     struct vt t;
     struct model_world w;

@@ -16,7 +16,7 @@ TEST(vmrandom, with_pages_set_aside)
         return;
     bool begun = model_begin(&w, &t, 1);
 
-    w.cycles = true;
+    w.caches = w.cycles = true;
     t.vm.rss_limit = 24;
     EXPECT(reclaim_set_policy(&t.vm, &policy_vms) == 0, "vms");
     if (begun && model_actor_begin(&a, &w, 0, NULL)) {
@@ -58,7 +58,7 @@ TEST(vmrandom, against_the_model)
         return;
     bool begun = model_begin(&w, &t, 1);
 
-    w.cycles = true;
+    w.caches = w.cycles = true;
     if (begun && model_actor_begin(&a, &w, 0, NULL)) {
         for (uint32_t i = 0; i < rounds && !kt->failures; i++) {
             model_step(&a);
