@@ -30,7 +30,7 @@ sub without_faults {
     for my $program (values %$said) {
         my $counts;
         $program->{said} = [grep {
-            $counts = /-- minor faults/ if /(?:^|\s)-- /;
+            $counts = /-- (?:minor faults|first touches are no major faults)/ if /(?:^|\s)-- /;
             !$counts && !/^\w+: the (?:child|parent): \d+, \d+$/
         } @{$program->{said}}];
     }
