@@ -522,7 +522,6 @@ static bool sentence_of(const struct event *e, char *s, size_t size)
         {"table-emptied", "its table had no entries any more, and was freed"},
         {"table-lost", "its table could not be read from the disk"},
         {"mapped-ahead", "it was in memory, and was mapped before anybody touched it"},
-        {"reactivated", "the policy came by and spared it, since it was used"},
         {"read-ahead", "it was read ahead: nobody had asked for it yet"},
         {"ahead-used", "it had been read ahead, and was asked for now"},
         {"stolen", "its slot was given to another page, since swap was full"},
