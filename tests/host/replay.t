@@ -5,46 +5,19 @@ use strict;
 use warnings;
 use Cwd qw(abs_path);
 use File::Copy qw(copy);
-use File::Temp qw(tempdir);
 use FindBin;
+use lib $FindBin::Bin;
+use Command;
 use Test::More;
 
 my $top    = abs_path("$FindBin::Bin/../..");
 my $oracle = "$top/tests/oracle";
 my $plain  = "$top/build/host/replay";
 my $strict = "$top/build/host/replay-checked";
-my $dir    = tempdir(CLEANUP => 1);
+my $dir    = scratch();
 
 my @kernel = qw(clock fifo random clock-dirty aging two-list clock-pro);
 my @host   = qw(sieve clock2 s3-fifo generations lru mru 2q opt unopt);
-
-sub run {
-    my (@cmd) = @_;
-    my $pid = open my $fh, '-|';
-    defined $pid or die "fork: $!";
-    if (!$pid) {
-        open STDERR, '>&', \*STDOUT or die $!;
-        exec 'timeout', 60, @cmd or die "$cmd[0]: $!";
-    }
-    my $out = do { local $/; <$fh> };
-    close $fh;
-    return ($? & 127 ? 1000 + ($? & 127) : $? >> 8, $out // '');
-}
-
-sub file {
-    my ($name, $text) = @_;
-    open my $fh, '>:raw', "$dir/$name" or die "$dir/$name: $!";
-    print {$fh} $text;
-    close $fh or die $!;
-    return "$dir/$name";
-}
-
-sub text_of {
-    my ($path) = @_;
-    open my $fh, '<:raw', $path or die "$path: $!";
-    local $/;
-    return scalar <$fh>;
-}
 
 sub says {
     my ($what, $tool, $args, $status, $like) = @_;

@@ -5,42 +5,15 @@ use strict;
 use warnings;
 use Cwd qw(abs_path);
 use File::Copy qw(copy);
-use File::Temp qw(tempdir);
 use FindBin;
+use lib $FindBin::Bin;
+use Command;
 use Test::More;
 
 my $top    = abs_path("$FindBin::Bin/../..");
 my $oracle = "$top/tests/oracle";
 my $tool   = "$top/build/host/translate";
-my $dir    = tempdir(CLEANUP => 1);
-
-sub run {
-    my (@cmd) = @_;
-    my $pid = open my $fh, '-|';
-    defined $pid or die "fork: $!";
-    if (!$pid) {
-        open STDERR, '>&', \*STDOUT or die $!;
-        exec 'timeout', 60, @cmd or die "$cmd[0]: $!";
-    }
-    my $out = do { local $/; <$fh> };
-    close $fh;
-    return ($? & 127 ? 1000 + ($? & 127) : $? >> 8, $out // '');
-}
-
-sub file {
-    my ($name, $text) = @_;
-    open my $fh, '>:raw', "$dir/$name" or die "$dir/$name: $!";
-    print {$fh} $text;
-    close $fh or die $!;
-    return "$dir/$name";
-}
-
-sub text_of {
-    my ($path) = @_;
-    open my $fh, '<:raw', $path or die "$path: $!";
-    local $/;
-    return scalar <$fh>;
-}
+my $dir    = scratch();
 
 copy($_, $dir) or die "$_: $!" for glob "$oracle/multilevel-*.hex";
 
