@@ -4,33 +4,19 @@
 use strict;
 use warnings;
 use Cwd qw(abs_path);
-use File::Basename qw(dirname);
-use File::Temp qw(tempdir);
+use FindBin;
+use lib $FindBin::Bin;
+use Command;
 use Test::More;
 
-my $top    = abs_path(dirname(__FILE__) . '/../..');
+my $top    = abs_path("$FindBin::Bin/../..");
 my $fits   = "$top/build/host/fits";
 my $strict = "$top/build/host/fits-checked";
 my $table  = "$top/tests/oracle/freespace.tsv";
-my $dir    = tempdir(CLEANUP => 1);
+my $dir    = scratch();
 my $seed   = $ENV{QUIRE_SEED} // 20261129;
 srand $seed;
 note("seed $seed");
-
-sub file {
-    my ($name, $text) = @_;
-    open my $fh, '>', "$dir/$name" or die $!;
-    print {$fh} $text;
-    close $fh or die $!;
-    return "$dir/$name";
-}
-
-sub run {
-    my ($program, @args) = @_;
-    my $command = join ' ', map { "'$_'" } $program, @args;
-    my $out = `$command 2>&1`;
-    return ($? >> 8, $out);
-}
 
 # --- the oracle ---
 
