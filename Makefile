@@ -209,8 +209,10 @@ $(B)/lab/player.wasm: $(WASM_OBJ)
 	@echo "  WASMLD  $@"
 	@wasm-ld --no-entry --stack-first -z stack-size=65536 --strip-all $^ -o $@
 
-$(B)/lab/player.html: $(B)/lab/player.wasm $(wildcard tools/lab/player/*)
-	@tools/lab/player/assemble $< $(addprefix tools/lab/player/,page.html page.css run.js explain.js page.js) >$@
+# What the pages share.
+PAGE := $(addprefix tools/lab/page/,frame.html page.css core.js page.js)
+$(B)/lab/player.html: $(B)/lab/player.wasm $(wildcard tools/lab/player/* tools/lab/page/*)
+	@tools/lab/page/assemble $< $(PAGE) $(addprefix tools/lab/player/,page.html run.js explain.js page.js) >$@
 
 # The page of heaps: the allocators in WebAssembly, in the same way. See docs/freespace.md.
 HEAP_WASM_C   := $(addprefix tests/fits/,heap.c run.c trace.c) $(FITS_MM) kernel/lib/format.c tools/lab/player/libc.c tools/lab/heap/core.c
@@ -220,8 +222,8 @@ $(B)/lab/heap.wasm: $(HEAP_WASM_OBJ)
 	@echo "  WASMLD  $@"
 	@wasm-ld --no-entry --stack-first -z stack-size=65536 --strip-all $^ -o $@
 
-$(B)/lab/heap.html: $(B)/lab/heap.wasm $(wildcard tools/lab/heap/*) tools/lab/player/assemble tools/lab/player/page.css
-	@tools/lab/player/assemble $< tools/lab/heap/page.html tools/lab/player/page.css $(addprefix tools/lab/heap/,page.css page.js) >$@
+$(B)/lab/heap.html: $(B)/lab/heap.wasm $(wildcard tools/lab/heap/* tools/lab/page/*)
+	@tools/lab/page/assemble $< $(PAGE) $(addprefix tools/lab/heap/,page.html page.css page.js) >$@
 
 .PHONY: player
 player: $(B)/lab/player.html $(B)/lab/heap.html

@@ -1,13 +1,24 @@
-# Debian's Chromium without a window, driven by the DevTools protocol over two pipes. Nothing but perl is needed.
+# Debian's Chromium without a window, driven by the DevTools protocol over two pipes, and the laboratory's pages in it. Nothing but perl
+# is needed.
+#
+#     my $b = Browser->of_page('player.html');      # or the whole test is skipped
+#     $b->open_at('#f=3');
+#     $b->key('ArrowRight');
+#     is($b->step, 1, 'a step');
+#     $b->is_fit(text => ...);
+#     $b->finish;
 package Browser;
 use strict;
 use warnings;
 use Carp;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use IO::Select;
 use JSON::PP;
 use MIME::Base64;
 use POSIX qw(dup2);
+use Test::More;
 use Time::HiRes qw(time sleep);
 
 my $json = JSON::PP->new->utf8->allow_nonref;
@@ -175,6 +186,172 @@ sub picture {
 sub events {
     my ($self, $method) = @_;
     return grep { $_->{method} eq $method } @{$self->{events}};
+}
+
+# --- a page of the laboratory's ---
+
+# The browser for build/lab/NAME, as large as a desk has it. Without either the test is skipped.
+sub of_page {
+    my ($class, $name) = @_;
+    my $top = abs_path(dirname(__FILE__) . '/../..');
+    my $program = find() or plan skip_all => 'Chromium is not installed: tools/setup browser';
+    -f "$top/build/lab/$name" or plan skip_all => 'there is no page: make player';
+    my $self = eval { $class->start($program) } or do {
+        my ($why) = split /\n/, $@;
+        plan skip_all => "$program does not start: $why";
+    };
+    @$self{qw(top name page files)} = ($top, $name, "file://$top/build/lab/$name", tempdir(CLEANUP => 1));
+    $self->size(1180, 900);
+    return $self;
+}
+
+sub top { return $_[0]{top} }
+
+# Open the page with what stands behind #. Whether it came.
+sub open_at { my ($self, $hash) = @_; return $self->open_page($self->{page} . $hash) }
+
+# A file for the page to open; its path.
+sub file {
+    my ($self, $name, $bytes) = @_;
+    open my $fh, '>:raw', "$self->{files}/$name" or croak "$name: $!";
+    print {$fh} $bytes;
+    close $fh or croak "$name: $!";
+    return "$self->{files}/$name";
+}
+
+# The same, packed: NAME.gz.
+sub packed_file {
+    my ($self, $name, $bytes) = @_;
+    my $path = $self->file($name, $bytes);
+    system('gzip', '-kf', $path) == 0 or croak "gzip $path";
+    return "$path.gz";
+}
+
+# Let the page open a file. Whether it has so many steps then.
+sub opens {
+    my ($self, $path, $steps) = @_;
+    $self->choose_file('#file', $path);
+    return $self->wait_for("/of $steps(?: |\$)/.test(document.getElementById('position').textContent)", 10);
+}
+
+sub text_of {
+    my ($self, $selector) = @_;
+    return $self->js('(document.querySelector(' . JSON::PP->new->allow_nonref->encode($selector) . ') || {textContent: "nothing"}).textContent');
+}
+
+# The step that is shown; the sentence and a figure of a pane; what the address says, which follows after a moment.
+sub step     { my ($self) = @_;              return $self->text_of('#position') =~ /^Step (\d+)/ ? $1 : -1 }
+sub why      { my ($self, $pane) = @_;       return $self->text_of("#pane-$pane .why") }
+sub link_has { my ($self, $key) = @_;        sleep 0.3; return $self->js("new URLSearchParams(location.hash.slice(1)).get('$key')") }
+sub stat_of {
+    my ($self, $pane, $name) = @_;
+    return $self->js("[...document.querySelectorAll('#pane-$pane .stats div')].filter(d => d.firstChild.textContent === '$name').map(d => d.lastChild.textContent)[0]");
+}
+
+# Press the right arrow so many times from the beginning; what an expression of the page comes to after each.
+sub walk {
+    my ($self, $steps, $expression) = @_;
+    return $self->js(<<"END");
+(() => {
+    const all = [], press = key => document.body.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+    press("Home");
+    for (let i = 0; i < $steps; i++) {
+        press("ArrowRight");
+        all.push($expression);
+    }
+    return all;
+})()
+END
+}
+
+# Text against what lies behind it, as WCAG counts it: what has less than 4.5. `but`: a selector of what need not have it.
+sub pale {
+    my ($self, $but) = @_;
+    return $self->js(<<"END");
+(() => {
+    const parse = c => (c.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map(x => x / 255).map(x => x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4)
+        .reduce((s, x, i) => s + x * [.2126, .7152, .0722][i], 0);
+    const behind = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
+    const bad = [];
+    for (const e of document.querySelectorAll("body *")) {
+        if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !e.getClientRects().length || e.closest("$but")) continue;
+        const a = light(parse(getComputedStyle(e).color)), z = light(behind(e)), ratio = (Math.max(a, z) + .05) / (Math.min(a, z) + .05);
+        if (ratio < 4.5) bad.push(`\${e.tagName}.\${e.className} "\${e.textContent.trim().slice(0, 20)}" \${ratio.toFixed(2)}`);
+    }
+    return bad.join("; ");
+})()
+END
+}
+
+# Tests: the keys are told and left again; light and dark, by key, by link and by what is preferred; contrast; names of fields; small
+# screens. text: the field that `e` goes to; at: where there is much to see; narrow: the same for small screens; but: as above.
+sub is_fit {
+    my ($self, %o) = @_;
+    my $bright = 'getComputedStyle(document.documentElement).backgroundColor';
+
+    $self->open_at('');
+    $self->key('?');
+    is($self->js('document.getElementById("help").open'), JSON::PP::true, '?: the keys are told');
+    $self->key('ArrowRight');
+    is($self->step, 0, 'and no others work meanwhile');
+    $self->click('#help-close');
+    is($self->js('document.getElementById("help").open'), JSON::PP::false, 'until they are closed');
+    $self->key('e');
+    is($self->js('document.activeElement.id'), $o{text}, 'e: to the text');
+    $self->key('n');
+    is($self->step, 0, 'where letters are letters');
+    $self->key('Escape');
+    isnt($self->js('document.activeElement.id'), $o{text}, 'Escape leaves it');
+
+    $self->open_at('');
+    my $light = $self->js($bright);
+    $self->key('t');
+    isnt($self->js($bright), $light, 't: dark');
+    is($self->link_has('t'), 'dark', 'and the link says so');
+    for my $theme (qw(dark light)) {
+        $self->call('Emulation.setEmulatedMedia', {features => [{name => 'prefers-color-scheme', value => $theme}]});
+        $self->open_at('');
+        is($self->js('document.documentElement.dataset.theme'), $theme, "$theme, where that is preferred");
+    }
+    for my $theme (qw(light dark)) {
+        $self->open_at("$o{at}&t=$theme");
+        is($self->js('document.documentElement.dataset.theme'), $theme, "$theme, by the link");
+        is($self->pale($o{but}), '', "$theme: all text has a contrast of 4.5 at least");
+    }
+    is($self->js('[...document.querySelectorAll("input:not([hidden]), select, textarea, button")].filter(e => !(e.labels && e.labels.length) && !e.getAttribute("aria-label") && !e.textContent.trim()).map(e => e.id).join(" ")'),
+        '', 'each field and button has a name');
+    for my $width (360, 600) {
+        $self->size($width, 780);
+        $self->open_at($o{narrow});
+        is($self->js('document.documentElement.scrollWidth'), $width, "$width pixels are wide enough");
+        is($self->js('[...document.querySelectorAll("button, select, input:not([type=file]), textarea")].filter(e => { const r = e.getBoundingClientRect(); return r.width && (r.right > innerWidth || r.left < 0); }).map(e => e.id).join(" ")'),
+            '', "$width pixels: everything can be reached");
+    }
+    return;
+}
+
+# The last tests: nothing was asked of the network, and nothing has failed. A picture, if the test was called with --picture FILE.png;
+# of: width, height and where.
+sub finish {
+    my ($self, @of) = @_;
+    is(join(' ', grep { !m{^(?:file:///.*/\Q$self->{name}\E|data:|about:|blob:)} } map { $_->{params}{request}{url} } $self->events('Network.requestWillBeSent')),
+        '', 'nothing was asked of anybody');
+    is(join('; ', map { $_->{params}{exceptionDetails}{exception}{description} // $_->{params}{exceptionDetails}{text} } $self->events('Runtime.exceptionThrown')),
+        '', 'no script has failed');
+    is(join('; ', map { $_->{params}{entry}{text} } grep { $_->{params}{entry}{level} eq 'error' } $self->events('Log.entryAdded')), '', 'the browser has no complaint');
+    if (@ARGV == 2 && $ARGV[0] eq '--picture') {
+        my ($width, $height, $hash) = @of;
+        $self->size($width, $height);
+        $self->open_at($hash);
+        $self->js('window.scrollTo(0, document.getElementById("transport").offsetTop - 10)');
+        open my $fh, '>:raw', $ARGV[1] or croak "$ARGV[1]: $!";
+        print {$fh} $self->picture;
+        close $fh or croak "$ARGV[1]: $!";
+    }
+    $self->stop;
+    done_testing();
+    return;
 }
 
 sub stop {

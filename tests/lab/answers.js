@@ -4,7 +4,7 @@ const fs = require("fs"), path = require("path"), os = require("os");
 const {execFileSync} = require("child_process");
 
 const [wasm, replay] = process.argv.slice(2);
-const source = ["run", "explain"].map(f => fs.readFileSync(path.join(__dirname, "../../tools/lab/player", `${f}.js`), "utf8")).join("\n");
+const source = ["page/core", "player/run", "player/explain"].map(f => fs.readFileSync(path.join(__dirname, "../../tools/lab", `${f}.js`), "utf8")).join("\n");
 const {Run, Core, explain, CAME_TO, LOOK, WHY, ABOUT} = new Function(source + "\nreturn {Run, Core, explain, CAME_TO, LOOK, WHY, ABOUT};")();
 const MODULE = new WebAssembly.Module(fs.readFileSync(wasm));
 const POLICIES = Core.policies(MODULE);

@@ -1,50 +1,23 @@
 // The page of heaps: what is set, what is shown. All that is said of memory comes from an instance of core.c.
 
-const $ = id => document.getElementById(id);
-const MODULE = new WebAssembly.Module(Uint8Array.from(atob(WASM), c => c.charCodeAt(0)));
-const SPEEDS = [0.5, 1, 2, 4, 8, 20, 60]; // steps a second
-const LINK_MAX = 6000;     // characters of a trace that an address takes
 const CHIPS_MAX = 60;      // free pieces that are written out
-const FILE_MAX = 32 << 20; // bytes of a file that are read
+const FILE_MAX = 32 << 20; // bytes of a file that are read, unpacked
 const LARGE = 131072;      // from here on malloc maps
 const ALLOC = 0, FREE = 1, RESIZE = 2;
 const STATE = ["done", "refused", "fails", "live", "needed", "given", "asked", "free", "largest", "external", "internal", "searched", "allocs", "moved",
     "freeCount", "blockCount"];
 
-class Core {
-    constructor() {
-        const say = (at, size) => console.warn(new TextDecoder().decode(new Uint8Array(this.x.memory.buffer, at, size).slice()));
-        this.x = new WebAssembly.Instance(MODULE, {player: {say}}).exports;
-    }
-    get bytes() { return new Uint8Array(this.x.memory.buffer); }
-    get words() { return new Uint32Array(this.x.memory.buffer); }
-    array(at, n) { return this.words.slice(at >>> 2, (at >>> 2) + n); }
-    text(at, size) {
-        const b = this.bytes;
-        let end = size === undefined ? at : at + size;
-        while (size === undefined && b[end])
-            end++;
-        return new TextDecoder().decode(b.slice(at, end));
-    }
-    put(text) {
-        const bytes = typeof text === "string" ? new TextEncoder().encode(text + "\0") : text;
-        const at = this.x.heap_room(bytes.length) >>> 0;
-        if (!at)
-            throw new Error("There is not enough memory for so long a trace.");
-        this.bytes.set(bytes, at);
-        return at;
-    }
-}
+const textBytes = text => new TextEncoder().encode(text);
 
 const KINDS = (() => {
-    const core = new Core(), names = [];
+    const core = new Instance(MODULE), names = [];
     for (let i = 0, at; (at = core.x.heap_name(i) >>> 0); i++)
         names.push(core.text(at));
     return names;
 })();
 
 function random(seed, sizes, ops, live) {
-    const core = new Core(), at = core.x.heap_random(seed, core.put(sizes), ops, live) >>> 0;
+    const core = new Instance(MODULE), at = core.x.heap_random(seed, core.put("heap_room", textBytes(sizes + "\0")), ops, live) >>> 0;
     return core.text(at, core.x.heap_random_size());
 }
 
@@ -120,8 +93,8 @@ class Run {
 
 // A fresh instance with the trace in it. An error says which line cannot be.
 function load(how) {
-    const core = new Core(), bytes = typeof how.text === "string" ? new TextEncoder().encode(how.text) : how.text;
-    let count = core.x.heap_trace(core.put(bytes), bytes.length, LARGE) >>> 0;
+    const core = new Instance(MODULE), bytes = typeof how.text === "string" ? textBytes(how.text) : how.text;
+    const count = core.x.heap_trace(core.put("heap_room", bytes), bytes.length, LARGE) >>> 0;
     const bad = core.x.heap_bad() >>> 0;
     if (!count)
         throw new Error(bad ? `Line ${bad} is no operation that can be.` : "There is no operation.");
@@ -132,16 +105,9 @@ function load(how) {
 
 const DEFAULTS = {sample: "book", heap: 256, a: "list/best/address", b: "list/worst/address", header: 8, guard: 0, most: 5000, speed: 2};
 const set = {...DEFAULTS, text: SAMPLES.book.text()};
-let bytes = null, fileName = "", runs = [], at = 0, timer = 0, theme = "", linkTimer = 0;
+let bytes = null, fileName = "";
 
-function writeLink() {
-    if (!linkTimer)
-        linkTimer = setTimeout(flushLink, 100);
-}
-
-function flushLink() {
-    clearTimeout(linkTimer);
-    linkTimer = 0;
+function link() {
     const p = new URLSearchParams();
     if (bytes)
         p.set("file", fileName);
@@ -155,20 +121,11 @@ function flushLink() {
     for (const [key, k] of [["h", "header"], ["g", "guard"], ["most", "most"], ["v", "speed"]])
         if (set[k] !== DEFAULTS[k])
             p.set(key, set[k]);
-    if (theme)
-        p.set("t", theme);
-    if (location.hash !== "#" + p)
-        history.replaceState(null, "", "#" + p);
+    return p;
 }
 
 function readLink() {
-    clearTimeout(linkTimer);
-    linkTimer = 0;
-    const p = new URLSearchParams(location.hash.slice(1));
-    const whole = (key, was, least, most) => {
-        const n = p.get(key);
-        return n === null || n === "" || !isFinite(n) ? was : Math.floor(Math.min(most, Math.max(least, +n)));
-    };
+    const {p, whole} = linkSays();
     const known = (name, was) => KINDS.includes(name) ? name : was;
     Object.assign(set, DEFAULTS);
     bytes = null;
@@ -188,16 +145,8 @@ function readLink() {
     set.speed = whole("v", DEFAULTS.speed, 0, SPEEDS.length - 1);
     set.a = known(p.get("a"), DEFAULTS.a);
     set.b = p.get("b") === "none" ? "" : known(p.get("b"), DEFAULTS.b);
-    setTheme(["light", "dark"].includes(p.get("t")) ? p.get("t") : "");
     at = whole("i", 0, 0, 1e9);
     return p.has("file") ? p.get("file") : "";
-}
-
-function setTheme(to) {
-    theme = to;
-    const dark = (to || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-    document.documentElement.dataset.theme = dark ? "dark" : "light";
-    $("theme").textContent = dark ? "Light" : "Dark";
 }
 
 const FIELDS = {heap: "heap", header: "header", guard: "guard", most: "most"};
@@ -209,43 +158,7 @@ function showFields() {
     $("kind-b").value = set.b;
     $("sample").value = bytes ? "" : set.sample;
     $("trace").value = bytes ? `# ${fileName}: choose a sample, or write here, to leave it` : set.text;
-    $("speed").value = set.speed;
-    $("speed-said").textContent = `${SPEEDS[set.speed]} a second`;
-}
-
-function el(tag, props, ...children) {
-    const e = document.createElement(tag);
-    for (const k in props || {})
-        k in e ? e[k] = props[k] : e.setAttribute(k, props[k]);
-    e.append(...children.filter(c => c !== null && c !== undefined));
-    return e;
-}
-
-function svg(tag, attributes, ...children) {
-    const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const k in attributes)
-        e.setAttribute(k, attributes[k]);
-    e.append(...children);
-    return e;
-}
-
-function fillChoices() {
-    const option = (value, text) => el("option", {value, textContent: text});
-    const group = (label, list) => {
-        const g = el("optgroup", {label});
-        g.append(...list.map(k => option(k, k)));
-        return g;
-    };
-    for (const id of ["kind-a", "kind-b"]) {
-        if (id === "kind-b")
-            $(id).append(option("", "none"));
-        $(id).append(group("The textbook's list", KINDS.filter(k => k.startsWith("list/") && !k.endsWith("/apart"))),
-            group("The kernel's", KINDS.filter(k => !k.startsWith("list/"))),
-            group("Lists that do not coalesce", KINDS.filter(k => k.endsWith("/apart"))));
-    }
-    $("sample").append(option("", "of your own"));
-    for (const id in SAMPLES)
-        $("sample").append(option(id, SAMPLES[id].name));
+    showSpeed();
 }
 
 // --- running ---
@@ -254,39 +167,12 @@ const how = () => ({text: bytes || set.text, heap: set.heap, header: set.header,
 
 function restart() {
     stop();
-    const error = $("trace-error");
-    try {
-        runs = [set.a, set.b].filter(Boolean).map(kind => new Run(kind, how()));
-        error.hidden = true;
-        $("trace").removeAttribute("aria-invalid");
-    } catch (e) {
-        error.textContent = e.message;
-        error.hidden = false;
-        $("trace").setAttribute("aria-invalid", "true");
-        runs = [];
-        $("panes").replaceChildren();
+    if (!makeRuns(() => [set.a, set.b].filter(Boolean).map(kind => new Run(kind, how()))))
         return;
-    }
-    $("panes").replaceChildren(...runs.map((run, i) => el("article", {className: "pane", id: `pane-${i}`, "aria-label": `Allocator ${run.kind}`},
-        el("header", {}, el("h2", {textContent: run.kind}), el("p", {className: "lead hint", textContent: about(run.kind)})),
-        el("dl", {className: "stats"}),
-        el("p", {className: "why", "aria-live": "polite"}),
-        el("div", {className: "picture"}),
-        el("div", {className: "lists"}))));
-    $("seek").max = runs[0].count;
+    buildPanes("Allocator", run => run.kind, run => about(run.kind), () => el("div", {className: "picture"}), () => el("div", {className: "lists"}));
     $("totals").tHead.replaceChildren();
     $("totals").tBodies[0].replaceChildren();
     go(at);
-}
-
-function go(to) {
-    if (!runs.length)
-        return;
-    at = Math.max(0, Math.min(runs[0].count, to));
-    for (const r of runs)
-        r.go(at);
-    show();
-    writeLink();
 }
 
 function nextRefusal() {
@@ -294,36 +180,6 @@ function nextRefusal() {
         if (runs.some(r => r.refused[i - 1]))
             return i;
     return runs[0].count;
-}
-
-function stop() {
-    clearTimeout(timer);
-    timer = 0;
-    $("play").textContent = "▶ Play";
-    $("play").setAttribute("aria-pressed", "false");
-}
-
-function tick() {
-    if (at >= runs[0].count) {
-        stop();
-        return;
-    }
-    go(at + 1);
-    timer = setTimeout(tick, 1000 / SPEEDS[set.speed]);
-}
-
-function play() {
-    if (!runs.length)
-        return;
-    if (timer) {
-        stop();
-        return;
-    }
-    if (at >= runs[0].count)
-        go(0);
-    $("play").textContent = "❚❚ Pause";
-    $("play").setAttribute("aria-pressed", "true");
-    timer = setTimeout(tick, 1000 / SPEEDS[set.speed]);
 }
 
 // --- words ---
@@ -385,27 +241,16 @@ function explain(run) {
 
 const tenths = n => (n / 10).toFixed(1) + " %";
 
-function show() {
+function showAll() {
     runs.forEach((run, i) => {
-        const pane = $(`pane-${i}`), s = run.now, e = explain(run);
-        const stats = [["Needs", s.needed], ["In blocks", s.given], ["Asked for", s.asked], ["Blocks", s.live], ["External", tenths(s.external)], ["Internal", tenths(s.internal)],
-            ["Looked at", s.searched], ["Refused", s.fails]];
-        pane.querySelector(".stats").replaceChildren(...stats.map(([k, v]) => el("div", {}, el("dt", {textContent: k}), el("dd", {textContent: v}))));
-        const why = pane.querySelector(".why");
-        why.className = `why ${e.kind}`;
-        why.replaceChildren(el("strong", {textContent: e.title}), e.text);
+        const s = run.now;
+        const pane = fillPane(i, [["Needs", s.needed], ["In blocks", s.given], ["Asked for", s.asked], ["Blocks", s.live], ["External", tenths(s.external)],
+            ["Internal", tenths(s.internal)], ["Looked at", s.searched], ["Refused", s.fails]], explain(run));
         pane.querySelector(".picture").replaceChildren(...picture(run));
         pane.querySelector(".lists").replaceChildren(freeList(run));
     });
     showTape();
-    const n = runs[0].count;
-    $("position").textContent = `Step ${at} of ${n}`;
-    $("seek").value = at;
-    $("seek").setAttribute("aria-valuetext", `Step ${at} of ${n}`);
-    for (const id of ["first", "prev"])
-        $(id).disabled = at === 0;
-    for (const id of ["last", "next", "next-fail"])
-        $(id).disabled = at === n;
+    showPosition();
 }
 
 // Both pictures have one scale: rows of a power of two of bytes, as many as the largest heap needs.
@@ -512,125 +357,42 @@ async function everyAllocator() {
     $("all").disabled = false;
 }
 
-// --- events ---
+// --- what people do ---
 
-async function readFile(file) {
-    if (file.size > FILE_MAX) {
-        $("said").textContent = `${file.name} has more than ${FILE_MAX >> 20} MiB.`;
-        return;
-    }
-    try {
-        let stream = file.stream();
-        if (file.name.endsWith(".gz"))
-            stream = stream.pipeThrough(new DecompressionStream("gzip"));
-        bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-        fileName = file.name;
-        set.heap = 0;
-        at = 0;
-        showFields();
-        restart();
-    } catch (e) {
-        $("said").textContent = `${file.name} cannot be read: ${e.message}`;
-    }
-}
-
-function swap() {
-    if (!set.b)
-        return;
-    [set.a, set.b] = [set.b, set.a];
-    showFields();
-    restart();
-}
-
-function toggleTheme() {
-    setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
-    writeLink();
-}
-
-function setSpeed(to) {
-    set.speed = Math.max(0, Math.min(SPEEDS.length - 1, to));
-    showFields();
-    writeLink();
-}
-
-const KEYS = {ArrowRight: () => go(at + 1), l: () => go(at + 1), ArrowLeft: () => go(at - 1), h: () => go(at - 1), Home: () => go(0), End: () => go(Infinity),
-    n: () => go(nextRefusal()), " ": play, "+": () => setSpeed(set.speed + 1), "-": () => setSpeed(set.speed - 1), s: swap, t: toggleTheme,
-    e: () => $("trace").focus(), "?": () => $("help").showModal()};
-
-document.addEventListener("keydown", e => {
-    const inField = /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) && e.target.type !== "range";
-    if (e.key === "Escape" && inField)
-        e.target.blur();
-    if (e.ctrlKey || e.metaKey || e.altKey || $("help").open || inField || (e.key === " " && e.target.tagName === "BUTTON") || !(e.key in KEYS))
-        return;
-    e.preventDefault();
-    KEYS[e.key]();
-});
-
-$("setup").addEventListener("submit", e => e.preventDefault());
-$("first").addEventListener("click", () => go(0));
-$("prev").addEventListener("click", () => go(at - 1));
-$("next").addEventListener("click", () => go(at + 1));
-$("next-fail").addEventListener("click", () => go(nextRefusal()));
-$("last").addEventListener("click", () => go(Infinity));
-$("play").addEventListener("click", play);
-$("seek").addEventListener("input", e => go(+e.target.value));
-$("speed").addEventListener("input", e => setSpeed(+e.target.value));
-$("theme").addEventListener("click", toggleTheme);
-$("help-open").addEventListener("click", () => $("help").showModal());
-$("all").addEventListener("click", everyAllocator);
-$("copy").addEventListener("click", async () => {
-    flushLink();
-    try {
-        await navigator.clipboard.writeText(location.href);
-        $("said").textContent = "The link is copied.";
-    } catch {
-        $("said").textContent = "The link is in the address bar.";
-    }
-});
-$("file-open").addEventListener("click", () => $("file").click());
-$("file").addEventListener("change", e => e.target.files[0] && readFile(e.target.files[0]));
-$("sample").addEventListener("change", e => {
-    if (!e.target.value)
-        return;
-    bytes = null;
-    set.sample = e.target.value;
-    set.text = SAMPLES[set.sample].text();
-    set.heap = SAMPLES[set.sample].heap;
+async function openFile(file) {
+    const {all, isCut} = await beginning(file, FILE_MAX);
+    if (isCut)
+        throw new Error(`it has more than ${FILE_MAX >> 20} MiB`);
+    bytes = all;
+    fileName = file.name;
+    set.heap = 0;
     at = 0;
     showFields();
     restart();
-});
-$("trace").addEventListener("input", e => {
-    bytes = null;
-    set.sample = "";
-    set.text = e.target.value;
-    $("sample").value = "";
-    at = 0;
-    restart();
-});
+    tell(`${file.name}: ${runs.length ? runs[0].count : 0} operations.`);
+}
+
+const PAGE = {
+    text: "trace", nextId: "next-fail", link, readLink, themed: () => {}, file: openFile,
+    own: text => { set.text = text; set.sample = ""; bytes = null; },
+    sample: id => { Object.assign(set, {sample: id, text: SAMPLES[id].text(), heap: SAMPLES[id].heap}); bytes = null; },
+    steps: {"next-fail": () => go(nextRefusal())},
+    keys: {n: () => go(nextRefusal())},
+    all: everyAllocator,
+    copied: () => bytes ? "The link is copied; it does not hold the file." :
+        !set.sample && set.text.length > LINK_MAX ? "The link is copied; the trace is too long for it." : "The link is copied.",
+    resized: showTape,
+};
+
 for (const [id, k] of [["kind-a", "a"], ["kind-b", "b"]])
-    $(id).addEventListener("change", e => {
-        set[k] = e.target.value;
-        restart();
-    });
+    on(id, "change", () => { set[k] = $(id).value; restart(); });
 for (const id in FIELDS)
-    $(id).addEventListener("change", e => {
-        const n = Math.floor(+e.target.value) || 0, step = id === "heap" || id === "header" ? 8 : 1;
-        set[FIELDS[id]] = Math.max(+e.target.min, Math.min(+e.target.max, n - n % step));
+    on(id, "change", () => {
+        const n = Math.floor(+$(id).value) || 0, step = id === "heap" || id === "header" ? 8 : 1;
+        set[FIELDS[id]] = Math.max(+$(id).min, Math.min(+$(id).max, n - n % step));
         showFields();
         restart();
     });
-window.addEventListener("hashchange", () => begin());
-
-function begin() {
-    const wanted = readLink();
-    showFields();
-    restart();
-    if (wanted)
-        $("said").textContent = `This link is to ${wanted}: open that file.`;
-}
-
-fillChoices();
-begin();
-document.documentElement.dataset.ready = "yes";
+fillChoices("kind-a", "kind-b", [["The textbook's list", KINDS.filter(k => k.startsWith("list/") && !k.endsWith("/apart"))],
+    ["The kernel's", KINDS.filter(k => !k.startsWith("list/"))], ["Lists that do not coalesce", KINDS.filter(k => k.endsWith("/apart"))]], SAMPLES);
+start();

@@ -1,10 +1,6 @@
-// The page: what is set, what is shown. All of memory's answers come from Run (run.js), all sentences from explain().
+// The player: what is set, what is shown. All of memory's answers come from Run (run.js), all sentences from explain().
 
-const $ = id => document.getElementById(id);
-const MODULE = new WebAssembly.Module(Uint8Array.from(atob(WASM), c => c.charCodeAt(0)));
 const POLICIES = Core.policies(MODULE);
-const SPEEDS = [0.5, 1, 2, 4, 8, 20, 60]; // steps a second
-const LINK_MAX = 6000;  // characters of references that an address takes
 const RING_MAX = 24;    // frames that a ring is drawn of
 const CHIPS_MAX = 24;   // pages of a list that are drawn
 const GHOSTS_ASKED = 4000;
@@ -49,24 +45,9 @@ const set = {...DEFAULTS};
 let bytes = null;      // of a file, instead of text; or {page, write} of a program
 let recorded = null;   // {bytes, isCut, programs} of a recording
 let fileName = "";
-let runs = [];         // of the policies that are shown
-let at = 0;
-let timer = 0;
-let theme = "";
-
 // --- the address ---
 
-// A browser takes only so many changes of the address a second.
-let linkTimer = 0;
-
-function writeLink() {
-    if (!linkTimer)
-        linkTimer = setTimeout(flushLink, 100);
-}
-
-function flushLink() {
-    clearTimeout(linkTimer);
-    linkTimer = 0;
+function link() {
     const p = new URLSearchParams();
     if (bytes)
         p.set("file", fileName);
@@ -84,22 +65,11 @@ function flushLink() {
             p.set(other[k], set[k]);
     if (set.unused)
         p.set("u", 1);
-    if (theme)
-        p.set("t", theme);
-    const hash = "#" + p.toString();
-    if (location.hash !== hash)
-        history.replaceState(null, "", hash);
+    return p;
 }
 
 function readLink() {
-    clearTimeout(linkTimer);
-    linkTimer = 0;
-    const p = new URLSearchParams(location.hash.slice(1));
-    const number = (key, was, least, most) => {
-        const n = p.get(key);
-        return n === null || n === "" || !isFinite(n) ? was : Math.min(most, Math.max(least, +n));
-    };
-    const whole = (...args) => Math.floor(number(...args));
+    const {p, number, whole} = linkSays();
     const known = (name, was) => name !== null && POLICIES.some(q => q.name === name) ? name : was;
     Object.assign(set, DEFAULTS);
     bytes = null;
@@ -121,7 +91,6 @@ function readLink() {
     set.rss = whole("rss", 0, 0, 1024);
     set.most = whole("most", DEFAULTS.most, 1, 200000);
     set.unused = p.get("u") === "1";
-    setTheme(["light", "dark"].includes(p.get("t")) ? p.get("t") : "");
     at = whole("i", 0, 0, 1e9);
     return p.has("file") ? p.get("file") : "";
 }
@@ -138,7 +107,6 @@ function showFields() {
     $("policy-b").value = set.b;
     $("sample").value = bytes ? "" : set.sample;
     $("refs").value = bytes ? `# ${fileName}: choose a sample, or write here, to leave it` : set.refs;
-    $("speed").value = set.speed;
     showSpeed();
     $("programs").hidden = !bytes || !recorded;
     if (bytes && recorded) {
@@ -146,23 +114,6 @@ function showFields() {
             {value: i, textContent: `${p.name}, ${p.pid}: ${p.references} references`})).filter((_, i) => recorded.programs[i].references));
         $("program").value = recorded.chosen;
     }
-}
-
-function fillChoices() {
-    const option = (value, text) => Object.assign(document.createElement("option"), {value, textContent: text});
-    const group = (label, list) => {
-        const g = Object.assign(document.createElement("optgroup"), {label});
-        g.append(...list.map(p => option(p.name, p.name)));
-        return g;
-    };
-    for (const id of ["policy-a", "policy-b"]) {
-        if (id === "policy-b")
-            $(id).append(option("", "none"));
-        $(id).append(group("The kernel's", POLICIES.filter(p => p.isKernels)), group("The simulator's", POLICIES.filter(p => !p.isKernels)));
-    }
-    $("sample").append(option("", "of your own"));
-    for (const id in SAMPLES)
-        $("sample").append(option(id, SAMPLES[id].name));
 }
 
 const cost = () => ({hit: set.hit, miss: set.miss * 1000, write: set.write * 1000, salvage: set.salvage * 1000});
@@ -175,84 +126,20 @@ function howOf(policy) {
 
 function restart() {
     stop();
-    const error = $("refs-error");
-    try {
-        runs = [set.a, set.b].filter(Boolean).map(p => new Run(MODULE, bytes || set.refs, howOf(p)));
-        error.hidden = true;
-        $("refs").removeAttribute("aria-invalid");
-    } catch (e) {
-        error.textContent = e.message;
-        error.hidden = false;
-        $("refs").setAttribute("aria-invalid", "true");
+    if (!makeRuns(() => [set.a, set.b].filter(Boolean).map(p => new Run(MODULE, bytes || set.refs, howOf(p)))))
         return;
-    }
-    buildPanes();
-    $("seek").max = runs[0].count;
+    buildPanes("Policy", r => r.how.policy, r => (ABOUT[r.how.policy] || {says: ""}).says,
+        () => el("ol", {className: "frames" + (set.frames > 48 ? " many" : ""), "aria-label": "Frames"}),
+        () => el("div", {className: "ring-place"}), () => el("div", {className: "lists"}));
     showTotals([]);
     go(at);
-}
-
-function go(to) {
-    if (!runs.length)
-        return;
-    at = Math.max(0, Math.min(runs[0].count, to));
-    for (const r of runs)
-        r.go(at);
-    show();
-    writeLink();
 }
 
 const nextMiss = () => Math.min(...runs.map(r => r.missAfter(at) || Infinity));
 const prevMiss = () => Math.max(...runs.map(r => r.missBefore(at)));
 const toNextMiss = () => go(isFinite(nextMiss()) ? nextMiss() : runs[0].count);
 
-function stop() {
-    clearTimeout(timer);
-    timer = 0;
-    $("play").textContent = "▶ Play";
-    $("play").setAttribute("aria-pressed", "false");
-}
-
-function tick() {
-    if (at >= runs[0].count) {
-        stop();
-        return;
-    }
-    go(at + 1);
-    timer = setTimeout(tick, 1000 / SPEEDS[set.speed]);
-}
-
-function play() {
-    if (!runs.length)
-        return;
-    if (timer) {
-        stop();
-        return;
-    }
-    if (at >= runs[0].count)
-        go(0);
-    $("play").textContent = "❚❚ Pause";
-    $("play").setAttribute("aria-pressed", "true");
-    timer = setTimeout(tick, 1000 / SPEEDS[set.speed]);
-}
-
 // --- showing ---
-
-function el(tag, props, ...children) {
-    const e = document.createElement(tag);
-    for (const k in props || {})
-        k in e ? e[k] = props[k] : e.setAttribute(k, props[k]);
-    e.append(...children.filter(c => c !== null && c !== undefined));
-    return e;
-}
-
-function svg(tag, attributes, ...children) {
-    const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const k in attributes)
-        e.setAttribute(k, attributes[k]);
-    e.append(...children);
-    return e;
-}
 
 function duration(ns) {
     for (const [unit, size] of [["s", 1e9], ["ms", 1e6], ["µs", 1e3]])
@@ -263,49 +150,21 @@ function duration(ns) {
 
 const percent = x => (100 * x).toFixed(1) + " %";
 
-function buildPanes() {
-    $("panes").replaceChildren(...runs.map((run, i) => {
-        const name = run.how.policy, about = ABOUT[name] || {says: "", lists: {}};
-        const pane = el("article", {className: "pane", id: `pane-${i}`, "aria-label": `Policy ${name}`},
-            el("header", {}, el("h2", {textContent: name}), el("p", {className: "lead hint", textContent: about.says})),
-            el("dl", {className: "stats"}),
-            el("p", {className: "why", "aria-live": "polite"}),
-            el("ol", {className: "frames" + (set.frames > 48 ? " many" : ""), "aria-label": "Frames"}),
-            el("div", {className: "ring-place"}),
-            el("div", {className: "lists"}));
-        return pane;
-    }));
-}
-
-function show() {
+function showAll() {
     runs.forEach(showPane);
     showTape();
     showLine();
-    const n = runs[0].count;
-    $("position").textContent = `Step ${at} of ${n}` + (runs[0].whole > n ? ` (${runs[0].whole} there)` : "");
-    $("seek").value = at;
-    $("seek").setAttribute("aria-valuetext", `Step ${at} of ${n}`);
-    for (const id of ["first", "prev"])
-        $(id).disabled = at === 0;
-    for (const id of ["last", "next", "next-miss"])
-        $(id).disabled = at === n;
+    showPosition(runs[0].whole > runs[0].count ? ` (${runs[0].whole} there)` : "");
     $("prev-miss").disabled = prevMiss() <= 0;
 }
 
-function showSpeed() {
-    $("speed-said").textContent = `${SPEEDS[set.speed]} a second`;
-}
-
 function showPane(run, i) {
-    const pane = $(`pane-${i}`), sums = run.sums(at, cost()), e = explain(run);
+    const sums = run.sums(at, cost());
     const stats = [["Hits", sums.hits], ["Misses", sums.misses], ["Hit rate", at ? percent(sums.rate) : "–"], ["Written", sums.writes],
         ["AMAT", at ? duration(sums.amat) : "–"]];
     if (run.how.policy === "vms")
         stats.splice(2, 0, ["Put back", sums.salvages]);
-    pane.querySelector(".stats").replaceChildren(...stats.map(([k, v]) => el("div", {}, el("dt", {textContent: k}), el("dd", {textContent: v}))));
-    const why = pane.querySelector(".why");
-    why.className = `why ${e.kind}`;
-    why.replaceChildren(el("strong", {textContent: e.title}), e.text);
+    const pane = fillPane(i, stats, explain(run));
     showFrames(run, pane.querySelector(".frames"));
     showRing(run, pane.querySelector(".ring-place"));
     showLists(run, pane.querySelector(".lists"));
@@ -499,81 +358,32 @@ function showTotals(others) {
         row([r.how.policy, s.misses, percent(s.rate), s.writes, r.how.policy === "vms" ? s.salvages : "", duration(s.amat)], "td")));
 }
 
-// --- light and dark ---
-
-const prefersDark = matchMedia("(prefers-color-scheme: dark)");
-
-function setTheme(name) {
-    theme = name;
-    const shown = theme || (prefersDark.matches ? "dark" : "light");
-    document.documentElement.dataset.theme = shown;
-    $("theme").textContent = shown === "dark" ? "Light" : "Dark";
-}
-
-function switchTheme() {
-    setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
-    showLine();
-    writeLink();
-}
-
 // --- files ---
-
-async function unpacked(blob) {
-    const head = new Uint8Array(await blob.slice(0, 2).arrayBuffer());
-    if (head[0] !== 0x1f || head[1] !== 0x8b)
-        return blob.stream();
-    return blob.stream().pipeThrough(new DecompressionStream("gzip"));
-}
-
-// The first `room` bytes of a stream.
-async function beginning(stream, room) {
-    const reader = stream.getReader(), parts = [];
-    let size = 0;
-    while (size < room) {
-        const {done, value} = await reader.read();
-        if (done)
-            break;
-        parts.push(value);
-        size += value.length;
-    }
-    reader.cancel().catch(() => {});
-    const all = new Uint8Array(Math.min(size, room));
-    let end = 0;
-    for (const p of parts) {
-        all.set(p.subarray(0, all.length - end), end);
-        end += Math.min(p.length, all.length - end);
-    }
-    return {all, isCut: size >= room};
-}
 
 // Text, words, or what the plugin recorded, whose programs can be chosen from.
 async function openFile(file) {
-    try {
-        const {all, isCut} = await beginning(await unpacked(file), FILE_MAX);
-        const programs = new Core(MODULE).recording(all, isCut);
-        const isText = !programs && all.every(b => b >= 32 && b < 127 || b >= 9 && b <= 13);
-        recorded = null;
-        if (isText) {
-            const text = new TextDecoder().decode(all);
-            const words = (isCut ? text.replace(/\S*$/, "") : text).replace(/#.*/g, "").split(/[\s,]+/).filter(Boolean);
-            set.refs = words.length > set.most ? words.slice(0, set.most).join(" ") : text.trim();
-            set.sample = "";
-            bytes = null;
-        } else {
-            fileName = file.name;
-            recorded = programs && {bytes: all, isCut, programs};
-            if (recorded)
-                takeProgram(programs.findIndex(p => p.isBusiest));
-            else
-                bytes = all.subarray(0, all.length & ~3);
-        }
-        at = 0;
-        showFields();
-        restart();
-        tell(`${file.name}: ${runs.length ? runs[0].count : 0} references.`);
-    } catch (e) {
-        tell(`${file.name} cannot be read: ${e.message}.`);
+    const {all, isCut} = await beginning(file, FILE_MAX);
+    const programs = new Core(MODULE).recording(all, isCut);
+    const isText = !programs && all.every(b => b >= 32 && b < 127 || b >= 9 && b <= 13);
+    recorded = null;
+    if (isText) {
+        const text = new TextDecoder().decode(all);
+        const words = (isCut ? text.replace(/\S*$/, "") : text).replace(/#.*/g, "").split(/[\s,]+/).filter(Boolean);
+        set.refs = words.length > set.most ? words.slice(0, set.most).join(" ") : text.trim();
+        set.sample = "";
+        bytes = null;
+    } else {
+        fileName = file.name;
+        recorded = programs && {bytes: all, isCut, programs};
+        if (recorded)
+            takeProgram(programs.findIndex(p => p.isBusiest));
+        else
+            bytes = all.subarray(0, all.length & ~3);
     }
+    at = 0;
+    showFields();
+    restart();
+    tell(`${file.name}: ${runs.length ? runs[0].count : 0} references.`);
 }
 
 function takeProgram(i) {
@@ -583,10 +393,6 @@ function takeProgram(i) {
     recorded.chosen = i;
 }
 
-function tell(text) {
-    $("said").textContent = text;
-}
-
 // --- what people do ---
 
 const number = (input, least, most) => {
@@ -594,28 +400,7 @@ const number = (input, least, most) => {
     return isFinite(n) ? Math.min(most, Math.max(least, n)) : null;
 };
 
-function listen() {
-    const on = (id, what, f) => $(id).addEventListener(what, f);
-    on("setup", "submit", e => e.preventDefault());
-    on("refs", "input", () => {
-        set.refs = $("refs").value;
-        set.sample = "";
-        bytes = null;
-        $("sample").value = "";
-        at = 0;
-        restart();
-    });
-    on("sample", "change", () => {
-        if (!$("sample").value)
-            return;
-        set.sample = $("sample").value;
-        set.refs = SAMPLES[set.sample].refs();
-        set.frames = SAMPLES[set.sample].frames;
-        bytes = null;
-        at = 0;
-        showFields();
-        restart();
-    });
+function listenHere() {
     for (const id in FIELDS)
         on(id, "change", () => {
             const whole = !id.startsWith("cost"), n = number($(id), +$(id).min, $(id).max === "" ? 1e12 : +$(id).max);
@@ -636,31 +421,7 @@ function listen() {
     on("unused", "change", () => { set.unused = $("unused").checked; restart(); });
     on("policy-a", "change", () => { set.a = $("policy-a").value; restart(); });
     on("policy-b", "change", () => { set.b = $("policy-b").value; restart(); });
-    on("file-open", "click", () => $("file").click());
-    on("file", "change", () => { if ($("file").files[0]) openFile($("file").files[0]); });
-    const steps = {first: () => go(0), prev: () => go(at - 1), next: () => go(at + 1), last: () => go(runs[0].count),
-        "next-miss": toNextMiss, "prev-miss": () => go(prevMiss())};
-    for (const id in steps)
-        on(id, "click", () => { stop(); if (runs.length) steps[id](); });
-    on("play", "click", play);
-    on("speed", "input", () => changeSpeed(+$("speed").value - set.speed));
-    on("seek", "input", () => { stop(); go(+$("seek").value); });
     on("line", "click", e => runs.length && go(Math.ceil((e.offsetX / $("line").clientWidth) * runs[0].count)));
-    on("theme", "click", switchTheme);
-    on("help-open", "click", () => $("help").showModal());
-    on("all", "click", () => runs.length && showTotals(POLICIES.filter(p => p.name !== set.a && p.name !== set.b).map(p => new Run(MODULE, bytes || set.refs, howOf(p.name)))));
-    on("copy", "click", () => {
-        flushLink();
-        const done = () => tell(bytes ? "The link is copied; it does not hold the file." : !set.sample && set.refs.length > LINK_MAX ? "The link is copied; the string is too long for it." : "The link is copied.");
-        if (navigator.clipboard)
-            navigator.clipboard.writeText(location.href).then(done, () => tell("Copy the address above."));
-        else
-            tell("Copy the address above.");
-    });
-    prefersDark.addEventListener("change", () => { if (!theme) { setTheme(""); showLine(); } });
-    window.addEventListener("resize", () => { if (runs.length) { showTape(); showLine(); } });
-    window.addEventListener("hashchange", begin);
-    document.addEventListener("keydown", onKey);
 }
 
 function setFrames(n) {
@@ -669,50 +430,21 @@ function setFrames(n) {
     restart();
 }
 
-function onKey(e) {
-    const t = e.target, isField = /^(INPUT|TEXTAREA|SELECT)$/.test(t.tagName);
-    if (e.key === "Escape" && isField) {
-        t.blur();
-        return;
-    }
-    if (e.ctrlKey || e.altKey || e.metaKey || $("help").open || isField && t.type !== "checkbox" || !runs.length)
-        return;
-    if (e.key === " " && t.tagName !== "BODY" && t.id !== "panes")
-        return; // a button's own
-    const keys = {
-        ArrowRight: () => go(at + 1), l: () => go(at + 1), ArrowLeft: () => go(at - 1), h: () => go(at - 1),
-        n: toNextMiss, p: () => go(Math.max(0, prevMiss())), Home: () => go(0), End: () => go(runs[0].count),
-        " ": play, "+": () => changeSpeed(1), "=": () => changeSpeed(1), "-": () => changeSpeed(-1), "]": () => setFrames(set.frames + 1), "[": () => setFrames(set.frames - 1),
-        s: () => { if (set.b) { [set.a, set.b] = [set.b, set.a]; showFields(); restart(); } },
-        e: () => $("refs").focus(), t: switchTheme, "?": () => $("help").showModal(),
-    };
-    const act = keys[e.key];
-    if (!act)
-        return;
-    e.preventDefault();
-    if (e.key !== " " && !"+=-".includes(e.key) && timer && e.key !== "t" && e.key !== "?")
-        stop();
-    act();
-}
+const PAGE = {
+    text: "refs", nextId: "next-miss", link, readLink, themed: showLine, file: openFile,
+    own: text => { set.refs = text; set.sample = ""; bytes = null; },
+    sample: id => { Object.assign(set, {sample: id, refs: SAMPLES[id].refs(), frames: SAMPLES[id].frames}); bytes = null; },
+    steps: {"next-miss": toNextMiss, "prev-miss": () => go(prevMiss())},
+    keys: {n: toNextMiss, p: () => go(Math.max(0, prevMiss())), "]": () => setFrames(set.frames + 1), "[": () => setFrames(set.frames - 1)},
+    all: () => showTotals(POLICIES.filter(p => p.name !== set.a && p.name !== set.b).map(p => new Run(MODULE, bytes || set.refs, howOf(p.name)))),
+    copied: () => bytes ? "The link is copied; it does not hold the file." :
+        !set.sample && set.refs.length > LINK_MAX ? "The link is copied; the string is too long for it." : "The link is copied.",
+    resized: () => { showTape(); showLine(); },
+};
 
-function changeSpeed(by) {
-    set.speed = Math.max(0, Math.min(SPEEDS.length - 1, set.speed + by));
-    $("speed").value = set.speed;
-    showSpeed();
-    writeLink();
-}
-
-function begin() {
-    const file = readLink();
-    showFields();
-    restart();
-    if (file)
-        tell(`This link was made with the file ${file}: choose it again.`);
-}
-
-fillChoices();
-listen();
-begin();
+fillChoices("policy-a", "policy-b", [["The kernel's", POLICIES.filter(p => p.isKernels).map(p => p.name)],
+    ["The simulator's", POLICIES.filter(p => !p.isKernels).map(p => p.name)]], SAMPLES);
+listenHere();
 $("about").textContent = `${POLICIES.filter(p => p.isKernels).length} policies of the kernel (mm/policy/) and ${POLICIES.filter(p => !p.isKernels).length} of its simulator, ` +
     `in ${Math.round(WASM.length * 3 / 4 / 1024)} KiB of WebAssembly. The same steps: build/host/replay TRACE --policy NAME --frames N --steps.`;
-document.documentElement.dataset.ready = "yes";
+start();

@@ -17,28 +17,8 @@ const STATE = ["done", "in_memory", "frames", "log_count", "log_lost", "hand", "
     "ghosts", "ghost_limit", "ghost_max", "promoted", "demoted", "parked", "salvaged_clean", "salvaged_dirty", "refaults", "tlb_count"];
 const SLOT_WORDS = 12, ENTRY_WORDS = 8, LISTS = 4, TLB_MAX = 64;
 
-class Core {
-    constructor(module) {
-        this.said = [];
-        const say = (at, size) => this.said.push(new TextDecoder().decode(new Uint8Array(this.x.memory.buffer, at, size).slice()));
-        this.x = new WebAssembly.Instance(module, {player: {say}}).exports;
-    }
-    get bytes() { return new Uint8Array(this.x.memory.buffer); }
-    get words() { return new Uint32Array(this.x.memory.buffer); }
-    text(at) {
-        const b = this.bytes;
-        let end = at;
-        while (b[end])
-            end++;
-        return new TextDecoder().decode(b.slice(at, end));
-    }
-    #put(array) {
-        const at = this.x.player_room(array.byteLength) >>> 0;
-        if (!at)
-            throw new Error("There is not enough memory for so long a string.");
-        this.bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), at);
-        return at;
-    }
+class Core extends Instance {
+    #put(array) { return this.put("player_room", array); }
     // A string of references: text, bytes of 32-bit words, or {page, write} as program() gives it. An error says which one is none.
     load(string) {
         if (string.page) {
@@ -56,10 +36,7 @@ class Core {
     }
     // What is in a recording of the plugin's (docs/lab.md): [{name, pid, references, isBusiest}]; null: it is none. isCut: there is more.
     recording(bytes, isCut) {
-        const at = this.x.player_room(bytes.length + this.x.player_recording_room()) >>> 0;
-        if (!at)
-            throw new Error("There is not enough memory for so long a trace.");
-        this.bytes.set(bytes, at);
+        const at = this.put("player_room", bytes, this.x.player_recording_room());
         if (!this.x.player_is_recording(at, bytes.length))
             return null;
         const n = this.x.player_recording(at, bytes.length, isCut ? 1 : 0) >>> 0, all = [];
