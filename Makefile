@@ -347,7 +347,7 @@ $(B)/rootfs-ut.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
 # about the last 2 MiB of a machine of 16 has one alone.
 FUZZ_FIRST := $(addprefix $(B)/fuzz/,hostile memdiff pressure sysfuzz tmpfs)
 FUZZ_SWAP := $(addprefix $(B)/fuzz/,areas thrash)
-FUZZ_MORE := $(filter-out $(FUZZ_FIRST) $(FUZZ_SWAP) $(B)/fuzz/segfuzz $(B)/fuzz/live $(B)/fuzz/pagelife $(B)/fuzz/sparse,$(FUZZ))
+FUZZ_MORE := $(filter-out $(FUZZ_FIRST) $(FUZZ_SWAP) $(B)/fuzz/segfuzz $(B)/fuzz/live $(B)/fuzz/pagelife $(B)/fuzz/region $(B)/fuzz/sparse,$(FUZZ))
 $(B)/rootfs-fuzz.cpio: $(ROOTFS_DEPS) $(FUZZ_FIRST)
 	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ_FIRST)),--add $(B)/fuzz/$t=fuzz/$t)
 $(B)/rootfs-more.cpio: $(ROOTFS_DEPS) $(FUZZ_MORE)
@@ -367,6 +367,8 @@ rootfs: $(ROOTFS)
 
 # What traces are taken in: programs worth one, and samples for them in /lab.
 LAB_SETS := busybox more python compiler bash
+$(B)/rootfs-region.cpio: $(ROOTFS_DEPS) $(wildcard tools/lab/root/*) $(B)/fuzz/region
+	@tools/rootfs pack -o $@ busybox --add tools/lab/root=lab --add $(B)/fuzz/region=bin/region
 $(B)/rootfs-lab.cpio: $(ROOTFS_DEPS) $(wildcard tools/lab/root/*) $(B)/lab/root/fault.i $(if $(ADD),FORCE)
 	@tools/rootfs pack -o $@ $(LAB_SETS) --add tools/lab/root=lab --add $(B)/lab/root=lab $(ADD:%=--add %)
 .PHONY: FORCE
@@ -485,20 +487,24 @@ $(B)/bench/bench.cpio: $(B)/bench/bench
 	@cd $@.tree && find . -mindepth 1 | LC_ALL=C sort | cpio --quiet -R 0:0 -o -H newc >../$(@F)
 	@rm -rf $@.tree
 
-# What a program touches: make trace CMD="..." [PID=n | NAME=program] [OUT=file] [EXACT=1] [MEM=size] [ADD="file ..."]; see docs/lab.md.
+# What a program touches: make trace CMD="..." [PID=n | NAME=program] [OUT=file] [EXACT=1] [LAB_MEM=size] [ADD="file ..."]; see
+# docs/lab.md.
 LAB_MEM := 512M
-TRACE_ARGS = $(if $(PID),--pid $(PID)) $(if $(NAME),--name $(NAME)) $(if $(OUT),--out $(OUT)) $(if $(EXACT),--exact) -m $(LAB_MEM) \
-             --append "$(APPEND)"
+# An option with a variable's value, whatever characters that has.
+given = $(if $($(1)),--$(2) '$(subst ','\'',$($(1)))')
+TRACED  = $(call given,PID,pid) $(call given,NAME,name) $(call given,OUT,out) $(if $(EXACT),--exact) -m '$(LAB_MEM)'
 trace: export QUIRE_CMD := $(value CMD)
 trace: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/host/replay
 	@[ -n "$$QUIRE_CMD" ] || { echo 'make trace CMD="..."' >&2; exit 2; }
-	@tools/trace $(TRACE_ARGS) --command "$$QUIRE_CMD"
+	@tools/trace $(TRACED) $(call given,APPEND,append) --command "$$QUIRE_CMD"
 
-# Traced, replayed under every policy, and drawn: make lab CMD="..." or TRACE=file; see docs/lab.md.
+# Traced, replayed under every policy, and drawn: make lab CMD="..." or TRACE=file, [POLICY=name,...] [FRAMES=n,...]
+# [RANGE=from-to] [LIVE=1], and all of the above but APPEND; OUT is a folder. See docs/lab.md.
+LABBED  = $(TRACED) $(call given,TRACE,trace) $(call given,POLICY,policy) $(call given,FRAMES,frames) $(call given,RANGE,range) \
+          $(if $(LIVE),--live)
 lab: export QUIRE_CMD := $(value CMD)
 lab: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/lab/sweep $(B)/host/replay $(B)/bench/bench.cpio | $(B)/setup-lab
-	@tools/lab/lab $(if $(TRACE),--trace $(TRACE),--command "$$QUIRE_CMD") $(if $(LIVE),--live) $(if $(PID),--pid $(PID)) \
-	    $(if $(NAME),--name $(NAME)) -m $(LAB_MEM)
+	@tools/lab/lab $(LABBED) --command "$$QUIRE_CMD"
 	@$(MAKE) --no-print-directory $(B)/lab/player.html
 
 # The same image as `make iso` makes, with arguments and modules that a test can look for.
@@ -514,8 +520,8 @@ BOOT_TESTS := $(wildcard $(foreach t,user torture programs-stress memdiff progra
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
 PROVE := prove --timer -j2 --exec tools/tap
 
-test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/lab/heap.html $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test $(B)/setup-build
-	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/lab/heap.t tests/check.t
+test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/lab/heap.html $(B)/rootfs-region.cpio $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test $(B)/setup-build
+	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/lab/heap.t tests/lab/live.t tests/lab/misuse.t tests/check.t
 
 # The tests that are random or only take time, for minutes each.
 soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)/setup-test

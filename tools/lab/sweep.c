@@ -1,9 +1,10 @@
 /*
  * What every policy makes of a recorded program, at many sizes of memory, and what the program is like.
  *
- *     sweep TRACE DIR [--pid N] [--sizes N] [--jobs N] [--policy NAME,...]
+ *     sweep TRACE DIR [--pid N] [--sizes N | --frames N,...] [--jobs N] [--policy NAME,...] [--range FROM-TO]
+ *     sweep --policies
  *
- * writes into DIR, with a line of names each:
+ * The second says which policies there are; the first writes into DIR, with a line of names each:
  *
  *     misses.tsv      policy frames refs misses written salvages
  *     distances.tsv   distance refs: how many other pages were used since the last use of the same page; what
@@ -54,6 +55,7 @@ static uint32_t dense[PAGES], number_of[PAGES]; /* page to 1, 2, ... in order of
 static uint32_t pages;
 static uint64_t accesses;
 static double began;
+static uint32_t first_page, last_page = PAGES - 1; /* what else is touched does not count */
 
 static double seconds(void)
 {
@@ -430,7 +432,7 @@ static void work(void)
 static bool sweep(unsigned jobs)
 {
     unsigned all = policies_chosen * sizes, left = jobs;
-    bool ok = true;
+    bool ok = true, shows = isatty(STDERR_FILENO);
 
     board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (board == MAP_FAILED)
@@ -456,10 +458,12 @@ static bool sweep(unsigned jobs)
         } else {
             usleep(100000);
         }
-        if (tick % 20 == 0)
-            fprintf(stderr, "\rlab: %u of %u runs, %.0f s ", board->done, all, seconds());
+        /* Over the same line again, where that is a terminal; else a line now and then. */
+        if (tick % (shows ? 20 : 200) == 0)
+            fprintf(stderr, shows ? "\rlab: %u of %u runs, %.0f s " : "lab: %u of %u runs, %.0f s\n",
+                    board->done, all, seconds());
     }
-    fprintf(stderr, "\rlab: %u of %u runs, %.1f s\n", board->done, all, seconds());
+    fprintf(stderr, "%slab: %u of %u runs, %.1f s\n", shows ? "\r" : "", board->done, all, seconds());
     return ok && board->done == all;
 }
 
@@ -482,13 +486,15 @@ static void write_misses(void)
     fclose(f);
 }
 
-/* Sizes from a 32nd of the pages, but not below twice a stretch, to all of them, each the same part larger.
- */
+/* Sizes from a 32nd of the pages, but not below twice a stretch, to all of them, each the same part larger;
+ * unless they were given. */
 static void choose_sizes(void)
 {
     double least = pages / 32 > 2 * STRETCH ? pages / 32.0 : 2 * STRETCH, most = pages;
     unsigned n = 0;
 
+    if (size[0])
+        return;
     if (most < least)
         most = least;
     for (unsigned i = 0; i < sizes; i++) {
@@ -524,24 +530,93 @@ static void write_summary(void)
     fclose(f);
 }
 
+/* Not called as it has to be. */
+static _Noreturn void wrong(const char *option, const char *value, const char *wanted)
+{
+    fprintf(stderr, "sweep: %s %s: %s\n", option, value, wanted);
+    exit(2);
+}
+
+static uint32_t number(const char *option, const char *text, uint32_t most)
+{
+    char *end;
+    unsigned long long n;
+
+    errno = 0;
+    n = strtoull(text, &end, 10);
+    if (errno || *end || *text < '0' || *text > '9' || n < 1 || n > most)
+        wrong(option, text, "a number in its range is wanted");
+    return (uint32_t)n;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Sizes that were given, smallest first, each once. */
+static void take_sizes(char *text)
+{
+    unsigned n = 0, kept = 0;
+
+    for (char *at = strtok(text, ","); at; at = strtok(NULL, ",")) {
+        if (n == SIZES_MAX)
+            wrong("--frames", at, "these are too many");
+        size[n++] = number("--frames", at, FRAMES_MAX);
+    }
+    if (!n)
+        wrong("--frames", "", "numbers are wanted, with commas between");
+    qsort(size, n, sizeof *size, compare);
+    for (unsigned i = 0; i < n; i++)
+        if (!kept || size[i] != size[kept - 1])
+            size[kept++] = size[i];
+    sizes = kept;
+}
+
+/* Pages from one address to another, the last one with it. */
+static void take_range(const char *text)
+{
+    char *end;
+    unsigned long long from = strtoull(text, &end, 16), to = 0;
+
+    if (*end == '-')
+        to = strtoull(end + 1, &end, 16);
+    if (*end || from >= to || to > UINT32_MAX)
+        wrong("--range", text, "two addresses are wanted, hexadecimal, with a - between");
+    first_page = (uint32_t)(from >> PAGE_SHIFT);
+    last_page = (uint32_t)((to - 1) >> PAGE_SHIFT);
+}
+
+static bool is_chosen(const char *name)
+{
+    for (unsigned i = 0; i < policies_chosen; i++)
+        if (strcmp(policy[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* LRU comes from its distances, so it is there in any case. */
 static void choose_policies(char *names)
 {
     for (unsigned i = 0; !names && machine_policy(i); i++)
         if (strcmp(machine_policy(i), "lru") != 0 && strcmp(machine_policy(i), "mru") != 0 &&
             strcmp(machine_policy(i), "2q") != 0 && strcmp(machine_policy(i), "unopt") != 0)
             policy[policies_chosen++] = machine_policy(i);
-    for (char *n = names ? strtok(names, ",") : NULL; n && policies_chosen < POLICIES_MAX;
-         n = strtok(NULL, ",")) {
-        if (!policy_is_known(n)) {
-            fprintf(stderr, "sweep: no policy has the name %s\n", n);
-            exit(2);
-        }
-        policy[policies_chosen++] = n;
+    for (char *n = names ? strtok(names, ",") : NULL; n; n = strtok(NULL, ",")) {
+        if (!policy_is_known(n))
+            wrong("--policy", n, "no policy has that name");
+        if (strcmp(n, "lru") != 0 && !is_chosen(n) && policies_chosen < POLICIES_MAX)
+            policy[policies_chosen++] = n;
     }
 }
 
 int main(int argc, char **argv)
 {
+    static const char usage[] =
+        "TRACE DIR [--pid N] [--sizes N | --frames N,...] [--jobs N] [--policy NAME,...] "
+        "[--range FROM-TO]";
     char *names = NULL;
     unsigned jobs = 2;
     uint32_t pid = 0;
@@ -549,29 +624,37 @@ int main(int argc, char **argv)
     FILE *f;
 
     began = seconds();
-    for (int i = 3; i + 1 < argc; i += 2) {
+    if (argc == 2 && strcmp(argv[1], "--policies") == 0) {
+        for (unsigned i = 0; machine_policy(i); i++)
+            puts(machine_policy(i));
+        return 0;
+    }
+    if (argc < 3 || argc % 2 == 0)
+        wrong("called as", "sweep", usage);
+    for (int i = 3; i < argc; i += 2) {
         if (strcmp(argv[i], "--pid") == 0)
-            pid = (uint32_t)atoi(argv[i + 1]);
+            pid = number(argv[i], argv[i + 1], INT32_MAX);
         else if (strcmp(argv[i], "--sizes") == 0)
-            sizes = (unsigned)atoi(argv[i + 1]);
+            sizes = number(argv[i], argv[i + 1], SIZES_MAX);
+        else if (strcmp(argv[i], "--frames") == 0)
+            take_sizes(argv[i + 1]);
         else if (strcmp(argv[i], "--jobs") == 0)
-            jobs = (unsigned)atoi(argv[i + 1]);
+            jobs = number(argv[i], argv[i + 1], 64);
         else if (strcmp(argv[i], "--policy") == 0)
             names = argv[i + 1];
+        else if (strcmp(argv[i], "--range") == 0)
+            take_range(argv[i + 1]);
         else
-            argc = 0;
-    }
-    if (argc < 3 || argc % 2 == 0 || !sizes || sizes > SIZES_MAX || !jobs || jobs > 64) {
-        fputs("sweep TRACE DIR [--pid N] [--sizes N] [--jobs N] [--policy NAME,...]\n", stderr);
-        return 2;
+            wrong("unknown:", argv[i], usage);
     }
     dir = argv[2];
     choose_policies(names);
     if (!recording_load(&recording, argv[1]))
         return 1;
+    recording_keep(&recording, first_page, last_page);
     program = recording_find(&recording, pid);
     if (program == recording.programs) {
-        fprintf(stderr, "sweep: %s: there is no such program\n", argv[1]);
+        fprintf(stderr, "sweep: %s: no process of that number has touched anything there\n", argv[1]);
         return 1;
     }
     accesses = recording.program[program].accesses;

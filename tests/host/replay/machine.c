@@ -272,8 +272,8 @@ void machine_begin(struct machine *m, const struct trace *t, const struct setup 
     m->dirty = calloc(how->frames, sizeof *m->dirty);
     m->tlb = calloc(how->frames, sizeof *m->tlb);
     m->tlb_page = calloc(how->tlb + 1, sizeof *m->tlb_page);
-    if (!m->page || !m->host.low || !m->host.records || !m->uses || !m->dirty || !m->tlb || !m->tlb_page)
-        abort();
+    mm_assert(m->page && m->host.low && m->host.records && m->uses && m->dirty && m->tlb && m->tlb_page,
+              "there is no memory for %u frames and %zu references", how->frames, t->count);
     m->pool = p;
     frame_pool_init(p, m->host.records, POOL_FIRST, POOL_FIRST + total, POOL_FIRST + total,
                     (uint8_t *)((uintptr_t)m->host.low - ((size_t)POOL_FIRST << PAGE_SHIFT)));

@@ -35,7 +35,7 @@ static const char usage[] =
 
 static _Noreturn void wrong(const char *what, const char *value)
 {
-    fprintf(stderr, "replay: %s%s\n%s", what, value, usage);
+    fprintf(stderr, "replay: %s%s; replay --help says how\n", what, value);
     exit(2);
 }
 

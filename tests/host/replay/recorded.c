@@ -8,6 +8,7 @@
 #define MAGIC_SIZE 8u
 #define NAME_WORDS 6u
 #define END_WORDS  6u
+#define PAGES      (1u << 20)
 
 enum { KIND_NOTE = 3 };
 enum { NOTE_TIME = 1, NOTE_SWITCH, NOTE_NAME, NOTE_END };
@@ -38,7 +39,7 @@ static bool look_through(struct recording *r)
         uint32_t w = r->word[i], value = w >> 12, low = w & 1023;
 
         if ((w >> 10 & 3) != KIND_NOTE) {
-            if (!now)
+            if (!now || !low)
                 return false;
             now->accesses += low;
             now->references++;
@@ -52,6 +53,9 @@ static bool look_through(struct recording *r)
 
             p->pid = r->word[i + 1];
             memcpy(p->name, r->word + i + 3, 16);
+            for (char *c = p->name; *c; c++)
+                if ((unsigned char)*c < ' ')
+                    *c = '?'; /* names stand in lines and between tabs */
             now = now ? &r->program[before] : NULL;
             i += NAME_WORDS;
         } else if (low == NOTE_END && r->words - i == END_WORDS + 1) {
@@ -80,6 +84,38 @@ bool recording_take(struct recording *r, char *text, size_t size)
     free(r->program);
     *r = (struct recording){0};
     return false;
+}
+
+void recording_keep(struct recording *r, uint32_t first, uint32_t last)
+{
+    struct recorded_program *now = NULL;
+    size_t kept = 0;
+
+    if (!first && last >= PAGES - 1)
+        return;
+    for (uint32_t i = 0; i < r->programs; i++)
+        r->program[i].accesses = r->program[i].references = 0;
+    for (size_t i = 0; i < r->words; i++) {
+        uint32_t w = r->word[i], value = w >> 12, low = w & 1023;
+        size_t more = 0;
+
+        if ((w >> 10 & 3) != KIND_NOTE) {
+            if (value < first || value > last)
+                continue;
+            now->accesses += low;
+            now->references++;
+        } else if (low == NOTE_SWITCH) {
+            now = &r->program[value];
+        } else if (low == NOTE_TIME) {
+            continue;
+        } else {
+            more = low == NOTE_NAME ? NAME_WORDS : END_WORDS;
+        }
+        memmove(r->word + kept, r->word + i, (more + 1) * sizeof *r->word);
+        kept += more + 1;
+        i += more;
+    }
+    r->words = kept;
 }
 
 void recording_free(struct recording *r)
@@ -143,8 +179,6 @@ void recording_trace(const struct recording *r, uint32_t program, struct trace *
         abort();
     recording_each(r, program, add, t);
 }
-
-#define PAGES (1u << 20)
 
 static void mark(void *arg, uint32_t page, enum recorded_kind kind, uint64_t time)
 {

@@ -30,6 +30,9 @@ bool recording_is(const char *text, size_t size);
  * complete, and nothing was taken. */
 bool recording_take(struct recording *r, char *text, size_t size);
 void recording_free(struct recording *r);
+/* Forget what was touched outside of the pages from first to last, and accesses of which is not known where
+ * they were. */
+void recording_keep(struct recording *r, uint32_t first, uint32_t last);
 /* The program with this number, or the busiest if pid is 0. r->programs: there is none. */
 uint32_t recording_find(const struct recording *r, uint32_t pid);
 /* How many pages a program touched. */

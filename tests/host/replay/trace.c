@@ -51,6 +51,7 @@ char *trace_read(const char *path, size_t *size)
         dup2(fd[1], STDOUT_FILENO);
         close(fd[0]);
         close(fd[1]);
+        close(STDERR_FILENO); /* what is wrong is said below */
         execlp("gzip", "gzip", "-dcf", "--", path, (char *)NULL);
         _exit(127);
     }
