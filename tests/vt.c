@@ -38,3 +38,26 @@ void vt_end(struct vt *t)
     kt_pool_done(kt, t->pool);
     kt_release(t->disk_data);
 }
+
+static uint64_t own_now;
+
+static uint64_t own_time(void *arg)
+{
+    (void)arg;
+    return own_now;
+}
+
+void vt_own_time(struct vt *t)
+{
+    struct pageable *p = &t->vm.pageable;
+
+    own_now = 0;
+    t->eyes = *p->half[0].eyes;
+    t->eyes.now = own_time;
+    p->half[0].eyes = p->half[1].eyes = &t->eyes;
+}
+
+void vt_pass(uint64_t ns)
+{
+    own_now += ns;
+}

@@ -18,6 +18,7 @@ struct vt {
     struct vm vm;
     struct testdisk disk;
     void *disk_data;
+    struct policy_eyes eyes; /* of vt_own_time() */
 };
 
 /* frames as for kt_pool(); swap_pages: of the disk, 0 for none. False: there is no memory, the test is
@@ -29,6 +30,10 @@ void vt_end(struct vt *t);
 /* Read or write the 32-bit word at va as a program in the space. FAULT_RESUME: done. */
 enum fault_verdict vt_read(struct space *s, vaddr_t va, uint32_t *value);
 enum fault_verdict vt_write(struct space *s, vaddr_t va, uint32_t value);
+/* From now on no time goes by for the policy but what vt_pass() says, so that what it does is the same on
+ * each machine. For one test at a time. */
+void vt_own_time(struct vt *t);
+void vt_pass(uint64_t ns);
 /* Let no space be loaded. */
 void vt_idle(void);
 

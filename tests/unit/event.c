@@ -193,10 +193,13 @@ TEST(event, equal_the_counters)
 
     w.cycles = true;
     t.vm.rss_limit = 24;
+    vt_own_time(&t);
     if (begun && model_actor_begin(&a, &w, 0, NULL)) {
         for (uint32_t i = 0; i < rounds && !kt->failures; i++) {
+            vt_pass(i / 512 % 2 ? 100000000 : 1000000);
             model_step(&a);
             count(&c, &t.vm.events);
+            t.vm.low_rest_until = 0;
             if (i % 64 == 0)
                 reclaim_daemon_round(&t.vm);
             count(&c, &t.vm.events);
