@@ -1,6 +1,8 @@
 /* Events: the ring by itself, and its records against the counters of a random run. */
 #include "mm/event.h"
+#include "mm/rmap.h"
 #include "tests/vmmodel.h"
+#include "tests/vtcheck.h"
 
 /* A record of the ring's own making, as a program's page in a space. */
 static void make(struct event_ring *r, uint32_t where)
@@ -233,5 +235,270 @@ TEST(event, equal_the_counters)
             (unsigned long long)c.next, (unsigned)t.vm.stats.faults, (unsigned)t.vm.swap.pages_out,
             (unsigned)t.vm.swap.pages_in, (unsigned)t.vm.stats.tables_out, (unsigned)p.parked);
     EXPECT(t.vm.swap.pages_in && t.vm.stats.tables_in && p.parked && t.vm.stats.major, "reached everything");
+    vt_end(&t);
+}
+
+/* --- what else a record tells (event_parts()), against counters and page tables --- */
+
+#define PAGES 48u
+#define BASE  ((vaddr_t)0x400000)
+
+/* What entries say of a space's pages. */
+struct shown {
+    pfn_t pfn[PAGES]; /* PFN_NONE: the processor does not translate */
+};
+
+static struct shown shown_by(const struct space *s)
+{
+    struct shown shown;
+
+    for (unsigned i = 0; i < PAGES; i++) {
+        pte_t *e = pt_resident_entry(&s->pt, BASE + i * (vaddr_t)PAGE_SIZE);
+
+        shown.pfn[i] = e && pte_present(*e) ? pte_pfn(*e) : PFN_NONE;
+    }
+    return shown;
+}
+
+/* What records from a number on tell. */
+struct told {
+    unsigned part[EVENT_PARTS];
+    unsigned ahead; /* of those that were mapped: many at once, before they were touched */
+    bool mapped[PAGES];
+    uint64_t last; /* when the last of them ended */
+    bool in_order; /* each fault began after the one before had ended */
+    bool unknown;  /* a part of another page */
+};
+
+static struct told told_since(const struct event_ring *ring, uint64_t number, uint32_t space, uint64_t last)
+{
+    struct told t = {.last = last, .in_order = true};
+    struct event_record e;
+
+    for (; event_get(ring, number, &e); number++) {
+        unsigned parts = event_parts(&e), first = (e.where - BASE) >> PAGE_SHIFT;
+        unsigned n = e.kind == EVENT_MAPPED_AHEAD ? e.cost : 1;
+
+        for (unsigned p = 0; p < EVENT_PARTS; p++)
+            t.part[p] += parts >> p & 1;
+        t.ahead += e.kind == EVENT_MAPPED_AHEAD;
+        if (parts & 1u << EVENT_MAPPED) {
+            t.unknown |= e.who != space || first + n > PAGES;
+            for (unsigned i = first; i < first + n && i < PAGES; i++)
+                t.mapped[i] = true;
+        }
+        if (parts & 1u << EVENT_BEGUN) {
+            t.in_order &= e.time - e.cost >= t.last;
+            t.last = e.time;
+        }
+    }
+    return t;
+}
+
+static uint64_t done_since(const struct vm_stats *now, const struct vm_stats *before,
+                           enum fault_action action)
+{
+    return now->by_action[action] - before->by_action[action];
+}
+
+/* One touch. What its records tell is what the counters count and what the entries have become. */
+static void touch(struct kt *kt, struct space *s, unsigned page, bool write, uint64_t *last)
+{
+    struct vm *vm = s->vm;
+    vaddr_t va = BASE + page * (vaddr_t)PAGE_SIZE;
+    uint64_t number = event_last(&vm->events);
+    struct vm_stats before = vm->stats;
+    struct shown was = shown_by(s), is;
+    uint32_t value;
+    enum fault_verdict v = write ? vt_write(s, va, page) : vt_read(s, va, &value);
+    struct told t = told_since(&vm->events, number, s->id, *last);
+    uint64_t faults = vm->stats.faults - before.faults;
+    uint64_t fills = done_since(&vm->stats, &before, FAULT_FILL_ZERO);
+    uint64_t fresh =
+        fills + done_since(&vm->stats, &before, FAULT_MAP_ZERO) + done_since(&vm->stats, &before, FAULT_COPY);
+    /* However many steps it took to bring the page. */
+    bool brought = done_since(&vm->stats, &before, FAULT_OBJECT_IN) ||
+                   done_since(&vm->stats, &before, FAULT_SWAP_IN) ||
+                   done_since(&vm->stats, &before, FAULT_UNPARK);
+
+    *last = t.last;
+    is = shown_by(s);
+    EXPECT(v == FAULT_RESUME, "page %u: %s", page, fault_verdict_name(v));
+    EXPECT(t.part[EVENT_BEGUN] == faults && t.part[EVENT_ENDED] == faults, "%u begun, %u ended, %u counted",
+           t.part[EVENT_BEGUN], t.part[EVENT_ENDED], (unsigned)faults);
+    EXPECT(t.part[EVENT_ZEROED] == fills, "%u zeroed, %u counted", t.part[EVENT_ZEROED], (unsigned)fills);
+    EXPECT(t.part[EVENT_MAPPED] - t.ahead == fresh + brought,
+           "%u mapped, %u fresh and %u brought are counted", t.part[EVENT_MAPPED] - t.ahead, (unsigned)fresh,
+           brought);
+    EXPECT(t.in_order, "a fault on page %u began before the last one ended", page);
+    EXPECT(!t.unknown, "something else was mapped than page %u", page);
+    for (unsigned i = 0; i < PAGES; i++) {
+        bool mapped = is.pfn[i] != PFN_NONE && is.pfn[i] != was.pfn[i];
+
+        EXPECT(t.mapped[i] == mapped,
+               "%s of page %u: entry of page %u named %x and names %x, the records say %s",
+               write ? "write" : "read", page, i, was.pfn[i], is.pfn[i], t.mapped[i] ? "mapped" : "not");
+    }
+}
+
+/* Private pages, then as many of an object, touched in two spaces of a family, while pages go out, are set
+ * aside, and are forgotten by one of the spaces. */
+TEST(event, parts_of_faults)
+{
+    enum { PRIVATE = PAGES / 2 };
+    static struct event_record memory[1024];
+    struct vt t;
+    uint32_t rounds = kt_rounds(kt, 40000);
+    uint64_t last = 0;
+
+    if (!vt_begin(&t, kt, 400, 40, 512))
+        return;
+    event_ring_use(&t.vm.events, memory, sizeof memory);
+
+    struct space *s[2] = {space_create(&t.vm), NULL};
+    struct object *o = object_create(&t.vm, &pager_zero, PRIVATE, "shared");
+    vaddr_t at = BASE + PRIVATE * (vaddr_t)PAGE_SIZE;
+
+    REQUIRE(s[0] && o, "no memory");
+    map_at(kt, s[0], BASE, PRIVATE, RW);
+    EXPECT(space_map(s[0], &at, PRIVATE << PAGE_SHIFT, RW | REGION_SHARED | MAP_AT, o, 0) == 0, "mapping");
+    s[1] = fork_of(kt, s[0]);
+    for (uint32_t i = 0; i < rounds && s[1] && !kt->failures; i++) {
+        struct space *one = s[kt_below(kt, 2)];
+        unsigned page = kt_below(kt, PAGES);
+        vaddr_t va = BASE + page * (vaddr_t)PAGE_SIZE;
+        struct frame *f = frame_at(one, va);
+
+        switch (kt_below(kt, 8)) {
+        case 0:
+            if (f && f->use != FRAME_KERNEL)
+                reclaim_evict(&t.vm, f);
+            break;
+        case 1:
+            if (f && f->use == FRAME_ANON && f->flags & FRAME_F_LISTED)
+                rmap_park(&t.vm, f);
+            break;
+        case 2:
+            space_advise(one, va, PAGE_SIZE, ADVISE_DONTNEED);
+            break;
+        default:
+            touch(kt, one, page, kt_below(kt, 2), &last);
+        }
+        if (i % 512 == 511) { /* tables are shared again */
+            space_destroy(s[1]);
+            s[1] = fork_of(kt, s[0]);
+        }
+    }
+    for (unsigned a = FAULT_OWN_TABLE; a < FAULT_ACTIONS; a++)
+        EXPECT(!kt->hosted || t.vm.stats.by_action[a], "%s was never done", fault_action_name(a));
+    EXPECT(!kt->hosted || t.vm.stats.mapped_ahead, "nothing was mapped ahead");
+    space_destroy(s[1]);
+    space_destroy(s[0]);
+    object_put(o);
+    vt_end(&t);
+}
+
+/* --- one record a range --- */
+
+/* Records of a kind from a number on, and what the first of them says. */
+static unsigned records_of(const struct event_ring *ring, uint64_t number, enum event_kind kind,
+                           struct event_record *first)
+{
+    struct event_record e;
+    unsigned n = 0;
+
+    for (; event_get(ring, number, &e); number++)
+        if (e.kind == kind && n++ == 0)
+            *first = e;
+    return n;
+}
+
+/* Of records from a number on there is one of this kind, about [va, va + pages), with this arg; and none of
+ * single frames. */
+static void one_record(struct kt *kt, int line, const struct space *s, uint64_t number, enum event_kind kind,
+                       vaddr_t va, uint32_t pages, uint32_t arg)
+{
+    const struct event_ring *ring = &s->vm->events;
+    struct event_record e = {0};
+    unsigned n = records_of(ring, number, kind, &e);
+
+    EXPECT(n == 1, "line %d: %u records of %s", line, n, event_kinds[kind].name);
+    EXPECT((e.flags & EVENT_OF) == EVENT_OF_SPACE && e.who == s->id && e.where == va && e.cost == pages &&
+               e.arg == arg,
+           "line %d: of %x, %u pages, %u", line, e.where, e.cost, e.arg);
+    n = records_of(ring, number, EVENT_FREED, &e);
+    EXPECT(n == 0, "line %d: %u frames were freed one by one", line, n);
+}
+
+TEST(event, one_record_a_range)
+{
+    static struct event_record memory[2048];
+    enum { COUNT = 40, TOUCHED = 25 };
+    struct vt t;
+    uint32_t anon;
+    uint64_t number;
+
+    if (!vt_begin(&t, kt, 400, 40, 512))
+        return;
+    event_ring_use(&t.vm.events, memory, sizeof memory);
+
+    struct space *s = space_create(&t.vm), *child;
+    const struct event_ring *ring = &t.vm.events;
+    struct event_record e;
+    vaddr_t to = 0;
+
+    REQUIRE(s, "no memory");
+    /* Given up, with all that is in it; what is freed is what the record says. */
+    map_at(kt, s, BASE, COUNT, RW);
+    for (unsigned i = 0; i < TOUCHED; i++)
+        WRITE(s, BASE + i * PAGE_SIZE, i);
+    number = event_last(ring);
+    anon = t.pool->used[FRAME_ANON];
+    EXPECT(space_advise(s, BASE, 10 * PAGE_SIZE, ADVISE_DONTNEED) == 0, "advice");
+    one_record(kt, __LINE__, s, number, EVENT_GIVEN_UP, BASE, 10, 0);
+    one_record(kt, __LINE__, s, number, EVENT_UNMAPPED, BASE, 10, anon - t.pool->used[FRAME_ANON]);
+    EXPECT(anon - t.pool->used[FRAME_ANON] == 10, "%u frames are free", anon - t.pool->used[FRAME_ANON]);
+
+    /* A fork: how many tables, and who the child is. */
+    number = event_last(ring);
+    uint64_t shared = t.vm.stats.tables_shared;
+    child = fork_of(kt, s);
+    REQUIRE(child, "no memory");
+    EXPECT(records_of(ring, number, EVENT_SHARED, &e) == 1 && e.who == s->id && e.cost == child->id &&
+               e.arg == t.vm.stats.tables_shared - shared && e.arg == 1,
+           "%u tables shared", e.arg);
+    EXPECT(event_last(ring) == number + 1, "%u records of a fork", (unsigned)(event_last(ring) - number));
+    space_destroy(child);
+
+    /* A move. */
+    number = event_last(ring);
+    uint64_t moves = t.vm.stats.moves;
+    to = BASE + 0x800000;
+    EXPECT(space_remap(s, &(vaddr_t){BASE}, COUNT * PAGE_SIZE, COUNT * PAGE_SIZE, REMAP_MAYMOVE | REMAP_FIXED,
+                       to) == 0,
+           "moving");
+    EXPECT(t.vm.stats.moves == moves + 1, "moves");
+    one_record(kt, __LINE__, s, number, EVENT_MOVED, BASE, COUNT, to >> PAGE_SHIFT);
+
+    /* munmap() of the middle, then of the rest with a hole in it. */
+    number = event_last(ring);
+    anon = t.pool->used[FRAME_ANON];
+    EXPECT(space_unmap(s, to + 12 * PAGE_SIZE, 8 * PAGE_SIZE) == 0, "unmapping");
+    one_record(kt, __LINE__, s, number, EVENT_UNMAPPED, to + 12 * PAGE_SIZE, 8,
+               anon - t.pool->used[FRAME_ANON]);
+    EXPECT(anon - t.pool->used[FRAME_ANON] == 8, "%u frames are free", anon - t.pool->used[FRAME_ANON]);
+
+    /* The end of a space: all that was left. */
+    uint32_t left = 0;
+
+    for (unsigned i = 0; i < COUNT; i++)
+        left += frame_at(s, to + i * PAGE_SIZE) != NULL;
+    number = event_last(ring);
+    anon = t.pool->used[FRAME_ANON];
+    space_destroy(s);
+    EXPECT(records_of(ring, number, EVENT_UNMAPPED, &e) == 1 && e.arg == left &&
+               e.arg == anon - t.pool->used[FRAME_ANON] && left == TOUCHED - 10 - 8,
+           "%u pages at the end, %u were there", e.arg, left);
+    EXPECT(records_of(ring, number, EVENT_FREED, &e) == 0, "frames were freed one by one");
     vt_end(&t);
 }
