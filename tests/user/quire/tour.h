@@ -85,6 +85,8 @@ struct page {
 };
 struct page page_of(const volatile void *p);
 struct page page_of_pid(pid_t pid, const volatile void *p);
+/* n pages from an address on, as they are at one moment, to out. */
+void pages_of_pid(pid_t pid, const volatile void *p, size_t n, struct page *out);
 /* In words; valid until the next call. */
 const char *describe(const volatile void *p);
 /* Where a swapped page is: "slot 7 of /dev/hda, byte 28672". Valid until the next call. */

@@ -100,24 +100,47 @@ double microseconds(void)
 
 /* --- pages --- */
 
-struct page page_of_pid(pid_t pid, const volatile void *p)
+static struct page page_from(uint64_t e)
 {
-    char path[64];
-    uint64_t e = 0;
-    int fd;
-
-    snprintf(path, sizeof path, "/proc/%d/pagemap", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || pread(fd, &e, sizeof e, (off_t)((uintptr_t)p / PAGE * sizeof e)) != sizeof e)
-        claim(false, "%s can be read", path);
-    if (fd >= 0)
-        close(fd);
     if (e >> 62 & 1)
         return (struct page){.state = PAGE_SWAPPED, .number = (uint32_t)(e >> 5), .area = e & 31};
     return (struct page){.state = e >> 63 ? PAGE_PRESENT : PAGE_NOTHING,
                          .sole = e >> 56 & 1,
                          .file = e >> 61 & 1,
                          .number = (uint32_t)e};
+}
+
+/* The entries go to the end of what they become: the next of them is never overwritten. */
+_Static_assert(sizeof(struct page) >= sizeof(uint64_t), "an entry fits where its page goes");
+
+void pages_of_pid(pid_t pid, const volatile void *p, size_t n, struct page *out)
+{
+    char path[64];
+    char *entries = (char *)(out + n) - n * sizeof(uint64_t);
+    ssize_t size = (ssize_t)(n * sizeof(uint64_t));
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%d/pagemap", (int)pid);
+    memset(entries, 0, (size_t)size);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || pread(fd, entries, (size_t)size, (off_t)((uintptr_t)p / PAGE * sizeof(uint64_t))) != size)
+        claim(false, "%s can be read", path);
+    if (fd >= 0)
+        close(fd);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t e;
+
+        memcpy(&e, entries + i * sizeof e, sizeof e);
+        out[i] = page_from(e);
+    }
+}
+
+struct page page_of_pid(pid_t pid, const volatile void *p)
+{
+    struct page g;
+
+    pages_of_pid(pid, p, 1, &g);
+    return g;
 }
 
 struct page page_of(const volatile void *p)

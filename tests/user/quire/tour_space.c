@@ -227,15 +227,36 @@ static pid_t start_program(char *const *argv)
 #define LIBC       "libc.so"
 #define LIBC_PAGES 10u /* a program that runs has more of it in memory */
 
-/* Whether so much of its library is in memory that it runs. */
-static bool runs_with(pid_t pid, unsigned long *from, unsigned long *to)
+/* The text of a program's C library. */
+struct library {
+    size_t pages;
+    struct page *page; /* to be freed */
+};
+
+static struct library library_of(pid_t pid)
 {
+    struct library l = {0};
+    unsigned long from, to;
+
+    if (text_of(pid, LIBC, &from, &to)) {
+        l.page = calloc((to - from) / PAGE, sizeof *l.page);
+        if (l.page) {
+            l.pages = (to - from) / PAGE;
+            pages_of_pid(pid, (void *)from, l.pages, l.page);
+        }
+    }
+    return l;
+}
+
+/* Whether so much of its library is in memory that it runs. */
+static bool runs_with_it(pid_t pid)
+{
+    struct library l = library_of(pid);
     unsigned there = 0;
 
-    if (!text_of(pid, LIBC, from, to))
-        return false;
-    for (unsigned long at = *from; at < *to; at += PAGE)
-        there += page_of_pid(pid, (void *)at).state == PAGE_PRESENT;
+    for (size_t i = 0; i < l.pages; i++)
+        there += l.page[i].state == PAGE_PRESENT;
+    free(l.page);
     return there > LIBC_PAGES;
 }
 
@@ -244,10 +265,10 @@ static void shared_library(void)
     static char *const candidates[][3] = {{"/usr/bin/vmstat", "100", NULL},
                                           {"/usr/sbin/memtester", "1M", NULL}};
     char *const *argv = NULL;
-    unsigned long from[2], to[2];
+    struct library library[2];
     unsigned same = 0, there = 0;
     pid_t pid[2];
-    bool ok = true;
+    bool ok;
 
     step("A library that two programs share");
     for (unsigned i = 0; i < 2 && !argv; i++)
@@ -259,16 +280,16 @@ static void shared_library(void)
     }
     for (unsigned i = 0; i < 2; i++) {
         pid[i] = start_program(argv);
-        for (unsigned tries = 0; tries < 1000 && !runs_with(pid[i], &from[i], &to[i]); tries++)
+        for (unsigned tries = 0; tries < 1000 && !runs_with_it(pid[i]); tries++)
             usleep(10000);
         usleep(100000);
         kill(pid[i], SIGSTOP);
-        ok &= text_of(pid[i], LIBC, &from[i], &to[i]);
+        library[i] = library_of(pid[i]);
     }
+    ok = library[0].pages && library[0].pages == library[1].pages;
     claim(ok, "two programs run with a shared library");
-    for (unsigned long at = 0; ok && at < to[0] - from[0]; at += PAGE) {
-        struct page a = page_of_pid(pid[0], (void *)(from[0] + at)),
-                    b = page_of_pid(pid[1], (void *)(from[1] + at));
+    for (size_t i = 0; ok && i < library[0].pages; i++) {
+        struct page a = library[0].page[i], b = library[1].page[i];
 
         there += a.state == PAGE_PRESENT && b.state == PAGE_PRESENT;
         same += a.state == PAGE_PRESENT && b.state == PAGE_PRESENT && a.number == b.number;
@@ -276,7 +297,7 @@ static void shared_library(void)
     say("%s runs twice. Each maps the C library's text, %lu pages; %u of these both have in memory, and %u "
         "of "
         "them are the same frame.",
-        argv[0], (to[0] - from[0]) / PAGE, there, same);
+        argv[0], (unsigned long)library[0].pages, there, same);
     claim(ok && same > LIBC_PAGES && same == there, "they share what they have of the library");
     for (unsigned i = 0; i < 2; i++) {
         long rss = number_of_pid(pid[i], "smaps_rollup", "Rss"),
@@ -288,6 +309,7 @@ static void shared_library(void)
     for (unsigned i = 0; i < 2; i++) {
         kill(pid[i], SIGKILL);
         wait_for(pid[i]);
+        free(library[i].page);
     }
 }
 
