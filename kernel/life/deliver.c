@@ -65,6 +65,9 @@ static void report_region(struct process *p, const char *what, vaddr_t va)
 static void report_death(const struct thread *t, const struct trap_frame *tf, const struct siginfo *info)
 {
     const char *name = signal_name(info->signo), *did;
+    /* A program with segments of its own counts from where they begin. */
+    uint32_t code = context_segment_base(&t->context, (uint16_t)tf->cs);
+    uint32_t stack = context_segment_base(&t->context, (uint16_t)tf->user_ss);
 
     if (!may_report())
         return;
@@ -82,10 +85,13 @@ static void report_death(const struct thread *t, const struct trap_frame *tf, co
         printk(LOG_WARN, "%s[%d] died of %s: a signal's frame could not be stored or taken back", t->comm,
                t->process->pid, name);
     }
-    report_region(t->process, "instruction", tf->eip);
+    report_region(t->process, "instruction", code + tf->eip);
     printk(LOG_WARN, "  eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x", tf->eax, tf->ebx, tf->ecx,
            tf->edx, tf->esi, tf->edi);
     printk(LOG_WARN, "  ebp %08x esp %08x eip %08x eflags %08x", tf->ebp, tf->user_esp, tf->eip, tf->eflags);
+    if ((uint16_t)tf->cs != SEL_USER_CODE || (uint16_t)tf->user_ss != SEL_USER_DATA)
+        printk(LOG_WARN, "  cs %04x from %08x, ss %04x from %08x", tf->cs & 0xFFFF, code,
+               tf->user_ss & 0xFFFF, stack);
 }
 
 static _Noreturn void die(struct process *p, int signo)

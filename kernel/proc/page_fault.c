@@ -56,8 +56,9 @@ static bool is_dying(void)
 static vaddr_t program_at(void)
 {
     const struct task *t = task_current();
+    const struct trap_frame *tf = t && t->thread ? thread_frame(t->thread) : NULL;
 
-    return t && t->thread ? thread_frame(t->thread)->eip : 0;
+    return tf ? context_segment_base(&t->thread->context, (uint16_t)tf->cs) + tf->eip : 0;
 }
 
 static void daemon_task(void *arg)

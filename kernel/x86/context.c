@@ -66,6 +66,19 @@ bool context_ldt_is_loaded(const struct context_ldt *ldt)
     return ldt == ldt_loaded;
 }
 
+uint32_t context_segment_base(const struct context *c, uint16_t selector)
+{
+    enum { LOCAL = 4 };
+    uint32_t entry = selector / 8;
+    uint64_t d = 0;
+
+    if (selector & LOCAL)
+        d = c->ldt && entry < c->ldt->count ? c->ldt->entries[entry] : 0;
+    else if (entry >= SEL_TLS / 8 && entry < SEL_TLS / 8 + CPU_TLS)
+        d = c->tls[entry - SEL_TLS / 8];
+    return (uint32_t)(d >> 56 << 24) | (uint32_t)(d >> 16 & 0xFFFFFF);
+}
+
 void context_unload(struct context *c)
 {
     if (context_loaded == c)

@@ -32,6 +32,9 @@ void context_set_ldt(struct context *c, const struct context_ldt *ldt);
 /* A table has moved: load it again if it is loaded. Interrupts off. */
 void context_ldt_moved(const struct context_ldt *ldt);
 bool context_ldt_is_loaded(const struct context_ldt *ldt);
+/* Where the segment of a selector in a program's registers begins, as its descriptor says now; 0 for the flat
+ * ones, and for a descriptor that is none. Interrupts off, or between sleeps. */
+uint32_t context_segment_base(const struct context *c, uint16_t selector);
 /* Bring c up to date, if it is loaded. */
 void context_store(struct context *c);
 /* Forget c, which ends. */

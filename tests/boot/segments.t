@@ -17,14 +17,14 @@ my $count = $soak ? 1_000_000 : 10_000;
 my $same  = 2000;    # as many on Linux, too
 
 my $commands = join '; ', map { "$_; echo ended: \$?" } '/bin/segments', map({ "/bin/segments --table /oracle/$_.tsv" } qw(relocation segmentation)),
-  "/fuzz/segfuzz $seed $same", "/fuzz/segfuzz @{[$seed + 1]} $count";
+  "/fuzz/segfuzz $seed $same", "/fuzz/segfuzz @{[$seed + 1]} $count", '/fuzz/segfuzz die';
 
 my $archive = Boot::work_file('segments.cpio');
 my $said = `$top/tools/rootfs pack -o '$archive' --add '$top/build/fuzz/segfuzz=fuzz/segfuzz' --add '$top/tests/oracle=oracle' 2>&1`;
 die "tools/rootfs: $said" if $?;
 my $run = boot('segments', memory => '64M', append => "quiet -- $commands", initrd => $archive, time => $soak ? 1800 : 60);
 outcome_is($run, 'pass');
-is(join(' ', $run->{log} =~ /^ended: (.*)$/mg), '0 0 0 0 0', 'all was run, and ended well');
+is(join(' ', $run->{log} =~ /^ended: (.*)$/mg), '0 0 0 0 0 139', 'all was run, and ended well, but for what was to die');
 log_like($run, qr/^segments: \d{4,} checks, 0 failed$/m, 'what segments shows is as it should be');
 log_like($run, qr/^  stopped at \d+; copied [^;]*;\s+goes\s+on:\s+it\s+counts$/m, 'a program was moved while it was stopped');
 log_like($run, qr/^  compacted +1 +(\d+) +\1 +0\.0%$/m, 'one hole is left after compaction');
@@ -32,6 +32,9 @@ for my $n (34, 37) {
     log_like($run, qr/^$n rows, $n equal$/m, "$n rows of a table");
 }
 log_like($run, qr/^segfuzz: $count descriptors, .* 0 wrong/m, "$count random descriptors");
+log_like($run, qr/^segfuzz\[\d+\] died of SIGSEGV: read from 00000000$/m, 'one died');
+log_like($run, qr/^  instruction 51000010 lies in 51000000-51001000 rwxp$/m, 'in a segment of its own: where that is, is counted from where the segment begins');
+log_like($run, qr/ eip 00000010 eflags [0-9a-f]{8}\n  cs 0007 from 51000000, ss 0023 from 00000000$/m, 'the registers are as they were, and the segment is told');
 log_like($run, qr/^the end: the audit is clean$/m, 'nothing is lost');
 
 SKIP: {

@@ -3,6 +3,8 @@
  * ways: what the processor says of it must be what a model says, what loads must load, what must not must be
  * refused with the right signal; what lies in the kernel's half can never be touched, privilege is 3 at the
  * end as at the beginning. All that happened is summed up: with the same seed the sum is the same on Linux.
+ *
+ * segfuzz die: dies of a read through NULL in a code segment that begins at a page of its own.
  */
 #include <asm/ldt.h>
 #include <signal.h>
@@ -368,6 +370,28 @@ static void thread_area(void)
     count(load_fs(entry * 8 + 3));
 }
 
+/* What the kernel says of this death has to be of the page where the instruction is, not of offset 16. */
+static int die(void)
+{
+    enum { OFFSET = 16, SELECTOR = 7 };
+    static const uint8_t load[] = {0xA1, 0, 0, 0, 0}; /* mov 0, %eax */
+    uint8_t *page = mmap((void *)0x51000000, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    struct {
+        uint32_t entry, base, limit, flags;
+    } d = {0, (uint32_t)(uintptr_t)page, PAGE - 1, BIT32 | CODE};
+    struct __attribute__((packed)) {
+        uint32_t offset;
+        uint16_t selector;
+    } to = {OFFSET, SELECTOR};
+
+    if (page == MAP_FAILED || syscall(SYS_modify_ldt, 0x11, &d, sizeof d) != 0)
+        return 1;
+    memcpy(page + OFFSET, load, sizeof load);
+    __asm__ volatile("ljmp *%0" : : "m"(to));
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
     static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE};
@@ -375,6 +399,8 @@ int main(int argc, char **argv)
     stack_t s = {.ss_sp = alt, .ss_size = sizeof alt};
     unsigned long n = argc > 2 ? strtoul(argv[2], NULL, 10) : 10000;
 
+    if (argc > 1 && strcmp(argv[1], "die") == 0)
+        return die();
     state = (argc > 1 ? strtoull(argv[1], NULL, 10) : 1) * 0x9E3779B97F4A7C15ull + 1;
     __asm__ volatile("mov %%cs, %0" : "=r"(flat_cs));
     __asm__ volatile("mov %%ss, %0" : "=r"(flat_ss));
