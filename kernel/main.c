@@ -38,6 +38,7 @@
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/panic.h"
+#include "mm/errno.h"
 #include "mm/kva_map.h"
 #include "mm/layout.h"
 #include "mm/machine.h"
@@ -115,13 +116,10 @@ static void mount_root(const void *archive, size_t size)
         os_log("boot archive: %s", why);
 }
 
-#define INIT_ARGS 32u
-
-/* Words of init's arguments, in place: blanks separate, double quotes keep blanks. Those beyond max are lost.
- */
-static unsigned split_words(char *line, const char **words, unsigned max)
+/* Words of init's arguments, in place: blanks separate, double quotes keep blanks. There is a blank between
+ * two words, so of n characters there are (n + 1) / 2 at most. */
+static void split_words(char *line, const char **words)
 {
-    unsigned n = 0;
 
     for (;;) {
         char *to;
@@ -129,9 +127,9 @@ static unsigned split_words(char *line, const char **words, unsigned max)
 
         while (*line == ' ' || *line == '\t')
             line++;
-        if (!*line || n == max)
-            return n;
-        words[n++] = to = line;
+        if (!*line)
+            return;
+        *words++ = to = line;
         for (; *line && (quoted || (*line != ' ' && *line != '\t')); line++)
             if (*line == '"')
                 quoted = !quoted;
@@ -149,18 +147,20 @@ static bool run_programs(void)
     static const char *const anywhere[] = {"/sbin/init", "/init", "/etc/init", "/bin/init", "/bin/sh", NULL};
     static const char *const envp[] = {"HOME=/", "TERM=linux", NULL};
     const char *const asked[] = {params.init, NULL};
-    const char *argv[INIT_ARGS + 2] = {0};
     size_t size = strlen(params.init_args) + 1;
+    /* Behind the program's name; the last is NULL. */
+    const char **argv = vm_zalloc((size / 2 + 2) * sizeof *argv);
     char *args = vm_alloc(size); /* the line stays as it is */
-    int status;
+    int status = -ENOMEM;
 
-    if (args) {
-        memcpy(args, params.init_args, size);
-        split_words(args, argv + 1, INIT_ARGS);
-    }
     frame_limit_kernel(&frame_pool_sys);
-    status = process_start_init(params.init ? asked : anywhere, argv, envp);
+    if (argv && args) {
+        memcpy(args, params.init_args, size);
+        split_words(args, argv + 1);
+        status = process_start_init(params.init ? asked : anywhere, argv, envp);
+    }
     kfree(args);
+    kfree(argv);
     if (status != 0) {
         os_log("init: %s cannot be run, error %d", params.init ? params.init : "none of the usual programs",
                -status);

@@ -50,15 +50,15 @@ static const void *loader_data(paddr_t at, size_t size)
     return (const void *)(KERNEL_BASE + at);
 }
 
-/* Copies a string, cut off if need be. skip_word: leave out the first word. */
-static void copy_string(char *to, size_t size, paddr_t at, bool skip_word, const char *what)
+/* Copies a string, cut off if need be. skip_word: leave out the first word. False: it was cut off. */
+static bool copy_string(char *to, size_t size, paddr_t at, bool skip_word)
 {
     const char *s = loader_data(at, 1);
     size_t n = 0;
 
     to[0] = '\0';
     if (!s)
-        return;
+        return true;
     if (skip_word) {
         while (*s && *s != ' ')
             s++;
@@ -70,7 +70,13 @@ static void copy_string(char *to, size_t size, paddr_t at, bool skip_word, const
         n++;
     }
     to[n] = '\0';
-    if (s[n])
+    return !s[n];
+}
+
+/* The same for what names things and orders nothing. */
+static void copy_name(char *to, size_t size, paddr_t at, bool skip_word, const char *what)
+{
+    if (!copy_string(to, size, at, skip_word))
         os_log("boot: %s is longer than %u characters, the rest is ignored", what, (unsigned)size - 1);
 }
 
@@ -117,7 +123,7 @@ static void read_modules(struct bootinfo *b, const struct multiboot_info *mb, bo
 
         to->start = m->start;
         to->end = m->end;
-        copy_string(to->string, sizeof to->string, m->string, qemu, "the string of a module");
+        copy_name(to->string, sizeof to->string, m->string, qemu, "the string of a module");
     }
 }
 
@@ -134,12 +140,13 @@ void bootinfo_init(struct bootinfo *b, uint32_t magic, paddr_t info)
         panic_unfit("not started by a multiboot loader: magic %08x, information at %08x", magic, info);
 
     if (mb->flags & HAS_LOADER_NAME)
-        copy_string(b->loader, sizeof b->loader, mb->boot_loader_name, false, "the loader's name");
+        copy_name(b->loader, sizeof b->loader, mb->boot_loader_name, false, "the loader's name");
     /* QEMU's -kernel and -initrd put the file's name in front; GRUB leaves it out. */
     bool qemu = strcmp(b->loader, "qemu") == 0;
 
-    if (mb->flags & HAS_CMDLINE)
-        copy_string(b->cmdline, sizeof b->cmdline, mb->cmdline, qemu, "the command line");
+    if (mb->flags & HAS_CMDLINE && !copy_string(b->cmdline, sizeof b->cmdline, mb->cmdline, qemu))
+        panic_unfit("the command line is longer than %u characters, and nothing of it was done",
+                    (unsigned)sizeof b->cmdline - 1);
     if (mb->flags & HAS_MODULES)
         read_modules(b, mb, qemu);
     if (mb->flags & HAS_MMAP) {

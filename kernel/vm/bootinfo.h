@@ -6,7 +6,7 @@
 
 #define BOOT_MODULES     8u
 #define BOOT_STRING_MAX  256u
-#define BOOT_CMDLINE_MAX 2048u
+#define BOOT_CMDLINE_MAX 4096u
 
 struct boot_module {
     paddr_t start, end;           /* stays where the loader put it; reserved */
@@ -26,7 +26,8 @@ struct bootinfo {
 extern const struct bootinfo *bootinfo_sys;
 
 /* Fill b from the multiboot information. Stops the machine, with one line, when the loader is not multiboot
- * or gives no memory map, or when the image does not lie in RAM. */
+ * or gives no memory map, when the image does not lie in RAM, or when the command line does not fit: what is
+ * left of one that is cut may be another order. */
 void bootinfo_init(struct bootinfo *b, uint32_t magic, paddr_t info);
 
 #endif

@@ -25,6 +25,26 @@ if (-e $root) {
     log_like($bad, qr/\Aparam: policy: bad value `foo`, ignored; possible: clock, fifo, /, 'quiet does not keep a bad value from being named, first of all');
 }
 
+# A line that does not fit is an error: what would be left of it may be another order. One that does is taken to its last word, however
+# many they are, by the kernel, by init and by the shell.
+my $ut    = top_dir() . '/build/rootfs-ut.cpio';
+my @words = map { sprintf '%03d', $_ } 0 .. 999;
+my $most  = 4095;
+sub line_of {
+    my ($length) = @_;
+    my $line = "quiet -- echo @words ";
+    return $line . 'x' x ($length - length $line);
+}
+my $long = boot('parameters-long', memory => '32M', append => line_of($most), initrd => $ut, time => 60);
+outcome_is($long, 'pass');
+my ($said) = $long->{log} =~ /^(000 001 .*)$/m;
+is($said // '', substr(line_of($most), length 'quiet -- echo '), "$most characters of @{[scalar @words]} words are an order, whole");
+for my $length ($most + 1, 9000) {
+    my $cut = boot("parameters-$length", memory => '32M', append => line_of($length), initrd => $ut, time => 60);
+    outcome_is($cut, 'fail');
+    is($cut->{log}, "quire: the command line is longer than $most characters, and nothing of it was done\n", "$length characters: told, and nothing is run");
+}
+
 my $mem = boot('parameters-mem', memory => '256M', append => 'ktest=format mem=32M', time => 60);
 ktest_ok($mem, 1);
 log_like($mem, qr{^memory: 3\d\d\d\d KiB of RAM}m, 'mem=32M leaves 32 MiB');

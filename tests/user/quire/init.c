@@ -23,8 +23,6 @@
 #include <unistd.h>
 #include "tests/user/quire/programs.h"
 
-#define COMMAND_MAX 4096
-
 static char *environment[] = {
     "TERM=vt102", /* the first: see set_term() */
     "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
@@ -46,17 +44,22 @@ static struct terminal {
 
 #define TERMINALS (sizeof terminals / sizeof terminals[0])
 
-/* The arguments as one line. tools/run writes \xHH for what the kernel's command line cannot carry. */
-static void join_command(char *line, size_t size, int argc, char **argv)
+/* The arguments as one line; NULL: there is no memory. tools/run writes \xHH for what the kernel's command
+ * line cannot carry. */
+static char *join_command(int argc, char **argv)
 {
-    size_t used = 0;
+    size_t size = 1, used = 0;
+    char *line;
 
-    for (int i = 1; i < argc; i++) {
+    for (int i = 1; i < argc; i++)
+        size += strlen(argv[i]) + 1;
+    line = malloc(size);
+    for (int i = 1; line && i < argc; i++) {
         const char *p = argv[i];
 
-        if (i > 1 && used + 1 < size)
+        if (i > 1)
             line[used++] = ' ';
-        while (*p && used + 1 < size) {
+        while (*p) {
             unsigned code;
 
             if (sscanf(p, "\\x%2x", &code) == 1 && strspn(p + 2, "0123456789abcdefABCDEF") >= 2) {
@@ -67,7 +70,9 @@ static void join_command(char *line, size_t size, int argc, char **argv)
             }
         }
     }
-    line[used] = '\0';
+    if (line)
+        line[used] = '\0';
+    return line;
 }
 
 static void show_file(const char *path)
@@ -247,7 +252,7 @@ static void end_the_rest(void)
 
 int init_main(int argc, char **argv)
 {
-    char command[COMMAND_MAX];
+    char *command;
     pid_t shell;
     int code;
 
@@ -255,7 +260,11 @@ int init_main(int argc, char **argv)
         fputs("init: only the first process is init\n", stderr);
         return 1;
     }
-    join_command(command, sizeof command, argc, argv);
+    command = join_command(argc, argv);
+    if (!command) {
+        fputs("init: no memory for the command\n", stderr);
+        return 1;
+    }
     if (chdir("/root") != 0)
         fprintf(stderr, "init: /root: %s\n", strerror(errno));
     if (!*command) {

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,8 @@
 #include <unistd.h>
 #include "tests/user/quire/programs.h"
 
-#define LINE_LENGTH 4096
-#define WORDS       128
-
 struct command {
-    char *word[WORDS + 1];
+    char **word; /* the last is NULL */
     int words;
     char *in, *out;
     int append;
@@ -92,7 +90,7 @@ static int do_ls(int argc, char **argv)
         return complain(where);
     for (int i = 0; i < n; i++) {
         struct stat st;
-        char path[LINE_LENGTH];
+        char path[PATH_MAX];
 
         snprintf(path, sizeof path, "%s/%s", where, entry[i]->d_name);
         if (entry[i]->d_name[0] != '.' && lstat(path, &st) == 0)
@@ -105,7 +103,7 @@ static int do_ls(int argc, char **argv)
 
 static int do_pwd(int argc, char **argv)
 {
-    char path[LINE_LENGTH];
+    char path[PATH_MAX];
 
     (void)argc, (void)argv;
     if (!getcwd(path, sizeof path))
@@ -230,23 +228,26 @@ static char *next_word(char **p, char **to)
     return word;
 }
 
-static void run_line(char *line)
+/* Commands of a line, with room for their words, of which each has a character at least, and for what they
+ * become: twice as long at most, with their ends. */
+static void run_commands(char *line, char **word, char *text)
 {
-    char text[2 * LINE_LENGTH], *to = text, *p = line;
+    char *to = text, *p = line;
     int skip = 0;
 
     for (;;) {
-        struct command c = {.words = 0};
+        struct command c = {.word = word};
         char *w;
 
-        while (c.words < WORDS && (w = next_word(&p, &to))) {
+        while ((w = next_word(&p, &to))) {
             if (strcmp(w, "<") == 0)
                 c.in = next_word(&p, &to);
             else if (w[0] == '>' && (w[1] == '\0' || strcmp(w, ">>") == 0))
                 c.append = w[1], c.out = next_word(&p, &to);
             else
-                c.word[c.words++] = w;
+                word[c.words++] = w;
         }
+        word[c.words] = NULL;
         if (c.words > 0 && !skip)
             last_status = run_command(&c);
         skip = p[0] == '&' && p[1] == '&' && last_status != 0;
@@ -256,14 +257,28 @@ static void run_line(char *line)
     }
 }
 
+/* All of a line or, without memory for it, nothing. */
+static void run_line(char *line)
+{
+    size_t length = strlen(line);
+    char **word = calloc(length + 1, sizeof *word), *text = malloc(2 * length + 1);
+
+    if (word && text)
+        run_commands(line, word, text);
+    else
+        last_status = complain("this line");
+    free(word);
+    free(text);
+}
+
 int sh_main(int argc, char **argv)
 {
-    char line[LINE_LENGTH];
+    char *line = NULL;
+    size_t room = 0;
     int asks = isatty(STDIN_FILENO);
 
     if (argc > 2 && strcmp(argv[1], "-c") == 0) {
-        snprintf(line, sizeof line, "%s", argv[2]);
-        run_line(line);
+        run_line(argv[2]);
         fflush(stdout);
         return last_status;
     }
@@ -271,10 +286,11 @@ int sh_main(int argc, char **argv)
         if (asks)
             fputs("# ", stdout);
         fflush(stdout);
-        if (!fgets(line, sizeof line, stdin))
+        if (getline(&line, &room, stdin) < 0)
             break;
         line[strcspn(line, "\n")] = '\0';
         run_line(line);
     }
+    free(line);
     return last_status;
 }
