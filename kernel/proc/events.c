@@ -252,6 +252,7 @@ size_t event_line(char *buf, size_t size, const struct event_record *e, uint64_t
 
         add(&l, " began=%llu.%03u", (unsigned long long)(began / 1000), (unsigned)(began % 1000));
         add(&l, " took=%llu.%03u", (unsigned long long)(took / 1000), (unsigned)(took % 1000));
+        add(&l, " cycles=%u", e->cost);
     }
     return l.n < size ? l.n : size - 1;
 }

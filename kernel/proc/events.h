@@ -8,7 +8,7 @@
  * memory there is a line, and the ring stays the smallest. Panics show events from here on. */
 void events_init(void);
 
-#define EVENT_LINE 200u /* bytes that a line needs at most, with its end */
+#define EVENT_LINE 224u /* bytes that a line needs at most, with its end */
 
 /* A line without its newline: number, time in us, kind, frame, whose page, details. pid: of the space, or -1.
  * Its length. */

@@ -70,6 +70,33 @@ fail pages --help
 fail sh -c 'cat /proc/1/quire/page'
 fail sh -c 'echo 12345678901234567890123456789012345 >/proc/1/quire/page'
 fail sh -c 'exec 3<>/proc/self/quire/page; echo 0x10000000 >&3; head -n 2 <&3; echo 10001000 >&3; head -n 2 <&3'
+# Processes that end while they are asked for, and one that has ended and that nobody waits for.
+echo "== ends"
+n=0 wrong=0 gone=0
+while [ $n -lt 60 ]; do
+    n=$((n + 1))
+    sleep 0.00$((n % 10)) & p=$!
+    for c in "why $p 8048000" "why --raw $p 0" "pages --plain $p" "map --once --plain $p" "forms --plain $p"; do
+        $c >/tmp/out 2>&1 && continue
+        gone=$((gone + 1))
+        grep -Eq "^(why|pages|map|forms): (there is no process $p$|process $p has no memory any more)" /tmp/out && [ $(wc -l </tmp/out) -eq 1 ] && continue
+        wrong=$((wrong + 1)); echo "WRONG $c"; head -n 3 /tmp/out
+    done
+    wait $p
+done
+echo "$gone gone, $wrong wrong"
+(sleep 0.05 & echo $! >/tmp/zombie; exec sleep 2) &
+sleep 0.5
+z=$(cat /tmp/zombie)
+for c in "why $z 8048000" "pages --plain $z" "map --once --plain $z" "forms --plain $z"; do $c; echo "status $?"; done
+for c in "1 2" "--swap --buddy" "--swap 1" "1 --buddy"; do map --once $c >/dev/null 2>&1; echo "two pictures $?"; done
+sleep 0.2 & p=$!
+exec 3<>/proc/$p/quire/page
+echo 8048000 >&3
+wait $p
+cat <&3; echo "read $?"
+echo 8049000 >&3; echo "write $?"
+exec 3>&-
 echo "== end"
 END
 close $fh;
@@ -170,8 +197,8 @@ is_deeply(\@times, [sort { $a <=> $b } @times], 'the history is in the order of 
 my ($first, $second) = map { lines_of('written')->{$_}[0] // 'none' } qw(frame pid);
 my $back = lines_of('in')->{frame}[0] // 'none';
 my @sentences = (
-    [zero => qr/^a read of pid $second was the first touch, and got the shared zero page, in [\d.]+ us$/],
-    [zeroed => qr/^a write of pid $second had no page of its own, and got a frame that was zeroed for it: frame $first, in [\d.]+ us$/],
+    [zero => qr/^a read of pid $second was the first touch, and got the shared zero page \(fault-begun, mapped, fault-ended, \d+ cycles\)$/],
+    [zeroed => qr/^a write of pid $second had no page of its own, and got a frame that was zeroed for it: frame $first \(fault-begun, zeroed, mapped, fault-ended, \d+ cycles\)$/],
     [shared => qr/^pid $second forked: its tables are shared with space \d+, nothing was copied$/],
     ['given up' => qr/^pid $second said of 2 pages, with this one: put them out$/],
     [out => qr/^it was taken from all who had it: their entries name slot 0:$page$/],
@@ -191,7 +218,7 @@ for (@sentences) {
 }
 my $copy = history_of('copy');
 my $copied_to = lines_of('copy')->{frame}[0] // 'none';
-like($copy->[-1][1] // '', qr/^a write of pid $child found a page that others have too, and got a copy of its own: frame $copied_to, in/,
+like($copy->[-1][1] // '', qr/^a write of pid $child found a page that others have too, and got a copy of its own: frame $copied_to \(fault-begun, mapped, fault-ended, \d+ cycles\)$/,
     "the child's ends with the copy");
 like(join('', map { "$_->[1]\n" } @$copy), qr/^its table was shared since a fork, and was copied/m, 'for which it got a table of its own');
 like($copy->[0][1] // '', qr/^a read of pid $second /, 'and begins before it was born');
@@ -237,6 +264,10 @@ for my $what (sort keys %fails) {
     my $text = said_of("fail $what");
     ok($text =~ $like && $text =~ /^status $status$/m, "$what: status $status, and it says why") or diag($text);
 }
+like(said_of('ends'), qr/^[1-9]\d* gone, 0 wrong$/m, 'who ends while he is asked for has ended: one line, and no other') or diag(said_of('ends'));
+is(scalar(() = said_of('ends') =~ /^(?:why|pages|map|forms): process \d+ has no memory any more: .*\nstatus 1$/mg), 4, 'one that has ended and that nobody waits for');
+is(scalar(() = said_of('ends') =~ /^two pictures 2$/mg), 4, 'map draws one picture');
+like(said_of('ends'), qr/^cat: .*No such process\nread 1\n.*No such process\nwrite 1$/m, 'a descriptor of a process that has ended') or diag(said_of('ends'));
 my ($twice) = grep {/^fail sh -c exec 3/} keys %step;
 like($step{$twice // ''} // '', qr/^address 10000000\n(?:.*\n)*address 10001000$/m, 'one descriptor serves for two questions, with 0x and without');
 

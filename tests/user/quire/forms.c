@@ -158,22 +158,25 @@ static bool put_line(const char *line, bool colours, unsigned *sizes, bool *good
     return true;
 }
 
-static int draw(const char *path, bool colours)
+/* pid: whose path that is, or NULL. */
+static int draw(const char *path, const char *pid, bool colours)
 {
     FILE *f = fopen(path, "re");
     char line[256];
-    unsigned sizes = 0;
+    unsigned sizes = 0, lines = 0;
     bool good = false;
     int err = 0;
 
     if (!f)
-        return fail(path, errno == ENOENT ? "this kernel does not tell; it is for Quire" : strerror(errno));
-    while (!err && fgets(line, sizeof line, f))
+        return no_answer("forms", path, pid ? pid : "self");
+    for (; !err && fgets(line, sizeof line, f); lines++)
         if (!put_line(line, colours, &sizes, &good))
             err = fail(path, "a line that is not understood");
     if (!err && ferror(f))
-        err = fail(path, errno == ESRCH ? "the process has ended" : strerror(errno));
+        err = no_answer("forms", path, pid ? pid : "self");
     fclose(f);
+    if (!err && !lines && pid)
+        return no_memory_of("forms", pid);
     return err ? err : !good;
 }
 
@@ -219,5 +222,5 @@ int forms_main(int argc, char **argv)
         return usage(stderr);
     if (pid)
         snprintf(path, sizeof path, "/proc/%.16s/quire/forms%s", pid, all ? "-all" : "");
-    return draw(path, colours);
+    return draw(path, pid, colours);
 }

@@ -323,7 +323,7 @@ static void take_marks(struct picture *p, const char *text)
 
 /* What a process has: frames in each cell. */
 struct owned {
-    unsigned resident, swapped, files;
+    unsigned regions, resident, swapped, files;
     unsigned in[CELLS_MOST], files_in[CELLS_MOST];
 };
 
@@ -351,6 +351,7 @@ static bool take_owned(const struct picture *p, int pid, struct owned *o, char *
 
         if (sscanf(text, "%lx-%lx", &from, &end) != 2)
             continue;
+        o->regions++;
         while (from < end) {
             size_t n = (end - from) / PAGE < 512 ? (end - from) / PAGE : 512;
             ssize_t got = pread(fd, e, n * sizeof e[0], (off_t)(from / PAGE) * (off_t)sizeof e[0]);
@@ -502,11 +503,15 @@ static int draw_machine(int pid, bool once)
     p.cells = (unsigned)number_of(text, "cells");
     if (!p.run || p.cells > want)
         return 1;
-    if (pid && !take_owned(&p, pid, &owned, name, sizeof name)) {
+    if (pid) {
+        bool is_there = take_owned(&p, pid, &owned, name, sizeof name);
         char text_pid[16];
 
         snprintf(text_pid, sizeof text_pid, "%d", pid);
-        return no_process("map", text_pid);
+        if (!is_there)
+            return no_process("map", text_pid);
+        if (!owned.regions)
+            return no_memory_of("map", text_pid);
     }
     take_marks(&p, text);
     draw_head(text, &p, pid, name, &owned);
@@ -812,11 +817,14 @@ int map_main(int argc, char **argv)
             once = true;
         } else if (strcmp(argv[i], "--plain") == 0) {
             plain = true;
+        } else if (mode != MODE_ALL) { /* one picture at a time */
+            fputs(usage, stderr);
+            return 2;
         } else if (strcmp(argv[i], "--buddy") == 0) {
             mode = MODE_BUDDY;
         } else if (strcmp(argv[i], "--swap") == 0) {
             mode = MODE_SWAP;
-        } else if (*argv[i] != '-' && *argv[i]) {
+        } else if (*argv[i] != '-') {
             if (need_process("map", argv[i]))
                 return 1;
             pid = strcmp(argv[i], "self") == 0 ? getpid() : atoi(argv[i]);

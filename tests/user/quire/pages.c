@@ -98,7 +98,7 @@ static int read_runs(struct picture *p, const char *pid)
     snprintf(path, sizeof path, "/proc/%.16s/quire/pages", pid);
     f = fopen(path, "re");
     if (!f)
-        return fail(path, errno == ENOENT ? "this kernel does not tell; it is for Quire" : strerror(errno));
+        return no_answer("pages", path, pid);
     while (!err && fgets(line, sizeof line, f)) {
         unsigned start, end, entries = 0;
         int state;
@@ -110,7 +110,7 @@ static int read_runs(struct picture *p, const char *pid)
         p->out_entries += entries;
     }
     if (!err && ferror(f))
-        err = errno == ESRCH ? no_process("pages", pid) : fail(path, strerror(errno));
+        err = no_answer("pages", path, pid);
     fclose(f);
     return err || p->count ? err : no_memory_of("pages", pid);
 }

@@ -1,4 +1,5 @@
 /* What programs that are given a process say of one that is none. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,19 @@ int no_memory_of(const char *program, const char *pid)
 {
     fprintf(stderr, "%s: process %s has no memory any more: it has ended, and nobody has waited for it\n",
             program, pid);
+    return 1;
+}
+
+int no_answer(const char *program, const char *path, const char *pid)
+{
+    char directory[64];
+    int err = errno;
+
+    snprintf(directory, sizeof directory, "/proc/%.16s", pid);
+    if (err == ESRCH || access(directory, F_OK) != 0) /* it may have ended since it was looked for */
+        return no_process(program, pid);
+    fprintf(stderr, "%s: %s: %s\n", program, path,
+            err == ENOENT ? "this kernel does not tell; it is for Quire" : strerror(err));
     return 1;
 }
 

@@ -31,5 +31,7 @@ int tlb_main(int argc, char **argv);
 int need_process(const char *program, const char *pid);
 int no_process(const char *program, const char *pid);
 int no_memory_of(const char *program, const char *pid);
+/* Of a file of a process, /proc/PID/..., that cannot be opened or read; errno says why. */
+int no_answer(const char *program, const char *path, const char *pid);
 
 #endif

@@ -451,6 +451,26 @@ static const char *access_of(const struct event *e)
     return says(e, "write") ? "a write of" : says(e, "exec") ? "an instruction fetch of" : "a read of";
 }
 
+/* What a record tells beside its kind, by the names that kind= of /proc/quire/events takes, and what it cost
+ * so far, as the processor counts. */
+static void parts_text(const struct event *e, char *s, size_t size)
+{
+    bool ends = strcmp(e->kind, "fault") == 0;
+    const char *cycles = part(e, "cycles");
+    char words[96];
+
+    snprintf(words, sizeof words, "%s%s%s%s%s%s%s", ends ? ", fault-begun" : "",
+             says(e, "zeroed") ? ", zeroed" : "", says(e, "mapped") ? ", mapped" : "",
+             ends ? ", fault-ended" : "", *cycles ? ", " : "", cycles,
+             !*cycles ? ""
+             : ends   ? " cycles"
+                      : " cycles so far");
+    if (*words)
+        snprintf(s, size, " (%s)", words + 2);
+    else
+        *s = '\0';
+}
+
 /* How a fault ended. */
 static void fault_text(const struct event *e, char *s, size_t size)
 {
@@ -475,17 +495,30 @@ static void fault_text(const struct event *e, char *s, size_t size)
         {"grow-stack", "let the stack grow"},
     };
     const char *text = "ended";
-    char frame[24] = "", took[32] = "";
+    char frame[24] = "", parts[96];
 
     for (size_t i = 0; i < sizeof end / sizeof end[0]; i++)
         if (says(e, end[i].word))
             text = end[i].text;
     if (says(e, "fill-zero") || says(e, "copy"))
         snprintf(frame, sizeof frame, ": frame %s", part(e, "frame"));
-    if (*part(e, "took"))
-        snprintf(took, sizeof took, ", in %s us", part(e, "took"));
-    snprintf(s, size, "%s %s %s%s%s%s", access_of(e), whose(e), text, frame, took,
-             says(e, "major") ? ", a disk among them" : "");
+    parts_text(e, parts, sizeof parts);
+    snprintf(s, size, "%s %s %s%s%s%s", access_of(e), whose(e), text, frame,
+             says(e, "major") ? ", with a read from a disk" : "", parts);
+}
+
+static void step_text(const struct event *e, char *s, size_t size)
+{
+    char parts[112];
+    const char *done = says(e, "swap-in")     ? "the page came from its slot"
+                       : says(e, "own-table") ? "the table became its own"
+                       : says(e, "object-in") ? "the object's page was brought"
+                       : says(e, "unpark")    ? "the page was put back"
+                       : says(e, "table-in")  ? "the table came in"
+                                              : "one step was done";
+
+    parts_text(e, parts, sizeof parts);
+    snprintf(s, size, "on the way of %s %s: %s%s", access_of(e), whose(e), done, parts);
 }
 
 /* "2 pages, with this one", or "it" of 1. */
@@ -521,7 +554,7 @@ static bool sentence_of(const struct event *e, char *s, size_t size)
         {"claimed", "its table was shared, and is the program's alone again: nobody else names it any more"},
         {"table-emptied", "its table had no entries any more, and was freed"},
         {"table-lost", "its table could not be read from the disk"},
-        {"mapped-ahead", "it was in memory, and was mapped before anybody touched it"},
+        {"mapped-ahead", "it was in memory, and was mapped before anybody touched it (mapped)"},
         {"read-ahead", "it was read ahead: nobody had asked for it yet"},
         {"ahead-used", "it had been read ahead, and was asked for now"},
         {"stolen", "its slot was given to another page, since swap was full"},
@@ -533,13 +566,7 @@ static bool sentence_of(const struct event *e, char *s, size_t size)
     if (strcmp(e->kind, "fault") == 0)
         fault_text(e, s, size);
     else if (strcmp(e->kind, "step") == 0)
-        snprintf(s, size, "on the way of %s %s: %s", access_of(e), whose(e),
-                 says(e, "swap-in")     ? "the page came from its slot"
-                 : says(e, "own-table") ? "the table became its own"
-                 : says(e, "object-in") ? "the object's page was mapped"
-                 : says(e, "unpark")    ? "the page was put back"
-                 : says(e, "table-in")  ? "the table came in"
-                                        : "one step was done");
+        step_text(e, s, size);
     else if (strcmp(e->kind, "wait") == 0)
         snprintf(s, size, "%s %s had to wait for %s", access_of(e), whose(e),
                  says(e, "memory")  ? "memory"
@@ -668,7 +695,7 @@ static int ask(const char *pid, unsigned long long va, struct answer *a)
 {
     char path[64], line[32];
     size_t used = 0;
-    ssize_t n;
+    ssize_t n = 0;
     int fd, len;
 
     if (need_process("why", pid))
@@ -676,22 +703,25 @@ static int ask(const char *pid, unsigned long long va, struct answer *a)
     snprintf(path, sizeof path, "/proc/%.16s/quire/page", pid);
     fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
-        return fail("%s: %s", path,
-                    errno == ENOENT ? "this kernel does not tell; it is for Quire" : strerror(errno));
+        return no_answer("why", path, pid);
     len = snprintf(line, sizeof line, "0x%llx", va);
     if (write(fd, line, (size_t)len) != len) {
-        int err = errno;
+        int status = errno == EINVAL
+                         ? fail("0x%llx is no address of a program: they are below 0xc0000000", va)
+                         : no_answer("why", path, pid);
 
         close(fd);
-        return err == EINVAL  ? fail("0x%llx is no address of a program: they are below 0xc0000000", va)
-               : err == ESRCH ? no_process("why", pid)
-                              : fail("%s: %s", path, strerror(err));
+        return status;
     }
     a->text = malloc(TEXT_MAX);
     while (a->text && used < TEXT_MAX - 1 && (n = read(fd, a->text + used, TEXT_MAX - 1 - used)) > 0)
         used += (size_t)n;
+    if (!a->text)
+        errno = ENOMEM;
+    if (!a->text || n < 0)
+        return no_answer("why", path, pid);
     close(fd);
-    if (!a->text || !used)
+    if (!used)
         return fail("%s: nothing could be read", path);
     a->text[used] = '\0';
     return 0;
