@@ -109,7 +109,10 @@ class Memory:
     def string(self, va, limit=64):
         if va == 0:
             return "-"
-        return self.read(va, limit).split(b"\0")[0].decode("ascii", "replace")
+        out = b""
+        while len(out) < limit and b"\0" not in out:  # what is behind its page may be nothing
+            out += self.read(va + len(out), min(limit - len(out), PAGE_SIZE - (va + len(out)) % PAGE_SIZE))
+        return out.split(b"\0")[0].decode("ascii", "replace")
 
 
 def walk(root, va):
@@ -243,6 +246,9 @@ class Kernel:
                                   symbol("frame_pool_sys")[0] if vm_at is None else int(self.vm["pool"]))
         self.frames_at = int(self.pool["frames"])
         self.start, self.end = int(self.pool["start"]), int(self.pool["end"])
+        if not 0 <= self.start <= self.end <= 1 << 20:
+            raise Problem("0x%x is no struct vm: its pool would be [0x%x, 0x%x)" %
+                          (symbol("vm_sys")[0] if vm_at is None else vm_at, self.start, self.end))
 
     def need_pool(self):
         if self.frames_at == 0 or self.end == 0:
@@ -305,6 +311,23 @@ class Kernel:
                 return at, s
         raise Problem("no space 0x%x; q-spaces lists them" % wanted)
 
+    def directory(self, wanted):
+        """The physical address of a directory, given as that, or by the address or id of a space."""
+        if self.has_vm() and self.frames_at:
+            for at, s in self.spaces():
+                if wanted in (at, int(s["id"])):
+                    return int(s["pt"]["root"]) << PAGE_SHIFT
+        pfn = wanted >> PAGE_SHIFT
+        is_known = self.frames_at and self.end
+        # CR3 has two bits that say how the directory is cached.
+        if pfn == 0 or wanted & PAGE_SIZE - 1 & ~0x18 or is_known and not self.start <= pfn < self.end:
+            raise Problem("0x%x is neither a space (q-spaces lists them) nor the physical address of a directory" % wanted)
+        if is_known:
+            use = self.use_name(int(self.frame(pfn)["use"]))
+            if use not in ("table", "kernel"):
+                raise Problem("0x%x is no directory: frame 0x%x is in use for %s" % (wanted, pfn, use))
+        return pfn << PAGE_SHIFT
+
     def policy_sets(self, half):
         """(address, struct policy_set) of every set that has frames under the policy of a half."""
         return self.linked("sets", "struct policy_set", int(half["sets"]), "next")
@@ -340,19 +363,11 @@ class Kernel:
                 yield i, entry
 
     def regions(self, space):
-        at = int(space["regions"]["first"])
-        while at:
-            region = self.mem.load("struct region", at)
-            yield at, region
-            at = int(region["next"])
+        return self.linked("regions", "struct region", int(space["regions"]["first"]), "next")
 
     def objects(self):
         self.need_vm()
-        at = int(self.vm["objects"])
-        while at:
-            o = self.mem.load("struct object", at)
-            yield at, o
-            at = int(o["next"])
+        return self.linked("objects", "struct object", int(self.vm["objects"]), "next")
 
     def radix_nodes(self, tree):
         """(address, used, height, first index, words) of every node of a struct radix, from the root down."""
@@ -369,6 +384,8 @@ class Kernel:
                     if child:
                         yield from node(child, height - 1, base + (i << RADIX_BITS * (height - 1)))
 
+        if int(tree["height"]) * RADIX_BITS >= 32 + RADIX_BITS:
+            raise Problem("a tree of height %d" % int(tree["height"]))
         if int(tree["root"]):
             yield from node(int(tree["root"]), int(tree["height"]), 0)
 
@@ -692,16 +709,37 @@ def hot_list(k, hot):
 # --- commands ---
 
 
+@contextlib.contextmanager
+def no_calls():
+    """An expression of the user's must not let the kernel run."""
+    before = gdb.parameter("may-call-functions")
+    gdb.execute("set may-call-functions off", to_string=True)
+    try:
+        yield
+    finally:
+        gdb.execute("set may-call-functions %s" % ("on" if before else "off"), to_string=True)
+
+
 def number(text):
     """The value of an expression, read now, in the address space where the kernel is stopped; of a structure or an array the address."""
-    value = gdb.parse_and_eval(text)
+    with no_calls():
+        value = gdb.parse_and_eval(text)
     if value.type.strip_typedefs().code in (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_ARRAY):
         if value.address is None:
             raise Problem("%s is in no place in memory" % text)
         value = value.address
     if value.type.code == gdb.TYPE_CODE_VOID:
         raise Problem("%s has no value" % text)
-    return value, int(value) & 0xFFFFFFFF
+    whole = int(value)
+    if not -(1 << 31) <= whole < 1 << 32:
+        raise Problem("%s does not fit into 32 bits" % text)
+    return value, whole & 0xFFFFFFFF
+
+
+def address_of_program(va):
+    if va >= KERNEL_BASE:
+        raise Problem("0x%x is no address of a program: they are below 0x%x" % (va, KERNEL_BASE))
+    return va
 
 
 def points_to(value, tag):
@@ -751,9 +789,33 @@ class Command(gdb.Command):
                 self.usage()
         return None
 
+    def no_space(self):
+        return Problem("there is no space at 0x%x; q-spaces lists them" % self.given)
+
+    def kernel(self, cr0, cr3, vm_at):
+        """What follows a pointer to a space that has ended may be anything: it has to be one of its vm's."""
+        if self.given is None:
+            return Kernel(cr0, cr3, vm_at)
+        try:
+            k = Kernel(cr0, cr3, vm_at)
+            k.space(self.given)
+        except Problem:
+            raise self.no_space()
+        return k
+
     def invoke(self, line, from_tty):
+        """Whatever is wrong, the user is told in one line."""
         self.dont_repeat()
-        args = arguments_of(line)
+        try:
+            self.obey(arguments_of(line))
+        except gdb.GdbError:
+            raise
+        except gdb.error as e:  # of gdb itself: an expression, a register, a symbol
+            raise Problem(str(e).strip().split("\n")[0])
+        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, struct.error) as e:
+            raise Problem("%s: what is in memory there makes no sense: %s" % (self.name, str(e).split("\n")[0]))
+
+    def obey(self, args):
         if not self.arguments <= len(args) <= self.arguments + self.optional + 1 or "" in args:
             self.usage()
         try:
@@ -763,27 +825,42 @@ class Command(gdb.Command):
         except gdb.error as e:
             raise Problem("no machine: %s" % e)
         values = [number(a) for a in args]
+        self.given = None
         vm_at = self.vm_of(values)
         self.later = None
         with physical():
-            self.run(Kernel(cr0, cr3, vm_at), *values)
+            self.run(self.kernel(cr0, cr3, vm_at), *values)
         if self.later:
             self.later()  # what is no matter of physical memory
 
 
-class Walk(Command):
-    """q-walk VA [, ROOT]: follow an address through page tables.
+class OfSpace(Command):
+    """What takes a space, given as a struct space, a pointer to one, or its id; its vm is that of the space."""
 
-ROOT is a struct space or struct pt, a pointer to one, or the physical address of a directory (as in CR3); the
-active one by default. $pfn becomes the frame that the last entry names, $slot the swap slot; void if none."""
+    space_at = 0  # which of the arguments
+
+    def vm_of(self, values):
+        vm_at = super().vm_of(values)
+        if len(values) > self.space_at and points_to(values[self.space_at][0], "space"):
+            value, self.given = values[self.space_at]
+            if vm_at is None:
+                try:
+                    vm_at = int(value["vm"])
+                except gdb.error:
+                    raise self.no_space()
+        return vm_at
+
+
+class Walk(OfSpace):
+    """q-walk VA [, ROOT] [, VM]: follow an address through page tables.
+
+ROOT is a struct space, a pointer to one, or its id; a struct pt or a pointer to one; or the physical address of a
+directory (as in CR3). The active one by default. $pfn becomes the frame that the last entry names, $slot the swap slot; void if none."""
 
     name = "q-walk"
     arguments = 1
-
-    def vm_of(self, values):
-        if len(values) > 1 and points_to(values[1][0], "space"):
-            return int(values[1][0]["vm"])
-        return None
+    optional = 1
+    space_at = 1
 
     def run(self, k, va, root=None):
         va = va[1]
@@ -791,12 +868,10 @@ active one by default. $pfn becomes the frame that the last entry names, $slot t
             if not k.mem.paging:
                 raise Problem("paging is not on yet: give a ROOT")
             base = k.mem.root
-        elif points_to(root[0], "space"):
-            base = int(k.mem.load("struct space", root[1])["pt"]["root"]) << PAGE_SHIFT
         elif points_to(root[0], "pt"):
-            base = int(k.mem.load("struct pt", root[1])["root"]) << PAGE_SHIFT
+            base = k.directory(int(k.mem.load("struct pt", root[1])["root"]) << PAGE_SHIFT)
         else:
-            base = root[1] & ~0xFFF
+            base = k.directory(root[1])
         print("root 0x%08x" % base)
         pa, steps = walk(base, va)
         for level, at, entry in steps:
@@ -892,18 +967,6 @@ class Slabs(Command):
             print("%-20s %6d %6d %6d %6d %6d %8d %8d %6d" %
                   (k.mem.string(int(c["name"])), int(c["size"]), int(c["stride"]), int(c["per_slab"]),
                    int(c["slab_count"]), int(c["empty_slabs"]), int(c["live"]), int(c["allocs"]), int(c["fails"])))
-
-
-class OfSpace(Command):
-    """What takes a space, given as a struct space, a pointer to one, or its id; its vm is that of the space."""
-
-    space_at = 0  # which of the arguments
-
-    def vm_of(self, values):
-        vm_at = super().vm_of(values)
-        if vm_at is None and len(values) > self.space_at and points_to(values[self.space_at][0], "space"):
-            vm_at = int(values[self.space_at][0]["vm"])
-        return vm_at
 
 
 class Spaces(Command):
@@ -1165,7 +1228,7 @@ $bpnum is the breakpoint's number; `delete` takes it away. It stops where the fa
     space_at = 1
 
     def run(self, k, va, space=None):
-        page = va[1] >> PAGE_SHIFT
+        page = address_of_program(va[1]) >> PAGE_SHIFT
         where = "0x%08x" % (page << PAGE_SHIFT)
         condition = "(f->va >> %d) == 0x%x" % (PAGE_SHIFT, page)
         if space is not None:
@@ -1462,12 +1525,15 @@ A number that is that of a frame is one, unless a SPACE follows; other numbers a
                 slot = 0
 
     def run(self, k, what, space=None):
+        is_frame = space is None and k.start <= what[1] < k.end
+        if not is_frame:
+            address_of_program(what[1])
+            _, s = self.active(k) if space is None else k.space(space[1])
         events = Events(k)
-        if space is None and k.start <= what[1] < k.end:
+        if is_frame:
             found = [(n, e) for n, e in events.records if e["frame"] == what[1]]
             print("frame 0x%x" % what[1])
         else:
-            _, s = self.active(k) if space is None else k.space(space[1])
             found = list(self.of_page(k, events, s, what[1]))
             print("page 0x%08x of space %d" % (what[1] & ~(PAGE_SIZE - 1), int(s["id"])))
         events.head(len(found))
@@ -1483,10 +1549,12 @@ class Faults(Command):
 
     def run(self, k, n=None):
         n = 16 if n is None else n[1]
+        if not 0 < n < 1 << 31:
+            raise Problem("how many faults? a number from 1 on")
         events = Events(k)
         found = [(i, e) for i, e in events.records if events.kind(e) == "fault"]
         events.head(min(n, len(found)))
-        for i, e in found[-n:] if n else []:
+        for i, e in found[-n:]:
             events.show(i, e)
 
 
