@@ -38,9 +38,17 @@ static uint32_t mappings_of(const struct frame *f, uint32_t roots)
     return f->maps - 1 + roots;
 }
 
-/* The state of an entry in a table in memory that so many roots name. */
-static enum page_state state_of(struct vm *vm, pte_t e, uint32_t roots)
+/* Whether the policy has set aside the page of a parked entry. A software TLB parks entries of pages in use,
+ * and then the frame says so; without one only a policy does. */
+static bool is_set_aside(const struct space *s, const struct frame *f)
 {
+    return !s->tlb || f->flags & FRAME_F_PARKED;
+}
+
+/* The state of an entry of a space, in a table in memory that so many roots name. */
+static enum page_state state_of(struct space *s, pte_t e, uint32_t roots)
+{
+    struct vm *vm = s->vm;
     const struct frame *f;
 
     if (pte_empty(e))
@@ -52,7 +60,7 @@ static enum page_state state_of(struct vm *vm, pte_t e, uint32_t roots)
     f = pfn_frame(vm->pool, pte_pfn(e));
     if (f->use == FRAME_OBJECT)
         return object_is_shmem(f->owner) ? PAGE_SHMEM : PAGE_FILE;
-    if (pte_parked(e))
+    if (pte_parked(e) && is_set_aside(s, f))
         return PAGE_PARKED;
     return mappings_of(f, roots) > 1 ? PAGE_COW : PAGE_PRIVATE;
 }
@@ -82,7 +90,8 @@ static void describe_entry(struct description *d)
     struct vm *vm = d->space->vm;
 
     d->entry = *pt_resident_entry(&d->space->pt, d->va);
-    d->state = state_of(vm, d->entry, d->roots);
+    d->state = state_of(d->space, d->entry, d->roots);
+    d->no_place = pte_parked(d->entry) && d->space->tlb;
     if (pte_is_swap(d->entry)) {
         describe_slot(vm, pte_slot(d->entry), &d->slot);
         d->frame = d->slot.cached;
@@ -90,6 +99,7 @@ static void describe_entry(struct description *d)
         d->frame = pfn_frame(vm->pool, pte_pfn(d->entry));
         if (is_pageable(d->frame)) {
             d->mappings = mappings_of(d->frame, d->roots);
+            d->set_aside = pte_parked(d->entry) && is_set_aside(d->space, d->frame);
             describe_slot(vm, d->frame->slot, &d->slot);
         }
     }
@@ -177,12 +187,12 @@ static void run_of_entries(struct space *s, struct page_run *run, vaddr_t stop)
     const pte_t *e = pt_resident_entry(&s->pt, run->start);
     uint32_t roots = pt_resident_table(&s->pt, run->start)->maps;
 
-    run->state = state_of(s->vm, *e, roots);
+    run->state = state_of(s, *e, roots);
     run->end = run->start;
     do {
         run->end += PAGE_SIZE;
         e++;
-    } while (run->end < stop && state_of(s->vm, *e, roots) == run->state);
+    } while (run->end < stop && state_of(s, *e, roots) == run->state);
 }
 
 bool describe_run(struct space *s, vaddr_t from, struct page_run *run)

@@ -53,6 +53,8 @@ struct description { /* (o) */
     struct slot_description table_slot; /* of one that is out */
     /* The entry; PTE_NONE if there is no table, or it is out. */
     pte_t entry;
+    bool set_aside; /* of a parked entry: the policy has set its page aside */
+    bool no_place;  /* of a parked entry: the space's software TLB has no place for it now */
     enum page_state state;
     struct frame
         *frame; /* that the entry names, or that caches its slot; NULL: none. May be the zero frame */

@@ -154,6 +154,8 @@ static void show_entry(struct text *t, const struct description *d)
         return;
     }
     text_print(t, "entry %08x\nentry_kind %s\n", pte_bits(d->entry), entry_kind(d->entry));
+    if (pte_parked(d->entry))
+        text_print(t, "entry_parked_by%s%s\n", d->set_aside ? " policy" : "", d->no_place ? " tlb" : "");
     if (pte_has_frame(d->entry))
         show_words(t, "entry_bits", pte_bits(d->entry) & PAGE_MASK, pt_bit_name);
 }

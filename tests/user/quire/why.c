@@ -315,9 +315,15 @@ static void tell_entry(const struct answer *a)
         return;
     }
     put("entry", "0x%08x, %s:", e,
-        is(a, "entry_kind", "present") ? "present"
-        : is(a, "entry_kind", "held")
-            ? "held: the page is in memory, and its region lets nobody touch it"
+        is(a, "entry_kind", "present")    ? "present"
+        : is(a, "entry_kind", "held")     ? "held: the page is in memory, and its region lets nobody touch it"
+        : is(a, "entry_parked_by", "tlb") ? "parked: the page is in memory and in use, and the software TLB "
+                                            "of this program has no entry for "
+                                            "it; the next touch is a miss, which puts one in"
+        : is(a, "entry_parked_by", "policy tlb")
+            ? "parked: the page is in memory, its policy has set it aside, and the software TLB of this "
+              "program "
+              "has no entry for it; the next touch puts it back"
             : "parked: the page is in memory and its policy has set it aside; the next touch puts it back");
     draw_frame_entry(e, "frame");
     explain_bits(e);
