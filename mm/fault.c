@@ -357,7 +357,8 @@ static __attribute__((noinline)) enum fault_verdict resolve_unusual(struct space
         return FAULT_MAPERR;
     }
     if (s->tlb && !f->present && softtlb_miss(s, va, f->access)) {
-        s->faults--; /* the program has all that it asked for */
+        s->vm->stats.faults--; /* a refill is no page fault, and the software TLB has counted it */
+        s->faults--;
         return FAULT_RESUME;
     }
     action = look(s, va, f->access, &r, &e);

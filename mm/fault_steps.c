@@ -394,7 +394,7 @@ enum fault_verdict fault_touch(struct space *s, vaddr_t va, enum access access)
     nosleep_enter("the region and the entry that are looked up");
     verdict = fault_take_steps(&st, look_again(&st), 0);
     if (unlikely(s->tlb))
-        softtlb_touch(s, st.va, access);
+        softtlb_touch(s, st.va);
     nosleep_exit();
     mutex_unlock(&s->lock);
     return verdict;

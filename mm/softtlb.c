@@ -46,6 +46,13 @@
  * once: SOFTTLB_LEAST says how many that can be. A real TLB does with fewer, since its processor needs an
  * entry only for the moment of the access.
  *
+ * The record. It has a line for each entry that is put in: the string of misses. On request it has more: each
+ * time one is put in, the accessed bits of all that translate are read and cleared, and those that the
+ * processor has used since the line before get a line too. So it is known exactly which pages were used
+ * between two misses, and only the order among these is not (docs/translation.md says what follows). The bits
+ * are kept for the policy in the entry (pte_unmark()). What was used through an entry that somebody else
+ * has changed meanwhile (munmap(), reclaim) is not seen.
+ *
  * What programs see. Refills are not counted as faults of the program (getrusage()); mincore(), pagemap and
  * smaps count parked pages as what they are, resident ones.
  *
@@ -54,7 +61,9 @@
  * INV-TLB-1  each entry of the space that translates has a place, and there are at most `entries` places
  * INV-TLB-2  no table of the space is shared, but while a fork or a change of the mode makes them own
  * INV-TLB-3  the places are sound (INV-ASSOC-*)
- * INV-TLB-4  what the form says of a page of the space is the frame that its entry names
+ * INV-TLB-4  what the form says of a page of the space is the frame that its entry names; a form that spaces
+ *            share says nothing of other pages
+ * INV-TLB-5  a form that spaces share exists as long as one of them does
  *
  * How it fails: -ENOMEM when the mode is entered or inherited, and nothing has changed.
  *
@@ -124,6 +133,10 @@ static bool take_word(const char *word, size_t n, struct softtlb_config *c)
         c->asid = n == 4;
         return true;
     }
+    if (word_is(word, n, "few")) {
+        c->few = true;
+        return true;
+    }
     return take_number(word, n, c);
 }
 
@@ -162,6 +175,8 @@ int softtlb_check(const struct softtlb_config *c)
     if (c->entries > SOFTTLB_MOST || !c->ways || c->ways > c->entries || c->entries % c->ways ||
         c->policy >= ASSOC_POLICIES || c->form > FORM_KINDS)
         return -EINVAL;
+    if (c->few)
+        return c->entries < SOFTTLB_FEW ? -EINVAL : 0;
     if (c->entries < SOFTTLB_LEAST || (c->ways < c->entries && c->ways < SOFTTLB_LEAST_WAYS))
         return -EINVAL;
     return 0;
@@ -326,6 +341,34 @@ static void set_tlb(struct space *s, struct softtlb *t)
 
 /* --- entries that go --- */
 
+static void record(struct space *s, uint32_t page, uint32_t kind, uint32_t out)
+{
+    struct vm_softtlb *all = &s->vm->softtlb;
+
+    if (all->misses < all->room)
+        all->miss[all->misses++] = (struct vm_miss){.space = s->id, .page = page, .out = out, .kind = kind};
+    else
+        all->lost++;
+}
+
+/* Record which of the entries that translate the processor has used since it was last asked. */
+static void record_uses(struct space *s)
+{
+    struct softtlb *t = s->tlb;
+    struct pt_batch batch;
+
+    pt_batch_begin(&batch, &s->pt);
+    for (const struct assoc_slot *p = t->slots; p < t->slots + t->config.entries; p++) {
+        pte_t *e = p->used ? pt_resident_entry(&s->pt, address_of(p->page)) : NULL;
+
+        if (!e || !pte_present(*e) || !pte_marked(*e))
+            continue;
+        record(s, p->page, VM_MISS_USE, ASSOC_NONE);
+        pt_batch_set(&batch, address_of(p->page), e, pte_unmark(*e));
+    }
+    pt_batch_end(&batch);
+}
+
 /* The entry of a page that had a place translates no more. False: it did not. */
 static bool park(struct space *s, uint32_t page, struct pt_batch *batch)
 {
@@ -347,6 +390,8 @@ void softtlb_drop(struct space *s, vaddr_t start, vaddr_t end)
 
     if (likely(!t))
         return;
+    if (unlikely(s->vm->softtlb.uses))
+        record_uses(s);
     pt_batch_begin(&batch, &s->pt);
     for (struct assoc_slot *p = t->slots; p < t->slots + t->config.entries; p++) {
         if (!p->used || p->page < page_of(start) || p->page > page_of(end - 1))
@@ -365,6 +410,8 @@ void softtlb_switched(struct space *s)
     t->n.switches++;
     if (t->config.asid)
         return;
+    if (unlikely(s->vm->softtlb.uses))
+        record_uses(s);
     pt_batch_begin(&batch, &s->pt);
     for (struct assoc_slot *p = t->slots; p < t->slots + t->config.entries; p++)
         if (p->used)
@@ -376,19 +423,8 @@ void softtlb_switched(struct space *s)
 
 /* --- entries that come --- */
 
-static void record(struct space *s, uint32_t page, enum access access, uint32_t out)
-{
-    struct vm_softtlb *all = &s->vm->softtlb;
-
-    if (all->misses < all->room)
-        all->miss[all->misses++] =
-            (struct vm_miss){.space = s->id, .page = page, .out = out, .access = access};
-    else
-        all->lost++;
-}
-
-/* Give the page, whose entry e translates, a place. fresh: it did not before. */
-static void place(struct space *s, uint32_t page, pte_t e, enum access access, bool fresh)
+/* Give the page, whose entry e translates, a place. fresh: it did not before. kind: for the record. */
+static void place(struct space *s, uint32_t page, pte_t e, uint32_t kind, bool fresh)
 {
     struct softtlb *t = s->tlb;
     struct assoc_slot *slot = assoc_find(&t->assoc, page);
@@ -401,11 +437,13 @@ static void place(struct space *s, uint32_t page, pte_t e, enum access access, b
     }
     if (slot)
         assoc_drop(&t->assoc, slot);
+    if (unlikely(s->vm->softtlb.uses))
+        record_uses(s);
     out = assoc_put(&t->assoc, page);
     if (out != ASSOC_NONE)
         *(park(s, out, NULL) ? &t->n.evictions : &t->n.stale) += 1;
     if (unlikely(s->vm->softtlb.miss))
-        record(s, page, access, out);
+        record(s, page, kind, out);
 }
 
 /* What kind of access it was. This processor does not tell a fetch from a read; but if it finds no entry for
@@ -444,16 +482,19 @@ bool softtlb_miss(struct space *s, vaddr_t va, enum access access)
         return false;
     pt_set(&s->pt, va, e, pte_unpark(*e));
     vm_frame_mapped(s->vm, f, &s->set);
-    place(s, page_of(va), *e, access, true);
+    place(s, page_of(va), *e, kind_of(s, va, access), true);
     t->n.refills++;
     t->n.unfound += !found;
     return true;
 }
 
-void softtlb_touch(struct space *s, vaddr_t va, enum access access)
+void softtlb_touch(struct space *s, vaddr_t va)
 {
+    const pte_t *e = pt_resident_entry(&s->pt, va);
+
     s->tlb->n.touched++;
-    softtlb_admit(s, va, access, true);
+    if (e && pte_present(*e))
+        place(s, page_of(va), *e, VM_MISS_TOUCH, true);
 }
 
 void softtlb_admit(struct space *s, vaddr_t va, enum access access, bool missed)
@@ -461,16 +502,17 @@ void softtlb_admit(struct space *s, vaddr_t va, enum access access, bool missed)
     const pte_t *e = pt_resident_entry(&s->pt, va);
 
     if (e && pte_present(*e))
-        place(s, page_of(va), *e, access, missed);
+        place(s, page_of(va), *e, kind_of(s, va, access), missed);
 }
 
-struct vm_miss *softtlb_record(struct vm *vm, struct vm_miss *buf, uint32_t room)
+struct vm_miss *softtlb_record(struct vm *vm, struct vm_miss *buf, uint32_t room, bool uses)
 {
     struct vm_softtlb *all = &vm->softtlb;
     struct vm_miss *old = all->miss;
 
     all->miss = buf;
     all->room = buf ? room : 0;
+    all->uses = buf && uses;
     all->misses = all->lost = 0;
     return old;
 }
@@ -561,6 +603,45 @@ static bool form_entry_verify(const struct space *s, uint32_t page, pte_t e, uin
     return ok;
 }
 
+/* Translations that a form has of pages of a space that its tables in memory have an entry for. */
+static uint32_t translations_of(const struct space *s, const struct form *f)
+{
+    uint32_t n = 0;
+
+    for (vaddr_t span = 0; (span = pt_next_resident(&s->pt, span, SPACE_HI)) < SPACE_HI; span += PT_SPAN) {
+        const struct frame *table = pt_resident_table(&s->pt, span);
+        const pte_t *e = pt_table_entries(s->vm->pool, table);
+
+        for (uint32_t i = 0; (i = pt_next_entry(table, e, i)) < PT_TABLE_ENTRIES; i++)
+            n += form_lookup(f, s->id, page_of(span) + i, NULL) != 0;
+    }
+    return n;
+}
+
+bool softtlb_verify_shared(const struct vm *vm)
+{
+    bool ok = true;
+
+    for (unsigned kind = 0; kind < FORM_KINDS; kind++) {
+        const struct form *f = &vm->softtlb.shared[kind];
+        uint32_t users = 0, count = 0;
+
+        for (const struct space *s = vm->spaces; s; s = s->all_next)
+            if (s->tlb && s->tlb->form == f) {
+                users++;
+                count += translations_of(s, f);
+            }
+        INV("INV-TLB-5", users <= vm->softtlb.users[kind], "form %s: %u spaces use it, says %u",
+            form_kind_name((enum form_kind)kind), users, vm->softtlb.users[kind]);
+        if (!users || !vm->softtlb.users[kind])
+            continue;
+        INV("INV-TLB-4", count == f->count, "form %s has %u translations, %u of them of pages",
+            form_kind_name((enum form_kind)kind), f->count, count);
+        ok &= form_verify(f);
+    }
+    return ok;
+}
+
 bool softtlb_verify(struct space *s)
 {
     const struct softtlb *t = s->tlb;
@@ -599,5 +680,5 @@ bool softtlb_verify(struct space *s)
         t->config.entries);
     INV("INV-TLB-4", t->form != &t->own || held == t->own.count,
         "space %u: the form has %u translations, %u of them of pages", s->id, t->own.count, held);
-    return ok && (!t->form || form_verify(t->form));
+    return ok && (t->form != &t->own || form_verify(t->form));
 }

@@ -18,6 +18,7 @@ struct softtlb_config { /* (c) */
     uint32_t ways;      /* places of a set; as many as entries: one set */
     enum assoc_policy policy;
     bool asid;           /* entries have identifiers: they survive a switch to another space */
+    bool few;            /* fewer entries or ways than SOFTTLB_LEAST are allowed: a program may never go on */
     enum form_kind form; /* that a miss looks into; FORM_KINDS: the processor's own tables */
 };
 
@@ -34,16 +35,20 @@ struct softtlb {
 
 #define SOFTTLB_MOST 1024u
 /*
- * The least that is sure to let every instruction end: an instruction that lies across two pages and moves a
- * word from across two pages to across two pages needs six at once. With several sets no more than three of
- * them share a set, since two neighbours never do.
+ * The least that is sure to let every instruction end. The one that needs the most is `enter`: it may lie
+ * across two pages, copy pointers from across two, push them across two, and at last try whether where the
+ * stack pointer then is can be written to, which may be across two more. All others need six at most. With
+ * several sets no more than four of them share a set, since two neighbours never do.
  */
-#define SOFTTLB_LEAST      6u
-#define SOFTTLB_LEAST_WAYS 3u
+#define SOFTTLB_LEAST      8u
+#define SOFTTLB_LEAST_WAYS 4u
+/* What `few` allows at least: one access of the kernel's may lie across two pages, and the kernel is not
+ * ended when it does not go on. */
+#define SOFTTLB_FEW 2u
 
 /*
  * Read words, separated by commas or blanks: the number of entries, lru, fifo or random, the number of ways,
- * asid or noasid, the name of a form or own; or off. What is not said is: lru, one set, noasid, own. 0;
+ * asid or noasid, the name of a form or own, few; or off. What is not said is: lru, one set, noasid, own. 0;
  * -EINVAL.
  */
 int softtlb_parse(const char *text, struct softtlb_config *c);
@@ -62,7 +67,7 @@ bool softtlb_miss(struct space *s, vaddr_t va, enum access access);
 /* A fault on va was resolved, after a miss or on an entry that was there; it has an entry now, if it was. */
 void softtlb_admit(struct space *s, vaddr_t va, enum access access, bool missed);
 /* The same of a touch by the kernel (fault_touch()). */
-void softtlb_touch(struct space *s, vaddr_t va, enum access access);
+void softtlb_touch(struct space *s, vaddr_t va);
 
 /* --- for those who change entries or tables; nosleep --- */
 
@@ -82,14 +87,16 @@ int softtlb_inherit(struct space *child, const struct space *parent);
 /* The end of a space, which has no tables any more. */
 void softtlb_free(struct space *s);
 
-/* Record misses of all spaces into buf, which has room for so many, instead of what was recorded into;
- * NULL: do not. Returns the buffer of before, or NULL. */
-struct vm_miss *softtlb_record(struct vm *vm, struct vm_miss *buf, uint32_t room);
+/* Record misses of all spaces into buf, which has room for so many lines, instead of what was recorded into;
+ * NULL: do not. uses: and what was used between them. Returns the buffer of before, or NULL. Nosleep. */
+struct vm_miss *softtlb_record(struct vm *vm, struct vm_miss *buf, uint32_t room, bool uses);
 
 /* Add what one has counted to a sum. */
 void softtlb_add_counts(struct vm_tlb_counts *to, const struct vm_tlb_counts *from);
 
 /* INV-TLB-*; reads only; logs what is broken. */
 bool softtlb_verify(struct space *s);
+/* The same of the forms that spaces share. */
+bool softtlb_verify_shared(const struct vm *vm);
 
 #endif

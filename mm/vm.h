@@ -29,7 +29,7 @@ struct object;
 
 /* Events since boot. Exact: tests compare them. */
 struct vm_stats {
-    uint64_t faults;                /* (n) hardware faults handed to fault_resolve() */
+    uint64_t faults; /* (n) hardware faults handed to fault_resolve(), but for refills of software TLBs */
     uint64_t by_action[VM_ACTIONS]; /* (n) steps taken, by enum fault_action; one fault may take several */
     uint64_t tables_shared, tables_split, tables_claimed; /* (n) */
     uint64_t evicted;                                     /* (n) pages taken away from their spaces */
@@ -60,11 +60,15 @@ struct vm_tables {
     struct mutex lock;      /* whose turn it is to have the page */
 };
 
-/* One miss of a software TLB, as it is recorded. */
+/* One line of the record of software TLBs' misses. */
+enum vm_miss_kind {                    /* the first three are enum access: a miss of the program's */
+                    VM_MISS_TOUCH = 3, /* the kernel put the entry in to reach the page itself */
+                    VM_MISS_USE,       /* the entry was used since the space's last line of another kind */
+};
 struct vm_miss {
     uint32_t space, page; /* (n) */
     uint32_t out;         /* (n) the page whose entry left for it; UINT32_MAX: none */
-    uint32_t access;      /* (n) enum access */
+    uint32_t kind;        /* (n) enum access or enum vm_miss_kind */
 };
 
 /* What a software TLB counts. */
@@ -90,6 +94,7 @@ struct vm_softtlb {
     struct vm_tlb_counts ended;     /* (n) the sum over all that are no more */
     struct vm_miss *miss;           /* (n) the record; NULL: nobody wants one */
     uint32_t misses, room, lost;    /* (n) in it; that it has room for; that came when it was full */
+    bool uses;                      /* (n) it has what was used between two misses, too */
     /* Where the program is that the running task has trapped from. NULL: nobody knows. */
     vaddr_t (*program_at)(void); /* (c) */
 };

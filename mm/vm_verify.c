@@ -31,6 +31,7 @@
  * Compare: MINIX 3's minix/servers/vm/region.c, which recounts every reference too.
  */
 #include "mm/vm.h"
+#include "mm/softtlb.h"
 #include "mm/space.h"
 #include "mm/table.h"
 
@@ -163,6 +164,7 @@ bool vm_verify(struct vm *vm)
         ok &= space_recount(s, &sum);
         locked += locked_regions(s);
     }
+    ok &= softtlb_verify_shared(vm);
     INV("INV-VM-9", locked == vm->locked_regions, "%u regions are locked, counted %u", locked,
         vm->locked_regions);
     for (const struct object *o = vm->objects; o; o = o->next)

@@ -6,8 +6,9 @@
  * /proc/quire/tlb: the same counts of all software TLBs since the start, those that are no more included.
  *
  * /proc/quire/misses: a write of N lets the next N misses of all software TLBs be recorded, 0 ends that. A
- * line for each: space, page, what it was (x fetch, r read, w write), and the page whose entry left for it,
- * or -.
+ * line for each: space, page, what it was (x fetch, r read, w write, k a touch by the kernel), and the page
+ * whose entry left for it, or -. After "N uses" there is also a line with u for each page that was used since
+ * the space's line before that is not u; all are counted.
  */
 #include "kernel/life/memory.h"
 #include "kernel/proc/process.h"
@@ -60,9 +61,9 @@ int proc_show_tlb(struct text *t, const struct proc_node *n)
         text_print(t, "off\n");
         return 0;
     }
-    text_print(t, "%u %u %s %s %s\n", tlb->config.entries, tlb->config.ways,
+    text_print(t, "%u %u %s %s %s%s\n", tlb->config.entries, tlb->config.ways,
                assoc_policy_name(tlb->config.policy), tlb->config.asid ? "asid" : "noasid",
-               form_name(&tlb->config));
+               form_name(&tlb->config), tlb->config.few ? " few" : "");
     text_print(t, "entries %u\nlongest-walk %u\nform-bytes %u\n", tlb->assoc.count, tlb->longest,
                tlb->form ? tlb->form->bytes : 0);
     print_counts(t, &tlb->n);
@@ -104,8 +105,23 @@ static struct mutex record_lock; /* who changes the buffer */
 
 #define RECORD_MOST (1u << 20)
 
+/* Take the word "uses" off the end of what was written. */
+static bool take_uses(char *s)
+{
+    static const char word[] = " uses";
+    size_t n = strlen(s);
+
+    while (n && (s[n - 1] == '\n' || s[n - 1] == ' '))
+        n--;
+    if (n < sizeof word - 1 || memcmp(s + n - (sizeof word - 1), word, sizeof word - 1) != 0)
+        return false;
+    s[n - (sizeof word - 1)] = 0;
+    return true;
+}
+
 int proc_store_misses(const struct proc_node *n __attribute__((unused)), char *s)
 {
+    bool uses = take_uses(s);
     uint32_t room = vm_sys.softtlb.room;
     struct vm_miss *buf = NULL;
     int want;
@@ -119,7 +135,7 @@ int proc_store_misses(const struct proc_node *n __attribute__((unused)), char *s
     }
     mutex_lock(&record_lock);
     room = vm_sys.softtlb.room;
-    buf = softtlb_record(&vm_sys, buf, (uint32_t)want);
+    buf = softtlb_record(&vm_sys, buf, (uint32_t)want, uses);
     mutex_unlock(&record_lock);
     vm_table_free(buf, room, sizeof *buf);
     return 0;
@@ -128,6 +144,11 @@ int proc_store_misses(const struct proc_node *n __attribute__((unused)), char *s
 int proc_next_misses(struct text *t, const struct proc_node *n __attribute__((unused)), uint32_t *from)
 {
     const struct vm_softtlb *all = &vm_sys.softtlb;
+    static const char letter[] = {[ACCESS_READ] = 'r',
+                                  [ACCESS_WRITE] = 'w',
+                                  [ACCESS_EXEC] = 'x',
+                                  [VM_MISS_TOUCH] = 'k',
+                                  [VM_MISS_USE] = 'u'};
     const struct vm_miss *m;
 
     if (*from == all->misses && all->lost) {
@@ -138,10 +159,7 @@ int proc_next_misses(struct text *t, const struct proc_node *n __attribute__((un
     if (*from >= all->misses)
         return 0;
     m = &all->miss[(*from)++];
-    text_print(t, "%u %05x %c ", m->space, m->page,
-               m->access == ACCESS_WRITE  ? 'w'
-               : m->access == ACCESS_EXEC ? 'x'
-                                          : 'r');
+    text_print(t, "%u %05x %c ", m->space, m->page, letter[m->kind]);
     if (m->out == ASSOC_NONE)
         text_print(t, "-\n");
     else

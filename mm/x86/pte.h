@@ -152,6 +152,19 @@ static inline pte_t pte_clean(pte_t e)
     return (pte_t){e.raw & ~(uint32_t)PT_DIRTY};
 }
 
+/* Whether the processor has used a present entry since this bit was last cleared. */
+static inline bool pte_marked(pte_t e)
+{
+    return e.raw & PT_ACCESSED;
+}
+
+/* The same entry with the bit clear; for the policy and for who looks on it stays one that was used. */
+static inline pte_t pte_unmark(pte_t e)
+{
+    return (pte_t){(e.raw & ~(uint32_t)PT_ACCESSED) |
+                   (e.raw & PT_ACCESSED) * ((PT_USED_ONCE | PT_UNLOOKED) / PT_ACCESSED)};
+}
+
 /* Of a present entry or a parked one. */
 static inline pte_t pte_hold(pte_t e)
 {

@@ -193,7 +193,7 @@ TEST(event, equal_the_counters)
 
     bool begun = model_begin(&w, &t, 1);
 
-    w.cycles = true;
+    w.cycles = w.caches = true;
     t.vm.rss_limit = 24;
     vt_own_time(&t);
     if (begun && model_actor_begin(&a, &w, 0, NULL)) {
@@ -234,7 +234,9 @@ TEST(event, equal_the_counters)
     kt_note(kt, "%u rounds, %llu records: %u faults, %u out, %u in, %u tables out, %u set aside", rounds,
             (unsigned long long)c.next, (unsigned)t.vm.stats.faults, (unsigned)t.vm.swap.pages_out,
             (unsigned)t.vm.swap.pages_in, (unsigned)t.vm.stats.tables_out, (unsigned)p.parked);
-    EXPECT(t.vm.swap.pages_in && t.vm.stats.tables_in && p.parked && t.vm.stats.major, "reached everything");
+    EXPECT(t.vm.swap.pages_in && t.vm.stats.tables_in && p.parked && t.vm.stats.major &&
+               (t.vm.softtlb.ended.refills || rounds < 20000),
+           "reached everything");
     vt_end(&t);
 }
 

@@ -26,6 +26,45 @@ static uint64_t misses(const struct space *s)
     return s->tlb->n.misses[ACCESS_READ] + s->tlb->n.misses[ACCESS_WRITE] + s->tlb->n.misses[ACCESS_EXEC];
 }
 
+/* Run a statement and expect that it takes this many misses, and no page fault. */
+#define MISSES(s, n, ...)                                                                                    \
+    do {                                                                                                     \
+        uint64_t missed_ = misses(s);                                                                        \
+        FAULTS((s)->vm, 0, __VA_ARGS__);                                                                     \
+        EXPECT(misses(s) - missed_ == (n), "%u misses, not %u", (unsigned)(misses(s) - missed_),             \
+               (unsigned)(n));                                                                               \
+    } while (0)
+
+/* Memory for forms. */
+#define TABLES 64u
+static void *table[TABLES];
+
+static void *take(struct form_memory *m __attribute__((unused)), uint32_t bytes, uint32_t *name)
+{
+    for (*name = 1; *name < TABLES; ++*name)
+        if (!table[*name]) {
+            table[*name] = kt_alloc(bytes);
+            if (table[*name])
+                memset(table[*name], 0, bytes);
+            return table[*name];
+        }
+    return NULL;
+}
+
+static void give(struct form_memory *m __attribute__((unused)), uint32_t name,
+                 uint32_t bytes __attribute__((unused)))
+{
+    kt_release(table[name]);
+    table[name] = NULL;
+}
+
+static void *table_at(const struct form_memory *m __attribute__((unused)), uint32_t name)
+{
+    return table[name];
+}
+
+static struct form_memory tables = {take, give, table_at, 0, 0, 0, 0};
+
 /* A space with PAGES written pages, page i with i. */
 static struct space *begin(struct vt *t, struct kt *kt, vaddr_t *va)
 {
@@ -51,13 +90,17 @@ TEST(softtlb, words_of_a_config)
         {"16", 0, 16, 16},
         {"16,fifo", 0, 16, 16},
         {"lru 64 asid 4", 0, 64, 4},
-        {"12,random,3,noasid", 0, 12, 3},
+        {"16,random,4,noasid", 0, 16, 4},
         {"8,inverted", 0, 8, 8},
-        {"6", 0, 6, 6},
+        {"7,few", 0, 7, 7},
+        {"8,2,few", 0, 8, 2},
+        {"2,few", 0, 2, 2},
         {"", -EINVAL, 0, 0},
         {"lru", -EINVAL, 0, 0},
-        {"5", -EINVAL, 0, 0},      /* an instruction may need more */
-        {"12,2", -EINVAL, 0, 0},   /* so may the pages of a set */
+        {"7", -EINVAL, 0, 0},     /* an instruction may need more */
+        {"12,3", -EINVAL, 0, 0},  /* so may the pages of a set */
+        {"1,few", -EINVAL, 0, 0}, /* an access of the kernel may need two */
+        {"few", -EINVAL, 0, 0},
         {"16,5", -EINVAL, 0, 0},   /* sets of 3.2 */
         {"16,32", -EINVAL, 0, 0},  /* more ways than entries */
         {"1025", -EINVAL, 0, 0},   /* too many */
@@ -101,9 +144,9 @@ TEST(softtlb, so_many_translate)
     EXPECT(misses(s) == PAGES && s->tlb->n.refills == PAGES && s->tlb->n.evictions == PAGES - 8,
            "%u misses, %u refills, %u evictions", (unsigned)misses(s), (unsigned)s->tlb->n.refills,
            (unsigned)s->tlb->n.evictions);
-    FAULTS(&t.vm, 0, READ(s, va + (PAGES - 8) * PAGE_SIZE, PAGES - 8));
-    FAULTS(&t.vm, 1, READ(s, va, 0));
-    FAULTS(&t.vm, 1, READ(s, va + (PAGES - 8) * PAGE_SIZE, PAGES - 8)); /* it went for page 0 */
+    MISSES(s, 0, READ(s, va + (PAGES - 8) * PAGE_SIZE, PAGES - 8));
+    MISSES(s, 1, READ(s, va, 0));
+    MISSES(s, 1, READ(s, va + (PAGES - 8) * PAGE_SIZE, PAGES - 8)); /* it went for page 0 */
     EXPECT(vm_verify(&t.vm), "sound");
     KT_BREAK(softtlb_verify(s), "INV-TLB-1", s->tlb->slots[0].page, PAGES + 1);
     EXPECT(softtlb_set(s, &(struct softtlb_config){.form = FORM_KINDS}) == 0 && present(s, va) == PAGES,
@@ -131,9 +174,9 @@ TEST(softtlb, lru_is_of_misses)
     FAULTS(&t.vm, 1, WRITE(s, va + PAGE_SIZE, 100)); /* seen: the page was shared */
     READ(s, va + 8 * PAGE_SIZE, 8);                  /* for page 0 */
     READ(s, va + 9 * PAGE_SIZE, 9);                  /* for page 2 */
-    FAULTS(&t.vm, 0, READ(s, va + PAGE_SIZE, 100));
-    FAULTS(&t.vm, 0, READ(s, va + 3 * PAGE_SIZE, 3));
-    FAULTS(&t.vm, 1, READ(s, va, 0));
+    MISSES(s, 0, READ(s, va + PAGE_SIZE, 100));
+    MISSES(s, 0, READ(s, va + 3 * PAGE_SIZE, 3));
+    MISSES(s, 1, READ(s, va, 0));
     EXPECT(child->tlb && child->tlb != s->tlb && child->tlb->config.entries == 8, "the child has its own");
     READ(child, va + PAGE_SIZE, 1);
     EXPECT(vm_verify(&t.vm), "sound");
@@ -171,7 +214,7 @@ TEST(softtlb, switches)
     space_activate(other);
     space_activate(s);
     EXPECT(present(s, va) == 4 && s->tlb->n.flushes == 0, "they stay");
-    FAULTS(&t.vm, 0, READ(s, va + 3 * PAGE_SIZE, 3));
+    MISSES(s, 0, READ(s, va + 3 * PAGE_SIZE, 3));
     vt_idle();
     space_destroy(other);
     space_destroy(s);
@@ -201,6 +244,138 @@ TEST(softtlb, entries_for_nobody)
     EXPECT(to == 0x10000000 && present(s, to) == 0 && vm_verify(&t.vm), "parked where they are now");
     for (uint32_t i = 0; i < 8; i++)
         READ(s, to + i * PAGE_SIZE, i);
+    space_destroy(s);
+    vt_end(&t);
+}
+
+/* Each table of the space is its own; each broken word is told by number. */
+TEST(softtlb, tables_are_not_shared)
+{
+    struct space *s, *child = NULL;
+    struct frame *own;
+    struct vt t;
+    vaddr_t va;
+
+    s = begin(&t, kt, &va);
+    if (!s)
+        return;
+    EXPECT(softtlb_set(s, &plain) == 0 && space_fork(s, &child) == 0, "a fork");
+    own = (struct frame *)(uintptr_t)pt_resident_table(&s->pt, va);
+    REQUIRE(own, "a table");
+    EXPECT(own->maps == 1 && own != pt_resident_table(&child->pt, va), "each has its own");
+    READ(s, va, 0);
+    KT_BREAK(softtlb_verify(s), "INV-TLB-2", own->maps, 2);
+    KT_BREAK(softtlb_verify(s), "INV-TLB-1", s->plain_below, USER_END);
+    KT_BREAK(softtlb_verify(s), "INV-TLB-3", s->tlb->assoc.ways, 4);
+    EXPECT(vm_verify(&t.vm), "sound");
+    space_destroy(child);
+    space_destroy(s);
+    vt_end(&t);
+}
+
+/* Whether verification fails and says this. */
+static bool is_named(struct vm *vm, const char *what)
+{
+    bool sound, named;
+
+    kt_capture_begin();
+    sound = vm_verify(vm);
+    named = kt_captured(what);
+    kt_capture_end();
+    return !sound && named;
+}
+
+/* What a form says is what the entry says, and nothing is said of what is gone: broken in each way for a
+ * form of one space and for those that spaces share. */
+TEST(softtlb, forms_say_what_entries_say)
+{
+    static const enum form_kind kinds[] = {FORM_TWO_LEVEL, FORM_THREE_LEVEL, FORM_INVERTED, FORM_HASHED,
+                                           FORM_CLUSTERED};
+
+    for (unsigned k = 0; k < ARRAY_LEN(kinds); k++) {
+        struct softtlb_config c = plain;
+        uint32_t page, other, value, count;
+        struct space *s;
+        struct form *f;
+        struct vt t;
+        vaddr_t va;
+
+        c.form = kinds[k];
+        s = begin(&t, kt, &va);
+        if (!s)
+            return;
+        EXPECT(softtlb_set(s, &c) == -EINVAL, "no memory for forms, so no form");
+        t.vm.softtlb.memory = &tables;
+        EXPECT(softtlb_set(s, &c) == 0, "%s", form_kind_name(c.form));
+        f = s->tlb->form;
+        page = va >> PAGE_SHIFT;
+        other = page > 2 * PT_TABLE_ENTRIES ? page - 2 * PT_TABLE_ENTRIES : page + 2 * PT_TABLE_ENTRIES;
+        for (uint32_t i = 0; i < 12; i++)
+            READ(s, va + i * PAGE_SIZE, i);
+        EXPECT(f->count == 12 && vm_verify(&t.vm), "%s has %u translations", form_kind_name(c.form),
+               f->count);
+        count = f->count;
+        value = form_lookup(f, s->id, page, NULL) & ~FORM_VALID;
+
+        /* another frame */
+        form_insert(f, s->id, page, form_lookup(f, s->id, page + 1, NULL) & ~FORM_VALID, NULL);
+        EXPECT(is_named(&t.vm, "broken INV-TLB-4:"), "%s: another frame is not seen", form_kind_name(c.form));
+        form_insert(f, s->id, page, value, NULL);
+        EXPECT(f->count == count && vm_verify(&t.vm), "mended");
+
+        /* a page without a table */
+        form_insert(f, s->id, other, value, NULL);
+        EXPECT(is_named(&t.vm, "broken INV-TLB-4:"), "%s: a page that is not there is not seen",
+               form_kind_name(c.form));
+        form_remove(f, s->id, other, NULL);
+        EXPECT(f->count == count && vm_verify(&t.vm), "mended");
+        if (form_is_shared(c.form))
+            KT_BREAK(softtlb_verify_shared(&t.vm), "INV-TLB-5", t.vm.softtlb.users[c.form], 0);
+
+        EXPECT(space_unmap(s, va, 4 * PAGE_SIZE) == 0 && f->count == count - 4 && vm_verify(&t.vm),
+               "what is unmapped has left: %u", f->count);
+        space_destroy(s);
+        t.vm.softtlb.memory = NULL;
+        vt_end(&t);
+    }
+}
+
+/* The record says which pages were used between two misses, and the policy still knows of these uses. */
+TEST(softtlb, record_of_uses)
+{
+    static struct vm_miss line[256];
+    static const struct {
+        uint32_t page, kind;
+    } want[] = {{0, ACCESS_READ}, {0, VM_MISS_USE}, {1, ACCESS_WRITE}, {0, VM_MISS_USE},
+                {1, VM_MISS_USE}, {2, ACCESS_READ}, {2, VM_MISS_USE},  {3, ACCESS_READ},
+                {1, VM_MISS_USE}, {3, VM_MISS_USE}, {4, VM_MISS_TOUCH}};
+    uint32_t read_now = 0;
+    struct space *s;
+    struct vt t;
+    vaddr_t va;
+
+    s = begin(&t, kt, &va);
+    if (!s)
+        return;
+    EXPECT(softtlb_set(s, &plain) == 0, "on");
+    EXPECT(softtlb_record(&t.vm, line, ARRAY_LEN(line), true) == NULL, "record");
+    READ(s, va, 0);
+    WRITE(s, va + PAGE_SIZE, 1);
+    READ(s, va, 0);
+    READ(s, va + 2 * PAGE_SIZE, 2);
+    READ(s, va + 3 * PAGE_SIZE, 3);
+    READ(s, va + PAGE_SIZE, 1);
+    EXPECT(space_read(s, va + 4 * PAGE_SIZE, &read_now, sizeof read_now) == sizeof read_now && read_now == 4,
+           "the kernel reads");
+    EXPECT(t.vm.softtlb.misses == ARRAY_LEN(want) && !t.vm.softtlb.lost, "%u lines", t.vm.softtlb.misses);
+    for (unsigned i = 0; i < ARRAY_LEN(want) && i < t.vm.softtlb.misses; i++)
+        EXPECT(line[i].space == s->id && line[i].page == (va >> PAGE_SHIFT) + want[i].page &&
+                   line[i].kind == want[i].kind,
+               "line %u: page %x, kind %u", i, line[i].page - (va >> PAGE_SHIFT), line[i].kind);
+    for (uint32_t i = 0; i < 4; i++)
+        EXPECT(pte_accessed(*pt_resident_entry(&s->pt, va + i * PAGE_SIZE)), "page %u was used", i);
+    EXPECT(softtlb_record(&t.vm, NULL, 0, false) == line, "the buffer comes back");
+    EXPECT(vm_verify(&t.vm), "sound");
     space_destroy(s);
     vt_end(&t);
 }

@@ -3,6 +3,7 @@
  *
  *     replay TRACE --policy NAME --frames N [--pid N] [--tlb K] [--rss N] [--steps] [--load-unused]
  *     replay TRACE --print | --programs
+ *     replay MISSES --bounds --policy lru|opt --frames N [--pid N]
  *     replay --table FILE.tsv
  */
 #include "tests/host/replay/replay.h"
@@ -14,17 +15,21 @@
 static const char usage[] =
     "replay TRACE --policy NAME --frames N [--pid N] [--tlb K] [--rss N] [--steps] [--load-unused]\n"
     "replay TRACE --print [--pid N] | --programs\n"
+    "replay MISSES --bounds --policy lru|opt --frames N [--pid N]\n"
     "replay --table FILE.tsv\n"
     "\n"
     "TRACE: page numbers, as text (decimal or 0x, between blanks or commas; w before or behind: written to) "
     "or as\n"
-    "little-endian 32-bit words, or what `make trace` recorded; gzip is accepted.\n"
+    "little-endian 32-bit words, what `make trace` recorded, or what a software TLB did (MISSES); gzip is\n"
+    "accepted.\n"
     "    --policy       one of the kernel's, or sieve, clock2, s3-fifo, generations, lru,\n"
     "                   mru, 2q, opt, unopt\n"
     "    --frames       of memory, 1 to 4194304\n"
-    "    --pid          of what was recorded, the process; else the one with the most accesses\n"
+    "    --pid          of what was recorded, the process, or the space; else the one with the most "
+    "accesses\n"
     "    --print        the references as text\n"
     "    --programs     the programs that were recorded\n"
+    "    --bounds       the least and the most misses that lru or opt can have\n"
     "    --tlb          uses are hidden by a translation buffer of so many entries, 1 to 65536\n"
     "    --rss          vms: pages that the program may have before some are set aside (3/4 of the frames)\n"
     "    --steps        tell each step\n"
@@ -49,6 +54,18 @@ static uint32_t number(const char *option, const char *text, uint32_t max)
     if (errno || *end || !*text || *text == '-' || n < 1 || n > max)
         wrong(option, " wants a number in its range");
     return (uint32_t)n;
+}
+
+/* What is known of the misses. Exit status. */
+static int print_bounds(const char *path, uint32_t space, const struct setup *how)
+{
+    uint64_t least, most;
+
+    if (!trace_bounds(path, space, how, &least, &most))
+        return 1;
+    printf("policy %s frames %u misses %llu to %llu\n", how->policy, how->frames, (unsigned long long)least,
+           (unsigned long long)most);
+    return 0;
 }
 
 /* Each program of a recording. Exit status. */
@@ -85,7 +102,7 @@ int main(int argc, char **argv)
 {
     const char *path = NULL, *table = NULL;
     struct setup how = {0};
-    bool print = false, programs = false;
+    bool print = false, programs = false, bounds = false;
     uint32_t pid = 0;
     FILE *steps = NULL;
     struct trace t;
@@ -104,6 +121,8 @@ int main(int argc, char **argv)
             print = true;
         } else if (strcmp(arg, "--programs") == 0) {
             programs = true;
+        } else if (strcmp(arg, "--bounds") == 0) {
+            bounds = true;
         } else if (strcmp(arg, "--load-unused") == 0) {
             how.load_is_no_use = true;
         } else if (strncmp(arg, "--", 2) == 0) {
@@ -130,11 +149,14 @@ int main(int argc, char **argv)
             path = arg;
         }
     }
+    if (bounds && path && how.frames && how.policy && !table && !print && !programs && !steps &&
+        (strcmp(how.policy, "lru") == 0 || strcmp(how.policy, "opt") == 0))
+        return print_bounds(path, pid, &how);
     if (table && !path && !how.policy && !how.frames && !how.tlb && !how.rss && !steps && !how.load_is_no_use)
         return table_check(table);
     if (path && !table && !how.policy && !how.frames && print != programs)
         return programs ? list_programs(path) : print_trace(path, pid);
-    if (!path || !how.policy || !how.frames || table || print || programs)
+    if (!path || !how.policy || !how.frames || table || print || programs || bounds)
         wrong("a trace, a policy and frames are wanted, or a table and nothing else", "");
     if (!policy_is_known(how.policy))
         wrong("no policy has the name ", how.policy);

@@ -6,6 +6,7 @@
 #define TESTS_HOST_REPLAY_H
 
 #include "tests/host/replay/machine.h"
+#include "tests/host/replay/missed.h"
 #include "tests/host/replay/recorded.h"
 
 #include <stdio.h>
@@ -13,10 +14,14 @@
 /* All that gzip makes of a file, which may be one that is not compressed. The caller frees it. NULL: it could
  * not, and why was said. */
 char *trace_read(const char *path, size_t *size);
-/* Read a file (gzip or not; what QEMU's plugin recorded, of that the program with number pid, 0: the busiest;
- * numbers as text; or little-endian 32-bit ones), or numbers in text, which is called `where`. False: it
- * cannot be read or there are none, and why was said. */
+/* Read a file (gzip or not; what QEMU's plugin recorded, of that the program with number pid, 0: the
+ * busiest; what a software TLB did, of that the space with that number; numbers as text; or little-endian
+ * 32-bit ones), or numbers in text, which is called `where`. False: it cannot be read or there are none, and
+ * why was said. */
 bool trace_load(struct trace *t, const char *path, uint32_t pid);
+/* How many misses lru or opt of so many frames has, at least and at most, over what a software TLB recorded;
+ * see missed.h. False: it did not record it, and that was said. */
+bool trace_bounds(const char *path, uint32_t space, const struct setup *how, uint64_t *least, uint64_t *most);
 /* What the plugin recorded, of all programs. */
 bool recording_load(struct recording *r, const char *path);
 bool trace_parse(struct trace *t, const char *where, const char *text, size_t size);

@@ -117,6 +117,57 @@ static bool load_recorded(struct trace *t, const char *path, char *text, size_t 
     return t->count != 0;
 }
 
+/* Why nothing came of a record of misses. */
+static bool say_missed(const char *path, size_t bad)
+{
+    if (bad)
+        fprintf(stderr, "replay: %s: line %zu is no miss\n", path, bad);
+    else
+        fprintf(stderr, "replay: %s: there is no such space\n", path);
+    return false;
+}
+
+/* The optimum's, with those uses before the misses of which it is not known, or behind. The freer it is to
+ * let pages go, the fewer it has. */
+static bool bounds_of_opt(const char *text, size_t size, uint32_t space, const struct setup *how,
+                          uint64_t *least, uint64_t *most, size_t *bad)
+{
+    struct outcome o;
+    struct trace t;
+
+    for (unsigned before = 0; before < 2; before++) {
+        if (!missed_trace(&t, text, size, space, before, bad))
+            return false;
+        simulate(&t, how, NULL, &o, false);
+        *(before ? least : most) = o.misses;
+        outcome_free(&o);
+        trace_free(&t);
+    }
+    return true;
+}
+
+bool trace_bounds(const char *path, uint32_t space, const struct setup *how, uint64_t *least, uint64_t *most)
+{
+    size_t size, bad;
+    char *text = trace_read(path, &size);
+    bool ok;
+
+    if (!text)
+        return false;
+    if (!missed_is(text, size)) {
+        fprintf(stderr, "replay: %s: no software TLB recorded it\n", path);
+        free(text);
+        return false;
+    }
+    if (strcmp(how->policy, "opt") == 0)
+        ok = bounds_of_opt(text, size, space, how, least, most, &bad);
+    else
+        ok = missed_bounds(text, size, space, how->frames, least, most, &bad);
+    ok = ok || say_missed(path, bad);
+    free(text);
+    return ok;
+}
+
 bool trace_load(struct trace *t, const char *path, uint32_t pid)
 {
     size_t size;
@@ -128,7 +179,11 @@ bool trace_load(struct trace *t, const char *path, uint32_t pid)
         return false;
     if (recording_is(text, size))
         return load_recorded(t, path, text, size, pid);
-    if (is_text(text, size)) {
+    if (is_text(text, size) && missed_is(text, size)) {
+        size_t bad;
+
+        ok = missed_trace(t, text, size, pid, false, &bad) || say_missed(path, bad);
+    } else if (is_text(text, size)) {
         ok = trace_parse(t, path, text, size);
     } else if (size % 4) {
         fprintf(stderr, "replay: %s: %zu bytes are not a number of 32-bit words\n", path, size);

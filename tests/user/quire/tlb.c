@@ -26,10 +26,11 @@ static const char usage[] = "usage: tlb [option ...] [--] COMMAND [argument ...]
                             "  -t FORM    page table that a miss looks into: own, linear, hybrid,\n"
                             "             two-level, three-level, inverted, hashed, clustered (own)\n"
                             "  -s         say at the end what was counted\n"
-                            "  -r FILE    write the string of misses there\n";
+                            "  -r FILE    write the string of misses there\n"
+                            "  -u         and what was used between two misses\n";
 
 #define COUNTS   32
-#define RECORDED "262144"
+#define RECORDED "1000000"
 
 struct counts {
     char name[COUNTS][32];
@@ -100,12 +101,12 @@ int tlb_main(int argc, char **argv)
 {
     const char *entries = "64", *ways = "", *policy = "lru", *asid = "asid", *form = "own", *record = NULL;
     static struct counts before, after;
-    bool say = false;
+    bool say = false, uses = false;
     char words[128];
     int c, status;
     pid_t pid;
 
-    while ((c = getopt(argc, argv, "+n:w:p:a:t:r:s")) != -1)
+    while ((c = getopt(argc, argv, "+n:w:p:a:t:r:su")) != -1)
         switch (c) {
         case 'n':
             entries = optarg;
@@ -128,6 +129,9 @@ int tlb_main(int argc, char **argv)
         case 's':
             say = true;
             break;
+        case 'u':
+            uses = true;
+            break;
         default:
             fputs(usage, stderr);
             return 2;
@@ -143,7 +147,7 @@ int tlb_main(int argc, char **argv)
     if (!say && !record)
         return run(words, argv + optind);
     read_counts(&before);
-    if (record && put("/proc/quire/misses", RECORDED))
+    if (record && put("/proc/quire/misses", uses ? RECORDED " uses" : RECORDED))
         return fail("/proc/quire/misses");
     pid = fork();
     if (pid == 0)
