@@ -10,6 +10,10 @@
  * the way in and out of the kernel in it. Best, median and mean differ where an operation is now and then
  * more expensive, for example when the list of hot frames is filled again.
  *
+ * What the translation cache costs is a difference too: the same accesses after CR3 was loaded, less when
+ * their translations are there. It shows in cycles only; in instructions it is the load itself. Without
+ * CR4.PGE no entry is global, so that the load takes the kernel's too.
+ *
  * The disk is measured in time, and only when the counter is a clock: a working set of four thirds of the
  * memory that is left to it is filled, read in order, and read at random.
  */
@@ -27,6 +31,7 @@
 #include "mm/reclaim.h"
 #include "mm/space.h"
 #include "mm/x86/cpu.h"
+#include "mm/x86/paging.h"
 
 #define RUNS      64u
 #define ADDITIONS 1000
@@ -445,6 +450,82 @@ static void bench_faults(void *scratch)
 }
 
 /* One page each, with holes between them, touched in an order in which no two neighbours follow. */
+/* --- the processor's translation cache --- */
+
+#define REACH 256u /* pages that are touched at most */
+
+static void read_pages(vaddr_t at, uint32_t pages)
+{
+    uint32_t value;
+
+    for (uint32_t i = 0; i < pages; i++)
+        user_read32(&value, at + (i << PAGE_SHIFT));
+}
+
+/* The kernel's own, through their direct mapping. */
+static void read_kernel(uint32_t pages)
+{
+    const volatile char *p = frame_ptr(&frame_pool_sys, frame_pool_sys.start);
+
+    for (uint32_t i = 0; i < pages; i++)
+        (void)p[i << PAGE_SHIFT];
+}
+
+/* What each statement takes when its translations are there, and what it takes more after CR3 was loaded. */
+#define RELOAD_ROW(what, statement)                                                                          \
+    do {                                                                                                     \
+        char name_[48];                                                                                      \
+                                                                                                             \
+        for (unsigned i = 0; i < RUNS; i++) {                                                                \
+            uint32_t warm_, cold_;                                                                           \
+                                                                                                             \
+            statement;                                                                                       \
+            warm_ = TIMED(statement);                                                                        \
+            cold_ = TIMED({                                                                                  \
+                paging_forget();                                                                             \
+                statement;                                                                                   \
+            });                                                                                              \
+            sample[i] = cold_ < warm_ ? 0 : cold_ - warm_;                                                   \
+        }                                                                                                    \
+        format(name_, sizeof name_, "CR3 reload, %s, %s", what, global ? "global" : "none global");          \
+        row(name_, RUNS, 1, 0);                                                                              \
+    } while (0)
+
+static void bench_tlb(void)
+{
+    static const uint32_t reach[] = {1, 16, 64, REACH};
+    struct space *s = space_make();
+    uint32_t value, warm;
+
+    map(s, BASE, REACH);
+    touch(BASE, REACH);
+    for (unsigned i = 0; i < RUNS; i++)
+        sample[i] = TIMED(paging_forget_page(BASE + (i << PAGE_SHIFT)));
+    row("INVLPG", RUNS, 1, 0);
+    for (unsigned i = 0; i < RUNS; i++) {
+        user_read32(&value, BASE);
+        warm = TIMED(user_read32(&value, BASE));
+        paging_forget_page(BASE);
+        sample[i] = TIMED(user_read32(&value, BASE));
+        sample[i] = sample[i] < warm ? 0 : sample[i] - warm;
+    }
+    row("refill of a page, after INVLPG", RUNS, 1, 0);
+    for (unsigned g = 0; g < 2; g++) {
+        bool global = g == 0;
+        char what[32];
+
+        paging_keep_global(global);
+        RELOAD_ROW("nothing touched", (void)0);
+        for (unsigned k = 0; k < ARRAY_LEN(reach); k++) {
+            format(what, sizeof what, "%u pages", reach[k]);
+            RELOAD_ROW(what, read_pages(BASE, reach[k]));
+        }
+        RELOAD_ROW("64 of the kernel's", read_kernel(64));
+    }
+    paging_keep_global(true);
+    space_drop(s);
+}
+
 static void bench_many_regions(void)
 {
     enum { REGIONS = 2000, STRIDE = 2 << PAGE_SHIFT, STEP = 797 };
@@ -730,6 +811,8 @@ void bench_main(void)
     bench_kva();
     heading("tasks");
     bench_tasks();
+    heading("translations");
+    bench_tlb();
     heading("spaces");
     bench_faults(frame_ptr(p, frame_pfn(p, a)));
     bench_many_regions();

@@ -29,6 +29,7 @@
 #include "mm/layout.h"
 #include "mm/machine.h"
 #include "mm/x86/cpu.h"
+#include "mm/x86/tlb.h"
 
 #define TOP_ENTRIES  1024u
 #define KERNEL_FIRST (KERNEL_BASE >> PT_SPAN_SHIFT)
@@ -232,6 +233,21 @@ bool paging_writable(vaddr_t va)
 uint32_t paging_tables(void)
 {
     return kva_tables;
+}
+
+void paging_forget_page(vaddr_t va)
+{
+    tlb_flush_page(va);
+}
+
+void paging_forget(void)
+{
+    cpu_write_cr3(cpu_read_cr3());
+}
+
+void paging_keep_global(bool keep)
+{
+    cpu_write_cr4((cpu_read_cr4() & ~(uint32_t)CR4_PGE) | (keep ? CR4_PGE : 0));
 }
 
 bool paging_verify(void)

@@ -38,6 +38,11 @@ bool paging_mapped(vaddr_t va);
 bool paging_writable(vaddr_t va);
 /* Frames of use FRAME_TABLE that pt_kernel_map() has made. */
 uint32_t paging_tables(void);
+/* What the processor's translation cache is asked for by who measures it. Forget a page; forget all that is
+ * not global; let what is global be forgotten with the rest, or no longer. */
+void paging_forget_page(vaddr_t va);
+void paging_forget(void);
+void paging_keep_global(bool keep);
 /* INV-PAGING-*: reads only. */
 bool paging_verify(void);
 /* INV-WINDOW-*: reads only. */

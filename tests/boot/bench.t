@@ -15,6 +15,7 @@ log_like($run, qr/^bench: \Q$_\E.* [1-9]\d*\b/m, $_) for (
     'frame: alloc + free  ', 'frame: alloc + free of 32', 'kmalloc + kfree of 64 bytes', 'kmalloc + kfree, size not known', 'cache: alloc + free',
     (map { "kernel addresses: alloc + free, $_ fit" } qw(best first next worst instant)),
     'mutex: lock + unlock', 'task switch, there and back',
+    'INVLPG', (map { my $g = $_; map { "CR3 reload, $_, $g" } 'nothing touched', '1 pages', '256 pages', "64 of the kernel's" } 'global', 'none global'),
     'write to user memory, no fault', 'read of user memory, no fault', 'fault: empty', 'fault: demand-zero write  ', 'fault: read of the zero page',
     'fault: write to the zero page', 'fault: copy on write  ', 'fault: copy on write, last reference', 'fault: first after fork',
     "fault: first after the child's end", 'fault: outside every region', 'fault: demand-zero write, 2,000 regions',

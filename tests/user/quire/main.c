@@ -11,8 +11,8 @@ static const struct {
     {"init", init_main},         {"malloctrace", malloctrace_main},
     {"map", map_main},           {"pages", pages_main},
     {"segments", segments_main}, {"sh", sh_main},
-    {"tlb", tlb_main},           {"tour", tour_main},
-    {"why", why_main},
+    {"tlb", tlb_main},           {"tlbcost", tlbcost_main},
+    {"tour", tour_main},         {"why", why_main},
 };
 #define PROGRAMS (sizeof programs / sizeof programs[0])
 

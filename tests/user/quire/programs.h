@@ -25,6 +25,8 @@ int segments_part(const char *name);
 int why_main(int argc, char **argv);
 /* A command with a translation cache that the kernel fills. */
 int tlb_main(int argc, char **argv);
+/* What a switch of programs costs, in time and in misses. */
+int tlbcost_main(int argc, char **argv);
 
 /* What all of them say of a process that is none. need_process() returns 0 if pid, a number or self, is one
  * now; else, and the others always, 1, the status of the program, whose name the message begins with. */
