@@ -523,12 +523,16 @@ PROVE := prove --timer -j2 --exec tools/tap
 test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/lab/heap.html $(B)/rootfs-region.cpio $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/lab/heap.t tests/lab/live.t tests/lab/misuse.t tests/check.t
 
+# Those that are also run with a small software TLB, as they are in `test`; torture.t has torture=sleep besides.
+TLB_TESTS := $(patsubst %,tests/boot/%.t,memdiff fuzz user torture programs-busybox programs-stress programs-more)
+
 # The tests that are random or only take time, for minutes each.
-soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/host/replay | $(B)/setup-test
+soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/lab/plugin.so $(B)/host/replay | $(B)/setup-test
 	@tools/setup browser || echo "soak: there is no Chromium, so nothing clicks through the player" >&2
 	@QUIRE_SOAK=1 $(PROVE) tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/races.t tests/boot/areas.t \
 	    tests/boot/segments.t tests/boot/wine.t tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t \
-	    tests/lab/player.t
+	    tests/boot/tlb.t tests/boot/forms.t tests/boot/missed.t tests/lab/player.t
+	@QUIRE_APPEND=softtlb=24 $(PROVE) $(TLB_TESTS)
 
 test-host: hosted $(B)/lab/sweep $(B)/lab/player.wasm | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t

@@ -132,6 +132,11 @@ sub boot {
 
     # A slow or busy machine may stretch every limit.
     my $limit = int(($o{time} // 60) * ($ENV{QUIRE_TIME_SCALE} // 1));
+    # More of the kernel's parameters, for any test: QUIRE_APPEND=softtlb=24.
+    if (length($ENV{QUIRE_APPEND} // '') && !defined $o{iso}) {
+        my ($ours, @init) = split /(?<!\S)--(?!\S)/, $o{append} // '', 2;
+        $o{append} = join ' ', $ours // '', $ENV{QUIRE_APPEND}, map { "-- $_" } @init;
+    }
     my @cmd = ("$top/tools/run", '--log', $log_file, '--time', $limit, '-m', $o{memory} // '64M');
     push @cmd, '--cpu', $o{cpu} if defined $o{cpu};
     if (defined $o{iso}) {

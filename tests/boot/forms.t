@@ -1,5 +1,6 @@
 #!/usr/bin/env perl
-# Forms of page tables over spaces that live: /proc/PID/quire/forms, forms-all, /proc/quire/forms, and `forms`, which draws them.
+# Forms of page tables over spaces that live: /proc/PID/quire/forms, forms-all, /proc/quire/forms, and `forms`, which draws them; and what is
+# a translation: pages that are held, parked and swapped. `make soak` looks more often.
 use strict;
 use warnings;
 use FindBin;
@@ -9,15 +10,13 @@ use Programs;
 use Test::More;
 
 need_sets('busybox');
+my $top  = top_dir();
+my $soak = $ENV{QUIRE_SOAK};
 
 # A program of somewhat more than 10,000 pages, which shows itself; twenty that hold what they inherited and what is theirs; a storm of
 # programs that come and go while all spaces are looked at.
-my $big = q{awk 'BEGIN { x = "0123456789abcdef"; while (length(x) < 32000000) x = x x; y = substr(x, 1, 8000000);
-    while ((getline l < "/proc/self/quire/forms") > 0) print l; close("/proc/self/quire/forms");
-    while ((getline l < "/proc/self/quire/pages") > 0) { split(l, f, " "); split(f[1], r, "-"); n[f[2]] += 1; print "run", l } }'};
 my $script = <<"END";
-try big $big
-try all forms --plain --all self
+try big /formpages big
 try twenty sh -c 'i=0; while [ \$i -lt 20 ]; do sh -c "x=\$i; while [ ! -e /tmp/end ]; do sleep 0.1; done" & i=\$((i+1)); done; sleep 1; cat /proc/quire/forms; forms --plain; : >/tmp/end; wait'
 try picture forms --plain 1
 try colour sh -c 'forms --colour 1 | head -5'
@@ -26,7 +25,8 @@ try bad forms x
 try usage forms --all
 try help forms --help
 END
-my $run = run_programs('forms', sets => ['busybox'], memory => '160M', time => 120, icount => 1, script => $script);
+my $run = run_programs('forms', sets => ['busybox'], memory => '160M', time => 120, icount => 1, add => ["$top/build/fuzz/formpages=formpages"],
+    script => $script);
 
 # The figures of each form by name, and the other lines.
 sub figures {
@@ -86,8 +86,6 @@ for my $size (16384, 65536, 262144, 1048576, 4194304) {
     is($v->{linear}, 4 * 0xC0000000 / $size, "pages of $size: a linear table");
 }
 
-step_is($run, 'all', 0, qr/^equal \d+ pages and 1000000 absent ones in 7 forms, \d+ us$/m);
-
 # One table for all against the sum of the others.
 my $twenty = $run->{steps}{twenty}{said};
 %f = figures($twenty =~ s{^equal .*}{}msr); # what is drawn comes later
@@ -111,16 +109,39 @@ step_is($run, 'help', 0, qr/^usage: forms/m);
 
 # A machine that is too small for some: they say so, the others are there, and nobody is ended for it. Programs come and go meanwhile,
 # and everybody may be interrupted at each possible sleep.
-$script = <<'END';
-storm() { i=0; while [ $i -lt 40 ]; do sh -c 'cat /proc/self/maps | grep -c . >/dev/null'; i=$((i+1)); done; }
+my ($often, $each, $programs) = $soak ? (15, 5, 40) : (4, 2, 12);
+$script = "often=$often each=$each programs=$programs\nexport often each\n" . <<'END';
+storm() { i=0; while [ $i -lt $programs ]; do sh -c 'cat /proc/self/maps | grep -c . >/dev/null'; i=$((i+1)); done; }
 storm & storm &
-try small sh -c 'i=0; while [ $i -lt 15 ]; do cat /proc/quire/forms >/tmp/said || exit 1; grep -q differ /tmp/said && exit 2; i=$((i+1)); done; cat /tmp/said'
-try one sh -c 'i=0; while [ $i -lt 5 ]; do for p in /proc/[0-9]*; do cat $p/quire/forms 2>/dev/null; done; i=$((i+1)); done >/tmp/said; grep -c differ /tmp/said; grep -c equal /tmp/said; cat /proc/self/quire/forms'
+try small sh -c 'i=0; while [ $i -lt $often ]; do cat /proc/quire/forms >/tmp/said || exit 1; grep -q differ /tmp/said && exit 2; i=$((i+1)); done; cat /tmp/said'
+try one sh -c 'i=0; while [ $i -lt $each ]; do for p in /proc/[0-9]*; do cat $p/quire/forms 2>/dev/null; done; i=$((i+1)); done >/tmp/said; grep -c differ /tmp/said; grep -c equal /tmp/said; cat /proc/self/quire/forms'
 wait
 END
 $run = run_programs('forms-small', sets => ['busybox'], memory => '14M', time => 120, append => 'torture=sleep', script => $script);
 step_is($run, 'small', 0, qr/^linear no memory$/m, qr/^equal \d+ pages and \d+ absent ones in 6 forms, \d+ us$/m);
 step_is($run, 'one', 0, qr/^0\n[1-9]\d*\n/, qr/^linear no memory$/m, qr/^equal \d+ pages and 1024 absent ones in 6 forms, \d+ us$/m);
 unlike($run->{log}, qr/^oom:/m, 'nobody was ended');
+
+# What is a translation: a page that nobody may touch, one that a software TLB has no place for, one that its policy has set aside; and
+# not one that is on the disk. tests/user/formpages.c counts.
+$run = run_programs('forms-pages', sets => ['busybox'], memory => '48M', swap => 16 * 1024, time => 60,
+    add => ["$top/build/fuzz/formpages=formpages"], script => <<'END');
+try all forms --plain --all self
+try plain /formpages
+try tlb tlb -n 24 /formpages tlb
+try inverted tlb -n 24 -w 4 -p fifo -t inverted /formpages tlb
+try policy sh -c 'echo vms >/proc/sys/vm/policy; echo 48 >/proc/sys/vm/rss_limit; echo 1 >/proc/sys/vm/exact; /formpages policy'
+try both sh -c 'tlb -n 16 /formpages "policy tlb"'
+try why sh -c 'tlb -n 16 sh -c "while :; do :; done" & sleep 0.2; for a in 08048000 08049000 0804a000 08060000; do why $! $a; why --raw $! $a; done; kill $!'
+END
+step_is($run, 'all', 0, qr/^equal \d+ pages and 1000000 absent ones in 7 forms, \d+ us$/m);
+step_is($run, $_, 0, qr/^formpages: 2[45] checks, 0 wrong$/m) for qw(plain tlb inverted policy both);
+for my $by (['tlb', 'tlb'], ['inverted', 'tlb'], ['policy', 'policy'], ['both', 'policy tlb']) {
+    step_is($run, $by->[0], 0, qr/^formpages: [1-9]\d* pages are parked by $by->[1]$/m);
+}
+my $why = ($run->{steps}{why}{said} // '') =~ s/\n {10}(?=\S)/ /gr;
+like($why, qr/parked: the page is in memory and in use, and the software TLB of this program has no entry for it; the next touch is a miss, which puts one in/,
+    'why says that it is the software TLB');
+like($why, qr/^state (?:file|private|shared)\r?\n(?:.*\n)*?entry_kind parked\r?\nentry_parked_by tlb\r?$/m, 'and that the page is in use');
 
 done_testing();
