@@ -27,7 +27,8 @@
 static const char usage[] = "usage: tlbcost [ROUNDS]\n"
                             "\n"
                             "What a switch of programs costs one of 1, 16, 64 and 256 pages: time on the\n"
-                            "processor's own TLB, misses of one that the kernel fills. The best of 40 times 20 rounds.\n";
+                            "processor's own TLB, misses of one that the kernel fills. The best of 40\n"
+                            "times 20 rounds.\n";
 
 static unsigned rounds = 20;
 static volatile char *region;
