@@ -121,7 +121,7 @@ sub classify {
     return ('pass', $closing);
 }
 
-# Start QEMU through tools/run and wait. Options: memory, cpu, append, initrd, disks (list of files), iso (file),
+# Start QEMU through tools/run and wait. Options: memory, cpu, kernel (an image), append, initrd, disks (list of files), iso (file),
 # icount (count instructions), extra (QEMU arguments), time (seconds, 60).
 sub boot {
     my ($name, %o) = @_;
@@ -139,6 +139,7 @@ sub boot {
     }
     my @cmd = ("$top/tools/run", '--log', $log_file, '--time', $limit, '-m', $o{memory} // '64M');
     push @cmd, '--cpu', $o{cpu} if defined $o{cpu};
+    push @cmd, '--kernel', $o{kernel} if defined $o{kernel};
     if (defined $o{iso}) {
         push @cmd, "--iso=$o{iso}";
     }

@@ -1,0 +1,115 @@
+#!/usr/bin/env perl
+# mm/ in a kernel that is not ours: the files that docs/lifting.md names for each level compile alone and call what it says, and the
+# kernel of this folder, built from a copy of mm/ and of itself, runs two programs with more memory than there is.
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Copy qw(copy);
+use File::Path qw(make_path remove_tree);
+use FindBin;
+use lib "$FindBin::Bin/../boot";
+use Boot;
+use Test::More;
+
+my $top   = top_dir();
+my $dir   = "$top/build/lift";
+my $cross = system('command -v i686-elf-gcc >/dev/null 2>&1') == 0 ? 'i686-elf-' : 'i686-linux-gnu-';
+
+# --- the levels ---
+
+open my $fh, '<', "$top/docs/lifting.md" or die $!;
+my $docs = do { local $/; <$fh> };
+close $fh;
+
+# "    NAME = LEVEL + files ..., over lines that are indented further; calls: names ..." for each level.
+my %level;
+while ($docs =~ /^    (\w+) = (.*(?:\n     +\S.*)*)/mg) {
+    my ($name, $text) = ($1, $2);
+    my ($files, $calls) = split /;\s+calls:\s+/, $text;
+    my @files = split ' ', $files;
+    my ($from, $plus) = @files;
+    my $below = defined $plus && $plus eq '+' ? $level{$from} : undef;
+    splice @files, 0, 2 if $below;
+    my @named = map { my @g = glob "$top/$_"; @g ? map { s{^\Q$top/}{}r } @g : $_ } @files;
+    my @calls = split ' ', $calls // '';
+    $level{$name} = {files => [@{$below ? $below->{files} : []}, @named], calls => [@{$below ? $below->{calls} : []}, @calls]};
+}
+is_deeply([sort keys %level], [qw(all arena frames objects paging)], 'the levels that are described');
+
+my $libgcc = qr/^__(?:u?divdi3|u?moddi3|popcountsi2)$/;
+
+# What a group of objects calls outside itself.
+sub wants {
+    my (@objects) = @_;
+    my $said = `${cross}ld -r -m elf_i386 -o '$dir/level.o' @objects 2>&1`;
+    diag($said) if $?;
+    return grep { !/$libgcc/ } `${cross}nm -u '$dir/level.o'` =~ /U (\w+)/g;
+}
+
+sub level_is {
+    my ($name) = @_;
+    my $level = $level{$name} or return fail("level $name");
+    my $tree  = "$dir/$name";
+    remove_tree($tree);
+    my @objects;
+    for my $file (@{$level->{files}}) {
+        make_path(dirname("$tree/$file"));
+        copy("$top/$file", "$tree/$file") or return fail("$name: $file: $!");
+    }
+    my @flags = qw(-std=gnu11 -m32 -march=i686 -O1 -ffreestanding -fno-pie -fno-strict-aliasing -mgeneral-regs-only -Wall -Werror);
+    for my $file (grep { /\.c$/ } @{$level->{files}}) {
+        my $object = "$tree/" . ($file =~ tr{/}{_}r) . '.o';
+        my $said = `cd '$tree' && ${cross}gcc @flags -I. -c '$file' -o '$object' 2>&1`;
+        return fail("$name: $file alone") || diag($said) if $?;
+        push @objects, $object;
+    }
+    return is_deeply([sort(wants(@objects))], [sort @{$level->{calls}}],
+        "level $name: " . @objects . ' files compile alone, and call what is said');
+}
+level_is($_) for qw(frames objects arena);
+
+# All of it was compiled for the kernel below, in a copy of mm/.
+my @all = map { /\.c$/ ? "$dir/" . s/\.c$/.o/r : () } @{$level{all}{files}};
+is_deeply([grep { !-e } @all], [], 'level all: each file is in the kernel below');
+is_deeply([sort map { chomp; s{^\./}{}r } `cd '$dir/tree' && find mm -name '*.[ch]' ! -path 'mm/lab/*' ! -path 'mm/policy/host/*'`],
+    [sort @{$level{all}{files}}], 'and none of mm/ is missing but what is for the laboratory');
+is_deeply([sort(wants(@all))], [sort @{$level{all}{calls}}], 'level all calls what is said');
+
+my %has = map { $_ => 1 } map { /(\w+)$/ ? $1 : () } `${cross}nm -g --defined-only '$dir/mm/x86/paging.o'`;
+is_deeply([sort grep { $has{$_} } wants(grep { !m{/paging\.o$} } @all)], [sort @{$level{paging}{calls}}],
+    'what who replaces paging.c has to supply');
+
+# What a kernel on an identity map has of it.
+my @sources = map { "$top/$_" } grep { /\.c$/ } @{$level{objects}{files}};
+my $said = `cd '$dir' && gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=undefined -fno-strict-aliasing -Wall -Werror -I'$dir/objects' -o identity '$top/tests/lift/identity.c' @sources 2>&1`;
+is($said, '', 'identity.c compiles');
+is(`'$dir/identity'`, "all of it came back\n", 'frames and objects where an address is a frame number');
+
+# --- the kernel ---
+
+ok(-e "$dir/lift.elf", 'built from copies of mm/ and tests/lift/ only');
+my $elf = "$dir/lift.elf";
+
+for my $memory ('12M', '24M') {
+    my $run = boot("lift-$memory", kernel => $elf, memory => $memory, time => 120);
+    outcome_is($run, 'pass');
+    log_like($run, qr/^the end: every page was as it was written$/m, 'both programs found what they wrote');
+    my ($free, $disk) = $run->{log} =~ /(\d+) of them free, (\d+) on the disk/;
+    my ($each) = $run->{log} =~ /two programs with (\d+) pages each/;
+    cmp_ok(2 * ($each // 0), '>', $free // 0, "$memory: 2 x $each pages in $free frames");
+    my ($out, $in) = $run->{log} =~ /^swap: (\d+) pages out .* (\d+) pages in/m;
+    cmp_ok($out // 0, '>=', 2 * $each - $free, "$memory: $out pages went to the disk");
+    cmp_ok($in // 0, '>', 0, "$memory: $in came back");
+    my ($copied) = $run->{log} =~ /^pages copied: (\d+)/m;
+    cmp_ok($copied // 0, '>=', $each, "$memory: each page was copied for one of the two");
+    is_deeply([$run->{log} =~ /^frames that came back: (\d+) of (\d+)$/m], [$free, $free], "$memory: nothing is lost");
+    note(map { "$_\n" } grep { /^(?:lift|faults|pages|swap):? / } split /\n/, $run->{log});
+}
+
+# A disk that breaks a bit: somebody notices.
+my $lost = boot('lift-lose', kernel => $elf, append => 'lose', memory => '24M', time => 120);
+outcome_is($lost, 'fail');
+log_like($lost, qr/^the end: something is wrong$/m, 'a bit that the disk broke is found');
+
+done_testing();
