@@ -37,6 +37,9 @@ struct pager { /* (c) */
     int (*punch)(struct object *o, uint32_t first, uint32_t end);
     /* The object dies. May be NULL. */
     void (*destroy)(struct object *o);
+    /* Whether its life is that of the regions that map it, so that it cannot be mapped anew once the last
+     * one is gone, whoever still has a reference. Does not sleep. NULL: no. */
+    bool (*ends_unmapped)(const struct object *o);
 };
 
 extern const struct pager
@@ -64,6 +67,7 @@ struct object {
     struct radix index;         /* (n) */
     uint32_t resident, swapped; /* (n) */
     bool locked;                /* (n) its pages are not evicted */
+    bool sealed; /* (n) no shared region that may be written, now or later, can be made of it any more */
     struct region *regions;     /* (n) that map it, linked through object_next */
     uint32_t writers;           /* (n) those of them that are REGION_WRITER, and one that is being replaced */
     struct object *next, *prev; /* (n) all objects of the vm */

@@ -117,7 +117,8 @@ static int protect_region(struct space *s, struct region **at, vaddr_t start, va
     uint32_t pages, charge = 0;
     int err = 0;
 
-    if (prot & REGION_WRITE && r->flags & REGION_NOWRITE)
+    if ((prot & REGION_WRITE && r->flags & REGION_NOWRITE) ||
+        (prot & REGION_EXEC && r->flags & REGION_NOEXEC))
         return -EACCES;
     if (start < r->start)
         start = r->start;

@@ -37,7 +37,8 @@ enum {
     REGION_NOWRITE = 1 << 11,    /* may not be made writable: shared, of a file that is open for reading */
     REGION_OF_FILE = 1 << 12,    /* private zeroes that a file stands for (/dev/zero), which others do not */
     REGION_WRITER = 1 << 13,     /* of a file that was open for writing: the region has it open, as it were */
-    REGION_FLAGS = (1 << 14) - 1,
+    REGION_NOEXEC = 1 << 14,     /* may not be made executable: of a file where nothing is to be executed */
+    REGION_FLAGS = (1 << 15) - 1,
 };
 
 struct region {

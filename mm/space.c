@@ -759,6 +759,10 @@ static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t s
         }
         gap.above = region_first_above(&s->regions, r->start);
     }
+    if (r->object && r->object->sealed && (r->flags & (REGION_SHARED | REGION_NOWRITE)) == REGION_SHARED) {
+        commit_release(vm, charge);
+        return -EPERM;
+    }
     before = gap.above ? gap.above->prev : s->regions.last;
     if (before && region_continues(before, r)) {
         space_count(s, r);
@@ -835,8 +839,21 @@ static struct region *find_shared(struct space *s, vaddr_t start, vaddr_t end)
     return r ? first : NULL;
 }
 
+/* Whether o ends when nothing of it is mapped in [start, end) of s any more. */
+static bool ends_without(const struct object *o, const struct space *s, vaddr_t start, vaddr_t end)
+{
+    const struct region *r = o->regions;
+
+    if (!o->pager->ends_unmapped || !o->pager->ends_unmapped(o))
+        return false;
+    while (r && r->space == s && r->start >= start && r->end <= end)
+        r = r->object_next;
+    return !r;
+}
+
 int space_map_again(struct space *s, vaddr_t start, size_t size, uint32_t offset)
 {
+    vaddr_t end = start + (vaddr_t)size;
     struct region *r = new_region(s, 0, NULL, 0);
     const struct region *old;
     struct object *o = NULL;
@@ -845,8 +862,11 @@ int space_map_again(struct space *s, vaddr_t start, size_t size, uint32_t offset
     if (!r)
         return -ENOMEM;
     mutex_lock(&s->lock);
-    old = find_shared(s, start, start + (vaddr_t)size);
-    if (old) {
+    old = find_shared(s, start, end);
+    if (old && ends_without(old->object, s, start, end)) {
+        err = space_unmap_locked(s, start, end);
+        err = err ? err : -EINVAL;
+    } else if (old) {
         o = object_get(old->object); /* the last region of it may be replaced */
         r->flags = (old->flags & ~(unsigned)REGION_CHARGED) | s->lock_future;
         r->object = o;

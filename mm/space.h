@@ -85,21 +85,23 @@ void space_destroy(struct space *s);
 void space_activate(struct space *s);
 
 /*
- * Map size bytes (rounded up to pages) of object from page offset on, or private zeroes when object is NULL.
- * *addr is a hint (0: none) or, with MAP_AT, an order; it returns the address. A place that was not ordered
- * leaves the stack above it room to grow to its limit or, when nothing else is free, SPACE_STACK_GAP. The
- * space takes a reference to the object for itself.
- * 0; -EINVAL (size 0, unaligned MAP_AT, REGION_SHARED without object); -EPERM (MAP_AT below SPACE_LO);
- * -ENOMEM (no room, no memory, beyond a limit or what may be committed); -EAGAIN (REGION_LOCKED beyond its
- * limit); -EEXIST; -EOVERFLOW (a page of the object beyond 32 bits). On an error nothing was changed, except
- * that MAP_AT may have split regions. Sleeps.
+ * Map size bytes (rounded up to pages) of object from page offset on, or private zeroes when object is
+ * NULL. *addr is a hint (0: none) or, with MAP_AT, an order; it returns the address. A place that was not
+ * ordered leaves the stack above it room to grow to its limit or, when nothing else is free,
+ * SPACE_STACK_GAP. The space takes a reference to the object for itself. 0; -EINVAL (size 0, unaligned
+ * MAP_AT, REGION_SHARED without object); -EPERM (MAP_AT below SPACE_LO); -ENOMEM (no room, no memory,
+ * beyond a limit or what may be committed); -EAGAIN (REGION_LOCKED beyond its limit); -EEXIST; -EOVERFLOW
+ * (a page of the object beyond 32 bits). On an error nothing was changed, except that MAP_AT may have split
+ * regions; but -EPERM (an object that is sealed against it) comes when MAP_AT has removed what was there.
+ * Sleeps.
  */
 int space_map(struct space *s, vaddr_t *addr, size_t size, unsigned flags, struct object *object,
               uint32_t offset);
 /*
  * Let [start, start + size), which is shared memory of one object, mapped alike, show the object from page
  * offset on. Page aligned, size > 0, without overflow. For remap_file_pages(2). 0; -EINVAL (it is something
- * else); or an error of space_map() with MAP_AT. Sleeps.
+ * else; or an object that ends with its regions, which are all there: they are gone then); or an error of
+ * space_map() with MAP_AT. Sleeps.
  */
 int space_map_again(struct space *s, vaddr_t start, size_t size, uint32_t offset);
 /*
@@ -114,7 +116,7 @@ int space_unmap(struct space *s, vaddr_t addr, size_t size);
 /*
  * Change what [addr, addr + size) allows to prot (of REGION_READ | WRITE | EXEC), region by region: on an
  * error what precedes is changed. 0; -EINVAL (unaligned, unknown right, PROTECT_GROWSDOWN elsewhere); -ENOMEM
- * (a hole, or no memory); -EACCES (REGION_NOWRITE). Sleeps.
+ * (a hole, or no memory); -EACCES (REGION_NOWRITE, REGION_NOEXEC). Sleeps.
  */
 int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot);
 

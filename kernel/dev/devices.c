@@ -201,7 +201,8 @@ static int zero_mmap(struct file *f, uint32_t page, size_t size, unsigned region
     return region_flags & REGION_SHARED ? vm_shared_zeroes(size, region_flags, out) : 0;
 }
 
-static const struct file_ops null_ops = {.read = null_read, .write = null_write, .seek = null_seek};
+static const struct file_ops null_ops = {
+    .read = null_read, .write = null_write, .seek = null_seek, .never_out = true};
 static const struct file_ops zero_ops = {
     .read = zero_read, .write = null_write, .seek = null_seek, .mmap = zero_mmap};
 static const struct file_ops full_ops = {.read = zero_read, .write = full_write, .seek = null_seek};
@@ -274,12 +275,12 @@ static int kmsg_open(struct file *f)
 {
     struct kmsg *k;
 
-    if ((f->flags & O_ACCMODE) == O_WRONLY)
+    if (!file_reads(f))
         return 0;
     k = vm_alloc(sizeof *k + PRINTK_RING);
     if (!k)
         return -ENOMEM;
-    k->size = printk_copy(k->text, PRINTK_RING);
+    k->size = printk_copy(k->text, PRINTK_RING, 0);
     f->data = k;
     return 0;
 }

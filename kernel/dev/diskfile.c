@@ -30,7 +30,7 @@ static int disk_open(struct file *f)
 {
     struct disk_unit *u = f->data;
 
-    if ((f->flags & O_ACCMODE) != O_RDONLY && u->dev->read_only)
+    if (file_writes(f) && u->dev->read_only)
         return -EROFS;
     if (f->flags & O_EXCL) {
         int err = disk_claim(u, DISK_OPENED);

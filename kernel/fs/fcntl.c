@@ -353,7 +353,6 @@ int fcntl_lock(struct file *f, int fd, unsigned cmd, vaddr_t arg)
 {
     bool ofd = cmd >= F_OFD_GETLK, wide = cmd >= F_GETLK64;
     struct file_lock want = {.owner = thread_current()->files, .pid = process_current()->pid};
-    unsigned mode = f->flags & O_ACCMODE;
     struct flock64 l;
     int err;
 
@@ -378,7 +377,7 @@ int fcntl_lock(struct file *f, int fd, unsigned cmd, vaddr_t arg)
         tell_conflict(f->inode, &want, &l);
         return write_flock(arg, wide, &l);
     }
-    if ((l.type == LOCK_READ && mode == O_WRONLY) || (l.type == LOCK_WRITE && mode == O_RDONLY))
+    if ((l.type == LOCK_READ && !file_reads(f)) || (l.type == LOCK_WRITE && !file_writes(f)))
         return -EBADF;
     return set(f, ofd ? -1 : fd, &want, (unsigned)l.type,
                cmd == F_SETLKW || cmd == F_SETLKW64 || cmd == F_OFD_SETLKW);

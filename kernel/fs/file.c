@@ -71,7 +71,7 @@ static int choose_ops(struct file *f)
 
 static bool writes_contents(const struct file *f)
 {
-    return S_ISREG(f->inode->mode) && !(f->flags & O_PATH) && (f->flags & O_ACCMODE) != O_RDONLY;
+    return S_ISREG(f->inode->mode) && file_writes(f);
 }
 
 uint32_t file_count(void)
@@ -164,9 +164,14 @@ static int may_open(const struct path_end *end, uint32_t flags)
         return -ELOOP;
     if (flags & O_DIRECTORY && !S_ISDIR(mode))
         return -ENOTDIR;
-    if (S_ISDIR(mode) && !(flags & O_PATH) && (flags & (O_CREAT | O_ACCMODE)))
+    if (flags & O_PATH)
+        return 0;
+    if (S_ISDIR(mode) && (flags & (O_CREAT | O_ACCMODE)))
         return -EISDIR;
-    return 0;
+    if ((S_ISCHR(mode) || S_ISBLK(mode)) && end->inode->fs->flags & MOUNT_NODEV)
+        return -EACCES;
+    return (S_ISREG(mode) || S_ISDIR(mode)) && flags & (O_ACCMODE | O_TRUNC) ? inode_may_change(end->inode)
+                                                                             : 0;
 }
 
 static int open_temporary(struct inode *dir, const char *path, uint32_t flags, uint32_t mode,
@@ -180,7 +185,9 @@ static int open_temporary(struct inode *dir, const char *path, uint32_t flags, u
     err = path_lookup(dir, path, LOOKUP_DIRECTORY, &i);
     if (err)
         return err;
-    err = i->ops->create ? i->ops->create(i, NULL, S_IFREG | mode, 0, &file) : -EOPNOTSUPP;
+    err = inode_may_change(i);
+    if (!err)
+        err = i->ops->create ? i->ops->create(i, NULL, S_IFREG | mode, 0, &file) : -EOPNOTSUPP;
     inode_put(i);
     if (err)
         return err;
@@ -206,10 +213,9 @@ static int find_or_create(struct inode *dir, const char *path, uint32_t flags, u
                 err = -EEXIST;
             break;
         }
-        if (!end->dir->ops->create) {
-            err = -EACCES;
+        err = end->dir->ops->create ? inode_may_change(end->dir) : -EACCES;
+        if (err)
             break;
-        }
         err = end->dir->ops->create(end->dir, end->name, S_IFREG | mode, 0, &end->inode);
         if (err != -EEXIST || flags & O_EXCL)
             break;
@@ -383,7 +389,7 @@ static inline int transfer(int (*op)(struct file *f, vaddr_t buf, size_t n, uint
 
 int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
-    if (f->flags & (O_WRONLY | O_PATH)) /* O_WRONLY is a bit of the mode that allows neither, too */
+    if (!file_reads(f))
         return -EBADF;
     if (S_ISDIR(f->inode->mode))
         return -EISDIR;
@@ -394,7 +400,7 @@ int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 
 int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
-    if ((f->flags & O_ACCMODE) == O_RDONLY || f->flags & O_PATH)
+    if (!file_writes(f))
         return -EBADF;
     if (!f->ops->write)
         return -EINVAL;

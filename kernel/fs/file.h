@@ -19,6 +19,7 @@ enum {
     O_LARGEFILE = 0100000,
     O_DIRECTORY = 0200000,
     O_NOFOLLOW = 0400000,
+    O_NOATIME = 01000000,
     O_CLOEXEC = 02000000,
     O_PATH = 010000000,
     O_TMPFILE = 020200000,
@@ -39,6 +40,27 @@ struct file {
     bool writer;   /* counted in inode.writers: nobody executes it */
     struct mutex pos_lock;
 };
+
+/* Whether its descriptors may be read from and written to. O_ACCMODE itself is the mode that allows
+ * neither. */
+static inline bool file_reads(const struct file *f)
+{
+    return !(f->flags & (O_WRONLY | O_PATH));
+}
+
+static inline bool file_writes(const struct file *f)
+{
+    unsigned mode = f->flags & O_ACCMODE;
+
+    return (mode == O_WRONLY || mode == O_RDWR) && !(f->flags & O_PATH);
+}
+
+/* A file has been read, listed or mapped: keep the time, unless it is not to be known (O_NOATIME). */
+static inline void file_accessed(const struct file *f)
+{
+    if (!(f->flags & O_NOATIME))
+        inode_accessed(f->inode);
+}
 
 struct fd {
     struct file *file;

@@ -75,6 +75,18 @@ int pidfd_get_name(int fd, struct pidfd_name *out, bool *nonblock)
     return err;
 }
 
+int pidfd_get_target(int fd, struct pidfd_name *out)
+{
+    int err = pidfd_get_name(fd, out, NULL);
+    struct file *f = err ? fd_get(fd) : NULL;
+
+    if (f && !(f->flags & O_PATH) && f->inode && f->inode->ops->process &&
+        f->inode->ops->process(f->inode, out))
+        err = 0;
+    file_put(f);
+    return err;
+}
+
 int pidfd_open(uint32_t pid, uint32_t flags)
 {
     struct process *p;

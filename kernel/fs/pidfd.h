@@ -14,6 +14,8 @@ struct pidfd_name {
 /* What a descriptor of the running process names, so that it can be looked up again after a sleep; nonblock
  * (may be NULL): whether the file is O_NONBLOCK. 0; -EBADF: no such descriptor. Sleeps. */
 int pidfd_get_name(int fd, struct pidfd_name *out, bool *nonblock);
+/* The same of what a signal may be sent by: a descriptor of /proc/PID too. Sleeps. */
+int pidfd_get_target(int fd, struct pidfd_name *out);
 /* Whether p is the one, and the one itself, alive or a zombie; NULL: it is gone. Do not sleep. */
 bool pidfd_names(const struct pidfd_name *n, const struct process *p);
 struct process *pidfd_find(const struct pidfd_name *n);

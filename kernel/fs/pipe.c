@@ -366,6 +366,8 @@ static int pipe_open(struct file *f)
     struct pipe *p;
     int err = 0;
 
+    if (mode == O_ACCMODE) /* neither an end to read from nor one to write to */
+        return -EINVAL;
     if (!i->pipe) {
         err = pipe_alloc(&p);
         if (err)

@@ -339,6 +339,18 @@ static int can_enter(struct inode *dir, const char *name)
     return find(node_of(dir), name) ? -EEXIST : 0;
 }
 
+#define SET_GID 02000u
+
+/* Whose a new inode in dir is: its group's, if dir says so. */
+static void take_group(struct inode *i, const struct inode *dir)
+{
+    if (!(dir->mode & SET_GID))
+        return;
+    i->gid = dir->gid;
+    if (S_ISDIR(i->mode))
+        i->mode |= SET_GID;
+}
+
 static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, struct inode **out)
 {
     struct node *n;
@@ -347,6 +359,7 @@ static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t r
 
     if (err)
         return err;
+    take_group(&n->inode, dir);
     if (name) {
         err = entry_alloc(dir->fs, name, &e);
         if (!err)
@@ -396,6 +409,7 @@ static int symlink(struct inode *dir, const char *name, const char *target)
     }
     memcpy(n->target, target, size + 1);
     n->inode.size = size;
+    take_group(&n->inode, dir);
     enter(node_of(dir), e, &n->inode);
     inode_to_tree(&n->inode);
     return 0;
@@ -633,11 +647,55 @@ static int parse_pages(const char **s, bool blocks, uint64_t total, uint64_t *pa
     return 0;
 }
 
-/* size=N[kmg%], nr_blocks=N[kmg], nr_inodes=N[kmg], mode=OCTAL; others are ignored if Linux knows them. */
-static int parse_options(struct filesystem *fs, const char *s, uint32_t *mode)
+/* A word of n characters that every filesystem knows, with a value that nobody looks at, and that is one
+ * of mount(2)'s flags: or one that asks tmpfs for what it does anyhow. */
+static bool known_word(struct filesystem *fs, const char *s, size_t n)
+{
+    static const struct {
+        const char *word;
+        unsigned set, clear;
+    } flag[] = {
+        {"ro", MOUNT_RDONLY, 0},         {"rw", 0, MOUNT_RDONLY},         {"sync", MOUNT_SYNCHRONOUS, 0},
+        {"async", 0, MOUNT_SYNCHRONOUS}, {"dirsync", MOUNT_DIRSYNC, 0},   {"mand", MOUNT_MANDLOCK, 0},
+        {"nomand", 0, MOUNT_MANDLOCK},   {"lazytime", MOUNT_LAZYTIME, 0}, {"nolazytime", 0, MOUNT_LAZYTIME},
+    };
+    static const char *const other[] = {"huge=never", "mpol=default", "inode32"};
+    size_t key = 0;
+
+    while (key < n && s[key] != '=')
+        key++;
+    for (unsigned w = 0; w < ARRAY_LEN(flag); w++)
+        if (strlen(flag[w].word) == key && strncmp(s, flag[w].word, key) == 0) {
+            fs->flags = (fs->flags & ~flag[w].clear) | flag[w].set;
+            return true;
+        }
+    for (unsigned w = 0; w < ARRAY_LEN(other); w++)
+        if (strlen(other[w]) == n && strncmp(s, other[w], n) == 0)
+            return true;
+    return false;
+}
+
+/* NAME=NUMBER of at most 32 bits in a base. Whether it was that name; *err: 0 or -EINVAL. */
+static bool parse_number(const char **s, const char *name, unsigned base, uint32_t *value, int *err)
+{
+    size_t length = strlen(name);
+    uint64_t n;
+
+    if (strncmp(*s, name, length) != 0)
+        return false;
+    *s += length;
+    *err = number_digits(s, base, &n) && n <= UINT32_MAX ? 0 : -EINVAL;
+    if (!*err)
+        *value = (uint32_t)n;
+    return true;
+}
+
+/* size=N[kmg%], nr_blocks=N[kmg], nr_inodes=N[kmg], mode=OCTAL, uid=N, gid=N. */
+static int parse_options(struct filesystem *fs, const char *s)
 {
     uint32_t total = frame_pool_sys.end - frame_pool_sys.used[FRAME_RESERVED];
     uint64_t n;
+    int err = 0;
 
     while (s && *s) {
         bool blocks = strncmp(s, "nr_blocks=", 10) == 0;
@@ -651,20 +709,25 @@ static int parse_options(struct filesystem *fs, const char *s, uint32_t *mode)
             if (!number_any(&s, &n) || !number_unit(&s, &n))
                 return -EINVAL;
             fs->max_inodes = n;
-        } else if (strncmp(s, "mode=", 5) == 0) {
-            s += 5;
-            if (!number_digits(&s, 8, &n) || n > UINT32_MAX)
+        } else if (!parse_number(&s, "mode=", 8, &fs->mode, &err) &&
+                   !parse_number(&s, "uid=", 10, &fs->uid, &err) &&
+                   !parse_number(&s, "gid=", 10, &fs->gid, &err)) {
+            const char *end = s;
+
+            while (*end && *end != ',')
+                end++;
+            if (end != s && !known_word(fs, s, (size_t)(end - s)))
                 return -EINVAL;
-            *mode = (uint32_t)n & 07777;
-        } else {
-            while (*s && *s != ',')
-                s++;
+            s = end;
         }
         if (*s == ',')
             s++;
         else if (*s)
             return -EINVAL;
+        if (err)
+            return err;
     }
+    fs->mode &= 07777;
     return 0;
 }
 
@@ -703,13 +766,18 @@ static int mount_rootfs(struct filesystem *fs, const char *options)
 
 static int mount_tmpfs(struct filesystem *fs, const char *options)
 {
-    uint32_t mode = 01777;
     int err;
 
     fs->max_pages = ramfs_default_limit();
     fs->max_inodes = ramfs_default_inodes();
-    err = parse_options(fs, options, &mode);
-    return err ? err : mount_root(fs, mode);
+    err = parse_options(fs, options);
+    if (!err)
+        err = mount_root(fs, fs->mode);
+    if (err)
+        return err;
+    fs->root->uid = fs->uid;
+    fs->root->gid = fs->gid;
+    return 0;
 }
 
 /* The entry of the tree after e, which is in *d, top-down. */
@@ -730,8 +798,8 @@ static struct entry *next_entry(struct node **d, struct entry *e)
     return e->next;
 }
 
-/* Whether a file is mapped: it has a name, and its object other holders; or the object alone keeps it. */
-static bool busy(const struct filesystem *fs)
+/* Whether a file is such; or one is without a name, which somebody has all the same. */
+static bool any_file(const struct filesystem *fs, bool (*such)(const struct inode *i))
 {
     struct node *d = node_of(fs->root);
     uint32_t seen = 1;
@@ -739,7 +807,7 @@ static bool busy(const struct filesystem *fs)
     for (struct entry *e = d->dir.first; e; e = next_entry(&d, e)) {
         struct inode *i = e->inode;
 
-        if (i->object && i->object->refs > 1)
+        if (such(i))
             return true;
         /* Count a file with several names once. */
         if (!node_of(i)->entry) {
@@ -748,7 +816,27 @@ static bool busy(const struct filesystem *fs)
         }
         seen += node_of(i)->entry == e;
     }
-    return seen != fs->inodes; /* the others have no name, but somebody has them */
+    return seen != fs->inodes;
+}
+
+static bool is_mapped(const struct inode *i)
+{
+    return i->object && i->object->refs > 1;
+}
+
+static bool busy(const struct filesystem *fs)
+{
+    return any_file(fs, is_mapped);
+}
+
+static bool is_written(const struct inode *i)
+{
+    return i->writers || (i->object && i->object->writers);
+}
+
+static bool written(const struct filesystem *fs)
+{
+    return any_file(fs, is_written);
 }
 
 static void destroy(struct filesystem *fs)
@@ -795,8 +883,7 @@ static int mount_devtmpfs(struct filesystem *fs, const char *options)
 static int remount(struct filesystem *fs, const char *options)
 {
     struct filesystem with = *fs;
-    uint32_t mode; /* remains as it was */
-    int err = parse_options(&with, options, &mode);
+    int err = parse_options(&with, options); /* whose the root is remains as it was */
 
     if (err)
         return err;
@@ -805,6 +892,7 @@ static int remount(struct filesystem *fs, const char *options)
     if (with.max_inodes != fs->max_inodes && with.max_inodes &&
         (!fs->max_inodes || with.max_inodes < (uint64_t)fs->inodes + fs->links))
         return -EINVAL;
+    fs->flags = with.flags;
     fs->max_pages = with.max_pages;
     fs->max_inodes = with.max_inodes;
     return 0;
@@ -816,18 +904,21 @@ static struct filesystem_type types[] = {
      .mount = mount_rootfs,
      .remount = remount,
      .busy = busy,
+     .written = written,
      .destroy = destroy},
     {.name = "tmpfs",
      .magic = MAGIC_TMPFS,
      .mount = mount_tmpfs,
      .remount = remount,
      .busy = busy,
+     .written = written,
      .destroy = destroy},
     {.name = "devtmpfs",
      .magic = MAGIC_TMPFS,
      .mount = mount_devtmpfs,
      .remount = remount,
      .busy = busy,
+     .written = written,
      .destroy = destroy},
 };
 /* Of files without a name: not mounted anywhere. Those with contents are tmpfs's, as on Linux; the others are

@@ -17,6 +17,7 @@
  * back what it has taken if it fails all the same.
  */
 #include "kernel/fs/ramfs_file.h"
+#include "kernel/fs/seals.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/regular.h"
 #include "kernel/proc/thread.h"
@@ -121,6 +122,7 @@ int ramfs_file_init(struct inode *i)
     o->pager_data = i;
     i->object = o;
     i->file_ops = &regular_ops;
+    i->seals = SEAL_TAKER | SEAL_SEAL;
     return 0;
 }
 
@@ -177,6 +179,9 @@ int ramfs_truncate(struct inode *i, uint64_t size)
 
     if (size > FILE_SIZE_MAX)
         return -EFBIG;
+    err = seals_allow_size(i, size);
+    if (err)
+        return err;
     if (size < old) {
         uint64_t page_end = PAGE_UP(size);
 
@@ -314,11 +319,15 @@ int ramfs_fallocate(struct inode *i, unsigned mode, uint64_t start, uint64_t siz
     if (mode & ~(unsigned)(FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE))
         return -EOPNOTSUPP;
     if (mode & FALLOC_PUNCH_HOLE)
-        return mode & FALLOC_KEEP_SIZE ? punch(i, start, end) : -EOPNOTSUPP;
+        return !(mode & FALLOC_KEEP_SIZE) ? -EOPNOTSUPP
+               : seals_allow_write(i)     ? -EPERM
+                                          : punch(i, start, end);
     if (end > FILE_SIZE_MAX)
         return -EFBIG;
     if (end > old)
         err = regular_check_size(end); /* also with KEEP_SIZE */
+    if (!err && end > old)
+        err = seals_allow_size(i, end);
     if (err)
         return err;
     if (PAGE_UP(end) > PAGE_UP(old))

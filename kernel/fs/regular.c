@@ -17,7 +17,9 @@
  * not fill. Before that it looks at the program's bytes: they may be mapped from this file, behind its end.
  */
 #include "kernel/fs/regular.h"
+#include "kernel/fs/seals.h"
 #include "kernel/fs/file.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/machine.h"
@@ -150,7 +152,7 @@ static int regular_read(struct file *file, vaddr_t buf, size_t n, uint64_t *pos)
         if (done < n && ends_early())
             break;
     }
-    i->atime_ns = inode_now();
+    file_accessed(file);
     if (err == -ERANGE) /* truncated meanwhile */
         err = 0;
     return done || !err ? (int)done : err;
@@ -221,7 +223,9 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
     mutex_lock(&i->lock);
     if (file->flags & O_APPEND)
         *pos = i->size;
-    err = limit_size(*pos, &n);
+    err = seals_allow_write(i);
+    if (!err)
+        err = limit_size(*pos, &n);
     if (err)
         goto out;
     while (done < n) {
@@ -229,6 +233,10 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
 
         if (part > n - done)
             part = n - done;
+        if (*pos + part > i->size && seals_allow_size(i, *pos + part)) {
+            err = -EPERM;
+            break;
+        }
         if (PAGES_OF(*pos + part) > o->pages) {
             part = readable(buf + done, part);
             if (!part) {
@@ -254,7 +262,8 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
     if (PAGES_OF(i->size) < o->pages)
         object_resize(o, (uint32_t)PAGES_OF(i->size));
     i->mtime_ns = i->ctime_ns = inode_now();
-    if (done && i->mode & 06000) /* who writes is trusted with the contents, not with the owner's identity */
+    /* Who writes is trusted with the contents, not with the identity of the owner. */
+    if (done && i->mode & 06000 && !capable(CAP_FSETID))
         i->mode &= i->mode & 010 ? ~06000u : ~04000u;
 out:
     mutex_unlock(&i->lock);
@@ -269,6 +278,7 @@ static int regular_mmap(struct file *file, uint32_t page, size_t size, unsigned 
     (void)page;
     (void)size;
     (void)region_flags;
+    file_accessed(file);
     *out = object_get(file->inode->object);
     return 0;
 }

@@ -68,6 +68,11 @@ static void segment_gone(struct object *o)
     segments.count--;
 }
 
+static bool segment_removed(const struct object *o)
+{
+    return ((const struct shm_segment *)o->pager_data)->removed;
+}
+
 /* Pages that begin as zeroes; set up on first use as pager_zero with an end of its own. */
 static struct pager pager_shm;
 
@@ -91,6 +96,7 @@ static int new_segment(uint32_t key, size_t size, uint32_t flags, struct shm_seg
     pager_shm = pager_zero;
     pager_shm.name = "shm";
     pager_shm.destroy = segment_gone;
+    pager_shm.ends_unmapped = segment_removed;
     seg->object = object_create(&vm_sys, &pager_shm, (uint32_t)PAGES_OF(size), seg->name);
     if (!seg->object) {
         kfree(seg);

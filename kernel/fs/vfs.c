@@ -181,8 +181,33 @@ void inode_tree_put(struct inode *i)
     }
 }
 
+#define A_DAY (86400 * 1000000000LL) /* ns */
+
+int inode_may_change(const struct inode *i)
+{
+    return i->fs->flags & MOUNT_RDONLY ? -EROFS : 0;
+}
+
+void inode_accessed(struct inode *i)
+{
+    unsigned flags = i->fs->flags;
+    uint64_t now = inode_now();
+
+    if (flags & (MOUNT_NOATIME | MOUNT_RDONLY) || (flags & MOUNT_NODIRATIME && S_ISDIR(i->mode)))
+        return;
+    /* Once a day, or if it was not read since it was changed. Times before 1970 are negative. */
+    if (flags & MOUNT_RELATIME && (int64_t)i->atime_ns > (int64_t)i->mtime_ns &&
+        (int64_t)i->atime_ns > (int64_t)i->ctime_ns && (int64_t)(now - i->atime_ns) < A_DAY)
+        return;
+    i->atime_ns = now;
+}
+
 int inode_permission(struct inode *i, unsigned want)
 {
+    if (want & 2 && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)) && inode_may_change(i))
+        return -EROFS;
+    if (want & 1 && S_ISREG(i->mode) && i->fs->flags & MOUNT_NOEXEC)
+        return -EACCES;
     if (want & 1 && !S_ISDIR(i->mode) && !(i->mode & 0111))
         return -EACCES;
     return 0;
@@ -196,6 +221,9 @@ int inode_truncate(struct inode *i, uint64_t size)
         return -EISDIR;
     if (!S_ISREG(i->mode) || !i->ops->truncate)
         return -EINVAL;
+    err = inode_may_change(i);
+    if (err)
+        return err;
     if (i->executed)
         return -ETXTBSY;
     i->writers++; /* nobody executes it meanwhile */
@@ -302,6 +330,7 @@ static int take_link(struct walk *w, struct inode *link, const char *after, bool
     text = vm_alloc(PATH_MAX);
     if (!text)
         return -ENOMEM;
+    inode_accessed(link);
     n = link->ops->readlink(link, text, PATH_MAX);
     if (n <= 0) {
         kfree(text);
@@ -318,7 +347,7 @@ static int take_link(struct walk *w, struct inode *link, const char *after, bool
     w->rest = w->text = text;
     if (text[0] == '/') {
         inode_put(w->at);
-        w->at = mounted(inode_get(fs_context_current()->root));
+        w->at = inode_get(fs_context_current()->root); /* not what is mounted over it */
     }
     return 0;
 }
@@ -445,7 +474,7 @@ int path_walk(struct inode *dir, const char *path, unsigned flags, struct path_e
     end->slash = false;
     if (!path[0] && !(flags & LOOKUP_EMPTY))
         return -ENOENT;
-    w.at = mounted(inode_get(path[0] == '/' ? c->root : dir ? dir : c->cwd));
+    w.at = inode_get(path[0] == '/' ? c->root : dir ? dir : c->cwd); /* who stands there stays below */
     if (!path[0])
         err = end_at_dir(&w, PATH_DOT, end);
     else
@@ -555,6 +584,8 @@ static int walk_to_new(struct inode *dir, const char *path, bool directory, stru
         err = -EEXIST;
     else if (end->slash && !directory)
         err = -ENOENT;
+    else
+        err = inode_may_change(end->dir);
     if (err)
         path_put(end);
     return err;
@@ -634,6 +665,8 @@ static int unlink_end(const struct path_end *end, bool directory)
             return -EISDIR;
         return end->kind == PATH_DOT ? -EINVAL : end->kind == PATH_DOTDOT ? -ENOTEMPTY : -EBUSY;
     }
+    if (inode_may_change(end->dir))
+        return -EROFS;
     if (!end->inode)
         return -ENOENT;
     if (!directory && end->slash)
@@ -676,6 +709,8 @@ static int rename_ends(struct path_end *from, struct path_end *to, unsigned flag
         return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
     if (from->dir->fs != to->dir->fs)
         return -EXDEV;
+    if (inode_may_change(from->dir))
+        return -EROFS;
     if (!from->inode)
         return -ENOENT;
     if (flags & RENAME_NOREPLACE && to->inode)
@@ -744,8 +779,22 @@ static int can_cover(const struct inode *dir)
     return dir->nlink ? 0 : -ENOENT; /* removed meanwhile */
 }
 
+/* What is kept of what mount(2) is told. Times of access are kept as if `relatime` was said, if nothing
+ * is. */
+static unsigned kept_flags(unsigned flags)
+{
+    unsigned kept = flags & (MOUNT_KEPT | MOUNT_NOATIME | MOUNT_NODIRATIME);
+
+    if (!(flags & MOUNT_NOATIME))
+        kept |= MOUNT_RELATIME;
+    if (flags & MOUNT_STRICTATIME)
+        kept &= ~(unsigned)(MOUNT_NOATIME | MOUNT_RELATIME);
+    return kept;
+}
+
 /* dir NULL: nothing is below. */
-int vfs_mount(struct inode *dir, const char *type, const char *source, const char *options, const char *where)
+int vfs_mount(struct inode *dir, const char *type, const char *source, unsigned flags, const char *options,
+              const char *where)
 {
     const struct filesystem_type *t = filesystem_types;
     struct filesystem *fs;
@@ -765,7 +814,8 @@ int vfs_mount(struct inode *dir, const char *type, const char *source, const cha
         kfree(fs);
         return err;
     }
-    *fs = (struct filesystem){.type = t, .dev = ++next_dev, .users = 1};
+    *fs = (struct filesystem){
+        .type = t, .flags = kept_flags(flags), .mode = MOUNT_MODE, .dev = ++next_dev, .users = 1};
     format(fs->where, sizeof fs->where, "%s", where);
     format(fs->source, sizeof fs->source, "%s", source);
     err = t->mount(fs, options);
@@ -789,13 +839,26 @@ int vfs_mount(struct inode *dir, const char *type, const char *source, const cha
     return 0;
 }
 
-int vfs_remount(struct inode *top, const char *options)
+int vfs_remount(struct inode *top, bool mount_only, unsigned flags, const char *options)
 {
-    const struct filesystem_type *t = top->fs->type;
+    struct filesystem *fs = top->fs;
+    const struct filesystem_type *t = fs->type;
+    unsigned kept = kept_flags(flags), old = fs->flags, same;
+    int err;
 
-    if (top != top->fs->root || top->fs->detached)
+    if (top != fs->root || fs->detached)
         return -EINVAL;
-    return t->remount ? t->remount(top->fs, options) : 0;
+    if (!(flags & MOUNT_ATIME))
+        kept = (kept & MOUNT_KEPT) | (old & MOUNT_ATIME);
+    same = MOUNT_SUPER & ~(mount_only ? MOUNT_RDONLY : MOUNT_CHANGEABLE);
+    kept = (kept & ~same) | (old & same);
+    if (kept & ~old & MOUNT_RDONLY && t->written && t->written(fs))
+        return -EBUSY;
+    fs->flags = kept;
+    err = t->remount && !mount_only ? t->remount(fs, options) : 0;
+    if (err)
+        fs->flags = old;
+    return err;
 }
 
 /* Why the mount with this root, which the caller uses, cannot go. Does not sleep. */
@@ -839,8 +902,12 @@ static struct filesystem *take_out(struct filesystem *fs)
 
 int vfs_umount(struct inode *top, unsigned flags)
 {
-    struct filesystem *fs = top->fs, *out;
-    int err = can_umount(top, flags);
+    struct filesystem *fs, *out;
+    int err;
+
+    top = mounted(top); /* over who named where he stands */
+    fs = top->fs;
+    err = can_umount(top, flags);
 
     if (err) {
         inode_put(top);
@@ -915,7 +982,7 @@ static void mount_at(const char *type, const char *path, const char *options)
             err = path_lookup(NULL, path, LOOKUP_DIRECTORY, &dir);
     }
     if (!err)
-        err = vfs_mount(dir, type, type, options, path);
+        err = vfs_mount(dir, type, type, 0, options, path);
     inode_put(dir);
     if (err)
         os_log("no %s at %s: error %d", type, path, -err);
@@ -926,7 +993,7 @@ int vfs_init(const void *archive, size_t size, const char **why)
     int err;
 
     ramfs_register();
-    err = vfs_mount(NULL, "rootfs", "rootfs", NULL, "/");
+    err = vfs_mount(NULL, "rootfs", "rootfs", 0, NULL, "/");
     if (err)
         return err;
     root = vfs_mounts->root;

@@ -18,6 +18,7 @@ struct inode;
 struct file;
 struct file_lock;
 struct pipe;
+struct pidfd_name;
 struct poll_table;
 struct filesystem;
 
@@ -75,6 +76,9 @@ struct inode_ops {
                    bool (*emit)(void *arg, const char *name, uint32_t ino, uint32_t type), void *arg);
     /* The name in i->parent; NULL: it has none any more. Does not sleep. */
     const char *(*name)(struct inode *i);
+    /* Of a directory that stands for a process (/proc/PID): say which. False: it stands for none. Does
+     * not sleep. NULL: none does. */
+    bool (*process)(struct inode *i, struct pidfd_name *out);
     /* Of a regular file: change its size, and fallocate(2). */
     int (*truncate)(struct inode *i, uint64_t size);
     int (*fallocate)(struct inode *i, unsigned mode, uint64_t start, uint64_t size);
@@ -98,6 +102,7 @@ struct file_ops {
     int (*seek)(struct file *f, int64_t offset, int whence, uint64_t *result); /* NULL: the ordinary one */
     /* The object to map from page on, referenced; *out stays NULL for private zeroes. Sleeps. */
     int (*mmap)(struct file *f, uint32_t page, size_t size, unsigned region_flags, struct object **out);
+    bool never_out;   /* nothing can be spliced from it */
     bool in_messages; /* a read takes and a write gives one thing, not bytes: for no splice() */
 };
 
@@ -119,6 +124,7 @@ struct inode {
     struct object *object; /* contents of a regular file */
     struct pipe *pipe;     /* of a FIFO that is open */
     struct file_lock *locks;
+    uint8_t seals; /* SEAL_*, see seals.h */
     bool linkable; /* it may get its first name: O_TMPFILE without O_EXCL */
     struct mutex lock;
     struct inode *covered_by; /* root of what is mounted here */
@@ -134,12 +140,15 @@ struct filesystem_type {
     uint32_t magic; /* statfs f_type */
     /* Make fs->root, referenced; fs is filled in otherwise. options may be NULL. 0 or -errno. Sleeps. */
     int (*mount)(struct filesystem *fs, const char *options);
-    /* Other options for one that is mounted. NULL: it has none. 0 or -errno, and nothing was changed. Does
-     * not sleep. */
+    /* Other options for one that is mounted; they may add to fs->flags. NULL: it has none. 0 or -errno,
+     * and nothing was changed. Does not sleep. */
     int (*remount)(struct filesystem *fs, const char *options);
     /* Whether it has users that hold no inode: programs that have its files mapped. NULL: never. Does not
      * sleep. */
     bool (*busy)(const struct filesystem *fs);
+    /* Whether a program has a file open for writing or mapped for it, or one without a name that goes
+     * when it is closed: it cannot become read-only. Does not sleep. NULL: never. */
+    bool (*written)(const struct filesystem *fs);
     /* Nobody can come in and nobody is inside: give back the tree's references to all inodes. Sleeps. NULL:
      * it is never unmounted. */
     void (*destroy)(struct filesystem *fs);
@@ -147,9 +156,34 @@ struct filesystem_type {
     struct filesystem_type *next;
 };
 
+/* How a filesystem is mounted: what mount(2) calls MS_*. */
+enum mount_flags {
+    MOUNT_RDONLY = 1 << 0,
+    MOUNT_NOSUID = 1 << 1,
+    MOUNT_NODEV = 1 << 2,
+    MOUNT_NOEXEC = 1 << 3,
+    MOUNT_SYNCHRONOUS = 1 << 4, /* everything is written at once here */
+    MOUNT_MANDLOCK = 1 << 6,
+    MOUNT_DIRSYNC = 1 << 7,
+    MOUNT_NOATIME = 1 << 10,
+    MOUNT_NODIRATIME = 1 << 11,
+    MOUNT_RELATIME = 1 << 21,
+    MOUNT_STRICTATIME = 1 << 24, /* only said: it is neither of the two */
+    MOUNT_LAZYTIME = 1 << 25,
+    MOUNT_ATIME = MOUNT_NOATIME | MOUNT_NODIRATIME | MOUNT_RELATIME | MOUNT_STRICTATIME,
+    /* Of the filesystem wherever it is mounted, and those of them that can be changed. */
+    MOUNT_SUPER = MOUNT_RDONLY | MOUNT_SYNCHRONOUS | MOUNT_MANDLOCK | MOUNT_DIRSYNC | MOUNT_LAZYTIME,
+    MOUNT_CHANGEABLE = MOUNT_SUPER & ~MOUNT_DIRSYNC,
+    MOUNT_KEPT = MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC | MOUNT_SYNCHRONOUS |
+                 MOUNT_MANDLOCK | MOUNT_DIRSYNC | MOUNT_LAZYTIME,
+};
+
+#define MOUNT_MODE 01777u /* of a root, if mount(2) says nothing */
+
 struct filesystem {
     const struct filesystem_type *type;
-    uint32_t dev; /* st_dev */
+    unsigned flags; /* MOUNT_* */
+    uint32_t dev;   /* st_dev */
     struct inode *root;
     struct filesystem *next;
     uint32_t users;  /* references to inodes that are not the tree's own, and one of the mount itself */
@@ -163,6 +197,7 @@ struct filesystem {
     /* Of tmpfs, nr_inodes= (0: no limit). As on Linux, each name of a file beyond its first counts as one. */
     uint64_t max_inodes;
     uint32_t links;
+    uint32_t mode, uid, gid; /* of the root, as mount(2)'s options have them */
     void *data;
 };
 
@@ -236,7 +271,12 @@ bool path_reaches_root(const struct inode *i);
 /* Permission of the running process: R 4, W 2, X 1. Everything runs as root, so only X on what is no
  * directory matters. */
 int inode_permission(struct inode *i, unsigned want);
-/* Change the size of a regular file. -EISDIR, -EINVAL, -EFBIG. Sleeps. */
+/* Whether what the inode is or holds may be changed by anybody: 0; -EROFS: its filesystem is mounted
+ * read-only. */
+int inode_may_change(const struct inode *i);
+/* It has been read: keep the time, as its mount wants it. */
+void inode_accessed(struct inode *i);
+/* Change the size of a regular file. -EROFS, -EISDIR, -EINVAL, -EFBIG. Sleeps. */
 int inode_truncate(struct inode *i, uint64_t size);
 
 /* Name things from kernel or system calls, with Linux's rules for what may be where. flags as path_walk()'s
@@ -257,8 +297,8 @@ void vfs_give_back(size_t bytes);
 
 void filesystem_register(struct filesystem_type *type);
 extern struct filesystem_type *filesystem_types;
-/* Mount a new filesystem of a type on a directory. -ENODEV: no such type. Sleeps. */
-int vfs_mount(struct inode *dir, const char *type, const char *source, const char *options,
+/* Mount a new filesystem of a type on a directory, with MOUNT_* flags. -ENODEV: no such type. Sleeps. */
+int vfs_mount(struct inode *dir, const char *type, const char *source, unsigned flags, const char *options,
               const char *where);
 enum { UMOUNT_DETACH = 2, UMOUNT_EXPIRE = 4 };
 /*
@@ -267,8 +307,10 @@ enum { UMOUNT_DETACH = 2, UMOUNT_EXPIRE = 4 };
  * user. UMOUNT_EXPIRE: -EAGAIN, unless nobody has used it since that was said. Sleeps.
  */
 int vfs_umount(struct inode *root, unsigned flags);
-/* Give a mount, named by its root, other options (may be NULL). -EINVAL: it is none. */
-int vfs_remount(struct inode *root, const char *options);
+/* Give a mount, named by its root, other flags and options (may be NULL); or, mount_only, those flags
+ * that are not the filesystem's. -EINVAL: it is none; -EBUSY: it is to be read-only, and somebody writes.
+ * Does not sleep. */
+int vfs_remount(struct inode *root, bool mount_only, unsigned flags, const char *options);
 /*
  * At the end, when no program runs: take away every mount, the root too, that nobody uses. How many are
  * left; with report they are named. May be called again. No path leads anywhere afterwards. Sleeps.

@@ -89,19 +89,43 @@ void printk_recent(void (*fn)(const char *line))
     }
 }
 
-size_t printk_copy(char *buf, size_t size)
+uint32_t printk_position(void)
+{
+    return ring_head;
+}
+
+uint32_t printk_unread(uint32_t at)
+{
+    uint32_t n = ring_head - at;
+
+    return n < PRINTK_RING ? n : PRINTK_RING;
+}
+
+size_t printk_copy(char *buf, size_t size, uint32_t from)
 {
     uint32_t s = os_irq_save();
-    uint32_t kept = ring_head < PRINTK_RING ? ring_head : PRINTK_RING;
+    uint32_t kept = printk_unread(from);
     uint32_t at = ring_head - (size < kept ? (uint32_t)size : kept);
     size_t n = 0;
 
     /* It may begin within a line, or where one was lost. */
     if (at > 0 && (ring_head - at == PRINTK_RING || ring[(at - 1) % PRINTK_RING] != '\n'))
-        while (at < ring_head && ring[at++ % PRINTK_RING] != '\n')
+        while (at != ring_head && ring[at++ % PRINTK_RING] != '\n')
             ;
-    while (at < ring_head)
+    while (at != ring_head)
         buf[n++] = ring[at++ % PRINTK_RING];
+    os_irq_restore(s);
+    return n;
+}
+
+size_t printk_take(char *buf, size_t size, uint32_t *at)
+{
+    uint32_t s = os_irq_save();
+    size_t n = 0;
+
+    *at = ring_head - printk_unread(*at);
+    while (n < size && *at != ring_head)
+        buf[n++] = ring[(*at)++ % PRINTK_RING];
     os_irq_restore(s);
     return n;
 }

@@ -29,7 +29,15 @@ extern void (*printk_tap)(const char *line);
 /* Visit the lines that the ring still holds, oldest first. Each is NUL-terminated and valid for the call. */
 void printk_recent(void (*fn)(const char *line));
 
-/* The newest whole lines that fit into size bytes, without a NUL. Returns how many bytes. */
-size_t printk_copy(char *buf, size_t size);
+/* Bytes ever written to the log, modulo 2^32: a position in it. Any context. */
+uint32_t printk_position(void);
+/* The newest whole lines from position from on (0: all) that fit into size bytes, without a NUL. Returns how
+ * many bytes. */
+size_t printk_copy(char *buf, size_t size, uint32_t from);
+/* The oldest bytes from position *at on that the ring still holds, at most size. Moves *at behind them.
+ * Returns how many. */
+size_t printk_take(char *buf, size_t size, uint32_t *at);
+/* Bytes from position at on that the ring still holds. */
+uint32_t printk_unread(uint32_t at);
 
 #endif

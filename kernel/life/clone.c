@@ -73,6 +73,7 @@ static void inherit(struct process *child, const struct process *parent)
     child->tty = parent->tty;
     child->oom_score_adj = parent->oom_score_adj;
     child->personality = parent->personality;
+    child->no_huge = parent->no_huge;
     child->dumpable = parent->dumpable;
     child->max_resident = parent->max_resident;
 }
@@ -119,6 +120,10 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
     memcpy(child->comm, parent->comm, sizeof child->comm);
     child->caps = parent->caps;
     child->ioprio = parent->ioprio;
+    child->slack = child->slack_default = parent->slack;
+    child->no_new_privs = parent->no_new_privs;
+    child->keep_caps = parent->keep_caps;
+    child->io_flusher = parent->io_flusher;
     sched_inherit(child->task, parent->task);
     signal_thread_init(child, parent, !(c->flags & CLONE_VM) || c->flags & CLONE_VFORK);
     if (c->flags & CLONE_CHILD_CLEARTID)

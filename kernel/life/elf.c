@@ -26,24 +26,25 @@ struct phdr {
 
 _Static_assert(sizeof(struct ehdr) == ELF_HEADER && sizeof(struct phdr) == ELF_PHDR, "ELF 1.2");
 
-enum { ET_EXEC = 2, ET_DYN = 3, EM_386 = 3 };
+enum { ET_EXEC = 2, ET_DYN = 3, EM_386 = 3, EM_486 = 6 };
 enum { PT_LOAD = 1, PT_INTERP = 3, PT_PHDR = 6, PT_GNU_STACK = 0x6474E551 };
 enum { PF_X = 1, PF_W = 2, PF_R = 4 };
 
 int elf_header(struct elf_image *e, const void *header, uint64_t file_size)
 {
-    static const uint8_t ident[7] = {0x7F, 'E', 'L', 'F', 1 /* 32 bits */, 1 /* little endian */, 1};
     struct ehdr h;
 
     if (file_size < sizeof h)
         return -ENOEXEC;
     memcpy(&h, header, sizeof h);
-    if (memcmp(h.ident, ident, sizeof ident) != 0 || (h.type != ET_EXEC && h.type != ET_DYN) ||
-        h.machine != EM_386 || h.version != 1 || h.phentsize != ELF_PHDR || h.phnum == 0 ||
+    /* Class, byte order and versions are not looked at, as Linux does. */
+    if (memcmp(h.ident, "\177ELF", 4) != 0 || (h.type != ET_EXEC && h.type != ET_DYN) ||
+        (h.machine != EM_386 && h.machine != EM_486) || h.phentsize != ELF_PHDR || h.phnum == 0 ||
         h.phnum > ELF_PHDRS || (uint64_t)h.phoff + h.phnum * ELF_PHDR > file_size)
         return -ENOEXEC;
     *e = (struct elf_image){
         .fixed = h.type == ET_EXEC,
+        .reads_exec = true,
         .entry = h.entry,
         .phnum = h.phnum,
         .phdr_offset = h.phoff,
@@ -52,13 +53,13 @@ int elf_header(struct elf_image *e, const void *header, uint64_t file_size)
     return 0;
 }
 
-static int add_segment(struct elf_image *e, const struct phdr *p, uint64_t file_size)
+static int add_segment(struct elf_image *e, const struct phdr *p)
 {
     struct elf_segment *s = &e->segment[e->segments];
     uint64_t end = (uint64_t)p->vaddr + p->memsz;
 
-    if (p->filesz > p->memsz || (uint64_t)p->offset + p->filesz > file_size || end > SPACE_HI ||
-        (p->offset & PAGE_MASK) != (p->vaddr & PAGE_MASK) || (e->fixed && p->vaddr < SPACE_LO))
+    if (p->filesz > p->memsz || (uint64_t)p->offset + p->filesz > UINT32_MAX || end > SPACE_HI ||
+        (p->filesz && (p->offset & PAGE_MASK) != (p->vaddr & PAGE_MASK)) || (e->fixed && p->vaddr < SPACE_LO))
         return -ENOEXEC;
     if (p->memsz == 0)
         return 0;
@@ -71,6 +72,7 @@ static int add_segment(struct elf_image *e, const struct phdr *p, uint64_t file_
         .offset = p->offset >> PAGE_SHIFT,
         .prot = (p->flags & PF_R ? REGION_READ : 0u) | (p->flags & PF_W ? REGION_WRITE : 0u) |
                 (p->flags & PF_X ? REGION_EXEC : 0u),
+        .clears_tail = p->memsz > p->filesz,
     };
     e->segments++;
     if (s->start < e->lo)
@@ -82,7 +84,7 @@ static int add_segment(struct elf_image *e, const struct phdr *p, uint64_t file_
     return 0;
 }
 
-int elf_segments(struct elf_image *e, const void *phdrs, uint64_t file_size)
+int elf_segments(struct elf_image *e, const void *phdrs)
 {
     for (uint32_t i = 0; i < e->phnum; i++) {
         struct phdr p;
@@ -90,7 +92,7 @@ int elf_segments(struct elf_image *e, const void *phdrs, uint64_t file_size)
         memcpy(&p, (const uint8_t *)phdrs + i * sizeof p, sizeof p);
         switch (p.type) {
         case PT_LOAD: {
-            int err = add_segment(e, &p, file_size);
+            int err = add_segment(e, &p);
 
             if (err)
                 return err;
@@ -108,6 +110,7 @@ int elf_segments(struct elf_image *e, const void *phdrs, uint64_t file_size)
             break;
         case PT_GNU_STACK:
             e->exec_stack = p.flags & PF_X;
+            e->reads_exec = false;
             break;
         }
     }

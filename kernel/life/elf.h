@@ -18,11 +18,13 @@ struct elf_segment {
     vaddr_t end;      /* page aligned; from file_end to here zeroes */
     uint32_t offset;  /* page of the file */
     unsigned prot;    /* REGION_READ | WRITE | EXEC */
+    bool clears_tail; /* what the last page has of the file beyond file_end is not seen */
 };
 
 struct elf_image {
     bool fixed; /* ET_EXEC: at the addresses that it says */
     bool exec_stack;
+    bool reads_exec; /* an old one, which says nothing of its stack: what it may read it may execute */
     vaddr_t entry;
     vaddr_t phdr; /* where the program headers will be in memory; 0: nowhere */
     uint32_t phnum;
@@ -40,9 +42,9 @@ struct elf_image {
  * phnum. -ENOEXEC when this is not a program for this machine.
  */
 int elf_header(struct elf_image *e, const void *header, uint64_t file_size);
-/* Then check the program headers. 0; -ENOEXEC when they contradict themselves, the file's size, or the
- * machine. */
-int elf_segments(struct elf_image *e, const void *phdrs, uint64_t file_size);
+/* Then check the program headers. 0; -ENOEXEC when they contradict themselves or the machine. What a
+ * segment has beyond the file's end is SIGBUS for who touches it. */
+int elf_segments(struct elf_image *e, const void *phdrs);
 /*
  * Check where the interpreter's path lies, which matters only in a program that is run, not in its
  * interpreter.

@@ -40,7 +40,7 @@
 #include "mm/x86/cpu.h"
 
 #define HEAD_BYTES    256u /* of a file, that say what it is; a script's first line ends in them */
-#define SCRIPTS       4u   /* that may be each other's interpreters */
+#define SCRIPTS       5u   /* that may be each other's interpreters */
 #define DYN_BASE      0x00400000u
 #define STACK_TOP     ((vaddr_t)USER_END)
 #define STACK_ROOM    (128u << 10) /* mapped below what exec writes */
@@ -82,6 +82,7 @@ struct exec {
     struct signal_actions *actions;
     vaddr_t base, interp_base; /* what is added to the files' addresses */
     vaddr_t sp;
+    unsigned personality;
     uint8_t head[HEAD_BYTES];
     uint8_t phdrs[ELF_PHDRS * ELF_PHDR];
 };
@@ -134,7 +135,7 @@ static int read_image(struct inode *i, const void *head, struct elf_image *e, vo
     if (!err)
         err = read_all(i, e->phdr_offset, phdrs, e->phnum * ELF_PHDR);
     if (!err)
-        err = elf_segments(e, phdrs, i->size);
+        err = elf_segments(e, phdrs);
     return err;
 }
 
@@ -183,8 +184,16 @@ static int script(struct exec_args *a, char *head, size_t n)
 
     while (end < n && head[end] != '\n' && head[end] != '\0')
         end++;
-    if (end == HEAD_BYTES)
-        end--; /* cut; Linux does so too */
+    if (end == HEAD_BYTES) { /* cut; Linux does so too, if it is not the interpreter's path */
+        end--;
+        while (at < end && blank(head[at]))
+            at++;
+        while (at < end && !blank(head[at]))
+            at++;
+        if (at == end)
+            return -ENOEXEC;
+        at = 2;
+    }
     while (end > 2 && blank(head[end - 1]))
         end--;
     while (at < end && blank(head[at]))
@@ -279,9 +288,10 @@ static int map_part(struct exec *x, vaddr_t start, vaddr_t end, unsigned prot, s
 static int map_segment(struct exec *x, struct inode *i, const struct elf_segment *s, vaddr_t base)
 {
     vaddr_t start = s->start + base, file_end = s->file_end + base, end = s->end + base;
-    int err = map_part(x, start, PAGE_UP(file_end), s->prot, i->object, s->offset);
+    unsigned prot = personality_prot(x->personality, s->prot);
+    int err = map_part(x, start, PAGE_UP(file_end), prot, i->object, s->offset);
 
-    return err ? err : map_part(x, PAGE_UP(file_end), end, s->prot, NULL, 0);
+    return err ? err : map_part(x, PAGE_UP(file_end), end, prot, NULL, 0);
 }
 
 /* Clear what the last page of a segment has of the file beyond the segment's end. The new space is loaded. */
@@ -289,7 +299,7 @@ static int clear_tail(const struct elf_segment *s, vaddr_t base)
 {
     vaddr_t file_end = s->file_end + base;
 
-    if (!(s->prot & REGION_WRITE) || !(file_end & PAGE_MASK))
+    if (!s->clears_tail || !(s->prot & REGION_WRITE) || !(file_end & PAGE_MASK))
         return 0;
     return user_clear(file_end, PAGE_UP(file_end) - file_end);
 }
@@ -337,6 +347,7 @@ static int map_stack(struct exec *x, const struct exec_args *a, const struct pro
     if (gap > MAP_GAP_MAX)
         gap = MAP_GAP_MAX;
     x->space->map_top = STACK_TOP - (vaddr_t)PAGE_UP(gap);
+    prot = personality_prot(x->personality, prot);
     if (x->image.exec_stack)
         prot |= REGION_EXEC;
     return space_map(x->space, &at, size, prot | MAP_AT, NULL, 0);
@@ -480,6 +491,9 @@ static int build_space(struct exec *x, const struct exec_args *a)
         space_destroy(x->space);
         return -ENOMEM;
     }
+    x->personality = p->personality & ~PERSONALITY_KIND;
+    if (x->image.reads_exec)
+        x->personality |= PERSONALITY_READ_EXEC;
     err = inherit_tlb(x->space, old);
     if (!err)
         err = map_stack(x, a, p);
@@ -571,7 +585,8 @@ static void commit(struct exec *x, const char *path)
     x->memory = NULL;
     p->did_exec = true;
     p->dumpable = true;
-    p->personality &= 0xFFFFu;
+    p->personality = x->personality;
+    self->keep_caps = false;
     thread_take_pid(self);
     self->clear_child_tid = 0;
     self->robust_list = 0;
@@ -792,6 +807,10 @@ static int copy_args(struct exec_args *a, vaddr_t path, vaddr_t argv, vaddr_t en
     err = grow(&s);
     if (!err)
         err = add_vector(&s, argv, &a->argc);
+    if (!err && !a->argc) { /* no program needs to expect that: its name is empty then */
+        s.buf[s.used++] = '\0';
+        a->argc = 1;
+    }
     a->arg_bytes = s.used;
     if (!err)
         err = add_vector(&s, envp, &a->envc);

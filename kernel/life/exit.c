@@ -123,10 +123,23 @@ static bool tell_parent(struct process *p)
     return cares;
 }
 
-/* The children's new parent is init. */
+/* Who gets the children: the nearest ancestor that asked for what its descendants leave behind, else init. */
+static struct process *heir_of(const struct process *p)
+{
+    struct process *heir = p->parent;
+
+    if (p == process_init)
+        return NULL;
+    while (heir && heir != process_init &&
+           !(heir->subreaper && heir->state == PROCESS_ALIVE && heir->nthreads))
+        heir = heir->parent;
+    return heir ? heir : process_init;
+}
+
+/* The children get a new parent. */
 static void orphan_children(struct process *p)
 {
-    struct process *heir = p == process_init ? NULL : process_init;
+    struct process *heir = heir_of(p);
     struct process *child;
 
     while ((child = p->children) != NULL) {

@@ -132,6 +132,7 @@ int process_start_init(const char *const *paths, const char **argv, const char *
     signal_thread_init(t, NULL, false);
     fpu_reset(t->context.fpu);
     caps_begin(t);
+    t->slack = t->slack_default = THREAD_SLACK;
     thread_set_comm(t, "init");
     pid_begin();
     process_init = p;

@@ -9,6 +9,7 @@
 #include "kernel/proc/thread.h"
 
 enum capability {
+    CAP_FSETID = 4,        /* write to what is set-id, and leave it so */
     CAP_SETPCAP = 8,       /* inherit what it does not have */
     CAP_SYS_ADMIN = 21,    /* open files beyond /proc/sys/fs/file-max, pipes beyond theirs */
     CAP_SYS_NICE = 23,     /* take more of the processor */

@@ -121,8 +121,21 @@ struct process {
     int oom_score_adj;
     unsigned personality;
     bool dumpable;
+    bool subreaper; /* what its descendants leave behind becomes its children; prctl(2) */
+    bool no_huge;   /* it wants no large pages, and there are none; its children's, kept by exec() */
     struct rlimit rlimit[RLIMITS]; /* last: the parent's, where the rest begins with zeroes */
 };
+
+/* Of personality(2): which system's program it is, and that what is mapped to be read may be executed,
+ * too. */
+#define PERSONALITY_KIND      0xFFu
+#define PERSONALITY_READ_EXEC 0x0400000u
+
+/* The rights (REGION_READ and so on) of a mapping for which prot was asked. */
+static inline unsigned personality_prot(unsigned personality, unsigned prot)
+{
+    return personality & PERSONALITY_READ_EXEC && prot & REGION_READ ? prot | REGION_EXEC : prot;
+}
 
 /* The running thread's process. Only in a task that has a thread. */
 static inline struct process *process_current(void)

@@ -22,6 +22,8 @@ struct caps {
     uint64_t effective, permitted, inheritable;
 };
 
+#define THREAD_SLACK 50000u /* ns, of the first one */
+
 struct thread {
     struct task *task;
     struct process *process;
@@ -38,7 +40,12 @@ struct thread {
     struct thread_signals sig;
     struct caps caps;
     uint16_t ioprio; /* class and level, as ioprio_set(2) has them */
-    bool exiting;    /* it ends as soon as it would go back to ring 3 or sleep interruptibly */
+    /* What prctl(2) keeps for it: how late, in ns, its sleeps may end, now and as it began; promises. */
+    uint32_t slack, slack_default;
+    bool no_new_privs; /* its children's, and kept by exec() */
+    bool keep_caps;
+    bool io_flusher;
+    bool exiting; /* it ends as soon as it would go back to ring 3 or sleep interruptibly */
 };
 
 /* The running thread. Only in a task that has one. */

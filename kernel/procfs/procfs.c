@@ -13,6 +13,7 @@
  */
 #include "kernel/procfs/procfs.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/pidfd.h"
 #include "kernel/lib/format.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
@@ -200,11 +201,21 @@ static const char *name(struct inode *i)
     return name_in(node_of(i));
 }
 
+/* /proc/PID itself, and nothing in it. */
+static bool process(struct inode *i, struct pidfd_name *out)
+{
+    const struct proc_node *n = node_of(i);
+
+    *out = (struct pidfd_name){.pid = n->pid, .born = n->born};
+    return S_ISDIR(i->mode) && n->pid && n->parent && !n->parent->pid;
+}
+
 static const struct inode_ops inode_ops = {
     .lookup = lookup,
     .readdir = readdir,
     .readlink = readlink,
     .name = name,
+    .process = process,
     .release = release,
 };
 
@@ -238,9 +249,9 @@ static int open_text(struct file *f)
     struct proc_file *p;
 
     /* Linux's rule below /proc/sys, also for root: what cannot be read or written cannot be opened for it. */
-    if ((f->flags & O_ACCMODE) != O_WRONLY && entry->store_raw && !(entry->mode & 0400))
+    if (file_reads(f) && entry->store_raw && !(entry->mode & 0400))
         return -EACCES;
-    if ((f->flags & O_ACCMODE) != O_RDONLY && !entry->store && !entry->store_raw)
+    if (file_writes(f) && !entry->store && !entry->store_raw)
         return -EACCES;
     p = vm_zalloc(sizeof *p);
     if (!p)

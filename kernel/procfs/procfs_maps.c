@@ -239,7 +239,7 @@ static void show_flags(struct text *t, const struct region *r)
         {"sh ", r->flags & REGION_SHARED},
         {"mr ", true},
         {"mw ", !(r->flags & REGION_NOWRITE)},
-        {"me ", true},
+        {"me ", !(r->flags & REGION_NOEXEC)},
         {"ms ", r->flags & REGION_SHARED},
         {"gd ", r->flags & REGION_GROWSDOWN},
         {"lo ", r->flags & REGION_LOCKED},

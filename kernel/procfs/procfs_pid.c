@@ -288,7 +288,7 @@ static int show_status(struct text *t, const struct proc_node *n)
     if (p->memory)
         status_memory(t, p);
     status_signals(t, p, th);
-    text_print(t, "NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n");
+    text_print(t, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", th && th->no_new_privs);
     text_print(t, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
     text_print(t, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t0\n",
                th ? (unsigned long long)th->task->switches : 0);
@@ -513,6 +513,10 @@ static int path_link(struct inode *i, char *buf, size_t size)
     if (!path)
         return -ENOMEM;
     len = path_of(i, path, PATH_MAX);
+    if (len == -ERANGE) {
+        kfree(path);
+        return -ENAMETOOLONG;
+    }
     if (len < 0)
         len = (int)format(path, PATH_MAX, "inode:[%u] (deleted)", i->ino);
     if ((size_t)len > size)

@@ -531,19 +531,59 @@ static int show_filesystems(struct text *t, const struct proc_node *n)
     return 0;
 }
 
+struct mount_word {
+    unsigned flag;
+    const char *word;
+};
+
+static void show_words(struct text *t, unsigned flags, const struct mount_word *w)
+{
+    for (; w->word; w++)
+        if (flags & w->flag)
+            text_print(t, ",%s", w->word);
+}
+
+/* Of the filesystem itself, wherever it is mounted. */
+static const struct mount_word super_words[] = {{MOUNT_SYNCHRONOUS, "sync"},
+                                                {MOUNT_DIRSYNC, "dirsync"},
+                                                {MOUNT_MANDLOCK, "mand"},
+                                                {MOUNT_LAZYTIME, "lazytime"},
+                                                {0, NULL}};
+/* Of the mount. */
+static const struct mount_word mount_words[] = {{MOUNT_NOSUID, "nosuid"},
+                                                {MOUNT_NODEV, "nodev"},
+                                                {MOUNT_NOEXEC, "noexec"},
+                                                {MOUNT_NOATIME, "noatime"},
+                                                {MOUNT_NODIRATIME, "nodiratime"},
+                                                {MOUNT_RELATIME, "relatime"},
+                                                {0, NULL}};
+
+static const char *rights(const struct filesystem *fs)
+{
+    return fs->flags & MOUNT_RDONLY ? "ro" : "rw";
+}
+
 static void show_options(struct text *t, const struct filesystem *fs)
 {
     if (fs->max_pages && fs->max_pages != ramfs_default_limit())
         text_print(t, ",size=%lluk", (unsigned long long)KIB(fs->max_pages));
     if (fs->max_pages && fs->max_inodes != ramfs_default_inodes())
         text_print(t, ",nr_inodes=%llu", (unsigned long long)fs->max_inodes);
+    if (fs->mode != MOUNT_MODE)
+        text_print(t, ",mode=%03o", fs->mode);
+    if (fs->uid)
+        text_print(t, ",uid=%u", fs->uid);
+    if (fs->gid)
+        text_print(t, ",gid=%u", fs->gid);
 }
 
 int proc_show_mounts(struct text *t, const struct proc_node *n)
 {
     (void)n;
     for (const struct filesystem *fs = vfs_mounts; fs; fs = fs->next) {
-        text_print(t, "%s %s %s rw,relatime", fs->source, fs->where, fs->type->name);
+        text_print(t, "%s %s %s %s", fs->source, fs->where, fs->type->name, rights(fs));
+        show_words(t, fs->flags, super_words);
+        show_words(t, fs->flags, mount_words);
         show_options(t, fs);
         text_print(t, " 0 0\n");
     }
@@ -556,8 +596,11 @@ int proc_show_mountinfo(struct text *t, const struct proc_node *n)
     for (const struct filesystem *fs = vfs_mounts; fs; fs = fs->next) {
         const struct inode *below = fs->root->covers;
 
-        text_print(t, "%u %u 0:%u / %s rw,relatime - %s %s rw", fs->dev, below ? below->fs->dev : 0, fs->dev,
-                   fs->where, fs->type->name, fs->source);
+        text_print(t, "%u %u 0:%u / %s %s", fs->dev, below ? below->fs->dev : 0, fs->dev, fs->where,
+                   rights(fs));
+        show_words(t, fs->flags, mount_words);
+        text_print(t, " - %s %s %s", fs->type->name, fs->source, rights(fs));
+        show_words(t, fs->flags, super_words);
         show_options(t, fs);
         text_print(t, "\n");
     }

@@ -7,6 +7,7 @@
 #include "kernel/fs/fcntl.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
+#include "kernel/fs/seals.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/sys_path.h"
@@ -142,6 +143,8 @@ int32_t sys_memfd_create(SYSCALL_2_ARGS(user_name, flags))
     n = file_open_memory(name, O_RDWR | O_LARGEFILE, &f);
     if (n)
         return n;
+    if (flags & MFD_ALLOW_SEALING)
+        f->inode->seals &= (uint8_t)~SEAL_SEAL;
     n = fd_install(f, 0, flags & MFD_CLOEXEC);
     if (n < 0)
         file_put(f);
@@ -529,7 +532,7 @@ static int get_writable(uint32_t fd, struct file **out)
         return -EBADF;
     if (f->flags & O_PATH)
         err = -EBADF;
-    else if ((f->flags & O_ACCMODE) == O_RDONLY || !S_ISREG(f->inode->mode))
+    else if (!file_writes(f) || !S_ISREG(f->inode->mode))
         err = -EINVAL;
     if (err)
         file_put(f);
@@ -563,6 +566,20 @@ int32_t sys_ftruncate64(SYSCALL_3_ARGS(fd, low, high))
     return truncate_fd(fd, (int64_t)word64(low, high));
 }
 
+/* Whether what fallocate(2) is to do makes sense, whoever does it. */
+static int check_allocation(uint32_t mode)
+{
+    enum { KEEP = 1, PUNCH = 2, COLLAPSE = 8, ZERO = 16, INSERT = 32, UNSHARE = 64 };
+
+    if (mode & ~(uint32_t)(KEEP | PUNCH | COLLAPSE | ZERO | INSERT | UNSHARE) ||
+        (mode & (PUNCH | ZERO)) == (PUNCH | ZERO) || (mode & (PUNCH | KEEP)) == PUNCH)
+        return -EOPNOTSUPP;
+    if ((mode & COLLAPSE && mode != COLLAPSE) || (mode & INSERT && mode != INSERT) ||
+        (mode & UNSHARE && mode & ~(uint32_t)(UNSHARE | KEEP)))
+        return -EINVAL;
+    return 0;
+}
+
 int32_t sys_fallocate(uint32_t fd, uint32_t mode, uint32_t low, uint32_t high, uint32_t size_low,
                       uint32_t size_high)
 {
@@ -570,12 +587,13 @@ int32_t sys_fallocate(uint32_t fd, uint32_t mode, uint32_t low, uint32_t high, u
     struct file *f;
     int err;
 
-    if (start < 0 || size <= 0)
-        return -EINVAL;
     f = fd_get((int)fd);
     if (!f)
         return -EBADF;
-    if (f->flags & O_PATH || (f->flags & O_ACCMODE) == O_RDONLY)
+    err = f->flags & O_PATH ? -EBADF : start < 0 || size <= 0 ? -EINVAL : check_allocation(mode);
+    if (err)
+        ;
+    else if (!file_writes(f))
         err = -EBADF;
     else if (S_ISFIFO(f->inode->mode))
         err = -ESPIPE;
@@ -619,14 +637,27 @@ int32_t sys_fdatasync(SYSCALL_1_ARG(fd))
 int32_t sys_syncfs(SYSCALL_1_ARG(fd))
 {
     struct file *f = fd_get((int)fd);
+    int err = f && !(f->flags & O_PATH) ? 0 : -EBADF;
 
     file_put(f);
-    return f ? 0 : -EBADF;
+    return err;
 }
 
-int32_t sys_sync_file_range(SYSCALL_1_ARG(fd))
+int32_t sys_sync_file_range(SYSCALL_6_ARGS(fd, low, high, size_low, size_high, flags))
 {
-    return sync_fd(fd);
+    int64_t start = (int64_t)word64(low, high);
+    int64_t end = (int64_t)(word64(low, high) + word64(size_low, size_high));
+    struct file *f = fd_get((int)fd);
+    int err = 0;
+
+    if (!f || f->flags & O_PATH)
+        err = -EBADF;
+    else if (flags & ~7u || start < 0 || end < start)
+        err = -EINVAL;
+    else if (!S_ISREG(f->inode->mode) && !S_ISDIR(f->inode->mode) && !S_ISBLK(f->inode->mode))
+        err = -ESPIPE;
+    file_put(f);
+    return err;
 }
 
 int32_t sys_sync(SYSCALL_NO_ARGS)
@@ -652,7 +683,7 @@ static int32_t advise(uint32_t fd, int64_t size, uint32_t advice)
 
 int32_t sys_fadvise64(SYSCALL_5_ARGS(fd, low UNUSED, high UNUSED, size, advice))
 {
-    return advise(fd, (int32_t)size, advice);
+    return advise(fd, size, advice); /* a size is never negative here */
 }
 
 int32_t sys_fadvise64_64(uint32_t fd, uint32_t low UNUSED, uint32_t high UNUSED, uint32_t size_low,
@@ -664,7 +695,7 @@ int32_t sys_fadvise64_64(uint32_t fd, uint32_t low UNUSED, uint32_t high UNUSED,
 int32_t sys_readahead(SYSCALL_1_ARG(fd))
 {
     struct file *f = fd_get((int)fd);
-    int err = !f || (f->flags & O_ACCMODE) == O_WRONLY ? -EBADF : S_ISREG(f->inode->mode) ? 0 : -EINVAL;
+    int err = !f || !file_reads(f) ? -EBADF : S_ISREG(f->inode->mode) ? 0 : -EINVAL;
 
     file_put(f);
     return err;
@@ -758,6 +789,7 @@ static int list(struct file *f, struct listing *l)
     if (f->pos >= 2 && dir->ops->readdir)
         err = dir->ops->readdir(dir, &f->pos, list_entry, l);
     set_next(l, f->pos);
+    file_accessed(f);
     return err;
 }
 
@@ -857,8 +889,8 @@ int32_t sys_ioctl(SYSCALL_3_ARGS(fd, cmd, arg))
     return err;
 }
 
-/* What F_SETFL can change, with O_NOATIME and FASYNC. */
-#define SETTABLE ((uint32_t)O_APPEND | O_NONBLOCK | O_DIRECT | 01000000 | 020000)
+/* What F_SETFL can change, with FASYNC. */
+#define SETTABLE ((uint32_t)O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | 020000)
 
 static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
 {
@@ -892,6 +924,10 @@ static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
         return pipe_get_size(f);
     case F_SETPIPE_SZ:
         return pipe_set_size(f, arg);
+    case F_ADD_SEALS:
+        return seals_add(f, arg);
+    case F_GET_SEALS:
+        return seals_get(f);
     case F_GETOWN:
     case F_GETSIG:
     case F_SETOWN: /* of signals that nobody sends */
@@ -916,9 +952,13 @@ int32_t sys_fcntl(SYSCALL_3_ARGS(fd, cmd, arg))
 
 int32_t sys_flock(SYSCALL_2_ARGS(fd, how))
 {
-    struct file *f = fd_get((int)fd);
+    enum { LOCK_MAND = 32 }; /* was never of any use, and is taken without a look at the rest */
+    struct file *f;
     int err;
 
+    if (how & LOCK_MAND)
+        return 0;
+    f = fd_get((int)fd);
     if (!f)
         return -EBADF;
     err = f->flags & O_PATH ? -EBADF : flock_lock(f, how);

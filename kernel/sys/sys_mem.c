@@ -13,6 +13,7 @@
 #include "kernel/dev/swapdev.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/pidfd.h"
+#include "kernel/fs/seals.h"
 #include "kernel/life/memory.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
@@ -75,6 +76,12 @@ static struct space *space(void)
 
 /* --- mapping --- */
 
+/* What a program may do with what it maps like this. */
+static unsigned rights(uint32_t prot)
+{
+    return personality_prot(process_current()->personality, prot & PROT_ALL);
+}
+
 /* Move the heap's end, and return where it is then. Under the memory's lock. *grown: where new pages
  * begin, if there are any. Sleeps. */
 static vaddr_t move_brk(struct memory *m, vaddr_t to, vaddr_t *grown)
@@ -84,8 +91,8 @@ static vaddr_t move_brk(struct memory *m, vaddr_t to, vaddr_t *grown)
     if (to < m->brk_start || to > SPACE_HI || to - m->brk_start > process_current()->rlimit[RLIMIT_DATA].soft)
         return m->brk;
     if (end > old_end) {
-        if (space_map(m->space, &at, end - old_end, REGION_READ | REGION_WRITE | MAP_AT | MAP_NOREPLACE, NULL,
-                      0))
+        if (space_map(m->space, &at, end - old_end,
+                      rights(REGION_READ | REGION_WRITE) | MAP_AT | MAP_NOREPLACE, NULL, 0))
             return m->brk;
         *grown = old_end;
     } else if (end < old_end && space_unmap(m->space, end, old_end - end)) {
@@ -108,11 +115,15 @@ int32_t sys_brk(SYSCALL_1_ARG(to))
     return (int32_t)now;
 }
 
+static bool is_noexec(const struct file *f)
+{
+    return f && f->inode->fs->flags & MOUNT_NOEXEC;
+}
+
 /* The region flags that a mapping asks for, or -errno. */
 static int region_flags(uint32_t prot, uint32_t flags, const struct file *f)
 {
-    unsigned r = prot & PROT_ALL;
-    unsigned mode = f ? f->flags & O_ACCMODE : O_RDWR;
+    unsigned r = is_noexec(f) ? prot & PROT_ALL : rights(prot);
 
     if (flags & MAP_LOCKED)
         r |= REGION_LOCKED;
@@ -131,7 +142,7 @@ static int region_flags(uint32_t prot, uint32_t flags, const struct file *f)
         /* fall through */
     case MAP_SHARED:
         r |= REGION_SHARED;
-        if (mode == O_RDONLY) {
+        if (f && !file_writes(f)) {
             if (prot & REGION_WRITE)
                 return -EACCES;
             r |= REGION_NOWRITE;
@@ -142,8 +153,13 @@ static int region_flags(uint32_t prot, uint32_t flags, const struct file *f)
     default:
         return -EINVAL;
     }
-    if (f && mode == O_WRONLY)
+    if (f && !file_reads(f))
         return -EACCES;
+    if (is_noexec(f)) {
+        if (prot & REGION_EXEC)
+            return -EPERM;
+        r |= REGION_NOEXEC;
+    }
     if (f && !f->ops->mmap)
         return -ENODEV;
     if (flags & MAP_GROWSDOWN && (f || r & REGION_SHARED))
@@ -159,6 +175,7 @@ static int find_object(struct file *f, uint32_t page, size_t size, unsigned *reg
     *out = NULL;
     if (!f)
         return *region & REGION_SHARED ? vm_shared_zeroes(size, *region, out) : 0;
+    *region |= seals_for_map(f->inode, *region);
     err = f->ops->mmap(f, page, size, *region, out);
     if (!err && !*out)
         *region |= REGION_OF_FILE;
@@ -229,9 +246,10 @@ int32_t sys_mmap2(SYSCALL_6_ARGS(addr, size, prot, flags, fd, page))
         f = fd_get((int)fd);
         if (!f)
             return -EBADF;
-        if (flags & MAP_HUGETLB) {
+        if (f->flags & O_PATH || flags & MAP_HUGETLB) {
+            err = f->flags & O_PATH ? -EBADF : -EINVAL;
             file_put(f);
-            return -EINVAL;
+            return err;
         }
     } else if (flags & MAP_HUGETLB) {
         return -ENOMEM;
@@ -261,6 +279,7 @@ int32_t sys_munmap(SYSCALL_2_ARGS(addr, size))
 int32_t sys_mprotect(SYSCALL_3_ARGS(addr, size, prot))
 {
     uint32_t grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+    int err;
 
     prot &= ~(uint32_t)(PROT_GROWSDOWN | PROT_GROWSUP);
     if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || addr & PAGE_MASK)
@@ -271,7 +290,12 @@ int32_t sys_mprotect(SYSCALL_3_ARGS(addr, size, prot))
         return -ENOMEM;
     if (prot & ~(uint32_t)(PROT_ALL | PROT_SEM) || grows & PROT_GROWSUP)
         return -EINVAL;
-    return space_protect(space(), addr, size, (prot & PROT_ALL) | (grows ? PROTECT_GROWSDOWN : 0));
+    grows = grows ? PROTECT_GROWSDOWN : 0;
+    err = space_protect(space(), addr, size, rights(prot) | grows);
+    if (err == -EACCES &&
+        rights(prot) != (prot & PROT_ALL)) /* it may be read, but nothing there may be executed */
+        err = space_protect(space(), addr, size, (prot & PROT_ALL) | grows);
+    return err;
 }
 
 int32_t sys_mremap(SYSCALL_5_ARGS(addr, old_size, new_size, flags, to))

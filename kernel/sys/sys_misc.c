@@ -107,22 +107,42 @@ enum {
     SYSLOG_SIZE_BUFFER
 };
 
-/* Nothing is ever taken out of the log, so it can be read as a whole only. */
-static int32_t read_log(vaddr_t va, uint32_t n)
-{
-    char *text;
-    int32_t size;
+/* Where READ goes on, and before which READ_ALL shows nothing. */
+static uint32_t log_read, log_cleared;
+#define LOG_LOOKS 50000000u /* ns between two looks for a line: printk() runs where nobody may be woken */
 
-    if (!va || (int32_t)n < 0)
-        return -EINVAL;
+static int wait_for_log(void)
+{
+    struct waitq nobody = {0};
+    uint32_t irq = os_irq_save();
+    int err = 0;
+
+    while (!printk_unread(log_read) && err != -EINTR)
+        err = thread_sleep_until(&nobody, os_now_ns() + LOG_LOOKS);
+    os_irq_restore(irq);
+    return printk_unread(log_read) ? 0 : -ERESTARTSYS;
+}
+
+static int32_t read_log(uint32_t type, vaddr_t va, uint32_t n)
+{
+    int32_t size = type == SYSLOG_READ && n ? wait_for_log() : 0;
+    uint32_t end;
+    char *text;
+
     if (n > PRINTK_RING)
         n = PRINTK_RING;
-    if (!n)
-        return 0;
+    if (size || !n)
+        return size;
     text = vm_alloc(n);
     if (!text)
         return -ENOMEM;
-    size = (int32_t)printk_copy(text, n);
+    end = printk_position();
+    if (type == SYSLOG_READ)
+        size = (int32_t)printk_take(text, n, &log_read);
+    else
+        size = (int32_t)printk_copy(text, n, log_cleared);
+    if (type == SYSLOG_READ_CLEAR)
+        log_cleared = end;
     if (user_copy_out(va, text, (size_t)size))
         size = -EFAULT;
     kfree(text);
@@ -134,11 +154,14 @@ int32_t sys_syslog(SYSCALL_3_ARGS(type, va, n))
     switch (type) {
     case SYSLOG_CLOSE:
     case SYSLOG_OPEN:
-    case SYSLOG_CLEAR:
         return 0;
+    case SYSLOG_READ:
     case SYSLOG_READ_ALL:
     case SYSLOG_READ_CLEAR:
-        return read_log(va, n);
+        return va && (int32_t)n >= 0 ? read_log(type, va, n) : -EINVAL;
+    case SYSLOG_CLEAR:
+        log_cleared = printk_position();
+        return 0;
     case SYSLOG_CONSOLE_OFF:
     case SYSLOG_CONSOLE_ON:
         printk_quiet(type == SYSLOG_CONSOLE_OFF);
@@ -149,7 +172,7 @@ int32_t sys_syslog(SYSCALL_3_ARGS(type, va, n))
         printk_quiet(n <= 4); /* Linux's level of warnings */
         return 0;
     case SYSLOG_SIZE_UNREAD:
-        return 0;
+        return (int32_t)printk_unread(log_read);
     case SYSLOG_SIZE_BUFFER:
         return PRINTK_RING;
     default:

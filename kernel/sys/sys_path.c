@@ -273,6 +273,8 @@ int32_t sys_readlinkat(SYSCALL_4_ARGS(dirfd, path, user, n))
         err = S_ISLNK(i->mode) && i->ops->readlink ? i->ops->readlink(i, text, n < PATH_MAX ? n : PATH_MAX)
               : is_empty(path)                     ? -ENOENT
                                                    : -EINVAL;
+    if (err > 0)
+        inode_accessed(i);
     if (err > 0 && user_copy_out(user, text, (size_t)err))
         err = -EFAULT;
     kfree(text);
@@ -297,6 +299,8 @@ static int32_t chmod_inode(struct inode *i, uint32_t mode)
 {
     if (S_ISLNK(i->mode))
         return -EOPNOTSUPP;
+    if (inode_may_change(i))
+        return -EROFS;
     i->mode = (i->mode & S_IFMT) | (mode & 07777);
     i->ctime_ns = inode_now();
     return 0;
@@ -329,8 +333,10 @@ int32_t sys_fchmod(SYSCALL_2_ARGS(fd, mode))
 }
 
 /* -1 leaves a number as it is. The 16-bit calls have widened it. */
-static void chown_inode(struct inode *i, uint32_t uid, uint32_t gid)
+static int chown_inode(struct inode *i, uint32_t uid, uint32_t gid)
 {
+    if (inode_may_change(i))
+        return -EROFS;
     if (uid != UINT32_MAX)
         i->uid = uid;
     if (gid != UINT32_MAX)
@@ -338,6 +344,7 @@ static void chown_inode(struct inode *i, uint32_t uid, uint32_t gid)
     if ((uid != UINT32_MAX || gid != UINT32_MAX) && S_ISREG(i->mode))
         i->mode &= i->mode & 010 ? ~06000u : ~04000u;
     i->ctime_ns = inode_now();
+    return 0;
 }
 
 static uint32_t widen(uint32_t id)
@@ -352,9 +359,9 @@ static int32_t chown_at(int dirfd, vaddr_t path, uint32_t uid, uint32_t gid, uns
 
     if (err)
         return err;
-    chown_inode(i, uid, gid);
+    err = chown_inode(i, uid, gid);
     inode_put(i);
-    return 0;
+    return err;
 }
 
 int32_t sys_fchownat(SYSCALL_5_ARGS(dirfd, path, uid, gid, flags))
@@ -390,7 +397,7 @@ int32_t sys_fchown32(SYSCALL_3_ARGS(fd, uid, gid))
     int err = !f || f->flags & O_PATH ? -EBADF : 0;
 
     if (!err)
-        chown_inode(f->inode, uid, gid);
+        err = chown_inode(f->inode, uid, gid);
     file_put(f);
     return err;
 }
@@ -455,12 +462,15 @@ static int32_t set_times(int dirfd, vaddr_t path, const struct usertime *times, 
         i = inode_get(f->inode);
         file_put(f);
     }
-    set_time(&i->atime_ns, &times[0], now);
-    set_time(&i->mtime_ns, &times[1], now);
-    if (times[0].part != TIME_OMIT || times[1].part != TIME_OMIT)
-        i->ctime_ns = now;
+    err = times[0].part == TIME_OMIT && times[1].part == TIME_OMIT ? 0 : inode_may_change(i);
+    if (!err) {
+        set_time(&i->atime_ns, &times[0], now);
+        set_time(&i->mtime_ns, &times[1], now);
+        if (times[0].part != TIME_OMIT || times[1].part != TIME_OMIT)
+            i->ctime_ns = now;
+    }
     inode_put(i);
-    return 0;
+    return err;
 }
 
 static const struct usertime both_now[2] = {{0, TIME_NOW}, {0, TIME_NOW}};
@@ -613,6 +623,8 @@ int32_t sys_getcwd(SYSCALL_2_ARGS(user, n))
     if (!path_reaches_root(cwd))
         skip = format(path, PATH_MAX, "(unreachable)");
     len = path_of(cwd, path + skip, PATH_MAX - skip);
+    if (len == -ERANGE)
+        len = -ENAMETOOLONG;
     if (len >= 0)
         len = (uint32_t)len + skip + 1 > n ? -ERANGE : len + (int)skip + 1;
     if (len > 0 && user_copy_out(user, path, (size_t)len))
@@ -659,7 +671,13 @@ int32_t sys_truncate64(SYSCALL_3_ARGS(path, low, high))
 
 /* --- mounts --- */
 
-enum { MS_RDONLY = 1, MS_REMOUNT = 32, MS_BIND = 4096, MS_MOVE = 8192 };
+enum {
+    MS_REMOUNT = 32,
+    MS_BIND = 4096,
+    MS_MOVE = 8192,
+    MS_TYPES = 15 << 17, /* unbindable, private, slave, shared: how mounts spread over namespaces */
+    MS_MAGIC = 0xC0ED,   /* once all flags had this above them */
+};
 
 /* A string of mount(2), which may be null. */
 static int optional_string(vaddr_t user, char **out)
@@ -691,7 +709,8 @@ static int optional_page(vaddr_t user, char **out)
     return 0;
 }
 
-static int mount_strings(const char *source, const char *type, const char *options, struct inode *dir)
+static int mount_strings(const char *source, const char *type, unsigned flags, const char *options,
+                         struct inode *dir)
 {
     char *where;
     int err;
@@ -703,7 +722,7 @@ static int mount_strings(const char *source, const char *type, const char *optio
         return -ENOMEM;
     err = path_of(dir, where, PATH_MAX);
     if (err >= 0)
-        err = vfs_mount(dir, type, source ? source : "none", options, where);
+        err = vfs_mount(dir, type, source ? source : "none", flags, options, where);
     kfree(where);
     return err;
 }
@@ -722,12 +741,14 @@ int32_t sys_mount(SYSCALL_5_ARGS(source, target, type, flags, options))
     if (!err)
         err = inode_from_user(AT_FDCWD, target, 0, &dir);
     if (!err) {
+        if (flags >> 16 == MS_MAGIC)
+            flags &= 0xFFFF;
         if (flags & MS_REMOUNT)
-            err = vfs_remount(dir, flags & MS_BIND ? NULL : o);
+            err = vfs_remount(dir, flags & MS_BIND, flags, o);
         else if (flags & (MS_BIND | MS_MOVE) || !t)
             err = -EINVAL;
         else
-            err = mount_strings(s, t, o, dir);
+            err = mount_strings(s, t, flags, o, dir);
         inode_put(dir);
     }
     kfree(s);

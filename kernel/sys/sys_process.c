@@ -628,19 +628,29 @@ enum {
     PR_SET_DUMPABLE = 4,
     PR_GET_KEEPCAPS = 7,
     PR_SET_KEEPCAPS = 8,
+    PR_GET_TIMING = 13,
+    PR_SET_TIMING = 14,
     PR_SET_NAME = 15,
     PR_GET_NAME = 16,
+    PR_GET_SECCOMP = 21,
     PR_CAPBSET_READ = 23,
+    PR_GET_TSC = 25,
+    PR_GET_SECUREBITS = 27,
     PR_SET_TIMERSLACK = 29,
     PR_GET_TIMERSLACK = 30,
+    PR_TASK_PERF_EVENTS_DISABLE = 31,
+    PR_TASK_PERF_EVENTS_ENABLE = 32,
+    PR_MCE_KILL_GET = 34,
     PR_SET_CHILD_SUBREAPER = 36,
+    PR_GET_CHILD_SUBREAPER = 37,
     PR_SET_NO_NEW_PRIVS = 38,
     PR_GET_NO_NEW_PRIVS = 39,
-    PR_GET_THP_DISABLE = 42,
     PR_SET_THP_DISABLE = 41,
+    PR_GET_THP_DISABLE = 42,
+    PR_SET_IO_FLUSHER = 57,
+    PR_GET_IO_FLUSHER = 58,
 };
-#define COMM_MAX       16u
-#define TIMER_SLACK_NS 50000
+#define COMM_MAX 16u
 
 static int32_t set_name(vaddr_t from)
 {
@@ -654,9 +664,57 @@ static int32_t set_name(vaddr_t from)
     return 0;
 }
 
+/* What asks for a value, which is the result. None of it has more arguments. -EINVAL: another option. */
+static int32_t prctl_get(uint32_t option, uint32_t arg)
+{
+    const struct process *p = process_current();
+    const struct thread *t = thread_current();
+
+    switch (option) {
+    case PR_GET_NO_NEW_PRIVS:
+        return arg ? -EINVAL : t->no_new_privs;
+    case PR_GET_THP_DISABLE:
+        return arg ? -EINVAL : p->no_huge;
+    case PR_MCE_KILL_GET:
+        return arg ? -EINVAL : 2; /* PR_MCE_KILL_DEFAULT */
+    case PR_GET_IO_FLUSHER:
+        return !capable(CAP_SYS_RESOURCE) ? -EPERM : arg ? -EINVAL : t->io_flusher;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* What sets a flag that nobody but its owner can ask for. */
+static int32_t prctl_set(uint32_t option, uint32_t arg)
+{
+    struct process *p = process_current();
+    struct thread *t = thread_current();
+
+    switch (option) {
+    case PR_SET_NO_NEW_PRIVS:
+        if (arg != 1)
+            return -EINVAL;
+        t->no_new_privs = true;
+        return 0;
+    case PR_SET_THP_DISABLE:
+        p->no_huge = arg;
+        return 0;
+    case PR_SET_IO_FLUSHER:
+        if (!capable(CAP_SYS_RESOURCE))
+            return -EPERM;
+        if (arg > 1)
+            return -EINVAL;
+        t->io_flusher = arg;
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
 int32_t sys_prctl(SYSCALL_5_ARGS(option, arg, c, d, e))
 {
     struct process *p = process_current();
+    struct thread *t = thread_current();
 
     switch (option) {
     case PR_SET_PDEATHSIG:
@@ -676,23 +734,45 @@ int32_t sys_prctl(SYSCALL_5_ARGS(option, arg, c, d, e))
     case PR_SET_NAME:
         return set_name(arg);
     case PR_GET_NAME:
-        return user_copy_out(arg, thread_current()->comm, COMM_MAX);
+        return user_copy_out(arg, t->comm, COMM_MAX);
     case PR_CAPBSET_READ:
         return arg <= CAP_LAST ? 1 : -EINVAL;
     case PR_GET_KEEPCAPS:
-    case PR_GET_NO_NEW_PRIVS:
-    case PR_GET_THP_DISABLE:
-        return 0;
+        return t->keep_caps;
     case PR_SET_KEEPCAPS:
-        return arg > 1 ? -EINVAL : 0;
-    case PR_SET_NO_NEW_PRIVS:
-        return arg != 1 || c || d || e ? -EINVAL : 0;
+        if (arg > 1)
+            return -EINVAL;
+        t->keep_caps = arg;
+        return 0;
+    case PR_GET_TIMING:     /* statistical */
+    case PR_GET_SECCOMP:    /* none */
+    case PR_GET_SECUREBITS: /* none */
+    case PR_TASK_PERF_EVENTS_DISABLE:
+    case PR_TASK_PERF_EVENTS_ENABLE: /* it has none */
+        return 0;
+    case PR_SET_TIMING:
+        return arg ? -EINVAL : 0;
+    case PR_GET_TSC: /* it may be read */
+        return user_write32(arg, 1);
     case PR_SET_TIMERSLACK:
-    case PR_SET_CHILD_SUBREAPER:
-    case PR_SET_THP_DISABLE:
+        t->slack = (int32_t)arg > 0 ? arg : t->slack_default;
         return 0;
     case PR_GET_TIMERSLACK:
-        return TIMER_SLACK_NS;
+        return (int32_t)t->slack;
+    case PR_SET_CHILD_SUBREAPER:
+        p->subreaper = arg;
+        return 0;
+    case PR_GET_CHILD_SUBREAPER:
+        return user_write32(arg, p->subreaper);
+    case PR_GET_NO_NEW_PRIVS:
+    case PR_GET_THP_DISABLE:
+    case PR_MCE_KILL_GET:
+    case PR_GET_IO_FLUSHER:
+        return c || d || e ? -EINVAL : prctl_get(option, arg);
+    case PR_SET_NO_NEW_PRIVS:
+    case PR_SET_THP_DISABLE:
+    case PR_SET_IO_FLUSHER:
+        return c || d || e ? -EINVAL : prctl_set(option, arg);
     default:
         return -EINVAL;
     }

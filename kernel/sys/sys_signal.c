@@ -127,7 +127,7 @@ int32_t sys_pidfd_send_signal(SYSCALL_4_ARGS(fd, signo, va, flags))
 
     if (flags)
         return -EINVAL;
-    err = pidfd_get_name((int)fd, &name, NULL);
+    err = pidfd_get_target((int)fd, &name);
     if (err)
         return err;
     if (va && pidfd_find(&name)) {

@@ -120,8 +120,7 @@ static int get_two(uint32_t in_fd, uint32_t out_fd, struct file **in, struct fil
 
     *in = fd_get((int)in_fd);
     *out = fd_get((int)out_fd);
-    if (*in && *out && ((*in)->flags & O_ACCMODE) != O_WRONLY && ((*out)->flags & O_ACCMODE) != O_RDONLY &&
-        !(((*in)->flags | (*out)->flags) & O_PATH))
+    if (*in && *out && file_reads(*in) && file_writes(*out))
         err = (*in)->ops->in_messages || (*out)->ops->in_messages ? -EINVAL : 0;
     if (err) {
         file_put(*in);
@@ -141,7 +140,7 @@ static int read_position(vaddr_t user, bool wide, uint64_t *pos)
         return user_copy_in(pos, user, sizeof *pos);
     if (user_read32(&low, user))
         return -EFAULT;
-    *pos = low;
+    *pos = (uint64_t)(int64_t)(int32_t)low;
     return 0;
 }
 
@@ -160,14 +159,12 @@ static int32_t send_file(uint32_t out_fd, uint32_t in_fd, vaddr_t user_pos, bool
 
     if (read_position(user_pos, wide, &pos))
         return -EFAULT;
-    if ((int64_t)pos < 0)
-        return -EINVAL;
     done = get_two(in_fd, out_fd, &in, &out);
     if (done)
         return done;
     if (user_pos && !file_has_positions(in))
         done = -ESPIPE;
-    else if (S_ISDIR(in->inode->mode) || in->ops == &pipe_ops)
+    else if ((int64_t)pos < 0 || S_ISDIR(in->inode->mode) || in->ops == &pipe_ops || in->ops->never_out)
         done = -EINVAL;
     else if (out->ops == &pipe_ops)
         done = move_pipe(out, in, user_pos ? &pos : NULL, n, false, true);
@@ -214,7 +211,7 @@ static int splice_files(struct file *in, struct file *out, const struct splice *
         return pipe_to_pipe(in, out, s->n, s->nonblock, false);
     if (read_position(s->in_pos, true, &in_pos) || read_position(s->out_pos, true, &out_pos))
         return -EFAULT;
-    if ((!in_pipe && !out_pipe) || S_ISDIR(in->inode->mode))
+    if ((!in_pipe && !out_pipe) || S_ISDIR(in->inode->mode) || in->ops->never_out)
         return -EINVAL;
     if ((s->in_pos && !file_has_positions(in)) || (s->out_pos && !file_has_positions(out)))
         return -EINVAL;
@@ -332,7 +329,7 @@ int32_t sys_vmsplice(SYSCALL_4_ARGS(fd, vector, count, flags))
     else
         done = io_vector_get(&v, vector, count, true);
     if (!done) {
-        done = (f->flags & O_ACCMODE) == O_RDONLY ? take_bytes(f, &v, nonblock) : give_pages(f, &v, nonblock);
+        done = file_writes(f) ? give_pages(f, &v, nonblock) : take_bytes(f, &v, nonblock);
         io_vector_put(&v);
     }
     file_put(f);

@@ -240,6 +240,16 @@ struct statfs32 {
 };
 _Static_assert(sizeof(struct statfs32) == 64, "asm/statfs.h");
 
+/* What statfs(2) calls ST_*: nearly mount(2)'s numbers. */
+static uint32_t statfs_flags(const struct filesystem *fs)
+{
+    enum { ST_VALID = 0x20, ST_RELATIME = 0x1000 };
+    const unsigned alike = MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC | MOUNT_SYNCHRONOUS |
+                           MOUNT_MANDLOCK | MOUNT_NOATIME | MOUNT_NODIRATIME;
+
+    return ST_VALID | (fs->flags & alike) | (fs->flags & MOUNT_RELATIME ? ST_RELATIME : 0);
+}
+
 static void describe(const struct inode *i, struct statfs64 *s)
 {
     const struct filesystem *fs = i->fs;
@@ -256,7 +266,7 @@ static void describe(const struct inode *i, struct statfs64 *s)
                            .fsid = {fs->dev, 0},
                            .namelen = NAME_MAX,
                            .frsize = PAGE_SIZE,
-                           .flags = 0x20}; /* ST_VALID */
+                           .flags = statfs_flags(fs)};
 }
 
 static int32_t put_statfs64(const struct inode *i, vaddr_t user)

@@ -264,7 +264,7 @@ static int sleep_until_realtime(uint64_t ns)
     return err;
 }
 
-enum { ARG_REM, ARG_WIDE }; /* in the restart block */
+enum { ARG_REM, ARG_WIDE, ARG_CLOCK }; /* in the restart block */
 
 /* A relative sleep: the rest of it goes to rem (if not 0), and the call goes on later. */
 static int32_t sleep_relative(uint64_t deadline, vaddr_t rem, bool wide);
@@ -298,6 +298,71 @@ static int32_t sleep_absolute(int clock, uint64_t ns)
     return err == -EINTR ? -ERESTARTNOHAND : err;
 }
 
+/*
+ * Until the clock of a process's time on the processor says end. It cannot go faster than time does, so
+ * sleeping for what is left is never too long. 0, -EINTR, -EINVAL (no such clock, or the process is gone).
+ */
+static int sleep_until_cpu(int clock, uint64_t end)
+{
+    struct waitq nobody = {0};
+    uint64_t now;
+    int err;
+
+    for (;;) {
+        err = clock_now(clock, &now);
+        if (err || now >= end)
+            return err;
+
+        uint32_t irq = os_irq_save();
+
+        err = thread_sleep_until(&nobody, os_now_ns() + (end - now));
+        os_irq_restore(irq);
+        if (err == -EINTR)
+            return err;
+    }
+}
+
+static int32_t sleep_cpu_relative(int clock, uint64_t end, vaddr_t rem, bool wide);
+
+static int32_t restart_cpu(struct restart_block *r)
+{
+    return sleep_cpu_relative((int)r->arg[ARG_CLOCK], r->deadline_ns, r->arg[ARG_REM], r->arg[ARG_WIDE]);
+}
+
+static int32_t sleep_cpu_relative(int clock, uint64_t end, vaddr_t rem, bool wide)
+{
+    int err = sleep_until_cpu(clock, end);
+    uint64_t now;
+
+    if (err != -EINTR || clock_now(clock, &now) || now >= end)
+        return err == -EINTR ? 0 : err;
+    if (rem && usertime_write(rem, USERTIME_SPEC(wide), end - now))
+        return -EFAULT;
+    thread_current()->sig.restart =
+        (struct restart_block){.fn = restart_cpu,
+                               .deadline_ns = end,
+                               .arg = {[ARG_REM] = rem, [ARG_WIDE] = wide, [ARG_CLOCK] = (uint32_t)clock}};
+    return -ERESTART_RESTARTBLOCK;
+}
+
+/* On the clock of a process, which has to be another's if it is negative and a thread's. */
+static int32_t sleep_cpu(int clock, unsigned flags, uint64_t ns, vaddr_t rem, bool wide)
+{
+    enum { OF_THREAD = 4 };
+    uint64_t now;
+    int err, who = ~(clock >> 3);
+
+    if (clock < 0 && clock & OF_THREAD && (!who || who == thread_current()->tid))
+        return -EINVAL;
+    err = clock_now(clock, &now);
+    if (err)
+        return err;
+    if (!(flags & TIMER_ABSTIME))
+        return sleep_cpu_relative(clock, ns > UINT64_MAX - now ? UINT64_MAX : now + ns, rem, wide);
+    err = sleep_until_cpu(clock, ns);
+    return err == -EINTR ? -ERESTARTNOHAND : err;
+}
+
 static int32_t nanosleep(int clock, unsigned flags, vaddr_t req, vaddr_t rem, bool wide)
 {
     uint64_t ns;
@@ -312,12 +377,15 @@ static int32_t nanosleep(int clock, unsigned flags, vaddr_t req, vaddr_t rem, bo
     case CLOCK_TAI:
         break;
     default:
-        err = clock_now(clock, &ns);
-        return err || clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : -EOPNOTSUPP;
+        if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID)
+            break;
+        return clock_now(clock, &ns) ? -EINVAL : -EOPNOTSUPP;
     }
     err = usertime_read(req, USERTIME_SPEC(wide), &ns);
     if (err)
         return err;
+    if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID)
+        return sleep_cpu(clock, flags, ns, rem, wide);
     if (flags & TIMER_ABSTIME)
         return sleep_absolute(clock, ns);
     if (ns == 0)

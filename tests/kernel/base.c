@@ -108,6 +108,37 @@ TEST(printk, ring)
     printk_quiet(quiet);
 }
 
+TEST(printk, positions)
+{
+    bool quiet = printk_is_quiet();
+    uint32_t from = printk_position(), at = from;
+    char text[16];
+    size_t n;
+
+    printk_quiet(true);
+    EXPECT(printk_unread(from) == 0, "nothing was written yet");
+    EXPECT(printk_copy(text, sizeof text, from) == 0, "nothing to copy");
+    printk(LOG_INFO, "first");
+    printk(LOG_INFO, "second");
+    EXPECT(printk_unread(from) == 13, "two lines: %u", printk_unread(from));
+    n = printk_copy(text, sizeof text, from);
+    EXPECT(n == 13 && memcmp(text, "first\nsecond\n", 13) == 0, "both: %u", (unsigned)n);
+    n = printk_copy(text, 12, from);
+    EXPECT(n == 7 && memcmp(text, "second\n", 7) == 0, "the newest whole lines: %u", (unsigned)n);
+    n = printk_take(text, 4, &at);
+    EXPECT(n == 4 && memcmp(text, "firs", 4) == 0 && at == from + 4, "the oldest bytes: %u", (unsigned)n);
+    n = printk_take(text, sizeof text, &at);
+    EXPECT(n == 9 && memcmp(text, "t\nsecond\n", 9) == 0, "and the rest: %u", (unsigned)n);
+    EXPECT(printk_take(text, sizeof text, &at) == 0 && printk_unread(at) == 0, "no more");
+    for (unsigned i = 0; i < PRINTK_RING / 20; i++)
+        printk(LOG_INFO, "line %u, to fill the ring", i);
+    EXPECT(printk_unread(from) == PRINTK_RING, "what was lost is not unread: %u", printk_unread(from));
+    at = from;
+    EXPECT(printk_take(text, 1, &at) == 1 && printk_position() - at == PRINTK_RING - 1,
+           "the oldest that is left");
+    printk_quiet(quiet);
+}
+
 TEST(printk, tapped)
 {
     kt_capture_begin();

@@ -36,7 +36,7 @@ static int parse(struct file *f, struct elf_image *e)
     if (err)
         return err;
     memcpy(phdrs, f->phdr, sizeof f->phdr);
-    err = elf_segments(e, phdrs, FILE_SIZE);
+    err = elf_segments(e, phdrs);
     return err ? err : elf_interp(e, FILE_SIZE);
 }
 

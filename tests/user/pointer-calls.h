@@ -32,7 +32,7 @@ static int data_fd, other_fd, dir_fd, pipe_fd[2], null_fd, console_fd, segment_i
 
 /* --- what arguments point to --- */
 
-static const char dot[] = ".", missing[] = "missing-name",
+static const char dot[] = ".", missing[] = "missing-name", attribute[] = "attribute",
                   text[64] = "some bytes, more than half of anything.";
 static const uint32_t zero[32], one_processor[32] = {1};
 static const struct timespec moment = {0, 1000}, moments[2] = {{5, 0}, {6, 0}};
@@ -504,6 +504,29 @@ static long console_kept(long rc)
     X(statx, path, dot, AT(statx, p, 0, 0x7ff, buffer))                                                      \
     X(statfs, path, missing, syscall(SYS_statfs, p, buffer))                                                 \
     X(statfs64, path, dot, syscall(SYS_statfs64, p, 84, buffer))                                             \
+    X(setxattr, path, missing, syscall(SYS_setxattr, p, attribute, text, 4, 0))                              \
+    X(setxattr, name, attribute, syscall(SYS_setxattr, dot, p, text, 4, 0))                                  \
+    X(setxattr, value, text, syscall(SYS_setxattr, dot, attribute, p, sizeof text, 0))                       \
+    X(lsetxattr, path, missing, syscall(SYS_lsetxattr, p, attribute, text, 4, 0))                            \
+    X(lsetxattr, name, attribute, syscall(SYS_lsetxattr, dot, p, text, 4, 0))                                \
+    X(lsetxattr, value, text, syscall(SYS_lsetxattr, dot, attribute, p, sizeof text, 0))                     \
+    X(fsetxattr, name, attribute, syscall(SYS_fsetxattr, data_fd, p, text, 4, 0))                            \
+    X(fsetxattr, value, text, syscall(SYS_fsetxattr, data_fd, attribute, p, sizeof text, 0))                 \
+    X(getxattr, path, missing, syscall(SYS_getxattr, p, attribute, buffer, 4))                               \
+    X(getxattr, name, attribute, syscall(SYS_getxattr, dot, p, buffer, 4))                                   \
+    X(getxattr, value, buffer, syscall(SYS_getxattr, dot, attribute, p, 4))                                  \
+    X(lgetxattr, path, missing, syscall(SYS_lgetxattr, p, attribute, buffer, 4))                             \
+    X(lgetxattr, name, attribute, syscall(SYS_lgetxattr, dot, p, buffer, 4))                                 \
+    X(lgetxattr, value, buffer, syscall(SYS_lgetxattr, dot, attribute, p, 4))                                \
+    X(fgetxattr, name, attribute, syscall(SYS_fgetxattr, data_fd, p, buffer, 4))                             \
+    X(fgetxattr, value, buffer, syscall(SYS_fgetxattr, data_fd, attribute, p, 4))                            \
+    X(listxattr, path, missing, syscall(SYS_listxattr, p, buffer, 4))                                        \
+    X(llistxattr, path, missing, syscall(SYS_llistxattr, p, buffer, 4))                                      \
+    X(removexattr, path, missing, syscall(SYS_removexattr, p, attribute))                                    \
+    X(removexattr, name, attribute, syscall(SYS_removexattr, dot, p))                                        \
+    X(lremovexattr, path, missing, syscall(SYS_lremovexattr, p, attribute))                                  \
+    X(lremovexattr, name, attribute, syscall(SYS_lremovexattr, dot, p))                                      \
+    X(fremovexattr, name, attribute, syscall(SYS_fremovexattr, data_fd, p))                                  \
     X(readlink, path, missing, syscall(SYS_readlink, p, buffer, 16))                                         \
     X(readlinkat, path, missing, AT(readlinkat, p, buffer, 16))                                              \
     X(unlink, path, missing, syscall(SYS_unlink, p))                                                         \

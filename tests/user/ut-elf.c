@@ -287,6 +287,82 @@ static void interpreters(void)
     ut_say("of a program that may lie anywhere: %s", run_image(&f, good_size));
 }
 
+/* A program that ends with the byte at an address of its data, which the file has at PAGE and after it. */
+static struct image reader(uint32_t offset)
+{
+    static const uint8_t rest[] = {0x0f, 0xb6, 0xd8, 0xb8, 1,
+                                   0,    0,    0,    0xcd, 0x80}; /* movzx %al, %ebx; exit */
+    struct image f = good;
+    uint32_t at = BASE + 2 * PAGE + offset;
+    uint8_t *code = (uint8_t *)&f + CODE;
+
+    code[0] = 0xa0; /* mov at, %al */
+    memcpy(code + 1, &at, 4);
+    memcpy(code + 5, rest, sizeof rest);
+    for (size_t i = 0; i < 2 * PAGE; i++)
+        ((uint8_t *)&f)[PAGE + i] = (uint8_t)(i / 256 + 1);
+    return f;
+}
+
+#define READS(offset, change)                                                                                \
+    do {                                                                                                     \
+        struct image f = reader(offset);                                                                     \
+        change;                                                                                              \
+        ut_say("byte " #offset " with " #change ": %s", run_image(&f, size));                                \
+    } while (0)
+
+static void contents(void)
+{
+    size_t size = 3 * PAGE;
+
+    PART("what the program sees");
+    READS(0, (void)0);
+    READS(0xfff, (void)0);
+    READS(0x1000, (void)0);
+    READS(0x800, f.p[1].p_filesz = f.p[1].p_memsz = 0x700);
+    READS(0xfff, f.p[1].p_filesz = f.p[1].p_memsz = 0x700);
+    READS(0x800, f.p[1].p_filesz = 0x700; f.p[1].p_memsz = 0x701);
+    READS(0xfff, f.p[1].p_filesz = 0x700; f.p[1].p_memsz = 0x701);
+    READS(0x6ff, f.p[1].p_filesz = 0x700; f.p[1].p_memsz = 0x701);
+    READS(0x800, f.p[1].p_filesz = 0x700; f.p[1].p_memsz = 0x1700);
+    READS(0x800, f.p[1].p_filesz = f.p[1].p_memsz = 0x700; f.p[1].p_flags = PF_R);
+    READS(0x900, f.p[1].p_vaddr += 0x800; f.p[1].p_offset += 0x800; f.p[1].p_filesz = 0x100;
+          f.p[1].p_memsz = 0x200);
+    READS(0x100, f.p[1].p_vaddr += 0x800; f.p[1].p_offset += 0x800; f.p[1].p_filesz = 0x100;
+          f.p[1].p_memsz = 0x200);
+    PART("segments without bytes of the file");
+    READS(0, f.p[1].p_filesz = 0);
+    READS(0, f.p[1].p_filesz = 0; f.p[1].p_offset = 0x123);
+    READS(0, f.p[1].p_filesz = 0; f.p[1].p_offset = 0x7ffff123);
+    READS(0x900, f.p[1].p_filesz = 0; f.p[1].p_vaddr += 0x800; f.p[1].p_offset += 0x800);
+    READS(0x100, f.p[1].p_filesz = 0; f.p[1].p_vaddr += 0x800; f.p[1].p_offset += 0x800);
+    READS(0, f.p[1].p_memsz = f.p[1].p_filesz = 0);
+    PART("a file that ends before its segment does");
+    size = PAGE + 0x800;
+    READS(0x7ff, (void)0);
+    READS(0x800, f.p[1].p_memsz = PAGE);
+    READS(0xfff, f.p[1].p_memsz = PAGE);
+    READS(0, f.p[1].p_filesz = f.p[1].p_memsz = 4 * PAGE);
+    READS(0xfff, f.p[1].p_filesz = f.p[1].p_memsz = 4 * PAGE);
+    READS(0x1000, f.p[1].p_filesz = f.p[1].p_memsz = 4 * PAGE);
+    READS(0x3fff, f.p[1].p_filesz = f.p[1].p_memsz = 4 * PAGE);
+    READS(0x4000, f.p[1].p_filesz = f.p[1].p_memsz = 4 * PAGE);
+    READS(0, f.p[1].p_filesz = 4 * PAGE; f.p[1].p_memsz = 5 * PAGE);
+    READS(0x4000, f.p[1].p_filesz = 4 * PAGE; f.p[1].p_memsz = 5 * PAGE);
+    size = 3 * PAGE;
+    PART("odd headers");
+    READS(0, f.e.e_ident[4] = ELFCLASS64);
+    READS(0, f.e.e_ident[4] = 77);
+    READS(0, f.e.e_ident[5] = ELFDATA2MSB);
+    READS(0, f.e.e_ident[6] = 9);
+    READS(0, memset(f.e.e_ident + 7, 0xff, 9));
+    READS(0, f.e.e_version = 0);
+    READS(0, f.e.e_version = 0x12345678);
+    READS(0, f.e.e_machine = 6 /* 486 */);
+    READS(0, f.e.e_machine = EM_860);
+    READS(0, f.e.e_machine = 6 /* 486 */; f.e.e_ident[4] = ELFCLASS64);
+}
+
 UT_PROGRAM(elf)
 {
     ut_workdir();
@@ -295,4 +371,5 @@ UT_PROGRAM(elf)
     segments();
     short_files();
     interpreters();
+    contents();
 }

@@ -1,5 +1,8 @@
 /* execve: arguments, environment, the auxiliary vector, scripts, and what survives. */
 #include "tests/user/ut.h"
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <elf.h>
 #include <sys/auxv.h>
 
@@ -73,6 +76,18 @@ static void say_survivors(void)
     ut_say("comm %s", strtok(name, "\n"));
 }
 
+/* What a program was told before that is still so. */
+static void say_settings(void)
+{
+    SHOW(personality(0xffffffff));
+    SHOW(prctl(PR_GET_TIMERSLACK));
+    SHOW(prctl(PR_GET_KEEPCAPS));
+    SHOW(prctl(PR_GET_DUMPABLE));
+    SHOW(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+    SHOW(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0));
+    ut_say("%s", ut_maps(ut_map(1, PROT_READ), PAGE));
+}
+
 int ut_exec_helper(int argc, char **argv)
 {
     SHOW(argc);
@@ -84,6 +99,8 @@ int ut_exec_helper(int argc, char **argv)
         say_auxiliary();
     } else if (strcmp(argv[1], "exec-survivors") == 0) {
         say_survivors();
+    } else if (strcmp(argv[1], "exec-settings") == 0) {
+        say_settings();
     } else if (strcmp(argv[1], "exec-script") == 0) {
         say_vector("argv", argv + 1);
     }
@@ -140,6 +157,22 @@ static void arguments(void)
         many[n] = big;
     many[n] = NULL;
     run("15 MB in all", SELF, many, none);
+    struct rlimit old, large = {64 << 20, RLIM_INFINITY};
+    getrlimit(RLIMIT_STACK, &old);
+    many[20] = NULL;
+    run("1.8 MB", SELF, many, none);
+    many[20] = big;
+    many[24] = NULL;
+    run("2.2 MB", SELF, many, none);
+    large.rlim_max = old.rlim_max;
+    TRY(setrlimit(RLIMIT_STACK, &large));
+    many[24] = big;
+    many[57] = NULL;
+    run("5.5 MB with a large stack", SELF, many, none);
+    many[57] = big;
+    many[68] = NULL;
+    run("6.6 MB with a large stack", SELF, many, none);
+    setrlimit(RLIMIT_STACK, &old);
     PART("the auxiliary vector");
     run("auxiliary", SELF, (char *[]){"ut", "exec-auxiliary", NULL}, none);
 }
@@ -193,10 +226,33 @@ static void scripts(void)
     path[n > 0 ? n : 0] = '\0';
     symlink(path, "me");
     write_file("script", "#!./me exec-script\nnothing\n", 27, 0755);
+    run("without even a name", "./script", (char *[]){NULL}, envp);
     run("with an argument", "./script", (char *[]){"zero", "one", "two", NULL}, envp);
     snprintf(text, sizeof text, "#!  ./me   exec-script and all this is one argument  \n");
     write_file("spaces", text, strlen(text), 0755);
     run("blanks", "./spaces", (char *[]){"zero", NULL}, envp);
+    for (int i = 1; i <= 6; i++) {
+        snprintf(text, sizeof text, "#!./deep%d\n", i - 1);
+        char name[16];
+
+        snprintf(name, sizeof name, "./deep%d", i);
+        write_file(name, i == 1 ? "#!./me exec-script\n" : text, i == 1 ? 19 : strlen(text), 0755);
+        run(name, name, (char *[]){"zero", NULL}, envp);
+    }
+    static char long_line[400] = "#!/";
+    memset(long_line + 3, 'x', sizeof long_line - 4);
+    write_file("cut", long_line, sizeof long_line - 1, 0755);
+    run("a path that is cut off", "./cut", (char *[]){"zero", NULL}, envp);
+    memcpy(long_line, "#!./me exec-script", 18);
+    long_line[18] = ' ';
+    write_file("cut", long_line, sizeof long_line - 1, 0755);
+    run("an argument that is cut off", "./cut", (char *[]){"zero", NULL}, envp);
+    memset(long_line + 2, ' ', 250);
+    write_file("cut", long_line, sizeof long_line - 1, 0755);
+    run("a path that begins late", "./cut", (char *[]){"zero", NULL}, envp);
+    memset(long_line + 2, ' ', 260);
+    write_file("cut", long_line, sizeof long_line - 1, 0755);
+    run("a path that begins too late", "./cut", (char *[]){"zero", NULL}, envp);
     write_file("second", "#!./script\n", 11, 0755);
     run("a script's script", "./second", (char *[]){"zero", "more", NULL}, envp);
 }

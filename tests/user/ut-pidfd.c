@@ -60,11 +60,29 @@ static void opening(void)
     TRY(send(-1, 0, NULL, 0));
 }
 
+/* What a signal is told that is sent by a descriptor of a directory; and by which nothing else is done. */
+static void by_directory(const char *path, int flags)
+{
+    siginfo_t ended = {0};
+    struct iovec v = {NULL, 0};
+    int fd = open(path, flags);
+
+    told = 0;
+    ut_say("%s %d", path, fd >= 0);
+    TRY(send(fd, SIGUSR1, NULL, 0));
+    SHOW(told);
+    TRY(send(fd, 0, NULL, 0));
+    TRY(waitid(P_PIDFD, (id_t)fd, &ended, WEXITED | WNOHANG));
+    TRY(syscall(SYS_process_madvise, fd, &v, 1, MADV_COLD, 0));
+    close(fd);
+}
+
 static void lives(void)
 {
     struct sigaction act = {.sa_sigaction = telling, .sa_flags = SA_SIGINFO};
     siginfo_t info = {.si_signo = SIGUSR1, .si_code = SI_QUEUE};
     siginfo_t ended = {0};
+    char path[32];
     pid_t pid;
 
     PART("signals");
@@ -79,12 +97,23 @@ static void lives(void)
     TRY(send(fd, SIGUSR1, &info, 5));
     TRY(send(fd, 99, NULL, 0));
     close(fd);
+    PART("a directory of /proc");
+    by_directory("/proc/self", O_RDONLY | O_DIRECTORY);
+    by_directory("/proc/self", O_PATH);
+    by_directory("/proc/self/task", O_RDONLY);
+    by_directory("/proc/thread-self", O_RDONLY);
+    by_directory("/proc/self/fd", O_RDONLY);
+    by_directory("/proc/self/stat", O_RDONLY);
+    by_directory("/proc", O_RDONLY);
+    by_directory("/", O_RDONLY);
     PART("a child's life");
     pid = fork();
     if (pid == 0) {
         pause();
         _exit(0);
     }
+    snprintf(path, sizeof path, "/proc/%d", pid);
+    int dir = open(path, O_RDONLY);
     fd = pidfd_open_(pid, O_NONBLOCK);
     SHOW(ready(fd, 0));
     TRY(waitid(P_PIDFD, (id_t)fd, &ended, WEXITED));
@@ -98,6 +127,8 @@ static void lives(void)
     ut_say("%d %s", ended.si_pid == pid, ut_signal(ended.si_status));
     TRY(waitid(P_PIDFD, (id_t)fd, &ended, WEXITED));
     TRY(send(fd, 0, NULL, 0));
+    TRY(send(dir, 0, NULL, 0));
+    close(dir);
     SHOW(ready(fd, 0) & POLLIN);
     close(fd);
     TRY(waitid(P_PIDFD, 77, &ended, WEXITED));

@@ -227,6 +227,30 @@ static void system_v(void)
     TRY(shmctl(id, IPC_STAT, &ds));
 }
 
+/* remap_file_pages() takes a mapping away before it makes the new one: that may be the end of a segment. */
+static void remap_removed(void)
+{
+    int id = shmget(IPC_PRIVATE, 3 * PAGE, IPC_CREAT | 0600);
+    uint8_t *p = shmat(id, NULL, 0), *q = shmat(id, NULL, 0);
+    struct shmid_ds ds;
+
+    PART("a removed segment mapped again");
+    for (int i = 0; i < 3; i++)
+        p[i * PAGE] = (uint8_t)('a' + i);
+    TRY(shmctl(id, IPC_RMID, NULL));
+    TRY(syscall(SYS_remap_file_pages, p, PAGE, 0, 2, 0));
+    SHOW(p[0]);
+    TRY(shmdt(q));
+    TRY(syscall(SYS_remap_file_pages, p, PAGE, 0, 1, 0)); /* the rest of it is still mapped */
+    SHOW(p[0]);
+    TRY(shmctl(id, IPC_STAT, &ds));
+    TRY(munmap(p + PAGE, 2 * PAGE));
+    TRY(syscall(SYS_remap_file_pages, p, PAGE, 0, 0, 0));
+    READ(p);
+    TRY(syscall(SYS_remap_file_pages, p, PAGE, 0, 0, 0));
+    TRY(shmctl(id, IPC_STAT, &ds));
+}
+
 /* What is written comes from a mapping of the file that it is written to. */
 static void from_itself(void)
 {
@@ -317,6 +341,7 @@ UT_PROGRAM(shared)
     private_cow();
     memory_file();
     system_v();
+    remap_removed();
     from_itself();
     first_touches();
 }

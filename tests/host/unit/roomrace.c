@@ -269,7 +269,7 @@ static void use_mounts(struct thread *t)
         switch (draw(6)) {
         case 0:
             if (path_lookup(NULL, "/tmp/m", LOOKUP_DIRECTORY, &i) == 0) {
-                vfs_mount(i, "tmpfs", "none", NULL, "/tmp/m");
+                vfs_mount(i, "tmpfs", "none", 0, NULL, "/tmp/m");
                 inode_put(i);
             }
             break;

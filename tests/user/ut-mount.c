@@ -1,0 +1,390 @@
+/* What mount(2)'s flags and tmpfs's options do. */
+#include "tests/user/ut.h"
+#include <sys/mount.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <utime.h>
+
+#define AT "m"
+
+static int tmpfs(unsigned long flags, const char *options)
+{
+    return mount("none", AT, "tmpfs", flags, options);
+}
+
+/* The options that /proc/mounts shows of ours; Linux for 64 bits says one word more. */
+static void show_mount(void)
+{
+    char line[512], here[256] = "", *options = NULL;
+    FILE *f = fopen("/proc/mounts", "r");
+
+    if (getcwd(here, sizeof here - 3))
+        strcat(here, "/" AT);
+    while (f && fgets(line, sizeof line, f)) {
+        char *where = strchr(line, ' ');
+
+        if (where && strncmp(where + 1, here, strlen(here)) == 0 && where[1 + strlen(here)] == ' ')
+            options = strdup(where + 1 + strlen(here));
+    }
+    if (f)
+        fclose(f);
+    if (options && strstr(options, ",inode64"))
+        memmove(strstr(options, ",inode64"), strstr(options, ",inode64") + 8,
+                strlen(strstr(options, ",inode64") + 8) + 1);
+    ut_say("mounted:%.*s", options ? (int)strcspn(options, "\n") : 5, options ? options : " not");
+    free(options);
+}
+
+static void show_statfs(void)
+{
+    struct statfs s;
+
+    if (statfs(AT, &s) == 0)
+        ut_say("statfs: flags %#lx, %llu blocks, %llu free, %llu files, %llu free", (unsigned long)s.f_flags,
+               (unsigned long long)s.f_blocks, (unsigned long long)s.f_bfree, (unsigned long long)s.f_files,
+               (unsigned long long)s.f_ffree);
+}
+
+static void show_root(void)
+{
+    struct stat st;
+
+    if (stat(AT, &st) == 0)
+        ut_say("root: mode %o of %u:%u", st.st_mode, st.st_uid, st.st_gid);
+}
+
+static void mounted(unsigned long flags, const char *options)
+{
+    ut_say("mount %#lx %s: %s", flags, options ? options : "-",
+           tmpfs(flags, options) == 0 ? "0" : ut_errno(errno));
+    show_mount();
+}
+
+static void leave(void)
+{
+    TRY(umount(AT));
+}
+
+static void numbers(void)
+{
+    static const char *const bad[] = {"size=",  "size=x", "size=4x", "size=-1",      "nr_inodes=x", "mode=9",
+                                      "mode=x", "uid=x",  "gid=",    "foo",          "foo=1",       "size",
+                                      "mode",   "uid=-1", "ro=1",    "size=64k,foo", "=",           "=1"};
+    char name[16];
+    int fd;
+
+    PART("numbers");
+    mounted(0, "size=64k,nr_inodes=10,mode=700,uid=5,gid=6");
+    show_root();
+    show_statfs();
+    fd = open(AT "/file", O_RDWR | O_CREAT, 0600);
+    static uint8_t bytes[20 * PAGE];
+    SHOW(write(fd, bytes, sizeof bytes));
+    TRY(write(fd, bytes, 1));
+    show_statfs();
+    close(fd);
+    unlink(AT "/file");
+    for (int i = 0; i < 12; i++) {
+        snprintf(name, sizeof name, AT "/%d", i);
+        if (mknod(name, S_IFREG | 0600, 0) != 0) {
+            ut_say("file %d: %s", i, ut_errno(errno));
+            break;
+        }
+    }
+    show_statfs();
+    PART("changed");
+    mounted(MS_REMOUNT, "size=128k");
+    mounted(MS_REMOUNT, "nr_inodes=5");
+    mounted(MS_REMOUNT, "nr_inodes=11,mode=755,uid=1,gid=2");
+    show_root();
+    mounted(MS_REMOUNT, "foo=1");
+    mounted(MS_REMOUNT, "size=64k,bar");
+    mounted(MS_REMOUNT, NULL);
+    mounted(MS_REMOUNT, "");
+    leave();
+    PART("forms");
+    mounted(0, "size=1m");
+    leave();
+    mounted(0, "size=5000,nr_inodes=1k");
+    leave();
+    mounted(0, "nr_blocks=7");
+    leave();
+    mounted(0, ",size=64K,,mode=0,");
+    show_root();
+    leave();
+    mounted(0, "mode=1777,uid=0");
+    leave();
+    mounted(0, "mode=17777");
+    show_root();
+    leave();
+    mounted(0, "rw,sync,huge=never");
+    leave();
+    PART("refused");
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int r = tmpfs(0, bad[i]);
+
+        ut_say("%s: %s", bad[i], r ? ut_errno(errno) : "0");
+        if (r == 0)
+            umount(AT);
+    }
+}
+
+static void show_open(const char *name, int flags)
+{
+    int fd = open(name, flags, 0600);
+
+    ut_say("open %s %#x: %s", name, flags, fd < 0 ? ut_errno(errno) : "done");
+    if (fd >= 0)
+        close(fd);
+}
+
+static void changes(void)
+{
+    struct utimbuf t = {1, 2};
+    int fd = open(AT "/file", O_RDONLY);
+    char text[8];
+
+    show_open(AT "/file", O_RDONLY);
+    show_open(AT "/file", O_WRONLY);
+    show_open(AT "/file", O_RDWR);
+    show_open(AT "/file", 3);
+    show_open(AT "/file", O_RDONLY | O_TRUNC);
+    show_open(AT "/file", O_RDONLY | O_CREAT);
+    show_open(AT "/file", O_RDWR | O_CREAT | O_EXCL);
+    show_open(AT "/none", O_RDWR | O_CREAT);
+    show_open(AT "/none", O_RDWR);
+    show_open(AT "/fifo", O_RDWR);
+    show_open(AT "/dev", O_RDWR);
+    show_open(AT "/dir", O_RDONLY | O_DIRECTORY);
+    show_open(AT "/dir", O_RDWR);
+    show_open(AT "/dir", O_RDWR | O_TMPFILE);
+    TRY(mkdir(AT "/new", 0700));
+    TRY(mkdir(AT "/dir", 0700));
+    TRY(mknod(AT "/new", S_IFIFO | 0600, 0));
+    TRY(symlink("x", AT "/new"));
+    TRY(symlink("x", AT "/file"));
+    TRY(link(AT "/file", AT "/new"));
+    TRY(link("outside", AT "/new"));
+    TRY(link(AT "/file", "inside"));
+    TRY(unlink(AT "/file"));
+    TRY(unlink(AT "/none"));
+    TRY(unlink(AT "/dir"));
+    TRY(rmdir(AT "/dir"));
+    TRY(rmdir(AT "/none"));
+    TRY(rename(AT "/file", AT "/new"));
+    TRY(rename(AT "/none", AT "/new"));
+    TRY(rename(AT "/file", "elsewhere"));
+    TRY(rename("outside", AT "/new"));
+    TRY(chmod(AT "/file", 0600));
+    TRY(fchmod(fd, 0600));
+    TRY(chown(AT "/file", 0, 0));
+    TRY(chown(AT "/file", -1, -1));
+    TRY(fchown(fd, 0, 0));
+    TRY(utime(AT "/file", &t));
+    TRY(utimensat(AT_FDCWD, AT "/file", (struct timespec[]){{0, UTIME_OMIT}, {0, UTIME_OMIT}}, 0));
+    TRY(truncate(AT "/file", 0));
+    TRY(truncate(AT "/dir", 0));
+    TRY(access(AT "/file", R_OK));
+    TRY(access(AT "/file", W_OK));
+    TRY(access(AT "/file", X_OK));
+    TRY(access(AT "/dir", W_OK));
+    TRY(access(AT "/fifo", W_OK));
+    TRY(access(AT "/dev", W_OK));
+    SHOW(read(fd, text, 4));
+    TRY_AT(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+    TRY_AT(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0));
+    close(fd);
+}
+
+static void read_only(void)
+{
+    uint8_t *p;
+    int fd, status;
+
+    PART("read-only");
+    close(open("outside", O_RDWR | O_CREAT, 0600));
+    mounted(0, "size=64k,nr_inodes=100");
+    fd = open(AT "/file", O_RDWR | O_CREAT, 0755);
+    SHOW(write(fd, "text", 4));
+    close(fd);
+    mkdir(AT "/dir", 0755);
+    mkfifo(AT "/fifo", 0600);
+    mknod(AT "/dev", S_IFCHR | 0600, makedev(1, 3));
+    mounted(MS_REMOUNT | MS_RDONLY, NULL);
+    show_statfs();
+    changes();
+    PART("writers keep it so");
+    mounted(MS_REMOUNT, NULL);
+    fd = open(AT "/file", O_RDWR);
+    mounted(MS_REMOUNT | MS_RDONLY, NULL);
+    p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    mounted(MS_REMOUNT | MS_RDONLY, NULL);
+    munmap(p, PAGE);
+    fd = open(AT "/file", O_RDONLY);
+    mounted(MS_REMOUNT | MS_RDONLY, NULL);
+    close(fd);
+    mounted(MS_REMOUNT, NULL);
+    fd = open(AT "/gone", O_RDWR | O_CREAT, 0600);
+    unlink(AT "/gone");
+    mounted(MS_REMOUNT | MS_RDONLY, NULL);
+    close(fd);
+    fd = open(AT "/gone", O_RDONLY | O_CREAT, 0600);
+    unlink(AT "/gone");
+    mounted(MS_REMOUNT | MS_RDONLY, NULL);
+    close(fd);
+    fd = open(AT "/dev", O_RDWR);
+    mounted(MS_REMOUNT | MS_RDONLY, NULL);
+    close(fd);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(execl(AT "/file", "file", NULL) != 0 && errno == ENOEXEC);
+    waitpid(pid, &status, 0);
+    ut_say("%s", ut_status(status));
+    leave();
+    mounted(MS_RDONLY, "size=64k");
+    show_open(AT "/new", O_RDWR | O_CREAT);
+    leave();
+    mounted(0, "ro,dirsync");
+    mounted(MS_REMOUNT, "rw,sync");
+    mounted(MS_REMOUNT, "ro=0");
+    mounted(MS_REMOUNT, "async");
+    leave();
+}
+
+static void copy_self(const char *to)
+{
+    int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_WRONLY | O_CREAT, 0755);
+    static char part[1 << 16];
+    ssize_t n;
+
+    while ((n = read(in, part, sizeof part)) > 0)
+        write(out, part, (size_t)n);
+    close(in);
+    close(out);
+}
+
+/* What becomes of executing it: it says how it is used, and ends with 2. */
+static void run(const char *path)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        close(1);
+        close(2);
+        open("/dev/null", O_WRONLY);
+        open("/dev/null", O_WRONLY);
+        execl(path, path, NULL);
+        _exit(errno == EACCES ? 100 : 101);
+    }
+    waitpid(pid, &status, 0);
+    ut_say("%s: %s", path, ut_status(status));
+}
+
+static void no_exec(void)
+{
+    uint8_t *p;
+    int fd;
+
+    PART("nothing executed, no devices, no set-id");
+    mounted(MS_NOEXEC | MS_NODEV | MS_NOSUID, "size=8m,nr_inodes=50");
+    show_statfs();
+    copy_self(AT "/self");
+    fd = open(AT "/script", O_WRONLY | O_CREAT, 0755);
+    SHOW(write(fd, "#!" AT "/self\n", 9));
+    close(fd);
+    run(AT "/self");
+    run(AT "/script");
+    TRY(access(AT "/self", X_OK));
+    TRY(access(AT, X_OK));
+    fd = open(AT "/self", O_RDONLY);
+    TRY_AT(mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0));
+    TRY_AT(mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0));
+    p = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+    TRY(mprotect(p, PAGE, PROT_READ | PROT_EXEC));
+    TRY(mprotect(p, PAGE, PROT_READ | PROT_WRITE));
+    TRY(mprotect(p, PAGE, PROT_READ));
+    ut_say("%s", ut_maps(p, PAGE));
+    munmap(p, PAGE);
+    close(fd);
+    TRY(mknod(AT "/null", S_IFCHR | 0600, makedev(1, 3)));
+    show_open(AT "/null", O_RDONLY);
+    show_open(AT "/null", O_RDWR);
+    show_open(AT "/null", O_PATH);
+    mounted(MS_REMOUNT, NULL);
+    show_open(AT "/null", O_RDWR);
+    run(AT "/self");
+    mounted(MS_REMOUNT | MS_NOEXEC | MS_NOATIME, NULL);
+    mounted(MS_REMOUNT | MS_NODIRATIME, NULL);
+    mounted(MS_REMOUNT | MS_STRICTATIME, NULL);
+    mounted(MS_REMOUNT | MS_NODEV, NULL);
+    mounted(MS_REMOUNT | MS_RELATIME, NULL);
+    mounted(MS_REMOUNT | MS_SYNCHRONOUS | MS_DIRSYNC, NULL);
+    mounted(MS_REMOUNT | MS_BIND | MS_RDONLY, "size=1x");
+    show_open(AT "/new", O_RDWR | O_CREAT);
+    leave();
+}
+
+/* Whether reading moves the time of access, as old as it is, or the change, now is. */
+static void reads(const char *what, const char *path, int flags, bool old_access, bool old_change)
+{
+    struct timespec t[2] = {{old_access ? 1000 : time(NULL) - 7200, 5},
+                            {old_change ? 500 : time(NULL) - 3600, 5}};
+    struct stat st;
+    char byte;
+    int fd;
+
+    utimensat(AT_FDCWD, path, t, 0);
+    fd = open(path, flags);
+    if (fd >= 0 && flags & O_DIRECTORY) {
+        char names[512];
+
+        syscall(SYS_getdents64, fd, names, sizeof names);
+    } else if (fd >= 0) {
+        read(fd, &byte, 1);
+    }
+    close(fd);
+    stat(path, &st);
+    ut_say("%s, read %s, changed %s: %s", what, old_access ? "long ago" : "today",
+           old_change ? "long ago" : "after it", st.st_atim.tv_nsec == 5 ? "as it was" : "moved");
+}
+
+static void times(void)
+{
+    static const struct {
+        unsigned long flags;
+        const char *name;
+    } kind[] = {{0, "relatime"},
+                {MS_NOATIME, "noatime"},
+                {MS_NODIRATIME, "nodiratime"},
+                {MS_STRICTATIME, "strictatime"},
+                {MS_STRICTATIME | MS_NODIRATIME, "both"}};
+
+    PART("times of access");
+    for (unsigned i = 0; i < sizeof kind / sizeof *kind; i++) {
+        mounted(kind[i].flags, NULL);
+        int fd = open(AT "/file", O_WRONLY | O_CREAT, 0600);
+        write(fd, "text", 4);
+        close(fd);
+        mkdir(AT "/dir", 0700);
+        mkdir(AT "/dir/in", 0700);
+        for (int old = 0; old < 4; old++) {
+            reads(kind[i].name, AT "/file", O_RDONLY, old & 1, old & 2);
+            reads("directory", AT "/dir", O_RDONLY | O_DIRECTORY, old & 1, old & 2);
+        }
+        reads("not to be known", AT "/file", O_RDONLY | O_NOATIME, true, true);
+        leave();
+    }
+}
+
+UT_PROGRAM(mount)
+{
+    ut_workdir();
+    mkdir(AT, 0700);
+    numbers();
+    read_only();
+    no_exec();
+    times();
+}
