@@ -44,7 +44,8 @@ for my $policy (@policies) {
     cmp_ok($in // 0, '>=', 100 * $runs, "$policy: pages came from the disk");
     ok("@quire" eq "@linux", "$policy: $runs times $each operations, the same results");
     for my $n (grep { ($quire[$_] // '') ne $linux[$_] } 0 .. $#linux) {
-        diag("$policy: " . ($quire[$n] // 'nothing') . "; Linux: $linux[$n]");
+        my ($seed) = map { /^md\| seed (\d+)/ } @linux[$n .. $#linux];
+        diag("$policy, seed $seed: " . ($quire[$n] // 'nothing') . "\nLinux: $linux[$n]");
         last;
     }
 

@@ -1,6 +1,7 @@
 /*
  * Memory calls and touches at random, from a seed; what came of each goes into a digest, or with -v onto a
- * line. The same executable runs on Linux and on Quire, and the two must say the same.
+ * line. The same executable runs on Linux and on Quire, and the two must say the same. Where they do not, the
+ * marks before a digest say after how many lines, and -v on Linux says what that line is.
  *
  *     memdiff [-vf] [-k KEEP] [-x SKIP] [-r RUNS] [-c PAGES] [-p POLICY] SEED OPERATIONS
  *
@@ -46,6 +47,7 @@
 #define DEPTH      3u   /* of forks */
 #define LOOK       128u /* at all of the arena, so often */
 #define CHECKPOINT 500u
+#define TRAIL      3000u /* lines between two checkpoints of which something is kept */
 
 #ifndef MAP_SHARED_VALIDATE
 #define MAP_SHARED_VALIDATE 3
@@ -58,6 +60,8 @@
 static struct {
     uint64_t digest;
     uint32_t done;
+    uint32_t marks;
+    char mark[TRAIL]; /* since the last checkpoint: a letter of the digest after each line */
 } * common;
 
 static uint64_t seed;
@@ -148,6 +152,8 @@ static void flush(bool show)
 {
     for (size_t i = 0; i < used; i++)
         common->digest = (common->digest ^ (uint8_t)line[i]) * 0x100000001b3ull;
+    if (common->marks < TRAIL)
+        common->mark[common->marks++] = (char)('A' + (common->digest >> 32) % 26);
     line[used] = '\n';
     if (show && write(1, line, used + 1) < 0)
         _exit(3);
@@ -448,15 +454,17 @@ static void do_mremap(struct rng *r, struct range g)
     result_at(syscall(SYS_mremap, at(g.page), old * PAGE, want * PAGE, flags, at(to)));
 }
 
-static void add_residence(struct range g)
+/* Whether a page that is touched is there. What comes in between may bring others in, for which some policies
+ * take the page that was touched last: so there is more than one try. */
+static void add_residence(uint32_t page)
 {
-    unsigned char there[PAGES];
+    unsigned char there = 0;
+    uint32_t value;
 
-    if (syscall(SYS_mincore, at(g.page), g.n * PAGE, there) != 0)
-        return;
-    add(" in ");
-    for (unsigned i = 0; i < g.n; i++)
-        add("%d", there[i] & 1);
+    for (unsigned try = 0; try < 20 && !(there & 1); try++)
+        if (!load(at(page), &value) || syscall(SYS_mincore, at(page), PAGE, &there) != 0)
+            return;
+    add(" in %d", there & 1);
 }
 
 static void do_madvise(struct rng *r, struct range g)
@@ -542,10 +550,9 @@ static void do_mincore(struct rng *r, struct range g)
 
     if (below(r, 2)) {
         add("touch @%u", g.page);
-        g.n = 1;
         if (load(at(g.page), &value)) {
             add(" %x", value);
-            add_residence(g);
+            add_residence(g.page);
         } else {
             add_fault(at(g.page));
         }
@@ -761,6 +768,18 @@ static void operation(const struct path *p)
     }
 }
 
+/* Where two kernels part is the first mark that differs: that many lines of -v after the checkpoint before. */
+static void checkpoint(uint32_t done)
+{
+    static char text[TRAIL + 128];
+    int length = snprintf(text, sizeof text, "md| marks %.*s\nmd| after %u: %016llx\n", (int)common->marks,
+                          common->mark, done, (unsigned long long)common->digest);
+
+    common->marks = 0;
+    if (write(1, text, (size_t)length) != length)
+        _exit(3);
+}
+
 /* Operations first .. first + n - 1 below parent (NULL: the top). */
 static void sequence(const struct path *parent, uint32_t first, uint32_t n)
 {
@@ -774,12 +793,7 @@ static void sequence(const struct path *parent, uint32_t first, uint32_t n)
         p.at[p.depth] = i;
         operation(&p);
         if (!parent && !verbose && i % CHECKPOINT == CHECKPOINT - 1) {
-            char text[64];
-            int length = snprintf(text, sizeof text, "md| after %u: %016llx\n", i + 1,
-                                  (unsigned long long)common->digest);
-
-            if (write(1, text, (size_t)length) != length)
-                _exit(3);
+            checkpoint(i + 1);
         }
     }
 }
