@@ -350,7 +350,7 @@ static int32_t sleep_cpu(int clock, unsigned flags, uint64_t ns, vaddr_t rem, bo
 {
     enum { OF_THREAD = 4 };
     uint64_t now;
-    int err, who = ~(clock >> 3);
+    int err, who = (int)(~(uint32_t)clock >> 3); /* clock is ~number * 8 + kind */
 
     if (clock < 0 && clock & OF_THREAD && (!who || who == thread_current()->tid))
         return -EINVAL;

@@ -768,7 +768,8 @@ static void operation(const struct path *p)
     }
 }
 
-/* Where two kernels part is the first mark that differs: that many lines of -v after the checkpoint before. */
+/* Where two kernels part is the first mark that differs: that many lines of -v after the checkpoint
+ * before. */
 static void checkpoint(uint32_t done)
 {
     static char text[TRAIL + 128];
