@@ -31,7 +31,7 @@ static bool may_report(void)
 
     if (now - since >= REPORT_EVERY_NS) {
         if (dropped)
-            printk(LOG_WARN, "%u more processes died of faults", dropped);
+            printk(LOG_INFO, "%u more processes died of faults", dropped);
         since = now;
         count = dropped = 0;
     }
@@ -51,13 +51,13 @@ static void report_region(struct process *p, const char *what, vaddr_t va)
     mutex_lock(&s->lock);
     r = region_first_above(&s->regions, va);
     if (r && r->start <= va)
-        printk(LOG_WARN, "  %s %08x lies in %08x-%08x %c%c%c%c", what, va, r->start, r->end,
+        printk(LOG_INFO, "  %s %08x lies in %08x-%08x %c%c%c%c", what, va, r->start, r->end,
                r->flags & REGION_READ ? 'r' : '-', r->flags & REGION_WRITE ? 'w' : '-',
                r->flags & REGION_EXEC ? 'x' : '-', r->flags & REGION_SHARED ? 's' : 'p');
     else if (r)
-        printk(LOG_WARN, "  %s %08x is not mapped; the next region is %08x-%08x", what, va, r->start, r->end);
+        printk(LOG_INFO, "  %s %08x is not mapped; the next region is %08x-%08x", what, va, r->start, r->end);
     else
-        printk(LOG_WARN, "  %s %08x is not mapped, nor is anything above", what, va);
+        printk(LOG_INFO, "  %s %08x is not mapped, nor is anything above", what, va);
     mutex_unlock(&s->lock);
 }
 
@@ -76,21 +76,21 @@ static void report_death(const struct thread *t, const struct trap_frame *tf, co
             did = "execution at";
         else
             did = t->sig.fault_error & PF_WRITE ? "write to" : "read from";
-        printk(LOG_WARN, "%s[%d] died of %s: %s %08x", t->comm, t->process->pid, name, did, t->sig.fault_va);
+        printk(LOG_INFO, "%s[%d] died of %s: %s %08x", t->comm, t->process->pid, name, did, t->sig.fault_va);
         report_region(t->process, "address", t->sig.fault_va);
     } else if (tf->vector < TRAP_EXCEPTIONS) {
-        printk(LOG_WARN, "%s[%d] died of %s: exception %u, error code %x", t->comm, t->process->pid, name,
+        printk(LOG_INFO, "%s[%d] died of %s: exception %u, error code %x", t->comm, t->process->pid, name,
                tf->vector, tf->error);
     } else {
-        printk(LOG_WARN, "%s[%d] died of %s: a signal's frame could not be stored or taken back", t->comm,
+        printk(LOG_INFO, "%s[%d] died of %s: a signal's frame could not be stored or taken back", t->comm,
                t->process->pid, name);
     }
     report_region(t->process, "instruction", code + tf->eip);
-    printk(LOG_WARN, "  eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x", tf->eax, tf->ebx, tf->ecx,
+    printk(LOG_INFO, "  eax %08x ebx %08x ecx %08x edx %08x esi %08x edi %08x", tf->eax, tf->ebx, tf->ecx,
            tf->edx, tf->esi, tf->edi);
-    printk(LOG_WARN, "  ebp %08x esp %08x eip %08x eflags %08x", tf->ebp, tf->user_esp, tf->eip, tf->eflags);
+    printk(LOG_INFO, "  ebp %08x esp %08x eip %08x eflags %08x", tf->ebp, tf->user_esp, tf->eip, tf->eflags);
     if ((uint16_t)tf->cs != SEL_USER_CODE || (uint16_t)tf->user_ss != SEL_USER_DATA)
-        printk(LOG_WARN, "  cs %04x from %08x, ss %04x from %08x", tf->cs & 0xFFFF, code,
+        printk(LOG_INFO, "  cs %04x from %08x, ss %04x from %08x", tf->cs & 0xFFFF, code,
                tf->user_ss & 0xFFFF, stack);
 }
 

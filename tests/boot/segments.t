@@ -22,7 +22,7 @@ my $commands = join '; ', map { "$_; echo ended: \$?" } '/bin/segments', map({ "
 my $archive = Boot::work_file('segments.cpio');
 my $said = `$top/tools/rootfs pack -o '$archive' --add '$top/build/fuzz/segfuzz=fuzz/segfuzz' --add '$top/tests/oracle=oracle' 2>&1`;
 die "tools/rootfs: $said" if $?;
-my $run = boot('segments', memory => '64M', append => "quiet -- $commands", initrd => $archive, time => $soak ? 1800 : 60);
+my $run = boot('segments', memory => '64M', append => "-- $commands", initrd => $archive, time => $soak ? 1800 : 60);
 outcome_is($run, 'pass');
 is(join(' ', $run->{log} =~ /^ended: (.*)$/mg), '0 0 0 0 0 139', 'all was run, and ended well, but for what was to die');
 log_like($run, qr/^segments: \d{4,} checks, 0 failed$/m, 'what segments shows is as it should be');
