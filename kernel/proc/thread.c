@@ -175,7 +175,7 @@ void thread_leave(struct thread *t)
         ldt_attach(t, NULL);
     t->task->times = NULL;
     p->nthreads--;
-    if (p->nthreads == 0)
+    if (t->tid == p->pid)
         memcpy(p->comm, t->comm, sizeof p->comm);
     thread_count--;
     thread_siblings -= p->nthreads > 0;

@@ -66,10 +66,9 @@ struct thread *proc_thread(const struct proc_node *n)
         return NULL;
     if (n->tid)
         return t && t->process == p ? t : NULL;
-    /* The first thread may have ended before the others. */
     for (t = p->threads; t && t->tid != p->pid; t = t->next)
         ;
-    return t ? t : p->threads;
+    return t;
 }
 
 /* --- inodes --- */

@@ -76,7 +76,7 @@ void procfs_init(const char *cmdline);
 
 /* The process or thread that a node belongs to, or NULL. Valid until the caller sleeps. */
 struct process *proc_process(const struct proc_node *n);
-/* In a process's directory: its first thread; NULL of a zombie too. */
+/* In a process's directory: its first thread; NULL of a zombie too, which the first thread alone may be. */
 struct thread *proc_thread(const struct proc_node *n);
 /* A decimal number, all of s, 0 or more. False if it is none, or beyond INT32_MAX. */
 bool proc_number(const char *s, int *value);

@@ -74,6 +74,22 @@ static void code_range(const struct memory *m, vaddr_t *start, vaddr_t *end)
     }
 }
 
+/* What the node names has ended and is there no more; a first thread is there as long as its process. */
+static bool is_gone(const struct process *p, const struct proc_node *n, const struct thread *t)
+{
+    return !p || (n->tid && n->tid != p->pid && !t);
+}
+
+/* With the first one, which may have ended before the others. */
+static uint32_t threads_of(const struct process *p)
+{
+    const struct thread *t = p->threads;
+
+    while (t && t->tid != p->pid)
+        t = t->next;
+    return p->nthreads + !t;
+}
+
 /* --- stat, statm, status --- */
 
 struct times {
@@ -139,7 +155,7 @@ static int show_stat(struct text *t, const struct proc_node *n)
     vaddr_t code = 0, code_end = 0;
     uint64_t all;
 
-    if (!p || (n->tid && !th))
+    if (is_gone(p, n, th))
         return -ESRCH;
     m = p->memory;
     how = th ? &th->task->how : p->threads ? &p->threads->task->how : &plain;
@@ -158,7 +174,7 @@ static int show_stat(struct text *t, const struct proc_node *n)
     number(t, times.system / CENTISECOND);
     number(t, p->child_user_ns / CENTISECOND);
     number(t, p->child_system_ns / CENTISECOND);
-    text_print(t, " %d %d %u 0", priority_of(how), how->nice, p->nthreads);
+    text_print(t, " %d %d %u 0", priority_of(how), how->nice, threads_of(p));
     number(t, p->start_ns / CENTISECOND);
     number(t, m ? (uint64_t)m->space->pages.total << PAGE_SHIFT : 0);
     number(t, m ? resident(m) : 0);
@@ -250,7 +266,7 @@ static void status_signals(struct text *t, const struct process *p, const struct
 
     ignored_low(p, false, &ignored);
     ignored_low(p, true, &caught);
-    text_print(t, "Threads:\t%u\n", p->nthreads ? p->nthreads : 1);
+    text_print(t, "Threads:\t%u\n", threads_of(p));
     text_print(t, "SigQ:\t%u/%llu\n", signal_queued, (unsigned long long)p->rlimit[RLIMIT_SIGPENDING].soft);
     mask(t, "SigPnd", th ? th->sig.pending.set : 0);
     mask(t, "ShdPnd", p->pending.set);
@@ -272,7 +288,7 @@ static int show_status(struct text *t, const struct proc_node *n)
     uint32_t umask = 0;
     char state;
 
-    if (!p || (n->tid && !th))
+    if (is_gone(p, n, th))
         return -ESRCH;
     state = task_state(p, th);
     if (p->fs)
@@ -677,13 +693,13 @@ static int lookup_task(const struct proc_node *dir, const char *name, struct pro
     n->tid = n->fd;
     n->fd = 0;
     n->entry = &task_entry;
-    return err || !n->tid || !proc_thread(n) ? -ENOENT : 0;
+    return err || !n->tid || is_gone(proc_process(n), n, proc_thread(n)) ? -ENOENT : 0;
 }
 
 static int next_task(const struct proc_node *dir, int from)
 {
     const struct process *p = proc_process(dir);
-    int next = -1;
+    int next = p && p->pid >= from ? p->pid : -1;
 
     for (const struct thread *t = p ? p->threads : NULL; t; t = t->next)
         if (t->tid >= from && (next < 0 || t->tid < next))

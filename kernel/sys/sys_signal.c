@@ -59,9 +59,12 @@ int32_t sys_kill(SYSCALL_2_ARGS(to, signo))
 static int32_t send_thread(uint32_t tgid, uint32_t tid, const struct siginfo *info)
 {
     struct thread *t = thread_find((int)tid);
+    const struct process *p = t ? t->process : process_find((int)tid);
 
-    if (!t || (tgid && t->process->pid != (int)tgid))
+    if (!p || (tgid && p->pid != (int)tgid))
         return -ESRCH;
+    if (!t) /* a first thread that has ended before the others takes everything, and does nothing */
+        return 0;
     return info->signo ? signal_send_thread(t, info) : 0;
 }
 

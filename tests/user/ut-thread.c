@@ -1,5 +1,6 @@
 /* Threads: one memory, many stacks; TLS, futexes, and how threads and their process end. */
 #include "tests/user/ut.h"
+#include <dirent.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
@@ -279,10 +280,53 @@ static void one_executes(void)
     with_thread(executing);
 }
 
+static unsigned names_in(const char *path)
+{
+    struct dirent *e;
+    DIR *d = opendir(path);
+    unsigned n = 0;
+
+    while (d && (e = readdir(d)))
+        n += e->d_name[0] != '.';
+    if (d)
+        closedir(d);
+    return n;
+}
+
+/* A first thread that has ended stays, as one that is dead, until the others have ended. */
+static void show_dead_first(void)
+{
+    static const char *const shown[] = {"Name:", "State:", "Threads:"};
+    char line[256], path[64];
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%d/status", getpid());
+    f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f))
+        for (unsigned i = 0; i < 3; i++)
+            if (strncmp(line, shown[i], strlen(shown[i])) == 0)
+                ut_say("%s", strtok(line, "\n"));
+    if (f)
+        fclose(f);
+    SHOW(names_in("/proc/self/task"));
+    SHOW(names_in("/proc/thread-self/fd") > 0);
+    SHOW(names_in("/proc/self/fd"));
+    TRY(kill(getpid(), 0));
+    TRY(syscall(SYS_tgkill, getpid(), getpid(), 0));
+    snprintf(path, sizeof path, "/proc/self/task/%d/comm", getpid());
+    f = fopen(path, "r");
+    ut_say("%s", f && fgets(line, sizeof line, f) ? strtok(line, "\n") : "none");
+    if (f)
+        fclose(f);
+    TRY(waitpid(-1, NULL, WNOHANG));
+}
+
 static void *outliving(void *arg)
 {
     (void)arg;
-    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    ut_wait_state(getpid(), 'Z');
+    prctl(PR_SET_NAME, "outliving");
+    show_dead_first();
     ut_say("the other thread goes on");
     _exit(31);
 }
