@@ -13,12 +13,12 @@
  *
  * Waiting. Nothing here sleeps or spins but the probe at boot. A command's end is an interrupt; everything
  * that takes time without one (a drive that is slow to ask for the first sector of a write, the phases of a
- * reset, the limit of a command) is looked at by ata_tick().
+ * reset, the limit of a command) is looked at by ata_due().
  *
  *     IDLE --submit--> DMA | PIO | PIO_FIRST | FLUSH --interrupt--> IDLE
  *                           | limit passed, or drive not ready
  *                           v
- *                      RESET_HOLD --tick--> RESET_WAIT --ready--> IDLE
+ *                      RESET_HOLD --time--> RESET_WAIT --ready--> IDLE
  *                                               | limit passed
  *                                               v
  *                                              DEAD (fails everything at once)
@@ -125,8 +125,10 @@ enum {
 #define COMMAND_NS 10000000000ull /* longer than a drive's own retries and spin-up take */
 #define RESET_NS   31000000000ull /* ATA allows a drive 31 s to come back */
 #define PROBE_NS   5000000000ull
+#define HOLD_NS    10000ull   /* the reset signal takes 5 us */
 #define SETTLE_NS  2000000ull /* after a reset the status is not valid for 2 ms */
-/* Reads of a status port (about 1 us each on hardware) before the tick takes over the waiting. */
+#define POLL_NS    4000000ull /* between two looks at what brings no interrupt */
+/* Reads of a status port (about 1 us each on hardware) before the timer takes over the waiting. */
 #define SPINS 200u
 
 /* One entry of the scatter table. */
@@ -165,7 +167,7 @@ struct ata_channel {
     unsigned turn;              /* drive to serve next */
     uint32_t pio_sectors;       /* moved of the request */
     uint64_t deadline;          /* of the state; 0: none */
-    uint64_t settle;            /* RESET_WAIT: status is valid from here on */
+    uint64_t settle;            /* RESET_HOLD: the signal was long enough; RESET_WAIT: status is valid */
     int reset_status;           /* what the request that led to the reset gets */
 };
 
@@ -246,6 +248,7 @@ static void begin_reset(struct ata_channel *c, int status)
         outb(c->bm + BM_COMMAND, 0);
     outb(c->control, CONTROL_RESET | CONTROL_NO_IRQ);
     c->state = RESET_HOLD;
+    c->settle = os_now_ns() + HOLD_NS;
     c->reset_status = status;
     c->selected = NULL;
     ata_stats.resets++;
@@ -503,17 +506,17 @@ static void time_out(struct ata_channel *c)
     begin_reset(c, -ETIMEDOUT);
 }
 
-static void reset_tick(struct ata_channel *c, uint64_t now)
+static void reset_due(struct ata_channel *c, uint64_t now)
 {
-    if (c->state == RESET_HOLD) { /* the signal was held since the last tick: more than the 5 us it takes */
+    if (now < c->settle)
+        return;
+    if (c->state == RESET_HOLD) {
         outb(c->control, CONTROL_NO_IRQ);
         c->state = RESET_WAIT;
         c->settle = now + SETTLE_NS;
         c->deadline = now + RESET_NS;
         return;
     }
-    if (now < c->settle)
-        return;
     if (!(alt_status(c) & STATUS_BUSY)) {
         inb(c->io + REG_STATUS);
         outb(c->control, 0);
@@ -523,12 +526,12 @@ static void reset_tick(struct ata_channel *c, uint64_t now)
     }
 }
 
-static void channel_tick(struct ata_channel *c, uint64_t now)
+static void channel_due(struct ata_channel *c, uint64_t now)
 {
     switch (c->state) {
     case RESET_HOLD:
     case RESET_WAIT:
-        reset_tick(c, now);
+        reset_due(c, now);
         return;
     case PIO_FIRST:
         if (pio_first(c))
@@ -545,13 +548,36 @@ static void channel_tick(struct ata_channel *c, uint64_t now)
         time_out(c);
 }
 
-void ata_tick(void)
+void ata_due(uint64_t now)
 {
-    uint64_t now = os_now_ns();
-
     for (unsigned i = 0; i < CHANNELS; i++)
         if (channels[i].deadline != 0)
-            channel_tick(&channels[i], now);
+            channel_due(&channels[i], now);
+}
+
+static uint64_t channel_next(const struct ata_channel *c)
+{
+    uint64_t now;
+
+    if (c->deadline == 0)
+        return UINT64_MAX;
+    if (c->state != RESET_HOLD && c->state != RESET_WAIT && c->state != PIO_FIRST)
+        return c->deadline;
+    now = os_now_ns();
+    return c->state != PIO_FIRST && now < c->settle ? c->settle : now + POLL_NS;
+}
+
+uint64_t ata_next(void)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (unsigned i = 0; i < CHANNELS; i++) {
+        uint64_t next = channel_next(&channels[i]);
+
+        if (next < first)
+            first = next;
+    }
+    return first;
 }
 
 /* --- block device --- */

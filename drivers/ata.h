@@ -18,8 +18,10 @@ struct ata_options {
  */
 unsigned ata_init(const struct ata_options *options);
 
-/* The clock for time-outs and resets. Call it from every timer interrupt once ata_init() has returned. */
-void ata_tick(void);
+/* Time-outs and resets: do what is due at now, nanoseconds since boot, and when that has to be called next;
+ * UINT64_MAX: nothing is to be done. Interrupts off. Once ata_init() has returned. */
+void ata_due(uint64_t now);
+uint64_t ata_next(void);
 
 /* What a disk is and how it is reached, for people: "QEMU HARDDISK, DMA, LBA48". d must be an ATA disk. */
 const char *ata_model(const struct block_device *d);

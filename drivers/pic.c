@@ -24,6 +24,7 @@ struct handler {
 static struct handler handlers[IRQ_COUNT][HANDLERS];
 static uint16_t masked = 0xFFFF;
 static unsigned spurious;
+static uint64_t counts[IRQ_COUNT];
 
 static void write_masks(void)
 {
@@ -77,6 +78,7 @@ static bool in_service(unsigned irq)
 
 void irq_dispatch(unsigned irq)
 {
+    counts[irq]++;
     if ((irq & 7) == 7 && !in_service(irq)) {
         spurious++;
         if (irq >= 8)
@@ -90,6 +92,15 @@ void irq_dispatch(unsigned irq)
     outb(PIC1_COMMAND, OCW2_EOI);
     for (unsigned i = 0; i < HANDLERS && handlers[irq][i].fn; i++)
         handlers[irq][i].fn(handlers[irq][i].arg);
+}
+
+uint64_t irq_count(unsigned irq)
+{
+    uint32_t s = os_irq_save();
+    uint64_t n = counts[irq];
+
+    os_irq_restore(s);
+    return n;
 }
 
 unsigned irq_spurious(void)

@@ -19,5 +19,7 @@ int irq_register(unsigned irq, void (*fn)(void *arg), void *arg);
 void irq_dispatch(unsigned irq);
 /* Of the controllers' own noise since boot. */
 unsigned irq_spurious(void);
+/* Interrupts of a line (below IRQ_COUNT) since boot, noise included. */
+uint64_t irq_count(unsigned irq);
 
 #endif

@@ -41,11 +41,12 @@ static uint32_t disk_number(unsigned index)
 
 void disk_init(void)
 {
+    static const struct time_hook clock = {.due = ata_due, .next = ata_next};
     struct ata_options options = {.pio = params.ata_pio, .timeout_ms = params.ata_timeout};
     unsigned index = 0;
 
     ata_init(&options);
-    time_register_tick(ata_tick);
+    time_register(&clock);
     for (struct block_device *d = block_first(); d; d = d->next) {
         struct disk *k = &disks[disk_count++];
 

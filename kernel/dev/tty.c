@@ -104,7 +104,7 @@ static void on_signal(void *arg, enum ldisc_signal s)
 void tty_received(struct tty *t)
 {
     os_wake_all(&t->input);
-    task_current()->cpu.user_work |= TASK_WORK_YIELD;
+    os_give_way();
 }
 
 static void serial_received(void)

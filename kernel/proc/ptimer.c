@@ -27,7 +27,6 @@
 
 TALLY(timers, "timers");
 
-#define TICK_NS (1000000000u / TIME_HZ)
 #define BUCKETS 256u
 
 enum { SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD, SIGEV_THREAD_ID = 4 };
@@ -154,7 +153,7 @@ static void fire(struct ptimer *t)
         return;
     /* Nobody takes it, so it goes on by itself, but not in the same tick. */
     t->waits = false;
-    forward(t, clock_of(t->process, t) + (t->interval_ns < TICK_NS ? TICK_NS : 0));
+    forward(t, clock_of(t->process, t) + (t->interval_ns < TIME_TICK_NS ? TIME_TICK_NS : 0));
     run(t);
 }
 

@@ -16,7 +16,7 @@
  * A read continues where the last one ended. If records were overwritten before they were read, a line says
  * how many: "lost N". At the end a read gives 0, or waits, if the file follows.
  *
- * Who waits is looked after by the tick: recording wakes nobody, so that it stays cheap.
+ * Who waits is looked after by the timer: recording wakes nobody, so that it stays cheap.
  *
  * Data: struct reader of each file. Locking: reader.lock, which is held while lines are made and given to the
  * program; the ring is looked at between two sleeps. How it fails: -EINVAL for a word that is none, and
@@ -37,8 +37,8 @@
 #include "mm/slab.h"
 
 #define COMMAND_MAX 256u
-#define SPACES      4u  /* spaces that a process had lately, by exec */
-#define TICKS       10u /* between two looks whether there is something for those who wait */
+#define SPACES      4u        /* spaces that a process had lately, by exec */
+#define LOOK_NS     40000000u /* between two looks whether there is something for those who wait */
 
 _Static_assert(EVENT_KINDS <= 32 && FAULT_ACTIONS <= 32, "sets are words");
 
@@ -63,17 +63,23 @@ struct reader {
 static struct waitq followers;
 static const struct event_record *seen; /* where the ring was when they were woken last */
 
-static void tick(void)
-{
-    static unsigned ticks;
+static uint64_t look_at; /* when to look next */
 
-    if (likely(!followers.head) || ++ticks < TICKS)
+static void look(uint64_t now)
+{
+    if (likely(!followers.head) || now < look_at)
         return;
-    ticks = 0;
+    look_at = now + LOOK_NS;
     if (READ_ONCE(vm_sys.events.next) == seen)
         return;
     seen = vm_sys.events.next;
     os_wake_all(&followers);
+}
+
+/* While everybody sleeps nothing is recorded that could be waited for. */
+static uint64_t next_look(void)
+{
+    return followers.head && READ_ONCE(vm_sys.events.next) != seen ? look_at : TIME_NEVER;
 }
 
 /* --- filters --- */
@@ -377,14 +383,15 @@ static int seek_events(struct file *f, int64_t offset, int whence, uint64_t *res
 
 static int open_events(struct file *f)
 {
-    static bool is_ticking;
+    static const struct time_hook hook = {.due = look, .next = next_look};
+    static bool is_registered;
     struct reader *r = vm_zalloc(sizeof *r);
 
     if (!r)
         return -ENOMEM;
-    if (!is_ticking) {
-        is_ticking = true;
-        time_register_tick(tick);
+    if (!is_registered) {
+        is_registered = true;
+        time_register(&hook);
     }
     r->next = event_first(&vm_sys.events);
     f->data = r;

@@ -1,4 +1,5 @@
 /* What /proc says about the system as a whole. */
+#include "drivers/pic.h"
 #include "kernel/dev/devices.h"
 #include "kernel/dev/disk.h"
 #include "kernel/fs/ramfs.h"
@@ -343,6 +344,19 @@ static int show_swaps(struct text *t, const struct proc_node *n)
 
 /* --- time --- */
 
+/* All, then of each line. */
+static void show_interrupts(struct text *t)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < IRQ_COUNT; i++)
+        sum += irq_count(i);
+    text_print(t, "intr %llu", (unsigned long long)sum);
+    for (unsigned i = 0; i < IRQ_COUNT; i++)
+        text_print(t, " %llu", (unsigned long long)irq_count(i));
+    text_put(t, "\n", 1);
+}
+
 static int show_stat(struct text *t, const struct proc_node *n)
 {
     struct stat_time s;
@@ -356,7 +370,7 @@ static int show_stat(struct text *t, const struct proc_node *n)
                    (unsigned long long)(s.user_ns / CENTISECOND),
                    (unsigned long long)(s.system_ns / CENTISECOND),
                    (unsigned long long)(s.idle_ns / CENTISECOND));
-    text_print(t, "intr %llu\n", (unsigned long long)time_ticks());
+    show_interrupts(t);
     text_print(t, "ctxt %llu\n", (unsigned long long)sched_stats.switches);
     text_print(t, "btime %llu\n", (unsigned long long)(time_realtime_offset / SECOND));
     text_print(t, "processes %u\n", thread_total);

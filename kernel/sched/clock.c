@@ -20,5 +20,10 @@ uint64_t clock_realtime_ns(void)
 
 void clock_set_realtime(uint64_t ns)
 {
-    time_realtime_offset = ns - os_now_ns();
+    uint64_t now = os_now_ns();
+    uint32_t irq = os_irq_save();
+
+    time_realtime_offset = ns - now;
+    os_irq_restore(irq);
+    time_alarm(now); /* what waits for a time of day may be due */
 }

@@ -1,14 +1,15 @@
 /*
  * What is to be done at a time, by a task: timers that send signals.
  *
- * Two heaps, by time since boot and by time of day, say what comes first. The tick looks at those two and
- * wakes the task, which does what is due and sleeps again; so arming costs no switch, and ten thousand that
- * wait cost nothing.
+ * Two heaps, by time since boot and by time of day, say what comes first. The timer's interrupt looks at
+ * those two and wakes the task, which does what is due and sleeps again; so arming costs no switch, and ten
+ * thousand that wait cost nothing.
  *
- * A pass does what was due when it began, so whatever is armed meanwhile waits for the next tick, however
- * short its time: others run between. Of many that are due at once, the task gives way after some.
+ * A pass does what was due when it began, and the next one does not begin before some time has gone: so
+ * whatever is armed meanwhile waits for that one, however short its time, and others run between. Of many
+ * that are due at once, the task gives way after some.
  *
- * Locking: interrupts off for the heaps, since the tick looks at them.
+ * Locking: interrupts off for the heaps, since the interrupt looks at them.
  *
  *     INV-EXPIRY-1  what is in a heap is armed, and for that heap's clock
  */
@@ -17,10 +18,13 @@
 #include "kernel/sched/time.h"
 #include "mm/os.h"
 
-#define AT_ONCE 64u /* before others get the processor */
+#define AT_ONCE 64u     /* before others get the processor */
+#define REST_NS 100000u /* between two passes */
 
 static struct heap by_boot, by_date;
 static struct waitq watch;
+static bool passing;        /* a pass goes on, or its task is awake for one */
+static uint64_t rest_until; /* no pass begins before */
 
 static struct expiry *expiry_of(struct heap_node *n)
 {
@@ -37,10 +41,29 @@ static struct expiry *due(uint64_t now)
     return NULL;
 }
 
-static void tick(void)
+static void wake(uint64_t now)
 {
-    if ((by_boot.root || by_date.root) && due(os_now_ns()))
-        os_wake_all(&watch);
+    if (passing || now < rest_until || !due(now))
+        return;
+    passing = true;
+    os_wake_all(&watch);
+}
+
+/* When the next pass is to begin. */
+static uint64_t next_pass(void)
+{
+    uint64_t at = by_boot.root ? by_boot.root->key : TIME_NEVER;
+
+    if (passing)
+        return TIME_NEVER;
+    if (by_date.root) {
+        uint64_t key = by_date.root->key, since_boot;
+
+        since_boot = key > time_realtime_offset ? key - time_realtime_offset : 0;
+        if (since_boot < at)
+            at = since_boot;
+    }
+    return at > rest_until ? at : rest_until;
 }
 
 void expiry_stop(struct expiry *e)
@@ -62,6 +85,7 @@ void expiry_arm(struct expiry *e, uint64_t at_ns, bool realtime)
     e->realtime = realtime;
     e->armed = true;
     heap_insert(realtime ? &by_date : &by_boot, &e->node);
+    time_alarm(next_pass());
     os_irq_restore(irq);
 }
 
@@ -90,8 +114,10 @@ static void expiry_task(void *arg)
             if (++done % AT_ONCE == 0)
                 os_yield();
         }
-        /* The next pass begins with a tick. What became due in this one waits for it too. */
         irq = os_irq_save();
+        rest_until = os_now_ns() + REST_NS;
+        passing = false;
+        time_alarm(next_pass());
         os_sleep(&watch);
         os_irq_restore(irq);
     }
@@ -99,7 +125,10 @@ static void expiry_task(void *arg)
 
 bool expiry_init(void)
 {
-    time_register_tick(tick);
+    static const struct time_hook hook = {.due = wake, .next = next_pass};
+
+    passing = true; /* the task begins with one */
+    time_register(&hook);
     return task_create("itimer", expiry_task, NULL) != NULL;
 }
 

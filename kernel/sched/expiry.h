@@ -14,9 +14,9 @@ struct expiry {
 /* Start the task. False when out of memory. Sleeps. */
 bool expiry_init(void);
 /*
- * Have e->fn called, once, by a task, with the first tick after the time: of os_now_ns(), or (realtime) of
- * the time of day, however that is set meanwhile. If it is armed, the new time counts. fn does not sleep, and
- * may arm e again, or free it.
+ * Have e->fn called, once, by a task, at the time or as soon after it as that runs: of os_now_ns(), or
+ * (realtime) of the time of day, however that is set meanwhile. If it is armed, the new time counts. fn does
+ * not sleep, and may arm e again, or free it.
  */
 void expiry_arm(struct expiry *e, uint64_t at_ns, bool realtime);
 /* Have it not called. Nothing if it is not armed. */

@@ -7,6 +7,9 @@
  * ready. Each step of the nice value is a factor of 1.25, so that nice 19 has a 69th of the weight of nice 0,
  * and two nice values that lie five apart share as 3 to 1. The last level weighs a 300th.
  *
+ * Some are urgent, and stand before the others of their level, in order of arrival too. Who gave way to them
+ * may stand next to them, so that it does not lose its turn.
+ *
  * Data. A level has a pass: the time that its members have had, in units in which all levels that compete
  * advance alike: divided by weight and by the number of members. The level with the least pass is next
  * (stride scheduling). One that was empty begins where the queue is now, so nobody saves up time by not
@@ -20,6 +23,7 @@
  *     INV-RUNQ-1  a level's bit is set exactly when its list is not empty; RUN_NORMAL has none
  *     INV-RUNQ-2  a node is marked as queued, and is in the list of its level; counts add up; tails are last
  *     INV-RUNQ-3  no level that has members, RUN_NORMAL aside, is behind the queue's pass
+ *     INV-RUNQ-4  a level's last urgent node is in its list
  *
  * Fails: never; it allocates nothing.
  *
@@ -105,6 +109,34 @@ void runq_put_anywhere(struct runq *q, struct run_node *n, bool front)
     }
 }
 
+/* Behind those who are urgent. */
+static void put_behind_urgent(struct runq *q, struct run_node *n)
+{
+    struct run_list *l = &q->level[n->level];
+    struct run_node *before = l->urgent;
+
+    if (!before || before == l->tail) {
+        runq_put_anywhere(q, n, !before);
+        return;
+    }
+    n->queued = true;
+    q->others += n->level != RUN_NORMAL;
+    l->count++;
+    n->next = before->next;
+    before->next = n;
+}
+
+void runq_put_urgent(struct runq *q, struct run_node *n)
+{
+    put_behind_urgent(q, n);
+    q->level[n->level].urgent = n;
+}
+
+void runq_put_next(struct runq *q, struct run_node *n)
+{
+    put_behind_urgent(q, n);
+}
+
 struct run_node *runq_take_other(struct runq *q, unsigned level)
 {
     struct run_list *l = &q->level[level];
@@ -115,6 +147,8 @@ struct run_node *runq_take_other(struct runq *q, unsigned level)
         l->tail = NULL;
         mark(q, level, false);
     }
+    if (l->urgent == n)
+        l->urgent = NULL;
     l->count--;
     q->others--;
     n->queued = false;
@@ -135,6 +169,8 @@ void runq_remove(struct runq *q, struct run_node *n)
     before->next = n->next;
     if (l->tail == n)
         l->tail = before;
+    if (l->urgent == n)
+        l->urgent = before;
     l->count--;
     q->others -= n->level != RUN_NORMAL;
     n->queued = false;
@@ -154,6 +190,8 @@ void runq_bring_forward(struct runq *q, unsigned level, unsigned n)
     before->next = t->next;
     if (l->tail == t)
         l->tail = before;
+    if (l->urgent == t)
+        l->urgent = before;
     t->next = l->head;
     l->head = t;
 }
@@ -213,12 +251,15 @@ bool runq_verify(const struct runq *q)
         const struct run_list *list = &q->level[l];
         const struct run_node *last = NULL;
         uint32_t n = 0;
+        bool urgent = !list->urgent;
 
         INV("INV-RUNQ-1", is_marked(q, l) == (list->head && l != RUN_NORMAL), "level %u", l);
         for (const struct run_node *r = list->head; r && n <= list->count; r = r->next, n++) {
             INV("INV-RUNQ-2", r->queued && r->level == l, "a node of level %u in level %u", r->level, l);
             last = r;
+            urgent |= r == list->urgent;
         }
+        INV("INV-RUNQ-4", urgent, "of level %u", l);
         INV("INV-RUNQ-2", n == list->count && last == list->tail, "level %u has %u of %u", l, n, list->count);
         if (l == RUN_NORMAL)
             continue;

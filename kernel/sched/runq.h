@@ -22,6 +22,7 @@ struct run_node {
 
 struct run_list {
     struct run_node *head, *tail;
+    struct run_node *urgent; /* the last of those at the head that come before the others; NULL: none */
     uint32_t count;
     uint64_t pass; /* virtual time that the level has had; see runq.c */
 };
@@ -62,6 +63,10 @@ static inline void runq_put(struct runq *q, struct run_node *n, bool front)
     l->tail = n;
     l->count++;
 }
+/* Put a node that is in no queue before its level's others, but behind those who are urgent: as the last of
+ * these, or as the first of the others. */
+void runq_put_urgent(struct runq *q, struct run_node *n);
+void runq_put_next(struct runq *q, struct run_node *n);
 /* Take a node out, wherever it is; in steps of those before it in its level. */
 void runq_remove(struct runq *q, struct run_node *n);
 /* The level that is next; q is not empty. If nobody is of another level, that is RUN_NORMAL, and it need not
@@ -80,6 +85,8 @@ static inline struct run_node *runq_take(struct runq *q, unsigned level)
     l->head = n->next;
     if (!l->head)
         l->tail = NULL;
+    if (l->urgent == n)
+        l->urgent = NULL;
     l->count--;
     n->queued = false;
     return n;

@@ -7,10 +7,13 @@
  * (torture.c) the next is drawn among the first of the queue. When nobody is runnable, the idle task halts
  * the processor until the next interrupt.
  *
- * Data. Sleepers with a deadline are in a heap
- * (kernel/lib/heap.c; equal deadlines in order of arrival), so that a timed sleep costs the same among
- * thousands; the tick looks at the first. Sleepers without one are only in their wait queue (sync.c). All
- * tasks are in a list for people and checks.
+ * A slice is used up when the task had the processor for that long in its turn. One that the outside wakes
+ * comes before its turn, as long as it has credit (has_credit()), and the one that has to make way for it
+ * goes on behind it with the rest of its slice; so what it is interrupted for costs it time, not its turn.
+ *
+ * Data. Sleepers with a deadline are in a heap (kernel/lib/heap.c; equal deadlines in order of arrival), so
+ * that a timed sleep costs the same among thousands; the timer interrupts for the first. Sleepers without one
+ * are only in their wait queue (sync.c). All tasks are in a list for people and checks.
  *
  * Page tables are loaded lazily: a task without a space runs on whichever tables are loaded, since the kernel
  * half is the same in all. So a space may stay loaded after its last task has slept, and who destroys it
@@ -30,6 +33,7 @@
 #include "kernel/sched/sched.h"
 #include "kernel/sched/latency.h"
 #include "kernel/sched/pressure.h"
+#include "kernel/sched/stat.h"
 #include "kernel/sched/sync.h"
 #include "kernel/sched/time.h"
 #include "kernel/sched/torture.h"
@@ -42,26 +46,29 @@
 
 #define SLICE_TICKS                                                                                          \
     5u /* 20 ms; one tick under torture, where each step of a call may wait for all who compute */
+#define SLICE_NS (SLICE_TICKS * (uint64_t)TIME_TICK_NS)
 #define RR_TICKS (TIME_HZ / 10) /* of SCHED_RR */
 /* Of each second, what is left of it belongs to the others, if there are any: a real-time task that never
  * sleeps can be ended.
  */
 #define REALTIME_MOST (TIME_HZ - TIME_HZ / 20)
 #define SHUFFLE       16u /* under torture the next is one of so many */
-#define NS_A_TICK     (1000000000u / TIME_HZ)
 
 void task_switch(uint32_t *save_esp, uint32_t load_esp); /* switch.asm */
 
 static struct task boot_task = {.name = "boot", .state = TASK_RUNNABLE, .run = {.level = RUN_NORMAL}};
 static struct task *idle_task;
 static struct runq queue;
-static uint32_t uneven;         /* tasks that are not of the level RUN_NORMAL */
-static uint32_t realtime_ticks; /* that found a real-time task running, in this second */
+static uint32_t uneven;          /* tasks that are not of the level RUN_NORMAL */
+static uint32_t realtime_ticks;  /* that found a real-time task running, in this second */
+static uint64_t realtime_new_at; /* when it is counted from 0 again */
 static struct heap timers;
 static struct task *all_tasks;
 struct sched_stats sched_stats;
 uint32_t sched_watch;
 void (*sched_watcher)(const struct task *next);
+
+static const struct task *keeps_turn; /* who is to give way to those who are urgent only */
 
 static struct task *task_of(const struct run_node *n)
 {
@@ -71,6 +78,7 @@ static struct task *task_of(const struct run_node *n)
 /* The running task is to give way: at its next possible sleep, or on its way back to ring 3. */
 static void want(struct task *running)
 {
+    keeps_turn = NULL;
     running->cpu.user_work |= TASK_WORK_YIELD;
     os_nosleep |= OS_WANTED;
 }
@@ -81,21 +89,58 @@ static bool realtime(const struct task *t)
 }
 
 /*
- * A task that an interrupt woke has waited for the outside, and should not wait for the rest of a program's
- * slice too. A real-time task does not wait for anybody below it, and does not give way to them.
+ * Whether t may come before its turn: it had less than a slice since it was granted one. A new one is granted
+ * after the time in which each of those who are there now can have one, so what it gets in this way is its
+ * part at most.
  */
-static void make_way(const struct task *t)
+static bool has_credit(struct task *t)
+{
+    uint64_t now;
+
+    if (t->cpu_ns - t->granted_cpu_ns < SLICE_NS)
+        return true;
+    now = os_now_ns();
+    if (now - t->granted < (queue.level[RUN_NORMAL].count + queue.others + 2ull) * SLICE_NS)
+        return false;
+    t->granted = now;
+    t->granted_cpu_ns = t->cpu_ns;
+    return true;
+}
+
+/*
+ * A program that an interrupt woke, or a task of the kernel, has waited for the outside: it should wait
+ * neither for the rest of a program's slice nor for its turn. The program that runs goes on after it. A
+ * real-time task does not wait for anybody below it, and does not give way to them. Whether t is urgent.
+ */
+static __attribute__((noinline)) bool make_way(struct task *t)
 {
     struct task *running = os_current;
+    bool program;
 
-    if (!running || !running->thread)
-        return;
+    if (!running)
+        return false;
+    program = running->thread;
     if (unlikely(uneven) && (realtime(running) || realtime(t))) {
-        if (t->run.level < running->run.level)
+        if (program && t->run.level < running->run.level)
             want(running);
-    } else if (trap_irq_depth) {
-        want(running);
+        return false;
     }
+    if (!trap_irq_depth && (program || !t->thread))
+        return false;
+    if (unlikely(torture_on())) {
+        if (program)
+            want(running);
+        return false;
+    }
+    if (!has_credit(t))
+        return false;
+    if (program) {
+        const struct task *keeps = os_nosleep & OS_WANTED ? keeps_turn : running;
+
+        want(running);
+        keeps_turn = keeps;
+    }
+    return true;
 }
 
 void sched_give_way(void)
@@ -110,16 +155,46 @@ void sched_give_way(void)
 
 void sched_ready(struct task *t)
 {
-    make_way(t);
+    const struct task *running = os_current;
+    /* A program wakes another: that needs no thought. */
+    bool plain = running && running->thread && !trap_irq_depth && !uneven;
+
     t->state = TASK_RUNNABLE;
+    if (unlikely(!plain) && make_way(t)) {
+        runq_put_urgent(&queue, &t->run);
+        return;
+    }
+    t->slice = 0;
     runq_put(&queue, &t->run, false);
+}
+
+void sched_cut_turn(void)
+{
+    struct task *self = os_current;
+
+    if (self->slice < SLICE_TICKS - 1 && self->thread && !realtime(self))
+        self->slice = SLICE_TICKS - 1;
 }
 
 void sched_ready_again(bool asked)
 {
     struct task *self = os_current;
 
-    runq_put(&queue, &self->run, !asked && realtime(self) && self->slice < RR_TICKS);
+    if (unlikely(realtime(self))) {
+        bool front = !asked && (self->how.policy == SCHED_FIFO || self->slice < RR_TICKS);
+
+        if (!front)
+            self->slice = 0;
+        runq_put(&queue, &self->run, front);
+    } else if (!asked && keeps_turn == self && self->slice < SLICE_TICKS &&
+               queue.level[self->run.level].urgent) { /* else it would give way to nobody */
+        runq_put_next(&queue, &self->run);
+    } else {
+        self->slice = 0;
+        self->granted = os_now_ns();
+        self->granted_cpu_ns = self->cpu_ns + (self->granted - self->since);
+        runq_put(&queue, &self->run, false);
+    }
 }
 
 bool sched_waiting(void)
@@ -162,6 +237,14 @@ static __attribute__((noinline, cold)) void watch_switch(const struct task *self
         sched_watcher(next);
 }
 
+/* It has lost the processor before it came to do what it was to do. */
+static __attribute__((noinline)) void has_given_way(struct task *self)
+{
+    os_nosleep &= ~OS_WANTED;
+    self->cpu.user_work &= ~(uint32_t)TASK_WORK_YIELD;
+    keeps_turn = NULL;
+}
+
 void sched_switch(void)
 {
     struct task *self = os_current;
@@ -173,8 +256,7 @@ void sched_switch(void)
         if (next == self) { /* it gave way, and nobody comes before it */
             self->cpu_ns += now - self->since;
             self->since = now;
-            self->slice = 0;
-            os_nosleep &= ~OS_WANTED;
+            has_given_way(self);
             return;
         }
     }
@@ -182,7 +264,8 @@ void sched_switch(void)
     next->since = now;
     next->switches++;
     sched_stats.switches++;
-    os_nosleep &= ~OS_WANTED;
+    if (unlikely(os_nosleep & OS_WANTED))
+        has_given_way(self);
     if (unlikely(sched_watch))
         watch_switch(self, next);
     if (next->stack)
@@ -194,7 +277,6 @@ void sched_switch(void)
     if (next->context)
         context_load(next->context);
     os_current = next;
-    next->slice = 0;
     task_switch(&self->cpu.esp, next->cpu.esp);
 }
 
@@ -220,6 +302,8 @@ void sched_make_way(void)
 void sched_timer_start(struct task *t)
 {
     heap_insert(&timers, &t->timer);
+    if (timers.root == &t->timer)
+        time_alarm(t->timer.key);
 }
 
 void sched_timer_stop(struct task *t)
@@ -235,6 +319,8 @@ static struct task *first_sleeper(void)
 /* To its like when its time is over, and to all others when that of real-time tasks is. */
 static void count_realtime_tick(struct task *t)
 {
+    if (!realtime_ticks)
+        realtime_new_at = os_now_ns() + TIME_HZ * (uint64_t)TIME_TICK_NS;
     if (++realtime_ticks == REALTIME_MOST)
         want(t);
     if (t->how.policy == SCHED_RR && t->slice >= RR_TICKS && queue.level[t->run.level].head)
@@ -247,9 +333,9 @@ static void count_tick(struct task *t)
     if (!t->thread)
         return;
     if (trap_irq_from_user)
-        t->user_ns += NS_A_TICK;
+        t->user_ns += TIME_TICK_NS;
     else
-        t->system_ns += NS_A_TICK;
+        t->system_ns += TIME_TICK_NS;
     if (t->times && *t->times)
         t->cpu.user_work |= TASK_WORK_TIMES;
     t->slice++;
@@ -263,18 +349,20 @@ static void count_tick(struct task *t)
 
 static void tick(void)
 {
-    static uint32_t ticks;
-
-    if (++ticks == TIME_HZ)
-        ticks = realtime_ticks = 0;
+    if (realtime_ticks && os_now_ns() >= realtime_new_at)
+        realtime_ticks = 0;
     count_tick(os_current);
-    if (!timers.root)
-        return;
+}
 
-    uint64_t now = os_now_ns();
-
+static void wake_due(uint64_t now)
+{
     for (struct task *t; (t = first_sleeper()) && t->timer.key <= now;)
         sync_expire(t); /* takes it out of the heap */
+}
+
+static uint64_t next_deadline(void)
+{
+    return timers.root ? timers.root->key : TIME_NEVER;
 }
 
 /* --- sharing --- */
@@ -326,7 +414,7 @@ uint64_t sched_slice_ns(const struct sched_how *how)
 {
     unsigned ticks = how->policy == SCHED_FIFO ? 0 : how->policy == SCHED_RR ? RR_TICKS : SLICE_TICKS;
 
-    return (uint64_t)ticks * NS_A_TICK;
+    return (uint64_t)ticks * TIME_TICK_NS;
 }
 
 /* --- all tasks --- */
@@ -373,10 +461,14 @@ static void idle(void *arg)
     (void)arg;
     cpu_irq_off();
     for (;;) {
-        if (!runq_empty(&queue))
-            sched_switch();
-        else
+        if (runq_empty(&queue)) {
+            time_rest();
             cpu_wait();
+        } else {
+            stat_resume();
+            time_resume();
+            sched_switch();
+        }
     }
 }
 
@@ -392,6 +484,7 @@ uint64_t sched_idle_ns(void)
 
 int sched_init(void)
 {
+    static const struct time_hook hook = {.tick = tick, .due = wake_due, .next = next_deadline};
     uint32_t irq = os_irq_save();
     int err = 0;
 
@@ -404,7 +497,7 @@ int sched_init(void)
     if (idle_task) {
         runq_take(&queue,
                   RUN_NORMAL); /* takes it off the run queue again: it is the first and only one there */
-        time_register_tick(tick);
+        time_register(&hook);
     } else {
         sched_remove(&boot_task);
         os_current = NULL;
@@ -457,5 +550,5 @@ bool sched_verify(void)
     if (ok)
         INV("INV-SCHED-2", sleepers == waiting, "%u of %u tasks with a deadline", sleepers, waiting);
     os_irq_restore(irq);
-    return pressure_verify() && ok;
+    return time_verify() & pressure_verify() && ok;
 }

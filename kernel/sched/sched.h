@@ -41,10 +41,13 @@ static inline void sched_inherit(struct task *child, const struct task *parent)
 /* How long one of a policy keeps the processor while others of its kind wait; 0: as long as it likes. */
 uint64_t sched_slice_ns(const struct sched_how *how);
 
-/* Put a task that is in no queue at the end of its level of the run queue. */
+/* Put a task that is in no queue into its level of the run queue: at the end, or, if it is urgent, before
+ * those who are not. */
 void sched_ready(struct task *t);
-/* The same for the running task, which gives way: whoever is of no fixed share keeps its turn if it did not
- * ask for this. */
+/* The running task's slice ends with the next tick, if it is a program's of no fixed share. */
+void sched_cut_turn(void);
+/* The same for the running task, which gives way. If it did not ask for this, it keeps its turn, until its
+ * slice is over, if it is of no fixed share or gives way to those who are urgent only. */
 void sched_ready_again(bool asked);
 /* Let others run. The caller has queued the running task somewhere, or it is dead. Returns when it is picked
  * again. Sleeps. */

@@ -14,6 +14,9 @@ struct stat_time {
 
 /* After sched_init(). */
 void stat_init(void);
+/* For the idle task, with interrupts off: somebody wants the processor again, for the first time since
+ * everybody slept. */
+void stat_resume(void);
 void stat_time(struct stat_time *t);
 /* Time in ring 3 as the ticks found it. Of a short time it tells more than stat_time(). */
 uint64_t stat_user_ns(void);

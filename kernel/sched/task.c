@@ -143,6 +143,7 @@ void task_start(struct task *t)
     sched_add(t);
     pressure_ready(t);
     sched_ready(t);
+    sched_cut_turn(); /* so that a child runs soon */
     os_irq_restore(irq);
 }
 

@@ -55,7 +55,9 @@ struct task {
     bool useful;             /* it is a program's and stalls in nothing; see pressure.h */
     bool suspended;          /* it stalls since load control wants it to; see pressure.h */
     uint32_t stalls;         /* waits for memory that it is in, one inside the other */
-    unsigned slice;          /* ticks that it has had the processor without giving way */
+    unsigned slice;          /* ticks that it has had the processor in its turn */
+    uint64_t granted;        /* when it was granted a slice, see has_credit(), */
+    uint64_t granted_cpu_ns; /* and cpu_ns then */
     void *stack;             /* lowest address; NULL for the task that booted */
     unsigned stack_pages;
     void (*fn)(void *arg);

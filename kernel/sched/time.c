@@ -1,6 +1,27 @@
 /*
- * The clock is the time-stamp counter, calibrated against the PIT; a machine without one counts ticks, and
- * its time moves in steps of 4 ms.
+ * The clock, and the timer's interrupts.
+ *
+ * The clock is the time-stamp counter, calibrated against the PIT. No tick is counted for it, so none has to
+ * come: the timer is set to interrupt once, for what comes first, and that interrupt sets it again. Sleeps
+ * and limits end when they are over, not with some tick.
+ *
+ * While a task has the processor, ticks come nevertheless, at whole multiples of 4 ms since boot: they end
+ * time slices and are the samples that divide a program's time between ring 3 and the kernel. Samples at
+ * times that a program cannot choose; so an interrupt that comes for a sleeper between two ticks is none.
+ * When nobody wants the processor any more, the tick that is on its way still comes, since it mostly costs
+ * less than to set the timer twice for a short wait, and is the last: from then on the timer is set for what
+ * sleeps and limits need.
+ *
+ * The timer may be unable to wait for as long as it should; then it interrupts early, nothing is due, and it
+ * is set again.
+ *
+ * A machine without a counter is interrupted 250 times a second at any time and counts ticks: its time moves
+ * in steps of 4 ms.
+ *
+ * Data: when the timer will interrupt, and when the next tick is. Locking: interrupts off.
+ *
+ *     INV-TIME-1  while a task has the processor, the timer interrupts at the next tick or before, or, if
+ *                 that is over, at once
  */
 #include "kernel/sched/time.h"
 #include "drivers/pic.h"
@@ -8,18 +29,25 @@
 #include "mm/os.h"
 #include "mm/x86/cpu.h"
 
-#define HOOKS      8u
-#define CALIBRATE  (PIT_HZ / 500) /* 2 ms */
-#define TRIES      3u
-#define SCALE_BITS 24u
+#define HOOKS       8u
+#define CALIBRATE   (PIT_HZ / 500) /* 2 ms */
+#define TRIES       3u
+#define SCALE_BITS  24u
+#define SOONEST_NS  5000u /* so that whoever asks for too much leaves time for others */
+#define PIT_MOST_NS (65000ull * 1000000000u / PIT_HZ)
+/* Cycles of the PIT a nanosecond, times 2^32. */
+#define PIT_SCALE (((uint64_t)PIT_HZ << 32) / 1000000000u)
 
-static void (*hooks[HOOKS])(void);
+static const struct time_hook *hooks[HOOKS];
 static unsigned hook_count;
 static volatile uint64_t ticks;
 static uint32_t tick_ns;
 static uint64_t tsc_start, tsc_hz;
 uint64_t time_realtime_offset;
-static uint32_t scale; /* nanoseconds a cycle, times 2^SCALE_BITS; 0: no counter */
+static uint32_t scale;                /* nanoseconds a cycle, times 2^SCALE_BITS; 0: no counter */
+static uint64_t set_for = TIME_NEVER; /* when the timer interrupts next */
+static uint64_t next_tick;
+static bool resting; /* nobody wants the processor */
 
 void time_begin(void)
 {
@@ -27,11 +55,104 @@ void time_begin(void)
         tsc_start = cpu_rdtsc();
 }
 
-static void tick(void *arg __attribute__((unused)))
+static void set_timer(uint64_t at)
+{
+    uint64_t now = os_now_ns(), wait = at > now + SOONEST_NS ? at - now : SOONEST_NS;
+
+    if (wait > PIT_MOST_NS)
+        wait = PIT_MOST_NS;
+    set_for = now + wait;
+    pit_once((uint16_t)((wait * PIT_SCALE >> 32) + 1));
+}
+
+/* Set the timer for what comes first, unless it comes before that anyway. */
+static void set_for_first(void)
+{
+    uint64_t at = resting ? TIME_NEVER : next_tick;
+
+    for (unsigned i = 0; i < hook_count; i++) {
+        uint64_t next = hooks[i]->next ? hooks[i]->next() : TIME_NEVER;
+
+        if (next < at)
+            at = next;
+    }
+    if (at < set_for)
+        set_timer(at);
+}
+
+/* The next tick is after now. */
+static void place_tick(uint64_t now)
+{
+    next_tick += TIME_TICK_NS;
+    if (next_tick <= now)
+        next_tick = (now / TIME_TICK_NS + 1) * TIME_TICK_NS;
+}
+
+static void tick(void)
 {
     ticks++;
     for (unsigned i = 0; i < hook_count; i++)
-        hooks[i]();
+        if (hooks[i]->tick)
+            hooks[i]->tick();
+}
+
+static void do_due(void)
+{
+    uint64_t now = os_now_ns();
+
+    for (unsigned i = 0; i < hook_count; i++)
+        if (hooks[i]->due)
+            hooks[i]->due(now);
+}
+
+static void interrupt(void *arg __attribute__((unused)))
+{
+    uint64_t now = os_now_ns();
+
+    set_for = TIME_NEVER;
+    if (!resting && now >= next_tick) {
+        place_tick(now);
+        tick();
+    }
+    do_due();
+    if (!resting) /* else the idle task sets it, for it knows more */
+        set_for_first();
+}
+
+static void periodic(void *arg __attribute__((unused)))
+{
+    tick();
+    do_due();
+}
+
+void time_alarm(uint64_t at)
+{
+    uint32_t irq = os_irq_save();
+
+    if (at < set_for && scale)
+        set_timer(at);
+    os_irq_restore(irq);
+}
+
+void time_rest(void)
+{
+    resting = true;
+    if (scale)
+        set_for_first();
+}
+
+void time_resume(void)
+{
+    uint64_t now;
+
+    if (!resting)
+        return;
+    resting = false;
+    now = os_now_ns();
+    if (next_tick <= now)
+        place_tick(now);
+    if (scale)
+        set_for_first();
 }
 
 /* The shortest of a few tries: whatever disturbs one can only make it longer. */
@@ -55,15 +176,37 @@ void time_init(void)
 {
     if (cpu_features.tsc)
         calibrate();
-    tick_ns = pit_start(TIME_HZ);
-    irq_register(PIT_IRQ, tick, NULL);
+    if (!scale) {
+        tick_ns = pit_start(TIME_HZ);
+        irq_register(PIT_IRQ, periodic, NULL);
+        return;
+    }
+    pit_once_init();
+    irq_register(PIT_IRQ, interrupt, NULL);
+    place_tick(os_now_ns());
+    set_timer(next_tick);
 }
 
-void time_register_tick(void (*fn)(void))
+void time_register(const struct time_hook *h)
 {
-    mm_assert(hook_count < HOOKS, "%u tick hooks", hook_count);
-    hooks[hook_count] = fn;
+    uint32_t irq = os_irq_save();
+
+    mm_assert(hook_count < HOOKS, "%u hooks", hook_count);
+    hooks[hook_count] = h;
     hook_count++;
+    os_irq_restore(irq);
+}
+
+bool time_verify(void)
+{
+    uint32_t irq = os_irq_save();
+    bool ok = true;
+
+    INV("INV-TIME-1", resting || !scale || set_for <= next_tick || set_for <= os_now_ns() + SOONEST_NS,
+        "the tick is to come at %llu, the timer is set for %llu", (unsigned long long)next_tick,
+        (unsigned long long)set_for);
+    os_irq_restore(irq);
+    return ok;
 }
 
 uint64_t time_ticks(void)

@@ -3,7 +3,7 @@
  *
  * All clocks but the two of processor time are os_now_ns() or, for the time of day, that and an offset. The
  * COARSE ones are no cheaper here, and give what the others give; their resolution says what it would be on
- * Linux with this tick. A sleep ends with the first tick after its time.
+ * Linux with this tick.
  *
  * A relative sleep that a signal interrupts goes on through restart_syscall(2) when no handler runs, until
  * the time that was meant at first. A sleep until a time of day looks again when somebody sets the clock.

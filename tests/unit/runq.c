@@ -7,19 +7,62 @@
 struct model {
     struct runq queue;
     struct run_node node[NODES];
-    int64_t place[NODES]; /* in the order of its level; meaningful while it is queued */
-    int64_t last, first;  /* places given at the end and at the front */
+    uint8_t order[RUN_LEVELS][NODES]; /* who is in a level, by number */
+    uint8_t count[RUN_LEVELS];
+    uint8_t urgent[RUN_LEVELS]; /* how many of them come first */
 };
 
 /* The first of a level by the table; NODES: none. */
 static uint32_t first_of(const struct model *m, unsigned level)
 {
-    uint32_t best = NODES;
+    return m->count[level] ? m->order[level][0] : NODES;
+}
 
-    for (uint32_t i = 0; i < NODES; i++)
-        if (m->node[i].queued && m->node[i].level == level && (best == NODES || m->place[i] < m->place[best]))
-            best = i;
-    return best;
+static void model_put(struct model *m, uint32_t i, unsigned place)
+{
+    unsigned level = m->node[i].level;
+    uint8_t *o = m->order[level];
+
+    memmove(&o[place + 1], &o[place], m->count[level] - place);
+    o[place] = (uint8_t)i;
+    m->count[level]++;
+}
+
+static void model_remove(struct model *m, uint32_t i)
+{
+    unsigned level = m->node[i].level, place = 0;
+    uint8_t *o = m->order[level];
+
+    while (o[place] != i)
+        place++;
+    m->count[level]--;
+    memmove(&o[place], &o[place + 1], m->count[level] - place);
+    m->urgent[level] -= place < m->urgent[level];
+}
+
+static void put(struct model *m, uint32_t i, unsigned how)
+{
+    struct run_node *node = &m->node[i];
+    uint8_t *urgent = &m->urgent[node->level];
+
+    switch (how) {
+    case 0: /* at the front, so before those who are urgent, if there are any */
+        model_put(m, i, 0);
+        *urgent += *urgent > 0;
+        runq_put(&m->queue, node, true);
+        break;
+    case 1:
+        model_put(m, i, (*urgent)++);
+        runq_put_urgent(&m->queue, node);
+        break;
+    case 2:
+        model_put(m, i, *urgent);
+        runq_put_next(&m->queue, node);
+        break;
+    default:
+        model_put(m, i, m->count[node->level]);
+        runq_put(&m->queue, node, false);
+    }
 }
 
 /* Of levels that are as far, RUN_NORMAL is first, then the lower. */
@@ -54,13 +97,13 @@ static void step(struct kt *kt, struct model *m, uint32_t n)
     static const unsigned levels[] = {0, 1, 31, 32, 98, 99, 100, RUN_NORMAL, RUN_NORMAL + 5, 138, RUN_IDLE};
     uint32_t i = kt_below(kt, NODES);
     struct run_node *node = &m->node[i];
-    bool front = kt_below(kt, 4) == 0, fair = kt_below(kt, 3) == 0;
+    bool fair = kt_below(kt, 3) == 0;
 
     if (!node->queued && kt_below(kt, 2)) {
         node->level = (uint8_t)levels[kt_below(kt, ARRAY_LEN(levels))];
-        m->place[i] = front ? --m->first : ++m->last;
-        runq_put(&m->queue, node, front);
+        put(m, i, kt_below(kt, 6));
     } else if (node->queued && kt_below(kt, 4) == 0) {
+        model_remove(m, i);
         runq_remove(&m->queue, node);
     } else if (!runq_empty(&m->queue)) {
         unsigned want = choice(m, fair), level = runq_choose(&m->queue, fair);
@@ -68,6 +111,8 @@ static void step(struct kt *kt, struct model *m, uint32_t n)
         struct run_node *got;
 
         EXPECT(level == want, "operation %u: level %u, not %u", n, level, want);
+        if (who < NODES)
+            model_remove(m, who);
         got = runq_take(&m->queue, level);
         EXPECT(who < NODES && got == &m->node[who], "operation %u: the wrong one of level %u", n, level);
         runq_charge(&m->queue, got, kt_below(kt, 20000000));
@@ -168,8 +213,11 @@ TEST(runq, broken_is_seen)
     n[1].queued = true;
     q->pass = 5;
     EXPECT(!runq_verify(q) && kt_captured("broken INV-RUNQ-3:"), "levels that are behind");
-    kt_capture_end();
     q->pass = 0;
+    q->level[RUN_NORMAL].urgent = &n[2];
+    EXPECT(!runq_verify(q) && kt_captured("broken INV-RUNQ-4:"), "an urgent one of another level");
+    q->level[RUN_NORMAL].urgent = NULL;
+    kt_capture_end();
     EXPECT(runq_verify(q), "mended");
     kt_release(q);
 }
