@@ -67,6 +67,13 @@ static unsigned decode_hour(uint8_t v, uint8_t b)
     return v & HOUR_PM ? hour + 12 : hour;
 }
 
+unsigned rtc_year(unsigned year, unsigned century)
+{
+    if (century > 19 && century < 100)
+        return century * 100 + year;
+    return year + (year < 70 ? 2000 : 1900);
+}
+
 uint64_t rtc_seconds(unsigned year, unsigned month, unsigned day, unsigned hour, unsigned minute,
                      unsigned second)
 {
@@ -101,11 +108,6 @@ bool rtc_read(uint64_t *seconds)
     if (year > 99 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
         second > 60)
         return false;
-    /* Firmware that keeps no century: this code is younger than 1999. */
-    if (decode(a.century, mode) >= 20 && decode(a.century, mode) <= 21)
-        year += decode(a.century, mode) * 100;
-    else
-        year += 2000;
-    *seconds = rtc_seconds(year, month, day, hour, minute, second);
+    *seconds = rtc_seconds(rtc_year(year, decode(a.century, mode)), month, day, hour, minute, second);
     return true;
 }

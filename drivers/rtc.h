@@ -8,6 +8,10 @@
  * Takes up to a millisecond. */
 bool rtc_read(uint64_t *seconds);
 
+/* For rtc_read() and its test: the year of the last two digits, and of what stands where firmware keeps the
+ * century. A machine that keeps none, or 19, is in 1970 to 2069, as Linux has it. */
+unsigned rtc_year(unsigned year, unsigned century);
+
 /* For rtc_read() and its test: a date (month and day from 1) as seconds since 1970. */
 uint64_t rtc_seconds(unsigned year, unsigned month, unsigned day, unsigned hour, unsigned minute,
                      unsigned second);

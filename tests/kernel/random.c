@@ -57,6 +57,19 @@ TEST(rtc, dates)
     }
 }
 
+TEST(rtc, centuries)
+{
+    static const struct {
+        unsigned year, century, want;
+    } cases[] = {{99, 19, 1999}, {70, 19, 1970},  {69, 19, 2069}, {0, 19, 2000},
+                 {26, 20, 2026}, {99, 20, 2099},  {5, 21, 2105},  {99, 0, 1999},
+                 {26, 0, 2026},  {26, 255, 2026}, {38, 1, 2038}};
+
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++)
+        EXPECT(rtc_year(cases[i].year, cases[i].century) == cases[i].want, "%u in century %u is %u",
+               cases[i].year, cases[i].century, rtc_year(cases[i].year, cases[i].century));
+}
+
 /* The time of day is the RTC's, however long ago it was read. */
 TEST(clock, agrees_with_rtc)
 {
