@@ -27,6 +27,7 @@
 #include "kernel/dev/tty_parts.h"
 #include "kernel/fs/file.h"
 #include "kernel/lib/console.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
@@ -492,7 +493,8 @@ enum {
     TIOCGPGRP,
     TIOCSPGRP,
     TIOCOUTQ,
-    TIOCGWINSZ = 0x5413,
+    TIOCSTI,
+    TIOCGWINSZ,
     TIOCSWINSZ,
     FIONREAD = 0x541B,
     TIOCNOTTY = 0x5422,
@@ -613,6 +615,19 @@ static int set_size(struct tty *t, vaddr_t va)
     return 0;
 }
 
+/* A character as if it had come from the keyboard. */
+static int type_for_user(struct tty *t, vaddr_t va)
+{
+    char c;
+
+    if (process_current()->tty != t && !capable(CAP_SYS_ADMIN))
+        return -EPERM;
+    if (user_copy_in(&c, va, 1) != 0)
+        return -EFAULT;
+    tty_feed(t, &c, 1);
+    return 0;
+}
+
 static int set_foreground(struct tty *t, vaddr_t va)
 {
     struct process *self = process_current(), *p;
@@ -715,6 +730,8 @@ static int tty_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
         return get_size(t, arg);
     case TIOCSWINSZ:
         return set_size(t, arg);
+    case TIOCSTI:
+        return type_for_user(t, arg);
     case TIOCGPGRP:
         return self->tty == t ? user_write32(arg, (uint32_t)t->foreground) : -ENOTTY;
     case TIOCSPGRP:

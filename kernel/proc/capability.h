@@ -11,7 +11,7 @@
 enum capability {
     CAP_FSETID = 4,        /* write to what is set-id, and leave it so */
     CAP_SETPCAP = 8,       /* inherit what it does not have */
-    CAP_SYS_ADMIN = 21,    /* open files beyond /proc/sys/fs/file-max, pipes beyond theirs */
+    CAP_SYS_ADMIN = 21,    /* open files beyond /proc/sys/fs/file-max, pipes beyond theirs; type for others */
     CAP_SYS_NICE = 23,     /* take more of the processor */
     CAP_SYS_RESOURCE = 24, /* raise hard limits; pipes */
     CAP_LAST = 40,         /* that Linux 6.1 knows */

@@ -62,7 +62,7 @@ sub end_of_machine {
 }
 
 start();
-wait_for(qr/Five things worth trying:/, 'the banner');
+wait_for(qr/Five things worth trying:/, 'the banner, though the terminal does not say how large it is');
 wait_for(qr/quire:\S+# /, 'the prompt');
 type("echo \$((6 * 7))\r");
 wait_for(qr/\n42\r\n/, 'a command');
@@ -101,6 +101,28 @@ type("exit 3\r");
 wait_for(qr/^init: status 3\r$/m, 'exit ends init');
 wait_for(qr/^the end: the audit is clean\r$/m, 'and the machine, after an audit');
 is(end_of_machine(), 0, 'tools/run says that all is well');
+
+# How large the terminal is: it is asked at login, and says so; what is typed before it does is not lost.
+start();
+wait_for(qr/\0337\033\[999;999H\033\[6n\0338/, 'the terminal is asked how large it is');
+type("echo ear''ly\r\033[50;132Recho an''swered\r");
+wait_for(qr/\nearly\r\n/, 'what was typed before the answer has its effect');
+wait_for(qr/\nanswered\r\n/, 'and what was typed after it');
+wait_for(qr/# /, 'the prompt');
+type("stty size\r");
+wait_for(qr/\n50 132\r\n/, 'it is as large as it said');
+wait_for(qr/# /, 'the prompt');
+type("resize\r");
+wait_for(qr/\033\[6n/, 'resize asks again');
+type("\033[30;90R");
+wait_for(qr/COLUMNS=90;LINES=30/, 'and takes the answer');
+wait_for(qr/# /, 'the prompt');
+type("stty size; stty rows 44 cols 111; stty size\r");
+wait_for(qr/\n30 90\r\n44 111\r\n/, 'so does the terminal, and stty sets it');
+wait_for(qr/# /, 'the prompt');
+type("exit\r");
+wait_for(qr/^init: status 0\r$/m, 'the end');
+is(end_of_machine(), 0, 'all is well');
 
 # One command, with characters that a command line could lose.
 for my $c (['exit 7', qr//, 7], [q{echo "a  b" 'c"d' \\\\e; false}, qr/^a  b c"d \\e\r$/m, 1],

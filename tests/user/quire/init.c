@@ -104,6 +104,17 @@ static void set_term(void)
         environment[0] = "TERM=linux";
 }
 
+#define SERIAL_DEVICE (4 << 8 | 64)
+
+/* A serial line does not tell how large the terminal at its other end is. */
+static void ask_size(int fd)
+{
+    struct winsize size;
+
+    if (device_of(fd) == SERIAL_DEVICE)
+        size_ask(fd, &size);
+}
+
 /* In a child: the shell is the leader of a session that owns the terminal of its standard input, so that
  * Ctrl-C reaches what it runs. Does not return. */
 static void be_shell(char *command)
@@ -178,6 +189,7 @@ static void answer(struct terminal *t)
             dup2(t->fd, STDIN_FILENO);
             dup2(t->fd, STDOUT_FILENO);
             dup2(t->fd, STDERR_FILENO);
+            ask_size(STDIN_FILENO);
             show_file("/etc/motd");
             be_shell(NULL);
         }
@@ -269,6 +281,7 @@ int init_main(int argc, char **argv)
         fprintf(stderr, "init: /root: %s\n", strerror(errno));
     if (!*command) {
         invite_others();
+        ask_size(STDIN_FILENO);
         show_file("/etc/motd");
     }
     shell = start_shell(*command ? command : NULL);

@@ -7,12 +7,10 @@ static const struct {
     const char *name;
     int (*main)(int argc, char **argv);
 } programs[] = {
-    {"fits", fits_main},         {"forms", forms_main},
-    {"init", init_main},         {"malloctrace", malloctrace_main},
-    {"map", map_main},           {"pages", pages_main},
-    {"segments", segments_main}, {"sh", sh_main},
-    {"tlb", tlb_main},           {"tlbcost", tlbcost_main},
-    {"tour", tour_main},         {"why", why_main},
+    {"fits", fits_main}, {"forms", forms_main}, {"init", init_main},       {"malloctrace", malloctrace_main},
+    {"map", map_main},   {"pages", pages_main}, {"resize", resize_main},   {"segments", segments_main},
+    {"sh", sh_main},     {"tlb", tlb_main},     {"tlbcost", tlbcost_main}, {"tour", tour_main},
+    {"why", why_main},
 };
 #define PROGRAMS (sizeof programs / sizeof programs[0])
 

@@ -2,6 +2,8 @@
 #ifndef USER_PROGRAMS_H
 #define USER_PROGRAMS_H
 
+#include <stdbool.h>
+
 /* pid 1: starts a shell or one command, and ends when that ends. */
 int init_main(int argc, char **argv);
 /* What a program allocates, as a trace for fits. */
@@ -27,6 +29,13 @@ int why_main(int argc, char **argv);
 int tlb_main(int argc, char **argv);
 /* What a switch of programs costs, in time and in misses. */
 int tlbcost_main(int argc, char **argv);
+/* Ask the terminal how large it is, and let it be so. */
+int resize_main(int argc, char **argv);
+
+struct winsize;
+/* The same for an open terminal, whose size is set and comes back in *size. False: it does not say. What is
+ * typed meanwhile is not lost. */
+bool size_ask(int fd, struct winsize *size);
 
 /* What all of them say of a process that is none. need_process() returns 0 if pid, a number or self, is one
  * now; else, and the others always, 1, the status of the program, whose name the message begins with. */
