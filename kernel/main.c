@@ -162,16 +162,21 @@ static bool run_programs(void)
     kfree(args);
     kfree(argv);
     if (status != 0) {
-        os_log("init: %s cannot be run, error %d", params.init ? params.init : "none of the usual programs",
-               -status);
+        if (params.init)
+            os_log("init: %s cannot be run, error %d", params.init, -status);
+        else
+            os_log("init: none of /sbin/init, /init, /etc/init, /bin/init and /bin/sh can be run, error %d",
+                   -status);
         process_wait_init();
         return false;
     }
     status = process_wait_init();
     if (status & 0x7F)
         os_log("init died of signal %d", status & 0x7F);
+    else if (status)
+        os_log("init ended with status %d: that is a failure", status >> 8);
     else
-        os_log("init ended with status %d", status >> 8);
+        printk(LOG_INFO, "init has ended"); /* what became of its command it says itself */
     return status == 0;
 }
 

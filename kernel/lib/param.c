@@ -11,6 +11,7 @@ struct params params = {.events = EVENTS_DEFAULT,
                         .kva = KVA_INSTANT,
                         .policy = POLICY_CLOCK_DIRTY,
                         .loadcontrol = 1,
+                        .ktest_limit = 60,
                         .torture_seed = 20261120,
                         .init_args = ""};
 
@@ -74,6 +75,8 @@ static const struct param table[] = {
      .help = "SIZE: map no RAM above this address directly"},
     {"init", PARAM_STRING, &params.init, .help = "PATH: the first program"},
     {"ktest", PARAM_STRING, &params.ktest, .help = "all or PATTERN: run self-tests"},
+    {"ktest_limit", PARAM_NUMBER, &params.ktest_limit, 1, 86400,
+     .help = "SECONDS: that one self-test may take"},
     {"seed", PARAM_NUMBER, &params.seed, 1, UINT32_MAX, .help = "N: seed of the self-tests"},
     {"bench", PARAM_FLAG, &params.bench, .help = "run the benchmarks"},
     {"slab_debug", PARAM_FLAG, &params.slab_debug, .help = "red zones, poison and owners in every cache"},

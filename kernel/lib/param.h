@@ -69,6 +69,7 @@ struct params {
     uint64_t lowmem;       /* lowmem=: RAM above this address is not in the direct map; 0: as much as fits */
     const char *init;      /* init=, NULL: the usual places */
     const char *ktest;     /* ktest=: self-tests to run, NULL: none */
+    uint32_t ktest_limit;  /* ktest_limit=: seconds that one of them may take */
     uint32_t seed;         /* seed=: of the self-tests' random numbers, 0: their own default */
     bool bench;            /* bench */
     bool slab_debug;       /* slab_debug */

@@ -10,10 +10,13 @@
 #include "kernel/lib/printk.h"
 #include "kernel/life/end.h"
 #include "kernel/sched/sched.h"
+#include "kernel/sched/time.h"
 #include "kernel/vm/vm_sys.h"
+#include "kernel/x86/panic.h"
 #include "mm/kva_map.h"
 #include "mm/slab.h"
 #include "mm/vm.h"
+#include "mm/x86/cpu.h"
 #include "mm/x86/paging.h"
 #include "tests/kt.h"
 
@@ -255,6 +258,61 @@ static void check_machine(struct kt *kt)
     EXPECT(vm_verify(&vm_sys), "after the test");
 }
 
+/* --- a test that does not end --- */
+
+static struct {
+    char name[128];
+    uint64_t deadline;                /* of the test that runs, TIME_NEVER between two */
+} running = {.deadline = TIME_NEVER}; /* interrupts off */
+
+/* Nobody waits for a test for ever, whether it spins or sleeps; where it spins is in the backtrace. */
+static void check_time(uint64_t now)
+{
+    if (now < running.deadline)
+        return;
+    running.deadline = TIME_NEVER;
+    panic("self-test %s has not ended after %u s", running.name, params.ktest_limit);
+}
+
+static uint64_t next_check(void)
+{
+    return running.deadline;
+}
+
+static void set_deadline(uint64_t at)
+{
+    uint32_t irq = os_irq_save();
+
+    running.deadline = at;
+    os_irq_restore(irq);
+    time_alarm(at);
+}
+
+static void begin_test(const char *name)
+{
+    format(running.name, sizeof running.name, "%s", name);
+    set_deadline(os_now_ns() + params.ktest_limit * 1000000000ull);
+    say("# running %s", name);
+}
+
+static void hang_spin(struct kt *kt __attribute__((unused)))
+{
+    for (;;)
+        cpu_irq_on();
+}
+
+static void hang_sleep(struct kt *kt __attribute__((unused)))
+{
+    struct waitq nobody = {0};
+
+    cpu_irq_off();
+    for (;;)
+        os_sleep(&nobody);
+}
+
+/* Tests that never end, to see that this is told: only who asks for one by its whole name has it. */
+static const struct kt_case hangs[] = {{"hang", "spin", hang_spin}, {"hang", "sleep", hang_sleep}};
+
 /* --- running --- */
 
 static const char *full_name(const struct kt_case *c, char *buf, size_t size)
@@ -271,23 +329,100 @@ static bool contains(const char *text, const char *part, size_t n)
     return false;
 }
 
+/* The length of the first of the parts that commas separate; *rest: what follows it. */
+static size_t first_part(const char *pattern, const char **rest)
+{
+    size_t n = 0;
+
+    while (pattern[n] && pattern[n] != ',')
+        n++;
+    *rest = pattern + n + (pattern[n] == ',');
+    return n;
+}
+
 static bool selected(const struct kt_case *c, const char *pattern)
 {
+    const char *rest;
     char name[128];
 
     full_name(c, name, sizeof name);
     if (strcmp(pattern, "all") == 0)
         return true;
-    while (*pattern) {
-        size_t n = 0;
+    for (; *pattern; pattern = rest) {
+        size_t n = first_part(pattern, &rest);
 
-        while (pattern[n] && pattern[n] != ',')
-            n++;
         if (n > 0 && contains(name, pattern, n))
             return true;
-        pattern += n + (pattern[n] == ',');
     }
     return false;
+}
+
+static const struct kt_case *find_hang(const char *pattern)
+{
+    char name[128];
+
+    for (unsigned i = 0; i < ARRAY_LEN(hangs); i++)
+        if (strcmp(full_name(&hangs[i], name, sizeof name), pattern) == 0)
+            return &hangs[i];
+    return NULL;
+}
+
+static bool any_contains(const char *part, size_t n)
+{
+    char name[128];
+
+    for (const struct kt_case *const *c = __start_ktests; c < __stop_ktests; c++)
+        if (contains(full_name(*c, name, sizeof name), part, n))
+            return true;
+    return false;
+}
+
+/* Whether no test that was linked earlier is of its suite. */
+static bool is_first(const struct kt_case *const *c)
+{
+    for (const struct kt_case *const *e = __start_ktests; e < c; e++)
+        if (strcmp((*e)->suite, (*c)->suite) == 0)
+            return false;
+    return true;
+}
+
+static void say_suites(void)
+{
+    char line[100];
+    size_t used = 0;
+
+    say("# tests are called SUITE.NAME, and any part of that will do; the suites:");
+    for (const struct kt_case *const *c = __start_ktests; c < __stop_ktests; c++) {
+        if (!is_first(c))
+            continue;
+        if (used + strlen((*c)->suite) + 2 > sizeof line) {
+            say("#  %s", line);
+            used = 0;
+        }
+        used += format(line + used, sizeof line - used, " %s", (*c)->suite);
+    }
+    say("#  %s", line);
+}
+
+/* Say which parts of the pattern no test has in its name. Whether there are none. */
+static bool check_pattern(const char *pattern)
+{
+    const char *rest;
+    bool ok = true;
+
+    if (strcmp(pattern, "all") == 0 || find_hang(pattern))
+        return true;
+    for (; *pattern; pattern = rest) {
+        size_t n = first_part(pattern, &rest);
+
+        if (n > 0 && !any_contains(pattern, n)) {
+            say("# ktest: no test has `%.*s` in its name", (int)n, pattern);
+            ok = false;
+        }
+    }
+    if (!ok)
+        say_suites();
+    return ok;
 }
 
 struct totals {
@@ -302,10 +437,12 @@ static void run_case(const struct kt_case *c, struct totals *totals)
 
     kt.random = kt.seed * 0x9E3779B97F4A7C15ULL + 1;
     full_name(c, name, sizeof name);
+    begin_test(name);
     take_snapshot(&before);
     c->fn(&kt);
     check_machine(&kt);
     take_snapshot(&after);
+    set_deadline(TIME_NEVER);
     compare(&kt, &before, &after);
     totals->run++;
     if (kt.failures) {
@@ -323,31 +460,39 @@ static void run_case(const struct kt_case *c, struct totals *totals)
 static void run_all(void *arg)
 {
     const char *pattern = arg;
+    const struct kt_case *hang = find_hang(pattern);
     struct totals totals = {0};
-    unsigned plan = 0;
+    unsigned plan = hang != NULL;
+    bool ok;
 
     for (const struct kt_case *const *c = __start_ktests; c < __stop_ktests; c++)
         plan += selected(*c, pattern);
     say("KTAP version 1");
     say("1..%u", plan);
+    ok = check_pattern(pattern);
     printk_tap = log_line;
     kfree(kmalloc(1)); /* what the slab allocator makes for itself at the first use stays */
     for (const struct kt_case *const *c = __start_ktests; c < __stop_ktests; c++)
         if (selected(*c, pattern))
             run_case(*c, &totals);
+    if (hang)
+        run_case(hang, &totals);
     printk_tap = NULL;
     say("# %u passed, %u failed, %u skipped", totals.passed, totals.failed, totals.skipped);
-    task_exit(totals.failed == 0 && totals.run > 0);
+    task_exit(ok && totals.failed == 0 && totals.run > 0);
 }
 
 void ktest_main(const char *pattern)
 {
+    static const struct time_hook hook = {.due = check_time, .next = next_check};
     struct task *t = task_create_sized("ktest", run_all, (void *)pattern, KTEST_STACK_PAGES);
     int ok = false;
 
-    if (t)
+    if (t) {
+        time_register(&hook);
         task_join(t, &ok);
-    else
+    } else {
         say("Bail out! no memory for the test task");
+    }
     machine_end(ok);
 }

@@ -185,6 +185,23 @@ static void report_line(const char *what, uintptr_t start, uintptr_t end)
     printk(LOG_INFO, "  %08x-%08x %s", start, end - 1, what);
 }
 
+/* Where the memory is that no program will ever see. */
+static void report_held(const struct bootinfo *b)
+{
+    const struct frame_pool *p = &frame_pool_sys;
+    uint32_t modules = 0, image = pfn_of(image_kept_end()) - pfn_of((uintptr_t)boot_end);
+    uint32_t table = (uint32_t)PAGES_OF(p->end * sizeof(struct frame)), all = frame_kernel_count(p);
+
+    for (unsigned i = 0; i < b->modules; i++)
+        modules += (uint32_t)PAGES_OF((uint64_t)b->module[i].end) - (b->module[i].start >> PAGE_SHIFT);
+    printk(LOG_INFO, "held before the first program: %u KiB", all << 2);
+    printk(LOG_INFO, "  %8u KiB modules%s", modules << 2,
+           b->modules ? ": the root's files stay in the archive" : "");
+    printk(LOG_INFO, "  %8u KiB the kernel's image", image << 2);
+    printk(LOG_INFO, "  %8u KiB the frame table", table << 2);
+    printk(LOG_INFO, "  %8u KiB page tables, stacks, objects, buffers", (all - modules - image - table) << 2);
+}
+
 void memory_report(const struct bootinfo *b)
 {
     const struct frame_pool *p = &frame_pool_sys;
@@ -206,6 +223,7 @@ void memory_report(const struct bootinfo *b)
     report_line("frame table", (uintptr_t)p->frames, (uintptr_t)(p->frames + p->end));
     report_line("kernel address arena", KVA_START, KVA_END);
     report_line("windows", WINDOW_START, WINDOW_START + (WINDOW_COUNT << PAGE_SHIFT));
+    report_held(b);
     printk(LOG_INFO, "frames:");
     for (unsigned u = 0; u < FRAME_USES; u++)
         if (p->used[u])
