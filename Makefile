@@ -104,6 +104,8 @@ iso: $(B)/quire.elf $(ISO_MODULES)
 	done
 	echo "}" >>$(ISO_TREE)/boot/grub/grub.cfg
 	grub-mkrescue $(GRUB_FLAGS) -o $(ISO) $(ISO_TREE) 2>$(ISO).log || { cat $(ISO).log; exit 1; }
+	@echo "$(ISO): $$(du -h $(ISO) | cut -f1), the kernel and $(ISO_MODULES), started by GRUB$(if $(ISO_ARGS), with \"$(ISO_ARGS)\")"
+	@echo "boot it: tools/run --iso=$(ISO)    or qemu-system-i386 -m 64M -serial mon:stdio -cdrom $(ISO)"
 
 # --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive; those in
 # --- tests/host/unit need the host, and are not in the kernel ---
@@ -425,7 +427,8 @@ help:
 	@echo 'make test        every test: hosted, in the kernel, boot configurations, gdb helpers'
 	@echo 'make soak        the random tests of programs, for minutes'
 	@echo 'make test-host   hosted tests only'
-	@echo 'make test-boot   boot tests only; one of them: tests/boot/ram-8.t'
+	@echo 'make test-boot   boot tests only'
+	@echo 'make tests/boot/ram-8.t   one test, whichever, with what it needs, and all that it says'
 	@echo 'make check       warnings, layers, formatting, static analysis'
 	@echo 'make debug       QEMU stopped at the entry, gdb attached, helpers loaded; APPEND, or CMD and ADD as for run'
 	@echo 'make player      build/lab/player.html and heap.html: policies and allocators step by step, in a browser'
@@ -528,10 +531,26 @@ $(B)/quire-root.iso: $(B)/quire.elf iso/grub.cfg $(B)/rootfs-small.cpio
 # Long ones first, so that the two jobs end together.
 BOOT_TESTS := $(wildcard $(foreach t,user torture programs-stress memdiff programs-more latency programs-memtester ram-3500 bombs fuzz pressure disk-errors packages console vga,tests/boot/$t.t))
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
-PROVE := prove --timer -j2 --exec tools/tap
+PROVE := tools/run-tests -j2
 
 test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/lab/heap.html $(B)/rootfs-region.cpio $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so $(B)/lift/lift.elf | $(B)/setup-test $(B)/setup-build
-	@$(PROVE) $(BOOT_TESTS) tests/lift/lift.t $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/lab/heap.t tests/lab/live.t tests/lab/misuse.t tests/check.t
+	@$(PROVE) $(BOOT_TESTS) tests/lift/lift.t $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/lab/heap.t tests/lab/live.t tests/lab/misuse.t tests/check.t tests/runner.t
+
+# One of them, with what it names of build/, itself or in a module that it uses: make tests/boot/ram-8.t
+TEST_FILES := $(wildcard tests/*.t tests/*/*.t)
+MAKEABLE   := $(ROOTFS) $(B)/rootfs-region.cpio $(B)/rootfs-lab.cpio $(B)/quire-ktest.iso $(B)/quire-root.iso $(HOST_TESTS) $(FUZZ) \
+              $(addprefix $(B)/,host/replay host/translate host/fits host/replay-checked host/fits-checked ut/ut user/quire user/malloctrace.so \
+              linux/init bench/bench bench/bench.cpio lab/plugin.so lab/sweep lab/player.wasm lab/player.html lab/heap.html lift/lift.elf \
+              musl/musl-static musl/musl-dynamic)
+test_texts  = $1 $(wildcard $(foreach m,$(shell sed -n 's/^use \([A-Z][A-Za-z]*\);.*/\1.pm/p' $1),$(dir $1)$m tests/boot/$m))
+test_named  = $(sort $(shell grep -oh 'build/[-a-zA-Z0-9_./]*' $(call test_texts,$1)))
+test_needs  = $(filter $(MAKEABLE),$(call test_named,$1)) $(if $(filter tests/boot/% tests/gdb/% tests/lab/%,$1),$(B)/quire.elf) \
+              $(if $(filter $(B)/rootfs-,$(call test_named,$1)),$(ROOTFS)) $(if $(filter %Linux.pm,$(call test_texts,$1)),$(B)/linux/init) \
+              $(if $(filter tests/check.t,$1),hosted $(B)/quire.elf) $(if $(filter tests/lab/%,$1),$(B)/host/replay $(B)/lab/plugin.so)
+.PHONY: $(TEST_FILES)
+$(TEST_FILES): | $(B)/setup-test $(B)/setup-build
+	@$(MAKE) --no-print-directory $(or $(sort $(call test_needs,$@)),$(B)/setup-test)
+	@prove -v --timer $@
 
 # Those that are also run with a small software TLB, as they are in `test`; torture.t has torture=sleep besides.
 TLB_TESTS := $(patsubst %,tests/boot/%.t,memdiff fuzz user torture programs-busybox programs-stress programs-more)
@@ -539,10 +558,10 @@ TLB_TESTS := $(patsubst %,tests/boot/%.t,memdiff fuzz user torture programs-busy
 # The tests that are random or only take time, for minutes each.
 soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/lab/plugin.so $(B)/host/replay | $(B)/setup-test
 	@tools/setup browser || echo "soak: there is no Chromium, so nothing clicks through the player" >&2
-	@QUIRE_SOAK=1 $(PROVE) tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/races.t tests/boot/areas.t \
+	@QUIRE_SOAK=1 $(PROVE) --limit 14400 tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/races.t tests/boot/areas.t \
 	    tests/boot/segments.t tests/boot/wine.t tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t \
 	    tests/boot/tlb.t tests/boot/forms.t tests/boot/missed.t tests/lab/player.t
-	@QUIRE_APPEND=softtlb=24 $(PROVE) $(TLB_TESTS)
+	@QUIRE_APPEND=softtlb=24 $(PROVE) --limit 3600 $(TLB_TESTS)
 
 test-host: hosted $(B)/lab/sweep $(B)/lab/player.wasm | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t

@@ -89,7 +89,7 @@ is(`'$dir/identity'`, "all of it came back\n", 'frames and objects where an addr
 # --- the kernel ---
 
 ok(-e "$dir/lift.elf", 'built from copies of mm/ and tests/lift/ only');
-my $elf = "$dir/lift.elf";
+my $elf = "$top/build/lift/lift.elf";
 
 for my $memory ('12M', '24M') {
     my $run = boot("lift-$memory", kernel => $elf, memory => $memory, time => 120);
