@@ -1,4 +1,5 @@
 /* What /proc says about the system as a whole. */
+#include "drivers/lapic.h"
 #include "drivers/pic.h"
 #include "kernel/dev/devices.h"
 #include "kernel/dev/disk.h"
@@ -344,10 +345,10 @@ static int show_swaps(struct text *t, const struct proc_node *n)
 
 /* --- time --- */
 
-/* All, then of each line. */
+/* All, then of each line. That of the local APIC's timer is no line. */
 static void show_interrupts(struct text *t)
 {
-    uint64_t sum = 0;
+    uint64_t sum = lapic_timer_count();
 
     for (unsigned i = 0; i < IRQ_COUNT; i++)
         sum += irq_count(i);

@@ -12,8 +12,8 @@
  * less than to set the timer twice for a short wait, and is the last: from then on the timer is set for what
  * sleeps and limits need.
  *
- * The timer may be unable to wait for as long as it should; then it interrupts early, nothing is due, and it
- * is set again.
+ * The timer is the local APIC's where there is one, else the PIT. It may be unable to wait for as long as it
+ * should; then it interrupts early, nothing is due, and it is set again: the PIT after 55 ms.
  *
  * A machine without a counter is interrupted 250 times a second at any time and counts ticks: its time moves
  * in steps of 4 ms.
@@ -24,19 +24,24 @@
  *                 that is over, at once
  */
 #include "kernel/sched/time.h"
+#include "drivers/lapic.h"
 #include "drivers/pic.h"
 #include "drivers/pit.h"
+#include "kernel/lib/printk.h"
+#include "mm/kva_map.h"
 #include "mm/os.h"
 #include "mm/x86/cpu.h"
 
-#define HOOKS       8u
-#define CALIBRATE   (PIT_HZ / 500) /* 2 ms */
-#define TRIES       3u
-#define SCALE_BITS  24u
-#define SOONEST_NS  5000u /* so that whoever asks for too much leaves time for others */
-#define PIT_MOST_NS (65000ull * 1000000000u / PIT_HZ)
-/* Cycles of the PIT a nanosecond, times 2^32. */
-#define PIT_SCALE (((uint64_t)PIT_HZ << 32) / 1000000000u)
+#define HOOKS         8u
+#define CALIBRATE     (PIT_HZ / 500) /* 2 ms */
+#define TRIES         3u
+#define SCALE_BITS    24u
+#define SOONEST_NS    5000u /* so that whoever asks for too much leaves time for others */
+#define PIT_MOST_NS   (65000ull * 1000000000u / PIT_HZ)
+#define LOCAL_MOST_NS 20000000000ull /* short enough for 32 bits at any rate that is taken */
+#define LOCAL_MOST_HZ 200000000u
+/* Cycles a nanosecond, times 2^32. */
+#define SCALE(hz) (((uint64_t)(hz) << 32) / 1000000000u)
 
 static const struct time_hook *hooks[HOOKS];
 static unsigned hook_count;
@@ -44,7 +49,10 @@ static volatile uint64_t ticks;
 static uint32_t tick_ns;
 static uint64_t tsc_start, tsc_hz;
 uint64_t time_realtime_offset;
-static uint32_t scale;                /* nanoseconds a cycle, times 2^SCALE_BITS; 0: no counter */
+static uint32_t scale; /* nanoseconds a cycle, times 2^SCALE_BITS; 0: no counter */
+/* Of the timer: cycles a nanosecond, times 2^32, and how long it can wait. */
+static uint64_t timer_scale = SCALE(PIT_HZ), timer_most_ns = PIT_MOST_NS;
+static uint32_t local_hz;             /* 0: the timer is the PIT */
 static uint64_t set_for = TIME_NEVER; /* when the timer interrupts next */
 static uint64_t next_tick;
 static bool resting; /* nobody wants the processor */
@@ -59,10 +67,16 @@ static void set_timer(uint64_t at)
 {
     uint64_t now = os_now_ns(), wait = at > now + SOONEST_NS ? at - now : SOONEST_NS;
 
-    if (wait > PIT_MOST_NS)
-        wait = PIT_MOST_NS;
+    if (wait > timer_most_ns)
+        wait = timer_most_ns;
     set_for = now + wait;
-    pit_once((uint16_t)((wait * PIT_SCALE >> 32) + 1));
+
+    uint32_t cycles = (uint32_t)(wait * timer_scale >> 32) + 1;
+
+    if (local_hz)
+        lapic_timer_set(cycles);
+    else
+        pit_once((uint16_t)cycles);
 }
 
 /* Set the timer for what comes first, unless it comes before that anyway. */
@@ -105,7 +119,7 @@ static void do_due(void)
             hooks[i]->due(now);
 }
 
-static void interrupt(void *arg __attribute__((unused)))
+static void interrupt(void)
 {
     uint64_t now = os_now_ns();
 
@@ -117,6 +131,11 @@ static void interrupt(void *arg __attribute__((unused)))
     do_due();
     if (!resting) /* else the idle task sets it, for it knows more */
         set_for_first();
+}
+
+static void pit_interrupt(void *arg __attribute__((unused)))
+{
+    interrupt();
 }
 
 static void periodic(void *arg __attribute__((unused)))
@@ -172,6 +191,33 @@ static void calibrate(void)
     scale = (uint32_t)((1000000000ull << SCALE_BITS) / tsc_hz);
 }
 
+static void find_local_timer(void)
+{
+    uint32_t most = 0;
+    void *registers;
+
+    if (!cpu_features.local_apic)
+        return;
+    registers = kva_device_map(&kva_map_sys, cpu_features.local_apic, LAPIC_SIZE);
+    if (!registers || !lapic_init(registers)) {
+        if (registers)
+            kva_device_unmap(&kva_map_sys, registers, LAPIC_SIZE);
+        return;
+    }
+    for (unsigned i = 0; i < TRIES; i++) {
+        uint32_t left;
+
+        lapic_timer_set(UINT32_MAX);
+        pit_wait(CALIBRATE);
+        left = lapic_timer_left();
+        if (left > most)
+            most = left;
+    }
+    local_hz = (uint32_t)((uint64_t)(UINT32_MAX - most) * PIT_HZ / CALIBRATE);
+    if (local_hz > LOCAL_MOST_HZ)
+        local_hz = 0;
+}
+
 void time_init(void)
 {
     if (cpu_features.tsc)
@@ -181,8 +227,17 @@ void time_init(void)
         irq_register(PIT_IRQ, periodic, NULL);
         return;
     }
-    pit_once_init();
-    irq_register(PIT_IRQ, interrupt, NULL);
+    find_local_timer();
+    if (local_hz) {
+        timer_scale = SCALE(local_hz);
+        timer_most_ns = LOCAL_MOST_NS;
+        lapic_timer_register(interrupt);
+    } else {
+        pit_once_init();
+        irq_register(PIT_IRQ, pit_interrupt, NULL);
+    }
+    printk(LOG_INFO, "time: the counter has %u kHz, and the timer, %s, %u", (uint32_t)(tsc_hz / 1000),
+           local_hz ? "the local APIC's" : "the PIT", (local_hz ? local_hz : PIT_HZ) / 1000);
     place_tick(os_now_ns());
     set_timer(next_tick);
 }

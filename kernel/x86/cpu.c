@@ -131,7 +131,7 @@ static void load_idt(void)
     __asm__ volatile("lidt %0" : : "m"(p) : "memory");
 }
 
-#define IRQS 16u
+#define IRQS 32u /* trap.asm */
 
 void cpu_set_metered(bool on)
 {

@@ -12,7 +12,7 @@ USER_DATA    equ 0x23                   ; SEL_USER_DATA
 FLAT         equ USER_DATA << 16 | USER_DATA
 VECTOR_PF    equ 14
 VECTOR_IRQ   equ 32                     ; IRQ_VECTOR
-IRQS         equ 16
+IRQS         equ 32                     ; the PIC's 16, then the local APIC's
 ; Exceptions that push an error code: 8, 10 to 14, 17, 21, 29, 30.
 ERROR_CODES  equ 1 << 8 | 0x1F << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
 

@@ -3,6 +3,7 @@
  * fault is decoded into a struct fault and handed on, and what nobody resolves is a panic.
  */
 #include "kernel/x86/trap.h"
+#include "drivers/lapic.h"
 #include "drivers/pic.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/cpu_task.h"
@@ -16,6 +17,9 @@ bool trap_irq_from_user;
 
 _Static_assert(offsetof(struct trap_frame, eax) == 32 && offsetof(struct trap_frame, cs) == 48, "trap.asm");
 _Static_assert(offsetof(struct cpu_task, user_work) == 4, "trap.asm");
+
+_Static_assert(LAPIC_TIMER_VECTOR == IRQ_VECTOR + IRQ_COUNT && LAPIC_NOISE_VECTOR < IRQ_VECTOR + 32,
+               "trap.asm");
 
 static trap_fault_fn watcher;
 static bool (*handlers[TRAP_EXCEPTIONS])(struct trap_frame *);
@@ -156,7 +160,10 @@ __attribute__((regparm(1))) void trap_interrupt(struct trap_frame *tf)
     trap_irq_depth++;
     os_nosleep++;
     trap_irq_from_user = trap_from_user(tf);
-    irq_dispatch(tf->vector - IRQ_VECTOR);
+    if (tf->vector < LAPIC_TIMER_VECTOR)
+        irq_dispatch(tf->vector - IRQ_VECTOR);
+    else
+        lapic_dispatch(tf->vector);
     os_nosleep--;
     trap_irq_depth--;
 }

@@ -13,6 +13,8 @@ enum {
     CPUID1_ECX_XSAVE = 1 << 26,
     CPUID1_ECX_AVX = 1 << 28,
     CPUID1_EDX_TSC = 1 << 4,
+    CPUID1_EDX_MSR = 1 << 5,
+    CPUID1_EDX_APIC = 1 << 9,
     CPUID1_EDX_FXSR = 1 << 24,
     CPUID1_EDX_SSE = 1 << 25,
     CPUID1_EDX_SSE2 = 1 << 26,
@@ -20,6 +22,9 @@ enum {
     CPUID7_EBX_SMAP = 1 << 20,
     CPUID7_ECX_UMIP = 1 << 2,
     LEAF_XSAVE = 0xD,
+    MSR_APIC_BASE = 0x1B,
+    APIC_BASE_ON = 1 << 11,
+    APIC_BASE_X2 = 1 << 10, /* its registers are not in memory */
     XCR0_X87 = 1 << 0,
     XCR0_SSE = 1 << 1,
     XCR0_AVX = 1 << 2,
@@ -41,6 +46,16 @@ static void turn_on_xsave(struct cpu_features *c, bool avx)
     c->xsave_size = r[1];
 }
 
+/* Where the local APIC's registers are, below 4 GiB. */
+static uint32_t find_local_apic(void)
+{
+    uint64_t base = cpu_rdmsr(MSR_APIC_BASE);
+
+    if (base >> 32 || (base & (APIC_BASE_ON | APIC_BASE_X2)) != APIC_BASE_ON)
+        return 0;
+    return (uint32_t)base & ~0xFFFu;
+}
+
 void cpu_detect(void)
 {
     struct cpu_features *c = &cpu_features;
@@ -57,6 +72,8 @@ void cpu_detect(void)
     c->model = (uint8_t)((r[0] >> 4 & 15) | (r[0] >> 12 & 0xF0));
     c->family = (uint8_t)((r[0] >> 8 & 15) == 15 ? 15 + (r[0] >> 20 & 255) : r[0] >> 8 & 15);
     c->tsc = r[3] & CPUID1_EDX_TSC;
+    if (r[3] & CPUID1_EDX_APIC && r[3] & CPUID1_EDX_MSR)
+        c->local_apic = find_local_apic();
     c->fxsr = r[3] & CPUID1_EDX_FXSR;
     c->sse = c->fxsr && (r[3] & CPUID1_EDX_SSE);
     c->sse2 = c->sse && (r[3] & CPUID1_EDX_SSE2);

@@ -36,6 +36,7 @@ struct cpu_features { /* (c) */
     bool fxsave;         /* what stores programs' registers is FXSAVE: there is SSE, and no XSAVE */
     bool xsave;          /* it is on, for the components in XCR0: x87, SSE and, where there is one, AVX */
     uint32_t xsave_size; /* bytes of the area for those; 0 without */
+    uint32_t local_apic; /* physical address of its registers; 0: there is none, or it is off */
 };
 extern struct cpu_features cpu_features; /* (c) */
 
@@ -107,6 +108,14 @@ static inline uint64_t cpu_rdtsc(void)
     uint64_t v;
 
     __asm__ volatile("rdtsc" : "=A"(v));
+    return v;
+}
+
+static inline uint64_t cpu_rdmsr(uint32_t msr)
+{
+    uint64_t v;
+
+    __asm__ volatile("rdmsr" : "=A"(v) : "c"(msr));
     return v;
 }
 

@@ -1,7 +1,7 @@
 /*
  * How long things take that end at a time, on a machine that has nothing else to do.
  *
- *     sleeps
+ *     sleeps [MOST]     interrupts in a second of sleep; 3
  *
  * Sleeps and limits of every kind of call end when they are over; nothing interrupts a machine that waits; a
  * child runs soon although its parent computes; who is interrupted for another does not lose his turn; load
