@@ -60,4 +60,9 @@ for my $m (@machines) {
     }
 }
 
+# A fault that no touch of its own made, as when a disk loses a page of the program: it says so and ends.
+my $lost = boot('memdiff-lost', memory => '64M', initrd => "$top/build/rootfs-fuzz.cpio", time => 60,
+    append => 'quiet -- ' . word('/fuzz/memdiff 1 1000000 >/dev/null & sleep 0.3; kill -BUS $!; wait $!; echo ended $?'));
+log_like($lost, qr/^memdiff: a page of its own is lost\r?\nended 4$/m, 'a fault that is no touch ends the program');
+
 done_testing();

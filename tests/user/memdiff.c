@@ -39,15 +39,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PAGE       4096u
-#define PAGES      48u
-#define ARENA      ((uint8_t *)0x30000000)
-#define HEAP_PAGES 40u
-#define FILE_PAGES 16u
-#define DEPTH      3u   /* of forks */
-#define LOOK       128u /* at all of the arena, so often */
-#define CHECKPOINT 500u
-#define TRAIL      3000u /* lines between two checkpoints of which something is kept */
+#define PAGE        4096u
+#define PAGES       48u
+#define ARENA       ((uint8_t *)0x30000000)
+#define HEAP_PAGES  40u
+#define FILE_PAGES  16u
+#define DEPTH       3u   /* of forks */
+#define LOOK        128u /* at all of the arena, so often */
+#define CHECKPOINT  500u
+#define INSTRUCTION 15u   /* bytes, at most */
+#define TRAIL       3000u /* lines between two checkpoints of which something is kept */
 
 #ifndef MAP_SHARED_VALIDATE
 #define MAP_SHARED_VALIDATE 3
@@ -188,11 +189,17 @@ static long result_at(long rc)
 static volatile sig_atomic_t fault_signal, fault_code;
 static uintptr_t fault_address;
 
-/* The touch has put into ECX where to go on. */
+/* The touch has put into ECX where to go on, which is the next instruction. Another fault than a touch's
+ * is the loss of a page of the program's own, by a disk that cannot be read: there is nothing to go on
+ * with. */
 static void on_fault(int signo, siginfo_t *info, void *context)
 {
+    static const char lost[] = "memdiff: a page of its own is lost\n";
     ucontext_t *u = context;
+    uint32_t ahead = (uint32_t)(u->uc_mcontext.gregs[REG_ECX] - u->uc_mcontext.gregs[REG_EIP]);
 
+    if (ahead == 0 || ahead > INSTRUCTION)
+        _exit(write(2, lost, sizeof lost - 1) > 0 ? 4 : 5);
     fault_signal = signo;
     fault_code = info->si_code;
     fault_address = (uintptr_t)info->si_addr;
