@@ -359,7 +359,7 @@ $(B)/rootfs-ut.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
 # about the last 2 MiB of a machine of 16 has one alone.
 FUZZ_FIRST := $(addprefix $(B)/fuzz/,hostile memdiff pressure sysfuzz tmpfs)
 FUZZ_SWAP := $(addprefix $(B)/fuzz/,areas thrash)
-FUZZ_MORE := $(filter-out $(FUZZ_FIRST) $(FUZZ_SWAP) $(B)/fuzz/segfuzz $(B)/fuzz/live $(B)/fuzz/pagelife $(B)/fuzz/region $(B)/fuzz/sparse,$(FUZZ))
+FUZZ_MORE := $(filter-out $(FUZZ_FIRST) $(FUZZ_SWAP) $(B)/fuzz/segfuzz $(B)/fuzz/live $(B)/fuzz/pagelife $(B)/fuzz/region $(B)/fuzz/sparse $(B)/fuzz/formpages $(B)/fuzz/least,$(FUZZ))
 $(B)/rootfs-fuzz.cpio: $(ROOTFS_DEPS) $(FUZZ_FIRST)
 	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ_FIRST)),--add $(B)/fuzz/$t=fuzz/$t)
 $(B)/rootfs-more.cpio: $(ROOTFS_DEPS) $(FUZZ_MORE)
@@ -556,9 +556,11 @@ $(TEST_FILES): | $(B)/setup-test $(B)/setup-build
 TLB_TESTS := $(patsubst %,tests/boot/%.t,memdiff fuzz user torture programs-busybox programs-stress programs-more)
 
 # The tests that are random or only take time, for minutes each.
-soak: $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/lab/plugin.so $(B)/host/replay | $(B)/setup-test
+soak: export QUIRE_SEED := $(or $(QUIRE_SEED),$(shell date +%s))
+soak: hosted $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/lab/plugin.so $(B)/host/replay | $(B)/setup-test
 	@tools/setup browser || echo "soak: there is no Chromium, so nothing clicks through the player" >&2
-	@QUIRE_SOAK=1 $(PROVE) --limit 14400 tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/races.t tests/boot/areas.t \
+	@echo "soak: QUIRE_SEED=$(QUIRE_SEED)"
+	@QUIRE_SOAK=1 $(PROVE) --limit 14400 tests/host/seeds.t tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/races.t tests/boot/areas.t \
 	    tests/boot/segments.t tests/boot/wine.t tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t \
 	    tests/boot/tlb.t tests/boot/forms.t tests/boot/missed.t tests/lab/player.t
 	@QUIRE_APPEND=softtlb=24 $(PROVE) --limit 3600 $(TLB_TESTS)

@@ -8,12 +8,16 @@ use lib $FindBin::Bin;
 use Boot;
 use Test::More;
 
+my $top     = top_dir();
+my $archive = Boot::work_file('bombs.cpio');
+my $packed  = `$top/tools/rootfs pack -o '$archive' busybox --add '$top/build/fuzz/bombs=fuzz/bombs' 2>&1`;
+die "tools/rootfs: $packed" if $?;
 my $seconds = $ENV{QUIRE_SOAK} ? 60 : 5;
 
 for my $c (['16M', 0], ['64M', 1], $ENV{QUIRE_SOAK} ? (['16M', 1], ['64M', 0], ['512M', 0], ['512M', 1]) : ['512M', 0]) {
     my ($memory, $swap) = @$c;
     my $name = "bombs-$memory" . ($swap ? '-swap' : '');
-    my $run = boot($name, memory => $memory, time => 60 + 4 * $seconds, initrd => top_dir() . '/build/rootfs-more.cpio',
+    my $run = boot($name, memory => $memory, time => 60 + 4 * $seconds, initrd => $archive,
         disks => $swap ? [swap_disk($name)] : [], append => "quiet -- /fuzz/bombs limits; /fuzz/bombs $seconds");
     outcome_is($run, 'pass');
     my @done = $run->{log} =~ /^bombs: done, 0 failed/mg;

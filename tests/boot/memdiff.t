@@ -13,6 +13,7 @@ my $top     = top_dir();
 my $program = "$top/build/fuzz/memdiff";
 my $rounds  = $ENV{QUIRE_SOAK} ? 20 : 1;
 my $each    = 10_000;
+my $base    = $ENV{QUIRE_SEED} // 0; # is added to all seeds
 my $forking = 2_000; # operations with many forks, each of which has some more
 
 need_busybox("$top/build/rootfs-fuzz.cpio");
@@ -25,7 +26,7 @@ my @machines = (['64M', 0, [1 .. 4], $each], ['16M', 1, [5 .. 8], $each], ['14M'
 # The arguments of memdiff for each run of a machine.
 sub runs_of {
     my (undef, undef, $seeds, $operations, @options) = @{$_[0]};
-    return map { my $round = $_; map { join ' ', @options, $_ + 1000 * $round, $operations } @$seeds } 0 .. $rounds - 1;
+    return map { my $round = $_; map { join ' ', @options, $_ + 1000 * $round + $base, $operations } @$seeds } 0 .. $rounds - 1;
 }
 
 # A script as one word of the kernel's command line, of which init gets 32.
@@ -48,7 +49,7 @@ for my $m (@machines) {
     my $name = "memdiff-$memory";
     my $script = ($swap ? '/fuzz/hostile churn 16 & ' : '') .
       "r=0; while [ \$r -lt $rounds ]; do for s in @$seeds; do " .
-      "/fuzz/memdiff @options \$((s+1000*r)) $operations; done; r=\$((r+1)); done";
+      "/fuzz/memdiff @options \$((s+1000*r+$base)) $operations; done; r=\$((r+1)); done";
     my $run = boot($name, memory => $memory, initrd => "$top/build/rootfs-fuzz.cpio",
         disks  => $swap ? [swap_disk($name)] : [], time => 100 * $rounds, append => 'quiet -- ' . word($script));
     outcome_is($run, 'pass');

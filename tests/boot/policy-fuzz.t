@@ -16,7 +16,7 @@ my @all      = policy_names();
 my @policies = $ENV{QUIRE_POLICY} ? split(/,/, $ENV{QUIRE_POLICY}) : $soak ? @all : grep { $_ eq 'vms' || $_ eq 'two-list' } @all;
 my $runs     = $soak ? 100 : 2;
 my $each     = 10_000;
-my $first    = 100;
+my $first    = $ENV{QUIRE_SEED} // 100;
 my $cap      = 96; # pages: one process wants about 300
 
 need_linux();

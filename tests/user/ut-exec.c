@@ -2,7 +2,6 @@
 #include "tests/user/ut.h"
 #include <sys/personality.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <elf.h>
 #include <sys/auxv.h>
 
@@ -157,22 +156,6 @@ static void arguments(void)
         many[n] = big;
     many[n] = NULL;
     run("15 MB in all", SELF, many, none);
-    struct rlimit old, large = {64 << 20, RLIM_INFINITY};
-    getrlimit(RLIMIT_STACK, &old);
-    many[20] = NULL;
-    run("1.8 MB", SELF, many, none);
-    many[20] = big;
-    many[24] = NULL;
-    run("2.2 MB", SELF, many, none);
-    large.rlim_max = old.rlim_max;
-    TRY(setrlimit(RLIMIT_STACK, &large));
-    many[24] = big;
-    many[57] = NULL;
-    run("5.5 MB with a large stack", SELF, many, none);
-    many[57] = big;
-    many[68] = NULL;
-    run("6.6 MB with a large stack", SELF, many, none);
-    setrlimit(RLIMIT_STACK, &old);
     PART("the auxiliary vector");
     run("auxiliary", SELF, (char *[]){"ut", "exec-auxiliary", NULL}, none);
 }
