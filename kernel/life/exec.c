@@ -730,8 +730,10 @@ static int grow(struct strings *s)
     size_t size = s->size ? s->size * 2 : STRINGS_FIRST;
     char *buf;
 
-    if (s->used >= s->limit)
+    if (s->size >= s->limit)
         return -E2BIG;
+    if (size > s->limit)
+        size = s->limit;
     buf = vm_table_alloc(size, 1);
     if (!buf)
         return -ENOMEM;

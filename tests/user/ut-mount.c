@@ -265,7 +265,7 @@ static void copy_self(const char *to)
     close(out);
 }
 
-/* What becomes of executing it: it says how it is used, and ends with 2. */
+/* What becomes of executing it: it ends with 17, if it is executed. */
 static void run(const char *path)
 {
     int status;
@@ -276,7 +276,7 @@ static void run(const char *path)
         close(2);
         open("/dev/null", O_WRONLY);
         open("/dev/null", O_WRONLY);
-        execl(path, path, NULL);
+        execl(path, path, "exec-thread", NULL);
         _exit(errno == EACCES ? 100 : 101);
     }
     waitpid(pid, &status, 0);
