@@ -80,8 +80,7 @@ int pidfd_get_target(int fd, struct pidfd_name *out)
     int err = pidfd_get_name(fd, out, NULL);
     struct file *f = err ? fd_get(fd) : NULL;
 
-    if (f && !(f->flags & O_PATH) && f->inode && f->inode->ops->process &&
-        f->inode->ops->process(f->inode, out))
+    if (f && !(f->flags & O_PATH) && f->inode->ops->process && f->inode->ops->process(f->inode, out))
         err = 0;
     file_put(f);
     return err;

@@ -174,8 +174,7 @@ enum mount_flags {
     /* Of the filesystem wherever it is mounted, and those of them that can be changed. */
     MOUNT_SUPER = MOUNT_RDONLY | MOUNT_SYNCHRONOUS | MOUNT_MANDLOCK | MOUNT_DIRSYNC | MOUNT_LAZYTIME,
     MOUNT_CHANGEABLE = MOUNT_SUPER & ~MOUNT_DIRSYNC,
-    MOUNT_KEPT = MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC | MOUNT_SYNCHRONOUS |
-                 MOUNT_MANDLOCK | MOUNT_DIRSYNC | MOUNT_LAZYTIME,
+    MOUNT_KEPT = MOUNT_SUPER | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC,
 };
 
 #define MOUNT_MODE 01777u /* of a root, if mount(2) says nothing */

@@ -566,8 +566,8 @@ int32_t sys_ftruncate64(SYSCALL_3_ARGS(fd, low, high))
     return truncate_fd(fd, (int64_t)word64(low, high));
 }
 
-/* Whether what fallocate(2) is to do makes sense, whoever does it. */
-static int check_allocation(uint32_t mode)
+/* Whether what fallocate(2) is to do makes sense, whatever the file is. */
+static int check_allocation_mode(uint32_t mode)
 {
     enum { KEEP = 1, PUNCH = 2, COLLAPSE = 8, ZERO = 16, INSERT = 32, UNSHARE = 64 };
 
@@ -580,30 +580,40 @@ static int check_allocation(uint32_t mode)
     return 0;
 }
 
+/* What is wrong with it, in Linux's order; 0: the file's own operation decides. */
+static int check_allocation(const struct file *f, uint32_t mode, int64_t start, int64_t size)
+{
+    int err;
+
+    if (f->flags & O_PATH)
+        return -EBADF;
+    if (start < 0 || size <= 0)
+        return -EINVAL;
+    err = check_allocation_mode(mode);
+    if (err)
+        return err;
+    if (!file_writes(f))
+        return -EBADF;
+    if (S_ISFIFO(f->inode->mode))
+        return -ESPIPE;
+    if (!S_ISREG(f->inode->mode))
+        return S_ISDIR(f->inode->mode) ? -EISDIR : -ENODEV;
+    if (start > INT64_MAX - size)
+        return -EFBIG;
+    return f->inode->ops->fallocate ? 0 : -EOPNOTSUPP;
+}
+
 int32_t sys_fallocate(uint32_t fd, uint32_t mode, uint32_t low, uint32_t high, uint32_t size_low,
                       uint32_t size_high)
 {
     int64_t start = (int64_t)word64(low, high), size = (int64_t)word64(size_low, size_high);
-    struct file *f;
+    struct file *f = fd_get((int)fd);
     int err;
 
-    f = fd_get((int)fd);
     if (!f)
         return -EBADF;
-    err = f->flags & O_PATH ? -EBADF : start < 0 || size <= 0 ? -EINVAL : check_allocation(mode);
-    if (err)
-        ;
-    else if (!file_writes(f))
-        err = -EBADF;
-    else if (S_ISFIFO(f->inode->mode))
-        err = -ESPIPE;
-    else if (!S_ISREG(f->inode->mode))
-        err = S_ISDIR(f->inode->mode) ? -EISDIR : -ENODEV;
-    else if (start > INT64_MAX - size)
-        err = -EFBIG;
-    else if (!f->inode->ops->fallocate)
-        err = -EOPNOTSUPP;
-    else {
+    err = check_allocation(f, mode, start, size);
+    if (!err) {
         mutex_lock(&f->inode->lock);
         err = f->inode->ops->fallocate(f->inode, mode, (uint64_t)start, (uint64_t)size);
         mutex_unlock(&f->inode->lock);
