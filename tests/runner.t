@@ -35,15 +35,15 @@ sub tests {
 
 my ($status, $out) = tests('--limit 6 --quiet 1', $ok, $skip);
 is($status, 0, 'two that pass');
-like($out, qr{^\[2 of 2\] ok +[\d.]+ s  \Q$ok\E$}m, 'n of all is said');
+like($out, qr{^\[2 of 2\] ok +[\d.]+ s, CPU +[\d.]+ s  \Q$ok\E$}m, 'n of all is said');
 like($out, qr{\Q$skip\E \(skipped: no such thing\)  \| now \Q$ok\E \d+ s$}m, 'and what runs now, and who was skipped');
 like($out, qr{^\[1 of 2\]  now \Q$ok\E \d s$}m, 'and again when it is silent for long');
 like($out, qr/^2 files, 2 tests, \d+ s: all passed$/m, 'the sum');
 
 ($status, $out) = tests('--limit 6 --quiet 1', $bad, $hang, $plan, $died, $ok);
 is($status, 1, 'four of five fail');
-like($out, qr{FAILED +[\d.]+ s  \Q$bad\E.*\n    failed: 2; all of it: \S+\n    # it said why$}m, 'a test that fails, with what it said');
-like($out, qr{FAILED +6\.\d s  \Q$hang\E.*\n    still running after 6 s, which is the limit: ended; its last line: ok 1 - still fine}, 'one that hangs');
+like($out, qr{FAILED +[\d.]+ s, CPU +[\d.]+ s  \Q$bad\E.*\n    failed: 2; all of it: \S+\n    # it said why$}m, 'a test that fails, with what it said');
+like($out, qr{FAILED +6\.\d s, CPU +[\d.]+ s  \Q$hang\E.*\n    still running after 6 s, which is the limit: ended; its last line: ok 1 - still fine}, 'one that hangs');
 like($out, qr{FAILED .*\Q$plan\E.*\n    .*planned 3 tests but ran 1}, 'one that lies about its number');
 like($out, qr{FAILED .*\Q$died\E.*\n    ended by signal 9}, 'one that is killed');
 like($out, qr/4 FAILED\n(?:    \S+: .*\n){4}\z/, 'the sum has all four');
