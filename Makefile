@@ -560,7 +560,7 @@ soak: export QUIRE_SEED := $(or $(QUIRE_SEED),$(shell date +%s))
 soak: hosted $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/lab/plugin.so $(B)/host/replay | $(B)/setup-test
 	@tools/setup browser || echo "soak: there is no Chromium, so nothing clicks through the player" >&2
 	@echo "soak: QUIRE_SEED=$(QUIRE_SEED)"
-	@QUIRE_SOAK=1 $(PROVE) --limit 14400 tests/host/seeds.t tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/races.t tests/boot/areas.t \
+	@QUIRE_SOAK=1 $(PROVE) --limit 14400 tests/host/seeds.t tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/user.t tests/boot/races.t tests/boot/areas.t \
 	    tests/boot/segments.t tests/boot/wine.t tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t \
 	    tests/boot/tlb.t tests/boot/forms.t tests/boot/missed.t tests/lab/player.t
 	@QUIRE_APPEND=softtlb=24 $(PROVE) --limit 3600 $(TLB_TESTS)

@@ -22,7 +22,8 @@ ok(scalar(grep { /^ut\| == all: [1-9]\d* programs/ } @linux), 'all programs were
 # Shared libraries take room that a small machine does not have, and are there if packages could be fetched.
 my $libraries = system("cpio -t --quiet <'" . top_dir() . "/build/rootfs-test.cpio' 2>/dev/null | grep -q /ld-linux.so.2") == 0;
 diag('packages cannot be fetched: no dynamic programs') unless $libraries;
-for my $c (['user', '64M', 1, 1], ['user-16', '16M', 1, 0], ['user-no-swap', '96M', 0, 1]) {
+# `make soak` runs the dynamic ones without a swap disk too.
+for my $c (['user', '64M', 1, 1], ['user-16', '16M', 1, 0], ['user-no-swap', '96M', 0, $ENV{QUIRE_SOAK}]) {
     my ($name, $memory, $swap, $dynamic) = @$c;
     $dynamic &&= $libraries;
     my $run = boot($name, memory => $memory, append => 'quiet init=/ut/ut -- --all' . ($dynamic ? ' /ut' : ''), time => 240,
