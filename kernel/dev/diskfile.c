@@ -188,14 +188,20 @@ static int transfer(const struct disk_unit *u, bool write, vaddr_t buf, size_t n
     return done ? (int)done : err;
 }
 
+/* What is to go directly consists of sectors, in the program's memory too. */
+static bool in_sectors(const struct file *f, vaddr_t buf, size_t n, uint64_t pos)
+{
+    return !(f->flags & O_DIRECT) || !((buf | n | pos) & (BLOCK_SECTOR - 1));
+}
+
 static int disk_file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
-    return transfer(f->data, false, buf, n, pos);
+    return in_sectors(f, buf, n, *pos) ? transfer(f->data, false, buf, n, pos) : -EINVAL;
 }
 
 static int disk_file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
-    return transfer(f->data, true, buf, n, pos);
+    return in_sectors(f, buf, n, *pos) ? transfer(f->data, true, buf, n, pos) : -EINVAL;
 }
 
 enum {
@@ -275,7 +281,8 @@ const struct file_ops disk_ops = {.open = disk_open,
                                   .read = disk_file_read,
                                   .write = disk_file_write,
                                   .ioctl = disk_ioctl,
-                                  .seek = disk_seek};
+                                  .seek = disk_seek,
+                                  .direct = true};
 
 struct disk_unit *disk_of_inode(const struct inode *i)
 {

@@ -151,6 +151,10 @@ int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct fi
     }
     f->flags &= ~(uint32_t)O_ONCE;
     f->ordered = S_ISREG(i->mode) || S_ISDIR(i->mode);
+    if (flags & O_DIRECT && !(flags & O_PATH) && !f->ops->direct) {
+        file_put(f);
+        return -EINVAL;
+    }
     *out = f;
     return 0;
 }

@@ -1,24 +1,30 @@
 /*
  * Pipes and FIFOs.
  *
- * Data. A pipe is a ring of bytes in pages, which are allocated when bytes come and freed when they are gone,
- * but for one, so that a small pipe that is written and read by turns allocates nothing. head and tail count
- * bytes ever written and read; their difference is what the pipe holds. A FIFO's inode points to the pipe as
- * long as anybody has it open; a pipe without a name has an inode of its own.
+ * Data. A pipe is a ring of slots, each of a page and the bytes in it, filled at the head and emptied at the
+ * tail. A slot gets its page when it is filled. When it is empty the page is kept for the next one, so that a
+ * small pipe that is written and read by turns allocates nothing; beyond one, pages are freed. A FIFO's inode
+ * points to the pipe as long as anybody has it open; a pipe without a name has an inode of its own.
  *
- * Locking. pipe.lock is held while bytes are copied, since that may sleep. Between letting it go and sleeping
- * in a wait queue no other task runs, so no wake-up is lost. Readers wake writers when there is room again,
- * and writers wake readers when a pipe is no longer empty; each waiter looks again.
+ * As on Linux, what a write leaves over beyond whole pages joins the newest bytes if there is room for all of
+ * it in their page; the rest takes slots of its own. So small writes and reads of other sizes can fill a pipe
+ * with less than its capacity, and a write of up to PIPE_BUF bytes is never divided: a slot is enough for it.
+ * What was spliced, or written to a packet pipe (O_DIRECT), is joined by nothing.
  *
- * A write of up to PIPE_BUF bytes is not divided: it waits until there is room for all of it.
+ * Locking. pipe.lock is held while bytes are copied, since that may sleep: a slot is entered when its bytes
+ * are there. Between letting the lock go and sleeping in a wait queue no other task runs, so no wake-up is
+ * lost. Readers wake writers when there is room again, and writers wake readers when a pipe is no longer
+ * empty; each waiter looks again.
  *
- * INV-PIPE-1  tail <= head <= tail + size; size is a power of two of whole pages
- * INV-PIPE-2  a page that holds bytes of [tail, head) is there
+ * INV-PIPE-1  tail <= head <= tail + slots, which are a power of two
+ * INV-PIPE-2  a slot of [tail, head) has a page and at least one byte in it, and no other slot has a page
+ * INV-PIPE-3  what is promised is the capacity of all pipes
  *
  * Failure. -EPIPE and SIGPIPE without a reader, -EAGAIN instead of waiting, -EINTR (restart) by a signal,
  * -ENOMEM when a page cannot be had and nothing was written yet.
  */
 #include "kernel/fs/pipe.h"
+#include "kernel/fs/pipe_parts.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
 #include "kernel/proc/capability.h"
@@ -27,17 +33,6 @@
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/slab.h"
-
-struct pipe {
-    struct mutex lock;
-    uint32_t refs; /* files that have it open, and FIFO opens that wait */
-    uint32_t readers, writers;
-    uint32_t reader_opens, writer_opens; /* ever: for those who wait for the other end in open() */
-    uint32_t size;
-    uint32_t head, tail; /* wrap */
-    void **page;         /* size / PAGE_SIZE */
-    struct waitq can_read, can_write, opened;
-};
 
 static struct inode_ops inode_ops;
 static const struct filesystem_type pipefs_type = {.name = "pipefs", .magic = 0x50495045};
@@ -48,20 +43,31 @@ static struct pipe *pipe_of(const struct file *f)
     return f->inode->pipe;
 }
 
-static uint32_t used(const struct pipe *p)
+static bool is_empty(const struct pipe *p)
 {
-    return p->head - p->tail;
+    return p->head == p->tail;
 }
 
-static uint32_t room(const struct pipe *p)
+static bool is_full(const struct pipe *p)
 {
-    return p->size - used(p);
+    return p->head - p->tail == p->slots;
+}
+
+static struct pipe_slot *slot_of(const struct pipe *p, uint32_t at)
+{
+    return &p->slot[at & (p->slots - 1)];
+}
+
+static uint32_t capacity(const struct pipe *p)
+{
+    return p->slots * PAGE_SIZE;
 }
 
 /* What all pipes could hold, in bytes. What they do hold belongs to no process that could be chosen when
  * memory is out, so there is a limit: new pipes are small when an eighth of memory is promised, and there are
  * none beyond a quarter. Linux's own limits come on top, for those who lay their capabilities down. */
 static uint32_t promised;
+struct pipe *pipe_all;
 TALLY(pipes, "pipes");
 
 static uint32_t promise_limit(unsigned part)
@@ -94,12 +100,17 @@ static int pipe_alloc(struct pipe **out)
     p = vm_zalloc(sizeof *p);
     if (!p)
         return -ENOMEM;
-    p->size = size;
-    p->page = vm_zalloc(size / PAGE_SIZE * sizeof *p->page);
-    if (!p->page) {
+    p->slots = size / PAGE_SIZE;
+    p->slot = vm_zalloc(p->slots * sizeof *p->slot);
+    if (!p->slot) {
         kfree(p);
         return -ENOMEM;
     }
+    p->at = &pipe_all;
+    p->next = pipe_all;
+    if (p->next)
+        p->next->at = &p->next;
+    pipe_all = p;
     promised += size;
     pipes.count++;
     *out = p;
@@ -108,10 +119,14 @@ static int pipe_alloc(struct pipe **out)
 
 static void pipe_free(struct pipe *p)
 {
-    promised -= p->size;
-    for (uint32_t n = 0; n < p->size / PAGE_SIZE; n++)
-        kfree(p->page[n]);
-    kfree(p->page);
+    promised -= capacity(p);
+    *p->at = p->next;
+    if (p->next)
+        p->next->at = p->at;
+    for (; !is_empty(p); p->tail++)
+        kfree(slot_of(p, p->tail)->page);
+    kfree(p->spare);
+    kfree(p->slot);
     kfree(p);
     pipes.count--;
 }
@@ -140,38 +155,35 @@ static int wait_on(struct pipe *p, struct waitq *q)
     return err ? -ERESTARTSYS : 0;
 }
 
-static void *page_at(const struct pipe *p, uint32_t at)
+/* A page for a slot, or NULL. Sleeps. */
+static uint8_t *page_take(struct pipe *p)
 {
-    return p->page[(at & (p->size - 1)) >> PAGE_SHIFT];
+    uint8_t *page = p->spare;
+
+    if (unlikely(!page))
+        return vm_alloc(PAGE_SIZE);
+    p->spare = NULL;
+    return page;
 }
 
-/* The page whose bytes end at `at`, the tail, was read to its end: free it, unless it is the only one, or the
- * head has come round to it. */
-static void page_done(struct pipe *p, uint32_t at)
+static void page_done(struct pipe *p, uint8_t *page)
 {
-    if (p->head - at > p->size - PAGE_SIZE)
+    if (p->spare)
+        kfree(page);
+    else
+        p->spare = page;
+}
+
+/* Take n bytes out of the oldest slot. */
+static inline __attribute__((always_inline)) void consume(struct pipe *p, struct pipe_slot *s, uint32_t n)
+{
+    s->from = (uint16_t)(s->from + n);
+    s->size = (uint16_t)(s->size - n);
+    if (s->size)
         return;
-
-    uint32_t n = ((at - 1) & (p->size - 1)) >> PAGE_SHIFT, next = (at & (p->size - 1)) >> PAGE_SHIFT;
-
-    if (!p->page[next]) { /* let it serve again */
-        p->page[next] = p->page[n];
-    } else {
-        kfree(p->page[n]);
-    }
-    p->page[n] = NULL;
-}
-
-/* Bytes of one page were read. */
-static inline __attribute__((always_inline)) void consume(struct pipe *p, uint32_t n)
-{
-    p->tail += n;
-    if ((p->tail & PAGE_MASK) == 0) {
-        page_done(p, p->tail);
-    } else if (used(p) == 0) { /* begin a page again, not the next one */
-        p->tail &= ~(uint32_t)PAGE_MASK;
-        p->head = p->tail;
-    }
+    page_done(p, s->page);
+    s->page = NULL;
+    p->tail++;
 }
 
 static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
@@ -184,7 +196,7 @@ static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     if (n == 0)
         return 0;
     mutex_lock(&p->lock);
-    while (used(p) == 0) {
+    while (is_empty(p)) {
         if (p->writers == 0)
             goto out;
         if (f->flags & O_NONBLOCK) {
@@ -195,53 +207,62 @@ static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         if (err)
             goto out;
     }
-    while (done < n && used(p)) {
-        uint32_t offset = p->tail & PAGE_MASK, part = PAGE_SIZE - offset;
+    while (done < n && !is_empty(p)) {
+        struct pipe_slot *s = slot_of(p, p->tail);
+        uint32_t part = s->size < n - done ? s->size : (uint32_t)(n - done);
+        bool packet = s->packet;
 
-        if (part > used(p))
-            part = used(p);
-        if (part > n - done)
-            part = (uint32_t)(n - done);
-        if (user_copy_out(buf + done, (uint8_t *)page_at(p, p->tail) + offset, part)) {
+        if (user_copy_out(buf + done, s->page + s->from, part)) {
             err = -EFAULT;
             break;
         }
         done += part;
-        consume(p, part);
+        consume(p, s, packet ? s->size : part);
+        if (packet)
+            break;
     }
     if (done)
         os_wake_all(&p->can_write);
-    if (used(p))
+    if (!is_empty(p))
         os_wake_one(&p->can_read);
 out:
     mutex_unlock(&p->lock);
     return done ? (int)done : err;
 }
 
-/* Append as much as fits; bytes, or -errno if nothing. */
-static inline __attribute__((always_inline)) int append(struct pipe *p, vaddr_t buf, size_t n)
+/* Whether n bytes, less than a page, have a place behind the newest ones. */
+static inline bool joins(const struct pipe *p, size_t n)
 {
-    size_t done = 0;
+    const struct pipe_slot *s = slot_of(p, p->head - 1);
 
-    while (done < n && room(p)) {
-        uint32_t offset = p->head & PAGE_MASK, part = PAGE_SIZE - offset;
-        uint32_t index = (p->head & (p->size - 1)) >> PAGE_SHIFT;
+    return n && !is_empty(p) && s->joins && s->from + s->size + n <= PAGE_SIZE;
+}
 
-        if (part > room(p))
-            part = room(p);
-        if (part > n - done)
-            part = (uint32_t)(n - done);
-        if (!p->page[index]) {
-            p->page[index] = vm_alloc(PAGE_SIZE);
-            if (!p->page[index])
-                return done ? (int)done : -ENOMEM;
-        }
-        if (user_copy_in((uint8_t *)p->page[index] + offset, buf + done, part))
-            return done ? (int)done : -EFAULT;
-        done += part;
-        p->head += part;
+/* What joins() says. Bytes or -EFAULT. */
+static int join(struct pipe *p, vaddr_t buf, size_t n)
+{
+    struct pipe_slot *s = slot_of(p, p->head - 1);
+
+    if (user_copy_in(s->page + s->from + s->size, buf, n))
+        return -EFAULT;
+    s->size = (uint16_t)(s->size + n);
+    return (int)n;
+}
+
+/* Fill the next slot, which is free, with n bytes, a page at most. Bytes, -EFAULT or -ENOMEM. */
+static inline __attribute__((always_inline)) int fill(struct pipe *p, vaddr_t buf, size_t n,
+                                                      struct pipe_slot slot)
+{
+    slot.page = page_take(p);
+    slot.size = (uint16_t)n;
+    if (!slot.page)
+        return -ENOMEM;
+    if (user_copy_in(slot.page, buf, n)) {
+        page_done(p, slot.page);
+        return -EFAULT;
     }
-    return (int)done;
+    *slot_of(p, p->head++) = slot;
+    return (int)n;
 }
 
 static int no_reader(void)
@@ -264,29 +285,31 @@ static int pipe_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     if (n == 0)
         return 0;
     mutex_lock(&p->lock);
-    while (done < n) {
-        size_t whole = n - done <= PIPE_BUF && n <= PIPE_BUF ? n - done : 1;
+    if (p->readers && joins(p, n & PAGE_MASK)) {
+        err = join(p, buf, n & PAGE_MASK);
+        if (err > 0) {
+            done = (size_t)err;
+            os_wake_one(&p->can_read);
+        }
+    }
+    while (done < n && err >= 0) {
+        bool packet = f->flags & O_DIRECT;
 
         if (p->readers == 0) {
             err = no_reader();
-            break;
+        } else if (!is_full(p)) {
+            err = fill(p, buf + done, n - done < PAGE_SIZE ? n - done : PAGE_SIZE,
+                       (struct pipe_slot){.packet = packet, .joins = !packet});
+            if (err > 0)
+                done += (size_t)err;
+            os_wake_one(&p->can_read);
+        } else if (f->flags & O_NONBLOCK) {
+            err = -EAGAIN;
+        } else {
+            err = wait_on(p, &p->can_write);
         }
-        if (room(p) < whole) {
-            if (f->flags & O_NONBLOCK)
-                err = -EAGAIN;
-            else
-                err = wait_on(p, &p->can_write);
-            if (err)
-                break;
-            continue;
-        }
-        err = append(p, buf + done, n - done);
-        os_wake_one(&p->can_read);
-        if (err < 0)
-            break;
-        done += (size_t)err;
     }
-    if (room(p) && p->writers > 1)
+    if (!is_full(p) && p->writers > 1)
         os_wake_one(&p->can_write);
     mutex_unlock(&p->lock);
     return done ? (int)done : err;
@@ -299,14 +322,14 @@ static unsigned pipe_poll(struct file *f, struct poll_table *table)
 
     if (mode != O_WRONLY) {
         poll_register(table, &pipe_of(f)->can_read);
-        if (used(p))
+        if (!is_empty(p))
             events |= POLLIN | POLLRDNORM;
         if (p->writers == 0 && p->writer_opens)
             events |= POLLHUP;
     }
     if (mode != O_RDONLY) {
         poll_register(table, &pipe_of(f)->can_write);
-        if (room(p) >= PIPE_BUF)
+        if (!is_full(p))
             events |= POLLOUT | POLLWRNORM;
         if (p->readers == 0)
             events |= POLLERR;
@@ -425,11 +448,13 @@ int pipe_create(uint32_t flags, struct file **reader, struct file **writer)
     inode_init(i, &pipefs, S_IFIFO | 0600);
     i->ops = &inode_ops;
     format(name, sizeof name, "pipe:[%u]", i->ino);
-    err = file_open_inode(i, O_RDONLY | flags, name, reader);
+    err = file_open_inode(i, O_RDONLY | (flags & O_NONBLOCK), name, reader);
     if (!err) {
-        err = file_open_inode(i, O_WRONLY | flags, name, writer);
+        err = file_open_inode(i, O_WRONLY | (flags & O_NONBLOCK), name, writer);
         if (err)
             file_put(*reader);
+        else
+            (*writer)->flags |= flags & O_DIRECT; /* means packets, and cannot be asked of open() */
     }
     inode_put(i);
     return err;
@@ -439,31 +464,18 @@ int pipe_create(uint32_t flags, struct file **reader, struct file **writer)
 
 int pipe_get_size(const struct file *f)
 {
-    return f->ops == &pipe_ops ? (int)pipe_of(f)->size : -EBADF;
+    return f->ops == &pipe_ops ? (int)capacity(pipe_of(f)) : -EBADF;
 }
 
-/* Move the pages to a new ring of `bytes`, large enough. *spare is used up if the oldest and the newest bytes
- * are in one page. */
-static void move_pages(struct pipe *p, void **page, uint32_t bytes, void **spare)
+/* Move what there is to a new ring, large enough. */
+static void move_slots(struct pipe *p, struct pipe_slot *slot, uint32_t slots)
 {
-    uint32_t first = p->tail >> PAGE_SHIFT, last = (p->head + PAGE_MASK) >> PAGE_SHIFT;
-    uint32_t old_mask = p->size / PAGE_SIZE - 1, mask = bytes / PAGE_SIZE - 1;
-
-    if (last - first > p->size / PAGE_SIZE) {
-        memcpy(*spare, p->page[--last & old_mask], p->head & PAGE_MASK);
-        page[last & mask] = *spare;
-        *spare = NULL;
-    }
-    for (uint32_t n = first; n != last; n++) {
-        page[n & mask] = p->page[n & old_mask];
-        p->page[n & old_mask] = NULL;
-    }
-    for (uint32_t n = 0; n <= old_mask; n++)
-        kfree(p->page[n]);
-    kfree(p->page);
-    promised += bytes - p->size;
-    p->page = page;
-    p->size = bytes;
+    for (uint32_t at = p->tail; at != p->head; at++)
+        slot[at & (slots - 1)] = *slot_of(p, at);
+    kfree(p->slot);
+    promised += (slots - p->slots) * PAGE_SIZE;
+    p->slot = slot;
+    p->slots = slots;
 }
 
 uint32_t pipe_round(uint32_t size)
@@ -480,43 +492,39 @@ uint32_t pipe_round(uint32_t size)
 int pipe_set_size(struct file *f, uint32_t size)
 {
     struct pipe *p = pipe_of(f);
+    struct pipe_slot *slot;
     uint32_t bytes;
-    void **page, *spare;
-    int err = -ENOMEM;
+    int err;
 
     if (f->ops != &pipe_ops)
         return -EBADF;
     bytes = pipe_round(size);
     if (!bytes)
         return -EINVAL;
-    if (bytes > p->size && bytes > pipe_max_size && !capable(CAP_SYS_RESOURCE))
+    if (bytes > capacity(p) && bytes > pipe_max_size && !capable(CAP_SYS_RESOURCE))
         return -EPERM;
     if (bytes > promise_limit(4))
         return -ENOMEM; /* before its table is */
-    page = vm_zalloc(bytes / PAGE_SIZE * sizeof *page);
-    spare = vm_alloc(PAGE_SIZE);
+    slot = vm_zalloc(bytes / PAGE_SIZE * sizeof *slot);
+    if (!slot)
+        return -ENOMEM;
     mutex_lock(&p->lock);
-    if (page && spare) {
-        uint32_t pages = ((p->head + PAGE_MASK) >> PAGE_SHIFT) - (p->tail >> PAGE_SHIFT);
+    err = p->head - p->tail > bytes / PAGE_SIZE ? -EBUSY : (int)bytes;
+    if (bytes > capacity(p)) {
+        uint32_t would = promised + bytes - capacity(p);
 
-        err = pages > bytes / PAGE_SIZE && bytes != p->size ? -EBUSY : (int)bytes;
-        if (bytes > p->size) {
-            uint32_t would = promised + bytes - p->size;
-
-            if (would > promise_limit(4))
-                err = -ENOMEM;
-            if (beyond(would, pipe_pages_soft) || beyond(would, pipe_pages_hard))
-                err = -EPERM;
-        }
-        if (err > 0 && bytes != p->size) {
-            move_pages(p, page, bytes, &spare);
-            page = NULL;
-            os_wake_all(&p->can_write);
-        }
+        if (would > promise_limit(4))
+            err = -ENOMEM;
+        if (beyond(would, pipe_pages_soft) || beyond(would, pipe_pages_hard))
+            err = -EPERM;
+    }
+    if (err > 0) {
+        move_slots(p, slot, bytes / PAGE_SIZE);
+        slot = NULL;
+        os_wake_all(&p->can_write);
     }
     mutex_unlock(&p->lock);
-    kfree(page);
-    kfree(spare);
+    kfree(slot);
     return err;
 }
 
@@ -524,12 +532,17 @@ size_t pipe_bytes(const struct inode *i)
 {
     const struct pipe *p = i->pipe;
 
-    return p ? sizeof *i + sizeof *p + PAGE_UP(used(p)) : 0;
+    return p ? sizeof *i + sizeof *p + p->slots * sizeof *p->slot + (p->head - p->tail) * PAGE_SIZE : 0;
 }
 
 uint32_t pipe_fill(const struct file *f)
 {
-    return used(pipe_of(f));
+    const struct pipe *p = pipe_of(f);
+    uint32_t bytes = 0;
+
+    for (uint32_t at = p->tail; at != p->head; at++)
+        bytes += slot_of(p, at)->size;
+    return bytes;
 }
 
 /* Until there is room, or nobody reads. 0 or -errno. */
@@ -537,7 +550,7 @@ static int wait_room(struct pipe *p, bool nonblock)
 {
     int err = 0;
 
-    while (!err && p->readers && !room(p))
+    while (!err && p->readers && is_full(p))
         err = nonblock ? -EAGAIN : wait_on(p, &p->can_write);
     return p->readers ? err : no_reader();
 }
@@ -550,7 +563,7 @@ int pipe_give(struct file *f, vaddr_t buf, size_t n, bool nonblock)
     mutex_lock(&p->lock);
     err = wait_room(p, nonblock);
     if (!err) {
-        err = append(p, buf, n);
+        err = fill(p, buf, n, (struct pipe_slot){0});
         os_wake_one(&p->can_read);
     }
     mutex_unlock(&p->lock);
@@ -573,33 +586,30 @@ int pipe_move_out(struct file *f, size_t n, bool nonblock, pipe_move_fn move, vo
     int err = 0;
 
     mutex_lock(&p->lock);
-    while (!err && !used(p) && p->writers)
+    while (!err && is_empty(p) && p->writers)
         err = nonblock ? -EAGAIN : wait_on(p, &p->can_read);
-    while (!err && done < n && used(p)) {
-        uint32_t offset = p->tail & PAGE_MASK, part = PAGE_SIZE - offset;
-        int got;
+    while (!err && done < n && !is_empty(p)) {
+        struct pipe_slot *s = slot_of(p, p->tail);
+        int got = move(arg, s->page + s->from, s->size < n - done ? s->size : n - done);
 
-        part = part < used(p) ? part : used(p);
-        part = part < n - done ? part : (uint32_t)(n - done);
-        got = move(arg, (uint8_t *)page_at(p, p->tail) + offset, part);
         if (got <= 0) {
             err = got;
             break;
         }
         done += (size_t)got;
-        consume(p, (uint32_t)got);
+        consume(p, s, (uint32_t)got);
         if (done < n && ends_early())
             break;
     }
     if (done)
         os_wake_all(&p->can_write);
-    if (used(p))
+    if (!is_empty(p))
         os_wake_one(&p->can_read);
     mutex_unlock(&p->lock);
     return done ? (int)done : err;
 }
 
-int pipe_move_in(struct file *f, size_t n, bool nonblock, pipe_move_fn move, void *arg)
+int pipe_move_in(struct file *f, size_t n, size_t first, bool nonblock, pipe_move_fn move, void *arg)
 {
     struct pipe *p = pipe_of(f);
     size_t done = 0;
@@ -607,29 +617,28 @@ int pipe_move_in(struct file *f, size_t n, bool nonblock, pipe_move_fn move, voi
 
     mutex_lock(&p->lock);
     err = wait_room(p, nonblock);
-    while (!err && done < n && room(p)) {
-        uint32_t offset = p->head & PAGE_MASK, part = PAGE_SIZE - offset;
-        uint32_t index = (p->head & (p->size - 1)) >> PAGE_SHIFT;
+    while (!err && done < n && !is_full(p)) {
+        size_t part = done ? PAGE_SIZE : first;
+        uint8_t *page = page_take(p);
         int got = -ENOMEM;
 
-        part = part < room(p) ? part : room(p);
-        part = part < n - done ? part : (uint32_t)(n - done);
-        if (!p->page[index])
-            p->page[index] = vm_alloc(PAGE_SIZE);
-        if (p->page[index])
-            got = move(arg, (uint8_t *)p->page[index] + offset, part);
+        part = part < n - done ? part : n - done;
+        if (page)
+            got = move(arg, page, part);
         if (got <= 0) {
+            if (page)
+                page_done(p, page);
             err = got;
             break;
         }
+        *slot_of(p, p->head++) = (struct pipe_slot){.page = page, .size = (uint16_t)got};
         done += (size_t)got;
-        p->head += (uint32_t)got;
-        if ((uint32_t)got < part || (done < n && ends_early()))
+        if ((size_t)got < part || (done < n && ends_early()))
             break;
     }
     if (done)
         os_wake_one(&p->can_read);
-    if (room(p) && p->writers > 1)
+    if (!is_full(p) && p->writers > 1)
         os_wake_one(&p->can_write);
     mutex_unlock(&p->lock);
     return done ? (int)done : err;
@@ -648,17 +657,21 @@ static void unlock_both(struct pipe *a, struct pipe *b)
     mutex_unlock(&b->lock);
 }
 
-/* Until there are bytes in one pipe and room in the other, both locked; or the first has ended. */
+/* Until there are bytes in one pipe, or they have ended, and room in the other, both locked. 0 or -errno. */
 static int wait_both(struct pipe *from, struct pipe *to, bool nonblock)
 {
-    while (!used(from) || !room(to) || !to->readers) {
-        struct waitq *q = used(from) ? &to->can_write : &from->can_read;
+    for (;;) {
+        struct waitq *q;
         uint32_t irq;
         int err;
 
-        if (!to->readers)
+        if (is_empty(from) && from->writers)
+            q = &from->can_read;
+        else if (!to->readers)
             return no_reader();
-        if (!used(from) && !from->writers)
+        else if (is_full(to))
+            q = &to->can_write;
+        else
             return 0;
         if (nonblock)
             return -EAGAIN;
@@ -670,61 +683,106 @@ static int wait_both(struct pipe *from, struct pipe *to, bool nonblock)
         if (err)
             return -ERESTARTSYS;
     }
-    return 0;
 }
 
-/* Copy bytes from `skip` on, within one page of each pipe and at most n. How many, or -ENOMEM. */
-static int copy_part(struct pipe *from, uint32_t skip, struct pipe *to, uint32_t n)
+/* Move the oldest slot as it is. */
+static void move_slot(struct pipe *from, struct pipe *to)
 {
-    uint32_t at = from->tail + skip, index = (to->head & (to->size - 1)) >> PAGE_SHIFT;
-    const uint32_t limit[] = {used(from) - skip, room(to), PAGE_SIZE - (at & PAGE_MASK),
-                              PAGE_SIZE - (to->head & PAGE_MASK)};
+    struct pipe_slot *s = slot_of(from, from->tail++);
 
-    for (unsigned i = 0; i < ARRAY_LEN(limit); i++)
-        n = n < limit[i] ? n : limit[i];
-    if (n && !to->page[index]) {
-        to->page[index] = vm_alloc(PAGE_SIZE); /* sleeps, and both pipes are ours */
-        if (!to->page[index])
-            return -ENOMEM;
+    *slot_of(to, to->head++) = *s;
+    s->page = NULL;
+    if (to->spare) { /* a page for a page */
+        page_done(from, to->spare);
+        to->spare = NULL;
     }
-    if (n)
-        memcpy((uint8_t *)to->page[index] + (to->head & PAGE_MASK),
-               (uint8_t *)page_at(from, at) + (at & PAGE_MASK), n);
-    to->head += n;
-    return (int)n;
+}
+
+/* Copy up to n bytes of a slot to a new one. How many, or -ENOMEM. */
+static int copy_slot(const struct pipe_slot *s, struct pipe *to, size_t n)
+{
+    struct pipe_slot copy = {.page = page_take(to),
+                             .packet = s->packet}; /* sleeps, and both pipes are ours */
+
+    if (!copy.page)
+        return -ENOMEM;
+    copy.size = n < s->size ? (uint16_t)n : s->size;
+    memcpy(copy.page, s->page + s->from, copy.size);
+    *slot_of(to, to->head++) = copy;
+    return copy.size;
 }
 
 int pipe_to_pipe(struct file *in, struct file *out, size_t n, bool nonblock, bool keep)
 {
     struct pipe *from = pipe_of(in), *to = pipe_of(out);
-    uint32_t done = 0;
+    size_t done = 0;
+    uint32_t at;
     int err;
 
     if (in->ops != &pipe_ops || out->ops != &pipe_ops || from == to)
         return -EINVAL;
     lock_both(from, to);
     err = wait_both(from, to, nonblock || (in->flags | out->flags) & O_NONBLOCK);
-    while (!err && done < n) {
-        int got =
-            copy_part(from, keep ? done : 0, to, n - done < INT32_MAX ? (uint32_t)(n - done) : INT32_MAX);
+    at = from->tail;
+    while (!err && done < n && at != from->head && !is_full(to)) {
+        struct pipe_slot *s = slot_of(from, at++);
+        int got = s->size;
 
-        if (got <= 0) {
-            err = got;
-            break;
+        if (!keep && s->size <= n - done) {
+            move_slot(from, to);
+        } else {
+            got = copy_slot(s, to, n - done);
+            if (!keep && got > 0)
+                consume(from, s, (uint32_t)got);
         }
-        done += (uint32_t)got;
-        if (!keep)
-            consume(from, (uint32_t)got);
+        if (got < 0)
+            err = got;
+        else
+            done += (size_t)got;
     }
     if (done) {
         os_wake_one(&to->can_read);
         if (!keep)
             os_wake_all(&from->can_write);
     }
-    if (used(from))
+    if (!is_empty(from))
         os_wake_one(&from->can_read);
     unlock_both(from, to);
     return done ? (int)done : err;
+}
+
+/* --- verification --- */
+
+static bool slots_verify(const struct pipe *p)
+{
+    bool ok = true;
+
+    for (uint32_t at = p->tail; at != p->tail + p->slots; at++) {
+        const struct pipe_slot *s = slot_of(p, at);
+        bool filled = at - p->tail < p->head - p->tail;
+
+        INV("INV-PIPE-2", !s->page == !filled, "slot %u of pipe %p [%u, %u) has page %p", at, p, p->tail,
+            p->head, s->page);
+        INV("INV-PIPE-2", !filled || (s->size && s->from + s->size <= PAGE_SIZE),
+            "slot %u of pipe %p has %u bytes from %u on", at, p, s->size, s->from);
+    }
+    return ok;
+}
+
+bool pipe_verify(void)
+{
+    uint32_t bytes = 0;
+    bool ok = true, whole;
+
+    for (const struct pipe *p = pipe_all; p; p = p->next) {
+        whole = p->slots && !(p->slots & (p->slots - 1)) && p->head - p->tail <= p->slots;
+        INV("INV-PIPE-1", whole, "pipe %p of %u slots is at %u and %u", p, p->slots, p->tail, p->head);
+        if (whole)
+            ok &= slots_verify(p);
+        bytes += capacity(p);
+    }
+    INV("INV-PIPE-3", bytes == promised, "%u bytes are promised, the pipes hold %u", promised, bytes);
+    return ok;
 }
 
 const struct file_ops pipe_ops = {

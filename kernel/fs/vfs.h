@@ -103,6 +103,7 @@ struct file_ops {
     /* The object to map from page on, referenced; *out stays NULL for private zeroes. Sleeps. */
     int (*mmap)(struct file *f, uint32_t page, size_t size, unsigned region_flags, struct object **out);
     bool never_out;   /* nothing can be spliced from it */
+    bool direct;      /* it goes past all memory of ours: it may be opened with O_DIRECT */
     bool in_messages; /* a read takes and a write gives one thing, not bytes: for no splice() */
 };
 

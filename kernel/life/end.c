@@ -88,7 +88,7 @@ static bool all_sound(void)
 {
     return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kmalloc_verify(&kmalloc_sys) &
            balance_verify() & kva_map_verify(&kva_map_sys) & paging_verify() & window_verify() &
-           sched_verify() & expiry_verify();
+           sched_verify() & expiry_verify() & pipe_verify();
 }
 
 /* --- failing on purpose --- */

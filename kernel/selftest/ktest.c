@@ -4,6 +4,7 @@
  * use.
  */
 #include "kernel/selftest/ktest.h"
+#include "kernel/fs/pipe.h"
 #include "kernel/lib/console.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/param.h"
@@ -256,6 +257,7 @@ static void check_machine(struct kt *kt)
     EXPECT(window_verify(), "after the test");
     EXPECT(sched_verify(), "after the test");
     EXPECT(vm_verify(&vm_sys), "after the test");
+    EXPECT(pipe_verify(), "after the test");
 }
 
 /* --- a test that does not end --- */

@@ -902,6 +902,15 @@ int32_t sys_ioctl(SYSCALL_3_ARGS(fd, cmd, arg))
 /* What F_SETFL can change, with FASYNC. */
 #define SETTABLE ((uint32_t)O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | 020000)
 
+/* O_DIRECT makes packets of what is written to a pipe. */
+static int set_flags(struct file *f, uint32_t flags)
+{
+    if (flags & O_DIRECT && !S_ISFIFO(f->inode->mode) && !f->ops->direct)
+        return -EINVAL;
+    f->flags = (f->flags & ~SETTABLE) | (flags & SETTABLE);
+    return 0;
+}
+
 static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
 {
     int err;
@@ -928,8 +937,7 @@ static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
         return -EBADF;
     switch (cmd) {
     case F_SETFL:
-        f->flags = (f->flags & ~SETTABLE) | (arg & SETTABLE);
-        return 0;
+        return set_flags(f, arg);
     case F_GETPIPE_SZ:
         return pipe_get_size(f);
     case F_SETPIPE_SZ:

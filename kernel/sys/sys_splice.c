@@ -99,6 +99,7 @@ static int from_other(void *arg, void *bytes, size_t n)
 static int move_pipe(struct file *pipe, struct file *file, uint64_t *pos, size_t n, bool nonblock, bool fill)
 {
     struct other_end other = {.file = file, .pos = pos};
+    uint64_t at = S_ISREG(file->inode->mode) ? pos ? *pos : file->pos : 0;
     int done;
 
     if (n > INT32_MAX)
@@ -106,7 +107,7 @@ static int move_pipe(struct file *pipe, struct file *file, uint64_t *pos, size_t
     if (n > RW_MAX)
         n = RW_MAX;
     nonblock |= (pipe->flags & O_NONBLOCK) != 0;
-    done = fill ? pipe_move_in(pipe, n, nonblock, from_other, &other)
+    done = fill ? pipe_move_in(pipe, n, PAGE_SIZE - (at & PAGE_MASK), nonblock, from_other, &other)
                 : pipe_move_out(pipe, n, nonblock, to_other, &other);
     if (other.locked)
         file_pos_unlock(file);
@@ -286,50 +287,56 @@ static int32_t give_pages(struct file *f, const struct io_vector *v, bool nonblo
     return done;
 }
 
-/* What is there, into one part after the other; it waits for the first byte only. */
-static int32_t take_bytes(struct file *f, const struct io_vector *v, bool nonblock)
+/* Where the bytes of a pipe go: on from a place in a part of a vector. */
+struct taker {
+    const struct io_vector *v;
+    uint32_t part, at;
+};
+
+/* The pipe has no more than there is place for. n or -EFAULT. */
+static int to_vector(void *arg, void *bytes, size_t n)
 {
-    int32_t done = 0;
+    struct taker *t = arg;
 
-    for (uint32_t i = 0; i < v->count; i++) {
-        struct iovec part = v->part[i];
-        int32_t got;
+    for (size_t done = 0, part; done < n; done += part) {
+        const struct iovec *to = &t->v->part[t->part];
 
-        if (!part.size)
-            continue;
-        if (done && !pipe_fill(f))
-            break;
-        if (nonblock && !file_poll(f, NULL))
-            return -EAGAIN;
-        got = file_read(f, part.base, part.size, NULL);
-        if (got <= 0)
-            return done ? done : got;
-        done += got;
-        if ((uint32_t)got < part.size)
-            break;
+        part = to->size - t->at < n - done ? to->size - t->at : n - done;
+        if (user_copy_out(to->base + t->at, (uint8_t *)bytes + done, part))
+            return -EFAULT;
+        t->at += part;
+        if (t->at == to->size) {
+            t->part++;
+            t->at = 0;
+        }
     }
-    return done;
+    return (int)n;
 }
 
-/* Bytes are copied. */
+/* Bytes are copied. As on Linux, it waits for a pipe that is O_NONBLOCK too. */
 int32_t sys_vmsplice(SYSCALL_4_ARGS(fd, vector, count, flags))
 {
-    struct file *f = fd_get((int)fd);
     bool nonblock = flags & SPLICE_F_NONBLOCK;
     struct io_vector v;
+    struct file *f;
     int32_t done;
 
+    if (flags & ~(uint32_t)SPLICE_F_ALL)
+        return -EINVAL;
+    f = fd_get((int)fd);
     if (!f)
         return -EBADF;
-    nonblock |= (f->flags & O_NONBLOCK) != 0;
-    if (f->ops != &pipe_ops)
-        done = -EBADF;
-    else if (flags & ~(uint32_t)SPLICE_F_ALL)
-        done = -EINVAL;
-    else
-        done = io_vector_get(&v, vector, count, true);
+    done = file_reads(f) || file_writes(f) ? io_vector_get(&v, vector, count, true) : -EBADF;
     if (!done) {
-        done = file_writes(f) ? give_pages(f, &v, nonblock) : take_bytes(f, &v, nonblock);
+        struct taker to = {.v = &v};
+
+        if (!v.total)
+            done = 0;
+        else if (f->ops != &pipe_ops)
+            done = -EBADF;
+        else
+            done = file_writes(f) ? give_pages(f, &v, nonblock)
+                                  : pipe_move_out(f, v.total, nonblock, to_vector, &to);
         io_vector_put(&v);
     }
     file_put(f);

@@ -5,6 +5,7 @@
  */
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
+#include "kernel/fs/pipe_parts.h"
 #include "kernel/lib/format.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
@@ -214,43 +215,137 @@ TEST(vfs, contents_in_swap)
     EXPECT(vm_verify(&vm_sys), "at the end");
 }
 
-/* Writes and reads of every size, so that the ring goes around in every position, at several capacities. */
+/* What a pipe has to do, as a list of slots of bytes that are numbered as they are written. */
+struct model_slot {
+    uint32_t byte, from, size;
+    bool packet;
+};
+#define MODEL_SLOTS 32u
+
+struct model {
+    struct model_slot slot[MODEL_SLOTS];
+    uint32_t count, most;
+    uint32_t written;
+};
+
+static void model_add(struct model *m, uint32_t n, bool packet)
+{
+    m->slot[m->count++] = (struct model_slot){m->written, 0, n, packet};
+    m->written += n;
+}
+
+static int model_write(struct model *m, uint32_t n, bool packet)
+{
+    struct model_slot *last = &m->slot[m->count - 1];
+    uint32_t done = 0, odd = n % PAGE_SIZE;
+
+    if (m->count && odd && !last->packet && last->from + last->size + odd <= PAGE_SIZE) {
+        last->size += odd;
+        m->written += odd;
+        done = odd;
+    }
+    for (uint32_t part; done < n && m->count < m->most; done += part) {
+        part = n - done < PAGE_SIZE ? n - done : PAGE_SIZE;
+        model_add(m, part, packet);
+    }
+    return done ? (int)done : -EAGAIN;
+}
+
+/* Also whether the bytes are those that it gives. */
+static int model_read(struct model *m, const uint8_t *bytes, uint32_t n, bool *right)
+{
+    uint32_t done = 0;
+    bool packet = false;
+
+    *right = true;
+    while (done < n && m->count && !packet) {
+        struct model_slot *s = m->slot;
+        uint32_t part = s->size < n - done ? s->size : n - done;
+
+        for (uint32_t i = 0; i < part; i++, done++)
+            *right &= bytes[done] == (uint8_t)((s->byte + i) * 7 + ((s->byte + i) >> 8));
+        packet = s->packet;
+        s->byte += part;
+        s->from += part;
+        s->size -= packet ? s->size : part;
+        if (!s->size)
+            memmove(s, s + 1, --m->count * sizeof *s);
+    }
+    return done ? (int)done : -EAGAIN;
+}
+
+static uint32_t model_bytes(const struct model *m)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < m->count; i++)
+        n += m->slot[i].size;
+    return n;
+}
+
+/* Writes and reads of every size, so that the ring goes around in every position, at several capacities, in
+ * packets and without. */
 TEST(vfs, pipe_goes_around)
 {
     static uint8_t bytes[3 * PAGE_SIZE];
-    uint32_t written = 0, taken = 0;
+    struct model m = {.most = PIPE_SIZE / PAGE_SIZE};
     struct file *end[2];
+    bool right;
 
     REQUIRE(pipe_create(O_NONBLOCK, &end[0], &end[1]) == 0, "no pipe");
     for (uint32_t round = 0; round < kt_rounds(kt, 400000); round++) {
-        uint32_t n = 1 + kt_below(kt, sizeof bytes), capacity = (uint32_t)pipe_get_size(end[0]);
+        uint32_t n = 1 + kt_below(kt, kt_below(kt, 2) ? sizeof bytes : 2000), change = kt_below(kt, 100);
 
-        if (kt_below(kt, 100) == 0) {
-            uint32_t size = (uint32_t)PAGE_SIZE << kt_below(kt, 6);
-            int err = pipe_set_size(end[0], size);
+        if (change == 0) {
+            uint32_t slots = 1u << kt_below(kt, 6);
+            int err = pipe_set_size(end[0], slots * PAGE_SIZE);
 
-            EXPECT(err == (int)size || (err == -EBUSY && pipe_fill(end[0]) + PAGE_SIZE > size), "to %u: %d",
-                   size, err);
+            REQUIRE(err == (slots < m.count ? -EBUSY : (int)(slots * PAGE_SIZE)), "to %u: %d", slots, err);
+            if (err > 0)
+                m.most = slots;
+        } else if (change == 1) {
+            end[1]->flags ^= O_DIRECT;
         } else if (kt_below(kt, 2)) {
-            uint32_t room = capacity - pipe_fill(end[0]);
-
             for (uint32_t i = 0; i < n; i++)
-                bytes[i] = (uint8_t)((written + i) * 7 + ((written + i) >> 8));
+                bytes[i] = (uint8_t)((m.written + i) * 7 + ((m.written + i) >> 8));
             int done = write_all(end[1], bytes, n, 0);
-            int want = n <= room ? (int)n : n <= PIPE_BUF || !room ? -EAGAIN : (int)room;
 
-            REQUIRE(done == want, "round %u: wrote %d of %u, room %u", round, done, n, room);
-            written += done > 0 ? (uint32_t)done : 0;
+            REQUIRE(done == model_write(&m, n, end[1]->flags & O_DIRECT), "round %u: wrote %d of %u", round,
+                    done, n);
         } else {
-            uint32_t fill = pipe_fill(end[0]);
             int done = read_all(end[0], bytes, n, 0);
 
-            REQUIRE(done == (fill ? (int)(n < fill ? n : fill) : -EAGAIN), "round %u: read %d of %u", round,
-                    done, n);
-            for (int i = 0; i < done; i++, taken++)
-                REQUIRE(bytes[i] == (uint8_t)(taken * 7 + (taken >> 8)), "round %u: byte %u", round, taken);
+            REQUIRE(done == model_read(&m, bytes, n, &right), "round %u: read %d of %u", round, done, n);
+            REQUIRE(right, "round %u: other bytes", round);
         }
+        if (round % 16 == 0)
+            REQUIRE(pipe_fill(end[0]) == model_bytes(&m), "round %u: %u bytes", round, pipe_fill(end[0]));
     }
+    EXPECT(pipe_verify(), "at the end");
+    file_put(end[0]);
+    file_put(end[1]);
+}
+
+/* --- verification --- */
+
+TEST(vfs, pipe_damage_is_named)
+{
+    static const char text[] = "some bytes";
+    struct file *end[2];
+    struct pipe *p;
+
+    REQUIRE(pipe_create(0, &end[0], &end[1]) == 0, "a pipe");
+    EXPECT(write_all(end[1], text, sizeof text, 0) == sizeof text, "write");
+    p = end[0]->inode->pipe;
+    EXPECT(pipe_verify(), "before");
+    KT_BREAK(pipe_verify(), "INV-PIPE-1", p->tail, p->head + 1);
+    KT_BREAK(pipe_verify(), "INV-PIPE-1", p->head, p->tail + p->slots + 1);
+    KT_BREAK(pipe_verify(), "INV-PIPE-1", p->slots, 3);
+    KT_BREAK(pipe_verify(), "INV-PIPE-2", p->slot[0].page, NULL);
+    KT_BREAK(pipe_verify(), "INV-PIPE-2", p->slot[1].page, p->slot[0].page);
+    KT_BREAK(pipe_verify(), "INV-PIPE-2", p->slot[0].size, 0);
+    KT_BREAK(pipe_verify(), "INV-PIPE-2", p->slot[0].from, PAGE_SIZE);
+    KT_BREAK(pipe_verify(), "INV-PIPE-3", p->slots, p->slots / 2);
     file_put(end[0]);
     file_put(end[1]);
 }
