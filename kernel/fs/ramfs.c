@@ -20,9 +20,10 @@
  * kept (vfs_keep()), but for those of files without a name, which go with the last process that has them
  * open.
  *
- * Invariants.
+ * Invariants; ramfs_verify.c checks them.
  *   INV-RAMFS-1  an entry is in its directory's list and, if there is a table, in the table
- *   INV-RAMFS-2  an entry holds one reference to its inode, and a linked directory's inode one to its parent
+ *   INV-RAMFS-2  an entry holds one reference to its inode, and a directory's inode one to its parent; all
+ *                others are counted in filesystem.users
  *   INV-RAMFS-3  nlink of a file is the number of entries that name it; of a directory 2 + its directories
  *
  * Failure. -ENOMEM and -ENOSPC leave no trace.
@@ -30,6 +31,7 @@
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/ramfs_file.h"
+#include "kernel/fs/ramfs_parts.h"
 #include "kernel/lib/number.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
@@ -37,42 +39,17 @@
 
 #define MAGIC_TMPFS 0x01021994u
 #define MAGIC_ANON  0x09041934u
-#define ENTRY_SIZE  20u /* what an entry adds to a directory's size, as in Linux's tmpfs */
-#define TABLE_FROM  8u  /* entries, from which on there is a table */
-
-struct entry {
-    struct inode *inode;
-    struct entry *hash_next;
-    struct entry *next, *prev; /* in order of positions */
-    uint64_t pos;
-    uint32_t hash;
-    char name[];
-};
-
-struct node {
-    struct inode inode;
-    struct entry *entry; /* that names it, the last made; NULL: none, or unknown */
-    union {
-        struct {
-            struct entry *first, *last;
-            struct entry **table; /* NULL: the list is short */
-            uint32_t buckets;     /* a power of two */
-            uint32_t count;
-            uint64_t next_pos;
-            struct entry *cursor; /* where the last readdir stopped; a hint */
-        } dir;
-        char *target; /* of a symlink */
-    };
-};
+#define TABLE_FROM  8u /* entries, from which on there is a table */
 
 static const struct inode_ops ops;
 
+static struct filesystem anonymous;
+struct node *ramfs_nodes;
+
 static struct node *node_of(struct inode *i)
 {
-    return container_of(i, struct node, inode);
+    return ramfs_node_of(i);
 }
-
-static struct filesystem anonymous;
 
 /* --- what is kept --- */
 
@@ -113,6 +90,9 @@ void ramfs_node_free(struct inode *i)
     if (S_ISREG(i->mode) && fs != &anonymous)
         vfs_give_back(sizeof(struct object));
     inode_fini(i);
+    *n->all_at = n->all_next;
+    if (n->all_next)
+        n->all_next->all_at = n->all_at;
     kfree(n->inode.gone);
     let_go(fs, n);
 }
@@ -161,7 +141,7 @@ static void release(struct inode *i)
         ramfs_node_free(i);
 }
 
-/* A node without a name. umask is the caller's business. */
+/* A node without a name, and without links. umask is the caller's business. */
 static int make(struct filesystem *fs, uint32_t mode, uint32_t rdev, struct node **out)
 {
     struct node *n = vm_zalloc(sizeof *n);
@@ -174,7 +154,13 @@ static int make(struct filesystem *fs, uint32_t mode, uint32_t rdev, struct node
         return -ENOSPC;
     }
     inode_init(&n->inode, fs, mode);
+    n->all_at = &ramfs_nodes;
+    n->all_next = ramfs_nodes;
+    if (n->all_next)
+        n->all_next->all_at = &n->all_next;
+    ramfs_nodes = n;
     n->inode.ops = &ops;
+    n->inode.nlink = 0;
     n->inode.rdev = rdev;
     if (S_ISDIR(mode))
         n->dir.next_pos = 2;
@@ -188,7 +174,7 @@ static int make(struct filesystem *fs, uint32_t mode, uint32_t rdev, struct node
 
 /* --- directories --- */
 
-static uint32_t hash_of(const char *name)
+uint32_t ramfs_hash(const char *name)
 {
     uint32_t h = 2166136261u; /* FNV-1a */
 
@@ -199,7 +185,7 @@ static uint32_t hash_of(const char *name)
 
 static struct entry *find(struct node *d, const char *name)
 {
-    uint32_t h = hash_of(name);
+    uint32_t h = ramfs_hash(name);
     struct entry *e;
 
     if (d->dir.table)
@@ -223,7 +209,7 @@ static int entry_alloc(const struct filesystem *fs, const char *name, struct ent
 
     if (err)
         return err;
-    *e = (struct entry){.hash = hash_of(name)};
+    *e = (struct entry){.hash = ramfs_hash(name)};
     memcpy(e->name, name, n + 1);
     *out = e;
     return 0;
@@ -274,7 +260,7 @@ static void enter(struct node *d, struct entry *e, struct inode *i)
         d->dir.first = e;
     d->dir.last = e;
     d->dir.count++;
-    d->inode.size += ENTRY_SIZE;
+    d->inode.size += RAMFS_ENTRY_SIZE;
     if (d->dir.table)
         hash_in(d, e);
     node_of(i)->entry = e;
@@ -317,7 +303,7 @@ static void leave(struct node *d, struct entry *e)
     }
     if (S_ISDIR(n->inode.mode))
         d->inode.nlink--;
-    d->inode.size -= ENTRY_SIZE;
+    d->inode.size -= RAMFS_ENTRY_SIZE;
     touch(&d->inode);
 }
 
@@ -369,14 +355,12 @@ static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t r
             inode_put(&n->inode);
             return err;
         }
-        if (S_ISDIR(mode))
-            n->inode.nlink = 2;
+        n->inode.nlink = S_ISDIR(mode) ? 2 : 1;
         enter(node_of(dir), e, &n->inode);
         inode_to_tree(&n->inode);
         if (out)
             *out = inode_get(&n->inode);
     } else {
-        n->inode.nlink = 0;
         *out = &n->inode;
     }
     return 0;
@@ -409,6 +393,7 @@ static int symlink(struct inode *dir, const char *name, const char *target)
     }
     memcpy(n->target, target, size + 1);
     n->inode.size = size;
+    n->inode.nlink = 1;
     take_group(&n->inode, dir);
     enter(node_of(dir), e, &n->inode);
     inode_to_tree(&n->inode);
@@ -927,6 +912,19 @@ static struct filesystem anonymous = {.type = &types[1], .where = "", .users = 1
 static const struct filesystem_type bare_type = {.name = "anon_inodefs", .magic = MAGIC_ANON};
 static struct filesystem bare = {.type = &bare_type, .where = "", .users = 1};
 
+const struct filesystem *ramfs_unmounted(unsigned n)
+{
+    return n == 0 ? &anonymous : n == 1 ? &bare : NULL;
+}
+
+bool ramfs_is(const struct filesystem *fs)
+{
+    for (unsigned t = 0; t < ARRAY_LEN(types); t++)
+        if (fs->type == &types[t])
+            return true;
+    return fs == &bare;
+}
+
 void ramfs_register(void)
 {
     for (unsigned t = 0; t < ARRAY_LEN(types); t++)
@@ -939,6 +937,5 @@ struct inode *ramfs_anonymous(uint32_t mode)
 
     if (make(S_ISREG(mode) ? &anonymous : &bare, mode, 0, &n) != 0)
         return NULL;
-    n->inode.nlink = 0;
     return &n->inode;
 }

@@ -16,6 +16,8 @@ struct inode *ramfs_anonymous(uint32_t mode);
 uint64_t ramfs_default_limit(void);
 /* And inodes: one for two pages, as on Linux, but not more than there are low pages. */
 uint64_t ramfs_default_inodes(void);
+/* Whether all of it is as it has to be: INV-RAMFS-*. Reads only; logs what is broken. Does not sleep. */
+bool ramfs_verify(void);
 /* Fill a new devtmpfs: devices.c. */
 int devices_populate(struct inode *root);
 

@@ -28,6 +28,7 @@
 #include "kernel/dev/disk.h"
 #include "kernel/dev/swapdev.h"
 #include "kernel/fs/pipe.h"
+#include "kernel/fs/ramfs.h"
 #include "kernel/fs/shm.h"
 #include "kernel/life/audit.h"
 #include "kernel/life/balance.h"
@@ -88,7 +89,7 @@ static bool all_sound(void)
 {
     return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kmalloc_verify(&kmalloc_sys) &
            balance_verify() & kva_map_verify(&kva_map_sys) & paging_verify() & window_verify() &
-           sched_verify() & expiry_verify() & pipe_verify();
+           sched_verify() & expiry_verify() & pipe_verify() & ramfs_verify();
 }
 
 /* --- failing on purpose --- */

@@ -5,6 +5,7 @@
  */
 #include "kernel/selftest/ktest.h"
 #include "kernel/fs/pipe.h"
+#include "kernel/fs/ramfs.h"
 #include "kernel/lib/console.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/param.h"
@@ -258,6 +259,7 @@ static void check_machine(struct kt *kt)
     EXPECT(sched_verify(), "after the test");
     EXPECT(vm_verify(&vm_sys), "after the test");
     EXPECT(pipe_verify(), "after the test");
+    EXPECT(ramfs_verify(), "after the test");
 }
 
 /* --- a test that does not end --- */

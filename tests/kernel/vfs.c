@@ -6,6 +6,8 @@
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/pipe_parts.h"
+#include "kernel/fs/ramfs.h"
+#include "kernel/fs/ramfs_parts.h"
 #include "kernel/lib/format.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
@@ -327,6 +329,71 @@ TEST(vfs, pipe_goes_around)
 }
 
 /* --- verification --- */
+
+static struct node *node_at(const char *path)
+{
+    struct inode *i;
+
+    if (path_lookup(NULL, path, LOOKUP_NOFOLLOW, &i) != 0)
+        return NULL;
+    inode_put(i); /* it stays: nobody else is here */
+    return ramfs_node_of(i);
+}
+
+/* Enough names in a directory that it has a table. */
+#define FEW 12u
+
+static void name_few(char *name, size_t size, uint32_t n)
+{
+    format(name, size, DIR "/d/file%u", n);
+}
+
+TEST(vfs, tree_damage_is_named)
+{
+    struct node *d, *file, *sub;
+    struct entry *e;
+    char name[32];
+
+    REQUIRE(vfs_mknod(NULL, DIR, S_IFDIR | 0755, 0) == 0 &&
+                vfs_mknod(NULL, DIR "/d", S_IFDIR | 0755, 0) == 0 &&
+                vfs_mknod(NULL, DIR "/d/sub", S_IFDIR | 0755, 0) == 0,
+            "directories");
+    for (uint32_t n = 0; n < FEW; n++) {
+        name_few(name, sizeof name, n);
+        REQUIRE(vfs_mknod(NULL, name, S_IFREG | 0644, 0) == 0, "%s", name);
+    }
+    d = node_at(DIR "/d");
+    file = node_at(DIR "/d/file0");
+    sub = node_at(DIR "/d/sub");
+    REQUIRE(d && file && sub && d->dir.table, "nodes");
+    REQUIRE(vfs_link(&file->inode, NULL, DIR "/d/second") == 0, "a second name");
+    EXPECT(ramfs_verify(), "before");
+    e = d->dir.first->next;
+
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-1", e->prev, NULL);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-1", d->dir.last, e);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-1", d->dir.count, FEW);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-1", e->pos, e->next->pos);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-1", e->hash, e->hash + 1);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-1", d->dir.table[e->hash & (d->dir.buckets - 1)], NULL);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-1", d->inode.size, 0);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-2", sub->inode.parent, &sub->inode);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-2", file->inode.refs, 3);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-2", file->inode.refs, 1);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-2", d->inode.fs->users, d->inode.fs->users + 1);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-3", file->inode.nlink, 1);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-3", d->inode.nlink, 2);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-4", file->inode.size, 1);
+
+    for (uint32_t n = 0; n < FEW; n++) {
+        name_few(name, sizeof name, n);
+        vfs_unlink(NULL, name, false);
+    }
+    vfs_unlink(NULL, DIR "/d/second", false);
+    vfs_unlink(NULL, DIR "/d/sub", true);
+    vfs_unlink(NULL, DIR "/d", true);
+    vfs_unlink(NULL, DIR, true);
+}
 
 TEST(vfs, pipe_damage_is_named)
 {
