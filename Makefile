@@ -534,7 +534,7 @@ BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/
 PROVE := tools/run-tests -j2
 
 test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/lab/heap.html $(B)/rootfs-region.cpio $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so $(B)/lift/lift.elf | $(B)/setup-test $(B)/setup-build
-	@$(PROVE) $(BOOT_TESTS) tests/lift/lift.t $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/lab/heap.t tests/lab/live.t tests/lab/misuse.t tests/check.t tests/runner.t
+	@$(PROVE) $(BOOT_TESTS) tests/lift/lift.t $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/lab/heap.t tests/lab/live.t tests/lab/misuse.t tests/lab/names.t tests/check.t tests/runner.t
 
 # One of them, with what it names of build/, itself or in a module that it uses: make tests/boot/ram-8.t
 TEST_FILES := $(wildcard tests/*.t tests/*/*.t)

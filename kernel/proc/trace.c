@@ -7,8 +7,14 @@
  * b, one to trace_mailbox[TRACE_END] that the message is complete:
  *
  *     4 bytes  the process's number, the lowest byte first
- *     4 bytes  the frame of its page directory, likewise
+ *     4 bytes  the number of its address space, likewise
  *     then     the program's name, without a zero
+ *
+ * The number and the space tell a program from what the process ran before its exec and from what it will
+ * run after: no two spaces have one number. The name is that of the process, which a thread's own does not
+ * change. It is not known from the beginning: while exec fills a space its old program's is told, and one
+ * that was started through /proc/self/exe gives itself a name when it runs. So who looks for a name has to
+ * wait for the last one.
  *
  * It costs nothing while it is off: a switch tests one word for all who watch it (sched_watch).
  *
@@ -39,13 +45,15 @@ static void say_number(uint32_t n)
 
 void trace_tell(const struct thread *t)
 {
+    const struct process *p = t->process;
+    const struct thread *first = p->threads ? p->threads : t;
     const struct space *s = t->task->space;
 
     if (!s)
         return;
-    say_number((uint32_t)t->process->pid);
-    say_number(s->pt.root);
-    for (const char *c = t->comm; *c && c < t->comm + sizeof t->comm; c++)
+    say_number((uint32_t)p->pid);
+    say_number(s->id);
+    for (const char *c = first->comm; *c && c < first->comm + sizeof first->comm; c++)
         trace_say((uint8_t)*c);
     trace_say(TRACE_END);
 }

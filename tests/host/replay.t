@@ -173,20 +173,23 @@ for my $bad (
     [['--policy', 'fifo'], qr/are wanted/], [['--frames', 3], qr/are wanted/], [[], qr/are wanted/],
     (map { [['--policy', 'fifo', '--frames', $_], qr/--frames wants a number in its range/] } 0, -1, 4194305, '3x', '', 'x', '99999999999999999999'),
     (map { [['--policy', 'fifo', '--frames', 3, '--tlb', $_], qr/--tlb wants a number in its range/] } 0, 65537, 'x'),
-    (map { [['--policy', $_, '--frames', 3], qr/no policy has the name $_/] } qw(least FIFO clock3)),
+    (map { [['--policy', $_, '--frames', 3], qr/no policy has the name '$_'; there are clock, fifo, .*\bopt, unopt$/m] } qw(least FIFO clock3)),
     [['--policy', 'fifo', '--frames'], qr/--frames wants a value/],
     [['--policy', 'fifo', '--frames', 3, '--step', 1], qr/--step is unknown/],
     [['--policy', 'fifo', '--frames', 3, 'another'], qr/one trace at a time, not also another/],
     [['--table', 'x'], qr/are wanted/],
+    [['--bounds', '--policy', 'fifo', '--frames', 3], qr/--bounds are those of lru or opt, not of fifo/],
+    [['--bounds'], qr/with --bounds/],
   )
 {
     my ($args, $like) = @$bad;
     my $out = says("called with '@$args'", $plain, [$belady, @$args], 2, $like);
-    like($out, qr/\A[^\n]+; replay --help says how\n\z/, "called with '@$args': one line");
+    like($out, qr/\A[^\n]+; (?:replay --help says how|there are [^\n]+)\n\z/, "called with '@$args': one line");
 }
 says("called with '@$_'", $plain, $_, 2, qr/are wanted/) for [], ['--table', 'x', '--steps'], ['--table', 'x', '--tlb', 3], ['--table', 'x', '--load-unused'];
 my $help = says('--help', $plain, ['--help'], 0, qr/\A$usage/);
-like($help, qr/\b\Q$_\E\b/, "--help names $_") for @host;
+like($help, qr/(?<!\S)\Q$_\E\b/, "--help names $_") for @kernel, @host, qw(--bounds --name --programs --print);
+unlike($help, qr/^.{111}/m, '--help: its lines are not long');
 
 # --- each step ---
 

@@ -63,10 +63,13 @@ my %bad = (
     'references that stand for nothing' => [1, qr/not complete/, $sweep, file('zero.trace', recording(named(0, 'one'), @switch, (map { $_ & ~1023 } @refs), @end)), $here],
     'more after the end'         => [1, qr/not complete/, $sweep, file('more.trace', $whole . pack 'V', 5), $here],
     'no reference'               => [1, qr/no process/, $sweep, file('still.trace', recording(named(0, 'one'), @switch, @end)), $here],
-    'a process that is not there' => [1, qr/no process/, $sweep, $good, $here, '--pid', 99],
+    'a process that is not there' => [1, qr/no process 99 .*; these have: one \(pid 7\)$/m, $sweep, $good, $here, '--pid', 99],
+    'a name that is not there'   => [1, qr/no process of the name two .*; these have: one \(pid 7\)$/m, $sweep, $good, $here, '--name', 'two'],
+    'replay: a name that is not there' => [1, qr/no process of the name two .*; these have: one \(pid 7\)$/m, $replay, $good, '--name', 'two', @clock, 3],
+    'replay: a name in text'     => [1, qr/it has no names/, $replay, file('some.txt', "1 2\n"), '--name', 'two', @clock, 3],
     'a region that is not there' => [1, qr/no process/, $sweep, $good, $here, '--range', '0-1000'],
     'a folder that is not there' => [1, qr/No such file/, $sweep, $good, "$dir/nowhere"],
-    'sweep: a policy'            => [2, qr/best: no policy/, $sweep, $good, $here, '--policy', 'fifo,best'],
+    'sweep: a policy'            => [2, qr/no policy has the name 'best'; there are clock, fifo, .*\bunopt$/m, $sweep, $good, $here, '--policy', 'fifo,best'],
     'sweep: no frames'           => [2, qr/--frames 0: a number/, $sweep, $good, $here, '--frames', '20,0'],
     'sweep: no sizes'            => [2, qr/--sizes 0: a number/, $sweep, $good, $here, '--sizes', 0],
     'sweep: a word for a number' => [2, qr/--pid x: a number/, $sweep, $good, $here, '--pid', 'x'],
@@ -75,7 +78,7 @@ my %bad = (
     'sweep: an option'           => [2, qr/--nothing/, $sweep, $good, $here, '--nothing', 1],
     'replay: no frames'          => [2, qr/--frames wants a number/, $replay, $good, @clock, 0],
     'replay: frames of words'    => [2, qr/--frames wants a number/, $replay, $good, @clock, 'many'],
-    'replay: a policy'           => [2, qr/no policy has the name best/, $replay, $good, qw(--policy best --frames 3)],
+    'replay: a policy'           => [2, qr/no policy has the name 'best'; there are clock, fifo, .*\bunopt$/m, $replay, $good, qw(--policy best --frames 3)],
     'replay: a huge page number' => [1, qr/reference 2 is not a page number/, $replay, file('huge.txt', "1 4294967296\n"), @clock, 3],
     'replay: an odd text'        => [1, qr/reference 3 is not a page number/, $replay, file('odd.txt', "1 2 -3\n"), @clock, 3],
     'replay: no references'      => [1, qr/there are no references/, $replay, file('none.txt', "# nothing\n"), @clock, 3],
@@ -84,7 +87,7 @@ my %bad = (
     'lab: a folder'              => [2, qr/is no file/, @lab, "$dir/folder.trace"],
     'lab: an empty trace'        => [1, qr/did not record it/, @lab, "$dir/empty.trace"],
     'lab: a cut trace'           => [1, qr/gzip cannot read it/, @lab, "$dir/cut.trace.gz"],
-    'lab: a policy'              => [2, qr/no policy has the name 'best'/, @lab, $good, '--policy', 'clock,best'],
+    'lab: a policy'              => [2, qr/no policy has the name 'best'; there are clock, fifo, .*\bunopt$/m, @lab, $good, '--policy', 'clock,best'],
     'lab: no policy'             => [2, qr/no policy has the name ''/, @lab, $good, '--policy', ''],
     'lab: no frames'             => [2, qr/numbers from 1/, @lab, $good, '--frames', '0'],
     'lab: live, one frame'       => [2, qr/live, 16 are the least/, @lab, $good, '--command', 'true', '--live', '--frames', '1'],
@@ -123,7 +126,7 @@ is(`$replay '@{[file('last.txt', "4294967295 0 w4294967295")]}' --policy clock -
 # A command that the shell cannot run, and one with all that a shell takes for its own.
 ($status, $said, $errors) = says($dir, $lab, '--command', 'no-such-program --at-all', '--out', "$dir/none", small());
 is($status, 127, 'a command that is not there: its status');
-like($said . $errors, qr/no-such-program: not found/, 'and its name');
+like($errors, qr/\A[^\n]+could not run the command: no-such-program: not found\n\z/, 'and one line with its name');
 ($status, $said, $errors) = says($dir, "$top/tools/trace", '--command', q{echo "it's  a \\\\ \$x" 'and "that"' $((6 * 7)); exit 3}, '--out', "$dir/a, b/quotes.gz", '-m', '64M',
     '--initrd', "$top/build/rootfs-region.cpio");
 is($status, 3, 'a command with quotes: its status');

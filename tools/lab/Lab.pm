@@ -7,7 +7,7 @@ use File::Basename qw(basename dirname);
 use File::Path qw(make_path);
 use Getopt::Long qw(GetOptions);
 
-our @EXPORT_OK = qw(options name_of folder blank_disk swap_disk command_disk);
+our @EXPORT_OK = qw(options name_of folder blank_disk swap_disk command_disk who);
 
 # The options of a command line, into %$o; a bad one ends the program with one line and status 2. Nothing may be left over.
 sub options {
@@ -36,6 +36,17 @@ sub name_of {
         return $name if $name !~ m{^[./-]*$};
     }
     return 'program';
+}
+
+# Programs, {pid, name} each, in words: the processes of each name.
+sub who {
+    my (@name, %pids);
+    for my $p (@_) {
+        push @name, $p->{name} if !$pids{$p->{name}};
+        push @{$pids{$p->{name}}}, $p->{pid} if !grep { $_ == $p->{pid} } @{$pids{$p->{name}}};
+    }
+    my @said = map { "$_ (pid @{$pids{$_}}[0 .. (@{$pids{$_}} > 6 ? 5 : $#{$pids{$_}})]" . (@{$pids{$_}} > 6 ? ' ...)' : ')') } @name;
+    return @said > 16 ? join ', ', @said[0 .. 15], 'and others' : @said ? join ', ', @said : 'nobody';
 }
 
 # A folder that is there from now on.

@@ -19,8 +19,12 @@
  *
  * The format is in docs/lab.md. Words go to a second thread, which compresses.
  *
+ * A program is what a process has in one address space: exec makes another. What it is called is known when
+ * it has ended, since it may get its name late (kernel/proc/trace.c); so to record a name is to record all,
+ * and to leave out the others at the end.
+ *
  * Arguments: out=FILE mailbox=ADDRESS code=FROM-TO (of the kernel, whose accesses are looked at; may be
- * repeated) pid=N name=NAME (record no others) filter=stretch|exact
+ * repeated) pid=N name=NAME (record no others; else all but init) filter=stretch|exact
  */
 #include "tools/lab/qemu-api.h"
 
@@ -39,6 +43,7 @@ PLUGIN_ENTRY int qemu_plugin_version = PLUGIN_API;
 #define MAIL_END  256u
 #define MAIL_SIZE 32u
 #define PROGRAMS  4096u
+#define OTHERS    256u
 #define CODES     16u
 
 enum kind { FETCH, READ, WRITE, NOTE, KINDS = NOTE };
@@ -114,17 +119,26 @@ static void put_note(enum note what, uint32_t value)
 /* --- who runs --- */
 
 struct program {
-    uint32_t pid, root;
+    uint32_t pid, space;
     char name[16];
     uint64_t accesses[KINDS];
     uint64_t words;
+    uint32_t number; /* in what is left in the end */
 };
 static struct program program[PROGRAMS];
 static uint32_t programs;
+static bool too_many;
 static struct program *now;  /* NULL: nobody who is recorded */
 static struct program *last; /* of the last NOTE_SWITCH */
 static uint32_t only_pid;
 static const char *only_name;
+
+/* Some of those who ran and are not recorded, for who asks for somebody that there was not. */
+static struct other {
+    uint32_t pid, space;
+    char name[16];
+} other[OTHERS];
+static uint32_t others;
 
 /* --- pages --- */
 
@@ -243,29 +257,60 @@ static uint32_t mail_number(unsigned i)
 }
 
 /* An entry for who the message is about; NULL: the table is full. */
-static struct program *known(uint32_t pid, uint32_t root)
+static struct program *known(uint32_t pid, uint32_t space)
 {
     for (uint32_t i = programs; i-- > 0;)
-        if (program[i].pid == pid && program[i].root == root)
+        if (program[i].pid == pid && program[i].space == space)
             return &program[i];
-    if (programs == PROGRAMS)
+    if (programs == PROGRAMS) {
+        too_many = true;
         return NULL;
-    program[programs] = (struct program){.pid = pid, .root = root};
+    }
+    program[programs] = (struct program){.pid = pid, .space = space};
     return &program[programs++];
+}
+
+static void note_other(uint32_t pid, uint32_t space, const char *name)
+{
+    uint32_t i = others;
+
+    while (i > 0 && (other[i - 1].pid != pid || other[i - 1].space != space))
+        i--;
+    if (i == 0 && others < OTHERS) {
+        i = ++others;
+        other[i - 1] = (struct other){.pid = pid, .space = space};
+    }
+    if (i > 0)
+        strcpy(other[i - 1].name, name);
+}
+
+/* Whether accesses of this process go to the file, to stay there if its last name is the one that is
+ * wanted. */
+static bool is_recorded(uint32_t pid, const char *name)
+{
+    if (only_pid)
+        return pid == only_pid;
+    return only_name || pid != 1 || strcmp(name, "init") != 0;
+}
+
+static bool is_left_out(const struct program *p)
+{
+    return only_name && strcmp(p->name, only_name) != 0;
 }
 
 static void mail_came(void)
 {
-    uint32_t pid = mail_number(0), root = mail_number(4);
+    uint32_t pid = mail_number(0), space = mail_number(4);
     struct program *p = NULL;
     char name[16] = "";
 
     if (mail_size < 8)
         return;
     memcpy(name, mail + 8, mail_size - 8 < 15 ? mail_size - 8 : 15);
-    if (only_pid || only_name ? (!only_pid || pid == only_pid) && (!only_name || strcmp(name, only_name) == 0)
-                              : strcmp(name, "init") != 0)
-        p = known(pid, root);
+    if (is_recorded(pid, name))
+        p = known(pid, space);
+    else
+        note_other(pid, space, name);
     if (p != last)
         put_waiting(0);
     if (p && strcmp(p->name, name) != 0) {
@@ -275,7 +320,7 @@ static void mail_came(void)
         memcpy(words, name, sizeof words);
         put_note(NOTE_NAME, (uint32_t)(p - program));
         put(pid);
-        put(root);
+        put(space);
         for (unsigned i = 0; i < 4; i++)
             put(words[i]);
     }
@@ -387,26 +432,17 @@ static void translated(uint64_t id, struct qemu_plugin_tb *tb)
     }
 }
 
-/* The rest of the file, and what it has in words beside it. */
-static void end(uint64_t id, void *arg)
-{
-    uint64_t total[KINDS] = {0}, words = 0;
-    char name[4096];
-    FILE *said;
+/* --- the end --- */
 
-    (void)id;
-    (void)arg;
-    put_waiting(0);
-    for (uint32_t i = 0; i < programs; i++) {
-        words += program[i].words;
-        for (unsigned k = 0; k < KINDS; k++)
-            total[k] += program[i].accesses[k];
-    }
-    put_note(NOTE_END, 0);
-    for (unsigned k = 0; k < KINDS; k++) {
-        put((uint32_t)total[k]);
-        put((uint32_t)(total[k] >> 32));
-    }
+static bool begin_file(void)
+{
+    out = gzopen(out_name, "wb1");
+    return out && gzbuffer(out, 1 << 20) == 0 && gzwrite(out, "QUIRETR1", 8) == 8;
+}
+
+/* All that waits goes to the file. */
+static void finish_file(void)
+{
     end_block();
     pthread_mutex_lock(&lock);
     ending = true;
@@ -414,24 +450,143 @@ static void end(uint64_t id, void *arg)
     pthread_mutex_unlock(&lock);
     pthread_join(writer, NULL);
     out_failed |= gzclose(out) != Z_OK;
-    if (out_failed)
-        fprintf(stderr, "trace: %s could not be written\n", out_name);
+}
+
+static void put_end(const uint64_t total[KINDS])
+{
+    put_note(NOTE_END, 0);
+    for (unsigned k = 0; k < KINDS; k++) {
+        put((uint32_t)total[k]);
+        put((uint32_t)(total[k] >> 32));
+    }
+}
+
+/* A word of a recording; 0, which is none, behind its last. */
+static uint32_t next_word(gzFile in)
+{
+    static uint32_t words[1 << 16];
+    static int used, got;
+
+    if (used == got) {
+        got = gzread(in, words, sizeof words) / (int)sizeof *words;
+        used = 0;
+    }
+    return used < got ? words[used++] : 0;
+}
+
+/* Copy the words of those who stay, with their new numbers, up to the end. */
+static void copy_words(gzFile in)
+{
+    const struct program *who = NULL;
+    uint32_t w;
+
+    while ((w = next_word(in)) != 0 && w != (NOTE << 10 | NOTE_END)) {
+        bool is_note = (w >> 10 & 3) == NOTE, has_number = is_note && (w & 1023) != NOTE_TIME;
+        unsigned more = is_note && (w & 1023) == NOTE_NAME ? 6 : 0;
+        const struct program *p = has_number ? &program[w >> 12] : who;
+        bool stays = p && !is_left_out(p);
+
+        if (has_number && !more)
+            who = p;
+        if (stays && has_number)
+            put_note(w & 1023, p->number);
+        else if (stays)
+            put(w);
+        for (; more; more--) {
+            w = next_word(in);
+            if (stays)
+                put(w);
+        }
+    }
+}
+
+/* Write the file again, without those who do not have the name that is wanted. */
+static void leave_out(const uint64_t total[KINDS])
+{
+    char name[4096];
+    gzFile in;
+
+    snprintf(name, sizeof name, "%s.all", out_name);
+    in = rename(out_name, name) == 0 ? gzopen(name, "rb") : NULL;
+    if (!in || gzseek(in, 8, SEEK_SET) != 8 || !begin_file()) {
+        out_failed = true;
+        return;
+    }
+    filled = written = 0;
+    ending = false;
+    begin_block();
+    if (pthread_create(&writer, NULL, write_blocks, NULL) == 0) {
+        copy_words(in);
+        put_end(total);
+        finish_file();
+    } else {
+        out_failed = true;
+    }
+    gzclose(in);
+    remove(name);
+}
+
+/* What is in the file, in words beside it. */
+static void say_what(const uint64_t total[KINDS], uint64_t words)
+{
+    char name[4096];
+    uint64_t all = 0;
+    FILE *said;
+
     snprintf(name, sizeof name, "%s.txt", out_name);
     said = fopen(name, "w");
     if (!said)
         return;
-    fprintf(said, "accesses %llu\nfetches %llu\nreads %llu\nwrites %llu\nwords %llu\nseconds %.2f\n",
+    for (uint32_t i = 0; i < programs; i++)
+        all += program[i].accesses[FETCH] + program[i].accesses[READ] + program[i].accesses[WRITE];
+    fprintf(said,
+            "accesses %llu\nfetches %llu\nreads %llu\nwrites %llu\nwords %llu\nseconds %.2f\nseen %llu\n",
             (unsigned long long)(total[FETCH] + total[READ] + total[WRITE]), (unsigned long long)total[FETCH],
             (unsigned long long)total[READ], (unsigned long long)total[WRITE], (unsigned long long)words,
-            ended - began);
+            ended - began, (unsigned long long)all);
     for (uint32_t i = 0; i < programs; i++) {
         const struct program *p = &program[i];
 
-        fprintf(said, "program %u pid %u accesses %llu words %llu name %s\n", i, p->pid,
-                (unsigned long long)(p->accesses[FETCH] + p->accesses[READ] + p->accesses[WRITE]),
-                (unsigned long long)p->words, p->name);
+        if (is_left_out(p))
+            note_other(p->pid, p->space, p->name);
+        else
+            fprintf(said, "program %u pid %u accesses %llu words %llu name %s\n", p->number, p->pid,
+                    (unsigned long long)(p->accesses[FETCH] + p->accesses[READ] + p->accesses[WRITE]),
+                    (unsigned long long)p->words, p->name);
     }
+    for (uint32_t i = 0; i < others; i++)
+        fprintf(said, "other pid %u name %s\n", other[i].pid, other[i].name);
     fclose(said);
+}
+
+/* The rest of the file, and what it has in words beside it. */
+static void end(uint64_t id, void *arg)
+{
+    uint64_t total[KINDS] = {0}, words = 0;
+    uint32_t left = 0;
+
+    (void)id;
+    (void)arg;
+    take_time(NULL);
+    put_waiting(0);
+    for (uint32_t i = 0; i < programs; i++) {
+        if (is_left_out(&program[i]))
+            continue;
+        program[i].number = left++;
+        words += program[i].words;
+        for (unsigned k = 0; k < KINDS; k++)
+            total[k] += program[i].accesses[k];
+    }
+    put_end(total);
+    finish_file();
+    if (only_name)
+        leave_out(total);
+    if (out_failed)
+        fprintf(stderr, "trace: %s could not be written\n", out_name);
+    if (too_many)
+        fprintf(stderr, "trace: more than %u programs ran: those that came later are not recorded\n",
+                PROGRAMS);
+    say_what(total, words);
 }
 
 static bool take_argument(const char *arg)
@@ -469,8 +624,7 @@ PLUGIN_ENTRY int qemu_plugin_install(uint64_t id, const void *info, int argc, ch
         fprintf(stderr, "trace: out= and mailbox= are wanted\n");
         return -1;
     }
-    out = gzopen(out_name, "wb1");
-    if (!out || gzbuffer(out, 1 << 20) != 0 || gzwrite(out, "QUIRETR1", 8) != 8) {
+    if (!begin_file()) {
         fprintf(stderr, "trace: %s cannot be written\n", out_name);
         return -1;
     }

@@ -589,6 +589,12 @@ static void take_range(const char *text)
     last_page = (uint32_t)((to - 1) >> PAGE_SHIFT);
 }
 
+static _Noreturn void no_policy(const char *name)
+{
+    say_no_policy("sweep", name);
+    exit(2);
+}
+
 static bool is_chosen(const char *name)
 {
     for (unsigned i = 0; i < policies_chosen; i++)
@@ -606,7 +612,7 @@ static void choose_policies(char *names)
             policy[policies_chosen++] = machine_policy(i);
     for (char *n = names ? strtok(names, ",") : NULL; n; n = strtok(NULL, ",")) {
         if (!policy_is_known(n))
-            wrong("--policy", n, "no policy has that name");
+            no_policy(n);
         if (strcmp(n, "lru") != 0 && !is_chosen(n) && policies_chosen < POLICIES_MAX)
             policy[policies_chosen++] = n;
     }
@@ -615,9 +621,10 @@ static void choose_policies(char *names)
 int main(int argc, char **argv)
 {
     static const char usage[] =
-        "TRACE DIR [--pid N] [--sizes N | --frames N,...] [--jobs N] [--policy NAME,...] "
+        "TRACE DIR [--pid N] [--name NAME] [--sizes N | --frames N,...] [--jobs N] [--policy NAME,...] "
         "[--range FROM-TO]";
     char *names = NULL;
+    const char *name = NULL;
     unsigned jobs = 2;
     uint32_t pid = 0;
     bool ok;
@@ -634,6 +641,8 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc; i += 2) {
         if (strcmp(argv[i], "--pid") == 0)
             pid = number(argv[i], argv[i + 1], INT32_MAX);
+        else if (strcmp(argv[i], "--name") == 0)
+            name = argv[i + 1];
         else if (strcmp(argv[i], "--sizes") == 0)
             sizes = number(argv[i], argv[i + 1], SIZES_MAX);
         else if (strcmp(argv[i], "--frames") == 0)
@@ -652,9 +661,9 @@ int main(int argc, char **argv)
     if (!recording_load(&recording, argv[1]))
         return 1;
     recording_keep(&recording, first_page, last_page);
-    program = recording_find(&recording, pid);
+    program = recording_find(&recording, pid, name);
     if (program == recording.programs) {
-        fprintf(stderr, "sweep: %s: no process of that number has touched anything there\n", argv[1]);
+        recording_say_nobody("sweep", &recording, argv[1], pid, name);
         return 1;
     }
     accesses = recording.program[program].accesses;

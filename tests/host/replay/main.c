@@ -1,8 +1,9 @@
 /*
  * Replay a reference string with the kernel's replacement policies.
  *
- *     replay TRACE --policy NAME --frames N [--pid N] [--tlb K] [--rss N] [--steps] [--load-unused]
- *     replay TRACE --print | --programs
+ *     replay TRACE --policy NAME --frames N [--pid N] [--name NAME] [--tlb K] [--rss N] [--steps]
+ *            [--load-unused]
+ *     replay TRACE --print [--pid N] [--name NAME] | --programs
  *     replay MISSES --bounds --policy lru|opt --frames N [--pid N]
  *     replay --table FILE.tsv
  */
@@ -13,8 +14,9 @@
 #include <string.h>
 
 static const char usage[] =
-    "replay TRACE --policy NAME --frames N [--pid N] [--tlb K] [--rss N] [--steps] [--load-unused]\n"
-    "replay TRACE --print [--pid N] | --programs\n"
+    "replay TRACE --policy NAME --frames N [--pid N] [--name NAME] [--tlb K] [--rss N] [--steps]\n"
+    "       [--load-unused]\n"
+    "replay TRACE --print [--pid N] [--name NAME] | --programs\n"
     "replay MISSES --bounds --policy lru|opt --frames N [--pid N]\n"
     "replay --table FILE.tsv\n"
     "\n"
@@ -22,11 +24,13 @@ static const char usage[] =
     "or as\n"
     "little-endian 32-bit words, what `make trace` recorded, or what a software TLB did (MISSES); gzip is\n"
     "accepted.\n"
-    "    --policy       one of the kernel's, or sieve, clock2, s3-fifo, generations, lru,\n"
-    "                   mru, 2q, opt, unopt\n"
+    "    --policy       one of";
+/* Their names stand between. */
+static const char more_usage[] =
     "    --frames       of memory, 1 to 4194304\n"
     "    --pid          of what was recorded, the process, or the space; else the one with the most "
     "accesses\n"
+    "    --name         of what was recorded, a program of that name\n"
     "    --print        the references as text\n"
     "    --programs     the programs that were recorded\n"
     "    --bounds       the least and the most misses that lru or opt can have\n"
@@ -37,6 +41,22 @@ static const char usage[] =
     "    --table        do each row of a table with misses, and name those that differ\n"
     "\n"
     "Exit status: 0, 1 if a row differs or a file cannot be read, 2 if it was not called like this.\n";
+
+static void print_usage(void)
+{
+    enum { COLUMNS = 95, INDENT = 18 };
+    size_t column = INDENT + strlen(" one of");
+
+    fputs(usage, stdout);
+    for (unsigned i = 0; machine_policy(i); i++) {
+        if (column + strlen(machine_policy(i)) > COLUMNS) {
+            printf("\n%*s", INDENT, "");
+            column = INDENT;
+        }
+        column += (size_t)printf(" %s%s", machine_policy(i), machine_policy(i + 1) ? "," : "\n");
+    }
+    fputs(more_usage, stdout);
+}
 
 static _Noreturn void wrong(const char *what, const char *value)
 {
@@ -86,11 +106,11 @@ static int list_programs(const char *path)
     return 0;
 }
 
-static int print_trace(const char *path, uint32_t pid)
+static int print_trace(const char *path, uint32_t pid, const char *name)
 {
     struct trace t;
 
-    if (!trace_load(&t, path, pid))
+    if (!trace_load(&t, path, pid, name))
         return 1;
     for (size_t i = 0; i < t.count; i++)
         printf("%s%u\n", t.write[i] ? "w" : "", t.page[i]);
@@ -100,7 +120,7 @@ static int print_trace(const char *path, uint32_t pid)
 
 int main(int argc, char **argv)
 {
-    const char *path = NULL, *table = NULL;
+    const char *path = NULL, *table = NULL, *name = NULL;
     struct setup how = {0};
     bool print = false, programs = false, bounds = false;
     uint32_t pid = 0;
@@ -113,7 +133,7 @@ int main(int argc, char **argv)
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
 
         if (strcmp(arg, "--help") == 0) {
-            fputs(usage, stdout);
+            print_usage();
             return 0;
         } else if (strcmp(arg, "--steps") == 0) {
             steps = stdout;
@@ -135,6 +155,8 @@ int main(int argc, char **argv)
                 how.frames = number(arg, value, FRAMES_MAX);
             else if (strcmp(arg, "--pid") == 0)
                 pid = number(arg, value, INT32_MAX);
+            else if (strcmp(arg, "--name") == 0)
+                name = value;
             else if (strcmp(arg, "--tlb") == 0)
                 how.tlb = number(arg, value, 1u << 16);
             else if (strcmp(arg, "--rss") == 0)
@@ -149,18 +171,24 @@ int main(int argc, char **argv)
             path = arg;
         }
     }
-    if (bounds && path && how.frames && how.policy && !table && !print && !programs && !steps &&
-        (strcmp(how.policy, "lru") == 0 || strcmp(how.policy, "opt") == 0))
+    if (how.policy && !policy_is_known(how.policy)) {
+        say_no_policy("replay", how.policy);
+        return 2;
+    }
+    if (bounds && how.policy && strcmp(how.policy, "lru") != 0 && strcmp(how.policy, "opt") != 0)
+        wrong("--bounds are those of lru or opt, not of ", how.policy);
+    if (bounds && path && how.frames && how.policy && !table && !print && !programs && !steps && !name)
         return print_bounds(path, pid, &how);
     if (table && !path && !how.policy && !how.frames && !how.tlb && !how.rss && !steps && !how.load_is_no_use)
         return table_check(table);
-    if (path && !table && !how.policy && !how.frames && print != programs)
-        return programs ? list_programs(path) : print_trace(path, pid);
+    if (path && !table && !how.policy && !how.frames && !bounds && print != programs)
+        return programs ? list_programs(path) : print_trace(path, pid, name);
     if (!path || !how.policy || !how.frames || table || print || programs || bounds)
-        wrong("a trace, a policy and frames are wanted, or a table and nothing else", "");
-    if (!policy_is_known(how.policy))
-        wrong("no policy has the name ", how.policy);
-    if (!trace_load(&t, path, pid))
+        wrong("a trace, a policy and frames are wanted; or a trace with --print or --programs, a record of "
+              "misses "
+              "with --bounds; or --table and nothing else",
+              "");
+    if (!trace_load(&t, path, pid, name))
         return 1;
     simulate(&t, &how, steps, &o, false);
     if (o.salvages)

@@ -125,14 +125,14 @@ void recording_free(struct recording *r)
     *r = (struct recording){0};
 }
 
-uint32_t recording_find(const struct recording *r, uint32_t pid)
+uint32_t recording_find(const struct recording *r, uint32_t pid, const char *name)
 {
     uint32_t best = r->programs;
 
     for (uint32_t i = 0; i < r->programs; i++) {
         const struct recorded_program *p = &r->program[i];
 
-        if ((!pid || p->pid == pid) && p->references &&
+        if ((!pid || p->pid == pid) && (!name || strcmp(p->name, name) == 0) && p->references &&
             (best == r->programs || p->accesses > r->program[best].accesses))
             best = i;
     }

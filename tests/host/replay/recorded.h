@@ -33,8 +33,9 @@ void recording_free(struct recording *r);
 /* Forget what was touched outside of the pages from first to last, and accesses of which is not known where
  * they were. */
 void recording_keep(struct recording *r, uint32_t first, uint32_t last);
-/* The program with this number, or the busiest if pid is 0. r->programs: there is none. */
-uint32_t recording_find(const struct recording *r, uint32_t pid);
+/* The busiest of the programs of a process (0: of any) that have this name (NULL: whatever their name).
+ * r->programs: there is none. */
+uint32_t recording_find(const struct recording *r, uint32_t pid, const char *name);
 /* How many pages a program touched. */
 uint32_t recording_pages(const struct recording *r, uint32_t program);
 /* Each reference of a program; time: accesses of the program up to and including this one. */

@@ -14,16 +14,22 @@
 /* All that gzip makes of a file, which may be one that is not compressed. The caller frees it. NULL: it could
  * not, and why was said. */
 char *trace_read(const char *path, size_t *size);
-/* Read a file (gzip or not; what QEMU's plugin recorded, of that the program with number pid, 0: the
- * busiest; what a software TLB did, of that the space with that number; numbers as text; or little-endian
- * 32-bit ones), or numbers in text, which is called `where`. False: it cannot be read or there are none, and
- * why was said. */
-bool trace_load(struct trace *t, const char *path, uint32_t pid);
+/* Read a file (gzip or not; what QEMU's plugin recorded, of that the program that recording_find() finds;
+ * what a software TLB did, of that the space with the number pid; numbers as text; or little-endian 32-bit
+ * ones), or numbers in text, which is called `where`. False: it cannot be read or there are none, and why was
+ * said. */
+bool trace_load(struct trace *t, const char *path, uint32_t pid, const char *name);
 /* How many misses lru or opt of so many frames has, at least and at most, over what a software TLB recorded;
  * see missed.h. False: it did not record it, and that was said. */
 bool trace_bounds(const char *path, uint32_t space, const struct setup *how, uint64_t *least, uint64_t *most);
 /* What the plugin recorded, of all programs. */
 bool recording_load(struct recording *r, const char *path);
+/* Say that nobody there is asked for by number or name, and who is there: in one line, by a program of this
+ * name. */
+void recording_say_nobody(const char *me, const struct recording *r, const char *path, uint32_t pid,
+                          const char *name);
+/* Say that no policy has that name, and which there are. */
+void say_no_policy(const char *me, const char *name);
 bool trace_parse(struct trace *t, const char *where, const char *text, size_t size);
 
 struct outcome {

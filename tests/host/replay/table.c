@@ -91,7 +91,7 @@ static bool load_beside(struct table *t, const char *prefix, const char *name, c
     t->trace_name = NULL;
     snprintf(path, sizeof path, "%.*s%s%s%s", slash ? (int)(slash - t->path + 1) : 0, t->path, prefix, name,
              suffix);
-    if (!trace_load(&t->trace, path, 0))
+    if (!trace_load(&t->trace, path, 0, NULL))
         return false;
     t->trace_name = strdup(name);
     return true;

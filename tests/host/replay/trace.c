@@ -97,8 +97,74 @@ bool recording_load(struct recording *r, const char *path)
     return false;
 }
 
+#define NAMES_SAID 16u
+#define PIDS_SAID  6u
+
+/* The processes that have the name of program i, which is the first one that has it. */
+static void say_processes(const struct recording *r, uint32_t i)
+{
+    uint32_t said = 0, last = 0;
+
+    fprintf(stderr, "%s (pid", r->program[i].name);
+    for (uint32_t k = i; k < r->programs; k++) {
+        const struct recorded_program *p = &r->program[k];
+
+        if (!p->references || p->pid == last || strcmp(p->name, r->program[i].name) != 0)
+            continue;
+        last = p->pid;
+        if (said == PIDS_SAID)
+            fputs(" ...", stderr);
+        else if (said < PIDS_SAID)
+            fprintf(stderr, " %u", p->pid);
+        said++;
+    }
+    fputc(')', stderr);
+}
+
+/* Whether a program with references before it has the same name. */
+static bool is_named_before(const struct recording *r, uint32_t i)
+{
+    for (uint32_t k = 0; k < i; k++)
+        if (r->program[k].references && strcmp(r->program[k].name, r->program[i].name) == 0)
+            return true;
+    return false;
+}
+
+void recording_say_nobody(const char *me, const struct recording *r, const char *path, uint32_t pid,
+                          const char *name)
+{
+    uint32_t names = 0;
+
+    fprintf(stderr, "%s: %s: no process", me, path);
+    if (pid)
+        fprintf(stderr, " %u", pid);
+    if (name)
+        fprintf(stderr, " of the name %s", name);
+    fputs(" has touched anything there", stderr);
+    for (uint32_t i = 0; i < r->programs; i++) {
+        if (!r->program[i].references || is_named_before(r, i))
+            continue;
+        if (names == NAMES_SAID)
+            fputs(", and others", stderr);
+        if (names++ >= NAMES_SAID)
+            continue;
+        fputs(names == 1 ? "; these have: " : ", ", stderr);
+        say_processes(r, i);
+    }
+    fputc('\n', stderr);
+}
+
+void say_no_policy(const char *me, const char *name)
+{
+    fprintf(stderr, "%s: no policy has the name '%s'; there are", me, name);
+    for (unsigned i = 0; machine_policy(i); i++)
+        fprintf(stderr, "%s %s", i ? "," : "", machine_policy(i));
+    fputc('\n', stderr);
+}
+
 /* Of the bytes of a recording, which it frees. */
-static bool load_recorded(struct trace *t, const char *path, char *text, size_t size, uint32_t pid)
+static bool load_recorded(struct trace *t, const char *path, char *text, size_t size, uint32_t pid,
+                          const char *name)
 {
     struct recording r;
     uint32_t program;
@@ -108,9 +174,9 @@ static bool load_recorded(struct trace *t, const char *path, char *text, size_t 
         free(text);
         return false;
     }
-    program = recording_find(&r, pid);
+    program = recording_find(&r, pid, name);
     if (program == r.programs)
-        fprintf(stderr, "replay: %s: there is no such program\n", path);
+        recording_say_nobody("replay", &r, path, pid, name);
     else
         recording_trace(&r, program, t);
     recording_free(&r);
@@ -168,7 +234,7 @@ bool trace_bounds(const char *path, uint32_t space, const struct setup *how, uin
     return ok;
 }
 
-bool trace_load(struct trace *t, const char *path, uint32_t pid)
+bool trace_load(struct trace *t, const char *path, uint32_t pid, const char *name)
 {
     size_t size;
     char *text = trace_read(path, &size);
@@ -178,7 +244,12 @@ bool trace_load(struct trace *t, const char *path, uint32_t pid)
     if (!ok)
         return false;
     if (recording_is(text, size))
-        return load_recorded(t, path, text, size, pid);
+        return load_recorded(t, path, text, size, pid, name);
+    if (name) {
+        fprintf(stderr, "replay: %s: it has no names\n", path);
+        free(text);
+        return false;
+    }
     if (is_text(text, size) && missed_is(text, size)) {
         size_t bad;
 

@@ -260,7 +260,7 @@ uint32_t EXPORT(player_recording_room)(void)
 /* The program that was busiest. */
 uint32_t EXPORT(player_busiest)(void)
 {
-    return recording_find(&recording, 0);
+    return recording_find(&recording, 0, NULL);
 }
 
 const char *EXPORT(player_program_name)(uint32_t i)

@@ -1,0 +1,79 @@
+#!/usr/bin/env perl
+# A program by its name: the same accesses are recorded as of its process, and as without a filter, from its exec on, although it gets its
+# name later (busybox starts cat through /proc/self/exe). Which program a trace and a report are about, and what is said if there is none.
+use strict;
+use warnings;
+use File::Path qw(make_path remove_tree);
+use FindBin;
+use lib $FindBin::Bin, "$FindBin::Bin/../boot";
+use Boot qw(need_busybox);
+use Said;
+use Test::More;
+
+my $top    = top();
+my $dir    = "$top/build/boot-tests/names";
+my $replay = "$top/build/host/replay";
+need_busybox("$top/build/rootfs-region.cpio");
+remove_tree($dir);
+make_path($dir);
+
+# (status, what was said, errors)
+sub traced {
+    my ($name, $command, @filter) = @_;
+    return says($dir, "$top/tools/trace", '--command', $command, '--out', "$dir/$name.gz", '-m', '64M', '--initrd', "$top/build/rootfs-region.cpio", @filter);
+}
+
+# What a trace has of a program, and how many programs have its name.
+sub strings {
+    my ($name, $program, $pid) = @_;
+    my @all = map { /^program \d+ pid (\d+) accesses (\d+) references (\d+) pages (\d+) name \Q$program\E$/ ? [$1, $2, $3, $4] : () } `$replay '$dir/$name.gz' --programs`;
+    my ($own) = grep { $_->[0] == $pid } @all;
+    return {programs => scalar @all, count => "@{$own // []}", string => scalar `$replay '$dir/$name.gz' --print --pid $pid --name $program`};
+}
+
+my $command = 'region 20 100; cat /etc/passwd';
+my ($status, $said, $errors) = traced('all', $command);
+is($status, 0, 'a trace of all') or diag($said, $errors);
+like($said, qr/^trace: \d{1,3}(?:,\d{3})+ accesses \(/m, 'of fewer than ten million, each is counted');
+like($said, qr/^trace:   and \d+ accesses of (?=.*\bcat \(pid )(?=.*\bsed \(pid ).*, which prepare and save this$/m, 'what is not of the command stands apart');
+my ($cat)    = $said =~ /^trace:   cat +pid (\d+) /m;
+my ($region) = $said =~ /^trace:   region +pid (\d+) /m;
+is(scalar(() = $said =~ /^trace:   cat +pid /mg), 1, 'so its cat is the only one in the list') or diag($said);
+for my $c ([cat => $cat], [region => $region]) {
+    my ($program, $pid) = @$c;
+    my $all = strings('all', $program, $pid);
+    cmp_ok(length $all->{string}, '>', 1000, "$program: there is a string");
+    ($status, $said, $errors) = traced($program, $command, '--name', $program);
+    is($status, 0, "--name $program") or diag($said, $errors);
+    my $named = strings($program, $program, $pid);
+    is($named->{count}, $all->{count}, '... as many accesses, references and pages as without a filter');
+    ok($named->{string} eq $all->{string}, '... and the same ones');
+    is($named->{programs}, $all->{programs}, '... of each process with the name');
+    unlike(`$replay '$dir/$program.gz' --programs`, qr/ name (?!\Q$program\E$)/m, '... and of no others');
+}
+($status, $said, $errors) = traced('pid', $command, '--pid', $cat);
+my ($by_pid, $all) = map { strings($_, 'cat', $cat) } qw(pid all);
+is($by_pid->{count}, $all->{count}, '--pid: as many, too');
+ok($by_pid->{string} eq $all->{string}, '... and the same ones');
+
+($status, $said, $errors) = traced('bogus', $command, '--name', 'bogus');
+is($status, 1, 'a name that nobody has: status 1');
+like($errors, qr/\A[^\n]*no process of the name bogus ran; these did: (?=.*\bregion \(pid $region\))(?=.*\bcat \(pid ).*\n\z/, '... and one line that says who ran');
+ok(!-e "$dir/bogus.gz" && !-e "$dir/bogus.gz.txt", '... and no trace is left');
+
+# The shell has the most accesses.
+for my $c ([[], qr/^lab: about region, process $region; another is chosen by NAME= or PID=: (?=.*\bsh \(pid )(?=.*\bcat \(pid )/m, 'region'],
+    [['--name', 'cat'], qr/\A(?!.*lab: about )/s, 'cat'], [['--pid', $cat, '--name', 'cat'], qr/\A(?!.*lab: about )/s, 'cat']) {
+    my ($filter, $like, $program) = @$c;
+    my $out = "$dir/report";
+    ($status, $said, $errors) = says($dir, "$top/tools/lab/lab", '--trace', "$dir/all.gz", '--out', $out, '--frames', 30, '--policy', 'clock', '--no-report', @$filter);
+    is($status, 0, "a report: @$filter") or diag($said, $errors);
+    like($said, $like, '... says what it is about, if nobody has');
+    my %summary = map { $_->{name} => $_->{value} } table("$out/summary.tsv");
+    is($summary{program}, $program, '... and is about that');
+}
+($status, $said, $errors) = says($dir, "$top/tools/lab/lab", '--trace', "$dir/all.gz", '--out', "$dir/report", '--no-report', '--name', 'bogus');
+is($status, 1, 'a report about a name that nobody has: status 1');
+like($errors, qr/\A[^\n]*no process of the name bogus has touched anything there; these have: (?=.*\bregion \(pid $region\)).*\n\z/, '... and one line that says who is there');
+
+done_testing();
