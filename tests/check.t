@@ -299,6 +299,7 @@ refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no obj
             "const struct proc_entry proc_pid_quire_entries[] = {\n    {.name = \"p\", .show = p},\n};\n",
         'docs/programs.md' => "| `sys/a/`: `x`, `deep/` (`d`) | one |\n| `sys/a/`: `y` | another |\n| `quire/o` | own |\n| `quire/below/` (`b`) | own |\n| `PID/quire/p` | own |\n",
     );
+    $sound{Makefile} = "OWN := 1\nhelp:\n\t\@echo 'make THIS=1 THAT=2'\n\nrun:\n\t\@echo \$(OWN) \$(THIS) \$(if \$(THAT),x)\n";
     my $with = sub { my ($file, $from, $to) = @_; my %tree = %sound; $tree{$file} =~ s/\Q$from\E/$to/ or die $from; return \%tree };
 
     accepted('sound tables', 'check-docs', \%sound);
@@ -311,6 +312,7 @@ refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no obj
     refused('one further down', 'check-docs', $with->('docs/programs.md', '(`b`)', '()'), qr{file of /proc `quire/below/b` is not});
     refused('one of a process', 'check-docs', $with->('docs/programs.md', 'PID/quire/p', 'PID/quire/q'), qr{file of /proc `PID/quire/p` is not});
     refused('a row without one', 'check-docs', $with->('docs/programs.md', '`quire/o`', "`quire/o` | own |\n| `quire/z`"), qr{there is no file of /proc `quire/z`});
+    refused('a variable of make', 'check-docs', $with->('Makefile', 'THAT=2', ''), qr{`make help` does not name THAT});
     refused('no table', 'check-docs', $with->('kernel/lib/param.c', 'PARAM_FLAG', 'FLAG'), qr{there is no parameter `quiet`});
 }
 
