@@ -6,6 +6,7 @@ use warnings;
 use Exporter qw(import);
 use File::Path qw(make_path);
 use FindBin;
+use Test::More;
 use lib "$FindBin::Bin/../boot";
 use Boot ();
 
@@ -58,6 +59,8 @@ END
 
     my $text = Boot::slurp($all);
     my (undef, @outputs) = split /^## .*\n/m, $text;
+    my ($blank) = grep { defined $outputs[$_] && $commands[$_] =~ /^q-/ && $outputs[$_] =~ /[ \t]$/m } 0 .. $#commands;
+    ok(!defined $blank, "$name: no line of a helper's ends in blanks") or diag("$commands[$blank]:\n$outputs[$blank]");
     return (\@outputs, $text);
 }
 

@@ -37,7 +37,7 @@ my @bad = (
     # Machines.
     (map { my $to = $_; map { ["$to $_", qr/./] } '(struct vm *)0', '(struct vm *)0x10', '(struct vm *)0xc0000000', '(struct vm *)0xf1234567', '(struct vm *)panic' } @vm),
     # The rest.
-    ['q-frame 0xfffff', qr/not in the pool/], ['q-frame -1', qr/not in the pool/], ['q-object 99999', qr/no object 0x1869f/], ['q-object -1', qr/no object/],
+    ['q-frame 0xfffff', qr/not in the pool/], ['q-frame -1', qr/not in the pool/], ['q-object 99999', qr/no object 99999;/], ['q-object -1', qr/no object 0xffffffff;/], ['q-regions 77', qr/no space 77;/], ['q-walk 0x400000, 77', qr/\b77 is neither a space/],
     ['q-break 0xc0100000', qr/0xc0100000 is no address of a program/], ['q-break -1', qr/no address of a program/],
     ['q-history 0xc0100000, vm->spaces', qr/0xc0100000 is no address of a program/], ['q-history 0xffffffff', qr/no address of a program/],
     ['q-history 0x400000', qr/no space is active/],

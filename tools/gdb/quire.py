@@ -31,6 +31,7 @@ PARKED = 0x200  # of such an entry: the fault puts the page back; otherwise nobo
 SLOT_SHIFT = 3  # of a swap slot in an entry
 MASK64 = (1 << 64) - 1
 AREA_SHIFT = 24  # of the area in a slot, mm/swap.h
+PATH_PARTS = 64  # of a path that is told
 
 
 class Problem(gdb.GdbError):
@@ -62,6 +63,11 @@ def phys_read(pa, size):
         return bytes(gdb.selected_inferior().read_memory(pa, size))
     except gdb.MemoryError:
         raise Problem("no memory at physical address 0x%x" % pa)
+
+
+def id_or_address(n):
+    """What was asked for: numbers of spaces and objects are small, and told in decimal as they are counted."""
+    return "%d" % n if n < 1 << 20 else "0x%x" % n
 
 
 def u32(data, offset=0):
@@ -309,7 +315,7 @@ class Kernel:
         for at, s in self.spaces():
             if wanted in (at, int(s["id"])):
                 return at, s
-        raise Problem("no space 0x%x; q-spaces lists them" % wanted)
+        raise Problem("no space %s; q-spaces lists them" % id_or_address(wanted))
 
     def directory(self, wanted):
         """The physical address of a directory, given as that, or by the address or id of a space."""
@@ -321,7 +327,8 @@ class Kernel:
         is_known = self.frames_at and self.end
         # CR3 has two bits that say how the directory is cached.
         if pfn == 0 or wanted & PAGE_SIZE - 1 & ~0x18 or is_known and not self.start <= pfn < self.end:
-            raise Problem("0x%x is neither a space (q-spaces lists them) nor the physical address of a directory" % wanted)
+            raise Problem("%s is neither a space (q-spaces lists them) nor the physical address of a directory" %
+                          id_or_address(wanted))
         if is_known:
             use = self.use_name(int(self.frame(pfn)["use"]))
             if use not in ("table", "kernel"):
@@ -368,6 +375,32 @@ class Kernel:
     def objects(self):
         self.need_vm()
         return self.linked("objects", "struct object", int(self.vm["objects"]), "next")
+
+    def object_name(self, o):
+        """A file's path, as path_of() of kernel/fs/vfs.c makes it, or what else an object is called."""
+        name = self.mem.string(int(o["name"]))
+        if self.mem.string(int(self.mem.load("struct pager", int(o["pager"]))["name"])) != "file":
+            return name
+        at = int(o["pager_data"])
+        inode = self.mem.load("struct inode", at)
+        if int(inode["gone"]):
+            return self.mem.string(int(inode["gone"]), 256) + " (deleted)"
+        node_type = symbol("ramfs_nodes")[1].target()
+        parts = []
+        while len(parts) < PATH_PARTS:
+            inode = self.mem.load("struct inode", at)
+            if int(inode["covers"]):  # the root of a mount: its name is that of the directory below
+                at = int(inode["covers"])
+                continue
+            if at == int(self.mem.load("struct filesystem", int(inode["fs"]))["root"]):
+                return "/" + "/".join(reversed(parts))
+            entry = self.mem.load(node_type, at)["entry"]
+            if not int(entry) or not int(inode["parent"]):
+                break
+            name_at = next(f for f in entry.type.target().fields() if f.name == "name").bitpos // 8
+            parts.append(self.mem.string(int(entry) + name_at, 256))
+            at = int(inode["parent"])
+        return "inode %d, which has no name" % int(self.mem.load("struct inode", int(o["pager_data"]))["ino"])
 
     def radix_nodes(self, tree):
         """(address, used, height, first index, words) of every node of a struct radix, from the root down."""
@@ -513,7 +546,9 @@ class Verify:
         k = self.k
         zero = int(k.vm["zero_pfn"])
         named, slot_names = {}, {}
-        family = {at: int(space["family"]) for at, space in k.spaces()}
+        family, number_of = {}, {}
+        for at, space in k.spaces():
+            family[at], number_of[at] = int(space["family"]), int(space["id"])
         records = {pfn: (use, owner) for pfn, use, owner in k.records("use", "owner")}
         tables = k.tables()
         for table, places in tables.items():
@@ -537,8 +572,8 @@ class Verify:
                     use, owner = records.get(pfn, (None, 0))
                     if use is not None and k.use_name(use) == "anon":
                         at, span = places[0]
-                        self.expect(owner == family[at], "frame 0x%x at 0x%08x of space 0x%08x belongs to another family" %
-                                    (pfn, span + (i << PAGE_SHIFT), at))
+                        self.expect(owner == family[at], "frame 0x%x at 0x%08x of space %d belongs to another family" %
+                                    (pfn, span + (i << PAGE_SHIFT), number_of[at]))
         pageable = {use for use, name in k.uses.items() if name in ("anon", "object")}
         count = 0
         for pfn, use, maps in k.records("use", "maps"):
@@ -614,7 +649,7 @@ class Verify:
                    if k.use_name(use) == "object"}
         count = 0
         for at, o in k.objects():
-            name = k.mem.string(int(o["name"]))
+            name = k.object_name(o)
             resident = swapped = 0
             for _, used, height, _, children in k.radix_nodes(o["index"]):
                 told = sum(1 for c in children if c)
@@ -913,7 +948,7 @@ class Frame(Command):
                int(f["next"]), int(f["prev"])))
         if use == "object":
             o = k.mem.load("struct object", int(f["owner"]))
-            print("object %s: page %d of %d" % (k.mem.string(int(o["name"])), int(f["index"]), int(o["pages"])))
+            print("object %s: page %d of %d" % (k.object_name(o), int(f["index"]), int(o["pages"])))
         if not k.has_vm():
             return
         if pfn == int(k.vm["zero_pfn"]):
@@ -1006,7 +1041,7 @@ class Regions(OfSpace):
             name = "anonymous, page 0x%x" % int(r["number"])
             if int(r["object"]):
                 o = k.mem.load("struct object", int(r["object"]))
-                name = "%s from page %d" % (k.mem.string(int(o["name"])), int(r["offset"]))
+                name = "%s from page %d" % (k.object_name(o), int(r["offset"]))
             print("0x%08x-0x%08x %s %-10s %s" %
                   (int(r["start"]), int(r["end"]), prot, flag_text(flags, "REGION_"), name))
 
@@ -1056,12 +1091,15 @@ class Policy(Command):
             last, pfn = pfn, int(k.frame(pfn)["next"])
         return out, pfn == 0 and last == int(frames["tail"])
 
+    def some(self, pfns):
+        return " ".join("0x%x" % pfn for pfn in pfns[:self.SHOWN]) + (" ..." if len(pfns) > self.SHOWN else "")
+
     def show_list(self, k, number, name, frames):
         walked, sound = self.walk(k, frames)
         told = int(frames["count"])
-        some = " ".join("0x%x" % pfn for pfn in walked[:self.SHOWN]) + (" ..." if len(walked) > self.SHOWN else "")
-        print("  list %d %-9s %6d frames%s  %s" %
-              (number, name, told, "" if sound and told == len(walked) else ", but its links lead to %d" % len(walked), some))
+        print("  list %d %-9s %6d frames%s%s" %
+              (number, name, told, "" if sound and told == len(walked) else ", but its links lead to %d" % len(walked),
+               "  " + self.some(walked) if walked else ""))
         return walked
 
     def show_half(self, k, half, enters):
@@ -1083,11 +1121,11 @@ class Policy(Command):
                 print("  hand at %s" % ("frame 0x%x" % walked[0] if walked else "no frame"))
         for at, s in k.policy_sets(half):
             walked, sound = self.walk(k, s["list"])
-            print("  set 0x%x: %d frames of %d%s%s, oldest %s" %
+            print("  set 0x%x: %d frames of %d%s%s%s" %
                   (int(s["number"]), int(s["list"]["count"]), min(int(s["limit"]), int(s["most"])),
                    ", eager" if s["is_eager"] else "",
                    "" if sound and len(walked) == int(s["list"]["count"]) else ", but its links lead to %d" % len(walked),
-                   " ".join("0x%x" % pfn for pfn in walked[:self.SHOWN]) + (" ..." if len(walked) > self.SHOWN else "")))
+                   ", oldest " + self.some(walked) if walked else ""))
         if int(half["hand"]):
             print("  hand at frame 0x%x" % int(half["hand"]))
         print("  turn %d level %d lowest %d" % tuple(int(half[f]) for f in ("turn", "level", "lowest")))
@@ -1174,7 +1212,7 @@ class Object(Command):
     def line(k, at, o):
         return "0x%08x %4d %-8s %6d %8d %7d %5d  %s" % (
             at, int(o["id"]), k.mem.string(int(k.mem.load("struct pager", int(o["pager"]))["name"])), int(o["pages"]),
-            int(o["resident"]), int(o["swapped"]), int(o["refs"]), k.mem.string(int(o["name"])))
+            int(o["resident"]), int(o["swapped"]), int(o["refs"]), k.object_name(o))
 
     def show_pages(self, k, o):
         run = []  # [first index, words]
@@ -1208,7 +1246,7 @@ class Object(Command):
             if wanted[1] in (at, int(o["id"])):
                 break
         else:
-            raise Problem("no object 0x%x; q-object lists them" % wanted[1])
+            raise Problem("no object %s; q-object lists them" % id_or_address(wanted[1]))
         print(self.line(k, at, o))
         ids = {space_at: int(s["id"]) for space_at, s in k.spaces()}
         for _, r in k.linked("regions of an object", "struct region", int(o["regions"]), "object_next"):
@@ -1450,7 +1488,7 @@ class Events:
         return "  ".join(out)
 
     def show(self, number, e):
-        print("%8d %16d %-13s %-28s %s" % (number, e["time"], self.kind(e), self.of(e), self.details(e)))
+        print(("%8d %16d %-13s %-28s %s" % (number, e["time"], self.kind(e), self.of(e), self.details(e))).rstrip())
 
     def head(self, count):
         print("%8s %16s %-13s %-28s %d of %d, from %d on" %
