@@ -324,7 +324,10 @@ static struct frame *vms_next(struct policy_state *s, uint32_t *steps)
         --*steps;
         return policy_head(s, MODIFIED);
     }
-    return oldest_of_sets(s, steps);
+    f = oldest_of_sets(s, steps);
+    if (!f && *steps)
+        s->turn = 0; /* all stay for now, and may go the next time */
+    return f;
 }
 
 static void vms_pass(struct policy_state *s, struct frame *f, enum policy_pass what)

@@ -250,6 +250,8 @@ static int model_next(struct world *w, bool low, uint32_t *steps)
         m->ring[m->rings++] = (uint8_t)k;
         found = set_aside(w, k);
     }
+    if (found < 0 && *steps)
+        m->stayed = 0;
     return found;
 }
 
@@ -630,6 +632,34 @@ TEST(vms, one_set)
     model_mapped(w, 0, 1);
     EXPECT(w->set[1].list.count == 1 && !(w->frame[0]->flags & FRAME_F_PARKED), "another program takes it");
     compare(w);
+    end(w);
+}
+
+/* What stayed because it was in use goes when it is not any more, though sets have pages that cannot go: who
+ * wants low frames is not told for ever that there are none. */
+TEST(vms, what_stayed_may_go_later)
+{
+    struct world *w = begin(kt);
+    uint32_t steps = UINT32_MAX;
+    struct policy_state *s;
+    struct frame *f;
+
+    if (!w)
+        return;
+    s = pageable_now(&w->p);
+    for (unsigned i = 0; i < 4; i++) {
+        enter(w, i);
+        pageable_mapped(&w->p, w->frame[i], &w->set[0]);
+        model_mapped(w, i, 0);
+        w->busy[i] = true; /* it cannot be set aside */
+    }
+    enter(w, 4);
+    f = policy_vms.next(s, &steps);
+    EXPECT(f == w->frame[4], "the only one on the lists");
+    policy_vms.pass(s, f, POLICY_STAYS);
+    EXPECT(!policy_vms.next(s, &steps), "it has been offered");
+    EXPECT(policy_vms.next(s, &steps) == w->frame[4], "it is offered again");
+    w->m.stayed = s->turn;
     end(w);
 }
 
