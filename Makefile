@@ -359,7 +359,7 @@ $(B)/rootfs-ut.cpio: $(ROOTFS_DEPS) $(B)/ut.stripped
 # about the last 2 MiB of a machine of 16 has one alone.
 FUZZ_FIRST := $(addprefix $(B)/fuzz/,hostile memdiff pressure sysfuzz tmpfs)
 FUZZ_SWAP := $(addprefix $(B)/fuzz/,areas thrash)
-FUZZ_MORE := $(filter-out $(FUZZ_FIRST) $(FUZZ_SWAP) $(B)/fuzz/segfuzz $(B)/fuzz/live $(B)/fuzz/pagelife $(B)/fuzz/region $(B)/fuzz/sparse $(B)/fuzz/formpages $(B)/fuzz/least,$(FUZZ))
+FUZZ_MORE := $(filter-out $(FUZZ_FIRST) $(FUZZ_SWAP) $(B)/fuzz/segfuzz $(B)/fuzz/live $(B)/fuzz/pagelife $(B)/fuzz/region $(B)/fuzz/sparse $(B)/fuzz/lost $(B)/fuzz/formpages $(B)/fuzz/least,$(FUZZ))
 $(B)/rootfs-fuzz.cpio: $(ROOTFS_DEPS) $(FUZZ_FIRST)
 	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ_FIRST)),--add $(B)/fuzz/$t=fuzz/$t)
 $(B)/rootfs-more.cpio: $(ROOTFS_DEPS) $(FUZZ_MORE)
@@ -368,8 +368,8 @@ $(B)/rootfs-more.cpio: $(ROOTFS_DEPS) $(FUZZ_MORE)
 $(B)/rootfs-swap.cpio: $(ROOTFS_DEPS) $(FUZZ_SWAP)
 	@tools/rootfs pack -o $@ busybox $(foreach t,$(notdir $(FUZZ_SWAP)),--add $(B)/fuzz/$t=fuzz/$t)
 
-$(B)/rootfs-sparse.cpio: $(ROOTFS_DEPS) $(B)/fuzz/sparse
-	@tools/rootfs pack -o $@ --add $(B)/fuzz/sparse=fuzz/sparse
+$(B)/rootfs-sparse.cpio: $(ROOTFS_DEPS) $(B)/fuzz/sparse $(B)/fuzz/lost
+	@tools/rootfs pack -o $@ --add $(B)/fuzz/sparse=fuzz/sparse --add $(B)/fuzz/lost=fuzz/lost
 
 ROOTFS := $(B)/rootfs.cpio $(B)/rootfs-small.cpio $(B)/rootfs-test.cpio $(B)/rootfs-ut.cpio $(B)/rootfs-fuzz.cpio $(B)/rootfs-more.cpio \
           $(B)/rootfs-swap.cpio $(B)/rootfs-sparse.cpio

@@ -24,7 +24,7 @@
 static const char *const state_names[PAGE_STATES] = {
     [PAGE_NONE] = "none",     [PAGE_ZERO] = "zero", [PAGE_PRIVATE] = "private", [PAGE_COW] = "shared",
     [PAGE_SHMEM] = "shmem",   [PAGE_FILE] = "file", [PAGE_PARKED] = "parked",   [PAGE_SWAPPED] = "swapped",
-    [PAGE_CACHED] = "cached", [PAGE_OUT] = "out",
+    [PAGE_CACHED] = "cached", [PAGE_LOST] = "lost", [PAGE_OUT] = "out",
 };
 
 const char *page_state_name(enum page_state state)
@@ -53,6 +53,8 @@ static enum page_state state_of(struct space *s, pte_t e, uint32_t roots)
 
     if (pte_empty(e))
         return PAGE_NONE;
+    if (pte_is_swap(e) && unlikely(swap_is_lost(vm, pte_slot(e))))
+        return PAGE_LOST;
     if (pte_is_swap(e))
         return swap_cached(vm, pte_slot(e)) ? PAGE_CACHED : PAGE_SWAPPED;
     if (pte_pfn(e) == vm->zero_pfn)

@@ -20,6 +20,7 @@ enum page_state {
     PAGE_PARKED,  /* a private page that its policy has set aside */
     PAGE_SWAPPED, /* in a slot only */
     PAGE_CACHED,  /* the entry names a slot, whose page is in memory: in the swap cache */
+    PAGE_LOST,    /* the entry names a slot that could not be read, or one whose area is off by now */
     PAGE_OUT,     /* its table is out, so nobody knows */
     PAGE_STATES
 };

@@ -78,6 +78,7 @@ const struct event_kind_info event_kinds[EVENT_KINDS] = {
     [EVENT_READ_AHEAD] = {"read-ahead", FRAME | SLOT},
     [EVENT_AHEAD_USED] = {"ahead-used", FRAME | SLOT},
     [EVENT_STOLEN] = {"stolen", FRAME | SLOT},
+    [EVENT_PAGE_LOST] = {"page-lost", SLOT},
     [EVENT_FREED] = {"freed", FRAME},
     [EVENT_UNMAPPED] = {"unmapped", COUNT | RANGE},
     [EVENT_GIVEN_UP] = {"given-up", RANGE},

@@ -32,7 +32,7 @@ enum event_kind {
     EVENT_TABLE_OUT,     /* arg: the slot */
     EVENT_TABLE_IN,      /* arg: the slot */
     EVENT_TABLE_EMPTIED, /* an idle one without entries was freed */
-    EVENT_TABLE_LOST,    /* it could not be read when its last root ended; arg: the slot */
+    EVENT_TABLE_LOST,    /* it cannot be read, and its last root has ended or got another; arg: the slot */
     /* Replacement. */
     EVENT_LOOKED,      /* the policy has looked at `arg` frames; why: the policy */
     EVENT_REACTIVATED, /* of those `arg` were spared, because they were used; why: the policy */
@@ -49,6 +49,7 @@ enum event_kind {
     EVENT_READ_AHEAD,  /* nobody has asked for it yet */
     EVENT_AHEAD_USED,  /* read ahead, and now asked for */
     EVENT_STOLEN,      /* a slot was taken from a page in memory */
+    EVENT_PAGE_LOST,   /* a page could not be read, and its area is taken off */
     /* The end of pages. */
     EVENT_FREED,    /* one frame, but for those that went with a range; what: EVENT_FREED_* */
     EVENT_UNMAPPED, /* a range was emptied, all of it at the end; arg: pages that were there; cost: pages */

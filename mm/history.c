@@ -150,6 +150,7 @@ static void follow(struct history *h, const struct event_record *e)
         h->frame = PFN_NONE;
         break;
     case EVENT_STOLEN:
+    case EVENT_PAGE_LOST:
         h->slot = SLOT_NONE;
         break;
     case EVENT_UNMAPPED:

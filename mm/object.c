@@ -14,6 +14,9 @@
  *       ^                  |   ^                           |
  *       +--- drop (clean) -+   +--------- swap_in ---------+
  *
+ * A page whose slot cannot be read stays there, and becomes SLOT_LOST when the slot's area is taken off. Then
+ * only discarding it makes the word empty.
+ *
  * A frame that came from a slot stays in the swap cache with count 0, as a clean copy that need not be
  * written again: then the frame's slot and the index word name each other through the frame.
  *
@@ -25,7 +28,8 @@
  * the pager) the index is read again. Who has a reference keeps the object alive meanwhile.
  *
  * Invariants.
- *   INV-OBJECT-1  resident and swapped are the numbers of frame words and slot words in the index
+ *   INV-OBJECT-1  resident and swapped are the numbers of frame words and slot words in the index, SLOT_LOST
+ *                 left out
  *   INV-OBJECT-2  a frame word names a frame of use OBJECT whose owner and index lead back here
  *   INV-OBJECT-3  that frame is BUSY with a pin, or on the pageable list
  *   INV-OBJECT-4  a slot word names a slot that is used and counted
@@ -200,7 +204,7 @@ static void discard(struct object *o, uint32_t index, uintptr_t word)
             swap_uncache(vm, f);
         vm_frame_release(vm, f);
     } else if (word) {
-        o->swapped--;
+        o->swapped -= OBJECT_ENTRY_VALUE(word) != SLOT_LOST;
         swap_unref(vm, OBJECT_ENTRY_VALUE(word));
     }
 }
@@ -526,6 +530,20 @@ void object_page_to_slot(struct object *o, struct frame *f)
     f->flags &= (uint16_t)~FRAME_F_PRECIOUS;
 }
 
+void object_lose_page(struct object *o, uint32_t index)
+{
+    slot_t slot = object_slot(o, index);
+    struct event_record *e = event_plain(o->vm, EVENT_PAGE_LOST);
+
+    e->flags = EVENT_OF_OBJECT;
+    e->who = o->id;
+    e->where = index;
+    e->arg = slot;
+    overwrite(o, index, OBJECT_ENTRY_SLOT(SLOT_LOST));
+    o->swapped--;
+    swap_lose(o->vm, slot);
+}
+
 void object_drop_page(struct object *o, struct frame *f)
 {
     mm_assert(object_can_drop(f), "%s: page %u: %u entries, %u pins, flags %x", o->name, f->index, f->maps,
@@ -586,7 +604,7 @@ bool object_verify(const struct object *o)
             frames++;
             precious += !!(word_frame(o, word)->flags & FRAME_F_PRECIOUS);
         } else {
-            slots++;
+            slots += OBJECT_ENTRY_VALUE(word) != SLOT_LOST;
             precious++;
         }
         if (++index == 0)

@@ -47,7 +47,8 @@ extern const struct pager
 extern const struct pager
     pager_image; /* pages are copied from a memory image, zero beyond its end; dirty ones go to swap */
 
-/* A word of an object's index: a resident frame, or the slot that holds the page. 0: neither. */
+/* A word of an object's index: a resident frame, or the slot that holds the page, SLOT_LOST if that was lost.
+ * 0: neither. */
 #define OBJECT_ENTRY_FRAME(pfn) ((uintptr_t)(pfn) << 2 | 1)
 #define OBJECT_ENTRY_SLOT(slot) ((uintptr_t)(slot) << 2 | 2)
 #define OBJECT_IS_FRAME(e)      (((e)&3) == 1)
@@ -65,7 +66,7 @@ struct object {
     uint32_t charged;           /* (n) pages of committed memory (commit.h) */
     bool charge_each;           /* (c) these are the precious pages, charged one at a time */
     struct radix index;         /* (n) */
-    uint32_t resident, swapped; /* (n) */
+    uint32_t resident, swapped; /* (n) what is lost is neither */
     bool locked;                /* (n) its pages are not evicted */
     bool sealed; /* (n) no shared region that may be written, now or later, can be made of it any more */
     struct region *regions;     /* (n) that map it, linked through object_next */
@@ -144,6 +145,9 @@ void object_discard(struct object *o, uint32_t first, uint32_t end);
 /* Make pages [first, end) read as zeroes, wherever they come from. Sleeps, as object_discard() does. */
 int object_punch(struct object *o, uint32_t first, uint32_t end);
 
+/* The index names a slot whose page is lost: let it name SLOT_LOST, so that each touch fails until the page
+ * is discarded. Nosleep. */
+void object_lose_page(struct object *o, uint32_t index);
 /*
  * Called by reclaim when f (use FRAME_OBJECT) has no entries left and no pins: whether it can be dropped at
  * once (clean, and the pager or a slot has it), and the dropping.

@@ -34,7 +34,7 @@
 #include "mm/object.h"
 #include "mm/space.h"
 
-_Static_assert((uint64_t)SWAP_AREAS << (SWAP_AREA_SHIFT + PT_SLOT_SHIFT) <= 1ull << 32,
+_Static_assert((uint64_t)SLOT_LOST << PT_SLOT_SHIFT < 1ull << 32,
                "an entry has room for the number of a slot");
 
 static inline pte_t *entry_naming(struct space *s, vaddr_t va, pfn_t pfn)
@@ -276,6 +276,22 @@ void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f)
         swap_unref(vm, slot);
     }
     vm_frame_mapped(vm, f, &s->set);
+}
+
+void rmap_lose(struct space *s, vaddr_t va)
+{
+    const struct region *r = region_find(&s->regions, va);
+    pte_t *e = pt_resident_entry(&s->pt, va);
+    slot_t slot = pte_slot(*e);
+    struct event_record *event = event_plain(s->vm, EVENT_PAGE_LOST);
+
+    mm_assert(r && pte_is_swap(*e), "space %u at %x: entry %x", s->id, va, pte_bits(*e));
+    event->flags = EVENT_OF_FAMILY;
+    event->who = s->family->id;
+    event->where = r->number + ((va - r->start) >> PAGE_SHIFT);
+    event->arg = slot;
+    pt_set(&s->pt, va, e, pte_make_swap(SLOT_LOST));
+    swap_lose(s->vm, slot);
 }
 
 static bool unmap_one(struct space *s, vaddr_t va, pte_t *e, void *arg)

@@ -46,6 +46,8 @@ bool rmap_locked(struct vm *vm, struct frame *f);
  * loses these names. Nosleep.
  */
 void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f);
+/* The entry of va in s names a slot whose page is lost: let it name SLOT_LOST. Nosleep. */
+void rmap_lose(struct space *s, vaddr_t va);
 /* Whether any of its entries was written through since the dirty bit was last cleared. */
 bool rmap_dirty(struct vm *vm, struct frame *f);
 /* Both at once, of those bits that any of its entries has. */

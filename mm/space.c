@@ -988,7 +988,7 @@ static void table_usage(const struct frame_pool *pool, const struct frame *table
             continue;
         left--;
         if (pte_is_swap(*e)) {
-            u->swapped++;
+            u->swapped += pte_slot(*e) != SLOT_LOST;
             continue;
         }
         f = pfn_frame(pool, pte_pfn(*e));

@@ -275,13 +275,14 @@ void swap_fini(struct vm *vm)
     struct swap *sw = &vm->swap;
 
     swap_quiet(vm);
+    mm_assert(!sw->lost, "%u names of what is lost are left", sw->lost);
     for (uint32_t i = 0; i < SWAP_AREAS; i++) {
         struct swap_area *a = sw->area[i];
 
         if (!a)
             continue;
-        mm_assert(a->free + a->bad == a->pages - 1, "%s: %u of %u slots free, %u bad", a->dev->name, a->free,
-                  a->pages - 1, a->bad);
+        mm_assert(swap_area_is_empty(a), "%s: %u of %u slots free, %u bad, %u of these in use", a->dev->name,
+                  a->free, a->pages - 1, a->bad, a->bad_used);
         sw->area[i] = NULL;
         swap_area_free(vm->pool, a);
     }

@@ -9,6 +9,9 @@
  * An anonymous frame in the swap cache that is not FRAME_F_DIRTY has no writable entry, and it equals its
  * slot, or will when it has been written (swap_io.c).
  *
+ * SLOT_LOST is the slot of no area: what names it named a slot that could not be read when its area was taken
+ * off (swap_off.c). Nothing is in it, it cannot be read, and any number of names may go to it.
+ *
  * What guards a field, by the letter in its comment:
  *   (c)  constant after creation
  *   (n)  nosleep sections, or at least a stretch between two sleeps, in task context
@@ -25,6 +28,7 @@ struct vm;
 #define SWAP_AREAS      8
 #define SWAP_AREA_SHIFT 24
 #define SWAP_AREA_PAGES (1u << SWAP_AREA_SHIFT)
+#define SLOT_LOST       ((slot_t)(SWAP_AREAS << SWAP_AREA_SHIFT))
 #define SWAP_CLUSTER    16             /* pages evicted together at most */
 #define SWAP_REQUEST    BLOCK_MAX_SEGS /* pages of a write request at most, if the device takes so many */
 #define SWAP_WRITES     8              /* write requests in flight at most */
@@ -65,6 +69,7 @@ struct swap_area {
     uint32_t pages;           /* (c) slots, the header included */
     uint32_t free;            /* (n) */
     uint32_t bad;             /* (n) without the header */
+    uint32_t bad_used;        /* (n) of bad: something still names them, or caches them */
     uint32_t mapped;          /* (n) chunks from the first on that have their slots, and are used */
     uint32_t beyond;          /* (n) of free: in the chunks behind them */
     uint32_t empty;           /* (n) clusters, of those that are mapped */
@@ -73,6 +78,7 @@ struct swap_area {
     int priority;             /* (c) areas of the highest one fill first, equal ones by turns */
     uint64_t turn;            /* (n) swap.turn when it last had its turn */
     uint32_t readers;         /* (n) tasks in swap_in() */
+    uint32_t lost;            /* (n) names of its slots that have become SLOT_LOST */
     bool leaving;             /* (n) a task is in swap_off() for it */
     bool off;                 /* (n) it is being emptied: nothing is put there, and it is not in the sums */
     bool gone;                /* (n) it is empty and off, and does not come back */
@@ -88,6 +94,7 @@ struct swap {
     struct swap_area *area[SWAP_AREAS]; /* (n) */
     uint32_t total, free;               /* (n) slots over all areas, without header and bad ones */
     uint32_t kept;                      /* (n) slots that nothing but a frame names */
+    uint32_t lost;                      /* (n) names of SLOT_LOST */
     int lowest;                         /* (n) priority given last to an area without one */
     uint64_t turn;                      /* (n) times that an area had its turn */
     uint32_t turn_area, turn_left;      /* (n) whose turn it is, and slots that are left to it of a cluster */
@@ -107,7 +114,8 @@ struct swap {
     pfn_t sink;                         /* (c) where a disk puts what nobody wants */
     uint64_t pages_in, pages_out, reads, writes;                   /* (n) */
     uint64_t readahead, readahead_hits, read_errors, write_errors; /* (n) */
-    uint64_t stolen; /* (n) slots taken from resident pages because swap was full */
+    uint64_t stolen;     /* (n) slots taken from resident pages because swap was full */
+    uint64_t pages_lost; /* (n) names of other slots that have become SLOT_LOST */
 };
 
 /* A program uses a cached page: if it was read ahead, that was worth it. */
@@ -146,10 +154,10 @@ int swap_on(struct vm *vm, struct block_device *dev);
 /* The same with a priority, 0 or more, or SWAP_ANY_PRIORITY: one below all before. Sleeps. */
 int swap_on_at(struct vm *vm, struct block_device *dev, int priority);
 /*
- * Bring every page of the device's area back into memory or to other areas, and let it go. Sleeps. 0; -EINVAL
- * (not on, or another task is doing this); -ENOMEM (also: somebody else needs the area), -EIO (a page cannot
- * be read), -EINTR (stop, which may be NULL, said so): then the area is on as before, though some pages have
- * come back.
+ * Bring every page of the device's area back into memory or to other areas, and let it go. Pages that cannot
+ * be read are lost: what named them names SLOT_LOST. Sleeps. 0; -EINVAL (not on, or another task is doing
+ * this); -ENOMEM (also: somebody else needs the area), -EINTR (stop, which may be NULL, said so): then the
+ * area is on as before, though some pages have come back.
  */
 int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void));
 /* Put the areas on again that are being emptied: there is no memory, and they have room. Whether there was
@@ -169,6 +177,10 @@ void swap_next_area(struct vm *vm);
  * cache has it, its frame. A page that is in use keeps its slot as a clean copy, unless the slot is bad. */
 void swap_ref(struct vm *vm, slot_t slot);
 void swap_unref(struct vm *vm, slot_t slot);
+/* A name of a slot whose page is lost becomes one of SLOT_LOST, which the caller stores in its place. */
+void swap_lose(struct vm *vm, slot_t slot);
+/* n more names of SLOT_LOST, of pages whose slots nobody knows. */
+void swap_lose_unknown(struct vm *vm, uint32_t n);
 /* Places that name the slot. */
 uint32_t swap_count(struct vm *vm, slot_t slot);
 /* Entries of the page table that a slot holds; 0: it holds something else. */
@@ -193,6 +205,8 @@ enum swap_look swap_look(const struct swap_area *a, uint32_t page);
 /* Whether the slot is retired after an I/O error. Its frame, if any, cannot be evicted while the slot has
  * names. */
 bool swap_bad(struct vm *vm, slot_t slot);
+/* Whether the page of a slot that something names is nowhere: SLOT_LOST, or a slot that could not be read. */
+bool swap_is_lost(struct vm *vm, slot_t slot);
 
 /*
  * Make the page of a slot resident in the swap cache. Sleeps. The frame comes pinned (pins + 1); who lets the
@@ -259,7 +273,7 @@ void swap_wait_frame(struct vm *vm, struct frame *f);
 
 /* Frames that the areas' records are in: they grow as slots are used, and go with the area. For checks. */
 uint32_t swap_record_frames(const struct vm *vm);
-/* Visit every slot that something names, with its count. */
+/* Visit every slot that something names, with its count; SLOT_LOST too. */
 void swap_each_named(struct vm *vm, void (*fn)(slot_t slot, uint32_t count, void *arg), void *arg);
 
 /* INV-SWAP-*: counts of free slots, cache links both ways. Names are recounted by vm_verify(). */

@@ -138,8 +138,11 @@ static void io_submit(struct vm *vm, struct swap_io *io, bool write, uint32_t fi
 
 bool swap_may_read(const struct vm *vm, slot_t slot)
 {
-    const struct swap_slot *s = swap_slot_lookup(&vm->swap, slot);
+    const struct swap_slot *s;
 
+    if (unlikely(slot == SLOT_LOST))
+        return false;
+    s = swap_slot_lookup(&vm->swap, slot);
     return s->count && s->frame == PFN_NONE && !s->bad;
 }
 
@@ -404,6 +407,8 @@ static int fetch(struct vm *vm, slot_t slot, bool alone, struct frame **out, boo
     struct swap_area *a = swap_slot_area(&vm->swap, slot);
     int err;
 
+    if (unlikely(slot == SLOT_LOST))
+        return -EIO;
     mm_assert(a, "slot %x of no area", slot);
     a->readers++;
     might_sleep(); /* the area stays; whether something uses the slot is asked now */

@@ -8,7 +8,8 @@
  *      +-----swap_uncache-----+         +-----swap_unref-------+      +-------swap_in---------+
  *
  * and from "count n" swap_unref leads to free. A slot that fails is marked bad where it stands and leaves the
- * cycle when it would become free: it is never allocated again.
+ * cycle when it would become free: it is never allocated again. Names of one that could not be read may
+ * become names of SLOT_LOST, so that its area can go without them (swap_lose()).
  *
  * Allocation is next fit by cluster: the rest of the cluster in hand, then the next cluster that is wholly
  * free, then one in a chunk that was not used yet, then (in a fragmented area) the next free slot. Pages that
@@ -38,7 +39,8 @@
  *   INV-SWAP-2  a slot is free if it is good, count is 0 and nothing caches it; the free and empty counts of
  *               clusters, chunks and areas say so (an area's empty: of the chunks that are mapped)
  *   INV-SWAP-3  total, free and kept are the sums over the areas
- *   INV-SWAP-4  the header is never named or cached, and marked bad; area.bad counts the other bad slots
+ *   INV-SWAP-4  the header is never named or cached, and marked bad; area.bad counts the other bad slots,
+ *               area.bad_used those of them that are in use
  *   INV-SWAP-10 the chunks that are mapped have slots; in the others nothing is used, and area.beyond counts
  *               their free slots
  *   INV-SWAP-11 a slot that is said to hold a page table has a name
@@ -108,8 +110,20 @@ void swap_slot_retire(struct swap *sw, slot_t slot, const char *what)
         return;
     s->bad = 1;
     a->bad++;
+    a->bad_used++;
     if (!a->off)
         sw->total--;
+}
+
+/* Nothing uses a slot any more. */
+static void slot_end(struct swap *sw, slot_t slot, const struct swap_slot *s)
+{
+    struct swap_area *a = swap_slot_area(sw, slot);
+
+    if (unlikely(s->bad))
+        a->bad_used--;
+    else
+        swap_slot_give(sw, a, swap_slot_page(slot));
 }
 
 /* Slots of a chunk. */
@@ -402,8 +416,14 @@ void swap_sort(slot_t *slot, uint32_t n)
 
 void swap_ref(struct vm *vm, slot_t slot)
 {
-    struct swap_slot *s = swap_slot_lookup(&vm->swap, slot);
+    struct swap_slot *s;
 
+    if (unlikely(slot == SLOT_LOST)) {
+        mm_assert(vm->swap.lost, "a name more for what is lost, of which there is none");
+        vm->swap.lost++;
+        return;
+    }
+    s = swap_slot_lookup(&vm->swap, slot);
     mm_assert(s->count || s->frame != PFN_NONE, "a name for the unused slot %x", slot);
     mm_assert(s->count < SWAP_NAMES_MAX, "slot %x has %u names", slot, s->count);
     if (s->count++ == 0)
@@ -413,15 +433,20 @@ void swap_ref(struct vm *vm, slot_t slot)
 void swap_unref(struct vm *vm, slot_t slot)
 {
     struct swap *sw = &vm->swap;
-    struct swap_slot *s = swap_slot_lookup(sw, slot);
+    struct swap_slot *s;
     struct frame *f;
 
+    if (unlikely(slot == SLOT_LOST)) {
+        mm_assert(sw->lost, "what is lost has no name to take away");
+        sw->lost--;
+        return;
+    }
+    s = swap_slot_lookup(sw, slot);
     mm_assert(s->count > 0, "slot %x has no name to take away", slot);
     if (--s->count)
         return;
     if (s->frame == PFN_NONE) {
-        if (!s->bad)
-            swap_slot_give(sw, swap_slot_area(sw, slot), swap_slot_page(slot));
+        slot_end(sw, slot, s);
         return;
     }
     sw->kept++;
@@ -430,14 +455,27 @@ void swap_unref(struct vm *vm, slot_t slot)
         swap_settle(vm, f, false);
 }
 
+void swap_lose_unknown(struct vm *vm, uint32_t n)
+{
+    vm->swap.lost += n;
+}
+
+void swap_lose(struct vm *vm, slot_t slot)
+{
+    vm->swap.lost++;
+    vm->swap.pages_lost++;
+    swap_slot_area(&vm->swap, slot)->lost++;
+    swap_unref(vm, slot);
+}
+
 uint32_t swap_count(struct vm *vm, slot_t slot)
 {
-    return swap_slot_lookup(&vm->swap, slot)->count;
+    return likely(slot != SLOT_LOST) ? swap_slot_lookup(&vm->swap, slot)->count : vm->swap.lost;
 }
 
 uint32_t swap_entries(struct vm *vm, slot_t slot)
 {
-    return swap_slot_lookup(&vm->swap, slot)->entries;
+    return likely(slot != SLOT_LOST) ? swap_slot_lookup(&vm->swap, slot)->entries : 0;
 }
 
 void swap_set_entries(struct vm *vm, slot_t slot, uint32_t entries)
@@ -447,7 +485,7 @@ void swap_set_entries(struct vm *vm, slot_t slot, uint32_t entries)
 
 struct frame *swap_cached(struct vm *vm, slot_t slot)
 {
-    pfn_t pfn = swap_slot_lookup(&vm->swap, slot)->frame;
+    pfn_t pfn = likely(slot != SLOT_LOST) ? swap_slot_lookup(&vm->swap, slot)->frame : PFN_NONE;
 
     return pfn == PFN_NONE ? NULL : pfn_frame(vm->pool, pfn);
 }
@@ -470,7 +508,12 @@ enum swap_look swap_look(const struct swap_area *a, uint32_t page)
 
 bool swap_bad(struct vm *vm, slot_t slot)
 {
-    return swap_slot_lookup(&vm->swap, slot)->bad;
+    return slot == SLOT_LOST || swap_slot_lookup(&vm->swap, slot)->bad;
+}
+
+bool swap_is_lost(struct vm *vm, slot_t slot)
+{
+    return swap_bad(vm, slot) && !swap_cached(vm, slot);
 }
 
 bool swap_valid(struct vm *vm, slot_t slot)
@@ -479,6 +522,8 @@ bool swap_valid(struct vm *vm, slot_t slot)
     uint32_t page = swap_slot_page(slot);
     const struct swap_slot *s;
 
+    if (slot == SLOT_LOST)
+        return vm->swap.lost;
     if (!a || page == 0 || page >= swap_area_end(a))
         return false;
     s = swap_area_slot(a, page);
@@ -500,8 +545,7 @@ void swap_uncache(struct vm *vm, struct frame *f)
     if (s->count)
         return;
     sw->kept--;
-    if (!s->bad)
-        swap_slot_give(sw, swap_slot_area(sw, slot), swap_slot_page(slot));
+    slot_end(sw, slot, s);
 }
 
 /* What verify_area() adds up over the areas. */
@@ -531,7 +575,7 @@ static bool verify_slot(struct vm *vm, const struct swap_area *a, uint32_t page)
 
 /* The counts of a chunk that is there, whose slots may not be. *bad: counts bad ones. */
 static bool verify_chunk(struct vm *vm, const struct swap_area *a, uint32_t i, uint32_t *bad,
-                         struct sums *sums)
+                         uint32_t *bad_used, struct sums *sums)
 {
     const struct swap_chunk *c = swap_area_chunk(a, i);
     uint32_t free = 0, empty = 0, end = i * SWAP_CHUNK_SLOTS + chunk_slots(a, i);
@@ -551,6 +595,7 @@ static bool verify_chunk(struct vm *vm, const struct swap_area *a, uint32_t i, u
             INV("INV-SWAP-11", !s->entries || s->count, "slot %x is said to hold a table of %u entries",
                 swap_slot_number(a, page), s->entries);
             *bad += s->bad && page > 0;
+            *bad_used += s->bad && (s->count || s->frame != PFN_NONE);
             sums->kept += !s->count && s->frame != PFN_NONE;
             sums->cached += s->frame != PFN_NONE;
             if (!verify_slot(vm, a, page))
@@ -580,14 +625,14 @@ static bool verify_records(const struct swap_area *a)
 
 static bool verify_area(struct vm *vm, const struct swap_area *a, struct sums *sums)
 {
-    uint32_t bad = 0, free = 0, beyond = 0, empty = 0, chunks = swap_area_chunks(a);
+    uint32_t bad = 0, bad_used = 0, free = 0, beyond = 0, empty = 0, chunks = swap_area_chunks(a);
     bool ok = true;
 
     for (uint32_t i = 0; i < chunks; i++) {
         bool there = a->dir[i / SWAP_DIR_CHUNKS];
         uint32_t n = there ? swap_area_chunk(a, i)->free : chunk_slots(a, i);
 
-        if (there && !verify_chunk(vm, a, i, &bad, sums))
+        if (there && !verify_chunk(vm, a, i, &bad, &bad_used, sums))
             ok = false;
         free += n;
         beyond += i < a->mapped ? 0 : n;
@@ -601,7 +646,9 @@ static bool verify_area(struct vm *vm, const struct swap_area *a, struct sums *s
         a->empty);
     INV("INV-SWAP-10", beyond == a->beyond, "area %u: %u free behind %u chunks, counted %u", a->index, beyond,
         a->mapped, a->beyond);
-    INV("INV-SWAP-4", bad == a->bad, "area %u: %u bad slots, counted %u", a->index, bad, a->bad);
+    INV("INV-SWAP-4", bad == a->bad && bad_used == a->bad_used,
+        "area %u: %u bad slots, counted %u; %u in use, counted %u", a->index, bad, a->bad, bad_used,
+        a->bad_used);
     if (!a->off) {
         sums->free += free;
         sums->good += a->pages - 1 - bad;
@@ -618,6 +665,8 @@ void swap_each_named(struct vm *vm, void (*fn)(slot_t slot, uint32_t count, void
             if (swap_area_slot(a, page)->count)
                 fn(swap_slot_number(a, page), swap_area_slot(a, page)->count, arg);
     }
+    if (vm->swap.lost)
+        fn(SLOT_LOST, vm->swap.lost, arg);
 }
 
 uint32_t swap_record_frames(const struct vm *vm)

@@ -7,11 +7,15 @@
  * there are passes until every slot is free. Nobody keeps a slot number over a sleep but swap_in(), which is
  * counted (swap_area.readers).
  *
+ * A page that cannot be read does not keep the area on. It is lost: what named its slot names SLOT_LOST from
+ * now on, which belongs to no area, and whoever touches it gets a bus error, as before. (Linux's swapoff
+ * leaves such a marker behind, too: PTE_MARKER_POISONED.)
+ *
  * A table that is out (table.c) may lie in the area, and may name its slots wherever it lies. So every table
- * that is out is read; it is brought in if it has to do with the area. A slot that was named by a table that
- * could not be read when its last root ended has a count, but nobody shows a name. When a pass has found
- * nothing, and no name can have moved behind its back, that is what the rest of the slots is, and they are
- * given back.
+ * that is out is read; it is brought in if it has to do with the area. One that cannot be read is lost with
+ * all of its pages. A slot that such a table named has a count, but nobody shows a name. When a pass has
+ * found nothing, and no name can have moved behind its back, that is what the rest of the slots is, and they
+ * are given back.
  *
  * Who is short of memory meanwhile, this task or another, and finds nothing that could be freed, puts the
  * area on again (swap_give_way(), called by reclaim and before a program would be ended), so that pages
@@ -29,7 +33,7 @@
  *
  * Locking. Nosleep sections; after each page everything is looked up again.
  *
- * Failure. No memory, an unreadable page or a signal: the area stays, with all pages where they are.
+ * Failure. No memory, or a signal: the area stays, and so do the pages that have not come back yet.
  */
 #include "mm/errno.h"
 #include "mm/space.h"
@@ -128,48 +132,79 @@ static void let_go(struct vm *vm, struct frame *f, slot_t slot)
     vm_frame_drop(vm, f);
 }
 
-/* What a pass came upon. */
-struct pass {
-    bool found;      /* something that names the area */
-    bool unreadable; /* a table in another area, which may name it */
-};
-
-/* A table that is out: bring it in if it has to do with the area. */
-static int see_table(struct vm *vm, const struct swap_area *a, struct search *at, struct pass *pass)
+/* Whether what was found before a sleep is still there, and the same. Nosleep. */
+static bool find_again(struct vm *vm, const struct swap_area *a, struct search *at)
 {
-    uint32_t id = at->id;
+    struct search was = *at;
+
+    return find_entry(vm, a, at) == FOUND_ENTRY && at->id == was.id && at->slot == was.slot &&
+           at->out == was.out;
+}
+
+/* The table that is out cannot be read: its space gets another, whose pages are lost. */
+static int lose_table(struct vm *vm, const struct swap_area *a, struct search *at)
+{
     slot_t slot = at->slot;
-    bool read = false, ours = slot >> SWAP_AREA_SHIFT == a->index;
-    int err = ours ? 1 : table_names_area(vm, slot, a->index);
+    struct frame *table = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY);
+
+    if (!table)
+        return -ENOMEM;
+    nosleep_enter("the directory entry that names the slot");
+    if (find_again(vm, a, at) && swap_bad(vm, slot)) {
+        table_lose(vm, at->s, at->va, slot, table);
+        table = NULL;
+    }
+    nosleep_exit();
+    if (table)
+        frame_free(vm->pool, table);
+    return 0;
+}
+
+/* A table that is out: bring it in if it has to do with the area. found: it has. */
+static int see_table(struct vm *vm, const struct swap_area *a, struct search *at, bool *found)
+{
+    slot_t slot = at->slot;
+    bool read = false;
+    int err = slot >> SWAP_AREA_SHIFT == a->index ? 1 : table_names_area(vm, slot, a->index);
     struct table_fetched t;
 
-    if (err == 0 || (err == -EIO && !ours)) {
-        pass->unreadable |= err == -EIO;
+    if (err == 0) {
         at->va = PT_SPAN_DOWN(at->va) + PT_SPAN;
         return 0;
     }
-    if (err < 0)
-        return err;
-    pass->found = true;
-    err = table_fetch(vm, slot, false, &t, &read);
-    if (err)
-        return err;
+    *found = true;
+    if (err == 1)
+        err = table_fetch(vm, slot, false, &t, &read);
     /* The question is asked again, since its answer may have become another while we slept. */
-    if (find_entry(vm, a, at) != FOUND_ENTRY || at->id != id || at->slot != slot || !at->out)
-        at->s = NULL;
-    return table_install(vm, at->s, at->va, &t);
+    if (!err) {
+        struct space *s = find_again(vm, a, at) ? at->s : NULL;
+
+        err = table_install(vm, s, at->va, &t);
+    }
+    return err == -EIO ? lose_table(vm, a, at) : err;
+}
+
+/* The page of the slot that an entry names cannot be read. */
+static void lose_entry(struct vm *vm, const struct swap_area *a, struct search *at)
+{
+    slot_t slot = at->slot;
+
+    nosleep_enter("the entry that names the slot");
+    if (find_again(vm, a, at) && swap_is_lost(vm, slot))
+        rmap_lose(at->s, at->va);
+    nosleep_exit();
 }
 
 /* Put back what entries name. */
-static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), struct pass *pass)
+static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), bool *found)
 {
     struct search at = {0};
     enum found what;
 
     while ((what = find_entry(vm, a, &at)) != FOUND_END) {
-        uint32_t id = at.id;
         struct frame *f;
         int err = must_stop(vm, a, stop);
+        slot_t slot;
 
         if (err)
             return err;
@@ -177,22 +212,23 @@ static int empty_spaces(struct vm *vm, struct swap_area *a, bool (*stop)(void), 
         if (what == FOUND_NOTHING_YET)
             continue;
         if (at.out) {
-            err = see_table(vm, a, &at, pass);
+            err = see_table(vm, a, &at, found);
             if (err && err != -EAGAIN)
                 return err;
             continue;
         }
-        pass->found = true;
-        err = swap_in(vm, at.slot, &f);
-        if (err == -EAGAIN)
-            continue;
-        if (err)
+        *found = true;
+        slot = at.slot;
+        err = swap_in(vm, slot, &f);
+        if (err == -EIO)
+            lose_entry(vm, a, &at);
+        else if (err && err != -EAGAIN)
             return err;
+        if (err)
+            continue;
         nosleep_enter("the entry that names the slot");
-        slot_t slot = at.slot;
         /* The question is asked again, since its answer may have become another while we slept. */
-        if (f->slot == slot && find_entry(vm, a, &at) == FOUND_ENTRY && at.id == id && at.slot == slot &&
-            !at.out)
+        if (f->slot == slot && find_again(vm, a, &at))
             rmap_restore(vm, at.s, at.va, f);
         let_go(vm, f, slot);
         nosleep_exit();
@@ -219,6 +255,12 @@ static int empty_object(struct object *o, const struct swap_area *a, bool (*stop
         err = object_page(o, index, &f);
         if (err == -ERANGE)
             break;
+        if (err == -EIO && object_slot(o, index) == slot && swap_is_lost(o->vm, slot)) {
+            object_lose_page(o, index);
+            continue;
+        }
+        if (err == -EIO)
+            continue;
         if (err)
             return err;
         nosleep_enter("the frame's slot");
@@ -326,11 +368,6 @@ bool swap_give_way(struct vm *vm)
     return any;
 }
 
-static bool is_empty(const struct swap_area *a)
-{
-    return a->free + a->bad == a->pages - 1;
-}
-
 /* Sleep until somebody may have let go of the area. */
 static void wait_a_moment(struct swap *sw)
 {
@@ -345,24 +382,20 @@ static int empty_area(struct vm *vm, struct swap_area *a, bool (*stop)(void))
 {
     int err = 0;
 
-    while (!err && !is_empty(a)) {
-        struct pass pass = {0};
+    while (!err && !swap_area_is_empty(a)) {
         uint64_t before = moves(vm);
+        bool found = false; /* something that names the area */
 
-        err = empty_spaces(vm, a, stop, &pass);
+        err = empty_spaces(vm, a, stop, &found);
         if (!err)
-            err = empty_objects(vm, a, stop, &pass.found);
+            err = empty_objects(vm, a, stop, &found);
         if (!err)
             err = empty_cache(vm, a, stop);
         if (!err)
             err = must_stop(vm, a, stop);
-        if (!err && !pass.found && !is_empty(a) && moves(vm) == before) {
-            if (pass.unreadable)
-                err = -EIO;
-            else if (vm->tables.lost)
-                give_lost(vm, a);
-        }
-        if (!err && !pass.found && !is_empty(a))
+        if (!err && !found && !swap_area_is_empty(a) && moves(vm) == before && vm->tables.lost)
+            give_lost(vm, a);
+        if (!err && !found && !swap_area_is_empty(a))
             wait_a_moment(&vm->swap); /* somebody is about to let go of the rest */
     }
     /* Nothing is put there if it has been off up to now. */
@@ -396,7 +429,10 @@ int swap_off(struct vm *vm, struct block_device *dev, bool (*stop)(void))
     a->gone = true;
     while (a->readers)
         wait_a_moment(sw);
-    os_log("swap: %s: off", dev->name);
+    if (a->lost)
+        os_log("swap: %s: off; %u names of its pages are lost, which could not be read", dev->name, a->lost);
+    else
+        os_log("swap: %s: off", dev->name);
     sw->area[a->index] = NULL;
     swap_area_free(vm->pool, a);
     return 0;

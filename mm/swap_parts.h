@@ -55,6 +55,12 @@ static inline uint32_t swap_area_end(const struct swap_area *a)
     return a->mapped < swap_area_chunks(a) ? a->mapped * SWAP_CHUNK_SLOTS : a->pages;
 }
 
+/* Whether nothing uses any of its slots. */
+static inline bool swap_area_is_empty(const struct swap_area *a)
+{
+    return a->free + a->bad - a->bad_used == a->pages - 1;
+}
+
 /* A chunk whose directory is there. */
 static inline struct swap_chunk *swap_area_chunk(const struct swap_area *a, uint32_t i)
 {

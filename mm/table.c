@@ -41,6 +41,8 @@
  * the table cannot be read, nobody knows which slots it named. They stay taken: they are counted as lost and
  * the log says how many. When their area is put off, everything that it holds is brought back by those who
  * name it; what is named then by nobody that can be found is what was lost, and is given back (swap_off.c).
+ * If an area is put off before the last root ends, each root gets a table in memory in which all private
+ * pages are lost, since any of them may have been one that the old table named (table_lose()).
  *
  * Who wants a table to stay in memory over a sleep says so with space.tables_kept.
  *
@@ -450,20 +452,24 @@ static int forget(struct vm *vm, struct space *s, vaddr_t va, slot_t slot, const
     return 0;
 }
 
-/* Nobody can tell what the table named. */
-static void lose(struct vm *vm, struct space *s, vaddr_t va, slot_t slot)
+/* Stop naming a table that others name too, or that cannot be read. In the end nobody can tell what such a
+ * table named. */
+static void let_go(struct vm *vm, struct space *s, vaddr_t va, slot_t slot)
 {
-    uint32_t n = swap_entries(vm, slot);
+    if (swap_count(vm, slot) == 1) {
+        uint32_t n = swap_entries(vm, slot);
 
-    os_log("swap: the page table of %x in space %u cannot be read: %u names of slots stay until their areas "
-           "are put off",
-           va, s->id, n);
-    vm->tables.entries -= n;
-    vm->tables.lost += n;
-    vm->tables.out--;
-    vm->stats.tables_lost++;
-    note_table(vm, EVENT_TABLE_LOST, s->family, va, NULL, slot);
-    swap_set_entries(vm, slot, 0);
+        os_log(
+            "swap: the page table of %x in space %u cannot be read: %u names of slots stay until their areas "
+            "are put off",
+            va, s->id, n);
+        vm->tables.entries -= n;
+        vm->tables.lost += n;
+        vm->tables.out--;
+        vm->stats.tables_lost++;
+        note_table(vm, EVENT_TABLE_LOST, s->family, va, NULL, slot);
+        swap_set_entries(vm, slot, 0);
+    }
     pt_drop_out(&s->pt, va);
     swap_unref(vm, slot);
 }
@@ -514,17 +520,33 @@ void table_drop_out(struct space *s, vaddr_t va)
             page->pins--;
             vm_frame_drop(vm, page);
         }
-        if (span_is_out(s, va, slot)) {
-            if (swap_count(vm, slot) > 1) {
-                pt_drop_out(&s->pt, va);
-                swap_unref(vm, slot);
-            } else if (err == -EIO) {
-                lose(vm, s, va, slot);
-            }
-        }
+        if (span_is_out(s, va, slot) && (swap_count(vm, slot) > 1 || err == -EIO))
+            let_go(vm, s, va, slot);
         gone = pt_span(&s->pt, va) != PT_OUT;
         nosleep_exit();
     }
+}
+
+void table_lose(struct vm *vm, struct space *s, vaddr_t va, slot_t slot, struct frame *table)
+{
+    pte_t *e = pt_table_entries(vm->pool, table);
+    vaddr_t span = PT_SPAN_DOWN(va), end = span + PT_SPAN;
+    uint32_t n = 0;
+
+    page_clear(e);
+    for (const struct region *r = region_first_above(&s->regions, span); r && r->start < end; r = r->next) {
+        vaddr_t stop = r->end < end ? r->end : end;
+
+        if (r->flags & REGION_SHARED)
+            continue; /* its object knows */
+        for (vaddr_t at = r->start > span ? r->start : span; at < stop; at += PAGE_SIZE, n++)
+            e[(at - span) >> PAGE_SHIFT] = pte_make_swap(SLOT_LOST);
+    }
+    swap_lose_unknown(vm, n);
+    let_go(vm, s, span, slot);
+    pt_add_table(&s->pt, span, table);
+    pt_count_table(&s->pt, span, table);
+    pt_list_idle(&s->pt, table);
 }
 
 /* --- looking --- */

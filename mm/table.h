@@ -52,6 +52,12 @@ int table_names_area(struct vm *vm, slot_t slot, uint32_t area);
  */
 void table_drop_out(struct space *s, vaddr_t va);
 
+/*
+ * Likewise of a table that cannot be read: let s have this one instead, a low frame of use FRAME_TABLE, which
+ * is used up. What the entries were is not known, so all private pages of the span are lost. Nosleep.
+ */
+void table_lose(struct vm *vm, struct space *s, vaddr_t va, slot_t slot, struct frame *table);
+
 /* The entries of a span for a reader, in memory or out. */
 struct table_view {       /* (o) */
     const pte_t *entries; /* all of the span's; NULL: no table, or it could not be had */

@@ -39,7 +39,7 @@ struct vm_stats {
     uint64_t reactivated;                    /* (n) of scanned: spared because they were used */
     uint64_t tables_out, tables_in;          /* (n) tables that went to a slot, and that came back */
     uint64_t tables_emptied;                 /* (n) idle tables without entries that were freed */
-    uint64_t tables_lost;                    /* (n) that could not be read when their last root ended */
+    uint64_t tables_lost;                    /* (n) that could not be read, and have no root any more */
     uint64_t moves;                          /* (n) mappings that were moved with their pages */
     uint64_t lazy_freed; /* (n) of evicted_clean: the program had given them up (ADVISE_FREE) */
     uint64_t direct_reclaims, daemon_rounds, reclaim_failures; /* (n) */

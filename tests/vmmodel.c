@@ -64,7 +64,7 @@ static void inherit(struct model_page *child, const struct model_page *parent)
  * in part; so its tables stay in memory then. */
 static void take_up(struct model_actor *a, unsigned s)
 {
-    a->space[s]->tables_kept += a->world->bus_is_right != NULL;
+    a->space[s]->tables_kept += a->world->ever_bad_read != NULL;
 }
 
 bool model_actor_begin(struct model_actor *a, struct model_world *w, unsigned id,
@@ -114,12 +114,84 @@ static enum fault_verdict verdict_of(const struct model_page *p, bool write)
     return p->prot & (write ? REGION_WRITE : REGION_PROT) ? FAULT_RESUME : FAULT_ACCERR;
 }
 
-/* A page that the disk lost stays lost until it is unmapped, so its value need not be remembered. */
+/* --- the disk fails --- */
+
+/* A page of the disk that is needed: for reading, one that is out; for writing, one that will be used. */
+static uint32_t useful_page(struct model_world *w, bool write)
+{
+    struct vm *vm = &w->vt->vm;
+    struct swap_area *a = vm->swap.area[0];
+    struct kt *kt = w->vt->kt;
+    uint32_t page;
+
+    if (write)
+        return 1 + (a->hint + kt_below(kt, 2 * SWAP_CLUSTER)) % (a->pages - 1);
+    for (unsigned i = 0; i < 20; i++) {
+        page = 1 + kt_below(kt, a->pages - 1);
+        if (swap_valid(vm, page) && !swap_cached(vm, page))
+            break;
+    }
+    return page;
+}
+
+void model_change_errors(struct model_world *w)
+{
+    enum { SECTORS = PAGE_SIZE / BLOCK_SECTOR, MOST = 30 };
+    const struct swap *sw = &w->vt->vm.swap;
+    struct testdisk *d = &w->vt->disk;
+    struct kt *kt = w->vt->kt;
+    uint32_t i = kt_below(kt, TESTDISK_FAULTS), sector = kt_below(kt, SECTORS), page;
+
+    if (!sw->area[0])
+        return; /* it is off for the moment */
+    switch (kt_below(kt, 6)) {
+    case 0:
+        memset(d->bad_read, 0, sizeof d->bad_read);
+        memset(d->bad_write, 0, sizeof d->bad_write);
+        break;
+    case 1:
+        /* A page that cannot be written stays in memory, so there may not be many. */
+        if (sw->write_errors < MOST)
+            d->bad_write[i] = (uint64_t)useful_page(w, true) * SECTORS + sector;
+        break;
+    default:
+        page = useful_page(w, false);
+        if (sw->read_errors < 10 * MOST) {
+            d->bad_read[i] = (uint64_t)page * SECTORS + sector;
+            w->ever_bad_read[page] = true;
+        }
+    }
+}
+
+/* The page is in a slot that is retired, and lay on a sector that could not be read; or that was so when the
+ * disk was taken off. */
+static bool bus_is_right(struct model_world *w, struct space *s, vaddr_t va)
+{
+    struct vm *vm = &w->vt->vm;
+    struct region *g = region_find(&s->regions, va);
+    pte_t *e = pt_resident_entry(&s->pt, va);
+    uintptr_t word = 0;
+    slot_t slot;
+
+    if (e && pte_is_swap(*e))
+        word = OBJECT_ENTRY_SLOT(pte_slot(*e));
+    else if (g && g->object)
+        word = radix_get(&g->object->index, g->offset + ((va - g->start) >> PAGE_SHIFT));
+    if (!OBJECT_IS_SLOT(word))
+        return false;
+    slot = OBJECT_ENTRY_VALUE(word);
+    if (slot == SLOT_LOST)
+        return vm->swap.pages_lost;
+    return swap_is_lost(vm, slot) && w->ever_bad_read[slot & (SWAP_AREA_PAGES - 1)];
+}
+
+/* A page that the disk lost stays lost until it is unmapped, also without the disk, so its value need not be
+ * remembered. */
 static bool lost(struct model_actor *a, unsigned s, unsigned i, enum fault_verdict v)
 {
     struct model_world *w = a->world;
 
-    if (v != FAULT_BUS || !w->bus_is_right || !w->bus_is_right(w, a->space[s], va_of(i)))
+    if (v != FAULT_BUS || !w->ever_bad_read || !bus_is_right(w, a->space[s], va_of(i)))
         return false;
     w->bus_errors++;
     return true;
@@ -338,7 +410,7 @@ static void do_lock(struct model_actor *a, unsigned s, unsigned i, unsigned n)
     }
     int err = space_lock(a->space[s], va_of(i), n * PAGE_SIZE, lock ? REGION_LOCKED : 0);
 
-    EXPECT(err == (done < n || barred ? -ENOMEM : 0) || (err == -ENOMEM && a->world->bus_is_right),
+    EXPECT(err == (done < n || barred ? -ENOMEM : 0) || (err == -ENOMEM && a->world->ever_bad_read),
            "space_lock %d, %u of %u pages", err, done, n);
     if (err || !lock)
         return;
@@ -371,7 +443,7 @@ static void do_swapoff(struct model_actor *a)
         return;
     w->off = true;
     err = swap_off(&w->vt->vm, &w->vt->disk.dev, NULL);
-    EXPECT(err == 0 || err == -ENOMEM || (err == -EIO && w->bus_is_right), "swap_off %d", err);
+    EXPECT(err == 0 || err == -ENOMEM, "swap_off %d", err);
     if (!err) {
         w->swapoffs++;
         err = swap_on(&w->vt->vm, &w->vt->disk.dev);
@@ -390,6 +462,8 @@ static void do_fork(struct model_actor *a, unsigned s)
             int err = space_fork(a->space[s], &a->space[c]);
 
             EXPECT(err == 0, "space_fork %d", err);
+            if (err)
+                return;
             take_up(a, c);
             inherit(a->page[c], a->page[s]);
             return;
@@ -527,7 +601,7 @@ void model_step(struct model_actor *a)
             evict_something(a);
         else
             put_tables_out(a, s);
-    } else {
+    } else if (!a->world->off || kt_below(kt, 64) == 0) { /* if it finds nothing, a disk is not taken off */
         reclaim_run(&a->world->vt->vm, 1 + kt_below(kt, 20));
     }
 }

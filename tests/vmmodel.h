@@ -30,8 +30,9 @@ struct model_world {
     uint32_t shared_value[MODEL_OBJECTS][MODEL_PAGES];
     uint32_t *image;
     unsigned actors;
-    /* Whether a bus error at va is right: its page was on a bad sector. NULL: it never is. */
-    bool (*bus_is_right)(struct model_world *w, struct space *s, vaddr_t va);
+    /* For each page of the disk whether it ever could not be read: then a bus error is right. NULL: the disk
+     * does not fail. */
+    bool *ever_bad_read;
     uint32_t bus_errors;
     bool pressed;                       /* memory is short by itself: evict little by hand */
     bool caches;                        /* spaces may get translation caches, which take memory */
@@ -54,6 +55,8 @@ void model_end(struct model_world *w);
 /* The actor starts with one space: a fork of one of ancestor's, or a new one. */
 bool model_actor_begin(struct model_actor *a, struct model_world *w, unsigned id,
                        struct model_actor *ancestor);
+/* Let a sector of the disk, which fails at times, go bad, or all be good again. */
+void model_change_errors(struct model_world *w);
 /* One random operation and its check. */
 void model_step(struct model_actor *a);
 /* Read every page of every space once more, and destroy the spaces. */

@@ -40,11 +40,12 @@
 #define SPACES      4u        /* spaces that a process had lately, by exec */
 #define LOOK_NS     40000000u /* between two looks whether there is something for those who wait */
 
-_Static_assert(EVENT_KINDS <= 32 && FAULT_ACTIONS <= 32, "sets are words");
+_Static_assert(EVENT_KINDS <= 64 && FAULT_ACTIONS <= 32, "sets are words");
 
 struct filter {
-    uint32_t kinds, actions, parts; /* sets; all 0: all */
-    pfn_t frame;                    /* PFN_NONE: any */
+    uint64_t kinds;          /* a set; with the next two, all 0: all */
+    uint32_t actions, parts; /* sets */
+    pfn_t frame;             /* PFN_NONE: any */
     bool has_va;
     vaddr_t va;
     int pid; /* 0: any */
@@ -147,7 +148,7 @@ static bool add_kind(struct filter *f, const char *word, size_t n)
 
     for (unsigned k = EVENT_NOTHING + 1; k < EVENT_KINDS; k++)
         if (is_name(event_kinds[k].name, word, n)) {
-            f->kinds |= 1u << k;
+            f->kinds |= 1ull << k;
             found = true;
         }
     for (unsigned a = 0; a < FAULT_ACTIONS && !found; a++)
@@ -165,7 +166,8 @@ static bool add_kind(struct filter *f, const char *word, size_t n)
 
 static bool add_kinds(struct filter *f, const char *words)
 {
-    f->kinds = f->actions = f->parts = 0;
+    f->kinds = 0;
+    f->actions = f->parts = 0;
     for (;;) {
         size_t n = 0;
 

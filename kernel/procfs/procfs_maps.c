@@ -84,6 +84,8 @@ static void add_range(struct space *s, vaddr_t start, vaddr_t end, bool locked, 
             if (pte_empty(*e))
                 continue;
             if (pte_is_swap(*e)) {
+                if (pte_slot(*e) == SLOT_LOST)
+                    continue;
                 u->swapped++;
                 u->swap_pss +=
                     ((uint64_t)PAGE_SIZE << PSS_SHIFT) / (swap_count(vm, pte_slot(*e)) - 1 + view.roots);

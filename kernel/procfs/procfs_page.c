@@ -142,7 +142,7 @@ static const char *entry_kind(pte_t e)
     if (pte_empty(e))
         return "empty";
     if (pte_is_swap(e))
-        return "swap";
+        return pte_slot(e) == SLOT_LOST ? "lost" : "swap";
     return pte_present(e) ? "present" : pte_held(e) ? "held" : "parked";
 }
 

@@ -215,6 +215,7 @@ static int show_vmstat(struct text *t, const struct proc_node *n)
     count(t, "oom_kill", s->oom_kills);
     count(t, "swap_ra", sw->readahead);
     count(t, "swap_ra_hit", sw->readahead_hits);
+    count(t, "swap_lost", sw->pages_lost);
     return 0;
 }
 

@@ -114,6 +114,7 @@ static const struct rule swap_rules[] = {
     {.counter = "readahead", .at = offsetof(struct swap, readahead), .kind = EVENT_READ_AHEAD},
     {.counter = "readahead_hits", .at = offsetof(struct swap, readahead_hits), .kind = EVENT_AHEAD_USED},
     {.counter = "stolen", .at = offsetof(struct swap, stolen), .kind = EVENT_STOLEN},
+    {.counter = "pages_lost", .at = offsetof(struct swap, pages_lost), .kind = EVENT_PAGE_LOST},
 };
 
 struct counted {

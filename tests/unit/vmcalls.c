@@ -664,19 +664,6 @@ TEST(vmcalls, swap_off_fails_cleanly)
     EXPECT(t.vm.swap.total == 199 && vm_verify(&t.vm), "on as before");
     for (uint32_t i = 0; i < pages; i++)
         READ(s, va + SIZE(i), i);
-    /* A page that cannot be read is in the way too. */
-    EXPECT(space_unmap(s, va + SIZE(20), SIZE(pages - 20)) == 0, "unmap");
-    READ(s, va, 0);
-    evict_at(kt, s, va);
-    t.disk.bad_read[0] = (uint64_t)pte_slot(*pt_resident_entry(&s->pt, va)) * (PAGE_SIZE / BLOCK_SECTOR);
-    kt_capture_begin();
-    int err = swap_off(&t.vm, &t.disk.dev, NULL);
-
-    kt_capture_end();
-    EXPECT(err == -EIO, "%d", err);
-    EXPECT(vm_verify(&t.vm), "verification");
-    for (uint32_t i = 1; i < 20; i++)
-        READ(s, va + SIZE(i), i);
     space_destroy(s);
     vt_end(&t);
 }

@@ -65,6 +65,48 @@ TEST(vmrandom, with_pages_set_aside)
     vt_end(&t);
 }
 
+/* The disk fails, and is taken off and put on again, with pages that it has lost. */
+TEST(vmrandom, with_lost_pages)
+{
+    enum { DISK = 700 };
+    struct vt t;
+    struct model_world w;
+    struct model_actor a;
+    uint32_t rounds = kt_rounds(kt, 300000);
+    bool *ever_bad = kt_alloc(DISK);
+
+    REQUIRE(ever_bad, "no memory");
+    memset(ever_bad, 0, DISK);
+    if (!vt_begin(&t, kt, 512, 96, DISK)) {
+        kt_release(ever_bad);
+        return;
+    }
+    bool begun = model_begin(&w, &t, 1);
+
+    w.cycles = true;
+    w.ever_bad_read = ever_bad;
+    if (begun && model_actor_begin(&a, &w, 0, NULL)) {
+        for (uint32_t i = 0; i < rounds && !kt->failures; i++) {
+            model_step(&a);
+            if (kt_below(kt, 60) == 0)
+                model_change_errors(&w);
+            if (i % 2000 == 0)
+                EXPECT(vm_verify(&t.vm), "verification in round %u", i);
+        }
+        model_actor_end(&a);
+    }
+    model_end(&w);
+    kt_note(kt,
+            "%u rounds: %u errors of reading and %u of writing, %u times without swap, %u pages lost, %u bus "
+            "errors",
+            rounds, (unsigned)t.vm.swap.read_errors, (unsigned)t.vm.swap.write_errors, w.swapoffs,
+            (unsigned)t.vm.swap.pages_lost, w.bus_errors);
+    if (kt->hosted)
+        EXPECT(w.swapoffs && t.vm.swap.pages_lost && w.bus_errors, "reached everything");
+    vt_end(&t);
+    kt_release(ever_bad);
+}
+
 TEST(vmrandom, against_the_model)
 {
     struct vt t;

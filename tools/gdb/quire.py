@@ -32,6 +32,7 @@ SLOT_SHIFT = 3  # of a swap slot in an entry
 MASK64 = (1 << 64) - 1
 AREA_SHIFT = 24  # of the area in a slot, mm/swap.h
 PATH_PARTS = 64  # of a path that is told
+SLOT_LOST = 8 << AREA_SHIFT  # the slot of no area that lost pages name
 
 
 class Problem(gdb.GdbError):
@@ -161,6 +162,8 @@ def entry_text(entry, directory=False):
         return "empty"
     if directory and not entry & PRESENT:
         return "out, the table is in swap slot 0x%x" % (entry >> SLOT_SHIFT)
+    if entry_slot(entry) == SLOT_LOST:
+        return "lost: its swap slot could not be read, and its area is off"
     if entry_slot(entry) is not None:
         return "swap slot 0x%x" % entry_slot(entry)
     if not entry & PRESENT and not entry & PARKED:
@@ -461,6 +464,8 @@ class Kernel:
 
     def slot_text(self, slot):
         """What a slot is, in words."""
+        if slot == SLOT_LOST:
+            return "slot 0x%x: that of lost pages, named by %d" % (slot, int(self.vm["swap"]["lost"]))
         for number, at, area in self.areas():
             if number == slot >> AREA_SHIFT:
                 for page, pfn, count, bad in self.slots(at, area):
@@ -661,7 +666,7 @@ class Verify:
                     self.expect(records.pop(word >> 2, None) == (at, i),
                                 "object %s: page %d is in frame 0x%x, which does not say so" % (name, i, word >> 2))
                 else:
-                    swapped += 1
+                    swapped += word >> 2 != SLOT_LOST
                     slot_names[word >> 2] = slot_names.get(word >> 2, 0) + 1
             for field, found in (("resident", resident), ("swapped", swapped)):
                 self.expect(int(o[field]) == found, "object %s: %d pages are %s, told %d" %
@@ -697,6 +702,10 @@ class Verify:
             self.expect(bad_slots == int(area["bad"]), "area %d has %d bad slots, told %d" %
                         (number, bad_slots, int(area["bad"])))
             total_free += free
+        lost, names = int(k.vm["swap"]["lost"]), slot_names.pop(SLOT_LOST, 0)
+        self.expect(lost == names or (told_hidden and lost > names), "%d names are of lost pages, told %d" % (names, lost))
+        hidden += lost - names
+        hidden_sum += (lost - names) * mix(SLOT_LOST)
         if told_hidden:
             self.expect(hidden == told_hidden, "%d names of slots are not in memory, those of tables on disk are %d" %
                         (hidden, told_hidden))

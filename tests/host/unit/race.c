@@ -17,11 +17,9 @@ struct race {
     struct model_actor actor[MODEL_ACTORS];
     unsigned tasks; /* that have not ended */
     uint32_t rounds;
-    bool errors;                    /* inject them */
-    bool ever_bad_read[SWAP_PAGES]; /* pages of the disk */
+    bool errors; /* inject them */
+    bool ever_bad_read[SWAP_PAGES];
 };
-
-static struct race *of_kt; /* the race that runs, for the callbacks of the model */
 
 static bool disk_event(void *arg)
 {
@@ -49,74 +47,10 @@ static void task_ends(struct race *r)
         os_wake_all(&r->t.vm.daemon_wait);
 }
 
-/* A page of the disk that is needed: for reading, one that is out; for writing, one that will be used. */
-static uint32_t useful_page(struct race *r, bool write)
-{
-    struct vm *vm = &r->t.vm;
-    struct swap_area *a = vm->swap.area[0];
-    struct kt *kt = r->t.kt;
-    uint32_t page;
-
-    if (write)
-        return 1 + (a->hint + kt_below(kt, 2 * SWAP_CLUSTER)) % (a->pages - 1);
-    for (unsigned i = 0; i < 20; i++) {
-        page = 1 + kt_below(kt, a->pages - 1);
-        if (swap_valid(vm, page) && !swap_cached(vm, page))
-            break;
-    }
-    return page;
-}
-
-/* Let a sector go bad, or all be good again. */
-static void change_errors(struct race *r)
-{
-    enum { SECTORS = PAGE_SIZE / BLOCK_SECTOR, MOST = 30 };
-    struct testdisk *d = &r->t.disk;
-    struct kt *kt = r->t.kt;
-    uint32_t i = kt_below(kt, TESTDISK_FAULTS), sector = kt_below(kt, SECTORS), page;
-
-    switch (kt_below(kt, 6)) {
-    case 0:
-        memset(d->bad_read, 0, sizeof d->bad_read);
-        memset(d->bad_write, 0, sizeof d->bad_write);
-        break;
-    case 1:
-        /* A page that cannot be written stays in memory, so there may not be many. */
-        if (r->t.vm.swap.write_errors < MOST)
-            d->bad_write[i] = (uint64_t)useful_page(r, true) * SECTORS + sector;
-        break;
-    default:
-        page = useful_page(r, false);
-        if (r->t.vm.swap.read_errors < 10 * MOST) {
-            d->bad_read[i] = (uint64_t)page * SECTORS + sector;
-            r->ever_bad_read[page] = true;
-        }
-    }
-}
-
-/* The page is in a slot that is retired, and lay on a sector that could not be read. */
-static bool bus_is_right(struct model_world *w, struct space *s, vaddr_t va)
-{
-    struct vm *vm = &w->vt->vm;
-    struct region *g = region_find(&s->regions, va);
-    pte_t *e = pt_resident_entry(&s->pt, va);
-    uintptr_t word = 0;
-    slot_t slot;
-
-    if (e && pte_is_swap(*e))
-        word = OBJECT_ENTRY_SLOT(pte_slot(*e));
-    else if (g && g->object)
-        word = radix_get(&g->object->index, g->offset + ((va - g->start) >> PAGE_SHIFT));
-    if (!OBJECT_IS_SLOT(word))
-        return false;
-    slot = OBJECT_ENTRY_VALUE(word);
-    return swap_bad(vm, slot) && !swap_cached(vm, slot) && of_kt->ever_bad_read[slot & (SWAP_AREA_PAGES - 1)];
-}
-
 static void actor_task(void *arg)
 {
     struct model_actor *a = arg;
-    struct race *r = of_kt;
+    struct race *r = container_of(a->world, struct race, world);
     struct kt *kt = r->t.kt;
 
     for (uint32_t i = 0; i < r->rounds && !kt->failures; i++) {
@@ -124,7 +58,7 @@ static void actor_task(void *arg)
         if (kt_below(kt, 3) == 0)
             os_yield();
         if (r->errors && kt_below(kt, 40) == 0)
-            change_errors(r);
+            model_change_errors(&r->world);
         if (kt_below(kt, 2000) == 0)
             EXPECT(vm_verify(&r->t.vm), "verification by actor %u in round %u", a->id, i);
     }
@@ -145,8 +79,10 @@ static void report(struct race *r)
             (unsigned)vm->swap.readahead_hits, (unsigned)vm->stats.daemon_rounds,
             (unsigned)vm->stats.direct_reclaims, (unsigned)vm->swap.stolen);
     if (r->errors)
-        kt_note(kt, "%u read errors, %u write errors met; %u accesses got a bus error",
-                (unsigned)vm->swap.read_errors, (unsigned)vm->swap.write_errors, r->world.bus_errors);
+        kt_note(kt,
+                "%u read errors, %u write errors met; %u accesses got a bus error; %u pages lost by swapoff",
+                (unsigned)vm->swap.read_errors, (unsigned)vm->swap.write_errors, r->world.bus_errors,
+                (unsigned)vm->swap.pages_lost);
 }
 
 /* Let the fibres that were started run. */
@@ -175,7 +111,6 @@ static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t
     struct vm *vm = &r->t.vm;
 
     memset(r, 0, sizeof *r);
-    of_kt = r;
     if (!vt_begin(&r->t, kt, frames, frames * 2 / 5, swap))
         return;
     r->rounds = rounds / actors;
@@ -188,7 +123,7 @@ static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t
     r->world.pressed = !(flags & BY_HAND);
     r->world.cycles = flags & CYCLES;
     if (r->errors)
-        r->world.bus_is_right = bus_is_right;
+        r->world.ever_bad_read = r->ever_bad_read;
     REQUIRE(model_actor_begin(&r->actor[0], &r->world, 0, NULL), "no memory");
     for (unsigned i = 0; i < 300; i++)
         model_step(&r->actor[0]);
@@ -212,6 +147,8 @@ static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t
     }
     if (r->errors)
         EXPECT(vm->swap.read_errors && vm->swap.write_errors && r->world.bus_errors, "no errors were met");
+    if (r->errors && flags & CYCLES)
+        EXPECT(vm->swap.pages_lost, "no page was lost");
     model_end(&r->world);
     vt_end(&r->t);
 }
@@ -236,6 +173,12 @@ TEST(race, evicting_by_hand)
 TEST(race, swap_comes_and_goes)
 {
     run_actors(kt, 4, 200000, 3000, SWAP_PAGES, BY_HAND | CYCLES);
+}
+
+/* The same, and what the disk cannot read does not keep it on. */
+TEST(race, swap_comes_and_goes_and_fails)
+{
+    run_actors(kt, 4, 100000, 3000, SWAP_PAGES, BY_HAND | CYCLES | ERRORS);
 }
 
 /* Each program has a share that is too small, and pages are written while they are set aside. */

@@ -34,8 +34,9 @@ static const struct state {
     {"cached", "on the disk, and in memory", 'c', COLOUR_CACHED, true},
     {"parked", "set aside by the policy", 'k', COLOUR_PARKED, true},
     {"out", "its table is on the disk", 't', COLOUR_TABLE, true},
+    {"lost", "the disk could not read it", 'x', COLOUR_HOLE, true},
 };
-enum { NONE, ZERO, FILE_PAGE, SHMEM, PRIVATE, SHARED, SWAPPED, CACHED, PARKED, OUT, STATES };
+enum { NONE, ZERO, FILE_PAGE, SHMEM, PRIVATE, SHARED, SWAPPED, CACHED, PARKED, OUT, LOST, STATES };
 
 struct run {
     uint32_t start, end;

@@ -246,7 +246,7 @@ static void tell_slot(const struct answer *a, const char *word, const char *hold
     for (unsigned i = 0; i < 6; i++)
         snprintf(key[i], sizeof key[i], "%s%s", word, part[i]);
     if (!get(a, key[1])) {
-        put("slot", "0x%s, which no area has", get(a, key[0]));
+        put("slot", "0x%s, which no area has: the page was lost, and its area is off", get(a, key[0]));
         return;
     }
     put("slot", "0x%x %s: page %u of %s, which is byte %llu of the disk %s", hex(a, key[0]), holds,
@@ -314,6 +314,11 @@ static void tell_entry(const struct answer *a)
         draw_slot_entry(e);
         return;
     }
+    if (is(a, "entry_kind", "lost")) {
+        put("entry", "0x%08x: bits 0 and 2 are clear, and the slot that it names is that of all lost pages",
+            e);
+        return;
+    }
     put("entry", "0x%08x, %s:", e,
         is(a, "entry_kind", "present")    ? "present"
         : is(a, "entry_kind", "held")     ? "held: the page is in memory, and its region lets nobody touch it"
@@ -346,6 +351,7 @@ static void tell_state(const struct answer *a)
         {"cached",
          "its entry names the disk, and its page is in memory too, in the swap cache: a touch needs no read"},
         {"out", "its table is on the disk, and what it says of this page with it"},
+        {"lost", "it was on the disk and could not be read: a touch is a bus error until it is unmapped"},
     };
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
@@ -564,6 +570,7 @@ static bool sentence_of(const struct event *e, char *s, size_t size)
         {"read-ahead", "it was read ahead: nobody had asked for it yet"},
         {"ahead-used", "it had been read ahead, and was asked for now"},
         {"stolen", "its slot was given to another page, since swap was full"},
+        {"page-lost", "it could not be read, and its swap area was taken off"},
     };
 
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
