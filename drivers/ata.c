@@ -208,14 +208,14 @@ static void select_drive(struct ata_channel *c, struct ata_drive *d, uint8_t lba
 }
 
 /* One entry for each run of adjacent pages. */
-static void fill_prd(struct ata_channel *c, const struct block_request *r)
+static void fill_prd(struct ata_channel *c, const struct ata_drive *d, const struct block_request *r)
 {
+    uint32_t page = block_sectors(&d->dev, r) / r->nsegs * BLOCK_SECTOR, i = 0;
     struct prd *e = c->prd;
-    uint32_t i = 0;
 
     for (;;) {
         paddr_t start = r->seg[i];
-        uint32_t bytes = PAGE_SIZE;
+        uint32_t bytes = page;
 
         while (++i < r->nsegs && r->seg[i] == start + bytes && r->seg[i] % PRD_LIMIT != 0)
             bytes += PAGE_SIZE;
@@ -295,11 +295,11 @@ static void start_transfer(struct ata_channel *c, const struct ata_drive *d, con
     static const uint8_t dma[2][2] = {{CMD_READ_DMA, CMD_READ_DMA_EXT}, {CMD_WRITE_DMA, CMD_WRITE_DMA_EXT}};
     static const uint8_t pio[2][2] = {{CMD_READ, CMD_READ_EXT}, {CMD_WRITE, CMD_WRITE_EXT}};
 
-    write_lba(c, r->sector, r->nsegs * PAGE_SECTORS, ext);
+    write_lba(c, r->sector, block_sectors(&d->dev, r), ext);
     if (d->dma) {
         uint8_t direction = r->write ? 0 : BM_TO_MEMORY;
 
-        fill_prd(c, r);
+        fill_prd(c, d, r);
         outl(c->bm + BM_TABLE, c->prd_phys);
         outb(c->bm + BM_COMMAND, direction);
         outb(c->bm + BM_STATUS, (inb(c->bm + BM_STATUS) & BM_CAPABLE) | BM_INTERRUPT | BM_ERROR);
@@ -358,7 +358,7 @@ static void finish(struct ata_channel *c, int status)
 {
     struct block_device *dev = &c->active->dev;
     struct block_request *r = c->request;
-    uint32_t sectors = r->nsegs * PAGE_SECTORS;
+    uint32_t sectors = block_sectors(dev, r);
 
     if (status != 0) {
         dev->errors++;
@@ -385,7 +385,7 @@ static void finish_error(struct ata_channel *c, uint8_t status)
 
     if (worth_a_line(dev->errors + 1))
         os_log("%s: %s of %u sectors at %llu failed: status %02x, error %02x", dev->name,
-               r->nsegs == 0 ? "flush" : (r->write ? "write" : "read"), r->nsegs * PAGE_SECTORS,
+               r->nsegs == 0 ? "flush" : (r->write ? "write" : "read"), block_sectors(dev, r),
                (unsigned long long)r->sector, status, inb(c->io + REG_ERROR));
     finish(c, -EIO);
 }
@@ -412,7 +412,7 @@ static bool finish_dma(struct ata_channel *c)
 /* An interrupt of a PIO command: a sector can be moved, or the last one was written. */
 static void pio_interrupt(struct ata_channel *c)
 {
-    uint32_t total = c->request->nsegs * PAGE_SECTORS;
+    uint32_t total = block_sectors(&c->active->dev, c->request);
     uint8_t status = inb(c->io + REG_STATUS);
     bool written = c->request->write && c->pio_sectors == total;
 
@@ -584,7 +584,7 @@ uint64_t ata_next(void)
 
 static int check(const struct block_device *dev, const struct block_request *r)
 {
-    uint64_t sectors = (uint64_t)r->nsegs * PAGE_SECTORS;
+    uint64_t sectors = block_sectors(dev, r);
 
     if (r->nsegs == 0)
         return r->write ? 0 : -EINVAL;

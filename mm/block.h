@@ -22,8 +22,8 @@ struct block_device;
 struct block_request {
     bool write;      /* (o) */
     uint64_t sector; /* (o) first, of 512 bytes */
-    /* 1..block_max_segs() whole pages, PAGE_SIZE / 512 sectors each, consecutive on disk. 0 with write: flush
-     * the device's cache, after all writes that completed before. */
+    /* 1..block_max_segs() whole pages, PAGE_SIZE / 512 sectors each, consecutive on disk; see
+     * block_sectors(). 0 with write: flush the device's cache, after all writes that completed before. */
     uint32_t nsegs;              /* (o) */
     paddr_t seg[BLOCK_MAX_SEGS]; /* (o) page aligned physical addresses */
     /* Called once, possibly in an interrupt, possibly before submit returns; with interrupts off. status is
@@ -58,6 +58,15 @@ struct block_device {
 static inline uint32_t block_max_segs(const struct block_device *d)
 {
     return d->max_segs ? d->max_segs : BLOCK_MAX_SEGS;
+}
+
+/* Sectors that a request to a whole device moves: all of its pages. Of a device that is smaller than a page
+ * those that it has; the rest of the page stays as it is. */
+static inline uint32_t block_sectors(const struct block_device *d, const struct block_request *r)
+{
+    uint32_t page = PAGE_SIZE / BLOCK_SECTOR;
+
+    return r->nsegs == 1 && d->sectors < page ? (uint32_t)d->sectors : r->nsegs * page;
 }
 
 static inline void block_submit(struct block_device *d, struct block_request *r)

@@ -13,7 +13,7 @@ static bool hits(const uint64_t *bad, uint64_t sector, uint64_t count)
 
 static int transfer(struct testdisk *d, struct block_request *r)
 {
-    uint64_t count = (uint64_t)r->nsegs * (PAGE_SIZE / BLOCK_SECTOR);
+    uint64_t count = block_sectors(&d->dev, r);
 
     if (r->nsegs == 0 || r->nsegs > BLOCK_MAX_SEGS || r->sector + count > d->dev.sectors)
         return -EINVAL;

@@ -127,8 +127,8 @@ static bool read_sector(void *arg, uint64_t sector, uint8_t *bytes)
     uint64_t first = sector & ~(uint64_t)(PAGE_SECTORS - 1);
 
     if (r->dev->sectors < PAGE_SECTORS)
-        return false;
-    if (first > r->dev->sectors - PAGE_SECTORS)
+        first = 0; /* a partition that is so small cannot be read */
+    else if (first > r->dev->sectors - PAGE_SECTORS)
         first = r->dev->sectors - PAGE_SECTORS;
     if (first != r->first) {
         r->first = UINT64_MAX;

@@ -3,8 +3,9 @@
  *
  * They are read and written a page at a time, without a cache. A device moves whole pages, so a write of less
  * reads the page first; a mutex of the disk keeps others from writing meanwhile, be it through another
- * partition. The last sectors of a device whose size is no multiple of a page are in a page that ends there,
- * and a partition that is smaller than a page (an extended one) is reached through its disk.
+ * partition. The last sectors of a device whose size is no multiple of a page are in a page that ends there.
+ * A partition that is smaller than a page (an extended one) is reached through its disk, and of a disk that
+ * is, a request moves what there is (block_sectors()).
  *
  * What swap has claimed can be read, and cannot be written through any device (ETXTBSY, as on Linux through
  * the device itself). The question is asked right before each request, with no sleep between; requests to a
@@ -64,23 +65,23 @@ struct place {
     uint32_t offset; /* bytes */
 };
 
-/* The place of a byte of the unit. False: on a disk that is smaller than a page there is none. */
-static bool find_place(const struct disk_unit *u, uint64_t pos, struct place *p)
+/* The place of a byte of the unit. */
+static struct place place_of(const struct disk_unit *u, uint64_t pos)
 {
+    struct place p = {.dev = u->dev};
     uint64_t sector = pos / BLOCK_SECTOR;
 
-    p->dev = u->dev;
     if (u->dev->sectors < SECTORS_A_PAGE) {
-        p->dev = u->disk->whole.dev;
+        p.dev = u->disk->whole.dev;
         sector += u->start;
     }
-    if (p->dev->sectors < SECTORS_A_PAGE)
-        return false;
-    p->sector = sector & ~(uint64_t)(SECTORS_A_PAGE - 1);
-    if (p->sector > p->dev->sectors - SECTORS_A_PAGE)
-        p->sector = p->dev->sectors - SECTORS_A_PAGE;
-    p->offset = (uint32_t)(sector - p->sector) * BLOCK_SECTOR + (uint32_t)(pos % BLOCK_SECTOR);
-    return true;
+    p.sector = sector & ~(uint64_t)(SECTORS_A_PAGE - 1);
+    if (p.dev->sectors < SECTORS_A_PAGE)
+        p.sector = 0;
+    else if (p.sector > p.dev->sectors - SECTORS_A_PAGE)
+        p.sector = p.dev->sectors - SECTORS_A_PAGE;
+    p.offset = (uint32_t)(sector - p.sector) * BLOCK_SECTOR + (uint32_t)(pos % BLOCK_SECTOR);
+    return p;
 }
 
 /* Frames of a transfer: one with the user's bytes, and for writes of less than a page, one with the disk's.
@@ -166,12 +167,8 @@ static int transfer(const struct disk_unit *u, bool write, vaddr_t buf, size_t n
         return -ENOMEM;
     while (done < n) {
         size_t part = n - done;
-        struct place p;
+        struct place p = place_of(u, *pos);
 
-        if (!find_place(u, *pos, &p)) {
-            err = -EIO;
-            break;
-        }
         if (part > PAGE_SIZE - p.offset)
             part = PAGE_SIZE - p.offset;
         err = write ? write_part(u, &p, buf + done, part, &user, &whole)

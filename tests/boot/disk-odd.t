@@ -46,4 +46,36 @@ for my $how ('dma', 'pio') {
     }
 }
 
+# Disks that are smaller than a page: 1, 5 and 7 sectors, of which the last has a partition of 2. Reading ends where they end, and so
+# does writing.
+for my $how ('dma', 'pio') {
+    my @sectors = (1, 5, 7);
+    my @disks = map {
+        my $disk = blank_disk("disk-tiny-$how-$_", 0);
+        disk_write($disk, 0, substr(bytes_of(random_disk("disk-tiny-bytes-$_", 4, 10 + $_)), 0, 512 * $sectors[$_]));
+        $disk
+    } 0 .. 2;
+    mbr_write($disks[2], 0, [0x83, 4, 2]);
+    my @before = map { bytes_of($_) } @disks;
+    my $script = 'for d in a b c c1; do md5sum </dev/hd$d; tail -c 512 /dev/hd$d | md5sum; echo size $(blockdev --getsize64 /dev/hd$d) $(wc -c </dev/hd$d); '
+      . 'dd if=/dev/hd$d bs=512 skip=$(($(wc -c </dev/hd$d) / 512)) 2>/dev/null | wc -c; printf hello | dd of=/dev/hd$d bs=1 seek=$(($(wc -c </dev/hd$d) - 3)) 2>&1 | grep -v records; done';
+    my $encoded = $script =~ s/(["'\\\t\n])/sprintf '\\x%02x', ord $1/ger;
+    my $run = boot("disk-tiny-$how", memory => '24M', initrd => $root, disks => \@disks, time => 90, append => "quiet ata=$how -- $encoded");
+    outcome_is($run, 'pass');
+    my @said = $run->{log} =~ /^([0-9a-f]{32}(?=  -$)|size \d+ \d+$|\d+$|dd: .*)/mg;
+    my @want;
+    for my $bytes (@before, substr $before[2], 4 * 512, 2 * 512) {
+        my $size = length $bytes;
+        push @want, md5_hex($bytes), md5_hex(substr $bytes, -512), "size $size $size", 0, "dd: error writing '/dev/hd" . ('a', 'b', 'c', 'c1')[@want / 5] . "': No space left on device";
+        # The partition is looked at when its disk was written, whose last bytes are not its own.
+    }
+    is_deeply(\@said, \@want, "$how: all that is there is read, and no more") or diag(explain([\@said, \@want]));
+    for my $i (0 .. 2) {
+        my $expect = $before[$i];
+        substr $expect, -3, 3, 'hel';
+        substr $expect, 6 * 512 - 3, 3, 'hel' if $i == 2;
+        ok(bytes_of($disks[$i]) eq $expect, "$how: what fits was written to disk $i, and nothing else");
+    }
+}
+
 done_testing();
