@@ -295,8 +295,11 @@ static int advise_stretch(const struct stretch *t, int advice)
     }
 }
 
+/* Nothing merges equal pages here, so who asks for that (MERGEABLE) is told so. */
 static bool is_known(int advice)
 {
+    if (advice == ADVISE_MERGEABLE || advice == ADVISE_UNMERGEABLE)
+        return false;
     return (advice >= ADVISE_NORMAL && advice <= ADVISE_DONTNEED) ||
            (advice >= ADVISE_FREE && advice <= ADVISE_DONTNEED_LOCKED);
 }

@@ -276,6 +276,8 @@ TEST(vmcalls, advise_errors)
     EXPECT(space_advise(s, va + 1, SIZE(1), ADVISE_DONTNEED) == -EINVAL, "unaligned");
     EXPECT(space_advise(s, va, SIZE(1), 7) == -EINVAL && space_advise(s, va, SIZE(1), 100) == -EINVAL,
            "unknown");
+    EXPECT(space_advise(s, va, SIZE(1), ADVISE_MERGEABLE) == -EINVAL, "nothing merges");
+    EXPECT(space_advise(s, va, SIZE(1), ADVISE_UNMERGEABLE) == -EINVAL, "nothing was merged");
     EXPECT(space_advise(s, va, SIZE_MAX, ADVISE_NORMAL) == -EINVAL, "wraps");
     EXPECT(space_advise(s, va, 0, ADVISE_DONTNEED) == 0, "nothing");
     WRITE(s, va, 1);
