@@ -108,6 +108,7 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
     if (c->stack)
         tf->user_esp = c->stack;
     memcpy(child->context.tls, parent->context.tls, sizeof child->context.tls);
+    child->context.no_tsc = parent->context.no_tsc;
     child->context.fs = cpu_fs();
     child->context.gs = cpu_gs();
     fpu_save(child->context.fpu);

@@ -635,6 +635,7 @@ enum {
     PR_GET_SECCOMP = 21,
     PR_CAPBSET_READ = 23,
     PR_GET_TSC = 25,
+    PR_SET_TSC = 26,
     PR_GET_SECUREBITS = 27,
     PR_SET_TIMERSLACK = 29,
     PR_GET_TIMERSLACK = 30,
@@ -711,6 +712,20 @@ static int32_t prctl_set(uint32_t option, uint32_t arg)
     }
 }
 
+enum { TSC_ENABLE = 1, TSC_SIGSEGV = 2 };
+
+static int32_t set_tsc(uint32_t how)
+{
+    uint32_t irq;
+
+    if ((how != TSC_ENABLE && how != TSC_SIGSEGV) || !cpu_features.tsc)
+        return -EINVAL;
+    irq = os_irq_save();
+    context_let_tsc(&thread_current()->context, how == TSC_ENABLE);
+    os_irq_restore(irq);
+    return 0;
+}
+
 int32_t sys_prctl(SYSCALL_5_ARGS(option, arg, c, d, e))
 {
     struct process *p = process_current();
@@ -752,8 +767,10 @@ int32_t sys_prctl(SYSCALL_5_ARGS(option, arg, c, d, e))
         return 0;
     case PR_SET_TIMING:
         return arg ? -EINVAL : 0;
-    case PR_GET_TSC: /* it may be read */
-        return user_write32(arg, 1);
+    case PR_GET_TSC:
+        return user_write32(arg, t->context.no_tsc ? TSC_SIGSEGV : TSC_ENABLE);
+    case PR_SET_TSC:
+        return set_tsc(arg);
     case PR_SET_TIMERSLACK:
         t->slack = (int32_t)arg > 0 ? arg : t->slack_default;
         return 0;

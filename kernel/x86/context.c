@@ -10,11 +10,18 @@
 
 struct context *context_loaded;
 static const struct context_ldt *ldt_loaded;
+static bool tsc_withheld; /* from whoever is loaded */
 
 static void load_ldt(const struct context_ldt *ldt)
 {
     ldt_loaded = ldt;
     cpu_set_ldt(ldt ? ldt->entries : NULL, ldt ? ldt->count : 0);
+}
+
+static void load_tsc(bool withheld)
+{
+    tsc_withheld = withheld;
+    cpu_let_tsc(!withheld);
 }
 
 void context_store(struct context *c)
@@ -34,6 +41,8 @@ void context_load_slow(struct context *c)
     cpu_set_tls(c->tls);
     if (unlikely(c->ldt != ldt_loaded))
         load_ldt(c->ldt);
+    if (unlikely(c->no_tsc != tsc_withheld))
+        load_tsc(c->no_tsc);
     cpu_set_fs(c->fs);
     cpu_set_gs(c->gs);
     fpu_load(c->fpu);
@@ -53,6 +62,13 @@ void context_set_ldt(struct context *c, const struct context_ldt *ldt)
     c->ldt = ldt;
     if (c == context_loaded && ldt != ldt_loaded)
         load_ldt(ldt);
+}
+
+void context_let_tsc(struct context *c, bool on)
+{
+    c->no_tsc = !on;
+    if (c == context_loaded && c->no_tsc != tsc_withheld)
+        load_tsc(c->no_tsc);
 }
 
 void context_ldt_moved(const struct context_ldt *ldt)

@@ -14,6 +14,7 @@ struct context_ldt {
 struct context {
     uint64_t tls[CPU_TLS];         /* descriptors as in the GDT */
     const struct context_ldt *ldt; /* NULL: none */
+    bool no_tsc;                   /* it must not read the time-stamp counter */
     uint16_t fs, gs;               /* these two and the FPU's are valid while another context is loaded */
     struct fpu_state *fpu;
 };
@@ -29,6 +30,8 @@ static inline void context_load(struct context *c)
 }
 /* Give c another table, or none. Interrupts off. */
 void context_set_ldt(struct context *c, const struct context_ldt *ldt);
+/* Let a program read the time-stamp counter, or not. Interrupts off. */
+void context_let_tsc(struct context *c, bool on);
 /* A table has moved: load it again if it is loaded. Interrupts off. */
 void context_ldt_moved(const struct context_ldt *ldt);
 bool context_ldt_is_loaded(const struct context_ldt *ldt);

@@ -104,3 +104,10 @@ void cpu_detect(void)
     if (xsave)
         turn_on_xsave(c, avx);
 }
+
+void cpu_let_tsc(bool on)
+{
+    uint32_t cr4 = cpu_read_cr4();
+
+    cpu_write_cr4(on ? cr4 & ~(uint32_t)CR4_TSD : cr4 | CR4_TSD);
+}

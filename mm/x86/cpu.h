@@ -16,6 +16,7 @@ enum {
     CR0_MP = 1 << 1,
     CR0_NE = 1 << 5,
     CR0_WP = 1 << 16,
+    CR4_TSD = 1 << 2,
     CR4_PSE = 1 << 4,
     CR4_PGE = 1 << 7,
     CR4_OSFXSR = 1 << 9,
@@ -43,6 +44,8 @@ extern struct cpu_features cpu_features; /* (c) */
 /* Read CPUID, and turn on what the processor has: SSE for the page routines, AVX for programs, SMEP, SMAP,
  * UMIP. */
 void cpu_detect(void);
+/* Whether programs may read the time-stamp counter; else RDTSC in ring 3 is a general protection fault. */
+void cpu_let_tsc(bool on);
 
 static inline void cpu_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {

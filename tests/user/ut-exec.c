@@ -100,6 +100,11 @@ int ut_exec_helper(int argc, char **argv)
         say_survivors();
     } else if (strcmp(argv[1], "exec-settings") == 0) {
         say_settings();
+    } else if (strcmp(argv[1], "exec-counter") == 0) {
+        int mode = 0;
+
+        TRY(prctl(PR_GET_TSC, &mode));
+        SHOW(mode);
     } else if (strcmp(argv[1], "exec-script") == 0) {
         say_vector("argv", argv + 1);
     }

@@ -1,6 +1,7 @@
 /* Calls that are to be remembered: what they set is there when it is asked for, and does what it says. */
 #include "tests/user/ut.h"
 #include <dirent.h>
+#include <pthread.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/personality.h>
@@ -9,6 +10,7 @@
 #include <sys/sendfile.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sched.h>
 #include <time.h>
 
 static void neither(void)
@@ -355,6 +357,69 @@ static void limits(void)
     waitpid(pid, NULL, 0);
 }
 
+/* --- the time-stamp counter --- */
+
+static void *read_counter(void *arg)
+{
+    __asm__ volatile("rdtsc" : : : "eax", "edx");
+    return arg;
+}
+
+static void say_counter(const char *what)
+{
+    int mode = 0;
+
+    TRY(prctl(PR_GET_TSC, &mode));
+    ut_say("%s: %s", what, mode == PR_TSC_ENABLE ? "allowed" : mode == PR_TSC_SIGSEGV ? "withheld" : "?");
+}
+
+static void counter_child(void)
+{
+    say_counter("a child's");
+    read_counter(NULL);
+}
+
+static void *counter_thread(void *arg)
+{
+    say_counter("another thread's");
+    prctl(PR_SET_TSC, PR_TSC_ENABLE);
+    read_counter(arg);
+    return arg;
+}
+
+static void counter_executed(void)
+{
+    execl("/proc/self/exe", "ut", "exec-counter", NULL);
+}
+
+static void counter(void)
+{
+    static const uint8_t rdtsc[] = {0x0f, 0x31, 0xc3};
+    uint8_t *code = ut_map(1, PROT_READ | PROT_WRITE | PROT_EXEC);
+    pthread_t t;
+
+    PART("the time-stamp counter");
+    memcpy(code, rdtsc, sizeof rdtsc);
+    say_counter("at first");
+    TRY(prctl(PR_SET_TSC, 0));
+    TRY(prctl(PR_SET_TSC, 3));
+    TRY(prctl(PR_GET_TSC, 8));
+    TRY(prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 7, 8, 9));
+    say_counter("then");
+    ut_say("%s", ut_jump(code));
+    sched_yield();
+    usleep(1000);
+    ut_say("after a sleep: %s", ut_jump(code));
+    ut_child("forked", counter_child);
+    ut_child("executed", counter_executed);
+    pthread_create(&t, NULL, counter_thread, NULL);
+    pthread_join(t, NULL);
+    say_counter("this thread's");
+    ut_say("%s", ut_jump(code));
+    TRY(prctl(PR_SET_TSC, PR_TSC_ENABLE));
+    ut_say("%s", ut_jump(code));
+}
+
 UT_PROGRAM(forgot)
 {
     ut_workdir();
@@ -365,6 +430,7 @@ UT_PROGRAM(forgot)
     old_times();
     modes();
     ut_child("odd settings", junk);
+    counter();
     merging();
     limits();
 }

@@ -299,6 +299,11 @@ void context_set_ldt(struct context *c, const struct context_ldt *ldt)
     c->ldt = ldt;
 }
 
+void context_let_tsc(struct context *c, bool on)
+{
+    c->no_tsc = !on;
+}
+
 void context_ldt_moved(const struct context_ldt *ldt)
 {
     (void)ldt;
