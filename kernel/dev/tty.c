@@ -25,6 +25,7 @@
 #include "kernel/dev/tty.h"
 #include "drivers/serial.h"
 #include "kernel/dev/tty_parts.h"
+#include "kernel/fs/async.h"
 #include "kernel/fs/file.h"
 #include "kernel/lib/console.h"
 #include "kernel/proc/capability.h"
@@ -115,12 +116,18 @@ static void serial_received(void)
 
 void tty_feed(struct tty *t, const char *text, size_t n)
 {
+    uint32_t lines;
+
     mutex_lock(&t->lock);
+    lines = t->ldisc.canon;
     if (ldisc_room(&t->ldisc) >= n)
         ldisc_input(&t->ldisc, (const uint8_t *)text, n);
     mutex_unlock(&t->lock);
-    if (ldisc_readable(&t->ldisc, 1))
-        os_wake_all(&t->readers);
+    if (!ldisc_readable(&t->ldisc, 1))
+        return;
+    os_wake_all(&t->readers);
+    if (t->ldisc.canon != lines || !(t->ldisc.termios.lflag & ICANON))
+        async_tell(t->async, POLL_IN, ASYNC_ALL);
 }
 
 static void serial_task(void *arg)
@@ -201,10 +208,16 @@ static bool hung_up(const struct tty *t, const struct file *f)
     return f->hint != NEVER && f->hint != t->hangups;
 }
 
+static bool is_hung_up(const struct file *f)
+{
+    return hung_up(f->data, f);
+}
+
 /* Cut off what is open, and forget what was typed for it. */
 static void hang_up(struct tty *t)
 {
     t->hangups++;
+    async_stop(&t->async, is_hung_up);
     ldisc_flush(&t->ldisc);
     t->ldisc.stopped = false;
     os_wake_all(&t->readers);
@@ -766,9 +779,24 @@ static int tty_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
     }
 }
 
+/* Who names nobody means those in the foreground. */
+static struct async **tty_async(struct file *f)
+{
+    struct tty *t = f->data;
+
+    if (hung_up(t, f))
+        return NULL;
+    if (t->foreground)
+        async_suggest_owner(f, ASYNC_GROUP, t->foreground);
+    else
+        async_suggest_owner(f, ASYNC_PROCESS, process_current()->pid);
+    return &t->async;
+}
+
 #define TTY_OPS(open_)                                                                                       \
     {                                                                                                        \
         .open = open_, .read = tty_read, .write = tty_write, .ioctl = tty_ioctl, .poll = tty_poll,           \
+        .async = tty_async,                                                                                  \
     }
 static const struct file_ops serial_ops = TTY_OPS(serial_open);
 static const struct file_ops screen_ops = TTY_OPS(screen_open);

@@ -20,8 +20,9 @@ struct tty {
     int foreground;
     uint32_t hangups;
     struct waitq readers, writers;
-    struct waitq input; /* the input task: for characters, or for room */
-    struct mutex lock;  /* of ldisc's contents and settings, and of the order of output */
+    struct async *async; /* who wants signals */
+    struct waitq input;  /* the input task: for characters, or for room */
+    struct mutex lock;   /* of ldisc's contents and settings, and of the order of output */
 };
 
 /* In the interrupt: something has come. */

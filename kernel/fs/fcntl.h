@@ -17,6 +17,8 @@ enum {
     F_GETOWN = 9,
     F_SETSIG = 10,
     F_GETSIG = 11,
+    F_SETOWN_EX = 15,
+    F_GETOWN_EX = 16,
     F_GETLK64 = 12,
     F_SETLK64 = 13,
     F_SETLKW64 = 14,

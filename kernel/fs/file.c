@@ -14,6 +14,7 @@
  * Locking. One processor: what does not sleep is one step.
  */
 #include "kernel/fs/file.h"
+#include "kernel/fs/async.h"
 #include "kernel/fs/fcntl.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/poll.h"
@@ -314,6 +315,8 @@ void file_put(struct file *f)
     might_sleep();
     if (f->inode->locks)
         file_locks_drop(f->inode, f);
+    if (f->async)
+        async_drop(f);
     if (f->ops->release)
         f->ops->release(f);
     if (f->writer)

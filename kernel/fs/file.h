@@ -15,6 +15,7 @@ enum {
     O_TRUNC = 01000,
     O_APPEND = 02000,
     O_NONBLOCK = 04000,
+    O_ASYNC = 020000,
     O_DIRECT = 040000,
     O_LARGEFILE = 0100000,
     O_DIRECTORY = 0200000,
@@ -33,11 +34,12 @@ struct file {
     const struct file_ops *ops;
     uint32_t flags; /* O_* */
     uint64_t pos;
-    void *data;    /* the driver's */
-    uint64_t hint; /* the driver's */
-    char *path;    /* of a file that has no name, kmalloc: pipe:[7], memfd:name; else NULL, see file_path() */
-    bool ordered;  /* who uses its position takes turns: of regular files and directories */
-    bool writer;   /* counted in inode.writers: nobody executes it */
+    void *data;          /* the driver's */
+    uint64_t hint;       /* the driver's */
+    struct async *async; /* who is to get its signals; NULL: nobody was named */
+    char *path;   /* of a file that has no name, kmalloc: pipe:[7], memfd:name; else NULL, see file_path() */
+    bool ordered; /* who uses its position takes turns: of regular files and directories */
+    bool writer;  /* counted in inode.writers: nobody executes it */
     struct mutex pos_lock;
 };
 
@@ -176,7 +178,8 @@ enum {
     POLLHUP = 16,
     POLLNVAL = 32,
     POLLRDNORM = 64,
-    POLLWRNORM = 256
+    POLLWRNORM = 256,
+    POLLWRBAND = 512
 };
 /* Have the poller woken when q is. Called by poll operations; keeps the file that is asked, and q must live
  * as long as that. */

@@ -24,6 +24,7 @@
  * -ENOMEM when a page cannot be had and nothing was written yet.
  */
 #include "kernel/fs/pipe.h"
+#include "kernel/fs/async.h"
 #include "kernel/fs/pipe_parts.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
@@ -186,6 +187,19 @@ static inline __attribute__((always_inline)) void consume(struct pipe *p, struct
     p->tail++;
 }
 
+/* By signals, for those who want them: a read or a write was made, whatever came of it. */
+static inline void tell_readers(const struct pipe *p)
+{
+    if (unlikely(p->async))
+        async_tell(p->async, POLL_IN, ASYNC_READERS);
+}
+
+static inline void tell_writers(const struct pipe *p)
+{
+    if (unlikely(p->async))
+        async_tell(p->async, POLL_OUT, ASYNC_WRITERS);
+}
+
 static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     struct pipe *p = pipe_of(f);
@@ -226,6 +240,7 @@ static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     if (!is_empty(p))
         os_wake_one(&p->can_read);
 out:
+    tell_writers(p);
     mutex_unlock(&p->lock);
     return done ? (int)done : err;
 }
@@ -306,9 +321,11 @@ static int pipe_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         } else if (f->flags & O_NONBLOCK) {
             err = -EAGAIN;
         } else {
+            tell_readers(p);
             err = wait_on(p, &p->can_write);
         }
     }
+    tell_readers(p);
     if (!is_full(p) && p->writers > 1)
         os_wake_one(&p->can_write);
     mutex_unlock(&p->lock);
@@ -360,6 +377,10 @@ static void count_out(struct pipe *p, unsigned mode)
         p->writers--;
     os_wake_all(&p->can_read);
     os_wake_all(&p->can_write);
+    if (!p->readers != !p->writers) {
+        tell_readers(p);
+        tell_writers(p);
+    }
 }
 
 /* Wait until the other end is opened once more than `seen` times. */
@@ -565,6 +586,8 @@ int pipe_give(struct file *f, vaddr_t buf, size_t n, bool nonblock)
     if (!err) {
         err = fill(p, buf, n, (struct pipe_slot){0});
         os_wake_one(&p->can_read);
+        if (err > 0)
+            tell_readers(p);
     }
     mutex_unlock(&p->lock);
     return err;
@@ -582,10 +605,12 @@ static bool ends_early(void)
 int pipe_move_out(struct file *f, size_t n, bool nonblock, pipe_move_fn move, void *arg)
 {
     struct pipe *p = pipe_of(f);
+    uint32_t tail;
     size_t done = 0;
     int err = 0;
 
     mutex_lock(&p->lock);
+    tail = p->tail;
     while (!err && is_empty(p) && p->writers)
         err = nonblock ? -EAGAIN : wait_on(p, &p->can_read);
     while (!err && done < n && !is_empty(p)) {
@@ -601,8 +626,10 @@ int pipe_move_out(struct file *f, size_t n, bool nonblock, pipe_move_fn move, vo
         if (done < n && ends_early())
             break;
     }
-    if (done)
+    if (p->tail != tail) { /* a slot is free */
         os_wake_all(&p->can_write);
+        tell_writers(p);
+    }
     if (!is_empty(p))
         os_wake_one(&p->can_read);
     mutex_unlock(&p->lock);
@@ -636,8 +663,10 @@ int pipe_move_in(struct file *f, size_t n, size_t first, bool nonblock, pipe_mov
         if ((size_t)got < part || (done < n && ends_early()))
             break;
     }
-    if (done)
+    if (done) {
         os_wake_one(&p->can_read);
+        tell_readers(p);
+    }
     if (!is_full(p) && p->writers > 1)
         os_wake_one(&p->can_write);
     mutex_unlock(&p->lock);
@@ -716,14 +745,14 @@ int pipe_to_pipe(struct file *in, struct file *out, size_t n, bool nonblock, boo
 {
     struct pipe *from = pipe_of(in), *to = pipe_of(out);
     size_t done = 0;
-    uint32_t at;
+    uint32_t at, tail;
     int err;
 
     if (in->ops != &pipe_ops || out->ops != &pipe_ops || from == to)
         return -EINVAL;
     lock_both(from, to);
     err = wait_both(from, to, nonblock || (in->flags | out->flags) & O_NONBLOCK);
-    at = from->tail;
+    at = tail = from->tail;
     while (!err && done < n && at != from->head && !is_full(to)) {
         struct pipe_slot *s = slot_of(from, at++);
         int got = s->size;
@@ -742,8 +771,11 @@ int pipe_to_pipe(struct file *in, struct file *out, size_t n, bool nonblock, boo
     }
     if (done) {
         os_wake_one(&to->can_read);
-        if (!keep)
-            os_wake_all(&from->can_write);
+        tell_readers(to);
+    }
+    if (from->tail != tail) {
+        os_wake_all(&from->can_write);
+        tell_writers(from);
     }
     if (!is_empty(from))
         os_wake_one(&from->can_read);
@@ -785,5 +817,14 @@ bool pipe_verify(void)
     return ok;
 }
 
-const struct file_ops pipe_ops = {
-    .open = pipe_open, .release = pipe_release, .read = pipe_read, .write = pipe_write, .poll = pipe_poll};
+static struct async **pipe_async(struct file *f)
+{
+    return &pipe_of(f)->async;
+}
+
+const struct file_ops pipe_ops = {.open = pipe_open,
+                                  .release = pipe_release,
+                                  .read = pipe_read,
+                                  .write = pipe_write,
+                                  .poll = pipe_poll,
+                                  .async = pipe_async};

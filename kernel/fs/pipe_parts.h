@@ -22,6 +22,7 @@ struct pipe {
     struct pipe_slot *slot;
     uint8_t *spare; /* a page for the next slot, or NULL */
     struct waitq can_read, can_write, opened;
+    struct async *async;     /* who wants signals */
     struct pipe *next, **at; /* in the list of all */
 };
 

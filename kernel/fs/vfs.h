@@ -20,6 +20,7 @@ struct file_lock;
 struct pipe;
 struct pidfd_name;
 struct poll_table;
+struct async;
 struct filesystem;
 
 enum {
@@ -102,6 +103,8 @@ struct file_ops {
     int (*seek)(struct file *f, int64_t offset, int whence, uint64_t *result); /* NULL: the ordinary one */
     /* The object to map from page on, referenced; *out stays NULL for private zeroes. Sleeps. */
     int (*mmap)(struct file *f, uint32_t page, size_t size, unsigned region_flags, struct object **out);
+    /* The list of those who want a signal when it can be read or written; NULL: nobody is told. Sleeps. */
+    struct async **(*async)(struct file *f);
     bool never_out;   /* nothing can be spliced from it */
     bool direct;      /* it goes past all memory of ours: it may be opened with O_DIRECT */
     bool in_messages; /* a read takes and a write gives one thing, not bytes: for no splice() */

@@ -57,7 +57,7 @@ struct process *process_find(int pid)
     return p;
 }
 
-static bool pid_used(int pid)
+bool pid_in_use(int pid)
 {
     if (process_find(pid) || thread_find(pid))
         return true;
@@ -97,7 +97,7 @@ int pid_alloc(struct pid_claim *c)
             last_pid = pid_max > 2 * FIRST_AGAIN ? FIRST_AGAIN : 2;
             wrapped = true;
         }
-        if (wrapped && pid_used(last_pid))
+        if (wrapped && pid_in_use(last_pid))
             continue;
         *c = (struct pid_claim){.pid = last_pid, .next = claims};
         if (claims)

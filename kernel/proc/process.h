@@ -148,7 +148,9 @@ extern struct process *process_init; /* pid 1 */
 extern unsigned process_count;
 /* The number that was given last. */
 int pid_last(void);
-extern unsigned pid_max;     /* numbers are below this */
+extern unsigned pid_max; /* numbers are below this */
+/* Whether a thread, a process, a group or a session has the number, or is to get it. */
+bool pid_in_use(int pid);
 extern unsigned threads_max; /* more give -EAGAIN */
 /* What is limited: threads, and processes whose last one has ended and that have not been waited for. */
 unsigned thread_slots(void);

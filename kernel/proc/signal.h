@@ -48,6 +48,7 @@ enum {
     SI_KERNEL = 0x80,
     SI_QUEUE = -1,
     SI_TIMER = -2,
+    SI_SIGIO = -5,
     SI_TKILL = -6,
     ILL_ILLOPN = 2,
     ILL_BADSTK = 8,
@@ -63,6 +64,8 @@ enum {
     BUS_ADRALN = 1,
     BUS_ADRERR = 2,
     BUS_OBJERR = 3,
+    POLL_IN = 1,
+    POLL_OUT = 2,
     TRAP_BRKPT = 1,
     TRAP_TRACE = 2,
     CLD_EXITED = 1,
@@ -108,9 +111,10 @@ struct siginfo {
     int signo, err, code;
     union {
         int pid;      /* SI_USER, SIGCHLD; SI_TIMER: the timer's number */
+        int band;     /* POLL_*: what poll() would say */
         vaddr_t addr; /* faults */
     };
-    int uid; /* SI_TIMER: overruns */
+    int uid; /* SI_TIMER: overruns; POLL_*: the descriptor */
     union {
         int status;     /* SIGCHLD */
         uint32_t value; /* rt_sigqueueinfo */

@@ -52,6 +52,7 @@ static const struct timezone bad_zone = {10000, 0};
 static const struct rlimit core_limit = {0, 0};
 static const uint64_t core_limit64[2] = {0, 0};
 /* Of struct flock and flock64, as i386 has them: type, whence, start, size, process. */
+static const int32_t no_owner[2] = {0, 0}; /* F_OWNER_TID */
 static const int32_t read_lock[5] = {F_RDLCK}, read_lock64[6] = {F_RDLCK};
 static const uint32_t kernel_action[5] = {1, 0, 0, 0, 0}, old_action[4] = {1, 0, 0, 0}; /* SIG_IGN */
 static const uint64_t usr2_mask = 1u << (SIGUSR2 - 1), no_signals;
@@ -488,6 +489,7 @@ static long console_kept(long rc)
     X(ipc, ptr__shmctl, 84, syscall(SYS_ipc, 24, segment_id, IPC_STAT | 0x100, 0, p, 0))                     \
     X(ipc, third__shmat, 4, IN_CHILD(attached(p)))                                                           \
     X(ioctl, arg__fionread, 4, syscall(SYS_ioctl, pipe_fd[0], FIONREAD, p))                                  \
+    X(fcntl, arg__getown_ex, 8, syscall(SYS_fcntl, pipe_fd[0], 16, p))                                       \
     X(waitpid, status, 4, dead_child(SYS_waitpid, p, NULL))                                                  \
     X(wait4, status, 4, dead_child(SYS_wait4, p, NULL))                                                      \
     X(wait4, rusage, 72, dead_child(SYS_wait4, buffer, p))                                                   \
@@ -497,6 +499,8 @@ static long console_kept(long rc)
 /* The call reads there, or reads and writes: the object that is put there. */
 #define IN_CALLS(X)                                                                                          \
     X(fcntl, arg__getlk, read_lock, syscall(SYS_fcntl, data_fd, F_GETLK, p))                                 \
+    X(fcntl, arg__setown_ex, no_owner, syscall(SYS_fcntl, data_fd, 15, p))                                   \
+    X(ioctl, arg__fioasync, no_owner, syscall(SYS_ioctl, data_fd, 0x5452, p))                                \
     X(fcntl, arg__setlk, read_lock, syscall(SYS_fcntl, data_fd, F_SETLK, p))                                 \
     X(fcntl64, arg__getlk64, read_lock64, syscall(SYS_fcntl64, data_fd, 12, p))                              \
     X(fcntl64, arg__setlk64, read_lock64, syscall(SYS_fcntl64, data_fd, 13, p))                              \
