@@ -76,4 +76,37 @@ for my $c ([[], qr/^lab: about region, process $region; another is chosen by NAM
 is($status, 1, 'a report about a name that nobody has: status 1');
 like($errors, qr/\A[^\n]*no process of the name bogus has touched anything there; these have: (?=.*\bregion \(pid $region\)).*\n\z/, '... and one line that says who is there');
 
+# --- the figures of a small program ---
+
+sub text_of { my ($file) = @_; open my $fh, '<', $file or return ''; local $/; return scalar <$fh> }
+
+# The texts of a picture, and the x of the places of a part of it.
+sub texts { my ($svg) = @_; return $svg =~ /<!-- (.*?) -->/g }
+sub places { my ($svg, $part) = @_; my ($of) = $svg =~ m{<g id="$part">(.*?)\n   (?: )?</g>}s; return ($of // '') =~ /[ML] (-?[\d.]+) /g }
+
+SKIP: {
+    skip 'matplotlib is not installed: tools/setup lab', 12 if !is_drawn();
+    ($status, $said, $errors) = says($dir, "$top/tools/lab/lab", '--trace', "$dir/all.gz", '--out', "$dir/drawn", '--name', 'cat', '--no-costs');
+    is($status, 0, 'a report with figures') or diag($said, $errors);
+    my %size = map { $_->{frames} => 1 } table("$dir/drawn/misses.tsv");
+    my %policy = map { $_->{policy} => 1 } table("$dir/drawn/misses.tsv");
+    for my $name (qw(misses ratio)) {
+        my $svg = text_of("$dir/drawn/$name.svg");
+        my %style;
+        $style{$_}++ for grep { !/#b0b0b0/ } $svg =~ /clip-path="[^"]*" style="(fill: none;[^"]*)"/g;
+        is(scalar(grep { $_ > 1 } values %style), 0, "$name: each line has a look of its own");
+        cmp_ok(scalar keys %style, '>=', keys(%policy) - ($name eq 'ratio'), "$name: there is one for each policy");
+        my @texts = texts($svg);
+        my ($frames) = grep { $texts[$_] eq 'frames' } 0 .. $#texts;
+        cmp_ok($frames, '>', 3, "$name: the axis of sizes has marks");
+        is(scalar(grep { !$size{$_} } @texts[0 .. $frames - 1]), 0, "$name: which are sizes that were looked at") or diag("@texts");
+        my ($right) = sort { $b <=> $a } places($svg, 'patch_2');
+        my ($left) = sort { $a <=> $b } places($svg, 'legend_1');
+        cmp_ok($left // 0, '>', $right // 1e9, "$name: the legend is beside the data");
+    }
+    my @texts = texts(text_of("$dir/drawn/working-set.svg"));
+    ok((grep { $_ eq 'thousand accesses' } @texts) && !(grep { /million/ } @texts), 'the working set: time is in thousands') or diag("@texts");
+    like(text_of("$dir/drawn/report.html"), qr/: process \d+, cat<\/p>/, 'the report says whose it is');
+}
+
 done_testing();
