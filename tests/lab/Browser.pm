@@ -305,6 +305,9 @@ sub is_fit {
     isnt($self->js('document.activeElement.id'), $o{text}, 'Escape leaves it');
 
     $self->open_at('');
+    is($self->js('[...document.querySelectorAll("[hidden]")].filter(e => getComputedStyle(e).display !== "none").map(e => e.id).join(" ")'), '', 'nothing is shown that is to be hidden');
+    is($self->js('[...document.querySelectorAll("select")].filter(e => !e.disabled && e.getClientRects().length && !e.options.length).map(e => e.id).join(" ")'), '',
+        'and no list that has nothing to choose from');
     my $light = $self->js($bright);
     $self->key('t');
     isnt($self->js($bright), $light, 't: dark');

@@ -23,6 +23,7 @@ is($b->text_of('#position'), 'Step 0 of 12', "at the beginning of Belady's strin
 is(frames(0), 'free free free', 'with three free frames');
 like($b->why(0), qr/Nothing was referenced yet/, 'and says so');
 cmp_ok($b->js('document.querySelectorAll("#policy-a option").length'), '>=', 17, 'all policies can be chosen');
+is($b->js('document.getElementById("programs").getClientRects().length'), 0, 'and there is no list of programs before a recording is there');
 
 # --- steps ---
 
@@ -164,6 +165,7 @@ ok($b->opens($recorded, 900), 'a recording is read, its busiest program first') 
 $b->key('End');
 is($b->stat_of(0, 'Misses'), $want, 'with as many misses as replay has');
 is($b->js('[...document.querySelectorAll("#program option")].map(o => o.textContent).join("; ")'), 'first, 7: 3 references; second, 8: 900 references', 'its programs can be chosen');
+ok($b->js('document.getElementById("program").getClientRects().length > 0'), 'in a list that is shown now');
 $b->fill('program', 0);
 is($b->text_of('#position'), 'Step 0 of 3', 'another program');
 $b->choose_file('#file', $b->file('damaged.trace', substr $whole, 0, 1000));
