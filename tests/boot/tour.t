@@ -21,12 +21,29 @@ sub tour_ok {
     log_unlike($run, qr/!! this is not so/, 'nothing is not so');
     my @long = grep { length > 79 && !/^(?:oom:|[a-z]+ {2,}| {10})/ } split /\n/, $run->{log};
     is("@long", '', "$run->{name}: no line is longer than 79 columns");
+    my @blank = $run->{log} =~ /^(.*[ \t])\r?$/mg;
+    is("@blank", '', "$run->{name}: and none ends in blanks");
     return;
 }
 
 my $swap = boot('tour', memory => '16M', initrd => $initrd, append => 'quiet -- tour --all', time => 200,
     disks => [swap_disk('tour', 48 * 1024)]);
 tour_ok($swap);
+# The sum at the end of a page's life is that of its steps.
+my ($life) = $swap->{log} =~ /^(1\. The life.*?)^  part 1/ms;
+my (@of_step, $step);
+for (split /\r?\n/, $life // '') {
+    $step = $1 if /^(1\.\d+) /;
+    push @of_step, "$1 in $step" if /^  Changed: page faults \+(\d+)/;
+}
+my ($said_faults, $sum) = ($life // '') =~ s/\r?\n  (?=\S)/ /gr =~ /Faults in this life: (.*?); (\d+) together\./;
+is($said_faults, join(', ', @of_step), "the faults of a page's life are those of its steps") or diag($life);
+is($sum, eval { my $n = 0; $n += /^(\d+)/ ? $1 : 0 for @of_step; $n }, 'and so is their sum');
+my @lines = $swap->{log} =~ /us a page; +(\d+) pages in, +(\d+) out/g;
+my ($in, $out) = (0, 0);
+($in, $out) = ($in + $lines[2 * $_], $out + $lines[2 * $_ + 1]) for 0 .. 3;
+my ($all_out, $all_in) = $swap->{log} =~ /^  out: (\d+) pages in .*\n  in: +(\d+) pages/m;
+is("$all_in $all_out", "$in $out", 'and so are the pages of a large working set');
 log_like($swap, qr/^  page 0 at 0x40000000: on the disk: slot \d+ of \S*hda, byte \d+$/m, 'where a page is on the disk is named');
 
 my $none = boot('tour-no-swap', memory => '16M', initrd => $initrd, append => 'quiet -- tour --all', time => 120);
@@ -82,8 +99,8 @@ sub wait_for {
 wait_for(qr/5\. What is not allowed.*-- Enter: the next part; a: all the rest; q: the end -- $/s, 'it waits after a part');
 syswrite $to, "\r";
 wait_for(qr/9\. The allocators.*-- Enter: go on/s, 'Enter goes on, to the next step');
-syswrite $to, "a\r";
-wait_for(qr/tour: 2 parts, \d+ claims, 0 failed/, 'a: the rest without waiting');
+syswrite $to, 'xa';
+wait_for(qr/tour: 2 parts, \d+ claims, 0 failed/, 'a: the rest without waiting, as soon as it is pressed; other keys do nothing');
 close $to;
 1 while sysread $from, $seen, 4096;
 waitpid $pid, 0;

@@ -11,11 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
+#include <termios.h>
 #include <unistd.h>
 #include "tests/user/quire/programs.h"
 #include "tests/user/quire/tour.h"
-
-#define COLUMNS 76u
 
 static const struct {
     const char *title;
@@ -55,20 +54,56 @@ static struct {
 
 /* --- telling --- */
 
+/* How the terminal was before keys were taken one by one. */
+static struct {
+    struct termios was;
+    volatile sig_atomic_t changed;
+} terminal;
+
+/* Async-signal-safe. */
+static void restore_terminal(void)
+{
+    if (terminal.changed)
+        tcsetattr(STDIN_FILENO, TCSANOW, &terminal.was);
+    terminal.changed = 0;
+}
+
+/* One of '\n', 'a', 'q', as soon as it is pressed; 0: the input has ended. */
+static char take_key(void)
+{
+    struct termios single;
+    char key = 0;
+
+    if (tcgetattr(STDIN_FILENO, &terminal.was) == 0) {
+        single = terminal.was;
+        single.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+        single.c_cc[VMIN] = 1;
+        single.c_cc[VTIME] = 0;
+        terminal.changed = 1;
+        tcsetattr(STDIN_FILENO, TCSANOW, &single);
+    }
+    do {
+        if (read(STDIN_FILENO, &key, 1) != 1 || key == '\4') /* which is no end of file now */
+            key = 0;
+    } while (key && !strchr("\r\n aq", key));
+    restore_terminal();
+    return key;
+}
+
 /* Somebody reads: wait until they have. */
 static void wait_for_reader(const char *next)
 {
-    char answer[64];
-    ssize_t got;
+    char key;
 
     if (!tour.waits)
         return;
     printf("\n  -- Enter: %s; a: all the rest; q: the end -- ", next);
     fflush(stdout);
-    got = read(STDIN_FILENO, answer, sizeof answer);
-    if (got <= 0 || *answer == 'a')
+    key = take_key();
+    putchar('\n');
+    if (!key || key == 'a')
         tour.waits = false;
-    if (got > 0 && *answer == 'q') {
+    if (key == 'q') {
         restore_vm();
         printf("tour: ended by its reader, %u claim%s failed\n", tour.failed, tour.failed == 1 ? "" : "s");
         exit(tour.failed ? 1 : 0);
@@ -191,6 +226,7 @@ unsigned claims_failed(void)
 
 static void on_signal(int signo)
 {
+    restore_terminal();
     restore_vm();
     if (signo != SIGPIPE)
         reader_interrupted();
@@ -225,7 +261,7 @@ static int usage(FILE *to, int status)
         to,
         "usage: tour [PART ... | --all | --list | --help]\n"
         "What happens to a program's memory, part by part; each number is checked.\n"
-        "    tour          from the first part on; waits for Enter if a person reads\n"
+        "    tour          from the first part on; waits for a key if a person reads\n"
         "    tour 5 7      these parts (1 to %u)\n"
         "    tour --all    all parts, without waiting\n"
         "    tour --list   what there is\n"

@@ -46,6 +46,9 @@ int tour_references(void);
 
 /* --- telling (tour.c) --- */
 
+/* Of a line, after two blanks. */
+#define COLUMNS 76u
+
 /* A heading inside a part. Waits for Enter before it, if somebody reads. */
 void step(const char *title);
 /* A sentence or two, which is broken into lines; and a line as it is. */
@@ -105,7 +108,7 @@ long number_of_pid(pid_t pid, const char *file, const char *name);
  */
 const char *line_in(const char *file, const char *begins);
 double microseconds(void);
-/* Print a file's lines as they are. */
+/* Print a file's lines as they are, but for those that are too long. */
 void show_file(const char *file);
 /* So much memory programs could still have without swapping, and free swap: bytes. */
 uint64_t available(void);
@@ -161,6 +164,7 @@ struct change {
 /* Needs quiet(): nothing of the tour's own faults any more. */
 void count(struct counts *c);
 int64_t changed(const struct counts *since, const char *name);
+int64_t between(const struct counts *since, const struct counts *until, const char *name);
 /* Show every counter that changed, and claim that these did, by so much, and no others. */
 void expect(const struct counts *since, const struct change *want);
 /* Have all that the tour itself needs in memory and mapped, and locked there, so that what is counted is

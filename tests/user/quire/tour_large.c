@@ -55,23 +55,37 @@ static void leave_all(void)
 
 /* --- 10: twice the memory --- */
 
+/* On Quire all counters at one moment. */
 struct moved {
     double from;
     long in, out;
+    struct counts counts;
 };
 
 static struct moved now(void)
 {
-    return (struct moved){microseconds(), number_in("/proc/vmstat", "pswpin"),
-                          number_in("/proc/vmstat", "pswpout")};
+    struct moved m = {.from = microseconds()};
+
+    if (access("/proc/quire/counters", R_OK) == 0) {
+        count(&m.counts);
+        m.in = (long)between(&(struct counts){.value = {0}}, &m.counts, "swap.pages_in");
+        m.out = (long)between(&(struct counts){.value = {0}}, &m.counts, "swap.pages_out");
+    } else {
+        m.in = number_in("/proc/vmstat", "pswpin");
+        m.out = number_in("/proc/vmstat", "pswpout");
+    }
+    return m;
 }
 
-static void report(const char *what, const struct moved *since, uint32_t pages)
+/* The next report begins where this one ends, so that they add up. */
+static void report(const char *what, struct moved *since, uint32_t pages)
 {
     struct moved m = now();
 
     show("%-24s %6.1f us a page; %6ld pages in, %6ld out", what, (m.from - since->from) / pages,
          m.in - since->in, m.out - since->out);
+    *since = m;
+    since->from = microseconds();
 }
 
 static uint32_t in_order(volatile uint32_t *p, uint32_t pages, uint32_t seed)
@@ -89,25 +103,21 @@ static void fill(volatile uint32_t *p, uint32_t pages, uint32_t seed)
         p[i * WORDS] = mixed(i + seed);
 }
 
-static void patterns(volatile uint32_t *p, uint32_t pages)
+/* Returns what was moved at the end. */
+static struct moved patterns(volatile uint32_t *p, uint32_t pages, struct moved m)
 {
-    struct moved m;
     uint32_t bad = 0;
 
-    m = now();
     fill(p, pages, 0);
     report("fill", &m, pages);
-    m = now();
     bad += in_order(p, pages, 0);
     report("read in order", &m, pages);
-    m = now();
     for (uint32_t i = 0; i < pages / 4; i++) {
         uint32_t n = mixed(i + 77) % pages;
 
         bad += p[n * WORDS] != mixed(n);
     }
     report("read at random", &m, pages / 4);
-    m = now();
     for (uint32_t i = 0; i < pages; i++) {
         /* Nine in ten go to the first fifth, which would fit. */
         uint32_t n = mixed(i + 99) % (i % 10 ? pages / 5 : pages);
@@ -117,16 +127,18 @@ static void patterns(volatile uint32_t *p, uint32_t pages)
     report("nine in ten to a fifth", &m, pages);
     say("Programs favour a part of their memory, so the last line is what matters: most of it stays.");
     claim(bad == 0, "every page has kept what was written");
+    return m;
 }
 
-/* Pages to a request, and read ahead: since then. */
-static void clusters(const struct counts *since, uint32_t excess)
+/* Pages to a request, and read ahead: of all lines before. */
+static void clusters(const struct counts *since, const struct counts *until, uint32_t excess)
 {
-    long long out = changed(since, "swap.pages_out"), writes = changed(since, "swap.writes");
-    long long in = changed(since, "swap.pages_in"), reads = changed(since, "swap.reads");
-    long long ahead = changed(since, "swap.ahead"), used = changed(since, "swap.ahead_used");
+    long long out = between(since, until, "swap.pages_out"), writes = between(since, until, "swap.writes");
+    long long in = between(since, until, "swap.pages_in"), reads = between(since, until, "swap.reads");
+    long long ahead = between(since, until, "swap.ahead"), used = between(since, until, "swap.ahead_used");
 
     step("Clusters, prefetch, and the daemon");
+    say("All four lines together:");
     show("out: %lld pages in %lld requests to the disk, %.1f each", out, writes,
          writes ? (double)out / (double)writes : 0.0);
     show("in:  %lld pages in %lld requests, %.1f each", in, reads, reads ? (double)in / (double)reads : 0.0);
@@ -180,7 +192,7 @@ void tour_large_set(void)
 {
     uint64_t free_now, swap = free_swap(), want;
     bool quire = access("/proc/quire/counters", R_OK) == 0;
-    struct counts before;
+    struct moved before, after;
     long rounds;
     uint32_t pages;
     uint8_t *p;
@@ -203,13 +215,13 @@ void tour_large_set(void)
         "%u KiB are available, and %u KiB will be used. Every page says who it is.",
         (unsigned)(free_now / 1024), (unsigned)(want / 1024));
     rounds = number_in("/proc/vmstat", "pageoutrun");
-    if (quire)
-        count(&before);
     p = map((size_t)pages * PAGE);
-    patterns((volatile uint32_t *)p, pages);
+    before = now();
+    after = patterns((volatile uint32_t *)p, pages, before);
     munmap(p, (size_t)pages * PAGE);
     if (quire) {
-        clusters(&before, pages - (uint32_t)(free_now / PAGE) - (uint32_t)(free_now / PAGE / 4));
+        clusters(&before.counts, &after.counts,
+                 pages - (uint32_t)(free_now / PAGE) - (uint32_t)(free_now / PAGE / 4));
         rounds = number_in("/proc/vmstat", "pageoutrun") - rounds;
         say("The swap daemon ran %ld round%s: woken below the low watermark, it frees up to the high one.",
             rounds, rounds == 1 ? "" : "s");
@@ -275,9 +287,10 @@ void tour_table_out(void)
     for (unsigned i = 0; i < 3; i++) /* what it needs itself */
         actor_write(&a, far_word(0), mixed(0));
     left = tables_of(a.pid);
+    show("%-42s %3ld tables", "its first page again, and what it needs:", left);
     count(&before);
     got = actor_read(&a, far_word(SPANS - 1));
-    show("%-42s %3ld tables, %lld came back", "it touches one page again:", tables_of(a.pid),
+    show("%-42s %3ld tables, %lld came back", "it touches its last page again:", tables_of(a.pid),
          (long long)changed(&before, "table.in"));
     say("That was one fault and two reads: first the table, then the page that its entry names. (Major "
         "faults: "

@@ -76,8 +76,12 @@ void show_file(const char *file)
 {
     if (!slurp(file, text, sizeof text))
         claim(false, "%s can be read", file);
-    for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n"))
-        show("%.77s", at);
+    for (char *at = strtok(text, "\n"); at; at = strtok(NULL, "\n")) {
+        if (strlen(at) > COLUMNS)
+            say("%s", at);
+        else
+            show("%s", at);
+    }
 }
 
 uint64_t available(void)
@@ -519,16 +523,21 @@ void count(struct counts *c)
     }
 }
 
+int64_t between(const struct counts *since, const struct counts *until, const char *name)
+{
+    for (unsigned i = 0; i < COUNTERS && counters[i].name; i++)
+        if (strcmp(counters[i].name, name) == 0)
+            return until->value[i] - since->value[i];
+    claim(false, "there is a counter %s", name);
+    return 0;
+}
+
 int64_t changed(const struct counts *since, const char *name)
 {
     struct counts now;
 
     count(&now);
-    for (unsigned i = 0; i < COUNTERS && counters[i].name; i++)
-        if (strcmp(counters[i].name, name) == 0)
-            return now.value[i] - since->value[i];
-    claim(false, "there is a counter %s", name);
-    return 0;
+    return between(since, &now, name);
 }
 
 static int wanted(const struct change *want, const char *name)

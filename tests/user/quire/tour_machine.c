@@ -217,7 +217,7 @@ static void trial_slab(void)
         mprotect(p + 2 * i * PAGE, PAGE, PROT_READ);
     line = line_in("/proc/slabinfo", "region ");
     after = *line ? (unsigned)atoi(line + 7) : 0;
-    show("%.76s", line);
+    show("%.*s", (int)strcspn(line, ":") - (strchr(line, ':') != NULL), line);
     say("Making %u holes in a mapping made %u region objects: two for each hole.", wanted, after - before);
     claim(after - before == 2 * wanted, "%u objects for %u holes", after - before, wanted);
     munmap(p, 2 * wanted * PAGE);

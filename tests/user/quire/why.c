@@ -201,7 +201,7 @@ static void draw_frame_entry(uint32_t e, const char *what)
     snprintf(number, sizeof number, " %s 0x%05x = %u", what, e >> 12, e >> 12);
     printf("%*s%-27s%-8s", INDENT, "", number, e & 1 ? " free" : e >> 9 & 1 ? " parked" : " held");
     for (int i = (int)BITS - 1; i >= 0; i--)
-        printf("  %-2s", bits[i].shown);
+        printf("  %-*s", i ? 2 : 0, bits[i].shown);
     putchar('\n');
 }
 
