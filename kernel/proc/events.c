@@ -45,7 +45,7 @@ static void show(uint64_t number, const struct event_record *e)
 {
     char line[EVENT_LINE];
 
-    event_line(line, sizeof line, e, number, -1);
+    event_line(line, sizeof line, e, number, NULL);
     os_log("  %s", line);
 }
 
@@ -156,15 +156,23 @@ static void add_word(struct line *l, const char *name)
             l->buf[from] = '-';
 }
 
-static void add_who(struct line *l, const struct event_record *e, int pid)
+static void add_space(struct line *l, const char *name, const char *pid_name, uint32_t space,
+                      int (*pid_of)(uint32_t space))
+{
+    int pid = pid_of ? pid_of(space) : -1;
+
+    add(l, " %s=%u", name, space);
+    if (pid >= 0)
+        add(l, " %s=%d", pid_name, pid);
+    else
+        add(l, " %s=-", pid_name);
+}
+
+static void add_who(struct line *l, const struct event_record *e, int (*pid_of)(uint32_t space))
 {
     switch (e->flags & EVENT_OF) {
     case EVENT_OF_SPACE:
-        add(l, " space=%u", e->who);
-        if (pid >= 0)
-            add(l, " pid=%d", pid);
-        else
-            add(l, " pid=-");
+        add_space(l, "space", "pid", e->who, pid_of);
         add(l, " at=%08x", e->where);
         break;
     case EVENT_OF_FAMILY:
@@ -209,7 +217,8 @@ static void add_bits(struct line *l, unsigned bits)
     add(l, " list=%u", (bits & EVENT_BIT_LIST) >> EVENT_BIT_LIST_SHIFT);
 }
 
-size_t event_line(char *buf, size_t size, const struct event_record *e, uint64_t number, int pid)
+size_t event_line(char *buf, size_t size, const struct event_record *e, uint64_t number,
+                  int (*pid_of)(uint32_t space))
 {
     unsigned kind = e->kind < EVENT_KINDS ? e->kind : EVENT_NOTHING, has = event_kinds[kind].has;
     uint64_t ns = event_ns(e);
@@ -221,7 +230,7 @@ size_t event_line(char *buf, size_t size, const struct event_record *e, uint64_t
         add(&l, " frame=%u", e->frame);
     else
         add(&l, " frame=-");
-    add_who(&l, e, pid);
+    add_who(&l, e, pid_of);
     add_word(&l, event_what_name(e));
     if (kind == EVENT_FAULT || kind == EVENT_STEP || kind == EVENT_WAIT)
         add_fault(&l, e);
@@ -244,7 +253,7 @@ size_t event_line(char *buf, size_t size, const struct event_record *e, uint64_t
     if (kind == EVENT_MOVED)
         add(&l, " to=%08x", e->arg << PAGE_SHIFT);
     if (kind == EVENT_SHARED)
-        add(&l, " child=%u", e->cost);
+        add_space(&l, "child", "child-pid", e->cost, pid_of);
     if (kind == EVENT_RECLAIMED)
         add(&l, " looked=%u evicted=%u", e->where, e->cost);
     if (has & EVENT_HAS_COST && vm_sys.events.has_cycles) {

@@ -10,9 +10,10 @@ void events_init(void);
 
 #define EVENT_LINE 224u /* bytes that a line needs at most, with its end */
 
-/* A line without its newline: number, time in us, kind, frame, whose page, details. pid: of the space, or -1.
- * Its length. */
-size_t event_line(char *buf, size_t size, const struct event_record *e, uint64_t number, int pid);
+/* A line without its newline: number, time in us, kind, frame, whose page, details. pid_of: the process of a
+ * space's number, or -1; NULL: processes are not asked about. Its length. */
+size_t event_line(char *buf, size_t size, const struct event_record *e, uint64_t number,
+                  int (*pid_of)(uint32_t space));
 /* When it was, in ns since boot. */
 uint64_t event_ns(const struct event_record *e);
 /* Whether it speaks of the page at a program's address, by its place or by its range; of families and spaces

@@ -76,6 +76,8 @@ void procfs_init(const char *cmdline);
 
 /* The process or thread that a node belongs to, or NULL. Valid until the caller sleeps. */
 struct process *proc_process(const struct proc_node *n);
+/* The process that has the space of this number, or -1. */
+int proc_pid_of_space(uint32_t id);
 /* In a process's directory: its first thread; NULL of a zombie too, which the first thread alone may be. */
 struct thread *proc_thread(const struct proc_node *n);
 /* A decimal number, all of s, 0 or more. False if it is none, or beyond INT32_MAX. */

@@ -266,12 +266,11 @@ static int write_events(struct file *file, vaddr_t buf, size_t n, uint64_t *pos)
 
 /* --- reading --- */
 
-static int pid_of(const struct event_record *e)
+int proc_pid_of_space(uint32_t id)
 {
-    if ((e->flags & EVENT_OF) == EVENT_OF_SPACE)
-        for (const struct process *p = process_all; p; p = p->all_next)
-            if (p->memory && p->memory->space->id == e->who)
-                return p->pid;
+    for (const struct process *p = process_all; p; p = p->all_next)
+        if (p->memory && p->memory->space->id == id)
+            return p->pid;
     return -1;
 }
 
@@ -301,7 +300,7 @@ static bool make_line(struct reader *r)
     }
     if (!find(r, &e))
         return false;
-    r->length = event_line(r->line, sizeof r->line - 1, &e, r->next, pid_of(&e));
+    r->length = event_line(r->line, sizeof r->line - 1, &e, r->next, proc_pid_of_space);
     r->line[r->length++] = '\n';
     r->next++;
     return true;

@@ -234,17 +234,6 @@ static void show_places(struct text *t, const struct description *d)
 
 /* --- what happened --- */
 
-/* The process that has a space with this number; -1: none has. */
-static int pid_of(const struct event_record *e)
-{
-    if ((e->flags & EVENT_OF) != EVENT_OF_SPACE)
-        return -1;
-    for (const struct process *p = process_all; p; p = p->all_next)
-        if (p->memory && p->memory->space->id == e->who)
-            return p->pid;
-    return -1;
-}
-
 /* The last records of the page, in the form of /proc/quire/events. */
 static void show_history(struct text *t, const struct description *d)
 {
@@ -266,7 +255,7 @@ static void show_history(struct text *t, const struct description *d)
             skip--;
             continue;
         }
-        event_line(line, sizeof line, &e, number, pid_of(&e));
+        event_line(line, sizeof line, &e, number, proc_pid_of_space);
         text_print(t, "event %s\n", line);
     }
 }

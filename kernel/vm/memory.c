@@ -211,8 +211,8 @@ void memory_report(const struct bootinfo *b)
         printk(LOG_INFO, "  %08llx-%08llx usable", (uint64_t)b->ram.range[i].start << PAGE_SHIFT,
                ((uint64_t)b->ram.range[i].end << PAGE_SHIFT) - 1);
     for (unsigned i = 0; i < b->modules; i++)
-        printk(LOG_INFO, "  %08x-%08x module `%s`", b->module[i].start, b->module[i].end - 1,
-               b->module[i].string);
+        printk(LOG_INFO, "  %08x-%08x module%s%s%s", b->module[i].start, b->module[i].end - 1,
+               *b->module[i].string ? " `" : "", b->module[i].string, *b->module[i].string ? "`" : "");
     printk(LOG_INFO, "layout:");
     report_line("direct map", KERNEL_BASE, KERNEL_BASE + ((uintptr_t)low_end << PAGE_SHIFT));
     report_line("kernel text, read-only", (uintptr_t)text_start, (uintptr_t)text_end);

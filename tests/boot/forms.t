@@ -90,7 +90,7 @@ for my $size (16384, 65536, 262144, 1048576, 4194304) {
 my $twenty = $run->{steps}{twenty}{said};
 %f = figures($twenty =~ s{^equal .*}{}msr); # what is drawn comes later
 step_is($run, 'twenty', 0, qr/^equal \d+ pages and \d+ absent ones in 7 forms, \d+ us$/m,
-    qr/^\d+ spaces: \d+ pages have a frame, \d+ of one of them; the machine has \d+ frames$/m);
+    qr/^all programs, \d+ address spaces: \d+ pages have a frame, \d+ of one of them; the machine has \d+ frames$/m);
 cmp_ok($f{spaces}{pages}, '>', 20 * 30, 'the pages of twenty programs');
 my ($spaces) = $twenty =~ /^spaces (\d+) pages/m;
 cmp_ok($spaces // 0, '>=', 20, 'twenty spaces');
@@ -99,7 +99,7 @@ cmp_ok($f{inverted}{bytes}, '<', $f{linear}{bytes}, 'one inverted table is small
 cmp_ok($f{inverted}{elements}, '>', 20 * 10, 'inverted: an element for each further page of a shared frame');
 is($f{hashed}{elements}, $f{spaces}{pages}, 'hashed: an element for each page of each space');
 
-step_is($run, 'picture', 0, qr/^space \d+: \d+ pages have a frame, of 786432; the machine has \d+ frames$/m,
+step_is($run, 'picture', 0, qr/^process \d+: \d+ pages have a frame, of 786432; the machine has \d+ frames$/m,
     qr/^linear +3145728 +1\.00 +1 +1\.00  #{28}$/m, qr/^two-level .*  #+-+\.*$/m, qr/^ +4 MiB +\d+ +\d+ kB +\d+ kB +3072$/m, qr/^equal /m);
 step_is($run, 'colour', 0, qr/^linear +3145728 .*\e\[38;5;34m#+\e\[0m$/m);
 step_is($run, 'none', 1, qr/there is no process /);

@@ -128,6 +128,12 @@ for my $name ('buddy', map {"buddy-$_"} 40, 60, 132) {
 }
 my @cut = grep { $_ !~ /\b1\s+for\s+want\s+of\s+one\s+piece\n\z/ } @said{qw(buddy buddy-60 buddy-132)};
 is(scalar @cut, 0, 'buddy: the explanation is whole');
+# The sample in docs/map.md, of a machine with one zone, has the same columns and the same words.
+my ($sample) = Boot::slurp(top_dir() . '/docs/map.md') =~ /^    \S+# map --buddy [^\n]*\n(.*?)^(?=\S)/ms;
+$sample = ($sample // '') =~ s/^    //gmr;
+my $words = sub { return join "\n", grep { length } map { /^(?:order|too small:|fragmentation:|one piece)/ ? s/\s+/ /gr : '' } split /\n/, $_[0] };
+is($words->($sample), $words->($said{buddy} =~ s/ HighMem//r), 'buddy: docs/map.md shows it as it is');
+like($sample, qr/^ +(\d+) +(\d+) KiB +(\d+) +(\d+) +[\d.]+ %  +(?:can be had|[\d.]+)/m, 'buddy: its rows, too');
 for my $name (map {"swap-$_"} 20, 40, 60, 132) {
     my ($width) = $name =~ /-(\d+)/;
     my @long = grep { length > $width } split /\n/, $said{$name};

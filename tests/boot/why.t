@@ -199,7 +199,7 @@ my $back = lines_of('in')->{frame}[0] // 'none';
 my @sentences = (
     [zero => qr/^a read of pid $second was the first touch, and got the shared zero page \(fault-begun, mapped, fault-ended, \d+ cycles\)$/],
     [zeroed => qr/^a write of pid $second had no page of its own, and got a frame that was zeroed for it: frame $first \(fault-begun, zeroed, mapped, fault-ended, \d+ cycles\)$/],
-    [shared => qr/^pid $second forked: its tables are shared with space \d+, nothing was copied$/],
+    [shared => qr/^pid $second forked: its tables are shared with a program that has ended \(space \d+\), nothing was copied$/],
     ['given up' => qr/^pid $second said of 2 pages, with this one: put them out$/],
     [out => qr/^it was taken from all who had it: their entries name slot 0:$page$/],
     [write => qr/^the write to slot 0:$page began$/],
@@ -216,6 +216,8 @@ for (@sentences) {
     $at++ while $at < @$story && $story->[$at][1] !~ $like;
     ok($at < @$story, "history: $name") or diag(join "\n", map { "@$_" } @$story);
 }
+like(join('', map { "$_->[1]\n" } @{history_of('shared')}), qr/^pid $second forked: its tables are shared with pid $child, nothing was copied$/m,
+    'while both are there, the history names both');
 my $copy = history_of('copy');
 my $copied_to = lines_of('copy')->{frame}[0] // 'none';
 like($copy->[-1][1] // '', qr/^a write of pid $child found a page that others have too, and got a copy of its own: frame $copied_to \(fault-begun, mapped, fault-ended, \d+ cycles\)$/,

@@ -113,14 +113,16 @@ static void put_page_size(const char *line)
            (unsigned long long)number(line, "linear"));
 }
 
-static void put_head(const char *line)
+/* pid: whose; NULL: of all. */
+static void put_head(const char *line, const char *pid)
 {
-    if (after(line, "space"))
-        printf("space %llu: %llu pages have a frame, of %llu; the machine has %llu frames\n\n",
-               (unsigned long long)number(line, "space"), (unsigned long long)number(line, "pages"),
-               (unsigned long long)number(line, "of"), (unsigned long long)number(line, "frames"));
+    if (pid)
+        printf("process %s: %llu pages have a frame, of %llu; the machine has %llu frames\n\n", pid,
+               (unsigned long long)number(line, "pages"), (unsigned long long)number(line, "of"),
+               (unsigned long long)number(line, "frames"));
     else
-        printf("%llu spaces: %llu pages have a frame, %llu of one of them; the machine has %llu frames\n\n",
+        printf("all programs, %llu address spaces: %llu pages have a frame, %llu of one of them; the machine "
+               "has %llu frames\n\n",
                (unsigned long long)number(line, "spaces"), (unsigned long long)number(line, "pages"),
                (unsigned long long)number(line, "most"), (unsigned long long)number(line, "frames"));
     puts("form           bytes  mean most absent  marks are doublings: two for each");
@@ -136,7 +138,7 @@ static bool begins(const char *line, const char *word)
 }
 
 /* *good: all forms said the same. */
-static bool put_line(const char *line, bool colours, unsigned *sizes, bool *good)
+static bool put_line(const char *line, const char *pid, bool colours, unsigned *sizes, bool *good)
 {
     for (unsigned i = 0; i < FORMS; i++)
         if (begins(line, form_names[i])) {
@@ -144,7 +146,7 @@ static bool put_line(const char *line, bool colours, unsigned *sizes, bool *good
             return true;
         }
     if (begins(line, "space") || begins(line, "spaces")) {
-        put_head(line);
+        put_head(line, pid);
     } else if (begins(line, "pagesize")) {
         if (!(*sizes)++)
             puts("\n page size    pages        in memory           waste  linear table, bytes");
@@ -170,7 +172,7 @@ static int draw(const char *path, const char *pid, bool colours)
     if (!f)
         return no_answer("forms", path, pid ? pid : "self");
     for (; !err && fgets(line, sizeof line, f); lines++)
-        if (!put_line(line, colours, &sizes, &good))
+        if (!put_line(line, pid, colours, &sizes, &good))
             err = fail(path, "a line that is not understood");
     if (!err && ferror(f))
         err = no_answer("forms", path, pid ? pid : "self");

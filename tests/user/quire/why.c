@@ -443,17 +443,24 @@ static bool says(const struct event *e, const char *word)
     return has_word(e->line, word);
 }
 
-/* "pid 7", or what is known of somebody that has ended. */
-static const char *whose(const struct event *e)
+/* "pid 7", or what is known of somebody that has ended; by the names of its parts in the line. */
+static const char *process_of(const struct event *e, const char *pid_name, const char *space_name)
 {
-    static char text[48];
-    const char *pid = part(e, "pid");
+    static char text[2][48];
+    static unsigned turn;
+    char *out = text[turn = !turn];
+    const char *pid = part(e, pid_name);
 
     if (*pid && strcmp(pid, "-") != 0)
-        snprintf(text, sizeof text, "pid %s", pid);
+        snprintf(out, sizeof text[0], "pid %s", pid);
     else
-        snprintf(text, sizeof text, "a program that has ended (space %s)", part(e, "space"));
-    return text;
+        snprintf(out, sizeof text[0], "a program that has ended (space %s)", part(e, space_name));
+    return out;
+}
+
+static const char *whose(const struct event *e)
+{
+    return process_of(e, "pid", "space");
 }
 
 static const char *access_of(const struct event *e)
@@ -586,8 +593,8 @@ static bool sentence_of(const struct event *e, char *s, size_t size)
                  : *part(e, "slot") ? "the disk"
                                     : "the page to be brought");
     else if (strcmp(e->kind, "shared") == 0)
-        snprintf(s, size, "%s forked: its tables are shared with space %s, nothing was copied", whose(e),
-                 part(e, "child"));
+        snprintf(s, size, "%s forked: its tables are shared with %s, nothing was copied", whose(e),
+                 process_of(e, "child-pid", "child"));
     else if (strcmp(e->kind, "table-out") == 0)
         snprintf(s, size, "its table named no frame any more, and went to slot %s", part(e, "slot"));
     else if (strcmp(e->kind, "table-in") == 0)
