@@ -9,6 +9,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/lib/tally.h"
 #include "kernel/proc/thread.h"
+#include "kernel/sched/sync.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -24,14 +25,6 @@ struct counter {
     bool semaphore;
     struct waitq changed;
 };
-
-static void changed(struct counter *c)
-{
-    uint32_t irq = os_irq_save();
-
-    os_wake_all(&c->changed);
-    os_irq_restore(irq);
-}
 
 /* Sleep until something changes. 0, -EAGAIN or -ERESTARTSYS. */
 static int wait_for_change(const struct file *f, struct counter *c)
@@ -63,7 +56,7 @@ static int read_event(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     }
     value = c->semaphore ? 1 : c->count;
     c->count -= value;
-    changed(c);
+    sync_wake(&c->changed, POLLOUT, SYNC_TASKS);
     return user_copy_out(buf, &value, sizeof value) ? -EFAULT : (int)sizeof value;
 }
 
@@ -86,7 +79,7 @@ static int write_event(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
             return err;
     }
     c->count += value;
-    changed(c);
+    sync_wake(&c->changed, POLLIN, SYNC_TASKS);
     return sizeof value;
 }
 
@@ -95,7 +88,7 @@ static unsigned poll_event(struct file *f, struct poll_table *table)
     struct counter *c = f->data;
 
     poll_register(table, &c->changed);
-    return (c->count ? POLLIN | POLLRDNORM : 0) | (c->count < COUNT_MAX ? POLLOUT | POLLWRNORM : 0);
+    return (c->count ? POLLIN : 0) | (c->count < COUNT_MAX ? POLLOUT : 0);
 }
 
 /* Allowed, and of no effect. */
@@ -105,6 +98,14 @@ static int seek_event(struct file *f, int64_t offset, int whence, uint64_t *resu
     (void)whence;
     *result = f->pos;
     return 0;
+}
+
+static void info_event(const struct file *f, file_print_fn *print, void *to)
+{
+    const struct counter *c = f->data;
+
+    print(to, "eventfd-count: %8x%08x\neventfd-id: %u\n", (uint32_t)(c->count >> 32), (uint32_t)c->count,
+          f->inode->ino);
 }
 
 static void release_event(struct file *f)
@@ -117,6 +118,7 @@ static const struct file_ops event_ops = {.read = read_event,
                                           .write = write_event,
                                           .poll = poll_event,
                                           .seek = seek_event,
+                                          .info = info_event,
                                           .in_messages = true,
                                           .release = release_event};
 

@@ -418,7 +418,7 @@ bool file_has_positions(const struct file *f)
 {
     uint32_t mode = f->inode->mode;
 
-    return f->ops->seek || S_ISREG(mode) || S_ISDIR(mode);
+    return !f->ops->in_messages && (f->ops->seek || S_ISREG(mode) || S_ISDIR(mode));
 }
 
 unsigned file_poll(struct file *f, struct poll_table *table)
@@ -539,6 +539,8 @@ static size_t file_bytes(const struct file *f)
     const struct inode *i = f->inode;
     size_t bytes = sizeof *f + (i->gone ? strlen(i->gone) : 0);
 
+    if (f->ops->bytes)
+        bytes += f->ops->bytes(f);
     if (S_ISFIFO(i->mode))
         bytes += pipe_bytes(i);
     else if (!i->nlink)

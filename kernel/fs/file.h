@@ -34,9 +34,10 @@ struct file {
     const struct file_ops *ops;
     uint32_t flags; /* O_* */
     uint64_t pos;
-    void *data;          /* the driver's */
-    uint64_t hint;       /* the driver's */
-    struct async *async; /* who is to get its signals; NULL: nobody was named */
+    void *data;                 /* the driver's */
+    uint64_t hint;              /* the driver's */
+    struct epoll_item *watches; /* by sets: kernel/fs/epoll.c */
+    struct async *async;        /* who is to get its signals; NULL: nobody was named */
     char *path;   /* of a file that has no name, kmalloc: pipe:[7], memfd:name; else NULL, see file_path() */
     bool ordered; /* who uses its position takes turns: of regular files and directories */
     bool writer;  /* counted in inode.writers: nobody executes it */
@@ -178,11 +179,15 @@ enum {
     POLLHUP = 16,
     POLLNVAL = 32,
     POLLRDNORM = 64,
+    POLLRDBAND = 128,
     POLLWRNORM = 256,
-    POLLWRBAND = 512
+    POLLWRBAND = 512,
+    POLLMSG = 1024,
+    POLLRDHUP = 0x2000
 };
-/* Have the poller woken when q is. Called by poll operations; keeps the file that is asked, and q must live
- * as long as that. */
+/* Have the poller told when q is woken (sync_wake() with POLL* that may hold then). Called by poll
+ * operations, for two queues at most. q must live as long as the file that is asked, or be given to
+ * sync_close(). */
 void poll_register(struct poll_table *table, struct waitq *q);
 
 #endif

@@ -9,13 +9,12 @@
 #include "kernel/fs/pidfd.h"
 #include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
+#include "kernel/sched/sync.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/errno.h"
 #include "mm/slab.h"
 
 TALLY(pidfds, "pidfds");
-
-static struct waitq ended; /* those who poll wait here for any process's end */
 
 bool pidfd_names(const struct pidfd_name *n, const struct process *p)
 {
@@ -31,10 +30,12 @@ struct process *pidfd_find(const struct pidfd_name *n)
 
 static unsigned poll_pidfd(struct file *f, struct poll_table *table)
 {
-    const struct process *p = pidfd_find(f->data);
+    struct process *p = pidfd_find(f->data);
 
-    poll_register(table, &ended);
-    return p && p->state == PROCESS_ALIVE ? 0 : POLLIN | POLLRDNORM;
+    if (!p || p->state != PROCESS_ALIVE)
+        return POLLIN | POLLRDNORM;
+    poll_register(table, &p->end_watch);
+    return 0;
 }
 
 static void release_pidfd(struct file *f)
@@ -45,14 +46,10 @@ static void release_pidfd(struct file *f)
 
 static const struct file_ops pidfd_ops = {.poll = poll_pidfd, .release = release_pidfd};
 
+/* Nothing will change any more, and the queue goes with the process. */
 static void process_ended(struct process *p)
 {
-    (void)p;
-
-    uint32_t irq = os_irq_save();
-
-    os_wake_all(&ended);
-    os_irq_restore(irq);
+    sync_close(&p->end_watch);
 }
 
 void pidfd_init(void)

@@ -13,8 +13,9 @@
  *
  * Locking. pipe.lock is held while bytes are copied, since that may sleep: a slot is entered when its bytes
  * are there. Between letting the lock go and sleeping in a wait queue no other task runs, so no wake-up is
- * lost. Readers wake writers when there is room again, and writers wake readers when a pipe is no longer
- * empty; each waiter looks again.
+ * lost. Readers wake all writers when a pipe is no longer full, and each write wakes one reader; each waiter
+ * looks again, and a reader that has slept and leaves something wakes the next. As on Linux, these are also
+ * the events of edges (epoll.c): every write is one, but of reads only one that finds the pipe full.
  *
  * INV-PIPE-1  tail <= head <= tail + slots, which are a power of two
  * INV-PIPE-2  a slot of [tail, head) has a page and at least one byte in it, and no other slot has a page
@@ -30,6 +31,7 @@
 #include "kernel/lib/tally.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
+#include "kernel/sched/sync.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
@@ -187,6 +189,17 @@ static inline __attribute__((always_inline)) void consume(struct pipe *p, struct
     p->tail++;
 }
 
+/* There is something to read; there is room to write. */
+static inline void wake_reader(struct pipe *p)
+{
+    sync_wake(&p->can_read, POLLIN | POLLRDNORM, SYNC_ONE);
+}
+
+static inline void wake_writers(struct pipe *p)
+{
+    sync_wake(&p->can_write, POLLOUT | POLLWRNORM, SYNC_TASKS);
+}
+
 /* By signals, for those who want them: a read or a write was made, whatever came of it. */
 static inline void tell_readers(const struct pipe *p)
 {
@@ -203,6 +216,7 @@ static inline void tell_writers(const struct pipe *p)
 static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     struct pipe *p = pipe_of(f);
+    bool slept = false, full;
     size_t done = 0;
     int err = 0;
 
@@ -217,10 +231,12 @@ static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
             err = -EAGAIN;
             goto out;
         }
+        slept = true;
         err = wait_on(p, &p->can_read);
         if (err)
             goto out;
     }
+    full = is_full(p);
     while (done < n && !is_empty(p)) {
         struct pipe_slot *s = slot_of(p, p->tail);
         uint32_t part = s->size < n - done ? s->size : (uint32_t)(n - done);
@@ -235,10 +251,10 @@ static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         if (packet)
             break;
     }
-    if (done)
-        os_wake_all(&p->can_write);
-    if (!is_empty(p))
-        os_wake_one(&p->can_read);
+    if (done && full)
+        wake_writers(p);
+    if (slept && !is_empty(p))
+        wake_reader(p);
 out:
     tell_writers(p);
     mutex_unlock(&p->lock);
@@ -304,7 +320,7 @@ static int pipe_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         err = join(p, buf, n & PAGE_MASK);
         if (err > 0) {
             done = (size_t)err;
-            os_wake_one(&p->can_read);
+            wake_reader(p);
         }
     }
     while (done < n && err >= 0) {
@@ -317,7 +333,7 @@ static int pipe_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
                        (struct pipe_slot){.packet = packet, .joins = !packet});
             if (err > 0)
                 done += (size_t)err;
-            os_wake_one(&p->can_read);
+            wake_reader(p);
         } else if (f->flags & O_NONBLOCK) {
             err = -EAGAIN;
         } else {
@@ -326,8 +342,6 @@ static int pipe_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         }
     }
     tell_readers(p);
-    if (!is_full(p) && p->writers > 1)
-        os_wake_one(&p->can_write);
     mutex_unlock(&p->lock);
     return done ? (int)done : err;
 }
@@ -375,9 +389,9 @@ static void count_out(struct pipe *p, unsigned mode)
         p->readers--;
     if (mode != O_RDONLY)
         p->writers--;
-    os_wake_all(&p->can_read);
-    os_wake_all(&p->can_write);
-    if (!p->readers != !p->writers) {
+    if (!p->readers != !p->writers) { /* one end is closed, and somebody is at the other */
+        os_wake_all(&p->can_read);
+        os_wake_all(&p->can_write);
         tell_readers(p);
         tell_writers(p);
     }
@@ -542,7 +556,7 @@ int pipe_set_size(struct file *f, uint32_t size)
     if (err > 0) {
         move_slots(p, slot, bytes / PAGE_SIZE);
         slot = NULL;
-        os_wake_all(&p->can_write);
+        wake_writers(p);
     }
     mutex_unlock(&p->lock);
     kfree(slot);
@@ -585,7 +599,7 @@ int pipe_give(struct file *f, vaddr_t buf, size_t n, bool nonblock)
     err = wait_room(p, nonblock);
     if (!err) {
         err = fill(p, buf, n, (struct pipe_slot){0});
-        os_wake_one(&p->can_read);
+        wake_reader(p);
         if (err > 0)
             tell_readers(p);
     }
@@ -605,14 +619,18 @@ static bool ends_early(void)
 int pipe_move_out(struct file *f, size_t n, bool nonblock, pipe_move_fn move, void *arg)
 {
     struct pipe *p = pipe_of(f);
+    bool slept = false, full;
     uint32_t tail;
     size_t done = 0;
     int err = 0;
 
     mutex_lock(&p->lock);
     tail = p->tail;
-    while (!err && is_empty(p) && p->writers)
+    while (!err && is_empty(p) && p->writers) {
+        slept = true;
         err = nonblock ? -EAGAIN : wait_on(p, &p->can_read);
+    }
+    full = is_full(p);
     while (!err && done < n && !is_empty(p)) {
         struct pipe_slot *s = slot_of(p, p->tail);
         int got = move(arg, s->page + s->from, s->size < n - done ? s->size : n - done);
@@ -627,11 +645,12 @@ int pipe_move_out(struct file *f, size_t n, bool nonblock, pipe_move_fn move, vo
             break;
     }
     if (p->tail != tail) { /* a slot is free */
-        os_wake_all(&p->can_write);
+        if (full)
+            wake_writers(p);
         tell_writers(p);
     }
-    if (!is_empty(p))
-        os_wake_one(&p->can_read);
+    if (slept && !is_empty(p))
+        wake_reader(p);
     mutex_unlock(&p->lock);
     return done ? (int)done : err;
 }
@@ -664,11 +683,9 @@ int pipe_move_in(struct file *f, size_t n, size_t first, bool nonblock, pipe_mov
             break;
     }
     if (done) {
-        os_wake_one(&p->can_read);
+        wake_reader(p);
         tell_readers(p);
     }
-    if (!is_full(p) && p->writers > 1)
-        os_wake_one(&p->can_write);
     mutex_unlock(&p->lock);
     return done ? (int)done : err;
 }
@@ -686,10 +703,11 @@ static void unlock_both(struct pipe *a, struct pipe *b)
     mutex_unlock(&b->lock);
 }
 
-/* Until there are bytes in one pipe, or they have ended, and room in the other, both locked. 0 or -errno. */
-static int wait_both(struct pipe *from, struct pipe *to, bool nonblock)
+/* Until there are bytes in one pipe, or they have ended, and room in the other, both locked. *slept: it was
+ * as a reader of the first that it slept last, whose next one it is to wake. 0 or -errno. */
+static int wait_both(struct pipe *from, struct pipe *to, bool nonblock, bool *slept)
 {
-    for (;;) {
+    for (*slept = false;;) {
         struct waitq *q;
         uint32_t irq;
         int err;
@@ -704,6 +722,9 @@ static int wait_both(struct pipe *from, struct pipe *to, bool nonblock)
             return 0;
         if (nonblock)
             return -EAGAIN;
+        if (*slept && !is_empty(from))
+            wake_reader(from);
+        *slept = q == &from->can_read;
         unlock_both(from, to);
         irq = os_irq_save();
         err = thread_sleep(q);
@@ -746,12 +767,14 @@ int pipe_to_pipe(struct file *in, struct file *out, size_t n, bool nonblock, boo
     struct pipe *from = pipe_of(in), *to = pipe_of(out);
     size_t done = 0;
     uint32_t at, tail;
+    bool full, slept;
     int err;
 
     if (in->ops != &pipe_ops || out->ops != &pipe_ops || from == to)
         return -EINVAL;
     lock_both(from, to);
-    err = wait_both(from, to, nonblock || (in->flags | out->flags) & O_NONBLOCK);
+    err = wait_both(from, to, nonblock || (in->flags | out->flags) & O_NONBLOCK, &slept);
+    full = is_full(from);
     at = tail = from->tail;
     while (!err && done < n && at != from->head && !is_full(to)) {
         struct pipe_slot *s = slot_of(from, at++);
@@ -770,15 +793,16 @@ int pipe_to_pipe(struct file *in, struct file *out, size_t n, bool nonblock, boo
             done += (size_t)got;
     }
     if (done) {
-        os_wake_one(&to->can_read);
+        wake_reader(to);
         tell_readers(to);
     }
     if (from->tail != tail) {
-        os_wake_all(&from->can_write);
+        if (full)
+            wake_writers(from);
         tell_writers(from);
     }
-    if (!is_empty(from))
-        os_wake_one(&from->can_read);
+    if (slept && !is_empty(from))
+        wake_reader(from);
     unlock_both(from, to);
     return done ? (int)done : err;
 }

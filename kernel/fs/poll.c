@@ -1,6 +1,9 @@
 /*
  * Waiting for one of several files, for poll(), select() and their kin (kernel/sys/sys_poll.c).
  *
+ * Whether a file is ready is one thing for all who wait for it, here and in epoll.c: its poll operation says
+ * what holds, and registers who asks in the queues that are woken when that changes.
+ *
  * A task sleeps in one queue; a poller wants to be woken by any of many. So in each queue that matters it
  * puts an entry that is nobody's sleep: whoever wakes it calls poll_wake(), which wakes the poller's own
  * queue (struct waiter in sync.h has a function for that). One round is: leave all queues, ask each file what
@@ -27,17 +30,41 @@ TALLY(entries, "places of pollers in queues");
 #define BREATH       256u      /* others may run after so many descriptors */
 #define FILE_QUEUES  2u        /* that a file registers at most */
 
+/* One place in a queue on a poller's behalf. */
+struct poll_entry {
+    struct waiter waiter;
+    struct poller *poller;
+    uint32_t events;   /* that end its wait */
+    struct file *file; /* whose queue it is, referenced */
+};
+
 struct poll_more {
     struct poll_more *next;
     struct poll_entry entry[MORE_ENTRIES];
 };
 
-static void poll_wake(struct waiter *w)
-{
-    struct poll_table *t = container_of(w, struct poll_entry, waiter)->table;
+/* What a poller waits for; lives on its stack. */
+struct poller {
+    struct poll_table table;
+    uint32_t events;                      /* that the file that is asked is asked for */
+    struct waitq q;                       /* the poller sleeps here */
+    bool woken;                           /* one of the queues was woken in this round */
+    bool failed;                          /* no memory for an entry: look again soon */
+    unsigned count;                       /* entries in use */
+    struct poll_entry first[POLL_INLINE]; /* and then */
+    struct poll_more *more, *last;        /* the chunk that is being filled */
+    struct poll_more *spare;              /* the next one */
+};
 
-    t->woken = true;
-    os_wake_all(&t->q);
+static bool poll_wake(struct waiter *w, uint32_t events)
+{
+    struct poll_entry *e = container_of(w, struct poll_entry, waiter);
+
+    if (events & e->events) {
+        e->poller->woken = true;
+        os_wake_all(&e->poller->q);
+    }
+    return false;
 }
 
 /* Whether the nth entry is the first of a chunk. */
@@ -47,7 +74,7 @@ static bool begins_chunk(unsigned n)
 }
 
 /* Have entries for what one more file registers, if there is memory. Sleeps. */
-static void have_entries(struct poll_table *t)
+static void have_entries(struct poller *t)
 {
     for (unsigned i = 0; i < FILE_QUEUES && !t->spare; i++)
         if (unlikely(begins_chunk(t->count + i)))
@@ -55,7 +82,7 @@ static void have_entries(struct poll_table *t)
 }
 
 /* The next free entry; NULL: no memory. */
-static struct poll_entry *entry_alloc(struct poll_table *t)
+static struct poll_entry *entry_alloc(struct poller *t)
 {
     unsigned n = t->count - POLL_INLINE;
 
@@ -78,7 +105,7 @@ static struct poll_entry *entry_alloc(struct poll_table *t)
 }
 
 /* Call fn for each entry in use. Sleeps. */
-static void each_entry(struct poll_table *t, void (*fn)(struct poll_entry *e))
+static void each_entry(struct poller *t, void (*fn)(struct poll_entry *e))
 {
     struct poll_more *m = t->more;
 
@@ -97,29 +124,30 @@ static void each_entry(struct poll_table *t, void (*fn)(struct poll_entry *e))
     }
 }
 
-void poll_register(struct poll_table *t, struct waitq *q)
+/* Of struct poll_table: enter the queue. */
+static void poll_enter(struct poll_table *table, struct waitq *q)
 {
-    struct poll_entry *e;
+    struct poller *t = container_of(table, struct poller, table);
+    struct poll_entry *e = entry_alloc(t);
     uint32_t irq;
 
-    if (!t)
-        return;
-    e = entry_alloc(t);
     if (!e) {
         t->failed = true;
         return;
     }
     t->count++;
     entries.count++;
-    *e = (struct poll_entry){.table = t, .file = file_get(t->file), .waiter = {.wake = poll_wake}};
+    *e = (struct poll_entry){
+        .poller = t, .events = t->events, .file = file_get(table->file), .waiter = {.wake = poll_wake}};
     irq = os_irq_save();
     sync_enter(q, &e->waiter);
     os_irq_restore(irq);
 }
 
-void poll_begin(struct poll_table *t)
+void poll_register(struct poll_table *t, struct waitq *q)
 {
-    t->woken = t->failed = false;
+    if (t)
+        t->enter(t, q);
 }
 
 static void leave_queue(struct poll_entry *e)
@@ -135,7 +163,8 @@ static void let_go(struct poll_entry *e)
     file_put(e->file);
 }
 
-void poll_end(struct poll_table *t)
+/* Leave all queues, and let their files go. Sleeps. */
+static void poll_end(struct poller *t)
 {
     each_entry(t, leave_queue);
     each_entry(t, let_go);
@@ -152,7 +181,8 @@ void poll_end(struct poll_table *t)
     t->spare = NULL;
 }
 
-int poll_wait(struct poll_table *t, uint64_t deadline)
+/* Sleep until a registered queue is woken or the deadline (0: none) passes. 0, -EINTR, -ETIMEDOUT. */
+static int poll_wait(struct poller *t, uint64_t deadline)
 {
     uint64_t soon = t->failed ? os_now_ns() + LOOK_NS : 0;
     uint32_t irq = os_irq_save();
@@ -169,11 +199,12 @@ int poll_wait(struct poll_table *t, uint64_t deadline)
 #define ALWAYS (POLLERR | POLLHUP | POLLNVAL)
 
 /* Ask each of n descriptors; how many have something to tell. Sleeps. */
-static int ask_all(struct pollfd *p, uint32_t n, struct poll_table *table)
+static int ask_all(struct pollfd *p, uint32_t n, struct poller *poller)
 {
     int ready = 0;
 
     for (uint32_t i = 0; i < n; i++) {
+        uint32_t wanted = (uint16_t)p[i].events | ALWAYS;
         struct file *f;
 
         if (i % BREATH == BREATH - 1)
@@ -181,17 +212,19 @@ static int ask_all(struct pollfd *p, uint32_t n, struct poll_table *table)
         p[i].revents = 0;
         if (p[i].fd < 0)
             continue;
-        if (table)
-            have_entries(table);
+        if (poller) {
+            have_entries(poller);
+            poller->events = wanted;
+        }
         f = fd_get(p[i].fd);
         if (f)
-            p[i].revents = (int16_t)(file_poll(f, table) & ((uint16_t)p[i].events | ALWAYS));
+            p[i].revents = (int16_t)(file_poll(f, poller ? &poller->table : NULL) & wanted);
         else
             p[i].revents = POLLNVAL;
         file_put(f);
         if (p[i].revents) {
             ready++;
-            table = NULL; /* it will not sleep */
+            poller = NULL; /* it will not sleep */
         }
     }
     return ready;
@@ -199,17 +232,18 @@ static int ask_all(struct pollfd *p, uint32_t n, struct poll_table *table)
 
 int poll_all(struct pollfd *p, uint32_t n, uint64_t deadline)
 {
-    struct poll_table table = {0};
+    struct poller poller;
     int ready, err = 0;
 
     if (deadline == 1)
         return ask_all(p, n, NULL);
+    poller = (struct poller){.table = {.enter = poll_enter}};
     for (;;) {
-        poll_begin(&table);
-        ready = ask_all(p, n, &table);
+        poller.woken = poller.failed = false;
+        ready = ask_all(p, n, &poller);
         if (!ready)
-            err = poll_wait(&table, deadline);
-        poll_end(&table);
+            err = poll_wait(&poller, deadline);
+        poll_end(&poller);
         if (ready || err)
             break;
     }

@@ -89,25 +89,33 @@ struct inode_ops {
 
 enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
 
+typedef void file_print_fn(void *to, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* What an open file does. A NULL member: -EINVAL (-ENOTTY for ioctl); a file without poll is always ready. */
 struct file_ops {
     int (*open)(struct file *f); /* sleeps */
-    /* The last reference is gone. Does not sleep. */
+    /* The last reference is gone. Sleeps. */
     void (*release)(struct file *f);
     /* buf is a user address; pos is read and advanced. Bytes or -errno. Sleep. */
     int (*read)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
     int (*write)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
     int (*ioctl)(struct file *f, unsigned cmd, vaddr_t arg);
-    /* POLL* that hold now; registers with table (if not NULL) in the queues that will change it. */
+    /* POLL* that hold now; registers with table (if not NULL) in the queues that will change it. Does not
+     * sleep. */
     unsigned (*poll)(struct file *f, struct poll_table *table);
     int (*seek)(struct file *f, int64_t offset, int whence, uint64_t *result); /* NULL: the ordinary one */
     /* The object to map from page on, referenced; *out stays NULL for private zeroes. Sleeps. */
     int (*mmap)(struct file *f, uint32_t page, size_t size, unsigned region_flags, struct object **out);
     /* The list of those who want a signal when it can be read or written; NULL: nobody is told. Sleeps. */
     struct async **(*async)(struct file *f);
+    /* What /proc/PID/fdinfo says beside what it says of every file, in lines. Does not sleep. */
+    void (*info)(const struct file *f, file_print_fn *print, void *to);
+    /* Kernel memory that it takes beside its file and inode. Does not sleep. */
+    size_t (*bytes)(const struct file *f);
     bool never_out;   /* nothing can be spliced from it */
     bool direct;      /* it goes past all memory of ours: it may be opened with O_DIRECT */
-    bool in_messages; /* a read takes and a write gives one thing, not bytes: for no splice() */
+    bool in_messages; /* a read takes and a write gives one thing, not bytes at a position: for no splice() */
+    bool reads_apart; /* and readv() takes one for each of its parts */
 };
 
 struct inode {

@@ -94,6 +94,7 @@ struct process {
     struct fs_context *fs;
     struct signal_actions *actions;
     struct signal_set pending;     /* sent to the process, not to a thread */
+    struct waitq signal_watch;     /* who reads its signals waits here: kernel/fs/signalfd.c */
     struct signal_fork *forks;     /* calls under way that make a process of this one: kernel/proc/signal.h */
     struct tty *tty;               /* controlling terminal */
     int exit_status;               /* as wait4() reports it: code << 8, or the signal (| 0x80: core) */
@@ -106,6 +107,7 @@ struct process {
     struct waitq child_wait;       /* wait4() sleeps here */
     struct waitq *vfork_wait;      /* the parent of a vfork child sleeps here until exec or exit */
     struct waitq thread_wait;      /* whoever waits for threads to end: exec */
+    struct waitq end_watch;        /* pollers wait here for its end: kernel/fs/pidfd.c */
     bool group_exit;               /* all threads are ending with exit_status */
     bool did_exec;                 /* since it was forked: setpgid() by the parent is too late */
     struct itimer itimer[ITIMERS]; /* kernel/proc/itimer.h */

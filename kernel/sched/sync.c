@@ -1,5 +1,5 @@
 /*
- * Waiting: the part of mm/os.h that needs the scheduler.
+ * Waiting: the part of mm/os.h that needs the scheduler. What a queue is, is in waitq.h.
  *
  * A sleeping task has a struct waiter on its stack, in the wait queue's list. Whoever wakes it (another task,
  * an interrupt, the clock) takes the waiter out first and only then makes the task runnable, so that a waiter
@@ -20,6 +20,7 @@
 #include "kernel/sched/pressure.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/torture.h"
+#include "kernel/sched/waitq.h"
 #include "kernel/x86/trap.h"
 #include "mm/x86/cpu.h"
 
@@ -41,32 +42,13 @@ void os_irq_restore(uint32_t state)
 
 /* --- wait queues --- */
 
-static void unlink(struct waiter *w)
-{
-    struct waitq *q = w->q;
-
-    if (w->prev)
-        w->prev->next = w->next;
-    else
-        q->head = w->next;
-    if (w->next)
-        w->next->prev = w->prev;
-    else
-        q->tail = w->prev;
-    w->q = NULL;
-}
-
 /* Take a waiter out of its queue and let its task run. */
 static void release(struct waiter *w, bool woken)
 {
     struct task *t = w->task;
 
-    unlink(w);
+    waitq_leave(w);
     w->woken = woken;
-    if (unlikely(w->wake)) {
-        w->wake(w);
-        return;
-    }
     t->waiter = NULL;
     if (t->timer.key) {
         sched_timer_stop(t);
@@ -78,20 +60,44 @@ static void release(struct waiter *w, bool woken)
 
 void sync_enter(struct waitq *q, struct waiter *w)
 {
-    w->q = q;
-    w->next = NULL;
-    w->prev = q->tail;
-    if (q->tail)
-        q->tail->next = w;
-    else
-        q->head = w;
-    q->tail = w;
+    waitq_enter(q, w);
 }
 
 void sync_leave(struct waiter *w)
 {
-    if (w->q)
-        unlink(w);
+    waitq_leave(w);
+}
+
+void sync_wake_slow(struct waitq *q, uint32_t events, enum sync_whom whom)
+{
+    uint32_t irq = os_irq_save();
+
+    waitq_wake(q, events, whom, release);
+    os_irq_restore(irq);
+}
+
+void sync_close(struct waitq *q)
+{
+    uint32_t irq = os_irq_save();
+
+    waitq_close(q, release);
+    os_irq_restore(irq);
+}
+
+void os_wake_one(struct waitq *q)
+{
+    if (!q->head)
+        return;
+
+    uint32_t irq = os_irq_save();
+
+    waitq_wake(q, SYNC_ANYTHING, SYNC_ONE, release);
+    os_irq_restore(irq);
+}
+
+void os_wake_all(struct waitq *q)
+{
+    sync_wake(q, SYNC_ANYTHING, SYNC_EVERYBODY);
 }
 
 _Noreturn void sync_bad_sleep(void)
@@ -119,7 +125,7 @@ bool sync_sleep(struct waitq *q, uint64_t deadline)
 
     mm_assert(self, "slept before tasking has begun");
     sync_may_sleep();
-    sync_enter(q, &w);
+    waitq_enter(q, &w);
     pressure_sleep(self);
     self->state = TASK_SLEEPING;
     self->waiter = &w;
@@ -155,26 +161,6 @@ void sync_interrupt(struct task *t)
 
     if (t->state == TASK_SLEEPING && t->interruptible)
         release(t->waiter, false);
-    os_irq_restore(irq);
-}
-
-void os_wake_one(struct waitq *q)
-{
-    uint32_t irq = os_irq_save();
-
-    for (bool task = false; q->head && !task;) {
-        task = !q->head->wake; /* who only wants to know does not take the place of one that waits */
-        release(q->head, true);
-    }
-    os_irq_restore(irq);
-}
-
-void os_wake_all(struct waitq *q)
-{
-    uint32_t irq = os_irq_save();
-
-    while (q->head)
-        release(q->head, true);
     os_irq_restore(irq);
 }
 

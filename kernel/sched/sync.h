@@ -5,13 +5,16 @@
 #include "kernel/sched/task.h"
 
 /* One sleeping task in a wait queue; lives on that task's stack. Or, with a function, somebody who wants to
- * know (kernel/fs/poll.c): that one is taken out and the function called, with interrupts off. */
+ * know (kernel/fs/poll.c). See waitq.h. */
 struct waiter {
     struct task *task;
-    void (*wake)(struct waiter *w);
+    /* Called with interrupts off; events: POLL* that may hold now. It says whether what has happened is taken
+     * care of, which matters of an exclusive one only. */
+    bool (*wake)(struct waiter *w, uint32_t events);
     struct waitq *q; /* NULL when it was taken out */
     struct waiter *next, *prev;
-    bool woken; /* by a wake-up, not by the clock */
+    bool woken;     /* by a wake-up, not by the clock */
+    bool exclusive; /* with a function: of several it is enough to tell one */
 };
 
 /* The deadline of a sleeping task has passed. Interrupts off. */
@@ -30,8 +33,25 @@ static inline void sync_may_sleep(void)
 bool sync_sleep(struct waitq *q, uint64_t deadline);
 /* End the sleep of a task that sleeps interruptibly. Any context. */
 void sync_interrupt(struct task *t);
-/* Put a waiter that has a function into a queue, and take it out if it is still there. Interrupts off. */
+/* Put a waiter into a queue, and take it out if it is still there. Interrupts off. */
 void sync_enter(struct waitq *q, struct waiter *w);
 void sync_leave(struct waiter *w);
+
+/* Events of which nobody knows what they are: they matter to everybody. */
+#define SYNC_ANYTHING (~0u)
+enum sync_whom {
+    SYNC_ONE,       /* one task, or one exclusive waiter */
+    SYNC_TASKS,     /* all tasks, and one exclusive waiter */
+    SYNC_EVERYBODY, /* also all exclusive ones */
+};
+void sync_wake_slow(struct waitq *q, uint32_t events, enum sync_whom whom);
+/* Wake tasks, and tell those who want to know of events. Any context. */
+static inline void sync_wake(struct waitq *q, uint32_t events, enum sync_whom whom)
+{
+    if (q->head)
+        sync_wake_slow(q, events, whom);
+}
+/* The queue goes: take out all who are in it, and tell them. Any context. */
+void sync_close(struct waitq *q);
 
 #endif

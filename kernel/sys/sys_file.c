@@ -322,17 +322,17 @@ static int32_t transfer_whole(transfer_fn fn, struct file *f, const struct io_ve
 }
 
 /* Each part is a message of its own. Until one fails or is cut short. */
-static int32_t write_messages(struct file *f, const struct io_vector *v)
+static int32_t transfer_messages(transfer_fn fn, struct file *f, const struct io_vector *v)
 {
     int32_t done = 0;
 
     for (uint32_t i = 0; i < v->count; i++) {
-        int put = file_write(f, v->part[i].base, v->part[i].size, NULL);
+        int moved = fn(f, v->part[i].base, v->part[i].size, NULL);
 
-        if (put < 0)
-            return done ? done : put;
-        done += put;
-        if ((uint32_t)put < v->part[i].size)
+        if (moved < 0)
+            return done ? done : moved;
+        done += moved;
+        if ((uint32_t)moved < v->part[i].size)
             break;
     }
     return done;
@@ -345,8 +345,8 @@ static int32_t transfer_parts(transfer_fn fn, struct file *f, const struct io_ve
 
     if (v->count <= 1 || v->total == 0) /* also for the checks of what cannot be read or written at all */
         return fn(f, v->count ? v->part[0].base : 0, v->total, pos);
-    if (fn == file_write && f->ops->in_messages)
-        return write_messages(f, v);
+    if (fn == file_write ? f->ops->in_messages : f->ops->reads_apart)
+        return transfer_messages(fn, f, v);
     if (pos || v->total <= LENT_VECTOR_MAX)
         return transfer_whole(fn, f, v, pos);
     file_pos_lock(f);
@@ -469,7 +469,7 @@ static int64_t seek(struct file *f, int64_t offset, uint32_t whence)
         return -EINVAL;
     if (f->flags & O_PATH)
         return -EBADF;
-    if (!file_has_positions(f))
+    if (!f->ops->seek && !file_has_positions(f))
         return -ESPIPE;
     if (f->ops->seek) {
         err = f->ops->seek(f, offset, (int)whence, &result);

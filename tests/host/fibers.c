@@ -6,7 +6,7 @@
  * one checks nosleep_depth().
  */
 #include "tests/host/fibers.h"
-#include "kernel/sched/sync.h"
+#include "kernel/sched/waitq.h"
 #include "tests/kt.h"
 
 #include <sanitizer/asan_interface.h>
@@ -214,35 +214,6 @@ static void enter(struct fiber *f)
         drop(f);
 }
 
-void sync_enter(struct waitq *q, struct waiter *w)
-{
-    w->q = q;
-    w->next = NULL;
-    w->prev = q->tail;
-    if (q->tail)
-        q->tail->next = w;
-    else
-        q->head = w;
-    q->tail = w;
-}
-
-void sync_leave(struct waiter *w)
-{
-    struct waitq *q = w->q;
-
-    if (!q)
-        return;
-    if (w->next)
-        w->next->prev = w->prev;
-    else
-        q->tail = w->prev;
-    if (w->prev)
-        w->prev->next = w->next;
-    else
-        q->head = w->next;
-    w->q = NULL;
-}
-
 static void ready(struct fiber *f, bool woken)
 {
     sync_leave(&f->waiter);
@@ -279,17 +250,40 @@ void fibers_interrupt(const void *task)
             ready(&fiber[i], false);
 }
 
-void fibers_wake(struct waitq *q)
+static void release(struct waiter *w, bool woken)
 {
-    struct waiter *w = q->head;
-
     wakes++;
-    if (w->wake) {
-        sync_leave(w);
-        w->wake(w);
-    } else {
-        ready(container_of(w, struct fiber, waiter), true);
-    }
+    ready(container_of(w, struct fiber, waiter), woken);
+}
+
+void sync_enter(struct waitq *q, struct waiter *w)
+{
+    waitq_enter(q, w);
+}
+
+void sync_leave(struct waiter *w)
+{
+    waitq_leave(w);
+}
+
+void sync_wake_slow(struct waitq *q, uint32_t events, enum sync_whom whom)
+{
+    waitq_wake(q, events, whom, release);
+}
+
+void sync_close(struct waitq *q)
+{
+    waitq_close(q, release);
+}
+
+void os_wake_one(struct waitq *q)
+{
+    sync_wake(q, SYNC_ANYTHING, SYNC_ONE);
+}
+
+void os_wake_all(struct waitq *q)
+{
+    sync_wake(q, SYNC_ANYTHING, SYNC_EVERYBODY);
 }
 
 void *fibers_oldest(const struct waitq *q)

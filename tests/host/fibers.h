@@ -45,8 +45,6 @@ bool fibers_sleep(struct waitq *q, uint64_t deadline, const struct mutex *mutex,
 /* The same for a sleep that fibers_interrupt() ends too. */
 bool fibers_sleep_interruptibly(struct waitq *q, uint64_t deadline);
 void fibers_interrupt(const void *task);
-/* End the oldest sleep in a queue, which is not empty. */
-void fibers_wake(struct waitq *q);
 void fibers_yield(void);
 /* A possible sleep: yield or go on, as the generator says. */
 void fibers_maybe_yield(void);

@@ -141,18 +141,6 @@ bool os_sleep_until(struct waitq *q, uint64_t deadline_ns)
     return sleep_in(q, deadline_ns, NULL, __builtin_return_address(0));
 }
 
-void os_wake_one(struct waitq *q)
-{
-    if (q->head)
-        fibers_wake(q);
-}
-
-void os_wake_all(struct waitq *q)
-{
-    while (q->head)
-        fibers_wake(q);
-}
-
 /* Fibres take turns at every possible sleep anyway. */
 void os_give_way(void)
 {
@@ -180,5 +168,5 @@ void mutex_unlock_slow(struct mutex *m)
 {
     mm_assert(m->owner == os_current, "a mutex unlocked by a task that does not hold it");
     m->owner = fibers_oldest(&m->waiters);
-    fibers_wake(&m->waiters);
+    os_wake_one(&m->waiters);
 }
