@@ -146,7 +146,7 @@ $(B)/host/roomrace: HOST_LDFLAGS := $(ROOM_WRAPS)
 HOST_LIFE := $(addprefix kernel/proc/,futex.c itimer.c ldt.c process.c ptimer.c signal.c thread.c tls.c) \
              $(addprefix kernel/life/,audit.c clone.c deliver.c exec.c exit.c init.c memory.c) \
              $(addprefix kernel/sys/,sys_file.c sys_futex.c sys_ipc.c sys_path.c sys_process.c sys_signal.c sys_timer.c) \
-             $(addprefix kernel/sched/,expiry.c usertime.c) kernel/fs/pidfd.c tests/host/rooms/life.c
+             $(addprefix kernel/sched/,expiry.c usertime.c) $(addprefix kernel/fs/,pidfd.c signalfd.c timerfd.c) tests/host/rooms/life.c
 
 $(B)/host/liferace: $(HOST_LIFE:%.c=$(B)/host/%.o)
 $(B)/host/liferace: HOST_LDFLAGS := $(ROOM_WRAPS) -Wl,--wrap=process_on_end \

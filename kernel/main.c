@@ -8,6 +8,7 @@
 #include "kernel/dev/swapdev.h"
 #include "kernel/dev/tty.h"
 #include "kernel/fs/pidfd.h"
+#include "kernel/fs/signalfd.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/console.h"
@@ -222,6 +223,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     life_start();
     balance_init();
     pidfd_init();
+    signalfd_init();
     oom_start();
     file_start();
     procfs_init(cmdline);

@@ -50,5 +50,6 @@
 #define ENOTSOCK     88
 #define EOPNOTSUPP   95
 #define ETIMEDOUT    110
+#define ECANCELED    125
 
 #endif

@@ -7,7 +7,7 @@
 struct cache;
 
 #define AUDIT_CACHES  64u
-#define AUDIT_TALLIES 32u
+#define AUDIT_TALLIES 64u
 
 struct audit_count {
     uint32_t frames[FRAME_USES];

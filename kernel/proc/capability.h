@@ -14,6 +14,7 @@ enum capability {
     CAP_SYS_ADMIN = 21,    /* open files beyond /proc/sys/fs/file-max, pipes beyond theirs; type for others */
     CAP_SYS_NICE = 23,     /* take more of the processor */
     CAP_SYS_RESOURCE = 24, /* raise hard limits; pipes */
+    CAP_WAKE_ALARM = 35,   /* timers that would wake a machine from its sleep: timerfd */
     CAP_LAST = 40,         /* that Linux 6.1 knows */
 };
 

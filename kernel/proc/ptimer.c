@@ -355,27 +355,6 @@ int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id)
     return 0;
 }
 
-/* struct itimerspec: interval, value. */
-static int read_spec(vaddr_t va, enum usertime_form form, uint64_t ns[2])
-{
-    struct usertime t[2];
-
-    for (unsigned i = 0; i < 2; i++)
-        if (usertime_fetch(va + i * usertime_size(form), form, &t[i]))
-            return -EFAULT;
-    for (unsigned i = 0; i < 2; i++)
-        if (usertime_ns(&t[i], form, &ns[i]))
-            return -EINVAL;
-    return 0;
-}
-
-static int write_spec(vaddr_t va, enum usertime_form form, const uint64_t ns[2])
-{
-    int err = usertime_write(va, form, ns[0]);
-
-    return err ? err : usertime_write(va + usertime_size(form), form, ns[1]);
-}
-
 /* The interval, and what is left; 0 only of one that is off, or will not send anything. */
 static void tell(struct ptimer *t, uint64_t ns[2])
 {
@@ -395,7 +374,7 @@ int ptimer_set(uint32_t id, uint32_t flags, vaddr_t new, vaddr_t old, bool wide)
 {
     uint64_t ns[2], was[2], now = 0;
     struct ptimer *t;
-    int err = new ? read_spec(new, USERTIME_SPEC(wide), ns) : -EINVAL;
+    int err = new ? usertime_read_pair(new, USERTIME_SPEC(wide), ns) : -EINVAL;
 
     if (err)
         return err;
@@ -415,7 +394,7 @@ int ptimer_set(uint32_t id, uint32_t flags, vaddr_t new, vaddr_t old, bool wide)
         t->deadline_ns = ns[1] < USERTIME_FOREVER - now ? now + ns[1] : USERTIME_FOREVER;
         run(t);
     }
-    return old ? write_spec(old, USERTIME_SPEC(wide), was) : 0;
+    return old ? usertime_write_pair(old, USERTIME_SPEC(wide), was) : 0;
 }
 
 int ptimer_get(uint32_t id, vaddr_t va, bool wide)
@@ -426,7 +405,7 @@ int ptimer_get(uint32_t id, vaddr_t va, bool wide)
     if (!t)
         return -EINVAL;
     tell(t, ns);
-    return write_spec(va, USERTIME_SPEC(wide), ns);
+    return usertime_write_pair(va, USERTIME_SPEC(wide), ns);
 }
 
 int32_t ptimer_overruns(uint32_t id)

@@ -32,6 +32,7 @@
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/ptimer.h"
 #include "kernel/proc/signal_parts.h"
+#include "kernel/sched/sync.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -454,6 +455,7 @@ static int send(struct process *p, struct thread *thread, const struct siginfo *
         return -EAGAIN;
     }
     s->set |= bit;
+    sync_wake(&p->signal_watch, SYNC_ANYTHING, SYNC_TASKS);
     if (!thread)
         thread = choose(p, bit);
     if (thread && wants(thread, bit))

@@ -73,6 +73,26 @@ int usertime_write(vaddr_t va, enum usertime_form form, uint64_t ns)
                                : user_copy_out(va, &narrow, sizeof narrow);
 }
 
+int usertime_read_pair(vaddr_t va, enum usertime_form form, uint64_t ns[2])
+{
+    struct usertime t[2];
+
+    for (unsigned i = 0; i < 2; i++)
+        if (usertime_fetch(va + i * usertime_size(form), form, &t[i]))
+            return -EFAULT;
+    for (unsigned i = 0; i < 2; i++)
+        if (usertime_ns(&t[i], form, &ns[i]))
+            return -EINVAL;
+    return 0;
+}
+
+int usertime_write_pair(vaddr_t va, enum usertime_form form, const uint64_t ns[2])
+{
+    int err = usertime_write(va, form, ns[0]);
+
+    return err ? err : usertime_write(va + usertime_size(form), form, ns[1]);
+}
+
 uint64_t usertime_after(uint64_t ns)
 {
     uint64_t now = os_now_ns();

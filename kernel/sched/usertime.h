@@ -35,6 +35,9 @@ int usertime_ns(const struct usertime *t, enum usertime_form form, uint64_t *ns)
 int usertime_read(vaddr_t va, enum usertime_form form, uint64_t *ns);
 /* 0 or -EFAULT. Sleeps. */
 int usertime_write(vaddr_t va, enum usertime_form form, uint64_t ns);
+/* struct itimerspec: an interval, then a value. The same errors. Sleep. */
+int usertime_read_pair(vaddr_t va, enum usertime_form form, uint64_t ns[2]);
+int usertime_write_pair(vaddr_t va, enum usertime_form form, const uint64_t ns[2]);
 /* os_now_ns() so much later, USERTIME_FOREVER at most. */
 uint64_t usertime_after(uint64_t ns);
 

@@ -243,6 +243,8 @@ SYSCALL(sgetmask);
 SYSCALL(sigaction);
 SYSCALL(sigaltstack);
 SYSCALL(signal);
+SYSCALL(signalfd);
+SYSCALL(signalfd4);
 SYSCALL(sigpending);
 SYSCALL(sigprocmask);
 SYSCALL(sigreturn);
@@ -299,6 +301,11 @@ SYSCALL(timer_gettime);
 SYSCALL(timer_gettime64);
 SYSCALL(timer_settime);
 SYSCALL(timer_settime64);
+SYSCALL(timerfd_create);
+SYSCALL(timerfd_gettime);
+SYSCALL(timerfd_gettime64);
+SYSCALL(timerfd_settime);
+SYSCALL(timerfd_settime64);
 #undef SYSCALL
 
 #endif

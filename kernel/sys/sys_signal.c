@@ -1,5 +1,6 @@
 /* System calls about signals. What they mean is in signal.c, the frames are in sigframe.c. */
 #include "kernel/fs/pidfd.h"
+#include "kernel/fs/signalfd.h"
 #include "kernel/life/sigframe.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal.h"
@@ -420,6 +421,16 @@ int32_t sys_rt_sigtimedwait(SYSCALL_4_ARGS(set, info, timeout, size))
 int32_t sys_rt_sigtimedwait_time64(SYSCALL_4_ARGS(set, info, timeout, size))
 {
     return sigtimedwait(set, info, timeout, true, size);
+}
+
+int32_t sys_signalfd(SYSCALL_3_ARGS(fd, set, size))
+{
+    return signalfd_create((int)fd, set, size, 0);
+}
+
+int32_t sys_signalfd4(SYSCALL_4_ARGS(fd, set, size, flags))
+{
+    return signalfd_create((int)fd, set, size, flags);
 }
 
 /* --- frames --- */

@@ -8,6 +8,7 @@
  * A relative sleep that a signal interrupts goes on through restart_syscall(2) when no handler runs, until
  * the time that was meant at first. A sleep until a time of day looks again when somebody sets the clock.
  */
+#include "kernel/fs/timerfd.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/time.h"
@@ -109,6 +110,7 @@ static void set_clock(uint64_t ns)
 {
     clock_set_realtime(ns);
     os_wake_all(&clock_set_wait);
+    timerfd_clock_set();
 }
 
 static int32_t gettime(uint32_t clock, vaddr_t va, bool wide)

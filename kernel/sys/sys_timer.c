@@ -1,4 +1,5 @@
-/* System calls for timers: setitimer(2), alarm(2), timer_create(2). */
+/* System calls for timers: setitimer(2), alarm(2), timer_create(2), timerfd_create(2). */
+#include "kernel/fs/timerfd.h"
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/ptimer.h"
 #include "kernel/sys/sys.h"
@@ -52,4 +53,29 @@ int32_t sys_timer_getoverrun(SYSCALL_1_ARG(id))
 int32_t sys_timer_delete(SYSCALL_1_ARG(id))
 {
     return ptimer_delete(id);
+}
+
+int32_t sys_timerfd_create(SYSCALL_2_ARGS(clock, flags))
+{
+    return timerfd_create(clock, flags);
+}
+
+int32_t sys_timerfd_settime(SYSCALL_4_ARGS(fd, flags, new, old))
+{
+    return timerfd_set((int)fd, flags, new, old, false);
+}
+
+int32_t sys_timerfd_settime64(SYSCALL_4_ARGS(fd, flags, new, old))
+{
+    return timerfd_set((int)fd, flags, new, old, true);
+}
+
+int32_t sys_timerfd_gettime(SYSCALL_2_ARGS(fd, va))
+{
+    return timerfd_get((int)fd, va, false);
+}
+
+int32_t sys_timerfd_gettime64(SYSCALL_2_ARGS(fd, va))
+{
+    return timerfd_get((int)fd, va, true);
 }

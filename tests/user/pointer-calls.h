@@ -175,6 +175,19 @@ static long with_timer(long call, const void *new, void *old)
     return rc;
 }
 
+/* The same on a timer that is a file. */
+static long with_timerfd(long call, const void *new, void *old)
+{
+    bool reads = call == SYS_timerfd_gettime || call == SYS_timerfd_gettime64;
+    int fd = (int)syscall(SYS_timerfd_create, CLOCK_MONOTONIC, 0), err;
+    long rc = reads ? syscall(call, fd, old) : syscall(call, fd, 0, new, old);
+
+    err = errno;
+    close(fd);
+    errno = err;
+    return rc;
+}
+
 static long timer_made(const void *event)
 {
     int id = -1;
@@ -421,6 +434,10 @@ static long console_kept(long rc)
     X(timer_gettime64, va, 32, with_timer(SYS_timer_gettime64, NULL, p))                                     \
     X(timer_settime, old, 16, with_timer(SYS_timer_settime, zero, p))                                        \
     X(timer_settime64, old, 32, with_timer(SYS_timer_settime64, zero, p))                                    \
+    X(timerfd_gettime, va, 16, with_timerfd(SYS_timerfd_gettime, NULL, p))                                   \
+    X(timerfd_gettime64, va, 32, with_timerfd(SYS_timerfd_gettime64, NULL, p))                               \
+    X(timerfd_settime, old, 16, with_timerfd(SYS_timerfd_settime, zero, p))                                  \
+    X(timerfd_settime64, old, 32, with_timerfd(SYS_timerfd_settime64, zero, p))                              \
     X(clock_getres, va, 8, syscall(SYS_clock_getres, CLOCK_MONOTONIC, p))                                    \
     X(clock_getres_time64, va, 16, syscall(SYS_clock_getres_time64, CLOCK_MONOTONIC, p))                     \
     X(times, to, 16, positive(syscall(SYS_times, p)))                                                        \
@@ -618,6 +635,8 @@ static long console_kept(long rc)
     X(pidfd_send_signal, va, queued, with_pidfd(SYS_pidfd_send_signal, p))                                   \
     X(timer_settime, new, zero, with_timer(SYS_timer_settime, p, buffer))                                    \
     X(timer_settime64, new, zero, with_timer(SYS_timer_settime64, p, buffer))                                \
+    X(timerfd_settime, new, zero, with_timerfd(SYS_timerfd_settime, p, buffer))                              \
+    X(timerfd_settime64, new, zero, with_timerfd(SYS_timerfd_settime64, p, buffer))                          \
     X(timer_create, event, no_event, timer_made(p))                                                          \
     X(process_vm_writev, own, from_text, syscall(SYS_process_vm_writev, getpid(), p, 2, vector, 2, 0))       \
     X(process_vm_writev, own__base, text, with_vector_of_own(p, SYS_process_vm_writev, buffer))              \
@@ -634,6 +653,8 @@ static long console_kept(long rc)
     X(rt_sigaction, new, kernel_action, syscall(SYS_rt_sigaction, SIGUSR1, p, NULL, 8))                      \
     X(sigprocmask, new, usr2_word, syscall(SYS_sigprocmask, SIG_UNBLOCK, p, NULL))                           \
     X(rt_sigprocmask, new, usr2_mask, syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, p, NULL, 8))                  \
+    X(signalfd, set, usr2_mask, closing(syscall(SYS_signalfd, -1, p, 8)))                                    \
+    X(signalfd4, set, usr2_mask, closing(syscall(SYS_signalfd4, -1, p, 8, 0)))                               \
     X(rt_sigsuspend, va, no_signals, WITH_USR2(syscall(SYS_rt_sigsuspend, p, 8)))                            \
     X(rt_sigtimedwait, set, no_signals, syscall(SYS_rt_sigtimedwait, p, NULL, &moment, 8))                   \
     X(rt_sigtimedwait, timeout, moment,                                                                      \
