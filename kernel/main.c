@@ -7,6 +7,7 @@
 #include "kernel/dev/random.h"
 #include "kernel/dev/swapdev.h"
 #include "kernel/dev/tty.h"
+#include "kernel/fs/epoll.h"
 #include "kernel/fs/pidfd.h"
 #include "kernel/fs/signalfd.h"
 #include "kernel/fs/file.h"
@@ -224,6 +225,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     balance_init();
     pidfd_init();
     signalfd_init();
+    epoll_init();
     oom_start();
     file_start();
     procfs_init(cmdline);

@@ -15,6 +15,7 @@
  */
 #include "kernel/fs/file.h"
 #include "kernel/fs/async.h"
+#include "kernel/fs/epoll.h"
 #include "kernel/fs/fcntl.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/poll.h"
@@ -313,6 +314,8 @@ void file_put(struct file *f)
     if (--f->refs)
         return;
     might_sleep();
+    if (f->watches)
+        epoll_forget(f);
     if (f->inode->locks)
         file_locks_drop(f->inode, f);
     if (f->async)

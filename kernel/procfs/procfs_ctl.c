@@ -1,6 +1,7 @@
 /* /proc/sys: what the operator may look at and turn. Every value that can be written is obeyed. */
 #include "kernel/dev/disk.h"
 #include "kernel/dev/random.h"
+#include "kernel/fs/epoll.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/shm.h"
@@ -416,11 +417,18 @@ static int set_pipe_max(uint32_t size)
 
 static const struct control
     file_max_control = {.kind = NUMBER_ULONG, .value = &file_max, .max = INT32_MAX},
+    watches_control = {.kind = NUMBER_ULONG, .value = &epoll_max_watches, .max = INT32_MAX},
     pipe_max_control = {.kind = NUMBER_UINT, .value = &pipe_max_size, .set = set_pipe_max, .max = UINT32_MAX},
     pipe_soft_control = {.kind = NUMBER_ULONG, .value = &pipe_pages_soft, .max = UINT32_MAX},
     pipe_hard_control = {.kind = NUMBER_ULONG, .value = &pipe_pages_hard, .max = UINT32_MAX};
 
+static const struct proc_entry epoll_entries[] = {
+    NUMBER("max_user_watches", watches_control),
+    {.name = NULL},
+};
+
 static const struct proc_entry fs_entries[] = {
+    DIRECTORY("epoll", epoll_entries),
     NUMBER("file-max", file_max_control),
     {.name = "file-nr", .mode = S_IFREG | 0444, .show = show_file_nr},
     NUMBER("nr_open", nr_open_control),

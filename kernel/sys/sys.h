@@ -146,6 +146,12 @@ SYSCALL(utimes);
 
 /* sys_poll.c */
 SYSCALL(_newselect);
+SYSCALL(epoll_create);
+SYSCALL(epoll_create1);
+SYSCALL(epoll_ctl);
+SYSCALL(epoll_pwait);
+SYSCALL(epoll_pwait2);
+SYSCALL(epoll_wait);
 SYSCALL(poll);
 SYSCALL(ppoll);
 SYSCALL(ppoll_time64);

@@ -1,4 +1,5 @@
-/* System calls that wait for files: poll, ppoll, select, pselect6. */
+/* System calls that wait for files: poll, ppoll, select, pselect6, epoll. */
+#include "kernel/fs/epoll.h"
 #include "kernel/fs/poll.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/usertime.h"
@@ -69,7 +70,7 @@ int32_t sys_poll(SYSCALL_3_ARGS(user, n, ms))
     return poll_until(user, n, (int32_t)ms < 0 ? 0 : deadline_in((uint64_t)ms * 1000000u));
 }
 
-/* --- limits and masks of ppoll and pselect6 --- */
+/* --- limits and masks of ppoll, pselect6 and epoll_pwait --- */
 
 /* A struct timespec of 32 or 64 bits, or none. */
 static int read_limit(vaddr_t user, bool wide, uint64_t *deadline)
@@ -349,4 +350,60 @@ int32_t sys_pselect6_time64(uint32_t n, uint32_t in, uint32_t out, uint32_t exce
                             uint32_t mask)
 {
     return pselect(n, (vaddr_t[]){in, out, except}, limit, true, mask);
+}
+
+/* --- epoll --- */
+
+int32_t sys_epoll_create(SYSCALL_1_ARG(size))
+{
+    return (int32_t)size <= 0 ? -EINVAL : epoll_create(0);
+}
+
+int32_t sys_epoll_create1(SYSCALL_1_ARG(flags))
+{
+    return epoll_create(flags);
+}
+
+int32_t sys_epoll_ctl(SYSCALL_4_ARGS(epfd, op, fd, user))
+{
+    struct epoll_event event = {0};
+
+    if (op != EPOLL_CTL_DEL && user_copy_in(&event, user, sizeof event))
+        return -EFAULT;
+    return epoll_control((int)epfd, op, (int)fd, &event);
+}
+
+static uint64_t deadline_in_ms(uint32_t ms)
+{
+    return (int32_t)ms < 0 ? 0 : deadline_in((uint64_t)ms * 1000000u);
+}
+
+int32_t sys_epoll_wait(SYSCALL_4_ARGS(epfd, user, n, ms))
+{
+    return epoll_wait((int)epfd, user, n, deadline_in_ms(ms));
+}
+
+/* Nothing starts it again, whatever the signal. */
+static int32_t epoll_pwait(uint32_t epfd, vaddr_t user, uint32_t n, uint64_t deadline, vaddr_t mask,
+                           uint32_t size)
+{
+    int32_t result = begin_mask(mask, size);
+
+    if (result)
+        return result;
+    result = epoll_wait((int)epfd, user, n, deadline);
+    return end_mask(mask, result, false);
+}
+
+int32_t sys_epoll_pwait(SYSCALL_6_ARGS(epfd, user, n, ms, mask, size))
+{
+    return epoll_pwait(epfd, user, n, deadline_in_ms(ms), mask, size);
+}
+
+int32_t sys_epoll_pwait2(SYSCALL_6_ARGS(epfd, user, n, limit, mask, size))
+{
+    uint64_t deadline;
+    int32_t result = read_limit(limit, true, &deadline);
+
+    return result ? result : epoll_pwait(epfd, user, n, deadline, mask, size);
 }

@@ -34,7 +34,7 @@ static int data_fd, other_fd, dir_fd, pipe_fd[2], null_fd, console_fd, segment_i
 
 static const char dot[] = ".", missing[] = "missing-name", attribute[] = "attribute",
                   text[64] = "some bytes, more than half of anything.";
-static const uint32_t zero[32], one_processor[32] = {1};
+static const uint32_t zero[32], one_processor[32] = {1}, watch_event[3] = {1, 0, 0};
 static const struct timespec moment = {0, 1000}, moments[2] = {{5, 0}, {6, 0}};
 static const int64_t moment64[2] = {0, 1000}, moments64[4] = {5, 0, 6, 0}, long_time64[2] = {1, 0};
 static const struct timespec long_time = {1, 0};
@@ -173,6 +173,29 @@ static long with_timer(long call, const void *new, void *old)
     syscall(SYS_timer_delete, id);
     errno = err;
     return rc;
+}
+
+/* A call on a set that watches a file which is ready: ctl with an event, wait with where events go, and what
+ * is special about the other waits. */
+static long with_epoll(long call, const void *event, void *to, const void *limit, const void *mask)
+{
+    struct {
+        uint32_t events, data[2];
+    } in = {1, {0, 0}};
+    int fd = (int)syscall(SYS_epoll_create1, 0), err;
+    long rc;
+
+    fill_pipe();
+    if (call == SYS_epoll_ctl) {
+        rc = syscall(call, fd, 1, pipe_fd[0], event);
+    } else {
+        syscall(SYS_epoll_ctl, fd, 1, pipe_fd[0], &in);
+        rc = syscall(call, fd, to, 1, limit, mask, 8);
+    }
+    err = errno;
+    close(fd);
+    errno = err;
+    return drained(rc);
 }
 
 /* The same on a timer that is a file. */
@@ -434,6 +457,9 @@ static long console_kept(long rc)
     X(timer_gettime64, va, 32, with_timer(SYS_timer_gettime64, NULL, p))                                     \
     X(timer_settime, old, 16, with_timer(SYS_timer_settime, zero, p))                                        \
     X(timer_settime64, old, 32, with_timer(SYS_timer_settime64, zero, p))                                    \
+    X(epoll_wait, user, 12, with_epoll(SYS_epoll_wait, NULL, p, NULL, NULL))                                 \
+    X(epoll_pwait, user, 12, with_epoll(SYS_epoll_pwait, NULL, p, NULL, NULL))                               \
+    X(epoll_pwait2, user, 12, with_epoll(SYS_epoll_pwait2, NULL, p, moment64, NULL))                         \
     X(timerfd_gettime, va, 16, with_timerfd(SYS_timerfd_gettime, NULL, p))                                   \
     X(timerfd_gettime64, va, 32, with_timerfd(SYS_timerfd_gettime64, NULL, p))                               \
     X(timerfd_settime, old, 16, with_timerfd(SYS_timerfd_settime, zero, p))                                  \
@@ -635,6 +661,10 @@ static long console_kept(long rc)
     X(pidfd_send_signal, va, queued, with_pidfd(SYS_pidfd_send_signal, p))                                   \
     X(timer_settime, new, zero, with_timer(SYS_timer_settime, p, buffer))                                    \
     X(timer_settime64, new, zero, with_timer(SYS_timer_settime64, p, buffer))                                \
+    X(epoll_ctl, user, watch_event, with_epoll(SYS_epoll_ctl, p, NULL, NULL, NULL))                          \
+    X(epoll_pwait, mask, no_signals, with_epoll(SYS_epoll_pwait, NULL, buffer, NULL, p))                     \
+    X(epoll_pwait2, limit, moment64, with_epoll(SYS_epoll_pwait2, NULL, buffer, p, NULL))                    \
+    X(epoll_pwait2, mask, no_signals, with_epoll(SYS_epoll_pwait2, NULL, buffer, moment64, p))               \
     X(timerfd_settime, new, zero, with_timerfd(SYS_timerfd_settime, p, buffer))                              \
     X(timerfd_settime64, new, zero, with_timerfd(SYS_timerfd_settime64, p, buffer))                          \
     X(timer_create, event, no_event, timer_made(p))                                                          \
