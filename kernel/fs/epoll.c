@@ -823,7 +823,7 @@ static bool item_verify(const struct epoll *s, const struct epoll_item *it, uint
     INV("INV-EPOLL-1", it->set == s && bucket_of(s, it->file, it->fd) == &s->bucket[bucket],
         "descriptor %d in bucket %u", it->fd, bucket);
     INV("INV-EPOLL-1", in_list_of_file(it), "descriptor %d is not in the list of its file", it->fd);
-    for (unsigned i = 0; i < it->places; i++)
+    for (unsigned i = 0; i < it->places && i < EPOLL_PLACES; i++)
         INV("INV-EPOLL-3", it->place[i].item == it && it->place[i].waiter.wake == item_wake,
             "place %u of descriptor %d", i, it->fd);
     INV("INV-EPOLL-3", it->places <= EPOLL_PLACES, "descriptor %d has %u places", it->fd, it->places);

@@ -21,7 +21,8 @@ my %end = (
     fds       => qr/(?:Too many open files|Too many open files in system|Cannot allocate memory), [1-9]/,
     zombies   => qr/.+, [1-9]/,
     signals   => qr/caught some, 4/,
-    sleepers  => qr/kinds of sleep ended, 15/,
+    sleepers  => qr/kinds of sleep ended, 19/,
+    sets      => qr/(?:No space left on device|Cannot allocate memory|Too many open files(?: in system)?), [1-9]/,
     hog       => qr/(?:Cannot allocate memory|Killed), [1-9]/,
     "elf /fuzz/hostile,$damaged" => qr/damaged files, $damaged/,
 );

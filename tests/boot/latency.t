@@ -25,7 +25,7 @@ sub within {
 }
 
 my $show = q{sed 's/^/lat /' /proc/quire/latency};
-my @hostile = (map { "/fuzz/hostile $_" } qw(forks deep maps fds zombies signals sleepers hog));
+my @hostile = (map { "/fuzz/hostile $_" } qw(forks deep maps fds sets zombies signals sleepers hog));
 # Calls that are long because the machine is large take minutes to set up.
 my @large = $ENV{QUIRE_SOAK} ? (['longcalls-large', '3500M', 'more', '/fuzz/longcalls 1500; echo status $?']) : ();
 for my $c (@large, ['sysfuzz', '48M', 'fuzz', '/fuzz/sysfuzz 3 4000 4'], ['hostile', '64M', 'fuzz', join '; ', @hostile],

@@ -10,6 +10,7 @@
  *     elf FILE N   execute N damaged copies of an executable
  *     maps         as many mappings as there may be, and then none
  *     fds          as many descriptors, pipes that are full
+ *     sets         as many files watched by sets of epoll, deep, wide, and with many events
  *     zombies      children that nobody waits for
  *     signals      signals to each other from several processes
  *     sleepers     SIGKILL to tasks in every kind of sleep
@@ -26,12 +27,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -485,10 +490,31 @@ static void fall_asleep(int how, const int *pipe_fd)
     case 12:
         mkfifo("/tmp/hostile.fifo", 0600), open("/tmp/hostile.fifo", O_RDONLY);
         break;
-    case 13:
+    case 13: {
+        struct epoll_event e = {.events = EPOLLIN};
+        int ep = epoll_create1(0);
+
+        epoll_ctl(ep, EPOLL_CTL_ADD, pipe_fd[0], &e);
+        epoll_wait(ep, &e, 1, -1);
+        break;
+    }
+    case 14:
+        if (read(timerfd_create(CLOCK_MONOTONIC, 0), page, 8) < 0)
+            _exit(1);
+        break;
+    case 15:
+        sigprocmask(SIG_SETMASK, &set, NULL);
+        if (read(signalfd(-1, &set, 0), page, sizeof page) < 0)
+            _exit(1);
+        break;
+    case 16:
+        if (read(eventfd(0, 0), page, 8) < 0)
+            _exit(1);
+        break;
+    case 17:
         for (;;)
             sched_yield();
-    case 14:
+    case 18:
         for (;;)
             continue;
     default:
@@ -534,12 +560,58 @@ static int sleepers(const char *arg)
     return verdict("sleepers", ended == how, "kinds of sleep ended", ended);
 }
 
+/* Sets that watch everything that there is, each other too, until nothing more is to be had; then all of it
+ * is woken at once, waited for, and closed. */
+static int sets(const char *arg)
+{
+    struct rlimit limit = {4096, 4096};
+    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT}, some[64];
+    int fd[4096], set[300], why;
+    unsigned files = 0, made = 0;
+    long watched = 0, told = 0;
+
+    (void)arg;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    while (made < 300 && (set[made] = epoll_create1(0)) >= 0)
+        made++;
+    while (files < 4096 && (fd[files] = eventfd(1, EFD_NONBLOCK)) >= 0)
+        files++;
+    why = errno;
+    for (unsigned i = 0; i < made && (i == 0 || why == EMFILE || why == ENFILE); i++) {
+        for (unsigned k = 0; k < files; k++) {
+            if (epoll_ctl(set[i], EPOLL_CTL_ADD, fd[k], &e) == 0) {
+                watched++;
+            } else if (errno != EINVAL) {
+                why = errno;
+                break;
+            }
+        }
+        for (unsigned k = 0; k < made; k++)
+            watched += epoll_ctl(set[i], EPOLL_CTL_ADD, set[k], &e) == 0;
+    }
+    for (unsigned k = 0; k < files; k++)
+        if (write(fd[k], "12345678", 8) != 8)
+            told--;
+    for (unsigned i = 0; i < made; i++) {
+        int n = epoll_wait(set[i], some, 64, 0);
+
+        told += n > 0 ? n : 0;
+    }
+    for (unsigned k = 0; k < files; k += 2)
+        close(fd[k]);
+    for (unsigned i = 0; i < made; i++)
+        close(set[i]);
+    return verdict("sets", told > 0 && (why == ENOSPC || why == ENOMEM || why == EMFILE || why == ENFILE),
+                   strerror(why), watched);
+}
+
 static const struct {
     const char *name;
     int (*run)(const char *arg);
 } programs[] = {
-    {"forks", forks}, {"hog", hog}, {"churn", churn},     {"deep", deep},       {"elf", elf},
-    {"maps", maps},   {"fds", fds}, {"zombies", zombies}, {"signals", signals}, {"sleepers", sleepers},
+    {"forks", forks},     {"hog", hog},           {"churn", churn}, {"deep", deep},
+    {"elf", elf},         {"maps", maps},         {"fds", fds},     {"zombies", zombies},
+    {"signals", signals}, {"sleepers", sleepers}, {"sets", sets},
 };
 
 int main(int argc, char **argv)

@@ -26,12 +26,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -128,7 +131,9 @@ static const struct {
     {437, "fpbn"},   {439, "fpiF"},   {11, "prr"},     {120, "F?bb?"},  {435, "bn"},     {2, ""},
     {190, ""},       {13, "b"},       {78, "bb"},      {116, "b"},      {122, "b"},      {153, ""},
     {158, ""},       {259, "ibb"},    {260, "iitb"},   {261, "ib"},     {262, "i"},      {263, "i"},
-    {328, "iF"},     {434, "wF"},     {217, "pp"},     {318, "bb"},     {358, "fprrF"},
+    {254, "i"},      {255, "fifb"},   {256, "fbii"},   {319, "fbiimi"}, {321, "fmi"},    {322, "iF"},
+    {325, "fitb"},   {326, "fb"},     {327, "fmiF"},   {329, "F"},      {410, "fb"},     {411, "fitb"},
+    {441, "fbiTmi"}, {328, "iF"},     {434, "wF"},     {217, "pp"},     {318, "bb"},     {358, "fprrF"},
 };
 
 /* Calls that end the machine or the supervisor, or that change what outlives a worker. */
@@ -589,6 +594,21 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
+/* A set that watches what can be watched, sets in sets included. */
+static void watch_some(const int pipes[2])
+{
+    sigset_t set;
+    int inner = epoll_create1(0), outer = epoll_create1(0);
+    int fd[] = {pipes[0], pipes[1], timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), -1, inner};
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    fd[3] = signalfd(-1, &set, SFD_NONBLOCK);
+    for (unsigned i = 0; i < sizeof fd / sizeof *fd; i++)
+        epoll_ctl(fd[i] == inner ? outer : inner, EPOLL_CTL_ADD, fd[i],
+                  &(struct epoll_event){.events = EPOLLIN | EPOLLOUT | (i % 2 ? EPOLLET : 0)});
+}
+
 static void open_descriptors(void)
 {
     int p[2], fd;
@@ -610,6 +630,7 @@ static void open_descriptors(void)
     open("a", O_RDONLY);
     open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK);
     dup(4);
+    watch_some(p);
 }
 
 static void __attribute__((noreturn)) batch(struct slot *s, unsigned index, uint64_t number)

@@ -5,9 +5,9 @@
  *
  * Each has to come, none too early, in the order of their times, and of one time in the order in which they
  * were armed; others are answered meanwhile; and what a sleep with a limit costs does not grow with those
- * that sleep. Instructions have to be counted (--icount): a nanosecond is one, and only so are the costs
- * exact. Says "timers: ok: ..." or "timers: FAILED: ..." for each thing, and exits with the number that
- * failed.
+ * that sleep. Setting the time of day cancels timers that are files, if they ask for it. Instructions have
+ * to be counted (--icount): a nanosecond is one, and only so are the costs exact. Says "timers: ok: ..." or
+ * "timers: FAILED: ..." for each thing, and exits with the number that failed.
  */
 #include "tests/user/check.h"
 
@@ -23,6 +23,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -312,11 +313,75 @@ static void many_sleepers(unsigned threads)
     check(among[1] < alone[1] + alone[1] / 2, "a sleep with a limit costs the same among %u sleepers", made);
 }
 
+/* --- setting the time of day --- */
+
+static uint64_t of_day(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
+}
+
+static void set_day(uint64_t ns)
+{
+    struct timespec t = spec(ns);
+
+    if (clock_settime(CLOCK_REALTIME, &t) != 0)
+        check(false, "the time of day cannot be set");
+}
+
+static int timer_at(uint64_t ns, int flags)
+{
+    struct itimerspec t = {.it_value = spec(ns)};
+    int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK);
+
+    timerfd_settime(fd, flags, &t, NULL);
+    return fd;
+}
+
+/* What a read says: how often it expired, or -errno. */
+static long long taken(int fd)
+{
+    uint64_t n;
+
+    return read(fd, &n, sizeof n) == sizeof n ? (long long)n : -errno;
+}
+
+static void cancelled(void)
+{
+    uint64_t day = of_day(), begin = now();
+    int asks = timer_at(day + 100 * SECOND, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET),
+        other = timer_at(day + 5 * SECOND, TFD_TIMER_ABSTIME), span = timer_at(5 * SECOND, 0);
+    struct pollfd p = {.fd = asks, .events = POLLIN};
+    struct itimerspec again = {.it_value = spec(day + 200 * SECOND)};
+
+    check(poll(&p, 1, 0) == 0, "nothing is told before the clock is set");
+    set_day(day + 20 * SECOND);
+    check(poll(&p, 1, 1000) == 1 && taken(asks) == -ECANCELED, "who asked for it is told that it was set");
+    check(taken(asks) == -EAGAIN && poll(&p, 1, 0) == 0, "once");
+    usleep(1000);
+    check(taken(other) == 1, "a time of day that has come by it is there");
+    check(taken(span) == -EAGAIN, "a span of time is not over");
+    set_day(day + 30 * SECOND);
+    check(timerfd_settime(asks, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &again, NULL) == -1 &&
+              errno == ECANCELED,
+          "setting the timer tells it too");
+    check(taken(asks) == -EAGAIN, "once");
+    check(timerfd_settime(asks, TFD_TIMER_ABSTIME, &again, NULL) == 0, "a timer that does not ask any more");
+    set_day(day + (now() - begin));
+    check(taken(asks) == -EAGAIN, "is not told");
+    close(asks);
+    close(other);
+    close(span);
+}
+
 int main(int argc, char **argv)
 {
     unsigned timers = argc > 1 ? (unsigned)atoi(argv[1]) : 10000,
              threads = argc > 2 ? (unsigned)atoi(argv[2]) : 2000;
 
+    cancelled();
     many_timers(timers);
     all_at_once(timers);
     many_sleepers(threads);

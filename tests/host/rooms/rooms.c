@@ -1,5 +1,6 @@
 /* What all hosted rooms find below them: memory. */
 #include "tests/host/rooms/rooms.h"
+#include "kernel/fs/epoll.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/shm.h"
 #include "kernel/proc/oom.h"
@@ -166,6 +167,7 @@ void rooms_set_up(struct kt *kt)
     kmalloc_init(&kmalloc_sys, &rooms_pool.pool);
     EXPECT(vm_init(&vm_sys, &rooms_pool.pool) == 0, "vm_init");
     vm_sys.overcommit = COMMIT_ALWAYS;
+    epoll_init();
 }
 
 void rooms_mount(struct kt *kt, const void *archive, size_t size)
@@ -196,7 +198,7 @@ void rooms_take_down(struct kt *kt)
     struct cache *c;
 
     EXPECT(allocated == before, "%u objects are left", allocated - before);
-    EXPECT(vm_verify(&vm_sys), "verification at the end");
+    EXPECT(vm_verify(&vm_sys) & epoll_verify(), "verification at the end");
     vm_fini(&vm_sys);
     while ((c = first_cache()) && cache_destroy(c) == 0)
         ;

@@ -1,8 +1,9 @@
 /*
- * Threads of several processes in kernel/fs: descriptors, pipes, polls, locks, segments and mounts, at
+ * Threads of several processes in kernel/fs: descriptors, pipes, polls, sets, locks, segments and mounts, at
  * random and in a seeded order. ASan sees what is used after its end; what is left afterwards, and what
  * the calls say that they may not, is seen here.
  */
+#include "kernel/fs/epoll_parts.h"
 #include "kernel/fs/eventfd.h"
 #include "kernel/fs/fcntl.h"
 #include "kernel/fs/pipe.h"
@@ -55,7 +56,10 @@ static void open_something(void)
     struct file *a, *b;
     int fd;
 
-    switch (draw(4)) {
+    switch (draw(5)) {
+    case 4:
+        epoll_create(0);
+        break;
     case 0:
         if (pipe_create(draw(2) ? O_NONBLOCK : 0, &a, &b) == 0) {
             give(a);
@@ -131,6 +135,21 @@ static void poll_some(void)
         kt_fail(of_kt, __FILE__, __LINE__, "poll", "%d of %u", ready, n);
 }
 
+static void watch_some(void)
+{
+    struct epoll_event e = {.events = 1u << 2 * draw(2)};
+
+    if (draw(3) == 0)
+        e.events |= draw(2) ? EPOLLET : EPOLLONESHOT;
+    if (draw(8) == 0)
+        e.events |= EPOLLEXCLUSIVE;
+    epoll_control(any_fd(), 1 + draw(3), any_fd(), &e);
+    if (draw(2))
+        epoll_wait(any_fd(), rooms_user(), 1 + draw(20), draw(4) ? os_now_ns() + draw(200000) : 1);
+    if (!epoll_verify())
+        kt_fail(of_kt, __FILE__, __LINE__, "sets", "are not what they should be");
+}
+
 static void leave_table(struct thread *t)
 {
     struct fd_table *copy = fd_table_copy(t->files), *old = t->files;
@@ -147,7 +166,12 @@ static void use_descriptors(struct thread *t)
         struct file *f;
 
         rooms_forget();
-        switch (draw(12)) {
+        switch (draw(16)) {
+        case 12:
+        case 13:
+        case 14:
+            watch_some();
+            break;
         case 0:
         case 1:
             open_something();
@@ -212,6 +236,182 @@ TEST(roomrace, descriptors)
         no_lock_is_left(kt, "/tmp/other");
         rooms_end(kt);
     }
+}
+
+/* --- sets --- */
+
+#define TOKENS 40u
+
+/* Threads that share a set, and what it watches: counters that tokens are put into one by one. */
+static struct {
+    int set, counter[2], stop;
+    uint32_t how; /* EPOLLET, EPOLLONESHOT, or neither */
+    unsigned put, taken;
+    bool ready;
+} shared;
+
+static void wait_until_ready(void)
+{
+    while (!shared.ready)
+        os_yield();
+}
+
+static void arm(uint32_t op, int fd)
+{
+    struct epoll_event e = {.events = POLLIN | (fd == shared.stop ? 0 : shared.how), .data = {(uint32_t)fd}};
+
+    while (epoll_control(shared.set, op, fd, &e) == -ENOMEM)
+        ;
+}
+
+/* Add one to a counter, or take one: whether it has. A copy may fail; what was taken is gone all the same. */
+static bool put_one(int fd)
+{
+    struct file *f = fd_get(fd);
+    int done;
+
+    *(uint64_t *)rooms_memory() = 1;
+    done = file_write(f, rooms_user(), 8, NULL);
+    file_put(f);
+    return done == 8;
+}
+
+static bool take_one(int fd)
+{
+    struct file *f = fd_get(fd);
+    int done = file_read(f, rooms_user(), 8, NULL);
+
+    file_put(f);
+    return done == 8 || done == -EFAULT;
+}
+
+static void take_tokens(struct thread *t)
+{
+    (void)t;
+    wait_until_ready();
+    while (shared.taken < 2 * TOKENS) {
+        struct epoll_event *e = (struct epoll_event *)((char *)rooms_memory() + 64);
+        int n = epoll_wait(shared.set, rooms_user() + 64, 2, 0);
+
+        for (int i = 0; i < n; i++) {
+            int fd = (int)e[i].data[0];
+
+            if (fd == shared.stop)
+                continue;
+            while (take_one(fd) && ++shared.taken && shared.how & EPOLLET)
+                ;
+            if (shared.how & EPOLLONESHOT)
+                arm(EPOLL_CTL_MOD, fd);
+        }
+    }
+    while (!put_one(shared.stop))
+        ;
+}
+
+static void put_tokens(struct thread *t)
+{
+    (void)t;
+    wait_until_ready();
+    for (unsigned n = 0; n < TOKENS;)
+        n += put_one(shared.counter[shared.put++ % 2]);
+}
+
+static void begin_sets(void)
+{
+    while ((shared.set = epoll_create(0)) < 0)
+        ;
+    while ((shared.stop = eventfd_create(0, O_NONBLOCK)) < 0)
+        ;
+    arm(EPOLL_CTL_ADD, shared.stop);
+    for (unsigned i = 0; i < 2; i++) {
+        while ((shared.counter[i] = eventfd_create(0, O_NONBLOCK | 1)) < 0)
+            ;
+        arm(EPOLL_CTL_ADD, shared.counter[i]);
+    }
+    shared.put = shared.taken = 0;
+    shared.ready = true;
+}
+
+/* Make the set; then others come and go in it, and what is there is changed to the same. */
+static void disturb(struct thread *t)
+{
+    (void)t;
+    begin_sets();
+    for (unsigned n = 0; n < TOKENS; n++) {
+        int fd = eventfd_create(1, O_NONBLOCK);
+
+        if (fd >= 0) {
+            struct epoll_event e = {.events = POLLIN | EPOLLET, .data = {(uint32_t)shared.stop}};
+
+            epoll_control(shared.set, EPOLL_CTL_ADD, fd, &e);
+            if (draw(2))
+                epoll_control(shared.set, EPOLL_CTL_DEL, fd, &e);
+            fd_close(fd);
+        }
+        arm(EPOLL_CTL_MOD, shared.counter[draw(2)]);
+    }
+}
+
+/* Nobody is interrupted: if an event is lost somebody waits for ever. */
+TEST(roomrace, sets)
+{
+    static const uint32_t how[] = {0, EPOLLET, EPOLLONESHOT, EPOLLET | EPOLLONESHOT};
+    static void (*const fn[])(struct thread *) = {take_tokens, take_tokens, take_tokens,
+                                                  put_tokens,  put_tokens,  disturb};
+
+    of_kt = kt;
+    for (unsigned round = 0; round < 80 && !kt->failures; round++) {
+        struct process *owner;
+
+        rooms_begin(kt);
+        shared.how = how[round % 4];
+        shared.ready = false;
+        owner = rooms_process(2);
+        for (unsigned i = 0; i < 6; i++)
+            rooms_thread(owner, "racer", fn[i]);
+        EXPECT(fibers_run(kt), "round %u: somebody waits for ever", round);
+        EXPECT(shared.taken == 2 * TOKENS, "%u of %u were taken", shared.taken, 2 * TOKENS);
+        rooms_end(kt);
+    }
+}
+
+/* A set with three items, one of which is a set and one ready, and each of its invariants broken in turn. */
+static void break_sets(struct thread *t)
+{
+    struct kt *kt = of_kt;
+    struct epoll *s;
+    struct epoll_item *it;
+
+    int inner;
+
+    (void)t;
+    begin_sets();
+    s = epoll_all;
+    while (!put_one(shared.counter[0]))
+        ;
+    while ((inner = epoll_create(0)) < 0)
+        ;
+    arm(EPOLL_CTL_ADD, inner);
+    EXPECT(epoll_verify(), "sets that nobody has broken");
+    KT_BREAK(epoll_verify(), "INV-EPOLL-1", s->count, s->count + 1);
+    it = s->ready_first;
+    KT_BREAK(epoll_verify(), "INV-EPOLL-1", it->fd, it->fd + 1);
+    KT_BREAK(epoll_verify(), "INV-EPOLL-1", it->file->watches, NULL);
+    KT_BREAK(epoll_verify(), "INV-EPOLL-2", it->ready, false);
+    KT_BREAK(epoll_verify(), "INV-EPOLL-2", s->ready_last, NULL);
+    KT_BREAK(epoll_verify(), "INV-EPOLL-3", it->place[0].item, NULL);
+    KT_BREAK(epoll_verify(), "INV-EPOLL-3", it->places, EPOLL_PLACES + 1);
+    KT_BREAK(epoll_verify(), "INV-EPOLL-4", s->nested, NULL);
+    KT_BREAK(epoll_verify(), "INV-EPOLL-5", epoll_all, NULL);
+}
+
+TEST(roomrace, broken_sets)
+{
+    of_kt = kt;
+    rooms_begin(kt);
+    rooms_thread(rooms_process(2), "breaker", break_sets);
+    EXPECT(fibers_run(kt), "somebody waits for ever");
+    rooms_end(kt);
 }
 
 /* --- segments --- */
