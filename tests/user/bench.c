@@ -21,6 +21,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -524,6 +526,57 @@ static void round_trip(void)
     report_ticks("pipe-round-trip", CALLS);
 }
 
+/* From a write to one of so many counters that a set of epoll watches until the program that waits for the
+ * set is told. Another program writes; it goes to sleep before the first one runs. */
+static void epoll_wake(const char *name, unsigned watched)
+{
+    struct rlimit limit = {watched + 100, watched + 100};
+    int ep = epoll_create1(0), turn = eventfd(0, 0), *fd = malloc(watched * sizeof *fd);
+    struct epoll_event e = {.events = EPOLLIN};
+    volatile uint32_t *start = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    uint64_t one = 1, value;
+    long child;
+
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || ep < 0 || turn < 0 || !fd || start == MAP_FAILED)
+        fail("setrlimit, epoll_create1, eventfd or memory");
+    for (unsigned i = 0; i < watched; i++) {
+        fd[i] = eventfd(0, EFD_NONBLOCK);
+        e.data.fd = fd[i];
+        if (fd[i] < 0 || epoll_ctl(ep, EPOLL_CTL_ADD, fd[i], &e) != 0)
+            fail("eventfd or epoll_ctl");
+    }
+    *start = 0;
+    child = CALL0(SYS_fork);
+    if (child == 0) {
+        for (unsigned i = 0; CALL3(SYS_read, turn, &value, 8) == 8; i = (i + 7919) % watched) {
+            int to = fd[i];
+
+            *start = ticks();
+            CALL3(SYS_write, to, &one, 8);
+        }
+        _exit(0);
+    }
+    for (unsigned i = 0; i < SAMPLES; i++) {
+        sample[i] = 0;
+        for (unsigned k = 0; k < CALLS; k++) {
+            CALL3(SYS_write, turn, &one, 8);
+            if (call(SYS_epoll_wait, ep, (long)&e, 8, -1) != 1)
+                fail("epoll_wait");
+            sample[i] += since(*start);
+            CALL3(SYS_read, e.data.fd, &value, 8);
+        }
+    }
+    CALL2(SYS_kill, child, SIGKILL);
+    wait_child(child);
+    for (unsigned i = 0; i < watched; i++)
+        close(fd[i]);
+    close(ep);
+    close(turn);
+    free(fd);
+    munmap((void *)start, PAGE);
+    report_ticks(name, CALLS);
+}
+
 /* --- signals --- */
 
 static volatile unsigned long resume_at;
@@ -656,6 +709,8 @@ static void operations(void)
     get_parent();
     forks("fork-small", false);
     round_trip();
+    epoll_wake("epoll-wake-of-1", 1);
+    epoll_wake("epoll-wake-of-10000", 10000);
     segv("segv-handler", (struct sigaction){.sa_handler = (void (*)(int))(void (*)(void))on_segv});
     segv("segv-siginfo", (struct sigaction){.sa_sigaction = on_segv_info, .sa_flags = SA_SIGINFO});
     heap();
