@@ -101,8 +101,8 @@ boot_entry:
 .high:
     mov esp, boot_stack_top
     xor ebp, ebp                        ; ends every backtrace
-    push esi
-    push edi
+    mov eax, edi
+    mov edx, esi
     push ebp                            ; where a return address would be
     jmp kmain                           ; does not return
 

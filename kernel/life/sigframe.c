@@ -221,9 +221,8 @@ fault:
     return false;
 }
 
-/* By way of a copy of size bytes, which the processor takes. The way in from ring 3 does not align the stack
- * as the compiler expects it, and the copy has to be aligned. */
-static __attribute__((noinline, force_align_arg_pointer)) bool load_copy(const uint32_t *fx, uint32_t size)
+/* By way of a copy of size bytes, which the processor takes. */
+static __attribute__((noinline)) bool load_copy(const uint32_t *fx, uint32_t size)
 {
     struct fpu_state copy;
     bool done;

@@ -24,7 +24,7 @@ static bool is_closed(const struct trap_frame *tf, const struct fault *f)
  * User addresses may be touched by programs and by the user-copy routines, which stand in the exception
  * table. Anything else in the kernel that does it is a bug, and so is doing it where one may not sleep.
  */
-__attribute__((regparm(2))) bool page_fault(struct trap_frame *tf, const struct fault *f)
+bool page_fault(struct trap_frame *tf, const struct fault *f)
 {
     struct task *t = task_current();
     struct space *space = t ? t->space : NULL;

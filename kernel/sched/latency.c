@@ -144,7 +144,7 @@ void latency_leave(void)
 }
 
 /* From the stubs that measure: see trap.asm. */
-__attribute__((regparm(1))) void latency_page_fault(struct trap_frame *tf)
+void latency_page_fault(struct trap_frame *tf)
 {
     bool from_user = trap_from_user(tf);
 
@@ -155,7 +155,7 @@ __attribute__((regparm(1))) void latency_page_fault(struct trap_frame *tf)
         latency_leave();
 }
 
-__attribute__((regparm(1))) void latency_interrupt(struct trap_frame *tf)
+void latency_interrupt(struct trap_frame *tf)
 {
     uint64_t begin = os_now_ns();
 

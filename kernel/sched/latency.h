@@ -38,8 +38,8 @@ void latency_switch(const struct task *from);
 void latency_leave(void);
 /* From the stubs that measure. latency_page_fault() sleeps. */
 struct trap_frame;
-void latency_page_fault(struct trap_frame *tf) __attribute__((regparm(1)));
-void latency_interrupt(struct trap_frame *tf) __attribute__((regparm(1)));
+void latency_page_fault(struct trap_frame *tf);
+void latency_interrupt(struct trap_frame *tf);
 /* Others could run here if they wanted to. */
 void latency_chance_slow(void);
 static inline void latency_chance(void)

@@ -1,6 +1,6 @@
 ; Change of stacks between two tasks.
 ;
-; void task_switch(uint32_t *save_esp, uint32_t load_esp)
+; void task_switch(uint32_t *save_esp, uint32_t load_esp), in EAX and EDX
 ;
 ; Called like any C function, so only the registers that a C function must keep are saved; the rest is dead
 ; or saved by the caller. The new task returns from its own call of task_switch(), or, when it runs for the
@@ -14,10 +14,8 @@ task_switch:
         push    ebx
         push    esi
         push    edi
-        mov     eax, [esp + 20]
-        mov     ecx, [esp + 24]
         mov     [eax], esp
-        mov     esp, ecx
+        mov     esp, edx
         pop     edi
         pop     esi
         pop     ebx

@@ -459,7 +459,7 @@ const struct syscall syscall_table[SYSCALLS] = {
     [450] = {NULL, "set_mempolicy_home_node"},
 };
 
-__attribute__((regparm(1))) int32_t syscall_unknown(uint32_t nr)
+int32_t syscall_unknown(uint32_t nr)
 {
     static uint32_t logged[(SYSCALLS + 31) / 32 + 1]; /* the last bit is for all numbers beyond the table */
     uint32_t bit = nr < SYSCALLS ? nr : SYSCALLS;
@@ -473,7 +473,7 @@ __attribute__((regparm(1))) int32_t syscall_unknown(uint32_t nr)
     return -ENOSYS;
 }
 
-__attribute__((regparm(1))) void syscall_metered(struct trap_frame *tf)
+void syscall_metered(struct trap_frame *tf)
 {
     uint32_t nr = tf->error;
 

@@ -57,8 +57,8 @@ extern const struct syscall syscall_table[SYSCALLS];
 
 /* From the stub that measures: make the call that the frame asks for. Sleeps. */
 struct trap_frame;
-void syscall_metered(struct trap_frame *tf) __attribute__((regparm(1)));
+void syscall_metered(struct trap_frame *tf);
 /* From the stub: a call without a function. Logged once; -ENOSYS. */
-int32_t syscall_unknown(uint32_t nr) __attribute__((regparm(1)));
+int32_t syscall_unknown(uint32_t nr);
 
 #endif

@@ -115,7 +115,7 @@ page_fault:
     HANDLE trap_page_fault
 
 ; System calls. The number stays in the frame's error code, since the result replaces it in EAX. The six
-; registers are pushed as the arguments of a C function.
+; registers become the arguments of a C function: three in registers, three on the stack.
 align 16
 system_call:
     push eax
@@ -126,19 +126,18 @@ system_call:
     push ebp
     push edi
     push esi
-    push edx
-    push ecx
-    push ebx
-    mov edx, [syscall_table + eax * 8]
-    test edx, edx
+    mov esi, [syscall_table + eax * 8]
+    test esi, esi
     jz .empty
-    call edx
-    add esp, 24
+    mov eax, ebx
+    xchg ecx, edx
+    call esi
+    add esp, 12
 .done:
     mov [esp + FRAME_EAX], eax
     TO_USER
 .empty:
-    add esp, 24
+    add esp, 12
 .unknown:
     call syscall_unknown
     jmp .done
@@ -149,7 +148,7 @@ global trap_to_user:function
 trap_to_user:
     TO_USER
 
-; _Noreturn void trap_enter_user(struct trap_frame *tf), regparm(1)
+; _Noreturn void trap_enter_user(struct trap_frame *tf)
 global trap_enter_user:function
 trap_enter_user:
     mov esp, eax
@@ -159,9 +158,8 @@ user_work:
     test dword [ecx + TASK_USER_WORK], ~TASK_HAS_LDT
     jz local_stack
     sti
-    push esp                            ; the frame
+    mov eax, esp                        ; the frame
     call thread_return_to_user
-    add esp, 4
     TO_USER
 
 ; The program's own data segments. A selector that is not valid any more becomes 0.

@@ -105,7 +105,7 @@ static __attribute__((noinline, cold)) void unresolved(struct trap_frame *tf, co
         panic_trap(tf, f, "page fault that nobody resolves");
 }
 
-__attribute__((regparm(1))) void trap_page_fault(struct trap_frame *tf)
+void trap_page_fault(struct trap_frame *tf)
 {
     struct fault f = decoded[tf->error & (DECODED - 1)];
 
@@ -143,7 +143,7 @@ static const char *exception_name(unsigned vector)
     return vector < TRAP_EXCEPTIONS && names[vector] ? names[vector] : "unknown";
 }
 
-__attribute__((regparm(1))) void trap_dispatch(struct trap_frame *tf)
+void trap_dispatch(struct trap_frame *tf)
 {
     if ((trap_from_user(tf) || tf->vector == TRAP_IRET) && trap_program_exception(tf))
         return;
@@ -155,7 +155,7 @@ __attribute__((regparm(1))) void trap_dispatch(struct trap_frame *tf)
                tf->error);
 }
 
-__attribute__((regparm(1))) void trap_interrupt(struct trap_frame *tf)
+void trap_interrupt(struct trap_frame *tf)
 {
     trap_irq_depth++;
     os_nosleep++;

@@ -51,7 +51,7 @@ static inline uint32_t trap_esp(const struct trap_frame *tf)
  * it says false, a fault in the kernel goes to its entry in the exception table, and anything else is a
  * panic. kernel/proc/page_fault.c. Sleeps.
  */
-bool page_fault(struct trap_frame *tf, const struct fault *f) __attribute__((regparm(2)));
+bool page_fault(struct trap_frame *tf, const struct fault *f);
 /* Another exception of a program, or TRAP_IRET: make it a signal. False when no program can cause it.
  * kernel/proc/exception.c. */
 bool trap_program_exception(struct trap_frame *tf);
@@ -93,7 +93,7 @@ extern unsigned trap_irq_depth;
 extern bool trap_irq_from_user;
 
 /* Leave for ring 3 with the frame, which lies at the top of the running task's stack. */
-_Noreturn void trap_enter_user(struct trap_frame *tf) __attribute__((regparm(1)));
+_Noreturn void trap_enter_user(struct trap_frame *tf);
 /* The first return address of a task that begins in ring 3. Sleeps. */
 void trap_to_user(void);
 
@@ -105,8 +105,8 @@ extern const uint32_t trap_clac_sites[]; /* places in the stubs for CLAC, 0 ends
 _Noreturn void trap_double_fault(void);
 
 /* For trap.asm. trap_page_fault() sleeps. */
-void trap_dispatch(struct trap_frame *tf) __attribute__((regparm(1)));
-void trap_interrupt(struct trap_frame *tf) __attribute__((regparm(1)));
-void trap_page_fault(struct trap_frame *tf) __attribute__((regparm(1)));
+void trap_dispatch(struct trap_frame *tf);
+void trap_interrupt(struct trap_frame *tf);
+void trap_page_fault(struct trap_frame *tf);
 
 #endif

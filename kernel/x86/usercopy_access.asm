@@ -1,4 +1,5 @@
-; The instructions that touch user memory for kernel/x86/usercopy.c. Each is marked with MAY_FAULT, which notes its address
+; The instructions that touch user memory for kernel/x86/usercopy.c. Arguments come in EAX, EDX and ECX, a
+; fourth on the stack. Each is marked with MAY_FAULT, which notes its address
 ; and the place to go on in the exception table. The kernel's end of a copy is not marked: a fault there is a
 ; bug, to be reported as one.
 ;
@@ -23,7 +24,7 @@ section .text
         %2
 %endmacro
 
-; COPY name, mark of loads, mark of stores: int name(dst, src, n), all arguments on the stack.
+; COPY name, mark of loads, mark of stores: int name(dst, src, n).
 %macro COPY 3
 align 16
 global %1:function
@@ -33,9 +34,8 @@ global %1:function
         push    ebx
         push    esi
         push    edi
-        mov     edi, [ebp + 8]
-        mov     esi, [ebp + 12]
-        mov     ecx, [ebp + 16]
+        mov     edi, eax
+        mov     esi, edx
         sub     ecx, 32
         jb      %%rest
 %%round:
@@ -94,8 +94,8 @@ global usercopy_clear:function
 usercopy_clear:
         push    ebp
         mov     ebp, esp
-        mov     edx, [ebp + 8]
-        mov     ecx, [ebp + 12]
+        mov     ecx, edx
+        mov     edx, eax
         xor     eax, eax
         sub     ecx, 32
         jb      .rest
@@ -125,10 +125,8 @@ global usercopy_read32:function
 usercopy_read32:
         push    ebp
         mov     ebp, esp
-        mov     edx, [ebp + 8]
-        mov     ecx, [ebp + 12]
-        MAY_FAULT fault, mov ecx, [ecx]
-        mov     [edx], ecx
+        MAY_FAULT fault, mov edx, [edx]
+        mov     [eax], edx
         xor     eax, eax
         pop     ebp
         ret
@@ -138,9 +136,7 @@ global usercopy_write32:function
 usercopy_write32:
         push    ebp
         mov     ebp, esp
-        mov     edx, [ebp + 8]
-        mov     ecx, [ebp + 12]
-        MAY_FAULT fault, mov [edx], ecx
+        MAY_FAULT fault, mov [eax], edx
         xor     eax, eax
         pop     ebp
         ret
@@ -150,11 +146,9 @@ global usercopy_exchange32:function
 usercopy_exchange32:
         push    ebp
         mov     ebp, esp
-        mov     edx, [ebp + 8]
-        mov     eax, [ebp + 12]
-        mov     ecx, [ebp + 16]
+        xchg    eax, edx
         MAY_FAULT fault, lock cmpxchg [edx], ecx
-        mov     edx, [ebp + 20]
+        mov     edx, [ebp + 8]
         mov     [edx], eax
         xor     eax, eax
         pop     ebp
@@ -173,9 +167,8 @@ usercopy_string:
         mov     ebp, esp
         push    esi
         push    edi
-        mov     edi, [ebp + 8]
-        mov     esi, [ebp + 12]
-        mov     ecx, [ebp + 16]
+        mov     edi, eax
+        mov     esi, edx
         xor     eax, eax                ; length so far
 .next:
         cmp     eax, ecx
