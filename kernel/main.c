@@ -40,6 +40,7 @@
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/panic.h"
+#include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/kva_map.h"
 #include "mm/layout.h"
@@ -87,6 +88,13 @@ static void report(void)
 
         if (op->usable)
             printk(LOG_INFO, "  %8u cycles to %s%s", op->cycles, op->name, chosen ? ", chosen" : "");
+    }
+    for (unsigned i = 0; i < usercopy_ways_count; i++) {
+        const struct usercopy_way *w = &usercopy_ways[i];
+
+        if (w->usable)
+            printk(LOG_INFO, "  %8u cycles to copy to programs by %s%s", w->cycles, w->name,
+                   w->chosen ? ", chosen" : "");
     }
     printk(LOG_INFO, "start-up took %llu us", os_now_ns() / 1000);
 }

@@ -7,6 +7,7 @@
 #include "kernel/x86/panic.h"
 #include "kernel/x86/stack.h"
 #include "kernel/x86/trap.h"
+#include "kernel/x86/usercopy.h"
 #include "mm/kva_map.h"
 #include "mm/layout.h"
 #include "mm/machine.h"
@@ -126,7 +127,7 @@ static void build_pool(const struct ram_map *ram)
 }
 
 /* The routines are timed on two frames that go back afterwards. */
-static void choose_page_ops(void)
+static void choose_routines(void)
 {
     struct frame_pool *p = &frame_pool_sys;
     struct frame *a = frame_alloc(p, FRAME_KERNEL, FRAME_LOW_ONLY); /* no reclaim: nothing is used yet */
@@ -134,6 +135,7 @@ static void choose_page_ops(void)
 
     mm_assert(a && b, "no two frames at start-up");
     page_ops_select(frame_ptr(p, frame_pfn(p, a)), frame_ptr(p, frame_pfn(p, b)));
+    usercopy_select(frame_ptr(p, frame_pfn(p, a)), frame_ptr(p, frame_pfn(p, b)));
     frame_free(p, b);
     frame_free(p, a);
 }
@@ -172,7 +174,7 @@ void memory_init(struct bootinfo *b)
 
     build_tables();
     build_pool(&b->ram);
-    choose_page_ops();
+    choose_routines();
     slab_default_flags = params.slab_debug ? CACHE_DEBUG : 0;
     kmalloc_init(&kmalloc_sys, &frame_pool_sys);
     if (kva_map_init(&kva_map_sys, &frame_pool_sys, "kernel", KVA_START, KVA_END - KVA_START, params.kva) !=

@@ -63,6 +63,22 @@ static inline size_t user_part(vaddr_t va, size_t n)
 int user_copy_in_atomic(void *dst, vaddr_t src, size_t n);
 int user_copy_out_atomic(vaddr_t dst, const void *src, size_t n);
 
+/* Ways to copy large pieces. */
+#define USERCOPY_ROUND 256u /* bytes in a step of the ways for large pieces; usercopy_access.asm knows it */
+struct usercopy_way {
+    const char *name;
+    bool is_large;   /* it serves pieces of a round and more only; smaller ones are moved */
+    bool usable;     /* the processor has what it needs */
+    bool chosen;     /* by usercopy_use() */
+    uint32_t cycles; /* for a page, best of several runs at start-up; 0: the processor has no counter */
+};
+extern struct usercopy_way usercopy_ways[];
+extern const unsigned usercopy_ways_count;
+/* Time every usable way on two scratch pages and choose the fastest. */
+void usercopy_select(void *scratch_a, void *scratch_b);
+/* Choose one that is usable. For tests too. */
+void usercopy_use(const struct usercopy_way *w);
+
 /* Called here when sleeps are provoked, before each access: maybe make a page of the range go away, as it
  * could at any time. Sleeps. Defined in kernel/sched/torture.c. */
 void usercopy_torture(vaddr_t va, size_t n);

@@ -1,14 +1,16 @@
 ; The instructions that touch user memory for kernel/x86/usercopy.c. Arguments come in EAX, EDX and ECX, a
-; fourth on the stack. Each is marked with MAY_FAULT, which notes its address
-; and the place to go on in the exception table. The kernel's end of a copy is not marked: a fault there is a
-; bug, to be reported as one.
+; fourth on the stack. Each access is marked with MAY_FAULT, which notes its address and the place to go on in
+; the exception table. The kernel's end of a copy is not marked: a fault there is a bug, to be reported as one.
 ;
-; The loops are plain moves, eight to a round: under QEMU a string instruction costs four times as much, and on
-; silicon the difference is small for what system calls copy.
+; There are two kinds of loops. Plain moves, eight to a round, serve everybody and go through faults: under QEMU
+; a string instruction costs four times as much, and on silicon the difference is small for what system calls
+; copy. Rounds of SSE serve large pieces of pages that are there. Their registers are the program's, so they are
+; saved and put back, and no task may run in between: such a loop ends at a fault and says what is left.
 
 bits 32
 
 EFAULT equ 14
+ROUND  equ 256                          ; USERCOPY_ROUND
 
 section .text
 
@@ -88,6 +90,82 @@ global %1:function
 
 COPY usercopy_in, MAY_FAULT, PLAIN
 COPY usercopy_out, PLAIN, MAY_FAULT
+
+; LARGE name, mark of loads, mark of stores: size_t name(dst, src, n), n at least a round. What is left: less
+; than a round, or all from the round on that met a fault.
+%macro LARGE 3
+align 16
+global %1:function
+%1:
+        push    ebp
+        mov     ebp, esp
+        push    esi
+        push    edi
+        sub     esp, 64
+        movups  [esp], xmm0
+        movups  [esp + 16], xmm1
+        movups  [esp + 32], xmm2
+        movups  [esp + 48], xmm3
+        mov     edi, eax
+        mov     esi, edx
+        sub     ecx, ROUND
+%%round:
+%assign i 0
+%rep ROUND / 64
+        %2      %%end, movups xmm0, [esi + i]
+        %2      %%end, movups xmm1, [esi + i + 16]
+        %2      %%end, movups xmm2, [esi + i + 32]
+        %2      %%end, movups xmm3, [esi + i + 48]
+        %3      %%end, movups [edi + i], xmm0
+        %3      %%end, movups [edi + i + 16], xmm1
+        %3      %%end, movups [edi + i + 32], xmm2
+        %3      %%end, movups [edi + i + 48], xmm3
+%assign i i + 64
+%endrep
+        add     esi, ROUND
+        add     edi, ROUND
+        sub     ecx, ROUND
+        jae     %%round
+%%end:
+        lea     eax, [ecx + ROUND]
+        movups  xmm0, [esp]
+        movups  xmm1, [esp + 16]
+        movups  xmm2, [esp + 32]
+        movups  xmm3, [esp + 48]
+        add     esp, 64
+        pop     edi
+        pop     esi
+        pop     ebp
+        ret
+%endmacro
+
+LARGE usercopy_in_large, MAY_FAULT, PLAIN
+LARGE usercopy_out_large, PLAIN, MAY_FAULT
+
+; size_t usercopy_clear_large(vaddr_t dst, size_t n), likewise.
+global usercopy_clear_large:function
+usercopy_clear_large:
+        push    ebp
+        mov     ebp, esp
+        sub     esp, 16
+        movups  [esp], xmm0
+        xorps   xmm0, xmm0
+        sub     edx, ROUND
+.round:
+%assign i 0
+%rep ROUND / 16
+        MAY_FAULT .end, movups [eax + i], xmm0
+%assign i i + 16
+%endrep
+        add     eax, ROUND
+        sub     edx, ROUND
+        jae     .round
+.end:
+        lea     eax, [edx + ROUND]
+        movups  xmm0, [esp]
+        add     esp, 16
+        pop     ebp
+        ret
 
 ; int usercopy_clear(vaddr_t dst, size_t n)
 global usercopy_clear:function

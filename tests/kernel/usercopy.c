@@ -1,12 +1,14 @@
 /*
  * User copy: the range checks, the exception table, and every kind of page that a program can hand in:
  * not yet touched, swapped out, shared by a fork, read-only, unmapped, unreadable on disk, and ranges that
- * straddle them.
+ * straddle them. Large pieces are copied in every way that the processor has, whichever was chosen.
  */
 #include "kernel/sched/task.h"
+#include "kernel/sched/torture.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/layout.h"
+#include "mm/x86/cpu.h"
 #include "tests/vt.h"
 
 #define RW      (REGION_READ | REGION_WRITE)
@@ -339,4 +341,187 @@ TEST(usercopy, unreadable_on_disk)
     EXPECT(user_copy_in(u.buffer, BASE, 8) == -EFAULT, "read from a broken disk");
     kt_capture_end();
     user_end(&u);
+}
+
+/* --- large pieces --- */
+
+#define SSE_BYTES 64u /* of the four registers that the copies use */
+
+static void load_sse(const uint8_t *v)
+{
+    if (cpu_features.sse)
+        __asm__ volatile("movups (%0), %%xmm0; movups 16(%0), %%xmm1; movups 32(%0), %%xmm2; "
+                         "movups 48(%0), %%xmm3"
+                         :
+                         : "r"(v)
+                         : "memory");
+}
+
+static bool sse_holds(const uint8_t *v)
+{
+    uint8_t now[SSE_BYTES];
+
+    if (!cpu_features.sse)
+        return true;
+    __asm__ volatile("movups %%xmm0, (%0); movups %%xmm1, 16(%0); movups %%xmm2, 32(%0); "
+                     "movups %%xmm3, 48(%0)"
+                     :
+                     : "r"(now)
+                     : "memory");
+    return memcmp(now, v, SSE_BYTES) == 0;
+}
+
+/* Run a test in every way. */
+static void each_way(struct kt *kt, void (*test)(struct kt *, struct user *), uint32_t pages)
+{
+    const struct usercopy_way *before = NULL;
+    struct user u;
+
+    for (unsigned i = 0; i < usercopy_ways_count; i++)
+        if (usercopy_ways[i].chosen)
+            before = &usercopy_ways[i];
+    EXPECT(before, "no way was chosen");
+    if (!before)
+        return;
+    for (unsigned i = 0; i < usercopy_ways_count; i++) {
+        if (!usercopy_ways[i].usable || !user_begin(&u, kt, pages, RW))
+            continue;
+        usercopy_use(&usercopy_ways[i]);
+        test(kt, &u);
+        user_end(&u);
+    }
+    usercopy_use(before);
+}
+
+/* Any offset and length, pages coming and going, against the model; and the registers of the program that ran
+ * last are as they were. */
+static void random_large(struct kt *kt, struct user *u)
+{
+    uint8_t registers[SSE_BYTES];
+
+    fill(kt, u->model, u->size);
+    fill(kt, registers, sizeof registers);
+    EXPECT(user_copy_out(BASE, u->model, u->size) == 0, "out");
+    for (uint32_t round = 0; round < 200 && !kt->failures; round++) {
+        size_t at = kt_below(kt, (uint32_t)u->size), n = kt_below(kt, (uint32_t)(u->size - at) + 1);
+
+        load_sse(registers);
+        switch (kt_below(kt, 5)) {
+        case 0:
+            fill(kt, u->model + at, n);
+            EXPECT(user_copy_out(BASE + at, u->model + at, n) == 0, "out at %zx, %zu", at, n);
+            break;
+        case 1:
+            EXPECT(user_copy_in(u->buffer, BASE + at, n) == 0, "in at %zx, %zu", at, n);
+            EXPECT(memcmp(u->buffer, u->model + at, n) == 0, "at %zx, %zu: differs", at, n);
+            break;
+        case 2:
+            memset(u->model + at, 0, n);
+            EXPECT(user_clear(BASE + at, n) == 0, "clear at %zx, %zu", at, n);
+            break;
+        default:
+            evict_page(kt, u, kt_below(kt, (uint32_t)(u->size >> PAGE_SHIFT)));
+            break;
+        }
+        EXPECT(sse_holds(registers), "registers changed at %zx, %zu", at, n);
+    }
+    EXPECT(same(u), "differs at the end");
+    EXPECT(u->t.vm.swap.pages_in > 0, "nothing came back from swap: this tested less than it says");
+}
+
+TEST(usercopy, large_random)
+{
+    each_way(kt, random_large, 5);
+}
+
+/* The first byte that cannot be accessed at every place of a round, and of a piece that is less than one. */
+static void before_a_hole(struct kt *kt, struct user *u)
+{
+    uint8_t registers[SSE_BYTES];
+
+    fill(kt, u->model, u->size);
+    fill(kt, registers, sizeof registers);
+    EXPECT(user_copy_out(BASE, u->model, u->size) == 0, "out");
+    EXPECT(space_unmap(u->s, BASE + PAGE_SIZE, PAGE_SIZE) == 0, "unmap");
+    load_sse(registers);
+    for (size_t before = 0; before < 2 * USERCOPY_ROUND + 40 && !kt->failures; before++) {
+        vaddr_t va = BASE + PAGE_SIZE - before;
+        const uint8_t *model = u->model + PAGE_SIZE - before;
+
+        EXPECT(user_copy_in(u->buffer, va, before + USERCOPY_ROUND) == -EFAULT, "in, %zu before", before);
+        EXPECT(user_copy_in(u->buffer, va, before) == 0, "in, up to the edge, %zu", before);
+        EXPECT(memcmp(u->buffer, model, before) == 0, "in, %zu: differs", before);
+        EXPECT(user_copy_in_atomic(u->buffer, va, before + 1) == -EFAULT, "atomic, %zu", before);
+        EXPECT(user_copy_in_atomic(u->buffer, va, before) == 0, "atomic, up to the edge, %zu", before);
+        EXPECT(user_copy_out(va, model, before + USERCOPY_ROUND) == -EFAULT, "out, %zu", before);
+        EXPECT(user_copy_out(va, model, before) == 0, "out up to the edge, %zu", before);
+        EXPECT(user_copy_out_atomic(va, model, before + 1) == -EFAULT, "atomic, %zu", before);
+        EXPECT(user_copy_in(u->buffer, BASE, PAGE_SIZE) == 0 && memcmp(u->buffer, u->model, PAGE_SIZE) == 0,
+               "%zu: what is in front of it has changed", before);
+        EXPECT(user_clear(va, before + USERCOPY_ROUND) == -EFAULT, "clear, %zu before", before);
+        EXPECT(user_copy_out(va, model, before) == 0, "out again, %zu", before);
+    }
+    EXPECT(sse_holds(registers), "registers changed");
+}
+
+TEST(usercopy, large_before_a_hole)
+{
+    each_way(kt, before_a_hole, 3);
+}
+
+/* Another task, which runs wherever a copy may sleep, and sees whether the registers are then those of the
+ * program that ran last: a switch to a program would find them like this. */
+struct peek {
+    const uint8_t *registers;
+    bool stop, changed;
+    uint32_t looks;
+};
+
+static void peek(void *arg)
+{
+    struct peek *p = arg;
+
+    for (; !p->stop; p->looks++) {
+        p->changed |= !sse_holds(p->registers);
+        os_yield();
+    }
+}
+
+static void in_the_middle(struct kt *kt, struct user *u)
+{
+    uint8_t registers[SSE_BYTES];
+    struct peek p = {.registers = registers};
+    bool torture = torture_on();
+    struct task *task;
+
+    fill(kt, u->model, u->size);
+    fill(kt, registers, sizeof registers);
+    EXPECT(user_copy_out(BASE, u->model, u->size) == 0, "out");
+    load_sse(registers);
+    task = task_create("peek", peek, &p);
+    if (!task) {
+        kt_skip(kt, "no memory");
+        return;
+    }
+    os_yield();
+    kt_capture_begin();
+    torture_start(kt_random(kt));
+    for (uint32_t round = 0; round < 50; round++) {
+        evict_page(kt, u, 1 + round % 2);
+        EXPECT(same(u), "round %u: a page came back different", round);
+        EXPECT(user_copy_out(BASE, u->model, u->size) == 0, "round %u", round);
+    }
+    if (!torture)
+        torture_stop();
+    kt_capture_end();
+    EXPECT(sse_holds(registers), "registers changed");
+    EXPECT(!p.changed, "the other task found other registers");
+    EXPECT(p.looks > 50, "it has run %u times only", p.looks);
+    p.stop = true;
+    task_join(task, NULL);
+}
+
+TEST(usercopy, large_fault_in_the_middle)
+{
+    each_way(kt, in_the_middle, 3);
 }
