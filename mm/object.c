@@ -359,18 +359,6 @@ struct frame *object_resident(struct object *o, uint32_t index)
     return f->flags & FRAME_F_BUSY ? NULL : f;
 }
 
-void frame_pin(struct frame *f)
-{
-    mm_assert(f->pins < UINT16_MAX, "frame of use %u, index %u", f->use, f->index);
-    f->pins++;
-}
-
-void frame_unpin(struct frame *f)
-{
-    mm_assert(f->pins > 0, "frame of use %u, index %u", f->use, f->index);
-    f->pins--;
-}
-
 /*
  * Let the cache have the nodes that an entry at index needs, waiting for memory if need be. They are there
  * until somebody else takes them, so the caller uses them before it sleeps. If memory is out, radix_set()

@@ -134,8 +134,17 @@ static inline int object_make_precious(struct object *o, struct frame *f)
 {
     return likely(f->flags & FRAME_F_PRECIOUS) ? 0 : object_make_precious_slow(o, f);
 }
-void frame_pin(struct frame *f);
-void frame_unpin(struct frame *f);
+static inline void frame_pin(struct frame *f)
+{
+    mm_assert(f->pins < UINT16_MAX, "frame of use %u, index %u", f->use, f->index);
+    f->pins++;
+}
+
+static inline void frame_unpin(struct frame *f)
+{
+    mm_assert(f->pins > 0, "frame of use %u, index %u", f->use, f->index);
+    f->pins--;
+}
 
 /*
  * Forget pages [first, end): entries, frames and slots; the next touch gets them from the pager again. For a

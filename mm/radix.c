@@ -14,7 +14,7 @@
  * Invariants.
  *   INV-RADIX-1  used is the number of non-zero words of a node, and not 0
  *   INV-RADIX-2  the height is at most 6, 0 exactly when there is no root, and the root of a tree higher
- *                than 1 has a child beside the first
+ *                than 1 has a child beside the first; last follows from it
  *   INV-RADIX-3  count is the number of stored words
  *   INV-RADIX-4  no word lies at an index beyond 32 bits
  *
@@ -54,10 +54,22 @@ static uint32_t height_for(uint32_t index)
     return h;
 }
 
-/* Whether a tree of this height has a place for index. */
-static inline bool covers(uint32_t h, uint32_t index)
+/* The last index that a tree of this height has a place for. */
+static uint32_t last_of(uint32_t h)
 {
-    return h == MAX_HEIGHT || (h > 0 && index >> (BITS * h) == 0);
+    return h == MAX_HEIGHT ? UINT32_MAX : (1u << (BITS * h)) - 1;
+}
+
+static void set_height(struct radix *r, uint32_t h)
+{
+    r->height = h;
+    r->last = last_of(h);
+}
+
+/* Whether the tree has a place for index. */
+static inline bool covers(const struct radix *r, uint32_t index)
+{
+    return r->root && index <= r->last;
 }
 
 size_t radix_node_size(void)
@@ -74,11 +86,11 @@ uintptr_t radix_get(const struct radix *r, uint32_t index)
 {
     const struct radix_node *n = r->root;
 
-    if (!covers(r->height, index))
+    if (unlikely(!covers(r, index)))
         return 0;
-    for (uint32_t level = r->height - 1; level > 0; level--) {
-        n = child(n, digit(index, level));
-        if (!n)
+    for (uint32_t shift = (r->height - 1) * BITS; shift > 0; shift -= BITS) {
+        n = child(n, index >> shift & (FAN - 1));
+        if (unlikely(!n))
             return 0;
     }
     return n->word[digit(index, 0)];
@@ -92,7 +104,7 @@ uint32_t radix_missing(const struct radix *r, uint32_t index)
     if (!r->height)
         return height_for(index);
     /* It takes new roots above the old one, and below the new root a branch down to the word. */
-    if (!covers(r->height, index))
+    if (!covers(r, index))
         return height_for(index) - r->height + height_for(index) - 1;
     for (level = r->height - 1; level > 0; level--) {
         n = child(n, digit(index, level));
@@ -135,7 +147,7 @@ static struct radix_node *next_node(struct radix_node **chain)
 
 int radix_set(struct radix *r, uint32_t index, uintptr_t value)
 {
-    uint32_t need = radix_missing(r, index), height = r->height;
+    uint32_t need = radix_missing(r, index);
     struct radix_node *spare = NULL, *n;
 
     mm_assert(value != 0, "index %u", index);
@@ -144,21 +156,20 @@ int radix_set(struct radix *r, uint32_t index, uintptr_t value)
         if (!spare)
             return -ENOMEM;
     }
-    if (!height) {
+    if (!r->height) {
         r->root = next_node(&spare);
-        height = height_for(index);
+        set_height(r, height_for(index));
     }
-    while (!covers(height, index)) {
+    while (!covers(r, index)) {
         n = next_node(&spare);
         n->word[0] = (uintptr_t)r->root;
         n->used = 1;
         r->root = n;
-        height++;
+        set_height(r, r->height + 1);
     }
-    r->height = height;
 
     n = r->root;
-    for (uint32_t level = height - 1; level > 0; level--) {
+    for (uint32_t level = r->height - 1; level > 0; level--) {
         uint32_t d = digit(index, level);
 
         if (!n->word[d]) {
@@ -182,7 +193,7 @@ static void shrink(struct radix *r)
         struct radix_node *old = r->root;
 
         r->root = child(old, 0);
-        r->height--;
+        set_height(r, r->height - 1);
         cache_free(r->nodes, old);
     }
 }
@@ -193,7 +204,7 @@ uintptr_t radix_clear(struct radix *r, uint32_t index)
     uintptr_t old;
     uint32_t level;
 
-    if (!covers(r->height, index))
+    if (!covers(r, index))
         return 0;
     for (level = r->height - 1; level > 0; level--) {
         path[level] = n;
@@ -215,7 +226,7 @@ uintptr_t radix_clear(struct radix *r, uint32_t index)
     }
     if (level == r->height) {
         r->root = NULL;
-        r->height = 0;
+        set_height(r, 0);
     }
     shrink(r);
     return old;
@@ -225,7 +236,7 @@ uintptr_t radix_next(const struct radix *r, uint32_t *index)
 {
     uint32_t i = *index;
 
-    while (covers(r->height, i)) {
+    while (covers(r, i)) {
         const struct radix_node *n = r->root;
         uint32_t level = r->height - 1, d;
 
@@ -251,7 +262,7 @@ uint64_t radix_next_gap(const struct radix *r, uint32_t index)
 {
     uint64_t i = index;
 
-    while (i <= UINT32_MAX && covers(r->height, (uint32_t)i)) {
+    while (i <= UINT32_MAX && covers(r, (uint32_t)i)) {
         const struct radix_node *n = r->root;
         uint32_t level = r->height - 1, d = digit((uint32_t)i, level);
 
@@ -298,7 +309,8 @@ bool radix_verify(const struct radix *r)
     bool ok = true;
     uint32_t words = 0;
 
-    INV("INV-RADIX-2", r->height <= MAX_HEIGHT && !r->root == !r->height, "height %u", r->height);
+    INV("INV-RADIX-2", r->height <= MAX_HEIGHT && !r->root == !r->height && r->last == last_of(r->height),
+        "height %u, last index %u", r->height, r->last);
     if (!ok)
         return false;
     if (r->root) {

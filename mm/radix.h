@@ -15,6 +15,7 @@ struct radix_node;
 struct radix {
     struct radix_node *root; /* (n) */
     uint32_t height;         /* (n) levels; 0: empty */
+    uint32_t last;           /* (n) the last index that there is a place for; 0 too when there is none */
     uint32_t count;          /* (n) non-zero entries */
     struct cache *nodes;     /* (c) */
 };

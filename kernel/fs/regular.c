@@ -93,25 +93,35 @@ static int copy(struct frame_pool *pool, const struct frame *f, size_t offset, v
     return err ? bounce(pool, pfn, offset, user, n, to_user) : 0;
 }
 
+/* Bytes to the program of a page that nobody has: of the archive's, and zeroes behind them. */
+static int read_missing(const struct object *o, uint32_t index, size_t offset, vaddr_t user, size_t n)
+{
+    uint64_t at = ((uint64_t)index << PAGE_SHIFT) + offset;
+    size_t have = at < o->image_size ? o->image_size - (size_t)at : 0;
+    int err;
+
+    if (have >= n)
+        return user_copy_out(user, (const uint8_t *)o->image + (size_t)at, n);
+    err = user_copy_out(user, (const uint8_t *)o->image + (size_t)at, have);
+    return err ? err : user_clear(user + have, n - have);
+}
+
 /* Bytes of one page to the program. */
 static int read_page(struct object *o, uint32_t index, size_t offset, vaddr_t user, size_t n)
 {
-    struct frame *f;
+    struct frame *f = object_resident(o, index);
     int err;
 
-    if (!radix_get(&o->index, index)) {
-        uint64_t at = ((uint64_t)index << PAGE_SHIFT) + offset;
-        size_t have = at < o->image_size ? o->image_size - (size_t)at : 0;
-
-        if (have > n)
-            have = n;
-        err = have ? user_copy_out(user, (const uint8_t *)o->image + (size_t)at, have) : 0;
-        return err ? err : user_clear(user + have, n - have);
+    if (likely(f)) {
+        frame_pin(f);
+        vm_frame_touch(o->vm, f);
+    } else if (!radix_get(&o->index, index)) {
+        return read_missing(o, index, offset, user, n);
+    } else {
+        err = object_page(o, index, &f);
+        if (err)
+            return err;
     }
-    err = object_page(o, index, &f);
-    if (err)
-        return err;
-    vm_frame_touch(o->vm, f);
     err = copy(o->vm->pool, f, offset, user, n, true);
     frame_unpin(f);
     return err;
