@@ -277,8 +277,9 @@ USER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -U_FORTIFY_SOURCE -O2 -g -march=i686 -fn
 UT_CFLAGS    = $(USER_CFLAGS) -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
 USER_H      := $(wildcard tests/user/quire/*.h tests/user/*.h)
 
-# With the kernel's allocators, as they are, for `fits`.
-$(B)/user/quire: $(sort $(wildcard tests/user/quire/*.c)) $(FITS_C) $(FITS_H) $(USER_H) Makefile | $(B)/setup-user
+# With the kernel's allocators, as they are, for `fits`, and the words of a software TLB, for `tlb`.
+TLB_WORDS_C := mm/softtlb_config.c mm/assoc.c $(sort $(wildcard mm/forms/*.c))
+$(B)/user/quire: $(sort $(wildcard tests/user/quire/*.c)) $(FITS_C) $(FITS_H) $(TLB_WORDS_C) $(wildcard mm/forms/*.h) $(USER_H) Makefile | $(B)/setup-user
 	@mkdir -p $(@D)
 	@echo "  USERCC  $@"
 	@$(USERCC) $(USER_CFLAGS) -fno-strict-aliasing -DQUIRE_HOSTED -static -s $(filter %.c,$^) -o $@

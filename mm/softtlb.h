@@ -8,19 +8,8 @@
 #ifndef MM_SOFTTLB_H
 #define MM_SOFTTLB_H
 
-#include "mm/assoc.h"
 #include "mm/fault.h"
-#include "mm/forms/form.h"
-
-/* What somebody asks for. */
-struct softtlb_config { /* (c) */
-    uint32_t entries;   /* 0: no software TLB */
-    uint32_t ways;      /* places of a set; as many as entries: one set */
-    enum assoc_policy policy;
-    bool asid;           /* entries have identifiers: they survive a switch to another space */
-    bool few;            /* fewer entries or ways than SOFTTLB_LEAST are allowed: a program may never go on */
-    enum form_kind form; /* that a miss looks into; FORM_KINDS: the processor's own tables */
-};
+#include "mm/softtlb_config.h"
 
 struct softtlb {
     struct softtlb_config config; /* (c) */
@@ -33,27 +22,6 @@ struct softtlb {
     struct assoc_slot slots[];    /* (n) */
 };
 
-#define SOFTTLB_MOST 1024u
-/*
- * The least that is sure to let every instruction end. The one that needs the most is `enter`: it may lie
- * across two pages, copy pointers from across two, push them across two, and at last try whether where the
- * stack pointer then is can be written to, which may be across two more. All others need six at most. With
- * several sets no more than four of them share a set, since two neighbours never do.
- */
-#define SOFTTLB_LEAST      8u
-#define SOFTTLB_LEAST_WAYS 4u
-/* What `few` allows at least: one access of the kernel's may lie across two pages, and the kernel is not
- * ended when it does not go on. */
-#define SOFTTLB_FEW 2u
-
-/*
- * Read words, separated by commas or blanks: the number of entries, lru, fifo or random, the number of ways,
- * asid or noasid, the name of a form or own, few; or off. What is not said is: lru, one set, noasid, own. 0;
- * -EINVAL.
- */
-int softtlb_parse(const char *text, struct softtlb_config *c);
-/* Whether there can be such a cache: 0 or -EINVAL. */
-int softtlb_check(const struct softtlb_config *c);
 /* Let a space have such a cache from now on, empty, in place of what it has; entries 0: none. 0; -EINVAL;
  * -ENOMEM; -EIO (a table that is out cannot be read). Sleeps. */
 int softtlb_set(struct space *s, const struct softtlb_config *c);

@@ -297,6 +297,8 @@ refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no obj
         'kernel/procfs/procfs_own.c' => "const struct proc_entry proc_quire_entries[] = {\n    {.name = \"o\", .show = o},\n    {.name = \"below\", .children = below},\n" .
             "    {.name = NULL},\n};\nstatic const struct proc_entry below[] = {\n    {.name = \"b\", .show = b},\n};\n" .
             "const struct proc_entry proc_pid_quire_entries[] = {\n    {.name = \"p\", .show = p},\n};\n",
+        'kernel/procfs/procfs_tlb.c' => "    text_print(t, \"now %u\\nmost-now %u\\n\", 1, 2);\n    {\"hits\", n->hits},\n    {\"misses\", n->misses},\n",
+        'docs/translation.md' => "### What is counted\n\n| `now` | a |\n| `most-now`, `hits` | b |\n| `misses` | c, unlike `other` |\n\n### What it costs\n\n| `word` | d |\n",
         'docs/programs.md' => "| `sys/a/`: `x`, `deep/` (`d`) | one |\n| `sys/a/`: `y` | another |\n| `quire/o` | own |\n| `quire/below/` (`b`) | own |\n| `PID/quire/p` | own |\n",
     );
     $sound{Makefile} = "OWN := 1\nhelp:\n\t\@echo 'make THIS=1 THAT=2'\n\nrun:\n\t\@echo \$(OWN) \$(THIS) \$(if \$(THAT),x)\n";
@@ -313,6 +315,9 @@ refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no obj
     refused('one of a process', 'check-docs', $with->('docs/programs.md', 'PID/quire/p', 'PID/quire/q'), qr{file of /proc `PID/quire/p` is not});
     refused('a row without one', 'check-docs', $with->('docs/programs.md', '`quire/o`', "`quire/o` | own |\n| `quire/z`"), qr{there is no file of /proc `quire/z`});
     refused('a variable of make', 'check-docs', $with->('Makefile', 'THAT=2', ''), qr{`make help` does not name THAT});
+    refused('a count without a row', 'check-docs', $with->('docs/translation.md', '`misses`', 'misses'), qr{docs/translation\.md: count `misses` is not});
+    refused('a count that is printed by itself', 'check-docs', $with->('docs/translation.md', '`most-now`, ', ''), qr{count `most-now` is not});
+    refused('a row without a count', 'check-docs', $with->('docs/translation.md', '`now`', '`now`, `then`'), qr{there is no count `then`});
     refused('no table', 'check-docs', $with->('kernel/lib/param.c', 'PARAM_FLAG', 'FLAG'), qr{there is no parameter `quiet`});
 }
 

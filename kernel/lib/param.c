@@ -90,7 +90,7 @@ static const struct param table[] = {
     {"rss_limit", PARAM_NUMBER, &params.rss_limit, 16, UINT32_MAX,
      .help = "N: pages that a program may have resident at first, under policies that limit that"},
     {"softtlb", PARAM_STRING, &params.softtlb,
-     .help = "N[,POLICY][,WAYS][,asid][,FORM]: programs run with a translation cache that the kernel fills"},
+     .help = "N[,POLICY][,WAYS][,asid][,FORM][,few]: a translation cache that the kernel fills"},
     {"events", PARAM_SIZE, &params.events, 4096, 4 * MIB, .choices = nothing,
      .help = "SIZE or off: the ring of page events"},
     {"swap", PARAM_STRING, &params.swap, .help = "on, off, or NAME[,NAME...]: what swap uses"},

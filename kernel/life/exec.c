@@ -468,7 +468,7 @@ static int inherit_tlb(struct space *s, const struct space *old)
 
     if (old)
         c = softtlb_config(old);
-    else if (params.softtlb && softtlb_parse(params.softtlb, &c))
+    else if (params.softtlb && softtlb_parse(params.softtlb, &c, NULL))
         return 0;
     if (c.entries)
         err = softtlb_set(s, &c);

@@ -90,7 +90,7 @@ int proc_store_tlb(const struct proc_node *n, char *s)
 
     if (!p)
         return -ESRCH;
-    err = softtlb_parse(s, &c);
+    err = softtlb_parse(s, &c, NULL);
     if (err || !p->memory)
         return err ? err : -ESRCH;
     m = memory_get(p->memory); /* it may end meanwhile */

@@ -12,20 +12,34 @@
 
 struct vm vm_sys;
 
+/* What softtlb= says is read here, where its words are known; what is wrong is told as param.c tells it. */
+static void take_softtlb(void)
+{
+    struct softtlb_config c;
+    struct softtlb_wrong wrong;
+    char text[200];
+
+    if (!params.softtlb || softtlb_parse(params.softtlb, &c, &wrong) == 0)
+        return;
+    softtlb_possible(&wrong, text, sizeof text);
+    if (wrong.word)
+        os_log("param: softtlb: bad value `%s`, ignored: `%.*s`; possible: %s", params.softtlb,
+               (int)wrong.length, wrong.word, text);
+    else
+        os_log("param: softtlb: bad value `%s`, ignored; possible: %s", params.softtlb, text);
+    params.softtlb = NULL;
+}
+
 void vm_sys_init(void)
 {
     static struct form_memory forms;
-    struct softtlb_config c;
 
     if (vm_init(&vm_sys, &frame_pool_sys) != 0)
         panic_unfit("too little memory: no room for the virtual memory system");
     vm_sys.rss_limit = params.rss_limit;
     form_memory_init(&forms, 0);
     vm_sys.softtlb.memory = &forms;
-    if (params.softtlb && softtlb_parse(params.softtlb, &c)) {
-        os_log("softtlb=%s: not possible; N[,lru|fifo|random][,WAYS][,asid][,FORM]", params.softtlb);
-        params.softtlb = NULL;
-    }
+    take_softtlb();
     vm_sys.seen =
         vm_table_alloc(frame_pool_sys.end - frame_pool_sys.start, 1); /* without it nobody looks on */
     if (pageable_switch(&vm_sys.pageable, policies[params.policy]) != 0)

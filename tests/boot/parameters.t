@@ -17,6 +17,14 @@ log_unlike($run, qr/(?:unknown|bad|ignored).*arguments=1/i, 'arguments after -- 
 log_like($run, qr/^ok \d+ format\./m, 'ktest=format ran the tests of format');
 log_unlike($run, qr/^(?:not )?ok \d+ (?!format\.)/m, 'and no others');
 
+# softtlb= has words of its own.
+for (['16,mru', qr/: `mru`; possible: entries, ways, lru, .*, clustered; or off/], ['24,5', qr/: `5`; possible: 4, 6, 8, 12, 24 ways of 24 entries, with few 1, 2, 3/],
+    ['lru', qr/; possible: 8 to 1024 entries, with few 2 to 1024/]) {
+    my ($value, $told) = @$_;
+    my $tlb = boot('parameters-softtlb', memory => '16M', append => "ktest=format quiet softtlb=$value", time => 60);
+    log_like($tlb, qr/^param: softtlb: bad value `$value`, ignored$told\r?$/m, "softtlb=$value: the word, and what is possible");
+}
+
 # With a command, as `make run CMD=...` has it, nothing else is said.
 my $root = top_dir() . '/build/rootfs-small.cpio';
 if (-e $root) {

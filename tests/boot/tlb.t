@@ -25,7 +25,10 @@ try inherits tlb -n 16 -p fifo sh -c 'sh -c "head -1 /proc/self/quire/tlb; head 
 try off tlb -n 16 sh -c 'tlb -n 0 head -1 /proc/self/quire/tlb'
 try live sh -c 'head -1 /proc/self/quire/tlb; for m in "16 random" off "24,lru,6,asid" off "40 4 few" off; do echo "$m" >/proc/$$/quire/tlb; head -1 /proc/$$/quire/tlb; done'
 try least /least
-try few sh -c 'for a in "-n 7" "-n 12 -w 3" "-n 2000" "-n 16 -w 5" "-p mru" "-t tree"; do tlb $a true && echo yes; done; true'
+try refused sh -c 'for a in "-n 7" "-n 12 -w 3" "-n 2000" "-n 16 -w 5" "-p mru" "-t tree" "-n x" "-p 16" "-a maybe" "-n 12 -f -w 5" "-n 0 -p lru" "-u" "-r /none/x"; do tlb -s $a true; echo "status $?"; done'
+try file sh -c 'for w in 7 "16 5" mru ""; do echo "$w" >/proc/self/quire/tlb && echo yes; done; true'
+try fewer tlb -f -n 7 head -1 /proc/self/quire/tlb
+try none tlb -s /nowhere
 try counts tlb -s -n 32 -t two-level sh -c 'ls /bin | wc -l'
 try noasid tlb -s -n 32 -a off sh -c 'ls /bin | wc -l'
 try string sh -c 'tlb -n 16 -r /tmp/s ls /bin >/dev/null; grep -cE "^[0-9]+ [0-9a-f]{5} [rwx] ([0-9a-f]{5}|-)$" /tmp/s; grep -vcE "^[0-9]+ [0-9a-f]{5} [rwx] ([0-9a-f]{5}|-)$" /tmp/s'
@@ -40,7 +43,37 @@ is($said->("kind $_"), $said->('plain'), "the same with tlb $_") for @kinds;
 like($said->('inherits'), qr/^16 16 fifo asid own\s+16 16 fifo asid own\s*$/, 'children and programs have it');
 like($said->('off'), qr/^off\s*$/, 'and can be without');
 like($said->('live'), qr/^off\s+16 16 random noasid own\s+off\s+24 6 lru asid own\s+off\s+40 4 lru noasid own few\s+off\s*$/, 'it begins and ends while a program runs');
-unlike($said->('few'), qr/^yes/m, 'what cannot be is refused');
+is($said->('refused'), <<'END', 'what cannot be is refused, by its option, with what is possible, and nothing is counted');
+tlb: -n 7 is not possible; possible: 8 to 1024 entries, with few 2 to 1024
+status 2
+tlb: -w 3 is not possible; possible: 4, 6, 12 ways of 12 entries, with few 1, 2, 3
+status 2
+tlb: -n 2000 is not possible; possible: 8 to 1024 entries, with few 2 to 1024
+status 2
+tlb: -w 5 is not possible; possible: 4, 8, 16 ways of 16 entries, with few 1, 2
+status 2
+tlb: -p mru is not possible; possible: lru, fifo, random
+status 2
+tlb: -t tree is not possible; possible: own, linear, hybrid, two-level, three-level, inverted, hashed, clustered
+status 2
+tlb: -n x is not possible; possible: a number of entries
+status 2
+tlb: -p 16 is not possible; possible: lru, fifo, random
+status 2
+tlb: -a maybe is not possible; possible: on, off
+status 2
+tlb: -w 5 is not possible; possible: 1, 2, 3, 4, 6, 12 ways of 12 entries
+status 2
+tlb: -n 0 is without a software TLB: nothing else can be said of it
+status 2
+tlb: -u is for what -r FILE records
+status 2
+tlb: /none/x: No such file or directory
+status 1
+END
+is(() = $said->('file') =~ /Invalid argument/g, 4, 'a write of such words is refused') or diag($said->('file'));
+like($said->('fewer'), qr/^7 7 lru asid own few\s*$/, '-f: few');
+step_is($run, 'none', 127, qr/\Atlb: \/nowhere: No such file or directory\n\z/);
 for my $step ('counts', 'noasid') {
     my %n = $said->($step) =~ /^(\S+) (\d+)\s*$/mg;
     my $misses = $n{'fetch-misses'} + $n{'read-misses'} + $n{'write-misses'};

@@ -114,16 +114,62 @@ TEST(softtlb, words_of_a_config)
     struct softtlb_config c;
 
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        int err = softtlb_parse(rows[i].text, &c);
+        int err = softtlb_parse(rows[i].text, &c, NULL);
 
         EXPECT(err == rows[i].err, "%s: error %d", rows[i].text, -err);
         if (!err)
             EXPECT(c.entries == rows[i].entries && c.ways == rows[i].ways, "%s: %u entries, %u ways",
                    rows[i].text, c.entries, c.ways);
     }
-    EXPECT(!softtlb_parse("8 hashed asid random 4", &c) && c.form == FORM_HASHED && c.asid &&
+    EXPECT(!softtlb_parse("8 hashed asid random 4", &c, NULL) && c.form == FORM_HASHED && c.asid &&
                c.policy == ASSOC_RANDOM,
            "all words");
+}
+
+/* Which word is wrong, and what could stand there. */
+TEST(softtlb, words_that_cannot_be)
+{
+    static const char words[] = "entries, ways, lru, fifo, random, asid, noasid, few, own, linear, hybrid, "
+                                "two-level, three-level, inverted, hashed, clustered; or off";
+    static const struct {
+        const char *text, *word, *possible;
+    } rows[] = {
+        {"16,mru,4", "mru", words},
+        {"16x", "16x", words},
+        {"-8", "-8", words},
+        {"7 fifo", "7", "8 to 1024 entries, with few 2 to 1024"},
+        {"0", "0", "8 to 1024 entries, with few 2 to 1024"},
+        {"few 1", "1", "2 to 1024 entries"},
+        {"99999999999999999999", "99999999999999999999", "8 to 1024 entries, with few 2 to 1024"},
+        {"16 5", "5", "4, 8, 16 ways of 16 entries, with few 1, 2"},
+        {"16 0", "0", "4, 8, 16 ways of 16 entries, with few 1, 2"},
+        {"few 12 5", "5", "1, 2, 3, 4, 6, 12 ways of 12 entries"},
+        {"16 fifo 4 4", "4", "two numbers, entries and ways"},
+        {"16 off", "off", "off alone"},
+        {"lru", "", "8 to 1024 entries, with few 2 to 1024"},
+        {" , ", "", "8 to 1024 entries, with few 2 to 1024"},
+    };
+    struct softtlb_config c;
+    struct softtlb_wrong wrong;
+    char text[200];
+
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        size_t n = strlen(rows[i].word);
+
+        EXPECT(softtlb_parse(rows[i].text, &c, &wrong) == -EINVAL, "%s", rows[i].text);
+        EXPECT(wrong.length == n && !wrong.word == !n && (!n || !memcmp(wrong.word, rows[i].word, n)),
+               "%s: the wrong word", rows[i].text);
+        softtlb_possible(&wrong, text, sizeof text);
+        EXPECT(strlen(text) == strlen(rows[i].possible) && !memcmp(text, rows[i].possible, strlen(text)),
+               "%s: possible: %s", rows[i].text, text);
+    }
+    EXPECT(softtlb_parse("16,mru", &c, &wrong) == -EINVAL && softtlb_possible(&wrong, text, 8) == text &&
+               strlen(text) == 7,
+           "text that does not fit is cut");
+    EXPECT(softtlb_word("two-level", 9) == SOFTTLB_FORM && softtlb_word("two-level", 3) == SOFTTLB_UNKNOWN &&
+               softtlb_word("", 0) == SOFTTLB_UNKNOWN && softtlb_word("lru", 3) == SOFTTLB_POLICY &&
+               softtlb_word("64", 2) == SOFTTLB_NUMBER,
+           "kinds of words");
 }
 
 TEST(softtlb, so_many_translate)

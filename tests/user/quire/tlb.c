@@ -13,14 +13,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "mm/softtlb_config.h"
 #include "tests/user/quire/programs.h"
 
 static const char usage[] = "usage: tlb [option ...] [--] COMMAND [argument ...]\n"
                             "\n"
                             "Runs a command in software TLB mode: so many of its pages translate, each\n"
                             "use of another one traps, and the kernel puts it in and takes one out.\n"
-                            "  -n N       entries (64); 0: none, the processor's own way\n"
-                            "  -w WAYS    places of a set (all)\n"
+                            "  -n N       entries (64), 8 to 1024; 0: none, the processor's own way\n"
+                            "  -w WAYS    places of a set (all), 4 at least\n"
+                            "  -f         fewer: entries from 2 on, ways from 1. An instruction may need\n"
+                            "             more, and the command never goes on\n"
                             "  -p POLICY  lru, fifo or random: which one leaves (lru)\n"
                             "  -a on|off  identifiers: entries survive a switch (on)\n"
                             "  -t FORM    page table that a miss looks into: own, linear, hybrid,\n"
@@ -67,14 +70,14 @@ static void read_counts(struct counts *c)
         fclose(f);
 }
 
-static int copy_record(const char *path)
+/* Write the record out, and close both. */
+static int copy_record(const char *path, int out)
 {
-    int in = open("/proc/quire/misses", O_RDONLY | O_CLOEXEC),
-        out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int in = open("/proc/quire/misses", O_RDONLY | O_CLOEXEC);
     char buf[16384];
     ssize_t n = -1;
 
-    if (in >= 0 && out >= 0)
+    if (in >= 0)
         while ((n = read(in, buf, sizeof buf)) > 0)
             if (write(out, buf, (size_t)n) != n) {
                 n = -1;
@@ -84,82 +87,198 @@ static int copy_record(const char *path)
         fail(path);
     if (in >= 0)
         close(in);
-    if (out >= 0)
-        close(out);
+    close(out);
     return n < 0;
 }
 
-static int run(const char *words, char **argv)
+/* --- options --- */
+
+struct options {
+    const char *entries, *ways, *policy, *form, *record; /* NULL: not said */
+    bool flush, few, say, uses;
+};
+
+/* Which option has a value of a kind, and what it may be. */
+static const struct {
+    char option;
+    enum softtlb_word kind;
+    const char *possible;
+} kinds[] = {
+    {'n', SOFTTLB_NUMBER, "a number of entries"},
+    {'w', SOFTTLB_NUMBER, "a number of ways"},
+    {'p', SOFTTLB_POLICY, "lru, fifo, random"},
+    {'t', SOFTTLB_FORM, "own, linear, hybrid, two-level, three-level, inverted, hashed, clustered"},
+};
+
+static int refuse(char option, const char *value, const char *possible)
 {
-    if (put("/proc/self/quire/tlb", words))
-        return fail(words);
-    execvp(argv[0], argv);
-    return fail(argv[0]) + 126;
+    fprintf(stderr, "tlb: -%c %s is not possible; possible: %s\n", option, value, possible);
+    return 2;
 }
 
-int tlb_main(int argc, char **argv)
+/* False: it was told what is wrong with the value. */
+static bool is_possible(char option, const char *value)
 {
-    const char *entries = "64", *ways = "", *policy = "lru", *asid = "asid", *form = "own", *record = NULL;
-    static struct counts before, after;
-    bool say = false, uses = false;
-    char words[128];
-    int c, status;
-    pid_t pid;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].option == option && softtlb_word(value, strlen(value)) != kinds[i].kind) {
+            refuse(option, value, kinds[i].possible);
+            return false;
+        }
+    return true;
+}
 
-    while ((c = getopt(argc, argv, "+n:w:p:a:t:r:su")) != -1)
+/* 0, or the status to end with. */
+static int read_options(int argc, char **argv, struct options *o)
+{
+    int c;
+
+    while ((c = getopt(argc, argv, "+n:w:fp:a:t:r:suh")) != -1) {
+        if (optarg && !is_possible((char)c, optarg))
+            return 2;
         switch (c) {
         case 'n':
-            entries = optarg;
+            o->entries = optarg;
             break;
         case 'w':
-            ways = optarg;
+            o->ways = optarg;
+            break;
+        case 'f':
+            o->few = true;
             break;
         case 'p':
-            policy = optarg;
+            o->policy = optarg;
             break;
         case 'a':
-            asid = strcmp(optarg, "off") ? strcmp(optarg, "on") ? "?" : "asid" : "noasid";
+            o->flush = strcmp(optarg, "off") == 0;
+            if (!o->flush && strcmp(optarg, "on") != 0)
+                return refuse('a', optarg, "on, off");
             break;
         case 't':
-            form = optarg;
+            o->form = optarg;
             break;
         case 'r':
-            record = optarg;
+            o->record = optarg;
             break;
         case 's':
-            say = true;
+            o->say = true;
             break;
         case 'u':
-            uses = true;
+            o->uses = true;
             break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
         default:
             fputs(usage, stderr);
             return 2;
         }
+    }
+    if (o->uses && !o->record) {
+        fputs("tlb: -u is for what -r FILE records\n", stderr);
+        return 2;
+    }
     if (optind == argc) {
         fputs(usage, stderr);
         return 2;
     }
-    if (strcmp(entries, "0") == 0)
-        strcpy(words, "off");
-    else
-        snprintf(words, sizeof words, "%s %s %s %s %s", entries, ways, policy, asid, form);
-    if (!say && !record)
-        return run(words, argv + optind);
-    read_counts(&before);
-    if (record && put("/proc/quire/misses", uses ? RECORDED " uses" : RECORDED))
-        return fail("/proc/quire/misses");
+    return 0;
+}
+
+/* The words for the kernel. 0, or the status to end with. */
+static int make_words(const struct options *o, char **words)
+{
+    bool off = o->entries && strspn(o->entries, "0") == strlen(o->entries), ways;
+    struct softtlb_config config;
+    struct softtlb_wrong wrong;
+    char possible[300];
+
+    if (off && (o->ways || o->policy || o->form || o->flush || o->few)) {
+        fputs("tlb: -n 0 is without a software TLB: nothing else can be said of it\n", stderr);
+        return 2;
+    }
+    if (asprintf(words, "%s %s %s %s %s%s", o->entries ? o->entries : "64", o->ways ? o->ways : "",
+                 o->policy ? o->policy : "lru", o->flush ? "noasid" : "asid", o->form ? o->form : "own",
+                 o->few ? " few" : "") < 0)
+        return fail("words");
+    if (off)
+        strcpy(*words, "off");
+    if (softtlb_parse(*words, &config, &wrong) == 0)
+        return 0;
+    ways = wrong.why == SOFTTLB_BAD_WAYS;
+    return refuse(ways ? 'w' : 'n', ways ? o->ways : o->entries,
+                  softtlb_possible(&wrong, possible, sizeof possible));
+}
+
+/* --- running --- */
+
+/* Only if it fails. The status, which is also written to `told`, unless that is -1. */
+static int run(const char *words, char **argv, int told)
+{
+    int status;
+
+    if (put("/proc/self/quire/tlb", words)) {
+        fprintf(stderr, "tlb: %s: %s\n", words, strerror(errno));
+        status = 125;
+    } else {
+        execvp(argv[0], argv);
+        status = errno == ENOENT ? 127 : 126;
+        fail(argv[0]);
+    }
+    if (told >= 0 && write(told, &status, sizeof status) < 0)
+        perror("tlb");
+    return status;
+}
+
+/* Run the command as a child. Its status; *ran: whether it was executed at all. */
+static int run_child(const char *words, char **argv, bool *ran)
+{
+    int told[2], status, failed;
+    pid_t pid;
+
+    *ran = false;
+    if (pipe2(told, O_CLOEXEC))
+        return fail("pipe");
     pid = fork();
     if (pid == 0)
-        _exit(run(words, argv + optind));
+        _exit(run(words, argv, told[1]));
+    close(told[1]);
+    *ran = pid > 0 && read(told[0], &failed, sizeof failed) == 0;
+    close(told[0]);
     if (pid < 0)
         return fail("fork");
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    read_counts(&after);
-    for (int i = 0; say && i < after.n; i++)
-        fprintf(stderr, "%s %llu\n", after.name[i], after.value[i] - before.value[i]);
-    if (record && (copy_record(record) | put("/proc/quire/misses", "0")))
-        return 1;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return fail("wait");
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int tlb_main(int argc, char **argv)
+{
+    static struct counts before, after;
+    struct options o = {0};
+    char *words = NULL;
+    int status = read_options(argc, argv, &o), out = -1;
+    bool ran;
+
+    if (!status)
+        status = make_words(&o, &words);
+    if (status)
+        return status;
+    if (!o.say && !o.record)
+        return run(words, argv + optind, -1);
+    if (o.record) {
+        out = open(o.record, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        if (out < 0)
+            return fail(o.record);
+        if (put("/proc/quire/misses", o.uses ? RECORDED " uses" : RECORDED))
+            return fail("/proc/quire/misses");
+    }
+    read_counts(&before);
+    status = run_child(words, argv + optind, &ran);
+    read_counts(&after);
+    for (int i = 0; ran && o.say && i < after.n; i++)
+        fprintf(stderr, "%s %llu\n", after.name[i], after.value[i] - before.value[i]);
+    if (o.record && (copy_record(o.record, out) | put("/proc/quire/misses", "0")) && !status)
+        return 1;
+    return status;
 }
