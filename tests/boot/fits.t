@@ -44,6 +44,8 @@ try most malloctrace -n 100 -o /tmp/most /mallocs threads
 try handler malloctrace -o /tmp/handler /mallocs handler
 try handler-fit fits --no-time --only buddy /tmp/handler
 try full malloctrace -o /dev/full/none /mallocs calls
+try static sh -c 'cd /tmp; printf "#!/bin/fits\\n" >script; chmod +x script; for c in fits ./script "sh -c :"; do malloctrace -o /tmp/no $c --list >/dev/null; echo "status $?"; done; malloctrace -o /tmp/no sh -c "exit 7"; echo "status $?"; ls /tmp/no'
+try inner malloctrace -o /tmp/inner sh -c '/mallocs calls'
 END
 $script .= <<'END' if $python;
 try python env PYTHONMALLOC=malloc malloctrace -n 6000 -o /tmp/python /usr/bin/python3.11 -S -c 'print(sum(len(str(i)) for i in range(2000)))'
@@ -110,7 +112,12 @@ like(said('killed-said'), qr/^a 0x[0-9a-f]+ 4321\n\z/m, 'is written down up to i
 like(said('most'), qr/: 100 operations of/, '-n: so many at most');
 step_is($run, 'handler', 0, qr/operations of/);
 step_is($run, 'handler-fit', 0, qr/^buddy/m);
-step_is($run, 'full', 0);
+step_is($run, 'full', 125, qr{\Amalloctrace: /dev/full/none: Not a directory\n\z});
+my $static = $run->{steps}{static}{said} // '';
+is($static =~ s/^ls: .*No such file.*\n//mr, join('', map { "malloctrace: nothing was recorded: /bin/$_->[0] is static and loads no library (LD_PRELOAD)\nstatus $_->[1]\n" }
+    ['fits', 125], ['fits', 125], ['sh', 125], ['sh', 7]), 'a static program, or a script of one: why there is nothing, and a status that is not 0');
+like($static, qr/^ls: .*No such file/m, 'and no file is there');
+step_is($run, 'inner', 0, qr{^malloctrace: /tmp/inner: \d+ operations of /mallocs calls  pid \d+$}m);
 if ($python) {
     step_is($run, 'python', 0, qr/^6890$/m);
     like(said('python-fit'), qr/^(\d{4,}) allocations, \d{4,} frees, .* 0 frees of unknown blocks$/m, 'python: each free has its allocation');

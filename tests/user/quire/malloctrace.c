@@ -3,7 +3,9 @@
  * loaded into the program (tests/user/preload/malloctrace.c); this sets it up, waits, and tells of the files.
  */
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,10 +52,26 @@ static void each_file(const char *path, void (*fn)(const char *file))
     closedir(d);
 }
 
+/* Whether the file can be made, which is not there after it. */
+static bool can_be_made(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+
+    if (fd < 0) {
+        fprintf(stderr, "malloctrace: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    close(fd);
+    unlink(path);
+    return true;
+}
+
 static void remove_file(const char *file)
 {
     unlink(file);
 }
+
+static unsigned told; /* files */
 
 /* Its operations, and whose they are. What lies behind the last line of one that was killed is cut off. */
 static void tell(const char *file)
@@ -66,6 +84,7 @@ static void tell(const char *file)
 
     if (!f)
         return;
+    told++;
     if (fgets(title, sizeof title, f))
         title[strcspn(title, "\n")] = '\0';
     end = ftell(f);
@@ -78,6 +97,80 @@ static void tell(const char *file)
     fclose(f);
     printf("malloctrace: %s: %lu operations of %s\n", file, operations, *title == '#' ? title + 2 : "?");
 }
+
+/* --- a program of which nothing was written down --- */
+
+/* The file that execvp() takes for a name. False: there is none. */
+static bool find_program(const char *name, char *file, size_t size)
+{
+    const char *path = getenv("PATH");
+
+    if (strchr(name, '/')) {
+        snprintf(file, size, "%s", name);
+        return access(file, X_OK) == 0;
+    }
+    for (const char *at = path ? path : "/bin:/usr/bin"; *at; at += *at == ':') {
+        size_t n = strcspn(at, ":");
+
+        snprintf(file, size, "%.*s%s%s", (int)n, at, n ? "/" : "", name);
+        if (access(file, X_OK) == 0)
+            return true;
+        at += n;
+    }
+    return false;
+}
+
+enum linking { LINKED_SHARED, LINKED_STATIC, LINKED_NOT };
+
+/* Whether a file is a program that a dynamic linker starts. A script is what its interpreter is, whose name
+ * takes the place of the file's. */
+static enum linking linking_of(char *file, size_t size)
+{
+    for (unsigned scripts = 0; scripts < 5; scripts++) {
+        char head[512] = "";
+        FILE *f = fopen(file, "r");
+        size_t got = f ? fread(head, 1, sizeof head - 1, f) : 0;
+        const Elf32_Ehdr *e = (const Elf32_Ehdr *)head;
+        enum linking linking = LINKED_STATIC;
+        Elf32_Phdr p;
+
+        if (got >= 2 && memcmp(head, "#!", 2) == 0) {
+            char *at = head + 2 + strspn(head + 2, " \t");
+
+            fclose(f);
+            at[strcspn(at, " \t\n")] = '\0';
+            snprintf(file, size, "%s", at);
+            continue;
+        }
+        if (got < sizeof *e || memcmp(e->e_ident, ELFMAG, SELFMAG) != 0)
+            linking = LINKED_NOT;
+        for (unsigned i = 0; linking == LINKED_STATIC && i < e->e_phnum; i++) {
+            if (fseek(f, (long)(e->e_phoff + i * sizeof p), SEEK_SET) != 0 || fread(&p, sizeof p, 1, f) != 1)
+                break;
+            if (p.p_type == PT_INTERP)
+                linking = LINKED_SHARED;
+        }
+        if (f)
+            fclose(f);
+        return linking;
+    }
+    return LINKED_NOT;
+}
+
+/* There is no file. */
+static void say_why(const char *command)
+{
+    char file[1024];
+
+    if (find_program(command, file, sizeof file) && linking_of(file, sizeof file) == LINKED_STATIC)
+        fprintf(stderr, "malloctrace: nothing was recorded: %s is static and loads no library (LD_PRELOAD)\n",
+                file);
+    else
+        fprintf(stderr, "malloctrace: nothing was recorded: %s did not load " LIBRARY " (LD_PRELOAD)\n",
+                command);
+}
+
+/* --- running --- */
 
 static int run(char **command)
 {
@@ -130,8 +223,13 @@ int malloctrace_main(int argc, char **argv)
     }
     setenv("MALLOCTRACE", path, 1);
     each_file(path, remove_file);
+    if (!can_be_made(path))
+        return 125;
     status = run(argv + optind);
     fflush(stdout);
     each_file(path, tell);
-    return status;
+    if (told || status == 126 || status == 127)
+        return status;
+    say_why(argv[optind]);
+    return status ? status : 125;
 }
