@@ -155,32 +155,35 @@ $(B)/host/liferace: $(HOST_LIFE:%.c=$(B)/host/%.o)
 $(B)/host/liferace: HOST_LDFLAGS := $(ROOM_WRAPS) -Wl,--wrap=process_on_end \
     -Wl,--defsym=tallies_start=__start_tallies,--defsym=tallies_end=__stop_tallies
 
+# What programs of the host and of ring 3 share that have files of mm/ in them, or read tables of others' answers.
+PROGRAM_C := tests/program/os.c tests/program/rows.c
+
 # The simulator of replacement policies, which is those of mm/policy/ over a reference string. Optimized, and without
 # the sanitizers: a string has hundreds of thousands of references.
-REPLAY_C     := $(sort $(wildcard tests/host/replay/*.c mm/policy/*.c mm/policy/host/*.c)) mm/policy.c mm/frame.c mm/buddy.c
+REPLAY_C     := $(sort $(wildcard tests/host/replay/*.c mm/policy/*.c mm/policy/host/*.c)) mm/policy.c mm/frame.c mm/buddy.c $(PROGRAM_C)
 REPLAY_FLAGS := $(filter-out -O1 -fsanitize=% -fno-sanitize-recover=%,$(HOST_CFLAGS)) -O2
-$(B)/host/replay: $(REPLAY_C) $(wildcard tests/host/*.h tests/host/replay/*.h mm/*.h) Makefile
+$(B)/host/replay: $(REPLAY_C) $(wildcard tests/host/*.h tests/host/replay/*.h tests/program/*.h mm/*.h) Makefile
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
 	@$(HOSTCC) $(REPLAY_FLAGS) $(REPLAY_C) -o $@
 
 # The same with the sanitizers, for its own test.
-$(B)/host/replay-checked: $(REPLAY_C) $(wildcard tests/host/*.h tests/host/replay/*.h mm/*.h) Makefile
+$(B)/host/replay-checked: $(REPLAY_C) $(wildcard tests/host/*.h tests/host/replay/*.h tests/program/*.h mm/*.h) Makefile
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
 	@$(HOSTCC) $(HOST_CFLAGS) $(REPLAY_C) -o $@
 
 # The forms of page tables over tables that textbooks' programs printed.
-TRANSLATE_C := tests/host/translate/main.c $(sort $(wildcard mm/forms/*.c))
-$(B)/host/translate: $(TRANSLATE_C) $(wildcard mm/forms/*.h) Makefile
+TRANSLATE_C := tests/host/translate/main.c $(sort $(wildcard mm/forms/*.c)) $(PROGRAM_C)
+$(B)/host/translate: $(TRANSLATE_C) $(wildcard mm/forms/*.h tests/program/*.h) Makefile
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"
 	@$(HOSTCC) $(HOST_CFLAGS) -D_GNU_SOURCE $(TRANSLATE_C) -o $@
 
 # What compares allocators: the kernel's own over a trace of allocations. docs/freespace.md.
 FITS_MM := mm/lab/freelist.c $(addprefix mm/,buddy.c frame.c kmalloc.c kva.c slab.c slab_debug.c)
-FITS_C  := $(sort $(wildcard tests/fits/*.c)) $(FITS_MM)
-FITS_H  := $(wildcard tests/fits/*.h mm/*.h mm/lab/*.h mm/x86/*.h)
+FITS_C  := $(sort $(wildcard tests/fits/*.c)) $(FITS_MM) $(PROGRAM_C)
+FITS_H  := $(wildcard tests/fits/*.h tests/program/*.h mm/*.h mm/lab/*.h mm/x86/*.h)
 $(B)/host/fits: tests/host/fits/main.c $(FITS_C) $(FITS_H) Makefile
 	@mkdir -p $(@D)
 	@echo "  HOSTCC  $@"

@@ -5,52 +5,14 @@
  * in units of one byte there and of FREELIST_UNIT here, since the list lies in the memory itself.
  */
 #include "tests/fits/fits.h"
+#include "tests/program/rows.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS 32
-#define MOST    (FREELIST_MOST / FREELIST_UNIT)
-
-struct table {
-    char *name[COLUMNS], *value[COLUMNS];
-    unsigned columns, line, rows, equal;
-};
-
-static const char *column(const struct table *t, const char *name)
-{
-    for (unsigned i = 0; i < t->columns; i++)
-        if (strcmp(t->name[i], name) == 0)
-            return t->value[i] ? t->value[i] : "";
-    return NULL;
-}
-
-static bool is_known(const struct table *t)
-{
-    static const char *const wanted[] = {"heap",    "base",     "header",      "align",
-                                         "fit",     "order",    "coalesce",    "ops",
-                                         "results", "searched", "listlengths", "final_list"};
-
-    for (unsigned i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (!column(t, wanted[i]))
-            return false;
-    return true;
-}
-
-static unsigned split(char *line, char **field)
-{
-    unsigned n = 0;
-
-    line[strcspn(line, "\r\n")] = 0;
-    for (char *f = line; f && n < COLUMNS; n++) {
-        field[n] = f;
-        f = strchr(f, '\t');
-        if (f)
-            *f++ = 0;
-    }
-    return n;
-}
+#define MOST   (FREELIST_MOST / FREELIST_UNIT)
+#define WANTED "heap base header align fit order coalesce ops results searched listlengths final_list"
 
 /* --- text that grows --- */
 
@@ -108,19 +70,21 @@ static int named(const char *text, const char *const *names, int n)
     return -1;
 }
 
-static bool begin(struct row *r, const struct table *t)
+static bool begin(struct row *r, const struct rows *t)
 {
     static const char *const fits[FREELIST_FITS] = {"BEST", "WORST", "FIRST", "NEXT"};
     static const char *const orders[FREELIST_ORDERS] = {"ADDRSORT", "SIZESORT+", "SIZESORT-", "INSERT-FRONT",
                                                         "INSERT-BACK"};
-    int fit = named(column(t, "fit"), fits, FREELIST_FITS);
-    int order = named(column(t, "order"), orders, FREELIST_ORDERS);
+    int fit = named(rows_column(t, "fit"), fits, FREELIST_FITS);
+    int order = named(rows_column(t, "order"), orders, FREELIST_ORDERS);
     unsigned long heap, header, align = 1, coalesce;
 
-    if (fit < 0 || order < 0 || !number(column(t, "heap"), MOST, &heap) || !heap ||
-        !number(column(t, "base"), UINT32_MAX, &r->base) || !number(column(t, "header"), MOST, &header) ||
-        !number(column(t, "coalesce"), 1, &coalesce) ||
-        (strcmp(column(t, "align"), "-1") != 0 && (!number(column(t, "align"), MOST, &align) || !align)))
+    if (fit < 0 || order < 0 || !number(rows_column(t, "heap"), MOST, &heap) || !heap ||
+        !number(rows_column(t, "base"), UINT32_MAX, &r->base) ||
+        !number(rows_column(t, "header"), MOST, &header) ||
+        !number(rows_column(t, "coalesce"), 1, &coalesce) ||
+        (strcmp(rows_column(t, "align"), "-1") != 0 &&
+         (!number(rows_column(t, "align"), MOST, &align) || !align)))
         return false;
 
     struct freelist_rules rules = {.fit = (enum freelist_fit)fit,
@@ -128,7 +92,7 @@ static bool begin(struct row *r, const struct table *t)
                                    .coalesce = coalesce,
                                    .header = (uint32_t)header * FREELIST_UNIT,
                                    .align = (uint32_t)align * FREELIST_UNIT};
-    size_t ops = strlen(column(t, "ops")) + 1;
+    size_t ops = strlen(rows_column(t, "ops")) + 1;
 
     r->memory = malloc(heap * FREELIST_UNIT);
     r->block = calloc(ops, sizeof *r->block);
@@ -217,21 +181,21 @@ static void add_list(struct row *r)
     }
 }
 
-static bool same(const struct table *t, const char *name, const struct text *ours)
+static bool same(const struct rows *t, const char *name, const struct text *ours)
 {
-    if (strcmp(ours->at, column(t, name)) == 0)
+    if (strcmp(ours->at, rows_column(t, name)) == 0)
         return true;
-    printf("line %u: %s %s, the table has %s\n", t->line, name, ours->at, column(t, name));
+    printf("line %u: %s %s, the table has %s\n", t->line, name, ours->at, rows_column(t, name));
     return false;
 }
 
-static void check(struct table *t)
+/* The row at hand: whether all is equal. */
+static bool check(const struct rows *t)
 {
     struct row r = {0};
-    bool equal;
+    bool equal = false;
 
-    t->rows++;
-    if (!begin(&r, t) || !do_operations(&r, column(t, "ops"))) {
+    if (!begin(&r, t) || !do_operations(&r, rows_column(t, "ops"))) {
         printf("line %u: cannot be done\n", t->line);
     } else {
         add_list(&r);
@@ -239,49 +203,38 @@ static void check(struct table *t)
         equal &= same(t, "searched", &r.searched);
         equal &= same(t, "listlengths", &r.lengths);
         equal &= same(t, "final_list", &r.final);
-        t->equal += equal;
     }
     end(&r);
+    return equal;
 }
 
 int fits_table(const char *path)
 {
-    struct table t = {.columns = 0};
-    FILE *f = fopen(path, "r");
-    char *line = NULL, *header = NULL;
-    size_t room = 0;
-    bool ok = f != NULL;
+    unsigned rows = 0, equal = 0;
+    struct rows t;
+    bool ok = rows_open(&t, path);
 
-    if (!f)
+    if (!ok) {
         perror(path);
-    while (ok && getline(&line, &room, f) > 0) {
-        t.line++;
-        if (*line == '#' || !line[strspn(line, "\r\n")])
-            continue;
-        if (!header) {
-            header = strdup(line);
-            t.columns = split(header, t.name);
-            ok = is_known(&t);
-            if (!ok)
-                fprintf(stderr, "fits: %s: no format that is known\n", path);
-            continue;
-        }
-        memset(t.value, 0, sizeof t.value);
-        ok = split(line, t.value) >= t.columns;
+        return 1;
+    }
+    if (t.columns && !rows_have(&t, WANTED)) {
+        fprintf(stderr, "fits: %s: no format that is known\n", path);
+        ok = false;
+    }
+    for (; ok && rows_next(&t); rows++) {
+        ok = t.values >= t.columns;
         if (ok)
-            check(&t);
+            equal += check(&t);
         else
             fprintf(stderr, "fits: %s: line %u has too few columns\n", path, t.line);
     }
-    if (ok && !t.rows) {
+    if (ok && !rows) {
         fprintf(stderr, "fits: %s: there are no rows\n", path);
         ok = false;
     }
     if (ok)
-        printf("%u rows, %u equal\n", t.rows, t.equal);
-    if (f)
-        fclose(f);
-    free(line);
-    free(header);
-    return !ok || t.rows != t.equal;
+        printf("%u rows, %u equal\n", rows, equal);
+    rows_close(&t);
+    return !ok || rows != equal;
 }

@@ -14,17 +14,13 @@
  * choice that is not told by the numbers that were drawn.
  */
 #include "tests/host/replay/replay.h"
+#include "tests/program/rows.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS 32
-
 struct table {
-    const char *path;
-    char *name[COLUMNS], *value[COLUMNS];
-    unsigned columns;
-    unsigned line;
+    struct rows in;
     unsigned rows, equal, foreign;
     uint32_t frames;  /* of the line at hand */
     char *trace_name; /* what `trace` was read from */
@@ -33,35 +29,7 @@ struct table {
 
 static const char *column(const struct table *t, const char *name)
 {
-    for (unsigned i = 0; i < t->columns; i++)
-        if (strcmp(t->name[i], name) == 0)
-            return t->value[i] ? t->value[i] : "";
-    return NULL;
-}
-
-static bool has(const struct table *t, const char *names)
-{
-    char *copy = strdup(names);
-    bool all = true;
-
-    for (char *n = strtok(copy, " "); n; n = strtok(NULL, " "))
-        all &= column(t, n) != NULL;
-    free(copy);
-    return all;
-}
-
-static unsigned split(char *line, char **field)
-{
-    unsigned n = 0;
-
-    line[strcspn(line, "\r\n")] = 0;
-    for (char *f = line; f && n < COLUMNS; n++) {
-        field[n] = f;
-        f = strchr(f, '\t');
-        if (f)
-            *f++ = 0;
-    }
-    return n;
+    return rows_column(&t->in, name);
 }
 
 /* Our name for a policy of a table. NULL: we have none with that rule. */
@@ -81,7 +49,7 @@ static const char *our_name(const char *theirs)
 
 static bool load_beside(struct table *t, const char *prefix, const char *name, const char *suffix)
 {
-    const char *slash = strrchr(t->path, '/');
+    const char *slash = strrchr(t->in.path, '/');
     char path[4096];
 
     if (t->trace_name && strcmp(t->trace_name, name) == 0)
@@ -89,8 +57,8 @@ static bool load_beside(struct table *t, const char *prefix, const char *name, c
     trace_free(&t->trace);
     free(t->trace_name);
     t->trace_name = NULL;
-    snprintf(path, sizeof path, "%.*s%s%s%s", slash ? (int)(slash - t->path + 1) : 0, t->path, prefix, name,
-             suffix);
+    snprintf(path, sizeof path, "%.*s%s%s%s", slash ? (int)(slash - t->in.path + 1) : 0, t->in.path, prefix,
+             name, suffix);
     if (!trace_load(&t->trace, path, 0, NULL))
         return false;
     t->trace_name = strdup(name);
@@ -100,7 +68,7 @@ static bool load_beside(struct table *t, const char *prefix, const char *name, c
 static void differs(struct table *t, const char *policy, const char *what, const char *theirs,
                     const char *ours)
 {
-    printf("line %u: %s with %s frames: %s %s, the table has %s\n", t->line, policy, column(t, "frames"),
+    printf("line %u: %s with %s frames: %s %s, the table has %s\n", t->in.line, policy, column(t, "frames"),
            what, ours, theirs);
 }
 
@@ -139,7 +107,7 @@ static void check(struct table *t, const char *theirs, const char *misses, const
 {
     const char *ours = our_name(theirs);
     struct setup how = {.policy = ours, .load_is_no_use = unused_load, .frames = t->frames};
-    bool steps = has(t, "hits trace victims memory"), same;
+    bool steps = rows_have(&t->in, "hits trace victims memory"), same;
     struct outcome o;
 
     t->rows++;
@@ -163,23 +131,23 @@ static void check(struct table *t, const char *theirs, const char *misses, const
 
 static bool check_line(struct table *t)
 {
-    if (has(t, "trace refs pages frames FIFO")) {
+    if (rows_have(&t->in, "trace refs pages frames FIFO")) {
         if (!load_beside(t, "", column(t, "trace"), ".u32.gz"))
             return false;
-        for (unsigned i = 4; i < t->columns; i++)
-            check(t, t->name[i], t->value[i], &t->trace, true);
-    } else if (has(t, "workload policy frames misses")) {
+        for (unsigned i = 4; i < t->in.columns; i++)
+            check(t, t->in.name[i], t->in.value[i], &t->trace, true);
+    } else if (rows_have(&t->in, "workload policy frames misses")) {
         if (!load_beside(t, "workload-", column(t, "workload"), ".txt"))
             return false;
         check(t, column(t, "policy"), column(t, "misses"), &t->trace, false);
     } else {
         const char *text = column(t, "references");
-        const char *misses = column(t, has(t, "faults") ? "faults" : "misses");
+        const char *misses = column(t, rows_have(&t->in, "faults") ? "faults" : "misses");
         struct trace trace;
 
         char where[4096];
 
-        snprintf(where, sizeof where, "%s: line %u", t->path, t->line);
+        snprintf(where, sizeof where, "%s: line %u", t->in.path, t->in.line);
         if (!trace_parse(&trace, where, text, strlen(text)))
             return false;
         check(t, column(t, "policy"), misses, &trace, false);
@@ -190,8 +158,10 @@ static bool check_line(struct table *t)
 
 static bool is_known_format(const struct table *t)
 {
-    return has(t, "trace refs pages frames FIFO") || has(t, "workload policy frames misses") ||
-           (has(t, "policy frames references") && (has(t, "faults") || has(t, "misses")));
+    return rows_have(&t->in, "trace refs pages frames FIFO") ||
+           rows_have(&t->in, "workload policy frames misses") ||
+           (rows_have(&t->in, "policy frames references") &&
+            (rows_have(&t->in, "faults") || rows_have(&t->in, "misses")));
 }
 
 /* 0: it is no number, or none that there can be. */
@@ -203,51 +173,45 @@ static uint32_t frames_of(const char *text)
     return n <= FRAMES_MAX ? (uint32_t)n : 0;
 }
 
+/* The row at hand. False: it is told why it cannot be done. */
+static bool take_line(struct table *t)
+{
+    const char *frames = column(t, "frames");
+
+    if (t->in.values < t->in.columns) {
+        fprintf(stderr, "replay: %s: line %u has too few columns\n", t->in.path, t->in.line);
+        return false;
+    }
+    t->frames = frames_of(frames);
+    if (!t->frames) {
+        fprintf(stderr, "replay: %s: line %u: %s is no number of frames\n", t->in.path, t->in.line, frames);
+        return false;
+    }
+    return check_line(t);
+}
+
 int table_check(const char *path)
 {
-    struct table t = {.path = path};
-    FILE *f = fopen(path, "r");
-    char *line = NULL, *header = NULL;
-    size_t room = 0;
-    bool ok = f != NULL;
+    struct table t = {.rows = 0};
+    bool ok = rows_open(&t.in, path);
 
-    if (!f)
+    if (!ok) {
         perror(path);
-    while (ok && getline(&line, &room, f) > 0) {
-        t.line++;
-        if (*line == '#' || !line[strspn(line, "\r\n")])
-            continue;
-        if (!header) {
-            header = strdup(line);
-            t.columns = split(header, t.name);
-            if (!is_known_format(&t)) {
-                fprintf(stderr, "replay: %s: no format that is known\n", path);
-                ok = false;
-            }
-            continue;
-        }
-        memset(t.value, 0, sizeof t.value);
-        if (split(line, t.value) < t.columns) {
-            fprintf(stderr, "replay: %s: line %u has too few columns\n", path, t.line);
-            ok = false;
-        } else if (!(t.frames = frames_of(column(&t, "frames")))) {
-            fprintf(stderr, "replay: %s: line %u: %s is no number of frames\n", path, t.line,
-                    column(&t, "frames"));
-            ok = false;
-        } else {
-            ok = check_line(&t);
-        }
+        return 1;
     }
+    if (t.in.columns && !is_known_format(&t)) {
+        fprintf(stderr, "replay: %s: no format that is known\n", path);
+        ok = false;
+    }
+    while (ok && rows_next(&t.in))
+        ok = take_line(&t);
     if (ok && !t.rows) {
         fprintf(stderr, "replay: %s: there are no rows\n", path);
         ok = false;
     }
     if (ok)
         printf("%u rows, %u equal, %u not ours\n", t.rows, t.equal, t.foreign);
-    if (f)
-        fclose(f);
-    free(line);
-    free(header);
+    rows_close(&t.in);
     free(t.trace_name);
     trace_free(&t.trace);
     return !ok || t.rows != t.equal + t.foreign;

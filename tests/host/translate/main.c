@@ -18,6 +18,7 @@
  * the file cannot be read.
  */
 #include "mm/forms/form.h"
+#include "tests/program/rows.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -25,12 +26,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS 16u
-
 struct table {
-    const char *path;
-    char *name[COLUMNS], *value[COLUMNS];
-    unsigned columns, line, rows, equal;
+    struct rows in;
+    unsigned rows, equal;
     bool differs; /* the row at hand */
 };
 
@@ -38,9 +36,9 @@ static _Noreturn void __attribute__((format(printf, 2, 3))) fail(const struct ta
 {
     va_list ap;
 
-    fprintf(stderr, "translate: %s", t->path);
-    if (t->line)
-        fprintf(stderr, ":%u", t->line);
+    fprintf(stderr, "translate: %s", t->in.path);
+    if (t->in.line)
+        fprintf(stderr, ":%u", t->in.line);
     fputs(": ", stderr);
     va_start(ap, fmt);
     vfprintf(stderr, fmt, ap);
@@ -49,50 +47,11 @@ static _Noreturn void __attribute__((format(printf, 2, 3))) fail(const struct ta
     exit(2);
 }
 
-_Noreturn void os_panic(const char *file, int line, const char *fmt, ...)
-{
-    va_list ap;
-
-    fprintf(stderr, "panic at %s:%d: ", file, line);
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    fputc('\n', stderr);
-    abort();
-}
-
-void os_log(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    vprintf(fmt, ap);
-    va_end(ap);
-    putchar('\n');
-}
-
 /* --- columns --- */
-
-static unsigned split(char *line, char **field)
-{
-    unsigned n = 0;
-
-    line[strcspn(line, "\r\n")] = 0;
-    for (char *f = line; f && n < COLUMNS; n++) {
-        field[n] = f;
-        f = strchr(f, '\t');
-        if (f)
-            *f++ = 0;
-    }
-    return n;
-}
 
 static const char *column(const struct table *t, const char *name)
 {
-    for (unsigned i = 0; i < t->columns; i++)
-        if (strcmp(t->name[i], name) == 0)
-            return t->value[i] ? t->value[i] : "";
-    return NULL;
+    return rows_column(&t->in, name);
 }
 
 static const char *needed(const struct table *t, const char *name)
@@ -140,8 +99,8 @@ compare(struct table *t, const char *name, const char *fmt, ...)
     va_end(ap);
     if (strcmp(ours, needed(t, name)) == 0)
         return;
-    printf("%s:%u: %s: %s is %s, here it is %s\n", t->path, t->line, needed(t, "id"), name, needed(t, name),
-           ours);
+    printf("%s:%u: %s: %s is %s, here it is %s\n", t->in.path, t->in.line, needed(t, "id"), name,
+           needed(t, name), ours);
     t->differs = true;
 }
 
@@ -273,13 +232,13 @@ static void read_line(struct table *t, struct image *i, const char *line)
 /* Have the memory of a file beside the table. */
 static void read_image(struct table *t, struct image *i, const char *name)
 {
-    const char *slash = strrchr(t->path, '/');
-    int before = slash ? (int)(slash + 1 - t->path) : 0;
+    const char *slash = strrchr(t->in.path, '/');
+    int before = slash ? (int)(slash + 1 - t->in.path) : 0;
     char *path, *line = NULL;
     size_t size = 0;
     FILE *fh;
 
-    if (asprintf(&path, "%.*s%s", before, t->path, name) < 0)
+    if (asprintf(&path, "%.*s%s", before, t->in.path, name) < 0)
         fail(t, "no memory");
     if (i->path && strcmp(i->path, path) == 0) {
         free(path);
@@ -360,32 +319,18 @@ static void do_row(struct table *t)
 
 static int do_table(const char *path)
 {
-    struct table t = {.path = path};
-    char *names = NULL, *line = NULL;
-    size_t size = 0;
-    FILE *fh = fopen(path, "r");
+    struct table t = {.rows = 0};
 
-    if (!fh)
+    if (!rows_open(&t.in, path))
         fail(&t, "%s", strerror(errno));
-    while (getline(&line, &size, fh) > 0) {
-        t.line++;
-        if (*line == '#' || !line[strspn(line, " \t\r\n")])
-            continue;
-        if (!names) {
-            names = strdup(line);
-            t.columns = split(names, t.name);
-            continue;
-        }
-        memset(t.value, 0, sizeof t.value);
-        if (split(line, t.value) != t.columns)
-            fail(&t, "not %u columns", t.columns);
+    while (rows_next(&t.in)) {
+        if (t.in.values != t.in.columns)
+            fail(&t, "not %u columns", t.in.columns);
         do_row(&t);
     }
-    if (ferror(fh) || !t.rows)
-        fail(&t, "%s", ferror(fh) ? strerror(errno) : "there are no rows");
-    fclose(fh);
-    free(line);
-    free(names);
+    if (ferror(t.in.file) || !t.rows)
+        fail(&t, "%s", ferror(t.in.file) ? strerror(errno) : "there are no rows");
+    rows_close(&t.in);
     printf("%u rows, %u equal\n", t.rows, t.equal);
     return t.rows != t.equal;
 }

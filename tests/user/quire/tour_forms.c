@@ -74,7 +74,7 @@ static void grew(const struct forms *before, const struct forms *now, enum form 
 }
 
 /* What a page more costs each form. */
-static void page_by_page(void)
+static void page_by_page(unsigned long pages)
 {
     static struct forms before, one, two;
     volatile uint8_t *p;
@@ -86,6 +86,11 @@ static void page_by_page(void)
     quiet();
     p = map_alone(SPAN);
     take(&before, "/proc/self/quire/forms");
+    say("So that no other page comes meanwhile, all that this program may need was brought into memory "
+        "before "
+        "(mlockall()): it has %lu pages now, and had %lu.",
+        before.pages, pages);
+    claim(before.pages > pages, "more pages than before");
     p[0] = 1;
     take(&one, "/proc/self/quire/forms");
     p[100 * PAGE] = 1;
@@ -139,7 +144,7 @@ static void page_sizes(void)
 
     step("Pages of another size");
     say("Larger pages need smaller tables, and reach further in the TLB. But a page is in memory as a "
-        "whole:");
+        "whole. This program, as it is now:");
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const char *line;
         uint64_t n, bytes;
@@ -199,7 +204,7 @@ void tour_forms(void)
         f.pages);
     claim(!f.built[LINEAR] || f.bytes[LINEAR] == 786432 * 4, "linear: 3 MiB");
     claim(f.built[HYBRID] && f.built[TWO_LEVEL] && f.built[THREE_LEVEL], "the others fit");
-    page_by_page();
+    page_by_page(f.pages);
     walks(&f);
     page_sizes();
     one_for_all();

@@ -1,4 +1,4 @@
-/* What of mm/os.h the policies and the frame pool need: the simulator never sleeps. */
+/* What of mm/os.h the files of mm/ need that a program has: nothing sleeps, and nobody else runs. */
 #include "mm/os.h"
 
 #include <stdarg.h>
@@ -23,7 +23,8 @@ void os_panic(const char *file, int line, const char *fmt, ...)
 {
     va_list ap;
 
-    fprintf(stderr, "replay: panic at %s:%d: ", file, line);
+    fflush(stdout);
+    fprintf(stderr, "panic at %s:%d: ", file, line);
     va_start(ap, fmt);
     vfprintf(stderr, fmt, ap);
     va_end(ap);
