@@ -454,13 +454,11 @@ bool sigframe_setup(struct trap_frame *tf, int signo, const struct siginfo *info
                      ".popsection"                                                                           \
                      : "+r"(value))
 
-/* With the program's privilege; 0 to 3 all mean "none". */
-static uint16_t program_selector(uint32_t s)
-{
-    return (uint16_t)((s & 0xFFFC) ? s | 3 : 0);
-}
-
-/* The registers, but not EAX, which is the call's result. */
+/*
+ * The registers, but not EAX, which is the call's result. CS and SS get the program's privilege. The others
+ * are taken as they are given, as Linux takes them: one of a privileged segment can be loaded here, but IRET
+ * makes it 0. GS is loaded even if it is the same, since its descriptor may have changed.
+ */
 static inline bool get_context(struct sigcontext *c, struct trap_frame *tf, uint32_t *eax)
 {
     uint32_t v, fs, gs;
@@ -471,9 +469,9 @@ static inline bool get_context(struct sigcontext *c, struct trap_frame *tf, uint
     GET(gs, c->gs);
     GET(fs, c->fs);
     GET(v, c->es);
-    tf->es = program_selector(v);
+    tf->es = (uint16_t)v;
     GET(v, c->ds);
-    tf->ds = program_selector(v);
+    tf->ds = (uint16_t)v;
     GET(tf->edi, c->edi);
     GET(tf->esi, c->esi);
     GET(tf->ebp, c->ebp);
@@ -489,12 +487,11 @@ static inline bool get_context(struct sigcontext *c, struct trap_frame *tf, uint
     tf->eflags = (tf->eflags & ~(uint32_t)EFLAGS_PROGRAM) | (v & EFLAGS_PROGRAM);
     GET(v, c->ss);
     tf->user_ss = (v & 0xFFFF) | 3;
-    fs = program_selector(fs);
-    gs = program_selector(gs);
+    fs &= 0xFFFF;
+    gs &= 0xFFFF;
     if (fs != read_fs())
         LOAD_SELECTOR("fs", fs);
-    if (gs != read_gs())
-        LOAD_SELECTOR("gs", gs);
+    LOAD_SELECTOR("gs", gs);
     return true;
 fault:
     return false;

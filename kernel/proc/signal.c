@@ -568,6 +568,9 @@ void signal_thread_init(struct thread *t, const struct thread *from, bool keep_a
     if (!from)
         return;
     t->sig.blocked = from->sig.blocked;
+    t->sig.fault_va = from->sig.fault_va;
+    t->sig.fault_vector = from->sig.fault_vector;
+    t->sig.fault_error = from->sig.fault_error;
     if (keep_alt) {
         t->sig.alt_stack = from->sig.alt_stack;
         t->sig.alt_size = from->sig.alt_size;

@@ -1,7 +1,7 @@
 #!/usr/bin/env perl
 # Segments of a program's own: what `segments` shows and checks; rows that another program's simulator printed, each done with
 # a real descriptor and a real access; and random descriptors, each used in all ways, whose sum Linux agrees with.
-# `make soak` has a million of them. tests/user/ut-ldt.c, which tests/boot/user.t compares with Linux, has the calls.
+# `make soak` has a million of them. tests/user/ut-ldt.c, ut-segment.c and ut-selector.c, which tests/boot/user.t compares with Linux, have the calls.
 use strict;
 use warnings;
 use FindBin;
