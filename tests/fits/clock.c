@@ -77,19 +77,18 @@ static bool counts_instructions(void)
     return right >= 3;
 }
 
-fit_clock fits_clock(const char **unit)
+fit_clock fits_clock(bool *ticks)
 {
-    if (has_perf()) {
-        *unit = "instructions";
+    *ticks = false;
+    if (has_perf())
         return perf_clock;
-    }
-    *unit = counts_instructions() ? "instructions" : "ticks";
+    *ticks = !counts_instructions();
     return tsc_clock;
 }
 #else
-fit_clock fits_clock(const char **unit)
+fit_clock fits_clock(bool *ticks)
 {
-    *unit = "nothing";
+    *ticks = false;
     return has_perf() ? perf_clock : NULL;
 }
 #endif

@@ -7,7 +7,7 @@
 int fits_main(int argc, char **argv);
 /* Every row of a table of somebody else's, through the list: the command's status. */
 int fits_table(const char *path);
-/* A counter of instructions if there is one here, and what it counts. NULL: there is none. */
-fit_clock fits_clock(const char **unit);
+/* A counter of instructions if there is one here, else of ticks. NULL: there is none. */
+fit_clock fits_clock(bool *ticks);
 
 #endif

@@ -215,6 +215,27 @@ int heap_begin(struct heap *h, const struct heap_kind *k, const struct heap_setu
     return err;
 }
 
+static void touch(void *memory, size_t size)
+{
+    volatile uint8_t *p = memory;
+
+    for (size_t i = 0; p && i < size; i += PAGE_SIZE) {
+        uint8_t same = p[i];
+
+        p[i] = same;
+    }
+}
+
+void heap_warm(struct heap *h)
+{
+    bool of_frames = h->kind.family == HEAP_KMALLOC || h->kind.family == HEAP_SLAB;
+
+    touch(h->memory, h->pool_size ? h->pool_size * PAGE_SIZE : round_up(h->how.most, PAGE_SIZE));
+    touch(h->records,
+          (h->kind.family == HEAP_BUDDY ? h->how.most / h->how.unit : h->pool_size) * sizeof *h->records);
+    touch(h->cache, of_frames ? h->how.sizes_n * sizeof *h->cache : 0);
+}
+
 void heap_finish(struct heap *h)
 {
     free(h->memory);

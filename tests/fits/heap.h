@@ -64,6 +64,8 @@ struct heap {
 
 /* 0, -EINVAL, -ENOMEM: nothing is to be ended then. */
 int heap_begin(struct heap *h, const struct heap_kind *k, const struct heap_setup *how);
+/* Have all memory of it from the system, so that nobody waits for that later. */
+void heap_warm(struct heap *h);
 /* All of it, whatever is still allocated. */
 void heap_finish(struct heap *h);
 /* False: refused. align: a power of two, 0: none is asked for. */

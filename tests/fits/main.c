@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #define LARGE   131072u
 #define COLUMNS 64u
@@ -27,7 +29,7 @@ static int usage(FILE *to, int status)
             "                            SIZES: uniform:A-B exp:MEAN power:A-B two:A-B program\n"
             "       fits --table FILE    every row of somebody else's table of free lists\n"
             "       fits --list          the allocators\n"
-            "    --only NAME[,NAME ...]  these; the beginning of a name is enough\n"
+            "    --only NAME[,NAME ...]  these; list and arena: all of them\n"
             "    --brief                 not the lists that do not coalesce\n"
             "    --steps NAME            the heap after each step\n"
             "    --print                 the trace as it was read, random or not\n"
@@ -120,7 +122,57 @@ static bool make_random(struct text *t, const char *spec)
     return ok;
 }
 
-/* --- the table --- */
+/* --- names --- */
+
+/* Whether a word is the name of an allocator, or of its family. */
+static bool names(const char *word, size_t n, const struct heap_kind *k)
+{
+    static const char *const families[HEAP_FAMILIES] = {[HEAP_LIST] = "list", [HEAP_ARENA] = "arena"};
+    const char *family = families[k->family];
+
+    return (strlen(k->name) == n && memcmp(word, k->name, n) == 0) ||
+           (family && strlen(family) == n && memcmp(word, family, n) == 0);
+}
+
+static bool names_any(const char *word, size_t n)
+{
+    struct heap_kind k;
+
+    for (unsigned i = 0; heap_kind(i, &k); i++)
+        if (names(word, n, &k))
+            return true;
+    return false;
+}
+
+/* In lines. */
+static void say_possible(const char *word, int n)
+{
+    struct heap_kind k;
+    int column = fprintf(stderr, "fits: no allocator is called %.*s; possible:", n, word);
+
+    for (unsigned i = 0; heap_kind(i, &k); i++) {
+        if (column + 1 + (int)strlen(k.name) > 78)
+            column = fprintf(stderr, "\n   ") - 1;
+        column += fprintf(stderr, " %s", k.name);
+    }
+    fputs("; list, arena: all of them\n", stderr);
+}
+
+/* Each word of --only is a name. */
+static bool only_is_right(const char *only)
+{
+    for (const char *at = only;;) {
+        size_t n = strcspn(at, ",");
+
+        if (!names_any(at, n)) {
+            say_possible(at, (int)n);
+            return false;
+        }
+        if (!at[n])
+            return true;
+        at += n + 1;
+    }
+}
 
 static bool is_wanted(const struct options *o, const struct heap_kind *k)
 {
@@ -131,7 +183,7 @@ static bool is_wanted(const struct options *o, const struct heap_kind *k)
     for (const char *at = o->only;;) {
         size_t n = strcspn(at, ",");
 
-        if (n && strncmp(at, k->name, n) == 0)
+        if (names(at, n, k))
             return true;
         if (!at[n])
             return false;
@@ -139,17 +191,57 @@ static bool is_wanted(const struct options *o, const struct heap_kind *k)
     }
 }
 
+/* --- the table --- */
+
 static void print_permille(uint32_t n)
 {
     printf(" %5u.%u", n / 10, n % 10);
 }
 
-static bool measure(const struct options *o, const struct fit_trace *t, const struct heap_kind *k)
+/* A person sees how far it is: after some seconds, once a second. */
+struct watched {
+    const char *name;
+    time_t next;
+    bool shown;
+};
+#define FIRST_AFTER 3
+
+static time_t seconds(void)
 {
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
+}
+
+static void show_progress(void *arg, unsigned percent)
+{
+    struct watched *w = arg;
+    time_t now = seconds();
+
+    if (now < w->next)
+        return;
+    w->next = now + 1;
+    w->shown = true;
+    printf("\r%-27s %5u%%", w->name, percent);
+    fflush(stdout);
+}
+
+static bool measure(struct options *o, const struct fit_trace *t, const struct heap_kind *k)
+{
+    struct watched w = {.name = k->name, .next = seconds() + FIRST_AFTER};
+    bool is_person = isatty(STDOUT_FILENO), ok;
     struct fit_result r;
-    bool ok = fit_measure(t, k, &o->setup, &r);
 
     printf("%-27s", k->name);
+    fflush(stdout);
+    if (is_person) {
+        o->setup.progress = show_progress;
+        o->setup.arg = &w;
+    }
+    ok = fit_measure(t, k, &o->setup, &r);
+    if (w.shown)
+        printf("\r%-27s", k->name);
     if (!ok || !r.ran) {
         puts(ok ? " no memory" : " an invariant is broken");
         return false;
@@ -168,12 +260,17 @@ static bool measure(const struct options *o, const struct fit_trace *t, const st
 static int compare(struct options *o, const struct fit_trace *t)
 {
     struct heap_setup fixed = fit_heap(t, &o->setup, NULL, 0, false);
-    const char *unit = "nothing";
     struct heap_kind k;
     bool ok = true, any = false;
 
+    for (unsigned i = 0; heap_kind(i, &k); i++)
+        any |= is_wanted(o, &k);
+    if (!any) {
+        fprintf(stderr, "fits: --brief leaves nothing of %s\n", o->only);
+        return 2;
+    }
     if (!o->no_time)
-        o->setup.clock = fits_clock(&unit);
+        o->setup.clock = fits_clock(&o->setup.ticks);
     printf("%u allocations, %u frees, %u resized; %u blocks of %u bytes and more left to mmap; "
            "%u frees of unknown blocks\n",
            t->allocs, t->frees, t->resizes, t->large, o->large, t->unknown);
@@ -181,19 +278,14 @@ static int compare(struct options *o, const struct fit_trace *t)
            "%u\n",
            t->peak, t->peak_ops, t->largest, fixed.most, fixed.unit);
     printf("%-27s %6s %9s  %9s %7s %7s %10s", "", "", "memory", "needed", "frag. %", "frag. %", "searched");
-    printf(o->setup.clock ? " %7s\n" : "\n", unit);
+    printf(o->setup.clock ? " %7s\n" : "\n", o->setup.ticks ? "ticks" : "instructions");
     printf("%-27s %6s %9s  %9s %7s %7s %10s", "allocator", "fails", "peak", "mean", "extern", "intern",
            "an alloc");
     printf(o->setup.clock ? " %7s\n" : "\n", "an op");
-    for (unsigned i = 0; heap_kind(i, &k); i++) {
-        if (!is_wanted(o, &k))
-            continue;
-        any = true;
-        ok &= measure(o, t, &k);
-    }
-    if (!any)
-        fprintf(stderr, "fits: no allocator is called %s; --list names them\n", o->only);
-    return ok && any ? 0 : 1;
+    for (unsigned i = 0; heap_kind(i, &k); i++)
+        if (is_wanted(o, &k))
+            ok &= measure(o, t, &k);
+    return ok ? 0 : 1;
 }
 
 /* --- step by step --- */
@@ -253,7 +345,7 @@ static int steps(const struct options *o, const struct fit_trace *t)
     int status = 1;
 
     if (!heap_kind_by_name(o->steps, &k)) {
-        fprintf(stderr, "fits: no allocator is called %s; --list names them\n", o->steps);
+        say_possible(o->steps, (int)strlen(o->steps));
         free(sizes);
         return 2;
     }
@@ -379,6 +471,8 @@ int fits_main(int argc, char **argv)
         return usage(stderr, 2);
     if (o.list)
         return list_kinds();
+    if (o.only && !only_is_right(o.only))
+        return 2;
     if (o.table)
         return fits_table(o.table);
     if (o.random ? !make_random(&text, o.random) : !read_file(&text, o.trace))

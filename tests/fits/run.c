@@ -9,6 +9,10 @@
  * What is sampled (means) is looked at after each operation of a short trace, and at SAMPLES places of a long
  * one; the clock stands still meanwhile. It counts what this file does for each operation, too, which is the
  * same for all allocators: fit_measure() takes that off, by a run that allocates nothing.
+ *
+ * A clock that counts time, not instructions, counts also what interrupts, other programs and the system do.
+ * Then the heap's memory is touched before, and each run that is timed is done REPEATS times: of each stretch
+ * between two samples the least counts. All runs do the same, so only what came between is lost.
  */
 #include "tests/fits/run.h"
 
@@ -18,6 +22,7 @@
 #define SAMPLES 2048u
 /* Invariants are checked so often: that of a list with n blocks takes as long as n * n. */
 #define VERIFIES 64u
+#define REPEATS  3u
 
 int fit_begin(struct fit_run *r, const struct fit_trace *t, const struct heap_kind *k,
               const struct heap_setup *how)
@@ -156,6 +161,15 @@ struct sums {
     size_t peak;
 };
 
+/* What a measurement has done so far, of all that it does. */
+struct measurement {
+    struct fit_run run;
+    const struct fit_setup *setup;
+    uint64_t done, all; /* operations */
+    unsigned percent;   /* that was told */
+    uint64_t *least;    /* [stretches] ticks: of each; NULL: the sum is enough */
+};
+
 static void sample(struct fit_run *r, struct sums *sums)
 {
     struct fit_look l;
@@ -167,27 +181,48 @@ static void sample(struct fit_run *r, struct sums *sums)
     sums->samples++;
 }
 
-/* False: an invariant is broken. */
-static bool run(struct fit_run *r, const struct fit_setup *s, struct sums *sums, uint64_t *time)
+static void tell_progress(struct measurement *m, uint32_t done)
 {
-    uint32_t every = r->trace->ops / SAMPLES + 1, verify = r->trace->ops / VERIFIES + 1, verified = 0;
-    uint64_t from = 0;
+    unsigned percent = (unsigned)((m->done += done) * 100 / m->all);
+
+    if (m->setup->progress && percent != m->percent) {
+        m->percent = percent;
+        m->setup->progress(m->setup->arg, percent);
+    }
+}
+
+static uint32_t stretch_of(const struct fit_trace *t)
+{
+    return t->ops / SAMPLES + 1;
+}
+
+/* The whole trace. time: added to, by the clock; NULL: it is not timed. False: an invariant is broken. */
+static bool run(struct measurement *m, struct sums *sums, uint64_t *time)
+{
+    struct fit_run *r = &m->run;
+    uint32_t every = stretch_of(r->trace), verify = r->trace->ops / VERIFIES + 1, verified = 0;
+    uint64_t from = 0, took;
 
     *sums = (struct sums){0};
-    while (r->done < r->trace->ops) {
-        uint32_t until = r->done + every < r->trace->ops ? r->done + every : r->trace->ops;
+    for (size_t stretch = 0; r->done < r->trace->ops; stretch++) {
+        uint32_t until = r->done + every < r->trace->ops ? r->done + every : r->trace->ops, first = r->done;
 
-        if (s->clock)
-            from = s->clock();
+        if (time)
+            from = m->setup->clock();
         while (r->done < until) {
             fit_step(r);
             if (heap_needed(&r->heap) > sums->peak)
                 sums->peak = heap_needed(&r->heap);
         }
-        if (s->clock)
-            *time += s->clock() - from;
+        if (time) {
+            took = m->setup->clock() - from;
+            if (m->least && took < m->least[stretch])
+                m->least[stretch] = took;
+            *time += took;
+        }
         sample(r, sums);
-        if (s->verify && r->done - verified >= verify) {
+        tell_progress(m, until - first);
+        if (m->setup->verify && r->done - verified >= verify) {
             if (!heap_verify(&r->heap))
                 return false;
             verified = r->done;
@@ -196,11 +231,24 @@ static bool run(struct fit_run *r, const struct fit_setup *s, struct sums *sums,
     return true;
 }
 
-/* What the loop of run() costs alone: each operation comes to a block that nobody has. */
-static uint64_t overhead(struct fit_run *r, const struct fit_setup *s)
+/* The least of all stretches, which begin anew. */
+static uint64_t take_least(struct measurement *m)
 {
-    struct fit_trace idle = *r->trace;
-    const struct fit_trace *trace = r->trace;
+    size_t n = (m->run.trace->ops + stretch_of(m->run.trace) - 1) / stretch_of(m->run.trace);
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        sum += m->least[i];
+        m->least[i] = UINT64_MAX;
+    }
+    return sum;
+}
+
+/* What the loop of run() costs alone: each operation comes to a block that nobody has. */
+static uint64_t overhead(struct measurement *m, unsigned repeats)
+{
+    struct fit_trace idle = *m->run.trace;
+    const struct fit_trace *trace = m->run.trace;
     uint64_t time = 0;
     struct sums sums;
 
@@ -209,54 +257,87 @@ static uint64_t overhead(struct fit_run *r, const struct fit_setup *s)
         return 0;
     for (uint32_t i = 0; i < idle.ops; i++)
         idle.op[i] = (struct fit_op){.block = trace->op[i].block, .what = FIT_FREE};
-    r->trace = &idle;
-    run(r, s, &sums, &time);
-    r->trace = trace;
-    r->done = 0;
+    m->run.trace = &idle;
+    for (unsigned i = 0; i < repeats; i++) {
+        m->run.done = 0;
+        run(m, &sums, &time);
+    }
+    if (m->least)
+        time = take_least(m);
+    m->run.trace = trace;
+    m->run.done = 0;
     free(idle.op);
     return time;
+}
+
+/* In a heap that grows. False: no memory; or an invariant is broken. */
+static bool measure_growing(struct measurement *m, const struct fit_trace *t, const struct heap_kind *k,
+                            const struct heap_setup *how, struct fit_result *out)
+{
+    unsigned repeats = m->least ? REPEATS : 1;
+    uint64_t idle = 0, time = 0;
+    struct sums sums;
+    bool ok = true;
+
+    for (unsigned i = 0; ok && i < repeats; i++) {
+        if (fit_begin(&m->run, t, k, how) != 0)
+            return true; /* out->ran is false */
+        if (m->least)
+            heap_warm(&m->run.heap);
+        if (m->setup->clock && i == 0)
+            idle = overhead(m, repeats);
+        ok = run(m, &sums, m->setup->clock ? &time : NULL);
+        out->ran = true;
+        out->peak = sums.peak;
+        out->mean = (size_t)(sums.needed / sums.samples);
+        out->internal = (uint32_t)(sums.internal / sums.samples);
+        out->refused = m->run.fails;
+        out->moved = (uint32_t)m->run.heap.moved;
+        out->searched = m->run.heap.allocs ? heap_searched(&m->run.heap) * 100 / m->run.heap.allocs : 0;
+        fit_end(&m->run);
+    }
+    if (m->least && ok)
+        time = take_least(m);
+    out->time = time > idle ? time - idle : 0;
+    out->operations = t->ops;
+    return ok;
 }
 
 bool fit_measure(const struct fit_trace *t, const struct heap_kind *k, const struct fit_setup *s,
                  struct fit_result *out)
 {
-    unsigned n;
+    unsigned n, repeats = s->clock && s->ticks ? REPEATS : 1;
     uint32_t *sizes = fit_sizes(t, &n);
     struct heap_setup how;
-    struct fit_run *r = malloc(sizeof *r);
+    struct measurement *m = malloc(sizeof *m);
     struct sums sums;
-    uint64_t idle;
-    bool ok = sizes && r;
+    bool ok = sizes && m;
 
     *out = (struct fit_result){0};
-    how = fit_heap(t, s, sizes, n, true);
-    if (ok && fit_begin(r, t, k, &how) == 0) {
-        idle = s->clock ? overhead(r, s) : 0;
-        ok = run(r, s, &sums, &out->time);
-        out->ran = true;
-        out->time = out->time > idle ? out->time - idle : 0;
-        out->operations = t->ops;
-        out->peak = sums.peak;
-        out->mean = (size_t)(sums.needed / sums.samples);
-        out->internal = (uint32_t)(sums.internal / sums.samples);
-        out->refused = r->fails;
-        out->moved = (uint32_t)r->heap.moved;
-        out->searched = r->heap.allocs ? heap_searched(&r->heap) * 100 / r->heap.allocs : 0;
-        fit_end(r);
+    if (!ok)
+        goto out;
+    *m = (struct measurement){.setup = s};
+    m->all = (uint64_t)t->ops * (repeats * (s->clock ? 2 : 1) + 1);
+    if (repeats > 1) {
+        m->least = malloc((SAMPLES + 1) * sizeof *m->least);
+        ok = m->least != NULL;
+        for (unsigned i = 0; ok && i <= SAMPLES; i++)
+            m->least[i] = UINT64_MAX;
     }
+    how = fit_heap(t, s, sizes, n, true);
+    ok = ok && measure_growing(m, t, k, &how, out);
     how = fit_heap(t, s, sizes, n, false);
-    if (ok && out->ran && fit_begin(r, t, k, &how) == 0) {
-        struct fit_setup no_clock = *s;
-
-        no_clock.clock = NULL;
-        ok = run(r, &no_clock, &sums, &idle);
-        out->fails = r->fails;
+    if (ok && out->ran && fit_begin(&m->run, t, k, &how) == 0) {
+        ok = run(m, &sums, NULL);
+        out->fails = m->run.fails;
         out->external = (uint32_t)(sums.external / sums.samples);
-        fit_end(r);
+        fit_end(&m->run);
     } else {
         out->ran = false;
     }
+    free(m->least);
+out:
     free(sizes);
-    free(r);
+    free(m);
     return ok;
 }

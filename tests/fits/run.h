@@ -55,8 +55,11 @@ struct fit_setup {
     size_t heap;   /* bytes of the fixed heap; 0: 5/4 of what is live at most */
     uint32_t unit; /* of buddy; 0: 16, or what its largest block needs */
     uint32_t header, guard;
-    fit_clock clock; /* NULL: nothing is timed */
-    bool verify;     /* the invariants, now and then */
+    fit_clock clock;                               /* NULL: nothing is timed */
+    bool ticks;                                    /* it counts what others cost, too: see run.c */
+    bool verify;                                   /* the invariants, now and then */
+    void (*progress)(void *arg, unsigned percent); /* of a measurement; NULL: nobody asks */
+    void *arg;
 };
 
 /* The setup of the heap that grows, or of the fixed one. sizes is used as long as the heap. */

@@ -176,6 +176,32 @@ for my $bad ("a 1\n", "a 1 0\n", "a 1 x\n", "a 1 8 3\n", "b 1 1\n", "a 1 1\na 1 
     is($s, 2, 'refused: ' . $bad =~ s/\n/ /gr);
     like($out, qr/line [23] is no operation that can be/, 'by its line');
 }
+for my $only ('bogus', 'b', 'list/first', 'list/first/address,', 'buddy,list/best/addresses') {
+    my ($s, $out) = run($fits, '--only', $only, "$dir/read");
+    my ($bad) = grep { !/^(?:buddy|list\/first\/address)$/ } split /,/, $only, -1;
+    is($s, 2, "--only $only: status");
+    like($out, qr{\Afits: no allocator is called \Q$bad\E; possible: list/best/address\s+.*\barena/instant\b.*\bslab\s+buddy\s.*list/next/back/apart; list, arena: all of them\n\z}s,
+        'nothing but the names that there are');
+    is((() = $out =~ m{^ .*|possible: \S+|\S+/\S+}mg) > 10, 1, 'in lines') or diag($out);
+}
+my $two = file("two", "+8 +16\n");
+sub rows { my ($only) = @_; return join ' ', (run($fits, "--no-time", "--only", $only, $two))[1] =~ m{^((?:list|arena)/\S+|kmalloc|slab|buddy) }mg }
+is(rows('list/first/address,slab'), 'list/first/address slab', '--only: whole names');
+is(rows('arena'), 'arena/best arena/first arena/next arena/worst arena/instant', '--only arena: all of them');
+is(scalar split(/ /, rows('list')), 40, '--only list: all of them');
+is((run($fits, "--brief", "--only", "list/best/back/apart", $two))[0], 2, 'nothing is left');
+
+# Instructions, or else ticks that do not depend on what else runs: two tables say nearly the same, while others work.
+my @busy = map { my $pid = fork // die; if (!$pid) { 1 while 1 } $pid } 1 .. 3;
+my @cost = map { { (run($fits, '--only', 'list/worst/front,list/best/back,arena/best,slab,buddy', '--random', '1,program,2000,150'))[1] =~ /^(list\S+|arena\S+|slab|buddy) .* (\d+)$/mg } } 1, 2;
+kill 'KILL', @busy;
+waitpid $_, 0 for @busy;
+for my $name (sort keys %{$cost[0]}) {
+    my ($low, $high) = sort { $a <=> $b } map { $_->{$name} } @cost;
+    cmp_ok($high, '<=', 2 * $low, "$name: $low and $high for an operation");
+}
+is(scalar keys %{$cost[0]}, 5, 'five allocators');
+
 for my $args (['--only', 'nothing', "$dir/read"], ['--steps', 'list', "$dir/random"], [], ['--heap', 'x', "$dir/random"], ['--unit', 12, "$dir/random"], ['--random', '1,exp:0,5,5'],
     ['--random', '1,some,5,5'], ['--random', '1,exp:9,5'], ["$dir/nothing"], ["$dir/random", "$dir/read"], ['--header', 12, "$dir/random"], ['--what', 1, "$dir/random"]) {
     my ($s, $out) = run($strict, @$args);
