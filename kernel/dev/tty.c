@@ -30,6 +30,7 @@
 #include "kernel/lib/console.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
+#include "kernel/sched/sync.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -86,7 +87,7 @@ static void on_start(void *arg)
 {
     struct tty *t = arg;
 
-    os_wake_all(&t->writers);
+    sync_wake(&t->writers, POLLOUT | POLLWRNORM, SYNC_TASKS);
 }
 
 /* --- input --- */
@@ -125,7 +126,7 @@ void tty_feed(struct tty *t, const char *text, size_t n)
     mutex_unlock(&t->lock);
     if (!ldisc_readable(&t->ldisc, 1))
         return;
-    os_wake_all(&t->readers);
+    sync_wake(&t->readers, POLLIN | POLLRDNORM, SYNC_TASKS);
     if (t->ldisc.canon != lines || !(t->ldisc.termios.lflag & ICANON))
         async_tell(t->async, POLL_IN, ASYNC_ALL);
 }
@@ -603,7 +604,7 @@ static int set_termios(struct tty *t, unsigned cmd, vaddr_t va)
     ldisc_set_termios(&t->ldisc, &m);
     mutex_unlock(&t->lock);
     /* What was half a line may be readable now. */
-    os_wake_all(&t->readers);
+    sync_wake(&t->readers, POLLIN | POLLRDNORM, SYNC_TASKS);
     os_wake_all(&t->input);
     return 0;
 }
@@ -711,7 +712,7 @@ static int flow(struct tty *t, uint32_t what)
         return -EINVAL;
     if (what == TCOOFF || what == TCOON)
         t->ldisc.stopped = what == TCOOFF;
-    os_wake_all(&t->writers);
+    sync_wake(&t->writers, POLLOUT | POLLWRNORM, SYNC_TASKS);
     return 0;
 }
 

@@ -69,6 +69,7 @@ TALLY(watches, "files that are watched");
 #define BUCKETS_MIN  8u
 #define BATCH        16u /* events are copied at once */
 #define BREATH       64u /* others may run after so many steps */
+#define INFO_MAX     1000u
 #define NESTS_MAX    4u
 /* Of how many ways up there may be from a file, by how many sets lie between it and the last. */
 static const uint16_t paths_max[NESTS_MAX + 1] = {UINT16_MAX, 500, 100, 50, 10};
@@ -718,12 +719,14 @@ static int seek_set(struct file *f, int64_t offset, int whence, uint64_t *result
     return 0;
 }
 
+/* At most so many items: nobody else runs meanwhile. */
 static void info_set(const struct file *f, file_print_fn *print, void *to)
 {
     const struct epoll *s = set_of(f);
+    unsigned left = INFO_MAX;
 
-    for (uint32_t i = 0; i < s->buckets; i++)
-        for (const struct epoll_item *it = s->bucket[i]; it; it = it->hash_next)
+    for (uint32_t i = 0; i < s->buckets && left; i++)
+        for (const struct epoll_item *it = s->bucket[i]; it && left; it = it->hash_next, left--)
             print(to, "tfd: %8d events: %8x data: %8x%08x  pos:%llu ino:%x sdev:%x\n", it->fd, it->events,
                   it->data[1], it->data[0], (unsigned long long)it->file->pos, it->file->inode->ino,
                   it->file->inode->fs->dev);
