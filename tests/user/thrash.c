@@ -292,11 +292,12 @@ static int run_pressure(size_t mib)
     check(d.total[1] - c.total[1] <= (d.total[0] - c.total[0]) / 10, "full says %llu",
           d.total[1] - c.total[1]);
 
-    /* Nobody wants memory. The period that runs still counts at its end. */
+    /* Nobody wants memory. The period that runs still counts at its end, two seconds later at most. */
     munmap(p, mib * MIB);
+    sleep_ms(2200);
     pressure_read(&d);
     began = now_ns();
-    sleep_ms(6000);
+    sleep_ms(4200);
     pressure_read(&e);
     took = (now_ns() - began) / 1000;
     check(e.total[0] - d.total[0] <= took / 20, "%llu us of %llu while nobody wants memory",

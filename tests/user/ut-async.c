@@ -276,6 +276,35 @@ static void *own_thread(void *arg)
     return arg;
 }
 
+/* What is told to the group reaches a child that stays in it, and not one that has left it before. */
+static void told_to_group(int out, bool leaves)
+{
+    int placed[2], written[2];
+
+    if (pipe(placed) || pipe(written))
+        return;
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(written[1]);
+        if (leaves)
+            setpgid(0, 0);
+        close(placed[0]);
+        close(placed[1]);
+        (void)!read(written[0], &(char){0}, 1);
+        taken(leaves ? "the child, in a group of its own" : "the child, in the same group");
+        _exit(0);
+    }
+    close(placed[1]);
+    (void)!read(placed[0], &(char){0}, 1);
+    close(placed[0]);
+    TRY(write(out, "x", 1));
+    taken("the parent");
+    close(written[1]);
+    waitpid(pid, NULL, 0);
+    close(written[0]);
+    taken("its end");
+}
+
 static void to_others(void)
 {
     pthread_t t;
@@ -294,19 +323,8 @@ static void to_others(void)
 
     PART("to a group");
     TRY(syscall(SYS_fcntl64, p[0], F_SETOWN, -getpgrp()));
-    pid_t pid = fork();
-    if (pid == 0) {
-        close(p[1]);
-        setpgid(0, 0);
-        if (read(p[0], &(char){0}, 1) < 1)
-            _exit(1);
-        taken("the child, in a group of its own");
-        _exit(0);
-    }
-    TRY(write(p[1], "x", 1));
-    taken("the parent");
-    waitpid(pid, NULL, 0);
-    taken("its end");
+    told_to_group(p[1], false);
+    told_to_group(p[1], true);
     close(p[0]);
     close(p[1]);
 

@@ -67,6 +67,16 @@ static unsigned long long number(int fd)
     return read(fd, &value, sizeof value) == sizeof value ? value : 0;
 }
 
+/* A read leaves nothing, unless the timer expires just then. */
+static bool runs_empty(int fd)
+{
+    unsigned tries = 0;
+
+    while (number(fd) && tries < 100)
+        tries++;
+    return tries < 100 && errno == EAGAIN;
+}
+
 static int events(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDNORM};
@@ -212,7 +222,7 @@ static void again(void)
     n = number(fd);
     begin = now_ms(CLOCK_MONOTONIC) - begin;
     SHOW(n >= 20 && (long long)n <= begin / 10);
-    ut_say("%s", taken(fd));
+    SHOW(runs_empty(fd));
     pause_ms(35);
     timerfd_gettime(fd, &left); /* moves it on, and loses nothing */
     SHOW(left.it_interval.tv_nsec == 10 * MS && left.it_value.tv_nsec > 0 &&
