@@ -26,6 +26,7 @@ my $hang = script('hang.t', "echo 1..2; echo 'ok 1 - still fine'; sleep $long & 
 my $skip = script('skip.t', 'echo "1..0 # SKIP no such thing"');
 my $plan = script('plan.t', 'echo 1..3; echo ok 1');
 my $died = script('died.t', 'echo 1..1; echo ok 1; kill -9 $$');
+my $mute = script('mute.t', 'exit 3');
 
 sub tests {
     my (@args) = @_;
@@ -40,13 +41,14 @@ like($out, qr{\Q$skip\E \(skipped: no such thing\)  \| now \Q$ok\E \d+ s$}m, 'an
 like($out, qr{^\[1 of 2\]  now \Q$ok\E \d s$}m, 'and again when it is silent for long');
 like($out, qr/^2 files, 2 tests, \d+ s: all passed$/m, 'the sum');
 
-($status, $out) = tests('--limit 6 --quiet 1', $bad, $hang, $plan, $died, $ok);
-is($status, 1, 'four of five fail');
+($status, $out) = tests('--limit 6 --quiet 1', $bad, $hang, $plan, $died, $mute, $ok);
+is($status, 1, 'five of six fail');
 like($out, qr{FAILED +[\d.]+ s, CPU +[\d.]+ s  \Q$bad\E.*\n    failed: 2; all of it: \S+\n    # it said why$}m, 'a test that fails, with what it said');
 like($out, qr{FAILED +6\.\d s, CPU +[\d.]+ s  \Q$hang\E.*\n    still running after 6 s, which is the limit: ended; its last line: ok 1 - still fine}, 'one that hangs');
 like($out, qr{FAILED .*\Q$plan\E.*\n    .*planned 3 tests but ran 1}, 'one that lies about its number');
 like($out, qr{FAILED .*\Q$died\E.*\n    ended by signal 9}, 'one that is killed');
-like($out, qr/4 FAILED\n(?:    \S+: .*\n){4}\z/, 'the sum has all four');
+like($out, qr{FAILED .*\Q$mute\E.*\n    wrote nothing; exit status 3}, 'one that says nothing');
+like($out, qr/5 FAILED\n(?:    \S+: .*\n){5}\z/, 'the sum has all five');
 is(`ps ax -o args | grep -c '^sleep $long'`, "0\n", 'nothing of what hung is left');
 
 # The slowest first, when that is known.

@@ -12,7 +12,7 @@ my $top     = top_dir();
 my $archive = Boot::work_file('bombs.cpio');
 my $packed  = `$top/tools/rootfs pack -o '$archive' busybox --add '$top/build/fuzz/bombs=fuzz/bombs' 2>&1`;
 die "tools/rootfs: $packed" if $?;
-my $seconds = $ENV{QUIRE_SOAK} ? 60 : 5;
+my $seconds = $ENV{QUIRE_SOAK} ? 60 : 2;
 
 for my $c (['16M', 0], ['64M', 1], $ENV{QUIRE_SOAK} ? (['16M', 1], ['64M', 0], ['512M', 0], ['512M', 1]) : ['512M', 0]) {
     my ($memory, $swap) = @$c;

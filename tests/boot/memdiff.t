@@ -12,7 +12,7 @@ use Test::More;
 my $top     = top_dir();
 my $program = "$top/build/fuzz/memdiff";
 my $rounds  = $ENV{QUIRE_SOAK} ? 20 : 1;
-my $each    = 10_000;
+my $each    = $ENV{QUIRE_SOAK} ? 10_000 : 5_000;
 my $base    = $ENV{QUIRE_SEED} // 0; # is added to all seeds
 my $forking = 2_000; # operations with many forks, each of which has some more
 
