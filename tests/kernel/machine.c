@@ -89,13 +89,12 @@ static void evict(struct kt *kt, struct space *s, vaddr_t va)
     }
 }
 
-/* Let reclaim come to rest: nothing of ours may be on its way to the disk when frames are counted, and a
- * round of the daemon that began when memory was short may not take what a test counts. */
+/* Let reclaim come to rest: nothing of ours may be on its way to the disk or from it when frames are counted,
+ * and a round of the daemon that began when memory was short may not take what a test counts. */
 static void quiesce(void)
 {
     mutex_lock(&vm_sys.reclaim_lock);
-    while (vm_sys.swap.io_active)
-        swap_finish(&vm_sys, true, true);
+    swap_quiet(&vm_sys);
     mutex_unlock(&vm_sys.reclaim_lock);
 }
 
