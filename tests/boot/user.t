@@ -52,7 +52,7 @@ for my $c (['user-no-swap', '96M', 0, 1], ['user-16', '16M', 1, 0], $ENV{QUIRE_S
 # Where every possible sleep may be one, all but the counts of faults is the same: it puts pages out. `make soak` takes ten seeds.
 my $seed = $ENV{QUIRE_SEED} // 1;
 for my $s ($seed .. $seed + ($ENV{QUIRE_SOAK} ? 9 : 0)) {
-    my $run = boot("user-torture-$s", memory => '48M', append => "quiet torture=sleep:$s init=/ut/ut -- --all", time => 240,
+    my $run = boot("user-torture-$s", memory => '48M', append => "quiet torture=sleep:$s init=/ut/ut -- --all", time => 600,
         initrd => top_dir() . '/build/rootfs-ut.cpio', disks => [swap_disk("user-torture-$s")]);
     outcome_is($run, 'pass');
     log_like($run, qr/^torture: sleeps on purpose, seed $s$/m, "seed $s is told");
