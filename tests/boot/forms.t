@@ -13,11 +13,14 @@ need_sets('busybox');
 my $top  = top_dir();
 my $soak = $ENV{QUIRE_SOAK};
 
-# A program of somewhat more than 10,000 pages, which shows itself; twenty that hold what they inherited and what is theirs; a storm of
-# programs that come and go while all spaces are looked at.
+# A program of somewhat more than 10,000 pages, which shows itself. Its time is counted in instructions.
+my $big = run_programs('forms-big', sets => ['busybox'], memory => '160M', time => 120, icount => 1,
+    add => ["$top/build/fuzz/formpages=formpages"], script => 'try big /formpages big');
+
+# Twenty that hold what they inherited and what is theirs; what is drawn.
 my $script = <<"END";
-try big /formpages big
-try twenty sh -c 'i=0; while [ \$i -lt 20 ]; do sh -c "x=\$i; while [ ! -e /tmp/end ]; do sleep 0.1; done" & i=\$((i+1)); done; sleep 1; cat /proc/quire/forms; forms --plain; : >/tmp/end; wait'
+mkfifo /tmp/end
+try twenty sh -c 'i=0; while [ \$i -lt 20 ]; do sh -c "x=\$i; read y </tmp/end" & i=\$((i+1)); done; sleep 1; cat /proc/quire/forms; forms --plain; exec 3<>/tmp/end; for k in /proc/[0-9]*; do echo; done >&3; wait'
 try picture forms --plain 1
 try colour sh -c 'forms --colour 1 | head -5'
 try none forms 99999
@@ -25,8 +28,19 @@ try bad forms x
 try usage forms --all
 try help forms --help
 END
-my $run = run_programs('forms', sets => ['busybox'], memory => '160M', time => 120, icount => 1, add => ["$top/build/fuzz/formpages=formpages"],
-    script => $script);
+# What is a translation: a page that nobody may touch, one that a software TLB has no place for, one that its policy has set aside; and
+# not one that is on the disk. tests/user/formpages.c counts.
+$script .= <<'END';
+try all forms --plain --all self
+try plain /formpages
+try tlb tlb -n 24 /formpages tlb
+try inverted tlb -n 24 -w 4 -p fifo -t inverted /formpages tlb
+try why sh -c 'tlb -n 16 sh -c "while :; do :; done" & sleep 0.1; kill -STOP $!; for a in 08048000 08049000 0804a000 08060000; do why $! $a; why --raw $! $a; done; kill -KILL $!'
+try policy sh -c 'echo vms >/proc/sys/vm/policy; echo 48 >/proc/sys/vm/rss_limit; echo 1 >/proc/sys/vm/exact; /formpages policy'
+try both sh -c 'tlb -n 16 /formpages "policy tlb"'
+END
+my $run = run_programs('forms', sets => ['busybox'], memory => '160M', swap => 16 * 1024, time => 120,
+    add => ["$top/build/fuzz/formpages=formpages"], script => $script);
 
 # The figures of each form by name, and the other lines.
 sub figures {
@@ -49,10 +63,10 @@ sub figures {
     return %f;
 }
 
-my $said = $run->{steps}{big}{said};
+my $said = $big->{steps}{big}{said};
 my %f = figures($said);
 my ($pages, $absent, $forms, $us) = $said =~ /^equal (\d+) pages and (\d+) absent ones in (\d+) forms, (\d+) us$/m;
-step_is($run, 'big', 0, qr/^equal /m);
+step_is($big, 'big', 0, qr/^equal /m);
 cmp_ok($pages // 0, '>', 10_000, 'more than 10,000 pages');
 is($absent, 1024, 'and absent ones');
 is($forms, 7, 'in seven forms');
@@ -107,9 +121,20 @@ step_is($run, 'bad', 1, qr/is no process/);
 step_is($run, 'usage', 2, qr/^usage: forms/m);
 step_is($run, 'help', 0, qr/^usage: forms/m);
 
+# What is a translation.
+step_is($run, 'all', 0, qr/^equal \d+ pages and 1000000 absent ones in 7 forms, \d+ us$/m);
+step_is($run, $_, 0, qr/^formpages: 2[45] checks, 0 wrong$/m) for qw(plain tlb inverted policy both);
+for my $by (['tlb', 'tlb'], ['inverted', 'tlb'], ['policy', 'policy'], ['both', 'policy tlb']) {
+    step_is($run, $by->[0], 0, qr/^formpages: [1-9]\d* pages are parked by $by->[1]$/m);
+}
+my $why = ($run->{steps}{why}{said} // '') =~ s/\n {10}(?=\S)/ /gr;
+like($why, qr/parked: the page is in memory and in use, and the software TLB of this program has no entry for it; the next touch is a miss, which puts one in/,
+    'why says that it is the software TLB');
+like($why, qr/^state (?:file|private|shared)\r?\n(?:.*\n)*?entry_kind parked\r?\nentry_parked_by tlb\r?$/m, 'and that the page is in use');
+
 # A machine that is too small for some: they say so, the others are there, and nobody is ended for it. Programs come and go meanwhile,
 # and everybody may be interrupted at each possible sleep.
-my ($often, $each, $programs) = $soak ? (15, 5, 40) : (4, 2, 12);
+my ($often, $each, $programs) = $soak ? (15, 5, 40) : (2, 1, 6);
 $script = "often=$often each=$each programs=$programs\nexport often each\n" . <<'END';
 storm() { i=0; while [ $i -lt $programs ]; do sh -c 'cat /proc/self/maps | grep -c . >/dev/null'; i=$((i+1)); done; }
 storm & storm &
@@ -121,27 +146,5 @@ $run = run_programs('forms-small', sets => ['busybox'], memory => '14M', time =>
 step_is($run, 'small', 0, qr/^linear no memory$/m, qr/^equal \d+ pages and \d+ absent ones in 6 forms, \d+ us$/m);
 step_is($run, 'one', 0, qr/^0\n[1-9]\d*\n/, qr/^linear no memory$/m, qr/^equal \d+ pages and 1024 absent ones in 6 forms, \d+ us$/m);
 unlike($run->{log}, qr/^oom:/m, 'nobody was ended');
-
-# What is a translation: a page that nobody may touch, one that a software TLB has no place for, one that its policy has set aside; and
-# not one that is on the disk. tests/user/formpages.c counts.
-$run = run_programs('forms-pages', sets => ['busybox'], memory => '48M', swap => 16 * 1024, time => 60,
-    add => ["$top/build/fuzz/formpages=formpages"], script => <<'END');
-try all forms --plain --all self
-try plain /formpages
-try tlb tlb -n 24 /formpages tlb
-try inverted tlb -n 24 -w 4 -p fifo -t inverted /formpages tlb
-try policy sh -c 'echo vms >/proc/sys/vm/policy; echo 48 >/proc/sys/vm/rss_limit; echo 1 >/proc/sys/vm/exact; /formpages policy'
-try both sh -c 'tlb -n 16 /formpages "policy tlb"'
-try why sh -c 'tlb -n 16 sh -c "while :; do :; done" & sleep 0.2; for a in 08048000 08049000 0804a000 08060000; do why $! $a; why --raw $! $a; done; kill $!'
-END
-step_is($run, 'all', 0, qr/^equal \d+ pages and 1000000 absent ones in 7 forms, \d+ us$/m);
-step_is($run, $_, 0, qr/^formpages: 2[45] checks, 0 wrong$/m) for qw(plain tlb inverted policy both);
-for my $by (['tlb', 'tlb'], ['inverted', 'tlb'], ['policy', 'policy'], ['both', 'policy tlb']) {
-    step_is($run, $by->[0], 0, qr/^formpages: [1-9]\d* pages are parked by $by->[1]$/m);
-}
-my $why = ($run->{steps}{why}{said} // '') =~ s/\n {10}(?=\S)/ /gr;
-like($why, qr/parked: the page is in memory and in use, and the software TLB of this program has no entry for it; the next touch is a miss, which puts one in/,
-    'why says that it is the software TLB');
-like($why, qr/^state (?:file|private|shared)\r?\n(?:.*\n)*?entry_kind parked\r?\nentry_parked_by tlb\r?$/m, 'and that the page is in use');
 
 done_testing();

@@ -37,12 +37,16 @@ log_like($run, qr/^  instruction 51000010 lies in 51000000-51001000 rwxp$/m, 'in
 log_like($run, qr/ eip 00000010 eflags [0-9a-f]{8}\n  cs 0007 from 51000000, ss 0023 from 00000000$/m, 'the registers are as they were, and the segment is told');
 log_like($run, qr/^the end: the audit is clean$/m, 'nothing is lost');
 
+# What Linux 6.1 said of the first seed's; `make soak` asks it again, and so does any other seed.
+my $recorded = 'segfuzz: 2000 descriptors, 756 loaded, 4171 refused, 552 touched, 0 wrong, sum 40e4c840da295a24';
+my ($got) = $run->{log} =~ /^(segfuzz: $same .*)$/m;
+is($got, $recorded, "$same random descriptors do what they did on Linux") if $seed == 1;
 SKIP: {
+    skip 'Linux is asked by make soak', 1 if $seed == 1 && !$soak;
     skip 'no Linux to compare with', 1 unless linux_kind();
     my @linux = linux_says('segments', add => ["$top/build/fuzz/segfuzz=/segfuzz"], commands => ["/segfuzz $seed $same"],
         here => ["$top/build/fuzz/segfuzz $seed $same"], time => 60);
     my ($want) = grep { /^segfuzz: $same / } @linux;
-    my ($got) = $run->{log} =~ /^(segfuzz: $same .*)$/m;
     is($got, $want, "$same random descriptors do what they do on Linux");
 }
 

@@ -56,50 +56,55 @@ for my $bad (['', 'no rows'], ["id\tfit\nx\tBEST\n", 'no format'], [join('', @li
 
 # --- random rows against a list in Perl, by the same rules ---
 
+# An allocator: one sub that does an operation and says what came of it, and one that prints the row.
 sub naive {
-    my ($heap, $base, $header, $align, $fit, $order, $coalesce, @ops) = @_;
+    my ($heap, $base, $header, $align, $fit, $order, $coalesce) = @_;
     my @free = ([$base, $heap]);
     my (@block, @results, @searched, @lengths);
-    for my $op (@ops) {
-        my ($sign, $n) = $op =~ /^([+-])(\d+)$/;
-        if ($sign eq '+') {
-            $n += $align - $n % $align if $align > 0 && $n % $align;
-            $n += $header;
-            my ($best, $seen) = (undef, 0);
-            for my $i (0 .. $#free) {
-                $seen++;
-                next if $free[$i][1] < $n;
-                $best = $i if !defined $best || ($fit eq 'BEST' && $free[$i][1] < $free[$best][1]) || ($fit eq 'WORST' && $free[$i][1] > $free[$best][1]);
-                last if $fit eq 'FIRST';
-            }
-            push @searched, $seen;
-            push @results, defined $best ? $free[$best][0] : 'fail';
-            push @block, defined $best ? [$free[$best][0], $n] : undef;
-            if (defined $best) {
-                $free[$best][0] += $n;
-                $free[$best][1] -= $n;
-                splice @free, $best, 1 unless $free[$best][1];
-            }
-        } else {
-            my $was = $block[$n];
-            push @results,  'free';
-            push @searched, '-';
-            $order eq 'INSERT-FRONT' ? unshift @free, [@$was] : push @free, [@$was];
-            if ($order eq 'ADDRSORT') { @free = sort { $a->[0] <=> $b->[0] } @free }
-            if ($order eq 'SIZESORT+') { @free = sort { $a->[1] <=> $b->[1] } @free }
-            if ($order eq 'SIZESORT-') { @free = sort { $b->[1] <=> $a->[1] } @free }
-            for (my $i = 0; $coalesce && $i < $#free;) {
-                if ($free[$i][0] + $free[$i][1] == $free[$i + 1][0]) {
-                    $free[$i][1] += $free[$i + 1][1];
-                    splice @free, $i + 1, 1;
-                } else {
-                    $i++;
-                }
+    my $allocate = sub {
+        my ($n) = @_;
+        $n += $align - $n % $align if $align > 0 && $n % $align;
+        $n += $header;
+        my ($best, $seen) = (undef, 0);
+        for my $i (0 .. $#free) {
+            $seen++;
+            next if $free[$i][1] < $n;
+            $best = $i if !defined $best || ($fit eq 'BEST' && $free[$i][1] < $free[$best][1]) || ($fit eq 'WORST' && $free[$i][1] > $free[$best][1]);
+            last if $fit eq 'FIRST';
+        }
+        push @searched, $seen;
+        push @results, defined $best ? $free[$best][0] : 'fail';
+        push @block, defined $best ? [$free[$best][0], $n] : undef;
+        return if !defined $best;
+        $free[$best][0] += $n;
+        $free[$best][1] -= $n;
+        splice @free, $best, 1 unless $free[$best][1];
+    };
+    my $release = sub {
+        my ($n) = @_;
+        my $was = $block[$n];
+        push @results,  'free';
+        push @searched, '-';
+        $order eq 'INSERT-FRONT' ? unshift @free, [@$was] : push @free, [@$was];
+        if ($order eq 'ADDRSORT') { @free = sort { $a->[0] <=> $b->[0] } @free }
+        if ($order eq 'SIZESORT+') { @free = sort { $a->[1] <=> $b->[1] } @free }
+        if ($order eq 'SIZESORT-') { @free = sort { $b->[1] <=> $a->[1] } @free }
+        for (my $i = 0; $coalesce && $i < $#free;) {
+            if ($free[$i][0] + $free[$i][1] == $free[$i + 1][0]) {
+                $free[$i][1] += $free[$i + 1][1];
+                splice @free, $i + 1, 1;
+            } else {
+                $i++;
             }
         }
+    };
+    my $do = sub {
+        my ($sign, $n) = $_[0] =~ /^([+-])(\d+)$/;
+        $sign eq '+' ? $allocate->($n) : $release->($n);
         push @lengths, scalar @free;
-    }
-    return join "\t", join(',', @results), join(',', @searched), join(',', @lengths), join(' ', map { "$_->[0]:$_->[1]" } @free) || '-';
+        return $results[-1];
+    };
+    return ($do, sub { join "\t", join(',', @results), join(',', @searched), join(',', @lengths), join(' ', map { "$_->[0]:$_->[1]" } @free) || '-' });
 }
 
 my (@made, $made);
@@ -107,19 +112,20 @@ for my $i (1 .. 300) {
     my ($heap, $base, $header) = (20 + int rand 600, int rand 5000, (0, 0, 1, 4, 8, 12)[rand 6]);
     my $align = (-1, -1, 1, 2, 4, 8, 6)[rand 7];
     my @how = ($heap, $base, $header, $align, (qw(BEST WORST FIRST))[rand 3], (qw(ADDRSORT SIZESORT+ SIZESORT- INSERT-FRONT INSERT-BACK))[rand 5], int rand 2);
+    my ($do, $row) = naive(@how);
     my (@ops, @live, $n);
     # Which allocations fail is known only by doing it: frees are chosen among those that did not.
     for my $k (1 .. 5 + rand 120) {
         if (!@live || rand() < 0.55) {
             push @ops, '+' . (1 + int(rand() * rand() * 60));
-            my $is = (split /,/, (split /\t/, naive(@how, @ops))[0])[-1];
-            push @live, $n // 0 if $is ne 'fail';
+            push @live, $n // 0 if $do->($ops[-1]) ne 'fail';
             $n++;
         } else {
             push @ops, '-' . splice @live, rand @live, 1;
+            $do->($ops[-1]);
         }
     }
-    push @made, join("\t", "R$i", 'random', @how, join(',', @ops), naive(@how, @ops)) . "\n";
+    push @made, join("\t", "R$i", 'random', @how, join(',', @ops), $row->()) . "\n";
 }
 $made = file('made.tsv', join '', $lines[1], @made);
 for my $program ($fits, $strict) {
@@ -144,13 +150,14 @@ like($last[0], qr/^10 f 3; needs 256, searched \d+; free 0:32 56:\d+ .*/, 'and t
 like($last[1], qr/^\|[#.+]{64}\|$/, 'with a picture');
 
 # Frees what it allocates, in the end: nothing is fragmented, and the same with the sanitizers.
+my ($ops, $at_once) = $ENV{QUIRE_SOAK} ? (600, 50) : (250, 30);
 for my $sizes (qw(uniform:8-256 exp:64 power:8-2048 two:16-1000 program)) {
-    my ($s, $trace) = run($fits, '--random', "$seed,$sizes,600,50", '--print');
+    my ($s, $trace) = run($fits, '--random', "$seed,$sizes,$ops,$at_once", '--print');
     is($s, 0, "$sizes: a trace");
     my $file = file('random', $trace);
     my @want = run($fits, '--no-time', $file);
     is($want[0], 0, 'status');
-    my $again = (run($fits, '--no-time', '--random', "$seed,$sizes,600,50"))[1];
+    my $again = (run($fits, '--no-time', '--random', "$seed,$sizes,$ops,$at_once"))[1];
     is($again, $want[1], 'printed and read it is the same');
     is((run($strict, '--no-time', '--verify', $file))[1], $want[1], 'and with the sanitizers, and all invariants hold');
     is((() = $want[1] =~ /^(?:list|arena|kmalloc|slab|buddy)/mg), 48, 'a row for each allocator');

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define PAGE   4096u
-#define MISSES 2000
+#define MISSES 1000
 #define MOST   8u /* entries that are tried */
 #define SETS   4u
 
