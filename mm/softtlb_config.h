@@ -22,10 +22,18 @@ struct softtlb_config { /* (c) */
 
 #define SOFTTLB_MOST 1024u
 /*
- * The least that is sure to let every instruction end. The one that needs the most is `enter`: it may lie
- * across two pages, copy pointers from across two, push them across two, and at last try whether where the
- * stack pointer then is can be written to, which may be across two more. All others need six at most. With
- * several sets no more than four of them share a set, since two neighbours never do.
+ * The least that is sure to let every instruction end: as many pages as one can need at the same time.
+ *
+ *     the instruction, at most 15 bytes                                          2
+ *     an operand that is read (a memory operand, ESI, what `enter` copies from)  2
+ *     one that is written (EDI, what is pushed; 128 bytes of `enter`)            2
+ *     where the stack pointer of `enter` is at its end: may it be written?       2
+ *
+ * An instruction names two operands in memory at most. Those that take or fill more than a page's part of
+ * one place (pusha, iret, fnsave, xsave) have one, of less than a page; those of many places (rep, gather)
+ * keep what is done when they trap. Tables of descriptors and tasks are the kernel's and always translate;
+ * where a call goes to is fetched after it. With several sets, four of the eight share a set at most, since
+ * two neighbours never do.
  */
 #define SOFTTLB_LEAST      8u
 #define SOFTTLB_LEAST_WAYS 4u
