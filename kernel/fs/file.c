@@ -306,13 +306,8 @@ struct file *file_get(struct file *f)
     return f;
 }
 
-void file_put(struct file *f)
+void file_end(struct file *f)
 {
-    if (!f)
-        return;
-    mm_assert(f->refs > 0, "file of inode %u", f->inode->ino);
-    if (--f->refs)
-        return;
     might_sleep();
     if (f->watches)
         epoll_forget(f);
@@ -451,17 +446,20 @@ struct fd_table *fd_table_create(void)
     return t;
 }
 
-/* Numbers up to the highest that is open. */
-static uint32_t numbers_used(const struct fd_table *t)
+static bool is_taken(const struct fd *d)
 {
-    uint32_t used = t->taken_to;
-
-    while (used && !t->fd[used - 1].file)
-        used--;
-    return used;
+    return d->file || d->reserved;
 }
 
-struct fd_table *fd_table_copy(const struct fd_table *from)
+/* Numbers up to the highest that is taken. What was closed above it is looked at once only. */
+static uint32_t numbers_used(struct fd_table *t)
+{
+    while (t->taken_to && !is_taken(&t->fd[t->taken_to - 1]))
+        t->taken_to--;
+    return t->taken_to;
+}
+
+struct fd_table *fd_table_copy(struct fd_table *from)
 {
     struct fd_table *t = fd_table_create();
     uint32_t used;
@@ -620,11 +618,6 @@ static int grow(struct fd_table *t, uint32_t fd)
         t->size = size;
     }
     return 0;
-}
-
-static bool is_taken(const struct fd *d)
-{
-    return d->file || d->reserved;
 }
 
 /* Number fd gets a file, or is reserved. */

@@ -91,7 +91,16 @@ int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct fi
 int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode, struct file **out);
 /* A reference more, and one less. file_put() sleeps; NULL is fine. */
 struct file *file_get(struct file *f);
-void file_put(struct file *f);
+/* For the next: the last reference is gone. Sleeps. */
+void file_end(struct file *f);
+static inline void file_put(struct file *f)
+{
+    if (!f)
+        return;
+    mm_assert(f->refs > 0, "file of inode %u", f->inode->ino);
+    if (!--f->refs)
+        file_end(f);
+}
 /* What /proc/PID/fd shows. Length without 0, cut off at size - 1. */
 int file_path(const struct file *f, char *buf, size_t size);
 /*
@@ -150,7 +159,7 @@ int fd_replace(struct file *f, int fd, bool cloexec);
 struct fd_table *fd_table_create(void);
 /* A table of its own with the same open files; t has to be held by the caller. NULL: out of memory.
  * Sleeps. */
-struct fd_table *fd_table_copy(const struct fd_table *t);
+struct fd_table *fd_table_copy(struct fd_table *t);
 /* A reference more, and one less: the last closes the files. fd_table_put() sleeps. */
 struct fd_table *fd_table_get(struct fd_table *t);
 void fd_table_put(struct fd_table *t);

@@ -131,7 +131,7 @@ static int lookup(struct inode *i, const char *name, struct inode **out)
     if (dir->pid && !proc_process(dir))
         return -ENOENT;
     found = (struct proc_node){.pid = dir->pid, .tid = dir->tid, .born = dir->born};
-    while (e && e->name && strcmp(e->name, name) != 0)
+    while (e && e->name && (e->name[0] != name[0] || strcmp(e->name, name) != 0))
         e++;
     if (e && e->name) {
         found.entry = e;
