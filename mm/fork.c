@@ -172,31 +172,43 @@ int space_fork(struct space *parent, struct space **child)
     return err;
 }
 
-/* Count each name of a table once more, for its copy, and write-protect what is private in both. */
-static void duplicate_entries(struct vm *vm, struct frame *table, pte_t *copy)
+/* A table that is being copied. */
+struct duplicate {
+    struct vm *vm;
+    struct frame *frames;
+    ptrdiff_t copy; /* from an entry to its copy */
+};
+
+/* Copy an entry, count what it names once more, and write-protect it in both if that is private. */
+static inline __attribute__((always_inline)) void duplicate_entry(pte_t *e, void *arg)
 {
-    pte_t *e = pt_table_entries(vm->pool, table);
-    uint32_t left = table->used;
+    const struct duplicate *d = arg;
+    pte_t value = *e;
+    struct frame *f;
 
-    page_clear(copy);
-    for (uint32_t i = 0; left && (i = pt_next_entry(table, e, i)) < PT_TABLE_ENTRIES; i++) {
-        copy[i] = e[i];
-        left--;
-        if (pte_is_swap(e[i])) {
-            swap_ref(vm, pte_slot(e[i]));
-            continue;
-        }
-        pfn_t pfn = pte_pfn(e[i]);
-        struct frame *f = pfn_frame(vm->pool, pfn);
-
-        if (pfn == vm->zero_pfn)
-            continue;
+    if (likely(pte_has_frame(value))) {
+        f = d->frames + pte_pfn(value);
         f->maps++;
         if (f->use == FRAME_ANON)
-            copy[i] = e[i] =
-                pte_readonly(e[i]); /* the directory entry was read-only, so no flush is needed */
+            *e = value = pte_readonly(value); /* so was the directory entry, and no flush is needed */
+    } else {
+        swap_ref(d->vm, pte_slot(value));
     }
-    mm_assert(left == 0, "table of %u entries says %u more", PT_TABLE_ENTRIES, left);
+    e[d->copy] = value;
+}
+
+/* Give copy the entries of a table that others name too. */
+static void duplicate_entries(struct vm *vm, const struct frame *table, pte_t *copy)
+{
+    pte_t *entries = pt_table_entries(vm->pool, table);
+    struct duplicate d = {vm, pfn_frame(vm->pool, 0), copy - entries};
+    struct frame *zero = pfn_frame(vm->pool, vm->zero_pfn);
+    uint32_t zero_maps = zero->maps, n;
+
+    page_clear(copy);
+    n = pt_each_entry(table, entries, duplicate_entry, &d);
+    zero->maps = zero_maps; /* of its entries nobody keeps a count */
+    mm_assert(n == table->used, "table has %u entries, says %u", n, table->used);
 }
 
 /* The table of va is the space's own now. */

@@ -48,6 +48,7 @@ struct pt {
     uint32_t tables;                    /* (n) user tables that it names, shared ones included */
     uint32_t out;                       /* (n) of these, out */
     uint32_t spans[PT_USER_SPANS / 32]; /* (n) a bit for each span: it has one of them */
+    uint32_t words;                     /* (n) a bit for each word of these that is not 0 */
     void *owner;                        /* (c) what the frames of its user tables get as owner */
     struct frame_list *idle;            /* (c) where idle tables are put: see pt_idle(); NULL: nowhere */
     /* Told that n pages from va on, in one span, name no frame any more, or are about to. Nosleep. NULL:
@@ -160,6 +161,10 @@ static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value);
 /* Index of the first of a table's entries at or after i that is not empty; PT_TABLE_ENTRIES when there is
  * none. Steps over groups of entries that were never used. */
 static inline uint32_t pt_next_entry(const struct frame *table, const pte_t *entries, uint32_t i);
+/* Have fn, which is inlined, look at each entry that is not empty; it may change it, but not empty it.
+ * Returns how many. */
+static inline uint32_t pt_each_entry(const struct frame *table, pte_t *entries,
+                                     void (*fn)(pte_t *e, void *arg), void *arg);
 /* Clear the accessed bit and report whether it was set. */
 bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e);
 /*

@@ -194,12 +194,16 @@ struct region *region_find_slow(struct region_tree *t, vaddr_t va)
     return NULL;
 }
 
-struct region *region_first_above(struct region_tree *t, vaddr_t va)
+struct region *region_first_above_slow(struct region_tree *t, vaddr_t va)
 {
     struct region *n = t->last_hit, *best = NULL;
 
-    if (n && va >= n->start && va < n->end)
-        return n;
+    /* What is just behind the last one is asked for more often than anything else. */
+    if (n && va >= n->end && (!n->next || va < n->next->end)) {
+        if (n->next && va >= n->next->start)
+            t->last_hit = n->next;
+        return n->next;
+    }
     n = t->root;
     while (n) {
         if (n->end > va) {
@@ -445,22 +449,8 @@ void region_insert(struct region_tree *t, struct region *r)
     region_insert_below(t, r, region_first_above(t, r->start));
 }
 
-void region_append(struct region_tree *t, struct region *r)
-{
-    mm_assert(!t->root && r->start < r->end && r->end <= t->hi &&
-                  r->start >= (t->last ? t->last->end : t->lo),
-              "region [%x, %x) behind one that ends at %x", r->start, r->end, t->last ? t->last->end : t->lo);
-    r->next = NULL;
-    r->prev = t->last;
-    if (t->last)
-        t->last->next = r;
-    else
-        t->first = r;
-    t->last = r;
-    t->count++;
-}
-
-/* The subtree that `like` is the model of, from the next regions of the list; *at moves behind them. */
+/* The subtree that `like` is the model of, from the next regions of the list, which have its colours and
+ * bounds already; *at moves behind them. */
 static struct region *copy_shape(const struct region *like, struct region **at)
 {
     struct region *left = like->left ? copy_shape(like->left, at) : NULL, *r = *at, *right;
@@ -473,8 +463,6 @@ static struct region *copy_shape(const struct region *like, struct region **at)
     r->right = right;
     if (right)
         right->parent = r;
-    r->red = like->red;
-    r->max_gap = like->max_gap;
     return r;
 }
 
@@ -567,17 +555,12 @@ void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct re
     link_below(t, upper, r->next);
 }
 
-bool region_continues(const struct region *a, const struct region *b)
-{
-    return a->end == b->start && a->flags == b->flags && a->space == b->space && a->object == b->object &&
-           (!a->object || a->offset + region_pages(a) == b->offset) &&
-           a->number + region_pages(a) == b->number;
-}
-
 void region_join(struct region_tree *t, struct region *a, struct region *b)
 {
     mm_assert(region_continues(a, b), "[%x, %x) and [%x, %x)", a->start, a->end, b->start, b->end);
     a->end = b->end; /* this comes first, so that the gap after b stays as it is */
+    if (t->last_hit == b)
+        t->last_hit = a;
     region_remove(t, b);
 }
 

@@ -89,8 +89,17 @@ static inline struct region *region_find(struct region_tree *t, vaddr_t va)
     return region_find_slow(t, va);
 }
 
+struct region *region_first_above_slow(struct region_tree *t, vaddr_t va);
+
 /* The first region with end > va, or NULL. */
-struct region *region_first_above(struct region_tree *t, vaddr_t va);
+static inline struct region *region_first_above(struct region_tree *t, vaddr_t va)
+{
+    struct region *r = t->last_hit;
+
+    if (likely(r && va >= r->start && va < r->end))
+        return r;
+    return region_first_above_slow(t, va);
+}
 
 /* A free range: where it starts, and the first region above it or NULL. */
 struct region_gap { /* (o) */
@@ -114,7 +123,17 @@ void region_remove(struct region_tree *t, struct region *r);
  * A copy of a whole tree, without a search: append a copy of each of its regions, in order, then take over
  * its shape. Until then none of them is found. Their ranges must be the model's.
  */
-void region_append(struct region_tree *t, struct region *r);
+static inline void region_append(struct region_tree *t, struct region *r)
+{
+    r->next = NULL;
+    r->prev = t->last;
+    if (t->last)
+        t->last->next = r;
+    else
+        t->first = r;
+    t->last = r;
+    t->count++;
+}
 void region_copy_shape(struct region_tree *t, const struct region_tree *model);
 /* Move the boundaries without passing a neighbour. offset and number follow start, so what a page maps stays.
  */
@@ -128,7 +147,12 @@ void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr
 void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct region *upper);
 /* Whether b, which starts where a ends, continues it: equal flags, object with continuing offset, continuing
  * number. */
-bool region_continues(const struct region *a, const struct region *b);
+static inline bool region_continues(const struct region *a, const struct region *b)
+{
+    return a->end == b->start && a->flags == b->flags && a->space == b->space && a->object == b->object &&
+           (!a->object || a->offset + region_pages(a) == b->offset) &&
+           a->number + region_pages(a) == b->number;
+}
 /* Join b into a (region_continues(a, b)); b is removed from the tree and its memory and object reference are
  * the caller's to release. */
 void region_join(struct region_tree *t, struct region *a, struct region *b);

@@ -389,26 +389,32 @@ static inline void note_unmapped(struct space *s, vaddr_t va, vaddr_t end, uint3
     e->cost = (end - va) >> PAGE_SHIFT;
 }
 
+struct forget {
+    struct vm *vm;
+    struct leavers leavers;
+};
+
+static inline __attribute__((always_inline)) void forget_one(pte_t *e, void *arg)
+{
+    struct forget *f = arg;
+
+    forget_entry(f->vm, *e, &f->leavers);
+}
+
 /* Drop the span's table; the last root gives up what its entries name. How many there were. */
 static uint32_t drop_table(struct space *s, vaddr_t va)
 {
     struct vm *vm = s->vm;
     struct frame *table = pt_drop_table(&s->pt, va);
-    struct leavers leavers;
-    uint32_t left, pages;
+    struct forget forget = {.vm = vm};
+    uint32_t pages;
 
     if (!table)
         return 0;
-    leavers_begin(&leavers, vm);
-    const pte_t *e = pt_table_entries(vm->pool, table);
-
-    left = pages = table->used;
-    for (uint32_t i = 0; left; i++, left--) {
-        i = pt_next_entry(table, e, i);
-        mm_assert(i < PT_TABLE_ENTRIES, "table at %x says %u more entries", va, left);
-        forget_entry(vm, e[i], &leavers);
-    }
-    frame_batch_end(&leavers.batch);
+    leavers_begin(&forget.leavers, vm);
+    pages = pt_each_entry(table, pt_table_entries(vm->pool, table), forget_one, &forget);
+    frame_batch_end(&forget.leavers.batch);
+    mm_assert(pages == table->used, "table at %x has %u entries, says %u", va, pages, table->used);
     table_free(vm, &s->pt, table);
     return pages;
 }
@@ -509,8 +515,9 @@ void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
 int space_own_edges(struct space *s, vaddr_t start, vaddr_t end)
 {
     vaddr_t edge[2] = {start, end - 1};
+    unsigned spans = PT_SPAN_DOWN(start) == PT_SPAN_DOWN(end - 1) ? 1 : 2;
 
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < spans; i++) {
         if (likely(!pt_span_readonly(&s->pt, edge[i]) && pt_span(&s->pt, edge[i]) != PT_OUT) ||
             span_becomes_empty(s, edge[i], start, end))
             continue;

@@ -229,7 +229,7 @@ struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags)
 }
 
 /* The first try has failed. */
-static __attribute__((noinline, cold)) void *cache_alloc_again(struct vm *vm, struct cache *c)
+__attribute__((noinline, cold)) void *vm_cache_alloc_again(struct vm *vm, struct cache *c)
 {
     unsigned rooms = 0;
     bool last = false;
@@ -242,15 +242,6 @@ static __attribute__((noinline, cold)) void *cache_alloc_again(struct vm *vm, st
         if (obj || (last && !vm_make_room(vm, rooms++)))
             return obj;
     }
-}
-
-void *vm_cache_alloc(struct vm *vm, struct cache *c)
-{
-    void *obj;
-
-    might_sleep();
-    obj = cache_alloc(c);
-    return likely(obj) ? obj : cache_alloc_again(vm, c);
 }
 
 void vm_frame_mapped_slow(struct vm *vm, struct frame *f, struct policy_set *set)

@@ -169,7 +169,16 @@ struct frame *vm_frame_alloc(struct vm *vm, enum frame_use use, unsigned flags);
 /* The same for somebody who can be told that there is none: nobody is ended. With FRAME_RESERVE the last
  * frames are taken when reclaim finds nothing. Sleeps. */
 struct frame *vm_frame_request(struct vm *vm, enum frame_use use, unsigned flags);
-void *vm_cache_alloc(struct vm *vm, struct cache *c);
+/* For the next, when its first try has failed. Sleeps. */
+void *vm_cache_alloc_again(struct vm *vm, struct cache *c);
+static inline void *vm_cache_alloc(struct vm *vm, struct cache *c)
+{
+    void *obj;
+
+    might_sleep();
+    obj = cache_alloc(c);
+    return likely(obj) ? obj : vm_cache_alloc_again(vm, c);
+}
 /* For those who allocate otherwise: have somebody end, if this is one of the first times (n from 0) that
  * there is no memory for the kernel. Whether it is worth another try. Sleeps. */
 bool vm_make_room(struct vm *vm, unsigned n);

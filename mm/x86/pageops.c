@@ -119,10 +119,10 @@ static void copy_movl(void *dst, const void *src)
                      : "memory", "cc");
 }
 
-/* 16 rounds of 4 times 64 bytes through four registers. */
+/* 4 rounds of 16 times 64 bytes through four registers. */
 #define COPY_SSE(store, fence)                                                                               \
     uint8_t saved[64];                                                                                       \
-    uint32_t n = PAGE_SIZE / 256;                                                                            \
+    uint32_t n = PAGE_SIZE / 1024;                                                                           \
                                                                                                              \
     __asm__ volatile("movups %%xmm0, (%3)\n\t"                                                               \
                      "movups %%xmm1, 16(%3)\n\t"                                                             \
@@ -130,7 +130,7 @@ static void copy_movl(void *dst, const void *src)
                      "movups %%xmm3, 48(%3)\n"                                                               \
                      "1:\n\t"                                                                                \
                      ".set offset, 0\n\t"                                                                    \
-                     ".rept 4\n\t"                                                                           \
+                     ".rept 16\n\t"                                                                          \
                      "movaps offset(%1), %%xmm0\n\t"                                                         \
                      "movaps offset + 16(%1), %%xmm1\n\t"                                                    \
                      "movaps offset + 32(%1), %%xmm2\n\t"                                                    \
@@ -139,8 +139,8 @@ static void copy_movl(void *dst, const void *src)
                      " %%xmm3, offset + 48(%0)\n\t"                                                          \
                      ".set offset, offset + 64\n\t"                                                          \
                      ".endr\n\t"                                                                             \
-                     "addl $256, %0\n\t"                                                                     \
-                     "addl $256, %1\n\t"                                                                     \
+                     "addl $1024, %0\n\t"                                                                    \
+                     "addl $1024, %1\n\t"                                                                    \
                      "decl %2\n\t"                                                                           \
                      "jnz 1b\n\t" fence "movups (%3), %%xmm0\n\t"                                            \
                      "movups 16(%3), %%xmm1\n\t"                                                             \

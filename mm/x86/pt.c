@@ -37,8 +37,8 @@
  * INV-PT-3  a table that several roots name has a read-only directory entry in each of them
  * INV-PT-4  a present entry is user-accessible, never global, not marked as parked, and it, a held one and
  *           a parked one name frames of the pool
- * INV-PT-5  tables of a root counts its user directory entries, out those that say so, and spans has a bit
- *           for each
+ * INV-PT-5  tables of a root counts its user directory entries, out those that say so, spans has a bit for
+ *           each, and words one for each word of spans that is not 0
  * INV-PT-6  an entry that is not empty lies in a group whose bit is set in the table's index
  * INV-PT-7  an entry that is not present and names a frame is held, and then not writable, or parked
  * INV-PT-8  a table whose entries all name slots, of which there are some, is flagged as listed
@@ -54,6 +54,7 @@
 #include "mm/x86/tlb.h"
 
 _Static_assert(PT_USER_SPANS == USER_END >> PT_SPAN_SHIFT, "the user half is whole spans");
+_Static_assert(PT_USER_SPANS / 32 <= 32, "a word has a bit for each word of spans");
 
 #define PDE_USER (PT_PRESENT | PT_USER | PT_ACCESSED)
 
@@ -69,13 +70,20 @@ static pde_t *pde_of(const struct pt *pt, vaddr_t va)
 /* Note that a span has a table now, or has none any more. */
 static void mark_span(struct pt *pt, vaddr_t va)
 {
-    pt->spans[va >> (PT_SPAN_SHIFT + 5)] |= 1u << (va >> PT_SPAN_SHIFT & 31);
+    uint32_t word = va >> (PT_SPAN_SHIFT + 5);
+
+    pt->spans[word] |= 1u << (va >> PT_SPAN_SHIFT & 31);
+    pt->words |= 1u << word;
     pt->tables++;
 }
 
 static void unmark_span(struct pt *pt, vaddr_t va)
 {
-    pt->spans[va >> (PT_SPAN_SHIFT + 5)] &= ~(1u << (va >> PT_SPAN_SHIFT & 31));
+    uint32_t word = va >> (PT_SPAN_SHIFT + 5);
+
+    pt->spans[word] &= ~(1u << (va >> PT_SPAN_SHIFT & 31));
+    if (!pt->spans[word])
+        pt->words &= ~(1u << word);
     pt->tables--;
 }
 
@@ -231,7 +239,9 @@ void pt_add_table(struct pt *pt, vaddr_t va, struct frame *table)
 uint32_t pt_share_tables(struct pt *dst, struct pt *src)
 {
     mm_assert(dst->tables == 0, "root %u has %u tables", dst->root, dst->tables);
-    for (uint32_t k = 0; k < PT_USER_SPANS / 32; k++) {
+    for (uint32_t words = src->words; words; words &= words - 1) {
+        uint32_t k = (uint32_t)__builtin_ctz(words);
+
         dst->spans[k] = src->spans[k];
         for (uint32_t left = src->spans[k]; left; left &= left - 1) {
             uint32_t i = k * 32 + (uint32_t)__builtin_ctz(left);
@@ -245,6 +255,7 @@ uint32_t pt_share_tables(struct pt *dst, struct pt *src)
             dst->top[i] = pde;
         }
     }
+    dst->words = src->words;
     dst->tables = src->tables;
     dst->out = src->out;
     flush_all(src);
@@ -332,12 +343,14 @@ vaddr_t pt_next_span(const struct pt *pt, vaddr_t va, vaddr_t end)
     if (i >= last)
         return end;
     word = pt->spans[i / 32] & ~0u << (i & 31);
-    for (i &= ~31u; !word; word = pt->spans[i / 32]) {
-        i += 32;
-        if (i >= last)
+    i /= 32;
+    for (uint32_t words = pt->words & ~1u << i; !word; words &= words - 1) {
+        if (!words)
             return end;
+        i = (uint32_t)__builtin_ctz(words);
+        word = pt->spans[i];
     }
-    i += (uint32_t)__builtin_ctz(word);
+    i = i * 32 + (uint32_t)__builtin_ctz(word);
     return i < last ? (vaddr_t)i << PT_SPAN_SHIFT : end;
 }
 
@@ -525,6 +538,8 @@ bool pt_verify(const struct pt *pt)
 
         INV("INV-PT-5", !pde == !(pt->spans[i / 32] >> (i & 31) & 1), "root %u span %u entry %x, bits %x",
             pt->root, i, pde, pt->spans[i / 32]);
+        INV("INV-PT-5", !pt->spans[i / 32] == !(pt->words >> (i / 32) & 1), "root %u word %u is %x, bits %x",
+            pt->root, i / 32, pt->spans[i / 32], pt->words);
         if (!pde)
             continue;
         tables++;

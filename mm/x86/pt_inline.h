@@ -138,4 +138,27 @@ static inline uint32_t pt_next_entry(const struct frame *table, const pte_t *e, 
     return i;
 }
 
+static inline __attribute__((always_inline)) uint32_t
+pt_each_entry(const struct frame *table, pte_t *entries, void (*fn)(pte_t *e, void *arg), void *arg)
+{
+    uint32_t n = 0;
+
+    for (uint32_t groups = table->index; groups; groups &= groups - 1) {
+        pte_t *e = entries + ((uint32_t)__builtin_ctz(groups) << PT_GROUP_SHIFT);
+
+        for (const pte_t *stop = e + (1u << PT_GROUP_SHIFT); e < stop; e += 4) {
+            if (!(e[0].raw | e[1].raw | e[2].raw | e[3].raw))
+                continue;
+#pragma GCC unroll 4
+            for (unsigned k = 0; k < 4; k++) {
+                if (!e[k].raw)
+                    continue;
+                fn(e + k, arg);
+                n++;
+            }
+        }
+    }
+    return n;
+}
+
 #endif

@@ -1393,6 +1393,7 @@ TEST(vm, damage_is_named)
     BROKEN(&t.vm, "INV-PT-4", e->raw &= ~(uint32_t)PT_USER, *e = saved);
     BROKEN(&t.vm, "INV-PT-5", c->pt.tables++, c->pt.tables--);
     BROKEN(&t.vm, "INV-PT-5", c->pt.spans[0] ^= 2, c->pt.spans[0] ^= 2);
+    BROKEN(&t.vm, "INV-PT-5", c->pt.words ^= 1u << 5, c->pt.words ^= 1u << 5);
     BROKEN(&t.vm, "INV-PT-1", c->pt.top[1] ^= PT_USER, c->pt.top[1] ^= PT_USER);
     BROKEN(&t.vm, "INV-PT-6", table->index ^= pt_group(va), table->index ^= pt_group(va));
     BROKEN(&t.vm, "INV-SPACE-1",
