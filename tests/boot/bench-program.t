@@ -12,7 +12,8 @@ my $counts = boot('bench-program', memory => '96M', initrd => $archive, time => 
     append => 'init=/bin/bench -- instructions');
 outcome_is($counts, 'pass');
 my @operations = (
-    'getppid', 'fork-small', 'pipe-round-trip', 'epoll-wake-of-1', 'epoll-wake-of-10000', 'segv-handler', 'segv-siginfo', 'brk', 'fault-zero-write',
+    'getppid', 'fork-small', 'fork-first-writes', 'fork-exit-wait-small', 'pipe-round-trip', 'epoll-wake-of-1',
+    'epoll-wake-of-10000', 'segv-handler', 'segv-siginfo', 'brk', 'fault-zero-write',
     'fault-zero-read', 'munmap-page', 'mmap-munmap', 'mprotect-twice', 'fault-regions', 'fault-cow-copy', 'fault-cow-last',
     'fork-big', 'fork-exit-wait-big', 'vfork-exec-wait', 'map-file', 'read-file');
 log_like($counts, qr/^bench: \Q$_\E instructions \d+ \d+ \d+\r?$/m, $_) for 'additions', @operations;

@@ -387,9 +387,15 @@ static void wait_child(long child)
         fail("wait4");
 }
 
-/* Fork until it returns here, or until the child, which ends at once, has been waited for. */
-static void forks(const char *name, bool whole)
+/* What of a fork is measured: until it returns here; until its parent has written to a variable and to its
+ * stack, too; until the child, which ends at once, has been waited for. */
+enum fork_part { CALL, FIRST_WRITES, WHOLE };
+static volatile uint32_t variable;
+
+static void forks(const char *name, enum fork_part part)
 {
+    volatile uint32_t on_stack;
+
     for (unsigned i = 0; i < SAMPLES; i++) {
         uint32_t start = ticks();
         long child = CALL0(SYS_fork);
@@ -397,9 +403,11 @@ static void forks(const char *name, bool whole)
         if (child == 0)
             for (;;)
                 CALL1(SYS_exit, 0);
+        if (part == FIRST_WRITES)
+            variable = on_stack = i;
         sample[i] = since(start);
         wait_child(child);
-        if (whole)
+        if (part == WHOLE)
             sample[i] = since(start);
     }
     report_ticks(name, 1);
@@ -434,8 +442,8 @@ static void forks_big(void)
     char *p = map(size);
 
     write_pages(p, size / PAGE, PAGE);
-    forks("fork-big", false);
-    forks("fork-exit-wait-big", true);
+    forks("fork-big", CALL);
+    forks("fork-exit-wait-big", WHOLE);
     unmap(p, size);
 }
 
@@ -707,7 +715,9 @@ static void swap(unsigned mib)
 static void operations(void)
 {
     get_parent();
-    forks("fork-small", false);
+    forks("fork-small", CALL);
+    forks("fork-first-writes", FIRST_WRITES);
+    forks("fork-exit-wait-small", WHOLE);
     round_trip();
     epoll_wake("epoll-wake-of-1", 1);
     epoll_wake("epoll-wake-of-10000", 10000);
