@@ -17,33 +17,27 @@
  * family's number is believed though it may have been another space's copy; and a slot that a page has given
  * up is the page's until a record says more.
  *
- * Data: none of its own. Locking: nosleep sections, in which the ring does not move.
+ * A ring may be long, so it is looked at in steps, between which others may run: records do not change, and
+ * what is overwritten meanwhile is left out.
+ *
+ * Data: none of its own. Locking: each step is in a nosleep section, in which the ring does not move.
  *
  * How it fails: what was overwritten is gone; the number of the first record tells how far back it goes.
  */
 #include "mm/history.h"
 
-static uint64_t birth_of(const struct event_ring *r, uint32_t space, uint64_t before, uint32_t *parent)
-{
-    struct event_record e;
-
-    while (before > event_first(r))
-        if (event_get(r, --before, &e) && e.kind == EVENT_SHARED && e.cost == space) {
-            *parent = e.who;
-            return before;
-        }
-    return UINT64_MAX;
-}
-
 void history_begin(struct history *h, const struct description *d)
 {
     const struct space *s = d->space;
     const struct object *o = d->region ? d->region->object : NULL;
-    uint64_t until = UINT64_MAX;
-    uint32_t owner = s->id;
+    const struct event_ring *r = &s->vm->events;
 
-    *h = (struct history){.ring = &s->vm->events,
-                          .next = event_first(&s->vm->events),
+    *h = (struct history){.ring = r,
+                          .next = event_first(r),
+                          .last = event_last(r),
+                          .back = event_last(r),
+                          .owner = {{.space = s->id, .until = UINT64_MAX}},
+                          .owners = 1,
                           .va = d->va,
                           .family = s->family->id,
                           .number = d->region ? d->number : d->va >> PAGE_SHIFT,
@@ -53,11 +47,24 @@ void history_begin(struct history *h, const struct description *d)
                           .frame = PFN_NONE,
                           .slot = SLOT_NONE};
     h->is_known = d->state != PAGE_NONE && (d->state != PAGE_OUT || d->table_slot.entries);
-    do {
-        h->owner[h->owners].space = owner;
-        h->owner[h->owners++].until = until;
-        until = birth_of(h->ring, owner, until < event_last(h->ring) ? until : event_last(h->ring), &owner);
-    } while (until != UINT64_MAX && h->owners < HISTORY_PARENTS);
+}
+
+/* Go back through the forks that made the space, and those that it came from. False: no work is left. */
+static bool find_owners(struct history *h, uint32_t *work)
+{
+    struct event_record e;
+
+    for (; h->back > event_first(h->ring) && h->owners < HISTORY_PARENTS; --*work) {
+        if (!*work)
+            return false;
+        if (!event_get(h->ring, --h->back, &e) || e.kind != EVENT_SHARED ||
+            e.cost != h->owner[h->owners - 1].space)
+            continue;
+        h->owner[h->owners].space = e.who;
+        h->owner[h->owners++].until = h->back;
+    }
+    h->has_owners = true;
+    return true;
 }
 
 static uint32_t owner_at(const struct history *h, uint64_t number)
@@ -166,15 +173,23 @@ static void follow(struct history *h, const struct event_record *e)
     }
 }
 
-bool history_next(struct history *h, struct event_record *e, uint64_t *number)
+enum history_answer history_next(struct history *h, struct event_record *e, uint64_t *number)
 {
-    for (; h->next < event_last(h->ring); h->next++) {
+    uint32_t work = HISTORY_STEP;
+
+    if (!h->has_owners && !find_owners(h, &work))
+        return HISTORY_MORE;
+    if (h->next < event_first(h->ring))
+        h->next = event_first(h->ring);
+    for (; h->next < h->last; h->next++, work--) {
+        if (!work)
+            return HISTORY_MORE;
         if (!event_get(h->ring, h->next, e) || e->kind >= EVENT_KINDS || !concerns(h, e, h->next) ||
             (is_of_all(e->kind) && !h->is_known))
             continue;
         follow(h, e);
         *number = h->next++;
-        return true;
+        return HISTORY_RECORD;
     }
-    return false;
+    return HISTORY_NONE;
 }

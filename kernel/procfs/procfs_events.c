@@ -39,6 +39,7 @@
 #define COMMAND_MAX 256u
 #define SPACES      4u        /* spaces that a process had lately, by exec */
 #define LOOK_NS     40000000u /* between two looks whether there is something for those who wait */
+#define LOOK_MOST   4096u     /* records that are looked at without a chance for others */
 
 _Static_assert(EVENT_KINDS <= 64 && FAULT_ACTIONS <= 32, "sets are words");
 
@@ -274,36 +275,44 @@ int proc_pid_of_space(uint32_t id)
     return -1;
 }
 
-/* The next record that fits, which stays next. False: there is none yet. */
-static bool find(struct reader *r, struct event_record *e)
+enum found { FOUND, NOT_YET, LOOK_ON };
+
+/* The next record that fits, which stays next. NOT_YET: there is none; LOOK_ON: there may be, and so many
+ * were looked at that others may want to run before this is called again. */
+static enum found find(struct reader *r, struct event_record *e)
 {
     const struct event_ring *ring = &vm_sys.events;
 
     refresh(&r->filter);
-    for (; r->next < event_last(ring); r->next++)
+    for (uint32_t n = 0; r->next < event_last(ring); r->next++, n++) {
+        if (n == LOOK_MOST)
+            return LOOK_ON;
         if (!event_get(ring, r->next, e) || fits(&r->filter, e))
-            return true;
-    return false;
+            return FOUND;
+    }
+    return NOT_YET;
 }
 
-/* Have the next line. False: there is none yet. */
-static bool make_line(struct reader *r)
+/* Have the next line. */
+static enum found make_line(struct reader *r)
 {
     uint64_t first = event_first(&vm_sys.events);
     struct event_record e;
+    enum found found;
 
     r->at = r->length = 0;
     if (r->next < first) {
         r->length = format(r->line, sizeof r->line, "lost %llu\n", (unsigned long long)(first - r->next));
         r->next = first;
-        return true;
+        return FOUND;
     }
-    if (!find(r, &e))
-        return false;
+    found = find(r, &e);
+    if (found != FOUND)
+        return found;
     r->length = event_line(r->line, sizeof r->line - 1, &e, r->next, proc_pid_of_space);
     r->line[r->length++] = '\n';
     r->next++;
-    return true;
+    return FOUND;
 }
 
 /* Wait until there may be more. 0 or -errno. */
@@ -330,9 +339,15 @@ static int read_events(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         return 0;
     mutex_lock(&r->lock);
     while (done < n && !err) {
+        enum found found = r->at == r->length ? make_line(r) : FOUND;
         size_t part;
 
-        if (r->at == r->length && !make_line(r)) {
+        if (found == LOOK_ON) {
+            if (thread_breathe())
+                err = -ERESTARTSYS;
+            continue;
+        }
+        if (found == NOT_YET) {
             if (done || !r->follows)
                 break;
             mutex_unlock(&r->lock);
@@ -355,15 +370,19 @@ static int read_events(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     return done ? (int)done : err;
 }
 
+/* If it has to look on, it is asked again after a while, as if there were something new. */
 static unsigned poll_events(struct file *f, struct poll_table *table)
 {
     struct reader *r = f->data;
     struct event_record e;
+    enum found found = FOUND;
 
     poll_register(table, &followers);
-    return POLLOUT | POLLWRNORM |
-           (r->at < r->length || r->next < event_first(&vm_sys.events) || find(r, &e) ? POLLIN | POLLRDNORM
-                                                                                      : 0);
+    if (r->at == r->length && r->next >= event_first(&vm_sys.events))
+        found = find(r, &e);
+    if (found == LOOK_ON)
+        seen = NULL;
+    return POLLOUT | POLLWRNORM | (found == FOUND ? POLLIN | POLLRDNORM : 0);
 }
 
 /* Back to the beginning, that is, to the oldest record that is left; or nowhere. */

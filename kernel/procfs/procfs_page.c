@@ -3,8 +3,8 @@
  *
  * `page` answers about one page. An address is written to it, hexadecimal with 0x or without, and belongs to
  * that open file; what is read then is all that is known of the page, a key and its value on each line, made
- * at one moment. After a write the next read begins at the beginning, so that one descriptor serves many
- * questions.
+ * at one moment, and what happened to it up to then. After a write the next read begins at the beginning, so
+ * that one descriptor serves many questions.
  *
  * `pages` has a line for each run of pages in one state: where it begins and ends, the state, and of a table
  * that is out how many entries it has.
@@ -234,21 +234,35 @@ static void show_places(struct text *t, const struct description *d)
 
 /* --- what happened --- */
 
-/* The last records of the page, in the form of /proc/quire/events. */
-static void show_history(struct text *t, const struct description *d)
+/* The next record of the page. Sleeps. */
+static bool next_event(struct history *h, struct event_record *e, uint64_t *number)
 {
-    struct history h;
+    enum history_answer answer;
+
+    do {
+        might_sleep();
+        nosleep_enter("the ring of events");
+        answer = history_next(h, e, number);
+        nosleep_exit();
+    } while (answer == HISTORY_MORE);
+    return answer == HISTORY_RECORD;
+}
+
+/* The last records of the page, in the form of /proc/quire/events. begun: nothing was asked of it yet.
+ * Sleeps. */
+static void show_history(struct text *t, const struct history *begun)
+{
+    struct history h = *begun;
     struct event_record e;
     uint64_t number;
     uint32_t count = 0, skip;
 
-    history_begin(&h, d);
-    while (history_next(&h, &e, &number))
+    while (next_event(&h, &e, &number))
         count++;
-    text_print(t, "events %u\nevents_since %llu\n", count, (unsigned long long)event_first(&vm_sys.events));
+    text_print(t, "events %u\nevents_since %llu\n", count, (unsigned long long)event_first(h.ring));
     skip = count > EVENTS_MAX ? count - EVENTS_MAX : 0;
-    history_begin(&h, d);
-    while (history_next(&h, &e, &number)) {
+    h = *begun;
+    while (next_event(&h, &e, &number)) {
         char line[EVENT_LINE];
 
         if (skip) {
@@ -262,11 +276,13 @@ static void show_history(struct text *t, const struct description *d)
 
 /* --- the page --- */
 
-static int show_page(struct text *t, const struct process *p, vaddr_t va)
+/* All but what happened to it, which begins in h; without memory that has no ring. */
+static int show_page(struct text *t, const struct process *p, vaddr_t va, struct history *h)
 {
     const struct memory *m = p->memory;
     struct description d;
 
+    h->ring = NULL;
     text_print(t, "pid %d\naddress %08x\n", p->pid, va);
     if (!m) {
         text_print(t, "space none\n");
@@ -286,7 +302,7 @@ static int show_page(struct text *t, const struct process *p, vaddr_t va)
     if (d.object_slot.slot != SLOT_NONE)
         show_slot(t, "object_slot", &d.object_slot);
     show_places(t, &d);
-    show_history(t, &d);
+    history_begin(h, &d);
     return 0;
 }
 
@@ -325,18 +341,21 @@ static void release_page(struct file *f)
     kfree(p);
 }
 
-/* Sleeps between the tries. */
+/* Sleeps, also while it goes through what happened. */
 static int render(const struct proc_node *n, struct page_file *f)
 {
     for (unsigned i = 0; i < RENDER_TRIES; i++) {
         const struct process *p;
+        struct history h;
         int err;
 
         text_rewind(&f->text);
         nosleep_enter("what is said of a page");
         p = proc_process(n);
-        err = p ? show_page(&f->text, p, f->va) : -ESRCH;
+        err = p ? show_page(&f->text, p, f->va, &h) : -ESRCH;
         nosleep_exit();
+        if (!err && h.ring)
+            show_history(&f->text, &h);
         if (err || text_complete(&f->text))
             return err;
         err = text_extend(&f->text);

@@ -31,8 +31,9 @@ my @large = $ENV{QUIRE_SOAK} ? (['longcalls-large', '3500M', 'more', '/fuzz/long
 for my $c (@large, ['sysfuzz', '48M', 'fuzz', '/fuzz/sysfuzz 3 4000 4'], ['hostile', '64M', 'fuzz', join '; ', @hostile],
     ['longcalls', '256M', 'more', '/fuzz/longcalls; echo status $?']) {
     my ($name, $memory, $root, $command) = @$c;
+    my $events = $name eq 'longcalls' ? 'events=4M ' : '';
     my $run = boot("latency-$name", memory => $memory, initrd => "$top/build/rootfs-$root.cpio", icount => 1, time => 300,
-        disks => [swap_disk("latency-$name")], append => "quiet latency -- $command; $show");
+        disks => [swap_disk("latency-$name")], append => "quiet latency $events-- $command; $show");
     outcome_is($run, 'pass');
     log_like($run, qr/^status 0\r?$/m, "$name: each call does what it says") if $name =~ /^longcalls/;
     within($name, $run->{log});

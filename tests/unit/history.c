@@ -18,11 +18,14 @@ static struct story story_of(struct space *s, vaddr_t va)
     struct history h;
     struct event_record e;
     uint64_t number, last = 0;
+    enum history_answer answer;
 
     nosleep_enter("what a test asks");
     describe_page(s, va, &d);
     history_begin(&h, &d);
-    while (story.n < MOST && history_next(&h, &e, &number)) {
+    while (story.n < MOST && (answer = history_next(&h, &e, &number)) != HISTORY_NONE) {
+        if (answer == HISTORY_MORE)
+            continue;
         if (story.n && number <= last)
             story.n = MOST; /* not in order: no story is equal to that */
         if (story.n == MOST)
@@ -120,6 +123,54 @@ TEST(history, a_page_and_its_copy)
     EXPECT(c.n && c.kind[c.n - 1] != EVENT_FAULT, "its end is told");
     s = story_of(parent, BASE + PAGE_SIZE);
     STORY(&s, EVENT_FAULT, EVENT_SHARED);
+    space_destroy(child);
+    space_destroy(parent);
+    event_ring_init(&t.vm.events, true);
+    vt_end(&t);
+}
+
+/* A long ring is looked at in steps; what a page had before a fork long ago is found all the same, and what
+ * happens meanwhile is left out. */
+TEST(history, in_steps)
+{
+    static struct event_record ring[HISTORY_STEP * 4];
+    struct vt t;
+    struct description d;
+    struct history h;
+    struct event_record e;
+    uint64_t number, first, before;
+    unsigned found = 0, more = 0;
+    enum history_answer answer;
+
+    if (!vt_begin(&t, kt, 200, 40, 64))
+        return;
+    struct space *parent = space_create(&t.vm), *child;
+
+    REQUIRE(parent, "no memory");
+    event_ring_use(&t.vm.events, ring, sizeof ring);
+    map_at(kt, parent, BASE, 4, RW);
+    WRITE(parent, BASE, 1);
+    first = event_last(&t.vm.events) - 1;
+    child = fork_of(kt, parent);
+    for (unsigned i = 0; i < HISTORY_STEP * 3; i++)
+        event_of_space(parent, EVENT_WAIT, BASE + PAGE_SIZE);
+    nosleep_enter("what a test asks");
+    describe_page(child, BASE, &d);
+    history_begin(&h, &d);
+    do {
+        before = h.next + (uint64_t)(event_last(&t.vm.events) - h.back);
+        answer = history_next(&h, &e, &number);
+        more += answer == HISTORY_MORE;
+        EXPECT(h.next + (uint64_t)(event_last(&t.vm.events) - h.back) - before <= HISTORY_STEP + 1,
+               "it looked at too much at once");
+        EXPECT(answer != HISTORY_RECORD || found || number == first, "the first of it is %llu, not %llu",
+               (unsigned long long)number, (unsigned long long)first);
+        found += answer == HISTORY_RECORD;
+        if (answer == HISTORY_MORE && more == 2)
+            event_of_space(parent, EVENT_WAIT, BASE);
+    } while (answer != HISTORY_NONE && !kt->failures);
+    nosleep_exit();
+    EXPECT(found == 2 && more >= 5, "%u records, %u times more", found, more);
     space_destroy(child);
     space_destroy(parent);
     event_ring_init(&t.vm.events, true);

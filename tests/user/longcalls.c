@@ -357,6 +357,47 @@ static void processes(void)
     free(word);
 }
 
+/* What is asked of pages, of a space that has many, and of a ring of events that is full. Read until there is
+ * nothing, or, if a word follows, until a poll() says so. */
+static int look_for(const char *path, const char *word, int follows)
+{
+    int fd = open(path, O_RDWR), ok = fd >= 0 && write(fd, word, strlen(word)) == (ssize_t)strlen(word);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    char buf[4096];
+
+    if (ok && follows)
+        ok = poll(&p, 1, 300) == 0;
+    else
+        while (ok && read(fd, buf, sizeof buf) > 0)
+            ;
+    close(fd);
+    return ok;
+}
+
+static void looking(void)
+{
+    char *p = map(2000u * MIB, 0), word[32];
+
+    if (!p || access("/proc/quire/events", R_OK) < 0) {
+        say("looking", !!p);
+        return;
+    }
+    for (int i = 0; i < 24; i++) {
+        touch(p, 16 * MIB, PAGE);
+        madvise(p, 16 * MIB, MADV_DONTNEED);
+    }
+    touch(p, 2000u * MIB, 4 * MIB);
+    snprintf(word, sizeof word, "%p", (void *)(p + MIB));
+    say("a page", look_for("/proc/self/quire/page", word, 0));
+    say("a page of nothing", look_for("/proc/self/quire/page", "0x1000", 0));
+    say("events of none", look_for("/proc/quire/events", "pid=1 va=0x1000 kind=killed,suspended", 0));
+    say("events to come", look_for("/proc/quire/events", "kind=killed follow", 1));
+    say("pages", read_all("/proc/self/quire/pages"));
+    say("map", read_all("/proc/quire/map"));
+    say("counters", read_all("/proc/quire/counters"));
+    munmap(p, 2000u * MIB);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -368,7 +409,8 @@ int main(int argc, char **argv)
                  {"files", files},
                  {"names", names},
                  {"descriptors", descriptors},
-                 {"processes", processes}};
+                 {"processes", processes},
+                 {"looking", looking}};
 
     if (argc > 1 && strcmp(argv[1], "--end") == 0)
         return 0;
