@@ -80,6 +80,8 @@ ok($b->open_at($link), 'a link opens');
 is($b->text_of('#position'), 'Step 0 of 3', 'with the same trace');
 ok($b->open_at('#sample=nothing&m=-5&a=<b>&b=none&i=99999&g=x&h=9'), 'a bad link opens');
 is($b->text_of('#position') . ' ' . $b->js('document.getElementById("header").value'), 'Step 11 of 11 8', 'with what can be');
+ok($b->open_at('#sample=constructor'), "a sample's name that only JavaScript knows is none");
+is($b->text_of('#position'), 'Step 0 of 11', 'so it is the first sample');
 $b->open_at('#s=%2B20 %2B20 -0&m=256&a=list/first/address&b=none');
 $b->fill('header', 16);
 $b->fill('guard', 4);
@@ -99,6 +101,9 @@ my $random = $b->file('random.txt', $trace);
 my @kinds = split /\n/, `$fits --list`;
 $b->open_at('#b=none');
 ok($b->opens($random, 60), 'a trace is read') or diag($b->text_of('#said'));
+$b->choose_file('#file', $b->file('bad.txt', "+10\nx 3\n"));
+ok($b->wait_for('/bad.txt: Line 2 is no operation that can be/.test(document.getElementById("said").textContent)', 10), 'of a bad one it is said what is wrong') or diag($b->text_of('#said'));
+ok($b->opens($random, 60), 'and another can be read');
 my @differ;
 for my $kind (@kinds) {
     # A heap of frames on the host is not in the same places: its magazines are larger with 64 bits.

@@ -118,6 +118,8 @@ is($b->js('document.getElementById("cost-miss").value'), 8000, 'and costs');
 ok($b->open_at('#sample=nothing&f=99999999&a=<b>&b=fifo&i=-5&cm=x'), 'a bad link opens');
 is($b->text_of('#position') . ' ' . $b->js('document.getElementById("frames").value'), 'Step 0 of 12 1024', 'with what can be');
 
+ok($b->open_at("#sample=$_"), "a sample's name that only JavaScript knows: $_") for qw(constructor __proto__);
+is($b->text_of('#position'), 'Step 0 of 12', 'is none');
 ok($b->open_at('#s=1.2.x&f=3'), 'a link with a bad string opens');
 is($b->text_of('#refs-error'), 'Reference 3 is not a page number.', 'and says what is wrong');
 $b->click("#$_") for qw(next play last theme all);
@@ -170,6 +172,25 @@ $b->fill('program', 0);
 is($b->text_of('#position'), 'Step 0 of 3', 'another program');
 $b->choose_file('#file', $b->file('damaged.trace', substr $whole, 0, 1000));
 ok($b->wait_for('/damaged.trace cannot be read: it is damaged, or not complete/.test(document.getElementById("said").textContent)', 10), 'a damaged one is refused');
+
+# What cannot be run is said of the file, and what was there stays.
+my %cannot = (
+    'words.txt' => ["1 2 x\n", 'words.txt: Reference 3 is not a page number.'],
+    'empty.txt' => ['', 'empty.txt: There are no references.'],
+    'five.u32' => ["\1\0\0\0\2", 'five.u32 cannot be read: 5 bytes are not a number of 32-bit words.'],
+    'idle.trace' => [pack('a8V*', 'QUIRETR1', mark(0, 3), 7, 70, unpack('V4', pack 'a16', 'first'), mark(0, 2), mark(0, 4), (0) x 6),
+        'idle.trace cannot be read: no program there has touched anything.'],
+    'head.gz' => ["\x1f\x8b", 'head.gz cannot be read: Compressed input was truncated.'],
+);
+$b->open_at('');
+for my $name (sort keys %cannot) {
+    my ($text, $said) = @{$cannot{$name}};
+    $b->choose_file('#file', $b->file($name, $text));
+    ok($b->wait_for("document.getElementById('said').textContent.startsWith('$name')", 10), "$name is refused");
+    is($b->text_of('#said') . ' ' . $b->text_of('#position'), "$said Step 0 of 12", 'and why is said');
+}
+$b->js('document.getElementById("refs").value = Array.from({length: 250000}, (_, i) => i % 97).join(" "); document.getElementById("refs").dispatchEvent(new Event("input", {bubbles: true}))');
+is($b->text_of('#position'), 'Step 0 of 200000 (250000 there)', 'of a long text so much is run as of a file');
 
 # --- equal to replay, all policies ---
 

@@ -134,7 +134,7 @@ function readLink() {
         set.text = p.get("s");
         set.heap = 0;
     } else {
-        set.sample = p.get("sample") in SAMPLES ? p.get("sample") : DEFAULTS.sample;
+        set.sample = Object.hasOwn(SAMPLES, p.get("sample")) ? p.get("sample") : DEFAULTS.sample;
         set.text = SAMPLES[set.sample].text();
         set.heap = SAMPLES[set.sample].heap;
     }
@@ -165,14 +165,16 @@ function showFields() {
 
 const how = () => ({text: bytes || set.text, heap: set.heap, header: set.header, guard: set.guard, most: set.most});
 
+// Whether there is something to run.
 function restart() {
     stop();
     if (!makeRuns(() => [set.a, set.b].filter(Boolean).map(kind => new Run(kind, how()))))
-        return;
+        return false;
     buildPanes("Allocator", run => run.kind, run => about(run.kind), () => el("div", {className: "picture"}), () => el("div", {className: "lists"}));
     $("totals").tHead.replaceChildren();
     $("totals").tBodies[0].replaceChildren();
     go(at);
+    return true;
 }
 
 function nextRefusal() {
@@ -368,8 +370,7 @@ async function openFile(file) {
     set.heap = 0;
     at = 0;
     showFields();
-    restart();
-    tell(`${file.name}: ${runs.length ? runs[0].count : 0} operations.`);
+    tellOpened(file, restart(), "operations");
 }
 
 const PAGE = {

@@ -74,6 +74,11 @@ function tell(text) {
     $("said").textContent = text;
 }
 
+// What came of a file: how many steps it has, or what is wrong with it, which stands beside the text too.
+function tellOpened(file, isRun, steps) {
+    tell(`${file.name}: ${isRun ? `${runs[0].count} ${steps}.` : $(`${PAGE.text}-error`).textContent}`);
+}
+
 // Make the runs, or say beside the text what is wrong with it. Whether they are there.
 function makeRuns(make) {
     const error = $(`${PAGE.text}-error`);

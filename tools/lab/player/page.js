@@ -5,6 +5,7 @@ const RING_MAX = 24;    // frames that a ring is drawn of
 const CHIPS_MAX = 24;   // pages of a list that are drawn
 const GHOSTS_ASKED = 4000;
 const FILE_MAX = 64 << 20; // bytes of a file that are read, unpacked
+const REFS_MAX = 200000;   // references that are run
 
 // A sample's numbers, the same each time: a linear congruential generator.
 function generator(seed) {
@@ -77,7 +78,7 @@ function readLink() {
         set.sample = "";
         set.refs = p.get("s").replace(/[.,]+/g, " ");
     } else {
-        set.sample = p.get("sample") in SAMPLES ? p.get("sample") : DEFAULTS.sample;
+        set.sample = Object.hasOwn(SAMPLES, p.get("sample")) ? p.get("sample") : DEFAULTS.sample;
         set.refs = SAMPLES[set.sample].refs();
         set.frames = SAMPLES[set.sample].frames;
     }
@@ -89,7 +90,7 @@ function readLink() {
         set[k] = number(key, DEFAULTS[k], 0, 1e12);
     set.tlb = whole("tlb", 0, 0, 64);
     set.rss = whole("rss", 0, 0, 1024);
-    set.most = whole("most", DEFAULTS.most, 1, 200000);
+    set.most = whole("most", DEFAULTS.most, 1, REFS_MAX);
     set.unused = p.get("u") === "1";
     at = whole("i", 0, 0, 1e9);
     return p.has("file") ? p.get("file") : "";
@@ -119,20 +120,22 @@ function showFields() {
 const cost = () => ({hit: set.hit, miss: set.miss * 1000, write: set.write * 1000, salvage: set.salvage * 1000});
 
 function howOf(policy) {
-    return {policy, frames: set.frames, tlb: set.tlb, rss: set.rss, unused: set.unused, most: bytes ? set.most : 0};
+    return {policy, frames: set.frames, tlb: set.tlb, rss: set.rss, unused: set.unused, most: bytes ? set.most : REFS_MAX};
 }
 
 // --- running ---
 
+// Whether there is something to run.
 function restart() {
     stop();
     if (!makeRuns(() => [set.a, set.b].filter(Boolean).map(p => new Run(MODULE, bytes || set.refs, howOf(p)))))
-        return;
+        return false;
     buildPanes("Policy", r => r.how.policy, r => (ABOUT[r.how.policy] || {says: ""}).says,
         () => el("ol", {className: "frames" + (set.frames > 48 ? " many" : ""), "aria-label": "Frames"}),
         () => el("div", {className: "ring-place"}), () => el("div", {className: "lists"}));
     showTotals([]);
     go(at);
+    return true;
 }
 
 const nextMiss = () => Math.min(...runs.map(r => r.missAfter(at) || Infinity));
@@ -365,6 +368,10 @@ async function openFile(file) {
     const {all, isCut} = await beginning(file, FILE_MAX);
     const programs = new Core(MODULE).recording(all, isCut);
     const isText = !programs && all.every(b => b >= 32 && b < 127 || b >= 9 && b <= 13);
+    if (programs && !programs.some(p => p.references))
+        throw new Error("no program there has touched anything");
+    if (!programs && !isText && !isCut && all.length % 4)
+        throw new Error(`${all.length} bytes are not a number of 32-bit words`);
     recorded = null;
     if (isText) {
         const text = new TextDecoder().decode(all);
@@ -382,8 +389,7 @@ async function openFile(file) {
     }
     at = 0;
     showFields();
-    restart();
-    tell(`${file.name}: ${runs.length ? runs[0].count : 0} references.`);
+    tellOpened(file, restart(), "references");
 }
 
 function takeProgram(i) {
