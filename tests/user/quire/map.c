@@ -53,6 +53,7 @@ enum mode { MODE_ALL, MODE_PROCESS, MODE_BUDDY, MODE_SWAP };
 
 static enum depth depth;
 static int width, height;
+static int rows_most; /* that the terminal shows, if it says so: a picture of more rows must not scroll it */
 static volatile sig_atomic_t resized, ended, stopped;
 
 /* --- output, in one write a picture --- */
@@ -173,25 +174,48 @@ static const char *brief(unsigned long long n)
     return to;
 }
 
+/* Leave so many rows of the picture. */
+static void cut_rows(int most)
+{
+    for (size_t i = 0; i < out_size; i++)
+        if (out[i] == '\n' && --most == 0)
+            out_size = i + 1;
+}
+
+static void send(const char *text, size_t n)
+{
+    while (n) {
+        ssize_t did = write(1, text, n);
+
+        if (did < 0 && errno != EINTR)
+            exit(1);
+        did = did < 0 ? 0 : did;
+        text += did;
+        n -= (size_t)did;
+    }
+}
+
+/* live: over the last picture. Each row is erased before it is written: behind a row that is as wide as the
+ * terminal the cursor stays in the last column, whose cell would go. */
 static void flush(bool live)
 {
-    size_t done = 0;
-
-    if (live && out_size && out[out_size - 1] == '\n')
+    if (!live) {
+        send(out, out_size);
+        out_size = 0;
+        return;
+    }
+    if (rows_most)
+        cut_rows(rows_most);
+    if (out_size && out[out_size - 1] == '\n')
         out_size--; /* the last row must not scroll the terminal */
     for (size_t i = 0; i < out_size;) {
-        const char *end = live ? memchr(out + i, '\n', out_size - i) : NULL;
+        const char *end = memchr(out + i, '\n', out_size - i);
         size_t n = end ? (size_t)(end - (out + i)) : out_size - i;
-        ssize_t did;
 
-        for (done = 0; done < n; done += (size_t)did) {
-            did = write(1, out + i + done, n - done);
-            if (did < 0 && errno != EINTR)
-                exit(1);
-            did = did < 0 ? 0 : did;
-        }
-        if (end && write(1, "\033[K\r\n", 5) < 0) /* the rest of the row is of the last picture */
-            exit(1);
+        send("\033[K", 3);
+        send(out + i, n);
+        if (end)
+            send("\r\n", 2);
         i += n + (end != NULL);
     }
     out_size = 0;
@@ -682,9 +706,11 @@ static void measure(void)
 
     width = 80;
     height = 25;
+    rows_most = 0;
     if (ioctl(1, TIOCGWINSZ, &w) == 0 && w.ws_col && w.ws_row) {
         width = w.ws_col;
         height = w.ws_row;
+        rows_most = height;
     } else {
         if (columns && atoi(columns) > 0)
             width = atoi(columns);
@@ -697,7 +723,7 @@ static void measure(void)
 
 static void restore(void)
 {
-    static const char back[] = "\033[0m\033[?25h\r\n";
+    static const char back[] = "\033[0m\033[?7h\033[?25h\r\n";
 
     if (!is_raw)
         return;
@@ -709,7 +735,7 @@ static void restore(void)
 
 static void make_raw(void)
 {
-    static const char clear[] = "\033[?25l\033[2J";
+    static const char clear[] = "\033[?25l\033[?7l\033[2J";
     struct termios t;
 
     if (tcgetattr(0, &cooked) == 0) {
