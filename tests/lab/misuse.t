@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use File::Path qw(make_path remove_tree);
 use FindBin;
+use POSIX qw(mkfifo);
 use lib $FindBin::Bin, "$FindBin::Bin/../boot";
 use Boot qw(need_busybox);
 use Said;
@@ -38,6 +39,7 @@ system('gzip', '-kf', $good) == 0 or die 'gzip';
 open my $gz, '<:raw', "$good.gz" or die $!;
 my $packed = do { local $/; <$gz> };
 make_path("$dir/folder.trace");
+mkfifo("$dir/pipe", 0600) or die "mkfifo: $!";
 
 my $sweep = "$top/build/lab/sweep";
 my $replay = "$top/build/host/replay";
@@ -99,6 +101,7 @@ my %bad = (
     'trace: no command'          => [2, qr/--command is wanted/, "$top/tools/trace", '--command', ' '],
     'trace: no folder can be there' => [2, qr/errors: |errors\/t/, "$top/tools/trace", '--command', 'true', '--out', "$dir/errors/t/x.gz"],
     'trace: its file is a folder' => [2, qr/is a folder/, "$top/tools/trace", '--command', 'true', '--out', "$dir/folder.trace"],
+    'trace: its file is a pipe' => [2, qr/is no file/, "$top/tools/trace", '--command', 'true', '--out', "$dir/pipe"],
     'trace: a long name'         => [2, qr/15 characters/, "$top/tools/trace", '--command', 'true', '--name', 'x' x 16],
 );
 for my $what (sort keys %bad) {
@@ -127,10 +130,15 @@ is(`$replay '@{[file('last.txt', "4294967295 0 w4294967295")]}' --policy clock -
 ($status, $said, $errors) = says($dir, $lab, '--command', 'no-such-program --at-all', '--out', "$dir/none", small());
 is($status, 127, 'a command that is not there: its status');
 like($errors, qr/\A[^\n]+could not run the command: no-such-program: not found\n\z/, 'and one line with its name');
-($status, $said, $errors) = says($dir, "$top/tools/trace", '--command', q{echo "it's  a \\\\ \$x" 'and "that"' $((6 * 7)); exit 3}, '--out', "$dir/a, b/quotes.gz", '-m', '64M',
+($status, $said, $errors) = says($dir, "$top/tools/trace", '--command', q{cat; echo "it's  a \\\\ \$x" 'and "that"' $((6 * 7)); exit 3}, '--out', "$dir/a, b/quotes.gz", '-m', '64M',
     '--initrd', "$top/build/rootfs-region.cpio");
-is($status, 3, 'a command with quotes: its status');
+is($status, 3, 'a command with quotes, which reads what nobody types: its status');
 like($said, qr/^it's  a \\ \$x and "that" 42$/m, 'and what it says');
 like(`$replay '$dir/a, b/quotes.gz' --programs`, qr/^program \d+ pid \d+ .* name sh$/m, 'its trace lies where it was wanted');
+
+# One that does not end.
+($status, $said, $errors) = says($dir, "$top/tools/trace", '--command', 'sleep 1000', '--out', "$dir/long.gz", '--time', 5, '-m', '64M', '--initrd', "$top/build/rootfs-region.cpio");
+is($status, 124, 'a command that comes to no end: its status');
+like($errors =~ s/^qemu.*\n//mr, qr/\A[^\n]+ it ran for 5 s, which is the limit[^\n]*\n\z/, 'and one line');
 
 done_testing();

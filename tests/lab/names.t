@@ -34,6 +34,7 @@ sub strings {
 my $command = 'region 20 100; cat /etc/passwd';
 my ($status, $said, $errors) = traced('all', $command);
 is($status, 0, 'a trace of all') or diag($said, $errors);
+unlike($said, qr/^swap:/m, 'of its own disks nothing is said');
 like($said, qr/^trace: \d{1,3}(?:,\d{3})+ accesses \(/m, 'of fewer than ten million, each is counted');
 like($said, qr/^trace:   and \d+ accesses of (?=.*\bcat \(pid )(?=.*\bsed \(pid ).*, which prepare and save this$/m, 'what is not of the command stands apart');
 my ($cat)    = $said =~ /^trace:   cat +pid (\d+) /m;
