@@ -106,12 +106,13 @@ static inline void cpu_invlpg(uint32_t va)
     __asm__ volatile("invlpg (%0)" : : "r"(va) : "memory");
 }
 
+/* In two halves, which need not go through memory to be stored. */
 static inline uint64_t cpu_rdtsc(void)
 {
-    uint64_t v;
+    uint32_t low, high;
 
-    __asm__ volatile("rdtsc" : "=A"(v));
-    return v;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
 }
 
 static inline uint64_t cpu_rdmsr(uint32_t msr)
