@@ -42,6 +42,7 @@
 #include "mm/kva_map.h"
 #include "mm/reclaim.h"
 #include "mm/slab.h"
+#include "mm/softtlb.h"
 #include "mm/space.h"
 #include "mm/x86/paging.h"
 
@@ -65,8 +66,11 @@ static bool nothing_left(void)
 {
     static struct audit_count now, before; /* large for the stack */
     unsigned still = 0;
+    uint32_t room = vm_sys.softtlb.room;
 
     shm_clear();
+    vm_table_free(softtlb_record(&vm_sys, NULL, 0, false), room,
+                  sizeof(struct vm_miss));                /* nobody stopped it */
     reclaim_set_policy(&vm_sys, policies[params.policy]); /* what another one remembers takes memory */
     for (unsigned i = 0;; i++) {
         bool last = i == WAITS || still == STILL;

@@ -27,7 +27,7 @@
 #define ADDRESS_MAX  32u /* characters */
 #define RENDER_TRIES 8u
 #define EVENTS_MAX   256u /* lines about what happened: the last ones */
-#define PLACES_MAX   256u /* lines about places that show a page; of more only the number is told */
+#define PLACES_MAX   64u  /* lines about places that show a page; of more only the number is told */
 
 /* --- what is shown --- */
 

@@ -37,7 +37,7 @@ mkdir /tmp/a && mount -t tmpfs x /tmp/a && mkdir /tmp/a/b && mount -t tmpfs y /t
 mkfifo /tmp/p; cat /tmp/p & (cd /tmp/a/b/self; exec sleep 1000) &
 (exec 3>/tmp/gone; rm /tmp/gone; dd if=/dev/zero bs=64k count=20 >&3 2>/dev/null; exec sleep 1000) &
 (exec 3</dev/zero; exec 4<>/tmp/l; exec sleep 1000) & dd if=/dev/zero of=/tmp/big bs=1M count=12 2>/dev/null;
-sleep 1;
+echo 30000 >/proc/quire/misses; echo 1 >/proc/quire/latency; sleep 1;
 END
 $left =~ s/\n/ /g;
 

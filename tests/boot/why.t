@@ -67,6 +67,8 @@ fail pages 9999
 fail pages --fold 0 1
 fail why --help
 fail pages --help
+fail sh -c 'why 1 8048000 >/dev/full'
+fail sh -c 'pages 1 >/dev/full'
 fail sh -c 'cat /proc/1/quire/page'
 fail sh -c 'echo 12345678901234567890123456789012345 >/proc/1/quire/page'
 fail sh -c 'exec 3<>/proc/self/quire/page; echo 0x10000000 >&3; head -n 2 <&3; echo 10001000 >&3; head -n 2 <&3'
@@ -90,6 +92,11 @@ sleep 0.5
 z=$(cat /tmp/zombie)
 for c in "why $z 8048000" "pages --plain $z" "map --once --plain $z" "forms --plain $z"; do $c; echo "status $?"; done
 for c in "1 2" "--swap --buddy" "--swap 1" "1 --buddy"; do map --once $c >/dev/null 2>&1; echo "two pictures $?"; done
+mkfifo /tmp/crowd
+i=0; while [ $i -lt 80 ]; do (read x </tmp/crowd) & i=$((i+1)); done
+why $$ 8049000 | sed -n '/^others/,/^history/p' >/tmp/others
+echo "crowd $(grep -c ' pid [0-9]*.* at 0x' /tmp/others) $(sed -n 's/^ *and \([0-9]*\) more$/\1/p' /tmp/others)"
+i=0; while [ $i -lt 80 ]; do echo; i=$((i+1)); done >/tmp/crowd
 sleep 0.2 & p=$!
 exec 3<>/proc/$p/quire/page
 echo 8048000 >&3
@@ -258,6 +265,7 @@ my %fails = (
     'why 1 8048000x' => [1, qr/^why: 8048000x is no address$/m],
     (map { ("why --raw 1 $_" => [0, qr/^page 08048000$/m]) } qw(8048000 0x8048000 08048abc)), 'pages --fold 0 1' => [1, qr/^pages: --fold: a number above 0/m],
     'why --help' => [0, qr/^usage: why/], 'pages --help' => [0, qr/^usage: pages/],
+    (map { ("sh -c $_ >/dev/full" => [1, qr/^\w+: not all could be written$/m]) } 'why 1 8048000', 'pages 1'),
     'sh -c cat /proc/1/quire/page' => [1, qr/Invalid argument/],
     'sh -c echo 12345678901234567890123456789012345 >/proc/1/quire/page' => [1, qr/Invalid argument/],
 );
@@ -269,6 +277,8 @@ for my $what (sort keys %fails) {
 like(said_of('ends'), qr/^[1-9]\d* gone, 0 wrong$/m, 'who ends while he is asked for has ended: one line, and no other') or diag(said_of('ends'));
 is(scalar(() = said_of('ends') =~ /^(?:why|pages|map|forms): process \d+ has no memory any more: .*\nstatus 1$/mg), 4, 'one that has ended and that nobody waits for');
 is(scalar(() = said_of('ends') =~ /^two pictures 2$/mg), 4, 'map draws one picture');
+my ($crowd, $more) = said_of('ends') =~ /^crowd (\d+) (\d+)$/m;
+ok(defined $more && $crowd >= 63 && $crowd <= 64 && $crowd + $more >= 80, 'of many who map a page the first 64 are told, and how many more there are') or diag(said_of('ends'));
 like(said_of('ends'), qr/^cat: .*No such process\nread 1\n.*No such process\nwrite 1$/m, 'a descriptor of a process that has ended') or diag(said_of('ends'));
 my ($twice) = grep {/^fail sh -c exec 3/} keys %step;
 like($step{$twice // ''} // '', qr/^address 10000000\n(?:.*\n)*address 10001000$/m, 'one descriptor serves for two questions, with 0x and without');

@@ -31,6 +31,15 @@ static int run(const char *name, int argc, char **argv)
     return -1;
 }
 
+/* What could not be written is a failure. */
+static int after(const char *name, int status)
+{
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || status)
+        return status;
+    fprintf(stderr, "%s: not all could be written\n", name);
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
     int status = argc > 0 ? run(base_name(argv[0]), argc, argv) : -1;
@@ -39,7 +48,7 @@ int main(int argc, char **argv)
     if (status == -1 && argc > 1)
         status = run(argv[1], argc - 1, argv + 1);
     if (status != -1)
-        return status;
+        return after(base_name(argv[0]), status);
     fputs("usage: quire PROGRAM [argument ...]; programs:", stderr);
     for (unsigned i = 0; i < PROGRAMS; i++)
         fprintf(stderr, " %s", programs[i].name);

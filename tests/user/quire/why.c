@@ -391,6 +391,7 @@ static void tell_places(const struct answer *a)
 {
     bool first = true;
     int self = (int)number(a, "pid", 10);
+    unsigned told = 0, last_space = 0, last_va = 0; /* places; several processes may have one space */
 
     for (unsigned i = 0; i < a->count; i++) {
         char kind[16] = "", comm[32] = "";
@@ -400,6 +401,9 @@ static void tell_places(const struct answer *a)
         if (strcmp(a->key[i], "map") != 0 ||
             sscanf(a->value[i], "%d %u %x %x %15s %31[^\n]", &pid, &space, &va, &entry, kind, comm) < 5)
             continue;
+        told += !told || space != last_space || va != last_va;
+        last_space = space;
+        last_va = va;
         if (pid == self && va == hex(a, "page"))
             continue;
         put(first ? "others" : "", "pid %d (%s) at 0x%08x: entry 0x%08x, %s", pid, comm, va, entry,
@@ -408,8 +412,8 @@ static void tell_places(const struct answer *a)
     }
     if (first && decimal(a, "maps_found"))
         put("others", "nobody else maps it");
-    if (decimal(a, "maps_found") > 256)
-        put("", "and %u more", decimal(a, "maps_found") - 256);
+    if (decimal(a, "maps_found") > told)
+        put("", "and %u more", decimal(a, "maps_found") - told);
 }
 
 /* --- what happened --- */
