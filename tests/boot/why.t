@@ -112,7 +112,7 @@ my $archive = Boot::work_file('why.cpio');
 my $top = top_dir();
 my $said = `$top/tools/rootfs pack -o '$archive' busybox --add '$script=test.sh' --add '$top/build/fuzz/pagelife=pagelife' 2>&1`;
 die "tools/rootfs: $said" if $?;
-my $run = boot('why', memory => '32M', append => 'quiet events=1M -- sh /test.sh', initrd => $archive, disks => [$disk], time => 60);
+my $run = boot('why', memory => '32M', append => 'quiet events=256K -- sh /test.sh', initrd => $archive, disks => [$disk], time => 100);
 outcome_is($run, 'pass');
 log_like($run, qr/^pagelife: done$/m, 'the page has lived');
 log_like($run, qr/^the end: the audit is clean$/m, 'nothing is lost');
