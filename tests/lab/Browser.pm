@@ -60,7 +60,7 @@ sub start {
     close $their_out;
     $our_out->autoflush(1);
     binmode $_ for $our_in, $our_out;
-    my $self = bless {pid => $pid, in => $our_in, out => $our_out, dir => $dir, id => 0, buffer => '', events => [], limit => 30}, $class;
+    my $self = bless {pid => $pid, in => $our_in, out => $our_out, dir => $dir, id => 0, buffer => '', events => [], limit => 60}, $class;
     my $target = $self->call('Target.createTarget', {url => 'about:blank'})->{targetId};
     $self->{session} = $self->call('Target.attachToTarget', {targetId => $target, flatten => JSON::PP::true})->{sessionId};
     $self->call("$_.enable") for qw(Page Runtime Network DOM Log);
