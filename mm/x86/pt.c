@@ -344,7 +344,9 @@ vaddr_t pt_next_span(const struct pt *pt, vaddr_t va, vaddr_t end)
         return end;
     word = pt->spans[i / 32] & ~0u << (i & 31);
     i /= 32;
-    for (uint32_t words = pt->words & ~1u << i; !word; words &= words - 1) {
+    while (!word) {
+        uint32_t words = pt->words & ~1u << i;
+
         if (!words)
             return end;
         i = (uint32_t)__builtin_ctz(words);
