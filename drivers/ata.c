@@ -154,6 +154,7 @@ struct ata_drive {
 enum channel_state { IDLE, DMA, PIO, PIO_FIRST, FLUSH, RESET_HOLD, RESET_WAIT, DEAD };
 
 struct ata_channel {
+    const char *name;
     uint16_t io, control, bm; /* first ports; bm 0: no bus master */
     unsigned irq;
     struct prd *prd; /* NULL: PIO only */
@@ -172,8 +173,8 @@ struct ata_channel {
 };
 
 static struct ata_channel channels[CHANNELS] = {
-    {.io = 0x1F0, .control = 0x3F6, .irq = 14},
-    {.io = 0x170, .control = 0x376, .irq = 15},
+    {.name = "ide0", .io = 0x1F0, .control = 0x3F6, .irq = 14},
+    {.name = "ide1", .io = 0x170, .control = 0x376, .irq = 15},
 };
 static uint64_t command_ns = COMMAND_NS;
 struct ata_stats ata_stats;
@@ -758,7 +759,7 @@ static unsigned probe_channel(struct ata_channel *c, unsigned index)
 {
     unsigned found = 0;
 
-    if (irq_register(c->irq, on_interrupt, c) != 0) {
+    if (irq_register(c->irq, c->name, on_interrupt, c) != 0) {
         os_log("ata: interrupt %u cannot be had, channel not used", c->irq);
         return 0;
     }

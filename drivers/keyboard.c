@@ -220,7 +220,7 @@ bool keyboard_init(void (*fn)(void))
     notify = fn;
     present = set_up();
     os_irq_restore(s);
-    if (present && irq_register(IRQ, receive, NULL) != 0)
+    if (present && irq_register(IRQ, "i8042", receive, NULL) != 0)
         present = false;
     return present;
 }

@@ -19,6 +19,7 @@ enum {
 struct handler {
     void (*fn)(void *);
     void *arg;
+    const char *name;
 };
 
 static struct handler handlers[IRQ_COUNT][HANDLERS];
@@ -46,7 +47,7 @@ void pic_init(void)
     write_masks();
 }
 
-int irq_register(unsigned irq, void (*fn)(void *arg), void *arg)
+int irq_register(unsigned irq, const char *name, void (*fn)(void *arg), void *arg)
 {
     if (irq >= IRQ_COUNT || irq == CASCADE)
         return -EINVAL;
@@ -57,6 +58,7 @@ int irq_register(unsigned irq, void (*fn)(void *arg), void *arg)
             continue;
         uint32_t s = os_irq_save();
         h->arg = arg;
+        h->name = name;
         h->fn = fn;
         masked &= (uint16_t) ~(1u << irq);
         write_masks();
@@ -92,6 +94,11 @@ void irq_dispatch(unsigned irq)
     outb(PIC1_COMMAND, OCW2_EOI);
     for (unsigned i = 0; i < HANDLERS && handlers[irq][i].fn; i++)
         handlers[irq][i].fn(handlers[irq][i].arg);
+}
+
+const char *irq_name(unsigned irq, unsigned handler)
+{
+    return handler < HANDLERS ? handlers[irq][handler].name : NULL;
 }
 
 uint64_t irq_count(unsigned irq)

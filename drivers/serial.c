@@ -124,7 +124,7 @@ int serial_listen(void (*fn)(void))
     if (!present)
         return 0;
     notify = fn;
-    err = irq_register(IRQ, receive, NULL);
+    err = irq_register(IRQ, "ttyS0", receive, NULL);
     if (!err)
         outb(REG_IER, IER_RECEIVED);
     return err;

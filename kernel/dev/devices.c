@@ -8,6 +8,7 @@
 #include "kernel/dev/devices.h"
 #include "kernel/dev/disk.h"
 #include "kernel/dev/diskfile.h"
+#include "kernel/dev/kmsg.h"
 #include "kernel/dev/random.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/ramfs.h"
@@ -244,84 +245,12 @@ static int random_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 
 static const struct file_ops random_ops = {.read = random_read, .write = random_write, .seek = null_seek};
 
-/* --- kmsg --- */
-
-#define KMSG_LINE 256u
-
-static int kmsg_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
-{
-    char line[KMSG_LINE];
-    size_t part = n < sizeof line ? n : sizeof line - 1;
-
-    (void)f;
-    (void)pos;
-    if (user_copy_in(line, buf, part))
-        return -EFAULT;
-    line[part] = '\0';
-    while (part && (line[part - 1] == '\n' || line[part - 1] == '\0'))
-        line[--part] = '\0';
-    os_log("%s", line);
-    return (int)n;
-}
-
-/* All that the ring holds, as text: gathered at open(). Read one line at a time, as a record of Linux's form.
- * */
-struct kmsg {
-    size_t size;
-    char text[];
-};
-
-static int kmsg_open(struct file *f)
-{
-    struct kmsg *k;
-
-    if (!file_reads(f))
-        return 0;
-    k = vm_alloc(sizeof *k + PRINTK_RING);
-    if (!k)
-        return -ENOMEM;
-    k->size = printk_copy(k->text, PRINTK_RING, 0);
-    f->data = k;
-    return 0;
-}
-
-static void kmsg_release(struct file *f)
-{
-    kfree(f->data);
-}
-
-static int kmsg_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
-{
-    const struct kmsg *k = f->data;
-    char head[32]; /* priority, sequence number, microseconds, flags; priorities and times are not kept */
-    size_t at = (size_t)*pos, end = at, head_size;
-    uint32_t sequence = 0;
-
-    if (*pos >= k->size)
-        return 0;
-    for (size_t i = 0; i < at; i++)
-        sequence += k->text[i] == '\n';
-    while (end < k->size && k->text[end] != '\n')
-        end++;
-    end = end < k->size ? end + 1 : end;
-    head_size = format(head, sizeof head, "6,%u,0,-;", sequence);
-    if (n < head_size + (end - at))
-        return -EINVAL;
-    if (user_copy_out(buf, head, head_size) ||
-        user_copy_out(buf + (vaddr_t)head_size, k->text + at, end - at))
-        return -EFAULT;
-    *pos = end;
-    return (int)(head_size + (end - at));
-}
-
-static const struct file_ops kmsg_ops = {
-    .open = kmsg_open, .release = kmsg_release, .read = kmsg_read, .write = kmsg_write};
-
 void devices_init(void)
 {
     static const struct device_table table = {.find = device_find, .populate = populate};
 
     file_devices = &table;
+    kmsg_init();
     chardev_register(MKDEV(1, 3), "null", &null_ops);
     chardev_register(MKDEV(1, 5), "zero", &zero_ops);
     chardev_register(MKDEV(1, 7), "full", &full_ops);

@@ -5,12 +5,14 @@
 #define LINE_MAX 320u
 
 void (*printk_tap)(const char *line);
+void (*printk_written)(void);
 
 static bool quiet;
 
 /* Lines, each ended by \n. Written with interrupts off; head counts all bytes ever written. */
 static char ring[PRINTK_RING];
 static uint32_t ring_head;
+static uint32_t lines;
 
 static void emit(enum log_level level, char *line, size_t n)
 {
@@ -19,6 +21,7 @@ static void emit(enum log_level level, char *line, size_t n)
     line[n++] = '\n';
     for (size_t i = 0; i < n; i++)
         ring[ring_head++ % PRINTK_RING] = line[i];
+    lines++;
     if (level < LOG_INFO || !quiet) {
         line[n - 1] = printk_tap ? '\0' : '\n';
         if (printk_tap)
@@ -26,6 +29,8 @@ static void emit(enum log_level level, char *line, size_t n)
         else
             console_write(line, n);
     }
+    if (printk_written)
+        printk_written();
     os_irq_restore(s);
 }
 
@@ -126,6 +131,48 @@ size_t printk_take(char *buf, size_t size, uint32_t *at)
     *at = ring_head - printk_unread(*at);
     while (n < size && *at != ring_head)
         buf[n++] = ring[(*at)++ % PRINTK_RING];
+    os_irq_restore(s);
+    return n;
+}
+
+bool printk_is_lost(uint32_t at)
+{
+    return ring_head - at > PRINTK_RING;
+}
+
+uint32_t printk_oldest(void)
+{
+    uint32_t s = os_irq_save();
+    uint32_t at = ring_head > PRINTK_RING ? ring_head - PRINTK_RING : 0;
+
+    if (at > 0)
+        while (at != ring_head && ring[at++ % PRINTK_RING] != '\n')
+            ;
+    os_irq_restore(s);
+    return at;
+}
+
+uint32_t printk_number(uint32_t at)
+{
+    uint32_t s = os_irq_save();
+    uint32_t n = lines;
+
+    for (; at != ring_head; at++)
+        n -= ring[at % PRINTK_RING] == '\n';
+    os_irq_restore(s);
+    return n;
+}
+
+size_t printk_line(char *buf, size_t size, uint32_t *at)
+{
+    uint32_t s = os_irq_save();
+    size_t n = 0;
+
+    for (char c = 0; *at != ring_head && c != '\n';) {
+        c = ring[(*at)++ % PRINTK_RING];
+        if (n < size)
+            buf[n++] = c;
+    }
     os_irq_restore(s);
     return n;
 }

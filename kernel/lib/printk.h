@@ -39,5 +39,17 @@ size_t printk_copy(char *buf, size_t size, uint32_t from);
 size_t printk_take(char *buf, size_t size, uint32_t *at);
 /* Bytes from position at on that the ring still holds. */
 uint32_t printk_unread(uint32_t at);
+/* Whether what was written there is kept no more. */
+bool printk_is_lost(uint32_t at);
+/* Where the oldest line begins that is kept whole. */
+uint32_t printk_oldest(void);
+/* How many lines were written before the one that begins at a position, which is kept; modulo 2^32. */
+uint32_t printk_number(uint32_t at);
+/* The line that begins at *at, which is kept, with its newline, cut off at size bytes. Moves *at behind it.
+ * Returns how many bytes. */
+size_t printk_line(char *buf, size_t size, uint32_t *at);
+/* Called with each line that has been written, with interrupts off, in any context. Not in a panic. NULL:
+ * nobody is told. */
+extern void (*printk_written)(void);
 
 #endif

@@ -3,6 +3,7 @@
 #include "drivers/pic.h"
 #include "kernel/dev/devices.h"
 #include "kernel/dev/disk.h"
+#include "kernel/dev/kmsg.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/shm.h"
 #include "kernel/lib/format.h"
@@ -357,6 +358,26 @@ static void show_interrupts(struct text *t)
     for (unsigned i = 0; i < IRQ_COUNT; i++)
         text_print(t, " %llu", (unsigned long long)irq_count(i));
     text_put(t, "\n", 1);
+}
+
+/* Lines that somebody listens to, as Linux lists them on a machine with the old controllers. */
+static int show_interrupt_lines(struct text *t, const struct proc_node *n)
+{
+    (void)n;
+    text_print(t, "           CPU0       \n");
+    for (unsigned i = 0; i < IRQ_COUNT; i++) {
+        const char *name = irq_name(i, 0);
+
+        if (!name)
+            continue;
+        text_print(t, "%3u: %10llu    XT-PIC      %s", i, (unsigned long long)irq_count(i), name);
+        for (unsigned k = 1; (name = irq_name(i, k)) != NULL; k++)
+            text_print(t, ", %s", name);
+        text_put(t, "\n", 1);
+    }
+    text_print(t, "LOC: %10llu   Local timer interrupts\nERR: %10u\n",
+               (unsigned long long)lapic_timer_count(), irq_spurious());
+    return 0;
 }
 
 static int show_stat(struct text *t, const struct proc_node *n)
@@ -737,6 +758,8 @@ const struct proc_entry proc_root_entries[] = {
     FILE("devices", show_devices),
     FILE("diskstats", show_diskstats),
     FILE("filesystems", show_filesystems),
+    FILE("interrupts", show_interrupt_lines),
+    {.name = "kmsg", .mode = S_IFREG | 0400, .file_ops = &kmsg_proc_ops},
     FILE("loadavg", show_loadavg),
     COUNTING("meminfo", show_meminfo),
     LINK("mounts", link_mounts),

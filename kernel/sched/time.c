@@ -224,7 +224,7 @@ void time_init(void)
         calibrate();
     if (!scale) {
         tick_ns = pit_start(TIME_HZ);
-        irq_register(PIT_IRQ, periodic, NULL);
+        irq_register(PIT_IRQ, "timer", periodic, NULL);
         return;
     }
     find_local_timer();
@@ -234,7 +234,7 @@ void time_init(void)
         lapic_timer_register(interrupt);
     } else {
         pit_once_init();
-        irq_register(PIT_IRQ, pit_interrupt, NULL);
+        irq_register(PIT_IRQ, "timer", pit_interrupt, NULL);
     }
     printk(LOG_INFO, "time: the counter has %u kHz, and the timer, %s, %u", (uint32_t)(tsc_hz / 1000),
            local_hz ? "the local APIC's" : "the PIT", (local_hz ? local_hz : PIT_HZ) / 1000);

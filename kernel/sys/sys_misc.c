@@ -1,7 +1,9 @@
 /* System calls about the machine as a whole: its name, its memory, its end; and what fits nowhere else. */
 #include "drivers/power.h"
 #include "kernel/dev/disk.h"
+#include "kernel/dev/kmsg.h"
 #include "kernel/dev/random.h"
+#include "kernel/lib/format.h"
 #include "kernel/lib/printk.h"
 #include "kernel/life/init.h"
 #include "kernel/proc/capability.h"
@@ -107,48 +109,6 @@ enum {
     SYSLOG_SIZE_BUFFER
 };
 
-/* Where READ goes on, and before which READ_ALL shows nothing. */
-static uint32_t log_read, log_cleared;
-#define LOG_LOOKS 50000000u /* ns between two looks for a line: printk() runs where nobody may be woken */
-
-static int wait_for_log(void)
-{
-    struct waitq nobody = {0};
-    uint32_t irq = os_irq_save();
-    int err = 0;
-
-    while (!printk_unread(log_read) && err != -EINTR)
-        err = thread_sleep_until(&nobody, os_now_ns() + LOG_LOOKS);
-    os_irq_restore(irq);
-    return printk_unread(log_read) ? 0 : -ERESTARTSYS;
-}
-
-static int32_t read_log(uint32_t type, vaddr_t va, uint32_t n)
-{
-    int32_t size = type == SYSLOG_READ && n ? wait_for_log() : 0;
-    uint32_t end;
-    char *text;
-
-    if (n > PRINTK_RING)
-        n = PRINTK_RING;
-    if (size || !n)
-        return size;
-    text = vm_alloc(n);
-    if (!text)
-        return -ENOMEM;
-    end = printk_position();
-    if (type == SYSLOG_READ)
-        size = (int32_t)printk_take(text, n, &log_read);
-    else
-        size = (int32_t)printk_copy(text, n, log_cleared);
-    if (type == SYSLOG_READ_CLEAR)
-        log_cleared = end;
-    if (user_copy_out(va, text, (size_t)size))
-        size = -EFAULT;
-    kfree(text);
-    return size;
-}
-
 int32_t sys_syslog(SYSCALL_3_ARGS(type, va, n))
 {
     switch (type) {
@@ -158,9 +118,11 @@ int32_t sys_syslog(SYSCALL_3_ARGS(type, va, n))
     case SYSLOG_READ:
     case SYSLOG_READ_ALL:
     case SYSLOG_READ_CLEAR:
-        return va && (int32_t)n >= 0 ? read_log(type, va, n) : -EINVAL;
+        if (!va || (int32_t)n < 0)
+            return -EINVAL;
+        return type == SYSLOG_READ ? kmsg_take(va, n, true) : kmsg_show(va, n, type == SYSLOG_READ_CLEAR);
     case SYSLOG_CLEAR:
-        log_cleared = printk_position();
+        kmsg_clear();
         return 0;
     case SYSLOG_CONSOLE_OFF:
     case SYSLOG_CONSOLE_ON:
@@ -172,7 +134,7 @@ int32_t sys_syslog(SYSCALL_3_ARGS(type, va, n))
         printk_quiet(n <= 4); /* Linux's level of warnings */
         return 0;
     case SYSLOG_SIZE_UNREAD:
-        return (int32_t)printk_unread(log_read);
+        return (int32_t)kmsg_untaken();
     case SYSLOG_SIZE_BUFFER:
         return PRINTK_RING;
     default:

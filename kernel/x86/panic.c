@@ -146,6 +146,7 @@ static void begin(void)
 {
     cpu_irq_off();
     printk_tap = NULL;
+    printk_written = NULL;
     depth++;
     if (depth > 2)
         stop();

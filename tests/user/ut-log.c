@@ -1,5 +1,6 @@
 /* The kernel's log: what syslog(2) shows, takes and clears. */
 #include "tests/user/ut.h"
+#include <poll.h>
 #include <sys/klog.h>
 
 enum {
@@ -87,6 +88,115 @@ static void waiting(void)
     close(to[1]);
 }
 
+/* Read records until one has the line as its text. Its number, or -1 and errno. */
+static long long record(int fd, const char *line)
+{
+    char r[1024], *text;
+    long long number;
+    ssize_t n;
+
+    while ((n = read(fd, r, sizeof r - 1)) > 0) {
+        r[n] = '\0';
+        text = strchr(r, ';');
+        if (text && sscanf(r, "%*u,%lld,%*u,", &number) == 1 && strncmp(text + 1, line, strlen(line)) == 0)
+            return number;
+    }
+    return n < 0 ? -1 : -2;
+}
+
+static int ready(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN | POLLRDNORM | POLLOUT};
+
+    return poll(&p, 1, 0) < 0 ? -1 : p.revents;
+}
+
+static void records(void)
+{
+    int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK), again, status;
+    char small[4], c = 0;
+    long long number;
+    int to[2];
+
+    PART("records");
+    say("a record\n");
+    SHOW(record(fd, "a record") > 0);
+    lseek(fd, 0, SEEK_END);
+    TRY(read(fd, small, sizeof small));
+    SHOW(ready(fd));
+    say("the next record\n");
+    say("one more\n");
+    SHOW(ready(fd));
+    TRY(read(fd, small, sizeof small)); /* it is passed over */
+    say("the next record\n");
+    say("one more\n");
+    SHOW((number = record(fd, "the next record")) > 0);
+    SHOW(record(fd, "one more") - number >= 1);
+    TRY(record(fd, "nobody says this"));
+    TRY(lseek(fd, 1, SEEK_SET));
+    TRY(lseek(fd, 0, SEEK_CUR));
+    TRY(lseek(fd, 0, SEEK_SET));
+    SHOW(record(fd, "the next record") < number); /* what was passed over is there */
+    say("before it is cleared\n");
+    TRY(klogctl(CLEAR, NULL, 0));
+    say("after that\n");
+    TRY(lseek(fd, 0, SEEK_DATA));
+    TRY(record(fd, "before it is cleared"));
+    TRY(lseek(fd, 0, SEEK_DATA));
+    SHOW(record(fd, "after that") > number);
+    /* Who opens it anew begins with what is kept, cleared or not. */
+    again = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+    SHOW(record(again, "before it is cleared") > number);
+    close(again);
+    again = open("/dev/kmsg", O_WRONLY);
+    TRY(read(again, small, sizeof small));
+    SHOW(ready(again));
+    close(again);
+    close(fd);
+
+    if (pipe(to) != 0)
+        return;
+    pid_t pid = fork();
+    if (pid == 0) {
+        fd = open("/dev/kmsg", O_RDONLY);
+        lseek(fd, 0, SEEK_END);
+        write(to[1], "x", 1);
+        c = record(fd, "a record that somebody waits for") > 0 ? 'y' : 'n';
+        write(to[1], &c, 1);
+        _exit(0);
+    }
+    read(to[0], &c, 1);
+    usleep(100000);
+    say("a record that somebody waits for\n");
+    read(to[0], &c, 1);
+    waitpid(pid, &status, 0);
+    ut_say("%c", c);
+    close(to[0]);
+    close(to[1]);
+}
+
+static void file(void)
+{
+    int fd = open("/proc/kmsg", O_RDONLY | O_NONBLOCK);
+    ssize_t n;
+
+    PART("/proc/kmsg");
+    while (read(fd, log_text, sizeof log_text) > 0)
+        ;
+    TRY(read(fd, log_text, sizeof log_text));
+    SHOW(ready(fd));
+    say("a line for the file\n");
+    SHOW(ready(fd));
+    n = read(fd, log_text, sizeof log_text - 1);
+    log_text[n > 0 ? n : 0] = '\0';
+    SHOW(strstr(log_text, "a line for the file") != NULL);
+    SHOW(klogctl(UNREAD, NULL, 0));
+    SHOW(shows(READ_ALL, "a line for the file"));
+    TRY(write(fd, "x", 1));
+    close(fd);
+    TRY(open("/proc/kmsg", O_WRONLY));
+}
+
 UT_PROGRAM(log)
 {
     PART("clearing");
@@ -102,6 +212,8 @@ UT_PROGRAM(log)
     TRY(klogctl(READ_CLEAR, log_text, sizeof log_text));
     taking();
     waiting();
+    records();
+    file();
     PART("errors");
     TRY(klogctl(READ_LOG, NULL, 5));
     TRY(klogctl(READ_ALL, NULL, 5));
