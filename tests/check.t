@@ -159,6 +159,59 @@ refused('a call that is none', 'check-pointers', {%calls, 'tests/user/pointer-ca
 refused('a function that is not found', 'check-pointers', {'kernel/sys/syscall.c' => $calls{'kernel/sys/syscall.c'}, 'tests/user/pointer-calls.h' => $lists},
     qr{no sys_read\(\)});
 
+# --- calls ---
+
+my %decided = (
+    'kernel/sys/syscall.c' => "    [36] = {sys_sync, \"sync\"},\n    [88] = {sys_reboot, \"reboot\"},\n    [225] = {sys_readahead, \"readahead\"},\n",
+    'kernel/sys/sys_file.c' => <<'END',
+int32_t sys_sync(SYSCALL_NO_ARGS)
+{
+    return 0;
+}
+
+int32_t sys_reboot(SYSCALL_3_ARGS(magic1, magic2, command))
+{
+    (void)magic2;
+    switch (command) {
+    case ON:
+        return 0;
+    default:
+        return magic1;
+    }
+}
+
+int32_t sys_readahead(SYSCALL_3_ARGS(fd, low, high))
+{
+    return fd + low + high;
+}
+END
+    'docs/programs.md' => <<'END',
+**Accepted, and of no effect.**
+
+| call | why |
+|---|---|
+| `sync` | nothing is out |
+| `reboot magic2` `reboot ON` | no key |
+| `readahead 4` | it is there |
+
+## The end
+END
+);
+accepted('calls whose silence has a reason', 'check-calls', {%decided});
+for my $c (
+    ['a call that does nothing', 'sync', '`sync`', qr/^sync: accepted, and of no effect/m],
+    ['an argument that nobody uses', 'reboot magic2', '`reboot magic2` ', qr/^reboot magic2: accepted/m],
+    ['a word that is answered by 0', 'reboot ON', ' `reboot ON`', qr/^reboot ON: accepted/m],
+    ['an argument that is not taken', 'readahead 4', '`readahead 4`', qr/^readahead 4: accepted/m],
+) {
+    my ($what, $name, $cut, $like) = @$c;
+    refused($what, 'check-calls', {%decided, 'docs/programs.md' => $decided{'docs/programs.md'} =~ s/\Q$cut\E/x/r}, $like);
+}
+refused('a reason for what has an effect', 'check-calls', {%decided, 'docs/programs.md' => $decided{'docs/programs.md'} =~ s/`sync`/`sync` `reboot magic1`/r},
+    qr/'reboot magic1' is accepted, and has an effect/);
+refused('silence without a reason', 'check-calls', {%decided, 'docs/programs.md' => $decided{'docs/programs.md'} =~ s/nothing is out//r}, qr/no reason for `sync`/);
+refused('a call that Linux does not have', 'check-calls', {%decided, 'kernel/sys/syscall.c' => "    [36] = {sys_sync, \"snyc\"},\n"}, qr/how many arguments has snyc/);
+
 # --- layers by symbols ---
 
 sub objects {

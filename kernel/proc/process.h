@@ -132,6 +132,7 @@ struct process {
 /* Of personality(2): which system's program it is, and that what is mapped to be read may be executed,
  * too. */
 #define PERSONALITY_KIND      0xFFu
+#define PERSONALITY_UNAME26   0x0020000u /* uname(2) says 2.6.something, for programs that know no other */
 #define PERSONALITY_READ_EXEC 0x0400000u
 
 /* The rights (REGION_READ and so on) of a mapping for which prot was asked. */

@@ -3,6 +3,7 @@
  * is the business of file.c, regular.c, pipe.c and whoever has the file.
  */
 #include "kernel/dev/devices.h"
+#include "kernel/dev/disk.h"
 #include "kernel/fs/eventfd.h"
 #include "kernel/fs/fcntl.h"
 #include "kernel/fs/file.h"
@@ -670,8 +671,10 @@ int32_t sys_sync_file_range(SYSCALL_6_ARGS(fd, low, high, size_low, size_high, f
     return err;
 }
 
+/* Files are in memory; what was written to a disk as a device may still be on its way to the medium. */
 int32_t sys_sync(SYSCALL_NO_ARGS)
 {
+    disk_flush_all();
     return 0;
 }
 

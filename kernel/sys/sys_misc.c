@@ -20,6 +20,20 @@
 
 /* --- names --- */
 
+/* What Linux says instead of its release: a minor number above 60, and what follows the numbers. */
+static void old_release(char text[UTS_NAME_MAX + 1], const char *release)
+{
+    unsigned dots = 0, minor = 0;
+
+    for (; (*release >= '0' && *release <= '9') || (*release == '.' && dots < 2); release++) {
+        dots += *release == '.';
+        if (dots == 1 && *release != '.')
+            minor = minor * 10 + (unsigned)(*release - '0');
+    }
+    memset(text, 0, UTS_NAME_MAX + 1);
+    format(text, UTS_NAME_MAX, "2.6.%u%s", minor + 60, release);
+}
+
 int32_t sys_uname(SYSCALL_1_ARG(va))
 {
     static const char *const field[] = {UTS_SYSNAME, uts_hostname, UTS_RELEASE,
@@ -29,6 +43,8 @@ int32_t sys_uname(SYSCALL_1_ARG(va))
     for (unsigned i = 0; i < ARRAY_LEN(field); i++) {
         memset(text, 0, sizeof text);
         memcpy(text, field[i], strlen(field[i]));
+        if (i == 2 && process_current()->personality & PERSONALITY_UNAME26)
+            old_release(text, field[i]);
         if (user_copy_out(va + i * sizeof text, text, sizeof text))
             return -EFAULT;
     }

@@ -167,12 +167,53 @@ int32_t sys_getid(SYSCALL_NO_ARGS)
     return 0;
 }
 
-/* Becoming root, or no change at all, is what can be had. Ids are 16 or 32 bits, so both forms of -1 pass. */
-int32_t sys_setid(SYSCALL_3_ARGS(a, b, c))
+/* Becoming root, or no change at all, is what can be had: whether an id is one of the two. The old calls have
+ * ids of 16 bits. */
+static bool can_be(uint32_t id)
 {
-    (void)b;
-    (void)c;
-    return a == 0 || a == 0xFFFF || a == 0xFFFFFFFF ? 0 : -EPERM;
+    return id == 0 || id == UINT32_MAX;
+}
+
+static uint32_t widen(uint32_t id)
+{
+    return (uint16_t)id == UINT16_MAX ? UINT32_MAX : (uint16_t)id;
+}
+
+int32_t sys_setid(SYSCALL_1_ARG(id))
+{
+    return id == UINT32_MAX ? -EINVAL : can_be(id) ? 0 : -EPERM;
+}
+
+int32_t sys_setid16(SYSCALL_1_ARG(id))
+{
+    return widen(id) == UINT32_MAX ? -EINVAL : can_be(widen(id)) ? 0 : -EPERM;
+}
+
+int32_t sys_setreid(SYSCALL_2_ARGS(real, effective))
+{
+    return can_be(real) && can_be(effective) ? 0 : -EPERM;
+}
+
+int32_t sys_setreid16(SYSCALL_2_ARGS(real, effective))
+{
+    return can_be(widen(real)) && can_be(widen(effective)) ? 0 : -EPERM;
+}
+
+int32_t sys_setresid(SYSCALL_3_ARGS(real, effective, saved))
+{
+    return can_be(real) && can_be(effective) && can_be(saved) ? 0 : -EPERM;
+}
+
+int32_t sys_setresid16(SYSCALL_3_ARGS(real, effective, saved))
+{
+    return can_be(widen(real)) && can_be(widen(effective)) && can_be(widen(saved)) ? 0 : -EPERM;
+}
+
+/* They never fail, but tell what it was before: that it still is so says that it was not changed. */
+int32_t sys_setfsid(SYSCALL_1_ARG(id))
+{
+    (void)id;
+    return 0;
 }
 
 enum { GROUPS_MAX = 65536 };

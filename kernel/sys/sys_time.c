@@ -18,8 +18,7 @@
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 
-#define SECOND    1000000000ull
-#define ZONE_SIZE 8u /* of struct timezone */
+#define SECOND 1000000000ull
 
 enum {
     CLOCK_REALTIME,
@@ -202,19 +201,23 @@ int32_t sys_stime(SYSCALL_1_ARG(va))
     return 0;
 }
 
-/* The time zone is the C library's business: always zero, and setting it is accepted. */
+/* struct timezone: minutes west, and a number that nobody uses. Nothing here goes by it: the C library has
+ * zones of its own. */
+static int32_t zone_kept[2];
+
 int32_t sys_gettimeofday(SYSCALL_2_ARGS(tv, tz))
 {
     if (tv && usertime_write(tv, USERTIME_VAL, clock_realtime_ns()))
         return -EFAULT;
-    return tz ? user_clear(tz, ZONE_SIZE) : 0;
+    return tz ? user_copy_out(tz, zone_kept, sizeof zone_kept) : 0;
 }
 
-#define MAX_ZONE (15 * 60) /* minutes; the zone itself is not kept */
+#define MAX_ZONE (15 * 60) /* minutes */
 
 int32_t sys_settimeofday(SYSCALL_2_ARGS(tv, tz))
 {
-    int32_t zone[2] = {0, 0}; /* minutes west, and nothing */
+    static bool was_set;
+    int32_t zone[2] = {0, 0};
     struct usertime time = {0};
     uint64_t ns = 0;
 
@@ -228,6 +231,13 @@ int32_t sys_settimeofday(SYSCALL_2_ARGS(tv, tz))
         return -EINVAL;
     if (zone[0] > MAX_ZONE || zone[0] < -MAX_ZONE)
         return -EINVAL;
+    if (tz) {
+        memcpy(zone_kept, zone, sizeof zone);
+        /* The first who tells only the zone says that the clock of the machine shows its time. */
+        if (!was_set && !tv)
+            set_clock(clock_realtime_ns() + (uint64_t)zone[0] * 60 * SECOND);
+        was_set = true;
+    }
     if (tv && ns < os_now_ns())
         return -EINVAL;
     if (tv)

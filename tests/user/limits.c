@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -462,12 +463,85 @@ static const struct {
     {"who has neither", BIT(CAP_SYS_ADMIN) | BIT(CAP_SYS_RESOURCE)},
 };
 
+/* --- users --- */
+
+/* Whether what a call says is so: that the ids are those, or that it did not change them. By a child, since
+ * there may be no way back. */
+static bool true_of(long nr, long a, long b, long c, uid_t real, uid_t effective, uid_t saved)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        bool done = syscall(nr, a, b, c) == 0;
+        uid_t r, e, s;
+
+        getresuid(&r, &e, &s);
+        _exit(done ? r != real || e != effective || s != saved : r || e || s);
+    }
+    waitpid(pid, &status, 0);
+    return status == 0;
+}
+
+static void users(void)
+{
+    say("what is said of 1000: %d %d %d %d %d %d %d %d", true_of(SYS_setuid32, 1000, 7, 7, 1000, 1000, 1000),
+        true_of(SYS_setreuid32, -1, 1000, 7, 0, 1000, 1000),
+        true_of(SYS_setreuid32, 0, 1000, 7, 0, 1000, 1000),
+        true_of(SYS_setresuid32, -1, 1000, -1, 0, 1000, 0), true_of(SYS_setresuid32, 0, 0, 1000, 0, 0, 1000),
+        true_of(SYS_setresuid32, 0, 65535, 0, 0, 65535, 0),
+        true_of(SYS_setresuid, 0, 1000, 0xFFFF, 0, 1000, 0),
+        true_of(SYS_setreuid, 0xFFFF, 1000, 7, 0, 1000, 1000));
+    TRY(syscall(SYS_setuid32, -1));
+    TRY(syscall(SYS_setgid32, -1));
+    TRY(syscall(SYS_setuid, 0xFFFF));
+    TRY(syscall(SYS_setuid, 0x10000)); /* the upper half is not looked at */
+    TRY(syscall(SYS_setreuid32, -1, -1));
+    TRY(syscall(SYS_setresuid32, -1, 0, -1));
+    TRY(syscall(SYS_setresgid, 0xFFFF, 0, 0xFFFF));
+    TRY(syscall(SYS_setfsuid32, -1));
+    TRY(syscall(SYS_setfsgid32, 0));
+    TRY(geteuid());
+}
+
+/* --- the time zone --- */
+
+static void zone(void)
+{
+    struct {
+        int west, dst;
+    } z = {7, 7}, odd = {60, 3}, far = {15 * 60 + 1, 0}, none = {0, 0};
+    struct timeval before, after;
+
+    TRY(syscall(SYS_gettimeofday, NULL, &z));
+    say("%d %d", z.west, z.dst);
+    TRY(syscall(SYS_settimeofday, NULL, &far));
+    TRY(syscall(SYS_settimeofday, NULL, (void *)16));
+    gettimeofday(&before, NULL);
+    /* The first who tells it says that the clock was not set to UTC. */
+    TRY(syscall(SYS_settimeofday, NULL, &odd));
+    gettimeofday(&after, NULL);
+    say("moved by an hour: %d", after.tv_sec - before.tv_sec >= 3600 && after.tv_sec - before.tv_sec < 3630);
+    TRY(syscall(SYS_gettimeofday, NULL, &z));
+    say("%d %d", z.west, z.dst);
+    TRY(syscall(SYS_settimeofday, NULL, &none));
+    gettimeofday(&before, NULL);
+    say("and no more: %d", before.tv_sec - after.tv_sec < 30);
+    before.tv_sec -= 3600;
+    TRY(syscall(SYS_settimeofday, &before, NULL));
+    TRY(syscall(SYS_gettimeofday, NULL, (void *)16));
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "caps") == 0) {
         show_caps();
         return 0;
     }
+    say("-- users");
+    users();
+    say("-- time zone"); /* before capabilities are laid down, which Linux misses */
+    zone();
     say("-- texts");
     texts();
     for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {

@@ -10,6 +10,7 @@
 #include <sys/sendfile.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <sched.h>
 #include <time.h>
 
@@ -265,6 +266,14 @@ static void processes(void)
         _exit(1);
     }
     waitpid(pid, NULL, 0);
+    /* A program that knows no release but 2.6.something. */
+    struct utsname old;
+    SHOW(personality(UNAME26));
+    uname(&old);
+    SHOW(strncmp(old.release, "2.6.61", 6));
+    SHOW(personality(0));
+    uname(&old);
+    SHOW(strncmp(old.release, "6.1.", 4));
     SHOW(personality(0x12345678));
     SHOW(personality(0));
     SHOW(personality(0xffffffff));

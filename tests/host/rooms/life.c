@@ -17,6 +17,7 @@
  *   life/end.c          stops the machine; what it counts, life/audit.c, is here.
  *   life/balance.c      load control, which needs pressure.
  *   sys/syscall.c       a table of all calls. A test has one of those that it makes.
+ *   dev/disk.c          there are no disks.
  *   dev/tty.c, dev/random.c, lib/printk.c
  *
  * A program in ring 3 is a function of the host's. Its registers are in the frame of its task as they would
@@ -26,6 +27,7 @@
  * that was cloned goes on with the program whose number its parent had in EBP.
  */
 #include "tests/host/rooms/life.h"
+#include "kernel/dev/disk.h"
 #include "kernel/dev/random.h"
 #include "kernel/dev/tty.h"
 #include "kernel/fs/file.h"
@@ -250,6 +252,10 @@ void latency_chance_slow(void)
 }
 
 /* --- load control: nobody is suspended --- */
+
+void disk_flush_all(void)
+{
+}
 
 void balance_wait(void)
 {
