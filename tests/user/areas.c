@@ -44,10 +44,7 @@ static volatile int *stop; /* shared by all */
 
 static double now(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    return (double)now_ns() / 1e9;
 }
 
 static uint32_t draw(uint32_t *state, uint32_t below)

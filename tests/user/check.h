@@ -9,7 +9,27 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <time.h>
+
+#define US     1000ull /* in nanoseconds, as the next two */
+#define MS     1000000ull
+#define SECOND 1000000000ull
+
+/* Nanoseconds of the clock that nobody sets. */
+static inline uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
+}
+
+static inline struct timespec spec(uint64_t ns)
+{
+    return (struct timespec){(time_t)(ns / SECOND), (long)(ns % SECOND)};
+}
 
 static unsigned failed; /* things so far */
 

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
@@ -29,23 +30,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#define US     1000ull
-#define MS     1000000ull
-#define SECOND 1000000000ull
-
-static uint64_t now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
-}
-
-static struct timespec spec(uint64_t ns)
-{
-    return (struct timespec){(time_t)(ns / SECOND), (long)(ns % SECOND)};
-}
 
 static struct timeval val(uint64_t ns)
 {
@@ -216,12 +200,12 @@ static void waits(void)
 
         for (unsigned l = 0; l < sizeof length / sizeof length[0]; l++)
             for (unsigned n = length[l] <= MS ? 20 : 2; n; n--) {
-                uint64_t start = now(), took;
+                uint64_t start = now_ns(), took;
 
                 if (length[l] % way[w].unit)
                     continue;
                 way[w].wait(length[l]);
-                took = now() - start;
+                took = now_ns() - start;
                 if (took < length[l]) {
                     early++;
                 } else if (took - length[l] > latest) {
@@ -270,6 +254,33 @@ struct turns {
 
 static struct turns *shared;
 
+/* Who waits for a line of the kernel's log has it at once. */
+static void log_latency(void)
+{
+    static char text[32768];
+    volatile uint64_t *came = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int fd = open("/dev/kmsg", O_WRONLY);
+    uint64_t said;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        while (klogctl(9, NULL, 0) > 0) /* what has not been read yet */
+            klogctl(2, text, sizeof text);
+        klogctl(2, text, sizeof text);
+        *came = now_ns();
+        _exit(0);
+    }
+    by_nanosleep(123 * MS);
+    said = now_ns();
+    if (write(fd, "a line for who waits\n", 21) != 21)
+        kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    check(*came > said && *came - said < 2 * MS, "a line of the log is read %llu us after it was written",
+          (unsigned long long)((*came - said) / US));
+    munmap((void *)came, 4096);
+    close(fd);
+}
+
 static void child_latency(void)
 {
     uint64_t worst = 0;
@@ -280,16 +291,16 @@ static void child_latency(void)
 
         shared->began = 0;
         by_nanosleep(1700 * US); /* at another place between two ticks */
-        start = now();
+        start = now_ns();
         pid = fork();
         if (pid == 0) {
-            shared->began = now();
+            shared->began = now_ns();
             _exit(0);
         }
-        while (!shared->began && now() - start < SECOND)
+        while (!shared->began && now_ns() - start < SECOND)
             ;
         if (!shared->began)
-            shared->began = now();
+            shared->began = now_ns();
         if (shared->began - start > worst)
             worst = shared->began - start;
         waitpid(pid, NULL, 0);
@@ -348,10 +359,10 @@ static void among_busy(void)
     pid[0] = compute(0, 0, 1000);
     pid[1] = compute(1, 0, 1000);
     for (unsigned i = 0; i < 200; i++) {
-        uint64_t start = now(), took;
+        uint64_t start = now_ns(), took;
 
         by_nanosleep(MS);
-        took = now() - start - MS;
+        took = now_ns() - start - MS;
         if (took > latest)
             latest = took;
     }
@@ -407,11 +418,11 @@ static int load(void)
 /* Run when the kernel looks, every five seconds since boot, so often. */
 static void be_seen(unsigned times)
 {
-    uint64_t at = (now() / (5 * SECOND) + 2) * 5 * SECOND;
+    uint64_t at = (now_ns() / (5 * SECOND) + 2) * 5 * SECOND;
 
     for (; times--; at += 5 * SECOND) {
-        by_nanosleep(at - 5 * MS - now());
-        while (now() < at + 5 * MS)
+        by_nanosleep(at - 5 * MS - now_ns());
+        while (now_ns() < at + 5 * MS)
             ;
     }
 }
@@ -447,6 +458,7 @@ int main(int argc, char **argv)
     waits();
     idle(most);
     child_latency();
+    log_latency();
     among_busy();
     fairness("short sleeps", MS / 2, 20000);
     fairness("long sleeps", 30 * MS, 2000000);

@@ -34,16 +34,7 @@
 #define PAGE  4096u
 #define MIB   (1u << 20)
 #define WORDS (PAGE / 4)
-#define MS    1000000ull
 #define MOST  16u
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void sleep_ms(unsigned ms)
 {

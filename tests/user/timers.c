@@ -29,23 +29,8 @@
 #include <unistd.h>
 
 #define PROCESSES 20u
-#define MS        1000000ull
-#define SECOND    1000000000ull
 #define ROUNDS    400u
 #define STACK     16384u
-
-static uint64_t now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
-}
-
-static struct timespec spec(uint64_t ns)
-{
-    return (struct timespec){(time_t)(ns / SECOND), (long)(ns % SECOND)};
-}
 
 /* A permutation of n that jumps about; place by place. */
 static unsigned shuffled(unsigned i, unsigned n)
@@ -89,7 +74,7 @@ static void live_by_timers(unsigned many, int begin, struct found *f)
     f->why = f->made < many ? errno : 0;
     if (read(begin, &c, 1) != 1)
         return;
-    start = now() + SECOND;
+    start = now_ns() + SECOND;
     for (unsigned i = 0; i < f->made; i++) {
         struct itimerspec t = {{0, 0}, {0, 0}};
 
@@ -104,7 +89,7 @@ static void live_by_timers(unsigned many, int begin, struct found *f)
 
         if (sigtimedwait(&set, &info, &limit) != SIGRTMIN)
             return;
-        at = now();
+        at = now_ns();
         unsigned i = (unsigned)info.si_value.sival_int;
 
         f->early += at < due[i];
@@ -121,7 +106,7 @@ static void many_timers(unsigned timers)
     struct found *f =
         mmap(NULL, PROCESSES * sizeof *f, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct rlimit limit, before;
-    uint64_t began = now(), longest = 0, late = 0;
+    uint64_t began = now_ns(), longest = 0, late = 0;
     unsigned made = 0, came = 0, early = 0, disorder = 0, ended = 0;
     int begin[2], id;
 
@@ -145,13 +130,13 @@ static void many_timers(unsigned timers)
     for (unsigned n = 0; n < PROCESSES; n++)
         if (write(begin[1], "", 1) != 1)
             exit(99);
-    printf("timers: made after %llu ms\n", (unsigned long long)((now() - began) / MS));
+    printf("timers: made after %llu ms\n", (unsigned long long)((now_ns() - began) / MS));
     /* Is this process still answered? */
     while (ended < PROCESSES) {
-        uint64_t t = now();
+        uint64_t t = now_ns();
 
         usleep(10000);
-        t = now() - t - 10 * MS;
+        t = now_ns() - t - 10 * MS;
         longest = t > longest ? t : longest;
         while (waitpid(-1, NULL, WNOHANG) > 0)
             ended++;
@@ -190,15 +175,15 @@ static void all_at_once(unsigned timers)
     for (unsigned i = 0; i < timers; i++)
         if (make(i, &id[i]) != 0)
             exit(98);
-    t.it_value = spec(now() + SECOND / 2);
+    t.it_value = spec(now_ns() + SECOND / 2);
     for (unsigned i = 0; i < timers; i++)
         syscall(SYS_timer_settime, id[i], TIMER_ABSTIME, &t, NULL);
     usleep((useconds_t)(SECOND / 1000)); /* all of them are pending then */
-    began = now();
+    began = now_ns();
     while (sigtimedwait(&set, NULL, &(struct timespec){0, 0}) == SIGRTMIN)
         came++;
     check(came == timers, "%u of %u that expired at once; taking one costs %llu ns", came, timers,
-          (unsigned long long)((now() - began) / timers));
+          (unsigned long long)((now_ns() - began) / timers));
     for (unsigned i = 0; i < timers; i++)
         syscall(SYS_timer_delete, id[i]);
 }
@@ -221,7 +206,7 @@ static void *sleep_until(void *arg)
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) != 0)
         ;
     order[__atomic_fetch_add(&awake, 1, __ATOMIC_RELAXED)] = i;
-    sleepers[i].woke = now();
+    sleepers[i].woke = now_ns();
     return NULL;
 }
 
@@ -260,10 +245,10 @@ static uint64_t round_trip(bool limit)
     if (pthread_create(&other, NULL, other_turns, NULL) != 0)
         exit(97);
     usleep(1000);
-    began = now();
+    began = now_ns();
     take_turns(0);
     pthread_join(other, NULL);
-    return (now() - began) / ROUNDS;
+    return (now_ns() - began) / ROUNDS;
 }
 
 static void many_sleepers(unsigned threads)
@@ -280,7 +265,7 @@ static void many_sleepers(unsigned threads)
     order = calloc(threads, sizeof *order);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STACK);
-    start = now() + 2 * SECOND;
+    start = now_ns() + 2 * SECOND;
     for (; made < threads; made++) {
         sleepers[made].due = start + shuffled(made, threads) / 2 * MS;
         if (pthread_create(&t[made], &attr, sleep_until, (void *)(uintptr_t)made) != 0)
@@ -291,7 +276,8 @@ static void many_sleepers(unsigned threads)
         usleep(1000);
     among[0] = round_trip(false);
     among[1] = round_trip(true);
-    check(now() < start, "all sleep, and there are %lld ms left", (long long)(start - now()) / (long long)MS);
+    check(now_ns() < start, "all sleep, and there are %lld ms left",
+          (long long)(start - now_ns()) / (long long)MS);
     for (unsigned i = 0; i < made; i++)
         pthread_join(t[i], NULL);
     for (unsigned i = 0; i < made; i++) {
@@ -350,7 +336,7 @@ static long long taken(int fd)
 
 static void cancelled(void)
 {
-    uint64_t day = of_day(), begin = now();
+    uint64_t day = of_day(), begin = now_ns();
     int asks = timer_at(day + 100 * SECOND, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET),
         other = timer_at(day + 5 * SECOND, TFD_TIMER_ABSTIME), span = timer_at(5 * SECOND, 0);
     struct pollfd p = {.fd = asks, .events = POLLIN};
@@ -369,7 +355,7 @@ static void cancelled(void)
           "setting the timer tells it too");
     check(taken(asks) == -EAGAIN, "once");
     check(timerfd_settime(asks, TFD_TIMER_ABSTIME, &again, NULL) == 0, "a timer that does not ask any more");
-    set_day(day + (now() - begin));
+    set_day(day + (now_ns() - begin));
     check(taken(asks) == -EAGAIN, "is not told");
     close(asks);
     close(other);

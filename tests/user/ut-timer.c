@@ -205,8 +205,12 @@ static void refused(void)
 {
     struct sigevent e = event(SIGEV_SIGNAL, SIGUSR1, 0);
     struct itimerspec bad = {.it_value.tv_nsec = 1000000000};
+    pid_t other = fork();
     int id;
 
+    if (other == 0)
+        for (;;)
+            pause();
     PART("refused");
     TRY(create(77, &e, &id));
     TRY(create(CLOCK_MONOTONIC_RAW, &e, &id));
@@ -218,7 +222,17 @@ static void refused(void)
     e = event(17, SIGUSR1, 0);
     TRY(create(CLOCK_MONOTONIC, &e, &id));
     e = event(SIGEV_THREAD_ID, SIGUSR1, 0);
-    e._sigev_un._tid = 1;
+    e._sigev_un._tid = other; /* a thread, and not of this process */
+    TRY(create(CLOCK_MONOTONIC, &e, &id));
+    kill(other, SIGKILL);
+    waitpid(other, NULL, 0);
+    TRY(create(CLOCK_MONOTONIC, &e, &id)); /* none any more */
+    e._sigev_un._tid = 0;
+    TRY(create(CLOCK_MONOTONIC, &e, &id));
+    e = event(SIGEV_THREAD_ID | SIGEV_NONE, SIGUSR1, 0);
+    e._sigev_un._tid = getpid();
+    TRY(create(CLOCK_MONOTONIC, &e, &id));
+    e = event(SIGEV_THREAD_ID | SIGEV_THREAD, SIGUSR1, 0);
     TRY(create(CLOCK_MONOTONIC, &e, &id));
     e = event(SIGEV_SIGNAL, SIGUSR1, 0);
     TRY(create(CLOCK_MONOTONIC, &e, NULL));
