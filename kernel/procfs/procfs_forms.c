@@ -2,10 +2,10 @@
  * Forms of page tables over spaces that live: what each form would take, and how long its walks would be, for
  * the programs that run.
  *
- * /proc/PID/quire/forms       one space in each form /proc/PID/quire/forms-all   the same, with a million
- * absent pages instead of a thousand /proc/quire/forms           all spaces: one inverted table (hashed,
- * clustered) for all of them, and the sum of
- *                             the tables that the other forms have for each
+ *     /proc/PID/quire/forms      one space in each form, asked for all its pages and for 1,024 absent ones
+ *     /proc/PID/quire/forms-all  the same, with a million absent ones, which takes a second
+ *     /proc/quire/forms          all spaces: one inverted table (hashed, clustered) for all of them, and
+ *                                the sum of the tables that the other forms have for each
  *
  * What counts. A translation is a page that has a frame: its entry in this machine's tables is present, held
  * (nobody may touch it), or parked (set aside or watched), and a page of zeroes counts, though all share one
