@@ -29,6 +29,7 @@ try refused sh -c 'for a in "-n 7" "-n 12 -w 3" "-n 2000" "-n 16 -w 5" "-p mru" 
 try file sh -c 'for w in 7 "16 5" mru ""; do echo "$w" >/proc/self/quire/tlb && echo yes; done; true'
 try fewer tlb -f -n 7 head -1 /proc/self/quire/tlb
 try none tlb -s /nowhere
+try helps sh -c 'for c in tlb tlbcost segments forms malloctrace; do $c --help >/tmp/h || echo "$c: $?"; head -1 /tmp/h; done; segments --table /none'
 try counts tlb -s -n 32 -t two-level sh -c 'ls /bin | wc -l'
 try noasid tlb -s -n 32 -a off sh -c 'ls /bin | wc -l'
 try string sh -c 'tlb -n 32 -r /tmp/s ls / >/dev/null; grep -cE "^[0-9]+ [0-9a-f]{5} [rwx] ([0-9a-f]{5}|-)$" /tmp/s; grep -vcE "^[0-9]+ [0-9a-f]{5} [rwx] ([0-9a-f]{5}|-)$" /tmp/s'
@@ -74,6 +75,7 @@ END
 is(() = $said->('file') =~ /Invalid argument/g, 4, 'a write of such words is refused') or diag($said->('file'));
 like($said->('fewer'), qr/^7 7 lru asid own few\s*$/, '-f: few');
 step_is($run, 'none', 127, qr/\Atlb: \/nowhere: No such file or directory\n\z/);
+is($said->('helps') =~ s/^usage: (\w+).*/$1/mgr, "tlb\ntlbcost\nsegments\nforms\nmalloctrace\nsegments: /none: No such file or directory\n", 'each says how it is used');
 for my $step ('counts', 'noasid') {
     my %n = $said->($step) =~ /^(\S+) (\d+)\s*$/mg;
     my $misses = $n{'fetch-misses'} + $n{'read-misses'} + $n{'write-misses'};

@@ -89,8 +89,14 @@ static bool read_file(struct text *t, const char *path)
         fprintf(stderr, "fits: %s: %s\n", path, strerror(errno));
         return false;
     }
-    while (make_room(t, 1u << 16) && (got = fread(t->at + t->size, 1, t->room - t->size, f)) > 0)
+    /* A zero ends a trace, however much of it there is behind. */
+    while (make_room(t, 1u << 16) && (got = fread(t->at + t->size, 1, t->room - t->size, f)) > 0) {
         t->size += got;
+        if (memchr(t->at + t->size - got, 0, got)) {
+            got = 0;
+            break;
+        }
+    }
     if (f != stdin)
         fclose(f);
     return got == 0;

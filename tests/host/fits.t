@@ -46,6 +46,7 @@ for my $bad (['', 'no rows'], ["id\tfit\nx\tBEST\n", 'no format'], [join('', @li
     is($status, 1, "$bad->[1]: status");
     like($out, qr/$bad->[1]/, $bad->[1]);
 }
+is((run($fits, @$_, '/dev/zero'))[0], @$_ ? 1 : 2, "an endless file of zeroes, @$_") for [], ['--table'];
 {
     my @field = split /\t/, $lines[2];
     $field[6] = 'ANY';

@@ -70,4 +70,6 @@ for ([$linear, qr/there are no rows/, 'no rows'],
 is((run($tool))[0], 2, 'no arguments: status 2');
 is((run($tool, '--table', "$dir/none.tsv"))[0], 2, 'no file: status 2');
 
+is((run($tool, '--table', '/dev/zero'))[0], 2, 'an endless file of zeroes is no table');
+
 done_testing();

@@ -18,10 +18,32 @@ static unsigned split(char *line, char **field)
     return n;
 }
 
+bool rows_line(FILE *f, char **text, size_t *room)
+{
+    size_t n = 0;
+    int c = 0;
+
+    while (c != '\n' && (c = getc(f)) > 0) {
+        if (n + 1 >= *room) {
+            size_t more = *room ? 2 * *room : 256;
+            char *at = realloc(*text, more);
+
+            if (!at)
+                return false;
+            *text = at;
+            *room = more;
+        }
+        (*text)[n++] = (char)c;
+    }
+    if (n)
+        (*text)[n] = '\0';
+    return n > 0;
+}
+
 /* The next line that has something. */
 static bool next_line(struct rows *r)
 {
-    while (getline(&r->text, &r->room, r->file) > 0) {
+    while (rows_line(r->file, &r->text, &r->room)) {
         r->line++;
         if (*r->text != '#' && r->text[strspn(r->text, " \t\r\n")])
             return true;

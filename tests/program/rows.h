@@ -31,4 +31,8 @@ const char *rows_column(const struct rows *r, const char *name);
 bool rows_have(const struct rows *r, const char *names);
 void rows_close(struct rows *r);
 
+/* A line of text, with its end, in memory that grows and is the caller's to free. A zero ends a text, so that
+ * a device of zeroes is an empty one. False: there is none any more, or no memory. */
+bool rows_line(FILE *f, char **text, size_t *room);
+
 #endif

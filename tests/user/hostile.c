@@ -372,7 +372,9 @@ static int zombies(const char *arg)
     }
     while (waitpid(-1, NULL, 0) > 0)
         reaped++;
-    return verdict("zombies", reaped == n && n > 0, why ? strerror(why) : "all collected", n);
+    if (reaped != n)
+        printf("hostile: zombies: %ld of %ld collected, then: %s\n", reaped, n, strerror(errno));
+    return verdict("zombies", reaped == n && n != 0, why ? strerror(why) : "all collected", n);
 }
 
 /* --- signals --- */

@@ -250,7 +250,7 @@ static void read_image(struct table *t, struct image *i, const char *name)
     fh = fopen(path, "r");
     if (!fh)
         fail(t, "%s: %s", path, strerror(errno));
-    while (getline(&line, &size, fh) > 0)
+    while (rows_line(fh, &line, &size))
         if (*line != '#')
             read_line(t, i, line);
     free(line);

@@ -198,6 +198,8 @@ int malloctrace_main(int argc, char **argv)
     char path[1024] = "malloctrace.out", cwd[700];
     int status, option;
 
+    if (argc > 1 && strcmp(argv[1], "--help") == 0)
+        return usage(stdout, 0);
     while ((option = getopt(argc, argv, "+o:n:h")) != -1) {
         if (option == 'h')
             return usage(stdout, 0);

@@ -126,12 +126,12 @@ int segments_part(const char *name)
     return status;
 }
 
-static int usage(void)
+static int usage(FILE *to, int status)
 {
     fputs("usage: segments [base | grow | share | forbidden | compact]\n"
           "       segments --table FILE.tsv\n",
-          stderr);
-    return 2;
+          to);
+    return status;
 }
 
 int segments_main(int argc, char **argv)
@@ -142,15 +142,17 @@ int segments_main(int argc, char **argv)
     segment_catch();
     if (argc == 3 && strcmp(argv[1], "--table") == 0)
         return segments_table(argv[2]);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return usage(stdout, 0);
     if (argc > 2)
-        return usage();
+        return usage(stderr, 2);
     for (unsigned i = 0; i < PARTS; i++)
         if (argc == 1 || strcmp(argv[1], parts[i].name) == 0) {
             parts[i].run();
             done = true;
         }
     if (!done)
-        return usage();
+        return usage(stderr, 2);
     printf("\nsegments: %u checks, %u failed\n", checks, segments_failed);
     return segments_failed ? 1 : 0;
 }

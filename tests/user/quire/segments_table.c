@@ -6,6 +6,7 @@
  * laid so that the limit of the row ends at a page, behind which nobody may touch anything; of physical
  * memory it has what the row can touch, and no more.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,7 +201,7 @@ int segments_table(const char *path)
     struct rows r;
 
     if (!rows_open(&r, path)) {
-        perror(path);
+        fprintf(stderr, "segments: %s: %s\n", path, strerror(errno));
         return 2;
     }
     if (rows_have(&r, "id aspace physmem base limit va pa"))

@@ -132,6 +132,10 @@ static int read_options(int argc, char **argv, struct options *o)
 {
     int c;
 
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        exit(0);
+    }
     while ((c = getopt(argc, argv, "+n:w:fp:a:t:r:suh")) != -1) {
         if (optarg && !is_possible((char)c, optarg))
             return 2;

@@ -180,6 +180,10 @@ int tlbcost_main(int argc, char **argv)
         const char *words, *name;
     } mode[] = {{"off", "processor"}, {"512 lru asid", "512 asid"}, {"512 lru noasid", "512 noasid"}};
 
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
     if (argc > 2 || (argc == 2 && (rounds = (unsigned)atoi(argv[1])) == 0)) {
         fputs(usage, stderr);
         return 2;
