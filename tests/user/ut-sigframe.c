@@ -455,13 +455,16 @@ static void wait_for(const char *what, pid_t pid, int options)
 static void stops(void)
 {
     siginfo_t info;
-    int status = 0;
+    int status = 0, told[2];
     pid_t pid;
 
     PART("stops and continues, as wait4 tells");
+    if (pipe(told))
+        return;
     pid = fork();
     if (pid == 0) {
         raise(SIGSTOP);
+        (void)!read(told[0], &(char){0}, 1); /* a new stop makes that it went on be forgotten */
         raise(SIGSTOP);
         _exit(5);
     }
@@ -471,6 +474,9 @@ static void stops(void)
     kill(pid, SIGUSR2);
     kill(pid, SIGCONT);
     wait_for("continued or ended", pid, WCONTINUED);
+    (void)!write(told[1], "", 1);
+    close(told[0]);
+    close(told[1]);
     wait_for("stopped again", pid, WUNTRACED);
     kill(pid, SIGKILL);
     wait_for("end", pid, WUNTRACED);
