@@ -286,14 +286,18 @@ struct fs_context *fs_context_current(void)
 
 /* --- paths --- */
 
-/* Step onto what is mounted at i. Takes over the reference. */
+/* Step onto what is mounted at i, and on that. Takes over the reference. What is between is only looked at:
+ * thousands can be mounted on each other. */
 static struct inode *mounted(struct inode *i)
 {
     while (i->covered_by) {
-        struct inode *up = inode_get(i->covered_by);
+        struct inode *top = i->covered_by;
 
-        inode_put(i);
-        i = up;
+        while (top->covered_by)
+            top = top->covered_by;
+        inode_get(top);
+        inode_put(i); /* sleeps: look again */
+        i = top;
     }
     return i;
 }
