@@ -62,6 +62,7 @@ int main(int argc, char **argv)
     }
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
+    before.c_lflag &= ~(tcflag_t)ECHO; /* what is still typed would come between what is said */
     tcsetattr(0, TCSAFLUSH, &before);
     printf("\nmodes: %u of %u came\n", came, lines);
     return came != lines;
