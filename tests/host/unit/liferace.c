@@ -342,7 +342,9 @@ static void end_is_ordered(int pid)
 
 static void exit_group(int status)
 {
-    person_of(process_current())->end_ordered = true;
+    /* A thread that another one has ended, which goes on alone with a new program, has nothing to say. */
+    if (!thread_current()->exiting)
+        person_of(process_current())->end_ordered = true;
     call1(exit_group, status);
 }
 
