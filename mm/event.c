@@ -7,7 +7,8 @@
  *
  * What it costs. A record is a few plain stores at a place that moves on: the path of a fault must not get
  * longer by more than 3 %. So the record is filled in where the event is, inline; fields are whole words,
- * since to pack them would cost more instructions than to store them; the only test is whether the ring is
+ * since to pack them would cost more instructions than to store them; how long a fault took is worked out by
+ * who reads, from when it began and when the record was made; the only test is whether the ring is
  * at its end, and everything rare hides behind it: beginning again at the start, a processor that has no
  * counter, a ring that is off. Nobody is woken: readers look again after a while (kernel/procfs).
  *
@@ -107,6 +108,12 @@ void event_ring_init(struct event_ring *r, bool has_cycles)
     begin_at(r, r->least, EVENT_LEAST, 0, 0);
 }
 
+/* Of [event_first(), event_last()). */
+static const struct event_record *record_of(const struct event_ring *r, uint64_t number)
+{
+    return &r->start[number >= r->before ? number - r->before : number + r->count - r->before];
+}
+
 void event_ring_use(struct event_ring *r, void *memory, size_t bytes)
 {
     uint64_t first = event_first(r), last = event_last(r);
@@ -115,8 +122,7 @@ void event_ring_use(struct event_ring *r, void *memory, size_t bytes)
 
     mm_assert(count >= EVENT_LEAST && r->start == r->least, "%u records, %u until now", count, r->count);
     for (uint64_t n = first; n < last; n++)
-        if (event_get(r, n, &start[used]))
-            used++;
+        start[used++] = *record_of(r, n);
     r->is_on = true;
     begin_at(r, start, count, used, first);
 }
@@ -201,12 +207,20 @@ static void clear_unused(struct event_record *e)
         e->cost = 0;
 }
 
+/* What is worked out of what was recorded. */
+static void complete(struct event_record *e)
+{
+    if (e->kind < EVENT_KINDS && event_kinds[e->kind].has & COST)
+        e->cost = (uint32_t)e->time - e->cost;
+}
+
 bool event_get(const struct event_ring *r, uint64_t number, struct event_record *out)
 {
     if (number < event_first(r) || number >= event_last(r))
         return false;
-    *out = number >= r->before ? r->start[number - r->before] : r->start[number + r->count - r->before];
+    *out = *record_of(r, number);
     clear_unused(out);
+    complete(out);
     return true;
 }
 

@@ -102,7 +102,8 @@ enum {
 enum { EVENT_FREED_LAST_NAME, EVENT_FREED_DROPPED };
 
 /* 32 bytes, and each field a whole one, so that a record is a few plain stores. In the ring, fields that the
- * kind does not have are whatever was there before; event_get() clears them. */
+ * kind does not have are whatever was there before, and the cost that is a time is not worked out: the lower
+ * word of cycles_now() stands there, when it began. event_get() does both. */
 struct event_record {
     uint64_t time; /* (o) cycles_now(), or ns of os_now_ns() on a processor without that clock */
     uint8_t kind, what, why, flags; /* (o) */
@@ -110,7 +111,7 @@ struct event_record {
     uint32_t who;                   /* (o) */
     uint32_t where;                 /* (o) */
     uint32_t arg;                   /* (o) */
-    uint32_t cost;                  /* (o) */
+    uint32_t cost;                  /* (o) in the ring, of a kind with EVENT_HAS_COST: when it began */
 };
 _Static_assert(sizeof(struct event_record) == 32, "32 bytes an event");
 

@@ -228,7 +228,7 @@ refuse(const struct space *s, enum fault_action action, enum access access, vadd
     e->frame = PFN_NONE;
     e->who = s->id;
     e->where = va;
-    e->cost = (uint32_t)e->time - began;
+    e->cost = began;
     return verdict;
 }
 
@@ -305,7 +305,7 @@ static inline __attribute__((always_inline)) int own_and_act(struct space *s, va
     event->frame = PFN_NONE;
     event->who = s->id;
     event->where = va;
-    event->cost = (uint32_t)event->time - began;
+    event->cost = began;
     return result;
 }
 
@@ -371,7 +371,7 @@ static __attribute__((noinline)) enum fault_verdict resolve_unusual(struct space
 enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
 {
     enum fault_verdict verdict = FAULT_RESUME;
-    uint32_t began = fault_now(s->vm);
+    uint32_t began = fault_now();
     vaddr_t va = PAGE_DOWN(f->va);
     enum fault_action action;
     struct region *r;

@@ -47,7 +47,7 @@ note_as(struct fault_step *st, enum event_kind kind, unsigned action, enum fault
     e->who = st->s->id;
     e->where = st->va;
     e->arg = arg;
-    e->cost = (uint32_t)e->time - st->began;
+    e->cost = st->began;
     st->mapped = PFN_NONE;
 }
 
@@ -388,7 +388,7 @@ enum fault_verdict fault_touch(struct space *s, vaddr_t va, enum access access)
 
     if (va >= USER_END)
         return FAULT_MAPERR;
-    st.began = fault_now(s->vm);
+    st.began = fault_now();
     s->faults++;
     mutex_lock(&s->lock);
     nosleep_enter("the region and the entry that are looked up");

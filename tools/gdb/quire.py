@@ -1443,9 +1443,11 @@ class Events:
         # Bits of `has`, in the order of mm/event.h.
         (self.HAS_FRAME, self.HAS_SLOT, self.HAS_COUNT, self.HAS_PID, self.HAS_COST,
          self.HAS_RANGE) = (1 << i for i in range(6))
-        for _, e in self.records:  # as event_get() does: what a kind does not have was left by an older record
+        for _, e in self.records:  # as event_get() does
             if not self.has_of(e) & self.HAS_FRAME:
                 e["frame"] = 0
+            if self.has_of(e) & self.HAS_COST:
+                e["cost"] = (e["time"] - e["cost"]) & 0xFFFFFFFF if ring["has_cycles"] else 0
         if not self.records:
             raise Problem("no event has been recorded yet")
 
