@@ -498,7 +498,7 @@ enum freelist_bad freelist_check(const struct freelist *l, const void *p)
         i = end;
     if (i < at)
         return FREELIST_DAMAGED;
-    if (i > at)
+    if (i > at || is_listed(l, at)) /* a free block of no more than a header's size: p lies behind it */
         return FREELIST_NO_BLOCK;
     end = end_of(l, at);
     if (end == FREELIST_NONE)

@@ -197,6 +197,21 @@ TEST(freelist, bad_frees_are_named)
     kt_release(f);
 }
 
+/* Free memory of just a header's size, with a block behind it: where that block's header lies would be what a
+ * block at that hole had. */
+TEST(freelist, no_block_behind_a_small_hole)
+{
+    struct fixture *f = setup(kt, 40, rules_of(FREELIST_FIRST, FREELIST_ADDRESS, true));
+
+    if (!f)
+        return;
+    REQUIRE(place(f, 16) == 0 && place(f, 8) == 24 && drop(f, 0) == FREELIST_GOOD && place(f, 8) == 0,
+            "a hole of 8 at 16, a block behind it");
+    BAD(f->memory + 24, FREELIST_NO_BLOCK);
+    EXPECT(freelist_verify(&f->l) && f->l.nodes == 1 && f->l.blocks == 2, "nothing was done");
+    kt_release(f);
+}
+
 TEST(freelist, bad_frees_without_headers)
 {
     struct freelist_rules rules = rules_of(FREELIST_FIRST, FREELIST_BACK, true);
@@ -387,6 +402,29 @@ static void step(struct kt *kt, struct fixture *f, struct model *m)
     }
 }
 
+/* Whether a block that is held has its header at an offset. */
+static bool is_held(const struct model *m, uint32_t at)
+{
+    for (uint32_t i = 0; i < m->holds; i++)
+        if (m->held[i].at == at)
+            return true;
+    return false;
+}
+
+/* What is held is a block and nothing else is: neither where a free block would have it, nor anywhere. */
+static void ask_for_blocks(struct kt *kt, const struct fixture *f, const struct model *m)
+{
+    uint32_t node = m->n ? m->at[kt_below(kt, m->n)] : 0,
+             any = kt_below(kt, HEAP / 2 / FREELIST_UNIT) * FREELIST_UNIT;
+
+    for (unsigned k = 0; m->rules.header && k < 2; k++) {
+        uint32_t at = k ? any : node;
+        enum freelist_bad bad = freelist_check(&f->l, f->memory + at + m->rules.header);
+
+        EXPECT((bad == FREELIST_GOOD) == is_held(m, at), "at %x: %s", at, freelist_bad_name(bad));
+    }
+}
+
 static void race(struct kt *kt, struct model *m, struct freelist_rules rules, uint32_t rounds)
 {
     struct fixture *f = setup(kt, HEAP / 2, rules);
@@ -407,6 +445,8 @@ static void race(struct kt *kt, struct model *m, struct freelist_rules rules, ui
         if (i % 16 == 0)
             EXPECT(same_list(m, &f->l), "%s, %s: round %u", freelist_fit_name(rules.fit),
                    freelist_order_name(rules.order), i);
+        if (i % 16 == 8)
+            ask_for_blocks(kt, f, m);
         if (i % 512 == 0)
             EXPECT(freelist_verify(&f->l), "round %u", i);
     }
