@@ -7,6 +7,7 @@
 #include "tests/fits/fits.h"
 #include "tests/program/rows.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,46 +46,60 @@ static void add_number(struct text *t, const char *before, unsigned long n)
 /* --- one row --- */
 
 struct row {
+    const struct rows *in;
     struct freelist list;
     uint8_t *memory;
-    unsigned long base;
+    uint64_t base;
     void **block; /* by allocation; NULL: it failed, or is free */
     uint32_t *size;
     unsigned blocks;
     struct text results, searched, lengths, final;
 };
 
-static bool number(const char *text, unsigned long most, unsigned long *out)
+/* Say why the row at hand cannot be done. */
+static bool __attribute__((format(printf, 2, 3))) cannot(const struct row *r, const char *fmt, ...)
 {
-    char *end;
+    va_list ap;
 
-    *out = strtoul(text, &end, 10);
-    return *text >= '0' && *text <= '9' && !*end && *out <= most;
+    printf("line %u: ", r->in->line);
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+    puts(": cannot be done");
+    return false;
 }
 
-static int named(const char *text, const char *const *names, int n)
+static bool number(const struct row *r, const char *name, uint64_t least, uint64_t most, uint64_t *out)
 {
-    for (int i = 0; i < n; i++)
-        if (names[i] && strcmp(text, names[i]) == 0)
-            return i;
-    return -1;
+    const char *text = rows_column(r->in, name);
+
+    return (rows_size(text, out) && *out >= least && *out <= most) ||
+           cannot(r, "%s is \"%s\", possible: %llu to %llu", name, text, (unsigned long long)least,
+                  (unsigned long long)most);
 }
 
-static bool begin(struct row *r, const struct rows *t)
+static bool named(const struct row *r, const char *name, const char *const *names, int n, int *out)
+{
+    const char *text = rows_column(r->in, name);
+
+    for (*out = 0; *out < n; ++*out)
+        if (strcmp(text, names[*out]) == 0)
+            return true;
+    return cannot(r, "%s is \"%s\", which is not known", name, text);
+}
+
+static bool begin(struct row *r)
 {
     static const char *const fits[FREELIST_FITS] = {"BEST", "WORST", "FIRST", "NEXT"};
     static const char *const orders[FREELIST_ORDERS] = {"ADDRSORT", "SIZESORT+", "SIZESORT-", "INSERT-FRONT",
                                                         "INSERT-BACK"};
-    int fit = named(rows_column(t, "fit"), fits, FREELIST_FITS);
-    int order = named(rows_column(t, "order"), orders, FREELIST_ORDERS);
-    unsigned long heap, header, align = 1, coalesce;
+    uint64_t heap, header, align = 1, coalesce;
+    int fit, order;
 
-    if (fit < 0 || order < 0 || !number(rows_column(t, "heap"), MOST, &heap) || !heap ||
-        !number(rows_column(t, "base"), UINT32_MAX, &r->base) ||
-        !number(rows_column(t, "header"), MOST, &header) ||
-        !number(rows_column(t, "coalesce"), 1, &coalesce) ||
-        (strcmp(rows_column(t, "align"), "-1") != 0 &&
-         (!number(rows_column(t, "align"), MOST, &align) || !align)))
+    if (!named(r, "fit", fits, FREELIST_FITS, &fit) || !named(r, "order", orders, FREELIST_ORDERS, &order) ||
+        !number(r, "heap", 1, MOST, &heap) || !number(r, "base", 0, UINT32_MAX, &r->base) ||
+        !number(r, "header", 0, MOST, &header) || !number(r, "coalesce", 0, 1, &coalesce) ||
+        (strcmp(rows_column(r->in, "align"), "-1") != 0 && !number(r, "align", 1, MOST, &align)))
         return false;
 
     struct freelist_rules rules = {.fit = (enum freelist_fit)fit,
@@ -92,14 +107,15 @@ static bool begin(struct row *r, const struct rows *t)
                                    .coalesce = coalesce,
                                    .header = (uint32_t)header * FREELIST_UNIT,
                                    .align = (uint32_t)align * FREELIST_UNIT};
-    size_t ops = strlen(rows_column(t, "ops")) + 1;
+    size_t ops = strlen(rows_column(r->in, "ops")) + 1;
 
     r->memory = malloc(heap * FREELIST_UNIT);
     r->block = calloc(ops, sizeof *r->block);
     r->size = calloc(ops, sizeof *r->size);
     if (!r->memory || !r->block || !r->size)
         abort();
-    return freelist_init(&r->list, r->memory, (uint32_t)heap * FREELIST_UNIT, &rules) == 0;
+    return freelist_init(&r->list, r->memory, (uint32_t)heap * FREELIST_UNIT, &rules) == 0 ||
+           cannot(r, "no such list");
 }
 
 static void end(struct row *r)
@@ -115,7 +131,7 @@ static void end(struct row *r)
 
 static unsigned long address(const struct row *r, uint32_t offset)
 {
-    return r->base + offset / FREELIST_UNIT;
+    return (unsigned long)(r->base + offset / FREELIST_UNIT);
 }
 
 static void allocate(struct row *r, unsigned long size, const char *comma)
@@ -132,39 +148,49 @@ static void allocate(struct row *r, unsigned long size, const char *comma)
     r->block[r->blocks++] = p;
 }
 
-/* "-N": the block of allocation N. False: there is none. */
+/* "-N": the block of allocation N. */
 static bool release(struct row *r, unsigned long n, const char *comma)
 {
-    if (n >= r->blocks || !r->block[n] ||
-        freelist_free_sized(&r->list, r->block[n], r->size[n]) != FREELIST_GOOD)
-        return false;
+    if (n >= r->blocks || !r->block[n])
+        return cannot(r, "-%lu frees what is not there: allocation %lu %s", n, n,
+                      n >= r->blocks ? "does not come before it" : "failed, or is free");
+
+    enum freelist_bad bad = freelist_free_sized(&r->list, r->block[n], r->size[n]);
+
+    if (bad != FREELIST_GOOD)
+        return cannot(r, "-%lu: %s", n, freelist_bad_name(bad));
     r->block[n] = NULL;
     add(&r->results, comma, "free");
     add(&r->searched, comma, "-");
     return true;
 }
 
-static bool do_operations(struct row *r, const char *ops)
+static bool do_operations(struct row *r)
 {
-    const char *comma = "";
+    const char *comma = "", *at = rows_column(r->in, "ops");
+    bool more = true;
 
-    while (*ops) {
+    while (more) {
+        int length = (int)strcspn(at, ",");
         char *next;
-        unsigned long n = strtoul(ops + 1, &next, 10);
+        unsigned long n = strtoul(at + !!*at, &next, 10);
 
-        if (next == ops + 1 || (*next && *next != ',') || n > MOST || (*ops != '+' && *ops != '-'))
-            return false;
-        if (*ops == '+')
+        if ((*at != '+' && *at != '-') || at[1] < '0' || at[1] > '9' || next != at + length || n > MOST)
+            return cannot(r, "\"%.*s\" is no operation", length, at);
+        if (*at == '+' && !n)
+            return cannot(r, "+0: there are no blocks of no bytes");
+        if (*at == '+')
             allocate(r, n, comma);
         else if (!release(r, n, comma))
             return false;
         add_number(&r->lengths, comma, r->list.nodes);
         if (!freelist_verify(&r->list))
-            return false;
+            return cannot(r, "the list is broken after \"%.*s\"", length, at);
         comma = ",";
-        ops = *next ? next + 1 : next;
+        more = *next;
+        at = next + more;
     }
-    return *comma;
+    return true;
 }
 
 static void add_list(struct row *r)
@@ -192,12 +218,10 @@ static bool same(const struct rows *t, const char *name, const struct text *ours
 /* The row at hand: whether all is equal. */
 static bool check(const struct rows *t)
 {
-    struct row r = {0};
-    bool equal = false;
+    struct row r = {.in = t};
+    bool equal = begin(&r) && do_operations(&r);
 
-    if (!begin(&r, t) || !do_operations(&r, rows_column(t, "ops"))) {
-        printf("line %u: cannot be done\n", t->line);
-    } else {
+    if (equal) {
         add_list(&r);
         equal = same(t, "results", &r.results);
         equal &= same(t, "searched", &r.searched);
@@ -223,11 +247,12 @@ int fits_table(const char *path)
         ok = false;
     }
     for (; ok && rows_next(&t); rows++) {
-        ok = t.values >= t.columns;
+        ok = t.values == t.columns;
         if (ok)
             equal += check(&t);
         else
-            fprintf(stderr, "fits: %s: line %u has too few columns\n", path, t.line);
+            fprintf(stderr, "fits: %s: line %u has too %s columns\n", path, t.line,
+                    t.values < t.columns ? "few" : "many");
     }
     if (ok && !rows) {
         fprintf(stderr, "fits: %s: there are no rows\n", path);

@@ -41,7 +41,7 @@ for my $column (qw(results searched listlengths final_list)) {
     is($status, 1, "a change in $column fails");
     like($out, qr/^line 3: $column .*\n2 rows, 1 equal\n\z/, 'and is told');
 }
-for my $bad (['', 'no rows'], ["id\tfit\nx\tBEST\n", 'no format'], [join('', @lines[0, 1]) . "F\tx\n", 'too few columns'], [$lines[1] =~ s/ops/opz/r, 'no format']) {
+for my $bad (['', 'no rows'], ["id\tfit\nx\tBEST\n", 'no format'], [join('', @lines[0, 1]) . "F\tx\n", 'too few columns'], [join('', @lines[0, 1]) . "F\t" x 14 . "\n", 'too many columns'], [$lines[1] =~ s/ops/opz/r, 'no format']) {
     my ($status, $out) = run($fits, '--table', file('bad.tsv', $bad->[0]));
     is($status, 1, "$bad->[1]: status");
     like($out, qr/$bad->[1]/, $bad->[1]);
@@ -53,6 +53,20 @@ is((run($fits, @$_, '/dev/zero'))[0], @$_ ? 1 : 2, "an endless file of zeroes, @
     my ($status, $out) = run($fits, '--table', file('bad.tsv', join '', $lines[1], join "\t", @field));
     is($status, 1, 'a fit that nobody knows');
     like($out, qr/cannot be done\n1 rows, 0 equal/, 'cannot be done');
+}
+# What cannot be done is said in one line, with the column or the operation; a row that has no sense is never equal.
+for my $bad ([heap => '0', 'heap is "0", possible: 1 to \d+'], [heap => 'x', 'heap is "x", possible: .*'], [base => '-1', 'base is "-1", possible: .*'],
+    [align => '0', 'align is "0", possible: .*'], [fit => 'ANY', 'fit is "ANY", which is not known'], [order => 'NONE', 'order is "NONE", which is not known'],
+    [coalesce => 'True', 'coalesce is "True", possible: 0 to 1'], (map { [ops => $_, '"' . quotemeta(/^\+3,(.*)/ ? $1 : $_) . '" is no operation'] }
+        '', '3', '+ 3', '++3', '+-3', '+', '+3,', '+3,-', '+3,+x'), [ops => '+3,,-0', '"" is no operation'], [ops => '+0', '\+0: there are no blocks of no bytes'],
+    [ops => '+3,-1', '-1 frees what is not there: allocation 1 does not come before it'], [ops => '+3,-0,-0', '-0 frees what is not there: allocation 0 failed, or is free'],
+    [ops => '+1000,-0', '-0 frees what is not there: .*']) {
+    my ($column, $value, $says) = @$bad;
+    my %row = (id => 'A', tag => 'x', heap => 100, base => 0, header => 0, align => -1, fit => 'BEST', order => 'ADDRSORT', coalesce => 0,
+        ops => '+3', results => '0', searched => '1', listlengths => '1', final_list => '3:97', $column => $value);
+    my ($status, $out) = run($fits, '--table', file('bad.tsv', $lines[1] . join("\t", @row{@name}) . "\n"));
+    is($status, 1, "$column \"$value\": status");
+    like($out, qr/\Aline 2: $says: cannot be done\n1 rows, 0 equal\n\z/, "$column \"$value\": one line says why");
 }
 
 # --- random rows against a list in Perl, by the same rules ---

@@ -67,6 +67,31 @@ for ([$linear, qr/there are no rows/, 'no rows'],
     is($status, 2, "$_->[2]: status 2");
     like($out, $_->[1], "$_->[2]: says so");
 }
+# Malformed ones: one line each, never equal.
+for my $bad (map({ [$linear . "A\t$_->[0]\n", $_->[1]] } ["16k\t32k\t1k\t-1\t0\tfault\t0", 'va is "-1", which is no number'],
+        ["-16k\t32k\t1k\t0\t0\tfault\t0", 'aspace is "-16k", which is no number'], [" 16k\t32k\t1k\t0\t0\tfault\t0", 'aspace is " 16k", which is no number'],
+        ["18014398509481985k\t32k\t1k\t0\t0\tfault\t0", 'aspace is ".*", which is no number'], ["16k\tzz\t1k\t0\t0\tfault\t0", 'physmem is "zz", which is no number'],
+        ["16k\t32k\t1k\t99999999999999999999\t0\tfault\t0", 'va is "9+", which is no number'], ["16k\t32k\t1k\t0\t0\tfault\t", 'the table has no entry'],
+        ["16k\t32k\t1k\t0\t0\tfault\t0,", 'entry 1 of the table is no number'], ["16k\t32k\t1k\t0\t0\tfault\t0,-1", 'entry 1 of the table is no number']),
+    map({ [$two . "A\tmultilevel-0.hex\t$_->[0]\t0\t7f\t-\t-\tpde-fault\t-\t-\n", $_->[1]] } ["1\t8000", 'va 8000 is too large'], ["1\t-1", 'va is "-1", which is no number'],
+        ["-1\t0", 'pdbr is "-1", which is no number']),
+    ["${two}A\tz.hex\t1\t0\t0\t7f\t-\t-\tpde-fault\t-\t-\n", '\S+/z\.hex: page 0 is not in hex'],
+    ["${two}A\todd.hex\t1\t0\t0\t7f\t-\t-\tpde-fault\t-\t-\n", '\S+/odd\.hex: page 1 has 1 bytes, those before it 32'],
+    ["${two}A\tmany.hex\t1\t0\t0\t7f\t-\t-\tpde-fault\t-\t-\n", '\S+/many\.hex has more than 128 pages']) {
+    file('z.hex', 'zz' x 32 . "\n");
+    file('odd.hex', '7f' x 32 . "\n7f\n");
+    file('many.hex', join '', ('7f' x 32 . "\n") x 129);
+    my ($status, $out) = run($tool, '--table', file('bad.tsv', $bad->[0]));
+    is($status, 2, "$bad->[1]: status 2");
+    like($out, qr/\Atranslate: \S+:2: $bad->[1]\n\z/, "$bad->[1]: one line says so");
+}
+# Zeroes before a number, and capital digits, are how somebody prints it.
+file('zero.hex', join '', ('80' x 32 . "\n") x 128);
+for my $pa ('005', '5') {
+    my ($status, $out) = run($tool, '--table', file('row.tsv', "${two}A\tzero.hex\t0\t5\t0\t80\t00\t80\tok\t$pa\t80\n"));
+    is("$status $out", "0 1 rows, 1 equal\n", "an address that is printed as $pa");
+}
+
 is((run($tool))[0], 2, 'no arguments: status 2');
 is((run($tool, '--table', "$dir/none.tsv"))[0], 2, 'no file: status 2');
 

@@ -1,6 +1,7 @@
 /* Tables of others' answers, as text. See rows.h. */
 #include "tests/program/rows.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +96,25 @@ bool rows_have(const struct rows *r, const char *names)
             return false;
         names += n + strspn(names + n, " ");
     }
+    return true;
+}
+
+bool rows_size(const char *text, uint64_t *out)
+{
+    const char *units = "kmg", *unit;
+    unsigned shift = 0;
+    char *end;
+
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    unit = *end ? strchr(units, *end | 0x20) : NULL;
+    if (unit) {
+        shift = 10 * (unsigned)(unit - units + 1);
+        end++;
+    }
+    if (*text < '0' || *text > '9' || *end || errno || *out > UINT64_MAX >> shift)
+        return false;
+    *out <<= shift;
     return true;
 }
 

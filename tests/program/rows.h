@@ -6,6 +6,7 @@
 #define TESTS_PROGRAM_ROWS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #define ROWS_COLUMNS 32u
@@ -30,6 +31,9 @@ const char *rows_column(const struct rows *r, const char *name);
 /* Whether there are all of these columns, whose names stand between blanks. */
 bool rows_have(const struct rows *r, const char *names);
 void rows_close(struct rows *r);
+/* A decimal number, with nothing around it but one letter behind it: "16k", "1M", "4g". False: it is none, or
+ * one that 64 bits do not hold. */
+bool rows_size(const char *text, uint64_t *out);
 
 /* A line of text, with its end, in memory that grows and is the caller's to free. A zero ends a text, so that
  * a device of zeroes is an empty one. False: there is none any more, or no memory. */

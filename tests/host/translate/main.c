@@ -20,11 +20,13 @@
 #include "mm/forms/form.h"
 #include "tests/program/rows.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct table {
     struct rows in;
@@ -63,19 +65,20 @@ static const char *needed(const struct table *t, const char *name)
     return v;
 }
 
-/* A number with an end like k: 16k is 16384. */
+/* A number, in tens with an end like k: 16k is 16384. */
 static uint64_t number(const struct table *t, const char *name, int base)
 {
     const char *v = needed(t, name);
+    uint64_t n;
     char *end;
-    uint64_t n = strtoull(v, &end, base);
-    const char *units = "kmg", *unit = *end ? strchr(units, *end | 0x20) : NULL;
+    bool ok = rows_size(v, &n);
 
-    if (unit && base == 10) {
-        n <<= 10 * (unit - units + 1);
-        end++;
+    if (base == 16) {
+        errno = 0;
+        n = strtoull(v, &end, base);
+        ok = isxdigit((unsigned char)*v) && !*end && !errno;
     }
-    if (end == v || *end)
+    if (!ok)
         fail(t, "%s is \"%s\", which is no number", name, v);
     return n;
 }
@@ -85,6 +88,14 @@ static unsigned log2_of(const struct table *t, const char *what, uint64_t n)
     if (!n || n & (n - 1) || n > UINT32_MAX)
         fail(t, "%s is %llu, which is no power of two", what, (unsigned long long)n);
     return (unsigned)__builtin_ctzll(n);
+}
+
+/* A number's digits without zeroes before them, which one program prints and another does not. */
+static const char *digits(const char *text)
+{
+    while (*text == '0' && isxdigit((unsigned char)text[1]))
+        text++;
+    return text;
 }
 
 /* Compare what we say with a column. */
@@ -97,7 +108,7 @@ compare(struct table *t, const char *name, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(ours, sizeof ours, fmt, ap);
     va_end(ap);
-    if (strcmp(ours, needed(t, name)) == 0)
+    if (strcasecmp(digits(ours), digits(needed(t, name))) == 0)
         return;
     printf("%s:%u: %s: %s is %s, here it is %s\n", t->in.path, t->in.line, needed(t, "id"), name,
            needed(t, name), ours);
@@ -133,19 +144,23 @@ static void fill(struct table *t, struct form *f, uint32_t pages)
 {
     const char *at = needed(t, "table");
     uint32_t page = 0;
+    bool more = *at;
 
-    for (; *at; page++) {
+    for (; more; page++) {
         char *end;
         unsigned long entry = strtoul(at, &end, 16);
 
-        if (end == at || (*end && *end != ',') || entry > UINT32_MAX)
+        if (!isxdigit((unsigned char)*at) || (*end && *end != ',') || entry > UINT32_MAX)
             fail(t, "entry %u of the table is no number", page);
         if (page >= pages)
             fail(t, "the table has more than %u entries", pages);
         if (entry & FORM_VALID && form_insert(f, 0, page, entry & FORM_VALUE, NULL))
             fail(t, "entry %u cannot be held", page);
-        at = *end ? end + 1 : end;
+        more = *end;
+        at = end + more;
     }
+    if (!page)
+        fail(t, "the table has no entry");
 }
 
 static void do_linear(struct table *t)
@@ -158,6 +173,8 @@ static void do_linear(struct table *t)
     uint32_t entry;
 
     shape.page_bits = (uint8_t)log2_of(t, "pagesize", number(t, "pagesize", 10));
+    if (!number(t, "physmem", 10))
+        fail(t, "physmem is %s", needed(t, "physmem"));
     if (!space || space > 1ull << 32 || space >> shape.page_bits > 1u << 24)
         fail(t, "aspace is %s", needed(t, "aspace"));
     while (1ull << shape.address_bits < space || shape.address_bits <= shape.page_bits)
@@ -216,9 +233,12 @@ static void read_line(struct table *t, struct image *i, const char *line)
 
     if (!i->pages)
         i->page_bytes = n;
-    if (!n || n != i->page_bytes || line[strcspn(line, "\r\n")] != line[2 * n] || i->pages >= IMAGE_PAGES)
-        fail(t, "%s:%u: not a page of %u bytes, of %u pages", i->path, i->pages + 1, i->page_bytes,
-             IMAGE_PAGES);
+    if (!n || line[strcspn(line, "\r\n")] != line[2 * n])
+        fail(t, "%s: page %u is not in hex", i->path, i->pages);
+    if (n != i->page_bytes)
+        fail(t, "%s: page %u has %u bytes, those before it %u", i->path, i->pages, n, i->page_bytes);
+    if (i->pages >= IMAGE_PAGES)
+        fail(t, "%s has more than %u pages", i->path, IMAGE_PAGES);
     if (!i->bytes)
         i->bytes = calloc(IMAGE_PAGES, n);
     for (uint32_t b = 0; b < n; b++) {
@@ -283,8 +303,10 @@ static void do_two_level(struct table *t)
     read_image(t, &image, needed(t, "memory"));
     shape.page_bits = (uint8_t)log2_of(t, "the bytes of a page", image.page_bytes);
     shape.level_bits[0] = shape.level_bits[1] = shape.page_bits; /* a table of one-byte entries is a page */
-    if (va >> IMAGE_ADDRESS || root >= IMAGE_PAGES)
-        fail(t, "va %llx or pdbr %llu is too large", (unsigned long long)va, (unsigned long long)root);
+    if (va >> IMAGE_ADDRESS)
+        fail(t, "va %s is too large", needed(t, "va"));
+    if (root >= IMAGE_PAGES)
+        fail(t, "pdbr %s is too large", needed(t, "pdbr"));
     if (form_adopt(&form, FORM_TWO_LEVEL, &shape, &image.m, (uint32_t)root))
         fail(t, "pages of %u bytes: no such table", image.page_bytes);
     entry = form_lookup(&form, 0, (uint32_t)va >> shape.page_bits, &w);

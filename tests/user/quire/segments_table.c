@@ -7,6 +7,7 @@
  * memory it has what the row can touch, and no more.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,32 +15,38 @@
 #include "tests/program/rows.h"
 #include "tests/user/quire/segments.h"
 
-#define FAULT UINT64_MAX
+#define FAULT    UINT64_MAX
+#define FARTHEST ((1ull << 40) - 1) /* what is said of physical memory */
 
-/* "16k" and the like. */
-static bool size_of(const char *s, uint64_t *out)
+/* Say why the row at hand cannot be done. */
+static bool __attribute__((format(printf, 2, 3))) cannot(const struct rows *r, const char *fmt, ...)
 {
-    const char *units = "kmg", *unit;
-    char *end;
+    va_list ap;
 
-    *out = strtoull(s, &end, 10);
-    unit = *end ? strchr(units, *end | 0x20) : NULL;
-    if (unit) {
-        *out <<= 10 * (unit - units + 1);
-        end++;
-    }
-    return *s >= '0' && *s <= '9' && *end == '\0';
+    printf("  %s: line %u: ", rows_column(r, "id"), r->line);
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
+    putchar('\n');
+    return false;
 }
 
-static bool value_of(const struct rows *r, const char *name, uint64_t *out)
+static bool value_of(const struct rows *r, const char *name, uint64_t most, uint64_t *out)
 {
-    return size_of(rows_column(r, name), out);
+    const char *text = rows_column(r, name);
+
+    if (!rows_size(text, out))
+        return cannot(r, "%s is \"%s\", which is no number", name, text);
+    return *out <= most || cannot(r, "%s is %s, which is too large", name, text);
 }
 
 static bool answer_of(const struct rows *r, uint64_t *out)
 {
+    const char *text = rows_column(r, "pa");
+
     *out = FAULT;
-    return strcmp(rows_column(r, "pa"), "fault") == 0 || value_of(r, "pa", out);
+    return strcmp(text, "fault") == 0 || rows_size(text, out) ||
+           cannot(r, "pa is \"%s\", neither a number nor fault", text);
 }
 
 /* --- the window --- */
@@ -145,15 +152,19 @@ enum outcome { EQUAL, DIFFERS, IMPOSSIBLE };
 
 static enum outcome relocation_row(const struct rows *r)
 {
-    uint64_t base, limit, va, want;
+    uint64_t aspace, physmem, base, limit, va, want;
     struct window w;
     bool equal;
 
-    if (!value_of(r, "base", &base) || !value_of(r, "limit", &limit) || !value_of(r, "va", &va) ||
-        !answer_of(r, &want) || va >> 32 || limit >> 32 || base >> 40 ||
-        !open_window(&w, (int64_t)(base + limit), (int64_t)base, (int64_t)(base + limit),
-                     (int64_t)(base + va)))
+    if (!value_of(r, "aspace", FARTHEST, &aspace) || !value_of(r, "physmem", FARTHEST, &physmem) ||
+        !value_of(r, "base", FARTHEST, &base) || !value_of(r, "limit", UINT32_MAX, &limit) ||
+        !value_of(r, "va", UINT32_MAX, &va) || !answer_of(r, &want))
         return IMPOSSIBLE;
+    if (!open_window(&w, (int64_t)(base + limit), (int64_t)base, (int64_t)(base + limit),
+                     (int64_t)(base + va))) {
+        cannot(r, "no room for what lies between base and va");
+        return IMPOSSIBLE;
+    }
     set_up(DATA, w.zero + (uint32_t)base, (uint32_t)limit);
     equal = access_is(&w, DATA, (uint32_t)va, want);
     close_window(&w);
@@ -163,25 +174,30 @@ static enum outcome relocation_row(const struct rows *r)
 /* Segment 1 ends at base1 and grows down; its last byte is the last one of the address space. */
 static enum outcome segmentation_row(const struct rows *r)
 {
-    uint64_t aspace, base[2], limit[2], va, segment, want;
+    uint64_t aspace, physmem, base[2], limit[2], va, segment, want;
     int64_t from, to;
     struct window w;
     bool equal;
 
-    if (!value_of(r, "aspace", &aspace) || !value_of(r, "base0", &base[0]) ||
-        !value_of(r, "limit0", &limit[0]) || !value_of(r, "base1", &base[1]) ||
-        !value_of(r, "limit1", &limit[1]) || !value_of(r, "va", &va) || !value_of(r, "segment", &segment) ||
-        !answer_of(r, &want) || va >= aspace || aspace >> 32 ||
-        (base[0] | base[1] | limit[0] | limit[1]) >> 40 || limit[1] > base[1])
+    if (!value_of(r, "aspace", UINT32_MAX, &aspace) || !value_of(r, "physmem", FARTHEST, &physmem) ||
+        !value_of(r, "base0", FARTHEST, &base[0]) || !value_of(r, "limit0", UINT32_MAX, &limit[0]) ||
+        !value_of(r, "base1", FARTHEST, &base[1]) || !value_of(r, "limit1", UINT32_MAX, &limit[1]) ||
+        !value_of(r, "va", UINT32_MAX, &va) || !value_of(r, "segment", 1, &segment) || !answer_of(r, &want))
         return IMPOSSIBLE;
+    if (va >= aspace || limit[1] > base[1]) {
+        cannot(r, va >= aspace ? "va is not below aspace" : "limit1 is more than base1");
+        return IMPOSSIBLE;
+    }
     if (segment !=
         (uint64_t)(2 * va >= aspace)) /* the upper half: of an odd space, without its middle byte */
         return DIFFERS;
     from = (int64_t)(segment ? base[1] - limit[1] : base[0]);
     to = from + (int64_t)limit[segment];
     if (!open_window(&w, segment ? from : to, from, to,
-                     segment ? to - (int64_t)(aspace - va) : from + (int64_t)va))
+                     segment ? to - (int64_t)(aspace - va) : from + (int64_t)va)) {
+        cannot(r, "no room for what lies between the segment and va");
         return IMPOSSIBLE;
+    }
     if (segment) {
         uint32_t end = set_down(STACK, w.zero + (uint32_t)base[1], (uint32_t)limit[1]);
 
@@ -213,16 +229,23 @@ int segments_table(const char *path)
     if (row)
         about_limits();
     for (; row && rows_next(&r); rows++) {
-        enum outcome outcome = r.values < r.columns ? IMPOSSIBLE : row(&r);
+        enum outcome outcome = IMPOSSIBLE;
 
+        if (r.values == r.columns)
+            outcome = row(&r);
+        else
+            cannot(&r, "not %u columns", r.columns);
         equal += outcome == EQUAL;
-        if (outcome != EQUAL)
-            printf("  %s: %s\n", rows_column(&r, "id"),
-                   outcome == DIFFERS ? "differs" : "not a row that can be done");
+        if (outcome == DIFFERS)
+            printf("  %s: line %u: differs\n", rows_column(&r, "id"), r.line);
+    }
+    if (row && !rows) {
+        fprintf(stderr, "segments: %s: there are no rows\n", path);
+        row = NULL;
     }
     rows_close(&r);
     if (!row)
         return 2;
     printf("%u rows, %u equal\n", rows, equal);
-    return rows && rows == equal ? 0 : 1;
+    return rows == equal ? 0 : 1;
 }
