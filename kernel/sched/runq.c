@@ -37,6 +37,8 @@ enum {
     SCALE_BITS = 16,
     ONE = 1 << SCALE_BITS, /* virtual time of a nanosecond at nice 0, in a fixed-point number */
     IDLE_FACTOR = 300,
+    SECOND = 1000000000,
+    SHARE = SECOND - SECOND / 20, /* of real-time tasks */
 };
 
 /* ONE times 1.25 to the nice value. */
@@ -240,6 +242,24 @@ void runq_charge(struct runq *q, const struct run_node *n, uint64_t ns)
         return;
     v = runq_virtual(n->level, ns);
     l->pass += members > 1 ? v / members : v;
+}
+
+void run_share_count(struct run_share *s, uint64_t now, uint64_t ns)
+{
+    if (!s->used)
+        s->new_at = now - ns + SECOND;
+    s->used += ns;
+}
+
+void run_share_renew(struct run_share *s, uint64_t now)
+{
+    for (; s->used && now >= s->new_at; s->new_at += SECOND)
+        s->used -= s->used < SHARE ? s->used : SHARE;
+}
+
+bool run_share_is_used(const struct run_share *s)
+{
+    return s->used >= SHARE;
 }
 
 bool runq_verify(const struct runq *q)

@@ -48,20 +48,16 @@
     5u /* 20 ms; one tick under torture, where each step of a call may wait for all who compute */
 #define SLICE_NS (SLICE_TICKS * (uint64_t)TIME_TICK_NS)
 #define RR_TICKS (TIME_HZ / 10) /* of SCHED_RR */
-/* Of each second, what is left of it belongs to the others, if there are any: a real-time task that never
- * sleeps can be ended.
- */
-#define REALTIME_MOST (TIME_HZ - TIME_HZ / 20)
-#define SHUFFLE       16u /* under torture the next is one of so many */
+#define SHUFFLE  16u            /* under torture the next is one of so many */
 
 void task_switch(uint32_t *save_esp, uint32_t load_esp); /* switch.asm */
 
 static struct task boot_task = {.name = "boot", .state = TASK_RUNNABLE, .run = {.level = RUN_NORMAL}};
 static struct task *idle_task;
 static struct runq queue;
-static uint32_t uneven;          /* tasks that are not of the level RUN_NORMAL */
-static uint32_t realtime_ticks;  /* that found a real-time task running, in this second */
-static uint64_t realtime_new_at; /* when it is counted from 0 again */
+static uint32_t uneven;            /* tasks that are not of the level RUN_NORMAL */
+static struct run_share real_time; /* what real-time tasks had, so that one that never sleeps can be ended */
+static uint64_t last_tick;
 static struct heap timers;
 static struct task *all_tasks;
 struct sched_stats sched_stats;
@@ -221,7 +217,7 @@ static struct task *pick(void)
     unsigned level = RUN_NORMAL;
 
     if (unlikely(queue.others))
-        level = runq_choose(&queue, realtime_ticks >= REALTIME_MOST);
+        level = runq_choose(&queue, run_share_is_used(&real_time));
     else if (!queue.level[RUN_NORMAL].head)
         return idle_task;
     if (unlikely(torture_on()))
@@ -316,19 +312,21 @@ static struct task *first_sleeper(void)
     return timers.root ? container_of(timers.root, struct task, timer) : NULL;
 }
 
-/* To its like when its time is over, and to all others when that of real-time tasks is. */
-static void count_realtime_tick(struct task *t)
+/* To its like when its time is over, and to all others when that of real-time tasks is. What counts is time,
+ * not how many ticks there were: on a busy host an emulator leaves out most of them. */
+static void count_realtime_tick(struct task *t, uint64_t now)
 {
-    if (!realtime_ticks)
-        realtime_new_at = os_now_ns() + TIME_HZ * (uint64_t)TIME_TICK_NS;
-    if (++realtime_ticks == REALTIME_MOST)
+    uint64_t from = t->since > last_tick ? t->since : last_tick;
+
+    run_share_count(&real_time, now, now - from > TIME_TICK_NS ? now - from : TIME_TICK_NS);
+    if (run_share_is_used(&real_time))
         want(t);
     if (t->how.policy == SCHED_RR && t->slice >= RR_TICKS && queue.level[t->run.level].head)
         want(t);
 }
 
 /* A program that has had the processor for its slice gives way, on its way back to ring 3, if others wait. */
-static void count_tick(struct task *t)
+static void count_tick(struct task *t, uint64_t now)
 {
     if (!t->thread)
         return;
@@ -342,16 +340,18 @@ static void count_tick(struct task *t)
     if (runq_empty(&queue))
         return;
     if (unlikely(realtime(t)))
-        count_realtime_tick(t);
+        count_realtime_tick(t, now);
     else if (t->slice >= SLICE_TICKS || torture_on())
         want(t);
 }
 
 static void tick(void)
 {
-    if (realtime_ticks && os_now_ns() >= realtime_new_at)
-        realtime_ticks = 0;
-    count_tick(os_current);
+    uint64_t now = os_now_ns();
+
+    count_tick(os_current, now);
+    run_share_renew(&real_time, now);
+    last_tick = now;
 }
 
 static void wake_due(uint64_t now)

@@ -191,6 +191,60 @@ TEST(runq, shares_by_weight)
     expect_shares(kt, idle, ARRAY_LEN(idle));
 }
 
+/* One real-time task and one other, who both want the processor all the time, on a machine whose ticks are so
+ * far apart: thousandths that the other has. */
+static uint32_t others_part(uint32_t tick_ms, uint32_t seconds)
+{
+    struct run_share s = {0};
+    uint64_t now = 5000000, step = tick_ms * 1000000ull;
+    uint32_t others_ms = 0;
+
+    for (uint32_t ms = 0; ms < seconds * 1000; ms += tick_ms) {
+        bool other = run_share_is_used(&s);
+
+        now += step;
+        if (other)
+            others_ms += tick_ms;
+        else
+            run_share_count(&s, now, step);
+        run_share_renew(&s, now);
+    }
+    return others_ms / seconds;
+}
+
+TEST(runq, others_have_a_twentieth_however_seldom_ticks_come)
+{
+    /* Whole ticks: of more than a second, the others have a second that pays for what comes after it, too. */
+    static const struct {
+        uint32_t ms, most;
+    } tick[] = {{1, 52}, {4, 52}, {7, 55}, {40, 55}, {100, 60}, {333, 60}, {1500, 200}, {4000, 200}};
+
+    for (unsigned i = 0; i < ARRAY_LEN(tick); i++) {
+        uint32_t part = others_part(tick[i].ms, 1000);
+
+        EXPECT(part >= 45 && part <= tick[i].most, "ticks of %u ms: others have %u thousandths", tick[i].ms,
+               part);
+    }
+}
+
+TEST(runq, a_second_pays_for_itself)
+{
+    struct run_share s = {0};
+
+    run_share_count(&s, 1000000000, 900000000);
+    run_share_renew(&s, 1000000000);
+    EXPECT(!run_share_is_used(&s), "nine tenths");
+    run_share_renew(&s, 1100000000);
+    run_share_count(&s, 1104000000, 4000000);
+    EXPECT(!run_share_is_used(&s) && s.used == 4000000, "a new second");
+    run_share_count(&s, 2050000000, 946000000);
+    EXPECT(run_share_is_used(&s), "all of it");
+    run_share_renew(&s, 2099999999);
+    EXPECT(run_share_is_used(&s), "until it is over");
+    run_share_renew(&s, 2100000000);
+    EXPECT(!run_share_is_used(&s), "and then not");
+}
+
 TEST(runq, broken_is_seen)
 {
     struct run_node n[3] = {{.level = RUN_NORMAL}, {.level = RUN_NORMAL}, {.level = RUN_IDLE}};
