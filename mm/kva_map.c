@@ -80,8 +80,9 @@ static void unmap_frames(struct kva_map *m, vaddr_t start, uint32_t pages)
     }
 }
 
-/* Map fresh frames at all pages or at none. */
-static bool map_frames(struct kva_map *m, vaddr_t start, uint32_t pages, enum frame_use use, bool clear)
+/* Map fresh frames, cleared, at all pages or at none. Stacks are cleared too, since they are written in part: see
+ * slab_create(). */
+static bool map_frames(struct kva_map *m, vaddr_t start, uint32_t pages, enum frame_use use)
 {
     for (uint32_t i = 0; i < pages; i++) {
         struct frame *f = frame_alloc_kernel(m->pool, use, 0);
@@ -90,8 +91,7 @@ static bool map_frames(struct kva_map *m, vaddr_t start, uint32_t pages, enum fr
             unmap_frames(m, start, i);
             return false;
         }
-        if (clear)
-            frame_clear(m->pool, frame_pfn(m->pool, f));
+        frame_clear(m->pool, frame_pfn(m->pool, f));
         if (pt_kernel_map(m->pool, page_at(start, i), frame_pfn(m->pool, f), PT_WRITE | PT_GLOBAL)) {
             frame_free(m->pool, f);
             unmap_frames(m, start, i);
@@ -130,7 +130,7 @@ static void *frames_alloc(struct kva_map *m, uint32_t below, uint32_t pages, enu
 
     nosleep_enter("the arena and the kernel half");
     if (range_alloc(m, below, pages, &start)) {
-        done = map_frames(m, start, pages, use, use == FRAME_KERNEL);
+        done = map_frames(m, start, pages, use);
         if (done)
             *count += pages;
         else
