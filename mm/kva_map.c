@@ -80,8 +80,8 @@ static void unmap_frames(struct kva_map *m, vaddr_t start, uint32_t pages)
     }
 }
 
-/* Map fresh frames, cleared, at all pages or at none. Stacks are cleared too, since they are written in part: see
- * slab_create(). */
+/* Map fresh frames, cleared, at all pages or at none. Stacks are cleared too, since they are written in part:
+ * see slab_create(). */
 static bool map_frames(struct kva_map *m, vaddr_t start, uint32_t pages, enum frame_use use)
 {
     for (uint32_t i = 0; i < pages; i++) {

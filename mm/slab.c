@@ -251,8 +251,9 @@ static struct slab *slab_create(struct cache *c)
     pfn_t pfn = frame_pfn(c->pool, head);
     uint8_t *mem = frame_ptr(c->pool, pfn);
 
-    /* The frame may hold a program's text. An emulator keeps what it made of that until the text is overwritten,
-     * and is slow meanwhile to write anywhere in the page; and what was a program's is nobody's to see. */
+    /* The frame may hold a program's text. An emulator keeps what it made of that until the text is
+     * overwritten, and is slow meanwhile to write anywhere in the page; and what was a program's is nobody's
+     * to see. */
     memset(mem, 0, PAGE_SIZE << c->order);
     if (!s)
         s = (struct slab *)(mem + slab_bytes(c) - control_size(c->per_slab));
