@@ -196,6 +196,7 @@ void fault_map_ahead(struct space *s, const struct region *r, vaddr_t va, pte_t 
         pt_set(&s->pt, va, e, softtlb_idle(s, pte_make(frame_pfn(s->vm->pool, f), PT_USER)));
         vm_frame_mapped(s->vm, f, &s->set);
     }
+    s->resident += pages;
     note_ahead(s, first, pages);
 }
 

@@ -183,6 +183,7 @@ static inline __attribute__((always_inline)) void fill_zero(struct space *s, con
 
     frame_clear(s->vm->pool, pfn);
     install_private(s, r, va, e, f, pfn);
+    s->resident++;
     note_end(s, va, FAULT_FILL_ZERO, flags | EVENT_IS_WRITE, pfn, began);
 }
 
@@ -209,6 +210,7 @@ static inline __attribute__((always_inline)) bool install_object(struct space *s
         flags |= PT_WRITE | PT_DIRTY;
     }
     f->maps++;
+    s->resident++;
     pt_set(&s->pt, va, e, pte_make(frame_pfn(s->vm->pool, f), flags));
     vm_frame_mapped(s->vm, f, &s->set);
     return true;

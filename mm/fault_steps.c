@@ -128,6 +128,7 @@ static void install_swapped(struct fault_step *st, struct frame *f)
     }
     f->maps++;
     pt_set(&st->s->pt, st->va, st->entry, pte_make(frame_pfn(vm->pool, f), PT_USER | PT_ACCESSED));
+    rmap_count_resident(st->s, st->va, 1);
     swap_unref(vm, slot);
     /* A clean page keeps its slot, which saves a write later, unless slots are getting scarce. A bad slot has
      * left it with the last name. */

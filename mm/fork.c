@@ -153,6 +153,7 @@ int space_fork(struct space *parent, struct space **child)
             if (unlikely(parting))
                 begin_parting(parent, s);
             note_shared(parent, s, pt_share_tables(&s->pt, &parent->pt));
+            s->resident = parent->resident;
             if (unlikely(s->pt.out))
                 table_count_shared(vm, &s->pt);
         }

@@ -118,6 +118,19 @@ void rmap_each_swapped(struct family *family, uint32_t number, slot_t slot,
     }
 }
 
+void rmap_count_resident(struct space *s, vaddr_t va, int by)
+{
+    const struct frame *table = pt_resident_table(&s->pt, va);
+    bool shared = table->maps > 1;
+
+    for (struct space *o = shared ? s->family->spaces : s; o; o = shared ? o->family_next : NULL) {
+        if (shared && pt_resident_table(&o->pt, va) != table)
+            continue;
+        o->resident_peak = space_most_resident(o);
+        o->resident += (uint32_t)by;
+    }
+}
+
 static bool clear_accessed(struct space *s, vaddr_t va, pte_t *e, void *arg)
 {
     if (pt_test_clear_accessed(&s->pt, va, e))
@@ -239,6 +252,7 @@ static bool forget_one(struct space *s, vaddr_t va, pte_t *e, void *arg)
     struct frame *f = arg;
 
     pt_set(&s->pt, va, e, PTE_NONE);
+    rmap_count_resident(s, va, -1);
     f->maps--;
     return false;
 }
@@ -272,6 +286,7 @@ void rmap_restore(struct vm *vm, struct space *s, vaddr_t va, struct frame *f)
         if (unlikely(o->tlb))
             value = pte_park(value); /* nobody uses it now */
         pt_set(&o->pt, va, e, r->flags & REGION_PROT ? value : pte_hold(value));
+        rmap_count_resident(o, va, 1);
         f->maps++;
         swap_unref(vm, slot);
     }
@@ -306,6 +321,7 @@ static bool unmap_one(struct space *s, vaddr_t va, pte_t *e, void *arg)
             f->flags |= FRAME_F_DIRTY;
         pt_set(&s->pt, va, e, PTE_NONE);
     }
+    rmap_count_resident(s, va, -1);
     return --f->maps > 0;
 }
 
@@ -329,6 +345,7 @@ static void forget_copy(struct space *s, vaddr_t va, pte_t *e)
         return;
     pt_set(&s->pt, va, e, PTE_NONE);
     if (f) {
+        rmap_count_resident(s, va, -1);
         f->maps--;
         vm_frame_drop(vm, f);
     } else {

@@ -35,6 +35,9 @@ void rmap_each(struct vm *vm, struct frame *f, bool (*fn)(struct space *s, vaddr
  * memory. fn changes nothing. Nosleep. */
 void rmap_each_swapped(struct family *family, uint32_t number, slot_t slot,
                        bool (*fn)(struct space *s, vaddr_t va, pte_t *e, void *arg), void *arg);
+/* The entry of va has come to name a page (1), or names it no more (-1): count it in every space that shows
+ * the table. Nosleep. */
+void rmap_count_resident(struct space *s, vaddr_t va, int by);
 /* Whether an entry says that the page was used. Nosleep. */
 bool rmap_accessed(struct vm *vm, struct frame *f);
 /* Clear the accessed bit in all entries; whether any was set. */

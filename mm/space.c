@@ -36,6 +36,7 @@
  * INV-SPACE-3  held entries are those of regions that allow nothing; these have no others with frames
  * INV-SPACE-4  a region knows its space, and is listed as moved if and only if its number is not its address
  * INV-SPACE-5  pages counts what the regions hold
+ * INV-SPACE-6  resident counts the entries that name a page, the zero page apart
  *
  * How it fails: -ENOMEM, or -EIO for a table that cannot be read, before the commit. Source of the three
  * steps: seL4's decode and invoke.
@@ -336,6 +337,7 @@ struct leavers {
     struct frame_batch batch;
     struct frame_list *list;
     uint16_t plain;
+    uint32_t others; /* entries that named no resident page: slots, the zero page */
 };
 
 static inline void leavers_begin(struct leavers *l, struct vm *vm)
@@ -343,6 +345,7 @@ static inline void leavers_begin(struct leavers *l, struct vm *vm)
     frame_batch_begin(&l->batch, vm->pool, FRAME_ANON);
     l->list = vm->pageable.plain_list;
     l->plain = vm->pageable.plain;
+    l->others = 0;
 }
 
 /* What an entry named loses that name. Anonymous frames that nothing else names go to the batch. */
@@ -353,6 +356,7 @@ static inline void forget_entry(struct vm *vm, pte_t e, struct leavers *l)
 
     if (unlikely(pte_is_swap(e))) {
         swap_unref(vm, pte_slot(e));
+        l->others++;
         return;
     }
     f = pfn_frame(vm->pool, pfn);
@@ -369,7 +373,20 @@ static inline void forget_entry(struct vm *vm, pte_t e, struct leavers *l)
         } else if (pte_dirty(e)) {
             f->flags |= FRAME_F_DIRTY;
         }
+    } else {
+        l->others++;
     }
+}
+
+/* Entries of a table that name a page, the zero page apart. */
+static uint32_t resident_entries(const struct vm *vm, const struct frame *table)
+{
+    const pte_t *e = pt_table_entries(vm->pool, table);
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; (i = pt_next_entry(table, e, i)) < PT_TABLE_ENTRIES; i++)
+        n += pte_has_frame(e[i]) && pte_pfn(e[i]) != vm->zero_pfn;
+    return n;
 }
 
 /* So many entries of [va, end) have been emptied. */
@@ -405,14 +422,18 @@ static inline __attribute__((always_inline)) void forget_one(pte_t *e, void *arg
 static uint32_t drop_table(struct space *s, vaddr_t va)
 {
     struct vm *vm = s->vm;
-    struct frame *table = pt_drop_table(&s->pt, va);
+    struct frame *table = pt_resident_table(&s->pt, va);
     struct forget forget = {.vm = vm};
     uint32_t pages;
 
+    if (table->maps > 1 && !s->ending)
+        space_resident_less(s, resident_entries(vm, table));
+    table = pt_drop_table(&s->pt, va);
     if (!table)
         return 0;
     leavers_begin(&forget.leavers, vm);
     pages = pt_each_entry(table, pt_table_entries(vm->pool, table), forget_one, &forget);
+    space_resident_less(s, pages - forget.leavers.others);
     frame_batch_end(&forget.leavers.batch);
     mm_assert(pages == table->used, "table at %x has %u entries, says %u", va, pages, table->used);
     table_free(vm, &s->pt, table);
@@ -433,6 +454,7 @@ static uint32_t clear_entries(struct space *s, vaddr_t start, vaddr_t end)
     for (; (n = pt_take_entries(&s->pt, &start, end, old, CHUNK)) != 0; sum += n)
         for (unsigned i = 0; i < n; i++)
             forget_entry(s->vm, old[i], &leavers);
+    space_resident_less(s, sum - leavers.others);
     frame_batch_end(&leavers.batch);
     return sum;
 }
@@ -926,6 +948,7 @@ void space_destroy(struct space *s)
     struct family *family = s->family;
     uint32_t pages = 0;
 
+    s->ending = true;
     if (pt_active() == &s->pt)
         pt_activate(NULL);
     /* What is in memory goes first, so that reading the tables that are out finds room. */
@@ -1054,7 +1077,7 @@ bool space_verify(struct space *s)
 {
     bool ok = region_verify(&s->regions) && pt_verify(&s->pt), walkable = ok;
     struct space_pages pages = {0};
-    uint32_t moved = 0, listed = 0;
+    uint32_t moved = 0, listed = 0, resident = 0;
 
     for (const struct region *r = s->regions.first; r; r = r->next) {
         INV("INV-SPACE-4", r->space == s, "space %u: region at %x of space %p", s->id, r->start,
@@ -1072,7 +1095,12 @@ bool space_verify(struct space *s)
         "space %u: %u %u %u %u %u, says %u %u %u %u %u", s->id, pages.total, pages.data, pages.stack,
         pages.exec, pages.locked, s->pages.total, s->pages.data, s->pages.stack, s->pages.exec,
         s->pages.locked);
-    for (vaddr_t va = 0; walkable && (va = pt_next_resident(&s->pt, va, SPACE_HI)) < SPACE_HI; va += PT_SPAN)
+    for (vaddr_t va = 0; walkable && (va = pt_next_resident(&s->pt, va, SPACE_HI)) < SPACE_HI;
+         va += PT_SPAN) {
         ok &= table_entries_verify(s, va);
+        resident += resident_entries(s->vm, pt_resident_table(&s->pt, va));
+    }
+    INV("INV-SPACE-6", !walkable || s->ending || resident == s->resident,
+        "space %u: %u entries name pages, says %u", s->id, resident, s->resident);
     return ok;
 }

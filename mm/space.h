@@ -47,6 +47,9 @@ struct space {
     struct region *moved; /* (n) the tree (moved.h) of regions whose number is not their address in pages */
     struct space_pages pages;  /* (l) */
     uint32_t pages_peak;       /* (l) the most that pages.total ever was */
+    uint32_t resident;         /* (n) entries that name a page, the zero page apart; of shared tables, too */
+    uint32_t resident_peak;    /* (n) the most of them whenever they became fewer: space_most_resident() */
+    bool ending;               /* (n) space_destroy() has begun, and they are counted no more */
     unsigned lock_future;      /* (l) REGION_LOCKED, maybe with REGION_ONFAULT, for regions to come; or 0 */
     struct space_limits limit; /* (n) set by the owner at any time; nothing is limited at first */
     vaddr_t map_top;           /* (c) mappings without an address go below; SPACE_HI at first */
@@ -217,6 +220,22 @@ struct space_usage {
 /* Count them, table by table; what is shared counts in full. The caller sees to it that the space stays, and
  * needs no lock. Sleeps. */
 void space_count_usage(struct space *s, struct space_usage *u);
+/* The most pages that it ever had resident. */
+static inline uint32_t space_most_resident(const struct space *s)
+{
+    return s->resident > s->resident_peak ? s->resident : s->resident_peak;
+}
+/* Let that be what it has now. */
+static inline void space_forget_most_resident(struct space *s)
+{
+    s->resident_peak = 0;
+}
+/* So many entries name a page no more. */
+static inline void space_resident_less(struct space *s, uint32_t n)
+{
+    s->resident_peak = space_most_resident(s);
+    s->resident -= n;
+}
 /* How many pages it may have resident at most, for policies that keep those of each program apart. Less than
  * one instruction may touch at once becomes SPACE_RESIDENT_LEAST. */
 #define SPACE_RESIDENT_LEAST 16u

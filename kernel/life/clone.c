@@ -75,7 +75,6 @@ static void inherit(struct process *child, const struct process *parent)
     child->personality = parent->personality;
     child->no_huge = parent->no_huge;
     child->dumpable = parent->dumpable;
-    child->max_resident = parent->max_resident;
 }
 
 /* What threads share, for a new process. On an error process_discard() undoes what was done. */

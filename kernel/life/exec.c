@@ -576,6 +576,7 @@ static void commit(struct exec *x, const char *path)
     vaddr_t entry = x->interp ? x->interp_image.entry + x->interp_base : x->image.entry + x->base;
 
     process_faults(p, &p->past_min_faults, &p->past_maj_faults);
+    p->max_resident = process_max_resident(p);
     x->memory->brk_start = x->memory->brk = x->image.hi + x->base;
     x->memory->stack_top = STACK_TOP;
     x->memory->exe = x->inode; /* with its count */

@@ -165,7 +165,7 @@ static void process_end(struct process *p)
     struct task *task = task_current();
 
     process_faults(p, &p->past_min_faults, &p->past_maj_faults);
-    process_note_resident(p);
+    p->max_resident = process_max_resident(p);
     task->space = NULL;
     give_up_shared(p);
     process_vfork_done(p);

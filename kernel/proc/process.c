@@ -226,20 +226,11 @@ void process_faults(const struct process *p, uint64_t *minor, uint64_t *major)
     }
 }
 
-/* The most that it ever had, as far as it was looked at: when somebody asks, and at the end. What entries
- * name in its tables counts, which takes a step for each table and no look at the entries. */
-void process_note_resident(struct process *p)
+uint32_t process_max_resident(const struct process *p)
 {
-    const struct pt *pt;
-    uint64_t pages = 0;
+    uint32_t now = p->memory ? space_most_resident(p->memory->space) : 0;
 
-    if (!p->memory)
-        return;
-    pt = &p->memory->space->pt;
-    for (vaddr_t va = 0; (va = pt_next_resident(pt, va, USER_END)) < USER_END; va += PT_SPAN)
-        pages += pt_resident_table(pt, va)->used;
-    if (p->max_resident < pages)
-        p->max_resident = pages;
+    return p->max_resident > now ? p->max_resident : now;
 }
 
 /* --- ending --- */

@@ -119,7 +119,8 @@ struct process {
     uint64_t past_user_ns, past_system_ns;     /* of threads that have ended */
     uint64_t past_min_faults, past_maj_faults; /* in spaces that it has left */
     uint64_t child_user_ns, child_system_ns, child_min_faults, child_maj_faults;
-    uint64_t max_resident, child_max_resident; /* pages */
+    uint32_t max_resident;       /* pages: the most, in spaces that it has left */
+    uint32_t child_max_resident; /* the same of children that were waited for, and of theirs */
     int oom_score_adj;
     unsigned personality;
     bool dumpable;
@@ -177,8 +178,8 @@ void process_reap(struct process *p);
 void process_times(const struct process *p, uint64_t *user_ns, uint64_t *system_ns);
 void process_faults(const struct process *p, uint64_t *minor, uint64_t *major);
 
-/* Bring max_resident up to date. */
-void process_note_resident(struct process *p);
+/* The most pages that it ever had resident, in this space and in those that it has left. */
+uint32_t process_max_resident(const struct process *p);
 
 /* --- making them, for kernel/life/ --- */
 

@@ -49,8 +49,7 @@ int proc_store_clear_refs(const struct proc_node *n, char *s)
         return 0;
     m = memory_get(p->memory);
     if (what == PEAK) {
-        p->max_resident = 0;
-        process_note_resident(p);
+        space_forget_most_resident(m->space);
     } else if (what != SOFT_DIRTY) { /* i386 has no such bit */
         space_clear_accessed(m->space, what != MAPPED, what != ANON);
     }

@@ -228,18 +228,17 @@ static void status_memory(struct text *t, struct process *p)
     const struct space_pages *pages = &p->memory->space->pages;
     const struct space_usage *u = &p->memory->usage;
     uint32_t peak = p->memory->space->pages_peak, rss = resident(p->memory), text;
+    uint32_t most = space_most_resident(p->memory->space);
     vaddr_t code, code_end;
 
     code_range(p->memory, &code, &code_end);
     text = (code_end - code) >> PAGE_SHIFT;
     text = text < pages->exec ? text : pages->exec;
-    if (p->max_resident < rss)
-        p->max_resident = rss;
     vm_line(t, "VmPeak", peak);
     vm_line(t, "VmSize", pages->total);
     vm_line(t, "VmLck", pages->locked);
     vm_line(t, "VmPin", 0);
-    vm_line(t, "VmHWM", (uint32_t)p->max_resident);
+    vm_line(t, "VmHWM", most > rss ? most : rss);
     vm_line(t, "VmRSS", rss);
     vm_line(t, "RssAnon", u->anon);
     vm_line(t, "RssFile", u->file);

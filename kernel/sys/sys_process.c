@@ -281,7 +281,10 @@ static void fill_rusage(struct rusage *r, uint64_t user_ns, uint64_t system_ns, 
 static void inherit_counts(struct process *parent, const struct process *p)
 {
     uint64_t user, system, minor, major;
-    uint64_t max = p->max_resident > p->child_max_resident ? p->max_resident : p->child_max_resident;
+    uint32_t max = process_max_resident(p);
+
+    if (max < p->child_max_resident)
+        max = p->child_max_resident;
 
     process_times(p, &user, &system);
     process_faults(p, &minor, &major);
@@ -306,7 +309,7 @@ static void note(struct event *e, const struct process *p, int code, int status,
     process_times(p, &user, &system);
     process_faults(p, &minor, &major);
     fill_rusage(&e->rusage, user + p->child_user_ns, system + p->child_system_ns, minor + p->child_min_faults,
-                major + p->child_maj_faults, p->max_resident);
+                major + p->child_maj_faults, process_max_resident(p));
     e->pid = p->pid;
     e->code = code;
     e->status = status;
@@ -477,13 +480,12 @@ int32_t sys_getrusage(SYSCALL_2_ARGS(who, to))
     switch ((int)who) {
     case RUSAGE_SELF:
     case RUSAGE_THREAD:
-        process_note_resident(p);
         if ((int)who == RUSAGE_SELF)
             process_times(p, &user, &system);
         else
             thread_times(thread_current(), &user, &system);
         process_faults(p, &minor, &major);
-        fill_rusage(&r, user, system, minor, major, p->max_resident);
+        fill_rusage(&r, user, system, minor, major, process_max_resident(p));
         break;
     case RUSAGE_CHILDREN:
         fill_rusage(&r, p->child_user_ns, p->child_system_ns, p->child_min_faults, p->child_maj_faults,

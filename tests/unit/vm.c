@@ -1405,6 +1405,7 @@ TEST(vm, damage_is_named)
     BROKEN(&t.vm, "INV-SPACE-3", *e = pte_hold(saved), *e = saved);
     BROKEN(&t.vm, "INV-SPACE-4", c->regions.first->number++, c->regions.first->number--);
     BROKEN(&t.vm, "INV-SPACE-5", c->pages.data++, c->pages.data--);
+    BROKEN(&t.vm, "INV-SPACE-6", c->resident++, c->resident--);
     BROKEN(&t.vm, "INV-COMMIT-1", t.vm.committed--, t.vm.committed++);
     EXPECT(vm_verify(&t.vm), "sound after");
     space_destroy(c);

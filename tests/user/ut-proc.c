@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -336,6 +337,109 @@ static void referenced(void)
     SHOW(field("/proc/self/status", "VmHWM") <= before - 1024);
 }
 
+/* A child that runs fn: the most that it had resident, in KiB, as wait4() tells it. */
+static long most_of_child(void (*fn)(void))
+{
+    struct rusage u = {0};
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        fn();
+        _exit(0);
+    }
+    wait4(pid, &status, 0, &u);
+    return u.ru_maxrss;
+}
+
+static void child_idle(void)
+{
+}
+
+static void child_writes(void)
+{
+    void *p = ut_map(1024, RW);
+
+    memset(p, 1, 1024 * PAGE);
+    munmap(p, 1024 * PAGE);
+}
+
+static void child_drops(void)
+{
+    uint8_t *p = ut_map(1024, RW);
+
+    for (unsigned i = 0; i < 4; i++) {
+        memset(p + i * 256 * PAGE, 1, 256 * PAGE);
+        madvise(p + i * 256 * PAGE, 256 * PAGE, MADV_DONTNEED);
+    }
+}
+
+static void child_reads(void)
+{
+    volatile uint8_t *p = ut_map(1024, RW);
+
+    madvise((void *)p, 1024 * PAGE, MADV_NOHUGEPAGE); /* Linux may have a huge zero page, which counts */
+    for (unsigned i = 0; i < 1024; i++)
+        (void)p[i * PAGE];
+}
+
+static void child_shares(void)
+{
+    void *p = mmap(NULL, 1024 * PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    memset(p, 1, 1024 * PAGE);
+    munmap(p, 1024 * PAGE);
+}
+
+static void child_executes(void)
+{
+    child_writes();
+    execl("/proc/self/exe", "ut", "exec-idle", NULL);
+}
+
+/* The parent's pages are in tables that both name; it gives them up in whole tables, and by pieces. */
+static uint8_t *of_parent;
+
+static void child_gives_up(void)
+{
+    munmap(of_parent, 2560 * PAGE);
+    memset(ut_map(1024, RW), 1, 1024 * PAGE);
+}
+
+static void most_resident(void)
+{
+    PART("the most that was resident, though nobody looked");
+    long idle = most_of_child(child_idle), hwm, rss, grown;
+    struct rusage u;
+
+    /* Linux counts up to 64 pages of each kind later than others. */
+    grown = most_of_child(child_writes) - idle;
+    SHOW(grown >= 4096 - 512 && grown <= 4096 + 512);
+    grown = most_of_child(child_drops) - idle;
+    SHOW(grown >= 1024 - 512 && grown <= 1024 + 512);
+    SHOW(most_of_child(child_reads) - idle < 512);
+    grown = most_of_child(child_shares) - idle;
+    SHOW(grown >= 4096 - 512 && grown <= 4096 + 512);
+    SHOW(most_of_child(child_executes) - idle >= 4096 - 512);
+
+    hwm = field("/proc/self/status", "VmHWM");
+    rss = field("/proc/self/status", "VmRSS");
+    SHOW(clear_refs("5"));
+    SHOW(hwm >= rss);
+    of_parent = ut_map(2560, RW);
+    memset(of_parent, 1, 2560 * PAGE);
+    grown = most_of_child(child_gives_up) - rss;
+    SHOW(grown >= 8192 && grown <= 10240 + 2048);
+    munmap(of_parent, 2560 * PAGE);
+    grown = field("/proc/self/status", "VmHWM") - rss;
+    SHOW(grown >= 8192 && grown <= 10240 + 2048);
+    getrusage(RUSAGE_SELF, &u);
+    grown = u.ru_maxrss - field("/proc/self/status", "VmHWM");
+    SHOW(grown >= 0); /* what other programs of the process had counts, too */
+    getrusage(RUSAGE_CHILDREN, &u);
+    SHOW(u.ru_maxrss >= rss + 8192);
+}
+
 /* Lines of a file that begin with a word, read in pieces of a size. */
 static unsigned count_lines(const char *path, const char *word, size_t piece)
 {
@@ -439,6 +543,37 @@ static void memory_file(void)
     close(fd);
 }
 
+/* Lines of a number or a word, one count for each processor, and what it is. */
+static void interrupts(void)
+{
+    const char *at = slurp("/proc/interrupts");
+    unsigned processors = 0, lines = 0, odd = 0, numbers = 0;
+    unsigned long long timer = 0;
+
+    PART("/proc/interrupts");
+    for (const char *p = at; p && *p && *p != '\n'; p++)
+        processors += strncmp(p, "CPU", 3) == 0;
+    SHOW(processors == (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
+    for (at = at ? strchr(at, '\n') : NULL; at && at[1]; at = strchr(at + 1, '\n')) {
+        char name[16];
+        unsigned long long n;
+
+        lines++;
+        if (sscanf(at + 1, " %15[0-9A-Z]: %llu", name, &n) != 2)
+            odd++;
+        else if (name[0] >= '0' && name[0] <= '9')
+            numbers++;
+        if (strcmp(name, "0") == 0 || strcmp(name, "LOC") == 0)
+            timer += n;
+    }
+    SHOW(lines > 2);
+    SHOW(odd);
+    SHOW(numbers > 0);
+    SHOW(timer > 0);
+    SHOW(strstr(text, "Local timer interrupts\n") != NULL);
+    SHOW(strstr(text, "\nERR: ") != NULL);
+}
+
 UT_PROGRAM(proc)
 {
     ut_workdir();
@@ -449,7 +584,9 @@ UT_PROGRAM(proc)
     identity();
     machine();
     referenced();
+    most_resident();
     vector();
     memory_file();
     records();
+    interrupts();
 }
