@@ -7,6 +7,8 @@ use File::Path qw(make_path remove_tree);
 use FindBin;
 use lib $FindBin::Bin, "$FindBin::Bin/../boot";
 use Boot qw(need_busybox);
+use lib "$FindBin::Bin/../../tools/lab";
+use Lab qw(name_of);
 use Said;
 use Test::More;
 
@@ -30,6 +32,8 @@ sub strings {
     my ($own) = grep { $_->[0] == $pid } @all;
     return {programs => scalar @all, count => "@{$own // []}", string => scalar `$replay '$dir/$name.gz' --print --pid $pid --name $program`};
 }
+
+sub text_of { my ($file) = @_; open my $fh, '<', $file or return ''; local $/; return scalar <$fh> }
 
 my $command = 'region 20 100; cat /etc/passwd';
 my ($status, $said, $errors) = traced('all', $command);
@@ -57,10 +61,34 @@ my ($by_pid, $all) = map { strings($_, 'cat', $cat) } qw(pid all);
 is($by_pid->{count}, $all->{count}, '--pid: as many, too');
 ok($by_pid->{string} eq $all->{string}, '... and the same ones');
 
+# Other programs of the name run before the command, and the shell that runs it may become a program, end, or never get there.
+sub own_of {
+    my ($name) = @_;
+    my ($pid, $own) = text_of("$dir/$name.gz.txt") =~ /^own pid (\d+) name (.*)$/m;
+    return ($pid // 0, $own // 'nobody');
+}
+for my $c ([exec => 'exec cat /etc/passwd', 0, 'cat'], [exit => 'cat /etc/passwd; exit 3', 3, 'cat'], [end => 'cat /etc/passwd; poweroff -f', 1, 'cat'],
+    [after => 'cd /etc && A="b c" exec cat passwd', 0, 'cat'], [shell => 'while [ $((i)) -lt 9 ]; do i=$((i + 1)); done', 0, 'sh']) {
+    my ($name, $is, $want, $program) = @$c;
+    ($status, $said, $errors) = traced($name, $is);
+    is($status, $want, "$is: its status") or diag($said, $errors);
+    my ($pid, $own) = own_of($name);
+    my ($around) = $said =~ /^trace:   and \d+ accesses of (.*), which prepare and save this$/m;
+    is($own, $program, '... and the program that it is about');
+    like($around // '', qr/\bcat \(pid (?!(?:\d+ )*$pid\b)/, '... which is none of those that prepare');
+    is(-e "$dir/$name.gz.vmstat" ? 'counters' : 'none', $name eq 'end' ? 'none' : 'counters', '... and whether the run was ended');
+}
+
 ($status, $said, $errors) = traced('bogus', $command, '--name', 'bogus');
 is($status, 1, 'a name that nobody has: status 1');
 like($errors, qr/\A[^\n]*no process of the name bogus ran; these did: (?=.*\bregion \(pid $region\))(?=.*\bcat \(pid ).*\n\z/, '... and one line that says who ran');
 ok(!-e "$dir/bogus.gz" && !-e "$dir/bogus.gz.txt", '... and no trace is left');
+
+for my $c (['exec cat /etc/passwd', 'cat'], ["sqlite3 /tmp/db '.read /lab/rows.sql'", 'sqlite3'], ['cd /tmp && sort x', 'sort'], ['A="b c" D=1 exec /bin/cat', 'cat'],
+    ['for i in 1 2; do sort x; done', 'sort'], ['time -v sort x', 'sort'], ['(exec 3<x; cat <&3)', 'cat'], ['{ sort a; }', 'sort'], ['cd /x', 'cd'], ['. /lab/x', 'x'],
+    ['no-such-program --at-all', 'no-such-program'], ['../..', 'program'], ['', 'program']) {
+    is(name_of($c->[0]), $c->[1], "the name of: $c->[0]");
+}
 
 # The shell has the most accesses.
 for my $c ([[], qr/^lab: about region, process $region; another is chosen by NAME= or PID=: (?=.*\bsh \(pid )(?=.*\bcat \(pid )/m, 'region'],
@@ -78,8 +106,6 @@ is($status, 1, 'a report about a name that nobody has: status 1');
 like($errors, qr/\A[^\n]*no process of the name bogus has touched anything there; these have: (?=.*\bregion \(pid $region\)).*\n\z/, '... and one line that says who is there');
 
 # --- the figures of a small program ---
-
-sub text_of { my ($file) = @_; open my $fh, '<', $file or return ''; local $/; return scalar <$fh> }
 
 # The texts of a picture, and the x of the places of a part of it.
 sub texts { my ($svg) = @_; return $svg =~ /<!-- (.*?) -->/g }

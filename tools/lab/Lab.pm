@@ -27,15 +27,32 @@ sub wrong {
     exit 2;
 }
 
-# A name for what a command runs: its first word that can be a program's. It names a file or a folder, so it is never "." or "..".
+# What stands before a program's name in the shell's language, and what begins a command that only prepares.
+my %before   = map { $_ => 1 } qw(exec command eval time if then elif else while until do ! { });
+my %prepares = map { $_ => 1 } qw(cd export set unset ulimit umask trap for case read . :);
+
+# A name for what a command runs: the program of the first of its commands that does not only prepare, else its first word that can
+# be a program's. It names a file or a folder, so it is never "." or "..".
 sub name_of {
     my ($command) = @_;
-    for (split /[\s;&|()<>'"]+/, $command =~ s/\S+=\S*//gr) {
-        next if !m{^[\w./+-]+$};
-        my $name = basename($_);
-        return $name if $name !~ m{^[./-]*$};
+    my $first;
+    for my $one (split /[;&|()\n]+/, $command =~ s/(?<!\S)[^\s;&|'"]+=(?:"[^"]*"|'[^']*'|[^\s;&|'"])*//gr) {
+        my @words = grep { length } split /[\s'"]+/, $one =~ s/\d*[<>]+\s*\S+//gr;
+        my $skipped = 0;
+        while (@words && ($before{$words[0]} || $skipped && $words[0] =~ /^-/)) {
+            shift @words;
+            $skipped = 1;
+        }
+        my $prepares = @words && $prepares{$words[0]};
+        for (grep { m{^[\w./+-]+$} } @words) {
+            my $name = basename($_);
+            next if $name =~ m{^[./-]*$};
+            return $name if !$prepares;
+            $first //= $name;
+            last;
+        }
     }
-    return 'program';
+    return $first // 'program';
 }
 
 # Programs, {pid, name} each, in words: the processes of each name.
