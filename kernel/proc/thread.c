@@ -186,16 +186,18 @@ void thread_leave(struct thread *t)
 /* The exact sum, divided as the samples say; without any, to the side that has one. */
 void thread_times(const struct thread *t, uint64_t *user_ns, uint64_t *system_ns)
 {
-    const struct task *task = t->task;
-    uint64_t total = task_cpu_ns(task), sampled = task->user_ns + task->system_ns;
+    struct task *task = t->task;
+    uint64_t total = task_cpu_ns(task), sampled = task->user_ns + task->system_ns, user;
 
     if (task->system_ns == 0)
-        *user_ns = total;
+        user = total;
     else if (task->user_ns == 0)
-        *user_ns = 0;
+        user = 0;
     else /* in microseconds, so that the product fits */
-        *user_ns = total / 1000 * (task->user_ns / 1000) / (sampled / 1000) * 1000;
-    *system_ns = total - *user_ns;
+        user = total / 1000 * (task->user_ns / 1000) / (sampled / 1000) * 1000;
+    stat_divide(&task->told, total, user);
+    *user_ns = task->told.user_ns;
+    *system_ns = task->told.system_ns;
 }
 
 void thread_set_comm(struct thread *t, const char *name)

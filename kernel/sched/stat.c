@@ -122,6 +122,7 @@ uint64_t stat_user_ns(void)
 
 void stat_time(struct stat_time *t)
 {
+    static struct stat_parts told;
     uint64_t now = os_now_ns(), busy, ticks, user;
     uint32_t irq = os_irq_save();
 
@@ -132,7 +133,8 @@ void stat_time(struct stat_time *t)
     /* So that the product of microseconds and ticks fits, for months. */
     for (; ticks >> 20; ticks /= 2)
         user /= 2;
-    t->user_ns = ticks ? busy / 1000 * user / ticks * 1000 : 0;
-    t->system_ns = busy - t->user_ns;
+    stat_divide(&told, busy, ticks ? busy / 1000 * user / ticks * 1000 : 0);
+    t->user_ns = told.user_ns;
+    t->system_ns = told.system_ns;
     os_irq_restore(irq);
 }

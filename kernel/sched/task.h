@@ -7,6 +7,7 @@
 
 #include "kernel/lib/heap.h"
 #include "kernel/sched/runq.h"
+#include "kernel/sched/stat.h"
 #include "kernel/x86/cpu_task.h"
 #include "mm/os.h"
 #include "mm/types.h"
@@ -68,6 +69,7 @@ struct task {
     uint64_t since;  /* when it got the processor */
     uint64_t switches;
     uint64_t user_ns, system_ns; /* as the tick found it; see thread_times() */
+    struct stat_parts told;      /* what that said last */
     const bool *times;           /* if set, a tick that finds it running asks for TASK_WORK_TIMES */
 };
 

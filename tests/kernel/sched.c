@@ -1,5 +1,6 @@
 /* Tasks, wait queues, deadlines and mutexes of the booted kernel. */
 #include "kernel/sched/sched.h"
+#include "kernel/sched/stat.h"
 #include "kernel/sched/sync.h"
 #include "kernel/sched/task.h"
 #include "kernel/x86/usercopy.h"
@@ -478,6 +479,21 @@ TEST(sched, verify_sees_damage)
 }
 
 #define USER_VA 0x00400000u
+
+/* However the samples divide a time, its parts add up to it and none falls. */
+TEST(sched, told_times_never_fall)
+{
+    static const struct {
+        uint64_t total, user, told;
+    } step[] = {{10, 4, 4}, {12, 2, 4}, {14, 14, 6}, {14, 0, 6}, {20, 12, 12}, {20, 12, 12}, {30, 0, 12}};
+    struct stat_parts told = {0};
+
+    for (unsigned i = 0; i < sizeof step / sizeof step[0]; i++) {
+        stat_divide(&told, step[i].total, step[i].user);
+        EXPECT(told.user_ns == step[i].told, "step %u", i);
+        EXPECT(told.user_ns + told.system_ns == step[i].total, "step %u", i);
+    }
+}
 
 struct tenant {
     struct shared *s;

@@ -101,6 +101,36 @@ static void use(void)
     TRY(sched_yield());
 }
 
+/* Sums that never fall, however a time is divided between ring 3 and the kernel. */
+static void sums(void)
+{
+    unsigned long long user, system, last_user = 0, last_system = 0;
+    unsigned falls = 0, falls_of_all = 0, asked = 0;
+    struct rusage u, last = {.ru_utime = {0}};
+    char text[128];
+
+    PART("sums of processor time");
+    int fd = open("/proc/stat", O_RDONLY);
+    double cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+    while (now(CLOCK_PROCESS_CPUTIME_ID) - cpu < 0.2) {
+        ssize_t n = pread(fd, text, sizeof text - 1, 0);
+        text[n > 0 ? n : 0] = '\0';
+        if (sscanf(text, "cpu %llu %*u %llu", &user, &system) == 2 && asked++)
+            falls_of_all += user < last_user || system < last_system;
+        last_user = user;
+        last_system = system;
+        getrusage(RUSAGE_SELF, &u);
+        falls += timercmp(&u.ru_utime, &last.ru_utime, <) || timercmp(&u.ru_stime, &last.ru_stime, <);
+        last = u;
+        for (unsigned i = 0; i < 100000; i++)
+            work++;
+    }
+    close(fd);
+    SHOW(asked > 1);
+    SHOW(falls_of_all);
+    SHOW(falls);
+}
+
 /* Two that never sleep, and a third that must get its turn. */
 static void slices(void)
 {
@@ -145,6 +175,7 @@ UT_PROGRAM(time)
     clocks();
     sleeping();
     use();
+    sums();
     slices();
     names();
 }
