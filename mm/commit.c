@@ -23,44 +23,16 @@
 #include "mm/errno.h"
 #include "mm/space.h"
 
-/* Frames of RAM, as /proc/meminfo counts them. */
-static inline uint32_t memory_pages(const struct vm *vm)
-{
-    return vm->pool->end - vm->pool->start - vm->pool->used[FRAME_RESERVED];
-}
-
 uint32_t commit_limit(const struct vm *vm)
 {
-    uint64_t pages = (uint64_t)memory_pages(vm) * vm->overcommit_ratio / 100 + vm->swap.total;
+    uint64_t pages = (uint64_t)vm_memory_pages(vm) * vm->overcommit_ratio / 100 + vm->swap.total;
 
     return pages < UINT32_MAX ? (uint32_t)pages : UINT32_MAX;
 }
 
-bool commit_allows(const struct vm *vm, uint32_t pages)
+bool commit_allows_otherwise(const struct vm *vm, uint32_t pages)
 {
-    switch (vm->overcommit) {
-    case COMMIT_ALWAYS:
-        return true;
-    case COMMIT_STRICT:
-        return (uint64_t)vm->committed + pages <= commit_limit(vm);
-    default:
-        return pages <= memory_pages(vm) + vm->swap.total;
-    }
-}
-
-int commit_charge(struct vm *vm, uint32_t pages)
-{
-    if (!commit_allows(vm, pages))
-        return -ENOMEM;
-    vm->committed += pages;
-    return 0;
-}
-
-void commit_release(struct vm *vm, uint32_t pages)
-{
-    mm_assert(vm->committed >= pages, "%llu committed, %u released", (unsigned long long)vm->committed,
-              pages);
-    vm->committed -= pages;
+    return vm->overcommit == COMMIT_ALWAYS || vm->committed + pages <= commit_limit(vm);
 }
 
 int object_charge(struct object *o)

@@ -35,8 +35,10 @@ enum entry_change {
 
 static enum entry_change entry_change(unsigned old, unsigned new)
 {
-    if (!old != !new)
-        return new ? ENTRIES_UNHOLD : ENTRIES_HOLD;
+    if (!new)
+        return ENTRIES_HOLD; /* it is not what it was */
+    if (!old)
+        return ENTRIES_UNHOLD;
     return old & ~new &REGION_WRITE ? ENTRIES_READONLY : ENTRIES_STAY;
 }
 
@@ -89,7 +91,7 @@ static void protect_entries(struct space *s, vaddr_t start, vaddr_t end, enum en
 {
     vaddr_t span = start;
 
-    while ((span = pt_next_resident(&s->pt, span, end)) < end) {
+    while (span < end && (span = pt_next_resident(&s->pt, span, end)) < end) {
         vaddr_t lo = span > start ? span : start;
         vaddr_t hi = end - span < PT_SPAN ? end : span + PT_SPAN;
 
@@ -144,7 +146,7 @@ static int protect_region(struct space *s, struct region **at, vaddr_t start, va
     }
     if (!err && end != r->end)
         err = space_split_region(s, r, end);
-    if (!err && change)
+    if (!err && change && !(PT_SPAN_DOWN(start) == PT_SPAN_DOWN(end - 1) && pt_span_settled(&s->pt, start)))
         err = space_own_tables(s, start, end);
     if (err) {
         commit_release(s->vm, charge);
@@ -209,13 +211,14 @@ static int protect_locked(struct space *s, vaddr_t *at, vaddr_t end, unsigned pr
 int space_protect(struct space *s, vaddr_t addr, size_t size, unsigned prot)
 {
     bool grows = prot & PROTECT_GROWSDOWN;
-    vaddr_t end = addr + (vaddr_t)PAGE_UP(size), bring;
+    vaddr_t end, bring;
     int err;
 
     prot &= ~PROTECT_GROWSDOWN;
     if (addr & PAGE_MASK || !size || prot & ~(unsigned)REGION_PROT)
         return -EINVAL;
     size = PAGE_UP(size);
+    end = addr + (vaddr_t)size;
     if (!space_range_ok(addr, size))
         return -ENOMEM;
     do {

@@ -64,7 +64,7 @@ void pt_destroy(struct pt *pt);
 /* Load it into the processor; NULL: the kernel's. Does nothing when it is loaded. */
 void pt_activate(struct pt *pt);
 /* The one that is loaded, NULL for the kernel's. */
-struct pt *pt_active(void);
+static inline struct pt *pt_active(void);
 
 /* --- tables --- */
 
@@ -84,7 +84,7 @@ static inline enum pt_span pt_resident_span(const struct pt *pt, vaddr_t va);
  * index has a bit for each group of entries (1 << PT_GROUP_SHIFT) in which there may be some, slot is the
  * number of the span, and owner that of the root.
  */
-struct frame *pt_resident_table(const struct pt *pt, vaddr_t va);
+static inline struct frame *pt_resident_table(const struct pt *pt, vaddr_t va);
 /* Whether it is PT_OUT. */
 static inline bool pt_is_out(const struct pt *pt, vaddr_t va);
 /* The slot of the table of a span that is PT_OUT. */
@@ -100,7 +100,7 @@ void pt_unlist(struct pt *pt, struct frame *table);
 /* Put an idle table on it. */
 void pt_list_idle(struct pt *pt, struct frame *table);
 /* Entries of a table frame. */
-pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table);
+static inline pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table);
 /* The directory entry, for people. */
 static inline pde_t pt_directory(const struct pt *pt, vaddr_t va);
 /* What a bit of an entry that names a frame, or a table, is called: NULL if it belongs to the number of the
@@ -109,6 +109,10 @@ const char *pt_bit_name(unsigned bit);
 /* Whether the directory entry forbids writes to the whole span: its table was shared at some time and not
  * claimed since. */
 static inline bool pt_span_readonly(const struct pt *pt, vaddr_t va);
+
+/* Whether entries of the span can be changed as they are, or there are none: it has no table, or an own one
+ * in memory whose directory entry is writable. */
+static inline bool pt_span_settled(const struct pt *pt, vaddr_t va);
 
 /* The entry of va (NULL: there is no table, or it is out) and what is to be said of its span, at one look. */
 struct pt_view { /* (o) */
@@ -133,7 +137,7 @@ void pt_split_table(struct pt *pt, vaddr_t va, struct frame *copy);
 struct frame *pt_drop_table(struct pt *pt, vaddr_t va);
 /* First span start at or above va (rounded down to its span) and below end that has a table, in memory or
  * out; end when there is none. */
-vaddr_t pt_next_span(const struct pt *pt, vaddr_t va, vaddr_t end);
+static inline vaddr_t pt_next_span(const struct pt *pt, vaddr_t va, vaddr_t end);
 /* The same, passing over tables that are out: for walkers who look for frames. */
 static inline vaddr_t pt_next_resident(const struct pt *pt, vaddr_t va, vaddr_t end);
 /* The same, for tables that are out only. */

@@ -374,10 +374,10 @@ int region_find_gap(const struct region_tree *t, size_t size, vaddr_t lo, vaddr_
         lo = t->lo;
     if (hi > t->hi)
         hi = t->hi;
-    if (lo >= hi)
-        return -ENOMEM;
-    lo = PAGE_UP(lo);
-    hi = PAGE_DOWN(hi);
+    if (unlikely((lo | hi) & PAGE_MASK) && lo < hi) { /* else it could wrap */
+        lo = PAGE_UP(lo);
+        hi = PAGE_DOWN(hi);
+    }
     if (lo >= hi || size > hi - lo)
         return -ENOMEM;
     if (top_down)
@@ -396,9 +396,11 @@ bool region_is_free(struct region_tree *t, vaddr_t start, vaddr_t end)
 }
 
 /* Put r, whose range is set, into the list and the tree, just below next (NULL: above all). */
-static void link_below(struct region_tree *t, struct region *r, struct region *next)
+static inline __attribute__((always_inline)) void link_below(struct region_tree *t, struct region *r,
+                                                             struct region *next)
 {
-    struct region *prev = next ? next->prev : t->last;
+    struct region *prev = next ? next->prev : t->last, *parent;
+    uint32_t gap = (r->start - (prev ? prev->end : t->lo)) >> PAGE_SHIFT;
 
     r->left = r->right = NULL;
     r->red = true;
@@ -414,32 +416,30 @@ static void link_below(struct region_tree *t, struct region *r, struct region *n
         t->last = r;
     t->count++;
 
-    r->max_gap = gap_pages(t, r);
+    r->max_gap = gap;
     if (next && !next->left) {
-        r->parent = next;
+        parent = next;
         next->left = r;
     } else if (prev) {
         /* prev is the highest to the left of next, or in the whole tree, and has none to its right. */
-        r->parent = prev;
+        parent = prev;
         prev->right = r;
     } else {
-        r->parent = NULL;
+        parent = NULL;
         t->root = r;
     }
-    raise_gap(r->parent, r->max_gap);
+    r->parent = parent;
+    raise_gap(parent, gap);
     balance_inserted(t, r);
 }
 
 void region_insert_below(struct region_tree *t, struct region *r, struct region *next)
 {
     const struct region *prev = next ? next->prev : t->last;
+    vaddr_t lo = prev ? prev->end : t->lo, hi = next ? next->start : t->hi;
 
-    mm_assert(r->start < r->end && !((r->start | r->end) & PAGE_MASK) && r->start >= t->lo && r->end <= t->hi,
-              "region [%x, %x) in [%x, %x)", r->start, r->end, t->lo, t->hi);
-    mm_assert(!prev || prev->end <= r->start, "[%x, %x) overlaps [%x, %x)", r->start, r->end, prev->start,
-              prev->end);
-    mm_assert(!next || r->end <= next->start, "[%x, %x) overlaps [%x, %x)", r->start, r->end, next->start,
-              next->end);
+    mm_assert(r->start < r->end && !((r->start | r->end) & PAGE_MASK) && r->start >= lo && r->end <= hi,
+              "region [%x, %x) in the gap [%x, %x)", r->start, r->end, lo, hi);
     link_below(t, r, next);
     t->last_hit = r; /* what was just mapped is touched, or unmapped, next */
 }
@@ -477,7 +477,7 @@ void region_copy_shape(struct region_tree *t, const struct region_tree *model)
     t->root->parent = NULL;
 }
 
-void region_remove(struct region_tree *t, struct region *r)
+static inline __attribute__((always_inline)) void take_out(struct region_tree *t, struct region *r)
 {
     struct region *next = r->next, *from, *child;
     bool black;
@@ -520,7 +520,11 @@ void region_remove(struct region_tree *t, struct region *r)
         balance_removed(t, child, from);
     if (next)
         raise_gap(next, gap_pages(t, next));
-    r->left = r->right = r->parent = r->next = r->prev = NULL;
+}
+
+void region_remove(struct region_tree *t, struct region *r)
+{
+    take_out(t, r);
 }
 
 void region_resize(struct region_tree *t, struct region *r, vaddr_t start, vaddr_t end)
@@ -544,24 +548,25 @@ void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct re
 {
     mm_assert(va > r->start && va < r->end && !(va & PAGE_MASK), "split [%x, %x) at %x", r->start, r->end,
               va);
-    *upper = *r;
-    upper->object_next = upper->object_prev = NULL;
     upper->start = va;
+    upper->end = r->end;
     r->end = va;
-    if (r->object)
-        upper->offset += region_pages(r);
-    upper->number += region_pages(r);
+    upper->flags = r->flags;
+    upper->space = r->space;
+    upper->object = r->object;
+    upper->offset = r->object ? r->offset + region_pages(r) : r->offset;
+    upper->number = r->number + region_pages(r);
 
     link_below(t, upper, r->next);
 }
 
 void region_join(struct region_tree *t, struct region *a, struct region *b)
 {
-    mm_assert(region_continues(a, b), "[%x, %x) and [%x, %x)", a->start, a->end, b->start, b->end);
+    mm_assert(a->end == b->start, "[%x, %x) and [%x, %x)", a->start, a->end, b->start, b->end);
     a->end = b->end; /* this comes first, so that the gap after b stays as it is */
     if (t->last_hit == b)
         t->last_hit = a;
-    region_remove(t, b);
+    take_out(t, b);
 }
 
 /* The successor by tree links alone; bounded, since the links are what is being checked. */

@@ -66,6 +66,12 @@ static inline uint32_t region_pages(const struct region *r)
     return (r->end - r->start) >> PAGE_SHIFT;
 }
 
+/* Whether its pages' numbers are not their addresses. */
+static inline bool region_is_moved(const struct region *r)
+{
+    return r->number != r->start >> PAGE_SHIFT;
+}
+
 struct region_tree {
     struct region *root;         /* (l+n) */
     struct region *first, *last; /* (l+n) */
@@ -149,7 +155,7 @@ void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct re
  * number. */
 static inline bool region_continues(const struct region *a, const struct region *b)
 {
-    return a->end == b->start && a->flags == b->flags && a->space == b->space && a->object == b->object &&
+    return a->flags == b->flags && a->end == b->start && a->space == b->space && a->object == b->object &&
            (!a->object || a->offset + region_pages(a) == b->offset) &&
            a->number + region_pages(a) == b->number;
 }

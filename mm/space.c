@@ -146,11 +146,16 @@ static inline void count_pages(struct space_pages *p, unsigned flags, uint32_t n
         p->locked += n;
 }
 
-void space_count(struct space *s, const struct region *r)
+static inline void count_in(struct space *s, unsigned flags, uint32_t pages)
 {
-    count_pages(&s->pages, r->flags, region_pages(r));
+    count_pages(&s->pages, flags, pages);
     if (s->pages.total > s->pages_peak)
         s->pages_peak = s->pages.total;
+}
+
+void space_count(struct space *s, const struct region *r)
+{
+    count_in(s, r->flags, region_pages(r));
 }
 
 void space_uncount(struct space *s, const struct region *r)
@@ -158,37 +163,17 @@ void space_uncount(struct space *s, const struct region *r)
     count_pages(&s->pages, r->flags, 0u - region_pages(r));
 }
 
-int space_may_add(const struct space *s, unsigned flags, uint32_t pages)
-{
-    const struct space_pages *have = &s->pages;
-    const struct space_limits *limit = &s->limit;
-
-    if (flags & REGION_LOCKED && (pages > limit->locked || have->locked > limit->locked - pages))
-        return -EAGAIN;
-    if (pages > limit->total || have->total > limit->total - pages)
-        return -ENOMEM;
-    if ((flags & (REGION_WRITE | REGION_SHARED | REGION_GROWSDOWN)) == REGION_WRITE &&
-        (pages > limit->data || have->data > limit->data - pages))
-        return -ENOMEM;
-    return 0;
-}
-
-static bool is_moved(const struct region *r)
-{
-    return r->number != r->start >> PAGE_SHIFT;
-}
-
 /* Let a region be found by its pages' numbers, if it has to be. */
 static inline void list_moved(struct space *s, struct region *r)
 {
-    if (unlikely(is_moved(r)))
+    if (unlikely(region_is_moved(r)))
         moved_insert(&s->moved, r);
 }
 
 /* It is no longer, since it ends or is about to change. Whether it was. */
 static inline bool unlist_moved(struct space *s, struct region *r)
 {
-    bool listed = unlikely(s->moved) && is_moved(r);
+    bool listed = unlikely(s->moved) && region_is_moved(r);
 
     if (listed)
         moved_remove(&s->moved, r);
@@ -196,20 +181,20 @@ static inline bool unlist_moved(struct space *s, struct region *r)
 }
 
 /* What hangs on a region that is in the tree now, and no longer. Neither counts it. */
-static void region_begin(struct space *s, struct region *r)
+static inline __attribute__((always_inline)) void region_begin(struct space *s, struct region *r)
 {
-    if (r->flags & REGION_LOCKED)
+    if (unlikely(r->flags & REGION_LOCKED))
         s->vm->locked_regions++;
     if (r->object)
         object_attach(r->object, r);
     list_moved(s, r);
 }
 
-static void region_end(struct space *s, struct region *r)
+static inline __attribute__((always_inline)) void region_end(struct space *s, struct region *r)
 {
     struct object *o = r->object;
 
-    if (r->flags & REGION_LOCKED) {
+    if (unlikely(r->flags & REGION_LOCKED)) {
         s->vm->locked_regions--;
         s->vm->unlocked = true;
     }
@@ -246,20 +231,29 @@ void space_end_regions(struct space *s)
     }
 }
 
-void space_delete_region(struct space *s, struct region *r)
+static inline __attribute__((always_inline)) void delete_region(struct space *s, struct region *r)
 {
-    space_uncount(s, r);
+    count_pages(&s->pages, r->flags, 0u - region_pages(r));
     region_remove(&s->regions, r);
     region_end(s, r);
 }
 
+void space_delete_region(struct space *s, struct region *r)
+{
+    delete_region(s, r);
+}
+
 void space_set_flags(struct space *s, struct region *r, unsigned flags)
 {
-    space_uncount(s, r);
-    s->vm->locked_regions += !!(flags & REGION_LOCKED) - !!(r->flags & REGION_LOCKED);
-    s->vm->unlocked |= r->flags & ~flags & REGION_LOCKED;
+    uint32_t pages = region_pages(r);
+
+    if (unlikely((r->flags ^ flags) & REGION_LOCKED)) {
+        s->vm->locked_regions += flags & REGION_LOCKED ? 1u : 0u - 1u;
+        s->vm->unlocked |= !(flags & REGION_LOCKED);
+    }
+    count_pages(&s->pages, r->flags, 0u - pages);
+    count_pages(&s->pages, flags, pages);
     r->flags = flags;
-    space_count(s, r);
 }
 
 int space_split_region(struct space *s, struct region *r, vaddr_t va)
@@ -418,19 +412,14 @@ static inline __attribute__((always_inline)) void forget_one(pte_t *e, void *arg
     forget_entry(f->vm, *e, &f->leavers);
 }
 
-/* Drop the span's table; the last root gives up what its entries name. How many there were. */
-static uint32_t drop_table(struct space *s, vaddr_t va)
+/* The last root has dropped the table of va: give up what its entries name. How many there were. */
+static __attribute__((noinline)) uint32_t end_table(struct space *s, vaddr_t va, struct frame *table)
 {
     struct vm *vm = s->vm;
-    struct frame *table = pt_resident_table(&s->pt, va);
-    struct forget forget = {.vm = vm};
+    struct forget forget;
     uint32_t pages;
 
-    if (table->maps > 1 && !s->ending)
-        space_resident_less(s, resident_entries(vm, table));
-    table = pt_drop_table(&s->pt, va);
-    if (!table)
-        return 0;
+    forget.vm = vm;
     leavers_begin(&forget.leavers, vm);
     pages = pt_each_entry(table, pt_table_entries(vm->pool, table), forget_one, &forget);
     space_resident_less(s, pages - forget.leavers.others);
@@ -438,6 +427,17 @@ static uint32_t drop_table(struct space *s, vaddr_t va)
     mm_assert(pages == table->used, "table at %x has %u entries, says %u", va, pages, table->used);
     table_free(vm, &s->pt, table);
     return pages;
+}
+
+/* Drop the span's table. How many entries went with it. */
+static inline uint32_t drop_table(struct space *s, vaddr_t va)
+{
+    struct frame *table = pt_resident_table(&s->pt, va);
+
+    if (table->maps > 1 && !s->ending)
+        space_resident_less(s, resident_entries(s->vm, table));
+    table = pt_drop_table(&s->pt, va);
+    return table ? end_table(s, va, table) : 0;
 }
 
 /* Empty the entries of [start, end), which lies in one span whose table is own. How many there were. */
@@ -508,7 +508,7 @@ static inline __attribute__((always_inline)) uint32_t clear_range(struct space *
         bool drop = hi - lo == PT_SPAN;
 
         might_sleep();
-        if (unlikely(pt_span(&s->pt, span) == PT_OUT) && (drop || span_becomes_empty(s, span, start, end)))
+        if (pt_is_out(&s->pt, span) && (drop || span_becomes_empty(s, span, start, end)))
             table_drop_out(s, span); /* it may have come in behind our back */
         table = pt_resident_table(&s->pt, span);
         if (unlikely(!table))
@@ -534,14 +534,13 @@ void space_clear_range(struct space *s, vaddr_t start, vaddr_t end)
     note_unmapped(s, start, end, clear_range(s, start, end));
 }
 
-int space_own_edges(struct space *s, vaddr_t start, vaddr_t end)
+int space_own_edges_slow(struct space *s, vaddr_t start, vaddr_t end)
 {
     vaddr_t edge[2] = {start, end - 1};
     unsigned spans = PT_SPAN_DOWN(start) == PT_SPAN_DOWN(end - 1) ? 1 : 2;
 
     for (unsigned i = 0; i < spans; i++) {
-        if (likely(!pt_span_readonly(&s->pt, edge[i]) && pt_span(&s->pt, edge[i]) != PT_OUT) ||
-            span_becomes_empty(s, edge[i], start, end))
+        if (pt_span_settled(&s->pt, edge[i]) || span_becomes_empty(s, edge[i], start, end))
             continue;
         int err = space_own_table(s, edge[i]);
 
@@ -555,9 +554,9 @@ int space_own_tables(struct space *s, vaddr_t start, vaddr_t end)
 {
     int err = 0;
 
-    for (vaddr_t va = start; !err && (va = pt_next_span(&s->pt, va, end)) < end; va += PT_SPAN)
-        if (pt_span_readonly(&s->pt, va) ||
-            (pt_is_out(&s->pt, va) && swap_count(s->vm, pt_out_slot(&s->pt, va)) > 1))
+    for (vaddr_t va = start; !err && va < end && (va = pt_next_span(&s->pt, va, end)) < end; va += PT_SPAN)
+        if (!pt_span_settled(&s->pt, va) &&
+            (!pt_is_out(&s->pt, va) || swap_count(s->vm, pt_out_slot(&s->pt, va)) > 1))
             err = space_own_table(s, va);
     return err;
 }
@@ -573,11 +572,6 @@ void space_trim_tables(struct space *s, vaddr_t start, vaddr_t end)
 
 /* --- unmapping --- */
 
-bool space_range_ok(vaddr_t addr, size_t size)
-{
-    return !(addr & PAGE_MASK) && size && !(size & PAGE_MASK) && addr < SPACE_HI && size <= SPACE_HI - addr;
-}
-
 /* Commit of an unmap: r is the first region, the tables at the edges are owned, and no region reaches beyond
  * both ends. */
 static void remove_range(struct space *s, struct region *r, vaddr_t start, vaddr_t end)
@@ -585,19 +579,23 @@ static void remove_range(struct space *s, struct region *r, vaddr_t start, vaddr
     struct vm *vm = s->vm;
     struct region *next;
 
-    space_clear_range(s, start, end);
+    if (pt_next_span(&s->pt, start, end) < end)
+        space_clear_range(s, start, end);
     for (; r && r->start < end; r = next) {
-        vaddr_t lo = r->start > start ? r->start : start;
-        vaddr_t hi = r->end < end ? r->end : end;
+        vaddr_t lo, hi;
 
         next = r->next;
-        if (r->flags & REGION_CHARGED)
-            commit_release(vm, (hi - lo) >> PAGE_SHIFT);
-        if (lo == r->start && hi == r->end) {
-            space_delete_region(s, r);
+        if (r->start >= start && r->end <= end) {
+            if (r->flags & REGION_CHARGED)
+                commit_release(vm, region_pages(r));
+            delete_region(s, r);
             might_sleep();
             continue;
         }
+        lo = r->start > start ? r->start : start;
+        hi = r->end < end ? r->end : end;
+        if (r->flags & REGION_CHARGED)
+            commit_release(vm, (hi - lo) >> PAGE_SHIFT);
         count_pages(&s->pages, r->flags, 0u - ((hi - lo) >> PAGE_SHIFT));
         if (lo == r->start)
             space_resize_region(s, r, hi, r->end);
@@ -665,8 +663,8 @@ static bool leaves_room(const struct space *s, const struct region *above, vaddr
     return !above || end <= above->start - room_below(s, above, whole);
 }
 
-static int find_gap(struct space *s, size_t size, vaddr_t hi, bool bottom_up, bool whole,
-                    struct region_gap *gap)
+static inline __attribute__((always_inline)) int
+search_gap(struct space *s, size_t size, vaddr_t hi, bool bottom_up, bool whole, struct region_gap *gap)
 {
     vaddr_t lo = SPACE_LO;
 
@@ -683,6 +681,12 @@ static int find_gap(struct space *s, size_t size, vaddr_t hi, bool bottom_up, bo
     }
 }
 
+static __attribute__((noinline)) int find_gap(struct space *s, size_t size, bool bottom_up, bool whole,
+                                              struct region_gap *gap)
+{
+    return search_gap(s, size, SPACE_HI, bottom_up, whole, gap);
+}
+
 int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, struct region_gap *gap)
 {
     hint = PAGE_DOWN(hint);
@@ -693,11 +697,11 @@ int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, struct
         if (leaves_room(s, gap->above, hint + (vaddr_t)size, false))
             return 0;
     }
-    if (!bottom_up && find_gap(s, size, s->map_top, false, true, gap) == 0)
+    if (likely(!bottom_up) && search_gap(s, size, s->map_top, false, true, gap) == 0)
         return 0;
-    if (find_gap(s, size, SPACE_HI, true, true, gap) == 0)
+    if (find_gap(s, size, true, true, gap) == 0)
         return 0;
-    return find_gap(s, size, SPACE_HI, bottom_up, false, gap);
+    return find_gap(s, size, bottom_up, false, gap);
 }
 
 /* Where a mapping goes: addr is the order or a hint. What is above an order is known only when that place is
@@ -793,8 +797,8 @@ static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t s
         return -EPERM;
     }
     before = gap.above ? gap.above->prev : s->regions.last;
+    count_in(s, r->flags, region_pages(r));
     if (before && region_continues(before, r)) {
-        space_count(s, r);
         space_resize_region(s, before, before->start, r->end);
         cache_free(&vm->region_cache, r);
         r = before;
@@ -803,26 +807,24 @@ static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t s
             object_get(r->object);
         region_insert_below(&s->regions, r, gap.above);
         region_begin(s, r);
-        space_count(s, r);
     }
     if (gap.above && region_continues(r, gap.above))
         join(s, r, gap.above);
     return 0;
 }
 
-/* What a new region begins as; NULL: no memory. */
+/* What a new region begins as; NULL: no memory. What is not set is set by who puts it where it belongs:
+ * map_locked(), region.c, object_attach(), moved.c. */
 static struct region *new_region(struct space *s, unsigned flags, struct object *object, uint32_t offset)
 {
     struct region *r = vm_cache_alloc(s->vm, &s->vm->region_cache);
 
     if (!r)
         return NULL;
-    *r = (struct region){
-        .flags = flags & REGION_FLAGS & ~(unsigned)REGION_CHARGED,
-        .space = s,
-        .object = object,
-        .offset = object ? offset : 0,
-    };
+    r->flags = flags & REGION_FLAGS & ~(unsigned)REGION_CHARGED;
+    r->space = s;
+    r->object = object;
+    r->offset = object ? offset : 0;
     if (s->vm->overcommit == COMMIT_STRICT)
         r->flags &= ~(unsigned)REGION_NORESERVE;
     return r;
@@ -1082,7 +1084,7 @@ bool space_verify(struct space *s)
     for (const struct region *r = s->regions.first; r; r = r->next) {
         INV("INV-SPACE-4", r->space == s, "space %u: region at %x of space %p", s->id, r->start,
             (void *)r->space);
-        moved += is_moved(r);
+        moved += region_is_moved(r);
         count_pages(&pages, r->flags, region_pages(r));
     }
     ok &= moved_verify(s->moved, s->regions.count, &listed);

@@ -253,9 +253,25 @@ struct space *space_alloc(struct vm *vm, struct family *family);
 /* Put it into the lists that reclaim and others walk. */
 void space_enter(struct space *s);
 /* Whether [addr, addr + size) is page aligned, not empty and in the user half. */
-bool space_range_ok(vaddr_t addr, size_t size);
+static inline bool space_range_ok(vaddr_t addr, size_t size)
+{
+    return !((addr | size) & PAGE_MASK) && size && addr < SPACE_HI && size <= SPACE_HI - addr;
+}
 /* Whether a region of these flags may grow by `pages`: 0, -ENOMEM, -EAGAIN. */
-int space_may_add(const struct space *s, unsigned flags, uint32_t pages);
+static inline int space_may_add(const struct space *s, unsigned flags, uint32_t pages)
+{
+    const struct space_pages *have = &s->pages;
+    const struct space_limits *limit = &s->limit;
+
+    if (unlikely(flags & REGION_LOCKED) && (pages > limit->locked || have->locked > limit->locked - pages))
+        return -EAGAIN;
+    if (unlikely(pages > limit->total || have->total > limit->total - pages))
+        return -ENOMEM;
+    if ((flags & (REGION_WRITE | REGION_SHARED | REGION_GROWSDOWN)) == REGION_WRITE &&
+        unlikely(pages > limit->data || have->data > limit->data - pages))
+        return -ENOMEM;
+    return 0;
+}
 /* Whether private memory of these flags counts as committed. */
 static inline bool space_charges(unsigned flags)
 {
@@ -300,7 +316,13 @@ void space_set_flags(struct space *s, struct region *r, unsigned flags);
 int space_gap(struct space *s, vaddr_t hint, size_t size, bool bottom_up, struct region_gap *gap);
 /* Own the tables at the edges of a range, as far as they stay when the range is emptied. 0, -ENOMEM or -EIO.
  * Sleeps. They stay own; that they stay in memory too is up to the caller (space.tables_kept). */
-int space_own_edges(struct space *s, vaddr_t start, vaddr_t end);
+int space_own_edges_slow(struct space *s, vaddr_t start, vaddr_t end);
+static inline int space_own_edges(struct space *s, vaddr_t start, vaddr_t end)
+{
+    if (likely(pt_span_settled(&s->pt, start) && pt_span_settled(&s->pt, end - 1)))
+        return 0;
+    return space_own_edges_slow(s, start, end);
+}
 /* Own every table of a range; one that is out and that no other space names stays so. 0, -ENOMEM or -EIO.
  * Sleeps. As above. */
 int space_own_tables(struct space *s, vaddr_t start, vaddr_t end);

@@ -250,6 +250,34 @@ static inline uint32_t vm_rss_limit(const struct vm *vm)
     return vm->rss_limit ? vm->rss_limit : (vm->pool->managed[ZONE_LOW] + vm->pool->managed[ZONE_HIGH]) / 4;
 }
 
+/* Frames of RAM, as /proc/meminfo counts them. */
+static inline uint32_t vm_memory_pages(const struct vm *vm)
+{
+    return vm->pool->end - vm->pool->start - vm->pool->used[FRAME_RESERVED];
+}
+
+static inline bool commit_allows(const struct vm *vm, uint32_t pages)
+{
+    if (likely(vm->overcommit == COMMIT_HEURISTIC))
+        return pages <= vm_memory_pages(vm) + vm->swap.total;
+    return commit_allows_otherwise(vm, pages);
+}
+
+static inline int commit_charge(struct vm *vm, uint32_t pages)
+{
+    if (unlikely(!commit_allows(vm, pages)))
+        return -ENOMEM;
+    vm->committed += pages;
+    return 0;
+}
+
+static inline void commit_release(struct vm *vm, uint32_t pages)
+{
+    mm_assert(vm->committed >= pages, "%llu committed, %u released", (unsigned long long)vm->committed,
+              pages);
+    vm->committed -= pages;
+}
+
 /* Whether long work for the running task should end. */
 static inline bool vm_dying(const struct vm *vm)
 {

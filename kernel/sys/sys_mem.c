@@ -204,22 +204,19 @@ static int map(vaddr_t *at, size_t size, uint32_t prot, uint32_t flags, struct f
     if (!size)
         return -EINVAL;
     size = PAGE_UP(size);
-    if (!size)
-        return -ENOMEM;
     if (page + (uint32_t)(size >> PAGE_SHIFT) < page)
         return -EOVERFLOW;
-    if (size > SPACE_HI)
+    if (size - 1 >= SPACE_HI) /* PAGE_UP() may have wrapped to 0 */
         return -ENOMEM;
-    if (flags & MAP_FIXED_NOREPLACE)
-        where = MAP_AT | MAP_NOREPLACE;
-    else if (flags & MAP_FIXED)
-        where = MAP_AT;
-    if (where && *at > SPACE_HI - size)
-        return -ENOMEM;
-    if (where && *at & PAGE_MASK)
-        return -EINVAL;
-    if (where & MAP_NOREPLACE && is_taken(s, *at, *at + (vaddr_t)size))
-        return -EEXIST; /* before anything that is wrong with the file */
+    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+        where = flags & MAP_FIXED_NOREPLACE ? MAP_AT | MAP_NOREPLACE : MAP_AT;
+        if (*at > SPACE_HI - size)
+            return -ENOMEM;
+        if (*at & PAGE_MASK)
+            return -EINVAL;
+        if (where & MAP_NOREPLACE && is_taken(s, *at, *at + (vaddr_t)size))
+            return -EEXIST; /* before anything that is wrong with the file */
+    }
     err = region_flags(prot, flags, f);
     if (err < 0)
         return err;
@@ -286,7 +283,7 @@ int32_t sys_mprotect(SYSCALL_3_ARGS(addr, size, prot))
         return -EINVAL;
     if (!size)
         return 0;
-    if (PAGE_UP(size) == 0 || addr + PAGE_UP(size) <= addr)
+    if (addr + PAGE_UP(size) <= addr) /* PAGE_UP() may have wrapped to 0 */
         return -ENOMEM;
     if (prot & ~(uint32_t)(PROT_ALL | PROT_SEM) || grows & PROT_GROWSUP)
         return -EINVAL;

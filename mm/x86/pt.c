@@ -134,11 +134,6 @@ void pt_activate(struct pt *pt)
     tlb_load_root(pt ? pt->root : paging_kernel_root());
 }
 
-struct pt *pt_active(void)
-{
-    return pt_loaded;
-}
-
 /* Forget every user translation, if this root can have any in the processor. */
 static void flush_all(const struct pt *pt)
 {
@@ -150,18 +145,6 @@ void pt_stale(struct pt *pt, vaddr_t va, const struct frame *table)
 {
     if (pt == pt_loaded || (table->maps > 1 && pt_loaded))
         tlb_flush_page(va);
-}
-
-struct frame *pt_resident_table(const struct pt *pt, vaddr_t va)
-{
-    pde_t pde = *pde_of(pt, va);
-
-    return pde & PT_PRESENT ? pde_table(pt, pde) : NULL;
-}
-
-pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table)
-{
-    return frame_ptr(pool, frame_pfn(pool, table));
 }
 
 static inline void name_table(const struct pt *pt, vaddr_t va, struct frame *table)
@@ -335,7 +318,7 @@ void pt_drop_out(struct pt *pt, vaddr_t va)
     unmark_span(pt, va);
 }
 
-vaddr_t pt_next_span(const struct pt *pt, vaddr_t va, vaddr_t end)
+vaddr_t pt_next_span_slow(const struct pt *pt, vaddr_t va, vaddr_t end)
 {
     uint32_t i = va >> PT_SPAN_SHIFT, last = (end + PT_SPAN - 1) >> PT_SPAN_SHIFT;
     uint32_t word;

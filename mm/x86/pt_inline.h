@@ -7,8 +7,15 @@
 #ifndef MM_X86_PT_INLINE_H
 #define MM_X86_PT_INLINE_H
 
+#include "mm/layout.h"
+
 /* The root that the processor uses; NULL: the kernel's. Written by pt_activate(). */
 extern struct pt *pt_loaded; /* (n) */
+
+static inline struct pt *pt_active(void)
+{
+    return pt_loaded;
+}
 
 /* pt_set() found a stale translation: flush it if the processor can have it. */
 void pt_stale(struct pt *pt, vaddr_t va, const struct frame *table);
@@ -18,12 +25,35 @@ void pt_count_slot(struct pt *pt, struct frame *table, pte_t old, pte_t value);
 /* The rest of pt_set() if the new value, which is stored already, names no frame. */
 void pt_set_none(struct pt *pt, vaddr_t va, struct frame *table, pte_t old, pte_t value);
 
+/* pt_next_span() where there is more than one span, and the first has no table. */
+vaddr_t pt_next_span_slow(const struct pt *pt, vaddr_t va, vaddr_t end);
 /* The next span whose table is out, or is not. */
 vaddr_t pt_next_of_kind(const struct pt *pt, vaddr_t va, vaddr_t end, bool out);
+
+static inline vaddr_t pt_next_span(const struct pt *pt, vaddr_t va, vaddr_t end)
+{
+    if (va < end && pt->top[va >> PT_SPAN_SHIFT])
+        return PT_SPAN_DOWN(va);
+    return va >> PT_SPAN_SHIFT == (end - 1) >> PT_SPAN_SHIFT ? end : pt_next_span_slow(pt, va, end);
+}
 
 static inline vaddr_t pt_next_resident(const struct pt *pt, vaddr_t va, vaddr_t end)
 {
     return likely(!pt->out) ? pt_next_span(pt, va, end) : pt_next_of_kind(pt, va, end, false);
+}
+
+static inline struct frame *pt_resident_table(const struct pt *pt, vaddr_t va)
+{
+    mm_assert(va < USER_END, "address %x is the kernel's", va);
+
+    pde_t pde = pt->top[va >> PT_SPAN_SHIFT];
+
+    return pde & PT_PRESENT ? pfn_frame(pt->pool, pde >> PAGE_SHIFT) : NULL;
+}
+
+static inline pte_t *pt_table_entries(const struct frame_pool *pool, const struct frame *table)
+{
+    return frame_ptr(pool, frame_pfn(pool, table));
 }
 
 static inline pte_t *pt_resident_entry(const struct pt *pt, vaddr_t va)
@@ -66,6 +96,13 @@ static inline slot_t pt_out_slot(const struct pt *pt, vaddr_t va)
 static inline pde_t pt_directory(const struct pt *pt, vaddr_t va)
 {
     return pt->top[va >> PT_SPAN_SHIFT];
+}
+
+static inline bool pt_span_settled(const struct pt *pt, vaddr_t va)
+{
+    pde_t pde = pt->top[va >> PT_SPAN_SHIFT];
+
+    return !pde || (pde & (PT_PRESENT | PT_WRITE)) == (PT_PRESENT | PT_WRITE);
 }
 
 static inline bool pt_span_readonly(const struct pt *pt, vaddr_t va)
