@@ -26,6 +26,7 @@
  */
 #include "mm/errno.h"
 #include "mm/machine.h"
+#include "mm/moved.h"
 #include "mm/softtlb.h"
 #include "mm/space.h"
 #include "mm/table.h"
@@ -50,14 +51,16 @@ static int copy_regions(struct space *child, const struct space *parent)
         }
         *copy = *r;
         copy->space = child;
-        copy->flags &= ~(unsigned)(REGION_LOCKED | REGION_ONFAULT); /* locks are not inherited */
+        copy->flags = r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT); /* locks are not inherited */
         if (unlikely(copy->flags & REGION_DONTFORK))
             copy->flags &= ~(unsigned)REGION_CHARGED;
         if (copy->flags & REGION_CHARGED)
-            charge += region_pages(copy);
+            charge += region_pages(r);
+        region_append(&child->regions, copy);
         if (copy->object)
-            object_get(copy->object);
-        space_append_region(child, copy);
+            object_attach(object_get(copy->object), copy);
+        if (unlikely(region_is_moved(copy)))
+            moved_insert(&child->moved, copy);
     }
     err = commit_charge(vm, charge);
     if (unlikely(err)) {

@@ -61,6 +61,9 @@ struct pt {
 int pt_create(struct pt *pt, struct frame_pool *pool);
 /* Free the root. Every user table must have been dropped, and the root must not be active. */
 void pt_destroy(struct pt *pt);
+/* Let `to`, which is nothing yet, be the root without tables that `from` is, which then is nothing. It is not
+ * loaded. */
+void pt_hand_over(struct pt *from, struct pt *to);
 /* Load it into the processor; NULL: the kernel's. Does nothing when it is loaded. */
 void pt_activate(struct pt *pt);
 /* The one that is loaded, NULL for the kernel's. */

@@ -449,14 +449,30 @@ void region_insert(struct region_tree *t, struct region *r)
     region_insert_below(t, r, region_first_above(t, r->start));
 }
 
-/* The subtree that `like` is the model of, from the next regions of the list, which have its colours and
- * bounds already; *at moves behind them. */
+/* The subtree that `like` is the model of, from the next regions of the list, which are copies of its own but
+ * for their links in the list; *at moves behind them. */
+static struct region *copy_shape(const struct region *like, struct region **at);
+
+/* Half of all have nothing below them. Their copies say so already. */
+static inline __attribute__((always_inline)) struct region *copy_below(const struct region *like,
+                                                                       struct region **at)
+{
+    struct region *r = *at;
+
+    if (!like)
+        return NULL;
+    if (like->left || like->right)
+        return copy_shape(like, at);
+    *at = r->next;
+    return r;
+}
+
 static struct region *copy_shape(const struct region *like, struct region **at)
 {
-    struct region *left = like->left ? copy_shape(like->left, at) : NULL, *r = *at, *right;
+    struct region *left = copy_below(like->left, at), *r = *at, *right;
 
     *at = r->next;
-    right = like->right ? copy_shape(like->right, at) : NULL;
+    right = copy_below(like->right, at);
     r->left = left;
     if (left)
         left->parent = r;

@@ -58,6 +58,31 @@
 /* Regions that the end of a space frees without a chance for others. */
 #define REGIONS_AT_ONCE 256u
 
+/* To make a root is to copy a page, so the vm keeps one of a space that has ended. 0 or -ENOMEM. Sleeps. */
+static int root_take(struct vm *vm, struct pt *pt)
+{
+    if (likely(vm->tables.root.top)) {
+        pt_hand_over(&vm->tables.root, pt);
+        return 0;
+    }
+    while (pt_create(pt, vm->pool) != 0) {
+        struct frame *f = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY); /* it is for its reclaiming */
+
+        if (!f)
+            return -ENOMEM;
+        frame_free(vm->pool, f);
+    }
+    return 0;
+}
+
+static void root_give_back(struct vm *vm, struct pt *pt)
+{
+    if (vm->tables.root.top)
+        pt_destroy(pt);
+    else
+        pt_hand_over(pt, &vm->tables.root);
+}
+
 struct space *space_alloc(struct vm *vm, struct family *family)
 {
     struct space *s = vm_cache_alloc(vm, &vm->space_cache);
@@ -80,13 +105,8 @@ struct space *space_alloc(struct vm *vm, struct family *family)
         .stack_max = SPACE_STACK_MAX,
         .id = ++vm->next_id,
     };
-    while (pt_create(&s->pt, vm->pool) != 0) {
-        struct frame *f = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY); /* it is for its reclaiming */
-
-        if (!f)
-            goto no_table;
-        frame_free(vm->pool, f);
-    }
+    if (root_take(vm, &s->pt) != 0)
+        goto no_table;
     if (mine)
         mine->id = s->id;
     s->pt.owner = family;
@@ -211,12 +231,6 @@ void space_add_region(struct space *s, struct region *r)
     region_insert(&s->regions, r);
     region_begin(s, r);
     space_count(s, r);
-}
-
-void space_append_region(struct space *s, struct region *r)
-{
-    region_append(&s->regions, r);
-    region_begin(s, r);
 }
 
 void space_end_regions(struct space *s)
@@ -976,7 +990,7 @@ void space_destroy(struct space *s)
         vm->spaces = s->all_next;
     if (s->all_next)
         s->all_next->all_prev = s->all_prev;
-    pt_destroy(&s->pt);
+    root_give_back(vm, &s->pt);
     nosleep_exit();
     if (--family->count == 0)
         cache_free(&vm->family_cache, family);

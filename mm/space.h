@@ -285,8 +285,6 @@ void space_count(struct space *s, const struct region *r);
 void space_uncount(struct space *s, const struct region *r);
 /* Insert a region that is filled in, its object referenced, and count it. */
 void space_add_region(struct space *s, struct region *r);
-/* Only list it (region_append()), without counting it. */
-void space_append_region(struct space *s, struct region *r);
 /* The end of all regions of a space that nobody finds yet. Charges stay. Sleeps. */
 void space_end_regions(struct space *s);
 /* The reverse of adding; frees r and drops the reference. Charges stay. Sleeps. */

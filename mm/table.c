@@ -46,7 +46,8 @@
  *
  * Who wants a table to stay in memory over a sleep says so with space.tables_kept.
  *
- * Data: vm->tables. Locking: nosleep sections; vm->tables.lock for the frame that is set aside.
+ * Data: vm->tables, but for the root that is ready for the next space, which is space.c's. Locking: nosleep
+ * sections; vm->tables.lock for the frame that is set aside.
  *
  * INV-TABLE-1  a directory entry that says "out" names a slot that holds a table, and as many roots of the
  *              family say so in that span as the slot has names
@@ -71,13 +72,21 @@
 int table_begin(struct vm *vm)
 {
     vm->tables.page = frame_alloc(vm->pool, FRAME_KERNEL, FRAME_LOW_ONLY); /* no reclaim: nothing is mapped */
-    return vm->tables.page ? 0 : -ENOMEM;
+    if (!vm->tables.page)
+        return -ENOMEM;
+    if (pt_create(&vm->tables.root, vm->pool) == 0)
+        return 0;
+    frame_free(vm->pool, vm->tables.page);
+    vm->tables.page = NULL;
+    return -ENOMEM;
 }
 
 void table_end(struct vm *vm)
 {
     frame_free(vm->pool, vm->tables.page);
     vm->tables.page = NULL;
+    if (vm->tables.root.top)
+        pt_destroy(&vm->tables.root);
 }
 
 /* The sum of the names that entries are. */

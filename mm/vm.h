@@ -17,6 +17,7 @@
 #include "mm/frame.h"
 #include "mm/hold.h"
 #include "mm/policy.h"
+#include "mm/pt.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
 
@@ -57,6 +58,7 @@ struct vm_tables {
     uint32_t lost;          /* (n) names of slots that entries were which cannot be read any more */
     uint64_t names;         /* (n) sum of the mixes of the slots that both name */
     struct frame *page;     /* (c) for reading one when there is no memory */
+    struct pt root;         /* (n) for the next space, ready for use; top NULL: there is none */
     struct mutex lock;      /* whose turn it is to have the page */
 };
 

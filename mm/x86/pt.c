@@ -126,6 +126,25 @@ void pt_destroy(struct pt *pt)
     pt->top = NULL;
 }
 
+/* What `to` says of spans is true already: it has no tables. */
+void pt_hand_over(struct pt *from, struct pt *to)
+{
+    mm_assert(from->tables == 0, "root %u still names %u tables", from->root, from->tables);
+    mm_assert(from != pt_loaded, "root %u is loaded", from->root);
+    to->pool = from->pool;
+    to->top = from->top;
+    to->root = from->root;
+    to->next = from->next;
+    to->prev = from->prev;
+    if (to->prev)
+        to->prev->next = to;
+    else
+        pt_all = to;
+    if (to->next)
+        to->next->prev = to;
+    from->top = NULL;
+}
+
 void pt_activate(struct pt *pt)
 {
     if (pt == pt_loaded)

@@ -94,6 +94,32 @@ TEST(paging, every_root)
     frame_free(p, f);
 }
 
+/* One that was handed over follows like any other, and nothing is left where it was. */
+TEST(paging, handed_over)
+{
+    struct frame_pool *p = &frame_pool_sys;
+    struct frame *f = frame_alloc(p, FRAME_KERNEL, 0);
+    struct pt before, other, root = {0};
+    size_t va;
+
+    REQUIRE(f && kva_alloc(&kva_map_sys.arena, PAGE_SIZE, PT_SPAN, &va) == 0, "memory");
+    REQUIRE(pt_create(&before, p) == 0 && pt_create(&other, p) == 0, "memory");
+    unsigned i = va >> PT_SPAN_SHIFT;
+    pfn_t pfn = before.root;
+
+    pt_hand_over(&before, &root);
+    memset(&before, 0xA5, sizeof before);
+    EXPECT(root.root == pfn && root.top[0] == 0 && paging_verify(), "root %x", root.root);
+    EXPECT(pt_kernel_map(p, va, frame_pfn(p, f), PT_WRITE) == 0, "map");
+    EXPECT(root.top[i] == kernel_top()[i].raw && root.top[i] != 0, "it has %x", root.top[i]);
+    pt_destroy(&other);
+    EXPECT(pt_kernel_unmap(va) == frame_pfn(p, f), "unmap");
+    EXPECT(root.top[i] == 0 && paging_verify(), "it has %x", root.top[i]);
+    pt_destroy(&root);
+    kva_free(&kva_map_sys.arena, va, PAGE_SIZE);
+    frame_free(p, f);
+}
+
 TEST(paging, verify_sees_damage)
 {
     struct frame_pool *p = &frame_pool_sys;
