@@ -1,16 +1,19 @@
 /*
  * Random numbers: ChaCha20 with a key that replaces itself.
  *
- * The whole state is one key. A request runs the cipher under it; the first 32 bytes of the stream become the
+ * The state is one key. A request runs the cipher under it; the first 32 bytes of the stream become the
  * next key, the rest are the numbers. So whoever reads the state later cannot compute what was given out
  * before. Stirring in is the same step after the input was added to the key.
+ *
+ * Small requests share a block: what one leaves over is kept for the next, until something is stirred in, and
+ * each byte is erased when it is given out.
  *
  * Chance comes from RDRAND where the processor has it, from the date, and from the time that interrupts and
  * loops take to the cycle. An emulator that counts instructions has only the date: there, numbers are as good
  * as the date is secret.
  *
- * Data: the key; task context only, and nothing here sleeps. Source: RFC 8439; Bernstein, "Fast-key-erasure
- * random-number generators" (2017).
+ * Data: the key, and what is left over; task context only, and nothing here sleeps. Source: RFC 8439;
+ * Bernstein, "Fast-key-erasure random-number generators" (2017).
  */
 #include "kernel/dev/random.h"
 #include "drivers/rtc.h"
@@ -24,6 +27,8 @@
 #define RESEED_NS    1000000000ull
 
 static uint32_t key[KEY_WORDS];
+static uint8_t left[64 - sizeof key]; /* what a block has beside the next key */
+static size_t left_bytes;             /* of the beginning of these nobody has got */
 static bool have_rdrand;
 static uint64_t reseed_at;
 
@@ -98,6 +103,7 @@ void random_mix(const void *data, size_t n)
 {
     const uint8_t *p = data;
 
+    left_bytes = 0;
     while (n) {
         size_t take = n < sizeof key ? n : sizeof key;
 
@@ -159,5 +165,15 @@ void random_bytes(void *buf, size_t n)
 {
     if (os_now_ns() >= reseed_at)
         reseed();
-    generate(buf, n);
+    if (n > sizeof left) {
+        generate(buf, n);
+        return;
+    }
+    if (n > left_bytes) {
+        generate(left, sizeof left);
+        left_bytes = sizeof left;
+    }
+    left_bytes -= n;
+    memcpy(buf, left + left_bytes, n);
+    memset(left + left_bytes, 0, n);
 }

@@ -634,14 +634,16 @@ int exec_program(struct exec_args *a)
     struct process *p = self->process;
     struct exec *x = vm_alloc(sizeof *x);
     char comm[16] = {0};
+    const char *name;
     int err;
 
     if (!x)
         return -ENOMEM;
     memset(x, 0, offsetof(struct exec, head));
     /* The name is that of the file that was asked for, script or not. */
-    for (size_t i = 0; i + 1 < sizeof comm && base_name(a->path)[i]; i++)
-        comm[i] = base_name(a->path)[i];
+    name = base_name(a->path);
+    for (size_t i = 0; i + 1 < sizeof comm && name[i]; i++)
+        comm[i] = name[i];
     err = find_program(x, a);
     if (!err)
         err = read_image(x->inode, x->head, &x->image, x->phdrs);
@@ -735,7 +737,8 @@ static int grow(struct strings *s)
         return -E2BIG;
     if (size > s->limit)
         size = s->limit;
-    buf = vm_table_alloc(size, 1);
+    /* A page is enough for most, and needs not be cleared for them. */
+    buf = size <= PAGE_SIZE ? vm_alloc(size) : vm_table_alloc(size, 1);
     if (!buf)
         return -ENOMEM;
     if (s->buf)

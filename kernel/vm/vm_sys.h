@@ -14,10 +14,9 @@ void *vm_alloc(size_t size);
 void *vm_zalloc(size_t size);
 /* A kernel stack, likewise; or NULL. Sleeps. */
 void *vm_stack_alloc(unsigned pages);
-/* Zeroed memory for n objects, where a program chose n: pages that need not be neighbours. To be freed with
- * the
- * same numbers. NULL also if the bytes of all do not fit in a word, or tables have their part of the kernel's
- * addresses. vm_table_alloc() sleeps. */
+/* Zeroed memory for n objects, where a program chose n: pages that need not be neighbours; a page at most is
+ * from vm_zalloc(). To be freed with the same numbers. NULL also if the bytes of all do not fit in a word, or
+ * tables have their part of the kernel's addresses. vm_table_alloc() sleeps. */
 void *vm_table_alloc(size_t n, size_t size);
 void vm_table_free(void *table, size_t n, size_t size); /* NULL is fine */
 /* An object of shared anonymous memory for a mapping with these flags, charged as they say. 0 or -ENOMEM.
