@@ -43,7 +43,7 @@ void os_irq_restore(uint32_t state)
 /* --- wait queues --- */
 
 /* Take a waiter out of its queue and let its task run. */
-static void release(struct waiter *w, bool woken)
+WAITQ_INLINE void release(struct waiter *w, bool woken)
 {
     struct task *t = w->task;
 
