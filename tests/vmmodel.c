@@ -432,6 +432,19 @@ static void do_mincore(struct model_actor *a, unsigned s, unsigned i, unsigned n
     EXPECT(err == (hole ? -ENOMEM : 0), "space_mincore %d, hole %d", err, hole);
 }
 
+static void do_destroy(struct model_actor *a, unsigned s)
+{
+    unsigned live = 0;
+
+    for (unsigned i = 0; i < MODEL_SPACES; i++)
+        live += !!a->space[i];
+    if (live < 2)
+        return;
+    space_destroy(a->space[s]);
+    a->space[s] = NULL;
+    memset(a->page[s], 0, sizeof a->page[s]);
+}
+
 /* Take the disk off and put it on again. */
 static void do_swapoff(struct model_actor *a)
 {
@@ -447,8 +460,14 @@ static void do_swapoff(struct model_actor *a)
     if (!err) {
         w->swapoffs++;
         err = swap_on(&w->vt->vm, &w->vt->disk.dev);
-        EXPECT(err == 0 || err == -ENOMEM, "swap_on %d", err);
-        w->cycles = !err;
+        /* What came back from the disk may have taken the last frames, also those that the area needs. A
+         * fault would find none either, so room is made first. */
+        for (unsigned s = 0; err == -ENOMEM && s < MODEL_SPACES; s++)
+            if (a->space[s]) {
+                do_destroy(a, s);
+                err = swap_on(&w->vt->vm, &w->vt->disk.dev);
+            }
+        EXPECT(err == 0, "swap_on %d", err);
     }
     w->off = false;
 }
@@ -468,19 +487,6 @@ static void do_fork(struct model_actor *a, unsigned s)
             inherit(a->page[c], a->page[s]);
             return;
         }
-}
-
-static void do_destroy(struct model_actor *a, unsigned s)
-{
-    unsigned live = 0;
-
-    for (unsigned i = 0; i < MODEL_SPACES; i++)
-        live += !!a->space[i];
-    if (live < 2)
-        return;
-    space_destroy(a->space[s]);
-    a->space[s] = NULL;
-    memset(a->page[s], 0, sizeof a->page[s]);
 }
 
 /* Most pages of a space leave it, and the tables that name none any more go too. */
