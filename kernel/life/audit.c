@@ -60,6 +60,7 @@ void audit_count(struct audit_count *n)
     frame_drain_hot(pool);
     for (unsigned u = 0; u < FRAME_USES; u++)
         n->frames[u] = pool->used[u];
+    n->frames[FRAME_TABLE] -= vm_sys.tables.root.top != NULL; /* ready for the next space, or not: chance */
     n->large = pool->used[FRAME_SLAB];
     slab_each(pool, count_cache, n);
     for (const struct tally *t = tallies_start; t < tallies_end; t++) {
