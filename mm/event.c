@@ -207,20 +207,14 @@ static void clear_unused(struct event_record *e)
         e->cost = 0;
 }
 
-/* What is worked out of what was recorded. */
-static void complete(struct event_record *e)
-{
-    if (e->kind < EVENT_KINDS && event_kinds[e->kind].has & COST)
-        e->cost = (uint32_t)e->time - e->cost;
-}
-
 bool event_get(const struct event_ring *r, uint64_t number, struct event_record *out)
 {
     if (number < event_first(r) || number >= event_last(r))
         return false;
     *out = *record_of(r, number);
     clear_unused(out);
-    complete(out);
+    if (out->kind < EVENT_KINDS && event_kinds[out->kind].has & COST)
+        out->cost = r->has_cycles ? (uint32_t)out->time - out->cost : 0;
     return true;
 }
 

@@ -103,7 +103,7 @@ enum { EVENT_FREED_LAST_NAME, EVENT_FREED_DROPPED };
 
 /* 32 bytes, and each field a whole one, so that a record is a few plain stores. In the ring, fields that the
  * kind does not have are whatever was there before, and the cost that is a time is not worked out: the lower
- * word of cycles_now() stands there, when it began. event_get() does both. */
+ * word of cycles_now() stands there, when it began. event_get() does both; without the clock it is 0. */
 struct event_record {
     uint64_t time; /* (o) cycles_now(), or ns of os_now_ns() on a processor without that clock */
     uint8_t kind, what, why, flags; /* (o) */

@@ -576,7 +576,7 @@ void region_split(struct region_tree *t, struct region *r, vaddr_t va, struct re
     link_below(t, upper, r->next);
 }
 
-void region_join(struct region_tree *t, struct region *a, struct region *b)
+void region_take_in(struct region_tree *t, struct region *a, struct region *b)
 {
     mm_assert(a->end == b->start, "[%x, %x) and [%x, %x)", a->start, a->end, b->start, b->end);
     a->end = b->end; /* this comes first, so that the gap after b stays as it is */

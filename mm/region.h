@@ -159,9 +159,17 @@ static inline bool region_continues(const struct region *a, const struct region 
            (!a->object || a->offset + region_pages(a) == b->offset) &&
            a->number + region_pages(a) == b->number;
 }
-/* Join b into a (region_continues(a, b)); b is removed from the tree and its memory and object reference are
- * the caller's to release. */
-void region_join(struct region_tree *t, struct region *a, struct region *b);
+/* The part of region_join() that is not inline. */
+void region_take_in(struct region_tree *t, struct region *a, struct region *b);
+/* If b continues a, join it into a: b is removed from the tree, and its memory and object reference are the
+ * caller's to release. Whether it was so. */
+static inline bool region_join(struct region_tree *t, struct region *a, struct region *b)
+{
+    if (!region_continues(a, b))
+        return false;
+    region_take_in(t, a, b);
+    return true;
+}
 
 bool region_verify(const struct region_tree *t); /* INV-REGION-* */
 

@@ -126,8 +126,10 @@ void rmap_count_resident(struct space *s, vaddr_t va, int by)
     for (struct space *o = shared ? s->family->spaces : s; o; o = shared ? o->family_next : NULL) {
         if (shared && pt_resident_table(&o->pt, va) != table)
             continue;
-        o->resident_peak = space_most_resident(o);
-        o->resident += (uint32_t)by;
+        if (by > 0)
+            o->resident++;
+        else
+            space_resident_less(o, 1);
     }
 }
 

@@ -300,15 +300,16 @@ void space_resize_region_slow(struct space *s, struct region *r, vaddr_t start, 
         moved_insert(&s->moved, r);
 }
 
-/* Join b into a, which it continues. */
-static void join(struct space *s, struct region *a, struct region *b)
+/* Join b into a, if it continues it. Whether it does. */
+static inline bool join(struct space *s, struct region *a, struct region *b)
 {
-    bool listed = unlist_moved(s, a);
+    bool listed = unlist_moved(s, a), joined = region_join(&s->regions, a, b);
 
-    region_join(&s->regions, a, b);
     if (listed)
         moved_insert(&s->moved, a);
-    region_end(s, b);
+    if (joined)
+        region_end(s, b);
+    return joined;
 }
 
 int space_split(struct space *s, vaddr_t va)
@@ -323,12 +324,10 @@ void space_merge_from(struct space *s, struct region *r, vaddr_t end)
     while (r && r->start <= end) {
         struct region *next = r->next;
 
-        if (next && region_continues(r, next)) {
-            join(s, r, next);
+        if (next && join(s, r, next))
             might_sleep();
-        } else {
+        else
             r = next;
-        }
     }
 }
 
@@ -822,7 +821,7 @@ static int map_locked(struct space *s, vaddr_t *addr, struct region *r, size_t s
         region_insert_below(&s->regions, r, gap.above);
         region_begin(s, r);
     }
-    if (gap.above && region_continues(r, gap.above))
+    if (gap.above)
         join(s, r, gap.above);
     return 0;
 }

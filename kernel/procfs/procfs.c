@@ -125,16 +125,16 @@ static void release(struct inode *i)
 static int lookup(struct inode *i, const char *name, struct inode **out)
 {
     struct proc_node *dir = node_of(i), found;
-    const struct proc_entry *e = dir->entry->children;
     bool is_number = *name >= '0' && *name <= '9'; /* no fixed name begins like this */
+    const struct proc_entry *e = is_number ? NULL : dir->entry->children;
     int err;
 
     if (dir->pid && !proc_process(dir))
         return -ENOENT;
     found = (struct proc_node){.pid = dir->pid, .tid = dir->tid, .born = dir->born};
-    while (e && e->name && !is_number && (e->name[0] != name[0] || strcmp(e->name, name) != 0))
+    while (e && e->name && (e->name[0] != name[0] || strcmp(e->name, name) != 0))
         e++;
-    if (e && e->name && !is_number) {
+    if (e && e->name) {
         found.entry = e;
     } else {
         err = dir->entry->names ? dir->entry->names->lookup(dir, name, &found) : -ENOENT;

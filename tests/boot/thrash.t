@@ -47,17 +47,17 @@ note("$moved{on} pages moved in $total{on} ms, without load control $moved{off} 
 cmp_ok($moved{on} // 1e9, '<', ($moved{off} // 0) / 2, 'fewer than half the pages moved');
 
 # A program that was helped by what stays in memory, and then needs other pages, which fit, gets those soon: load control looks at
-# times, so that is a matter of time, and not of pages. It takes 0.6 to 1.1 s; what a busy host takes away at that moment is not the
-# kernel's, and does not come three times.
-my $after;
-for my $try (1 .. 3) {
+# times, so that is a matter of time, and not of pages. It takes 0.6 to 1.1 s. Two runs have to say so, of three: what a busy host takes
+# away at that moment is not the kernel's.
+my ($soon, @after) = (0);
+while ($soon < 2 && @after < 3) {
     my $change = thrash('change', '40M', '', '/fuzz/thrash change 35500 22000; dmesg | grep helps', swap => 128 * 1024);
     all_well($change);
-    ($after) = $change->{log} =~ /^thrash: ok: \d+ pages that fit are there after (\d+) ms/m;
-    note($change->{log} =~ /load: what came last goes first: it helps, / ? 'the loop was helped' : 'the loop was not helped', ", $after ms");
-    last if ($after // 99999) < 3000;
+    push @after, $change->{log} =~ /^thrash: ok: \d+ pages that fit are there after (\d+) ms/m ? $1 : 99999;
+    note($change->{log} =~ /load: what came last goes first: it helps, / ? 'the loop was helped' : 'the loop was not helped', ", $after[-1] ms");
+    $soon += $after[-1] < 3000;
 }
-cmp_ok($after // 99999, '<', 3000, 'the other pages are there soon');
+is($soon, 2, "the other pages are there soon: @after ms");
 
 all_well(thrash('front', '32M', '', '/fuzz/thrash front 18 6', swap => 256 * 1024));
 all_well(thrash('kill', '32M', '', '/fuzz/thrash kill 18', swap => 256 * 1024));
