@@ -33,8 +33,7 @@
 #include "mm/x86/cpu.h"
 
 #define HOOKS         8u
-#define CALIBRATE     (PIT_HZ / 500) /* 2 ms */
-#define TRIES         3u
+#define TRIES         20u
 #define SCALE_BITS    24u
 #define SOONEST_NS    5000u /* so that whoever asks for too much leaves time for others */
 #define PIT_MOST_NS   (65000ull * 1000000000u / PIT_HZ)
@@ -174,26 +173,34 @@ void time_resume(void)
         set_for_first();
 }
 
-/* The shortest of a few tries: whatever disturbs one can only make it longer. */
+/* A counter's cycles a second, as well as a host can tell that may take the processor from us at any time. */
+static uint64_t measure_hz(uint64_t (*now)(void))
+{
+    struct pit_measured best = {.doubt = 1}, m;
+    bool sure = false;
+
+    for (unsigned i = 0; i < TRIES && !sure; i++) {
+        sure = pit_measure(now, &m);
+        if (sure || m.doubt * best.cycles < best.doubt * m.cycles)
+            best = m;
+    }
+    return best.pit_cycles ? (best.cycles - best.doubt / 2) * PIT_HZ / best.pit_cycles : 0;
+}
+
 static void calibrate(void)
 {
-    uint64_t best = UINT64_MAX;
+    tsc_hz = measure_hz(cpu_rdtsc);
+    if (tsc_hz)
+        scale = (uint32_t)((1000000000ull << SCALE_BITS) / tsc_hz);
+}
 
-    for (unsigned i = 0; i < TRIES; i++) {
-        uint64_t start = cpu_rdtsc();
-
-        pit_wait(CALIBRATE);
-        uint64_t cycles = cpu_rdtsc() - start;
-        if (cycles < best)
-            best = cycles;
-    }
-    tsc_hz = best * PIT_HZ / CALIBRATE;
-    scale = (uint32_t)((1000000000ull << SCALE_BITS) / tsc_hz);
+static uint64_t local_timer_gone(void)
+{
+    return UINT32_MAX - lapic_timer_left();
 }
 
 static void find_local_timer(void)
 {
-    uint32_t most = 0;
     void *registers;
 
     if (!cpu_features.local_apic)
@@ -204,16 +211,8 @@ static void find_local_timer(void)
             kva_device_unmap(&kva_map_sys, registers, LAPIC_SIZE);
         return;
     }
-    for (unsigned i = 0; i < TRIES; i++) {
-        uint32_t left;
-
-        lapic_timer_set(UINT32_MAX);
-        pit_wait(CALIBRATE);
-        left = lapic_timer_left();
-        if (left > most)
-            most = left;
-    }
-    local_hz = (uint32_t)((uint64_t)(UINT32_MAX - most) * PIT_HZ / CALIBRATE);
+    lapic_timer_set(UINT32_MAX);
+    local_hz = (uint32_t)measure_hz(local_timer_gone);
     if (local_hz > LOCAL_MOST_HZ)
         local_hz = 0;
 }
