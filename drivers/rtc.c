@@ -1,6 +1,7 @@
 /*
  * Registers 0 to 13 as in the MC146818 data sheet; firmware keeps the century in register 0x32. The clock may
- * step while it is read, so it is read until two readings agree.
+ * step while it is read, so it is read until two readings agree. It says 244 us before a step that it is
+ * near, and the step takes 2 ms at most; an emulator's may take much longer, if its thread is kept waiting.
  */
 #include "drivers/rtc.h"
 #include "drivers/io.h"
@@ -22,8 +23,10 @@ enum {
     B_24_HOURS = 0x02,
     B_BINARY = 0x04,
     HOUR_PM = 0x80,
-    TRIES = 10000,
+    NOTHING = 0xFF, /* what is read where there is no device */
 };
+
+#define STEP_NS 1000000000ull
 
 struct reading {
     uint8_t second, minute, hour, day, month, year, century;
@@ -37,10 +40,13 @@ static uint8_t get(uint8_t reg)
 
 static bool settled(void)
 {
-    for (unsigned i = 0; i < TRIES; i++)
-        if (!(get(REG_A) & A_UPDATING))
-            return true;
-    return false;
+    uint64_t end = os_now_ns() + STEP_NS;
+    uint8_t a;
+
+    while ((a = get(REG_A)) & A_UPDATING)
+        if (a == NOTHING || os_now_ns() > end)
+            return false;
+    return true;
 }
 
 static bool read_all(struct reading *r)

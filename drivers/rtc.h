@@ -5,7 +5,7 @@
 #include "mm/types.h"
 
 /* Seconds since 1970 of what the clock shows, taken as UTC. False: there is no clock, or it shows no date.
- * Takes up to a millisecond. */
+ * Takes some microseconds, or some milliseconds if the clock is about to step. */
 bool rtc_read(uint64_t *seconds);
 
 /* For rtc_read() and its test: the year of the last two digits, and of what stands where firmware keeps the

@@ -17,4 +17,9 @@ for my $date ('1970-06-01T12:00:00', '1999-12-31T12:00:00', '2000-02-29T12:00:00
     log_like($run, qr/^\Q$day\E$/m, "it is $day");
 }
 
+my $run = boot('rtc-step', memory => '16M', icount => 1, extra => ['-rtc', 'base=2026-01-01T00:00:00,clock=vm'],
+    append => 'quiet ktest=rtc.', time => 60);
+ktest_ok($run, 3);
+log_like($run, qr/^ok \d+ rtc\.at_each_moment$/m, 'it is read while it is about to step, too');
+
 done_testing();

@@ -2,6 +2,7 @@
 #include "drivers/rtc.h"
 #include "kernel/dev/random.h"
 #include "kernel/sched/clock.h"
+#include "mm/x86/cpu.h"
 #include "tests/kt.h"
 
 /* RFC 8439, 2.3.2. */
@@ -68,6 +69,42 @@ TEST(rtc, centuries)
     for (unsigned i = 0; i < ARRAY_LEN(cases); i++)
         EXPECT(rtc_year(cases[i].year, cases[i].century) == cases[i].want, "%u in century %u is %u",
                cases[i].year, cases[i].century, rtc_year(cases[i].year, cases[i].century));
+}
+
+static uint64_t thousand_nops(void)
+{
+    uint64_t begin = cpu_rdtsc();
+
+    __asm__ volatile(".rept 1000; nop; .endr");
+    return cpu_rdtsc() - begin;
+}
+
+/* Under QEMU's -icount the counter counts instructions, and who sleeps takes no time of the host. */
+static bool counts_instructions(void)
+{
+    uint64_t some = thousand_nops();
+
+    return some >= 1000 && some < 1050 && thousand_nops() == some;
+}
+
+/* It can be read at each moment of a second, also while it is about to step. */
+TEST(rtc, at_each_moment)
+{
+    struct waitq nobody = {0};
+    uint64_t s, begin = os_now_ns();
+
+    if (!counts_instructions()) {
+        kt_skip(kt, "would take a second");
+        return;
+    }
+    for (unsigned i = 0; i < 10000; i++) {
+        REQUIRE(rtc_read(&s), "%u us after the beginning", i * 100);
+
+        uint32_t irq = os_irq_save();
+
+        os_sleep_until(&nobody, begin + (uint64_t)(i + 1) * 100000);
+        os_irq_restore(irq);
+    }
 }
 
 /* The time of day is the RTC's, however long ago it was read. */
