@@ -355,6 +355,9 @@ refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no obj
         'docs/programs.md' => "| `sys/a/`: `x`, `deep/` (`d`) | one |\n| `sys/a/`: `y` | another |\n| `quire/o` | own |\n| `quire/below/` (`b`) | own |\n| `PID/quire/p` | own |\n",
     );
     $sound{Makefile} = "OWN := 1\nhelp:\n\t\@echo 'make THIS=1 THAT=2'\n\nrun:\n\t\@echo \$(OWN) \$(THIS) \$(if \$(THAT),x)\n";
+    $sound{'README.md'} = "`tests/unit/x.c`, `tests/NAME.t`, [a](docs/pitfalls.md#one-line), [b](https://x.y/z)\n";
+    $sound{'docs/pitfalls.md'} = "# One line\n`x.one`, `x.c`, `y.none`, `tests/unit/*.c: x` [c](boot.md) [d](#one-line)\n";
+    $sound{'tests/unit/x.c'} = "TEST(x, one)\n";
     my $with = sub { my ($file, $from, $to) = @_; my %tree = %sound; $tree{$file} =~ s/\Q$from\E/$to/ or die $from; return \%tree };
 
     accepted('sound tables', 'check-docs', \%sound);
@@ -371,6 +374,12 @@ refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no obj
     refused('a count without a row', 'check-docs', $with->('docs/translation.md', '`misses`', 'misses'), qr{docs/translation\.md: count `misses` is not});
     refused('a count that is printed by itself', 'check-docs', $with->('docs/translation.md', '`most-now`, ', ''), qr{count `most-now` is not});
     refused('a row without a count', 'check-docs', $with->('docs/translation.md', '`now`', '`now`, `then`'), qr{there is no count `then`});
+    refused('a file that is not there', 'check-docs', $with->('README.md', 'unit/x.c', 'unit/old/x.c'),
+        qr{README\.md: there is no tests/unit/old/x\.c});
+    refused('a pattern of none', 'check-docs', $with->('docs/pitfalls.md', 'unit/*.c', 'unit/*.h'), qr{there is no tests/unit/\*\.h});
+    refused('a test that is not there', 'check-docs', $with->('docs/pitfalls.md', 'x.one', 'x.two'), qr{pitfalls\.md: there is no test x\.two});
+    refused('a link to nothing', 'check-docs', $with->('docs/pitfalls.md', '](boot.md', '](root.md'), qr{a link to docs/root\.md});
+    refused('a link to no part', 'check-docs', $with->('README.md', '#one-line', '#a-line'), qr{docs/pitfalls\.md has no part #a-line});
     refused('no table', 'check-docs', $with->('kernel/lib/param.c', 'PARAM_FLAG', 'FLAG'), qr{there is no parameter `quiet`});
 }
 
