@@ -397,17 +397,19 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
 
         while (*name == '/')
             name++;
-        while (name[len] && name[len] != '/')
-            len++;
+        if (!S_ISDIR(w->at->mode))
+            return -ENOTDIR;
+        for (; name[len] && name[len] != '/'; len++) {
+            if (unlikely(len == NAME_MAX))
+                return -ENAMETOOLONG;
+            end->name[len] = name[len];
+        }
+        if (len == 0)
+            return end_at_dir(w, kind, end);
+        end->name[len] = '\0';
         after = name + len;
         while (*after == '/')
             after++;
-        if (!S_ISDIR(w->at->mode))
-            return -ENOTDIR;
-        if (len == 0)
-            return end_at_dir(w, kind, end);
-        if (len > NAME_MAX)
-            return -ENAMETOOLONG;
         if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'))) {
             kind = len == 1 ? PATH_DOT : PATH_DOTDOT;
             if (len == 2) {
@@ -423,8 +425,6 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
 
         if (slash && flags & LOOKUP_CREATE)
             return -EISDIR;
-        memcpy(end->name, name, len);
-        end->name[len] = '\0';
         err = look_up(w, end->name, &next);
         if (err)
             return err;

@@ -64,8 +64,7 @@ struct inode_ops {
                   unsigned flags);
     int (*symlink)(struct inode *dir, const char *name, const char *target);
     int (*readlink)(struct inode *i, char *buf, size_t size); /* bytes, cut off, without 0 */
-    /* Of a link that leads to an inode whatever its path is (/proc/PID/fd): that inode, referenced. Does not
-     * sleep. */
+    /* Of a link that leads to an inode whatever its path is (/proc/PID/fd): that inode, referenced. */
     int (*follow)(struct inode *i, struct inode **out);
     /*
      * Call emit for the entries from position *pos on, until it returns false. "." and ".." are not among

@@ -27,12 +27,25 @@
 
 const char *proc_cmdline;
 
+/* An inode, made at each look-up. */
+struct proc_inode {
+    struct inode inode;
+    struct proc_inode *parent; /* referenced; NULL: the root */
+    struct proc_node node;
+    char number[12]; /* the name, once it was asked for, if it is a number */
+};
+
 static const struct inode_ops inode_ops, link_ops;
 static const struct file_ops text_ops, raw_ops;
 
-static struct proc_node *node_of(struct inode *i)
+static struct proc_inode *made(struct inode *i)
 {
-    return container_of(i, struct proc_node, inode);
+    return container_of(i, struct proc_inode, inode);
+}
+
+const struct proc_node *proc_node_of(const struct inode *i)
+{
+    return &container_of(i, const struct proc_inode, inode)->node;
 }
 
 bool proc_number(const char *s, int *value)
@@ -84,25 +97,20 @@ static uint32_t number_of(const struct proc_node *n)
     return h | 2; /* 0 and 1 are the root's and nobody's */
 }
 
-static const char *name_in(const struct proc_node *n)
-{
-    return n->name[0] ? n->name : n->entry->name;
-}
-
 /* An inode from a description; takes a reference to its parent. */
-static int make(const struct proc_node *from, struct proc_node *parent, struct filesystem *fs,
+static int make(const struct proc_node *from, struct proc_inode *parent, struct filesystem *fs,
                 struct inode **out)
 {
-    struct proc_node *n = vm_alloc(sizeof *n);
+    struct proc_inode *n = vm_alloc(sizeof *n);
     const struct proc_entry *e = from->entry;
 
     if (!n)
         return -ENOMEM;
-    *n = *from;
     inode_init(&n->inode, fs, e->mode);
     n->parent = parent;
-    n->inode.ino = parent ? number_of(n) : 1;
-    n->inode.ops = e->follow ? &link_ops : &inode_ops;
+    n->node = *from;
+    n->inode.ino = parent ? number_of(from) : 1;
+    n->inode.ops = e->follow || e->leads ? &link_ops : &inode_ops;
     if (S_ISREG(e->mode))
         n->inode.file_ops = e->file_ops ? e->file_ops : e->read ? &raw_ops : &text_ops;
     n->inode.nlink = S_ISDIR(e->mode) ? 2 : 1;
@@ -114,7 +122,7 @@ static int make(const struct proc_node *from, struct proc_node *parent, struct f
 
 static void release(struct inode *i)
 {
-    struct proc_node *n = node_of(i);
+    struct proc_inode *n = made(i);
     struct inode *parent = S_ISDIR(i->mode) ? NULL : i->parent; /* a directory's is inode_put()'s business */
 
     inode_fini(i);
@@ -124,33 +132,35 @@ static void release(struct inode *i)
 
 static int lookup(struct inode *i, const char *name, struct inode **out)
 {
-    struct proc_node *dir = node_of(i), found;
+    const struct proc_node *dir = proc_node_of(i);
+    struct proc_node found;
     bool is_number = *name >= '0' && *name <= '9'; /* no fixed name begins like this */
     const struct proc_entry *e = is_number ? NULL : dir->entry->children;
     int err;
 
     if (dir->pid && !proc_process(dir))
         return -ENOENT;
-    found = (struct proc_node){.pid = dir->pid, .tid = dir->tid, .born = dir->born};
     while (e && e->name && (e->name[0] != name[0] || strcmp(e->name, name) != 0))
         e++;
     if (e && e->name) {
+        found = *dir;
         found.entry = e;
+        found.number = -1;
     } else {
         err = dir->entry->names ? dir->entry->names->lookup(dir, name, &found) : -ENOENT;
         if (err)
             return err;
     }
-    return make(&found, dir, i->fs, out);
+    return make(&found, made(i), i->fs, out);
 }
 
 static int readdir(struct inode *i, uint64_t *pos,
                    bool (*emit)(void *arg, const char *name, uint32_t ino, uint32_t type), void *arg)
 {
-    struct proc_node *dir = node_of(i);
+    const struct proc_node *dir = proc_node_of(i);
     const struct proc_entry *children = dir->entry->children;
     const struct proc_names *names = dir->entry->names;
-    struct proc_node n = {.pid = dir->pid, .tid = dir->tid, .born = dir->born};
+    struct proc_node n = {.pid = dir->pid, .tid = dir->tid, .number = -1, .born = dir->born};
     uint64_t index = 0;
 
     if (dir->pid && !proc_process(dir))
@@ -167,15 +177,15 @@ static int readdir(struct inode *i, uint64_t *pos,
         *pos = FIRST_MADE;
     while (names && *pos - FIRST_MADE <= INT32_MAX) {
         int number = names->next(dir, (int)(*pos - FIRST_MADE));
-        struct proc_node made;
+        struct proc_node found;
         char text[12];
 
         if (number < 0)
             break;
         *pos = FIRST_MADE + (uint64_t)number;
         format(text, sizeof text, "%d", number);
-        if (names->lookup(dir, text, &made) == 0 &&
-            !emit(arg, text, number_of(&made), MODE_DTYPE(made.entry->mode)))
+        if (names->lookup(dir, text, &found) == 0 &&
+            !emit(arg, text, number_of(&found), MODE_DTYPE(found.entry->mode)))
             return 0;
         ++*pos;
     }
@@ -184,30 +194,40 @@ static int readdir(struct inode *i, uint64_t *pos,
 
 static int readlink(struct inode *i, char *buf, size_t size)
 {
-    const struct proc_node *n = node_of(i);
+    const struct proc_node *n = proc_node_of(i);
 
     return n->entry->readlink ? n->entry->readlink(n, buf, size) : -EINVAL;
 }
 
 static int follow(struct inode *i, struct inode **out)
 {
-    const struct proc_node *n = node_of(i);
+    const struct proc_node *n = proc_node_of(i);
+    struct proc_node to;
+    int err;
 
-    return n->entry->follow(n, out);
+    if (n->entry->follow)
+        return n->entry->follow(n, out);
+    err = n->entry->leads(&to);
+    return err ? err : make(&to, made(i)->parent, i->fs, out);
 }
 
 static const char *name(struct inode *i)
 {
-    return name_in(node_of(i));
+    struct proc_inode *n = made(i);
+
+    if (n->node.number < 0)
+        return n->node.entry->name;
+    format(n->number, sizeof n->number, "%d", n->node.number);
+    return n->number;
 }
 
 /* /proc/PID itself, and nothing in it. */
 static bool process(struct inode *i, struct pidfd_name *out)
 {
-    const struct proc_node *n = node_of(i);
+    const struct proc_inode *n = made(i);
 
-    *out = (struct pidfd_name){.pid = n->pid, .born = n->born};
-    return S_ISDIR(i->mode) && n->pid && n->parent && !n->parent->pid;
+    *out = (struct pidfd_name){.pid = n->node.pid, .born = n->node.born};
+    return S_ISDIR(i->mode) && n->node.pid && n->parent && !n->parent->node.pid;
 }
 
 static const struct inode_ops inode_ops = {
@@ -219,7 +239,7 @@ static const struct inode_ops inode_ops = {
     .release = release,
 };
 
-/* Symlinks that lead to a file itself, not to a path. */
+/* Symlinks that lead to an inode itself, not to a path. */
 static const struct inode_ops link_ops = {
     .readlink = readlink,
     .follow = follow,
@@ -245,7 +265,7 @@ static bool is_text(const struct proc_entry *e)
 
 static int open_text(struct file *f)
 {
-    const struct proc_entry *entry = node_of(f->inode)->entry;
+    const struct proc_entry *entry = proc_node_of(f->inode)->entry;
     struct proc_file *p;
 
     /* Linux's rule below /proc/sys, also for root: what cannot be read or written cannot be opened for it. */
@@ -394,7 +414,7 @@ static int read_whole(const struct proc_node *n, struct proc_file *p, uint64_t p
 
 static int read_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
-    const struct proc_node *node = node_of(f->inode);
+    const struct proc_node *node = proc_node_of(f->inode);
     struct proc_file *p = f->data;
     int got;
 
@@ -420,7 +440,7 @@ static int read_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 
 static int write_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
-    const struct proc_node *node = node_of(f->inode);
+    const struct proc_node *node = proc_node_of(f->inode);
     const struct proc_entry *entry = node->entry;
     size_t size = n < STORE_MAX - 1 ? n : STORE_MAX - 1;
     char *s;
@@ -455,7 +475,7 @@ static int write_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 
 static int read_raw(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
-    const struct proc_node *node = node_of(f->inode);
+    const struct proc_node *node = proc_node_of(f->inode);
     uint8_t *chunk = vm_alloc(PAGE_SIZE);
     int got = 0;
     size_t done = 0;
@@ -497,7 +517,7 @@ static const struct proc_entry root = {
 
 static int mount(struct filesystem *fs, const char *options)
 {
-    struct proc_node n = {.entry = &root};
+    struct proc_node n = {.entry = &root, .number = -1};
     int err = make(&n, NULL, fs, &fs->root);
 
     (void)options;

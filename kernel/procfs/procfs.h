@@ -17,21 +17,19 @@ struct region;
 struct thread;
 struct proc_entry;
 
-/* An inode of /proc. Made at each look-up; the same names give the same inode numbers. */
+/* What an inode of /proc stands for. The same names give the same inode numbers. */
 struct proc_node {
-    struct inode inode;
     const struct proc_entry *entry;
-    struct proc_node *parent; /* referenced; NULL: the root */
-    int pid;                  /* in a process's directory, else 0 */
-    int tid;                  /* in a thread's below task/, else 0 */
-    int fd;                   /* of an entry in fd/ or fdinfo/ */
-    uint64_t born;            /* start_ns of the process: numbers are used again */
-    char name[12];            /* if the name is a number; else it is the entry's */
+    int pid;       /* in a process's directory, else 0 */
+    int tid;       /* in a thread's below task/, else 0 */
+    int fd;        /* of an entry in fd/ or fdinfo/ */
+    int number;    /* that is its name; -1: the entry's name is */
+    uint64_t born; /* start_ns of the process: numbers are used again */
 };
 
 /* What a directory holds beside its fixed entries. */
 struct proc_names {
-    /* Describe the entry of a name: entry, name, numbers. Or -ENOENT. Does not sleep. */
+    /* Describe the entry of a name: entry, numbers. Or -ENOENT. Does not sleep. */
     int (*lookup)(const struct proc_node *dir, const char *name, struct proc_node *n);
     /* The next of the numbers that are names, at or above from; -1: none. */
     int (*next)(const struct proc_node *dir, int from);
@@ -64,8 +62,11 @@ struct proc_entry {
     int (*store_raw)(const struct proc_node *n, const char *s, size_t size, uint64_t *pos);
     /* Of a symlink: as struct inode_ops has them. Sleep. */
     int (*readlink)(const struct proc_node *n, char *buf, size_t size);
-    /* Does not sleep. */
+    /* Of one that leads to an inode whatever its path is. Does not sleep. */
     int (*follow)(const struct proc_node *n, struct inode **out);
+    /* Of one that leads to another entry of the same directory: describe that one. 0 or -ENOENT. Does not
+     * sleep. */
+    int (*leads)(struct proc_node *to);
     const void *arg; /* the functions' own */
     /* Or: a file with operations of its own; none of the others then. */
     const struct file_ops *file_ops;
@@ -73,6 +74,9 @@ struct proc_entry {
 
 /* Know the type "proc". cmdline stays valid. */
 void procfs_init(const char *cmdline);
+
+/* What an inode of /proc stands for. */
+const struct proc_node *proc_node_of(const struct inode *i);
 
 /* The process or thread that a node belongs to, or NULL. Valid until the caller sleeps. */
 struct process *proc_process(const struct proc_node *n);
@@ -87,6 +91,8 @@ bool proc_number(const char *s, int *value);
 extern const struct proc_entry proc_root_entries[], proc_pid_entries[], proc_sys_entries[],
     proc_quire_entries[];
 extern const struct proc_names proc_pids;
+/* proc_entry.leads of a link to the running process. */
+int proc_lead_to_self(struct proc_node *to);
 extern const char *proc_cmdline;
 
 /* The name of a system call. Called here, defined in kernel/sys/syscall.c. */

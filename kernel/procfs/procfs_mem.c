@@ -59,14 +59,9 @@ int proc_store_clear_refs(const struct proc_node *n, char *s)
 
 /* --- mem --- */
 
-static const struct proc_node *node_of(const struct file *f)
-{
-    return container_of(f->inode, const struct proc_node, inode);
-}
-
 static int open_mem(struct file *f)
 {
-    const struct process *p = proc_process(node_of(f));
+    const struct process *p = proc_process(proc_node_of(f->inode));
 
     if (!p)
         return -ESRCH;
@@ -77,7 +72,7 @@ static int open_mem(struct file *f)
 /* The memory that the file was opened for, referenced; NULL if it is gone. */
 static struct memory *memory_of(const struct file *f)
 {
-    const struct process *p = proc_process(node_of(f));
+    const struct process *p = proc_process(proc_node_of(f->inode));
 
     return p && p->memory && p->memory->space->id == f->hint ? memory_get(p->memory) : NULL;
 }

@@ -315,16 +315,11 @@ struct page_file {
     vaddr_t va;
 };
 
-static const struct proc_node *node_of(const struct file *f)
-{
-    return container_of(f->inode, const struct proc_node, inode);
-}
-
 static int open_page(struct file *f)
 {
     struct page_file *p;
 
-    if (!proc_process(node_of(f)))
+    if (!proc_process(proc_node_of(f->inode)))
         return -ESRCH;
     p = vm_zalloc(sizeof *p);
     if (!p)
@@ -374,7 +369,7 @@ static int read_page(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     if (!p->asked)
         got = -EINVAL; /* about what? */
     else if (!p->made || *pos == 0)
-        got = render(node_of(f), p);
+        got = render(proc_node_of(f->inode), p);
     p->made = got == 0;
     if (got == 0)
         got = text_read(&p->text, *pos, buf, n);
@@ -412,7 +407,7 @@ static int write_page(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     s[n] = '\0';
     if (!address_of(s, &va))
         return -EINVAL;
-    if (!proc_process(node_of(f)))
+    if (!proc_process(proc_node_of(f->inode)))
         return -ESRCH;
     mutex_lock(&p->lock);
     p->va = va;

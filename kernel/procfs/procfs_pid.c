@@ -656,9 +656,9 @@ static const struct proc_entry fdinfo_entry = {.name = "fdinfo", .mode = S_IFREG
 static int lookup_number(const struct proc_node *dir, const char *name, struct proc_node *n)
 {
     *n = (struct proc_node){.pid = dir->pid, .tid = dir->tid, .born = dir->born};
-    if (!proc_number(name, &n->fd))
+    if (!proc_number(name, &n->number))
         return -ENOENT;
-    format(n->name, sizeof n->name, "%s", name);
+    n->fd = n->number;
     return 0;
 }
 
@@ -704,7 +704,7 @@ static int lookup_task(const struct proc_node *dir, const char *name, struct pro
 {
     int err = lookup_number(dir, name, n);
 
-    n->tid = n->fd;
+    n->tid = n->number;
     n->fd = 0;
     n->entry = &task_entry;
     return err || !n->tid || is_gone(proc_process(n), n, proc_thread(n)) ? -ENOENT : 0;
@@ -725,25 +725,37 @@ static const struct proc_names tasks = {.lookup = lookup_task, .next = next_task
 static const struct proc_entry pid_entry = {
     .name = "pid", .mode = S_IFDIR | 0555, .children = proc_pid_entries};
 
+/* The directory of a process. */
+static void describe_process(const struct process *p, int number, struct proc_node *n)
+{
+    *n = (struct proc_node){.entry = &pid_entry, .pid = p->pid, .number = number, .born = p->start_ns};
+}
+
 /* A thread's number leads to its process too, but is not listed: as on Linux. */
 static int lookup_pid(const struct proc_node *dir, const char *name, struct proc_node *n)
 {
-    int err = lookup_number(dir, name, n), pid = n->fd;
     const struct thread *t;
     const struct process *p;
+    int number;
 
-    if (err)
-        return err;
-    n->fd = 0;
-    p = process_find(pid);
-    t = p ? NULL : thread_find(pid);
+    (void)dir;
+    if (!proc_number(name, &number))
+        return -ENOENT;
+    p = process_find(number);
+    t = p ? NULL : thread_find(number);
     if (t)
         p = t->process;
     if (!p)
         return -ENOENT;
-    n->pid = p->pid;
-    n->born = p->start_ns;
-    n->entry = &pid_entry;
+    describe_process(p, number, n);
+    return 0;
+}
+
+int proc_lead_to_self(struct proc_node *to)
+{
+    if (!thread_current())
+        return -ENOENT;
+    describe_process(process_current(), process_current()->pid, to);
     return 0;
 }
 

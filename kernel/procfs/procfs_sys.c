@@ -766,7 +766,7 @@ const struct proc_entry proc_root_entries[] = {
     FILE("partitions", show_partitions),
     {.name = "pressure", .mode = S_IFDIR | 0555, .children = pressure_entries},
     {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_quire_entries},
-    LINK("self", link_self),
+    {.name = "self", .mode = S_IFLNK | 0777, .readlink = link_self, .leads = proc_lead_to_self},
     FILE("slabinfo", show_slabinfo),
     FILE("stat", show_stat),
     FILE("swaps", show_swaps),

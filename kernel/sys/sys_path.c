@@ -255,7 +255,8 @@ static bool is_empty(vaddr_t user_path)
     return user_copy_in(&first, user_path, 1) == 0 && !first;
 }
 
-int32_t sys_readlinkat(SYSCALL_4_ARGS(dirfd, path, user, n))
+/* flags: whether an empty path may name the descriptor itself. */
+static int32_t read_link(int dirfd, vaddr_t path, unsigned flags, vaddr_t user, uint32_t n)
 {
     struct inode *i;
     char *text;
@@ -263,7 +264,7 @@ int32_t sys_readlinkat(SYSCALL_4_ARGS(dirfd, path, user, n))
 
     if ((int32_t)n <= 0)
         return -EINVAL;
-    err = inode_from_user((int)dirfd, path, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, &i);
+    err = inode_from_user(dirfd, path, flags | AT_SYMLINK_NOFOLLOW, &i);
     if (err)
         return err;
     text = vm_alloc(PATH_MAX);
@@ -282,15 +283,14 @@ int32_t sys_readlinkat(SYSCALL_4_ARGS(dirfd, path, user, n))
     return err;
 }
 
+int32_t sys_readlinkat(SYSCALL_4_ARGS(dirfd, path, user, n))
+{
+    return read_link((int)dirfd, path, AT_EMPTY_PATH, user, n);
+}
+
 int32_t sys_readlink(SYSCALL_3_ARGS(path, user, n))
 {
-    struct inode *i;
-    int err = inode_from_user(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &i); /* "" is an error here */
-
-    if (err)
-        return err;
-    inode_put(i);
-    return sys_readlinkat((uint32_t)AT_FDCWD, path, user, n, 0, 0);
+    return read_link(AT_FDCWD, path, 0, user, n);
 }
 
 /* --- attributes --- */
