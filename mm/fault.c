@@ -38,11 +38,12 @@
  * "Sole" means that nobody else can come to see the page: one entry names the frame and none its slot. So it
  * may change while it is being written to its slot, which is then given up when the write ends (swap_io.c).
  *
- * An object's pages that are in memory cost nothing but their entries. So when a mapping of one is read in
- * order, that is, the page just below is mapped, one fault maps the resident pages that follow, up to a few.
- * Their accessed bits are clear, so a page that is not touched after all does not look used. A lone touch
- * maps one page, and what would take a frame, private pages, is never brought in ahead: a program that counts
- * its pages sees those that it touched.
+ * An object's pages that are in memory cost nothing but their entries. So when a mapping of one is read, one
+ * fault maps those that are in memory around the page, too: of the aligned AROUND pages, what lies in the
+ * region. Their accessed bits are clear, so a page that is not touched after all does not look used. Nothing
+ * is brought in for it, and what would take a frame, a private page, is never mapped ahead: a program that
+ * counts its pages sees those that it touched. A program with a share of memory (policy vms) does not fill it
+ * up so.
  *
  * A fresh page is zeroed or copied before its entry appears, so no other task ever sees what was in the
  * frame.
@@ -158,46 +159,98 @@ void fault_take_over(struct space *s, vaddr_t va, pte_t *e, unsigned flags, uint
     note_end(s, va, FAULT_TAKE_OVER, flags | EVENT_IS_WRITE, pfn, began);
 }
 
-/* So many pages from va on were mapped ahead. */
-static void note_ahead(struct space *s, vaddr_t va, uint32_t pages)
+/* Fill those of n entries that are empty and whose pages, which words of an object's index name, are in
+ * memory. like: what an entry of frame 0 would be. Returns a bit for each that was filled. */
+static __attribute__((noinline)) uint32_t fill_empty(struct frame_pool *pool, const uintptr_t *word, pte_t *e,
+                                                     uint32_t n, pte_t like)
 {
-    struct event_record *e;
+    uint32_t filled = 0;
 
-    if (!pages)
-        return;
-    s->vm->stats.mapped_ahead += pages;
-    e = event_new(&s->vm->events);
-    e->kind = EVENT_MAPPED_AHEAD;
-    e->what = e->why = 0;
-    e->flags = EVENT_OF_SPACE;
-    e->who = s->id;
-    e->where = va;
-    e->cost = pages;
-}
-
-void fault_map_ahead(struct space *s, const struct region *r, vaddr_t va, pte_t *e)
-{
-    vaddr_t end = PT_SPAN_DOWN(va) + PT_SPAN, first = va + PAGE_SIZE;
-    uint32_t index = r->offset + ((va - r->start) >> PAGE_SHIFT);
-    uint32_t pages = 0;
-
-    if (va == PT_SPAN_DOWN(va) || va == r->start || s->vm->exact)
-        return;
-    if (!pte_present(e[-1]) && !(s->tlb && pte_parked(e[-1])))
-        return;
-    if (end > r->end)
-        end = r->end;
-    for (; pages + 1 < AROUND && (va += PAGE_SIZE) < end && pte_empty(*++e); pages++) {
-        struct frame *f = object_resident(r->object, ++index);
+    for (uint32_t i = 0; i < n; i++) {
+        struct frame *f = pte_empty(e[i]) ? object_word_frame(pool, word[i]) : NULL;
 
         if (!f)
-            break;
+            continue;
         f->maps++;
-        pt_set(&s->pt, va, e, softtlb_idle(s, pte_make(frame_pfn(s->vm->pool, f), PT_USER)));
-        vm_frame_mapped(s->vm, f, &s->set);
+        e[i] = pte_with_pfn(like, OBJECT_ENTRY_VALUE(word[i]));
+        filled |= 1u << i;
     }
+    return filled;
+}
+
+/* The entries from va on that have bits were filled with pages that nobody has touched yet. Returns how
+ * many. */
+static uint32_t note_ahead(struct space *s, vaddr_t va, uint32_t filled)
+{
+    uint32_t pages = 0;
+
+    do {
+        unsigned gap = (unsigned)__builtin_ctz(filled), run;
+        struct event_record *event = event_new(&s->vm->events);
+
+        filled >>= gap;
+        va += (vaddr_t)gap << PAGE_SHIFT;
+        run = (unsigned)__builtin_ctz(~filled);
+        event->kind = EVENT_MAPPED_AHEAD;
+        event->what = event->why = 0;
+        event->flags = EVENT_OF_SPACE;
+        event->who = s->id;
+        event->where = va;
+        event->cost = run;
+        filled >>= run;
+        va += (vaddr_t)run << PAGE_SHIFT;
+        pages += run;
+    } while (filled);
+    return pages;
+}
+
+/* They join the program's set. */
+static __attribute__((noinline)) void join_set(struct space *s, const pte_t *e, uint32_t filled)
+{
+    for (; filled; filled >>= 1, e++)
+        if (filled & 1)
+            vm_frame_mapped(s->vm, pfn_frame(s->vm->pool, pte_pfn(*e)), &s->set);
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Whether the program's share has room for pages that may not be touched. */
+static bool has_room(const struct space *s)
+{
+    return s->set.list.count + AROUND <= least(s->set.limit, s->set.most);
+}
+
+void fault_map_around(struct space *s, const struct region *r, vaddr_t va, pte_t *e)
+{
+    struct vm *vm = s->vm;
+    const struct object *o = r->object;
+    uint32_t page = (va - r->start) >> PAGE_SHIFT, index = r->offset + page;
+    uint32_t entry = va >> PAGE_SHIFT & (PT_TABLE_ENTRIES - 1), before = index % AROUND, n, filled, pages;
+    const uintptr_t *word;
+
+    _Static_assert(RADIX_BLOCK % AROUND == 0, "their words lie in one block");
+    if (vm->exact || (vm->pageable.keeps_sets && !has_room(s)))
+        return;
+    /* What lies in the region, the object and the table. */
+    n = least(least(AROUND - before, o->pages - index),
+              least((r->end - va) >> PAGE_SHIFT, PT_TABLE_ENTRIES - entry));
+    before = least(before, least(page, entry));
+    word = radix_block(&o->index, index) + index % RADIX_BLOCK - before;
+    e -= before;
+    va -= before << PAGE_SHIFT;
+    n += before;
+    filled = fill_empty(vm->pool, word, e, n, softtlb_idle(s, pte_make(0, PT_USER)));
+    if (!filled)
+        return;
+    pages = note_ahead(s, va, filled);
+    pt_filled(&s->pt, va, n, pages);
     s->resident += pages;
-    note_ahead(s, first, pages);
+    vm->stats.mapped_ahead += pages;
+    if (unlikely(vm->pageable.keeps_sets))
+        join_set(s, e, filled);
 }
 
 int fault_own_table(struct space *s, vaddr_t va)
@@ -268,7 +321,7 @@ static inline __attribute__((always_inline)) bool act_at_once(struct space *s, e
             return false;
         install_object(s, r, va, e, access, f);
         note_end(s, va, action, flags_of(access) | flags, frame_pfn(vm->pool, f), began);
-        fault_map_ahead(s, r, va, e);
+        fault_map_around(s, r, va, e);
         break;
     default:
         return false;

@@ -34,8 +34,8 @@ struct fault_step { /* (o) */
 struct region *fault_stack_above(struct space *s, vaddr_t va);
 /* Let a shared or read-only table be the space's own. LOOK_AGAIN, or a verdict. Sleeps. */
 int fault_own_table(struct space *s, vaddr_t va);
-/* The object's page was just mapped for reading. If it is not the first of a sequence, map what follows. */
-void fault_map_ahead(struct space *s, const struct region *r, vaddr_t va, pte_t *e);
+/* The object's page was just mapped for reading: map what is in memory around it. */
+void fault_map_around(struct space *s, const struct region *r, vaddr_t va, pte_t *e);
 /* Last actions, with their event; flags are for it. Copy the page that the entry names to f. */
 void fault_copy_page(struct space *s, const struct region *r, vaddr_t va, pte_t *e, struct frame *f,
                      unsigned flags, uint32_t began);

@@ -312,7 +312,7 @@ static inline __attribute__((always_inline)) int act(struct fault_step *st, enum
         if (st->access == ACCESS_WRITE)
             return LOOK_AGAIN;
         note(st, EVENT_FAULT, action, FAULT_RESUME, 0);
-        fault_map_ahead(s, st->region, st->va, st->entry);
+        fault_map_around(s, st->region, st->va, st->entry);
         return FAULT_RESUME;
     case FAULT_SWAP_IN:
         f = swap_cached(vm, pte_slot(*st->entry));

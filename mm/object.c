@@ -350,13 +350,7 @@ void object_detach(struct object *o, struct region *r)
 
 struct frame *object_resident(struct object *o, uint32_t index)
 {
-    uintptr_t word = radix_get(&o->index, index);
-    struct frame *f;
-
-    if (!OBJECT_IS_FRAME(word) || unlikely(index >= o->pages))
-        return NULL;
-    f = word_frame(o, word);
-    return f->flags & FRAME_F_BUSY ? NULL : f;
+    return unlikely(index >= o->pages) ? NULL : object_word_frame(o->vm->pool, radix_get(&o->index, index));
 }
 
 /*

@@ -100,7 +100,17 @@ void object_resize(struct object *o, uint32_t pages);
 void object_attach(struct object *o, struct region *r);
 void object_detach(struct object *o, struct region *r);
 
-/* The page if it is resident and valid (not BUSY), without sleeping; NULL otherwise. Not pinned. */
+/* The page that a word of the index names if it is resident and valid (not BUSY); NULL otherwise. */
+static inline struct frame *object_word_frame(const struct frame_pool *pool, uintptr_t word)
+{
+    struct frame *f;
+
+    if (!OBJECT_IS_FRAME(word))
+        return NULL;
+    f = pfn_frame(pool, OBJECT_ENTRY_VALUE(word));
+    return unlikely(f->flags & FRAME_F_BUSY) ? NULL : f;
+}
+/* Page index if it is resident and valid, without sleeping; NULL otherwise. Not pinned. */
 struct frame *object_resident(struct object *o, uint32_t index);
 /* The slot that has page index, or SLOT_NONE if none does. */
 static inline slot_t object_slot(const struct object *o, uint32_t index)

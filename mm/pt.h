@@ -15,6 +15,7 @@
  *   pte_pfn() pte_slot()                       what it names
  *   pte_writable() pte_accessed() pte_dirty() pte_unlooked()  of an entry with a frame
  *   pte_make(pfn, PT_*) pte_make_swap(slot)    build one
+ *   pte_with_pfn(entry, pfn)                   build one like another
  *   pte_readonly() pte_with_write() pte_old() pte_looked() pte_clean() pte_hold() pte_unhold()
  *   pte_park() pte_unpark() pte_unpark_idle()
  *                                              the same entry, changed in one respect
@@ -165,6 +166,9 @@ static inline pte_t *pt_resident_entry(const struct pt *pt, vaddr_t va);
 /* Store an entry. Keeps the table's used count and flushes what the processor may have cached of the old one.
  */
 static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value);
+/* Of n entries from va on, which lie in one table and in no more than two groups, so many were empty and have
+ * got values that name frames. Counts them; there is nothing to be flushed. */
+static inline void pt_filled(struct pt *pt, vaddr_t va, uint32_t n, uint32_t filled);
 /* Index of the first of a table's entries at or after i that is not empty; PT_TABLE_ENTRIES when there is
  * none. Steps over groups of entries that were never used. */
 static inline uint32_t pt_next_entry(const struct frame *table, const pte_t *entries, uint32_t i);

@@ -27,8 +27,10 @@
 #include "mm/errno.h"
 
 #define BITS       6
-#define FAN        (1u << BITS)
+#define FAN        RADIX_BLOCK
 #define MAX_HEIGHT 6 /* 6 * 6 bits hold 32 */
+
+_Static_assert(FAN == 1u << BITS, "a digit has BITS");
 
 struct radix_node {
     uint32_t used;
@@ -82,18 +84,25 @@ void radix_init(struct radix *r, struct cache *nodes)
     *r = (struct radix){.nodes = nodes};
 }
 
-uintptr_t radix_get(const struct radix *r, uint32_t index)
+const uintptr_t *radix_block(const struct radix *r, uint32_t index)
 {
     const struct radix_node *n = r->root;
 
     if (unlikely(!covers(r, index)))
-        return 0;
+        return NULL;
     for (uint32_t shift = (r->height - 1) * BITS; shift > 0; shift -= BITS) {
         n = child(n, index >> shift & (FAN - 1));
         if (unlikely(!n))
-            return 0;
+            return NULL;
     }
-    return n->word[digit(index, 0)];
+    return n->word;
+}
+
+uintptr_t radix_get(const struct radix *r, uint32_t index)
+{
+    const uintptr_t *block = radix_block(r, index);
+
+    return likely(block) ? block[digit(index, 0)] : 0;
 }
 
 uint32_t radix_missing(const struct radix *r, uint32_t index)

@@ -10,6 +10,8 @@
 
 #include "mm/slab.h"
 
+#define RADIX_BLOCK 64u
+
 struct radix_node;
 
 struct radix {
@@ -24,6 +26,9 @@ size_t radix_node_size(void);
 void radix_init(struct radix *r, struct cache *nodes);
 /* The word at index; 0 when unset. */
 uintptr_t radix_get(const struct radix *r, uint32_t index);
+/* The words of the aligned block of RADIX_BLOCK indices that has this one, side by side; NULL: none is set
+ * there. Valid until the next change. */
+const uintptr_t *radix_block(const struct radix *r, uint32_t index);
 /* How many nodes radix_set() would take from the cache for this index; 0 when it cannot fail. */
 uint32_t radix_missing(const struct radix *r, uint32_t index);
 /* Store a non-zero word. 0 or -ENOMEM (tree unchanged). Overwriting an existing entry cannot fail. */

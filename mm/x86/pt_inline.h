@@ -153,6 +153,14 @@ static inline void pt_set(struct pt *pt, vaddr_t va, pte_t *e, pte_t value)
     }
 }
 
+static inline void pt_filled(struct pt *pt, vaddr_t va, uint32_t n, uint32_t filled)
+{
+    struct frame *table = pt_resident_table(pt, va);
+
+    table->index |= pt_group(va) | pt_group(va + (vaddr_t)((n - 1) << PAGE_SHIFT));
+    table->used = (uint16_t)(table->used + filled);
+}
+
 /* A root has maps and no entries that are counted, a table of the kernel's half no maps. */
 static inline bool pt_may_look(const struct frame *f)
 {

@@ -119,6 +119,12 @@ static inline pte_t pte_make(pfn_t pfn, unsigned flags)
     return (pte_t){pfn << PAGE_SHIFT | flags | PT_PRESENT};
 }
 
+/* The same entry, with another frame. Of one that names frame 0. */
+static inline pte_t pte_with_pfn(pte_t e, pfn_t pfn)
+{
+    return (pte_t){e.raw | pfn << PAGE_SHIFT};
+}
+
 static inline pte_t pte_make_swap(slot_t slot)
 {
     return (pte_t){slot << PT_SLOT_SHIFT};

@@ -337,6 +337,44 @@ TEST(parked, a_program_has_a_share)
     vt_end(&t);
 }
 
+/* What is mapped ahead of its use takes a share only as long as that has room. */
+TEST(parked, a_share_is_for_what_is_touched)
+{
+    enum { PAGES = 48, LIMIT = 36 };
+    struct vt t;
+    uint32_t *image = kt_alloc(PAGES * PAGE_SIZE), v;
+    struct frame *f;
+
+    REQUIRE(image, "memory");
+    memset(image, 0, PAGES * PAGE_SIZE);
+    if (!vt_begin(&t, kt, 192, 16, 0)) {
+        kt_release(image);
+        return;
+    }
+    EXPECT(reclaim_set_policy(&t.vm, &policy_vms) == 0, "vms");
+    struct object *o = object_create_image(&t.vm, image, PAGES * PAGE_SIZE, "text");
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = VA;
+
+    for (uint32_t i = 0; i < PAGES; i++)
+        if (object_page(o, i, &f) == 0)
+            frame_unpin(f);
+    EXPECT(o->resident == PAGES, "%u pages are in memory", o->resident);
+    space_set_resident(s, LIMIT);
+    EXPECT(space_map(s, &va, PAGES * PAGE_SIZE, REGION_READ | MAP_AT, o, 0) == 0, "map");
+    FAULTS(&t.vm, 1, EXPECT(vt_read(s, page(3), &v) == FAULT_RESUME, "read"));
+    EXPECT(s->set.list.count == 16 && pte_present(entry(s, 15)), "%u pages", s->set.list.count);
+    FAULTS(&t.vm, 1, EXPECT(vt_read(s, page(20), &v) == FAULT_RESUME, "read"));
+    EXPECT(s->set.list.count == 32, "%u pages", s->set.list.count);
+    FAULTS(&t.vm, 1, EXPECT(vt_read(s, page(40), &v) == FAULT_RESUME, "read"));
+    EXPECT(s->set.list.count == 33 && pte_empty(entry(s, 41)), "%u pages", s->set.list.count);
+    EXPECT(vm_verify(&t.vm), "verification");
+    space_destroy(s);
+    object_put(o);
+    vt_end(&t);
+    kt_release(image);
+}
+
 /* Pages that are set aside are written before they have to go, many in a request, and go then without I/O. */
 TEST(parked, washing)
 {

@@ -294,6 +294,38 @@ TEST(softtlb, entries_for_nobody)
     vt_end(&t);
 }
 
+/* What a fault maps around its page is in no TLB before it is used. */
+TEST(softtlb, pages_around_a_fault)
+{
+    struct space *s, *other;
+    struct vt t;
+    vaddr_t va, to = 0, from = 0;
+
+    s = begin(&t, kt, &va);
+    if (!s)
+        return;
+    struct object *o = object_create(&t.vm, &pager_zero, 16, "shared");
+
+    other = space_create(&t.vm);
+    EXPECT(space_map(other, &from, 16 * PAGE_SIZE, RW | REGION_SHARED, o, 0) == 0, "map");
+    for (uint32_t i = 0; i < 16; i++)
+        WRITE(other, from + i * PAGE_SIZE, i);
+    EXPECT(softtlb_set(s, &plain) == 0, "on");
+    EXPECT(space_map(s, &to, 16 * PAGE_SIZE, RW | REGION_SHARED, o, 0) == 0, "map");
+    FAULTS(&t.vm, 1, READ(s, to + 2 * PAGE_SIZE, 2));
+    EXPECT(t.vm.stats.mapped_ahead == 15 && pte_parked(*pt_resident_entry(&s->pt, to)), "%u were mapped",
+           (unsigned)t.vm.stats.mapped_ahead);
+    EXPECT(present(s, va) == 0 && pte_present(*pt_resident_entry(&s->pt, to + 2 * PAGE_SIZE)),
+           "one is in it");
+    MISSES(s, 0, READ(s, to + 2 * PAGE_SIZE, 2));
+    MISSES(s, 1, READ(s, to + 3 * PAGE_SIZE, 3));
+    EXPECT(vm_verify(&t.vm), "verification");
+    space_destroy(s);
+    space_destroy(other);
+    object_put(o);
+    vt_end(&t);
+}
+
 /* Each table of the space is its own; each broken word is told by number. */
 TEST(softtlb, tables_are_not_shared)
 {

@@ -950,56 +950,79 @@ static uint32_t entries_in(struct space *s, vaddr_t va, uint32_t page, uint32_t 
     return count;
 }
 
-/* One fault may map what follows in an object; but a lone touch maps one page, and nothing is brought in. */
-TEST(vm, reading_in_order_maps_ahead)
+/* One fault maps what is in memory around it in an object, without a frame; nothing is brought in. */
+TEST(vm, reading_maps_around)
 {
-    enum { PAGES = 40, AHEAD = 16 };
+    enum { PAGES = 40, OUT = 30, AROUND = 16 };
     struct vt t;
 
     if (!vt_begin(&t, kt, 160, 32, 64))
         return;
     struct object *o = object_create(&t.vm, &pager_zero, PAGES, "shared");
     struct space *writer = space_create(&t.vm), *s = space_create(&t.vm);
-    vaddr_t from = 0, va = 0x401000, private = 0x800000, below = map_at(kt, s, 0x400000, 1, RW);
+    vaddr_t from = 0, va = 0x401000, private = 0x900000, part = 0xA00000, edge = 0xFFD000;
+    vaddr_t below = map_at(kt, s, 0x400000, 1, RW);
 
     EXPECT(space_map(writer, &from, PAGES * PAGE_SIZE, RW | REGION_SHARED, o, 0) == 0, "map");
     for (vaddr_t i = 0; i < PAGES; i++)
-        if (i != 30)
+        if (i != OUT)
             WRITE(writer, from + i * PAGE_SIZE, i);
     EXPECT(space_map(s, &va, (PAGES - 2) * PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 0) == 0, "map");
-    WRITE(s, below, 1); /* what lies below in another region is no sequence */
-    FAULTS(&t.vm, 1, READ(s, va, 0));
-    EXPECT(entries_in(s, va, 0, PAGES) == 1, "a first touch mapped %u", entries_in(s, va, 0, PAGES));
+    WRITE(s, below, 1);
     uint32_t frames = t.pool->used[FRAME_OBJECT], anon = t.pool->used[FRAME_ANON];
 
     FAULTS(&t.vm, 1, READ(s, va + 5 * PAGE_SIZE, 5));
-    EXPECT(entries_in(s, va, 0, PAGES) == 2, "a lone touch mapped %u", entries_in(s, va, 0, PAGES) - 1);
-    FAULTS(&t.vm, 1, READ(s, va + 6 * PAGE_SIZE, 6));
-    EXPECT(entries_in(s, va, 6, PAGES - 6) == AHEAD && t.vm.stats.mapped_ahead == AHEAD - 1, "mapped %u",
-           entries_in(s, va, 6, PAGES - 6));
-    EXPECT(!pte_accessed(*pt_resident_entry(&s->pt, va + 7 * PAGE_SIZE)), "looks used before it is");
+    EXPECT(entries_in(s, va, 0, PAGES) == AROUND && entries_in(s, va, 0, AROUND) == AROUND, "mapped %u",
+           entries_in(s, va, 0, PAGES));
+    EXPECT(t.vm.stats.mapped_ahead == AROUND - 1 && s->resident == AROUND + 1, "counted %u, %u",
+           (unsigned)t.vm.stats.mapped_ahead, s->resident);
+    for (uint32_t i = 0; i < AROUND; i++)
+        EXPECT(pte_accessed(*pt_resident_entry(&s->pt, va + i * PAGE_SIZE)) == (i == 5), "page %u was used",
+               i);
     FAULTS(&t.vm, 0, READ(s, va + 7 * PAGE_SIZE, 7));
     /* They are read-only: a write is seen. */
     FAULTS(&t.vm, 1, WRITE(s, va + 8 * PAGE_SIZE, 88));
     READ(writer, from + 8 * PAGE_SIZE, 88);
-    /* Up to what is not in memory, which is not fetched, and up to the region's end. */
+    /* What is not in memory is not fetched, and the region's end is the end. */
     FAULTS(&t.vm, 1, READ(s, va + 22 * PAGE_SIZE, 22));
-    EXPECT(entries_in(s, va, 22, PAGES - 22) == 8, "mapped %u", entries_in(s, va, 22, PAGES - 22));
+    EXPECT(entries_in(s, va, 16, 16) == 15 && !entries_in(s, va, OUT, 1), "mapped %u",
+           entries_in(s, va, 16, 16));
     FAULTS(&t.vm, 1, READ(s, va + 33 * PAGE_SIZE, 33));
-    FAULTS(&t.vm, 1, READ(s, va + 34 * PAGE_SIZE, 34));
-    EXPECT(entries_in(s, va, 33, PAGES - 33) == 5, "mapped %u", entries_in(s, va, 33, PAGES - 33));
-    /* A write takes its own page. */
+    EXPECT(entries_in(s, va, 32, PAGES - 32) == 6, "mapped %u", entries_in(s, va, 32, PAGES - 32));
+    /* Its beginning, too; and the end of a table. */
+    EXPECT(space_map(s, &part, 30 * PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 10) == 0, "map");
+    FAULTS(&t.vm, 1, READ(s, part + 2 * PAGE_SIZE, 12));
+    EXPECT(entries_in(s, part, 0, 30) == 6 && entries_in(s, part, 0, 6) == 6, "mapped %u",
+           entries_in(s, part, 0, 30));
+    EXPECT(space_map(s, &edge, 10 * PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 0) == 0, "map");
+    FAULTS(&t.vm, 1, READ(s, edge + PAGE_SIZE, 1));
+    EXPECT(entries_in(s, edge, 0, 10) == 3, "mapped %u", entries_in(s, edge, 0, 10));
+    FAULTS(&t.vm, 1, READ(s, edge + 4 * PAGE_SIZE, 4));
+    EXPECT(entries_in(s, edge, 0, 10) == 10, "mapped %u", entries_in(s, edge, 0, 10));
+    /* A write takes its own page only. */
     EXPECT(space_map(s, &private, PAGES * PAGE_SIZE, RW | MAP_AT, o, 0) == 0, "map");
     FAULTS(&t.vm, 1, WRITE(s, private, 100));
     FAULTS(&t.vm, 1, WRITE(s, private + PAGE_SIZE, 101));
     EXPECT(entries_in(s, private, 0, PAGES) == 2, "writes mapped %u", entries_in(s, private, 0, PAGES));
     FAULTS(&t.vm, 1, READ(s, private + 2 * PAGE_SIZE, 2));
+    EXPECT(entries_in(s, private, 0, PAGES) == AROUND, "mapped %u", entries_in(s, private, 0, PAGES));
     FAULTS(&t.vm, 1, WRITE(s, private + 3 * PAGE_SIZE, 103));
     READ(writer, from + 3 * PAGE_SIZE, 3);
+    READ(s, private, 100);
     EXPECT(t.pool->used[FRAME_OBJECT] == frames && t.pool->used[FRAME_ANON] == anon + 3, "frames were taken");
     EXPECT(vm_verify(&t.vm), "verification");
     evict_at(kt, s, va + 9 * PAGE_SIZE);
     READ(s, va + 9 * PAGE_SIZE, 9);
+    /* What is about to be cut off is not mapped. */
+    o->pages = 18;
+    FAULTS(&t.vm, 1, READ(s, private + 16 * PAGE_SIZE, 16));
+    EXPECT(entries_in(s, private, 16, 16) == 2, "mapped %u", entries_in(s, private, 16, 16));
+    o->pages = PAGES;
+    /* Nothing is where faults are to be those of a simulator. */
+    t.vm.exact = true;
+    FAULTS(&t.vm, 1, READ(s, private + 20 * PAGE_SIZE, 20));
+    EXPECT(entries_in(s, private, 16, 16) == 3, "mapped %u", entries_in(s, private, 16, 16));
+    t.vm.exact = false;
     space_destroy(s);
     space_destroy(writer);
     object_put(o);
