@@ -19,6 +19,7 @@
 #include "kernel/life/balance.h"
 #include "kernel/life/end.h"
 #include "kernel/life/init.h"
+#include "kernel/net/socket.h"
 #include "kernel/proc/page_fault.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
@@ -234,6 +235,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     pidfd_init();
     signalfd_init();
     epoll_init();
+    net_init();
     oom_start();
     file_start();
     procfs_init(cmdline);

@@ -279,24 +279,32 @@ int file_open_memory(const char *path, uint32_t flags, struct file **out)
     return err;
 }
 
-int file_open_anonymous(const struct file_ops *ops, void *data, const char *path, uint32_t flags,
-                        struct file **out)
+int file_open_own(struct inode *i, const struct file_ops *ops, void *data, const char *path, uint32_t flags,
+                  struct file **out)
 {
-    /* The inode has no operations: an open of it, by /proc/PID/fd, would make a file without the data. */
-    struct inode *i = ramfs_anonymous(0600);
     struct file *f;
-    int err;
+    int err = file_alloc(i, flags, path, &f);
 
-    if (!i)
-        return -ENOMEM;
-    err = file_alloc(i, flags, path, &f);
-    inode_put(i);
     if (err)
         return err;
     f->ops = ops;
     f->data = data;
     *out = f;
     return 0;
+}
+
+int file_open_anonymous(const struct file_ops *ops, void *data, const char *path, uint32_t flags,
+                        struct file **out)
+{
+    /* The inode has no operations: an open of it, by /proc/PID/fd, would make a file without the data. */
+    struct inode *i = ramfs_anonymous(0600);
+    int err;
+
+    if (!i)
+        return -ENOMEM;
+    err = file_open_own(i, ops, data, path, flags, out);
+    inode_put(i);
+    return err;
 }
 
 struct file *file_get(struct file *f)

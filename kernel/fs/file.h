@@ -122,6 +122,10 @@ unsigned file_poll(struct file *f, struct poll_table *table);
  * second time: -ENXIO. path is copied. 0, or -ENOMEM, -ENFILE and data is still the caller's. Sleeps. */
 int file_open_anonymous(const struct file_ops *ops, void *data, const char *path, uint32_t flags,
                         struct file **out);
+/* The same for an inode that is theirs too, with all that there is to know of it: sockets. Takes its own
+ * reference. Sleeps. */
+int file_open_own(struct inode *i, const struct file_ops *ops, void *data, const char *path, uint32_t flags,
+                  struct file **out);
 /* A file in memory that has no name, for memfd_create() and shared memory. path is copied. 0 or -ENOMEM.
  * Sleeps. */
 int file_open_memory(const char *path, uint32_t flags, struct file **out);

@@ -597,12 +597,17 @@ static int walk_to_new(struct inode *dir, const char *path, bool directory, stru
 
 int vfs_mknod(struct inode *dir, const char *path, uint32_t mode, uint32_t rdev)
 {
+    return vfs_mknod_get(dir, path, mode, rdev, NULL);
+}
+
+int vfs_mknod_get(struct inode *dir, const char *path, uint32_t mode, uint32_t rdev, struct inode **out)
+{
     struct path_end end;
     int err = walk_to_new(dir, path, S_ISDIR(mode), &end);
 
     if (err)
         return err;
-    err = end.dir->ops->create ? end.dir->ops->create(end.dir, end.name, mode, rdev, NULL) : -EPERM;
+    err = end.dir->ops->create ? end.dir->ops->create(end.dir, end.name, mode, rdev, out) : -EPERM;
     path_put(&end);
     return err;
 }

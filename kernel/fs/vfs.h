@@ -290,7 +290,8 @@ void inode_accessed(struct inode *i);
 int inode_truncate(struct inode *i, uint64_t size);
 
 /* Name things from kernel or system calls, with Linux's rules for what may be where. flags as path_walk()'s
- * dir and path. mode: type and permission, umask applied. Sleep. */
+ * dir and path. mode: type and permission, umask applied. out: what was made, referenced. Sleep. */
+int vfs_mknod_get(struct inode *dir, const char *path, uint32_t mode, uint32_t rdev, struct inode **out);
 int vfs_mknod(struct inode *dir, const char *path, uint32_t mode, uint32_t rdev);
 int vfs_symlink(struct inode *dir, const char *path, const char *target);
 int vfs_link(struct inode *target, struct inode *dir, const char *path);

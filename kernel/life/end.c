@@ -34,6 +34,8 @@
 #include "kernel/life/audit.h"
 #include "kernel/life/balance.h"
 #include "kernel/lib/param.h"
+#include "kernel/net/scm.h"
+#include "kernel/net/socket.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/expiry.h"
 #include "kernel/sched/sched.h"
@@ -69,6 +71,7 @@ static bool nothing_left(void)
     uint32_t room = vm_sys.softtlb.room;
 
     shm_clear();
+    scm_collect(); /* what the last close has left to the next one */
     vm_table_free(softtlb_record(&vm_sys, NULL, 0, false), room,
                   sizeof(struct vm_miss));                /* nobody stopped it */
     reclaim_set_policy(&vm_sys, policies[params.policy]); /* what another one remembers takes memory */
@@ -94,7 +97,8 @@ static bool all_sound(void)
 {
     return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kmalloc_verify(&kmalloc_sys) &
            balance_verify() & kva_map_verify(&kva_map_sys) & paging_verify() & window_verify() &
-           sched_verify() & expiry_verify() & pipe_verify() & ramfs_verify() & epoll_verify();
+           sched_verify() & expiry_verify() & pipe_verify() & ramfs_verify() & epoll_verify() &
+           socket_verify();
 }
 
 /* --- failing on purpose --- */

@@ -265,6 +265,27 @@ SYSCALL(ssetmask);
 SYSCALL(tgkill);
 SYSCALL(tkill);
 
+/* sys_socket.c */
+SYSCALL(accept4);
+SYSCALL(bind);
+SYSCALL(connect);
+SYSCALL(getpeername);
+SYSCALL(getsockname);
+SYSCALL(getsockopt);
+SYSCALL(listen);
+SYSCALL(recvfrom);
+SYSCALL(recvmmsg);
+SYSCALL(recvmmsg_time64);
+SYSCALL(recvmsg);
+SYSCALL(sendmmsg);
+SYSCALL(sendmsg);
+SYSCALL(sendto);
+SYSCALL(setsockopt);
+SYSCALL(shutdown);
+SYSCALL(socket);
+SYSCALL(socketcall);
+SYSCALL(socketpair);
+
 /* sys_splice.c */
 SYSCALL(copy_file_range);
 SYSCALL(sendfile);

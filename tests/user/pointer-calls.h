@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/sysinfo.h>
 #include <sys/time.h>
@@ -77,6 +78,22 @@ static const struct iovec vector[2] = {{buffer, 8}, {buffer + 8, 8}};
 static const struct iovec from_text[2] = {{(void *)(uintptr_t)text, 8}, {(void *)(uintptr_t)(text + 8), 8}};
 static const char *const arguments[2] = {"x", NULL};
 static struct pollfd polled;
+static const struct {
+    uint16_t family;
+    char path[30];
+} nobody = {AF_UNIX, "missing-name"}, new_name = {AF_UNIX, "new-name"};
+static const uint32_t socket_words[3] = {AF_UNIX, SOCK_STREAM, 77}, one = 1, room8 = 8;
+static const struct mmsghdr to_receive = {.msg_hdr = {.msg_iov = (struct iovec *)(uintptr_t)vector,
+                                                      .msg_iovlen = 2}},
+                            to_send = {.msg_hdr = {.msg_iov = (struct iovec *)(uintptr_t)from_text,
+                                                   .msg_iovlen = 2}};
+static struct mmsghdr got_message = {
+    .msg_hdr = {.msg_iov = (struct iovec *)(uintptr_t)vector, .msg_iovlen = 2}};
+static uint32_t room4 = 4;
+static const struct {
+    struct cmsghdr head;
+    int32_t fd;
+} rights = {{16, SOL_SOCKET, SCM_RIGHTS}, 0};
 static const uint32_t old_map[6] = {0, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, (uint32_t)-1, 0};
 static const uint32_t select_words[5] = {0, 0, 0, 0, 0};
 static const uint32_t new_segment[4] = {(uint32_t)-1, 0, 0xfffff, 0x51};
@@ -196,6 +213,71 @@ static long with_epoll(long call, const void *event, void *to, const void *limit
     close(fd);
     errno = err;
     return drained(rc);
+}
+
+/* A call on one end of a pair, the other of which has written; its words, 0 standing for the descriptor. */
+static long with_socket(int type, long call, long b, long c, long d, long e, long f)
+{
+    int fd[2], err;
+    long rc;
+
+    if (socketpair(AF_UNIX, type, 0, fd) != 0)
+        return -1;
+    send(fd[1], text, sizeof text, 0);
+    rc = syscall(call, fd[0], b, c, d, e, f);
+    err = errno;
+    close(fd[0]);
+    close(fd[1]);
+    errno = err;
+    return rc;
+}
+#define WITH_PAIR(call, ...) with_socket(SOCK_DGRAM, SYS_##call, __VA_ARGS__)
+#define WORD(p)              ((long)(intptr_t)(p))
+
+/* A message whose parts are what they are. */
+static long with_message(long call, void *name, uint32_t name_size, const void *parts, void *control,
+                         uint32_t control_size)
+{
+    struct msghdr m = {.msg_name = name,
+                       .msg_namelen = name_size,
+                       .msg_iov = (struct iovec *)(uintptr_t)parts,
+                       .msg_iovlen = 2,
+                       .msg_control = control,
+                       .msg_controllen = control_size};
+
+    return with_socket(SOCK_DGRAM, call, (long)(intptr_t)&m, MSG_DONTWAIT, 0, 0, 0);
+}
+
+/* A fresh socket for a name. */
+static long with_new_socket(long call, const void *p, uint32_t size)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0), err;
+    long rc = syscall(call, fd, p, size);
+
+    err = errno;
+    close(fd);
+    unlink("new-name");
+    errno = err;
+    return rc;
+}
+
+/* Somebody is at the door. */
+static long accepted(void *address, void *size)
+{
+    int s = socket(AF_UNIX, SOCK_STREAM, 0), t = socket(AF_UNIX, SOCK_STREAM, 0), err;
+    uint32_t room = 8;
+    long rc;
+
+    bind(s, (const struct sockaddr *)&new_name, sizeof new_name);
+    listen(s, 1);
+    connect(t, (const struct sockaddr *)&new_name, sizeof new_name);
+    rc = closing(syscall(SYS_accept4, s, address, size ? size : &room, 0));
+    err = errno;
+    close(s);
+    close(t);
+    unlink("new-name");
+    errno = err;
+    return rc;
 }
 
 /* The same on a timer that is a file. */
@@ -532,6 +614,15 @@ static long console_kept(long rc)
     X(ipc, ptr__shmctl, 84, syscall(SYS_ipc, 24, segment_id, IPC_STAT | 0x100, 0, p, 0))                     \
     X(ipc, third__shmat, 4, IN_CHILD(attached(p)))                                                           \
     X(ioctl, arg__fionread, 4, syscall(SYS_ioctl, pipe_fd[0], FIONREAD, p))                                  \
+    X(socketpair, pair, 8, closing_pair(p, syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, p)))             \
+    X(accept4, address, 2, accepted(p, NULL))                                                                \
+    X(getsockopt, value, 4, WITH_PAIR(getsockopt, SOL_SOCKET, SO_TYPE, WORD(p), WORD(&room4), 0))            \
+    X(getsockname, address, 2, WITH_PAIR(getsockname, WORD(p), WORD(&room4), 0, 0, 0))                       \
+    X(getpeername, address, 2, WITH_PAIR(getpeername, WORD(p), WORD(&room4), 0, 0, 0))                       \
+    X(recvfrom, buf, 64, WITH_PAIR(recvfrom, WORD(p), 64, 0, 0, 0))                                          \
+    X(recvmsg, message__base, 16,                                                                            \
+      with_message(SYS_recvmsg, NULL, 0, ((struct iovec[]){{p, 8}, {p, 8}}), NULL, 0))                       \
+    X(ioctl, arg__socket, 4, WITH_PAIR(ioctl, FIONREAD, WORD(p), 0, 0, 0))                                   \
     X(fcntl, arg__getown_ex, 8, syscall(SYS_fcntl, pipe_fd[0], 16, p))                                       \
     X(waitpid, status, 4, dead_child(SYS_waitpid, p, NULL))                                                  \
     X(wait4, status, 4, dead_child(SYS_wait4, p, NULL))                                                      \
@@ -541,6 +632,31 @@ static long console_kept(long rc)
 
 /* The call reads there, or reads and writes: the object that is put there. */
 #define IN_CALLS(X)                                                                                          \
+    X(bind, address, new_name, with_new_socket(SYS_bind, p, sizeof new_name))                                \
+    X(connect, address, nobody, with_new_socket(SYS_connect, p, sizeof nobody))                              \
+    X(accept4, user_size, room8, accepted(buffer, p))                                                        \
+    X(getsockopt, user_size, room8, WITH_PAIR(getsockopt, SOL_SOCKET, SO_TYPE, WORD(buffer), WORD(p), 0))    \
+    X(setsockopt, value, one, WITH_PAIR(setsockopt, SOL_SOCKET, SO_PASSCRED, WORD(p), 4, 0))                 \
+    X(getsockname, user_size, room8, WITH_PAIR(getsockname, WORD(buffer), WORD(p), 0, 0, 0))                 \
+    X(getpeername, user_size, room8, WITH_PAIR(getpeername, WORD(buffer), WORD(p), 0, 0, 0))                 \
+    X(sendto, buf, text, WITH_PAIR(sendto, WORD(p), 64, 0, 0, 0))                                            \
+    X(sendto, address, nobody, WITH_PAIR(sendto, WORD(text), 8, 0, WORD(p), sizeof nobody))                  \
+    X(recvfrom, address, room8, WITH_PAIR(recvfrom, WORD(buffer), 64, 0, WORD(p), WORD(&room8)))             \
+    X(recvfrom, user_size, room8, WITH_PAIR(recvfrom, WORD(buffer), 64, 0, WORD(buffer + 64), WORD(p)))      \
+    X(sendmsg, message, to_send, WITH_PAIR(sendmsg, WORD(p), 0, 0, 0, 0))                                    \
+    X(sendmsg, message__name, nobody, with_message(SYS_sendmsg, p, sizeof nobody, from_text, NULL, 0))       \
+    X(sendmsg, message__vector, from_text, with_message(SYS_sendmsg, NULL, 0, p, NULL, 0))                   \
+    X(sendmsg, message__control, rights, with_message(SYS_sendmsg, NULL, 0, from_text, p, 16))               \
+    X(recvmsg, message, to_receive, WITH_PAIR(recvmsg, WORD(p), 0, 0, 0, 0))                                 \
+    X(recvmsg, message__vector, vector, with_message(SYS_recvmsg, NULL, 0, p, NULL, 0))                      \
+    X(recvmsg, message__name, room8, with_message(SYS_recvmsg, p, 4, vector, NULL, 0))                       \
+    X(recvmsg, message__control, room8, with_message(SYS_recvmsg, NULL, 0, vector, p, 4))                    \
+    X(sendmmsg, messages, to_send, WITH_PAIR(sendmmsg, WORD(p), 1, 0, 0, 0))                                 \
+    X(recvmmsg, messages, to_receive, WITH_PAIR(recvmmsg, WORD(p), 1, 0, 0, 0))                              \
+    X(recvmmsg, limit, moment, WITH_PAIR(recvmmsg, WORD(&got_message), 1, 0, WORD(p), 0))                    \
+    X(recvmmsg_time64, messages, to_receive, WITH_PAIR(recvmmsg_time64, WORD(p), 1, 0, 0, 0))                \
+    X(recvmmsg_time64, limit, moment64, WITH_PAIR(recvmmsg_time64, WORD(&got_message), 1, 0, WORD(p), 0))    \
+    X(socketcall, words, socket_words, syscall(SYS_socketcall, 1, p))                                        \
     X(fcntl, arg__getlk, read_lock, syscall(SYS_fcntl, data_fd, F_GETLK, p))                                 \
     X(fcntl, arg__setown_ex, no_owner, syscall(SYS_fcntl, data_fd, 15, p))                                   \
     X(ioctl, arg__fioasync, no_owner, syscall(SYS_ioctl, data_fd, 0x5452, p))                                \

@@ -1,0 +1,72 @@
+/* Messages on their way from one socket to another, for families of all kinds. See queue.c. */
+#ifndef KERNEL_NET_QUEUE_H
+#define KERNEL_NET_QUEUE_H
+
+#include "kernel/net/socket.h"
+
+struct rights;
+
+/* Further bytes of a message that is larger than a page. */
+struct piece {
+    struct piece *next;
+    uint8_t bytes[PAGE_SIZE - sizeof(void *)];
+};
+
+struct message {
+    struct message *next;
+    uint32_t refs;
+    struct socket *from; /* who is charged; referenced, though it may be dead */
+    uint32_t size;       /* bytes that it has */
+    uint32_t at;         /* of which so many were received: of a stream */
+    uint32_t charge;     /* bytes, of from->charged */
+    struct socket_creds creds;
+    struct rights *rights; /* descriptors that go along; NULL: none */
+    struct piece *more;    /* what does not fit into bytes[] */
+    uint32_t room;         /* of bytes[] */
+    uint8_t bytes[];
+};
+/* What fits into a message that takes a page. */
+#define MESSAGE_PAGE (PAGE_SIZE - sizeof(struct message))
+
+/*
+ * A message of n bytes of a program, charged to s: waits until s may send. At most one page's worth of a
+ * stream goes into one (MESSAGE_PAGE), so that its memory is given back bit by bit. 0, -EFAULT, -ENOMEM,
+ * -ENOBUFS (all sockets together have too much), -EPIPE (s was shut down; no signal), -EAGAIN, -EINTR, what
+ * s->error says. Sleeps.
+ */
+int message_create(struct socket *s, vaddr_t buf, size_t n, uint64_t deadline, struct message **out);
+/* A reference less; the last gives up what it carries. Sleeps. */
+void message_put(struct message *m);
+/* Before it is appended: say who sends it, and let the descriptors of scm (NULL: none) go along. 0 or
+ * -ETOOMANYREFS. Does not sleep. */
+int message_seal(struct message *m, const struct socket *from, const struct socket *to, struct scm *scm);
+/* At the end of a queue; the reference moves. Nobody is woken. */
+void message_append(struct socket *to, struct message *m);
+/* Take the first, whose reference moves to the caller; there is one. */
+struct message *message_take(struct socket *s);
+/* Copy n bytes from byte `from` on to a program. 0 or -EFAULT. Sleeps; m is held by the caller. */
+int message_copy_out(const struct message *m, uint32_t from, vaddr_t buf, uint32_t n);
+/* Throw everything away that s has not received. Sleeps. */
+void message_purge(struct socket *s);
+/* Whether s may send without waiting, as poll() sees it: most of its memory has been received. */
+bool message_room(const struct socket *s);
+/* Bytes that wait in a stream. */
+uint32_t message_bytes(const struct socket *s);
+/* Kernel memory in the queue. */
+size_t message_memory(const struct socket *s);
+
+/*
+ * Streams. Send to s->peer, and receive what came; the family has checked that s is connected. Bytes or
+ * -errno; 0 at the end of a stream. Sleep.
+ */
+int stream_send(struct socket *s, struct transfer *t);
+int stream_receive(struct socket *s, struct transfer *t);
+
+/* The next message for who receives them whole, the reference the caller's, waiting for one: 0, -EAGAIN,
+ * -EINTR, s->error. *out NULL: s is shut down. peek: it stays. Sleeps. */
+int packet_next(struct socket *s, unsigned flags, struct message **out);
+/* Give what fits of it to the program, as t says, and what came along, which leaves m unless it is only
+ * looked at: bytes, -EFAULT or -ENOMEM. Sleeps. */
+int packet_receive(struct message *m, struct socket *s, struct transfer *t);
+
+#endif

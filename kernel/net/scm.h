@@ -1,0 +1,47 @@
+/* What goes along with messages of local sockets: descriptors and credentials. See scm.c. */
+#ifndef KERNEL_NET_SCM_H
+#define KERNEL_NET_SCM_H
+
+#include "kernel/net/socket.h"
+
+/* Open files on their way. */
+#define RIGHTS_MAX 253u
+struct rights {
+    uint32_t count;
+    struct rights *next; /* in a list of those that are given up */
+    struct file *file[]; /* referenced */
+};
+
+struct message;
+
+/* Of one call. Zero-filled is empty. */
+struct scm {
+    struct rights *rights; /* owned */
+    bool has_creds;        /* the program gave them, or is to get them */
+    struct socket_creds creds;
+};
+
+/* Read the control data of a program that sends. 0 or -errno, and *s is empty. Sleeps. */
+int scm_read(struct scm *s, vaddr_t control, uint32_t size);
+/* Write what came, as descriptors and credentials: *size bytes at most, which becomes what was written; MSG_*
+ * that msg_flags is to have are or-ed into *told. s is empty afterwards. Sleeps. */
+int scm_write(const struct socket *socket, struct scm *s, unsigned flags, vaddr_t control, uint32_t *size,
+              unsigned *told);
+/* Give up what it has. Sleeps. */
+void scm_drop(struct scm *s);
+
+/* References to the same files that a message has, which the caller holds; or NULL. Sleeps. */
+struct rights *rights_copy(const struct message *m);
+/* NULL is fine. Sleeps. */
+void rights_put(struct rights *r);
+/* They begin to be in a message: 0, or -ETOOMANYREFS if there are more than the limit of open files allows.
+ * And they have left it. Do not sleep. */
+int rights_fly(struct rights *r);
+void rights_land(struct rights *r);
+
+/* Free messages that only messages can reach: after a close. Sleeps. */
+void scm_collect(void);
+/* INV-SCM-*. Reads only; logs what is broken. Does not sleep. */
+bool scm_verify(void);
+
+#endif

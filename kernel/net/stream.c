@@ -1,0 +1,209 @@
+/*
+ * Streams: bytes through messages of a page. See queue.c for the theory.
+ *
+ * Descriptors go with the first byte of what they are sent with, and whoever receives gets no byte beyond
+ * the message that has them, nor, if he asks for credentials, of somebody else: as on Linux.
+ */
+#include "kernel/net/queue.h"
+#include "kernel/net/scm.h"
+
+/* Whose a message is said to be: who gave it, or whoever sends while one of the two wants to know. */
+static void name_sender(struct message *m, const struct socket *s, const struct socket *to,
+                        const struct scm *scm)
+{
+    if (scm && scm->has_creds)
+        m->creds = scm->creds;
+    else if (socket_has(s, SO_PASSCRED) || !to->file || socket_has(to, SO_PASSCRED))
+        m->creds = socket_creds_current();
+    else
+        m->creds = SOCKET_NOBODY;
+}
+
+int message_seal(struct message *m, const struct socket *s, const struct socket *to, struct scm *scm)
+{
+    name_sender(m, s, to, scm);
+    if (likely(!scm || !scm->rights))
+        return 0;
+
+    int err = rights_fly(scm->rights);
+
+    if (err)
+        return err;
+    m->rights = scm->rights;
+    scm->rights = NULL;
+    return 0;
+}
+
+int stream_send(struct socket *s, struct transfer *t)
+{
+    uint64_t deadline = socket_deadline(t->flags & MSG_DONTWAIT, s->send_timeout);
+    size_t sent = 0;
+    int err = s->shut & SHUT_SEND ? -EPIPE : 0;
+
+    while (!err && sent < t->size) {
+        size_t n = t->size - sent < MESSAGE_PAGE ? t->size - sent : MESSAGE_PAGE;
+        struct socket *to;
+        struct message *m;
+
+        err = message_create(s, t->buf + sent, n, deadline, &m);
+        if (err)
+            break;
+        to = s->peer;
+        if (!to || to->dead || to->shut & SHUT_RECEIVE)
+            err = -EPIPE;
+        else
+            err = message_seal(m, s, to, t->scm);
+        if (err) {
+            message_put(m);
+            break;
+        }
+        message_append(to, m);
+        socket_wake_readers(to);
+        sent += n;
+    }
+    if (sent)
+        return (int)sent;
+    return err == -EPIPE ? socket_broken_pipe(t->flags) : err;
+}
+
+/* --- receiving --- */
+
+/* One receive. */
+struct receipt {
+    struct socket *s;
+    struct transfer *t;
+    size_t done, target;
+    uint64_t deadline;
+    bool named; /* the sender's credentials matter, and are these */
+    struct socket_creds creds;
+    bool full; /* descriptors came, or another sender's bytes are next */
+};
+
+/* Until there is a message: 0; its lock is let go meanwhile. -errno, or 1: there will be none. */
+static int wait_message(struct receipt *r)
+{
+    struct socket *s = r->s;
+    int err;
+
+    while (!s->first) {
+        if (r->done >= r->target)
+            return 1;
+        if (unlikely(s->error))
+            return socket_error(s);
+        if (s->shut & SHUT_RECEIVE)
+            return 1;
+        mutex_unlock(&s->lock);
+        err = socket_wait(&s->readable, r->deadline);
+        mutex_lock(&s->lock);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+/* Whether the next message may be joined to what was received before. */
+static bool joins(struct receipt *r, const struct message *m)
+{
+    if (r->named)
+        return r->creds.pid == m->creds.pid && r->creds.uid == m->creds.uid && r->creds.gid == m->creds.gid;
+    if (unlikely(socket_has(r->s, SO_PASSCRED))) {
+        r->creds = m->creds;
+        r->named = true;
+    }
+    return true;
+}
+
+/* Descriptors of a message, which is in the queue: they go to the program, or nowhere if it does not ask. */
+static int take_rights(struct receipt *r, struct message *m)
+{
+    struct rights *rights = m->rights;
+
+    r->full = true;
+    if (r->t->flags & MSG_PEEK) {
+        if (!r->t->scm || r->t->scm->rights)
+            return 0;
+        r->t->scm->rights = rights_copy(m);
+        return r->t->scm->rights ? 0 : -ENOMEM;
+    }
+    m->rights = NULL;
+    rights_land(rights);
+    if (r->t->scm)
+        r->t->scm->rights = rights;
+    else
+        rights_put(rights);
+    return 0;
+}
+
+/* From the first message: 0, or -errno if there are no bytes yet. */
+static int take_bytes(struct receipt *r)
+{
+    struct message *m = r->s->first;
+    uint32_t left = m->size - m->at;
+    uint32_t n = r->t->size - r->done < left ? (uint32_t)(r->t->size - r->done) : left;
+
+    if (message_copy_out(m, m->at, r->t->buf + r->done, n))
+        return -EFAULT;
+    r->done += n;
+    m->at += n;
+    if (m->rights)
+        take_rights(r, m);
+    if (m->at == m->size)
+        message_put(message_take(r->s));
+    return 0;
+}
+
+/* Look at what is in the queue, from SO_PEEK_OFF on. The lock is ours, so messages stay; senders append. */
+static int peek_bytes(struct receipt *r)
+{
+    uint32_t skip = r->s->peek_off > 0 ? (uint32_t)r->s->peek_off : 0;
+    int err = 0;
+
+    for (struct message *m = r->s->first; m && r->done < r->t->size && !err && !r->full; m = m->next) {
+        uint32_t left = m->size - m->at, n;
+
+        if (skip >= left) {
+            skip -= left;
+            continue;
+        }
+        if (r->done && !joins(r, m))
+            break;
+        left -= skip;
+        n = r->t->size - r->done < left ? (uint32_t)(r->t->size - r->done) : left;
+        if (message_copy_out(m, m->at + skip, r->t->buf + r->done, n))
+            err = -EFAULT;
+        else
+            r->done += n;
+        skip = 0;
+        if (!err && m->rights)
+            err = take_rights(r, m);
+    }
+    if (r->s->peek_off >= 0)
+        r->s->peek_off += (int)r->done;
+    return err;
+}
+
+int stream_receive(struct socket *s, struct transfer *t)
+{
+    struct receipt r = {
+        .s = s, .t = t, .deadline = socket_deadline(t->flags & MSG_DONTWAIT, s->receive_timeout)};
+    int err;
+
+    r.target = t->flags & MSG_WAITALL || s->lowat > t->size ? t->size : s->lowat;
+    if (!r.target)
+        r.target = 1;
+    mutex_lock(&s->lock);
+    do {
+        err = wait_message(&r);
+        if (err)
+            break;
+        if (!joins(&r, s->first))
+            break;
+        err = t->flags & MSG_PEEK ? peek_bytes(&r) : take_bytes(&r);
+    } while (!err && r.done < t->size && !r.full && !(t->flags & MSG_PEEK));
+    mutex_unlock(&s->lock);
+    if (r.named && t->scm) {
+        t->scm->creds = r.creds;
+        t->scm->has_creds = true;
+    }
+    return r.done || err > 0 ? (int)r.done : err;
+}
