@@ -31,7 +31,8 @@ bool page_fault(struct trap_frame *tf, const struct fault *f)
 
     if (unlikely(!space))
         return false;
-    if (!trap_from_user(tf) && (nosleep_depth() || !extable_find(tf->eip) || is_closed(tf, f)))
+    if (!trap_from_user(tf) &&
+        (nosleep_depth() || !(tf->eflags & EFLAGS_IF) || !extable_find(tf->eip) || is_closed(tf, f)))
         return false;
     do
         t->last_fault = fault_resolve(space, f);

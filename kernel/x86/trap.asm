@@ -9,6 +9,8 @@
 bits 32
 
 USER_DATA    equ 0x23                   ; SEL_USER_DATA
+PROGRAM_EFLAGS equ 0x00254FD7           ; all but IOPL, VM, VIF, VIP and what is reserved
+KERNEL_EFLAGS equ 0x00240ED7            ; nor TF, NT, RF
 FLAT         equ USER_DATA << 16 | USER_DATA
 VECTOR_PF    equ 14
 VECTOR_IRQ   equ 32                     ; IRQ_VECTOR
@@ -29,6 +31,7 @@ FRAME_VECTOR equ 36
 FRAME_ERROR  equ 40
 FRAME_EIP    equ 44
 FRAME_CS     equ 48
+FRAME_EFLAGS equ 52
 FRAME_ESP    equ 56
 FRAME_SS     equ 60
 
@@ -82,11 +85,20 @@ __?SECT?__
 %endmacro
 
 ; Go back to ring 3. Interrupts are off from the question whether there is work to do until IRET turns them on.
+; QEMU can leave anything in the image of EFLAGS that a trap pushes (tests/user/flags.c), also the privilege of
+; doing I/O: IRET gets what a program may have.
 %macro TO_USER 0
+    and dword [esp + FRAME_EFLAGS], PROGRAM_EFLAGS
     cli
     mov ecx, [os_current]
     cmp dword [ecx + TASK_USER_WORK], 0
     jne user_work
+    RESTORE
+%endmacro
+
+; Go back to the kernel, which was interrupted, maybe before it had flags of its own.
+%macro TO_KERNEL 0
+    and dword [esp + FRAME_EFLAGS], KERNEL_EFLAGS
     RESTORE
 %endmacro
 
@@ -99,7 +111,7 @@ __?SECT?__
     jz %%kernel
     TO_USER
 %%kernel:
-    RESTORE
+    TO_KERNEL
 %endmacro
 
 section .rodata align=4
@@ -235,7 +247,7 @@ exception_saved:
     jz .kernel
     TO_USER
 .kernel:
-    RESTORE
+    TO_KERNEL
 
 ; IRET itself has failed at the end of local_stack: back from its segment to the kernel's stack.
 espfix_exception:
