@@ -30,11 +30,11 @@ static void on_signal(int signo)
 
 /* EFLAGS in the frame that the kernel gets are `flags` and more; afterwards they are what a program begins
  * with. `then` must not touch any flag before it traps. */
-#define WITH_FLAGS(flags, then, ...)                                                                                \
-    __asm__ volatile("push $2; popf; jmp 1f; 1: mov $20, %%eax; cmp %1, %%eax;"                                     \
-                     "push %%ebx; lock cmpxchg8b %2; pop %%ebx; mov $20, %%eax;" then "; push $0x202; popf"         \
-                     : "=&a"(got)                                                                                   \
-                     : "r"(flags), "m"(number), "S"(page), "D"(3000000)                                             \
+#define WITH_FLAGS(flags, then, ...)                                                                         \
+    __asm__ volatile("push $2; popf; jmp 1f; 1: mov $20, %%eax; cmp %1, %%eax;"                              \
+                     "push %%ebx; lock cmpxchg8b %2; pop %%ebx; mov $20, %%eax;" then "; push $0x202; popf"  \
+                     : "=&a"(got)                                                                            \
+                     : "r"(flags), "m"(number), "S"(page), "D"(3000000)                                      \
                      : "ecx", "edx", "memory", "cc")
 
 /* 0, or what is wrong. */
@@ -47,10 +47,17 @@ static int try(uint32_t flags, enum way way)
 
     if (!signo) {
         switch (way) {
-        case CALL: WITH_FLAGS(flags, "int $0x80"); break;
-        case FAULT: WITH_FLAGS(flags, "movl $7, (%%esi)"); break;
-        case INTERRUPT: WITH_FLAGS(flags, "mov %%edi, %%ecx; 2: loop 2b"); break;
-        default: WITH_FLAGS(flags, "ud2");
+        case CALL:
+            WITH_FLAGS(flags, "int $0x80");
+            break;
+        case FAULT:
+            WITH_FLAGS(flags, "movl $7, (%%esi)");
+            break;
+        case INTERRUPT:
+            WITH_FLAGS(flags, "mov %%edi, %%ecx; 2: loop 2b");
+            break;
+        default:
+            WITH_FLAGS(flags, "ud2");
         }
         if (way == CALL && got != (uint32_t)getpid())
             return 1;
