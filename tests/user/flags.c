@@ -1,9 +1,9 @@
 /*
- * flags: QEMU's `cmpxchg8b` can leave any value in the flags, since it computes them from operands that are not
- * flags, if the comparison before it has not been finished. So the frame of a trap says that the program has
- * the privilege of doing I/O, has turned interrupts off, or is one for the 8086. Whatever way into the kernel
- * it takes then, it comes back as a program without privileges; or it dies of a signal, since QEMU itself takes
- * some of these bits for true when the next interrupt comes, and clears GS. Processors do nothing of this.
+ * flags: QEMU's `cmpxchg8b` can leave any value in the flags, since it computes them from operands that are
+ * not flags, if the comparison before it has not been finished. So the frame of a trap says that the program
+ * has the privilege of doing I/O, has turned interrupts off, or is one for the 8086. Whatever way into the
+ * kernel it takes then, it comes back as a program without privileges; or it dies of a signal, since QEMU
+ * itself takes some of these bits for true at the next interrupt, and clears GS. Processors do none of this.
  */
 #include <setjmp.h>
 #include <signal.h>
