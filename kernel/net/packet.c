@@ -17,7 +17,7 @@ int packet_next(struct socket *s, unsigned flags, struct message **out)
             return socket_error(s);
         if (s->first)
             break;
-        if (s->shut & SHUT_RECEIVE)
+        if (s->shut & SHUT_RECEIVE && deadline != 1)
             return 0;
         err = socket_wait(&s->readable, deadline);
         if (err)

@@ -63,7 +63,7 @@ int stream_send(struct socket *s, struct transfer *t);
 int stream_receive(struct socket *s, struct transfer *t);
 
 /* The next message for who receives them whole, the reference the caller's, waiting for one: 0, -EAGAIN,
- * -EINTR, s->error. *out NULL: s is shut down. peek: it stays. Sleeps. */
+ * -EINTR, s->error. *out NULL: s is shut down, and the caller would have waited. peek: it stays. Sleeps. */
 int packet_next(struct socket *s, unsigned flags, struct message **out);
 /* Give what fits of it to the program, as t says, and what came along, which leaves m unless it is only
  * looked at: bytes, -EFAULT or -ENOMEM. Sleeps. */

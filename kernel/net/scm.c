@@ -233,8 +233,7 @@ struct head {
 };
 enum { SCM_RIGHTS = 1, SCM_CREDENTIALS };
 #define ALIGN4(n) (((n) + 3) & ~3u)
-/* /proc/sys/net/core/optmem_max: so long may control data be. */
-#define CONTROL_MAX 10240u
+uint32_t scm_control_max = 10240;
 
 /* n descriptor numbers, to what there is. */
 static int read_rights(struct scm *s, const int32_t *fd, uint32_t n)
@@ -297,7 +296,7 @@ int scm_read(struct scm *s, vaddr_t control, uint32_t size)
     *s = (struct scm){0};
     if (!size)
         return 0;
-    if (size > CONTROL_MAX)
+    if (size > scm_control_max)
         return -ENOBUFS;
     all = vm_alloc(size);
     if (!all)

@@ -21,6 +21,9 @@ struct scm {
     struct socket_creds creds;
 };
 
+/* /proc/sys/net/core/optmem_max: so many bytes may control data be. */
+extern uint32_t scm_control_max;
+
 /* Read the control data of a program that sends. 0 or -errno, and *s is empty. Sleeps. */
 int scm_read(struct scm *s, vaddr_t control, uint32_t size);
 /* Write what came, as descriptors and credentials: *size bytes at most, which becomes what was written; MSG_*

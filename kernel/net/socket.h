@@ -210,6 +210,8 @@ extern const struct file_ops socket_ops;
 extern struct socket *socket_all;
 /* /proc/sys/net/core: how many may wait to be accepted; what SO_SNDBUF and SO_RCVBUF begin with and may be
  * set to without CAP_NET_ADMIN. */
+#define SOCKET_SNDBUF_MIN 4480u /* as Linux on 32 bits has them */
+#define SOCKET_RCVBUF_MIN 2240u
 extern uint32_t socket_backlog_max, socket_sndbuf_default, socket_rcvbuf_default, socket_sndbuf_max,
     socket_rcvbuf_max;
 

@@ -7,9 +7,6 @@
 #include "kernel/sched/usertime.h"
 #include "kernel/x86/usercopy.h"
 
-#define SNDBUF_MIN 4480u /* as Linux on 32 bits has them */
-#define RCVBUF_MIN 2240u
-
 /* Those that are on or off, and may be set by everybody. */
 #define BIT(option) (1ull << (option))
 #define BITS                                                                                                 \
@@ -70,7 +67,7 @@ static int set_number(struct socket *s, int option, int32_t value)
         if (option == SO_SNDBUFFORCE && !capable(CAP_SYS_ADMIN))
             return -EPERM;
         s->sndbuf =
-            limited((uint32_t)value, option == SO_SNDBUF ? socket_sndbuf_max : UINT32_MAX, SNDBUF_MIN);
+            limited((uint32_t)value, option == SO_SNDBUF ? socket_sndbuf_max : UINT32_MAX, SOCKET_SNDBUF_MIN);
         socket_wake_writers(s);
         return 0;
     case SO_RCVBUF:
@@ -78,7 +75,7 @@ static int set_number(struct socket *s, int option, int32_t value)
         if (option == SO_RCVBUFFORCE && !capable(CAP_SYS_ADMIN))
             return -EPERM;
         s->rcvbuf =
-            limited((uint32_t)value, option == SO_RCVBUF ? socket_rcvbuf_max : UINT32_MAX, RCVBUF_MIN);
+            limited((uint32_t)value, option == SO_RCVBUF ? socket_rcvbuf_max : UINT32_MAX, SOCKET_RCVBUF_MIN);
         return 0;
     case SO_PRIORITY:
         if ((value < 0 || value > 6) && !capable(CAP_SYS_ADMIN))

@@ -7,6 +7,8 @@
 #include "kernel/fs/shm.h"
 #include "kernel/lib/format.h"
 #include "kernel/life/balance.h"
+#include "kernel/net/scm.h"
+#include "kernel/net/unix.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/uts.h"
@@ -438,9 +440,45 @@ static const struct proc_entry fs_entries[] = {
     {.name = NULL},
 };
 
+/* --- net --- */
+
+#define SOCKET_MEMORY(variable, min_)                                                                        \
+    {                                                                                                        \
+        .value = &variable, .min = min_, .max = INT32_MAX                                                    \
+    }
+static const struct control backlog_control = {.value = &socket_backlog_max, .max = INT32_MAX},
+                            sndbuf_control = SOCKET_MEMORY(socket_sndbuf_default, SOCKET_SNDBUF_MIN),
+                            sndbuf_max_control = SOCKET_MEMORY(socket_sndbuf_max, SOCKET_SNDBUF_MIN),
+                            rcvbuf_control = SOCKET_MEMORY(socket_rcvbuf_default, SOCKET_RCVBUF_MIN),
+                            rcvbuf_max_control = SOCKET_MEMORY(socket_rcvbuf_max, SOCKET_RCVBUF_MIN),
+                            optmem_control = {.value = &scm_control_max, .max = INT32_MAX},
+                            queue_control = {.value = &unix_queue_max, .max = INT32_MAX};
+
+static const struct proc_entry core_entries[] = {
+    NUMBER("optmem_max", optmem_control),
+    NUMBER("rmem_default", rcvbuf_control),
+    NUMBER("rmem_max", rcvbuf_max_control),
+    NUMBER("somaxconn", backlog_control),
+    NUMBER("wmem_default", sndbuf_control),
+    NUMBER("wmem_max", sndbuf_max_control),
+    {.name = NULL},
+};
+
+static const struct proc_entry unix_entries[] = {
+    NUMBER("max_dgram_qlen", queue_control),
+    {.name = NULL},
+};
+
+static const struct proc_entry net_entries[] = {
+    DIRECTORY("core", core_entries),
+    DIRECTORY("unix", unix_entries),
+    {.name = NULL},
+};
+
 const struct proc_entry proc_sys_entries[] = {
     DIRECTORY("fs", fs_entries),
     DIRECTORY("kernel", kernel_entries),
+    DIRECTORY("net", net_entries),
     DIRECTORY("vm", vm_entries),
     {.name = NULL},
 };

@@ -821,9 +821,15 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
         COUNTING("smaps_rollup", proc_show_smaps_rollup), COUNTING("stat", show_stat),                       \
         COUNTING("statm", show_statm), COUNTING("status", show_status), FILE("wchan", show_wchan)
 
-static const struct proc_entry task_entries[] = {COMMON_ENTRIES, {.name = NULL}};
+#define NET_ENTRY                                                                                            \
+    {                                                                                                        \
+        .name = "net", .mode = S_IFDIR | 0555, .children = proc_net_entries                                  \
+    }
+
+static const struct proc_entry task_entries[] = {COMMON_ENTRIES, NET_ENTRY, {.name = NULL}};
 const struct proc_entry proc_pid_entries[] = {
     COMMON_ENTRIES,
+    NET_ENTRY,
     {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_pid_quire_entries},
     DIRECTORY("task", &tasks),
     {.name = NULL}};

@@ -725,12 +725,13 @@ static int link_thread_self(const struct proc_node *n, char *buf, size_t size)
     return (int)len;
 }
 
-static int link_mounts(const struct proc_node *n, char *buf, size_t size)
+/* "self/" and the link's own name. */
+static int link_to_own(const struct proc_node *n, char *buf, size_t size)
 {
-    static const char text[] = "self/mounts";
-    size_t len = sizeof text - 1 < size ? sizeof text - 1 : size;
+    char text[16];
+    size_t len = format(text, sizeof text, "self/%s", n->entry->name);
 
-    (void)n;
+    len = len < size ? len : size;
     memcpy(buf, text, len);
     return (int)len;
 }
@@ -762,7 +763,8 @@ const struct proc_entry proc_root_entries[] = {
     {.name = "kmsg", .mode = S_IFREG | 0400, .file_ops = &kmsg_proc_ops},
     FILE("loadavg", show_loadavg),
     COUNTING("meminfo", show_meminfo),
-    LINK("mounts", link_mounts),
+    LINK("mounts", link_to_own),
+    LINK("net", link_to_own),
     FILE("partitions", show_partitions),
     {.name = "pressure", .mode = S_IFDIR | 0555, .children = pressure_entries},
     {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_quire_entries},

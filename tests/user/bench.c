@@ -25,6 +25,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -501,17 +502,25 @@ static void copy_on_write(const char *name, bool lives)
     report_ticks(name, BATCH);
 }
 
-static void round_trip(void)
+/* A byte there and one back, by two pipes or a pair of sockets. */
+static void round_trip(const char *name, bool sockets)
 {
     int there[2], back[2];
     char c = 0;
     long child;
 
-    if (pipe(there) != 0 || pipe(back) != 0)
+    if (sockets) {
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, there) != 0)
+            fail("socketpair");
+        back[0] = dup(there[1]);
+        back[1] = dup(there[0]);
+    } else if (pipe(there) != 0 || pipe(back) != 0) {
         fail("pipe");
+    }
     child = CALL0(SYS_fork);
     if (child == 0) {
         close(there[1]);
+        close(back[0]);
         while (CALL3(SYS_read, there[0], &c, 1) == 1)
             CALL3(SYS_write, back[1], &c, 1);
         _exit(0);
@@ -523,7 +532,7 @@ static void round_trip(void)
         for (unsigned k = 0; k < CALLS; k++) {
             CALL3(SYS_write, there[1], &c, 1);
             if (CALL3(SYS_read, back[0], &c, 1) != 1)
-                fail("the other end of a pipe");
+                fail("the other end");
         }
         sample[i] = since(start);
     }
@@ -531,7 +540,7 @@ static void round_trip(void)
     close(back[0]);
     close(back[1]);
     wait_child(child);
-    report_ticks("pipe-round-trip", CALLS);
+    report_ticks(name, CALLS);
 }
 
 /* From a write to one of so many counters that a set of epoll watches until the program that waits for the
@@ -718,7 +727,8 @@ static void operations(void)
     forks("fork-small", CALL);
     forks("fork-first-writes", FIRST_WRITES);
     forks("fork-exit-wait-small", WHOLE);
-    round_trip();
+    round_trip("pipe-round-trip", false);
+    round_trip("socket-round-trip", true);
     epoll_wake("epoll-wake-of-1", 1);
     epoll_wake("epoll-wake-of-10000", 10000);
     segv("segv-handler", (struct sigaction){.sa_handler = (void (*)(int))(void (*)(void))on_segv});

@@ -10,6 +10,7 @@
  *     elf FILE N   execute N damaged copies of an executable
  *     maps         as many mappings as there may be, and then none
  *     fds          as many descriptors, pipes that are full
+ *     sockets      as many pairs of sockets, full of bytes and of each other
  *     sets         as many files watched by sets of epoll, deep, wide, and with many events
  *     zombies      children that nobody waits for
  *     signals      signals to each other from several processes
@@ -28,6 +29,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -432,6 +435,24 @@ static int signals(const char *arg)
     return verdict("signals", ended == OF && caught > 0, "caught some", ended);
 }
 
+/* Receive from nobody, send to one that is full, accept nobody. */
+static void sleep_in_socket(int how)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    char page[PAGE] = {0};
+    int p[2], fd;
+
+    if (socketpair(AF_UNIX, how == 1 ? SOCK_DGRAM : SOCK_STREAM, 0, p) != 0)
+        _exit(1);
+    if (how == 0 && recv(p[0], page, 1, 0) < 0)
+        _exit(1);
+    while (how == 1 && send(p[0], page, sizeof page, 0) > 0)
+        continue;
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (bind(fd, (struct sockaddr *)&a, 2) < 0 || listen(fd, 1) < 0 || accept(fd, NULL, NULL) < 0)
+        _exit(1);
+}
+
 /* Each sleeps in its own way; SIGKILL has to end it. */
 static void fall_asleep(int how, const int *pipe_fd)
 {
@@ -519,6 +540,11 @@ static void fall_asleep(int how, const int *pipe_fd)
     case 18:
         for (;;)
             continue;
+    case 19:
+    case 20:
+    case 21:
+        sleep_in_socket(how - 19);
+        break;
     default:
         _exit(77);
     }
@@ -607,13 +633,65 @@ static int sets(const char *arg)
                    strerror(why), watched);
 }
 
+/* Send both ends of a pair into themselves, so that only a message holds them. */
+static int bury(const int pair[2])
+{
+    union {
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+        struct cmsghdr align;
+    } control = {.align = {CMSG_LEN(2 * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    struct iovec v = {(void *)"x", 1};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+
+    memcpy(CMSG_DATA(&control.align), pair, 2 * sizeof *pair);
+    return sendmsg(pair[0], &m, MSG_DONTWAIT) == 1 ? 0 : -1;
+}
+
+/* First pairs that are full until no more are to be had; then pairs that are lost in themselves, many times
+ * more than there may be descriptors. */
+static int sockets(const char *arg)
+{
+    struct rlimit limit = {2048, 2048};
+    static char page[PAGE];
+    long n = 0, bytes = 0, lost = 0;
+    int p[2], why;
+
+    (void)arg;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    while (socketpair(AF_UNIX, n % 4 ? SOCK_STREAM : SOCK_DGRAM, 0, p) == 0) {
+        ssize_t got;
+
+        n += 2;
+        while ((got = send(p[1], page, sizeof page, MSG_DONTWAIT)) > 0)
+            bytes += got;
+        if (got < 0 && errno != EAGAIN && errno != ENOBUFS)
+            return verdict("sockets", false, strerror(errno), n);
+    }
+    why = errno;
+    printf("hostile: sockets: %ld KiB in %ld\n", bytes >> 10, n);
+    for (int fd = 3; fd < 2048; fd++)
+        close(fd);
+    while (lost < 20000 && socketpair(AF_UNIX, SOCK_STREAM, 0, p) == 0) {
+        if (bury(p) == 0)
+            lost++;
+        else if (errno != ENOBUFS && errno != ENOMEM)
+            return verdict("sockets", false, strerror(errno), lost);
+        close(p[0]);
+        close(p[1]);
+    }
+    return verdict("sockets",
+                   lost > 1000 && (why == EMFILE || why == ENFILE || why == ENOMEM || why == ENOBUFS),
+                   strerror(why), n);
+}
+
 static const struct {
     const char *name;
     int (*run)(const char *arg);
 } programs[] = {
     {"forks", forks},     {"hog", hog},           {"churn", churn}, {"deep", deep},
     {"elf", elf},         {"maps", maps},         {"fds", fds},     {"zombies", zombies},
-    {"signals", signals}, {"sleepers", sleepers}, {"sets", sets},
+    {"signals", signals}, {"sleepers", sleepers}, {"sets", sets},   {"sockets", sockets},
 };
 
 int main(int argc, char **argv)

@@ -22,6 +22,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,10 +32,12 @@
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,7 +49,7 @@
 #define ARENA      ((uint8_t *)0x30000000)
 #define ARENA_SIZE (64 * PAGE)
 #define STUCK_MS   250 /* without a call, a worker sleeps for good */
-#define FDS        24u
+#define FDS        32u
 #define IDLE_MAX   1000 /* batches in a row that could not begin: something is wrong */
 
 /* What the supervisor and a worker share, who may write anything there. */
@@ -95,7 +98,7 @@ static uint32_t below(struct rng *r, uint32_t n)
  * One letter for each argument: f descriptor, p path, b memory, n size, v iovec, k how many of them, F flags,
  * t a time, T a time that is small, s signal, a address in the arena, l length in pages, P protection, M
  * flags of mmap, w a process, o offset, i small number, r array of strings, m signal mask, g a signal action,
- * u futex word, ? anything.
+ * u futex word, A address of a local socket, e its size, h a message to send or receive, ? anything.
  */
 static const struct {
     uint16_t nr;
@@ -134,6 +137,10 @@ static const struct {
     {254, "i"},      {255, "fifb"},   {256, "fbii"},   {319, "fbiimi"}, {321, "fmi"},    {322, "iF"},
     {325, "fitb"},   {326, "fb"},     {327, "fmiF"},   {329, "F"},      {410, "fb"},     {411, "fitb"},
     {441, "fbiTmi"}, {328, "iF"},     {434, "wF"},     {217, "pp"},     {318, "bb"},     {358, "fprrF"},
+    {102, "ib"},     {337, "fhiFT"},  {345, "fhiF"},   {359, "iii"},    {360, "iiib"},   {361, "fAe"},
+    {362, "fAe"},    {363, "fi"},     {364, "fbbF"},   {365, "fiibb"},  {366, "fiibi"},  {367, "fbb"},
+    {368, "fbb"},    {369, "fbnFAe"}, {370, "fhF"},    {371, "fbnFbb"}, {372, "fhF"},    {373, "fi"},
+    {417, "fhiFT"},
 };
 
 /* Calls that end the machine or the supervisor, or that change what outlives a worker. */
@@ -346,6 +353,42 @@ static pid_t any_process(struct rng *r)
     return pids[below(r, sizeof pids / sizeof *pids)];
 }
 
+/* What calls of sockets take: an address, or the head of a message with parts, an address and descriptors. */
+static uint32_t socket_argument(struct rng *r, char kind)
+{
+    struct {
+        uint32_t head[8], part[8], control[6];
+        struct {
+            uint16_t family;
+            char path[10];
+        } name;
+    } m;
+    uint32_t at = (uintptr_t)place(GOOD) + 2 * PAGE + (below(r, PAGE - 512) & ~3u);
+
+    if (below(r, 6) == 0 || !writable((uint8_t *)(uintptr_t)at))
+        return any_memory(r);
+    memset(&m, 0, sizeof m);
+    m.name.family = (uint16_t)(below(r, 8) ? AF_UNIX : below(r, 12));
+    m.name.path[below(r, 2)] = "abds"[below(r, 4)];
+    for (unsigned i = 0; i < 8; i += 2) {
+        m.part[i] = any_memory(r);
+        m.part[i + 1] = below(r, 4) ? below(r, 3000) : any_size(r);
+    }
+    m.control[0] = below(r, 6) ? 12 + 4 * below(r, 4) : anything(r);
+    m.control[1] = below(r, 8) ? SOL_SOCKET : anything(r);
+    m.control[2] = below(r, 8) ? 1 + below(r, 2) : anything(r);
+    for (unsigned i = 3; i < 6; i++)
+        m.control[i] = below(r, FDS);
+    m.head[0] = below(r, 2) ? 0 : at + offsetof(__typeof__(m), name);
+    m.head[1] = below(r, 4) ? 12 : below(r, 130);
+    m.head[2] = at + offsetof(__typeof__(m), part);
+    m.head[3] = below(r, 8) ? below(r, 5) : anything(r);
+    m.head[4] = below(r, 2) ? 0 : at + offsetof(__typeof__(m), control);
+    m.head[5] = below(r, 6) ? below(r, 25) : anything(r);
+    memcpy((void *)(uintptr_t)at, &m, sizeof m);
+    return kind == 'A' ? at + offsetof(__typeof__(m), name) : at;
+}
+
 static uint32_t argument(struct rng *r, char kind)
 {
     uint32_t w[16];
@@ -446,6 +489,11 @@ static uint32_t argument(struct rng *r, char kind)
         w[2] = any_memory(r);
         w[3] = w[4] = next(r) & next(r);
         return words(r, w, 5);
+    case 'A':
+    case 'h':
+        return socket_argument(r, kind);
+    case 'e':
+        return below(r, 3) ? 12 : below(r, 130);
     case 'u':
         if (below(r, 4) == 0)
             return any_memory(r) & ~3u;
@@ -609,6 +657,24 @@ static void watch_some(const int pipes[2])
                   &(struct epoll_event){.events = EPOLLIN | EPOLLOUT | (i % 2 ? EPOLLET : 0)});
 }
 
+/* Pairs of each type, and one that listens. */
+static void open_sockets(void)
+{
+    static const int type[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "s"};
+    int p[2], fd;
+
+    for (unsigned i = 0; i < 3; i++)
+        if (socketpair(AF_UNIX, type[i] | SOCK_NONBLOCK, 0, p) < 0)
+            return;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    unlink("s");
+    if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 2) < 0)
+        return;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    connect(fd, (struct sockaddr *)&a, sizeof a);
+}
+
 static void open_descriptors(void)
 {
     int p[2], fd;
@@ -630,6 +696,7 @@ static void open_descriptors(void)
     open("a", O_RDONLY);
     open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK);
     dup(4);
+    open_sockets();
     watch_some(p);
 }
 

@@ -507,6 +507,52 @@ static void connections(void)
     close(s);
 }
 
+/* What /proc/net/unix says of the sockets whose names end like this: all but the number and the inode. */
+static void say_listed(const char *end)
+{
+    char line[256];
+    unsigned n[4], state;
+    unsigned long inode;
+    FILE *f = fopen("/proc/net/unix", "r");
+
+    while (f && fgets(line, sizeof line, f)) {
+        size_t len = strlen(line) - 1;
+        int at = 0;
+
+        line[len] = '\0';
+        if (len < strlen(end) || strcmp(line + len - strlen(end), end) != 0)
+            continue;
+        if (sscanf(line, "%*[^:]: %x %x %x %x %x %lu%n", &n[0], &n[1], &n[2], &n[3], &state, &inode, &at) ==
+            6)
+            ut_say("%u references, protocol %x, flags %x, type %x, state %x,%s", n[0], n[1], n[2], n[3],
+                   state, line + at);
+    }
+    if (f)
+        fclose(f);
+}
+
+static void listed(void)
+{
+    char text[64] = "";
+    int s, t, d;
+
+    PART("/proc/net/unix");
+    TRY(readlink("/proc/net", text, sizeof text - 1));
+    ut_say("%s", text);
+    s = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    TRY(bind_to(s, "@a ut-listed"));
+    TRY(listen(s, 1));
+    t = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    TRY(connect_to(t, "@a ut-listed"));
+    say_listed("@a ut-listed");
+    d = socket(AF_UNIX, SOCK_DGRAM, 0);
+    TRY(bind_to(d, "ut-listed.2"));
+    say_listed("ut-listed.2");
+    close(s);
+    close(t);
+    close(d);
+}
+
 /* Many bytes, so that both have to wait. */
 static void much(void)
 {
@@ -556,5 +602,6 @@ UT_PROGRAM(unix)
     options();
     names();
     connections();
+    listed();
     much();
 }

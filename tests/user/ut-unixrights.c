@@ -1,0 +1,364 @@
+/* What goes along with messages of local sockets: descriptors and credentials; and who is given them back. */
+#include "tests/user/ut.h"
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define MANY 300
+
+static union {
+    char bytes[CMSG_SPACE(MANY * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
+    struct cmsghdr align;
+} control;
+
+/* Send a text with n descriptors. */
+static int send_files(int fd, const char *text, const int *files, unsigned n)
+{
+    struct iovec v = {(void *)(uintptr_t)text, strlen(text)};
+    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
+
+    if (n) {
+        control.align = (struct cmsghdr){
+            .cmsg_len = CMSG_LEN(n * sizeof *files), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        memcpy(CMSG_DATA(&control.align), files, n * sizeof *files);
+        m.msg_control = control.bytes;
+        m.msg_controllen = CMSG_SPACE(n * sizeof *files);
+    }
+    return (int)sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Receive and say what came; the descriptors, `most` at most. How many. */
+static unsigned receive(int fd, unsigned size, unsigned room, int flags, int *files, unsigned most)
+{
+    char buf[64] = "";
+    struct iovec v = {buf, size};
+    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = room};
+    unsigned got = 0;
+    int rc = (int)recvmsg(fd, &m, flags | MSG_DONTWAIT);
+
+    if (rc < 0) {
+        ut_say("received: %s", ut_errno(errno));
+        return 0;
+    }
+    ut_say("received: %d, %s, flags %#x, control %u", rc, buf, m.msg_flags, (unsigned)m.msg_controllen);
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+        unsigned n = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        struct ucred who;
+
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+            ut_say("  %u descriptors", n);
+            for (unsigned i = 0; i < n; i++) {
+                int one;
+
+                memcpy(&one, CMSG_DATA(c) + i * sizeof one, sizeof one);
+                if (got < most)
+                    files[got++] = one;
+                else
+                    close(one);
+            }
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS) {
+            memset(&who, 0, sizeof who);
+            memcpy(&who, CMSG_DATA(c), n * 4 < sizeof who ? n * 4 : sizeof who);
+            ut_say("  credentials in %u words: %s, %d, %d", n,
+                   who.pid == getpid() ? "this process"
+                   : who.pid           ? "another"
+                                       : "nobody",
+                   (int)who.uid, (int)who.gid);
+        } else {
+            ut_say("  level %d type %d", c->cmsg_level, c->cmsg_type);
+        }
+    }
+    return got;
+}
+
+static void files(int type)
+{
+    int p[2], q[2], f[8], send[3], n;
+    char buf[8];
+
+    ut_say("-- descriptors, type %d", type);
+    TRY(socketpair(AF_UNIX, type, 0, p));
+    TRY(pipe(q));
+    send[0] = q[0];
+    send[1] = q[1];
+    send[2] = q[0];
+    TRY(send_files(p[0], "hello", send, 3));
+    TRY(send_files(p[0], " you", NULL, 0));
+    n = (int)receive(p[1], 20, sizeof control, 0, f, 8);
+    SHOW(n);
+    TRY(write(f[1], "abc", 3));
+    TRY(read(f[0], buf, 2));
+    TRY(read(f[2], buf, 2));
+    SHOW(fcntl(f[0], F_GETFD));
+    for (int i = 0; i < n; i++)
+        close(f[i]);
+    receive(p[1], 20, sizeof control, 0, f, 0);
+    PART("of a part of a message, looked at, closed on exec");
+    TRY(send_files(p[0], "hello", send, 1));
+    n = (int)receive(p[1], 2, sizeof control, MSG_PEEK, f, 8);
+    SHOW(n);
+    close(f[0]);
+    n = (int)receive(p[1], 2, sizeof control, MSG_CMSG_CLOEXEC, f, 8);
+    SHOW(n);
+    SHOW(fcntl(f[0], F_GETFD));
+    close(f[0]);
+    receive(p[1], 20, sizeof control, 0, f, 0);
+    PART("too little room");
+    for (unsigned room = 0; room <= 20; room += 4) {
+        send_files(p[0], "x", send, 2);
+        n = (int)receive(p[1], 20, room, 0, f, 8);
+        while (n > 0)
+            close(f[--n]);
+    }
+    PART("nobody asks");
+    TRY(send_files(p[0], "x", send, 2));
+    TRY(read(p[1], buf, 8));
+    TRY(send_files(p[0], "x", send, 2));
+    TRY(send_files(p[0], "y", NULL, 0));
+    TRY(read(p[1], buf, 8));
+    TRY(recv(p[1], buf, 8, MSG_DONTWAIT));
+    PART("the last of a pipe comes from a message");
+    TRY(send_files(p[0], "x", send, 2));
+    close(q[0]);
+    close(q[1]);
+    n = (int)receive(p[1], 8, sizeof control, 0, f, 8);
+    TRY(write(f[1], "ab", 2));
+    TRY(read(f[0], buf, 8));
+    close(f[0]);
+    PART("closing takes them along");
+    TRY(send_files(p[0], "x", f + 1, 1));
+    close(f[1]);
+    TRY(pipe(q));
+    TRY(send_files(p[0], "x", q + 1, 1));
+    close(q[1]);
+    struct pollfd w = {.fd = q[0], .events = POLLIN};
+
+    SHOW(poll(&w, 1, 0));
+    close(p[0]);
+    SHOW(poll(&w, 1, 0));
+    close(p[1]);
+    SHOW(poll(&w, 1, 100));
+    ut_say("events %#x", w.revents);
+    close(q[0]);
+}
+
+static int send_raw(int fd, const void *head, unsigned n)
+{
+    struct iovec v = {(void *)"x", 1};
+    struct msghdr m = {
+        .msg_iov = &v, .msg_iovlen = 1, .msg_control = (void *)(uintptr_t)head, .msg_controllen = n};
+
+    return (int)sendmsg(fd, &m, MSG_DONTWAIT);
+}
+
+static void wrong(void)
+{
+    static int many[MANY];
+    uint32_t c[8];
+    int p[2], bad = 99, got[1];
+
+    PART("what cannot be sent");
+    TRY(socketpair(AF_UNIX, SOCK_DGRAM, 0, p));
+    TRY(send_files(p[0], "x", &bad, 1));
+    TRY(send_files(p[0], "x", many, 253));
+    TRY(send_files(p[0], "x", many, 254));
+    SHOW(receive(p[1], 8, sizeof control, 0, got, 0));
+#define RAW(size, length, level, type)                                                                       \
+    (memcpy(c, ((uint32_t[8]){length, (uint32_t)(level), type, 0, 0, 0}), sizeof c), send_raw(p[0], c, size))
+    TRY(RAW(16, 16, SOL_SOCKET, SCM_RIGHTS));
+    TRY(RAW(16, 12, SOL_SOCKET, SCM_RIGHTS));
+    TRY(RAW(16, 15, SOL_SOCKET, SCM_RIGHTS));
+    TRY(RAW(16, 17, SOL_SOCKET, SCM_RIGHTS));
+    TRY(RAW(16, 11, SOL_SOCKET, SCM_RIGHTS));
+    TRY(RAW(16, 0, SOL_SOCKET, SCM_RIGHTS));
+    TRY(RAW(11, 16, SOL_SOCKET, SCM_RIGHTS));
+    TRY(RAW(16, 16, SOL_SOCKET, 77));
+    TRY(RAW(16, 16, 77, 77));
+    TRY(RAW(24, 24, SOL_SOCKET, SCM_CREDENTIALS));
+    TRY(RAW(20, 20, SOL_SOCKET, SCM_CREDENTIALS));
+    TRY(send_raw(p[0], (void *)8, 16));
+    TRY(send_raw(p[0], c, 0x80000000u));
+    TRY(send_raw(p[0], c, 0x100000));
+    for (unsigned i = 0; i < 5; i++)
+        receive(p[1], 8, 12, 0, got, 0);
+    close(p[0]);
+    close(p[1]);
+}
+
+static void credentials(int type)
+{
+    struct ucred who = {.pid = getpid(), .uid = 0, .gid = 0};
+    struct iovec v = {(void *)"said", 4};
+    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control.bytes};
+    int p[2], on = 1, f[4], status;
+    pid_t pid;
+
+    ut_say("-- credentials, type %d", type);
+    TRY(socketpair(AF_UNIX, type, 0, p));
+    TRY(write(p[0], "before", 6));
+    TRY(setsockopt(p[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
+    receive(p[1], 20, sizeof control, 0, f, 0);
+    TRY(write(p[0], "after", 5));
+    receive(p[1], 20, sizeof control, MSG_PEEK, f, 0);
+    receive(p[1], 20, 12, 0, f, 0);
+    TRY(write(p[0], "after", 5));
+    receive(p[1], 20, 0, 0, f, 0);
+    TRY(write(p[0], "after", 5));
+    receive(p[1], 20, 18, 0, f, 0);
+    control.align = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof who), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_CREDENTIALS};
+    memcpy(CMSG_DATA(&control.align), &who, sizeof who);
+    m.msg_controllen = CMSG_SPACE(sizeof who);
+    TRY(sendmsg(p[0], &m, 0));
+    receive(p[1], 20, sizeof control, 0, f, 0);
+    control.align = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof who), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_CREDENTIALS};
+    pid = fork();
+    if (pid == 0)
+        for (;;)
+            pause();
+    who.pid = pid;
+    memcpy(CMSG_DATA(&control.align), &who, sizeof who);
+    m.msg_controllen = CMSG_SPACE(sizeof who);
+    TRY(sendmsg(p[0], &m, 0));
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    who.pid = 0x7ffffff0;
+    memcpy(CMSG_DATA(&control.align), &who, sizeof who);
+    TRY(sendmsg(p[0], &m, 0));
+    PART("bytes of several are not joined");
+    pid = fork();
+    if (pid == 0)
+        _exit(write(p[0], "child", 5) == 5 ? 0 : 1);
+    waitpid(pid, &status, 0);
+    TRY(write(p[0], "parent", 6));
+    receive(p[1], 5, sizeof control, 0, f, 0);
+    receive(p[1], 20, sizeof control, 0, f, 0);
+    receive(p[1], 20, sizeof control, 0, f, 0);
+    receive(p[1], 20, sizeof control, 0, f, 0);
+    close(p[0]);
+    close(p[1]);
+}
+
+/* Sockets that only messages in each other's queues hold. What they hold beside that is closed: a pipe's end
+ * tells. */
+static void cycles(void)
+{
+    int p[2], q[2], r[2], three[3];
+    struct pollfd w = {.events = POLLIN};
+
+    PART("a cycle");
+    TRY(pipe(r));
+    TRY(socketpair(AF_UNIX, SOCK_STREAM, 0, p));
+    three[0] = p[0];
+    three[1] = p[1];
+    three[2] = r[1];
+    TRY(send_files(p[0], "x", three, 3));
+    TRY(send_files(p[1], "x", three, 2));
+    close(r[1]);
+    close(p[0]);
+    close(p[1]);
+    w.fd = r[0];
+    socketpair(AF_UNIX, SOCK_STREAM, 0, q);
+    close(q[0]);
+    close(q[1]);
+    SHOW(poll(&w, 1, 1000));
+    ut_say("events %#x", w.revents);
+    close(r[0]);
+    PART("a longer one, that is reached");
+    TRY(pipe(r));
+    TRY(socketpair(AF_UNIX, SOCK_DGRAM, 0, p));
+    TRY(socketpair(AF_UNIX, SOCK_DGRAM, 0, q));
+    three[0] = p[0];
+    three[1] = p[1];
+    three[2] = r[1];
+    TRY(send_files(p[0], "in p", three, 3));
+    TRY(send_files(q[0], "in q", three, 2));
+    close(r[1]);
+    close(p[0]);
+    close(p[1]);
+    int other = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+    close(other);
+    w.fd = r[0];
+    SHOW(poll(&w, 1, 20));
+    int got[4];
+
+    SHOW(receive(q[1], 8, sizeof control, 0, got, 4));
+    int again[4];
+
+    SHOW(receive(got[1], 8, sizeof control, 0, again, 4));
+    SHOW(poll(&w, 1, 0));
+    close(again[2]);
+    SHOW(poll(&w, 1, 100));
+    for (unsigned i = 0; i < 2; i++) {
+        close(got[i]);
+        close(again[i]);
+    }
+    close(q[0]);
+    close(q[1]);
+    close(r[0]);
+    PART("at the door");
+    int s = socket(AF_UNIX, SOCK_STREAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "door"};
+
+    TRY(pipe(r));
+    TRY(bind(s, (struct sockaddr *)&a, sizeof a));
+    TRY(listen(s, 2));
+    TRY(connect(c, (struct sockaddr *)&a, sizeof a));
+    three[0] = s;
+    three[1] = r[1];
+    TRY(send_files(c, "the door itself", three, 2));
+    close(r[1]);
+    close(s);
+    close(c);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, q);
+    close(q[0]);
+    close(q[1]);
+    w.fd = r[0];
+    SHOW(poll(&w, 1, 1000));
+    close(r[0]);
+}
+
+/* Each in the queue of the next: closing the first closes all, without a stack for each. */
+static void chain(void)
+{
+    int before[2], p[2], r[2], two[2];
+    struct pollfd w = {.events = POLLIN};
+
+    PART("a long chain");
+    TRY(pipe(r));
+    socketpair(AF_UNIX, SOCK_STREAM, 0, before);
+    send_files(before[0], "x", r + 1, 1);
+    close(r[1]);
+    for (unsigned i = 0; i < 2000; i++) {
+        socketpair(AF_UNIX, SOCK_STREAM, 0, p);
+        two[0] = before[0];
+        two[1] = before[1];
+        if (send_files(p[0], "x", two, 2) != 1)
+            ut_say("%u: %s", i, ut_errno(errno));
+        close(before[0]);
+        close(before[1]);
+        memcpy(before, p, sizeof p);
+    }
+    w.fd = r[0];
+    SHOW(poll(&w, 1, 0));
+    close(before[0]);
+    close(before[1]);
+    SHOW(poll(&w, 1, 5000));
+    ut_say("events %#x", w.revents);
+    close(r[0]);
+}
+
+UT_PROGRAM(unixrights)
+{
+    ut_workdir();
+    files(SOCK_STREAM);
+    files(SOCK_DGRAM);
+    wrong();
+    credentials(SOCK_STREAM);
+    credentials(SOCK_DGRAM);
+    cycles();
+    chain();
+}
