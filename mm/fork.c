@@ -183,36 +183,59 @@ struct duplicate {
     ptrdiff_t copy; /* from an entry to its copy */
 };
 
-/* Copy an entry, count what it names once more, and write-protect it in both if that is private. */
+/* Copy an entry that names a frame, or is empty. Count the frame once more, and write-protect it in both
+ * tables if it is private. So were the directory entries, and no flush is needed. */
+static inline __attribute__((always_inline)) void duplicate_frame(pte_t *e, pte_t *copy, void *frames)
+{
+    pte_t value = pte_read(e);
+    struct frame *f;
+
+    if (pte_empty(value))
+        return;
+    *copy = value;
+    f = (struct frame *)frames + pte_pfn(value);
+    f->maps++;
+    if (unlikely(f->use == FRAME_ANON))
+        *e = *copy = pte_readonly(pte_read(e)); /* it is in no register any more */
+}
+
+/* Copy an entry, and count what it names once more. */
 static inline __attribute__((always_inline)) void duplicate_entry(pte_t *e, void *arg)
 {
     const struct duplicate *d = arg;
-    pte_t value = *e;
-    struct frame *f;
 
-    if (likely(pte_has_frame(value))) {
-        f = d->frames + pte_pfn(value);
-        f->maps++;
-        if (f->use == FRAME_ANON)
-            *e = value = pte_readonly(value); /* so was the directory entry, and no flush is needed */
+    if (likely(pte_has_frame(*e))) {
+        duplicate_frame(e, e + d->copy, d->frames);
     } else {
-        swap_ref(d->vm, pte_slot(value));
+        e[d->copy] = *e;
+        swap_ref(d->vm, pte_slot(*e));
     }
-    e[d->copy] = value;
+}
+
+/* The same for a whole table that names no slots, as nearly all do. */
+static __attribute__((noinline)) void duplicate_frames(struct frame *frames, const struct frame *table,
+                                                       pte_t *entries, pte_t *copy)
+{
+    pt_each_pair(table, entries, copy, duplicate_frame, frames);
 }
 
 /* Give copy the entries of a table that others name too. */
 static void duplicate_entries(struct vm *vm, const struct frame *table, pte_t *copy)
 {
     pte_t *entries = pt_table_entries(vm->pool, table);
-    struct duplicate d = {vm, pfn_frame(vm->pool, 0), copy - entries};
-    struct frame *zero = pfn_frame(vm->pool, vm->zero_pfn);
-    uint32_t zero_maps = zero->maps, n;
+    struct frame *frames = pfn_frame(vm->pool, 0);
+    struct frame *zero = frames + vm->zero_pfn;
+    uint32_t zero_maps = zero->maps;
 
     page_clear(copy);
-    n = pt_each_entry(table, entries, duplicate_entry, &d);
+    if (likely(!table->pins)) {
+        duplicate_frames(frames, table, entries, copy);
+    } else {
+        struct duplicate d = {vm, frames, copy - entries};
+
+        pt_each_entry(table, entries, duplicate_entry, &d);
+    }
     zero->maps = zero_maps; /* of its entries nobody keeps a count */
-    mm_assert(n == table->used, "table has %u entries, says %u", n, table->used);
 }
 
 /* The table of va is the space's own now. */

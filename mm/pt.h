@@ -176,6 +176,10 @@ static inline uint32_t pt_next_entry(const struct frame *table, const pte_t *ent
  * Returns how many. */
 static inline uint32_t pt_each_entry(const struct frame *table, pte_t *entries,
                                      void (*fn)(pte_t *e, void *arg), void *arg);
+/* Have fn, which is inlined, look at each entry that is not empty, and at some that are, together with its
+ * place in another table. Each group of entries is one straight line, so fn should be short. */
+static inline void pt_each_pair(const struct frame *table, pte_t *entries, pte_t *others,
+                                void (*fn)(pte_t *e, pte_t *other, void *arg), void *arg);
 /* Clear the accessed bit and report whether it was set. */
 bool pt_test_clear_accessed(struct pt *pt, vaddr_t va, pte_t *e);
 /*

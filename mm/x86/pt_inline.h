@@ -206,4 +206,30 @@ pt_each_entry(const struct frame *table, pte_t *entries, void (*fn)(pte_t *e, vo
     return n;
 }
 
+static inline __attribute__((always_inline)) void pt_each_pair(const struct frame *table, pte_t *entries,
+                                                               pte_t *others,
+                                                               void (*fn)(pte_t *e, pte_t *other, void *arg),
+                                                               void *arg)
+{
+    enum { GROUP = 1 << PT_GROUP_SHIFT };
+
+    for (uint32_t groups = table->index; groups; groups >>= 1) {
+        unsigned skip = (unsigned)__builtin_ctz(groups);
+
+        groups >>= skip;
+        entries += skip * GROUP;
+        others += skip * GROUP;
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < GROUP; i += 4) {
+            if (!(entries[i].raw | entries[i + 1].raw | entries[i + 2].raw | entries[i + 3].raw))
+                continue;
+#pragma GCC unroll 4
+            for (unsigned k = i; k < i + 4; k++)
+                fn(entries + k, others + k, arg);
+        }
+        entries += GROUP;
+        others += GROUP;
+    }
+}
+
 #endif

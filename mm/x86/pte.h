@@ -45,6 +45,12 @@ enum {
 #define PT_SLOT_SHIFT 3
 #define PTE_NONE      ((pte_t){0})
 
+/* An entry, from memory, so that no register has to hold it until it is used again. */
+static inline pte_t pte_read(const pte_t *e)
+{
+    return (pte_t){READ_ONCE(e->raw)};
+}
+
 /* The bits, for people. */
 static inline uint32_t pte_bits(pte_t e)
 {
