@@ -330,6 +330,21 @@ static inline __attribute__((always_inline)) bool act_at_once(struct space *s, e
     return true;
 }
 
+/* Let the table be the space's own, with whatever wait that takes, and look again. LOOK_AGAIN, or the
+ * verdict. Leaves the nosleep section and enters it again. Sleeps. */
+static __attribute__((noinline)) int own_slowly(struct space *s, vaddr_t va, enum access access,
+                                                enum fault_action *action, struct region **r, pte_t **e)
+{
+    int result;
+
+    nosleep_exit();
+    result = fault_own_table(s, va);
+    nosleep_enter("the region and the entry that were looked up");
+    if (result == LOOK_AGAIN)
+        *action = look(s, va, access, r, e);
+    return result;
+}
+
 /* The beginning of many faults after a fork, and often all of it: the table was shared, and is the space's
  * own now. Look again, and do what is usual then. LOOK_AGAIN: *action, *r and *e say what comes next. Else
  * the verdict. */
@@ -338,14 +353,15 @@ static inline __attribute__((always_inline)) int own_and_act(struct space *s, va
                                                              struct region **r, pte_t **e)
 {
     struct event_record *event;
-    int result;
+    struct frame *none = NULL;
+    int result = LOOK_AGAIN;
 
     s->vm->stats.by_action[FAULT_OWN_TABLE]++;
-    nosleep_exit();
-    result = fault_own_table(s, va);
-    nosleep_enter("the region and the entry that were looked up");
+    if (likely(space_own_table_at_once(s, va, &none)))
+        *action = look_at_entry(s, va, access, *r, false, e); /* nobody else ran, so the region is the same */
+    else
+        result = own_slowly(s, va, access, action, r, e);
     if (result == LOOK_AGAIN) {
-        *action = look(s, va, access, r, e);
         if (*action == FAULT_SPURIOUS) /* that was all */
             result = FAULT_RESUME;
         else if (likely(*e && act_at_once(s, *action, *r, va, *e, access, EVENT_HAD_TABLE, began)))
@@ -380,12 +396,11 @@ resolve_rest(struct space *s, vaddr_t va, enum access access, uint32_t began, en
     return fault_take_steps(&st, action, steps);
 }
 
-/* A fault that begins with a table that is not the space's own. Called likewise. */
-static __attribute__((noinline)) enum fault_verdict resolve_own(struct space *s, vaddr_t va,
-                                                                enum access access, uint32_t began)
+/* A fault in region r that begins with a table that is not the space's own. Called likewise. */
+static __attribute__((noinline)) enum fault_verdict
+resolve_own(struct space *s, vaddr_t va, enum access access, uint32_t began, struct region *r)
 {
     enum fault_action action;
-    struct region *r;
     pte_t *e;
     int result = own_and_act(s, va, access, began, &action, &r, &e);
 
@@ -446,7 +461,7 @@ enum fault_verdict fault_resolve(struct space *s, const struct fault *f)
         goto out;
     }
     if (unlikely(action == FAULT_OWN_TABLE)) {
-        verdict = resolve_own(s, va, f->access, began);
+        verdict = resolve_own(s, va, f->access, began, r);
         goto out;
     }
     if (unlikely(!e || !act_at_once(s, action, r, va, e, f->access, 0, began)))

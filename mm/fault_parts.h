@@ -23,7 +23,7 @@ struct fault_step { /* (o) */
     struct region *region;
     pte_t *entry;        /* NULL: no table, or it is out */
     struct frame *spare; /* a frame allocated for this fault */
-    struct frame *table; /* a frame for a table, allocated likewise */
+    struct frame *table; /* an empty table, allocated likewise */
     pfn_t mapped;        /* the frame that this step has mapped, or PFN_NONE */
     bool major;          /* the fault is counted as one that read from a disk */
     uint8_t flags;       /* for its events */
@@ -110,13 +110,26 @@ static inline enum entry_state entry_state(struct vm *vm, pte_t e)
     return ENTRY_SOLE;
 }
 
+/* See what there is, and say what it calls for, in a region that is known, or where there is none: r NULL. */
+static inline __attribute__((always_inline)) enum fault_action look_at_entry(struct space *s, vaddr_t va,
+                                                                             enum access access,
+                                                                             const struct region *r,
+                                                                             bool can_grow, pte_t **entry)
+{
+    struct pt_view view = pt_view(&s->pt, va);
+
+    *entry = view.entry;
+    if (unlikely(!view.entry))
+        return classify(r, can_grow, ENTRY_EMPTY, view.span, false, access);
+    return classify(r, can_grow, entry_state(s->vm, *view.entry), view.span, view.is_readonly, access);
+}
+
 /* See what there is, and say what it calls for. */
 static inline __attribute__((always_inline)) enum fault_action
 look(struct space *s, vaddr_t va, enum access access, struct region **region, pte_t **entry)
 {
     struct region *r = region_find(&s->regions, va);
     bool can_grow = false;
-    struct pt_view view;
 
     *region = r;
     if (unlikely(!r)) {
@@ -125,11 +138,7 @@ look(struct space *s, vaddr_t va, enum access access, struct region **region, pt
         *entry = NULL;
         return FAULT_BAD_ACCESS;
     }
-    view = pt_view(&s->pt, va);
-    *entry = view.entry;
-    if (unlikely(!view.entry))
-        return classify(r, can_grow, ENTRY_EMPTY, view.span, false, access);
-    return classify(r, can_grow, entry_state(s->vm, *view.entry), view.span, view.is_readonly, access);
+    return look_at_entry(s, va, access, r, can_grow, entry);
 }
 
 /* Of the events of a fault. */

@@ -58,13 +58,13 @@ static __attribute__((noinline)) void note(struct fault_step *st, enum event_kin
 }
 
 /* The slow way to a frame or a table: it may sleep, so whatever comes of it, the caller looks again. */
-static int bring_slowly(struct fault_step *st, struct frame **f, enum frame_use use, unsigned flags)
+static int bring_slowly(struct fault_step *st, struct frame **f, enum frame_use use)
 {
     struct vm *vm = st->s->vm;
 
     note(st, EVENT_WAIT, EVENT_FOR_MEMORY, FAULT_RESUME, SLOT_NONE);
     nosleep_exit();
-    *f = vm_frame_alloc(vm, use, flags);
+    *f = use == FRAME_TABLE ? table_alloc(vm) : vm_frame_alloc(vm, use, 0);
     nosleep_enter("the region and the entry that were looked up");
     return *f ? LOOK_AGAIN : FAULT_NO_MEMORY;
 }
@@ -79,7 +79,7 @@ static inline int bring_frame(struct fault_step *st)
     st->spare = frame_alloc(vm->pool, FRAME_ANON, FRAME_FIRST); /* no reclaim: the slow way does it */
     if (likely(st->spare))
         return FAULT_RESUME;
-    return bring_slowly(st, &st->spare, FRAME_ANON, 0);
+    return bring_slowly(st, &st->spare, FRAME_ANON);
 }
 
 static __attribute__((noinline)) int add_table(struct fault_step *st)
@@ -87,12 +87,10 @@ static __attribute__((noinline)) int add_table(struct fault_step *st)
     struct vm *vm = st->s->vm;
 
     if (!st->table) {
-        /* no reclaim: the slow way does it */
-        st->table = frame_alloc_kernel(vm->pool, FRAME_TABLE, FRAME_LOW_ONLY);
+        st->table = table_try(vm);
         if (!st->table)
-            return bring_slowly(st, &st->table, FRAME_TABLE, FRAME_LOW_ONLY);
+            return bring_slowly(st, &st->table, FRAME_TABLE);
     }
-    page_clear(pt_table_entries(vm->pool, st->table));
     pt_add_table(&st->s->pt, st->va, st->table);
     st->table = NULL;
     st->entry = pt_resident_entry(&st->s->pt, st->va);
@@ -377,7 +375,7 @@ enum fault_verdict fault_take_steps(struct fault_step *st, enum fault_action act
     if (unlikely(st->spare))
         frame_free(vm->pool, st->spare);
     if (unlikely(st->table))
-        frame_free(vm->pool, st->table);
+        frame_free_clean(vm->pool, st->table);
     return result == LOOK_AGAIN ? FAULT_RESUME : (enum fault_verdict)result;
 }
 

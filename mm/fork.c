@@ -15,8 +15,9 @@
  * After a split the ordinary copy-on-write of single pages begins. Entries of an object's pages
  * stay as they are: a shared mapping writes to the same page before and after.
  *
- * Data: tables' maps fields. Locking: the parent's lock for fork; space_own_table() wants the
- * space's lock, and splits in one nosleep section, since the other sharers do not know.
+ * Data: tables' maps fields. Locking: the parent's lock for fork; space_own_table() wants the space's lock,
+ * and splits in one nosleep section, since the other sharers do not know. Mostly an empty table is at hand
+ * (table.h) and the shared one in memory, so that there is nothing to wait for.
  *
  * After a split no private entry of either copy is writable, which vm_verify() checks of every frame that has
  * several entries.
@@ -219,7 +220,7 @@ static __attribute__((noinline)) void duplicate_frames(struct frame *frames, con
     pt_each_pair(table, entries, copy, duplicate_frame, frames);
 }
 
-/* Give copy the entries of a table that others name too. */
+/* Give copy, which is empty, the entries of a table that others name too. */
 static void duplicate_entries(struct vm *vm, const struct frame *table, pte_t *copy)
 {
     pte_t *entries = pt_table_entries(vm->pool, table);
@@ -227,7 +228,6 @@ static void duplicate_entries(struct vm *vm, const struct frame *table, pte_t *c
     struct frame *zero = frames + vm->zero_pfn;
     uint32_t zero_maps = zero->maps;
 
-    page_clear(copy);
     if (likely(!table->pins)) {
         duplicate_frames(frames, table, entries, copy);
     } else {
@@ -252,6 +252,37 @@ static inline __attribute__((always_inline)) void note_own(const struct space *s
     e->where = PT_SPAN_DOWN(va);
 }
 
+bool space_own_table_at_once(struct space *s, vaddr_t va, struct frame **copy)
+{
+    struct vm *vm = s->vm;
+
+    switch (pt_span(&s->pt, va)) {
+    case PT_NONE:
+        break;
+    case PT_OUT:
+        return false;
+    case PT_OWN:
+        if (pt_span_readonly(&s->pt, va)) {
+            pt_claim_table(&s->pt, va);
+            vm->stats.tables_claimed++;
+            note_own(s, EVENT_CLAIMED, va, pt_resident_table(&s->pt, va));
+        }
+        break;
+    case PT_SHARED:
+        if (!*copy)
+            *copy = table_try(vm);
+        if (unlikely(!*copy))
+            return false;
+        duplicate_entries(vm, pt_resident_table(&s->pt, va), pt_table_entries(vm->pool, *copy));
+        pt_split_table(&s->pt, va, *copy);
+        vm->stats.tables_split++;
+        note_own(s, EVENT_SPLIT, va, *copy);
+        *copy = NULL;
+        break;
+    }
+    return true;
+}
+
 int space_own_table(struct space *s, vaddr_t va)
 {
     struct vm *vm = s->vm;
@@ -262,44 +293,21 @@ int space_own_table(struct space *s, vaddr_t va)
     might_sleep();
     /* Each step may sleep, so the table may go out meanwhile, or the other sharers be gone. */
     while (!err) {
-        enum pt_span span = pt_span(&s->pt, va);
+        bool done;
 
-        if (span == PT_SHARED && !copy) {
-            copy = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY);
-            err = copy ? 0 : -ENOMEM;
-        } else if (unlikely(span == PT_OUT)) {
+        nosleep_enter("the table, its sharers and the counts of its entries");
+        done = space_own_table_at_once(s, va, &copy);
+        nosleep_exit();
+        if (done)
+            break;
+        if (pt_span(&s->pt, va) == PT_OUT) {
             err = table_in(s, va, &read);
         } else {
-            break;
+            copy = table_alloc(vm);
+            err = copy ? 0 : -ENOMEM;
         }
     }
-    if (unlikely(err)) {
-        if (copy)
-            frame_free(vm->pool, copy);
-        return err;
-    }
-    nosleep_enter("the table, its sharers and the counts of its entries");
-    switch (pt_span(&s->pt, va)) {
-    case PT_NONE:
-    case PT_OUT:
-        break;
-    case PT_OWN:
-        if (pt_span_readonly(&s->pt, va)) {
-            pt_claim_table(&s->pt, va);
-            vm->stats.tables_claimed++;
-            note_own(s, EVENT_CLAIMED, va, pt_resident_table(&s->pt, va));
-        }
-        break;
-    case PT_SHARED:
-        duplicate_entries(vm, pt_resident_table(&s->pt, va), pt_table_entries(vm->pool, copy));
-        pt_split_table(&s->pt, va, copy);
-        vm->stats.tables_split++;
-        note_own(s, EVENT_SPLIT, va, copy);
-        copy = NULL;
-        break;
-    }
-    nosleep_exit();
-    if (copy)
-        frame_free(vm->pool, copy);
-    return 0;
+    if (unlikely(copy))
+        frame_free_clean(vm->pool, copy);
+    return err;
 }

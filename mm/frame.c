@@ -8,7 +8,10 @@
  * whoever can use either is given high frames first. Each zone is a buddy allocator with a hot list in
  * front: single frames, last freed first, since they are likely still in the processor's cache, and with
  * no merging and splitting in between. The list takes and gives back HOT_BATCH frames at a time. Its
- * frames are free, and a block allocation that fails empties the list and tries again.
+ * frames are free, and a block allocation that fails empties the list and tries again. A frame whose last
+ * user leaves nothing but zeros in it, as a page table is when all its entries are gone, is worth the
+ * clearing that the next page table would need: a few of them are kept apart, and are the last of the hot
+ * list that others are given (the constructed state of Bonwick's slab allocator).
  *
  * How much is kept back. Let n be the frames that are managed.
  *
@@ -39,12 +42,14 @@
  *   INV-FRAME-1  used[u] is the number of records with use u; they add up to end - start
  *   INV-FRAME-2  every record has a valid use, and an order only if it heads a block in its zone; of a
  *                pageable frame the field is the policy's
- *   INV-FRAME-3  a hot list has as many frames as it says, all FREE, FRAME_F_HOT and of its zone
+ *   INV-FRAME-3  a hot list, with those that are clean, has as many frames as it says, all FREE, FRAME_F_HOT
+ *                and of its zone
  *   INV-FRAME-4  FRAME_F_HOT is on listed frames only, FRAME_F_BUDDY and FRAME_F_HOT on free frames only
  *   INV-FRAME-5  each free frame is in exactly one free block or hot list: blocks hold FREE frames that
  *                are not hot, and zone[].free + hot[].count add up to used[FRAME_FREE]
  *   INV-FRAME-6  a free frame has no maps and no pins
  *   INV-FRAME-7  min <= low <= high, and slow_below sends to the slow path what belongs there
+ *   INV-FRAME-8  as many as cleans says are clean, at most FRAME_CLEAN_MAX: low frames with zeros in them
  *
  * Failure: NULL, and the low hook was called. Freeing what is not allocated, or is mapped, pinned, listed
  * or in I/O, is a bug of the caller and panics with the record.
@@ -250,13 +255,9 @@ static void hot_refill(struct frame_pool *p, enum frame_zone z)
     }
 }
 
-/* Give back all but the newest `keep` frames. */
-static void hot_give_back(struct frame_pool *p, struct frame_hot *hot, uint32_t keep)
+/* Give back the frames of one of a hot list's two, from a link on. */
+static void give_back_from(struct frame_pool *p, struct frame_hot *hot, pfn_t *link)
 {
-    pfn_t *link = &hot->head;
-
-    for (uint32_t i = 0; i < keep && *link; i++)
-        link = &pfn_frame(p, *link)->next;
     for (pfn_t pfn = *link, next; pfn; pfn = next) {
         struct frame *f = pfn_frame(p, pfn);
 
@@ -268,9 +269,21 @@ static void hot_give_back(struct frame_pool *p, struct frame_hot *hot, uint32_t 
     *link = PFN_NONE;
 }
 
+static void hot_give_back(struct frame_pool *p, struct frame_hot *hot)
+{
+    give_back_from(p, hot, &hot->head);
+    give_back_from(p, hot, &hot->clean);
+    hot->cleans = 0;
+}
+
+/* Give back all but the newest, and those that are clean. */
 void frame_hot_trim(struct frame_pool *p, struct frame_hot *hot)
 {
-    hot_give_back(p, hot, FRAME_HOT_MAX - HOT_BATCH);
+    pfn_t *link = &hot->head;
+
+    for (uint32_t i = 0; i < FRAME_HOT_MAX - HOT_BATCH && *link; i++)
+        link = &pfn_frame(p, *link)->next;
+    give_back_from(p, hot, link);
 }
 
 /* Shorter runs go to the hot list, where the next allocation finds them. */
@@ -311,16 +324,18 @@ void frame_batch_flush(struct frame_batch *b)
 void frame_drain_hot(struct frame_pool *p)
 {
     for (unsigned z = 0; z < FRAME_ZONES; z++)
-        hot_give_back(p, &p->hot[z], 0);
+        hot_give_back(p, &p->hot[z]);
 }
 
+/* One that is clean only if there is no other. */
 static pfn_t hot_pop(struct frame_pool *p, struct frame_hot *hot)
 {
-    pfn_t pfn = hot->head;
+    pfn_t *list = hot->head ? &hot->head : &hot->clean, pfn = *list;
 
     if (pfn) {
-        hot->head = pfn_frame(p, pfn)->next;
+        *list = pfn_frame(p, pfn)->next;
         hot->count--;
+        hot->cleans -= list == &hot->clean;
     }
     return pfn;
 }
@@ -338,7 +353,7 @@ static pfn_t take(struct frame_pool *p, enum frame_zone z, unsigned order, unsig
     pfn_t pfn = buddy_alloc(&p->zone[z], order);
 
     if (!pfn && p->hot[z].count) {
-        hot_give_back(p, &p->hot[z], 0);
+        hot_give_back(p, &p->hot[z]);
         pfn = buddy_alloc(&p->zone[z], order);
     }
     return pfn;
@@ -441,12 +456,12 @@ const char *frame_use_name(enum frame_use use)
     return use < FRAME_USES ? name[use] : "invalid";
 }
 
-static bool audit_hot(const struct frame_pool *p, enum frame_zone z)
+/* One of a hot list's two, with at most so many frames that are still to be accounted for. *n: how many. */
+static bool audit_list(const struct frame_pool *p, enum frame_zone z, pfn_t pfn, uint32_t most, uint32_t *n)
 {
     bool ok = true;
-    uint32_t n = 0;
 
-    for (pfn_t pfn = p->hot[z].head; pfn && n <= p->hot[z].count; n++) {
+    for (*n = 0; pfn && *n <= most; ++*n) {
         INV("INV-FRAME-3", pfn >= p->start && pfn < p->end && zone_of(p, pfn) == z,
             "frame %u in the hot list of zone %u", pfn, z);
         if (!ok)
@@ -456,7 +471,33 @@ static bool audit_hot(const struct frame_pool *p, enum frame_zone z)
             "frame %u in the hot list of zone %u: %s, flags %x", pfn, z, frame_use_name(f->use), f->flags);
         pfn = f->next;
     }
-    INV("INV-FRAME-3", n == p->hot[z].count, "zone %u: %u or more, count is %u", z, n, p->hot[z].count);
+    return ok;
+}
+
+static bool audit_clean(const struct frame_pool *p, pfn_t pfn)
+{
+    const uint32_t *word = frame_ptr(p, pfn);
+    bool ok = true;
+
+    for (unsigned i = 0; ok && i < PAGE_SIZE / sizeof *word; i++)
+        INV("INV-FRAME-8", word[i] == 0, "frame %u is clean, but at %x it has %x", pfn,
+            (unsigned)(i * sizeof *word), word[i]);
+    return ok;
+}
+
+static bool audit_hot(const struct frame_pool *p, enum frame_zone z)
+{
+    const struct frame_hot *hot = &p->hot[z];
+    uint32_t n, cleans;
+    bool ok = audit_list(p, z, hot->head, hot->count, &n);
+
+    ok = audit_list(p, z, hot->clean, hot->count, &cleans) && ok;
+    INV("INV-FRAME-3", n + cleans == hot->count, "zone %u: %u or more, count is %u", z, n + cleans,
+        hot->count);
+    INV("INV-FRAME-8", cleans == hot->cleans && cleans <= (z == ZONE_LOW ? FRAME_CLEAN_MAX : 0),
+        "zone %u: %u or more are clean, says %u", z, cleans, hot->cleans);
+    for (pfn_t pfn = hot->clean; ok && pfn; pfn = pfn_frame(p, pfn)->next)
+        ok = audit_clean(p, pfn);
     return ok;
 }
 

@@ -93,13 +93,18 @@ enum {
 
 /*
  * Single free frames in front of a zone, most recently freed first. Two lists of 64 frames are at most 0.5
- * MiB that block allocations have to ask back, and 3 % of the smallest machine.
+ * MiB that block allocations have to ask back, and 3 % of the smallest machine. Some low ones were freed with
+ * nothing but zeros in them: who needs a cleared frame takes one of these, and others when there is nothing
+ * else. 16 are the tables of a few programs.
  */
-#define FRAME_HOT_MAX 64u
+#define FRAME_HOT_MAX   64u
+#define FRAME_CLEAN_MAX 16u
 struct frame_hot {
     pfn_t head;         /* (n) singly linked through next */
-    uint32_t count;     /* (n) */
+    uint32_t count;     /* (n) of both lists */
     struct buddy *zone; /* (c) the zone behind it */
+    pfn_t clean;        /* (n) those that are clean, linked likewise */
+    uint32_t cleans;    /* (n) of these; never more than FRAME_CLEAN_MAX */
 };
 
 /* Watermarks in frames: below low the daemon is woken, it works until high, below min only FRAME_RESERVE
@@ -200,8 +205,13 @@ int frame_set_min(struct frame_pool *p, uint32_t frames);
  * else zero; the contents are undefined. NULL when there is none (never sleeps, never reclaims).
  */
 static inline struct frame *frame_alloc(struct frame_pool *p, enum frame_use use, unsigned flags);
+/* The same of a low frame for the kernel, with nothing but zeros in it. NULL: none is at hand, or the kernel
+ * has as many as it may. */
+static inline struct frame *frame_alloc_clean(struct frame_pool *p, enum frame_use use);
 /* Free a single frame. It must have no maps and no pins. */
 static inline void frame_free(struct frame_pool *p, struct frame *f);
+/* The same of a low frame in which there is nothing but zeros. */
+static inline void frame_free_clean(struct frame_pool *p, struct frame *f);
 /* The same for 2^order physically contiguous frames; the head carries the order, every frame of the block the
  * use. */
 struct frame *frame_alloc_block(struct frame_pool *p, unsigned order, enum frame_use use, unsigned flags);
@@ -234,17 +244,13 @@ _Noreturn void frame_not_freeable(const struct frame_pool *p, const struct frame
 #define FRAME_F_NOT_FREEABLE                                                                                 \
     (FRAME_F_BUDDY | FRAME_F_HOT | FRAME_F_LISTED | FRAME_F_LIST | FRAME_F_BUSY | FRAME_F_WRITEBACK)
 
-static inline struct frame *frame_alloc(struct frame_pool *p, enum frame_use use, unsigned flags)
+/* Take the first frame of one of a hot list's two, which is not empty. */
+static inline struct frame *frame_hot_take(struct frame_pool *p, struct frame_hot *hot, pfn_t *list,
+                                           enum frame_use use)
 {
-    struct frame_hot *hot = flags & FRAME_LOW_ONLY ? &p->hot[ZONE_LOW] : p->hot_any;
-    pfn_t pfn = hot->head;
+    struct frame *f = pfn_frame(p, *list);
 
-    if (unlikely(!pfn || hot->zone->free + hot->count < p->slow_below))
-        return frame_alloc_slow(p, use, flags);
-
-    struct frame *f = pfn_frame(p, pfn);
-
-    hot->head = f->next;
+    *list = f->next;
     hot->count--;
     p->used[FRAME_FREE]--;
     p->used[use]++;
@@ -261,17 +267,40 @@ static inline struct frame *frame_alloc(struct frame_pool *p, enum frame_use use
     return f;
 }
 
+/* Whether the slow path has to see to an allocation from this list's zone. */
+static inline bool frame_hot_is_low(const struct frame_pool *p, const struct frame_hot *hot)
+{
+    return unlikely(hot->zone->free + hot->count < p->slow_below);
+}
+
+static inline struct frame *frame_alloc(struct frame_pool *p, enum frame_use use, unsigned flags)
+{
+    struct frame_hot *hot = flags & FRAME_LOW_ONLY ? &p->hot[ZONE_LOW] : p->hot_any;
+
+    if (unlikely(!hot->head) || frame_hot_is_low(p, hot))
+        return frame_alloc_slow(p, use, flags);
+    return frame_hot_take(p, hot, &hot->head, use);
+}
+
+static inline struct frame *frame_alloc_clean(struct frame_pool *p, enum frame_use use)
+{
+    struct frame_hot *hot = &p->hot[ZONE_LOW];
+
+    if (unlikely(!hot->clean) || frame_hot_is_low(p, hot) || frame_kernel_full(p))
+        return NULL;
+    hot->cleans--;
+    return frame_hot_take(p, hot, &hot->clean, use);
+}
+
 /* frame_alloc() of such a frame: NULL also when the kernel has as many as it may. */
 static inline struct frame *frame_alloc_kernel(struct frame_pool *p, enum frame_use use, unsigned flags)
 {
     return frame_kernel_full(p) ? NULL : frame_alloc(p, use, flags);
 }
 
-static inline void frame_free(struct frame_pool *p, struct frame *f)
+/* Put a frame that is to be freed into one of a hot list's two. */
+static inline void frame_hot_put(struct frame_pool *p, struct frame_hot *hot, pfn_t *list, struct frame *f)
 {
-    pfn_t pfn = frame_pfn(p, f);
-    struct frame_hot *hot = pfn < p->low_end ? &p->hot[ZONE_LOW] : &p->hot[ZONE_HIGH];
-
     if (unlikely(f->use <= FRAME_RESERVED || f->order || (f->flags & FRAME_F_NOT_FREEABLE) ||
                  (f->maps | f->pins)))
         frame_not_freeable(p, f);
@@ -280,10 +309,29 @@ static inline void frame_free(struct frame_pool *p, struct frame *f)
     f->use = FRAME_FREE;
     f->order = 0;
     f->flags = FRAME_F_HOT;
-    f->next = hot->head;
-    hot->head = pfn;
+    f->next = *list;
+    *list = frame_pfn(p, f);
     if (unlikely(++hot->count > FRAME_HOT_MAX))
         frame_hot_trim(p, hot);
+}
+
+static inline void frame_free(struct frame_pool *p, struct frame *f)
+{
+    struct frame_hot *hot = frame_is_low(p, frame_pfn(p, f)) ? &p->hot[ZONE_LOW] : &p->hot[ZONE_HIGH];
+
+    frame_hot_put(p, hot, &hot->head, f);
+}
+
+static inline void frame_free_clean(struct frame_pool *p, struct frame *f)
+{
+    struct frame_hot *hot = &p->hot[ZONE_LOW];
+
+    if (hot->cleans == FRAME_CLEAN_MAX) {
+        frame_hot_put(p, hot, &hot->head, f);
+    } else {
+        hot->cleans++;
+        frame_hot_put(p, hot, &hot->clean, f);
+    }
 }
 
 /*

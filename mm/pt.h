@@ -172,8 +172,8 @@ static inline void pt_filled(struct pt *pt, vaddr_t va, uint32_t n, uint32_t fil
 /* Index of the first of a table's entries at or after i that is not empty; PT_TABLE_ENTRIES when there is
  * none. Steps over groups of entries that were never used. */
 static inline uint32_t pt_next_entry(const struct frame *table, const pte_t *entries, uint32_t i);
-/* Have fn, which is inlined, look at each entry that is not empty; it may change it, but not empty it.
- * Returns how many. */
+/* Have fn, which is inlined, look at each entry that is not empty; it may change it, or empty it if the table
+ * is about to be freed. Returns how many. */
 static inline uint32_t pt_each_entry(const struct frame *table, pte_t *entries,
                                      void (*fn)(pte_t *e, void *arg), void *arg);
 /* Have fn, which is inlined, look at each entry that is not empty, and at some that are, together with its

@@ -73,11 +73,10 @@ static bool has_entries(const struct move *m, size_t at)
 
 static int add_table(struct space *s, vaddr_t va)
 {
-    struct frame *f = vm_frame_alloc(s->vm, FRAME_TABLE, FRAME_LOW_ONLY);
+    struct frame *f = table_alloc(s->vm);
 
     if (!f)
         return -ENOMEM;
-    page_clear(pt_table_entries(s->vm->pool, f));
     nosleep_enter("the count of tables in use");
     pt_add_table(&s->pt, va, f);
     nosleep_exit();

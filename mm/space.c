@@ -423,9 +423,11 @@ static inline __attribute__((always_inline)) void forget_one(pte_t *e, void *arg
     struct forget *f = arg;
 
     forget_entry(f->vm, *e, &f->leavers);
+    *e = PTE_NONE;
 }
 
-/* The last root has dropped the table of va: give up what its entries name. How many there were. */
+/* The last root has dropped the table of va: give up what its entries name, and empty them, so that the frame
+ * is as the next table needs it. How many there were. */
 static __attribute__((noinline)) uint32_t end_table(struct space *s, vaddr_t va, struct frame *table)
 {
     struct vm *vm = s->vm;

@@ -211,6 +211,9 @@ int space_fork(struct space *parent, struct space **child);
  * -EIO (it is out and cannot be read).
  */
 int space_own_table(struct space *s, vaddr_t va);
+/* The same if there is nothing to wait for. *copy: an empty table to split into, or NULL, and it becomes NULL
+ * if it is used up. False: no frame is at hand, or the table is out, and nothing has changed. Nosleep. */
+bool space_own_table_at_once(struct space *s, vaddr_t va, struct frame **copy);
 
 /* Pages of a space by what they hold, the shared zero page left out; swapped: in a slot only, tables that are
  * out included. */

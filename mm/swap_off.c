@@ -145,7 +145,7 @@ static bool find_again(struct vm *vm, const struct swap_area *a, struct search *
 static int lose_table(struct vm *vm, const struct swap_area *a, struct search *at)
 {
     slot_t slot = at->slot;
-    struct frame *table = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY);
+    struct frame *table = table_alloc(vm);
 
     if (!table)
         return -ENOMEM;
@@ -156,7 +156,7 @@ static int lose_table(struct vm *vm, const struct swap_area *a, struct search *a
     }
     nosleep_exit();
     if (table)
-        frame_free(vm->pool, table);
+        frame_free_clean(vm->pool, table);
     return 0;
 }
 

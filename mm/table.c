@@ -89,6 +89,20 @@ void table_end(struct vm *vm)
         pt_destroy(&vm->tables.root);
 }
 
+struct frame *table_alloc(struct vm *vm)
+{
+    struct frame *f;
+
+    might_sleep();
+    f = table_try(vm);
+    if (likely(f))
+        return f;
+    f = vm_frame_alloc(vm, FRAME_TABLE, FRAME_LOW_ONLY);
+    if (f)
+        page_clear(pt_table_entries(vm->pool, f));
+    return f;
+}
+
 /* The sum of the names that entries are. */
 static uint64_t sum_of(const pte_t *e)
 {
@@ -170,7 +184,7 @@ static void free_empty(struct vm *vm, struct frame *table)
         next = s->family_next;
         left--;
         if (pt_drop_table(&s->pt, va))
-            frame_free(vm->pool, table);
+            frame_free_clean(vm->pool, table);
     }
     vm->stats.tables_emptied++;
 }
@@ -542,7 +556,6 @@ void table_lose(struct vm *vm, struct space *s, vaddr_t va, slot_t slot, struct 
     vaddr_t span = PT_SPAN_DOWN(va), end = span + PT_SPAN;
     uint32_t n = 0;
 
-    page_clear(e);
     for (const struct region *r = region_first_above(&s->regions, span); r && r->start < end; r = r->next) {
         vaddr_t stop = r->end < end ? r->end : end;
 

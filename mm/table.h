@@ -8,6 +8,7 @@
 #ifndef MM_TABLE_H
 #define MM_TABLE_H
 
+#include "mm/machine.h"
 #include "mm/pt.h"
 #include "mm/vm.h"
 
@@ -53,8 +54,8 @@ int table_names_area(struct vm *vm, slot_t slot, uint32_t area);
 void table_drop_out(struct space *s, vaddr_t va);
 
 /*
- * Likewise of a table that cannot be read: let s have this one instead, a low frame of use FRAME_TABLE, which
- * is used up. What the entries were is not known, so all private pages of the span are lost. Nosleep.
+ * Likewise of a table that cannot be read: let s have this one instead, an empty one, which is used up. What
+ * the entries were is not known, so all private pages of the span are lost. Nosleep.
  */
 void table_lose(struct vm *vm, struct space *s, vaddr_t va, slot_t slot, struct frame *table);
 
@@ -91,13 +92,29 @@ void table_count_shared(struct vm *vm, const struct pt *pt);
  */
 unsigned table_put_out(struct vm *vm, struct frame **out, unsigned max, unsigned *freed);
 
-/* Give a table's frame back, which nothing names. */
+/* An empty table: a cleared frame of use FRAME_TABLE. NULL: there is none at hand. Nosleep. */
+static inline struct frame *table_try(struct vm *vm)
+{
+    struct frame *f = frame_alloc_clean(vm->pool, FRAME_TABLE);
+
+    if (likely(f))
+        return f;
+    f = frame_alloc_kernel(vm->pool, FRAME_TABLE, FRAME_LOW_ONLY); /* no reclaim: table_alloc() does it */
+    if (f)
+        page_clear(pt_table_entries(vm->pool, f));
+    return f;
+}
+
+/* The same, reclaiming if need be. NULL: memory is exhausted, or what the kernel may keep. Sleeps. */
+struct frame *table_alloc(struct vm *vm);
+
+/* Give a table's frame back, which nothing names, and whose entries are all empty. */
 static inline void table_free(struct vm *vm, struct pt *pt, struct frame *table)
 {
     if (unlikely(table->flags & FRAME_F_IDLE))
         pt_unlist(pt, table);
     table->pins = 0;
-    frame_free(vm->pool, table);
+    frame_free_clean(vm->pool, table);
 }
 
 /* Have the frame that table_drop_out() needs, and let it go. 0 or -ENOMEM. */

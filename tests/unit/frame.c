@@ -139,6 +139,100 @@ TEST(frame, hot_list_is_bounded)
     kt_release(p);
 }
 
+/* Have as many clean frames as are kept. Whether there was memory. */
+static bool keep_clean(struct kt *kt, struct frame_pool *p)
+{
+    struct frame *f[FRAME_CLEAN_MAX + 4];
+    unsigned n = 0;
+
+    while (n < ARRAY_LEN(f) && (f[n] = frame_alloc(p, FRAME_TABLE, FRAME_LOW_ONLY)) != NULL) {
+        memset(frame_ptr(p, frame_pfn(p, f[n])), 0, PAGE_SIZE);
+        n++;
+    }
+    EXPECT(n == ARRAY_LEN(f), "%u frames", n);
+    while (n)
+        frame_free_clean(p, f[--n]);
+    EXPECT(p->hot[ZONE_LOW].cleans == FRAME_CLEAN_MAX, "%u are clean", p->hot[ZONE_LOW].cleans);
+    EXPECT(frame_audit(p), "with clean ones");
+    return p->hot[ZONE_LOW].cleans == FRAME_CLEAN_MAX;
+}
+
+/* Who wants a cleared frame gets one that was freed clean; who does not care gets those last. */
+TEST(frame, clean_ones_are_kept_apart)
+{
+    struct frame_pool *p = kt_pool(kt, 256, 64);
+    struct frame_hot *hot = p ? &p->hot[ZONE_LOW] : NULL;
+    struct frame_list got = {0};
+    uint32_t left = FRAME_CLEAN_MAX;
+    struct frame *f;
+
+    if (!p)
+        return;
+    EXPECT(!frame_alloc_clean(p, FRAME_TABLE), "there are none at first");
+    if (!keep_clean(kt, p)) {
+        kt_pool_done(kt, p);
+        return;
+    }
+    f = frame_alloc_clean(p, FRAME_TABLE);
+    EXPECT(f && f->use == FRAME_TABLE && !f->flags && !f->maps && !f->next && !f->used, "its record");
+    EXPECT(p->used[FRAME_TABLE] == 1 && hot->cleans == FRAME_CLEAN_MAX - 1, "%u tables, %u clean",
+           p->used[FRAME_TABLE], hot->cleans);
+    if (f)
+        frame_free_clean(p, f);
+    while ((f = frame_alloc(p, FRAME_KERNEL, FRAME_LOW_ONLY | FRAME_RESERVE)) != NULL) {
+        frame_list_push_tail(p, &got, f);
+        if (frame_free_low(p) < left)
+            left = frame_free_low(p);
+        EXPECT(hot->cleans == left, "%u low frames are free, %u clean", frame_free_low(p), hot->cleans);
+    }
+    EXPECT(left == 0 && frame_audit(p), "%u are left", left);
+    while (got.head) {
+        f = pfn_frame(p, got.head);
+        frame_list_remove(p, &got, f);
+        frame_free(p, f);
+    }
+    kt_pool_done(kt, p);
+}
+
+/* They are free frames: blocks are made of them, the marks hold for them, and so does what the kernel may
+ * have. */
+TEST(frame, clean_ones_are_free)
+{
+    struct frame_pool *p = kt_pool(kt, 64, 0);
+    struct frame *block[16];
+    unsigned n = 0;
+
+    if (!p)
+        return;
+    if (keep_clean(kt, p)) {
+        while (n < ARRAY_LEN(block) &&
+               (block[n] = frame_alloc_block(p, 2, FRAME_SLAB, FRAME_RESERVE)) != NULL)
+            n++;
+        EXPECT(n > 12 && !p->hot[ZONE_LOW].cleans, "%u blocks of 4, and %u are clean", n,
+               p->hot[ZONE_LOW].cleans);
+        while (n)
+            frame_free_block(p, block[--n]);
+    }
+    if (keep_clean(kt, p)) {
+        p->kernel_max = frame_kernel_count(p);
+        EXPECT(!frame_alloc_clean(p, FRAME_TABLE), "the kernel has what it may have");
+        p->kernel_max = UINT32_MAX;
+        frame_fail_after(p, 1);
+        EXPECT(!frame_alloc_clean(p, FRAME_TABLE), "no allocation succeeds");
+        frame_fail_after(p, 0);
+        frame_drain_hot(p);
+        EXPECT(!p->hot[ZONE_LOW].cleans && !p->hot[ZONE_LOW].count && frame_audit(p), "drained");
+    }
+    if (keep_clean(kt, p)) {
+        uint32_t *word = (uint32_t *)frame_ptr(p, p->hot[ZONE_LOW].clean) + 1023;
+
+        KT_BREAK(frame_audit(p), "INV-FRAME-8", *word, 1);
+        KT_BREAK(frame_audit(p), "INV-FRAME-8", p->hot[ZONE_LOW].cleans, 3);
+        KT_BREAK(frame_audit(p), "INV-FRAME-3", pfn_frame(p, p->hot[ZONE_LOW].clean)->flags, 0);
+    }
+    kt_pool_done(kt, p);
+}
+
 /* How many allocations with these flags succeed; gives all back. */
 static uint32_t how_many(struct frame_pool *p, unsigned flags, uint32_t *low)
 {
