@@ -1,5 +1,5 @@
 #!/usr/bin/env perl
-# Each checker of `make check` can fail: small bad trees, and what must be said about each.
+# Each checker of `make check` can fail: small bad trees, and what must be said about each. Each tool that a person calls says how.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -413,6 +413,13 @@ SKIP: {
     ($status, $out) = output_of("$top/tools/check", '--root', tree('kernel/a.c' => "int f(void)\n{\n    int a[2] = {0, 1};\n    return a[2];\n}\n"), 'cppcheck');
     isnt($status, 0, 'check cppcheck: an index out of bounds: fails');
     like($out, qr{kernel/a\.c:4:.*out of bounds}, 'check cppcheck: says where');
+}
+
+# --- tools that a person calls ---
+
+for my $tool (qw(bench check compare debug lab/lab linux-i386 pictures policies rootfs run run-tests setup trace)) {
+    my ($status, $out) = output_of("$top/tools/$tool", '--help');
+    ok($status == 0 && $out =~ m{^[A-Z].*\n\n +tools/\Q$tool\E\b}, "$tool --help: what it does, and how it is called") or diag($out);
 }
 
 done_testing();
