@@ -123,11 +123,19 @@ static void drain(void)
         inb(DATA);
 }
 
-/* One byte to the keyboard, and its answer. */
+/* One byte to the keyboard, and its answer, behind the codes of keys that were pressed meanwhile. */
 static bool tell(uint8_t v)
 {
     put(v);
-    return get() == ACKNOWLEDGED;
+    for (unsigned i = 0; i < RING; i++) {
+        int answer = get();
+
+        if (answer < 0 || answer == AGAIN)
+            return false;
+        if (answer == ACKNOWLEDGED)
+            return true;
+    }
+    return false;
 }
 
 static bool set_up(void)
@@ -146,9 +154,9 @@ static bool set_up(void)
         os_log("keyboard: the controller is broken");
         return false;
     }
-    /* The test may have changed it. */
-    config &= ~(CONFIG_INTERRUPT | CONFIG_MOUSE_INTERRUPT | CONFIG_KEYBOARD_OFF);
-    config |= CONFIG_TRANSLATE | CONFIG_MOUSE_OFF;
+    /* The test may have changed it. The keyboard stays off: its codes would be taken for answers. */
+    config &= ~(CONFIG_INTERRUPT | CONFIG_MOUSE_INTERRUPT);
+    config |= CONFIG_TRANSLATE | CONFIG_MOUSE_OFF | CONFIG_KEYBOARD_OFF;
     configure((uint8_t)config);
     if (ask(TEST_PORT) != PORT_GOOD) {
         os_log("keyboard: the controller's port is broken");
@@ -163,7 +171,7 @@ static bool set_up(void)
         tell(ENABLE);
     }
     drain();
-    configure((uint8_t)(config | CONFIG_INTERRUPT));
+    configure((uint8_t)((config & ~CONFIG_KEYBOARD_OFF) | CONFIG_INTERRUPT));
     return true;
 }
 

@@ -107,6 +107,19 @@ $m->serial("exit\r");
 $m->serial_see(qr/the end: the audit is clean/, 'the serial port\'s shell ends the machine');
 is($m->end, 33, 'exit status');
 
+# --- keys that are pressed while the machine starts ---
+
+$m = Screen->start('vga-early', memory => '32M', append => 'quiet -- grep i8042 /proc/interrupts', initrd => top_dir() . '/build/rootfs-small.cpio');
+my $early = 0;
+until ($m->{said} =~ /init: status/ || ++$early > 1000) {
+    $m->monitor('sendkey a-b 1');
+    $m->hear(0.002) or last;
+}
+cmp_ok($early, '>', 10, 'keys are pressed all the time');
+unlike($m->{said}, qr/keyboard:/, 'none is taken for the answer of the controller');
+$m->serial_see(qr/^ +1: +\d+ +XT-PIC +i8042\r\ninit: status 0/m, 'the keyboard is there');
+is($m->end, 33, 'exit status');
+
 # --- a panic ---
 
 $m = Screen->start('vga-panic', memory => '16M', append => 'panic_test=assert', no_exit => 1);
