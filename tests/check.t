@@ -421,5 +421,9 @@ for my $tool (qw(bench check compare debug lab/lab linux-i386 pictures policies 
     my ($status, $out) = output_of("$top/tools/$tool", '--help');
     ok($status == 0 && $out =~ m{^[A-Z].*\n\n +tools/\Q$tool\E\b}, "$tool --help: what it does, and how it is called") or diag($out);
 }
+{
+    my ($status, $out) = output_of("$top/tools/rootfs", 'pack', '-o', tempdir(CLEANUP => 1) . '/root.cpio', 'nosuch');
+    ok($status && $out eq "root archive: unknown set 'nosuch'; see tools/rootfs --help\n", 'rootfs: a set that is none') or diag($out);
+}
 
 done_testing();
