@@ -8,9 +8,11 @@ use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Path qw(make_path remove_tree);
 use FindBin;
-use lib "$FindBin::Bin/../boot";
+use lib "$FindBin::Bin/../boot", "$FindBin::Bin/../gdb";
 use Boot;
+use Gdb;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 my $top   = top_dir();
 my $dir   = "$top/build/lift";
@@ -35,7 +37,7 @@ while ($docs =~ /^    (\w+) = (.*(?:\n     +\S.*)*)/mg) {
     my @calls = split ' ', $calls // '';
     $level{$name} = {files => [@{$below ? $below->{files} : []}, @named], calls => [@{$below ? $below->{calls} : []}, @calls]};
 }
-is_deeply([sort keys %level], [qw(all arena frames objects paging)], 'the levels that are described');
+is_deeply([sort keys %level], [qw(all arena frames objects paging tests)], 'the levels that are described');
 
 my $libgcc = qr/^__(?:u?divdi3|u?moddi3|popcountsi2)$/;
 
@@ -86,6 +88,21 @@ my $said = `cd '$dir' && gcc -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=undefine
 is($said, '', 'identity.c compiles');
 is(`'$dir/identity'`, "all of it came back\n", 'frames and objects where an address is a frame number');
 
+# The tests that go with it find all that they include, in a tree that has nothing else.
+{
+    my $tree = "$dir/tests";
+    remove_tree($tree);
+    my @units = grep { Boot::slurp($_) !~ /"kernel\// } glob "$top/tests/unit/*.c";
+    my @all = (@{$level{tests}{files}}, map { s{^\Q$top/}{}r } @units);
+    for my $file (@all) {
+        make_path(dirname("$tree/$file"));
+        copy("$top/$file", "$tree/$file") or fail("tests: $file: $!");
+    }
+    cmp_ok(scalar @units, '>', 25, 'many tests are about mm/ alone');
+    my @sources = grep { m{^(?:tests|kernel|mm/(?!x86/))|^mm/x86/pt\.c$} && /\.c$/ } @all;
+    is(`cd '$tree' && gcc -DQUIRE_HOSTED -I. -MM @sources 2>&1 >/dev/null`, '', 'what the tests include is there');
+}
+
 # --- the kernel ---
 
 ok(-e "$dir/lift.elf", 'built from copies of mm/ and tests/lift/ only');
@@ -106,6 +123,34 @@ for my $memory ('12M', '24M') {
     is_deeply([$run->{log} =~ /^frames that came back: (\d+) of (\d+)$/m], [$free, $free], "$memory: nothing is lost");
     note(map { "$_\n" } grep { /^(?:lift|faults|pages|swap):? / } split /\n/, $run->{log});
 }
+
+# The helpers for gdb, where the first program has ended and the second has not. Both names of the machine are those that they know, so it
+# may be left out, and may be named. What is this kernel's own they do not know.
+my $door = "$dir/gdb.sock";
+unlink $door;
+my $qemu = fork // die "fork: $!";
+if (!$qemu) {
+    open STDERR, '>', '/dev/null' or die "/dev/null: $!";
+    exec "$top/tools/run", '-m', '24M', '--time', 100, '--kernel', $elf, '--log', "$top/build/log/lift-gdb.log", '--gdb', $door or die "exec: $!";
+}
+for (1 .. 100) {
+    last if -S $door;
+    sleep 0.1;
+}
+my ($out) = gdb_batch('lift-gdb', sub { ('gdb', '-nx', '-q', '-batch', '-ex', 'set confirm off', '-ex', "source $top/tools/gdb/quire.py", '-ex',
+    "target remote $door", '-x', $_[0], $elf) }, 'hbreak program_end', 'continue', map({ ("q-spaces$_->[0]", "q-walk 0x400000, 1$_->[1]") } ['', ''],
+    [' &vm_sys', ', &vm_sys']), 'q-regions 1', 'q-swap', 'q-policy', 'q-uses', 'q-verify', 'q-tasks', 'kill');
+waitpid $qemu, 0;
+for my $at (2, 4) {
+    like($out->[$at] // '', qr/^space .*\n0x\w+ +2 .*\n0x\w+ +1 .*\n\z/, 'q-spaces: two programs');
+    like($out->[$at + 1] // '', qr/^0x00400000 -> physical 0x/m, 'q-walk: the first page of one');
+}
+like($out->[6] // '', qr/^0x00400000-\S+ r-x -.*^0x10000000-\S+ rw- -/ms, 'q-regions');
+like($out->[7] // '', qr/^area 0 on ram: /, 'q-swap');
+like($out->[8] // '', qr/^policy clock, /, 'q-policy');
+like($out->[9] // '', qr/^all +(\d+) +\g1$/m, 'q-uses');
+like($out->[10] // '', qr/^verify: .*, 2 spaces, .*; 0 broken$/, 'q-verify');
+is($out->[11] // '', "error: this image has no list all_tasks: q-tasks is for Quire's own scheduler\n", 'q-tasks says that it is not for this');
 
 # A disk that breaks a bit: somebody notices.
 my $lost = boot('lift-lose', kernel => $elf, append => 'lose', memory => '24M', time => 120);

@@ -1019,6 +1019,7 @@ class Spaces(Command):
     name = "q-spaces"
 
     def run(self, k):
+        k.need_vm()
         print("%-12s %4s %-10s %7s %7s %8s %8s %8s" %
               ("space", "id", "root", "regions", "tables", "resident", "swapped", "faults"))
         for at, s in k.spaces():
@@ -1246,8 +1247,10 @@ class Object(Command):
         flush()
 
     def run(self, k, wanted=None):
-        print("%-10s %4s %-8s %6s %8s %7s %5s  %s" % ("object", "id", "pager", "pages", "resident", "swapped", "refs", "name"))
+        k.need_vm()
+        head = "%-10s %4s %-8s %6s %8s %7s %5s  %s" % ("object", "id", "pager", "pages", "resident", "swapped", "refs", "name")
         if wanted is None:
+            print(head)
             for at, o in k.objects():
                 print(self.line(k, at, o))
             return
@@ -1256,6 +1259,7 @@ class Object(Command):
                 break
         else:
             raise Problem("no object %s; q-object lists them" % id_or_address(wanted[1]))
+        print(head)
         print(self.line(k, at, o))
         ids = {space_at: int(s["id"]) for space_at, s in k.spaces()}
         for _, r in k.linked("regions of an object", "struct region", int(o["regions"]), "object_next"):
@@ -1384,7 +1388,10 @@ class Tasks(Command):
 
     def run(self, k):
         # The head of the list is a static variable of sched.c.
-        head = u32(k.mem.read(symbol("all_tasks")[0], 4))
+        try:
+            head = u32(k.mem.read(symbol("all_tasks")[0], 4))
+        except Problem:
+            raise Problem("this image has no list all_tasks: q-tasks is for Quire's own scheduler")
         current = u32(k.mem.read(symbol("os_current")[0], 4))
         states = enum_names("enum task_state", "TASK_")
         for at, t in k.linked("tasks", "struct task", head, "all_next"):
