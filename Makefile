@@ -427,7 +427,7 @@ all: $(B)/quire.elf
 help:
 	@echo 'make             the image, build/quire.elf'
 	@echo 'make run         boot to a shell on this terminal (Ctrl-A X quits); MEM=16M, APPEND="name=value ...", SWAP_MB=256 of a new disk'
-	@echo 'make run VGA=gtk     with the screen and the keyboard in a window of QEMU; or sdl'
+	@echo 'make run VGA=gtk     with the screen and the keyboard in a window of QEMU; or sdl; VGA=curses APPEND=console=tty0: on this terminal'
 	@echo 'make run CMD="..."   run one command; fails with its status (as a status: tools/run --command)'
 	@echo 'make run ADD="FILE FILE=PATH ..."   with files of yours in the root; a FILE alone comes to /root'
 	@echo 'make rootfs      the root archives, from Debian packages; tools/rootfs --help'
@@ -458,7 +458,7 @@ CMD :=
 ROOT_SIZE := $(shell test "$$(numfmt --from=iec '$(MEM)' 2>/dev/null)" -lt $$((48 << 20)) 2>/dev/null && echo -small)
 ROOT := $(B)/rootfs$(if $(ADD),-run,$(ROOT_SIZE)).cpio
 run: export QUIRE_CMD := $(value CMD)
-run: $(B)/quire.elf $(B)/swap.img $(ROOT) | $(if $(VGA),$(B)/setup-screen)
+run: $(B)/quire.elf $(B)/swap.img $(ROOT) | $(if $(filter-out curses,$(VGA)),$(B)/setup-screen)
 	@tools/run -m $(MEM) --append "$(APPEND)$(if $(QUIRE_CMD), quiet)" --initrd $(lastword $^) --disk $(B)/swap.img \
 	    $(if $(VGA),--display $(VGA)) --command "$$QUIRE_CMD"
 

@@ -120,6 +120,28 @@ unlike($m->{said}, qr/keyboard:/, 'none is taken for the answer of the controlle
 $m->serial_see(qr/^ +1: +\d+ +XT-PIC +i8042\r\ninit: status 0/m, 'the keyboard is there');
 is($m->end, 33, 'exit status');
 
+# --- on a terminal, without a window ---
+
+SKIP: {
+    skip 'this QEMU has no curses', 2 unless `qemu-system-i386 -display help 2>&1` =~ /^curses$/m;
+    my ($shown, $said) = map { top_dir() . "/build/log/vga-curses.$_" } qw(shown log);
+    unlink $shown, $said;
+    my $run = top_dir() . '/tools/run';
+    local $ENV{TERM} = 'xterm';
+    local $SIG{PIPE} = 'IGNORE';
+    open my $keys, '|-', "exec timeout -k 5 100 script -qefc \"'$run' --display curses --log '$said' -m 32M --append 'quiet console=tty0' "
+      . "--initrd '${\top_dir()}/build/rootfs-small.cpio'\" '$shown' >/dev/null" or die "script: $!";
+    $keys->autoflush(1);
+    for (1 .. 300) {
+        last if Boot::slurp($shown) =~ /quire:\S+#/;
+        sleep 0.1;
+    }
+    print {$keys} "exit\n";
+    close $keys;
+    is($? >> 8, 33, 'a shell on the screen, in this terminal, and its end');
+    like(Boot::slurp($said), qr/^\r?\nPress Enter for a shell here\./m, 'what the serial port says is in the file');
+}
+
 # --- a panic ---
 
 $m = Screen->start('vga-panic', memory => '16M', append => 'panic_test=assert', no_exit => 1);
