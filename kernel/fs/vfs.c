@@ -356,16 +356,19 @@ static int take_link(struct walk *w, struct inode *link, const char *after, bool
     return 0;
 }
 
-/* What `name` is in the directory w->at: 0 and *out; NULL when there is nothing. */
-static int look_up(struct walk *w, const char *name, struct inode **out)
+/* What `name` is in the directory w->at: 0 and *out; NULL when there is nothing. 1: what it leads to, which
+ * was asked for. */
+static int look_up(struct walk *w, const char *name, bool through, struct inode **out)
 {
-    struct inode *dir = w->at;
-    int err = dir->ops->lookup ? dir->ops->lookup(dir, name, out) : -ENOENT;
+    const struct inode_ops *ops = w->at->ops;
+    int err = through && ops->lookup_through ? ops->lookup_through(w->at, name, out)
+              : ops->lookup                  ? ops->lookup(w->at, name, out)
+                                             : -ENOENT;
 
-    if (err == 0)
-        *out = mounted(*out);
-    else
+    if (err < 0)
         *out = NULL;
+    else if (err == 0)
+        *out = mounted(*out);
     return err == -ENOENT ? 0 : err;
 }
 
@@ -421,37 +424,29 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
             continue;
         }
 
-        bool last = *after == '\0', slash = last && name[len] == '/';
+        bool last = *after == '\0', slash = last && name[len] == '/',
+             through = !last || follows(flags, slash);
 
         if (slash && flags & LOOKUP_CREATE)
             return -EISDIR;
-        err = look_up(w, end->name, &next);
-        if (err)
+        err = look_up(w, end->name, through, &next);
+        if (err < 0)
             return err;
         if (!next && !last)
             return -ENOENT;
-        if (next && S_ISLNK(next->mode) && (!last || follows(flags, slash))) {
+        if (err == 1) {
             if (++w->links > LINKS_MAX) {
-                err = -ELOOP;
-            } else if (next->ops->follow) {
-                struct inode *target = NULL;
-
-                err = next->ops->follow(next, &target);
                 inode_put(next);
-                next = target;
-                if (err)
-                    return err;
-                goto arrived;
-            } else {
-                err = take_link(w, next, after, slash);
+                return -ELOOP;
             }
+        } else if (next && S_ISLNK(next->mode) && through) {
+            err = ++w->links > LINKS_MAX ? -ELOOP : take_link(w, next, after, slash);
             inode_put(next);
             if (err)
                 return err;
             kind = PATH_ROOT;
             continue;
         }
-    arrived:
         if (last) {
             end->kind = PATH_NAME;
             end->slash = slash;

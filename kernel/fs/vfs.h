@@ -56,6 +56,9 @@ enum {
  */
 struct inode_ops {
     int (*lookup)(struct inode *dir, const char *name, struct inode **out); /* referenced. 0, -ENOENT */
+    /* The same for who follows links, where some lead to an inode whatever its path is (/proc/PID/fd): it is
+     * that inode then, and 1 is returned. NULL: there are none, use lookup. */
+    int (*lookup_through)(struct inode *dir, const char *name, struct inode **out);
     /* name NULL: a file without a name (O_TMPFILE). out may be NULL. -EEXIST. */
     int (*create)(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, struct inode **out);
     int (*link)(struct inode *dir, const char *name, struct inode *target);
@@ -64,8 +67,6 @@ struct inode_ops {
                   unsigned flags);
     int (*symlink)(struct inode *dir, const char *name, const char *target);
     int (*readlink)(struct inode *i, char *buf, size_t size); /* bytes, cut off, without 0 */
-    /* Of a link that leads to an inode whatever its path is (/proc/PID/fd): that inode, referenced. */
-    int (*follow)(struct inode *i, struct inode **out);
     /*
      * Call emit for the entries from position *pos on, until it returns false. "." and ".." are not among
      * them, the caller emits these at 0 and 1; so positions begin with 2. While emit runs, *pos is the

@@ -35,7 +35,7 @@ struct proc_inode {
     char number[12]; /* the name, once it was asked for, if it is a number */
 };
 
-static const struct inode_ops inode_ops, link_ops;
+static const struct inode_ops inode_ops;
 static const struct file_ops text_ops, raw_ops;
 
 static struct proc_inode *made(struct inode *i)
@@ -110,7 +110,7 @@ static int make(const struct proc_node *from, struct proc_inode *parent, struct 
     n->parent = parent;
     n->node = *from;
     n->inode.ino = parent ? number_of(from) : 1;
-    n->inode.ops = e->follow || e->leads ? &link_ops : &inode_ops;
+    n->inode.ops = &inode_ops;
     if (S_ISREG(e->mode))
         n->inode.file_ops = e->file_ops ? e->file_ops : e->read ? &raw_ops : &text_ops;
     n->inode.nlink = S_ISDIR(e->mode) ? 2 : 1;
@@ -130,28 +130,47 @@ static void release(struct inode *i)
     inode_tree_put(parent);
 }
 
-static int lookup(struct inode *i, const char *name, struct inode **out)
+/* Describe what is called so in a directory. */
+static int find(const struct proc_node *dir, const char *name, struct proc_node *found)
 {
-    const struct proc_node *dir = proc_node_of(i);
-    struct proc_node found;
     bool is_number = *name >= '0' && *name <= '9'; /* no fixed name begins like this */
     const struct proc_entry *e = is_number ? NULL : dir->entry->children;
-    int err;
 
     if (dir->pid && !proc_process(dir))
         return -ENOENT;
     while (e && e->name && (e->name[0] != name[0] || strcmp(e->name, name) != 0))
         e++;
-    if (e && e->name) {
-        found = *dir;
-        found.entry = e;
-        found.number = -1;
-    } else {
-        err = dir->entry->names ? dir->entry->names->lookup(dir, name, &found) : -ENOENT;
-        if (err)
-            return err;
-    }
-    return make(&found, made(i), i->fs, out);
+    if (!e || !e->name)
+        return dir->entry->names ? dir->entry->names->lookup(dir, name, found) : -ENOENT;
+    *found = *dir;
+    found->entry = e;
+    found->number = -1;
+    return 0;
+}
+
+static int lookup(struct inode *i, const char *name, struct inode **out)
+{
+    struct proc_node found;
+    int err = find(proc_node_of(i), name, &found);
+
+    return err ? err : make(&found, made(i), i->fs, out);
+}
+
+static int lookup_through(struct inode *i, const char *name, struct inode **out)
+{
+    struct proc_node found;
+    int err = find(proc_node_of(i), name, &found);
+    bool leads = !err && found.entry->leads;
+
+    if (leads)
+        err = found.entry->leads(&found);
+    if (err)
+        return err;
+    if (!found.entry->follow)
+        err = make(&found, made(i), i->fs, out);
+    else
+        err = found.entry->follow(&found, out);
+    return err ? err : leads || found.entry->follow;
 }
 
 static int readdir(struct inode *i, uint64_t *pos,
@@ -199,18 +218,6 @@ static int readlink(struct inode *i, char *buf, size_t size)
     return n->entry->readlink ? n->entry->readlink(n, buf, size) : -EINVAL;
 }
 
-static int follow(struct inode *i, struct inode **out)
-{
-    const struct proc_node *n = proc_node_of(i);
-    struct proc_node to;
-    int err;
-
-    if (n->entry->follow)
-        return n->entry->follow(n, out);
-    err = n->entry->leads(&to);
-    return err ? err : make(&to, made(i)->parent, i->fs, out);
-}
-
 static const char *name(struct inode *i)
 {
     struct proc_inode *n = made(i);
@@ -232,18 +239,11 @@ static bool process(struct inode *i, struct pidfd_name *out)
 
 static const struct inode_ops inode_ops = {
     .lookup = lookup,
+    .lookup_through = lookup_through,
     .readdir = readdir,
     .readlink = readlink,
     .name = name,
     .process = process,
-    .release = release,
-};
-
-/* Symlinks that lead to an inode itself, not to a path. */
-static const struct inode_ops link_ops = {
-    .readlink = readlink,
-    .follow = follow,
-    .name = name,
     .release = release,
 };
 
