@@ -299,17 +299,20 @@ static void inherit_counts(struct process *parent, const struct process *p)
 struct event {
     int pid, code, status; /* as siginfo has them; pid 0: none */
     int wait_status;       /* as wait4() has it */
+    bool usage_wanted;     /* whether somebody wants to know rusage */
     struct rusage rusage;
 };
 
 static void note(struct event *e, const struct process *p, int code, int status, int wait_status)
 {
-    uint64_t user, system, minor, major;
+    if (e->usage_wanted) {
+        uint64_t user, system, minor, major;
 
-    process_times(p, &user, &system);
-    process_faults(p, &minor, &major);
-    fill_rusage(&e->rusage, user + p->child_user_ns, system + p->child_system_ns, minor + p->child_min_faults,
-                major + p->child_maj_faults, process_max_resident(p));
+        process_times(p, &user, &system);
+        process_faults(p, &minor, &major);
+        fill_rusage(&e->rusage, user + p->child_user_ns, system + p->child_system_ns,
+                    minor + p->child_min_faults, major + p->child_maj_faults, process_max_resident(p));
+    }
     e->pid = p->pid;
     e->code = code;
     e->status = status;
@@ -409,6 +412,7 @@ static int32_t wait4(int pid, vaddr_t status, unsigned options, vaddr_t rusage)
     if (pid == INT32_MIN)
         return -ESRCH;
     w.id = pid > 0 ? pid : pid == 0 ? process_current()->pgid : -pid;
+    e.usage_wanted = rusage;
     err = wait_event(&w, &e);
     if (err || !e.pid)
         return err;
@@ -452,6 +456,7 @@ int32_t sys_waitid(SYSCALL_5_ARGS(which, id, info, options, rusage))
     if (options & WNOHANG)
         nonblock = false;
     w.options |= nonblock ? WNOHANG : 0;
+    e.usage_wanted = rusage;
     err = wait_event(&w, &e);
     if (err)
         return err;
