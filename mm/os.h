@@ -194,4 +194,10 @@ size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 
+#ifndef QUIRE_HOSTED
+/* A few words, whose number is known, are moved without a call. */
+#define memcpy(dst, src, n)                                                                                  \
+    (__builtin_constant_p(n) && (n) <= 64 ? __builtin_memcpy(dst, src, n) : memcpy(dst, src, n))
+#endif
+
 #endif

@@ -5,8 +5,9 @@
  * next key, the rest are the numbers. So whoever reads the state later cannot compute what was given out
  * before. Stirring in is the same step after the input was added to the key.
  *
- * Small requests share a block: what one leaves over is kept for the next, until something is stirred in, and
- * each byte is erased when it is given out.
+ * Small requests share a stretch of the stream: what one leaves over is kept for the next, until something is
+ * stirred in, and each byte is erased when it is given out. A new program takes 16 bytes, and its C library
+ * mostly a few more, so a stretch lasts for several.
  *
  * Chance comes from RDRAND where the processor has it, from the date, and from the time that interrupts and
  * loops take to the cycle. An emulator that counts instructions has only the date: there, numbers are as good
@@ -21,14 +22,15 @@
 #include "mm/x86/cpu.h"
 
 #define KEY_WORDS    8u
-#define RDRAND_TRY   10u        /* Intel's advice */
+#define BLOCK        64u /* bytes that the cipher makes at a time; more than that is no small request */
+#define RDRAND_TRY   10u /* Intel's advice */
 #define CPUID_RDRAND (1u << 30) /* leaf 1, ECX */
 #define JITTER       64u        /* readings of the counter */
 #define RESEED_NS    1000000000ull
 
 static uint32_t key[KEY_WORDS];
-static uint8_t left[64 - sizeof key]; /* what a block has beside the next key */
-static size_t left_bytes;             /* of the beginning of these nobody has got */
+static uint8_t left[4 * BLOCK - sizeof key]; /* what so many blocks have beside the next key */
+static size_t left_bytes;                    /* of the beginning of these nobody has got */
 static bool have_rdrand;
 static uint64_t reseed_at;
 
@@ -165,7 +167,7 @@ void random_bytes(void *buf, size_t n)
 {
     if (os_now_ns() >= reseed_at)
         reseed();
-    if (n > sizeof left) {
+    if (n > BLOCK) {
         generate(buf, n);
         return;
     }
