@@ -20,7 +20,7 @@ struct ehdr {
     uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
 };
 
-struct phdr {
+struct __attribute__((packed)) phdr { /* wherever it lies */
     uint32_t type, offset, vaddr, paddr, filesz, memsz, flags, align;
 };
 
@@ -42,14 +42,13 @@ int elf_header(struct elf_image *e, const void *header, uint64_t file_size)
         (h.machine != EM_386 && h.machine != EM_486) || h.phentsize != ELF_PHDR || h.phnum == 0 ||
         h.phnum > ELF_PHDRS || (uint64_t)h.phoff + h.phnum * ELF_PHDR > file_size)
         return -ENOEXEC;
-    *e = (struct elf_image){
-        .fixed = h.type == ET_EXEC,
-        .reads_exec = true,
-        .entry = h.entry,
-        .phnum = h.phnum,
-        .phdr_offset = h.phoff,
-        .lo = SPACE_HI,
-    };
+    memset(e, 0, offsetof(struct elf_image, segment));
+    e->fixed = h.type == ET_EXEC;
+    e->reads_exec = true;
+    e->entry = h.entry;
+    e->phnum = h.phnum;
+    e->phdr_offset = h.phoff;
+    e->lo = SPACE_HI;
     return 0;
 }
 
@@ -86,13 +85,12 @@ static int add_segment(struct elf_image *e, const struct phdr *p)
 
 int elf_segments(struct elf_image *e, const void *phdrs)
 {
-    for (uint32_t i = 0; i < e->phnum; i++) {
-        struct phdr p;
+    const struct phdr *p = phdrs;
 
-        memcpy(&p, (const uint8_t *)phdrs + i * sizeof p, sizeof p);
-        switch (p.type) {
+    for (const struct phdr *end = p + e->phnum; p < end; p++) {
+        switch (p->type) {
         case PT_LOAD: {
-            int err = add_segment(e, &p);
+            int err = add_segment(e, p);
 
             if (err)
                 return err;
@@ -102,14 +100,14 @@ int elf_segments(struct elf_image *e, const void *phdrs)
             if (e->has_interp) /* the first one counts */
                 break;
             e->has_interp = true;
-            e->interp_offset = p.offset;
-            e->interp_size = p.filesz;
+            e->interp_offset = p->offset;
+            e->interp_size = p->filesz;
             break;
         case PT_PHDR:
-            e->phdr = p.vaddr;
+            e->phdr = p->vaddr;
             break;
         case PT_GNU_STACK:
-            e->exec_stack = p.flags & PF_X;
+            e->exec_stack = p->flags & PF_X;
             e->reads_exec = false;
             break;
         }

@@ -34,7 +34,7 @@ struct elf_image {
         interp_size; /* of the interpreter's path in the file, with its 0; see elf_interp() */
     vaddr_t lo, hi;  /* of all segments, page aligned */
     unsigned segments;
-    struct elf_segment segment[ELF_SEGMENTS];
+    struct elf_segment segment[ELF_SEGMENTS]; /* so many; the others are not set */
 };
 
 /*

@@ -39,7 +39,8 @@
 #include "mm/softtlb.h"
 #include "mm/x86/cpu.h"
 
-#define HEAD_BYTES    256u /* of a file, that say what it is; a script's first line ends in them */
+#define HEAD_BYTES    512u /* of a file, that say what it is: most have their program headers there */
+#define SCRIPT_BYTES  256u /* of them, in which a script's first line ends */
 #define SCRIPTS       5u   /* that may be each other's interpreters */
 #define DYN_BASE      0x00400000u
 #define STACK_TOP     ((vaddr_t)USER_END)
@@ -75,7 +76,6 @@ enum {
 /* Too large for the kernel's stack. */
 struct exec {
     struct inode *inode, *interp; /* of open_program() */
-    struct elf_image image, interp_image;
     struct space *space;
     struct memory *memory;
     struct fd_table *files; /* copies, when others share the process's; else NULL */
@@ -83,8 +83,9 @@ struct exec {
     vaddr_t base, interp_base; /* what is added to the files' addresses */
     vaddr_t sp;
     unsigned personality;
+    /* From here on it is not cleared. */
+    struct elf_image image, interp_image; /* of inode and interp, if these are there */
     uint8_t head[HEAD_BYTES];
-    uint8_t phdrs[ELF_PHDRS * ELF_PHDR];
 };
 
 /* --- files --- */
@@ -118,6 +119,16 @@ static void close_program(struct inode *i)
     inode_put(i);
 }
 
+/* The first bytes of a file, and zeroes behind its end. How many it has, or -errno. */
+static int read_head(struct inode *i, uint8_t *head)
+{
+    int n = inode_read(i, 0, head, HEAD_BYTES);
+
+    if (n >= 0 && (size_t)n < HEAD_BYTES)
+        memset(head + n, 0, HEAD_BYTES - (size_t)n);
+    return n;
+}
+
 /* Exactly n bytes, or -ENOEXEC. */
 static int read_all(struct inode *i, uint64_t pos, void *buf, size_t n)
 {
@@ -128,14 +139,25 @@ static int read_all(struct inode *i, uint64_t pos, void *buf, size_t n)
     return (size_t)got == n ? 0 : -ENOEXEC;
 }
 
-static int read_image(struct inode *i, const void *head, struct elf_image *e, void *phdrs)
+/* What head says, which was read, and the program headers, wherever they are. */
+static int read_image(struct inode *i, const uint8_t *head, struct elf_image *e)
 {
     int err = elf_header(e, head, i->size);
+    size_t size;
+    void *phdrs;
 
-    if (!err)
-        err = read_all(i, e->phdr_offset, phdrs, e->phnum * ELF_PHDR);
+    if (err)
+        return err;
+    size = e->phnum * ELF_PHDR;
+    if (size <= HEAD_BYTES && e->phdr_offset <= HEAD_BYTES - size)
+        return elf_segments(e, head + e->phdr_offset);
+    phdrs = vm_alloc(size);
+    if (!phdrs)
+        return -ENOMEM;
+    err = read_all(i, e->phdr_offset, phdrs, size);
     if (!err)
         err = elf_segments(e, phdrs);
+    kfree(phdrs);
     return err;
 }
 
@@ -176,7 +198,7 @@ static int add_script(struct exec_args *a, const char *interp, const char *arg)
     return 0;
 }
 
-/* head: the first bytes of a file that begins with #!, n of them. */
+/* head: the first bytes of a file that begins with #!, n of them, not more than SCRIPT_BYTES. */
 static int script(struct exec_args *a, char *head, size_t n)
 {
     size_t end = 2, at = 2;
@@ -184,7 +206,7 @@ static int script(struct exec_args *a, char *head, size_t n)
 
     while (end < n && head[end] != '\n' && head[end] != '\0')
         end++;
-    if (end == HEAD_BYTES) { /* cut; Linux does so too, if it is not the interpreter's path */
+    if (end == SCRIPT_BYTES) { /* cut; Linux does so too, if it is not the interpreter's path */
         end--;
         while (at < end && blank(head[at]))
             at++;
@@ -221,17 +243,16 @@ static int find_program(struct exec *x, struct exec_args *a)
 
         if (err)
             return err;
-        n = inode_read(x->inode, 0, x->head, sizeof x->head);
+        n = read_head(x->inode, x->head);
         if (n < 0)
             return n;
-        memset(x->head + n, 0, sizeof x->head - (size_t)n);
         if (x->head[0] != '#' || x->head[1] != '!')
             return 0;
         if (depth == SCRIPTS)
             return -ELOOP;
         close_program(x->inode);
         x->inode = NULL;
-        err = script(a, (char *)x->head, (size_t)n);
+        err = script(a, (char *)x->head, (size_t)n < SCRIPT_BYTES ? (size_t)n : SCRIPT_BYTES);
         if (err)
             return err;
     }
@@ -266,9 +287,9 @@ static int find_interp(struct exec *x)
         return err;
     if (x->interp->size < ELF_HEADER)
         return -EIO;
-    err = read_all(x->interp, 0, x->head, ELF_HEADER);
-    if (!err)
-        err = read_image(x->interp, x->head, &x->interp_image, x->phdrs);
+    err = read_head(x->interp, x->head);
+    if (err >= 0)
+        err = read_image(x->interp, x->head, &x->interp_image);
     return err == -ENOEXEC ? -ELIBBAD : err;
 }
 
@@ -532,8 +553,8 @@ static void set_registers(struct thread *t, vaddr_t entry, vaddr_t sp)
     memset(t->context.tls, 0, sizeof t->context.tls);
     t->context.fs = t->context.gs = 0;
     ldt_attach(t, NULL);
-    fpu_reset(t->context.fpu);
     context_reload(&t->context);
+    fpu_begin();
 }
 
 static const char *base_name(const char *path)
@@ -639,14 +660,14 @@ int exec_program(struct exec_args *a)
 
     if (!x)
         return -ENOMEM;
-    memset(x, 0, offsetof(struct exec, head));
+    memset(x, 0, offsetof(struct exec, image));
     /* The name is that of the file that was asked for, script or not. */
     name = base_name(a->path);
     for (size_t i = 0; i + 1 < sizeof comm && name[i]; i++)
         comm[i] = name[i];
     err = find_program(x, a);
     if (!err)
-        err = read_image(x->inode, x->head, &x->image, x->phdrs);
+        err = read_image(x->inode, x->head, &x->image);
     if (!err)
         err = find_interp(x);
     if (!err)

@@ -347,6 +347,8 @@ uint16_t cpu_gs(void)
     return 0;
 }
 
+struct fpu_state fpu_clean;
+
 void fpu_init(void)
 {
 }
