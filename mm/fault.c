@@ -145,6 +145,28 @@ void fault_copy_page(struct space *s, const struct region *r, vaddr_t va, pte_t 
     vm_frame_drop(vm, old);
 }
 
+void fault_copy_object(struct space *s, const struct region *r, vaddr_t va, pte_t *e,
+                       const struct frame *from, struct frame *f, unsigned flags, uint32_t began)
+{
+    struct vm *vm = s->vm;
+    pfn_t to = frame_pfn(vm->pool, f);
+    struct event_record *event = event_new(&vm->events);
+
+    event->kind = EVENT_STEP;
+    event->what = FAULT_OBJECT_IN;
+    event->why = FAULT_RESUME;
+    event->flags = (uint8_t)((flags_of(ACCESS_WRITE) | flags) & ~(unsigned)EVENT_HAD_TABLE);
+    event->frame = PFN_NONE;
+    event->who = s->id;
+    event->where = va;
+    event->cost = began;
+    vm->stats.by_action[FAULT_COPY]++;
+    frame_copy(vm->pool, to, frame_pfn(vm->pool, from));
+    install_private(s, r, va, e, f, to);
+    s->resident++;
+    note_end(s, va, FAULT_COPY, flags | EVENT_IS_WRITE, to, began);
+}
+
 void fault_take_over(struct space *s, vaddr_t va, pte_t *e, unsigned flags, uint32_t began)
 {
     struct vm *vm = s->vm;
@@ -223,13 +245,13 @@ static bool has_room(const struct space *s)
     return s->set.list.count + AROUND <= least(s->set.limit, s->set.most);
 }
 
-void fault_map_around(struct space *s, const struct region *r, vaddr_t va, pte_t *e)
+void fault_map_around(struct space *s, const struct region *r, vaddr_t va, pte_t *e, const uintptr_t *block)
 {
     struct vm *vm = s->vm;
     const struct object *o = r->object;
     uint32_t page = (va - r->start) >> PAGE_SHIFT, index = r->offset + page;
     uint32_t entry = va >> PAGE_SHIFT & (PT_TABLE_ENTRIES - 1), before = index % AROUND, n, filled, pages;
-    const uintptr_t *word;
+    const uintptr_t *word = block + index % RADIX_BLOCK;
 
     _Static_assert(RADIX_BLOCK % AROUND == 0, "their words lie in one block");
     if (vm->exact || (vm->pageable.keeps_sets && !has_room(s)))
@@ -238,7 +260,7 @@ void fault_map_around(struct space *s, const struct region *r, vaddr_t va, pte_t
     n = least(least(AROUND - before, o->pages - index),
               least((r->end - va) >> PAGE_SHIFT, PT_TABLE_ENTRIES - entry));
     before = least(before, least(page, entry));
-    word = radix_block(&o->index, index) + index % RADIX_BLOCK - before;
+    word -= before;
     e -= before;
     va -= before << PAGE_SHIFT;
     n += before;
@@ -294,6 +316,7 @@ static inline __attribute__((always_inline)) bool act_at_once(struct space *s, e
                                                               uint32_t began)
 {
     struct vm *vm = s->vm;
+    const uintptr_t *block;
     struct frame *f;
 
     switch (action) {
@@ -316,12 +339,23 @@ static inline __attribute__((always_inline)) bool act_at_once(struct space *s, e
         fault_take_over(s, va, e, flags, began);
         break;
     case FAULT_OBJECT_IN:
-        f = object_resident(r->object, r->offset + ((va - r->start) >> PAGE_SHIFT));
-        if (!f || access == ACCESS_WRITE)
+        f = find_page(r->object, r->offset + ((va - r->start) >> PAGE_SHIFT), &block);
+        if (unlikely(!f))
             return false;
+        if (access == ACCESS_WRITE) {
+            struct frame *copy;
+
+            if (r->flags & REGION_SHARED)
+                return false;
+            copy = frame_alloc(vm->pool, FRAME_ANON, FRAME_FIRST); /* no reclaim: the steps do it */
+            if (unlikely(!copy))
+                return false;
+            fault_copy_object(s, r, va, e, f, copy, flags, began);
+            break;
+        }
         install_object(s, r, va, e, access, f);
         note_end(s, va, action, flags_of(access) | flags, frame_pfn(vm->pool, f), began);
-        fault_map_around(s, r, va, e);
+        fault_map_around(s, r, va, e, block);
         break;
     default:
         return false;

@@ -34,11 +34,15 @@ struct fault_step { /* (o) */
 struct region *fault_stack_above(struct space *s, vaddr_t va);
 /* Let a shared or read-only table be the space's own. LOOK_AGAIN, or a verdict. Sleeps. */
 int fault_own_table(struct space *s, vaddr_t va);
-/* The object's page was just mapped for reading: map what is in memory around it. */
-void fault_map_around(struct space *s, const struct region *r, vaddr_t va, pte_t *e);
+/* The object's page was just mapped for reading: map what is in memory around it. block: of find_page(). */
+void fault_map_around(struct space *s, const struct region *r, vaddr_t va, pte_t *e, const uintptr_t *block);
 /* Last actions, with their event; flags are for it. Copy the page that the entry names to f. */
 void fault_copy_page(struct space *s, const struct region *r, vaddr_t va, pte_t *e, struct frame *f,
                      unsigned flags, uint32_t began);
+/* The same where there is no entry yet, of an object's page in frame `from`: with it the step that finds that
+ * page, which needs no entry, is counted as an event, and the copy among the actions. */
+void fault_copy_object(struct space *s, const struct region *r, vaddr_t va, pte_t *e,
+                       const struct frame *from, struct frame *f, unsigned flags, uint32_t began);
 /* Make the entry's own page writable. */
 void fault_take_over(struct space *s, vaddr_t va, pte_t *e, unsigned flags, uint32_t began);
 /* Take the steps of a fault, the first of which is known; `steps` were taken before. Called in a nosleep
@@ -139,6 +143,14 @@ look(struct space *s, vaddr_t va, enum access access, struct region **region, pt
         return FAULT_BAD_ACCESS;
     }
     return look_at_entry(s, va, access, r, can_grow, entry);
+}
+
+/* object_resident(), and if there is one, the words of the index that have the pages around it. */
+static inline __attribute__((always_inline)) struct frame *find_page(const struct object *o, uint32_t index,
+                                                                     const uintptr_t **block)
+{
+    *block = likely(index < o->pages) ? radix_block(&o->index, index) : NULL;
+    return likely(*block) ? object_word_frame(o->vm->pool, (*block)[index % RADIX_BLOCK]) : NULL;
 }
 
 /* Of the events of a fault. */

@@ -267,6 +267,7 @@ static inline __attribute__((always_inline)) int act(struct fault_step *st, enum
 {
     struct space *s = st->s;
     struct vm *vm = s->vm;
+    const uintptr_t *block;
     struct frame *f;
     int result;
 
@@ -302,15 +303,21 @@ static inline __attribute__((always_inline)) int act(struct fault_step *st, enum
         result = bring_table(st);
         if (result != FAULT_RESUME)
             return result;
-        f = object_resident(st->region->object, object_index(st));
+        f = find_page(st->region->object, object_index(st), &block);
         if (!f)
             return fetch(st, action);
+        if (st->access == ACCESS_WRITE && !(st->region->flags & REGION_SHARED)) {
+            result = bring_frame(st);
+            if (likely(result == FAULT_RESUME))
+                fault_copy_object(s, st->region, st->va, st->entry, f, take_spare(st), st->flags, st->began);
+            return result;
+        }
         if (!step_to_object(st, f))
             return FAULT_BUS;
         if (st->access == ACCESS_WRITE)
             return LOOK_AGAIN;
         note(st, EVENT_FAULT, action, FAULT_RESUME, 0);
-        fault_map_around(s, st->region, st->va, st->entry);
+        fault_map_around(s, st->region, st->va, st->entry, block);
         return FAULT_RESUME;
     case FAULT_SWAP_IN:
         f = swap_cached(vm, pte_slot(*st->entry));

@@ -84,7 +84,8 @@ void radix_init(struct radix *r, struct cache *nodes)
     *r = (struct radix){.nodes = nodes};
 }
 
-const uintptr_t *radix_block(const struct radix *r, uint32_t index)
+static inline __attribute__((always_inline)) const uintptr_t *find_block(const struct radix *r,
+                                                                         uint32_t index)
 {
     const struct radix_node *n = r->root;
 
@@ -98,9 +99,14 @@ const uintptr_t *radix_block(const struct radix *r, uint32_t index)
     return n->word;
 }
 
+const uintptr_t *radix_block(const struct radix *r, uint32_t index)
+{
+    return find_block(r, index);
+}
+
 uintptr_t radix_get(const struct radix *r, uint32_t index)
 {
-    const uintptr_t *block = radix_block(r, index);
+    const uintptr_t *block = find_block(r, index);
 
     return likely(block) ? block[digit(index, 0)] : 0;
 }
