@@ -11,6 +11,7 @@
 #include "kernel/lib/param.h"
 #include "kernel/lib/printk.h"
 #include "kernel/life/end.h"
+#include "kernel/net/socket.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/time.h"
 #include "kernel/vm/vm_sys.h"
@@ -267,6 +268,7 @@ static void check_machine(struct kt *kt, bool last_of_suite)
     EXPECT(sched_verify(), "after the test");
     EXPECT(pipe_verify(), "after the test");
     EXPECT(ramfs_verify(), "after the test");
+    EXPECT(socket_verify(), "after the test");
 }
 
 /* --- a test that does not end --- */
