@@ -53,6 +53,14 @@ static struct image with_interp(const char *path)
     return f;
 }
 
+/* The program headers lie elsewhere in the file. */
+static void move_headers(struct image *f, size_t to)
+{
+    memmove((uint8_t *)f + to, f->p, f->e.e_phnum * sizeof f->p[0]);
+    memset(f->p, 0xff, sizeof f->p);
+    f->e.e_phoff = to;
+}
+
 /* A program header of which only the type may be looked at. */
 static Elf32_Phdr nonsense(uint32_t type)
 {
@@ -148,6 +156,11 @@ static void headers(void)
     TRY_WITH(f.e.e_phoff = good_size - 64);
     TRY_WITH(f.e.e_phoff = 0xffffffe0);
     TRY_WITH(f.e.e_phoff = 0x7fffffff);
+    TRY_WITH(move_headers(&f, CODE - 96));
+    TRY_WITH(move_headers(&f, CODE + 25));
+    TRY_WITH(move_headers(&f, PAGE - 50));
+    TRY_WITH(move_headers(&f, good_size - 96));
+    TRY_WITH(move_headers(&f, good_size - 95));
     PART("what nobody reads");
     TRY_WITH(f.e.e_shoff = 0xffffffff; f.e.e_shnum = 0xffff; f.e.e_shstrndx = 0xffff);
     TRY_WITH(f.e.e_ehsize = 0);
