@@ -120,8 +120,10 @@ void buddy_free(struct buddy *b, pfn_t pfn, unsigned order)
      */
     for (uint32_t above = b->nonempty >> order >> 1 << 1 << order; above; above &= above - 1) {
         unsigned k = (unsigned)__builtin_ctz(above);
+        pfn_t head = pfn >> k << k;
+        const struct frame *f = &b->frames[head];
 
-        mm_assert(!heads_free(b, pfn & ~((1u << k) - 1), k),
+        mm_assert(head < b->start || !(f->flags & FRAME_F_BUDDY) || f->order != k,
                   "frame %u, order %u, is free already, in order %u", pfn, order, k);
     }
     list_push(b, pfn, order);

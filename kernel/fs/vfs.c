@@ -402,10 +402,12 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
             name++;
         if (!S_ISDIR(w->at->mode))
             return -ENOTDIR;
-        for (; name[len] && name[len] != '/'; len++) {
+        for (char c; (c = name[len]) != '/'; len++) {
+            if (!c)
+                break;
             if (unlikely(len == NAME_MAX))
                 return -ENAMETOOLONG;
-            end->name[len] = name[len];
+            end->name[len] = c;
         }
         if (len == 0)
             return end_at_dir(w, kind, end);

@@ -764,7 +764,7 @@ static bool list_entry(void *arg, const char *name, uint32_t ino, uint32_t type)
         l->full = true;
         return false;
     }
-    memset(at, 0, size);
+    memset(at + size - 8, 0, 8); /* what is behind the name; `next` will be set */
     if (l->wide) {
         struct dirent64 *d = (struct dirent64 *)at;
 
