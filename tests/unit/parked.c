@@ -340,14 +340,14 @@ TEST(parked, a_program_has_a_share)
 /* What is mapped ahead of its use takes a share only as long as that has room. */
 TEST(parked, a_share_is_for_what_is_touched)
 {
-    enum { PAGES = 48, LIMIT = 36 };
+    enum { PAGES = 96, LIMIT = 68 };
     struct vt t;
     uint32_t *image = kt_alloc(PAGES * PAGE_SIZE), v;
     struct frame *f;
 
     REQUIRE(image, "memory");
     memset(image, 0, PAGES * PAGE_SIZE);
-    if (!vt_begin(&t, kt, 192, 16, 0)) {
+    if (!vt_begin(&t, kt, 300, 16, 0)) {
         kt_release(image);
         return;
     }
@@ -363,11 +363,11 @@ TEST(parked, a_share_is_for_what_is_touched)
     space_set_resident(s, LIMIT);
     EXPECT(space_map(s, &va, PAGES * PAGE_SIZE, REGION_READ | MAP_AT, o, 0) == 0, "map");
     FAULTS(&t.vm, 1, EXPECT(vt_read(s, page(3), &v) == FAULT_RESUME, "read"));
-    EXPECT(s->set.list.count == 16 && pte_present(entry(s, 15)), "%u pages", s->set.list.count);
-    FAULTS(&t.vm, 1, EXPECT(vt_read(s, page(20), &v) == FAULT_RESUME, "read"));
-    EXPECT(s->set.list.count == 32, "%u pages", s->set.list.count);
+    EXPECT(s->set.list.count == 32 && pte_present(entry(s, 31)), "%u pages", s->set.list.count);
     FAULTS(&t.vm, 1, EXPECT(vt_read(s, page(40), &v) == FAULT_RESUME, "read"));
-    EXPECT(s->set.list.count == 33 && pte_empty(entry(s, 41)), "%u pages", s->set.list.count);
+    EXPECT(s->set.list.count == 64, "%u pages", s->set.list.count);
+    FAULTS(&t.vm, 1, EXPECT(vt_read(s, page(80), &v) == FAULT_RESUME, "read"));
+    EXPECT(s->set.list.count == 65 && pte_empty(entry(s, 81)), "%u pages", s->set.list.count);
     EXPECT(vm_verify(&t.vm), "verification");
     space_destroy(s);
     object_put(o);

@@ -953,10 +953,10 @@ static uint32_t entries_in(struct space *s, vaddr_t va, uint32_t page, uint32_t 
 /* One fault maps what is in memory around it in an object, without a frame; nothing is brought in. */
 TEST(vm, reading_maps_around)
 {
-    enum { PAGES = 40, OUT = 30, AROUND = 16 };
+    enum { PAGES = 72, OUT = 60, AROUND = 32 };
     struct vt t;
 
-    if (!vt_begin(&t, kt, 160, 32, 64))
+    if (!vt_begin(&t, kt, 200, 32, 64))
         return;
     struct object *o = object_create(&t.vm, &pager_zero, PAGES, "shared");
     struct space *writer = space_create(&t.vm), *s = space_create(&t.vm);
@@ -984,14 +984,14 @@ TEST(vm, reading_maps_around)
     FAULTS(&t.vm, 1, WRITE(s, va + 8 * PAGE_SIZE, 88));
     READ(writer, from + 8 * PAGE_SIZE, 88);
     /* What is not in memory is not fetched, and the region's end is the end. */
-    FAULTS(&t.vm, 1, READ(s, va + 22 * PAGE_SIZE, 22));
-    EXPECT(entries_in(s, va, 16, 16) == 15 && !entries_in(s, va, OUT, 1), "mapped %u",
-           entries_in(s, va, 16, 16));
-    FAULTS(&t.vm, 1, READ(s, va + 33 * PAGE_SIZE, 33));
-    EXPECT(entries_in(s, va, 32, PAGES - 32) == 6, "mapped %u", entries_in(s, va, 32, PAGES - 32));
+    FAULTS(&t.vm, 1, READ(s, va + 42 * PAGE_SIZE, 42));
+    EXPECT(entries_in(s, va, 32, 32) == 31 && !entries_in(s, va, OUT, 1), "mapped %u",
+           entries_in(s, va, 32, 32));
+    FAULTS(&t.vm, 1, READ(s, va + 65 * PAGE_SIZE, 65));
+    EXPECT(entries_in(s, va, 64, PAGES - 64) == 6, "mapped %u", entries_in(s, va, 64, PAGES - 64));
     /* Its beginning, too; and the end of a table. */
-    EXPECT(space_map(s, &part, 30 * PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 10) == 0, "map");
-    FAULTS(&t.vm, 1, READ(s, part + 2 * PAGE_SIZE, 12));
+    EXPECT(space_map(s, &part, 30 * PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 26) == 0, "map");
+    FAULTS(&t.vm, 1, READ(s, part + 2 * PAGE_SIZE, 28));
     EXPECT(entries_in(s, part, 0, 30) == 6 && entries_in(s, part, 0, 6) == 6, "mapped %u",
            entries_in(s, part, 0, 30));
     EXPECT(space_map(s, &edge, 10 * PAGE_SIZE, RW | REGION_SHARED | MAP_AT, o, 0) == 0, "map");
@@ -1014,14 +1014,14 @@ TEST(vm, reading_maps_around)
     evict_at(kt, s, va + 9 * PAGE_SIZE);
     READ(s, va + 9 * PAGE_SIZE, 9);
     /* What is about to be cut off is not mapped. */
-    o->pages = 18;
-    FAULTS(&t.vm, 1, READ(s, private + 16 * PAGE_SIZE, 16));
-    EXPECT(entries_in(s, private, 16, 16) == 2, "mapped %u", entries_in(s, private, 16, 16));
+    o->pages = 34;
+    FAULTS(&t.vm, 1, READ(s, private + 32 * PAGE_SIZE, 32));
+    EXPECT(entries_in(s, private, 32, 32) == 2, "mapped %u", entries_in(s, private, 32, 32));
     o->pages = PAGES;
     /* Nothing is where faults are to be those of a simulator. */
     t.vm.exact = true;
-    FAULTS(&t.vm, 1, READ(s, private + 20 * PAGE_SIZE, 20));
-    EXPECT(entries_in(s, private, 16, 16) == 3, "mapped %u", entries_in(s, private, 16, 16));
+    FAULTS(&t.vm, 1, READ(s, private + 40 * PAGE_SIZE, 40));
+    EXPECT(entries_in(s, private, 32, 32) == 3, "mapped %u", entries_in(s, private, 32, 32));
     t.vm.exact = false;
     space_destroy(s);
     space_destroy(writer);
