@@ -63,8 +63,8 @@
 #include "mm/softtlb.h"
 #include "mm/table.h"
 
-/* Pages of an object that one fault maps at most. A fault costs about as much as 15 pages that are mapped ahead
- * and unmapped, so these are twice as many as Linux's (fault_around_bytes). */
+/* Pages of an object that one fault maps at most. A fault costs about as much as 15 pages that are mapped
+ * ahead and unmapped, so these are twice as many as Linux's (fault_around_bytes). */
 #define AROUND 32u
 
 const char *fault_action_name(enum fault_action a)
