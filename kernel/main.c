@@ -169,15 +169,15 @@ static bool run_programs(void)
         memcpy(args, params.init_args, size);
         split_words(args, argv + 1);
         status = process_start_init(params.init ? asked : anywhere, argv, envp);
+    } else {
+        os_log("init: there is no memory for its arguments");
     }
     kfree(args);
     kfree(argv);
     if (status != 0) {
-        if (params.init)
-            os_log("init: %s cannot be run, error %d", params.init, -status);
-        else
-            os_log("init: none of /sbin/init, /init, /etc/init, /bin/init and /bin/sh can be run, error %d",
-                   -status);
+        if (!params.init)
+            os_log("init: none of /sbin/init, /init, /etc/init, /bin/init and /bin/sh can be run%s",
+                   status == -ENOENT ? ": they are not there" : "");
         process_wait_init();
         return false;
     }

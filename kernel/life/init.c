@@ -41,7 +41,24 @@ static int open_console(void)
     return err;
 }
 
-/* The first file that can be executed; -ENOENT counts only if there is no other reason. */
+static const char *reason_of(int err)
+{
+    switch (err) {
+    case -ENOENT:
+        return "it is not there, or the interpreter that it names is not";
+    case -EACCES:
+        return "it is no file that may be executed";
+    case -ENOEXEC:
+        return "it is no program for an i386";
+    case -ENOMEM:
+        return "there is no memory for it";
+    default:
+        return "see errno(3)";
+    }
+}
+
+/* The first file that can be executed; -ENOENT counts only if there is no other reason. Says of each why it
+ * cannot be, but not of one of several that is not there. */
 static int exec_first(const struct start *s)
 {
     int err = -ENOENT;
@@ -53,10 +70,10 @@ static int exec_first(const struct start *s)
 
         if (!e)
             return 0;
-        if (e != -ENOENT) {
-            os_log("init: %s cannot be executed, error %d", *path, -e);
+        if (e != -ENOENT || !s->paths[1])
+            os_log("init: %s cannot be run: %s (error %d)", *path, reason_of(e), -e);
+        if (e != -ENOENT)
             err = e;
-        }
     }
     return err;
 }
@@ -125,6 +142,7 @@ int process_start_init(const char *const *paths, const char **argv, const char *
             thread_discard(t);
         if (p)
             process_discard(p);
+        os_log("init: there is no memory for a process");
         return -ENOMEM;
     }
     p->pgid = p->sid = 1;

@@ -6,7 +6,8 @@
 void life_start(void);
 /*
  * Start pid 1 with arguments (each list ends with NULL; argv[0] is replaced by the path): the first of the
- * paths that can be executed, standard streams on the console. Sleeps. 0 or -errno.
+ * paths that can be executed, standard streams on the console. Why one cannot be is said there. Sleeps. 0
+ * or -errno.
  */
 int process_start_init(const char *const *paths, const char **argv, const char *const *envp);
 /* Wait in the kernel until pid 1 has ended, and end everybody else; its wait status. Sleeps. */

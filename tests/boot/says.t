@@ -43,4 +43,13 @@ cmp_ok($all, '>=', 4 * ($kernel // 1e9), 'no less than the frames that the kerne
 log_like($held, qr/^init ended with status [1-9]\d*: that is a failure$/m, 'an init that fails');
 outcome_is($held, 'fail');
 
+# An init that cannot be run at all.
+for (['/nosuch', 'it is not there, or the interpreter that it names is not (error 2)'], ['/etc', 'it is no file that may be executed (error 13)'],
+    ['/etc/passwd', 'it is no file that may be executed (error 13)']) {
+    my ($path, $why) = @$_;
+    my $run = boot('says-init', memory => '32M', initrd => $archive, append => "quiet init=$path", time => 60);
+    outcome_is($run, 'fail');
+    log_like($run, qr/^init: \Q$path\E cannot be run: \Q$why\E$/m, "init=$path: why not");
+}
+
 done_testing();
