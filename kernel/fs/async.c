@@ -137,6 +137,21 @@ int async_set_signal(struct file *f, uint32_t signo)
     return 0;
 }
 
+int async_set_number(struct file *f, int id)
+{
+    if (id == INT32_MIN)
+        return -EINVAL;
+    return async_set_owner(f, id < 0 ? ASYNC_GROUP : ASYNC_PROCESS, id < 0 ? -id : id);
+}
+
+int async_number(const struct file *f)
+{
+    enum async_owner kind;
+    int id = async_owner(f, &kind);
+
+    return kind == ASYNC_GROUP ? -id : id;
+}
+
 int async_signal(const struct file *f)
 {
     return f->async ? f->async->signo : 0;
@@ -228,6 +243,21 @@ static bool has_codes(int signo)
     return own & SIGBIT(signo);
 }
 
+/* The POLL* of an event. */
+static uint32_t band_of(int event)
+{
+    switch (event) {
+    case POLL_IN:
+        return POLLIN | POLLRDNORM;
+    case POLL_OUT:
+        return POLLOUT | POLLWRNORM | POLLWRBAND;
+    case POLL_ERR:
+        return POLLERR;
+    default:
+        return POLLHUP | POLLERR;
+    }
+}
+
 void async_tell(struct async *list, int event, enum async_to to)
 {
     static const struct siginfo plain = {.signo = SIGIO, .code = SI_KERNEL};
@@ -238,7 +268,7 @@ void async_tell(struct async *list, int event, enum async_to to)
             continue;
         info.signo = a->signo;
         info.code = a->signo && has_codes(a->signo) ? SI_SIGIO : event;
-        info.band = event == POLL_IN ? POLLIN | POLLRDNORM : POLLOUT | POLLWRNORM | POLLWRBAND;
+        info.band = band_of(event);
         info.uid = a->fd;
         if (!a->signo || send(a, &info))
             send(a, &plain);

@@ -14,6 +14,10 @@ int async_set_owner(struct file *f, enum async_owner kind, int id);
 int async_suggest_owner(struct file *f, enum async_owner kind, int id);
 /* The number, 0 if nobody is there any more, and of which kind. */
 int async_owner(const struct file *f, enum async_owner *kind);
+/* The same by one number, a group being a negative one: fcntl(2)'s F_SETOWN, F_GETOWN, and ioctls.
+ * async_set_number() sleeps. */
+int async_set_number(struct file *f, int id);
+int async_number(const struct file *f);
 /* Have a signal instead of SIGIO, which then says what happened; 0: SIGIO, which does not. 0, -EINVAL or
  * -ENOMEM. Sleeps. */
 int async_set_signal(struct file *f, uint32_t signo);
@@ -29,7 +33,8 @@ void async_drop(struct file *f);
 
 /* Who tells whom. */
 enum async_to { ASYNC_ALL, ASYNC_READERS, ASYNC_WRITERS };
-/* Tell those in a list that it can be read (POLL_IN) or written (POLL_OUT). Task context; does not sleep. */
+/* Tell those in a list that it can be read (POLL_IN) or written (POLL_OUT), has an error (POLL_ERR) or nobody
+ * at its other end (POLL_HUP). Task context; does not sleep. */
 void async_tell(struct async *list, int event, enum async_to to);
 
 #endif

@@ -48,6 +48,8 @@ int packet_receive(struct message *m, struct socket *s, struct transfer *t)
         t->scm->creds = m->creds;
         t->scm->has_creds = true;
     }
+    if (t->scm && (socket_has(s, SO_TIMESTAMP) || socket_has(s, SO_TIMESTAMPNS)))
+        t->scm->time_ns = inode_now();
     if (m->rights && t->scm) {
         if (t->flags & MSG_PEEK) {
             t->scm->rights = rights_copy(m);

@@ -132,9 +132,12 @@ int message_copy_out(const struct message *m, uint32_t from, vaddr_t buf, uint32
     return 0;
 }
 
-bool message_room(const struct socket *s)
+bool message_room(struct socket *s)
 {
-    return s->charged <= s->sndbuf / 4;
+    if (likely(s->charged <= s->sndbuf / 4))
+        return true;
+    s->no_room = true;
+    return false;
 }
 
 /* Until s may send. */
@@ -149,6 +152,7 @@ static int wait_charge(struct socket *s, uint64_t deadline)
             return -EPIPE;
         if (likely(s->charged < s->sndbuf))
             return 0;
+        s->no_room = true;
         err = socket_wait(&s->writable, deadline);
         if (err)
             return err;
@@ -196,7 +200,7 @@ void message_put(struct message *m)
     }
     s->charged -= m->charge;
     charged_all -= m->charge;
-    if (!s->dead && message_room(s))
+    if (!s->dead && s->charged <= s->sndbuf / 4)
         socket_wake_writers(s);
     socket_put(s);
     free_pieces(m->more);

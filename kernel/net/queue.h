@@ -49,7 +49,7 @@ int message_copy_out(const struct message *m, uint32_t from, vaddr_t buf, uint32
 /* Throw everything away that s has not received. Sleeps. */
 void message_purge(struct socket *s);
 /* Whether s may send without waiting, as poll() sees it: most of its memory has been received. */
-bool message_room(const struct socket *s);
+bool message_room(struct socket *s);
 /* Bytes that wait in a stream. */
 uint32_t message_bytes(const struct socket *s);
 /* Kernel memory in the queue. */

@@ -349,6 +349,16 @@ static int write_one(struct output *o, int type, const void *data, uint32_t n)
     return 0;
 }
 
+/* Seconds, and micro- or nanoseconds. */
+static int write_time(struct output *o, const struct socket *socket, uint64_t ns)
+{
+    bool fine = socket_has(socket, SO_TIMESTAMPNS);
+    uint32_t part = (uint32_t)(ns % 1000000000u);
+    uint32_t t[2] = {(uint32_t)(ns / 1000000000u), fine ? part : part / 1000};
+
+    return write_one(o, fine ? SO_TIMESTAMPNS : SO_TIMESTAMP, t, sizeof t);
+}
+
 /* Give a file a number, which is told at an address. */
 static int install(struct file *f, bool cloexec, vaddr_t at)
 {
@@ -395,14 +405,16 @@ int scm_write(const struct socket *socket, struct scm *s, unsigned flags, vaddr_
     int err = 0;
 
     if (!control) {
-        if (s->rights || socket_has(socket, SO_PASSCRED))
+        if (s->rights || s->time_ns || socket_has(socket, SO_PASSCRED))
             *told |= MSG_CTRUNC;
     } else {
-        if (s->has_creds) {
+        if (s->time_ns)
+            err = write_time(&o, socket, s->time_ns);
+        if (!err && s->has_creds) {
             creds_for_program(&s->creds);
             err = write_one(&o, SCM_CREDENTIALS, &s->creds, sizeof s->creds);
         }
-        if (s->rights)
+        if (!err && s->rights)
             write_rights(&o, s->rights, flags & MSG_CMSG_CLOEXEC);
     }
     *size = o.at - control;

@@ -19,6 +19,7 @@ struct scm {
     struct rights *rights; /* owned */
     bool has_creds;        /* the program gave them, or is to get them */
     struct socket_creds creds;
+    uint64_t time_ns; /* when it was received, for SO_TIMESTAMP; realtime; 0: not asked */
 };
 
 /* /proc/sys/net/core/optmem_max: so many bytes may control data be. */

@@ -35,6 +35,7 @@
 #include "kernel/sched/sync.h"
 #include "kernel/sched/usertime.h"
 #include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
 #include "mm/slab.h"
 
 TALLY(sockets, "sockets");
@@ -229,26 +230,30 @@ int socket_error(struct socket *s)
     return -err;
 }
 
+void socket_tell(struct socket *s, int event)
+{
+    if (unlikely(s->async))
+        async_tell(s->async, event, ASYNC_ALL);
+}
+
 void socket_wake_readers(struct socket *s)
 {
     sync_wake(&s->readable, POLLIN | POLLPRI | POLLRDNORM | POLLRDBAND, SYNC_TASKS);
-    if (unlikely(s->async))
-        async_tell(s->async, POLL_IN, ASYNC_READERS);
+    socket_tell(s, POLL_IN);
 }
 
 void socket_wake_writers(struct socket *s)
 {
     sync_wake(&s->writable, POLLOUT | POLLWRNORM | POLLWRBAND, SYNC_TASKS);
-    if (unlikely(s->async))
-        async_tell(s->async, POLL_OUT, ASYNC_WRITERS);
+    if (unlikely(s->no_room)) /* as Linux has it: who never found it full is not told */
+        socket_tell(s, POLL_OUT);
+    s->no_room = false;
 }
 
 void socket_wake_all(struct socket *s)
 {
     os_wake_all(&s->readable);
     os_wake_all(&s->writable);
-    if (unlikely(s->async))
-        async_tell(s->async, POLL_IN, ASYNC_ALL);
 }
 
 int socket_broken_pipe(unsigned flags)
@@ -345,10 +350,17 @@ static int socket_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     return socket_send(f, &t);
 }
 
+enum { FIOSETOWN = 0x8901, SIOCSPGRP, FIOGETOWN, SIOCGPGRP };
+
 static int socket_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
 {
     struct socket *s = socket_of(f);
+    uint32_t id;
 
+    if (cmd == FIOSETOWN || cmd == SIOCSPGRP)
+        return user_read32(&id, arg) ? -EFAULT : async_set_number(f, (int)id);
+    if (cmd == FIOGETOWN || cmd == SIOCGPGRP)
+        return user_write32(arg, (uint32_t)async_number(f));
     return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
 }
 

@@ -161,6 +161,7 @@ struct socket {
     int protocol;                  /* (c) */
     enum socket_state state;       /* (n) */
     bool opened;                   /* (n) it had a file once */
+    bool no_room;                  /* (n) somebody has found that it cannot send now */
     bool dead;                     /* (n) closed, or never opened and given up */
     uint8_t shut;                  /* (n) SHUT_* */
     int error;                     /* (n) errno that the next call is to tell, or 0 */
@@ -255,6 +256,8 @@ int socket_error(struct socket *s);
 void socket_wake_readers(struct socket *s);
 void socket_wake_writers(struct socket *s);
 void socket_wake_all(struct socket *s);
+/* Signals to those who want them (O_ASYNC), of a POLL_* event. The first two above send their own. */
+void socket_tell(struct socket *s, int event);
 /* -EPIPE, and SIGPIPE unless the flags say MSG_NOSIGNAL. */
 int socket_broken_pipe(unsigned flags);
 

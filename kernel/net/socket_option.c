@@ -101,6 +101,8 @@ static int set_number(struct socket *s, int option, int32_t value)
         if (option < 0 || option > 63 || !(BITS & BIT(option)))
             return -ENOPROTOOPT;
     }
+    if (option == SO_TIMESTAMP || option == SO_TIMESTAMPNS) /* the last one counts */
+        s->options &= ~(BIT(SO_TIMESTAMP) | BIT(SO_TIMESTAMPNS));
     s->options = value ? s->options | BIT(option) : s->options & ~BIT(option);
     return 0;
 }

@@ -13,6 +13,7 @@
  */
 #include "kernel/net/unix.h"
 #include "kernel/net/queue.h"
+#include "kernel/proc/signal.h"
 #include "kernel/sched/sync.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/slab.h"
@@ -129,6 +130,10 @@ int unix_shutdown(struct socket *s, unsigned how)
     if (peer && !peer->dead) {
         peer->shut |= (uint8_t)((how & SHUT_RECEIVE ? SHUT_SEND : 0) | (how & SHUT_SEND ? SHUT_RECEIVE : 0));
         socket_wake_all(peer);
+        if (how == SHUT_BOTH)
+            socket_tell(peer, POLL_HUP);
+        else if (how == SHUT_SEND)
+            socket_tell(peer, POLL_IN);
     }
     socket_wake_all(s);
     return 0;
@@ -145,6 +150,7 @@ void unix_release(struct socket *s)
         if (refused)
             peer->error = ECONNRESET;
         socket_wake_all(peer);
+        socket_tell(peer, POLL_HUP);
     }
     s->state = SOCKET_UNCONNECTED;
     unix_stop_waiting(unix_of(s));

@@ -11,6 +11,7 @@
 #include "kernel/net/queue.h"
 #include "kernel/net/scm.h"
 #include "kernel/net/unix.h"
+#include "kernel/proc/signal.h"
 #include "kernel/sched/sync.h"
 
 uint32_t unix_queue_max = 10;
@@ -65,6 +66,7 @@ static void leave_peer(struct socket *s, struct socket *to)
         if (mutual && !old->dead && old->peer == s) {
             old->error = ECONNRESET;
             socket_wake_all(old);
+            socket_tell(old, POLL_ERR);
         }
     }
     socket_put(old);
@@ -231,6 +233,7 @@ static bool can_send(struct socket *s)
         return false;
     if (!to || to->dead || !is_full(s, to))
         return true;
+    s->no_room = true;
     if (!unix_of(s)->waits_for) {
         unix_of(s)->waits_for = unix_of(to);
         unix_of(s)->waiting_next = unix_of(to)->waiting;

@@ -66,6 +66,8 @@ enum {
     BUS_OBJERR = 3,
     POLL_IN = 1,
     POLL_OUT = 2,
+    POLL_ERR = 4,
+    POLL_HUP = 6,
     TRAP_BRKPT = 1,
     TRAP_TRACE = 2,
     CLD_EXITED = 1,

@@ -84,22 +84,6 @@ static int set_flags(struct file *f, uint32_t fd, uint32_t flags)
 
 /* --- owners of signals --- */
 
-/* F_SETOWN: a group is a negative number. */
-static int set_owner(struct file *f, int id)
-{
-    if (id == INT32_MIN)
-        return -EINVAL;
-    return async_set_owner(f, id < 0 ? ASYNC_GROUP : ASYNC_PROCESS, id < 0 ? -id : id);
-}
-
-static int32_t get_owner(const struct file *f)
-{
-    enum async_owner kind;
-    int id = async_owner(f, &kind);
-
-    return kind == ASYNC_GROUP ? -id : id;
-}
-
 struct owner {
     int32_t kind, id;
 };
@@ -160,9 +144,9 @@ static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
     case F_GET_SEALS:
         return seals_get(f);
     case F_SETOWN:
-        return set_owner(f, (int)arg);
+        return async_set_number(f, (int)arg);
     case F_GETOWN:
-        return get_owner(f);
+        return async_number(f);
     case F_SETOWN_EX:
         return set_owner_ex(f, arg);
     case F_GETOWN_EX:

@@ -593,6 +593,130 @@ static void much(void)
     close(p[1]);
 }
 
+/* Signals of a file that has O_ASYNC, all of which are blocked; -1: none. */
+static void signalled(const char *what)
+{
+    siginfo_t i;
+    sigset_t all;
+    char text[100] = "";
+
+    sigfillset(&all);
+    while (sigtimedwait(&all, &i, &(struct timespec){0}) > 0)
+        snprintf(text + strlen(text), sizeof text - strlen(text), " %d/%lx", i.si_code,
+                 (unsigned long)i.si_band & 0xffff);
+    ut_say("%s:%s", what, text);
+}
+
+static void told(void)
+{
+    static char bytes[300000];
+    sigset_t set;
+    int p[2], q[2], owner = 0;
+
+    PART("signals");
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    TRY(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p));
+    owner = getpid();
+    TRY(ioctl(p[0], 0x8901, &owner));
+    owner = 0;
+    TRY(ioctl(p[0], 0x8903, &owner));
+    SHOW(owner == getpid());
+    owner = INT32_MIN;
+    TRY(ioctl(p[0], 0x8902, &owner));
+    TRY(ioctl(p[0], 0x8904, (void *)8));
+    TRY(fcntl(p[0], F_SETSIG, SIGRTMIN));
+    TRY(fcntl(p[0], F_SETFL, O_ASYNC | O_NONBLOCK));
+    TRY(write(p[1], "x", 1));
+    signalled("bytes came");
+    TRY(write(p[0], "x", 1));
+    TRY(read(p[1], bytes, 1));
+    signalled("they were read");
+    while (write(p[0], bytes, 10000) > 0)
+        ;
+    signalled("full");
+    while (read(p[1], bytes, sizeof bytes) > 0)
+        ;
+    signalled("room");
+    TRY(shutdown(p[1], SHUT_WR));
+    signalled("no more bytes");
+    TRY(shutdown(p[1], SHUT_RDWR));
+    signalled("shut down");
+    close(p[1]);
+    signalled("closed");
+    close(p[0]);
+    TRY(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, q));
+    fcntl(q[0], F_SETOWN, getpid());
+    fcntl(q[0], F_SETSIG, SIGRTMIN);
+    fcntl(q[0], F_SETFL, O_ASYNC);
+    close(q[1]);
+    signalled("closed");
+    close(q[0]);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void on_signal(int signo)
+{
+    (void)signo;
+}
+
+static void interrupted(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct timeval t = {10, 0};
+    char buf[4];
+    int p[2], status;
+
+    PART("interrupted");
+    TRY(socketpair(AF_UNIX, SOCK_STREAM, 0, p));
+    for (unsigned how = 0; how < 3; how++) {
+        pid_t parent = getpid(), pid;
+
+        action.sa_flags = how == 1 ? 0 : SA_RESTART;
+        sigaction(SIGUSR1, &action, NULL);
+        if (how == 2)
+            TRY(setsockopt(p[0], SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t));
+        pid = fork();
+        if (pid == 0) {
+            usleep(30000);
+            kill(parent, SIGUSR1);
+            usleep(30000);
+            _exit(how == 0 && write(p[1], "x", 1) != 1);
+        }
+        TRY(recv(p[0], buf, 4, 0));
+        waitpid(pid, &status, 0);
+    }
+    close(p[0]);
+    close(p[1]);
+}
+
+static void moved(void)
+{
+    int file = ut_file("data", 9000), p[2], q[2];
+    static uint8_t in[9000];
+
+    PART("to and from other files");
+    TRY(socketpair(AF_UNIX, SOCK_STREAM, 0, p));
+    TRY(pipe(q));
+    lseek(file, 0, SEEK_SET);
+    TRY(syscall(SYS_sendfile, p[0], file, NULL, 9000));
+    TRY(recv(p[1], in, 5000, MSG_WAITALL));
+    ut_say("%s", in[4999] == ut_pattern(4999) ? "as it was" : "otherwise");
+    TRY(splice(p[1], NULL, q[1], NULL, 3000, 0) > 0);
+    TRY(read(q[0], in, 10));
+    ut_say("%s", in[9] == ut_pattern(5009) ? "as it was" : "otherwise");
+    TRY(write(q[1], "pipe", 4));
+    TRY(splice(q[0], NULL, p[0], NULL, 100, 0) > 0);
+    TRY(splice(p[0], NULL, p[1], NULL, 100, 0));
+    TRY(mmap(NULL, 4096, PROT_READ, MAP_SHARED, p[0], 0) == MAP_FAILED ? -1 : 0);
+    close(file);
+    for (unsigned i = 0; i < 2; i++) {
+        close(p[i]);
+        close(q[i]);
+    }
+}
+
 UT_PROGRAM(unix)
 {
     ut_workdir();
@@ -604,4 +728,7 @@ UT_PROGRAM(unix)
     connections();
     listed();
     much();
+    told();
+    interrupted();
+    moved();
 }

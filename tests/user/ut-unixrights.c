@@ -1,9 +1,11 @@
 /* What goes along with messages of local sockets: descriptors and credentials; and who is given them back. */
 #include "tests/user/ut.h"
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #define MANY 300
 
@@ -351,6 +353,65 @@ static void chain(void)
     close(r[0]);
 }
 
+/* Without the capabilities, as many may be on their way as files may be open. */
+static void limited(void)
+{
+    struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2];
+    struct rlimit limit = {20, 20};
+    int p[2], one, sent = 0;
+
+    memset(none, 0, sizeof none);
+    socketpair(AF_UNIX, SOCK_STREAM, 0, p);
+    one = p[0];
+    setrlimit(RLIMIT_NOFILE, &limit);
+    TRY(syscall(SYS_capset, &head, none));
+    while (sent < 100 && send_files(p[0], "x", &one, 1) == 1)
+        sent++;
+    ut_say("%s after %d", ut_errno(errno), sent);
+    /* The one that is over the limit of descriptors. */
+    int f[20], n = 0;
+
+    while (n < 20 && (f[n] = dup(one)) >= 0)
+        n++;
+    receive(p[1], 1, sizeof control, 0, f, 0);
+    close(f[--n]);
+    receive(p[1], 1, sizeof control, 0, f, 0);
+    _exit(0);
+}
+
+static void times(void)
+{
+    char in[8];
+    struct iovec v = {in, sizeof in};
+    int p[2], on = 1, value;
+    socklen_t n = sizeof value;
+
+    PART("times");
+    TRY(socketpair(AF_UNIX, SOCK_DGRAM, 0, p));
+    for (int option = SO_TIMESTAMP; option; option = option == SO_TIMESTAMP ? SO_TIMESTAMPNS : 0) {
+        struct msghdr m = {
+            .msg_iov = &v, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = 64};
+        uint32_t t[2];
+        time_t now = time(NULL);
+
+        TRY(setsockopt(p[1], SOL_SOCKET, option, &on, sizeof on));
+        TRY(getsockopt(p[1], SOL_SOCKET, SO_TIMESTAMP, &value, &n));
+        SHOW(value);
+        send(p[0], "x", 1, 0);
+        TRY(recvmsg(p[1], &m, 0));
+        memcpy(t, CMSG_DATA(&control.align), sizeof t);
+        ut_say("type %d, %u bytes, %s", control.align.cmsg_type, (unsigned)control.align.cmsg_len,
+               t[0] - (uint32_t)now < 5 && t[1] < 1000000000 ? "now" : "another time");
+        m = (struct msghdr){.msg_iov = &v, .msg_iovlen = 1};
+        send(p[0], "x", 1, 0);
+        TRY(recvmsg(p[1], &m, 0));
+        SHOW(m.msg_flags);
+    }
+    close(p[0]);
+    close(p[1]);
+}
+
 UT_PROGRAM(unixrights)
 {
     ut_workdir();
@@ -361,4 +422,6 @@ UT_PROGRAM(unixrights)
     credentials(SOCK_DGRAM);
     cycles();
     chain();
+    times();
+    ut_child("more than may be", limited);
 }
