@@ -3,8 +3,10 @@
  * flock(2)'s, which cover all of a file and belong to an open file. fcntl's and flock's do not see each
  * other.
  *
- * Data. An inode's list of locks, by where they start. Of one owner and kind no two overlap. A process is
- * told apart by its table of descriptors, so that threads share their locks and fork's child has none.
+ * Data. An inode's list of locks: by owner, who came first being first, and of one owner by where they start.
+ * The first in the list that is in the way is the one that is told of, as on Linux. Of one owner and kind no
+ * two overlap. A process is told apart by its table of descriptors, so that threads share their locks and
+ * fork's child has none.
  *
  * Setting a lock replaces what the owner had in the range: at most one lock is split, so two new records are
  * enough, and they are allocated before anything is looked at. After that, what is checked and what is done
@@ -45,7 +47,7 @@ struct lock_wait {
     const struct file_lock *want;
 };
 
-#define CHAIN_MAX 10u /* processes that wait for each other, as far as is looked */
+#define CHAIN_MAX 11u /* processes that wait for each other, as far as is looked */
 
 /* The share of low memory that all locks may take, the most that there may be, since each call looks at all
  * locks of a file, and the share of these that one process may have. */
@@ -136,25 +138,40 @@ static void drop(struct file_lock **at)
     file_locks.count--;
 }
 
-static void insert(struct inode *i, struct file_lock *l)
+static bool same_owner(const struct file_lock *a, const struct file_lock *b)
+{
+    return a->whole == b->whole && a->owner == b->owner;
+}
+
+/* Where the owner's locks begin in the list, or are to begin: stays so when these change. */
+static struct file_lock **place_of(struct inode *i, const struct file_lock *want)
 {
     struct file_lock **at = &i->locks;
 
-    while (*at && (*at)->start <= l->start)
+    while (*at && !same_owner(*at, want))
+        at = &(*at)->next;
+    return at;
+}
+
+/* Into the owner's locks, which begin at `at`. */
+static void insert(struct file_lock **at, struct file_lock *l)
+{
+    while (*at && same_owner(*at, l) && (*at)->start <= l->start)
         at = &(*at)->next;
     l->next = *at;
     *at = l;
 }
 
-/* Clear the owner's locks in [start, end). *spare is used up if one is split. */
-static void clear(struct inode *i, const struct file_lock *want, struct file_lock **spare)
+/* Clear the owner's locks in [start, end), of those that begin at `first`. *spare is used up if one is
+ * split. */
+static void clear(struct file_lock **first, const struct file_lock *want, struct file_lock **spare)
 {
-    struct file_lock **at = &i->locks, *moved = NULL;
+    struct file_lock **at = first, *moved = NULL;
 
-    while (*at) {
+    while (*at && same_owner(*at, want)) {
         struct file_lock *l = *at;
 
-        if (l->whole != want->whole || l->owner != want->owner || !overlap(l, want)) {
+        if (!overlap(l, want)) {
             at = &l->next;
         } else if (l->start >= want->start && l->end <= want->end) {
             drop(at);
@@ -176,17 +193,16 @@ static void clear(struct inode *i, const struct file_lock *want, struct file_loc
         }
     }
     if (moved)
-        insert(i, moved);
+        insert(first, moved);
 }
 
 /* Neighbours of one kind are one lock: what fresh, which is not in the list yet, touches joins it. */
-static void join(struct inode *i, struct file_lock *fresh)
+static void join(struct file_lock **at, struct file_lock *fresh)
 {
-    for (struct file_lock **at = &i->locks; *at;) {
+    while (*at && same_owner(*at, fresh)) {
         const struct file_lock *l = *at;
 
-        if (l->whole == fresh->whole && l->owner == fresh->owner && l->exclusive == fresh->exclusive &&
-            (l->end == fresh->start || l->start == fresh->end)) {
+        if (l->exclusive == fresh->exclusive && (l->end == fresh->start || l->start == fresh->end)) {
             fresh->start = l->start < fresh->start ? l->start : fresh->start;
             fresh->end = l->end > fresh->end ? l->end : fresh->end;
             drop(at);
@@ -231,7 +247,7 @@ static int set(struct file *f, int fd, const struct file_lock *want, unsigned ty
     /* flock() gives back what it had before it waits for the other kind, so that two cannot wait for each
      * other's. */
     if (!err && want->whole) {
-        clear(i, want, &spare);
+        clear(place_of(i, want), want, &spare);
         os_wake_all(&unlocked);
     }
     while (!err && type != LOCK_NONE && (blocker = conflict(i, want)))
@@ -241,11 +257,13 @@ static int set(struct file *f, int fd, const struct file_lock *want, unsigned ty
     if (!err && !has_room(want) && (type != LOCK_NONE || splits(i, want)))
         err = -ENOLCK;
     if (!err) {
-        clear(i, want, &spare);
+        struct file_lock **place = place_of(i, want);
+
+        clear(place, want, &spare);
         if (type != LOCK_NONE) {
             *fresh = *want;
-            join(i, fresh);
-            insert(i, fresh);
+            join(place, fresh);
+            insert(place, fresh);
             file_locks.count++;
             count(fresh, 1);
             fresh = NULL;

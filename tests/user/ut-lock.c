@@ -72,6 +72,79 @@ static void ranges(void)
     close(fd);
 }
 
+/* A process that sets a lock, and has it until the other end of *go is closed. */
+static pid_t owner_of(int fd, int type, off_t start, off_t size, const int go[2])
+{
+    int told[2];
+    pid_t child;
+    char c;
+
+    if (pipe(told))
+        exit(1);
+    child = fork();
+    if (child == 0) {
+        close(go[1]);
+        if (lock(fd, F_SETLK, type, start, size) || write(told[1], "x", 1) != 1)
+            _exit(1);
+        _exit(read(go[0], &c, 1) < 0);
+    }
+    if (read(told[0], &c, 1) != 1)
+        exit(1);
+    close(told[0]);
+    close(told[1]);
+    return child;
+}
+
+static void show_owner(int fd, int type, off_t start, const pid_t *owner, unsigned owners)
+{
+    struct flock l = {.l_type = (short)type, .l_whence = SEEK_SET, .l_start = start};
+    unsigned who = 0;
+
+    fcntl(fd, F_GETLK, &l);
+    while (who < owners && owner[who] != l.l_pid)
+        who++;
+    ut_say("%s from %d on: %s [%d, +%d) of %u", type_name(type), (int)start, type_name(l.l_type),
+           (int)l.l_start, (int)l.l_len, who);
+}
+
+static void several_owners(void)
+{
+    static const struct {
+        int type;
+        off_t start, size;
+    } set[] = {{F_RDLCK, 50, 10}, {F_RDLCK, 20, 10}, {F_WRLCK, 70, 0}, {F_RDLCK, 0, 5}, {F_WRLCK, 40, 2}};
+    enum { OWNERS = sizeof set / sizeof *set };
+    int fd = open("owners", O_RDWR | O_CREAT, 0600), go[2];
+    pid_t owner[OWNERS];
+
+    PART("of several owners, the oldest is told");
+    if (pipe(go))
+        return;
+    for (unsigned i = 0; i < OWNERS; i++)
+        owner[i] = owner_of(fd, set[i].type, set[i].start, set[i].size, go);
+    for (off_t from = 0; from < 80; from += 6) {
+        show_owner(fd, F_WRLCK, from, owner, OWNERS);
+        show_owner(fd, F_RDLCK, from, owner, OWNERS);
+    }
+    close(go[1]);
+    while (wait(NULL) > 0)
+        continue;
+    PART("whose locks change keeps its place");
+    if (pipe(go))
+        return;
+    TRY(lock(fd, F_SETLK, F_RDLCK, 30, 10));
+    owner[0] = owner_of(fd, F_RDLCK, 0, 10, go);
+    TRY(lock(fd, F_SETLK, F_WRLCK, 25, 20));
+    show_first(fd, F_WRLCK, 0, 0);
+    TRY(lock(fd, F_SETLK, F_UNLCK, 0, 0));
+    TRY(lock(fd, F_SETLK, F_WRLCK, 25, 20));
+    show_first(fd, F_WRLCK, 0, 0);
+    close(go[1]);
+    waitpid(owner[0], NULL, 0);
+    close(go[0]);
+    close(fd);
+}
+
 /* --- waiting --- */
 
 static int shared_fd, waited_errno;
@@ -199,6 +272,48 @@ static void in_circle(void)
     close(fd);
 }
 
+/* Each of many has a byte and waits for the next one's: the last of them would wait for itself. */
+static void long_circle(unsigned n)
+{
+    int fd = open("long", O_RDWR | O_CREAT, 0600), told[2], go[16][2], status;
+    pid_t child[16];
+    char c;
+
+    if (pipe(told))
+        return;
+    for (unsigned i = 0; i < n; i++) {
+        if (pipe(go[i]))
+            return;
+        child[i] = fork();
+        if (child[i] == 0) {
+            if (lock(fd, F_SETLK, F_WRLCK, (off_t)i, 1) || write(told[1], "x", 1) != 1 ||
+                read(go[i][0], &c, 1) != 1)
+                _exit(1);
+            _exit(lock(fd, F_SETLKW, F_WRLCK, (off_t)((i + 1) % n), 1) ? errno : 0);
+        }
+        if (read(told[0], &c, 1) != 1)
+            return;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        write(go[i][1], "x", 1);
+        if (i < n - 1)
+            ut_wait_state(child[i], 'S');
+        usleep(10000);
+    }
+    usleep(100000);
+    pid_t end = waitpid(child[n - 1], &status, WNOHANG);
+    ut_say("the last of %u: %s", n, end ? ut_status(status) : "waits");
+    for (unsigned i = 0; i < n; i++) {
+        kill(child[i], SIGKILL);
+        waitpid(child[i], NULL, 0);
+        close(go[i][0]);
+        close(go[i][1]);
+    }
+    close(told[0]);
+    close(told[1]);
+    close(fd);
+}
+
 /* --- open files' locks --- */
 
 static void of_open_files(void)
@@ -270,8 +385,12 @@ UT_PROGRAM(lock)
 {
     ut_workdir();
     ranges();
+    several_owners();
     closed_meanwhile();
     in_circle();
+    PART("a circle is seen up to a length");
+    long_circle(12);
+    long_circle(13);
     of_open_files();
     of_whole_files();
 }
