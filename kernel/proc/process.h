@@ -81,7 +81,8 @@ enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE };
 
 struct process {
     int pid, pgid, sid;
-    char comm[16]; /* of its first thread, once that has ended */
+    char comm[16];        /* of its first thread, once that has ended, */
+    struct sched_how how; /* and how that shared the processor */
     enum process_state state;
     struct process *parent;
     struct process *children; /* through sibling_next */

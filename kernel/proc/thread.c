@@ -175,8 +175,10 @@ void thread_leave(struct thread *t)
         ldt_attach(t, NULL);
     t->task->times = NULL;
     p->nthreads--;
-    if (t->tid == p->pid)
+    if (t->tid == p->pid) {
         memcpy(p->comm, t->comm, sizeof p->comm);
+        p->how = t->task->how;
+    }
     thread_count--;
     thread_siblings -= p->nthreads > 0;
 }

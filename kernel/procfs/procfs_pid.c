@@ -146,7 +146,6 @@ static int priority_of(const struct sched_how *how)
 
 static int show_stat(struct text *t, const struct proc_node *n)
 {
-    static const struct sched_how plain;
     const struct sched_how *how;
     const struct process *p = counted(n);
     const struct thread *th = proc_thread(n);
@@ -158,7 +157,7 @@ static int show_stat(struct text *t, const struct proc_node *n)
     if (is_gone(p, n, th))
         return -ESRCH;
     m = p->memory;
-    how = th ? &th->task->how : p->threads ? &p->threads->task->how : &plain;
+    how = th ? &th->task->how : &p->how;
     times_of(p, th, n->tid, &times);
     if (m)
         code_range(m, &code, &code_end);

@@ -1,5 +1,6 @@
-/* System calls: how programs share the processor. One processor; priorities, policies and nice values are
- * kernel/sched/'s, what is remembered of the disk's priorities is only shown. */
+/* System calls: how programs share the processor, by policies and priorities, which are kernel/sched/'s. One
+ * processor. */
+#include "kernel/sys/sys_sched.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/sched.h"
@@ -13,18 +14,28 @@ enum {
     PRIORITY_MOST = RUN_PRIORITIES,
 };
 
-/* A thread by number, 0 being the caller; or NULL. */
-static struct thread *find(uint32_t tid)
+bool sharer_find(uint32_t tid, struct sharer *s)
 {
-    return tid ? thread_find((int)tid) : thread_current();
+    struct thread *t = tid ? thread_find((int)tid) : thread_current();
+    struct process *p = t ? t->process : process_find((int)tid);
+
+    *s = (struct sharer){.process = p, .thread = t};
+    if (p)
+        s->how = t ? &t->task->how : &p->how;
+    return p;
 }
 
-/* A process that has ended is there until its parent has asked for it. */
-static bool zombie(uint32_t pid)
+void sharer_set(const struct sharer *s, const struct sched_how *how)
 {
-    const struct process *p = process_find((int)pid);
+    if (s->thread)
+        sched_set(s->thread->task, how);
+    else
+        *s->how = *how;
+}
 
-    return p && !p->threads;
+bool sharer_may_be_nice(const struct sharer *s, int nice)
+{
+    return (uint64_t)(NICE_MOST + 1 - nice) <= s->process->rlimit[RLIMIT_NICE].soft;
 }
 
 int32_t sys_sched_yield(SYSCALL_NO_ARGS)
@@ -39,9 +50,11 @@ int32_t sys_sched_getaffinity(SYSCALL_3_ARGS(pid, size, mask))
 {
     static const uint32_t first = 1;
 
+    struct sharer s;
+
     if (size < sizeof first || size & 3)
         return -EINVAL;
-    if (!find(pid))
+    if (!sharer_find(pid, &s))
         return -ESRCH;
     int err = user_copy_out(mask, &first, sizeof first);
 
@@ -52,10 +65,11 @@ int32_t sys_sched_setaffinity(SYSCALL_3_ARGS(pid, size, mask))
 {
     uint8_t first = 0;
     int err = size ? user_copy_in(&first, mask, 1) : 0;
+    struct sharer s;
 
     if (err)
         return err;
-    if (!find(pid))
+    if (!sharer_find(pid, &s))
         return -ESRCH;
     return first & 1 ? 0 : -EINVAL;
 }
@@ -78,42 +92,21 @@ static bool valid(const struct sched_how *how)
                                                         : how->priority == 0);
 }
 
-static uint64_t limit(const struct process *p, unsigned which)
+/* Whether the running thread may set this, having no right to set anything. */
+static bool allowed(const struct sharer *s, const struct sched_how *how)
 {
-    return p->rlimit[which].soft;
-}
+    const struct sched_how *old = s->how;
+    uint64_t most = s->process->rlimit[RLIMIT_RTPRIO].soft;
 
-/* The smaller the nice value, the more it takes: RLIMIT_NICE counts from 1 for nice 19 to 40 for -20. */
-static bool may_be_nice(const struct thread *t, int nice)
-{
-    return nice >= t->task->how.nice || (uint64_t)(NICE_MOST + 1 - nice) <= limit(t->process, RLIMIT_NICE) ||
-           capable(CAP_SYS_NICE);
-}
-
-/* sched_setscheduler() and its like. 0, -EINVAL, -EPERM. */
-static int set_how(struct thread *t, const struct sched_how *how)
-{
-    const struct sched_how *old = &t->task->how;
-
-    if (!valid(how))
-        return -EINVAL;
-    if (!capable(CAP_SYS_NICE)) {
-        if (realtime(how->policy)) {
-            uint64_t most = limit(t->process, RLIMIT_RTPRIO);
-
-            if ((how->policy != old->policy && !most) ||
-                (how->priority > old->priority && how->priority > most))
-                return -EPERM;
-        } else if (!may_be_nice(t, how->nice)) {
-            return -EPERM;
-        }
-        if (old->policy == SCHED_IDLE && how->policy != SCHED_IDLE && !may_be_nice(t, how->nice))
-            return -EPERM;
-        if (old->reset && !how->reset)
-            return -EPERM;
-    }
-    sched_set(t->task, how);
-    return 0;
+    if (!realtime(how->policy) && how->nice < old->nice && !sharer_may_be_nice(s, how->nice))
+        return false;
+    if (realtime(how->policy) &&
+        ((how->policy != old->policy && !most) || (how->priority > old->priority && how->priority > most)))
+        return false;
+    /* SCHED_IDLE is as good as a nice value of 20. */
+    if (old->policy == SCHED_IDLE && how->policy != SCHED_IDLE && !sharer_may_be_nice(s, old->nice))
+        return false;
+    return !old->reset || how->reset;
 }
 
 /* policy UINT32_MAX: as it is. */
@@ -121,7 +114,7 @@ static int set_scheduler(uint32_t pid, uint32_t policy, vaddr_t param)
 {
     uint32_t priority;
     struct sched_how how;
-    struct thread *t;
+    struct sharer s;
     int err;
 
     if ((int)pid < 0 || !param)
@@ -129,10 +122,9 @@ static int set_scheduler(uint32_t pid, uint32_t policy, vaddr_t param)
     err = user_read32(&priority, param);
     if (err)
         return err;
-    t = find(pid);
-    if (!t)
+    if (!sharer_find(pid, &s))
         return -ESRCH;
-    how = t->task->how;
+    how = *s.how;
     if (policy != UINT32_MAX) {
         if (!known(policy & ~(uint32_t)SCHED_RESET_ON_FORK))
             return -EINVAL;
@@ -142,7 +134,12 @@ static int set_scheduler(uint32_t pid, uint32_t policy, vaddr_t param)
     if (priority > PRIORITY_MOST)
         return -EINVAL;
     how.priority = (uint8_t)priority;
-    return set_how(t, &how);
+    if (!valid(&how))
+        return -EINVAL;
+    if (!allowed(&s, &how) && !capable(CAP_SYS_NICE))
+        return -EPERM;
+    sharer_set(&s, &how);
+    return 0;
 }
 
 int32_t sys_sched_setscheduler(SYSCALL_3_ARGS(pid, policy, param))
@@ -157,24 +154,22 @@ int32_t sys_sched_setparam(SYSCALL_2_ARGS(pid, param))
 
 int32_t sys_sched_getscheduler(SYSCALL_1_ARG(pid))
 {
-    const struct thread *t;
+    struct sharer s;
 
     if ((int)pid < 0)
         return -EINVAL;
-    t = find(pid);
-    if (!t)
+    if (!sharer_find(pid, &s))
         return -ESRCH;
-    return t->task->how.policy | (t->task->how.reset ? SCHED_RESET_ON_FORK : 0);
+    return s.how->policy | (s.how->reset ? SCHED_RESET_ON_FORK : 0);
 }
 
 int32_t sys_sched_getparam(SYSCALL_2_ARGS(pid, param))
 {
-    const struct thread *t;
+    struct sharer s;
 
     if ((int)pid < 0 || !param)
         return -EINVAL;
-    t = find(pid);
-    return t ? user_write32(param, t->task->how.priority) : -ESRCH;
+    return sharer_find(pid, &s) ? user_write32(param, s.how->priority) : -ESRCH;
 }
 
 int32_t sys_sched_get_priority_max(SYSCALL_1_ARG(policy))
@@ -194,14 +189,13 @@ int32_t sys_sched_get_priority_min(SYSCALL_1_ARG(policy))
 /* 0, with the slice, or -errno. */
 static int slice_of(uint32_t pid, uint64_t *ns)
 {
-    const struct thread *t;
+    struct sharer s;
 
     if ((int)pid < 0)
         return -EINVAL;
-    t = find(pid);
-    if (!t)
+    if (!sharer_find(pid, &s))
         return -ESRCH;
-    *ns = sched_slice_ns(&t->task->how);
+    *ns = sched_slice_ns(s.how);
     return 0;
 }
 
@@ -233,151 +227,6 @@ int32_t sys_sched_rr_get_interval_time64(SYSCALL_2_ARGS(pid, at))
     return user_copy_out(at, spec, sizeof spec);
 }
 
-/* --- nice --- */
-
-enum { PRIO_PROCESS, PRIO_PGRP, PRIO_USER };
-
-/* Call fn for each thread that is meant: of a number, of a group, of a user. Returns how many there are. fn
- * must not sleep. */
-static uint32_t each_thread(uint32_t which, uint32_t who, void (*fn)(struct thread *t, void *arg), void *arg)
-{
-    uint32_t n = 0;
-
-    if (which == PRIO_PROCESS) {
-        struct thread *t = find(who);
-
-        if (t)
-            fn(t, arg);
-        return t || zombie(who);
-    }
-    /* There is no user but root. */
-    if (which == PRIO_USER && who != 0)
-        return 0;
-    if (which == PRIO_PGRP && who == 0)
-        who = (uint32_t)process_current()->pgid;
-    for (struct process *p = process_all; p; p = p->all_next) {
-        if (which == PRIO_PGRP && (uint32_t)p->pgid != who)
-            continue;
-        n++;
-        for (struct thread *t = p->threads; t; t = t->next)
-            fn(t, arg);
-    }
-    return n;
-}
-
-static void least_nice(struct thread *t, void *arg)
-{
-    int *least = arg;
-
-    if (t->task->how.nice < *least)
-        *least = t->task->how.nice;
-}
-
-/* As the call counts, nice 19 is 1 and nice -20 is 40. */
-int32_t sys_getpriority(SYSCALL_2_ARGS(which, who))
-{
-    int least = NICE_MOST + 1;
-
-    if (which > PRIO_USER)
-        return -EINVAL;
-    if (!each_thread(which, who, least_nice, &least))
-        return -ESRCH;
-    return least > NICE_MOST ? NICE_MOST + 1 : NICE_MOST + 1 - least;
-}
-
-struct renice {
-    int nice, err;
-};
-
-static void renice(struct thread *t, void *arg)
-{
-    struct renice *r = arg;
-    struct sched_how how = t->task->how;
-
-    if (!may_be_nice(t, r->nice)) {
-        r->err = -EACCES;
-        return;
-    }
-    how.nice = (int8_t)r->nice;
-    sched_set(t->task, &how);
-}
-
-static int between(int least, int v, int most)
-{
-    return v < least ? least : v > most ? most : v;
-}
-
-int32_t sys_setpriority(SYSCALL_3_ARGS(which, who, value))
-{
-    struct renice r = {.nice = between(NICE_LEAST, (int)value, NICE_MOST)};
-
-    if (which > PRIO_USER)
-        return -EINVAL;
-    return each_thread(which, who, renice, &r) ? r.err : -ESRCH;
-}
-
-int32_t sys_nice(SYSCALL_1_ARG(more))
-{
-    enum { MOST = NICE_MOST + 1 - NICE_LEAST };
-    struct thread *self = thread_current();
-    struct renice r = {0};
-
-    r.nice = between(NICE_LEAST, self->task->how.nice + between(-MOST, (int)more, MOST), NICE_MOST);
-    renice(self, &r);
-    return r.err ? -EPERM : 0;
-}
-
-/* --- the disk --- */
-
-enum {
-    IOPRIO_PROCESS = 1,
-    IOPRIO_USER = 3,
-    IOPRIO_CLASS_SHIFT = 13,
-    IOPRIO_DATA = (1 << IOPRIO_CLASS_SHIFT) - 1,
-    IOPRIO_LEVELS = 8,
-};
-enum { IOPRIO_NONE, IOPRIO_REALTIME, IOPRIO_BEST_EFFORT, IOPRIO_IDLE };
-
-static void best_ioprio(struct thread *t, void *arg)
-{
-    unsigned *best = arg;
-
-    if (t->ioprio < *best)
-        *best = t->ioprio;
-}
-
-int32_t sys_ioprio_get(SYSCALL_2_ARGS(which, who))
-{
-    unsigned best = UINT32_MAX;
-
-    if (which < IOPRIO_PROCESS || which > IOPRIO_USER)
-        return -EINVAL;
-    if (!each_thread(which - IOPRIO_PROCESS, who, best_ioprio, &best))
-        return -ESRCH;
-    return best == UINT32_MAX ? 0 : (int32_t)best;
-}
-
-static void set_ioprio(struct thread *t, void *arg)
-{
-    t->ioprio = *(const uint16_t *)arg;
-}
-
-/* Requests to the disk are served in order, whoever asks; this is remembered, inherited and told. */
-int32_t sys_ioprio_set(SYSCALL_3_ARGS(which, who, priority))
-{
-    uint32_t class = priority >> IOPRIO_CLASS_SHIFT, data = priority & IOPRIO_DATA;
-    uint16_t value = (uint16_t)priority;
-
-    if (class > IOPRIO_IDLE || (class == IOPRIO_NONE && data) ||
-        ((class == IOPRIO_REALTIME || class == IOPRIO_BEST_EFFORT) && data >= IOPRIO_LEVELS))
-        return -EINVAL;
-    if (class == IOPRIO_REALTIME && !capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE))
-        return -EPERM;
-    if (which < IOPRIO_PROCESS || which > IOPRIO_USER)
-        return -EINVAL;
-    return each_thread(which - IOPRIO_PROCESS, who, set_ioprio, &value) ? 0 : -ESRCH;
-}
-
 /* --- all of it in a structure --- */
 
 struct sched_attr {
@@ -394,6 +243,7 @@ enum {
     FLAG_RESET = 1 << 0,
     FLAG_KEEP_POLICY = 1 << 3,
     FLAG_KEEP_PARAMS = 1 << 4,
+    FLAGS_USE = 3 << 5, /* bounds of how busy it makes the processor, which nobody goes by */
     FLAGS_ALL = 0x7F,
 };
 
@@ -418,17 +268,53 @@ static int read_attr(struct sched_attr *a, vaddr_t at)
         if (!err && more)
             goto bad_size;
     }
+    if (!err && a->flags & FLAGS_USE && size < sizeof *a)
+        return -EINVAL;
     return err;
 bad_size:
     err = user_write32(at, sizeof *a);
     return err ? err : -E2BIG;
 }
 
+/* What a asks for, of one that shares as *how says. 0 or -EINVAL. */
+static int apply_attr(const struct sched_attr *a, struct sched_how *how)
+{
+    bool keeps = a->flags & FLAG_KEEP_PARAMS;
+
+    if (!keeps || !realtime(how->policy)) {
+        if (a->priority > PRIORITY_MOST)
+            return -EINVAL;
+        how->priority = (uint8_t)a->priority;
+    }
+    if (!(a->flags & FLAG_KEEP_POLICY)) {
+        if (!known(a->policy))
+            return -EINVAL;
+        how->policy = (uint8_t)a->policy;
+        how->reset = a->flags & FLAG_RESET;
+    }
+    if (!keeps && (how->policy == SCHED_OTHER || how->policy == SCHED_BATCH))
+        how->nice = (int8_t)nice_within(a->nice);
+    return a->flags & ~(uint64_t)FLAGS_ALL || !valid(how) ? -EINVAL : 0;
+}
+
+/* Of what is asked for, what is done: as on Linux, who keeps the parameters keeps the policy too. */
+static struct sched_how result_of(const struct sched_attr *a, const struct sched_how *old,
+                                  const struct sched_how *asked)
+{
+    struct sched_how how = *asked;
+
+    if (a->flags & FLAG_KEEP_PARAMS) {
+        how = *old;
+        how.reset = asked->reset;
+    }
+    return how;
+}
+
 int32_t sys_sched_setattr(SYSCALL_3_ARGS(pid, at, flags))
 {
     struct sched_attr a;
     struct sched_how how;
-    struct thread *t;
+    struct sharer s;
     int err;
 
     if (!at || (int)pid < 0 || flags)
@@ -436,45 +322,38 @@ int32_t sys_sched_setattr(SYSCALL_3_ARGS(pid, at, flags))
     err = read_attr(&a, at);
     if (err)
         return err;
-    if ((int)a.policy < 0 || a.flags & ~(uint64_t)FLAGS_ALL)
+    if ((int)a.policy < 0)
         return -EINVAL;
-    t = find(pid);
-    if (!t)
+    if (!sharer_find(pid, &s))
         return -ESRCH;
-    how = t->task->how;
-    if (!(a.flags & FLAG_KEEP_POLICY)) {
-        if (!known(a.policy))
-            return -EINVAL;
-        how.policy = (uint8_t)a.policy;
-    }
-    if (!(a.flags & FLAG_KEEP_PARAMS)) {
-        if (a.priority > PRIORITY_MOST)
-            return -EINVAL;
-        how.priority = (uint8_t)a.priority;
-        if (!realtime(how.policy))
-            how.nice = (int8_t)between(NICE_LEAST, a.nice, NICE_MOST);
-    }
-    how.reset = a.flags & FLAG_RESET;
-    return set_how(t, &how);
+    how = *s.how;
+    err = apply_attr(&a, &how);
+    if (err)
+        return err;
+    if (!allowed(&s, &how) && !capable(CAP_SYS_NICE))
+        return -EPERM;
+    if (a.flags & FLAGS_USE)
+        return -EOPNOTSUPP;
+    how = result_of(&a, s.how, &how);
+    sharer_set(&s, &how);
+    return 0;
 }
 
 int32_t sys_sched_getattr(SYSCALL_4_ARGS(pid, at, size, flags))
 {
     struct sched_attr a = {0};
-    const struct thread *t;
+    struct sharer s;
 
     if (!at || (int)pid < 0 || size > PAGE_SIZE || size < SCHED_ATTR_FIRST || flags)
         return -EINVAL;
-    t = find(pid);
-    if (!t)
+    if (!sharer_find(pid, &s))
         return -ESRCH;
     a.size = size < sizeof a ? size : sizeof a;
-    a.policy = t->task->how.policy;
-    a.flags = t->task->how.reset ? FLAG_RESET : 0;
+    a.policy = s.how->policy;
+    a.flags = s.how->reset ? FLAG_RESET : 0;
     if (realtime(a.policy))
-        a.priority = t->task->how.priority;
+        a.priority = s.how->priority;
     else
-        a.nice = t->task->how.nice;
-    a.most_use = 1024;
+        a.nice = s.how->nice;
     return user_copy_out(at, &a, a.size);
 }
