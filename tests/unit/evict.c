@@ -79,6 +79,45 @@ TEST(evict, a_shared_page_needs_its_slot_first)
     vt_end(&t);
 }
 
+/* A table that has to be split when no frame is at hand: the fault waits for one. */
+TEST(evict, a_split_waits_for_a_frame)
+{
+    struct vt t;
+    struct frame_list taken = {0};
+    struct space *child = NULL;
+    struct frame *f;
+
+    if (!vt_begin(&t, kt, 128, 0, 128))
+        return;
+    struct space *s = space_create(&t.vm);
+    vaddr_t va = map(kt, s, PAGES, RW);
+
+    for (uint32_t i = 0; i < PAGES; i++)
+        WRITE(s, va + i * (vaddr_t)PAGE_SIZE, i);
+    REQUIRE(space_fork(s, &child) == 0, "fork");
+    while ((f = frame_alloc(t.pool, FRAME_KERNEL, FRAME_LOW_ONLY)) != NULL)
+        frame_list_push_tail(t.pool, &taken, f);
+    uint64_t split = t.vm.stats.tables_split, evicted = t.vm.stats.evicted;
+
+    WRITE(s, va, 1000);
+    EXPECT(t.vm.stats.tables_split == split + 1 && t.vm.stats.evicted > evicted, "%u splits, %u evicted",
+           (unsigned)(t.vm.stats.tables_split - split), (unsigned)(t.vm.stats.evicted - evicted));
+    while (taken.head) {
+        f = pfn_frame(t.pool, taken.head);
+        frame_list_remove(t.pool, &taken, f);
+        frame_free(t.pool, f);
+    }
+    READ(child, va, 0);
+    for (uint32_t i = 1; i < PAGES; i++) {
+        READ(s, va + i * (vaddr_t)PAGE_SIZE, i);
+        READ(child, va + i * (vaddr_t)PAGE_SIZE, i);
+    }
+    EXPECT(vm_verify(&t.vm), "afterwards");
+    space_destroy(child);
+    space_destroy(s);
+    vt_end(&t);
+}
+
 TEST(evict, scans_are_counted_by_who_needs_them)
 {
     struct vt t;
