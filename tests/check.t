@@ -355,7 +355,8 @@ refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no obj
         'docs/programs.md' => "| `sys/a/`: `x`, `deep/` (`d`) | one |\n| `sys/a/`: `y` | another |\n| `quire/o` | own |\n| `quire/below/` (`b`) | own |\n| `PID/quire/p` | own |\n",
     );
     $sound{Makefile} = "OWN := 1\nhelp:\n\t\@echo 'make THIS=1 THAT=2'\n\nrun:\n\t\@echo \$(OWN) \$(THIS) \$(if \$(THAT),x)\n";
-    $sound{'README.md'} = "`tests/unit/x.c`, `tests/NAME.t`, [a](docs/pitfalls.md#one-line), [b](https://x.y/z)\n";
+    $sound{'README.md'} = "`tests/unit/x.c`, `tests/NAME.t`, [a](docs/pitfalls.md#one-line), [b](https://x.y/z)\n"
+      . join '', map { "[$_](docs/$_.md)\n" } qw(boot pitfalls programs translation);
     $sound{'docs/pitfalls.md'} = "# One line\n`x.one`, `x.c`, `y.none`, `tests/unit/*.c: x` [c](boot.md) [d](#one-line)\n";
     $sound{'tests/unit/x.c'} = "TEST(x, one)\n";
     my $with = sub { my ($file, $from, $to) = @_; my %tree = %sound; $tree{$file} =~ s/\Q$from\E/$to/ or die $from; return \%tree };
@@ -378,6 +379,8 @@ refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no obj
         qr{README\.md: there is no tests/unit/old/x\.c});
     refused('a pattern of none', 'check-docs', $with->('docs/pitfalls.md', 'unit/*.c', 'unit/*.h'), qr{there is no tests/unit/\*\.h});
     refused('a test that is not there', 'check-docs', $with->('docs/pitfalls.md', 'x.one', 'x.two'), qr{pitfalls\.md: there is no test x\.two});
+    refused('a document that nobody finds', 'check-docs', $with->('README.md', '(docs/boot.md)', '(docs/pitfalls.md)'),
+        qr{README\.md: no link to docs/boot\.md});
     refused('a link to nothing', 'check-docs', $with->('docs/pitfalls.md', '](boot.md', '](root.md'), qr{a link to docs/root\.md});
     refused('a link to no part', 'check-docs', $with->('README.md', '#one-line', '#a-line'), qr{docs/pitfalls\.md has no part #a-line});
     refused('no table', 'check-docs', $with->('kernel/lib/param.c', 'PARAM_FLAG', 'FLAG'), qr{there is no parameter `quiet`});
