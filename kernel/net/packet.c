@@ -6,7 +6,19 @@
 #include "kernel/net/scm.h"
 #include "kernel/sched/sync.h"
 
-int packet_next(struct socket *s, unsigned flags, struct message **out)
+/* The first that is to be received; looking from *skip on, the one that byte is in. NULL: none. */
+static struct message *choose(struct socket *s, uint32_t *skip)
+{
+    struct message *m = s->first;
+
+    while (unlikely(*skip) && m && *skip >= m->size) {
+        *skip -= m->size;
+        m = m->next;
+    }
+    return m;
+}
+
+int packet_next(struct socket *s, unsigned flags, uint32_t *skip, struct message **out)
 {
     uint64_t deadline = socket_deadline(flags & MSG_DONTWAIT, s->receive_timeout);
     int err;
@@ -15,7 +27,9 @@ int packet_next(struct socket *s, unsigned flags, struct message **out)
     for (;;) {
         if (unlikely(s->error))
             return socket_error(s);
-        if (s->first)
+        *skip = flags & MSG_PEEK && s->peek_off > 0 ? (uint32_t)s->peek_off : 0;
+        *out = choose(s, skip);
+        if (*out)
             break;
         if (s->shut & SHUT_RECEIVE && deadline != 1)
             return 0;
@@ -28,18 +42,14 @@ int packet_next(struct socket *s, unsigned flags, struct message **out)
         sync_wake(&s->room, POLLOUT | POLLWRNORM | POLLWRBAND, SYNC_TASKS);
         return 0;
     }
-    *out = s->first;
     (*out)->refs++;
     return 0;
 }
 
-int packet_receive(struct message *m, struct socket *s, struct transfer *t)
+int packet_receive(struct message *m, uint32_t skip, struct socket *s, struct transfer *t)
 {
-    uint32_t skip = t->flags & MSG_PEEK && s->peek_off > 0 ? (uint32_t)s->peek_off : 0, n;
+    uint32_t n = m->size - skip < t->size ? m->size - skip : (uint32_t)t->size;
 
-    if (skip > m->size)
-        skip = m->size;
-    n = m->size - skip < t->size ? m->size - skip : (uint32_t)t->size;
     if (n < m->size - skip)
         t->told |= MSG_TRUNC;
     if (message_copy_out(m, skip, t->buf, n))
@@ -61,9 +71,9 @@ int packet_receive(struct message *m, struct socket *s, struct transfer *t)
             rights_land(t->scm->rights);
         }
     }
-    if (s->peek_off >= 0)
-        s->peek_off = t->flags & MSG_PEEK    ? s->peek_off + (int)n
-                      : s->peek_off > (int)n ? s->peek_off - (int)n
-                                             : 0;
+    if (unlikely(s->peek_off >= 0) && t->flags & MSG_PEEK)
+        s->peek_off += (int)n;
+    else if (unlikely(s->peek_off > 0))
+        s->peek_off = (uint32_t)s->peek_off > m->size ? s->peek_off - (int)m->size : 0;
     return t->flags & MSG_TRUNC ? (int)(m->size - skip) : (int)n;
 }

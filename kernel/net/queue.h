@@ -62,11 +62,14 @@ size_t message_memory(const struct socket *s);
 int stream_send(struct socket *s, struct transfer *t);
 int stream_receive(struct socket *s, struct transfer *t);
 
-/* The next message for who receives them whole, the reference the caller's, waiting for one: 0, -EAGAIN,
- * -EINTR, s->error. *out NULL: s is shut down, and the caller would have waited. peek: it stays. Sleeps. */
-int packet_next(struct socket *s, unsigned flags, struct message **out);
-/* Give what fits of it to the program, as t says, and what came along, which leaves m unless it is only
- * looked at: bytes, -EFAULT or -ENOMEM. Sleeps. */
-int packet_receive(struct message *m, struct socket *s, struct transfer *t);
+/*
+ * The next message for who receives them whole, the reference the caller's, waiting for one: 0, -EAGAIN,
+ * -EINTR, s->error. *out NULL: s is shut down, and the caller would have waited. With MSG_PEEK it stays, and
+ * is the one that SO_PEEK_OFF says, from byte *skip on. Sleeps.
+ */
+int packet_next(struct socket *s, unsigned flags, uint32_t *skip, struct message **out);
+/* Give what fits of it from byte skip on to the program, as t says, and what came along, which leaves m
+ * unless it is only looked at: bytes, -EFAULT or -ENOMEM. Sleeps. */
+int packet_receive(struct message *m, uint32_t skip, struct socket *s, struct transfer *t);
 
 #endif

@@ -22,7 +22,8 @@
  * INV-SOCKET-3  the charges of all messages in queues add up: at most what their senders are charged
  * INV-SOCKET-4  only a listening one has pending sockets; these have no file, and are connected
  *
- * Failure. -errno as Linux; what cannot be had leaves nothing behind.
+ * Failure. -errno as Linux; what cannot be had leaves nothing behind. There may be twice as many sockets as
+ * files (-ENFILE).
  */
 #include "kernel/net/socket.h"
 #include "kernel/fs/async.h"
@@ -78,8 +79,11 @@ static const struct inode_ops inode_ops = {.release = release_inode};
 int socket_alloc(const struct socket_ops *ops, unsigned family, unsigned type, int protocol,
                  struct socket **out)
 {
-    struct socket *s = vm_zalloc(ops->size);
+    struct socket *s;
 
+    if (sockets.count / 2 >= file_max) /* as Linux: those that pend have no file that is counted */
+        return -ENFILE;
+    s = vm_zalloc(ops->size);
     if (!s)
         return -ENOMEM;
     inode_init(&s->inode, &sockfs, S_IFSOCK | 0777);
@@ -161,10 +165,8 @@ int socket_file(struct socket *s, uint32_t flags, struct file **out)
 
     format(name, sizeof name, "socket:[%u]", s->inode.ino);
     err = file_open_own(&s->inode, &socket_ops, s, name, O_RDWR | (flags & O_NONBLOCK), out);
-    if (err) {
-        socket_discard(s);
+    if (err)
         return err;
-    }
     inode_put(&s->inode); /* the file has one */
     s->file = *out;
     s->opened = true;
@@ -279,6 +281,16 @@ void socket_pend(struct socket *listener, struct socket *s)
     listener->pending++;
 }
 
+void socket_pend_again(struct socket *listener, struct socket *s)
+{
+    s->after = listener->pending_first;
+    listener->pending_first = s;
+    if (!s->after)
+        listener->pending_last = s;
+    listener->pending++;
+    socket_wake_readers(listener);
+}
+
 struct socket *socket_unpend(struct socket *listener)
 {
     struct socket *s = listener->pending_first;
@@ -345,8 +357,6 @@ static int socket_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     struct transfer t = {.buf = buf, .size = n};
 
     (void)pos;
-    if (socket_of(f)->type == SOCK_SEQPACKET)
-        t.flags = MSG_EOR;
     return socket_send(f, &t);
 }
 
@@ -382,7 +392,7 @@ static size_t socket_bytes(const struct file *f)
 {
     const struct socket *s = socket_of(f);
 
-    return s->ops->size + message_memory(s);
+    return (s->pending + 1) * s->ops->size + message_memory(s);
 }
 
 const struct file_ops socket_ops = {.release = release_file,

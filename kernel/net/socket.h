@@ -230,7 +230,8 @@ struct socket_family {
 void socket_register(unsigned family, const struct socket_family *f);
 
 /* For families: a socket with the options that it begins with, in no state, its family's part zeroed, and one
- * reference, which is the inode's: socket_discard() or socket_file() takes it. 0 or -ENOMEM. Sleeps. */
+ * reference, which is the inode's: socket_discard() or socket_file() takes it. 0, -ENOMEM or -ENFILE.
+ * Sleeps. */
 int socket_alloc(const struct socket_ops *ops, unsigned family, unsigned type, int protocol,
                  struct socket **out);
 /* One that nobody ever had open: release it and drop the reference. Sleeps. */
@@ -261,9 +262,10 @@ void socket_tell(struct socket *s, int event);
 /* -EPIPE, and SIGPIPE unless the flags say MSG_NOSIGNAL. */
 int socket_broken_pipe(unsigned flags);
 
-/* Of listening sockets. Let one pend, whose reference moves here; and the oldest, whose reference moves to
- * the caller, or NULL. Do not sleep. */
+/* Of listening sockets. Let one pend, whose reference moves here; the same before all others, for who could
+ * not accept it; and the oldest, whose reference moves to the caller, or NULL. Do not sleep. */
 void socket_pend(struct socket *listener, struct socket *s);
+void socket_pend_again(struct socket *listener, struct socket *s);
 struct socket *socket_unpend(struct socket *listener);
 /* The oldest that pends, as accept() wants it: waits. 0, -EAGAIN, -EINVAL (it does not listen, or was shut
  * down), -EINTR. Sleeps. */
@@ -273,8 +275,8 @@ int socket_accept(struct socket *listener, bool nonblock, struct socket **out);
 
 /* A new socket, by socket(2)'s arguments without flags: 0, -EINVAL, -EAFNOSUPPORT, ... Sleeps. */
 int socket_create(unsigned family, unsigned type, int protocol, struct socket **out);
-/* The file of a socket, which owns the inode's reference from then on, also on failure (it is discarded).
- * flags: O_NONBLOCK. 0, -ENOMEM, -ENFILE. Sleeps. */
+/* The file of a socket, which owns the inode's reference from then on. flags: O_NONBLOCK. 0; or -ENOMEM,
+ * -ENFILE, and the socket is still the caller's. Sleeps. */
 int socket_file(struct socket *s, uint32_t flags, struct file **out);
 /* The file of a descriptor, referenced: 0, -EBADF, -ENOTSOCK. Sleeps. */
 int socket_fd(int fd, struct file **out);

@@ -79,13 +79,26 @@ struct receipt {
     bool full; /* descriptors came, or another sender's bytes are next */
 };
 
-/* Until there is a message: 0; its lock is let go meanwhile. -errno, or 1: there will be none. */
+/* How far what is looked at is ahead of what is received. */
+static uint32_t peek_offset(const struct receipt *r)
+{
+    return r->t->flags & MSG_PEEK && r->s->peek_off > 0 ? (uint32_t)r->s->peek_off : 0;
+}
+
+static bool has_bytes(const struct receipt *r)
+{
+    uint32_t skip = peek_offset(r);
+
+    return r->s->first && (likely(!skip) || message_bytes(r->s) > skip);
+}
+
+/* Until there are bytes: 0; its lock is let go meanwhile. -errno, or 1: there will be none. */
 static int wait_message(struct receipt *r)
 {
     struct socket *s = r->s;
     int err;
 
-    while (!s->first) {
+    while (!has_bytes(r)) {
         if (r->done >= r->target)
             return 1;
         if (unlikely(s->error))
@@ -145,6 +158,8 @@ static int take_bytes(struct receipt *r)
         return -EFAULT;
     r->done += n;
     m->at += n;
+    if (unlikely(r->s->peek_off > 0))
+        r->s->peek_off = (uint32_t)r->s->peek_off > n ? r->s->peek_off - (int)n : 0;
     if (m->rights)
         take_rights(r, m);
     if (m->at == m->size)
@@ -155,7 +170,7 @@ static int take_bytes(struct receipt *r)
 /* Look at what is in the queue, from SO_PEEK_OFF on. The lock is ours, so messages stay; senders append. */
 static int peek_bytes(struct receipt *r)
 {
-    uint32_t skip = r->s->peek_off > 0 ? (uint32_t)r->s->peek_off : 0;
+    uint32_t skip = peek_offset(r);
     int err = 0;
 
     for (struct message *m = r->s->first; m && r->done < r->t->size && !err && !r->full; m = m->next) {

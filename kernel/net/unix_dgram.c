@@ -202,11 +202,12 @@ static int seqpacket_send(struct socket *s, struct transfer *t)
 static int dgram_receive(struct socket *s, struct transfer *t)
 {
     struct message *m;
+    uint32_t skip;
     int n;
 
     if (t->flags & MSG_OOB)
         return -EOPNOTSUPP;
-    n = packet_next(s, t->flags, &m);
+    n = packet_next(s, t->flags, &skip, &m);
     if (n == -EAGAIN && s->type == SOCK_SEQPACKET && s->shut & SHUT_RECEIVE)
         n = 0;
     if (n || !m)
@@ -215,7 +216,7 @@ static int dgram_receive(struct socket *s, struct transfer *t)
         unix_tell_waiting(unix_of(s));
     if (t->name && unix_of(m->from)->name)
         unix_tell_name(unix_of(m->from), t->name);
-    n = packet_receive(m, s, t);
+    n = packet_receive(m, skip, s, t);
     message_put(m);
     return n;
 }

@@ -39,7 +39,12 @@ static int open_socket(uint32_t family, uint32_t type, uint32_t protocol, struct
     struct socket *s;
     int err = socket_create(family, type & ~(uint32_t)SOCK_FLAGS, (int)protocol, &s);
 
-    return err ? err : socket_file(s, type & O_NONBLOCK, out);
+    if (err)
+        return err;
+    err = socket_file(s, type & O_NONBLOCK, out);
+    if (err)
+        socket_discard(s);
+    return err;
 }
 
 static bool good_type(uint32_t type)
@@ -169,8 +174,11 @@ static int accept_one(struct file *listener, uint32_t flags, vaddr_t address, va
     int err;
 
     err = s->ops->accept ? s->ops->accept(s, listener->flags & O_NONBLOCK, &new) : -EOPNOTSUPP;
-    if (!err)
-        err = socket_file(new, flags & O_NONBLOCK, out);
+    if (err)
+        return err;
+    err = socket_file(new, flags & O_NONBLOCK, out);
+    if (err)
+        socket_pend_again(s, new);
     if (err || !address)
         return err;
     err = new->ops->address(new, true, &a) ? -ECONNABORTED : write_address(&a, address, size);
@@ -367,7 +375,8 @@ static void lending_ends(struct parts *p)
     io_vector_put(&p->v);
 }
 
-static int send_one(struct file *f, vaddr_t user, uint32_t flags)
+/* *whole: all of it was sent. Bytes or -errno. */
+static int send_one(struct file *f, vaddr_t user, uint32_t flags, bool *whole)
 {
     struct transfer t = {.flags = flags};
     struct socket_address a;
@@ -393,6 +402,7 @@ static int send_one(struct file *f, vaddr_t user, uint32_t flags)
     t.scm = &scm;
     lend_parts(&parts, &t);
     done = socket_send(f, &t);
+    *whole = done == (int)parts.v.total;
     lending_ends(&parts);
     scm_drop(&scm);
     return done;
@@ -444,10 +454,11 @@ static int32_t send_message(uint32_t fd, vaddr_t message, uint32_t flags)
 {
     struct file *f;
     int done = socket_fd((int)fd, &f);
+    bool whole;
 
     if (done)
         return done;
-    done = send_one(f, message, flags);
+    done = send_one(f, message, flags, &whole);
     file_put(f);
     return done;
 }
@@ -469,19 +480,19 @@ static int32_t send_messages(uint32_t fd, vaddr_t messages, uint32_t n, uint32_t
     uint32_t i = 0;
     struct file *f;
     int done = socket_fd((int)fd, &f);
+    bool more = true;
 
     if (done)
         return done;
-    for (n = n < IOVECS_MAX ? n : IOVECS_MAX; i < n; i++) {
+    for (n = n < IOVECS_MAX ? n : IOVECS_MAX; i < n && more; i++) {
         vaddr_t at = messages + i * MMSGHDR_SIZE;
 
-        done = send_one(f, at, flags);
+        done = send_one(f, at, flags, &more);
         if (done >= 0)
             done = user_write32(at + sizeof(struct msghdr), (uint32_t)done);
-        if (done < 0 || thread_breathe()) {
-            i += done >= 0;
+        if (done < 0)
             break;
-        }
+        more &= !thread_breathe();
     }
     file_put(f);
     return i ? (int32_t)i : done;

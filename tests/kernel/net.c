@@ -24,7 +24,12 @@ static int open_one(unsigned type, struct file **out)
     struct socket *s;
     int err = socket_create(AF_UNIX, type, 0, &s);
 
-    return err ? err : socket_file(s, O_NONBLOCK, out);
+    if (err)
+        return err;
+    err = socket_file(s, O_NONBLOCK, out);
+    if (err)
+        socket_discard(s);
+    return err;
 }
 
 /* Two that are each other's peer. */

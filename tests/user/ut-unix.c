@@ -322,6 +322,33 @@ static void options(void)
     close(p[1]);
 }
 
+static void looking(int type)
+{
+    int p[2], at;
+    char buf[8];
+
+    ut_say("-- looked at from an offset on, type %d", type);
+    TRY(socketpair(AF_UNIX, type, 0, p));
+    TRY(set_number(p[1], SO_PEEK_OFF, 1));
+    TRY(write(p[0], "abc", 3));
+    TRY(write(p[0], "defg", 4));
+    for (unsigned i = 0; i < 5; i++) {
+        memset(buf, 0, sizeof buf);
+        at = (int)recv(p[1], buf, 3, MSG_PEEK | MSG_DONTWAIT);
+        ut_say("%d %s, then %d", at, buf, number_option(p[1], SO_PEEK_OFF));
+    }
+    memset(buf, 0, sizeof buf);
+    TRY(read(p[1], buf, 2));
+    SHOW(number_option(p[1], SO_PEEK_OFF));
+    TRY(recv(p[1], buf, 3, MSG_PEEK | MSG_DONTWAIT));
+    ut_say("%s", buf);
+    TRY(set_number(p[1], SO_PEEK_OFF, -1));
+    TRY(recv(p[1], buf, 3, MSG_PEEK | MSG_DONTWAIT));
+    ut_say("%s", buf);
+    close(p[0]);
+    close(p[1]);
+}
+
 static void names(void)
 {
     struct sockaddr_un a;
@@ -369,6 +396,9 @@ static void names(void)
     TRY(getsockname(t, (struct sockaddr *)big, &n));
     SHOW(n);
     SHOW(strlen(big + 2));
+    close(t);
+    t = socket(AF_UNIX, SOCK_DGRAM, 0);
+    TRY(connect_to(t, "here"));
     close(t);
     TRY(rename("here", "moved"));
     t = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -724,6 +754,8 @@ UT_PROGRAM(unix)
     shutting();
     making();
     options();
+    looking(SOCK_STREAM);
+    looking(SOCK_DGRAM);
     names();
     connections();
     listed();
