@@ -33,12 +33,24 @@ struct device {
 static struct device devices[DEVICES];
 static unsigned device_count;
 
+/* Of its node, as Linux's devtmpfs has it: what harms nobody is for everybody, terminals are for who hands
+ * them out. */
+static uint32_t node_mode(uint32_t rdev)
+{
+    enum { MEMORY = 1, AUXILIARY = 5, KMSG = 11, TTY = 0, PTMX = 2 };
+    uint32_t major = rdev >> 8, minor = rdev & MINOR_MAX;
+
+    if (major == MEMORY)
+        return minor == KMSG ? 0644 : 0666;
+    return major == AUXILIARY && (minor == TTY || minor == PTMX) ? 0666 : 0600;
+}
+
 void chardev_register(uint32_t rdev, const char *name, const struct file_ops *ops)
 {
     mm_assert(device_count < DEVICES, "no room for device %s", name);
     struct device *d = &devices[device_count++];
 
-    *d = (struct device){.mode = S_IFCHR | 0666, .rdev = rdev, .ops = ops};
+    *d = (struct device){.mode = S_IFCHR | node_mode(rdev), .rdev = rdev, .ops = ops};
     format(d->name, sizeof d->name, "%s", name);
 }
 

@@ -17,6 +17,7 @@
 #include "kernel/fs/async.h"
 #include "kernel/fs/epoll.h"
 #include "kernel/fs/fcntl.h"
+#include "kernel/fs/permission.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/poll.h"
 #include "kernel/fs/ramfs.h"
@@ -162,9 +163,12 @@ int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct fi
 }
 
 /* What is at the end of a path may be opened like this? */
-static int may_open(const struct path_end *end, uint32_t flags)
+static int may_open(const struct path_end *end, uint32_t flags, bool made)
 {
+    /* By the access mode; one without a meaning is both. */
+    static const uint8_t wanted[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
     uint32_t mode = end->inode->mode;
+    int err;
 
     if (S_ISLNK(mode) && !(flags & O_PATH))
         return -ELOOP;
@@ -176,8 +180,12 @@ static int may_open(const struct path_end *end, uint32_t flags)
         return -EISDIR;
     if ((S_ISCHR(mode) || S_ISBLK(mode)) && end->inode->fs->flags & MOUNT_NODEV)
         return -EACCES;
-    return (S_ISREG(mode) || S_ISDIR(mode)) && flags & (O_ACCMODE | O_TRUNC) ? inode_may_change(end->inode)
-                                                                             : 0;
+    if (made) /* its mode is for those who open it later */
+        return 0;
+    if (flags & O_CREAT && end->dir && permission_take(end->dir, end->inode))
+        return -EACCES;
+    err = inode_permission(end->inode, wanted[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0u));
+    return !err && flags & O_NOATIME && !inode_is_owner(end->inode) ? -EPERM : err;
 }
 
 static int open_temporary(struct inode *dir, const char *path, uint32_t flags, uint32_t mode,
@@ -191,7 +199,7 @@ static int open_temporary(struct inode *dir, const char *path, uint32_t flags, u
     err = path_lookup(dir, path, LOOKUP_DIRECTORY, &i);
     if (err)
         return err;
-    err = inode_may_change(i);
+    err = permission_create(i);
     if (!err)
         err = i->ops->create ? i->ops->create(i, NULL, S_IFREG | mode, 0, &file) : -EOPNOTSUPP;
     inode_put(i);
@@ -205,7 +213,7 @@ static int open_temporary(struct inode *dir, const char *path, uint32_t flags, u
 
 /* The end of a path for open(); with O_CREAT a file is made there if there is none. */
 static int find_or_create(struct inode *dir, const char *path, uint32_t flags, uint32_t mode,
-                          struct path_end *end)
+                          struct path_end *end, bool *made)
 {
     unsigned how = flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL) ? LOOKUP_NOFOLLOW : 0;
     int err;
@@ -219,10 +227,11 @@ static int find_or_create(struct inode *dir, const char *path, uint32_t flags, u
                 err = -EEXIST;
             break;
         }
-        err = end->dir->ops->create ? inode_may_change(end->dir) : -EACCES;
+        err = end->dir->ops->create ? permission_create(end->dir) : -EACCES;
         if (err)
             break;
         err = end->dir->ops->create(end->dir, end->name, S_IFREG | mode, 0, &end->inode);
+        *made = !err;
         if (err != -EEXIST || flags & O_EXCL)
             break;
         path_put(end); /* somebody was faster */
@@ -235,6 +244,7 @@ static int find_or_create(struct inode *dir, const char *path, uint32_t flags, u
 int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode, struct file **out)
 {
     struct path_end end;
+    bool made = false;
     int err = may_be_more(); /* before anything is looked for or made */
 
     if (err)
@@ -246,10 +256,10 @@ int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode
         return open_temporary(dir, path, flags, mode, out);
     if ((flags & (O_TMPFILE & ~O_DIRECTORY)) || (flags & O_CREAT && flags & O_DIRECTORY))
         return -EINVAL;
-    err = find_or_create(dir, path, flags, mode, &end);
+    err = find_or_create(dir, path, flags, mode, &end, &made);
     if (err)
         return err;
-    err = may_open(&end, flags);
+    err = may_open(&end, flags, made);
     if (!err)
         err = file_open_inode(end.inode, flags, NULL, out);
     if (!err && flags & O_TRUNC && S_ISREG(end.inode->mode)) {

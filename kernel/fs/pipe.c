@@ -26,6 +26,7 @@
  */
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/async.h"
+#include "kernel/fs/permission.h"
 #include "kernel/fs/pipe_parts.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
@@ -481,6 +482,7 @@ int pipe_create(uint32_t flags, struct file **reader, struct file **writer)
     if (!i)
         return -ENOMEM;
     inode_init(i, &pipefs, S_IFIFO | 0600);
+    inode_take_owner(i, NULL);
     i->ops = &inode_ops;
     format(name, sizeof name, "pipe:[%u]", i->ino);
     err = file_open_inode(i, O_RDONLY | (flags & O_NONBLOCK), name, reader);

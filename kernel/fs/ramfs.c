@@ -30,6 +30,7 @@
  */
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/permission.h"
 #include "kernel/fs/ramfs_file.h"
 #include "kernel/fs/ramfs_parts.h"
 #include "kernel/lib/number.h"
@@ -325,18 +326,6 @@ static int can_enter(struct inode *dir, const char *name)
     return find(node_of(dir), name) ? -EEXIST : 0;
 }
 
-#define SET_GID 02000u
-
-/* Whose a new inode in dir is: its group's, if dir says so. */
-static void take_group(struct inode *i, const struct inode *dir)
-{
-    if (!(dir->mode & SET_GID))
-        return;
-    i->gid = dir->gid;
-    if (S_ISDIR(i->mode))
-        i->mode |= SET_GID;
-}
-
 static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, struct inode **out)
 {
     struct node *n;
@@ -345,7 +334,7 @@ static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t r
 
     if (err)
         return err;
-    take_group(&n->inode, dir);
+    inode_take_owner(&n->inode, dir);
     if (name) {
         err = entry_alloc(dir->fs, name, &e);
         if (!err)
@@ -394,7 +383,7 @@ static int symlink(struct inode *dir, const char *name, const char *target)
     memcpy(n->target, target, size + 1);
     n->inode.size = size;
     n->inode.nlink = 1;
-    take_group(&n->inode, dir);
+    inode_take_owner(&n->inode, dir);
     enter(node_of(dir), e, &n->inode);
     inode_to_tree(&n->inode);
     return 0;
@@ -937,5 +926,7 @@ struct inode *ramfs_anonymous(uint32_t mode)
 
     if (make(S_ISREG(mode) ? &anonymous : &bare, mode, 0, &n) != 0)
         return NULL;
+    if (S_ISREG(mode))
+        inode_take_owner(&n->inode, NULL);
     return &n->inode;
 }

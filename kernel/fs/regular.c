@@ -17,9 +17,9 @@
  * not fill. Before that it looks at the program's bytes: they may be mapped from this file, behind its end.
  */
 #include "kernel/fs/regular.h"
+#include "kernel/fs/permission.h"
 #include "kernel/fs/seals.h"
 #include "kernel/fs/file.h"
-#include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/machine.h"
@@ -273,8 +273,8 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
         object_resize(o, (uint32_t)PAGES_OF(i->size));
     i->mtime_ns = i->ctime_ns = inode_now();
     /* Who writes is trusted with the contents, not with the identity of the owner. */
-    if (done && i->mode & 06000 && !capable(CAP_FSETID))
-        i->mode &= i->mode & 010 ? ~06000u : ~04000u;
+    if (done)
+        inode_changed(i);
 out:
     mutex_unlock(&i->lock);
     if (err == -ENOMEM)

@@ -30,11 +30,13 @@
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/permission.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/regular.h"
 #include "kernel/fs/unpack.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/time.h"
 #include "kernel/vm/memory.h"
@@ -202,17 +204,6 @@ void inode_accessed(struct inode *i)
     i->atime_ns = now;
 }
 
-int inode_permission(struct inode *i, unsigned want)
-{
-    if (want & 2 && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)) && inode_may_change(i))
-        return -EROFS;
-    if (want & 1 && S_ISREG(i->mode) && i->fs->flags & MOUNT_NOEXEC)
-        return -EACCES;
-    if (want & 1 && !S_ISDIR(i->mode) && !(i->mode & 0111))
-        return -EACCES;
-    return 0;
-}
-
 int inode_truncate(struct inode *i, uint64_t size)
 {
     int err;
@@ -231,6 +222,8 @@ int inode_truncate(struct inode *i, uint64_t size)
     err = size > i->size ? regular_check_size(size) : 0;
     if (!err)
         err = i->ops->truncate(i, size);
+    if (!err)
+        inode_changed(i);
     mutex_unlock(&i->lock);
     i->writers--;
     return err;
@@ -387,6 +380,14 @@ static bool follows(unsigned flags, bool slash)
     return !(flags & LOOKUP_NOFOLLOW) || (slash && (flags & LOOKUP_NAME) != LOOKUP_NAME);
 }
 
+/* Whether a name, if there is one, may be looked for. */
+static int may_search(struct inode *dir, bool name)
+{
+    if (!S_ISDIR(dir->mode))
+        return -ENOTDIR;
+    return name ? inode_permission(dir, MAY_EXEC) : 0;
+}
+
 /* The walk from w->at. On an error end is empty. */
 static int walk(struct walk *w, unsigned flags, struct path_end *end)
 {
@@ -400,8 +401,12 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
 
         while (*name == '/')
             name++;
-        if (!S_ISDIR(w->at->mode))
-            return -ENOTDIR;
+        /* Nearly all directories may be searched by everybody. */
+        if (unlikely((w->at->mode & (S_IFMT | MODE_ANY_X)) != (S_IFDIR | MODE_ANY_X))) {
+            err = may_search(w->at, *name);
+            if (err)
+                return err;
+        }
         for (char c; (c = name[len]) != '/'; len++) {
             if (!c)
                 break;
@@ -442,7 +447,12 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
                 return -ELOOP;
             }
         } else if (next && S_ISLNK(next->mode) && through) {
-            err = ++w->links > LINKS_MAX ? -ELOOP : take_link(w, next, after, slash);
+            if (++w->links > LINKS_MAX)
+                err = -ELOOP;
+            else if (unlikely(w->at->mode & MODE_STICKY) && last && permission_follow(w->at, next))
+                err = -EACCES;
+            else
+                err = take_link(w, next, after, slash);
             inode_put(next);
             if (err)
                 return err;
@@ -574,8 +584,8 @@ bool path_reaches_root(const struct inode *i)
 
 /* --- making and removing names --- */
 
-/* The end of a path where something is to be made. */
-static int walk_to_new(struct inode *dir, const char *path, bool directory, struct path_end *end)
+/* The end of a path where something is to be made, whoever may. */
+static int walk_to(struct inode *dir, const char *path, bool directory, struct path_end *end)
 {
     int err = path_walk(dir, path, LOOKUP_NAME, end);
 
@@ -587,6 +597,18 @@ static int walk_to_new(struct inode *dir, const char *path, bool directory, stru
         err = -ENOENT;
     else
         err = inode_may_change(end->dir);
+    if (err)
+        path_put(end);
+    return err;
+}
+
+/* The same, if the caller may. */
+static int walk_to_new(struct inode *dir, const char *path, bool directory, struct path_end *end)
+{
+    int err = walk_to(dir, path, directory, end);
+
+    if (!err)
+        err = permission_create(end->dir);
     if (err)
         path_put(end);
     return err;
@@ -604,7 +626,10 @@ int vfs_mknod_get(struct inode *dir, const char *path, uint32_t mode, uint32_t r
 
     if (err)
         return err;
-    err = end.dir->ops->create ? end.dir->ops->create(end.dir, end.name, mode, rdev, out) : -EPERM;
+    if (!end.dir->ops->create || ((S_ISCHR(mode) || S_ISBLK(mode)) && !capable(CAP_MKNOD)))
+        err = -EPERM;
+    else
+        err = end.dir->ops->create(end.dir, end.name, mode, rdev, out);
     path_put(&end);
     return err;
 }
@@ -627,13 +652,21 @@ int vfs_symlink(struct inode *dir, const char *path, const char *target)
 int vfs_link(struct inode *target, struct inode *dir, const char *path)
 {
     struct path_end end;
-    int err = walk_to_new(dir, path, false, &end);
+    int err = walk_to(dir, path, false, &end);
 
     if (err)
         return err;
     if (end.dir->fs != target->fs)
         err = -EXDEV;
-    else if (S_ISDIR(target->mode) || !end.dir->ops->link)
+    else
+        err = permission_link(target);
+    if (!err)
+        err = permission_create(end.dir);
+    if (err) {
+        path_put(&end);
+        return err;
+    }
+    if (S_ISDIR(target->mode) || !end.dir->ops->link)
         err = -EPERM;
     else
         err = end.dir->ops->link(end.dir, end.name, target);
@@ -666,6 +699,8 @@ static char *path_to_keep(struct inode *i)
 /* Why the end of a path cannot be unlinked; 0 leaves that to the filesystem. */
 static int unlink_end(const struct path_end *end, bool directory)
 {
+    int err;
+
     if (end->kind != PATH_NAME) {
         if (!directory)
             return -EISDIR;
@@ -677,6 +712,9 @@ static int unlink_end(const struct path_end *end, bool directory)
         return -ENOENT;
     if (!directory && end->slash)
         return S_ISDIR(end->inode->mode) ? -EISDIR : -ENOTDIR;
+    err = permission_delete(end->dir, end->inode);
+    if (err)
+        return err;
     if (end->inode->covers)
         return directory ? -EBUSY : -EISDIR;
     return end->dir->ops->unlink ? 0 : -EPERM;
@@ -704,10 +742,28 @@ int vfs_unlink(struct inode *dir, const char *path, bool directory)
     return err;
 }
 
+/* A directory that moves to another one is written to: its .. changes. */
+static int may_move(const struct path_end *from, const struct path_end *to)
+{
+    return from->dir != to->dir && S_ISDIR(from->inode->mode) ? inode_permission(from->inode, MAY_WRITE) : 0;
+}
+
+static int may_rename(const struct path_end *from, const struct path_end *to, bool exchange)
+{
+    int err = permission_delete(from->dir, from->inode);
+
+    if (!err)
+        err = to->inode ? permission_delete(to->dir, to->inode) : permission_create(to->dir);
+    if (!err)
+        err = may_move(from, to);
+    return !err && exchange ? may_move(to, from) : err;
+}
+
 /* In the order in which Linux looks. */
 static int rename_ends(struct path_end *from, struct path_end *to, unsigned flags)
 {
     bool exchange = flags & RENAME_EXCHANGE;
+    int err;
 
     if (from->kind != PATH_NAME)
         return -EBUSY;
@@ -727,6 +783,9 @@ static int rename_ends(struct path_end *from, struct path_end *to, unsigned flag
         return -ENOTDIR;
     if (!S_ISDIR(from->inode->mode) && (from->slash || (!exchange && to->slash)))
         return -ENOTDIR;
+    err = from->inode == to->inode ? 0 : may_rename(from, to, exchange);
+    if (err)
+        return err;
     if (from->inode->covers || (to->inode && to->inode->covers))
         return -EBUSY;
     if (!from->dir->ops->rename)

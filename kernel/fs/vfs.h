@@ -279,9 +279,6 @@ int path_lookup(struct inode *dir, const char *path, unsigned flags, struct inod
 int path_of(struct inode *i, char *buf, size_t size);
 /* Whether the way up from i leads to the running process's root. */
 bool path_reaches_root(const struct inode *i);
-/* Permission of the running process: R 4, W 2, X 1. Everything runs as root, so only X on what is no
- * directory matters. */
-int inode_permission(struct inode *i, unsigned want);
 /* Whether what the inode is or holds may be changed by anybody: 0; -EROFS: its filesystem is mounted
  * read-only. */
 int inode_may_change(const struct inode *i);

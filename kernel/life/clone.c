@@ -12,6 +12,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/ldt.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/sched.h"
@@ -99,6 +100,7 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
 {
     struct trap_frame *tf = thread_frame(child);
 
+    cred_begin(child, cred_get(parent->cred));
     child->files = c->flags & CLONE_FILES ? fd_table_get(parent->files) : fd_table_copy(parent->files);
     if (!child->files)
         return -ENOMEM;
@@ -118,11 +120,9 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
             return err;
     }
     memcpy(child->comm, parent->comm, sizeof child->comm);
-    child->caps = parent->caps;
     child->ioprio = parent->ioprio;
     child->slack = child->slack_default = parent->slack;
     child->no_new_privs = parent->no_new_privs;
-    child->keep_caps = parent->keep_caps;
     child->io_flusher = parent->io_flusher;
     sched_inherit(child->task, parent->task);
     signal_thread_init(child, parent, !(c->flags & CLONE_VM) || c->flags & CLONE_VFORK);
@@ -225,6 +225,7 @@ static void enter(const struct clone *c, struct thread *t, struct waitq *vfork)
 int clone(const struct clone *c)
 {
     struct process *parent = process_current();
+    struct user *user = thread_current()->cred->user;
     struct thread *t = NULL;
     bool process = !(c->flags & CLONE_THREAD);
     struct waitq vfork = {0};
@@ -233,10 +234,13 @@ int clone(const struct clone *c)
     int err = check(c), tid;
 
     if (!err)
+        err = cred_may_have_thread();
+    if (!err)
         err = pid_alloc(&claim);
     if (err)
         return err;
     tid = claim.pid;
+    user->threads++; /* while it is made, which sleeps: nobody else takes its place */
     if (process)
         signal_fork_begin(parent, &sent);
     err = make(c, tid, &t);
@@ -251,6 +255,7 @@ int clone(const struct clone *c)
     if (t)
         enter(c, t, &vfork);
     pid_free(&claim);
+    user->threads--;
     if (!t)
         return err;
     if (c->flags & CLONE_PARENT_SETTID)

@@ -36,6 +36,7 @@
 #include "kernel/lib/param.h"
 #include "kernel/net/scm.h"
 #include "kernel/net/socket.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/expiry.h"
 #include "kernel/sched/sched.h"
@@ -98,7 +99,7 @@ static bool all_sound(void)
     return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kmalloc_verify(&kmalloc_sys) &
            balance_verify() & kva_map_verify(&kva_map_sys) & paging_verify() & window_verify() &
            sched_verify() & expiry_verify() & pipe_verify() & ramfs_verify() & epoll_verify() &
-           socket_verify();
+           socket_verify() & cred_verify();
 }
 
 /* --- failing on purpose --- */

@@ -23,11 +23,12 @@
 #include "kernel/life/exec.h"
 #include "kernel/dev/random.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/permission.h"
 #include "kernel/life/elf.h"
+#include "kernel/life/exec_cred.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
 #include "kernel/lib/param.h"
-#include "kernel/proc/capability.h"
 #include "kernel/proc/ldt.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptimer.h"
@@ -80,6 +81,7 @@ struct exec {
     struct memory *memory;
     struct fd_table *files; /* copies, when others share the process's; else NULL */
     struct signal_actions *actions;
+    struct exec_cred cred;
     vaddr_t base, interp_base; /* what is added to the files' addresses */
     vaddr_t sp;
     unsigned personality;
@@ -98,7 +100,7 @@ static int open_program(const char *path, struct inode **out)
 
     if (err)
         return err;
-    err = S_ISREG(i->mode) ? inode_permission(i, 1) : -EACCES;
+    err = S_ISREG(i->mode) ? inode_permission(i, MAY_EXEC) : -EACCES;
     if (!err && (i->writers || (i->object && i->object->writers)))
         err = -ETXTBSY;
     if (err) {
@@ -404,6 +406,7 @@ static int put_pointers(vaddr_t *to, const char *strings, unsigned n, vaddr_t *a
 static int write_stack(struct exec *x, const struct exec_args *a)
 {
     static const char platform[] = "i686";
+    const struct cred *who = exec_cred_of(&x->cred);
     struct memory *m = x->memory;
     vaddr_t sp = STACK_TOP - 4, path, platform_at, random_at, to, at;
     uint8_t random[16];
@@ -439,11 +442,11 @@ static int write_stack(struct exec *x, const struct exec_args *a)
         {AT_BASE, x->interp ? x->interp_base : 0},
         {AT_FLAGS, 0},
         {AT_ENTRY, x->image.entry + x->base},
-        {AT_UID, 0},
-        {AT_EUID, 0},
-        {AT_GID, 0},
-        {AT_EGID, 0},
-        {AT_SECURE, 0},
+        {AT_UID, who->uid},
+        {AT_EUID, who->euid},
+        {AT_GID, who->gid},
+        {AT_EGID, who->egid},
+        {AT_SECURE, x->cred.secure},
         {AT_RANDOM, random_at},
         {AT_EXECFN, path},
         {AT_PLATFORM, platform_at},
@@ -512,7 +515,7 @@ static int build_space(struct exec *x, const struct exec_args *a)
         space_destroy(x->space);
         return -ENOMEM;
     }
-    x->personality = p->personality & ~PERSONALITY_KIND;
+    x->personality = p->personality & ~PERSONALITY_KIND & ~x->cred.personality_clear;
     if (x->image.reads_exec)
         x->personality |= PERSONALITY_READ_EXEC;
     err = inherit_tlb(x->space, old);
@@ -606,9 +609,8 @@ static void commit(struct exec *x, const char *path)
     memory_set_limits(p);
     x->memory = NULL;
     p->did_exec = true;
-    p->dumpable = true;
+    exec_cred_commit(&x->cred);
     p->personality = x->personality;
-    self->keep_caps = false;
     thread_take_pid(self);
     self->clear_child_tid = 0;
     self->robust_list = 0;
@@ -626,7 +628,6 @@ static void commit(struct exec *x, const char *path)
     ptimer_delete_all(p);
     signal_forget_timers(p);
     signal_exec(p);
-    caps_begin(self);
     thread_set_comm(self, base_name(path));
     set_registers(self, entry, x->sp);
     process_vfork_done(p);
@@ -647,6 +648,7 @@ static void undo(struct exec *x)
         signal_actions_put(x->actions);
     if (x->memory)
         memory_put(x->memory);
+    exec_cred_undo(&x->cred);
 }
 
 int exec_program(struct exec_args *a)
@@ -670,6 +672,8 @@ int exec_program(struct exec_args *a)
         err = read_image(x->inode, x->head, &x->image);
     if (!err)
         err = find_interp(x);
+    if (!err)
+        err = exec_cred_make(&x->cred, x->inode);
     if (!err)
         err = build_space(x, a);
     if (!err) {

@@ -4,7 +4,7 @@
 #include "kernel/life/exec.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
-#include "kernel/proc/capability.h"
+#include "kernel/proc/cred.h"
 #include "kernel/sched/latency.h"
 #include "mm/errno.h"
 #include "mm/layout.h"
@@ -149,7 +149,7 @@ int process_start_init(const char *const *paths, const char **argv, const char *
     default_limits(p->rlimit);
     signal_thread_init(t, NULL, false);
     fpu_reset(t->context.fpu);
-    caps_begin(t);
+    cred_begin(t, cred_get(&cred_root));
     t->slack = t->slack_default = THREAD_SLACK;
     thread_set_comm(t, "init");
     pid_begin();

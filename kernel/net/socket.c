@@ -27,11 +27,13 @@
  */
 #include "kernel/net/socket.h"
 #include "kernel/fs/async.h"
+#include "kernel/fs/permission.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
 #include "kernel/net/queue.h"
 #include "kernel/net/scm.h"
 #include "kernel/net/unix.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/sync.h"
 #include "kernel/sched/usertime.h"
@@ -60,7 +62,8 @@ struct socket_creds socket_creds_current(void)
 {
     const struct thread *t = thread_current();
 
-    return (struct socket_creds){.pid = t ? t->process->pid : 0};
+    return (struct socket_creds){
+        .pid = t ? t->process->pid : 0, .uid = cred_current()->euid, .gid = cred_current()->egid};
 }
 
 /* --- beginning and end --- */
@@ -87,6 +90,7 @@ int socket_alloc(const struct socket_ops *ops, unsigned family, unsigned type, i
     if (!s)
         return -ENOMEM;
     inode_init(&s->inode, &sockfs, S_IFSOCK | 0777);
+    inode_take_owner(&s->inode, NULL);
     s->inode.ops = &inode_ops;
     s->refs = 1;
     s->ops = ops;

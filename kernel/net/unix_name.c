@@ -10,6 +10,7 @@
  *
  * Failure. -EADDRINUSE; and nothing was made.
  */
+#include "kernel/fs/permission.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
 #include "kernel/net/unix.h"
@@ -225,7 +226,7 @@ static int find_by_path(const struct socket_address *a, unsigned type, struct so
     err = path_lookup(NULL, path, 0, &i);
     if (err)
         return err;
-    err = inode_permission(i, 2);
+    err = inode_permission(i, MAY_WRITE);
     if (!err && (i->mode & S_IFMT) != S_IFSOCK)
         err = -ECONNREFUSED;
     if (!err)

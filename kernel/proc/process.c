@@ -8,6 +8,7 @@
  * Data and locking: everything here changes between sleeps.
  */
 #include "kernel/proc/process.h"
+#include "kernel/proc/cred.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/layout.h"
 #include "mm/slab.h"
@@ -141,6 +142,7 @@ struct process *process_create(int pid, const struct process *parent)
 
 void process_free(struct process *p)
 {
+    cred_end_of_process(p);
     cache_free(&process_cache, p);
 }
 
@@ -198,7 +200,7 @@ void process_reap(struct process *p)
     else
         process_last = p->all_prev;
     process_count--;
-    cache_free(&process_cache, p);
+    process_free(p);
 }
 
 /* --- times --- */

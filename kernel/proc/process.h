@@ -13,6 +13,7 @@
 #include "mm/load.h"
 #include "mm/space.h"
 
+struct cred;
 struct fs_context; /* kernel/fs/vfs.h: root, current directory, umask */
 struct inode;
 struct ldt; /* kernel/proc/ldt.c */
@@ -92,6 +93,7 @@ struct process {
     struct thread *threads;
     uint32_t nthreads;
     struct memory *memory; /* NULL once it is gone */
+    struct cred *cred;     /* of its first thread, once that has ended, referenced */
     struct fs_context *fs;
     struct signal_actions *actions;
     struct signal_set pending;     /* sent to the process, not to a thread */

@@ -17,6 +17,7 @@
 #include "kernel/lib/tally.h"
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/signal_parts.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/time.h"
 #include "kernel/sched/usertime.h"
@@ -36,6 +37,7 @@ enum base { BASE_REALTIME, BASE_BOOT, BASE_PROCESS, BASE_THREAD };
 
 struct ptimer {
     struct process *process;
+    struct user *user;           /* that it is counted for, referenced */
     struct ptimer *next, **link; /* of the process */
     struct ptimer *hash_next;
     struct expiry expiry;
@@ -223,7 +225,7 @@ static void enter(struct process *p, struct ptimer *t)
     t->link = &p->ptimers;
     p->ptimers = t;
     p->ptimer_count++;
-    signal_queued++;
+    t->user = signal_count(thread_current()->cred->user);
     timers.count++;
 }
 
@@ -239,7 +241,7 @@ static void delete (struct ptimer *t)
     if (t->next)
         t->next->link = t->link;
     p->ptimer_count--;
-    signal_queued--;
+    signal_uncount(t->user);
     timers.count--;
     expiry_stop(&t->expiry);
     kfree(t);
@@ -345,7 +347,7 @@ int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id)
     if (!err)
         err = user_write32(id, (uint32_t)t->id);
     /* A signal that it may have to wait with is counted already. */
-    if (!err && signal_queued >= p->rlimit[RLIMIT_SIGPENDING].soft)
+    if (!err && thread_current()->cred->user->signals >= p->rlimit[RLIMIT_SIGPENDING].soft)
         err = -EAGAIN;
     if (err) {
         kfree(t);

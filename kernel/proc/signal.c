@@ -28,6 +28,7 @@
  */
 #include "kernel/proc/signal.h"
 #include "kernel/lib/tally.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/ptimer.h"
@@ -81,9 +82,24 @@ static void mark_and_wake(struct thread *t)
 
 uint32_t signal_queued;
 
+struct user *signal_count(struct user *u)
+{
+    signal_queued++;
+    u->signals++;
+    return user_get(u);
+}
+
+void signal_uncount(struct user *u)
+{
+    signal_queued--;
+    u->signals--;
+    user_put(u);
+}
+
 static void record_free(struct signal_record *r)
 {
-    signal_queued -= r->counted;
+    if (r->user)
+        signal_uncount(r->user);
     records.count--;
     kfree(r);
 }
@@ -92,16 +108,15 @@ static void record_free(struct signal_record *r)
  * signal has none too many, and a timer's is counted with the timer. */
 static struct signal_record *record_alloc(const struct process *p, const struct siginfo *info, bool timer)
 {
-    bool counted = !timer;
-    bool always = !counted || (info->signo < SIGRTMIN && info->code >= 0);
+    struct user *user = cred_of_process(p)->user;
+    bool always = timer || (info->signo < SIGRTMIN && info->code >= 0);
     struct signal_record *r = NULL;
 
-    if (always || signal_queued < p->rlimit[RLIMIT_SIGPENDING].soft)
+    if (always || user->signals < p->rlimit[RLIMIT_SIGPENDING].soft)
         r = kmalloc(sizeof *r); /* no reclaim: signals are sent where nobody may sleep */
     if (!r)
         return NULL;
-    *r = (struct signal_record){.counted = counted, .info = *info};
-    signal_queued += counted;
+    *r = (struct signal_record){.user = timer ? NULL : signal_count(user), .info = *info};
     records.count++;
     return r;
 }

@@ -132,12 +132,12 @@ struct siginfo {
 /* One signal that waits, with what is to be told about it. */
 struct signal_record {
     struct signal_record *next;
-    bool counted; /* in signal_queued */
+    struct user *user; /* that it is counted for, referenced; NULL: it is a timer's, counted with that */
     struct siginfo info;
 };
 
-/* Records that wait, and timers of timer_create(2), each of which may need one: what RLIMIT_SIGPENDING
- * limits. Linux counts them by user, and here everybody is root. */
+/* Records that wait, and timers of timer_create(2), each of which may need one, of all users;
+ * RLIMIT_SIGPENDING limits those of one: kernel/proc/cred.h. */
 extern uint32_t signal_queued;
 
 /*

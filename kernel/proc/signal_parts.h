@@ -2,6 +2,7 @@
 #ifndef KERNEL_PROC_SIGNAL_PARTS_H
 #define KERNEL_PROC_SIGNAL_PARTS_H
 
+#include "kernel/proc/cred.h"
 #include "kernel/proc/process.h"
 
 /* What a signal does without a handler. */
@@ -11,6 +12,10 @@ enum signal_default signal_default(int signo);
 bool signal_ignored_by_default(const struct process *p, int signo);
 /* p has stopped or goes on: tell its parent. Does not sleep. */
 void signal_tell_parent(struct process *p, int code, int status);
+
+/* Count one record more for a user, who is referenced by it; and one less. Do not sleep. */
+struct user *signal_count(struct user *u);
+void signal_uncount(struct user *u);
 
 /* Have t look for signals on its way to ring 3; and the running thread not. */
 static inline void signal_mark(struct thread *t)

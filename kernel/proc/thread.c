@@ -7,7 +7,7 @@
  *
  * Locking: everything here changes between sleeps.
  */
-#include "kernel/proc/capability.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/ldt.h"
 #include "kernel/proc/thread.h"
@@ -40,18 +40,6 @@ void thread_start(void)
     cache_init(&thread_cache, pool, "thread", sizeof(struct thread), 0, NULL, slab_default_flags);
     fpu_init();
     cache_init(&fpu_cache, pool, "fpu", fpu_state_size(), FPU_STATE_ALIGN, construct_fpu, slab_default_flags);
-}
-
-int caps_set(const struct caps *new)
-{
-    struct caps *old = &thread_current()->caps;
-
-    if (!capable(CAP_SETPCAP) && new->inheritable & ~(old->inheritable | old->permitted))
-        return -EPERM;
-    if (new->permitted & ~old->permitted || new->effective & ~new->permitted)
-        return -EPERM;
-    *old = *new;
-    return 0;
 }
 
 /* --- numbers --- */
@@ -109,6 +97,7 @@ struct thread *thread_create(struct process *p, int tid, void (*fn)(void *), voi
 void thread_free(struct thread *t)
 {
     signal_set_clear(&t->sig.pending);
+    cred_end(t);
     cache_free(&fpu_cache, t->context.fpu);
     cache_free(&thread_cache, t);
 }
@@ -155,6 +144,7 @@ void thread_take_pid(struct thread *t)
 {
     if (t->tid == t->process->pid)
         return;
+    cred_end_of_process(t->process);
     unhash_thread(t);
     t->tid = t->process->pid;
     hash_thread(t);
@@ -178,6 +168,7 @@ void thread_leave(struct thread *t)
     if (t->tid == p->pid) {
         memcpy(p->comm, t->comm, sizeof p->comm);
         p->how = t->task->how;
+        cred_leave_to_process(t);
     }
     thread_count--;
     thread_siblings -= p->nthreads > 0;

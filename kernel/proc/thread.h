@@ -14,13 +14,9 @@
 #include "kernel/x86/context.h"
 #include "kernel/x86/trap.h"
 
+struct cred; /* kernel/proc/cred.h */
 struct fd_table;
 struct process; /* kernel/proc/process.h */
-
-/* Sets of capabilities; see capability.h. */
-struct caps {
-    uint64_t effective, permitted, inheritable;
-};
 
 #define THREAD_SLACK 50000u /* ns, of the first one */
 
@@ -38,12 +34,13 @@ struct thread {
     vaddr_t robust_list;
     struct fd_table *files; /* kernel/fs/file.h: a reference of its own; NULL once it is ending */
     struct thread_signals sig;
-    struct caps caps;
+    /* Who it is, referenced; and whom it acts as, which is the same but in access(2). */
+    struct cred *cred, *acting;
     uint16_t ioprio; /* class and level, as ioprio_set(2) has them */
     /* What prctl(2) keeps for it: how late, in ns, its sleeps may end, now and as it began; promises. */
     uint32_t slack, slack_default;
     bool no_new_privs; /* its children's, and kept by exec() */
-    bool keep_caps;
+    bool beyond_limit; /* its user had too many threads when it became that: exec() looks */
     bool io_flusher;
     bool exiting; /* it ends as soon as it would go back to ring 3 or sleep interruptibly */
 };

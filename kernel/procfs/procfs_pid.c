@@ -3,7 +3,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/lib/format.h"
 #include "kernel/life/memory.h"
-#include "kernel/proc/capability.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/uts.h"
@@ -260,22 +260,32 @@ static void mask(struct text *t, const char *name, uint64_t set)
 static void status_signals(struct text *t, const struct process *p, const struct thread *th)
 {
     uint64_t ignored, caught;
-    const struct caps caps = th ? th->caps : (struct caps){0};
+    const struct cred *c = th ? th->cred : cred_of_process(p);
 
     ignored_low(p, false, &ignored);
     ignored_low(p, true, &caught);
     text_print(t, "Threads:\t%u\n", threads_of(p));
-    text_print(t, "SigQ:\t%u/%llu\n", signal_queued, (unsigned long long)p->rlimit[RLIMIT_SIGPENDING].soft);
+    text_print(t, "SigQ:\t%u/%llu\n", c->user->signals,
+               (unsigned long long)p->rlimit[RLIMIT_SIGPENDING].soft);
     mask(t, "SigPnd", th ? th->sig.pending.set : 0);
     mask(t, "ShdPnd", p->pending.set);
     mask(t, "SigBlk", th ? th->sig.blocked : 0);
     mask(t, "SigIgn", ignored);
     mask(t, "SigCgt", caught);
-    mask(t, "CapInh", caps.inheritable);
-    mask(t, "CapPrm", caps.permitted);
-    mask(t, "CapEff", caps.effective);
-    mask(t, "CapBnd", CAPS_ALL);
-    mask(t, "CapAmb", 0);
+    mask(t, "CapInh", c->inheritable);
+    mask(t, "CapPrm", c->permitted);
+    mask(t, "CapEff", c->effective);
+    mask(t, "CapBnd", c->bounding);
+    mask(t, "CapAmb", c->ambient);
+}
+
+static void status_ids(struct text *t, const struct cred *c, uint32_t descriptors)
+{
+    text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t", c->uid, c->euid,
+               c->suid, c->fsuid, c->gid, c->egid, c->sgid, c->fsgid, descriptors);
+    for (uint32_t i = 0; c->groups && i < c->groups->n; i++)
+        text_print(t, "%s%u", i ? " " : "", c->groups->gid[i]);
+    text_print(t, " \n");
 }
 
 static int show_status(struct text *t, const struct proc_node *n)
@@ -296,8 +306,7 @@ static int show_status(struct text *t, const struct proc_node *n)
     text_print(t, "\nUmask:\t%04o\nState:\t%c (%s)\n", umask, state, state_name(state));
     text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid, id,
                p->parent ? p->parent->pid : 0);
-    text_print(t, "Uid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t%u\nGroups:\t \n",
-               th && th->files ? th->files->size : 0);
+    status_ids(t, th ? th->cred : cred_of_process(p), th && th->files ? th->files->size : 0);
     text_print(t, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid, id, p->pgid, p->sid);
     if (p->memory)
         status_memory(t, p);

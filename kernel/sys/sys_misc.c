@@ -232,82 +232,11 @@ int32_t sys_getrandom(SYSCALL_3_ARGS(va, n, flags))
     return (int32_t)done;
 }
 
-/* --- one processor, one user --- */
+/* --- one processor --- */
 
 int32_t sys_getcpu(SYSCALL_2_ARGS(cpu, node))
 {
     if ((cpu && user_write32(cpu, 0)) || (node && user_write32(node, 0)))
         return -EFAULT;
     return 0;
-}
-
-enum {
-    CAP_VERSION_1 = 0x19980330,
-    CAP_VERSION_2 = 0x20071026,
-    CAP_VERSION_3 = 0x20080522,
-};
-
-/* Words of each set in the header's version; 0: unknown, and the header says now what is known. -errno. */
-static int cap_words(vaddr_t header, uint32_t *pid)
-{
-    uint32_t h[2];
-
-    if (user_copy_in(h, header, sizeof h))
-        return -EFAULT;
-    *pid = h[1];
-    if (h[0] == CAP_VERSION_1)
-        return 1;
-    if (h[0] == CAP_VERSION_2 || h[0] == CAP_VERSION_3)
-        return 2;
-    return user_write32(header, CAP_VERSION_3) ? -EFAULT : 0;
-}
-
-/* Effective, permitted, inheritable: the low words, then the high ones. */
-#define CAP_WORDS 6u
-
-int32_t sys_capget(SYSCALL_2_ARGS(header, data))
-{
-    const struct thread *t = thread_current();
-    uint32_t pid, sets[CAP_WORDS];
-    int words = cap_words(header, &pid);
-
-    if (words < 0)
-        return words;
-    if (words == 0)
-        return data ? -EINVAL : 0;
-    if ((int32_t)pid < 0)
-        return -EINVAL;
-    if (pid)
-        t = thread_find((int)pid);
-    if (!t)
-        return -ESRCH;
-    for (unsigned i = 0; i < 2; i++) {
-        sets[3 * i] = (uint32_t)(t->caps.effective >> 32 * i);
-        sets[3 * i + 1] = (uint32_t)(t->caps.permitted >> 32 * i);
-        sets[3 * i + 2] = (uint32_t)(t->caps.inheritable >> 32 * i);
-    }
-    return data ? user_copy_out(data, sets, (size_t)words * 12) : 0;
-}
-
-int32_t sys_capset(SYSCALL_2_ARGS(header, data))
-{
-    uint32_t pid, sets[CAP_WORDS] = {0};
-    int words = cap_words(header, &pid);
-    struct caps new = {0};
-
-    if (words <= 0)
-        return words ? words : -EINVAL;
-    if (pid && (int)pid != thread_current()->tid)
-        return -EPERM;
-    if (user_copy_in(sets, data, (size_t)words * 12))
-        return -EFAULT;
-    for (unsigned i = 0; i < 2; i++) {
-        new.effective |= (uint64_t)sets[3 * i] << 32 * i;
-        new.permitted |= (uint64_t)sets[3 * i + 1] << 32 * i;
-        new.inheritable |= (uint64_t)sets[3 * i + 2] << 32 * i;
-    }
-    new.effective &= CAPS_ALL;
-    new.permitted &= CAPS_ALL;
-    new.inheritable &= CAPS_ALL;
-    return caps_set(&new);
 }

@@ -1,7 +1,9 @@
 /* System calls on paths: names, attributes, directories, mounts. */
 #include "kernel/sys/sys_path.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/permission.h"
 #include "kernel/lib/format.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/usertime.h"
 #include "kernel/sys/sys.h"
@@ -206,6 +208,9 @@ int32_t sys_linkat(SYSCALL_5_ARGS(dirfd, path, to_dirfd, to_path, flags))
 
     if (flags & ~(uint32_t)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
+    /* A descriptor that was handed over must not become a name. */
+    if (flags & AT_EMPTY_PATH && !capable(CAP_DAC_READ_SEARCH))
+        return -ENOENT;
     err = inode_from_user((int)dirfd, path,
                           (flags & AT_EMPTY_PATH) | (flags & AT_SYMLINK_FOLLOW ? 0u : AT_SYMLINK_NOFOLLOW),
                           &target);
@@ -295,17 +300,6 @@ int32_t sys_readlink(SYSCALL_3_ARGS(path, user, n))
 
 /* --- attributes --- */
 
-static int32_t chmod_inode(struct inode *i, uint32_t mode)
-{
-    if (S_ISLNK(i->mode))
-        return -EOPNOTSUPP;
-    if (inode_may_change(i))
-        return -EROFS;
-    i->mode = (i->mode & S_IFMT) | (mode & 07777);
-    i->ctime_ns = inode_now();
-    return 0;
-}
-
 int32_t sys_fchmodat(SYSCALL_3_ARGS(dirfd, path, mode))
 {
     struct inode *i;
@@ -313,7 +307,7 @@ int32_t sys_fchmodat(SYSCALL_3_ARGS(dirfd, path, mode))
 
     if (err)
         return err;
-    err = chmod_inode(i, mode);
+    err = inode_chmod(i, mode);
     inode_put(i);
     return err;
 }
@@ -326,30 +320,10 @@ int32_t sys_chmod(SYSCALL_2_ARGS(path, mode))
 int32_t sys_fchmod(SYSCALL_2_ARGS(fd, mode))
 {
     struct file *f = fd_get((int)fd);
-    int err = !f || f->flags & O_PATH ? -EBADF : chmod_inode(f->inode, mode);
+    int err = !f || f->flags & O_PATH ? -EBADF : inode_chmod(f->inode, mode);
 
     file_put(f);
     return err;
-}
-
-/* -1 leaves a number as it is. The 16-bit calls have widened it. */
-static int chown_inode(struct inode *i, uint32_t uid, uint32_t gid)
-{
-    if (inode_may_change(i))
-        return -EROFS;
-    if (uid != UINT32_MAX)
-        i->uid = uid;
-    if (gid != UINT32_MAX)
-        i->gid = gid;
-    if ((uid != UINT32_MAX || gid != UINT32_MAX) && S_ISREG(i->mode))
-        i->mode &= i->mode & 010 ? ~06000u : ~04000u;
-    i->ctime_ns = inode_now();
-    return 0;
-}
-
-static uint32_t widen(uint32_t id)
-{
-    return (uint16_t)id == UINT16_MAX ? UINT32_MAX : (uint16_t)id;
 }
 
 static int32_t chown_at(int dirfd, vaddr_t path, uint32_t uid, uint32_t gid, unsigned flags)
@@ -359,7 +333,7 @@ static int32_t chown_at(int dirfd, vaddr_t path, uint32_t uid, uint32_t gid, uns
 
     if (err)
         return err;
-    err = chown_inode(i, uid, gid);
+    err = inode_chown(i, uid, gid);
     inode_put(i);
     return err;
 }
@@ -383,12 +357,12 @@ int32_t sys_lchown32(SYSCALL_3_ARGS(path, uid, gid))
 
 int32_t sys_chown(SYSCALL_3_ARGS(path, uid, gid))
 {
-    return chown_at(AT_FDCWD, path, widen(uid), widen(gid), 0);
+    return chown_at(AT_FDCWD, path, cred_widen(uid), cred_widen(gid), 0);
 }
 
 int32_t sys_lchown(SYSCALL_3_ARGS(path, uid, gid))
 {
-    return chown_at(AT_FDCWD, path, widen(uid), widen(gid), AT_SYMLINK_NOFOLLOW);
+    return chown_at(AT_FDCWD, path, cred_widen(uid), cred_widen(gid), AT_SYMLINK_NOFOLLOW);
 }
 
 int32_t sys_fchown32(SYSCALL_3_ARGS(fd, uid, gid))
@@ -397,14 +371,14 @@ int32_t sys_fchown32(SYSCALL_3_ARGS(fd, uid, gid))
     int err = !f || f->flags & O_PATH ? -EBADF : 0;
 
     if (!err)
-        err = chown_inode(f->inode, uid, gid);
+        err = inode_chown(f->inode, uid, gid);
     file_put(f);
     return err;
 }
 
 int32_t sys_fchown(SYSCALL_3_ARGS(fd, uid, gid))
 {
-    return sys_fchown32(fd, widen(uid), widen(gid), 0, 0, 0);
+    return sys_fchown32(fd, cred_widen(uid), cred_widen(gid), 0, 0, 0);
 }
 
 /* --- times --- */
@@ -462,7 +436,9 @@ static int32_t set_times(int dirfd, vaddr_t path, const struct usertime *times, 
         i = inode_get(f->inode);
         file_put(f);
     }
-    err = times[0].part == TIME_OMIT && times[1].part == TIME_OMIT ? 0 : inode_may_change(i);
+    err = times[0].part == TIME_OMIT && times[1].part == TIME_OMIT
+              ? 0
+              : permission_times(i, times[0].part == TIME_NOW && times[1].part == TIME_NOW);
     if (!err) {
         set_time(&i->atime_ns, &times[0], now);
         set_time(&i->mtime_ns, &times[1], now);
@@ -538,6 +514,35 @@ int32_t sys_utime(SYSCALL_2_ARGS(path, user_times))
 
 /* --- access --- */
 
+/* Have the running thread act with its real ids. 0 or -ENOMEM; act_again() afterwards. Sleeps. */
+static int act_really(void)
+{
+    const struct cred *c = thread_current()->cred;
+    uint64_t caps = c->securebits & SECURE_NO_SETUID_FIXUP ? c->effective : c->uid ? 0 : c->permitted;
+    struct cred *new;
+
+    if (c->fsuid == c->uid && c->fsgid == c->gid && c->effective == caps)
+        return 0;
+    new = cred_prepare();
+    if (!new)
+        return -ENOMEM;
+    new->fsuid = c->uid;
+    new->fsgid = c->gid;
+    new->effective = caps;
+    thread_current()->acting = new;
+    return 0;
+}
+
+static void act_again(void)
+{
+    struct thread *self = thread_current();
+
+    if (self->acting == self->cred)
+        return;
+    cred_put(self->acting);
+    self->acting = self->cred;
+}
+
 int32_t sys_faccessat2(SYSCALL_4_ARGS(dirfd, path, mode, flags))
 {
     struct inode *i;
@@ -545,11 +550,15 @@ int32_t sys_faccessat2(SYSCALL_4_ARGS(dirfd, path, mode, flags))
 
     if (mode & ~7u || flags & ~(uint32_t)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
-    err = inode_from_user((int)dirfd, path, flags & (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH), &i);
+    err = flags & AT_EACCESS ? 0 : act_really();
     if (err)
         return err;
-    err = inode_permission(i, mode);
-    inode_put(i);
+    err = inode_from_user((int)dirfd, path, flags & (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH), &i);
+    if (!err) {
+        err = inode_permission(i, mode);
+        inode_put(i);
+    }
+    act_again();
     return err;
 }
 
@@ -574,34 +583,43 @@ static int32_t change(struct inode **at, struct inode *to)
     return 0;
 }
 
-static int32_t change_by_path(vaddr_t user_path, struct inode **at)
+static int may_stand(struct inode *i)
+{
+    return S_ISDIR(i->mode) ? inode_permission(i, MAY_EXEC) : -ENOTDIR;
+}
+
+/* cap: what it takes; CAP_LAST + 1: nothing. */
+static int32_t change_by_path(vaddr_t user_path, struct inode **at, unsigned cap)
 {
     struct inode *i;
     int err = inode_from_user(AT_FDCWD, user_path, 0, &i);
 
     if (err)
         return err;
-    if (!S_ISDIR(i->mode)) {
+    err = may_stand(i);
+    if (!err && cap <= CAP_LAST && !capable((enum capability)cap))
+        err = -EPERM;
+    if (err) {
         inode_put(i);
-        return -ENOTDIR;
+        return err;
     }
     return change(at, i);
 }
 
 int32_t sys_chdir(SYSCALL_1_ARG(path))
 {
-    return change_by_path(path, &fs_context_current()->cwd);
+    return change_by_path(path, &fs_context_current()->cwd, CAP_LAST + 1);
 }
 
 int32_t sys_chroot(SYSCALL_1_ARG(path))
 {
-    return change_by_path(path, &fs_context_current()->root);
+    return change_by_path(path, &fs_context_current()->root, CAP_SYS_CHROOT);
 }
 
 int32_t sys_fchdir(SYSCALL_1_ARG(fd))
 {
     struct file *f = fd_get((int)fd);
-    int err = !f ? -EBADF : S_ISDIR(f->inode->mode) ? 0 : -ENOTDIR;
+    int err = f ? may_stand(f->inode) : -EBADF;
 
     if (!err)
         change(&fs_context_current()->cwd, inode_get(f->inode));
@@ -654,7 +672,9 @@ static int32_t truncate_path(vaddr_t path, int64_t size)
     err = inode_from_user(AT_FDCWD, path, 0, &i);
     if (err)
         return err;
-    err = inode_truncate(i, (uint64_t)size);
+    err = S_ISREG(i->mode) ? inode_permission(i, MAY_WRITE) : 0; /* of others it is a question of kind */
+    if (!err)
+        err = inode_truncate(i, (uint64_t)size);
     inode_put(i);
     return err;
 }
@@ -743,7 +763,9 @@ int32_t sys_mount(SYSCALL_5_ARGS(source, target, type, flags, options))
     if (!err) {
         if (flags >> 16 == MS_MAGIC)
             flags &= 0xFFFF;
-        if (flags & MS_REMOUNT)
+        if (!capable(CAP_SYS_ADMIN))
+            err = -EPERM;
+        else if (flags & MS_REMOUNT)
             err = vfs_remount(dir, flags & MS_BIND, flags, o);
         else if (flags & (MS_BIND | MS_MOVE) || !t)
             err = -EINVAL;
@@ -766,6 +788,10 @@ int32_t sys_umount2(SYSCALL_2_ARGS(target, flags))
     if (flags & ~(uint32_t)(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))
         return -EINVAL;
     err = inode_from_user(AT_FDCWD, target, flags & UMOUNT_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0, &i);
+    if (!err && !capable(CAP_SYS_ADMIN)) {
+        inode_put(i);
+        err = -EPERM;
+    }
     if (!err && flags & MNT_EXPIRE && flags & (MNT_FORCE | MNT_DETACH)) {
         inode_put(i);
         err = -EINVAL;

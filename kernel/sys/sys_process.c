@@ -10,6 +10,7 @@
 #include "kernel/proc/ldt.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/sys.h"
+#include "kernel/sys/sys_cred.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/x86/context.h"
 #include "kernel/x86/usercopy.h"
@@ -158,89 +159,6 @@ int32_t sys_setsid(SYSCALL_NO_ARGS)
     self->pgid = self->sid = self->pid;
     self->tty = NULL;
     return self->pid;
-}
-
-/* --- users: everything runs as root --- */
-
-int32_t sys_getid(SYSCALL_NO_ARGS)
-{
-    return 0;
-}
-
-/* Becoming root, or no change at all, is what can be had: whether an id is one of the two. The old calls have
- * ids of 16 bits. */
-static bool can_be(uint32_t id)
-{
-    return id == 0 || id == UINT32_MAX;
-}
-
-static uint32_t widen(uint32_t id)
-{
-    return (uint16_t)id == UINT16_MAX ? UINT32_MAX : (uint16_t)id;
-}
-
-int32_t sys_setid(SYSCALL_1_ARG(id))
-{
-    return id == UINT32_MAX ? -EINVAL : can_be(id) ? 0 : -EPERM;
-}
-
-int32_t sys_setid16(SYSCALL_1_ARG(id))
-{
-    return widen(id) == UINT32_MAX ? -EINVAL : can_be(widen(id)) ? 0 : -EPERM;
-}
-
-int32_t sys_setreid(SYSCALL_2_ARGS(real, effective))
-{
-    return can_be(real) && can_be(effective) ? 0 : -EPERM;
-}
-
-int32_t sys_setreid16(SYSCALL_2_ARGS(real, effective))
-{
-    return can_be(widen(real)) && can_be(widen(effective)) ? 0 : -EPERM;
-}
-
-int32_t sys_setresid(SYSCALL_3_ARGS(real, effective, saved))
-{
-    return can_be(real) && can_be(effective) && can_be(saved) ? 0 : -EPERM;
-}
-
-int32_t sys_setresid16(SYSCALL_3_ARGS(real, effective, saved))
-{
-    return can_be(widen(real)) && can_be(widen(effective)) && can_be(widen(saved)) ? 0 : -EPERM;
-}
-
-/* They never fail, but tell what it was before: that it still is so says that it was not changed. */
-int32_t sys_setfsid(SYSCALL_1_ARG(id))
-{
-    (void)id;
-    return 0;
-}
-
-enum { GROUPS_MAX = 65536 };
-
-int32_t sys_setgroups(SYSCALL_1_ARG(n))
-{
-    return n == 0 ? 0 : n > GROUPS_MAX ? -EINVAL : -EPERM;
-}
-
-static int32_t store_three(uint32_t a, uint32_t b, uint32_t c, size_t size)
-{
-    static const uint32_t root = 0;
-    int err = user_copy_out(a, &root, size);
-
-    if (!err)
-        err = user_copy_out(b, &root, size);
-    return err ? err : user_copy_out(c, &root, size);
-}
-
-int32_t sys_getresid16(SYSCALL_3_ARGS(a, b, c))
-{
-    return store_three(a, b, c, 2);
-}
-
-int32_t sys_getresid(SYSCALL_3_ARGS(a, b, c))
-{
-    return store_three(a, b, c, 4);
 }
 
 /* --- waiting --- */
@@ -674,17 +592,13 @@ enum {
     PR_GET_PDEATHSIG = 2,
     PR_GET_DUMPABLE = 3,
     PR_SET_DUMPABLE = 4,
-    PR_GET_KEEPCAPS = 7,
-    PR_SET_KEEPCAPS = 8,
     PR_GET_TIMING = 13,
     PR_SET_TIMING = 14,
     PR_SET_NAME = 15,
     PR_GET_NAME = 16,
     PR_GET_SECCOMP = 21,
-    PR_CAPBSET_READ = 23,
     PR_GET_TSC = 25,
     PR_SET_TSC = 26,
-    PR_GET_SECUREBITS = 27,
     PR_SET_TIMERSLACK = 29,
     PR_GET_TIMERSLACK = 30,
     PR_TASK_PERF_EVENTS_DISABLE = 31,
@@ -799,17 +713,15 @@ int32_t sys_prctl(SYSCALL_5_ARGS(option, arg, c, d, e))
     case PR_GET_NAME:
         return user_copy_out(arg, t->comm, COMM_MAX);
     case PR_CAPBSET_READ:
-        return arg <= CAP_LAST ? 1 : -EINVAL;
+    case PR_CAPBSET_DROP:
     case PR_GET_KEEPCAPS:
-        return t->keep_caps;
     case PR_SET_KEEPCAPS:
-        if (arg > 1)
-            return -EINVAL;
-        t->keep_caps = arg;
-        return 0;
-    case PR_GET_TIMING:     /* statistical */
-    case PR_GET_SECCOMP:    /* none */
-    case PR_GET_SECUREBITS: /* none */
+    case PR_GET_SECUREBITS:
+    case PR_SET_SECUREBITS:
+    case PR_CAP_AMBIENT:
+        return cred_prctl(option, arg, c, d, e);
+    case PR_GET_TIMING:  /* statistical */
+    case PR_GET_SECCOMP: /* none */
     case PR_TASK_PERF_EVENTS_DISABLE:
     case PR_TASK_PERF_EVENTS_ENABLE: /* it has none */
         return 0;
@@ -851,13 +763,6 @@ int32_t sys_personality(SYSCALL_1_ARG(new))
     if (new != UINT32_MAX)
         p->personality = new;
     return (int32_t)old;
-}
-
-/* --- groups --- */
-
-int32_t sys_getgroups(SYSCALL_1_ARG(n))
-{
-    return (int32_t)n < 0 ? -EINVAL : 0;
 }
 
 int32_t sys_pidfd_open(SYSCALL_2_ARGS(pid, flags))

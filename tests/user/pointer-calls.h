@@ -11,6 +11,7 @@
 #define TESTS_USER_POINTER_CALLS_H
 
 #include "tests/user/ut.h"
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -105,6 +106,7 @@ static const struct sched_param no_priority = {0};
 static const uint32_t no_attributes[12] = {48};
 static const struct __user_cap_header_struct cap_header = {_LINUX_CAPABILITY_VERSION_3, 0};
 static struct __user_cap_data_struct cap_data[2];
+static const gid_t two_groups[2] = {4, 5};
 static struct termios console_settings;
 static struct winsize console_size;
 
@@ -594,6 +596,8 @@ static long console_kept(long rc)
     X(getresgid32, a, 4, syscall(SYS_getresgid32, p, buffer, buffer))                                        \
     X(getresgid32, b, 4, syscall(SYS_getresgid32, buffer, p, buffer))                                        \
     X(getresgid32, c, 4, syscall(SYS_getresgid32, buffer, buffer, p))                                        \
+    X(getgroups, list, 4, IN_CHILD(setgroups(2, two_groups) ? -1 : syscall(SYS_getgroups, 2, p)))            \
+    X(getgroups32, list, 8, IN_CHILD(setgroups(2, two_groups) ? -1 : syscall(SYS_getgroups32, 2, p)))        \
     X(prctl, arg__get_name, 16, syscall(SYS_prctl, PR_GET_NAME, p))                                          \
     X(prctl, arg__get_pdeathsig, 4, syscall(SYS_prctl, PR_GET_PDEATHSIG, p))                                 \
     X(getcpu, cpu, 4, syscall(SYS_getcpu, p, NULL, NULL))                                                    \
@@ -868,6 +872,8 @@ static long console_kept(long rc)
     X(sched_setaffinity, mask, one_processor, IN_CHILD(syscall(SYS_sched_setaffinity, 0, 128, p)))           \
     X(capget, header, cap_header, syscall(SYS_capget, p, buffer))                                            \
     X(capset, header, cap_header, IN_CHILD(syscall(SYS_capset, p, cap_data)))                                \
+    X(setgroups, list, two_groups, IN_CHILD(syscall(SYS_setgroups, 2, p)))                                   \
+    X(setgroups32, list, two_groups, IN_CHILD(syscall(SYS_setgroups32, 2, p)))                               \
     X(capset, data, cap_data, IN_CHILD(syscall(SYS_capset, &cap_header, p)))
 
 /*

@@ -368,6 +368,11 @@ __attribute__((weak)) int ut_exec_helper(int argc, char **argv)
     return 93;
 }
 
+__attribute__((weak)) int ut_users_helper(int argc, char **argv)
+{
+    return ut_exec_helper(argc, argv);
+}
+
 /* From the linker: the table that UT_PROGRAM makes. */
 extern const struct ut_program *const __start_ut_programs[], *const __stop_ut_programs[];
 
@@ -489,6 +494,8 @@ int main(int argc, char **argv)
     }
     if (argc > 1 && strncmp(argv[1], "exec-life", 9) == 0)
         return live(argv[1]);
+    if (argc > 1 && strcmp(argv[1], "exec-users") == 0)
+        return ut_users_helper(argc, argv);
     if (argc > 1 && strncmp(argv[1], "exec-", 5) == 0)
         return ut_exec_helper(argc, argv);
     if (n == 1)

@@ -50,6 +50,8 @@ struct ut_program {
  * instead of its body. See ut-exec.c.
  */
 int ut_exec_helper(int argc, char **argv);
+/* "exec-users": see ut-users.c. */
+int ut_users_helper(int argc, char **argv);
 
 /* --- saying --- */
 

@@ -1,5 +1,6 @@
 /* What the rooms of files find beside and above them: programs' memory, processes and threads, signals. */
 #include "kernel/fs/file.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/signal.h"
 #include "kernel/sched/sync.h"
 #include "kernel/vm/vm_sys.h"
@@ -184,6 +185,14 @@ bool pid_in_use(int pid)
     return false;
 }
 
+/* Everything runs as root. */
+struct cred cred_root = {.refs = 1, .permitted = CAPS_ALL, .effective = CAPS_ALL, .bounding = CAPS_ALL};
+
+bool cred_in_group(const struct cred *c, uint32_t gid)
+{
+    return gid == c->fsgid;
+}
+
 struct process *rooms_process(int pid)
 {
     struct process *p = rooms_zeroes(sizeof *p);
@@ -234,6 +243,7 @@ struct thread *rooms_thread(struct process *p, const char *name, void (*fn)(stru
     t->task->thread = t;
     t->process = p;
     t->tid = (int)made + 1;
+    t->cred = t->acting = &cred_root;
     t->files = p->threads ? fd_table_get(p->threads->files) : fd_table_create();
     if (!p->threads)
         p->threads = t;
