@@ -4,6 +4,7 @@
 #include "kernel/dev/devices.h"
 #include "kernel/dev/disk.h"
 #include "kernel/dev/mapscreen.h"
+#include "kernel/dev/pty.h"
 #include "kernel/dev/random.h"
 #include "kernel/dev/swapdev.h"
 #include "kernel/dev/tty.h"
@@ -240,6 +241,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     file_start();
     procfs_init(cmdline);
     devices_init();
+    pty_init();
     if (!expiry_init() || tty_init(params.console_last) != 0)
         panic_unfit("too little memory: no room for the terminal");
     mapscreen_init(params.screen == SCREEN_MAP);

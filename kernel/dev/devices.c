@@ -111,6 +111,8 @@ static int populate(struct inode *root)
                  {"stderr", "/proc/self/fd/2"}};
     struct population p = {root, root->ops->create(root, "shm", S_IFDIR | 01777, 0, NULL)};
 
+    if (!p.err)
+        p.err = root->ops->create(root, "pts", S_IFDIR | 0755, 0, NULL);
     devices_each(populate_one, &p);
     for (unsigned i = 0; !p.err && i < ARRAY_LEN(links); i++)
         p.err = root->ops->symlink(root, links[i].name, links[i].target);

@@ -15,6 +15,9 @@
  *     INV-LDISC-1  tail <= canon <= head, and no more than the ring holds
  *     INV-LDISC-2  line ends are marked in [tail, canon) only, and canonical mode's last byte there is marked
  *
+ * With EXTPROC whoever sends the characters has done all of this (telnet's LINEMODE), and they are kept as
+ * they come.
+ *
  * Locking: the caller's. Fails: a full ring drops what is typed (with a bell, if IMAXBEL), but one place is
  * kept for the end of the line, so that a long line can be ended and read.
  *
@@ -105,14 +108,14 @@ size_t ldisc_room(const struct ldisc *l)
     uint32_t used = l->head - l->tail;
 
     /* A line that fills the ring cannot be read before it ends: whatever comes is to be looked at. */
-    if (lflag(l, ICANON) && l->canon == l->tail)
+    if (ldisc_in_lines(l) && l->canon == l->tail)
         return LDISC_BUFFER;
     return used < LDISC_BUFFER - 1 ? LDISC_BUFFER - 1 - used : 0;
 }
 
 bool ldisc_readable(const struct ldisc *l, unsigned least)
 {
-    if (lflag(l, ICANON))
+    if (ldisc_in_lines(l))
         return l->canon != l->tail;
     return l->head - l->tail >= (least ? least : 1);
 }
@@ -121,7 +124,7 @@ size_t ldisc_waiting(const struct ldisc *l)
 {
     size_t n = l->head - l->tail;
 
-    if (!lflag(l, ICANON))
+    if (!ldisc_in_lines(l))
         return n;
     n = l->canon - l->tail;
     for (uint32_t p = l->tail; p != l->canon; p++)
@@ -131,7 +134,7 @@ size_t ldisc_waiting(const struct ldisc *l)
 
 size_t ldisc_read(struct ldisc *l, char *out, size_t n)
 {
-    bool lines = lflag(l, ICANON), last = false;
+    bool lines = ldisc_in_lines(l), last = false;
     uint32_t end = lines ? l->canon : l->head;
     size_t got = 0;
 
@@ -159,26 +162,40 @@ void ldisc_flush(struct ldisc *l)
     memset(l->line_end, 0, sizeof l->line_end);
 }
 
+void ldisc_start(struct ldisc *l)
+{
+    if (!l->stopped)
+        return;
+    l->stopped = false;
+    l->ops->start(l->arg);
+}
+
+void ldisc_stop(struct ldisc *l)
+{
+    if (l->stopped)
+        return;
+    l->stopped = true;
+    if (l->ops->stop)
+        l->ops->stop(l->arg);
+}
+
 void ldisc_set_termios(struct ldisc *l, const struct termios *t)
 {
-    bool changed = (l->termios.lflag ^ t->lflag) & ICANON;
-    bool was_stopped = l->stopped;
+    bool lines = ldisc_in_lines(l);
 
     l->termios = *t;
     if (!iflag(l, IXON))
-        l->stopped = false;
-    if (changed) {
+        ldisc_start(l);
+    if (ldisc_in_lines(l) != lines) {
         memset(l->line_end, 0, sizeof l->line_end);
         l->canon = l->tail;
         l->literal = false;
         /* What was typed before lines counted is a line of its own. */
-        if (lflag(l, ICANON) && l->head != l->tail) {
+        if (!lines && l->head != l->tail) {
             l->canon = l->head;
             mark_line_end(l, l->head - 1, true);
         }
     }
-    if (was_stopped && !l->stopped)
-        l->ops->start(l->arg);
 }
 
 /* --- output --- */
@@ -425,7 +442,7 @@ static void store(struct ldisc *l, uint8_t c, bool new_line)
             echo(l, c);
     }
     *at(l, l->head++) = c;
-    if (!lflag(l, ICANON))
+    if (!ldisc_in_lines(l))
         l->canon = l->tail;
 }
 
@@ -440,19 +457,14 @@ static void store_line_end(struct ldisc *l, uint8_t c)
     l->canon = l->head;
 }
 
-static void start(struct ldisc *l)
-{
-    if (!l->stopped)
-        return;
-    l->stopped = false;
-    l->ops->start(l->arg);
-}
-
 static void ask_signal(struct ldisc *l, uint8_t c, enum ldisc_signal s)
 {
-    if (!lflag(l, NOFLSH))
+    if (!lflag(l, NOFLSH)) {
         ldisc_flush(l);
-    start(l);
+        if (l->ops->flush)
+            l->ops->flush(l->arg);
+    }
+    ldisc_start(l);
     if (lflag(l, ECHO))
         echo(l, c);
     echo_flush(l);
@@ -464,11 +476,11 @@ static bool is_order(struct ldisc *l, uint8_t c)
 {
     if (iflag(l, IXON)) {
         if (is_cc(l, VSTART, c)) {
-            start(l);
+            ldisc_start(l);
             return true;
         }
         if (is_cc(l, VSTOP, c)) {
-            l->stopped = true;
+            ldisc_stop(l);
             return true;
         }
     }
@@ -535,6 +547,12 @@ static void input_byte(struct ldisc *l, uint8_t c)
 
     if (iflag(l, ISTRIP))
         c &= 0x7F;
+    if (lflag(l, EXTPROC)) {
+        if (l->head - l->tail < LDISC_BUFFER - 1)
+            *at(l, l->head++) = c;
+        l->canon = l->tail;
+        return;
+    }
     if (l->literal) {
         l->literal = false;
         store(l, c, false);
@@ -543,7 +561,7 @@ static void input_byte(struct ldisc *l, uint8_t c)
     if (is_order(l, c))
         return;
     if (l->stopped && iflag(l, IXANY))
-        start(l);
+        ldisc_start(l);
     if (c == '\r') {
         if (iflag(l, IGNCR))
             return;

@@ -27,7 +27,14 @@ enum {
     ONLRET = 0000040,
     XTABS = 0014000, /* all of TABDLY */
 };
-enum { CS8 = 0000060, CREAD = 0000200, HUPCL = 0002000, B115200 = 0010002 };
+enum {
+    CS8 = 0000060,
+    CREAD = 0000200,
+    PARENB = 0000400,
+    HUPCL = 0002000,
+    B38400 = 0000017,
+    B115200 = 0010002
+};
 enum {
     ISIG = 0000001,
     ICANON = 0000002,
@@ -40,6 +47,7 @@ enum {
     ECHOCTL = 0001000,
     ECHOKE = 0004000,
     IEXTEN = 0100000,
+    EXTPROC = 0200000, /* who is on the other side does all this */
 };
 enum {
     VINTR,
@@ -81,6 +89,10 @@ struct ldisc_ops {
     void (*signal)(void *arg, enum ldisc_signal s);
     /* Output may go on, after ^S. */
     void (*start)(void *arg);
+    /* It may not. NULL: nobody wants to know. */
+    void (*stop)(void *arg);
+    /* The user's signal throws away what was typed and what was put out. NULL: there is nothing to do. */
+    void (*flush)(void *arg);
 };
 
 struct ldisc {
@@ -115,6 +127,14 @@ size_t ldisc_waiting(const struct ldisc *l);
 size_t ldisc_read(struct ldisc *l, char *out, size_t n);
 /* Forget input that was not read. */
 void ldisc_flush(struct ldisc *l);
+/* What ^S and ^Q do. */
+void ldisc_stop(struct ldisc *l);
+void ldisc_start(struct ldisc *l);
+/* Whether a read takes a line at most: canonical mode, and nobody else sees to it (EXTPROC). */
+static inline bool ldisc_in_lines(const struct ldisc *l)
+{
+    return (l->termios.lflag & (ICANON | EXTPROC)) == ICANON;
+}
 void ldisc_set_termios(struct ldisc *l, const struct termios *t);
 /*
  * Turn bytes that a program writes into what the screen gets: at most size bytes (at least 8). Returns their

@@ -1,4 +1,4 @@
-/* Terminals, as programs see them. See tty.c. */
+/* Terminals, as the rest of the kernel sees them. See tty.c. */
 #ifndef KERNEL_DEV_TTY_H
 #define KERNEL_DEV_TTY_H
 
@@ -13,7 +13,11 @@ int tty_init(unsigned preferred);
 /* The device number and foreground group for /proc/PID/stat: tty_nr and tpgid. */
 uint32_t tty_device(const struct tty *t);
 int tty_foreground(const struct tty *t);
-/* How many terminals control a session. */
+/* How many terminals of devices control a session. */
 int tty_sessions(void);
+/* vhangup(2) for the running process: 0 or -EPERM. */
+int tty_vhangup(void);
+/* INV-TTY-*. */
+bool tty_verify(void);
 
 #endif

@@ -37,7 +37,7 @@ static struct tty *terminal;
 /* The display has to be brought up to date. */
 static bool unpainted;
 
-size_t tty_screen_put_some(const char *text, size_t n)
+size_t tty_screen_put(struct tty *t, const char *text, size_t n)
 {
     uint32_t irq = os_irq_save();
 
@@ -45,7 +45,7 @@ size_t tty_screen_put_some(const char *text, size_t n)
     os_irq_restore(irq);
     if (!unpainted || console_terminal.answered) {
         unpainted = true;
-        os_wake_all(&terminal->input);
+        os_wake_all(&t->input);
     }
     return n;
 }

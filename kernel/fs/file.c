@@ -56,6 +56,11 @@ static int choose_ops(struct file *f)
 
     switch (i->mode & S_IFMT) {
     case S_IFCHR:
+        if (i->file_ops) { /* its filesystem knows better than its number: devpts */
+            f->ops = i->file_ops;
+            return 0;
+        }
+        /* fall through */
     case S_IFBLK:
         return file_devices ? file_devices->find(i->mode, i->rdev, &f->ops, &f->data) : -ENXIO;
     case S_IFIFO:

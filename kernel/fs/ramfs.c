@@ -705,7 +705,7 @@ static int parse_options(struct filesystem *fs, const char *s)
     return 0;
 }
 
-static int mount_root(struct filesystem *fs, uint32_t mode)
+int ramfs_mount_root(struct filesystem *fs, uint32_t mode)
 {
     struct node *n;
     int err = make(fs, S_IFDIR | mode, 0, &n);
@@ -735,7 +735,7 @@ static int mount_rootfs(struct filesystem *fs, const char *options)
     (void)options;
     fs->max_pages = ramfs_default_limit();
     fs->max_inodes = ramfs_default_inodes();
-    return mount_root(fs, 0755);
+    return ramfs_mount_root(fs, 0755);
 }
 
 static int mount_tmpfs(struct filesystem *fs, const char *options)
@@ -746,7 +746,7 @@ static int mount_tmpfs(struct filesystem *fs, const char *options)
     fs->max_inodes = ramfs_default_inodes();
     err = parse_options(fs, options);
     if (!err)
-        err = mount_root(fs, fs->mode);
+        err = ramfs_mount_root(fs, fs->mode);
     if (err)
         return err;
     fs->root->uid = fs->uid;
@@ -813,7 +813,7 @@ static bool written(const struct filesystem *fs)
     return any_file(fs, is_written);
 }
 
-static void destroy(struct filesystem *fs)
+void ramfs_destroy(struct filesystem *fs)
 {
     struct node *d = node_of(fs->root);
 
@@ -845,12 +845,12 @@ static int mount_devtmpfs(struct filesystem *fs, const char *options)
     (void)options;
     fs->max_pages = ramfs_default_limit();
     fs->max_inodes = ramfs_default_inodes();
-    err = mount_root(fs, 0755);
+    err = ramfs_mount_root(fs, 0755);
     if (err)
         return err;
     err = file_devices ? file_devices->populate(fs->root) : 0;
     if (err)
-        destroy(fs);
+        ramfs_destroy(fs);
     return err;
 }
 
@@ -879,26 +879,29 @@ static struct filesystem_type types[] = {
      .remount = remount,
      .busy = busy,
      .written = written,
-     .destroy = destroy},
+     .destroy = ramfs_destroy,
+     .nodes = true},
     {.name = "tmpfs",
      .magic = MAGIC_TMPFS,
      .mount = mount_tmpfs,
      .remount = remount,
      .busy = busy,
      .written = written,
-     .destroy = destroy},
+     .destroy = ramfs_destroy,
+     .nodes = true},
     {.name = "devtmpfs",
      .magic = MAGIC_TMPFS,
      .mount = mount_devtmpfs,
      .remount = remount,
      .busy = busy,
      .written = written,
-     .destroy = destroy},
+     .destroy = ramfs_destroy,
+     .nodes = true},
 };
 /* Of files without a name: not mounted anywhere. Those with contents are tmpfs's, as on Linux; the others are
  * nothing but an inode. */
 static struct filesystem anonymous = {.type = &types[1], .where = "", .users = 1};
-static const struct filesystem_type bare_type = {.name = "anon_inodefs", .magic = MAGIC_ANON};
+static const struct filesystem_type bare_type = {.name = "anon_inodefs", .magic = MAGIC_ANON, .nodes = true};
 static struct filesystem bare = {.type = &bare_type, .where = "", .users = 1};
 
 const struct filesystem *ramfs_unmounted(unsigned n)
@@ -908,10 +911,7 @@ const struct filesystem *ramfs_unmounted(unsigned n)
 
 bool ramfs_is(const struct filesystem *fs)
 {
-    for (unsigned t = 0; t < ARRAY_LEN(types); t++)
-        if (fs->type == &types[t])
-            return true;
-    return fs == &bare;
+    return fs->type->nodes;
 }
 
 void ramfs_register(void)

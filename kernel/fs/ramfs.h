@@ -12,6 +12,9 @@ int ramfs_set_image(struct inode *i, const void *image, size_t size);
  * mode, an inode that cannot be opened, for files that are made otherwise. NULL when out of memory.
  * Sleeps. */
 struct inode *ramfs_anonymous(uint32_t mode);
+/* For types whose inodes are nodes in memory (type.nodes): make the root, and take all away. Sleep. */
+int ramfs_mount_root(struct filesystem *fs, uint32_t mode);
+void ramfs_destroy(struct filesystem *fs);
 /* Pages that a filesystem in memory may have when nobody says how many: half of memory. */
 uint64_t ramfs_default_limit(void);
 /* And inodes: one for two pages, as on Linux, but not more than there are low pages. */

@@ -1071,5 +1071,7 @@ int vfs_init(const void *archive, size_t size, const char **why)
     for (const struct filesystem_type *t = filesystem_types; t; t = t->next)
         if (strcmp(t->name, "proc") == 0)
             mount_at("proc", "/proc", NULL);
+        else if (strcmp(t->name, "devpts") == 0)
+            mount_at("devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666");
     return 0;
 }

@@ -164,6 +164,10 @@ struct filesystem_type {
     /* Nobody can come in and nobody is inside: give back the tree's references to all inodes. Sleeps. NULL:
      * it is never unmounted. */
     void (*destroy)(struct filesystem *fs);
+    /* What /proc/mounts says of its options, each with a comma before it. NULL: those of memory. Does not
+     * sleep. */
+    void (*show)(const struct filesystem *fs, file_print_fn *print, void *to);
+    bool nodes;   /* its inodes are ramfs.c's */
     bool made_up; /* directories are made at each look-up: nothing can be mounted on one */
     struct filesystem_type *next;
 };
@@ -327,9 +331,9 @@ int vfs_remount(struct inode *root, bool mount_only, unsigned flags, const char 
 unsigned vfs_end(bool report);
 extern struct filesystem *vfs_mounts; /* in order of mounting */
 /*
- * Set up the root, unpack the archive into it (NULL: none), and mount /dev, /tmp, and /proc if it is
- * registered. A broken archive is a named error, *why (else NULL); what came before the damage is there.
- * -errno only if there is no memory for a root. Sleeps.
+ * Set up the root, unpack the archive into it (NULL: none), and mount /dev, /tmp, and /proc and /dev/pts if
+ * they are registered. A broken archive is a named error, *why (else NULL); what came before the damage is
+ * there. -errno only if there is no memory for a root. Sleeps.
  */
 int vfs_init(const void *archive, size_t size, const char **why);
 

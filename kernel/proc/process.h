@@ -100,6 +100,7 @@ struct process {
     struct waitq signal_watch;     /* who reads its signals waits here: kernel/fs/signalfd.c */
     struct signal_fork *forks;     /* calls under way that make a process of this one: kernel/proc/signal.h */
     struct tty *tty;               /* controlling terminal */
+    int hung_group;                /* of a leader: in the foreground when that was hung up; 0: none */
     int exit_status;               /* as wait4() reports it: code << 8, or the signal (| 0x80: core) */
     int exit_signal;               /* to the parent, SIGCHLD or 0 */
     bool stopped;                  /* by SIGSTOP and the like */

@@ -1,5 +1,6 @@
 /* /proc/sys: what the operator may look at and turn. Every value that can be written is obeyed. */
 #include "kernel/dev/disk.h"
+#include "kernel/dev/pty.h"
 #include "kernel/dev/random.h"
 #include "kernel/fs/epoll.h"
 #include "kernel/fs/file.h"
@@ -356,6 +357,17 @@ static const struct control pid_max_control = {.value = &pid_max, .min = 301, .m
                             shmall_control = {.kind = NUMBER_ULONG, .value = &shm_all, .max = UINT32_MAX},
                             shmmni_control = {.value = &shm_mni, .max = SHM_SEQUENCE};
 
+static const struct control pty_max_control = {.value = &pty_max, .max = INT32_MAX},
+                            pty_reserve_control = {.value = &pty_reserve, .max = INT32_MAX},
+                            pty_count_control = {.value = &pty_count};
+
+static const struct proc_entry pty_entries[] = {
+    NUMBER("max", pty_max_control),
+    FIXED("nr", pty_count_control),
+    NUMBER("reserve", pty_reserve_control),
+    {.name = NULL},
+};
+
 static const struct proc_entry random_entries[] = {
     {.name = "boot_id", .mode = S_IFREG | 0444, .show = show_boot_id},
     FIXED("entropy_avail", entropy_control),
@@ -385,11 +397,12 @@ static const struct proc_entry kernel_entries[] = {
     FIXED("overflowuid", nobody_control),
     FIXED("panic", zero_control),
     NUMBER("pid_max", pid_max_control),
+    DIRECTORY("pty", pty_entries),
     DIRECTORY("random", random_entries),
     NUMBER("shmall", shmall_control),
     NUMBER("shmmax", shmmax_control),
     NUMBER("shmmni", shmmni_control),
-    FIXED("tainted", zero_control),
+    FIXED("tainted", zero_control), /* nothing comes into the kernel from outside */
     NUMBER("threads-max", threads_max_control),
     STRING("version", 0444, UTS_VERSION),
     {.name = NULL},

@@ -600,8 +600,24 @@ static const char *rights(const struct filesystem *fs)
     return fs->flags & MOUNT_RDONLY ? "ro" : "rw";
 }
 
+static void print_option(void *to, const char *fmt, ...)
+{
+    char word[64];
+    va_list ap;
+    size_t n;
+
+    va_start(ap, fmt);
+    n = format_args(word, sizeof word, fmt, ap);
+    va_end(ap);
+    text_put(to, word, n < sizeof word ? n : sizeof word - 1);
+}
+
 static void show_options(struct text *t, const struct filesystem *fs)
 {
+    if (fs->type->show) {
+        fs->type->show(fs, print_option, t);
+        return;
+    }
     if (fs->max_pages && fs->max_pages != ramfs_default_limit())
         text_print(t, ",size=%lluk", (unsigned long long)KIB(fs->max_pages));
     if (fs->max_pages && fs->max_inodes != ramfs_default_inodes())

@@ -3,6 +3,7 @@
 #include "kernel/dev/disk.h"
 #include "kernel/dev/kmsg.h"
 #include "kernel/dev/random.h"
+#include "kernel/dev/tty.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/printk.h"
 #include "kernel/life/init.h"
@@ -158,10 +159,9 @@ int32_t sys_syslog(SYSCALL_3_ARGS(type, va, n))
     }
 }
 
-/* The one terminal is the console. Nobody may take it away, as on Linux without CAP_SYS_TTY_CONFIG. */
 int32_t sys_vhangup(SYSCALL_NO_ARGS)
 {
-    return -EPERM;
+    return tty_vhangup();
 }
 
 /* --- the end --- */

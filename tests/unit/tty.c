@@ -34,7 +34,7 @@ static void on_start(void *arg)
     t->starts++;
 }
 
-static const struct ldisc_ops ops = {on_output, on_signal, on_start};
+static const struct ldisc_ops ops = {.output = on_output, .signal = on_signal, .start = on_start};
 
 /* NULL: the test is skipped. To be released. */
 static struct terminal *terminal(struct kt *kt)

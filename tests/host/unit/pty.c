@@ -42,7 +42,7 @@ static void on_start(void *arg)
     (void)arg;
 }
 
-static const struct ldisc_ops ops = {on_output, on_signal, on_start};
+static const struct ldisc_ops ops = {.output = on_output, .signal = on_signal, .start = on_start};
 
 /* For so long Linux's side, which works in the background, may have nothing to show on a busy machine. */
 #define PATIENCE_MS 10000
