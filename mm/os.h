@@ -195,9 +195,15 @@ int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 
 #ifndef QUIRE_HOSTED
-/* A few words, whose number is known, are moved without a call. */
-#define memcpy(dst, src, n)                                                                                  \
-    (__builtin_constant_p(n) && (n) <= 64 ? __builtin_memcpy(dst, src, n) : memcpy(dst, src, n))
+void *memcpy_call(void *restrict dst, const void *restrict src, size_t n) __asm__("memcpy");
+
+/* A few words, whose number is known, are moved without a call. This is no definition: who has the function
+ * has that in a file of his. */
+extern inline __attribute__((always_inline, gnu_inline)) void *memcpy(void *restrict dst,
+                                                                      const void *restrict src, size_t n)
+{
+    return __builtin_constant_p(n) && n <= 64 ? __builtin_memcpy(dst, src, n) : memcpy_call(dst, src, n);
+}
 #endif
 
 #endif

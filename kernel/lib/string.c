@@ -6,8 +6,6 @@
  */
 #include "mm/os.h"
 
-#undef memcpy
-
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
     uint8_t *d = dst;
