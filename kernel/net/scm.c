@@ -17,7 +17,8 @@
  *
  * INV-SCM-1  what sockets count as flying is what is in messages, and no file has fewer references
  *
- * Failure. -ETOOMANYREFS: more fly than the limit of open files allows, for who has not the capabilities.
+ * Failure. -ETOOMANYREFS: more of a user's fly than the limit of open files allows, for who has not the
+ * capabilities.
  */
 #include "kernel/net/scm.h"
 #include "kernel/lib/tally.h"
@@ -116,10 +117,13 @@ static struct socket *local_of(const struct file *f)
 int rights_fly(struct rights *r)
 {
     const struct thread *t = thread_current();
+    struct user *user = cred_current()->user;
 
-    if (t && flights.count > t->process->rlimit[RLIMIT_NOFILE].soft && !capable(CAP_SYS_RESOURCE) &&
+    if (t && user->flights > t->process->rlimit[RLIMIT_NOFILE].soft && !capable(CAP_SYS_RESOURCE) &&
         !capable(CAP_SYS_ADMIN))
         return -ETOOMANYREFS;
+    r->user = user_get(user);
+    user->flights += r->count;
     for (uint32_t i = 0; i < r->count; i++) {
         struct socket *s = local_of(r->file[i]);
 
@@ -143,6 +147,9 @@ void rights_land(struct rights *r)
         flying_sockets--;
     }
     flights.count -= r->count;
+    r->user->flights -= r->count;
+    user_put(r->user);
+    r->user = NULL;
 }
 
 /* --- collecting --- */
@@ -258,17 +265,24 @@ static int read_rights(struct scm *s, const int32_t *fd, uint32_t n)
     return 0;
 }
 
-/* Everybody may say who he is, and with capabilities, that he is somebody else who exists. */
+/* Everybody may say who he is, by any of his ids, and with capabilities, that he is somebody else. */
+static bool may_say(const struct socket_creds *c)
+{
+    const struct cred *own = cred_current();
+
+    return (c->pid == process_current()->pid || capable(CAP_SYS_ADMIN)) &&
+           (c->uid == own->uid || c->uid == own->euid || c->uid == own->suid || capable(CAP_SETUID)) &&
+           (c->gid == own->gid || c->gid == own->egid || c->gid == own->sgid || capable(CAP_SETGID));
+}
+
 static int read_creds(struct scm *s, const struct socket_creds *c)
 {
-    if (c->uid == UINT32_MAX || c->gid == UINT32_MAX)
+    if (c->uid == ID_NONE || c->gid == ID_NONE)
         return -EINVAL;
-    if (c->pid != process_current()->pid) {
-        if (!capable(CAP_SYS_ADMIN))
-            return -EPERM;
-        if (!pid_in_use(c->pid))
-            return -ESRCH;
-    }
+    if (!may_say(c))
+        return -EPERM;
+    if (!pid_in_use(c->pid))
+        return -ESRCH;
     s->creds = *c;
     s->has_creds = true;
     return 0;
@@ -392,10 +406,10 @@ static void write_rights(struct output *o, const struct rights *r, bool cloexec)
 
 static void creds_for_program(struct socket_creds *c)
 {
-    if (c->uid == UINT32_MAX)
-        c->uid = 65534; /* as Linux calls who is nobody here */
-    if (c->gid == UINT32_MAX)
-        c->gid = 65534;
+    if (c->uid == ID_NONE)
+        c->uid = ID_OVERFLOW; /* as Linux calls who is nobody here */
+    if (c->gid == ID_NONE)
+        c->gid = ID_OVERFLOW;
 }
 
 int scm_write(const struct socket *socket, struct scm *s, unsigned flags, vaddr_t control, uint32_t *size,

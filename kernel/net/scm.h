@@ -4,10 +4,13 @@
 
 #include "kernel/net/socket.h"
 
+struct user; /* kernel/proc/cred.h */
+
 /* Open files on their way. */
 #define RIGHTS_MAX 253u
 struct rights {
     uint32_t count;
+    struct user *user;   /* who is charged for them while they are in a message, referenced; else NULL */
     struct rights *next; /* in a list of those that are given up */
     struct file *file[]; /* referenced */
 };

@@ -66,6 +66,14 @@ struct socket_creds socket_creds_current(void)
         .pid = t ? t->process->pid : 0, .uid = cred_current()->euid, .gid = cred_current()->egid};
 }
 
+struct socket_creds socket_creds_real(void)
+{
+    const struct thread *t = thread_current();
+
+    return (struct socket_creds){
+        .pid = t ? t->process->pid : 0, .uid = cred_current()->uid, .gid = cred_current()->gid};
+}
+
 /* --- beginning and end --- */
 
 /* The inode's last reference is gone. */
@@ -92,6 +100,8 @@ int socket_alloc(const struct socket_ops *ops, unsigned family, unsigned type, i
     inode_init(&s->inode, &sockfs, S_IFSOCK | 0777);
     inode_take_owner(&s->inode, NULL);
     s->inode.ops = &inode_ops;
+    s->inode.uid = cred_current()->fsuid;
+    s->inode.gid = cred_current()->fsgid;
     s->refs = 1;
     s->ops = ops;
     s->family = (uint16_t)family;

@@ -53,8 +53,9 @@ struct socket_creds {
     uint32_t uid, gid;
 };
 #define SOCKET_NOBODY ((struct socket_creds){.uid = UINT32_MAX, .gid = UINT32_MAX})
-/* Of the running thread. */
+/* Of the running thread, by its effective ids, for who connects; and by its real ones, for who sends. */
 struct socket_creds socket_creds_current(void);
+struct socket_creds socket_creds_real(void);
 
 /* Options of SOL_SOCKET. */
 enum { SOL_SOCKET = 1 };

@@ -59,12 +59,12 @@ static int set_number(struct socket *s, int option, int32_t value)
 {
     switch (option) {
     case SO_DEBUG:
-        if (value && !capable(CAP_SYS_ADMIN))
+        if (value && !capable(CAP_NET_ADMIN))
             return -EACCES;
         break;
     case SO_SNDBUF:
     case SO_SNDBUFFORCE:
-        if (option == SO_SNDBUFFORCE && !capable(CAP_SYS_ADMIN))
+        if (option == SO_SNDBUFFORCE && !capable(CAP_NET_ADMIN))
             return -EPERM;
         s->sndbuf =
             limited((uint32_t)value, option == SO_SNDBUF ? socket_sndbuf_max : UINT32_MAX, SOCKET_SNDBUF_MIN);
@@ -72,18 +72,18 @@ static int set_number(struct socket *s, int option, int32_t value)
         return 0;
     case SO_RCVBUF:
     case SO_RCVBUFFORCE:
-        if (option == SO_RCVBUFFORCE && !capable(CAP_SYS_ADMIN))
+        if (option == SO_RCVBUFFORCE && !capable(CAP_NET_ADMIN))
             return -EPERM;
         s->rcvbuf =
             limited((uint32_t)value, option == SO_RCVBUF ? socket_rcvbuf_max : UINT32_MAX, SOCKET_RCVBUF_MIN);
         return 0;
     case SO_PRIORITY:
-        if ((value < 0 || value > 6) && !capable(CAP_SYS_ADMIN))
+        if ((value < 0 || value > 6) && !capable(CAP_NET_ADMIN))
             return -EPERM;
         s->priority = (uint32_t)value;
         return 0;
     case SO_MARK:
-        if (!capable(CAP_SYS_ADMIN))
+        if (!capable(CAP_NET_ADMIN))
             return -EPERM;
         s->mark = (uint32_t)value;
         return 0;

@@ -14,7 +14,7 @@ static void name_sender(struct message *m, const struct socket *s, const struct 
     if (scm && scm->has_creds)
         m->creds = scm->creds;
     else if (socket_has(s, SO_PASSCRED) || !to->file || socket_has(to, SO_PASSCRED))
-        m->creds = socket_creds_current();
+        m->creds = socket_creds_real();
     else
         m->creds = SOCKET_NOBODY;
 }

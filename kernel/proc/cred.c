@@ -87,8 +87,8 @@ void user_put(struct user *u)
     mm_assert(u->refs > 0, "user %u", u->uid);
     if (--u->refs)
         return;
-    mm_assert(!u->threads && !u->signals, "user %u has %u threads, %u signals", u->uid, u->threads,
-              u->signals);
+    mm_assert(!u->threads && !u->signals && !u->flights, "user %u has %u threads, %u signals, %u descriptors",
+              u->uid, u->threads, u->signals, u->flights);
     while (*at != u)
         at = &(*at)->next;
     *at = u->next;

@@ -380,6 +380,66 @@ static void limited(void)
     _exit(0);
 }
 
+/* Say who one is, by pid and ids that may be another's. */
+static int say_who(int fd, pid_t pid, uid_t uid, gid_t gid)
+{
+    const struct ucred who = {pid, uid, gid};
+    struct iovec v = {(void *)"x", 1};
+    struct msghdr m = {.msg_iov = &v,
+                       .msg_iovlen = 1,
+                       .msg_control = control.bytes,
+                       .msg_controllen = CMSG_SPACE(sizeof who)};
+
+    control.align = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof who), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_CREDENTIALS};
+    memcpy(CMSG_DATA(&control.align), &who, sizeof who);
+    return (int)sendmsg(fd, &m, 0);
+}
+
+static void as_another(void)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "roots"}, b = {AF_UNIX, "everybodys"};
+    struct sockaddr_un c = {AF_UNIX, "mine"};
+    int p[2], on = 1, s = socket(AF_UNIX, SOCK_DGRAM, 0), t = socket(AF_UNIX, SOCK_DGRAM, 0);
+    struct stat st;
+    struct ucred who;
+    socklen_t n = sizeof who;
+
+    TRY(bind(s, (struct sockaddr *)&a, sizeof a));
+    TRY(bind(t, (struct sockaddr *)&b, sizeof b));
+    TRY(chmod("everybodys", 0722));
+    TRY(syscall(SYS_setresgid32, 2000, 2001, 2002));
+    TRY(syscall(SYS_setresuid32, 1000, 1001, 1002));
+    TRY(socketpair(AF_UNIX, SOCK_DGRAM, 0, p));
+    TRY(fstat(p[0], &st));
+    ut_say("%d %d", (int)st.st_uid, (int)st.st_gid);
+    TRY(getsockopt(p[0], SOL_SOCKET, SO_PEERCRED, &who, &n));
+    ut_say("%d %d", (int)who.uid, (int)who.gid);
+    TRY(setsockopt(p[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
+    TRY(write(p[0], "x", 1));
+    receive(p[1], 1, sizeof control, 0, NULL, 0);
+    TRY(say_who(p[0], getpid(), 1000, 2002));
+    TRY(say_who(p[0], getpid(), 1001, 2001));
+    TRY(say_who(p[0], getpid(), 1002, 2000));
+    TRY(say_who(p[0], getpid(), 0, 2000));
+    TRY(say_who(p[0], getpid(), 1000, 0));
+    TRY(say_who(p[0], getppid(), 1000, 2000));
+    for (unsigned i = 0; i < 3; i++)
+        receive(p[1], 1, sizeof control, 0, NULL, 0);
+    TRY(connect(p[0], (struct sockaddr *)&a, sizeof a));
+    TRY(connect(p[0], (struct sockaddr *)&b, sizeof b));
+    TRY(sendto(p[0], "x", 1, 0, (struct sockaddr *)&a, sizeof a));
+    s = socket(AF_UNIX, SOCK_DGRAM, 0);
+    TRY(bind(s, (struct sockaddr *)&c, sizeof c));
+    TRY(access("mine", F_OK));
+    TRY(setsockopt(s, SOL_SOCKET, SO_SNDBUFFORCE, &on, sizeof on));
+    TRY(setsockopt(s, SOL_SOCKET, SO_PRIORITY, &on, sizeof on));
+    on = 7;
+    TRY(setsockopt(s, SOL_SOCKET, SO_PRIORITY, &on, sizeof on));
+    TRY(setsockopt(s, SOL_SOCKET, SO_DEBUG, &on, sizeof on));
+    _exit(0);
+}
+
 static void times(void)
 {
     char in[8];
@@ -424,4 +484,6 @@ UT_PROGRAM(unixrights)
     chain();
     times();
     ut_child("more than may be", limited);
+    PART("another user");
+    ut_child("it", as_another);
 }
