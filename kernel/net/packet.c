@@ -54,7 +54,7 @@ int packet_receive(struct message *m, uint32_t skip, struct socket *s, struct tr
         t->told |= MSG_TRUNC;
     if (message_copy_out(m, skip, t->buf, n))
         return -EFAULT;
-    if (t->scm && socket_has(s, SO_PASSCRED)) {
+    if (t->scm && m->from && socket_has(s, SO_PASSCRED)) {
         t->scm->creds = m->creds;
         t->scm->has_creds = true;
     }

@@ -4,7 +4,8 @@
  *
  * Data. A message is one piece of memory with its bytes, a page at most, and a list of further pages when it
  * is larger. It belongs to the queue of who is to receive it, but is charged to who sent it, for as long as
- * it exists, as SO_SNDBUF limits it: so a sender waits for itself only. As on Linux, a sender may begin a
+ * it exists, as SO_SNDBUF limits it: so a sender waits for itself only. Who
+ * receives datagrams of AF_INET pays for them instead (message_give()). As on Linux, a sender may begin a
  * message as long as it is charged less than its limit, and poll() says that there is room when no more than
  * a quarter is used. All messages together may take an eighth of memory: nobody who could be ended for it
  * may have them.
@@ -132,9 +133,19 @@ int message_copy_out(const struct message *m, uint32_t from, vaddr_t buf, uint32
     return 0;
 }
 
+bool message_pressure(void)
+{
+    return charged_all > charge_limit() / 2;
+}
+
+static bool has_room(const struct socket *s)
+{
+    return s->charged <= (s->sndbuf + s->beyond) / 4;
+}
+
 bool message_room(struct socket *s)
 {
-    if (likely(s->charged <= s->sndbuf / 4))
+    if (likely(has_room(s)))
         return true;
     s->no_room = true;
     return false;
@@ -150,7 +161,7 @@ static int wait_charge(struct socket *s, uint64_t deadline)
             return socket_error(s);
         if (unlikely(s->shut & SHUT_SEND))
             return -EPIPE;
-        if (likely(s->charged < s->sndbuf))
+        if (likely(s->charged < s->sndbuf + s->beyond))
             return 0;
         s->no_room = true;
         err = socket_wait(&s->writable, deadline);
@@ -198,17 +209,31 @@ void message_put(struct message *m)
         rights_land(m->rights);
         rights_put(m->rights);
     }
-    s->charged -= m->charge;
     charged_all -= m->charge;
-    if (!s->dead && s->charged <= s->sndbuf / 4)
-        socket_wake_writers(s);
-    socket_put(s);
+    if (s) {
+        s->charged -= m->charge;
+        if (!s->dead && has_room(s))
+            socket_wake_writers(s);
+        socket_put(s);
+    }
     free_pieces(m->more);
     kfree(m);
     messages.count--;
 }
 
 /* --- queues --- */
+
+void message_give(struct message *m, struct socket *to)
+{
+    struct socket *s = m->from;
+
+    m->from = NULL;
+    to->kept += m->charge;
+    s->charged -= m->charge;
+    if (has_room(s))
+        socket_wake_writers(s);
+    socket_put(s);
+}
 
 void message_append(struct socket *to, struct message *m)
 {
@@ -229,6 +254,8 @@ struct message *message_take(struct socket *s)
     if (!s->first)
         s->last = NULL;
     s->messages--;
+    if (!m->from)
+        s->kept -= m->charge;
     m->next = NULL;
     return m;
 }

@@ -12,14 +12,24 @@ struct piece {
     uint8_t bytes[PAGE_SIZE - sizeof(void *)];
 };
 
+/* From where to where a datagram went, as struct inet_end has it. */
+struct message_way {
+    uint32_t from, to;
+    uint16_t port; /* the sender's */
+    bool six;
+};
+
 struct message {
     struct message *next;
     uint32_t refs;
-    struct socket *from; /* who is charged; referenced, though it may be dead */
+    struct socket *from; /* who is charged: referenced, though it may be dead. NULL: whose queue it is in */
     uint32_t size;       /* bytes that it has */
     uint32_t at;         /* of which so many were received: of a stream */
     uint32_t charge;     /* bytes, of from->charged */
-    struct socket_creds creds;
+    union {
+        struct socket_creds creds;
+        struct message_way way; /* of a datagram of AF_INET */
+    };
     struct rights *rights; /* descriptors that go along; NULL: none */
     struct piece *more;    /* what does not fit into bytes[] */
     uint32_t room;         /* of bytes[] */
@@ -40,6 +50,8 @@ void message_put(struct message *m);
 /* Before it is appended: say who sends it, and let the descriptors of scm (NULL: none) go along. 0 or
  * -ETOOMANYREFS. Does not sleep. */
 int message_seal(struct message *m, const struct socket *from, const struct socket *to, struct scm *scm);
+/* Just before it is appended: who receives it pays from now on, so that its sender may go on. */
+void message_give(struct message *m, struct socket *to);
 /* At the end of a queue; the reference moves. Nobody is woken. */
 void message_append(struct socket *to, struct message *m);
 /* Take the first, whose reference moves to the caller; there is one. */
@@ -50,6 +62,8 @@ int message_copy_out(const struct message *m, uint32_t from, vaddr_t buf, uint32
 void message_purge(struct socket *s);
 /* Whether s may send without waiting, as poll() sees it: most of its memory has been received. */
 bool message_room(struct socket *s);
+/* Whether all sockets together have used more than half of what they may. */
+bool message_pressure(void);
 /* Bytes that wait in a stream. */
 uint32_t message_bytes(const struct socket *s);
 /* Kernel memory in the queue. */

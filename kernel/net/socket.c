@@ -19,7 +19,8 @@
  *
  * INV-SOCKET-1  every socket has references; a dead one has no file, peer, messages, and nobody pends at it
  * INV-SOCKET-2  messages and pending say what is in the lists
- * INV-SOCKET-3  the charges of all messages in queues add up: at most what their senders are charged
+ * INV-SOCKET-3  the charges of all messages in queues add up: at most what their senders are charged, and
+ *               what their receivers keep
  * INV-SOCKET-4  only a listening one has pending sockets; these have no file, and are connected
  *
  * Failure. -errno as Linux; what cannot be had leaves nothing behind. There may be twice as many sockets as
@@ -30,6 +31,8 @@
 #include "kernel/fs/permission.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
+#include "kernel/net/inet.h"
+#include "kernel/net/interface.h"
 #include "kernel/net/queue.h"
 #include "kernel/net/scm.h"
 #include "kernel/net/unix.h"
@@ -297,6 +300,10 @@ void socket_pend(struct socket *listener, struct socket *s)
 
 void socket_pend_again(struct socket *listener, struct socket *s)
 {
+    if (listener->state != SOCKET_LISTENING) {
+        socket_discard(s);
+        return;
+    }
     s->after = listener->pending_first;
     listener->pending_first = s;
     if (!s->after)
@@ -327,7 +334,7 @@ int socket_accept(struct socket *listener, bool nonblock, struct socket **out)
     if (listener->state != SOCKET_LISTENING)
         return -EINVAL;
     while (!err && !listener->pending_first) {
-        if (listener->shut & SHUT_RECEIVE)
+        if (listener->shut & SHUT_RECEIVE || listener->state != SOCKET_LISTENING)
             return -EINVAL;
         err = socket_wait(&listener->readable, deadline);
     }
@@ -380,12 +387,14 @@ static int socket_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
 {
     struct socket *s = socket_of(f);
     uint32_t id;
+    int err;
 
     if (cmd == FIOSETOWN || cmd == SIOCSPGRP)
         return user_read32(&id, arg) ? -EFAULT : async_set_number(f, (int)id);
     if (cmd == FIOGETOWN || cmd == SIOCGPGRP)
         return user_write32(arg, (uint32_t)async_number(f));
-    return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+    err = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+    return err == -ENOTTY ? interface_ioctl(s->family, cmd, arg) : err;
 }
 
 static unsigned socket_poll(struct file *f, struct poll_table *table)
@@ -438,29 +447,34 @@ bool socket_verify(void)
     bool ok = true;
 
     for (const struct socket *s = socket_all; s; s = s->all_next) {
-        uint32_t n = 0;
+        uint32_t n = 0, kept = 0;
 
         INV("INV-SOCKET-1", s->refs, "socket %u", s->inode.ino);
         INV("INV-SOCKET-1", !s->dead || (!s->file && !s->peer && !s->messages && !s->pending),
             "dead socket %u has file %p, peer %p, %u messages, %u pending", s->inode.ino, s->file, s->peer,
             s->messages, s->pending);
         for (const struct message *m = s->first; m; m = m->next, n++) {
-            queued += m->charge;
-            INV("INV-SOCKET-3", m->refs && m->from->refs && m->from->charged >= m->charge,
-                "a message in socket %u of %u bytes, %u charged", s->inode.ino, m->charge, m->from->charged);
+            queued += m->from ? m->charge : 0;
+            kept += m->from ? 0 : m->charge;
+            INV("INV-SOCKET-3", m->refs && (!m->from || (m->from->refs && m->from->charged >= m->charge)),
+                "a message in socket %u of %u bytes, %u charged", s->inode.ino, m->charge,
+                m->from ? m->from->charged : 0);
             INV("INV-SOCKET-2", m->next || m == s->last, "last of socket %u", s->inode.ino);
         }
         INV("INV-SOCKET-2", n == s->messages, "%u messages in socket %u, counted are %u", n, s->inode.ino,
             s->messages);
+        INV("INV-SOCKET-3", kept == s->kept, "socket %u keeps %u bytes, counted are %u", s->inode.ino, kept,
+            s->kept);
         charged += s->charged;
         ok &= pending_verify(s);
     }
     INV("INV-SOCKET-3", queued <= charged, "%llu bytes are in queues, %llu charged",
         (unsigned long long)queued, (unsigned long long)charged);
-    return ok & scm_verify();
+    return ok & scm_verify() & inet_verify();
 }
 
 void net_init(void)
 {
     unix_init();
+    inet_init();
 }

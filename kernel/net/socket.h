@@ -100,6 +100,10 @@ enum {
     SO_SNDTIMEO_NEW
 };
 
+/* Whose address: its own, its peer's, or the peer's of one that accept() gives out, though that one may have
+ * gone. */
+enum socket_name { SOCKET_OWN, SOCKET_PEER, SOCKET_ACCEPTED };
+
 struct scm;
 struct socket;
 
@@ -126,14 +130,17 @@ struct socket_ops {
     int (*listen)(struct socket *s, uint32_t backlog);
     /* A connected socket that has no file yet; the reference is the caller's. */
     int (*accept)(struct socket *s, bool nonblock, struct socket **out);
-    /* Its own address or its peer's. Does not sleep. */
-    int (*address)(struct socket *s, bool peer, struct socket_address *out);
+    /* An address. -ENOTCONN. Does not sleep. */
+    int (*address)(struct socket *s, enum socket_name which, struct socket_address *out);
     /* Connect two fresh ones with each other. Does not sleep. */
     int (*pair)(struct socket *a, struct socket *b);
     /* Bytes or -errno. A receive with t->size 0 is no special case. */
     int (*send)(struct socket *s, struct transfer *t);
     int (*receive)(struct socket *s, struct transfer *t);
-    int (*shutdown)(struct socket *s, unsigned how); /* SHUT_*. Does not sleep */
+    int (*shutdown)(struct socket *s, unsigned how); /* SHUT_* */
+    /* Of levels other than SOL_SOCKET, as socket_set_option() and socket_get_option() have them. */
+    int (*set_option)(struct socket *s, int level, int option, vaddr_t value, uint32_t size);
+    int (*get_option)(struct socket *s, int level, int option, vaddr_t value, vaddr_t size);
     int (*ioctl)(struct socket *s, unsigned cmd, vaddr_t arg);
     /* POLL* that hold. Does not sleep. */
     unsigned (*poll)(struct socket *s);
@@ -174,6 +181,7 @@ struct socket {
     uint32_t messages;            /* (n) how many */
     struct mutex lock;            /* one receiver of a stream takes bytes */
     uint32_t charged;             /* (n) bytes that messages of its take, in whatever queue they are */
+    uint32_t kept;                /* (n) bytes of messages in its queue that it pays for itself */
 
     /* Of a listening one: who has connected and is not accepted yet, oldest first, through `after`. */
     struct socket *pending_first, *pending_last; /* (n) referenced */
@@ -187,6 +195,7 @@ struct socket {
 
     /* Options. Times in ns, 0: no limit. */
     uint32_t sndbuf, rcvbuf; /* bytes of charge */
+    uint32_t beyond;         /* (n) and so many more that it may be charged: its peer has room for them */
     uint32_t lowat;          /* bytes that a receiver of a stream waits for */
     uint64_t send_timeout, receive_timeout;
     int linger;       /* seconds; -1: off */
@@ -264,9 +273,10 @@ void socket_tell(struct socket *s, int event);
 int socket_broken_pipe(unsigned flags);
 
 /* Of listening sockets. Let one pend, whose reference moves here; the same before all others, for who could
- * not accept it; and the oldest, whose reference moves to the caller, or NULL. Do not sleep. */
+ * not accept it (it is given up if nobody listens any more); and the oldest, whose reference moves to the
+ * caller, or NULL. Do not sleep, but for the second. */
 void socket_pend(struct socket *listener, struct socket *s);
-void socket_pend_again(struct socket *listener, struct socket *s);
+void socket_pend_again(struct socket *listener, struct socket *s); /* sleeps */
 struct socket *socket_unpend(struct socket *listener);
 /* The oldest that pends, as accept() wants it: waits. 0, -EAGAIN, -EINVAL (it does not listen, or was shut
  * down), -EINTR. Sleeps. */

@@ -68,6 +68,7 @@ static int set_number(struct socket *s, int option, int32_t value)
             return -EPERM;
         s->sndbuf =
             limited((uint32_t)value, option == SO_SNDBUF ? socket_sndbuf_max : UINT32_MAX, SOCKET_SNDBUF_MIN);
+        s->options |= BIT(SO_SNDBUF); /* that it was set */
         socket_wake_writers(s);
         return 0;
     case SO_RCVBUF:
@@ -114,7 +115,7 @@ int socket_set_option(struct socket *s, int level, int option, vaddr_t value, ui
     if ((int32_t)size < 0)
         return -EINVAL;
     if (level != SOL_SOCKET)
-        return -EOPNOTSUPP; /* no family has any */
+        return s->ops->set_option ? s->ops->set_option(s, level, option, value, size) : -EOPNOTSUPP;
     if (size < sizeof number)
         return -EINVAL;
     if (user_copy_in(&number, value, sizeof number))
@@ -231,7 +232,7 @@ static int get_value(struct socket *s, int option, void *value, uint32_t *size)
         full = sizeof s->peer_cred;
         break;
     case SO_PEERNAME:
-        err = s->ops->address(s, true, &peer);
+        err = s->ops->address(s, SOCKET_PEER, &peer);
         if (err)
             return -ENOTCONN;
         if (peer.size < *size)
@@ -255,14 +256,14 @@ int socket_get_option(struct socket *s, int level, int option, vaddr_t value, va
     uint32_t size;
     int err;
 
+    if (level != SOL_SOCKET)
+        return s->ops->get_option ? s->ops->get_option(s, level, option, value, user_size) : -EOPNOTSUPP;
     if (user_read32(&size, user_size))
         return -EFAULT;
     if ((int32_t)size < 0)
         return -EINVAL;
     if (size > sizeof bytes)
         size = sizeof bytes;
-    if (level != SOL_SOCKET)
-        return -EOPNOTSUPP;
     err = get_value(s, option, bytes, &size);
     if (err)
         return err;

@@ -102,7 +102,7 @@ static int wait_message(struct receipt *r)
         if (r->done >= r->target)
             return 1;
         if (unlikely(s->error))
-            return socket_error(s);
+            return r->done ? 1 : socket_error(s); /* the next call tells */
         if (s->shut & SHUT_RECEIVE)
             return 1;
         mutex_unlock(&s->lock);

@@ -28,11 +28,11 @@ int unix_bind_call(struct socket *s, const struct socket_address *a)
     return unix_bind(unix_of(s), a);
 }
 
-int unix_address_call(struct socket *s, bool peer, struct socket_address *out)
+int unix_address_call(struct socket *s, enum socket_name which, struct socket_address *out)
 {
-    if (peer && !s->peer)
+    if (which != SOCKET_OWN && !s->peer)
         return -ENOTCONN;
-    unix_tell_name(unix_of(peer ? s->peer : s), out);
+    unix_tell_name(unix_of(which == SOCKET_OWN ? s : s->peer), out);
     return 0;
 }
 

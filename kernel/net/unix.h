@@ -61,7 +61,7 @@ void unix_stop_waiting(struct unix_socket *u);
 int unix_bind_call(struct socket *s, const struct socket_address *a);
 int unix_connect(struct socket *s, const struct socket_address *a, bool nonblock);
 int unix_listen(struct socket *s, uint32_t backlog);
-int unix_address_call(struct socket *s, bool peer, struct socket_address *out);
+int unix_address_call(struct socket *s, enum socket_name which, struct socket_address *out);
 int unix_pair(struct socket *a, struct socket *b);
 int unix_shutdown(struct socket *s, unsigned how);
 int unix_ioctl(struct socket *s, unsigned cmd, vaddr_t arg);

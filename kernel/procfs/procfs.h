@@ -2,8 +2,8 @@
  * /proc: files that are made up when they are read, in Linux's formats (proc(5)). procfs.c has the tree and
  * the operations; what the files say is in procfs_sys.c (the system), procfs_pid.c (processes),
  * procfs_maps.c (their memory), procfs_page.c (their pages one by one), procfs_ctl.c (/proc/sys),
- * procfs_quire.c (/proc/quire), procfs_map.c (what pictures are drawn from) and procfs_trial.c (counters and
- * trials).
+ * procfs_quire.c (/proc/quire), procfs_net.c and procfs_inet.c (/proc/net), procfs_map.c (what pictures are
+ * drawn from) and procfs_trial.c (counters and trials).
  */
 #ifndef KERNEL_PROCFS_PROCFS_H
 #define KERNEL_PROCFS_PROCFS_H
@@ -137,6 +137,9 @@ extern const struct file_ops proc_mem_ops;
 
 /* procfs_map.c */
 extern const struct file_ops proc_map_ops, proc_swap_ops;
+
+/* procfs_net.c */
+int proc_show_unix(struct text *t, const struct proc_node *n);
 
 /* procfs_trial.c */
 int proc_show_counters(struct text *t, const struct proc_node *n);

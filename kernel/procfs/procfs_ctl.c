@@ -8,6 +8,7 @@
 #include "kernel/fs/shm.h"
 #include "kernel/lib/format.h"
 #include "kernel/life/balance.h"
+#include "kernel/net/inet.h"
 #include "kernel/net/scm.h"
 #include "kernel/net/unix.h"
 #include "kernel/proc/capability.h"
@@ -482,8 +483,40 @@ static const struct proc_entry unix_entries[] = {
     {.name = NULL},
 };
 
+/* Two numbers, the first not above the second. */
+static int show_ports(struct text *t, const struct proc_node *n)
+{
+    (void)n;
+    text_print(t, "%u\t%u\n", inet_port_low, inet_port_high);
+    return 0;
+}
+
+static int store_ports(const struct proc_node *n, char *s)
+{
+    size_t size = strlen(s);
+    int64_t low, high;
+    int taken = parse(NUMBER_INT, s, size, &low);
+
+    (void)n;
+    if (taken < 0 || parse(NUMBER_INT, s + taken, size - (size_t)taken, &high) < 0 || low < 1 || high < low ||
+        high > UINT16_MAX)
+        return -EINVAL;
+    inet_port_low = (uint32_t)low;
+    inet_port_high = (uint32_t)high;
+    return 0;
+}
+
+static const struct control privileged_control = {.value = &inet_port_unprivileged, .max = UINT16_MAX};
+
+static const struct proc_entry ipv4_entries[] = {
+    {.name = "ip_local_port_range", .mode = S_IFREG | 0644, .show = show_ports, .store = store_ports},
+    NUMBER("ip_unprivileged_port_start", privileged_control),
+    {.name = NULL},
+};
+
 static const struct proc_entry net_entries[] = {
     DIRECTORY("core", core_entries),
+    DIRECTORY("ipv4", ipv4_entries),
     DIRECTORY("unix", unix_entries),
     {.name = NULL},
 };

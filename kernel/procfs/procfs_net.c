@@ -1,4 +1,4 @@
-/* /proc/net, which is a link to the running process's: sockets of the machine. */
+/* /proc/net/unix. */
 #include "kernel/net/unix.h"
 #include "kernel/procfs/procfs.h"
 
@@ -24,7 +24,7 @@ static void show_name(struct text *t, const struct unix_address *a)
         text_print(t, "%c", path[i] ? path[i] : '@');
 }
 
-static int show_unix(struct text *t, const struct proc_node *n)
+int proc_show_unix(struct text *t, const struct proc_node *n)
 {
     (void)n;
     text_print(t, "Num       RefCount Protocol Flags    Type St Inode Path\n");
@@ -39,8 +39,3 @@ static int show_unix(struct text *t, const struct proc_node *n)
     }
     return 0;
 }
-
-const struct proc_entry proc_net_entries[] = {
-    {.name = "unix", .mode = S_IFREG | 0444, .show = show_unix},
-    {.name = NULL},
-};

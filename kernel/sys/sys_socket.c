@@ -181,7 +181,7 @@ static int accept_one(struct file *listener, uint32_t flags, vaddr_t address, va
         socket_pend_again(s, new);
     if (err || !address)
         return err;
-    err = new->ops->address(new, true, &a) ? -ECONNABORTED : write_address(&a, address, size);
+    err = new->ops->address(new, SOCKET_ACCEPTED, &a) ? -ECONNABORTED : write_address(&a, address, size);
     if (err)
         file_put(*out);
     return err;
@@ -207,7 +207,7 @@ static int32_t accept_socket(uint32_t fd, vaddr_t address, vaddr_t size, uint32_
     return number;
 }
 
-static int32_t name_of_socket(uint32_t fd, vaddr_t address, vaddr_t size, bool peer)
+static int32_t name_of_socket(uint32_t fd, vaddr_t address, vaddr_t size, enum socket_name which)
 {
     struct socket_address a;
     struct socket *s;
@@ -217,7 +217,7 @@ static int32_t name_of_socket(uint32_t fd, vaddr_t address, vaddr_t size, bool p
     if (err)
         return err;
     s = socket_of(f);
-    err = s->ops->address(s, peer, &a);
+    err = s->ops->address(s, which, &a);
     if (!err)
         err = write_address(&a, address, size);
     file_put(f);
@@ -591,12 +591,12 @@ int32_t sys_setsockopt(SYSCALL_5_ARGS(fd, level, option, value, size))
 
 int32_t sys_getsockname(SYSCALL_3_ARGS(fd, address, user_size))
 {
-    return name_of_socket(fd, address, user_size, false);
+    return name_of_socket(fd, address, user_size, SOCKET_OWN);
 }
 
 int32_t sys_getpeername(SYSCALL_3_ARGS(fd, address, user_size))
 {
-    return name_of_socket(fd, address, user_size, true);
+    return name_of_socket(fd, address, user_size, SOCKET_PEER);
 }
 
 int32_t sys_sendto(SYSCALL_6_ARGS(fd, buf, n, flags, address, size))
@@ -685,9 +685,9 @@ int32_t sys_socketcall(SYSCALL_2_ARGS(call, words))
     case CALL_ACCEPT:
         return accept_socket(a[0], a[1], a[2], 0);
     case CALL_GETSOCKNAME:
-        return name_of_socket(a[0], a[1], a[2], false);
+        return name_of_socket(a[0], a[1], a[2], SOCKET_OWN);
     case CALL_GETPEERNAME:
-        return name_of_socket(a[0], a[1], a[2], true);
+        return name_of_socket(a[0], a[1], a[2], SOCKET_PEER);
     case CALL_SOCKETPAIR:
         return make_pair(a[0], a[1], a[2], a[3]);
     case CALL_SEND:

@@ -1,0 +1,124 @@
+/* Sockets of AF_INET and AF_INET6 on the loopback interface, which is the only one. See inet.c. */
+#ifndef KERNEL_NET_INET_H
+#define KERNEL_NET_INET_H
+
+#include "kernel/net/socket.h"
+
+enum { IPPROTO_IP = 0, IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_IPV6 = 41 };
+
+/* One end: an address of this machine and a port, in the processor's order of bytes. Of IPv6 there are two
+ * addresses; IPv4 within IPv6 is IPv4 here. */
+struct inet_end {
+    uint32_t ip;
+    uint16_t port;
+    bool six;
+};
+enum { IP6_ANY = 0, IP6_LOOPBACK = 1, IP6_FOREIGN = 2, IP6_SCOPED = 3 }; /* the last: of one link */
+#define IP4_ANY       0u
+#define IP4_LOOPBACK  0x7F000001u
+#define IP4_BROADCAST 0x7FFFFFFFu /* of the interface: nobody's */
+
+static inline bool inet_is_any(const struct inet_end *e)
+{
+    return !e->ip;
+}
+
+/* Whether it is an address of the interface, or any. */
+static inline bool inet_is_ours(const struct inet_end *e)
+{
+    return e->six ? e->ip <= IP6_LOOPBACK : !e->ip || (e->ip >> 24 == 127 && e->ip != IP4_BROADCAST);
+}
+
+/* As /proc/net/tcp and TCP_INFO number them. */
+enum tcp_state {
+    TCP_ESTABLISHED = 1,
+    TCP_SYN_SENT, /* there was no room at the listening one */
+    TCP_FIN_WAIT = 5,
+    TCP_CLOSE = 7, /* or not opened yet */
+    TCP_CLOSE_WAIT,
+    TCP_LISTEN = 10
+};
+
+/* Options that are kept as numbers; the table of inet_option.c says what they are called. */
+#define INET_VALUES 40u
+
+struct inet_socket {
+    struct socket s;       /* first */
+    struct inet_end own;   /* (n) its port stays when the socket has left the table */
+    struct inet_end other; /* (n) */
+    bool linked;           /* (n) other is said: where it sends to, and alone receives from */
+    bool own_bound;        /* (n) the program chose the address */
+    bool port_bound;       /* (n) the program chose the port */
+    bool in_ports;         /* (n) in the table of ports */
+    struct inet_socket *port_next;
+    enum tcp_state tcp; /* (n) a UDP socket: ESTABLISHED or CLOSE */
+    bool done;          /* (n) the other end has sent all that it will */
+    int32_t value[INET_VALUES];
+
+    /* TCP, connecting while the listening socket is full: the other end, made already, is in that one's list
+     * from half_first on. */
+    struct inet_socket *half;      /* (n) of who connects: the other end. Its reference is the list's */
+    struct inet_socket *origin;    /* (n) of the other end: who connects, referenced */
+    struct inet_socket *door;      /* (n) of the other end: the listening one. Not referenced */
+    struct inet_socket *half_next; /* (n) */
+    struct inet_socket *half_first, *half_last; /* (n) of a listening one */
+};
+
+static inline struct inet_socket *inet_of(struct socket *s)
+{
+    return (struct inet_socket *)s;
+}
+
+void inet_init(void);
+
+/* --- addresses: inet.c. They do not sleep. --- */
+
+/* What a program calls an end: 0, -EINVAL (too short), -EAFNOSUPPORT. */
+int inet_read_address(const struct inet_socket *i, const struct socket_address *a, struct inet_end *out);
+/* The other way round, as the socket's family has it. */
+void inet_tell_address(const struct inet_socket *i, const struct inet_end *e, struct socket_address *out);
+/* Where a program means to send to: any is the loopback address. 0, -ENETUNREACH, -EACCES (broadcast),
+ * -EINVAL (no link is said). */
+int inet_route(const struct inet_socket *i, struct inet_end *to);
+/* From which address of its own a socket sends there: 0 or -ENETUNREACH. */
+int inet_source(const struct inet_socket *i, const struct inet_end *to, struct inet_end *from);
+bool inet_v6only(const struct inet_socket *i);
+/* It has no other end any more; nor a port and an address that the program did not choose. */
+void inet_unlink(struct inet_socket *i);
+/* Of all types; inet_ioctl() sleeps. */
+int inet_bind(struct socket *s, const struct socket_address *a);
+int inet_address(struct socket *s, enum socket_name which, struct socket_address *out);
+int inet_ioctl(struct socket *s, unsigned cmd, vaddr_t arg);
+
+/* --- ports: inet_port.c. They do not sleep. --- */
+
+/* /proc/sys/net/ipv4: where free ports are looked for; the first that is for everybody. */
+extern uint32_t inet_port_low, inet_port_high, inet_port_unprivileged;
+/* Have i->own.port, or a free one if it is 0: 0 or -EADDRINUSE; i->own is as it was then. */
+int inet_port_take(struct inet_socket *i);
+/* Whether it may go on to listen at the port that it has: 0 or -EADDRINUSE. */
+int inet_port_may_listen(const struct inet_socket *i);
+/* Be at the same port as the socket that it was connected to. */
+void inet_port_share(struct inet_socket *i);
+/* Not to be found any more. */
+void inet_port_leave(struct inet_socket *i);
+/* Whether another connection has the same two ends. */
+bool inet_port_connected(const struct inet_socket *i, const struct inet_end *own,
+                         const struct inet_end *other);
+/* Who gets what is sent to an end of a type: SOCK_STREAM, who listens there. NULL: nobody. */
+struct inet_socket *inet_port_find(unsigned type, const struct inet_end *to, const struct inet_end *from);
+bool inet_port_verify(void);
+
+/* --- options: inet_option.c --- */
+
+void inet_option_init(struct inet_socket *i);
+int inet_set_option(struct socket *s, int level, int option, vaddr_t value, uint32_t size); /* sleeps */
+int inet_get_option(struct socket *s, int level, int option, vaddr_t value, vaddr_t size);  /* sleeps */
+
+extern const struct socket_ops tcp_ops, udp_ops;
+/* INV-TCP-*, INV-UDP-*. */
+bool tcp_verify(const struct inet_socket *i);
+bool udp_verify(const struct inet_socket *i);
+bool inet_verify(void);
+
+#endif

@@ -1,0 +1,257 @@
+/*
+ * Options of TCP, IP and IPv6. Without packets most of them change nothing: they are remembered, with Linux's
+ * limits, for who asks. One table says all that is a number.
+ */
+#include "kernel/net/inet_option.h"
+#include "kernel/net/interface.h"
+#include "kernel/x86/usercopy.h"
+
+enum {
+    TCP_MAXSEG = 2,
+    TCP_INFO = 11,
+    TCP_CONGESTION = 13,
+    TCP_ULP = 31,
+    IP_TTL = 2,
+    IP_MTU = 14,
+    IP_RECVERR = 11,
+    IP_MULTICAST_IF = 32,
+    IP_ADD_MEMBERSHIP = 35,
+    IP_DROP_MEMBERSHIP,
+    IPV6_UNICAST_HOPS = 16,
+    IPV6_ADD_MEMBERSHIP = 20,
+    IPV6_DROP_MEMBERSHIP,
+    IPV6_MTU = 24,
+    IPV6_RECVERR = 25,
+    IPV6_V6ONLY = 26
+};
+
+enum {
+    ON_OFF = 1,  /* whatever is not 0 is 1 */
+    PACKETS = 4, /* only set of datagrams */
+    FRESH = 8,   /* only while it has no port */
+    USUAL = 16,  /* -1 means what it was in the beginning, or `usual` */
+    LATER = 32   /* only once it is connected; cannot be set */
+};
+
+/* An option that is a number. Its place in the table is its place in inet_socket.value. */
+struct option {
+    uint8_t level, option, flags;
+    int32_t min, max, initial;
+    int32_t usual; /* told for -1 */
+};
+
+#define SECONDS_MAX 32767
+static const struct option table[] = {
+    {IPPROTO_IPV6, IPV6_V6ONLY, ON_OFF | FRESH, INT32_MIN, INT32_MAX, 0, 0}, /* first: inet_v6only() */
+    {IPPROTO_IP, IP_RECVERR, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},            /* inet_wants_errors() */
+    {IPPROTO_IPV6, IPV6_RECVERR, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},        /* the same */
+    {IPPROTO_TCP, 1, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},                    /* NODELAY */
+    {IPPROTO_TCP, TCP_MAXSEG, 0, 88, 32767, 0, 0},
+    {IPPROTO_TCP, 3, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},  /* CORK */
+    {IPPROTO_TCP, 4, 0, 1, SECONDS_MAX, 7200, 0},          /* KEEPIDLE */
+    {IPPROTO_TCP, 5, 0, 1, SECONDS_MAX, 75, 0},            /* KEEPINTVL */
+    {IPPROTO_TCP, 6, 0, 1, 127, 9, 0},                     /* KEEPCNT */
+    {IPPROTO_TCP, 7, 0, 1, 127, 6, 0},                     /* SYNCNT */
+    {IPPROTO_TCP, 8, 0, INT32_MIN, INT32_MAX, 60, 0},      /* LINGER2 */
+    {IPPROTO_TCP, 9, 0, INT32_MIN, INT32_MAX, 0, 0},       /* DEFER_ACCEPT */
+    {IPPROTO_TCP, 12, ON_OFF, INT32_MIN, INT32_MAX, 1, 0}, /* QUICKACK */
+    {IPPROTO_TCP, 18, 0, 0, INT32_MAX, 0, 0},              /* USER_TIMEOUT */
+    {IPPROTO_TCP, 23, 0, 0, INT32_MAX, 0, 0},              /* FASTOPEN */
+    {IPPROTO_TCP, 25, 0, INT32_MIN, INT32_MAX, 0, 0},      /* NOTSENT_LOWAT */
+    {IPPROTO_IP, 1, 0, INT32_MIN, INT32_MAX, 0, 0},        /* TOS */
+    {IPPROTO_IP, IP_TTL, USUAL, 1, 255, -1, 64},
+    {IPPROTO_IP, 6, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},  /* RECVOPTS */
+    {IPPROTO_IP, 8, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},  /* PKTINFO */
+    {IPPROTO_IP, 10, 0, 0, 5, 1, 0},                      /* MTU_DISCOVER */
+    {IPPROTO_IP, 12, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVTTL */
+    {IPPROTO_IP, 13, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVTOS */
+    {IPPROTO_IP, IP_MTU, LATER, 0, 0, INTERFACE_MTU, 0},
+    {IPPROTO_IP, 15, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* FREEBIND */
+    {IPPROTO_IP, 24, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* BIND_ADDRESS_NO_PORT */
+    {IPPROTO_IP, 33, PACKETS | USUAL, 0, 255, 1, 1},      /* MULTICAST_TTL */
+    {IPPROTO_IP, 34, ON_OFF, INT32_MIN, INT32_MAX, 1, 0}, /* MULTICAST_LOOP */
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, USUAL, 0, 255, -1, 64},
+    {IPPROTO_IPV6, 18, PACKETS | USUAL, 0, 255, 1, 1}, /* MULTICAST_HOPS */
+    {IPPROTO_IPV6, 19, ON_OFF, 0, 1, 1, 0},            /* MULTICAST_LOOP */
+    {IPPROTO_IPV6, 23, 0, 0, 5, 1, 0},                 /* MTU_DISCOVER */
+    {IPPROTO_IPV6, IPV6_MTU, LATER, 0, 0, INTERFACE_MTU, 0},
+    {IPPROTO_IPV6, 49, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVPKTINFO */
+    {IPPROTO_IPV6, 51, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVHOPLIMIT */
+    {IPPROTO_IPV6, 66, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVTCLASS */
+    {IPPROTO_IPV6, 67, USUAL, 0, 255, 0, 0},                /* TCLASS */
+};
+_Static_assert(ARRAY_LEN(table) <= INET_VALUES, "each option has a place");
+enum { V6ONLY, RECVERR4, RECVERR6 };
+
+/* The only congestion control: there is no congestion. */
+#define CONGESTION "cubic"
+
+bool inet_v6only(const struct inet_socket *i)
+{
+    return i->value[V6ONLY];
+}
+
+bool inet_wants_errors(const struct inet_socket *i, bool six)
+{
+    return i->value[six ? RECVERR6 : RECVERR4];
+}
+
+void inet_option_init(struct inet_socket *i)
+{
+    for (unsigned k = 0; k < ARRAY_LEN(table); k++)
+        i->value[k] = table[k].initial;
+}
+
+static bool has_level(const struct inet_socket *i, int level)
+{
+    return level == IPPROTO_IP || (level == IPPROTO_TCP && i->s.type == SOCK_STREAM) ||
+           (level == IPPROTO_IPV6 && i->s.family == AF_INET6);
+}
+
+/* The place of a socket's option, or -1. */
+static int find(const struct inet_socket *i, int level, int option)
+{
+    if (has_level(i, level))
+        for (unsigned k = 0; k < ARRAY_LEN(table); k++)
+            if (table[k].level == level && table[k].option == option)
+                return (int)k;
+    return -1;
+}
+
+/* --- setting --- */
+
+/* A number as a program gives it: a byte is enough for IP. */
+static int read_number(int level, vaddr_t value, uint32_t size, int32_t *out)
+{
+    uint8_t byte;
+
+    if (size >= sizeof *out)
+        return user_copy_in(out, value, sizeof *out) ? -EFAULT : 0;
+    if (level != IPPROTO_IP || !size)
+        return -EINVAL;
+    if (user_copy_in(&byte, value, 1))
+        return -EFAULT;
+    *out = byte;
+    return 0;
+}
+
+static int set_congestion(vaddr_t value, uint32_t size)
+{
+    char name[16] = "";
+
+    if (!size)
+        return -EINVAL;
+    if (user_copy_in(name, value, size < sizeof name - 1 ? size : sizeof name - 1))
+        return -EFAULT;
+    return strcmp(name, CONGESTION) ? -ENOENT : 0;
+}
+
+/* What is no number, or does not exist here: 0, -errno, or 1: it is something else. */
+static int set_other(const struct inet_socket *i, int level, int option, vaddr_t value, uint32_t size)
+{
+    bool stream = i->s.type == SOCK_STREAM;
+
+    if (level == IPPROTO_TCP && stream && option == TCP_CONGESTION)
+        return set_congestion(value, size);
+    if (level == IPPROTO_IP && option == IP_MULTICAST_IF)
+        return stream ? -EINVAL : 0;
+    if (level == IPPROTO_IP && (option == IP_ADD_MEMBERSHIP || option == IP_DROP_MEMBERSHIP))
+        return stream ? -EPROTO : size < 8 ? -EINVAL : -ENODEV;
+    if (level == IPPROTO_IPV6 && i->s.family == AF_INET6 &&
+        (option == IPV6_ADD_MEMBERSHIP || option == IPV6_DROP_MEMBERSHIP))
+        return stream ? -EPROTO : size < 20 ? -EINVAL : -ENODEV;
+    return 1;
+}
+
+int inet_set_option(struct socket *s, int level, int option, vaddr_t value, uint32_t size)
+{
+    struct inet_socket *i = inet_of(s);
+    const struct option *o;
+    int32_t number;
+    int k, err = set_other(i, level, option, value, size);
+
+    if (err <= 0)
+        return err;
+    k = find(i, level, option);
+    if (k < 0)
+        return -ENOPROTOOPT;
+    o = &table[k];
+    err = read_number(level, value, size, &number);
+    if (err)
+        return err;
+    if (o->flags & LATER)
+        return -ENOPROTOOPT;
+    if (o->flags & PACKETS && s->type == SOCK_STREAM)
+        return level == IPPROTO_IP ? -EINVAL : -ENOPROTOOPT;
+    if (o->flags & FRESH && i->in_ports)
+        return -EINVAL;
+    if (o->flags & USUAL && number == -1)
+        number = o->initial;
+    else if (number < o->min || number > o->max)
+        return -EINVAL;
+    i->value[k] = o->flags & ON_OFF ? number != 0 : number;
+    return 0;
+}
+
+/* --- telling --- */
+
+/* The beginning of struct tcp_info. */
+struct tcp_info {
+    uint8_t state, congestion, retransmits, probes, backoff, options, scale, limits;
+    uint32_t rest[24];
+};
+
+static int get_bytes(const void *from, uint32_t full, vaddr_t value, vaddr_t user_size, uint32_t size)
+{
+    if (size > full)
+        size = full;
+    if (user_write32(user_size, size) || user_copy_out(value, from, size))
+        return -EFAULT;
+    return 0;
+}
+
+/* What the kernel knows better than the table. */
+static int32_t value_of(const struct inet_socket *i, unsigned k)
+{
+    const struct option *o = &table[k];
+    int32_t v = i->value[k];
+
+    if (o->flags & USUAL && v == -1)
+        return o->usual;
+    if (o->level == IPPROTO_TCP && o->option == TCP_MAXSEG) {
+        if (i->tcp == TCP_CLOSE || i->tcp == TCP_LISTEN)
+            return v ? v : 536;
+        return i->own.six ? 65464 : 65483;
+    }
+    return v;
+}
+
+int inet_get_option(struct socket *s, int level, int option, vaddr_t value, vaddr_t user_size)
+{
+    static const char congestion[16] = CONGESTION;
+    struct inet_socket *i = inet_of(s);
+    struct tcp_info info = {.state = (uint8_t)i->tcp};
+    uint32_t size;
+    int32_t number;
+    int k;
+
+    if (user_read32(&size, user_size))
+        return -EFAULT;
+    if ((int32_t)size < 0)
+        return -EINVAL;
+    if (level == IPPROTO_TCP && s->type == SOCK_STREAM && option == TCP_INFO)
+        return get_bytes(&info, sizeof info, value, user_size, size);
+    if (level == IPPROTO_TCP && s->type == SOCK_STREAM && option == TCP_CONGESTION)
+        return get_bytes(congestion, sizeof congestion, value, user_size, size);
+    if (!has_level(i, level))
+        return -EOPNOTSUPP;
+    k = find(i, level, option);
+    if (k < 0)
+        return -ENOPROTOOPT;
+    if (table[k].flags & LATER && !i->linked)
+        return -ENOTCONN;
+    number = value_of(i, (unsigned)k);
+    if (level == IPPROTO_IP && size > 0 && size < sizeof number && number >= 0 && number <= 255)
+        return get_bytes(&number, 1, value, user_size, size);
+    return get_bytes(&number, sizeof number, value, user_size, size);
+}

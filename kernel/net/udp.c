@@ -1,0 +1,224 @@
+/*
+ * UDP without packets: a datagram goes from the call that sends it into the queue of who is at the port, or
+ * is lost, as on Linux when that one has no room (SO_RCVBUF). Its sender never waits for a receiver: who has
+ * it in the queue pays for it. A connected socket that sends to a port where nobody is has -ECONNREFUSED for
+ * its next call, which an ICMP message would bring.
+ *
+ * Locking. Between sleeps.
+ *
+ * INV-UDP-1  it pays for all that is in its queue, and has no peer
+ *
+ * Failure. -EMSGSIZE, -EDESTADDRREQ, -EAGAIN (no port is free), what inet_route() says.
+ */
+#include "kernel/net/inet.h"
+#include "kernel/net/inet_option.h"
+#include "kernel/net/queue.h"
+#include "kernel/proc/signal.h"
+
+/* Bytes behind the heads of a packet of 64 KiB. */
+#define UDP4_MAX 65507u
+#define UDP6_MAX 65527u
+
+static int autobind(struct inet_socket *i)
+{
+    if (i->in_ports)
+        return 0;
+    i->own.port = 0;
+    return inet_port_take(i) ? -EAGAIN : 0;
+}
+
+/* --- connecting --- */
+
+static void disconnect(struct inet_socket *i)
+{
+    i->s.state = SOCKET_UNCONNECTED;
+    i->tcp = TCP_CLOSE;
+    if (!i->port_bound && i->in_ports) {
+        inet_port_leave(i);
+        i->own.port = 0;
+    }
+    inet_unlink(i);
+}
+
+static int udp_connect(struct socket *s, const struct socket_address *a, bool nonblock)
+{
+    struct inet_socket *i = inet_of(s);
+    struct inet_end to, from;
+    int err;
+
+    (void)nonblock;
+    if (a->size < sizeof a->family)
+        return -EINVAL;
+    if (a->family == AF_UNSPEC) {
+        disconnect(i);
+        return 0;
+    }
+    err = autobind(i);
+    if (!err)
+        err = inet_read_address(i, a, &to);
+    if (!err)
+        err = inet_route(i, &to);
+    if (!err)
+        err = inet_source(i, &to, &from);
+    if (err)
+        return err;
+    i->own = from;
+    i->other = to;
+    i->linked = true;
+    i->tcp = TCP_ESTABLISHED;
+    s->state = SOCKET_CONNECTED;
+    return 0;
+}
+
+/* --- sending --- */
+
+/* Where a call sends to: an address of its own, or the one that the socket is connected to. */
+static int find_target(const struct inet_socket *i, const struct transfer *t, struct inet_end *to)
+{
+    int err = 0;
+
+    if (!t->name) {
+        if (!i->linked)
+            return -EDESTADDRREQ;
+        *to = i->other;
+        return 0;
+    }
+    if (t->name->size < sizeof t->name->family)
+        return -EINVAL;
+    err = inet_read_address(i, t->name, to);
+    if (err == -EAFNOSUPPORT && i->s.family == AF_INET6)
+        err = -EINVAL;
+    if (err == -EAFNOSUPPORT && t->name->family == AF_UNSPEC)
+        err = 0;
+    if (!err && !to->port)
+        err = -EINVAL;
+    return err ? err : inet_route(i, to);
+}
+
+static bool goes_to_peer(const struct inet_socket *i, const struct inet_end *to)
+{
+    return i->linked && i->other.ip == to->ip && i->other.port == to->port && i->other.six == to->six;
+}
+
+/* m is on its way. Its reference is given up. */
+static void deliver(struct inet_socket *i, const struct inet_end *from, const struct inet_end *to,
+                    struct message *m)
+{
+    struct inet_socket *r = inet_port_find(SOCK_DGRAM, to, from);
+
+    if (r && r->s.kept <= r->s.rcvbuf) {
+        m->way = (struct message_way){.from = from->ip, .to = to->ip, .port = from->port, .six = from->six};
+        message_give(m, &r->s);
+        message_append(&r->s, m);
+        socket_wake_readers(&r->s);
+        return;
+    }
+    if (!r && inet_is_ours(to) && (goes_to_peer(i, to) || inet_wants_errors(i, to->six))) {
+        i->s.error = ECONNREFUSED;
+        socket_wake_all(&i->s);
+        socket_tell(&i->s, POLL_ERR);
+    }
+    message_put(m);
+}
+
+static int udp_send(struct socket *s, struct transfer *t)
+{
+    uint64_t deadline = socket_deadline(t->flags & MSG_DONTWAIT, s->send_timeout);
+    struct inet_socket *i = inet_of(s);
+    struct inet_end to, from;
+    struct message *m;
+    int err;
+
+    if (t->size > UINT16_MAX)
+        return -EMSGSIZE;
+    if (t->flags & MSG_OOB)
+        return -EOPNOTSUPP;
+    err = autobind(i);
+    if (!err)
+        err = find_target(i, t, &to);
+    if (!err)
+        err = inet_source(i, &to, &from);
+    if (!err && t->size > (to.six ? UDP6_MAX : UDP4_MAX))
+        err = -EMSGSIZE;
+    if (!err)
+        err = message_create(s, t->buf, t->size, deadline, &m);
+    if (err)
+        return err;
+    deliver(i, &from, &to, m);
+    return (int)t->size;
+}
+
+/* --- receiving --- */
+
+static int udp_receive(struct socket *s, struct transfer *t)
+{
+    struct message *m;
+    struct inet_end from;
+    uint32_t skip;
+    int n;
+
+    if (t->flags & MSG_ERRQUEUE)
+        return -EAGAIN;
+    n = packet_next(s, t->flags, &skip, &m);
+    if (n || !m)
+        return n;
+    from = (struct inet_end){.ip = m->way.from, .port = m->way.port, .six = m->way.six};
+    if (t->name)
+        inet_tell_address(inet_of(s), &from, t->name);
+    n = packet_receive(m, skip, s, t);
+    message_put(m);
+    return n;
+}
+
+static int udp_shutdown(struct socket *s, unsigned how)
+{
+    s->shut |= (uint8_t)how;
+    socket_wake_all(s);
+    return inet_of(s)->linked ? 0 : -ENOTCONN;
+}
+
+static unsigned udp_poll(struct socket *s)
+{
+    unsigned events = 0;
+
+    if (unlikely(s->error))
+        events |= POLLERR;
+    if (s->shut & SHUT_RECEIVE)
+        events |= POLLRDHUP | POLLIN | POLLRDNORM;
+    if (s->shut == SHUT_BOTH)
+        events |= POLLHUP;
+    if (s->first)
+        events |= POLLIN | POLLRDNORM;
+    if (message_room(s))
+        events |= POLLOUT | POLLWRNORM | POLLWRBAND;
+    return events;
+}
+
+static void udp_release(struct socket *s)
+{
+    inet_port_leave(inet_of(s));
+    inet_of(s)->linked = false;
+}
+
+const struct socket_ops udp_ops = {.bind = inet_bind,
+                                   .connect = udp_connect,
+                                   .address = inet_address,
+                                   .send = udp_send,
+                                   .receive = udp_receive,
+                                   .shutdown = udp_shutdown,
+                                   .ioctl = inet_ioctl,
+                                   .set_option = inet_set_option,
+                                   .get_option = inet_get_option,
+                                   .poll = udp_poll,
+                                   .release = udp_release,
+                                   .size = sizeof(struct inet_socket)};
+
+bool udp_verify(const struct inet_socket *i)
+{
+    const struct socket *s = &i->s;
+    bool ok = true;
+
+    INV("INV-UDP-1", !s->messages == !s->kept && !s->peer, "socket %u keeps %u bytes of %u messages, peer %p",
+        s->inode.ino, s->kept, s->messages, s->peer);
+    return ok;
+}
