@@ -6,7 +6,7 @@
  *
  *     INV-FIFO-1  tail <= head <= tail + size, and the size is a power of two, FIFO_LEAST at least
  *
- * Locking: the owner's; between sleeps. While one who puts sleeps for memory, others may take.
+ * Locking: the owner's; between sleeps.
  *
  * Failure: without memory to grow it is as large as it is, until it has been empty.
  */
@@ -71,7 +71,7 @@ static void copy_out(struct fifo *f, uint8_t *out, size_t n)
     }
 }
 
-/* Have room for n bytes more, if there is memory. Sleeps. */
+/* Have room for n bytes more, if there is memory. */
 static void grow(struct fifo *f, size_t n)
 {
     size_t size = f->size, used;
@@ -81,7 +81,7 @@ static void grow(struct fifo *f, size_t n)
         size *= 2;
     if (size == f->size)
         return;
-    bytes = vm_alloc(size);
+    bytes = kmalloc(size); /* no reclaim: it stays as it is then, and what is put waits for who takes */
     if (!bytes) {
         f->stuck = fifo_used(f) > 0;
         return;

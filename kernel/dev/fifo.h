@@ -24,7 +24,7 @@ static inline size_t fifo_used(const struct fifo *f)
 }
 /* Bytes that fit, if there are never to be more than limit: a power of two. As long as there is memory. */
 size_t fifo_room(const struct fifo *f, size_t limit);
-/* Append as many of n bytes as fit; those that put take turns. Sleeps. */
+/* Append as many of n bytes as fit. Does not sleep. */
 size_t fifo_put(struct fifo *f, const char *text, size_t n, size_t limit);
 /* Take the first bytes, n at most. Does not sleep. */
 size_t fifo_take(struct fifo *f, char *out, size_t n);

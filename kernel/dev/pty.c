@@ -24,8 +24,8 @@
  *     INV-PTY-2  a pair whose master is open is in its filesystem's list, which is in order of numbers
  *     INV-PTY-3  out and in have at most PTY_BUFFER bytes
  *
- * Locking: between sleeps. Who puts bytes into `in` or `out` has tty.lock, over all of it: putting sleeps.
- * Who takes bytes has none. The reading master needs no turn: copying to a program comes after the taking.
+ * Locking: between sleeps. What goes through the line discipline has tty.lock. The reading master needs no
+ * turn: copying to a program comes after the taking.
  *
  * Failure. No memory at the making: -ENOMEM, and nothing is left; later, the rows are shorter.
  *
@@ -382,9 +382,7 @@ static int wait_writable(struct pty *p, const struct file *f)
 /* Type as much as there is room for. Sleeps. */
 static size_t type(struct pty *p, const char *text, size_t n)
 {
-    mutex_lock(&p->tty.lock);
     n = fifo_put(&p->in, text, n, PTY_BUFFER);
-    mutex_unlock(&p->tty.lock);
     pump(p);
     return n;
 }

@@ -22,6 +22,7 @@ my %end = (
     zombies   => qr/.+, [1-9]/,
     signals   => qr/caught some, 4/,
     sleepers  => qr/kinds of sleep ended, 22/,
+    ptys      => qr/(?:No space left on device|Cannot allocate memory|Too many open files(?: in system)?), [1-9]/,
     sockets   => qr/(?:Too many open files(?: in system)?|Cannot allocate memory|No buffer space available), [1-9]/,
     sets      => qr/(?:No space left on device|Cannot allocate memory|Too many open files(?: in system)?), [1-9]/,
     hog       => qr/(?:Cannot allocate memory|Killed), [1-9]/,

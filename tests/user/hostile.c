@@ -11,6 +11,7 @@
  *     maps         as many mappings as there may be, and then none
  *     fds          as many descriptors, pipes that are full
  *     sockets      as many pairs of sockets, full of bytes and of each other
+ *     ptys         as many pseudo-terminals, full in both directions
  *     sets         as many files watched by sets of epoll, deep, wide, and with many events
  *     zombies      children that nobody waits for
  *     signals      signals to each other from several processes
@@ -32,6 +33,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -41,6 +43,7 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -685,13 +688,57 @@ static int sockets(const char *arg)
                    strerror(why), n);
 }
 
+/* Write to fd until it takes no more. */
+static long fill(int fd)
+{
+    static char page[PAGE];
+    long bytes = 0;
+    ssize_t got;
+
+    for (unsigned i = 0; i < 64 && (got = write(fd, page, sizeof page)) > 0; i++)
+        bytes += got;
+    return bytes;
+}
+
+/* Pairs that are full until no more are to be had; then every other master goes before its slave. */
+static int ptys(const char *arg)
+{
+    struct rlimit limit = {512, 512};
+    long n = 0, bytes = 0;
+    int fd, why;
+
+    (void)arg;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    while ((fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK)) >= 0) {
+        int zero = 0, slave = -1;
+        struct termios t;
+
+        n++;
+        if (ioctl(fd, TIOCSPTLCK, &zero) == 0)
+            slave = ioctl(fd, 0x5441 /* TIOCGPTPEER */, O_RDWR | O_NOCTTY | O_NONBLOCK);
+        if (slave < 0)
+            break;
+        if (n % 2 && tcgetattr(slave, &t) == 0) {
+            cfmakeraw(&t);
+            tcsetattr(slave, TCSANOW, &t);
+        }
+        bytes += fill(fd) + fill(slave);
+    }
+    why = errno;
+    printf("hostile: ptys: %ld KiB in %ld\n", bytes >> 10, n);
+    for (fd = 3; fd < 512; fd += 4)
+        close(fd);
+    return verdict("ptys", why == EMFILE || why == ENFILE || why == ENOMEM || why == ENOSPC, strerror(why),
+                   n);
+}
+
 static const struct {
     const char *name;
     int (*run)(const char *arg);
 } programs[] = {
-    {"forks", forks},     {"hog", hog},           {"churn", churn}, {"deep", deep},
-    {"elf", elf},         {"maps", maps},         {"fds", fds},     {"zombies", zombies},
-    {"signals", signals}, {"sleepers", sleepers}, {"sets", sets},   {"sockets", sockets},
+    {"forks", forks}, {"hog", hog},   {"churn", churn},     {"deep", deep},       {"elf", elf},
+    {"maps", maps},   {"fds", fds},   {"zombies", zombies}, {"signals", signals}, {"sleepers", sleepers},
+    {"sets", sets},   {"ptys", ptys}, {"sockets", sockets},
 };
 
 int main(int argc, char **argv)

@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
@@ -147,13 +148,14 @@ static const struct {
 static bool forbidden(uint32_t nr)
 {
     static const uint16_t never[] = {
-        1,  252,           /* exit: workers end by themselves */
-        21, 22,  52,  217, /* mount, umount, pivot_root: what is mounted stays */
-        61,                /* chroot */
-        66,                /* setsid, and out of the reach of the supervisor */
-        88, 87,  115,      /* reboot, swapon, swapoff */
-        25, 79,  264, 404, /* setting clocks */
-        74, 121,           /* names of the machine */
+        1,   252,           /* exit: workers end by themselves */
+        21,  22,  52,  217, /* mount, umount, pivot_root: what is mounted stays */
+        61,                 /* chroot */
+        66,                 /* setsid, and out of the reach of the supervisor */
+        88,  87,  115,      /* reboot, swapon, swapoff */
+        111,                /* vhangup: the terminal is the supervisor's too */
+        25,  79,  264, 404, /* setting clocks */
+        74,  121,           /* names of the machine */
     };
 
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
@@ -303,6 +305,8 @@ static const char *const paths[] = {
     "/dev/full",
     "/dev/random",
     "/dev/tty",
+    "/dev/ptmx",
+    "/dev/pts",
     "/proc/self/maps",
     "/proc/self/exe",
     "/proc/meminfo",
@@ -675,6 +679,20 @@ static void open_sockets(void)
     connect(fd, (struct sockaddr *)&a, sizeof a);
 }
 
+/* A pseudo-terminal, with bytes on the way in both directions. */
+static void open_pty(void)
+{
+    int zero = 0, fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK), slave;
+
+    if (fd < 0)
+        return;
+    ioctl(fd, TIOCSPTLCK, &zero);
+    slave = ioctl(fd, 0x5441 /* TIOCGPTPEER */, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    if (write(fd, "typed\n", 6) != 6 || write(slave, "said\n", 5) != 5)
+        return;
+    ioctl(fd, TIOCPKT, &zero);
+}
+
 static void open_descriptors(void)
 {
     int p[2], fd;
@@ -697,6 +715,7 @@ static void open_descriptors(void)
     open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK);
     dup(4);
     open_sockets();
+    open_pty();
     watch_some(p);
 }
 
