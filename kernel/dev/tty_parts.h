@@ -21,8 +21,8 @@ struct tty;
 
 /* What is at the other end. A NULL member: there is nothing to do. */
 struct tty_driver {
-    /* Take as much of a text as can be had without waiting, maybe nothing. The caller has the mutex.
-     * Sleeps. */
+    /* Take as much of a text as can be had without waiting, maybe nothing. The caller has the mutex. Does not
+     * sleep. */
     size_t (*put)(struct tty *t, const char *text, size_t n);
     /* How many bytes a write may put out now. NULL: what put() does not take is tried again. Does not
      * sleep. */
