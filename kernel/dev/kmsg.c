@@ -15,6 +15,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/printk.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/thread.h"
 #include "kernel/sched/sync.h"
 #include "kernel/vm/memory.h"
@@ -131,8 +132,12 @@ struct place {
 
 static int look_open(struct file *f)
 {
-    struct place *p = vm_alloc(sizeof *p);
+    struct place *p;
 
+    /* What the kernel says is not for everybody to read. */
+    if (file_reads(f) && !capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
+        return -EPERM;
+    p = vm_alloc(sizeof *p);
     if (!p)
         return -ENOMEM;
     p->at = printk_oldest();

@@ -17,6 +17,7 @@
  */
 #include "kernel/fs/async.h"
 #include "kernel/lib/tally.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/slab.h"
@@ -30,7 +31,8 @@ struct async {
     enum async_owner kind;
     int id; /* 0: nobody */
     uint64_t which;
-    int signo; /* 0: SIGIO */
+    uint32_t uid, euid; /* of who named the owner: the signals are his */
+    int signo;          /* 0: SIGIO */
 };
 
 /* The file's record, made if there is none. NULL: no memory. Sleeps. */
@@ -106,6 +108,8 @@ int async_set_owner(struct file *f, enum async_owner kind, int id)
     a->kind = kind;
     a->id = id;
     a->which = id ? which(kind, id) : 0;
+    a->uid = cred_current()->uid;
+    a->euid = cred_current()->euid;
     return 0;
 }
 
@@ -217,6 +221,12 @@ void async_drop(struct file *f)
 
 /* --- signals --- */
 
+/* Whether who named the owner might send him a signal. */
+static bool may_tell(const struct async *a, const struct cred *to)
+{
+    return !a->euid || a->euid == to->suid || a->euid == to->uid || a->uid == to->suid || a->uid == to->uid;
+}
+
 static int send(const struct async *a, const struct siginfo *info)
 {
     struct thread *t = owner_thread(a);
@@ -224,12 +234,12 @@ static int send(const struct async *a, const struct siginfo *info)
     int err = 0;
 
     if (t)
-        return signal_send_thread(t, info);
+        return may_tell(a, t->cred) ? signal_send_thread(t, info) : 0;
     if (p)
-        return signal_send(p, info);
+        return may_tell(a, cred_of_process(p)) ? signal_send(p, info) : 0;
     if (owner_group(a))
         for (p = process_all; p; p = p->all_next)
-            if (p->pgid == a->id && signal_send(p, info))
+            if (p->pgid == a->id && may_tell(a, cred_of_process(p)) && signal_send(p, info))
                 err = -EAGAIN;
     return err;
 }

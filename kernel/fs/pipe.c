@@ -31,6 +31,7 @@
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
 #include "kernel/proc/capability.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/sync.h"
 #include "kernel/vm/memory.h"
@@ -300,7 +301,8 @@ static inline __attribute__((always_inline)) int fill(struct pipe *p, vaddr_t bu
 static int no_reader(void)
 {
     const struct thread *t = thread_current();
-    const struct siginfo info = {.signo = SIGPIPE, .code = SI_USER, .pid = t ? t->process->pid : 0};
+    const struct siginfo info = {
+        .signo = SIGPIPE, .code = SI_USER, .pid = t ? t->process->pid : 0, .uid = (int)cred_current()->uid};
 
     if (t)
         signal_send_thread(thread_current(), &info);

@@ -16,6 +16,7 @@
 #include "kernel/fs/vfs.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/tally.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
@@ -108,6 +109,8 @@ static int new_segment(uint32_t key, size_t size, uint32_t flags, struct shm_seg
     seg->size = size;
     seg->mode = flags & 0777;
     seg->creator = process_current()->pid;
+    seg->uid = seg->cuid = cred_current()->euid;
+    seg->gid = seg->cgid = cred_current()->egid;
     format(seg->name, sizeof seg->name, "/SYSV%08x (deleted)", key);
     err = object_charge_shared(seg->object, flags & SHM_NORESERVE);
     if (err)
@@ -159,6 +162,28 @@ static int find_id(uint32_t id, struct shm_segment **out)
     return 0;
 }
 
+/* Whether the running task may use a segment as the bits of want say, as of a file's mode. 0 or -EACCES. */
+static int may_use(const struct shm_segment *seg, uint32_t want)
+{
+    const struct cred *c = cred_current();
+    uint32_t granted = seg->mode;
+
+    want = (want >> 6 | want >> 3 | want) & 7;
+    if (c->euid == seg->uid || c->euid == seg->cuid)
+        granted >>= 6;
+    else if (cred_in_group(c, seg->gid) || cred_in_group(c, seg->cgid))
+        granted >>= 3;
+    return !(want & ~granted & 7) || capable(CAP_IPC_OWNER) ? 0 : -EACCES;
+}
+
+/* Whether it may decide about it. */
+static bool owns(const struct shm_segment *seg, enum capability cap)
+{
+    uint32_t euid = cred_current()->euid;
+
+    return euid == seg->uid || euid == seg->cuid || capable(cap);
+}
+
 /* What the key leads to: a number, -ENOENT, or why not. Does not sleep. */
 static int get_by_key(uint32_t key, size_t size, uint32_t flags)
 {
@@ -168,7 +193,9 @@ static int get_by_key(uint32_t key, size_t size, uint32_t flags)
         return -ENOENT;
     if ((flags & (IPC_CREAT | IPC_EXCL)) == (IPC_CREAT | IPC_EXCL))
         return -EEXIST;
-    return size > seg->size ? -EINVAL : (int)seg->id;
+    if (size > seg->size)
+        return -EINVAL;
+    return may_use(seg, flags) ? -EACCES : (int)seg->id;
 }
 
 int shm_get(uint32_t key, uint32_t size, uint32_t flags)
@@ -220,6 +247,8 @@ int shm_attach(uint32_t id, vaddr_t *at, uint32_t flags)
     if (flags & SHM_EXEC)
         region |= REGION_EXEC;
     err = find_id(id, &seg);
+    if (!err)
+        err = may_use(seg, (flags & SHM_RDONLY ? 0444u : 0666u) | (flags & SHM_EXEC ? 0111u : 0u));
     if (err)
         return err;
     o = object_get(seg->object);
@@ -313,6 +342,10 @@ static void stat_segment(const struct shm_segment *seg, struct shmid64_ds *ds)
 {
     *ds = (struct shmid64_ds){
         .key = seg->key,
+        .uid = seg->uid,
+        .gid = seg->gid,
+        .cuid = seg->cuid,
+        .cgid = seg->cgid,
         .mode =
             (uint16_t)(seg->mode | (seg->removed ? SHM_DEST : 0) | (seg->object->locked ? SHM_LOCKED : 0)),
         .seq = (uint16_t)(seg->id / SHM_SEQUENCE),
@@ -403,20 +436,32 @@ int shm_control(uint32_t id, uint32_t command, vaddr_t buf)
         return err;
     switch (command) {
     case IPC_RMID:
+        if (!owns(seg, CAP_SYS_ADMIN))
+            return -EPERM;
         remove_segment(seg);
         return 0;
     case IPC_SET:
+        if (!owns(seg, CAP_SYS_ADMIN))
+            return -EPERM;
+        if (ds.uid == ID_NONE || ds.gid == ID_NONE)
+            return -EINVAL;
+        seg->uid = ds.uid;
+        seg->gid = ds.gid;
         seg->mode = ds.mode & 0777;
         seg->changed = inode_now() / NS_A_SECOND;
         return 0;
     case SHM_STAT:
     case SHM_STAT_ANY:
-        number = (int)seg->id;
-        break;
     case IPC_STAT:
+        if (command != SHM_STAT_ANY && may_use(seg, 0444))
+            return -EACCES;
+        number = command == IPC_STAT ? 0 : (int)seg->id;
         break;
     case SHM_LOCK:
     case SHM_UNLOCK:
+        /* What is locked beyond the life of who did it is nobody's memory: only for who may lock all. */
+        if (!capable(CAP_IPC_LOCK))
+            return -EPERM;
         seg->object->locked = command == SHM_LOCK;
         return 0;
     default:

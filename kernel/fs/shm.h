@@ -9,6 +9,7 @@ struct shm_segment {
     struct object *object;    /* one reference, until it is removed */
     uint32_t id, key, mode;
     size_t size;
+    uint32_t uid, gid, cuid, cgid;        /* owner; maker */
     int creator, last;                    /* processes */
     uint64_t attached, detached, changed; /* seconds since 1970 */
     bool removed;

@@ -73,6 +73,7 @@ static void inherit(struct process *child, const struct process *parent)
     child->sid = parent->sid;
     child->tty = parent->tty;
     child->oom_score_adj = parent->oom_score_adj;
+    child->oom_score_adj_min = parent->oom_score_adj_min;
     child->personality = parent->personality;
     child->no_huge = parent->no_huge;
     child->dumpable = parent->dumpable;

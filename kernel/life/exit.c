@@ -14,6 +14,7 @@
 #include "kernel/life/exit.h"
 #include "kernel/fs/file.h"
 #include "kernel/life/memory.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/futex.h"
 #include "kernel/proc/ptimer.h"
@@ -111,6 +112,7 @@ static bool tell_parent(struct process *p)
                     : p->exit_status & 0x80 ? CLD_DUMPED
                                             : CLD_KILLED,
             .pid = p->pid,
+            .uid = (int)cred_of_process(p)->uid,
             .status = low ? low : p->exit_status >> 8,
         };
 

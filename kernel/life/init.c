@@ -102,6 +102,7 @@ static void default_limits(struct rlimit *l)
     l[RLIMIT_STACK].soft = SPACE_STACK_MAX;
     l[RLIMIT_CORE].soft = 0;
     l[RLIMIT_NPROC] = (struct rlimit){threads_max / 2, threads_max / 2};
+    l[RLIMIT_MEMLOCK] = (struct rlimit){8 << 20, 8 << 20};
     l[RLIMIT_NOFILE] = (struct rlimit){1024, 4096};
     l[RLIMIT_SIGPENDING] = (struct rlimit){threads_max / 2, threads_max / 2};
     l[RLIMIT_MSGQUEUE] = (struct rlimit){819200, 819200};

@@ -5,6 +5,7 @@
 #include "kernel/life/memory.h"
 #include "kernel/fs/vfs.h"
 #include "kernel/life/balance.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/ldt.h"
 #include "kernel/proc/oom.h"
 #include "kernel/vm/vm_sys.h"
@@ -91,7 +92,7 @@ void memory_set_limits(struct process *p)
     p->memory->space->limit = (struct space_limits){
         .total = limit_pages(p, RLIMIT_AS),
         .data = limit_pages(p, RLIMIT_DATA),
-        .locked = limit_pages(p, RLIMIT_MEMLOCK),
     };
+    cred_limit_locks(p);
     space_set_resident(p->memory->space, limit_pages(p, RLIMIT_RSS));
 }

@@ -278,7 +278,8 @@ void socket_wake_all(struct socket *s)
 int socket_broken_pipe(unsigned flags)
 {
     const struct thread *t = thread_current();
-    const struct siginfo info = {.signo = SIGPIPE, .code = SI_USER, .pid = t ? t->process->pid : 0};
+    const struct siginfo info = {
+        .signo = SIGPIPE, .code = SI_USER, .pid = t ? t->process->pid : 0, .uid = (int)cred_current()->uid};
 
     if (t && !(flags & MSG_NOSIGNAL))
         signal_send_thread(thread_current(), &info);

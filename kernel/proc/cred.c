@@ -244,6 +244,18 @@ void cred_commit(struct cred *new)
     }
     self->cred = self->acting = new;
     cred_put(old);
+    cred_limit_locks(p);
+}
+
+void cred_limit_locks(struct process *p)
+{
+    uint64_t pages = p->rlimit[RLIMIT_MEMLOCK].soft >> PAGE_SHIFT;
+
+    if (!p->memory)
+        return;
+    if (pages > UINT32_MAX || (p->threads && cred_of_process(p)->effective & CAP_BIT(CAP_IPC_LOCK)))
+        pages = UINT32_MAX;
+    p->memory->space->limit.locked = (uint32_t)pages;
 }
 
 void cred_fix_caps(struct cred *new, const struct cred *old)

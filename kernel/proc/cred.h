@@ -86,6 +86,8 @@ int cred_set_uid(struct cred *new, uint32_t uid);
  * than before, is nobody's to look at: it dumps no core and hears nothing of its parent's end. Does not
  * sleep. */
 void cred_commit(struct cred *new);
+/* How much the process may lock in memory, by its limit and who it is. Does not sleep. */
+void cred_limit_locks(struct process *p);
 /* What a change of user ids does to capabilities. old: what it was before. */
 void cred_fix_caps(struct cred *new, const struct cred *old);
 /* The same when only the id for files changes. */

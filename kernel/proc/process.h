@@ -123,9 +123,9 @@ struct process {
     uint64_t past_user_ns, past_system_ns;     /* of threads that have ended */
     uint64_t past_min_faults, past_maj_faults; /* in spaces that it has left */
     uint64_t child_user_ns, child_system_ns, child_min_faults, child_maj_faults;
-    uint32_t max_resident;       /* pages: the most, in spaces that it has left */
-    uint32_t child_max_resident; /* the same of children that were waited for, and of theirs */
-    int oom_score_adj;
+    uint32_t max_resident;                /* pages: the most, in spaces that it has left */
+    uint32_t child_max_resident;          /* the same of children that were waited for, and of theirs */
+    int oom_score_adj, oom_score_adj_min; /* as was set last by who may take what he likes */
     unsigned personality;
     bool dumpable;
     bool subreaper; /* what its descendants leave behind becomes its children; prctl(2) */

@@ -392,7 +392,8 @@ static struct thread *choose(struct process *p, sigset_t bit)
 void signal_tell_parent(struct process *p, int code, int status)
 {
     struct process *parent = p->parent;
-    const struct siginfo info = {.signo = SIGCHLD, .code = code, .pid = p->pid, .status = status};
+    const struct siginfo info = {
+        .signo = SIGCHLD, .code = code, .pid = p->pid, .uid = (int)cred_of_process(p)->uid, .status = status};
 
     if (!parent || parent->state != PROCESS_ALIVE || !parent->actions)
         return;
@@ -504,30 +505,39 @@ void signal_raise(struct process *p, int signo)
     signal_send(p, &info);
 }
 
-unsigned signal_group(int pgid, const struct siginfo *info)
+/* To one of many; what a program sends, if it may. 0 or -EPERM. */
+static int send_each(struct process *p, const struct siginfo *info)
 {
-    unsigned n = 0;
+    int err = info->code <= 0 ? cred_may_kill(p, cred_of_process(p), info->signo) : 0;
+
+    if (!err && info->signo)
+        send(p, NULL, info, SENDER_MANY);
+    return err;
+}
+
+int signal_group(int pgid, const struct siginfo *info)
+{
+    int result = -ESRCH;
 
     for (struct process *p = process_all; p; p = p->all_next)
         if (p->pgid == pgid) {
-            n++;
-            if (info->signo)
-                send(p, NULL, info, SENDER_MANY);
+            int err = send_each(p, info);
+
+            result = result == 0 ? 0 : err;
         }
-    return n;
+    return result;
 }
 
-unsigned signal_everybody(const struct siginfo *info)
+int signal_everybody(const struct siginfo *info)
 {
-    unsigned n = 0;
+    int result = -ESRCH;
 
     for (struct process *p = process_all; p; p = p->all_next)
         if (p != process_init && p != process_current()) {
-            n++;
-            if (info->signo)
-                send(p, NULL, info, SENDER_MANY);
+            send_each(p, info);
+            result = 0;
         }
-    return n;
+    return result;
 }
 
 /* --- masks --- */

@@ -197,10 +197,12 @@ int signal_send_thread(struct thread *t, const struct siginfo *info);
 bool signal_send_timer(struct process *p, struct thread *t, const struct siginfo *info);
 /* The same with no more than a number (SI_KERNEL). */
 void signal_raise(struct process *p, int signo);
-/* To every process of a group, also to those that are being forked from one. Number of processes. */
-unsigned signal_group(int pgid, const struct siginfo *info);
-/* To all processes but the first and the running one, likewise. Number of processes. */
-unsigned signal_everybody(const struct siginfo *info);
+/* To every process of a group, also to those that are being forked from one; what a program sends, to those
+ * that it may send it to. 0; -ESRCH: there is none; -EPERM: it may to none. */
+int signal_group(int pgid, const struct siginfo *info);
+/* To all processes but the first and the running one, likewise. 0; -ESRCH:
+ * there is none. */
+int signal_everybody(const struct siginfo *info);
 /* For the running thread, which an exception stopped: not to be ignored. If the signal is blocked or ignored,
  * the process is killed. Delivered on the way back to ring 3. */
 void signal_force(struct trap_frame *tf, const struct siginfo *info);

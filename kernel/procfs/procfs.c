@@ -15,6 +15,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/fs/pidfd.h"
 #include "kernel/lib/format.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
@@ -97,6 +98,32 @@ static uint32_t number_of(const struct proc_node *n)
     return h | 2; /* 0 and 1 are the root's and nobody's */
 }
 
+int proc_may_look(const struct proc_node *n)
+{
+    const struct process *p = n->entry->guarded ? proc_process(n) : NULL;
+    const struct thread *t = p ? proc_thread(n) : NULL;
+
+    return p && cred_may_trace(p, t ? t->cred : cred_of_process(p), true) ? -EACCES : 0;
+}
+
+/* What tells more of a process than that it is there is root's if nobody may look into it. */
+static void take_owner(struct inode *i, const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+    const struct thread *t = p ? proc_thread(n) : NULL;
+    const struct cred *c;
+
+    if (!p)
+        return;
+    c = t ? t->cred : cred_of_process(p);
+    if (i->mode == (S_IFDIR | 0555) || (p->memory && p->dumpable)) {
+        i->uid = c->euid;
+        i->gid = c->egid;
+    } else if (S_ISDIR(i->mode) && p == process_current()) { /* /dev/stdin and such */
+        i->uid = c->fsuid;
+    }
+}
+
 /* An inode from a description; takes a reference to its parent. */
 static int make(const struct proc_node *from, struct proc_inode *parent, struct filesystem *fs,
                 struct inode **out)
@@ -114,6 +141,8 @@ static int make(const struct proc_node *from, struct proc_inode *parent, struct 
     if (S_ISREG(e->mode))
         n->inode.file_ops = e->file_ops ? e->file_ops : e->read ? &raw_ops : &text_ops;
     n->inode.nlink = S_ISDIR(e->mode) ? 2 : 1;
+    if (from->pid)
+        take_owner(&n->inode, from);
     if (parent)
         n->inode.parent = inode_tree_get(&parent->inode);
     *out = &n->inode;
@@ -138,6 +167,8 @@ static int find(const struct proc_node *dir, const char *name, struct proc_node 
 
     if (dir->pid && !proc_process(dir))
         return -ENOENT;
+    if (proc_may_look(dir))
+        return -EACCES;
     while (e && e->name && (e->name[0] != name[0] || strcmp(e->name, name) != 0))
         e++;
     if (!e || !e->name)
@@ -166,6 +197,8 @@ static int lookup_through(struct inode *i, const char *name, struct inode **out)
         err = found.entry->leads(&found);
     if (err)
         return err;
+    if (proc_may_look(&found))
+        return -EACCES;
     if (!found.entry->follow)
         err = make(&found, made(i), i->fs, out);
     else
@@ -184,6 +217,8 @@ static int readdir(struct inode *i, uint64_t *pos,
 
     if (dir->pid && !proc_process(dir))
         return -ENOENT;
+    if (proc_may_look(dir))
+        return -EACCES;
     for (; *pos < FIRST_MADE && children && children[index].name; index++) {
         if (index < *pos - 2)
             continue;
@@ -215,6 +250,8 @@ static int readlink(struct inode *i, char *buf, size_t size)
 {
     const struct proc_node *n = proc_node_of(i);
 
+    if (proc_may_look(n))
+        return -EACCES;
     return n->entry->readlink ? n->entry->readlink(n, buf, size) : -EINVAL;
 }
 
@@ -268,6 +305,8 @@ static int open_text(struct file *f)
     const struct proc_entry *entry = proc_node_of(f->inode)->entry;
     struct proc_file *p;
 
+    if (proc_may_look(proc_node_of(f->inode)))
+        return -EACCES;
     /* Linux's rule below /proc/sys, also for root: what cannot be read or written cannot be opened for it. */
     if (file_reads(f) && entry->store_raw && !(entry->mode & 0400))
         return -EACCES;
@@ -420,6 +459,8 @@ static int read_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 
     if (!is_text(node->entry))
         return -EINVAL;
+    if (proc_may_look(node))
+        return -EACCES;
     if (n == 0)
         return 0;
     mutex_lock(&p->lock);
@@ -448,6 +489,8 @@ static int write_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 
     if (!entry->store && !entry->store_raw)
         return -EIO;
+    if (proc_may_look(node))
+        return -EACCES;
     if (n == 0 && entry->store_raw)
         return 0;
     s = vm_alloc(STORE_MAX);
@@ -476,10 +519,13 @@ static int write_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 static int read_raw(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     const struct proc_node *node = proc_node_of(f->inode);
-    uint8_t *chunk = vm_alloc(PAGE_SIZE);
+    uint8_t *chunk;
     int got = 0;
     size_t done = 0;
 
+    if (proc_may_look(node)) /* it may have become another program since it was opened */
+        return -EACCES;
+    chunk = vm_alloc(PAGE_SIZE);
     if (!chunk)
         return -ENOMEM;
     while (done < n) {
@@ -504,7 +550,12 @@ static const struct file_ops text_ops = {
     .write = write_text,
 };
 
-static const struct file_ops raw_ops = {.read = read_raw};
+static int open_raw(struct file *f)
+{
+    return proc_may_look(proc_node_of(f->inode));
+}
+
+static const struct file_ops raw_ops = {.open = open_raw, .read = read_raw};
 
 /* --- the filesystem --- */
 

@@ -67,6 +67,9 @@ struct proc_entry {
     /* Of one that leads to another entry of the same directory: describe that one. 0 or -ENOENT. Does not
      * sleep. */
     int (*leads)(struct proc_node *to);
+    /* Only for who may look into the process, see cred_may_trace(): others get -EACCES, also if they opened
+     * it before. */
+    bool guarded;
     const void *arg; /* the functions' own */
     /* Or: a file with operations of its own; none of the others then. */
     const struct file_ops *file_ops;
@@ -77,6 +80,9 @@ void procfs_init(const char *cmdline);
 
 /* What an inode of /proc stands for. */
 const struct proc_node *proc_node_of(const struct inode *i);
+
+/* Whether the running task may use what the node stands for: 0 or -EACCES. */
+int proc_may_look(const struct proc_node *n);
 
 /* The process or thread that a node belongs to, or NULL. Valid until the caller sleeps. */
 struct process *proc_process(const struct proc_node *n);

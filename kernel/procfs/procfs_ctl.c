@@ -4,6 +4,7 @@
 #include "kernel/dev/random.h"
 #include "kernel/fs/epoll.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/permission.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/shm.h"
 #include "kernel/lib/format.h"
@@ -216,6 +217,11 @@ static const struct control overcommit = {.get = get_overcommit, .set = set_over
 #define NUMBER(name_, control_)                                                                              \
     {                                                                                                        \
         .name = name_, .mode = S_IFREG | 0644, .show = show_number, .store_raw = store_number,               \
+        .arg = &control_                                                                                     \
+    }
+#define SECRET_NUMBER(name_, control_)                                                                       \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0600, .show = show_number, .store_raw = store_number,               \
         .arg = &control_                                                                                     \
     }
 #define FIXED(name_, control_)                                                                               \
@@ -434,6 +440,10 @@ static int set_pipe_max(uint32_t size)
 static const struct control
     file_max_control = {.kind = NUMBER_ULONG, .value = &file_max, .max = INT32_MAX},
     watches_control = {.kind = NUMBER_ULONG, .value = &epoll_max_watches, .max = INT32_MAX},
+    fifos_control = {.kind = NUMBER_INT, .value = &protected_fifos, .max = 2},
+    hardlinks_control = {.kind = NUMBER_INT, .value = &protected_hardlinks, .max = 1},
+    regular_control = {.kind = NUMBER_INT, .value = &protected_regular, .max = 2},
+    symlinks_control = {.kind = NUMBER_INT, .value = &protected_symlinks, .max = 1},
     pipe_max_control = {.kind = NUMBER_UINT, .value = &pipe_max_size, .set = set_pipe_max, .max = UINT32_MAX},
     pipe_soft_control = {.kind = NUMBER_ULONG, .value = &pipe_pages_soft, .max = UINT32_MAX},
     pipe_hard_control = {.kind = NUMBER_ULONG, .value = &pipe_pages_hard, .max = UINT32_MAX};
@@ -451,6 +461,10 @@ static const struct proc_entry fs_entries[] = {
     NUMBER("pipe-max-size", pipe_max_control),
     NUMBER("pipe-user-pages-hard", pipe_hard_control),
     NUMBER("pipe-user-pages-soft", pipe_soft_control),
+    SECRET_NUMBER("protected_fifos", fifos_control),
+    SECRET_NUMBER("protected_hardlinks", hardlinks_control),
+    SECRET_NUMBER("protected_regular", regular_control),
+    SECRET_NUMBER("protected_symlinks", symlinks_control),
     {.name = NULL},
 };
 

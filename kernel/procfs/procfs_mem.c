@@ -65,6 +65,8 @@ static int open_mem(struct file *f)
 
     if (!p)
         return -ESRCH;
+    if (proc_may_look(proc_node_of(f->inode)))
+        return -EACCES;
     f->hint = p->memory ? p->memory->space->id : 0;
     return 0;
 }

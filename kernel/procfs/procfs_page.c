@@ -319,6 +319,8 @@ static int open_page(struct file *f)
 {
     struct page_file *p;
 
+    if (proc_may_look(proc_node_of(f->inode)))
+        return -EACCES;
     if (!proc_process(proc_node_of(f->inode)))
         return -ESRCH;
     p = vm_zalloc(sizeof *p);
@@ -445,10 +447,10 @@ static int next_pages(struct text *t, const struct proc_node *n, uint32_t *from)
 }
 
 const struct proc_entry proc_pid_quire_entries[] = {
-    {.name = "page", .mode = S_IFREG | 0600, .file_ops = &page_ops},
-    {.name = "pages", .mode = S_IFREG | 0444, .show_next = next_pages},
-    {.name = "forms", .mode = S_IFREG | 0444, .count = proc_show_forms},
-    {.name = "forms-all", .mode = S_IFREG | 0444, .count = proc_show_forms_all},
-    {.name = "tlb", .mode = S_IFREG | 0644, .show = proc_show_tlb, .store = proc_store_tlb},
+    {.name = "page", .mode = S_IFREG | 0600, .file_ops = &page_ops, .guarded = true},
+    {.name = "pages", .mode = S_IFREG | 0444, .show_next = next_pages, .guarded = true},
+    {.name = "forms", .mode = S_IFREG | 0444, .count = proc_show_forms, .guarded = true},
+    {.name = "forms-all", .mode = S_IFREG | 0444, .count = proc_show_forms_all, .guarded = true},
+    {.name = "tlb", .mode = S_IFREG | 0644, .show = proc_show_tlb, .store = proc_store_tlb, .guarded = true},
     {.name = NULL},
 };

@@ -3,6 +3,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/lib/format.h"
 #include "kernel/life/memory.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/cred.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
@@ -483,7 +484,11 @@ static int store_oom_score_adj(const struct proc_node *n, char *s)
         return -ESRCH;
     if (!signed_number(s, &v) || v < -OOM_ADJ_MAX || v > OOM_ADJ_MAX)
         return -EINVAL;
+    if (v < p->oom_score_adj_min && !capable(CAP_SYS_RESOURCE))
+        return -EACCES;
     p->oom_score_adj = v;
+    if (capable(CAP_SYS_RESOURCE))
+        p->oom_score_adj_min = v;
     return 0;
 }
 
@@ -509,7 +514,12 @@ static int store_oom_adj(const struct proc_node *n, char *s)
         return -ESRCH;
     if (!signed_number(s, &v) || v < OOM_OLD_MIN || v > OOM_OLD_MAX)
         return -EINVAL;
-    p->oom_score_adj = v == OOM_OLD_MAX ? OOM_ADJ_MAX : v * OOM_ADJ_MAX / -OOM_OLD_DISABLE;
+    v = v == OOM_OLD_MAX ? OOM_ADJ_MAX : v * OOM_ADJ_MAX / -OOM_OLD_DISABLE;
+    if (v < p->oom_score_adj && !capable(CAP_SYS_RESOURCE))
+        return -EACCES;
+    p->oom_score_adj = v;
+    if (capable(CAP_SYS_RESOURCE))
+        p->oom_score_adj_min = v;
     return 0;
 }
 
@@ -654,12 +664,17 @@ static int show_fdinfo(struct text *t, const struct proc_node *n)
 
 /* By what may be done with the file, as ls shows it. */
 static const struct proc_entry fd_entry[4] = {
-    [O_RDONLY] = {.name = "fd", .mode = S_IFLNK | 0500, .readlink = link_fd, .follow = follow_fd},
-    [O_WRONLY] = {.name = "fd", .mode = S_IFLNK | 0300, .readlink = link_fd, .follow = follow_fd},
-    [O_RDWR] = {.name = "fd", .mode = S_IFLNK | 0700, .readlink = link_fd, .follow = follow_fd},
-    [O_ACCMODE] = {.name = "fd", .mode = S_IFLNK | 0100, .readlink = link_fd, .follow = follow_fd},
+    [O_RDONLY] =
+        {.name = "fd", .mode = S_IFLNK | 0500, .readlink = link_fd, .follow = follow_fd, .guarded = true},
+    [O_WRONLY] =
+        {.name = "fd", .mode = S_IFLNK | 0300, .readlink = link_fd, .follow = follow_fd, .guarded = true},
+    [O_RDWR] =
+        {.name = "fd", .mode = S_IFLNK | 0700, .readlink = link_fd, .follow = follow_fd, .guarded = true},
+    [O_ACCMODE] =
+        {.name = "fd", .mode = S_IFLNK | 0100, .readlink = link_fd, .follow = follow_fd, .guarded = true},
 };
-static const struct proc_entry fdinfo_entry = {.name = "fdinfo", .mode = S_IFREG | 0444, .show = show_fdinfo};
+static const struct proc_entry fdinfo_entry = {
+    .name = "fdinfo", .mode = S_IFREG | 0444, .show = show_fdinfo, .guarded = true};
 
 static int lookup_number(const struct proc_node *dir, const char *name, struct proc_node *n)
 {
@@ -794,15 +809,19 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
     }
 #define RECORDS(name_, what_)                                                                                \
     {                                                                                                        \
-        .name = name_, .mode = S_IFREG | 0444, .show_next = proc_next_##what_                                \
+        .name = name_, .mode = S_IFREG | 0444, .show_next = proc_next_##what_, .guarded = true               \
     }
 #define CONTROL(name_, what_)                                                                                \
     {                                                                                                        \
         .name = name_, .mode = S_IFREG | 0644, .show = show_##what_, .store = store_##what_                  \
     }
+#define OWN(name_, show_)                                                                                    \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0400, .show = show_, .guarded = true                                \
+    }
 #define RAW(name_, mode_, read_)                                                                             \
     {                                                                                                        \
-        .name = name_, .mode = S_IFREG | mode_, .read = read_                                                \
+        .name = name_, .mode = S_IFREG | mode_, .read = read_, .guarded = (mode_) == 0400                    \
     }
 #define DIRECTORY(name_, names_)                                                                             \
     {                                                                                                        \
@@ -810,24 +829,28 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
     }
 #define LINK(name_, fn_)                                                                                     \
     {                                                                                                        \
-        .name = name_, .mode = S_IFLNK | 0777, .readlink = link_inode, .follow = follow_inode, .arg = &fn_   \
+        .guarded = true, .name = name_, .mode = S_IFLNK | 0777, .readlink = link_inode,                      \
+        .follow = follow_inode, .arg = &fn_                                                                  \
     }
 
 /* What a process and each of its threads have. */
 #define COMMON_ENTRIES                                                                                       \
     RAW("auxv", 0400, proc_read_auxv),                                                                       \
-        {.name = "clear_refs", .mode = S_IFREG | 0200, .store = proc_store_clear_refs},                      \
-        {.name = "mem", .mode = S_IFREG | 0600, .file_ops = &proc_mem_ops},                                  \
+        {.name = "clear_refs", .mode = S_IFREG | 0200, .store = proc_store_clear_refs, .guarded = true},     \
+        {.name = "mem", .mode = S_IFREG | 0600, .file_ops = &proc_mem_ops, .guarded = true},                 \
         RAW("cmdline", 0444, read_cmdline), CONTROL("comm", comm), LINK("cwd", cwd_fn),                      \
-        RAW("environ", 0400, read_environ), LINK("exe", exe_fn), DIRECTORY("fd", &fds),                      \
-        DIRECTORY("fdinfo", &fdinfos), FILE("io", show_io), FILE("limits", show_limits),                     \
-        RECORDS("maps", maps), FILE("mountinfo", proc_show_mountinfo), FILE("mounts", proc_show_mounts),     \
-        CONTROL("oom_adj", oom_adj), COUNTING("oom_score", show_oom_score),                                  \
-        CONTROL("oom_score_adj", oom_score_adj), RAW("pagemap", 0400, proc_read_pagemap),                    \
-        FILE("personality", show_personality), LINK("root", root_fn),                                        \
-        {.name = "smaps", .mode = S_IFREG | 0444, .count_next = proc_next_smaps},                            \
-        COUNTING("smaps_rollup", proc_show_smaps_rollup), COUNTING("stat", show_stat),                       \
-        COUNTING("statm", show_statm), COUNTING("status", show_status), FILE("wchan", show_wchan)
+        RAW("environ", 0400, read_environ), LINK("exe", exe_fn),                                             \
+        {.name = "fd", .mode = S_IFDIR | 0500, .names = &fds},                                               \
+        {.name = "fdinfo", .mode = S_IFDIR | 0555, .names = &fdinfos, .guarded = true}, OWN("io", show_io),  \
+        FILE("limits", show_limits), RECORDS("maps", maps), FILE("mountinfo", proc_show_mountinfo),          \
+        FILE("mounts", proc_show_mounts), CONTROL("oom_adj", oom_adj),                                       \
+        COUNTING("oom_score", show_oom_score), CONTROL("oom_score_adj", oom_score_adj),                      \
+        RAW("pagemap", 0400, proc_read_pagemap), OWN("personality", show_personality),                       \
+        LINK("root", root_fn),                                                                               \
+        {.name = "smaps", .mode = S_IFREG | 0444, .count_next = proc_next_smaps, .guarded = true},           \
+        {.name = "smaps_rollup", .mode = S_IFREG | 0444, .count = proc_show_smaps_rollup, .guarded = true},  \
+        COUNTING("stat", show_stat), COUNTING("statm", show_statm), COUNTING("status", show_status),         \
+        FILE("wchan", show_wchan)
 
 #define NET_ENTRY                                                                                            \
     {                                                                                                        \
@@ -838,6 +861,6 @@ static const struct proc_entry task_entries[] = {COMMON_ENTRIES, NET_ENTRY, {.na
 const struct proc_entry proc_pid_entries[] = {
     COMMON_ENTRIES,
     NET_ENTRY,
-    {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_pid_quire_entries},
+    {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_pid_quire_entries, .guarded = true},
     DIRECTORY("task", &tasks),
     {.name = NULL}};

@@ -101,7 +101,7 @@ const struct proc_entry proc_quire_entries[] = {
     {.name = "latency", .mode = S_IFREG | 0644, .show = show_latency, .store = store_latency},
     {.name = "tlb", .mode = S_IFREG | 0444, .show = proc_show_all_tlbs},
     {.name = "misses", .mode = S_IFREG | 0600, .show_next = proc_next_misses, .store = proc_store_misses},
-    {.name = "map", .mode = S_IFREG | 0666, .file_ops = &proc_map_ops},
-    {.name = "swap", .mode = S_IFREG | 0666, .file_ops = &proc_swap_ops},
+    {.name = "map", .mode = S_IFREG | 0600, .file_ops = &proc_map_ops},
+    {.name = "swap", .mode = S_IFREG | 0600, .file_ops = &proc_swap_ops},
     {.name = NULL},
 };

@@ -5,7 +5,7 @@
  * that makes several mistakes gets the same error, and hand the work to mm/. The resource limits of memory
  * are kept in the space, in pages, so that mm/ can check them where it knows what it adds.
  *
- * There are no users but root here, so nobody is exempt from RLIMIT_MEMLOCK; it is infinite at first.
+ * RLIMIT_MEMLOCK limits what a space locks, whoever has CAP_IPC_LOCK excepted.
  *
  * The heap is an ordinary region: programs map over parts of it.
  */
@@ -15,6 +15,7 @@
 #include "kernel/fs/pidfd.h"
 #include "kernel/fs/seals.h"
 #include "kernel/life/memory.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/sys.h"
@@ -120,6 +121,12 @@ static bool is_noexec(const struct file *f)
     return f && f->inode->fs->flags & MOUNT_NOEXEC;
 }
 
+/* Whether memory may be locked at all; how much is the space's business. */
+static bool may_lock(void)
+{
+    return process_current()->rlimit[RLIMIT_MEMLOCK].soft || capable(CAP_IPC_LOCK);
+}
+
 /* The region flags that a mapping asks for, or -errno. */
 static int region_flags(uint32_t prot, uint32_t flags, const struct file *f)
 {
@@ -127,7 +134,7 @@ static int region_flags(uint32_t prot, uint32_t flags, const struct file *f)
 
     if (flags & MAP_LOCKED)
         r |= REGION_LOCKED;
-    if (r & REGION_LOCKED && !process_current()->rlimit[RLIMIT_MEMLOCK].soft)
+    if (r & REGION_LOCKED && !may_lock())
         return -EPERM;
     if (flags & MAP_NORESERVE)
         r |= REGION_NORESERVE;
@@ -361,7 +368,7 @@ static int lock(vaddr_t addr, size_t size, unsigned flags)
 {
     int err;
 
-    if (!process_current()->rlimit[RLIMIT_MEMLOCK].soft)
+    if (!may_lock())
         return -EPERM;
     do
         err = space_lock(space(), addr, size, flags);
@@ -392,7 +399,7 @@ int32_t sys_mlockall(SYSCALL_1_ARG(flags))
 
     if (!flags || flags & ~(uint32_t)(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) || flags == MCL_ONFAULT)
         return -EINVAL;
-    if (!process_current()->rlimit[RLIMIT_MEMLOCK].soft)
+    if (!may_lock())
         return -EPERM;
     return space_lock_all(space(), flags & MCL_CURRENT, region, flags & MCL_FUTURE ? region : 0);
 }
@@ -430,6 +437,8 @@ int32_t sys_swapon(SYSCALL_2_ARGS(path, flags))
 
     if (flags & ~(uint32_t)SWAP_FLAGS)
         return -EINVAL;
+    if (!capable(CAP_SYS_ADMIN))
+        return -EPERM;
     err = find_node(path, &i);
     if (err)
         return err;
@@ -448,7 +457,7 @@ int32_t sys_swapoff(SYSCALL_1_ARG(path))
 {
     struct disk_unit *u;
     struct inode *i;
-    int err = find_node(path, &i);
+    int err = capable(CAP_SYS_ADMIN) ? find_node(path, &i) : -EPERM;
 
     if (err)
         return err;
@@ -518,6 +527,8 @@ static int32_t transfer_with(uint32_t pid, struct io_vector *own, struct io_vect
 
     if (!p || !p->memory)
         return -ESRCH;
+    if (cred_may_trace(p, cred_of_process(p), false))
+        return -EPERM;
     m = memory_get(p->memory);
     page = vm_alloc(PAGE_SIZE);
     result = !page ? -ENOMEM
@@ -599,6 +610,10 @@ int32_t sys_process_madvise(SYSCALL_5_ARGS(fd, vector, n, advice, flags))
         result = -EINVAL;
     if (!result && !p->memory)
         result = -ESRCH;
+    if (!result && cred_may_trace(p, cred_of_process(p), true))
+        result = -EACCES;
+    if (!result && !capable(CAP_SYS_NICE))
+        result = -EPERM;
     if (!result) {
         m = memory_get(p->memory);
         result = advise_vector(m->space, &v, advice);

@@ -56,6 +56,8 @@ static int32_t set_name(char *name, vaddr_t va, uint32_t n)
 {
     char text[UTS_NAME_MAX + 1] = {0};
 
+    if (!capable(CAP_SYS_ADMIN))
+        return -EPERM;
     if (n > UTS_NAME_MAX)
         return -EINVAL;
     if (user_copy_in(text, va, n))
@@ -128,6 +130,8 @@ enum {
 
 int32_t sys_syslog(SYSCALL_3_ARGS(type, va, n))
 {
+    if (!capable(CAP_SYSLOG) && !capable(CAP_SYS_ADMIN))
+        return -EPERM;
     switch (type) {
     case SYSLOG_CLOSE:
     case SYSLOG_OPEN:
@@ -181,6 +185,8 @@ int32_t sys_reboot(SYSCALL_3_ARGS(magic1, magic2, command))
     static const uint32_t magic[] = {672274793, 85072278, 369367448, 537993216};
     unsigned i = 0;
 
+    if (!capable(CAP_SYS_BOOT))
+        return -EPERM;
     while (i < ARRAY_LEN(magic) && magic[i] != magic2)
         i++;
     if (magic1 != REBOOT_MAGIC1 || i == ARRAY_LEN(magic))

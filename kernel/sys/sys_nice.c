@@ -8,17 +8,22 @@
 
 enum { PRIO_PROCESS, PRIO_PGRP, PRIO_USER };
 
-/* Call fn for each thread of p, the first one too if it has ended. Returns how many. */
-static uint32_t each_of(struct process *p, void (*fn)(const struct sharer *s, void *arg), void *arg)
+/* Call fn for each thread of p, the first one too if it has ended, of one user or (ID_NONE) any. Returns how
+ * many. */
+static uint32_t each_of(struct process *p, uint32_t uid, void (*fn)(const struct sharer *s, void *arg),
+                        void *arg)
 {
     uint32_t n = 0;
     bool first = false;
 
-    for (struct thread *t = p->threads; t; t = t->next, n++) {
-        fn(&(struct sharer){.process = p, .thread = t, .how = &t->task->how}, arg);
+    for (struct thread *t = p->threads; t; t = t->next) {
         first |= t->tid == p->pid;
+        if (uid != ID_NONE && t->cred->uid != uid)
+            continue;
+        fn(&(struct sharer){.process = p, .thread = t, .how = &t->task->how}, arg);
+        n++;
     }
-    if (!first) {
+    if (!first && (uid == ID_NONE || cred_of_process(p)->uid == uid)) {
         fn(&(struct sharer){.process = p, .how = &p->how}, arg);
         n++;
     }
@@ -39,14 +44,13 @@ static uint32_t each_sharer(uint32_t which, uint32_t who, void (*fn)(const struc
         fn(&s, arg);
         return 1;
     }
-    /* There is no user but root. */
-    if (which == PRIO_USER && who != 0)
-        return 0;
+    if (which == PRIO_USER && who == 0)
+        who = thread_current()->cred->uid;
     if (which == PRIO_PGRP && who == 0)
         who = (uint32_t)process_current()->pgid;
     for (struct process *p = process_all; p; p = p->all_next)
         if (which == PRIO_USER || (uint32_t)p->pgid == who)
-            n += each_of(p, fn, arg);
+            n += each_of(p, which == PRIO_USER ? who : ID_NONE, fn, arg);
     return n;
 }
 
@@ -79,6 +83,10 @@ static void renice(const struct sharer *s, void *arg)
     struct renice *r = arg;
     struct sched_how how = *s->how;
 
+    if (!sharer_is_own(s)) {
+        r->err = -EPERM;
+        return;
+    }
     if (r->nice < how.nice && !sharer_may_be_nice(s, r->nice) && !capable(CAP_SYS_NICE)) {
         r->err = -EACCES;
         return;
@@ -166,17 +174,26 @@ int32_t sys_ioprio_get(SYSCALL_2_ARGS(which, who))
     return (int32_t)found;
 }
 
+struct ioprio {
+    uint16_t value;
+    int err;
+};
+
 static void set_ioprio(const struct sharer *s, void *arg)
 {
-    if (s->thread)
-        s->thread->ioprio = *(const uint16_t *)arg;
+    struct ioprio *set = arg;
+
+    if (!cred_is_owner(sharer_cred(s), CAP_SYS_NICE))
+        set->err = -EPERM;
+    else if (s->thread)
+        s->thread->ioprio = set->value;
 }
 
 /* Requests to the disk are served in order, whoever asks; this is remembered, inherited and told. */
 int32_t sys_ioprio_set(SYSCALL_3_ARGS(which, who, priority))
 {
     uint32_t class = priority >> IOPRIO_CLASS_SHIFT & (IOPRIO_CLASSES - 1), data = priority & IOPRIO_DATA;
-    uint16_t value = (uint16_t)priority;
+    struct ioprio set = {.value = (uint16_t)priority};
 
     if (class > IOPRIO_IDLE || (class == IOPRIO_NONE && data) ||
         ((class == IOPRIO_REALTIME || class == IOPRIO_BEST_EFFORT) && data >= IOPRIO_LEVELS))
@@ -185,5 +202,5 @@ int32_t sys_ioprio_set(SYSCALL_3_ARGS(which, who, priority))
         return -EPERM;
     if (which < IOPRIO_PROCESS || which > IOPRIO_USER)
         return -EINVAL;
-    return each_sharer(which - IOPRIO_PROCESS, who, set_ioprio, &value) ? 0 : -ESRCH;
+    return each_sharer(which - IOPRIO_PROCESS, who, set_ioprio, &set) ? set.err : -ESRCH;
 }

@@ -217,6 +217,7 @@ static void inherit_counts(struct process *parent, const struct process *p)
 struct event {
     int pid, code, status; /* as siginfo has them; pid 0: none */
     int wait_status;       /* as wait4() has it */
+    int uid;               /* real */
     bool usage_wanted;     /* whether somebody wants to know rusage */
     struct rusage rusage;
 };
@@ -232,6 +233,7 @@ static void note(struct event *e, const struct process *p, int code, int status,
                     minor + p->child_min_faults, major + p->child_maj_faults, process_max_resident(p));
     }
     e->pid = p->pid;
+    e->uid = (int)cred_of_process(p)->uid;
     e->code = code;
     e->status = status;
     e->wait_status = wait_status;
@@ -383,7 +385,8 @@ int32_t sys_waitid(SYSCALL_5_ARGS(which, id, info, options, rusage))
     if (rusage && e.pid)
         err = user_copy_out(rusage, &e.rusage, sizeof e.rusage);
     if (!err && info) {
-        const int32_t words[6] = {e.pid ? SIGCHLD : 0, 0, e.pid ? e.code : 0, e.pid, 0, e.pid ? e.status : 0};
+        const int32_t words[6] = {e.pid ? SIGCHLD : 0, 0, e.pid ? e.code : 0, e.pid, e.pid ? e.uid : 0,
+                                  e.pid ? e.status : 0};
 
         err = user_copy_out(info, words, sizeof words);
     }
@@ -458,6 +461,19 @@ static int set_limit(struct process *p, unsigned which, const struct rlimit *new
     return 0;
 }
 
+/* Whether the running thread may see and change a process's limits: 0 or -EPERM. */
+static int may_limit(const struct process *p)
+{
+    const struct cred *self = thread_current()->cred, *c = cred_of_process(p);
+
+    if (p == process_current() || capable(CAP_SYS_RESOURCE))
+        return 0;
+    return self->uid == c->uid && self->uid == c->euid && self->uid == c->suid && self->gid == c->gid &&
+                   self->gid == c->egid && self->gid == c->sgid
+               ? 0
+               : -EPERM;
+}
+
 int32_t sys_prlimit64(SYSCALL_4_ARGS(pid, which, new, old))
 {
     struct rlimit limit, before;
@@ -471,6 +487,9 @@ int32_t sys_prlimit64(SYSCALL_4_ARGS(pid, which, new, old))
         return -ESRCH;
     if (which >= RLIMITS)
         return -EINVAL;
+    err = may_limit(p);
+    if (err)
+        return err;
     before = p->rlimit[which];
     if (new)
         err = set_limit(p, which, &limit);
@@ -580,6 +599,9 @@ int32_t sys_get_robust_list(SYSCALL_3_ARGS(tid, head, size))
 
     if (!t)
         return -ESRCH;
+    err = cred_may_trace(t->process, t->cred, false);
+    if (err)
+        return err;
     list = t->robust_list;
     err = user_write32(size, ROBUST_HEAD);
     return err ? err : user_write32(head, list);

@@ -71,7 +71,19 @@ int32_t sys_sched_setaffinity(SYSCALL_3_ARGS(pid, size, mask))
         return err;
     if (!sharer_find(pid, &s))
         return -ESRCH;
+    if (!sharer_is_own(&s))
+        return -EPERM;
     return first & 1 ? 0 : -EINVAL;
+}
+
+const struct cred *sharer_cred(const struct sharer *s)
+{
+    return s->thread ? s->thread->cred : cred_of_process(s->process);
+}
+
+bool sharer_is_own(const struct sharer *s)
+{
+    return cred_is_owner(sharer_cred(s), CAP_SYS_NICE);
 }
 
 /* --- policies --- */
@@ -136,7 +148,7 @@ static int set_scheduler(uint32_t pid, uint32_t policy, vaddr_t param)
     how.priority = (uint8_t)priority;
     if (!valid(&how))
         return -EINVAL;
-    if (!allowed(&s, &how) && !capable(CAP_SYS_NICE))
+    if (!(allowed(&s, &how) && sharer_is_own(&s)) && !capable(CAP_SYS_NICE))
         return -EPERM;
     sharer_set(&s, &how);
     return 0;
@@ -330,7 +342,7 @@ int32_t sys_sched_setattr(SYSCALL_3_ARGS(pid, at, flags))
     err = apply_attr(&a, &how);
     if (err)
         return err;
-    if (!allowed(&s, &how) && !capable(CAP_SYS_NICE))
+    if (!(allowed(&s, &how) && sharer_is_own(&s)) && !capable(CAP_SYS_NICE))
         return -EPERM;
     if (a.flags & FLAGS_USE)
         return -EOPNOTSUPP;

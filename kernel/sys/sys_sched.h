@@ -5,6 +5,7 @@
 
 #include "kernel/sched/task.h"
 
+struct cred;
 struct process;
 struct thread;
 
@@ -24,6 +25,10 @@ static inline int nice_within(int nice)
 bool sharer_find(uint32_t tid, struct sharer *s);
 /* how is valid. */
 void sharer_set(const struct sharer *s, const struct sched_how *how);
+/* Whose it is. */
+const struct cred *sharer_cred(const struct sharer *s);
+/* Whether the running thread may decide about it: of its own user, or by CAP_SYS_NICE. */
+bool sharer_is_own(const struct sharer *s);
 /* Whether its RLIMIT_NICE allows a nice value: that counts from 1 for nice 19 to 40 for -20. */
 bool sharer_may_be_nice(const struct sharer *s, int nice);
 

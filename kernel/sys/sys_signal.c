@@ -2,6 +2,7 @@
 #include "kernel/fs/pidfd.h"
 #include "kernel/fs/signalfd.h"
 #include "kernel/life/sigframe.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal.h"
 #include "kernel/sched/usertime.h"
@@ -21,7 +22,10 @@ static bool valid(uint32_t signo)
 
 static struct siginfo from_me(uint32_t signo, int code)
 {
-    return (struct siginfo){.signo = (int)signo, .code = code, .pid = process_current()->pid};
+    return (struct siginfo){.signo = (int)signo,
+                            .code = code,
+                            .pid = process_current()->pid,
+                            .uid = (int)thread_current()->cred->uid};
 }
 
 /* The process of a number that may be any of its threads', as Linux takes it. */
@@ -36,6 +40,14 @@ static struct process *find(int pid)
     return t ? t->process : NULL;
 }
 
+/* Number 0 only asks whether one could be sent. */
+static int32_t send_process(struct process *p, const struct siginfo *info)
+{
+    int err = cred_may_kill(p, cred_of_process(p), info->signo);
+
+    return err || !info->signo ? err : signal_send(p, info);
+}
+
 int32_t sys_kill(SYSCALL_2_ARGS(to, signo))
 {
     int pid = (int)to;
@@ -45,15 +57,13 @@ int32_t sys_kill(SYSCALL_2_ARGS(to, signo))
     if (signo > SIGNALS)
         return -EINVAL;
     if (pid == -1)
-        return signal_everybody(&info) ? 0 : -ESRCH;
+        return signal_everybody(&info);
     if (pid == INT32_MIN)
         return -ESRCH;
     if (pid <= 0)
-        return signal_group(pid ? -pid : process_current()->pgid, &info) ? 0 : -ESRCH;
+        return signal_group(pid ? -pid : process_current()->pgid, &info);
     p = find(pid);
-    if (!p)
-        return -ESRCH;
-    return signo ? signal_send(p, &info) : 0;
+    return p ? send_process(p, &info) : -ESRCH;
 }
 
 /* tgid 0: whatever process the thread is in. */
@@ -61,11 +71,13 @@ static int32_t send_thread(uint32_t tgid, uint32_t tid, const struct siginfo *in
 {
     struct thread *t = thread_find((int)tid);
     const struct process *p = t ? t->process : process_find((int)tid);
+    int err;
 
     if (!p || (tgid && p->pid != (int)tgid))
         return -ESRCH;
-    if (!t) /* a first thread that has ended before the others takes everything, and does nothing */
-        return 0;
+    err = cred_may_kill(p, t ? t->cred : cred_of_process(p), info->signo);
+    if (err || !t) /* a first thread that has ended before the others takes everything, and does nothing */
+        return err;
     return info->signo ? signal_send_thread(t, info) : 0;
 }
 
@@ -116,9 +128,7 @@ int32_t sys_rt_sigqueueinfo(SYSCALL_3_ARGS(pid, signo, va))
     if (err)
         return err;
     p = find((int)pid);
-    if (!p)
-        return -ESRCH;
-    return signo ? signal_send(p, &info) : 0;
+    return p ? send_process(p, &info) : -ESRCH;
 }
 
 int32_t sys_pidfd_send_signal(SYSCALL_4_ARGS(fd, signo, va, flags))
@@ -149,7 +159,7 @@ int32_t sys_pidfd_send_signal(SYSCALL_4_ARGS(fd, signo, va, flags))
         return -ESRCH;
     if (signo > SIGNALS)
         return -EINVAL;
-    return signo ? signal_send(p, &info) : 0;
+    return send_process(p, &info);
 }
 
 int32_t sys_rt_tgsigqueueinfo(SYSCALL_4_ARGS(tgid, tid, signo, va))

@@ -9,6 +9,7 @@
  * the time that was meant at first. A sleep until a time of day looks again when somebody sets the clock.
  */
 #include "kernel/fs/timerfd.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/time.h"
@@ -130,6 +131,8 @@ static int32_t settime(uint32_t clock, vaddr_t va, bool wide)
     err = usertime_read(va, USERTIME_SPEC(wide), &ns);
     if (err)
         return err;
+    if (!capable(CAP_SYS_TIME))
+        return -EPERM;
     now = os_now_ns();
     if (ns < now || ns == USERTIME_FOREVER) /* boot would lie before 1970, or beyond what can be told */
         return -EINVAL;
@@ -194,6 +197,8 @@ int32_t sys_stime(SYSCALL_1_ARG(va))
 
     if (user_read32(&sec, va))
         return -EFAULT;
+    if (!capable(CAP_SYS_TIME))
+        return -EPERM;
     t.sec = (int32_t)sec;
     /* Linux does not tell that it did not set another. */
     if (usertime_ns(&t, USERTIME_32, &ns) == 0 && ns >= os_now_ns())
@@ -229,6 +234,8 @@ int32_t sys_settimeofday(SYSCALL_2_ARGS(tv, tz))
         return -EFAULT;
     if (tv && usertime_ns(&time, USERTIME_VAL, &ns))
         return -EINVAL;
+    if (!capable(CAP_SYS_TIME))
+        return -EPERM;
     if (zone[0] > MAX_ZONE || zone[0] < -MAX_ZONE)
         return -EINVAL;
     if (tz) {

@@ -188,6 +188,11 @@ bool pid_in_use(int pid)
 /* Everything runs as root. */
 struct cred cred_root = {.refs = 1, .permitted = CAPS_ALL, .effective = CAPS_ALL, .bounding = CAPS_ALL};
 
+const struct cred *cred_of_process(const struct process *p)
+{
+    return p->threads->cred;
+}
+
 bool cred_in_group(const struct cred *c, uint32_t gid)
 {
     return gid == c->fsgid;
