@@ -33,6 +33,7 @@
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/signalfd.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -50,7 +51,7 @@
 #define ARENA      ((uint8_t *)0x30000000)
 #define ARENA_SIZE (64 * PAGE)
 #define STUCK_MS   250 /* without a call, a worker sleeps for good */
-#define FDS        32u
+#define FDS        40u
 #define IDLE_MAX   1000 /* batches in a row that could not begin: something is wrong */
 
 /* What the supervisor and a worker share, who may write anything there. */
@@ -374,6 +375,10 @@ static uint32_t socket_argument(struct rng *r, char kind)
     memset(&m, 0, sizeof m);
     m.name.family = (uint16_t)(below(r, 8) ? AF_UNIX : below(r, 12));
     m.name.path[below(r, 2)] = "abds"[below(r, 4)];
+    if (below(r, 3) == 0) { /* 127.0.0.1 and a port */
+        m.name.family = AF_INET;
+        memcpy(m.name.path, below(r, 3) ? "\x9c\x40\x7f\0\0\1" : "\0\0\0\0\0\0", 6);
+    }
     for (unsigned i = 0; i < 8; i += 2) {
         m.part[i] = any_memory(r);
         m.part[i + 1] = below(r, 4) ? below(r, 3000) : any_size(r);
@@ -384,7 +389,7 @@ static uint32_t socket_argument(struct rng *r, char kind)
     for (unsigned i = 3; i < 6; i++)
         m.control[i] = below(r, FDS);
     m.head[0] = below(r, 2) ? 0 : at + offsetof(__typeof__(m), name);
-    m.head[1] = below(r, 4) ? 12 : below(r, 130);
+    m.head[1] = below(r, 4) ? m.name.family == AF_INET ? 16 : 12 : below(r, 130);
     m.head[2] = at + offsetof(__typeof__(m), part);
     m.head[3] = below(r, 8) ? below(r, 5) : anything(r);
     m.head[4] = below(r, 2) ? 0 : at + offsetof(__typeof__(m), control);
@@ -693,6 +698,25 @@ static void open_pty(void)
     ioctl(fd, TIOCPKT, &zero);
 }
 
+/* One that listens at a port of 127.0.0.1, two that connect to it, and one for datagrams. */
+static void open_inet(void)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(40000)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
+
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, 0) < 0)
+        return;
+    for (int i = 0; i < 2; i++) {
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(fd, (struct sockaddr *)&a, sizeof a);
+    }
+    fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    bind(fd, (struct sockaddr *)&a, sizeof a);
+}
+
 static void open_descriptors(void)
 {
     int p[2], fd;
@@ -716,6 +740,7 @@ static void open_descriptors(void)
     dup(4);
     open_sockets();
     open_pty();
+    open_inet();
     watch_some(p);
 }
 
