@@ -551,13 +551,12 @@ test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/lab/heap.html $(B)/rootfs-
 TEST_FILES := $(wildcard tests/*.t tests/*/*.t)
 MAKEABLE   := $(ROOTFS) $(B)/rootfs-region.cpio $(B)/rootfs-lab.cpio $(B)/quire-ktest.iso $(B)/quire-root.iso $(HOST_TESTS) $(FUZZ) \
               $(addprefix $(B)/,host/replay host/translate host/fits host/replay-checked host/fits-checked ut/ut user/quire user/malloctrace.so \
-              linux/init bench/bench bench/bench.cpio lab/plugin.so lab/sweep lab/player.wasm lab/player.html lab/heap.html lift/lift.elf \
-              musl/musl-static musl/musl-dynamic)
+              linux/init bench/bench bench/bench.cpio lab/plugin.so lab/sweep lab/player.wasm lab/player.html lab/heap.html lift/lift.elf)
 test_texts  = $1 $(wildcard $(foreach m,$(shell sed -n 's/^use \([A-Z][A-Za-z]*\);.*/\1.pm/p' $1),$(dir $1)$m tests/boot/$m))
 test_named  = $(sort $(shell grep -oh 'build/[-a-zA-Z0-9_./]*' $(call test_texts,$1)))
 test_needs  = $(filter $(MAKEABLE),$(call test_named,$1)) $(if $(filter tests/boot/% tests/gdb/% tests/lab/%,$1),$(B)/quire.elf) \
               $(if $(filter $(B)/rootfs-,$(call test_named,$1)),$(ROOTFS)) $(if $(filter %Linux.pm,$(call test_texts,$1)),$(B)/linux/init) \
-              $(if $(filter tests/check.t,$1),hosted $(B)/quire.elf) $(if $(filter tests/lab/%,$1),$(B)/host/replay $(B)/lab/plugin.so)
+              $(if $(filter tests/check.t,$1),hosted $(B)/quire.elf) $(if $(filter tests/lab/%,$1),$(B)/host/replay $(B)/lab/plugin.so $(B)/lab/sweep)
 .PHONY: $(TEST_FILES)
 $(TEST_FILES): | $(B)/setup-test $(B)/setup-build
 	@$(MAKE) --no-print-directory $(or $(sort $(call test_needs,$@)),$(B)/setup-test)

@@ -1,5 +1,5 @@
 #!/usr/bin/env perl
-# The page of heaps in headless Chromium, as a person uses it; and each step of it beside `fits --steps`.
+# The page of heaps, build/lab/heap.html, in headless Chromium, as a person uses it; and each step of it beside `fits --steps`.
 #
 #     tests/lab/heap.t [--picture FILE.png]
 use strict;

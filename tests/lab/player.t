@@ -1,6 +1,6 @@
 #!/usr/bin/env perl
-# The player's page in headless Chromium, as a person uses it: keys, mouse, fields, files, links, small screens, dark; and its answers
-# beside replay's.
+# The player's page, build/lab/player.html, in headless Chromium, as a person uses it: keys, mouse, fields, files, links, small screens,
+# dark; and its answers beside replay's.
 #
 #     tests/lab/player.t [--picture FILE.png]
 use strict;
