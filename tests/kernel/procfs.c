@@ -3,6 +3,7 @@
 #include "kernel/lib/format.h"
 #include "kernel/life/memory.h"
 #include "kernel/proc/page_fault.h"
+#include "kernel/proc/cred.h"
 #include "kernel/proc/process.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/procfs/text.h"
@@ -290,6 +291,8 @@ static bool patient_make(struct kt *kt, struct patient *x)
         return false;
     }
     x->p->memory = m;
+    x->p->cred = cred_get(&cred_root); /* as if its thread had ended */
+    x->p->cred->user->threads++;
     process_enter(x->p, NULL);
     return true;
 }
