@@ -51,13 +51,13 @@ struct kind {
 static const struct kind tcp4 = {AF_INET, SOCK_STREAM, "  sl  local_address rem_address  " TAIL, TCP_WIDTH},
                          tcp6 = {AF_INET6, SOCK_STREAM,
                                  "  sl  local_address                         remote_address               "
-                                 "         " TAIL,
+                                 "        " TAIL,
                                  0},
                          udp4 = {AF_INET, SOCK_DGRAM,
                                  "   sl  local_address rem_address  " TAIL " ref pointer drops", UDP_WIDTH},
                          udp6 = {AF_INET6, SOCK_DGRAM,
                                  "  sl  local_address                         remote_address               "
-                                 "         " TAIL " ref pointer drops",
+                                 "        " TAIL " ref pointer drops",
                                  0};
 
 static int show_sockets(struct text *t, const struct proc_node *n)

@@ -329,6 +329,38 @@ static void interface(void)
     close(u);
 }
 
+/* The heads of the tables, and the state and the owner that the line of a port shows. */
+static void tables(void)
+{
+    static const char *const file[] = {"tcp", "tcp6", "udp", "udp6", "dev", "route", "if_inet6"};
+    int s = inet_listener("127.0.0.1", 1), c = socket(AF_INET, SOCK_STREAM, 0);
+    char path[32], line[256], want[32];
+    FILE *f;
+
+    PART("/proc/net");
+    inet_connect_to(c, "127.0.0.1", inet_port(s));
+    for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
+        snprintf(path, sizeof path, "/proc/net/%s", file[i]);
+        f = fopen(path, "r");
+        if (f && fgets(line, sizeof line, f))
+            ut_say("%s: %u: %.*s", file[i], (unsigned)strlen(line), (int)strlen(line) - 1, line);
+        if (f)
+            fclose(f);
+    }
+    f = fopen("/proc/net/tcp", "r");
+    snprintf(want, sizeof want, ": 0100007F:%04X 00000000:0000 ", inet_port(s));
+    while (f && fgets(line, sizeof line, f)) {
+        char *at = strstr(line, want);
+
+        if (at)
+            ut_say("%u: %.56s", (unsigned)strlen(line), at + strlen(want));
+    }
+    if (f)
+        fclose(f);
+    close(c);
+    close(s);
+}
+
 UT_PROGRAM(inet)
 {
     inet_up();
@@ -338,4 +370,5 @@ UT_PROGRAM(inet)
     both();
     options();
     interface();
+    tables();
 }
