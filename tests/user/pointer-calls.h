@@ -30,7 +30,7 @@
 #include <termios.h>
 #include <time.h>
 
-static int data_fd, other_fd, dir_fd, pipe_fd[2], null_fd, console_fd, pty_fd, segment_id;
+static int data_fd, other_fd, dir_fd, pipe_fd[2], null_fd, console_fd, segment_id;
 
 /* --- what arguments point to --- */
 
@@ -109,7 +109,6 @@ static struct __user_cap_data_struct cap_data[2];
 static const gid_t two_groups[2] = {4, 5};
 static struct termios console_settings;
 static struct winsize console_size;
-static int pty_word;
 
 /* --- calls that need something around them; errno stays the call's --- */
 
@@ -925,11 +924,6 @@ static long console_kept(long rc)
     X(ioctl, arg__tcsets, console_settings, "EFAULT", "ok", "ok", "ok",                                      \
       console_kept(syscall(SYS_ioctl, console_fd, TCSETS, p)))                                               \
     X(ioctl, arg__tiocswinsz, console_size, "EFAULT", "ok", "ok", "ok",                                      \
-      console_kept(syscall(SYS_ioctl, console_fd, TIOCSWINSZ, p)))                                           \
-    X(ioctl, arg__tiocgptn, pty_word, "EFAULT", "EFAULT", "ok", "ok",                                        \
-      syscall(SYS_ioctl, pty_fd, TIOCGPTN, p))                                                               \
-    X(ioctl, arg__tiocsptlck, pty_word, "EFAULT", "ok", "ok", "ok",                                          \
-      syscall(SYS_ioctl, pty_fd, TIOCSPTLCK, p))                                                             \
-    X(ioctl, arg__tiocpkt, pty_word, "EFAULT", "ok", "ok", "ok", syscall(SYS_ioctl, pty_fd, TIOCPKT, p))
+      console_kept(syscall(SYS_ioctl, console_fd, TIOCSWINSZ, p)))
 
 #endif

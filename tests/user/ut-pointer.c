@@ -324,7 +324,6 @@ UT_PROGRAM(pointer)
         console_fd = open("/dev/console", O_RDWR | O_NOCTTY);
         tcgetattr(console_fd, &console_settings);
         ioctl(console_fd, TIOCGWINSZ, &console_size);
-        pty_fd = open("/dev/ptmx", O_RDWR | O_NOCTTY);
     }
     for (unsigned i = 0; i < sizeof own_calls / sizeof own_calls[0]; i++)
         (on_quire() ? try_call : foretell_call)(&own_calls[i]);
