@@ -25,6 +25,7 @@
 #include "kernel/fs/file.h"
 #include "kernel/fs/permission.h"
 #include "kernel/life/elf.h"
+#include "kernel/life/exec_args.h"
 #include "kernel/life/exec_cred.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
@@ -40,18 +41,13 @@
 #include "mm/softtlb.h"
 #include "mm/x86/cpu.h"
 
-#define HEAD_BYTES    512u /* of a file, that say what it is: most have their program headers there */
-#define SCRIPT_BYTES  256u /* of them, in which a script's first line ends */
-#define SCRIPTS       5u   /* that may be each other's interpreters */
-#define DYN_BASE      0x00400000u
-#define STACK_TOP     ((vaddr_t)USER_END)
-#define STACK_ROOM    (128u << 10) /* mapped below what exec writes */
-#define MAP_GAP_MIN   (128u << 20) /* kept below the top for the stack */
-#define MAP_GAP_MAX   (USER_END / 6 * 5)
-#define STRING_MAX    (128u << 10) /* of one argument, as Linux's MAX_ARG_STRLEN */
-#define STRINGS_MIN   (128u << 10) /* all of them may have this much, */
-#define STRINGS_MAX   (6u << 20)   /* and not more than this, within a quarter of the stack's limit */
-#define STRINGS_FIRST 4096u        /* most need less */
+#define HEAD_BYTES  512u /* of a file, that say what it is: most have their program headers there */
+#define SCRIPTS     5u   /* that may be each other's interpreters */
+#define DYN_BASE    0x00400000u
+#define STACK_TOP   ((vaddr_t)USER_END)
+#define STACK_ROOM  (128u << 10) /* mapped below what exec writes, within the limit */
+#define MAP_GAP_MIN (128u << 20) /* kept below the top for the stack */
+#define MAP_GAP_MAX (USER_END / 6 * 5)
 
 enum {
     AT_NULL = 0,
@@ -92,11 +88,12 @@ struct exec {
 
 /* --- files --- */
 
-/* A file to execute, which nobody can open for writing until close_program(). */
-static int open_program(const char *path, struct inode **out)
+/* A file to execute, which nobody can open for writing until close_program(). An interpreter may have an
+ * empty path, which leads to no program. */
+static int open_program(const char *path, bool interpreter, struct inode **out)
 {
     struct inode *i;
-    int err = path_lookup(NULL, path, 0, &i);
+    int err = path_lookup(NULL, path, interpreter ? LOOKUP_EMPTY : 0, &i);
 
     if (err)
         return err;
@@ -163,85 +160,11 @@ static int read_image(struct inode *i, const uint8_t *head, struct elf_image *e)
     return err;
 }
 
-/* --- scripts --- */
-
-static bool blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-/* The first argument makes way for what the script's first line says: interpreter, maybe an argument, and the
- * script's path. */
-static int add_script(struct exec_args *a, const char *interp, const char *arg)
-{
-    size_t first = a->argc ? strlen(a->strings) + 1 : 0;
-    size_t n1 = strlen(interp) + 1, n2 = arg ? strlen(arg) + 1 : 0, n3 = strlen(a->path) + 1;
-    size_t size = a->bytes - first + n1 + n2 + n3;
-    char *strings = vm_table_alloc(size, 1), *path = vm_alloc(n1);
-
-    if (!strings || !path) {
-        vm_table_free(strings, size, 1);
-        kfree(path);
-        return -ENOMEM;
-    }
-    memcpy(path, interp, n1);
-    memcpy(strings, interp, n1);
-    if (arg)
-        memcpy(strings + n1, arg, n2);
-    memcpy(strings + n1 + n2, a->path, n3);
-    memcpy(strings + n1 + n2 + n3, a->strings + first, a->bytes - first);
-    exec_args_free(a);
-    a->strings = strings;
-    a->strings_size = size;
-    a->path = path;
-    a->argc += (first ? 0 : 1) + (arg ? 2 : 1);
-    a->arg_bytes += n1 + n2 + n3 - first;
-    a->bytes += n1 + n2 + n3 - first;
-    return 0;
-}
-
-/* head: the first bytes of a file that begins with #!, n of them, not more than SCRIPT_BYTES. */
-static int script(struct exec_args *a, char *head, size_t n)
-{
-    size_t end = 2, at = 2;
-    char *interp, *arg = NULL;
-
-    while (end < n && head[end] != '\n' && head[end] != '\0')
-        end++;
-    if (end == SCRIPT_BYTES) { /* cut; Linux does so too, if it is not the interpreter's path */
-        end--;
-        while (at < end && blank(head[at]))
-            at++;
-        while (at < end && !blank(head[at]))
-            at++;
-        if (at == end)
-            return -ENOEXEC;
-        at = 2;
-    }
-    while (end > 2 && blank(head[end - 1]))
-        end--;
-    while (at < end && blank(head[at]))
-        at++;
-    if (at == end)
-        return -ENOEXEC;
-    head[end] = '\0';
-    interp = head + at;
-    while (at < end && !blank(head[at]))
-        at++;
-    if (at < end) {
-        head[at++] = '\0';
-        while (blank(head[at]))
-            at++;
-        arg = head + at;
-    }
-    return add_script(a, interp, arg);
-}
-
 /* Find the program that runs, through scripts. */
 static int find_program(struct exec *x, struct exec_args *a)
 {
     for (unsigned depth = 0;; depth++) {
-        int err = open_program(a->path, &x->inode), n;
+        int err = open_program(a->path, depth, &x->inode), n;
 
         if (err)
             return err;
@@ -254,7 +177,7 @@ static int find_program(struct exec *x, struct exec_args *a)
             return -ELOOP;
         close_program(x->inode);
         x->inode = NULL;
-        err = script(a, (char *)x->head, (size_t)n < SCRIPT_BYTES ? (size_t)n : SCRIPT_BYTES);
+        err = exec_args_script(a, (char *)x->head);
         if (err)
             return err;
     }
@@ -283,7 +206,7 @@ static int find_interp(struct exec *x)
     int err = interp_path(x, &path);
 
     if (!err && path)
-        err = open_program(path, &x->interp);
+        err = open_program(path, true, &x->interp);
     kfree(path);
     if (err || !x->interp)
         return err;
@@ -358,13 +281,15 @@ static int map_stack(struct exec *x, const struct exec_args *a, const struct pro
 {
     uint64_t limit = p->rlimit[RLIMIT_STACK].soft, gap = limit;
     size_t words = (a->argc + a->envc + 64) * sizeof(uint32_t);
-    size_t size = PAGE_UP(words + a->bytes + strlen(a->path) + 64) + STACK_ROOM;
+    size_t size = PAGE_UP(words + a->bytes + strlen(a->path) + 64);
     unsigned prot = REGION_READ | REGION_WRITE | REGION_GROWSDOWN;
-    vaddr_t at = STACK_TOP - size;
+    vaddr_t at;
 
     x->space->stack_max = limit > USER_END ? USER_END : PAGE_DOWN((size_t)limit);
-    if (x->space->stack_max < size)
-        x->space->stack_max = size;
+    if (size > x->space->stack_max)
+        return -E2BIG;
+    size = size + STACK_ROOM < x->space->stack_max ? size + STACK_ROOM : x->space->stack_max;
+    at = STACK_TOP - size;
     if (gap < MAP_GAP_MIN)
         gap = MAP_GAP_MIN;
     if (gap > MAP_GAP_MAX)
@@ -698,41 +623,10 @@ int exec_program(struct exec_args *a)
 
 /* --- the first program --- */
 
-/* The argument and environment lists of the kernel's, as one block of strings. */
-static int kernel_args(struct exec_args *a, const char *path, const char *const *argv,
-                       const char *const *envp)
-{
-    size_t n = 0;
-    char *to;
-
-    for (const char *const *s = argv; *s; s++)
-        n += strlen(*s) + 1;
-    for (const char *const *s = envp; *s; s++)
-        n += strlen(*s) + 1;
-    *a = (struct exec_args){.path = vm_alloc(strlen(path) + 1),
-                            .strings = vm_table_alloc(n ? n : 1, 1),
-                            .strings_size = n ? n : 1,
-                            .bytes = n};
-    if (!a->path || !a->strings)
-        return -ENOMEM;
-    memcpy(a->path, path, strlen(path) + 1);
-    to = a->strings;
-    for (; *argv; argv++, a->argc++) {
-        memcpy(to, *argv, strlen(*argv) + 1);
-        to += strlen(*argv) + 1;
-    }
-    a->arg_bytes = (size_t)(to - a->strings);
-    for (; *envp; envp++, a->envc++) {
-        memcpy(to, *envp, strlen(*envp) + 1);
-        to += strlen(*envp) + 1;
-    }
-    return 0;
-}
-
 int exec_from_kernel(const char *path, const char *const *argv, const char *const *envp)
 {
     struct exec_args a;
-    int err = kernel_args(&a, path, argv, envp);
+    int err = exec_args_from_kernel(&a, path, argv, envp);
 
     if (!err)
         err = exec_program(&a);
@@ -740,121 +634,12 @@ int exec_from_kernel(const char *path, const char *const *argv, const char *cons
     return err;
 }
 
-/* --- arguments of a call --- */
-
-void exec_args_free(struct exec_args *a)
-{
-    kfree(a->path);
-    vm_table_free(a->strings, a->strings_size, 1);
-}
-
-struct strings {
-    char *buf;
-    size_t used, size, limit;
-};
-
-static int grow(struct strings *s)
-{
-    size_t size = s->size ? s->size * 2 : STRINGS_FIRST;
-    char *buf;
-
-    if (s->size >= s->limit)
-        return -E2BIG;
-    if (size > s->limit)
-        size = s->limit;
-    /* A page is enough for most, and needs not be cleared for them. */
-    buf = size <= PAGE_SIZE ? vm_alloc(size) : vm_table_alloc(size, 1);
-    if (!buf)
-        return -ENOMEM;
-    if (s->buf)
-        memcpy(buf, s->buf, s->used);
-    vm_table_free(s->buf, s->size, 1);
-    s->buf = buf;
-    s->size = size;
-    return 0;
-}
-
-static int add_string(struct strings *s, vaddr_t at)
-{
-    for (;;) {
-        size_t room = s->size - s->used;
-        int n = room ? user_copy_string(s->buf + s->used, at, room) : -E2BIG;
-
-        if (n >= 0) {
-            s->used += (size_t)n + 1;
-            return (size_t)n >= STRING_MAX || s->used > s->limit ? -E2BIG : 0;
-        }
-        if (n != -E2BIG)
-            return n;
-        if (room > STRING_MAX)
-            return -E2BIG;
-        n = grow(s);
-        if (n)
-            return n;
-    }
-}
-
-/* A vector of pointers to strings; 0 is an empty one. */
-static int add_vector(struct strings *s, vaddr_t vector, unsigned *count)
-{
-    *count = 0;
-    for (; vector; vector += 4) {
-        uint32_t at;
-        int err = user_read32(&at, vector);
-
-        if (err)
-            return err;
-        if (!at)
-            return 0;
-        /* Each pointer counts too. */
-        if ((*count + 1) * sizeof at > s->limit)
-            return -E2BIG;
-        err = add_string(s, at);
-        if (err)
-            return err;
-        ++*count;
-        if (thread_current()->exiting)
-            return -EINTR;
-    }
-    return 0;
-}
-
-static int copy_args(struct exec_args *a, vaddr_t path, vaddr_t argv, vaddr_t envp)
-{
-    uint64_t limit = process_current()->rlimit[RLIMIT_STACK].soft / 4;
-    struct strings s = {.limit = STRINGS_MAX};
-    int err;
-
-    if (limit < s.limit)
-        s.limit = limit < STRINGS_MIN ? STRINGS_MIN : (size_t)limit;
-    *a = (struct exec_args){.path = vm_alloc(PATH_MAX)};
-    if (!a->path)
-        return -ENOMEM;
-    err = user_copy_string(a->path, path, PATH_MAX);
-    if (err == -E2BIG)
-        return -ENAMETOOLONG;
-    if (err < 0)
-        return err;
-    err = grow(&s);
-    if (!err)
-        err = add_vector(&s, argv, &a->argc);
-    if (!err && !a->argc) { /* no program needs to expect that: its name is empty then */
-        s.buf[s.used++] = '\0';
-        a->argc = 1;
-    }
-    a->arg_bytes = s.used;
-    if (!err)
-        err = add_vector(&s, envp, &a->envc);
-    a->bytes = s.used;
-    a->strings = s.buf;
-    a->strings_size = s.size;
-    return err;
-}
+/* --- another one, for a call --- */
 
 int exec_user(vaddr_t path, vaddr_t argv, vaddr_t envp)
 {
     struct exec_args a;
-    int err = copy_args(&a, path, argv, envp);
+    int err = exec_args_from_user(&a, path, argv, envp);
 
     if (!err)
         err = exec_program(&a);

@@ -11,6 +11,7 @@ struct exec_args {
     size_t strings_size; /* as it was allocated */
     unsigned argc, envc;
     size_t arg_bytes, bytes; /* of the arguments; of all */
+    size_t limit;            /* that all may have */
 };
 /* Replace the program of the running process. 0: the user registers are the new program's. -errno: the old
  * one goes on, nothing has changed. Sleeps. */

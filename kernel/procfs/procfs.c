@@ -85,6 +85,13 @@ struct thread *proc_thread(const struct proc_node *n)
     return t;
 }
 
+struct memory *proc_memory(const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+
+    return p && (!p->threads || proc_thread(n)) ? p->memory : NULL;
+}
+
 /* --- inodes --- */
 
 /* Equal for equal names, and hardly ever for others. */

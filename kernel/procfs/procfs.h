@@ -90,6 +90,9 @@ struct process *proc_process(const struct proc_node *n);
 int proc_pid_of_space(uint32_t id);
 /* In a process's directory: its first thread; NULL of a zombie too, which the first thread alone may be. */
 struct thread *proc_thread(const struct proc_node *n);
+/* Its memory; NULL of one that has ended, and of a first thread that has: who asks for that gets what others
+ * have by their own directories below task/. */
+struct memory *proc_memory(const struct proc_node *n);
 /* A decimal number, all of s, 0 or more. False if it is none, or beyond INT32_MAX. */
 bool proc_number(const char *s, int *value);
 

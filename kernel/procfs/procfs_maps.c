@@ -183,15 +183,15 @@ static int line_from(const struct memory *m, uint32_t *from, struct line *l)
 
 int proc_next_maps(struct text *t, const struct proc_node *n, uint32_t *from)
 {
-    const struct process *p = proc_process(n);
+    struct memory *m = proc_memory(n);
     struct line l;
     int got;
 
-    if (!p)
+    if (!proc_process(n))
         return -ESRCH;
-    got = p->memory ? line_from(p->memory, from, &l) : 0;
+    got = m ? line_from(m, from, &l) : 0;
     if (got)
-        show_line(t, p->memory, &l);
+        show_line(t, m, &l);
     return got;
 }
 
@@ -262,12 +262,13 @@ static void show_flags(struct text *t, const struct region *r)
 /* The process's memory, referenced, with its space locked; *err: 0 or -ESRCH. NULL: it has none. Sleeps. */
 static struct memory *lock_memory(const struct proc_node *n, int *err)
 {
-    const struct process *p = proc_process(n);
-    struct memory *m = p && p->memory ? memory_get(p->memory) : NULL;
+    struct memory *m = proc_memory(n);
 
-    *err = p ? 0 : -ESRCH;
-    if (m)
+    *err = proc_process(n) ? 0 : -ESRCH;
+    if (m) {
+        memory_get(m);
         mutex_lock(&m->space->lock);
+    }
     return m;
 }
 
@@ -368,19 +369,18 @@ static uint64_t pagemap_word(const struct table_view *view, vaddr_t va)
 
 int proc_read_pagemap(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size)
 {
-    struct process *p = proc_process(n);
+    struct memory *m = proc_memory(n);
     uint64_t page = pos / sizeof(uint64_t), end = page + size / sizeof(uint64_t);
-    struct memory *m;
     uint8_t *to = buf;
     int err = 0;
 
-    if (!p || !p->memory)
-        return p ? 0 : -ESRCH;
+    if (!m)
+        return proc_process(n) ? 0 : -ESRCH;
     if (pos % sizeof(uint64_t) || size % sizeof(uint64_t))
         return -EINVAL;
     if (end > USER_END >> PAGE_SHIFT)
         end = USER_END >> PAGE_SHIFT;
-    m = memory_get(p->memory);
+    memory_get(m);
     while (!err && page < end) {
         struct table_view view;
 

@@ -18,36 +18,33 @@
 
 int proc_read_auxv(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size)
 {
-    const struct process *p = proc_process(n);
+    const struct memory *m = proc_memory(n);
     size_t all = 0;
 
-    if (!p || !p->memory)
-        return p ? 0 : -ESRCH;
-    while (p->memory->auxv[all][0])
+    if (!m)
+        return proc_process(n) ? 0 : -ESRCH;
+    while (m->auxv[all][0])
         all++;
-    all = all ? (all + 1) * sizeof p->memory->auxv[0] : 0; /* with AT_NULL, if there are any */
+    all = all ? (all + 1) * sizeof m->auxv[0] : 0; /* with AT_NULL, if there are any */
     if (pos >= all)
         return 0;
     if (size > all - pos)
         size = all - (size_t)pos;
-    memcpy(buf, (const uint8_t *)p->memory->auxv + (size_t)pos, size);
+    memcpy(buf, (const uint8_t *)m->auxv + (size_t)pos, size);
     return (int)size;
 }
 
 int proc_store_clear_refs(const struct proc_node *n, char *s)
 {
     enum { ALL = 1, ANON, MAPPED, SOFT_DIRTY, PEAK };
-    struct process *p = proc_process(n);
-    struct memory *m;
+    struct memory *m = proc_memory(n);
     int what;
 
     if (!proc_number(s, &what) || what < ALL || what > PEAK)
         return -EINVAL;
-    if (!p)
-        return -ESRCH;
-    if (!p->memory)
-        return 0;
-    m = memory_get(p->memory);
+    if (!m)
+        return proc_process(n) ? 0 : -ESRCH;
+    memory_get(m);
     if (what == PEAK) {
         space_forget_most_resident(m->space);
     } else if (what != SOFT_DIRTY) { /* i386 has no such bit */
@@ -61,13 +58,13 @@ int proc_store_clear_refs(const struct proc_node *n, char *s)
 
 static int open_mem(struct file *f)
 {
-    const struct process *p = proc_process(proc_node_of(f->inode));
+    const struct memory *m = proc_memory(proc_node_of(f->inode));
 
-    if (!p)
+    if (!proc_process(proc_node_of(f->inode)))
         return -ESRCH;
     if (proc_may_look(proc_node_of(f->inode)))
         return -EACCES;
-    f->hint = p->memory ? p->memory->space->id : 0;
+    f->hint = m ? m->space->id : 0;
     return 0;
 }
 
@@ -76,7 +73,7 @@ static struct memory *memory_of(const struct file *f)
 {
     const struct process *p = proc_process(proc_node_of(f->inode));
 
-    return p && p->memory && p->memory->space->id == f->hint ? memory_get(p->memory) : NULL;
+    return f->hint && p && p->memory && p->memory->space->id == f->hint ? memory_get(p->memory) : NULL;
 }
 
 /* Bytes moved, or -errno if there are none. */

@@ -150,14 +150,13 @@ static int show_stat(struct text *t, const struct proc_node *n)
     const struct sched_how *how;
     const struct process *p = counted(n);
     const struct thread *th = proc_thread(n);
-    const struct memory *m;
+    const struct memory *m = proc_memory(n);
     struct times times;
     vaddr_t code = 0, code_end = 0;
     uint64_t all;
 
     if (is_gone(p, n, th))
         return -ESRCH;
-    m = p->memory;
     how = th ? &th->task->how : &p->how;
     times_of(p, th, n->tid, &times);
     if (m)
@@ -203,18 +202,18 @@ static int show_stat(struct text *t, const struct proc_node *n)
 static int show_statm(struct text *t, const struct proc_node *n)
 {
     const struct process *p = counted(n);
+    const struct memory *m = proc_memory(n);
     vaddr_t code, code_end;
 
     if (!p)
         return -ESRCH;
-    if (!p->memory) {
+    if (!m) {
         text_print(t, "0 0 0 0 0 0 0\n");
         return 0;
     }
-    code_range(p->memory, &code, &code_end);
-    text_print(t, "%u %u %u %u 0 %u 0\n", p->memory->space->pages.total, resident(p->memory),
-               p->memory->usage.file + p->memory->usage.shmem, (code_end - code) >> PAGE_SHIFT,
-               p->memory->space->pages.data + p->memory->space->pages.stack);
+    code_range(m, &code, &code_end);
+    text_print(t, "%u %u %u %u 0 %u 0\n", m->space->pages.total, resident(m), m->usage.file + m->usage.shmem,
+               (code_end - code) >> PAGE_SHIFT, m->space->pages.data + m->space->pages.stack);
     return 0;
 }
 
@@ -223,15 +222,15 @@ static void vm_line(struct text *t, const char *name, uint32_t pages)
     text_print(t, "%s:\t%8llu kB\n", name, (unsigned long long)KIB(pages));
 }
 
-static void status_memory(struct text *t, struct process *p)
+static void status_memory(struct text *t, const struct memory *m)
 {
-    const struct space_pages *pages = &p->memory->space->pages;
-    const struct space_usage *u = &p->memory->usage;
-    uint32_t peak = p->memory->space->pages_peak, rss = resident(p->memory), text;
-    uint32_t most = space_most_resident(p->memory->space);
+    const struct space_pages *pages = &m->space->pages;
+    const struct space_usage *u = &m->usage;
+    uint32_t peak = m->space->pages_peak, rss = resident(m), text;
+    uint32_t most = space_most_resident(m->space);
     vaddr_t code, code_end;
 
-    code_range(p->memory, &code, &code_end);
+    code_range(m, &code, &code_end);
     text = (code_end - code) >> PAGE_SHIFT;
     text = text < pages->exec ? text : pages->exec;
     vm_line(t, "VmPeak", peak);
@@ -247,7 +246,7 @@ static void status_memory(struct text *t, struct process *p)
     vm_line(t, "VmStk", pages->stack);
     vm_line(t, "VmExe", text);
     vm_line(t, "VmLib", pages->exec - text);
-    vm_line(t, "VmPTE", p->memory->space->pt.tables - p->memory->space->pt.out + 1);
+    vm_line(t, "VmPTE", m->space->pt.tables - m->space->pt.out + 1);
     vm_line(t, "VmSwap", u->swapped);
     vm_line(t, "HugetlbPages", 0);
     text_print(t, "CoreDumping:\t0\nTHP_enabled:\t0\n");
@@ -309,8 +308,8 @@ static int show_status(struct text *t, const struct proc_node *n)
                p->parent ? p->parent->pid : 0);
     status_ids(t, th ? th->cred : cred_of_process(p), th && th->files ? th->files->size : 0);
     text_print(t, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid, id, p->pgid, p->sid);
-    if (p->memory)
-        status_memory(t, p);
+    if (proc_memory(n))
+        status_memory(t, proc_memory(n));
     status_signals(t, p, th);
     text_print(t, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", th && th->no_new_privs);
     text_print(t, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
@@ -347,21 +346,18 @@ static int store_comm(const struct proc_node *n, char *s)
 /* Bytes [from, to) of a process's memory, as a file. */
 static int read_memory(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size, bool environment)
 {
-    struct process *p = proc_process(n);
-    struct memory *m;
+    struct memory *m = proc_memory(n);
     vaddr_t from, to;
 
-    if (!p)
-        return -ESRCH;
-    if (!p->memory)
-        return 0;
-    from = environment ? p->memory->env_start : p->memory->arg_start;
-    to = environment ? p->memory->env_end : p->memory->arg_end;
+    if (!m)
+        return proc_process(n) ? 0 : -ESRCH;
+    from = environment ? m->env_start : m->arg_start;
+    to = environment ? m->env_end : m->arg_end;
     if (pos >= to - from)
         return 0;
     if (size > to - from - pos)
         size = (size_t)(to - from - pos);
-    m = memory_get(p->memory);
+    memory_get(m);
     size = space_read(m->space, from + (vaddr_t)pos, buf, size);
     memory_put(m);
     return (int)size;
@@ -559,27 +555,40 @@ static int path_link(struct inode *i, char *buf, size_t size)
     return len;
 }
 
-/* What the link leads to, referenced, or NULL. */
-static struct inode *exe_of(const struct process *p)
+/* What the link leads to, referenced, or NULL. A thread that has ended has no such things any more. */
+static struct inode *exe_of(const struct proc_node *n)
 {
-    return p && p->memory && p->memory->exe ? inode_get(p->memory->exe) : NULL;
+    const struct memory *m = proc_memory(n);
+
+    return m && m->exe ? inode_get(m->exe) : NULL;
 }
 
-static struct inode *cwd_of(const struct process *p)
+static const struct fs_context *context_of(const struct proc_node *n)
 {
-    return p && p->fs ? inode_get(p->fs->cwd) : NULL;
+    const struct thread *t = proc_thread(n);
+
+    return t ? t->process->fs : NULL;
 }
 
-static struct inode *root_of(const struct process *p)
+static struct inode *cwd_of(const struct proc_node *n)
 {
-    return p && p->fs ? inode_get(p->fs->root) : NULL;
+    const struct fs_context *c = context_of(n);
+
+    return c ? inode_get(c->cwd) : NULL;
 }
 
-typedef struct inode *(*inode_fn)(const struct process *p);
+static struct inode *root_of(const struct proc_node *n)
+{
+    const struct fs_context *c = context_of(n);
+
+    return c ? inode_get(c->root) : NULL;
+}
+
+typedef struct inode *(*inode_fn)(const struct proc_node *n);
 
 static int link_inode(const struct proc_node *n, char *buf, size_t size)
 {
-    struct inode *i = (*(const inode_fn *)n->entry->arg)(proc_process(n));
+    struct inode *i = (*(const inode_fn *)n->entry->arg)(n);
     int len = path_link(i, buf, size);
 
     inode_put(i);
@@ -588,7 +597,7 @@ static int link_inode(const struct proc_node *n, char *buf, size_t size)
 
 static int follow_inode(const struct proc_node *n, struct inode **out)
 {
-    *out = (*(const inode_fn *)n->entry->arg)(proc_process(n));
+    *out = (*(const inode_fn *)n->entry->arg)(n);
     return *out ? 0 : -ENOENT;
 }
 

@@ -8,6 +8,7 @@
  */
 #include "kernel/sys/sys_cred.h"
 #include "kernel/proc/capability.h"
+#include "kernel/proc/process.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/x86/usercopy.h"
@@ -489,9 +490,18 @@ static int cap_words(vaddr_t header, uint32_t *pid)
 /* Effective, permitted, inheritable: the low words, then the high ones. */
 #define CAP_WORDS 6u
 
+/* A thread's, or those of a first thread that has ended and is still there. NULL: there is none. */
+static const struct cred *cred_of(int tid)
+{
+    const struct thread *t = thread_find(tid);
+    const struct process *p = t ? NULL : process_find(tid);
+
+    return t ? t->cred : p ? cred_of_process(p) : NULL;
+}
+
 int32_t sys_capget(SYSCALL_2_ARGS(header, data))
 {
-    const struct thread *t = thread_current();
+    const struct cred *c = cred_current();
     uint32_t pid, sets[CAP_WORDS];
     int words = cap_words(header, &pid);
 
@@ -502,13 +512,13 @@ int32_t sys_capget(SYSCALL_2_ARGS(header, data))
     if ((int32_t)pid < 0)
         return -EINVAL;
     if (pid)
-        t = thread_find((int)pid);
-    if (!t)
+        c = cred_of((int)pid);
+    if (!c)
         return -ESRCH;
     for (unsigned i = 0; i < 2; i++) {
-        sets[3 * i] = (uint32_t)(t->cred->effective >> 32 * i);
-        sets[3 * i + 1] = (uint32_t)(t->cred->permitted >> 32 * i);
-        sets[3 * i + 2] = (uint32_t)(t->cred->inheritable >> 32 * i);
+        sets[3 * i] = (uint32_t)(c->effective >> 32 * i);
+        sets[3 * i + 1] = (uint32_t)(c->permitted >> 32 * i);
+        sets[3 * i + 2] = (uint32_t)(c->inheritable >> 32 * i);
     }
     return data ? user_copy_out(data, sets, (size_t)words * 12) : 0;
 }

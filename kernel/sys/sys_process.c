@@ -594,15 +594,16 @@ int32_t sys_set_robust_list(SYSCALL_2_ARGS(head, size))
 int32_t sys_get_robust_list(SYSCALL_3_ARGS(tid, head, size))
 {
     const struct thread *t = tid ? thread_find((int)tid) : thread_current();
+    const struct process *p = t ? t->process : process_find((int)tid);
     uint32_t list;
     int err;
 
-    if (!t)
+    if (!p)
         return -ESRCH;
-    err = cred_may_trace(t->process, t->cred, false);
+    err = cred_may_trace(p, t ? t->cred : cred_of_process(p), false);
     if (err)
         return err;
-    list = t->robust_list;
+    list = t ? t->robust_list : 0; /* a first thread that has ended is still there */
     err = user_write32(size, ROBUST_HEAD);
     return err ? err : user_write32(head, list);
 }

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -321,12 +322,69 @@ static void show_dead_first(void)
     TRY(waitpid(-1, NULL, WNOHANG));
 }
 
+/* What /proc has of the thread that has ended, and of this one. */
+static void show_files(const char *where)
+{
+    static const char *const file[] = {"cmdline", "environ", "maps", "smaps", "auxv",
+                                       "mem",     "statm",   "comm", "limits"};
+    static const char *const link[] = {"exe", "cwd", "root", "fd/1"};
+    char path[64], text[512];
+
+    ut_say("%s", where);
+    for (unsigned i = 0; i < sizeof file / sizeof *file; i++) {
+        snprintf(path, sizeof path, "%s/%s", where, file[i]);
+        int fd = open(path, O_RDONLY);
+        ssize_t n = fd < 0 ? -1 : pread64(fd, text, sizeof text - 1, i == 5 ? (off64_t)(uintptr_t)path : 0);
+
+        ut_say("%s: %s", file[i], n < 0 ? ut_errno(errno) : n > 0 ? "something" : "nothing");
+        text[n > 0 ? n : 0] = '\0';
+        if (i == 6)
+            ut_say("all zeroes: %s", strcmp(text, "0 0 0 0 0 0 0\n") == 0 ? "yes" : "no");
+        close(fd);
+    }
+    for (unsigned i = 0; i < sizeof link / sizeof *link; i++) {
+        snprintf(path, sizeof path, "%s/%s", where, link[i]);
+        ut_say("%s: %s", link[i], readlink(path, text, sizeof text) > 0 ? "somewhere" : ut_errno(errno));
+        TRY(open(path, O_PATH) < 0 ? -1 : 0);
+    }
+    snprintf(path, sizeof path, "%s/stat", where);
+    FILE *f = fopen(path, "r");
+    const char *after = f && fgets(text, sizeof text, f) ? strrchr(text, ')') : NULL;
+
+    for (unsigned i = 2; after && i < 23; i++)
+        after = strchr(after + 1, ' ');
+    ut_say("has memory: %s", after && strtoul(after, NULL, 10) ? "yes" : "no");
+    if (f)
+        fclose(f);
+    snprintf(path, sizeof path, "%s/status", where);
+    f = fopen(path, "r");
+    bool sizes = false;
+
+    while (f && fgets(text, sizeof text, f))
+        sizes |= strncmp(text, "VmSize", 6) == 0;
+    ut_say("tells sizes: %s", sizes ? "yes" : "no");
+    if (f)
+        fclose(f);
+}
+
 static void *outliving(void *arg)
 {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, getpid()};
+    struct __user_cap_data_struct data[2] = {{0}};
+    void *head = &header;
+    size_t size = 0;
+
     (void)arg;
     ut_wait_state(getpid(), 'Z');
     prctl(PR_SET_NAME, "outliving");
     show_dead_first();
+    show_files("/proc/self");
+    show_files("/proc/thread-self");
+    TRY(syscall(SYS_get_robust_list, getpid(), &head, &size));
+    SHOW(head == NULL);
+    SHOW(size);
+    TRY(syscall(SYS_capget, &header, data));
+    SHOW(data[0].permitted == UINT32_MAX);
     ut_say("the other thread goes on");
     _exit(31);
 }
