@@ -633,7 +633,7 @@ static bool known_word(struct filesystem *fs, const char *s, size_t n)
         {"async", 0, MOUNT_SYNCHRONOUS}, {"dirsync", MOUNT_DIRSYNC, 0},   {"mand", MOUNT_MANDLOCK, 0},
         {"nomand", 0, MOUNT_MANDLOCK},   {"lazytime", MOUNT_LAZYTIME, 0}, {"nolazytime", 0, MOUNT_LAZYTIME},
     };
-    static const char *const other[] = {"huge=never", "mpol=default", "inode32"};
+    static const char *const other[] = {"huge=never", "inode32"};
     size_t key = 0;
 
     while (key < n && s[key] != '=')
@@ -649,7 +649,8 @@ static bool known_word(struct filesystem *fs, const char *s, size_t n)
     return false;
 }
 
-/* NAME=NUMBER of at most 32 bits in a base. Whether it was that name; *err: 0 or -EINVAL. */
+/* NAME=NUMBER of at most 32 bits, in a base or (0) as it is written. Whether it was that name; *err: 0 or
+ * -EINVAL. */
 static bool parse_number(const char **s, const char *name, unsigned base, uint32_t *value, int *err)
 {
     size_t length = strlen(name);
@@ -658,7 +659,7 @@ static bool parse_number(const char **s, const char *name, unsigned base, uint32
     if (strncmp(*s, name, length) != 0)
         return false;
     *s += length;
-    *err = number_digits(s, base, &n) && n <= UINT32_MAX ? 0 : -EINVAL;
+    *err = (base ? number_digits(s, base, &n) : number_any(s, &n)) && n <= UINT32_MAX ? 0 : -EINVAL;
     if (!*err)
         *value = (uint32_t)n;
     return true;
@@ -684,8 +685,8 @@ static int parse_options(struct filesystem *fs, const char *s)
                 return -EINVAL;
             fs->max_inodes = n;
         } else if (!parse_number(&s, "mode=", 8, &fs->mode, &err) &&
-                   !parse_number(&s, "uid=", 10, &fs->uid, &err) &&
-                   !parse_number(&s, "gid=", 10, &fs->gid, &err)) {
+                   !parse_number(&s, "uid=", 0, &fs->uid, &err) &&
+                   !parse_number(&s, "gid=", 0, &fs->gid, &err)) {
             const char *end = s;
 
             while (*end && *end != ',')
@@ -702,7 +703,7 @@ static int parse_options(struct filesystem *fs, const char *s)
             return err;
     }
     fs->mode &= 07777;
-    return 0;
+    return fs->uid == UINT32_MAX || fs->gid == UINT32_MAX ? -EINVAL : 0;
 }
 
 int ramfs_mount_root(struct filesystem *fs, uint32_t mode)
@@ -861,7 +862,8 @@ static int remount(struct filesystem *fs, const char *options)
 
     if (err)
         return err;
-    if (with.max_pages && with.max_pages < fs->pages)
+    if (with.max_pages != fs->max_pages && with.max_pages &&
+        (!fs->max_pages || with.max_pages < fs->pages)) /* what had no limit gets none */
         return -EINVAL;
     if (with.max_inodes != fs->max_inodes && with.max_inodes &&
         (!fs->max_inodes || with.max_inodes < (uint64_t)fs->inodes + fs->links))
@@ -900,9 +902,9 @@ static struct filesystem_type types[] = {
 };
 /* Of files without a name: not mounted anywhere. Those with contents are tmpfs's, as on Linux; the others are
  * nothing but an inode. */
-static struct filesystem anonymous = {.type = &types[1], .where = "", .users = 1};
+static struct filesystem anonymous = {.type = &types[1], .users = 1};
 static const struct filesystem_type bare_type = {.name = "anon_inodefs", .magic = MAGIC_ANON, .nodes = true};
-static struct filesystem bare = {.type = &bare_type, .where = "", .users = 1};
+static struct filesystem bare = {.type = &bare_type, .users = 1};
 
 const struct filesystem *ramfs_unmounted(unsigned n)
 {

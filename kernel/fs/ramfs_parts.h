@@ -40,8 +40,6 @@ static inline struct node *ramfs_node_of(struct inode *i)
 }
 
 uint32_t ramfs_hash(const char *name);
-/* Whether a filesystem's inodes are nodes. */
-bool ramfs_is(const struct filesystem *fs);
 /* Those of them that are never mounted, from 0 on; NULL: there are no more. */
 const struct filesystem *ramfs_unmounted(unsigned n);
 

@@ -155,8 +155,8 @@ static bool find_uncounted(const struct filesystem *fs)
             tree += tree_refs(n);
         }
     INV("INV-RAMFS-2", refs == tree + fs->users - 1,
-        "%s at %s: inodes have %u references, %u of the tree, %u of users", fs->type->name, fs->where, refs,
-        tree, fs->users - 1);
+        "%s, device %u: inodes have %u references, %u of the tree, %u of users", fs->type->name, fs->dev,
+        refs, tree, fs->users - 1);
     return ok;
 }
 

@@ -86,9 +86,15 @@ void vfs_give_back(size_t bytes)
     kept_bytes -= bytes;
 }
 
+static size_t filesystem_bytes(const char *source)
+{
+    return sizeof(struct filesystem) + strlen(source) + 1;
+}
+
 static void filesystem_free(struct filesystem *fs)
 {
-    vfs_give_back(sizeof *fs);
+    vfs_give_back(filesystem_bytes(fs->source));
+    kfree(fs->source);
     kfree(fs);
 }
 
@@ -121,7 +127,7 @@ void inode_fini(struct inode *i)
 /* The last user has gone, and the mount before it. */
 static void filesystem_end(struct filesystem *fs)
 {
-    mm_assert(fs->detached && fs->type->destroy, "%s at %s", fs->type->name, fs->where);
+    mm_assert(fs->detached && fs->type->destroy, "%s, device %u", fs->type->name, fs->dev);
     fs->ended = true;
     fs->inodes++; /* it stays until the tree is down */
     fs->type->destroy(fs);
@@ -388,6 +394,12 @@ static int may_search(struct inode *dir, bool name)
     return name ? inode_permission(dir, MAY_EXEC) : 0;
 }
 
+/* Whether one more link, that lies in w->at, may be followed. */
+static bool may_follow(struct walk *w)
+{
+    return ++w->links <= LINKS_MAX && !(w->at->fs->flags & MOUNT_NOSYMFOLLOW);
+}
+
 /* The walk from w->at. On an error end is empty. */
 static int walk(struct walk *w, unsigned flags, struct path_end *end)
 {
@@ -442,12 +454,12 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
         if (!next && !last)
             return -ENOENT;
         if (err == 1) {
-            if (++w->links > LINKS_MAX) {
+            if (!may_follow(w)) {
                 inode_put(next);
                 return -ELOOP;
             }
         } else if (next && S_ISLNK(next->mode) && through) {
-            if (++w->links > LINKS_MAX)
+            if (!may_follow(w))
                 err = -ELOOP;
             else if (unlikely(w->at->mode & MODE_STICKY) && last && permission_follow(w->at, next))
                 err = -EACCES;
@@ -836,12 +848,16 @@ static void append_mount(struct filesystem *fs)
     *end = fs;
 }
 
-/* Whether something can be mounted on a directory, now. */
+/* Whether something can be mounted on what may be a directory, now. */
 static int can_cover(const struct inode *dir)
 {
-    if (dir->fs->detached || (dir->fs->type->made_up && dir != dir->fs->root))
+    if (!dir->fs->root || dir->fs->detached) /* it is in no mounted filesystem */
         return -EINVAL;
-    return dir->nlink ? 0 : -ENOENT; /* removed meanwhile */
+    if (!dir->nlink) /* removed, maybe meanwhile */
+        return -ENOENT;
+    if (!S_ISDIR(dir->mode))
+        return -ENOTDIR;
+    return dir->fs->type->made_up && dir != dir->fs->root ? -EINVAL : 0;
 }
 
 /* What is kept of what mount(2) is told. Times of access are kept as if `relatime` was said, if nothing
@@ -857,9 +873,36 @@ static unsigned kept_flags(unsigned flags)
     return kept;
 }
 
+/* A filesystem that remembers what it is made of, and nothing else yet. Sleeps. */
+static int filesystem_alloc(const char *source, struct filesystem **out)
+{
+    struct filesystem *fs;
+    int err = vfs_keep(filesystem_bytes(source));
+
+    if (err)
+        return err;
+    fs = vm_zalloc(sizeof *fs);
+    if (fs)
+        fs->source = vm_alloc(strlen(source) + 1);
+    if (!fs || !fs->source) {
+        kfree(fs);
+        vfs_give_back(filesystem_bytes(source));
+        return -ENOMEM;
+    }
+    memcpy(fs->source, source, strlen(source) + 1);
+    *out = fs;
+    return 0;
+}
+
+/* What is read-only itself stays so, whatever the mount is. */
+static void add_read_only(struct filesystem *fs, unsigned flags)
+{
+    fs->read_only = fs->flags & MOUNT_RDONLY;
+    fs->flags |= flags & MOUNT_RDONLY;
+}
+
 /* dir NULL: nothing is below. */
-int vfs_mount(struct inode *dir, const char *type, const char *source, unsigned flags, const char *options,
-              const char *where)
+int vfs_mount(struct inode *dir, const char *type, const char *source, unsigned flags, const char *options)
 {
     const struct filesystem_type *t = filesystem_types;
     struct filesystem *fs;
@@ -869,25 +912,20 @@ int vfs_mount(struct inode *dir, const char *type, const char *source, unsigned 
         t = t->next;
     if (!t)
         return -ENODEV;
-    if (dir && !S_ISDIR(dir->mode))
-        return -ENOTDIR;
-    fs = vm_alloc(sizeof *fs);
-    if (!fs)
-        return -ENOMEM;
-    err = vfs_keep(sizeof *fs);
-    if (err) {
-        kfree(fs);
+    err = filesystem_alloc(source, &fs);
+    if (err)
         return err;
-    }
-    *fs = (struct filesystem){
-        .type = t, .flags = kept_flags(flags), .mode = MOUNT_MODE, .dev = ++next_dev, .users = 1};
-    format(fs->where, sizeof fs->where, "%s", where);
-    format(fs->source, sizeof fs->source, "%s", source);
+    fs->type = t;
+    fs->flags = kept_flags(flags);
+    fs->mode = MOUNT_MODE;
+    fs->dev = ++next_dev;
+    fs->users = 1;
     err = t->mount(fs, options);
     if (err) {
         filesystem_free(fs);
         return err;
     }
+    add_read_only(fs, flags);
     if (dir) {
         dir = mounted(inode_get(dir));
         err = can_cover(dir);
@@ -909,6 +947,7 @@ int vfs_remount(struct inode *top, bool mount_only, unsigned flags, const char *
     struct filesystem *fs = top->fs;
     const struct filesystem_type *t = fs->type;
     unsigned kept = kept_flags(flags), old = fs->flags, same;
+    bool was = fs->read_only;
     int err;
 
     if (top != fs->root || fs->detached)
@@ -916,13 +955,18 @@ int vfs_remount(struct inode *top, bool mount_only, unsigned flags, const char *
     if (!(flags & MOUNT_ATIME))
         kept = (kept & MOUNT_KEPT) | (old & MOUNT_ATIME);
     same = MOUNT_SUPER & ~(mount_only ? MOUNT_RDONLY : MOUNT_CHANGEABLE);
-    kept = (kept & ~same) | (old & same);
-    if (kept & ~old & MOUNT_RDONLY && t->written && t->written(fs))
-        return -EBUSY;
-    fs->flags = kept;
+    fs->flags = (kept & ~same) | (old & same);
     err = t->remount && !mount_only ? t->remount(fs, options) : 0;
-    if (err)
+    if (mount_only)
+        fs->flags |= was ? MOUNT_RDONLY : 0;
+    else
+        add_read_only(fs, flags);
+    if (!err && fs->flags & ~old & MOUNT_RDONLY && t->written && t->written(fs))
+        err = -EBUSY;
+    if (err) {
         fs->flags = old;
+        fs->read_only = was;
+    }
     return err;
 }
 
@@ -1030,7 +1074,7 @@ unsigned vfs_end(bool report)
     for (const struct filesystem *fs = vfs_mounts; fs; fs = fs->next) {
         left++;
         if (report && !fs->root->covered_by)
-            os_log("vfs: %s at %s is in use, %u users", fs->type->name, fs->where, fs->users - 1);
+            os_log("vfs: %s (%s) is in use, %u users", fs->type->name, fs->source, fs->users - 1);
     }
     return left;
 }
@@ -1047,7 +1091,7 @@ static void mount_at(const char *type, const char *path, const char *options)
             err = path_lookup(NULL, path, LOOKUP_DIRECTORY, &dir);
     }
     if (!err)
-        err = vfs_mount(dir, type, type, 0, options, path);
+        err = vfs_mount(dir, type, type, 0, options);
     inode_put(dir);
     if (err)
         os_log("no %s at %s: error %d", type, path, -err);
@@ -1058,7 +1102,7 @@ int vfs_init(const void *archive, size_t size, const char **why)
     int err;
 
     ramfs_register();
-    err = vfs_mount(NULL, "rootfs", "rootfs", 0, NULL, "/");
+    err = vfs_mount(NULL, "rootfs", "rootfs", 0, NULL);
     if (err)
         return err;
     root = vfs_mounts->root;

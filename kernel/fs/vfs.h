@@ -181,6 +181,7 @@ enum mount_flags {
     MOUNT_SYNCHRONOUS = 1 << 4, /* everything is written at once here */
     MOUNT_MANDLOCK = 1 << 6,
     MOUNT_DIRSYNC = 1 << 7,
+    MOUNT_NOSYMFOLLOW = 1 << 8,
     MOUNT_NOATIME = 1 << 10,
     MOUNT_NODIRATIME = 1 << 11,
     MOUNT_RELATIME = 1 << 21,
@@ -190,7 +191,7 @@ enum mount_flags {
     /* Of the filesystem wherever it is mounted, and those of them that can be changed. */
     MOUNT_SUPER = MOUNT_RDONLY | MOUNT_SYNCHRONOUS | MOUNT_MANDLOCK | MOUNT_DIRSYNC | MOUNT_LAZYTIME,
     MOUNT_CHANGEABLE = MOUNT_SUPER & ~MOUNT_DIRSYNC,
-    MOUNT_KEPT = MOUNT_SUPER | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC,
+    MOUNT_KEPT = MOUNT_SUPER | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC | MOUNT_NOSYMFOLLOW,
 };
 
 #define MOUNT_MODE 01777u /* of a root, if mount(2) says nothing */
@@ -201,12 +202,12 @@ struct filesystem {
     uint32_t dev;   /* st_dev */
     struct inode *root;
     struct filesystem *next;
-    uint32_t users;  /* references to inodes that are not the tree's own, and one of the mount itself */
-    bool detached;   /* it is no mount any more, but has users yet */
-    bool ended;      /* the last user has gone */
-    bool expiring;   /* nobody has left it since MNT_EXPIRE was asked for */
-    char where[64];  /* mount point, for /proc/mounts */
-    char source[32]; /* what mount() was given */
+    uint32_t users; /* references to inodes that are not the tree's own, and one of the mount itself */
+    bool detached;  /* it is no mount any more, but has users yet */
+    bool ended;     /* the last user has gone */
+    bool expiring;  /* nobody has left it since MNT_EXPIRE was asked for */
+    bool read_only; /* it is itself, and flags say so whatever the mount is */
+    char *source;   /* what mount() was given, for /proc/mounts; kmalloc */
     uint64_t max_pages, pages; /* tmpfs's size= (0: no limit), and pages that its files have */
     uint32_t inodes;           /* the last one takes a filesystem that has ended along */
     /* Of tmpfs, nr_inodes= (0: no limit). As on Linux, each name of a file beyond its first counts as one. */
@@ -311,8 +312,7 @@ void vfs_give_back(size_t bytes);
 void filesystem_register(struct filesystem_type *type);
 extern struct filesystem_type *filesystem_types;
 /* Mount a new filesystem of a type on a directory, with MOUNT_* flags. -ENODEV: no such type. Sleeps. */
-int vfs_mount(struct inode *dir, const char *type, const char *source, unsigned flags, const char *options,
-              const char *where);
+int vfs_mount(struct inode *dir, const char *type, const char *source, unsigned flags, const char *options);
 enum { UMOUNT_DETACH = 2, UMOUNT_EXPIRE = 4 };
 /*
  * Take a mount away by its root, whose reference moves here. -EINVAL: it is none; -EBUSY: it has users. With

@@ -587,17 +587,25 @@ static const struct mount_word super_words[] = {{MOUNT_SYNCHRONOUS, "sync"},
                                                 {MOUNT_LAZYTIME, "lazytime"},
                                                 {0, NULL}};
 /* Of the mount. */
-static const struct mount_word mount_words[] = {{MOUNT_NOSUID, "nosuid"},
-                                                {MOUNT_NODEV, "nodev"},
-                                                {MOUNT_NOEXEC, "noexec"},
-                                                {MOUNT_NOATIME, "noatime"},
-                                                {MOUNT_NODIRATIME, "nodiratime"},
-                                                {MOUNT_RELATIME, "relatime"},
-                                                {0, NULL}};
+static const struct mount_word mount_words[] = {
+    {MOUNT_NOSUID, "nosuid"},           {MOUNT_NODEV, "nodev"},
+    {MOUNT_NOEXEC, "noexec"},           {MOUNT_NOATIME, "noatime"},
+    {MOUNT_NODIRATIME, "nodiratime"},   {MOUNT_RELATIME, "relatime"},
+    {MOUNT_NOSYMFOLLOW, "nosymfollow"}, {0, NULL}};
 
-static const char *rights(const struct filesystem *fs)
+static const char *rights(bool read_only)
 {
-    return fs->flags & MOUNT_RDONLY ? "ro" : "rw";
+    return read_only ? "ro" : "rw";
+}
+
+/* What would end a word, or begin a comment, is written in octal digits. */
+static void show_word(struct text *t, const char *s, bool first)
+{
+    for (; *s; s++)
+        if (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\\' || (first && *s == '#'))
+            text_print(t, "\\%03o", (uint8_t)*s);
+        else
+            text_put(t, s, 1);
 }
 
 static void print_option(void *to, const char *fmt, ...)
@@ -618,9 +626,11 @@ static void show_options(struct text *t, const struct filesystem *fs)
         fs->type->show(fs, print_option, t);
         return;
     }
-    if (fs->max_pages && fs->max_pages != ramfs_default_limit())
+    if (!ramfs_is(fs))
+        return;
+    if (fs->max_pages != ramfs_default_limit())
         text_print(t, ",size=%lluk", (unsigned long long)KIB(fs->max_pages));
-    if (fs->max_pages && fs->max_inodes != ramfs_default_inodes())
+    if (fs->max_inodes != ramfs_default_inodes())
         text_print(t, ",nr_inodes=%llu", (unsigned long long)fs->max_inodes);
     if (fs->mode != MOUNT_MODE)
         text_print(t, ",mode=%03o", fs->mode);
@@ -630,11 +640,26 @@ static void show_options(struct text *t, const struct filesystem *fs)
         text_print(t, ",gid=%u", fs->gid);
 }
 
+/* The path of a mount as its reader has it, NULL if his root is not above it. Valid until the next call. */
+static const char *where(const struct filesystem *fs)
+{
+    static char path[PATH_MAX];
+
+    return path_reaches_root(fs->root) && path_of(fs->root, path, sizeof path) > 0 ? path : NULL;
+}
+
 int proc_show_mounts(struct text *t, const struct proc_node *n)
 {
     (void)n;
     for (const struct filesystem *fs = vfs_mounts; fs; fs = fs->next) {
-        text_print(t, "%s %s %s %s", fs->source, fs->where, fs->type->name, rights(fs));
+        const char *at = where(fs);
+
+        if (!at)
+            continue;
+        show_word(t, fs->source, true);
+        text_put(t, " ", 1);
+        show_word(t, at, false);
+        text_print(t, " %s %s", fs->type->name, rights(fs->flags & MOUNT_RDONLY));
         show_words(t, fs->flags, super_words);
         show_words(t, fs->flags, mount_words);
         show_options(t, fs);
@@ -648,11 +673,17 @@ int proc_show_mountinfo(struct text *t, const struct proc_node *n)
     (void)n;
     for (const struct filesystem *fs = vfs_mounts; fs; fs = fs->next) {
         const struct inode *below = fs->root->covers;
+        const char *at = where(fs);
 
-        text_print(t, "%u %u 0:%u / %s %s", fs->dev, below ? below->fs->dev : 0, fs->dev, fs->where,
-                   rights(fs));
+        if (!at)
+            continue;
+        text_print(t, "%u %u 0:%u / ", fs->dev, below ? below->fs->dev : 0, fs->dev);
+        show_word(t, at, false);
+        text_print(t, " %s", rights(fs->flags & MOUNT_RDONLY));
         show_words(t, fs->flags, mount_words);
-        text_print(t, " - %s %s %s", fs->type->name, fs->source, rights(fs));
+        text_print(t, " - %s ", fs->type->name);
+        show_word(t, fs->source, true);
+        text_print(t, " %s", rights(fs->read_only));
         show_words(t, fs->flags, super_words);
         show_options(t, fs);
         text_print(t, "\n");

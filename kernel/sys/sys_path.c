@@ -695,8 +695,9 @@ enum {
     MS_REMOUNT = 32,
     MS_BIND = 4096,
     MS_MOVE = 8192,
-    MS_TYPES = 15 << 17, /* unbindable, private, slave, shared: how mounts spread over namespaces */
-    MS_MAGIC = 0xC0ED,   /* once all flags had this above them */
+    MS_TYPES = 15 << 17,  /* unbindable, private, slave, shared: how mounts spread over namespaces */
+    MS_MAGIC = 0xC0ED,    /* once all flags had this above them */
+    MS_NOUSER = 1u << 31, /* the kernel's own */
 };
 
 /* A string of mount(2), which may be null. */
@@ -729,24 +730,6 @@ static int optional_page(vaddr_t user, char **out)
     return 0;
 }
 
-static int mount_strings(const char *source, const char *type, unsigned flags, const char *options,
-                         struct inode *dir)
-{
-    char *where;
-    int err;
-
-    if (!dir->fs->root) /* a file that no mounted filesystem has */
-        return -EINVAL;
-    where = vm_alloc(PATH_MAX);
-    if (!where)
-        return -ENOMEM;
-    err = path_of(dir, where, PATH_MAX);
-    if (err >= 0)
-        err = vfs_mount(dir, type, source ? source : "none", flags, options, where);
-    kfree(where);
-    return err;
-}
-
 int32_t sys_mount(SYSCALL_5_ARGS(source, target, type, flags, options))
 {
     char *s = NULL, *t = NULL, *o = NULL;
@@ -763,14 +746,16 @@ int32_t sys_mount(SYSCALL_5_ARGS(source, target, type, flags, options))
     if (!err) {
         if (flags >> 16 == MS_MAGIC)
             flags &= 0xFFFF;
-        if (!capable(CAP_SYS_ADMIN))
+        if (flags & MS_NOUSER)
+            err = -EINVAL;
+        else if (!capable(CAP_SYS_ADMIN))
             err = -EPERM;
         else if (flags & MS_REMOUNT)
             err = vfs_remount(dir, flags & MS_BIND, flags, o);
         else if (flags & (MS_BIND | MS_MOVE) || !t)
             err = -EINVAL;
         else
-            err = mount_strings(s, t, flags, o, dir);
+            err = vfs_mount(dir, t, s ? s : "none", flags, o);
         inode_put(dir);
     }
     kfree(s);

@@ -243,11 +243,12 @@ _Static_assert(sizeof(struct statfs32) == 64, "asm/statfs.h");
 /* What statfs(2) calls ST_*: nearly mount(2)'s numbers. */
 static uint32_t statfs_flags(const struct filesystem *fs)
 {
-    enum { ST_VALID = 0x20, ST_RELATIME = 0x1000 };
+    enum { ST_VALID = 0x20, ST_RELATIME = 0x1000, ST_NOSYMFOLLOW = 0x2000 };
     const unsigned alike = MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC | MOUNT_SYNCHRONOUS |
                            MOUNT_MANDLOCK | MOUNT_NOATIME | MOUNT_NODIRATIME;
 
-    return ST_VALID | (fs->flags & alike) | (fs->flags & MOUNT_RELATIME ? ST_RELATIME : 0);
+    return ST_VALID | (fs->flags & alike) | (fs->flags & MOUNT_RELATIME ? ST_RELATIME : 0) |
+           (fs->flags & MOUNT_NOSYMFOLLOW ? ST_NOSYMFOLLOW : 0);
 }
 
 static void describe(const struct inode *i, struct statfs64 *s)

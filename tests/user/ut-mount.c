@@ -130,6 +130,149 @@ static void numbers(void)
     }
 }
 
+/* Numbers in other bases, ids that are none, and what means no limit. */
+static void more_numbers(void)
+{
+    static const char *const options[] = {
+        "uid=65536,gid=0x10", "uid=010,gid=0X1f", "uid=4294967294", "uid=4294967295", "gid=0xffffffff",
+        "gid=4294967296",     "mode=0x1ff",       "mpol=default",   "size=0",         "nr_inodes=0",
+        "nr_blocks=0",        "size=0x2000",      "size=010000",    "source=abc",     "noexec"};
+
+    PART("more numbers");
+    for (unsigned i = 0; i < sizeof options / sizeof *options; i++) {
+        mounted(0, options[i]);
+        show_root();
+        umount(AT);
+    }
+    PART("what has no limit gets none");
+    mounted(0, "size=0,nr_inodes=0");
+    mounted(MS_REMOUNT, "size=8k");
+    mounted(MS_REMOUNT, "nr_inodes=8");
+    mounted(MS_REMOUNT, "size=0");
+    leave();
+    mounted(0, "size=8k");
+    mounted(MS_REMOUNT, "size=0");
+    mounted(MS_REMOUNT, "size=8k");
+    leave();
+}
+
+static void show_line(const char *what, const char *source)
+{
+    char line[1024];
+    FILE *f = fopen("/proc/mounts", "r");
+    bool seen = false;
+
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, source, strlen(source)) == 0) {
+            char *at = strstr(line, "/ut-"), *end = at ? strstr(at, " tmpfs ") : NULL;
+
+            ut_say("%s: %.*s ... %.*s", what, (int)strcspn(line, "/") - 1, line,
+                   end ? (int)(end - at - 10) : 0, at ? at + 10 : "");
+            seen = true;
+        }
+    if (f)
+        fclose(f);
+    if (!seen)
+        ut_say("%s: no such line", what);
+}
+
+static void names(void)
+{
+    char deep[200];
+
+    PART("names that would end a word, and long ones");
+    TRY(mount("a b\tc\\d\ne#f", AT, "tmpfs", 0, "size=4k"));
+    show_line("escaped", "a");
+    leave();
+    TRY(mount("", AT, "tmpfs", 0, "size=4k"));
+    show_line("empty", " ");
+    leave();
+    memset(deep, 'x', sizeof deep);
+    deep[199] = '\0';
+    TRY(mkdir(deep, 0700));
+    TRY(mkdir("a b", 0700));
+    TRY(mount(deep, deep, "tmpfs", 0, "size=4k"));
+    show_line("long", "xxx");
+    TRY(umount(deep));
+    TRY(mkdir("a b/c#\nd", 0700));
+    TRY(mount("odd", "a b/c#\nd", "tmpfs", 0, "size=4k"));
+    show_line("odd", "odd");
+    TRY(rename("a b", "other"));
+    show_line("moved", "odd");
+    pid_t pid = fork();
+    if (pid == 0) {
+        mkdir("other/proc", 0700);
+        TRY(mount("none", "other/proc", "proc", 0, NULL));
+        TRY(chroot("other"));
+        FILE *f = fopen("/proc/mounts", "r");
+        char line[512];
+        while (f && fgets(line, sizeof line, f))
+            if (strstr(line, " tmpfs "))
+                ut_say("below its root: %.*s", (int)(strstr(line, " tmpfs ") - line), line);
+        fclose(f);
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+    TRY(umount("other/proc"));
+    TRY(umount("other/c#\nd"));
+}
+
+static void ends(void)
+{
+    int file = open("outside", O_RDWR | O_CREAT, 0600), nameless = open(".", O_RDWR | O_TMPFILE, 0600);
+    int memory = memfd_create("m", 0), removed = open("removed", O_RDWR | O_CREAT, 0600);
+    char name[4][32];
+
+    PART("what nothing can be mounted on");
+    unlink("removed");
+    snprintf(name[0], sizeof name[0], "/proc/self/fd/%d", file);
+    snprintf(name[1], sizeof name[1], "/proc/self/fd/%d", nameless);
+    snprintf(name[2], sizeof name[2], "/proc/self/fd/%d", memory);
+    snprintf(name[3], sizeof name[3], "/proc/self/fd/%d", removed);
+    for (unsigned i = 0; i < 4; i++) {
+        TRY(mount("none", name[i], "tmpfs", 0, NULL));
+        TRY(mount("none", name[i], "tmpfs", 0, "foo=1"));
+        TRY(mount("none", name[i], "nosuch", 0, NULL));
+    }
+    TRY(mount("none", "outside", "tmpfs", 0, NULL));
+    TRY(mount("none", "/proc/self/stat", "tmpfs", 0, NULL));
+    TRY(mount("none", AT, "tmpfs", 1ul << 31, NULL));
+    TRY(mount("none", AT, "tmpfs", 0xc0ed0000, "size=4k"));
+    leave();
+    close(file);
+    close(nameless);
+    close(memory);
+    close(removed);
+}
+
+#ifndef MS_NOSYMFOLLOW
+#define MS_NOSYMFOLLOW 256
+#endif
+
+static void no_links(void)
+{
+    PART("links are not followed");
+    mounted(MS_NOSYMFOLLOW, "size=64k,nr_inodes=50");
+    show_statfs();
+    close(open(AT "/file", O_RDWR | O_CREAT, 0600));
+    mkdir(AT "/dir", 0700);
+    TRY(symlink("file", AT "/link"));
+    TRY(symlink("dir", AT "/way"));
+    TRY(access(AT "/link", F_OK));
+    TRY(access(AT "/way/..", F_OK));
+    TRY(access(AT "/file", F_OK));
+    TRY(open(AT "/link", O_RDONLY | O_NOFOLLOW));
+    TRY(open(AT "/link", O_RDWR | O_CREAT, 0600));
+    TRY(readlink(AT "/link", (char[8]){0}, 8));
+    TRY(lchown(AT "/link", 0, 0));
+    TRY(unlink(AT "/link"));
+    TRY(symlink(AT "/file", "outer"));
+    TRY(access("outer", F_OK));
+    mounted(MS_REMOUNT, NULL);
+    TRY(access(AT "/way/..", F_OK));
+    leave();
+}
+
 static void show_open(const char *name, int flags)
 {
     int fd = open(name, flags, 0600);
@@ -237,6 +380,25 @@ static void read_only(void)
     fd = open(AT "/dev", O_RDWR);
     mounted(MS_REMOUNT | MS_RDONLY, NULL);
     close(fd);
+    PART("by a word, or by a flag");
+    mounted(MS_REMOUNT, "rw");
+    fd = open(AT "/file", O_RDWR);
+    mounted(MS_REMOUNT, "ro");
+    close(fd);
+    mounted(MS_REMOUNT, "ro");
+    show_statfs();
+    show_open(AT "/file", O_RDWR);
+    mounted(MS_REMOUNT | MS_RDONLY, "rw");
+    show_open(AT "/file", O_RDWR);
+    mounted(MS_REMOUNT | MS_BIND, NULL);
+    show_open(AT "/file", O_RDWR);
+    mounted(MS_REMOUNT, "ro");
+    mounted(MS_REMOUNT | MS_BIND, NULL);
+    show_open(AT "/file", O_RDWR);
+    mounted(MS_REMOUNT, NULL);
+    mounted(MS_REMOUNT | MS_BIND | MS_RDONLY, NULL);
+    show_open(AT "/file", O_RDWR);
+    mounted(MS_REMOUNT | MS_RDONLY, NULL);
     pid_t pid = fork();
     if (pid == 0)
         _exit(execl(AT "/file", "file", NULL) != 0 && errno == ENOEXEC);
@@ -384,6 +546,10 @@ UT_PROGRAM(mount)
     ut_workdir();
     mkdir(AT, 0700);
     numbers();
+    more_numbers();
+    names();
+    ends();
+    no_links();
     read_only();
     no_exec();
     times();

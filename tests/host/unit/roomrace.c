@@ -469,7 +469,7 @@ static void use_mounts(struct thread *t)
         switch (draw(6)) {
         case 0:
             if (path_lookup(NULL, "/tmp/m", LOOKUP_DIRECTORY, &i) == 0) {
-                vfs_mount(i, "tmpfs", "none", 0, NULL, "/tmp/m");
+                vfs_mount(i, "tmpfs", "none", 0, NULL);
                 inode_put(i);
             }
             break;
