@@ -1072,9 +1072,13 @@ unsigned vfs_end(bool report)
         at = &vfs_mounts; /* it may have been what kept another */
     }
     for (const struct filesystem *fs = vfs_mounts; fs; fs = fs->next) {
+        char where[64];
+
         left++;
-        if (report && !fs->root->covered_by)
-            os_log("vfs: %s (%s) is in use, %u users", fs->type->name, fs->source, fs->users - 1);
+        if (!report || fs->root->covered_by)
+            continue;
+        os_log("vfs: %s at %s is in use, %u users", fs->type->name,
+               path_of(fs->root, where, sizeof where) < 0 ? fs->source : where, fs->users - 1);
     }
     return left;
 }

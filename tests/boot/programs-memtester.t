@@ -23,14 +23,15 @@ my $run = run_programs('programs-memtester', sets => [qw(busybox memtester)], me
     script => 'try memtester memtester ' . ($ENV{QUIRE_SOAK} ? '16M' : '4M') . ' 1');
 step_is($run, 'memtester', 0, passed(@all), qr/^Done\.$/m);
 
-# It locks what it tests if it may, and nobody can lock more than there is; with a limit of 0 it may not, and goes on.
+# It locks what it tests if it may, and nobody can lock more than there is; a user with a limit of 0 may not, and goes on.
 my $soak = $ENV{QUIRE_SOAK};
 my $mask = $soak ? '0' : '0x07'; # Random Value, and Compare XOR and SUB
 my $big = run_programs('programs-memtester-swap', sets => [qw(busybox memtester)], memory => '32M', swap => 128 * 1024,
     time => $soak ? 3600 : 240, script => <<"END");
+echo user:x:1000:1000::/: >>/etc/passwd
 ulimit -l 0
 export MEMTESTER_TEST_MASK=$mask
-try memtester memtester 48M 1
+try memtester start-stop-daemon -S -c user -x /usr/sbin/memtester -- 48M 1
 try vmstat grep pswp /proc/vmstat
 END
 step_is($big, 'memtester', 0, passed($soak ? @all : @all[0 .. 3]), qr/^got +48MB .*$/m, qr/^Done\.$/m);

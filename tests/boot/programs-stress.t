@@ -12,7 +12,6 @@ use Test::More;
 need_sets(qw(busybox stress));
 
 my @stressors = qw(vm brk stack mmap mremap fork vfork madvise mincore msync shm bigheap malloc fault bad-altstack);
-my @absent = qw(socketcall); # there is no network
 my $seconds = $ENV{QUIRE_SOAK} ? 60 : 1;
 
 # Sizes that suit the machine, so that the time is spent on what is meant and not on the disk alone.
@@ -30,7 +29,7 @@ sub check {
     return;
 }
 
-my $run = run_programs('programs-stress', sets => [qw(busybox stress)], memory => '128M', swap => 1, absent => \@absent,
+my $run = run_programs('programs-stress', sets => [qw(busybox stress)], memory => '128M', swap => 1,
     time => 60 + @stressors * ($seconds + 8),
     script => join "\n", map { "try $_ stress-ng " . stressor($_, 16) . " --verify -t $seconds" } @stressors);
 check($run, $_) for @stressors;
@@ -39,7 +38,7 @@ check($run, $_) for @stressors;
 for my $c (['64', '64M', 256 * 1024, 16], ['256-no-swap', '256M', 0, 16], ['512', '512M', 64 * 1024, 64]) {
     my ($name, $memory, $swap, $mib) = @$c;
     my $together = join ' ', map { stressor($_, $mib) } grep { $_ ne 'bigheap' } @stressors;
-    my $r = run_programs("programs-stress-$name", sets => [qw(busybox stress)], memory => $memory, swap => $swap, absent => \@absent,
+    my $r = run_programs("programs-stress-$name", sets => [qw(busybox stress)], memory => $memory, swap => $swap,
         time => 180 + 3 * $seconds, script => "try together stress-ng $together --verify -t $seconds");
     check($r, 'together');
 }

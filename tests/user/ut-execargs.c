@@ -75,7 +75,7 @@ static void amounts(void)
     PART("a small stack");
     sizes(1, 50000, 1, 50000, 200000);
     sizes(1, 100000, 0, 0, 100000);
-    sizes(1, 131000, 0, 0, 135168);
+    sizes(1, 131000, 0, 0, 196608);
     sizes(2, 60000, 0, 0, 4096);
 }
 
