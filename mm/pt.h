@@ -67,6 +67,8 @@ void pt_destroy(struct pt *pt);
 void pt_hand_over(struct pt *from, struct pt *to);
 /* Load it into the processor; NULL: the kernel's. Does nothing when it is loaded. */
 void pt_activate(struct pt *pt);
+/* The same of one that is not loaded. */
+static inline void pt_switch(struct pt *pt);
 /* The one that is loaded, NULL for the kernel's. */
 static inline struct pt *pt_active(void);
 

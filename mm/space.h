@@ -86,6 +86,14 @@ struct space *space_create(struct vm *vm);
 void space_destroy(struct space *s);
 /* Load its page tables into the processor; NULL: the kernel's only. */
 void space_activate(struct space *s);
+/* The same of a space whose tables are not loaded, for who switches tasks. */
+static inline void space_switch(struct space *s)
+{
+    if (likely(!s->tlb))
+        pt_switch(&s->pt);
+    else
+        space_activate(s);
+}
 
 /*
  * Map size bytes (rounded up to pages) of object from page offset on, or private zeroes when object is

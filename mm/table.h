@@ -95,7 +95,7 @@ unsigned table_put_out(struct vm *vm, struct frame **out, unsigned max, unsigned
 /* An empty table: a cleared frame of use FRAME_TABLE. NULL: there is none at hand. Nosleep. */
 static inline struct frame *table_try(struct vm *vm)
 {
-    struct frame *f = frame_alloc_clean(vm->pool, FRAME_TABLE);
+    struct frame *f = frame_alloc_clean(vm->pool, FRAME_TABLE); /* no reclaim: table_alloc() does it */
 
     if (likely(f))
         return f;

@@ -93,13 +93,13 @@ static bool has_credit(struct task *t)
 {
     uint64_t now;
 
-    if (t->cpu_ns - t->granted_cpu_ns < SLICE_NS)
+    if (time_stamps_ns(t->used - t->granted_used) < SLICE_NS)
         return true;
-    now = os_now_ns();
-    if (now - t->granted < (queue.level[RUN_NORMAL].count + queue.others + 2ull) * SLICE_NS)
+    now = time_stamp();
+    if (time_stamps_ns(now - t->granted) < (queue.level[RUN_NORMAL].count + queue.others + 2ull) * SLICE_NS)
         return false;
     t->granted = now;
-    t->granted_cpu_ns = t->cpu_ns;
+    t->granted_used = t->used;
     return true;
 }
 
@@ -187,8 +187,8 @@ void sched_ready_again(bool asked)
         runq_put_next(&queue, &self->run);
     } else {
         self->slice = 0;
-        self->granted = os_now_ns();
-        self->granted_cpu_ns = self->cpu_ns + (self->granted - self->since);
+        self->granted = time_stamp();
+        self->granted_used = self->used + (self->granted - self->since);
         runq_put(&queue, &self->run, false);
     }
 }
@@ -245,18 +245,17 @@ void sched_switch(void)
 {
     struct task *self = os_current;
     struct task *next = pick();
-    uint64_t now = os_now_ns();
+    uint64_t now = time_stamp();
 
+    self->used += now - self->since;
     if (unlikely(uneven)) {
-        runq_charge(&queue, &self->run, now - self->since);
+        runq_charge(&queue, &self->run, time_stamps_ns(now - self->since));
         if (next == self) { /* it gave way, and nobody comes before it */
-            self->cpu_ns += now - self->since;
             self->since = now;
             has_given_way(self);
             return;
         }
     }
-    self->cpu_ns += now - self->since;
     next->since = now;
     next->switches++;
     sched_stats.switches++;
@@ -264,10 +263,9 @@ void sched_switch(void)
         has_given_way(self);
     if (unlikely(sched_watch))
         watch_switch(self, next);
-    if (next->stack)
-        cpu_set_kernel_stack((uintptr_t)next->stack + next->stack_pages * PAGE_SIZE);
+    cpu_set_kernel_stack((uintptr_t)next->stack_top); /* who never was in ring 3 does not mind */
     if (next->space && pt_active() != &next->space->pt) {
-        space_activate(next->space);
+        space_switch(next->space);
         sched_stats.space_loads++;
     }
     if (next->context)
@@ -316,9 +314,11 @@ static struct task *first_sleeper(void)
  * not how many ticks there were: on a busy host an emulator leaves out most of them. */
 static void count_realtime_tick(struct task *t, uint64_t now)
 {
-    uint64_t from = t->since > last_tick ? t->since : last_tick;
+    uint64_t had = time_stamps_ns(time_stamp() - t->since);
 
-    run_share_count(&real_time, now, now - from > TIME_TICK_NS ? now - from : TIME_TICK_NS);
+    if (had > now - last_tick)
+        had = now - last_tick;
+    run_share_count(&real_time, now, had > TIME_TICK_NS ? had : TIME_TICK_NS);
     if (run_share_is_used(&real_time))
         want(t);
     if (t->how.policy == SCHED_RR && t->slice >= RR_TICKS && queue.level[t->run.level].head)
@@ -489,7 +489,7 @@ int sched_init(void)
     int err = 0;
 
     task_init();
-    boot_task.since = os_now_ns();
+    boot_task.since = time_stamp();
     pressure_init();
     os_current = &boot_task;
     sched_add(&boot_task);

@@ -7,6 +7,7 @@
 #include "kernel/sched/pressure.h"
 #include "kernel/sched/sched.h"
 #include "kernel/sched/sync.h"
+#include "kernel/sched/time.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/trap.h"
 #include "mm/kva_map.h"
@@ -119,6 +120,7 @@ static struct task *task_make(const char *name, unsigned stack_pages)
         return NULL;
     }
     t->stack_pages = stack_pages;
+    t->stack_top = (uint8_t *)t->stack + stack_pages * PAGE_SIZE;
     t->id = next_id++;
     t->run.level = RUN_NORMAL;
     for (size_t i = 0; i + 1 < sizeof t->name && name[i]; i++)
@@ -147,11 +149,6 @@ void task_start(struct task *t)
     os_irq_restore(irq);
 }
 
-static void *stack_top(const struct task *t)
-{
-    return (uint8_t *)t->stack + t->stack_pages * PAGE_SIZE;
-}
-
 struct task *task_create_sized(const char *name, void (*fn)(void *), void *arg, unsigned stack_pages)
 {
     struct task *t = task_make(name, stack_pages);
@@ -160,7 +157,7 @@ struct task *task_create_sized(const char *name, void (*fn)(void *), void *arg, 
         return NULL;
     t->fn = fn;
     t->arg = arg;
-    t->cpu.esp = first_esp(stack_top(t), task_main, true);
+    t->cpu.esp = first_esp(t->stack_top, task_main, true);
     task_start(t);
     return t;
 }
@@ -178,7 +175,7 @@ struct task *task_create_thread(struct thread *thread, struct context *context, 
     t->fn = fn;
     t->arg = arg;
 
-    struct trap_frame *frame = (struct trap_frame *)stack_top(t) - 1;
+    struct trap_frame *frame = (struct trap_frame *)t->stack_top - 1;
 
     t->cpu.esp = fn ? first_esp(frame, task_main, true) : first_esp(frame, trap_to_user, false);
     return t;
@@ -267,5 +264,5 @@ void task_sleep_ns(uint64_t ns)
 
 uint64_t task_cpu_ns(const struct task *t)
 {
-    return t->cpu_ns + (t == os_current ? os_now_ns() - t->since : 0);
+    return time_stamps_ns(t->used + (t == os_current ? time_stamp() - t->since : 0));
 }

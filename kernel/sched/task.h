@@ -58,15 +58,17 @@ struct task {
     uint32_t stalls;         /* waits for memory that it is in, one inside the other */
     unsigned slice;          /* ticks that it has had the processor in its turn */
     uint64_t granted;        /* when it was granted a slice, see has_credit(), */
-    uint64_t granted_cpu_ns; /* and cpu_ns then */
+    uint64_t granted_used;   /* and used then */
     void *stack;             /* lowest address; NULL for the task that booted */
+    void *stack_top;         /* behind its last byte; NULL likewise */
     unsigned stack_pages;
     void (*fn)(void *arg);
     void *arg;
     int exit_code;
     struct waitq joiner;
-    uint64_t cpu_ns; /* used up to the last switch */
-    uint64_t since;  /* when it got the processor */
+    /* Of the processor, by time_stamp(), as the two above: how much it had up to the last switch, and when it
+     * got it last. */
+    uint64_t used, since;
     uint64_t switches;
     uint64_t user_ns, system_ns; /* as the tick found it; see thread_times() */
     struct stat_parts told;      /* what that said last */

@@ -292,3 +292,8 @@ uint64_t time_of_cycles_ns(uint64_t cycles)
     /* cycles * scale needs up to 96 bits, so in two halves. */
     return ((cycles >> 32) * scale << (32 - SCALE_BITS)) + ((cycles & UINT32_MAX) * scale >> SCALE_BITS);
 }
+
+uint64_t time_stamps_ns(uint64_t stamps)
+{
+    return scale ? time_of_cycles_ns(stamps) : stamps;
+}

@@ -3,7 +3,8 @@
 #ifndef KERNEL_SCHED_TIME_H
 #define KERNEL_SCHED_TIME_H
 
-#include "mm/types.h"
+#include "mm/os.h"
+#include "mm/x86/cycles.h"
 
 #define TIME_HZ      250u
 #define TIME_TICK_NS (1000000000u / TIME_HZ)
@@ -48,5 +49,16 @@ bool time_verify(void); /* INV-TIME-* */
 /* Nanoseconds of so many cycles, and since boot at a reading of the counter. Only where there is one. */
 uint64_t time_of_cycles_ns(uint64_t cycles);
 uint64_t time_since_boot_ns(uint64_t tsc);
+
+/*
+ * A clock for what is measured often and asked for seldom: its reading is a tenth of os_now_ns(). It counts
+ * cycles, or nanoseconds where there is no counter; only differences mean something. time_stamps_ns(): such a
+ * difference, or a sum of some, in nanoseconds; after time_init().
+ */
+static inline uint64_t time_stamp(void)
+{
+    return likely(cycles_work()) ? cycles_now() : os_now_ns();
+}
+uint64_t time_stamps_ns(uint64_t stamps);
 
 #endif

@@ -6,6 +6,7 @@
  * Locking: interrupts off.
  */
 #include "kernel/x86/context.h"
+#include "kernel/x86/segment.h"
 #include "mm/os.h"
 
 struct context *context_loaded;
@@ -28,8 +29,8 @@ void context_store(struct context *c)
 {
     if (c != context_loaded)
         return;
-    c->fs = cpu_fs();
-    c->gs = cpu_gs();
+    c->fs = segment_fs();
+    c->gs = segment_gs();
     fpu_save(c->fpu);
 }
 
@@ -43,8 +44,8 @@ void context_load_slow(struct context *c)
         load_ldt(c->ldt);
     if (unlikely(c->no_tsc != tsc_withheld))
         load_tsc(c->no_tsc);
-    cpu_set_fs(c->fs);
-    cpu_set_gs(c->gs);
+    segment_set_fs(c->fs);
+    segment_set_gs(c->gs);
     fpu_load(c->fpu);
 }
 

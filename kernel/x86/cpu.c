@@ -1,5 +1,6 @@
 #include "kernel/x86/cpu.h"
 #include "drivers/pic.h"
+#include "kernel/x86/segment.h"
 #include "kernel/x86/trap.h"
 #include "mm/os.h"
 #include "mm/x86/cpu.h"
@@ -40,7 +41,8 @@ static struct descriptor gdt[GDT_ENTRIES] __attribute__((aligned(8)));
 /* For trap.asm, which puts the base in. */
 struct descriptor *const cpu_espfix = &gdt[SEL_ESPFIX / 8];
 static struct descriptor idt[VECTORS] __attribute__((aligned(8)));
-static struct tss main_tss, df_tss;
+struct tss cpu_main_tss;
+static struct tss df_tss;
 static uint8_t df_stack[DF_STACK] __attribute__((aligned(16)));
 
 static void set_segment(unsigned selector, uint32_t base, uint32_t limit, uint32_t flags)
@@ -68,7 +70,7 @@ static void load_gdt(void)
     set_segment(SEL_USER_CODE, 0, 0xFFFFF, DESC_CODE | DESC_RING3);
     set_segment(SEL_USER_DATA, 0, 0xFFFFF, DESC_DATA | DESC_RING3);
     set_segment(SEL_ESPFIX, 0, 0xFFFFF, DESC_DATA);
-    set_segment(SEL_TSS, (uint32_t)&main_tss, sizeof main_tss - 1, DESC_TSS);
+    set_segment(SEL_TSS, (uint32_t)&cpu_main_tss, sizeof cpu_main_tss - 1, DESC_TSS);
     set_segment(SEL_DOUBLE_FAULT, (uint32_t)&df_tss, sizeof df_tss - 1, DESC_TSS);
     __asm__ volatile("lgdt %0\n\t"
                      "ljmp %1, $1f\n"
@@ -92,8 +94,8 @@ void cpu_set_ldt(const uint64_t *entries, uint32_t count)
 
 static void load_tss(void)
 {
-    main_tss.ss0 = SEL_KERNEL_DATA;
-    main_tss.iomap = sizeof main_tss;
+    cpu_main_tss.ss0 = SEL_KERNEL_DATA;
+    cpu_main_tss.iomap = sizeof cpu_main_tss;
     df_tss = (struct tss){
         .cr3 = cpu_read_cr3(),
         .eip = (uint32_t)trap_double_fault,
@@ -169,11 +171,6 @@ void cpu_set_root(paddr_t root)
     df_tss.cr3 = root;
 }
 
-void cpu_set_kernel_stack(uintptr_t top)
-{
-    main_tss.esp0 = top;
-}
-
 _Static_assert(SEL_TLS / 8 + CPU_TLS == SEL_DOUBLE_FAULT / 8, "the descriptors lie side by side");
 
 void cpu_set_tls(const uint64_t tls[CPU_TLS])
@@ -186,42 +183,22 @@ void cpu_set_tls(const uint64_t tls[CPU_TLS])
     gdt[SEL_TLS / 8 + 2] = d[2];
 }
 
-#define LOAD_SEGMENT(reg, selector)                                                                          \
-    __asm__ volatile("1: mov %0, %%" reg "\n\t"                                                              \
-                     "jmp 3f\n"                                                                              \
-                     "2: mov %1, %%" reg "\n"                                                                \
-                     "3:\n\t"                                                                                \
-                     ".pushsection extable, \"a\"; .long 1b, 2b; .popsection"                                \
-                     :                                                                                       \
-                     : "r"((uint32_t)(selector)), "r"(0))
-
 uint16_t cpu_fs(void)
 {
-    uint32_t v;
-
-    __asm__ volatile("mov %%fs, %0" : "=r"(v));
-    return (uint16_t)v;
+    return segment_fs();
 }
 
 uint16_t cpu_gs(void)
 {
-    uint32_t v;
-
-    __asm__ volatile("mov %%gs, %0" : "=r"(v));
-    return (uint16_t)v;
+    return segment_gs();
 }
 
 void cpu_set_fs(uint16_t selector)
 {
-    LOAD_SEGMENT("fs", selector);
+    segment_set_fs(selector);
 }
 
 void cpu_set_gs(uint16_t selector)
 {
-    LOAD_SEGMENT("gs", selector);
-}
-
-const struct tss *cpu_main_tss(void)
-{
-    return &main_tss;
+    segment_set_gs(selector);
 }

@@ -35,8 +35,13 @@ struct tss {
 void cpu_init(void);
 /* The double-fault task runs on this root; called when the kernel's own root is ready. */
 void cpu_set_root(paddr_t root);
+/* What the processor has in use. After a double fault: the registers of the code that caused it. */
+extern struct tss cpu_main_tss;
 /* Where the processor puts the stack when it leaves ring 3. */
-void cpu_set_kernel_stack(uintptr_t top);
+static inline void cpu_set_kernel_stack(uintptr_t top)
+{
+    cpu_main_tss.esp0 = top;
+}
 /* Put a thread's own descriptors into the GDT. A segment register that holds one of their selectors has to be
  * loaded again. */
 void cpu_set_tls(const uint64_t tls[CPU_TLS]);
@@ -50,7 +55,5 @@ void cpu_set_fs(uint16_t selector);
 void cpu_set_gs(uint16_t selector);
 /* Let system calls, page faults and interrupts come in through the stubs that measure, or no more. */
 void cpu_set_metered(bool on);
-/* After a double fault: the registers of the code that caused it. */
-const struct tss *cpu_main_tss(void);
 
 #endif

@@ -149,8 +149,12 @@ void pt_activate(struct pt *pt)
 {
     if (pt == pt_loaded)
         return;
-    pt_loaded = pt;
-    tlb_load_root(pt ? pt->root : paging_kernel_root());
+    if (pt) {
+        pt_switch(pt);
+    } else {
+        pt_loaded = NULL;
+        tlb_load_root(paging_kernel_root());
+    }
 }
 
 /* Forget every user translation, if this root can have any in the processor. */

@@ -8,13 +8,20 @@
 #define MM_X86_PT_INLINE_H
 
 #include "mm/layout.h"
+#include "mm/x86/tlb.h"
 
-/* The root that the processor uses; NULL: the kernel's. Written by pt_activate(). */
+/* The root that the processor uses; NULL: the kernel's. Written by pt_activate() and pt_switch(). */
 extern struct pt *pt_loaded; /* (n) */
 
 static inline struct pt *pt_active(void)
 {
     return pt_loaded;
+}
+
+static inline void pt_switch(struct pt *pt)
+{
+    pt_loaded = pt;
+    tlb_load_root(pt->root);
 }
 
 /* pt_set() found a stale translation: flush it if the processor can have it. */
