@@ -153,7 +153,7 @@ static __attribute__((noinline, cold)) void before_slow(vaddr_t va, size_t n)
 /* Whether the range is the program's, and may be touched. */
 static inline bool begin(vaddr_t va, size_t n)
 {
-    if (unlikely(os_nosleep))
+    if (unlikely(os_nosleep) && n)
         before_slow(va, n);
     return likely(user_half_has(va, n));
 }
@@ -247,13 +247,15 @@ static int access_kernel(enum access how, void *lent, void *own, size_t n)
     return 0;
 }
 
-/* An access that does not lie in the programs' half: to what was lent, or a mistake. own: the other end, in
- * the kernel. */
+/* An access that does not lie in the programs' half: to what was lent, to nothing at all, or a mistake. own:
+ * the other end, in the kernel. */
 static __attribute__((noinline)) int access_lent(enum access how, vaddr_t va, void *own, size_t n)
 {
     struct lent_vector *v = cpu_task_current()->lent_vector;
     int err = 0;
 
+    if (!n)
+        return 0;
     if (!usercopy_is_lent(va, n))
         return -EFAULT;
     if (!v)
@@ -308,8 +310,6 @@ int user_copy_out_atomic(vaddr_t dst, const void *src, size_t n)
 
 int user_copy_in(void *dst, vaddr_t src, size_t n)
 {
-    if (n == 0)
-        return 0;
     if (!begin(src, n))
         return access_lent(COPY_IN, src, dst, n);
     cpu_user_begin();
@@ -320,8 +320,6 @@ int user_copy_in(void *dst, vaddr_t src, size_t n)
 
 int user_copy_out(vaddr_t dst, const void *src, size_t n)
 {
-    if (n == 0)
-        return 0;
     if (!begin(dst, n))
         return access_lent(COPY_OUT, dst, (void *)(uintptr_t)src, n);
     cpu_user_begin();
@@ -332,8 +330,6 @@ int user_copy_out(vaddr_t dst, const void *src, size_t n)
 
 int user_clear(vaddr_t dst, size_t n)
 {
-    if (n == 0)
-        return 0;
     if (!begin(dst, n))
         return access_lent(CLEAR, dst, NULL, n);
     cpu_user_begin();

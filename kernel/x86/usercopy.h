@@ -12,10 +12,12 @@
 #include "mm/layout.h"
 #include "mm/types.h"
 
-/* Whether [va, va + n) lies in the programs' half. No overflow: both sides stay within USER_END. */
+/* Whether [va, va + n) lies in the programs' half. */
 static inline bool user_half_has(vaddr_t va, size_t n)
 {
-    return n <= USER_END && va <= USER_END - n;
+    vaddr_t end;
+
+    return !__builtin_add_overflow(va, n, &end) && end <= USER_END;
 }
 
 /* Whether [va, va + n) was lent by usercopy_lend(). */

@@ -34,58 +34,58 @@ global %1:function
         push    ebp                     ; a frame, so that a backtrace from a fault shows the caller
         mov     ebp, esp
         push    ebx
-        push    esi
-        push    edi
-        mov     edi, eax
-        mov     esi, edx
         sub     ecx, 32
-        jb      %%rest
-%%round:
-%assign i 0
-%rep 4
-        %2      %%fault, mov eax, [esi + i]
-        %2      %%fault, mov edx, [esi + i + 4]
-        %3      %%fault, mov [edi + i], eax
-        %3      %%fault, mov [edi + i + 4], edx
-%assign i i + 8
-%endrep
-        add     esi, 32
-        add     edi, 32
-        sub     ecx, 32
-        jae     %%round
+        jae     %%rounds
 %%rest:
-        add     ecx, 32                 ; 0 to 31 bytes are left
-        mov     ebx, ecx
-        shr     ebx, 2
-        jz      %%bytes
+        add     ecx, 32 - 4             ; 0 to 31 bytes are left
+        jl      %%bytes
 %%word:
-        %2      %%fault, mov eax, [esi]
-        %3      %%fault, mov [edi], eax
-        add     esi, 4
-        add     edi, 4
-        dec     ebx
-        jnz     %%word
+        %2      %%fault, mov ebx, [edx]
+        %3      %%fault, mov [eax], ebx
+        add     edx, 4
+        add     eax, 4
+        sub     ecx, 4
+        jge     %%word
 %%bytes:
-        and     ecx, 3
+        add     ecx, 4
         jz      %%done
 %%byte:
-        %2      %%fault, mov al, [esi]
-        %3      %%fault, mov [edi], al
-        inc     esi
-        inc     edi
+        %2      %%fault, mov bl, [edx]
+        %3      %%fault, mov [eax], bl
+        inc     edx
+        inc     eax
         dec     ecx
         jnz     %%byte
 %%done:
         xor     eax, eax
 %%out:
-        pop     edi
-        pop     esi
         pop     ebx
         pop     ebp
         ret
 %%fault:
         mov     eax, -EFAULT
         jmp     %%out
+
+%%rounds:
+        push    esi
+%%round:
+%assign i 0
+%rep 4
+        %2      %%round_fault, mov ebx, [edx + i]
+        %2      %%round_fault, mov esi, [edx + i + 4]
+        %3      %%round_fault, mov [eax + i], ebx
+        %3      %%round_fault, mov [eax + i + 4], esi
+%assign i i + 8
+%endrep
+        add     edx, 32
+        add     eax, 32
+        sub     ecx, 32
+        jae     %%round
+        pop     esi
+        jmp     %%rest
+%%round_fault:
+        pop     esi
+        jmp     %%fault
 %endmacro
 
 COPY usercopy_in, MAY_FAULT, PLAIN
