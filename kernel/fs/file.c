@@ -415,7 +415,7 @@ static inline int transfer(int (*op)(struct file *f, vaddr_t buf, size_t n, uint
     return op(f, buf, n, pos ? pos : &f->pos);
 }
 
-int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
+static inline int read_file(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     if (!file_reads(f))
         return -EBADF;
@@ -426,13 +426,23 @@ int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     return transfer(f->ops->read, f, buf, n, pos);
 }
 
-int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
+static inline int write_file(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     if (!file_writes(f))
         return -EBADF;
     if (!f->ops->write)
         return -EINVAL;
     return transfer(f->ops->write, f, buf, n, pos);
+}
+
+int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
+{
+    return read_file(f, buf, n, pos);
+}
+
+int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
+{
+    return write_file(f, buf, n, pos);
 }
 
 bool file_has_positions(const struct file *f)
@@ -608,14 +618,43 @@ static uint32_t fd_limit(void)
     return limit < fd_nr_open ? (uint32_t)limit : fd_nr_open;
 }
 
-struct file *fd_get(int fd)
+static inline struct file *get(int fd)
 {
     const struct fd_table *t = thread_current()->files;
+    struct file *f = (uint32_t)fd < t->size ? t->fd[fd].file : NULL;
 
-    if (unlikely((uint32_t)fd >= t->size || !t->fd[fd].file))
-        return NULL;
-    t->fd[fd].file->refs++;
-    return t->fd[fd].file;
+    if (likely(f))
+        f->refs++;
+    return f;
+}
+
+struct file *fd_get(int fd)
+{
+    return get(fd);
+}
+
+int fd_read(int fd, vaddr_t buf, size_t n)
+{
+    struct file *f = get(fd);
+    int done;
+
+    if (unlikely(!f))
+        return -EBADF;
+    done = read_file(f, buf, n, NULL);
+    file_put(f);
+    return done;
+}
+
+int fd_write(int fd, vaddr_t buf, size_t n)
+{
+    struct file *f = get(fd);
+    int done;
+
+    if (unlikely(!f))
+        return -EBADF;
+    done = write_file(f, buf, n, NULL);
+    file_put(f);
+    return done;
 }
 
 /* Have room for number fd. */

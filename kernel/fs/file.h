@@ -53,9 +53,7 @@ static inline bool file_reads(const struct file *f)
 
 static inline bool file_writes(const struct file *f)
 {
-    unsigned mode = f->flags & O_ACCMODE;
-
-    return (mode == O_WRONLY || mode == O_RDWR) && !(f->flags & O_PATH);
+    return (f->flags & (O_ACCMODE | O_PATH)) - O_WRONLY <= O_RDWR - O_WRONLY;
 }
 
 /* A file has been read, listed or mapped: keep the time, unless it is not to be known (O_NOATIME). */
@@ -142,6 +140,9 @@ extern uint32_t fd_nr_open;
 #define FD_NR_OPEN_MAX 0x3FFFFFE0u
 /* The file of a descriptor of the running thread, referenced; NULL if it is not open. */
 struct file *fd_get(int fd);
+/* file_read() and file_write() of what a number names, at its own position; -EBADF: nothing. Sleep. */
+int fd_read(int fd, vaddr_t buf, size_t n);
+int fd_write(int fd, vaddr_t buf, size_t n);
 /*
  * Take the lowest free number >= min for a file that is still to be opened, so that a call that finds no
  * number has no effect, and what comes later cannot fail. To be given to fd_fill() or fd_unreserve() by the

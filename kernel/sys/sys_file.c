@@ -202,26 +202,12 @@ int32_t sys_dup3(SYSCALL_3_ARGS(fd, to, flags))
 
 int32_t sys_read(SYSCALL_3_ARGS(fd, buf, n))
 {
-    struct file *f = fd_get((int)fd);
-    int done;
-
-    if (!f)
-        return -EBADF;
-    done = file_read(f, buf, n, NULL);
-    file_put(f);
-    return done;
+    return fd_read((int)fd, buf, n);
 }
 
 int32_t sys_write(SYSCALL_3_ARGS(fd, buf, n))
 {
-    struct file *f = fd_get((int)fd);
-    int done;
-
-    if (!f)
-        return -EBADF;
-    done = file_write(f, buf, n, NULL);
-    file_put(f);
-    return done;
+    return fd_write((int)fd, buf, n);
 }
 
 typedef int (*transfer_fn)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
