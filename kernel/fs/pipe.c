@@ -149,15 +149,7 @@ static void pipe_put(struct inode *i)
 /* Sleep on q for a change of p, whose lock is held and held again afterwards. */
 static int wait_on(struct pipe *p, struct waitq *q)
 {
-    uint32_t irq;
-    int err;
-
-    mutex_unlock(&p->lock);
-    irq = os_irq_save();
-    err = thread_sleep(q);
-    os_irq_restore(irq);
-    mutex_lock(&p->lock);
-    return err ? -ERESTARTSYS : 0;
+    return thread_wait(&p->lock, q) ? -ERESTARTSYS : 0;
 }
 
 /* A page for a slot, or NULL. Sleeps. */
@@ -182,13 +174,14 @@ static void page_done(struct pipe *p, uint8_t *page)
 /* Take n bytes out of the oldest slot. */
 static inline __attribute__((always_inline)) void consume(struct pipe *p, struct pipe_slot *s, uint32_t n)
 {
-    s->from = (uint16_t)(s->from + n);
-    s->size = (uint16_t)(s->size - n);
-    if (s->size)
-        return;
-    page_done(p, s->page);
-    s->page = NULL;
-    p->tail++;
+    if (n < s->size) {
+        s->from = (uint16_t)(s->from + n);
+        s->size = (uint16_t)(s->size - n);
+    } else {
+        page_done(p, s->page);
+        s->page = NULL;
+        p->tail++;
+    }
 }
 
 /* There is something to read; there is room to write. */
@@ -218,8 +211,9 @@ static inline void tell_writers(const struct pipe *p)
 static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     struct pipe *p = pipe_of(f);
-    bool slept = false, full;
-    size_t done = 0;
+    bool slept = false;
+    size_t left = n;
+    uint32_t first;
     int err = 0;
 
     (void)pos;
@@ -238,64 +232,68 @@ static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         if (err)
             goto out;
     }
-    full = is_full(p);
-    while (done < n && !is_empty(p)) {
+    first = p->tail;
+    do {
         struct pipe_slot *s = slot_of(p, p->tail);
-        uint32_t part = s->size < n - done ? s->size : (uint32_t)(n - done);
-        bool packet = s->packet;
+        uint32_t part = s->size < left ? s->size : (uint32_t)left;
 
-        if (user_copy_out(buf + done, s->page + s->from, part)) {
+        if (user_copy_out(buf, s->page + s->from, part)) {
             err = -EFAULT;
             break;
         }
-        done += part;
-        consume(p, s, packet ? s->size : part);
-        if (packet)
+        buf += part;
+        left -= part;
+        if (unlikely(s->packet)) {
+            consume(p, s, s->size);
             break;
-    }
-    if (done && full)
+        }
+        consume(p, s, part);
+    } while (left && !is_empty(p));
+    if (unlikely(p->head - first == p->slots) && left < n) /* it was full */
         wake_writers(p);
     if (slept && !is_empty(p))
         wake_reader(p);
 out:
     tell_writers(p);
     mutex_unlock(&p->lock);
-    return done ? (int)done : err;
+    return left < n ? (int)(n - left) : err;
 }
 
-/* Whether n bytes, less than a page, have a place behind the newest ones. */
-static inline bool joins(const struct pipe *p, size_t n)
-{
-    const struct pipe_slot *s = slot_of(p, p->head - 1);
-
-    return n && !is_empty(p) && s->joins && s->from + s->size + n <= PAGE_SIZE;
-}
-
-/* What joins() says. Bytes or -EFAULT. */
-static int join(struct pipe *p, vaddr_t buf, size_t n)
+/* Let n bytes, less than a page, join the newest ones, if there is room for all of them. How many have done
+ * so, or -EFAULT. */
+static __attribute__((noinline)) int join(struct pipe *p, vaddr_t buf, size_t n)
 {
     struct pipe_slot *s = slot_of(p, p->head - 1);
 
+    if (!n || !s->joins || s->from + s->size + n > PAGE_SIZE)
+        return 0;
     if (user_copy_in(s->page + s->from + s->size, buf, n))
         return -EFAULT;
     s->size = (uint16_t)(s->size + n);
+    wake_reader(p);
     return (int)n;
 }
 
-/* Fill the next slot, which is free, with n bytes, a page at most. Bytes, -EFAULT or -ENOMEM. */
-static inline __attribute__((always_inline)) int fill(struct pipe *p, vaddr_t buf, size_t n,
-                                                      struct pipe_slot slot)
+/* Fill the next slot, which is free, with n bytes, a page at most. 0, -EFAULT or -ENOMEM. */
+static inline __attribute__((always_inline)) int fill(struct pipe *p, vaddr_t buf, size_t n, bool joins,
+                                                      bool packet)
 {
-    slot.page = page_take(p);
-    slot.size = (uint16_t)n;
-    if (!slot.page)
+    uint8_t *page = page_take(p);
+    struct pipe_slot *s;
+
+    if (!page)
         return -ENOMEM;
-    if (user_copy_in(slot.page, buf, n)) {
-        page_done(p, slot.page);
+    if (user_copy_in(page, buf, n)) {
+        page_done(p, page);
         return -EFAULT;
     }
-    *slot_of(p, p->head++) = slot;
-    return (int)n;
+    s = slot_of(p, p->head++);
+    s->page = page;
+    s->from = 0;
+    s->size = (uint16_t)n;
+    s->joins = joins;
+    s->packet = packet;
+    return 0;
 }
 
 static int no_reader(void)
@@ -309,44 +307,55 @@ static int no_reader(void)
     return -EPIPE;
 }
 
+/* Wait for room, of which there is none. 0 or -errno. */
+static __attribute__((noinline)) int wait_write(const struct file *f, struct pipe *p)
+{
+    if (f->flags & O_NONBLOCK)
+        return -EAGAIN;
+    tell_readers(p);
+    return wait_on(p, &p->can_write);
+}
+
 static int pipe_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     struct pipe *p = pipe_of(f);
-    size_t done = 0;
+    size_t left = n;
     int err = 0;
 
     (void)pos;
     if (n == 0)
         return 0;
     mutex_lock(&p->lock);
-    if (p->readers && joins(p, n & PAGE_MASK)) {
+    if (!is_empty(p) && p->readers) {
         err = join(p, buf, n & PAGE_MASK);
-        if (err > 0) {
-            done = (size_t)err;
-            wake_reader(p);
-        }
+        if (err < 0)
+            goto out;
+        buf += (size_t)err;
+        left -= (size_t)err;
+        err = 0;
     }
-    while (done < n && err >= 0) {
+    while (left) {
+        size_t part = left < PAGE_SIZE ? left : PAGE_SIZE;
         bool packet = f->flags & O_DIRECT;
 
-        if (p->readers == 0) {
+        if (unlikely(!p->readers)) {
             err = no_reader();
-        } else if (!is_full(p)) {
-            err = fill(p, buf + done, n - done < PAGE_SIZE ? n - done : PAGE_SIZE,
-                       (struct pipe_slot){.packet = packet, .joins = !packet});
-            if (err > 0)
-                done += (size_t)err;
-            wake_reader(p);
-        } else if (f->flags & O_NONBLOCK) {
-            err = -EAGAIN;
+        } else if (unlikely(is_full(p))) {
+            err = wait_write(f, p);
+            part = 0;
         } else {
-            tell_readers(p);
-            err = wait_on(p, &p->can_write);
+            err = fill(p, buf, part, !packet, packet);
+            wake_reader(p);
         }
+        if (err)
+            break;
+        buf += part;
+        left -= part;
     }
+out:
     tell_readers(p);
     mutex_unlock(&p->lock);
-    return done ? (int)done : err;
+    return left < n ? (int)(n - left) : err;
 }
 
 static unsigned pipe_poll(struct file *f, struct poll_table *table)
@@ -602,13 +611,13 @@ int pipe_give(struct file *f, vaddr_t buf, size_t n, bool nonblock)
     mutex_lock(&p->lock);
     err = wait_room(p, nonblock);
     if (!err) {
-        err = fill(p, buf, n, (struct pipe_slot){0});
+        err = fill(p, buf, n, false, false);
         wake_reader(p);
-        if (err > 0)
+        if (!err)
             tell_readers(p);
     }
     mutex_unlock(&p->lock);
-    return err;
+    return err ? err : (int)n;
 }
 
 /* Let others run, the pipe being ours. Whether the thread is to end. */

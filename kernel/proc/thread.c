@@ -207,7 +207,8 @@ void thread_set_comm(struct thread *t, const char *name)
 
 /* --- sleeping --- */
 
-static int sleep_while(bool (*interrupted)(const struct thread *), struct waitq *q, uint64_t deadline)
+static inline __attribute__((always_inline)) int sleep_while(bool (*interrupted)(const struct thread *),
+                                                             struct waitq *q, uint64_t deadline)
 {
     struct thread *self = thread_current();
 
@@ -217,7 +218,7 @@ static int sleep_while(bool (*interrupted)(const struct thread *), struct waitq 
     if (deadline && deadline <= os_now_ns())
         return -ETIMEDOUT;
     self->task->interruptible = true;
-    bool woken = sync_sleep(q, deadline);
+    bool woken = deadline ? sync_sleep_until(q, deadline) : sync_sleep(q);
     self->task->interruptible = false;
     if (woken)
         return 0;
@@ -239,6 +240,19 @@ static bool its_end(const struct thread *t)
 int thread_sleep(struct waitq *q)
 {
     return sleep_while(any_signal, q, 0);
+}
+
+int thread_wait(struct mutex *m, struct waitq *q)
+{
+    uint32_t irq;
+    int err;
+
+    mutex_unlock(m);
+    irq = os_irq_save();
+    err = sleep_while(any_signal, q, 0);
+    os_irq_restore(irq);
+    mutex_lock(m);
+    return err;
 }
 
 int thread_sleep_until(struct waitq *q, uint64_t deadline_ns)

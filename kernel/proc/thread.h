@@ -58,7 +58,7 @@ struct thread *thread_find(int tid);
 /* The user registers of a thread. */
 static inline struct trap_frame *thread_frame(const struct thread *t)
 {
-    return (struct trap_frame *)((uint8_t *)t->task->stack + t->task->stack_pages * PAGE_SIZE) - 1;
+    return (struct trap_frame *)t->task->stack_top - 1;
 }
 
 /* Processor time in ring 3 and in the kernel. */
@@ -69,6 +69,9 @@ void thread_set_comm(struct thread *t, const char *name);
 /* Interruptible sleep: like os_sleep(), interrupts off and the condition to be checked again, but -EINTR when
  * a signal is to be delivered or the thread is to end (checked before sleeping too). 0 when woken. Sleeps. */
 int thread_sleep(struct waitq *q);
+/* The same without a mutex that the caller has, and has again afterwards. What it guards is not changed by
+ * interrupts: then no wake-up is lost. Sleeps. */
+int thread_wait(struct mutex *m, struct waitq *q);
 /* With a limit in absolute os_now_ns() time (0: none): 0 woken, -EINTR, -ETIMEDOUT. Sleeps. */
 int thread_sleep_until(struct waitq *q, uint64_t deadline_ns);
 /* The same, but only the end of the thread interrupts it. Sleeps. */

@@ -68,7 +68,15 @@ void sync_leave(struct waiter *w)
     waitq_leave(w);
 }
 
-void sync_wake_slow(struct waitq *q, uint32_t events, enum sync_whom whom)
+void sync_wake_one(struct waitq *q, uint32_t events)
+{
+    uint32_t irq = os_irq_save();
+
+    waitq_wake(q, events, SYNC_ONE, release);
+    os_irq_restore(irq);
+}
+
+void sync_wake_more(struct waitq *q, uint32_t events, enum sync_whom whom)
 {
     uint32_t irq = os_irq_save();
 
@@ -86,13 +94,7 @@ void sync_close(struct waitq *q)
 
 void os_wake_one(struct waitq *q)
 {
-    if (!q->head)
-        return;
-
-    uint32_t irq = os_irq_save();
-
-    waitq_wake(q, SYNC_ANYTHING, SYNC_ONE, release);
-    os_irq_restore(irq);
+    sync_wake(q, SYNC_ANYTHING, SYNC_ONE);
 }
 
 void os_wake_all(struct waitq *q)
@@ -118,13 +120,16 @@ void might_sleep_slow(void)
 }
 
 /* deadline 0: none. */
-bool sync_sleep(struct waitq *q, uint64_t deadline)
+static inline __attribute__((always_inline)) bool sleep_in(struct waitq *q, uint64_t deadline)
 {
     struct task *self = os_current;
-    struct waiter w = {.task = self};
+    struct waiter w;
 
     mm_assert(self, "slept before tasking has begun");
     sync_may_sleep();
+    w.task = self; /* an initializer would store twice what waitq_enter() stores */
+    w.wake = NULL;
+    w.woken = w.exclusive = false;
     waitq_enter(q, &w);
     pressure_sleep(self);
     self->state = TASK_SLEEPING;
@@ -137,9 +142,19 @@ bool sync_sleep(struct waitq *q, uint64_t deadline)
     return w.woken;
 }
 
+bool sync_sleep(struct waitq *q)
+{
+    return sleep_in(q, 0);
+}
+
+bool sync_sleep_until(struct waitq *q, uint64_t deadline)
+{
+    return sleep_in(q, deadline);
+}
+
 void os_sleep(struct waitq *q)
 {
-    sync_sleep(q, 0);
+    sync_sleep(q);
 }
 
 bool os_sleep_until(struct waitq *q, uint64_t deadline_ns)
@@ -147,7 +162,7 @@ bool os_sleep_until(struct waitq *q, uint64_t deadline_ns)
     sync_may_sleep();
     if (deadline_ns <= os_now_ns())
         return false;
-    return sync_sleep(q, deadline_ns);
+    return sync_sleep_until(q, deadline_ns);
 }
 
 void sync_expire(struct task *t)

@@ -28,9 +28,9 @@ static inline void sync_may_sleep(void)
     if (unlikely(nosleep_depth()))
         sync_bad_sleep();
 }
-/* os_sleep() or, with a deadline, os_sleep_until(), that says whether it was a wake-up that ended the sleep.
- * Sleeps. */
-bool sync_sleep(struct waitq *q, uint64_t deadline);
+/* os_sleep() and os_sleep_until() that say whether it was a wake-up that ended the sleep. Sleep. */
+bool sync_sleep(struct waitq *q);
+bool sync_sleep_until(struct waitq *q, uint64_t deadline);
 /* End the sleep of a task that sleeps interruptibly. Any context. */
 void sync_interrupt(struct task *t);
 /* Put a waiter into a queue, and take it out if it is still there. Interrupts off. */
@@ -44,12 +44,18 @@ enum sync_whom {
     SYNC_TASKS,     /* all tasks, and one exclusive waiter */
     SYNC_EVERYBODY, /* also all exclusive ones */
 };
-void sync_wake_slow(struct waitq *q, uint32_t events, enum sync_whom whom);
+/* For the next: somebody is in the queue. */
+void sync_wake_one(struct waitq *q, uint32_t events);
+void sync_wake_more(struct waitq *q, uint32_t events, enum sync_whom whom);
 /* Wake tasks, and tell those who want to know of events. Any context. */
 static inline void sync_wake(struct waitq *q, uint32_t events, enum sync_whom whom)
 {
-    if (q->head)
-        sync_wake_slow(q, events, whom);
+    if (!q->head)
+        return;
+    if (whom == SYNC_ONE)
+        sync_wake_one(q, events);
+    else
+        sync_wake_more(q, events, whom);
 }
 /* The queue goes: take out all who are in it, and tell them. Any context. */
 void sync_close(struct waitq *q);

@@ -266,7 +266,12 @@ void sync_leave(struct waiter *w)
     waitq_leave(w);
 }
 
-void sync_wake_slow(struct waitq *q, uint32_t events, enum sync_whom whom)
+void sync_wake_one(struct waitq *q, uint32_t events)
+{
+    waitq_wake(q, events, SYNC_ONE, release);
+}
+
+void sync_wake_more(struct waitq *q, uint32_t events, enum sync_whom whom)
 {
     waitq_wake(q, events, whom, release);
 }

@@ -126,6 +126,19 @@ int thread_sleep(struct waitq *q)
     return thread_sleep_until(q, 0);
 }
 
+int thread_wait(struct mutex *m, struct waitq *q)
+{
+    uint32_t irq;
+    int err;
+
+    mutex_unlock(m);
+    irq = os_irq_save();
+    err = thread_sleep(q);
+    os_irq_restore(irq);
+    mutex_lock(m);
+    return err;
+}
+
 bool thread_breathe(void)
 {
     might_sleep();

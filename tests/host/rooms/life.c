@@ -137,13 +137,14 @@ struct task *task_create_thread(struct thread *thread, struct context *context, 
     t->fn = fn;
     t->arg = arg;
     /* Of its stack, only the frame at the top is used. */
-    t->stack = (uint8_t *)rooms_zeroes(sizeof(struct trap_frame)) + sizeof(struct trap_frame);
+    t->stack = rooms_zeroes(sizeof(struct trap_frame));
+    t->stack_top = (struct trap_frame *)t->stack + 1;
     return t;
 }
 
 void task_discard(struct task *t)
 {
-    kt_release((struct trap_frame *)t->stack - 1);
+    kt_release(t->stack);
     kt_release(t);
 }
 
@@ -153,7 +154,7 @@ static void begin(void *arg)
 
     if (self->fn)
         self->fn(self->arg);
-    trap_enter_user((struct trap_frame *)self->stack - 1);
+    trap_enter_user(self->stack);
 }
 
 void task_start(struct task *t)
@@ -198,10 +199,16 @@ uint64_t task_cpu_ns(const struct task *t)
 
 /* --- sleeps --- */
 
-bool sync_sleep(struct waitq *q, uint64_t deadline)
+bool sync_sleep_until(struct waitq *q, uint64_t deadline)
 {
     return task_current()->interruptible ? fibers_sleep_interruptibly(q, deadline)
                                          : fibers_sleep(q, deadline, NULL, __builtin_return_address(0));
+}
+
+bool sync_sleep(struct waitq *q)
+{
+    return task_current()->interruptible ? fibers_sleep_interruptibly(q, 0)
+                                         : fibers_sleep(q, 0, NULL, __builtin_return_address(0));
 }
 
 void sync_interrupt(struct task *t)
