@@ -184,18 +184,19 @@ void fault_take_over(struct space *s, vaddr_t va, pte_t *e, unsigned flags, uint
 
 /* Fill those of n entries that are empty and whose pages, which words of an object's index name, are in
  * memory. like: what an entry of frame 0 would be. Returns a bit for each that was filled. */
-static __attribute__((noinline)) uint32_t fill_empty(struct frame_pool *pool, const uintptr_t *word, pte_t *e,
+static __attribute__((noinline)) uint32_t fill_empty(struct frame *frames, const uintptr_t *words, pte_t *e,
                                                      uint32_t n, pte_t like)
 {
     uint32_t filled = 0;
 
     for (uint32_t i = 0; i < n; i++) {
-        struct frame *f = pte_empty(e[i]) ? object_word_frame(pool, word[i]) : NULL;
+        uintptr_t word = words[i];
+        struct frame *f = object_word_frame(frames, word);
 
-        if (!f)
+        if (!f || !pte_empty(e[i]))
             continue;
         f->maps++;
-        e[i] = pte_with_pfn(like, OBJECT_ENTRY_VALUE(word[i]));
+        e[i] = pte_with_pfn(like, OBJECT_ENTRY_VALUE(word));
         filled |= 1u << i;
     }
     return filled;
@@ -266,7 +267,7 @@ void fault_map_around(struct space *s, const struct region *r, vaddr_t va, pte_t
     e -= before;
     va -= before << PAGE_SHIFT;
     n += before;
-    filled = fill_empty(vm->pool, word, e, n, softtlb_idle(s, pte_make(0, PT_USER)));
+    filled = fill_empty(vm->pool->frames, word, e, n, softtlb_idle(s, pte_make(0, PT_USER)));
     if (!filled)
         return;
     pages = note_ahead(s, va, filled);

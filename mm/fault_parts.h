@@ -150,7 +150,7 @@ static inline __attribute__((always_inline)) struct frame *find_page(const struc
                                                                      const uintptr_t **block)
 {
     *block = likely(index < o->pages) ? radix_block(&o->index, index) : NULL;
-    return likely(*block) ? object_word_frame(o->vm->pool, (*block)[index % RADIX_BLOCK]) : NULL;
+    return likely(*block) ? object_word_frame(o->vm->pool->frames, (*block)[index % RADIX_BLOCK]) : NULL;
 }
 
 /* Of the events of a fault. */

@@ -101,13 +101,13 @@ void object_attach(struct object *o, struct region *r);
 void object_detach(struct object *o, struct region *r);
 
 /* The page that a word of the index names if it is resident and valid (not BUSY); NULL otherwise. */
-static inline struct frame *object_word_frame(const struct frame_pool *pool, uintptr_t word)
+static inline struct frame *object_word_frame(struct frame *frames, uintptr_t word)
 {
     struct frame *f;
 
     if (!OBJECT_IS_FRAME(word))
         return NULL;
-    f = pfn_frame(pool, OBJECT_ENTRY_VALUE(word));
+    f = frames + OBJECT_ENTRY_VALUE(word);
     return unlikely(f->flags & FRAME_F_BUSY) ? NULL : f;
 }
 /* Page index if it is resident and valid, without sleeping; NULL otherwise. Not pinned. */

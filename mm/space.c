@@ -342,6 +342,7 @@ void space_merge(struct space *s, vaddr_t start, vaddr_t end)
  * begin and end. */
 struct leavers {
     struct frame_batch batch;
+    struct frame *frames; /* of the pool */
     struct frame_list *list;
     uint16_t plain;
     uint32_t others; /* entries that named no resident page: slots, the zero page */
@@ -350,6 +351,7 @@ struct leavers {
 static inline void leavers_begin(struct leavers *l, struct vm *vm)
 {
     frame_batch_begin(&l->batch, vm->pool, FRAME_ANON);
+    l->frames = pfn_frame(vm->pool, 0);
     l->list = vm->pageable.plain_list;
     l->plain = vm->pageable.plain;
     l->others = 0;
@@ -366,7 +368,7 @@ static inline void forget_entry(struct vm *vm, pte_t e, struct leavers *l)
         l->others++;
         return;
     }
-    f = pfn_frame(vm->pool, pfn);
+    f = l->frames + pfn;
     if (likely(f->use == FRAME_ANON && f->maps == 1 && !(f->pins | f->slot) &&
                (f->flags & FRAME_F_NOT_FREEABLE) == l->plain)) {
         f->maps = 0;

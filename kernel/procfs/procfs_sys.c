@@ -800,6 +800,8 @@ static const struct proc_entry pressure_entries[] = {FILE("memory", show_pressur
 static const struct proc_entry sysvipc_entries[] = {FILE("shm", show_shm), {.name = NULL}};
 
 const struct proc_entry proc_root_entries[] = {
+    /* What is looked up most stands first. */
+    {.name = "self", .mode = S_IFLNK | 0777, .readlink = link_self, .leads = proc_lead_to_self},
     FILE("buddyinfo", show_buddyinfo),
     FILE("cmdline", show_cmdline),
     FILE("cpuinfo", show_cpuinfo),
@@ -815,7 +817,6 @@ const struct proc_entry proc_root_entries[] = {
     FILE("partitions", show_partitions),
     {.name = "pressure", .mode = S_IFDIR | 0555, .children = pressure_entries},
     {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_quire_entries},
-    {.name = "self", .mode = S_IFLNK | 0777, .readlink = link_self, .leads = proc_lead_to_self},
     FILE("slabinfo", show_slabinfo),
     FILE("stat", show_stat),
     FILE("swaps", show_swaps),
