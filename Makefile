@@ -263,13 +263,14 @@ $(B)/lab/root/fault.i: mm/fault.c $(wildcard mm/*.h mm/x86/*.h) | $(B)/setup-tra
 
 # --- the kernel around mm/ that is not this one, built from copies, so that it cannot have more: docs/lifting.md ---
 
+# (Under `make -n` a line with MAKE in it is run, without those before it.)
 LIFT_FILES := $(wildcard mm/*.[ch] mm/forms/*.[ch] mm/policy/*.c mm/x86/*.[ch] $(addprefix tests/lift/,*.c *.h *.asm *.ld Makefile))
 $(B)/lift/lift.elf: $(LIFT_FILES) Makefile | $(B)/setup-build
 	@rm -rf $(@D)/tree
 	@mkdir -p $(@D)/tree
 	@cp -a mm tests/lift $(@D)/tree/
 	@echo "  LIFT    $@"
-	@$(MAKE) -s -C $(@D)/tree/lift MM=.. OUT=$(abspath $(@D))
+	@[ ! -d $(@D)/tree/lift ] || $(MAKE) -s -C $(@D)/tree/lift MM=.. OUT=$(abspath $(@D))
 
 # --- programs for ring 3: the project's own (user/), tests of what programs see (tests/user/), root archives ---
 
