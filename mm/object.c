@@ -350,7 +350,8 @@ void object_detach(struct object *o, struct region *r)
 
 struct frame *object_resident(struct object *o, uint32_t index)
 {
-    return unlikely(index >= o->pages) ? NULL : object_word_frame(o->vm->pool->frames, radix_get(&o->index, index));
+    return unlikely(index >= o->pages) ? NULL
+                                       : object_word_frame(o->vm->pool->frames, radix_get(&o->index, index));
 }
 
 /*

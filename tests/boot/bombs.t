@@ -17,7 +17,7 @@ my $seconds = $ENV{QUIRE_SOAK} ? 60 : 2;
 for my $c (['16M', 0], ['64M', 1], $ENV{QUIRE_SOAK} ? (['16M', 1], ['64M', 0], ['512M', 0], ['512M', 1]) : ['512M', 0]) {
     my ($memory, $swap) = @$c;
     my $name = "bombs-$memory" . ($swap ? '-swap' : '');
-    my $run = boot($name, memory => $memory, time => 60 + 4 * $seconds, initrd => $archive,
+    my $run = boot($name, memory => $memory, time => 200 + 4 * $seconds, initrd => $archive,
         disks => $swap ? [swap_disk($name)] : [], append => "quiet -- /fuzz/bombs limits; /fuzz/bombs $seconds");
     outcome_is($run, 'pass');
     my @done = $run->{log} =~ /^bombs: done, 0 failed/mg;
