@@ -298,7 +298,7 @@ $(B)/user/malloctrace.so: tests/user/preload/malloctrace.c Makefile | $(B)/setup
 # are in one static program, which is whichever its name or first argument says.
 UT_C       := $(sort $(wildcard tests/user/ut-*.c))
 UT_DYNAMIC := $(UT_C:tests/user/%.c=$(B)/ut/%)
-UT_COMMON  := tests/user/ut.c tests/user/seg.c
+UT_COMMON  := tests/user/ut.c tests/user/seg.c tests/user/executed.c
 
 $(UT_DYNAMIC): $(B)/ut/%: tests/user/%.c $(UT_COMMON) $(USER_H) Makefile | $(B)/setup-user
 	@mkdir -p $(@D)

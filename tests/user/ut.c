@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -350,29 +351,6 @@ int ut_file(const char *name, size_t n)
 
 /* --- running --- */
 
-/* What ut-life.c executes: waits, or says whether SIGUSR2 is pending. */
-static int live(const char *how)
-{
-    sigset_t set;
-
-    if (strcmp(how, "exec-life-pause") == 0)
-        pause();
-    sigpending(&set);
-    return sigismember(&set, SIGUSR2) ? 18 : 17;
-}
-
-/* Replaced by a program that has one. */
-__attribute__((weak)) int ut_exec_helper(int argc, char **argv)
-{
-    ut_say("no helper %s", argc > 1 ? argv[1] : "");
-    return 93;
-}
-
-__attribute__((weak)) int ut_users_helper(int argc, char **argv)
-{
-    return ut_exec_helper(argc, argv);
-}
-
 /* From the linker: the table that UT_PROGRAM makes. */
 extern const struct ut_program *const __start_ut_programs[], *const __stop_ut_programs[];
 
@@ -383,7 +361,8 @@ static int by_name(const void *a, const void *b)
 
 static int run_here(const struct ut_program *p)
 {
-    /* Dying of a signal must not depend on where core files go, nor anything on who started this. */
+    /* Dying of a signal must not depend on where core files go, nor anything on who started this, and how. */
+    prctl(PR_SET_NAME, "ut");
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
     umask(022);
@@ -488,20 +467,8 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "--all") == 0)
         return run_all("/proc/self/exe", argc > 2 ? argv[2] : NULL);
-    if (argc > 1 && strcmp(argv[1], "exec-thread") == 0) {
-        ut_say("executed: tid is pid: %d", syscall(SYS_gettid) == getpid());
-        return 17;
-    }
-    if (argc > 1 && strncmp(argv[1], "exec-life", 9) == 0)
-        return live(argv[1]);
-    if (argc > 1 && strncmp(argv[1], "exec-count", 10) == 0 && strcmp(argv[1], "exec-counter") != 0) {
-        SHOW(argc); /* of ut-exec.c and ut-execargs.c */
-        return 17;
-    }
-    if (argc > 1 && strcmp(argv[1], "exec-users") == 0)
-        return ut_users_helper(argc, argv);
     if (argc > 1 && strncmp(argv[1], "exec-", 5) == 0)
-        return ut_exec_helper(argc, argv);
+        return ut_executed(argc, argv);
     if (n == 1 && (argc < 2 || strcmp(argv[1], __start_ut_programs[0]->name) == 0))
         return run_here(__start_ut_programs[0]);
     for (size_t i = 0; i < n && argc > 1; i++)

@@ -47,10 +47,10 @@ struct ut_program {
 
 /*
  * A program may execute itself anew (/proc/self/exe) with a first argument "exec-NAME": then this runs
- * instead of its body. See ut-exec.c.
+ * instead of its body, in the program of all tests and in that of one alike. See executed.c.
  */
-int ut_exec_helper(int argc, char **argv);
-/* "exec-users": see ut-users.c. */
+int ut_executed(int argc, char **argv);
+/* "exec-users": ut-users.c has it. */
 int ut_users_helper(int argc, char **argv);
 
 /* --- saying --- */
