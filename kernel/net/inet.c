@@ -40,12 +40,12 @@ static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
 
 /* --- addresses --- */
 
-static uint32_t read_ip(const uint8_t *b)
+uint32_t inet_read_ip4(const uint8_t *b)
 {
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-static void write_ip(uint8_t *b, uint32_t ip)
+void inet_write_ip4(uint8_t *b, uint32_t ip)
 {
     b[0] = (uint8_t)(ip >> 24);
     b[1] = (uint8_t)(ip >> 16);
@@ -53,14 +53,13 @@ static void write_ip(uint8_t *b, uint32_t ip)
     b[3] = (uint8_t)ip;
 }
 
-/* An address of IPv6. scope: which link is said. */
-static void read_ip6(const uint8_t *b, bool scope, struct inet_end *out)
+void inet_read_ip6(const uint8_t *b, bool scope, struct inet_end *out)
 {
     static const uint8_t zero[15];
 
     out->six = memcmp(b, mapped, sizeof mapped);
     if (!out->six)
-        out->ip = read_ip(b + sizeof mapped);
+        out->ip = inet_read_ip4(b + sizeof mapped);
     else if (!memcmp(b, zero, sizeof zero) && b[15] <= 1)
         out->ip = b[15] ? IP6_LOOPBACK : IP6_ANY;
     else
@@ -79,12 +78,23 @@ int inet_read_address(const struct inet_socket *i, const struct socket_address *
     *out = (struct inet_end){0};
     if (is_four) {
         out->port = (uint16_t)(four->port[0] << 8 | four->port[1]);
-        out->ip = read_ip(four->ip);
+        out->ip = inet_read_ip4(four->ip);
         return a->family == AF_INET ? 0 : -EAFNOSUPPORT;
     }
     out->port = (uint16_t)(six->port[0] << 8 | six->port[1]);
-    read_ip6(six->ip, a->size >= sizeof *six && six->scope, out);
+    inet_read_ip6(six->ip, a->size >= sizeof *six && six->scope, out);
     return a->family == AF_INET6 ? 0 : -EAFNOSUPPORT;
+}
+
+void inet_write_ip6(uint8_t *b, const struct inet_end *e)
+{
+    memset(b, 0, 16);
+    if (e->six) {
+        b[15] = (uint8_t)e->ip;
+    } else {
+        memcpy(b, mapped, sizeof mapped);
+        inet_write_ip4(b + sizeof mapped, e->ip);
+    }
 }
 
 void inet_tell_address(const struct inet_socket *i, const struct inet_end *e, struct socket_address *out)
@@ -98,16 +108,11 @@ void inet_tell_address(const struct inet_socket *i, const struct inet_end *e, st
     four->port[1] = (uint8_t)e->port;
     if (i->s.family == AF_INET) {
         out->size = sizeof *four;
-        write_ip(four->ip, e->ip);
+        inet_write_ip4(four->ip, e->ip);
         return;
     }
     out->size = sizeof *six;
-    if (e->six) {
-        six->ip[15] = (uint8_t)e->ip;
-    } else {
-        memcpy(six->ip, mapped, sizeof mapped);
-        write_ip(six->ip + sizeof mapped, e->ip);
-    }
+    inet_write_ip6(six->ip, e);
 }
 
 int inet_route(const struct inet_socket *i, struct inet_end *to)
@@ -274,7 +279,7 @@ bool inet_verify(void)
     for (struct socket *s = socket_all; s; s = s->all_next) {
         const struct inet_socket *i = inet_of(s);
 
-        if (s->family == AF_UNIX)
+        if (s->family != AF_INET && s->family != AF_INET6)
             continue;
         INV("INV-INET-1", s->dead || !i->port_bound || i->in_ports, "socket %u, port %u", s->inode.ino,
             i->own.port);

@@ -73,6 +73,11 @@ void inet_init(void);
 
 /* --- addresses: inet.c. They do not sleep. --- */
 
+/* Big-endian bytes of an address: 4, and 16, which are of IPv4 if they say so. scope: a link is named. */
+uint32_t inet_read_ip4(const uint8_t *b);
+void inet_write_ip4(uint8_t *b, uint32_t ip);
+void inet_read_ip6(const uint8_t *b, bool scope, struct inet_end *out);
+void inet_write_ip6(uint8_t *b, const struct inet_end *e);
 /* What a program calls an end: 0, -EINVAL (too short), -EAFNOSUPPORT. */
 int inet_read_address(const struct inet_socket *i, const struct socket_address *a, struct inet_end *out);
 /* The other way round, as the socket's family has it. */
@@ -114,6 +119,13 @@ bool inet_port_verify(void);
 void inet_option_init(struct inet_socket *i);
 int inet_set_option(struct socket *s, int level, int option, vaddr_t value, uint32_t size); /* sleeps */
 int inet_get_option(struct socket *s, int level, int option, vaddr_t value, vaddr_t size);  /* sleeps */
+
+/* --- control data: inet_control.c --- */
+
+/* As struct socket_ops has them. */
+int inet_read_control(const struct socket *s, struct scm *scm, int level, int type, const void *data,
+                      uint32_t n);
+int inet_write_control(const struct socket *s, const struct scm *scm, struct scm_output *o); /* sleeps */
 
 extern const struct socket_ops tcp_ops, udp_ops;
 /* INV-TCP-*, INV-UDP-*. */

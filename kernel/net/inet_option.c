@@ -45,7 +45,18 @@ static const struct option table[] = {
     {IPPROTO_IPV6, IPV6_V6ONLY, ON_OFF | FRESH, INT32_MIN, INT32_MAX, 0, 0}, /* first: inet_v6only() */
     {IPPROTO_IP, IP_RECVERR, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},            /* inet_wants_errors() */
     {IPPROTO_IPV6, IPV6_RECVERR, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},        /* the same */
-    {IPPROTO_TCP, 1, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},                    /* NODELAY */
+    /* inet_option_number(), in its order */
+    {IPPROTO_IP, 1, 0, INT32_MIN, INT32_MAX, 0, 0}, /* TOS */
+    {IPPROTO_IP, IP_TTL, USUAL, 1, 255, -1, 64},
+    {IPPROTO_IPV6, 67, USUAL, 0, 255, 0, 0}, /* TCLASS */
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, USUAL, 0, 255, -1, 64},
+    {IPPROTO_IP, 8, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},    /* PKTINFO */
+    {IPPROTO_IP, 12, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},   /* RECVTTL */
+    {IPPROTO_IP, 13, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},   /* RECVTOS */
+    {IPPROTO_IPV6, 49, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVPKTINFO */
+    {IPPROTO_IPV6, 51, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVHOPLIMIT */
+    {IPPROTO_IPV6, 66, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVTCLASS */
+    {IPPROTO_TCP, 1, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},   /* NODELAY */
     {IPPROTO_TCP, TCP_MAXSEG, 0, 88, 32767, 0, 0},
     {IPPROTO_TCP, 3, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},  /* CORK */
     {IPPROTO_TCP, 4, 0, 1, SECONDS_MAX, 7200, 0},          /* KEEPIDLE */
@@ -58,30 +69,20 @@ static const struct option table[] = {
     {IPPROTO_TCP, 18, 0, 0, INT32_MAX, 0, 0},              /* USER_TIMEOUT */
     {IPPROTO_TCP, 23, 0, 0, INT32_MAX, 0, 0},              /* FASTOPEN */
     {IPPROTO_TCP, 25, 0, INT32_MIN, INT32_MAX, 0, 0},      /* NOTSENT_LOWAT */
-    {IPPROTO_IP, 1, 0, INT32_MIN, INT32_MAX, 0, 0},        /* TOS */
-    {IPPROTO_IP, IP_TTL, USUAL, 1, 255, -1, 64},
-    {IPPROTO_IP, 6, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},  /* RECVOPTS */
-    {IPPROTO_IP, 8, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},  /* PKTINFO */
-    {IPPROTO_IP, 10, 0, 0, 5, 1, 0},                      /* MTU_DISCOVER */
-    {IPPROTO_IP, 12, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVTTL */
-    {IPPROTO_IP, 13, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVTOS */
+    {IPPROTO_IP, 6, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},   /* RECVOPTS */
+    {IPPROTO_IP, 10, 0, 0, 5, 1, 0},                       /* MTU_DISCOVER */
     {IPPROTO_IP, IP_MTU, LATER, 0, 0, INTERFACE_MTU, 0},
     {IPPROTO_IP, 15, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* FREEBIND */
     {IPPROTO_IP, 24, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* BIND_ADDRESS_NO_PORT */
     {IPPROTO_IP, 33, PACKETS | USUAL, 0, 255, 1, 1},      /* MULTICAST_TTL */
     {IPPROTO_IP, 34, ON_OFF, INT32_MIN, INT32_MAX, 1, 0}, /* MULTICAST_LOOP */
-    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, USUAL, 0, 255, -1, 64},
-    {IPPROTO_IPV6, 18, PACKETS | USUAL, 0, 255, 1, 1}, /* MULTICAST_HOPS */
-    {IPPROTO_IPV6, 19, ON_OFF, 0, 1, 1, 0},            /* MULTICAST_LOOP */
-    {IPPROTO_IPV6, 23, 0, 0, 5, 1, 0},                 /* MTU_DISCOVER */
+    {IPPROTO_IPV6, 18, PACKETS | USUAL, 0, 255, 1, 1},    /* MULTICAST_HOPS */
+    {IPPROTO_IPV6, 19, ON_OFF, 0, 1, 1, 0},               /* MULTICAST_LOOP */
+    {IPPROTO_IPV6, 23, 0, 0, 5, 1, 0},                    /* MTU_DISCOVER */
     {IPPROTO_IPV6, IPV6_MTU, LATER, 0, 0, INTERFACE_MTU, 0},
-    {IPPROTO_IPV6, 49, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVPKTINFO */
-    {IPPROTO_IPV6, 51, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVHOPLIMIT */
-    {IPPROTO_IPV6, 66, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVTCLASS */
-    {IPPROTO_IPV6, 67, USUAL, 0, 255, 0, 0},                /* TCLASS */
 };
 _Static_assert(ARRAY_LEN(table) <= INET_VALUES, "each option has a place");
-enum { V6ONLY, RECVERR4, RECVERR6 };
+enum { V6ONLY, RECVERR4, RECVERR6, NUMBERS };
 
 /* The only congestion control: there is no congestion. */
 #define CONGESTION "cubic"
@@ -94,6 +95,13 @@ bool inet_v6only(const struct inet_socket *i)
 bool inet_wants_errors(const struct inet_socket *i, bool six)
 {
     return i->value[six ? RECVERR6 : RECVERR4];
+}
+
+int32_t inet_option_number(const struct inet_socket *i, enum inet_number what)
+{
+    unsigned k = NUMBERS + what;
+
+    return table[k].flags & USUAL && i->value[k] == -1 ? table[k].usual : i->value[k];
 }
 
 void inet_option_init(struct inet_socket *i)

@@ -7,4 +7,19 @@
 /* IP_RECVERR, IPV6_RECVERR: a socket that is not connected is told too that nobody is where it sent to. */
 bool inet_wants_errors(const struct inet_socket *i, bool six);
 
+/* Numbers that datagrams go by: what they are sent with, and what who receives them wants to know. */
+enum inet_number {
+    INET_TOS4,
+    INET_HOPS4,
+    INET_TOS6,
+    INET_HOPS6,
+    INET_WANTS_OWN4,
+    INET_WANTS_HOPS4,
+    INET_WANTS_TOS4,
+    INET_WANTS_OWN6,
+    INET_WANTS_HOPS6,
+    INET_WANTS_TOS6
+};
+int32_t inet_option_number(const struct inet_socket *i, enum inet_number what);
+
 #endif

@@ -25,8 +25,6 @@ enum {
     SIOCGIFTXQLEN = 0x8942,
     SIOCGIFMAP = 0x8970
 };
-enum { IFF_UP = 1, IFF_LOOPBACK = 8, IFF_RUNNING = 64, FLAGS = IFF_UP | IFF_LOOPBACK | IFF_RUNNING };
-enum { ARPHRD_LOOPBACK = 772 };
 
 /* As programs have it: the name, and what is asked. */
 struct ifreq {
@@ -95,7 +93,7 @@ static int answer(unsigned family, unsigned cmd, struct ifreq *r)
 {
     switch (cmd) {
     case SIOCGIFFLAGS:
-        r->flags = FLAGS;
+        r->flags = INTERFACE_FLAGS;
         return 0;
     case SIOCSIFFLAGS:
         return (r->flags & IFF_UP) ? 1 : -EPERM;
@@ -118,13 +116,13 @@ static int answer(unsigned family, unsigned cmd, struct ifreq *r)
     case SIOCSIFMTU:
         return r->number == INTERFACE_MTU ? 1 : -EPERM;
     case SIOCGIFHWADDR:
-        set_address(r, ARPHRD_LOOPBACK, 0, 0);
+        set_address(r, INTERFACE_HARDWARE, 0, 0);
         return 0;
     case SIOCGIFINDEX:
         r->number = INTERFACE_INDEX;
         return 0;
     case SIOCGIFTXQLEN:
-        r->number = 1000;
+        r->number = INTERFACE_QUEUE;
         return 0;
     case SIOCGIFMAP:
         memset(&r->address, 0, sizeof r->address);

@@ -170,14 +170,12 @@ static int wait_charge(struct socket *s, uint64_t deadline)
     }
 }
 
-int message_create(struct socket *s, vaddr_t buf, size_t n, uint64_t deadline, struct message **out)
+/* A message that has its memory, and no bytes in it yet, charged to s: 0 or -ENOBUFS. Sleeps. */
+static int make(struct socket *s, size_t n, struct message **out)
 {
     uint32_t charge = charge_of(n);
     struct message *m;
-    int err = wait_charge(s, deadline);
 
-    if (err)
-        return err;
     if (charged_all + charge > charge_limit())
         return -ENOBUFS;
     s->charged += charge; /* before anything sleeps, so that the limit holds */
@@ -191,6 +189,28 @@ int message_create(struct socket *s, vaddr_t buf, size_t n, uint64_t deadline, s
     m->charge = charge;
     m->from = socket_get(s);
     messages.count++;
+    *out = m;
+    return 0;
+}
+
+int message_of_kernel(struct socket *s, const void *bytes, uint32_t n, struct message **out)
+{
+    int err = make(s, n, out);
+
+    if (!err)
+        memcpy((*out)->bytes, bytes, n);
+    return err;
+}
+
+int message_create(struct socket *s, vaddr_t buf, size_t n, uint64_t deadline, struct message **out)
+{
+    struct message *m;
+    int err = wait_charge(s, deadline);
+
+    if (!err)
+        err = make(s, n, &m);
+    if (err)
+        return err;
     if (copy_in(m, buf)) {
         message_put(m);
         return -EFAULT;

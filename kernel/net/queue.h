@@ -17,6 +17,7 @@ struct message_way {
     uint32_t from, to;
     uint16_t port; /* the sender's */
     bool six;
+    uint8_t hops, tos; /* as a packet's head has them */
 };
 
 struct message {
@@ -45,6 +46,9 @@ struct message {
  * s->error says. Sleeps.
  */
 int message_create(struct socket *s, vaddr_t buf, size_t n, uint64_t deadline, struct message **out);
+/* A message of n bytes of the kernel's own, MESSAGE_PAGE at most, charged to s however much it is charged
+ * already: 0, -ENOBUFS. Sleeps. */
+int message_of_kernel(struct socket *s, const void *bytes, uint32_t n, struct message **out);
 /* A reference less; the last gives up what it carries. Sleeps. */
 void message_put(struct message *m);
 /* Before it is appended: say who sends it, and let the descriptors of scm (NULL: none) go along. 0 or

@@ -288,13 +288,14 @@ static int read_creds(struct scm *s, const struct socket_creds *c)
     return 0;
 }
 
-static int read_one(struct scm *s, const struct head *h)
+static int read_one(const struct socket *socket, struct scm *s, const struct head *h)
 {
     const void *data = h + 1;
     uint32_t n = h->size - sizeof *h;
 
     if (h->level != SOL_SOCKET)
-        return 0;
+        return socket->ops->read_control ? socket->ops->read_control(socket, s, h->level, h->type, data, n)
+                                         : 0;
     if (h->type == SCM_RIGHTS)
         return read_rights(s, data, n / sizeof(int32_t));
     if (h->type == SCM_CREDENTIALS && n == sizeof s->creds)
@@ -302,7 +303,7 @@ static int read_one(struct scm *s, const struct head *h)
     return -EINVAL;
 }
 
-int scm_read(struct scm *s, vaddr_t control, uint32_t size)
+int scm_read(const struct socket *socket, struct scm *s, vaddr_t control, uint32_t size)
 {
     uint8_t *all;
     int err = 0;
@@ -323,7 +324,7 @@ int scm_read(struct scm *s, vaddr_t control, uint32_t size)
         if (h->size < sizeof *h || h->size > size - at)
             err = -EINVAL;
         else
-            err = read_one(s, h);
+            err = read_one(socket, s, h);
         at += !err ? ALIGN4(h->size) : 0;
     }
     kfree(all);
@@ -334,17 +335,9 @@ int scm_read(struct scm *s, vaddr_t control, uint32_t size)
     return err;
 }
 
-/* Where control data goes. */
-struct output {
-    vaddr_t at;
-    uint32_t left;
-    unsigned *told;
-};
-
-/* One more, as far as it fits. */
-static int write_one(struct output *o, int type, const void *data, uint32_t n)
+int scm_write_one(struct scm_output *o, int level, int type, const void *data, uint32_t n)
 {
-    struct head h = {.size = sizeof h + n, .level = SOL_SOCKET, .type = type};
+    struct head h = {.size = sizeof h + n, .level = level, .type = type};
     uint32_t space;
 
     if (o->left < sizeof h) {
@@ -364,13 +357,13 @@ static int write_one(struct output *o, int type, const void *data, uint32_t n)
 }
 
 /* Seconds, and micro- or nanoseconds. */
-static int write_time(struct output *o, const struct socket *socket, uint64_t ns)
+static int write_time(struct scm_output *o, const struct socket *socket, uint64_t ns)
 {
     bool fine = socket_has(socket, SO_TIMESTAMPNS);
     uint32_t part = (uint32_t)(ns % 1000000000u);
     uint32_t t[2] = {(uint32_t)(ns / 1000000000u), fine ? part : part / 1000};
 
-    return write_one(o, fine ? SO_TIMESTAMPNS : SO_TIMESTAMP, t, sizeof t);
+    return scm_write_one(o, SOL_SOCKET, fine ? SO_TIMESTAMPNS : SO_TIMESTAMP, t, sizeof t);
 }
 
 /* Give a file a number, which is told at an address. */
@@ -388,7 +381,7 @@ static int install(struct file *f, bool cloexec, vaddr_t at)
     return 0;
 }
 
-static void write_rights(struct output *o, const struct rights *r, bool cloexec)
+static void write_rights(struct scm_output *o, const struct rights *r, bool cloexec)
 {
     uint32_t most = o->left <= sizeof(struct head) ? 0 : (o->left - sizeof(struct head)) / 4, n = 0;
     struct head h = {.level = SOL_SOCKET, .type = SCM_RIGHTS};
@@ -415,7 +408,7 @@ static void creds_for_program(struct socket_creds *c)
 int scm_write(const struct socket *socket, struct scm *s, unsigned flags, vaddr_t control, uint32_t *size,
               unsigned *told)
 {
-    struct output o = {.at = control, .left = control ? *size : 0, .told = told};
+    struct scm_output o = {.at = control, .left = control ? *size : 0, .told = told};
     int err = 0;
 
     if (!control) {
@@ -426,8 +419,10 @@ int scm_write(const struct socket *socket, struct scm *s, unsigned flags, vaddr_
             err = write_time(&o, socket, s->time_ns);
         if (!err && s->has_creds) {
             creds_for_program(&s->creds);
-            err = write_one(&o, SCM_CREDENTIALS, &s->creds, sizeof s->creds);
+            err = scm_write_one(&o, SOL_SOCKET, SCM_CREDENTIALS, &s->creds, sizeof s->creds);
         }
+        if (!err && socket->ops->write_control)
+            err = socket->ops->write_control(socket, s, &o);
         if (!err && s->rights)
             write_rights(&o, s->rights, flags & MSG_CMSG_CLOEXEC);
     }

@@ -33,6 +33,7 @@
 #include "kernel/lib/tally.h"
 #include "kernel/net/inet.h"
 #include "kernel/net/interface.h"
+#include "kernel/net/netlink.h"
 #include "kernel/net/queue.h"
 #include "kernel/net/scm.h"
 #include "kernel/net/unix.h"
@@ -75,6 +76,25 @@ struct socket_creds socket_creds_real(void)
 
     return (struct socket_creds){
         .pid = t ? t->process->pid : 0, .uid = cred_current()->uid, .gid = cred_current()->gid};
+}
+
+static void set_peer(struct socket *s, struct socket_creds creds, struct groups *groups)
+{
+    struct groups *before = s->peer_groups;
+
+    s->peer_cred = creds;
+    s->peer_groups = groups ? groups_get(groups) : NULL;
+    groups_put(before);
+}
+
+void socket_peer_is_current(struct socket *s)
+{
+    set_peer(s, socket_creds_current(), cred_current()->groups);
+}
+
+void socket_peer_is_of(struct socket *s, const struct socket *other)
+{
+    set_peer(s, other->peer_cred, other->peer_groups);
 }
 
 /* --- beginning and end --- */
@@ -135,6 +155,7 @@ void socket_put(struct socket *s)
     mm_assert(s->dead && !s->charged, "socket %u is charged %u bytes", s->inode.ino, s->charged);
     if (s->ops->forget)
         s->ops->forget(s);
+    groups_put(s->peer_groups);
     if (s->all_next)
         s->all_next->all_prev = s->all_prev;
     if (s->all_prev)
@@ -471,11 +492,12 @@ bool socket_verify(void)
     }
     INV("INV-SOCKET-3", queued <= charged, "%llu bytes are in queues, %llu charged",
         (unsigned long long)queued, (unsigned long long)charged);
-    return ok & scm_verify() & inet_verify();
+    return ok & scm_verify() & inet_verify() & netlink_verify();
 }
 
 void net_init(void)
 {
     unix_init();
     inet_init();
+    netlink_init();
 }

@@ -13,7 +13,7 @@
 #include "kernel/fs/file.h"
 #include "mm/os.h"
 
-enum { AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6 = 10, AF_MAX = 46 };
+enum { AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6 = 10, AF_NETLINK = 16, AF_MAX = 46 };
 enum { SOCK_STREAM = 1, SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET, SOCK_MAX = 11 };
 /* Beside the type, in its upper bits. */
 #define SOCK_FLAGS (O_CLOEXEC | O_NONBLOCK)
@@ -95,6 +95,7 @@ enum {
     SO_DOMAIN,
     SO_RXQ_OVFL,
     SO_PEEK_OFF = 42,
+    SO_COOKIE = 57,
     SO_PEERGROUPS = 59,
     SO_RCVTIMEO_NEW = 66,
     SO_SNDTIMEO_NEW
@@ -104,7 +105,9 @@ enum {
  * gone. */
 enum socket_name { SOCKET_OWN, SOCKET_PEER, SOCKET_ACCEPTED };
 
+struct groups; /* kernel/proc/cred.h */
 struct scm;
+struct scm_output;
 struct socket;
 
 /* One call that sends or receives. */
@@ -142,6 +145,12 @@ struct socket_ops {
     int (*set_option)(struct socket *s, int level, int option, vaddr_t value, uint32_t size);
     int (*get_option)(struct socket *s, int level, int option, vaddr_t value, vaddr_t size);
     int (*ioctl)(struct socket *s, unsigned cmd, vaddr_t arg);
+    /* Control data of levels other than SOL_SOCKET, n bytes, for a message that is sent: 0 or -errno. Does
+     * not sleep. */
+    int (*read_control)(const struct socket *s, struct scm *scm, int level, int type, const void *data,
+                        uint32_t n);
+    /* What came with one, as far as the program has asked for it: 0 or -EFAULT. */
+    int (*write_control)(const struct socket *s, const struct scm *scm, struct scm_output *o);
     /* POLL* that hold. Does not sleep. */
     unsigned (*poll)(struct socket *s);
     /* Nobody has it open any more: tell the peer, give up the name, queued messages and peers. */
@@ -175,6 +184,7 @@ struct socket {
     int error;                     /* (n) errno that the next call is to tell, or 0 */
     struct socket *peer;           /* (n) referenced; its own peer may be another, or it may be dead */
     struct socket_creds peer_cred; /* (n) SO_PEERCRED: of the other end; of a listening one its own */
+    struct groups *peer_groups;    /* (n) SO_PEERGROUPS, referenced; NULL: none */
 
     /* What is sent to it and not received yet, in order. */
     struct message *first, *last; /* (n) */
@@ -253,6 +263,11 @@ static inline struct socket *socket_get(struct socket *s)
     return s;
 }
 void socket_put(struct socket *s);
+
+/* The other end of s is, for SO_PEERCRED and SO_PEERGROUPS, who runs now; or who it is of another socket. Do
+ * not sleep. */
+void socket_peer_is_current(struct socket *s);
+void socket_peer_is_of(struct socket *s, const struct socket *other);
 
 /*
  * Sleep on a queue until it is woken. deadline as poll_all() has it: 0 none, 1 do not sleep. 0, -EAGAIN (the

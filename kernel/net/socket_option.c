@@ -4,6 +4,7 @@
  */
 #include "kernel/net/socket.h"
 #include "kernel/proc/capability.h"
+#include "kernel/proc/cred.h"
 #include "kernel/sched/usertime.h"
 #include "kernel/x86/usercopy.h"
 
@@ -207,6 +208,7 @@ static uint32_t tell_timeout(uint64_t ns, bool wide, uint32_t *out)
 static int get_value(struct socket *s, int option, void *value, uint32_t *size)
 {
     const struct linger linger = {s->linger >= 0, s->linger >= 0 ? s->linger : 0};
+    const uint64_t cookie = s->inode.ino;
     uint32_t time[4], full = sizeof(int32_t);
     struct socket_address peer;
     const void *from = value;
@@ -231,6 +233,10 @@ static int get_value(struct socket *s, int option, void *value, uint32_t *size)
         from = &s->peer_cred;
         full = sizeof s->peer_cred;
         break;
+    case SO_COOKIE:
+        from = &cookie;
+        full = sizeof cookie;
+        break;
     case SO_PEERNAME:
         err = s->ops->address(s, SOCKET_PEER, &peer);
         if (err)
@@ -250,6 +256,25 @@ static int get_value(struct socket *s, int option, void *value, uint32_t *size)
     return err;
 }
 
+/* Supplementary groups of who is at the other end. */
+static int get_groups(struct socket *s, vaddr_t value, vaddr_t user_size, uint32_t size)
+{
+    struct groups *g = s->peer_groups;
+    uint32_t n = g ? g->n * (uint32_t)sizeof *g->gid : 0;
+    int err = 0;
+
+    if (s->peer_cred.uid == ID_NONE)
+        return -ENODATA;
+    if (size < n)
+        return user_write32(user_size, n) ? -EFAULT : -ERANGE;
+    if (n) {
+        g = groups_get(g);
+        err = user_copy_out(value, g->gid, n) ? -EFAULT : 0;
+        groups_put(g);
+    }
+    return err || user_write32(user_size, n) ? -EFAULT : 0;
+}
+
 int socket_get_option(struct socket *s, int level, int option, vaddr_t value, vaddr_t user_size)
 {
     uint8_t bytes[SOCKET_ADDRESS_MAX] __attribute__((aligned(4)));
@@ -261,6 +286,10 @@ int socket_get_option(struct socket *s, int level, int option, vaddr_t value, va
     if (user_read32(&size, user_size))
         return -EFAULT;
     if ((int32_t)size < 0)
+        return -EINVAL;
+    if (option == SO_PEERGROUPS)
+        return get_groups(s, value, user_size, size);
+    if (option == SO_COOKIE && size < sizeof(uint64_t))
         return -EINVAL;
     if (size > sizeof bytes)
         size = sizeof bytes;

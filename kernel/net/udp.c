@@ -13,6 +13,7 @@
 #include "kernel/net/inet.h"
 #include "kernel/net/inet_option.h"
 #include "kernel/net/queue.h"
+#include "kernel/net/scm.h"
 #include "kernel/proc/signal.h"
 
 /* Bytes behind the heads of a packet of 64 KiB. */
@@ -102,12 +103,18 @@ static bool goes_to_peer(const struct inet_socket *i, const struct inet_end *to)
 
 /* m is on its way. Its reference is given up. */
 static void deliver(struct inet_socket *i, const struct inet_end *from, const struct inet_end *to,
-                    struct message *m)
+                    const struct scm *scm, struct message *m)
 {
     struct inet_socket *r = inet_port_find(SOCK_DGRAM, to, from);
 
     if (r && r->s.kept <= r->s.rcvbuf) {
         m->way = (struct message_way){.from = from->ip, .to = to->ip, .port = from->port, .six = from->six};
+        m->way.hops = (uint8_t)inet_option_number(i, to->six ? INET_HOPS6 : INET_HOPS4);
+        m->way.tos = (uint8_t)inet_option_number(i, to->six ? INET_TOS6 : INET_TOS4);
+        if (unlikely(scm && scm->packet.has_hops))
+            m->way.hops = scm->packet.hops;
+        if (unlikely(scm && scm->packet.has_tos))
+            m->way.tos = scm->packet.tos;
         message_give(m, &r->s);
         message_append(&r->s, m);
         socket_wake_readers(&r->s);
@@ -138,13 +145,17 @@ static int udp_send(struct socket *s, struct transfer *t)
         err = find_target(i, t, &to);
     if (!err)
         err = inet_source(i, &to, &from);
+    if (!err && unlikely(t->scm && t->scm->packet.has_own) && t->scm->packet.own) {
+        if (t->scm->packet.six == to.six)
+            from.ip = t->scm->packet.own;
+    }
     if (!err && t->size > (to.six ? UDP6_MAX : UDP4_MAX))
         err = -EMSGSIZE;
     if (!err)
         err = message_create(s, t->buf, t->size, deadline, &m);
     if (err)
         return err;
-    deliver(i, &from, &to, m);
+    deliver(i, &from, &to, t->scm, m);
     return (int)t->size;
 }
 
@@ -165,6 +176,13 @@ static int udp_receive(struct socket *s, struct transfer *t)
     from = (struct inet_end){.ip = m->way.from, .port = m->way.port, .six = m->way.six};
     if (t->name)
         inet_tell_address(inet_of(s), &from, t->name);
+    if (t->scm) {
+        t->scm->packet.has_own = true;
+        t->scm->packet.own = m->way.to;
+        t->scm->packet.six = m->way.six;
+        t->scm->packet.hops = m->way.hops;
+        t->scm->packet.tos = m->way.tos;
+    }
     n = packet_receive(m, skip, s, t);
     message_put(m);
     return n;
@@ -209,6 +227,8 @@ const struct socket_ops udp_ops = {.bind = inet_bind,
                                    .ioctl = inet_ioctl,
                                    .set_option = inet_set_option,
                                    .get_option = inet_get_option,
+                                   .read_control = inet_read_control,
+                                   .write_control = inet_write_control,
                                    .poll = udp_poll,
                                    .release = udp_release,
                                    .size = sizeof(struct inet_socket)};

@@ -46,7 +46,8 @@ static void make_peers(struct socket *a, struct socket *b)
 int unix_pair(struct socket *a, struct socket *b)
 {
     make_peers(a, b);
-    a->peer_cred = b->peer_cred = socket_creds_current();
+    socket_peer_is_current(a);
+    socket_peer_is_current(b);
     return 0;
 }
 
@@ -58,7 +59,7 @@ int unix_listen(struct socket *s, uint32_t backlog)
         os_wake_all(&s->room);
     s->backlog = backlog;
     s->state = SOCKET_LISTENING;
-    s->peer_cred = socket_creds_current();
+    socket_peer_is_current(s);
     return 0;
 }
 
@@ -105,8 +106,8 @@ int unix_connect(struct socket *s, const struct socket_address *a, bool nonblock
     if (s->state == SOCKET_UNCONNECTED) {
         make_peers(s, other);
         unix_share_name(unix_of(other), unix_of(to));
-        other->peer_cred = socket_creds_current();
-        s->peer_cred = to->peer_cred;
+        socket_peer_is_current(other);
+        socket_peer_is_of(s, to);
         socket_pend(to, other);
         socket_wake_readers(to);
         other = NULL;

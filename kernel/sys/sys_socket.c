@@ -394,7 +394,7 @@ static int send_one(struct file *f, vaddr_t user, uint32_t flags, bool *whole)
     if (!done && h.control_size > INT32_MAX)
         done = -ENOBUFS;
     if (!done && h.control_size)
-        done = scm_read(&scm, h.control, h.control_size);
+        done = scm_read(socket_of(f), &scm, h.control, h.control_size);
     if (done) {
         io_vector_put(&parts.v);
         return done;

@@ -1,5 +1,6 @@
 /* What goes along with messages of local sockets: descriptors and credentials; and who is given them back. */
 #include "tests/user/ut.h"
+#include <grp.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <sys/resource.h>
@@ -472,6 +473,67 @@ static void times(void)
     close(p[1]);
 }
 
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
+
+static void say_groups(const char *what, int s, socklen_t room)
+{
+    gid_t groups[4] = {0};
+    int err = getsockopt(s, SOL_SOCKET, SO_PEERGROUPS, groups, &room);
+
+    ut_result(what, err);
+    ut_say("  %u bytes: %u %u %u", room, groups[0], groups[1], groups[2]);
+}
+
+/* SO_PEERGROUPS: as the other end had them when it connected. */
+static void groups_of_peer(void)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "groups"};
+    int p[2], s = socket(AF_UNIX, SOCK_STREAM, 0), c = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    TRY(setgroups(3, (gid_t[]){70, 5, 6}));
+    TRY(socketpair(AF_UNIX, SOCK_STREAM, 0, p));
+    TRY(bind(s, (struct sockaddr *)&a, sizeof a));
+    say_groups("nobody yet", s, 16);
+    TRY(listen(s, 1));
+    TRY(setgroups(1, (gid_t[]){9}));
+    say_groups("of a pair", p[0], 16);
+    say_groups("room for all", p[0], 12);
+    say_groups("too little room", p[0], 11);
+    say_groups("no room", p[0], 0);
+    TRY(connect(c, (struct sockaddr *)&a, sizeof a));
+    TRY(setgroups(0, NULL));
+    say_groups("who listens", c, 16);
+    say_groups("who connected", accept(s, NULL, NULL), 16);
+    TRY(socketpair(AF_UNIX, SOCK_DGRAM, 0, p));
+    say_groups("none", p[0], 16);
+    say_groups("none, no room", p[0], 0);
+    say_groups("another family", socket(AF_INET, SOCK_STREAM, 0), 16);
+    TRY(setsockopt(p[0], SOL_SOCKET, SO_PEERGROUPS, &(int){1}, 4));
+}
+
+static void cookies(void)
+{
+    uint64_t c = 0, again = 0;
+    int p[2];
+    socklen_t n = 4;
+
+    PART("cookies");
+    socketpair(AF_UNIX, SOCK_STREAM, 0, p);
+    TRY(getsockopt(p[0], SOL_SOCKET, 57, &c, &n));
+    n = 100;
+    TRY(getsockopt(p[0], SOL_SOCKET, 57, &c, &n));
+    SHOW(n);
+    TRY(getsockopt(p[0], SOL_SOCKET, 57, &again, &n));
+    SHOW(c != 0 && c == again);
+    TRY(getsockopt(p[1], SOL_SOCKET, 57, &again, &n));
+    SHOW(c != again);
+    TRY(setsockopt(p[0], SOL_SOCKET, 57, &c, 8));
+    close(p[0]);
+    close(p[1]);
+}
+
 UT_PROGRAM(unixrights)
 {
     ut_workdir();
@@ -486,4 +548,7 @@ UT_PROGRAM(unixrights)
     ut_child("more than may be", limited);
     PART("another user");
     ut_child("it", as_another);
+    PART("groups of who is at the other end");
+    ut_child("groups", groups_of_peer);
+    cookies();
 }
