@@ -300,15 +300,23 @@ UT_C       := $(sort $(wildcard tests/user/ut-*.c))
 UT_DYNAMIC := $(UT_C:tests/user/%.c=$(B)/ut/%)
 UT_COMMON  := tests/user/ut.c tests/user/seg.c tests/user/executed.c
 
-$(UT_DYNAMIC): $(B)/ut/%: tests/user/%.c $(UT_COMMON) $(USER_H) Makefile | $(B)/setup-user
-	@mkdir -p $(@D)
-	@echo "  USERCC  $@"
-	@$(USERCC) $(UT_CFLAGS) $(filter %.c,$^) -o $@
+UT_OBJECT  := $(patsubst tests/user/%.c,$(B)/ut/o/%.o,$(UT_C) $(UT_COMMON))
+UT_SHARED  := $(patsubst tests/user/%.c,$(B)/ut/o/%.o,$(UT_COMMON))
 
-$(B)/ut/ut: $(UT_C) $(UT_COMMON) $(USER_H) Makefile | $(B)/setup-user
+$(UT_OBJECT): $(B)/ut/o/%.o: tests/user/%.c Makefile | $(B)/setup-user
 	@mkdir -p $(@D)
-	@echo "  USERCC  $@"
-	@$(USERCC) $(UT_CFLAGS) -static $(filter %.c,$^) -o $@
+	@echo "  USERCC  $<"
+	@$(USERCC) $(UT_CFLAGS) -MMD -MP -c $< -o $@
+
+$(UT_DYNAMIC): $(B)/ut/%: $(B)/ut/o/%.o $(UT_SHARED)
+	@echo "  USERLD  $@"
+	@$(USERCC) $(UT_CFLAGS) $^ -o $@
+
+$(B)/ut/ut: $(UT_OBJECT)
+	@echo "  USERLD  $@"
+	@$(USERCC) $(UT_CFLAGS) -static $^ -o $@
+
+-include $(UT_OBJECT:.o=.d)
 
 # Programs that are hostile, or that compare long random runs; each alone, and static, so that little memory is enough.
 FUZZ := $(patsubst tests/user/%.c,$(B)/fuzz/%,$(filter-out $(UT_C) $(UT_COMMON) tests/user/bench.c,$(sort $(wildcard tests/user/*.c))))
