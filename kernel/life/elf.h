@@ -7,7 +7,7 @@
 #define ELF_HEADER   52u /* bytes of the file's header */
 #define ELF_PHDR     32u /* of a program header */
 #define ELF_PHDRS    128u
-#define ELF_SEGMENTS 32u
+#define ELF_SEGMENTS ELF_PHDRS
 #define ELF_INTERP   4096u /* PATH_MAX */
 
 /* A part of memory to make from a part of the file. Addresses are the file's, to be moved by the load bias.

@@ -231,29 +231,79 @@ static int map_part(struct exec *x, vaddr_t start, vaddr_t end, unsigned prot, s
     return space_map(x->space, &at, end - start, prot | MAP_AT, o, offset);
 }
 
-static int map_segment(struct exec *x, struct inode *i, const struct elf_segment *s, vaddr_t base)
+/* Zeroes behind what the file has can be written whatever the segment says, as on Linux. */
+static int map_zeroes(struct exec *x, const struct elf_segment *s, vaddr_t base)
 {
-    vaddr_t start = s->start + base, file_end = s->file_end + base, end = s->end + base;
-    unsigned prot = personality_prot(x->personality, s->prot);
-    int err = map_part(x, start, PAGE_UP(file_end), prot, i->object, s->offset);
+    unsigned prot = REGION_READ | REGION_WRITE | (s->prot & REGION_EXEC);
 
-    return err ? err : map_part(x, PAGE_UP(file_end), end, prot, NULL, 0);
+    if (s->end <= s->file_end)
+        return 0;
+    return map_part(x, PAGE_UP(s->file_end + base), s->end + base, personality_prot(x->personality, prot),
+                    NULL, 0);
 }
 
-/* Clear what the last page of a segment has of the file beyond the segment's end. The new space is loaded. */
-static int clear_tail(const struct elf_segment *s, vaddr_t base)
+static int map_bytes(struct exec *x, struct inode *i, const struct elf_segment *s, vaddr_t base)
 {
-    vaddr_t file_end = s->file_end + base;
+    unsigned prot = personality_prot(x->personality, s->prot);
 
-    if (!s->clears_tail || !(s->prot & REGION_WRITE) || !(file_end & PAGE_MASK))
-        return 0;
-    return user_clear(file_end, PAGE_UP(file_end) - file_end);
+    return map_part(x, s->start + base, PAGE_UP(s->file_end + base), prot, i->object, s->offset);
+}
+
+/* An interpreter has zeroes only behind all that it has of its file, as on Linux: from file_end to end. */
+static struct elf_segment last_zeroes(const struct elf_image *e)
+{
+    struct elf_segment z = {0};
+
+    for (unsigned k = 0; k < e->segments; k++) {
+        const struct elf_segment *s = &e->segment[k];
+
+        if (s->file_end > z.file_end)
+            z.file_end = s->file_end;
+        if (s->end > z.end) {
+            z.end = s->end;
+            z.prot = s->prot;
+        }
+    }
+    return z;
+}
+
+/* Whether a later segment has the page of an address. */
+static bool is_covered(const struct elf_image *e, unsigned segment, vaddr_t page)
+{
+    for (unsigned k = segment + 1; k < e->segments; k++)
+        if (e->segment[k].start <= page && page < e->segment[k].end)
+            return true;
+    return false;
+}
+
+/* Clear from an address on what its page has of a file. The new space is loaded. */
+static int clear_tail(vaddr_t at)
+{
+    return user_clear(at, PAGE_UP(at) - at);
+}
+
+/* Clear what the last pages of a program's segments have of the file beyond the segments' ends. Where that
+ * cannot be, since the page may not be written or the file ends before it, the program has to live with it, as
+ * on Linux. 0 or -ENOMEM. */
+static int clear_program(const struct elf_image *e, vaddr_t base)
+{
+    for (unsigned k = 0; k < e->segments; k++) {
+        const struct elf_segment *s = &e->segment[k];
+
+        if (!s->clears_tail || !(s->prot & REGION_WRITE) || is_covered(e, k, PAGE_DOWN(s->file_end)))
+            continue;
+        if (clear_tail(s->file_end + base) != 0 && task_current()->last_fault == FAULT_NO_MEMORY)
+            return -ENOMEM;
+    }
+    return 0;
 }
 
 /* Choose where an image goes, and map it. */
 static int map_image(struct exec *x, struct inode *i, const struct elf_image *e, vaddr_t hint, vaddr_t *base)
 {
+    bool interpreter = e == &x->interp_image;
     size_t size = e->hi - e->lo;
+    struct elf_segment zeroes;
     vaddr_t at = hint;
     int err;
 
@@ -270,11 +320,18 @@ static int map_image(struct exec *x, struct inode *i, const struct elf_image *e,
         *base = at - e->lo; /* may wrap, and wraps back when it is added */
     }
     for (unsigned k = 0; k < e->segments; k++) {
-        err = map_segment(x, i, &e->segment[k], *base);
+        const struct elf_segment *s = &e->segment[k];
+
+        err = map_bytes(x, i, s, *base);
+        if (!err && !interpreter)
+            err = map_zeroes(x, s, *base);
         if (err)
             return err;
     }
-    return 0;
+    if (!interpreter)
+        return 0;
+    zeroes = last_zeroes(e);
+    return map_zeroes(x, &zeroes, *base);
 }
 
 static int map_stack(struct exec *x, const struct exec_args *a, const struct process *p)
@@ -397,12 +454,10 @@ static int write_stack(struct exec *x, const struct exec_args *a)
 
 static int fill_space(struct exec *x, const struct exec_args *a)
 {
-    int err = 0;
+    int err = clear_program(&x->image, x->base);
 
-    for (unsigned i = 0; i < x->image.segments && !err; i++)
-        err = clear_tail(&x->image.segment[i], x->base);
-    for (unsigned i = 0; x->interp && i < x->interp_image.segments && !err; i++)
-        err = clear_tail(&x->interp_image.segment[i], x->interp_base);
+    if (!err && x->interp)
+        err = clear_tail(last_zeroes(&x->interp_image).file_end + x->interp_base);
     if (!err)
         err = write_stack(x, a);
     return err == -EFAULT ? -ENOMEM : err; /* nothing else can be wrong with these addresses */
