@@ -7,7 +7,8 @@
  * (torture.c) the next is drawn among the first of the queue. When nobody is runnable, the idle task halts
  * the processor until the next interrupt.
  *
- * A slice is used up when the task had the processor for that long in its turn. One that the outside wakes
+ * A slice is used up when the task had the processor for that long in its turn; among many who want it slices
+ * are shorter (turn_ns()), and an interrupt may end them between two ticks. One that the outside wakes
  * comes before its turn, as long as it has credit (has_credit()), and the one that has to make way for it
  * goes on behind it with the rest of its slice; so what it is interrupted for costs it time, not its turn.
  *
@@ -46,7 +47,9 @@
 
 #define SLICE_TICKS                                                                                          \
     5u /* 20 ms; one tick under torture, where each step of a call may wait for all who compute */
-#define SLICE_NS (SLICE_TICKS * (uint64_t)TIME_TICK_NS)
+#define SLICE_NS (SLICE_TICKS * TIME_TICK_NS)
+#define FEW      10u            /* so many have whole slices; more than that share the time of theirs, */
+#define LEAST_NS 1000000u       /* and have so much at least */
 #define RR_TICKS (TIME_HZ / 10) /* of SCHED_RR */
 #define SHUFFLE  16u            /* under torture the next is one of so many */
 
@@ -58,6 +61,7 @@ static struct runq queue;
 static uint32_t uneven;            /* tasks that are not of the level RUN_NORMAL */
 static struct run_share real_time; /* what real-time tasks had, so that one that never sleeps can be ended */
 static uint64_t last_tick;
+static uint64_t part_ns, part_until; /* what was everybody's part of the time up to then, see has_credit() */
 static struct heap timers;
 static struct task *all_tasks;
 struct sched_stats sched_stats;
@@ -84,21 +88,53 @@ static bool realtime(const struct task *t)
     return run_realtime(t->run.level);
 }
 
+/* The time up to now is shared by all who want the processor; those who wait are n, and one may run. */
+static void count_part(uint64_t now, uint32_t n)
+{
+    uint64_t ns = now - part_until;
+
+    part_ns += n ? (ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX) / (n + 1) : ns;
+    part_until = now;
+}
+
+/* Whether so many want the processor that their turns are short. */
+static bool crowded(void)
+{
+    return queue.level[RUN_NORMAL].count + queue.others > FEW;
+}
+
+/* How long a turn is: a slice among few. Among many it is shorter, so that a round of all, which is what each
+ * waits for, does not take minutes. */
+static uint32_t turn_ns(void)
+{
+    uint32_t n = queue.level[RUN_NORMAL].count + queue.others, ns;
+
+    if (likely(n <= FEW))
+        return SLICE_NS;
+    ns = FEW * SLICE_NS / n;
+    return ns > LEAST_NS ? ns : LEAST_NS;
+}
+
+/* Whether t had the processor for its turn; what counts is ticks. */
+static bool had_its_turn(const struct task *t)
+{
+    return t->slice >= SLICE_TICKS || t->slice * TIME_TICK_NS >= turn_ns();
+}
+
 /*
- * Whether t may come before its turn: it had less than a slice since it was granted one. A new one is granted
- * after the time in which each of those who are there now can have one, so what it gets in this way is its
+ * Whether t may come before its turn: it had less than a turn since it was granted one. A new one is granted
+ * after the time in which each of those who were there could have one, so what it gets in this way is its
  * part at most.
  */
 static bool has_credit(struct task *t)
 {
-    uint64_t now;
+    uint32_t turn = turn_ns();
 
-    if (time_stamps_ns(t->used - t->granted_used) < SLICE_NS)
+    if (time_stamps_ns(t->used - t->granted_used) < turn)
         return true;
-    now = time_stamp();
-    if (time_stamps_ns(now - t->granted) < (queue.level[RUN_NORMAL].count + queue.others + 2ull) * SLICE_NS)
+    if (part_ns - t->granted < turn)
         return false;
-    t->granted = now;
+    t->granted = part_ns;
     t->granted_used = t->used;
     return true;
 }
@@ -139,6 +175,13 @@ static __attribute__((noinline)) bool make_way(struct task *t)
     return true;
 }
 
+/* What a program wakes waits for its turn; but not behind a crowd, if it ran before and has credit: it may
+ * have what others wait for, and waits again soon. It comes behind those who are urgent. */
+static bool is_awaited(struct task *t)
+{
+    return crowded() && t->switches && !trap_irq_depth && !realtime(t) && !torture_on() && has_credit(t);
+}
+
 void sched_give_way(void)
 {
     struct task *running = os_current;
@@ -152,8 +195,8 @@ void sched_give_way(void)
 void sched_ready(struct task *t)
 {
     const struct task *running = os_current;
-    /* A program wakes another: that needs no thought. */
-    bool plain = running && running->thread && !trap_irq_depth && !uneven;
+    /* A program wakes another, and few want the processor: that needs no thought. */
+    bool plain = running && running->thread && !trap_irq_depth && !uneven && !crowded();
 
     t->state = TASK_RUNNABLE;
     if (unlikely(!plain) && make_way(t)) {
@@ -161,7 +204,10 @@ void sched_ready(struct task *t)
         return;
     }
     t->slice = 0;
-    runq_put(&queue, &t->run, false);
+    if (unlikely(!plain) && is_awaited(t))
+        runq_put_next(&queue, &t->run);
+    else
+        runq_put(&queue, &t->run, false);
 }
 
 void sched_cut_turn(void)
@@ -182,13 +228,13 @@ void sched_ready_again(bool asked)
         if (!front)
             self->slice = 0;
         runq_put(&queue, &self->run, front);
-    } else if (!asked && keeps_turn == self && self->slice < SLICE_TICKS &&
+    } else if (!asked && keeps_turn == self && !had_its_turn(self) &&
                queue.level[self->run.level].urgent) { /* else it would give way to nobody */
         runq_put_next(&queue, &self->run);
     } else {
         self->slice = 0;
-        self->granted = time_stamp();
-        self->granted_used = self->used + (self->granted - self->since);
+        self->granted = part_ns;
+        self->granted_used = self->used + (time_stamp() - self->since);
         runq_put(&queue, &self->run, false);
     }
 }
@@ -341,7 +387,16 @@ static void count_tick(struct task *t, uint64_t now)
         return;
     if (unlikely(realtime(t)))
         count_realtime_tick(t, now);
-    else if (t->slice >= SLICE_TICKS || torture_on())
+    else if (had_its_turn(t) || torture_on())
+        want(t);
+}
+
+/* Turns that are shorter than a tick end between two of them, with the interrupt that is nearest. */
+static void end_short_turn(void)
+{
+    struct task *t = os_current;
+
+    if (t->thread && !realtime(t) && time_stamps_ns(time_stamp() - t->since) >= turn_ns() / 2)
         want(t);
 }
 
@@ -349,6 +404,7 @@ static void tick(void)
 {
     uint64_t now = os_now_ns();
 
+    count_part(now, queue.level[RUN_NORMAL].count + queue.others);
     count_tick(os_current, now);
     run_share_renew(&real_time, now);
     last_tick = now;
@@ -358,11 +414,18 @@ static void wake_due(uint64_t now)
 {
     for (struct task *t; (t = first_sleeper()) && t->timer.key <= now;)
         sync_expire(t); /* takes it out of the heap */
+    if (unlikely(crowded()))
+        end_short_turn();
 }
 
 static uint64_t next_deadline(void)
 {
-    return timers.root ? timers.root->key : TIME_NEVER;
+    uint64_t at = timers.root ? timers.root->key : TIME_NEVER, turn;
+
+    if (likely(!crowded()))
+        return at;
+    turn = os_now_ns() + turn_ns();
+    return turn < at ? turn : at;
 }
 
 /* --- sharing --- */
@@ -465,6 +528,7 @@ static void idle(void *arg)
             time_rest();
             cpu_wait();
         } else {
+            count_part(os_now_ns(), 0);
             stat_resume();
             time_resume();
             sched_switch();

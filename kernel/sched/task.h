@@ -57,7 +57,7 @@ struct task {
     bool suspended;          /* it stalls since load control wants it to; see pressure.h */
     uint32_t stalls;         /* waits for memory that it is in, one inside the other */
     unsigned slice;          /* ticks that it has had the processor in its turn */
-    uint64_t granted;        /* when it was granted a slice, see has_credit(), */
+    uint64_t granted;        /* what was everybody's part when it was granted a turn, see has_credit(), */
     uint64_t granted_used;   /* and used then */
     void *stack;             /* lowest address; NULL for the task that booted */
     void *stack_top;         /* behind its last byte; NULL likewise */

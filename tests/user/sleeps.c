@@ -373,6 +373,77 @@ static void among_busy(void)
           (unsigned long long)(latest / US));
 }
 
+/*
+ * A hundred compute. A round of them is not as many slices; who slept is not kept waiting for it, and no more is
+ * who waits for another who slept.
+ */
+static void in_a_crowd(void)
+{
+    enum { CROWD = 100, TIMES = 3 };
+    uint64_t gap = 0, late = 0, answer = 0, last, now, start;
+    static pid_t pid[CROWD];
+    pid_t echo;
+    int go[2], ask[2], tell[2];
+    char c;
+
+    if (pipe(go) != 0 || pipe(ask) != 0 || pipe(tell) != 0)
+        return;
+    memset(shared, 0, sizeof *shared);
+    echo = fork();
+    if (echo == 0) {
+        close(go[1]);
+        while (read(ask[0], &c, 1) == 1 && write(tell[1], &c, 1) == 1)
+            ;
+        _exit(0);
+    }
+    for (unsigned i = 0; i < CROWD; i++) {
+        pid[i] = fork();
+        if (pid[i] == 0) {
+            close(go[1]);
+            if (read(go[0], &c, 1) == 0)
+                for (;;) /* an emulator has most of a long way without a jump */
+                    __asm__ volatile(".fill 200, 1, 0x90");
+            _exit(1);
+        }
+    }
+    by_nanosleep(50 * MS);
+    close(go[1]);
+    for (unsigned i = 0; i < TIMES; i++) {
+        start = now_ns();
+        by_nanosleep(20 * MS);
+        now = now_ns() - start - 20 * MS;
+        late = now > late ? now : late;
+        start = now_ns();
+        if (write(ask[1], "?", 1) != 1 || read(tell[0], &c, 1) != 1)
+            break;
+        now = now_ns() - start;
+        answer = now > answer ? now : answer;
+    }
+    start = last = now_ns();
+    do {
+        now = now_ns();
+        gap = now - last > gap ? now - last : gap;
+        last = now;
+    } while (now - start < 250 * MS);
+    for (unsigned i = 0; i < CROWD; i++)
+        kill(pid[i], SIGKILL);
+    for (unsigned i = 0; i < CROWD; i++)
+        waitpid(pid[i], NULL, 0);
+    kill(echo, SIGKILL);
+    waitpid(echo, NULL, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        close(ask[i]);
+        close(tell[i]);
+    }
+    close(go[0]);
+    check(gap < CROWD * 4 * MS, "%u compute, and a turn comes after %llu us at the latest", (unsigned)CROWD,
+          (unsigned long long)(gap / US));
+    check(late < 10 * MS, "a sleep among them ends %llu us late at the latest",
+          (unsigned long long)(late / US));
+    check(answer < 10 * MS, "one who slept answers after %llu us at the latest",
+          (unsigned long long)(answer / US));
+}
+
 /* --- processor time --- */
 
 static volatile unsigned signals;
@@ -460,6 +531,7 @@ int main(int argc, char **argv)
     child_latency();
     log_latency();
     among_busy();
+    in_a_crowd();
     fairness("short sleeps", MS / 2, 20000);
     fairness("long sleeps", 30 * MS, 2000000);
     cpu_timers();
