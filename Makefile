@@ -556,16 +556,20 @@ PROVE := tools/run-tests -j3
 test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/lab/heap.html $(B)/rootfs-region.cpio $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so $(B)/lift/lift.elf | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) tests/lift/lift.t $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/lab/heap.t tests/lab/live.t tests/lab/misuse.t tests/lab/names.t tests/check.t tests/runner.t
 
-# One of them, with what it names of build/, itself or in a module that it uses: make tests/boot/ram-8.t
+# One of them, with what it names of build/, itself, in a module that it uses or in a document that it reads: make tests/boot/ram-8.t
 TEST_FILES := $(wildcard tests/*.t tests/*/*.t)
 MAKEABLE   := $(ROOTFS) $(B)/rootfs-region.cpio $(B)/rootfs-lab.cpio $(B)/quire-ktest.iso $(B)/quire-root.iso $(HOST_TESTS) $(FUZZ) \
               $(addprefix $(B)/,host/replay host/translate host/fits host/replay-checked host/fits-checked ut/ut user/quire user/malloctrace.so \
               linux/init bench/bench bench/bench.cpio lab/plugin.so lab/sweep lab/player.wasm lab/player.html lab/heap.html lift/lift.elf)
 test_texts  = $1 $(wildcard $(foreach m,$(shell sed -n 's/^use \([A-Z][A-Za-z]*\);.*/\1.pm/p' $1),$(dir $1)$m tests/boot/$m))
-test_named  = $(sort $(shell grep -oh 'build/[-a-zA-Z0-9_./]*' $(call test_texts,$1)))
+test_read   = $(shell sed -n 's,.*\$$top/\(docs/[a-z]*\.md\).*,\1,p' $1)
+build_names = $(if $1,$(shell grep -oh 'build/[-a-zA-Z0-9_./]*' $1))
+test_named  = $(sort $(call build_names,$(call test_texts,$1)) $(filter-out %.html,$(call build_names,$(call test_read,$1))))
 test_needs  = $(filter $(MAKEABLE),$(call test_named,$1)) $(if $(filter tests/boot/% tests/gdb/% tests/lab/%,$1),$(B)/quire.elf) \
               $(if $(filter $(B)/rootfs-,$(call test_named,$1)),$(ROOTFS)) $(if $(filter %Linux.pm,$(call test_texts,$1)),$(B)/linux/init) \
-              $(if $(filter tests/check.t,$1),hosted $(B)/quire.elf) $(if $(filter tests/lab/%,$1),$(B)/host/replay $(B)/lab/plugin.so $(B)/lab/sweep)
+              $(if $(shell grep -l tools/rootfs $(call test_texts,$1)),$(B)/user/quire $(B)/user/malloctrace.so) \
+              $(if $(filter tests/check.t,$1),hosted $(B)/quire.elf) $(if $(filter tests/host/seeds.t,$1),hosted) \
+              $(if $(filter tests/lab/%,$1),$(B)/host/replay $(B)/lab/plugin.so $(B)/lab/sweep)
 .PHONY: $(TEST_FILES)
 $(TEST_FILES): | $(B)/setup-test $(B)/setup-build
 	@$(MAKE) --no-print-directory $(or $(sort $(call test_needs,$@)),$(B)/setup-test)
@@ -588,7 +592,7 @@ soak: hosted $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/lab/plugin.
 test-host: hosted $(B)/lab/sweep $(B)/lab/player.wasm | $(B)/setup-test
 	@$(PROVE) $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t
 
-test-boot: $(B)/host/replay $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test
+test-boot: $(addprefix $(B)/host/,replay translate fits) $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so | $(B)/setup-test
 	@$(PROVE) $(BOOT_TESTS)
 
 check: $(B)/quire.elf hosted | $(B)/setup-check

@@ -59,7 +59,13 @@ close $fh or die $!;
 like($out, qr/\Q$skip\E.*\n.*\Q$ok\E/, 'what took long comes first');
 
 # make knows what one test needs.
-for my $t (['tests/host/fits.t', qr{build/host/fits}], ['tests/lift/lift.t', qr{build/lift/lift\.elf}], ['tests/boot/tmpfs.t', qr{build/quire\.elf build/rootfs-fuzz\.cpio}])
+for my $t (
+    ['tests/host/fits.t', qr{build/host/fits}],
+    ['tests/lift/lift.t', qr{build/lift/lift\.elf}],
+    ['tests/boot/tmpfs.t', qr{build/quire\.elf build/rootfs-fuzz\.cpio}],
+    # One that packs a root itself; and what a document has it run.
+    ['tests/boot/concepts.t', qr{build/host/fits build/host/replay build/host/translate build/quire\.elf build/user/malloctrace\.so build/user/quire}],
+  )
 {
     my ($file, $need) = @$t;
     my $said = `cd '$top' && MAKEFLAGS= make -n --no-print-directory $file 2>&1`;
