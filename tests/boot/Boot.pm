@@ -177,9 +177,10 @@ sub slurp {
     return scalar(<$fh>) // '';
 }
 
-# Show the end of a run's log and where the rest is.
+# Show the end of a run's log and where the rest is: once, however many tests of the run fail.
 sub show {
     my ($run) = @_;
+    return if $run->{shown}++;
     my @lines = split /\n/, $run->{log};
     my $last = @lines > 15 ? 15 : scalar @lines;
     diag(sprintf '%s: %s after %.1f s (limit %d s): %s', $run->{name}, $run->{outcome}, $run->{seconds},
