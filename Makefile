@@ -93,7 +93,7 @@ ISO_MODULES = $(B)/rootfs.cpio
 ISO_TREE    = $(ISO).tree
 # GRUB without what a BIOS boot from this image does not need.
 GRUB_FLAGS  = -d /usr/lib/grub/i386-pc --compress=xz --locales= --fonts= --themes= \
-              --install-modules="multiboot normal iso9660 biosdisk serial terminal"
+              --install-modules="multiboot normal iso9660 biosdisk serial terminal echo"
 
 .PHONY: iso
 iso: $(B)/quire.elf $(ISO_MODULES)
@@ -103,12 +103,13 @@ iso: $(B)/quire.elf $(ISO_MODULES)
 	sed -e 's|@ARGS@|$(ISO_ARGS)|' -e '/@MODULES@/,$$d' iso/grub.cfg >$(ISO_TREE)/boot/grub/grub.cfg
 	set -e; for m in $(ISO_MODULES); do \
 	    cp $$m $(ISO_TREE)/boot/; \
+	    echo "    echo 'Loading $${m##*/}, $$(du -h $$m | cut -f1)'" >>$(ISO_TREE)/boot/grub/grub.cfg; \
 	    echo "    module /boot/$${m##*/} $${m##*/}" >>$(ISO_TREE)/boot/grub/grub.cfg; \
 	done
 	echo "}" >>$(ISO_TREE)/boot/grub/grub.cfg
 	grub-mkrescue $(GRUB_FLAGS) -o $(ISO) $(ISO_TREE) 2>$(ISO).log || { cat $(ISO).log; exit 1; }
 	@echo "$(ISO): $$(du -h $(ISO) | cut -f1), the kernel and $(ISO_MODULES), started by GRUB$(if $(ISO_ARGS), with \"$(ISO_ARGS)\")"
-	@echo "boot it: tools/run --iso=$(ISO)    or qemu-system-i386 -m 64M -serial mon:stdio -cdrom $(ISO)"
+	@echo "boot it, which takes GRUB a second or two for each MiB: tools/run --iso=$(ISO)    or qemu-system-i386 -m 64M -serial mon:stdio -cdrom $(ISO)"
 
 # --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive; those in
 # --- tests/host/unit need the host, and are not in the kernel ---
