@@ -645,19 +645,6 @@ static int follow_fd(const struct proc_node *n, struct inode **out)
     return 0;
 }
 
-/* A line that a file says of itself. */
-static void print_line(void *to, const char *fmt, ...)
-{
-    char line[256];
-    va_list ap;
-    size_t n;
-
-    va_start(ap, fmt);
-    n = format_args(line, sizeof line, fmt, ap);
-    va_end(ap);
-    text_put(to, line, n < sizeof line ? n : sizeof line - 1);
-}
-
 static int show_fdinfo(struct text *t, const struct proc_node *n)
 {
     const struct file *f = file_of(n);
@@ -667,7 +654,7 @@ static int show_fdinfo(struct text *t, const struct proc_node *n)
     text_print(t, "pos:\t%llu\nflags:\t0%o\nmnt_id:\t%u\nino:\t%u\n", (unsigned long long)f->pos, f->flags,
                f->inode->fs->dev, f->inode->ino);
     if (f->ops->info)
-        f->ops->info(f, print_line, t);
+        f->ops->info(f, text_print_to, t);
     return 0;
 }
 

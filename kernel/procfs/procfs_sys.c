@@ -608,22 +608,10 @@ static void show_word(struct text *t, const char *s, bool first)
             text_put(t, s, 1);
 }
 
-static void print_option(void *to, const char *fmt, ...)
-{
-    char word[64];
-    va_list ap;
-    size_t n;
-
-    va_start(ap, fmt);
-    n = format_args(word, sizeof word, fmt, ap);
-    va_end(ap);
-    text_put(to, word, n < sizeof word ? n : sizeof word - 1);
-}
-
 static void show_options(struct text *t, const struct filesystem *fs)
 {
     if (fs->type->show) {
-        fs->type->show(fs, print_option, t);
+        fs->type->show(fs, text_print_to, t);
         return;
     }
     if (!ramfs_is(fs))

@@ -73,18 +73,33 @@ void text_put(struct text *t, const char *s, size_t n)
     }
 }
 
-void text_print(struct text *t, const char *fmt, ...)
+static void print_args(struct text *t, const char *fmt, va_list ap)
 {
     char line[256];
-    va_list ap;
-
-    va_start(ap, fmt);
     size_t n = format_args(line, sizeof line, fmt, ap);
-    va_end(ap);
+
     mm_assert(n < sizeof line, "\"%s\" makes %zu bytes", fmt, n);
     text_put(t, line, n);
     if (n && line[n - 1] == '\n')
         t->line = t->size;
+}
+
+void text_print(struct text *t, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    print_args(t, fmt, ap);
+    va_end(ap);
+}
+
+void text_print_to(void *to, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    print_args(to, fmt, ap);
+    va_end(ap);
 }
 
 /* "%-16s%8u kB\n" of "NAME:" and a number, by hand: programs read smaps of thousands of regions, two dozen

@@ -29,7 +29,10 @@ void text_rewind(struct text *t);
 /* Take back what was written from a position on, which ends a line. */
 void text_cut(struct text *t, size_t size);
 void text_put(struct text *t, const char *s, size_t n);
+/* At most 255 bytes. */
 void text_print(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same for those who are handed a file_print_fn (kernel/fs/vfs.h): `to` is a struct text. */
+void text_print_to(void *to, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Kilobytes of so many pages, and Linux's line of a name and kilobytes (meminfo, smaps). */
 #define KIB(pages) ((uint64_t)(pages) << (PAGE_SHIFT - 10))
 void text_kib(struct text *t, const char *name, uint64_t kib);
