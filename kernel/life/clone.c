@@ -74,7 +74,6 @@ static void inherit(struct process *child, const struct process *parent)
     child->tty = parent->tty;
     child->oom_score_adj = parent->oom_score_adj;
     child->oom_score_adj_min = parent->oom_score_adj_min;
-    child->personality = parent->personality;
     child->no_huge = parent->no_huge;
     child->dumpable = parent->dumpable;
 }
@@ -122,6 +121,7 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
     }
     memcpy(child->comm, parent->comm, sizeof child->comm);
     child->ioprio = parent->ioprio;
+    child->personality = parent->personality;
     child->slack = child->slack_default = parent->slack;
     child->no_new_privs = parent->no_new_privs;
     child->io_flusher = parent->io_flusher;
@@ -218,7 +218,7 @@ static void enter(const struct clone *c, struct thread *t, struct waitq *vfork)
         if (c->flags & CLONE_VFORK)
             p->vfork_wait = vfork;
         process_enter(p, c->flags & CLONE_PARENT && parent->parent ? parent->parent : parent);
-        p->cpu_timers = p->rlimit[RLIMIT_CPU].soft != RLIM_INFINITY;
+        p->cpu_timers = itimer_has_limit(p);
     }
     thread_enter(t);
 }

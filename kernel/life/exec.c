@@ -495,7 +495,7 @@ static int build_space(struct exec *x, const struct exec_args *a)
         space_destroy(x->space);
         return -ENOMEM;
     }
-    x->personality = p->personality & ~PERSONALITY_KIND & ~x->cred.personality_clear;
+    x->personality = thread_current()->personality & ~PERSONALITY_KIND & ~x->cred.personality_clear;
     if (x->image.reads_exec)
         x->personality |= PERSONALITY_READ_EXEC;
     err = inherit_tlb(x->space, old);
@@ -590,7 +590,7 @@ static void commit(struct exec *x, const char *path)
     x->memory = NULL;
     p->did_exec = true;
     exec_cred_commit(&x->cred);
-    p->personality = x->personality;
+    self->personality = x->personality;
     thread_take_pid(self);
     self->clear_child_tid = 0;
     self->robust_list = 0;

@@ -183,6 +183,7 @@ void thread_exit(int code)
 {
     struct thread *self = thread_current();
     struct process *p = self->process;
+    struct switches switches;
     uint64_t user, system;
 
     self->exiting = true;
@@ -198,6 +199,9 @@ void thread_exit(int code)
     thread_times(self, &user, &system);
     p->past_user_ns += user;
     p->past_system_ns += system;
+    thread_switches(self, &switches);
+    p->past_switches.own += switches.own;
+    p->past_switches.forced += switches.forced;
     thread_leave(self);
     os_wake_all(&p->thread_wait);
     signal_thread_exit(self);

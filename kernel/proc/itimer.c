@@ -1,11 +1,11 @@
 /*
- * Interval timers: setitimer(2), alarm(2), and RLIMIT_CPU.
+ * Interval timers: setitimer(2), alarm(2), and the limits RLIMIT_CPU and RLIMIT_RTTIME.
  *
  * The real-time one is done by the task of expiry.c. It sends SIGALRM and does not run on: it runs again when
  * the signal is taken, so a program whose interval is shorter than its handler still gets to something else,
  * and one that does not take the signal costs nothing. If the signal is ignored it stays where it is.
  *
- * The other two, and the limit, count processor time, which only passes while a thread of the process runs:
+ * The other two, and the limits, count processor time, which only passes while a thread of the process runs:
  * so it is the running thread that looks, on its way to ring 3 after a tick, as long as process.cpu_timers
  * says that there is something to look at.
  *
@@ -14,6 +14,7 @@
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptimer.h"
+#include "kernel/sched/sched.h"
 #include "kernel/sched/usertime.h"
 #include "mm/errno.h"
 
@@ -106,11 +107,37 @@ static bool check_limit(struct process *p)
     return true;
 }
 
+/* RLIMIT_RTTIME, in microseconds, of each thread that has a real-time policy, since it slept last. */
+static bool check_realtime_limit(struct process *p)
+{
+    struct rlimit *l = &p->rlimit[RLIMIT_RTTIME];
+    uint64_t us;
+
+    if (l->soft == RLIM_INFINITY)
+        return false;
+    us = sched_unslept_ns() / 1000;
+    if (!us)
+        return true;
+    if (l->hard != RLIM_INFINITY && us >= l->hard) {
+        signal_raise(p, SIGKILL);
+    } else if (us >= l->soft) {
+        signal_raise(p, SIGXCPU);
+        l->soft += SECOND / 1000;
+    }
+    return true;
+}
+
+bool itimer_has_limit(const struct process *p)
+{
+    return p->rlimit[RLIMIT_CPU].soft != RLIM_INFINITY || p->rlimit[RLIMIT_RTTIME].soft != RLIM_INFINITY;
+}
+
 void itimer_check_cpu(void)
 {
     struct process *p = process_current();
 
-    p->cpu_timers = check(p, ITIMER_VIRTUAL) | check(p, ITIMER_PROF) | ptimer_check_cpu(p) | check_limit(p);
+    p->cpu_timers = check(p, ITIMER_VIRTUAL) | check(p, ITIMER_PROF) | ptimer_check_cpu(p) | check_limit(p) |
+                    check_realtime_limit(p);
 }
 
 /* --- calls --- */

@@ -32,7 +32,9 @@ void itimer_taken(struct process *p);
 /* The process ends. */
 void itimer_stop_all(struct process *p);
 /* Send what is due of the running process's timers of processor time, ptimer.c's included, and of
- * RLIMIT_CPU. */
+ * RLIMIT_CPU and RLIMIT_RTTIME. */
 void itimer_check_cpu(void);
+/* Whether p has one of these two limits. */
+bool itimer_has_limit(const struct process *p);
 
 #endif

@@ -9,6 +9,7 @@
  */
 #include "kernel/proc/process.h"
 #include "kernel/proc/cred.h"
+#include "kernel/proc/ptimer.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/layout.h"
 #include "mm/slab.h"
@@ -190,6 +191,7 @@ void process_reap(struct process *p)
     while (*at != p)
         at = &(*at)->hash_next;
     *at = p->hash_next;
+    ptimer_forget_clock(p);
     process_leave_siblings(p);
     if (p->all_prev)
         p->all_prev->all_next = p->all_next;
@@ -225,6 +227,18 @@ void process_faults(const struct process *p, uint64_t *minor, uint64_t *major)
     if (p->memory) {
         *minor += p->memory->space->faults - p->memory->space->major;
         *major += p->memory->space->major;
+    }
+}
+
+void process_switches(const struct process *p, struct switches *s)
+{
+    *s = p->past_switches;
+    for (const struct thread *t = p->threads; t; t = t->next) {
+        struct switches of_thread;
+
+        thread_switches(t, &of_thread);
+        s->own += of_thread.own;
+        s->forced += of_thread.forced;
     }
 }
 

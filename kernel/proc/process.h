@@ -115,7 +115,8 @@ struct process {
     bool group_exit;               /* all threads are ending with exit_status */
     bool did_exec;                 /* since it was forked: setpgid() by the parent is too late */
     struct itimer itimer[ITIMERS]; /* kernel/proc/itimer.h */
-    struct ptimer *ptimers;        /* kernel/proc/ptimer.c; not inherited by fork either */
+    struct ptimer *ptimers;        /* its own: kernel/proc/ptimer.c; not inherited by fork either */
+    struct ptimer *watching;       /* timers of others that count its time: kernel/proc/ptimer.c */
     int next_ptimer;
     uint32_t ptimer_count;
     bool cpu_timers;   /* a timer of processor time may run: itimer_check_cpu() is to look after a tick */
@@ -123,21 +124,22 @@ struct process {
     uint64_t past_user_ns, past_system_ns;     /* of threads that have ended */
     uint64_t past_min_faults, past_maj_faults; /* in spaces that it has left */
     uint64_t child_user_ns, child_system_ns, child_min_faults, child_maj_faults;
-    uint32_t max_resident;                /* pages: the most, in spaces that it has left */
+    struct switches past_switches, child_switches; /* the same: of threads that have ended, and of children */
+    uint32_t max_resident;                         /* pages: the most, in spaces that it has left */
     uint32_t child_max_resident;          /* the same of children that were waited for, and of theirs */
     int oom_score_adj, oom_score_adj_min; /* as was set last by who may take what he likes */
-    unsigned personality;
+    unsigned personality;                 /* of its first thread, once that has ended */
     bool dumpable;
     bool subreaper; /* what its descendants leave behind becomes its children; prctl(2) */
     bool no_huge;   /* it wants no large pages, and there are none; its children's, kept by exec() */
     struct rlimit rlimit[RLIMITS]; /* last: the parent's, where the rest begins with zeroes */
 };
 
-/* Of personality(2): which system's program it is, and that what is mapped to be read may be executed,
- * too. */
+/* Of personality(2): which system's program it is, and what is done otherwise for it. */
 #define PERSONALITY_KIND      0xFFu
 #define PERSONALITY_UNAME26   0x0020000u /* uname(2) says 2.6.something, for programs that know no other */
-#define PERSONALITY_READ_EXEC 0x0400000u
+#define PERSONALITY_READ_EXEC 0x0400000u /* what is mapped to be read may be executed, too */
+#define PERSONALITY_STICKY    0x4000000u /* select(2) and its kin do not tell what is left of a limit */
 
 /* The rights (REGION_READ and so on) of a mapping for which prot was asked. */
 static inline unsigned personality_prot(unsigned personality, unsigned prot)
@@ -181,6 +183,7 @@ void process_reap(struct process *p);
 /* Processor time in ring 3 and in the kernel, of all threads, dead ones included. */
 void process_times(const struct process *p, uint64_t *user_ns, uint64_t *system_ns);
 void process_faults(const struct process *p, uint64_t *minor, uint64_t *major);
+void process_switches(const struct process *p, struct switches *s);
 
 /* The most pages that it ever had resident, in this space and in those that it has left. */
 uint32_t process_max_resident(const struct process *p);

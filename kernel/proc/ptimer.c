@@ -7,11 +7,13 @@
  * one whose signal is blocked costs nothing. If its signal is ignored it runs on, once a tick at most.
  *
  * Times are absolute on the timer's clock. Those of real time and of time since boot are done by the task of
- * expiry.c; those of processor time, of the process or of one of its threads, are looked at by the thread
- * that runs (itimer.c). One that sends nothing (SIGEV_NONE) is only asked.
+ * expiry.c; those of processor time, of a process or of one of its own process's threads, are looked at by
+ * the thread that runs (itimer.c), which may be another process's. One that sends nothing (SIGEV_NONE) is
+ * only asked.
  *
- * Data: struct process.ptimers, and a table by process and number. Locking: between sleeps. How it fails:
- * Linux's errors.
+ * Data: struct process.ptimers, and a table by process and number; those that count another process's time
+ * are in that process's list, too, until it is forgotten. Locking: between sleeps. How it fails: Linux's
+ * errors.
  */
 #include "kernel/proc/ptimer.h"
 #include "kernel/lib/tally.h"
@@ -43,7 +45,10 @@ struct ptimer {
     struct expiry expiry;
     int id;
     enum base base,
-        counts;    /* counts: what deadline_ns is of. A span of real time is not moved by setting it */
+        counts;     /* counts: what deadline_ns is of. A span of real time is not moved by setting it */
+    bool user_only; /* of processor time, that in ring 3 */
+    struct process *clock; /* BASE_PROCESS: whose time; NULL: it has been forgotten. If it is another's: */
+    struct ptimer *clock_next, **clock_link; /* in its list */
     int clock_tid; /* BASE_THREAD: whose time; by number and serial, since it may be gone */
     uint32_t clock_serial;
     unsigned notify;
@@ -83,7 +88,14 @@ static struct thread *find_thread(const struct process *p, int tid, uint32_t ser
     return t && t->process == p && t->serial == serial ? t : NULL;
 }
 
-static uint64_t clock_of(const struct process *p, const struct ptimer *t)
+/* Whether there is what the timer's clock is of. */
+static bool has_clock(const struct ptimer *t)
+{
+    return t->base == BASE_THREAD ? find_thread(t->process, t->clock_tid, t->clock_serial) != NULL
+                                  : t->base != BASE_PROCESS || t->clock;
+}
+
+static uint64_t clock_of(const struct ptimer *t)
 {
     const struct thread *thread;
     uint64_t user = 0, system = 0;
@@ -94,14 +106,15 @@ static uint64_t clock_of(const struct process *p, const struct ptimer *t)
     case BASE_BOOT:
         return os_now_ns();
     case BASE_PROCESS:
-        process_times(p, &user, &system);
+        if (t->clock)
+            process_times(t->clock, &user, &system);
         break;
     default:
-        thread = find_thread(p, t->clock_tid, t->clock_serial);
+        thread = find_thread(t->process, t->clock_tid, t->clock_serial);
         if (thread)
             thread_times(thread, &user, &system);
     }
-    return user + system;
+    return t->user_only ? user : user + system;
 }
 
 /* --- expiry --- */
@@ -155,7 +168,7 @@ static void fire(struct ptimer *t)
         return;
     /* Nobody takes it, so it goes on by itself, but not in the same tick. */
     t->waits = false;
-    forward(t, clock_of(t->process, t) + (t->interval_ns < TIME_TICK_NS ? TIME_TICK_NS : 0));
+    forward(t, clock_of(t) + (t->interval_ns < TIME_TICK_NS ? TIME_TICK_NS : 0));
     run(t);
 }
 
@@ -169,24 +182,35 @@ static void run(struct ptimer *t)
     if (t->notify == SIGEV_NONE)
         return;
     if (t->counts > BASE_BOOT) {
-        t->process->cpu_timers = true;
+        struct process *p = t->counts == BASE_PROCESS ? t->clock : t->process;
+
+        if (p)
+            p->cpu_timers = true;
         return;
     }
     t->expiry.fn = expired;
     expiry_arm(&t->expiry, t->deadline_ns, t->counts == BASE_REALTIME);
 }
 
+/* Let one of processor time expire if its time has come. Whether it runs on. */
+static bool check_cpu(struct ptimer *t)
+{
+    if (!t->deadline_ns || t->waits || t->notify == SIGEV_NONE)
+        return false;
+    if (t->deadline_ns <= clock_of(t))
+        fire(t);
+    return t->deadline_ns && !t->waits;
+}
+
 bool ptimer_check_cpu(struct process *p)
 {
     bool any = false;
 
-    for (struct ptimer *t = p->ptimers; t; t = t->next) {
-        if (t->counts <= BASE_BOOT || !t->deadline_ns || t->waits || t->notify == SIGEV_NONE)
-            continue;
-        if (t->deadline_ns <= clock_of(p, t))
-            fire(t);
-        any |= t->deadline_ns && !t->waits;
-    }
+    for (struct ptimer *t = p->ptimers; t; t = t->next)
+        if (t->counts == BASE_THREAD || (t->counts == BASE_PROCESS && t->clock == p))
+            any |= check_cpu(t);
+    for (struct ptimer *t = p->watching; t; t = t->clock_next)
+        any |= check_cpu(t);
     return any;
 }
 
@@ -201,7 +225,7 @@ void ptimer_taken(struct siginfo *info)
         t->sent = false;
     if (!t || !round || !t->waits || t->round != round)
         return;
-    forward(t, clock_of(t->process, t));
+    forward(t, clock_of(t));
     told = t->missed - 1;
     t->overrun = told < INT32_MAX ? (uint32_t)told : INT32_MAX;
     told += (uint32_t)info->uid;
@@ -211,6 +235,31 @@ void ptimer_taken(struct siginfo *info)
 }
 
 /* --- the timers of a process --- */
+
+/* Count the time of another process from now on. */
+static void watch(struct ptimer *t)
+{
+    t->clock_link = &t->clock->watching;
+    t->clock_next = t->clock->watching;
+    if (t->clock_next)
+        t->clock_next->clock_link = &t->clock_next;
+    t->clock->watching = t;
+}
+
+static void unwatch(struct ptimer *t)
+{
+    *t->clock_link = t->clock_next;
+    if (t->clock_next)
+        t->clock_next->clock_link = t->clock_link;
+    t->clock_link = NULL;
+    t->clock = NULL;
+}
+
+void ptimer_forget_clock(struct process *p)
+{
+    while (p->watching)
+        unwatch(p->watching);
+}
 
 static void enter(struct process *p, struct ptimer *t)
 {
@@ -225,6 +274,8 @@ static void enter(struct process *p, struct ptimer *t)
     t->link = &p->ptimers;
     p->ptimers = t;
     p->ptimer_count++;
+    if (t->clock && t->clock != p)
+        watch(t);
     t->user = signal_count(thread_current()->cred->user);
     timers.count++;
 }
@@ -240,6 +291,8 @@ static void delete (struct ptimer *t)
     *t->link = t->next;
     if (t->next)
         t->next->link = t->link;
+    if (t->clock_link)
+        unwatch(t);
     p->ptimer_count--;
     signal_uncount(t->user);
     timers.count--;
@@ -262,7 +315,28 @@ void ptimer_delete_all(struct process *p)
 
 /* --- calls --- */
 
-/* Which time a clock shows. */
+/* Whose processor time a clock shows, of whatever kind it is: a process's, or that of one of the running
+ * process's threads. Others are left alone. Does not sleep, and the process is there until somebody does. */
+static int choose_cpu_clock(int clock, struct ptimer *t)
+{
+    int id = clock < 0 ? cpuclock_id(clock) : 0;
+    const struct thread *thread;
+
+    if (t->base == BASE_PROCESS) {
+        t->clock = id ? process_find(id) : process_current();
+        return t->clock ? 0 : -EINVAL;
+    }
+    if (t->base != BASE_THREAD)
+        return 0;
+    thread = id ? thread_find(id) : thread_current();
+    if (!thread || thread->process != process_current())
+        return -EINVAL;
+    t->clock_tid = thread->tid;
+    t->clock_serial = thread->serial;
+    return 0;
+}
+
+/* What kind of time a clock shows. */
 static int choose_clock(int clock, struct ptimer *t)
 {
     enum {
@@ -276,6 +350,15 @@ static int choose_clock(int clock, struct ptimer *t)
         TAI = 11,
     };
 
+    if (clock < 0) {
+        unsigned kind = (unsigned)clock & CPUCLOCK_KIND;
+
+        if (kind == CPUCLOCK_FD)
+            return clock & CPUCLOCK_THREAD ? -EINVAL : -EOPNOTSUPP;
+        t->base = clock & CPUCLOCK_THREAD ? BASE_THREAD : BASE_PROCESS;
+        t->user_only = kind == CPUCLOCK_VIRT;
+        return 0;
+    }
     switch (clock) {
     case REALTIME:
     case TAI:
@@ -290,27 +373,24 @@ static int choose_clock(int clock, struct ptimer *t)
         return 0;
     case THREAD:
         t->base = BASE_THREAD;
-        t->clock_tid = thread_current()->tid;
-        t->clock_serial = thread_current()->serial;
         return 0;
     default:
-        return clock >= 0 && clock <= ALARM ? -EOPNOTSUPP : -EINVAL;
+        return clock <= ALARM ? -EOPNOTSUPP : -EINVAL;
     }
 }
 
-/* Who is to be told what: struct sigevent. */
-static int choose_event(vaddr_t va, struct ptimer *t)
+#define EVENT_WORDS 16u /* of struct sigevent: value, signal, kind, thread, and what is left free */
+
+/* Who is to be told what; w NULL: the program did not say. Does not sleep. */
+static int choose_event(const uint32_t *w, struct ptimer *t)
 {
-    uint32_t w[16]; /* struct sigevent: value, signal, kind, thread, and what is left free */
     const struct thread *thread;
 
-    if (!va) {
+    if (!w) {
         t->signo = SIGALRM;
         t->value = (uint32_t)t->id;
         return 0;
     }
-    if (user_copy_in(w, va, sizeof w))
-        return -EFAULT;
     t->value = w[0];
     t->signo = (int)w[1];
     t->notify = w[2];
@@ -331,9 +411,12 @@ static int choose_event(vaddr_t va, struct ptimer *t)
 int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id)
 {
     struct process *p = process_current();
+    uint32_t w[EVENT_WORDS];
     struct ptimer *t;
     int err;
 
+    if (event && user_copy_in(w, event, sizeof w))
+        return -EFAULT;
     t = vm_zalloc(sizeof *t);
     if (!t)
         return -EAGAIN;
@@ -343,9 +426,11 @@ int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id)
     } while (find(p, t->id));
     err = choose_clock((int)clock, t);
     if (!err)
-        err = choose_event(event, t);
+        err = choose_event(event ? w : NULL, t);
     if (!err)
         err = user_write32(id, (uint32_t)t->id);
+    if (!err)
+        err = choose_cpu_clock((int)clock, t);
     /* A signal that it may have to wait with is counted already. */
     if (!err && thread_current()->cred->user->signals >= p->rlimit[RLIMIT_SIGPENDING].soft)
         err = -EAGAIN;
@@ -360,12 +445,12 @@ int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id)
 /* The interval, and what is left; 0 only of one that is off, or will not send anything. */
 static void tell(struct ptimer *t, uint64_t ns[2])
 {
-    uint64_t now = clock_of(t->process, t);
+    uint64_t now = clock_of(t);
     bool asked = t->notify == SIGEV_NONE;
 
     ns[0] = t->interval_ns;
     ns[1] = 0;
-    if (!t->deadline_ns)
+    if (!t->deadline_ns || !has_clock(t))
         return;
     if (t->interval_ns && (t->waits || asked))
         forward(t, now);
@@ -383,6 +468,8 @@ int ptimer_set(uint32_t id, uint32_t flags, vaddr_t new, vaddr_t old, bool wide)
     t = find(process_current(), (int)id);
     if (!t)
         return -EINVAL;
+    if (!has_clock(t))
+        return -ESRCH;
     tell(t, was);
     expiry_stop(&t->expiry);
     t->waits = false; /* a signal that is pending starts nothing */
@@ -392,7 +479,7 @@ int ptimer_set(uint32_t id, uint32_t flags, vaddr_t new, vaddr_t old, bool wide)
     t->counts = t->base == BASE_REALTIME && !(flags & TIMER_ABSTIME) ? BASE_BOOT : t->base;
     if (ns[1]) {
         if (!(flags & TIMER_ABSTIME))
-            now = clock_of(t->process, t);
+            now = clock_of(t);
         t->deadline_ns = ns[1] < USERTIME_FOREVER - now ? now + ns[1] : USERTIME_FOREVER;
         run(t);
     }

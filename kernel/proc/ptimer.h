@@ -16,6 +16,24 @@ bool ptimer_check_cpu(struct process *p);
 void ptimer_taken(struct siginfo *info);
 /* The process ends, or executes something else. Sleeps. */
 void ptimer_delete_all(struct process *p);
+/* The process will be forgotten: timers of others that count its time do not run any more. */
+void ptimer_forget_clock(struct process *p);
+
+/* Clocks of processor time have negative numbers: the complement of an id (0: whoever asks), shifted, and
+ * what kind it is. */
+enum {
+    CPUCLOCK_SHIFT = 3,
+    CPUCLOCK_THREAD = 4,
+    CPUCLOCK_KIND = 3,
+    CPUCLOCK_PROF = 0,
+    CPUCLOCK_VIRT = 1,
+    CPUCLOCK_SCHED = 2,
+    CPUCLOCK_FD = 3, /* not of processor time: the number names a descriptor */
+};
+static inline int cpuclock_id(int clock)
+{
+    return ~(clock >> CPUCLOCK_SHIFT);
+}
 
 /*
  * timer_create(2) and its kin for the running process, with addresses of user memory; wide: times have 64-bit

@@ -168,6 +168,7 @@ void thread_leave(struct thread *t)
     if (t->tid == p->pid) {
         memcpy(p->comm, t->comm, sizeof p->comm);
         p->how = t->task->how;
+        p->personality = t->personality;
         cred_leave_to_process(t);
     }
     thread_count--;
@@ -175,6 +176,14 @@ void thread_leave(struct thread *t)
 }
 
 /* --- times --- */
+
+void thread_switches(const struct thread *t, struct switches *s)
+{
+    const struct task *task = t->task;
+
+    s->forced = task->put_off;
+    s->own = task->switches > s->forced ? task->switches - s->forced : 0;
+}
 
 /* The exact sum, divided as the samples say; without any, to the side that has one. */
 void thread_times(const struct thread *t, uint64_t *user_ns, uint64_t *system_ns)

@@ -36,9 +36,10 @@ struct thread {
     struct thread_signals sig;
     /* Who it is, referenced; and whom it acts as, which is the same but in access(2). */
     struct cred *cred, *acting;
-    uint16_t ioprio; /* class and level, as ioprio_set(2) has them */
+    uint16_t ioprio;      /* class and level, as ioprio_set(2) has them */
+    unsigned personality; /* PERSONALITY_*: kernel/proc/process.h */
     /* What prctl(2) keeps for it: how late, in ns, its sleeps may end, now and as it began; promises. */
-    uint32_t slack, slack_default;
+    uint64_t slack, slack_default;
     bool no_new_privs; /* its children's, and kept by exec() */
     bool beyond_limit; /* its user had too many threads when it became that: exec() looks */
     bool io_flusher;
@@ -61,6 +62,11 @@ static inline struct trap_frame *thread_frame(const struct thread *t)
     return (struct trap_frame *)t->task->stack_top - 1;
 }
 
+/* How often a thread has let go of the processor, by itself and since others were to have it. */
+struct switches {
+    uint64_t own, forced;
+};
+void thread_switches(const struct thread *t, struct switches *s);
 /* Processor time in ring 3 and in the kernel. */
 void thread_times(const struct thread *t, uint64_t *user_ns, uint64_t *system_ns);
 /* A program's or thread's name, cut to 15 characters. */

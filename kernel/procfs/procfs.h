@@ -70,7 +70,8 @@ struct proc_entry {
     /* Only for who may look into the process, see cred_may_trace(): others get -EACCES, also if they opened
      * it before. */
     bool guarded;
-    const void *arg; /* the functions' own */
+    bool counts_from_end; /* seeks may be told from its end, which is 0 */
+    const void *arg;      /* the functions' own */
     /* Or: a file with operations of its own; none of the others then. */
     const struct file_ops *file_ops;
 };

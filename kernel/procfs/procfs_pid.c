@@ -2,6 +2,7 @@
 #include "kernel/dev/tty.h"
 #include "kernel/fs/file.h"
 #include "kernel/lib/format.h"
+#include "kernel/lib/number.h"
 #include "kernel/life/memory.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/cred.h"
@@ -293,6 +294,7 @@ static int show_status(struct text *t, const struct proc_node *n)
     struct process *p = counted(n);
     const struct thread *th = proc_thread(n);
     int id = n->tid ? n->tid : n->pid;
+    struct switches switches = {0};
     uint32_t umask = 0;
     char state;
 
@@ -313,8 +315,10 @@ static int show_status(struct text *t, const struct proc_node *n)
     status_signals(t, p, th);
     text_print(t, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", th && th->no_new_privs);
     text_print(t, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
-    text_print(t, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t0\n",
-               th ? (unsigned long long)th->task->switches : 0);
+    if (th)
+        thread_switches(th, &switches);
+    text_print(t, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
+               (unsigned long long)switches.own, (unsigned long long)switches.forced);
     return 0;
 }
 
@@ -439,11 +443,54 @@ static int show_wchan(struct text *t, const struct proc_node *n)
 static int show_personality(struct text *t, const struct proc_node *n)
 {
     const struct process *p = proc_process(n);
+    const struct thread *th = proc_thread(n);
 
-    if (!p)
+    if (is_gone(p, n, th))
         return -ESRCH;
-    text_print(t, "%08x\n", p->personality);
+    text_print(t, "%08x\n", th ? th->personality : p->personality);
     return 0;
+}
+
+/* --- how late its sleeps may end --- */
+
+/* The first thread, if the running one may know and change its slack: that is nobody else's business. */
+static int find_slack(const struct proc_node *n, struct thread **out)
+{
+    struct thread *t = proc_thread(n);
+
+    if (!t)
+        return -ESRCH;
+    if (t != thread_current() && !capable(CAP_SYS_NICE))
+        return -EPERM;
+    *out = t;
+    return 0;
+}
+
+static int show_slack(struct text *t, const struct proc_node *n)
+{
+    struct thread *th;
+    int err = find_slack(n, &th);
+
+    if (!err)
+        text_print(t, "%llu\n", (unsigned long long)th->slack);
+    return err;
+}
+
+static int store_slack(const struct proc_node *n, char *s)
+{
+    const char *end = s + (*s == '+');
+    struct thread *t;
+    uint64_t ns;
+    int err;
+
+    if (!number_digits(&end, 10, &ns))
+        return *end >= '0' && *end <= '9' ? -ERANGE : -EINVAL;
+    if (*end)
+        return -EINVAL;
+    err = find_slack(n, &t);
+    if (!err)
+        t->slack = ns ? ns : t->slack_default;
+    return err;
 }
 
 /* --- how likely the OOM killer takes it --- */
@@ -811,6 +858,11 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
     {                                                                                                        \
         .name = name_, .mode = S_IFREG | 0644, .show = show_##what_, .store = store_##what_                  \
     }
+#define SCORE(name_, what_)                                                                                  \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0644, .show = show_##what_, .store = store_##what_,                 \
+        .counts_from_end = true                                                                              \
+    }
 #define OWN(name_, show_)                                                                                    \
     {                                                                                                        \
         .name = name_, .mode = S_IFREG | 0400, .show = show_, .guarded = true                                \
@@ -839,10 +891,9 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
         {.name = "fd", .mode = S_IFDIR | 0500, .names = &fds},                                               \
         {.name = "fdinfo", .mode = S_IFDIR | 0555, .names = &fdinfos, .guarded = true}, OWN("io", show_io),  \
         FILE("limits", show_limits), RECORDS("maps", maps), FILE("mountinfo", proc_show_mountinfo),          \
-        FILE("mounts", proc_show_mounts), CONTROL("oom_adj", oom_adj),                                       \
-        COUNTING("oom_score", show_oom_score), CONTROL("oom_score_adj", oom_score_adj),                      \
-        RAW("pagemap", 0400, proc_read_pagemap), OWN("personality", show_personality),                       \
-        LINK("root", root_fn),                                                                               \
+        FILE("mounts", proc_show_mounts), SCORE("oom_adj", oom_adj), COUNTING("oom_score", show_oom_score),  \
+        SCORE("oom_score_adj", oom_score_adj), RAW("pagemap", 0400, proc_read_pagemap),                      \
+        OWN("personality", show_personality), LINK("root", root_fn),                                         \
         {.name = "smaps", .mode = S_IFREG | 0444, .count_next = proc_next_smaps, .guarded = true},           \
         {.name = "smaps_rollup", .mode = S_IFREG | 0444, .count = proc_show_smaps_rollup, .guarded = true},  \
         COUNTING("stat", show_stat), COUNTING("statm", show_statm), COUNTING("status", show_status),         \
@@ -859,4 +910,5 @@ const struct proc_entry proc_pid_entries[] = {
     NET_ENTRY,
     {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_pid_quire_entries, .guarded = true},
     DIRECTORY("task", &tasks),
+    {.name = "timerslack_ns", .mode = S_IFREG | 0666, .show = show_slack, .store = store_slack},
     {.name = NULL}};

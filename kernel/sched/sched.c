@@ -153,6 +153,7 @@ static __attribute__((noinline)) bool make_way(struct task *t)
         return false;
     program = running->thread;
     if (unlikely(uneven) && (realtime(running) || realtime(t))) {
+        t->urgent_from = t->used;
         if (program && t->run.level < running->run.level)
             want(running);
         return false;
@@ -222,6 +223,7 @@ void sched_ready_again(bool asked)
 {
     struct task *self = os_current;
 
+    self->put_off++;
     if (unlikely(realtime(self))) {
         bool front = !asked && (self->how.policy == SCHED_FIFO || self->slice < RR_TICKS);
 
@@ -448,6 +450,9 @@ void sched_set(struct task *t, const struct sched_how *how)
 {
     uint32_t irq = os_irq_save();
     bool queued = t->run.queued;
+    uint64_t urgent_from = realtime(t)       ? t->urgent_from
+                           : t == os_current ? t->used + (time_stamp() - t->since)
+                                             : t->used;
 
     if (queued)
         runq_remove(&queue, &t->run);
@@ -456,8 +461,16 @@ void sched_set(struct task *t, const struct sched_how *how)
     if (queued)
         sched_ready(t);
     else if (t == os_current && !runq_empty(&queue))
-        want(t); /* others may come first now */
+        want(t);                  /* others may come first now */
+    t->urgent_from = urgent_from; /* it has not slept */
     os_irq_restore(irq);
+}
+
+uint64_t sched_unslept_ns(void)
+{
+    const struct task *self = os_current;
+
+    return realtime(self) ? time_stamps_ns(self->used + (time_stamp() - self->since) - self->urgent_from) : 0;
 }
 
 void sched_inherit_other(struct task *child, const struct task *parent)

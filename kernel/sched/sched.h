@@ -30,6 +30,9 @@ uint64_t sched_idle_ns(void);
 
 /* Share the processor in another way from now on; how is valid. Any context. */
 void sched_set(struct task *t, const struct sched_how *how);
+/* Of the running task, if it has a real-time policy: how long it has had the processor since it slept last;
+ * else 0. */
+uint64_t sched_unslept_ns(void);
 /* A child that does not run yet shares as its parent does, or as that wants it for children. */
 void sched_inherit_other(struct task *child, const struct task *parent);
 static inline void sched_inherit(struct task *child, const struct task *parent)

@@ -69,7 +69,9 @@ struct task {
     /* Of the processor, by time_stamp(), as the two above: how much it had up to the last switch, and when it
      * got it last. */
     uint64_t used, since;
-    uint64_t switches;
+    uint64_t urgent_from; /* what `used` was when it slept last, or got a real-time policy: for those */
+    uint64_t switches;    /* how often it got the processor, */
+    uint64_t put_off;     /* and how often it lost it though it could run */
     uint64_t user_ns, system_ns; /* as the tick found it; see thread_times() */
     struct stat_parts told;      /* what that said last */
     const bool *times;           /* if set, a tick that finds it running asks for TASK_WORK_TIMES */

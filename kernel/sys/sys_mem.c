@@ -80,7 +80,7 @@ static struct space *space(void)
 /* What a program may do with what it maps like this. */
 static unsigned rights(uint32_t prot)
 {
-    return personality_prot(process_current()->personality, prot & PROT_ALL);
+    return personality_prot(thread_current()->personality, prot & PROT_ALL);
 }
 
 /* Move the heap's end, and return where it is then. Under the memory's lock. *grown: where new pages

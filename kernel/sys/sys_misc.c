@@ -44,7 +44,7 @@ int32_t sys_uname(SYSCALL_1_ARG(va))
     for (unsigned i = 0; i < ARRAY_LEN(field); i++) {
         memset(text, 0, sizeof text);
         memcpy(text, field[i], strlen(field[i]));
-        if (i == 2 && process_current()->personality & PERSONALITY_UNAME26)
+        if (i == 2 && thread_current()->personality & PERSONALITY_UNAME26)
             old_release(text, field[i]);
         if (user_copy_out(va + i * sizeof text, text, sizeof text))
             return -EFAULT;

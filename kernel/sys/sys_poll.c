@@ -94,10 +94,18 @@ static uint64_t rest_of(uint64_t deadline)
     return deadline > now ? deadline - now : 0;
 }
 
-/* Tell what is left of the limit. False: it could not be told, so the call cannot go on with it. */
+/* Whether the program wants its limits left as they are. */
+static bool is_sticky(void)
+{
+    return thread_current()->personality & PERSONALITY_STICKY;
+}
+
+/* Tell what is left of the limit. False: it was not told, so the call cannot go on with it. */
 static bool write_rest(vaddr_t user, bool wide, uint64_t deadline)
 {
-    return !user || !deadline || usertime_write(user, USERTIME_SPEC(wide), rest_of(deadline)) == 0;
+    if (!user || !deadline)
+        return true;
+    return !is_sticky() && usertime_write(user, USERTIME_SPEC(wide), rest_of(deadline)) == 0;
 }
 
 /* Run under a program's mask of blocked signals, if it gives one, until end_mask(). */
@@ -305,7 +313,7 @@ static int32_t select_timeval(uint32_t n, const vaddr_t user[3], vaddr_t limit)
     }
     result = select_user(n, user, deadline);
     if (limit)
-        told = usertime_write(limit, USERTIME_VAL, rest_of(deadline)) == 0;
+        told = !is_sticky() && usertime_write(limit, USERTIME_VAL, rest_of(deadline)) == 0;
     return result == -EINTR && told ? -ERESTARTNOHAND : result;
 }
 

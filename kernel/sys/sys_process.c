@@ -177,12 +177,12 @@ enum { P_ALL, P_PID, P_PGID, P_PIDFD };
 
 struct rusage {
     int32_t user_sec, user_usec, system_sec, system_usec;
-    int32_t max_rss, unused1[3], min_faults, maj_faults, unused2[8];
+    int32_t max_rss, unused1[3], min_faults, maj_faults, unused2[6], own_switches, forced_switches;
 };
 _Static_assert(sizeof(struct rusage) == 72, "getrusage(2)");
 
 static void fill_rusage(struct rusage *r, uint64_t user_ns, uint64_t system_ns, uint64_t minor,
-                        uint64_t major, uint64_t max_pages)
+                        uint64_t major, const struct switches *switches, uint64_t max_pages)
 {
     *r = (struct rusage){
         .user_sec = (int32_t)(user_ns / 1000000000),
@@ -192,6 +192,8 @@ static void fill_rusage(struct rusage *r, uint64_t user_ns, uint64_t system_ns, 
         .max_rss = (int32_t)(max_pages << (PAGE_SHIFT - 10)),
         .min_faults = (int32_t)minor,
         .maj_faults = (int32_t)major,
+        .own_switches = (int32_t)switches->own,
+        .forced_switches = (int32_t)switches->forced,
     };
 }
 
@@ -200,12 +202,16 @@ static void inherit_counts(struct process *parent, const struct process *p)
 {
     uint64_t user, system, minor, major;
     uint32_t max = process_max_resident(p);
+    struct switches switches;
 
     if (max < p->child_max_resident)
         max = p->child_max_resident;
 
     process_times(p, &user, &system);
     process_faults(p, &minor, &major);
+    process_switches(p, &switches);
+    parent->child_switches.own += switches.own + p->child_switches.own;
+    parent->child_switches.forced += switches.forced + p->child_switches.forced;
     parent->child_user_ns += user + p->child_user_ns;
     parent->child_system_ns += system + p->child_system_ns;
     parent->child_min_faults += minor + p->child_min_faults;
@@ -226,11 +232,16 @@ static void note(struct event *e, const struct process *p, int code, int status,
 {
     if (e->usage_wanted) {
         uint64_t user, system, minor, major;
+        struct switches switches;
 
         process_times(p, &user, &system);
         process_faults(p, &minor, &major);
+        process_switches(p, &switches);
+        switches.own += p->child_switches.own;
+        switches.forced += p->child_switches.forced;
         fill_rusage(&e->rusage, user + p->child_user_ns, system + p->child_system_ns,
-                    minor + p->child_min_faults, major + p->child_maj_faults, process_max_resident(p));
+                    minor + p->child_min_faults, major + p->child_maj_faults, &switches,
+                    process_max_resident(p));
     }
     e->pid = p->pid;
     e->uid = (int)cred_of_process(p)->uid;
@@ -401,21 +412,25 @@ int32_t sys_getrusage(SYSCALL_2_ARGS(who, to))
 {
     struct process *p = process_current();
     uint64_t user, system, minor, major;
+    struct switches switches;
     struct rusage r;
 
     switch ((int)who) {
     case RUSAGE_SELF:
     case RUSAGE_THREAD:
-        if ((int)who == RUSAGE_SELF)
+        if ((int)who == RUSAGE_SELF) {
             process_times(p, &user, &system);
-        else
+            process_switches(p, &switches);
+        } else {
             thread_times(thread_current(), &user, &system);
+            thread_switches(thread_current(), &switches);
+        }
         process_faults(p, &minor, &major);
-        fill_rusage(&r, user, system, minor, major, process_max_resident(p));
+        fill_rusage(&r, user, system, minor, major, &switches, process_max_resident(p));
         break;
     case RUSAGE_CHILDREN:
         fill_rusage(&r, p->child_user_ns, p->child_system_ns, p->child_min_faults, p->child_maj_faults,
-                    p->child_max_resident);
+                    &p->child_switches, p->child_max_resident);
         break;
     default:
         return -EINVAL;
@@ -451,7 +466,7 @@ static int set_limit(struct process *p, unsigned which, const struct rlimit *new
     if (new->hard > p->rlimit[which].hard && !capable(CAP_SYS_RESOURCE))
         return -EPERM;
     p->rlimit[which] = *new;
-    if (which == RLIMIT_CPU)
+    if (which == RLIMIT_CPU || which == RLIMIT_RTTIME)
         p->cpu_timers = true;
     if (!p->memory)
         return 0;
@@ -755,10 +770,10 @@ int32_t sys_prctl(SYSCALL_5_ARGS(option, arg, c, d, e))
     case PR_SET_TSC:
         return set_tsc(arg);
     case PR_SET_TIMERSLACK:
-        t->slack = (int32_t)arg > 0 ? arg : t->slack_default;
+        t->slack = arg ? arg : t->slack_default;
         return 0;
     case PR_GET_TIMERSLACK:
-        return (int32_t)t->slack;
+        return (int32_t)(t->slack < UINT32_MAX ? t->slack : UINT32_MAX);
     case PR_SET_CHILD_SUBREAPER:
         p->subreaper = arg;
         return 0;
@@ -780,11 +795,11 @@ int32_t sys_prctl(SYSCALL_5_ARGS(option, arg, c, d, e))
 
 int32_t sys_personality(SYSCALL_1_ARG(new))
 {
-    struct process *p = process_current();
-    unsigned old = p->personality;
+    struct thread *t = thread_current();
+    unsigned old = t->personality;
 
     if (new != UINT32_MAX)
-        p->personality = new;
+        t->personality = new;
     return (int32_t)old;
 }
 

@@ -11,6 +11,7 @@
 #include "kernel/fs/timerfd.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/ptimer.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/time.h"
 #include "kernel/sched/usertime.h"
@@ -34,13 +35,6 @@ enum {
     CLOCK_BOOTTIME_ALARM,
     CLOCK_TAI = 11,
     TIMER_ABSTIME = 1,
-    /* Clocks of other processes have negative numbers: the complement of the id, shifted, and what kind. */
-    CPUCLOCK_SHIFT = 3,
-    CPUCLOCK_THREAD = 4,
-    CPUCLOCK_KIND = 3,
-    CPUCLOCK_PROF = 0,
-    CPUCLOCK_VIRT = 1,
-    CPUCLOCK_SCHED = 2,
 };
 
 /* Absolute sleeps on the time of day wait here too, so that setting the clock wakes them. */
@@ -51,7 +45,7 @@ static struct waitq clock_set_wait;
 /* The process or thread of a negative clock number, and what its clock shows. */
 static int cpu_clock_of(int clock, uint64_t *ns)
 {
-    int id = ~(clock >> CPUCLOCK_SHIFT), kind = clock & CPUCLOCK_KIND;
+    int id = cpuclock_id(clock), kind = clock & CPUCLOCK_KIND;
     uint64_t user, system;
 
     if (clock & CPUCLOCK_THREAD) {
@@ -367,11 +361,10 @@ static int32_t sleep_cpu_relative(int clock, uint64_t end, vaddr_t rem, bool wid
 /* On the clock of a process, which has to be another's if it is negative and a thread's. */
 static int32_t sleep_cpu(int clock, unsigned flags, uint64_t ns, vaddr_t rem, bool wide)
 {
-    enum { OF_THREAD = 4 };
     uint64_t now;
-    int err, who = (int)(~(uint32_t)clock >> 3); /* clock is ~number * 8 + kind */
+    int err, who = cpuclock_id(clock);
 
-    if (clock < 0 && clock & OF_THREAD && (!who || who == thread_current()->tid))
+    if (clock < 0 && clock & CPUCLOCK_THREAD && (!who || who == thread_current()->tid))
         return -EINVAL;
     err = clock_now(clock, &now);
     if (err)
