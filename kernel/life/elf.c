@@ -42,7 +42,8 @@ int elf_header(struct elf_image *e, const void *header, uint64_t file_size)
         (h.machine != EM_386 && h.machine != EM_486) || h.phentsize != ELF_PHDR || h.phnum == 0 ||
         h.phnum > ELF_PHDRS || (uint64_t)h.phoff + h.phnum * ELF_PHDR > file_size)
         return -ENOEXEC;
-    memset(e, 0, offsetof(struct elf_image, segment));
+    memset(e, 0, offsetof(struct elf_image, few));
+    e->segment = e->few;
     e->fixed = h.type == ET_EXEC;
     e->reads_exec = true;
     e->entry = h.entry;
@@ -62,8 +63,6 @@ static int add_segment(struct elf_image *e, const struct phdr *p)
         return -ENOEXEC;
     if (p->memsz == 0)
         return 0;
-    if (e->segments == ELF_SEGMENTS)
-        return -ENOEXEC;
     *s = (struct elf_segment){
         .start = PAGE_DOWN(p->vaddr),
         .file_end = p->filesz ? p->vaddr + p->filesz : PAGE_DOWN(p->vaddr),
@@ -81,6 +80,16 @@ static int add_segment(struct elf_image *e, const struct phdr *p)
     if (!e->phdr && p->offset <= e->phdr_offset && e->phdr_offset - p->offset < p->filesz)
         e->phdr = p->vaddr + (e->phdr_offset - p->offset);
     return 0;
+}
+
+unsigned elf_count_segments(const struct elf_image *e, const void *phdrs)
+{
+    const struct phdr *p = phdrs;
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < e->phnum; i++)
+        n += p[i].type == PT_LOAD;
+    return n;
 }
 
 int elf_segments(struct elf_image *e, const void *phdrs)

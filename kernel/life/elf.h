@@ -4,10 +4,10 @@
 
 #include "mm/types.h"
 
-#define ELF_HEADER   52u /* bytes of the file's header */
-#define ELF_PHDR     32u /* of a program header */
-#define ELF_PHDRS    128u
-#define ELF_SEGMENTS ELF_PHDRS
+#define ELF_HEADER   52u   /* bytes of the file's header */
+#define ELF_PHDR     32u   /* of a program header */
+#define ELF_PHDRS    128u  /* a page of them, as on Linux */
+#define ELF_SEGMENTS 16u   /* that an image has room for itself */
 #define ELF_INTERP   4096u /* PATH_MAX */
 
 /* A part of memory to make from a part of the file. Addresses are the file's, to be moved by the load bias.
@@ -34,7 +34,8 @@ struct elf_image {
         interp_size; /* of the interpreter's path in the file, with its 0; see elf_interp() */
     vaddr_t lo, hi;  /* of all segments, page aligned */
     unsigned segments;
-    struct elf_segment segment[ELF_SEGMENTS]; /* so many; the others are not set */
+    struct elf_segment *segment;          /* so many: in `few`, or where the caller has room */
+    struct elf_segment few[ELF_SEGMENTS]; /* the others are not set */
 };
 
 /*
@@ -42,6 +43,9 @@ struct elf_image {
  * phnum. -ENOEXEC when this is not a program for this machine.
  */
 int elf_header(struct elf_image *e, const void *header, uint64_t file_size);
+/* How many segments the program headers speak of. If that is more than ELF_SEGMENTS, e->segment is to be
+ * room for so many before elf_segments(). */
+unsigned elf_count_segments(const struct elf_image *e, const void *phdrs);
 /* Then check the program headers. 0; -ENOEXEC when they contradict themselves or the machine. What a
  * segment has beyond the file's end is SIGBUS for who touches it. */
 int elf_segments(struct elf_image *e, const void *phdrs);

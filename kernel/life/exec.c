@@ -77,6 +77,7 @@ struct exec {
     struct memory *memory;
     struct fd_table *files; /* copies, when others share the process's; else NULL */
     struct signal_actions *actions;
+    struct elf_segment *many, *interp_many; /* of the two images, if these have no room for them */
     struct exec_cred cred;
     vaddr_t base, interp_base; /* what is added to the files' addresses */
     vaddr_t sp;
@@ -138,8 +139,21 @@ static int read_all(struct inode *i, uint64_t pos, void *buf, size_t n)
     return (size_t)got == n ? 0 : -ENOEXEC;
 }
 
-/* What head says, which was read, and the program headers, wherever they are. */
-static int read_image(struct inode *i, const uint8_t *head, struct elf_image *e)
+/* Check program headers. *many: room for more segments than usual, to be freed. */
+static int read_segments(struct elf_image *e, const void *phdrs, struct elf_segment **many)
+{
+    unsigned n = elf_count_segments(e, phdrs);
+
+    if (unlikely(n > ELF_SEGMENTS)) {
+        e->segment = *many = vm_alloc(n * sizeof **many);
+        if (!*many)
+            return -ENOMEM;
+    }
+    return elf_segments(e, phdrs);
+}
+
+/* What head says, which was read, and the program headers, wherever they are. *many: as above. */
+static int read_image(struct inode *i, const uint8_t *head, struct elf_image *e, struct elf_segment **many)
 {
     int err = elf_header(e, head, i->size);
     size_t size;
@@ -149,13 +163,13 @@ static int read_image(struct inode *i, const uint8_t *head, struct elf_image *e)
         return err;
     size = e->phnum * ELF_PHDR;
     if (size <= HEAD_BYTES && e->phdr_offset <= HEAD_BYTES - size)
-        return elf_segments(e, head + e->phdr_offset);
+        return read_segments(e, head + e->phdr_offset, many);
     phdrs = vm_alloc(size);
     if (!phdrs)
         return -ENOMEM;
     err = read_all(i, e->phdr_offset, phdrs, size);
     if (!err)
-        err = elf_segments(e, phdrs);
+        err = read_segments(e, phdrs, many);
     kfree(phdrs);
     return err;
 }
@@ -214,7 +228,7 @@ static int find_interp(struct exec *x)
         return -EIO;
     err = read_head(x->interp, x->head);
     if (err >= 0)
-        err = read_image(x->interp, x->head, &x->interp_image);
+        err = read_image(x->interp, x->head, &x->interp_image, &x->interp_many);
     return err == -ENOEXEC ? -ELIBBAD : err;
 }
 
@@ -649,7 +663,7 @@ int exec_program(struct exec_args *a)
         comm[i] = name[i];
     err = find_program(x, a);
     if (!err)
-        err = read_image(x->inode, x->head, &x->image);
+        err = read_image(x->inode, x->head, &x->image, &x->many);
     if (!err)
         err = find_interp(x);
     if (!err)
@@ -672,6 +686,8 @@ int exec_program(struct exec_args *a)
         undo(x);
     close_program(x->inode);
     close_program(x->interp);
+    kfree(x->many);
+    kfree(x->interp_many);
     kfree(x);
     return err;
 }

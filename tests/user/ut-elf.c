@@ -376,8 +376,38 @@ static void contents(void)
     READS(0, f.e.e_machine = 6 /* 486 */; f.e.e_ident[4] = ELFCLASS64);
 }
 
+/* A program of n headers, nearly all of them segments; it touches the last one. */
+static void many(unsigned n)
+{
+    static struct {
+        Elf32_Ehdr e;
+        Elf32_Phdr p[130];
+        uint8_t rest[2 * PAGE];
+    } f;
+    const uint32_t last = BASE + (16 + 2 * n) * PAGE;
+    /* mov $1, %eax; movzbl LAST, %ebx; add $42, %ebx; int $0x80 */
+    uint8_t code[] = {0xb8, 1, 0, 0, 0, 0x0f, 0xb6, 0x1d, 0, 0, 0, 0, 0x83, 0xc3, 42, 0xcd, 0x80};
+
+    memset(&f, 0, sizeof f);
+    memcpy(code + 8, &last, sizeof last);
+    memcpy((uint8_t *)&f + 2 * PAGE, code, sizeof code);
+    f.e = good.e;
+    f.e.e_phoff = offsetof(typeof(f), p);
+    f.e.e_phnum = n;
+    f.e.e_entry = BASE;
+    f.p[0] = (Elf32_Phdr){PT_LOAD, 2 * PAGE, BASE, BASE, 64, 64, PF_R | PF_X, PAGE};
+    f.p[1] = good.p[2];
+    for (unsigned i = 2; i < n; i++)
+        f.p[i] = (Elf32_Phdr){PT_LOAD, 0, BASE + (17 + 2 * i) * PAGE, 0, 0, PAGE, PF_R | PF_W, PAGE};
+    f.p[n - 1].p_vaddr = last;
+    write_file("file", &f, sizeof f);
+    ut_say("%u headers: %s", n, refused(run("./file")));
+}
+
 UT_PROGRAM(elf)
 {
+    static const unsigned counts[] = {15, 16, 17, 18, 19, 33, 34, 35, 64, 127, 128, 129, 130};
+
     ut_workdir();
     make_good();
     headers();
@@ -385,4 +415,7 @@ UT_PROGRAM(elf)
     short_files();
     interpreters();
     contents();
+    PART("many segments");
+    for (unsigned i = 0; i < sizeof counts / sizeof *counts; i++)
+        many(counts[i]);
 }
