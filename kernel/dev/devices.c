@@ -218,9 +218,14 @@ static int zero_mmap(struct file *f, uint32_t page, size_t size, unsigned region
 
 static const struct file_ops null_ops = {
     .read = null_read, .write = null_write, .seek = null_seek, .never_out = true};
-static const struct file_ops zero_ops = {
-    .read = zero_read, .write = null_write, .seek = null_seek, .mmap = zero_mmap};
-static const struct file_ops full_ops = {.read = zero_read, .write = full_write, .seek = null_seek};
+static const struct file_ops zero_ops = {.read = zero_read,
+                                         .write = null_write,
+                                         .seek = null_seek,
+                                         .mmap = zero_mmap,
+                                         .never_out = true,
+                                         .never_in = true};
+static const struct file_ops full_ops = {
+    .read = zero_read, .write = full_write, .seek = null_seek, .never_out = true, .never_in = true};
 
 /* --- random --- */
 

@@ -193,6 +193,23 @@ static int may_open(const struct path_end *end, uint32_t flags, bool made)
     return !err && flags & O_NOATIME && !inode_is_owner(end->inode) ? -EPERM : err;
 }
 
+/* What people are to be told that a file without a name is called, as far as there is memory for it: as Linux
+ * calls it. Sleeps. */
+static void name_temporary(struct inode *i, struct inode *dir)
+{
+    enum { MORE = 16 }; /* "/#", a number and the end */
+    char *path = vm_alloc(PATH_MAX + MORE);
+    int n = path ? path_of(dir, path, PATH_MAX) : -ENOMEM;
+
+    if (n > 0) {
+        n += (int)format(path + n, MORE, "%s#%u", n > 1 ? "/" : "", i->ino);
+        i->gone = vm_alloc((size_t)n + 1);
+        if (i->gone)
+            memcpy(i->gone, path, (size_t)n + 1);
+    }
+    kfree(path);
+}
+
 static int open_temporary(struct inode *dir, const char *path, uint32_t flags, uint32_t mode,
                           struct file **out)
 {
@@ -207,6 +224,8 @@ static int open_temporary(struct inode *dir, const char *path, uint32_t flags, u
     err = permission_create(i);
     if (!err)
         err = i->ops->create ? i->ops->create(i, NULL, S_IFREG | mode, 0, &file) : -EOPNOTSUPP;
+    if (!err)
+        name_temporary(file, i);
     inode_put(i);
     if (err)
         return err;
@@ -232,7 +251,9 @@ static int find_or_create(struct inode *dir, const char *path, uint32_t flags, u
                 err = -EEXIST;
             break;
         }
-        err = end->dir->ops->create ? permission_create(end->dir) : -EACCES;
+        err = end->dir->ops->create         ? permission_create(end->dir)
+              : end->dir->fs->type->made_up ? -ENOENT
+                                            : -EACCES;
         if (err)
             break;
         err = end->dir->ops->create(end->dir, end->name, S_IFREG | mode, 0, &end->inode);
@@ -267,7 +288,7 @@ int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode
     err = may_open(&end, flags, made);
     if (!err)
         err = file_open_inode(end.inode, flags, NULL, out);
-    if (!err && flags & O_TRUNC && S_ISREG(end.inode->mode)) {
+    if (!err && flags & O_TRUNC && S_ISREG(end.inode->mode) && !made) {
         err = inode_truncate(end.inode, 0);
         if (err == -EINVAL) /* files that are made up as they are read have no size */
             err = 0;
@@ -281,11 +302,18 @@ int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode
 int file_open_memory(const char *path, uint32_t flags, struct file **out)
 {
     struct inode *i = ramfs_anonymous(S_IFREG | 0777);
+    size_t n = strlen(path) + 1;
     int err;
 
     if (!i)
         return -ENOMEM;
-    err = file_open_inode(i, flags, path, out);
+    i->gone = vm_alloc(n);
+    if (!i->gone) {
+        inode_put(i);
+        return -ENOMEM;
+    }
+    memcpy(i->gone, path, n);
+    err = file_open_inode(i, flags, NULL, out);
     if (!err && (*out)->writer) { /* on Linux, too, it may be executed while it is open */
         (*out)->writer = false;
         i->writers--;
@@ -420,7 +448,7 @@ static inline int read_file(struct file *f, vaddr_t buf, size_t n, uint64_t *pos
     if (!file_reads(f))
         return -EBADF;
     if (S_ISDIR(f->inode->mode))
-        return -EISDIR;
+        return user_range_ok(buf, n) ? -EISDIR : -EFAULT;
     if (!f->ops->read)
         return -EINVAL;
     return transfer(f->ops->read, f, buf, n, pos);
@@ -577,7 +605,7 @@ static size_t file_bytes(const struct file *f)
         bytes += f->ops->bytes(f);
     if (S_ISFIFO(i->mode))
         bytes += pipe_bytes(i);
-    else if (!i->nlink)
+    else if (!i->nlink || ramfs_is_bare(i))
         bytes += sizeof *i + sizeof(struct object);
     return bytes;
 }

@@ -45,6 +45,12 @@ int inode_permission(struct inode *i, unsigned want)
         return -EROFS;
     if (want & MAY_EXEC && S_ISREG(i->mode) && i->fs->flags & MOUNT_NOEXEC)
         return -EACCES;
+    if (unlikely(want & MAY_WRITE && i->ops->refuse_write)) {
+        int err = i->ops->refuse_write(i);
+
+        if (err)
+            return err;
+    }
     if (mode_allows(i, c, want))
         return 0;
     if (want & MAY_EXEC && !S_ISDIR(i->mode) && !(i->mode & MODE_ANY_X))
@@ -143,7 +149,7 @@ int inode_chmod(struct inode *i, uint32_t mode)
         return -EOPNOTSUPP;
     if (inode_may_change(i))
         return -EROFS;
-    if (!inode_is_owner(i))
+    if (!inode_is_owner(i) || (i->ops->refuse_mode && i->ops->refuse_mode(i, mode & 07777)))
         return -EPERM;
     if (!may_set_gid(i->gid))
         mode &= ~(uint32_t)MODE_SET_GID;
@@ -164,14 +170,16 @@ int inode_chown(struct inode *i, uint32_t uid, uint32_t gid)
 {
     const struct cred *c = cred_current();
     bool owns = c->fsuid == i->uid;
+    uint32_t left = S_ISDIR(i->mode) ? i->mode : without_set_id(i);
 
     if (inode_may_change(i))
         return -EROFS;
     if (!capable(CAP_CHOWN) && ((uid != ID_NONE && !(owns && uid == i->uid)) ||
                                 (gid != ID_NONE && !(owns && (gid == i->gid || cred_in_group(c, gid))))))
         return -EPERM;
-    if ((uid != ID_NONE || gid != ID_NONE) && !S_ISDIR(i->mode))
-        i->mode = without_set_id(i);
+    if (left != i->mode && !inode_is_owner(i))
+        return -EPERM;
+    i->mode = left;
     if (uid != ID_NONE)
         i->uid = uid;
     if (gid != ID_NONE)

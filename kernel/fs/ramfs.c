@@ -24,7 +24,8 @@
  *   INV-RAMFS-1  an entry is in its directory's list and, if there is a table, in the table
  *   INV-RAMFS-2  an entry holds one reference to its inode, and a directory's inode one to its parent; all
  *                others are counted in filesystem.users
- *   INV-RAMFS-3  nlink of a file is the number of entries that name it; of a directory 2 + its directories
+ *   INV-RAMFS-3  nlink of a file is the number of entries that name it, but 1 of what is nothing but an
+ *                inode; of a directory 2 + its directories
  *
  * Failure. -ENOMEM and -ENOSPC leave no trace.
  */
@@ -163,8 +164,10 @@ static int make(struct filesystem *fs, uint32_t mode, uint32_t rdev, struct node
     n->inode.ops = &ops;
     n->inode.nlink = 0;
     n->inode.rdev = rdev;
-    if (S_ISDIR(mode))
+    if (S_ISDIR(mode)) {
         n->dir.next_pos = 2;
+        n->inode.size = 2 * RAMFS_ENTRY_SIZE;
+    }
     if (S_ISREG(mode) && ramfs_file_init(&n->inode)) {
         inode_put(&n->inode);
         return -ENOMEM;
@@ -417,6 +420,8 @@ static int link(struct inode *dir, const char *name, struct inode *target)
     dir->fs->links += !!target->nlink;
     target->nlink++;
     target->linkable = false;
+    kfree(target->gone); /* what it was called without a name */
+    target->gone = NULL;
     target->ctime_ns = inode_now();
     enter(node_of(dir), e, inode_tree_get(target));
     return 0;
@@ -911,6 +916,11 @@ const struct filesystem *ramfs_unmounted(unsigned n)
     return n == 0 ? &anonymous : n == 1 ? &bare : NULL;
 }
 
+bool ramfs_is_bare(const struct inode *i)
+{
+    return i->fs == &bare;
+}
+
 bool ramfs_is(const struct filesystem *fs)
 {
     return fs->type->nodes;
@@ -930,5 +940,7 @@ struct inode *ramfs_anonymous(uint32_t mode)
         return NULL;
     if (S_ISREG(mode))
         inode_take_owner(&n->inode, NULL);
+    else
+        n->inode.nlink = 1; /* as Linux says, though no directory has it */
     return &n->inode;
 }

@@ -19,6 +19,8 @@ void ramfs_destroy(struct filesystem *fs);
 uint64_t ramfs_default_limit(void);
 /* And inodes: one for two pages, as on Linux, but not more than there are low pages. */
 uint64_t ramfs_default_inodes(void);
+/* Whether an inode is one of those that cannot be opened: for files that are made otherwise. */
+bool ramfs_is_bare(const struct inode *i);
 /* Whether a filesystem is one of these. */
 bool ramfs_is(const struct filesystem *fs);
 /* Whether all of it is as it has to be: INV-RAMFS-*. Reads only; logs what is broken. Does not sleep. */

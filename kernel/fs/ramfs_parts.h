@@ -4,7 +4,7 @@
 
 #include "kernel/fs/vfs.h"
 
-#define RAMFS_ENTRY_SIZE 20u /* what an entry adds to a directory's size, as in Linux's tmpfs */
+#define RAMFS_ENTRY_SIZE 20u /* what an entry adds to a directory's size, . and .. too, as in Linux's tmpfs */
 
 struct entry {
     struct inode *inode;

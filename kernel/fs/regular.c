@@ -168,8 +168,7 @@ static int regular_read(struct file *file, vaddr_t buf, size_t n, uint64_t *pos)
     return done || !err ? (int)done : err;
 }
 
-/* The size limit of the process: how much of n may be written at pos. */
-static int limit_size(uint64_t pos, size_t *n)
+int regular_check_room(uint64_t pos, size_t *n)
 {
     const struct thread *t = thread_current();
     uint64_t limit = t ? t->process->rlimit[RLIMIT_FSIZE].soft : RLIM_INFINITY;
@@ -191,7 +190,7 @@ int regular_check_size(uint64_t size)
 {
     size_t last = 1;
 
-    return size ? limit_size(size - 1, &last) : 0;
+    return size ? regular_check_room(size - 1, &last) : 0;
 }
 
 static int write_page(struct object *o, uint32_t index, size_t offset, vaddr_t user, size_t n)
@@ -235,7 +234,7 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
         *pos = i->size;
     err = seals_allow_write(i);
     if (!err)
-        err = limit_size(*pos, &n);
+        err = regular_check_room(*pos, &n);
     if (err)
         goto out;
     while (done < n) {
@@ -272,9 +271,8 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
     if (PAGES_OF(i->size) < o->pages)
         object_resize(o, (uint32_t)PAGES_OF(i->size));
     i->mtime_ns = i->ctime_ns = inode_now();
-    /* Who writes is trusted with the contents, not with the identity of the owner. */
-    if (done)
-        inode_changed(i);
+    /* Who writes is trusted with the contents, not with the identity of the owner: nor is who tries. */
+    inode_changed(i);
 out:
     mutex_unlock(&i->lock);
     if (err == -ENOMEM)

@@ -109,6 +109,7 @@ void inode_init(struct inode *i, struct filesystem *fs, uint32_t mode)
                         .atime_ns = now,
                         .mtime_ns = now,
                         .ctime_ns = now,
+                        .birth_ns = now,
                         .fs = fs};
     fs->inodes++;
     fs->users++;
@@ -216,6 +217,8 @@ int inode_truncate(struct inode *i, uint64_t size)
 
     if (S_ISDIR(i->mode))
         return -EISDIR;
+    if (S_ISREG(i->mode) && i->fs->type->made_up)
+        return 0; /* it has no size, and Linux does not mind */
     if (!S_ISREG(i->mode) || !i->ops->truncate)
         return -EINVAL;
     err = inode_may_change(i);
@@ -605,7 +608,7 @@ static int walk_to(struct inode *dir, const char *path, bool directory, struct p
         return err;
     if (end->inode)
         err = -EEXIST;
-    else if (end->slash && !directory)
+    else if ((end->slash && !directory) || (end->kind == PATH_NAME && end->dir->fs->type->made_up))
         err = -ENOENT;
     else
         err = inode_may_change(end->dir);
@@ -686,15 +689,15 @@ int vfs_link(struct inode *target, struct inode *dir, const char *path)
     return err;
 }
 
-/* The path of a file that is about to lose its last name while somebody has it open or mapped, as far as
- * there is memory for it; it is for people. */
+/* The path of what is about to lose its last name while somebody has it open or mapped, as far as there is
+ * memory for it; it is for people. */
 static char *path_to_keep(struct inode *i)
 {
     char *path, *kept = NULL;
     int n;
 
     /* One reference is the name's, one the caller's. */
-    if (S_ISDIR(i->mode) || i->nlink > 1 || (i->refs <= 2 && !(i->object && i->object->regions)))
+    if ((!S_ISDIR(i->mode) && i->nlink > 1) || (i->refs <= 2 && !(i->object && i->object->regions)))
         return NULL;
     path = vm_alloc(PATH_MAX);
     if (!path)
@@ -706,6 +709,23 @@ static char *path_to_keep(struct inode *i)
         memcpy(kept, path, (size_t)n + 1);
     kfree(path);
     return kept;
+}
+
+/* Let the path be what is told of it, if it has lost its last name; else free the path. NULL is fine. */
+static void keep_path(struct inode *i, char *kept)
+{
+    if (kept && !i->nlink && !i->gone)
+        i->gone = kept;
+    else
+        kfree(kept);
+}
+
+/* Why what is made up cannot be removed. */
+static int why_never(const struct inode *i, bool directory)
+{
+    if (directory == !!S_ISDIR(i->mode) || (i->ops->refuse_write && i->ops->refuse_write(i) == -EPERM))
+        return -EPERM;
+    return directory ? -ENOTDIR : -EISDIR;
 }
 
 /* Why the end of a path cannot be unlinked; 0 leaves that to the filesystem. */
@@ -729,7 +749,7 @@ static int unlink_end(const struct path_end *end, bool directory)
         return err;
     if (end->inode->covers)
         return directory ? -EBUSY : -EISDIR;
-    return end->dir->ops->unlink ? 0 : -EPERM;
+    return end->dir->ops->unlink ? 0 : why_never(end->inode, directory);
 }
 
 int vfs_unlink(struct inode *dir, const char *path, bool directory)
@@ -744,11 +764,7 @@ int vfs_unlink(struct inode *dir, const char *path, bool directory)
         char *kept = path_to_keep(end.inode);
 
         err = end.dir->ops->unlink(end.dir, end.name, directory);
-        if (!err && kept && !end.inode->nlink && !end.inode->gone) {
-            end.inode->gone = kept;
-            kept = NULL;
-        }
-        kfree(kept);
+        keep_path(end.inode, kept);
     }
     path_put(&end);
     return err;
@@ -775,6 +791,7 @@ static int may_rename(const struct path_end *from, const struct path_end *to, bo
 static int rename_ends(struct path_end *from, struct path_end *to, unsigned flags)
 {
     bool exchange = flags & RENAME_EXCHANGE;
+    char *kept;
     int err;
 
     if (from->kind != PATH_NAME)
@@ -786,6 +803,8 @@ static int rename_ends(struct path_end *from, struct path_end *to, unsigned flag
     if (inode_may_change(from->dir))
         return -EROFS;
     if (!from->inode)
+        return -ENOENT;
+    if (!to->inode && to->dir->fs->type->made_up)
         return -ENOENT;
     if (flags & RENAME_NOREPLACE && to->inode)
         return -EEXIST;
@@ -802,7 +821,11 @@ static int rename_ends(struct path_end *from, struct path_end *to, unsigned flag
         return -EBUSY;
     if (!from->dir->ops->rename)
         return -EPERM;
-    return from->dir->ops->rename(from->dir, from->name, to->dir, to->name, flags);
+    kept = to->inode && !exchange ? path_to_keep(to->inode) : NULL;
+    err = from->dir->ops->rename(from->dir, from->name, to->dir, to->name, flags);
+    if (kept)
+        keep_path(to->inode, kept);
+    return err;
 }
 
 int vfs_rename(struct inode *dir, const char *path, struct inode *to_dir, const char *to_path, unsigned flags)

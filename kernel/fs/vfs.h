@@ -83,6 +83,10 @@ struct inode_ops {
     /* Of a regular file: change its size, and fallocate(2). */
     int (*truncate)(struct inode *i, uint64_t size);
     int (*fallocate)(struct inode *i, unsigned mode, uint64_t start, uint64_t size);
+    /* -errno that writing to it, or into it, is refused with, whatever its mode and the caller's capabilities
+     * allow; and giving it another mode. 0, or NULL: it is not. Do not sleep. */
+    int (*refuse_write)(const struct inode *i);
+    int (*refuse_mode)(const struct inode *i, uint32_t mode);
     /* The last reference is gone: free it. inode_put() itself drops a directory's reference to its parent. */
     void (*release)(struct inode *i);
 };
@@ -112,7 +116,8 @@ struct file_ops {
     void (*info)(const struct file *f, file_print_fn *print, void *to);
     /* Kernel memory that it takes beside its file and inode. Does not sleep. */
     size_t (*bytes)(const struct file *f);
-    bool never_out;   /* nothing can be spliced from it */
+    bool never_out;   /* nothing can be spliced from it, */
+    bool never_in;    /* or to it */
     bool direct;      /* it goes past all memory of ours: it may be opened with O_DIRECT */
     bool in_messages; /* a read takes and a write gives one thing, not bytes at a position: for no splice() */
     bool reads_apart; /* and readv() takes one for each of its parts */
@@ -130,6 +135,7 @@ struct inode {
     uint32_t writers, executed;
     uint64_t size;                         /* bytes */
     uint64_t atime_ns, mtime_ns, ctime_ns; /* realtime */
+    uint64_t birth_ns;                     /* the same, when it was made */
     struct filesystem *fs;
     const struct inode_ops *ops;
     const struct file_ops *file_ops;
@@ -142,7 +148,8 @@ struct inode {
     struct inode *covered_by; /* root of what is mounted here */
     struct inode *covers;     /* of a mount's root: the directory below it */
     struct inode *parent;     /* of a directory, for .. and getcwd, referenced; of a file, if known, not */
-    char *gone; /* path of a file whose last name went while it was in use, else NULL; kmalloc */
+    /* Of what is in use and has no name: what its last path was, or what is told instead. kmalloc. */
+    char *gone;
     void *data; /* the filesystem's */
 };
 
@@ -168,7 +175,7 @@ struct filesystem_type {
      * sleep. */
     void (*show)(const struct filesystem *fs, file_print_fn *print, void *to);
     bool nodes;   /* its inodes are ramfs.c's */
-    bool made_up; /* directories are made at each look-up: nothing can be mounted on one */
+    bool made_up; /* inodes are made at each look-up: nothing can be mounted on one, or made beside them */
     struct filesystem_type *next;
 };
 

@@ -37,7 +37,7 @@ struct proc_inode {
 };
 
 static const struct inode_ops inode_ops;
-static const struct file_ops text_ops, raw_ops;
+static const struct file_ops text_ops, pid_text_ops, raw_ops, pagemap_ops;
 
 static struct proc_inode *made(struct inode *i)
 {
@@ -146,7 +146,11 @@ static int make(const struct proc_node *from, struct proc_inode *parent, struct 
     n->inode.ino = parent ? number_of(from) : 1;
     n->inode.ops = &inode_ops;
     if (S_ISREG(e->mode))
-        n->inode.file_ops = e->file_ops ? e->file_ops : e->read ? &raw_ops : &text_ops;
+        n->inode.file_ops = e->file_ops                    ? e->file_ops
+                            : e->read == proc_read_pagemap ? &pagemap_ops
+                            : e->read                      ? &raw_ops
+                            : from->pid                    ? &pid_text_ops
+                                                           : &text_ops;
     n->inode.nlink = S_ISDIR(e->mode) ? 2 : 1;
     if (from->pid)
         take_owner(&n->inode, from);
@@ -281,7 +285,32 @@ static bool process(struct inode *i, struct pidfd_name *out)
     return S_ISDIR(i->mode) && n->node.pid && n->parent && !n->parent->node.pid;
 }
 
+/* Whether it is /proc/sys, or lies below it. */
+static bool is_sys(const struct inode *i)
+{
+    for (; i; i = i->parent)
+        if (proc_node_of(i)->entry->children == proc_sys_entries)
+            return true;
+    return false;
+}
+
+/* As on Linux, a process's directory is never written to, and below sys the mode counts for root too. */
+static int refuse_write(const struct inode *i)
+{
+    if (proc_node_of(i)->entry->children == proc_pid_entries)
+        return -EPERM;
+    return !(i->mode & 0222) && is_sys(i) ? -EACCES : 0;
+}
+
+/* An inode that is made at the next look-up has the mode of its entry again, so it can have no other. */
+static int refuse_mode(const struct inode *i, uint32_t mode)
+{
+    return proc_node_of(i)->pid || mode != (i->mode & 07777) || is_sys(i) ? -EPERM : 0;
+}
+
 static const struct inode_ops inode_ops = {
+    .refuse_write = refuse_write,
+    .refuse_mode = refuse_mode,
     .lookup = lookup,
     .lookup_through = lookup_through,
     .readdir = readdir,
@@ -523,12 +552,27 @@ static int write_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     return (int)n;
 }
 
+/* As far as the program's memory goes. Bytes. */
+static size_t copy_parts(vaddr_t to, const uint8_t *from, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        size_t part = user_part(to + done, n - done);
+
+        if (user_copy_out(to + done, from + done, part))
+            break;
+        done += part;
+    }
+    return done;
+}
+
 static int read_raw(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
     const struct proc_node *node = proc_node_of(f->inode);
     uint8_t *chunk;
     int got = 0;
-    size_t done = 0;
+    size_t done = 0, copied;
 
     if (proc_may_look(node)) /* it may have become another program since it was opened */
         return -EACCES;
@@ -537,12 +581,15 @@ static int read_raw(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         return -ENOMEM;
     while (done < n) {
         got = node->entry->read(node, *pos, chunk, n - done < PAGE_SIZE ? n - done : PAGE_SIZE);
-        if (got > 0 && user_copy_out(buf + done, chunk, (size_t)got))
-            got = -EFAULT;
         if (got <= 0)
             break;
-        done += (size_t)got;
-        *pos += (uint64_t)got;
+        copied = copy_parts(buf + done, chunk, (size_t)got);
+        done += copied;
+        *pos += copied;
+        if (copied < (size_t)got) {
+            got = -EFAULT;
+            break;
+        }
         if (thread_breathe())
             break;
     }
@@ -550,11 +597,48 @@ static int read_raw(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     return done ? (int)done : got;
 }
 
+/* Positions are places in the text, which is not there as a whole: there is no end to count from. */
+static int seek_text(struct file *f, int64_t offset, int whence, uint64_t *result)
+{
+    enum { FROM_START, FROM_HERE, FROM_END, FROM_DATA };
+    int64_t at = whence == FROM_HERE ? (int64_t)f->pos : 0;
+
+    if (whence > FROM_HERE && !proc_node_of(f->inode)->entry->counts_from_end && !is_sys(f->inode))
+        return -EINVAL;
+    if (whence >= FROM_DATA)
+        return -ENXIO;
+    if (__builtin_add_overflow(at, offset, &at) || at < 0)
+        return -EINVAL;
+    *result = f->pos = (uint64_t)at;
+    return 0;
+}
+
+/* What is no process's says something else than others that it cannot be mapped. */
+static int mmap_text(struct file *f, uint32_t page, size_t size, unsigned region_flags, struct object **out)
+{
+    (void)page;
+    (void)size;
+    (void)region_flags;
+    *out = NULL;
+    return is_sys(f->inode) ? -ENODEV : -EIO;
+}
+
 static const struct file_ops text_ops = {
     .open = open_text,
     .release = release_text,
     .read = read_text,
     .write = write_text,
+    .seek = seek_text,
+    .mmap = mmap_text,
+};
+static const struct file_ops pid_text_ops = {
+    .open = open_text,
+    .release = release_text,
+    .read = read_text,
+    .write = write_text,
+    .seek = seek_text,
+    .never_out = true,
+    .never_in = true,
 };
 
 static int open_raw(struct file *f)
@@ -562,7 +646,9 @@ static int open_raw(struct file *f)
     return proc_may_look(proc_node_of(f->inode));
 }
 
-static const struct file_ops raw_ops = {.open = open_raw, .read = read_raw};
+static const struct file_ops raw_ops = {.open = open_raw, .read = read_raw, .never_out = true};
+static const struct file_ops pagemap_ops = {
+    .open = open_raw, .read = read_raw, .seek = proc_seek_memory, .never_out = true};
 
 /* --- the filesystem --- */
 

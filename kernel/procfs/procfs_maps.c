@@ -125,7 +125,17 @@ static void show_name(struct text *t, const char *name)
 {
     text_column(t, NAME_COLUMN);
     text_put(t, " ", 1);
-    text_put(t, name, strlen(name));
+    /* A line for each region, whatever files are called. */
+    for (size_t n = 0;; n++) {
+        if (name[n] && name[n] != '\n')
+            continue;
+        text_put(t, name, n);
+        if (!name[n])
+            break;
+        text_put(t, "\\012", 4);
+        name += n + 1;
+        n = (size_t)-1;
+    }
 }
 
 /* Valid until the next call. */

@@ -131,8 +131,7 @@ static int write_mem(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     return access_mem(f, buf, n, pos, true);
 }
 
-/* Memory has no end to count from. */
-static int seek_mem(struct file *f, int64_t offset, int whence, uint64_t *result)
+int proc_seek_memory(struct file *f, int64_t offset, int whence, uint64_t *result)
 {
     enum { FROM_START, FROM_HERE };
 
@@ -144,5 +143,9 @@ static int seek_mem(struct file *f, int64_t offset, int whence, uint64_t *result
     return 0;
 }
 
-const struct file_ops proc_mem_ops = {
-    .open = open_mem, .read = read_mem, .write = write_mem, .seek = seek_mem};
+const struct file_ops proc_mem_ops = {.open = open_mem,
+                                      .read = read_mem,
+                                      .write = write_mem,
+                                      .seek = proc_seek_memory,
+                                      .never_out = true,
+                                      .never_in = true};

@@ -178,7 +178,7 @@ int text_read(struct text *t, uint64_t pos, vaddr_t buf, size_t n)
             t->at_pos += PIECE;
         }
         from = (size_t)pos + done - t->at_pos;
-        take = PIECE - from < n - done ? PIECE - from : n - done;
+        take = user_part(buf + done, PIECE - from < n - done ? PIECE - from : n - done);
         if (user_copy_out(buf + done, t->at->data + from, take))
             return done ? (int)done : -EFAULT;
         done += take;

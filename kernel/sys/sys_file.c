@@ -7,6 +7,7 @@
 #include "kernel/fs/eventfd.h"
 #include "kernel/fs/fcntl.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/permission.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/seals.h"
 #include "kernel/proc/process.h"
@@ -330,8 +331,8 @@ static int32_t transfer_parts(transfer_fn fn, struct file *f, const struct io_ve
 {
     int32_t done;
 
-    if (v->count <= 1 || v->total == 0) /* also for the checks of what cannot be read or written at all */
-        return fn(f, v->count ? v->part[0].base : 0, v->total, pos);
+    if (v->count == 1)
+        return fn(f, v->part[0].base, v->total, pos);
     if (fn == file_write ? f->ops->in_messages : f->ops->reads_apart)
         return transfer_messages(fn, f, v);
     if (pos || v->total <= LENT_VECTOR_MAX)
@@ -342,18 +343,36 @@ static int32_t transfer_parts(transfer_fn fn, struct file *f, const struct io_ve
     return done;
 }
 
+enum {
+    RWF_HIPRI = 1,
+    RWF_DSYNC = 2,
+    RWF_SYNC = 4,
+    RWF_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC /* of no effect on what is in memory */
+};
+
+/* What is wrong with moving bytes by a vector that was read, whatever is in it. */
+static int check_mode(transfer_fn fn, const struct file *f)
+{
+    bool reads = fn == file_read;
+
+    if (!(reads ? file_reads(f) : file_writes(f)))
+        return -EBADF;
+    return (reads ? f->ops->read != NULL || S_ISDIR(f->inode->mode) : f->ops->write != NULL) ? 0 : -EINVAL;
+}
+
 static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector, uint32_t count,
-                               uint64_t *pos)
+                               uint64_t *pos, uint32_t flags)
 {
     struct file *f = fd_get((int)fd);
     struct io_vector v;
-    int done;
+    int done = -EBADF;
 
-    if (!f)
-        return -EBADF;
-    done = pos && !file_has_positions(f) ? -ESPIPE : io_vector_get(&v, user_vector, count, true);
+    if (f && !(f->flags & O_PATH))
+        done = pos && !file_has_positions(f) ? -ESPIPE : io_vector_get(&v, user_vector, count, true);
     if (!done) {
-        done = transfer_parts(fn, f, &v, pos);
+        done = check_mode(fn, f);
+        if (!done && v.total)
+            done = flags & ~(uint32_t)RWF_KNOWN ? -EOPNOTSUPP : transfer_parts(fn, f, &v, pos);
         io_vector_put(&v);
     }
     file_put(f);
@@ -362,37 +381,35 @@ static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector,
 
 int32_t sys_readv(SYSCALL_3_ARGS(fd, vector, count))
 {
-    return transfer_vector(file_read, fd, vector, count, NULL);
+    return transfer_vector(file_read, fd, vector, count, NULL, 0);
 }
 
 int32_t sys_writev(SYSCALL_3_ARGS(fd, vector, count))
 {
-    return transfer_vector(file_write, fd, vector, count, NULL);
+    return transfer_vector(file_write, fd, vector, count, NULL, 0);
 }
 
 int32_t sys_preadv(SYSCALL_5_ARGS(fd, vector, count, low, high))
 {
     uint64_t pos = word64(low, high);
 
-    return (int64_t)pos < 0 ? -EINVAL : transfer_vector(file_read, fd, vector, count, &pos);
+    return (int64_t)pos < 0 ? -EINVAL : transfer_vector(file_read, fd, vector, count, &pos, 0);
 }
 
 int32_t sys_pwritev(SYSCALL_5_ARGS(fd, vector, count, low, high))
 {
     uint64_t pos = word64(low, high);
 
-    return (int64_t)pos < 0 ? -EINVAL : transfer_vector(file_write, fd, vector, count, &pos);
+    return (int64_t)pos < 0 ? -EINVAL : transfer_vector(file_write, fd, vector, count, &pos, 0);
 }
 
 /* With flags; a position of -1 is the file's own. */
 static int32_t transfer_vector2(transfer_fn fn, uint32_t fd, vaddr_t vector, uint32_t count, uint64_t pos,
                                 uint32_t flags)
 {
-    if (flags)
-        return -EOPNOTSUPP;
     if (pos == UINT64_MAX)
-        return transfer_vector(fn, fd, vector, count, NULL);
-    return (int64_t)pos < 0 ? -EINVAL : transfer_vector(fn, fd, vector, count, &pos);
+        return transfer_vector(fn, fd, vector, count, NULL, flags);
+    return (int64_t)pos < 0 ? -EINVAL : transfer_vector(fn, fd, vector, count, &pos, flags);
 }
 
 int32_t sys_preadv2(uint32_t fd, uint32_t vector, uint32_t count, uint32_t low, uint32_t high, uint32_t flags)
@@ -446,22 +463,32 @@ static int64_t seek_contents(const struct inode *i, uint64_t at, bool hole)
     return (int64_t)found;
 }
 
+/* The last position that a file can have. */
+static uint64_t last_position(const struct inode *i)
+{
+    if (i->fs->type->made_up)
+        return INT32_MAX;
+    return S_ISREG(i->mode) ? FILE_SIZE_MAX : INT64_MAX;
+}
+
 static int64_t seek(struct file *f, int64_t offset, uint32_t whence)
 {
     uint64_t result;
     int64_t base;
     int err;
 
-    if (whence > FROM_HOLE)
-        return -EINVAL;
     if (f->flags & O_PATH)
         return -EBADF;
+    if (whence > FROM_HOLE)
+        return -EINVAL;
     if (!f->ops->seek && !file_has_positions(f))
         return -ESPIPE;
     if (f->ops->seek) {
         err = f->ops->seek(f, offset, (int)whence, &result);
         return err ? err : (int64_t)result;
     }
+    if (whence > FROM_HERE && S_ISDIR(f->inode->mode) && !f->inode->fs->type->made_up)
+        return -EINVAL; /* places in it are where entries are */
     if (whence >= FROM_DATA) {
         base = offset < 0 ? -ENXIO : seek_contents(f->inode, (uint64_t)offset, whence == FROM_HOLE);
         offset = 0;
@@ -470,8 +497,7 @@ static int64_t seek(struct file *f, int64_t offset, uint32_t whence)
     } else {
         base = whence == FROM_START ? 0 : whence == FROM_HERE ? (int64_t)f->pos : (int64_t)f->inode->size;
     }
-    if (__builtin_add_overflow(base, offset, &base) || base < 0 ||
-        (S_ISREG(f->inode->mode) && (uint64_t)base > FILE_SIZE_MAX))
+    if (__builtin_add_overflow(base, offset, &base) || base < 0 || (uint64_t)base > last_position(f->inode))
         return -EINVAL;
     f->pos = (uint64_t)base;
     return base;
@@ -603,6 +629,8 @@ int32_t sys_fallocate(uint32_t fd, uint32_t mode, uint32_t low, uint32_t high, u
     if (!err) {
         mutex_lock(&f->inode->lock);
         err = f->inode->ops->fallocate(f->inode, mode, (uint64_t)start, (uint64_t)size);
+        if (!err)
+            inode_changed(f->inode);
         mutex_unlock(&f->inode->lock);
     }
     file_put(f);
@@ -613,10 +641,13 @@ int32_t sys_fallocate(uint32_t fd, uint32_t mode, uint32_t low, uint32_t high, u
 static int32_t sync_fd(uint32_t fd)
 {
     struct file *f = fd_get((int)fd);
-    int err = !f || f->flags & O_PATH                                                         ? -EBADF
-              : S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode) || S_ISBLK(f->inode->mode) ? 0
-                                                                                              : -EINVAL;
+    int err = -EBADF;
 
+    if (f && !(f->flags & O_PATH)) {
+        uint32_t mode = f->inode->mode;
+
+        err = (S_ISREG(mode) || S_ISDIR(mode) || S_ISBLK(mode)) && !f->inode->fs->type->made_up ? 0 : -EINVAL;
+    }
     file_put(f);
     return err;
 }

@@ -12,6 +12,7 @@
 #include "kernel/dev/diskfile.h"
 #include "kernel/dev/swapdev.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/permission.h"
 #include "kernel/fs/pidfd.h"
 #include "kernel/fs/seals.h"
 #include "kernel/life/memory.h"
@@ -411,6 +412,25 @@ int32_t sys_munlockall(SYSCALL_NO_ARGS)
 
 /* --- swap areas --- */
 
+/* Whether it could be opened to be read and written: what swapon(2) asks first, on Linux. */
+static int may_open(struct inode *i)
+{
+    const struct file_ops *ops;
+    void *data;
+    int err = S_ISDIR(i->mode) ? -EISDIR : inode_permission(i, MAY_READ | MAY_WRITE);
+
+    if (err)
+        return err;
+    if ((i->mode & S_IFMT) == S_IFSOCK)
+        return -ENXIO;
+    if (S_ISCHR(i->mode) || S_ISBLK(i->mode)) {
+        if (i->fs->flags & MOUNT_NODEV)
+            return -EACCES;
+        return file_devices && !i->file_ops ? file_devices->find(i->mode, i->rdev, &ops, &data) : 0;
+    }
+    return i->executed ? -ETXTBSY : 0;
+}
+
 /* The node that a path names, referenced. */
 static int find_node(vaddr_t path, struct inode **out)
 {
@@ -425,6 +445,11 @@ static int find_node(vaddr_t path, struct inode **out)
     if (err >= 0)
         err = path_lookup(NULL, name, 0, out);
     kfree(name);
+    if (!err) {
+        err = may_open(*out);
+        if (err)
+            inode_put(*out);
+    }
     return err;
 }
 

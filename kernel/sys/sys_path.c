@@ -638,6 +638,10 @@ int32_t sys_getcwd(SYSCALL_2_ARGS(user, n))
     if (!path)
         return -ENOMEM;
     cwd = fs_context_current()->cwd;
+    if (!cwd->nlink) {
+        kfree(path);
+        return -ENOENT;
+    }
     if (!path_reaches_root(cwd))
         skip = format(path, PATH_MAX, "(unreachable)");
     len = path_of(cwd, path + skip, PATH_MAX - skip);

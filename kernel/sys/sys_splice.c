@@ -8,6 +8,7 @@
  */
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
+#include "kernel/fs/regular.h"
 #include "kernel/proc/thread.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
@@ -38,8 +39,6 @@ static int move(struct file *in, uint64_t *in_pos, struct file *out, uint64_t *o
     uint8_t *buf;
     int err = 0;
 
-    if (n > INT32_MAX)
-        return -EINVAL;
     if (n > RW_MAX)
         n = RW_MAX;
     buf = vm_alloc(PAGE_SIZE);
@@ -102,8 +101,6 @@ static int move_pipe(struct file *pipe, struct file *file, uint64_t *pos, size_t
     uint64_t at = S_ISREG(file->inode->mode) ? pos ? *pos : file->pos : 0;
     int done;
 
-    if (n > INT32_MAX)
-        return -EINVAL;
     if (n > RW_MAX)
         n = RW_MAX;
     nonblock |= (pipe->flags & O_NONBLOCK) != 0;
@@ -114,20 +111,46 @@ static int move_pipe(struct file *pipe, struct file *file, uint64_t *pos, size_t
     return done;
 }
 
-/* Both, referenced, or -errno. */
+/* --- what is wrong, in Linux's order --- */
+
+/* A descriptor that does more than name a file, referenced; NULL: there is none. */
+static struct file *get_open(uint32_t fd)
+{
+    struct file *f = fd_get((int)fd);
+
+    if (f && f->flags & O_PATH) {
+        file_put(f);
+        f = NULL;
+    }
+    return f;
+}
+
+/* Both, referenced, or -EBADF. */
 static int get_two(uint32_t in_fd, uint32_t out_fd, struct file **in, struct file **out)
 {
-    int err = -EBADF;
+    *in = get_open(in_fd);
+    *out = *in ? get_open(out_fd) : NULL;
+    if (*out)
+        return 0;
+    file_put(*in);
+    return -EBADF;
+}
 
-    *in = fd_get((int)in_fd);
-    *out = fd_get((int)out_fd);
-    if (*in && *out && file_reads(*in) && file_writes(*out))
-        err = (*in)->ops->in_messages || (*out)->ops->in_messages ? -EINVAL : 0;
-    if (err) {
-        file_put(*in);
-        file_put(*out);
-    }
-    return err;
+/* Whether n bytes may be moved at a position. */
+static int check_range(uint64_t pos, uint32_t n)
+{
+    return n > INT32_MAX || (int64_t)pos < 0 || pos > (uint64_t)INT64_MAX - n ? -EINVAL : 0;
+}
+
+/* Whether anything can be spliced from a file that is no pipe, or to it. */
+static bool gives(const struct file *f)
+{
+    return !S_ISDIR(f->inode->mode) && !f->ops->never_out && !f->ops->in_messages;
+}
+
+static bool takes(const struct file *f)
+{
+    return !f->ops->never_in && !f->ops->in_messages;
 }
 
 /* A position in user memory: of 32 or 64 bits, or none. */
@@ -152,27 +175,71 @@ static int write_position(vaddr_t user, bool wide, uint64_t pos)
     return wide ? user_copy_out(user, &pos, sizeof pos) : user_write32(user, (uint32_t)pos);
 }
 
+/* --- sendfile --- */
+
+/* What sendfile() is asked for. */
+struct sending {
+    uint64_t *pos; /* where to read; NULL: at the file's own position */
+    uint32_t n;
+    uint64_t most; /* no byte at or beyond this */
+};
+
+/* What is wrong with the source, whatever the target is. */
+static int check_source(const struct file *in, const struct sending *s)
+{
+    if (!in || !file_reads(in))
+        return -EBADF;
+    if (s->pos && !file_has_positions(in))
+        return -ESPIPE;
+    return check_range(s->pos ? *s->pos : in->pos, s->n);
+}
+
+static int send_to_pipe(struct file *in, struct file *pipe, const struct sending *s)
+{
+    if (in->ops == &pipe_ops || !gives(in))
+        return -EINVAL;
+    return move_pipe(pipe, in, s->pos, s->n, false, true);
+}
+
+static int send(struct file *in, struct file *out, const struct sending *s)
+{
+    struct sending cut = *s;
+    uint64_t pos = s->pos ? *s->pos : in->pos;
+    int err;
+
+    if (pos + s->n > s->most) {
+        if (pos >= s->most)
+            return -EOVERFLOW;
+        cut.n = (uint32_t)(s->most - pos);
+    }
+    if (out->ops == &pipe_ops)
+        return send_to_pipe(in, out, &cut);
+    err = check_range(out->pos, cut.n);
+    if (err)
+        return err;
+    if (out->flags & O_APPEND || (!file_has_positions(in) && !in->ops->seek))
+        return -EINVAL;
+    if (!cut.n)
+        return 0;
+    return gives(in) && takes(out) ? move(in, s->pos, out, NULL, cut.n) : -EINVAL;
+}
+
 static int32_t send_file(uint32_t out_fd, uint32_t in_fd, vaddr_t user_pos, bool wide, uint32_t n)
 {
-    struct file *in, *out;
+    struct file *in, *out = NULL;
     uint64_t pos = 0;
+    struct sending s = {
+        .pos = user_pos ? &pos : NULL, .n = n, .most = user_pos && !wide ? INT32_MAX : FILE_SIZE_MAX};
     int done;
 
     if (read_position(user_pos, wide, &pos))
         return -EFAULT;
-    done = get_two(in_fd, out_fd, &in, &out);
-    if (done)
-        return done;
-    if (user_pos && !file_has_positions(in))
-        done = -ESPIPE;
-    else if ((int64_t)pos < 0 || S_ISDIR(in->inode->mode) || in->ops == &pipe_ops || in->ops->never_out)
-        done = -EINVAL;
-    else if (out->ops == &pipe_ops)
-        done = move_pipe(out, in, user_pos ? &pos : NULL, n, false, true);
-    else if (!file_has_positions(in) || out->flags & O_APPEND)
-        done = -EINVAL;
-    else
-        done = move(in, user_pos ? &pos : NULL, out, NULL, n);
+    in = get_open(in_fd);
+    done = check_source(in, &s);
+    if (!done) {
+        out = get_open(out_fd);
+        done = out && file_writes(out) ? send(in, out, &s) : -EBADF;
+    }
     file_put(in);
     file_put(out);
     if (done >= 0 && write_position(user_pos, wide, pos))
@@ -190,6 +257,8 @@ int32_t sys_sendfile64(SYSCALL_4_ARGS(out, in, user_pos, n))
     return send_file(out, in, user_pos, true, n);
 }
 
+/* --- splice and tee --- */
+
 enum { SPLICE_F_NONBLOCK = 2, SPLICE_F_ALL = 15 };
 
 /* What splice and tee are asked for. */
@@ -198,6 +267,31 @@ struct splice {
     uint32_t n;
     bool nonblock;
 };
+
+/* From a pipe to another file. pos NULL: its own. */
+static int splice_out(struct file *pipe, struct file *out, uint64_t *pos, const struct splice *s)
+{
+    int err;
+
+    if (s->in_pos)
+        return -ESPIPE;
+    if ((pos && !file_has_positions(out)) || out->flags & O_APPEND)
+        return -EINVAL;
+    err = check_range(pos ? *pos : out->pos, s->n);
+    if (err)
+        return err;
+    return takes(out) ? move_pipe(pipe, out, pos, s->n, s->nonblock, false) : -EINVAL;
+}
+
+/* And the other way. */
+static int splice_in(struct file *in, struct file *pipe, uint64_t *pos, const struct splice *s)
+{
+    if (s->out_pos)
+        return -ESPIPE;
+    if ((pos && (!file_has_positions(in) || (int64_t)*pos < 0)) || !gives(in))
+        return -EINVAL;
+    return move_pipe(pipe, in, pos, s->n, s->nonblock, true);
+}
 
 /* One end is a pipe. */
 static int splice_files(struct file *in, struct file *out, const struct splice *s)
@@ -208,18 +302,15 @@ static int splice_files(struct file *in, struct file *out, const struct splice *
 
     if ((s->in_pos && in_pipe) || (s->out_pos && out_pipe))
         return -ESPIPE;
+    if (read_position(s->out_pos, true, &out_pos) || read_position(s->in_pos, true, &in_pos))
+        return -EFAULT;
+    if (!file_reads(in) || !file_writes(out))
+        return -EBADF;
     if (in_pipe && out_pipe)
         return pipe_to_pipe(in, out, s->n, s->nonblock, false);
-    if (read_position(s->in_pos, true, &in_pos) || read_position(s->out_pos, true, &out_pos))
-        return -EFAULT;
-    if ((!in_pipe && !out_pipe) || S_ISDIR(in->inode->mode) || in->ops->never_out)
-        return -EINVAL;
-    if ((s->in_pos && !file_has_positions(in)) || (s->out_pos && !file_has_positions(out)))
-        return -EINVAL;
-    if ((int64_t)in_pos < 0 || (int64_t)out_pos < 0 || (in_pipe && out->flags & O_APPEND))
-        return -EINVAL;
-    done = in_pipe ? move_pipe(in, out, s->out_pos ? &out_pos : NULL, s->n, s->nonblock, false)
-                   : move_pipe(out, in, s->in_pos ? &in_pos : NULL, s->n, s->nonblock, true);
+    done = in_pipe    ? splice_out(in, out, s->out_pos ? &out_pos : NULL, s)
+           : out_pipe ? splice_in(in, out, s->in_pos ? &in_pos : NULL, s)
+                      : -EINVAL;
     if (done >= 0 && (write_position(s->in_pos, true, in_pos) || write_position(s->out_pos, true, out_pos)))
         return -EFAULT;
     return done;
@@ -227,6 +318,10 @@ static int splice_files(struct file *in, struct file *out, const struct splice *
 
 static int tee_files(struct file *in, struct file *out, const struct splice *s)
 {
+    if (!file_reads(in) || !file_writes(out))
+        return -EBADF;
+    if (in->ops != &pipe_ops || out->ops != &pipe_ops)
+        return -EINVAL;
     return pipe_to_pipe(in, out, s->n, s->nonblock, true);
 }
 
@@ -343,37 +438,68 @@ int32_t sys_vmsplice(SYSCALL_4_ARGS(fd, vector, count, flags))
     return done;
 }
 
+/* --- copy_file_range --- */
+
+/* From where to where. */
+struct range {
+    uint64_t in, out;
+    uint32_t n;
+};
+
+/* What is wrong with copying a range, which is cut at the source's end. */
+static int check_copy(const struct file *in, const struct file *out, struct range *r)
+{
+    uint64_t n = r->n;
+    size_t most;
+    int err;
+
+    if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
+        return -EISDIR;
+    if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
+        return -EINVAL;
+    if (!file_reads(in) || !file_writes(out) || out->flags & O_APPEND)
+        return -EBADF;
+    if (in->inode->fs != out->inode->fs)
+        return -EXDEV;
+    if (r->in + n < r->in || r->out + n < r->out)
+        return -EOVERFLOW;
+    if (r->in >= in->inode->size)
+        n = 0;
+    else if (n > in->inode->size - r->in)
+        n = in->inode->size - r->in;
+    most = (size_t)n;
+    err = regular_check_room(r->out, &most);
+    if (err)
+        return err;
+    n = most;
+    if (in->inode == out->inode && r->out + n > r->in && r->out < r->in + n)
+        return -EINVAL;
+    r->n = n < RW_MAX ? (uint32_t)n : RW_MAX;
+    err = check_range(r->in, r->n);
+    return err ? err : check_range(r->out, r->n);
+}
+
 int32_t sys_copy_file_range(uint32_t in_fd, uint32_t in_user, uint32_t out_fd, uint32_t out_user, uint32_t n,
                             uint32_t flags)
 {
-    uint64_t in_pos, out_pos;
     struct file *in, *out;
-    int done;
+    struct range r = {.n = n};
+    int done = get_two(in_fd, out_fd, &in, &out);
 
-    if (flags)
-        return -EINVAL;
-    done = get_two(in_fd, out_fd, &in, &out);
     if (done)
         return done;
-    in_pos = in->pos;
-    out_pos = out->pos;
-    if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
-        done = -EISDIR;
-    else if (!S_ISREG(in->inode->mode) || !S_ISREG(out->inode->mode))
-        done = -EINVAL;
-    else if (out->flags & O_APPEND)
-        done = -EBADF;
-    else if (read_position(in_user, true, &in_pos) || read_position(out_user, true, &out_pos))
+    r.in = in->pos;
+    r.out = out->pos;
+    if (read_position(in_user, true, &r.in) || read_position(out_user, true, &r.out))
         done = -EFAULT;
-    else if ((int64_t)in_pos < 0 || (int64_t)out_pos < 0)
-        done = -EINVAL;
-    else if (in_pos >= in->inode->size)
-        done = 0;
-    else if (in->inode == out->inode && in_pos < out_pos + n && out_pos < in_pos + n)
+    else if (flags)
         done = -EINVAL;
     else
-        done = move(in, in_user ? &in_pos : NULL, out, out_user ? &out_pos : NULL, n);
-    if (done >= 0 && (write_position(in_user, true, in_pos) || write_position(out_user, true, out_pos)))
+        done = check_copy(in, out, &r);
+    if (!done && r.n)
+        done = gives(in) && takes(out) ? move(in, in_user ? &r.in : NULL, out, out_user ? &r.out : NULL, r.n)
+                                       : -EINVAL;
+    if (done >= 0 && (write_position(in_user, true, r.in) || write_position(out_user, true, r.out)))
         done = -EFAULT;
     file_put(in);
     file_put(out);

@@ -186,11 +186,20 @@ static struct statx_time statx_time(uint64_t ns)
     return (struct statx_time){.sec = seconds(ns), .nsec = nanoseconds(ns)};
 }
 
-static int32_t put_statx(const struct inode *i, vaddr_t user)
+/* What is made up as it is looked at has no birth. */
+static int32_t put_statx(const struct inode *i, vaddr_t user, bool birth)
 {
-    enum { STATX_BASIC_STATS = 0x7FF, STATX_ATTR_MOUNT_ROOT = 0x2000 };
+    enum {
+        STATX_BASIC_STATS = 0x7FF,
+        STATX_BTIME = 0x800,
+        STATX_MNT_ID = 0x1000,
+        STATX_ATTR_MOUNT_ROOT = 0x2000
+    };
+    bool born = birth && !i->fs->type->made_up;
     struct statx s = {
-        .mask = STATX_BASIC_STATS,
+        .mask = STATX_BASIC_STATS | STATX_MNT_ID | (born ? STATX_BTIME : 0),
+        .mnt_id = i->fs->dev,
+        .btime = born ? statx_time(i->birth_ns) : (struct statx_time){0},
         .blksize = PAGE_SIZE,
         .attributes = i->covers ? STATX_ATTR_MOUNT_ROOT : 0,
         .nlink = i->nlink,
@@ -213,14 +222,24 @@ static int32_t put_statx(const struct inode *i, vaddr_t user)
     return user_copy_out(user, &s, sizeof s);
 }
 
+static int32_t put_statx_born(const struct inode *i, vaddr_t user)
+{
+    return put_statx(i, user, true);
+}
+
+static int32_t put_statx_plain(const struct inode *i, vaddr_t user)
+{
+    return put_statx(i, user, false);
+}
+
 int32_t sys_statx(SYSCALL_5_ARGS(dirfd, path, flags, mask, user))
 {
-    enum { AT_STATX_SYNC_TYPE = 0x6000, STATX_RESERVED = (int)0x80000000 };
+    enum { AT_STATX_SYNC_TYPE = 0x6000, STATX_RESERVED = (int)0x80000000, STATX_BIRTH = 0x800 };
 
     if (mask & (uint32_t)STATX_RESERVED || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
         flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
         return -EINVAL;
-    return stat_at((int)dirfd, path, flags, user, put_statx);
+    return stat_at((int)dirfd, path, flags, user, mask & STATX_BIRTH ? put_statx_born : put_statx_plain);
 }
 
 /* --- filesystems --- */
