@@ -101,28 +101,15 @@ static void report(void)
     printk(LOG_INFO, "start-up took %llu us", os_now_ns() / 1000);
 }
 
-/* The first module is the root's archive. NULL: there is none that can be reached. */
-static const void *find_archive(size_t *size)
+/* The first module is the root's archive. */
+static void mount_root(void)
 {
     const struct boot_module *m = boot.modules ? &boot.module[0] : NULL;
-    const void *archive = NULL;
-
-    *size = m ? m->end - m->start : 0;
-    if (m)
-        archive = frame_is_low(&frame_pool_sys, (m->end - 1) >> PAGE_SHIFT)
-                      ? (const uint8_t *)KERNEL_BASE + m->start
-                      : kva_device_map(&kva_map_sys, m->start, *size);
-    if (m && !archive)
-        os_log("boot archive: %u KiB above the direct map do not fit into the kernel's addresses",
-               *size >> 10);
-    return archive;
-}
-
-static void mount_root(const void *archive, size_t size)
-{
+    bool high = m && !frame_is_low(&frame_pool_sys, (m->end - 1) >> PAGE_SHIFT);
+    const void *archive = m ? (const void *)((high ? 0 : (uintptr_t)KERNEL_BASE) + m->start) : NULL;
     const char *why = NULL;
 
-    if (vfs_init(archive, size, &why) != 0)
+    if (vfs_init(archive, high, m ? m->end - m->start : 0, &why) != 0)
         panic_unfit("too little memory: no room for a root directory");
     if (why)
         os_log("boot archive: %s", why);
@@ -247,13 +234,10 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     mapscreen_init(params.screen == SCREEN_MAP);
 
     /* What comes from here on, the end takes away again. */
-    size_t size;
-    const void *archive = find_archive(&size);
-
     end_remember();
     disk_read_tables();
     swapdev_boot();
-    mount_root(archive, size);
+    mount_root();
 
     report();
 

@@ -115,9 +115,15 @@ struct object *object_create_image(struct vm *vm, const void *image, size_t size
 
     if (!o)
         return NULL;
-    o->image = image;
-    o->image_size = size;
+    object_set_image(o, image, false, size);
     return o;
+}
+
+void object_set_image(struct object *o, const void *image, bool high, size_t size)
+{
+    o->image = image;
+    o->image_high = high;
+    o->image_size = size;
 }
 
 struct object *object_get(struct object *o)

@@ -58,13 +58,14 @@ extern const struct pager
 struct object {
     struct vm *vm;              /* (c) */
     const struct pager *pager;  /* (c) */
-    const void *image;          /* (n) pager_image: the bytes (direct mapped or kva) */
+    const void *image;          /* (n) pager_image: the bytes; image_high: their physical address */
     size_t image_size;          /* (n) */
     void *pager_data;           /* (c) of other pagers */
     uint32_t refs;              /* (n) regions and others that have one */
     uint32_t pages;             /* (n) size; a touch at or beyond it is SIGBUS */
     uint32_t charged;           /* (n) pages of committed memory (commit.h) */
     bool charge_each;           /* (c) these are the precious pages, charged one at a time */
+    bool image_high;            /* (n) the image is not mapped */
     struct radix index;         /* (n) */
     uint32_t resident, swapped; /* (n) what is lost is neither */
     bool locked;                /* (n) its pages are not evicted */
@@ -86,6 +87,11 @@ static inline bool object_is_shmem(const struct object *o)
 /* pages: size. The caller gets the one reference. NULL when out of memory. Sleep. */
 struct object *object_create(struct vm *vm, const struct pager *pager, uint32_t pages, const char *name);
 struct object *object_create_image(struct vm *vm, const void *image, size_t size, const char *name);
+/* Let the contents of a new object be the bytes of an image, as the two fields have it. The size in pages is
+ * the caller's business. */
+void object_set_image(struct object *o, const void *image, bool high, size_t size);
+/* Copy n bytes of an image to kernel memory, from byte `from` on. Does not sleep. */
+void image_copy(const struct frame_pool *p, const void *image, bool high, size_t from, void *to, size_t n);
 /* A reference more. */
 struct object *object_get(struct object *o);
 /* Drop a reference; the last one frees pages and slots, and waits for I/O on its pages. Sleeps. */

@@ -13,10 +13,9 @@
 #include "kernel/fs/cpio.h"
 #include "mm/os.h"
 
-#define HEADER   110u
-#define FIELDS   13u
-#define TRAILER  "TRAILER!!!"
-#define NAME_LEN 4096u /* PATH_MAX */
+#define HEADER  110u
+#define FIELDS  13u
+#define TRAILER "TRAILER!!!"
 
 enum {
     INO,
@@ -34,9 +33,15 @@ enum {
     CHECK
 };
 
-void cpio_begin(struct cpio *c, const void *archive, size_t size)
+static void read_memory(const struct cpio *c, size_t at, void *to, size_t n)
 {
-    *c = (struct cpio){.start = archive, .size = size};
+    memcpy(to, (const uint8_t *)c->start + at, n);
+}
+
+void cpio_begin(struct cpio *c, void (*fetch)(const struct cpio *c, size_t at, void *to, size_t n),
+                const void *start, size_t size, char *name)
+{
+    *c = (struct cpio){.fetch = fetch ? fetch : read_memory, .start = start, .size = size, .name = name};
 }
 
 static int hex_digit(uint8_t c)
@@ -89,16 +94,26 @@ static size_t pad(size_t at)
 /* Skip the zeroes that may lie between and behind archives. */
 static void skip_zeroes(struct cpio *c)
 {
-    while (c->at < c->size && c->start[c->at] == 0)
-        c->at++;
+    uint8_t some[128];
+
+    while (c->at < c->size) {
+        size_t n = c->size - c->at < sizeof some ? c->size - c->at : sizeof some, zeroes = 0;
+
+        c->fetch(c, c->at, some, n);
+        while (zeroes < n && some[zeroes] == 0)
+            zeroes++;
+        c->at += zeroes;
+        if (zeroes < n)
+            return;
+    }
 }
 
 int cpio_next(struct cpio *c, struct cpio_entry *e, const char **why)
 {
     for (;;) {
-        const uint8_t *p = c->start + c->at;
         size_t left = c->size - c->at, name_size, data;
         uint32_t field[FIELDS];
+        uint8_t p[HEADER];
 
         *why = NULL;
         if (left == 0) {
@@ -106,6 +121,7 @@ int cpio_next(struct cpio *c, struct cpio_entry *e, const char **why)
                 *why = "it is empty";
             return 0;
         }
+        c->fetch(c, c->at, p, left < HEADER ? left : HEADER);
         if (left < HEADER || (memcmp(p, "070701", 6) != 0 && memcmp(p, "070702", 6) != 0)) {
             *why = left >= 6 && memcmp(p, "07070", 5) == 0 && (p[5] == '1' || p[5] == '2')
                        ? "it ends within a header"
@@ -117,15 +133,16 @@ int cpio_next(struct cpio *c, struct cpio_entry *e, const char **why)
             return 0;
         }
         name_size = field[NAMESIZE];
-        if (name_size < 2 || name_size > NAME_LEN) {
-            *why = name_size > NAME_LEN ? "a name is too long" : "a name is empty";
+        if (name_size < 2 || name_size > CPIO_NAME_MAX) {
+            *why = name_size > CPIO_NAME_MAX ? "a name is too long" : "a name is empty";
             return 0;
         }
         if (name_size > left - HEADER) {
             *why = "it ends within a name";
             return 0;
         }
-        e->name = (const char *)p + HEADER;
+        e->name = c->name;
+        c->fetch(c, c->at + HEADER, c->name, name_size);
         if (e->name[name_size - 1] != '\0' || strlen(e->name) != name_size - 1) {
             *why = "a name does not end where its length says";
             return 0;
@@ -143,7 +160,7 @@ int cpio_next(struct cpio *c, struct cpio_entry *e, const char **why)
             skip_zeroes(c);
             continue;
         }
-        e->data = c->start + data;
+        e->data = data;
         e->size = field[FILESIZE];
         e->ino = field[INO];
         e->mode = field[MODE];

@@ -6,8 +6,9 @@
 
 /* Register the types rootfs, tmpfs and devtmpfs. */
 void ramfs_register(void);
-/* Let a new regular file's contents be the bytes of an image, which stay where they are. 0 or -ENOMEM. */
-int ramfs_set_image(struct inode *i, const void *image, size_t size);
+/* Let a new regular file's contents be the bytes of an image, as object_set_image() has it, which stay where
+ * they are. */
+void ramfs_set_image(struct inode *i, const void *image, bool high, size_t size);
 /* A file in memory that has no name and counts nowhere: memfd_create(), shared memory; or, without a type in
  * mode, an inode that cannot be opened, for files that are made otherwise. NULL when out of memory.
  * Sleeps. */

@@ -126,12 +126,11 @@ int ramfs_file_init(struct inode *i)
     return 0;
 }
 
-int ramfs_set_image(struct inode *i, const void *image, size_t size)
+void ramfs_set_image(struct inode *i, const void *image, bool high, size_t size)
 {
     struct object *o = i->object;
 
-    o->image = image;
-    o->image_size = size;
+    object_set_image(o, image, high, size);
     o->pages = (uint32_t)PAGES_OF((uint64_t)size);
     i->size = size;
     return 0;

@@ -7,7 +7,7 @@
  * by way of a small buffer.
  *
  * Reading what was never written needs no page: a hole gives zeroes, and a page of the boot archive that
- * nobody has touched is read from the archive.
+ * nobody has touched is read from the archive, unless that is not mapped.
  *
  * Locking. Writers and truncate() hold inode.lock; readers do not, so a reader may see a part of a write, as
  * on Linux, but never another file's bytes or bytes beyond the end. Faults do not take inode.lock, so a
@@ -93,6 +93,12 @@ static int copy(struct frame_pool *pool, const struct frame *f, size_t offset, v
     return err ? bounce(pool, pfn, offset, user, n, to_user) : 0;
 }
 
+/* Whether a page that nobody has lies where programs' bytes cannot be copied from. */
+static bool needs_page(const struct object *o, uint32_t index)
+{
+    return unlikely(o->image_high) && (uint64_t)index << PAGE_SHIFT < o->image_size;
+}
+
 /* Bytes to the program of a page that nobody has: of the archive's, and zeroes behind them. */
 static int read_missing(const struct object *o, uint32_t index, size_t offset, vaddr_t user, size_t n)
 {
@@ -100,6 +106,8 @@ static int read_missing(const struct object *o, uint32_t index, size_t offset, v
     size_t have = at < o->image_size ? o->image_size - (size_t)at : 0;
     int err;
 
+    if (!have)
+        return user_clear(user, n);
     if (have >= n)
         return user_copy_out(user, (const uint8_t *)o->image + (size_t)at, n);
     err = user_copy_out(user, (const uint8_t *)o->image + (size_t)at, have);
@@ -115,7 +123,7 @@ static int read_page(struct object *o, uint32_t index, size_t offset, vaddr_t us
     if (likely(f)) {
         frame_pin(f);
         vm_frame_touch(o->vm, f);
-    } else if (!radix_get(&o->index, index)) {
+    } else if (!radix_get(&o->index, index) && !needs_page(o, index)) {
         return read_missing(o, index, offset, user, n);
     } else {
         err = object_page(o, index, &f);
@@ -311,7 +319,7 @@ int inode_read(struct inode *i, uint64_t pos, void *buf, size_t n)
         if (part > i->size - pos)
             part = (size_t)(i->size - pos);
         if (!radix_get(&o->index, index) && pos + part <= o->image_size) {
-            memcpy(to, (const uint8_t *)o->image + (size_t)pos, part);
+            image_copy(o->vm->pool, o->image, o->image_high, (size_t)pos, to, part);
         } else {
             int err = object_page(o, index, &f);
 

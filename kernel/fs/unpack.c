@@ -28,8 +28,12 @@ struct seen {
 #define REPORTS 10u /* members that cannot be made and are named one by one */
 
 struct unpacking {
+    struct cpio cpio;
+    const void *archive;
+    bool high; /* it is not mapped */
     struct seen *seen;
     unsigned failed;
+    char name[CPIO_NAME_MAX];
 };
 
 static struct seen **find_seen(struct unpacking *u, const struct cpio_entry *e)
@@ -74,7 +78,7 @@ static int make_parents(const char *path)
 }
 
 /* Make what an entry says at its path. */
-static int make(const struct cpio_entry *e)
+static int make(const struct unpacking *u, const struct cpio_entry *e)
 {
     uint32_t type = e->mode & S_IFMT;
 
@@ -88,7 +92,7 @@ static int make(const struct cpio_entry *e)
         target = vm_alloc(e->size + 1);
         if (!target)
             return -ENOMEM;
-        memcpy(target, e->data, e->size);
+        u->cpio.fetch(&u->cpio, e->data, target, e->size);
         target[e->size] = '\0';
         err = vfs_symlink(NULL, e->name, target);
         kfree(target);
@@ -163,26 +167,26 @@ static int make_way(const struct cpio_entry *e)
 }
 
 /* Make an entry, or a link to i. */
-static int make_or_link(const struct cpio_entry *e, struct inode *i)
+static int make_or_link(const struct unpacking *u, const struct cpio_entry *e, struct inode *i)
 {
-    return i ? vfs_link(i, NULL, e->name) : make(e);
+    return i ? vfs_link(i, NULL, e->name) : make(u, e);
 }
 
 static int unpack_member(struct unpacking *u, const struct cpio_entry *e)
 {
     bool several = S_ISREG(e->mode) && e->nlink > 1;
     struct inode *i = several ? first_link(u, e) : NULL;
-    int err = make_or_link(e, i);
+    int err = make_or_link(u, e, i);
 
     if (err == -ENOENT) {
         err = make_parents(e->name);
         if (!err)
-            err = make_or_link(e, i);
+            err = make_or_link(u, e, i);
     }
     if (err == -EEXIST) {
         err = make_way(e);
         if (!err)
-            err = make_or_link(e, i);
+            err = make_or_link(u, e, i);
         else if (err > 0)
             err = 0;
     }
@@ -191,7 +195,7 @@ static int unpack_member(struct unpacking *u, const struct cpio_entry *e)
     if (!err) {
         set_attributes(i, e);
         if (S_ISREG(i->mode) && e->size)
-            err = ramfs_set_image(i, e->data, e->size);
+            ramfs_set_image(i, (const uint8_t *)u->archive + e->data, u->high, e->size);
     }
     if (!err && several)
         err = note_link(u, e, i);
@@ -199,23 +203,32 @@ static int unpack_member(struct unpacking *u, const struct cpio_entry *e)
     return err;
 }
 
-const char *unpack(const void *archive, size_t size)
+static void read_high(const struct cpio *c, size_t at, void *to, size_t n)
 {
-    struct unpacking u = {0};
-    struct cpio c;
+    image_copy(vm_sys.pool, c->start, true, at, to, n);
+}
+
+const char *unpack(const void *archive, bool high, size_t size)
+{
+    struct unpacking *u = vm_zalloc(sizeof *u);
     struct cpio_entry e;
     const char *why;
 
-    cpio_begin(&c, archive, size);
-    while (cpio_next(&c, &e, &why)) {
-        int err = unpack_member(&u, &e);
+    if (!u)
+        return "there is no memory to unpack it";
+    u->archive = archive;
+    u->high = high;
+    cpio_begin(&u->cpio, high ? read_high : NULL, archive, size, u->name);
+    while (cpio_next(&u->cpio, &e, &why)) {
+        int err = unpack_member(u, &e);
 
-        if (err && u.failed++ < REPORTS)
+        if (err && u->failed++ < REPORTS)
             os_log("boot archive: error %d: cannot make `%s`", -err, e.name);
     }
-    while (u.seen)
-        forget(&u.seen);
-    if (u.failed > REPORTS)
-        os_log("boot archive: and %u more", u.failed - REPORTS);
+    while (u->seen)
+        forget(&u->seen);
+    if (u->failed > REPORTS)
+        os_log("boot archive: and %u more", u->failed - REPORTS);
+    kfree(u);
     return why;
 }

@@ -1124,7 +1124,7 @@ static void mount_at(const char *type, const char *path, const char *options)
         os_log("no %s at %s: error %d", type, path, -err);
 }
 
-int vfs_init(const void *archive, size_t size, const char **why)
+int vfs_init(const void *archive, bool high, size_t size, const char **why)
 {
     int err;
 
@@ -1135,7 +1135,7 @@ int vfs_init(const void *archive, size_t size, const char **why)
     root = vfs_mounts->root;
     kernel_context.root = inode_get(root);
     kernel_context.cwd = inode_get(root);
-    *why = archive ? unpack(archive, size) : NULL;
+    *why = archive ? unpack(archive, high, size) : NULL;
     mount_at("devtmpfs", "/dev", NULL);
     mount_at("tmpfs", "/tmp", "mode=1777");
     mount_at("tmpfs", "/dev/shm", "mode=1777");

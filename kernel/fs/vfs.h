@@ -338,11 +338,11 @@ int vfs_remount(struct inode *root, bool mount_only, unsigned flags, const char 
 unsigned vfs_end(bool report);
 extern struct filesystem *vfs_mounts; /* in order of mounting */
 /*
- * Set up the root, unpack the archive into it (NULL: none), and mount /dev, /tmp, and /proc and /dev/pts if
- * they are registered. A broken archive is a named error, *why (else NULL); what came before the damage is
- * there. -errno only if there is no memory for a root. Sleeps.
+ * Set up the root, unpack the archive into it (NULL: none; high: as unpack() has it), and mount /dev, /tmp,
+ * and /proc, /sys and /dev/pts if they are registered. A broken archive is a named error, *why (else NULL);
+ * what came before the damage is there. -errno only if there is no memory for a root. Sleeps.
  */
-int vfs_init(const void *archive, size_t size, const char **why);
+int vfs_init(const void *archive, bool high, size_t size, const char **why);
 
 /* The number of a character device and its operations: registered by devices.c, tty.c; name appears in
  * /dev. */

@@ -108,6 +108,58 @@ static void build_tables(void)
     cpu_set_root((paddr_t)paging_kernel_root() << PAGE_SHIFT);
 }
 
+/* --- a large archive --- */
+
+/* The highest place for n frames in a row: the first of them. PFN_NONE: there is none, or another module than
+ * the first lies there. */
+static pfn_t highest_place(const struct bootinfo *b, pfn_t n)
+{
+    unsigned r = b->ram.n;
+    pfn_t first;
+
+    while (r && b->ram.range[r - 1].end - b->ram.range[r - 1].start < n)
+        r--;
+    if (!r)
+        return PFN_NONE;
+    first = b->ram.range[r - 1].end - n;
+    for (unsigned i = 1; i < b->modules; i++)
+        if (b->module[i].start >> PAGE_SHIFT < first + n &&
+            (pfn_t)PAGES_OF((uint64_t)b->module[i].end) > first)
+            return PFN_NONE;
+    return first;
+}
+
+/* Frames from first on that are mapped directly. */
+static pfn_t low_frames(pfn_t first, pfn_t n)
+{
+    return first >= low_end ? 0 : low_end - first < n ? low_end - first : n;
+}
+
+/*
+ * The loader puts the archive right behind the image. One that takes more than half of what is mapped
+ * directly leaves too little of that to the kernel: it goes to the end of RAM, where it is read through
+ * windows. It may overlap where it was, so its last page goes first.
+ */
+static void move_archive(struct bootinfo *b)
+{
+    struct boot_module *m = &b->module[0];
+    pfn_t first, n, to;
+
+    if (!b->modules)
+        return;
+    first = m->start >> PAGE_SHIFT;
+    n = (pfn_t)PAGES_OF((uint64_t)m->end) - first;
+    if (low_frames(first, n) <= low_end / 2)
+        return;
+    to = highest_place(b, n);
+    if (to == PFN_NONE || to <= first || low_frames(to, n) >= low_frames(first, n))
+        return;
+    while (n--)
+        memcpy(paging_boot_page(to + n, 1), paging_boot_page(first + n, 0), PAGE_SIZE);
+    m->end += (to - first) << PAGE_SHIFT;
+    m->start += (to - first) << PAGE_SHIFT;
+}
+
 /* Every frame of RAM gets its use: free, or whatever was taken before the pool existed. */
 static void build_pool(const struct ram_map *ram)
 {
@@ -153,6 +205,8 @@ void memory_init(struct bootinfo *b)
     uint32_t modules;
 
     apply_limit(b);
+    low_end = choose_low_end(&b->ram);
+    move_archive(b);
     choose_selftest();
     unused = b->ram;
     ram_remove(&unused, 0, 1); /* the BIOS's data */
@@ -170,8 +224,6 @@ void memory_init(struct bootinfo *b)
     if (b->lost_kib)
         os_log("boot: modules of %u KiB do not fit; %u MiB will do", b->lost_kib,
                least_mib(b, MEMORY_MIN_KIB + b->lost_kib));
-    low_end = choose_low_end(&b->ram);
-
     build_tables();
     build_pool(&b->ram);
     choose_routines();

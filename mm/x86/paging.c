@@ -111,6 +111,22 @@ static pte_t boot_entry_for(const struct paging_boot *b, vaddr_t va)
     return pte_make(pfn, PT_GLOBAL | PT_WRITE);
 }
 
+void *paging_boot_page(pfn_t pfn, unsigned place)
+{
+    static pfn_t at[2] = {PFN_NONE, PFN_NONE};
+    vaddr_t va = KVA_START + place * PT_SPAN;
+    pfn_t span = pfn & ~(pfn_t)(PT_TABLE_ENTRIES - 1);
+
+    if (at[place] != span) {
+        pte_t *top = direct((pfn_t)(cpu_read_cr3() >> PAGE_SHIFT));
+
+        at[place] = span;
+        top[top_index(va)] = pte_make(span, PT_WRITE | PT_LARGE);
+        cpu_invlpg(va);
+    }
+    return (void *)(va + ((pfn - span) << PAGE_SHIFT));
+}
+
 void paging_init(const struct paging_boot *b)
 {
     pte_t *top = early_table(b);

@@ -26,6 +26,9 @@ struct paging_boot {                          /* (c) */
     pfn_t (*early_frame)(void);               /* a low frame; does not fail */
 };
 
+/* A frame, mapped through the boot code's directory until the next call for the same one of two places.
+ * Before paging_init(). */
+void *paging_boot_page(pfn_t pfn, unsigned place);
 /* Build the kernel's root and switch to it. The identity map is gone afterwards. */
 void paging_init(const struct paging_boot *boot);
 /* The root with an empty user half. */

@@ -174,7 +174,7 @@ void rooms_mount(struct kt *kt, const void *archive, size_t size)
 {
     const char *why;
 
-    EXPECT(vfs_init(archive, size, &why) == 0, "vfs_init");
+    EXPECT(vfs_init(archive, false, size, &why) == 0, "vfs_init");
 }
 
 void rooms_unmount(struct kt *kt)
