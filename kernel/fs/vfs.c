@@ -1146,3 +1146,5 @@ int vfs_init(const void *archive, bool high, size_t size, const char **why)
             mount_at("devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666");
     return 0;
 }
+        else if (strcmp(t->name, "sysfs") == 0)
+            mount_at("sysfs", "/sys", NULL);

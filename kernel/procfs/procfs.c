@@ -22,6 +22,7 @@
 #include "mm/slab.h"
 
 #define PROC_MAGIC   0x9FA0u
+#define SYSFS_MAGIC  0x62656572u
 #define FIRST_MADE   256u /* position of names that are made up: this and the number */
 #define STORE_MAX    PAGE_SIZE
 #define RENDER_TRIES 8u
@@ -37,6 +38,7 @@ struct proc_inode {
 };
 
 static const struct inode_ops inode_ops;
+static struct filesystem_type sysfs_type;
 static const struct file_ops text_ops, pid_text_ops, raw_ops, pagemap_ops;
 
 static struct proc_inode *made(struct inode *i)
@@ -154,6 +156,8 @@ static int make(const struct proc_node *from, struct proc_inode *parent, struct 
     n->inode.nlink = S_ISDIR(e->mode) ? 2 : 1;
     if (from->pid)
         take_owner(&n->inode, from);
+    if (S_ISREG(e->mode) && fs->type == &sysfs_type)
+        n->inode.size = PAGE_SIZE; /* as Linux says of each: they have no more */
     if (parent)
         n->inode.parent = inode_tree_get(&parent->inode);
     *out = &n->inode;
@@ -659,15 +663,32 @@ static const struct proc_entry root = {
     .names = &proc_pids,
 };
 
-static int mount(struct filesystem *fs, const char *options)
+static const struct proc_entry sysfs_root = {
+    .name = "/",
+    .mode = S_IFDIR | 0555,
+    .children = sysfs_entries,
+};
+
+static int mount_root(struct filesystem *fs, const struct proc_entry *entry)
 {
-    struct proc_node n = {.entry = &root, .number = -1};
+    struct proc_node n = {.entry = entry, .number = -1};
     int err = make(&n, NULL, fs, &fs->root);
 
-    (void)options;
     if (!err)
         inode_to_tree(fs->root);
     return err;
+}
+
+static int mount(struct filesystem *fs, const char *options)
+{
+    (void)options;
+    return mount_root(fs, &root);
+}
+
+static int mount_sysfs(struct filesystem *fs, const char *options)
+{
+    (void)options;
+    return mount_root(fs, &sysfs_root);
 }
 
 static void destroy(struct filesystem *fs)
@@ -677,9 +698,12 @@ static void destroy(struct filesystem *fs)
 
 static struct filesystem_type type = {
     .name = "proc", .magic = PROC_MAGIC, .mount = mount, .destroy = destroy, .made_up = true};
+static struct filesystem_type sysfs_type = {
+    .name = "sysfs", .magic = SYSFS_MAGIC, .mount = mount_sysfs, .destroy = destroy, .made_up = true};
 
 void procfs_init(const char *cmdline)
 {
     proc_cmdline = cmdline;
     filesystem_register(&type);
+    filesystem_register(&sysfs_type);
 }

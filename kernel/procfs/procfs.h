@@ -3,7 +3,7 @@
  * the operations; what the files say is in procfs_sys.c (the system), procfs_pid.c (processes),
  * procfs_maps.c (their memory), procfs_page.c (their pages one by one), procfs_ctl.c (/proc/sys),
  * procfs_quire.c (/proc/quire), procfs_net.c and procfs_inet.c (/proc/net), procfs_map.c (what pictures are
- * drawn from) and procfs_trial.c (counters and trials).
+ * drawn from) and procfs_trial.c (counters and trials). sysfs.c has what /sys says, by the same tree.
  */
 #ifndef KERNEL_PROCFS_PROCFS_H
 #define KERNEL_PROCFS_PROCFS_H
@@ -76,7 +76,7 @@ struct proc_entry {
     const struct file_ops *file_ops;
 };
 
-/* Know the type "proc". cmdline stays valid. */
+/* Know the types "proc" and "sysfs". cmdline stays valid. */
 void procfs_init(const char *cmdline);
 
 /* What an inode of /proc stands for. */
@@ -99,7 +99,7 @@ bool proc_number(const char *s, int *value);
 
 /* The trees' parts. */
 extern const struct proc_entry proc_root_entries[], proc_pid_entries[], proc_sys_entries[],
-    proc_quire_entries[], proc_net_entries[];
+    proc_quire_entries[], proc_net_entries[], sysfs_entries[];
 extern const struct proc_names proc_pids;
 /* proc_entry.leads of a link to the running process. */
 int proc_lead_to_self(struct proc_node *to);
