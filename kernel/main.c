@@ -9,6 +9,7 @@
 #include "kernel/dev/swapdev.h"
 #include "kernel/dev/tty.h"
 #include "kernel/fs/epoll.h"
+#include "kernel/fs/inotify.h"
 #include "kernel/fs/pidfd.h"
 #include "kernel/fs/signalfd.h"
 #include "kernel/fs/file.h"
@@ -223,6 +224,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     pidfd_init();
     signalfd_init();
     epoll_init();
+    inotify_init();
     net_init();
     oom_start();
     file_start();

@@ -13,6 +13,7 @@
  * Source: Linux's Documentation/filesystems/devpts.rst and mount(8).
  */
 #include "kernel/dev/devpts.h"
+#include "kernel/fs/notify.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/number.h"
@@ -61,6 +62,7 @@ int devpts_add(struct inode *root, uint32_t index, const struct file_ops *ops, v
     err = all_ops->create(root, name, S_IFCHR | d->mode, PTY_RDEV(index), out);
     if (err)
         return err;
+    notify_made(root, name, S_IFCHR);
     (*out)->ino = index + FIRST_INO;
     (*out)->file_ops = ops;
     (*out)->data = data;
@@ -73,10 +75,15 @@ int devpts_add(struct inode *root, uint32_t index, const struct file_ops *ops, v
 
 void devpts_remove(struct inode *root, uint32_t index)
 {
+    struct inode *i;
     char name[12];
 
     format(name, sizeof name, "%u", index);
-    all_ops->unlink(root, name, false);
+    if (all_ops->lookup(root, name, &i))
+        return;
+    if (all_ops->unlink(root, name, false) == 0)
+        notify_removed(root, name, i);
+    inode_put(i);
 }
 
 /* --- mounting --- */

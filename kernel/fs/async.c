@@ -261,6 +261,8 @@ static uint32_t band_of(int event)
         return POLLIN | POLLRDNORM;
     case POLL_OUT:
         return POLLOUT | POLLWRNORM | POLLWRBAND;
+    case POLL_MSG:
+        return POLLIN | POLLRDNORM | POLLMSG;
     case POLL_ERR:
         return POLLERR;
     default:
@@ -268,19 +270,28 @@ static uint32_t band_of(int event)
     }
 }
 
-void async_tell(struct async *list, int event, enum async_to to)
+static void tell(const struct async *a, int fd, int event)
 {
     static const struct siginfo plain = {.signo = SIGIO, .code = SI_KERNEL};
-    struct siginfo info = {.code = event};
+    struct siginfo info = {.signo = a->signo, .code = event};
 
-    for (const struct async *a = list; a; a = a->next) {
-        if ((to == ASYNC_READERS && !file_reads(a->file)) || (to == ASYNC_WRITERS && !file_writes(a->file)))
-            continue;
-        info.signo = a->signo;
-        info.code = a->signo && has_codes(a->signo) ? SI_SIGIO : event;
-        info.band = band_of(event);
-        info.uid = a->fd;
-        if (!a->signo || send(a, &info))
-            send(a, &plain);
-    }
+    if (a->signo && has_codes(a->signo))
+        info.code = SI_SIGIO;
+    info.band = band_of(event);
+    info.uid = fd;
+    if (!a->signo || send(a, &info))
+        send(a, &plain);
+}
+
+void async_tell(struct async *list, int event, enum async_to to)
+{
+    for (const struct async *a = list; a; a = a->next)
+        if ((to != ASYNC_READERS || file_reads(a->file)) && (to != ASYNC_WRITERS || file_writes(a->file)))
+            tell(a, a->fd, event);
+}
+
+void async_tell_owner(const struct file *f, int fd, int event)
+{
+    if (f->async)
+        tell(f->async, fd, event);
 }

@@ -15,8 +15,10 @@
  */
 #include "kernel/fs/file.h"
 #include "kernel/fs/async.h"
+#include "kernel/fs/dnotify.h"
 #include "kernel/fs/epoll.h"
 #include "kernel/fs/fcntl.h"
+#include "kernel/fs/notify.h"
 #include "kernel/fs/permission.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/poll.h"
@@ -258,6 +260,8 @@ static int find_or_create(struct inode *dir, const char *path, uint32_t flags, u
             break;
         err = end->dir->ops->create(end->dir, end->name, S_IFREG | mode, 0, &end->inode);
         *made = !err;
+        if (!err)
+            notify_made(end->dir, end->name, S_IFREG);
         if (err != -EEXIST || flags & O_EXCL)
             break;
         path_put(end); /* somebody was faster */
@@ -295,6 +299,8 @@ int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode
         if (err)
             file_put(*out);
     }
+    if (!err)
+        notify_inode(end.inode, NOTIFY_OPEN);
     path_put(&end);
     return err;
 }
@@ -360,6 +366,7 @@ struct file *file_get(struct file *f)
 void file_end(struct file *f)
 {
     might_sleep();
+    notify_inode(f->inode, file_writes(f) ? NOTIFY_CLOSE_WRITE : NOTIFY_CLOSE_NOWRITE);
     if (f->watches)
         epoll_forget(f);
     if (f->inode->locks)
@@ -445,22 +452,30 @@ static inline int transfer(int (*op)(struct file *f, vaddr_t buf, size_t n, uint
 
 static inline int read_file(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
+    int done;
+
     if (!file_reads(f))
         return -EBADF;
     if (S_ISDIR(f->inode->mode))
         return user_range_ok(buf, n) ? -EISDIR : -EFAULT;
     if (!f->ops->read)
         return -EINVAL;
-    return transfer(f->ops->read, f, buf, n, pos);
+    done = transfer(f->ops->read, f, buf, n, pos);
+    notify_transfer(f->inode, NOTIFY_ACCESS, done);
+    return done;
 }
 
 static inline int write_file(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
 {
+    int done;
+
     if (!file_writes(f))
         return -EBADF;
     if (!f->ops->write)
         return -EINVAL;
-    return transfer(f->ops->write, f, buf, n, pos);
+    done = transfer(f->ops->write, f, buf, n, pos);
+    notify_transfer(f->inode, NOTIFY_MODIFY, done);
+    return done;
 }
 
 int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
@@ -557,7 +572,15 @@ struct fd_table *fd_table_get(struct fd_table *t)
     return t;
 }
 
-/* POSIX: a process's locks on a file go with any close of it. */
+/* POSIX: a process's locks on a file go with any close of it. So do signals of directories. */
+static inline void forget_file(struct fd_table *t, struct file *f)
+{
+    if (f->inode->locks)
+        file_locks_drop(f->inode, t);
+    if (f->inode->marks)
+        dnotify_drop(f, t);
+}
+
 static void close_slot(struct fd_table *t, uint32_t fd)
 {
     struct file *f = t->fd[fd].file;
@@ -565,8 +588,7 @@ static void close_slot(struct fd_table *t, uint32_t fd)
     t->fd[fd] = (struct fd){0};
     if (fd < t->free_from)
         t->free_from = fd;
-    if (f->inode->locks)
-        file_locks_drop(f->inode, t);
+    forget_file(t, f);
     file_put(f);
 }
 
@@ -789,8 +811,8 @@ int fd_replace(struct file *f, int fd, bool cloexec)
         return -EBUSY;
     old = t->fd[fd].file;
     take(t, (uint32_t)fd, (struct fd){.file = f, .cloexec = cloexec});
-    if (old && old->inode->locks)
-        file_locks_drop(old->inode, t);
+    if (old)
+        forget_file(t, old);
     file_put(old);
     return fd;
 }

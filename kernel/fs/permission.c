@@ -19,6 +19,7 @@
  * Source: path_resolution(7), inode(7), chmod(2), chown(2), unlink(2), proc(5) (protected_*).
  */
 #include "kernel/fs/permission.h"
+#include "kernel/fs/notify.h"
 #include "kernel/proc/capability.h"
 
 uint32_t protected_hardlinks = 1, protected_symlinks = 1, protected_fifos, protected_regular;
@@ -155,6 +156,7 @@ int inode_chmod(struct inode *i, uint32_t mode)
         mode &= ~(uint32_t)MODE_SET_GID;
     i->mode = (i->mode & S_IFMT) | (mode & 07777);
     i->ctime_ns = inode_now();
+    notify_inode(i, NOTIFY_ATTRIB);
     return 0;
 }
 
@@ -185,6 +187,8 @@ int inode_chown(struct inode *i, uint32_t uid, uint32_t gid)
     if (gid != ID_NONE)
         i->gid = gid;
     i->ctime_ns = inode_now();
+    if (uid != ID_NONE || gid != ID_NONE)
+        notify_inode(i, NOTIFY_ATTRIB);
     return 0;
 }
 
@@ -197,8 +201,16 @@ int permission_times(struct inode *i, bool touch)
     return touch ? inode_permission(i, MAY_WRITE) : -EPERM;
 }
 
+static void set_mode_changed(struct inode *i, uint32_t mode)
+{
+    if (mode == i->mode)
+        return;
+    i->mode = mode;
+    notify_inode(i, NOTIFY_ATTRIB);
+}
+
 void inode_changed(struct inode *i)
 {
     if (unlikely(i->mode & (MODE_SET_UID | MODE_SET_GID)) && S_ISREG(i->mode) && !capable(CAP_FSETID))
-        i->mode = without_set_id(i);
+        set_mode_changed(i, without_set_id(i));
 }

@@ -30,6 +30,7 @@
  */
 #include "kernel/fs/vfs.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/notify.h"
 #include "kernel/fs/permission.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/regular.h"
@@ -131,6 +132,7 @@ static void filesystem_end(struct filesystem *fs)
     mm_assert(fs->detached && fs->type->destroy, "%s, device %u", fs->type->name, fs->dev);
     fs->ended = true;
     fs->inodes++; /* it stays until the tree is down */
+    notify_unmounted(fs);
     fs->type->destroy(fs);
     if (--fs->inodes == 0)
         filesystem_free(fs);
@@ -182,6 +184,7 @@ void inode_tree_put(struct inode *i)
         if (--i->refs)
             return;
         mm_assert(!i->covered_by && !i->covers, "inode %u of a mount", i->ino);
+        notify_gone(i);
 
         struct inode *parent = S_ISDIR(i->mode) ? i->parent : NULL;
 
@@ -235,6 +238,8 @@ int inode_truncate(struct inode *i, uint64_t size)
         inode_changed(i);
     mutex_unlock(&i->lock);
     i->writers--;
+    if (!err)
+        notify_inode(i, NOTIFY_MODIFY);
     return err;
 }
 
@@ -645,6 +650,8 @@ int vfs_mknod_get(struct inode *dir, const char *path, uint32_t mode, uint32_t r
         err = -EPERM;
     else
         err = end.dir->ops->create(end.dir, end.name, mode, rdev, out);
+    if (!err)
+        notify_made(end.dir, end.name, mode);
     path_put(&end);
     return err;
 }
@@ -660,6 +667,8 @@ int vfs_symlink(struct inode *dir, const char *path, const char *target)
     if (err)
         return err;
     err = end.dir->ops->symlink ? end.dir->ops->symlink(end.dir, end.name, target) : -EPERM;
+    if (!err)
+        notify_made(end.dir, end.name, S_IFLNK);
     path_put(&end);
     return err;
 }
@@ -685,6 +694,10 @@ int vfs_link(struct inode *target, struct inode *dir, const char *path)
         err = -EPERM;
     else
         err = end.dir->ops->link(end.dir, end.name, target);
+    if (!err) {
+        notify_self(target, NOTIFY_ATTRIB);
+        notify_made(end.dir, end.name, target->mode);
+    }
     path_put(&end);
     return err;
 }
@@ -765,6 +778,8 @@ int vfs_unlink(struct inode *dir, const char *path, bool directory)
 
         err = end.dir->ops->unlink(end.dir, end.name, directory);
         keep_path(end.inode, kept);
+        if (!err)
+            notify_removed(end.dir, end.name, end.inode);
     }
     path_put(&end);
     return err;
@@ -825,6 +840,8 @@ static int rename_ends(struct path_end *from, struct path_end *to, unsigned flag
     err = from->dir->ops->rename(from->dir, from->name, to->dir, to->name, flags);
     if (kept)
         keep_path(to->inode, kept);
+    if (!err && from->inode != to->inode)
+        notify_moved(from, to, exchange);
     return err;
 }
 
@@ -1142,9 +1159,9 @@ int vfs_init(const void *archive, bool high, size_t size, const char **why)
     for (const struct filesystem_type *t = filesystem_types; t; t = t->next)
         if (strcmp(t->name, "proc") == 0)
             mount_at("proc", "/proc", NULL);
+        else if (strcmp(t->name, "sysfs") == 0)
+            mount_at("sysfs", "/sys", NULL);
         else if (strcmp(t->name, "devpts") == 0)
             mount_at("devpts", "/dev/pts", "gid=5,mode=620,ptmxmode=666");
     return 0;
 }
-        else if (strcmp(t->name, "sysfs") == 0)
-            mount_at("sysfs", "/sys", NULL);

@@ -18,6 +18,7 @@ struct inode;
 struct file;
 struct file_lock;
 struct pipe;
+struct notify_mark;
 struct pidfd_name;
 struct poll_table;
 struct async;
@@ -142,8 +143,9 @@ struct inode {
     struct object *object; /* contents of a regular file */
     struct pipe *pipe;     /* of a FIFO that is open */
     struct file_lock *locks;
-    uint8_t seals; /* SEAL_*, see seals.h */
-    bool linkable; /* it may get its first name: O_TMPFILE without O_EXCL */
+    struct notify_mark *marks; /* of those who want to know what happens to it: notify.h */
+    uint8_t seals;             /* SEAL_*, see seals.h */
+    bool linkable;             /* it may get its first name: O_TMPFILE without O_EXCL */
     struct mutex lock;
     struct inode *covered_by; /* root of what is mounted here */
     struct inode *covers;     /* of a mount's root: the directory below it */

@@ -30,6 +30,7 @@
 #include "kernel/dev/swapdev.h"
 #include "kernel/dev/tty.h"
 #include "kernel/fs/epoll.h"
+#include "kernel/fs/notify.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/shm.h"
@@ -101,7 +102,7 @@ static bool all_sound(void)
     return vm_verify(&vm_sys) & slab_verify_all(&frame_pool_sys) & kmalloc_verify(&kmalloc_sys) &
            balance_verify() & kva_map_verify(&kva_map_sys) & paging_verify() & window_verify() &
            sched_verify() & expiry_verify() & pipe_verify() & ramfs_verify() & epoll_verify() &
-           socket_verify() & cred_verify() & tty_verify() & pty_verify();
+           notify_verify() & socket_verify() & cred_verify() & tty_verify() & pty_verify();
 }
 
 /* --- failing on purpose --- */

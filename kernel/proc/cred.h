@@ -26,6 +26,7 @@ struct user {
     uint32_t threads; /* and zombies, which exist or are being made: RLIMIT_NPROC */
     uint32_t signals; /* with records in queues: RLIMIT_SIGPENDING */
     uint32_t flights; /* open files that are in messages of sockets: RLIMIT_NOFILE */
+    uint32_t inotify_instances, inotify_watches;
     struct user *next;
 };
 

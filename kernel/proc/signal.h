@@ -66,6 +66,7 @@ enum {
     BUS_OBJERR = 3,
     POLL_IN = 1,
     POLL_OUT = 2,
+    POLL_MSG = 3,
     POLL_ERR = 4,
     POLL_HUP = 6,
     TRAP_BRKPT = 1,

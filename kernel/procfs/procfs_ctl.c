@@ -2,8 +2,10 @@
 #include "kernel/dev/disk.h"
 #include "kernel/dev/pty.h"
 #include "kernel/dev/random.h"
+#include "kernel/fs/dnotify.h"
 #include "kernel/fs/epoll.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/inotify.h"
 #include "kernel/fs/permission.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/shm.h"
@@ -453,10 +455,25 @@ static const struct proc_entry epoll_entries[] = {
     {.name = NULL},
 };
 
+static const struct control news_control = {.value = &inotify_max_events, .max = INT32_MAX},
+                            instances_control = {.value = &inotify_max_instances, .max = INT32_MAX},
+                            marks_control = {.value = &inotify_max_watches, .max = INT32_MAX},
+                            directories_control = {
+                                .value = &dnotify_enable, .min = INT32_MIN, .max = INT32_MAX};
+
+static const struct proc_entry inotify_entries[] = {
+    NUMBER("max_queued_events", news_control),
+    NUMBER("max_user_instances", instances_control),
+    NUMBER("max_user_watches", marks_control),
+    {.name = NULL},
+};
+
 static const struct proc_entry fs_entries[] = {
+    NUMBER("dir-notify-enable", directories_control),
     DIRECTORY("epoll", epoll_entries),
     NUMBER("file-max", file_max_control),
     {.name = "file-nr", .mode = S_IFREG | 0444, .show = show_file_nr},
+    DIRECTORY("inotify", inotify_entries),
     NUMBER("nr_open", nr_open_control),
     NUMBER("pipe-max-size", pipe_max_control),
     NUMBER("pipe-user-pages-hard", pipe_hard_control),

@@ -56,6 +56,12 @@ SYSCALL(writev);
 SYSCALL(futex);
 SYSCALL(futex_time64);
 
+/* sys_inotify.c */
+SYSCALL(inotify_add_watch);
+SYSCALL(inotify_init);
+SYSCALL(inotify_init1);
+SYSCALL(inotify_rm_watch);
+
 /* sys_ipc.c */
 SYSCALL(ipc);
 SYSCALL(shmat);

@@ -1,6 +1,7 @@
 /* System calls: ioctl and fcntl, as far as all files have them. */
 #include "kernel/fs/fcntl.h"
 #include "kernel/fs/async.h"
+#include "kernel/fs/dnotify.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/seals.h"
@@ -151,6 +152,8 @@ static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
         return set_owner_ex(f, arg);
     case F_GETOWN_EX:
         return get_owner_ex(f, arg);
+    case F_NOTIFY:
+        return dnotify_set(f, (int)fd, arg);
     case F_SETSIG:
         return async_set_signal(f, arg);
     case F_GETSIG:

@@ -6,6 +6,7 @@
 #include "kernel/dev/disk.h"
 #include "kernel/fs/eventfd.h"
 #include "kernel/fs/fcntl.h"
+#include "kernel/fs/notify.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/permission.h"
 #include "kernel/fs/pipe.h"
@@ -632,6 +633,8 @@ int32_t sys_fallocate(uint32_t fd, uint32_t mode, uint32_t low, uint32_t high, u
         if (!err)
             inode_changed(f->inode);
         mutex_unlock(&f->inode->lock);
+        if (!err)
+            notify_inode(f->inode, NOTIFY_MODIFY);
     }
     file_put(f);
     return err;
@@ -819,6 +822,7 @@ static int list(struct file *f, struct listing *l)
     if (f->pos >= 2 && dir->ops->readdir)
         err = dir->ops->readdir(dir, &f->pos, list_entry, l);
     set_next(l, f->pos);
+    notify_inode(dir, NOTIFY_ACCESS);
     file_accessed(f);
     return err;
 }

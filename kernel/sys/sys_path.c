@@ -1,6 +1,7 @@
 /* System calls on paths: names, attributes, directories, mounts. */
 #include "kernel/sys/sys_path.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/notify.h"
 #include "kernel/fs/permission.h"
 #include "kernel/lib/format.h"
 #include "kernel/proc/capability.h"
@@ -409,6 +410,15 @@ static bool time_ok(const struct usertime *t)
     return (t->part >= 0 && t->part < NS) || t->part == TIME_NOW || t->part == TIME_OMIT;
 }
 
+/* Times were set: one alone is told as if what it is of had happened. */
+static void tell_times(struct inode *i, bool access, bool change)
+{
+    uint32_t event = access && change ? NOTIFY_ATTRIB : access ? NOTIFY_ACCESS : NOTIFY_MODIFY;
+
+    if (access || change)
+        notify_inode(i, event);
+}
+
 /* times: of access and of change. path 0: of the descriptor. */
 static int32_t set_times(int dirfd, vaddr_t path, const struct usertime *times, unsigned flags)
 {
@@ -444,6 +454,7 @@ static int32_t set_times(int dirfd, vaddr_t path, const struct usertime *times, 
         set_time(&i->mtime_ns, &times[1], now);
         if (times[0].part != TIME_OMIT || times[1].part != TIME_OMIT)
             i->ctime_ns = now;
+        tell_times(i, times[0].part != TIME_OMIT, times[1].part != TIME_OMIT);
     }
     inode_put(i);
     return err;

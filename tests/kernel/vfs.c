@@ -4,6 +4,7 @@
  * around.
  */
 #include "kernel/fs/file.h"
+#include "kernel/fs/notify.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/pipe_parts.h"
 #include "kernel/fs/ramfs.h"
@@ -12,6 +13,7 @@
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
+#include "mm/machine.h"
 #include "mm/reclaim.h"
 #include "mm/slab.h"
 #include "tests/kt.h"
@@ -393,6 +395,91 @@ TEST(vfs, tree_damage_is_named)
     vfs_unlink(NULL, DIR "/d/sub", true);
     vfs_unlink(NULL, DIR "/d", true);
     vfs_unlink(NULL, DIR, true);
+}
+
+/* A mark that counts what it is told. */
+struct counting {
+    struct notify_mark mark;
+    unsigned told, named, gone;
+};
+
+static void count_news(struct notify_mark *m, uint32_t event, const char *name, uint32_t cookie)
+{
+    struct counting *c = container_of(m, struct counting, mark);
+
+    (void)event;
+    (void)cookie;
+    c->told++;
+    c->named += name != NULL;
+}
+
+static void count_end(struct notify_mark *m, bool ended)
+{
+    container_of(m, struct counting, mark)->gone += ended;
+}
+
+TEST(vfs, marks)
+{
+    static const struct notify_ops ops = {.tell = count_news, .gone = count_end};
+    struct counting of_dir = {.mark = {.ops = &ops, .mask = NOTIFY_EVERYTHING}}, of_file = of_dir;
+    uint32_t before = notify_marks;
+    struct node *d, *file;
+
+    REQUIRE(vfs_mknod(NULL, DIR, S_IFDIR | 0755, 0) == 0 && vfs_mknod(NULL, DIR "/f", S_IFREG | 0644, 0) == 0,
+            "files");
+    d = node_at(DIR);
+    file = node_at(DIR "/f");
+    REQUIRE(d && file, "nodes");
+    notify_attach(&of_dir.mark, &d->inode);
+    notify_attach(&of_file.mark, &file->inode);
+    EXPECT(inode_truncate(&file->inode, 5) == 0, "truncate");
+    EXPECT(of_dir.told == 1 && of_dir.named == 1 && of_file.told == 1 && of_file.named == 0,
+           "%u news, %u with names, of the directory, %u, %u of the file", of_dir.told, of_dir.named,
+           of_file.told, of_file.named);
+    EXPECT(notify_verify(), "two marks");
+    KT_BREAK(notify_verify(), "INV-NOTIFY-1", of_file.mark.inode, &d->inode);
+    KT_BREAK(notify_verify(), "INV-NOTIFY-1", d->inode.marks, NULL);
+    KT_BREAK(notify_verify(), "INV-NOTIFY-2", of_dir.mark.all_at, &of_dir.mark.all_next);
+    KT_BREAK(notify_verify(), "INV-NOTIFY-3", notify_marks, before + 1);
+    vfs_unlink(NULL, DIR "/f", false);
+    EXPECT(of_file.gone == 1 && !of_file.mark.inode && of_file.told == 3, "the file's end: %u, %u news",
+           of_file.gone, of_file.told);
+    notify_detach(&of_dir.mark);
+    EXPECT(of_dir.told == 2 && notify_marks == before, "%u news, %u marks", of_dir.told, notify_marks);
+    vfs_unlink(NULL, DIR, true);
+}
+
+/* An archive that is not mapped is read through windows, from odd places on. */
+TEST(vfs, image_in_high_frames)
+{
+    struct frame_pool *p = &frame_pool_sys;
+    struct frame *a = frame_alloc_block(p, 1, FRAME_KERNEL, FRAME_LOW_ONLY); /* no reclaim: a test may fail */
+    uint8_t got[64], *first;
+    struct inode *i;
+    paddr_t at;
+
+    if (!a) {
+        kt_skip(kt, "no two frames in a row");
+        return;
+    }
+    at = (paddr_t)frame_pfn(p, a) << PAGE_SHIFT;
+    for (unsigned n = 0; n < 2; n++) {
+        first = window_open(p, frame_pfn(p, a) + n);
+        for (unsigned b = 0; b < PAGE_SIZE; b++)
+            first[b] = (uint8_t)(b * 3 + n);
+        window_close(p, first);
+    }
+    REQUIRE(vfs_mknod_get(NULL, DIR, S_IFREG | 0644, 0, &i) == 0, "a file");
+    ramfs_set_image(i, (const void *)(uintptr_t)(at + 101), true, PAGE_SIZE + 50);
+    EXPECT(inode_read(i, PAGE_SIZE - 120, got, sizeof got) == 64, "read over the end of a page");
+    for (unsigned n = 0; n < sizeof got; n++) {
+        unsigned b = PAGE_SIZE - 120 + 101 + n;
+
+        EXPECT(got[n] == (uint8_t)(b % PAGE_SIZE * 3 + b / PAGE_SIZE), "byte %u is %x", n, got[n]);
+    }
+    inode_put(i);
+    vfs_unlink(NULL, DIR, false);
+    frame_free_block(p, a);
 }
 
 TEST(vfs, pipe_damage_is_named)
