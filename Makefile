@@ -116,7 +116,7 @@ iso: $(B)/quire.elf $(ISO_MODULES)
 
 HOST_MM    := $(sort $(wildcard mm/*.c mm/forms/*.c mm/lab/*.c mm/policy/*.c mm/policy/host/*.c)) $(wildcard mm/x86/pt.c) kernel/fs/cpio.c kernel/life/elf.c $(wildcard kernel/lib/ansi*.c) kernel/lib/cp437.c kernel/lib/format.c kernel/dev/keys.c kernel/dev/ldisc.c kernel/dev/partition.c kernel/dev/ptable.c kernel/lib/heap.c kernel/lib/number.c kernel/lib/param.c kernel/lib/stall.c kernel/sched/runq.c kernel/vm/ram.c
 # Rooms of kernel/ that are raced on the host, and what stands in for those below and above them.
-HOST_MM    += $(addprefix kernel/fs/,async.c dnotify.c epoll.c eventfd.c fcntl.c file.c inotify.c notify.c permission.c pipe.c poll.c ramfs.c ramfs_file.c ramfs_verify.c regular.c seals.c shm.c unpack.c vfs.c) tests/host/rooms/rooms.c
+HOST_MM    += $(addprefix kernel/fs/,async.c dnotify.c epoll.c eventfd.c fcntl.c file.c inotify.c notify.c permission.c pipe.c poll.c ramfs.c ramfs_file.c ramfs_verify.c regular.c seals.c shm.c unpack.c vfs.c xattr.c) tests/host/rooms/rooms.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
 HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
 comma      := ,

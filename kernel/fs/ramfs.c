@@ -34,6 +34,7 @@
 #include "kernel/fs/permission.h"
 #include "kernel/fs/ramfs_file.h"
 #include "kernel/fs/ramfs_parts.h"
+#include "kernel/fs/xattr.h"
 #include "kernel/lib/number.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
@@ -91,6 +92,8 @@ void ramfs_node_free(struct inode *i)
 
     if (S_ISREG(i->mode) && fs != &anonymous)
         vfs_give_back(sizeof(struct object));
+    if (n->xattrs)
+        xattr_drop(i);
     inode_fini(i);
     *n->all_at = n->all_next;
     if (n->all_next)

@@ -62,6 +62,28 @@ static bool has_room(const struct filesystem *fs, uint64_t pages)
     return !fs->max_pages || fs->pages + pages <= fs->max_pages;
 }
 
+static void count_bytes(struct filesystem *fs, uint64_t bytes)
+{
+    uint64_t more = PAGES_OF(bytes) - PAGES_OF(fs->bytes); /* less: it wraps back */
+
+    fs->bytes = bytes;
+    fs->pages += more;
+    pages_of_all += more;
+}
+
+int ramfs_take_bytes(struct filesystem *fs, uint32_t bytes)
+{
+    if (!has_room(fs, PAGES_OF(fs->bytes + bytes) - PAGES_OF(fs->bytes)))
+        return -ENOSPC;
+    count_bytes(fs, fs->bytes + bytes);
+    return 0;
+}
+
+void ramfs_give_bytes(struct filesystem *fs, uint32_t bytes)
+{
+    count_bytes(fs, fs->bytes - bytes);
+}
+
 static int contents_take(struct object *o, uint32_t index)
 {
     struct filesystem *fs = ((struct inode *)o->pager_data)->fs;
@@ -133,7 +155,6 @@ void ramfs_set_image(struct inode *i, const void *image, bool high, size_t size)
     object_set_image(o, image, high, size);
     o->pages = (uint32_t)PAGES_OF((uint64_t)size);
     i->size = size;
-    return 0;
 }
 
 /* --- size --- */

@@ -19,6 +19,7 @@ struct node {
     struct inode inode;
     struct entry *entry;             /* that names it, the last made; NULL: none, or unknown */
     struct node *all_next, **all_at; /* in the list of all */
+    struct xattr *xattrs;            /* xattr.c */
     union {
         struct {
             struct entry *first, *last;

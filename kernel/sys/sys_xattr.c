@@ -1,32 +1,25 @@
 /*
- * Extended attributes: no filesystem here keeps any. The calls tell what is wrong with their arguments, in
- * Linux's order, and then that. What a filesystem without attributes is asked for on Linux, too, is merely
- * not there: access lists, labels.
+ * System calls: extended attributes. What is fetched from programs and handed to them is here, with what is
+ * wrong with it, in Linux's order; the attributes are in kernel/fs/xattr.c.
  */
 #include "kernel/fs/file.h"
+#include "kernel/fs/xattr.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/sys_path.h"
 #include "kernel/sys/syscall.h"
+#include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
+#include "mm/slab.h"
 
-enum { XATTR_NAME_MAX = 255, XATTR_SIZE_MAX = 65536, XATTR_CREATE = 1, XATTR_REPLACE = 2 };
-
-enum what { GET, SET, REMOVE, LIST };
-
-/* A call's arguments: the attribute's name, and what SET is to write. */
+/* A call's arguments: the attribute's name, the value or where it or the list is to go. */
 struct request {
-    enum what what;
+    int (*serve)(struct inode *i, const struct request *r);
     vaddr_t name, value;
     uint32_t size, flags;
 };
 
-static bool begins_with(const char *s, const char *with)
-{
-    return strncmp(s, with, strlen(with)) == 0;
-}
-
-static int check_name(const struct request *r, char name[XATTR_NAME_MAX + 1])
+static int fetch_name(const struct request *r, char name[XATTR_NAME_MAX + 1])
 {
     int n = user_copy_string(name, r->name, XATTR_NAME_MAX + 1);
 
@@ -35,39 +28,95 @@ static int check_name(const struct request *r, char name[XATTR_NAME_MAX + 1])
     return n < 0 ? n : 0;
 }
 
-static int check_value(const struct request *r)
+/* The attribute that is to be set. */
+static int fetch(const struct request *r, struct xattr **out)
 {
-    uint8_t byte;
+    char name[XATTR_NAME_MAX + 1];
+    struct xattr *a;
+    int err = fetch_name(r, name);
 
-    if (r->size > XATTR_SIZE_MAX)
-        return -E2BIG;
-    for (uint32_t at = 0; at < r->size; at += user_part(r->value + at, r->size - at))
-        if (user_copy_in(&byte, r->value + at, 1))
-            return -EFAULT;
+    if (!err && r->size > XATTR_SIZE_MAX)
+        err = -E2BIG;
+    if (err)
+        return err;
+    a = xattr_alloc(name, r->size);
+    if (!a)
+        return -ENOMEM;
+    if (user_copy_in(xattr_value(a), r->value, r->size)) {
+        kfree(a);
+        return -EFAULT;
+    }
+    *out = a;
     return 0;
 }
 
-static int answer(const struct inode *i, const struct request *r)
+static int set(struct inode *i, const struct request *r)
 {
-    char name[XATTR_NAME_MAX + 1];
-    int err;
+    struct xattr *a;
+    int err = inode_may_change(i);
 
-    if (r->what == LIST)
-        return 0;
-    if (r->what != GET && inode_may_change(i))
-        return -EROFS;
-    if (r->what == SET && r->flags & ~(uint32_t)(XATTR_CREATE | XATTR_REPLACE))
-        return -EINVAL;
-    err = check_name(r, name);
-    if (!err && r->what == SET)
-        err = check_value(r);
+    if (!err && r->flags & ~(uint32_t)(XATTR_CREATE | XATTR_REPLACE))
+        err = -EINVAL;
+    if (!err)
+        err = fetch(r, &a);
     if (err)
         return err;
-    if (r->what == GET &&
-        (begins_with(name, "security.") || begins_with(name, "trusted.") ||
-         strcmp(name, "system.posix_acl_access") == 0 || strcmp(name, "system.posix_acl_default") == 0))
-        return -ENODATA;
-    return -EOPNOTSUPP;
+    err = xattr_set(i, a, r->flags);
+    if (err)
+        kfree(a);
+    return err;
+}
+
+static int remove(struct inode *i, const struct request *r)
+{
+    char name[XATTR_NAME_MAX + 1];
+    int err = inode_may_change(i);
+
+    if (!err)
+        err = fetch_name(r, name);
+    return err ? err : xattr_remove(i, name);
+}
+
+/* The value of a name, or (NULL) the list, as the two functions have it. */
+static int read_one(struct inode *i, const char *name, void *to, size_t size)
+{
+    return name ? xattr_get(i, name, to, size) : xattr_list(i, to, size);
+}
+
+/* Hand one to the program. Its size may change while there is a wait for memory to put it in. */
+static int hand_out(struct inode *i, const struct request *r, const char *name)
+{
+    for (;;) {
+        int size = read_one(i, name, NULL, 0), got;
+        void *copy;
+
+        if (size <= 0 || !r->size)
+            return size;
+        if ((uint32_t)size > r->size)
+            return -ERANGE;
+        copy = vm_alloc((size_t)size);
+        if (!copy)
+            return -ENOMEM;
+        got = read_one(i, name, copy, (size_t)size);
+        if (got > 0 && user_copy_out(r->value, copy, (size_t)got))
+            got = -EFAULT;
+        kfree(copy);
+        if (got != -ERANGE)
+            return got;
+    }
+}
+
+static int get(struct inode *i, const struct request *r)
+{
+    char name[XATTR_NAME_MAX + 1];
+    int err = fetch_name(r, name);
+
+    return err ? err : hand_out(i, r, name);
+}
+
+static int list(struct inode *i, const struct request *r)
+{
+    return hand_out(i, r, NULL);
 }
 
 static int32_t at_path(vaddr_t path, unsigned flags, const struct request *r)
@@ -77,7 +126,7 @@ static int32_t at_path(vaddr_t path, unsigned flags, const struct request *r)
 
     if (err)
         return err;
-    err = answer(i, r);
+    err = r->serve(i, r);
     inode_put(i);
     return err;
 }
@@ -85,7 +134,7 @@ static int32_t at_path(vaddr_t path, unsigned flags, const struct request *r)
 static int32_t at_fd(uint32_t fd, const struct request *r)
 {
     struct file *f = fd_get((int)fd);
-    int err = f && !(f->flags & O_PATH) ? answer(f->inode, r) : -EBADF;
+    int err = f && !(f->flags & O_PATH) ? r->serve(f->inode, r) : -EBADF;
 
     file_put(f);
     return err;
@@ -93,60 +142,65 @@ static int32_t at_fd(uint32_t fd, const struct request *r)
 
 int32_t sys_setxattr(SYSCALL_5_ARGS(path, name, value, size, flags))
 {
-    return at_path(path, 0, &(struct request){SET, name, value, size, flags});
+    return at_path(
+        path, 0, &(struct request){.serve = set, .name = name, .value = value, .size = size, .flags = flags});
 }
 
 int32_t sys_lsetxattr(SYSCALL_5_ARGS(path, name, value, size, flags))
 {
-    return at_path(path, AT_SYMLINK_NOFOLLOW, &(struct request){SET, name, value, size, flags});
+    return at_path(
+        path, AT_SYMLINK_NOFOLLOW,
+        &(struct request){.serve = set, .name = name, .value = value, .size = size, .flags = flags});
 }
 
 int32_t sys_fsetxattr(SYSCALL_5_ARGS(fd, name, value, size, flags))
 {
-    return at_fd(fd, &(struct request){SET, name, value, size, flags});
+    return at_fd(fd,
+                 &(struct request){.serve = set, .name = name, .value = value, .size = size, .flags = flags});
 }
 
 int32_t sys_getxattr(SYSCALL_4_ARGS(path, name, value, size))
 {
-    return at_path(path, 0, &(struct request){GET, name, value, size, 0});
+    return at_path(path, 0, &(struct request){.serve = get, .name = name, .value = value, .size = size});
 }
 
 int32_t sys_lgetxattr(SYSCALL_4_ARGS(path, name, value, size))
 {
-    return at_path(path, AT_SYMLINK_NOFOLLOW, &(struct request){GET, name, value, size, 0});
+    return at_path(path, AT_SYMLINK_NOFOLLOW,
+                   &(struct request){.serve = get, .name = name, .value = value, .size = size});
 }
 
 int32_t sys_fgetxattr(SYSCALL_4_ARGS(fd, name, value, size))
 {
-    return at_fd(fd, &(struct request){GET, name, value, size, 0});
+    return at_fd(fd, &(struct request){.serve = get, .name = name, .value = value, .size = size});
 }
 
-int32_t sys_listxattr(SYSCALL_1_ARG(path))
+int32_t sys_listxattr(SYSCALL_3_ARGS(path, names, size))
 {
-    return at_path(path, 0, &(struct request){.what = LIST});
+    return at_path(path, 0, &(struct request){.serve = list, .value = names, .size = size});
 }
 
-int32_t sys_llistxattr(SYSCALL_1_ARG(path))
+int32_t sys_llistxattr(SYSCALL_3_ARGS(path, names, size))
 {
-    return at_path(path, AT_SYMLINK_NOFOLLOW, &(struct request){.what = LIST});
+    return at_path(path, AT_SYMLINK_NOFOLLOW, &(struct request){.serve = list, .value = names, .size = size});
 }
 
-int32_t sys_flistxattr(SYSCALL_1_ARG(fd))
+int32_t sys_flistxattr(SYSCALL_3_ARGS(fd, names, size))
 {
-    return at_fd(fd, &(struct request){.what = LIST});
+    return at_fd(fd, &(struct request){.serve = list, .value = names, .size = size});
 }
 
 int32_t sys_removexattr(SYSCALL_2_ARGS(path, name))
 {
-    return at_path(path, 0, &(struct request){.what = REMOVE, .name = name});
+    return at_path(path, 0, &(struct request){.serve = remove, .name = name});
 }
 
 int32_t sys_lremovexattr(SYSCALL_2_ARGS(path, name))
 {
-    return at_path(path, AT_SYMLINK_NOFOLLOW, &(struct request){.what = REMOVE, .name = name});
+    return at_path(path, AT_SYMLINK_NOFOLLOW, &(struct request){.serve = remove, .name = name});
 }
 
 int32_t sys_fremovexattr(SYSCALL_2_ARGS(fd, name))
 {
-    return at_fd(fd, &(struct request){.what = REMOVE, .name = name});
+    return at_fd(fd, &(struct request){.serve = remove, .name = name});
 }

@@ -25,6 +25,7 @@ my %end = (
     ptys      => qr/(?:No space left on device|Cannot allocate memory|Too many open files(?: in system)?), [1-9]/,
     sockets   => qr/(?:Too many open files(?: in system)?|Cannot allocate memory|No buffer space available), [1-9]/,
     sets      => qr/(?:No space left on device|Cannot allocate memory|Too many open files(?: in system)?), [1-9]/,
+    news      => qr/(?:Too many open files(?: in system)?|Cannot allocate memory), [1-9]/,
     hog       => qr/(?:Cannot allocate memory|Killed), [1-9]/,
     "elf /fuzz/hostile,$damaged" => qr/damaged files, $damaged/,
 );

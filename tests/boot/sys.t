@@ -15,7 +15,7 @@ my @say  = (
     ["cat $node/online $node/node0/cpulist $node/node0/cpumap $node/node0/distance", "0\n0\n1\n10\n"],
     ["cat /sys/kernel/mm/transparent_hugepage/enabled; ls /sys/kernel/mm/hugepages", "always madvise [never]\n"],
     ["cat /sys/class/net/lo/mtu /sys/class/net/lo/ifindex", "65536\n1\n"],
-    ['ls /sys', "block\nbus\nclass\ndev\ndevices\nfs\nkernel\n"],
+    ['ls -1 /sys', "block\nbus\nclass\ndev\ndevices\nfs\nkernel\n"],
     ['ls -d /sys/fs/cgroup 2>/dev/null || echo none', "none\n"],
     ["echo 1 2>/dev/null >$cpu/online || echo refused", "refused\n"],
     ['mkdir /sys/x 2>/dev/null || rmdir /sys/kernel 2>/dev/null || echo refused', "refused\n"],

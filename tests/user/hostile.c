@@ -13,6 +13,7 @@
  *     sockets      as many pairs of sockets, full of bytes and of each other
  *     ptys         as many pseudo-terminals, full in both directions
  *     sets         as many files watched by sets of epoll, deep, wide, and with many events
+ *     news         as many watches of inotify, and as much to tell of, as there may be
  *     zombies      children that nobody waits for
  *     signals      signals to each other from several processes
  *     sleepers     SIGKILL to tasks in every kind of sleep
@@ -30,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/eventfd.h>
@@ -43,6 +45,7 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -732,13 +735,68 @@ static int ptys(const char *arg)
                    n);
 }
 
+/* Descriptors that watch everything that is made here, and tell of it until they overflow; attributes until
+ * no more are kept. */
+static int news(const char *arg)
+{
+    struct rlimit limit = {2048, 2048};
+    static char value[60000];
+    long watched = 0, told = 0;
+    int fd[300], why, file;
+    unsigned made = 0;
+    char name[64];
+
+    (void)arg;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    mkdir("/tmp/news", 0755);
+    while (made < 300 && (fd[made] = inotify_init1(IN_NONBLOCK)) >= 0)
+        made++;
+    why = errno;
+    for (unsigned i = 0; i < made; i++)
+        watched += inotify_add_watch(fd[i], "/tmp/news", IN_ALL_EVENTS) > 0;
+    for (unsigned i = 0; i < 20000; i++) {
+        snprintf(name, sizeof name, "/tmp/news/a-name-that-takes-some-room-%u", i);
+        file = open(name, O_RDWR | O_CREAT, 0600);
+        if (file < 0)
+            break;
+        if (i % 8 == 0 && watched < 100000)
+            watched += inotify_add_watch(fd[i / 8 % made], name, IN_ALL_EVENTS) > 0;
+        if (i % 64 == 0)
+            for (unsigned k = 0; k < 10; k++) {
+                char attribute[32];
+
+                snprintf(attribute, sizeof attribute, "user.%u", k);
+                if (fsetxattr(file, attribute, value, sizeof value, 0) != 0)
+                    break;
+            }
+        close(file);
+        if (i % 16)
+            unlink(name);
+    }
+    for (unsigned i = 0; i < made; i++) {
+        int n = 0;
+
+        ioctl(fd[i], FIONREAD, &n);
+        told += n;
+    }
+    for (unsigned i = 0; i < made; i += 2)
+        close(fd[i]);
+    printf("hostile: news: %ld KiB\n", told >> 10);
+    for (unsigned i = 0; i < 20000; i++) {
+        snprintf(name, sizeof name, "/tmp/news/a-name-that-takes-some-room-%u", i);
+        unlink(name);
+    }
+    return verdict("news", told > 0 && (why == EMFILE || why == ENFILE || why == ENOMEM), strerror(why),
+                   watched);
+}
+
 static const struct {
     const char *name;
     int (*run)(const char *arg);
 } programs[] = {
     {"forks", forks}, {"hog", hog},   {"churn", churn},     {"deep", deep},       {"elf", elf},
     {"maps", maps},   {"fds", fds},   {"zombies", zombies}, {"signals", signals}, {"sleepers", sleepers},
-    {"sets", sets},   {"ptys", ptys}, {"sockets", sockets},
+    {"sets", sets},   {"ptys", ptys}, {"sockets", sockets}, {"news", news},
 };
 
 int main(int argc, char **argv)

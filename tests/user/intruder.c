@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -27,6 +28,7 @@
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,6 +94,8 @@ static void watch(void)
     make("/tmp/root/closed", 0600);
     make("/tmp/root/tool", 04755);
     make("/tmp/sticky-file", 0644);
+    if (setxattr("/tmp/root/open", "user.root", "x", 1, 0))
+        complain("attribute");
     if (symlink("/tmp/root/closed", "/tmp/root/link"))
         complain("link");
     segment = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
@@ -209,7 +213,7 @@ static long one_try(void)
     const struct timespec then = {1000000000, 0};
     int fd;
 
-    switch (chance(34)) {
+    switch (chance(37)) {
     case 0:
         fd = open(path, (int)chance(4) | (chance(4) ? 0 : O_TRUNC) | O_NONBLOCK | O_NOCTTY);
         use(fd, path);
@@ -278,6 +282,16 @@ static long one_try(void)
         return prctl(PR_SET_SECUREBITS, 1);
     case 32:
         return mkdir("/tmp/root/dir/new", 0777);
+    case 33:
+        return setxattr(path, "user.mine", "x", 1, 0);
+    case 34:
+        return removexattr(path, "user.root");
+    case 35:
+        fd = inotify_init1(IN_NONBLOCK);
+        if (fd >= 0 && inotify_add_watch(fd, "/tmp/root/closed", IN_ALL_EVENTS) >= 0)
+            complain("watches a secret");
+        close(fd);
+        return -1;
     default:
         return utimensat(AT_FDCWD, path, (struct timespec[]){then, then}, 0);
     }

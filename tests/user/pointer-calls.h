@@ -16,6 +16,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -30,7 +31,7 @@
 #include <termios.h>
 #include <time.h>
 
-static int data_fd, other_fd, dir_fd, pipe_fd[2], null_fd, console_fd, segment_id;
+static int data_fd, other_fd, dir_fd, pipe_fd[2], null_fd, console_fd, segment_id, news_fd;
 
 /* --- what arguments point to --- */
 
@@ -618,6 +619,7 @@ static long console_kept(long rc)
     X(ipc, ptr__shmctl, 84, syscall(SYS_ipc, 24, segment_id, IPC_STAT | 0x100, 0, p, 0))                     \
     X(ipc, third__shmat, 4, IN_CHILD(attached(p)))                                                           \
     X(ioctl, arg__fionread, 4, syscall(SYS_ioctl, pipe_fd[0], FIONREAD, p))                                  \
+    X(ioctl, arg__news, 4, syscall(SYS_ioctl, news_fd, FIONREAD, p))                                         \
     X(socketpair, pair, 8, closing_pair(p, syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, p)))             \
     X(accept4, address, 2, accepted(p, NULL))                                                                \
     X(getsockopt, value, 4, WITH_PAIR(getsockopt, SOL_SOCKET, SO_TYPE, WORD(p), WORD(&room4), 0))            \
@@ -682,6 +684,7 @@ static long console_kept(long rc)
     X(statx, path, dot, AT(statx, p, 0, 0x7ff, buffer))                                                      \
     X(statfs, path, missing, syscall(SYS_statfs, p, buffer))                                                 \
     X(statfs64, path, dot, syscall(SYS_statfs64, p, 84, buffer))                                             \
+    X(inotify_add_watch, path, missing, syscall(SYS_inotify_add_watch, news_fd, p, 2))                       \
     X(setxattr, path, missing, syscall(SYS_setxattr, p, attribute, text, 4, 0))                              \
     X(setxattr, name, attribute, syscall(SYS_setxattr, dot, p, text, 4, 0))                                  \
     X(setxattr, value, text, syscall(SYS_setxattr, dot, attribute, p, sizeof text, 0))                       \
@@ -699,6 +702,9 @@ static long console_kept(long rc)
     X(fgetxattr, name, attribute, syscall(SYS_fgetxattr, data_fd, p, buffer, 4))                             \
     X(fgetxattr, value, buffer, syscall(SYS_fgetxattr, data_fd, attribute, p, 4))                            \
     X(listxattr, path, missing, syscall(SYS_listxattr, p, buffer, 4))                                        \
+    X(listxattr, names, buffer, syscall(SYS_listxattr, dot, p, 4))                                           \
+    X(llistxattr, names, buffer, syscall(SYS_llistxattr, dot, p, 4))                                         \
+    X(flistxattr, names, buffer, syscall(SYS_flistxattr, data_fd, p, 4))                                     \
     X(llistxattr, path, missing, syscall(SYS_llistxattr, p, buffer, 4))                                      \
     X(removexattr, path, missing, syscall(SYS_removexattr, p, attribute))                                    \
     X(removexattr, name, attribute, syscall(SYS_removexattr, dot, p))                                        \

@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -142,7 +143,9 @@ static const struct {
     {102, "ib"},     {337, "fhiFT"},  {345, "fhiF"},   {359, "iii"},    {360, "iiib"},   {361, "fAe"},
     {362, "fAe"},    {363, "fi"},     {364, "fbbF"},   {365, "fiibb"},  {366, "fiibi"},  {367, "fbb"},
     {368, "fbb"},    {369, "fbnFAe"}, {370, "fhF"},    {371, "fbnFbb"}, {372, "fhF"},    {373, "fi"},
-    {417, "fhiFT"},
+    {417, "fhiFT"},  {291, ""},       {292, "fpF"},    {293, "fi"},     {332, "F"},      {226, "ppbnF"},
+    {227, "ppbnF"},  {228, "fpbnF"},  {229, "ppbn"},   {230, "ppbn"},   {231, "fpbn"},   {232, "pbn"},
+    {233, "pbn"},    {234, "fbn"},    {235, "pp"},     {236, "pp"},     {237, "fp"},
 };
 
 /* Calls that end the machine or the supervisor, or that change what outlives a worker. */
@@ -320,6 +323,9 @@ static const char *const paths[] = {
     "/proc/self/status",
     "d/./../d/../a",
     "//a//b",
+    "/sys/devices/system/cpu/online",
+    "user.name",
+    "user.other",
 };
 
 /* Scratch memory for what arguments point to, in GOOD's last page but one. */
@@ -666,6 +672,18 @@ static void watch_some(const int pipes[2])
                   &(struct epoll_event){.events = EPOLLIN | EPOLLOUT | (i % 2 ? EPOLLET : 0)});
 }
 
+/* What happens to the files here is told twice, in words and by a signal that nobody minds. */
+static void watch_files(void)
+{
+    int fd = inotify_init1(IN_NONBLOCK), dir = open(".", O_RDONLY | O_DIRECTORY);
+
+    inotify_add_watch(fd, ".", IN_ALL_EVENTS);
+    inotify_add_watch(fd, "a", IN_ALL_EVENTS);
+    inotify_add_watch(fd, "d", IN_ALL_EVENTS | IN_ONESHOT);
+    fcntl(dir, F_SETSIG, SIGURG);
+    fcntl(dir, 1026 /* F_NOTIFY */, 0x8000003f);
+}
+
 /* Pairs of each type, and one that listens. */
 static void open_sockets(void)
 {
@@ -742,6 +760,7 @@ static void open_descriptors(void)
     open_pty();
     open_inet();
     watch_some(p);
+    watch_files();
 }
 
 static void __attribute__((noreturn)) batch(struct slot *s, unsigned index, uint64_t number)

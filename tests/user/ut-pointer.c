@@ -307,6 +307,7 @@ UT_PROGRAM(pointer)
     close(open("no-program", O_CREAT | O_WRONLY, 0755));
     dir_fd = open(".", O_RDONLY | O_DIRECTORY);
     null_fd = open("/dev/zero", O_RDWR);
+    news_fd = inotify_init();
     pipe2(pipe_fd, O_NONBLOCK);
     polled = (struct pollfd){pipe_fd[1], POLLOUT, 0};
     segment_id = shmget(IPC_PRIVATE, 2 * PAGE, IPC_CREAT | 0600);
