@@ -116,7 +116,7 @@ iso: $(B)/quire.elf $(ISO_MODULES)
 
 HOST_MM    := $(sort $(wildcard mm/*.c mm/forms/*.c mm/lab/*.c mm/policy/*.c mm/policy/host/*.c)) $(wildcard mm/x86/pt.c) kernel/fs/cpio.c kernel/life/elf.c $(wildcard kernel/lib/ansi*.c) kernel/lib/cp437.c kernel/lib/format.c kernel/dev/keys.c kernel/dev/ldisc.c kernel/dev/partition.c kernel/dev/ptable.c kernel/lib/heap.c kernel/lib/number.c kernel/lib/param.c kernel/lib/stall.c kernel/sched/runq.c kernel/vm/ram.c
 # Rooms of kernel/ that are raced on the host, and what stands in for those below and above them.
-HOST_MM    += $(addprefix kernel/fs/,async.c dnotify.c epoll.c eventfd.c fcntl.c file.c inotify.c notify.c permission.c pipe.c poll.c ramfs.c ramfs_file.c ramfs_verify.c regular.c seals.c shm.c unpack.c vfs.c xattr.c) tests/host/rooms/rooms.c
+HOST_MM    += $(addprefix kernel/fs/,async.c dnotify.c epoll.c eventfd.c fcntl.c file.c inotify.c notify.c permission.c pipe.c poll.c ramfs.c ramfs_file.c ramfs_verify.c regular.c seals.c unpack.c vfs.c xattr.c) $(addprefix kernel/ipc/,ids.c shm.c) tests/host/rooms/rooms.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)
 HOST_BASE  := $(patsubst %.c,$(B)/host/%.o,$(wildcard tests/host/*.c) $(TEST_SHARED))
 comma      := ,
@@ -148,9 +148,10 @@ $(B)/host/roomrace: HOST_LDFLAGS := $(ROOM_WRAPS)
 
 # The rooms of processes, and what tests/host/rooms/life.c does not stand in for.
 HOST_LIFE := $(addprefix kernel/proc/,cred.c futex.c itimer.c ldt.c process.c ptimer.c signal.c thread.c tls.c) \
-             $(addprefix kernel/life/,audit.c clone.c deliver.c exec.c exec_args.c exec_cred.c exit.c init.c memory.c) \
+             $(addprefix kernel/life/,audit.c clone.c deliver.c exec.c exec_args.c exec_cred.c exit.c init.c memory.c unshare.c) \
              $(addprefix kernel/sys/,sys_cred.c sys_file.c sys_futex.c sys_ipc.c sys_path.c sys_process.c sys_signal.c sys_timer.c) \
-             $(addprefix kernel/sched/,expiry.c usertime.c) $(addprefix kernel/fs/,pidfd.c signalfd.c timerfd.c) tests/host/rooms/life.c
+             $(addprefix kernel/sched/,expiry.c usertime.c) $(addprefix kernel/fs/,pidfd.c signalfd.c timerfd.c) \
+             $(addprefix kernel/ipc/,message.c msg.c msg_queue.c sem.c sem_op.c) tests/host/rooms/life.c
 
 $(B)/host/liferace: $(HOST_LIFE:%.c=$(B)/host/%.o)
 $(B)/host/liferace: HOST_LDFLAGS := $(ROOM_WRAPS) -Wl,--wrap=process_on_end \

@@ -14,6 +14,7 @@
 #include "kernel/fs/signalfd.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/vfs.h"
+#include "kernel/ipc/mqueue.h"
 #include "kernel/lib/console.h"
 #include "kernel/lib/param.h"
 #include "kernel/lib/printk.h"
@@ -225,6 +226,7 @@ _Noreturn void kmain(uint32_t magic, paddr_t info)
     signalfd_init();
     epoll_init();
     inotify_init();
+    mqueue_init();
     net_init();
     oom_start();
     file_start();

@@ -572,13 +572,17 @@ struct fd_table *fd_table_get(struct fd_table *t)
     return t;
 }
 
-/* POSIX: a process's locks on a file go with any close of it. So do signals of directories. */
-static inline void forget_file(struct fd_table *t, struct file *f)
+/* A descriptor of t named it. POSIX: a process's locks on a file go with any close of it. So do signals of
+ * directories. */
+static void closed(struct fd_table *t, struct file *f)
 {
+    if (f->ops->flush)
+        f->ops->flush(f);
     if (f->inode->locks)
         file_locks_drop(f->inode, t);
     if (f->inode->marks)
         dnotify_drop(f, t);
+    file_put(f);
 }
 
 static void close_slot(struct fd_table *t, uint32_t fd)
@@ -588,8 +592,7 @@ static void close_slot(struct fd_table *t, uint32_t fd)
     t->fd[fd] = (struct fd){0};
     if (fd < t->free_from)
         t->free_from = fd;
-    forget_file(t, f);
-    file_put(f);
+    closed(t, f);
 }
 
 void fd_table_put(struct fd_table *t)
@@ -812,8 +815,7 @@ int fd_replace(struct file *f, int fd, bool cloexec)
     old = t->fd[fd].file;
     take(t, (uint32_t)fd, (struct fd){.file = f, .cloexec = cloexec});
     if (old)
-        forget_file(t, old);
-    file_put(old);
+        closed(t, old);
     return fd;
 }
 

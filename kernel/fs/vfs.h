@@ -101,6 +101,8 @@ struct file_ops {
     int (*open)(struct file *f); /* sleeps */
     /* The last reference is gone. Sleeps. */
     void (*release)(struct file *f);
+    /* A descriptor of the running thread that names it is closed. Does not sleep. */
+    void (*flush)(struct file *f);
     /* buf is a user address; pos is read and advanced. Bytes or -errno. Sleep. */
     int (*read)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
     int (*write)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);

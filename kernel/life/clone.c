@@ -10,6 +10,7 @@
  */
 #include "kernel/life/clone.h"
 #include "kernel/fs/file.h"
+#include "kernel/ipc/sem.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
 #include "kernel/proc/cred.h"
@@ -104,6 +105,8 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
     child->files = c->flags & CLONE_FILES ? fd_table_get(parent->files) : fd_table_copy(parent->files);
     if (!child->files)
         return -ENOMEM;
+    if (c->flags & CLONE_SYSVSEM && sem_share_undo(child, parent))
+        return -ENOMEM;
     *tf = *thread_frame(parent);
     tf->eax = 0;
     if (c->stack)
@@ -147,6 +150,7 @@ static void discard(struct thread *t, bool process)
 {
     struct process *p = t->process;
 
+    sem_undo_end(t);
     thread_give_up_files(t);
     thread_discard(t);
     if (process)
@@ -178,6 +182,7 @@ static int make(const struct clone *c, int tid, struct thread **out)
         *out = t;
         return 0;
     }
+    sem_undo_end(t);
     thread_give_up_files(t);
     thread_discard(t);
 no_thread:

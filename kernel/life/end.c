@@ -33,7 +33,10 @@
 #include "kernel/fs/notify.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/ramfs.h"
-#include "kernel/fs/shm.h"
+#include "kernel/ipc/mqueue.h"
+#include "kernel/ipc/msg.h"
+#include "kernel/ipc/sem.h"
+#include "kernel/ipc/shm.h"
 #include "kernel/life/audit.h"
 #include "kernel/life/balance.h"
 #include "kernel/lib/param.h"
@@ -74,6 +77,9 @@ static bool nothing_left(void)
     unsigned still = 0;
     uint32_t room = vm_sys.softtlb.room;
 
+    sem_clear();
+    msg_clear();
+    mqueue_clear();
     shm_clear();
     scm_collect(); /* what the last close has left to the next one */
     vm_table_free(softtlb_record(&vm_sys, NULL, 0, false), room,

@@ -13,6 +13,7 @@
  */
 #include "kernel/life/exit.h"
 #include "kernel/fs/file.h"
+#include "kernel/ipc/sem.h"
 #include "kernel/life/memory.h"
 #include "kernel/proc/cred.h"
 #include "kernel/proc/itimer.h"
@@ -191,6 +192,7 @@ void thread_exit(int code)
     if (self->clear_child_tid && (p->nthreads > 1 || p->memory->refs > 1) &&
         user_write32(self->clear_child_tid, 0) == 0)
         futex_wake_at(self->clear_child_tid);
+    sem_undo_end(self);
     thread_give_up_files(self);
     while (signal_set_trim(&self->sig.pending))
         might_sleep();

@@ -48,6 +48,7 @@ enum {
     SI_KERNEL = 0x80,
     SI_QUEUE = -1,
     SI_TIMER = -2,
+    SI_MESGQ = -3,
     SI_SIGIO = -5,
     SI_TKILL = -6,
     ILL_ILLOPN = 2,

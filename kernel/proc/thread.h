@@ -16,7 +16,8 @@
 
 struct cred; /* kernel/proc/cred.h */
 struct fd_table;
-struct process; /* kernel/proc/process.h */
+struct process;       /* kernel/proc/process.h */
+struct sem_undo_list; /* kernel/ipc/sem_op.c */
 
 #define THREAD_SLACK 50000u /* ns, of the first one */
 
@@ -32,7 +33,8 @@ struct thread {
     vaddr_t set_child_tid;    /* where it writes its number before it begins, if not 0 */
     vaddr_t clear_child_tid;  /* written 0 and woken when the thread ends, if not 0 */
     vaddr_t robust_list;
-    struct fd_table *files; /* kernel/fs/file.h: a reference of its own; NULL once it is ending */
+    struct fd_table *files;     /* kernel/fs/file.h: a reference of its own; NULL once it is ending */
+    struct sem_undo_list *undo; /* of semaphores, shared by a group of threads, referenced; NULL: none yet */
     struct thread_signals sig;
     /* Who it is, referenced; and whom it acts as, which is the same but in access(2). */
     struct cred *cred, *acting;

@@ -99,7 +99,7 @@ bool proc_number(const char *s, int *value);
 
 /* The trees' parts. */
 extern const struct proc_entry proc_root_entries[], proc_pid_entries[], proc_sys_entries[],
-    proc_quire_entries[], proc_net_entries[], sysfs_entries[];
+    proc_quire_entries[], proc_net_entries[], proc_sysvipc_entries[], sysfs_entries[];
 extern const struct proc_names proc_pids;
 /* proc_entry.leads of a link to the running process. */
 int proc_lead_to_self(struct proc_node *to);

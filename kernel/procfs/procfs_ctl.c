@@ -8,7 +8,10 @@
 #include "kernel/fs/inotify.h"
 #include "kernel/fs/permission.h"
 #include "kernel/fs/pipe.h"
-#include "kernel/fs/shm.h"
+#include "kernel/ipc/mqueue.h"
+#include "kernel/ipc/msg.h"
+#include "kernel/ipc/sem.h"
+#include "kernel/ipc/shm.h"
 #include "kernel/lib/format.h"
 #include "kernel/life/balance.h"
 #include "kernel/net/inet.h"
@@ -355,6 +358,22 @@ static int show_boot_id(struct text *t, const struct proc_node *n)
     return 0;
 }
 
+/* The number that the next object is to have; -1: any. */
+#define NEXT_ID(kind)                                                                                        \
+    static int64_t get_##kind##_next(void)                                                                   \
+    {                                                                                                        \
+        return kind##_ids.next_id;                                                                           \
+    }                                                                                                        \
+                                                                                                             \
+    static int set_##kind##_next(uint32_t id)                                                                \
+    {                                                                                                        \
+        kind##_ids.next_id = (int32_t)id;                                                                    \
+        return 0;                                                                                            \
+    }
+NEXT_ID(msg)
+NEXT_ID(sem)
+NEXT_ID(shm)
+
 static uint32_t entropy = 256, cap_last = CAP_LAST, groups_max = 65536, nobody = 65534, zero;
 
 static const struct control pid_max_control = {.value = &pid_max, .min = 301, .max = PID_MAX_DEFAULT},
@@ -364,7 +383,48 @@ static const struct control pid_max_control = {.value = &pid_max, .min = 301, .m
                             zero_control = {.value = &zero},
                             shmmax_control = {.kind = NUMBER_ULONG, .value = &shm_max, .max = UINT32_MAX},
                             shmall_control = {.kind = NUMBER_ULONG, .value = &shm_all, .max = UINT32_MAX},
-                            shmmni_control = {.value = &shm_mni, .max = SHM_SEQUENCE};
+                            shmmni_control = {.value = &shm_ids.most, .max = IPC_SEQUENCE},
+                            msgmax_control = {.value = &msg_max, .max = INT32_MAX},
+                            msgmnb_control = {.value = &msg_queue_max, .max = INT32_MAX},
+                            msgmni_control = {.value = &msg_ids.most, .max = IPC_SEQUENCE},
+                            msg_next_control = {.get = get_msg_next, .set = set_msg_next, .max = INT32_MAX},
+                            sem_next_control = {.get = get_sem_next, .set = set_sem_next, .max = INT32_MAX},
+                            shm_next_control = {.get = get_shm_next, .set = set_shm_next, .max = INT32_MAX};
+
+/* What a set may have, all may have, a call may do, and how many sets there may be. */
+static uint32_t *const sem_limits[] = {&sem_set_max, &sem_all_max, &sem_ops_max, &sem_ids.most};
+
+static int show_sem(struct text *t, const struct proc_node *n)
+{
+    (void)n;
+    for (unsigned i = 0; i < ARRAY_LEN(sem_limits); i++)
+        text_print(t, "%s%u", i ? "\t" : "", *sem_limits[i]);
+    text_print(t, "\n");
+    return 0;
+}
+
+/* As many of them as are written. */
+static int store_sem(const struct proc_node *n, char *s)
+{
+    size_t size = strlen(s);
+    int64_t value[ARRAY_LEN(sem_limits)];
+    unsigned count = 0;
+
+    (void)n;
+    for (; count < ARRAY_LEN(sem_limits) && size; count++) {
+        int taken = parse(NUMBER_INT, s, size, &value[count]);
+
+        if (taken < 0 || value[count] < 0 || value[count] > INT32_MAX)
+            return -EINVAL;
+        s += taken;
+        size -= (size_t)taken;
+    }
+    if (count == ARRAY_LEN(sem_limits) && value[count - 1] > IPC_SEQUENCE)
+        return -ERANGE;
+    for (unsigned i = 0; i < count; i++)
+        *sem_limits[i] = (uint32_t)value[i];
+    return 0;
+}
 
 static const struct control pty_max_control = {.value = &pty_max, .max = INT32_MAX},
                             pty_reserve_control = {.value = &pty_reserve, .max = INT32_MAX},
@@ -399,6 +459,10 @@ static const struct proc_entry kernel_entries[] = {
     FIXED("cap_last_cap", cap_control),
     NAME("domainname", uts_domainname),
     NAME("hostname", uts_hostname),
+    NUMBER("msg_next_id", msg_next_control),
+    NUMBER("msgmax", msgmax_control),
+    NUMBER("msgmnb", msgmnb_control),
+    NUMBER("msgmni", msgmni_control),
     FIXED("ngroups_max", groups_control),
     STRING("osrelease", 0444, UTS_RELEASE),
     STRING("ostype", 0444, UTS_SYSNAME),
@@ -408,6 +472,9 @@ static const struct proc_entry kernel_entries[] = {
     NUMBER("pid_max", pid_max_control),
     DIRECTORY("pty", pty_entries),
     DIRECTORY("random", random_entries),
+    {.name = "sem", .mode = S_IFREG | 0644, .show = show_sem, .store = store_sem},
+    NUMBER("sem_next_id", sem_next_control),
+    NUMBER("shm_next_id", shm_next_control),
     NUMBER("shmall", shmall_control),
     NUMBER("shmmax", shmmax_control),
     NUMBER("shmmni", shmmni_control),
@@ -468,12 +535,31 @@ static const struct proc_entry inotify_entries[] = {
     {.name = NULL},
 };
 
+static const struct control queues_max_control = {.value = &mqueue_queues_max, .max = INT32_MAX},
+                            msg_max_control = {.value = &mqueue_msg_max, .min = 1, .max = MQUEUE_MSG_HARD},
+                            msg_default_control = {.value = &mqueue_msg_default,
+                                                   .min = 1,
+                                                   .max = MQUEUE_MSG_HARD},
+                            msgsize_max_control = {.value = &mqueue_msgsize_max,
+                                                   .min = MQUEUE_MSGSIZE_MIN,
+                                                   .max = MQUEUE_MSGSIZE_HARD},
+                            msgsize_default_control = {.value = &mqueue_msgsize_default,
+                                                       .min = MQUEUE_MSGSIZE_MIN,
+                                                       .max = MQUEUE_MSGSIZE_HARD};
+
+static const struct proc_entry mqueue_entries[] = {
+    NUMBER("msg_default", msg_default_control),         NUMBER("msg_max", msg_max_control),
+    NUMBER("msgsize_default", msgsize_default_control), NUMBER("msgsize_max", msgsize_max_control),
+    NUMBER("queues_max", queues_max_control),           {.name = NULL},
+};
+
 static const struct proc_entry fs_entries[] = {
     NUMBER("dir-notify-enable", directories_control),
     DIRECTORY("epoll", epoll_entries),
     NUMBER("file-max", file_max_control),
     {.name = "file-nr", .mode = S_IFREG | 0444, .show = show_file_nr},
     DIRECTORY("inotify", inotify_entries),
+    DIRECTORY("mqueue", mqueue_entries),
     NUMBER("nr_open", nr_open_control),
     NUMBER("pipe-max-size", pipe_max_control),
     NUMBER("pipe-user-pages-hard", pipe_hard_control),

@@ -5,7 +5,6 @@
 #include "kernel/dev/disk.h"
 #include "kernel/dev/kmsg.h"
 #include "kernel/fs/ramfs.h"
-#include "kernel/fs/shm.h"
 #include "kernel/lib/format.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/uts.h"
@@ -714,22 +713,6 @@ static int show_partitions(struct text *t, const struct proc_node *n)
     return 0;
 }
 
-/* --- System V shared memory --- */
-
-static int show_shm(struct text *t, const struct proc_node *n)
-{
-    (void)n;
-    text_print(t, "       key      shmid perms       size  cpid  lpid nattch   uid   gid  cuid  cgid");
-    text_print(t, "      atime      dtime      ctime        rss       swap\n");
-    for (const struct shm_segment *s = shm_segments; s; s = s->next)
-        text_print(
-            t, "%10d %10u  %4o %10zu %5d %5d  %5u     0     0     0     0 %10llu %10llu %10llu %10u %10u\n",
-            (int)s->key, s->id, s->mode, s->size, s->creator, s->last, shm_attachments(s),
-            (unsigned long long)s->attached, (unsigned long long)s->detached, (unsigned long long)s->changed,
-            s->object->resident << PAGE_SHIFT, s->object->swapped << PAGE_SHIFT);
-    return 0;
-}
-
 /* --- links to the running process --- */
 
 static int link_self(const struct proc_node *n, char *buf, size_t size)
@@ -785,7 +768,6 @@ static int link_to_own(const struct proc_node *n, char *buf, size_t size)
     }
 
 static const struct proc_entry pressure_entries[] = {FILE("memory", show_pressure), {.name = NULL}};
-static const struct proc_entry sysvipc_entries[] = {FILE("shm", show_shm), {.name = NULL}};
 
 const struct proc_entry proc_root_entries[] = {
     /* What is looked up most stands first. */
@@ -809,7 +791,7 @@ const struct proc_entry proc_root_entries[] = {
     FILE("stat", show_stat),
     FILE("swaps", show_swaps),
     {.name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_entries},
-    {.name = "sysvipc", .mode = S_IFDIR | 0555, .children = sysvipc_entries},
+    {.name = "sysvipc", .mode = S_IFDIR | 0555, .children = proc_sysvipc_entries},
     LINK("thread-self", link_thread_self),
     FILE("uptime", show_uptime),
     FILE("version", show_version),

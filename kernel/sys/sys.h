@@ -64,6 +64,13 @@ SYSCALL(inotify_rm_watch);
 
 /* sys_ipc.c */
 SYSCALL(ipc);
+SYSCALL(msgctl);
+SYSCALL(msgget);
+SYSCALL(msgrcv);
+SYSCALL(msgsnd);
+SYSCALL(semctl);
+SYSCALL(semget);
+SYSCALL(semtimedop_time64);
 SYSCALL(shmat);
 SYSCALL(shmctl);
 SYSCALL(shmdt);
@@ -103,6 +110,16 @@ SYSCALL(sysinfo);
 SYSCALL(syslog);
 SYSCALL(uname);
 SYSCALL(vhangup);
+
+/* sys_mqueue.c */
+SYSCALL(mq_getsetattr);
+SYSCALL(mq_notify);
+SYSCALL(mq_open);
+SYSCALL(mq_timedreceive);
+SYSCALL(mq_timedreceive_time64);
+SYSCALL(mq_timedsend);
+SYSCALL(mq_timedsend_time64);
+SYSCALL(mq_unlink);
 
 /* sys_path.c */
 SYSCALL(access);
@@ -238,6 +255,7 @@ SYSCALL(setuid16);
 SYSCALL(setxattr);
 SYSCALL(times);
 SYSCALL(ugetrlimit);
+SYSCALL(unshare);
 SYSCALL(vfork);
 SYSCALL(wait4);
 SYSCALL(waitid);

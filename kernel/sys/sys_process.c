@@ -5,6 +5,7 @@
 #include "kernel/life/exec.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
+#include "kernel/life/unshare.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/futex.h"
 #include "kernel/proc/ldt.h"
@@ -39,6 +40,11 @@ int32_t sys_vfork(SYSCALL_NO_ARGS)
     struct clone c = {.flags = CLONE_VFORK | CLONE_VM | SIGCHLD};
 
     return clone(&c);
+}
+
+int32_t sys_unshare(SYSCALL_1_ARG(flags))
+{
+    return unshare(flags);
 }
 
 int32_t sys_execve(SYSCALL_3_ARGS(path, argv, envp))

@@ -19,7 +19,9 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/statfs.h>
@@ -31,7 +33,8 @@
 #include <termios.h>
 #include <time.h>
 
-static int data_fd, other_fd, dir_fd, pipe_fd[2], null_fd, console_fd, segment_id, news_fd;
+static int data_fd, other_fd, dir_fd, pipe_fd[2], null_fd, console_fd, segment_id, news_fd, set_id, queue_id,
+    mq_fd;
 
 /* --- what arguments point to --- */
 
@@ -64,6 +67,16 @@ static const uint32_t empty_mask[2] = {(uintptr_t)0, 8};
 /* The beginning of a siginfo: how much behind it is read differs. */
 static const int32_t queued[4] = {0, 0, SI_QUEUE};
 static const stack_t no_stack = {.ss_flags = SS_DISABLE};
+/* Two semaphores, and an operation on the first; a message; a queue of messages. */
+static const uint16_t two_values[2] = {0, 7};
+static const struct sembuf wait_for_zero = {0, 0, IPC_NOWAIT};
+static const struct {
+    uint32_t type;
+    char bytes[8];
+} posted = {3, "message"};
+#define QUEUE "ut-pointer"
+static const char queue_name[] = QUEUE;
+static const uint32_t queue_attr[8] = {0, 4, 16}, nonblocking[8] = {O_NONBLOCK};
 static uint8_t buffer[512], two_pages[2 * PAGE] __attribute__((aligned(PAGE)));
 
 /* So that there is more of it than a buffer takes. */
@@ -145,6 +158,63 @@ static long closing_pair(int *p, long rc)
         close(p[0]);
         close(p[1]);
     }
+    return rc;
+}
+
+/* A message that is received as it was sent. */
+static long received(void *p)
+{
+    msgsnd(queue_id, &posted, sizeof posted.bytes, IPC_NOWAIT);
+    return syscall(SYS_msgrcv, queue_id, p, sizeof posted.bytes, 0, IPC_NOWAIT);
+}
+
+static long sent(const void *p)
+{
+    long rc = syscall(SYS_msgsnd, queue_id, p, sizeof posted.bytes, IPC_NOWAIT);
+    int err = errno;
+
+    while (msgrcv(queue_id, buffer, 64, 0, IPC_NOWAIT) >= 0)
+        ;
+    errno = err;
+    return rc;
+}
+
+/* The same of a queue of POSIX's: what it does not have any more is nobody's. */
+static long emptied(long rc)
+{
+    int err = errno;
+
+    while (syscall(SYS_mq_timedreceive, mq_fd, buffer, 16, NULL, NULL) >= 0)
+        ;
+    errno = err;
+    return rc;
+}
+
+static long mq_received(long call, void *p, void *priority, const void *limit)
+{
+    syscall(SYS_mq_timedsend, mq_fd, text, 16, 5, NULL);
+    return emptied(syscall(call, mq_fd, p ? p : buffer, 16, priority, limit));
+}
+
+static long mq_made(const void *name, const void *attr)
+{
+    syscall(SYS_mq_unlink, QUEUE);
+    return closing(syscall(SYS_mq_open, name, O_RDWR | O_CREAT, 0600, attr));
+}
+
+static long mq_removed(const void *name)
+{
+    mq_made(QUEUE, NULL);
+    return syscall(SYS_mq_unlink, name);
+}
+
+static long mq_asked(const void *event)
+{
+    long rc = syscall(SYS_mq_notify, mq_fd, event);
+    int err = errno;
+
+    syscall(SYS_mq_notify, mq_fd, NULL);
+    errno = err;
     return rc;
 }
 
@@ -617,6 +687,15 @@ static long console_kept(long rc)
     X(set_tid_address, at, 4, ended(end_with_tid, p, 0))                                                     \
     X(shmctl, buf, 84, syscall(SYS_shmctl, segment_id, IPC_STAT, p))                                         \
     X(ipc, ptr__shmctl, 84, syscall(SYS_ipc, 24, segment_id, IPC_STAT | 0x100, 0, p, 0))                     \
+    X(semctl, arg__stat, 64, syscall(SYS_semctl, set_id, 0, IPC_STAT, p))                                    \
+    X(semctl, arg__getall, 4, syscall(SYS_semctl, set_id, 0, GETALL, p))                                     \
+    X(msgctl, buf, 88, syscall(SYS_msgctl, queue_id, IPC_STAT, p))                                           \
+    X(msgrcv, buf, 12, received(p))                                                                          \
+    X(mq_timedreceive, to, 16, mq_received(SYS_mq_timedreceive, p, NULL, NULL))                              \
+    X(mq_timedreceive, priority, 4, mq_received(SYS_mq_timedreceive, NULL, p, NULL))                         \
+    X(mq_timedreceive_time64, to, 16, mq_received(SYS_mq_timedreceive_time64, p, NULL, NULL))                \
+    X(mq_timedreceive_time64, priority, 4, mq_received(SYS_mq_timedreceive_time64, NULL, p, NULL))           \
+    X(mq_getsetattr, was, 32, syscall(SYS_mq_getsetattr, mq_fd, NULL, p))                                    \
     X(ipc, third__shmat, 4, IN_CHILD(attached(p)))                                                           \
     X(ioctl, arg__fionread, 4, syscall(SYS_ioctl, pipe_fd[0], FIONREAD, p))                                  \
     X(ioctl, arg__news, 4, syscall(SYS_ioctl, news_fd, FIONREAD, p))                                         \
@@ -638,6 +717,24 @@ static long console_kept(long rc)
 
 /* The call reads there, or reads and writes: the object that is put there. */
 #define IN_CALLS(X)                                                                                          \
+    X(semctl, arg__setall, two_values, syscall(SYS_semctl, set_id, 0, SETALL, p))                            \
+    X(semtimedop_time64, ops, wait_for_zero, syscall(SYS_semtimedop_time64, set_id, p, 1, NULL))             \
+    X(semtimedop_time64, limit, moment64, syscall(SYS_semtimedop_time64, set_id, &wait_for_zero, 1, p))      \
+    X(ipc, ptr__semop, wait_for_zero, syscall(SYS_ipc, 1, set_id, 1, 0, p, 0))                               \
+    X(ipc, fifth, moment, syscall(SYS_ipc, 4, set_id, 1, 0, &wait_for_zero, p))                              \
+    X(msgsnd, buf, posted, sent(p))                                                                          \
+    X(mq_open, name, queue_name, mq_made(p, NULL))                                                           \
+    X(mq_open, attr, queue_attr, mq_made(QUEUE, p))                                                          \
+    X(mq_unlink, name, queue_name, mq_removed(p))                                                            \
+    X(mq_timedsend, from, text, emptied(syscall(SYS_mq_timedsend, mq_fd, p, 16, 0, NULL)))                   \
+    X(mq_timedsend, limit, moment, emptied(syscall(SYS_mq_timedsend, mq_fd, text, 16, 0, p)))                \
+    X(mq_timedsend_time64, from, text, emptied(syscall(SYS_mq_timedsend_time64, mq_fd, p, 16, 0, NULL)))     \
+    X(mq_timedsend_time64, limit, moment64,                                                                  \
+      emptied(syscall(SYS_mq_timedsend_time64, mq_fd, text, 16, 0, p)))                                      \
+    X(mq_timedreceive, limit, moment, mq_received(SYS_mq_timedreceive, NULL, NULL, p))                       \
+    X(mq_timedreceive_time64, limit, moment64, mq_received(SYS_mq_timedreceive_time64, NULL, NULL, p))       \
+    X(mq_notify, event, no_event, mq_asked(p))                                                               \
+    X(mq_getsetattr, set, nonblocking, syscall(SYS_mq_getsetattr, mq_fd, p, NULL))                           \
     X(bind, address, new_name, with_new_socket(SYS_bind, p, sizeof new_name))                                \
     X(connect, address, nobody, with_new_socket(SYS_connect, p, sizeof nobody))                              \
     X(accept4, user_size, room8, accepted(buffer, p))                                                        \

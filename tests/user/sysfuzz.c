@@ -32,6 +32,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <netinet/in.h>
@@ -146,6 +148,9 @@ static const struct {
     {417, "fhiFT"},  {291, ""},       {292, "fpF"},    {293, "fi"},     {332, "F"},      {226, "ppbnF"},
     {227, "ppbnF"},  {228, "fpbnF"},  {229, "ppbn"},   {230, "ppbn"},   {231, "fpbn"},   {232, "pbn"},
     {233, "pbn"},    {234, "fbn"},    {235, "pp"},     {236, "pp"},     {237, "fp"},
+    {277, "pFib"},   {278, "p"},      {279, "fbniT"},  {280, "fbnbT"},  {281, "fb"},
+    {282, "fbb"},    {418, "fbniT"},  {419, "fbnbT"},  {393, "iiF"},    {394, "iiib"},   {399, "iF"},
+    {400, "ibnF"},   {401, "ibniF"},  {402, "iib"},    {420, "ibiT"},   {310, "F"},
 };
 
 /* Calls that end the machine or the supervisor, or that change what outlives a worker. */
@@ -919,8 +924,22 @@ static void stretch_places(void)
         }
 }
 
+/* Segments, sets of semaphores, and queues of both kinds. */
 static void remove_segments(void)
 {
+    for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++)
+        syscall(SYS_mq_unlink, paths[i]);
+    for (int i = 0; i < 4096; i++) {
+        struct semid_ds set;
+        struct msqid_ds queue;
+        int id = semctl(i, 0, SEM_STAT, &set);
+
+        if (id >= 0)
+            semctl(id, 0, IPC_RMID);
+        id = msgctl(i, MSG_STAT, &queue);
+        if (id >= 0)
+            msgctl(id, IPC_RMID, NULL);
+    }
     for (int i = 0; i < 4096; i++) {
         struct shmid_ds ds;
         int id = shmctl(i, SHM_STAT, &ds);

@@ -311,6 +311,10 @@ UT_PROGRAM(pointer)
     pipe2(pipe_fd, O_NONBLOCK);
     polled = (struct pollfd){pipe_fd[1], POLLOUT, 0};
     segment_id = shmget(IPC_PRIVATE, 2 * PAGE, IPC_CREAT | 0600);
+    set_id = semget(IPC_PRIVATE, 2, IPC_CREAT | 0600);
+    queue_id = msgget(IPC_PRIVATE, IPC_CREAT | 0600);
+    syscall(SYS_mq_unlink, QUEUE);
+    mq_fd = (int)syscall(SYS_mq_open, QUEUE, O_RDWR | O_CREAT | O_NONBLOCK, 0600, queue_attr);
     syscall(SYS_capget, &cap_header, cap_data);
     __asm__("mov %%gs, %0" : "=r"(gs));
     own_segment[0] = gs >> 3;
@@ -321,6 +325,10 @@ UT_PROGRAM(pointer)
     for (unsigned i = 0; i < sizeof address_calls / sizeof address_calls[0]; i++)
         try_address(&address_calls[i]);
     shmctl(segment_id, IPC_RMID, NULL);
+    semctl(set_id, 0, IPC_RMID);
+    msgctl(queue_id, IPC_RMID, NULL);
+    close(mq_fd);
+    syscall(SYS_mq_unlink, QUEUE);
     if (on_quire()) {
         console_fd = open("/dev/console", O_RDWR | O_NOCTTY);
         tcgetattr(console_fd, &console_settings);

@@ -32,7 +32,7 @@
 #include "kernel/dev/tty.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/pidfd.h"
-#include "kernel/fs/shm.h"
+#include "kernel/ipc/shm.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/printk.h"
 #include "kernel/life/audit.h"

@@ -2,7 +2,7 @@
 #include "tests/host/rooms/rooms.h"
 #include "kernel/fs/epoll.h"
 #include "kernel/fs/file.h"
-#include "kernel/fs/shm.h"
+#include "kernel/ipc/shm.h"
 #include "kernel/proc/oom.h"
 #include "kernel/sched/time.h"
 #include "kernel/vm/memory.h"
@@ -180,7 +180,7 @@ void rooms_mount(struct kt *kt, const void *archive, size_t size)
 void rooms_unmount(struct kt *kt)
 {
     shm_clear();
-    EXPECT(!shm_segments, "a segment is left");
+    EXPECT(!shm_ids.used, "a segment is left");
     EXPECT(vfs_end(true) == 0, "a filesystem is left in use");
 }
 

@@ -8,7 +8,7 @@
 #include "kernel/fs/fcntl.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/poll.h"
-#include "kernel/fs/shm.h"
+#include "kernel/ipc/shm.h"
 #include "tests/host/rooms/files.h"
 
 #define STEPS 150u
@@ -438,10 +438,12 @@ static void use_segments(struct thread *t)
                 shm_detach(at);
             break;
         default:
-            shm_control(last_segment, draw(3), rooms_user());
+            shm_control(last_segment, draw(3), rooms_user(), draw(2));
         }
-        for (const struct shm_segment *a = shm_segments; a; a = a->next)
-            for (const struct shm_segment *b = a->next; b; b = b->next)
+        const struct ipc_perm *a, *b;
+
+        for (uint32_t i = 0; (a = ipc_from(&shm_ids, &i)) != NULL; i++)
+            for (uint32_t j = i + 1; (b = ipc_from(&shm_ids, &j)) != NULL; j++)
                 if (a->key && a->key == b->key)
                     kt_fail(of_kt, __FILE__, __LINE__, "one segment", "has key %u", a->key);
     }
