@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
@@ -213,7 +214,7 @@ static long one_try(void)
     const struct timespec then = {1000000000, 0};
     int fd;
 
-    switch (chance(37)) {
+    switch (chance(38)) {
     case 0:
         fd = open(path, (int)chance(4) | (chance(4) ? 0 : O_TRUNC) | O_NONBLOCK | O_NOCTTY);
         use(fd, path);
@@ -291,6 +292,10 @@ static long one_try(void)
         if (fd >= 0 && inotify_add_watch(fd, "/tmp/root/closed", IN_ALL_EVENTS) >= 0)
             complain("watches a secret");
         close(fd);
+        return -1;
+    case 36:
+        if (syscall(SYS_ptrace, chance(2) ? PTRACE_ATTACH : PTRACE_SEIZE, pid, 0, 0) == 0)
+            complain("it was traced");
         return -1;
     default:
         return utimensat(AT_FDCWD, path, (struct timespec[]){then, then}, 0);
