@@ -27,7 +27,7 @@ struct user {
     uint32_t signals; /* with records in queues: RLIMIT_SIGPENDING */
     uint32_t flights; /* open files that are in messages of sockets: RLIMIT_NOFILE */
     uint32_t inotify_instances, inotify_watches;
-    uint64_t queues;  /* bytes that its POSIX message queues may hold: RLIMIT_MSGQUEUE */
+    uint64_t queues; /* bytes that its POSIX message queues may hold: RLIMIT_MSGQUEUE */
     struct user *next;
 };
 

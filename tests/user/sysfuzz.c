@@ -147,10 +147,10 @@ static const struct {
     {368, "fbb"},    {369, "fbnFAe"}, {370, "fhF"},    {371, "fbnFbb"}, {372, "fhF"},    {373, "fi"},
     {417, "fhiFT"},  {291, ""},       {292, "fpF"},    {293, "fi"},     {332, "F"},      {226, "ppbnF"},
     {227, "ppbnF"},  {228, "fpbnF"},  {229, "ppbn"},   {230, "ppbn"},   {231, "fpbn"},   {232, "pbn"},
-    {233, "pbn"},    {234, "fbn"},    {235, "pp"},     {236, "pp"},     {237, "fp"},
-    {277, "pFib"},   {278, "p"},      {279, "fbniT"},  {280, "fbnbT"},  {281, "fb"},
-    {282, "fbb"},    {418, "fbniT"},  {419, "fbnbT"},  {393, "iiF"},    {394, "iiib"},   {399, "iF"},
-    {400, "ibnF"},   {401, "ibniF"},  {402, "iib"},    {420, "ibiT"},   {310, "F"},
+    {233, "pbn"},    {234, "fbn"},    {235, "pp"},     {236, "pp"},     {237, "fp"},     {277, "pFib"},
+    {278, "p"},      {279, "fbniT"},  {280, "fbnbT"},  {281, "fb"},     {282, "fbb"},    {418, "fbniT"},
+    {419, "fbnbT"},  {393, "iiF"},    {394, "iiib"},   {399, "iF"},     {400, "ibnF"},   {401, "ibniF"},
+    {402, "iib"},    {420, "ibiT"},   {310, "F"},
 };
 
 /* Calls that end the machine or the supervisor, or that change what outlives a worker. */
