@@ -876,7 +876,8 @@ static struct region *find_shared(struct space *s, vaddr_t start, vaddr_t end)
 {
     struct region *first = region_find(&s->regions, start), *r = first;
 
-    if (!r || !(r->flags & REGION_SHARED))
+    /* What can never be written counts as not shared, as on Linux. */
+    if (!r || (r->flags & (REGION_SHARED | REGION_NOWRITE)) != REGION_SHARED)
         return NULL;
     while (r && r->end < end) {
         struct region *next = r->next;

@@ -251,6 +251,37 @@ static void remap_removed(void)
     TRY(shmctl(id, IPC_STAT, &ds));
 }
 
+/* What was opened for reading only is not shared enough for it. */
+static void remap_read_only(void)
+{
+    static const struct {
+        const char *name;
+        int open, prot, flags;
+    } how[] = {{"read and written", O_RDWR, PROT_READ | PROT_WRITE, MAP_SHARED},
+               {"read only", O_RDWR, PROT_READ, MAP_SHARED},
+               {"neither", O_RDWR, PROT_NONE, MAP_SHARED},
+               {"opened to be read", O_RDONLY, PROT_READ, MAP_SHARED},
+               {"private", O_RDWR, PROT_READ, MAP_PRIVATE}};
+    int id = shmget(IPC_PRIVATE, 3 * PAGE, IPC_CREAT | 0600);
+    uint8_t *p = shmat(id, NULL, SHM_RDONLY);
+
+    PART("mapped again, of what is read only");
+    close(ut_file("again", 3 * PAGE));
+    TRY(syscall(SYS_remap_file_pages, p, PAGE, 0, 2, 0));
+    shmdt(p);
+    shmctl(id, IPC_RMID, NULL);
+    for (unsigned i = 0; i < sizeof how / sizeof *how; i++) {
+        int fd = open("again", how[i].open);
+
+        ut_say("%s", how[i].name);
+        p = mmap(NULL, 3 * PAGE, how[i].prot, how[i].flags, fd, 0);
+        close(fd);
+        TRY(syscall(SYS_remap_file_pages, p, PAGE, 0, 2, 0));
+        ut_say("%s, %s", ut_bytes(p, 3), ut_maps(p, 3 * PAGE));
+        munmap(p, 3 * PAGE);
+    }
+}
+
 /* What is written comes from a mapping of the file that it is written to. */
 static void from_itself(void)
 {
@@ -342,6 +373,7 @@ UT_PROGRAM(shared)
     memory_file();
     system_v();
     remap_removed();
+    remap_read_only();
     from_itself();
     first_touches();
 }
