@@ -185,7 +185,7 @@ static int draw(const char *path, const char *pid, bool colours)
 static int usage(FILE *to)
 {
     fputs(
-        "usage: forms [--all] [--plain | --colour] [PID]\n"
+        "usage: forms [--plain | --colour] [[--all] PID]\n"
         "Draw an address space in each form of page tables: the bytes it has now (#), at worst with as many\n"
         "pages elsewhere (-), with all pages (.); accesses to memory of a walk, for pages that are there "
         "and\n"
