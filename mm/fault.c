@@ -168,16 +168,25 @@ void fault_copy_object(struct space *s, const struct region *r, vaddr_t va, pte_
     note_end(s, va, FAULT_COPY, flags | EVENT_IS_WRITE, to, began);
 }
 
-void fault_take_over(struct space *s, vaddr_t va, pte_t *e, unsigned flags, uint32_t began)
+static inline void leave_slot(struct vm *vm, struct frame *f)
 {
-    struct vm *vm = s->vm;
-    pfn_t pfn = pte_pfn(*e);
-    struct frame *f = pfn_frame(vm->pool, pfn);
-
     if (f->flags & FRAME_F_WRITEBACK)
         f->flags |= FRAME_F_DIRTY; /* what is being written is of no use, and its slot goes with it */
     else if (f->slot != SLOT_NONE)
         swap_uncache(vm, f);
+}
+
+void fault_leave_slot(struct vm *vm, struct frame *f)
+{
+    leave_slot(vm, f);
+}
+
+void fault_take_over(struct space *s, vaddr_t va, pte_t *e, unsigned flags, uint32_t began)
+{
+    struct vm *vm = s->vm;
+    pfn_t pfn = pte_pfn(*e);
+
+    leave_slot(vm, pfn_frame(vm->pool, pfn));
     pt_set(&s->pt, va, e, pte_with_write(*e));
     note_end(s, va, FAULT_TAKE_OVER, flags | EVENT_IS_WRITE, pfn, began);
 }

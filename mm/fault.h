@@ -76,5 +76,8 @@ const char *fault_verdict_name(enum fault_verdict v);
 enum fault_verdict fault_resolve(struct space *s, const struct fault *f);
 /* Make an access to va possible, though no program has faulted on it. Sleeps; takes the space's lock. */
 enum fault_verdict fault_touch(struct space *s, vaddr_t va, enum access access);
+/* Let the page of va in a private mapping, of which something is allowed, be the space's own, as a write
+ * would, but without the right to write. Sleeps; takes the space's lock. */
+enum fault_verdict fault_make_own(struct space *s, vaddr_t va);
 
 #endif

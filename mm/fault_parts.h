@@ -25,6 +25,7 @@ struct fault_step { /* (o) */
     struct frame *spare; /* a frame allocated for this fault */
     struct frame *table; /* an empty table, allocated likewise */
     pfn_t mapped;        /* the frame that this step has mapped, or PFN_NONE */
+    bool forced;         /* a write to a private page, whether or not the region allows it */
     bool major;          /* the fault is counted as one that read from a disk */
     uint8_t flags;       /* for its events */
     uint32_t began;      /* cycles_now(), the lower word */
@@ -45,6 +46,8 @@ void fault_copy_object(struct space *s, const struct region *r, vaddr_t va, pte_
                        const struct frame *from, struct frame *f, unsigned flags, uint32_t began);
 /* Make the entry's own page writable. */
 void fault_take_over(struct space *s, vaddr_t va, pte_t *e, unsigned flags, uint32_t began);
+/* The contents of f, which only one entry names and no slot's entry, are going to change. */
+void fault_leave_slot(struct vm *vm, struct frame *f);
 /* Take the steps of a fault, the first of which is known; `steps` were taken before. Called in a nosleep
  * section, which it may leave and enter again. Sleeps. */
 enum fault_verdict fault_take_steps(struct fault_step *st, enum fault_action action, unsigned steps);

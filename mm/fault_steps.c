@@ -290,6 +290,12 @@ static inline __attribute__((always_inline)) int act(struct fault_step *st, enum
             fault_copy_page(s, st->region, st->va, st->entry, take_spare(st), st->flags, st->began);
         return result;
     case FAULT_TAKE_OVER:
+        if (unlikely(st->forced)) {
+            fault_leave_slot(vm, pfn_frame(vm->pool, pte_pfn(*st->entry)));
+            st->mapped = pte_pfn(*st->entry);
+            note(st, EVENT_FAULT, action, FAULT_RESUME, 0);
+            return FAULT_RESUME;
+        }
         fault_take_over(s, st->va, st->entry, st->flags, st->began);
         return FAULT_RESUME;
     case FAULT_UPGRADE:
@@ -355,8 +361,23 @@ static inline __attribute__((always_inline)) int act(struct fault_step *st, enum
     }
 }
 
+/* As if the region, if it is private and allows something, allowed to write. */
+static enum fault_action look_forced(struct fault_step *st)
+{
+    struct region *r = region_find(&st->s->regions, st->va), as;
+
+    if (!r || !(r->flags & REGION_PROT) || r->flags & REGION_SHARED)
+        return look(st->s, st->va, st->access, &st->region, &st->entry);
+    as = *r;
+    as.flags |= REGION_WRITE;
+    st->region = r;
+    return look_at_entry(st->s, st->va, st->access, &as, false, &st->entry);
+}
+
 static enum fault_action look_again(struct fault_step *st)
 {
+    if (unlikely(st->forced))
+        return look_forced(st);
     return look(st->s, st->va, st->access, &st->region, &st->entry);
 }
 
@@ -386,10 +407,13 @@ enum fault_verdict fault_take_steps(struct fault_step *st, enum fault_action act
     return result == LOOK_AGAIN ? FAULT_RESUME : (enum fault_verdict)result;
 }
 
-enum fault_verdict fault_touch(struct space *s, vaddr_t va, enum access access)
+static enum fault_verdict touch(struct space *s, vaddr_t va, enum access access, bool forced)
 {
-    struct fault_step st = {
-        .s = s, .va = PAGE_DOWN(va), .access = access, .flags = (uint8_t)(flags_of(access) | EVENT_IS_TOUCH)};
+    struct fault_step st = {.s = s,
+                            .va = PAGE_DOWN(va),
+                            .access = access,
+                            .forced = forced,
+                            .flags = (uint8_t)(flags_of(access) | EVENT_IS_TOUCH)};
     enum fault_verdict verdict;
 
     if (va >= USER_END)
@@ -404,4 +428,14 @@ enum fault_verdict fault_touch(struct space *s, vaddr_t va, enum access access)
     nosleep_exit();
     mutex_unlock(&s->lock);
     return verdict;
+}
+
+enum fault_verdict fault_touch(struct space *s, vaddr_t va, enum access access)
+{
+    return touch(s, va, access, false);
+}
+
+enum fault_verdict fault_make_own(struct space *s, vaddr_t va)
+{
+    return touch(s, va, ACCESS_WRITE, true);
 }

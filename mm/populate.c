@@ -15,7 +15,7 @@
  * and the regions are looked up again for each. How it fails: see space.h; pages that were brought in stay.
  */
 #include "mm/errno.h"
-#include "mm/fault.h"
+#include "mm/fault_parts.h"
 #include "mm/machine.h"
 #include "mm/space.h"
 
@@ -256,4 +256,118 @@ size_t space_read(struct space *s, vaddr_t va, void *buf, size_t n)
 size_t space_write(struct space *s, vaddr_t va, const void *buf, size_t n)
 {
     return copy(s, va, (uint8_t *)(uintptr_t)buf, n, true);
+}
+
+/* --- for a debugger --- */
+
+/* A page of a region that allows nothing, as far as there is one. Bytes, or 0. */
+static size_t read_hidden(struct space *s, vaddr_t va, uint8_t *buf, size_t n)
+{
+    size_t in_page = PAGE_SIZE - (va & PAGE_MASK), got = 0;
+    const struct region *r;
+    const pte_t *e;
+
+    n = n < in_page ? n : in_page;
+    nosleep_enter("the region, its entry and the frame while it is copied");
+    r = region_find(&s->regions, va);
+    e = pt_resident_entry(&s->pt, PAGE_DOWN(va));
+    if (r && !(r->flags & REGION_PROT)) {
+        if (e && pte_has_frame(*e)) {
+            uint8_t *page = window_open(s->vm->pool, pte_pfn(pte_unhold(*e)));
+
+            memcpy(buf, page + (va & PAGE_MASK), n);
+            window_close(s->vm->pool, page);
+            got = n;
+        } else if (!r->object && pt_span(&s->pt, va) != PT_OUT && (!e || pte_empty(*e))) {
+            memset(buf, 0, n);
+            got = n;
+        }
+    }
+    nosleep_exit();
+    return got;
+}
+
+/* The frame of a page that the program may not write, but that is its own: to be written. PFN_NONE: it is
+ * none yet. In a nosleep section. */
+static pfn_t own_frame(struct space *s, vaddr_t va)
+{
+    const struct region *r = region_find(&s->regions, va);
+    struct pt_view view = pt_view(&s->pt, va);
+    pfn_t pfn;
+
+    if (!r || r->flags & REGION_SHARED || !view.entry || view.span != PT_OWN || view.is_readonly ||
+        !pte_present(*view.entry))
+        return PFN_NONE;
+    pfn = pte_pfn(*view.entry);
+    switch (entry_state(s->vm, *view.entry)) {
+    case ENTRY_SOLE:
+        fault_leave_slot(s->vm, pfn_frame(s->vm->pool, pfn));
+        return pfn;
+    case ENTRY_WRITABLE: /* the program may, since a moment ago */
+        pt_set(&s->pt, va, view.entry, pte_with_write(*view.entry));
+        return pfn;
+    default:
+        return PFN_NONE;
+    }
+}
+
+/* Up to the end of va's page. Bytes, or 0. */
+static size_t write_own(struct space *s, vaddr_t va, const uint8_t *buf, size_t n)
+{
+    size_t in_page = PAGE_SIZE - (va & PAGE_MASK);
+
+    n = n < in_page ? n : in_page;
+    do {
+        pfn_t pfn;
+
+        might_sleep();
+        nosleep_enter("the entry and its frame while they are copied");
+        pfn = own_frame(s, PAGE_DOWN(va));
+        if (pfn != PFN_NONE) {
+            uint8_t *page = window_open(s->vm->pool, pfn);
+
+            memcpy(page + (va & PAGE_MASK), buf, n);
+            window_close(s->vm->pool, page);
+        }
+        nosleep_exit();
+        if (pfn != PFN_NONE)
+            return n;
+    } while (fault_make_own(s, va) == FAULT_RESUME);
+    return 0;
+}
+
+size_t space_read_forced(struct space *s, vaddr_t va, void *buf, size_t n)
+{
+    uint8_t *to = buf;
+    size_t done = 0;
+
+    while (done < n && va + done < SPACE_HI) {
+        vaddr_t at = va + (vaddr_t)done;
+        size_t part = copy_page_part(s, at, to + done, n - done, false);
+
+        if (!part)
+            part = read_hidden(s, at, to + done, n - done);
+        if (!part)
+            break;
+        done += part;
+    }
+    return done;
+}
+
+size_t space_write_forced(struct space *s, vaddr_t va, const void *buf, size_t n)
+{
+    const uint8_t *from = buf;
+    size_t done = 0;
+
+    while (done < n && va + done < SPACE_HI) {
+        vaddr_t at = va + (vaddr_t)done;
+        size_t part = copy_page_part(s, at, (uint8_t *)(uintptr_t)from + done, n - done, true);
+
+        if (!part)
+            part = write_own(s, at, from + done, n - done);
+        if (!part)
+            break;
+        done += part;
+    }
+    return done;
 }

@@ -211,6 +211,12 @@ int space_populate(struct space *s, vaddr_t start, vaddr_t end, enum populate ho
 size_t space_read(struct space *s, vaddr_t va, void *buf, size_t n);
 size_t space_write(struct space *s, vaddr_t va, const void *buf, size_t n);
 
+/* The same for a debugger: as far as there is memory at all. What the program may not write is written in a
+ * private copy of its own, if the mapping is private; what it may not touch is read, if it has a page, but
+ * not written. Sleep. */
+size_t space_read_forced(struct space *s, vaddr_t va, void *buf, size_t n);
+size_t space_write_forced(struct space *s, vaddr_t va, const void *buf, size_t n);
+
 /* A copy-on-write copy in the same family, which shares the page tables. 0 or -ENOMEM. Sleeps. */
 int space_fork(struct space *parent, struct space **child);
 /*

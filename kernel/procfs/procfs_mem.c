@@ -1,7 +1,7 @@
 /*
  * Files of a process's directory that reach into its memory: auxv, clear_refs, mem.
  *
- * mem reads and writes what the process itself could, in the memory that it had when the file was opened: a
+ * mem reads and writes what a debugger may, in the memory that the process had when the file was opened: a
  * file that is still open after the process has executed something else, or ended, is empty.
  *
  * Locking: a reference to the memory is held while its space may sleep.
@@ -90,8 +90,8 @@ static int transfer(struct space *s, vaddr_t user, size_t n, uint64_t *pos, bool
             break;
         }
         if (*pos < USER_END)
-            got =
-                write ? space_write(s, (vaddr_t)*pos, page, part) : space_read(s, (vaddr_t)*pos, page, part);
+            got = write ? space_write_forced(s, (vaddr_t)*pos, page, part)
+                        : space_read_forced(s, (vaddr_t)*pos, page, part);
         if (!got)
             err = -EIO;
         else if (!write && user_copy_out(user, page, got))
