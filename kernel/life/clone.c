@@ -15,6 +15,7 @@
 #include "kernel/proc/cred.h"
 #include "kernel/proc/ldt.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/ptrace.h"
 #include "kernel/sched/sched.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -23,7 +24,7 @@
 enum {
     CLONE_KNOWN = CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT |
                   CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |
-                  CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO,
+                  CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO | CLONE_PTRACE,
 };
 
 static int check(const struct clone *c)
@@ -107,10 +108,15 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
         return -ENOMEM;
     *tf = *thread_frame(parent);
     tf->eax = 0;
+    if (unlikely(parent->ptrace))
+        tf->eflags = ptrace_visible_flags(parent);
     if (c->stack)
         tf->user_esp = c->stack;
     memcpy(child->context.tls, parent->context.tls, sizeof child->context.tls);
     child->context.no_tsc = parent->context.no_tsc;
+    /* It has no debug registers, but seems to have this one, as on Linux. */
+    child->context.debug_control = parent->context.debug_control;
+    child->context.debug_status = parent->context.debug_status;
     child->context.fs = cpu_fs();
     child->context.gs = cpu_gs();
     fpu_save(child->context.fpu);
@@ -186,10 +192,11 @@ no_thread:
     return err;
 }
 
-/* Sleep until the child has a space of its own, or is gone, or this thread is to end. */
-static void wait_for_vfork(int pid, struct waitq *q)
+/* Sleep until the child has a space of its own, or is gone, or this thread is to end. False: the last. */
+static bool wait_for_vfork(int pid, struct waitq *q)
 {
     uint32_t irq = os_irq_save();
+    bool done = true;
 
     for (;;) {
         struct process *child = process_find(pid);
@@ -200,14 +207,16 @@ static void wait_for_vfork(int pid, struct waitq *q)
             child = process_find(pid);
             if (child && child->vfork_wait == q)
                 child->vfork_wait = NULL;
+            done = false;
             break;
         }
     }
     os_irq_restore(irq);
+    return done;
 }
 
 /* The child is complete: from here on it can be found. Does not sleep. */
-static void enter(const struct clone *c, struct thread *t, struct waitq *vfork)
+static void enter(const struct clone *c, struct thread *t, struct waitq *vfork, struct ptrace *tie)
 {
     struct process *parent = process_current(), *p = t->process;
 
@@ -217,10 +226,34 @@ static void enter(const struct clone *c, struct thread *t, struct waitq *vfork)
         p->exit_signal = c->flags & CLONE_PARENT ? parent->exit_signal : (int)(c->flags & CSIGNAL);
         if (c->flags & CLONE_VFORK)
             p->vfork_wait = vfork;
+        p->forker = c->flags & CLONE_PARENT ? parent->forker : thread_current()->serial;
         process_enter(p, c->flags & CLONE_PARENT && parent->parent ? parent->parent : parent);
         p->cpu_timers = p->rlimit[RLIMIT_CPU].soft != RLIM_INFINITY;
     }
+    ptrace_inherit(t, tie);
     thread_enter(t);
+}
+
+/* What the tracer of the running thread is told of, or 0: it has none, or does not want to know. */
+static unsigned event_of(const struct clone *c)
+{
+    const struct ptrace *g = thread_current()->ptrace;
+    unsigned event = c->flags & CLONE_VFORK            ? PTRACE_EVENT_VFORK
+                     : (c->flags & CSIGNAL) != SIGCHLD ? PTRACE_EVENT_CLONE
+                                                       : PTRACE_EVENT_FORK;
+
+    return g && !(c->flags & CLONE_UNTRACED) && g->options & 1u << event ? event : 0;
+}
+
+/* After the child was launched: tell a tracer, and wait if the child has this thread's memory for a while. */
+static void follow(const struct clone *c, int tid, unsigned event, struct waitq *vfork)
+{
+    if (unlikely(event))
+        ptrace_tell_event((enum ptrace_event)event, (uint32_t)tid);
+    if (!(c->flags & CLONE_VFORK) || c->flags & CLONE_THREAD)
+        return;
+    if (wait_for_vfork(tid, vfork))
+        ptrace_tell_event(PTRACE_EVENT_VFORK_DONE, (uint32_t)tid);
 }
 
 int clone(const struct clone *c)
@@ -232,6 +265,8 @@ int clone(const struct clone *c)
     struct waitq vfork = {0};
     struct signal_fork sent;
     struct pid_claim claim;
+    struct ptrace *tie = NULL;
+    unsigned event = event_of(c);
     int err = check(c), tid;
 
     if (!err)
@@ -244,7 +279,9 @@ int clone(const struct clone *c)
     user->threads++; /* while it is made, which sleeps: nobody else takes its place */
     if (process)
         signal_fork_begin(parent, &sent);
-    err = make(c, tid, &t);
+    err = ptrace_prepare(event || (c->flags & CLONE_PTRACE && thread_current()->ptrace), &tie);
+    if (!err)
+        err = make(c, tid, &t);
     if (!err && thread_current()->exiting) {
         discard(t, process);
         t = NULL;
@@ -254,7 +291,9 @@ int clone(const struct clone *c)
     if (process)
         signal_fork_end(parent, &sent, t ? t->process : NULL);
     if (t)
-        enter(c, t, &vfork);
+        enter(c, t, &vfork, tie);
+    else
+        ptrace_discard(tie);
     pid_free(&claim);
     user->threads--;
     if (!t)
@@ -262,7 +301,6 @@ int clone(const struct clone *c)
     if (c->flags & CLONE_PARENT_SETTID)
         user_write32(c->parent_tid, (uint32_t)tid);
     thread_launch(t);
-    if (process && c->flags & CLONE_VFORK)
-        wait_for_vfork(tid, &vfork);
+    follow(c, tid, event, &vfork);
     return tid;
 }

@@ -10,6 +10,7 @@
 #include "kernel/life/exit.h"
 #include "kernel/life/sigframe.h"
 #include "kernel/proc/itimer.h"
+#include "kernel/proc/ptrace.h"
 #include "kernel/proc/signal_parts.h"
 #include "kernel/sched/latency.h"
 #include "kernel/sched/sched.h"
@@ -104,33 +105,54 @@ static _Noreturn void die(struct process *p, int signo)
 
 /* --- on the way to ring 3 --- */
 
-/* Sleep while the process is stopped. */
-static void stay_stopped(struct process *p)
+/* Sleep while the process is stopped, and nobody begins to trace the thread. */
+static void stay_stopped(struct thread *self)
 {
+    struct process *p = self->process;
     uint32_t irq = os_irq_save();
 
-    while (p->stopped && thread_sleep_killable(&p->stop_wait) == 0)
+    self->halt = HALT_PROCESS;
+    while (p->stopped && !self->sig.traps && thread_sleep_killable(&p->stop_wait) == 0)
         ;
+    self->halt = HALT_NONE;
     os_irq_restore(irq);
+}
+
+/* It is to stand, and does so as often as it is asked. Apart, since it is rare. */
+static __attribute__((noinline, cold)) void stand(struct thread *self)
+{
+    while (signal_is_to_stop(self) && !self->exiting)
+        if (self->ptrace)
+            ptrace_at_trap();
+        else
+            stay_stopped(self);
 }
 
 static void stop(struct thread *self, int signo)
 {
     struct process *p = self->process;
+    bool again = p->stopped; /* one that is traced runs on in a process that is stopped */
 
     /* A terminal's stop makes no sense for a group that no shell can continue. */
     if (signo != SIGSTOP && signal_group_orphaned(p->pgid, 0))
         return;
+    if (self->ptrace && !self->ptrace->stop_is_due)
+        return;
     p->stopped = true;
-    p->stop_signal = signo;
     p->continued = false;
+    p->stopped_by = signo;
     for (struct thread *t = p->threads; t; t = t->next)
-        if (t != self) {
+        if (t->ptrace) {
+            ptrace_process_stops(t);
+        } else if (t != self) {
             signal_mark(t);
             thread_interrupt(t);
         }
-    signal_tell_parent(p, CLD_STOPPED, signo);
-    stay_stopped(p);
+    if (again)
+        return;
+    p->stop_signal = signo;
+    if (!ptrace_by_parent(p))
+        signal_tell_parent(p, CLD_STOPPED, signo);
 }
 
 /* An interrupted system call, when a handler is to run: it fails, or runs again afterwards. */
@@ -183,6 +205,7 @@ static void handle(struct thread *self, struct trap_frame *tf, const struct sigi
     uint32_t flags = a->flags;
     int signo = info->signo;
     sigset_t back_to = self->sig.restore ? self->sig.saved : self->sig.blocked;
+    bool stepping = unlikely(self->ptrace) && ptrace_ends_step(self);
 
     if (tf->vector == TRAP_SYSCALL) {
         restart_after_handler(tf, a);
@@ -202,6 +225,8 @@ static void handle(struct thread *self, struct trap_frame *tf, const struct sigi
         self->sig.alt_stack = self->sig.alt_size = 0;
         self->sig.alt_flags = SS_DISABLE;
     }
+    if (unlikely(stepping))
+        ptrace_at_handler();
 }
 
 void signal_deliver(struct trap_frame *tf)
@@ -215,8 +240,8 @@ void signal_deliver(struct trap_frame *tf)
         struct signal_action *a, action;
 
         signal_unmark(self);
-        if (unlikely(p->stopped))
-            stay_stopped(p);
+        if (unlikely(signal_is_to_stop(self)))
+            stand(self);
         if (unlikely(self->exiting))
             thread_exit(0);
         if (likely(fault)) {
@@ -226,6 +251,13 @@ void signal_deliver(struct trap_frame *tf)
             might_sleep(); /* as writing its frame does */
             if (!signal_take(~self->sig.blocked, info))
                 continue;
+        }
+        if (unlikely(self->ptrace)) {
+            int signo = info->signo;
+
+            if (!ptrace_at_signal(info))
+                continue;
+            fault = fault && info->signo == signo;
         }
         a = &p->actions->action[info->signo - 1];
         if (likely(a->handler > SIG_IGN)) {
@@ -261,8 +293,12 @@ void thread_return_to_user(struct trap_frame *tf)
     os_irq_restore(irq);
     if (unlikely(latency_on))
         latency_enter(LATENCY_RETURN);
-    if (unlikely(work & TASK_WORK_BALANCE))
-        balance_wait();
+    if (unlikely(work & (TASK_WORK_BALANCE | TASK_WORK_TRACE))) {
+        if (work & TASK_WORK_TRACE)
+            ptrace_after_call(tf);
+        if (work & TASK_WORK_BALANCE)
+            balance_wait();
+    }
     if (self->exiting)
         thread_exit(0);
     if (unlikely(work & (TASK_WORK_TIMES | TASK_WORK_YIELD))) {

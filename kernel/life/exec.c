@@ -33,6 +33,7 @@
 #include "kernel/proc/ldt.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptimer.h"
+#include "kernel/proc/ptrace.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/context.h"
 #include "kernel/x86/usercopy.h"
@@ -465,12 +466,27 @@ static int build_space(struct exec *x, const struct exec_args *a)
 
 /* --- the change --- */
 
-static void set_registers(struct thread *t, vaddr_t entry, vaddr_t sp)
+/* The old program's places to stop at mean nothing in the new one. */
+static void forget_debug(struct context *c)
+{
+    uint32_t irq;
+
+    if (likely(!c->debug))
+        return;
+    irq = os_irq_save();
+    context_watch(c, CONTEXT_DEBUG, false);
+    os_irq_restore(irq);
+    kfree(c->debug);
+    c->debug = NULL;
+}
+
+/* call: the number that it was called with, as a tracer sees it, or TRAP_NO_CALL. */
+static void set_registers(struct thread *t, vaddr_t entry, vaddr_t sp, uint32_t call)
 {
     *thread_frame(t) = (struct trap_frame){
         .ds = SEL_USER_DATA,
         .es = SEL_USER_DATA,
-        .error = 0xFFFFFFFF, /* no call to restart */
+        .error = call,
         .vector = TRAP_SYSCALL,
         .eip = entry,
         .cs = SEL_USER_CODE,
@@ -481,6 +497,7 @@ static void set_registers(struct thread *t, vaddr_t entry, vaddr_t sp)
     memset(t->context.tls, 0, sizeof t->context.tls);
     t->context.fs = t->context.gs = 0;
     ldt_attach(t, NULL);
+    forget_debug(&t->context);
     context_reload(&t->context);
     fpu_begin();
 }
@@ -536,6 +553,8 @@ static void commit(struct exec *x, const char *path)
     p->did_exec = true;
     exec_cred_commit(&x->cred);
     p->personality = x->personality;
+    if (unlikely(p->grave))
+        ptrace_forget(p->grave); /* its number is this thread's now */
     thread_take_pid(self);
     self->clear_child_tid = 0;
     self->robust_list = 0;
@@ -554,7 +573,7 @@ static void commit(struct exec *x, const char *path)
     signal_forget_timers(p);
     signal_exec(p);
     thread_set_comm(self, base_name(path));
-    set_registers(self, entry, x->sp);
+    set_registers(self, entry, x->sp, old ? thread_frame(self)->error : TRAP_NO_CALL);
     process_vfork_done(p);
 
     if (old)
@@ -592,6 +611,7 @@ int exec_program(struct exec_args *a)
     name = base_name(a->path);
     for (size_t i = 0; i + 1 < sizeof comm && name[i]; i++)
         comm[i] = name[i];
+    ptrace_begin_exec(p);
     err = find_program(x, a);
     if (!err)
         err = read_image(x->inode, x->head, &x->image);
@@ -615,6 +635,7 @@ int exec_program(struct exec_args *a)
         commit(x, comm);
     else
         undo(x);
+    ptrace_end_exec(p);
     close_program(x->inode);
     close_program(x->interp);
     kfree(x);
@@ -639,10 +660,13 @@ int exec_from_kernel(const char *path, const char *const *argv, const char *cons
 int exec_user(vaddr_t path, vaddr_t argv, vaddr_t envp)
 {
     struct exec_args a;
+    int tid = thread_current()->tid;
     int err = exec_args_from_user(&a, path, argv, envp);
 
     if (!err)
         err = exec_program(&a);
     exec_args_free(&a);
+    if (!err)
+        ptrace_tell_event(PTRACE_EVENT_EXEC, (uint32_t)tid);
     return err;
 }

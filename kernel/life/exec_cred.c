@@ -6,7 +6,9 @@
  * else. What the caller had is gone.
  *
  * Rights are gained only if nobody but the program can make use of them: not if its root and current
- * directory are shared with another process, not after PR_SET_NO_NEW_PRIVS, not from a mount with nosuid.
+ * directory are shared with another process, not under a tracer without CAP_SYS_PTRACE, not after
+ * PR_SET_NO_NEW_PRIVS, not from a mount with nosuid. Nobody begins to trace it between the question and the
+ * change (ptrace_begin_exec()).
  *
  * Locking: what is computed is of the running thread's own credentials, which only it changes; the file's
  * mode and owner are read in one step.
@@ -17,6 +19,7 @@
 #include "kernel/fs/permission.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/ptrace.h"
 #include "mm/errno.h"
 
 #define STACK_SECURE (8ull << 20) /* the most that the limit is for a secure program */
@@ -39,6 +42,15 @@ static void take_ids(struct cred *c, const struct inode *i, struct exec_cred *x)
     }
 }
 
+/* Whether somebody beside the program could make use of what it may: who shares its root and current
+ * directory, or a tracer who may not trace everybody anyway. */
+static bool others_may_use_it(void)
+{
+    const struct ptrace *g = thread_current()->ptrace;
+
+    return process_current()->fs->refs > 1 || (g && !g->capable);
+}
+
 /* c: a copy of old. */
 static void change(struct cred *c, const struct cred *old, const struct inode *i, struct exec_cred *x)
 {
@@ -51,7 +63,7 @@ static void change(struct cred *c, const struct cred *old, const struct inode *i
         effective = !c->euid;
     }
     set_id = c->euid != old->uid || c->egid != old->gid;
-    if ((set_id || c->permitted & ~old->permitted) && process_current()->fs->refs > 1) {
+    if ((set_id || c->permitted & ~old->permitted) && others_may_use_it()) {
         /* It gets no more than its caller had. */
         if (!capable(CAP_SETUID)) {
             c->euid = c->uid;

@@ -7,6 +7,9 @@
  * its children, the process forgets itself. The thread that runs all this cannot free its own kernel stack:
  * see task_vanish().
  *
+ * Of a process that is traced the tracer waits for each thread, the first one last, before the parent is
+ * told: process_announce() goes on from there.
+ *
  * Who keeps something about processes is told of an end by process_on_end().
  *
  * Locking: between sleeps; thread_exit() says where it does not sleep any more.
@@ -18,6 +21,7 @@
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/futex.h"
 #include "kernel/proc/ptimer.h"
+#include "kernel/proc/ptrace.h"
 #include "kernel/x86/context.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
@@ -125,6 +129,38 @@ static bool tell_parent(struct process *p)
     return cares;
 }
 
+void process_announce(struct process *p)
+{
+    if (p->graves)
+        return;
+    if (p->grave)
+        ptrace_tell_end(p);
+    else if (!tell_parent(p))
+        process_reap(p);
+}
+
+/* The running thread traces nobody any more. What its tracees stopped for is lost, but for a signal that
+ * nobody was told of. */
+static void let_tracees_go(struct thread *self)
+{
+    static const struct siginfo kill = {.signo = SIGKILL, .code = SI_KERNEL};
+    struct ptrace *g;
+
+    while ((g = self->tracees) != NULL) {
+        struct process *p = g->process;
+
+        if (!g->tracee) {
+            ptrace_forget(g);
+            if (p->state == PROCESS_ZOMBIE)
+                process_announce(p);
+            continue;
+        }
+        if (g->options & PTRACE_O_EXITKILL)
+            signal_send(p, &kill);
+        ptrace_let_go(g->tracee, g->place == PTRACE_AT_SIGNAL ? g->code : 0);
+    }
+}
+
 /* Who gets the children: the nearest ancestor that asked for what its descendants leave behind, else init. */
 static struct process *heir_of(const struct process *p)
 {
@@ -156,8 +192,8 @@ static void orphan_children(struct process *p)
         }
         if (child->death_signal)
             signal_raise(child, child->death_signal);
-        if (child->state == PROCESS_ZOMBIE && !tell_parent(child))
-            process_reap(child);
+        if (child->state == PROCESS_ZOMBIE && !child->grave)
+            process_announce(child);
     }
 }
 
@@ -175,8 +211,7 @@ static void process_end(struct process *p)
     orphan_children(p);
     p->state = PROCESS_ZOMBIE;
     process_tell_end(p);
-    if (!tell_parent(p))
-        process_reap(p);
+    process_announce(p);
 }
 
 void thread_exit(int code)
@@ -185,6 +220,8 @@ void thread_exit(int code)
     struct process *p = self->process;
     uint64_t user, system;
 
+    if (unlikely(self->ptrace))
+        ptrace_at_end(p->group_exit ? p->exit_status : (code & 0xFF) << 8);
     self->exiting = true;
     futex_thread_exit(self);
     if (self->clear_child_tid && (p->nthreads > 1 || p->memory->refs > 1) &&
@@ -198,6 +235,10 @@ void thread_exit(int code)
     thread_times(self, &user, &system);
     p->past_user_ns += user;
     p->past_system_ns += system;
+    if (unlikely(self->tracees))
+        let_tracees_go(self);
+    if (unlikely(self->ptrace))
+        ptrace_bury(self, p->group_exit ? p->exit_status : (code & 0xFF) << 8);
     thread_leave(self);
     os_wake_all(&p->thread_wait);
     signal_thread_exit(self);

@@ -12,6 +12,9 @@ _Noreturn void process_exit_group(int status);
  * several threads that call it at once the first goes on. Afterwards only this thread can make others.
  * Sleeps. */
 int process_single(void);
+/* Tell of p, which has ended: first its tracer, if it has one, and when that has waited for all of it, its
+ * parent. p may be forgotten then. Does not sleep. */
+void process_announce(struct process *p);
 /* The parent of a vfork child may go on. */
 void process_vfork_done(struct process *p);
 /* Drop a thread's reference to its table of descriptors. Sleeps. */

@@ -22,6 +22,13 @@ enum {
 /* As the processor has it. */
 uint64_t descriptor_of(const struct user_desc *u);
 
+/* Descriptor i of the CPU_TLS that a thread has for itself, and whether it can have one: only 32-bit data
+ * segments that are there, as on Linux, or none; others would let a program confuse the way back to ring 3.
+ * Its context is to be loaded anew if it is loaded. tls.c. */
+bool tls_is_valid(const struct user_desc *u);
+void tls_write_entry(struct thread *t, unsigned i, const struct user_desc *u);
+void tls_read_entry(const struct thread *t, unsigned i, struct user_desc *u);
+
 /* modify_ldt(2) by the running thread. Bytes that were read or 0, or -errno. Sleep. */
 int ldt_read(vaddr_t to, uint32_t size);
 int ldt_read_default(vaddr_t to, uint32_t size);

@@ -9,6 +9,7 @@
  */
 #include "kernel/proc/process.h"
 #include "kernel/proc/cred.h"
+#include "kernel/proc/ptrace.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/layout.h"
 #include "mm/slab.h"
@@ -60,7 +61,7 @@ struct process *process_find(int pid)
 
 bool pid_in_use(int pid)
 {
-    if (process_find(pid) || thread_find(pid))
+    if (process_find(pid) || thread_find(pid) || ptrace_has_number(pid))
         return true;
     for (const struct pid_claim *c = claims; c; c = c->next)
         if (c->pid == pid)
@@ -73,7 +74,7 @@ bool pid_in_use(int pid)
 
 unsigned thread_slots(void)
 {
-    return process_count + thread_siblings;
+    return process_count + thread_siblings + ptrace_graves();
 }
 
 int pid_last(void)
@@ -248,6 +249,8 @@ void process_kill(struct process *p, int status)
         thread_set_work(t, TASK_WORK_SIGNAL);
         thread_interrupt(t);
     }
+    if ((status & 0x7F) == SIGKILL)
+        ptrace_release(p);
 }
 
 void process_on_end(void (*fn)(struct process *))

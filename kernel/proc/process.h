@@ -104,9 +104,14 @@ struct process {
     int exit_status;               /* as wait4() reports it: code << 8, or the signal (| 0x80: core) */
     int exit_signal;               /* to the parent, SIGCHLD or 0 */
     bool stopped;                  /* by SIGSTOP and the like */
+    int stopped_by;                /* the signal that stopped it last; 0: none */
     int stop_signal;               /* to be told by wait4() with WUNTRACED; 0: told, or none */
     bool continued;                /* to be told by wait4() with WCONTINUED */
-    struct waitq stop_wait;        /* its threads sleep here while it is stopped */
+    struct waitq stop_wait;        /* its threads sleep here while it, or a tracer, has them stand */
+    uint32_t forker;               /* the serial of its parent's thread that made it */
+    struct ptrace *grave;          /* of its first thread, whose tracer has not waited for it; or NULL */
+    uint32_t graves;               /* of its other threads, likewise */
+    uint32_t execs;                /* of its threads that execute something: kernel/proc/ptrace.c */
     int death_signal;              /* PR_SET_PDEATHSIG */
     struct waitq child_wait;       /* wait4() sleeps here */
     struct waitq *vfork_wait;      /* the parent of a vfork child sleeps here until exec or exit */

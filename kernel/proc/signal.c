@@ -14,7 +14,9 @@
  * -ERESTART* therefore always passes through signal_deliver(), even if another thread took the signal.
  *
  * Stopping. The thread that delivers a stop signal sets process.stopped and marks all threads; each goes to
- * sleep at its next signal_deliver(), and sleeps until SIGCONT clears it or the process is killed.
+ * sleep at its next signal_deliver(), and sleeps until SIGCONT clears it or the process is killed. A thread
+ * that is traced stops for its tracer instead, once, and may be let go on though its process is stopped
+ * (ptrace_stop.c).
  *
  * Data. Pending sets belong to their thread or process, actions are shared by CLONE_SIGHAND and counted.
  *
@@ -32,6 +34,7 @@
 #include "kernel/proc/process.h"
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/ptimer.h"
+#include "kernel/proc/ptrace.h"
 #include "kernel/proc/signal_parts.h"
 #include "kernel/sched/sync.h"
 #include "kernel/vm/vm_sys.h"
@@ -379,19 +382,22 @@ static bool wants(const struct thread *t, sigset_t bit)
 /* Find a thread to take what was sent to the process: the running one does it soonest. */
 static struct thread *choose(struct process *p, sigset_t bit)
 {
-    struct thread *self = thread_current();
+    struct thread *self = thread_current(), *stands = NULL;
 
     if (self && self->process == p && wants(self, bit))
         return self;
+    /* One that stands takes it only when somebody lets it go on. */
     for (struct thread *t = p->threads; t; t = t->next)
-        if (wants(t, bit))
-            return t;
-    return NULL;
+        if (wants(t, bit)) {
+            if (!t->halt)
+                return t;
+            stands = stands ? stands : t;
+        }
+    return stands;
 }
 
-void signal_tell_parent(struct process *p, int code, int status)
+static void tell_of_child(struct process *parent, const struct process *p, int code, int status)
 {
-    struct process *parent = p->parent;
     const struct siginfo info = {
         .signo = SIGCHLD, .code = code, .pid = p->pid, .uid = (int)cred_of_process(p)->uid, .status = status};
 
@@ -402,6 +408,11 @@ void signal_tell_parent(struct process *p, int code, int status)
     os_wake_all(&parent->child_wait);
 }
 
+void signal_tell_parent(struct process *p, int code, int status)
+{
+    tell_of_child(p->parent, p, code, status);
+}
+
 /* Stopping and going on cancel each other, whatever becomes of the signal itself. */
 static void stop_or_continue(struct process *p, int signo)
 {
@@ -410,6 +421,9 @@ static void stop_or_continue(struct process *p, int signo)
     if (signo != SIGCONT)
         return;
     signal_forget(p, STOPS, UINT32_MAX);
+    for (struct thread *t = p->threads; t; t = t->next)
+        if (unlikely(t->ptrace))
+            ptrace_process_continues(t);
     if (!p->stopped)
         return;
     p->stopped = false;
@@ -417,6 +431,8 @@ static void stop_or_continue(struct process *p, int signo)
     p->continued = true;
     os_wake_all(&p->stop_wait);
     signal_tell_parent(p, CLD_CONTINUED, SIGCONT);
+    if (unlikely(ptrace_of_first(p)) && !ptrace_by_parent(p))
+        tell_of_child(ptrace_of_first(p)->tracer->process, p, CLD_CONTINUED, SIGCONT);
 }
 
 /* Those that p is making get it too, without details. */
@@ -442,10 +458,14 @@ static int send(struct process *p, struct thread *thread, const struct siginfo *
     struct signal_set *s = thread ? &thread->sig.pending : &p->pending;
     const struct thread *asked = thread ? thread : p->threads;
 
-    if (p->state != PROCESS_ALIVE || p->group_exit || !asked || !p->actions)
+    if (p->state != PROCESS_ALIVE || p->group_exit || !asked || !p->actions) {
+        if (signo == SIGKILL)
+            ptrace_release(p);
         return NOT_SENT;
+    }
     stop_or_continue(p, signo);
-    if (signal_ignored(p, signo) && !(bit & (asked->sig.blocked | asked->sig.waiting)))
+    if (signal_ignored(p, signo) && !(bit & (asked->sig.blocked | asked->sig.waiting)) &&
+        !(asked->ptrace && signo != SIGKILL))
         return NOT_SENT;
     if (signo == SIGKILL) {
         process_kill(p, SIGKILL); /* at once, so that sleeps which only its end may cut short know of it */

@@ -70,9 +70,11 @@ enum {
     POLL_HUP = 6,
     TRAP_BRKPT = 1,
     TRAP_TRACE = 2,
+    TRAP_HWBKPT = 4,
     CLD_EXITED = 1,
     CLD_KILLED = 2,
     CLD_DUMPED = 3,
+    CLD_TRAPPED = 4,
     CLD_STOPPED = 5,
     CLD_CONTINUED = 6
 };
@@ -178,6 +180,7 @@ struct thread_signals {
     sigset_t blocked;
     sigset_t saved; /* of sigsuspend and friends: the mask to go back to, if restore */
     bool restore;
+    uint8_t traps;             /* TRAP_*: what it is to stop for, being traced; kernel/proc/ptrace.h */
     bool faulted;              /* the running fault's signal is in fault_info, and goes first */
     sigset_t waiting;          /* what rt_sigtimedwait() waits for, though it is blocked */
     struct signal_set pending; /* sent to this thread */

@@ -34,9 +34,15 @@ static inline sigset_t signal_takeable(const struct thread *t)
     return (t->sig.pending.set | t->process->pending.set) & ~t->sig.blocked;
 }
 
+/* Whether it is to stand: with its process, or, if it is traced, when that was asked of it. */
+static inline __attribute__((always_inline)) bool signal_is_to_stop(const struct thread *t)
+{
+    return unlikely(t->process->stopped | t->sig.traps) && (t->sig.traps || !t->ptrace);
+}
+
 static inline __attribute__((always_inline)) bool signal_has_work(const struct thread *t)
 {
-    return t->sig.faulted || signal_takeable(t) || t->exiting || t->process->stopped;
+    return t->sig.faulted || signal_takeable(t) || t->exiting || signal_is_to_stop(t);
 }
 
 #endif

@@ -12,6 +12,7 @@
 #include "kernel/proc/ldt.h"
 #include "kernel/proc/thread.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/ptrace.h"
 #include "kernel/proc/signal_parts.h"
 #include "kernel/proc/trace.h"
 #include "kernel/sched/latency.h"
@@ -98,6 +99,7 @@ void thread_free(struct thread *t)
 {
     signal_set_clear(&t->sig.pending);
     cred_end(t);
+    kfree(t->context.debug);
     cache_free(&fpu_cache, t->context.fpu);
     cache_free(&thread_cache, t);
 }
@@ -148,6 +150,7 @@ void thread_take_pid(struct thread *t)
     unhash_thread(t);
     t->tid = t->process->pid;
     hash_thread(t);
+    ptrace_renumber(t);
 }
 
 void thread_leave(struct thread *t)

@@ -17,6 +17,7 @@
 struct cred; /* kernel/proc/cred.h */
 struct fd_table;
 struct process; /* kernel/proc/process.h */
+struct ptrace;  /* kernel/proc/ptrace.h */
 
 #define THREAD_SLACK 50000u /* ns, of the first one */
 
@@ -36,7 +37,11 @@ struct thread {
     struct thread_signals sig;
     /* Who it is, referenced; and whom it acts as, which is the same but in access(2). */
     struct cred *cred, *acting;
-    uint16_t ioprio; /* class and level, as ioprio_set(2) has them */
+    struct ptrace *ptrace;  /* that it is traced; NULL: it is not */
+    struct ptrace *tracees; /* whom it traces, and their graves */
+    uint8_t halt;           /* HALT_*: that it stands, and why */
+    int resumed_with;       /* the signal that its tracer let it go on with, or 0 */
+    uint16_t ioprio;        /* class and level, as ioprio_set(2) has them */
     /* What prctl(2) keeps for it: how late, in ns, its sleeps may end, now and as it began; promises. */
     uint32_t slack, slack_default;
     bool no_new_privs; /* its children's, and kept by exec() */

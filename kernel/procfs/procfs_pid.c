@@ -7,6 +7,7 @@
 #include "kernel/proc/cred.h"
 #include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/ptrace.h"
 #include "kernel/proc/uts.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/vm/vm_sys.h"
@@ -23,8 +24,8 @@ static char task_state(const struct process *p, const struct thread *t)
         return 'Z';
     if (t->task->state == TASK_RUNNABLE)
         return 'R';
-    if (p->stopped)
-        return 'T';
+    if (t->halt)
+        return t->halt == HALT_PROCESS ? 'T' : 't';
     return t->task->interruptible ? 'S' : 'D';
 }
 
@@ -37,6 +38,8 @@ static const char *state_name(char state)
         return "sleeping";
     case 'T':
         return "stopped";
+    case 't':
+        return "tracing stop";
     case 'Z':
         return "zombie";
     default:
@@ -288,6 +291,14 @@ static void status_ids(struct text *t, const struct cred *c, uint32_t descriptor
     text_print(t, " \n");
 }
 
+/* The number of the thread that traces what the node names, or 0. */
+static int tracer_of(const struct process *p, const struct proc_node *n, const struct thread *th)
+{
+    const struct ptrace *g = th ? th->ptrace : !n->tid || n->tid == p->pid ? p->grave : NULL;
+
+    return g ? g->tracer->tid : 0;
+}
+
 static int show_status(struct text *t, const struct proc_node *n)
 {
     struct process *p = counted(n);
@@ -304,8 +315,8 @@ static int show_status(struct text *t, const struct proc_node *n)
     text_print(t, "Name:\t");
     put_escaped(t, comm_of(p, th));
     text_print(t, "\nUmask:\t%04o\nState:\t%c (%s)\n", umask, state, state_name(state));
-    text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->pid, id,
-               p->parent ? p->parent->pid : 0);
+    text_print(t, "Tgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", p->pid, id,
+               p->parent ? p->parent->pid : 0, tracer_of(p, n, th));
     status_ids(t, th ? th->cred : cred_of_process(p), th && th->files ? th->files->size : 0);
     text_print(t, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", p->pid, id, p->pgid, p->sid);
     if (proc_memory(n))
@@ -433,6 +444,27 @@ static int show_wchan(struct text *t, const struct proc_node *n)
     if (!proc_process(n))
         return -ESRCH;
     text_put(t, "0", 1);
+    return 0;
+}
+
+/* The system call that it sleeps in, with its arguments, and where it was made. */
+static int show_syscall(struct text *t, const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+    const struct thread *th = proc_thread(n);
+    const struct trap_frame *tf = th ? thread_frame(th) : NULL;
+
+    if (is_gone(p, n, th))
+        return -ESRCH;
+    if (!tf)
+        text_print(t, "-1 0x0 0x0\n");
+    else if (th->task->state == TASK_RUNNABLE)
+        text_print(t, "running\n");
+    else if (tf->vector != TRAP_SYSCALL || tf->error == TRAP_NO_CALL)
+        text_print(t, "-1 0x%x 0x%x\n", tf->user_esp, tf->eip);
+    else
+        text_print(t, "%d 0x%x 0x%x 0x%x 0x%x 0x%x 0x%x 0x%x 0x%x\n", (int)tf->error, tf->ebx, tf->ecx,
+                   tf->edx, tf->esi, tf->edi, tf->ebp, tf->user_esp, tf->eip);
     return 0;
 }
 
@@ -859,7 +891,7 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
         {.name = "smaps", .mode = S_IFREG | 0444, .count_next = proc_next_smaps, .guarded = true},           \
         {.name = "smaps_rollup", .mode = S_IFREG | 0444, .count = proc_show_smaps_rollup, .guarded = true},  \
         COUNTING("stat", show_stat), COUNTING("statm", show_statm), COUNTING("status", show_status),         \
-        FILE("wchan", show_wchan)
+        OWN("syscall", show_syscall), FILE("wchan", show_wchan)
 
 #define NET_ENTRY                                                                                            \
     {                                                                                                        \

@@ -233,9 +233,9 @@ SYSCALL(setxattr);
 SYSCALL(times);
 SYSCALL(ugetrlimit);
 SYSCALL(vfork);
-SYSCALL(wait4);
-SYSCALL(waitid);
-SYSCALL(waitpid);
+
+/* sys_ptrace.c */
+SYSCALL(ptrace);
 
 /* sys_sched.c */
 SYSCALL(getpriority);
@@ -359,6 +359,11 @@ SYSCALL(timerfd_gettime);
 SYSCALL(timerfd_gettime64);
 SYSCALL(timerfd_settime);
 SYSCALL(timerfd_settime64);
+/* sys_wait.c */
+SYSCALL(wait4);
+SYSCALL(waitid);
+SYSCALL(waitpid);
+
 #undef SYSCALL
 
 #endif

@@ -9,6 +9,7 @@
 #include "kernel/proc/futex.h"
 #include "kernel/proc/ldt.h"
 #include "kernel/proc/process.h"
+#include "kernel/sys/rusage.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/sys_cred.h"
 #include "kernel/sys/syscall.h"
@@ -161,238 +162,6 @@ int32_t sys_setsid(SYSCALL_NO_ARGS)
     return self->pid;
 }
 
-/* --- waiting --- */
-
-enum {
-    WNOHANG = 1,
-    WUNTRACED = 2,
-    WEXITED = 4,
-    WCONTINUED = 8,
-    WNOWAIT = 0x01000000,
-    W_NOTHREAD = 0x20000000,
-    W_ALL = 0x40000000,
-    W_CLONE = 0x80000000,
-};
-enum { P_ALL, P_PID, P_PGID, P_PIDFD };
-
-struct rusage {
-    int32_t user_sec, user_usec, system_sec, system_usec;
-    int32_t max_rss, unused1[3], min_faults, maj_faults, unused2[8];
-};
-_Static_assert(sizeof(struct rusage) == 72, "getrusage(2)");
-
-static void fill_rusage(struct rusage *r, uint64_t user_ns, uint64_t system_ns, uint64_t minor,
-                        uint64_t major, uint64_t max_pages)
-{
-    *r = (struct rusage){
-        .user_sec = (int32_t)(user_ns / 1000000000),
-        .user_usec = (int32_t)(user_ns % 1000000000 / 1000),
-        .system_sec = (int32_t)(system_ns / 1000000000),
-        .system_usec = (int32_t)(system_ns % 1000000000 / 1000),
-        .max_rss = (int32_t)(max_pages << (PAGE_SHIFT - 10)),
-        .min_faults = (int32_t)minor,
-        .maj_faults = (int32_t)major,
-    };
-}
-
-/* What one that was waited for leaves to its parent. */
-static void inherit_counts(struct process *parent, const struct process *p)
-{
-    uint64_t user, system, minor, major;
-    uint32_t max = process_max_resident(p);
-
-    if (max < p->child_max_resident)
-        max = p->child_max_resident;
-
-    process_times(p, &user, &system);
-    process_faults(p, &minor, &major);
-    parent->child_user_ns += user + p->child_user_ns;
-    parent->child_system_ns += system + p->child_system_ns;
-    parent->child_min_faults += minor + p->child_min_faults;
-    parent->child_maj_faults += major + p->child_maj_faults;
-    if (parent->child_max_resident < max)
-        parent->child_max_resident = max;
-}
-
-struct event {
-    int pid, code, status; /* as siginfo has them; pid 0: none */
-    int wait_status;       /* as wait4() has it */
-    int uid;               /* real */
-    bool usage_wanted;     /* whether somebody wants to know rusage */
-    struct rusage rusage;
-};
-
-static void note(struct event *e, const struct process *p, int code, int status, int wait_status)
-{
-    if (e->usage_wanted) {
-        uint64_t user, system, minor, major;
-
-        process_times(p, &user, &system);
-        process_faults(p, &minor, &major);
-        fill_rusage(&e->rusage, user + p->child_user_ns, system + p->child_system_ns,
-                    minor + p->child_min_faults, major + p->child_maj_faults, process_max_resident(p));
-    }
-    e->pid = p->pid;
-    e->uid = (int)cred_of_process(p)->uid;
-    e->code = code;
-    e->status = status;
-    e->wait_status = wait_status;
-}
-
-/* Whether the child has something to tell, and telling it. */
-static bool ask(struct process *p, unsigned options, struct event *e)
-{
-    bool keep = options & WNOWAIT;
-
-    if (p->state == PROCESS_ZOMBIE) {
-        int low = p->exit_status & 0x7F;
-
-        if (!(options & WEXITED))
-            return false;
-        note(e, p,
-             !low                    ? CLD_EXITED
-             : p->exit_status & 0x80 ? CLD_DUMPED
-                                     : CLD_KILLED,
-             low ? low : p->exit_status >> 8, p->exit_status);
-        if (!keep) {
-            inherit_counts(process_current(), p);
-            process_reap(p);
-        }
-        return true;
-    }
-    if (options & WUNTRACED && p->stop_signal) {
-        note(e, p, CLD_STOPPED, p->stop_signal, p->stop_signal << 8 | 0x7F);
-        if (!keep)
-            p->stop_signal = 0;
-        return true;
-    }
-    if (options & WCONTINUED && p->continued) {
-        note(e, p, CLD_CONTINUED, SIGCONT, 0xFFFF);
-        if (!keep)
-            p->continued = false;
-        return true;
-    }
-    return false;
-}
-
-/* Whom to wait for. */
-struct wanted {
-    int kind;               /* P_ALL, ... */
-    int id;                 /* a process or a group */
-    struct pidfd_name name; /* P_PIDFD: whom the descriptor named when the call began */
-    unsigned options;
-};
-
-static bool meant(const struct process *p, const struct wanted *w)
-{
-    if ((w->kind == P_PID && p->pid != w->id) || (w->kind == P_PGID && p->pgid != w->id) ||
-        (w->kind == P_PIDFD && !pidfd_names(&w->name, p)))
-        return false;
-    return w->options & W_ALL || (p->exit_signal != SIGCHLD) == !!(w->options & W_CLONE);
-}
-
-/* Wait for an event. 0 with e->pid, or 0 in it with WNOHANG; -ECHILD, -ERESTARTSYS. */
-static int wait_event(const struct wanted *w, struct event *e)
-{
-    struct process *self = process_current();
-    int err = 0;
-
-    e->pid = 0;
-    while (!err) {
-        bool any = false;
-
-        for (struct process *p = self->children; p; p = p->sibling_next) {
-            if (!meant(p, w))
-                continue;
-            any = true;
-            if (ask(p, w->options, e))
-                return 0;
-        }
-        if (!any)
-            return -ECHILD;
-        if (w->options & WNOHANG)
-            return 0;
-
-        uint32_t irq = os_irq_save();
-
-        err = thread_sleep(&self->child_wait);
-        os_irq_restore(irq);
-    }
-    return -ERESTARTSYS;
-}
-
-static int32_t wait4(int pid, vaddr_t status, unsigned options, vaddr_t rusage)
-{
-    struct wanted w = {.kind = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID, .options = options | WEXITED};
-    struct event e;
-    int err;
-
-    if (options & ~(unsigned)(WNOHANG | WUNTRACED | WCONTINUED | W_NOTHREAD | W_ALL | W_CLONE))
-        return -EINVAL;
-    if (pid == INT32_MIN)
-        return -ESRCH;
-    w.id = pid > 0 ? pid : pid == 0 ? process_current()->pgid : -pid;
-    e.usage_wanted = rusage;
-    err = wait_event(&w, &e);
-    if (err || !e.pid)
-        return err;
-    if (status)
-        err = user_write32(status, (uint32_t)e.wait_status);
-    if (!err && rusage)
-        err = user_copy_out(rusage, &e.rusage, sizeof e.rusage);
-    return err ? err : e.pid;
-}
-
-int32_t sys_wait4(SYSCALL_4_ARGS(pid, status, options, rusage))
-{
-    return wait4((int)pid, status, options, rusage);
-}
-
-int32_t sys_waitpid(SYSCALL_3_ARGS(pid, status, options))
-{
-    return wait4((int)pid, status, options, 0);
-}
-
-int32_t sys_waitid(SYSCALL_5_ARGS(which, id, info, options, rusage))
-{
-    struct wanted w = {.kind = (int)which, .id = (int)id, .options = options};
-    bool nonblock = false;
-    struct event e;
-    int err;
-
-    if (options & ~(unsigned)(WNOHANG | WNOWAIT | WEXITED | WUNTRACED | WCONTINUED | W_NOTHREAD | W_ALL |
-                              W_CLONE) ||
-        !(options & (WEXITED | WUNTRACED | WCONTINUED)))
-        return -EINVAL;
-    if (w.kind != P_ALL && w.kind != P_PID && w.kind != P_PGID && w.kind != P_PIDFD)
-        return -EINVAL;
-    if (w.kind == P_PGID && id == 0)
-        w.id = process_current()->pgid;
-    if (w.kind != P_ALL && (w.id < 0 || (w.id == 0 && w.kind != P_PIDFD)))
-        return -EINVAL;
-    err = w.kind == P_PIDFD ? pidfd_get_name(w.id, &w.name, &nonblock) : 0;
-    if (err)
-        return err;
-    if (options & WNOHANG)
-        nonblock = false;
-    w.options |= nonblock ? WNOHANG : 0;
-    e.usage_wanted = rusage;
-    err = wait_event(&w, &e);
-    if (err)
-        return err;
-    if (nonblock && !e.pid)
-        return -EAGAIN;
-    if (rusage && e.pid)
-        err = user_copy_out(rusage, &e.rusage, sizeof e.rusage);
-    if (!err && info) {
-        const int32_t words[6] = {e.pid ? SIGCHLD : 0, 0, e.pid ? e.code : 0, e.pid, e.pid ? e.uid : 0,
-                                  e.pid ? e.status : 0};
-
-        err = user_copy_out(info, words, sizeof words);
-    }
-    return err;
-}
-
 /* --- resources --- */
 
 enum { RUSAGE_SELF = 0, RUSAGE_CHILDREN = -1, RUSAGE_THREAD = 1 };
@@ -411,10 +180,10 @@ int32_t sys_getrusage(SYSCALL_2_ARGS(who, to))
         else
             thread_times(thread_current(), &user, &system);
         process_faults(p, &minor, &major);
-        fill_rusage(&r, user, system, minor, major, process_max_resident(p));
+        rusage_fill(&r, user, system, minor, major, process_max_resident(p));
         break;
     case RUSAGE_CHILDREN:
-        fill_rusage(&r, p->child_user_ns, p->child_system_ns, p->child_min_faults, p->child_maj_faults,
+        rusage_fill(&r, p->child_user_ns, p->child_system_ns, p->child_min_faults, p->child_maj_faults,
                     p->child_max_resident);
         break;
     default:

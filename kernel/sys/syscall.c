@@ -5,6 +5,7 @@
 #include "kernel/sys/syscall.h"
 #include "kernel/lib/printk.h"
 #include "kernel/proc/process.h"
+#include "kernel/proc/ptrace.h"
 #include "kernel/procfs/procfs.h"
 #include "kernel/sched/latency.h"
 #include "kernel/sys/sys.h"
@@ -43,7 +44,7 @@ const struct syscall syscall_table[SYSCALLS] = {
     [23] = {sys_setuid16, "setuid"},
     [24] = {sys_getuid16, "getuid"},
     [25] = {sys_stime, "stime"},
-    [26] = {NULL, "ptrace"},
+    [26] = {sys_ptrace, "ptrace"},
     [27] = {sys_alarm, "alarm"},
     [28] = {NULL, "oldfstat"},
     [29] = {sys_pause, "pause"},
@@ -473,15 +474,27 @@ int32_t syscall_unknown(uint32_t nr)
     return -ENOSYS;
 }
 
-void syscall_metered(struct trap_frame *tf)
+/* The call that the frame asks for. */
+static void make_call(struct trap_frame *tf)
 {
     uint32_t nr = tf->error;
 
-    latency_enter(nr < SYSCALLS ? nr : LATENCY_KINDS);
     tf->eax = nr < SYSCALLS && syscall_table[nr].fn
                   ? (uint32_t)syscall_table[nr].fn(tf->ebx, tf->ecx, tf->edx, tf->esi, tf->edi, tf->ebp)
                   : (uint32_t)syscall_unknown(nr);
+}
+
+void syscall_metered(struct trap_frame *tf)
+{
+    latency_enter(tf->error < SYSCALLS ? tf->error : LATENCY_KINDS);
+    make_call(tf);
     latency_leave();
+}
+
+void syscall_watched(struct trap_frame *tf)
+{
+    if (ptrace_at_call(tf))
+        make_call(tf);
 }
 
 const char *proc_call_name(unsigned nr)

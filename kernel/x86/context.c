@@ -12,6 +12,7 @@
 struct context *context_loaded;
 static const struct context_ldt *ldt_loaded;
 static bool tsc_withheld; /* from whoever is loaded */
+static uint8_t watched_loaded;
 
 static void load_ldt(const struct context_ldt *ldt)
 {
@@ -23,6 +24,15 @@ static void load_tsc(bool withheld)
 {
     tsc_withheld = withheld;
     cpu_let_tsc(!withheld);
+}
+
+static __attribute__((noinline, cold)) void load_watched(const struct context *c)
+{
+    if ((c->watched ^ watched_loaded) & CONTEXT_CALLS)
+        cpu_set_watched(c->watched & CONTEXT_CALLS);
+    if ((c->watched | watched_loaded) & CONTEXT_DEBUG)
+        debugreg_load(c->watched & CONTEXT_DEBUG ? c->debug : NULL);
+    watched_loaded = c->watched;
 }
 
 void context_store(struct context *c)
@@ -44,6 +54,8 @@ void context_load_slow(struct context *c)
         load_ldt(c->ldt);
     if (unlikely(c->no_tsc != tsc_withheld))
         load_tsc(c->no_tsc);
+    if (unlikely(c->watched | watched_loaded))
+        load_watched(c);
     segment_set_fs(c->fs);
     segment_set_gs(c->gs);
     fpu_load(c->fpu);
@@ -70,6 +82,13 @@ void context_let_tsc(struct context *c, bool on)
     c->no_tsc = !on;
     if (c == context_loaded && c->no_tsc != tsc_withheld)
         load_tsc(c->no_tsc);
+}
+
+void context_watch(struct context *c, unsigned bits, bool on)
+{
+    c->watched = (uint8_t)(on ? c->watched | bits : c->watched & ~bits);
+    if (c == context_loaded)
+        load_watched(c);
 }
 
 void context_ldt_moved(const struct context_ldt *ldt)

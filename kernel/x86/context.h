@@ -3,6 +3,7 @@
 #define KERNEL_X86_CONTEXT_H
 
 #include "kernel/x86/cpu.h"
+#include "kernel/x86/debugreg.h"
 #include "kernel/x86/fpu.h"
 
 /* A program's local descriptors. */
@@ -15,8 +16,17 @@ struct context {
     uint64_t tls[CPU_TLS];         /* descriptors as in the GDT */
     const struct context_ldt *ldt; /* NULL: none */
     bool no_tsc;                   /* it must not read the time-stamp counter */
+    uint8_t watched;               /* CONTEXT_*: how a debugger watches it; 0: nobody does */
+    struct debugreg *debug;        /* its debug registers, with CONTEXT_DEBUG; NULL: none yet */
+    uint32_t debug_control;        /* DR7, as it was written */
+    uint32_t debug_status;         /* DR6, as its last debug exception left it */
     uint16_t fs, gs;               /* these two and the FPU's are valid while another context is loaded */
     struct fpu_state *fpu;
+};
+
+enum {
+    CONTEXT_CALLS = 1 << 0, /* its system calls come in by the stub that tells a tracer */
+    CONTEXT_DEBUG = 1 << 1, /* the processor has to watch for its debug registers */
 };
 
 extern struct context *context_loaded; /* whose registers these are, or NULL */
@@ -32,6 +42,8 @@ static inline void context_load(struct context *c)
 void context_set_ldt(struct context *c, const struct context_ldt *ldt);
 /* Let a program read the time-stamp counter, or not. Interrupts off. */
 void context_let_tsc(struct context *c, bool on);
+/* Set or clear CONTEXT_* bits of c; with CONTEXT_DEBUG also what its debug registers are. Interrupts off. */
+void context_watch(struct context *c, unsigned bits, bool on);
 /* A table has moved: load it again if it is loaded. Interrupts off. */
 void context_ldt_moved(const struct context_ldt *ldt);
 bool context_ldt_is_loaded(const struct context_ldt *ldt);

@@ -135,14 +135,29 @@ static void load_idt(void)
 
 #define IRQS 32u /* trap.asm */
 
+static bool metered, watched;
+
+static void set_call_gate(void)
+{
+    uint32_t stub = metered ? trap_metered_call : trap_stubs[TRAP_SYSCALL];
+
+    set_gate(TRAP_SYSCALL, SEL_KERNEL_CODE, watched ? trap_watched_call : stub, GATE_TRAP | DESC_RING3);
+}
+
+void cpu_set_watched(bool on)
+{
+    watched = on;
+    set_call_gate();
+}
+
 void cpu_set_metered(bool on)
 {
     uint32_t irq = cpu_irq_save();
 
+    metered = on;
+    set_call_gate();
     set_gate(TRAP_PAGE_FAULT, SEL_KERNEL_CODE, on ? trap_metered_page_fault : trap_stubs[TRAP_PAGE_FAULT],
              GATE_TRAP);
-    set_gate(TRAP_SYSCALL, SEL_KERNEL_CODE, on ? trap_metered_call : trap_stubs[TRAP_SYSCALL],
-             GATE_TRAP | DESC_RING3);
     for (unsigned i = 0; i < IRQS; i++)
         set_gate(IRQ_VECTOR + i, SEL_KERNEL_CODE, on ? trap_metered_irqs[i] : trap_stubs[IRQ_VECTOR + i],
                  GATE_INTERRUPT);

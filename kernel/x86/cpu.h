@@ -55,5 +55,8 @@ void cpu_set_fs(uint16_t selector);
 void cpu_set_gs(uint16_t selector);
 /* Let system calls, page faults and interrupts come in through the stubs that measure, or no more. */
 void cpu_set_metered(bool on);
+/* Let the system calls of whoever is loaded come in through the stub that tells a tracer, which does not
+ * measure, or no more. Interrupts off. */
+void cpu_set_watched(bool on);
 
 #endif

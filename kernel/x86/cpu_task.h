@@ -13,6 +13,7 @@ enum {
     /* Not work, and never done: the program has local descriptors, so that its stack may be one of 16 bits.
      * trap.asm knows it. */
     TASK_HAS_LDT = 1 << 4,
+    TASK_WORK_TRACE = 1 << 5, /* a tracer may want to know that its system call is over */
 };
 
 struct cpu_task {

@@ -72,6 +72,11 @@ uint32_t fpu_components(void)
     return components;
 }
 
+uint32_t fpu_mxcsr_mask(void)
+{
+    return mxcsr_mask;
+}
+
 void fpu_save_otherwise(struct fpu_state *s)
 {
     if (cpu_features.xsave)

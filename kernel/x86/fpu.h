@@ -31,6 +31,8 @@ uint32_t fpu_state_size(void);
 extern uint32_t fpu_frame_bytes; /* constant after fpu_init() */
 /* XCR0: the components that XSAVE stores; 0 without XSAVE. */
 uint32_t fpu_components(void);
+/* The bits of MXCSR that it knows. */
+uint32_t fpu_mxcsr_mask(void);
 /* What a program begins with. */
 void fpu_reset(struct fpu_state *s);
 extern struct fpu_state fpu_clean; /* what a program begins with; constant after fpu_init() */

@@ -36,7 +36,7 @@ FRAME_ESP    equ 56
 FRAME_SS     equ 60
 
 extern trap_dispatch, trap_interrupt, trap_page_fault
-extern latency_page_fault, latency_interrupt, syscall_metered
+extern latency_page_fault, latency_interrupt, syscall_metered, syscall_watched
 extern os_current, thread_return_to_user, syscall_table, syscall_unknown, cpu_espfix
 
 ; With SMAP the kernel must not run with the AC flag of whoever it interrupted. Processors without it do not know
@@ -293,6 +293,12 @@ metered_call:
 metered_irq:
     HANDLE latency_interrupt
 
+; The way in of calls that a tracer is to be told of, for cpu_set_watched().
+watched_call:
+    push eax
+    push dword VECTOR_CALL
+    HANDLE syscall_watched
+
 %assign irq 0
 %rep IRQS
 metered_irq_ %+ irq:
@@ -304,6 +310,10 @@ metered_irq_ %+ irq:
 
 section .rodata
     dd 0                                ; ends trap_clac_sites
+
+global trap_watched_call
+trap_watched_call:
+    dd watched_call
 
 global trap_metered_page_fault, trap_metered_call, trap_metered_irqs
 trap_metered_page_fault:

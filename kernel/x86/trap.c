@@ -7,6 +7,7 @@
 #include "drivers/pic.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/cpu_task.h"
+#include "kernel/x86/debugreg.h"
 #include "kernel/x86/panic.h"
 #include "mm/os.h"
 #include "mm/x86/cpu.h"
@@ -148,6 +149,8 @@ void trap_dispatch(struct trap_frame *tf)
     if ((trap_from_user(tf) || tf->vector == TRAP_IRET) && trap_program_exception(tf))
         return;
     if (tf->vector < TRAP_EXCEPTIONS && handlers[tf->vector] && handlers[tf->vector](tf))
+        return;
+    if (tf->vector == TRAP_DEBUG && debugreg_is_ignored())
         return;
     if (fix_up(tf))
         return;

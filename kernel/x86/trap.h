@@ -55,6 +55,9 @@ bool page_fault(struct trap_frame *tf, const struct fault *f);
 /* Another exception of a program, or TRAP_IRET: make it a signal. False when no program can cause it.
  * kernel/proc/exception.c. */
 bool trap_program_exception(struct trap_frame *tf);
+/* A system call of a program that a tracer watches: tell it, and make the call. kernel/sys/syscall.c.
+ * Sleeps. */
+void syscall_watched(struct trap_frame *tf);
 /* The running thread goes back to ring 3 and has work to do first. Interrupts on. kernel/life/deliver.c.
  * Sleeps. */
 void thread_return_to_user(struct trap_frame *tf);
@@ -100,6 +103,8 @@ void trap_to_user(void);
 /* For cpu.c: the entry points, and where the double-fault task begins. */
 extern const uint32_t trap_stubs[256];
 /* The ways in that measure: a page fault, a system call, IRQ by IRQ. */
+/* The way in that tells a tracer of system calls. */
+extern const uint32_t trap_watched_call;
 extern const uint32_t trap_metered_page_fault, trap_metered_call, trap_metered_irqs[];
 extern const uint32_t trap_clac_sites[]; /* places in the stubs for CLAC, 0 ends */
 _Noreturn void trap_double_fault(void);

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
@@ -209,7 +210,7 @@ static long one_try(void)
     const struct timespec then = {1000000000, 0};
     int fd;
 
-    switch (chance(34)) {
+    switch (chance(35)) {
     case 0:
         fd = open(path, (int)chance(4) | (chance(4) ? 0 : O_TRUNC) | O_NONBLOCK | O_NOCTTY);
         use(fd, path);
@@ -278,6 +279,10 @@ static long one_try(void)
         return prctl(PR_SET_SECUREBITS, 1);
     case 32:
         return mkdir("/tmp/root/dir/new", 0777);
+    case 33:
+        if (syscall(SYS_ptrace, chance(2) ? PTRACE_ATTACH : PTRACE_SEIZE, pid, 0, 0) == 0)
+            complain("it was traced");
+        return -1;
     default:
         return utimensat(AT_FDCWD, path, (struct timespec[]){then, then}, 0);
     }

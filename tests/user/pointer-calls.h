@@ -54,6 +54,9 @@ static const struct timezone bad_zone = {10000, 0};
 static const struct rlimit core_limit = {0, 0};
 static const uint64_t core_limit64[2] = {0, 0};
 /* Of struct flock and flock64, as i386 has them: type, whence, start, size, process. */
+static const uint32_t no_records[32], no_segment[4] = {6, 0, 0, 0};
+static uint32_t registers_of_others[17];
+static struct iovec of_registers = {registers_of_others, sizeof registers_of_others};
 static const int32_t no_owner[2] = {0, 0}; /* F_OWNER_TID */
 static const int32_t read_lock[5] = {F_RDLCK}, read_lock64[6] = {F_RDLCK};
 static const uint32_t kernel_action[5] = {1, 0, 0, 0, 0}, old_action[4] = {1, 0, 0, 0}; /* SIG_IGN */
@@ -358,6 +361,35 @@ static long dead_child(int call, void *status, void *usage)
     return rc > 0 ? 0 : rc;
 }
 
+/* Of a child that is traced, and stands. */
+static long of_tracee(unsigned request, const void *addr, const void *data)
+{
+    pid_t pid = fork();
+    long rc;
+    int err;
+
+    if (pid == 0) {
+        syscall(SYS_ptrace, 0, 0, 0, 0);
+        raise(SIGSTOP);
+        _exit(0);
+    }
+    waitpid(pid, NULL, __WALL);
+    rc = syscall(SYS_ptrace, request, pid, addr, data);
+    err = errno;
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, __WALL);
+    errno = err;
+    return rc > 0 ? 0 : rc;
+}
+
+/* The registers of a set go to memory, and come from it. */
+static long regset_of_tracee(void *base, size_t size)
+{
+    struct iovec part = {base, size};
+
+    return of_tracee(0x4204, (void *)1, &part);
+}
+
 /* clone() as fork(): the child ends, the parent says whether there was one. */
 static long cloned(long pid)
 {
@@ -632,10 +664,25 @@ static long console_kept(long rc)
     X(wait4, status, 4, dead_child(SYS_wait4, p, NULL))                                                      \
     X(wait4, rusage, 72, dead_child(SYS_wait4, buffer, p))                                                   \
     X(waitid, info, 128, dead_child(SYS_waitid, p, NULL))                                                    \
-    X(waitid, rusage, 72, dead_child(SYS_waitid, buffer, p))
+    X(waitid, rusage, 72, dead_child(SYS_waitid, buffer, p))                                                 \
+    X(ptrace, data__peekdata, 4, of_tracee(1, text, p))                                                      \
+    X(ptrace, data__peekuser, 4, of_tracee(3, NULL, p))                                                      \
+    X(ptrace, data__getregs, 68, of_tracee(12, NULL, p))                                                     \
+    X(ptrace, data__getfpregs, 108, of_tracee(14, NULL, p))                                                  \
+    X(ptrace, data__get_thread_area, 16, of_tracee(25, (void *)6, p))                                        \
+    X(ptrace, data__geteventmsg, 4, of_tracee(0x4201, NULL, p))                                              \
+    X(ptrace, data__getsiginfo, 128, of_tracee(0x4202, NULL, p))                                             \
+    X(ptrace, data__getregset_base, 68, regset_of_tracee(p, 68))                                             \
+    X(ptrace, data__getsigmask, 8, of_tracee(0x420A, (void *)8, p))                                          \
+    X(ptrace, data__get_syscall_info, 24, of_tracee(0x420E, (void *)24, p))
 
 /* The call reads there, or reads and writes: the object that is put there. */
 #define IN_CALLS(X)                                                                                          \
+    X(ptrace, addr__peeksiginfo, no_records, of_tracee(0x4209, p, buffer))                                   \
+    X(ptrace, data__setsiginfo, no_records, of_tracee(0x4203, NULL, p))                                      \
+    X(ptrace, data__setsigmask, no_signals, of_tracee(0x420B, (void *)8, p))                                 \
+    X(ptrace, data__set_thread_area, no_segment, of_tracee(26, (void *)6, p))                                \
+    X(ptrace, data__getregset, of_registers, of_tracee(0x4204, (void *)1, p))                                \
     X(bind, address, new_name, with_new_socket(SYS_bind, p, sizeof new_name))                                \
     X(connect, address, nobody, with_new_socket(SYS_connect, p, sizeof nobody))                              \
     X(accept4, user_size, room8, accepted(buffer, p))                                                        \

@@ -566,6 +566,54 @@ static bool makes_child(uint32_t nr)
     return nr == SYS_fork || nr == SYS_vfork || nr == SYS_clone || nr == 435;
 }
 
+static void calls(struct rng *r, struct slot *s, uint32_t n, unsigned depth);
+
+/* A child of its own, which makes calls, is traced by requests at random, and always ends. Nobody else is
+ * traced: a tracee that its tracer forgets would wait for the supervisor. */
+static void trace_some(struct rng *r, struct slot *s, unsigned depth)
+{
+    static const uint16_t requests[] = {
+        1,      2,      3,      4,      5,      6,      7,      7,      9,      12,     13,    14,     15,
+        16,     17,     18,     19,     21,     24,     24,     25,     26,     31,     32,    0x4200, 0x4201,
+        0x4202, 0x4203, 0x4204, 0x4205, 0x4206, 0x4207, 0x4208, 0x4209, 0x420a, 0x420b, 0x420e};
+    uint32_t none[6] = {0}, a[6];
+    pid_t child;
+    int status;
+
+    if (depth > 0 || s->children == 0)
+        return;
+    s->children--;
+    child = (pid_t)call(SYS_fork, none);
+    if (child == 0) {
+        if (below(r, 4))
+            call(SYS_ptrace, none);
+        none[0] = (uint32_t)getpid();
+        none[1] = SIGSTOP;
+        call(SYS_kill, none);
+        calls(r, s, 12, depth + 1);
+        for (;;)
+            syscall(SYS_exit, 0);
+    }
+    for (unsigned i = 0; child > 0 && i < 60; i++) {
+        a[0] = requests[below(r, sizeof requests / sizeof *requests)];
+        a[1] = (uint32_t)child;
+        a[2] = below(r, 3) == 0 ? any_memory(r) : below(r, 2) ? below(r, 80) * 4 : anything(r);
+        a[3] = below(r, 3) ? any_memory(r) : below(r, 2) ? below(r, 70) : anything(r);
+        if (a[0] == 0x4204 || a[0] == 0x4205)
+            a[2] = below(r, 4) ? 1 + below(r, 2) : 0x200 + below(r, 3);
+        call(SYS_ptrace, a);
+        if (below(r, 2))
+            waitpid(child, &status, WNOHANG | __WALL);
+        if (below(r, 8) == 0)
+            sched_yield();
+    }
+    if (child > 0) {
+        kill(child, SIGKILL);
+        while (waitpid(child, &status, __WALL) == child && WIFSTOPPED(status))
+            ;
+    }
+}
+
 /* Wake from whatever sleeps, and have signals end nothing, now and then: else most batches end in a few
  * calls. */
 static void recover(struct slot *s)
@@ -617,6 +665,11 @@ static void calls(struct rng *r, struct slot *s, uint32_t n, unsigned depth)
                 a[0] = below(r, 2) ? SIGCHLD | (next(r) & next(r) & 0x03f0ff00) : anything(r);
                 a[1] = below(r, 3) ? 0 : (uintptr_t)any_memory(r);
             }
+        }
+        if (nr == SYS_ptrace) {
+            s->nr = nr;
+            trace_some(r, s, depth);
+            continue;
         }
         if (nr == 57) /* setpgid: stay in the group that the supervisor kills */
             continue;

@@ -317,6 +317,11 @@ void context_let_tsc(struct context *c, bool on)
     c->no_tsc = !on;
 }
 
+void context_watch(struct context *c, unsigned bits, bool on)
+{
+    c->watched = (uint8_t)(on ? c->watched | bits : c->watched & ~bits);
+}
+
 void context_ldt_moved(const struct context_ldt *ldt)
 {
     (void)ldt;
