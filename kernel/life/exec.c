@@ -298,8 +298,8 @@ static int clear_tail(vaddr_t at)
 }
 
 /* Clear what the last pages of a program's segments have of the file beyond the segments' ends. Where that
- * cannot be, since the page may not be written or the file ends before it, the program has to live with it, as
- * on Linux. 0 or -ENOMEM. */
+ * cannot be, since the page may not be written or the file ends before it, the program has to live with it,
+ * as on Linux. 0 or -ENOMEM. */
 static int clear_program(const struct elf_image *e, vaddr_t base)
 {
     for (unsigned k = 0; k < e->segments; k++) {

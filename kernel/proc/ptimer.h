@@ -30,9 +30,10 @@ enum {
     CPUCLOCK_SCHED = 2,
     CPUCLOCK_FD = 3, /* not of processor time: the number names a descriptor */
 };
+/* Whose time a clock below 0 counts, or which descriptor it names. */
 static inline int cpuclock_id(int clock)
 {
-    return ~(clock >> CPUCLOCK_SHIFT);
+    return (int)(~(uint32_t)clock >> CPUCLOCK_SHIFT);
 }
 
 /*

@@ -374,8 +374,8 @@ static void among_busy(void)
 }
 
 /*
- * A hundred compute. A round of them is not as many slices; who slept is not kept waiting for it, and no more is
- * who waits for another who slept.
+ * A hundred compute. A round of them is not as many slices; who slept is not kept waiting for it, and no more
+ * is who waits for another who slept.
  */
 static void in_a_crowd(void)
 {

@@ -1,7 +1,7 @@
 /*
- * Executables drawn at random, of which several things are odd at once: segments of any place, size and right,
- * over each other or in another order, cut files, interpreters. What execve() says, what is mapped where, what
- * the program finds in memory, how it ends.
+ * Executables drawn at random, of which several things are odd at once: segments of any place, size and
+ * right, over each other or in another order, cut files, interpreters. What execve() says, what is mapped
+ * where, what the program finds in memory, how it ends.
  *
  * Linux looks at segments only after the old program is gone, and kills then; Quire looks before. So both say
  * "refused". Where a file is loaded that may lie anywhere, is the kernel's business: what is said of it is
@@ -28,8 +28,8 @@ _Static_assert(offsetof(struct image, p) + SEGMENTS * sizeof(Elf32_Phdr) <= CODE
 
 #define INTERP 0x700u /* where its path is */
 
-/* It stops itself, so that others can look at it, and ends with the sum of the bytes at two distances from the
- * label, which are written into it. */
+/* It stops itself, so that others can look at it, and ends with the sum of the bytes at two distances from
+ * the label, which are written into it. */
 __asm__(".pushsection .rodata\n"
         "elfrandom_code:\n"
         "    movl $20, %eax\n"
