@@ -14,7 +14,7 @@
 
 /* A call's arguments: the attribute's name, the value or where it or the list is to go. */
 struct request {
-    int (*serve)(struct inode *i, const struct request *r);
+    int (*serve)(struct inode *i, const struct request *r); /* what it asks for; sleeps */
     vaddr_t name, value;
     uint32_t size, flags;
 };
