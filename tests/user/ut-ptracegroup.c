@@ -223,7 +223,7 @@ static void threads(void (*fn)(void), const char *title)
     pid_t child = traced_child(fn), thread, got;
     unsigned long message = 0;
     bool thread_ended = false;
-    int status;
+    int status, thread_status = -1;
 
     PART(title);
     await("its own stop", child);
@@ -237,9 +237,11 @@ static void threads(void (*fn)(void), const char *title)
     TRY(trace(PTRACE_CONT, child, 0, 0));
     while ((got = waitpid(-1, &status, __WALL)) > 0) {
         if (got == thread && !WIFSTOPPED(status)) {
-            thread_ended = true;
-            ut_say("the thread: %s", ending(status));
+            thread_ended = true; /* told behind the process's stop, whichever was first */
+            thread_status = status;
         } else if (got == child && !WIFSTOPPED(status)) {
+            if (thread_ended && thread_status >= 0)
+                ut_say("the thread: %s", ending(thread_status));
             ut_say("the process: %s, %s", ending(status), thread_ended ? "the last" : "the first");
         } else {
             ut_say("%s: %s",
@@ -248,8 +250,12 @@ static void threads(void (*fn)(void), const char *title)
                                    : "somebody",
                    ending(status));
             if (got == child && WSTOPSIG(status) == SIGSTOP) {
-                await("the thread", thread);
+                if (thread_ended)
+                    ut_say("the thread: %s", ending(thread_status));
+                else
+                    await("the thread", thread);
                 thread_ended = true;
+                thread_status = -1;
             }
             if (status >> 16 == PTRACE_EVENT_EXEC) {
                 trace(PTRACE_GETEVENTMSG, got, 0, (unsigned long)&message);
