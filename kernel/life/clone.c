@@ -115,7 +115,7 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
     if (c->stack)
         tf->user_esp = c->stack;
     memcpy(child->context.tls, parent->context.tls, sizeof child->context.tls);
-    child->context.no_tsc = parent->context.no_tsc;
+    child->context.special = parent->context.special & CONTEXT_NO_TSC;
     /* It has no debug registers, but seems to have this one, as on Linux. */
     child->context.debug_control = parent->context.debug_control;
     child->context.debug_status = parent->context.debug_status;

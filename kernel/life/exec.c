@@ -543,7 +543,7 @@ static void forget_debug(struct context *c)
     if (likely(!c->debug))
         return;
     irq = os_irq_save();
-    context_watch(c, CONTEXT_DEBUG, false);
+    context_set_special(c, CONTEXT_DEBUG, false);
     os_irq_restore(irq);
     kfree(c->debug);
     c->debug = NULL;

@@ -247,7 +247,7 @@ void ptrace_let_go(struct thread *t, int signo)
 
     ptrace_set_steps(t, false, false);
     irq = os_irq_save();
-    context_watch(&t->context, CONTEXT_CALLS, false);
+    context_set_special(&t->context, CONTEXT_CALLS, false);
     os_irq_restore(irq);
     unlink_tracer(g);
     t->ptrace = NULL;

@@ -181,7 +181,7 @@ static int set_debug(struct thread *t, unsigned n, uint32_t value, struct debugr
     }
     irq = os_irq_save();
     err = debugreg_set(c->debug, n, value);
-    context_watch(c, CONTEXT_DEBUG, c->debug->enabled);
+    context_set_special(c, CONTEXT_DEBUG, c->debug->enabled);
     os_irq_restore(irq);
     if (!err && n == DEBUG_CONTROL)
         c->debug_control = value;

@@ -12,9 +12,9 @@
  * Other things that make a thread look on its way to ring 3 are bits of sig.traps, taken back by the stop
  * that they lead to.
  *
- * System calls of a tracee that stops for them come in by a stub of their own, which context_watch() puts in
- * place for that thread alone: nobody else's calls ask. What is to be done after the call is a bit of the
- * work that every way back to ring 3 asks for (TASK_WORK_TRACE).
+ * System calls of a tracee that stops for them come in by a stub of their own, which context_set_special()
+ * puts in place for that thread alone: nobody else's calls ask. What is to be done after the call is a bit
+ * of the work that every way back to ring 3 asks for (TASK_WORK_TRACE).
  *
  * Steps. The trap flag in the tracee's frame makes the processor stop it after one instruction. If the
  * program has set it itself it stays when the stepping ends (forced_step). A system call is a step too, and
@@ -392,7 +392,7 @@ void ptrace_resume(struct thread *t, const struct ptrace_mode *mode, int signo)
     if ((g->place == PTRACE_AT_ENTRY || g->place == PTRACE_AT_EVENT) && (mode->calls || mode->steps))
         thread_set_work(t, TASK_WORK_TRACE);
     irq = os_irq_save();
-    context_watch(&t->context, CONTEXT_CALLS, mode->calls || mode->emulates || mode->steps);
+    context_set_special(&t->context, CONTEXT_CALLS, mode->calls || mode->emulates || mode->steps);
     os_irq_restore(irq);
     t->resumed_with = signo;
     wake(t);

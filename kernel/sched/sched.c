@@ -197,7 +197,8 @@ void sched_ready(struct task *t)
 {
     const struct task *running = os_current;
     /* A program wakes another, and few want the processor: that needs no thought. */
-    bool plain = running && running->thread && !trap_irq_depth && !uneven && !crowded();
+    bool plain =
+        running && running->thread && !trap_irq_depth && !uneven && queue.level[RUN_NORMAL].count <= FEW;
 
     t->state = TASK_RUNNABLE;
     if (unlikely(!plain) && make_way(t)) {

@@ -485,7 +485,7 @@ static int32_t set_tsc(uint32_t how)
     if ((how != TSC_ENABLE && how != TSC_SIGSEGV) || !cpu_features.tsc)
         return -EINVAL;
     irq = os_irq_save();
-    context_let_tsc(&thread_current()->context, how == TSC_ENABLE);
+    context_set_special(&thread_current()->context, CONTEXT_NO_TSC, how == TSC_SIGSEGV);
     os_irq_restore(irq);
     return 0;
 }
@@ -530,7 +530,7 @@ int32_t sys_prctl(SYSCALL_5_ARGS(option, arg, c, d, e))
     case PR_SET_TIMING:
         return arg ? -EINVAL : 0;
     case PR_GET_TSC:
-        return user_write32(arg, t->context.no_tsc ? TSC_SIGSEGV : TSC_ENABLE);
+        return user_write32(arg, t->context.special & CONTEXT_NO_TSC ? TSC_SIGSEGV : TSC_ENABLE);
     case PR_SET_TSC:
         return set_tsc(arg);
     case PR_SET_TIMERSLACK:

@@ -11,8 +11,7 @@
 
 struct context *context_loaded;
 static const struct context_ldt *ldt_loaded;
-static bool tsc_withheld; /* from whoever is loaded */
-static uint8_t watched_loaded;
+static uint8_t special_loaded; /* CONTEXT_* */
 
 static void load_ldt(const struct context_ldt *ldt)
 {
@@ -20,19 +19,17 @@ static void load_ldt(const struct context_ldt *ldt)
     cpu_set_ldt(ldt ? ldt->entries : NULL, ldt ? ldt->count : 0);
 }
 
-static void load_tsc(bool withheld)
+static __attribute__((noinline, cold)) void load_special(const struct context *c)
 {
-    tsc_withheld = withheld;
-    cpu_let_tsc(!withheld);
-}
+    unsigned changed = c->special ^ special_loaded;
 
-static __attribute__((noinline, cold)) void load_watched(const struct context *c)
-{
-    if ((c->watched ^ watched_loaded) & CONTEXT_CALLS)
-        cpu_set_watched(c->watched & CONTEXT_CALLS);
-    if ((c->watched | watched_loaded) & CONTEXT_DEBUG)
-        debugreg_load(c->watched & CONTEXT_DEBUG ? c->debug : NULL);
-    watched_loaded = c->watched;
+    if (changed & CONTEXT_CALLS)
+        cpu_set_watched(c->special & CONTEXT_CALLS);
+    if (changed & CONTEXT_NO_TSC)
+        cpu_let_tsc(!(c->special & CONTEXT_NO_TSC));
+    if ((c->special | special_loaded) & CONTEXT_DEBUG)
+        debugreg_load(c->special & CONTEXT_DEBUG ? c->debug : NULL);
+    special_loaded = c->special;
 }
 
 void context_store(struct context *c)
@@ -52,10 +49,8 @@ void context_load_slow(struct context *c)
     cpu_set_tls(c->tls);
     if (unlikely(c->ldt != ldt_loaded))
         load_ldt(c->ldt);
-    if (unlikely(c->no_tsc != tsc_withheld))
-        load_tsc(c->no_tsc);
-    if (unlikely(c->watched | watched_loaded))
-        load_watched(c);
+    if (unlikely(c->special | special_loaded))
+        load_special(c);
     segment_set_fs(c->fs);
     segment_set_gs(c->gs);
     fpu_load(c->fpu);
@@ -77,18 +72,11 @@ void context_set_ldt(struct context *c, const struct context_ldt *ldt)
         load_ldt(ldt);
 }
 
-void context_let_tsc(struct context *c, bool on)
+void context_set_special(struct context *c, unsigned bits, bool on)
 {
-    c->no_tsc = !on;
-    if (c == context_loaded && c->no_tsc != tsc_withheld)
-        load_tsc(c->no_tsc);
-}
-
-void context_watch(struct context *c, unsigned bits, bool on)
-{
-    c->watched = (uint8_t)(on ? c->watched | bits : c->watched & ~bits);
+    c->special = (uint8_t)(on ? c->special | bits : c->special & ~bits);
     if (c == context_loaded)
-        load_watched(c);
+        load_special(c);
 }
 
 void context_ldt_moved(const struct context_ldt *ldt)

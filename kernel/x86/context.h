@@ -15,8 +15,7 @@ struct context_ldt {
 struct context {
     uint64_t tls[CPU_TLS];         /* descriptors as in the GDT */
     const struct context_ldt *ldt; /* NULL: none */
-    bool no_tsc;                   /* it must not read the time-stamp counter */
-    uint8_t watched;               /* CONTEXT_*: how a debugger watches it; 0: nobody does */
+    uint8_t special;               /* CONTEXT_*; 0, of nearly all */
     struct debugreg *debug;        /* its debug registers, with CONTEXT_DEBUG; NULL: none yet */
     uint32_t debug_control;        /* DR7, as it was written */
     uint32_t debug_status;         /* DR6, as its last debug exception left it */
@@ -25,8 +24,9 @@ struct context {
 };
 
 enum {
-    CONTEXT_CALLS = 1 << 0, /* its system calls come in by the stub that tells a tracer */
-    CONTEXT_DEBUG = 1 << 1, /* the processor has to watch for its debug registers */
+    CONTEXT_CALLS = 1 << 0,  /* its system calls come in by the stub that tells a tracer */
+    CONTEXT_DEBUG = 1 << 1,  /* the processor has to watch for its debug registers */
+    CONTEXT_NO_TSC = 1 << 2, /* it must not read the time-stamp counter */
 };
 
 extern struct context *context_loaded; /* whose registers these are, or NULL */
@@ -40,10 +40,8 @@ static inline void context_load(struct context *c)
 }
 /* Give c another table, or none. Interrupts off. */
 void context_set_ldt(struct context *c, const struct context_ldt *ldt);
-/* Let a program read the time-stamp counter, or not. Interrupts off. */
-void context_let_tsc(struct context *c, bool on);
 /* Set or clear CONTEXT_* bits of c; with CONTEXT_DEBUG also what its debug registers are. Interrupts off. */
-void context_watch(struct context *c, unsigned bits, bool on);
+void context_set_special(struct context *c, unsigned bits, bool on);
 /* A table has moved: load it again if it is loaded. Interrupts off. */
 void context_ldt_moved(const struct context_ldt *ldt);
 bool context_ldt_is_loaded(const struct context_ldt *ldt);

@@ -317,14 +317,9 @@ void context_set_ldt(struct context *c, const struct context_ldt *ldt)
     c->ldt = ldt;
 }
 
-void context_let_tsc(struct context *c, bool on)
+void context_set_special(struct context *c, unsigned bits, bool on)
 {
-    c->no_tsc = !on;
-}
-
-void context_watch(struct context *c, unsigned bits, bool on)
-{
-    c->watched = (uint8_t)(on ? c->watched | bits : c->watched & ~bits);
+    c->special = (uint8_t)(on ? c->special | bits : c->special & ~bits);
 }
 
 void context_ldt_moved(const struct context_ldt *ldt)
