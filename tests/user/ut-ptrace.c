@@ -513,7 +513,7 @@ static void execs(void)
 static void sleeping(void)
 {
     signal(SIGUSR1, handler);
-    nanosleep(&(struct timespec){1, 0}, NULL);
+    nanosleep(&(struct timespec){2, 0}, NULL);
     _exit(handled);
 }
 

@@ -5,6 +5,7 @@
 #include <linux/securebits.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 
 /* --- saying who one is --- */
@@ -282,6 +283,19 @@ static void no_more(void)
     TRY(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
+/* Its tracer is root; what counts is who it was itself when that began. */
+static void traced(void)
+{
+    as_somebody();
+    TRY(ptrace(PTRACE_TRACEME, 0, 0, 0));
+}
+
+static void traced_before(void)
+{
+    TRY(ptrace(PTRACE_TRACEME, 0, 0, 0));
+    as_somebody();
+}
+
 static void effective_user(void)
 {
     setresuid(0, 1000, 0);
@@ -326,7 +340,8 @@ static void execute(const char *what, mode_t mode, unsigned owner, void (*prepar
         ut_say("%s: %s", what, ut_errno(errno));
         _exit(1);
     }
-    waitpid(pid, &how, 0);
+    while (waitpid(pid, &how, 0) == pid && WIFSTOPPED(how))
+        ptrace(PTRACE_CONT, pid, 0, 0);
     ut_say("%s: %s", what, ut_status(how));
 }
 
@@ -357,6 +372,8 @@ static void executing(void)
     execute("of others only", 0701, 0, as_somebody);
     execute("not of others", 0710, 0, as_somebody);
     execute("not of its owner", 0077, 1000, as_somebody);
+    execute("set-uid under a tracer", 06755, 1001, traced);
+    execute("set-uid under one that may trace everybody", 06755, 1001, traced_before);
     execute("set-uid after no_new_privs", 06755, 1001, no_more);
     execute("set-uid root after no_new_privs", 04755, 0, no_more);
     execute("real 0, effective 1000", 0755, 0, effective_user);
