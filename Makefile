@@ -587,6 +587,7 @@ soak: hosted $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/lab/plugin.
 	@echo "soak: QUIRE_SEED=$(QUIRE_SEED)"
 	@status=0; QUIRE_SOAK=1 $(PROVE) --limit 14400 tests/host/seeds.t tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/user.t tests/boot/races.t tests/boot/areas.t \
 	    tests/boot/segments.t tests/boot/wine.t tests/boot/programs-trace.t tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t tests/boot/programs-db.t \
+	    tests/boot/programs-lang.t \
 	    tests/boot/tlb.t tests/boot/forms.t tests/boot/missed.t tests/lab/player.t || status=1; \
 	QUIRE_APPEND=softtlb=24 QUIRE_TIME_SCALE=$${QUIRE_TIME_SCALE:-10} $(PROVE) --limit 1400 $(TLB_TESTS) || status=1; \
 	exit $$status

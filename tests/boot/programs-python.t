@@ -1,0 +1,25 @@
+#!/usr/bin/env perl
+# Python's own tests of what a kernel does for it. They know what is right, and are run as they come with Debian.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Boot;
+use Programs;
+use Test::More;
+
+need_sets(qw(busybox python-tests));
+
+# One test of test_epoll is left out: it counts 10 ms on a clock that a busy host holds up. What Python says of itself has marks like
+# those of a step.
+my $run = run_programs('programs-python', sets => [qw(busybox python-tests)], memory => '160M', time => 300, script => <<'END');
+export HOME=/tmp TMPDIR=/tmp LC_ALL=C.UTF-8
+hostname localhost
+set -o pipefail
+tests() { python3.11 -m test "$@" 2>&1 | sed 's/^==/--/'; }
+try test_epoll tests test_epoll -i test_control_and_wait
+try test_pty tests test_pty
+END
+step_is($run, $_, 0, qr/^Tests result: SUCCESS\r?$/m) for qw(test_epoll test_pty);
+
+done_testing();
