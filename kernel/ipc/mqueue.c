@@ -121,6 +121,23 @@ void mqueue_drain(struct mqueue *q)
     }
 }
 
+bool mqueue_verify_one(const struct mqueue *q)
+{
+    uint32_t count = 0, bytes = 0;
+    bool ok = true;
+
+    for (const struct message *m = q->first; m; m = m->next, count++) {
+        INV("INV-MQUEUE-2", m->size <= q->largest && (!m->next || m->next->type <= m->type),
+            "%u bytes of priority %u", m->size, m->type);
+        bytes += m->size;
+    }
+    INV("INV-MQUEUE-1", !q->senders || q->count == q->most, "%u of %u messages", q->count, q->most);
+    INV("INV-MQUEUE-1", !q->receivers || !q->count, "%u messages", q->count);
+    INV("INV-MQUEUE-2", count == q->count && bytes == q->bytes && count <= q->most,
+        "%u bytes in %u, counted %u in %u", bytes, count, q->bytes, q->count);
+    return ok;
+}
+
 /* --- those who wait --- */
 
 static void leave(struct mqueue_waiter **list, const struct mqueue_waiter *w)
@@ -322,8 +339,8 @@ _Static_assert(sizeof(struct event) == 64, "Linux's");
 
 #define COOKIE_SIZE 32u
 
-/* SIGEV_THREAD: the C library's thread hears of it by a socket of AF_NETLINK, which are not there. So this is
- * what is wrong with the one that it names. Sleeps. */
+/* SIGEV_THREAD: the C library's thread hears of it by a socket of AF_NETLINK, and none takes that here. So
+ * this is what is wrong with the one that it names. Sleeps. */
 static int check_socket(const struct event *e)
 {
     uint8_t cookie[COOKIE_SIZE];

@@ -34,6 +34,8 @@ int mqueue_attributes(int fd, const struct mq_attr *set, struct mq_attr *was);
 
 /* The type of filesystem, once at start-up. */
 void mqueue_init(void);
+/* INV-MQUEUE-n; see mqueue.c. Of queues that have names; reads only. */
+bool mqueue_verify(void);
 /* Take away every name, at the end. Sleeps. */
 void mqueue_clear(void);
 

@@ -233,6 +233,15 @@ static void release_directory(struct inode *i)
 static const struct inode_ops directory_inode_ops = {
     .lookup = lookup, .create = create, .unlink = unlink, .readdir = readdir, .release = release_directory};
 
+bool mqueue_verify(void)
+{
+    bool ok = true;
+
+    for (const struct mqueue *q = all; q; q = q->next)
+        ok &= mqueue_verify_one(q);
+    return ok;
+}
+
 void mqueue_clear(void)
 {
     while (all)

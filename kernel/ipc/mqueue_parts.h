@@ -54,6 +54,8 @@ void mqueue_drain(struct mqueue *q);
 size_t mqueue_tell(const struct mqueue *q, char *text, size_t size);
 /* The running process closes a descriptor of it, and so is told nothing any more. Does not sleep. */
 void mqueue_flush(struct mqueue *q);
+/* INV-MQUEUE-n of one. Reads only. */
+bool mqueue_verify_one(const struct mqueue *q);
 /* The events that hold. */
 unsigned mqueue_events(const struct mqueue *q);
 

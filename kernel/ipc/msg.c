@@ -101,6 +101,28 @@ void msg_clear(void)
         remove_queue(queue_of(p));
 }
 
+bool msg_verify(void)
+{
+    uint32_t all_count = 0, all_bytes = 0;
+    const struct ipc_perm *p;
+    bool ok = true;
+
+    for (uint32_t i = 0; (p = ipc_from(&msg_ids, &i)) != NULL; i++) {
+        const struct msg_queue *q = queue_of(p);
+        uint32_t count = 0, bytes = 0;
+
+        for (const struct message *m = q->first; m; m = m->next, count++)
+            bytes += m->size;
+        INV("INV-MSG-1", count == q->count && bytes == q->bytes, "%u bytes in %u, counted %u in %u", bytes,
+            count, q->bytes, q->count);
+        all_count += count;
+        all_bytes += bytes;
+    }
+    INV("INV-MSG-1", all_count == msg_all_count && all_bytes == msg_all_bytes,
+        "%u bytes in %u, counted %u in %u", all_bytes, all_count, msg_all_bytes, msg_all_count);
+    return ok;
+}
+
 void msg_look(const struct ipc_perm *p, struct msg_look *out)
 {
     const struct msg_queue *q = queue_of(p);

@@ -23,6 +23,8 @@ struct msg_look {
     uint64_t sent, received, changed; /* seconds since 1970 */
 };
 void msg_look(const struct ipc_perm *p, struct msg_look *out);
+/* INV-MSG-n; see msg_queue.c. Reads only. */
+bool msg_verify(void);
 /* Remove every queue, at the end. Does not sleep. */
 void msg_clear(void);
 

@@ -120,6 +120,20 @@ void sem_clear(void)
         remove_set(set_of(p));
 }
 
+bool sem_verify(void)
+{
+    const struct ipc_perm *p;
+    uint64_t n = 0;
+    bool ok = true;
+
+    for (uint32_t i = 0; (p = ipc_from(&sem_ids, &i)) != NULL; i++) {
+        ok &= sem_verify_set(set_of(p));
+        n += set_of(p)->count;
+    }
+    INV("INV-SEM-3", n == all_semaphores, "%u in sets, counted %u", (uint32_t)n, (uint32_t)all_semaphores);
+    return ok;
+}
+
 void sem_look(const struct ipc_perm *p, struct sem_look *out)
 {
     const struct sem_set *s = set_of(p);

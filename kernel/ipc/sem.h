@@ -31,6 +31,8 @@ struct sem_look {
     uint64_t operated, changed; /* seconds since 1970 */
 };
 void sem_look(const struct ipc_perm *p, struct sem_look *out);
+/* INV-SEM-n; see sem_op.c. Reads only. */
+bool sem_verify(void);
 /* Remove every set, at the end. Does not sleep. */
 void sem_clear(void);
 

@@ -16,6 +16,7 @@
  *
  * INV-SEM-1  a value is 0 to 32767
  * INV-SEM-2  who is in a list waits, and could not go on
+ * INV-SEM-3  all semaphores are those of the sets, between calls
  *
  * Locking: between sleeps. Nothing here but sem_operate(), sem_share_undo() and sem_undo_end() sleeps.
  *
@@ -195,6 +196,23 @@ void sem_expel(struct sem_set *s)
         ipc_give_back(sem_undo_bytes(s->count));
         undos.count--;
     }
+}
+
+bool sem_verify_set(const struct sem_set *s)
+{
+    const struct sem_waiter *const list[] = {s->changing.first, s->zero.first};
+    uint32_t several = 0;
+    bool ok = true;
+
+    for (uint32_t i = 0; i < s->count; i++)
+        INV("INV-SEM-1", s->sem[i].value >= 0 && s->sem[i].value <= SEM_VALUE_MAX, "%d", s->sem[i].value);
+    for (unsigned i = 0; i < ARRAY_LEN(list); i++)
+        for (const struct sem_waiter *w = list[i]; w; w = w->next) {
+            INV("INV-SEM-2", w->status == SEM_WAITS && w->changes == !i, "status %d", w->status);
+            several += w->count > 1;
+        }
+    INV("INV-SEM-2", several == s->several, "%u with several operations, counted %u", several, s->several);
+    return ok;
 }
 
 /* --- undoing --- */

@@ -70,6 +70,8 @@ void sem_settle(struct sem_set *s);
 void sem_expel(struct sem_set *s);
 /* Memory of an undo for so many semaphores. */
 size_t sem_undo_bytes(uint32_t count);
+/* INV-SEM-n of one set. Reads only. */
+bool sem_verify_set(const struct sem_set *s);
 /* How many wait for a semaphore to be zero, or to be larger. */
 uint32_t sem_waiting(const struct sem_set *s, uint32_t number, bool for_zero);
 

@@ -167,7 +167,8 @@ _Noreturn void machine_end(bool ok)
     bool sound;
 
     leak(params.leak_test);
-    sound = nothing_left();
+    sound = sem_verify() & msg_verify() & mqueue_verify(); /* while they have something */
+    sound &= nothing_left();
     sound &= all_sound();
     disk_flush_all();
     /* Also with quiet: its absence is an error. */

@@ -19,9 +19,11 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
@@ -54,7 +56,7 @@ static void complain(const char *what)
 
 static char *secret; /* in memory of root's process, at the same place here */
 static pid_t victim;
-static int segment;
+static int segment, set, queue;
 
 static const char *const paths[] = {
     "/tmp/root/open",
@@ -100,6 +102,9 @@ static void watch(void)
     if (symlink("/tmp/root/closed", "/tmp/root/link"))
         complain("link");
     segment = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+    set = semget(IPC_PRIVATE, 1, IPC_CREAT | 0600);
+    queue = msgget(IPC_PRIVATE, IPC_CREAT | 0600);
+    close((int)syscall(SYS_mq_open, "root-queue", O_RDWR | O_CREAT, 0600, NULL));
     secret = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     strcpy(secret, SECRET);
     victim = fork();
@@ -160,16 +165,56 @@ static void look_at_memory(void)
     char got[sizeof SECRET] = "";
     struct iovec own = {got, sizeof got}, other = {secret, sizeof got};
     struct shmid_ds ds;
+    struct msqid_ds messages;
+    char buffer[8192];
+    int posix;
 
     if (process_vm_readv(victim, &own, 1, &other, 1, 0) != sizeof got || strcmp(got, SECRET) != 0)
         complain("memory of root's process");
     if (shmctl(segment, IPC_STAT, &ds) || (ds.shm_perm.mode & 0777) != 0600)
         complain("root's segment");
+    if (semctl(set, 0, GETVAL) != 0 || msgctl(queue, IPC_STAT, &messages) || messages.msg_qnum)
+        complain("root's semaphores and messages");
+    posix = (int)syscall(SYS_mq_open, "root-queue", O_RDWR | O_NONBLOCK, 0, NULL);
+    if (posix < 0 || syscall(SYS_mq_timedreceive, posix, buffer, sizeof buffer, NULL, NULL) != -1)
+        complain("root's queue");
+    close(posix);
     if (kill(victim, 0) || waitpid(victim, NULL, WNOHANG))
         complain("root's process");
 }
 
 /* --- trying --- */
+
+/* What processes meet at, and is root's. */
+static long meet(void)
+{
+    struct sembuf one = {0, 1, IPC_NOWAIT};
+    struct {
+        long type;
+        char text[8];
+    } m = {1, "message"};
+
+    switch (chance(9)) {
+    case 0:
+        return shmat(segment, NULL, 0) == (void *)-1 ? -1 : 0;
+    case 1:
+        return semop(set, &one, 1);
+    case 2:
+        return semctl(set, 0, SETVAL, 3);
+    case 3:
+        return semctl(set, 0, IPC_RMID);
+    case 4:
+        return msgsnd(queue, &m, sizeof m.text, IPC_NOWAIT);
+    case 5:
+        return msgrcv(queue, &m, sizeof m.text, 0, IPC_NOWAIT);
+    case 6:
+        return msgctl(queue, IPC_RMID, NULL);
+    case 7:
+        return syscall(SYS_mq_unlink, "root-queue");
+    default:
+        return syscall(SYS_mq_open, "root-queue", O_WRONLY, 0, NULL);
+    }
+}
 
 static const char *a_path(void)
 {
@@ -266,7 +311,7 @@ static long one_try(void)
     case 23:
         return shmctl(segment, chance(2) ? IPC_RMID : SHM_LOCK, NULL);
     case 24:
-        return shmat(segment, NULL, 0) == (void *)-1 ? -1 : 0;
+        return meet();
     case 25:
         return setuid(0);
     case 26:
@@ -357,6 +402,10 @@ int main(int argc, char **argv)
     kill(victim, SIGKILL);
     waitpid(victim, NULL, 0);
     shmctl(segment, IPC_RMID, NULL);
+    semctl(set, 0, IPC_RMID);
+    msgctl(queue, IPC_RMID, NULL);
+    if (syscall(SYS_mq_unlink, "root-queue"))
+        complain("the name of root's queue");
     printf("intruder: %u tries, %ld were let\n", rounds, let);
     return wrong != 0;
 }
