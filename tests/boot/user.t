@@ -30,7 +30,7 @@ my $ut = top_dir() . '/build/ut/ut';
 
 need_linux();
 my @linux = linux_says('user', root => top_dir() . '/build/rootfs-test.cpio', commands => ['/ut/ut --all'],
-    here => ["$ut --all"], time => 240);
+    here => ["$ut --all"], time => 500);
 my $linux = by_program(@linux);
 ok(scalar(grep { /^ut\| == all: [1-9]\d* programs/ } @linux), 'all programs were run on Linux');
 
