@@ -393,6 +393,7 @@ refused('a trailing space', 'check-text', {'a.c' => "int x; \n"}, qr{a\.c:1: tra
 refused('a tab', 'check-text', {'a.c' => "\tint x;\n"}, qr{a\.c:1: a tab});
 refused('a long line', 'check-text', {'a.c' => "// " . "x" x 110 . "\n"}, qr{a\.c:1: longer});
 refused('left for later', 'check-text', {'a.c' => "/* TO" . "DO: more */\n"}, qr{a\.c:1: left for later});
+refused('a program without the right', 'check-text', {'a.t' => "#!/bin/sh\n"}, qr{a\.t: a program that may not be executed});
 refused('no newline at the end', 'check-text', {'a.c' => 'int x;'}, qr{newline});
 refused('a registry', 'check-text', {'tools/x' => "get http://deb." . "debian.org/x\n"}, qr{tools/x:1: names a package registry});
 refused('a path of a machine', 'check-text', {'tools/x' => "cd /ho" . "me/me\n"}, qr{tools/x:1: a path of one machine});

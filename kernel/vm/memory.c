@@ -192,12 +192,12 @@ static void choose_routines(void)
     frame_free(p, a);
 }
 
-/* MiB of RAM with which so much would be unused. */
+/* MiB of RAM with which so much would be unused. Machines have whole ones; the firmware may keep the end. */
 static uint32_t least_mib(const struct bootinfo *b, uint32_t unused_kib)
 {
-    uint64_t kib = ((uint64_t)ram_top(&b->ram) << 2) + unused_kib - (ram_count(&unused) << 2);
+    uint64_t has = (((uint64_t)ram_top(&b->ram) << 2) + 1023) & ~(uint64_t)1023;
 
-    return (uint32_t)((kib + 1023) >> 10);
+    return (uint32_t)((has + unused_kib - (ram_count(&unused) << 2) + 1023) >> 10);
 }
 
 void memory_init(struct bootinfo *b)

@@ -31,7 +31,7 @@ sub memory {
 
 sub run {
     my ($name, $append, $limit) = @_;
-    my $run = boot("selftest-frames-$name", memory => '9M', append => $append, initrd => $archive, time => $limit);
+    my $run = boot("selftest-frames-$name", memory => '10M', append => $append, initrd => $archive, time => $limit);
     outcome_is($run, 'pass');
     return $run;
 }

@@ -289,11 +289,11 @@ static long long milliseconds(void)
     return t.tv_sec * 1000ll + t.tv_nsec / 1000000;
 }
 
-/* A child reads zeroes, two gigabytes a call, into the same memory; others run meanwhile, and it ends as soon
- * as it is killed. */
+/* A child reads zeroes, half a gigabyte a call, into the same memory; others run meanwhile, and it ends as
+ * soon as it is killed. */
 static void child_reads(bool other)
 {
-    enum { PARTS = 1024, READ_SIZE = (2 << 20) - (int)PAGE };
+    enum { PARTS = 256, READ_SIZE = (2 << 20) - (int)PAGE };
     static struct part v[PARTS], own[PARTS];
     uint8_t *p = mmap(NULL, READ_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int fd = (int)syscall(SYS_memfd_create, "holes", 0);
