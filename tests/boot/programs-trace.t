@@ -33,12 +33,12 @@ try strace-attach sh -c 'sleep 1 & strace -o calls -p $! 2>/dev/null; grep -E "e
 try ltrace sh -c 'ltrace -o calls /bin/traced; grep -oE "(printf|exited).*" calls'
 try break debug -ex 'break outer' -ex run -ex 'info registers eax eip' -ex bt -ex 'print n' -ex continue -ex 'print total' -ex 'delete' -ex continue /bin/traced
 try step debug -ex 'break outer' -ex run -ex step -ex 'print $_siginfo.si_signo' -ex stepi -ex stepi -ex 'info registers eip' -ex finish -ex next -ex next /bin/traced
-try watch debug -ex 'break main' -ex run -ex 'watch total.last' -ex 'rwatch total.sum' -ex continue -ex continue -ex continue -ex kill /bin/traced
+try watch debug -ex 'break main' -ex run -ex 'watch total.last' -ex continue -ex continue -ex 'rwatch total.sum' -ex continue -ex kill /bin/traced
 try hbreak debug -ex 'break main' -ex run -ex 'delete' -ex 'hbreak inner' -ex continue -ex 'print n' -ex continue -ex 'print n' -ex kill /bin/traced
 try write debug -ex 'break outer' -ex run -ex 'set var n = 100' -ex 'print total.sum = 50' -ex delete -ex continue /bin/traced
 try call debug -ex 'break main' -ex run -ex 'call outer(7)' -ex 'print total' -ex delete -ex continue /bin/traced
 try float debug -ex 'break main' -ex run -ex 'print $st0' -ex 'print $fctrl' -ex 'print $mxcsr' -ex kill /bin/traced
-try attach sh -c '/bin/traced wait & sleep 0.3; gdb -q -nx -batch -p $! -ex "call outer(1)" -ex "print total" -ex "set var released = 1" -ex detach 2>&1 | grep -E "^[$]"; wait $!; echo ended $?'
+try attach sh -c '/bin/traced wait >/tmp/said & sleep 0.3; gdb -q -nx -batch -p $! -ex "call outer(1)" -ex "print total" -ex "set var released = 1" -ex detach 2>&1 | grep -E "^[$]"; wait $!; s=$?; cat /tmp/said; echo ended $s'
 END
 
 # Numbers that are another machine's.
@@ -58,7 +58,7 @@ my (%linux, $step);
 for my $line (@linux) {
     if    ($line =~ /^== status (\d+)$/ && defined $step) { $linux{$step}{status} = $1; undef $step }
     elsif ($line =~ /^== (.*)$/)                          { $linux{$step = $1} = {said => ''} }
-    elsif (defined $step)                                 { $linux{$step}{said} .= $line }
+    elsif (defined $step)                                 { $linux{$step}{said} .= "$line\n" }
 }
 for my $name ($script =~ /^try (\S+)/mg) {
     my ($here, $there) = map { $_->{$name} // {said => 'nothing'} } $run->{steps}, \%linux;
@@ -66,7 +66,7 @@ for my $name ($script =~ /^try (\S+)/mg) {
     is(plain($here->{said}), plain($there->{said}), "$name: says what it says on Linux");
 }
 step_is($run, 'strace', 0, qr/^execve$/m, qr/^\+\+\+ exited with 0 \+\+\+$/m);
-step_is($run, 'watch', 0, qr/^Hardware watchpoint 2: total\.last$/m, qr/^New value = /m);
+step_is($run, 'watch', 0, qr/^Hardware watchpoint 2: total\.last$/m, qr/^New value = /m, qr/^Hardware read watchpoint 3: total\.sum$/m);
 step_is($run, 'hbreak', 0, qr/^Hardware assisted breakpoint 2 /m);
 step_is($run, 'attach', 0, qr/^\$1 = 5$/m, qr/^ended [01]$/m);
 
