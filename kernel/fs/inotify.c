@@ -25,6 +25,7 @@
 #include "kernel/proc/cred.h"
 #include "kernel/proc/thread.h"
 #include "kernel/sched/sync.h"
+#include "kernel/vm/low_share.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/slab.h"
@@ -33,14 +34,13 @@ TALLY(instances, "descriptors of inotify");
 TALLY(watches, "watches of inotify");
 TALLY(events, "news of inotify");
 
-#define BUCKETS      64u /* of watches by number */
-#define BREATH       64u /* watches are freed before others may run */
-#define NAME_UNIT    16u /* names are padded to a multiple, with a 0 at least */
-#define QUEUES_SHARE 32u /* of low memory, for all queues */
+#define BUCKETS   64u /* of watches by number */
+#define BREATH    64u /* watches are freed before others may run */
+#define NAME_UNIT 16u /* names are padded to a multiple, with a 0 at least */
 
 uint32_t inotify_max_events = 16384, inotify_max_instances = 128, inotify_max_watches;
 
-static size_t queued_bytes;
+static struct low_share queues = {.part = 32};
 
 /* struct inotify_event. */
 struct told {
@@ -135,7 +135,7 @@ static void event_free(struct instance *s, struct event *e)
         s->overflowing = false;
         return;
     }
-    queued_bytes -= event_size(e);
+    low_share_give(&queues, event_size(e));
     events.count--;
     kfree(e);
 }
@@ -143,20 +143,21 @@ static void event_free(struct instance *s, struct event *e)
 /* NULL: there is no memory for it. */
 static struct event *event_alloc(const struct told *t, const char *name)
 {
-    size_t room = (size_t)kmalloc_sys.pool->managed[ZONE_LOW] / QUEUES_SHARE << PAGE_SHIFT;
+    size_t bytes = sizeof(struct event) + t->len;
     struct event *e;
 
-    if (queued_bytes + sizeof *e + t->len > room)
+    if (!low_share_take(&queues, bytes))
         return NULL;
-    e = kmalloc(sizeof *e + t->len); /* no reclaim: files change between sleeps */
-    if (!e)
+    e = kmalloc(bytes); /* no reclaim: files change between sleeps */
+    if (!e) {
+        low_share_give(&queues, bytes);
         return NULL;
+    }
     e->told = *t;
     if (t->len) {
         memset(e->name, 0, t->len);
         memcpy(e->name, name, strlen(name));
     }
-    queued_bytes += event_size(e);
     events.count++;
     return e;
 }

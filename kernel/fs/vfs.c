@@ -40,7 +40,7 @@
 #include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/time.h"
-#include "kernel/vm/memory.h"
+#include "kernel/vm/low_share.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/slab.h"
 
@@ -62,29 +62,18 @@ uint64_t inode_now(void)
     return os_now_ns() + time_realtime_offset;
 }
 
-/* --- inodes --- */
-
 /* --- what stays in the kernel's memory --- */
 
-/* The share of low memory that names, inodes and mounts may take. */
-#define KEPT_SHARE 8u
-
-static size_t kept_bytes;
+static struct low_share names = {.part = 8};
 
 int vfs_keep(size_t bytes)
 {
-    size_t most = (size_t)frame_pool_sys.managed[ZONE_LOW] / KEPT_SHARE << PAGE_SHIFT;
-
-    if (bytes > most || kept_bytes > most - bytes)
-        return -ENOSPC;
-    kept_bytes += bytes;
-    return 0;
+    return low_share_take(&names, bytes) ? 0 : -ENOSPC;
 }
 
 void vfs_give_back(size_t bytes)
 {
-    mm_assert(kept_bytes >= bytes, "%zu bytes are kept, %zu given back", kept_bytes, bytes);
-    kept_bytes -= bytes;
+    low_share_give(&names, bytes);
 }
 
 static size_t filesystem_bytes(const char *source)

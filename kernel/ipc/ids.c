@@ -14,8 +14,9 @@
 #include "kernel/ipc/ids.h"
 #include "kernel/proc/capability.h"
 #include "kernel/sched/time.h"
-#include "kernel/vm/memory.h"
+#include "kernel/vm/low_share.h"
 #include "kernel/vm/vm_sys.h"
+#include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 
 #define CYCLE_MIN   64u /* indices are given in turn from so many at least */
@@ -31,24 +32,16 @@ uint64_t ipc_now(void)
 
 /* --- memory --- */
 
-#define KEPT_SHARE 8u /* of low memory */
-
-static size_t kept_bytes;
+static struct low_share kept = {.part = 8};
 
 int ipc_keep(size_t bytes)
 {
-    size_t most = (size_t)frame_pool_sys.managed[ZONE_LOW] / KEPT_SHARE << PAGE_SHIFT;
-
-    if (bytes > most || kept_bytes > most - bytes)
-        return -ENOMEM;
-    kept_bytes += bytes;
-    return 0;
+    return low_share_take(&kept, bytes) ? 0 : -ENOMEM;
 }
 
 void ipc_give_back(size_t bytes)
 {
-    mm_assert(kept_bytes >= bytes, "%zu bytes are kept, %zu given back", kept_bytes, bytes);
-    kept_bytes -= bytes;
+    low_share_give(&kept, bytes);
 }
 
 /* --- numbers --- */
@@ -298,4 +291,22 @@ void ipc_widen(const struct ipc_perm16 *from, struct ipc_perm64 *to)
                               .cgid = from->cgid,
                               .mode = from->mode,
                               .seq = from->seq};
+}
+
+int ipc_fetch(vaddr_t from, size_t size, bool old, struct ipc_perm64 *perm)
+{
+    union {
+        struct ipc_perm64 perm;
+        struct ipc_perm16 perm16;
+        uint8_t all[88]; /* of the longest, msqid64_ds */
+    } ds;
+
+    mm_assert(size <= sizeof ds, "%zu bytes", size);
+    if (user_copy_in(&ds, from, size))
+        return -EFAULT;
+    if (old)
+        ipc_widen(&ds.perm16, perm);
+    else
+        *perm = ds.perm;
+    return 0;
 }

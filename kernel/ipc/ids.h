@@ -85,6 +85,8 @@ struct ipc_perm16 {
 void ipc_tell(const struct ipc_perm *p, struct ipc_perm64 *to);
 void ipc_narrow(const struct ipc_perm64 *from, struct ipc_perm16 *to);
 void ipc_widen(const struct ipc_perm16 *from, struct ipc_perm64 *to);
+/* What IPC_SET is given, a structure of so many bytes that begins with one of these: 0 or -EFAULT. Sleeps. */
+int ipc_fetch(vaddr_t from, size_t size, bool old, struct ipc_perm64 *perm);
 /* IPC_SET: 0 or -EINVAL. Does not sleep. */
 int ipc_change(struct ipc_perm *p, const struct ipc_perm64 *with);
 

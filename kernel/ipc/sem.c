@@ -327,28 +327,13 @@ static int control_semaphores(uint32_t id, uint32_t number, uint32_t command, ui
     }
 }
 
-static int fetch_perm(vaddr_t from, bool old, struct ipc_perm64 *perm)
-{
-    struct semid64_ds ds;
-    struct semid_ds ds16;
-
-    if (old) {
-        if (user_copy_in(&ds16, from, sizeof ds16))
-            return -EFAULT;
-        ipc_widen(&ds16.perm, perm);
-        return 0;
-    }
-    if (user_copy_in(&ds, from, sizeof ds))
-        return -EFAULT;
-    *perm = ds.perm;
-    return 0;
-}
-
 static int set_or_remove(uint32_t id, uint32_t command, vaddr_t buf, bool old)
 {
     struct ipc_perm64 with;
     struct ipc_perm *p;
-    int err = command == IPC_SET ? fetch_perm(buf, old, &with) : 0;
+    int err = command == IPC_SET
+                  ? ipc_fetch(buf, old ? sizeof(struct semid_ds) : sizeof(struct semid64_ds), old, &with)
+                  : 0;
 
     if (!err)
         err = ipc_find(&sem_ids, id, &p);

@@ -299,23 +299,6 @@ static int tell(const struct shm_segment *seg, vaddr_t to, bool old)
     return user_copy_out(to, &ds16, sizeof ds16);
 }
 
-static int fetch(vaddr_t from, bool old, struct ipc_perm64 *perm)
-{
-    struct shmid64_ds ds;
-    struct shmid_ds ds16;
-
-    if (old) {
-        if (user_copy_in(&ds16, from, sizeof ds16))
-            return -EFAULT;
-        ipc_widen(&ds16.perm, perm);
-        return 0;
-    }
-    if (user_copy_in(&ds, from, sizeof ds))
-        return -EFAULT;
-    *perm = ds.perm;
-    return 0;
-}
-
 static int info(uint32_t command, vaddr_t to)
 {
     uint32_t limits[10] = {shm_max, 1, shm_ids.most, shm_ids.most, shm_all};
@@ -381,7 +364,9 @@ int shm_control(uint32_t id, uint32_t command, vaddr_t buf, bool old)
         return -EINVAL;
     if (command == IPC_INFO || command == SHM_INFO)
         return info(command, buf);
-    err = command == IPC_SET ? fetch(buf, old, &with) : 0;
+    err = command == IPC_SET
+              ? ipc_fetch(buf, old ? sizeof(struct shmid_ds) : sizeof(struct shmid64_ds), old, &with)
+              : 0;
     if (err)
         return err;
     /* From here to what is told nothing sleeps. */
