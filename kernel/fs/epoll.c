@@ -710,15 +710,6 @@ static unsigned poll_set(struct file *f, struct poll_table *table)
     return any_ready(s) ? POLLIN | POLLRDNORM : 0;
 }
 
-/* Allowed, and of no effect. */
-static int seek_set(struct file *f, int64_t offset, int whence, uint64_t *result)
-{
-    (void)offset;
-    (void)whence;
-    *result = f->pos;
-    return 0;
-}
-
 /* At most so many items: nobody else runs meanwhile. */
 static void info_set(const struct file *f, file_print_fn *print, void *to)
 {
@@ -761,7 +752,7 @@ static void release_set(struct file *f)
 }
 
 static const struct file_ops epoll_ops = {.poll = poll_set,
-                                          .seek = seek_set,
+                                          .seek = file_seek_nowhere,
                                           .info = info_set,
                                           .bytes = bytes_of_set,
                                           .in_messages = true,

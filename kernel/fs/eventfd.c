@@ -91,15 +91,6 @@ static unsigned poll_event(struct file *f, struct poll_table *table)
     return (c->count ? POLLIN : 0) | (c->count < COUNT_MAX ? POLLOUT : 0);
 }
 
-/* Allowed, and of no effect. */
-static int seek_event(struct file *f, int64_t offset, int whence, uint64_t *result)
-{
-    (void)offset;
-    (void)whence;
-    *result = f->pos;
-    return 0;
-}
-
 static void info_event(const struct file *f, file_print_fn *print, void *to)
 {
     const struct counter *c = f->data;
@@ -117,7 +108,7 @@ static void release_event(struct file *f)
 static const struct file_ops event_ops = {.read = read_event,
                                           .write = write_event,
                                           .poll = poll_event,
-                                          .seek = seek_event,
+                                          .seek = file_seek_nowhere,
                                           .info = info_event,
                                           .in_messages = true,
                                           .release = release_event};

@@ -107,6 +107,8 @@ int file_path(const struct file *f, char *buf, size_t size);
  */
 int file_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
 int file_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
+/* file_ops.seek of what has no positions: allowed, and of no effect. 0. Does not sleep. */
+int file_seek_nowhere(struct file *f, int64_t offset, int whence, uint64_t *result);
 /* Have the file's own position for a call that uses it more than once, or gives it to an operation itself.
  * Between the two file_read() and file_write() of the same file need a position that is not the file's own.
  * file_pos_lock() sleeps. */

@@ -387,15 +387,6 @@ static int ioctl_news(struct file *f, unsigned cmd, vaddr_t arg)
     return cmd == FIONREAD ? user_write32(arg, (uint32_t)s->bytes) : -ENOTTY;
 }
 
-/* Allowed, and of no effect. */
-static int seek_news(struct file *f, int64_t offset, int whence, uint64_t *result)
-{
-    (void)offset;
-    (void)whence;
-    *result = f->pos;
-    return 0;
-}
-
 static struct async **async_of(struct file *f)
 {
     return &((struct instance *)f->data)->async;
@@ -422,7 +413,8 @@ static size_t bytes_of_news(const struct file *f)
 {
     const struct instance *s = f->data;
 
-    return sizeof *s + s->watched * sizeof(struct watch) + s->queued * sizeof(struct event) + s->bytes;
+    return sizeof *s + s->watched * sizeof(struct watch) + s->queued * offsetof(struct event, told) +
+           s->bytes;
 }
 
 static void release_news(struct file *f)
@@ -449,7 +441,7 @@ static void release_news(struct file *f)
 static const struct file_ops inotify_ops = {.read = read_news,
                                             .ioctl = ioctl_news,
                                             .poll = poll_news,
-                                            .seek = seek_news,
+                                            .seek = file_seek_nowhere,
                                             .async = async_of,
                                             .info = info_news,
                                             .bytes = bytes_of_news,

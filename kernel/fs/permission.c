@@ -173,6 +173,7 @@ int inode_chown(struct inode *i, uint32_t uid, uint32_t gid)
     const struct cred *c = cred_current();
     bool owns = c->fsuid == i->uid;
     uint32_t left = S_ISDIR(i->mode) ? i->mode : without_set_id(i);
+    bool changes;
 
     if (inode_may_change(i))
         return -EROFS;
@@ -181,13 +182,14 @@ int inode_chown(struct inode *i, uint32_t uid, uint32_t gid)
         return -EPERM;
     if (left != i->mode && !inode_is_owner(i))
         return -EPERM;
+    changes = uid != ID_NONE || gid != ID_NONE || left != i->mode;
     i->mode = left;
     if (uid != ID_NONE)
         i->uid = uid;
     if (gid != ID_NONE)
         i->gid = gid;
     i->ctime_ns = inode_now();
-    if (uid != ID_NONE || gid != ID_NONE)
+    if (changes)
         notify_inode(i, NOTIFY_ATTRIB);
     return 0;
 }

@@ -161,15 +161,6 @@ static unsigned poll_signals(struct file *f, struct poll_table *table)
     return signal_pending_set() & w->mask ? POLLIN : 0;
 }
 
-/* Allowed, and of no effect. */
-static int seek_signals(struct file *f, int64_t offset, int whence, uint64_t *result)
-{
-    (void)offset;
-    (void)whence;
-    *result = f->pos;
-    return 0;
-}
-
 static void info_signals(const struct file *f, file_print_fn *print, void *to)
 {
     const struct watched *w = f->data;
@@ -185,7 +176,7 @@ static void release_signals(struct file *f)
 
 static const struct file_ops signal_ops = {.read = read_signals,
                                            .poll = poll_signals,
-                                           .seek = seek_signals,
+                                           .seek = file_seek_nowhere,
                                            .info = info_signals,
                                            .in_messages = true,
                                            .reads_apart = true,

@@ -216,15 +216,6 @@ static int ioctl_timer(struct file *f, unsigned cmd, vaddr_t arg)
     return 0;
 }
 
-/* Allowed, and of no effect. */
-static int seek_timer(struct file *f, int64_t offset, int whence, uint64_t *result)
-{
-    (void)offset;
-    (void)whence;
-    *result = f->pos;
-    return 0;
-}
-
 /* What is left, without looking at it as a program does. */
 static uint64_t left(const struct timerfd *t)
 {
@@ -257,7 +248,7 @@ static void release_timer(struct file *f)
 static const struct file_ops timer_ops = {.read = read_timer,
                                           .poll = poll_timer,
                                           .ioctl = ioctl_timer,
-                                          .seek = seek_timer,
+                                          .seek = file_seek_nowhere,
                                           .info = info_timer,
                                           .in_messages = true,
                                           .reads_apart = true,

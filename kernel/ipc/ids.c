@@ -12,8 +12,8 @@
  * Source: svipc(7); sysvipc(7); Linux's Documentation/admin-guide/sysctl/kernel.rst.
  */
 #include "kernel/ipc/ids.h"
+#include "kernel/fs/vfs.h"
 #include "kernel/proc/capability.h"
-#include "kernel/sched/time.h"
 #include "kernel/vm/low_share.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
@@ -27,7 +27,7 @@
 
 uint64_t ipc_now(void)
 {
-    return (os_now_ns() + time_realtime_offset) / NS_A_SECOND;
+    return inode_now() / NS_A_SECOND;
 }
 
 /* --- memory --- */

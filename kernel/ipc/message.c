@@ -16,11 +16,6 @@
 
 TALLY(messages, "messages in queues");
 
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 /* What a message of so many bytes takes. */
 static size_t bytes_of(uint32_t size)
 {

@@ -19,6 +19,11 @@ struct message {
     uint8_t data[]; /* what has room beside this in a page */
 };
 
+static inline uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 /* A copy of size bytes of the running program, charged to what all messages may take. 0, -EFAULT, -ENOMEM.
  * Sleeps. */
 int message_load(vaddr_t from, uint32_t size, struct message **out);

@@ -37,11 +37,6 @@ enum { SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD };
 uint32_t mqueue_msg_max = 10, mqueue_msgsize_max = 8192, mqueue_msg_default = 10,
          mqueue_msgsize_default = 8192;
 
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 /* --- limits --- */
 
 /* As Linux adds it up: all messages at their largest, and what keeps them in order. */

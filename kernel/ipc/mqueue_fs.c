@@ -85,7 +85,8 @@ static const char *name_of(struct inode *i)
 
 static void touch(struct inode *dir, int32_t bytes)
 {
-    dir->size = (uint64_t)((int64_t)dir->size + bytes);
+    root.size = (uint64_t)((int64_t)root.size + bytes); /* of the one list that all directories show */
+    dir->size = root.size;
     dir->atime_ns = dir->mtime_ns = dir->ctime_ns = inode_now();
 }
 

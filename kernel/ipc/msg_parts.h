@@ -17,7 +17,6 @@ struct msg_queue {
     struct waitq senders;                            /* who waits looks again, by the number */
 };
 
-extern struct ipc_ids msg_ids;
 /* Messages that lie in queues, and their bytes. */
 extern uint32_t msg_all_count, msg_all_bytes;
 

@@ -61,9 +61,6 @@ struct sem_set {
     struct semaphore sem[];
 };
 
-extern struct ipc_ids sem_ids;
-extern uint32_t sem_ops_max;
-
 /* Values have changed: let those go on who can now. Does not sleep. */
 void sem_settle(struct sem_set *s);
 /* The set goes: all who wait are told, and nothing is to be undone. Does not sleep. */

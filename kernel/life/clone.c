@@ -188,9 +188,8 @@ static int make(const struct clone *c, int tid, struct thread **out)
         *out = t;
         return 0;
     }
-    sem_undo_end(t);
-    thread_give_up_files(t);
-    thread_discard(t);
+    discard(t, process);
+    return err;
 no_thread:
     if (process)
         process_discard(p);

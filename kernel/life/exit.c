@@ -110,15 +110,12 @@ static bool tell_parent(struct process *p)
 
     if (p->exit_signal) {
         uint64_t user, system;
-        int low = p->exit_status & 0x7F;
         struct siginfo info = {
             .signo = p->exit_signal,
-            .code = !low                    ? CLD_EXITED
-                    : p->exit_status & 0x80 ? CLD_DUMPED
-                                            : CLD_KILLED,
+            .code = signal_end_code(p->exit_status),
             .pid = p->pid,
             .uid = (int)cred_of_process(p)->uid,
-            .status = low ? low : p->exit_status >> 8,
+            .status = signal_end_status(p->exit_status),
         };
 
         process_times(p, &user, &system);
@@ -239,8 +236,7 @@ void thread_exit(int code)
     p->past_user_ns += user;
     p->past_system_ns += system;
     thread_switches(self, &switches);
-    p->past_switches.own += switches.own;
-    p->past_switches.forced += switches.forced;
+    switches_add(&p->past_switches, &switches);
     if (unlikely(self->tracees))
         let_tracees_go(self);
     if (unlikely(self->ptrace))

@@ -93,14 +93,6 @@ static const uint32_t old_retcode[RETCODE_WORDS] = {0x0077B858, 0x80CD0000};
 /* movl $173, %eax; int $0x80; and a byte more */
 static const uint32_t rt_retcode[RETCODE_WORDS] = {0x0000ADB8, 0x0080CD00};
 
-enum {
-    EFLAGS_TF = 1 << 8,
-    EFLAGS_DF = 1 << 10,
-    EFLAGS_RF = 1 << 16,
-    /* What a program may set: the status flags, TF, DF, OF and AC. */
-    EFLAGS_PROGRAM = 0xD5 | EFLAGS_TF | EFLAGS_DF | 1 << 11 | EFLAGS_AC,
-};
-
 /* --- access to the frame, between cpu_user_begin() and cpu_user_end(), where it has been checked to lie in
  * the user half. What cannot be accessed goes on at the label `fault`. --- */
 

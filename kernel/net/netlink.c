@@ -24,7 +24,6 @@
 #include "mm/slab.h"
 
 enum { NETLINK_ROUTE = 0 };
-#define NETLINK_PROTOCOLS 32
 /* Of sockets that cannot have their process's, downward. */
 #define NUMBER_FIRST 0xFFFFEFFFu
 #define NUMBER_LAST  0x80000000u
@@ -382,8 +381,6 @@ static int create(uint32_t type, int protocol, struct socket **out)
 {
     if (type != SOCK_RAW && type != SOCK_DGRAM)
         return -ESOCKTNOSUPPORT;
-    if (protocol < 0 || protocol >= NETLINK_PROTOCOLS)
-        return -EPROTONOSUPPORT;
     if (protocol != NETLINK_ROUTE)
         return -EPROTONOSUPPORT;
     return socket_alloc(&netlink_ops, AF_NETLINK, type, protocol, out);

@@ -5,6 +5,7 @@
  */
 #include "kernel/net/interface.h"
 #include "kernel/net/netlink.h"
+#include "kernel/net/inet.h"
 #include "kernel/proc/capability.h"
 
 /* Questions come in fours for each kind of thing: new, delete, get, set. */
@@ -48,7 +49,7 @@ struct route_body { /* struct rtmsg */
     uint32_t flags;
 };
 
-static const uint8_t loopback6[16] = {[15] = 1};
+static const uint8_t loopback4[4] = {127, 0, 0, 1}, loopback6[16] = {[15] = 1};
 
 /* --- building --- */
 
@@ -117,7 +118,6 @@ static void put_link(struct netlink_answer *a, const struct netlink_question *q,
 
 static void put_address(struct netlink_answer *a, const struct netlink_question *q, uint32_t number, bool six)
 {
-    static const uint8_t loopback4[4] = {127, 0, 0, 1};
     const struct address_body body = {.family = six ? AF_INET6 : AF_INET,
                                       .prefix = six ? 128 : 8,
                                       .flags = ADDRESS_PERMANENT,
@@ -150,13 +150,13 @@ static void put_route4(struct netlink_answer *a, const struct netlink_question *
                                     .protocol = PROTO_KERNEL,
                                     .scope = type == ROUTE_LOCAL ? SCOPE_HOST : SCOPE_LINK,
                                     .type = type};
-    const uint8_t ip[4] = {(uint8_t)(to >> 24), (uint8_t)(to >> 16), (uint8_t)(to >> 8), (uint8_t)to};
-    const uint8_t source[4] = {127, 0, 0, 1};
     uint32_t at = begin(a, q, number, RTM_NEWROUTE, NLM_F_MULTI, &body, sizeof body);
+    uint8_t ip[4];
 
+    inet_write_ip4(ip, to);
     put32(a, RTA_TABLE, TABLE_LOCAL);
     put(a, RTA_DST, ip, sizeof ip);
-    put(a, RTA_PREFSRC, source, sizeof source);
+    put(a, RTA_PREFSRC, loopback4, sizeof loopback4);
     put32(a, RTA_OIF, INTERFACE_INDEX);
     end(a, at);
 }

@@ -6,8 +6,6 @@
 #include "mm/os.h"
 #include "mm/x86/cpu.h"
 
-#define EFLAGS_RF (1u << 16)
-
 /* What a program gets for each exception that it causes; signo 0: it cannot. As Linux has it. */
 static const struct {
     uint8_t signo;

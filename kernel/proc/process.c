@@ -238,8 +238,7 @@ void process_switches(const struct process *p, struct switches *s)
         struct switches of_thread;
 
         thread_switches(t, &of_thread);
-        s->own += of_thread.own;
-        s->forced += of_thread.forced;
+        switches_add(s, &of_thread);
     }
 }
 

@@ -269,15 +269,12 @@ unsigned ptrace_graves(void)
 static void tell(const struct ptrace *g, int signo, int status, int uid)
 {
     struct process *to = g->tracer->process;
-    int low = status & 0x7F;
     const struct siginfo info = {
         .signo = signo,
-        .code = !low            ? CLD_EXITED
-                : status & 0x80 ? CLD_DUMPED
-                                : CLD_KILLED,
+        .code = signal_end_code(status),
         .pid = g->tid,
         .uid = uid,
-        .status = low ? low : status >> 8,
+        .status = signal_end_status(status),
     };
 
     if (signo)

@@ -56,7 +56,6 @@ uint32_t ptrace_get_reg(struct thread *t, unsigned n)
     struct trap_frame *tf = thread_frame(t);
     const uint32_t *word = word_of(tf, n);
 
-    context_store(&t->context);
     switch (n) {
     case DS:
         return tf->ds;
@@ -86,7 +85,6 @@ static int set_selector(struct thread *t, unsigned n, uint16_t v)
     /* One that would be the kernel's; and code and stack there has to be. */
     if ((v && (v & 3) != 3) || (!v && (n == CS || n == SS)))
         return -EIO;
-    context_store(&t->context);
     switch (n) {
     case CS:
         tf->cs = v;

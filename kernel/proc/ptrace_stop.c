@@ -29,10 +29,10 @@
 #include "kernel/proc/signal_parts.h"
 #include "kernel/x86/context.h"
 #include "mm/errno.h"
+#include "mm/x86/cpu.h"
 
-#define EFLAGS_TF (1u << 8)
-/* What a tracer may set: the status flags, TF, DF, OF, RF and AC. */
-#define EFLAGS_TRACER (0xD5u | EFLAGS_TF | 1u << 10 | 1u << 11 | 1u << 16 | 1u << 18)
+/* What a tracer may set. */
+#define EFLAGS_TRACER (EFLAGS_PROGRAM | EFLAGS_RF)
 
 /* --- stopping --- */
 
@@ -62,15 +62,6 @@ static void tell_tracer(const struct thread *t, int why)
     if (a->handler != SIG_IGN && !(a->flags & SA_NOCLDSTOP))
         signal_send(to, &info);
     os_wake_all(&to->child_wait);
-}
-
-/* What is pending may be to be taken, or not any more. */
-static void look_again(struct thread *self)
-{
-    if (signal_has_work(self))
-        signal_mark(self);
-    else
-        signal_unmark(self);
 }
 
 /* Sleep until the tracer lets it go on. The signal that it said. A thread that is to end does not stop. */
@@ -110,7 +101,7 @@ static int stand_until_told(enum ptrace_place place, int code, int why, struct s
         g->code = 0;
         g->info = NULL;
     }
-    look_again(self);
+    signal_set_blocked(self->sig.blocked); /* what is pending may be to be taken, or not any more */
     return self->resumed_with;
 }
 
@@ -349,7 +340,7 @@ void ptrace_set_steps(struct thread *t, bool on, bool takes_flags)
 
 bool ptrace_ends_step(struct thread *t)
 {
-    bool steps = t->ptrace && t->ptrace->mode.steps;
+    bool steps = t->ptrace->mode.steps;
 
     if (steps)
         ptrace_set_steps(t, false, false);

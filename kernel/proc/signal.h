@@ -113,6 +113,18 @@ typedef uint64_t sigset_t; /* bit n - 1 is signal n */
 
 /* The first words of Linux's siginfo_t, in its order; the rest of it is zeroes. What a signal does not tell
  * is 0. */
+/* What a wait status says of an end, as siginfo has it: CLD_*, and the exit status or the signal. */
+static inline int signal_end_code(int status)
+{
+    if (!(status & 0x7F))
+        return CLD_EXITED;
+    return status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+}
+static inline int signal_end_status(int status)
+{
+    return status & 0x7F ? status & 0x7F : status >> 8;
+}
+
 struct siginfo {
     int signo, err, code;
     union {

@@ -74,6 +74,11 @@ struct switches {
     uint64_t own, forced;
 };
 void thread_switches(const struct thread *t, struct switches *s);
+static inline void switches_add(struct switches *to, const struct switches *more)
+{
+    to->own += more->own;
+    to->forced += more->forced;
+}
 /* Processor time in ring 3 and in the kernel. */
 void thread_times(const struct thread *t, uint64_t *user_ns, uint64_t *system_ns);
 /* A program's or thread's name, cut to 15 characters. */

@@ -97,17 +97,23 @@ static void count_part(uint64_t now, uint32_t n)
     part_until = now;
 }
 
-/* Whether so many want the processor that their turns are short. */
+/* How many wait for the processor. */
+static uint32_t waiting(void)
+{
+    return queue.level[RUN_NORMAL].count + queue.others;
+}
+
+/* Whether so many want it that their turns are short. */
 static bool crowded(void)
 {
-    return queue.level[RUN_NORMAL].count + queue.others > FEW;
+    return waiting() > FEW;
 }
 
 /* How long a turn is: a slice among few. Among many it is shorter, so that a round of all, which is what each
  * waits for, does not take minutes. */
 static uint32_t turn_ns(void)
 {
-    uint32_t n = queue.level[RUN_NORMAL].count + queue.others, ns;
+    uint32_t n = waiting(), ns;
 
     if (likely(n <= FEW))
         return SLICE_NS;
@@ -407,7 +413,7 @@ static void tick(void)
 {
     uint64_t now = os_now_ns();
 
-    count_part(now, queue.level[RUN_NORMAL].count + queue.others);
+    count_part(now, waiting());
     count_tick(os_current, now);
     run_share_renew(&real_time, now);
     last_tick = now;

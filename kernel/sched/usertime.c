@@ -5,6 +5,7 @@
  * becomes USERTIME_FOREVER, which is so far below the limit that a sum of two of them does not wrap.
  */
 #include "kernel/sched/usertime.h"
+#include "kernel/sched/time.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/os.h"
@@ -98,4 +99,9 @@ uint64_t usertime_after(uint64_t ns)
     uint64_t now = os_now_ns();
 
     return ns < USERTIME_FOREVER - now ? now + ns : USERTIME_FOREVER;
+}
+
+uint64_t usertime_until(uint64_t realtime_ns)
+{
+    return realtime_ns > time_realtime_offset ? realtime_ns - time_realtime_offset : 1;
 }

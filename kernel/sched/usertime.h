@@ -40,5 +40,7 @@ int usertime_read_pair(vaddr_t va, enum usertime_form form, uint64_t ns[2]);
 int usertime_write_pair(vaddr_t va, enum usertime_form form, const uint64_t ns[2]);
 /* os_now_ns() so much later, USERTIME_FOREVER at most. */
 uint64_t usertime_after(uint64_t ns);
+/* What os_now_ns() is when it is so many ns since 1970; 1, not 0, if that is past the beginning. */
+uint64_t usertime_until(uint64_t realtime_ns);
 
 #endif

@@ -43,7 +43,6 @@ static int read_set(struct thread *t, enum regset set, void *buf)
     const struct fpu_state *fpu = t->context.fpu;
     uint32_t *word = buf;
 
-    context_store(&t->context);
     switch (set) {
     case REGSET_GENERAL:
         for (unsigned i = 0; i < PTRACE_REGS; i++)
@@ -70,7 +69,6 @@ static int write_set(struct thread *t, enum regset set, const void *buf, uint32_
     const uint32_t *word = buf;
     int err = 0;
 
-    context_store(&t->context);
     switch (set) {
     case REGSET_GENERAL:
         for (unsigned i = 0; i < bytes / 4 && !err; i++)

@@ -22,7 +22,7 @@ static int timeout(uint32_t op, vaddr_t at, bool wide, uint64_t *deadline)
     if (!absolute)
         *deadline = usertime_after(ns);
     else if (op & FUTEX_CLOCK_REALTIME)
-        *deadline = ns > time_realtime_offset ? ns - time_realtime_offset : 1;
+        *deadline = usertime_until(ns);
     else
         *deadline = ns ? ns : 1;
     return 0;

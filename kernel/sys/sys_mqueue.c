@@ -47,7 +47,7 @@ static int deadline_of(vaddr_t limit, enum usertime_form form, uint64_t *deadlin
         return 0;
     err = usertime_read(limit, form, &ns);
     if (!err)
-        *deadline = ns > time_realtime_offset ? ns - time_realtime_offset : 1;
+        *deadline = usertime_until(ns);
     return err;
 }
 

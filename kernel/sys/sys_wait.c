@@ -43,8 +43,8 @@ static void inherit_counts(struct process *parent, const struct process *p)
     process_times(p, &user, &system);
     process_faults(p, &minor, &major);
     process_switches(p, &switches);
-    parent->child_switches.own += switches.own + p->child_switches.own;
-    parent->child_switches.forced += switches.forced + p->child_switches.forced;
+    switches_add(&parent->child_switches, &switches);
+    switches_add(&parent->child_switches, &p->child_switches);
     parent->child_user_ns += user + p->child_user_ns;
     parent->child_system_ns += system + p->child_system_ns;
     parent->child_min_faults += minor + p->child_min_faults;
@@ -71,8 +71,7 @@ static void note(struct event *e, const struct process *p, int tid, int code, in
         process_times(p, &user, &system);
         process_faults(p, &minor, &major);
         process_switches(p, &switches);
-        switches.own += p->child_switches.own;
-        switches.forced += p->child_switches.forced;
+        switches_add(&switches, &p->child_switches);
         rusage_fill(&e->rusage, user + p->child_user_ns, system + p->child_system_ns,
                     minor + p->child_min_faults, major + p->child_maj_faults, &switches,
                     process_max_resident(p));
@@ -86,13 +85,7 @@ static void note(struct event *e, const struct process *p, int tid, int code, in
 
 static void note_end(struct event *e, const struct process *p, int tid, int status)
 {
-    int low = status & 0x7F;
-
-    note(e, p, tid,
-         !low            ? CLD_EXITED
-         : status & 0x80 ? CLD_DUMPED
-                         : CLD_KILLED,
-         low ? low : status >> 8, status);
+    note(e, p, tid, signal_end_code(status), signal_end_status(status), status);
 }
 
 static bool ask_continued(struct process *p, int tid, unsigned options, struct event *e)

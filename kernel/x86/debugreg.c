@@ -79,9 +79,7 @@ static int set_control(struct debugreg *d, uint32_t value)
 
 uint32_t debugreg_get(const struct debugreg *d, unsigned n)
 {
-    if (n < DEBUGREG_PLACES)
-        return d->address[n];
-    return n == 7 ? d->control : 0;
+    return n < DEBUGREG_PLACES ? d->address[n] : 0;
 }
 
 int debugreg_set(struct debugreg *d, unsigned n, uint32_t value)

@@ -22,7 +22,7 @@ struct debugreg {
     uint32_t enabled;            /* DR7 as the processor gets it; 0: none is on */
 };
 
-/* DR0 to DR3 and DR7; others are 0. */
+/* DR0 to DR3; others are 0. */
 uint32_t debugreg_get(const struct debugreg *d, unsigned n);
 /* 0; -EINVAL: a kind or a length that there is not, an address that is the kernel's or not aligned to its
  * length, and nothing has changed; -EIO: none of DR0 to DR3 and DR7. To be loaded again afterwards. */

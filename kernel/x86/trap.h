@@ -102,9 +102,9 @@ void trap_to_user(void);
 
 /* For cpu.c: the entry points, and where the double-fault task begins. */
 extern const uint32_t trap_stubs[256];
-/* The ways in that measure: a page fault, a system call, IRQ by IRQ. */
 /* The way in that tells a tracer of system calls. */
 extern const uint32_t trap_watched_call;
+/* The ways in that measure: a page fault, a system call, IRQ by IRQ. */
 extern const uint32_t trap_metered_page_fault, trap_metered_call, trap_metered_irqs[];
 extern const uint32_t trap_clac_sites[]; /* places in the stubs for CLAC, 0 ends */
 _Noreturn void trap_double_fault(void);

@@ -25,8 +25,13 @@ enum {
     CR4_OSXSAVE = 1 << 18,
     CR4_SMEP = 1 << 20,
     CR4_SMAP = 1 << 21,
+    EFLAGS_TF = 1 << 8,
     EFLAGS_IF = 1 << 9,
+    EFLAGS_DF = 1 << 10,
+    EFLAGS_RF = 1 << 16,
     EFLAGS_AC = 1 << 18,
+    /* Those that are a program's to set: the status flags, TF, DF, OF and AC. */
+    EFLAGS_PROGRAM = 0xD5 | EFLAGS_TF | EFLAGS_DF | 1 << 11 | EFLAGS_AC,
 };
 
 /* What this processor has beyond what entry.asm insists on. Filled by cpu_detect(). */

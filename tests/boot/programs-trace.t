@@ -62,6 +62,7 @@ for my $line (@linux) {
 }
 for my $name ($script =~ /^try (\S+)/mg) {
     my ($here, $there) = map { $_->{$name} // {said => 'nothing'} } $run->{steps}, \%linux;
+    ok(defined $here->{status} && defined $there->{status} && $here->{said} =~ /\S/, "$name: was run on both, and says something");
     is($here->{status} // 'none', $there->{status} // 'none', "$name: ends as on Linux");
     is(plain($here->{said}), plain($there->{said}), "$name: says what it says on Linux");
 }

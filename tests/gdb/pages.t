@@ -63,7 +63,7 @@ SKIP: {
         'break sys_sync', 'continue', 'q-object', 'q-regions 1', 'q-verify');
     like($out->[2], qr/^0x[0-9a-f]+ +\d+ file .*  \Q$_->[0]\E$/m, "q-object: $_->[1]") or diag($all)
       for ['/bin/busybox', 'a file of the root'], ['/m/d/f', 'one below a mount'], ['/m/g (deleted)', 'one that is open without a name'];
-    like($out->[2], qr/ file .*  \/memfd:tour \(deleted\)$/m, 'q-object: one that never had one');
+    like($out->[2], qr/ file .*  \/memfd:tour \(deleted\)$/m, 'q-object: one of memfd_create()');
     like($out->[3], qr/^0x[0-9a-f]+-0x[0-9a-f]+ r-x - +\/bin\/\w+ from page \d+$/m, 'q-regions: the path of what is mapped');
 }
 

@@ -516,7 +516,7 @@ static void all_at_once(unsigned seconds, char **names, int n)
     }
     printf("bombs: asked %u times, answered %u times, the slowest took %u ms\n", asked, answered,
            (unsigned)longest);
-    check(answered > 0 && asked >= LEAST, "it answers");
+    check(answered > 0, "it answers");
     do {
         left = kill_all();
         while (waitpid(-1, NULL, WNOHANG) > 0)
