@@ -507,21 +507,9 @@ static int control(struct file *set, uint32_t op, struct file *f, int fd, const 
     return err;
 }
 
-/* The file of a descriptor that may be used, referenced, or NULL. */
-static struct file *get(int fd)
-{
-    struct file *f = fd_get(fd);
-
-    if (f && f->flags & O_PATH) {
-        file_put(f);
-        return NULL;
-    }
-    return f;
-}
-
 int epoll_control(int epfd, uint32_t op, int fd, const struct epoll_event *event)
 {
-    struct file *set = get(epfd), *f = set ? get(fd) : NULL;
+    struct file *set = fd_get_open(epfd), *f = set ? fd_get_open(fd) : NULL;
     int err = f ? control(set, op, f, fd, event) : -EBADF;
 
     file_put(f);
@@ -681,7 +669,7 @@ int epoll_wait(int epfd, vaddr_t user, uint32_t max, uint64_t deadline)
         return -EINVAL;
     if (!user_range_ok(user, max * sizeof(struct epoll_event)))
         return -EFAULT;
-    f = get(epfd);
+    f = fd_get_open(epfd);
     if (!f)
         return -EBADF;
     err = is_set(f) ? wait_for(set_of(f), user, max, deadline) : -EINVAL;

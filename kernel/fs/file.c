@@ -701,6 +701,17 @@ struct file *fd_get(int fd)
     return get(fd);
 }
 
+struct file *fd_get_open(int fd)
+{
+    struct file *f = get(fd);
+
+    if (f && f->flags & O_PATH) {
+        f->refs--; /* its descriptor has one, too */
+        f = NULL;
+    }
+    return f;
+}
+
 int fd_read(int fd, vaddr_t buf, size_t n)
 {
     struct file *f = get(fd);

@@ -142,6 +142,8 @@ extern uint32_t fd_nr_open;
 #define FD_NR_OPEN_MAX 0x3FFFFFE0u
 /* The file of a descriptor of the running thread, referenced; NULL if it is not open. */
 struct file *fd_get(int fd);
+/* The same, but NULL also for one of O_PATH, which names a file and does nothing with it. */
+struct file *fd_get_open(int fd);
 /* file_read() and file_write() of what a number names, at its own position; -EBADF: nothing. Sleep. */
 int fd_read(int fd, vaddr_t buf, size_t n);
 int fd_write(int fd, vaddr_t buf, size_t n);

@@ -75,9 +75,9 @@ int pidfd_get_name(int fd, struct pidfd_name *out, bool *nonblock)
 int pidfd_get_target(int fd, struct pidfd_name *out)
 {
     int err = pidfd_get_name(fd, out, NULL);
-    struct file *f = err ? fd_get(fd) : NULL;
+    struct file *f = err ? fd_get_open(fd) : NULL;
 
-    if (f && !(f->flags & O_PATH) && f->inode->ops->process && f->inode->ops->process(f->inode, out))
+    if (f && f->inode->ops->process && f->inode->ops->process(f->inode, out))
         err = 0;
     file_put(f);
     return err;

@@ -195,8 +195,8 @@ void signalfd_init(void)
 /* Another mask for a descriptor that there is. */
 static int change(int fd, sigset_t mask)
 {
-    struct file *f = fd_get(fd);
-    int err = f && !(f->flags & O_PATH) ? -EINVAL : -EBADF;
+    struct file *f = fd_get_open(fd);
+    int err = f ? -EINVAL : -EBADF;
 
     if (f && f->ops == &signal_ops) {
         ((struct watched *)f->data)->mask = mask;

@@ -291,14 +291,16 @@ int timerfd_create(uint32_t clock, uint32_t flags)
 /* The file of a timer's descriptor, referenced. 0, -EBADF, -EINVAL (another kind of file). */
 static int find(int fd, struct file **out)
 {
-    struct file *f = fd_get(fd);
+    struct file *f = fd_get_open(fd);
 
-    if (f && f->ops == &timer_ops) {
-        *out = f;
-        return 0;
+    if (!f)
+        return -EBADF;
+    if (f->ops != &timer_ops) {
+        file_put(f);
+        return -EINVAL;
     }
-    file_put(f);
-    return f && !(f->flags & O_PATH) ? -EINVAL : -EBADF;
+    *out = f;
+    return 0;
 }
 
 /* The interval, and what is left. */

@@ -344,7 +344,7 @@ static int check_socket(const struct event *e)
 
     if (user_copy_in(cookie, e->value, sizeof cookie))
         return -EFAULT;
-    f = fd_get((int)e->signo);
+    f = fd_get_open((int)e->signo);
     if (!f)
         return -EBADF;
     err = (f->inode->mode & S_IFMT) == S_IFSOCK ? -EINVAL : -ENOTSOCK;

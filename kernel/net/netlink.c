@@ -199,15 +199,14 @@ static void answer_all(struct netlink_socket *n, const struct netlink_question *
 static void answer(struct netlink_socket *n, const struct netlink_question *q, struct netlink_answer *a)
 {
     bool whole = !(n->options >> NETLINK_CAP_ACK & 1);
-    int err = 0;
+    bool asks = q->head.flags & NLM_F_REQUEST && q->head.type >= NLMSG_MIN_TYPE;
+    int err = asks ? netlink_check(q) : 0;
 
-    if (q->head.flags & NLM_F_REQUEST && q->head.type >= NLMSG_MIN_TYPE)
-        err = netlink_check(q);
-    if (!err && q->head.flags & NLM_F_REQUEST && q->head.type >= NLMSG_MIN_TYPE && netlink_is_list(q)) {
-        answer_all(n, q, a);
-        return;
-    }
-    if (!err && q->head.flags & NLM_F_REQUEST && q->head.type >= NLMSG_MIN_TYPE) {
+    if (asks && !err) {
+        if (netlink_is_list(q)) {
+            answer_all(n, q, a);
+            return;
+        }
         err = netlink_one(a, q, n->number);
         append(n, a);
     }

@@ -224,15 +224,13 @@ int socket_create(unsigned family, unsigned type, int protocol, struct socket **
 
 int socket_fd(int fd, struct file **out)
 {
-    struct file *f = fd_get(fd);
+    struct file *f = fd_get_open(fd);
 
     if (!f)
         return -EBADF;
     if (f->ops != &socket_ops) {
-        int err = f->flags & O_PATH ? -EBADF : -ENOTSOCK;
-
         file_put(f);
-        return err;
+        return -ENOTSOCK;
     }
     *out = f;
     return 0;

@@ -416,6 +416,8 @@ void signal_tell_parent(struct process *p, int code, int status)
 /* Stopping and going on cancel each other, whatever becomes of the signal itself. */
 static void stop_or_continue(struct process *p, int signo)
 {
+    const struct ptrace *tracing;
+
     if (SIGBIT(signo) & STOPS)
         signal_forget(p, SIGBIT(SIGCONT), UINT32_MAX);
     if (signo != SIGCONT)
@@ -431,8 +433,9 @@ static void stop_or_continue(struct process *p, int signo)
     p->continued = true;
     os_wake_all(&p->stop_wait);
     signal_tell_parent(p, CLD_CONTINUED, SIGCONT);
-    if (unlikely(ptrace_of_first(p)) && !ptrace_by_parent(p))
-        tell_of_child(ptrace_of_first(p)->tracer->process, p, CLD_CONTINUED, SIGCONT);
+    tracing = ptrace_of_first(p);
+    if (unlikely(tracing) && tracing->tracer->process != p->parent)
+        tell_of_child(tracing->tracer->process, p, CLD_CONTINUED, SIGCONT);
 }
 
 /* Those that p is making get it too, without details. */

@@ -39,7 +39,7 @@ struct proc_inode {
 
 static const struct inode_ops inode_ops;
 static struct filesystem_type sysfs_type;
-static const struct file_ops text_ops, pid_text_ops, raw_ops, pagemap_ops;
+static const struct file_ops text_ops, pid_text_ops, raw_ops;
 
 static struct proc_inode *made(struct inode *i)
 {
@@ -148,11 +148,10 @@ static int make(const struct proc_node *from, struct proc_inode *parent, struct 
     n->inode.ino = parent ? number_of(from) : 1;
     n->inode.ops = &inode_ops;
     if (S_ISREG(e->mode))
-        n->inode.file_ops = e->file_ops                    ? e->file_ops
-                            : e->read == proc_read_pagemap ? &pagemap_ops
-                            : e->read                      ? &raw_ops
-                            : from->pid                    ? &pid_text_ops
-                                                           : &text_ops;
+        n->inode.file_ops = e->file_ops ? e->file_ops
+                            : e->read   ? &raw_ops
+                            : from->pid ? &pid_text_ops
+                                        : &text_ops;
     n->inode.nlink = S_ISDIR(e->mode) ? 2 : 1;
     if (from->pid)
         take_owner(&n->inode, from);
@@ -651,7 +650,7 @@ static int open_raw(struct file *f)
 }
 
 static const struct file_ops raw_ops = {.open = open_raw, .read = read_raw, .never_out = true};
-static const struct file_ops pagemap_ops = {
+const struct file_ops proc_pagemap_ops = {
     .open = open_raw, .read = read_raw, .seek = proc_seek_memory, .never_out = true};
 
 /* --- the filesystem --- */

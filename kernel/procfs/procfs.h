@@ -144,6 +144,8 @@ extern const struct file_ops proc_events_ops;
 int proc_read_auxv(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);
 int proc_store_clear_refs(const struct proc_node *n, char *s);
 extern const struct file_ops proc_mem_ops;
+/* Of pagemap (procfs.c). */
+extern const struct file_ops proc_pagemap_ops;
 /* lseek(2) of what is as long as memory: to any position, but not from an end. */
 int proc_seek_memory(struct file *f, int64_t offset, int whence, uint64_t *result);
 

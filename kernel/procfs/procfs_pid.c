@@ -924,7 +924,12 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
         {.name = "fdinfo", .mode = S_IFDIR | 0555, .names = &fdinfos, .guarded = true}, OWN("io", show_io),  \
         FILE("limits", show_limits), RECORDS("maps", maps), FILE("mountinfo", proc_show_mountinfo),          \
         FILE("mounts", proc_show_mounts), SCORE("oom_adj", oom_adj), COUNTING("oom_score", show_oom_score),  \
-        SCORE("oom_score_adj", oom_score_adj), RAW("pagemap", 0400, proc_read_pagemap),                      \
+        SCORE("oom_score_adj", oom_score_adj),                                                               \
+        {.name = "pagemap",                                                                                  \
+         .mode = S_IFREG | 0400,                                                                             \
+         .read = proc_read_pagemap,                                                                          \
+         .file_ops = &proc_pagemap_ops,                                                                      \
+         .guarded = true},                                                                                   \
         OWN("personality", show_personality), LINK("root", root_fn),                                         \
         {.name = "smaps", .mode = S_IFREG | 0444, .count_next = proc_next_smaps, .guarded = true},           \
         {.name = "smaps_rollup", .mode = S_IFREG | 0444, .count = proc_show_smaps_rollup, .guarded = true},  \

@@ -43,14 +43,12 @@ static int set_async(struct file *f, uint32_t fd, vaddr_t arg)
 
 int32_t sys_ioctl(SYSCALL_3_ARGS(fd, cmd, arg))
 {
-    struct file *f = fd_get((int)fd);
+    struct file *f = fd_get_open((int)fd);
     int err;
 
     if (!f)
         return -EBADF;
-    if (f->flags & O_PATH)
-        err = -EBADF;
-    else if (cmd == FIOCLEX || cmd == FIONCLEX)
+    if (cmd == FIOCLEX || cmd == FIONCLEX)
         err = set_cloexec(fd, cmd == FIOCLEX);
     else if (cmd == FIONBIO)
         err = set_nonblock(f, arg);

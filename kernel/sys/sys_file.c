@@ -222,7 +222,7 @@ static int32_t transfer_at(transfer_fn fn, uint32_t fd, vaddr_t buf, size_t n, i
 
     if (pos < 0)
         return -EINVAL;
-    f = fd_get((int)fd);
+    f = fd_get_open((int)fd);
     if (!f)
         return -EBADF;
     if (file_has_positions(f))
@@ -364,11 +364,11 @@ static int check_mode(transfer_fn fn, const struct file *f)
 static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector, uint32_t count,
                                uint64_t *pos, uint32_t flags)
 {
-    struct file *f = fd_get((int)fd);
+    struct file *f = fd_get_open((int)fd);
     struct io_vector v;
     int done = -EBADF;
 
-    if (f && !(f->flags & O_PATH))
+    if (f)
         done = pos && !file_has_positions(f) ? -ESPIPE : io_vector_get(&v, user_vector, count, true);
     if (!done) {
         done = check_mode(fn, f);
@@ -478,8 +478,6 @@ static int64_t seek(struct file *f, int64_t offset, uint32_t whence)
     int64_t base;
     int err;
 
-    if (f->flags & O_PATH)
-        return -EBADF;
     if (whence > FROM_HOLE)
         return -EINVAL;
     if (!f->ops->seek && !file_has_positions(f))
@@ -506,7 +504,7 @@ static int64_t seek(struct file *f, int64_t offset, uint32_t whence)
 
 int32_t sys_lseek(SYSCALL_3_ARGS(fd, offset, whence))
 {
-    struct file *f = fd_get((int)fd);
+    struct file *f = fd_get_open((int)fd);
     int64_t pos;
 
     if (!f)
@@ -520,7 +518,7 @@ int32_t sys_lseek(SYSCALL_3_ARGS(fd, offset, whence))
 
 int32_t sys__llseek(SYSCALL_5_ARGS(fd, high, low, user_result, whence))
 {
-    struct file *f = fd_get((int)fd);
+    struct file *f = fd_get_open((int)fd);
     int64_t pos;
 
     if (!f)
@@ -539,14 +537,12 @@ int32_t sys__llseek(SYSCALL_5_ARGS(fd, high, low, user_result, whence))
 /* A descriptor that may be written, of a regular file. */
 static int get_writable(uint32_t fd, struct file **out)
 {
-    struct file *f = fd_get((int)fd);
+    struct file *f = fd_get_open((int)fd);
     int err = 0;
 
     if (!f)
         return -EBADF;
-    if (f->flags & O_PATH)
-        err = -EBADF;
-    else if (!file_writes(f) || !S_ISREG(f->inode->mode))
+    if (!file_writes(f) || !S_ISREG(f->inode->mode))
         err = -EINVAL;
     if (err)
         file_put(f);
@@ -599,8 +595,6 @@ static int check_allocation(const struct file *f, uint32_t mode, int64_t start, 
 {
     int err;
 
-    if (f->flags & O_PATH)
-        return -EBADF;
     if (start < 0 || size <= 0)
         return -EINVAL;
     err = check_allocation_mode(mode);
@@ -621,7 +615,7 @@ int32_t sys_fallocate(uint32_t fd, uint32_t mode, uint32_t low, uint32_t high, u
                       uint32_t size_high)
 {
     int64_t start = (int64_t)word64(low, high), size = (int64_t)word64(size_low, size_high);
-    struct file *f = fd_get((int)fd);
+    struct file *f = fd_get_open((int)fd);
     int err;
 
     if (!f)
@@ -643,10 +637,10 @@ int32_t sys_fallocate(uint32_t fd, uint32_t mode, uint32_t low, uint32_t high, u
 /* Everything is in memory, so all is as safe as it gets. */
 static int32_t sync_fd(uint32_t fd)
 {
-    struct file *f = fd_get((int)fd);
+    struct file *f = fd_get_open((int)fd);
     int err = -EBADF;
 
-    if (f && !(f->flags & O_PATH)) {
+    if (f) {
         uint32_t mode = f->inode->mode;
 
         err = (S_ISREG(mode) || S_ISDIR(mode) || S_ISBLK(mode)) && !f->inode->fs->type->made_up ? 0 : -EINVAL;
@@ -667,8 +661,8 @@ int32_t sys_fdatasync(SYSCALL_1_ARG(fd))
 
 int32_t sys_syncfs(SYSCALL_1_ARG(fd))
 {
-    struct file *f = fd_get((int)fd);
-    int err = f && !(f->flags & O_PATH) ? 0 : -EBADF;
+    struct file *f = fd_get_open((int)fd);
+    int err = f ? 0 : -EBADF;
 
     file_put(f);
     return err;
@@ -678,10 +672,10 @@ int32_t sys_sync_file_range(SYSCALL_6_ARGS(fd, low, high, size_low, size_high, f
 {
     int64_t start = (int64_t)word64(low, high);
     int64_t end = (int64_t)(word64(low, high) + word64(size_low, size_high));
-    struct file *f = fd_get((int)fd);
+    struct file *f = fd_get_open((int)fd);
     int err = 0;
 
-    if (!f || f->flags & O_PATH)
+    if (!f)
         err = -EBADF;
     else if (flags & ~7u || start < 0 || end < start)
         err = -EINVAL;
@@ -701,10 +695,10 @@ int32_t sys_sync(SYSCALL_NO_ARGS)
 /* Advice that a file in memory does not need; what is wrong is told. */
 static int32_t advise(uint32_t fd, int64_t size, uint32_t advice)
 {
-    struct file *f = fd_get((int)fd);
+    struct file *f = fd_get_open((int)fd);
     int err = 0;
 
-    if (!f || f->flags & O_PATH)
+    if (!f)
         err = -EBADF;
     else if (S_ISFIFO(f->inode->mode))
         err = -ESPIPE;
@@ -727,7 +721,7 @@ int32_t sys_fadvise64_64(uint32_t fd, uint32_t low UNUSED, uint32_t high UNUSED,
 
 int32_t sys_readahead(SYSCALL_1_ARG(fd))
 {
-    struct file *f = fd_get((int)fd);
+    struct file *f = fd_get_open((int)fd);
     int err = !f || !file_reads(f) ? -EBADF : S_ISREG(f->inode->mode) ? 0 : -EINVAL;
 
     file_put(f);
@@ -845,14 +839,12 @@ static int list_to_user(struct file *f, struct listing *l, vaddr_t user)
 static int32_t get_entries(uint32_t fd, vaddr_t user, uint32_t n, bool wide)
 {
     struct listing l = {.room = n < PAGE_SIZE ? n : PAGE_SIZE, .wide = wide};
-    struct file *f = fd_get((int)fd);
+    struct file *f = fd_get_open((int)fd);
     int err;
 
     if (!f)
         return -EBADF;
-    if (f->flags & O_PATH) {
-        err = -EBADF;
-    } else if (!S_ISDIR(f->inode->mode)) {
+    if (!S_ISDIR(f->inode->mode)) {
         err = -ENOTDIR;
     } else if (l.buf = vm_alloc(PAGE_SIZE), !l.buf) {
         err = -ENOMEM;
@@ -886,10 +878,10 @@ int32_t sys_flock(SYSCALL_2_ARGS(fd, how))
 
     if (how & LOCK_MAND)
         return 0;
-    f = fd_get((int)fd);
+    f = fd_get_open((int)fd);
     if (!f)
         return -EBADF;
-    err = f->flags & O_PATH ? -EBADF : flock_lock(f, how);
+    err = flock_lock(f, how);
     file_put(f);
     return err;
 }

@@ -15,18 +15,6 @@ int32_t sys_inotify_init(SYSCALL_NO_ARGS)
     return inotify_create(0);
 }
 
-/* The open file of a descriptor, which may be none of inotify's, referenced. NULL: none. */
-static struct file *get(uint32_t fd)
-{
-    struct file *f = fd_get((int)fd);
-
-    if (f && f->flags & O_PATH) {
-        file_put(f);
-        f = NULL;
-    }
-    return f;
-}
-
 /* Watch what is at a path, which who asks has to be allowed to read. */
 static int watch_path(struct file *f, vaddr_t path, uint32_t mask)
 {
@@ -52,7 +40,7 @@ int32_t sys_inotify_add_watch(SYSCALL_3_ARGS(fd, path, mask))
 
     if (mask & ~IN_BITS || !mask)
         return -EINVAL;
-    f = get(fd);
+    f = fd_get_open((int)fd);
     if (!f)
         return -EBADF;
     if ((mask & IN_MASK_ADD && mask & IN_MASK_CREATE) || !inotify_is(f))
@@ -65,7 +53,7 @@ int32_t sys_inotify_add_watch(SYSCALL_3_ARGS(fd, path, mask))
 
 int32_t sys_inotify_rm_watch(SYSCALL_2_ARGS(fd, wd))
 {
-    struct file *f = get(fd);
+    struct file *f = fd_get_open((int)fd);
     int err = !f ? -EBADF : inotify_is(f) ? inotify_unwatch(f, (int)wd) : -EINVAL;
 
     file_put(f);

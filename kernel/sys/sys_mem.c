@@ -248,13 +248,12 @@ int32_t sys_mmap2(SYSCALL_6_ARGS(addr, size, prot, flags, fd, page))
     int err;
 
     if (!(flags & MAP_ANONYMOUS)) {
-        f = fd_get((int)fd);
+        f = fd_get_open((int)fd);
         if (!f)
             return -EBADF;
-        if (f->flags & O_PATH || flags & MAP_HUGETLB) {
-            err = f->flags & O_PATH ? -EBADF : -EINVAL;
+        if (flags & MAP_HUGETLB) {
             file_put(f);
-            return err;
+            return -EINVAL;
         }
     } else if (flags & MAP_HUGETLB) {
         return -ENOMEM;

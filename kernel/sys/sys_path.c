@@ -320,8 +320,8 @@ int32_t sys_chmod(SYSCALL_2_ARGS(path, mode))
 
 int32_t sys_fchmod(SYSCALL_2_ARGS(fd, mode))
 {
-    struct file *f = fd_get((int)fd);
-    int err = !f || f->flags & O_PATH ? -EBADF : inode_chmod(f->inode, mode);
+    struct file *f = fd_get_open((int)fd);
+    int err = f ? inode_chmod(f->inode, mode) : -EBADF;
 
     file_put(f);
     return err;
@@ -368,11 +368,9 @@ int32_t sys_lchown(SYSCALL_3_ARGS(path, uid, gid))
 
 int32_t sys_fchown32(SYSCALL_3_ARGS(fd, uid, gid))
 {
-    struct file *f = fd_get((int)fd);
-    int err = !f || f->flags & O_PATH ? -EBADF : 0;
+    struct file *f = fd_get_open((int)fd);
+    int err = f ? inode_chown(f->inode, uid, gid) : -EBADF;
 
-    if (!err)
-        err = inode_chown(f->inode, uid, gid);
     file_put(f);
     return err;
 }
@@ -438,11 +436,9 @@ static int32_t set_times(int dirfd, vaddr_t path, const struct usertime *times, 
 
         if (dirfd == AT_FDCWD)
             return -EFAULT;
-        f = fd_get(dirfd);
-        if (!f || f->flags & O_PATH) {
-            file_put(f);
+        f = fd_get_open(dirfd);
+        if (!f)
             return -EBADF;
-        }
         i = inode_get(f->inode);
         file_put(f);
     }

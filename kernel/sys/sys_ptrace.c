@@ -306,12 +306,11 @@ static int32_t set_options(struct thread *t, uint32_t options)
 
 static int32_t go_on(int tid, uint32_t request, uint32_t signo)
 {
-    const struct ptrace_mode how = {
+    struct ptrace_mode mode = {
         .calls = request == PTRACE_SYSCALL,
         .emulates = request == PTRACE_SYSEMU || request == PTRACE_SYSEMU_SINGLESTEP,
         .steps = request == PTRACE_SINGLESTEP || request == PTRACE_SYSEMU_SINGLESTEP,
     };
-    struct ptrace_mode mode = how;
     struct thread *t = stopped(tid);
 
     if (signo > SIGNALS)

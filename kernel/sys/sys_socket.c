@@ -189,7 +189,7 @@ static int accept_one(struct file *listener, uint32_t flags, vaddr_t address, va
 
 static int32_t accept_socket(uint32_t fd, vaddr_t address, vaddr_t size, uint32_t flags)
 {
-    struct file *listener = fd_get((int)fd), *f;
+    struct file *listener = fd_get_open((int)fd), *f;
     int err = -EINVAL, number = -1;
 
     if (!listener)

@@ -113,23 +113,11 @@ static int move_pipe(struct file *pipe, struct file *file, uint64_t *pos, size_t
 
 /* --- what is wrong, in Linux's order --- */
 
-/* A descriptor that does more than name a file, referenced; NULL: there is none. */
-static struct file *get_open(uint32_t fd)
-{
-    struct file *f = fd_get((int)fd);
-
-    if (f && f->flags & O_PATH) {
-        file_put(f);
-        f = NULL;
-    }
-    return f;
-}
-
 /* Both, referenced, or -EBADF. */
 static int get_two(uint32_t in_fd, uint32_t out_fd, struct file **in, struct file **out)
 {
-    *in = get_open(in_fd);
-    *out = *in ? get_open(out_fd) : NULL;
+    *in = fd_get_open((int)in_fd);
+    *out = *in ? fd_get_open((int)out_fd) : NULL;
     if (*out)
         return 0;
     file_put(*in);
@@ -234,10 +222,10 @@ static int32_t send_file(uint32_t out_fd, uint32_t in_fd, vaddr_t user_pos, bool
 
     if (read_position(user_pos, wide, &pos))
         return -EFAULT;
-    in = get_open(in_fd);
+    in = fd_get_open((int)in_fd);
     done = check_source(in, &s);
     if (!done) {
-        out = get_open(out_fd);
+        out = fd_get_open((int)out_fd);
         done = out && file_writes(out) ? send(in, out, &s) : -EBADF;
     }
     file_put(in);

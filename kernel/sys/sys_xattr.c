@@ -133,8 +133,8 @@ static int32_t at_path(vaddr_t path, unsigned flags, const struct request *r)
 
 static int32_t at_fd(uint32_t fd, const struct request *r)
 {
-    struct file *f = fd_get((int)fd);
-    int err = f && !(f->flags & O_PATH) ? r->serve(f->inode, r) : -EBADF;
+    struct file *f = fd_get_open((int)fd);
+    int err = f ? r->serve(f->inode, r) : -EBADF;
 
     file_put(f);
     return err;

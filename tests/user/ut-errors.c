@@ -2,10 +2,19 @@
 #include "tests/user/ut.h"
 #include <grp.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
+#include <sys/timerfd.h>
+#include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/xattr.h>
 #include <time.h>
 
@@ -91,13 +100,26 @@ static void groups(void)
     TRY(syscall(SYS_setgroups, -1, list));
 }
 
-static void mapping(void)
+/* What only names a file does nothing with it, whatever the file is. */
+static void names_only(int fd)
 {
-    int fd = open("file", O_PATH);
+    struct iovec part = {&part, 1};
+    struct sigevent event = {.sigev_notify = SIGEV_NONE};
+    struct pollfd polled = {fd, POLLIN | POLLOUT, 0};
+    char byte;
 
-    PART("a descriptor that only names a file");
     TRY_AT(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 0));
     TRY_AT(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0));
+    TRY(read(fd, &byte, 1));
+    TRY(write(fd, &byte, 1));
+    TRY(pread(fd, &byte, 1, 0));
+    TRY(pwrite(fd, &byte, 1, 0));
+    TRY(readv(fd, &part, 1));
+    TRY(preadv(fd, &part, 1, 0));
+    TRY(vmsplice(fd, &part, 1, 0));
+    TRY(splice(fd, NULL, fds[1], NULL, 1, 0));
+    TRY(tee(fd, fds[1], 1, 0));
+    TRY(copy_file_range(fd, NULL, fd, NULL, 1, 0));
     TRY(readahead(fd, 0, 10));
     TRY(sync_file_range(fd, 0, 10, 0));
     TRY(fsync(fd));
@@ -108,9 +130,56 @@ static void mapping(void)
     TRY(posix_fadvise(fd, 0, 0, 0) == EBADF);
     TRY(fchmod(fd, 0600));
     TRY(fchown(fd, 0, 0));
+    TRY(futimens(fd, NULL));
+    TRY(fgetxattr(fd, "user.x", NULL, 0));
+    TRY(flock(fd, LOCK_SH | LOCK_NB));
+    TRY(ioctl(fd, FIONREAD, &byte));
     TRY(sendfile(fds[1], fd, NULL, 1));
     TRY(lseek(fd, 0, SEEK_SET));
+    TRY(syscall(SYS_getdents64, fd, &byte, 1));
+    TRY(accept(fd, NULL, NULL));
+    TRY(listen(fd, 1));
+    TRY(send(fd, &byte, 1, 0));
+    TRY(epoll_ctl(fd, EPOLL_CTL_DEL, 0, NULL));
+    TRY(inotify_rm_watch(fd, 1));
+    TRY(signalfd(fd, &(sigset_t){0}, 0));
+    TRY(timerfd_settime(fd, 0, &(struct itimerspec){0}, NULL));
+    TRY(syscall(SYS_mq_notify, fd, &event));
+    TRY(poll(&polled, 1, 0) == 1 && polled.revents == POLLNVAL);
     close(fd);
+}
+
+static void named(void)
+{
+    struct sockaddr_un address = {AF_UNIX, "socket"};
+    int s = socket(AF_UNIX, SOCK_STREAM, 0), queue = epoll_create1(0);
+    char path[32];
+
+    PART("a descriptor that only names a file");
+    names_only(open("file", O_PATH));
+    PART("or a directory");
+    names_only(open(".", O_PATH));
+    PART("or a pipe");
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fds[0]);
+    names_only(open(path, O_PATH));
+    PART("or a device");
+    names_only(open("/dev/zero", O_PATH));
+    PART("or a symbolic link");
+    TRY(symlink("file", "link"));
+    names_only(open("link", O_PATH | O_NOFOLLOW));
+    PART("or a socket");
+    TRY(bind(s, (struct sockaddr *)&address, sizeof address));
+    TRY(listen(s, 1));
+    names_only(open("socket", O_PATH));
+    snprintf(path, sizeof path, "/proc/self/fd/%d", s);
+    names_only(open(path, O_PATH));
+    PART("or an epoll set");
+    snprintf(path, sizeof path, "/proc/self/fd/%d", queue);
+    names_only(open(path, O_PATH));
+    TRY(unlink("socket"));
+    TRY(unlink("link"));
+    close(s);
+    close(queue);
 }
 
 static void wrong_kinds(void)
@@ -267,7 +336,7 @@ UT_PROGRAM(errors)
     attributes();
     sleeping();
     groups();
-    mapping();
+    named();
     wrong_kinds();
     deep();
     covered();
