@@ -126,6 +126,17 @@ void object_set_image(struct object *o, const void *image, bool high, size_t siz
     o->image_size = size;
 }
 
+uint32_t object_filled(const struct object *o)
+{
+    uint32_t index = (uint32_t)PAGES_OF((uint64_t)o->image_size), n = index;
+
+    if (!n)
+        return o->resident + o->swapped;
+    for (; index < o->pages && radix_next(&o->index, &index); index++)
+        n++;
+    return n;
+}
+
 struct object *object_get(struct object *o)
 {
     mm_assert(o->refs > 0, "%s", o->name);

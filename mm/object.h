@@ -90,6 +90,8 @@ struct object *object_create_image(struct vm *vm, const void *image, size_t size
 /* Let the contents of a new object be the bytes of an image, as the two fields have it. The size in pages is
  * the caller's business. */
 void object_set_image(struct object *o, const void *image, bool high, size_t size);
+/* Pages of it that have contents: in its image, in memory, or in swap. Does not sleep. */
+uint32_t object_filled(const struct object *o);
 /* Copy n bytes of an image to kernel memory, from byte `from` on. Does not sleep. */
 void image_copy(const struct frame_pool *p, const void *image, bool high, size_t from, void *to, size_t n);
 /* A reference more. */

@@ -12,6 +12,7 @@
  * Locking. inode.lock holds while the size changes, and while pages are given or taken back.
  *
  *   INV-RAMFS-4  object->pages covers the size
+ *   INV-RAMFS-5  filesystem.image_pages is the sum of what its files have in the archive
  *
  * Failure. -errno as Linux. Allocating asks for the room of all pages before it takes the first, and gives
  * back what it has taken if it fails all the same.
@@ -104,6 +105,7 @@ static void contents_drop(struct object *o, uint32_t index)
 }
 
 static int punch(struct inode *i, uint64_t start, uint64_t end);
+static void cut_image(struct object *o, uint64_t size);
 
 static int contents_punch(struct object *o, uint32_t first, uint32_t end)
 {
@@ -118,6 +120,7 @@ static int contents_punch(struct object *o, uint32_t first, uint32_t end)
 
 static void contents_destroy(struct object *o)
 {
+    cut_image(o, 0);
     ramfs_node_free(o->pager_data);
 }
 
@@ -154,7 +157,19 @@ void ramfs_set_image(struct inode *i, const void *image, bool high, size_t size)
 
     object_set_image(o, image, high, size);
     o->pages = (uint32_t)PAGES_OF((uint64_t)size);
+    i->fs->image_pages += o->pages;
     i->size = size;
+}
+
+/* Have no more than so many bytes of the image. */
+static void cut_image(struct object *o, uint64_t size)
+{
+    struct filesystem *fs = ((struct inode *)o->pager_data)->fs;
+
+    if (o->image_size <= size)
+        return;
+    fs->image_pages -= PAGES_OF((uint64_t)o->image_size) - PAGES_OF(size);
+    o->image_size = (size_t)size;
 }
 
 /* --- size --- */
@@ -214,8 +229,7 @@ int ramfs_truncate(struct inode *i, uint64_t size)
         if (err)
             return err;
         i->size = size;
-        if (o->image_size > size)
-            o->image_size = (size_t)size;
+        cut_image(o, size);
         object_resize(o, (uint32_t)(page_end >> PAGE_SHIFT));
         /* The archive has it up to there, unless a program wrote to it through a mapping meanwhile. */
         if (cut && !precious && !is_precious(o, last))

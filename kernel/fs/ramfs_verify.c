@@ -144,6 +144,22 @@ static bool is_known(const struct filesystem *fs)
     return !fs->detached;
 }
 
+/* What files have in the archive, of all known filesystems together, less what these say. */
+static uint64_t image_pages(void)
+{
+    uint64_t n = 0;
+    const struct filesystem *fs;
+
+    for (const struct node *i = ramfs_nodes; i; i = i->all_next)
+        if (i->inode.object && is_known(i->inode.fs))
+            n += PAGES_OF((uint64_t)i->inode.object->image_size);
+    for (fs = vfs_mounts; fs; fs = fs->next)
+        n -= fs->image_pages;
+    for (unsigned u = 0; (fs = ramfs_unmounted(u)); u++)
+        n -= fs->image_pages;
+    return n;
+}
+
 static bool find_uncounted(const struct filesystem *fs)
 {
     uint32_t refs = 0, tree = 0;
@@ -189,6 +205,8 @@ bool ramfs_verify(void)
             held -= users_of(fs);
     for (unsigned u = 0; (fs = ramfs_unmounted(u)); u++)
         held -= users_of(fs);
+    INV("INV-RAMFS-5", image_pages() == 0, "%lld pages more in the archive than are counted",
+        (long long)image_pages());
     if (names.said != names.found)
         ok &= find_unnamed();
     for (fs = vfs_mounts; fs && held; fs = fs->next)

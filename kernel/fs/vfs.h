@@ -220,6 +220,7 @@ struct filesystem {
     bool read_only; /* it is itself, and flags say so whatever the mount is */
     char *source;   /* what mount() was given, for /proc/mounts; kmalloc */
     uint64_t max_pages, pages; /* tmpfs's size= (0: no limit), and pages that its files have */
+    uint64_t image_pages;      /* that files have in the boot archive: no limit counts them */
     uint64_t bytes;            /* of attributes, which count as pages too */
     uint32_t inodes;           /* the last one takes a filesystem that has ended along */
     /* Of tmpfs, nr_inodes= (0: no limit). As on Linux, each name of a file beyond its first counts as one. */

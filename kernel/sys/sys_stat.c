@@ -67,7 +67,7 @@ static uint32_t nanoseconds(uint64_t ns)
 
 static uint32_t blocks_of(const struct inode *i)
 {
-    return i->object ? (i->object->resident + i->object->swapped) * (uint32_t)(PAGE_SIZE / 512) : 0;
+    return i->object ? object_filled(i->object) * (uint32_t)(PAGE_SIZE / 512) : 0;
 }
 
 static int32_t put_stat64(const struct inode *i, vaddr_t user)
@@ -278,7 +278,7 @@ static void describe(const struct inode *i, struct statfs64 *s)
 
     *s = (struct statfs64){.type = fs->type->magic,
                            .bsize = PAGE_SIZE,
-                           .blocks = fs->max_pages,
+                           .blocks = fs->max_pages ? fs->max_pages + fs->image_pages : 0,
                            .bfree = left,
                            .bavail = left,
                            .files = fs->max_inodes,

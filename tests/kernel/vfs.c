@@ -387,6 +387,7 @@ TEST(vfs, tree_damage_is_named)
     KT_BREAK(ramfs_verify(), "INV-RAMFS-3", file->inode.nlink, 1);
     KT_BREAK(ramfs_verify(), "INV-RAMFS-3", d->inode.nlink, 2);
     KT_BREAK(ramfs_verify(), "INV-RAMFS-4", file->inode.size, 1);
+    KT_BREAK(ramfs_verify(), "INV-RAMFS-5", d->inode.fs->image_pages, d->inode.fs->image_pages + 1);
 
     for (uint32_t n = 0; n < FEW; n++) {
         name_few(name, sizeof name, n);

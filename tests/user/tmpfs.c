@@ -227,14 +227,21 @@ static void remounted(void)
 static void defaults(void)
 {
     struct sysinfo info;
-    long half, blocks;
+    struct statfs root;
+    struct stat self = {0};
+    long half, blocks, archive;
 
     sysinfo(&info);
     half = (long)((uint64_t)info.totalram * info.mem_unit / PAGE / 2);
     blocks = (long)room_of(where).f_blocks;
     check(blocks == half, "the default is half of memory: %ld of %ld", blocks, half);
-    blocks = (long)room_of("/").f_blocks;
-    check(blocks == half, "also of the root: %ld (the root archive)", blocks);
+    root = room_of("/");
+    archive = (long)root.f_blocks - half;
+    stat("/proc/self/exe", &self);
+    check(archive >= self.st_size / (long)PAGE, "also of the root, beside the boot archive: %ld pages",
+          archive);
+    check((long)root.f_bfree <= half && (long)root.f_bfree > half - 100, "of which none are free: %ld",
+          (long)root.f_bfree);
     check(mount("none", where, "tmpfs", MS_REMOUNT, "size=25%") == 0 &&
               (long)room_of(where).f_blocks == half / 2,
           "a quarter is a quarter");
