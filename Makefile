@@ -580,15 +580,14 @@ $(TEST_FILES): | $(B)/setup-test $(B)/setup-build
 # Those that are also run with a small software TLB, as they are in `test`; torture.t has torture=sleep besides.
 TLB_TESTS := $(patsubst %,tests/boot/%.t,memdiff fuzz user torture programs-busybox programs-stress programs-more)
 
-# The tests that are random or only take time, for minutes each.
+# The tests that are random or only take time, for minutes each: all that ask for QUIRE_SOAK, the longest first.
+SOAK_FIRST := $(patsubst %,tests/%.t,host/seeds boot/fuzz boot/memdiff boot/hostile boot/torture boot/user boot/races)
+SOAK_TESTS = $(SOAK_FIRST) $(filter-out $(SOAK_FIRST),$(sort $(shell grep -l QUIRE_SOAK tests/*/*.t))) tests/boot/missed.t tests/lab/player.t
 soak: export QUIRE_SEED := $(or $(QUIRE_SEED),$(shell date +%s))
-soak: hosted $(B)/quire.elf $(ROOTFS) user $(B)/lab/player.html $(B)/lab/plugin.so $(B)/host/replay | $(B)/setup-test
+soak: hosted $(B)/quire.elf $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/player.html $(B)/lab/plugin.so $(addprefix $(B)/host/,replay translate fits) | $(B)/setup-test
 	@tools/setup browser || echo "soak: there is no Chromium, so nothing clicks through the player" >&2
 	@echo "soak: QUIRE_SEED=$(QUIRE_SEED)"
-	@status=0; QUIRE_SOAK=1 $(PROVE) --limit 14400 tests/host/seeds.t tests/boot/fuzz.t tests/boot/memdiff.t tests/boot/hostile.t tests/boot/torture.t tests/boot/user.t tests/boot/races.t tests/boot/areas.t \
-	    tests/boot/segments.t tests/boot/wine.t tests/boot/programs-trace.t tests/boot/policy-fuzz.t tests/boot/latency.t tests/boot/programs-stress.t tests/boot/programs-memtester.t tests/boot/programs-db.t \
-	    tests/boot/programs-lang.t \
-	    tests/boot/tlb.t tests/boot/forms.t tests/boot/missed.t tests/lab/player.t || status=1; \
+	@status=0; QUIRE_SOAK=1 $(PROVE) --limit 14400 $(SOAK_TESTS) || status=1; \
 	QUIRE_APPEND=softtlb=24 QUIRE_TIME_SCALE=$${QUIRE_TIME_SCALE:-10} $(PROVE) --limit 1400 $(TLB_TESTS) || status=1; \
 	exit $$status
 

@@ -359,6 +359,8 @@ refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no obj
       . join '', map { "[$_](docs/$_.md)\n" } qw(boot pitfalls programs translation);
     $sound{'docs/pitfalls.md'} = "# One line\n`x.one`, `x.c`, `y.none`, `tests/unit/*.c: x` [c](boot.md) [d](#one-line)\n";
     $sound{'tests/unit/x.c'} = "TEST(x, one)\n";
+    $sound{'mm/p.c'} = "int f(int a);\n\nint f(int a)\n{\n    return a;\n}\n\nint g(void)\n{\n    return f(1);\n}\n";
+    $sound{'docs/pitfalls.md'} .= "    #0  0xc0100000 in f (a=(int) 1) at mm/p.c:5\n    Breakpoint 2, g () at mm/p.c:10\n";
     my $with = sub { my ($file, $from, $to) = @_; my %tree = %sound; $tree{$file} =~ s/\Q$from\E/$to/ or die $from; return \%tree };
 
     accepted('sound tables', 'check-docs', \%sound);
@@ -383,6 +385,8 @@ refused('no objects', 'check-contracts', {'kernel/a.h' => "int a;\n"}, qr{no obj
         qr{README\.md: no link to docs/boot\.md});
     refused('a link to nothing', 'check-docs', $with->('docs/pitfalls.md', '](boot.md', '](root.md'), qr{a link to docs/root\.md});
     refused('a link to no part', 'check-docs', $with->('README.md', '#one-line', '#a-line'), qr{docs/pitfalls\.md has no part #a-line});
+    refused('a place that has moved', 'check-docs', $with->('docs/pitfalls.md', 'p.c:5', 'p.c:10'), qr{f is not at mm/p\.c:10, but from 3 to 6});
+    refused('a place in no function', 'check-docs', $with->('docs/pitfalls.md', 'g ()', 'h ()'), qr{h is not in mm/p\.c});
     refused('no table', 'check-docs', $with->('kernel/lib/param.c', 'PARAM_FLAG', 'FLAG'), qr{there is no parameter `quiet`});
 }
 

@@ -12,6 +12,10 @@ use warnings;
 
 use Boot;
 use Exporter qw(import);
+use Fcntl qw(LOCK_EX);
+use File::Basename qw(dirname);
+use File::Copy qw(copy);
+use File::Path qw(make_path remove_tree);
 use Test::More;
 
 our @EXPORT = qw(run_programs step_is need_sets have_sets);
@@ -48,16 +52,46 @@ sub write_file {
     return $file;
 }
 
+# The root archive of some sets. Runs share it as long as what makes it does not change.
+sub root_of {
+    my (@sets) = @_;
+    my $top = top_dir();
+    my $file = "$top/build/boot-tests/root-" . join('-', @sets) . '.cpio';
+    open my $lock, '>', "$file.lock" or die "$file.lock: $!";
+    flock $lock, LOCK_EX or die "$file.lock: $!";
+    my @from = map { (stat "$top/$_")[9] // 0 } qw(tools/rootfs tools/packages build/user/quire build/user/malloctrace.so);
+    my $made = (stat $file)[9] // 0; # 0 is also that of an archive that lacks a package
+    return $file unless !$made || grep { $_ >= $made } @from;
+    my $said = `$top/tools/rootfs pack -o '$file' @sets 2>&1`;
+    die "tools/rootfs: $said" if $?;
+    return $file;
+}
+
+# Make an archive of a root and of files as tools/rootfs has them, "FILE=PATH", in a small archive behind it.
+sub archive_of {
+    my ($archive, $root, @files) = @_;
+    my $tree = "$archive.tree";
+    remove_tree($tree);
+    for (@files) {
+        my ($file, $path) = /^(.*?)=(.*)$/ or die "FILE=PATH: $_\n";
+        make_path("$tree/" . dirname($path));
+        copy($file, "$tree/$path") or die "$file: $!";
+        chmod((stat $file)[2] & 07777, "$tree/$path");
+    }
+    copy($root, $archive) or die "$archive: $!";
+    system("cd '$tree' && find . -type f | LC_ALL=C sort | cpio --quiet --reproducible -R 0:0 -o -H newc >>'$archive'") == 0
+      or die "$archive: no archive could be made\n";
+    remove_tree($tree);
+    return;
+}
+
 sub run_programs {
     my ($name, %o) = @_;
     my $work = top_dir() . '/build/boot-tests';
-    mkdir $work;
+    make_path($work);
     my $script = write_file("$work/$name.sh", "$PREAMBLE$o{script}\ntry absent sh -c 'dmesg | grep \"is not implemented\"'\n");
     my $archive = "$work/$name.cpio";
-    my @sets = @{$o{sets} // ['busybox']};
-    my $add = join ' ', map { "--add '$_'" } "$script=test.sh", @{$o{add} // []};
-    my $said = `@{[top_dir()]}/tools/rootfs pack -o '$archive' @sets $add 2>&1`;
-    die "tools/rootfs: $said" if $?;
+    archive_of($archive, root_of(@{$o{sets} // ['busybox']}), "$script=test.sh", @{$o{add} // []});
     my $run = boot($name, memory => $o{memory} // '64M', append => join(' ', 'quiet', $o{append} // (), '-- sh /test.sh'), initrd => $archive,
         time => $o{time} // 120, icount => $o{icount}, disks => $o{swap} ? [swap_disk($name, $o{swap} > 1 ? $o{swap} : undef)] : []);
     my $step;

@@ -45,7 +45,7 @@ SKIP: {
         qw(vm brk stack mmap mremap fork vfork madvise mincore msync shm malloc fault bad-altstack);
     my $run = run_programs('latency-stress', sets => [qw(busybox stress)], memory => '64M', swap => 256 * 1024, icount => 1,
         append => 'latency', absent => [qw(socketcall)], time => 300,
-        script => "try together stress-ng $stressors --verify -t 5\n$show");
+        script => "try together stress-ng $stressors --verify -t " . ($ENV{QUIRE_SOAK} ? 5 : 2) . "\n$show");
     step_is($run, 'together', 0, qr/^stress-ng: info: .* successful run completed/m);
     within('stress', $run->{log});
 }

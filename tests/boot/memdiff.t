@@ -20,7 +20,7 @@ need_busybox("$top/build/rootfs-fuzz.cpio");
 need_linux();
 
 # What each machine does: memory, with a swap disk or without, the seeds of a round, arguments.
-my @machines = (['64M', 0, [1 .. 4], $each], ['16M', 1, [5 .. 8], $each], ['14M', 1, [9 .. 12], $each],
+my @machines = (['64M', 0, [1 .. 2], $each], ['16M', 1, [5 .. 7], $each], ['14M', 1, [9 .. 11], $each],
     ['24M', 1, [13 .. 14], $forking, '-f']);
 
 # The arguments of memdiff for each run of a machine.

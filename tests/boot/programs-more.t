@@ -94,7 +94,7 @@ END
 my @allocators = qw(libjemalloc.so.2 libmimalloc.so.2 libtcmalloc_minimal.so.4);
 my $under = run_programs('programs-allocators', sets => [qw(busybox stress allocators)], memory => '64M', swap => 256 * 1024, time => 120,
     script => join "\n", map { <<"END" } @allocators);
-try $_ env LD_PRELOAD=/usr/lib/i386-linux-gnu/$_ stress-ng --malloc 2 --malloc-bytes 48M --malloc-pthreads 3 --verify -t 4
+try $_ env LD_PRELOAD=/usr/lib/i386-linux-gnu/$_ stress-ng --malloc 2 --malloc-bytes 48M --malloc-pthreads 3 --verify -t 2
 END
 step_is($under, $_, 0, qr/^stress-ng: info: .* successful run completed/m) for @allocators;
 

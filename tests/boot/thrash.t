@@ -34,7 +34,7 @@ all_well($pressure);
 # Three programs of which one fits at a time. How many pages they move says more than how long it takes on a machine that others use.
 my (%moved, %total);
 for my $control ('off', 'on') {
-    my $run = thrash("loop-$control", '40M', "loadcontrol=$control", '/fuzz/thrash loop 3 24 20 write; cat /proc/quire/load; grep ^psw /proc/vmstat',
+    my $run = thrash("loop-$control", '40M', "loadcontrol=$control", '/fuzz/thrash loop 3 24 8 write; cat /proc/quire/load; grep ^psw /proc/vmstat',
         swap => 256 * 1024, time => 240);
     all_well($run);
     my $echo;

@@ -1,5 +1,6 @@
 #!/usr/bin/env perl
-# Every program of tests/user, static and dynamic, on Quire and on Linux: both must say the same; also under torture=sleep.
+# Every program of tests/user, with shared libraries (96M), static in little memory (16M and swap) and static under torture=sleep
+# (48M), on Quire and on Linux: both must say the same.
 #
 # Linux runs the static ones only, which say the same as the dynamic ones there:
 # Debian's kernel in QEMU, or this machine (Linux.pm).

@@ -4,7 +4,7 @@
  *     ut NAME            one program, in this process
  *     ut-NAME            the same; linked alone and with shared libraries
  *     ut --all [DIR]     all of them, each in a process of its own with a time limit, the way that pid 1 can:
- *                        those of this executable, and with DIR those of the executables DIR/ut-NAME too
+ *                        those of this executable, or with DIR those of the executables DIR/ut-NAME
  */
 #include "tests/user/ut.h"
 #include <dirent.h>
@@ -448,13 +448,9 @@ static int run_all(const char *self, const char *dir)
     for (size_t i = 0; i < n; i++) {
         char title[64], file[256];
 
-        snprintf(title, sizeof title, "static %s", sorted[i]->name);
-        run_apart(title, self, sorted[i]->name);
-        if (!dir)
-            continue;
-        snprintf(title, sizeof title, "dynamic %s", sorted[i]->name);
-        snprintf(file, sizeof file, "%s/ut-%s", dir, sorted[i]->name);
-        run_apart(title, file, sorted[i]->name);
+        snprintf(title, sizeof title, "%s %s", dir ? "dynamic" : "static", sorted[i]->name);
+        snprintf(file, sizeof file, "%s/ut-%s", dir ? dir : "", sorted[i]->name);
+        run_apart(title, dir ? file : self, sorted[i]->name);
     }
     free(sorted);
     ut_say("== all: %zu programs", n);

@@ -155,46 +155,46 @@ static void run_actors(struct kt *kt, unsigned actors, uint32_t rounds, uint32_t
 
 TEST(race, four_actors)
 {
-    run_actors(kt, 4, 300000, 160, SWAP_PAGES, 0);
+    run_actors(kt, 4, 150000, 160, SWAP_PAGES, 0);
 }
 
 /* Swap so small that slots are taken from resident pages. */
 TEST(race, swap_is_scarce)
 {
-    run_actors(kt, 3, 100000, 192, 200, 0);
+    run_actors(kt, 3, 50000, 192, 200, 0);
 }
 
 TEST(race, evicting_by_hand)
 {
-    run_actors(kt, 4, 100000, 160, SWAP_PAGES, BY_HAND);
+    run_actors(kt, 4, 50000, 160, SWAP_PAGES, BY_HAND);
 }
 
 /* Everything fits into memory, and the disk is taken away and given back while others use it. */
 TEST(race, swap_comes_and_goes)
 {
-    run_actors(kt, 4, 200000, 3000, SWAP_PAGES, BY_HAND | CYCLES);
+    run_actors(kt, 4, 100000, 3000, SWAP_PAGES, BY_HAND | CYCLES);
 }
 
 /* The same, and what the disk cannot read does not keep it on. */
 TEST(race, swap_comes_and_goes_and_fails)
 {
-    run_actors(kt, 4, 100000, 3000, SWAP_PAGES, BY_HAND | CYCLES | ERRORS);
+    run_actors(kt, 4, 50000, 3000, SWAP_PAGES, BY_HAND | CYCLES | ERRORS);
 }
 
 /* Each program has a share that is too small, and pages are written while they are set aside. */
 TEST(race, pages_are_set_aside)
 {
-    run_actors(kt, 4, 200000, 200, SWAP_PAGES, SETS);
+    run_actors(kt, 4, 100000, 200, SWAP_PAGES, SETS);
 }
 
 TEST(race, pages_are_set_aside_and_the_disk_fails)
 {
-    run_actors(kt, 4, 200000, 224, 700, SETS | ERRORS);
+    run_actors(kt, 4, 100000, 224, 700, SETS | ERRORS);
 }
 
 TEST(race, disk_errors)
 {
-    run_actors(kt, 4, 200000, 224, 700, ERRORS);
+    run_actors(kt, 4, 100000, 224, 700, ERRORS);
 }
 
 /* --- several tasks in one space --- */
