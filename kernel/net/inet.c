@@ -237,6 +237,8 @@ static int create(unsigned family, uint32_t type, int protocol, struct socket **
         return protocol ? -EPERM : -EPROTONOSUPPORT;
     if (type != SOCK_STREAM && type != SOCK_DGRAM)
         return -ESOCKTNOSUPPORT;
+    if (type == SOCK_DGRAM && protocol == IPPROTO_UDPLITE)
+        usual = IPPROTO_UDPLITE;
     if (protocol && protocol != usual)
         return -EPROTONOSUPPORT;
     err = socket_alloc(ops, family, type, usual, out);

@@ -4,7 +4,7 @@
 
 #include "kernel/net/socket.h"
 
-enum { IPPROTO_IP = 0, IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_IPV6 = 41 };
+enum { IPPROTO_IP = 0, IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_IPV6 = 41, IPPROTO_UDPLITE = 136 };
 
 /* One end: an address of this machine and a port, in the processor's order of bytes. Of IPv6 there are two
  * addresses; IPv4 within IPv6 is IPv4 here. */
@@ -39,6 +39,9 @@ enum tcp_state {
     TCP_LISTEN = 10
 };
 
+/* Bytes of the head of a datagram of UDP or UDP-Lite, which its checksum covers. */
+#define UDP_HEAD 8
+
 /* Options that are kept as numbers; the table of inet_option.c says what they are called. */
 #define INET_VALUES 40u
 
@@ -51,7 +54,7 @@ struct inet_socket {
     bool port_bound;       /* (n) the program chose the port */
     bool in_ports;         /* (n) in the table of ports */
     struct inet_socket *port_next;
-    enum tcp_state tcp; /* (n) a UDP socket: ESTABLISHED or CLOSE */
+    enum tcp_state tcp; /* (n) a socket of datagrams: ESTABLISHED or CLOSE */
     bool done;          /* (n) the other end has sent all that it will */
     int32_t value[INET_VALUES];
 
@@ -110,8 +113,8 @@ void inet_port_leave(struct inet_socket *i);
 /* Whether another connection has the same two ends. */
 bool inet_port_connected(const struct inet_socket *i, const struct inet_end *own,
                          const struct inet_end *other);
-/* Who gets what is sent to an end of a type: SOCK_STREAM, who listens there. NULL: nobody. */
-struct inet_socket *inet_port_find(unsigned type, const struct inet_end *to, const struct inet_end *from);
+/* Who gets what is sent to an end by a protocol: IPPROTO_TCP, who listens there. NULL: nobody. */
+struct inet_socket *inet_port_find(unsigned protocol, const struct inet_end *to, const struct inet_end *from);
 bool inet_port_verify(void);
 
 /* --- options: inet_option.c --- */

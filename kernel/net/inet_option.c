@@ -1,6 +1,6 @@
 /*
- * Options of TCP, IP and IPv6. Without packets most of them change nothing: they are remembered, with Linux's
- * limits, for who asks. One table says all that is a number.
+ * Options of TCP, UDP-Lite, IP and IPv6. Without packets most of them change nothing: they are remembered,
+ * with Linux's limits, for who asks. One table says all that is a number.
  */
 #include "kernel/net/inet_option.h"
 #include "kernel/net/interface.h"
@@ -30,7 +30,8 @@ enum {
     PACKETS = 4, /* only set of datagrams */
     FRESH = 8,   /* only while it has no port */
     USUAL = 16,  /* -1 means what it was in the beginning, or `usual` */
-    LATER = 32   /* only once it is connected; cannot be set */
+    LATER = 32,  /* only once it is connected; cannot be set */
+    COVERED = 64 /* 0, or what is beyond the limits becomes the limit; only set of UDP-Lite */
 };
 
 /* An option that is a number. Its place in the table is its place in inet_socket.value. */
@@ -50,13 +51,15 @@ static const struct option table[] = {
     {IPPROTO_IP, IP_TTL, USUAL, 1, 255, -1, 64},
     {IPPROTO_IPV6, 67, USUAL, 0, 255, 0, 0}, /* TCLASS */
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS, USUAL, 0, 255, -1, 64},
-    {IPPROTO_IP, 8, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},    /* PKTINFO */
-    {IPPROTO_IP, 12, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},   /* RECVTTL */
-    {IPPROTO_IP, 13, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},   /* RECVTOS */
-    {IPPROTO_IPV6, 49, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVPKTINFO */
-    {IPPROTO_IPV6, 51, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVHOPLIMIT */
-    {IPPROTO_IPV6, 66, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* RECVTCLASS */
-    {IPPROTO_TCP, 1, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},   /* NODELAY */
+    {IPPROTO_IP, 8, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},                 /* PKTINFO */
+    {IPPROTO_IP, 12, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},                /* RECVTTL */
+    {IPPROTO_IP, 13, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},                /* RECVTOS */
+    {IPPROTO_IPV6, 49, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},              /* RECVPKTINFO */
+    {IPPROTO_IPV6, 51, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},              /* RECVHOPLIMIT */
+    {IPPROTO_IPV6, 66, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},              /* RECVTCLASS */
+    {IPPROTO_UDPLITE, 10, COVERED | USUAL, UDP_HEAD, UINT16_MAX, -1, 0}, /* SEND_CSCOV */
+    {IPPROTO_UDPLITE, 11, COVERED | USUAL, UDP_HEAD, UINT16_MAX, -1, 0}, /* RECV_CSCOV */
+    {IPPROTO_TCP, 1, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},                /* NODELAY */
     {IPPROTO_TCP, TCP_MAXSEG, 0, 88, 32767, 0, 0},
     {IPPROTO_TCP, 3, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},  /* CORK */
     {IPPROTO_TCP, 4, 0, 1, SECONDS_MAX, 7200, 0},          /* KEEPIDLE */
@@ -104,6 +107,11 @@ int32_t inet_option_number(const struct inet_socket *i, enum inet_number what)
     return table[k].flags & USUAL && i->value[k] == -1 ? table[k].usual : i->value[k];
 }
 
+bool inet_option_is_set(const struct inet_socket *i, enum inet_number what)
+{
+    return i->value[NUMBERS + what] != table[NUMBERS + what].initial;
+}
+
 void inet_option_init(struct inet_socket *i)
 {
     for (unsigned k = 0; k < ARRAY_LEN(table); k++)
@@ -113,7 +121,14 @@ void inet_option_init(struct inet_socket *i)
 static bool has_level(const struct inet_socket *i, int level)
 {
     return level == IPPROTO_IP || (level == IPPROTO_TCP && i->s.type == SOCK_STREAM) ||
-           (level == IPPROTO_IPV6 && i->s.family == AF_INET6);
+           (level == IPPROTO_IPV6 && i->s.family == AF_INET6) ||
+           (level == IPPROTO_UDPLITE && i->s.type == SOCK_DGRAM);
+}
+
+/* What belongs to datagrams has two levels by name, which are one. */
+static int level_of(int level)
+{
+    return level == IPPROTO_UDP ? IPPROTO_UDPLITE : level;
 }
 
 /* The place of a socket's option, or -1. */
@@ -176,8 +191,10 @@ int inet_set_option(struct socket *s, int level, int option, vaddr_t value, uint
     struct inet_socket *i = inet_of(s);
     const struct option *o;
     int32_t number;
-    int k, err = set_other(i, level, option, value, size);
+    int k, err;
 
+    level = level_of(level);
+    err = set_other(i, level, option, value, size);
     if (err <= 0)
         return err;
     k = find(i, level, option);
@@ -193,7 +210,11 @@ int inet_set_option(struct socket *s, int level, int option, vaddr_t value, uint
         return level == IPPROTO_IP ? -EINVAL : -ENOPROTOOPT;
     if (o->flags & FRESH && i->in_ports)
         return -EINVAL;
-    if (o->flags & USUAL && number == -1)
+    if (o->flags & COVERED && s->protocol != IPPROTO_UDPLITE)
+        return -ENOPROTOOPT;
+    if (o->flags & COVERED)
+        number = !number ? 0 : number < o->min ? o->min : number > o->max ? o->max : number;
+    else if (o->flags & USUAL && number == -1)
         number = o->initial;
     else if (number < o->min || number > o->max)
         return -EINVAL;
@@ -251,6 +272,7 @@ int inet_get_option(struct socket *s, int level, int option, vaddr_t value, vadd
         return get_bytes(&info, sizeof info, value, user_size, size);
     if (level == IPPROTO_TCP && s->type == SOCK_STREAM && option == TCP_CONGESTION)
         return get_bytes(congestion, sizeof congestion, value, user_size, size);
+    level = level_of(level);
     if (!has_level(i, level))
         return -EOPNOTSUPP;
     k = find(i, level, option);

@@ -1,8 +1,8 @@
 /*
- * Ports: who is at which, for streams and for datagrams.
+ * Ports: who is at which. Each protocol has its own.
  *
- * Data. A table from port and type to sockets; all that have a port are in it: bound, listening, connecting,
- * connected, and those that were accepted, which are at the port of the listening one.
+ * Data. A table from protocol and port to sockets; all that have a port are in it: bound, listening,
+ * connecting, connected, and those that were accepted, which are at the port of the listening one.
  *
  * Several sockets may be at one port if their addresses do not meet, or by SO_REUSEADDR and SO_REUSEPORT with
  * Linux's rules: with the former nobody may listen there yet, with the latter all have to have it and be of
@@ -18,18 +18,21 @@
 
 #define BUCKETS 256u /* a power of two */
 
-static struct inet_socket *table[2][BUCKETS];
+enum { PORTS_TCP, PORTS_UDP, PORTS_UDPLITE, PORTS_COUNT };
+static struct inet_socket *table[PORTS_COUNT][BUCKETS];
 
 uint32_t inet_port_low = 32768, inet_port_high = 60999, inet_port_unprivileged = 1024;
 
-static struct inet_socket **bucket(unsigned type, uint16_t port)
+static struct inet_socket **bucket(unsigned protocol, uint16_t port)
 {
-    return &table[type == SOCK_DGRAM][port % BUCKETS];
+    unsigned k = protocol == IPPROTO_TCP ? PORTS_TCP : protocol == IPPROTO_UDP ? PORTS_UDP : PORTS_UDPLITE;
+
+    return &table[k][port % BUCKETS];
 }
 
 static void enter(struct inet_socket *i)
 {
-    struct inet_socket **at = bucket(i->s.type, i->own.port);
+    struct inet_socket **at = bucket(i->s.protocol, i->own.port);
 
     i->port_next = *at;
     *at = i;
@@ -38,7 +41,7 @@ static void enter(struct inet_socket *i)
 
 void inet_port_leave(struct inet_socket *i)
 {
-    struct inet_socket **at = bucket(i->s.type, i->own.port);
+    struct inet_socket **at = bucket(i->s.protocol, i->own.port);
 
     if (!i->in_ports)
         return;
@@ -78,16 +81,16 @@ static bool conflict(const struct inet_socket *a, const struct inet_socket *b)
 
 static bool has_conflict(const struct inet_socket *i)
 {
-    const struct inet_socket *other = *bucket(i->s.type, i->own.port);
+    const struct inet_socket *other = *bucket(i->s.protocol, i->own.port);
 
     while (other && !conflict(i, other))
         other = other->port_next;
     return other;
 }
 
-static bool is_taken(unsigned type, uint16_t port)
+static bool is_taken(unsigned protocol, uint16_t port)
 {
-    const struct inet_socket *i = *bucket(type, port);
+    const struct inet_socket *i = *bucket(protocol, port);
 
     while (i && i->own.port != port)
         i = i->port_next;
@@ -96,7 +99,7 @@ static bool is_taken(unsigned type, uint16_t port)
 
 /* A port that nobody has, or 0. Where the search begins is not for a program to know beforehand, so that it
  * does not rely on it. */
-static uint16_t free_port(unsigned type)
+static uint16_t free_port(unsigned protocol)
 {
     static uint32_t last;
     uint32_t n = inet_port_high - inet_port_low + 1;
@@ -105,7 +108,7 @@ static uint16_t free_port(unsigned type)
     for (uint32_t k = 0, start = (last >> 8) % n; k < n; k++) {
         uint16_t port = (uint16_t)(inet_port_low + (start + k) % n);
 
-        if (!is_taken(type, port))
+        if (!is_taken(protocol, port))
             return port;
     }
     return 0;
@@ -116,7 +119,7 @@ int inet_port_take(struct inet_socket *i)
     uint16_t before = i->own.port;
 
     if (!i->own.port)
-        i->own.port = free_port(i->s.type);
+        i->own.port = free_port(i->s.protocol);
     if (!i->own.port || has_conflict(i)) {
         i->own.port = before;
         return -EADDRINUSE;
@@ -138,7 +141,7 @@ static bool same_end(const struct inet_end *a, const struct inet_end *b)
 bool inet_port_connected(const struct inet_socket *i, const struct inet_end *own,
                          const struct inet_end *other)
 {
-    const struct inet_socket *k = *bucket(i->s.type, own->port);
+    const struct inet_socket *k = *bucket(i->s.protocol, own->port);
 
     while (k && (k == i || !k->linked || !same_end(&k->own, own) || !same_end(&k->other, other)))
         k = k->port_next;
@@ -168,12 +171,12 @@ static unsigned score(const struct inet_socket *i, const struct inet_end *to, co
     return n;
 }
 
-struct inet_socket *inet_port_find(unsigned type, const struct inet_end *to, const struct inet_end *from)
+struct inet_socket *inet_port_find(unsigned protocol, const struct inet_end *to, const struct inet_end *from)
 {
     struct inet_socket *best = NULL;
     unsigned most = 0, equal = 0, choice = (from->port * 40503u) >> 4;
 
-    for (struct inet_socket *i = *bucket(type, to->port); i; i = i->port_next) {
+    for (struct inet_socket *i = *bucket(protocol, to->port); i; i = i->port_next) {
         unsigned n = score(i, to, from);
 
         if (!n || n < most)
@@ -195,9 +198,9 @@ bool inet_port_verify(void)
 {
     bool ok = true;
 
-    for (unsigned k = 0; k < 2 * BUCKETS; k++) {
+    for (unsigned k = 0; k < PORTS_COUNT * BUCKETS; k++) {
         for (const struct inet_socket *i = table[k / BUCKETS][k % BUCKETS]; i; i = i->port_next) {
-            bool at_home = bucket(i->s.type, i->own.port) == &table[k / BUCKETS][k % BUCKETS];
+            bool at_home = bucket(i->s.protocol, i->own.port) == &table[k / BUCKETS][k % BUCKETS];
 
             INV("INV-PORT-1", i->in_ports && !i->s.dead && i->own.port && at_home, "socket %u at port %u",
                 i->s.inode.ino, i->own.port);

@@ -214,7 +214,7 @@ static int start(struct inet_socket *i, struct inet_end to, struct inet_socket *
     i->linked = true;
     i->s.state = SOCKET_CONNECTING;
     i->tcp = TCP_SYN_SENT;
-    door = inet_port_find(SOCK_STREAM, &to, &from);
+    door = inet_port_find(IPPROTO_TCP, &to, &from);
     if (!door) {
         tcp_reset(i);
     } else if (has_room(door) && !door->half_first) {

@@ -4,6 +4,9 @@
  * it in the queue pays for it. A connected socket that sends to a port where nobody is has -ECONNREFUSED for
  * its next call, which an ICMP message would bring.
  *
+ * UDP-Lite is the same with ports of its own. Its checksum may cover only the beginning of a datagram:
+ * nothing is ever damaged here, but a receiver can refuse what is covered less than it wants.
+ *
  * Locking. Between sleeps.
  *
  * INV-UDP-1  it pays for all that is in its queue, and has no peer
@@ -101,13 +104,25 @@ static bool goes_to_peer(const struct inet_socket *i, const struct inet_end *to)
     return i->linked && i->other.ip == to->ip && i->other.port == to->port && i->other.six == to->six;
 }
 
+/* Whether r takes so many bytes from i: no less of them may be covered than it wants. */
+static bool is_covered(const struct inet_socket *r, const struct inet_socket *i, uint32_t size)
+{
+    uint32_t all = UDP_HEAD + size, covered, wanted;
+
+    if (i->s.protocol != IPPROTO_UDPLITE || !inet_option_is_set(r, INET_WANTS_COVERED))
+        return true;
+    covered = (uint32_t)inet_option_number(i, INET_SENDS_COVERED);
+    wanted = (uint32_t)inet_option_number(r, INET_WANTS_COVERED);
+    return !covered || covered >= all || (wanted && covered >= wanted);
+}
+
 /* m is on its way. Its reference is given up. */
 static void deliver(struct inet_socket *i, const struct inet_end *from, const struct inet_end *to,
                     const struct scm *scm, struct message *m)
 {
-    struct inet_socket *r = inet_port_find(SOCK_DGRAM, to, from);
+    struct inet_socket *r = inet_port_find(i->s.protocol, to, from);
 
-    if (r && r->s.kept <= r->s.rcvbuf) {
+    if (r && r->s.kept <= r->s.rcvbuf && is_covered(r, i, m->size)) {
         m->way = (struct message_way){.from = from->ip, .to = to->ip, .port = from->port, .six = from->six};
         m->way.hops = (uint8_t)inet_option_number(i, to->six ? INET_HOPS6 : INET_HOPS4);
         m->way.tos = (uint8_t)inet_option_number(i, to->six ? INET_TOS6 : INET_TOS4);
@@ -138,11 +153,13 @@ static int udp_send(struct socket *s, struct transfer *t)
 
     if (t->size > UINT16_MAX)
         return -EMSGSIZE;
-    if (t->flags & MSG_OOB)
+    if (t->flags & MSG_OOB && s->family == AF_INET)
         return -EOPNOTSUPP;
     err = autobind(i);
     if (!err)
         err = find_target(i, t, &to);
+    if (!err && t->flags & MSG_OOB && !to.six) /* which those of IPv6 do not look at */
+        err = -EOPNOTSUPP;
     if (!err)
         err = inet_source(i, &to, &from);
     if (!err && unlikely(t->scm && t->scm->packet.has_own) && t->scm->packet.own) {

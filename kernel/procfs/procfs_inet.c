@@ -1,4 +1,4 @@
-/* /proc/net/tcp, udp, tcp6 and udp6, and the tables of interfaces and routes, as Linux has them. */
+/* /proc/net: sockets of TCP, UDP and UDP-Lite, interfaces and routes, as Linux has them. */
 #include "kernel/net/inet.h"
 #include "kernel/net/interface.h"
 #include "kernel/net/queue.h"
@@ -43,22 +43,20 @@ static void show_socket(struct text *t, const struct inet_socket *i, unsigned nu
 
 /* Which sockets a file has. */
 struct kind {
-    uint16_t family, type;
+    uint16_t family, protocol;
     const char *head;
     size_t width;
 };
-#define TAIL " st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
-static const struct kind tcp4 = {AF_INET, SOCK_STREAM, "  sl  local_address rem_address  " TAIL, TCP_WIDTH},
-                         tcp6 = {AF_INET6, SOCK_STREAM,
-                                 "  sl  local_address                         remote_address               "
-                                 "        " TAIL,
-                                 0},
-                         udp4 = {AF_INET, SOCK_DGRAM,
-                                 "   sl  local_address rem_address  " TAIL " ref pointer drops", UDP_WIDTH},
-                         udp6 = {AF_INET6, SOCK_DGRAM,
-                                 "  sl  local_address                         remote_address               "
-                                 "        " TAIL " ref pointer drops",
-                                 0};
+#define TAIL  " st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"
+#define HEAD4 "local_address rem_address  " TAIL
+#define HEAD6 "local_address                         remote_address                       " TAIL
+#define MORE  " ref pointer drops"
+static const struct kind tcp4 = {AF_INET, IPPROTO_TCP, "  sl  " HEAD4, TCP_WIDTH},
+                         tcp6 = {AF_INET6, IPPROTO_TCP, "  sl  " HEAD6, 0},
+                         udp4 = {AF_INET, IPPROTO_UDP, "   sl  " HEAD4 MORE, UDP_WIDTH},
+                         udp6 = {AF_INET6, IPPROTO_UDP, "  sl  " HEAD6 MORE, 0},
+                         udplite4 = {AF_INET, IPPROTO_UDPLITE, "   sl  " HEAD4 MORE, UDP_WIDTH},
+                         udplite6 = {AF_INET6, IPPROTO_UDPLITE, "  sl  " HEAD6 MORE, 0};
 
 static int show_sockets(struct text *t, const struct proc_node *n)
 {
@@ -71,7 +69,7 @@ static int show_sockets(struct text *t, const struct proc_node *n)
     for (struct socket *s = socket_all; s; s = s->all_next) {
         const struct inet_socket *i = inet_of(s);
 
-        if (s->family != k->family || s->type != k->type || s->dead || !i->in_ports)
+        if (s->family != k->family || s->protocol != k->protocol || s->dead || !i->in_ports)
             continue;
         if (s->type == SOCK_DGRAM || i->tcp != TCP_CLOSE)
             show_socket(t, i, number++);
@@ -117,7 +115,15 @@ static int show_if_inet6(struct text *t, const struct proc_node *n)
         .name = name_, .mode = S_IFREG | 0444, .show = show_                                                 \
     }
 const struct proc_entry proc_net_entries[] = {
-    FILE("dev", show_dev), FILE("if_inet6", show_if_inet6), FILE("route", show_route),
-    SOCKETS("tcp", tcp4),  SOCKETS("tcp6", tcp6),           SOCKETS("udp", udp4),
-    SOCKETS("udp6", udp6), FILE("unix", proc_show_unix),    {.name = NULL},
+    FILE("dev", show_dev),
+    FILE("if_inet6", show_if_inet6),
+    FILE("route", show_route),
+    SOCKETS("tcp", tcp4),
+    SOCKETS("tcp6", tcp6),
+    SOCKETS("udp", udp4),
+    SOCKETS("udp6", udp6),
+    SOCKETS("udplite", udplite4),
+    SOCKETS("udplite6", udplite6),
+    FILE("unix", proc_show_unix),
+    {.name = NULL},
 };
