@@ -261,6 +261,21 @@ static void item_free(struct epoll_item *it)
     watches.count--;
 }
 
+int epoll_watched(const struct file *f, int fd, uint32_t nth, const struct file **out)
+{
+    const struct epoll *s = set_of(f);
+
+    if (!is_set(f))
+        return -EINVAL;
+    for (uint32_t i = 0; i < s->buckets; i++)
+        for (const struct epoll_item *it = s->bucket[i]; it; it = it->hash_next)
+            if (it->fd == fd && nth-- == 0) {
+                *out = it->file;
+                return 0;
+            }
+    return -ENOENT;
+}
+
 /* --- sets in sets --- */
 
 #define TOO_DEEP (NESTS_MAX + 1)

@@ -32,6 +32,9 @@ int epoll_wait(int epfd, vaddr_t user, uint32_t max, uint64_t deadline);
 void epoll_forget(struct file *f);
 /* Files that may be watched, in all sets: /proc/sys/fs/epoll/max_user_watches. */
 extern uint32_t epoll_max_watches;
+/* Of the files that a set watches by this descriptor the nth, not referenced: -EINVAL: it is no set; -ENOENT:
+ * there are not so many. For kcmp(2). Does not sleep. */
+int epoll_watched(const struct file *set, int fd, uint32_t nth, const struct file **out);
 bool epoll_verify(void); /* INV-EPOLL-* */
 
 #endif

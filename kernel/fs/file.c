@@ -213,14 +213,14 @@ static void name_temporary(struct inode *i, struct inode *dir)
 }
 
 static int open_temporary(struct inode *dir, const char *path, uint32_t flags, uint32_t mode,
-                          struct file **out)
+                          unsigned resolve, struct file **out)
 {
     struct inode *i, *file;
     int err;
 
     if ((flags & O_ACCMODE) == O_RDONLY)
         return -EINVAL;
-    err = path_lookup(dir, path, LOOKUP_DIRECTORY, &i);
+    err = path_lookup(dir, path, resolve | LOOKUP_DIRECTORY, &i);
     if (err)
         return err;
     err = permission_create(i);
@@ -239,9 +239,10 @@ static int open_temporary(struct inode *dir, const char *path, uint32_t flags, u
 
 /* The end of a path for open(); with O_CREAT a file is made there if there is none. */
 static int find_or_create(struct inode *dir, const char *path, uint32_t flags, uint32_t mode,
-                          struct path_end *end, bool *made)
+                          unsigned resolve, struct path_end *end, bool *made)
 {
-    unsigned how = flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL) ? LOOKUP_NOFOLLOW : 0;
+    unsigned how =
+        resolve | (flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL) ? LOOKUP_NOFOLLOW : 0);
     int err;
 
     for (;;) {
@@ -271,7 +272,8 @@ static int find_or_create(struct inode *dir, const char *path, uint32_t flags, u
     return err;
 }
 
-int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode, struct file **out)
+int file_open_within(struct inode *dir, const char *path, uint32_t flags, uint32_t mode, unsigned resolve,
+                     struct file **out)
 {
     struct path_end end;
     bool made = false;
@@ -283,10 +285,10 @@ int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode
         flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     mode &= 07777 & ~fs_context_current()->umask;
     if ((flags & O_TMPFILE) == O_TMPFILE)
-        return open_temporary(dir, path, flags, mode, out);
+        return open_temporary(dir, path, flags, mode, resolve, out);
     if ((flags & (O_TMPFILE & ~O_DIRECTORY)) || (flags & O_CREAT && flags & O_DIRECTORY))
         return -EINVAL;
-    err = find_or_create(dir, path, flags, mode, &end, &made);
+    err = find_or_create(dir, path, flags, mode, resolve, &end, &made);
     if (err)
         return err;
     err = may_open(&end, flags, made);

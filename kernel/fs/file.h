@@ -15,6 +15,7 @@ enum {
     O_TRUNC = 01000,
     O_APPEND = 02000,
     O_NONBLOCK = 04000,
+    O_SYNC = 04010000, /* and O_DSYNC */
     O_ASYNC = 020000,
     O_DIRECT = 040000,
     O_LARGEFILE = 0100000,
@@ -85,8 +86,14 @@ void file_start(void);
 
 /* A new open file on an inode; takes its own reference. Calls ops->open. Sleeps. */
 int file_open_inode(struct inode *i, uint32_t flags, const char *path, struct file **out);
-/* open(2) with kernel strings. Sleeps. */
-int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode, struct file **out);
+/* open(2) with kernel strings; resolve: LOOKUP_* about how far the path may lead. Sleep. */
+int file_open_within(struct inode *dir, const char *path, uint32_t flags, uint32_t mode, unsigned resolve,
+                     struct file **out);
+static inline int file_open(struct inode *dir, const char *path, uint32_t flags, uint32_t mode,
+                            struct file **out)
+{
+    return file_open_within(dir, path, flags, mode, 0, out);
+}
 /* A reference more, and one less. file_put() sleeps; NULL is fine. */
 struct file *file_get(struct file *f);
 /* For the next: the last reference is gone. Sleeps. */

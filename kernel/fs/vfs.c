@@ -298,25 +298,94 @@ static struct inode *mounted(struct inode *i)
     return i;
 }
 
-/* The directory above i, referenced: not above the process's root, and down through the mount. */
-static struct inode *above(struct inode *i)
-{
-    const struct inode *top = fs_context_current()->root;
-
-    while (i != top && i->covers)
-        i = i->covers;
-    if (i == top || !i->parent)
-        return mounted(inode_get(i));
-    return mounted(inode_get(i->parent));
-}
-
 /* The state of a walk. */
 struct walk {
     struct inode *at;
     const char *rest;
     char *text; /* the allocated path that rest points into; NULL: still the caller's */
     unsigned links;
+    unsigned flags;      /* LOOKUP_* */
+    struct inode *scope; /* what it may not leave, referenced; NULL: the process's root */
 };
+
+static struct inode *top_of(const struct walk *w)
+{
+    return w->scope ? w->scope : fs_context_current()->root;
+}
+
+/* Step onto what is mounted at *i, if the walk may; else *i is given back. Sleeps. */
+static int step_onto(const struct walk *w, struct inode **i)
+{
+    if (likely(!(*i)->covered_by))
+        return 0;
+    if (w->flags & LOOKUP_NO_XDEV) {
+        inode_put(*i);
+        return -EXDEV;
+    }
+    *i = mounted(*i);
+    return 0;
+}
+
+/* Up, where the walk may not go. Who wanted only what is in memory is to ask again, as on Linux. */
+static int leads_out(const struct walk *w)
+{
+    return w->flags & LOOKUP_CACHED ? -EAGAIN : -EXDEV;
+}
+
+/* The directory above that of the walk, referenced: not above its top, and down through the mount. */
+static int above(const struct walk *w, struct inode **out)
+{
+    const struct inode *top = top_of(w);
+    struct inode *i = w->at;
+
+    while (i != top && i->covers)
+        i = i->covers;
+    if (i == top || !i->parent) {
+        if (w->flags & LOOKUP_BENEATH)
+            return leads_out(w);
+        *out = inode_get(i);
+    } else {
+        if (w->flags & LOOKUP_NO_XDEV && i != w->at)
+            return leads_out(w);
+        *out = inode_get(i->parent);
+    }
+    return step_onto(w, out);
+}
+
+/* Whether i lies below top, or is it. Does not sleep. */
+static bool lies_below(const struct inode *i, const struct inode *top)
+{
+    while (i && i != top)
+        i = i->covers ? i->covers : i->parent;
+    return i;
+}
+
+/* Go up. A scoped walk may have been moved out of its scope while it slept, so it looks whether it is there
+ * yet. */
+static int go_up(struct walk *w)
+{
+    struct inode *up;
+    int err = above(w, &up);
+
+    if (err)
+        return err;
+    inode_put(w->at);
+    w->at = up;
+    return w->scope && !lies_below(up, w->scope) ? -EAGAIN : 0;
+}
+
+/* The walk goes on from its top. */
+static int jump_to_top(struct walk *w)
+{
+    struct inode *top = top_of(w);
+
+    if (w->flags & LOOKUP_BENEATH || (w->flags & LOOKUP_NO_XDEV && top->fs != w->at->fs))
+        return -EXDEV;
+    inode_get(top); /* not what is mounted over it */
+    inode_put(w->at);
+    w->at = top;
+    return 0;
+}
 
 /* Replace the rest of the path by what the link holds, then `after`. */
 static int take_link(struct walk *w, struct inode *link, const char *after, bool slash)
@@ -345,27 +414,28 @@ static int take_link(struct walk *w, struct inode *link, const char *after, bool
     memcpy(text + n, after, tail + 1);
     kfree(w->text);
     w->rest = w->text = text;
-    if (text[0] == '/') {
-        inode_put(w->at);
-        w->at = inode_get(fs_context_current()->root); /* not what is mounted over it */
-    }
-    return 0;
+    return text[0] == '/' ? jump_to_top(w) : 0;
 }
 
-/* What `name` is in the directory w->at: 0 and *out; NULL when there is nothing. 1: what it leads to, which
- * was asked for. */
+/* What `name` is in the directory w->at: 0 and *out; NULL when there is nothing. Or what it leads to, and
+ * LOOKUP_JUMPED or LOOKUP_LED. */
 static int look_up(struct walk *w, const char *name, bool through, struct inode **out)
 {
     const struct inode_ops *ops = w->at->ops;
-    int err = through && ops->lookup_through ? ops->lookup_through(w->at, name, out)
-              : ops->lookup                  ? ops->lookup(w->at, name, out)
-                                             : -ENOENT;
+    int err;
 
+    if (unlikely(w->flags & LOOKUP_CACHED) && w->at->fs->type->made_up)
+        return -EAGAIN;
+    err = through && ops->lookup_through ? ops->lookup_through(w->at, name, out)
+          : ops->lookup                  ? ops->lookup(w->at, name, out)
+                                         : -ENOENT;
+    if (err == 0)
+        return step_onto(w, out);
     if (err < 0)
         *out = NULL;
-    else if (err == 0)
-        *out = mounted(*out);
-    return err == -ENOENT ? 0 : err;
+    if (err == -ENOENT)
+        return w->flags & LOOKUP_CACHED ? -EAGAIN : 0;
+    return err;
 }
 
 /* End at the directory itself. Its reference moves. */
@@ -394,13 +464,23 @@ static int may_search(struct inode *dir, bool name)
 /* Whether one more link, that lies in w->at, may be followed. */
 static bool may_follow(struct walk *w)
 {
-    return ++w->links <= LINKS_MAX && !(w->at->fs->flags & MOUNT_NOSYMFOLLOW);
+    return ++w->links <= LINKS_MAX &&
+           !(w->at->fs->flags & MOUNT_NOSYMFOLLOW || w->flags & LOOKUP_NO_SYMLINKS);
+}
+
+/* Whether a link may be followed that leads to an inode whatever its path is: 0 or -errno. */
+static int may_jump(struct walk *w, const struct inode *to)
+{
+    if (!may_follow(w) || w->flags & LOOKUP_NO_MAGICLINKS)
+        return -ELOOP;
+    return w->flags & LOOKUP_SCOPED || (w->flags & LOOKUP_NO_XDEV && to->fs != w->at->fs) ? -EXDEV : 0;
 }
 
 /* The walk from w->at. On an error end is empty. */
-static int walk(struct walk *w, unsigned flags, struct path_end *end)
+static int walk(struct walk *w, struct path_end *end)
 {
     enum path_kind kind = PATH_ROOT;
+    unsigned flags = w->flags;
 
     for (;;) {
         const char *name = w->rest, *after;
@@ -431,11 +511,9 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
             after++;
         if (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'))) {
             kind = len == 1 ? PATH_DOT : PATH_DOTDOT;
-            if (len == 2) {
-                next = above(w->at);
-                inode_put(w->at);
-                w->at = next;
-            }
+            err = len == 2 ? go_up(w) : 0;
+            if (err)
+                return err;
             w->rest = after;
             continue;
         }
@@ -450,10 +528,11 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
             return err;
         if (!next && !last)
             return -ENOENT;
-        if (err == 1) {
-            if (!may_follow(w)) {
+        if (err > 0) {
+            err = err == LOOKUP_JUMPED ? may_jump(w, next) : may_follow(w) ? 0 : -ELOOP;
+            if (err) {
                 inode_put(next);
-                return -ELOOP;
+                return err;
             }
         } else if (next && S_ISLNK(next->mode) && through) {
             if (!may_follow(w))
@@ -486,7 +565,7 @@ static int walk(struct walk *w, unsigned flags, struct path_end *end)
 int path_walk(struct inode *dir, const char *path, unsigned flags, struct path_end *end)
 {
     struct fs_context *c = fs_context_current();
-    struct walk w = {.rest = path};
+    struct walk w = {.rest = path, .flags = flags};
     int err;
 
     might_sleep(); /* and at each directory that is left */
@@ -494,13 +573,19 @@ int path_walk(struct inode *dir, const char *path, unsigned flags, struct path_e
     end->slash = false;
     if (!path[0] && !(flags & LOOKUP_EMPTY))
         return -ENOENT;
-    w.at = inode_get(path[0] == '/' ? c->root : dir ? dir : c->cwd); /* who stands there stays below */
+    if (path[0] == '/' && flags & LOOKUP_BENEATH)
+        return -EXDEV;
+    /* Who stands there stays below what is mounted over it. */
+    w.at = inode_get(path[0] == '/' && !(flags & LOOKUP_IN_ROOT) ? c->root : dir ? dir : c->cwd);
+    if (unlikely(flags & LOOKUP_SCOPED))
+        w.scope = inode_get(w.at);
     if (!path[0])
         err = end_at_dir(&w, PATH_DOT, end);
     else
-        err = walk(&w, flags, end);
+        err = walk(&w, end);
     kfree(w.text);
     inode_put(w.at);
+    inode_put(w.scope);
     if (err) {
         end->dir = end->inode = NULL;
         return err;
@@ -584,11 +669,7 @@ int path_of(struct inode *i, char *buf, size_t size)
 
 bool path_reaches_root(const struct inode *i)
 {
-    const struct inode *top = fs_context_current()->root;
-
-    while (i && i != top)
-        i = i->covers ? i->covers : i->parent;
-    return i;
+    return lies_below(i, fs_context_current()->root);
 }
 
 /* --- making and removing names --- */

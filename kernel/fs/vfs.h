@@ -50,6 +50,9 @@ enum {
 #define NAME_MAX 255u
 #define PATH_MAX 4096u
 
+/* What a look-up found that follows links. */
+enum { LOOKUP_JUMPED = 1, LOOKUP_LED };
+
 /*
  * A directory's children by name; made by the filesystem. A NULL member: -EPERM (-ENOENT for lookup, -EINVAL
  * for readlink). Names are never "." or "..". All of these sleep, if only for memory; what they check, they
@@ -58,7 +61,8 @@ enum {
 struct inode_ops {
     int (*lookup)(struct inode *dir, const char *name, struct inode **out); /* referenced. 0, -ENOENT */
     /* The same for who follows links, where some lead to an inode whatever its path is (/proc/PID/fd): it is
-     * that inode then, and 1 is returned. NULL: there are none, use lookup. */
+     * that inode then, and LOOKUP_JUMPED is returned; or LOOKUP_LED, if what the link says leads there too.
+     * NULL: there are none, use lookup. */
     int (*lookup_through)(struct inode *dir, const char *name, struct inode **out);
     /* name NULL: a file without a name (O_TMPFILE). out may be NULL. -EEXIST. */
     int (*create)(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, struct inode **out);
@@ -273,6 +277,14 @@ enum {
     /* For those who make, remove or rename: the last name as it stands. A symlink is not followed even if a
      * slash comes after it, and what a slash means is the caller's business. */
     LOOKUP_NAME = LOOKUP_NOFOLLOW | LOOKUP_MISSING | 32,
+    /* How far a walk may lead, for those who do not trust the path or what lies on its way; openat2(2). */
+    LOOKUP_NO_XDEV = 64,        /* -EXDEV instead of into another mount, or out of it */
+    LOOKUP_NO_MAGICLINKS = 128, /* -ELOOP at a link that leads to an inode whatever its path is */
+    LOOKUP_NO_SYMLINKS = 256,   /* -ELOOP at any link that is followed */
+    LOOKUP_BENEATH = 512,       /* -EXDEV instead of out of where the walk starts */
+    LOOKUP_IN_ROOT = 1024,      /* where it starts is the root, of absolute paths and links too */
+    LOOKUP_CACHED = 2048,       /* -EAGAIN if a name is not in memory: it is made up, or there is none */
+    LOOKUP_SCOPED = LOOKUP_BENEATH | LOOKUP_IN_ROOT,
 };
 enum path_kind { PATH_NAME, PATH_DOT, PATH_DOTDOT, PATH_ROOT };
 
@@ -286,7 +298,8 @@ struct path_end {
 };
 
 /* Resolve a path (kernel string) from dir (NULL: the current directory) through symlinks (-ELOOP after 40)
- * and mounts. end is to be given to path_put(). Sleep. */
+ * and mounts. end is to be given to path_put(). -EAGAIN also if somebody moves what a scoped walk goes up
+ * from. Sleep. */
 int path_walk(struct inode *dir, const char *path, unsigned flags, struct path_end *end);
 void path_put(struct path_end *end);
 /* The same for those that want the inode only, referenced. Sleeps. */

@@ -1,10 +1,12 @@
 /*
  * Futexes. A word is known by where it lives: in an object that is mapped shared, by object and offset, so
- * that processes meet there; anything else by space and address.
+ * that processes meet there; anything else by space and address. As on Linux, who says that only his process
+ * uses the word, and who does not, do not meet.
  *
  * A waiter enters its queue at once when the word is what it expects, without a sleep in between: a
  * wake-up is never spent on one that would not have waited. Waiters are in one of a few lists, by hash
- * of the key, oldest first.
+ * of the key, oldest first. One who waits for several words has a waiter for each, all of the same wait
+ * queue, and enters them all together: from the first look at a word to that there is no sleep.
  *
  * Locking: lists change between sleeps. A key of an object holds a reference to it.
  *
@@ -14,9 +16,11 @@
 #include "kernel/lib/tally.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/time.h"
+#include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/layout.h"
+#include "mm/slab.h"
 
 TALLY(waiters, "waiters of futexes");
 
@@ -28,18 +32,20 @@ TALLY(waiters, "waiters of futexes");
 #define BITSET_ANY       0xFFFFFFFFu
 #define ROBUST_LIMIT     2048u
 
+#define KEY_SHARED 1u /* in a key's offset, which is of a word */
+
 struct key {
     const void *where; /* struct object or struct space */
     uint32_t page, offset;
     struct object *object; /* referenced, or NULL */
 };
 
-/* On the stack of the waiting thread. */
+/* On the stack of the waiting thread, or allocated by it. */
 struct waiting {
     struct key key;
     uint32_t bits;
     struct waiting *next;
-    struct waitq q;
+    struct waitq *q; /* where the thread sleeps */
     bool queued;
 };
 
@@ -75,6 +81,7 @@ static int key_get(vaddr_t va, bool private, struct key *k)
     *k = (struct key){.where = s, .page = va >> PAGE_SHIFT, .offset = va & PAGE_MASK};
     if (private)
         return 0;
+    k->offset |= KEY_SHARED;
     if (user_read32(&word, va))
         return -EFAULT;
     mutex_lock(&s->lock);
@@ -139,7 +146,7 @@ static int wake(const struct key *k, uint32_t n, uint32_t bits)
         if (!same(&w->key, k) || !(w->bits & bits))
             continue;
         dequeue(w);
-        os_wake_all(&w->q);
+        os_wake_all(w->q);
         woken++;
     }
     return (int)woken;
@@ -157,7 +164,8 @@ static int32_t restart(struct restart_block *r)
 /* deadline 0: none. A wait that has one keeps it when a signal without a handler interrupts. */
 static int wait(vaddr_t uaddr, bool private, uint32_t value, uint64_t deadline, uint32_t bits)
 {
-    struct waiting w = {.bits = bits};
+    struct waitq q = {0};
+    struct waiting w = {.bits = bits, .q = &q};
     uint32_t now, irq;
     int err;
 
@@ -173,7 +181,7 @@ static int wait(vaddr_t uaddr, bool private, uint32_t value, uint64_t deadline, 
         enqueue(&w);
     irq = os_irq_save();
     while (!err && w.queued)
-        err = thread_sleep_until(&w.q, deadline);
+        err = thread_sleep_until(&q, deadline);
     os_irq_restore(irq);
     if (w.queued)
         dequeue(&w);
@@ -190,6 +198,99 @@ static int wait(vaddr_t uaddr, bool private, uint32_t value, uint64_t deadline, 
         .arg = {[ARG_UADDR] = uaddr, [ARG_PRIVATE] = private, [ARG_VALUE] = value, [ARG_BITS] = bits}};
     return -ERESTART_RESTARTBLOCK;
 }
+
+/* --- several words --- */
+
+/* Keys of the first words, as many as there are. */
+static int keys_get(struct waiting *w, const struct futex_word *word, uint32_t n, uint32_t *got)
+{
+    for (*got = 0; *got < n; (*got)++) {
+        int err = key_get(word[*got].uaddr, word[*got].private, &w[*got].key);
+
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+/* Whether all words are what is expected, now: 0, -EAGAIN, -EFAULT. To bring a page is to sleep, so that the
+ * words are looked at anew; -EINTR: a signal came meanwhile. Sleeps, but not between the looks and a 0. */
+static int all_as_expected(const struct futex_word *word, uint32_t n)
+{
+    uint32_t now;
+
+    for (uint32_t i = 0; i < n;) {
+        if (user_copy_in_atomic(&now, word[i].uaddr, sizeof now)) {
+            if (user_read32(&now, word[i].uaddr))
+                return -EFAULT;
+            if (thread_breathe())
+                return -EINTR;
+            i = 0;
+        } else if (now != word[i].value) {
+            return -EAGAIN;
+        } else {
+            i++;
+        }
+    }
+    return 0;
+}
+
+/* Leave all queues: the last word that the thread was woken for, or -1. */
+static int leave_all(struct waiting *w, uint32_t n)
+{
+    int woken = -1;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (w[i].queued)
+            dequeue(&w[i]);
+        else
+            woken = (int)i;
+    }
+    return woken;
+}
+
+static int wait_all(struct waiting *w, struct waitq *q, uint32_t n, uint64_t deadline)
+{
+    uint32_t irq;
+    bool woken = false;
+    int err = 0, which;
+
+    for (uint32_t i = 0; i < n; i++)
+        enqueue(&w[i]);
+    irq = os_irq_save();
+    while (!err && !woken) {
+        err = thread_sleep_until(q, deadline);
+        for (uint32_t i = 0; i < n && !woken; i++)
+            woken = !w[i].queued;
+    }
+    os_irq_restore(irq);
+    which = leave_all(w, n);
+    return which >= 0 ? which : err;
+}
+
+int32_t futex_wait_any(const struct futex_word *word, uint32_t n, uint64_t deadline)
+{
+    struct waitq q = {0};
+    struct waiting *w = vm_zalloc(n * sizeof *w);
+    uint32_t got;
+    int err;
+
+    if (!w)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < n; i++)
+        w[i] = (struct waiting){.bits = BITSET_ANY, .q = &q};
+    err = keys_get(w, word, n, &got);
+    if (!err)
+        err = all_as_expected(word, n);
+    if (!err)
+        err = wait_all(w, &q, n, deadline);
+    while (got)
+        key_put(&w[--got].key);
+    kfree(w);
+    return err == -EINTR ? -ERESTARTSYS : err;
+}
+
+/* --- other operations --- */
 
 static int requeue(vaddr_t from, vaddr_t to, bool private, uint32_t n_wake, uint32_t n_move,
                    const uint32_t *expected)
@@ -235,7 +336,7 @@ static int requeue(vaddr_t from, vaddr_t to, bool private, uint32_t n_wake, uint
     key_put(&b);
 no_second:
     key_put(&a);
-    return err ? err : expected ? done + (int)moved : done;
+    return err ? err : done + (int)moved;
 }
 
 /* FUTEX_WAKE_OP: change a second word, wake waiters of the first, and of the second if its old value
@@ -392,13 +493,8 @@ void futex_wake_at(vaddr_t uaddr)
 {
     struct key k;
 
-    if (key_get(uaddr, true, &k) == 0) {
-        wake(&k, 1, BITSET_ANY);
-        key_put(&k);
-    }
     if (key_get(uaddr, false, &k) == 0) {
-        if (k.object)
-            wake(&k, 1, BITSET_ANY);
+        wake(&k, 1, BITSET_ANY);
         key_put(&k);
     }
 }

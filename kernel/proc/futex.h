@@ -25,7 +25,19 @@ enum {
 int32_t futex_call(vaddr_t uaddr, uint32_t op, uint32_t value, uint64_t deadline, uint32_t n2, vaddr_t uaddr2,
                    uint32_t value3);
 
-/* Wake one waiter of the word in the running process's memory, whether it waits privately or not. Sleeps. */
+/* One of several words that are waited for. */
+struct futex_word {
+    vaddr_t uaddr;
+    uint32_t value; /* that it is expected to have */
+    bool private;
+};
+#define FUTEX_WORDS_MAX 128u
+/* Wait until one of n words, which are all as expected, is woken: its number, or the last one's if several
+ * are. deadline as above. -EAGAIN, -EFAULT, -EINVAL, -ENOMEM, -ETIMEDOUT, -ERESTARTSYS. Sleeps. */
+int32_t futex_wait_any(const struct futex_word *word, uint32_t n, uint64_t deadline);
+
+/* Wake one waiter of the word in the running process's memory, of those that do not wait privately.
+ * Sleeps. */
 void futex_wake_at(vaddr_t uaddr);
 /* The running thread ends: mark the robust futexes that it holds, and wake their waiters. Sleeps. */
 void futex_thread_exit(struct thread *t);

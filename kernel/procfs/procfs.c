@@ -217,7 +217,7 @@ static int lookup_through(struct inode *i, const char *name, struct inode **out)
         err = make(&found, made(i), i->fs, out);
     else
         err = found.entry->follow(&found, out);
-    return err ? err : leads || found.entry->follow;
+    return err ? err : leads ? LOOKUP_LED : found.entry->follow ? LOOKUP_JUMPED : 0;
 }
 
 static int readdir(struct inode *i, uint64_t *pos,

@@ -33,6 +33,7 @@ SYSCALL(lseek);
 SYSCALL(memfd_create);
 SYSCALL(open);
 SYSCALL(openat);
+SYSCALL(openat2);
 SYSCALL(pipe);
 SYSCALL(pipe2);
 SYSCALL(pread64);
@@ -55,6 +56,7 @@ SYSCALL(writev);
 /* sys_futex.c */
 SYSCALL(futex);
 SYSCALL(futex_time64);
+SYSCALL(futex_waitv);
 
 /* sys_inotify.c */
 SYSCALL(inotify_add_watch);
@@ -75,6 +77,9 @@ SYSCALL(shmat);
 SYSCALL(shmctl);
 SYSCALL(shmdt);
 SYSCALL(shmget);
+
+/* sys_kcmp.c */
+SYSCALL(kcmp);
 
 /* sys_mem.c */
 SYSCALL(brk);

@@ -28,17 +28,18 @@ static inline uint64_t word64(uint32_t low, uint32_t high)
 
 /* --- opening and closing --- */
 
-static int32_t open_at(int dirfd, vaddr_t user_path, uint32_t flags, uint32_t mode)
+/* resolve: LOOKUP_* about how far the path may lead. */
+static int32_t open_at(int dirfd, vaddr_t user_path, uint32_t flags, uint32_t mode, unsigned resolve)
 {
     struct inode *dir;
     struct file *f;
     char *path;
-    int err = path_from_user(dirfd, user_path, 0, &dir, &path), fd;
+    int err = path_from_user(dirfd, user_path, resolve & LOOKUP_IN_ROOT ? PATH_IN_ROOT : 0, &dir, &path), fd;
 
     if (err)
         return err;
     fd = fd_reserve(0, flags & O_CLOEXEC);
-    err = fd < 0 ? fd : file_open(dir, path, flags, mode, &f);
+    err = fd < 0 ? fd : file_open_within(dir, path, flags, mode, resolve, &f);
     path_done(dir, path);
     if (!err && S_ISREG(f->inode->mode) && !(flags & (O_LARGEFILE | O_PATH)) &&
         f->inode->size > OLD_SIZE_MAX) {
@@ -54,17 +55,98 @@ static int32_t open_at(int dirfd, vaddr_t user_path, uint32_t flags, uint32_t mo
 
 int32_t sys_open(SYSCALL_3_ARGS(path, flags, mode))
 {
-    return open_at(AT_FDCWD, path, flags, mode);
+    return open_at(AT_FDCWD, path, flags, mode, 0);
 }
 
 int32_t sys_openat(SYSCALL_4_ARGS(dirfd, path, flags, mode))
 {
-    return open_at((int)dirfd, path, flags, mode);
+    return open_at((int)dirfd, path, flags, mode, 0);
+}
+
+int struct_from_user(void *to, size_t size, vaddr_t user, size_t given)
+{
+    uint8_t more[64], said = 0;
+    int err = 0;
+
+    if (given > PAGE_SIZE)
+        return -E2BIG;
+    for (size_t at = size; !err && at < given; at += sizeof more) {
+        size_t n = given - at < sizeof more ? given - at : sizeof more;
+
+        err = user_copy_in(more, user + at, n);
+        for (size_t i = 0; !err && i < n; i++)
+            said |= more[i];
+    }
+    if (err || said)
+        return err ? err : -E2BIG;
+    memset(to, 0, size);
+    return user_copy_in(to, user, given < size ? given : size);
+}
+
+/* struct open_how. */
+struct open_how {
+    uint64_t flags, mode, resolve;
+};
+
+enum {
+    RESOLVE_NO_XDEV = 1 << 0,
+    RESOLVE_NO_MAGICLINKS = 1 << 1,
+    RESOLVE_NO_SYMLINKS = 1 << 2,
+    RESOLVE_BENEATH = 1 << 3,
+    RESOLVE_IN_ROOT = 1 << 4,
+    RESOLVE_CACHED = 1 << 5,
+    RESOLVE_ALL = 0x3F,
+};
+
+/* O_TMPFILE without O_DIRECTORY, which belongs to it. */
+#define O_TMPFILE_ALONE (O_TMPFILE & ~O_DIRECTORY)
+#define O_NONOTIFY      0x4000000u /* Linux's own, which it drops without a word */
+/* What open() knows; it has forgotten other flags before it looks. */
+#define O_KNOWN                                                                                              \
+    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC |          \
+     O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE_ALONE)
+
+/* Whether openat2(), which takes nothing amiss without saying so, takes this: 0, -EINVAL, -EAGAIN. */
+static int check_how(const struct open_how *how)
+{
+    bool makes = how->flags & (O_CREAT | O_TMPFILE_ALONE);
+
+    if (how->flags & ~(uint64_t)(O_KNOWN | O_NONOTIFY) || how->resolve & ~(uint64_t)RESOLVE_ALL ||
+        !(~how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)))
+        return -EINVAL;
+    if (how->mode & ~(makes ? (uint64_t)07777 : 0))
+        return -EINVAL;
+    if (!(~how->flags & (O_DIRECTORY | O_CREAT)))
+        return -EINVAL;
+    if (how->flags & O_TMPFILE_ALONE && (!(how->flags & O_DIRECTORY) || !(how->flags & O_ACCMODE)))
+        return -EINVAL;
+    if (how->flags & O_PATH &&
+        how->flags & ~(uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONOTIFY))
+        return -EINVAL;
+    return how->resolve & RESOLVE_CACHED && how->flags & (O_TRUNC | O_CREAT | O_TMPFILE_ALONE) ? -EAGAIN : 0;
+}
+
+int32_t sys_openat2(SYSCALL_4_ARGS(dirfd, path, how, size))
+{
+    static const uint16_t lookup[] = {LOOKUP_NO_XDEV, LOOKUP_NO_MAGICLINKS, LOOKUP_NO_SYMLINKS,
+                                      LOOKUP_BENEATH, LOOKUP_IN_ROOT,       LOOKUP_CACHED};
+    struct open_how h;
+    unsigned resolve = 0;
+    int err = size < sizeof h ? -EINVAL : struct_from_user(&h, sizeof h, how, size);
+
+    if (!err)
+        err = check_how(&h);
+    if (err)
+        return err;
+    for (unsigned i = 0; i < ARRAY_LEN(lookup); i++)
+        if (h.resolve & 1u << i)
+            resolve |= lookup[i];
+    return open_at((int)dirfd, path, (uint32_t)h.flags, (uint32_t)h.mode, resolve);
 }
 
 int32_t sys_creat(SYSCALL_2_ARGS(path, mode))
 {
-    return open_at(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+    return open_at(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode, 0);
 }
 
 int32_t sys_close(SYSCALL_1_ARG(fd))

@@ -54,7 +54,7 @@ int path_from_user(int dirfd, vaddr_t user_path, unsigned flags, struct inode **
         kfree(*path);
         return -ENOENT;
     }
-    if ((*path)[0] == '/' || dirfd == AT_FDCWD)
+    if (((*path)[0] == '/' && !(flags & PATH_IN_ROOT)) || dirfd == AT_FDCWD)
         return 0;
     f = fd_get(dirfd);
     if (!f || (n && !S_ISDIR(f->inode->mode))) {

@@ -12,11 +12,13 @@ enum {
     AT_SYMLINK_FOLLOW = 0x400,
     AT_NO_AUTOMOUNT = 0x800,
     AT_EMPTY_PATH = 0x1000,
+    PATH_IN_ROOT = 0x40000000, /* none of Linux's, for path_from_user() only */
 };
 
 /*
  * Fetch a path and the directory that it starts from: *dir NULL for the current one, else referenced; *path
- * in memory of its own. flags: AT_EMPTY_PATH lets "" through. Give both to path_done(). -EFAULT,
+ * in memory of its own. flags: AT_EMPTY_PATH lets "" through; PATH_IN_ROOT: absolute paths start from the
+ * directory too. Give both to path_done(). -EFAULT,
  * -ENAMETOOLONG, -ENOENT, -EBADF, -ENOTDIR. Sleep.
  */
 int path_from_user(int dirfd, vaddr_t user_path, unsigned flags, struct inode **dir, char **path);

@@ -269,17 +269,11 @@ static int read_attr(struct sched_attr *a, vaddr_t at)
         return err;
     if (!size)
         size = SCHED_ATTR_FIRST;
-    if (size < SCHED_ATTR_FIRST || size > PAGE_SIZE)
+    if (size < SCHED_ATTR_FIRST)
         goto bad_size;
-    memset(a, 0, sizeof *a);
-    err = user_copy_in(a, at, size < sizeof *a ? size : sizeof *a);
-    for (uint32_t i = sizeof *a; !err && i < size; i++) {
-        uint8_t more;
-
-        err = user_copy_in(&more, at + i, 1);
-        if (!err && more)
-            goto bad_size;
-    }
+    err = struct_from_user(a, sizeof *a, at, size);
+    if (err == -E2BIG)
+        goto bad_size;
     if (!err && a->flags & FLAGS_USE && size < sizeof *a)
         return -EINVAL;
     return err;

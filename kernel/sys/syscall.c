@@ -363,7 +363,7 @@ const struct syscall syscall_table[SYSCALLS] = {
     [346] = {NULL, "setns"},
     [347] = {sys_process_vm_readv, "process_vm_readv"},
     [348] = {sys_process_vm_writev, "process_vm_writev"},
-    [349] = {NULL, "kcmp"},
+    [349] = {sys_kcmp, "kcmp"},
     [350] = {NULL, "finit_module"},
     [351] = {sys_sched_setattr, "sched_setattr"},
     [352] = {sys_sched_getattr, "sched_getattr"},
@@ -444,7 +444,7 @@ const struct syscall syscall_table[SYSCALLS] = {
     [434] = {sys_pidfd_open, "pidfd_open"},
     [435] = {absent, "clone3"},
     [436] = {sys_close_range, "close_range"},
-    [437] = {absent, "openat2"},
+    [437] = {sys_openat2, "openat2"},
     [438] = {NULL, "pidfd_getfd"},
     [439] = {sys_faccessat2, "faccessat2"},
     [440] = {sys_process_madvise, "process_madvise"},
@@ -456,7 +456,7 @@ const struct syscall syscall_table[SYSCALLS] = {
     [446] = {NULL, "landlock_restrict_self"},
     [447] = {NULL, "memfd_secret"},
     [448] = {NULL, "process_mrelease"},
-    [449] = {NULL, "futex_waitv"},
+    [449] = {sys_futex_waitv, "futex_waitv"},
     [450] = {NULL, "set_mempolicy_home_node"},
 };
 

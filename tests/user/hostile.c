@@ -460,6 +460,17 @@ static void sleep_in_socket(int how)
 }
 
 /* Each sleeps in its own way; SIGKILL has to end it. */
+static void wait_for_several(void)
+{
+    static uint32_t word[2];
+    struct {
+        uint64_t value, at;
+        uint32_t flags, reserved;
+    } list[] = {{0, (uintptr_t)&word[0], 2, 0}, {0, (uintptr_t)&word[1], 2 | 128, 0}};
+
+    syscall(SYS_futex_waitv, list, 2, 0, NULL, 0);
+}
+
 static void fall_asleep(int how, const int *pipe_fd)
 {
     struct pollfd pf = {pipe_fd[0], POLLIN, 0};
@@ -550,6 +561,9 @@ static void fall_asleep(int how, const int *pipe_fd)
     case 20:
     case 21:
         sleep_in_socket(how - 19);
+        break;
+    case 22:
+        wait_for_several();
         break;
     default:
         _exit(77);

@@ -44,6 +44,14 @@ static const uint32_t zero[32], one_processor[32] = {1}, watch_event[3] = {1, 0,
 static const struct timespec moment = {0, 1000}, moments[2] = {{5, 0}, {6, 0}};
 static const int64_t moment64[2] = {0, 1000}, moments64[4] = {5, 0, 6, 0}, long_time64[2] = {1, 0};
 static const struct timespec long_time = {1, 0};
+/* A futex, a thing that a set watches, and how to open. */
+static const struct {
+    uint64_t value;
+    const void *uaddr;
+    uint32_t high, flags, reserved;
+} one_futex = {.uaddr = zero, .flags = 2 | FUTEX_PRIVATE_FLAG};
+static const uint32_t no_slot[3] = {0, 0, 0};
+static const uint64_t plain_how[3] = {0, 0, 0};
 static const struct itimerval timer_off;
 /* Linux for 64 bits reads less of it than Linux for 32: half of this is all of it. */
 static const struct {
@@ -759,6 +767,12 @@ static long console_kept(long rc)
 
 /* The call reads there, or reads and writes: the object that is put there. */
 #define IN_CALLS(X)                                                                                          \
+    X(futex_waitv, words, one_futex, syscall(SYS_futex_waitv, p, 1, 0, moment64, CLOCK_MONOTONIC))           \
+    X(futex_waitv, limit, moment64,                                                                          \
+      WITHOUT_LIMIT(syscall(SYS_futex_waitv, &one_futex, 1, 0, p, CLOCK_MONOTONIC)))                         \
+    X(kcmp, second, no_slot, syscall(SYS_kcmp, getpid(), getpid(), 7, pipe_fd[0], p))                        \
+    X(openat2, path, dot, closing(AT(openat2, p, plain_how, sizeof plain_how)))                              \
+    X(openat2, how, plain_how, closing(AT(openat2, ".", p, sizeof plain_how)))                               \
     X(semctl, arg__setall, two_values, syscall(SYS_semctl, set_id, 0, SETALL, p))                            \
     X(semtimedop_time64, ops, wait_for_zero, syscall(SYS_semtimedop_time64, set_id, p, 1, NULL))             \
     X(semtimedop_time64, limit, moment64, syscall(SYS_semtimedop_time64, set_id, &wait_for_zero, 1, p))      \

@@ -103,7 +103,8 @@ static uint32_t below(struct rng *r, uint32_t n)
  * One letter for each argument: f descriptor, p path, b memory, n size, v iovec, k how many of them, F flags,
  * t a time, T a time that is small, s signal, a address in the arena, l length in pages, P protection, M
  * flags of mmap, w a process, o offset, i small number, r array of strings, m signal mask, g a signal action,
- * u futex word, A address of a local socket, e its size, h a message to send or receive, ? anything.
+ * u futex word, x several of them, y how to open, A address of a local socket, e its size, h a message to
+ * send or receive, ? anything.
  */
 static const struct {
     uint16_t nr;
@@ -136,7 +137,7 @@ static const struct {
     {377, "fbfbnF"}, {378, "fvko?F"}, {379, "fvko?F"}, {383, "fpFib"},  {384, "i?"},     {386, "biF?"},
     {395, "inF"},    {396, "iib"},    {397, "iaF"},    {398, "a"},      {403, "ib"},     {407, "iiTb"},
     {412, "fptF"},   {413, "ibbbTb"}, {414, "bkTmi"},  {421, "mbTi"},   {422, "uiiTui"}, {436, "ffF"},
-    {437, "fpbn"},   {439, "fpiF"},   {11, "prr"},     {120, "F?bb?"},  {435, "bn"},     {2, ""},
+    {437, "fpyn"},   {439, "fpiF"},   {11, "prr"},     {120, "F?bb?"},  {435, "bn"},     {2, ""},
     {190, ""},       {13, "b"},       {78, "bb"},      {116, "b"},      {122, "b"},      {153, ""},
     {158, ""},       {259, "ibb"},    {260, "iitb"},   {261, "ib"},     {262, "i"},      {263, "i"},
     {254, "i"},      {255, "fifb"},   {256, "fbii"},   {319, "fbiimi"}, {321, "fmi"},    {322, "iF"},
@@ -150,7 +151,7 @@ static const struct {
     {233, "pbn"},    {234, "fbn"},    {235, "pp"},     {236, "pp"},     {237, "fp"},     {277, "pFib"},
     {278, "p"},      {279, "fbniT"},  {280, "fbnbT"},  {281, "fb"},     {282, "fbb"},    {418, "fbniT"},
     {419, "fbnbT"},  {393, "iiF"},    {394, "iiib"},   {399, "iF"},     {400, "ibnF"},   {401, "ibniF"},
-    {402, "iib"},    {420, "ibiT"},   {310, "F"},
+    {402, "iib"},    {420, "ibiT"},   {310, "F"},      {349, "wwiff"},  {449, "xkFTi"},
 };
 
 /* Calls that end the machine or the supervisor, or that change what outlives a worker. */
@@ -518,6 +519,27 @@ static uint32_t argument(struct rng *r, char kind)
         if (below(r, 4) == 0)
             return any_memory(r) & ~3u;
         return (uintptr_t)place(below(r, 2) ? GOOD : FILE_PAGE) + below(r, 4) * 4;
+    case 'x':
+        if (below(r, 8) == 0)
+            return any_memory(r);
+        for (unsigned i = 0; i < 12; i += 6) { /* struct futex_waitv: the value, the word, what it is */
+            w[i] = below(r, 3) ? 0 : next(r);
+            w[i + 1] = w[i + 3] = 0;
+            w[i + 2] = argument(r, 'u');
+            w[i + 4] = below(r, 8) ? 2 | (below(r, 2) ? 128 : 0) : anything(r);
+            w[i + 5] = below(r, 12) ? 0 : anything(r);
+        }
+        return words(r, w, 12);
+    case 'y':
+        if (below(r, 8) == 0)
+            return any_memory(r);
+        w[0] = argument(r, 'F') & 0xffc3; /* nothing that is made and has to be removed */
+        w[1] = below(r, 12) ? 0 : anything(r);
+        w[2] = below(r, 4) ? 0 : below(r, 512);
+        w[3] = 0;
+        w[4] = below(r, 64);
+        w[5] = below(r, 12) ? 0 : anything(r);
+        return words(r, w, 6);
     default:
         return anything(r);
     }
