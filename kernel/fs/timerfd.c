@@ -20,7 +20,7 @@
 #include "kernel/proc/itimer.h"
 #include "kernel/sched/clock.h"
 #include "kernel/sched/sync.h"
-#include "kernel/sched/time.h"
+#include "kernel/sched/dayclock.h"
 #include "kernel/sched/usertime.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
@@ -42,7 +42,7 @@ struct timerfd {
     uint64_t deadline_ns;         /* 0: off */
     uint64_t interval_ns;         /* 0: once */
     uint64_t ticks;               /* to be read */
-    uint64_t offset;              /* of the time of day, as it was last told */
+    uint64_t sets;                /* how often the time of day had been set when that was last told */
     bool set;                     /* the time of day was set, and nobody was told */
     struct timerfd *next, **link; /* of those that setting the clock cancels; link NULL: it is none */
     struct waitq read;
@@ -137,7 +137,7 @@ static void enter_list(struct timerfd *t)
 void timerfd_clock_set(void)
 {
     for (struct timerfd *t = cancelled_by_setting; t; t = t->next) {
-        if (t->offset == time_realtime_offset && !t->set)
+        if (t->sets == dayclock.sets && !t->set)
             continue;
         t->set = true;
         t->ticks++;
@@ -151,7 +151,7 @@ static bool take_cancel(struct timerfd *t)
     if (!t->link || !t->set)
         return false;
     t->set = false;
-    t->offset = time_realtime_offset;
+    t->sets = dayclock.sets;
     return true;
 }
 
@@ -275,7 +275,7 @@ int timerfd_create(uint32_t clock, uint32_t flags)
     if (!t)
         return -ENOMEM;
     t->clock = clock;
-    t->offset = time_realtime_offset;
+    t->sets = dayclock.sets;
     err = file_open_anonymous(&timer_ops, t, "anon_inode:[timerfd]", O_RDWR | (flags & O_NONBLOCK), &f);
     if (err) {
         kfree(t);

@@ -39,7 +39,7 @@
 #include "kernel/lib/tally.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
-#include "kernel/sched/time.h"
+#include "kernel/sched/dayclock.h"
 #include "kernel/vm/low_share.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/slab.h"
@@ -59,7 +59,7 @@ static uint32_t next_ino, next_dev;
 
 uint64_t inode_now(void)
 {
-    return os_now_ns() + time_realtime_offset;
+    return dayclock_at(&dayclock, os_now_ns());
 }
 
 /* --- what stays in the kernel's memory --- */

@@ -25,6 +25,7 @@ __wrap_%1:
 
 WRAP __divdi3, 2, 2
 WRAP __moddi3, 2, 2
+WRAP __divmoddi4, 2, 3
 WRAP __udivdi3, 2, 2
 WRAP __umoddi3, 2, 2
 WRAP __udivmoddi4, 2, 3

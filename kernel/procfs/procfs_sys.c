@@ -394,7 +394,7 @@ static int show_stat(struct text *t, const struct proc_node *n)
                    (unsigned long long)(s.idle_ns / CENTISECOND));
     show_interrupts(t);
     text_print(t, "ctxt %llu\n", (unsigned long long)sched_stats.switches);
-    text_print(t, "btime %llu\n", (unsigned long long)(time_realtime_offset / SECOND));
+    text_print(t, "btime %llu\n", (unsigned long long)((clock_realtime_ns() - os_now_ns()) / SECOND));
     text_print(t, "processes %u\n", thread_total);
     text_print(t, "procs_running %u\n", running);
     text_print(t, "procs_blocked %u\n", blocked);

@@ -10,5 +10,8 @@ void clock_init(void);
 uint64_t clock_realtime_ns(void);
 /* Set it; os_now_ns() does not change. */
 void clock_set_realtime(uint64_t ns);
+/* adjtimex(2), but for ADJ_SETOFFSET: kernel/sched/dayclock.h. */
+struct dayclock_adjust;
+int clock_adjust(struct dayclock_adjust *a);
 
 #endif

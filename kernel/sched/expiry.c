@@ -15,6 +15,7 @@
  */
 #include "kernel/sched/expiry.h"
 #include "kernel/sched/task.h"
+#include "kernel/sched/dayclock.h"
 #include "kernel/sched/time.h"
 #include "mm/os.h"
 
@@ -36,7 +37,7 @@ static struct expiry *due(uint64_t now)
 {
     if (by_boot.root && by_boot.root->key <= now)
         return expiry_of(by_boot.root);
-    if (by_date.root && by_date.root->key <= now + time_realtime_offset)
+    if (by_date.root && by_date.root->key <= dayclock_at(&dayclock, now))
         return expiry_of(by_date.root);
     return NULL;
 }
@@ -57,11 +58,13 @@ static uint64_t next_pass(void)
     if (passing)
         return TIME_NEVER;
     if (by_date.root) {
-        uint64_t key = by_date.root->key, since_boot;
+        uint64_t when = dayclock_when(&dayclock, os_now_ns(), by_date.root->key),
+                 steady = dayclock_steady_until(&dayclock);
 
-        since_boot = key > time_realtime_offset ? key - time_realtime_offset : 0;
-        if (since_boot < at)
-            at = since_boot;
+        if (when > steady) /* it goes at another rate from then on */
+            when = steady;
+        if (when < at)
+            at = when;
     }
     return at > rest_until ? at : rest_until;
 }

@@ -47,7 +47,6 @@ static unsigned hook_count;
 static volatile uint64_t ticks;
 static uint32_t tick_ns;
 static uint64_t tsc_start, tsc_hz;
-uint64_t time_realtime_offset;
 static uint32_t scale; /* nanoseconds a cycle, times 2^SCALE_BITS; 0: no counter */
 /* Of the timer: cycles a nanosecond, times 2^32, and how long it can wait. */
 static uint64_t timer_scale = SCALE(PIT_HZ), timer_most_ns = PIT_MOST_NS;

@@ -39,8 +39,6 @@ void time_resume(void);
 
 /* Ticks up to now; it does not tick while nobody wants the processor. */
 uint64_t time_ticks(void);
-/* What to add to os_now_ns() for nanoseconds since 1970. */
-extern uint64_t time_realtime_offset;
 /* Cycles of the time-stamp counter a second; 0 when there is none. */
 uint64_t time_tsc_hz(void);
 

@@ -5,7 +5,7 @@
  * becomes USERTIME_FOREVER, which is so far below the limit that a sum of two of them does not wrap.
  */
 #include "kernel/sched/usertime.h"
-#include "kernel/sched/time.h"
+#include "kernel/sched/dayclock.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 #include "mm/os.h"
@@ -103,5 +103,5 @@ uint64_t usertime_after(uint64_t ns)
 
 uint64_t usertime_until(uint64_t realtime_ns)
 {
-    return realtime_ns > time_realtime_offset ? realtime_ns - time_realtime_offset : 1;
+    return dayclock_when(&dayclock, os_now_ns(), realtime_ns);
 }

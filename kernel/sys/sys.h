@@ -7,6 +7,11 @@
 
 #define SYSCALL(name) int32_t sys_##name(uint32_t, uint32_t, uint32_t, uint32_t, uint32_t, uint32_t)
 
+/* sys_adjtime.c */
+SYSCALL(adjtimex);
+SYSCALL(clock_adjtime);
+SYSCALL(clock_adjtime64);
+
 /* sys_file.c */
 SYSCALL(_llseek);
 SYSCALL(close);

@@ -13,29 +13,18 @@
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptimer.h"
 #include "kernel/sched/clock.h"
+#include "kernel/sched/dayclock.h"
 #include "kernel/sched/time.h"
 #include "kernel/sched/usertime.h"
 #include "kernel/sys/sys.h"
+#include "kernel/sys/sys_time.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/x86/usercopy.h"
 #include "mm/errno.h"
 
 #define SECOND 1000000000ull
 
-enum {
-    CLOCK_REALTIME,
-    CLOCK_MONOTONIC,
-    CLOCK_PROCESS_CPUTIME_ID,
-    CLOCK_THREAD_CPUTIME_ID,
-    CLOCK_MONOTONIC_RAW,
-    CLOCK_REALTIME_COARSE,
-    CLOCK_MONOTONIC_COARSE,
-    CLOCK_BOOTTIME,
-    CLOCK_REALTIME_ALARM,
-    CLOCK_BOOTTIME_ALARM,
-    CLOCK_TAI = 11,
-    TIMER_ABSTIME = 1,
-};
+enum { TIMER_ABSTIME = 1 };
 
 /* Absolute sleeps on the time of day wait here too, so that setting the clock wakes them. */
 static struct waitq clock_set_wait;
@@ -67,6 +56,12 @@ static int cpu_clock_of(int clock, uint64_t *ns)
     return 0;
 }
 
+/* How much international atomic time is ahead of the time of day, as somebody has said. */
+static uint64_t tai_offset(void)
+{
+    return (uint64_t)dayclock.tai * SECOND;
+}
+
 static int clock_now(int clock, uint64_t *ns)
 {
     uint64_t user, system;
@@ -77,8 +72,10 @@ static int clock_now(int clock, uint64_t *ns)
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE:
     case CLOCK_REALTIME_ALARM:
-    case CLOCK_TAI:
         *ns = clock_realtime_ns();
+        return 0;
+    case CLOCK_TAI:
+        *ns = clock_realtime_ns() + tai_offset();
         return 0;
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
@@ -100,11 +97,19 @@ static int clock_now(int clock, uint64_t *ns)
     return 0;
 }
 
-static void set_clock(uint64_t ns)
+int time_of_day_set(uint64_t ns)
 {
+    if (ns < os_now_ns() || ns >= USERTIME_FOREVER)
+        return -EINVAL;
     clock_set_realtime(ns);
-    os_wake_all(&clock_set_wait);
+    time_of_day_changed();
     timerfd_clock_set();
+    return 0;
+}
+
+void time_of_day_changed(void)
+{
+    os_wake_all(&clock_set_wait);
 }
 
 static int32_t gettime(uint32_t clock, vaddr_t va, bool wide)
@@ -117,7 +122,7 @@ static int32_t gettime(uint32_t clock, vaddr_t va, bool wide)
 
 static int32_t settime(uint32_t clock, vaddr_t va, bool wide)
 {
-    uint64_t ns, now;
+    uint64_t ns;
     int err;
 
     if (clock != CLOCK_REALTIME)
@@ -125,13 +130,7 @@ static int32_t settime(uint32_t clock, vaddr_t va, bool wide)
     err = usertime_read(va, USERTIME_SPEC(wide), &ns);
     if (err)
         return err;
-    if (!capable(CAP_SYS_TIME))
-        return -EPERM;
-    now = os_now_ns();
-    if (ns < now || ns == USERTIME_FOREVER) /* boot would lie before 1970, or beyond what can be told */
-        return -EINVAL;
-    set_clock(ns);
-    return 0;
+    return capable(CAP_SYS_TIME) ? time_of_day_set(ns) : -EPERM;
 }
 
 static int32_t getres(uint32_t clock, vaddr_t va, bool wide)
@@ -195,8 +194,8 @@ int32_t sys_stime(SYSCALL_1_ARG(va))
         return -EPERM;
     t.sec = (int32_t)sec;
     /* Linux does not tell that it did not set another. */
-    if (usertime_ns(&t, USERTIME_32, &ns) == 0 && ns >= os_now_ns())
-        set_clock(ns);
+    if (usertime_ns(&t, USERTIME_32, &ns) == 0)
+        (void)time_of_day_set(ns);
     return 0;
 }
 
@@ -236,14 +235,10 @@ int32_t sys_settimeofday(SYSCALL_2_ARGS(tv, tz))
         memcpy(zone_kept, zone, sizeof zone);
         /* The first who tells only the zone says that the clock of the machine shows its time. */
         if (!was_set && !tv)
-            set_clock(clock_realtime_ns() + (uint64_t)zone[0] * 60 * SECOND);
+            (void)time_of_day_set(clock_realtime_ns() + (uint64_t)zone[0] * 60 * SECOND);
         was_set = true;
     }
-    if (tv && ns < os_now_ns())
-        return -EINVAL;
-    if (tv)
-        set_clock(ns);
-    return 0;
+    return tv ? time_of_day_set(ns) : 0;
 }
 
 /* --- sleeping --- */
@@ -269,7 +264,9 @@ static int sleep_until_realtime(uint64_t ns)
     int err = 0;
 
     while (err == 0 && clock_realtime_ns() < ns) {
-        err = thread_sleep_until(&clock_set_wait, ns - time_realtime_offset);
+        uint64_t when = dayclock_when(&dayclock, os_now_ns(), ns), steady = dayclock_steady_until(&dayclock);
+
+        err = thread_sleep_until(&clock_set_wait, when < steady ? when : steady);
         if (err == -ETIMEDOUT)
             err = 0;
     }
@@ -304,9 +301,13 @@ static int32_t sleep_relative(uint64_t deadline, vaddr_t rem, bool wide)
 
 static int32_t sleep_absolute(int clock, uint64_t ns)
 {
-    int err = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM || clock == CLOCK_TAI
-                  ? sleep_until_realtime(ns)
-                  : sleep_until(ns ? ns : 1);
+    int err;
+
+    if (clock == CLOCK_TAI)
+        ns = ns > tai_offset() ? ns - tai_offset() : 0;
+    err = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_ALARM || clock == CLOCK_TAI
+              ? sleep_until_realtime(ns)
+              : sleep_until(ns ? ns : 1);
 
     return err == -EINTR ? -ERESTARTNOHAND : err;
 }

@@ -44,14 +44,14 @@ static const uint32_t zero[32], one_processor[32] = {1}, watch_event[3] = {1, 0,
 static const struct timespec moment = {0, 1000}, moments[2] = {{5, 0}, {6, 0}};
 static const int64_t moment64[2] = {0, 1000}, moments64[4] = {5, 0, 6, 0}, long_time64[2] = {1, 0};
 static const struct timespec long_time = {1, 0};
-/* A futex, a thing that a set watches, and how to open. */
+/* A futex, a thing that a set watches, how to open, and no adjusting of the clock. */
 static const struct {
     uint64_t value;
     const void *uaddr;
     uint32_t high, flags, reserved;
 } one_futex = {.uaddr = zero, .flags = 2 | FUTEX_PRIVATE_FLAG};
 static const uint32_t no_slot[3] = {0, 0, 0};
-static const uint64_t plain_how[3] = {0, 0, 0};
+static const uint64_t plain_how[3] = {0, 0, 0}, no_modes[26] = {0};
 static const struct itimerval timer_off;
 /* Linux for 64 bits reads less of it than Linux for 32: half of this is all of it. */
 static const struct {
@@ -773,6 +773,9 @@ static long console_kept(long rc)
     X(kcmp, second, no_slot, syscall(SYS_kcmp, getpid(), getpid(), 7, pipe_fd[0], p))                        \
     X(openat2, path, dot, closing(AT(openat2, p, plain_how, sizeof plain_how)))                              \
     X(openat2, how, plain_how, closing(AT(openat2, ".", p, sizeof plain_how)))                               \
+    X(adjtimex, at, no_modes, positive(syscall(SYS_adjtimex, p)))                                            \
+    X(clock_adjtime, at, no_modes, positive(syscall(SYS_clock_adjtime, CLOCK_REALTIME, p)))                  \
+    X(clock_adjtime64, at, no_modes, positive(syscall(SYS_clock_adjtime64, CLOCK_REALTIME, p)))              \
     X(semctl, arg__setall, two_values, syscall(SYS_semctl, set_id, 0, SETALL, p))                            \
     X(semtimedop_time64, ops, wait_for_zero, syscall(SYS_semtimedop_time64, set_id, p, 1, NULL))             \
     X(semtimedop_time64, limit, moment64, syscall(SYS_semtimedop_time64, set_id, &wait_for_zero, 1, p))      \

@@ -164,7 +164,8 @@ static bool forbidden(uint32_t nr)
         66,                 /* setsid, and out of the reach of the supervisor */
         88,  87,  115,      /* reboot, swapon, swapoff */
         111,                /* vhangup: the terminal is the supervisor's too */
-        25,  79,  264, 404, /* setting clocks */
+        25,  79,  264, 404, /* setting clocks, */
+        124, 343, 405,      /* and their rates */
         74,  121,           /* names of the machine */
     };
 

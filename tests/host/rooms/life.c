@@ -42,6 +42,7 @@
 #include "kernel/life/sigframe.h"
 #include "kernel/proc/trace.h"
 #include "kernel/sched/clock.h"
+#include "kernel/sched/dayclock.h"
 #include "kernel/sched/expiry.h"
 #include "kernel/sched/latency.h"
 #include "kernel/sched/sched.h"
@@ -240,7 +241,7 @@ void time_alarm(uint64_t at)
 
 uint64_t clock_realtime_ns(void)
 {
-    return os_now_ns() + time_realtime_offset;
+    return dayclock_at(&dayclock, os_now_ns());
 }
 
 bool latency_on;

@@ -17,7 +17,6 @@ struct vm vm_sys;
 /* Its first part is the machine's pool: the Makefile has the linker call that frame_pool_sys. */
 extern struct host_pool rooms_pool;
 struct host_pool rooms_pool;
-uint64_t time_realtime_offset;
 
 static struct kt *test;
 static unsigned allocated, before;

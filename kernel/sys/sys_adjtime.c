@@ -1,0 +1,188 @@
+/*
+ * System calls: the rate of the time of day. What adjusting does is kernel/sched/dayclock.c's; here are the
+ * two forms of struct timex, who may, and the jump of ADJ_SETOFFSET.
+ */
+#include "kernel/proc/capability.h"
+#include "kernel/sched/clock.h"
+#include "kernel/sched/dayclock.h"
+#include "kernel/sys/sys.h"
+#include "kernel/sys/sys_time.h"
+#include "kernel/sys/syscall.h"
+#include "kernel/x86/usercopy.h"
+#include "mm/errno.h"
+
+#define SECOND 1000000000ll
+
+/* As they lie in user memory. What tells of a signal that comes once a second stays 0: there is none. */
+struct timex32 {
+    uint32_t modes;
+    int32_t offset, freq, maxerror, esterror, status, constant, precision, tolerance, sec, part, tick;
+    int32_t pulse[8], tai, spare[11];
+};
+
+struct timex64 {
+    uint32_t modes, pad;
+    int64_t offset, freq, maxerror, esterror;
+    int32_t status, pad2;
+    int64_t constant, precision, tolerance, sec, part, tick, pulse[3];
+    int64_t more_pulse[5];
+    int32_t tai, spare[11];
+};
+_Static_assert(sizeof(struct timex32) == 128 && sizeof(struct timex64) == 208, "as Linux has them");
+
+/* Both. */
+struct timex {
+    struct dayclock_adjust a;
+    int64_t sec, part; /* of a second: us, or ns with ADJ_NANO or STA_NANO */
+};
+
+static int timex_from_user(struct timex *t, vaddr_t at, bool wide)
+{
+    struct timex32 n;
+    struct timex64 w;
+
+    if (wide ? user_copy_in(&w, at, sizeof w) : user_copy_in(&n, at, sizeof n))
+        return -EFAULT;
+    if (!wide)
+        w = (struct timex64){.modes = n.modes,
+                             .offset = n.offset,
+                             .freq = n.freq,
+                             .maxerror = n.maxerror,
+                             .esterror = n.esterror,
+                             .status = n.status,
+                             .constant = n.constant,
+                             .sec = n.sec,
+                             .part = n.part,
+                             .tick = n.tick};
+    *t = (struct timex){.a = {.modes = w.modes,
+                              .offset = w.offset,
+                              .freq = w.freq,
+                              .maxerror = w.maxerror,
+                              .esterror = w.esterror,
+                              .status = w.status,
+                              .constant = w.constant,
+                              .tick = w.tick},
+                        .sec = w.sec,
+                        .part = w.part};
+    return 0;
+}
+
+static int timex_to_user(const struct timex *t, vaddr_t at, bool wide)
+{
+    const struct dayclock_adjust *a = &t->a;
+    struct timex32 n = {.modes = a->modes,
+                        .offset = (int32_t)a->offset,
+                        .freq = (int32_t)a->freq,
+                        .maxerror = (int32_t)a->maxerror,
+                        .esterror = (int32_t)a->esterror,
+                        .status = a->status,
+                        .constant = (int32_t)a->constant,
+                        .precision = (int32_t)a->precision,
+                        .tolerance = (int32_t)a->tolerance,
+                        .sec = (int32_t)t->sec,
+                        .part = (int32_t)t->part,
+                        .tick = (int32_t)a->tick,
+                        .tai = a->tai};
+    struct timex64 w = {.modes = a->modes,
+                        .offset = a->offset,
+                        .freq = a->freq,
+                        .maxerror = a->maxerror,
+                        .esterror = a->esterror,
+                        .status = a->status,
+                        .constant = a->constant,
+                        .precision = a->precision,
+                        .tolerance = a->tolerance,
+                        .sec = t->sec,
+                        .part = t->part,
+                        .tick = a->tick,
+                        .tai = a->tai};
+
+    return wide ? user_copy_out(at, &w, sizeof w) : user_copy_out(at, &n, sizeof n);
+}
+
+/* Who may ask for it, and whether it makes sense: in the order in which Linux looks. */
+static int check(const struct timex *t)
+{
+    uint32_t modes = t->a.modes;
+
+    if (modes & ADJ_ADJTIME) {
+        if (!(modes & ADJ_OFFSET))
+            return -EINVAL;
+        if (!(modes & ADJ_NANO) && !capable(CAP_SYS_TIME))
+            return -EPERM;
+    } else {
+        if (modes && !capable(CAP_SYS_TIME))
+            return -EPERM;
+        if (modes & ADJ_TICK && (t->a.tick < 9000 || t->a.tick > 11000))
+            return -EINVAL;
+    }
+    if (modes & ADJ_SETOFFSET) {
+        if (!capable(CAP_SYS_TIME))
+            return -EPERM;
+        if (t->part < 0 || t->part >= (modes & ADJ_NANO ? SECOND : SECOND / 1000))
+            return -EINVAL;
+    }
+    return 0;
+}
+
+/* The jump. */
+static int set_offset(const struct timex *t)
+{
+    int64_t by, now = (int64_t)clock_realtime_ns();
+
+    if (__builtin_mul_overflow(t->sec, SECOND, &by) ||
+        __builtin_add_overflow(by, t->part * (t->a.modes & ADJ_NANO ? 1 : 1000), &by) ||
+        __builtin_add_overflow(now, by, &now) || now < 0)
+        return -EINVAL;
+    return time_of_day_set((uint64_t)now);
+}
+
+static int32_t adjust(struct timex *t)
+{
+    int32_t state = check(t);
+    uint64_t now;
+
+    if (!state && t->a.modes & ADJ_SETOFFSET)
+        state = set_offset(t);
+    if (state)
+        return state;
+    now = clock_realtime_ns();
+    state = clock_adjust(&t->a);
+    if (t->a.modes)
+        time_of_day_changed();
+    t->sec = (int64_t)(now / SECOND);
+    t->part = (int64_t)(now % SECOND) / (t->a.status & STA_NANO ? 1 : 1000);
+    return state;
+}
+
+/* Of all clocks, the time of day can be adjusted. Clocks of drivers, which are files, are not here. */
+static int32_t adjust_clock(int clock, vaddr_t at, bool wide)
+{
+    enum { KIND = 7, OF_A_FILE = 3 };
+    struct timex t;
+    int32_t state = timex_from_user(&t, at, wide);
+
+    if (state)
+        return state;
+    if (clock < 0 ? (clock & KIND) == OF_A_FILE : clock > CLOCK_TAI || clock == CLOCK_TAI - 1)
+        return -EINVAL;
+    if (clock != CLOCK_REALTIME)
+        return -EOPNOTSUPP;
+    state = adjust(&t);
+    return state >= 0 && timex_to_user(&t, at, wide) ? -EFAULT : state;
+}
+
+int32_t sys_adjtimex(SYSCALL_1_ARG(at))
+{
+    return adjust_clock(CLOCK_REALTIME, at, false);
+}
+
+int32_t sys_clock_adjtime(SYSCALL_2_ARGS(clock, at))
+{
+    return adjust_clock((int)clock, at, false);
+}
+
+int32_t sys_clock_adjtime64(SYSCALL_2_ARGS(clock, at))
+{
+    return adjust_clock((int)clock, at, true);
+}
