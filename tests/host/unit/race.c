@@ -178,7 +178,7 @@ TEST(race, swap_comes_and_goes)
 /* The same, and what the disk cannot read does not keep it on. */
 TEST(race, swap_comes_and_goes_and_fails)
 {
-    run_actors(kt, 4, 50000, 3000, SWAP_PAGES, BY_HAND | CYCLES | ERRORS);
+    run_actors(kt, 4, 100000, 3000, SWAP_PAGES, BY_HAND | CYCLES | ERRORS);
 }
 
 /* Each program has a share that is too small, and pages are written while they are set aside. */
