@@ -263,6 +263,8 @@ static uint32_t band_of(int event)
         return POLLOUT | POLLWRNORM | POLLWRBAND;
     case POLL_MSG:
         return POLLIN | POLLRDNORM | POLLMSG;
+    case POLL_PRI:
+        return POLLPRI | POLLRDBAND;
     case POLL_ERR:
         return POLLERR;
     default:
@@ -294,4 +296,12 @@ void async_tell_owner(const struct file *f, int fd, int event)
 {
     if (f->async)
         tell(f->async, fd, event);
+}
+
+void async_urgent(const struct file *f)
+{
+    static const struct siginfo urgent = {.signo = SIGURG, .code = SI_KERNEL};
+
+    if (f->async)
+        send(f->async, &urgent);
 }

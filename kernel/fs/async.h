@@ -33,11 +33,13 @@ void async_drop(struct file *f);
 
 /* Who tells whom. */
 enum async_to { ASYNC_ALL, ASYNC_READERS, ASYNC_WRITERS };
-/* Tell those in a list that it can be read (POLL_IN) or written (POLL_OUT), has an error (POLL_ERR) or nobody
- * at its other end (POLL_HUP). Task context; does not sleep. */
+/* Tell those in a list that it can be read (POLL_IN) or written (POLL_OUT), has something urgent (POLL_PRI),
+ * an error (POLL_ERR) or nobody at its other end (POLL_HUP). Task context; does not sleep. */
 void async_tell(struct async *list, int event, enum async_to to);
 /* Tell the owner of one file, whether O_ASYNC is set or not, of an event of descriptor fd (POLL_MSG). Task
  * context; does not sleep. */
 void async_tell_owner(const struct file *f, int fd, int event);
+/* Send SIGURG to the owner of a file. Task context; does not sleep. */
+void async_urgent(const struct file *f);
 
 #endif

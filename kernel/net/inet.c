@@ -203,6 +203,12 @@ int inet_address(struct socket *s, enum socket_name which, struct socket_address
 
 enum { SIOCINQ = 0x541B, SIOCOUTQ = 0x5411, SIOCATMARK = 0x8905 };
 
+/* What FIONREAD tells of a stream: not beyond the urgent byte. */
+static uint32_t bytes_to_read(const struct socket *s)
+{
+    return s->urgent && !socket_has(s, SO_OOBINLINE) ? message_bytes_to_mark(s) : message_bytes(s);
+}
+
 int inet_ioctl(struct socket *s, unsigned cmd, vaddr_t arg)
 {
     bool stream = s->type == SOCK_STREAM;
@@ -211,13 +217,13 @@ int inet_ioctl(struct socket *s, unsigned cmd, vaddr_t arg)
     case SIOCINQ:
         if (s->state == SOCKET_LISTENING)
             return -EINVAL;
-        return user_write32(arg, stream ? message_bytes(s) : s->first ? s->first->size : 0);
+        return user_write32(arg, stream ? bytes_to_read(s) : s->first ? s->first->size : 0);
     case SIOCOUTQ:
         if (s->state == SOCKET_LISTENING)
             return -EINVAL;
         return user_write32(arg, 0); /* what was sent has arrived */
     case SIOCATMARK:
-        return stream ? user_write32(arg, 0) : -ENOTTY;
+        return stream ? user_write32(arg, message_at_mark(s)) : -ENOTTY;
     default:
         return -ENOTTY;
     }

@@ -273,6 +273,8 @@ struct message *message_take(struct socket *s)
     s->first = m->next;
     if (!s->first)
         s->last = NULL;
+    if (s->urgent == m)
+        s->urgent = NULL;
     s->messages--;
     if (!m->from)
         s->kept -= m->charge;
@@ -293,6 +295,26 @@ uint32_t message_bytes(const struct socket *s)
     for (const struct message *m = s->first; m; m = m->next)
         n += m->size - m->at;
     return n;
+}
+
+uint32_t message_bytes_to_mark(const struct socket *s)
+{
+    uint32_t n = 0;
+
+    for (const struct message *m = s->first; m && m != s->urgent; m = m->next)
+        n += m->size - m->at;
+    return s->urgent ? n + s->urgent_at - s->urgent->at : n;
+}
+
+struct message *message_mark(struct socket *to, struct message *m)
+{
+    /* Nobody is copying from it: an urgent byte is the last of its message, and this one is passed over. */
+    struct message *over = message_at_hole(to) ? message_take(to) : NULL;
+
+    to->urgent = m;
+    to->urgent_at = m->size - 1;
+    to->urgent_read = false;
+    return over;
 }
 
 size_t message_memory(const struct socket *s)

@@ -68,8 +68,23 @@ void message_purge(struct socket *s);
 bool message_room(struct socket *s);
 /* Whether all sockets together have used more than half of what they may. */
 bool message_pressure(void);
-/* Bytes that wait in a stream. */
+/* Bytes that wait in a stream, and those of them before the urgent one. */
 uint32_t message_bytes(const struct socket *s);
+uint32_t message_bytes_to_mark(const struct socket *s);
+/* Whether the next byte of the stream is the urgent one; and whether that one is passed over, since it is not
+ * in line. */
+static inline bool message_at_mark(const struct socket *s)
+{
+    return s->urgent && s->urgent == s->first && s->urgent_at == s->urgent->at;
+}
+static inline bool message_at_hole(const struct socket *s)
+{
+    return unlikely(s->urgent) && message_at_mark(s) && !socket_has(s, SO_OOBINLINE);
+}
+/* The last byte of m, which is about to be appended, is urgent: the one before is so no more. If the stream
+ * was received up to that one, it is passed over: its message, which had nothing else left, is the caller's.
+ * Else NULL. Does not sleep. */
+struct message *message_mark(struct socket *to, struct message *m);
 /* Kernel memory in the queue. */
 size_t message_memory(const struct socket *s);
 
@@ -79,6 +94,9 @@ size_t message_memory(const struct socket *s);
  */
 int stream_send(struct socket *s, struct transfer *t);
 int stream_receive(struct socket *s, struct transfer *t);
+/* The urgent byte, for who asks for it by MSG_OOB: 1, or 0 if he has no room; -EINVAL: there is none, or it
+ * is received in line, or was received. Never waits for one. Sleeps. */
+int stream_receive_urgent(struct socket *s, struct transfer *t);
 
 /*
  * The next message for who receives them whole, the reference the caller's, waiting for one: 0, -EAGAIN,

@@ -280,6 +280,13 @@ void socket_wake_readers(struct socket *s)
     socket_tell(s, POLL_IN);
 }
 
+void socket_wake_urgent(struct socket *s)
+{
+    if (s->file)
+        async_urgent(s->file);
+    socket_tell(s, POLL_PRI);
+}
+
 void socket_wake_writers(struct socket *s)
 {
     sync_wake(&s->writable, POLLOUT | POLLWRNORM | POLLWRBAND, SYNC_TASKS);

@@ -192,6 +192,10 @@ struct socket {
     struct mutex lock;            /* one receiver of a stream takes bytes */
     uint32_t charged;             /* (n) bytes that messages of its take, in whatever queue they are */
     uint32_t kept;                /* (n) bytes of messages in its queue that it pays for itself */
+    /* Of a stream: the byte that was last sent as urgent (MSG_OOB), until the stream was received past it. */
+    struct message *urgent; /* (n) it lies in; NULL: there is none */
+    uint32_t urgent_at;     /* (n) which of its bytes */
+    bool urgent_read;       /* (n) it was received out of band */
 
     /* Of a listening one: who has connected and is not accepted yet, oldest first, through `after`. */
     struct socket *pending_first, *pending_last; /* (n) referenced */
@@ -282,6 +286,8 @@ int socket_error(struct socket *s);
 void socket_wake_readers(struct socket *s);
 void socket_wake_writers(struct socket *s);
 void socket_wake_all(struct socket *s);
+/* Something urgent has come: SIGURG to the file's owner. */
+void socket_wake_urgent(struct socket *s);
 /* Signals to those who want them (O_ASYNC), of a POLL_* event. The first two above send their own. */
 void socket_tell(struct socket *s, int event);
 /* -EPIPE, and SIGPIPE unless the flags say MSG_NOSIGNAL. */

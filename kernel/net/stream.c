@@ -3,9 +3,14 @@
  *
  * Descriptors go with the first byte of what they are sent with, and whoever receives gets no byte beyond
  * the message that has them, nor, if he asks for credentials, of somebody else: as on Linux.
+ *
+ * One byte may be urgent: the last of what was sent with MSG_OOB last. It stays in its place and is a mark:
+ * no receive goes up to it and beyond. Who receives from there on passes it over, unless SO_OOBINLINE says
+ * that it is a byte like others; until then it can be had by MSG_OOB.
  */
 #include "kernel/net/queue.h"
 #include "kernel/net/scm.h"
+#include "kernel/x86/usercopy.h"
 
 /* Whose a message is said to be: who gave it, or whoever sends while one of the two wants to know. */
 static void name_sender(struct message *m, const struct socket *s, const struct socket *to,
@@ -89,6 +94,8 @@ static bool has_bytes(const struct receipt *r)
 {
     uint32_t skip = peek_offset(r);
 
+    if (r->t->flags & MSG_PEEK && message_at_hole(r->s))
+        skip++;
     return r->s->first && (likely(!skip) || message_bytes(r->s) > skip);
 }
 
@@ -147,17 +154,26 @@ static int take_rights(struct receipt *r, struct message *m)
     return 0;
 }
 
+/* How many bytes of m may be received at once from byte `at` on: up to the urgent one, or from it on. */
+static uint32_t bytes_at_once(const struct socket *s, const struct message *m, uint32_t at)
+{
+    return unlikely(s->urgent == m) && at < s->urgent_at ? s->urgent_at - at : m->size - at;
+}
+
 /* From the first message: 0, or -errno if there are no bytes yet. */
 static int take_bytes(struct receipt *r)
 {
     struct message *m = r->s->first;
-    uint32_t left = m->size - m->at;
-    uint32_t n = r->t->size - r->done < left ? (uint32_t)(r->t->size - r->done) : left;
+    bool hole = message_at_hole(r->s);
+    uint32_t left = bytes_at_once(r->s, m, m->at);
+    uint32_t n = hole ? 0 : r->t->size - r->done < left ? (uint32_t)(r->t->size - r->done) : left;
 
-    if (message_copy_out(m, m->at, r->t->buf + r->done, n))
+    if (n && message_copy_out(m, m->at, r->t->buf + r->done, n))
         return -EFAULT;
     r->done += n;
-    m->at += n;
+    m->at += hole ? 1 : n;
+    if (unlikely(r->s->urgent == m) && m->at > r->s->urgent_at)
+        r->s->urgent = NULL;
     if (unlikely(r->s->peek_off > 0))
         r->s->peek_off = (uint32_t)r->s->peek_off > n ? r->s->peek_off - (int)n : 0;
     if (m->rights)
@@ -175,6 +191,7 @@ static int peek_bytes(struct receipt *r)
 
     for (struct message *m = r->s->first; m && r->done < r->t->size && !err && !r->full; m = m->next) {
         uint32_t left = m->size - m->at, n;
+        bool to_mark;
 
         if (skip >= left) {
             skip -= left;
@@ -182,7 +199,16 @@ static int peek_bytes(struct receipt *r)
         }
         if (r->done && !joins(r, m))
             break;
-        left -= skip;
+        if (unlikely(r->s->urgent == m) && m->at + skip == r->s->urgent_at) {
+            if (r->done)
+                break;
+            if (!socket_has(r->s, SO_OOBINLINE) && ++skip == left) {
+                skip = 0;
+                continue;
+            }
+        }
+        to_mark = unlikely(r->s->urgent == m) && m->at + skip < r->s->urgent_at;
+        left = bytes_at_once(r->s, m, m->at + skip);
         n = r->t->size - r->done < left ? (uint32_t)(r->t->size - r->done) : left;
         if (message_copy_out(m, m->at + skip, r->t->buf + r->done, n))
             err = -EFAULT;
@@ -191,6 +217,8 @@ static int peek_bytes(struct receipt *r)
         skip = 0;
         if (!err && m->rights)
             err = take_rights(r, m);
+        if (to_mark)
+            break;
     }
     if (r->s->peek_off >= 0)
         r->s->peek_off += (int)r->done;
@@ -211,7 +239,7 @@ int stream_receive(struct socket *s, struct transfer *t)
         err = wait_message(&r);
         if (err)
             break;
-        if (!joins(&r, s->first))
+        if (!joins(&r, s->first) || (unlikely(s->urgent) && r.done && message_at_mark(s)))
             break;
         err = t->flags & MSG_PEEK ? peek_bytes(&r) : take_bytes(&r);
     } while (!err && r.done < t->size && !r.full && !(t->flags & MSG_PEEK));
@@ -221,4 +249,18 @@ int stream_receive(struct socket *s, struct transfer *t)
         t->scm->has_creds = true;
     }
     return r.done || err > 0 ? (int)r.done : err;
+}
+
+int stream_receive_urgent(struct socket *s, struct transfer *t)
+{
+    uint8_t byte;
+
+    if (!s->urgent || s->urgent_read || socket_has(s, SO_OOBINLINE))
+        return -EINVAL;
+    byte = s->urgent->bytes[s->urgent_at]; /* messages of streams have no pieces */
+    s->urgent_read = !(t->flags & MSG_PEEK);
+    t->told |= t->size ? MSG_OOB : MSG_OOB | MSG_TRUNC;
+    if (t->size && !(t->flags & MSG_TRUNC) && user_copy_out(t->buf, &byte, 1))
+        return -EFAULT;
+    return t->size > 0;
 }

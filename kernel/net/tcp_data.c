@@ -28,10 +28,11 @@ static int wait_room(struct inet_socket *i, uint64_t deadline)
     return err;
 }
 
-/* m has been sent. 0 or -EPIPE: the connection ended before. */
-static int deliver(struct inet_socket *i, struct message *m)
+/* m has been sent, and its last byte may be urgent. 0 or -EPIPE: the connection ended before. */
+static int deliver(struct inet_socket *i, struct message *m, bool urgent)
 {
     struct inet_socket *to = inet_of(i->s.peer);
+    struct message *over = NULL;
 
     if (i->tcp != TCP_ESTABLISHED && i->tcp != TCP_CLOSE_WAIT) {
         message_put(m);
@@ -43,8 +44,14 @@ static int deliver(struct inet_socket *i, struct message *m)
         message_put(m);
         return 0;
     }
+    if (unlikely(urgent)) {
+        over = message_mark(&to->s, m);
+        socket_wake_urgent(&to->s);
+    }
     message_append(&to->s, m);
     socket_wake_readers(&to->s);
+    if (over)
+        message_put(over);
     return 0;
 }
 
@@ -55,7 +62,7 @@ static bool is_over(const struct inet_socket *i)
 }
 
 /* One message of a program: 0 or -errno. */
-static int send_message(struct inet_socket *i, vaddr_t buf, size_t n, uint64_t deadline)
+static int send_message(struct inet_socket *i, vaddr_t buf, size_t n, bool urgent, uint64_t deadline)
 {
     struct message *m;
     int err;
@@ -65,7 +72,7 @@ static int send_message(struct inet_socket *i, vaddr_t buf, size_t n, uint64_t d
         if (err)
             return err;
     }
-    return err ? err : deliver(i, m);
+    return err ? err : deliver(i, m, urgent);
 }
 
 int tcp_send(struct socket *s, struct transfer *t)
@@ -75,15 +82,13 @@ int tcp_send(struct socket *s, struct transfer *t)
     size_t sent = 0;
     int err;
 
-    if (t->flags & MSG_OOB)
-        return -EOPNOTSUPP;
     err = wait_room(i, deadline);
     if (!err && is_over(i))
         err = s->error ? socket_error(s) : -EPIPE;
     while (!err && sent < t->size) {
         size_t n = t->size - sent < MESSAGE_PAGE ? t->size - sent : MESSAGE_PAGE;
 
-        err = send_message(i, t->buf + sent, n, deadline);
+        err = send_message(i, t->buf + sent, n, t->flags & MSG_OOB && sent + n == t->size, deadline);
         if (err)
             break;
         sent += n;
@@ -105,8 +110,8 @@ int tcp_receive(struct socket *s, struct transfer *t)
         return -ENOTCONN;
     if (t->flags & MSG_ERRQUEUE)
         return -EAGAIN;
-    if (t->flags & MSG_OOB) /* nothing is ever sent out of band */
-        return i->tcp == TCP_CLOSE && !i->done ? -ENOTCONN : -EINVAL;
+    if (t->flags & MSG_OOB)
+        return s->urgent && i->tcp == TCP_CLOSE && !i->done ? -ENOTCONN : stream_receive_urgent(s, t);
     if (!s->first) {
         if (i->done)
             return 0;
@@ -131,8 +136,11 @@ unsigned tcp_poll(struct socket *s)
         events |= POLLERR;
     if (i->tcp == TCP_SYN_SENT)
         return events;
-    if (s->first && (s->lowat == 1 || message_bytes(s) >= s->lowat))
+    if (s->first && ((s->lowat == 1 && !message_at_hole(s)) ||
+                     message_bytes(s) >= s->lowat + (message_at_hole(s) ? 1u : 0)))
         events |= POLLIN | POLLRDNORM;
+    if (unlikely(s->urgent) && !s->urgent_read)
+        events |= POLLPRI;
     if (s->shut & SHUT_SEND || (has_room(s) && s->charged / 2 * 3 <= s->sndbuf + s->beyond))
         events |= POLLOUT | POLLWRNORM;
     else

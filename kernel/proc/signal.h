@@ -69,6 +69,7 @@ enum {
     POLL_OUT = 2,
     POLL_MSG = 3,
     POLL_ERR = 4,
+    POLL_PRI = 5,
     POLL_HUP = 6,
     TRAP_BRKPT = 1,
     TRAP_TRACE = 2,

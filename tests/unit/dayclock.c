@@ -60,6 +60,35 @@ TEST(dayclock, gains_what_the_frequency_says)
     }
 }
 
+/* A part of a nanosecond that is lost counts when it is whole. */
+TEST(dayclock, loses_parts_of_nanoseconds)
+{
+    struct dayclock d = begun();
+    struct dayclock_adjust a = {.modes = ADJ_FREQUENCY, .freq = -65536};
+    uint64_t now = 5 * SECOND + SECOND / 3;
+
+    dayclock_adjust(&d, 5 * SECOND, &a);
+    EXPECT(dayclock_at(&d, now) == BEGIN + SECOND / 3 - 334, "%llu ns",
+           (unsigned long long)(dayclock_at(&d, now) - BEGIN));
+    a = (struct dayclock_adjust){.modes = ADJ_FREQUENCY, .freq = -65536};
+    dayclock_adjust(&d, now, &a);
+    /* What is cut off at a part of 2^32 of one is lost. */
+    EXPECT(BEGIN + SECOND - 1000 - dayclock_at(&d, 6 * SECOND) <= 1, "%llu ns",
+           (unsigned long long)(dayclock_at(&d, 6 * SECOND) - BEGIN));
+}
+
+TEST(dayclock, keeps_what_it_has_gained)
+{
+    struct dayclock d = begun();
+    struct dayclock_adjust a = {.modes = ADJ_TICK, .tick = 11000};
+
+    dayclock_adjust(&d, 5 * SECOND, &a);
+    a.tick = 10000;
+    dayclock_adjust(&d, 8 * SECOND, &a);
+    EXPECT(!d.moves && dayclock_at(&d, 9 * SECOND) == BEGIN + 4 * SECOND + 3 * SECOND / 10, "%llu ns",
+           (unsigned long long)(dayclock_at(&d, 9 * SECOND) - BEGIN));
+}
+
 TEST(dayclock, adjtime_makes_up_for_500_us_a_second)
 {
     struct dayclock d = begun();
