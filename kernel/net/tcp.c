@@ -74,6 +74,7 @@ static void send_end(struct inet_socket *i)
         to->tcp = TCP_CLOSE_WAIT;
     socket_wake_all(&to->s);
     socket_tell(&to->s, to->tcp == TCP_CLOSE ? POLL_HUP : POLL_IN);
+    socket_tell(&to->s, POLL_IN); /* the end has come, as bytes come */
 }
 
 /* --- who waits at a full one --- */
