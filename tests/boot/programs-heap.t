@@ -66,7 +66,7 @@ run_if_there('programs-heap-node', [qw(busybox node)], sub {
     my ($run) = @_;
     step_is($run, 'node', 0, lines_of('check 722753 true', 'walk 900481', 'random 374809', 'half 140117 true'));
     swapped_is($run, 10_000);
-}, memory => '288M', swap => 512 * 1024, time => 1200, script => <<"SCRIPT");
+}, memory => '288M', swap => 512 * 1024, time => 2400, script => <<"SCRIPT");
 cat >/tmp/grow.js <<'JS'
 ${js}JS
 try node node --max-old-space-size=400 --expose-gc /tmp/grow.js 1080000
@@ -216,7 +216,7 @@ run_if_there('programs-heap-java', [qw(busybox java libc)], sub {
     step_is($run, 'java', 0, lines_of('java 17 i386', 'threads 85344 128000 403200 true', 'mapped 203629 5242880 99 17825792 true', 'selector 200 600000',
         'child to a child and back 7', 'used enough true', 'walk 721318', 'random 953554', 'blocks 51445', 'half 641226'));
     swapped_is($run, 10_000);
-}, memory => '340M', swap => 512 * 1024, time => 1800, script => <<"SCRIPT");
+}, memory => '340M', swap => 512 * 1024, time => 2400, script => <<"SCRIPT");
 cat >/tmp/Big.java <<'JAVA'
 ${java}JAVA
 try java /usr/lib/jvm/java-17-openjdk-i386/bin/java -XX:+UseSerialGC -Xmx400m -Xms16m -XX:TieredStopAtLevel=1 /tmp/Big.java 200
@@ -464,12 +464,33 @@ run_if_there('programs-heap-go', [qw(busybox go)], sub {
         'signals user defined signal 1 child "42\n" exit status 3', 'recovered runtime error: invalid memory address or nil pointer dereference',
         'collector 996950 3534 true true'));
     swapped_is($run, 5_000);
-}, memory => '230M', swap => 512 * 1024, time => 1800, script => <<"SCRIPT");
+}, memory => '230M', swap => 512 * 1024, time => 2400, script => <<"SCRIPT");
 cat >/tmp/main.go <<'GO'
 ${go}GO
 export HOME=/tmp CGO_ENABLED=0 GO111MODULE=off
 try build /usr/lib/go-1.19/bin/go build -o /tmp/big /tmp/main.go
 try go /tmp/big 120
+SCRIPT
+
+# What lies in the files is the jobs' own, with sums of its blocks; the files lie in memory, which is on the disk.
+run_if_there('programs-heap-fio', [qw(busybox fio libc)], sub {
+    my ($run) = @_;
+    step_is($run, $_, 0, qr/\(groupid=0, jobs=\d+\): err= 0: /) for qw(sync mmap psync posixaio vectors);
+    swapped_is($run, 5_000);
+}, memory => '136M', swap => 512 * 1024, time => 2400, absent => ['get_mempolicy'], script => <<'SCRIPT');
+mount -t tmpfs -o size=200m files /mnt
+job() {
+    name=$1; shift
+    fio --name=$name --directory=/mnt --eta=never --randseed=7 --verify_fatal=1 --do_verify=1 --group_reporting "$@"
+    status=$?
+    rm -f /mnt/$name.*
+    return $status
+}
+try sync job sync --ioengine=sync --rw=randrw --bs=4k --size=32m --verify=crc32c
+try mmap job mmap --ioengine=mmap --rw=randwrite --bs=4k --size=24m --numjobs=3 --verify=crc32c
+try psync job psync --ioengine=psync --rw=write --bs=64k --size=48m --thread --numjobs=2 --verify=md5
+try posixaio job posixaio --ioengine=posixaio --iodepth=8 --rw=randwrite --bs=8k --size=32m --verify=sha1
+try vectors job vectors --ioengine=pvsync2 --rw=randrw --bs=512-16k --size=16m --numjobs=2 --verify=xxhash
 SCRIPT
 
 done_testing();
