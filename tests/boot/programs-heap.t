@@ -1,6 +1,6 @@
 #!/usr/bin/env perl
-# Runtimes whose heaps are larger than memory: Node.js, Java, Go, with their collectors; redis and memcached with more data than there
-# is RAM; fio, which verifies the files that it wrote. What they count is the same on every machine and comes from elsewhere.
+# Runtimes whose heaps are larger than memory: Node.js, Java, Go, with their collectors; redis with more data than there is RAM; fio,
+# which verifies the files that it wrote. What they count is the same on every machine and comes from elsewhere.
 use strict;
 use warnings;
 use FindBin;
@@ -470,6 +470,47 @@ ${go}GO
 export HOME=/tmp CGO_ENABLED=0 GO111MODULE=off
 try build /usr/lib/go-1.19/bin/go build -o /tmp/big /tmp/main.go
 try go /tmp/big 120
+SCRIPT
+
+# The digest is of all keys and values, whatever their order; the copy on disk is written by a child while clients go on.
+run_if_there('programs-heap-store', [qw(busybox redis)], sub {
+    my ($run) = @_;
+    step_is($run, 'server', 0);
+    step_is($run, 'fill', 0, qr/^OK\r?\n30000\r?$/m, qr/^value:12345\0*/m);
+    step_is($run, 'load', 0, map { qr/^\Q$_\E.*: [\d.]+ requests per second/m } 'SET', 'GET', 'LPUSH');
+    step_is($run, 'save', 0, qr/^rdb_last_bgsave_status:ok\r*$/m);
+    step_is($run, 'again', 0, qr/^same\r?$/m);
+    swapped_is($run, 5_000);
+}, memory => '52M', swap => 256 * 1024, time => 2400, script => <<'SCRIPT');
+ln -s /usr/bin/redis-check-rdb redis-server
+cli() { /usr/bin/redis-cli "$@"; }
+server() {
+    ./redis-server --port 6379 --dir /tmp --save "" --daemonize no --logfile /tmp/redis.log --enable-debug-command local &
+    for i in $(seq 200); do [ "$(cli ping 2>/dev/null)" = PONG ] && return; sleep 0.5; done
+    cat /tmp/redis.log
+    return 1
+}
+fill() { cli debug populate 30000 key 1000; cli dbsize; cli get key:12345 | tr -d '\000'; }
+load() { redis-benchmark -q -t set,get,lpush -n 2000 -c 10 -r 30000 | tr '\r' '\n' | grep 'per second'; }
+save() {
+    cli debug digest >digest
+    cli bgsave
+    while [ "$(cli info persistence | grep -c 'rdb_bgsave_in_progress:0')" = 0 ]; do cli set during save; cli del during; sleep 1; done
+    cli info persistence | grep -E '^rdb_last_bgsave_status'
+    cli shutdown nosave
+}
+again() {
+    server
+    cli debug digest >again
+    cmp again digest && echo same
+    cli shutdown nosave
+    rm dump.rdb
+}
+try server server
+try fill fill
+try load load
+try save save
+try again again
 SCRIPT
 
 # What lies in the files is the jobs' own, with sums of its blocks; the files lie in memory, which is on the disk.
