@@ -268,6 +268,17 @@ struct inode *inode_of_object(const struct object *o);
 /* Time now as inodes keep it. */
 uint64_t inode_now(void);
 
+/* As programs give them to calls that take a directory's descriptor and a path. */
+enum {
+    AT_FDCWD = -100,
+    AT_SYMLINK_NOFOLLOW = 0x100,
+    AT_REMOVEDIR = 0x200,
+    AT_EACCESS = 0x200,
+    AT_SYMLINK_FOLLOW = 0x400,
+    AT_NO_AUTOMOUNT = 0x800,
+    AT_EMPTY_PATH = 0x1000,
+};
+
 enum {
     LOOKUP_NOFOLLOW = 1,  /* a symlink at the end is the result */
     LOOKUP_MISSING = 2,   /* path_walk(): nothing at the end is no error */

@@ -90,15 +90,44 @@ struct exec {
 
 /* --- files --- */
 
-/* A file to execute, which nobody can open for writing until close_program(). An interpreter may have an
- * empty path, which leads to no program. */
-static int open_program(const char *path, bool interpreter, struct inode **out)
+/* What a path from a descriptor on leads to. */
+static int look_up_from(int dirfd, const char *path, unsigned how, struct inode **out)
 {
-    struct inode *i;
-    int err = path_lookup(NULL, path, interpreter ? LOOKUP_EMPTY : 0, &i);
+    struct file *f = fd_get(dirfd);
+    int err = !f ? -EBADF : path[0] && !S_ISDIR(f->inode->mode) ? -ENOTDIR : 0;
 
-    if (err)
-        return err;
+    if (!err && path[0])
+        err = path_lookup(f->inode, path, how, out);
+    else if (!err)
+        *out = inode_get(f->inode);
+    file_put(f);
+    return err;
+}
+
+/* The file that a call names. */
+static int look_up(const struct exec_args *a, struct inode **out)
+{
+    unsigned how = (a->flags & AT_SYMLINK_NOFOLLOW ? LOOKUP_NOFOLLOW : 0u) |
+                   (a->flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0u);
+    int err;
+
+    if (a->flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+        return -EINVAL;
+    err = a->dirfd == AT_FDCWD ? path_lookup(NULL, a->from, how, out)
+                               : look_up_from(a->dirfd, a->from, how, out);
+    if (!err && S_ISLNK((*out)->mode)) {
+        inode_put(*out);
+        err = -ELOOP;
+    }
+    return err;
+}
+
+/* Take a file, whose reference moves, as one to execute, which nobody can open for writing until
+ * close_program(). */
+static int open_program(struct inode *i, struct inode **out)
+{
+    int err;
+
     err = S_ISREG(i->mode) ? inode_permission(i, MAY_EXEC) : -EACCES;
     if (!err && (i->writers || (i->object && i->object->writers)))
         err = -ETXTBSY;
@@ -175,12 +204,24 @@ static int read_image(struct inode *i, const uint8_t *head, struct elf_image *e,
     return err;
 }
 
+/* Whether the path that the program is told leads nowhere once it runs. */
+static bool closes_on_exec(const struct exec_args *a)
+{
+    const struct fd_table *t = thread_current()->files;
+
+    return a->dirfd >= 0 && (uint32_t)a->dirfd < t->size && t->fd[a->dirfd].cloexec;
+}
+
 /* Find the program that runs, through scripts. */
 static int find_program(struct exec *x, struct exec_args *a)
 {
     for (unsigned depth = 0;; depth++) {
-        int err = open_program(a->path, depth, &x->inode), n;
+        struct inode *i;
+        bool lost = closes_on_exec(a);
+        int err = look_up(a, &i), n;
 
+        if (!err)
+            err = open_program(i, &x->inode);
         if (err)
             return err;
         n = read_head(x->inode, x->head);
@@ -190,6 +231,8 @@ static int find_program(struct exec *x, struct exec_args *a)
             return 0;
         if (depth == SCRIPTS)
             return -ELOOP;
+        if (lost) /* no interpreter would find it by its path */
+            return -ENOENT;
         close_program(x->inode);
         x->inode = NULL;
         err = exec_args_script(a, (char *)x->head);
@@ -217,11 +260,14 @@ static int interp_path(struct exec *x, char **out)
 /* What is wrong with the program is -ENOEXEC, with its interpreter -ELIBBAD; -EIO if that has no header. */
 static int find_interp(struct exec *x)
 {
+    struct inode *i;
     char *path;
     int err = interp_path(x, &path);
 
     if (!err && path)
-        err = open_program(path, true, &x->interp);
+        err = path_lookup(NULL, path, LOOKUP_EMPTY, &i);
+    if (!err && path)
+        err = open_program(i, &x->interp);
     kfree(path);
     if (err || !x->interp)
         return err;
@@ -664,24 +710,40 @@ static void undo(struct exec *x)
     exec_cred_undo(&x->cred);
 }
 
+/* A thread's name has room for so many characters. */
+static void copy_comm(char comm[16], const char *name)
+{
+    for (size_t i = 0; i + 1 < 16 && name[i]; i++)
+        comm[i] = name[i];
+}
+
+/* The name of a program that has none in the call: the file's own, or its last. */
+static const char *file_name(struct inode *i)
+{
+    if (i->gone)
+        return base_name(i->gone);
+    return i->parent ? i->ops->name(i) : "";
+}
+
 int exec_program(struct exec_args *a)
 {
     struct thread *self = thread_current();
     struct process *p = self->process;
     struct exec *x = vm_alloc(sizeof *x);
+    bool named = a->dirfd == AT_FDCWD || a->from[0];
     char comm[16] = {0};
-    const char *name;
     int err;
 
     if (!x)
         return -ENOMEM;
     memset(x, 0, offsetof(struct exec, image));
     /* The name is that of the file that was asked for, script or not. */
-    name = base_name(a->path);
-    for (size_t i = 0; i + 1 < sizeof comm && name[i]; i++)
-        comm[i] = name[i];
+    if (named)
+        copy_comm(comm, base_name(a->path));
     ptrace_begin_exec(p);
     err = find_program(x, a);
+    if (!err && !named) /* a script's interpreter gives its own, as on Linux */
+        copy_comm(comm, file_name(x->inode));
     if (!err)
         err = read_image(x->inode, x->head, &x->image, &x->many);
     if (!err)
@@ -728,11 +790,11 @@ int exec_from_kernel(const char *path, const char *const *argv, const char *cons
 
 /* --- another one, for a call --- */
 
-int exec_user(vaddr_t path, vaddr_t argv, vaddr_t envp)
+int exec_user(int dirfd, vaddr_t path, vaddr_t argv, vaddr_t envp, unsigned flags)
 {
     struct exec_args a;
     int tid = thread_current()->tid;
-    int err = exec_args_from_user(&a, path, argv, envp);
+    int err = exec_args_from_user(&a, dirfd, path, argv, envp, flags);
 
     if (!err)
         err = exec_program(&a);

@@ -6,7 +6,10 @@
 
 /* What a program is given. */
 struct exec_args {
-    char *path;
+    char *path;          /* as the program is told it: from a descriptor on it begins with /dev/fd/N */
+    const char *from;    /* the part of it that is looked up */
+    int dirfd;           /* from there, or AT_FDCWD */
+    unsigned flags;      /* of execveat(); AT_EMPTY_PATH: what dirfd names is the program */
     char *strings;       /* of vm_table_alloc(): the arguments', then the environment's, each with its 0 */
     size_t strings_size; /* as it was allocated */
     unsigned argc, envc;
@@ -16,8 +19,8 @@ struct exec_args {
 /* Replace the program of the running process. 0: the user registers are the new program's. -errno: the old
  * one goes on, nothing has changed. Sleeps. */
 int exec_program(struct exec_args *a);
-/* The same with what lies in user memory, as for execve(2). Sleeps. */
-int exec_user(vaddr_t path, vaddr_t argv, vaddr_t envp);
+/* The same with what lies in user memory, as for execveat(2). Sleeps. */
+int exec_user(int dirfd, vaddr_t path, vaddr_t argv, vaddr_t envp, unsigned flags);
 /* The same with the kernel's own lists, which end with NULL; argv[0] is the program's name for itself.
  * Sleeps. */
 int exec_from_kernel(const char *path, const char *const *argv, const char *const *envp);

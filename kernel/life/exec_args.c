@@ -8,6 +8,7 @@
  */
 #include "kernel/life/exec_args.h"
 #include "kernel/fs/vfs.h"
+#include "kernel/lib/format.h"
 #include "kernel/proc/process.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
@@ -18,6 +19,7 @@
 #define ALL_MIN       (128u << 10) /* of all together, */
 #define ALL_MAX       (6u << 20)   /* as is said above */
 #define STRINGS_FIRST 4096u        /* most need less */
+#define PATH_PREFIX   24u          /* room for "/dev/fd/-2147483648/" */
 
 void exec_args_free(struct exec_args *a)
 {
@@ -38,6 +40,7 @@ int exec_args_from_kernel(struct exec_args *a, const char *path, const char *con
     for (const char *const *s = envp; *s; s++)
         n += strlen(*s) + 1;
     *a = (struct exec_args){.path = vm_alloc(strlen(path) + 1),
+                            .dirfd = AT_FDCWD,
                             .strings = vm_table_alloc(n ? n : 1, 1),
                             .strings_size = n ? n : 1,
                             .limit = ALL_MIN,
@@ -45,6 +48,7 @@ int exec_args_from_kernel(struct exec_args *a, const char *path, const char *con
     if (!a->path || !a->strings)
         return -ENOMEM;
     memcpy(a->path, path, strlen(path) + 1);
+    a->from = a->path;
     to = a->strings;
     for (; *argv; argv++, a->argc++) {
         memcpy(to, *argv, strlen(*argv) + 1);
@@ -150,18 +154,49 @@ static size_t room_for(const struct exec_args *a)
     return pointers + path < limit ? (size_t)(limit - pointers - path) : 0;
 }
 
-int exec_args_from_user(struct exec_args *a, vaddr_t path, vaddr_t argv, vaddr_t envp)
+/* The path is looked up from a descriptor: the program is told one that leads there through /dev/fd. */
+static int add_prefix(struct exec_args *a)
+{
+    size_t n = strlen(a->path) + 1, prefix;
+    char *path = vm_alloc(PATH_PREFIX + n);
+
+    if (!path)
+        return -ENOMEM;
+    prefix = format(path, PATH_PREFIX, n > 1 ? "/dev/fd/%d/" : "/dev/fd/%d", a->dirfd);
+    memcpy(path + prefix, a->path, n);
+    kfree(a->path);
+    a->path = path;
+    a->from = path + prefix;
+    return 0;
+}
+
+static int add_path(struct exec_args *a, vaddr_t user)
+{
+    int n = user_copy_string(a->path, user, PATH_MAX);
+
+    if (n == -E2BIG)
+        return -ENAMETOOLONG;
+    if (n < 0)
+        return n;
+    if (!n && !(a->flags & AT_EMPTY_PATH))
+        return -ENOENT;
+    a->from = a->path;
+    if (a->path[0] == '/')
+        a->dirfd = AT_FDCWD;
+    return a->dirfd == AT_FDCWD ? 0 : add_prefix(a);
+}
+
+int exec_args_from_user(struct exec_args *a, int dirfd, vaddr_t path, vaddr_t argv, vaddr_t envp,
+                        unsigned flags)
 {
     struct strings s = {0};
     int err;
 
-    *a = (struct exec_args){.path = vm_alloc(PATH_MAX)};
+    *a = (struct exec_args){.path = vm_alloc(PATH_MAX), .dirfd = dirfd, .flags = flags};
     if (!a->path)
         return -ENOMEM;
-    err = user_copy_string(a->path, path, PATH_MAX);
-    if (err == -E2BIG)
-        return -ENAMETOOLONG;
-    if (err < 0)
+    err = add_path(a, path);
+    if (err)
         return err;
     err = count_vector(argv, &a->argc);
     if (!err)
@@ -215,6 +250,9 @@ static int add_script(struct exec_args *a, const char *interp, const char *arg)
     a->strings = strings;
     a->strings_size = size;
     a->path = path;
+    a->from = path;
+    a->dirfd = AT_FDCWD;
+    a->flags = AT_EMPTY_PATH; /* an interpreter's path may be empty, which leads to no program */
     a->argc += arg ? 2 : 1;
     a->arg_bytes += n1 + n2 + n3 - first;
     a->bytes = size;

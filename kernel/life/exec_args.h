@@ -7,10 +7,11 @@
 #define EXEC_SCRIPT 256u /* bytes of a file in which a script's first line ends */
 
 /* Fill *a: from the kernel's own lists, which end with NULL, and from lists in user memory. 0, -ENOMEM; also
- * -E2BIG, -EFAULT, -ENAMETOOLONG, -EINTR. To be freed in any case. Sleep. */
+ * -E2BIG, -EFAULT, -ENAMETOOLONG, -ENOENT, -EINTR. To be freed in any case. Sleep. */
 int exec_args_from_kernel(struct exec_args *a, const char *path, const char *const *argv,
                           const char *const *envp);
-int exec_args_from_user(struct exec_args *a, vaddr_t path, vaddr_t argv, vaddr_t envp);
+int exec_args_from_user(struct exec_args *a, int dirfd, vaddr_t path, vaddr_t argv, vaddr_t envp,
+                        unsigned flags);
 /* The file at a->path begins with head, EXEC_SCRIPT bytes with zeroes behind its end, of which the first two
  * are "#!": make them the arguments of the interpreter that it names, whose path a->path is then. Spoils
  * head. 0, -ENOEXEC, -E2BIG, -ENOMEM. Sleeps. */

@@ -195,6 +195,7 @@ SYSCALL(select);
 /* sys_process.c */
 SYSCALL(clone);
 SYSCALL(execve);
+SYSCALL(execveat);
 SYSCALL(exit);
 SYSCALL(exit_group);
 SYSCALL(fgetxattr);

@@ -4,16 +4,8 @@
 
 #include "kernel/fs/vfs.h"
 
-enum {
-    AT_FDCWD = -100,
-    AT_SYMLINK_NOFOLLOW = 0x100,
-    AT_REMOVEDIR = 0x200,
-    AT_EACCESS = 0x200,
-    AT_SYMLINK_FOLLOW = 0x400,
-    AT_NO_AUTOMOUNT = 0x800,
-    AT_EMPTY_PATH = 0x1000,
-    PATH_IN_ROOT = 0x40000000, /* none of Linux's, for path_from_user() only */
-};
+/* None of Linux's flags, for path_from_user() only. */
+#define PATH_IN_ROOT 0x40000000u
 
 /*
  * Fetch a path and the directory that it starts from: *dir NULL for the current one, else referenced; *path

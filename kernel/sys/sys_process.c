@@ -50,7 +50,12 @@ int32_t sys_unshare(SYSCALL_1_ARG(flags))
 
 int32_t sys_execve(SYSCALL_3_ARGS(path, argv, envp))
 {
-    return exec_user(path, argv, envp);
+    return exec_user(AT_FDCWD, path, argv, envp, 0);
+}
+
+int32_t sys_execveat(SYSCALL_5_ARGS(dirfd, path, argv, envp, flags))
+{
+    return exec_user((int)dirfd, path, argv, envp, flags);
 }
 
 #define TICK_NS 10000000u /* Linux's USER_HZ is 100 */

@@ -46,11 +46,20 @@ static void say_stack(char **argv)
     SHOW((char *)environ == (char *)argv || environ[-1] == NULL);
 }
 
+static void say_comm(void)
+{
+    char name[16];
+    int fd = open("/proc/self/comm", O_RDONLY);
+    ssize_t n = read(fd, name, sizeof name - 1);
+
+    name[n > 0 ? n : 0] = '\0';
+    ut_say("comm %s", strtok(name, "\n"));
+}
+
 static void say_survivors(void)
 {
     struct sigaction a;
     sigset_t mask;
-    char name[16];
 
     for (int fd = 10; fd < 14; fd++)
         ut_say("descriptor %d: %s", fd, fcntl(fd, F_GETFD) >= 0 ? "open" : ut_errno(errno));
@@ -65,10 +74,7 @@ static void say_survivors(void)
     stack_t s;
     sigaltstack(NULL, &s);
     SHOW(s.ss_flags == SS_DISABLE);
-    int fd = open("/proc/self/comm", O_RDONLY);
-    ssize_t n = read(fd, name, sizeof name - 1);
-    name[n > 0 ? n : 0] = '\0';
-    ut_say("comm %s", strtok(name, "\n"));
+    say_comm();
 }
 
 /* What a program was told before that is still so. */
@@ -127,6 +133,10 @@ int ut_executed(int argc, char **argv)
         say_vector("argv", argv + 1);
         say_vector("envp", environ);
         say_stack(argv);
+    } else if (strcmp(how, "exec-named") == 0) {
+        ut_say("executed as %s", (const char *)getauxval(AT_EXECFN));
+        say_vector("argv", argv + 1);
+        say_comm();
     } else if (strcmp(how, "exec-auxiliary") == 0) {
         say_auxiliary();
     } else if (strcmp(how, "exec-survivors") == 0) {
@@ -135,6 +145,7 @@ int ut_executed(int argc, char **argv)
         say_settings();
     } else if (strcmp(how, "exec-script") == 0) {
         say_vector("argv", argv + 1);
+        say_comm();
     }
     return 17;
 }

@@ -916,6 +916,13 @@ static long console_kept(long rc)
     X(execve, envp, arguments, syscall(SYS_execve, "no-program", arguments, p))                              \
     X(execve, argv__string, text, syscall(SYS_execve, "no-program", ((void *[]){p, NULL}), NULL))            \
     X(execve, envp__string, text, syscall(SYS_execve, "no-program", NULL, ((void *[]){p, NULL})))            \
+    X(execveat, path, missing, syscall(SYS_execveat, dir_fd, p, arguments, NULL, 0))                         \
+    X(execveat, argv, arguments, syscall(SYS_execveat, dir_fd, "no-program", p, NULL, 0))                    \
+    X(execveat, envp, arguments, syscall(SYS_execveat, dir_fd, "no-program", arguments, p, 0))               \
+    X(execveat, argv__string, text,                                                                          \
+      syscall(SYS_execveat, dir_fd, "no-program", ((void *[]){p, NULL}), NULL, 0))                           \
+    X(execveat, envp__string, text,                                                                          \
+      syscall(SYS_execveat, dir_fd, "no-program", NULL, ((void *[]){p, NULL}), 0))                           \
     X(utime, path, missing, syscall(SYS_utime, p, NULL))                                                     \
     X(utime, user_times, no_time, syscall(SYS_utime, "data", p))                                             \
     X(utimes, path, missing, syscall(SYS_utimes, p, NULL))                                                   \
