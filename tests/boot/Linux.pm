@@ -77,7 +77,7 @@ sub in_qemu {
     close $out or die "$list: $!\n";
     my $limit = int(($o{time} // 120) * ($ENV{QUIRE_TIME_SCALE} // 1));
     unlink $log;
-    my @command = ("$top/tools/linux-i386", 'run', '-m', '256M', '--log', $log, '--time', $limit, '--commands', $list);
+    my @command = ("$top/tools/linux-i386", 'run', '-m', $o{memory} // '256M', '--log', $log, '--time', $limit, '--commands', $list);
     push @command, '--root', $o{root} if defined $o{root};
     push @command, '--cpu', $o{cpu} if defined $o{cpu};
     push @command, '--add', $_ for @{$o{add} // []};
@@ -91,7 +91,7 @@ sub in_qemu {
 }
 
 # The lines of the commands' output, without line ends. here: the same commands as the host runs them. Of Debian's kernel's
-# log there may be more lines, which are its own. Options: root (an archive) and add (FILE=PATH) for its root, cpu, time.
+# log there may be more lines, which are its own. Options: root (an archive) and add (FILE=PATH) for its root, memory, cpu, time.
 sub linux_says {
     my ($name, %o) = @_;
     my @lines = linux_kind() eq 'host' ? on_host(@{$o{here}}) : in_qemu($name, %o);
