@@ -44,6 +44,7 @@
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -965,6 +966,16 @@ static void __attribute__((noinline)) stretch_stack(void)
         room[i] = 1;
 }
 
+/* The places had no attributes. Their files may have some, which go with them. */
+static void remove_attributes(int dir)
+{
+    char names[1024];
+    ssize_t n = flistxattr(dir, names, sizeof names);
+
+    for (ssize_t at = 0; at < n; at += (ssize_t)strlen(names + at) + 1)
+        fremovexattr(dir, names + at);
+}
+
 /* Note what is there, or remove what is there now and was not. */
 static void each_place(bool remove)
 {
@@ -980,6 +991,8 @@ static void each_place(bool remove)
                 continue;
             remove_at(dirfd(d), e->d_name);
         }
+        if (d && remove)
+            remove_attributes(dirfd(d));
         if (d)
             closedir(d);
     }

@@ -233,8 +233,8 @@ static void threads(void (*fn)(void), const char *title)
     trace(PTRACE_GETEVENTMSG, child, 0, (unsigned long)&message);
     thread = (pid_t)message;
     await("the thread", thread);
+    TRY(trace(PTRACE_CONT, child, 0, 0)); /* first: the thread may end it by executing a program */
     TRY(trace(PTRACE_CONT, thread, 0, 0));
-    TRY(trace(PTRACE_CONT, child, 0, 0));
     while ((got = waitpid(-1, &status, __WALL)) > 0) {
         if (got == thread && !WIFSTOPPED(status)) {
             thread_ended = true; /* told behind the process's stop, whichever was first */
