@@ -918,7 +918,7 @@ static struct place_names {
     const char *where;
     unsigned n;
     char name[64][256];
-} kept[] = {{.where = "/"}, {.where = "/tmp"}, {.where = "/dev/shm"}};
+} kept[] = {{.where = "/"}, {.where = "/tmp"}, {.where = "/dev"}, {.where = "/dev/shm"}};
 
 static bool is_kept(const struct place_names *k, const char *name)
 {
