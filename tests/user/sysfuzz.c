@@ -966,14 +966,14 @@ static void __attribute__((noinline)) stretch_stack(void)
         room[i] = 1;
 }
 
-/* The places had no attributes. Their files may have some, which go with them. */
-static void remove_attributes(int dir)
+/* What was there had no attributes: the places, and this program. */
+static void remove_attributes(int fd)
 {
     char names[1024];
-    ssize_t n = flistxattr(dir, names, sizeof names);
+    ssize_t n = flistxattr(fd, names, sizeof names);
 
     for (ssize_t at = 0; at < n; at += (ssize_t)strlen(names + at) + 1)
-        fremovexattr(dir, names + at);
+        fremovexattr(fd, names + at);
 }
 
 /* Note what is there, or remove what is there now and was not. */
@@ -1051,12 +1051,17 @@ static void tidy_batch(unsigned index)
 
 static void tidy(void)
 {
+    int fd;
+
     for (unsigned i = 0; i < 200 && end_all() > 0; i++) {
         while (waitpid(-1, NULL, WNOHANG) > 0)
             continue;
         usleep(10000);
     }
     each_place(true);
+    fd = open("/proc/self/exe", O_RDONLY);
+    remove_attributes(fd);
+    close(fd);
     remove_segments();
 }
 
