@@ -476,7 +476,7 @@ SCRIPT
 run_if_there('programs-heap-store', [qw(busybox redis)], sub {
     my ($run) = @_;
     step_is($run, 'server', 0);
-    step_is($run, 'fill', 0, qr/^OK\r?\n30000\r?$/m, qr/^value:12345\0*/m);
+    step_is($run, 'fill', 0, qr/^OK\r?\n(?:\(integer\) )?30000\r?$/m, qr/^value:12345\0*/m);
     step_is($run, 'load', 0, map { qr/^\Q$_\E.*: [\d.]+ requests per second/m } 'SET', 'GET', 'LPUSH');
     step_is($run, 'save', 0, qr/^rdb_last_bgsave_status:ok\r*$/m);
     step_is($run, 'again', 0, qr/^same\r?$/m);
