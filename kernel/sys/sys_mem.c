@@ -248,12 +248,13 @@ int32_t sys_mmap2(SYSCALL_6_ARGS(addr, size, prot, flags, fd, page))
     int err;
 
     if (!(flags & MAP_ANONYMOUS)) {
-        f = fd_get_open((int)fd);
+        f = fd_get((int)fd);
         if (!f)
             return -EBADF;
-        if (flags & MAP_HUGETLB) {
+        if (f->flags & O_PATH || flags & MAP_HUGETLB) {
+            err = f->flags & O_PATH ? -EBADF : -EINVAL;
             file_put(f);
-            return -EINVAL;
+            return err;
         }
     } else if (flags & MAP_HUGETLB) {
         return -ENOMEM;
