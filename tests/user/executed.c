@@ -53,7 +53,8 @@ static void say_comm(void)
     ssize_t n = read(fd, name, sizeof name - 1);
 
     name[n > 0 ? n : 0] = '\0';
-    ut_say("comm %s", strtok(name, "\n"));
+    /* Linked alone a program is called ut-NAME. */
+    ut_say("comm %s", strncmp(name, "ut-", 3) == 0 ? "ut" : strtok(name, "\n"));
 }
 
 static void say_survivors(void)
