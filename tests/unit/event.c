@@ -13,10 +13,12 @@ static void make(struct event_ring *r, uint32_t where)
         .time = e->time, .kind = EVENT_FAULT, .flags = EVENT_OF_SPACE, .who = 1, .where = where};
 }
 
+/* Of one test at a time. */
+static struct event_record records[4096];
+
 TEST(event, ring)
 {
     static struct event_ring r;
-    static struct event_record memory[EVENT_LEAST * 2];
     struct event_record e;
     uint32_t n = 0;
 
@@ -32,7 +34,7 @@ TEST(event, ring)
     EXPECT(event_verify(&r), "verification");
 
     /* A larger ring goes on with what there is, and numbers stay. */
-    event_ring_use(&r, memory, sizeof memory);
+    event_ring_use(&r, records, (EVENT_LEAST * 2) * sizeof *records);
     EXPECT(event_first(&r) == 5 && event_last(&r) == n, "moved: [%u, %u)", (unsigned)event_first(&r),
            (unsigned)event_last(&r));
     for (; n < EVENT_LEAST * 7; n++) {
@@ -179,7 +181,6 @@ TEST(event, rules_are_complete)
 /* Random operations, with pages set aside in every second stretch; what happens in one step fits the ring. */
 TEST(event, equal_the_counters)
 {
-    static struct event_record memory[4096];
     static struct counted c;
     struct vt t;
     struct model_world w;
@@ -189,7 +190,7 @@ TEST(event, equal_the_counters)
 
     if (!vt_begin(&t, kt, 224, 96, 700))
         return;
-    event_ring_use(&t.vm.events, memory, sizeof memory);
+    event_ring_use(&t.vm.events, records, 4096 * sizeof *records);
     c = (struct counted){0};
 
     bool begun = model_begin(&w, &t, 1);
@@ -349,14 +350,13 @@ static void touch(struct kt *kt, struct space *s, unsigned page, bool write, uin
 TEST(event, parts_of_faults)
 {
     enum { PRIVATE = PAGES / 2 };
-    static struct event_record memory[1024];
     struct vt t;
     uint32_t rounds = kt_rounds(kt, 40000);
     uint64_t last = 0;
 
     if (!vt_begin(&t, kt, 400, 40, 512))
         return;
-    event_ring_use(&t.vm.events, memory, sizeof memory);
+    event_ring_use(&t.vm.events, records, 1024 * sizeof *records);
 
     struct space *s[2] = {space_create(&t.vm), NULL};
     struct object *o = object_create(&t.vm, &pager_zero, PRIVATE, "shared");
@@ -435,7 +435,6 @@ static void one_record(struct kt *kt, int line, const struct space *s, uint64_t 
 
 TEST(event, one_record_a_range)
 {
-    static struct event_record memory[2048];
     enum { COUNT = 40, TOUCHED = 25 };
     struct vt t;
     uint32_t anon;
@@ -443,7 +442,7 @@ TEST(event, one_record_a_range)
 
     if (!vt_begin(&t, kt, 400, 40, 512))
         return;
-    event_ring_use(&t.vm.events, memory, sizeof memory);
+    event_ring_use(&t.vm.events, records, 2048 * sizeof *records);
 
     struct space *s = space_create(&t.vm), *child;
     const struct event_ring *ring = &t.vm.events;
