@@ -608,7 +608,7 @@ static void any_futex(unsigned *woken, unsigned *waited_for)
     vaddr_t a = WORDS + 4 * draw(FUTEX_WORDS), b = WORDS + 4 * draw(FUTEX_WORDS), time = page() + 512;
     const uint32_t limit[2] = {0, 1000 + draw(300000)};
     uint32_t private = draw(2) ? FUTEX_PRIVATE : 0;
-    int n = 0;
+    int n = 0, wakes;
 
     switch (draw(5)) {
     case 0:
@@ -620,7 +620,9 @@ static void any_futex(unsigned *woken, unsigned *waited_for)
         n = call3(futex, a, FUTEX_WAKE | private, 1 + draw(2));
         break;
     case 3:
-        n = call5(futex, a, FUTEX_REQUEUE | private, draw(2), draw(3), b);
+        wakes = (int)draw(2);
+        n = call5(futex, a, FUTEX_REQUEUE | private, (uint32_t)wakes, draw(3), b);
+        n = n < wakes ? n : wakes; /* it tells of those that it moved, too */
         break;
     default:
         life_set_word(a, draw(3));
