@@ -688,10 +688,17 @@ static uint32_t fd_limit(void)
     return limit < fd_nr_open ? (uint32_t)limit : fd_nr_open;
 }
 
-static inline struct file *get(int fd)
+/* Not referenced. */
+static inline struct file *look(int fd)
 {
     const struct fd_table *t = thread_current()->files;
-    struct file *f = (uint32_t)fd < t->size ? t->fd[fd].file : NULL;
+
+    return (uint32_t)fd < t->size ? t->fd[fd].file : NULL;
+}
+
+static inline struct file *get(int fd)
+{
+    struct file *f = look(fd);
 
     if (likely(f))
         f->refs++;
@@ -705,13 +712,9 @@ struct file *fd_get(int fd)
 
 struct file *fd_get_open(int fd)
 {
-    struct file *f = get(fd);
+    struct file *f = look(fd);
 
-    if (f && f->flags & O_PATH) {
-        f->refs--; /* its descriptor has one, too */
-        f = NULL;
-    }
-    return f;
+    return f && !(f->flags & O_PATH) ? file_get(f) : NULL;
 }
 
 int fd_read(int fd, vaddr_t buf, size_t n)

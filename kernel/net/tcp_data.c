@@ -124,7 +124,7 @@ int tcp_receive(struct socket *s, struct transfer *t)
 unsigned tcp_poll(struct socket *s)
 {
     struct inet_socket *i = inet_of(s);
-    unsigned events = 0;
+    unsigned events = 0, hole = message_at_hole(s);
 
     if (i->tcp == TCP_LISTEN)
         return s->pending ? POLLIN | POLLRDNORM : 0;
@@ -136,8 +136,7 @@ unsigned tcp_poll(struct socket *s)
         events |= POLLERR;
     if (i->tcp == TCP_SYN_SENT)
         return events;
-    if (s->first && ((s->lowat == 1 && !message_at_hole(s)) ||
-                     message_bytes(s) >= s->lowat + (message_at_hole(s) ? 1u : 0)))
+    if (s->first && ((s->lowat == 1 && !hole) || message_bytes(s) >= s->lowat + hole))
         events |= POLLIN | POLLRDNORM;
     if (unlikely(s->urgent) && !s->urgent_read)
         events |= POLLPRI;

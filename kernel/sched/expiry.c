@@ -14,8 +14,8 @@
  *     INV-EXPIRY-1  what is in a heap is armed, and for that heap's clock
  */
 #include "kernel/sched/expiry.h"
-#include "kernel/sched/task.h"
 #include "kernel/sched/dayclock.h"
+#include "kernel/sched/task.h"
 #include "kernel/sched/time.h"
 #include "mm/os.h"
 

@@ -36,6 +36,16 @@ struct timex {
     int64_t sec, part; /* of a second: us, or ns with ADJ_NANO or STA_NANO */
 };
 
+/* What a program gives, of either form; and what it is told, in numbers of one. */
+#define GIVEN(from)                                                                                          \
+    .modes = (from).modes, .offset = (from).offset, .freq = (from).freq, .maxerror = (from).maxerror,        \
+    .esterror = (from).esterror, .status = (from).status, .constant = (from).constant, .tick = (from).tick
+#define TOLD(number)                                                                                         \
+    .modes = a->modes, .offset = (number)a->offset, .freq = (number)a->freq,                                 \
+    .maxerror = (number)a->maxerror, .esterror = (number)a->esterror, .status = a->status,                   \
+    .constant = (number)a->constant, .precision = (number)a->precision, .tolerance = (number)a->tolerance,   \
+    .sec = (number)t->sec, .part = (number)t->part, .tick = (number)a->tick, .tai = a->tai
+
 static int timex_from_user(struct timex *t, vaddr_t at, bool wide)
 {
     struct timex32 n;
@@ -43,59 +53,16 @@ static int timex_from_user(struct timex *t, vaddr_t at, bool wide)
 
     if (wide ? user_copy_in(&w, at, sizeof w) : user_copy_in(&n, at, sizeof n))
         return -EFAULT;
-    if (!wide)
-        w = (struct timex64){.modes = n.modes,
-                             .offset = n.offset,
-                             .freq = n.freq,
-                             .maxerror = n.maxerror,
-                             .esterror = n.esterror,
-                             .status = n.status,
-                             .constant = n.constant,
-                             .sec = n.sec,
-                             .part = n.part,
-                             .tick = n.tick};
-    *t = (struct timex){.a = {.modes = w.modes,
-                              .offset = w.offset,
-                              .freq = w.freq,
-                              .maxerror = w.maxerror,
-                              .esterror = w.esterror,
-                              .status = w.status,
-                              .constant = w.constant,
-                              .tick = w.tick},
-                        .sec = w.sec,
-                        .part = w.part};
+    *t = wide ? (struct timex){.a = {GIVEN(w)}, .sec = w.sec, .part = w.part}
+              : (struct timex){.a = {GIVEN(n)}, .sec = n.sec, .part = n.part};
     return 0;
 }
 
 static int timex_to_user(const struct timex *t, vaddr_t at, bool wide)
 {
     const struct dayclock_adjust *a = &t->a;
-    struct timex32 n = {.modes = a->modes,
-                        .offset = (int32_t)a->offset,
-                        .freq = (int32_t)a->freq,
-                        .maxerror = (int32_t)a->maxerror,
-                        .esterror = (int32_t)a->esterror,
-                        .status = a->status,
-                        .constant = (int32_t)a->constant,
-                        .precision = (int32_t)a->precision,
-                        .tolerance = (int32_t)a->tolerance,
-                        .sec = (int32_t)t->sec,
-                        .part = (int32_t)t->part,
-                        .tick = (int32_t)a->tick,
-                        .tai = a->tai};
-    struct timex64 w = {.modes = a->modes,
-                        .offset = a->offset,
-                        .freq = a->freq,
-                        .maxerror = a->maxerror,
-                        .esterror = a->esterror,
-                        .status = a->status,
-                        .constant = a->constant,
-                        .precision = a->precision,
-                        .tolerance = a->tolerance,
-                        .sec = t->sec,
-                        .part = t->part,
-                        .tick = a->tick,
-                        .tai = a->tai};
+    struct timex32 n = {TOLD(int32_t)};
+    struct timex64 w = {TOLD(int64_t)};
 
     return wide ? user_copy_out(at, &w, sizeof w) : user_copy_out(at, &n, sizeof n);
 }

@@ -63,26 +63,6 @@ int32_t sys_openat(SYSCALL_4_ARGS(dirfd, path, flags, mode))
     return open_at((int)dirfd, path, flags, mode, 0);
 }
 
-int struct_from_user(void *to, size_t size, vaddr_t user, size_t given)
-{
-    uint8_t more[64], said = 0;
-    int err = 0;
-
-    if (given > PAGE_SIZE)
-        return -E2BIG;
-    for (size_t at = size; !err && at < given; at += sizeof more) {
-        size_t n = given - at < sizeof more ? given - at : sizeof more;
-
-        err = user_copy_in(more, user + at, n);
-        for (size_t i = 0; !err && i < n; i++)
-            said |= more[i];
-    }
-    if (err || said)
-        return err ? err : -E2BIG;
-    memset(to, 0, size);
-    return user_copy_in(to, user, given < size ? given : size);
-}
-
 /* struct open_how. */
 struct open_how {
     uint64_t flags, mode, resolve;
@@ -132,7 +112,7 @@ int32_t sys_openat2(SYSCALL_4_ARGS(dirfd, path, how, size))
                                       LOOKUP_BENEATH, LOOKUP_IN_ROOT,       LOOKUP_CACHED};
     struct open_how h;
     unsigned resolve = 0;
-    int err = size < sizeof h ? -EINVAL : struct_from_user(&h, sizeof h, how, size);
+    int err = size < sizeof h ? -EINVAL : user_copy_struct(&h, sizeof h, how, size);
 
     if (!err)
         err = check_how(&h);

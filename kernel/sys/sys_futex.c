@@ -3,6 +3,7 @@
 #include "kernel/sched/time.h"
 #include "kernel/sched/usertime.h"
 #include "kernel/sys/sys.h"
+#include "kernel/sys/sys_time.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/vm/vm_sys.h"
 #include "kernel/x86/usercopy.h"
@@ -64,11 +65,7 @@ struct user_word {
     uint32_t flags, reserved;
 };
 
-enum {
-    WORD_32 = 2, /* the only size that there is */
-    CLOCK_REALTIME = 0,
-    CLOCK_MONOTONIC = 1,
-};
+#define WORD_32 2u /* the only size that there is */
 
 static int read_words(struct futex_word *word, vaddr_t at, uint32_t n)
 {

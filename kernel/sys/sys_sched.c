@@ -271,7 +271,7 @@ static int read_attr(struct sched_attr *a, vaddr_t at)
         size = SCHED_ATTR_FIRST;
     if (size < SCHED_ATTR_FIRST)
         goto bad_size;
-    err = struct_from_user(a, sizeof *a, at, size);
+    err = user_copy_struct(a, sizeof *a, at, size);
     if (err == -E2BIG)
         goto bad_size;
     if (!err && a->flags & FLAGS_USE && size < sizeof *a)

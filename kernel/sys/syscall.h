@@ -32,13 +32,6 @@ struct io_vector {
 int io_vector_get(struct io_vector *v, vaddr_t user, uint32_t count, bool own);
 void io_vector_put(struct io_vector *v);
 
-/*
- * Read a structure that grows from one version of Linux to the next: `given` bytes of it, into one of `size`
- * bytes. What was not given is 0. 0, -EFAULT; -E2BIG: something is said in what is not known here, or it has
- * more than a page. Sleeps. sys_file.c.
- */
-int struct_from_user(void *to, size_t size, vaddr_t user, size_t given);
-
 /* The parameters of a call that takes fewer than six. */
 #define UNUSED __attribute__((unused))
 #define SYSCALL_NO_ARGS                                                                                      \

@@ -113,4 +113,11 @@ struct lent_vector {
  */
 vaddr_t usercopy_lend_vector(struct lent_vector *v, size_t from, size_t n);
 
+/*
+ * Read a structure that grows from one version of Linux to the next: `given` bytes of it, into one of `size`
+ * bytes. What was not given is 0. 0, -EFAULT; -E2BIG: something is said in what is not known here, or it has
+ * more than a page. Sleeps.
+ */
+int user_copy_struct(void *to, size_t size, vaddr_t user, size_t given);
+
 #endif

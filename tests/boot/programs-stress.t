@@ -37,8 +37,8 @@ check($run, $_) for @stressors;
 # Name, RAM, swap in KiB or 0, MiB for each of the four that take a size.
 for my $c (['64', '64M', 256 * 1024, 16], ['256-no-swap', '256M', 0, 16], ['512', '512M', 64 * 1024, 64]) {
     my ($name, $memory, $swap, $mib) = @$c;
-    # Without swap some are killed, which all but shm take for what it is: it says that nothing could be read.
-    my $together = join ' ', map { stressor($_, $mib) } grep { $_ ne 'bigheap' && ($swap || $_ ne 'shm') } @stressors;
+    # In a minute without swap some are killed, which all but shm take for what it is: it says that nothing could be read.
+    my $together = join ' ', map { stressor($_, $mib) } grep { $_ ne 'bigheap' && ($swap || !$ENV{QUIRE_SOAK} || $_ ne 'shm') } @stressors;
     my $r = run_programs("programs-stress-$name", sets => [qw(busybox stress)], memory => $memory, swap => $swap,
         time => 180 + 3 * $seconds, script => "try together stress-ng $together --verify -t $seconds");
     check($r, 'together');
