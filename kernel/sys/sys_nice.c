@@ -128,8 +128,7 @@ enum {
     IOPRIO_USER = 3,
     IOPRIO_CLASS_SHIFT = 13,
     IOPRIO_CLASSES = 8, /* as many as there are numbers for */
-    IOPRIO_DATA = (1 << IOPRIO_CLASS_SHIFT) - 1,
-    IOPRIO_LEVELS = 8,
+    IOPRIO_LEVEL = 7,   /* the bits from there to the class are hints to the device: kept, and told */
 };
 enum { IOPRIO_NONE, IOPRIO_REALTIME, IOPRIO_BEST_EFFORT, IOPRIO_IDLE };
 
@@ -192,11 +191,10 @@ static void set_ioprio(const struct sharer *s, void *arg)
 /* Requests to the disk are served in order, whoever asks; this is remembered, inherited and told. */
 int32_t sys_ioprio_set(SYSCALL_3_ARGS(which, who, priority))
 {
-    uint32_t class = priority >> IOPRIO_CLASS_SHIFT & (IOPRIO_CLASSES - 1), data = priority & IOPRIO_DATA;
+    uint32_t class = priority >> IOPRIO_CLASS_SHIFT & (IOPRIO_CLASSES - 1);
     struct ioprio set = {.value = (uint16_t)priority};
 
-    if (class > IOPRIO_IDLE || (class == IOPRIO_NONE && data) ||
-        ((class == IOPRIO_REALTIME || class == IOPRIO_BEST_EFFORT) && data >= IOPRIO_LEVELS))
+    if (class > IOPRIO_IDLE || (class == IOPRIO_NONE && priority & IOPRIO_LEVEL))
         return -EINVAL;
     if (class == IOPRIO_REALTIME && !capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE))
         return -EPERM;

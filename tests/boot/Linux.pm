@@ -3,9 +3,9 @@
 #     need_linux();
 #     my @lines = linux_says('user', root => 'build/rootfs-test.cpio', commands => ['/ut/ut --all'], here => ["$ut --all"]);
 #
-# That is Debian's i386 kernel in QEMU, through tools/linux-i386: the same version everywhere. QUIRE_ORACLE=host takes this
-# machine instead, if it executes i386 programs. That is quicker, but its kernel may be of any version, and one for 64 bits,
-# which says other things in a few places.
+# That is Debian's i386 kernel in QEMU, through tools/linux-i386: the newest that Debian 12 has, so that a fix of theirs may
+# change what is expected. QUIRE_ORACLE=host takes this machine instead, if it executes i386 programs. That is quicker, but its
+# kernel may be of any version, and one for 64 bits, which says other things in a few places.
 package Linux;
 use strict;
 use warnings;

@@ -213,14 +213,21 @@ is(rows('arena'), 'arena/best arena/first arena/next arena/worst arena/instant',
 is(scalar split(/ /, rows('list')), 40, '--only list: all of them');
 is((run($fits, "--brief", "--only", "list/best/back/apart", $two))[0], 2, 'nothing is left');
 
-# Instructions, or else ticks that do not depend on what else runs: two tables say nearly the same, while others work.
+# Instructions, which are nearly the same again while others work, or else ticks, which another program on the same core may double.
 my @busy = map { my $pid = fork // die; if (!$pid) { 1 while 1 } $pid } 1 .. 3;
-my @cost = map { { (run($fits, '--only', 'list/worst/front,list/best/back,arena/best,slab,buddy', '--random', '1,program,2000,150'))[1] =~ /^(list\S+|arena\S+|slab|buddy) .* (\d+)$/mg } } 1, 2;
+my (@cost, $unit);
+for my $i (0, 1) {
+    my $table = (run($fits, '--only', 'list/worst/front,list/best/back,arena/best,slab,buddy', '--random', '1,program,2000,150'))[1];
+    ($unit) = $table =~ / (ticks|instructions)$/m;
+    $cost[$i] = {$table =~ /^(list\S+|arena\S+|slab|buddy) .* (\d+)$/mg};
+}
 kill 'KILL', @busy;
 waitpid $_, 0 for @busy;
+like($unit, qr/^(?:ticks|instructions)$/, 'it says what it counts');
 for my $name (sort keys %{$cost[0]}) {
     my ($low, $high) = sort { $a <=> $b } map { $_->{$name} } @cost;
-    cmp_ok($high, '<=', 2 * $low, "$name: $low and $high for an operation");
+    cmp_ok($low, '>', 0, "$name: $low $unit for an operation");
+    cmp_ok($high, '<=', 1.1 * $low, "$name: and $high again") if $unit eq 'instructions';
 }
 is(scalar keys %{$cost[0]}, 5, 'five allocators');
 

@@ -302,6 +302,11 @@ static void attributes(void)
 
 static void disk(void)
 {
+    /* A class, a level from 0 to 7, and between them hints that are kept. */
+    static const unsigned values[] = {
+        1 << 13 | 7, 1 << 13 | 9, 2 << 13 | 8, 2 << 13 | 0x1fff, 3 << 13 | 9, 0,        1,
+        8,           0x1ff8,      7 << 13,     6 << 13 | 1,      0x14003,     1u << 31, 2 << 13,
+    };
     int status;
 
     PART("priorities at the disk");
@@ -313,9 +318,10 @@ static void disk(void)
     ut_say("a child has it: %d", WEXITSTATUS(status));
     ut_result("idle", syscall(SYS_ioprio_set, 1, getpid(), 3 << 13));
     ut_result("get", syscall(SYS_ioprio_get, 1, getpid()));
-    ut_result("real time 9", syscall(SYS_ioprio_set, 1, 0, 1 << 13 | 9));
-    ut_result("best effort 8", syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 8));
-    ut_result("none, with data", syscall(SYS_ioprio_set, 1, 0, 1));
+    for (unsigned i = 0; i < sizeof values / sizeof *values; i++) {
+        ut_result("set", syscall(SYS_ioprio_set, 1, 0, values[i]));
+        ut_say("%#x: %#lx", values[i], syscall(SYS_ioprio_get, 1, 0));
+    }
     ut_result("class 4", syscall(SYS_ioprio_set, 1, 0, 4 << 13));
     ut_result("whose 0", syscall(SYS_ioprio_set, 0, 0, 2 << 13));
     ut_result("whose 4", syscall(SYS_ioprio_get, 4, 0));
