@@ -998,9 +998,11 @@ static void each_place(bool remove)
     }
 }
 
-/* A directory's table of names grows, and stays as large as it was once. */
+/* A directory's table of names grows, and stays as large as it was once; that of /dev/pts with terminals. */
 static void stretch_places(void)
 {
+    int terminals[200];
+
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         for (unsigned n = 0; n < 1000; n++) {
             char name[64];
@@ -1011,6 +1013,10 @@ static void stretch_places(void)
             else
                 unlink(name);
         }
+    for (size_t i = 0; i < sizeof terminals / sizeof *terminals; i++)
+        terminals[i] = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+    for (size_t i = 0; i < sizeof terminals / sizeof *terminals; i++)
+        close(terminals[i]);
 }
 
 /* Segments, sets of semaphores, and queues of both kinds. */
