@@ -186,6 +186,7 @@ static void with_thread(void)
 
 static void *long_thread(void *arg)
 {
+    *(volatile bool *)arg = true;
     for (;;)
         pause();
     return arg;
@@ -193,10 +194,12 @@ static void *long_thread(void *arg)
 
 static void with_long_thread(void)
 {
+    volatile bool goes_on = false; /* the tracer has let it */
     pthread_t t;
 
-    pthread_create(&t, NULL, long_thread, NULL);
-    usleep(1000);
+    pthread_create(&t, NULL, long_thread, (void *)&goes_on);
+    while (!goes_on)
+        usleep(1000);
     _exit(8);
 }
 
