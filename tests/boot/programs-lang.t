@@ -1,6 +1,7 @@
 #!/usr/bin/env perl
 # Languages that bring their own machine: Node.js with its event loop, workers, children and a loopback request; Erlang with processes,
-# ports and TCP. What they count is the same on every machine.
+# ports and TCP; Haskell compiled, assembled and linked here, with threads of its own and of the system. What they count is the same on
+# every machine.
 use strict;
 use warnings;
 use FindBin;
@@ -10,7 +11,7 @@ use Programs;
 use Test::More;
 
 plan skip_all => 'takes minutes; in `make soak`' unless $ENV{QUIRE_SOAK};
-need_sets(qw(busybox node erlang));
+need_sets(qw(busybox libc node erlang ghc));
 
 my $js = <<'END';
 // One by one: the event loop's order, timers, a worker, children, an HTTP request on loopback, files.
@@ -125,5 +126,78 @@ END
 step_is($erlang, 'compile', 0);
 # 25 clients of 20 messages of 2,000 bytes.
 step_is($erlang, 'erlang', 0, map { qr/^\Q$_\E\r?$/m } 'ring around', 'port 100000', 'tcp 1000000', 'command from a shell', 'interfaces ["lo"]', 'sleep true');
+
+my $hs = <<'END';
+{-# LANGUAGE ForeignFunctionInterface #-}
+module Main (main) where
+import Control.Concurrent
+import Control.Exception
+import Control.Monad
+import Data.IORef
+import qualified Data.Map.Strict as Map
+import Foreign.C.Types
+import System.IO
+import System.Mem (performGC)
+import System.Timeout (timeout)
+
+foreign import ccall safe "unistd.h usleep" c_usleep :: CUInt -> IO CInt
+
+-- Ten thousand lightweight threads, each waits for the one before it.
+ring :: IO Int
+ring = do
+    first <- newEmptyMVar
+    end <- foldM (\from _ -> do { to <- newEmptyMVar; _ <- forkIO (takeMVar from >>= putMVar to . (+ 1)); return to }) first [1 .. 10000 :: Int]
+    putMVar first 0
+    takeMVar end
+
+-- Calls that block in C, each in a thread of the system: all at once, or this takes 18 seconds.
+blocked :: IO Bool
+blocked = do
+    done <- newEmptyMVar
+    forM_ [1 .. 60 :: Int] $ \_ -> forkOS (c_usleep 300000 >> putMVar done ())
+    r <- timeout 12000000 (replicateM_ 60 (takeMVar done))
+    return (r == Just ())
+
+table :: Int -> Int
+table n = Map.foldlWithKey' (\a k v -> (a * 31 + k + v) `mod` 1000003) 0 (Map.fromList [((i * 7919) `mod` 100003, i) | i <- [1 .. n]])
+
+caught :: IO String
+caught = do
+    a <- try (evaluate (1 `div` (0 :: Int))) :: IO (Either ArithException Int)
+    t <- timeout 50000 (forever (threadDelay 1000))
+    m <- newEmptyMVar :: IO (MVar ())
+    d <- try (takeMVar m) :: IO (Either BlockedIndefinitelyOnMVar ())
+    return (either show show a ++ ", " ++ maybe "in time" (const "late") t ++ ", " ++ either show show d)
+
+main :: IO ()
+main = do
+    hSetBuffering stdout LineBuffering
+    ring >>= \n -> putStrLn ("ring " ++ show n)
+    blocked >>= \b -> putStrLn ("blocked " ++ show b)
+    results <- forM [20000, 40000, 60000] $ \n -> do { m <- newEmptyMVar; _ <- forkIO (putMVar m $! table n); return m }
+    mapM takeMVar results >>= \r -> putStrLn ("tables " ++ show r)
+    caught >>= putStrLn . ("caught " ++)
+    kept <- newIORef [1 .. 300000 :: Int]
+    performGC
+    readIORef kept >>= \l -> putStrLn ("kept " ++ show (sum l)) -- in 32 bits
+    writeFile "/tmp/haskell.txt" (unlines (map show [1 .. 20000 :: Int]))
+    readFile "/tmp/haskell.txt" >>= \s -> putStrLn ("file " ++ show (sum (map read (lines s) :: [Int])))
+END
+my $ghc = run_programs('programs-ghc', sets => [qw(busybox libc ghc)], memory => '1200M', time => 900, script => <<"END");
+cat >All.hs <<'SCRIPT'
+${hs}SCRIPT
+lib=/usr/lib/ghc gcc=i686-linux-gnu-gcc-12
+export HOME=/tmp LANG=C.UTF-8 PATH=/usr/bin:/bin
+try packages \$lib/bin/ghc-pkg --global-package-db=\$lib/package.conf.d recache
+try compile \$lib/bin/ghc -B\$lib -pgmc \$gcc -pgma \$gcc -pgml \$gcc -threaded -rtsopts -O -o all All.hs
+try info ./all +RTS --info
+try haskell ./all
+try less ./all +RTS -c
+END
+step_is($ghc, $_, 0) for qw(packages compile);
+step_is($ghc, 'info', 0, qr/"RTS way", "rts_thr"/); # on one processor
+step_is($ghc, $_, 0, map { qr/^\Q$_\E\r?$/m } 'ring 10000', 'blocked True', 'tables [909731,40399,908476]',
+    'caught divide by zero, in time, thread blocked indefinitely in an MVar operation', 'kept 2050477040', 'file 200010000')
+  for qw(haskell less);
 
 done_testing();
