@@ -433,7 +433,7 @@ int space_sync(struct space *s, vaddr_t addr, size_t size, unsigned flags)
     if (flags & ~(unsigned)(SYNC_ASYNC | SYNC_INVALIDATE | SYNC_SYNC) || addr & PAGE_MASK ||
         (flags & SYNC_ASYNC && flags & SYNC_SYNC))
         return -EINVAL;
-    if ((size && !length) || length > (vaddr_t)-1 - addr)
+    if (length > (vaddr_t)-1 - addr) /* PAGE_UP() may have wrapped to 0, which is nothing to do */
         return -ENOMEM;
     end = addr + (vaddr_t)length;
     mutex_lock(&s->lock);

@@ -144,12 +144,10 @@ int space_lock(struct space *s, vaddr_t addr, size_t size, unsigned flags)
     uint32_t pages = (uint32_t)(length >> PAGE_SHIFT);
     int err = 0;
 
-    if (length > (vaddr_t)-start && start)
-        return -EINVAL;
-    if (size && !length)
-        return -EINVAL;
-    if (!length)
+    if (!length) /* also of what is so long that its end is its start again */
         return 0;
+    if (length >= (vaddr_t)-start && start)
+        return -EINVAL;
     if (start >= SPACE_HI || length > SPACE_HI - start)
         length = start >= SPACE_HI ? 0 : SPACE_HI - start;
     mutex_lock(&s->lock);

@@ -390,6 +390,8 @@ static int remap_locked(struct space *s, vaddr_t *addr, size_t old_size, size_t 
 
     if (!r)
         return -EFAULT;
+    if (flags & (REMAP_FIXED | REMAP_DONTUNMAP) && !is_good_target(*addr, old_size, size, to))
+        return -EINVAL;
     if (flags & (REMAP_FIXED | REMAP_DONTUNMAP))
         return remap_to(s, r, addr, old_size, size, flags, to);
     if (old_size == size)
@@ -416,8 +418,6 @@ int space_remap(struct space *s, vaddr_t *addr, size_t old_size, size_t new_size
     old_size = PAGE_UP(old_size);
     new_size = PAGE_UP(new_size);
     if (!new_size)
-        return -EINVAL;
-    if (flags & (REMAP_FIXED | REMAP_DONTUNMAP) && !is_good_target(*addr, old_size, new_size, to))
         return -EINVAL;
     mutex_lock(&s->lock);
     err = remap_locked(s, addr, old_size, new_size, flags, to);

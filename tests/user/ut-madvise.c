@@ -210,6 +210,12 @@ static void locked(void)
     ut_say("%s", resident(p, 8));
     TRY(munlock(p, 8 * PAGE));
     TRY(mlock(p, 0));
+    TRY(mlock(p, (size_t)-1)); /* as whole pages that is nothing, too */
+    TRY(munlock(p, (size_t)-1));
+    TRY(munlock(p + 1, (size_t)-2));
+    TRY(munlock((void *)0xfffff000, PAGE));
+    TRY(munlock((void *)0xffffe000, PAGE));
+    TRY(munlock((void *)0xffffffff, 10));
     munmap(p + 6 * PAGE, PAGE);
     TRY(mlock(p + 5 * PAGE, 3 * PAGE));
     TRY(munlock(p + 5 * PAGE, 3 * PAGE));
@@ -260,6 +266,9 @@ static void synced(void)
     TRY(msync(p, 4 * PAGE, MS_INVALIDATE));
     TRY(msync(p, 4 * PAGE, 0));
     TRY(msync(p, 0, MS_SYNC));
+    TRY(msync(p, (size_t)-1, MS_SYNC));
+    TRY(msync(p, (size_t)-PAGE, MS_SYNC));
+    TRY(msync((void *)0xfffff000, PAGE, MS_SYNC));
     TRY(msync(p, 4 * PAGE, MS_SYNC | MS_ASYNC));
     TRY(msync(p, 4 * PAGE, 64));
     TRY(msync(p + 1, PAGE, MS_SYNC));

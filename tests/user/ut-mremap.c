@@ -30,7 +30,14 @@ static void refused(void)
     TRY_AT(mremap(p + 4 * PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE));
     TRY_AT(mremap(p + 2 * PAGE, 3 * PAGE, 4 * PAGE, MREMAP_MAYMOVE));
     ut_say("%s", ut_maps(p, 8 * PAGE));
+    PART("where nothing is there is no question where to");
     munmap(p, 8 * PAGE);
+    TRY_AT(mremap(p, PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p));
+    TRY_AT(mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 2 * PAGE + 1));
+    TRY_AT(mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, 0xfffff000));
+    TRY_AT(mremap(p, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP));
+    TRY_AT(mremap(p, PAGE, PAGE, MREMAP_FIXED, p + 2 * PAGE + 1));
+    TRY_AT(mremap(p, PAGE, 0, MREMAP_MAYMOVE));
 }
 
 static void in_place(void)
