@@ -87,11 +87,21 @@ static uint32_t limit_pages(const struct process *p, unsigned which)
     return pages > UINT32_MAX ? UINT32_MAX : (uint32_t)pages;
 }
 
+/* Pages of data. A soft limit of 0 stops only brk(2), as on Linux. */
+static uint32_t data_pages(const struct process *p)
+{
+    uint64_t pages = p->rlimit[RLIMIT_DATA].hard >> PAGE_SHIFT;
+
+    if (p->rlimit[RLIMIT_DATA].soft)
+        return limit_pages(p, RLIMIT_DATA);
+    return pages > UINT32_MAX ? UINT32_MAX : (uint32_t)pages;
+}
+
 void memory_set_limits(struct process *p)
 {
     p->memory->space->limit = (struct space_limits){
         .total = limit_pages(p, RLIMIT_AS),
-        .data = limit_pages(p, RLIMIT_DATA),
+        .data = data_pages(p),
     };
     cred_limit_locks(p);
     space_set_resident(p->memory->space, limit_pages(p, RLIMIT_RSS));

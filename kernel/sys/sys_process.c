@@ -269,11 +269,11 @@ int32_t sys_prlimit64(SYSCALL_4_ARGS(pid, which, new, old))
     p = find(pid);
     if (!p)
         return -ESRCH;
-    if (which >= RLIMITS)
-        return -EINVAL;
     err = may_limit(p);
     if (err)
         return err;
+    if (which >= RLIMITS)
+        return -EINVAL;
     before = p->rlimit[which];
     if (new)
         err = set_limit(p, which, &limit);

@@ -141,12 +141,56 @@ static void mappings(void)
     ut_say("%s", ut_maps(p, MANY * PAGE));
 }
 
+/* A limit of 0 is for brk() alone, as long as the hard one is not met. */
+static void no_data(void)
+{
+    int fd = ut_file("data", PAGE);
+    uint8_t *p = mmap(NULL, PAGE, PROT_READ, ANON, -1, 0);
+
+    soft(RLIMIT_DATA, 0);
+    TRY(brk((uint8_t *)sbrk(0) + PAGE));
+    TRY_AT(mmap(NULL, PAGE, RW, ANON, -1, 0));
+    TRY_AT(mmap(NULL, PAGE, RW, MAP_PRIVATE, fd, 0));
+    TRY(mprotect(p, PAGE, RW));
+    soft(RLIMIT_DATA, 1);
+    TRY_AT(mmap(NULL, PAGE, RW, ANON, -1, 0));
+    setrlimit(RLIMIT_DATA, &(struct rlimit){0, 0});
+    TRY_AT(mmap(NULL, PAGE, RW, ANON, -1, 0));
+    close(fd);
+}
+
+/* Who may not ask is told so before anything else. */
+static void of_another(void)
+{
+    struct rlimit r;
+    int to[2];
+    pid_t pid;
+    char c;
+
+    TRY(pipe(to));
+    pid = fork();
+    if (pid == 0) {
+        close(to[1]);
+        read(to[0], &c, 1);
+        _exit(0);
+    }
+    setgid(1000);
+    setuid(1000);
+    TRY(prlimit(pid, 99, NULL, &r));
+    TRY(prlimit(pid, RLIMIT_NOFILE, NULL, &r));
+    TRY(prlimit(0, 99, NULL, &r));
+    close(to[1]);
+    waitpid(pid, NULL, 0);
+}
+
 UT_PROGRAM(limit)
 {
     ut_workdir();
     ut_child("basics", basics);
     ut_child("RLIMIT_AS", address_space);
     ut_child("RLIMIT_DATA", data);
+    ut_child("RLIMIT_DATA, none", no_data);
+    ut_child("another's limits", of_another);
     ut_child("RLIMIT_NOFILE", descriptors);
     ut_child("RLIMIT_FSIZE", file_size);
     ut_child("RLIMIT_FSIZE, allocation", allocation);
