@@ -17,6 +17,7 @@
  */
 #include "kernel/proc/ptimer.h"
 #include "kernel/lib/tally.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/signal_parts.h"
@@ -336,19 +337,12 @@ static int choose_cpu_clock(int clock, struct ptimer *t)
     return 0;
 }
 
-/* What kind of time a clock shows. */
+enum { REALTIME_ALARM = 8, BOOTTIME_ALARM = 9 };
+
+/* What kind of time a clock shows. A machine that never sleeps need not be woken: alarms are like others. */
 static int choose_clock(int clock, struct ptimer *t)
 {
-    enum {
-        REALTIME = 0,
-        MONOTONIC = 1,
-        PROCESS = 2,
-        THREAD = 3,
-        COARSE = 6,
-        BOOTTIME = 7,
-        ALARM = 9,
-        TAI = 11,
-    };
+    enum { REALTIME = 0, MONOTONIC = 1, PROCESS = 2, THREAD = 3, BOOTTIME = 7, TAI = 11 };
 
     if (clock < 0) {
         unsigned kind = (unsigned)clock & CPUCLOCK_KIND;
@@ -361,11 +355,13 @@ static int choose_clock(int clock, struct ptimer *t)
     }
     switch (clock) {
     case REALTIME:
+    case REALTIME_ALARM:
     case TAI:
         t->base = BASE_REALTIME;
         return 0;
     case MONOTONIC:
     case BOOTTIME:
+    case BOOTTIME_ALARM:
         t->base = BASE_BOOT;
         return 0;
     case PROCESS:
@@ -375,7 +371,7 @@ static int choose_clock(int clock, struct ptimer *t)
         t->base = BASE_THREAD;
         return 0;
     default:
-        return clock <= ALARM ? -EOPNOTSUPP : -EINVAL;
+        return clock <= BOOTTIME_ALARM ? -EOPNOTSUPP : -EINVAL;
     }
 }
 
@@ -431,6 +427,8 @@ int ptimer_create(uint32_t clock, vaddr_t event, vaddr_t id)
         err = user_write32(id, (uint32_t)t->id);
     if (!err)
         err = choose_cpu_clock((int)clock, t);
+    if (!err && (clock == REALTIME_ALARM || clock == BOOTTIME_ALARM) && !capable(CAP_WAKE_ALARM))
+        err = -EPERM;
     /* A signal that it may have to wait with is counted already. */
     if (!err && thread_current()->cred->user->signals >= p->rlimit[RLIMIT_SIGPENDING].soft)
         err = -EAGAIN;

@@ -122,15 +122,30 @@ static int32_t gettime(uint32_t clock, vaddr_t va, bool wide)
 
 static int32_t settime(uint32_t clock, vaddr_t va, bool wide)
 {
+    struct usertime t;
     uint64_t ns;
     int err;
 
-    if (clock != CLOCK_REALTIME)
+    if (clock != CLOCK_REALTIME && (int)clock >= 0)
         return -EINVAL;
+    if ((int)clock < 0) { /* nobody sets how much of the processor somebody had */
+        err = usertime_fetch(va, USERTIME_SPEC(wide), &t);
+        if (!err)
+            err = clock_now((int)clock, &ns);
+        return err ? err : -EPERM;
+    }
     err = usertime_read(va, USERTIME_SPEC(wide), &ns);
     if (err)
         return err;
     return capable(CAP_SYS_TIME) ? time_of_day_set(ns) : -EPERM;
+}
+
+/* Linux counts time in user mode, and all of it for profiles, by ticks. */
+static bool is_coarse(int clock)
+{
+    if (clock < 0)
+        return (clock & CPUCLOCK_KIND) != CPUCLOCK_SCHED;
+    return clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE;
 }
 
 static int32_t getres(uint32_t clock, vaddr_t va, bool wide)
@@ -140,9 +155,7 @@ static int32_t getres(uint32_t clock, vaddr_t va, bool wide)
 
     if (err || !va)
         return err;
-    return usertime_write(va, USERTIME_SPEC(wide),
-                          clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ? SECOND / TIME_HZ
-                                                                                            : 1);
+    return usertime_write(va, USERTIME_SPEC(wide), is_coarse((int)clock) ? SECOND / TIME_HZ : 1);
 }
 
 int32_t sys_clock_gettime(SYSCALL_2_ARGS(clock, va))
@@ -399,6 +412,8 @@ static int32_t nanosleep(int clock, unsigned flags, vaddr_t req, vaddr_t rem, bo
         return err;
     if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID)
         return sleep_cpu(clock, flags, ns, rem, wide);
+    if ((clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) && !capable(CAP_WAKE_ALARM))
+        return -EPERM;
     if (flags & TIMER_ABSTIME)
         return sleep_absolute(clock, ns);
     if (ns == 0)

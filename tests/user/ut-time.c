@@ -45,6 +45,32 @@ static void clocks(void)
     SHOW(seconds > 1000000000);
 }
 
+/* Clocks of the processor that a process, or one of its threads, has had. */
+static void of_the_processor(void)
+{
+    struct timespec t = {1, 0}, bad = {0, -1};
+    pid_t none = 0x3ffffff;
+
+    PART("clocks of the processor");
+    for (int kind = 0; kind < 8; kind++) {
+        clockid_t own = (clockid_t)(~(unsigned)getpid() << 3 | (unsigned)kind),
+                  nobody = (clockid_t)(~(unsigned)none << 3 | (unsigned)kind);
+
+        if ((kind & 3) == 3) /* that is no clock, but a descriptor */
+            continue;
+        ut_say("kind %d", kind);
+        TRY(syscall(SYS_clock_getres, own, &t));
+        SHOW(t.tv_nsec);
+        TRY(syscall(SYS_clock_settime, own, &t));
+        TRY(syscall(SYS_clock_settime, own, &bad));
+        TRY(syscall(SYS_clock_settime, own, NULL));
+        TRY(syscall(SYS_clock_settime, nobody, &t));
+        TRY(syscall(SYS_clock_settime, nobody, NULL));
+    }
+    TRY(syscall(SYS_clock_settime, CLOCK_PROCESS_CPUTIME_ID, &t));
+    TRY(syscall(SYS_clock_settime, CLOCK_MONOTONIC, NULL));
+}
+
 static void sleeping(void)
 {
     struct timespec at;
@@ -173,6 +199,7 @@ static void names(void)
 UT_PROGRAM(time)
 {
     clocks();
+    of_the_processor();
     sleeping();
     use();
     sums();

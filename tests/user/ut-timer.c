@@ -417,6 +417,40 @@ static void many(void)
     SHOW(failed);
 }
 
+/* Clocks that would wake a machine from its sleep. */
+static void alarms(void)
+{
+    struct timespec none = {0};
+    int id;
+
+    for (clockid_t clock = CLOCK_REALTIME_ALARM; clock <= CLOCK_BOOTTIME_ALARM; clock++) {
+        struct sigevent e = event(SIGEV_NONE, 0, 0);
+        struct itimerspec t = {.it_value.tv_sec = 1000};
+
+        ut_say("clock %d", (int)clock);
+        TRY(create(clock, &e, NULL));
+        TRY(syscall(SYS_clock_nanosleep, clock, 0, &none, NULL));
+        TRY(syscall(SYS_clock_nanosleep, clock, TIMER_ABSTIME, &none, NULL));
+        TRY(syscall(SYS_clock_nanosleep, clock, 0, &(struct timespec){0, -1}, NULL));
+        if (create(clock, &e, &id) != 0) {
+            ut_say("no timer: %s", ut_errno(errno));
+            continue;
+        }
+        TRY(syscall(SYS_timer_settime, id, 0, &t, NULL));
+        memset(&t, 0, sizeof t);
+        TRY(syscall(SYS_timer_gettime, id, &t));
+        SHOW(t.it_value.tv_sec > 900 && t.it_value.tv_sec <= 1000);
+        TRY(syscall(SYS_timer_delete, id));
+    }
+}
+
+static void alarms_of_users(void)
+{
+    setgid(1000);
+    setuid(1000);
+    alarms();
+}
+
 UT_PROGRAM(timer)
 {
     shortest();
@@ -427,4 +461,7 @@ UT_PROGRAM(timer)
     threads();
     not_inherited();
     refused();
+    PART("alarms");
+    alarms();
+    ut_child("without CAP_WAKE_ALARM", alarms_of_users);
 }
