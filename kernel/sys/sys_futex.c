@@ -43,6 +43,8 @@ static int32_t futex(uint32_t uaddr, uint32_t op, uint32_t value, uint32_t arg, 
         if (err)
             return err;
     }
+    if (op & FUTEX_CLOCK_REALTIME && command != FUTEX_WAIT_BITSET)
+        return -ENOSYS;
     return futex_call(uaddr, op, value, deadline, arg, uaddr2, value3);
 }
 

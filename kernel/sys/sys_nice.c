@@ -46,6 +46,8 @@ static uint32_t each_sharer(uint32_t which, uint32_t who, void (*fn)(const struc
     }
     if (which == PRIO_USER && who == 0)
         who = thread_current()->cred->uid;
+    if (which == PRIO_USER && who == ID_NONE) /* nobody */
+        return 0;
     if (which == PRIO_PGRP && who == 0)
         who = (uint32_t)process_current()->pgid;
     for (struct process *p = process_all; p; p = p->all_next)

@@ -167,11 +167,9 @@ int32_t sys_rt_tgsigqueueinfo(SYSCALL_4_ARGS(tgid, tid, signo, va))
     struct siginfo info;
     int32_t err = read_info(tgid, signo, va, &info);
 
-    if (err)
-        return err;
-    if ((int32_t)tgid <= 0 || (int32_t)tid <= 0)
+    if (err != -EFAULT && ((int32_t)tgid <= 0 || (int32_t)tid <= 0))
         return -EINVAL;
-    return send_thread(tgid, tid, &info);
+    return err ? err : send_thread(tgid, tid, &info);
 }
 
 /* --- actions --- */

@@ -24,6 +24,8 @@ static int write_address(const struct socket_address *a, vaddr_t user, vaddr_t u
 
     if (user_read32(&room, user_size))
         return -EFAULT;
+    if ((int32_t)room < 0)
+        return -EINVAL;
     if (room > a->size)
         room = a->size;
     if (user_copy_out(user, a->bytes, room))

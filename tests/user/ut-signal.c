@@ -460,6 +460,11 @@ static void queued(void)
                got == SIGUSR1 ? 0 : info.si_value.sival_int);
     }
     sigprocmask(SIG_UNBLOCK, &rt, NULL);
+    PART("to nobody");
+    info.si_code = SI_TKILL;
+    TRY(syscall(SYS_rt_tgsigqueueinfo, -1, getpid(), SIGUSR1, &info));
+    TRY(syscall(SYS_rt_tgsigqueueinfo, getpid(), 0, 99, &info));
+    TRY(syscall(SYS_rt_tgsigqueueinfo, -1, getpid(), SIGUSR1, NULL));
 }
 
 /* A handler that cannot be entered because there is no room for its frame ends the process. */

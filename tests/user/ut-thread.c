@@ -156,7 +156,11 @@ static void futexes(void)
     TRY(syscall(SYS_futex, 16, FUTEX_WAKE, 1, NULL, NULL, 0));
     TRY(syscall(SYS_futex, &word, 99, 7, NULL, NULL, 0));
     TRY(syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, 7, NULL, NULL, 0));
+    TRY(syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 7, &soon, NULL, 0));
+    TRY(syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 8, NULL, NULL, 0));
+    TRY(syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE | FUTEX_CLOCK_REALTIME, 1, NULL, NULL, 0));
     soon.tv_nsec = 2000000000;
+    TRY(syscall(SYS_futex, &word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 8, &soon, NULL, 0));
     TRY(syscall(SYS_futex, &word, FUTEX_WAIT, 7, &soon, NULL, 0));
     PART("between processes, at different addresses, through swap");
     pid_t pid = fork();

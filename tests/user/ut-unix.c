@@ -389,8 +389,11 @@ static void names(void)
     TRY(bind(t, (struct sockaddr *)&a, 111));
     memset(a.sun_path, 'x', sizeof a.sun_path);
     TRY(bind(t, (struct sockaddr *)&a, sizeof a));
-    socklen_t n = 300;
+    socklen_t n = (socklen_t)-1;
     char big[300];
+
+    TRY(getsockname(t, (struct sockaddr *)big, &n));
+    n = 300;
 
     memset(big, 0, sizeof big);
     TRY(getsockname(t, (struct sockaddr *)big, &n));
