@@ -293,6 +293,8 @@ int flock_lock(struct file *f, unsigned how)
 
     if (what != LOCK_SH && what != LOCK_EX && what != LOCK_UN)
         return -EINVAL;
+    if (!f)
+        return -EBADF;
     return set(f, -1, &want, what == LOCK_UN ? LOCK_NONE : LOCK_READ, !(how & LOCK_NB));
 }
 

@@ -31,6 +31,8 @@ enum {
     F_GETPIPE_SZ = 1032,
     F_ADD_SEALS = 1033,
     F_GET_SEALS = 1034,
+    F_GET_RW_HINT = 1035,
+    F_SET_RW_HINT = 1036,
 };
 
 /*
@@ -39,7 +41,7 @@ enum {
  * it would wait for itself. Sleeps.
  */
 int fcntl_lock(struct file *f, int fd, unsigned cmd, vaddr_t arg);
-/* flock(2). Sleeps. */
+/* flock(2); f NULL: -EBADF, if `how` makes sense at all. Sleeps. */
 int flock_lock(struct file *f, unsigned how);
 /* Kernel memory that the locks of a process take. */
 size_t fcntl_locks_bytes(const struct fd_table *t);

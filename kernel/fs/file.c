@@ -183,7 +183,7 @@ static int may_open(const struct path_end *end, uint32_t flags, bool made)
         return -ENOTDIR;
     if (flags & O_PATH)
         return 0;
-    if (S_ISDIR(mode) && (flags & (O_CREAT | O_ACCMODE)))
+    if (S_ISDIR(mode) && (flags & (O_CREAT | O_ACCMODE | O_TRUNC)))
         return -EISDIR;
     if ((S_ISCHR(mode) || S_ISBLK(mode)) && end->inode->fs->flags & MOUNT_NODEV)
         return -EACCES;
@@ -218,8 +218,6 @@ static int open_temporary(struct inode *dir, const char *path, uint32_t flags, u
     struct inode *i, *file;
     int err;
 
-    if ((flags & O_ACCMODE) == O_RDONLY)
-        return -EINVAL;
     err = path_lookup(dir, path, resolve | LOOKUP_DIRECTORY, &i);
     if (err)
         return err;
@@ -286,8 +284,6 @@ int file_open_within(struct inode *dir, const char *path, uint32_t flags, uint32
     mode &= 07777 & ~fs_context_current()->umask;
     if ((flags & O_TMPFILE) == O_TMPFILE)
         return open_temporary(dir, path, flags, mode, resolve, out);
-    if ((flags & (O_TMPFILE & ~O_DIRECTORY)) || (flags & O_CREAT && flags & O_DIRECTORY))
-        return -EINVAL;
     err = find_or_create(dir, path, flags, mode, resolve, &end, &made);
     if (err)
         return err;

@@ -29,6 +29,8 @@ enum {
     O_ONCE = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC
 };
 
+#define OLD_SIZE_MAX 0x7FFFFFFFu /* of a file that was opened without O_LARGEFILE */
+
 struct file {
     uint32_t refs;
     struct inode *inode;

@@ -201,6 +201,18 @@ int regular_check_size(uint64_t size)
     return size ? regular_check_room(size - 1, &last) : 0;
 }
 
+/* How much of *n bytes have a place in a file that was opened without O_LARGEFILE: 0 or -EFBIG. */
+static int check_old_size(const struct file *f, uint64_t pos, size_t *n)
+{
+    if (f->flags & O_LARGEFILE)
+        return 0;
+    if (pos >= OLD_SIZE_MAX)
+        return -EFBIG;
+    if (*n > OLD_SIZE_MAX - pos)
+        *n = (size_t)(OLD_SIZE_MAX - pos);
+    return 0;
+}
+
 static int write_page(struct object *o, uint32_t index, size_t offset, vaddr_t user, size_t n)
 {
     struct frame *f;
@@ -243,6 +255,8 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
     err = seals_allow_write(i);
     if (!err)
         err = regular_check_room(*pos, &n);
+    if (!err)
+        err = check_old_size(file, *pos, &n);
     if (err)
         goto out;
     while (done < n) {

@@ -899,7 +899,9 @@ static int rename_ends(struct path_end *from, struct path_end *to, unsigned flag
         return -ENOTDIR;
     if (!S_ISDIR(from->inode->mode) && (from->slash || (!exchange && to->slash)))
         return -ENOTDIR;
-    err = from->inode == to->inode ? 0 : may_rename(from, to, exchange);
+    if (from->inode == to->inode)
+        return 0;
+    err = may_rename(from, to, exchange);
     if (err)
         return err;
     if (from->inode->covers || (to->inode && to->inode->covers))
@@ -910,7 +912,7 @@ static int rename_ends(struct path_end *from, struct path_end *to, unsigned flag
     err = from->dir->ops->rename(from->dir, from->name, to->dir, to->name, flags);
     if (kept)
         keep_path(to->inode, kept);
-    if (!err && from->inode != to->inode)
+    if (!err)
         notify_moved(from, to, exchange);
     return err;
 }

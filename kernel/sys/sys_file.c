@@ -19,8 +19,6 @@
 #include "kernel/x86/usercopy.h"
 #include "mm/slab.h"
 
-#define OLD_SIZE_MAX 0x7FFFFFFFu /* of a file opened without O_LARGEFILE */
-
 static inline uint64_t word64(uint32_t low, uint32_t high)
 {
     return (uint64_t)high << 32 | low;
@@ -28,14 +26,30 @@ static inline uint64_t word64(uint32_t low, uint32_t high)
 
 /* --- opening and closing --- */
 
+/* O_TMPFILE without O_DIRECTORY, which belongs to it. */
+#define O_TMPFILE_ALONE (O_TMPFILE & ~O_DIRECTORY)
+
+/* Whether flags contradict each other, whatever the path is. O_PATH makes nothing. */
+static bool contradict(uint32_t flags)
+{
+    if (flags & O_PATH)
+        return false;
+    if (!(~flags & (O_DIRECTORY | O_CREAT)))
+        return true;
+    return flags & O_TMPFILE_ALONE && (!(flags & O_DIRECTORY) || !(flags & O_ACCMODE));
+}
+
 /* resolve: LOOKUP_* about how far the path may lead. */
 static int32_t open_at(int dirfd, vaddr_t user_path, uint32_t flags, uint32_t mode, unsigned resolve)
 {
     struct inode *dir;
     struct file *f;
     char *path;
-    int err = path_from_user(dirfd, user_path, resolve & LOOKUP_IN_ROOT ? PATH_IN_ROOT : 0, &dir, &path), fd;
+    int err, fd;
 
+    if (contradict(flags))
+        return -EINVAL;
+    err = path_from_user(dirfd, user_path, resolve & LOOKUP_IN_ROOT ? PATH_IN_ROOT : 0, &dir, &path);
     if (err)
         return err;
     fd = fd_reserve(0, flags & O_CLOEXEC);
@@ -78,9 +92,7 @@ enum {
     RESOLVE_ALL = 0x3F,
 };
 
-/* O_TMPFILE without O_DIRECTORY, which belongs to it. */
-#define O_TMPFILE_ALONE (O_TMPFILE & ~O_DIRECTORY)
-#define O_NONOTIFY      0x4000000u /* Linux's own, which it drops without a word */
+#define O_NONOTIFY 0x4000000u /* Linux's own, which it drops without a word */
 /* What open() knows; it has forgotten other flags before it looks. */
 #define O_KNOWN                                                                                              \
     (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC |          \
@@ -96,9 +108,7 @@ static int check_how(const struct open_how *how)
         return -EINVAL;
     if (how->mode & ~(makes ? (uint64_t)07777 : 0))
         return -EINVAL;
-    if (!(~how->flags & (O_DIRECTORY | O_CREAT)))
-        return -EINVAL;
-    if (how->flags & O_TMPFILE_ALONE && (!(how->flags & O_DIRECTORY) || !(how->flags & O_ACCMODE)))
+    if (contradict((uint32_t)how->flags))
         return -EINVAL;
     if (how->flags & O_PATH &&
         how->flags & ~(uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONOTIFY))
@@ -410,7 +420,8 @@ enum {
     RWF_HIPRI = 1,
     RWF_DSYNC = 2,
     RWF_SYNC = 4,
-    RWF_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC /* of no effect on what is in memory */
+    RWF_APPEND = 16,
+    RWF_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC, /* of no effect on what is in memory */
 };
 
 /* What is wrong with moving bytes by a vector that was read, whatever is in it. */
@@ -434,6 +445,8 @@ static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector,
         done = pos && !file_has_positions(f) ? -ESPIPE : io_vector_get(&v, user_vector, count, true);
     if (!done) {
         done = check_mode(fn, f);
+        if (fn == file_read && f->inode->object) /* what is read is never appended */
+            flags &= ~(uint32_t)RWF_APPEND;
         if (!done && v.total)
             done = flags & ~(uint32_t)RWF_KNOWN ? -EOPNOTSUPP : transfer_parts(fn, f, &v, pos);
         io_vector_put(&v);
@@ -623,7 +636,10 @@ static int32_t truncate_fd(uint32_t fd, int64_t size)
     err = get_writable(fd, &f);
     if (err)
         return err;
-    err = inode_truncate(f->inode, (uint64_t)size);
+    if (size > OLD_SIZE_MAX && !(f->flags & O_LARGEFILE))
+        err = -EINVAL;
+    else
+        err = inode_truncate(f->inode, (uint64_t)size);
     file_put(f);
     return err;
 }
@@ -941,8 +957,6 @@ int32_t sys_flock(SYSCALL_2_ARGS(fd, how))
     if (how & LOCK_MAND)
         return 0;
     f = fd_get_open((int)fd);
-    if (!f)
-        return -EBADF;
     err = flock_lock(f, how);
     file_put(f);
     return err;

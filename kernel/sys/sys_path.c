@@ -239,7 +239,7 @@ int32_t sys_symlinkat(SYSCALL_3_ARGS(target, dirfd, path))
 
     if (err < 0)
         return err;
-    err = path_from_user((int)dirfd, path, 0, &dir, &name);
+    err = err ? path_from_user((int)dirfd, path, 0, &dir, &name) : -ENOENT;
     if (!err) {
         err = vfs_symlink(dir, name, text);
         path_done(dir, name);
@@ -424,8 +424,7 @@ static int32_t set_times(int dirfd, vaddr_t path, const struct usertime *times, 
     struct inode *i;
     int err;
 
-    if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) || !time_ok(&times[0]) ||
-        !time_ok(&times[1]))
+    if (flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
         return -EINVAL;
     if (path) {
         err = inode_from_user(dirfd, path, flags, &i);
@@ -436,20 +435,21 @@ static int32_t set_times(int dirfd, vaddr_t path, const struct usertime *times, 
 
         if (dirfd == AT_FDCWD)
             return -EFAULT;
+        if (flags)
+            return -EINVAL;
         f = fd_get_open(dirfd);
         if (!f)
             return -EBADF;
         i = inode_get(f->inode);
         file_put(f);
     }
-    err = times[0].part == TIME_OMIT && times[1].part == TIME_OMIT
-              ? 0
-              : permission_times(i, times[0].part == TIME_NOW && times[1].part == TIME_NOW);
+    err = time_ok(&times[0]) && time_ok(&times[1])
+              ? permission_times(i, times[0].part == TIME_NOW && times[1].part == TIME_NOW)
+              : -EINVAL;
     if (!err) {
         set_time(&i->atime_ns, &times[0], now);
         set_time(&i->mtime_ns, &times[1], now);
-        if (times[0].part != TIME_OMIT || times[1].part != TIME_OMIT)
-            i->ctime_ns = now;
+        i->ctime_ns = now;
         tell_times(i, times[0].part != TIME_OMIT, times[1].part != TIME_OMIT);
     }
     inode_put(i);
@@ -473,6 +473,8 @@ static int32_t utimens(uint32_t dirfd, vaddr_t path, vaddr_t user_times, bool wi
         return set_times((int)dirfd, path, both_now, flags);
     if (fetch_times(user_times, USERTIME_SPEC(wide), t))
         return -EFAULT;
+    if (t[0].part == TIME_OMIT && t[1].part == TIME_OMIT) /* whatever it is of */
+        return 0;
     return set_times((int)dirfd, path, t, flags);
 }
 
@@ -711,7 +713,7 @@ enum {
     MS_NOUSER = 1u << 31, /* the kernel's own */
 };
 
-/* A string of mount(2), which may be null. */
+/* A string of mount(2), which may be null. One that is too long makes no sense: -EINVAL. */
 static int optional_string(vaddr_t user, char **out)
 {
     int n;
@@ -720,7 +722,7 @@ static int optional_string(vaddr_t user, char **out)
     if (!user)
         return 0;
     n = copy_path(user, out);
-    return n < 0 ? n : 0;
+    return n == -ENAMETOOLONG ? -EINVAL : n < 0 ? n : 0;
 }
 
 /* Up to a page of a filesystem's own words, which may be null: as much as there is, with a 0 behind it. */

@@ -142,11 +142,39 @@ static void positions(void)
     close(fd);
 }
 
+/* What was opened without O_LARGEFILE has no place beyond 2 GiB - 1. */
+static void old_files(void)
+{
+    int fd = (int)syscall(SYS_open, "old", O_RDWR | O_CREAT, 0600), large = open("old", O_RDWR | O_LARGEFILE),
+        from = ut_file("from", 10);
+    off64_t at = 0;
+    char text[] = "text";
+
+    PART("old files");
+    SHOW(fcntl(fd, F_GETFL) & O_LARGEFILE);
+    TRY(pwrite64(fd, text, 4, 0x7ffffffd));
+    TRY(pwrite64(fd, text, 4, 0x7fffffff));
+    TRY(pwrite64(fd, text, 0, 0x7fffffff));
+    TRY(pwrite64(fd, text, 4, 1ll << 40));
+    TRY(lseek(fd, 0x7fffffff, SEEK_SET));
+    TRY(write(fd, text, 1));
+    TRY(syscall(SYS_sendfile64, fd, from, &at, 1));
+    TRY(ftruncate64(fd, 1ll << 32));
+    TRY(pwrite64(fd, text, 4, 0x80000000ll));
+    TRY(pwrite64(large, text, 4, 0x7ffffffd));
+    TRY(pread64(fd, text, 4, 0x7ffffffd));
+    TRY(ftruncate(large, 0));
+    close(fd);
+    close(large);
+    close(from);
+}
+
 UT_PROGRAM(bounds)
 {
     ut_workdir();
     holes();
     positions();
+    old_files();
     ut_child("descriptors", descriptors);
     ut_child("most descriptors", most_descriptors);
 }

@@ -2,6 +2,7 @@
 #include "tests/user/ut.h"
 #include <dirent.h>
 #include <limits.h>
+#include <sys/mount.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 
@@ -313,6 +314,78 @@ static void links_counted(void)
     clean();
 }
 
+/* What is wrong with a call is told in an order: of several things the same one as on Linux. */
+static void orders(void)
+{
+    static char longer[PATH_MAX + 2];
+    const int makes_directory = O_RDONLY | O_CREAT | O_DIRECTORY;
+    struct timespec bad[2] = {{0, -1}, {0, 0}}, omit[2] = {{0, UTIME_OMIT}, {0, UTIME_OMIT}};
+    int fd;
+
+    memset(longer, 'n', sizeof longer - 1);
+    mkdir("dir", 0700);
+    close(open("plain", O_RDWR | O_CREAT, 0600));
+    symlink("gone", "dangling");
+    PART("flags of open come before the path");
+    TRY(open(NULL, makes_directory, 0600));
+    TRY(open("", makes_directory, 0600));
+    TRY(open("missing", makes_directory, 0600));
+    TRY(open(longer, makes_directory, 0600));
+    TRY(open(NULL, O_TMPFILE | O_RDONLY, 0600));
+    TRY(open("", (O_TMPFILE & ~O_DIRECTORY) | O_RDWR, 0600));
+    TRY(open("missing", O_TMPFILE | O_RDWR | O_CREAT, 0600));
+    TRY(open("dir", O_TMPFILE | O_RDWR | O_CREAT, 0600));
+    TRY(open("missing", makes_directory | O_PATH, 0600));
+    PART("a directory is not truncated");
+    TRY(open("dir", O_RDONLY | O_TRUNC));
+    TRY(open("dir/.", O_RDONLY | O_TRUNC | O_DIRECTORY));
+    fd = open("dir", O_PATH | O_TRUNC);
+    SHOW(fd >= 0);
+    PART("a link to nothing");
+    TRY(symlink("", NULL));
+    TRY(symlink("", longer));
+    TRY(symlink(longer, ""));
+    PART("times");
+    TRY(syscall(SYS_utimensat, AT_FDCWD, "missing", bad, 0));
+    TRY(syscall(SYS_utimensat, AT_FDCWD, "dangling", bad, 0));
+    TRY(syscall(SYS_utimensat, AT_FDCWD, "plain/x", bad, 0));
+    TRY(syscall(SYS_utimensat, AT_FDCWD, longer, bad, 0));
+    TRY(syscall(SYS_utimensat, AT_FDCWD, "plain", bad, 0));
+    TRY(syscall(SYS_utimensat, AT_FDCWD, "missing", NULL, 4));
+    TRY(syscall(SYS_utimensat, AT_FDCWD, "missing", omit, 4));
+    TRY(syscall(SYS_utimensat, 999, NULL, omit, 0));
+    TRY(syscall(SYS_utimensat, 999, NULL, NULL, 0));
+    TRY(syscall(SYS_utimensat, 999, NULL, bad, 0));
+    TRY(syscall(SYS_utimensat, 999, NULL, NULL, AT_SYMLINK_NOFOLLOW));
+    TRY(syscall(SYS_utimensat, fd, NULL, omit, 0));
+    TRY(syscall(SYS_utimensat, fd, NULL, NULL, 0));
+    close(fd);
+    fd = open("plain", O_RDWR);
+    TRY(syscall(SYS_utimensat, fd, NULL, NULL, AT_SYMLINK_NOFOLLOW));
+    TRY(syscall(SYS_utimensat, fd, NULL, bad, AT_SYMLINK_NOFOLLOW));
+    TRY(syscall(SYS_utimensat, fd, NULL, bad, 0));
+    close(fd);
+    PART("a mount of what is too long");
+    TRY(mount(longer, "dir", "ext4", 0, NULL));
+    TRY(mount("none", "dir", longer, 0, NULL));
+}
+
+/* What is renamed to itself stays, whoever asks. */
+static void to_itself(void)
+{
+    PART("renamed to itself by somebody else");
+    chmod(".", 0755);
+    link("plain", "same");
+    setgid(1000);
+    setuid(1000);
+    TRY(rename("plain", "plain"));
+    TRY(rename("plain", "same"));
+    TRY(rename("dir", "dir"));
+    TRY(rename("plain", "dir"));
+    TRY(rename("plain", "other"));
+    TRY(rename("missing", "missing"));
+}
+
 UT_PROGRAM(path)
 {
     memset(too_long, 'n', 256);
@@ -322,4 +395,6 @@ UT_PROGRAM(path)
     pairs();
     chains();
     links_counted();
+    orders();
+    ut_child("somebody else", to_itself);
 }
