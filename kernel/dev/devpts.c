@@ -213,6 +213,7 @@ static void show_options(const struct filesystem *fs, file_print_fn *print, void
 
 static struct filesystem_type type = {.name = "devpts",
                                       .magic = DEVPTS_MAGIC,
+                                      .block = 1024,
                                       .mount = mount,
                                       .remount = remount,
                                       .destroy = destroy,

@@ -151,6 +151,7 @@ struct inode {
     struct file_lock *locks;
     struct notify_mark *marks; /* of those who want to know what happens to it: notify.h */
     uint8_t seals;             /* SEAL_*, see seals.h */
+    uint8_t write_hint;        /* of fcntl(F_SET_RW_HINT) */
     bool linkable;             /* it may get its first name: O_TMPFILE without O_EXCL */
     struct mutex lock;
     struct inode *covered_by; /* root of what is mounted here */
@@ -182,8 +183,9 @@ struct filesystem_type {
     /* What /proc/mounts says of its options, each with a comma before it. NULL: those of memory. Does not
      * sleep. */
     void (*show)(const struct filesystem *fs, file_print_fn *print, void *to);
-    bool nodes;   /* its inodes are ramfs.c's */
-    bool made_up; /* inodes are made at each look-up: nothing can be mounted on one, or made beside them */
+    uint16_t block; /* bytes, as stat(2) tells; 0: a page */
+    bool nodes;     /* its inodes are ramfs.c's */
+    bool made_up;   /* inodes are made at each look-up: nothing can be mounted on one, or made beside them */
     struct filesystem_type *next;
 };
 
@@ -326,6 +328,11 @@ bool path_reaches_root(const struct inode *i);
 int inode_may_change(const struct inode *i);
 /* It has been read: keep the time, as its mount wants it. */
 void inode_accessed(struct inode *i);
+/* How much is best read or written at a time. */
+static inline uint32_t inode_block(const struct inode *i)
+{
+    return i->fs->type->block ? i->fs->type->block : PAGE_SIZE;
+}
 /* Change the size of a regular file. -EROFS, -EISDIR, -EINVAL, -EFBIG. Sleeps. */
 int inode_truncate(struct inode *i, uint64_t size);
 

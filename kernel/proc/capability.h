@@ -23,6 +23,7 @@ enum capability {
     CAP_NET_ADMIN = 12,
     CAP_IPC_LOCK = 14,  /* lock memory beyond the limit */
     CAP_IPC_OWNER = 15, /* pass over the permissions of System V's objects */
+    CAP_SYS_RAWIO = 17, /* know where the blocks of a file are */
     CAP_SYS_CHROOT = 18,
     CAP_SYS_PTRACE = 19, /* look into any process */
     CAP_SYS_ADMIN = 21,  /* mount, swap, names; more files, pipes and processes; type for others */
@@ -34,7 +35,7 @@ enum capability {
     CAP_MKNOD = 27, /* make nodes of devices */
     CAP_MAC_OVERRIDE = 32,
     CAP_SYSLOG = 34,     /* read the kernel's log */
-    CAP_WAKE_ALARM = 35, /* timers that would wake a machine from its sleep: timerfd */
+    CAP_WAKE_ALARM = 35, /* timers that would wake a machine from its sleep */
     CAP_LAST = 40,       /* that Linux 6.1 knows */
 };
 

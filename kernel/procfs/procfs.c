@@ -696,7 +696,7 @@ static void destroy(struct filesystem *fs)
 }
 
 static struct filesystem_type type = {
-    .name = "proc", .magic = PROC_MAGIC, .mount = mount, .destroy = destroy, .made_up = true};
+    .name = "proc", .magic = PROC_MAGIC, .block = 1024, .mount = mount, .destroy = destroy, .made_up = true};
 static struct filesystem_type sysfs_type = {
     .name = "sysfs", .magic = SYSFS_MAGIC, .mount = mount_sysfs, .destroy = destroy, .made_up = true};
 

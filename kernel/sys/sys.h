@@ -26,6 +26,7 @@ SYSCALL(fadvise64);
 SYSCALL(fadvise64_64);
 SYSCALL(fallocate);
 SYSCALL(fcntl);
+SYSCALL(fcntl64);
 SYSCALL(fdatasync);
 SYSCALL(flock);
 SYSCALL(fsync);

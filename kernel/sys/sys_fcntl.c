@@ -5,12 +5,25 @@
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/seals.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/x86/usercopy.h"
 
-enum { FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIONBIO = 0x5421, FIOASYNC = 0x5452, FIONREAD = 0x541B };
+enum {
+    FIBMAP = 1,
+    FIGETBSZ = 2,
+    FIONREAD = 0x541B,
+    FIONBIO = 0x5421,
+    FIONCLEX = 0x5450,
+    FIOCLEX = 0x5451,
+    FIOASYNC = 0x5452,
+    FIOQSIZE = 0x5460,
+    FIEMAP = (int)0xC020660B,
+    FIFREEZE = (int)0xC0045877,
+    FITHAW = (int)0xC0045878,
+};
 
 static int set_cloexec(uint32_t fd, bool on)
 {
@@ -41,6 +54,45 @@ static int set_async(struct file *f, uint32_t fd, vaddr_t arg)
     return !on == !(f->flags & O_ASYNC) ? 0 : async_set(f, (int)fd, on);
 }
 
+/* Where the blocks of a file are, which are nowhere. */
+static int no_block(vaddr_t arg)
+{
+    uint32_t block;
+
+    if (!capable(CAP_SYS_RAWIO))
+        return -EPERM;
+    return user_read32(&block, arg) ? -EFAULT : -EINVAL;
+}
+
+/* How much of it there is, which is less than its size if it has holes. */
+static int tell_size(const struct inode *i, vaddr_t arg)
+{
+    uint64_t bytes = i->object ? (uint64_t)object_filled(i->object) * PAGE_SIZE : 0;
+
+    return S_ISREG(i->mode) || S_ISDIR(i->mode) ? user_copy_out(arg, &bytes, sizeof bytes) : -ENOTTY;
+}
+
+/* What can be asked of the file system that any file is in, or of any file of a kind; 1: something else. */
+static int ask_filesystem(const struct inode *i, uint32_t cmd, vaddr_t arg)
+{
+    switch ((int)cmd) {
+    case FIGETBSZ:
+        return user_write32(arg, inode_block(i));
+    case FIOQSIZE:
+        return tell_size(i, arg);
+    case FIEMAP:
+        return -EOPNOTSUPP;
+    case FIFREEZE:
+        return capable(CAP_SYS_ADMIN) ? -EOPNOTSUPP : -EPERM;
+    case FITHAW:
+        return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+    case FIBMAP:
+        return S_ISREG(i->mode) ? no_block(arg) : 1;
+    default:
+        return 1;
+    }
+}
+
 int32_t sys_ioctl(SYSCALL_3_ARGS(fd, cmd, arg))
 {
     struct file *f = fd_get_open((int)fd);
@@ -59,6 +111,8 @@ int32_t sys_ioctl(SYSCALL_3_ARGS(fd, cmd, arg))
     else if (cmd == FIONREAD && f->ops == &pipe_ops)
         err = user_write32(arg, pipe_fill(f));
     else
+        err = ask_filesystem(f->inode, cmd, arg);
+    if (err > 0)
         err = f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
     file_put(f);
     return err;
@@ -105,6 +159,27 @@ static int get_owner_ex(const struct file *f, vaddr_t arg)
 
     o.kind = (int32_t)kind;
     return user_copy_out(arg, &o, sizeof o);
+}
+
+/* How long the owner of a file thinks that what is written to it will stay: kept, and nothing goes by it. */
+static int set_hint(struct inode *i, vaddr_t arg)
+{
+    enum { EXTREME = 5 }; /* the longest there is a word for */
+    uint64_t hint;
+
+    if (user_copy_in(&hint, arg, sizeof hint))
+        return -EFAULT;
+    if (hint > EXTREME)
+        return -EINVAL;
+    i->write_hint = (uint8_t)hint;
+    return 0;
+}
+
+static int get_hint(const struct inode *i, vaddr_t arg)
+{
+    uint64_t hint = i->write_hint;
+
+    return user_copy_out(arg, &hint, sizeof hint);
 }
 
 static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
@@ -156,12 +231,28 @@ static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
         return async_set_signal(f, arg);
     case F_GETSIG:
         return async_signal(f);
+    case F_GET_RW_HINT:
+        return get_hint(f->inode, arg);
+    case F_SET_RW_HINT:
+        return set_hint(f->inode, arg);
     default:
         return fcntl_lock(f, (int)fd, cmd, arg);
     }
 }
 
+/* What takes a struct flock64 is of fcntl64() only. */
 int32_t sys_fcntl(SYSCALL_3_ARGS(fd, cmd, arg))
+{
+    struct file *f;
+
+    if (!(cmd >= F_GETLK64 && cmd <= F_SETLKW64) && !(cmd >= F_OFD_GETLK && cmd <= F_OFD_SETLKW))
+        return sys_fcntl64(fd, cmd, arg, 0, 0, 0);
+    f = fd_get_open((int)fd);
+    file_put(f);
+    return f ? -EINVAL : -EBADF;
+}
+
+int32_t sys_fcntl64(SYSCALL_3_ARGS(fd, cmd, arg))
 {
     struct file *f = fd_get((int)fd);
     int32_t result;

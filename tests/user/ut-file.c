@@ -2,6 +2,7 @@
 #include "tests/user/ut.h"
 #include <dirent.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/statfs.h>
@@ -142,6 +143,79 @@ static void descriptors(void)
     TRY(pipe2(pipes, 0x77777777));
     for (int i = 3; i < 30; i++)
         close(i);
+}
+
+/* What can be asked of any file, and what is kept with it. */
+static void asked(void)
+{
+    static const char *const paths[] = {"data", "data", ".", "/dev/null", "/proc/self/status"};
+    uint64_t hint = 4, size = 1;
+    struct stat st;
+    int n;
+
+    close(ut_file("data", 100));
+    for (unsigned i = 0; i < sizeof paths / sizeof *paths; i++) {
+        int fd = open(paths[i], i == 1 ? O_PATH : O_RDONLY);
+
+        ut_say("-- asked of %s%s", paths[i], i == 1 ? ", which is only named" : "");
+        TRY(ioctl(fd, FIGETBSZ, &n));
+        TRY(ioctl(fd, FIGETBSZ, NULL));
+        SHOW(fstat(fd, &st) == 0 && n == st.st_blksize);
+        SHOW(st.st_blksize);
+        if (i < 2) {
+            TRY(ioctl(fd, FIOQSIZE, &size));
+            SHOW(size);
+        }
+        TRY(ioctl(fd, FIOQSIZE, NULL));
+        n = 0;
+        TRY(ioctl(fd, FIBMAP, &n));
+        TRY(ioctl(fd, FIBMAP, NULL));
+        TRY(fcntl(fd, F_SET_RW_HINT, NULL));
+        TRY(fcntl(fd, F_GET_RW_HINT, NULL));
+        TRY(fcntl(fd, F_GET_RW_HINT, &hint));
+        ut_say("hint %u", (unsigned)hint);
+        hint = 6;
+        TRY(fcntl(fd, F_SET_RW_HINT, &hint));
+        hint = 1ull << 32;
+        TRY(fcntl(fd, F_SET_RW_HINT, &hint));
+        hint = RWH_WRITE_LIFE_LONG;
+        if (paths[i][0] == 'd') {
+            TRY(fcntl(fd, F_SET_RW_HINT, &hint));
+            close(fd);
+            fd = open(paths[i], O_RDONLY);
+            hint = 0;
+            TRY(fcntl(fd, F_GET_RW_HINT, &hint));
+            ut_say("hint %u", (unsigned)hint);
+        }
+        TRY(fcntl(fd, F_GET_FILE_RW_HINT, &hint));
+        close(fd);
+    }
+    n = open("/proc", O_RDONLY); /* which nothing can freeze */
+    TRY(ioctl(n, FIFREEZE, 0));
+    TRY(ioctl(n, FITHAW, 0));
+    close(n);
+    PART("what is read is not appended");
+    n = open("data", O_RDONLY);
+    struct iovec v = {&size, 1};
+    TRY(preadv2(n, &v, 1, 0, RWF_APPEND));
+    TRY(preadv2(n, &v, 1, -1, RWF_APPEND | RWF_HIPRI));
+    TRY(preadv2(n, &v, 1, 0, 0x1000));
+    close(n);
+}
+
+/* Not everybody's. */
+static void asked_by_another(void)
+{
+    uint64_t hint = 2;
+    int n = 0, fd = open("data", O_RDONLY), proc = open("/proc", O_RDONLY);
+
+    setgid(1000);
+    setuid(1000);
+    TRY(fcntl(fd, F_SET_RW_HINT, &hint));
+    TRY(fcntl(fd, F_GET_RW_HINT, &hint));
+    TRY(ioctl(fd, FIBMAP, &n));
+    TRY(ioctl(proc, FIFREEZE, 0));
+    TRY(ioctl(proc, FITHAW, 0));
 }
 
 static const char *kind(mode_t m)
@@ -407,6 +481,8 @@ UT_PROGRAM(file)
     open_flags();
     reading_and_writing();
     descriptors();
+    asked();
+    ut_child("asked by another", asked_by_another);
     listing();
     times();
     devices();

@@ -45,6 +45,7 @@ static void show_first(int fd, int type, off_t start, off_t size)
 static void ranges(void)
 {
     int fd = open("ranges", O_RDWR | O_CREAT, 0600);
+    struct flock64 wide = {.l_type = F_RDLCK};
 
     PART("the first lock in the way is told, and neighbours are one");
     TRY(lock(fd, F_SETLK, F_WRLCK, 30, 5));
@@ -69,6 +70,12 @@ static void ranges(void)
     TRY(lock(fd, F_SETLK, F_WRLCK, 3, -5));
     TRY(lock(fd, F_SETLK, F_WRLCK, -1, 5));
     TRY(lock(fd, F_SETLK, F_UNLCK, 0, 0));
+    PART("struct flock64 is of fcntl64");
+    TRY(syscall(SYS_fcntl, fd, F_GETLK64, &wide));
+    TRY(syscall(SYS_fcntl, fd, F_OFD_SETLK, &wide));
+    TRY(syscall(SYS_fcntl, fd, F_OFD_SETLKW, NULL));
+    TRY(syscall(SYS_fcntl, -1, F_SETLK64, &wide));
+    TRY(syscall(SYS_fcntl64, fd, F_OFD_SETLK, &wide));
     close(fd);
 }
 
@@ -379,6 +386,12 @@ static void of_whole_files(void)
     ut_say("the child that waited too: %s", ut_status(status));
     close(a);
     close(b);
+    a = open("whole", O_PATH);
+    TRY(flock(a, LOCK_SH));
+    TRY(flock(a, LOCK_SH | LOCK_EX));
+    TRY(flock(-1, LOCK_NB));
+    TRY(flock(-1, LOCK_UN));
+    close(a);
 }
 
 UT_PROGRAM(lock)
