@@ -35,6 +35,7 @@ struct sockaddr_in6 {
     uint32_t scope;
 };
 #define SOCKADDR_IN6_MIN 24u /* without the scope, as it was once */
+#define PROTOCOL_MAX     262 /* the largest number of a protocol, which is that of MPTCP */
 
 static const uint8_t mapped[12] = {[10] = 0xFF, [11] = 0xFF};
 
@@ -168,6 +169,8 @@ int inet_bind(struct socket *s, const struct socket_address *a)
     struct inet_end e, before = i->own;
     int err = inet_read_address(i, a, &e);
 
+    if (!err && a->family != s->family) /* datagrams only go to others */
+        err = a->size < SOCKADDR_IN6_MIN ? -EINVAL : -EAFNOSUPPORT;
     if (err == -EAFNOSUPPORT && s->family == AF_INET && a->family == AF_UNSPEC && inet_is_any(&e))
         err = 0; /* as old programs have it */
     if (!err)
@@ -237,12 +240,14 @@ static int create(unsigned family, uint32_t type, int protocol, struct socket **
     int usual = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
     int err;
 
-    if (protocol < 0 || protocol > 255)
+    if (protocol < 0 || protocol > PROTOCOL_MAX)
         return -EINVAL;
     if (type == SOCK_RAW)
         return protocol ? -EPERM : -EPROTONOSUPPORT;
     if (type != SOCK_STREAM && type != SOCK_DGRAM)
         return -ESOCKTNOSUPPORT;
+    if (type == SOCK_DGRAM && protocol == (family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+        return -EACCES; /* no group is one that may ping */
     if (type == SOCK_DGRAM && protocol == IPPROTO_UDPLITE)
         usual = IPPROTO_UDPLITE;
     if (protocol && protocol != usual)

@@ -4,7 +4,15 @@
 
 #include "kernel/net/socket.h"
 
-enum { IPPROTO_IP = 0, IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_IPV6 = 41, IPPROTO_UDPLITE = 136 };
+enum {
+    IPPROTO_IP = 0,
+    IPPROTO_ICMP = 1,
+    IPPROTO_TCP = 6,
+    IPPROTO_UDP = 17,
+    IPPROTO_IPV6 = 41,
+    IPPROTO_ICMPV6 = 58,
+    IPPROTO_UDPLITE = 136
+};
 
 /* One end: an address of this machine and a port, in the processor's order of bytes. Of IPv6 there are two
  * addresses; IPv4 within IPv6 is IPv4 here. */

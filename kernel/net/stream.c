@@ -154,6 +154,14 @@ static int take_rights(struct receipt *r, struct message *m)
     return 0;
 }
 
+/* n bytes of m to the program: 0 or -EFAULT. MSG_TRUNC of TCP drops them instead. */
+static int hand_over(const struct receipt *r, struct message *m, uint32_t at, uint32_t n)
+{
+    if (unlikely(r->t->flags & MSG_TRUNC) && r->s->family != AF_UNIX)
+        return 0;
+    return message_copy_out(m, at, r->t->buf + r->done, n);
+}
+
 /* How many bytes of m may be received at once from byte `at` on: up to the urgent one, or from it on. */
 static uint32_t bytes_at_once(const struct socket *s, const struct message *m, uint32_t at)
 {
@@ -168,7 +176,7 @@ static int take_bytes(struct receipt *r)
     uint32_t left = bytes_at_once(r->s, m, m->at);
     uint32_t n = hole ? 0 : r->t->size - r->done < left ? (uint32_t)(r->t->size - r->done) : left;
 
-    if (n && message_copy_out(m, m->at, r->t->buf + r->done, n))
+    if (n && hand_over(r, m, m->at, n))
         return -EFAULT;
     r->done += n;
     m->at += hole ? 1 : n;
@@ -210,7 +218,7 @@ static int peek_bytes(struct receipt *r)
         to_mark = unlikely(r->s->urgent == m) && m->at + skip < r->s->urgent_at;
         left = bytes_at_once(r->s, m, m->at + skip);
         n = r->t->size - r->done < left ? (uint32_t)(r->t->size - r->done) : left;
-        if (message_copy_out(m, m->at + skip, r->t->buf + r->done, n))
+        if (hand_over(r, m, m->at + skip, n))
             err = -EFAULT;
         else
             r->done += n;

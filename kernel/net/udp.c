@@ -81,7 +81,8 @@ static int find_target(const struct inet_socket *i, const struct transfer *t, st
 {
     int err = 0;
 
-    if (!t->name) {
+    if (!t->name || (i->s.family == AF_INET6 && t->name->size >= sizeof t->name->family &&
+                     t->name->family == AF_UNSPEC)) {
         if (!i->linked)
             return -EDESTADDRREQ;
         *to = i->other;
@@ -168,6 +169,8 @@ static int udp_send(struct socket *s, struct transfer *t)
     }
     if (!err && t->size > (to.six ? UDP6_MAX : UDP4_MAX))
         err = -EMSGSIZE;
+    if (!err && t->flags & MSG_PROBE)
+        return (int)t->size;
     if (!err)
         err = message_create(s, t->buf, t->size, deadline, &m);
     if (err)

@@ -19,6 +19,11 @@ static void making(void)
     TRY(socket(45, SOCK_STREAM, 0));
     TRY(socket(99, SOCK_STREAM, 0));
     TRY(socketpair(AF_INET, SOCK_STREAM, 0, (int[2]){0, 0}));
+    TRY(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP));
+    TRY(socket(AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6));
+    TRY(socket(AF_INET6, SOCK_DGRAM, IPPROTO_ICMP));
+    TRY(socket(AF_INET, SOCK_STREAM, 256));
+    TRY(socket(AF_INET, SOCK_STREAM, 263));
     s = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
     SHOW(fcntl(s, F_GETFD));
     SHOW(fcntl(s, F_GETFL) & ~O_LARGEFILE);
@@ -286,6 +291,55 @@ static void options(void)
     close(six);
 }
 
+/* What is not kept as it is said. */
+static void changed(void)
+{
+    static const int values[] = {0, 1, 3, 100, 121, 257, 70000, -1};
+    int s = socket(AF_INET, SOCK_STREAM, 0), u = socket(AF_INET, SOCK_DGRAM, 0),
+        six = socket(AF_INET6, SOCK_STREAM, 0), value = 7;
+    socklen_t n = (socklen_t)-1;
+
+    PART("options that become others");
+    for (unsigned i = 0; i < sizeof values / sizeof *values; i++) {
+        int v = values[i];
+
+        SHOW(v);
+        TRY(inet_set(s, IPPROTO_TCP, TCP_LINGER2, v));
+        SHOW(inet_option(s, IPPROTO_TCP, TCP_LINGER2));
+        TRY(inet_set(s, IPPROTO_TCP, TCP_DEFER_ACCEPT, v));
+        SHOW(inet_option(s, IPPROTO_TCP, TCP_DEFER_ACCEPT));
+        TRY(inet_set(s, IPPROTO_TCP, TCP_FASTOPEN, v));
+        SHOW(inet_option(s, IPPROTO_TCP, TCP_FASTOPEN));
+        TRY(inet_set(s, IPPROTO_IP, IP_TOS, v));
+        SHOW(inet_option(s, IPPROTO_IP, IP_TOS));
+        TRY(inet_set(u, IPPROTO_IP, IP_TOS, v));
+        SHOW(inet_option(u, IPPROTO_IP, IP_TOS));
+        TRY(inet_set(six, IPPROTO_IPV6, IPV6_TCLASS, v));
+        SHOW(inet_option(six, IPPROTO_IPV6, IPV6_TCLASS));
+    }
+    PART("without a value");
+    TRY(inet_set(s, IPPROTO_TCP, TCP_MAXSEG, 0));
+    TRY(inet_set(u, IPPROTO_IP, IP_TOS, 16));
+    TRY(setsockopt(u, IPPROTO_IP, IP_TOS, &value, 0));
+    SHOW(inet_option(u, IPPROTO_IP, IP_TOS));
+    TRY(setsockopt(u, IPPROTO_IP, IP_TTL, &value, 0));
+    TRY(setsockopt(u, IPPROTO_IP, IP_TOS, NULL, 4));
+    TRY(setsockopt(six, IPPROTO_IPV6, IPV6_UNICAST_HOPS, NULL, 4));
+    SHOW(inet_option(six, IPPROTO_IPV6, IPV6_UNICAST_HOPS));
+    TRY(setsockopt(six, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &value, 3));
+    TRY(getsockopt(six, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &value, &n));
+    SHOW(n);
+    n = (socklen_t)-1;
+    TRY(getsockopt(six, IPPROTO_TCP, TCP_NODELAY, &value, &n));
+    TRY(setsockopt(s, IPPROTO_TCP, 77, &value, 3));
+    TRY(setsockopt(s, IPPROTO_TCP, 77, NULL, 4));
+    SHOW(inet_option(six, 99, 1));
+    SHOW(inet_option(u, 99, 1));
+    close(s);
+    close(u);
+    close(six);
+}
+
 static void interface(void)
 {
     struct ifreq r[4];
@@ -369,6 +423,7 @@ UT_PROGRAM(inet)
     ports();
     both();
     options();
+    changed();
     interface();
     tables();
 }

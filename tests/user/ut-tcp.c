@@ -346,6 +346,28 @@ static void much(void)
     close(p[1]);
 }
 
+/* MSG_TRUNC: bytes are received and not given. */
+static void dropped(void)
+{
+    char buf[8] = "-------";
+    int p[2];
+
+    PART("dropped");
+    inet_pair(p);
+    TRY(write(p[0], "abcdefgh", 8));
+    TRY(recv(p[1], buf, 2, MSG_TRUNC | MSG_PEEK));
+    TRY(recv(p[1], buf, 2, MSG_TRUNC));
+    TRY(recv(p[1], NULL, 1, MSG_TRUNC));
+    TRY(recv(p[1], NULL, 1, 0));
+    ut_say("%s", buf);
+    TRY(recv(p[1], buf, 3, 0));
+    ut_say("%s", buf);
+    TRY(recv(p[1], (void *)8, 100, MSG_TRUNC));
+    TRY(recv(p[1], buf, 1, MSG_DONTWAIT | MSG_TRUNC));
+    close(p[0]);
+    close(p[1]);
+}
+
 UT_PROGRAM(tcp)
 {
     inet_up();
@@ -356,4 +378,5 @@ UT_PROGRAM(tcp)
     closing();
     ut_child("a broken pipe", kill_by_pipe);
     much();
+    dropped();
 }

@@ -167,6 +167,33 @@ static void choosing(void)
     close(c);
 }
 
+#define MSG_PROBE_ 0x10 /* which C libraries call by an older name */
+
+/* What a socket of AF_INET6 makes of addresses that are of other families, or none. */
+static void families(void)
+{
+    int s = socket(AF_INET6, SOCK_DGRAM, 0), c = socket(AF_INET6, SOCK_DGRAM, 0);
+    struct inet_any six = inet_make("::1", 0), four = inet_make("127.0.0.1", 0), none = {0};
+    char buf[8];
+
+    PART("other families");
+    TRY(bind(s, &four.any, four.size));
+    TRY(bind(s, &four.any, six.size));
+    TRY(bind(s, &none.any, six.size));
+    TRY(bind(s, &six.any, six.size));
+    TRY(sendto(c, "x", 1, 0, &none.any, sizeof none.any));
+    TRY(sendto(c, "x", 1, 0, &none.any, 1));
+    TRY(sendto(c, "x", 1, 0, &none.any, 0));
+    TRY(inet_connect_to(c, "::1", inet_port(s)));
+    TRY(sendto(c, "none", 4, 0, &none.any, sizeof none.any));
+    TRY(recv(s, buf, sizeof buf, MSG_DONTWAIT));
+    PART("only asked whether it would be sent");
+    TRY(send(c, "probe", 5, MSG_PROBE_));
+    TRY(recv(s, buf, sizeof buf, MSG_DONTWAIT));
+    close(s);
+    close(c);
+}
+
 UT_PROGRAM(udp)
 {
     inet_up();
@@ -174,4 +201,5 @@ UT_PROGRAM(udp)
     one("::1");
     lost();
     choosing();
+    families();
 }
