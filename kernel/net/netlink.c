@@ -226,6 +226,8 @@ static int netlink_send(struct socket *s, struct transfer *t)
 
     if (t->flags & MSG_OOB)
         return -EOPNOTSUPP;
+    if (!t->size)
+        return -ENODATA;
     if (t->name)
         err = read_address(t->name, &to);
     if (!err && t->name)

@@ -99,6 +99,12 @@ static int set_number(struct socket *s, int option, int32_t value)
         return 0;
     case SO_BSDCOMPAT:
         return 0;
+    case SO_DETACH_FILTER: /* none has one */
+        return -ENOENT;
+    case SO_REUSEPORT:
+        if (value && s->family != AF_INET && s->family != AF_INET6)
+            return -EOPNOTSUPP;
+        break;
     default:
         if (option < 0 || option > 63 || !(BITS & BIT(option)))
             return -ENOPROTOOPT;

@@ -153,7 +153,8 @@ static int bind_path(struct unix_socket *u, const struct socket_address *a)
     name = address_create(full.bytes, PATH_AT + n);
     if (!name)
         return -ENOMEM;
-    err = vfs_mknod_get(NULL, path, S_IFSOCK | (0777 & ~fs_context_current()->umask), 0, &i);
+    err =
+        vfs_mknod_get(NULL, path, S_IFSOCK | (u->s.inode.mode & 07777 & ~fs_context_current()->umask), 0, &i);
     if (err) {
         unix_address_put(name);
         return err == -EEXIST ? -EADDRINUSE : err;

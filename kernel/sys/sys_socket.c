@@ -235,10 +235,7 @@ static int32_t shut_socket(uint32_t fd, uint32_t how)
     if (err)
         return err;
     s = socket_of(f);
-    if (how > 2)
-        err = -EINVAL;
-    else
-        err = s->ops->shutdown ? s->ops->shutdown(s, how + 1) : -EOPNOTSUPP;
+    err = !s->ops->shutdown ? -EOPNOTSUPP : how > 2 ? -EINVAL : s->ops->shutdown(s, how + 1);
     file_put(f);
     return err;
 }
@@ -272,6 +269,7 @@ static int32_t send_buffer(uint32_t fd, vaddr_t buf, uint32_t n, uint32_t flags,
 {
     struct transfer t = {.buf = buf, .size = cut(n), .flags = flags};
     struct socket_address a;
+    unsigned family;
     struct file *f;
     int done;
 
@@ -280,7 +278,9 @@ static int32_t send_buffer(uint32_t fd, vaddr_t buf, uint32_t n, uint32_t flags,
     done = socket_fd((int)fd, &f);
     if (done)
         return done;
-    if (address) {
+    family = socket_of(f)->family;
+    /* An address without bytes is one that is too short for those two, and none for others. */
+    if (address && (address_size || family == AF_INET || family == AF_INET6)) {
         t.name = &a;
         done = read_address(&a, address, address_size);
     }

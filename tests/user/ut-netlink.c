@@ -181,6 +181,9 @@ static void names(void)
     TRY(socket(AF_NETLINK, SOCK_RAW, -1));
     TRY(socketpair(AF_NETLINK, SOCK_RAW, 0, (int[2]){0, 0}));
     s = socket(AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE);
+    TRY(send(s, "", 0, 0));
+    TRY(write(s, "", 0));
+    TRY(shutdown(s, 3));
     SHOW(inet_option(s, SOL_SOCKET, SO_DOMAIN));
     SHOW(inet_option(s, SOL_SOCKET, SO_TYPE));
     SHOW(inet_option(s, SOL_SOCKET, SO_PROTOCOL));

@@ -349,6 +349,40 @@ static void looking(int type)
     close(p[1]);
 }
 
+/* Sizes of addresses that are none. */
+static void sizes(void)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    socklen_t n = (socklen_t)-1;
+    struct stat st;
+    char buf[4];
+    int p[2], s;
+
+    PART("sizes of addresses");
+    socketpair(AF_UNIX, SOCK_DGRAM, 0, p);
+    TRY(getsockname(p[0], (struct sockaddr *)&a, &n));
+    TRY(getpeername(p[0], (struct sockaddr *)&a, &n));
+    TRY(getsockname(p[0], NULL, &n));
+    TRY(sendto(p[0], "none", 4, 0, (struct sockaddr *)&a, 0));
+    TRY(recvfrom(p[1], buf, sizeof buf, 0, (struct sockaddr *)&a, &n));
+    TRY(recv(p[1], buf, sizeof buf, MSG_DONTWAIT));
+    TRY(set_number(p[0], SO_REUSEPORT, 1));
+    TRY(set_number(p[0], SO_REUSEPORT, 0));
+    TRY(set_number(p[0], SO_DETACH_FILTER, 0));
+    close(p[0]);
+    close(p[1]);
+    s = socket(AF_UNIX, SOCK_STREAM, 0);
+    TRY(sendto(s, "x", 1, 0, (struct sockaddr *)&a, 0));
+    PART("the mode of a socket is that of its name");
+    umask(022);
+    TRY(fchmod(s, 0620));
+    TRY(bind_to(s, "moded"));
+    stat("moded", &st);
+    ut_say("%o", st.st_mode);
+    unlink("moded");
+    close(s);
+}
+
 static void names(void)
 {
     struct sockaddr_un a;
@@ -760,6 +794,7 @@ UT_PROGRAM(unix)
     looking(SOCK_STREAM);
     looking(SOCK_DGRAM);
     names();
+    sizes();
     connections();
     listed();
     much();
