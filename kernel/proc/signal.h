@@ -92,6 +92,10 @@ enum {
     SA_NODEFER = 0x40000000,
 };
 #define SA_RESETHAND 0x80000000u
+/* All, with SA_EXPOSE_TAGBITS, which is kept for processors that put tags into addresses. */
+#define SA_KNOWN                                                                                             \
+    (SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | 0x800 | SA_RESTORER | SA_ONSTACK | SA_RESTART | SA_NODEFER | \
+     SA_RESETHAND)
 
 /* sigaltstack(2) */
 enum { SS_ONSTACK = 1, SS_DISABLE = 2, ALT_STACK_MIN = 2048 };

@@ -99,7 +99,7 @@ int32_t sys_tgkill(SYSCALL_3_ARGS(tgid, tid, signo))
     return send_thread(tgid, tid, &info);
 }
 
-/* siginfo that a program made up; what only the kernel says it may say to itself only. */
+/* siginfo that a program made up; what only the kernel says a thread may say to itself only. */
 static int32_t read_info(uint32_t to, uint32_t signo, vaddr_t va, struct siginfo *info)
 {
     uint32_t w[8]; /* as far as any kind of it goes */
@@ -114,7 +114,7 @@ static int32_t read_info(uint32_t to, uint32_t signo, vaddr_t va, struct siginfo
         .uid = (int)w[4],
         .value = w[5],
     };
-    if ((info->code >= 0 || info->code == SI_TKILL) && (int)to != process_current()->pid)
+    if ((info->code >= 0 || info->code == SI_TKILL) && (int)to != thread_current()->tid)
         return -EPERM;
     return signo > SIGNALS ? -EINVAL : 0;
 }
@@ -165,7 +165,7 @@ int32_t sys_pidfd_send_signal(SYSCALL_4_ARGS(fd, signo, va, flags))
 int32_t sys_rt_tgsigqueueinfo(SYSCALL_4_ARGS(tgid, tid, signo, va))
 {
     struct siginfo info;
-    int32_t err = read_info(tgid, signo, va, &info);
+    int32_t err = read_info(tid, signo, va, &info);
 
     if (err != -EFAULT && ((int32_t)tgid <= 0 || (int32_t)tid <= 0))
         return -EINVAL;
@@ -188,6 +188,7 @@ static int32_t set_action(uint32_t signo, const struct signal_action *new, struc
     p->actions->touched |= SIGBIT(signo);
     *a = *new;
     a->mask &= ~SIGNALS_UNCAUGHT;
+    a->flags &= SA_KNOWN; /* so that programs can find out which there are */
     while (signal_ignored(p, (int)signo) && !signal_forget(p, SIGBIT(signo), RECORDS_A_STEP))
         might_sleep(); /* another thread may have set another action meanwhile */
     return 0;

@@ -1,5 +1,6 @@
 /* Signals: codes and addresses, masks, order, restarts, frames that give back every register. */
 #include "tests/user/ut.h"
+#include <pthread.h>
 #include <setjmp.h>
 #include <sys/time.h>
 #include <time.h>
@@ -261,6 +262,26 @@ static void flags(void)
     signal(SIGUSR1, SIG_DFL);
 }
 
+/* Bits of sa_flags that the kernel knows are kept; by that a program finds them. */
+static void known(void)
+{
+    struct {
+        void *handler;
+        unsigned long flags;
+        void *restorer;
+        unsigned long mask[2];
+    } action = {.handler = SIG_IGN}, now;
+
+    PART("flags that are known");
+    for (unsigned bit = 0; bit < 32; bit++) {
+        action.flags = 1ul << bit;
+        syscall(SYS_rt_sigaction, SIGUSR1, &action, NULL, 8);
+        syscall(SYS_rt_sigaction, SIGUSR1, NULL, &now, 8);
+        ut_say("bit %u: %#lx", bit, now.flags);
+    }
+    signal(SIGUSR1, SIG_DFL);
+}
+
 static uint8_t other_stack[64 << 10];
 static volatile bool on_other;
 static stack_t seen;
@@ -467,6 +488,39 @@ static void queued(void)
     TRY(syscall(SYS_rt_tgsigqueueinfo, -1, getpid(), SIGUSR1, NULL));
 }
 
+/* What only the kernel says a thread may say to itself alone. */
+static void *say_to_first(void *info)
+{
+    pid_t pid = getpid();
+
+    TRY(syscall(SYS_rt_sigqueueinfo, pid, 0, info));
+    TRY(syscall(SYS_rt_tgsigqueueinfo, pid, pid, 0, info));
+    TRY(syscall(SYS_rt_tgsigqueueinfo, pid, gettid(), 0, info));
+    return NULL;
+}
+
+static void made_up(void)
+{
+    siginfo_t info = {.si_code = SI_KERNEL};
+    pid_t pid = getpid();
+    pthread_t t;
+
+    PART("made up");
+    for (int k = 0; k < 2; k++) {
+        TRY(syscall(SYS_rt_sigqueueinfo, pid, 0, &info));
+        TRY(syscall(SYS_rt_tgsigqueueinfo, pid, pid, 0, &info));
+        TRY(syscall(SYS_rt_tgsigqueueinfo, 0, pid, 0, &info));
+        TRY(syscall(SYS_rt_tgsigqueueinfo, pid, 0, 0, &info));
+        TRY(syscall(SYS_rt_tgsigqueueinfo, -1, pid, 0, &info));
+        TRY(syscall(SYS_rt_tgsigqueueinfo, 0, pid, 0, NULL));
+        TRY(syscall(SYS_rt_tgsigqueueinfo, pid, pid, 65, &info));
+        PART("by another thread");
+        pthread_create(&t, NULL, say_to_first, &info);
+        pthread_join(t, NULL);
+        info.si_code = SI_QUEUE;
+    }
+}
+
 /* A handler that cannot be entered because there is no room for its frame ends the process. */
 static void no_room(void)
 {
@@ -503,6 +557,8 @@ UT_PROGRAM(signal)
     children();
     inheritance();
     queued();
+    known();
+    made_up();
     PART("ends");
     ut_child("a handler without a stack", no_room);
     ut_child("sigreturn from nowhere", bad_return);
