@@ -30,6 +30,20 @@ static void clocks(void)
         TRY(clock_gettime(all[i], &t));
     TRY(clock_gettime(77, &t));
     TRY(clock_getres(CLOCK_MONOTONIC, &t));
+    PART("clocks of a process or a thread");
+    for (int clock = -8; clock < 0; clock++) {
+        struct timespec bad = {.tv_nsec = -1};
+
+        SHOW(clock);
+        t.tv_nsec = -1;
+        TRY(syscall(SYS_clock_getres, clock, &t));
+        SHOW(t.tv_nsec);
+        TRY(syscall(SYS_clock_settime, clock, &t));
+        TRY(syscall(SYS_clock_settime, clock, &bad));
+        TRY(syscall(SYS_clock_settime, clock, NULL));
+    }
+    TRY(syscall(SYS_clock_settime, CLOCK_PROCESS_CPUTIME_ID, NULL));
+    PART("they go on");
     double last = now(CLOCK_MONOTONIC);
     for (unsigned i = 0; i < 2000; i++) {
         double next = now(CLOCK_MONOTONIC);

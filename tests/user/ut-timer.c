@@ -215,6 +215,19 @@ static void refused(void)
     TRY(create(77, &e, &id));
     TRY(create(CLOCK_MONOTONIC_RAW, &e, &id));
     TRY(create(CLOCK_MONOTONIC_COARSE, &e, &id));
+    for (int clock = CLOCK_REALTIME_ALARM; clock <= CLOCK_BOOTTIME_ALARM; clock++) {
+        struct itimerspec soon = {.it_value.tv_nsec = 1000000};
+        sigset_t usr1;
+
+        sigemptyset(&usr1);
+        sigaddset(&usr1, SIGUSR1);
+        sigprocmask(SIG_BLOCK, &usr1, NULL);
+        TRY(create(clock, &e, &id));
+        TRY(timer_settime((timer_t)id, 0, &soon, NULL));
+        SHOW(sigwaitinfo(&usr1, NULL) == SIGUSR1);
+        TRY(timer_delete((timer_t)id));
+        sigprocmask(SIG_UNBLOCK, &usr1, NULL);
+    }
     e.sigev_signo = 0;
     TRY(create(CLOCK_MONOTONIC, &e, &id));
     e.sigev_signo = 65;
