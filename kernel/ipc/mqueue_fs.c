@@ -282,7 +282,8 @@ static void flush_queue(struct file *f)
     mqueue_flush(mqueue_of(f->inode));
 }
 
-static const struct file_ops queue_ops = {.read = read_queue, .poll = poll_queue, .flush = flush_queue};
+static const struct file_ops queue_ops = {
+    .read = read_queue, .poll = poll_queue, .flush = flush_queue, .never_out = true};
 
 int mqueue_get(int fd, struct mqueue **out, struct file **f)
 {

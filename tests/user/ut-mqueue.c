@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -439,6 +440,15 @@ static void files(void)
     readlink(path, to, sizeof to - 1);
     ut_say("%s", to);
     TRY(write(fd, "x", 1));
+    {
+        int pipes[2];
+
+        TRY(pipe(pipes));
+        TRY(splice(fd, NULL, pipes[1], NULL, 10, 0));
+        TRY(sendfile(pipes[1], fd, NULL, 10));
+        close(pipes[0]);
+        close(pipes[1]);
+    }
     TRY(fchmod(fd, 0640));
     fstat(fd, &st);
     ut_say("mode %o", st.st_mode);
