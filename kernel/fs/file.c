@@ -177,10 +177,10 @@ static int may_open(const struct path_end *end, uint32_t flags, bool made)
     uint32_t mode = end->inode->mode;
     int err;
 
-    if (S_ISLNK(mode) && !(flags & O_PATH))
-        return -ELOOP;
     if (flags & O_DIRECTORY && !S_ISDIR(mode))
         return -ENOTDIR;
+    if (S_ISLNK(mode) && !(flags & O_PATH))
+        return -ELOOP;
     if (flags & O_PATH)
         return 0;
     if (S_ISDIR(mode) && (flags & (O_CREAT | O_ACCMODE | O_TRUNC)))

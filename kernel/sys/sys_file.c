@@ -28,6 +28,11 @@ static inline uint64_t word64(uint32_t low, uint32_t high)
 
 /* O_TMPFILE without O_DIRECTORY, which belongs to it. */
 #define O_TMPFILE_ALONE (O_TMPFILE & ~O_DIRECTORY)
+#define O_NONOTIFY      0x4000000u /* Linux's own, which it drops without a word */
+/* What open() knows; it has forgotten other flags before it looks. */
+#define O_KNOWN                                                                                              \
+    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC |          \
+     O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE_ALONE)
 
 /* Whether flags contradict each other, whatever the path is. O_PATH makes nothing. */
 static bool contradict(uint32_t flags)
@@ -52,6 +57,7 @@ static int32_t open_at(int dirfd, vaddr_t user_path, uint32_t flags, uint32_t mo
     err = path_from_user(dirfd, user_path, resolve & LOOKUP_IN_ROOT ? PATH_IN_ROOT : 0, &dir, &path);
     if (err)
         return err;
+    flags &= O_KNOWN;
     fd = fd_reserve(0, flags & O_CLOEXEC);
     err = fd < 0 ? fd : file_open_within(dir, path, flags, mode, resolve, &f);
     path_done(dir, path);
@@ -91,12 +97,6 @@ enum {
     RESOLVE_CACHED = 1 << 5,
     RESOLVE_ALL = 0x3F,
 };
-
-#define O_NONOTIFY 0x4000000u /* Linux's own, which it drops without a word */
-/* What open() knows; it has forgotten other flags before it looks. */
-#define O_KNOWN                                                                                              \
-    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC |          \
-     O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE_ALONE)
 
 /* Whether openat2(), which takes nothing amiss without saying so, takes this: 0, -EINVAL, -EAGAIN. */
 static int check_how(const struct open_how *how)

@@ -174,9 +174,12 @@ int32_t sys_fstat64(SYSCALL_2_ARGS(fd, user))
     return stat_fd(fd, user, put_stat64);
 }
 
+/* How hard to ask a server, whose files may have changed: there is none. */
+#define AT_STATX_SYNC_TYPE 0x6000
+
 int32_t sys_fstatat64(SYSCALL_4_ARGS(dirfd, path, user, flags))
 {
-    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH))
+    if (flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))
         return -EINVAL;
     return stat_at((int)dirfd, path, flags, user, put_stat64);
 }
@@ -193,7 +196,8 @@ static int32_t put_statx(const struct inode *i, vaddr_t user, bool birth)
         STATX_BASIC_STATS = 0x7FF,
         STATX_BTIME = 0x800,
         STATX_MNT_ID = 0x1000,
-        STATX_ATTR_MOUNT_ROOT = 0x2000
+        STATX_ATTR_MOUNT_ROOT = 0x2000,
+        STATX_ATTR_TOLD = 0x201000 | STATX_ATTR_MOUNT_ROOT /* with AUTOMOUNT and DAX, which nothing has */
     };
     bool born = birth && !i->fs->type->made_up;
     struct statx s = {
@@ -209,7 +213,7 @@ static int32_t put_statx(const struct inode *i, vaddr_t user, bool birth)
         .ino = i->ino,
         .size = i->size,
         .blocks = blocks_of(i),
-        .attributes_mask = STATX_ATTR_MOUNT_ROOT,
+        .attributes_mask = STATX_ATTR_TOLD,
         .atime = statx_time(i->atime_ns),
         .ctime = statx_time(i->ctime_ns),
         .mtime = statx_time(i->mtime_ns),
@@ -234,7 +238,7 @@ static int32_t put_statx_plain(const struct inode *i, vaddr_t user)
 
 int32_t sys_statx(SYSCALL_5_ARGS(dirfd, path, flags, mask, user))
 {
-    enum { AT_STATX_SYNC_TYPE = 0x6000, STATX_RESERVED = (int)0x80000000, STATX_BIRTH = 0x800 };
+    enum { STATX_RESERVED = (int)0x80000000, STATX_BIRTH = 0x800 };
 
     if (mask & (uint32_t)STATX_RESERVED || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE ||
         flags & ~(uint32_t)(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE))

@@ -52,6 +52,29 @@ static void attributes(void)
     close(fd);
 }
 
+/* Flags of calls that look at a file or change its times. */
+static void flags_at(void)
+{
+    int fd = ut_file("file", 100);
+    struct statx x;
+    struct stat64 st;
+
+    PART("flags for one file");
+    for (unsigned bit = 0; bit < 32; bit++) {
+        ut_say("bit %u", bit);
+        TRY(syscall(SYS_fstatat64, AT_FDCWD, "file", &st, 1u << bit));
+        TRY(syscall(SYS_utimensat, AT_FDCWD, "file", NULL, 1u << bit));
+        TRY(syscall(SYS_utimensat, fd, NULL, NULL, 1u << bit));
+    }
+    TRY(syscall(SYS_fstatat64, AT_FDCWD, "file", &st, 0x6000));
+    TRY(syscall(SYS_utimensat, AT_FDCWD, NULL, NULL, 0));
+    TRY(syscall(SYS_utimensat, AT_FDCWD, NULL, NULL, AT_EMPTY_PATH));
+    TRY(statx(AT_FDCWD, "file", 0, STATX_ALL, &x));
+    ut_say("attributes %#llx of %#llx", (unsigned long long)x.stx_attributes,
+           (unsigned long long)x.stx_attributes_mask & ~0x70ull);
+    close(fd);
+}
+
 static void sleeping(void)
 {
     static const clockid_t clocks[] = {CLOCK_REALTIME,
@@ -334,6 +357,7 @@ UT_PROGRAM(errors)
     ut_workdir();
     TRY(pipe(fds));
     attributes();
+    flags_at();
     sleeping();
     groups();
     named();

@@ -40,6 +40,20 @@ static void open_flags(void)
     TRY(close(1000));
     for (int fd = 3; fd < 20; fd++)
         close(fd);
+    PART("flags that do not go together, and unknown ones");
+    TRY(open(".", O_RDONLY | O_TRUNC));
+    TRY(open("link", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    TRY(open("link", O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    TRY(open("missing", O_RDWR | O_CREAT | O_DIRECTORY, 0600));
+    TRY(open(".", O_RDWR | O_CREAT | O_TMPFILE, 0600));
+    TRY(open(".", O_RDONLY | O_TMPFILE, 0600));
+    TRY(open(".", O_RDWR | (O_TMPFILE & ~O_DIRECTORY), 0600));
+    for (unsigned bit = 23; bit < 32; bit++) {
+        int fd = open("a", (int)(O_RDONLY | 1u << bit));
+
+        ut_say("bit %u: %#x", bit, fcntl(fd, F_GETFL) & ~O_LARGEFILE);
+        close(fd);
+    }
 }
 
 static void reading_and_writing(void)
