@@ -262,7 +262,17 @@ static int random_write(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     return (int)n;
 }
 
-static const struct file_ops random_ops = {.read = random_read, .write = random_write, .seek = null_seek};
+/* It always has bytes, and says so to who asks. */
+static unsigned random_poll(struct file *f, struct poll_table *table)
+{
+    (void)f;
+    (void)table;
+    return POLLIN | POLLRDNORM;
+}
+
+static const struct file_ops random_ops = {
+    .read = random_read, .write = random_write, .poll = random_poll, .seek = null_seek};
+static const struct file_ops urandom_ops = {.read = random_read, .write = random_write, .seek = null_seek};
 
 void devices_init(void)
 {
@@ -274,6 +284,6 @@ void devices_init(void)
     chardev_register(MKDEV(1, 5), "zero", &zero_ops);
     chardev_register(MKDEV(1, 7), "full", &full_ops);
     chardev_register(MKDEV(1, 8), "random", &random_ops);
-    chardev_register(MKDEV(1, 9), "urandom", &random_ops);
+    chardev_register(MKDEV(1, 9), "urandom", &urandom_ops);
     chardev_register(MKDEV(1, 11), "kmsg", &kmsg_ops);
 }

@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/statfs.h>
@@ -426,6 +428,21 @@ static void devices(void)
 
     PART("devices");
     int null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDWR), full = open("/dev/full", O_RDWR);
+    {
+        int random = open("/dev/random", O_RDONLY), urandom = open("/dev/urandom", O_RDONLY),
+            set = epoll_create1(0);
+        struct pollfd p[] = {{.fd = random, .events = POLLIN | POLLOUT},
+                             {.fd = urandom, .events = POLLIN | POLLOUT}};
+
+        TRY(poll(p, 2, 0));
+        /* Where Linux has only just begun it has no good bytes yet, and says that it takes some. */
+        ut_say("random %d, urandom %#x", p[0].revents == POLLIN || p[0].revents == POLLOUT, p[1].revents);
+        TRY(epoll_ctl(set, EPOLL_CTL_ADD, random, &(struct epoll_event){.events = EPOLLIN}));
+        TRY(epoll_ctl(set, EPOLL_CTL_ADD, urandom, &(struct epoll_event){.events = EPOLLIN}));
+        close(random);
+        close(urandom);
+        close(set);
+    }
     TRY(read(null, buf, 10));
     TRY(write(null, buf, 10));
     memset(buf, 1, sizeof buf);
