@@ -22,7 +22,7 @@ my $script = <<'END';
 export LC_ALL=C
 strace_all() {
     strace -ff -o calls sh -c "$1"
-    for f in calls.*; do echo "-- a process"; sed 's/(.*//' $f | grep -v -E 'wait4|SIGCHLD|sigreturn|sigaction|clock_gettime'; done
+    for f in $(ls calls.* | sort -t . -k 2 -n); do echo "-- a process"; sed 's/(.*//' $f | grep -v -E 'wait4|SIGCHLD|sigreturn|sigaction|clock_gettime'; done
     rm calls.*
 }
 debug() { gdb -q -nx -batch -ex 'set pagination off' -ex 'set confirm off' "$@" 2>&1 | grep -v -E 'warning|file a bug|No such file'; }
