@@ -83,10 +83,32 @@ int pidfd_get_target(int fd, struct pidfd_name *out)
     return err;
 }
 
+int pidfd_prepare(int pid, uint32_t flags, struct file **out)
+{
+    struct pidfd_name *d = vm_zalloc(sizeof *d);
+    int err;
+
+    if (!d)
+        return -ENOMEM;
+    d->pid = pid;
+    err = file_open_anonymous(&pidfd_ops, d, "anon_inode:[pidfd]", O_RDWR | flags, out);
+    if (err)
+        kfree(d);
+    else
+        pidfds.count++;
+    return err;
+}
+
+void pidfd_complete(struct file *f, const struct process *p)
+{
+    struct pidfd_name *d = f->data;
+
+    d->born = p->start_ns;
+}
+
 int pidfd_open(uint32_t pid, uint32_t flags)
 {
     struct process *p;
-    struct pidfd_name *d;
     struct file *f;
     int err;
 
@@ -94,18 +116,12 @@ int pidfd_open(uint32_t pid, uint32_t flags)
         return -EINVAL;
     if (!process_find((int)pid))
         return thread_find((int)pid) ? -EINVAL : -ESRCH; /* a thread that does not lead is not enough */
-    d = vm_alloc(sizeof *d);
-    if (!d)
-        return -ENOMEM;
-    *d = (struct pidfd_name){.pid = (int)pid};
-    err = file_open_anonymous(&pidfd_ops, d, "anon_inode:[pidfd]", O_RDWR | flags, &f);
-    if (err) {
-        kfree(d);
+    err = pidfd_prepare((int)pid, flags, &f);
+    if (err)
         return err;
-    }
-    pidfds.count++;
     p = process_find((int)pid);
-    d->born = p ? p->start_ns : 0;
+    if (p)
+        pidfd_complete(f, p);
     err = p ? fd_install(f, 0, true) : -ESRCH;
     if (err < 0)
         file_put(f);

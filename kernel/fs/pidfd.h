@@ -21,6 +21,10 @@ bool pidfd_names(const struct pidfd_name *n, const struct process *p);
 struct process *pidfd_find(const struct pidfd_name *n);
 /* Have those who poll a descriptor woken by ends of processes. At start-up. */
 void pidfd_init(void);
+/* A file for a process that will have this number, and names nobody yet; 0 or -errno. Sleeps. */
+int pidfd_prepare(int pid, uint32_t flags, struct file **out);
+/* It is this one. Does not sleep. */
+void pidfd_complete(struct file *f, const struct process *p);
 /* A descriptor for the process with a number, with pidfd_open(2)'s flags; or -errno. Sleeps. */
 int pidfd_open(uint32_t pid, uint32_t flags);
 

@@ -10,6 +10,7 @@
  */
 #include "kernel/life/clone.h"
 #include "kernel/fs/file.h"
+#include "kernel/fs/pidfd.h"
 #include "kernel/ipc/sem.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/memory.h"
@@ -23,9 +24,10 @@
 #include "mm/space.h"
 
 enum {
-    CLONE_KNOWN = CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT |
-                  CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |
-                  CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO | CLONE_PTRACE,
+    CLONE_KNOWN = CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PIDFD | CLONE_VFORK |
+                  CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+                  CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID | CLONE_IO |
+                  CLONE_PTRACE,
 };
 
 static int check(const struct clone *c)
@@ -37,6 +39,9 @@ static int check(const struct clone *c)
     if (c->flags & CLONE_SIGHAND && !(c->flags & CLONE_VM))
         return -EINVAL;
     if ((c->flags & CSIGNAL) > SIGNALS)
+        return -EINVAL;
+    if (c->flags & CLONE_PIDFD && (c->flags & (CLONE_DETACHED | CLONE_THREAD) ||
+                                   (c->flags & CLONE_PARENT_SETTID && c->pidfd == c->parent_tid)))
         return -EINVAL;
     if (c->flags & CLONE_PARENT && process_current() == process_init)
         return -EINVAL; /* it has no parent */
@@ -81,18 +86,20 @@ static void inherit(struct process *child, const struct process *parent)
 }
 
 /* What threads share, for a new process. On an error process_discard() undoes what was done. */
-static int copy_shared(struct process *child, const struct process *parent, uint32_t flags)
+static int copy_shared(struct process *child, const struct process *parent, const struct clone *c)
 {
-    int err = copy_memory(child, parent, flags);
+    int err = copy_memory(child, parent, c->flags);
 
     if (err)
         return err;
-    child->fs = flags & CLONE_FS ? fs_context_get(parent->fs) : fs_context_copy(parent->fs);
-    if (flags & CLONE_SIGHAND) {
+    child->fs = c->flags & CLONE_FS ? fs_context_get(parent->fs) : fs_context_copy(parent->fs);
+    if (c->flags & CLONE_SIGHAND) {
         child->actions = parent->actions;
         child->actions->refs++;
     } else {
         child->actions = signal_actions_copy(parent->actions);
+        if (child->actions && c->clear_handlers)
+            signal_actions_clear(child->actions);
     }
     return child->fs && child->actions ? 0 : -ENOMEM;
 }
@@ -175,7 +182,7 @@ static int make(const struct clone *c, int tid, struct thread **out)
         p = process_create(tid, parent);
         if (!p)
             return -ENOMEM;
-        err = copy_shared(p, parent, c->flags);
+        err = copy_shared(p, parent, c);
         if (err)
             goto no_thread;
     }
@@ -260,6 +267,39 @@ static void follow(const struct clone *c, int tid, unsigned event, struct waitq 
         ptrace_tell_event(PTRACE_EVENT_VFORK_DONE, (uint32_t)tid);
 }
 
+/* A descriptor of the parent's for the child; its number is told before the child is there. Sleeps. */
+static int prepare_pidfd(const struct clone *c, int pid, struct file **out)
+{
+    int fd = fd_reserve(0, true), err;
+
+    if (fd < 0)
+        return fd;
+    err = pidfd_prepare(pid, 0, out);
+    if (!err && user_write32(c->pidfd, (uint32_t)fd)) {
+        file_put(*out);
+        err = -EFAULT;
+    }
+    if (!err)
+        return fd;
+    fd_unreserve(fd);
+    *out = NULL;
+    return err;
+}
+
+/* The child is there, or (NULL) it will never be. */
+static void give_pidfd(int fd, struct file *f, const struct thread *child)
+{
+    if (!f)
+        return;
+    if (child) {
+        pidfd_complete(f, child->process);
+        fd_fill(fd, f);
+    } else {
+        fd_unreserve(fd);
+        file_put(f);
+    }
+}
+
 int clone(const struct clone *c)
 {
     struct process *parent = process_current();
@@ -271,7 +311,8 @@ int clone(const struct clone *c)
     struct pid_claim claim;
     struct ptrace *tie = NULL;
     unsigned event = event_of(c);
-    int err = check(c), tid;
+    struct file *pidfd = NULL;
+    int err = check(c), tid, fd = -1;
 
     if (!err)
         err = cred_may_have_thread();
@@ -286,10 +327,13 @@ int clone(const struct clone *c)
     err = ptrace_prepare(event || (c->flags & CLONE_PTRACE && thread_current()->ptrace), &tie);
     if (!err)
         err = make(c, tid, &t);
-    if (!err && thread_current()->exiting) {
+    if (!err && c->flags & CLONE_PIDFD)
+        err = fd = prepare_pidfd(c, tid, &pidfd);
+    if (err >= 0 && thread_current()->exiting)
+        err = -EINTR;
+    if (err < 0 && t) {
         discard(t, process);
         t = NULL;
-        err = -EINTR;
     }
     /* Nothing sleeps from the question whether this thread is to end until the child can be found. */
     if (process)
@@ -298,6 +342,7 @@ int clone(const struct clone *c)
         enter(c, t, &vfork, tie);
     else
         ptrace_discard(tie);
+    give_pidfd(fd, pidfd, t);
     pid_free(&claim);
     user->threads--;
     if (!t)

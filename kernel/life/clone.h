@@ -30,6 +30,8 @@ struct clone {
     uint32_t flags;
     vaddr_t stack; /* 0: the parent's */
     vaddr_t parent_tid, child_tid, tls;
+    vaddr_t pidfd;       /* with CLONE_PIDFD: where its descriptor is told */
+    bool clear_handlers; /* the child catches no signal: CLONE_CLEAR_SIGHAND */
 };
 
 /* A copy of the running thread, in a process of its own or, with CLONE_THREAD, in this one: its number, or

@@ -331,15 +331,20 @@ void signal_actions_put(struct signal_actions *a)
     cache_free(&actions_cache, a);
 }
 
+void signal_actions_clear(struct signal_actions *actions)
+{
+    for (sigset_t left = actions->touched; left; left &= left - 1) {
+        struct signal_action *a = &actions->action[__builtin_ctzll(left)];
+
+        *a = (struct signal_action){.handler = a->handler == SIG_IGN ? SIG_IGN : SIG_DFL};
+    }
+}
+
 void signal_exec(struct process *p)
 {
     struct thread *self = thread_current();
 
-    for (sigset_t left = p->actions->touched; left; left &= left - 1) {
-        struct signal_action *a = &p->actions->action[__builtin_ctzll(left)];
-
-        *a = (struct signal_action){.handler = a->handler == SIG_IGN ? SIG_IGN : SIG_DFL};
-    }
+    signal_actions_clear(p->actions);
     self->sig.alt_stack = self->sig.alt_size = 0; /* the flags stay */
     self->sig.restart.fn = NULL;
 }

@@ -275,6 +275,8 @@ void signal_init(void);
 /* All defaults, and a copy. NULL when out of memory. Sleep. */
 struct signal_actions *signal_actions_create(void);
 struct signal_actions *signal_actions_copy(const struct signal_actions *a);
+/* Nothing is caught any more; what is ignored stays so. Does not sleep. */
+void signal_actions_clear(struct signal_actions *a);
 /* A reference less. */
 void signal_actions_put(struct signal_actions *a);
 /* Records that are freed before others may run. */

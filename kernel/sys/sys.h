@@ -195,6 +195,7 @@ SYSCALL(select);
 
 /* sys_process.c */
 SYSCALL(clone);
+SYSCALL(clone3);
 SYSCALL(execve);
 SYSCALL(execveat);
 SYSCALL(exit);

@@ -23,8 +23,68 @@
 
 int32_t sys_clone(SYSCALL_5_ARGS(flags, stack, parent_tid, tls, child_tid))
 {
-    struct clone c = {
-        .flags = flags, .stack = stack, .parent_tid = parent_tid, .tls = tls, .child_tid = child_tid};
+    struct clone c = {.flags = flags,
+                      .stack = stack,
+                      .parent_tid = parent_tid,
+                      .tls = tls,
+                      .child_tid = child_tid,
+                      .pidfd = parent_tid};
+
+    return clone(&c);
+}
+
+/* struct clone_args. */
+struct clone_args {
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+    uint64_t set_tid, set_tid_size, cgroup; /* of later versions */
+};
+
+#define CLONE_CLEAR_SIGHAND (1ull << 32)
+#define CLONE_INTO_CGROUP   (1ull << 33)
+
+/* Whether what clone3(2) is given makes sense; the rest is clone()'s question. Numbers that are chosen, and
+ * control groups, are not there. */
+static int check_clone(const struct clone_args *a, size_t size)
+{
+    enum { LEVELS_MAX = 32 };
+
+    if (a->set_tid_size > LEVELS_MAX || !a->set_tid != !a->set_tid_size || a->exit_signal > SIGNALS)
+        return -EINVAL;
+    if (a->flags & CLONE_INTO_CGROUP && (a->cgroup > INT32_MAX || size < sizeof *a))
+        return -EINVAL;
+    if (a->flags & ~(CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | UINT32_MAX) ||
+        a->flags & (CLONE_DETACHED | CSIGNAL))
+        return -EINVAL;
+    if (!(~a->flags & (CLONE_SIGHAND | CLONE_CLEAR_SIGHAND)) ||
+        (a->flags & (CLONE_THREAD | CLONE_PARENT) && a->exit_signal))
+        return -EINVAL;
+    if (!a->stack != !a->stack_size || a->stack_size > SPACE_HI || a->stack > SPACE_HI - a->stack_size)
+        return -EINVAL;
+    if (a->set_tid)
+        return capable(CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+    return a->flags & CLONE_INTO_CGROUP ? -EBADF : 0;
+}
+
+int32_t sys_clone3(SYSCALL_2_ARGS(args, size))
+{
+    enum { FIRST_SIZE = 64 };
+    struct clone_args a;
+    int err = size > PAGE_SIZE ? -E2BIG : size < FIRST_SIZE ? -EINVAL : 0;
+
+    if (!err)
+        err = user_copy_struct(&a, sizeof a, args, size);
+    if (!err)
+        err = check_clone(&a, size);
+    if (err)
+        return err;
+
+    struct clone c = {.flags = (uint32_t)a.flags | (uint32_t)a.exit_signal,
+                      .stack = (vaddr_t)(a.stack + a.stack_size),
+                      .parent_tid = (vaddr_t)a.parent_tid,
+                      .child_tid = (vaddr_t)a.child_tid,
+                      .tls = (vaddr_t)a.tls,
+                      .pidfd = (vaddr_t)a.pidfd,
+                      .clear_handlers = a.flags & CLONE_CLEAR_SIGHAND};
 
     return clone(&c);
 }

@@ -51,7 +51,7 @@ static const struct {
     uint32_t high, flags, reserved;
 } one_futex = {.uaddr = zero, .flags = 2 | FUTEX_PRIVATE_FLAG};
 static const uint32_t no_slot[3] = {0, 0, 0};
-static const uint64_t plain_how[3] = {0, 0, 0}, no_modes[26] = {0};
+static const uint64_t plain_how[3] = {0, 0, 0}, no_modes[26] = {0}, plain_clone[8] = {[4] = SIGCHLD};
 static const struct itimerval timer_off;
 /* Linux for 64 bits reads less of it than Linux for 32: half of this is all of it. */
 static const struct {
@@ -773,6 +773,7 @@ static long console_kept(long rc)
     X(kcmp, second, no_slot, syscall(SYS_kcmp, getpid(), getpid(), 7, pipe_fd[0], p))                        \
     X(openat2, path, dot, closing(AT(openat2, p, plain_how, sizeof plain_how)))                              \
     X(openat2, how, plain_how, closing(AT(openat2, ".", p, sizeof plain_how)))                               \
+    X(clone3, args, plain_clone, cloned(syscall(SYS_clone3, p, sizeof plain_clone)))                         \
     X(adjtimex, at, no_modes, positive(syscall(SYS_adjtimex, p)))                                            \
     X(clock_adjtime, at, no_modes, positive(syscall(SYS_clock_adjtime, CLOCK_REALTIME, p)))                  \
     X(clock_adjtime64, at, no_modes, positive(syscall(SYS_clock_adjtime64, CLOCK_REALTIME, p)))              \
