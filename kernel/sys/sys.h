@@ -158,6 +158,7 @@ SYSCALL(mkdirat);
 SYSCALL(mknod);
 SYSCALL(mknodat);
 SYSCALL(mount);
+SYSCALL(readdir);
 SYSCALL(readlink);
 SYSCALL(readlinkat);
 SYSCALL(rename);

@@ -815,6 +815,7 @@ struct listing {
     size_t last;   /* where the last entry starts */
     uint64_t *pos; /* of the entry that is emitted */
     bool wide;     /* getdents64() */
+    bool one;      /* readdir(): one alone, in a form of its own */
     bool full;     /* an entry did not fit */
 };
 
@@ -852,7 +853,7 @@ static bool list_entry(void *arg, const char *name, uint32_t ino, uint32_t type)
     uint8_t *at = l->buf + l->size;
 
     set_next(l, *l->pos);
-    if (size > l->room - l->size) {
+    if (size > l->room - l->size || (l->one && l->size)) {
         l->full = true;
         return false;
     }
@@ -899,6 +900,18 @@ static int list(struct file *f, struct listing *l)
     return err;
 }
 
+/* Have the one entry, if there is one, in readdir()'s form. */
+static void make_one(struct listing *l, uint64_t pos)
+{
+    struct dirent32 *d = (struct dirent32 *)l->buf;
+
+    if (l->size == 0)
+        return;
+    d->next = (uint32_t)pos;
+    d->size = (uint16_t)strlen(d->name);
+    l->size = sizeof *d + d->size + 1;
+}
+
 /* From the file's position, which is the caller's until this returns. */
 static int list_to_user(struct file *f, struct listing *l, vaddr_t user)
 {
@@ -907,6 +920,8 @@ static int list_to_user(struct file *f, struct listing *l, vaddr_t user)
 
     if (!err && l->size == 0 && l->full)
         err = -EINVAL;
+    if (!err && l->one)
+        make_one(l, before);
     if (!err && user_copy_out(user, l->buf, l->size)) {
         f->pos = before;
         err = -EFAULT;
@@ -914,9 +929,8 @@ static int list_to_user(struct file *f, struct listing *l, vaddr_t user)
     return err;
 }
 
-static int32_t get_entries(uint32_t fd, vaddr_t user, uint32_t n, bool wide)
+static int32_t get_entries(uint32_t fd, vaddr_t user, struct listing l)
 {
-    struct listing l = {.room = n < PAGE_SIZE ? n : PAGE_SIZE, .wide = wide};
     struct file *f = fd_get_open((int)fd);
     int err;
 
@@ -938,12 +952,20 @@ static int32_t get_entries(uint32_t fd, vaddr_t user, uint32_t n, bool wide)
 
 int32_t sys_getdents(SYSCALL_3_ARGS(fd, buf, n))
 {
-    return get_entries(fd, buf, n, false);
+    return get_entries(fd, buf, (struct listing){.room = n < PAGE_SIZE ? n : PAGE_SIZE});
 }
 
 int32_t sys_getdents64(SYSCALL_3_ARGS(fd, buf, n))
 {
-    return get_entries(fd, buf, n, true);
+    return get_entries(fd, buf, (struct listing){.room = n < PAGE_SIZE ? n : PAGE_SIZE, .wide = true});
+}
+
+/* Programs have not used it for long. */
+int32_t sys_readdir(SYSCALL_2_ARGS(fd, entry))
+{
+    int32_t n = get_entries(fd, entry, (struct listing){.room = PAGE_SIZE, .one = true});
+
+    return n > 0 ? 1 : n;
 }
 
 /* --- other kinds --- */

@@ -676,6 +676,7 @@ static long console_kept(long rc)
     X(readlink, user, 16, syscall(SYS_readlink, "link", p, 16))                                              \
     X(readlinkat, user, 16, AT(readlinkat, "link", p, 16))                                                   \
     X(getdents, buf, 512, positive((lseek(dir_fd, 0, SEEK_SET), syscall(SYS_getdents, dir_fd, p, 512))))     \
+    X(readdir, entry, 12, positive((lseek(dir_fd, 0, SEEK_SET), syscall(SYS_readdir, dir_fd, p, 1))))        \
     X(getdents64, buf, 512, positive((lseek(dir_fd, 0, SEEK_SET), syscall(SYS_getdents64, dir_fd, p, 512)))) \
     X(pipe, user_fds, 8, closing_pair(p, syscall(SYS_pipe, p)))                                              \
     X(pipe2, user_fds, 8, closing_pair(p, syscall(SYS_pipe2, p, O_CLOEXEC)))                                 \

@@ -363,6 +363,42 @@ static void listing(void)
     SHOW(n);
     for (int i = 0; i<n; i += n> 305 || i < 3 || i > 298 ? 1 : 50)
         ut_say("%s, type %d", e[i]->d_name, e[i]->d_type);
+    PART("one at a time");
+    struct {
+        unsigned long ino, offset;
+        unsigned short length;
+        char name[256];
+    } one;
+    int dir = open(".", O_RDONLY);
+    unsigned whole = 0;
+    long rc;
+    n = 0;
+    while ((rc = syscall(SYS_readdir, dir, &one, 1)) == 1) {
+        n++;
+        whole += one.length == strlen(one.name) && one.ino != 0;
+    }
+    SHOW(rc);
+    SHOW(n);
+    SHOW(whole);
+    lseek(dir, 0, SEEK_SET);
+    TRY(syscall(SYS_readdir, dir, &one, 0));
+    ut_say("%s at %lu, %u", one.name, one.offset, one.length);
+    TRY(syscall(SYS_readdir, dir, NULL, 1));
+    TRY(syscall(SYS_readdir, dir, &one, 7));
+    ut_say("%s at %lu, %u", one.name, one.offset, one.length);
+    close(dir);
+    dir = open("link", O_PATH | O_NOFOLLOW);
+    TRY(syscall(SYS_readdir, dir, &one, 1));
+    close(dir);
+    dir = open("/dev/null", O_RDONLY);
+    TRY(syscall(SYS_readdir, dir, &one, 1));
+    close(dir);
+    TRY(syscall(SYS_readdir, -1, &one, 1));
+    mkdir("gone", 0700);
+    dir = open("gone", O_RDONLY);
+    rmdir("gone");
+    TRY(syscall(SYS_readdir, dir, &one, 1));
+    close(dir);
     PART("while it changes");
     DIR *d = opendir(".");
     unsigned seen = 0;
