@@ -14,6 +14,7 @@
 #include "kernel/fs/ramfs.h"
 #include "kernel/lib/format.h"
 #include "kernel/lib/printk.h"
+#include "kernel/proc/capability.h"
 #include "kernel/proc/thread.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
@@ -270,9 +271,67 @@ static unsigned random_poll(struct file *f, struct poll_table *table)
     return POLLIN | POLLRDNORM;
 }
 
-static const struct file_ops random_ops = {
-    .read = random_read, .write = random_write, .poll = random_poll, .seek = null_seek};
-static const struct file_ops urandom_ops = {.read = random_read, .write = random_write, .seek = null_seek};
+enum {
+    ENTROPY_BITS = 256, /* there is always as much as a key has */
+    RNDGETENTCNT = (int)0x80045200,
+    RNDADDTOENTCNT = 0x40045201,
+    RNDADDENTROPY = 0x40085203,
+    RNDZAPENTCNT = 0x5204,
+    RNDCLEARPOOL = 0x5206,
+    RNDRESEEDCRNG = 0x5207,
+};
+
+/* struct rand_pool_info, or only its count: bytes that somebody vouches for are stirred in like others. */
+static int add_entropy(vaddr_t arg, bool bytes)
+{
+    uint32_t count, n = 0;
+
+    if (user_read32(&count, arg))
+        return -EFAULT;
+    if ((int32_t)count < 0)
+        return -EINVAL;
+    if (!bytes)
+        return 0;
+    if (user_read32(&n, arg + 4))
+        return -EFAULT;
+    for (uint8_t chunk[64]; n;) {
+        uint32_t part = n < sizeof chunk ? n : sizeof chunk;
+
+        if (user_copy_in(chunk, arg + 8, part))
+            return -EFAULT;
+        random_mix(chunk, part);
+        arg += part;
+        n -= part;
+        thread_breathe();
+    }
+    return 0;
+}
+
+static int random_ioctl(struct file *f, uint32_t cmd, vaddr_t arg)
+{
+    (void)f;
+    switch ((int)cmd) {
+    case RNDGETENTCNT:
+        return user_write32(arg, ENTROPY_BITS);
+    case RNDADDTOENTCNT:
+    case RNDADDENTROPY:
+        return capable(CAP_SYS_ADMIN) ? add_entropy(arg, (int)cmd == RNDADDENTROPY) : -EPERM;
+    case RNDZAPENTCNT:
+    case RNDCLEARPOOL: /* as on Linux, no count goes down any more */
+    case RNDRESEEDCRNG:
+        return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+    default:
+        return -EINVAL;
+    }
+}
+
+static const struct file_ops random_ops = {.read = random_read,
+                                           .write = random_write,
+                                           .poll = random_poll,
+                                           .seek = null_seek,
+                                           .ioctl = random_ioctl};
+static const struct file_ops urandom_ops = {
+    .read = random_read, .write = random_write, .seek = null_seek, .ioctl = random_ioctl};
 
 void devices_init(void)
 {

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <linux/random.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -219,6 +220,33 @@ static void asked(void)
     close(n);
 }
 
+/* What is known of random numbers, and who may say something about them. */
+static void random_ones(void)
+{
+    static const struct {
+        const char *name;
+        unsigned long cmd;
+    } all[] = {
+        {"RNDGETENTCNT", RNDGETENTCNT}, {"RNDADDTOENTCNT", RNDADDTOENTCNT}, {"RNDADDENTROPY", RNDADDENTROPY}};
+    int fd = open("/dev/urandom", O_RDONLY), info[3] = {0, 4, 1}, none[3] = {-1, 4, 1};
+
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
+        ut_result(all[i].name, ioctl(fd, all[i].cmd, info));
+        ut_result(all[i].name, ioctl(fd, all[i].cmd, none));
+        ut_result(all[i].name, ioctl(fd, all[i].cmd, NULL));
+        SHOW(info[0] >= 0 && info[0] <= 4096);
+        info[0] = 0;
+        none[0] = -1;
+    }
+    info[1] = 0x7fffffff;
+    TRY(ioctl(fd, RNDADDENTROPY, info));
+    TRY(ioctl(fd, RNDZAPENTCNT, NULL));
+    TRY(ioctl(fd, RNDCLEARPOOL, NULL));
+    TRY(ioctl(fd, TIOCGWINSZ, info));
+    TRY(ioctl(fd, FIONREAD, info));
+    close(fd);
+}
+
 /* Not everybody's. */
 static void asked_by_another(void)
 {
@@ -232,6 +260,7 @@ static void asked_by_another(void)
     TRY(ioctl(fd, FIBMAP, &n));
     TRY(ioctl(proc, FIFREEZE, 0));
     TRY(ioctl(proc, FITHAW, 0));
+    random_ones();
 }
 
 static const char *kind(mode_t m)
@@ -549,6 +578,8 @@ UT_PROGRAM(file)
     reading_and_writing();
     descriptors();
     asked();
+    PART("random numbers");
+    random_ones();
     ut_child("asked by another", asked_by_another);
     listing();
     times();
