@@ -177,13 +177,13 @@ void tty_release(struct file *f)
 struct patience {
     unsigned least;
     uint64_t first_ns, between_ns; /* limit for the first byte, and between bytes; 0: none */
-    bool no_wait;
+    int instead;                   /* of waiting: 0, or -EAGAIN or -ETIMEDOUT at once */
 };
 
 static struct patience patience(const struct tty *t, const struct file *f)
 {
     const struct termios *m = &t->ldisc.termios;
-    struct patience p = {.least = 1, .no_wait = f->flags & O_NONBLOCK};
+    struct patience p = {.least = 1, .instead = f->flags & O_NONBLOCK ? -EAGAIN : 0};
 
     if (ldisc_in_lines(&t->ldisc))
         return p;
@@ -192,7 +192,8 @@ static struct patience patience(const struct tty *t, const struct file *f)
         p.between_ns = m->cc[VTIME] * DECISECOND;
     } else {
         p.first_ns = m->cc[VTIME] * DECISECOND;
-        p.no_wait |= !m->cc[VTIME];
+        if (!m->cc[VTIME])
+            p.instead = -ETIMEDOUT;
     }
     return p;
 }
@@ -241,8 +242,8 @@ static int read_into(struct tty *t, const struct file *f, vaddr_t va, size_t n, 
         if (tty_hung_up(t, f))
             return (int)got;
         if (!ldisc_readable(&t->ldisc, 1)) {
-            if (p.no_wait)
-                r = f->flags & O_NONBLOCK ? -EAGAIN : -ETIMEDOUT;
+            if (p.instead)
+                r = p.instead;
             else
                 r = wait_readable(t, got ? p.between_ns : p.first_ns);
         }

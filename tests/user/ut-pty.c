@@ -292,6 +292,17 @@ static void raw_bytes(void)
     fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK);
     READ_FROM(slave);
     READ_FROM(master);
+    for (int k = 0; k < 4; k++) {
+        struct termios t;
+
+        tcgetattr(slave, &t);
+        t.c_cc[VMIN] = k & 1;
+        t.c_cc[VTIME] = k & 2;
+        tcsetattr(slave, TCSANOW, &t);
+        ut_say("at least %d, within %d", k & 1, k & 2);
+        READ_FROM(slave);
+    }
+    raw();
     for (unsigned i = 0; i < 20000; i++)
         big[i] = (char)('a' + i % 23);
     ut_result("8000 bytes to the slave", write(master, big, 8000));
