@@ -20,9 +20,21 @@ static bool valid(uint32_t signo)
 
 /* --- sending --- */
 
+/* A number that is none asks like 0 whether there is somebody; whoever finds out is told by judged(). */
+static int asked(uint32_t signo)
+{
+    return signo > SIGNALS ? 0 : (int)signo;
+}
+
+/* Who is not there comes before a signal that is none. */
+static int32_t judged(uint32_t signo, int32_t result)
+{
+    return signo > SIGNALS && result != -ESRCH ? -EINVAL : result;
+}
+
 static struct siginfo from_me(uint32_t signo, int code)
 {
-    return (struct siginfo){.signo = (int)signo,
+    return (struct siginfo){.signo = asked(signo),
                             .code = code,
                             .pid = process_current()->pid,
                             .uid = (int)thread_current()->cred->uid};
@@ -54,16 +66,14 @@ int32_t sys_kill(SYSCALL_2_ARGS(to, signo))
     struct siginfo info = from_me(signo, SI_USER);
     struct process *p;
 
-    if (signo > SIGNALS)
-        return -EINVAL;
     if (pid == -1)
-        return signal_everybody(&info);
+        return judged(signo, signal_everybody(&info));
     if (pid == INT32_MIN)
         return -ESRCH;
     if (pid <= 0)
-        return signal_group(pid ? -pid : process_current()->pgid, &info);
+        return judged(signo, signal_group(pid ? -pid : process_current()->pgid, &info));
     p = find(pid);
-    return p ? send_process(p, &info) : -ESRCH;
+    return p ? judged(signo, send_process(p, &info)) : -ESRCH;
 }
 
 /* tgid 0: whatever process the thread is in. */
@@ -85,18 +95,18 @@ int32_t sys_tkill(SYSCALL_2_ARGS(tid, signo))
 {
     struct siginfo info = from_me(signo, SI_TKILL);
 
-    if ((int32_t)tid <= 0 || signo > SIGNALS)
+    if ((int32_t)tid <= 0)
         return -EINVAL;
-    return send_thread(0, tid, &info);
+    return judged(signo, send_thread(0, tid, &info));
 }
 
 int32_t sys_tgkill(SYSCALL_3_ARGS(tgid, tid, signo))
 {
     struct siginfo info = from_me(signo, SI_TKILL);
 
-    if ((int32_t)tgid <= 0 || (int32_t)tid <= 0 || signo > SIGNALS)
+    if ((int32_t)tgid <= 0 || (int32_t)tid <= 0)
         return -EINVAL;
-    return send_thread(tgid, tid, &info);
+    return judged(signo, send_thread(tgid, tid, &info));
 }
 
 /* siginfo that a program made up; what only the kernel says a thread may say to itself only. */
@@ -107,7 +117,7 @@ static int32_t read_info(uint32_t to, uint32_t signo, vaddr_t va, struct siginfo
     if (user_copy_in(w, va, sizeof w) != 0)
         return -EFAULT;
     *info = (struct siginfo){
-        .signo = (int)signo,
+        .signo = asked(signo),
         .err = (int)w[1],
         .code = (int)w[2],
         .pid = (int)w[3],
@@ -116,7 +126,7 @@ static int32_t read_info(uint32_t to, uint32_t signo, vaddr_t va, struct siginfo
     };
     if ((info->code >= 0 || info->code == SI_TKILL) && (int)to != thread_current()->tid)
         return -EPERM;
-    return signo > SIGNALS ? -EINVAL : 0;
+    return 0;
 }
 
 int32_t sys_rt_sigqueueinfo(SYSCALL_3_ARGS(pid, signo, va))
@@ -128,7 +138,7 @@ int32_t sys_rt_sigqueueinfo(SYSCALL_3_ARGS(pid, signo, va))
     if (err)
         return err;
     p = find((int)pid);
-    return p ? send_process(p, &info) : -ESRCH;
+    return p ? judged(signo, send_process(p, &info)) : -ESRCH;
 }
 
 int32_t sys_pidfd_send_signal(SYSCALL_4_ARGS(fd, signo, va, flags))
@@ -169,7 +179,7 @@ int32_t sys_rt_tgsigqueueinfo(SYSCALL_4_ARGS(tgid, tid, signo, va))
 
     if (err != -EFAULT && ((int32_t)tgid <= 0 || (int32_t)tid <= 0))
         return -EINVAL;
-    return err ? err : send_thread(tgid, tid, &info);
+    return err ? err : judged(signo, send_thread(tgid, tid, &info));
 }
 
 /* --- actions --- */

@@ -274,11 +274,11 @@ int32_t sys_waitpid(SYSCALL_3_ARGS(pid, status, options))
     return wait4((int)pid, status, options, 0);
 }
 
-int32_t sys_waitid(SYSCALL_5_ARGS(which, id, info, options, rusage))
+/* What waitid() finds: e, whose pid is 0 if that is nothing or an error. */
+static int wait_id(uint32_t which, uint32_t id, uint32_t options, struct event *e)
 {
     struct wanted w = {.kind = (int)which, .id = (int)id, .options = options};
     bool nonblock = false;
-    struct event e;
     int err;
 
     if (options & ~(unsigned)(WNOHANG | WNOWAIT | WEXITED | WUNTRACED | WCONTINUED | W_NOTHREAD | W_ALL |
@@ -297,19 +297,29 @@ int32_t sys_waitid(SYSCALL_5_ARGS(which, id, info, options, rusage))
     if (options & WNOHANG)
         nonblock = false;
     w.options |= nonblock ? WNOHANG : 0;
-    e.usage_wanted = rusage;
-    err = wait_event(&w, &e);
+    err = wait_event(&w, e);
     if (err)
         return err;
-    if (nonblock && !e.pid)
+    if (nonblock && !e->pid)
         return -EAGAIN;
-    if (rusage && e.pid)
-        err = user_copy_out(rusage, &e.rusage, sizeof e.rusage);
-    if (!err && info) {
-        const int32_t words[6] = {e.pid ? SIGCHLD : 0, 0, e.pid ? e.code : 0, e.pid, e.pid ? e.uid : 0,
-                                  e.pid ? e.status : 0};
+    return 0;
+}
 
-        err = user_copy_out(info, words, sizeof words);
+int32_t sys_waitid(SYSCALL_5_ARGS(which, id, info, options, rusage))
+{
+    struct event e = {.usage_wanted = rusage};
+    int err = wait_id(which, id, options, &e);
+
+    if (!err && rusage && e.pid && user_copy_out(rusage, &e.rusage, sizeof e.rusage))
+        return -EFAULT;
+    if (info) { /* also of an error, which leaves zeroes */
+        const bool found = !err && e.pid;
+        const int32_t words[6] = {found ? SIGCHLD : 0, 0,
+                                  found ? e.code : 0,  found ? e.pid : 0,
+                                  found ? e.uid : 0,   found ? e.status : 0};
+
+        if (user_copy_out(info, words, sizeof words))
+            return -EFAULT;
     }
     return err;
 }

@@ -488,6 +488,52 @@ static void queued(void)
     TRY(syscall(SYS_rt_tgsigqueueinfo, -1, getpid(), SIGUSR1, NULL));
 }
 
+/* Signals that are none, to who is there and to who is not. */
+static void none(void)
+{
+    const pid_t nobody = 0x3fffffff, pid = getpid();
+    siginfo_t info = {.si_code = SI_QUEUE};
+
+    PART("no signal");
+    for (int signo = 65; signo < 201; signo += 135) {
+        TRY(kill(pid, signo));
+        TRY(kill(nobody, signo));
+        TRY(kill(0, signo));
+        TRY(kill(-nobody, signo));
+        TRY(kill(INT32_MIN, signo));
+        TRY(syscall(SYS_tkill, pid, signo));
+        TRY(syscall(SYS_tkill, nobody, signo));
+        TRY(syscall(SYS_tkill, 0, signo));
+        TRY(syscall(SYS_tgkill, pid, pid, signo));
+        TRY(syscall(SYS_tgkill, pid, nobody, signo));
+        TRY(syscall(SYS_rt_sigqueueinfo, pid, signo, &info));
+        TRY(syscall(SYS_rt_sigqueueinfo, nobody, signo, &info));
+        TRY(syscall(SYS_rt_tgsigqueueinfo, pid, pid, signo, &info));
+        TRY(syscall(SYS_rt_tgsigqueueinfo, pid, nobody, signo, &info));
+    }
+}
+
+/* waitid() fills in siginfo, whatever comes of it. */
+static void show_waitid(const char *what, unsigned options)
+{
+    siginfo_t info;
+
+    memset(&info, 0x55, sizeof info);
+    ut_result(what, syscall(SYS_waitid, P_ALL, 0, &info, options, NULL));
+    ut_say("%d %d %d %d %u %d", info.si_signo, info.si_errno, info.si_code, info.si_pid, info.si_uid,
+           info.si_status);
+}
+
+static void waited(void)
+{
+    PART("siginfo of waitid() that finds nothing");
+    show_waitid("no child", WEXITED);
+    show_waitid("no options", 0);
+    TRY(syscall(SYS_waitid, P_ALL, 0, 8, 0, NULL));
+    TRY(syscall(SYS_waitid, P_ALL, 0, NULL, 0, NULL));
+    TRY(syscall(SYS_waitid, P_PIDFD, 999, 8, WEXITED, NULL));
+}
+
 /* What only the kernel says a thread may say to itself alone. */
 static void *say_to_first(void *info)
 {
@@ -559,6 +605,8 @@ UT_PROGRAM(signal)
     queued();
     known();
     made_up();
+    none();
+    waited();
     PART("ends");
     ut_child("a handler without a stack", no_room);
     ut_child("sigreturn from nowhere", bad_return);
