@@ -137,17 +137,20 @@ static int32_t bind_socket(uint32_t fd, vaddr_t address, uint32_t size)
 
 static int32_t connect_socket(uint32_t fd, vaddr_t address, uint32_t size)
 {
+    struct file *f = fd_get_open((int)fd);
     struct socket_address a;
     struct socket *s;
-    struct file *f;
-    int err = socket_fd((int)fd, &f);
+    int err;
 
-    if (err)
-        return err;
-    s = socket_of(f);
-    err = read_address(&a, address, size);
-    if (!err)
+    if (!f)
+        return -EBADF;
+    err = read_address(&a, address, size); /* before it is seen that the file is no socket */
+    if (!err && f->ops != &socket_ops)
+        err = -ENOTSOCK;
+    if (!err) {
+        s = socket_of(f);
         err = s->ops->connect ? s->ops->connect(s, &a, f->flags & O_NONBLOCK) : -EOPNOTSUPP;
+    }
     file_put(f);
     return err;
 }

@@ -52,6 +52,23 @@ static void attributes(void)
     close(fd);
 }
 
+/* What comes first of two errors. */
+static void firsts(void)
+{
+    int fd = ut_file("file", 100);
+    struct sockaddr a = {.sa_family = AF_UNIX};
+
+    PART("an address for no socket");
+    TRY(connect(fd, (void *)8, 16));
+    TRY(connect(fd, &a, 200));
+    TRY(connect(fd, &a, (socklen_t)-1));
+    TRY(connect(fd, &a, 0));
+    TRY(connect(-1, (void *)8, 16));
+    TRY(bind(fd, (void *)8, 16));
+    TRY(sendto(fd, "x", 1, 0, (void *)8, 16));
+    close(fd);
+}
+
 /* Flags of calls that look at a file or change its times. */
 static void flags_at(void)
 {
@@ -358,6 +375,7 @@ UT_PROGRAM(errors)
     TRY(pipe(fds));
     attributes();
     flags_at();
+    firsts();
     sleeping();
     groups();
     named();
