@@ -29,8 +29,6 @@ enum {
     O_ONCE = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC
 };
 
-#define OLD_SIZE_MAX 0x7FFFFFFFu /* of a file that was opened without O_LARGEFILE */
-
 struct file {
     uint32_t refs;
     struct inode *inode;
@@ -83,6 +81,8 @@ struct fd_table {
 
 /* Once, at start-up. */
 void file_start(void);
+/* How large a file becomes by a descriptor that was opened without O_LARGEFILE. */
+#define FILE_SIZE_OLD 0x7FFFFFFFu
 /* No call moves more bytes: what is beyond is cut off. Linux's MAX_RW_COUNT. */
 #define RW_MAX 0x7FFFF000u
 

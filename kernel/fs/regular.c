@@ -176,10 +176,11 @@ static int regular_read(struct file *file, vaddr_t buf, size_t n, uint64_t *pos)
     return done || !err ? (int)done : err;
 }
 
-int regular_check_room(uint64_t pos, size_t *n)
+int regular_check_room(const struct file *f, uint64_t pos, size_t *n)
 {
     const struct thread *t = thread_current();
     uint64_t limit = t ? t->process->rlimit[RLIMIT_FSIZE].soft : RLIM_INFINITY;
+    uint64_t most = f && !(f->flags & O_LARGEFILE) ? FILE_SIZE_OLD : FILE_SIZE_MAX;
 
     if (pos >= limit) {
         signal_raise(t->process, SIGXFSZ);
@@ -187,10 +188,10 @@ int regular_check_room(uint64_t pos, size_t *n)
     }
     if (*n > limit - pos)
         *n = (size_t)(limit - pos);
-    if (pos >= FILE_SIZE_MAX)
+    if (pos >= most)
         return -EFBIG;
-    if (*n > FILE_SIZE_MAX - pos)
-        *n = (size_t)(FILE_SIZE_MAX - pos);
+    if (*n > most - pos)
+        *n = (size_t)(most - pos);
     return 0;
 }
 
@@ -198,19 +199,7 @@ int regular_check_size(uint64_t size)
 {
     size_t last = 1;
 
-    return size ? regular_check_room(size - 1, &last) : 0;
-}
-
-/* How much of *n bytes have a place in a file that was opened without O_LARGEFILE: 0 or -EFBIG. */
-static int check_old_size(const struct file *f, uint64_t pos, size_t *n)
-{
-    if (f->flags & O_LARGEFILE)
-        return 0;
-    if (pos >= OLD_SIZE_MAX)
-        return -EFBIG;
-    if (*n > OLD_SIZE_MAX - pos)
-        *n = (size_t)(OLD_SIZE_MAX - pos);
-    return 0;
+    return size ? regular_check_room(NULL, size - 1, &last) : 0;
 }
 
 static int write_page(struct object *o, uint32_t index, size_t offset, vaddr_t user, size_t n)
@@ -254,9 +243,7 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
         *pos = i->size;
     err = seals_allow_write(i);
     if (!err)
-        err = regular_check_room(*pos, &n);
-    if (!err)
-        err = check_old_size(file, *pos, &n);
+        err = regular_check_room(file, *pos, &n);
     if (err)
         goto out;
     while (done < n) {

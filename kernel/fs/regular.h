@@ -9,8 +9,8 @@ extern const struct file_ops regular_ops;
 /* Whether the running process may make a file this long: 0, or -EFBIG and SIGXFSZ. */
 int regular_check_size(uint64_t size);
 
-/* How much of *n bytes it may write at a position: likewise. */
-int regular_check_room(uint64_t pos, size_t *n);
+/* How much of *n bytes it may write at a position, by f if that is not NULL: likewise. */
+int regular_check_room(const struct file *f, uint64_t pos, size_t *n);
 
 /* f is a pinned page of o that is about to be changed by the kernel. 0; -ENOSPC, and it may not be.
  * Sleeps. */

@@ -34,14 +34,14 @@ static inline uint64_t word64(uint32_t low, uint32_t high)
     (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC |          \
      O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE_ALONE)
 
-/* Whether flags contradict each other, whatever the path is. O_PATH makes nothing. */
-static bool contradict(uint32_t flags)
+/* Whether flags of open() go together, before the path is looked at. */
+static bool flags_fit(uint32_t flags)
 {
-    if (flags & O_PATH)
-        return false;
-    if (!(~flags & (O_DIRECTORY | O_CREAT)))
+    if (flags & O_PATH) /* which drops the others */
         return true;
-    return flags & O_TMPFILE_ALONE && (!(flags & O_DIRECTORY) || !(flags & O_ACCMODE));
+    if (flags & O_CREAT && flags & O_DIRECTORY)
+        return false;
+    return !(flags & O_TMPFILE_ALONE) || (flags & O_DIRECTORY && flags & O_ACCMODE);
 }
 
 /* resolve: LOOKUP_* about how far the path may lead. */
@@ -52,17 +52,17 @@ static int32_t open_at(int dirfd, vaddr_t user_path, uint32_t flags, uint32_t mo
     char *path;
     int err, fd;
 
-    if (contradict(flags))
+    flags &= O_KNOWN;
+    if (!flags_fit(flags))
         return -EINVAL;
     err = path_from_user(dirfd, user_path, resolve & LOOKUP_IN_ROOT ? PATH_IN_ROOT : 0, &dir, &path);
     if (err)
         return err;
-    flags &= O_KNOWN;
     fd = fd_reserve(0, flags & O_CLOEXEC);
     err = fd < 0 ? fd : file_open_within(dir, path, flags, mode, resolve, &f);
     path_done(dir, path);
     if (!err && S_ISREG(f->inode->mode) && !(flags & (O_LARGEFILE | O_PATH)) &&
-        f->inode->size > OLD_SIZE_MAX) {
+        f->inode->size > FILE_SIZE_OLD) {
         file_put(f);
         err = -EOVERFLOW;
     }
@@ -108,7 +108,7 @@ static int check_how(const struct open_how *how)
         return -EINVAL;
     if (how->mode & ~(makes ? (uint64_t)07777 : 0))
         return -EINVAL;
-    if (contradict((uint32_t)how->flags))
+    if (!flags_fit((uint32_t)how->flags))
         return -EINVAL;
     if (how->flags & O_PATH &&
         how->flags & ~(uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONOTIFY))
@@ -636,10 +636,8 @@ static int32_t truncate_fd(uint32_t fd, int64_t size)
     err = get_writable(fd, &f);
     if (err)
         return err;
-    if (size > OLD_SIZE_MAX && !(f->flags & O_LARGEFILE))
-        err = -EINVAL;
-    else
-        err = inode_truncate(f->inode, (uint64_t)size);
+    err = size > FILE_SIZE_OLD && !(f->flags & O_LARGEFILE) ? -EINVAL
+                                                            : inode_truncate(f->inode, (uint64_t)size);
     file_put(f);
     return err;
 }

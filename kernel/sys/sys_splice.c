@@ -456,7 +456,7 @@ static int check_copy(const struct file *in, const struct file *out, struct rang
     else if (n > in->inode->size - r->in)
         n = in->inode->size - r->in;
     most = (size_t)n;
-    err = regular_check_room(r->out, &most);
+    err = regular_check_room(out, r->out, &most);
     if (err)
         return err;
     n = most;

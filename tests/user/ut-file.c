@@ -51,12 +51,41 @@ static void open_flags(void)
     TRY(open(".", O_RDWR | O_CREAT | O_TMPFILE, 0600));
     TRY(open(".", O_RDONLY | O_TMPFILE, 0600));
     TRY(open(".", O_RDWR | (O_TMPFILE & ~O_DIRECTORY), 0600));
+    TRY(open(NULL, O_RDWR | O_CREAT | O_DIRECTORY, 0600));
+    TRY(open(NULL, O_RDONLY | O_TMPFILE, 0600));
+    TRY(open(NULL, O_RDWR | O_TMPFILE, 0600));
+    TRY(openat(-1, "a", O_RDWR | O_CREAT | O_DIRECTORY, 0600));
     for (unsigned bit = 23; bit < 32; bit++) {
         int fd = open("a", (int)(O_RDONLY | 1u << bit));
 
         ut_say("bit %u: %#x", bit, fcntl(fd, F_GETFL) & ~O_LARGEFILE);
         close(fd);
     }
+}
+
+/* A descriptor without O_LARGEFILE makes no file of 2 GiB. */
+static void beyond_old(void)
+{
+    int fd = (int)syscall(SYS_open, "long", O_RDWR | O_CREAT, 0600),
+        large = (int)syscall(SYS_open, "long", O_RDWR | O_LARGEFILE, 0600);
+    struct stat64 st;
+
+    PART("without O_LARGEFILE");
+    TRY(syscall(SYS_ftruncate64, fd, 0x7fffffff, 0));
+    TRY(syscall(SYS_ftruncate64, fd, 0x80000000, 0));
+    TRY(syscall(SYS_ftruncate64, fd, 0, 1));
+    TRY(syscall(SYS_pwrite64, fd, "abcd", 4, 0x7ffffffd, 0));
+    TRY(syscall(SYS_pwrite64, fd, "abcd", 4, 0x7fffffff, 0));
+    TRY(syscall(SYS_pwrite64, fd, "abcd", 4, 0, 1));
+    TRY(syscall(SYS_fstat64, fd, &st));
+    SHOW(st.st_size);
+    TRY(syscall(SYS_pwrite64, large, "abcd", 4, 0x7fffffff, 0));
+    TRY(syscall(SYS_ftruncate64, large, 0, 1));
+    TRY(syscall(SYS_fstat64, fd, &st));
+    SHOW(st.st_size);
+    close(fd);
+    close(large);
+    unlink("long");
 }
 
 static void reading_and_writing(void)
@@ -575,6 +604,7 @@ UT_PROGRAM(file)
 {
     ut_workdir();
     open_flags();
+    beyond_old();
     reading_and_writing();
     descriptors();
     asked();
