@@ -550,10 +550,10 @@ $(B)/quire-ktest.iso: $(B)/quire.elf iso/grub.cfg
 $(B)/quire-root.iso: $(B)/quire.elf iso/grub.cfg $(B)/rootfs-small.cpio
 	@$(MAKE) --no-print-directory iso ISO=$@ ISO_ARGS="quiet -- echo hello through GRUB" ISO_MODULES=$(B)/rootfs-small.cpio
 
-# Long ones first, so that the jobs end together. Three, since many wait for a disk or a clock, and not for the processor.
+# Long ones first, so that the jobs end together. Four, since many wait for a disk or a clock, and not for the processor.
 BOOT_TESTS := $(wildcard $(foreach t,user torture programs-stress memdiff programs-more latency programs-memtester ram-3500 bombs fuzz pressure disk-errors packages console vga,tests/boot/$t.t))
 BOOT_TESTS += $(filter-out $(BOOT_TESTS),$(sort $(wildcard tests/boot/*.t tests/gdb/*.t)))
-PROVE := tools/run-tests -j3
+PROVE := tools/run-tests -j4
 
 test: hosted $(B)/lab/sweep $(B)/lab/player.html $(B)/lab/heap.html $(B)/rootfs-region.cpio $(B)/quire.elf $(B)/quire-ktest.iso $(B)/quire-root.iso $(ROOTFS) user $(B)/bench/bench.cpio $(B)/lab/plugin.so $(B)/lift/lift.elf | $(B)/setup-test $(B)/setup-build
 	@$(PROVE) $(BOOT_TESTS) tests/lift/lift.t $(HOST_TESTS) tests/host/replay.t tests/host/translate.t tests/host/fits.t tests/lab/sweep.t tests/lab/answers.t tests/lab/player.t tests/lab/heap.t tests/lab/live.t tests/lab/misuse.t tests/lab/names.t tests/check.t tests/runner.t
