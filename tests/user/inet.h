@@ -97,6 +97,7 @@ static inline void inet_events(const char *what, int fd)
 {
     struct pollfd p = {.fd = fd, .events = 0x3fff};
 
+    usleep(20000); /* a busy Linux tells the other side later */
     if (poll(&p, 1, 0) < 0)
         ut_say("%s: %s", what, ut_errno(errno));
     else

@@ -196,7 +196,7 @@ static void many_regions(void)
 /* Files that are large, full of holes, cut and punched. */
 static void files(void)
 {
-    int fd = open("/tmp/longcalls", O_RDWR | O_CREAT | O_TRUNC, 0600);
+    int fd = open("/tmp/longcalls", O_RDWR | O_CREAT | O_TRUNC | O_LARGEFILE, 0600);
     int mem = (int)syscall(SYS_memfd_create, "longcalls", 0);
     char *buf = malloc(8 * MIB);
     struct iovec v[16];

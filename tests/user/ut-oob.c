@@ -29,7 +29,7 @@ static void put(const char *text, int flags)
 {
     ut_say("sent \"%s\"%s: %zd", text, flags & MSG_OOB ? ", urgent" : "",
            send(here, text, strlen(text), flags));
-    usleep(5000);
+    usleep(20000);
 }
 
 static void get(size_t n, int flags)
@@ -211,7 +211,7 @@ static void told(void)
     PART("at the end");
     put("abX", MSG_OOB);
     shutdown(here, SHUT_WR);
-    usleep(5000);
+    usleep(20000);
     state();
     get(9, 0);
     get(9, 0);
