@@ -15,7 +15,7 @@ use Exporter qw(import);
 use POSIX ();
 use Test::More;
 
-our @EXPORT = qw(need_linux linux_kind linux_says);
+our @EXPORT = qw(need_linux linux_kind linux_says linux_begin linux_end);
 
 my $top = top_dir();
 my ($kind, $why);
@@ -97,6 +97,33 @@ sub linux_says {
     my @lines = linux_kind() eq 'host' ? on_host(@{$o{here}}) : in_qemu($name, %o);
     chomp @lines;
     return @lines;
+}
+
+# The same, while this process does something else: what linux_end() is to be given for the lines.
+sub linux_begin {
+    my (@options) = @_;
+    pipe my $lines, my $say or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        close $lines;
+        my @said = eval { linux_says(@options) };
+        my $status = $@ ? 1 : 0;
+        print STDERR $@ if $@;
+        print {$say} "$_\n" for @said;
+        $status ||= !close $say;
+        POSIX::_exit($status);
+    }
+    close $say;
+    return [$pid, $lines];
+}
+
+sub linux_end {
+    my ($pid, $lines) = @{$_[0]};
+    chomp(my @said = <$lines>);
+    close $lines;
+    waitpid $pid, 0;
+    die "Linux did not come to its end\n" if $?;
+    return @said;
 }
 
 1;
