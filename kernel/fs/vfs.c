@@ -872,6 +872,20 @@ static int may_rename(const struct path_end *from, const struct path_end *to, bo
     return !err && exchange ? may_move(to, from) : err;
 }
 
+/* Why something that is mounted on, or is to take the place of such, stays where it is. */
+static int why_not_over(const struct inode *i, const struct inode *old)
+{
+    if (!old || S_ISDIR(i->mode) == S_ISDIR(old->mode))
+        return -EBUSY;
+    return S_ISDIR(old->mode) ? -EISDIR : -ENOTDIR;
+}
+
+/* Whether two inodes are one file, which of what is made at each look-up has a number, and no one inode. */
+static bool same_file(const struct inode *a, const struct inode *b)
+{
+    return a == b || (b && a->fs == b->fs && a->fs->type->made_up && a->ino == b->ino);
+}
+
 /* In the order in which Linux looks. */
 static int rename_ends(struct path_end *from, struct path_end *to, unsigned flags)
 {
@@ -899,13 +913,13 @@ static int rename_ends(struct path_end *from, struct path_end *to, unsigned flag
         return -ENOTDIR;
     if (!S_ISDIR(from->inode->mode) && (from->slash || (!exchange && to->slash)))
         return -ENOTDIR;
-    if (from->inode == to->inode)
+    if (same_file(from->inode, to->inode))
         return 0;
     err = may_rename(from, to, exchange);
     if (err)
         return err;
     if (from->inode->covers || (to->inode && to->inode->covers))
-        return -EBUSY;
+        return why_not_over(from->inode, exchange ? NULL : to->inode);
     if (!from->dir->ops->rename)
         return -EPERM;
     kept = to->inode && !exchange ? path_to_keep(to->inode) : NULL;

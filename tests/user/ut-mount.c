@@ -541,6 +541,28 @@ static void times(void)
     }
 }
 
+/* What a mount stands on cannot be renamed, or renamed to; that it is a directory matters first. */
+static void renamed(void)
+{
+    static const char *const names[] = {"f", "d", AT, "missing"};
+
+    PART("renamed");
+    close(open("f", O_RDWR | O_CREAT, 0600));
+    mkdir("d", 0700);
+    TRY(tmpfs(0, NULL));
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned k = 0; k < 4; k++)
+            for (unsigned flags = 0; flags <= 2; flags++) {
+                if (strcmp(names[i], AT) != 0 && strcmp(names[k], AT) != 0)
+                    continue;
+                ut_say("%s to %s, flags %u", names[i], names[k], flags);
+                TRY(syscall(SYS_renameat2, AT_FDCWD, names[i], AT_FDCWD, names[k], flags));
+            }
+    TRY(umount(AT));
+    unlink("f");
+    rmdir("d");
+}
+
 UT_PROGRAM(mount)
 {
     ut_workdir();
@@ -553,4 +575,5 @@ UT_PROGRAM(mount)
     read_only();
     no_exec();
     times();
+    renamed();
 }
