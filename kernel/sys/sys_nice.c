@@ -44,8 +44,6 @@ static uint32_t each_sharer(uint32_t which, uint32_t who, void (*fn)(const struc
         fn(&s, arg);
         return 1;
     }
-    if (which == PRIO_USER && who == 0)
-        who = thread_current()->cred->uid;
     if (which == PRIO_USER && who == ID_NONE) /* nobody */
         return 0;
     if (which == PRIO_PGRP && who == 0)
@@ -54,6 +52,12 @@ static uint32_t each_sharer(uint32_t which, uint32_t who, void (*fn)(const struc
         if (which == PRIO_USER || (uint32_t)p->pgid == who)
             n += each_of(p, which == PRIO_USER ? who : ID_NONE, fn, arg);
     return n;
+}
+
+/* User 0 is whoever asks, except for ioprio_set(), where it is root: so Linux has it. */
+static uint32_t whose(uint32_t which, uint32_t who)
+{
+    return which == PRIO_USER && who == 0 ? thread_current()->cred->uid : who;
 }
 
 static void least_nice(const struct sharer *s, void *arg)
@@ -71,7 +75,7 @@ int32_t sys_getpriority(SYSCALL_2_ARGS(which, who))
 
     if (which > PRIO_USER)
         return -EINVAL;
-    if (!each_sharer(which, who, least_nice, &least))
+    if (!each_sharer(which, whose(which, who), least_nice, &least))
         return -ESRCH;
     return NICE_MOST + 1 - least;
 }
@@ -103,7 +107,7 @@ int32_t sys_setpriority(SYSCALL_3_ARGS(which, who, value))
 
     if (which > PRIO_USER)
         return -EINVAL;
-    return each_sharer(which, who, renice, &r) ? r.err : -ESRCH;
+    return each_sharer(which, whose(which, who), renice, &r) ? r.err : -ESRCH;
 }
 
 int32_t sys_nice(SYSCALL_1_ARG(more))
@@ -170,7 +174,8 @@ int32_t sys_ioprio_get(SYSCALL_2_ARGS(which, who))
 
     if (which < IOPRIO_PROCESS || which > IOPRIO_USER)
         return -EINVAL;
-    if (!each_sharer(which - IOPRIO_PROCESS, who, which == IOPRIO_PROCESS ? raw_ioprio : best_ioprio, &found))
+    if (!each_sharer(which - IOPRIO_PROCESS, whose(which - IOPRIO_PROCESS, who),
+                     which == IOPRIO_PROCESS ? raw_ioprio : best_ioprio, &found))
         return -ESRCH;
     return (int32_t)found;
 }

@@ -335,6 +335,21 @@ static void disk(void)
     ut_result("no group's", syscall(SYS_ioprio_get, 2, nobody));
 }
 
+/* User 0 is root for who sets, and whoever asks for who gets, as it is for nice values. */
+static void disk_of_user(void)
+{
+    setuid(54321);
+    ut_result("own", syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 6));
+    ut_result("user 0", syscall(SYS_ioprio_set, 3, 0, 2 << 13 | 7));
+    ut_result("user 0", syscall(SYS_ioprio_get, 3, 0));
+    ut_result("own", syscall(SYS_ioprio_get, 1, 0));
+    ut_result("the user's", syscall(SYS_ioprio_set, 3, 54321, 2 << 13 | 5));
+    ut_result("the user's", syscall(SYS_ioprio_get, 3, 54321));
+    ut_result("nobody's", syscall(SYS_ioprio_set, 3, 54322, 2 << 13 | 5));
+    ut_result("nice of the user", setpriority(PRIO_USER, 0, 7));
+    ut_result("own", getpriority(PRIO_PROCESS, 0));
+}
+
 #define SHARE_LEAST_NS 1200000000ull
 #define SHARE_MOST_NS  20000000000ull
 
@@ -470,6 +485,7 @@ UT_PROGRAM(sched)
     in_child(intervals);
     in_child(attributes);
     in_child(disk);
+    in_child(disk_of_user);
     in_child(shares);
     in_child(real_time);
 }
