@@ -92,6 +92,8 @@ struct inode_ops {
      * allow; and giving it another mode. 0, or NULL: it is not. Do not sleep. */
     int (*refuse_write)(const struct inode *i);
     int (*refuse_mode)(const struct inode *i, uint32_t mode);
+    /* Of a socket: what its protocol is called, for an attribute. NULL: it is no socket. Does not sleep. */
+    const char *(*protocol)(const struct inode *i);
     /* The last reference is gone: free it. inode_put() itself drops a directory's reference to its parent. */
     void (*release)(struct inode *i);
 };

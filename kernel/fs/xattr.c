@@ -154,6 +154,20 @@ void xattr_drop(struct inode *i)
 
 /* --- what programs do --- */
 
+/* The one attribute that a socket has; nobody changes it. */
+static const char of_socket[] = "system.sockprotoname";
+
+static int copy_text(const char *text, char *to, size_t size)
+{
+    size_t n = strlen(text) + 1;
+
+    if (size && n > size)
+        return -ERANGE;
+    if (size)
+        memcpy(to, text, n);
+    return (int)n;
+}
+
 int xattr_get(struct inode *i, const char *name, void *value, size_t size)
 {
     int err = may_access(i, name, false);
@@ -161,6 +175,8 @@ int xattr_get(struct inode *i, const char *name, void *value, size_t size)
 
     if (err)
         return err;
+    if (i->ops->protocol && strcmp(name, of_socket) == 0)
+        return copy_text(i->ops->protocol(i), value, size);
     err = is_kept(i, name);
     if (err)
         return err == -EOPNOTSUPP && is_empty_space(name) ? -ENODATA : err;
@@ -235,6 +251,8 @@ int xattr_list(const struct inode *i, char *names, size_t size)
     const struct xattr *a = ramfs_is(i->fs) ? container_of(i, const struct node, inode)->xattrs : NULL;
     size_t done = 0;
 
+    if (i->ops->protocol)
+        return copy_text(of_socket, names, size);
     for (; a; a = a->next) {
         size_t n = strlen(a->name) + 1;
 

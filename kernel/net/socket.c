@@ -108,7 +108,27 @@ static void release_inode(struct inode *i)
     socket_put(s);
 }
 
-static const struct inode_ops inode_ops = {.release = release_inode};
+/* As Linux names them. */
+static const char *protocol_of(const struct inode *i)
+{
+    const struct socket *s = (const struct socket *)i;
+    bool six = s->family == AF_INET6;
+
+    switch (s->family) {
+    case AF_UNIX:
+        return s->type == SOCK_STREAM ? "UNIX-STREAM" : "UNIX";
+    case AF_NETLINK:
+        return "NETLINK";
+    default:
+        if (s->type == SOCK_STREAM)
+            return six ? "TCPv6" : "TCP";
+        if (s->protocol == IPPROTO_UDPLITE)
+            return six ? "UDPLITEv6" : "UDP-Lite";
+        return six ? "UDPv6" : "UDP";
+    }
+}
+
+static const struct inode_ops inode_ops = {.protocol = protocol_of, .release = release_inode};
 
 int socket_alloc(const struct socket_ops *ops, unsigned family, unsigned type, int protocol,
                  struct socket **out)

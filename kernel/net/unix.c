@@ -218,6 +218,8 @@ int unix_ioctl(struct socket *s, unsigned cmd, vaddr_t arg)
     case SIOCOUTQ:
         return user_write32(arg, s->charged);
     case SIOCATMARK:
+        if (s->type != SOCK_STREAM)
+            return -EOPNOTSUPP;
         return user_write32(arg, 0);
     default:
         return -ENOTTY;

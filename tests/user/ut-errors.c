@@ -70,6 +70,45 @@ static void firsts(void)
 }
 
 /* Flags of calls that look at a file or change its times. */
+/* A socket tells what its protocol is called. */
+static void attribute_of_socket(void)
+{
+    static const struct {
+        int family, type, protocol;
+    } of[] = {{AF_UNIX, SOCK_STREAM, 0}, {AF_UNIX, SOCK_DGRAM, 0},   {AF_UNIX, SOCK_SEQPACKET, 0},
+              {AF_INET, SOCK_STREAM, 0}, {AF_INET, SOCK_DGRAM, 0},   {AF_INET6, SOCK_STREAM, 0},
+              {AF_INET6, SOCK_DGRAM, 0}, {AF_INET, SOCK_DGRAM, 136}, {AF_INET6, SOCK_DGRAM, 136},
+              {AF_NETLINK, SOCK_RAW, 0}};
+    static const char name[] = "system.sockprotoname";
+    char value[32] = "";
+
+    PART("the attribute of a socket");
+    for (unsigned i = 0; i < sizeof of / sizeof *of; i++) {
+        int fd = socket(of[i].family, of[i].type, of[i].protocol);
+
+        TRY(flistxattr(fd, value, sizeof value));
+        ut_say("%s", value);
+        TRY(fgetxattr(fd, name, value, sizeof value));
+        ut_say("%s", value);
+        close(fd);
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    TRY(flistxattr(fd, NULL, 0));
+    TRY(flistxattr(fd, value, 20));
+    TRY(flistxattr(fd, value, 21));
+    TRY(flistxattr(fd, (char *)16, 21));
+    TRY(fgetxattr(fd, name, NULL, 0));
+    TRY(fgetxattr(fd, name, value, 3));
+    TRY(fgetxattr(fd, "system.other", value, 3));
+    TRY(fgetxattr(fd, "user.other", value, 3));
+    TRY(fgetxattr(fd, "system.sockprotoname.", value, 3));
+    TRY(fsetxattr(fd, name, "x", 1, 0));
+    TRY(fremovexattr(fd, name));
+    TRY(fsetxattr(fd, "user.other", "x", 1, 0));
+    TRY(fsetxattr(fd, "security.other", "x", 1, 0));
+    close(fd);
+}
+
 static void flags_at(void)
 {
     int fd = ut_file("file", 100);
@@ -374,6 +413,7 @@ UT_PROGRAM(errors)
     ut_workdir();
     TRY(pipe(fds));
     attributes();
+    attribute_of_socket();
     flags_at();
     firsts();
     sleeping();

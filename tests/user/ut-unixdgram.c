@@ -295,6 +295,26 @@ static void several(void)
     close(p[1]);
 }
 
+/* Where bytes out of band are is asked of streams only. */
+static void marks(void)
+{
+    static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+
+    PART("marks");
+    for (unsigned i = 0; i < sizeof types / sizeof *types; i++) {
+        int at = 7, ends[2];
+
+        socketpair(AF_UNIX, types[i], 0, ends);
+        TRY(ioctl(ends[0], SIOCATMARK, &at));
+        TRY(ioctl(ends[0], SIOCATMARK, NULL));
+        send(ends[1], "x", 1, 0);
+        TRY(ioctl(ends[0], SIOCATMARK, &at));
+        SHOW(at);
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
 UT_PROGRAM(unixdgram)
 {
     ut_workdir();
@@ -302,4 +322,5 @@ UT_PROGRAM(unixdgram)
     full();
     packets();
     several();
+    marks();
 }
