@@ -177,6 +177,12 @@ int inode_chown(struct inode *i, uint32_t uid, uint32_t gid)
 
     if (inode_may_change(i))
         return -EROFS;
+    if (i->ops->refuse_change && (uid != ID_NONE || gid != ID_NONE)) {
+        int err = i->ops->refuse_change(i, false);
+
+        if (err)
+            return err;
+    }
     if (!capable(CAP_CHOWN) && ((uid != ID_NONE && !(owns && uid == i->uid)) ||
                                 (gid != ID_NONE && !(owns && (gid == i->gid || cred_in_group(c, gid))))))
         return -EPERM;
@@ -198,6 +204,12 @@ int permission_times(struct inode *i, bool touch)
 {
     if (inode_may_change(i))
         return -EROFS;
+    if (i->ops->refuse_change) {
+        int err = i->ops->refuse_change(i, true);
+
+        if (err)
+            return err;
+    }
     if (inode_is_owner(i))
         return 0;
     return touch ? inode_permission(i, MAY_WRITE) : -EPERM;

@@ -89,9 +89,11 @@ struct inode_ops {
     int (*truncate)(struct inode *i, uint64_t size);
     int (*fallocate)(struct inode *i, unsigned mode, uint64_t start, uint64_t size);
     /* -errno that writing to it, or into it, is refused with, whatever its mode and the caller's capabilities
-     * allow; and giving it another mode. 0, or NULL: it is not. Do not sleep. */
+     * allow; giving it another mode; and giving it an owner, or (times) times. 0, or NULL: it is not. Do not
+     * sleep. */
     int (*refuse_write)(const struct inode *i);
     int (*refuse_mode)(const struct inode *i, uint32_t mode);
+    int (*refuse_change)(const struct inode *i, bool times);
     /* Of a socket: what its protocol is called, for an attribute. NULL: it is no socket. Does not sleep. */
     const char *(*protocol)(const struct inode *i);
     /* The last reference is gone: free it. inode_put() itself drops a directory's reference to its parent. */
@@ -130,6 +132,7 @@ struct file_ops {
     bool direct;      /* it goes past all memory of ours: it may be opened with O_DIRECT */
     bool in_messages; /* a read takes and a write gives one thing, not bytes at a position: for no splice() */
     bool reads_apart; /* and readv() takes one for each of its parts */
+    bool never_at;    /* nothing can be written to a place that the caller names: no pwrite() */
 };
 
 struct inode {

@@ -14,6 +14,7 @@
 #include "kernel/procfs/procfs.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/pidfd.h"
+#include "kernel/fs/poll.h"
 #include "kernel/lib/format.h"
 #include "kernel/proc/cred.h"
 #include "kernel/proc/process.h"
@@ -39,7 +40,8 @@ struct proc_inode {
 
 static const struct inode_ops inode_ops;
 static struct filesystem_type sysfs_type;
-static const struct file_ops text_ops, pid_text_ops, raw_ops;
+static const struct file_ops text_ops, sys_ops, pid_text_ops, pid_number_ops, raw_ops;
+static bool is_sys(const struct inode *i);
 
 static struct proc_inode *made(struct inode *i)
 {
@@ -133,6 +135,21 @@ static void take_owner(struct inode *i, const struct proc_node *n)
     }
 }
 
+static bool is_text(const struct proc_entry *e)
+{
+    return e->show || e->show_next || e->count || e->count_next;
+}
+
+/* What can be done with what is neither read as it is nor has operations of its own. */
+static const struct file_ops *text_ops_of(const struct proc_node *n, struct proc_inode *parent)
+{
+    if (is_sys(&parent->inode))
+        return &sys_ops;
+    if (!n->pid || parent->node.entry->children == proc_net_entries)
+        return &text_ops;
+    return is_text(n->entry) && !n->entry->counts_from_end ? &pid_text_ops : &pid_number_ops;
+}
+
 /* An inode from a description; takes a reference to its parent. */
 static int make(const struct proc_node *from, struct proc_inode *parent, struct filesystem *fs,
                 struct inode **out)
@@ -148,10 +165,7 @@ static int make(const struct proc_node *from, struct proc_inode *parent, struct 
     n->inode.ino = parent ? number_of(from) : 1;
     n->inode.ops = &inode_ops;
     if (S_ISREG(e->mode))
-        n->inode.file_ops = e->file_ops ? e->file_ops
-                            : e->read   ? &raw_ops
-                            : from->pid ? &pid_text_ops
-                                        : &text_ops;
+        n->inode.file_ops = e->file_ops ? e->file_ops : e->read ? &raw_ops : text_ops_of(from, parent);
     n->inode.nlink = S_ISDIR(e->mode) ? 2 : 1;
     if (from->pid)
         take_owner(&n->inode, from);
@@ -288,6 +302,14 @@ static bool process(struct inode *i, struct pidfd_name *out)
     return S_ISDIR(i->mode) && n->node.pid && n->parent && !n->parent->node.pid;
 }
 
+/* Whether it is the directory of a process, or of a thread below task/. */
+static bool is_process(const struct inode *i)
+{
+    const struct proc_node *n = proc_node_of(i);
+
+    return S_ISDIR(i->mode) && n->number >= 0 && n->pid;
+}
+
 /* Whether it is /proc/sys, or lies below it. */
 static bool is_sys(const struct inode *i)
 {
@@ -297,10 +319,11 @@ static bool is_sys(const struct inode *i)
     return false;
 }
 
-/* As on Linux, a process's directory is never written to, and below sys the mode counts for root too. */
+/* As on Linux, the directory of a process or thread is never changed, and below sys the mode counts for root
+ * too. */
 static int refuse_write(const struct inode *i)
 {
-    if (proc_node_of(i)->entry->children == proc_pid_entries)
+    if (is_process(i))
         return -EPERM;
     return !(i->mode & 0222) && is_sys(i) ? -EACCES : 0;
 }
@@ -311,9 +334,15 @@ static int refuse_mode(const struct inode *i, uint32_t mode)
     return proc_node_of(i)->pid || mode != (i->mode & 07777) || is_sys(i) ? -EPERM : 0;
 }
 
+static int refuse_change(const struct inode *i, bool times)
+{
+    return is_process(i) || (!times && is_sys(i)) ? -EPERM : 0;
+}
+
 static const struct inode_ops inode_ops = {
     .refuse_write = refuse_write,
     .refuse_mode = refuse_mode,
+    .refuse_change = refuse_change,
     .lookup = lookup,
     .lookup_through = lookup_through,
     .readdir = readdir,
@@ -334,9 +363,11 @@ struct proc_file {
     uint32_t from;
 };
 
-static bool is_text(const struct proc_entry *e)
+/* Whether nobody may open it for writing if it takes nothing. */
+static bool keeps_to_mode(const struct inode *i)
 {
-    return e->show || e->show_next || e->count || e->count_next;
+    return i->fs->type == &sysfs_type || is_sys(i) ||
+           (i->parent && proc_node_of(i->parent)->entry->children == proc_net_entries);
 }
 
 static int open_text(struct file *f)
@@ -346,10 +377,11 @@ static int open_text(struct file *f)
 
     if (proc_may_look(proc_node_of(f->inode)))
         return -EACCES;
-    /* Linux's rule below /proc/sys, also for root: what cannot be read or written cannot be opened for it. */
+    /* Linux's rule below /proc/sys, also for root: what cannot be read or written cannot be opened for it. So
+     * it is for writing with /sys and /proc/net. */
     if (file_reads(f) && entry->store_raw && !(entry->mode & 0400))
         return -EACCES;
-    if (file_writes(f) && !entry->store && !entry->store_raw)
+    if (file_writes(f) && !entry->store && !entry->store_raw && keeps_to_mode(f->inode))
         return -EACCES;
     p = vm_zalloc(sizeof *p);
     if (!p)
@@ -527,7 +559,7 @@ static int write_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     int err;
 
     if (!entry->store && !entry->store_raw)
-        return -EIO;
+        return node->pid ? -EINVAL : -EIO;
     if (proc_may_look(node))
         return -EACCES;
     if (n == 0 && entry->store_raw)
@@ -626,15 +658,45 @@ static int mmap_text(struct file *f, uint32_t page, size_t size, unsigned region
     return is_sys(f->inode) ? -ENODEV : -EIO;
 }
 
+/* What is no process's is always ready, and can be watched for that. */
+static unsigned poll_text(struct file *f, struct poll_table *table)
+{
+    (void)f;
+    (void)table;
+    return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}
+
+/* As on Linux, what is made line by line is written to at no place. */
 static const struct file_ops text_ops = {
     .open = open_text,
     .release = release_text,
     .read = read_text,
     .write = write_text,
+    .poll = poll_text,
+    .seek = seek_text,
+    .mmap = mmap_text,
+    .never_at = true,
+};
+static const struct file_ops sys_ops = {
+    .open = open_text,
+    .release = release_text,
+    .read = read_text,
+    .write = write_text,
+    .poll = poll_text,
     .seek = seek_text,
     .mmap = mmap_text,
 };
 static const struct file_ops pid_text_ops = {
+    .open = open_text,
+    .release = release_text,
+    .read = read_text,
+    .write = write_text,
+    .seek = seek_text,
+    .never_out = true,
+    .never_in = true,
+    .never_at = true,
+};
+static const struct file_ops pid_number_ops = {
     .open = open_text,
     .release = release_text,
     .read = read_text,

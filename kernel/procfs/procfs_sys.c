@@ -787,7 +787,7 @@ const struct proc_entry proc_root_entries[] = {
     FILE("partitions", show_partitions),
     {.name = "pressure", .mode = S_IFDIR | 0555, .children = pressure_entries},
     {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_quire_entries},
-    FILE("slabinfo", show_slabinfo),
+    {.name = "slabinfo", .mode = S_IFREG | 0400, .show = show_slabinfo},
     FILE("stat", show_stat),
     FILE("swaps", show_swaps),
     {.name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_entries},

@@ -297,7 +297,7 @@ static int32_t transfer_at(transfer_fn fn, uint32_t fd, vaddr_t buf, size_t n, i
     f = fd_get_open((int)fd);
     if (!f)
         return -EBADF;
-    if (file_has_positions(f))
+    if (file_has_positions(f) && !(fn == file_write && f->ops->never_at))
         done = fn(f, buf, n, &at);
     file_put(f);
     return done;
@@ -442,7 +442,9 @@ static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector,
     int done = -EBADF;
 
     if (f)
-        done = pos && !file_has_positions(f) ? -ESPIPE : io_vector_get(&v, user_vector, count, true);
+        done = pos && (!file_has_positions(f) || (fn == file_write && f->ops->never_at))
+                   ? -ESPIPE
+                   : io_vector_get(&v, user_vector, count, true);
     if (!done) {
         done = check_mode(fn, f);
         if (fn == file_read && f->inode->object) /* what is read is never appended */

@@ -1,5 +1,7 @@
 /* Files and directories of /proc, as files: what cannot be done with them, and where they can be read. */
 #include "tests/user/ut.h"
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
@@ -178,6 +180,164 @@ static void missing(void)
     TRY(open("/proc/self", O_RDWR | O_TMPFILE, 0600));
 }
 
+/* A process's own directory belongs to whom it says, and has the times that it has. */
+static void owners(void)
+{
+    static const char *const where[] = {"/proc/self", "/proc/thread-self", "/proc/self/fd",
+                                        "/proc/self/stat"};
+    static const struct timespec then[2] = {{1, 0}, {2, 0}}, now[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}},
+                                 kept[2] = {{0, UTIME_OMIT}, {0, UTIME_OMIT}},
+                                 half[2] = {{0, UTIME_OMIT}, {0, UTIME_NOW}};
+
+    PART("owners and times");
+    for
+        EACH(where)
+        {
+            ut_say("%s", where[i]);
+            TRY(chown(where[i], 0, 0));
+            TRY(chown(where[i], -1, 0));
+            TRY(chown(where[i], -1, -1));
+            TRY(utimensat(AT_FDCWD, where[i], then, 0));
+            TRY(utimensat(AT_FDCWD, where[i], now, 0));
+            TRY(utimensat(AT_FDCWD, where[i], NULL, 0));
+            TRY(utimensat(AT_FDCWD, where[i], half, 0));
+            TRY(utimensat(AT_FDCWD, where[i], kept, 0));
+        }
+    TRY(chown("/proc/sys/vm/swappiness", 0, 0));
+    TRY(chown("/proc/sys/vm", 0, -1));
+}
+
+static void same_name(void)
+{
+    char own[32];
+
+    snprintf(own, sizeof own, "/proc/%d/stat", getpid());
+    PART("renamed to what it is called");
+    TRY(rename("/proc/meminfo", "/proc/meminfo"));
+    TRY(rename("/proc/1", "/proc/1"));
+    TRY(rename("/proc/sys/vm/swappiness", "/proc/sys/vm/swappiness"));
+    TRY(rename("/proc/self/stat", "/proc/self/stat"));
+    TRY(rename("/proc/self/stat", own));
+    TRY(rename("/proc/self", "/proc/self"));
+    TRY(rename("/proc/self/fd/1", "/proc/self/fd/1"));
+    TRY(rename("/proc/self/fd/1", "/proc/self/fd/2"));
+    TRY(rename("/proc/meminfo", "/proc/stat"));
+    TRY(syscall(SYS_renameat2, AT_FDCWD, "/proc/stat", AT_FDCWD, "/proc/stat", 1));
+    TRY(syscall(SYS_renameat2, AT_FDCWD, "/proc/stat", AT_FDCWD, "/proc/stat", 2));
+}
+
+/* Files that nobody may write: who may do everything opens them, and then nothing comes of it. */
+static void written(void)
+{
+    static const char *const where[] = {
+        "/proc/meminfo",           "/proc/uptime",       "/proc/self/stat",   "/proc/self/maps",
+        "/proc/self/cmdline",      "/proc/self/environ", "/proc/self/limits", "/proc/self/oom_score",
+        "/proc/sys/kernel/ostype", "/proc/net/unix"};
+    char byte = '1';
+    struct iovec v = {&byte, 1};
+
+    PART("opened for writing, though there is nothing to write");
+    for
+        EACH(where)
+        {
+            int fd = open(where[i], O_WRONLY);
+
+            ut_say("%s: %s", where[i], fd >= 0 ? "opened" : ut_errno(errno));
+            if (fd < 0)
+                continue;
+            TRY(write(fd, &byte, 1));
+            TRY(write(fd, &byte, 0));
+            TRY(write(fd, (void *)16, 1));
+            TRY(writev(fd, &v, 1));
+            TRY(pwrite(fd, &byte, 1, 0));
+            TRY(read(fd, &byte, 1));
+            close(fd);
+            TRY(close(open(where[i], O_RDWR | O_TRUNC)));
+        }
+}
+
+/* What is made line by line has no place to write at; others say first that they were not opened for it. */
+static void written_at(void)
+{
+    static const char *const where[] = {
+        "/proc/meminfo",           "/proc/self/stat",          "/proc/self/maps", "/proc/self/comm",
+        "/proc/self/cmdline",      "/proc/self/oom_score_adj", "/proc/self/mem",  "/proc/self/timerslack_ns",
+        "/proc/sys/vm/swappiness", "/proc/sys/kernel/ostype",  "/proc/net/unix",  "/proc/mounts"};
+    char byte = 'x';
+    struct iovec v = {&byte, 1};
+
+    PART("written at a place");
+    for
+        EACH(where)
+        {
+            int fd = open(where[i], O_RDONLY);
+
+            ut_say("%s: %s", where[i], fd >= 0 ? "opened" : ut_errno(errno));
+            TRY(pwrite(fd, &byte, 1, 0));
+            TRY(pwritev(fd, &v, 1, 0));
+            TRY(pwrite(fd, &byte, 1, -1));
+            TRY(write(fd, &byte, 1));
+            TRY(pread(fd, &byte, 1, 0) >= 0);
+            close(fd);
+        }
+    int fd = open("/proc/self/comm", O_RDWR);
+    TRY(pwrite(fd, "name", 4, 0));
+    TRY(pwritev(fd, &v, 1, 0));
+    close(fd);
+}
+
+static void watched(void)
+{
+    static const char *const where[] = {"/proc/sys/vm/swappiness",
+                                        "/proc/sys/kernel/ostype",
+                                        "/proc/meminfo",
+                                        "/proc/uptime",
+                                        "/proc/self/stat",
+                                        "/proc/self/cmdline",
+                                        "/proc/self/maps",
+                                        "/proc/net/unix",
+                                        "/proc"};
+    int set = epoll_create1(0);
+
+    PART("watched");
+    for
+        EACH(where)
+        {
+            struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLPRI};
+            int fd = open(where[i], O_RDONLY);
+            struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLPRI};
+
+            ut_say("%s", where[i]);
+            TRY(poll(&p, 1, 0));
+            ut_say("events %x", (unsigned)p.revents);
+            int err = epoll_ctl(set, EPOLL_CTL_ADD, fd, &e);
+            ut_result("epoll_ctl", err);
+            if (err == 0) {
+                TRY(epoll_wait(set, &e, 1, 0));
+                ut_say("events %x", e.events);
+            }
+            close(fd);
+        }
+    close(set);
+}
+
+static void modes(void)
+{
+    static const char *const where[] = {"/proc/slabinfo",           "/proc/meminfo",    "/proc/kmsg",
+                                        "/proc/zoneinfo",           "/proc/vmstat",     "/proc/interrupts",
+                                        "/proc/sys/vm/drop_caches", "/proc/sysvipc/shm"};
+
+    PART("modes, and the size of a block");
+    for
+        EACH(where)
+        {
+            struct stat st = {0};
+
+            TRY(stat(where[i], &st));
+            ut_say("%s: %o, %d", where[i], st.st_mode, (int)st.st_blksize);
+        }
+}
+
 UT_PROGRAM(procfiles)
 {
     ut_workdir();
@@ -200,6 +360,12 @@ UT_PROGRAM(procfiles)
             open_changes(dirs[i], O_RDONLY);
         }
     missing();
+    owners();
+    same_name();
+    written();
+    written_at();
+    watched();
+    modes();
     PART("seeks");
     for
         EACH(files)
