@@ -83,6 +83,9 @@ static void inherit(struct process *child, const struct process *parent)
     child->oom_score_adj_min = parent->oom_score_adj_min;
     child->no_huge = parent->no_huge;
     child->dumpable = parent->dumpable;
+    child->core_filter = parent->core_filter;
+    child->login_uid = parent->login_uid;
+    child->session = parent->session;
 }
 
 /* What threads share, for a new process. On an error process_discard() undoes what was done. */

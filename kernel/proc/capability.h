@@ -32,7 +32,8 @@ enum capability {
     CAP_SYS_RESOURCE = 24, /* raise hard limits, others' limits; pipes */
     CAP_SYS_TIME = 25,     /* set the clock */
     CAP_SYS_TTY_CONFIG = 26,
-    CAP_MKNOD = 27, /* make nodes of devices */
+    CAP_MKNOD = 27,         /* make nodes of devices */
+    CAP_AUDIT_CONTROL = 30, /* say anew who came in */
     CAP_MAC_OVERRIDE = 32,
     CAP_SYSLOG = 34,     /* read the kernel's log */
     CAP_WAKE_ALARM = 35, /* timers that would wake a machine from its sleep */

@@ -125,6 +125,8 @@ void pid_free(struct pid_claim *c)
 
 /* --- making --- */
 
+#define CORE_FILTER_DEFAULT 0x33u /* Linux's: anonymous memory, headers of ELF, and private large pages */
+
 struct process *process_create(int pid, const struct process *parent)
 {
     struct process *p = vm_cache_alloc(&vm_sys, &process_cache);
@@ -139,6 +141,8 @@ struct process *process_create(int pid, const struct process *parent)
     p->pid = pid;
     p->exit_signal = SIGCHLD;
     p->dumpable = true;
+    p->core_filter = CORE_FILTER_DEFAULT;
+    p->login_uid = p->session = ID_NONE;
     return p;
 }
 

@@ -135,6 +135,9 @@ struct process {
     int oom_score_adj, oom_score_adj_min; /* as was set last by who may take what he likes */
     unsigned personality;                 /* of its first thread, once that has ended */
     bool dumpable;
+    uint16_t core_filter; /* what of its memory a core would have: only told */
+    /* Who came in, as whoever let him in says, and in which session: inherited. ID_NONE: nobody said. */
+    uint32_t login_uid, session;
     bool subreaper; /* what its descendants leave behind becomes its children; prctl(2) */
     bool no_huge;   /* it wants no large pages, and there are none; its children's, kept by exec() */
     struct rlimit rlimit[RLIMITS]; /* last: the parent's, where the rest begins with zeroes */

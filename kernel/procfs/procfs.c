@@ -564,6 +564,8 @@ static int write_text(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
         return -EACCES;
     if (n == 0 && entry->store_raw)
         return 0;
+    if (*pos && entry->begins_only)
+        return -EINVAL;
     s = vm_alloc(STORE_MAX);
     if (!s)
         return -ENOMEM;

@@ -70,6 +70,7 @@ struct proc_entry {
     /* Only for who may look into the process, see cred_may_trace(): others get -EACCES, also if they opened
      * it before. */
     bool guarded;
+    bool begins_only;     /* a write elsewhere than at its beginning is -EINVAL */
     bool counts_from_end; /* seeks may be told from its end, which is 0 */
     const void *arg;      /* the functions' own */
     /* Or: a file with operations of its own; none of the others then. */

@@ -106,6 +106,102 @@ static int show_if_inet6(struct text *t, const struct proc_node *n)
     return 0;
 }
 
+/* --- counts --- */
+
+struct counts {
+    uint32_t used;                       /* of all families, those that wait to be accepted too */
+    uint32_t allocated;                  /* of TCP, with an other end or a port or without */
+    uint32_t orphans;                    /* of TCP, closed by their programs, and not at their end yet */
+    uint32_t connected;                  /* of TCP */
+    uint32_t tcp[2], udp[2], udplite[2]; /* that can be reached: of IPv4, of IPv6 */
+};
+
+static void count_sockets(struct counts *c)
+{
+    memset(c, 0, sizeof *c);
+    for (struct socket *s = socket_all; s; s = s->all_next) {
+        const struct inet_socket *i = inet_of(s);
+        bool six = s->family == AF_INET6;
+
+        c->used += !s->dead;
+        if (s->family != AF_INET && !six)
+            continue;
+        if (s->type == SOCK_DGRAM && !s->dead && i->in_ports)
+            ++*(s->protocol == IPPROTO_UDPLITE ? &c->udplite[six] : &c->udp[six]);
+        if (s->type != SOCK_STREAM)
+            continue;
+        c->allocated += !s->dead || i->tcp != TCP_CLOSE;
+        c->orphans += s->dead && i->tcp != TCP_CLOSE;
+        c->tcp[six] += i->tcp != TCP_CLOSE;
+        c->connected += i->tcp == TCP_ESTABLISHED || i->tcp == TCP_CLOSE_WAIT;
+    }
+}
+
+/* Memory of theirs is not counted by protocols, and there are neither raw sockets nor fragments. */
+static int show_sockstat(struct text *t, const struct proc_node *n)
+{
+    struct counts c;
+
+    (void)n;
+    count_sockets(&c);
+    text_print(t, "sockets: used %u\nTCP: inuse %u orphan %u tw %u alloc %u mem %u\n", c.used, c.tcp[0],
+               c.orphans, 0, c.allocated, 0);
+    text_print(t, "UDP: inuse %u mem %u\nUDPLITE: inuse %u\nRAW: inuse %u\nFRAG: inuse %u memory %u\n",
+               c.udp[0], 0, c.udplite[0], 0, 0, 0);
+    return 0;
+}
+
+static int show_sockstat6(struct text *t, const struct proc_node *n)
+{
+    struct counts c;
+
+    (void)n;
+    count_sockets(&c);
+    text_print(
+        t, "TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse %u\nRAW6: inuse %u\nFRAG6: inuse %u memory %u\n",
+        c.tcp[1], c.udp[1], c.udplite[1], 0, 0, 0);
+    return 0;
+}
+
+/* More than a line of text_print(). */
+static void put(struct text *t, const char *s)
+{
+    text_put(t, s, strlen(s));
+}
+
+/* Packets are not counted, since there are none: but for what is set, and connections, all is 0. */
+static int show_snmp(struct text *t, const struct proc_node *n)
+{
+    struct counts c;
+
+    (void)n;
+    count_sockets(&c);
+    put(t, "Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos "
+           "InDiscards InDelivers OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs "
+           "ReasmFails FragOKs FragFails FragCreates\n"
+           "Ip: 2 64 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+    put(t, "Icmp: InMsgs InErrors InCsumErrors InDestUnreachs InTimeExcds InParmProbs InSrcQuenchs "
+           "InRedirects InEchos InEchoReps InTimestamps InTimestampReps InAddrMasks InAddrMaskReps OutMsgs "
+           "OutErrors OutRateLimitGlobal OutRateLimitHost OutDestUnreachs OutTimeExcds OutParmProbs "
+           "OutSrcQuenchs OutRedirects OutEchos OutEchoReps OutTimestamps OutTimestampReps OutAddrMasks "
+           "OutAddrMaskReps\n"
+           "Icmp: 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+    text_print(t,
+               "Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets "
+               "CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n"
+               "Tcp: 1 200 120000 -1 0 0 0 0 %u 0 0 0 0 0 0\n",
+               c.connected);
+    for (unsigned i = 0; i < 2; i++) {
+        const char *name = i ? "UdpLite" : "Udp";
+
+        text_print(t,
+                   "%s: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors "
+                   "IgnoredMulti MemErrors\n%s: 0 0 0 0 0 0 0 0 0\n",
+                   name, name);
+    }
+    return 0;
+}
+
 #define SOCKETS(name_, kind_)                                                                                \
     {                                                                                                        \
         .name = name_, .mode = S_IFREG | 0444, .show = show_sockets, .arg = &kind_                           \
@@ -118,6 +214,9 @@ const struct proc_entry proc_net_entries[] = {
     FILE("dev", show_dev),
     FILE("if_inet6", show_if_inet6),
     FILE("route", show_route),
+    FILE("snmp", show_snmp),
+    FILE("sockstat", show_sockstat),
+    FILE("sockstat6", show_sockstat6),
     SOCKETS("tcp", tcp4),
     SOCKETS("tcp6", tcp6),
     SOCKETS("udp", udp4),

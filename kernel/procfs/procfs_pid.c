@@ -525,6 +525,128 @@ static int store_slack(const struct proc_node *n, char *s)
     return err;
 }
 
+/* --- who came in, and what a core would have: only kept and told --- */
+
+/* As Linux's kstrtouint(). */
+static int parse_uint(const char *s, bool any_base, uint32_t *out)
+{
+    uint64_t v;
+
+    s += *s == '+';
+    if (!(any_base ? number_any(&s, &v) : number_digits(&s, 10, &v)))
+        return *s >= '0' && *s <= '9' ? -ERANGE : -EINVAL;
+    if (*s)
+        return -EINVAL;
+    if (v > UINT32_MAX)
+        return -ERANGE;
+    *out = (uint32_t)v;
+    return 0;
+}
+
+static int show_login(struct text *t, const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+
+    if (!p)
+        return -ESRCH;
+    text_print(t, "%u", p->login_uid);
+    return 0;
+}
+
+/* A process says it of itself: who has said it once needs a capability to say something else. */
+static int store_login(const struct proc_node *n, char *s)
+{
+    static uint32_t sessions;
+    struct process *p = process_current();
+    uint32_t uid;
+    int err = parse_uint(s, false, &uid);
+
+    if (proc_process(n) != p)
+        return -EPERM;
+    if (err)
+        return err;
+    if (p->login_uid != ID_NONE && !capable(CAP_AUDIT_CONTROL))
+        return -EPERM;
+    p->login_uid = uid;
+    p->session = uid == ID_NONE ? ID_NONE : ++sessions;
+    return 0;
+}
+
+static int show_session(struct text *t, const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+
+    if (!p)
+        return -ESRCH;
+    text_print(t, "%u", p->session);
+    return 0;
+}
+
+#define CORE_FILTER_BITS 0x1FFu
+
+static int show_core_filter(struct text *t, const struct proc_node *n)
+{
+    const struct process *p = proc_process(n);
+
+    if (!p)
+        return -ESRCH;
+    if (p->memory)
+        text_print(t, "%08x\n", p->core_filter);
+    return 0;
+}
+
+static int store_core_filter(const struct proc_node *n, char *s)
+{
+    struct process *p = proc_process(n);
+    uint32_t bits;
+    int err = parse_uint(s, true, &bits);
+
+    if (err)
+        return err;
+    if (!p || !p->memory)
+        return -ESRCH;
+    p->core_filter = bits & CORE_FILTER_BITS;
+    return 0;
+}
+
+/* --- of namespaces there is one of each, and no control groups --- */
+
+static int show_nothing(struct text *t, const struct proc_node *n)
+{
+    (void)t;
+    return proc_process(n) ? 0 : -ESRCH;
+}
+
+static int show_id_map(struct text *t, const struct proc_node *n)
+{
+    (void)n;
+    text_print(t, "%10u %10u %10u\n", 0, 0, UINT32_MAX);
+    return 0;
+}
+
+static int refuse_id_map(const struct proc_node *n, char *s)
+{
+    (void)n;
+    (void)s;
+    return -EPERM;
+}
+
+static int show_setgroups(struct text *t, const struct proc_node *n)
+{
+    (void)n;
+    text_print(t, "allow\n");
+    return 0;
+}
+
+/* They are allowed, and stay so. */
+static int store_setgroups(const struct proc_node *n, char *s)
+{
+    (void)n;
+    if (strcmp(s, "allow") == 0)
+        return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+    return strcmp(s, "deny") == 0 ? -EPERM : -EINVAL;
+}
+
 /* --- how likely the OOM killer takes it --- */
 
 enum { OOM_ADJ_MAX = 1000, OOM_OLD_MIN = -17, OOM_OLD_MAX = 15, OOM_OLD_DISABLE = -17 };
@@ -895,6 +1017,10 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
         .name = name_, .mode = S_IFREG | 0644, .show = show_##what_, .store = store_##what_,                 \
         .counts_from_end = true                                                                              \
     }
+#define ID_MAP(name_)                                                                                        \
+    {                                                                                                        \
+        .name = name_, .mode = S_IFREG | 0644, .show = show_id_map, .store = refuse_id_map                   \
+    }
 #define OWN(name_, show_)                                                                                    \
     {                                                                                                        \
         .name = name_, .mode = S_IFREG | 0400, .show = show_, .guarded = true                                \
@@ -918,23 +1044,37 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
     RAW("auxv", 0400, proc_read_auxv),                                                                       \
         {.name = "clear_refs", .mode = S_IFREG | 0200, .store = proc_store_clear_refs, .guarded = true},     \
         {.name = "mem", .mode = S_IFREG | 0600, .file_ops = &proc_mem_ops, .guarded = true},                 \
-        RAW("cmdline", 0444, read_cmdline), CONTROL("comm", comm), LINK("cwd", cwd_fn),                      \
-        RAW("environ", 0400, read_environ), LINK("exe", exe_fn),                                             \
+        FILE("cgroup", show_nothing), RAW("cmdline", 0444, read_cmdline), CONTROL("comm", comm),             \
+        LINK("cwd", cwd_fn), RAW("environ", 0400, read_environ), LINK("exe", exe_fn),                        \
         {.name = "fd", .mode = S_IFDIR | 0500, .names = &fds},                                               \
         {.name = "fdinfo", .mode = S_IFDIR | 0555, .names = &fdinfos, .guarded = true}, OWN("io", show_io),  \
-        FILE("limits", show_limits), RECORDS("maps", maps), FILE("mountinfo", proc_show_mountinfo),          \
-        FILE("mounts", proc_show_mounts), SCORE("oom_adj", oom_adj), COUNTING("oom_score", show_oom_score),  \
+        ID_MAP("gid_map"), FILE("limits", show_limits),                                                      \
+        {.name = "loginuid",                                                                                 \
+         .mode = S_IFREG | 0644,                                                                             \
+         .show = show_login,                                                                                 \
+         .store = store_login,                                                                               \
+         .begins_only = true,                                                                                \
+         .counts_from_end = true},                                                                           \
+        RECORDS("maps", maps), FILE("mountinfo", proc_show_mountinfo), FILE("mounts", proc_show_mounts),     \
+        SCORE("oom_adj", oom_adj), COUNTING("oom_score", show_oom_score),                                    \
         SCORE("oom_score_adj", oom_score_adj),                                                               \
         {.name = "pagemap",                                                                                  \
          .mode = S_IFREG | 0400,                                                                             \
          .read = proc_read_pagemap,                                                                          \
          .file_ops = &proc_pagemap_ops,                                                                      \
          .guarded = true},                                                                                   \
-        OWN("personality", show_personality), LINK("root", root_fn),                                         \
+        OWN("personality", show_personality), ID_MAP("projid_map"), LINK("root", root_fn),                   \
+        {.name = "sessionid", .mode = S_IFREG | 0444, .show = show_session, .counts_from_end = true},        \
+        {.name = "setgroups",                                                                                \
+         .mode = S_IFREG | 0644,                                                                             \
+         .show = show_setgroups,                                                                             \
+         .store = store_setgroups,                                                                           \
+         .begins_only = true},                                                                               \
+                                                                                                             \
         {.name = "smaps", .mode = S_IFREG | 0444, .count_next = proc_next_smaps, .guarded = true},           \
         {.name = "smaps_rollup", .mode = S_IFREG | 0444, .count = proc_show_smaps_rollup, .guarded = true},  \
         COUNTING("stat", show_stat), COUNTING("statm", show_statm), COUNTING("status", show_status),         \
-        OWN("syscall", show_syscall), FILE("wchan", show_wchan)
+        OWN("syscall", show_syscall), ID_MAP("uid_map"), FILE("wchan", show_wchan)
 
 #define NET_ENTRY                                                                                            \
     {                                                                                                        \
@@ -944,6 +1084,7 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
 static const struct proc_entry task_entries[] = {COMMON_ENTRIES, NET_ENTRY, {.name = NULL}};
 const struct proc_entry proc_pid_entries[] = {
     COMMON_ENTRIES,
+    SCORE("coredump_filter", core_filter),
     NET_ENTRY,
     {.name = "quire", .mode = S_IFDIR | 0555, .children = proc_pid_quire_entries, .guarded = true},
     DIRECTORY("task", &tasks),
