@@ -69,6 +69,7 @@ struct memory {
     vaddr_t stack_top;
     uint32_t auxv[AUXV_MAX][2]; /* as it lay on the first stack; AT_NULL ends it */
     struct inode *exe;
+    uint32_t barriers; /* the barriers that programs in it may ask for: membarrier(2) */
     /* A copy has its own of all that follows. */
     struct space_usage usage; /* as memory_count() found it last */
     uint32_t counted;         /* the OOM killer's count that it was for; 0: none */

@@ -90,6 +90,7 @@ SYSCALL(kcmp);
 /* sys_mem.c */
 SYSCALL(brk);
 SYSCALL(madvise);
+SYSCALL(membarrier);
 SYSCALL(mincore);
 SYSCALL(mlock);
 SYSCALL(mlock2);
@@ -238,6 +239,7 @@ SYSCALL(lremovexattr);
 SYSCALL(lsetxattr);
 SYSCALL(modify_ldt);
 SYSCALL(personality);
+SYSCALL(pidfd_getfd);
 SYSCALL(pidfd_open);
 SYSCALL(prctl);
 SYSCALL(prlimit64);

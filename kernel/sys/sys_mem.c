@@ -613,6 +613,55 @@ static int32_t advise_vector(struct space *s, const struct io_vector *v, uint32_
     return done;
 }
 
+/* --- barriers --- */
+
+enum {
+    MEMBARRIER_QUERY,
+    MEMBARRIER_GLOBAL = 1 << 0,
+    MEMBARRIER_GLOBAL_EXPEDITED = 1 << 1,
+    MEMBARRIER_REGISTER_GLOBAL_EXPEDITED = 1 << 2,
+    MEMBARRIER_PRIVATE = 1 << 3,
+    MEMBARRIER_REGISTER_PRIVATE = 1 << 4,
+    MEMBARRIER_PRIVATE_SYNC_CORE = 1 << 5,
+    MEMBARRIER_REGISTER_PRIVATE_SYNC_CORE = 1 << 6,
+    MEMBARRIER_PRIVATE_RSEQ = 1 << 7,
+    MEMBARRIER_REGISTER_PRIVATE_RSEQ = 1 << 8,
+    MEMBARRIER_ALL = (1 << 9) - 1,
+    MEMBARRIER_FLAG_CPU = 1
+};
+
+/*
+ * membarrier(2): have all threads, or those of this memory, pass a barrier. There is one processor, so each
+ * other thread passed one when it left it, and this one does when it comes here and when it goes back. All
+ * that is to be done is to refuse what the memory was not registered for.
+ */
+int32_t sys_membarrier(SYSCALL_2_ARGS(command, flags))
+{
+    struct memory *m = process_current()->memory;
+
+    if (flags & ~(command == MEMBARRIER_PRIVATE_RSEQ ? MEMBARRIER_FLAG_CPU : 0u))
+        return -EINVAL;
+    switch (command) {
+    case MEMBARRIER_QUERY:
+        return MEMBARRIER_ALL;
+    case MEMBARRIER_GLOBAL:
+    case MEMBARRIER_GLOBAL_EXPEDITED:
+    case MEMBARRIER_REGISTER_GLOBAL_EXPEDITED:
+        return 0;
+    case MEMBARRIER_REGISTER_PRIVATE:
+    case MEMBARRIER_REGISTER_PRIVATE_SYNC_CORE:
+    case MEMBARRIER_REGISTER_PRIVATE_RSEQ:
+        m->barriers |= command >> 1;
+        return 0;
+    case MEMBARRIER_PRIVATE:
+    case MEMBARRIER_PRIVATE_SYNC_CORE:
+    case MEMBARRIER_PRIVATE_RSEQ:
+        return m->barriers & command ? 0 : -EPERM;
+    default:
+        return -EINVAL;
+    }
+}
+
 int32_t sys_process_madvise(SYSCALL_5_ARGS(fd, vector, n, advice, flags))
 {
     struct io_vector v;

@@ -632,6 +632,32 @@ int32_t sys_personality(SYSCALL_1_ARG(new))
     return (int32_t)old;
 }
 
+/* A descriptor for what another process has by one. */
+int32_t sys_pidfd_getfd(SYSCALL_3_ARGS(fd, theirs, flags))
+{
+    struct pidfd_name name;
+    const struct process *p;
+    const struct thread *t;
+    struct file *f;
+    int err = flags ? -EINVAL : pidfd_get_name((int)fd, &name, NULL);
+
+    if (err)
+        return err;
+    p = pidfd_find(&name);
+    if (!p)
+        return -ESRCH;
+    if (cred_may_trace(p, cred_of_process(p), false))
+        return -EPERM;
+    t = thread_find(p->pid);
+    f = t && t->files && theirs < t->files->size ? t->files->fd[theirs].file : NULL;
+    if (!f)
+        return t && t->files ? -EBADF : -ESRCH; /* it is ending */
+    err = fd_install(file_get(f), 0, true);
+    if (err < 0)
+        file_put(f);
+    return err;
+}
+
 int32_t sys_pidfd_open(SYSCALL_2_ARGS(pid, flags))
 {
     return pidfd_open(pid, flags);

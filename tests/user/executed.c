@@ -114,6 +114,13 @@ __attribute__((weak)) int ut_users_helper(int argc, char **argv)
     return 93;
 }
 
+/* Only ut-membarrier.c has it. */
+__attribute__((weak)) int ut_membarrier_helper(void)
+{
+    ut_say("no helper for membarrier");
+    return 93;
+}
+
 int ut_executed(int argc, char **argv)
 {
     const char *how = argv[1];
@@ -123,6 +130,8 @@ int ut_executed(int argc, char **argv)
         return say_thread();
     if (strcmp(how, "exec-users") == 0)
         return ut_users_helper(argc, argv);
+    if (strcmp(how, "exec-membarrier") == 0)
+        return ut_membarrier_helper();
     if (strncmp(how, "exec-life", 9) == 0)
         return live(how);
     if (strcmp(how, "exec-counter") == 0)

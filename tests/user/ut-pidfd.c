@@ -1,6 +1,7 @@
 /* Descriptors that name a process. */
 #include "tests/user/ut.h"
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 
 #ifndef P_PIDFD
@@ -179,9 +180,108 @@ static void advice(void)
     close(fd);
 }
 
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
+static int getfd(int fd, int theirs, unsigned flags)
+{
+    return (int)syscall(SYS_pidfd_getfd, fd, theirs, flags);
+}
+
+static void nobodys(void)
+{
+    int fd = pidfd_open_(getppid(), 0), own = pidfd_open_(getpid(), 0);
+
+    if (setgid(65534) || setuid(65534))
+        ut_say("still root: %s", ut_errno(errno));
+    TRY(getfd(fd, 0, 0));
+    TRY(getfd(fd, 77, 0));
+    SHOW(getfd(own, fd, 0) >= 0);
+}
+
+static void taking(void)
+{
+    int go[2], done[2], status;
+    char path[32], c;
+    pid_t pid;
+
+    PART("descriptors of others");
+    if (pipe(go) || pipe(done))
+        return;
+    pid = fork();
+    if (pid == 0) {
+        int named = open("/", O_PATH);
+
+        dup2(ut_file("taken", 100), 200);
+        dup2(named, 201);
+        dup2(pidfd_open_(getpid(), 0), 202);
+        lseek(200, 10, SEEK_SET);
+        close(go[1]);
+        write(done[1], "a", 1);
+        read(go[0], &c, 1);
+        ut_say("the place in the file: %ld", (long)lseek(200, 0, SEEK_CUR));
+        close(202);
+        write(done[1], "b", 1);
+        read(go[0], &c, 1);
+        _exit(0);
+    }
+    read(done[0], &c, 1);
+    int fd = pidfd_open_(pid, 0), self = pidfd_open_(getpid(), 0), file = getfd(fd, 200, 0);
+
+    SHOW(file >= 0);
+    SHOW(fcntl(file, F_GETFD));
+    TRY(read(file, &c, 1));
+    SHOW((uint8_t)c == ut_pattern(10));
+    SHOW(file == getfd(fd, 200, 0) - 1);
+    int named = getfd(fd, 201, 0);
+
+    SHOW(named >= 0);
+    SHOW(fcntl(named, F_GETFL) & O_PATH);
+    TRY(read(named, &c, 1));
+    SHOW(getfd(self, self, 0) >= 0);
+    TRY(getfd(fd, 203, 0));
+    TRY(getfd(fd, -1, 0));
+    TRY(getfd(fd, 200, 1));
+    TRY(getfd(-1, 200, 1));
+    TRY(getfd(-1, 200, 0));
+    TRY(getfd(77, 200, 0));
+    TRY(getfd(go[0], 200, 0));
+    TRY(getfd(named, 200, 0));
+    snprintf(path, sizeof path, "/proc/%d", pid);
+    int dir = open(path, O_RDONLY | O_DIRECTORY);
+
+    TRY(getfd(dir, 200, 0));
+    close(dir);
+    ut_child("nobody", nobodys);
+    struct rlimit was, low = {5, 0};
+
+    getrlimit(RLIMIT_NOFILE, &was);
+    low.rlim_max = was.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &low);
+    TRY(getfd(fd, 200, 0));
+    setrlimit(RLIMIT_NOFILE, &was);
+    write(go[1], "c", 1);
+    read(done[0], &c, 1);
+    TRY(getfd(fd, 202, 0));
+    write(go[1], "d", 1);
+    waitid(P_PID, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOWAIT);
+    PART("of a zombie, and of nobody");
+    TRY(getfd(fd, 200, 0));
+    waitpid(pid, &status, 0);
+    ut_say("%s", ut_status(status));
+    TRY(getfd(fd, 200, 0));
+    TRY(getfd(fd, 200, 1));
+    for (int i = 0; i < 64; i++)
+        if (i > 2)
+            close(i);
+}
+
 UT_PROGRAM(pidfd)
 {
+    ut_workdir();
     opening();
     lives();
     advice();
+    taking();
 }

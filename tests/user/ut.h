@@ -52,6 +52,8 @@ struct ut_program {
 int ut_executed(int argc, char **argv);
 /* "exec-users": ut-users.c has it. */
 int ut_users_helper(int argc, char **argv);
+/* "exec-membarrier": ut-membarrier.c has it. */
+int ut_membarrier_helper(void);
 
 /* --- saying --- */
 
