@@ -126,6 +126,12 @@ int async_owner(const struct file *f, enum async_owner *kind)
     return a && a->id && (owner_thread(a) || owner_process(a) || owner_group(a)) ? a->id : 0;
 }
 
+void async_owner_ids(const struct file *f, uint32_t ids[2])
+{
+    ids[0] = f->async ? f->async->uid : 0;
+    ids[1] = f->async ? f->async->euid : 0;
+}
+
 int async_set_signal(struct file *f, uint32_t signo)
 {
     struct async *a;

@@ -14,6 +14,8 @@ int async_set_owner(struct file *f, enum async_owner kind, int id);
 int async_suggest_owner(struct file *f, enum async_owner kind, int id);
 /* The number, 0 if nobody is there any more, and of which kind. */
 int async_owner(const struct file *f, enum async_owner *kind);
+/* The real and the effective id of who has named the owner; 0: nobody has. */
+void async_owner_ids(const struct file *f, uint32_t ids[2]);
 /* The same by one number, a group being a negative one: fcntl(2)'s F_SETOWN, F_GETOWN, and ioctls.
  * async_set_number() sleeps. */
 int async_set_number(struct file *f, int id);

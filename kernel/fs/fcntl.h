@@ -19,6 +19,7 @@ enum {
     F_GETSIG = 11,
     F_SETOWN_EX = 15,
     F_GETOWN_EX = 16,
+    F_GETOWNER_UIDS = 17,
     F_GETLK64 = 12,
     F_SETLK64 = 13,
     F_SETLKW64 = 14,

@@ -144,6 +144,8 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
     child->slack = child->slack_default = parent->slack;
     child->no_new_privs = parent->no_new_privs;
     child->io_flusher = parent->io_flusher;
+    child->memory_error_own = parent->memory_error_own;
+    child->memory_error_early = parent->memory_error_early;
     sched_inherit(child->task, parent->task);
     signal_thread_init(child, parent, !(c->flags & CLONE_VM) || c->flags & CLONE_VFORK);
     if (c->flags & CLONE_CHILD_CLEARTID)

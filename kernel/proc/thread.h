@@ -50,6 +50,7 @@ struct thread {
     bool no_new_privs; /* its children's, and kept by exec() */
     bool beyond_limit; /* its user had too many threads when it became that: exec() looks */
     bool io_flusher;
+    bool memory_error_own, memory_error_early; /* PR_MCE_KILL: it has said when; early */
     bool exiting; /* it ends as soon as it would go back to ring 3 or sleep interruptibly */
 };
 

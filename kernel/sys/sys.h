@@ -115,6 +115,8 @@ SYSCALL(capget);
 SYSCALL(capset);
 SYSCALL(getcpu);
 SYSCALL(getrandom);
+SYSCALL(oldolduname);
+SYSCALL(olduname);
 SYSCALL(reboot);
 SYSCALL(setdomainname);
 SYSCALL(sethostname);
@@ -362,11 +364,16 @@ SYSCALL(fstatfs);
 SYSCALL(fstatfs64);
 SYSCALL(lstat);
 SYSCALL(lstat64);
+SYSCALL(oldfstat);
+SYSCALL(oldlstat);
+SYSCALL(oldstat);
 SYSCALL(stat);
 SYSCALL(stat64);
 SYSCALL(statfs);
 SYSCALL(statfs64);
 SYSCALL(statx);
+SYSCALL(sysfs);
+SYSCALL(ustat);
 
 /* sys_time.c */
 SYSCALL(clock_getres);

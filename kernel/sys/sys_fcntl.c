@@ -23,6 +23,9 @@ enum {
     FIEMAP = (int)0xC020660B,
     FIFREEZE = (int)0xC0045877,
     FITHAW = (int)0xC0045878,
+    FICLONE = 0x40049409,
+    FICLONERANGE = 0x4020940D,
+    FIDEDUPERANGE = (int)0xC0189436,
 };
 
 static int set_cloexec(uint32_t fd, bool on)
@@ -93,6 +96,74 @@ static int ask_filesystem(const struct inode *i, uint32_t cmd, vaddr_t arg)
     }
 }
 
+/* --- files that are to share their blocks, which no file system here has --- */
+
+static int clone_file(const struct file *to, uint32_t fd)
+{
+    struct file *from = fd_get_open((int)fd);
+    int err = -EOPNOTSUPP;
+
+    if (!from)
+        return -EBADF;
+    if (from->inode->fs != to->inode->fs)
+        err = -EXDEV;
+    else if (S_ISDIR(from->inode->mode) || S_ISDIR(to->inode->mode))
+        err = -EISDIR;
+    else if (!S_ISREG(from->inode->mode) || !S_ISREG(to->inode->mode))
+        err = -EINVAL;
+    else if (!file_reads(from) || !file_writes(to) || to->flags & O_APPEND)
+        err = -EBADF;
+    file_put(from);
+    return err;
+}
+
+static int clone_range(const struct file *to, vaddr_t arg)
+{
+    struct {
+        int64_t fd;
+        uint64_t offset, size, to;
+    } r;
+
+    return user_copy_in(&r, arg, sizeof r) ? -EFAULT : clone_file(to, (uint32_t)r.fd);
+}
+
+static int share_range(const struct file *f, vaddr_t arg)
+{
+    enum { INFO = 32 }; /* bytes, for each of the others */
+    struct {
+        uint64_t offset, size;
+        uint16_t count, reserved;
+        uint32_t reserved2;
+        uint8_t info[];
+    } r;
+    uint8_t last;
+
+    if (user_copy_in(&r, arg, sizeof r))
+        return -EFAULT;
+    if (sizeof r + r.count * INFO > PAGE_SIZE)
+        return -ENOMEM;
+    if (r.count && user_copy_in(&last, arg + sizeof r + r.count * INFO - 1, 1))
+        return -EFAULT;
+    if (!file_reads(f) || r.reserved || r.reserved2)
+        return -EINVAL;
+    return S_ISDIR(f->inode->mode) ? -EISDIR : S_ISREG(f->inode->mode) ? -EOPNOTSUPP : -EINVAL;
+}
+
+/* 1: it is something else. */
+static int ask_sharing(const struct file *f, uint32_t cmd, vaddr_t arg)
+{
+    switch ((int)cmd) {
+    case FICLONE:
+        return clone_file(f, arg);
+    case FICLONERANGE:
+        return clone_range(f, arg);
+    case FIDEDUPERANGE:
+        return share_range(f, arg);
+    default:
+        return 1;
+    }
+}
+
 int32_t sys_ioctl(SYSCALL_3_ARGS(fd, cmd, arg))
 {
     struct file *f = fd_get_open((int)fd);
@@ -112,6 +183,8 @@ int32_t sys_ioctl(SYSCALL_3_ARGS(fd, cmd, arg))
         err = user_write32(arg, pipe_fill(f));
     else
         err = ask_filesystem(f->inode, cmd, arg);
+    if (err > 0)
+        err = ask_sharing(f, cmd, arg);
     if (err > 0)
         err = f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
     file_put(f);
@@ -159,6 +232,14 @@ static int get_owner_ex(const struct file *f, vaddr_t arg)
 
     o.kind = (int32_t)kind;
     return user_copy_out(arg, &o, sizeof o);
+}
+
+static int get_owner_ids(const struct file *f, vaddr_t arg)
+{
+    uint32_t ids[2];
+
+    async_owner_ids(f, ids);
+    return user_copy_out(arg, ids, sizeof ids);
 }
 
 /* How long the owner of a file thinks that what is written to it will stay: kept, and nothing goes by it. */
@@ -225,6 +306,8 @@ static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
         return set_owner_ex(f, arg);
     case F_GETOWN_EX:
         return get_owner_ex(f, arg);
+    case F_GETOWNER_UIDS:
+        return get_owner_ids(f, arg);
     case F_NOTIFY:
         return dnotify_set(f, (int)fd, arg);
     case F_SETSIG:

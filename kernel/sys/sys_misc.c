@@ -52,6 +52,37 @@ int32_t sys_uname(SYSCALL_1_ARG(va))
     return 0;
 }
 
+/* The forms of Linux 1.0 and before: five names, each cut to so many bytes and a zero. */
+static int32_t old_names(vaddr_t va, uint32_t n)
+{
+    const char *field[] = {UTS_SYSNAME, uts_hostname, UTS_RELEASE, UTS_VERSION, UTS_MACHINE};
+    char text[UTS_NAME_MAX + 1], release[UTS_NAME_MAX + 1];
+
+    if (thread_current()->personality & PERSONALITY_UNAME26) {
+        old_release(release, UTS_RELEASE);
+        field[2] = release;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(field); i++) {
+        uint32_t size = strlen(field[i]);
+
+        memset(text, 0, sizeof text);
+        memcpy(text, field[i], size < n ? size : n);
+        if (user_copy_out(va + i * (n + 1), text, n + 1))
+            return -EFAULT;
+    }
+    return 0;
+}
+
+int32_t sys_olduname(SYSCALL_1_ARG(va))
+{
+    return old_names(va, UTS_NAME_MAX);
+}
+
+int32_t sys_oldolduname(SYSCALL_1_ARG(va))
+{
+    return old_names(va, 8);
+}
+
 static int32_t set_name(char *name, vaddr_t va, uint32_t n)
 {
     char text[UTS_NAME_MAX + 1] = {0};

@@ -470,13 +470,17 @@ enum {
     PR_GET_TIMERSLACK = 30,
     PR_TASK_PERF_EVENTS_DISABLE = 31,
     PR_TASK_PERF_EVENTS_ENABLE = 32,
+    PR_MCE_KILL = 33,
     PR_MCE_KILL_GET = 34,
     PR_SET_CHILD_SUBREAPER = 36,
     PR_GET_CHILD_SUBREAPER = 37,
     PR_SET_NO_NEW_PRIVS = 38,
     PR_GET_NO_NEW_PRIVS = 39,
+    PR_GET_TID_ADDRESS = 40,
     PR_SET_THP_DISABLE = 41,
     PR_GET_THP_DISABLE = 42,
+    PR_GET_SPECULATION_CTRL = 52,
+    PR_SET_SPECULATION_CTRL = 53,
     PR_SET_IO_FLUSHER = 57,
     PR_GET_IO_FLUSHER = 58,
 };
@@ -494,6 +498,47 @@ static int32_t set_name(vaddr_t from)
     return 0;
 }
 
+/* When a thread is told of a page that its memory has lost. None ever is: it is kept for who asks. What is no
+ * word is -EINVAL, and brings back the one that the thread had before, as on Linux. */
+enum { MEMORY_ERROR_CLEAR, MEMORY_ERROR_SET };
+enum { MEMORY_ERROR_LATE, MEMORY_ERROR_EARLY, MEMORY_ERROR_DEFAULT };
+
+static int32_t set_memory_error(uint32_t what, uint32_t when)
+{
+    struct thread *t = thread_current();
+
+    if (what > MEMORY_ERROR_SET || (what == MEMORY_ERROR_CLEAR && when))
+        return -EINVAL;
+    t->memory_error_own = what == MEMORY_ERROR_SET && when != MEMORY_ERROR_DEFAULT;
+    if (what == MEMORY_ERROR_SET && when <= MEMORY_ERROR_DEFAULT)
+        t->memory_error_early = when == MEMORY_ERROR_EARLY;
+    return when <= MEMORY_ERROR_DEFAULT ? 0 : -EINVAL;
+}
+
+/* What a processor may guess on behalf of a program: all, and nothing can be done about it. Of three things
+ * the last, emptying a cache, cannot be had at all. */
+enum { SPEC_STORES, SPEC_BRANCHES, SPEC_CACHE, SPECS };
+enum { SPEC_ENABLE = 2, SPEC_DISABLE = 4, SPEC_FORCE_DISABLE = 8 };
+
+static int32_t get_speculation(uint32_t what)
+{
+    return what >= SPECS ? -ENODEV : what == SPEC_CACHE ? SPEC_FORCE_DISABLE : SPEC_ENABLE;
+}
+
+static int32_t set_speculation(uint32_t what, uint32_t how)
+{
+    switch (what) {
+    case SPEC_STORES:
+        return -ENXIO;
+    case SPEC_BRANCHES:
+        return how == SPEC_ENABLE ? 0 : how == SPEC_DISABLE || how == SPEC_FORCE_DISABLE ? -EPERM : -ERANGE;
+    case SPEC_CACHE:
+        return -EPERM;
+    default:
+        return -ENODEV;
+    }
+}
+
 /* What asks for a value, which is the result. None of it has more arguments. -EINVAL: another option. */
 static int32_t prctl_get(uint32_t option, uint32_t arg)
 {
@@ -506,7 +551,7 @@ static int32_t prctl_get(uint32_t option, uint32_t arg)
     case PR_GET_THP_DISABLE:
         return arg ? -EINVAL : p->no_huge;
     case PR_MCE_KILL_GET:
-        return arg ? -EINVAL : 2; /* PR_MCE_KILL_DEFAULT */
+        return arg ? -EINVAL : t->memory_error_own ? t->memory_error_early : MEMORY_ERROR_DEFAULT;
     case PR_GET_IO_FLUSHER:
         return !capable(CAP_SYS_RESOURCE) ? -EPERM : arg ? -EINVAL : t->io_flusher;
     default:
@@ -608,6 +653,14 @@ int32_t sys_prctl(SYSCALL_5_ARGS(option, arg, c, d, e))
         return 0;
     case PR_GET_CHILD_SUBREAPER:
         return user_write32(arg, p->subreaper);
+    case PR_GET_TID_ADDRESS:
+        return user_write32(arg, t->clear_child_tid);
+    case PR_MCE_KILL:
+        return d || e ? -EINVAL : set_memory_error(arg, c);
+    case PR_GET_SPECULATION_CTRL:
+        return c || d || e ? -EINVAL : get_speculation(arg);
+    case PR_SET_SPECULATION_CTRL:
+        return d || e ? -EINVAL : set_speculation(arg, c);
     case PR_GET_NO_NEW_PRIVS:
     case PR_GET_THP_DISABLE:
     case PR_MCE_KILL_GET:

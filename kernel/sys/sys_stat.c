@@ -1,12 +1,21 @@
 /* System calls that tell what a file or a filesystem is, in Linux's structures for i386. */
 #include "kernel/fs/file.h"
+#include "kernel/proc/cred.h"
 #include "kernel/sys/sys.h"
+#include "kernel/sys/sys_cred.h"
 #include "kernel/sys/sys_path.h"
 #include "kernel/sys/syscall.h"
 #include "kernel/vm/memory.h"
 #include "kernel/x86/usercopy.h"
 
 #define NS 1000000000ll
+
+/* oldstat */
+struct stat16 {
+    uint16_t dev, ino, mode, nlink, uid, gid, rdev, unused;
+    uint32_t size, atime, mtime, ctime;
+};
+_Static_assert(sizeof(struct stat16) == 32, "asm/stat.h");
 
 /* newstat */
 struct stat32 {
@@ -102,8 +111,8 @@ static int32_t put_stat32(const struct inode *i, vaddr_t user)
         .ino = i->ino,
         .mode = (uint16_t)i->mode,
         .nlink = (uint16_t)i->nlink,
-        .uid = (uint16_t)i->uid,
-        .gid = (uint16_t)i->gid,
+        .uid = (uint16_t)cred_narrow(i->uid),
+        .gid = (uint16_t)cred_narrow(i->gid),
         .rdev = i->rdev,
         .size = (uint32_t)i->size,
         .blksize = inode_block(i),
@@ -117,6 +126,27 @@ static int32_t put_stat32(const struct inode *i, vaddr_t user)
     };
 
     if (i->size > INT32_MAX)
+        return -EOVERFLOW;
+    return user_copy_out(user, &s, sizeof s);
+}
+
+static int32_t put_stat16(const struct inode *i, vaddr_t user)
+{
+    struct stat16 s = {
+        .dev = (uint16_t)i->fs->dev,
+        .ino = (uint16_t)i->ino,
+        .mode = (uint16_t)i->mode,
+        .nlink = (uint16_t)i->nlink,
+        .uid = (uint16_t)cred_narrow(i->uid),
+        .gid = (uint16_t)cred_narrow(i->gid),
+        .rdev = (uint16_t)i->rdev,
+        .size = (uint32_t)i->size,
+        .atime = (uint32_t)seconds(i->atime_ns),
+        .mtime = (uint32_t)seconds(i->mtime_ns),
+        .ctime = (uint32_t)seconds(i->ctime_ns),
+    };
+
+    if (s.ino != i->ino || s.nlink != i->nlink || i->size > INT32_MAX)
         return -EOVERFLOW;
     return user_copy_out(user, &s, sizeof s);
 }
@@ -142,6 +172,21 @@ static int32_t stat_fd(uint32_t fd, vaddr_t user, put_fn put)
 
     file_put(f);
     return err;
+}
+
+int32_t sys_oldstat(SYSCALL_2_ARGS(path, user))
+{
+    return stat_at(AT_FDCWD, path, 0, user, put_stat16);
+}
+
+int32_t sys_oldlstat(SYSCALL_2_ARGS(path, user))
+{
+    return stat_at(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, user, put_stat16);
+}
+
+int32_t sys_oldfstat(SYSCALL_2_ARGS(fd, user))
+{
+    return stat_fd(fd, user, put_stat16);
 }
 
 int32_t sys_stat(SYSCALL_2_ARGS(path, user))
@@ -343,4 +388,72 @@ int32_t sys_fstatfs64(SYSCALL_3_ARGS(fd, size, user))
     if (size != sizeof(struct statfs64))
         return -EINVAL;
     return stat_fd(fd, user, put_statfs64);
+}
+
+struct ustat {
+    uint32_t free, inodes;
+    char name[6], pack[6];
+};
+_Static_assert(sizeof(struct ustat) == 20, "linux/types.h");
+
+int32_t sys_ustat(SYSCALL_2_ARGS(dev, user))
+{
+    const struct filesystem *fs = vfs_mounts;
+    struct ustat u = {0};
+    struct statfs64 s;
+
+    while (fs && fs->dev != dev)
+        fs = fs->next;
+    if (!fs)
+        return -EINVAL;
+    describe(fs->root, &s);
+    u.free = (uint32_t)s.bfree;
+    u.inodes = (uint32_t)s.ffree;
+    return user_copy_out(user, &u, sizeof u);
+}
+
+/* sysfs(2): the kinds of filesystems, by name and by number. */
+static int32_t kind_by_name(vaddr_t user)
+{
+    struct inode *dir;
+    int32_t n = 0;
+    char *name;
+    int err = path_from_user(AT_FDCWD, user, 0, &dir, &name);
+
+    if (err)
+        return err;
+    const struct filesystem_type *t = filesystem_types;
+
+    for (; t && strcmp(t->name, name); t = t->next)
+        n++;
+    path_done(dir, name);
+    return t ? n : -EINVAL;
+}
+
+static int32_t name_of_kind(uint32_t n, vaddr_t user)
+{
+    const struct filesystem_type *t = filesystem_types;
+
+    for (; t && n; t = t->next)
+        n--;
+    return t ? user_copy_out(user, t->name, strlen(t->name) + 1) : -EINVAL;
+}
+
+int32_t sys_sysfs(SYSCALL_3_ARGS(option, name, user))
+{
+    enum { BY_NAME = 1, NAME, HOW_MANY };
+    int32_t n = 0;
+
+    switch (option) {
+    case BY_NAME:
+        return kind_by_name(name);
+    case NAME:
+        return name_of_kind(name, user);
+    case HOW_MANY:
+        for (const struct filesystem_type *t = filesystem_types; t; t = t->next)
+            n++;
+        return n;
+    default:
+        return -EINVAL;
+    }
 }

@@ -332,6 +332,14 @@ static long with_message(long call, void *name, uint32_t name_size, const void *
     return with_socket(SOCK_DGRAM, call, (long)(intptr_t)&m, MSG_DONTWAIT, 0, 0, 0);
 }
 
+/* ustat(2) of /proc. */
+static long device_of_proc(void *p)
+{
+    struct stat s;
+
+    return stat("/proc", &s) ? -1 : syscall(62, (unsigned)s.st_dev, p);
+}
+
 /* A fresh socket for a name. */
 static long with_new_socket(long call, const void *p, uint32_t size)
 {
@@ -630,6 +638,13 @@ static long console_kept(long rc)
     X(process_vm_readv, own__base, 64, with_vector_of_own(p, SYS_process_vm_readv, text))                    \
     X(process_vm_writev, other__base, 64, with_vector_of_other(p, SYS_process_vm_writev))                    \
     X(stat, user, 64, syscall(SYS_stat, "/dev/zero", p))                                                     \
+    X(oldstat, user, 32, syscall(18, "/dev/zero", p))                                                        \
+    X(oldlstat, user, 32, syscall(84, "/dev/zero", p))                                                       \
+    X(oldfstat, user, 32, syscall(28, null_fd, p))                                                           \
+    X(ustat, user, 20, device_of_proc(p))                                                                    \
+    X(sysfs, user, 5, syscall(135, 2, syscall(135, 1, "proc"), p))                                           \
+    X(olduname, va, 325, syscall(109, p))                                                                    \
+    X(oldolduname, va, 45, syscall(59, p))                                                                   \
     X(lstat, user, 64, syscall(SYS_lstat, "/dev/zero", p))                                                   \
     X(fstat, user, 64, syscall(SYS_fstat, null_fd, p))                                                       \
     X(stat64, user, 96, syscall(SYS_stat64, ".", p))                                                         \
@@ -840,6 +855,9 @@ static long console_kept(long rc)
     X(faccessat2, path, dot, AT(faccessat2, p, F_OK, 0))                                                     \
     X(chdir, path, dot, syscall(SYS_chdir, p))                                                               \
     X(stat, path, missing, syscall(SYS_stat, p, buffer))                                                     \
+    X(oldstat, path, missing, syscall(18, p, buffer))                                                        \
+    X(oldlstat, path, missing, syscall(84, p, buffer))                                                       \
+    X(sysfs, name, missing, syscall(135, 1, p))                                                              \
     X(lstat, path, missing, syscall(SYS_lstat, p, buffer))                                                   \
     X(stat64, path, dot, syscall(SYS_stat64, p, buffer))                                                     \
     X(lstat64, path, dot, syscall(SYS_lstat64, p, buffer))                                                   \

@@ -404,6 +404,29 @@ static void terminal(void)
     close(fd);
 }
 
+/* By which ids the owner of a file's signals was named. */
+static void owner_ids(void)
+{
+    enum { GETOWNER_UIDS = 17 };
+    uint32_t ids[2] = {77, 77};
+    int p[2];
+
+    PART("ids");
+    pipe(p);
+    TRY(syscall(SYS_fcntl64, p[0], GETOWNER_UIDS, ids));
+    ut_say("%u %u", ids[0], ids[1]);
+    setresuid(0, 1000, 0);
+    TRY(fcntl(p[0], F_SETOWN, getpid()));
+    setresuid(5, 0, 0);
+    TRY(syscall(SYS_fcntl64, p[0], GETOWNER_UIDS, ids));
+    ut_say("%u %u", ids[0], ids[1]);
+    TRY(fcntl(p[0], F_SETOWN, 0));
+    TRY(syscall(SYS_fcntl64, p[0], GETOWNER_UIDS, ids));
+    ut_say("%u %u", ids[0], ids[1]);
+    TRY(syscall(SYS_fcntl64, p[0], GETOWNER_UIDS, 8));
+    TRY(syscall(SYS_fcntl64, 77, GETOWNER_UIDS, ids));
+}
+
 UT_PROGRAM(async)
 {
     sigset_t all;
@@ -417,4 +440,5 @@ UT_PROGRAM(async)
     to_others();
     PART("the terminal");
     ut_child("a session", terminal);
+    ut_child("who named an owner", owner_ids);
 }

@@ -600,6 +600,83 @@ static void beyond_the_table(void)
     TRY(fcntl((int)0x80000000, F_GETFD));
 }
 
+/* Files that are to have what others have: no file system here can do that. */
+static void sharing(void)
+{
+    enum { CLONE = 0x40049409, CLONE_RANGE = 0x4020940d };
+    const unsigned long dedupe = 0xc0189436;
+    struct {
+        int64_t fd;
+        uint64_t offset, length, to;
+    } range = {0, 0, 0, 0};
+    struct {
+        uint64_t offset, length;
+        uint16_t count, reserved;
+        uint32_t more;
+        uint64_t info[8];
+    } same = {0, 4096, 1, 0, 0, {0}};
+    int a = ut_file("whole", 5000), b = open("other", O_RDWR | O_CREAT, 0600);
+    int reads = open("whole", O_RDONLY), writes = open("other", O_WRONLY);
+    int adds = open("other", O_RDWR | O_APPEND), dir = open(".", O_RDONLY), p[2];
+    int far = open("/proc/self/stat", O_RDONLY), null = open("/dev/null", O_RDWR),
+        path = open("whole", O_PATH);
+
+    PART("files that share");
+    pipe(p);
+    TRY(ioctl(b, CLONE, a));
+    TRY(ioctl(b, CLONE, -1));
+    TRY(ioctl(b, CLONE, 77));
+    TRY(ioctl(b, CLONE, path));
+    TRY(ioctl(b, CLONE, writes));
+    TRY(ioctl(b, CLONE, dir));
+    TRY(ioctl(b, CLONE, far));
+    TRY(ioctl(b, CLONE, p[0]));
+    TRY(ioctl(reads, CLONE, b));
+    TRY(ioctl(adds, CLONE, a));
+    TRY(ioctl(dir, CLONE, a));
+    TRY(ioctl(p[1], CLONE, p[0]));
+    TRY(ioctl(null, CLONE, null));
+    TRY(ioctl(dir, CLONE, dir));
+    TRY(ioctl(path, CLONE, a));
+    range.fd = a;
+    TRY(ioctl(b, CLONE_RANGE, &range));
+    range.fd = 77;
+    TRY(ioctl(b, CLONE_RANGE, &range));
+    TRY(ioctl(b, CLONE_RANGE, 8));
+    same.info[0] = (unsigned)b;
+    TRY(ioctl(a, dedupe, &same));
+    TRY(ioctl(writes, dedupe, &same));
+    TRY(ioctl(dir, dedupe, &same));
+    TRY(ioctl(p[0], dedupe, &same));
+    TRY(ioctl(p[1], dedupe, &same));
+    TRY(ioctl(null, dedupe, &same));
+    TRY(ioctl(a, dedupe, 8));
+    same.count = 127;
+    TRY(ioctl(a, dedupe, (uint8_t *)ut_map(1, PROT_READ | PROT_WRITE) + PAGE - 24));
+    same.count = 0;
+    TRY(ioctl(a, dedupe, &same));
+    same.count = 128;
+    TRY(ioctl(a, dedupe, &same));
+    same.count = 1;
+    same.reserved = 1;
+    TRY(ioctl(dir, dedupe, &same));
+    same.reserved = 0;
+    same.more = 1;
+    TRY(ioctl(writes, dedupe, &same));
+    TRY(ioctl(a, dedupe, &same));
+    close(a);
+    close(b);
+    close(reads);
+    close(writes);
+    close(adds);
+    close(dir);
+    close(far);
+    close(null);
+    close(path);
+    close(p[0]);
+    close(p[1]);
+}
+
 UT_PROGRAM(file)
 {
     ut_workdir();
@@ -613,6 +690,7 @@ UT_PROGRAM(file)
     ut_child("asked by another", asked_by_another);
     listing();
     times();
+    sharing();
     devices();
     names();
     beyond_the_table();

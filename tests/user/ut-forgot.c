@@ -280,6 +280,50 @@ static void processes(void)
     SHOW(personality(0xffffffff));
 }
 
+static void machine_checks(void)
+{
+    static const int words[] = {-1, 0, 1, 2, 3};
+    int address = 1;
+
+    PART("machine checks");
+    for (unsigned how = 0; how < 3; how++)
+        for (unsigned i = 0; i < sizeof words / sizeof *words; i++) {
+            ut_say("%u %d: %s", how, words[i],
+                   prctl(PR_MCE_KILL, how, words[i], 0, 0) ? ut_errno(errno) : "done");
+            SHOW(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
+        }
+    TRY(prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0));
+    TRY(prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0));
+    TRY(prctl(PR_MCE_KILL, PR_MCE_KILL_SET, 9, 0, 0));
+    SHOW(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
+    TRY(prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 1, 0));
+    TRY(prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 1));
+    TRY(prctl(PR_MCE_KILL_GET, 0, 0, 1, 0));
+    pid_t pid = fork();
+    if (pid == 0) {
+        SHOW(prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+    TRY(prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0));
+    PART("the word that the end of a thread clears");
+    syscall(SYS_set_tid_address, &address);
+    int *told = NULL;
+    TRY(prctl(PR_GET_TID_ADDRESS, &told));
+    SHOW(told == &address);
+    TRY(prctl(PR_GET_TID_ADDRESS, 1));
+    syscall(SYS_set_tid_address, NULL);
+    PART("speculation");
+    for (unsigned what = 0; what < 4; what++) {
+        ut_say("%u: %d", what, prctl(PR_GET_SPECULATION_CTRL, what, 0, 0, 0));
+        for (unsigned how = 1; how <= 32; how *= 2)
+            ut_say("%u %u: %s", what, how,
+                   prctl(PR_SET_SPECULATION_CTRL, what, how, 0, 0) ? ut_errno(errno) : "done");
+    }
+    TRY(prctl(PR_GET_SPECULATION_CTRL, 0, 1, 0, 0));
+    TRY(prctl(PR_SET_SPECULATION_CTRL, 0, 1, 1, 0));
+}
+
 static void junk(void)
 {
     int sig = 0;
@@ -448,6 +492,7 @@ UT_PROGRAM(forgot)
     old_times();
     modes();
     ut_child("odd settings", junk);
+    ut_child("more of them", machine_checks);
     counter();
     merging();
     limits();
