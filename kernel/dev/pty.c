@@ -564,6 +564,8 @@ static int master_own(struct pty *p, const struct file *f, unsigned cmd, vaddr_t
         return flow(p, arg);
     case TCSBRK: /* what is written has arrived */
     case TCSBRKP:
+    case TIOCSBRK:
+    case TIOCCBRK:
         return 0;
     case TIOCEXCL:
     case TIOCNXCL:

@@ -30,10 +30,15 @@ enum {
     TIOCOUTQ,
     TIOCGWINSZ = 0x5413,
     TIOCSWINSZ,
+    TIOCGSOFTCAR = 0x5419,
+    TIOCSSOFTCAR,
     TIOCNOTTY = 0x5422,
     TIOCSETD,
     TIOCGETD,
     TIOCGSID = 0x5429,
+    TIOCVHANGUP = 0x5437,
+    TIOCGLCKTRMIOS = 0x5456,
+    TIOCSLCKTRMIOS,
     TCGETS2 = (int)0x802C542A,
     TCSETS2 = 0x402C542B,
     TCSETSW2,
@@ -105,10 +110,39 @@ static void take_termios(unsigned cmd, const union given_termios *given, struct 
     memcpy(m->cc, o->cc, sizeof o->cc);
 }
 
+static uint32_t keep(uint32_t new, uint32_t old, uint32_t locked)
+{
+    return (new & ~locked) | (old & locked);
+}
+
+/* What is locked of the settings stays as it was. */
+static void keep_locked(struct termios *m, const struct termios *old, const struct termios *locked)
+{
+    m->iflag = keep(m->iflag, old->iflag, locked->iflag);
+    m->oflag = keep(m->oflag, old->oflag, locked->oflag);
+    m->cflag = keep(m->cflag, old->cflag, locked->cflag);
+    m->lflag = keep(m->lflag, old->lflag, locked->lflag);
+    m->line = locked->line ? old->line : m->line;
+    for (unsigned i = 0; i < ARRAY_LEN(m->cc); i++)
+        m->cc[i] = locked->cc[i] ? old->cc[i] : m->cc[i];
+}
+
+/* The settings become m. The caller has the mutex. */
+static void change_termios(struct tty *t, struct termios *m)
+{
+    struct termios old = t->ldisc.termios;
+
+    if (t->other_side)
+        m->cflag = (m->cflag & ~(uint32_t)(CS8 | PARENB)) | CS8 | CREAD;
+    ldisc_set_termios(&t->ldisc, m);
+    if (t->driver->set)
+        t->driver->set(t, &old);
+}
+
 static int set_termios(struct tty *t, unsigned cmd, vaddr_t va)
 {
     union given_termios given;
-    struct termios m, old;
+    struct termios m;
     int err = tty_may_change(t);
 
     if (!err)
@@ -116,19 +150,53 @@ static int set_termios(struct tty *t, unsigned cmd, vaddr_t va)
     if (err)
         return err;
     mutex_lock(&t->lock);
-    m = old = t->ldisc.termios;
+    m = t->ldisc.termios;
     take_termios(cmd, &given, &m);
-    if (t->other_side)
-        m.cflag = (m.cflag & ~(uint32_t)(CS8 | PARENB)) | CS8 | CREAD;
+    keep_locked(&m, &t->ldisc.termios, &t->locked);
     if (cmd == TCSETSF || cmd == TCSETAF || cmd == TCSETSF2)
         tty_flush_input(t);
-    ldisc_set_termios(&t->ldisc, &m);
-    if (t->driver->set)
-        t->driver->set(t, &old);
+    change_termios(t, &m);
     mutex_unlock(&t->lock);
     /* What was half a line may be readable now. */
     sync_wake(&t->readers, POLLIN | POLLRDNORM, SYNC_TASKS);
     tty_drained(t);
+    return 0;
+}
+
+static int get_locked(const struct tty *t, vaddr_t va)
+{
+    struct termios m = t->locked;
+
+    return user_copy_out(va, &m, TERMIOS_SIZE);
+}
+
+static int set_locked(struct tty *t, vaddr_t va)
+{
+    struct termios m = {0};
+
+    if (!capable(CAP_SYS_ADMIN))
+        return -EPERM;
+    if (user_copy_in(&m, va, TERMIOS_SIZE))
+        return -EFAULT;
+    mutex_lock(&t->lock);
+    t->locked = m;
+    mutex_unlock(&t->lock);
+    return 0;
+}
+
+/* Whether a line is there though no carrier says so. */
+static int set_local(struct tty *t, vaddr_t va)
+{
+    struct termios m;
+    uint32_t on;
+
+    if (user_read32(&on, va))
+        return -EFAULT;
+    mutex_lock(&t->lock);
+    m = t->ldisc.termios;
+    m.cflag = on ? m.cflag | CLOCAL : m.cflag & ~(uint32_t)CLOCAL;
+    change_termios(t, &m);
+    mutex_unlock(&t->lock);
     return 0;
 }
 
@@ -247,6 +315,14 @@ int tty_control(struct tty *t, const struct file *f, bool own, unsigned cmd, vad
     case TCSETSW2:
     case TCSETSF2:
         return set_termios(t, cmd, arg);
+    case TIOCGLCKTRMIOS:
+        return get_locked(t, arg);
+    case TIOCSLCKTRMIOS:
+        return set_locked(t, arg);
+    case TIOCGSOFTCAR:
+        return user_write32(arg, t->ldisc.termios.cflag & CLOCAL ? 1 : 0);
+    case TIOCSSOFTCAR:
+        return set_local(t, arg);
     case TIOCGWINSZ:
         return get_size(t, arg);
     case TIOCSWINSZ:
@@ -287,7 +363,14 @@ int tty_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
         return user_write32(arg, (uint32_t)ldisc_waiting(&t->ldisc));
     case TCSBRK: /* there is no break to send, and output is out when write() returns */
     case TCSBRKP:
+    case TIOCSBRK:
+    case TIOCCBRK:
         return tty_may_change(t);
+    case TIOCVHANGUP:
+        if (!capable(CAP_SYS_ADMIN))
+            return -EPERM;
+        tty_begin_again(t);
+        return 0;
     case TCXONC:
         return flow(t, arg);
     case TCFLSH:

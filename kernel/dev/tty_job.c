@@ -190,17 +190,21 @@ void tty_hang_up(struct tty *t)
     }
 }
 
+void tty_begin_again(struct tty *t)
+{
+    tty_hang_up(t);
+    if (t->driver->reset)
+        t->driver->reset(t);
+}
+
 int tty_vhangup(void)
 {
     struct tty *t = process_current()->tty;
 
     if (!capable(CAP_SYS_TTY_CONFIG))
         return -EPERM;
-    if (!t)
-        return 0;
-    tty_hang_up(t);
-    if (t->driver->reset)
-        t->driver->reset(t);
+    if (t)
+        tty_begin_again(t);
     return 0;
 }
 

@@ -47,14 +47,15 @@ struct tty {
     struct ldisc ldisc; /* m */
     const struct tty_driver *driver;
     uint32_t rdev;
-    bool present;        /* there is a device */
-    bool other_side;     /* a program is there: of a pseudo-terminal */
-    bool dead;           /* n: the other side is gone for good */
-    bool exclusive;      /* n: TIOCEXCL: only who has CAP_SYS_ADMIN may open it */
-    struct winsize size; /* n */
-    int session;         /* n: whose controlling terminal it is; 0: nobody's */
-    int foreground;      /* n */
-    uint32_t hangups;    /* n */
+    bool present;          /* there is a device */
+    bool other_side;       /* a program is there: of a pseudo-terminal */
+    bool dead;             /* n: the other side is gone for good */
+    bool exclusive;        /* n: TIOCEXCL: only who has CAP_SYS_ADMIN may open it */
+    struct winsize size;   /* n */
+    struct termios locked; /* m: what a program cannot change: bits, and characters that are not 0 */
+    int session;           /* n: whose controlling terminal it is; 0: nobody's */
+    int foreground;        /* n */
+    uint32_t hangups;      /* n */
     struct waitq readers, writers;
     struct async *async; /* n: who wants signals */
     struct waitq input;  /* the input task: for characters, or for room */
@@ -104,6 +105,8 @@ enum {
     TIOCSTI = 0x5412,
     FIONREAD = 0x541B,
     TCSBRKP = 0x5425,
+    TIOCSBRK = 0x5427,
+    TIOCCBRK,
     TIOCGPTPEER = 0x5441,
     TIOCGDEV = (int)0x80045432,
     TIOCGEXCL = (int)0x80045440,
@@ -130,6 +133,8 @@ bool tty_hung_up(const struct tty *t, const struct file *f);
 /* Cut off what is open. Nobody has it any more; the leader of its session gets SIGHUP and SIGCONT, and when
  * that ends, its foreground does. */
 void tty_hang_up(struct tty *t);
+/* The same, and it gets the settings that it begins with. */
+void tty_begin_again(struct tty *t);
 /* TIOCSPGRP: 0 or -errno. Sleeps. */
 int tty_set_foreground(struct tty *t, vaddr_t va);
 /* TIOCSCTTY, steal: from another session; and TIOCNOTTY. 0 or -errno. */

@@ -11,6 +11,10 @@
 #define TIOCGPTPEER 0x5441
 #endif
 
+#ifndef TIOCVHANGUP
+#define TIOCVHANGUP 0x5437
+#endif
+
 static int master = -1, slave = -1;
 
 /* What a read gives, with what is no letter as \ooo. */
@@ -688,6 +692,95 @@ static void hang_up(void)
     READ_FROM(master);
 }
 
+static void hang_up_one(void)
+{
+    catch_all();
+    setsid();
+    ioctl(slave, TIOCSCTTY, 0);
+    TRY(ioctl(slave, TIOCVHANGUP));
+    show_seen("a hang-up");
+    READ_FROM(slave);
+    TRY(write(slave, "x", 1));
+    TRY(ioctl(slave, TIOCVHANGUP));
+    show_poll("slave", slave);
+    show_poll("master", master);
+    close(slave);
+    slave = open("pts/0", O_RDWR | O_NOCTTY);
+    if (setgid(65534) || setuid(65534))
+        ut_say("still root: %s", ut_errno(errno));
+    TRY(ioctl(slave, TIOCVHANGUP));
+}
+
+/* What a line to somewhere else has. */
+static void lines(int fd)
+{
+    struct termios t, all;
+    int n = -1, on = 1, off = 0;
+
+    TRY(ioctl(fd, TIOCGSOFTCAR, &n));
+    SHOW(n);
+    TRY(ioctl(fd, TIOCSSOFTCAR, &on));
+    TRY(ioctl(fd, TIOCGSOFTCAR, &n));
+    SHOW(n);
+    tcgetattr(slave, &t);
+    SHOW(t.c_cflag & CLOCAL);
+    TRY(ioctl(fd, TIOCSSOFTCAR, &off));
+    tcgetattr(slave, &t);
+    SHOW(t.c_cflag & CLOCAL);
+    TRY(ioctl(fd, TIOCGSOFTCAR, 8));
+    TRY(ioctl(fd, TIOCSSOFTCAR, 8));
+    TRY(ioctl(fd, TIOCSBRK));
+    TRY(ioctl(fd, TIOCCBRK));
+    TRY(ioctl(fd, TIOCSBRK, 8));
+    memset(&all, 0xa5, sizeof all);
+    TRY(ioctl(fd, TIOCGLCKTRMIOS, &all));
+    ut_say("%x %x %x %x %x %x %x", all.c_iflag, all.c_oflag, all.c_cflag, all.c_lflag, all.c_line,
+           all.c_cc[0], all.c_cc[18]);
+    memset(&all, 0, sizeof all);
+    all.c_lflag = ECHO;
+    all.c_cc[VINTR] = 1;
+    TRY(ioctl(fd, TIOCSLCKTRMIOS, &all));
+    memset(&all, 0xa5, sizeof all);
+    TRY(ioctl(fd, TIOCGLCKTRMIOS, &all));
+    ut_say("%x %x %x %x %x %x %x", all.c_iflag, all.c_oflag, all.c_cflag, all.c_lflag, all.c_line,
+           all.c_cc[0], all.c_cc[18]);
+    tcgetattr(slave, &t);
+    t.c_lflag ^= ECHO | ISIG;
+    t.c_cc[VINTR] = 7;
+    t.c_cc[VEOF] ^= 8;
+    TRY(tcsetattr(slave, TCSANOW, &t));
+    show_termios("locked in part", slave);
+    TRY(ioctl(fd, TIOCGLCKTRMIOS, 8));
+    TRY(ioctl(fd, TIOCSLCKTRMIOS, 8));
+    memset(&all, 0, sizeof all);
+    TRY(ioctl(fd, TIOCSLCKTRMIOS, &all));
+    t.c_lflag ^= ISIG;
+    t.c_cc[VINTR] = 3;
+    t.c_cc[VEOF] = 4;
+    TRY(tcsetattr(slave, TCSANOW, &t));
+    show_termios("no more", slave);
+}
+
+static void line_of_nobody(void)
+{
+    struct termios all = {.c_lflag = ECHO};
+
+    if (setgid(65534) || setuid(65534))
+        ut_say("still root: %s", ut_errno(errno));
+    TRY(ioctl(slave, TIOCGLCKTRMIOS, &all));
+    TRY(ioctl(slave, TIOCSLCKTRMIOS, &all));
+    TRY(ioctl(slave, TIOCSLCKTRMIOS, 8));
+}
+
+static void as_lines(void)
+{
+    PART("the slave as a line");
+    lines(slave);
+    PART("the master as one");
+    lines(master);
+    line_of_nobody();
+}
+
 /* Run fn in a child that alone has a pair. */
 static void alone(void (*fn)(void))
 {
@@ -731,5 +824,8 @@ UT_PROGRAM(pty)
     usleep(200000);
     PART("vhangup");
     alone(hang_up);
+    PART("one that is hung up by a file of it");
+    alone(hang_up_one);
+    alone(as_lines);
     TRY(umount("pts"));
 }
