@@ -65,6 +65,7 @@ struct inet_socket {
     enum tcp_state tcp; /* (n) a socket of datagrams: ESTABLISHED or CLOSE */
     bool done;          /* (n) the other end has sent all that it will */
     int32_t value[INET_VALUES];
+    struct inet_end held_for; /* (n) to whom s.held goes */
 
     /* TCP, connecting while the listening socket is full: the other end, made already, is in that one's list
      * from half_first on. */
@@ -139,6 +140,8 @@ int inet_read_control(const struct socket *s, struct scm *scm, int level, int ty
 int inet_write_control(const struct socket *s, const struct scm *scm, struct scm_output *o); /* sleeps */
 
 extern const struct socket_ops tcp_ops, udp_ops;
+/* Send what a socket of datagrams holds back, if there is something. Sleeps. */
+void udp_push(struct inet_socket *i);
 /* INV-TCP-*, INV-UDP-*. */
 bool tcp_verify(const struct inet_socket *i);
 bool udp_verify(const struct inet_socket *i);

@@ -14,6 +14,7 @@ enum {
     TCP_CONGESTION = 13,
     TCP_FASTOPEN = 23,
     TCP_ULP = 31,
+    UDP_CORK = 1,
     IP_TOS = 1,
     IP_TTL,
     IP_MTU = 14,
@@ -68,7 +69,8 @@ static const struct option table[] = {
     {IPPROTO_IPV6, 66, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},              /* RECVTCLASS */
     {IPPROTO_UDPLITE, 10, COVERED | USUAL, UDP_HEAD, UINT16_MAX, -1, 0}, /* SEND_CSCOV */
     {IPPROTO_UDPLITE, 11, COVERED | USUAL, UDP_HEAD, UINT16_MAX, -1, 0}, /* RECV_CSCOV */
-    {IPPROTO_TCP, 1, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},                /* NODELAY */
+    {IPPROTO_UDPLITE, UDP_CORK, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},
+    {IPPROTO_TCP, 1, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* NODELAY */
     {IPPROTO_TCP, TCP_MAXSEG, OR_ZERO, 88, 32767, 0, 0},
     {IPPROTO_TCP, 3, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* CORK */
     {IPPROTO_TCP, 4, 0, 1, SECONDS_MAX, 7200, 0},         /* KEEPIDLE */
@@ -270,6 +272,8 @@ int inet_set_option(struct socket *s, int level, int option, vaddr_t value, uint
     else if ((number < o->min || number > o->max) && (number || !(o->flags & OR_ZERO)))
         return -EINVAL;
     i->value[k] = o->flags & ON_OFF ? number != 0 : remembered(i, (unsigned)k, number);
+    if (level == IPPROTO_UDPLITE && option == UDP_CORK && !number)
+        udp_push(i);
     return 0;
 }
 

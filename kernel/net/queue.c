@@ -110,6 +110,41 @@ static int copy_in(struct message *m, vaddr_t buf)
     return 0;
 }
 
+int message_grow(struct message *m, vaddr_t buf, uint32_t n)
+{
+    uint32_t charge = charge_of(m->size + n) - m->charge, start = m->room;
+    const uint32_t most = sizeof m->more->bytes;
+    struct piece **at = &m->more;
+
+    if (charged_all + charge > charge_limit())
+        return -ENOBUFS;
+    m->charge += charge;
+    m->from->charged += charge;
+    charged_all += charge;
+    while (n) {
+        uint32_t used = m->size - start, part = most - used;
+
+        if (used >= most) { /* this one is full */
+            start += most;
+            at = &(*at)->next;
+            continue;
+        }
+        if (!*at) {
+            *at = vm_alloc(sizeof **at);
+            if (!*at)
+                return -ENOBUFS;
+            (*at)->next = NULL;
+        }
+        part = part < n ? part : n;
+        if (user_copy_in((*at)->bytes + used, buf, part))
+            return -EFAULT;
+        m->size += part;
+        buf += part;
+        n -= part;
+    }
+    return 0;
+}
+
 int message_copy_out(const struct message *m, uint32_t from, vaddr_t buf, uint32_t n)
 {
     const struct piece *p = m->more;
@@ -319,7 +354,7 @@ struct message *message_mark(struct socket *to, struct message *m)
 
 size_t message_memory(const struct socket *s)
 {
-    size_t n = 0;
+    size_t n = s->held ? s->held->size + sizeof *s->held : 0;
 
     for (const struct message *m = s->first; m; m = m->next)
         n += m->size + sizeof *m;

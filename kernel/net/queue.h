@@ -46,6 +46,9 @@ struct message {
  * s->error says. Sleeps.
  */
 int message_create(struct socket *s, vaddr_t buf, size_t n, uint64_t deadline, struct message **out);
+/* n bytes more, however much m's socket is charged already; nobody else may work with m. 0, -EFAULT,
+ * -ENOBUFS: part of it may be there. Sleeps. */
+int message_grow(struct message *m, vaddr_t buf, uint32_t n);
 /* A message of n bytes of the kernel's own, MESSAGE_PAGE at most, charged to s however much it is charged
  * already: 0, -ENOBUFS. Sleeps. */
 int message_of_kernel(struct socket *s, const void *bytes, uint32_t n, struct message **out);
@@ -85,7 +88,7 @@ static inline bool message_at_hole(const struct socket *s)
  * was received up to that one, it is passed over: its message, which had nothing else left, is the caller's.
  * Else NULL. Does not sleep. */
 struct message *message_mark(struct socket *to, struct message *m);
-/* Kernel memory in the queue. */
+/* Kernel memory in the queue, and in what is held. */
 size_t message_memory(const struct socket *s);
 
 /*

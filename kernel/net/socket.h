@@ -191,9 +191,11 @@ struct socket {
     /* What is sent to it and not received yet, in order. */
     struct message *first, *last; /* (n) */
     uint32_t messages;            /* (n) how many */
-    struct mutex lock;            /* one receiver of a stream takes bytes */
-    uint32_t charged;             /* (n) bytes that messages of its take, in whatever queue they are */
-    uint32_t kept;                /* (n) bytes of messages in its queue that it pays for itself */
+    /* A datagram that several calls put together, as far as it is there; NULL: none. */
+    struct message *held; /* (n) it grows under lock */
+    struct mutex lock;    /* one receiver of a stream takes bytes */
+    uint32_t charged;     /* (n) bytes that messages of its take, in whatever queue they are */
+    uint32_t kept;        /* (n) bytes of messages in its queue that it pays for itself */
     /* Of a stream: the byte that was last sent as urgent (MSG_OOB), until the stream was received past it. */
     struct message *urgent; /* (n) it lies in; NULL: there is none */
     uint32_t urgent_at;     /* (n) which of its bytes */

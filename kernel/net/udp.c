@@ -7,7 +7,10 @@
  * UDP-Lite is the same with ports of its own. Its checksum may cover only the beginning of a datagram:
  * nothing is ever damaged here, but a receiver can refuse what is covered less than it wants.
  *
- * Locking. Between sleeps.
+ * Several calls can put one datagram together (MSG_MORE, UDP_CORK): its socket holds it until it is whole.
+ * Where it goes to, and what goes along, is said by the first of them.
+ *
+ * Locking. Between sleeps. What is held grows, and is let go, under socket.lock.
  *
  * INV-UDP-1  it pays for all that is in its queue, and has no peer
  *
@@ -68,6 +71,11 @@ static int udp_connect(struct socket *s, const struct socket_address *a, bool no
         return err;
     i->own = from;
     i->other = to;
+    if (i->s.held && !to.six && !i->held_for.six) { /* as on Linux, and only there */
+        i->held_for = to;
+        i->s.held->way.from = from.ip;
+        i->s.held->way.to = to.ip;
+    }
     i->linked = true;
     i->tcp = TCP_ESTABLISHED;
     s->state = SOCKET_CONNECTED;
@@ -117,20 +125,25 @@ static bool is_covered(const struct inet_socket *r, const struct inet_socket *i,
     return !covered || covered >= all || (wanted && covered >= wanted);
 }
 
-/* m is on its way. Its reference is given up. */
-static void deliver(struct inet_socket *i, const struct inet_end *from, const struct inet_end *to,
-                    const struct scm *scm, struct message *m)
+static void set_way(struct message *m, const struct inet_socket *i, const struct inet_end *from,
+                    const struct inet_end *to, const struct scm *scm)
 {
-    struct inet_socket *r = inet_port_find(i->s.protocol, to, from);
+    m->way = (struct message_way){.from = from->ip, .to = to->ip, .port = from->port, .six = from->six};
+    m->way.hops = (uint8_t)inet_option_number(i, to->six ? INET_HOPS6 : INET_HOPS4);
+    m->way.tos = (uint8_t)inet_option_number(i, to->six ? INET_TOS6 : INET_TOS4);
+    if (unlikely(scm && scm->packet.has_hops))
+        m->way.hops = scm->packet.hops;
+    if (unlikely(scm && scm->packet.has_tos))
+        m->way.tos = scm->packet.tos;
+}
+
+/* m is on its way. Its reference is given up. */
+static void deliver(struct inet_socket *i, const struct inet_end *to, struct message *m)
+{
+    struct inet_end from = {.ip = m->way.from, .port = m->way.port, .six = m->way.six};
+    struct inet_socket *r = inet_port_find(i->s.protocol, to, &from);
 
     if (r && r->s.kept <= r->s.rcvbuf && is_covered(r, i, m->size)) {
-        m->way = (struct message_way){.from = from->ip, .to = to->ip, .port = from->port, .six = from->six};
-        m->way.hops = (uint8_t)inet_option_number(i, to->six ? INET_HOPS6 : INET_HOPS4);
-        m->way.tos = (uint8_t)inet_option_number(i, to->six ? INET_TOS6 : INET_TOS4);
-        if (unlikely(scm && scm->packet.has_hops))
-            m->way.hops = scm->packet.hops;
-        if (unlikely(scm && scm->packet.has_tos))
-            m->way.tos = scm->packet.tos;
         message_give(m, &r->s);
         message_append(&r->s, m);
         socket_wake_readers(&r->s);
@@ -144,18 +157,81 @@ static void deliver(struct inet_socket *i, const struct inet_end *from, const st
     message_put(m);
 }
 
+/* What is held is so no more. */
+static struct message *let_go(struct inet_socket *i)
+{
+    struct message *m = i->s.held;
+
+    i->s.held = NULL;
+    return m;
+}
+
+void udp_push(struct inet_socket *i)
+{
+    struct inet_end to;
+
+    mutex_lock(&i->s.lock);
+    to = i->held_for;
+    if (i->s.held)
+        deliver(i, &to, let_go(i));
+    mutex_unlock(&i->s.lock);
+}
+
+/* Only sockets of IPv6 look at the address of a call that goes on with a datagram, and forget it then. */
+static int check_name(const struct inet_socket *i, const struct socket_address *name)
+{
+    struct inet_end to;
+
+    if (i->s.family != AF_INET6 || !name || (name->size >= sizeof name->family && name->family == AF_UNSPEC))
+        return 0;
+    if (name->size < sizeof name->family || inet_read_address(i, name, &to))
+        return -EINVAL;
+    return i->held_for.six && !to.six ? -EINVAL : 0;
+}
+
+/* Go on with what is held, and send it unless there is more to come. An error throws all of it away. Bytes,
+ * -errno, or -EALREADY: nothing is held any more. */
+static int send_more(struct inet_socket *i, const struct transfer *t, bool more)
+{
+    struct inet_end to;
+    int err;
+
+    mutex_lock(&i->s.lock);
+    to = i->held_for;
+    err = !i->s.held ? -EALREADY : check_name(i, t->name);
+    if (!err) {
+        uint32_t most = to.six ? UDP6_MAX : UDP4_MAX;
+
+        err =
+            t->size > most - i->s.held->size ? -EMSGSIZE : message_grow(i->s.held, t->buf, (uint32_t)t->size);
+        to = i->held_for;
+        if (err)
+            message_put(let_go(i));
+        else if (!more)
+            deliver(i, &to, let_go(i));
+    }
+    mutex_unlock(&i->s.lock);
+    return err ? err : (int)t->size;
+}
+
 static int udp_send(struct socket *s, struct transfer *t)
 {
     uint64_t deadline = socket_deadline(t->flags & MSG_DONTWAIT, s->send_timeout);
     struct inet_socket *i = inet_of(s);
     struct inet_end to, from;
+    bool more = t->flags & MSG_MORE || unlikely(inet_option_number(i, INET_CORKED));
     struct message *m;
     int err;
 
-    if (t->size > UINT16_MAX)
+    if (t->size > UINT16_MAX && !(i->s.held && i->held_for.six))
         return -EMSGSIZE;
     if (t->flags & MSG_OOB && s->family == AF_INET)
         return -EOPNOTSUPP;
+    if (unlikely(i->s.held) && !(t->flags & MSG_PROBE)) {
+        err = send_more(i, t, more);
+        if (err != -EALREADY)
+            return err;
+    }
     err = autobind(i);
     if (!err)
         err = find_target(i, t, &to);
@@ -175,7 +251,16 @@ static int udp_send(struct socket *s, struct transfer *t)
         err = message_create(s, t->buf, t->size, deadline, &m);
     if (err)
         return err;
-    deliver(i, &from, &to, t->scm, m);
+    set_way(m, i, &from, &to, t->scm);
+    if (likely(!more)) {
+        deliver(i, &to, m);
+    } else if (i->s.held) { /* somebody else began one meanwhile */
+        message_put(m);
+        return -EINVAL;
+    } else {
+        i->s.held = m;
+        i->held_for = to;
+    }
     return (int)t->size;
 }
 
@@ -234,8 +319,12 @@ static unsigned udp_poll(struct socket *s)
 
 static void udp_release(struct socket *s)
 {
-    inet_port_leave(inet_of(s));
-    inet_of(s)->linked = false;
+    struct inet_socket *i = inet_of(s);
+
+    inet_port_leave(i);
+    i->linked = false;
+    if (i->s.held)
+        message_put(let_go(i));
 }
 
 const struct socket_ops udp_ops = {.bind = inet_bind,
