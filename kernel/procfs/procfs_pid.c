@@ -1039,13 +1039,13 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
         .follow = follow_inode, .arg = &fn_                                                                  \
     }
 
-/* What a process and each of its threads have. */
+/* What a process and each of its threads have. What is looked up most stands first. */
 #define COMMON_ENTRIES                                                                                       \
-    RAW("auxv", 0400, proc_read_auxv),                                                                       \
+    LINK("exe", exe_fn), RAW("auxv", 0400, proc_read_auxv),                                                  \
         {.name = "clear_refs", .mode = S_IFREG | 0200, .store = proc_store_clear_refs, .guarded = true},     \
         {.name = "mem", .mode = S_IFREG | 0600, .file_ops = &proc_mem_ops, .guarded = true},                 \
         FILE("cgroup", show_nothing), RAW("cmdline", 0444, read_cmdline), CONTROL("comm", comm),             \
-        LINK("cwd", cwd_fn), RAW("environ", 0400, read_environ), LINK("exe", exe_fn),                        \
+        LINK("cwd", cwd_fn), RAW("environ", 0400, read_environ),                                             \
         {.name = "fd", .mode = S_IFDIR | 0500, .names = &fds},                                               \
         {.name = "fdinfo", .mode = S_IFDIR | 0555, .names = &fdinfos, .guarded = true}, OWN("io", show_io),  \
         ID_MAP("gid_map"), FILE("limits", show_limits),                                                      \
