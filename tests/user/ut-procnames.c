@@ -193,7 +193,7 @@ static void tell_sockets(const char *when, long used, long allocated)
            figure(SOCKSTAT6, "UDP6:", "inuse"));
 }
 
-/* A file's words, without its numbers. */
+/* A file's words, without its numbers. Kinds of ICMP's messages are told once there were some. */
 static void words(const char *path)
 {
     const char *all = slurp(path);
@@ -207,6 +207,8 @@ static void words(const char *path)
     for (line = strtok_r(text, "\n", &next); line; line = strtok_r(NULL, "\n", &next)) {
         size_t n = 0;
 
+        if (strncmp(line, "IcmpMsg:", 8) == 0)
+            continue;
         for (word = strtok_r(line, " ", &place); word; word = strtok_r(NULL, " ", &place))
             n +=
                 (size_t)snprintf(out + n, sizeof out - n, "%s ", isdigit(*word) || *word == '-' ? "#" : word);
