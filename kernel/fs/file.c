@@ -687,9 +687,7 @@ static uint32_t fd_limit(void)
 /* Not referenced. */
 static inline struct file *look(int fd)
 {
-    const struct fd_table *t = thread_current()->files;
-
-    return (uint32_t)fd < t->size ? t->fd[fd].file : NULL;
+    return fd_table_file(thread_current()->files, (uint32_t)fd);
 }
 
 static inline struct file *get(int fd)

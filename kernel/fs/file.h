@@ -149,6 +149,11 @@ extern uint32_t file_max;
 extern uint32_t fd_nr_open;
 #define FD_NR_OPEN_MIN 32u
 #define FD_NR_OPEN_MAX 0x3FFFFFE0u
+/* The file of a number in a table, not referenced; NULL if it is not open. */
+static inline struct file *fd_table_file(const struct fd_table *t, uint32_t fd)
+{
+    return fd < t->size ? t->fd[fd].file : NULL;
+}
 /* The file of a descriptor of the running thread, referenced; NULL if it is not open. */
 struct file *fd_get(int fd);
 /* The same, but NULL also for one of O_PATH, which names a file and does nothing with it. */

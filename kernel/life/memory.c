@@ -80,21 +80,24 @@ void memory_count(struct process *p)
     memory_put(m);
 }
 
-static uint32_t limit_pages(const struct process *p, unsigned which)
+static uint32_t whole_pages(uint64_t limit)
 {
-    uint64_t pages = p->rlimit[which].soft >> PAGE_SHIFT;
+    uint64_t pages = limit >> PAGE_SHIFT;
 
     return pages > UINT32_MAX ? UINT32_MAX : (uint32_t)pages;
+}
+
+static uint32_t limit_pages(const struct process *p, unsigned which)
+{
+    return whole_pages(p->rlimit[which].soft);
 }
 
 /* Pages of data. A soft limit of 0 stops only brk(2), as on Linux. */
 static uint32_t data_pages(const struct process *p)
 {
-    uint64_t pages = p->rlimit[RLIMIT_DATA].hard >> PAGE_SHIFT;
+    const struct rlimit *data = &p->rlimit[RLIMIT_DATA];
 
-    if (p->rlimit[RLIMIT_DATA].soft)
-        return limit_pages(p, RLIMIT_DATA);
-    return pages > UINT32_MAX ? UINT32_MAX : (uint32_t)pages;
+    return whole_pages(data->soft ? data->soft : data->hard);
 }
 
 void memory_set_limits(struct process *p)

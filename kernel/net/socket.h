@@ -47,6 +47,11 @@ struct socket_address {
         uint8_t bytes[SOCKET_ADDRESS_MAX];
     };
 };
+/* Whether it has a family, and that is none. */
+static inline bool socket_address_is_none(const struct socket_address *a)
+{
+    return a->size >= sizeof a->family && a->family == AF_UNSPEC;
+}
 
 /* struct ucred, as programs have it. */
 struct socket_creds {

@@ -89,8 +89,7 @@ static int find_target(const struct inet_socket *i, const struct transfer *t, st
 {
     int err = 0;
 
-    if (!t->name || (i->s.family == AF_INET6 && t->name->size >= sizeof t->name->family &&
-                     t->name->family == AF_UNSPEC)) {
+    if (!t->name || (i->s.family == AF_INET6 && socket_address_is_none(t->name))) {
         if (!i->linked)
             return -EDESTADDRREQ;
         *to = i->other;
@@ -182,7 +181,7 @@ static int check_name(const struct inet_socket *i, const struct socket_address *
 {
     struct inet_end to;
 
-    if (i->s.family != AF_INET6 || !name || (name->size >= sizeof name->family && name->family == AF_UNSPEC))
+    if (i->s.family != AF_INET6 || !name || socket_address_is_none(name))
         return 0;
     if (name->size < sizeof name->family || inet_read_address(i, name, &to))
         return -EINVAL;

@@ -83,7 +83,7 @@ static int dgram_connect(struct socket *s, const struct socket_address *a, bool 
     int err;
 
     (void)nonblock;
-    if (a->size >= sizeof a->family && a->family == AF_UNSPEC) {
+    if (socket_address_is_none(a)) {
         leave_peer(s, NULL);
         s->state = SOCKET_UNCONNECTED;
         return 0;

@@ -668,45 +668,15 @@ static unsigned poll_text(struct file *f, struct poll_table *table)
     return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
+#define TEXT                                                                                                 \
+    .open = open_text, .release = release_text, .read = read_text, .write = write_text, .seek = seek_text
+#define NOT_OF_A_PROCESS .poll = poll_text, .mmap = mmap_text
+#define OF_A_PROCESS     .never_out = true, .never_in = true
 /* As on Linux, what is made line by line is written to at no place. */
-static const struct file_ops text_ops = {
-    .open = open_text,
-    .release = release_text,
-    .read = read_text,
-    .write = write_text,
-    .poll = poll_text,
-    .seek = seek_text,
-    .mmap = mmap_text,
-    .never_at = true,
-};
-static const struct file_ops sys_ops = {
-    .open = open_text,
-    .release = release_text,
-    .read = read_text,
-    .write = write_text,
-    .poll = poll_text,
-    .seek = seek_text,
-    .mmap = mmap_text,
-};
-static const struct file_ops pid_text_ops = {
-    .open = open_text,
-    .release = release_text,
-    .read = read_text,
-    .write = write_text,
-    .seek = seek_text,
-    .never_out = true,
-    .never_in = true,
-    .never_at = true,
-};
-static const struct file_ops pid_number_ops = {
-    .open = open_text,
-    .release = release_text,
-    .read = read_text,
-    .write = write_text,
-    .seek = seek_text,
-    .never_out = true,
-    .never_in = true,
-};
+static const struct file_ops text_ops = {TEXT, NOT_OF_A_PROCESS, .never_at = true};
+static const struct file_ops sys_ops = {TEXT, NOT_OF_A_PROCESS};
+static const struct file_ops pid_text_ops = {TEXT, OF_A_PROCESS, .never_at = true};
+static const struct file_ops pid_number_ops = {TEXT, OF_A_PROCESS};
 
 static int open_raw(struct file *f)
 {

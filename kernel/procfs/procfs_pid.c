@@ -1070,7 +1070,6 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
          .show = show_setgroups,                                                                             \
          .store = store_setgroups,                                                                           \
          .begins_only = true},                                                                               \
-                                                                                                             \
         {.name = "smaps", .mode = S_IFREG | 0444, .count_next = proc_next_smaps, .guarded = true},           \
         {.name = "smaps_rollup", .mode = S_IFREG | 0444, .count = proc_show_smaps_rollup, .guarded = true},  \
         COUNTING("stat", show_stat), COUNTING("statm", show_statm), COUNTING("status", show_status),         \

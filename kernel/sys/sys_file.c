@@ -286,6 +286,12 @@ int32_t sys_write(SYSCALL_3_ARGS(fd, buf, n))
 
 typedef int (*transfer_fn)(struct file *f, vaddr_t buf, size_t n, uint64_t *pos);
 
+/* Whether fn can be told where. */
+static bool takes_position(const struct file *f, transfer_fn fn)
+{
+    return file_has_positions(f) && !(fn == file_write && f->ops->never_at);
+}
+
 static int32_t transfer_at(transfer_fn fn, uint32_t fd, vaddr_t buf, size_t n, int64_t pos)
 {
     struct file *f;
@@ -297,7 +303,7 @@ static int32_t transfer_at(transfer_fn fn, uint32_t fd, vaddr_t buf, size_t n, i
     f = fd_get_open((int)fd);
     if (!f)
         return -EBADF;
-    if (file_has_positions(f) && !(fn == file_write && f->ops->never_at))
+    if (takes_position(f, fn))
         done = fn(f, buf, n, &at);
     file_put(f);
     return done;
@@ -442,9 +448,7 @@ static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector,
     int done = -EBADF;
 
     if (f)
-        done = pos && (!file_has_positions(f) || (fn == file_write && f->ops->never_at))
-                   ? -ESPIPE
-                   : io_vector_get(&v, user_vector, count, true);
+        done = pos && !takes_position(f, fn) ? -ESPIPE : io_vector_get(&v, user_vector, count, true);
     if (!done) {
         done = check_mode(fn, f);
         if (fn == file_read && f->inode->object) /* what is read is never appended */

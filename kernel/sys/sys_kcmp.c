@@ -54,7 +54,7 @@ static const struct file *file_of(const struct whom *w, uint32_t fd)
 {
     const struct fd_table *t = w->thread ? w->thread->files : NULL;
 
-    return t && fd < t->size ? t->fd[fd].file : NULL;
+    return t ? fd_table_file(t, fd) : NULL;
 }
 
 /* What a thread has of a kind that needs no more to be said; NULL: nothing. */

@@ -613,6 +613,41 @@ static int32_t advise_vector(struct space *s, const struct io_vector *v, uint32_
     return done;
 }
 
+int32_t sys_process_madvise(SYSCALL_5_ARGS(fd, vector, n, advice, flags))
+{
+    struct io_vector v;
+    struct pidfd_name name;
+    struct process *p;
+    struct memory *m;
+    int32_t result;
+
+    if (flags)
+        return -EINVAL;
+    result = io_vector_get(&v, vector, n, true);
+    if (result)
+        return result;
+    result = pidfd_get_name((int)fd, &name, NULL);
+    p = result ? NULL : pidfd_find(&name);
+    if (!result && !p)
+        result = -ESRCH;
+    /* What changes nothing that the process sees. */
+    if (!result && advice != ADVISE_WILLNEED && advice != ADVISE_COLD && advice != ADVISE_PAGEOUT)
+        result = -EINVAL;
+    if (!result && !p->memory)
+        result = -ESRCH;
+    if (!result && cred_may_trace(p, cred_of_process(p), true))
+        result = -EACCES;
+    if (!result && !capable(CAP_SYS_NICE))
+        result = -EPERM;
+    if (!result) {
+        m = memory_get(p->memory);
+        result = advise_vector(m->space, &v, advice);
+        memory_put(m);
+    }
+    io_vector_put(&v);
+    return result;
+}
+
 /* --- barriers --- */
 
 enum {
@@ -660,39 +695,4 @@ int32_t sys_membarrier(SYSCALL_2_ARGS(command, flags))
     default:
         return -EINVAL;
     }
-}
-
-int32_t sys_process_madvise(SYSCALL_5_ARGS(fd, vector, n, advice, flags))
-{
-    struct io_vector v;
-    struct pidfd_name name;
-    struct process *p;
-    struct memory *m;
-    int32_t result;
-
-    if (flags)
-        return -EINVAL;
-    result = io_vector_get(&v, vector, n, true);
-    if (result)
-        return result;
-    result = pidfd_get_name((int)fd, &name, NULL);
-    p = result ? NULL : pidfd_find(&name);
-    if (!result && !p)
-        result = -ESRCH;
-    /* What changes nothing that the process sees. */
-    if (!result && advice != ADVISE_WILLNEED && advice != ADVISE_COLD && advice != ADVISE_PAGEOUT)
-        result = -EINVAL;
-    if (!result && !p->memory)
-        result = -ESRCH;
-    if (!result && cred_may_trace(p, cred_of_process(p), true))
-        result = -EACCES;
-    if (!result && !capable(CAP_SYS_NICE))
-        result = -EPERM;
-    if (!result) {
-        m = memory_get(p->memory);
-        result = advise_vector(m->space, &v, advice);
-        memory_put(m);
-    }
-    io_vector_put(&v);
-    return result;
 }

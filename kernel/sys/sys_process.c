@@ -702,9 +702,11 @@ int32_t sys_pidfd_getfd(SYSCALL_3_ARGS(fd, theirs, flags))
     if (cred_may_trace(p, cred_of_process(p), false))
         return -EPERM;
     t = thread_find(p->pid);
-    f = t && t->files && theirs < t->files->size ? t->files->fd[theirs].file : NULL;
+    if (!t || !t->files)
+        return -ESRCH; /* it is ending */
+    f = fd_table_file(t->files, theirs);
     if (!f)
-        return t && t->files ? -EBADF : -ESRCH; /* it is ending */
+        return -EBADF;
     err = fd_install(file_get(f), 0, true);
     if (err < 0)
         file_put(f);
