@@ -46,7 +46,7 @@ KERNEL_ASM := $(sort $(wildcard boot/*.asm kernel/*/*.asm mm/x86/*.asm))
 KERNEL_OBJ := $(KERNEL_C:%.c=$(B)/kernel/%.o) $(KERNEL_ASM:%.asm=$(B)/kernel/%.asm.o)
 KERNEL_LINK = $(LD) $(LDFLAGS) -T linker.ld $(KERNEL_OBJ) $(1) $(shell $(CC) -print-libgcc-file-name) -o $@
 
-# These move memory in plain loops, which the compiler must not turn into calls of themselves.
+# string.c moves memory in plain loops, which the compiler must not turn into calls of themselves;
 $(B)/kernel/kernel/lib/string.o: CFLAGS += -fno-tree-loop-distribute-patterns
 
 $(B)/kernel/%.o: %.c Makefile
@@ -204,7 +204,7 @@ WASM_OBJ   := $(WASM_C:%.c=$(B)/wasm/%.o)
 WASM_FLAGS := --target=wasm32 -std=gnu11 -O2 -ffreestanding -fno-strict-aliasing -fno-common -DQUIRE_HOSTED \
               $(filter-out -Wmissing-prototypes,$(WARN)) -I. -isystem tools/lab/player/libc
 
-# These move memory in plain loops, as kernel/lib/string.c does.
+# so does libc.c.
 $(B)/wasm/tools/lab/player/libc.o: WASM_FLAGS += -fno-builtin
 # There is no stack of return addresses; caches without debugging do not look at them.
 $(B)/wasm/mm/kmalloc.o $(B)/wasm/mm/slab.o: WASM_FLAGS += '-D__builtin_return_address(level)=((void *)0)'

@@ -251,7 +251,7 @@ static int pipe_read(struct file *f, vaddr_t buf, size_t n, uint64_t *pos)
     } while (left && !is_empty(p));
     if (unlikely(p->head - first == p->slots) && left < n) /* it was full */
         wake_writers(p);
-    if (slept && !is_empty(p))
+    if (unlikely(!is_empty(p)) && slept)
         wake_reader(p);
 out:
     tell_writers(p);
@@ -662,7 +662,7 @@ int pipe_move_out(struct file *f, size_t n, bool nonblock, pipe_move_fn move, vo
             wake_writers(p);
         tell_writers(p);
     }
-    if (slept && !is_empty(p))
+    if (unlikely(!is_empty(p)) && slept)
         wake_reader(p);
     mutex_unlock(&p->lock);
     return done ? (int)done : err;

@@ -6,7 +6,7 @@
 #include "mm/x86/cpu.h"
 #include "tests/kt.h"
 
-enum { SIZE = 128 };
+enum { SIZE = 256 }; /* several of the blocks that are moved at once, and all that can be left behind them */
 
 static void fill(struct kt *kt, uint8_t *p)
 {
@@ -28,12 +28,12 @@ TEST(string, random)
         fill(kt, b);
         for (unsigned i = 0; i < SIZE; i++)
             want[i] = i >= to && i < to + n ? a[from + i - to] : b[i];
-        memcpy(b + to, a + from, n);
+        REQUIRE(memcpy(b + to, a + from, n) == b + to, "memcpy of %u", n);
         for (unsigned i = 0; i < SIZE; i++)
             REQUIRE(b[i] == want[i], "memcpy of %u from %u to %u: byte %u", n, from, to, i);
         for (unsigned i = 0; i < SIZE; i++)
             want[i] = i >= to && i < to + n ? a[from + i - to] : a[i];
-        memmove(a + to, a + from, n);
+        REQUIRE(memmove(a + to, a + from, n) == a + to, "memmove of %u", n);
         for (unsigned i = 0; i < SIZE; i++)
             REQUIRE(a[i] == want[i], "memmove of %u from %u to %u: byte %u", n, from, to, i);
         REQUIRE(memcmp(a, want, SIZE) == 0, "memcmp of equal bytes");
@@ -46,7 +46,7 @@ TEST(string, random)
         }
         for (unsigned i = 0; i < SIZE; i++)
             want[i] = i >= to && i < to + n ? (uint8_t)c : a[i];
-        memset(a + to, c, n);
+        REQUIRE(memset(a + to, c, n) == a + to, "memset of %u", n);
         for (unsigned i = 0; i < SIZE; i++)
             REQUIRE(a[i] == want[i], "memset of %u at %u: byte %u", n, to, i);
     }
