@@ -147,7 +147,7 @@ $(B)/host/roomrace: $(B)/host/tests/host/rooms/files.o
 $(B)/host/roomrace: HOST_LDFLAGS := $(ROOM_WRAPS)
 
 # The rooms of processes, and what tests/host/rooms/life.c does not stand in for.
-HOST_LIFE := $(addprefix kernel/proc/,cred.c futex.c itimer.c ldt.c process.c ptimer.c ptrace.c ptrace_stop.c signal.c thread.c tls.c) \
+HOST_LIFE := $(addprefix kernel/proc/,cred.c futex.c itimer.c ldt.c ports.c process.c ptimer.c ptrace.c ptrace_stop.c signal.c thread.c tls.c) \
              $(addprefix kernel/life/,audit.c clone.c deliver.c exec.c exec_args.c exec_cred.c exit.c init.c memory.c unshare.c) \
              $(addprefix kernel/sys/,sys_cred.c sys_file.c sys_futex.c sys_ipc.c sys_path.c sys_process.c sys_signal.c sys_timer.c sys_wait.c) \
              $(addprefix kernel/sched/,expiry.c usertime.c) $(addprefix kernel/fs/,pidfd.c signalfd.c timerfd.c) kernel/x86/usercopy_struct.c \

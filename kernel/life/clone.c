@@ -16,6 +16,7 @@
 #include "kernel/life/memory.h"
 #include "kernel/proc/cred.h"
 #include "kernel/proc/ldt.h"
+#include "kernel/proc/ports.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptrace.h"
 #include "kernel/sched/sched.h"
@@ -129,6 +130,7 @@ static int copy_thread(struct thread *child, struct thread *parent, const struct
     /* It has no debug registers, but seems to have this one, as on Linux. */
     child->context.debug_control = parent->context.debug_control;
     child->context.debug_status = parent->context.debug_status;
+    ports_inherit(child, parent);
     child->context.fs = cpu_fs();
     child->context.gs = cpu_gs();
     fpu_save(child->context.fpu);

@@ -43,6 +43,7 @@
 #include "kernel/net/scm.h"
 #include "kernel/net/socket.h"
 #include "kernel/proc/cred.h"
+#include "kernel/proc/ports.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/expiry.h"
 #include "kernel/sched/sched.h"
@@ -167,7 +168,7 @@ _Noreturn void machine_end(bool ok)
     bool sound;
 
     leak(params.leak_test);
-    sound = sem_verify() & msg_verify() & mqueue_verify(); /* while they have something */
+    sound = sem_verify() & msg_verify() & mqueue_verify() & ports_verify(); /* while they have something */
     sound &= nothing_left();
     sound &= all_sound();
     disk_flush_all();

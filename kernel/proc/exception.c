@@ -1,4 +1,5 @@
 /* What a program is told of the exceptions that it causes. Page faults are in page_fault.c. */
+#include "kernel/proc/ports.h"
 #include "kernel/proc/signal.h"
 #include "kernel/proc/thread.h"
 #include "kernel/x86/fpu.h"
@@ -66,6 +67,8 @@ bool trap_program_exception(struct trap_frame *tf)
             return true;
     }
     cpu_irq_on(); /* the gates of debug exceptions have them off */
+    if (tf->vector == TRAP_GENERAL && ports_pass_over(tf))
+        return true;
     if (tf->vector == TRAP_FPU || tf->vector == TRAP_SIMD)
         info.code = fpu_signal_code(tf->vector == TRAP_SIMD);
     signal_force(tf, &info);

@@ -34,6 +34,7 @@
  */
 #include "kernel/proc/oom.h"
 #include "kernel/proc/ldt.h"
+#include "kernel/proc/ports.h"
 #include "kernel/proc/ptimer.h"
 #include "kernel/vm/memory.h"
 #include "kernel/vm/vm_sys.h"
@@ -94,7 +95,7 @@ static size_t kernel_bytes(const struct process *p)
     uint32_t signals = p->pending.records;
 
     for (const struct thread *t = p->threads; t; t = t->next) {
-        bytes += per_thread;
+        bytes += per_thread + ports_bytes(t);
         signals += t->sig.pending.records;
     }
     bytes += signals * sizeof(struct signal_record);

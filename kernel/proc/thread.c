@@ -11,6 +11,7 @@
 #include "kernel/proc/itimer.h"
 #include "kernel/proc/ldt.h"
 #include "kernel/proc/thread.h"
+#include "kernel/proc/ports.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/ptrace.h"
 #include "kernel/proc/signal_parts.h"
@@ -100,6 +101,7 @@ void thread_free(struct thread *t)
     signal_set_clear(&t->sig.pending);
     cred_end(t);
     kfree(t->context.debug);
+    ports_end(t);
     cache_free(&fpu_cache, t->context.fpu);
     cache_free(&thread_cache, t);
 }

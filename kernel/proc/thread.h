@@ -42,6 +42,7 @@ struct thread {
     struct ptrace *ptrace;  /* that it is traced; NULL: it is not */
     struct ptrace *tracees; /* whom it traces, and their graves */
     uint8_t halt;           /* HALT_*: that it stands, and why */
+    uint8_t port_level;     /* of iopl(2): ports.c */
     int resumed_with;       /* the signal that its tracer let it go on with, or 0 */
     uint16_t ioprio;        /* class and level, as ioprio_set(2) has them */
     unsigned personality;   /* PERSONALITY_*: kernel/proc/process.h */

@@ -240,6 +240,8 @@ SYSCALL(llistxattr);
 SYSCALL(lremovexattr);
 SYSCALL(lsetxattr);
 SYSCALL(modify_ldt);
+SYSCALL(ioperm);
+SYSCALL(iopl);
 SYSCALL(personality);
 SYSCALL(pidfd_getfd);
 SYSCALL(pidfd_open);

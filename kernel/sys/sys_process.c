@@ -9,6 +9,7 @@
 #include "kernel/proc/capability.h"
 #include "kernel/proc/futex.h"
 #include "kernel/proc/ldt.h"
+#include "kernel/proc/ports.h"
 #include "kernel/proc/process.h"
 #include "kernel/sys/rusage.h"
 #include "kernel/sys/sys.h"
@@ -417,6 +418,16 @@ int32_t sys_modify_ldt(SYSCALL_3_ARGS(func, at, size))
     default:
         return -ENOSYS;
     }
+}
+
+int32_t sys_ioperm(SYSCALL_3_ARGS(port, count, on))
+{
+    return ports_permit(port, count, on != 0);
+}
+
+int32_t sys_iopl(SYSCALL_1_ARG(level))
+{
+    return ports_set_level(level);
 }
 
 int32_t sys_set_tid_address(SYSCALL_1_ARG(at))

@@ -29,6 +29,10 @@ static __attribute__((noinline, cold)) void load_special(const struct context *c
         cpu_let_tsc(!(c->special & CONTEXT_NO_TSC));
     if ((c->special | special_loaded) & CONTEXT_DEBUG)
         debugreg_load(c->special & CONTEXT_DEBUG ? c->debug : NULL);
+    if (c->special & (CONTEXT_PORTS | CONTEXT_ALL_PORTS))
+        ports_load(c->special & CONTEXT_ALL_PORTS ? NULL : c->ports);
+    else if (special_loaded & (CONTEXT_PORTS | CONTEXT_ALL_PORTS))
+        ports_unload();
     special_loaded = c->special;
 }
 

@@ -5,6 +5,7 @@
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/debugreg.h"
 #include "kernel/x86/fpu.h"
+#include "kernel/x86/ports.h"
 
 /* A program's local descriptors. */
 struct context_ldt {
@@ -19,14 +20,17 @@ struct context {
     struct debugreg *debug;        /* its debug registers, with CONTEXT_DEBUG; NULL: none yet */
     uint32_t debug_control;        /* DR7, as it was written */
     uint32_t debug_status;         /* DR6, as its last debug exception left it */
+    struct port_map *ports;        /* that it may reach, with CONTEXT_PORTS; NULL: none */
     uint16_t fs, gs;               /* these two and the FPU's are valid while another context is loaded */
     struct fpu_state *fpu;
 };
 
 enum {
-    CONTEXT_CALLS = 1 << 0,  /* its system calls come in by the stub that tells a tracer */
-    CONTEXT_DEBUG = 1 << 1,  /* the processor has to watch for its debug registers */
-    CONTEXT_NO_TSC = 1 << 2, /* it must not read the time-stamp counter */
+    CONTEXT_CALLS = 1 << 0,     /* its system calls come in by the stub that tells a tracer */
+    CONTEXT_DEBUG = 1 << 1,     /* the processor has to watch for its debug registers */
+    CONTEXT_NO_TSC = 1 << 2,    /* it must not read the time-stamp counter */
+    CONTEXT_PORTS = 1 << 3,     /* it may reach ports, */
+    CONTEXT_ALL_PORTS = 1 << 4, /* and here all of them */
 };
 
 extern struct context *context_loaded; /* whose registers these are, or NULL */
@@ -40,7 +44,8 @@ static inline void context_load(struct context *c)
 }
 /* Give c another table, or none. Interrupts off. */
 void context_set_ldt(struct context *c, const struct context_ldt *ldt);
-/* Set or clear CONTEXT_* bits of c; with CONTEXT_DEBUG also what its debug registers are. Interrupts off. */
+/* Set or clear CONTEXT_* bits of c; with CONTEXT_DEBUG also what its debug registers
+ * are, with CONTEXT_PORTS what ports. Interrupts off. */
 void context_set_special(struct context *c, unsigned bits, bool on);
 /* A table has moved: load it again if it is loaded. Interrupts off. */
 void context_ldt_moved(const struct context_ldt *ldt);

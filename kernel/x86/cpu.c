@@ -41,7 +41,7 @@ static struct descriptor gdt[GDT_ENTRIES] __attribute__((aligned(8)));
 /* For trap.asm, which puts the base in. */
 struct descriptor *const cpu_espfix = &gdt[SEL_ESPFIX / 8];
 static struct descriptor idt[VECTORS] __attribute__((aligned(8)));
-struct tss cpu_main_tss;
+struct main_tss cpu_main_tss;
 static struct tss df_tss;
 static uint8_t df_stack[DF_STACK] __attribute__((aligned(16)));
 
@@ -92,10 +92,16 @@ void cpu_set_ldt(const uint64_t *entries, uint32_t count)
     __asm__ volatile("lldt %0" : : "r"((uint16_t)(count ? SEL_LDT : 0)) : "memory");
 }
 
+void cpu_use_port_map(bool on)
+{
+    cpu_main_tss.tss.iomap = on ? offsetof(struct main_tss, closed) : sizeof cpu_main_tss;
+}
+
 static void load_tss(void)
 {
-    cpu_main_tss.ss0 = SEL_KERNEL_DATA;
-    cpu_main_tss.iomap = sizeof cpu_main_tss;
+    cpu_main_tss.tss.ss0 = SEL_KERNEL_DATA;
+    cpu_main_tss.closed[PORTS_BYTES] = 0xFF;
+    cpu_use_port_map(false);
     df_tss = (struct tss){
         .cr3 = cpu_read_cr3(),
         .eip = (uint32_t)trap_double_fault,

@@ -2,6 +2,7 @@
 #ifndef KERNEL_X86_CPU_H
 #define KERNEL_X86_CPU_H
 
+#include "kernel/x86/ports.h"
 #include "mm/types.h"
 
 /* Selectors. The kernel runs with DS = ES = SEL_USER_DATA, which ring 0 may use as well: a trap then has
@@ -36,11 +37,15 @@ void cpu_init(void);
 /* The double-fault task runs on this root; called when the kernel's own root is ready. */
 void cpu_set_root(paddr_t root);
 /* What the processor has in use. After a double fault: the registers of the code that caused it. */
-extern struct tss cpu_main_tss;
+struct main_tss {
+    struct tss tss;
+    uint8_t closed[PORTS_BYTES + 1]; /* ports; the last byte is all ones, as the processor wants it */
+};
+extern struct main_tss cpu_main_tss;
 /* Where the processor puts the stack when it leaves ring 3. */
 static inline void cpu_set_kernel_stack(uintptr_t top)
 {
-    cpu_main_tss.esp0 = top;
+    cpu_main_tss.tss.esp0 = top;
 }
 /* Put a thread's own descriptors into the GDT. A segment register that holds one of their selectors has to be
  * loaded again. */
@@ -53,6 +58,8 @@ uint16_t cpu_fs(void);
 uint16_t cpu_gs(void);
 void cpu_set_fs(uint16_t selector);
 void cpu_set_gs(uint16_t selector);
+/* Have the processor ask cpu_main_tss.closed for ports, or close all of them. */
+void cpu_use_port_map(bool on);
 /* Let system calls, page faults and interrupts come in through the stubs that measure, or no more. */
 void cpu_set_metered(bool on);
 /* Let the system calls of whoever is loaded come in through the stub that tells a tracer, which does not

@@ -174,7 +174,7 @@ void trap_interrupt(struct trap_frame *tf)
 /* Runs as a task of its own; the registers of the code that failed are in the main TSS. */
 _Noreturn void trap_double_fault(void)
 {
-    const struct tss *t = &cpu_main_tss;
+    const struct tss *t = &cpu_main_tss.tss;
     uint32_t va = cpu_read_cr2();
     struct trap_frame tf = {
         .ds = (uint16_t)t->ds,

@@ -107,19 +107,9 @@ static int say_thread(void)
     return 17;
 }
 
-/* Only ut-users.c has it. */
-__attribute__((weak)) int ut_users_helper(int argc, char **argv)
-{
-    ut_say("no helper %s", argc > 1 ? argv[1] : "");
-    return 93;
-}
-
-/* Only ut-membarrier.c has it. */
-__attribute__((weak)) int ut_membarrier_helper(void)
-{
-    ut_say("no helper for membarrier");
-    return 93;
-}
+/* From the linker, if there is any: the table that UT_EXECUTED makes. */
+extern const struct ut_execution *const __start_ut_executions[] __attribute__((weak)),
+    *const __stop_ut_executions[] __attribute__((weak));
 
 int ut_executed(int argc, char **argv)
 {
@@ -128,10 +118,9 @@ int ut_executed(int argc, char **argv)
 
     if (strcmp(how, "exec-thread") == 0)
         return say_thread();
-    if (strcmp(how, "exec-users") == 0)
-        return ut_users_helper(argc, argv);
-    if (strcmp(how, "exec-membarrier") == 0)
-        return ut_membarrier_helper();
+    for (const struct ut_execution *const *e = __start_ut_executions; e < __stop_ut_executions; e++)
+        if (strcmp(how, (*e)->name) == 0)
+            return (*e)->run(argc, argv);
     if (strncmp(how, "exec-life", 9) == 0)
         return live(how);
     if (strcmp(how, "exec-counter") == 0)

@@ -77,7 +77,7 @@ static void executes(void)
 }
 
 /* What is left of it in another program: executed.c. */
-int ut_membarrier_helper(void)
+UT_EXECUTED(membarrier)
 {
     expedited("a program that was executed");
     return 0;

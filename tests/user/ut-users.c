@@ -256,7 +256,7 @@ static void bits(void)
 /* --- executing --- */
 
 /* What runs as "ut exec-users WHAT". */
-int ut_users_helper(int argc, char **argv)
+UT_EXECUTED(users)
 {
     int death;
 

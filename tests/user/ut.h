@@ -50,10 +50,17 @@ struct ut_program {
  * instead of its body, in the program of all tests and in that of one alike. See executed.c.
  */
 int ut_executed(int argc, char **argv);
-/* "exec-users": ut-users.c has it. */
-int ut_users_helper(int argc, char **argv);
-/* "exec-membarrier": ut-membarrier.c has it. */
-int ut_membarrier_helper(void);
+/* UT_EXECUTED(users) { ... }: what "exec-users" runs, in ut-users.c itself; it has argc and argv. */
+struct ut_execution {
+    const char *name;
+    int (*run)(int argc, char **argv);
+};
+#define UT_EXECUTED(id)                                                                                      \
+    static int ut_executed_##id(int, char **);                                                               \
+    static const struct ut_execution ut_execution_##id = {"exec-" #id, ut_executed_##id};                    \
+    __attribute__((used, section("ut_executions"))) static const struct ut_execution *ut_executor_##id =     \
+        &ut_execution_##id;                                                                                  \
+    static int ut_executed_##id(int argc __attribute__((unused)), char **argv __attribute__((unused)))
 
 /* --- saying --- */
 

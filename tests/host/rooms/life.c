@@ -323,6 +323,11 @@ void context_set_special(struct context *c, unsigned bits, bool on)
     c->special = (uint8_t)(on ? c->special | bits : c->special & ~bits);
 }
 
+void ports_forget(const struct port_map *map)
+{
+    (void)map;
+}
+
 void context_ldt_moved(const struct context_ldt *ldt)
 {
     (void)ldt;
