@@ -37,8 +37,6 @@ enum {
     SCALE_BITS = 16,
     ONE = 1 << SCALE_BITS, /* virtual time of a nanosecond at nice 0, in a fixed-point number */
     IDLE_FACTOR = 300,
-    SECOND = 1000000000,
-    SHARE = SECOND - SECOND / 20, /* of real-time tasks */
 };
 
 /* ONE times 1.25 to the nice value. */
@@ -244,22 +242,34 @@ void runq_charge(struct runq *q, const struct run_node *n, uint64_t ns)
     l->pass += members > 1 ? v / members : v;
 }
 
+uint32_t run_share_period_us = 1000000, run_share_us = 950000;
+
+static uint64_t period_ns(void)
+{
+    return run_share_period_us * 1000ull;
+}
+
+static uint64_t share_ns(void)
+{
+    return run_share_us * 1000ull;
+}
+
 void run_share_count(struct run_share *s, uint64_t now, uint64_t ns)
 {
     if (!s->used)
-        s->new_at = now - ns + SECOND;
+        s->new_at = now - ns + period_ns();
     s->used += ns;
 }
 
 void run_share_renew(struct run_share *s, uint64_t now)
 {
-    for (; s->used && now >= s->new_at; s->new_at += SECOND)
-        s->used -= s->used < SHARE ? s->used : SHARE;
+    for (; s->used && now >= s->new_at; s->new_at += period_ns())
+        s->used -= s->used < share_ns() ? s->used : share_ns();
 }
 
 bool run_share_is_used(const struct run_share *s)
 {
-    return s->used >= SHARE;
+    return s->used >= share_ns();
 }
 
 bool runq_verify(const struct runq *q)

@@ -34,17 +34,19 @@ struct runq {
     struct run_list level[RUN_LEVELS];
 };
 
-/* What real-time tasks had of a second, while others waited: all but a twentieth is theirs. */
+/* What real-time tasks had of a period, while others waited: so much of each is theirs, all but a twentieth
+ * of a second unless somebody says otherwise. The share is the period at most; 0xFFFFFFFF: no limit. */
+extern uint32_t run_share_period_us, run_share_us;
 struct run_share {
-    uint64_t used;   /* ns that no second has paid for yet */
-    uint64_t new_at; /* when the next second pays; nothing while none are used */
+    uint64_t used;   /* ns that no period has paid for yet */
+    uint64_t new_at; /* when the next period pays; nothing while none are used */
 };
 
 /* They had so many ns up to now. */
 void run_share_count(struct run_share *s, uint64_t now, uint64_t ns);
-/* The seconds that are over pay for what was used in them. */
+/* The periods that are over pay for what was used in them. */
 void run_share_renew(struct run_share *s, uint64_t now);
-/* Whether what is left of the second is the others'. */
+/* Whether what is left of the period is the others'. */
 bool run_share_is_used(const struct run_share *s);
 
 /* For tests: one that is not zeroed memory. */

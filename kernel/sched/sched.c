@@ -48,17 +48,18 @@
 #define SLICE_TICKS                                                                                          \
     5u /* 20 ms; one tick under torture, where each step of a call may wait for all who compute */
 #define SLICE_NS (SLICE_TICKS * TIME_TICK_NS)
-#define FEW      10u            /* so many have whole slices; more than that share the time of theirs, */
-#define LEAST_NS 1000000u       /* and have so much at least */
-#define RR_TICKS (TIME_HZ / 10) /* of SCHED_RR */
-#define SHUFFLE  16u            /* under torture the next is one of so many */
+#define FEW      10u      /* so many have whole slices; more than that share the time of theirs, */
+#define LEAST_NS 1000000u /* and have so much at least */
+#define SHUFFLE  16u      /* under torture the next is one of so many */
 
 void task_switch(uint32_t *save_esp, uint32_t load_esp); /* switch.asm */
 
 static struct task boot_task = {.name = "boot", .state = TASK_RUNNABLE, .run = {.level = RUN_NORMAL}};
 static struct task *idle_task;
 static struct runq queue;
-static uint32_t uneven;            /* tasks that are not of the level RUN_NORMAL */
+static uint32_t uneven; /* tasks that are not of the level RUN_NORMAL */
+uint32_t sched_rr_ms = 100;
+static uint32_t rr_ticks = TIME_HZ / 10; /* the same */
 static struct run_share real_time; /* what real-time tasks had, so that one that never sleeps can be ended */
 static uint64_t last_tick;
 static uint64_t part_ns, part_until; /* what was everybody's part of the time up to then, see has_credit() */
@@ -232,7 +233,7 @@ void sched_ready_again(bool asked)
 
     self->put_off++;
     if (unlikely(realtime(self))) {
-        bool front = !asked && (self->how.policy == SCHED_FIFO || self->slice < RR_TICKS);
+        bool front = !asked && (self->how.policy == SCHED_FIFO || self->slice < rr_ticks);
 
         if (!front)
             self->slice = 0;
@@ -376,7 +377,7 @@ static void count_realtime_tick(struct task *t, uint64_t now)
     run_share_count(&real_time, now, had > TIME_TICK_NS ? had : TIME_TICK_NS);
     if (run_share_is_used(&real_time))
         want(t);
-    if (t->how.policy == SCHED_RR && t->slice >= RR_TICKS && queue.level[t->run.level].head)
+    if (t->how.policy == SCHED_RR && t->slice >= rr_ticks && queue.level[t->run.level].head)
         want(t);
 }
 
@@ -493,9 +494,15 @@ void sched_inherit_other(struct task *child, const struct task *parent)
     child->run.level = (uint8_t)level_of(&child->how);
 }
 
+void sched_set_rr(uint32_t ms)
+{
+    sched_rr_ms = ms;
+    rr_ticks = (uint32_t)((ms * (uint64_t)TIME_HZ + 999) / 1000);
+}
+
 uint64_t sched_slice_ns(const struct sched_how *how)
 {
-    unsigned ticks = how->policy == SCHED_FIFO ? 0 : how->policy == SCHED_RR ? RR_TICKS : SLICE_TICKS;
+    unsigned ticks = how->policy == SCHED_FIFO ? 0 : how->policy == SCHED_RR ? rr_ticks : SLICE_TICKS;
 
     return (uint64_t)ticks * TIME_TICK_NS;
 }
