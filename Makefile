@@ -114,7 +114,7 @@ iso: $(B)/quire.elf $(ISO_MODULES)
 # --- hosted tests: one program for each tests/unit/NAME.c, over the portable sources as an archive; those in
 # --- tests/host/unit need the host, and are not in the kernel ---
 
-HOST_MM    := $(sort $(wildcard mm/*.c mm/forms/*.c mm/lab/*.c mm/policy/*.c mm/policy/host/*.c)) $(wildcard mm/x86/pt.c) kernel/fs/cpio.c kernel/life/elf.c $(wildcard kernel/lib/ansi*.c) kernel/lib/cp437.c kernel/lib/format.c kernel/dev/keys.c kernel/dev/ldisc.c kernel/dev/partition.c kernel/dev/ptable.c kernel/lib/heap.c kernel/lib/number.c kernel/lib/param.c kernel/lib/stall.c kernel/sched/dayclock.c kernel/sched/runq.c kernel/vm/ram.c
+HOST_MM    := $(sort $(wildcard mm/*.c mm/forms/*.c mm/lab/*.c mm/policy/*.c mm/policy/host/*.c)) $(wildcard mm/x86/pt.c) kernel/fs/cpio.c kernel/life/elf.c kernel/life/core_name.c $(wildcard kernel/lib/ansi*.c) kernel/lib/cp437.c kernel/lib/format.c kernel/dev/keys.c kernel/dev/ldisc.c kernel/dev/partition.c kernel/dev/ptable.c kernel/lib/heap.c kernel/lib/number.c kernel/lib/param.c kernel/lib/stall.c kernel/sched/dayclock.c kernel/sched/runq.c kernel/vm/ram.c
 # Rooms of kernel/ that are raced on the host, and what stands in for those below and above them.
 HOST_MM    += $(addprefix kernel/fs/,async.c dnotify.c epoll.c eventfd.c fcntl.c file.c inotify.c notify.c permission.c pipe.c poll.c ramfs.c ramfs_file.c ramfs_verify.c regular.c seals.c unpack.c vfs.c xattr.c) $(addprefix kernel/ipc/,ids.c shm.c) tests/host/rooms/rooms.c
 HOST_MMOBJ := $(HOST_MM:%.c=$(B)/host/%.o)

@@ -290,6 +290,10 @@ static int advise_stretch(const struct stretch *t, int advice)
         return r->object || r->flags & REGION_OF_FILE ? -EINVAL : set_flags(t, 0, REGION_WIPEONFORK);
     case ADVISE_KEEPONFORK:
         return set_flags(t, REGION_WIPEONFORK, 0);
+    case ADVISE_DONTDUMP:
+        return set_flags(t, 0, REGION_DONTDUMP);
+    case ADVISE_DODUMP:
+        return set_flags(t, REGION_DONTDUMP, 0);
     default:
         return 0;
     }

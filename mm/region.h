@@ -38,7 +38,8 @@ enum {
     REGION_OF_FILE = 1 << 12,    /* private zeroes that a file stands for (/dev/zero), which others do not */
     REGION_WRITER = 1 << 13,     /* of a file that was open for writing: the region has it open, as it were */
     REGION_NOEXEC = 1 << 14,     /* may not be made executable: of a file where nothing is to be executed */
-    REGION_FLAGS = (1 << 15) - 1,
+    REGION_DONTDUMP = 1 << 15,   /* a core file has none of it */
+    REGION_FLAGS = (1 << 16) - 1,
 };
 
 struct region {

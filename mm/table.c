@@ -629,6 +629,41 @@ void table_view_end(struct table_view *v)
     nosleep_exit();
 }
 
+/* Whether a page of the space's own belongs to an entry. */
+static bool is_private(const struct vm *vm, pte_t e)
+{
+    if (pte_empty(e))
+        return false;
+    return pte_is_swap(e) ||
+           (pte_pfn(e) != vm->zero_pfn && pfn_frame(vm->pool, pte_pfn(e))->use != FRAME_OBJECT);
+}
+
+vaddr_t table_next_private(struct space *s, vaddr_t va, vaddr_t end)
+{
+    bool found = false;
+
+    while (!found && va < end) {
+        vaddr_t span = pt_next_span(&s->pt, va, end), stop;
+        struct table_view view;
+        const pte_t *e;
+
+        if (span >= end)
+            return end;
+        va = span > va ? span : va;
+        stop = end - PT_SPAN_DOWN(va) < PT_SPAN ? end : PT_SPAN_DOWN(va) + PT_SPAN;
+        table_view_begin(&view, s, va);
+        e = table_view_entry(&view, va);
+        while (e && va < stop && !is_private(s->vm, *e)) {
+            va += PAGE_SIZE;
+            e++;
+        }
+        found = e && va < stop;
+        table_view_end(&view);
+        va = found ? va : stop;
+    }
+    return va;
+}
+
 /* --- checks --- */
 
 static bool out_verify(struct space *s, vaddr_t va)

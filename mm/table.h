@@ -82,6 +82,13 @@ static inline const pte_t *table_view_entry(const struct table_view *v, vaddr_t 
     return v->entries ? v->entries + (va >> PAGE_SHIFT & (PT_TABLE_ENTRIES - 1)) : NULL;
 }
 
+/*
+ * The first page in [va, end), which are pages, that is the space's own, in memory or out: not a page of an
+ * object, and not the zeroes that all share. end: there is none. Tables that cannot be read have none.
+ * Sleeps.
+ */
+vaddr_t table_next_private(struct space *s, vaddr_t va, vaddr_t end);
+
 /* One more root names each of the tables of pt that are out: it was just copied. Nosleep. */
 void table_count_shared(struct vm *vm, const struct pt *pt);
 

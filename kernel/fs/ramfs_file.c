@@ -21,6 +21,7 @@
 #include "kernel/fs/seals.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/regular.h"
+#include "kernel/lib/format.h"
 #include "kernel/proc/thread.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/machine.h"
@@ -135,6 +136,18 @@ static const struct pager contents = {.name = "file",
 struct inode *inode_of_object(const struct object *o)
 {
     return o->pager == &contents ? o->pager_data : NULL;
+}
+
+const char *object_path(const struct object *o)
+{
+    static char path[PATH_MAX];
+    struct inode *i = inode_of_object(o);
+
+    if (!i)
+        return o->pager == &pager_zero ? "/dev/zero (deleted)" : o->name;
+    if (path_of(i, path, sizeof path) < 0)
+        format(path, sizeof path, "/%s (deleted)", o->name);
+    return path;
 }
 
 int ramfs_file_init(struct inode *i)

@@ -272,6 +272,9 @@ void inode_tree_put(struct inode *i); /* sleeps. NULL is fine */
 void inode_to_tree(struct inode *i);
 /* The file whose contents the object is, or NULL. Not referenced. For /proc/PID/maps. */
 struct inode *inode_of_object(const struct object *o);
+/* How /proc/PID/maps and core files name an object that somebody has mapped. Valid until the next call or
+ * sleep. */
+const char *object_path(const struct object *o);
 /* Time now as inodes keep it. */
 uint64_t inode_now(void);
 

@@ -7,6 +7,7 @@
 #include "kernel/life/deliver.h"
 #include "kernel/lib/printk.h"
 #include "kernel/life/balance.h"
+#include "kernel/life/core.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/sigframe.h"
 #include "kernel/proc/itimer.h"
@@ -15,9 +16,6 @@
 #include "kernel/sched/latency.h"
 #include "kernel/sched/sched.h"
 #include "mm/errno.h"
-
-/* Linux writes no core file if RLIMIT_CORE is below this, and then sets no core bit. */
-#define CORE_MIN 4096u
 
 /* --- dying --- */
 
@@ -95,12 +93,11 @@ static void report_death(const struct thread *t, const struct trap_frame *tf, co
                tf->user_ss & 0xFFFF, stack);
 }
 
-static _Noreturn void die(struct process *p, int signo)
+static _Noreturn void die(const struct siginfo *info)
 {
-    bool dumps =
-        signal_default(signo) == SIGNAL_DUMP && p->dumpable && p->rlimit[RLIMIT_CORE].soft >= CORE_MIN;
+    bool has_core = signal_default(info->signo) == SIGNAL_DUMP && core_write(info);
 
-    process_exit_group(signo | (dumps ? 0x80 : 0));
+    process_exit_group(info->signo | (has_core ? 0x80 : 0));
 }
 
 /* --- on the way to ring 3 --- */
@@ -272,7 +269,7 @@ void signal_deliver(struct trap_frame *tf)
         } else {
             if (fault)
                 report_death(self, tf, info);
-            die(p, info->signo);
+            die(info);
         }
     } while (signal_has_work(self));
     restart_silently(tf);

@@ -134,7 +134,8 @@ void exec_cred_commit(struct exec_cred *x)
     const struct cred *old = thread_current()->cred;
     struct process *p = process_current();
 
-    p->dumpable = !x->hidden && old->euid == old->uid && old->egid == old->gid;
+    p->dumpable = !x->hidden && old->euid == old->uid && old->egid == old->gid ? DUMPABLE_USER
+                                                                               : (uint8_t)dumpable_changed;
     if (x->secure) {
         p->death_signal = 0;
         if (p->rlimit[RLIMIT_STACK].soft > STACK_SECURE)

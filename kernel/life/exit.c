@@ -65,26 +65,63 @@ void process_discard(struct process *p)
     process_free(p);
 }
 
-int process_single(void)
+/* Have all other threads end, and wait until only so many are there that are held. */
+static int end_others(struct thread *self)
 {
-    struct thread *self = thread_current();
     struct process *p = self->process;
+    uint32_t irq;
     int err = 0;
 
-    if (self->exiting) /* another thread came first, or the process ends */
-        return -EINTR;
     for (struct thread *t = p->threads; t; t = t->next)
         if (t != self) {
             t->exiting = true;
             thread_set_work(t, TASK_WORK_SIGNAL);
             thread_interrupt(t);
         }
-    uint32_t irq = os_irq_save();
-
-    while (p->nthreads > 1 && !err)
+    irq = os_irq_save();
+    while (p->nthreads - 1 > p->held && !err)
         err = thread_sleep_killable(&p->thread_wait);
     os_irq_restore(irq);
     return self->exiting ? -EINTR : err;
+}
+
+int process_single(void)
+{
+    struct thread *self = thread_current();
+
+    /* Else another thread came first, or the process ends. */
+    return self->exiting ? -EINTR : end_others(self);
+}
+
+int process_hold(void)
+{
+    struct thread *self = thread_current();
+
+    if (self->exiting)
+        return -EINTR;
+    self->process->holding = true;
+    return end_others(self);
+}
+
+void process_let_go(void)
+{
+    struct process *p = process_current();
+
+    p->holding = false;
+    os_wake_all(&p->thread_wait);
+}
+
+/* A thread that is to end waits until whoever holds it lets it go. */
+static void be_held(struct process *p)
+{
+    uint32_t irq = os_irq_save();
+
+    p->held++;
+    os_wake_all(&p->thread_wait);
+    while (p->holding)
+        os_sleep(&p->thread_wait);
+    p->held--;
+    os_irq_restore(irq);
 }
 
 void process_vfork_done(struct process *p)
@@ -219,6 +256,8 @@ void thread_exit(int code)
     struct switches switches;
     uint64_t user, system;
 
+    if (unlikely(p->holding))
+        be_held(p);
     if (unlikely(self->ptrace))
         ptrace_at_end(p->group_exit ? p->exit_status : (code & 0xFF) << 8);
     self->exiting = true;

@@ -12,6 +12,10 @@ _Noreturn void process_exit_group(int status);
  * several threads that call it at once the first goes on. Afterwards only this thread can make others.
  * Sleeps. */
 int process_single(void);
+/* The same, but what the other threads leave behind is still there: they stand where they begin to end, until
+ * process_let_go(), also after -EINTR. process_hold() sleeps. */
+int process_hold(void);
+void process_let_go(void);
 /* Tell of p, which has ended: first its tracer, if it has one, and when that has waited for all of it, its
  * parent. p may be forgotten then. Does not sleep. */
 void process_announce(struct process *p);

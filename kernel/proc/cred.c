@@ -233,7 +233,7 @@ void cred_commit(struct cred *new)
 
     if (new->euid != old->euid || new->egid != old->egid || new->fsuid != old->fsuid ||
         new->fsgid != old->fsgid || new->permitted & ~old->permitted) {
-        p->dumpable = false;
+        p->dumpable = (uint8_t)dumpable_changed;
         p->death_signal = 0;
     }
     if (new->user != old->user) {
@@ -384,7 +384,7 @@ int cred_may_trace(const struct process *p, const struct cred *to, bool for_file
     if (uid != to->uid || uid != to->euid || uid != to->suid || gid != to->gid || gid != to->egid ||
         gid != to->sgid)
         return -EPERM;
-    if (p->memory && !p->dumpable)
+    if (p->memory && p->dumpable != DUMPABLE_USER)
         return -EPERM;
     return to->permitted & ~(for_files ? self->effective : self->permitted) ? -EPERM : 0;
 }

@@ -34,6 +34,7 @@ struct process *process_all, *process_init;
 unsigned process_count;
 unsigned pid_max = PID_MAX_DEFAULT;
 unsigned threads_max;
+uint32_t dumpable_changed = DUMPABLE_NOBODY;
 
 void process_start(void)
 {
@@ -140,7 +141,7 @@ struct process *process_create(int pid, const struct process *parent)
         memset(p->rlimit, 0, sizeof p->rlimit);
     p->pid = pid;
     p->exit_signal = SIGCHLD;
-    p->dumpable = true;
+    p->dumpable = DUMPABLE_USER;
     p->core_filter = CORE_FILTER_DEFAULT;
     p->login_uid = p->session = ID_NONE;
     return p;

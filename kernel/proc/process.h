@@ -79,6 +79,11 @@ struct memory {
 
 #define PID_MAX_DEFAULT 32768
 
+/* Who may look at a process, and at its core file: prctl(PR_SET_DUMPABLE), /proc/sys/fs/suid_dumpable. */
+enum { DUMPABLE_NOBODY, DUMPABLE_USER, DUMPABLE_ROOT };
+/* What a process is that has changed its user, or executed somebody else's program. */
+extern uint32_t dumpable_changed;
+
 enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE };
 
 struct process {
@@ -97,26 +102,28 @@ struct process {
     struct cred *cred;     /* of its first thread, once that has ended, referenced */
     struct fs_context *fs;
     struct signal_actions *actions;
-    struct signal_set pending;     /* sent to the process, not to a thread */
-    struct waitq signal_watch;     /* who reads its signals waits here: kernel/fs/signalfd.c */
-    struct signal_fork *forks;     /* calls under way that make a process of this one: kernel/proc/signal.h */
-    struct tty *tty;               /* controlling terminal */
-    int hung_group;                /* of a leader: in the foreground when that was hung up; 0: none */
-    int exit_status;               /* as wait4() reports it: code << 8, or the signal (| 0x80: core) */
-    int exit_signal;               /* to the parent, SIGCHLD or 0 */
-    bool stopped;                  /* by SIGSTOP and the like */
-    int stopped_by;                /* the signal that stopped it last; 0: none */
-    int stop_signal;               /* to be told by wait4() with WUNTRACED; 0: told, or none */
-    bool continued;                /* to be told by wait4() with WCONTINUED */
-    struct waitq stop_wait;        /* its threads sleep here while it, or a tracer, has them stand */
-    uint32_t forker;               /* the serial of its parent's thread that made it */
-    struct ptrace *grave;          /* of its first thread, whose tracer has not waited for it; or NULL */
-    uint32_t graves;               /* of its other threads, likewise */
-    uint32_t execs;                /* of its threads that execute something: kernel/proc/ptrace.c */
-    int death_signal;              /* PR_SET_PDEATHSIG */
-    struct waitq child_wait;       /* wait4() sleeps here */
-    struct waitq *vfork_wait;      /* the parent of a vfork child sleeps here until exec or exit */
-    struct waitq thread_wait;      /* whoever waits for threads to end: exec */
+    struct signal_set pending; /* sent to the process, not to a thread */
+    struct waitq signal_watch; /* who reads its signals waits here: kernel/fs/signalfd.c */
+    struct signal_fork *forks; /* calls under way that make a process of this one: kernel/proc/signal.h */
+    struct tty *tty;           /* controlling terminal */
+    int hung_group;            /* of a leader: in the foreground when that was hung up; 0: none */
+    int exit_status;           /* as wait4() reports it: code << 8, or the signal (| 0x80: core) */
+    int exit_signal;           /* to the parent, SIGCHLD or 0 */
+    bool stopped;              /* by SIGSTOP and the like */
+    int stopped_by;            /* the signal that stopped it last; 0: none */
+    int stop_signal;           /* to be told by wait4() with WUNTRACED; 0: told, or none */
+    bool continued;            /* to be told by wait4() with WCONTINUED */
+    struct waitq stop_wait;    /* its threads sleep here while it, or a tracer, has them stand */
+    uint32_t forker;           /* the serial of its parent's thread that made it */
+    struct ptrace *grave;      /* of its first thread, whose tracer has not waited for it; or NULL */
+    uint32_t graves;           /* of its other threads, likewise */
+    uint32_t execs;            /* of its threads that execute something: kernel/proc/ptrace.c */
+    int death_signal;          /* PR_SET_PDEATHSIG */
+    struct waitq child_wait;   /* wait4() sleeps here */
+    struct waitq *vfork_wait;  /* the parent of a vfork child sleeps here until exec or exit */
+    struct waitq thread_wait;  /* whoever waits for threads to end, exec; and those that are held */
+    uint32_t held;             /* threads that are to end, and stand since one is holding them: exit.c */
+    bool holding;
     struct waitq end_watch;        /* pollers wait here for its end: kernel/fs/pidfd.c */
     bool group_exit;               /* all threads are ending with exit_status */
     bool did_exec;                 /* since it was forked: setpgid() by the parent is too late */
@@ -135,8 +142,8 @@ struct process {
     uint32_t child_max_resident;          /* the same of children that were waited for, and of theirs */
     int oom_score_adj, oom_score_adj_min; /* as was set last by who may take what he likes */
     unsigned personality;                 /* of its first thread, once that has ended */
-    bool dumpable;
-    uint16_t core_filter; /* what of its memory a core would have: only told */
+    uint8_t dumpable;                     /* DUMPABLE_* */
+    uint16_t core_filter;                 /* what of its memory a core file has: kernel/life/core.c */
     /* Who came in, as whoever let him in says, and in which session: inherited. ID_NONE: nobody said. */
     uint32_t login_uid, session;
     bool subreaper; /* what its descendants leave behind becomes its children; prctl(2) */

@@ -356,7 +356,7 @@ uint32_t ptrace_visible_flags(const struct thread *t)
 {
     uint32_t flags = thread_frame(t)->eflags;
 
-    return t->ptrace->forced_step ? flags & ~EFLAGS_TF : flags;
+    return t->ptrace && t->ptrace->forced_step ? flags & ~EFLAGS_TF : flags;
 }
 
 void ptrace_set_flags(struct thread *t, uint32_t flags)

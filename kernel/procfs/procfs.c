@@ -127,7 +127,7 @@ static void take_owner(struct inode *i, const struct proc_node *n)
     if (!p)
         return;
     c = t ? t->cred : cred_of_process(p);
-    if (i->mode == (S_IFDIR | 0555) || (p->memory && p->dumpable)) {
+    if (i->mode == (S_IFDIR | 0555) || (p->memory && p->dumpable == DUMPABLE_USER)) {
         i->uid = c->euid;
         i->gid = c->egid;
     } else if (S_ISDIR(i->mode) && p == process_current()) { /* /dev/stdin and such */

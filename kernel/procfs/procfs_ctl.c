@@ -14,6 +14,7 @@
 #include "kernel/ipc/shm.h"
 #include "kernel/lib/format.h"
 #include "kernel/life/balance.h"
+#include "kernel/life/core.h"
 #include "kernel/net/inet.h"
 #include "kernel/net/scm.h"
 #include "kernel/net/unix.h"
@@ -21,9 +22,13 @@
 #include "kernel/proc/process.h"
 #include "kernel/proc/uts.h"
 #include "kernel/procfs/procfs.h"
+#include "kernel/sched/runq.h"
+#include "kernel/sched/sched.h"
 #include "kernel/vm/vm_sys.h"
 #include "mm/reclaim.h"
 #include "mm/space.h"
+
+#define RR_MS 100u /* of SCHED_RR, until it is turned */
 
 /* What Linux takes for a number, by the type that it keeps it in. */
 enum number_kind {
@@ -454,9 +459,64 @@ static const struct proc_entry random_entries[] = {
         .name = name_, .mode = S_IFREG | 0644, .show = show_string, .store = store_string, .arg = text_      \
     }
 
+static int store_core_pattern(const struct proc_node *n, char *s)
+{
+    size_t len = 0;
+
+    (void)n;
+    while (s[len] && s[len] != '\n' && len < CORE_PATTERN_MAX)
+        len++;
+    if (s[0] == '|') /* no program is given one */
+        return -EINVAL;
+    memcpy(core_pattern, s, len);
+    core_pattern[len] = '\0';
+    return 0;
+}
+
+/* 0 or less: as it was at first. */
+static int set_rr(uint32_t ms)
+{
+    sched_set_rr((int32_t)ms > 0 ? ms : RR_MS);
+    return 0;
+}
+
+static int set_rt_period(uint32_t us)
+{
+    if (run_share_us != UINT32_MAX && us < run_share_us)
+        return -EINVAL;
+    run_share_period_us = us;
+    return 0;
+}
+
+/* -1: all of it. */
+static int set_rt_share(uint32_t us)
+{
+    if (us != UINT32_MAX && us > run_share_period_us)
+        return -EINVAL;
+    run_share_us = us;
+    return 0;
+}
+
+static int64_t get_rt_share(void)
+{
+    return (int32_t)run_share_us;
+}
+
+static const struct control
+    core_pid_control = {.value = &core_uses_pid, .min = INT32_MIN, .max = INT32_MAX},
+    rr_control = {.value = &sched_rr_ms, .set = set_rr, .min = INT32_MIN, .max = INT32_MAX},
+    rt_period_control = {.value = &run_share_period_us, .set = set_rt_period, .min = 1, .max = INT32_MAX},
+    rt_share_control = {.get = get_rt_share, .set = set_rt_share, .min = -1, .max = INT32_MAX};
+
 static const struct proc_entry kernel_entries[] = {
     STRING("arch", 0444, UTS_MACHINE),
     FIXED("cap_last_cap", cap_control),
+    {.name = "core_pattern",
+     .mode = S_IFREG | 0644,
+     .show = show_string,
+     .store = store_core_pattern,
+     .arg = core_pattern},
+    NUMBER("core_uses_pid", core_pid_control),
     NAME("domainname", uts_domainname),
     NAME("hostname", uts_hostname),
     NUMBER("msg_next_id", msg_next_control),
@@ -472,6 +532,9 @@ static const struct proc_entry kernel_entries[] = {
     NUMBER("pid_max", pid_max_control),
     DIRECTORY("pty", pty_entries),
     DIRECTORY("random", random_entries),
+    NUMBER("sched_rr_timeslice_ms", rr_control),
+    NUMBER("sched_rt_period_us", rt_period_control),
+    NUMBER("sched_rt_runtime_us", rt_share_control),
     {.name = "sem", .mode = S_IFREG | 0644, .show = show_sem, .store = store_sem},
     NUMBER("sem_next_id", sem_next_control),
     NUMBER("shm_next_id", shm_next_control),
@@ -513,6 +576,7 @@ static const struct control
     hardlinks_control = {.kind = NUMBER_INT, .value = &protected_hardlinks, .max = 1},
     regular_control = {.kind = NUMBER_INT, .value = &protected_regular, .max = 2},
     symlinks_control = {.kind = NUMBER_INT, .value = &protected_symlinks, .max = 1},
+    changed_control = {.kind = NUMBER_INT, .value = &dumpable_changed, .max = DUMPABLE_ROOT},
     pipe_max_control = {.kind = NUMBER_UINT, .value = &pipe_max_size, .set = set_pipe_max, .max = UINT32_MAX},
     pipe_soft_control = {.kind = NUMBER_ULONG, .value = &pipe_pages_soft, .max = UINT32_MAX},
     pipe_hard_control = {.kind = NUMBER_ULONG, .value = &pipe_pages_hard, .max = UINT32_MAX};
@@ -568,6 +632,7 @@ static const struct proc_entry fs_entries[] = {
     SECRET_NUMBER("protected_hardlinks", hardlinks_control),
     SECRET_NUMBER("protected_regular", regular_control),
     SECRET_NUMBER("protected_symlinks", symlinks_control),
+    NUMBER("suid_dumpable", changed_control),
     {.name = NULL},
 };
 

@@ -138,22 +138,10 @@ static void show_name(struct text *t, const char *name)
     }
 }
 
-/* Valid until the next call. */
-static const char *object_name(const struct object *o, const struct inode *i)
-{
-    static char path[PATH_MAX]; /* there is no sleep before it is in the text */
-
-    if (!i)
-        return o->pager == &pager_zero ? "/dev/zero (deleted)" : o->name;
-    if (path_of((struct inode *)i, path, sizeof path) < 0)
-        format(path, sizeof path, "/%s (deleted)", o->name);
-    return path;
-}
-
 const char *proc_region_name(const struct memory *m, const struct region *r, vaddr_t start, vaddr_t end)
 {
     if (r->object)
-        return object_name(r->object, inode_of_object(r->object));
+        return object_path(r->object);
     if (r->flags & REGION_OF_FILE)
         return "/dev/zero";
     if (start < m->brk && end > m->brk_start)
@@ -260,6 +248,7 @@ static void show_flags(struct text *t, const struct region *r)
         {"ac ", r->flags & REGION_CHARGED},
         {"nr ", r->flags & REGION_NORESERVE},
         {"wf ", r->flags & REGION_WIPEONFORK},
+        {"dd ", r->flags & REGION_DONTDUMP},
     };
 
     text_put(t, "VmFlags: ", 9);

@@ -57,6 +57,8 @@ static const char *region_flag(unsigned bit)
         return "dontfork";
     case REGION_WIPEONFORK:
         return "wipeonfork";
+    case REGION_DONTDUMP:
+        return "dontdump";
     default:
         return NULL;
     }

@@ -629,7 +629,7 @@ int32_t sys_prctl(SYSCALL_5_ARGS(option, arg, c, d, e))
     case PR_SET_DUMPABLE:
         if (arg > 1)
             return -EINVAL;
-        p->dumpable = arg;
+        p->dumpable = (uint8_t)arg;
         return 0;
     case PR_SET_NAME:
         return set_name(arg);

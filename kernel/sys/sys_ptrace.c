@@ -71,7 +71,7 @@ static struct memory *memory_of(const struct thread *t)
 {
     const struct process *p = t->process;
 
-    return p->memory && (p->dumpable || t->ptrace->capable) ? memory_get(p->memory) : NULL;
+    return p->memory && (p->dumpable == DUMPABLE_USER || t->ptrace->capable) ? memory_get(p->memory) : NULL;
 }
 
 static int32_t peek(const struct thread *t, vaddr_t addr, vaddr_t data)

@@ -2,9 +2,8 @@
 #ifndef KERNEL_SYS_SYS_PTRACE_H
 #define KERNEL_SYS_SYS_PTRACE_H
 
-#include "mm/types.h"
+#include "kernel/proc/regset.h"
 
-enum regset { REGSET_GENERAL, REGSET_FP, REGSET_XFP, REGSET_XSTATE, REGSET_TLS, REGSETS };
 #define REGSET_WHOLE UINT32_MAX /* in place of bytes */
 
 /* Copy a set of registers of a stopped tracee to user memory and back; bytes: of it, from its beginning on,

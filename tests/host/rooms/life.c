@@ -37,6 +37,7 @@
 #include "kernel/lib/printk.h"
 #include "kernel/life/audit.h"
 #include "kernel/life/balance.h"
+#include "kernel/life/core.h"
 #include "kernel/life/exit.h"
 #include "kernel/life/init.h"
 #include "kernel/life/sigframe.h"
@@ -267,6 +268,12 @@ void disk_flush_all(void)
 
 void balance_wait(void)
 {
+}
+
+bool core_write(const struct siginfo *info)
+{
+    (void)info;
+    return false;
 }
 
 void balance_forget(struct memory *m)
