@@ -469,7 +469,7 @@ CMD :=
 ROOT_SIZE := $(shell test "$$(numfmt --from=iec '$(MEM)' 2>/dev/null)" -lt $$((48 << 20)) 2>/dev/null && echo -small)
 ROOT := $(B)/rootfs$(if $(ADD),-run,$(ROOT_SIZE)).cpio
 run: export QUIRE_CMD := $(value CMD)
-run: $(B)/quire.elf $(B)/swap.img $(ROOT) | $(if $(filter-out curses,$(VGA)),$(B)/setup-screen)
+run: $(B)/quire.elf $(B)/swap.img $(ROOT) | $(if $(filter gtk% sdl%,$(VGA)),$(B)/setup-screen)
 	@tools/run -m $(MEM) --append "$(APPEND)$(if $(QUIRE_CMD), quiet)" --initrd $(lastword $^) --disk $(B)/swap.img \
 	    $(if $(VGA),--display $(VGA)) --command "$$QUIRE_CMD"
 
@@ -527,10 +527,16 @@ $(B)/bench/bench.cpio: $(B)/bench/bench
 LAB_MEM := 512M
 # An option with a variable's value, whatever characters that has.
 given = $(if $($(1)),--$(2) '$(subst ','\'',$($(1)))')
+# What is missing is told before anything is fetched, installed or built.
+recorded := $(firstword $(filter trace lab,$(MAKECMDGOALS)))
+ifneq ($(recorded),)
+ifeq ($(strip $(value CMD)$(if $(filter lab,$(recorded)),$(TRACE))),)
+$(error make $(recorded) CMD="..."$(if $(filter lab,$(recorded)), or make lab TRACE=file))
+endif
+endif
 TRACED  = $(call given,PID,pid) $(call given,NAME,name) $(call given,OUT,out) $(if $(EXACT),--exact) -m '$(LAB_MEM)'
 trace: export QUIRE_CMD := $(value CMD)
 trace: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/host/replay
-	@[ -n "$$QUIRE_CMD" ] || { echo 'make trace CMD="..."' >&2; exit 2; }
 	@tools/trace $(TRACED) $(call given,APPEND,append) --command "$$QUIRE_CMD"
 
 # Traced, replayed under every policy, and drawn: make lab CMD="..." or TRACE=file, [POLICY=name,...] [FRAMES=n,...]

@@ -432,6 +432,19 @@ for my $tool (qw(bench check compare debug lab/lab linux-i386 pictures policies 
 {
     my ($status, $out) = output_of("$top/tools/rootfs", 'pack', '-o', tempdir(CLEANUP => 1) . '/root.cpio', 'nosuch');
     ok($status && $out eq "root archive: unknown set 'nosuch'; see tools/rootfs --help\n", 'rootfs: a set that is none') or diag($out);
+    for (['../x', '../x leaves the root: a PATH has no ..'], ['a/../../x', 'a/../../x leaves the root: a PATH has no ..'], ['', "$0= lacks its PATH"]) {
+        my ($path, $why) = @$_;
+        ($status, $out) = output_of("$top/tools/rootfs", 'pack', '-o', tempdir(CLEANUP => 1) . '/root.cpio', '--add', "$0=$path");
+        ok($status && $out eq "root archive: --add: $why\n", "rootfs: a path that is none: '$path'") or diag($out);
+    }
+    for (['--batch'], ['--batch', '/nosuch']) {
+        ($status, $out) = output_of("$top/tools/debug", @$_);
+        ok($status == 2 && $out =~ /^tools\/debug: --batch: there is no file .*\n\z/, "debug: @$_: commands that are not there") or diag($out);
+    }
+    for my $goal (qw(trace lab)) {
+        ($status, $out) = output_of('make', '-C', $top, '--no-print-directory', $goal);
+        ok($status == 2 && $out =~ /^Makefile:\d+: \*\*\* make $goal CMD="\.\.\.".*Stop\.\n\z/, "make $goal: the command is missing, said before anything is made") or diag($out);
+    }
 }
 
 done_testing();
