@@ -25,8 +25,11 @@
 
 uint32_t commit_limit(const struct vm *vm)
 {
-    uint64_t pages = (uint64_t)vm_memory_pages(vm) * vm->overcommit_ratio / 100 + vm->swap.total;
+    uint64_t pages = (uint64_t)vm_memory_pages(vm) * vm->overcommit_ratio / 100;
 
+    if (vm->overcommit_kib)
+        pages = vm->overcommit_kib >> (PAGE_SHIFT - 10);
+    pages += vm->swap.total;
     return pages < UINT32_MAX ? (uint32_t)pages : UINT32_MAX;
 }
 

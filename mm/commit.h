@@ -26,7 +26,8 @@ static inline bool commit_allows(const struct vm *vm, uint32_t pages);
 /* For the last, in the other modes than the heuristic one. */
 bool commit_allows_otherwise(const struct vm *vm, uint32_t pages);
 static inline void commit_release(struct vm *vm, uint32_t pages);
-/* Pages that may be promised under COMMIT_STRICT: swap, and overcommit_ratio percent of memory. */
+/* Pages that may be promised under COMMIT_STRICT: swap, and overcommit_kib, or overcommit_ratio percent of
+ * memory. */
 uint32_t commit_limit(const struct vm *vm);
 /* Charge an object's whole size, until it dies or is charged anew. 0 or -ENOMEM. */
 int object_charge(struct object *o);

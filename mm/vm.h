@@ -130,6 +130,7 @@ struct vm {
     uint32_t max_regions;        /* (n) of a space */
     enum commit_mode overcommit; /* (n) */
     uint32_t overcommit_ratio;   /* (n) percent */
+    uint32_t overcommit_kib;     /* (n) instead of the ratio, if not 0 */
     uint32_t swappiness; /* (n) 0 to 200: whether files' pages go first or those that need swap (reclaim.c) */
     uint32_t swap_credit, file_credit; /* (r) reclaim.c's */
     bool unlocked;      /* (n) a lock ended since reclaim last looked through what it keeps as locked */

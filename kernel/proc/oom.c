@@ -28,6 +28,9 @@
  * Pages are counted before the choice, process by process, since a large one takes milliseconds, in which
  * others run. So a score is as old as that, and who came meanwhile has none yet.
  *
+ * The operator may have it otherwise: whoever asks goes, if he may be chosen (oom_kill_allocating_task); or
+ * nobody does, and the machine stops (panic_on_oom).
+ *
  * Before anybody goes, a swap area that is just being taken off is put on again (mm/swap_off.c).
  *
  * Data: the victim, by number, since it may be gone at any time. Locking: between sleeps.
@@ -79,6 +82,8 @@ void oom_count_also(size_t (*bytes)(const struct process *p))
     mm_assert(counter_count < COUNTERS, "%u counters", counter_count);
     counters[counter_count++] = bytes;
 }
+
+uint32_t oom_kills_asking, oom_lists_tasks = 1, oom_panics;
 
 void oom_count_with(void (*count)(struct process *p))
 {
@@ -220,14 +225,8 @@ static const char *name_of(const struct process *p)
     return p->threads ? p->threads->comm : "?";
 }
 
-static void report(const struct candidate *table, unsigned listed, unsigned n)
+static void list(const struct candidate *table, unsigned listed, unsigned n)
 {
-    const struct process *p = table[0].p;
-
-    os_log("oom: process %d (%s) needs memory%s: %u frames free of %u, %u swap slots free of %u",
-           process_current()->pid, thread_current()->comm,
-           frame_kernel_full(&frame_pool_sys) ? " of the kernel's" : "", frame_free_count(&frame_pool_sys),
-           ram_pages(), vm_sys.swap.free, vm_sys.swap.total);
     os_log("oom: %7s %-15s %11s %11s %11s %6s %9s", "process", "name", "resident KB", "swapped KB",
            "kernel KB", "adjust", "score");
     for (unsigned i = 0; i < listed; i++)
@@ -239,11 +238,30 @@ static void report(const struct candidate *table, unsigned listed, unsigned n)
                                           : "");
     if (n > listed)
         os_log("oom: and %u smaller ones", n - listed);
+}
+
+static const char *reason(const struct candidate *c, bool asked)
+{
+    if (asked)
+        return "it asked for memory, and is one";
+    return is_over_limit(c) && !is_spared(c) ? "it is over its limit, and its score the highest of those,"
+                                             : "its score is the highest";
+}
+
+static void report(const struct candidate *chosen, const struct candidate *table, unsigned listed, unsigned n)
+{
+    const struct process *p = chosen->p;
+
+    os_log("oom: process %d (%s) needs memory%s: %u frames free of %u, %u swap slots free of %u",
+           process_current()->pid, thread_current()->comm,
+           frame_kernel_full(&frame_pool_sys) ? " of the kernel's" : "", frame_free_count(&frame_pool_sys),
+           ram_pages(), vm_sys.swap.free, vm_sys.swap.total);
+    if (oom_lists_tasks)
+        list(table, listed, n);
+    if (oom_panics)
+        os_panic(__FILE__, __LINE__, "memory is exhausted, and panic_on_oom says that this is the end");
     os_log("oom: killed process %d (%s): %s of %u candidates", p->pid, name_of(p),
-           is_over_limit(&table[0]) && !is_spared(&table[0])
-               ? "it is over its limit, and its score the highest of those,"
-               : "its score is the highest",
-           n);
+           reason(chosen, chosen != table), n);
 }
 
 /* Whether somebody who was killed still has memory to give back. */
@@ -276,7 +294,8 @@ static void note_killed(const struct process *p)
  * nobody; or, with others, it would be the running process. Sleeps. */
 static bool choose(bool others)
 {
-    struct candidate table[TABLE];
+    struct candidate table[TABLE], asking, *chosen = table;
+    struct process *self = process_current();
     const struct memory *memory;
     unsigned listed, n;
 
@@ -284,17 +303,21 @@ static bool choose(bool others)
     if (thread_current()->exiting || is_waiting())
         return true; /* somebody else chose meanwhile */
     n = find_candidates(table, &listed);
-    if (!n || (others && table[0].p->memory == process_current()->memory))
+    if (n && oom_kills_asking && may_be_chosen(self)) {
+        asking = measure(self, frame_kernel_full(&frame_pool_sys));
+        chosen = &asking;
+    }
+    if (!n || (others && chosen->p->memory == self->memory))
         return false;
     patience = PATIENCE;
-    if (is_spared(&table[0]) && sparing && somebody_is_dying()) {
+    if (is_spared(chosen) && sparing && somebody_is_dying()) {
         sparing--;
         return true;
     }
-    report(table, listed, n);
-    memory = table[0].p->memory;
-    victim_pid = table[0].p->pid;
-    note_killed(table[0].p);
+    report(chosen, table, listed, n);
+    memory = chosen->p->memory;
+    victim_pid = chosen->p->pid;
+    note_killed(chosen->p);
     sparing = SPARING;
     for (struct process *p = process_all; p; p = p->all_next)
         if (p->memory == memory && p->state == PROCESS_ALIVE)

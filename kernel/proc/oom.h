@@ -4,6 +4,10 @@
 
 #include "kernel/proc/process.h"
 
+/* What the operator may turn (/proc/sys/vm): whoever asks for memory goes; the log lists candidates; the machine
+ * stops. */
+extern uint32_t oom_kills_asking, oom_lists_tasks, oom_panics;
+
 /*
  * Make room for the running program: choose a process, say why, kill it, and wait until it is gone, but not
  * for ever. True: try again. False: the running thread is to end, maybe just because it was chosen. Sleeps;

@@ -19,6 +19,7 @@
 #include "kernel/net/scm.h"
 #include "kernel/net/unix.h"
 #include "kernel/proc/capability.h"
+#include "kernel/proc/oom.h"
 #include "kernel/proc/process.h"
 #include "kernel/proc/uts.h"
 #include "kernel/procfs/procfs.h"
@@ -140,6 +141,21 @@ static int set_overcommit(uint32_t mode)
     return 0;
 }
 
+/* Either of the two takes the other away. */
+static int set_ratio(uint32_t percent)
+{
+    vm_sys.overcommit_ratio = percent;
+    vm_sys.overcommit_kib = 0;
+    return 0;
+}
+
+static int set_kbytes(uint32_t kib)
+{
+    vm_sys.overcommit_kib = kib;
+    vm_sys.overcommit_ratio = 0;
+    return 0;
+}
+
 static int64_t get_min_free(void)
 {
     return (int64_t)vm_sys.pool->marks.min << (PAGE_SHIFT - 10);
@@ -211,7 +227,16 @@ static int64_t get_rss_limit(void)
 }
 
 static const struct control overcommit = {.get = get_overcommit, .set = set_overcommit, .max = COMMIT_STRICT},
-                            overcommit_ratio = {.value = &vm_sys.overcommit_ratio, .max = INT32_MAX},
+                            overcommit_ratio = {.value = &vm_sys.overcommit_ratio,
+                                                .set = set_ratio,
+                                                .max = INT32_MAX},
+                            overcommit_kbytes = {.kind = NUMBER_ULONG,
+                                                 .value = &vm_sys.overcommit_kib,
+                                                 .set = set_kbytes,
+                                                 .max = UINT32_MAX},
+                            oom_self = {.value = &oom_kills_asking, .min = INT32_MIN, .max = INT32_MAX},
+                            oom_tasks = {.value = &oom_lists_tasks, .min = INT32_MIN, .max = INT32_MAX},
+                            oom_panic = {.value = &oom_panics, .max = 2},
                             max_map_count = {.value = &vm_sys.max_regions, .max = INT32_MAX},
                             min_free = {.get = get_min_free, .set = set_min_free, .max = INT32_MAX},
                             swappiness = {.value = &vm_sys.swappiness, .max = 2 * VM_SWAPPINESS_EQUAL},
@@ -292,10 +317,14 @@ static const struct proc_entry vm_entries[] = {
     NUMBER("max_map_count", max_map_count),
     NUMBER("min_free_kbytes", min_free),
     FIXED("mmap_min_addr", mmap_min_addr),
+    NUMBER("oom_dump_tasks", oom_tasks),
+    NUMBER("oom_kill_allocating_task", oom_self),
+    NUMBER("overcommit_kbytes", overcommit_kbytes),
     NUMBER("overcommit_memory", overcommit),
     NUMBER("overcommit_ratio", overcommit_ratio),
     NUMBER("page-cluster", page_cluster),
     NUMBER("pageable_max", pageable_max),
+    NUMBER("panic_on_oom", oom_panic),
     {.name = "policy", .mode = S_IFREG | 0644, .show = show_policy, .store = store_policy},
     NUMBER("rss_limit", rss_limit),
     NUMBER("swappiness", swappiness),
