@@ -98,6 +98,12 @@ static bool ask_continued(struct process *p, int tid, unsigned options, struct e
     return true;
 }
 
+/* Whether the child may have something to tell, now or later: one that has ended has nothing else. */
+static bool can_tell(const struct process *p, unsigned options)
+{
+    return options & WEXITED || p->state != PROCESS_ZOMBIE || p->grave || p->graves;
+}
+
 /* Whether the child has something to tell, and telling it. */
 static bool ask(struct process *p, unsigned options, struct event *e)
 {
@@ -195,7 +201,7 @@ static bool ask_children(const struct wanted *w, struct event *e, bool *any)
     for (struct process *p = self->children; p; p = p->sibling_next) {
         if (!meant(p, w) || unlikely(ptrace_by_parent(p)))
             continue;
-        *any = true;
+        *any |= can_tell(p, w->options);
         if (ask(p, w->options, e))
             return true;
     }
