@@ -216,6 +216,17 @@ static void answer(struct netlink_socket *n, const struct netlink_question *q, s
     append(n, a);
 }
 
+/* Whether all of a message can be read, also what nothing is made of. */
+static bool is_readable(vaddr_t buf, size_t n)
+{
+    uint8_t byte;
+
+    for (size_t at = 0; at < n; at += PAGE_SIZE)
+        if (user_copy_in(&byte, buf + at, 1))
+            return false;
+    return !n || !user_copy_in(&byte, buf + n - 1, 1);
+}
+
 static int netlink_send(struct socket *s, struct transfer *t)
 {
     struct netlink_socket *n = netlink_of(s);
@@ -237,6 +248,8 @@ static int netlink_send(struct socket *s, struct transfer *t)
     have_number(n);
     if (t->size > s->sndbuf - 32)
         return -EMSGSIZE;
+    if (!is_readable(t->buf, t->size))
+        return -EFAULT;
     if (to.number)
         return -ECONNREFUSED;
     q = vm_alloc(sizeof *q);

@@ -106,10 +106,10 @@ int tcp_receive(struct socket *s, struct transfer *t)
     struct inet_socket *i = inet_of(s);
 
     t->scm = NULL; /* nothing goes along */
-    if (i->tcp == TCP_LISTEN)
-        return -ENOTCONN;
     if (t->flags & MSG_ERRQUEUE)
         return -EAGAIN;
+    if (i->tcp == TCP_LISTEN)
+        return -ENOTCONN;
     if (t->flags & MSG_OOB)
         return s->urgent && i->tcp == TCP_CLOSE && !i->done ? -ENOTCONN : stream_receive_urgent(s, t);
     if (!s->first) {

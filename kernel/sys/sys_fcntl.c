@@ -263,6 +263,8 @@ static int get_hint(const struct inode *i, vaddr_t arg)
     return user_copy_out(arg, &hint, sizeof hint);
 }
 
+enum { F_UNLCK = 2 }; /* of leases, too */
+
 static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
 {
     int err;
@@ -294,6 +296,10 @@ static int32_t control(struct file *f, uint32_t fd, uint32_t cmd, uint32_t arg)
         return pipe_get_size(f);
     case F_SETPIPE_SZ:
         return pipe_set_size(f, arg);
+    case F_GETLEASE: /* there are none */
+        return F_UNLCK;
+    case F_SETLEASE:
+        return arg == F_UNLCK && S_ISREG(f->inode->mode) ? -EAGAIN : -EINVAL;
     case F_ADD_SEALS:
         return seals_add(f, arg);
     case F_GET_SEALS:

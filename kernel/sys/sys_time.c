@@ -412,8 +412,12 @@ static int32_t nanosleep(int clock, unsigned flags, vaddr_t req, vaddr_t rem, bo
         return err;
     if (clock < 0 || clock == CLOCK_PROCESS_CPUTIME_ID)
         return sleep_cpu(clock, flags, ns, rem, wide);
-    if ((clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) && !capable(CAP_WAKE_ALARM))
-        return -EPERM;
+    if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) {
+        if (flags & ~(unsigned)TIMER_ABSTIME) /* which other clocks do not look at */
+            return -EINVAL;
+        if (!capable(CAP_WAKE_ALARM))
+            return -EPERM;
+    }
     if (flags & TIMER_ABSTIME)
         return sleep_absolute(clock, ns);
     if (ns == 0)
