@@ -7,8 +7,8 @@
  * permission.c of modes and owners.
  *
  * What happens to an inode is told to its own marks, and before that, with its name, to those of the
- * directory that has it. Of a file with several names that is the directory of the one that was made last;
- * one whose last name is gone has none.
+ * directory that has it. Of a file with several names that is the directory of the one that was made or
+ * opened last; one whose last name is gone has none.
  *
  * Data. An inode has a list of its marks, and all marks are in another one, for the end of a filesystem. A
  * mark holds no reference: who watches keeps nothing in memory and no filesystem in use. So an inode that

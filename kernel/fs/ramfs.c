@@ -253,11 +253,37 @@ static void touch(struct inode *dir)
     dir->mtime_ns = dir->ctime_ns = inode_now();
 }
 
+/* The inode is called by its first name: a file lies where that is. */
+static void call_by_first(struct node *n)
+{
+    if (!S_ISDIR(n->inode.mode))
+        n->inode.parent = n->entry ? n->entry->dir : NULL;
+}
+
+static void name_first(struct node *n, struct entry *e)
+{
+    e->also = n->entry;
+    e->also_at = &n->entry;
+    if (e->also)
+        e->also->also_at = &e->also;
+    n->entry = e;
+    call_by_first(n);
+}
+
+static void name_no_more(struct node *n, struct entry *e)
+{
+    *e->also_at = e->also;
+    if (e->also)
+        e->also->also_at = e->also_at;
+    call_by_first(n);
+}
+
 /* Put an entry for inode into d; one of the tree's references becomes the entry's. */
 static void enter(struct node *d, struct entry *e, struct inode *i)
 {
     grow_table(d);
     e->inode = i;
+    e->dir = &d->inode;
     e->pos = d->dir.next_pos++;
     e->next = NULL;
     e->prev = d->dir.last;
@@ -270,12 +296,10 @@ static void enter(struct node *d, struct entry *e, struct inode *i)
     d->inode.size += RAMFS_ENTRY_SIZE;
     if (d->dir.table)
         hash_in(d, e);
-    node_of(i)->entry = e;
+    name_first(node_of(i), e);
     if (S_ISDIR(i->mode)) {
         i->parent = inode_tree_get(&d->inode);
         d->inode.nlink++;
-    } else {
-        i->parent = &d->inode;
     }
     touch(&d->inode);
 }
@@ -303,11 +327,7 @@ static void leave(struct node *d, struct entry *e)
     else
         d->dir.last = e->prev;
     d->dir.count--;
-    if (n->entry == e) {
-        n->entry = NULL;
-        if (!S_ISDIR(n->inode.mode))
-            n->inode.parent = NULL;
-    }
+    name_no_more(n, e);
     if (S_ISDIR(n->inode.mode))
         d->inode.nlink--;
     d->inode.size -= RAMFS_ENTRY_SIZE;
@@ -587,8 +607,19 @@ static const char *name_of(struct inode *i)
     return e ? e->name : NULL;
 }
 
+static void opened_as(struct inode *dir, const char *name, struct inode *i)
+{
+    struct entry *e = find(node_of(dir), name);
+
+    if (e && e->inode == i) {
+        name_no_more(node_of(i), e);
+        name_first(node_of(i), e);
+    }
+}
+
 static const struct inode_ops ops = {
     .lookup = lookup,
+    .opened_as = opened_as,
     .create = create,
     .link = link,
     .unlink = unlink,
@@ -792,12 +823,7 @@ static bool any_file(const struct filesystem *fs, bool (*such)(const struct inod
 
         if (such(i))
             return true;
-        /* Count a file with several names once. */
-        if (!node_of(i)->entry) {
-            node_of(i)->entry = e;
-            i->parent = &d->inode;
-        }
-        seen += node_of(i)->entry == e;
+        seen += node_of(i)->entry == e; /* a file with several names once */
     }
     return seen != fs->inodes;
 }

@@ -10,6 +10,9 @@ struct entry {
     struct inode *inode;
     struct entry *hash_next;
     struct entry *next, *prev; /* in order of positions */
+    struct entry *also;        /* the next name of the same inode */
+    struct entry **also_at;
+    struct inode *dir; /* that it lies in */
     uint64_t pos;
     uint32_t hash;
     char name[];
@@ -17,7 +20,7 @@ struct entry {
 
 struct node {
     struct inode inode;
-    struct entry *entry;             /* that names it, the last made; NULL: none, or unknown */
+    struct entry *entry;             /* those that name it, the one it was made or opened by last first */
     struct node *all_next, **all_at; /* in the list of all */
     struct xattr *xattrs;            /* xattr.c */
     union {

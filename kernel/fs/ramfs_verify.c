@@ -42,6 +42,8 @@ static bool entry_verify(const struct node *d, const struct entry *e)
         "entry %s of inode %u is at %llu", e->name, d->inode.ino, (unsigned long long)e->pos);
     INV("INV-RAMFS-1", e->hash == ramfs_hash(e->name) && (!d->dir.table || in_table(d, e)),
         "entry %s of inode %u, hash %x", e->name, d->inode.ino, e->hash);
+    INV("INV-RAMFS-2", e->dir == &d->inode && *e->also_at == e && (!e->also || e->also->inode == i),
+        "entry %s of inode %u, a name of inode %u", e->name, d->inode.ino, i->ino);
     INV("INV-RAMFS-2", i->fs == d->inode.fs && i->refs > 0 && (!S_ISDIR(i->mode) || i->parent == &d->inode),
         "entry %s of inode %u names inode %u, %u references", e->name, d->inode.ino, i->ino, i->refs);
     return ok;

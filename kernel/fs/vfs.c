@@ -48,6 +48,8 @@
 
 struct filesystem_type *filesystem_types;
 struct filesystem *vfs_mounts;
+struct waitq vfs_mounts_watchers;
+uint32_t vfs_mounts_version;
 
 TALLY(inodes, "inodes");
 TALLY(contexts, "roots and current directories");
@@ -405,9 +407,16 @@ static int take_link(struct walk *w, struct inode *link, const char *after, bool
         kfree(text);
         return n ? n : -ENOENT;
     }
+    /* A link and what is left of the path have a limit each, and none together. */
     if ((size_t)n + tail + 2 > PATH_MAX) {
+        char *longer = vm_alloc((size_t)n + tail + 2);
+
+        if (longer)
+            memcpy(longer, text, (size_t)n);
         kfree(text);
-        return -ENAMETOOLONG;
+        if (!longer)
+            return -ENOMEM;
+        text = longer;
     }
     if (tail || slash)
         text[n++] = '/';
@@ -553,6 +562,9 @@ static int walk(struct walk *w, struct path_end *end)
             end->dir = w->at;
             end->inode = next;
             w->at = NULL;
+            if (flags & LOOKUP_OPEN && next && next->nlink > 1 && !S_ISDIR(next->mode) &&
+                end->dir->ops->opened_as)
+                end->dir->ops->opened_as(end->dir, end->name, next);
             return 0;
         }
         inode_put(w->at);
@@ -886,6 +898,11 @@ static bool same_file(const struct inode *a, const struct inode *b)
     return a == b || (b && a->fs == b->fs && a->fs->type->made_up && a->ino == b->ino);
 }
 
+static const struct filesystem *end_fs(const struct path_end *end)
+{
+    return (end->dir ? end->dir : end->inode)->fs;
+}
+
 /* In the order in which Linux looks. */
 static int rename_ends(struct path_end *from, struct path_end *to, unsigned flags)
 {
@@ -893,12 +910,12 @@ static int rename_ends(struct path_end *from, struct path_end *to, unsigned flag
     char *kept;
     int err;
 
+    if (end_fs(from) != end_fs(to))
+        return -EXDEV;
     if (from->kind != PATH_NAME)
         return -EBUSY;
     if (to->kind != PATH_NAME)
         return flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-    if (from->dir->fs != to->dir->fs)
-        return -EXDEV;
     if (inode_may_change(from->dir))
         return -EROFS;
     if (!from->inode)
@@ -965,6 +982,13 @@ void filesystem_register(struct filesystem_type *type)
     *end = type;
 }
 
+/* Whoever waits for it is told that mounts are others. */
+static void mounts_changed(void)
+{
+    vfs_mounts_version++;
+    os_wake_all(&vfs_mounts_watchers);
+}
+
 static void append_mount(struct filesystem *fs)
 {
     struct filesystem **end = &vfs_mounts;
@@ -972,6 +996,7 @@ static void append_mount(struct filesystem *fs)
     while (*end)
         end = &(*end)->next;
     *end = fs;
+    mounts_changed();
 }
 
 /* Whether something can be mounted on what may be a directory, now. */
@@ -1092,6 +1117,8 @@ int vfs_remount(struct inode *top, bool mount_only, unsigned flags, const char *
     if (err) {
         fs->flags = old;
         fs->read_only = was;
+    } else {
+        mounts_changed();
     }
     return err;
 }
@@ -1153,6 +1180,7 @@ int vfs_umount(struct inode *top, unsigned flags)
     out = take_out(fs);
     for (struct filesystem *f = out; f; f = f->next)
         f->root->covers->covered_by = NULL;
+    mounts_changed();
     inode_put(top);
     while (out) {
         struct filesystem *f = out;

@@ -40,6 +40,7 @@ enum {
 #define S_ISCHR(m)  (((m)&S_IFMT) == S_IFCHR)
 #define S_ISBLK(m)  (((m)&S_IFMT) == S_IFBLK)
 #define S_ISFIFO(m) (((m)&S_IFMT) == S_IFIFO)
+#define S_ISSOCK(m) (((m)&S_IFMT) == S_IFSOCK)
 /* What readdir says of a type (DT_*). */
 #define MODE_DTYPE(m) (((m)&S_IFMT) >> 12)
 
@@ -64,6 +65,9 @@ struct inode_ops {
      * that inode then, and LOOKUP_JUMPED is returned; or LOOKUP_LED, if what the link says leads there too.
      * NULL: there are none, use lookup. */
     int (*lookup_through)(struct inode *dir, const char *name, struct inode **out);
+    /* It is opened or executed by this one of its names: it is called so from now on. Does not sleep. NULL:
+     * files have one name. */
+    void (*opened_as)(struct inode *dir, const char *name, struct inode *i);
     /* name NULL: a file without a name (O_TMPFILE). out may be NULL. -EEXIST. */
     int (*create)(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, struct inode **out);
     int (*link)(struct inode *dir, const char *name, struct inode *target);
@@ -190,6 +194,7 @@ struct filesystem_type {
     void (*show)(const struct filesystem *fs, file_print_fn *print, void *to);
     uint16_t block; /* bytes, as stat(2) tells; 0: a page */
     bool nodes;     /* its inodes are ramfs.c's */
+    bool abstract;  /* its files stand for what is no file: they have no birth, and are never executed */
     bool made_up;   /* inodes are made at each look-up: nothing can be mounted on one, or made beside them */
     struct filesystem_type *next;
 };
@@ -306,6 +311,7 @@ enum {
     LOOKUP_IN_ROOT = 1024,      /* where it starts is the root, of absolute paths and links too */
     LOOKUP_CACHED = 2048,       /* -EAGAIN if a name is not in memory: it is made up, or there is none */
     LOOKUP_SCOPED = LOOKUP_BENEATH | LOOKUP_IN_ROOT,
+    LOOKUP_OPEN = 4096, /* a file is called by this name from now on */
 };
 enum path_kind { PATH_NAME, PATH_DOT, PATH_DOTDOT, PATH_ROOT };
 
@@ -382,6 +388,8 @@ int vfs_remount(struct inode *root, bool mount_only, unsigned flags, const char 
  */
 unsigned vfs_end(bool report);
 extern struct filesystem *vfs_mounts; /* in order of mounting */
+extern uint32_t vfs_mounts_version;   /* another one after each change of them, and who waits for that */
+extern struct waitq vfs_mounts_watchers;
 /*
  * Set up the root, unpack the archive into it (NULL: none; high: as unpack() has it), and mount /dev, /tmp,
  * and /proc, /sys and /dev/pts if they are registered. A broken archive is a named error, *why (else NULL);

@@ -412,8 +412,12 @@ static void show(const struct filesystem *fs, file_print_fn *print, void *to)
     (void)to;
 }
 
-static struct filesystem_type type = {
-    .name = "mqueue", .magic = MQUEUE_MAGIC, .mount = mount, .destroy = destroy, .show = show};
+static struct filesystem_type type = {.name = "mqueue",
+                                      .magic = MQUEUE_MAGIC,
+                                      .mount = mount,
+                                      .destroy = destroy,
+                                      .show = show,
+                                      .abstract = true};
 
 void mqueue_init(void)
 {

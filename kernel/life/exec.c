@@ -108,7 +108,7 @@ static int look_up_from(int dirfd, const char *path, unsigned how, struct inode 
 static int look_up(const struct exec_args *a, struct inode **out)
 {
     unsigned how = (a->flags & AT_SYMLINK_NOFOLLOW ? LOOKUP_NOFOLLOW : 0u) |
-                   (a->flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0u);
+                   (a->flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0u) | LOOKUP_OPEN;
     int err;
 
     if (a->flags & ~(unsigned)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))

@@ -193,8 +193,8 @@ static int find(const struct proc_node *dir, const char *name, struct proc_node 
     bool is_number = *name >= '0' && *name <= '9'; /* no fixed name begins like this */
     const struct proc_entry *e = is_number ? NULL : dir->entry->children;
 
-    if (dir->pid && !proc_process(dir))
-        return -ENOENT;
+    if (dir->pid && !proc_process(dir)) /* the directory of a process or a thread says so */
+        return dir->entry->names ? -ENOENT : -ESRCH;
     if (proc_may_look(dir))
         return -EACCES;
     while (e && e->name && (e->name[0] != name[0] || strcmp(e->name, name) != 0))
@@ -361,6 +361,7 @@ struct proc_file {
     bool in_parts;  /* text is what begins at `begin`; the record after it is at or above `from` */
     uint64_t begin; /* position in the file */
     uint32_t from;
+    uint32_t mounts; /* the version of them that was told of */
 };
 
 /* Whether nobody may open it for writing if it takes nothing. */
@@ -678,6 +679,37 @@ static const struct file_ops sys_ops = {TEXT, NOT_OF_A_PROCESS};
 static const struct file_ops pid_text_ops = {TEXT, OF_A_PROCESS, .never_at = true};
 static const struct file_ops pid_number_ops = {TEXT, OF_A_PROCESS};
 
+/* What is mounted can be watched for changes: who asks is told of each once. */
+static int open_mounts(struct file *f)
+{
+    const struct process *p = proc_process(proc_node_of(f->inode));
+    int err = p && p->state == PROCESS_ZOMBIE ? -EINVAL : open_text(f); /* who has ended sees none */
+
+    if (!err)
+        ((struct proc_file *)f->data)->mounts = vfs_mounts_version;
+    return err;
+}
+
+static unsigned poll_mounts(struct file *f, struct poll_table *table)
+{
+    struct proc_file *p = f->data;
+    unsigned ready = POLLIN | POLLRDNORM;
+
+    poll_register(table, &vfs_mounts_watchers);
+    if (p->mounts != vfs_mounts_version) {
+        p->mounts = vfs_mounts_version;
+        ready |= POLLERR | POLLPRI;
+    }
+    return ready;
+}
+
+const struct file_ops proc_mounts_ops = {.open = open_mounts,
+                                         .release = release_text,
+                                         .read = read_text,
+                                         .seek = seek_text,
+                                         .poll = poll_mounts,
+                                         .never_at = true};
+
 static int open_raw(struct file *f)
 {
     return proc_may_look(proc_node_of(f->inode));
@@ -729,10 +761,19 @@ static void destroy(struct filesystem *fs)
     inode_tree_put(fs->root);
 }
 
-static struct filesystem_type type = {
-    .name = "proc", .magic = PROC_MAGIC, .block = 1024, .mount = mount, .destroy = destroy, .made_up = true};
-static struct filesystem_type sysfs_type = {
-    .name = "sysfs", .magic = SYSFS_MAGIC, .mount = mount_sysfs, .destroy = destroy, .made_up = true};
+static struct filesystem_type type = {.name = "proc",
+                                      .magic = PROC_MAGIC,
+                                      .block = 1024,
+                                      .mount = mount,
+                                      .destroy = destroy,
+                                      .abstract = true,
+                                      .made_up = true};
+static struct filesystem_type sysfs_type = {.name = "sysfs",
+                                            .magic = SYSFS_MAGIC,
+                                            .mount = mount_sysfs,
+                                            .destroy = destroy,
+                                            .abstract = true,
+                                            .made_up = true};
 
 void procfs_init(const char *cmdline)
 {

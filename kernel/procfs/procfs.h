@@ -140,6 +140,8 @@ int proc_next_misses(struct text *t, const struct proc_node *n, uint32_t *from);
 
 /* procfs_events.c */
 extern const struct file_ops proc_events_ops;
+/* procfs.c: of what lists the mounts */
+extern const struct file_ops proc_mounts_ops;
 
 /* procfs_mem.c. proc_store_clear_refs() sleeps. */
 int proc_read_auxv(const struct proc_node *n, uint64_t pos, uint8_t *buf, size_t size);

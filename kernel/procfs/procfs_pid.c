@@ -1039,6 +1039,12 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
         .follow = follow_inode, .arg = &fn_                                                                  \
     }
 
+/* A list of mounts, which can be watched. */
+#define MOUNTS(entry_name, show_fn)                                                                          \
+    {                                                                                                        \
+        .name = entry_name, .mode = S_IFREG | 0444, .show = show_fn, .file_ops = &proc_mounts_ops            \
+    }
+
 /* What a process and each of its threads have. What is looked up most stands first. */
 #define COMMON_ENTRIES                                                                                       \
     LINK("exe", exe_fn), RAW("auxv", 0400, proc_read_auxv),                                                  \
@@ -1055,7 +1061,7 @@ static const inode_fn exe_fn = exe_of, cwd_fn = cwd_of, root_fn = root_of;
          .store = store_login,                                                                               \
          .begins_only = true,                                                                                \
          .counts_from_end = true},                                                                           \
-        RECORDS("maps", maps), FILE("mountinfo", proc_show_mountinfo), FILE("mounts", proc_show_mounts),     \
+        RECORDS("maps", maps), MOUNTS("mountinfo", proc_show_mountinfo), MOUNTS("mounts", proc_show_mounts), \
         SCORE("oom_adj", oom_adj), COUNTING("oom_score", show_oom_score),                                    \
         SCORE("oom_score_adj", oom_score_adj),                                                               \
         {.name = "pagemap",                                                                                  \

@@ -119,7 +119,15 @@ int32_t sys_brk(SYSCALL_1_ARG(to))
 
 static bool is_noexec(const struct file *f)
 {
-    return f && f->inode->fs->flags & MOUNT_NOEXEC;
+    return f && (f->inode->fs->flags & MOUNT_NOEXEC || f->inode->fs->type->abstract);
+}
+
+/* Whether a mapping ends behind the last position of what is no file or disk. */
+static bool ends_too_late(const struct file *f, uint32_t page, size_t size)
+{
+    uint32_t mode = f->inode->mode;
+
+    return !S_ISREG(mode) && !S_ISBLK(mode) && !S_ISSOCK(mode) && page > (UINT32_MAX - size) >> PAGE_SHIFT;
 }
 
 /* Whether memory may be locked at all; how much is the space's business. */
@@ -129,7 +137,7 @@ static bool may_lock(void)
 }
 
 /* The region flags that a mapping asks for, or -errno. */
-static int region_flags(uint32_t prot, uint32_t flags, const struct file *f)
+static int region_flags(uint32_t prot, uint32_t flags, const struct file *f, uint32_t page, size_t size)
 {
     unsigned r = is_noexec(f) ? prot & PROT_ALL : rights(prot);
 
@@ -137,6 +145,8 @@ static int region_flags(uint32_t prot, uint32_t flags, const struct file *f)
         r |= REGION_LOCKED;
     if (r & REGION_LOCKED && !may_lock())
         return -EPERM;
+    if (f && ends_too_late(f, page, size))
+        return -EOVERFLOW;
     if (flags & MAP_NORESERVE)
         r |= REGION_NORESERVE;
     if (flags & MAP_GROWSDOWN)
@@ -225,7 +235,7 @@ static int map(vaddr_t *at, size_t size, uint32_t prot, uint32_t flags, struct f
         if (where & MAP_NOREPLACE && is_taken(s, *at, *at + (vaddr_t)size))
             return -EEXIST; /* before anything that is wrong with the file */
     }
-    err = region_flags(prot, flags, f);
+    err = region_flags(prot, flags, f, page, size);
     if (err < 0)
         return err;
     region = (unsigned)err;

@@ -244,7 +244,8 @@ static int32_t put_statx(const struct inode *i, vaddr_t user, bool birth)
         STATX_ATTR_MOUNT_ROOT = 0x2000,
         STATX_ATTR_TOLD = 0x201000 | STATX_ATTR_MOUNT_ROOT /* with AUTOMOUNT and DAX, which nothing has */
     };
-    bool born = birth && !i->fs->type->made_up;
+    /* What lies in no mounted filesystem was born if it is a file, as memfd_create()'s are. */
+    bool born = birth && !i->fs->type->abstract && (i->fs->root || S_ISREG(i->mode));
     struct statx s = {
         .mask = STATX_BASIC_STATS | STATX_MNT_ID | (born ? STATX_BTIME : 0),
         .mnt_id = i->fs->dev,

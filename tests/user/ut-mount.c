@@ -1,5 +1,7 @@
 /* What mount(2)'s flags and tmpfs's options do. */
 #include "tests/user/ut.h"
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
@@ -563,6 +565,48 @@ static void renamed(void)
     rmdir("d");
 }
 
+/* Who looks at /proc/mounts is told of each change once. */
+static void watched(void)
+{
+    struct pollfd p = {.fd = open("/proc/self/mounts", O_RDONLY), .events = POLLIN | POLLPRI},
+                  i = {.fd = open("/proc/self/mountinfo", O_RDONLY), .events = POLLPRI};
+    struct epoll_event wanted = {.events = EPOLLPRI}, got = {0};
+    int set = epoll_create1(0), status;
+    pid_t pid;
+
+    PART("watched");
+    TRY(epoll_ctl(set, EPOLL_CTL_ADD, i.fd, &wanted));
+    TRY(poll(&p, 1, 0));
+    SHOW(p.revents);
+    if (tmpfs(0, NULL) != 0) {
+        ut_say("mount: %s", ut_errno(errno));
+        return;
+    }
+    TRY(poll(&p, 1, 0));
+    SHOW(p.revents);
+    TRY(poll(&p, 1, 0));
+    SHOW(p.revents);
+    TRY(epoll_wait(set, &got, 1, 0));
+    SHOW(got.events);
+    TRY(epoll_wait(set, &got, 1, 0));
+    TRY(mount("none", AT, NULL, MS_REMOUNT | MS_BIND | MS_NOEXEC, NULL));
+    TRY(poll(&p, 1, 0));
+    SHOW(p.revents);
+    pid = fork();
+    if (!pid) {
+        usleep(50000);
+        _exit(umount(AT) != 0);
+    }
+    p.events = POLLPRI;
+    TRY(poll(&p, 1, 10000));
+    SHOW(p.revents);
+    waitpid(pid, &status, 0);
+    ut_say("who took it away: %s", ut_status(status));
+    close(set);
+    close(p.fd);
+    close(i.fd);
+}
+
 UT_PROGRAM(mount)
 {
     ut_workdir();
@@ -576,4 +620,5 @@ UT_PROGRAM(mount)
     no_exec();
     times();
     renamed();
+    watched();
 }
