@@ -239,8 +239,8 @@ static int open_temporary(struct inode *dir, const char *path, uint32_t flags, u
 static int find_or_create(struct inode *dir, const char *path, uint32_t flags, uint32_t mode,
                           unsigned resolve, struct path_end *end, bool *made)
 {
-    unsigned how =
-        resolve | (flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL) ? LOOKUP_NOFOLLOW : 0);
+    unsigned how = LOOKUP_OPEN | resolve |
+                   (flags & O_NOFOLLOW || (flags & O_CREAT && flags & O_EXCL) ? LOOKUP_NOFOLLOW : 0);
     int err;
 
     for (;;) {
@@ -429,7 +429,7 @@ static __attribute__((noinline)) int check_transfer(vaddr_t buf, size_t *n, uint
     if (*n > RW_MAX)
         *n = RW_MAX;
     /* The end has to be a position too. */
-    return pos > (uint64_t)INT64_MAX - *n ? -EINVAL : 0;
+    return pos > (uint64_t)INT64_MAX - *n && pos != FILE_END ? -EINVAL : 0;
 }
 
 /* Let op move bytes. What has no position and asks for a usual range, as most transfers do, needs no more. */

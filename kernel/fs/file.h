@@ -110,6 +110,8 @@ static inline void file_put(struct file *f)
 }
 /* What /proc/PID/fd shows. Length without 0, cut off at size - 1. */
 int file_path(const struct file *f, char *buf, size_t size);
+/* A position to write at: wherever the file ends when it is written. Of regular files. */
+#define FILE_END UINT64_MAX
 /*
  * Read or write as system calls do: checks the mode and the numbers, advances the position (pos NULL: the
  * file's own). Bytes, RW_MAX at most, or -errno. Sleep.

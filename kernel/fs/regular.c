@@ -239,7 +239,7 @@ static int regular_write(struct file *file, vaddr_t buf, size_t n, uint64_t *pos
     if (n == 0)
         return 0;
     mutex_lock(&i->lock);
-    if (file->flags & O_APPEND)
+    if (file->flags & O_APPEND || *pos == FILE_END)
         *pos = i->size;
     err = seals_allow_write(i);
     if (!err)

@@ -430,6 +430,12 @@ enum {
     RWF_KNOWN = RWF_HIPRI | RWF_DSYNC | RWF_SYNC, /* of no effect on what is in memory */
 };
 
+/* Whether writers may ask for RWF_APPEND. */
+static bool may_append(const struct inode *i)
+{
+    return i->object || S_ISFIFO(i->mode) || S_ISSOCK(i->mode);
+}
+
 /* What is wrong with moving bytes by a vector that was read, whatever is in it. */
 static int check_mode(transfer_fn fn, const struct file *f)
 {
@@ -440,21 +446,42 @@ static int check_mode(transfer_fn fn, const struct file *f)
     return (reads ? f->ops->read != NULL || S_ISDIR(f->inode->mode) : f->ops->write != NULL) ? 0 : -EINVAL;
 }
 
+/* Append whatever the position is; the file's own (at NULL) is behind it then. */
+static int32_t append_parts(struct file *f, const struct io_vector *v, const uint64_t *at)
+{
+    uint64_t end = FILE_END;
+    int32_t done;
+
+    if (at)
+        return transfer_parts(file_write, f, v, &end);
+    file_pos_lock(f);
+    done = transfer_parts(file_write, f, v, &end);
+    if (end != FILE_END)
+        f->pos = end;
+    file_pos_unlock(f);
+    return done;
+}
+
 static int32_t transfer_vector(transfer_fn fn, uint32_t fd, vaddr_t user_vector, uint32_t count,
                                uint64_t *pos, uint32_t flags)
 {
     struct file *f = fd_get_open((int)fd);
     struct io_vector v;
+    bool append = false;
     int done = -EBADF;
 
     if (f)
         done = pos && !takes_position(f, fn) ? -ESPIPE : io_vector_get(&v, user_vector, count, true);
     if (!done) {
         done = check_mode(fn, f);
-        if (fn == file_read && f->inode->object) /* what is read is never appended */
+        append = fn == file_write && flags & RWF_APPEND && f->inode->object;
+        /* What is read is never appended, and what has no positions always. */
+        if (fn == file_read ? f->inode->object != NULL : may_append(f->inode))
             flags &= ~(uint32_t)RWF_APPEND;
         if (!done && v.total)
-            done = flags & ~(uint32_t)RWF_KNOWN ? -EOPNOTSUPP : transfer_parts(fn, f, &v, pos);
+            done = flags & ~(uint32_t)RWF_KNOWN ? -EOPNOTSUPP
+                   : append                     ? append_parts(f, &v, pos)
+                                                : transfer_parts(fn, f, &v, pos);
         io_vector_put(&v);
     }
     file_put(f);
