@@ -458,7 +458,7 @@ TEST(procfs, ended_process)
     EXPECT(read_at(f, path, sizeof path, 0) > 0, "alive");
     patient_end(&x);
     EXPECT(read_at(f, path, sizeof path, 0) == -ESRCH, "ended");
-    EXPECT(path_lookup(dir->inode, "stat", 0, &i) == -ENOENT, "look-up in its directory");
+    EXPECT(path_lookup(dir->inode, "stat", 0, &i) == -ESRCH, "look-up in its directory");
     x.p = process_create(pid, NULL);
     REQUIRE(x.p, "no memory");
     process_enter(x.p, NULL);
