@@ -4,8 +4,8 @@
 
 #include "kernel/proc/process.h"
 
-/* What the operator may turn (/proc/sys/vm): whoever asks for memory goes; the log lists candidates; the machine
- * stops. */
+/* What the operator may turn (/proc/sys/vm): whoever asks for memory goes; the log lists candidates; the
+ * machine stops. */
 extern uint32_t oom_kills_asking, oom_lists_tasks, oom_panics;
 
 /*

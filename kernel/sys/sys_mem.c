@@ -136,8 +136,9 @@ static bool may_lock(void)
     return process_current()->rlimit[RLIMIT_MEMLOCK].soft || capable(CAP_IPC_LOCK);
 }
 
-/* The region flags that a mapping asks for, or -errno. */
-static int region_flags(uint32_t prot, uint32_t flags, const struct file *f, uint32_t page, size_t size)
+/* The region flags that a mapping asks for, or -errno. Compiled twice, since most mappings have no file. */
+static inline __attribute__((always_inline)) int
+region_flags(uint32_t prot, uint32_t flags, const struct file *f, uint32_t page, size_t size)
 {
     unsigned r = is_noexec(f) ? prot & PROT_ALL : rights(prot);
 
@@ -185,20 +186,41 @@ static int region_flags(uint32_t prot, uint32_t flags, const struct file *f, uin
     return (int)r;
 }
 
-/* What is mapped: the file's object, new shared memory, or NULL for private zeroes. 0 or -errno. */
+static __attribute__((noinline)) int region_flags_of_file(uint32_t prot, uint32_t flags, const struct file *f,
+                                                          uint32_t page, size_t size)
+{
+    return region_flags(prot, flags, f, page, size);
+}
+
+/* What is mapped, unless it is private zeroes that no file stands for: the file's object, or new shared memory.
+ * NULL: zeroes. 0 or -errno. */
 static int find_object(struct file *f, uint32_t page, size_t size, unsigned *region, struct object **out)
 {
     int err;
 
     *out = NULL;
     if (!f)
-        return *region & REGION_SHARED ? vm_shared_zeroes(size, *region, out) : 0;
+        return vm_shared_zeroes(size, *region, out);
     *region |= seals_for_map(f->inode, *region);
     err = f->ops->mmap(f, page, size, *region, out);
     if (!err && !*out)
         *region |= REGION_OF_FILE;
     if (!err && f->writer)
         *region |= REGION_WRITER;
+    return err;
+}
+
+static __attribute__((noinline)) int map_object(struct space *s, vaddr_t *at, size_t size, unsigned region,
+                                                struct file *f, uint32_t page)
+{
+    struct object *o;
+    int err = find_object(f, page, size, &region, &o);
+
+    if (err)
+        return err;
+    err = space_map(s, at, size, region, o, f ? page : 0);
+    if (o)
+        object_put(o);
     return err;
 }
 
@@ -215,7 +237,6 @@ static bool is_taken(struct space *s, vaddr_t start, vaddr_t end)
 static int map(vaddr_t *at, size_t size, uint32_t prot, uint32_t flags, struct file *f, uint32_t page)
 {
     struct space *s = space();
-    struct object *o;
     unsigned where = 0, region;
     int err;
 
@@ -235,16 +256,12 @@ static int map(vaddr_t *at, size_t size, uint32_t prot, uint32_t flags, struct f
         if (where & MAP_NOREPLACE && is_taken(s, *at, *at + (vaddr_t)size))
             return -EEXIST; /* before anything that is wrong with the file */
     }
-    err = region_flags(prot, flags, f, page, size);
+    err = f ? region_flags_of_file(prot, flags, f, page, size) : region_flags(prot, flags, NULL, 0, 0);
     if (err < 0)
         return err;
     region = (unsigned)err;
-    err = find_object(f, page, size, &region, &o);
-    if (err)
-        return err;
-    err = space_map(s, at, size, region | where, o, f ? page : 0);
-    if (o)
-        object_put(o);
+    err = f || region & REGION_SHARED ? map_object(s, at, size, region | where, f, page)
+                                      : space_map(s, at, size, region | where, NULL, 0);
     if (!err && ((region | s->lock_future) & REGION_LOCKED ||
                  (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
         space_populate(s, *at, *at + (vaddr_t)size, POPULATE_MAPPED);
