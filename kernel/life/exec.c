@@ -399,7 +399,7 @@ static int map_stack(struct exec *x, const struct exec_args *a, const struct pro
 {
     uint64_t limit = p->rlimit[RLIMIT_STACK].soft, gap = limit;
     size_t words = (a->argc + a->envc + 64) * sizeof(uint32_t);
-    size_t size = PAGE_UP(words + a->bytes + strlen(a->path) + 64);
+    size_t size = PAGE_UP(words + a->bytes + a->path_bytes + 64);
     unsigned prot = REGION_READ | REGION_WRITE | REGION_GROWSDOWN;
     vaddr_t at;
 
@@ -457,7 +457,7 @@ static int write_stack(struct exec *x, const struct exec_args *a)
     int err;
 
     random_bytes(random, sizeof random);
-    err = push(&sp, a->path, strlen(a->path) + 1);
+    err = push(&sp, a->path, a->path_bytes);
     path = sp;
     if (!err)
         err = push(&sp, a->strings, a->bytes);

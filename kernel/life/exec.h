@@ -7,6 +7,7 @@
 /* What a program is given. */
 struct exec_args {
     char *path;          /* as the program is told it: from a descriptor on it begins with /dev/fd/N */
+    size_t path_bytes;   /* with its 0 */
     const char *from;    /* the part of it that is looked up */
     int dirfd;           /* from there, or AT_FDCWD */
     unsigned flags;      /* of execveat(); AT_EMPTY_PATH: what dirfd names is the program */

@@ -40,6 +40,7 @@ int exec_args_from_kernel(struct exec_args *a, const char *path, const char *con
     for (const char *const *s = envp; *s; s++)
         n += strlen(*s) + 1;
     *a = (struct exec_args){.path = vm_alloc(strlen(path) + 1),
+                            .path_bytes = strlen(path) + 1,
                             .dirfd = AT_FDCWD,
                             .strings = vm_table_alloc(n ? n : 1, 1),
                             .strings_size = n ? n : 1,
@@ -47,7 +48,7 @@ int exec_args_from_kernel(struct exec_args *a, const char *path, const char *con
                             .bytes = n};
     if (!a->path || !a->strings)
         return -ENOMEM;
-    memcpy(a->path, path, strlen(path) + 1);
+    memcpy(a->path, path, a->path_bytes);
     a->from = a->path;
     to = a->strings;
     for (; *argv; argv++, a->argc++) {
@@ -148,16 +149,15 @@ static size_t room_for(const struct exec_args *a)
 {
     uint64_t limit = process_current()->rlimit[RLIMIT_STACK].soft / 4;
     uint64_t pointers = ((uint64_t)(a->argc ? a->argc : 1) + a->envc) * sizeof(uint32_t);
-    uint64_t path = strlen(a->path) + 1;
 
     limit = limit < ALL_MIN ? ALL_MIN : limit > ALL_MAX ? ALL_MAX : limit;
-    return pointers + path < limit ? (size_t)(limit - pointers - path) : 0;
+    return pointers + a->path_bytes < limit ? (size_t)(limit - pointers - a->path_bytes) : 0;
 }
 
 /* The path is looked up from a descriptor: the program is told one that leads there through /dev/fd. */
 static int add_prefix(struct exec_args *a)
 {
-    size_t n = strlen(a->path) + 1, prefix;
+    size_t n = a->path_bytes, prefix;
     char *path = vm_alloc(PATH_PREFIX + n);
 
     if (!path)
@@ -166,6 +166,7 @@ static int add_prefix(struct exec_args *a)
     memcpy(path + prefix, a->path, n);
     kfree(a->path);
     a->path = path;
+    a->path_bytes = prefix + n;
     a->from = path + prefix;
     return 0;
 }
@@ -181,6 +182,7 @@ static int add_path(struct exec_args *a, vaddr_t user)
     if (!n && !(a->flags & AT_EMPTY_PATH))
         return -ENOENT;
     a->from = a->path;
+    a->path_bytes = (size_t)n + 1;
     if (a->path[0] == '/')
         a->dirfd = AT_FDCWD;
     return a->dirfd == AT_FDCWD ? 0 : add_prefix(a);
@@ -227,7 +229,7 @@ int exec_args_from_user(struct exec_args *a, int dirfd, vaddr_t path, vaddr_t ar
 static int add_script(struct exec_args *a, const char *interp, const char *arg)
 {
     size_t first = strlen(a->strings) + 1;
-    size_t n1 = strlen(interp) + 1, n2 = arg ? strlen(arg) + 1 : 0, n3 = strlen(a->path) + 1;
+    size_t n1 = strlen(interp) + 1, n2 = arg ? strlen(arg) + 1 : 0, n3 = a->path_bytes;
     size_t size = a->bytes - first + n1 + n2 + n3;
     char *strings, *path;
 
@@ -250,6 +252,7 @@ static int add_script(struct exec_args *a, const char *interp, const char *arg)
     a->strings = strings;
     a->strings_size = size;
     a->path = path;
+    a->path_bytes = n1;
     a->from = path;
     a->dirfd = AT_FDCWD;
     a->flags = AT_EMPTY_PATH; /* an interpreter's path may be empty, which leads to no program */

@@ -192,8 +192,8 @@ static __attribute__((noinline)) int region_flags_of_file(uint32_t prot, uint32_
     return region_flags(prot, flags, f, page, size);
 }
 
-/* What is mapped, unless it is private zeroes that no file stands for: the file's object, or new shared memory.
- * NULL: zeroes. 0 or -errno. */
+/* What is mapped, unless it is private zeroes that no file stands for: the file's object, or new shared
+ * memory. NULL: zeroes. 0 or -errno. */
 static int find_object(struct file *f, uint32_t page, size_t size, unsigned *region, struct object **out)
 {
     int err;
