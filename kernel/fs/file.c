@@ -14,6 +14,7 @@
  * Locking. One processor: what does not sleep is one step.
  */
 #include "kernel/fs/file.h"
+#include "kernel/fs/attributes.h"
 #include "kernel/fs/async.h"
 #include "kernel/fs/dnotify.h"
 #include "kernel/fs/epoll.h"
@@ -192,6 +193,8 @@ static int may_open(const struct path_end *end, uint32_t flags, bool made)
     if (flags & O_CREAT && end->dir && permission_take(end->dir, end->inode))
         return -EACCES;
     err = inode_permission(end->inode, wanted[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0u));
+    if (!err && is_append_only(end->inode) && ((flags & O_ACCMODE && !(flags & O_APPEND)) || flags & O_TRUNC))
+        return -EPERM;
     return !err && flags & O_NOATIME && !inode_is_owner(end->inode) ? -EPERM : err;
 }
 

@@ -19,6 +19,7 @@
  * Source: path_resolution(7), inode(7), chmod(2), chown(2), unlink(2), proc(5) (protected_*).
  */
 #include "kernel/fs/permission.h"
+#include "kernel/fs/attributes.h"
 #include "kernel/fs/notify.h"
 #include "kernel/proc/capability.h"
 
@@ -44,6 +45,8 @@ int inode_permission(struct inode *i, unsigned want)
 
     if (want & MAY_WRITE && (S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)) && inode_may_change(i))
         return -EROFS;
+    if (want & MAY_WRITE && is_immutable(i))
+        return -EPERM;
     if (want & MAY_EXEC && S_ISREG(i->mode) && i->fs->flags & MOUNT_NOEXEC)
         return -EACCES;
     if (unlikely(want & MAY_WRITE && i->ops->refuse_write)) {
@@ -82,8 +85,12 @@ int permission_delete(struct inode *dir, const struct inode *victim)
 {
     int err = inode_permission(dir, MAY_WRITE | MAY_EXEC);
 
-    if (err || !(dir->mode & MODE_STICKY))
+    if (err)
         return err;
+    if (is_append_only(dir) || is_fixed(victim))
+        return -EPERM;
+    if (!(dir->mode & MODE_STICKY))
+        return 0;
     return cred_current()->fsuid == dir->uid || inode_is_owner(victim) ? 0 : -EPERM;
 }
 
@@ -134,6 +141,7 @@ void inode_take_owner(struct inode *i, const struct inode *dir)
 
     i->uid = c->fsuid;
     i->gid = c->fsgid;
+    i->attributes = dir ? dir->attributes & ATTRIBUTES_INHERITED : 0;
     if (!dir || !(dir->mode & MODE_SET_GID))
         return;
     i->gid = dir->gid;
@@ -150,7 +158,7 @@ int inode_chmod(struct inode *i, uint32_t mode)
         return -EOPNOTSUPP;
     if (inode_may_change(i))
         return -EROFS;
-    if (!inode_is_owner(i) || (i->ops->refuse_mode && i->ops->refuse_mode(i, mode & 07777)))
+    if (is_fixed(i) || !inode_is_owner(i) || (i->ops->refuse_mode && i->ops->refuse_mode(i, mode & 07777)))
         return -EPERM;
     if (!may_set_gid(i->gid))
         mode &= ~(uint32_t)MODE_SET_GID;
@@ -177,6 +185,8 @@ int inode_chown(struct inode *i, uint32_t uid, uint32_t gid)
 
     if (inode_may_change(i))
         return -EROFS;
+    if (is_fixed(i) && (uid != ID_NONE || gid != ID_NONE))
+        return -EPERM;
     if (i->ops->refuse_change && (uid != ID_NONE || gid != ID_NONE)) {
         int err = i->ops->refuse_change(i, false);
 
@@ -204,6 +214,8 @@ int permission_times(struct inode *i, bool touch)
 {
     if (inode_may_change(i))
         return -EROFS;
+    if (touch ? is_immutable(i) : is_fixed(i))
+        return -EPERM;
     if (i->ops->refuse_change) {
         int err = i->ops->refuse_change(i, true);
 

@@ -29,6 +29,7 @@
  * Failure. -errno as Linux; nothing is changed then.
  */
 #include "kernel/fs/vfs.h"
+#include "kernel/fs/attributes.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/notify.h"
 #include "kernel/fs/permission.h"
@@ -197,6 +198,8 @@ void inode_accessed(struct inode *i)
     uint64_t now = inode_now();
 
     if (flags & (MOUNT_NOATIME | MOUNT_RDONLY) || (flags & MOUNT_NODIRATIME && S_ISDIR(i->mode)))
+        return;
+    if (i->attributes & ATTRIBUTE_NOATIME)
         return;
     /* Once a day, or if it was not read since it was changed. Times before 1970 are negative. */
     if (flags & MOUNT_RELATIME && (int64_t)i->atime_ns > (int64_t)i->mtime_ns &&
@@ -768,6 +771,8 @@ int vfs_link(struct inode *target, struct inode *dir, const char *path)
         err = permission_link(target);
     if (!err)
         err = permission_create(end.dir);
+    if (!err && is_fixed(target))
+        err = -EPERM;
     if (err) {
         path_put(&end);
         return err;

@@ -160,6 +160,7 @@ struct inode {
     struct file_lock *locks;
     struct notify_mark *marks; /* of those who want to know what happens to it: notify.h */
     uint8_t seals;             /* SEAL_*, see seals.h */
+    uint8_t attributes;        /* ATTRIBUTE_*, see attributes.h */
     uint8_t write_hint;        /* of fcntl(F_SET_RW_HINT) */
     bool linkable;             /* it may get its first name: O_TMPFILE without O_EXCL */
     struct mutex lock;

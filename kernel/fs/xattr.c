@@ -18,6 +18,7 @@
  * same.
  */
 #include "kernel/fs/xattr.h"
+#include "kernel/fs/attributes.h"
 #include "kernel/fs/notify.h"
 #include "kernel/fs/permission.h"
 #include "kernel/fs/ramfs.h"
@@ -55,6 +56,8 @@ static struct xattr **find(struct xattr **at, const char *name)
 /* Whether an attribute may be looked at or (write) changed, whether there is one or not. */
 static int may_access(struct inode *i, const char *name, bool write)
 {
+    if (write && is_fixed(i))
+        return -EPERM;
     if (begins_with(name, security) || begins_with(name, sys))
         return 0;
     if (begins_with(name, trusted))

@@ -1,4 +1,5 @@
 /* System calls: ioctl and fcntl, as far as all files have them. */
+#include "kernel/fs/attributes.h"
 #include "kernel/fs/fcntl.h"
 #include "kernel/fs/async.h"
 #include "kernel/fs/dnotify.h"
@@ -76,7 +77,7 @@ static int tell_size(const struct inode *i, vaddr_t arg)
 }
 
 /* What can be asked of the file system that any file is in, or of any file of a kind; 1: something else. */
-static int ask_filesystem(const struct inode *i, uint32_t cmd, vaddr_t arg)
+static int ask_filesystem(struct inode *i, uint32_t cmd, vaddr_t arg)
 {
     switch ((int)cmd) {
     case FIGETBSZ:
@@ -92,7 +93,7 @@ static int ask_filesystem(const struct inode *i, uint32_t cmd, vaddr_t arg)
     case FIBMAP:
         return S_ISREG(i->mode) ? no_block(arg) : 1;
     default:
-        return 1;
+        return attributes_ioctl(i, cmd, arg);
     }
 }
 
@@ -199,6 +200,8 @@ static int set_flags(struct file *f, uint32_t fd, uint32_t flags)
 {
     int err = 0;
 
+    if ((flags ^ f->flags) & O_APPEND && is_append_only(f->inode))
+        return -EPERM;
     if (flags & O_DIRECT && !S_ISFIFO(f->inode->mode) && !f->ops->direct)
         return -EINVAL;
     if ((flags ^ f->flags) & O_ASYNC && f->ops->async)

@@ -4,6 +4,7 @@
  */
 #include "kernel/dev/devices.h"
 #include "kernel/dev/disk.h"
+#include "kernel/fs/attributes.h"
 #include "kernel/fs/eventfd.h"
 #include "kernel/fs/fcntl.h"
 #include "kernel/fs/notify.h"
@@ -669,8 +670,10 @@ static int32_t truncate_fd(uint32_t fd, int64_t size)
     err = get_writable(fd, &f);
     if (err)
         return err;
-    err = size > FILE_SIZE_OLD && !(f->flags & O_LARGEFILE) ? -EINVAL
-                                                            : inode_truncate(f->inode, (uint64_t)size);
+    if (size > FILE_SIZE_OLD && !(f->flags & O_LARGEFILE))
+        err = -EINVAL;
+    else
+        err = is_append_only(f->inode) ? -EPERM : inode_truncate(f->inode, (uint64_t)size);
     file_put(f);
     return err;
 }
@@ -685,10 +688,12 @@ int32_t sys_ftruncate64(SYSCALL_3_ARGS(fd, low, high))
     return truncate_fd(fd, (int64_t)word64(low, high));
 }
 
+#define ALLOCATE_KEEP 1u /* the size of the file */
+
 /* Whether what fallocate(2) is to do makes sense, whatever the file is. */
 static int check_allocation_mode(uint32_t mode)
 {
-    enum { KEEP = 1, PUNCH = 2, COLLAPSE = 8, ZERO = 16, INSERT = 32, UNSHARE = 64 };
+    enum { KEEP = ALLOCATE_KEEP, PUNCH = 2, COLLAPSE = 8, ZERO = 16, INSERT = 32, UNSHARE = 64 };
 
     if (mode & ~(uint32_t)(KEEP | PUNCH | COLLAPSE | ZERO | INSERT | UNSHARE) ||
         (mode & (PUNCH | ZERO)) == (PUNCH | ZERO) || (mode & (PUNCH | KEEP)) == PUNCH)
@@ -711,6 +716,8 @@ static int check_allocation(const struct file *f, uint32_t mode, int64_t start, 
         return err;
     if (!file_writes(f))
         return -EBADF;
+    if (is_immutable(f->inode) || (is_append_only(f->inode) && mode & ~(uint32_t)ALLOCATE_KEEP))
+        return -EPERM;
     if (S_ISFIFO(f->inode->mode))
         return -ESPIPE;
     if (!S_ISREG(f->inode->mode))

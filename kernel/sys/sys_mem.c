@@ -11,6 +11,7 @@
  */
 #include "kernel/dev/diskfile.h"
 #include "kernel/dev/swapdev.h"
+#include "kernel/fs/attributes.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/permission.h"
 #include "kernel/fs/pidfd.h"
@@ -166,6 +167,8 @@ region_flags(uint32_t prot, uint32_t flags, const struct file *f, uint32_t page,
                 return -EACCES;
             r |= REGION_NOWRITE;
         }
+        if (f && file_writes(f) && is_append_only(f->inode))
+            return -EACCES;
         break;
     case MAP_PRIVATE:
         break;

@@ -1,5 +1,6 @@
 /* System calls on paths: names, attributes, directories, mounts. */
 #include "kernel/sys/sys_path.h"
+#include "kernel/fs/attributes.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/notify.h"
 #include "kernel/fs/permission.h"
@@ -686,6 +687,8 @@ static int32_t truncate_path(vaddr_t path, int64_t size)
     if (err)
         return err;
     err = S_ISREG(i->mode) ? inode_permission(i, MAY_WRITE) : 0; /* of others it is a question of kind */
+    if (!err && is_append_only(i))
+        err = -EPERM;
     if (!err)
         err = inode_truncate(i, (uint64_t)size);
     inode_put(i);

@@ -6,6 +6,7 @@
  * given. A file with positions is not advanced beyond what was written; a pipe keeps what was not taken from
  * it; and what can only be read once is read only into a pipe that has the room.
  */
+#include "kernel/fs/attributes.h"
 #include "kernel/fs/file.h"
 #include "kernel/fs/pipe.h"
 #include "kernel/fs/regular.h"
@@ -449,6 +450,8 @@ static int check_copy(const struct file *in, const struct file *out, struct rang
         return -EBADF;
     if (in->inode->fs != out->inode->fs)
         return -EXDEV;
+    if (is_immutable(out->inode))
+        return -EPERM;
     if (r->in + n < r->in || r->out + n < r->out)
         return -EOVERFLOW;
     if (r->in >= in->inode->size)

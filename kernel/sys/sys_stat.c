@@ -1,4 +1,5 @@
 /* System calls that tell what a file or a filesystem is, in Linux's structures for i386. */
+#include "kernel/fs/attributes.h"
 #include "kernel/fs/file.h"
 #include "kernel/proc/cred.h"
 #include "kernel/sys/sys.h"
@@ -242,6 +243,7 @@ static int32_t put_statx(const struct inode *i, vaddr_t user, bool birth)
         STATX_BTIME = 0x800,
         STATX_MNT_ID = 0x1000,
         STATX_ATTR_MOUNT_ROOT = 0x2000,
+        STATX_ATTR_FILE = ATTRIBUTE_IMMUTABLE | ATTRIBUTE_APPEND | ATTRIBUTE_NODUMP, /* the same numbers */
         STATX_ATTR_TOLD = 0x201000 | STATX_ATTR_MOUNT_ROOT /* with AUTOMOUNT and DAX, which nothing has */
     };
     /* What lies in no mounted filesystem was born if it is a file, as memfd_create()'s are. */
@@ -251,7 +253,7 @@ static int32_t put_statx(const struct inode *i, vaddr_t user, bool birth)
         .mnt_id = i->fs->dev,
         .btime = born ? statx_time(i->birth_ns) : (struct statx_time){0},
         .blksize = inode_block(i),
-        .attributes = i->covers ? STATX_ATTR_MOUNT_ROOT : 0,
+        .attributes = (i->covers ? STATX_ATTR_MOUNT_ROOT : 0) | (i->attributes & STATX_ATTR_FILE),
         .nlink = i->nlink,
         .uid = i->uid,
         .gid = i->gid,
@@ -259,7 +261,7 @@ static int32_t put_statx(const struct inode *i, vaddr_t user, bool birth)
         .ino = i->ino,
         .size = i->size,
         .blocks = blocks_of(i),
-        .attributes_mask = STATX_ATTR_TOLD,
+        .attributes_mask = STATX_ATTR_TOLD | (i->fs->type->nodes ? STATX_ATTR_FILE : 0),
         .atime = statx_time(i->atime_ns),
         .ctime = statx_time(i->ctime_ns),
         .mtime = statx_time(i->mtime_ns),
