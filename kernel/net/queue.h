@@ -71,6 +71,11 @@ void message_purge(struct socket *s);
 bool message_room(struct socket *s);
 /* Whether all sockets together have used more than half of what they may. */
 bool message_pressure(void);
+/* Whether all its bytes were received: only of what was urgent in a local stream. */
+static inline bool message_is_empty(const struct message *m)
+{
+    return m->at == m->size;
+}
 /* Bytes that wait in a stream, and those of them before the urgent one. */
 uint32_t message_bytes(const struct socket *s);
 uint32_t message_bytes_to_mark(const struct socket *s);
@@ -97,8 +102,8 @@ size_t message_memory(const struct socket *s);
  */
 int stream_send(struct socket *s, struct transfer *t);
 int stream_receive(struct socket *s, struct transfer *t);
-/* The urgent byte, for who asks for it by MSG_OOB: 1, or 0 if he has no room; -EINVAL: there is none, or it
- * is received in line, or was received. Never waits for one. Sleeps. */
+/* The urgent byte of TCP, for who asks for it by MSG_OOB: 1, or 0 if he has no room; -EINVAL: there is none,
+ * or it is received in line, or was received. Never waits for one. Sleeps. */
 int stream_receive_urgent(struct socket *s, struct transfer *t);
 
 /*

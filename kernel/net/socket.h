@@ -201,7 +201,8 @@ struct socket {
     struct mutex lock;    /* one receiver of a stream takes bytes */
     uint32_t charged;     /* (n) bytes that messages of its take, in whatever queue they are */
     uint32_t kept;        /* (n) bytes of messages in its queue that it pays for itself */
-    /* Of a stream: the byte that was last sent as urgent (MSG_OOB), until the stream was received past it. */
+    /* Of a stream: the byte that was last sent as urgent (MSG_OOB), until the stream was received past it; of
+     * a local one until it is received at all. */
     struct message *urgent; /* (n) it lies in; NULL: there is none */
     uint32_t urgent_at;     /* (n) which of its bytes */
     bool urgent_read;       /* (n) it was received out of band */

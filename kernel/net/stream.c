@@ -7,6 +7,11 @@
  * One byte may be urgent: the last of what was sent with MSG_OOB last. It stays in its place and is a mark:
  * no receive goes up to it and beyond. Who receives from there on passes it over, unless SO_OOBINLINE says
  * that it is a byte like others; until then it can be had by MSG_OOB.
+ *
+ * Local streams have other rules for it, which are Linux's of 6.1. The byte is a message of its own. A
+ * receive stops before it, and the next one drops it; one that only looks passes it over. Had by MSG_OOB, it
+ * leaves an empty message in its place. Who receives removes that with those next to it, and gets nothing
+ * beyond it by the same call, but -EAGAIN if he would not wait.
  */
 #include "kernel/net/queue.h"
 #include "kernel/net/scm.h"
@@ -39,36 +44,53 @@ int message_seal(struct message *m, const struct socket *s, const struct socket 
     return 0;
 }
 
+/* One message of n bytes, with what goes along, to the other end: 0 or -errno. */
+static int send_one(struct socket *s, vaddr_t buf, size_t n, struct scm *scm, bool urgent, uint64_t deadline)
+{
+    struct socket *to;
+    struct message *m;
+    int err = message_create(s, buf, n, deadline, &m);
+
+    if (err)
+        return err;
+    to = s->peer;
+    if (!to || to->dead || to->shut & SHUT_RECEIVE)
+        err = -EPIPE;
+    else
+        err = message_seal(m, s, to, scm);
+    if (err) {
+        message_put(m);
+        return err;
+    }
+    message_append(to, m);
+    if (unlikely(urgent)) {
+        to->urgent = m; /* the one before is a byte like others now */
+        to->urgent_at = 0;
+        socket_wake_urgent(to);
+    }
+    socket_wake_readers(to);
+    return 0;
+}
+
 int stream_send(struct socket *s, struct transfer *t)
 {
     uint64_t deadline = socket_deadline(t->flags & MSG_DONTWAIT, s->send_timeout);
-    size_t sent = 0;
+    size_t sent = 0, plain = t->flags & MSG_OOB ? t->size - 1 : t->size;
     int err = s->shut & SHUT_SEND ? -EPIPE : 0;
 
-    while (!err && sent < t->size) {
-        size_t n = t->size - sent < MESSAGE_PAGE ? t->size - sent : MESSAGE_PAGE;
-        struct socket *to;
-        struct message *m;
+    while (!err && sent < plain) {
+        size_t n = plain - sent < MESSAGE_PAGE ? plain - sent : MESSAGE_PAGE;
 
-        err = message_create(s, t->buf + sent, n, deadline, &m);
-        if (err)
-            break;
-        to = s->peer;
-        if (!to || to->dead || to->shut & SHUT_RECEIVE)
-            err = -EPIPE;
-        else
-            err = message_seal(m, s, to, t->scm);
-        if (err) {
-            message_put(m);
-            break;
-        }
-        message_append(to, m);
-        socket_wake_readers(to);
-        sent += n;
+        err = send_one(s, t->buf + sent, n, t->scm, false, deadline);
+        sent += err ? 0 : n;
     }
-    if (sent)
-        return (int)sent;
-    return err == -EPIPE ? socket_broken_pipe(t->flags) : err;
+    if (err == -EPIPE && !sent)
+        return socket_broken_pipe(t->flags);
+    if (!err && sent < t->size) { /* nothing goes along with that one */
+        err = send_one(s, t->buf + sent, 1, NULL, true, deadline);
+        sent += !err;
+    }
+    return sent ? (int)sent : err;
 }
 
 /* --- receiving --- */
@@ -96,7 +118,30 @@ static bool has_bytes(const struct receipt *r)
 
     if (r->t->flags & MSG_PEEK && message_at_hole(r->s))
         skip++;
-    return r->s->first && (likely(!skip) || message_bytes(r->s) > skip);
+    return r->s->first && (likely(!skip && !message_is_empty(r->s->first)) || message_bytes(r->s) > skip);
+}
+
+/* Of a local stream, before its first message is received: whether this call stops here, as what was received
+ * out of band was there, which is removed, or the urgent byte, which is only if nothing came before it. */
+static bool stops_here(const struct receipt *r)
+{
+    struct socket *s = r->s;
+    struct message *m = s->first;
+    bool is_urgent = m == s->urgent;
+
+    if (!m || s->family != AF_UNIX || r->t->flags & MSG_PEEK || (!is_urgent && !message_is_empty(m)))
+        return false;
+    if (is_urgent) {
+        if (r->done)
+            return true;
+        s->urgent = NULL;
+        if (socket_has(s, SO_OOBINLINE))
+            return false;
+    }
+    do
+        message_put(message_take(s));
+    while (!is_urgent && s->first && message_is_empty(s->first));
+    return !is_urgent;
 }
 
 /* Until there are bytes: 0; its lock is let go meanwhile. -errno, or 1: there will be none. */
@@ -105,20 +150,25 @@ static int wait_message(struct receipt *r)
     struct socket *s = r->s;
     int err;
 
-    while (!has_bytes(r)) {
-        if (r->done >= r->target)
+    for (;;) {
+        bool stop = stops_here(r);
+
+        if (likely(!stop && has_bytes(r)))
+            return 0;
+        if (r->done >= r->target || (stop && r->done))
             return 1;
         if (unlikely(s->error))
             return r->done ? 1 : socket_error(s); /* the next call tells */
         if (s->shut & SHUT_RECEIVE)
             return 1;
+        if (stop && r->deadline != 1)
+            continue;
         mutex_unlock(&s->lock);
         err = socket_wait(&s->readable, r->deadline);
         mutex_lock(&s->lock);
         if (err)
             return err;
     }
-    return 0;
 }
 
 /* Whether the next message may be joined to what was received before. */
@@ -194,6 +244,7 @@ static int take_bytes(struct receipt *r)
 /* Look at what is in the queue, from SO_PEEK_OFF on. The lock is ours, so messages stay; senders append. */
 static int peek_bytes(struct receipt *r)
 {
+    bool local = r->s->family == AF_UNIX, skipped = false;
     uint32_t skip = peek_offset(r);
     int err = 0;
 
@@ -201,13 +252,21 @@ static int peek_bytes(struct receipt *r)
         uint32_t left = m->size - m->at, n;
         bool to_mark;
 
+        if (unlikely(r->s->urgent == m) && local && !skipped) {
+            if (r->done)
+                break;
+            if (!socket_has(r->s, SO_OOBINLINE))
+                continue;
+        }
         if (skip >= left) {
             skip -= left;
+            skipped = true; /* up to the urgent byte of a local stream, which is like others then */
             continue;
         }
+        skipped = false;
         if (r->done && !joins(r, m))
             break;
-        if (unlikely(r->s->urgent == m) && m->at + skip == r->s->urgent_at) {
+        if (unlikely(r->s->urgent == m) && !local && m->at + skip == r->s->urgent_at) {
             if (r->done)
                 break;
             if (!socket_has(r->s, SO_OOBINLINE) && ++skip == left) {

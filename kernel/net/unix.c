@@ -143,8 +143,12 @@ int unix_shutdown(struct socket *s, unsigned how)
 void unix_release(struct socket *s)
 {
     struct socket *peer = connects(s) ? s->peer : NULL;
-    bool refused = s->first || !s->opened;
+    const struct message *m = s->first;
+    bool refused;
 
+    if (m && message_is_empty(m)) /* it was received out of band */
+        m = m->next;
+    refused = m || !s->opened;
     s->shut = SHUT_BOTH;
     if (peer && !peer->dead) {
         peer->shut = SHUT_BOTH;
@@ -168,19 +172,38 @@ void unix_forget(struct socket *s)
 
 static int stream_send_call(struct socket *s, struct transfer *t)
 {
-    if (t->flags & MSG_OOB)
+    if (t->flags & MSG_OOB && !t->size)
         return -EOPNOTSUPP;
     if (t->name)
         return s->state == SOCKET_CONNECTED ? -EISCONN : -EOPNOTSUPP;
     return s->peer ? stream_send(s, t) : -ENOTCONN;
 }
 
+/* The urgent byte for who asks for it, even if he has no room. Never waits. */
+static int receive_urgent(struct socket *s, const struct transfer *t, unsigned *told)
+{
+    struct message *m = s->urgent;
+    uint8_t byte;
+
+    if (!m || socket_has(s, SO_OOBINLINE))
+        return -EINVAL;
+    byte = m->bytes[0];
+    if (!(t->flags & MSG_PEEK)) {
+        m->at = m->size;
+        s->urgent = NULL;
+    }
+    *told |= MSG_OOB;
+    return t->size && user_copy_out(t->buf, &byte, 1) ? -EFAULT : 1;
+}
+
 static int stream_receive_call(struct socket *s, struct transfer *t)
 {
     int n;
 
-    if (s->state != SOCKET_CONNECTED || t->flags & MSG_OOB) /* nothing is ever sent out of band */
+    if (s->state != SOCKET_CONNECTED)
         return -EINVAL;
+    if (t->flags & MSG_OOB)
+        return receive_urgent(s, t, &t->told);
     n = stream_receive(s, t);
     if (n > 0 && t->name && s->peer && unix_of(s->peer)->name)
         unix_tell_name(unix_of(s->peer), t->name);
@@ -199,6 +222,8 @@ static unsigned stream_poll(struct socket *s)
         events |= POLLRDHUP | POLLIN | POLLRDNORM;
     if (s->first || s->pending)
         events |= POLLIN | POLLRDNORM;
+    if (unlikely(s->urgent))
+        events |= POLLPRI;
     if (s->state == SOCKET_UNCONNECTED)
         events |= POLLHUP;
     if (s->state != SOCKET_LISTENING && message_room(s))
@@ -220,7 +245,7 @@ int unix_ioctl(struct socket *s, unsigned cmd, vaddr_t arg)
     case SIOCATMARK:
         if (s->type != SOCK_STREAM)
             return -EOPNOTSUPP;
-        return user_write32(arg, 0);
+        return user_write32(arg, message_at_mark(s));
     default:
         return -ENOTTY;
     }
