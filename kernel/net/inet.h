@@ -122,6 +122,8 @@ void inet_port_leave(struct inet_socket *i);
 /* Whether another connection has the same two ends. */
 bool inet_port_connected(const struct inet_socket *i, const struct inet_end *own,
                          const struct inet_end *other);
+/* Who connects from one end to the other by TCP; NULL: nobody. */
+struct inet_socket *inet_port_connecting(const struct inet_end *own, const struct inet_end *other);
 /* Who gets what is sent to an end by a protocol: IPPROTO_TCP, who listens there. NULL: nobody. */
 struct inet_socket *inet_port_find(unsigned protocol, const struct inet_end *to, const struct inet_end *from);
 bool inet_port_verify(void);

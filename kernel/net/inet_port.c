@@ -148,6 +148,15 @@ bool inet_port_connected(const struct inet_socket *i, const struct inet_end *own
     return k;
 }
 
+struct inet_socket *inet_port_connecting(const struct inet_end *own, const struct inet_end *other)
+{
+    struct inet_socket *k = *bucket(IPPROTO_TCP, own->port);
+
+    while (k && (k->tcp != TCP_SYN_SENT || !same_end(&k->own, own) || !same_end(&k->other, other)))
+        k = k->port_next;
+    return k;
+}
+
 /* --- finding --- */
 
 /* How well a socket fits for what goes from one end to the other; 0: not at all. */

@@ -13,6 +13,9 @@
  * of the other; data that is sent to it breaks the connection off (tcp_reset()), as does a close with data
  * that was not received, or with SO_LINGER of 0 seconds.
  *
+ * A socket may connect to itself, if its own address is the one that it connects to: it is its own peer then.
+ * Two that connect to each other meet if the first one still waits.
+ *
  * connect() makes the other end, which pends at the listening socket. While that one is full, as many as its
  * backlog and one pending, the other ends wait in its half list, and come in as accept() takes others out.
  * sock->state of Linux, that is what connect() has told, is socket.state here.
@@ -166,6 +169,33 @@ static void establish(struct inet_socket *i, struct inet_socket *other, struct i
     socket_tell(&i->s, POLL_OUT);
 }
 
+/* i and one that connects to it, which may be itself, are connected. What that one waited with is the
+ * caller's; NULL: nothing, since it is itself. */
+static struct inet_socket *meet(struct inet_socket *i, struct inet_socket *other)
+{
+    struct inet_socket *half = other->half;
+
+    if (half) {
+        half_leave(half);
+        half->origin = NULL;
+        other->half = NULL;
+        socket_put(&other->s);
+    }
+    i->s.peer = socket_get(&other->s);
+    i->tcp = TCP_ESTABLISHED;
+    if (other != i) {
+        other->s.peer = socket_get(&i->s);
+        other->tcp = TCP_ESTABLISHED;
+        use_room(other, i);
+        socket_wake_all(&other->s);
+        socket_tell(&other->s, POLL_OUT);
+    }
+    use_room(i, other);
+    socket_wake_all(&i->s);
+    socket_tell(&i->s, POLL_OUT);
+    return half;
+}
+
 static bool has_room(const struct inet_socket *door)
 {
     return door->s.pending <= door->s.backlog;
@@ -199,10 +229,12 @@ static int have_port(struct inet_socket *i, struct inet_end *from, const struct 
     return inet_port_connected(i, from, to) ? -EADDRNOTAVAIL : 0;
 }
 
-/* Begin to connect, with the other end, which is NULL in the end if it is somebody's. */
-static int start(struct inet_socket *i, struct inet_end to, struct inet_socket **other)
+/* Begin to connect, with the other end, which is NULL in the end if it is somebody's. *left: one that is the
+ * caller's then, or NULL. */
+static int start(struct inet_socket *i, struct inet_end to, struct inet_socket **other,
+                 struct inet_socket **left)
 {
-    struct inet_socket *door;
+    struct inet_socket *door, *same;
     struct inet_end from;
     int err = inet_source(i, &to, &from);
 
@@ -215,8 +247,11 @@ static int start(struct inet_socket *i, struct inet_end to, struct inet_socket *
     i->linked = true;
     i->s.state = SOCKET_CONNECTING;
     i->tcp = TCP_SYN_SENT;
+    same = inet_port_connecting(&to, &from);
     door = inet_port_find(IPPROTO_TCP, &to, &from);
-    if (!door) {
+    if (same) {
+        *left = meet(i, same);
+    } else if (!door) {
         tcp_reset(i);
     } else if (has_room(door) && !door->half_first) {
         establish(i, *other, door);
@@ -233,7 +268,7 @@ static int start(struct inet_socket *i, struct inet_end to, struct inet_socket *
 
 static int begin(struct inet_socket *i, const struct socket_address *a)
 {
-    struct inet_socket *half;
+    struct inet_socket *half, *left = NULL;
     struct socket *other;
     struct inet_end to;
     int err = i->tcp != TCP_CLOSE ? -EISCONN : inet_read_address(i, a, &to);
@@ -249,9 +284,11 @@ static int begin(struct inet_socket *i, const struct socket_address *a)
     if (i->s.state != SOCKET_UNCONNECTED || i->tcp != TCP_CLOSE)
         err = -EALREADY; /* another thread was quicker */
     else
-        err = start(i, to, &half);
+        err = start(i, to, &half, &left);
     if (half)
         socket_discard(&half->s);
+    if (left)
+        socket_discard(&left->s);
     return err;
 }
 
@@ -281,7 +318,7 @@ static void disconnect(struct inet_socket *i)
     s->beyond = 0;
     if (was_connected || i->tcp == TCP_SYN_SENT)
         s->error = ECONNRESET;
-    if (was_connected)
+    if (was_connected && peer != s)
         tcp_reset(inet_of(peer));
     if (i->tcp == TCP_LISTEN)
         stop_listening(i);
