@@ -5,8 +5,9 @@
  * other socket at once: Linux's loopback is as quick.
  *
  * Data. Who is where is in the table of ports (inet_port.c), and what a socket is set to in inet_option.c.
- * All addresses that exist are 127.0.0.0/8, ::1 and the two that mean any: so an address is 32 bits and one
- * that says which family. A socket of AF_INET6 that talks to an address of IPv4 is told it in ::ffff:0:0/96.
+ * All addresses that exist are 127.0.0.0/8, ::1, the two that mean any, and groups of IPv4 (multicast.c): so
+ * an address is 32 bits and one that says which family. A socket of AF_INET6 that talks to an address of IPv4
+ * is told it in ::ffff:0:0/96.
  *
  * Locking. Between sleeps.
  *
@@ -16,6 +17,7 @@
  * Failure. Every other address is -ENETUNREACH, and to bind to it -EADDRNOTAVAIL.
  */
 #include "kernel/net/inet.h"
+#include "kernel/net/multicast.h"
 #include "kernel/net/queue.h"
 #include "kernel/net/tcp.h"
 #include "kernel/proc/capability.h"
@@ -116,7 +118,15 @@ void inet_tell_address(const struct inet_socket *i, const struct inet_end *e, st
     inet_write_ip6(six->ip, e);
 }
 
-int inet_route(const struct inet_socket *i, struct inet_end *to)
+/* As on Linux: there is no route to groups, but an interface that is said, or an address of it, is enough. */
+static int route_group(const struct inet_socket *i, bool by_interface)
+{
+    bool is_at = !inet_is_any(&i->own) && inet_is_ours(&i->own);
+
+    return i->s.type == SOCK_DGRAM && (by_interface || i->group_interface || is_at) ? 0 : -ENETUNREACH;
+}
+
+int inet_route(const struct inet_socket *i, struct inet_end *to, bool by_interface)
 {
     if (to->six && to->ip == IP6_SCOPED)
         return -EINVAL;
@@ -128,19 +138,23 @@ int inet_route(const struct inet_socket *i, struct inet_end *to)
         to->ip = to->six ? IP6_LOOPBACK : IP4_LOOPBACK;
     if (!to->six && to->ip == IP4_BROADCAST && i->s.type == SOCK_DGRAM)
         return socket_has(&i->s, SO_BROADCAST) ? 0 : -EACCES;
+    if (inet_is_group(to))
+        return route_group(i, by_interface);
     return inet_is_ours(to) ? 0 : -ENETUNREACH;
 }
 
 int inet_source(const struct inet_socket *i, const struct inet_end *to, struct inet_end *from)
 {
     *from = i->own;
-    if (!inet_is_any(from))
+    if (!inet_is_any(from) && !inet_is_group(from)) /* who is at a group does not send from there */
         return from->six == to->six ? 0 : -ENETUNREACH;
     if (!from->six && to->six)
         return -ENETUNREACH;
     from->six = to->six;
     from->ip = to->six ? IP6_LOOPBACK : IP4_LOOPBACK;
-    return 0;
+    if (inet_is_group(to) && i->group_source)
+        from->ip = i->group_source;
+    return inet_is_ours(from) ? 0 : -ENETUNREACH;
 }
 
 void inet_unlink(struct inet_socket *i)
@@ -160,7 +174,7 @@ static int check_own(const struct inet_socket *i, const struct inet_end *e)
         return -EINVAL;
     if (i->s.family == AF_INET6 && !e->six && inet_v6only(i))
         return -EINVAL;
-    return inet_is_ours(e) ? 0 : -EADDRNOTAVAIL;
+    return inet_is_ours(e) || inet_is_group(e) ? 0 : -EADDRNOTAVAIL;
 }
 
 int inet_bind(struct socket *s, const struct socket_address *a)
@@ -287,7 +301,7 @@ void inet_init(void)
 
 bool inet_verify(void)
 {
-    bool ok = inet_port_verify();
+    bool ok = inet_port_verify() & multicast_verify();
 
     for (struct socket *s = socket_all; s; s = s->all_next) {
         const struct inet_socket *i = inet_of(s);

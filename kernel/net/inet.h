@@ -25,6 +25,7 @@ enum { IP6_ANY = 0, IP6_LOOPBACK = 1, IP6_FOREIGN = 2, IP6_SCOPED = 3 }; /* the 
 #define IP4_ANY       0u
 #define IP4_LOOPBACK  0x7F000001u
 #define IP4_BROADCAST 0x7FFFFFFFu /* of the interface: nobody's */
+#define IP4_ALL_HOSTS 0xE0000001u /* the group that the interface is always in */
 
 static inline bool inet_is_any(const struct inet_end *e)
 {
@@ -35,6 +36,12 @@ static inline bool inet_is_any(const struct inet_end *e)
 static inline bool inet_is_ours(const struct inet_end *e)
 {
     return e->six ? e->ip <= IP6_LOOPBACK : !e->ip || (e->ip >> 24 == 127 && e->ip != IP4_BROADCAST);
+}
+
+/* Whether it is a group of IPv4. */
+static inline bool inet_is_group(const struct inet_end *e)
+{
+    return !e->six && e->ip >> 28 == 0xE;
 }
 
 /* As /proc/net/tcp and TCP_INFO number them. */
@@ -51,7 +58,7 @@ enum tcp_state {
 #define UDP_HEAD 8
 
 /* Options that are kept as numbers; the table of inet_option.c says what they are called. */
-#define INET_VALUES 40u
+#define INET_VALUES 44u
 
 struct inet_socket {
     struct socket s;       /* first */
@@ -66,6 +73,10 @@ struct inet_socket {
     bool done;          /* (n) the other end has sent all that it will */
     int32_t value[INET_VALUES];
     struct inet_end held_for; /* (n) to whom s.held goes */
+    /* IP_MULTICAST_IF: whether the interface was said, and from which address it sends to groups; 0: not. */
+    bool group_interface;      /* (n) */
+    uint32_t group_source;     /* (n) */
+    struct membership *groups; /* (n) that it is in; NULL: none */
 
     /* TCP, connecting while the listening socket is full: the other end, made already, is in that one's list
      * from half_first on. */
@@ -94,9 +105,9 @@ void inet_write_ip6(uint8_t *b, const struct inet_end *e);
 int inet_read_address(const struct inet_socket *i, const struct socket_address *a, struct inet_end *out);
 /* The other way round, as the socket's family has it. */
 void inet_tell_address(const struct inet_socket *i, const struct inet_end *e, struct socket_address *out);
-/* Where a program means to send to: any is the loopback address. 0, -ENETUNREACH, -EACCES (broadcast),
- * -EINVAL (no link is said). */
-int inet_route(const struct inet_socket *i, struct inet_end *to);
+/* Where a program means to send to: any is the loopback address. by_interface: the call says that, or an
+ * address of it. 0, -ENETUNREACH, -EACCES (broadcast), -EINVAL (no link is said). */
+int inet_route(const struct inet_socket *i, struct inet_end *to, bool by_interface);
 /* From which address of its own a socket sends there: 0 or -ENETUNREACH. */
 int inet_source(const struct inet_socket *i, const struct inet_end *to, struct inet_end *from);
 bool inet_v6only(const struct inet_socket *i);
@@ -126,6 +137,9 @@ bool inet_port_connected(const struct inet_socket *i, const struct inet_end *own
 struct inet_socket *inet_port_connecting(const struct inet_end *own, const struct inet_end *other);
 /* Who gets what is sent to an end by a protocol: IPPROTO_TCP, who listens there. NULL: nobody. */
 struct inet_socket *inet_port_find(unsigned protocol, const struct inet_end *to, const struct inet_end *from);
+/* Those who get what is sent from an end to a group, one after the other; NULL: the first, and no further. */
+struct inet_socket *inet_port_next_member(struct inet_socket *after, unsigned protocol,
+                                          const struct inet_end *to, const struct inet_end *from);
 bool inet_port_verify(void);
 
 /* --- options: inet_option.c --- */

@@ -38,6 +38,7 @@ static int read_own4(struct scm *scm, const void *data, uint32_t n)
     if (!inet_is_ours(&own))
         return -EINVAL;
     scm->packet.has_own = true;
+    scm->packet.on_interface = info.interface;
     scm->packet.six = false;
     scm->packet.own = own.ip;
     return 0;
@@ -129,8 +130,8 @@ static int write_four(const struct inet_socket *i, const struct scm *scm, struct
     int err = 0;
 
     if (inet_option_number(i, INET_WANTS_OWN4)) {
-        inet_write_ip4(info.own, scm->packet.own);
-        memcpy(info.to, info.own, sizeof info.to);
+        inet_write_ip4(info.to, scm->packet.own);
+        inet_write_ip4(info.own, scm->packet.own >> 28 == 0xE ? IP4_LOOPBACK : scm->packet.own);
         err = scm_write_one(o, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
     }
     if (!err && inet_option_number(i, INET_WANTS_HOPS4))

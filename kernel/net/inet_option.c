@@ -1,9 +1,10 @@
 /*
  * Options of TCP, UDP-Lite, IP and IPv6. Without packets most of them change nothing: they are remembered,
- * with Linux's limits, for who asks. One table says all that is a number.
+ * with Linux's limits, for who asks. One table says all that is a number; groups are in multicast.c.
  */
 #include "kernel/net/inet_option.h"
 #include "kernel/net/interface.h"
+#include "kernel/net/multicast.h"
 #include "kernel/x86/usercopy.h"
 
 enum {
@@ -20,11 +21,8 @@ enum {
     IP_MTU = 14,
     IP_RECVERR = 11,
     IP_MULTICAST_IF = 32,
-    IP_ADD_MEMBERSHIP = 35,
-    IP_DROP_MEMBERSHIP,
     IPV6_UNICAST_HOPS = 16,
-    IPV6_ADD_MEMBERSHIP = 20,
-    IPV6_DROP_MEMBERSHIP,
+    IPV6_MULTICAST_IF = 17,
     IPV6_MTU = 24,
     IPV6_RECVERR = 25,
     IPV6_V6ONLY = 26,
@@ -70,6 +68,8 @@ static const struct option table[] = {
     {IPPROTO_UDPLITE, 10, COVERED | USUAL, UDP_HEAD, UINT16_MAX, -1, 0}, /* SEND_CSCOV */
     {IPPROTO_UDPLITE, 11, COVERED | USUAL, UDP_HEAD, UINT16_MAX, -1, 0}, /* RECV_CSCOV */
     {IPPROTO_UDPLITE, UDP_CORK, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},
+    {IPPROTO_IP, 33, PACKETS | USUAL, 0, 255, 1, 1},      /* MULTICAST_TTL */
+    {IPPROTO_IP, 49, ON_OFF, 0, 1, 1, 0},                 /* MULTICAST_ALL */
     {IPPROTO_TCP, 1, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* NODELAY */
     {IPPROTO_TCP, TCP_MAXSEG, OR_ZERO, 88, 32767, 0, 0},
     {IPPROTO_TCP, 3, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* CORK */
@@ -88,11 +88,12 @@ static const struct option table[] = {
     {IPPROTO_IP, IP_MTU, LATER, 0, 0, INTERFACE_MTU, 0},
     {IPPROTO_IP, 15, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},         /* FREEBIND */
     {IPPROTO_IP, 24, ON_OFF | EMPTY, INT32_MIN, INT32_MAX, 0, 0}, /* BIND_ADDRESS_NO_PORT */
-    {IPPROTO_IP, 33, PACKETS | USUAL, 0, 255, 1, 1},              /* MULTICAST_TTL */
     {IPPROTO_IP, 34, ON_OFF, INT32_MIN, INT32_MAX, 1, 0},         /* MULTICAST_LOOP */
-    {IPPROTO_IPV6, 18, PACKETS | USUAL, 0, 255, 1, 1},            /* MULTICAST_HOPS */
-    {IPPROTO_IPV6, 19, ON_OFF, 0, 1, 1, 0},                       /* MULTICAST_LOOP */
-    {IPPROTO_IPV6, 23, 0, 0, 5, 1, 0},                            /* MTU_DISCOVER */
+    {IPPROTO_IPV6, IPV6_MULTICAST_IF, PACKETS, 0, INTERFACE_INDEX, 0, 0},
+    {IPPROTO_IPV6, 29, ON_OFF, INT32_MIN, INT32_MAX, 1, 0}, /* MULTICAST_ALL */
+    {IPPROTO_IPV6, 18, PACKETS | USUAL, 0, 255, 1, 1},      /* MULTICAST_HOPS */
+    {IPPROTO_IPV6, 19, ON_OFF, 0, 1, 1, 0},                 /* MULTICAST_LOOP */
+    {IPPROTO_IPV6, 23, 0, 0, 5, 1, 0},                      /* MTU_DISCOVER */
     {IPPROTO_IPV6, IPV6_MTU, LATER, 0, 0, INTERFACE_MTU, 0},
 };
 _Static_assert(ARRAY_LEN(table) <= INET_VALUES, "each option has a place");
@@ -184,21 +185,39 @@ static int set_congestion(vaddr_t value, uint32_t size)
     return strcmp(name, CONGESTION) ? -ENOENT : 0;
 }
 
+/* IP_MULTICAST_IF: an address of the interface; or a group, which does not matter, an address, and maybe the
+ * number of the interface, which decides if it is there. */
+static int set_group_interface(struct inet_socket *i, vaddr_t value, uint32_t size)
+{
+    struct {
+        uint8_t group[4], address[4];
+        int32_t interface;
+    } q = {.interface = 0};
+    struct inet_end e = {0};
+
+    if (size < sizeof q.address)
+        return -EINVAL;
+    if (size < sizeof q.group + sizeof q.address ? user_copy_in(q.address, value, sizeof q.address)
+                                                 : user_copy_in(&q, value, size < sizeof q ? 8 : sizeof q))
+        return -EFAULT;
+    e.ip = inet_read_ip4(q.address);
+    if (q.interface ? q.interface != INTERFACE_INDEX : !inet_is_ours(&e))
+        return -EADDRNOTAVAIL;
+    i->group_interface = q.interface || e.ip;
+    i->group_source = e.ip;
+    return 0;
+}
+
 /* What is no number, or does not exist here: 0, -errno, or 1: it is something else. */
-static int set_other(const struct inet_socket *i, int level, int option, vaddr_t value, uint32_t size)
+static int set_other(struct inet_socket *i, int level, int option, vaddr_t value, uint32_t size)
 {
     bool stream = i->s.type == SOCK_STREAM;
 
     if (level == IPPROTO_TCP && stream && option == TCP_CONGESTION)
         return set_congestion(value, size);
     if (level == IPPROTO_IP && option == IP_MULTICAST_IF)
-        return stream ? -EINVAL : 0;
-    if (level == IPPROTO_IP && (option == IP_ADD_MEMBERSHIP || option == IP_DROP_MEMBERSHIP))
-        return stream ? -EPROTO : size < 8 ? -EINVAL : -ENODEV;
-    if (level == IPPROTO_IPV6 && i->s.family == AF_INET6 &&
-        (option == IPV6_ADD_MEMBERSHIP || option == IPV6_DROP_MEMBERSHIP))
-        return stream ? -EPROTO : size < 20 ? -EINVAL : -ENODEV;
-    return 1;
+        return stream ? -EINVAL : set_group_interface(i, value, size);
+    return multicast_set_option(i, level, option, value, size);
 }
 
 /* How long it takes to send a segment again and again, waiting twice as long each time, until that is no less
@@ -270,7 +289,7 @@ int inet_set_option(struct socket *s, int level, int option, vaddr_t value, uint
     else if (o->flags & USUAL && number == -1)
         number = o->initial;
     else if ((number < o->min || number > o->max) && (number || !(o->flags & OR_ZERO)))
-        return -EINVAL;
+        return level == IPPROTO_IPV6 && option == IPV6_MULTICAST_IF ? -ENODEV : -EINVAL;
     i->value[k] = o->flags & ON_OFF ? number != 0 : remembered(i, (unsigned)k, number);
     if (level == IPPROTO_UDPLITE && option == UDP_CORK && !number)
         udp_push(i);
@@ -315,6 +334,7 @@ int inet_get_option(struct socket *s, int level, int option, vaddr_t value, vadd
     static const char congestion[16] = CONGESTION;
     struct inet_socket *i = inet_of(s);
     struct tcp_info info = {.state = (uint8_t)i->tcp};
+    uint8_t address[4];
     uint32_t size;
     int32_t number;
     int k;
@@ -328,6 +348,10 @@ int inet_get_option(struct socket *s, int level, int option, vaddr_t value, vadd
     if (level == IPPROTO_TCP && s->type == SOCK_STREAM && option == TCP_CONGESTION)
         return get_bytes(congestion, sizeof congestion, value, user_size, size);
     level = level_of(level);
+    if (level == IPPROTO_IP && option == IP_MULTICAST_IF) {
+        inet_write_ip4(address, i->group_source);
+        return get_bytes(address, sizeof address, value, user_size, size);
+    }
     if (!has_level(i, level))
         return s->family == AF_INET ? -EOPNOTSUPP : -ENOPROTOOPT;
     k = find(i, level, option);

@@ -21,7 +21,9 @@ enum inet_number {
     INET_WANTS_TOS6,
     INET_SENDS_COVERED,
     INET_WANTS_COVERED,
-    INET_CORKED
+    INET_CORKED,
+    INET_GROUP_HOPS,
+    INET_ALL_GROUPS
 };
 int32_t inet_option_number(const struct inet_socket *i, enum inet_number what);
 /* Whether a program has said it: of those whose beginning is no value that they can be set to. */

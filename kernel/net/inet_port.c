@@ -15,6 +15,7 @@
  * Failure. -EADDRINUSE.
  */
 #include "kernel/net/inet.h"
+#include "kernel/net/multicast.h"
 
 #define BUCKETS 256u /* a power of two */
 
@@ -199,6 +200,16 @@ struct inet_socket *inet_port_find(unsigned protocol, const struct inet_end *to,
         }
     }
     return best;
+}
+
+struct inet_socket *inet_port_next_member(struct inet_socket *after, unsigned protocol,
+                                          const struct inet_end *to, const struct inet_end *from)
+{
+    struct inet_socket *i = after ? after->port_next : *bucket(protocol, to->port);
+
+    while (i && (!score(i, to, from) || !multicast_allows(i, to->ip, from->ip)))
+        i = i->port_next;
+    return i;
 }
 
 /* --- verification --- */

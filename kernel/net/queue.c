@@ -254,6 +254,41 @@ int message_create(struct socket *s, vaddr_t buf, size_t n, uint64_t deadline, s
     return 0;
 }
 
+/* The bytes of m from one on that lie together, and how many. */
+static const uint8_t *bytes_from(const struct message *m, uint32_t at, uint32_t *n)
+{
+    const struct piece *p = m->more;
+    uint32_t start = m->room;
+
+    if (at < m->room) {
+        *n = m->room - at;
+        return m->bytes + at;
+    }
+    for (; at - start >= sizeof p->bytes; p = p->next)
+        start += sizeof p->bytes;
+    *n = sizeof p->bytes - (at - start) < m->size - at ? (uint32_t)sizeof p->bytes - (at - start)
+                                                       : m->size - at;
+    return p->bytes + (at - start);
+}
+
+int message_duplicate(const struct message *m, struct message **out)
+{
+    uint32_t room, left;
+    int err = make(m->from, m->size, out);
+
+    for (uint32_t at = 0; !err && at < m->size;) {
+        const uint8_t *from = bytes_from(m, at, &left);
+        uint8_t *to = (uint8_t *)bytes_from(*out, at, &room); /* which is ours */
+        uint32_t n = left < room ? left : room;
+
+        memcpy(to, from, n);
+        at += n;
+    }
+    if (!err)
+        (*out)->way = m->way;
+    return err;
+}
+
 void message_put(struct message *m)
 {
     struct socket *s = m->from;

@@ -52,6 +52,9 @@ int message_grow(struct message *m, vaddr_t buf, uint32_t n);
 /* A message of n bytes of the kernel's own, MESSAGE_PAGE at most, charged to s however much it is charged
  * already: 0, -ENOBUFS. Sleeps. */
 int message_of_kernel(struct socket *s, const void *bytes, uint32_t n, struct message **out);
+/* The same bytes once more, on the same way, charged to the same socket however much it is charged already: 0
+ * or -ENOBUFS. m has no descriptors. Sleeps. */
+int message_duplicate(const struct message *m, struct message **out);
 /* A reference less; the last gives up what it carries. Sleeps. */
 void message_put(struct message *m);
 /* Before it is appended: say who sends it, and let the descriptors of scm (NULL: none) go along. 0 or

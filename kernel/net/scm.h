@@ -25,7 +25,8 @@ struct scm {
     uint64_t time_ns; /* when it was received, for SO_TIMESTAMP; realtime; 0: not asked */
     struct {
         bool has_own, has_hops, has_tos;
-        bool six;     /* which family `own` is of */
+        bool on_interface; /* sending: which one was said */
+        bool six;          /* which family `own` is of */
         uint32_t own; /* as struct inet_end has it. Sending: from where; receiving: to where it was sent */
         uint8_t hops, tos;
     } packet; /* of a datagram of AF_INET: sending, what the program chooses for it; receiving, what it had */

@@ -462,7 +462,7 @@ static size_t socket_bytes(const struct file *f)
 {
     const struct socket *s = socket_of(f);
 
-    return (s->pending + 1) * s->ops->size + message_memory(s);
+    return (s->pending + 1) * s->ops->size + message_memory(s) + s->options_bytes;
 }
 
 const struct file_ops socket_ops = {.release = release_file,

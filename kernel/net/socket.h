@@ -225,7 +225,8 @@ struct socket {
     int linger;       /* seconds; -1: off */
     uint64_t options; /* bits of SO_* that are only on or off, see socket_has() */
     uint32_t priority, mark;
-    int peek_off; /* SO_PEEK_OFF; -1: off */
+    int peek_off;           /* SO_PEEK_OFF; -1: off */
+    uint32_t options_bytes; /* (n) of memory that options have taken */
 
     /* For scm.c. */
     uint32_t flying;             /* (n) references to its file that are in messages */

@@ -28,6 +28,7 @@
  * Failure. -ECONNREFUSED, -EADDRNOTAVAIL (no port is free, or there is such a connection), -ENOMEM.
  */
 #include "kernel/net/tcp.h"
+#include "kernel/net/multicast.h"
 #include "kernel/net/queue.h"
 #include "kernel/proc/signal.h"
 #include "kernel/sched/sync.h"
@@ -274,7 +275,7 @@ static int begin(struct inet_socket *i, const struct socket_address *a)
     int err = i->tcp != TCP_CLOSE ? -EISCONN : inet_read_address(i, a, &to);
 
     if (!err)
-        err = inet_route(i, &to);
+        err = inet_route(i, &to, false);
     if (!err)
         err = socket_alloc(&tcp_ops, AF_INET, SOCK_STREAM, IPPROTO_TCP, &other);
     if (err)
@@ -434,6 +435,7 @@ static void tcp_release(struct socket *s)
     struct inet_socket *i = inet_of(s);
 
     inet_port_leave(i);
+    multicast_leave_all(i);
     if (i->tcp == TCP_LISTEN)
         stop_listening(i);
     else if (i->half)

@@ -4,6 +4,8 @@
  * it in the queue pays for it. A connected socket that sends to a port where nobody is has -ECONNREFUSED for
  * its next call, which an ICMP message would bring.
  *
+ * What goes to a group (multicast.c) is copied for each who is at the port and wants it.
+ *
  * UDP-Lite is the same with ports of its own. Its checksum may cover only the beginning of a datagram:
  * nothing is ever damaged here, but a receiver can refuse what is covered less than it wants.
  *
@@ -18,6 +20,7 @@
  */
 #include "kernel/net/inet.h"
 #include "kernel/net/inet_option.h"
+#include "kernel/net/multicast.h"
 #include "kernel/net/queue.h"
 #include "kernel/net/scm.h"
 #include "kernel/proc/signal.h"
@@ -64,12 +67,13 @@ static int udp_connect(struct socket *s, const struct socket_address *a, bool no
     if (!err)
         err = inet_read_address(i, a, &to);
     if (!err)
-        err = inet_route(i, &to);
+        err = inet_route(i, &to, false);
     if (!err)
         err = inet_source(i, &to, &from);
     if (err)
         return err;
-    i->own = from;
+    if (!inet_is_group(&i->own))
+        i->own = from;
     i->other = to;
     if (i->s.held && !to.six && !i->held_for.six) { /* as on Linux, and only there */
         i->held_for = to;
@@ -104,7 +108,7 @@ static int find_target(const struct inet_socket *i, const struct transfer *t, st
         err = 0;
     if (!err && !to->port)
         err = -EINVAL;
-    return err ? err : inet_route(i, to);
+    return err ? err : inet_route(i, to, t->scm && (t->scm->packet.on_interface || t->scm->packet.own));
 }
 
 static bool goes_to_peer(const struct inet_socket *i, const struct inet_end *to)
@@ -128,7 +132,9 @@ static void set_way(struct message *m, const struct inet_socket *i, const struct
                     const struct inet_end *to, const struct scm *scm)
 {
     m->way = (struct message_way){.from = from->ip, .to = to->ip, .port = from->port, .six = from->six};
-    m->way.hops = (uint8_t)inet_option_number(i, to->six ? INET_HOPS6 : INET_HOPS4);
+    m->way.hops = (uint8_t)inet_option_number(i, to->six             ? INET_HOPS6
+                                                 : inet_is_group(to) ? INET_GROUP_HOPS
+                                                                     : INET_HOPS4);
     m->way.tos = (uint8_t)inet_option_number(i, to->six ? INET_TOS6 : INET_TOS4);
     if (unlikely(scm && scm->packet.has_hops))
         m->way.hops = scm->packet.hops;
@@ -136,16 +142,62 @@ static void set_way(struct message *m, const struct inet_socket *i, const struct
         m->way.tos = scm->packet.tos;
 }
 
-/* m is on its way. Its reference is given up. */
+static bool takes(const struct inet_socket *r, const struct inet_socket *i, const struct message *m)
+{
+    return r->s.kept <= r->s.rcvbuf && is_covered(r, i, m->size);
+}
+
+static void give(struct message *m, struct inet_socket *r)
+{
+    message_give(m, &r->s);
+    message_append(&r->s, m);
+    socket_wake_readers(&r->s);
+}
+
+/* One for each who is to get it: copies are made before anybody is given one, since that sleeps. Who has no
+ * room, or for whom there is no memory, gets none. Sleeps. */
+static void deliver_to_group(struct inet_socket *i, const struct inet_end *to, const struct inet_end *from,
+                             struct message *m)
+{
+    struct inet_socket *r = NULL;
+    struct message *copies = m, *copy;
+    uint32_t n = 0;
+
+    if (multicast_is_wanted(to->ip, from->ip))
+        while ((r = inet_port_next_member(r, i->s.protocol, to, from)) != NULL)
+            n += takes(r, i, m);
+    for (; n > 1 && !message_duplicate(m, &copy); n--) {
+        copy->next = copies;
+        copies = copy;
+    }
+    r = n ? inet_port_next_member(NULL, i->s.protocol, to, from) : NULL;
+    for (; r && copies; r = inet_port_next_member(r, i->s.protocol, to, from)) {
+        if (!takes(r, i, copies))
+            continue;
+        copy = copies;
+        copies = copy->next;
+        give(copy, r);
+    }
+    while (copies) {
+        copy = copies;
+        copies = copy->next;
+        message_put(copy);
+    }
+}
+
+/* m is on its way. Its reference is given up. Sleeps. */
 static void deliver(struct inet_socket *i, const struct inet_end *to, struct message *m)
 {
     struct inet_end from = {.ip = m->way.from, .port = m->way.port, .six = m->way.six};
-    struct inet_socket *r = inet_port_find(i->s.protocol, to, &from);
+    struct inet_socket *r;
 
-    if (r && r->s.kept <= r->s.rcvbuf && is_covered(r, i, m->size)) {
-        message_give(m, &r->s);
-        message_append(&r->s, m);
-        socket_wake_readers(&r->s);
+    if (unlikely(inet_is_group(to))) {
+        deliver_to_group(i, to, &from, m);
+        return;
+    }
+    r = inet_port_find(i->s.protocol, to, &from);
+    if (r && takes(r, i, m)) {
+        give(m, r);
         return;
     }
     if (!r && inet_is_ours(to) && (goes_to_peer(i, to) || inet_wants_errors(i, to->six))) {
@@ -321,6 +373,7 @@ static void udp_release(struct socket *s)
     struct inet_socket *i = inet_of(s);
 
     inet_port_leave(i);
+    multicast_leave_all(i);
     i->linked = false;
     if (i->s.held)
         message_put(let_go(i));

@@ -16,6 +16,7 @@
 #include "kernel/life/balance.h"
 #include "kernel/life/core.h"
 #include "kernel/net/inet.h"
+#include "kernel/net/multicast.h"
 #include "kernel/net/scm.h"
 #include "kernel/net/unix.h"
 #include "kernel/proc/capability.h"
@@ -717,9 +718,13 @@ static int store_ports(const struct proc_node *n, char *s)
     return 0;
 }
 
+static const struct control memberships_control = {.value = &multicast_groups_max, .max = INT32_MAX},
+                            sources_control = {.value = &multicast_sources_max, .max = INT32_MAX};
 static const struct control privileged_control = {.value = &inet_port_unprivileged, .max = UINT16_MAX};
 
 static const struct proc_entry ipv4_entries[] = {
+    NUMBER("igmp_max_memberships", memberships_control),
+    NUMBER("igmp_max_msf", sources_control),
     {.name = "ip_local_port_range", .mode = S_IFREG | 0644, .show = show_ports, .store = store_ports},
     NUMBER("ip_unprivileged_port_start", privileged_control),
     {.name = NULL},

@@ -1,6 +1,7 @@
 /* /proc/net: sockets of TCP, UDP and UDP-Lite, interfaces and routes, as Linux has them. */
 #include "kernel/net/inet.h"
 #include "kernel/net/interface.h"
+#include "kernel/net/multicast.h"
 #include "kernel/net/queue.h"
 #include "kernel/procfs/procfs.h"
 
@@ -103,6 +104,42 @@ static int show_if_inet6(struct text *t, const struct proc_node *n)
 {
     (void)n;
     text_print(t, "%024X%08X %02x %02x %02x %02x %8s\n", 0, 1, INTERFACE_INDEX, 128, 16, 128, INTERFACE_NAME);
+    return 0;
+}
+
+/* Groups of IPv4. That of all hosts is the interface's own. */
+static int show_igmp(struct text *t, const struct proc_node *n)
+{
+    uint32_t count = 1;
+
+    (void)n;
+    for (const struct group *g = multicast_next(NULL); g; g = multicast_next(g))
+        count += !g->six;
+    text_print(t, "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n%d\t%-10s: %5u %7s\n",
+               INTERFACE_INDEX, INTERFACE_NAME, count, "V3");
+    for (const struct group *g = multicast_next(NULL); g; g = multicast_next(g))
+        if (!g->six)
+            text_print(t, "\t\t\t\t%08X %5u 0:00000000\t\t0\n", __builtin_bswap32(inet_read_ip4(g->address)),
+                       g->users);
+    text_print(t, "\t\t\t\t%08X     1 0:00000000\t\t0\n", __builtin_bswap32(IP4_ALL_HOSTS));
+    return 0;
+}
+
+static int show_igmp6(struct text *t, const struct proc_node *n)
+{
+    (void)n;
+    for (const struct group *g = multicast_next(NULL); g; g = multicast_next(g)) {
+        if (!g->six)
+            continue;
+        text_print(t, "%-4d %-15s ", INTERFACE_INDEX, INTERFACE_NAME);
+        for (unsigned k = 0; k < sizeof g->address; k++)
+            text_print(t, "%02x", g->address[k]);
+        text_print(t, " %5u 00000004 0\n", g->users);
+    }
+    text_print(t, "%-4d %-15s ff020000000000000000000000000001     1 0000000C 0\n", INTERFACE_INDEX,
+               INTERFACE_NAME);
+    text_print(t, "%-4d %-15s ff010000000000000000000000000001     1 00000008 0\n", INTERFACE_INDEX,
+               INTERFACE_NAME);
     return 0;
 }
 
@@ -213,6 +250,8 @@ static int show_snmp(struct text *t, const struct proc_node *n)
 const struct proc_entry proc_net_entries[] = {
     FILE("dev", show_dev),
     FILE("if_inet6", show_if_inet6),
+    FILE("igmp", show_igmp),
+    FILE("igmp6", show_igmp6),
     FILE("route", show_route),
     FILE("snmp", show_snmp),
     FILE("sockstat", show_sockstat),
