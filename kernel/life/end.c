@@ -42,6 +42,7 @@
 #include "kernel/lib/param.h"
 #include "kernel/net/scm.h"
 #include "kernel/net/socket.h"
+#include "kernel/net/tcp_wait.h"
 #include "kernel/proc/cred.h"
 #include "kernel/proc/ports.h"
 #include "kernel/proc/process.h"
@@ -82,6 +83,7 @@ static bool nothing_left(void)
     msg_clear();
     mqueue_clear();
     shm_clear();
+    tcp_wait_clear();
     scm_collect(); /* what the last close has left to the next one */
     vm_table_free(softtlb_record(&vm_sys, NULL, 0, false), room,
                   sizeof(struct vm_miss));                /* nobody stopped it */

@@ -20,6 +20,7 @@
 #include "kernel/net/multicast.h"
 #include "kernel/net/queue.h"
 #include "kernel/net/tcp.h"
+#include "kernel/net/tcp_wait.h"
 #include "kernel/proc/capability.h"
 #include "kernel/x86/usercopy.h"
 
@@ -301,7 +302,7 @@ void inet_init(void)
 
 bool inet_verify(void)
 {
-    bool ok = inet_port_verify() & multicast_verify();
+    bool ok = inet_port_verify() & multicast_verify() & tcp_wait_verify();
 
     for (struct socket *s = socket_all; s; s = s->all_next) {
         const struct inet_socket *i = inet_of(s);

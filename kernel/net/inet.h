@@ -38,6 +38,11 @@ static inline bool inet_is_ours(const struct inet_end *e)
     return e->six ? e->ip <= IP6_LOOPBACK : !e->ip || (e->ip >> 24 == 127 && e->ip != IP4_BROADCAST);
 }
 
+static inline bool inet_same_end(const struct inet_end *a, const struct inet_end *b)
+{
+    return a->ip == b->ip && a->port == b->port && a->six == b->six;
+}
+
 /* Whether it is a group of IPv4. */
 static inline bool inet_is_group(const struct inet_end *e)
 {
@@ -73,6 +78,8 @@ struct inet_socket {
     bool done;          /* (n) the other end has sent all that it will */
     int32_t value[INET_VALUES];
     struct inet_end held_for; /* (n) to whom s.held goes */
+    struct tcp_wait *wait;    /* (n) TCP: of its connection; NULL: the other end has it, or it has begun */
+
     /* IP_MULTICAST_IF: whether the interface was said, and from which address it sends to groups; 0: not. */
     bool group_interface;      /* (n) */
     uint32_t group_source;     /* (n) */
@@ -124,6 +131,8 @@ int inet_ioctl(struct socket *s, unsigned cmd, vaddr_t arg);
 extern uint32_t inet_port_low, inet_port_high, inet_port_unprivileged;
 /* Have i->own.port, or a free one if it is 0: 0 or -EADDRINUSE; i->own is as it was then. */
 int inet_port_take(struct inet_socket *i);
+/* The same for a connection that has no port yet, from one end to another: *from has the port, too. */
+int inet_port_take_to(struct inet_socket *i, struct inet_end *from, const struct inet_end *to);
 /* Whether it may go on to listen at the port that it has: 0 or -EADDRINUSE. */
 int inet_port_may_listen(const struct inet_socket *i);
 /* Be at the same port as the socket that it was connected to. */

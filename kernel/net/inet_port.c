@@ -4,6 +4,8 @@
  * Data. A table from protocol and port to sockets; all that have a port are in it: bound, listening,
  * connecting, connected, and those that were accepted, which are at the port of the listening one.
  *
+ * An end of a connection of TCP may keep a port without a socket (tcp_wait.c).
+ *
  * Several sockets may be at one port if their addresses do not meet, or by SO_REUSEADDR and SO_REUSEPORT with
  * Linux's rules: with the former nobody may listen there yet, with the latter all have to have it and be of
  * one user. Of those that share a port by SO_REUSEPORT the sender's port chooses.
@@ -16,6 +18,7 @@
  */
 #include "kernel/net/inet.h"
 #include "kernel/net/multicast.h"
+#include "kernel/net/tcp_wait.h"
 
 #define BUCKETS 256u /* a power of two */
 
@@ -86,7 +89,7 @@ static bool has_conflict(const struct inet_socket *i)
 
     while (other && !conflict(i, other))
         other = other->port_next;
-    return other;
+    return other || (i->s.type == SOCK_STREAM && tcp_wait_conflicts(i));
 }
 
 static bool is_taken(unsigned protocol, uint16_t port)
@@ -98,19 +101,25 @@ static bool is_taken(unsigned protocol, uint16_t port)
     return i;
 }
 
-/* A port that nobody has, or 0. Where the search begins is not for a program to know beforehand, so that it
- * does not rely on it. */
-static uint16_t free_port(unsigned protocol)
+/* A port that nobody has, or 0, for i; for a connection to another end, if to is not NULL. Where the search
+ * begins is not for a program to know beforehand, so that it does not rely on it. */
+static uint16_t free_port(struct inet_socket *i, struct inet_end from, const struct inet_end *to)
 {
     static uint32_t last;
     uint32_t n = inet_port_high - inet_port_low + 1;
 
     last = last * 1664525u + (uint32_t)os_now_ns() + 1013904223u;
     for (uint32_t k = 0, start = (last >> 8) % n; k < n; k++) {
-        uint16_t port = (uint16_t)(inet_port_low + (start + k) % n);
+        bool waits = false;
 
-        if (!is_taken(protocol, port))
-            return port;
+        from.port = (uint16_t)(inet_port_low + (start + k) % n);
+        if (is_taken(i->s.protocol, from.port))
+            continue;
+        i->own.port = from.port;
+        if (i->s.type == SOCK_STREAM)
+            waits = to ? tcp_wait_forbids(&from, to) : tcp_wait_conflicts(i);
+        if (!waits)
+            return from.port;
     }
     return 0;
 }
@@ -120,11 +129,20 @@ int inet_port_take(struct inet_socket *i)
     uint16_t before = i->own.port;
 
     if (!i->own.port)
-        i->own.port = free_port(i->s.protocol);
+        i->own.port = free_port(i, i->own, NULL);
     if (!i->own.port || has_conflict(i)) {
         i->own.port = before;
         return -EADDRINUSE;
     }
+    enter(i);
+    return 0;
+}
+
+int inet_port_take_to(struct inet_socket *i, struct inet_end *from, const struct inet_end *to)
+{
+    from->port = i->own.port = free_port(i, *from, to);
+    if (!from->port)
+        return -EADDRINUSE;
     enter(i);
     return 0;
 }
@@ -134,17 +152,12 @@ int inet_port_may_listen(const struct inet_socket *i)
     return has_conflict(i) ? -EADDRINUSE : 0;
 }
 
-static bool same_end(const struct inet_end *a, const struct inet_end *b)
-{
-    return a->ip == b->ip && a->port == b->port && a->six == b->six;
-}
-
 bool inet_port_connected(const struct inet_socket *i, const struct inet_end *own,
                          const struct inet_end *other)
 {
     const struct inet_socket *k = *bucket(i->s.protocol, own->port);
 
-    while (k && (k == i || !k->linked || !same_end(&k->own, own) || !same_end(&k->other, other)))
+    while (k && (k == i || !k->linked || !inet_same_end(&k->own, own) || !inet_same_end(&k->other, other)))
         k = k->port_next;
     return k;
 }
@@ -153,7 +166,7 @@ struct inet_socket *inet_port_connecting(const struct inet_end *own, const struc
 {
     struct inet_socket *k = *bucket(IPPROTO_TCP, own->port);
 
-    while (k && (k->tcp != TCP_SYN_SENT || !same_end(&k->own, own) || !same_end(&k->other, other)))
+    while (k && (k->tcp != TCP_SYN_SENT || !inet_same_end(&k->own, own) || !inet_same_end(&k->other, other)))
         k = k->port_next;
     return k;
 }
@@ -173,7 +186,7 @@ static unsigned score(const struct inet_socket *i, const struct inet_end *to, co
     } else if (!i->own.six || !inet_is_any(&i->own) || inet_v6only(i)) {
         return 0;
     }
-    if (i->s.type == SOCK_DGRAM && i->linked && !same_end(&i->other, from))
+    if (i->s.type == SOCK_DGRAM && i->linked && !inet_same_end(&i->other, from))
         return 0;
     n += (i->s.family == AF_INET) == !to->six ? 1 : 0;
     n += i->s.type == SOCK_DGRAM && i->linked ? 2 : 0;

@@ -8,10 +8,11 @@
  *       |                                        v          shutdown(), close()          v
  *       +-> LISTEN: listen()                CLOSE_WAIT ------------------------------> CLOSE
  *
- * Both ends change in one step, so that the states between, in which packets are under way, are not there,
- * and nobody waits in TIME_WAIT: the port is free at once. An end that was closed is dead but stays the peer
- * of the other; data that is sent to it breaks the connection off (tcp_reset()), as does a close with data
- * that was not received, or with SO_LINGER of 0 seconds.
+ * Both ends change in one step, so that the states between, in which packets are under way, are not there.
+ * Who has sent all first keeps its ports after the end, as TIME_WAIT does, and before it when it is closed
+ * (tcp_wait.c). An end that was closed is dead but stays the peer of the other; data that is sent to it
+ * breaks the connection off (tcp_reset()), as does a close with data that was not received, or with SO_LINGER
+ * of 0 seconds.
  *
  * A socket may connect to itself, if its own address is the one that it connects to: it is its own peer then.
  * Two that connect to each other meet if the first one still waits.
@@ -30,6 +31,7 @@
 #include "kernel/net/tcp.h"
 #include "kernel/net/multicast.h"
 #include "kernel/net/queue.h"
+#include "kernel/net/tcp_wait.h"
 #include "kernel/proc/signal.h"
 #include "kernel/sched/sync.h"
 
@@ -50,6 +52,8 @@ static void finish(struct inet_socket *i)
 
 void tcp_reset(struct inet_socket *i)
 {
+    if (i->s.dead)
+        tcp_wait_reset(i);
     if (i->s.dead || i->tcp == TCP_CLOSE)
         return;
     i->s.error = i->tcp == TCP_SYN_SENT ? ECONNREFUSED : i->tcp == TCP_CLOSE_WAIT ? EPIPE : ECONNRESET;
@@ -68,14 +72,18 @@ static void send_end(struct inet_socket *i)
         finish(i);
     else
         return;
-    if (to->s.dead)
+    if (to->s.dead) {
+        tcp_wait_for_all(to);
         return;
+    }
     to->done = true;
     to->s.shut |= SHUT_RECEIVE;
-    if (to->tcp == TCP_FIN_WAIT)
+    if (to->tcp == TCP_FIN_WAIT) {
+        tcp_wait_begin(to, true);
         finish(to);
-    else
+    } else {
         to->tcp = TCP_CLOSE_WAIT;
+    }
     socket_wake_all(&to->s);
     socket_tell(&to->s, to->tcp == TCP_CLOSE ? POLL_HUP : POLL_IN);
     socket_tell(&to->s, POLL_IN); /* the end has come, as bytes come */
@@ -221,13 +229,13 @@ static void admit(struct inet_socket *door)
 /* A port for a connection: 0 or -EADDRNOTAVAIL. */
 static int have_port(struct inet_socket *i, struct inet_end *from, const struct inet_end *to)
 {
-    if (!i->in_ports) {
-        i->own.port = 0;
-        if (inet_port_take(i))
-            return -EADDRNOTAVAIL;
-    }
+    const struct tcp_wait *w;
+
+    if (!i->in_ports && inet_port_take_to(i, from, to))
+        return -EADDRNOTAVAIL;
     from->port = i->own.port;
-    return inet_port_connected(i, from, to) ? -EADDRNOTAVAIL : 0;
+    w = tcp_wait_find(from, to);
+    return inet_port_connected(i, from, to) || (w && !w->whole) ? -EADDRNOTAVAIL : 0;
 }
 
 /* Begin to connect, with the other end, which is NULL in the end if it is somebody's. *left: one that is the
@@ -248,9 +256,16 @@ static int start(struct inet_socket *i, struct inet_end to, struct inet_socket *
     i->linked = true;
     i->s.state = SOCKET_CONNECTING;
     i->tcp = TCP_SYN_SENT;
+    tcp_wait_end(tcp_wait_find(&from, &to)); /* the connection is a new one */
     same = inet_port_connecting(&to, &from);
     door = inet_port_find(IPPROTO_TCP, &to, &from);
+    if (door && !same)
+        tcp_wait_end(tcp_wait_find(&to, &from));
     if (same) {
+        if (!i->wait) {
+            i->wait = (*other)->wait;
+            (*other)->wait = NULL;
+        }
         *left = meet(i, same);
     } else if (!door) {
         tcp_reset(i);
@@ -282,7 +297,10 @@ static int begin(struct inet_socket *i, const struct socket_address *a)
         return err;
     half = inet_of(other);
     half->tcp = TCP_CLOSE;
-    if (i->s.state != SOCKET_UNCONNECTED || i->tcp != TCP_CLOSE)
+    half->wait = tcp_wait_create();
+    if (!half->wait)
+        err = -ENOMEM;
+    else if (i->s.state != SOCKET_UNCONNECTED || i->tcp != TCP_CLOSE)
         err = -EALREADY; /* another thread was quicker */
     else
         err = start(i, to, &half, &left);
@@ -430,6 +448,14 @@ static int tcp_shutdown(struct socket *s, unsigned how)
     return 0;
 }
 
+/* It is closed, and sends no more: if the other end still may, its ports are kept. */
+static void close_connection(struct inet_socket *i)
+{
+    send_end(i);
+    if (i->tcp == TCP_FIN_WAIT)
+        tcp_wait_begin(i, i->s.peer == &i->s);
+}
+
 static void tcp_release(struct socket *s)
 {
     struct inet_socket *i = inet_of(s);
@@ -443,9 +469,14 @@ static void tcp_release(struct socket *s)
     else if (is_connected(i) && (s->first || !s->opened || s->linger == 0))
         tcp_reset(inet_of(s->peer));
     else if (is_connected(i))
-        send_end(i);
+        close_connection(i);
     i->tcp = TCP_CLOSE;
     i->linked = false;
+}
+
+static void tcp_forget(struct socket *s)
+{
+    tcp_wait_end(inet_of(s)->wait);
 }
 
 const struct socket_ops tcp_ops = {.bind = inet_bind,
@@ -461,6 +492,7 @@ const struct socket_ops tcp_ops = {.bind = inet_bind,
                                    .get_option = inet_get_option,
                                    .poll = tcp_poll,
                                    .release = tcp_release,
+                                   .forget = tcp_forget,
                                    .size = sizeof(struct inet_socket)};
 
 /* --- verification --- */

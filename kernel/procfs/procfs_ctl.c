@@ -18,6 +18,7 @@
 #include "kernel/net/inet.h"
 #include "kernel/net/multicast.h"
 #include "kernel/net/scm.h"
+#include "kernel/net/tcp_wait.h"
 #include "kernel/net/unix.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/oom.h"
@@ -719,7 +720,10 @@ static int store_ports(const struct proc_node *n, char *s)
 }
 
 static const struct control memberships_control = {.value = &multicast_groups_max, .max = INT32_MAX},
-                            sources_control = {.value = &multicast_sources_max, .max = INT32_MAX};
+                            sources_control = {.value = &multicast_sources_max, .max = INT32_MAX},
+                            fin_control = {.value = &tcp_wait_fin_seconds, .max = 3600},
+                            waits_control = {.value = &tcp_wait_max, .max = 65536},
+                            reuse_control = {.value = &tcp_wait_reuse, .max = 2};
 static const struct control privileged_control = {.value = &inet_port_unprivileged, .max = UINT16_MAX};
 
 static const struct proc_entry ipv4_entries[] = {
@@ -727,6 +731,9 @@ static const struct proc_entry ipv4_entries[] = {
     NUMBER("igmp_max_msf", sources_control),
     {.name = "ip_local_port_range", .mode = S_IFREG | 0644, .show = show_ports, .store = store_ports},
     NUMBER("ip_unprivileged_port_start", privileged_control),
+    NUMBER("tcp_fin_timeout", fin_control),
+    NUMBER("tcp_max_tw_buckets", waits_control),
+    NUMBER("tcp_tw_reuse", reuse_control),
     {.name = NULL},
 };
 

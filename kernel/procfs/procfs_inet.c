@@ -3,19 +3,21 @@
 #include "kernel/net/interface.h"
 #include "kernel/net/multicast.h"
 #include "kernel/net/queue.h"
+#include "kernel/net/tcp_wait.h"
 #include "kernel/procfs/procfs.h"
 
 /* Linux fills the lines of IPv4 with blanks up to here. */
 #define TCP_WIDTH   149u
 #define UDP_WIDTH   127u
 #define ROUTE_WIDTH 127u
+#define TICK_NS     4000000u /* Debian's */
 
 /* An address as a number of the order of bytes of the network, in words of the processor's. */
-static void show_end(struct text *t, const struct inet_socket *i, const struct inet_end *e)
+static void show_end(struct text *t, unsigned family, const struct inet_end *e)
 {
     uint32_t ip = __builtin_bswap32(e->ip);
 
-    if (i->s.family == AF_INET)
+    if (family == AF_INET)
         text_print(t, " %08X:%04X", ip, e->port);
     else
         text_print(t, " %08X%08X%08X%08X:%04X", 0, 0, e->six ? 0 : 0xFFFF0000u, ip, e->port);
@@ -29,8 +31,8 @@ static void show_socket(struct text *t, const struct inet_socket *i, unsigned nu
     uint32_t waits = !stream ? s->kept : i->tcp == TCP_LISTEN ? s->pending : message_bytes(s);
 
     text_print(t, stream ? "%4u:" : "%5u:", number);
-    show_end(t, i, &i->own);
-    show_end(t, i, i->linked ? &i->other : i->own.six ? &none_six : &none);
+    show_end(t, s->family, &i->own);
+    show_end(t, s->family, i->linked ? &i->other : i->own.six ? &none_six : &none);
     text_print(t, " %02X %08X:%08X %02X:%08X %08X %5u %8d %u %u %08X", i->tcp, 0, waits, 0, 0, 0,
                s->inode.uid, 0, s->inode.ino, s->refs, 0);
     if (!stream)
@@ -39,6 +41,21 @@ static void show_socket(struct text *t, const struct inet_socket *i, unsigned nu
         text_print(t, i->tcp == TCP_LISTEN ? " 100 0 0 10 0" : " 20 4 0 10 -1");
     if (s->family == AF_INET)
         text_column(t, stream ? TCP_WIDTH : UDP_WIDTH);
+    text_print(t, "\n");
+}
+
+/* An end that keeps its ports without a socket; the timer says when it ends, in Linux's ticks. */
+static void show_wait(struct text *t, const struct tcp_wait *w, unsigned number)
+{
+    uint64_t now = os_now_ns();
+
+    text_print(t, "%4u:", number);
+    show_end(t, w->family, &w->own);
+    show_end(t, w->family, &w->other);
+    text_print(t, " %02X %08X:%08X %02X:%08X %08X %5u %8d %u %u %08X", w->whole ? 6 : TCP_FIN_WAIT, 0, 0, 3,
+               w->until > now ? (uint32_t)((w->until - now) / TICK_NS) : 0, 0, 0, 0, 0, 3, 0);
+    if (w->family == AF_INET)
+        text_column(t, TCP_WIDTH);
     text_print(t, "\n");
 }
 
@@ -75,6 +92,9 @@ static int show_sockets(struct text *t, const struct proc_node *n)
         if (s->type == SOCK_DGRAM || i->tcp != TCP_CLOSE)
             show_socket(t, i, number++);
     }
+    for (const struct tcp_wait *w = tcp_wait_first; w; w = w->next)
+        if (k->protocol == IPPROTO_TCP && w->family == k->family)
+            show_wait(t, w, number++);
     return 0;
 }
 
@@ -182,7 +202,7 @@ static int show_sockstat(struct text *t, const struct proc_node *n)
     (void)n;
     count_sockets(&c);
     text_print(t, "sockets: used %u\nTCP: inuse %u orphan %u tw %u alloc %u mem %u\n", c.used, c.tcp[0],
-               c.orphans, 0, c.allocated, 0);
+               c.orphans, tcp_wait_count(), c.allocated, 0);
     text_print(t, "UDP: inuse %u mem %u\nUDPLITE: inuse %u\nRAW: inuse %u\nFRAG: inuse %u memory %u\n",
                c.udp[0], 0, c.udplite[0], 0, 0, 0);
     return 0;
