@@ -3,6 +3,7 @@
 #define KERNEL_NET_INET_H
 
 #include "kernel/net/socket.h"
+#include "kernel/sched/expiry.h"
 
 enum {
     IPPROTO_IP = 0,
@@ -91,6 +92,7 @@ struct inet_socket {
     struct inet_socket *origin;    /* (n) of the other end: who connects, referenced */
     struct inet_socket *door;      /* (n) of the other end: the listening one. Not referenced */
     struct inet_socket *half_next; /* (n) */
+    struct expiry gives_up;        /* (n) of who connects: armed while it waits */
     struct inet_socket *half_first, *half_last; /* (n) of a listening one */
 };
 

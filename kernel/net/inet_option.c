@@ -70,13 +70,13 @@ static const struct option table[] = {
     {IPPROTO_UDPLITE, UDP_CORK, ON_OFF, INT32_MIN, INT32_MAX, 0, 0},
     {IPPROTO_IP, 33, PACKETS | USUAL, 0, 255, 1, 1},      /* MULTICAST_TTL */
     {IPPROTO_IP, 49, ON_OFF, 0, 1, 1, 0},                 /* MULTICAST_ALL */
+    {IPPROTO_TCP, 7, 0, 1, 127, 6, 0},                    /* SYNCNT */
     {IPPROTO_TCP, 1, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* NODELAY */
     {IPPROTO_TCP, TCP_MAXSEG, OR_ZERO, 88, 32767, 0, 0},
     {IPPROTO_TCP, 3, ON_OFF, INT32_MIN, INT32_MAX, 0, 0}, /* CORK */
     {IPPROTO_TCP, 4, 0, 1, SECONDS_MAX, 7200, 0},         /* KEEPIDLE */
     {IPPROTO_TCP, 5, 0, 1, SECONDS_MAX, 75, 0},           /* KEEPINTVL */
     {IPPROTO_TCP, 6, 0, 1, 127, 9, 0},                    /* KEEPCNT */
-    {IPPROTO_TCP, 7, 0, 1, 127, 6, 0},                    /* SYNCNT */
     {IPPROTO_TCP, TCP_LINGER2, 0, INT32_MIN, INT32_MAX, 60, 0},
     {IPPROTO_TCP, TCP_DEFER_ACCEPT, 0, INT32_MIN, INT32_MAX, 0, 0},
     {IPPROTO_TCP, 12, ON_OFF, INT32_MIN, INT32_MAX, 1, 0}, /* QUICKACK */

@@ -23,7 +23,8 @@ enum inet_number {
     INET_WANTS_COVERED,
     INET_CORKED,
     INET_GROUP_HOPS,
-    INET_ALL_GROUPS
+    INET_ALL_GROUPS,
+    INET_SYN_TIMES
 };
 int32_t inet_option_number(const struct inet_socket *i, enum inet_number what);
 /* Whether a program has said it: of those whose beginning is no value that they can be set to. */

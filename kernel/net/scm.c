@@ -356,14 +356,17 @@ int scm_write_one(struct scm_output *o, int level, int type, const void *data, u
     return 0;
 }
 
-/* Seconds, and micro- or nanoseconds. */
+/* Seconds, and micro- or nanoseconds, of 32 bits each or of 64. */
 static int write_time(struct scm_output *o, const struct socket *socket, uint64_t ns)
 {
-    bool fine = socket_has(socket, SO_TIMESTAMPNS);
+    bool fine = socket_has(socket, SO_TIMESTAMPNS), wide = socket_has(socket, SO_TIMESTAMP_NEW);
     uint32_t part = (uint32_t)(ns % 1000000000u);
-    uint32_t t[2] = {(uint32_t)(ns / 1000000000u), fine ? part : part / 1000};
+    uint64_t t[2] = {ns / 1000000000u, fine ? part : part / 1000};
+    const uint32_t old[2] = {(uint32_t)t[0], (uint32_t)t[1]};
 
-    return scm_write_one(o, SOL_SOCKET, fine ? SO_TIMESTAMPNS : SO_TIMESTAMP, t, sizeof t);
+    if (wide)
+        return scm_write_one(o, SOL_SOCKET, fine ? SO_TIMESTAMPNS_NEW : SO_TIMESTAMP_NEW, t, sizeof t);
+    return scm_write_one(o, SOL_SOCKET, fine ? SO_TIMESTAMPNS : SO_TIMESTAMP, old, sizeof old);
 }
 
 /* Give a file a number, which is told at an address. */

@@ -104,6 +104,8 @@ enum {
     SO_PEEK_OFF = 42,
     SO_COOKIE = 57,
     SO_PEERGROUPS = 59,
+    SO_TIMESTAMP_NEW = 63, /* as an option that is on: times have 64 bits */
+    SO_TIMESTAMPNS_NEW,
     SO_RCVTIMEO_NEW = 66,
     SO_SNDTIMEO_NEW
 };

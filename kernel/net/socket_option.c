@@ -12,8 +12,7 @@
 #define BIT(option) (1ull << (option))
 #define BITS                                                                                                 \
     (BIT(SO_REUSEADDR) | BIT(SO_REUSEPORT) | BIT(SO_DONTROUTE) | BIT(SO_BROADCAST) | BIT(SO_KEEPALIVE) |     \
-     BIT(SO_OOBINLINE) | BIT(SO_NO_CHECK) | BIT(SO_PASSCRED) | BIT(SO_TIMESTAMP) | BIT(SO_TIMESTAMPNS) |     \
-     BIT(SO_PASSSEC) | BIT(SO_RXQ_OVFL))
+     BIT(SO_OOBINLINE) | BIT(SO_NO_CHECK) | BIT(SO_PASSCRED) | BIT(SO_PASSSEC) | BIT(SO_RXQ_OVFL))
 
 struct linger {
     int32_t on, seconds;
@@ -54,6 +53,19 @@ static int set_linger(struct socket *s, vaddr_t value, uint32_t size)
         return -EFAULT;
     s->linger = !l.on ? -1 : l.seconds < 0 ? INT32_MAX : l.seconds;
     return 0;
+}
+
+/* Of the four options that tell times the last one counts, and each turns all of them off. */
+static void set_timestamp(struct socket *s, int option, bool on)
+{
+    bool fine = option == SO_TIMESTAMPNS || option == SO_TIMESTAMPNS_NEW;
+
+    s->options &= ~(BIT(SO_TIMESTAMP) | BIT(SO_TIMESTAMPNS) | BIT(SO_TIMESTAMP_NEW));
+    if (!on)
+        return;
+    s->options |= fine ? BIT(SO_TIMESTAMPNS) : BIT(SO_TIMESTAMP);
+    if (option >= SO_TIMESTAMP_NEW)
+        s->options |= BIT(SO_TIMESTAMP_NEW);
 }
 
 static int set_number(struct socket *s, int option, int32_t value)
@@ -97,6 +109,12 @@ static int set_number(struct socket *s, int option, int32_t value)
             return -EOPNOTSUPP;
         s->peek_off = value;
         return 0;
+    case SO_TIMESTAMP:
+    case SO_TIMESTAMPNS:
+    case SO_TIMESTAMP_NEW:
+    case SO_TIMESTAMPNS_NEW:
+        set_timestamp(s, option, value);
+        return 0;
     case SO_BSDCOMPAT:
         return 0;
     case SO_DETACH_FILTER: /* none has one */
@@ -109,8 +127,6 @@ static int set_number(struct socket *s, int option, int32_t value)
         if (option < 0 || option > 63 || !(BITS & BIT(option)))
             return -ENOPROTOOPT;
     }
-    if (option == SO_TIMESTAMP || option == SO_TIMESTAMPNS) /* the last one counts */
-        s->options &= ~(BIT(SO_TIMESTAMP) | BIT(SO_TIMESTAMPNS));
     s->options = value ? s->options | BIT(option) : s->options & ~BIT(option);
     return 0;
 }
@@ -189,6 +205,16 @@ static int get_number(struct socket *s, int option, int32_t *value)
         return 0;
     case SO_BSDCOMPAT:
         *value = 0;
+        return 0;
+    case SO_TIMESTAMP:
+    case SO_TIMESTAMPNS:
+        *value = socket_has(s, (unsigned)option) && !socket_has(s, SO_TIMESTAMP_NEW);
+        return 0;
+    case SO_TIMESTAMPNS_NEW:
+        *value = socket_has(s, SO_TIMESTAMPNS) && socket_has(s, SO_TIMESTAMP_NEW);
+        return 0;
+    case SO_TIMESTAMP_NEW: /* as on Linux, with the other one, too */
+        *value = socket_has(s, SO_TIMESTAMP_NEW);
         return 0;
     default:
         if (option < 0 || option > 63 || !((BITS | BIT(SO_DEBUG)) & BIT(option)))

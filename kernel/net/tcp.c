@@ -18,22 +18,28 @@
  * Two that connect to each other meet if the first one still waits.
  *
  * connect() makes the other end, which pends at the listening socket. While that one is full, as many as its
- * backlog and one pending, the other ends wait in its half list, and come in as accept() takes others out.
+ * backlog and one pending, the other ends wait in its half list, and come in as accept() takes others out, or
+ * give up after a time (TCP_SYNCNT).
  * sock->state of Linux, that is what connect() has told, is socket.state here.
  *
  * Locking. Between sleeps.
  *
  * INV-TCP-1  a connected socket has a peer, and their states fit
- * INV-TCP-2  who is in SYN_SENT has its other end in a half list, and nobody else has
+ * INV-TCP-2  who is in SYN_SENT has its other end in a half list; who gave up has it still, but in no list.
+ *            Nobody else has one
  *
- * Failure. -ECONNREFUSED, -EADDRNOTAVAIL (no port is free, or there is such a connection), -ENOMEM.
+ * Failure. -ECONNREFUSED, -ETIMEDOUT, -EADDRNOTAVAIL (no port is free, or there is such a connection),
+ * -ENOMEM.
  */
 #include "kernel/net/tcp.h"
+#include "kernel/net/inet_option.h"
 #include "kernel/net/multicast.h"
 #include "kernel/net/queue.h"
 #include "kernel/net/tcp_wait.h"
 #include "kernel/proc/signal.h"
 #include "kernel/sched/sync.h"
+
+#define WAIT_MAX 120u /* seconds, between two times that a segment would be sent */
 
 static bool is_connected(const struct inet_socket *i)
 {
@@ -102,17 +108,43 @@ static void half_enter(struct inet_socket *door, struct inet_socket *half)
     door->half_last = half;
 }
 
-/* Take it out. What it refers to its caller has: the half itself, and its origin. */
+/* Take it out, unless it gave up. What it refers to its caller has: the half itself, and its origin. */
 static void half_leave(struct inet_socket *half)
 {
-    struct inet_socket *door = half->door, **at = &door->half_first, *last = NULL;
+    struct inet_socket *door = half->door, **at = door ? &door->half_first : NULL, *last = NULL;
 
+    expiry_stop(&half->origin->gives_up);
+    if (!door)
+        return;
     for (; *at != half; at = &(*at)->half_next)
         last = *at;
     *at = half->half_next;
     if (door->half_last == half)
         door->half_last = last;
     half->door = NULL;
+}
+
+/* It has waited as long as Linux would send its first packet again and again. The other end is given up when
+ * a call of its comes to it, since that may sleep. */
+static void give_up(struct expiry *e)
+{
+    struct inet_socket *i = container_of(e, struct inet_socket, gives_up);
+
+    half_leave(i->half);
+    i->s.error = ETIMEDOUT;
+    finish(i);
+    socket_tell(&i->s, POLL_ERR);
+}
+
+static uint64_t patience_ns(const struct inet_socket *i)
+{
+    uint64_t seconds = 0, wait = 1;
+
+    for (int32_t n = inet_option_number(i, INET_SYN_TIMES); n >= 0; n--) {
+        seconds += wait;
+        wait = wait * 2 < WAIT_MAX ? wait * 2 : WAIT_MAX;
+    }
+    return seconds * 1000000000u;
 }
 
 /* The one that connects gives up, or is given up. Sleeps at its end. */
@@ -277,6 +309,8 @@ static int start(struct inet_socket *i, struct inet_end to, struct inet_socket *
         i->half->origin = i;
         socket_get(&i->s);
         half_enter(door, i->half);
+        i->gives_up.fn = give_up;
+        expiry_arm(&i->gives_up, os_now_ns() + patience_ns(i), false);
         *other = NULL;
     }
     return 0;
@@ -515,9 +549,9 @@ bool tcp_verify(const struct inet_socket *i)
         INV("INV-TCP-1", peer && states_fit(i->tcp, inet_of(i->s.peer)),
             "socket %u is in state %u, its peer %u in state %u", i->s.inode.ino, i->tcp,
             peer ? peer->inode.ino : 0, peer ? inet_of(i->s.peer)->tcp : 0);
-    INV("INV-TCP-2", (i->tcp == TCP_SYN_SENT) == (i->half != NULL), "socket %u in state %u, half %p",
+    INV("INV-TCP-2", (i->tcp == TCP_SYN_SENT) == (i->half && i->half->door), "socket %u in state %u, half %p",
         i->s.inode.ino, i->tcp, i->half);
-    INV("INV-TCP-2", !i->half || (i->half->origin == i && i->half->door), "half of socket %u",
-        i->s.inode.ino);
+    INV("INV-TCP-2", !i->half || (i->half->origin == i && i->gives_up.armed == (i->half->door != NULL)),
+        "half of socket %u", i->s.inode.ino);
     return ok;
 }

@@ -1,5 +1,7 @@
-/* TCP connections of a socket with itself, and of two that connect to each other at once. */
+/* TCP connections of a socket with itself, and of two that connect to each other at once; and who is not let
+ * in. */
 #include "tests/user/inet.h"
+#include <time.h>
 
 static int bound(const char *ip, int port, int flags)
 {
@@ -188,6 +190,53 @@ static void at_once(void)
     close(door);
 }
 
+/* Who waits at a full one gives up after some time: as if its first packet was sent twice, 3 seconds. */
+static void gives_up(void)
+{
+    int door = inet_listener("127.0.0.1", 0), port = inet_port(door), first, a, b;
+    struct timespec begun, now;
+    struct pollfd p = {.events = POLLOUT};
+
+    PART("giving up");
+    first = socket(AF_INET, SOCK_STREAM, 0);
+    TRY(inet_connect_to(first, "127.0.0.1", port));
+    a = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    b = socket(AF_INET, SOCK_STREAM, 0);
+    inet_set(a, IPPROTO_TCP, TCP_SYNCNT, 1);
+    inet_set(b, IPPROTO_TCP, TCP_SYNCNT, 1);
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    TRY(inet_connect_to(a, "127.0.0.1", port));
+    TRY(inet_connect_to(b, "127.0.0.1", port));
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    SHOW(now.tv_sec - begun.tv_sec >= 2 && now.tv_sec - begun.tv_sec < 20);
+    p.fd = a;
+    TRY(poll(&p, 1, 5000));
+    inet_events("gave up", a);
+    inet_say_name("peer", getpeername, a, port);
+    TRY(inet_connect_to(a, "127.0.0.1", port));
+    SHOW(inet_option(a, SOL_SOCKET, SO_ERROR));
+    inet_events("told", a);
+    TRY(inet_connect_to(a, "127.0.0.1", port));
+    SHOW(accept(door, NULL, NULL) >= 0);
+    p.fd = a;
+    TRY(poll(&p, 1, 5000));
+    inet_events("let in", a);
+    TRY(inet_connect_to(b, "127.0.0.1", port));
+    close(a);
+    close(b);
+    a = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    inet_set(a, IPPROTO_TCP, TCP_SYNCNT, 1);
+    TRY(inet_connect_to(a, "127.0.0.1", port));
+    usleep(4000000);
+    SHOW(inet_option(a, SOL_SOCKET, SO_ERROR));
+    SHOW(inet_option(a, SOL_SOCKET, SO_ERROR));
+    TRY(send(a, "x", 1, MSG_NOSIGNAL));
+    TRY(inet_connect_to(a, "127.0.0.1", port));
+    close(a);
+    close(first);
+    close(door);
+}
+
 UT_PROGRAM(tcpself)
 {
     inet_up();
@@ -197,4 +246,5 @@ UT_PROGRAM(tcpself)
     others();
     each_other();
     at_once();
+    gives_up();
 }

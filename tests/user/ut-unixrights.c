@@ -441,34 +441,54 @@ static void as_another(void)
     _exit(0);
 }
 
+/* Of times of 32 bits, then of 64, as the kernel numbers them. */
+enum { TIMESTAMP = 29, TIMESTAMPNS = 35, TIMESTAMP_NEW = 63, TIMESTAMPNS_NEW = 64 };
+static const int time_options[] = {TIMESTAMP, TIMESTAMPNS, TIMESTAMP_NEW, TIMESTAMPNS_NEW};
+
+static void say_time_options(int s)
+{
+    int value[4] = {-1, -1, -1, -1};
+    socklen_t n = sizeof value[0];
+
+    for (unsigned i = 0; i < 4; i++)
+        syscall(SYS_getsockopt, s, SOL_SOCKET, time_options[i], &value[i], &n);
+    ut_say("times are told: %d, %d, %d, %d", value[0], value[1], value[2], value[3]);
+}
+
 static void times(void)
 {
     char in[8];
     struct iovec v = {in, sizeof in};
-    int p[2], on = 1, value;
-    socklen_t n = sizeof value;
+    int p[2], on = 1, off = 0;
 
     PART("times");
     TRY(socketpair(AF_UNIX, SOCK_DGRAM, 0, p));
-    for (int option = SO_TIMESTAMP; option; option = option == SO_TIMESTAMP ? SO_TIMESTAMPNS : 0) {
+    for (unsigned i = 0; i < 4; i++) {
         struct msghdr m = {
             .msg_iov = &v, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = 64};
-        uint32_t t[2];
+        bool wide = i >= 2;
         time_t now = time(NULL);
+        uint32_t t[4];
 
-        TRY(setsockopt(p[1], SOL_SOCKET, option, &on, sizeof on));
-        TRY(getsockopt(p[1], SOL_SOCKET, SO_TIMESTAMP, &value, &n));
-        SHOW(value);
+        TRY(syscall(SYS_setsockopt, p[1], SOL_SOCKET, time_options[i], &on, sizeof on));
+        say_time_options(p[1]);
         send(p[0], "x", 1, 0);
-        TRY(recvmsg(p[1], &m, 0));
+        TRY(syscall(SYS_recvmsg, p[1], &m, 0));
         memcpy(t, CMSG_DATA(&control.align), sizeof t);
         ut_say("type %d, %u bytes, %s", control.align.cmsg_type, (unsigned)control.align.cmsg_len,
-               t[0] - (uint32_t)now < 5 && t[1] < 1000000000 ? "now" : "another time");
+               t[0] - (uint32_t)now < 5 && t[wide ? 2 : 1] < 1000000000 && (!wide || (!t[1] && !t[3]))
+                   ? "now"
+                   : "another time");
         m = (struct msghdr){.msg_iov = &v, .msg_iovlen = 1};
         send(p[0], "x", 1, 0);
-        TRY(recvmsg(p[1], &m, 0));
+        TRY(syscall(SYS_recvmsg, p[1], &m, 0));
         SHOW(m.msg_flags);
     }
+    TRY(syscall(SYS_setsockopt, p[1], SOL_SOCKET, TIMESTAMP, &off, sizeof off));
+    say_time_options(p[1]);
+    TRY(syscall(SYS_setsockopt, p[1], SOL_SOCKET, TIMESTAMPNS, &on, sizeof on));
+    TRY(syscall(SYS_setsockopt, p[1], SOL_SOCKET, TIMESTAMP_NEW, &off, sizeof off));
+    say_time_options(p[1]);
     close(p[0]);
     close(p[1]);
 }
