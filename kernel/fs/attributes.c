@@ -2,8 +2,8 @@
  * Attributes of files that chattr(1) sets and no permission passes over: immutable, append-only, and two that
  * forbid nothing. Files and directories of the file systems in memory have them.
  *
- * Whoever changes something asks in permission.c, and where a file is opened: who has it open already goes on,
- * as on Linux. Only CAP_LINUX_IMMUTABLE sets or clears the first two.
+ * Whoever changes something asks in permission.c, and where a file is opened: who has it open already goes
+ * on, as on Linux. Only CAP_LINUX_IMMUTABLE sets or clears the first two.
  *
  * Locking: between sleeps. Failure: -errno, and nothing has changed.
  *
