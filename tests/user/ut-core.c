@@ -136,7 +136,7 @@ static void say_process(const struct elf_prpsinfo *p, pid_t pid)
 {
     ut_say("      %c nice %d uid %u gid %u %s, name %.2s, arguments %s", p->pr_sname, p->pr_nice, p->pr_uid,
            p->pr_gid, p->pr_pid == pid ? "the process" : "?", p->pr_fname,
-           strstr(p->pr_psargs, "ut") ? "ours" : p->pr_psargs);
+           strstr(p->pr_psargs, "core") ? "ours" : p->pr_psargs);
 }
 
 /* Whether NT_FILE has a file that ends like this, at this place. */
