@@ -1,7 +1,7 @@
 /*
  * How large the terminal at the other end of a line is. It is asked: the cursor is sent to a corner that
- * is too far, and says where it got (ECMA-48's DSR). What a person types meanwhile is put back as if it
- * came now.
+ * is too far, and says where it got (ECMA-48's DSR). What a person types before and meanwhile is put
+ * back as if it came now.
  *
  * resize does it for the terminal that it is started on, and prints what a shell can eval, as xterm's
  * does.
@@ -68,8 +68,12 @@ bool size_ask(int fd, struct winsize *size)
     if (known)
         ioctl(fd, TIOCSWINSZ, size);
     tcsetattr(fd, TCSADRAIN, &usual);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        /* An end of the file that was typed while lines counted is read as a zero byte when they do not. */
+        if (!text[i] && (usual.c_lflag & ICANON))
+            text[i] = (char)usual.c_cc[VEOF];
         ioctl(fd, TIOCSTI, &text[i]);
+    }
     return known;
 }
 
