@@ -419,6 +419,9 @@ $(B)/setup-%: tools/setup
 $(KERNEL_OBJ): | $(B)/setup-build
 $(HOST_MMOBJ) $(HOST_BASE) $(HOST_TESTC:%.c=$(B)/host/%.o): | $(B)/setup-test
 
+# The bytes of a size as QEMU takes it, where a number alone is MiB. Nothing: it is none.
+bytes_of = $(shell size='$(subst ','\'',$(1))'; size=$${size%%,*}; size=$${size^^}; [[ $$size != *[0-9] ]] || size+=M; numfmt --from=iec "$${size%B}" 2>/dev/null)
+
 # Assignable: make run MEM=16M APPEND="ktest=all"
 MEM     := 64M
 APPEND  :=
@@ -466,7 +469,7 @@ help:
 # CMD reaches the shell through the environment, so that its quotes and dollars are its own.
 CMD :=
 # The archive stays in RAM, so a small machine gets the small one.
-ROOT_SIZE := $(shell test "$$(numfmt --from=iec '$(MEM)' 2>/dev/null)" -lt $$((48 << 20)) 2>/dev/null && echo -small)
+ROOT_SIZE := $(shell test '$(call bytes_of,$(MEM))' -lt $$((48 << 20)) 2>/dev/null && echo -small)
 ROOT := $(B)/rootfs$(if $(ADD),-run,$(ROOT_SIZE)).cpio
 run: export QUIRE_CMD := $(value CMD)
 run: $(B)/quire.elf $(B)/swap.img $(ROOT) | $(if $(filter gtk% sdl%,$(VGA)),$(B)/setup-screen)

@@ -447,4 +447,15 @@ for my $tool (qw(bench check compare debug lab/lab linux-i386 pictures policies 
     }
 }
 
+{
+    my $none = tempdir(CLEANUP => 1);
+    local $ENV{MAKEFLAGS} = '';
+    my $asked = sub { return output_of('make', '-n', '-C', $top, '--no-print-directory', "B=$none", @_) };
+    # Of a number alone the Makefile, which chooses the root by it, thinks as QEMU does.
+    for (['-small', qw(16 16M 16m 16384K 47.5M)], ['', qw(64 64M 64m 65536k 1G 48)]) {
+        my ($small, @sizes) = @$_;
+        like(($asked->('run', "MEM=$_"))[1], qr/tools\/run -m \Q$_\E .*--initrd \Q$none\E\/rootfs$small\.cpio /, "make run MEM=$_: its root") for @sizes;
+    }
+}
+
 done_testing();
