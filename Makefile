@@ -96,10 +96,10 @@ GRUB_FLAGS  = -d /usr/lib/grub/i386-pc --compress=xz --locales= --fonts= --theme
               --install-modules="multiboot normal iso9660 biosdisk serial terminal echo"
 
 .PHONY: iso
-iso: $(B)/quire.elf $(ISO_MODULES)
+iso: $(ISO_MODULES) $(B)/quire.elf
 	rm -rf $(ISO_TREE)
 	mkdir -p $(ISO_TREE)/boot/grub
-	$(CROSS)objcopy --strip-debug $< $(ISO_TREE)/boot/quire.elf
+	$(CROSS)objcopy --strip-debug $(B)/quire.elf $(ISO_TREE)/boot/quire.elf
 	sed -e 's|@ARGS@|$(ISO_ARGS)|' -e '/@MODULES@/,$$d' iso/grub.cfg >$(ISO_TREE)/boot/grub/grub.cfg
 	set -e; for m in $(ISO_MODULES); do \
 	    cp $$m $(ISO_TREE)/boot/; \
@@ -495,7 +495,7 @@ debug: $(B)/quire.elf $(B)/swap.img $(if $(value CMD),$(ROOT)) | $(B)/setup-test
 ifdef POLICY
 # Replacement policies, those of the host too: POLICY=all or NAME,... See tools/policies, docs/policies.md.
 bench: $(B)/policies/quire.elf $(B)/host/replay $(B)/bench/bench $(B)/user/quire
-	@tools/policies --policy $(POLICY) $(BENCH_ARGS)
+	@tools/policies $(call given,POLICY,policy) $(BENCH_ARGS)
 
 .PHONY: $(B)/policies/quire.elf
 $(B)/policies/quire.elf:
@@ -530,13 +530,6 @@ $(B)/bench/bench.cpio: $(B)/bench/bench
 LAB_MEM := 512M
 # An option with a variable's value, whatever characters that has.
 given = $(if $($(1)),--$(2) '$(subst ','\'',$($(1)))')
-# What is missing is told before anything is fetched, installed or built.
-recorded := $(firstword $(filter trace lab,$(MAKECMDGOALS)))
-ifneq ($(recorded),)
-ifeq ($(strip $(value CMD)$(if $(filter lab,$(recorded)),$(TRACE))),)
-$(error make $(recorded) CMD="..."$(if $(filter lab,$(recorded)), or make lab TRACE=file))
-endif
-endif
 TRACED  = $(call given,PID,pid) $(call given,NAME,name) $(call given,OUT,out) $(if $(EXACT),--exact) -m '$(LAB_MEM)'
 trace: export QUIRE_CMD := $(value CMD)
 trace: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/host/replay
@@ -546,6 +539,43 @@ trace: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/host/replay
 # [RANGE=from-to] [LIVE=1], and all of the above but APPEND; OUT is a folder. See docs/lab.md.
 LABBED  = $(TRACED) $(call given,TRACE,trace) $(call given,POLICY,policy) $(call given,FRAMES,frames) $(call given,RANGE,range) \
           $(if $(LIVE),--live)
+
+# What was asked for and is missing or cannot be is told before anything is fetched, installed or built.
+goal     = $(firstword $(filter $(1),$(MAKECMDGOALS)))
+refuse   = $(error make $(MAKECMDGOALS)$(1))
+# What one of the tools says of what it was asked for.
+judged   = $(if $(strip $(1)),$(error $(strip $(1))))
+is_size  = $(if $(shell test '$(call bytes_of,$($(1)))' -gt 1048576 2>/dev/null && echo yes),,$(call refuse, $(1)=$($(1)): a size above 1M is wanted$(comma) as 64M; a number alone is MiB))
+# Those that are neither there nor made in the same breath.
+absent   = $(foreach f,$(1),$(if $(wildcard $f),,$(filter-out $(MAKECMDGOALS),$f)))
+are_here = $(if $(strip $(2)),$(call refuse, $(1)="$($(1))": there is no $(firstword $(2))))
+
+ifneq ($(call goal,trace lab),)
+ifeq ($(strip $(value CMD)$(if $(call goal,lab),$(TRACE))),)
+$(call refuse, CMD="..."$(if $(call goal,lab), or make lab TRACE=file))
+endif
+$(call is_size,LAB_MEM)
+$(call judged,$(shell tools/$(if $(call goal,lab),lab/lab --check $(LABBED),trace --check $(TRACED)) $(if $(strip $(value CMD)),--command CMD) 2>&1))
+endif
+ifneq ($(call goal,run debug),)
+$(call is_size,MEM)
+displays := gtk sdl curses vnc none egl-headless spice-app dbus cocoa
+$(if $(filter-out $(displays),$(firstword $(subst $(comma), ,$(subst =, ,$(VGA))))),$(call refuse, VGA=$(VGA): possible are $(displays)))
+endif
+ifneq ($(call goal,run debug trace lab),)
+$(call are_here,ADD,$(call absent,$(foreach a,$(ADD),$(firstword $(subst =, ,$a)))))
+endif
+ifneq ($(call goal,iso),)
+$(call are_here,ISO_MODULES,$(call absent,$(filter-out $(B)/%,$(ISO_MODULES))))
+endif
+ifneq ($(call goal,bench),)
+ifdef POLICY
+$(call judged,$(shell tools/policies --check $(call given,POLICY,policy) $(BENCH_ARGS) 2>&1))
+else
+$(call is_size,BENCH_MEM)
+$(if $(BENCH_ARGS),$(call refuse, BENCH_ARGS="$(BENCH_ARGS)": they go with POLICY=all or POLICY=name$(comma)...))
+endif
+endif
 lab: export QUIRE_CMD := $(value CMD)
 lab: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/lab/sweep $(B)/host/replay $(B)/bench/bench.cpio | $(B)/setup-lab
 	@tools/lab/lab $(LABBED) --command "$$QUIRE_CMD"

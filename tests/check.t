@@ -447,10 +447,39 @@ for my $tool (qw(bench check compare debug lab/lab linux-i386 pictures policies 
     }
 }
 
+# What make is asked for is judged before anything is made. Nothing is made here either: a folder without anything in it stands for build/.
 {
     my $none = tempdir(CLEANUP => 1);
     local $ENV{MAKEFLAGS} = '';
     my $asked = sub { return output_of('make', '-n', '-C', $top, '--no-print-directory', "B=$none", @_) };
+    for (
+        [qr/make run MEM=1M: a size above 1M is wanted, as 64M; a number alone is MiB/, qw(run MEM=1M)],
+        [qr/make debug MEM=64Q: a size/, qw(debug MEM=64Q)],
+        [qr/make bench BENCH_MEM=x: a size/, qw(bench BENCH_MEM=x)],
+        [qr/make trace LAB_MEM=x: a size/, qw(trace CMD=true LAB_MEM=x)],
+        [qr/make run VGA=nosuch: possible are gtk sdl curses /, qw(run VGA=nosuch)],
+        [qr/make run ADD="Makefile \/nosuch=x": there is no \/nosuch/, 'run', 'ADD=Makefile /nosuch=x'],
+        [qr/make lab ADD="nosuch": there is no nosuch/, qw(lab CMD=true ADD=nosuch)],
+        [qr/tools\/policies: no policy has the name nosuch; there are: clock fifo /, qw(bench POLICY=nosuch)],
+        [qr/tools\/policies: Unknown option: nosuch; there are: --policy NAME,\.\.\. --work /, qw(bench POLICY=clock BENCH_ARGS=--nosuch)],
+        [qr/tools\/policies: no work has the name nosuch; there are: swap /, qw(bench POLICY=clock BENCH_ARGS=--work=nosuch)],
+        [qr/make bench BENCH_ARGS="--again": they go with POLICY=all/, qw(bench BENCH_ARGS=--again)],
+        [qr/tools\/lab\/lab: .*no policy has the name 'nosuch'; there are .*\bclock\b.* opt, unopt/, qw(lab CMD=true POLICY=nosuch)],
+        [qr/tools\/lab\/lab: --frames 0: numbers/, qw(lab CMD=true FRAMES=0)],
+        [qr/tools\/lab\/lab: \/nosuch: No such file/, qw(lab TRACE=/nosuch)],
+        [qr/tools\/trace: .*"x" invalid for option pid/, qw(trace CMD=true PID=x)],
+        [qr/make iso ISO_MODULES="\/nosuch": there is no \/nosuch/, qw(iso ISO_MODULES=/nosuch)],
+      )
+    {
+        my ($says, @args) = @$_;
+        my ($status, $out) = $asked->(@args);
+        ok($status == 2 && $out =~ /^Makefile:\d+: \*\*\* $says.*Stop\.\n\z/, "make @args: refused before anything is made") or diag(substr $out, 0, 300);
+    }
+    for my $all ("iso ISO=$none/x.iso", 'run VGA=gtk,zoom-to-fit=on', 'bench POLICY=clock,sieve BENCH_ARGS=--work=swap', 'lab CMD=true POLICY=sieve,lru LAB_MEM=1G') {
+        my ($status, $out) = $asked->(split ' ', $all);
+        is($status, 0, "make $all: accepted") or diag(substr $out, 0, 300);
+    }
+
     # Of a number alone the Makefile, which chooses the root by it, thinks as QEMU does.
     for (['-small', qw(16 16M 16m 16384K 47.5M)], ['', qw(64 64M 64m 65536k 1G 48)]) {
         my ($small, @sizes) = @$_;
