@@ -567,6 +567,7 @@ $(call are_here,ADD,$(call absent,$(foreach a,$(ADD),$(firstword $(subst =, ,$a)
 endif
 ifneq ($(call goal,iso),)
 $(call are_here,ISO_MODULES,$(call absent,$(filter-out $(B)/%,$(ISO_MODULES))))
+$(if $(filter-out $(B)/%,$(ISO)),$(call are_here,ISO,$(call absent,$(dir $(ISO)))))
 endif
 ifneq ($(call goal,bench),)
 ifdef POLICY

@@ -469,6 +469,7 @@ for my $tool (qw(bench check compare debug lab/lab linux-i386 pictures policies 
         [qr/tools\/lab\/lab: \/nosuch: No such file/, qw(lab TRACE=/nosuch)],
         [qr/tools\/trace: .*"x" invalid for option pid/, qw(trace CMD=true PID=x)],
         [qr/make iso ISO_MODULES="\/nosuch": there is no \/nosuch/, qw(iso ISO_MODULES=/nosuch)],
+        [qr/make iso ISO="\/nosuch\/x.iso": there is no \/nosuch\//, qw(iso ISO=/nosuch/x.iso)],
       )
     {
         my ($says, @args) = @$_;
