@@ -577,6 +577,18 @@ $(call is_size,BENCH_MEM)
 $(if $(BENCH_ARGS),$(call refuse, BENCH_ARGS="$(BENCH_ARGS)": they go with POLICY=all or POLICY=name$(comma)...))
 endif
 endif
+# The disk is made once, so another size must be asked for by removing it.
+ifneq ($(call goal,run debug $(if $(POLICY),,bench) $(B)/swap.img),)
+ifeq ($(shell mib='$(subst ','\'',$(SWAP_MB))'; [[ $$mib =~ ^[1-9][0-9]{0,3}$$ && $$mib -le 4095 ]] && echo yes),)
+$(call refuse, SWAP_MB=$(SWAP_MB): a number of MiB is wanted$(comma) 1 to 4095)
+endif
+ifneq ($(filter command environment,$(origin SWAP_MB)),)
+SWAP_HAS := $(shell stat -c %s $(B)/swap.img 2>/dev/null)
+ifneq ($(SWAP_HAS),$(if $(SWAP_HAS),$(shell echo $$(($(SWAP_MB) << 20)))))
+$(shell echo 'make: SWAP_MB=$(SWAP_MB) is of a new disk, and $(B)/swap.img is there, with $(shell numfmt --to=iec $(SWAP_HAS)); for a new one: rm $(B)/swap.img' >&2)
+endif
+endif
+endif
 lab: export QUIRE_CMD := $(value CMD)
 lab: $(B)/quire.elf $(B)/rootfs-lab.cpio $(B)/lab/plugin.so $(B)/lab/sweep $(B)/host/replay $(B)/bench/bench.cpio | $(B)/setup-lab
 	@tools/lab/lab $(LABBED) --command "$$QUIRE_CMD"

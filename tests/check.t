@@ -457,6 +457,9 @@ for my $tool (qw(bench check compare debug lab/lab linux-i386 pictures policies 
         [qr/make debug MEM=64Q: a size/, qw(debug MEM=64Q)],
         [qr/make bench BENCH_MEM=x: a size/, qw(bench BENCH_MEM=x)],
         [qr/make trace LAB_MEM=x: a size/, qw(trace CMD=true LAB_MEM=x)],
+        [qr/make run SWAP_MB=abc: a number of MiB is wanted, 1 to 4095/, qw(run SWAP_MB=abc)],
+        [qr/make run SWAP_MB=0: a number/, qw(run SWAP_MB=0)],
+        [qr/make bench SWAP_MB=1'2: a number/, 'bench', "SWAP_MB=1'2"],
         [qr/make run VGA=nosuch: possible are gtk sdl curses /, qw(run VGA=nosuch)],
         [qr/make run ADD="Makefile \/nosuch=x": there is no \/nosuch/, 'run', 'ADD=Makefile /nosuch=x'],
         [qr/make lab ADD="nosuch": there is no nosuch/, qw(lab CMD=true ADD=nosuch)],
@@ -486,6 +489,13 @@ for my $tool (qw(bench check compare debug lab/lab linux-i386 pictures policies 
         my ($small, @sizes) = @$_;
         like(($asked->('run', "MEM=$_"))[1], qr/tools\/run -m \Q$_\E .*--initrd \Q$none\E\/rootfs$small\.cpio /, "make run MEM=$_: its root") for @sizes;
     }
+
+    # A disk of another size than the one that is asked for stays, and that is said.
+    open my $fh, '>', "$none/swap.img" or die $!;
+    truncate $fh, 3 << 20 or die $!;
+    my $told = qr/^make: SWAP_MB=1 is of a new disk, and \Q$none\E\/swap\.img is there, with 3\.0M; for a new one: rm \Q$none\E\/swap\.img$/m;
+    like(($asked->('run', 'SWAP_MB=1'))[1], $told, 'make run SWAP_MB=1: the disk has another size');
+    unlike(($asked->(@$_))[1], qr/swap\.img is there/, "make @$_: nothing to tell") for ['run'], ['run', 'SWAP_MB=3'], ['iso', 'SWAP_MB=1'];
 }
 
 done_testing();
