@@ -139,6 +139,8 @@ static void split_words(char *line, const char **words)
         if (*line)
             line++;
         *to = '\0';
+        if (quoted)
+            os_log("init: a closing quote is missing, and taken to be at the end: `%s`", words[-1]);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "mm/kva.h"
 #include "mm/os.h"
 #include "mm/policy.h"
+#include "mm/softtlb_config.h"
 
 struct params params = {.events = EVENTS_DEFAULT,
                         .kva = KVA_INSTANT,
@@ -63,6 +64,23 @@ static const struct param_choice leak_tests[] = {
     {"frame", LEAK_FRAME},     {0},
 };
 
+static bool judge_softtlb(const char *value, char *text, size_t size)
+{
+    struct softtlb_config c;
+    struct softtlb_wrong wrong;
+    size_t n = 0;
+
+    if (softtlb_parse(value, &c, &wrong) == 0)
+        return true;
+    if (wrong.word)
+        n = format(text, size, ": `%.*s`", (int)wrong.length, wrong.word);
+    if (n < size)
+        n += format(text + n, size - n, "; possible: ");
+    if (n < size)
+        softtlb_possible(&wrong, text + n, size - n);
+    return false;
+}
+
 #define MIB (1u << 20)
 #define GIB ((uint64_t)1 << 30)
 
@@ -89,7 +107,7 @@ static const struct param table[] = {
      .help = "on, off: suspend programs in turn when memory thrashes"},
     {"rss_limit", PARAM_NUMBER, &params.rss_limit, 16, UINT32_MAX,
      .help = "N: pages that a program may have resident at first, under policies that limit that"},
-    {"softtlb", PARAM_STRING, &params.softtlb,
+    {"softtlb", PARAM_STRING, &params.softtlb, .judge = judge_softtlb,
      .help = "N[,POLICY][,WAYS][,asid][,FORM][,few]: a translation cache that the kernel fills"},
     {"events", PARAM_SIZE, &params.events, 4096, 4 * MIB, .choices = nothing,
      .help = "SIZE or off: the ring of page events"},
@@ -144,8 +162,21 @@ static const struct param_choice *choice(const struct param *p, const char *valu
     return NULL;
 }
 
-/* value: NULL when the word had no '='. False: bad. */
-static bool assign(const struct param *p, const char *value)
+#define POSSIBLE_MAX 280u /* characters */
+
+/* Of two values that cannot be judged here the first does not count, and may be the wrong one. */
+static void assign_string(const struct param *p, const char *value)
+{
+    const char **old = p->value;
+
+    if (!p->judge && *old && strcmp(*old, value) != 0)
+        os_log("param: %s: `%s` does not count, since `%s` comes later", p->name, *old, value);
+    *old = value;
+}
+
+/* value: NULL when the word had no '='. False: bad; text, of POSSIBLE_MAX characters, is what p's judge says,
+ * if it was asked. */
+static bool assign(const struct param *p, const char *value, char *text)
 {
     const struct param_choice *c;
     uint64_t v;
@@ -171,9 +202,9 @@ static bool assign(const struct param *p, const char *value)
             *(uint32_t *)p->value = (uint32_t)v;
         return true;
     case PARAM_STRING:
-        if (!*value)
+        if (!*value || (p->judge && !p->judge(value, text, POSSIBLE_MAX)))
             return false;
-        *(const char **)p->value = value;
+        assign_string(p, value);
         return true;
     case PARAM_CHOICE:
     case PARAM_SET:
@@ -187,8 +218,6 @@ static bool assign(const struct param *p, const char *value)
     }
     return false;
 }
-
-#define POSSIBLE_MAX 280u /* characters */
 
 static size_t size_text(char *text, size_t size, uint64_t n)
 {
@@ -247,10 +276,19 @@ static void report_unknown(const struct param *known, unsigned n, const char *wo
     os_log("param: unknown parameter `%s`, ignored; possible are %s", word, text);
 }
 
-static void report_bad(const struct param *p, const char *value)
+static void try_assign(const struct param *p, const char *value)
 {
     char text[POSSIBLE_MAX];
 
+    text[0] = '\0';
+    if (assign(p, value, text))
+        return;
+    if (!value)
+        value = "";
+    if (text[0]) {
+        os_log("param: %s: bad value `%s`, ignored%s", p->name, value, text);
+        return;
+    }
     possible(p, text);
     os_log("param: %s: bad value `%s`, ignored; possible: %s", p->name, value, text);
 }
@@ -268,8 +306,7 @@ static void apply(const struct param *known, unsigned n, char *word)
     for (unsigned i = 0; i < n; i++) {
         if (strcmp(known[i].name, word) != 0)
             continue;
-        if (!assign(&known[i], value))
-            report_bad(&known[i], value ? value : "");
+        try_assign(&known[i], value);
         return;
     }
     report_unknown(known, n, word);
@@ -298,6 +335,8 @@ const char *param_parse_table(const struct param *known, unsigned n, char *line)
         *out = '\0';
         if (!last)
             line++;
+        if (quoted)
+            os_log("param: a closing quote is missing, and taken to be at the end: `%s`", word);
         if (strcmp(word, "--") == 0) {
             while (is_blank(*line))
                 line++;

@@ -3,7 +3,8 @@
  *
  * Words are separated by blanks; double quotes keep blanks inside a value. A word is a name, or name=value.
  * The word -- ends the kernel's own, and what follows are init's arguments. A word that is wrong is reported
- * by name and ignored; of a parameter that is given twice the last one counts.
+ * by name and ignored; of a parameter that is given twice the last one counts that is not wrong. What cannot
+ * be judged here and does not count is reported too.
  */
 #ifndef KERNEL_LIB_PARAM_H
 #define KERNEL_LIB_PARAM_H
@@ -32,6 +33,9 @@ struct param {
     const struct param_choice *choices; /* of a SIZE: what it can be too; NULL: nothing */
     uint32_t *number; /* of a CHOICE: NAME:N is possible too, with N from min to max. NULL: it is not */
     unsigned *last;   /* of a SET: the value that was given last. May be NULL */
+    /* Of a STRING: whether there is such a value. If not, the text says what would be possible, after
+     * "ignored", and is cut at its size. NULL: that is found out later. */
+    bool (*judge)(const char *value, char *text, size_t size);
     const char *help;
 };
 

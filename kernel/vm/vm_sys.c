@@ -4,31 +4,12 @@
 #include "kernel/lib/param.h"
 #include "kernel/vm/memory.h"
 #include "kernel/x86/panic.h"
-#include "mm/softtlb.h"
 #include "mm/kva_map.h"
 #include "mm/reclaim.h"
 #include "mm/space.h"
 #include "mm/x86/paging.h"
 
 struct vm vm_sys;
-
-/* What softtlb= says is read here, where its words are known; what is wrong is told as param.c tells it. */
-static void take_softtlb(void)
-{
-    struct softtlb_config c;
-    struct softtlb_wrong wrong;
-    char text[200];
-
-    if (!params.softtlb || softtlb_parse(params.softtlb, &c, &wrong) == 0)
-        return;
-    softtlb_possible(&wrong, text, sizeof text);
-    if (wrong.word)
-        os_log("param: softtlb: bad value `%s`, ignored: `%.*s`; possible: %s", params.softtlb,
-               (int)wrong.length, wrong.word, text);
-    else
-        os_log("param: softtlb: bad value `%s`, ignored; possible: %s", params.softtlb, text);
-    params.softtlb = NULL;
-}
 
 void vm_sys_init(void)
 {
@@ -39,7 +20,6 @@ void vm_sys_init(void)
     vm_sys.rss_limit = params.rss_limit;
     form_memory_init(&forms, 0);
     vm_sys.softtlb.memory = &forms;
-    take_softtlb();
     vm_sys.seen =
         vm_table_alloc(frame_pool_sys.end - frame_pool_sys.start, 1); /* without it nobody looks on */
     if (pageable_switch(&vm_sys.pageable, policies[params.policy]) != 0)

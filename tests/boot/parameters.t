@@ -25,6 +25,16 @@ for (['16,mru', qr/: `mru`; possible: entries, ways, lru, .*, clustered; or off/
     log_like($tlb, qr/^param: softtlb: bad value `$value`, ignored$told\r?$/m, "softtlb=$value: the word, and what is possible");
 }
 
+# A wrong one is told wherever it stands, and of two whose value is known later the one that does not count; an open quote, too.
+my $twice = boot('parameters-twice', memory => '16M', append => 'quiet softtlb=24,5 softtlb=24 softtlb=lru swap=nosuch swap=off "ktest=format', time => 60);
+ktest_ok($twice, 1);
+is(join('', $twice->{log} =~ /^(param: .*\n)/mg), <<'END', 'each is told, in one line');
+param: softtlb: bad value `24,5`, ignored: `5`; possible: 4, 6, 8, 12, 24 ways of 24 entries, with few 1, 2, 3
+param: softtlb: bad value `lru`, ignored; possible: 8 to 1024 entries, with few 2 to 1024
+param: swap: `nosuch` does not count, since `off` comes later
+param: a closing quote is missing, and taken to be at the end: `ktest=format`
+END
+
 # With a command, as `make run CMD=...` has it, nothing else is said.
 my $root = top_dir() . '/build/rootfs-small.cpio';
 if (-e $root) {
@@ -33,9 +43,14 @@ if (-e $root) {
     log_like($bad, qr/\Aparam: policy: bad value `foo`, ignored; possible: clock, fifo, /, 'quiet does not keep a bad value from being named, first of all');
 }
 
+# A quote of init's arguments.
+my $ut = top_dir() . '/build/rootfs-ut.cpio';
+my $open = boot('parameters-quote', memory => '32M', append => 'quiet -- echo "a  b', initrd => $ut, time => 60);
+outcome_is($open, 'pass');
+log_like($open, qr/^init: a closing quote is missing, and taken to be at the end: `a  b`\n(?:.*\n)*a b$/m, 'an open quote of init\'s');
+
 # A line that does not fit is an error: what would be left of it may be another order. One that does is taken to its last word, however
 # many they are, by the kernel, by init and by the shell.
-my $ut    = top_dir() . '/build/rootfs-ut.cpio';
 my @words = map { sprintf '%03d', $_ } 0 .. 999;
 my $most  = 4095;
 sub line_of {

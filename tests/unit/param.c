@@ -10,12 +10,20 @@ struct values {
     bool flag;
     uint32_t number;
     uint64_t size;
-    const char *string;
+    const char *string, *judged;
     unsigned choice, set, seeded;
     uint32_t seed;
     const char *rest;
     char line[LINE];
 };
+
+static bool starts_with_a(const char *value, char *text, size_t size)
+{
+    if (value[0] == 'a')
+        return true;
+    format(text, size, ": `%.1s`; possible: a...", value);
+    return false;
+}
 
 /* Parse text from a clean state; what is reported is captured. */
 static void parse(struct values *v, const char *text)
@@ -29,6 +37,7 @@ static void parse(struct values *v, const char *text)
         {"choice", PARAM_CHOICE, &v->choice, .choices = choices, .help = ""},
         {"seeded", PARAM_CHOICE, &v->seeded, 1, 500, choices, &v->seed, .help = ""},
         {"set", PARAM_SET, &v->set, .choices = choices, .help = ""},
+        {"judged", PARAM_STRING, &v->judged, .judge = starts_with_a, .help = "WORD"},
     };
 
     memset(v, 0, sizeof *v);
@@ -120,7 +129,7 @@ TEST(param, reports)
     parse(&v, "foo number=7");
     EXPECT(kt_captured(
                "param: unknown parameter `foo`, ignored; possible are flag, number, size, string, choice, "
-               "seeded, set"),
+               "seeded, set, judged"),
            "unknown word");
     EXPECT(v.number == 7, "what follows still counts: %u", v.number);
     parse(&v, "size=12Q");
@@ -144,6 +153,27 @@ TEST(param, reports)
            "names are exact");
 }
 
+/* What is wrong is named wherever it stands. */
+TEST(param, repeated)
+{
+    struct values v;
+
+    parse(&v, "judged=by judged=ab");
+    EXPECT(kt_captured("param: judged: bad value `by`, ignored: `b`; possible: a..."), "an earlier one");
+    EXPECT(v.judged && strcmp(v.judged, "ab") == 0, "the good one counts");
+    parse(&v, "judged=ab judged=by");
+    EXPECT(kt_captured("`by`") && v.judged && strcmp(v.judged, "ab") == 0, "also if it is the earlier one");
+    parse(&v, "judged=ab judged=ac");
+    EXPECT(!kt_captured("param") && v.judged && strcmp(v.judged, "ac") == 0, "of two good ones the last");
+    parse(&v, "judged=");
+    EXPECT(kt_captured("param: judged: bad value ``, ignored; possible: WORD"), "no value");
+    parse(&v, "string=a string=b");
+    EXPECT(kt_captured("param: string: `a` does not count, since `b` comes later"), "nobody knows about `a`");
+    EXPECT(v.string && strcmp(v.string, "b") == 0, "the last one counts");
+    parse(&v, "string=a string=a number=5 number=6");
+    EXPECT(!kt_captured("param"), "the same again, and what was judged");
+}
+
 TEST(param, words)
 {
     struct values v;
@@ -161,6 +191,13 @@ TEST(param, words)
     parse(&v, "string=\"never closed flag");
     EXPECT(v.string && strcmp(v.string, "never closed flag") == 0 && !v.flag,
            "an open quote ends with the line");
+    EXPECT(kt_captured("param: a closing quote is missing, and taken to be at the end: "
+                       "`string=never closed flag`"),
+           "which is told");
+    parse(&v, "\"number=5");
+    EXPECT(v.number == 5 && kt_captured("param: a closing quote is missing"), "also around a word");
+    parse(&v, "\"string=a b\" flag judged=\"a\" -- \"x");
+    EXPECT(!kt_captured("param"), "closed ones, and one of init's");
     parse(&v, "string=a=b");
     EXPECT(v.string && strcmp(v.string, "a=b") == 0, "the first = counts");
     parse(&v, "=x");
