@@ -13,16 +13,32 @@ static bool quiet;
 static char ring[PRINTK_RING];
 static uint32_t ring_head;
 static uint32_t lines;
+/* For the byte that ends a line: whether that was on the console. */
+static uint32_t shown[PRINTK_RING / 32];
+
+static void mark_shown(uint32_t end, bool is)
+{
+    uint32_t place = end % PRINTK_RING, bit = 1u << place % 32;
+
+    shown[place / 32] = is ? shown[place / 32] | bit : shown[place / 32] & ~bit;
+}
+
+static bool was_shown(uint32_t end)
+{
+    return shown[end % PRINTK_RING / 32] >> end % 32 & 1;
+}
 
 static void emit(enum log_level level, char *line, size_t n)
 {
     uint32_t s = os_irq_save();
+    bool wanted = level < LOG_INFO || !quiet;
 
     line[n++] = '\n';
     for (size_t i = 0; i < n; i++)
         ring[ring_head++ % PRINTK_RING] = line[i];
     lines++;
-    if (level < LOG_INFO || !quiet) {
+    mark_shown(ring_head - 1, wanted && !printk_tap);
+    if (wanted) {
         line[n - 1] = printk_tap ? '\0' : '\n';
         if (printk_tap)
             printk_tap(line);
@@ -75,7 +91,7 @@ bool printk_is_quiet(void)
     return quiet;
 }
 
-void printk_recent(void (*fn)(const char *line))
+void printk_recent(void (*fn)(const char *line, bool shown))
 {
     char line[LINE_MAX];
     uint32_t at = ring_head > PRINTK_RING ? ring_head - PRINTK_RING : 0, end = ring_head;
@@ -90,7 +106,7 @@ void printk_recent(void (*fn)(const char *line))
             if (n + 1 < sizeof line)
                 line[n++] = c;
         line[n] = '\0';
-        fn(line);
+        fn(line, was_shown(at - 1));
     }
 }
 

@@ -26,8 +26,9 @@ bool printk_is_quiet(void);
 /* While set, lines go there instead of the console, and those of os_log() nowhere else. For the test runner.
  */
 extern void (*printk_tap)(const char *line);
-/* Visit the lines that the ring still holds, oldest first. Each is NUL-terminated and valid for the call. */
-void printk_recent(void (*fn)(const char *line));
+/* Visit the lines that the ring still holds, oldest first. Each is NUL-terminated and valid for the call.
+ * shown: it was on the console. */
+void printk_recent(void (*fn)(const char *line, bool shown));
 
 /* Bytes ever written to the log, modulo 2^32: a position in it. Any context. */
 uint32_t printk_position(void);

@@ -80,9 +80,11 @@ static void print_fault(const struct fault *f)
            f->reserved ? "; a reserved bit is set in a table" : "");
 }
 
-/* Not through the log: it must not grow while it is read. */
-static void print_recent(const char *line)
+/* What was kept back. Not through the log: it must not grow while it is read. */
+static void print_recent(const char *line, bool shown)
 {
+    if (shown)
+        return;
     console_write(line, strlen(line));
     console_write("\n", 1);
 }

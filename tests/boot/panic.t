@@ -27,6 +27,15 @@ panics('assert', qr/\S+\.c:\d+: expected .*; .*/);
 my $null = panics('null', qr/\S/);
 log_like($null, $registers, 'shows the registers');
 log_like($null, qr/^fault: read from 00000000 by the kernel; nothing is mapped there$/m, 'decodes the fault');
+# What `quiet` has kept back comes before the panic, and what it has not stands once.
+my $quiet = boot('panic-quiet', memory => '16M', append => 'quiet panic_test=null', time => 30);
+outcome_is($quiet, 'panic');
+my ($before) = $quiet->{log} =~ /\A(.*?)^PANIC: /ms;
+my %times;
+$times{$_}++ for split /\n/, $before // '';
+is($times{'hdc: not a disk (ATAPI), not used'}, 1, 'what was shown under quiet');
+is(scalar(grep { /^processor: / } keys %times), 1, 'what was kept back');
+is_deeply([grep { $times{$_} > 1 } keys %times], [], 'each line once');
 my $text = panics('text', qr/\S/);
 log_like($text, qr/^fault: write to c0[0-9a-f]{6} by the kernel; the entry forbids it$/m, 'kernel text is read-only');
 my $low = panics('low', qr/\S/);

@@ -85,11 +85,14 @@ TEST(time, advances)
            (unsigned long long)time_tsc_hz());
 }
 
-static unsigned found;
+static unsigned found, found_shown;
 
-static void find(const char *line)
+static void find(const char *line, bool shown)
 {
-    found += strcmp(line, "a line that only this test writes") == 0;
+    bool is = strcmp(line, "a line that only this test writes") == 0;
+
+    found += is;
+    found_shown += is && shown;
 }
 
 TEST(printk, ring)
@@ -97,10 +100,10 @@ TEST(printk, ring)
     bool quiet = printk_is_quiet();
 
     printk_quiet(true);
-    found = 0;
+    found = found_shown = 0;
     printk(LOG_INFO, "a line that only %s test writes", "this");
     printk_recent(find);
-    EXPECT(found == 1, "%u lines found", found);
+    EXPECT(found == 1 && found_shown == 0, "%u lines found, %u of them shown", found, found_shown);
     for (unsigned i = 0; i < PRINTK_RING / 20; i++)
         printk(LOG_INFO, "line %u, to fill the ring", i);
     printk_recent(find);
