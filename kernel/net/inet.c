@@ -294,6 +294,7 @@ void inet_init(void)
 {
     static const struct socket_family four = {.create = create_four}, six = {.create = create_six};
 
+    tcp_wait_start();
     socket_register(AF_INET, &four);
     socket_register(AF_INET6, &six);
 }

@@ -34,12 +34,22 @@ struct tcp_wait *tcp_wait_first;
 static struct tcp_wait *last, *table[BUCKETS];
 static uint32_t count;
 static struct expiry timer;
+static struct cache wait_cache;
+
+void tcp_wait_start(void)
+{
+    cache_init(&wait_cache, kmalloc_sys.pool, "tcp-wait", sizeof(struct tcp_wait), 0, NULL,
+               slab_default_flags);
+}
 
 struct tcp_wait *tcp_wait_create(void)
 {
-    struct tcp_wait *w = vm_zalloc(sizeof *w);
+    struct tcp_wait *w = vm_cache_alloc(&vm_sys, &wait_cache);
 
-    ends.count += w != NULL;
+    if (!w)
+        return NULL;
+    memset(w, 0, sizeof *w);
+    ends.count++;
     return w;
 }
 
@@ -109,7 +119,7 @@ void tcp_wait_end(struct tcp_wait *w)
     }
     if (w->socket)
         w->socket->wait = NULL;
-    kfree(w);
+    cache_free(&wait_cache, w);
     ends.count--;
 }
 

@@ -21,6 +21,8 @@ struct tcp_wait {
  * connection may take the ports of one (0: no, after a second else). */
 extern uint32_t tcp_wait_max, tcp_wait_fin_seconds, tcp_wait_reuse;
 
+/* Once, at start-up. */
+void tcp_wait_start(void);
 /* For a connection that begins: one for i, or NULL. Sleeps. */
 struct tcp_wait *tcp_wait_create(void);
 /* The end i begins to keep its ports; nothing happens if there are too many. Does not sleep. */

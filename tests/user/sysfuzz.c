@@ -1087,11 +1087,12 @@ struct figures {
 
 /* Objects of each cache, and memory by kind: all that has to be as before when the workers and what they made
  * are gone. Not what the allocators have for themselves, or keep for the next one, nor the trees of pages of
- * the programs' files, which come and go, nor what is known of a program whose pages came from swap. */
+ * the programs' files, which come and go, nor what is known of a program whose pages came from swap, nor the
+ * ends of connections that keep their ports for a minute, which the kernel counts when it ends. */
 static bool counts(const char *name)
 {
-    static const char *const others[] = {"ahead", "kva-segment",  "magazine",
-                                         "radix", "slab-control", "slab-control-large"};
+    static const char *const others[] = {"ahead",        "kva-segment",        "magazine", "radix",
+                                         "slab-control", "slab-control-large", "tcp-wait"};
 
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcmp(name, others[i]) == 0)
