@@ -1,14 +1,15 @@
 /*
  * POSIX message queues: messages of several priorities, and who waits for them.
  *
- * A message that is sent goes to whom has waited longest to receive one, past the queue; only what nobody
- * waits for is queued, by its priority. When one is taken out of a full queue the message of whom has
- * waited longest to send takes its place. So of those who wait nobody is passed by, and who wakes has what
- * he waited for.
+ * A message that is sent goes to the first who waits to receive one, past the queue; only what nobody waits
+ * for is queued, by its priority. When one is taken out of a full queue the message of the first who waits to
+ * send takes its place. The first is who has the highest priority of the scheduler's, as it was when he began
+ * to wait, and of several the one who has waited longest. So who wakes has what he waited for.
  *
  * One process at a time can ask to be told of a message that comes to an empty queue and finds nobody
- * waiting: by a signal, or not at all (SIGEV_NONE: it only keeps others from asking). That is once; and
- * over when it closes a descriptor of the queue.
+ * waiting: by a signal, by 32 bytes to a socket where the C library's thread listens (SIGEV_THREAD), or not
+ * at all (SIGEV_NONE: it only keeps others from asking). That is once; and over when it closes a descriptor
+ * of the queue, which the socket is told, too.
  *
  * INV-MQUEUE-1  who waits to send waits at a full queue, who waits to receive at an empty one
  * INV-MQUEUE-2  a queue has no more messages than its most, none of which is larger than its largest
@@ -24,6 +25,7 @@
 #include "kernel/ipc/message.h"
 #include "kernel/ipc/mqueue_parts.h"
 #include "kernel/lib/format.h"
+#include "kernel/net/netlink.h"
 #include "kernel/proc/capability.h"
 #include "kernel/proc/process.h"
 #include "kernel/sched/sync.h"
@@ -110,6 +112,7 @@ void mqueue_drain(struct mqueue *q)
 {
     while (q->first)
         message_free(take(q));
+    netlink_note_drop(q->notice.note);
     if (q->user) {
         q->user->queues -= q->charged;
         user_put(q->user);
@@ -151,16 +154,24 @@ static void finish(struct mqueue_waiter **list)
     os_wake_all(&w->q);
 }
 
-/* At the end of a list, until somebody has done what it waits for: 0, -ERESTARTSYS, -ETIMEDOUT. Sleeps. */
+/* As Linux orders them: by real-time priorities, then by nice values. */
+static int rank_of(const struct sched_how *how)
+{
+    return how->priority ? -how->priority : how->nice - NICE_LEAST;
+}
+
+/* In a list, by its thread's rank, until somebody has done what it waits for: 0, -ERESTARTSYS, -ETIMEDOUT.
+ * Sleeps. */
 static int wait(struct mqueue_waiter **list, struct mqueue_waiter *w, uint64_t deadline)
 {
     struct mqueue_waiter **end = list;
     uint32_t irq = os_irq_save();
     int err = 0;
 
-    while (*end)
+    w->rank = rank_of(&thread_current()->task->how);
+    while (*end && (*end)->rank <= w->rank)
         end = &(*end)->next;
-    w->next = NULL;
+    w->next = *end;
     *end = w;
     while (!w->done && !err)
         err = thread_sleep_until(&w->q, deadline);
@@ -181,6 +192,19 @@ static struct process *asker(const struct mqueue *q)
     return p && p->start_ns == q->notice.born && p->state == PROCESS_ALIVE ? p : NULL;
 }
 
+/* The last byte of what is sent to a socket. */
+enum { NOTIFY_WOKENUP = 1, NOTIFY_REMOVED };
+
+/* Nobody is told any more; a socket is, that it is so and why. */
+static void end_notice(struct mqueue *q, uint8_t why)
+{
+    struct netlink_note *note = q->notice.note;
+
+    q->notice = (struct mqueue_notice){0};
+    if (note)
+        netlink_note_send(note, why);
+}
+
 /* The first message of an empty queue has come, and nobody waited for it. */
 static void notify(struct mqueue *q)
 {
@@ -195,7 +219,7 @@ static void notify(struct mqueue *q)
 
         signal_send(p, &info);
     }
-    q->notice = (struct mqueue_notice){0};
+    end_notice(q, NOTIFY_WOKENUP);
 }
 
 void mqueue_flush(struct mqueue *q)
@@ -203,7 +227,7 @@ void mqueue_flush(struct mqueue *q)
     const struct process *self = process_current();
 
     if (q->notice.pid == self->pid && q->notice.born == self->start_ns)
-        q->notice = (struct mqueue_notice){0};
+        end_notice(q, NOTIFY_REMOVED);
 }
 
 size_t mqueue_tell(const struct mqueue *q, char *text, size_t size)
@@ -334,25 +358,19 @@ _Static_assert(sizeof(struct event) == 64, "Linux's");
 
 #define COOKIE_SIZE 32u
 
-/* SIGEV_THREAD: the C library's thread hears of it by a socket of AF_NETLINK, and none takes that here. So
- * this is what is wrong with the one that it names. Sleeps. */
-static int check_socket(const struct event *e)
+/* SIGEV_THREAD: bytes of the program's, for a socket of AF_NETLINK that it names instead of a signal.
+ * Sleeps. */
+static int make_note(const struct event *e, struct netlink_note **out)
 {
     uint8_t cookie[COOKIE_SIZE];
-    struct file *f;
-    int err;
 
     if (user_copy_in(cookie, e->value, sizeof cookie))
         return -EFAULT;
-    f = fd_get_open((int)e->signo);
-    if (!f)
-        return -EBADF;
-    err = (f->inode->mode & S_IFMT) == S_IFSOCK ? -EINVAL : -ENOTSOCK;
-    file_put(f);
-    return err;
+    return netlink_note_make((int)e->signo, cookie, sizeof cookie, out);
 }
 
-static int check_event(const struct event *e)
+/* 0 or -errno; and a note if one is wanted. Sleeps. */
+static int check_event(const struct event *e, struct netlink_note **note)
 {
     switch (e->kind) {
     case SIGEV_NONE:
@@ -360,7 +378,7 @@ static int check_event(const struct event *e)
     case SIGEV_SIGNAL:
         return e->signo > SIGNALS ? -EINVAL : 0;
     case SIGEV_THREAD:
-        return check_socket(e);
+        return make_note(e, note);
     default:
         return -EINVAL;
     }
@@ -369,17 +387,20 @@ static int check_event(const struct event *e)
 int mqueue_notify(int fd, vaddr_t event)
 {
     const struct process *self = process_current();
+    struct netlink_note *note = NULL;
     struct event e = {0};
     struct mqueue *q;
     struct file *f;
     int err = event && user_copy_in(&e, event, sizeof e) ? -EFAULT : 0;
 
     if (!err && event)
-        err = check_event(&e);
+        err = check_event(&e, &note);
     if (!err)
         err = mqueue_get(fd, &q, &f);
-    if (err)
+    if (err) {
+        netlink_note_drop(note);
         return err;
+    }
     if (!event)
         mqueue_flush(q);
     else if (q->notice.pid)
@@ -389,8 +410,11 @@ int mqueue_notify(int fd, vaddr_t event)
                                            .born = self->start_ns,
                                            .kind = e.kind,
                                            .signo = (int)e.signo,
-                                           .value = e.value};
-    if (!err)
+                                           .value = e.value,
+                                           .note = note};
+    if (err)
+        netlink_note_drop(note);
+    else
         q->inode.atime_ns = q->inode.ctime_ns = inode_now();
     file_put(f);
     return err;

@@ -6,12 +6,14 @@
 #include "kernel/ipc/mqueue.h"
 
 struct message;
+struct netlink_note;
 struct user;
 
 /* Who waits to send (a message) or to receive (one); lives on its thread's stack. */
 struct mqueue_waiter {
     struct message *message;
     bool done; /* it is in no list any more */
+    int rank;  /* less: it comes before others */
     struct waitq q;
     struct mqueue_waiter *next;
 };
@@ -22,6 +24,7 @@ struct mqueue_notice {
     uint64_t born;
     int kind, signo;
     uint32_t value;
+    struct netlink_note *note; /* SIGEV_THREAD: what it is told by */
 };
 
 struct mqueue {
@@ -32,7 +35,7 @@ struct mqueue {
     uint32_t most, largest; /* messages, bytes of one */
     uint32_t count, bytes;
     struct message *first, *last;    /* by falling priority, then by age */
-    struct mqueue_waiter *senders;   /* the oldest first; there are none unless it is full, */
+    struct mqueue_waiter *senders;   /* by rank, then by age; there are none unless it is full, */
     struct mqueue_waiter *receivers; /* and none of these unless it is empty */
     struct waitq watch;              /* pollers */
     struct mqueue_notice notice;

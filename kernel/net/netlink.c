@@ -9,6 +9,9 @@
  * answers, and if they do not fit into SO_RCVBUF some are lost, which the next call is told (-ENOBUFS).
  * netlink_answer.c says what the answers consist of.
  *
+ * Notes. What the kernel wants to say to a socket later, when it can neither wait nor fail, is a message that
+ * the socket is charged with but that is in no queue yet; it keeps the socket's memory, not its file.
+ *
  * Locking. Between sleeps.
  *
  * INV-NETLINK-1  it pays for all that is in its queue, and has no peer; its number is its alone
@@ -215,6 +218,64 @@ static void answer(struct netlink_socket *n, const struct netlink_question *q, s
     netlink_error(a, q, n->number, err, whole);
     append(n, a);
 }
+
+/* --- notes --- */
+
+static struct message *message_of(struct netlink_note *note)
+{
+    return (struct message *)note;
+}
+
+int netlink_note_make(int fd, const void *bytes, uint32_t n, struct netlink_note **out)
+{
+    int err;
+
+    do {
+        struct message *m;
+        struct socket *s;
+        struct file *f;
+
+        err = socket_fd(fd, &f);
+        if (err)
+            return err;
+        s = socket_get(f->data);
+        file_put(f);
+        if (s->family != AF_NETLINK) {
+            err = -EINVAL;
+        } else if (s->charged + s->kept > s->rcvbuf) {
+            err = s->dead ? 0 : socket_wait(&s->room, 0);
+        } else {
+            err = message_of_kernel(s, bytes, n, &m) ? -ENOMEM : 1;
+            if (err == 1)
+                *out = (struct netlink_note *)m;
+        }
+        socket_put(s);
+    } while (!err);
+    return err < 0 ? err : 0;
+}
+
+void netlink_note_send(struct netlink_note *note, uint8_t last)
+{
+    struct message *m = message_of(note);
+    struct socket *s = m->from;
+
+    if (s->dead) {
+        message_drop(m);
+        return;
+    }
+    m->bytes[m->size - 1] = last;
+    message_give(m, s);
+    message_append(s, m);
+    socket_wake_readers(s);
+}
+
+void netlink_note_drop(struct netlink_note *note)
+{
+    if (note)
+        message_drop(message_of(note));
+}
+
+/* --- sending and receiving --- */
 
 /* Whether all of a message can be read, also what nothing is made of. */
 static bool is_readable(vaddr_t buf, size_t n)

@@ -30,6 +30,17 @@ struct netlink_answer {
 };
 
 void netlink_init(void);
+
+/* A message that the kernel will send to a socket, for which all is there that could fail. */
+struct netlink_note;
+/* n bytes, MESSAGE_PAGE at most, for the socket of a descriptor, which may be closed before it is sent; waits
+ * while that one has more than it may: 0, -EBADF, -ENOTSOCK, -EINVAL (of another family), -ENOMEM,
+ * -ERESTARTSYS. Sleeps. */
+int netlink_note_make(int fd, const void *bytes, uint32_t n, struct netlink_note **out);
+/* Send it, with another last byte; or do not. It is used up. Do not sleep. */
+void netlink_note_send(struct netlink_note *note, uint8_t last);
+void netlink_note_drop(struct netlink_note *note); /* NULL: nothing */
+
 /* INV-NETLINK-*. Reads only; logs what is broken. Does not sleep. */
 bool netlink_verify(void);
 

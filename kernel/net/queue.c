@@ -289,16 +289,11 @@ int message_duplicate(const struct message *m, struct message **out)
     return err;
 }
 
-void message_put(struct message *m)
+/* Of one without descriptors, to which nobody refers. */
+static void message_free(struct message *m)
 {
     struct socket *s = m->from;
 
-    if (--m->refs)
-        return;
-    if (m->rights) {
-        rights_land(m->rights);
-        rights_put(m->rights);
-    }
     charged_all -= m->charge;
     if (s) {
         s->charged -= m->charge;
@@ -309,6 +304,23 @@ void message_put(struct message *m)
     free_pieces(m->more);
     kfree(m);
     messages.count--;
+}
+
+void message_put(struct message *m)
+{
+    if (--m->refs)
+        return;
+    if (m->rights) {
+        rights_land(m->rights);
+        rights_put(m->rights);
+    }
+    message_free(m);
+}
+
+void message_drop(struct message *m)
+{
+    mm_assert(m->refs == 1 && !m->rights, "a message of %u bytes", m->size);
+    message_free(m);
 }
 
 /* --- queues --- */

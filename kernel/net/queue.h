@@ -57,6 +57,8 @@ int message_of_kernel(struct socket *s, const void *bytes, uint32_t n, struct me
 int message_duplicate(const struct message *m, struct message **out);
 /* A reference less; the last gives up what it carries. Sleeps. */
 void message_put(struct message *m);
+/* The last reference to one of the kernel's own, with which no descriptors go. Does not sleep. */
+void message_drop(struct message *m);
 /* Before it is appended: say who sends it, and let the descriptors of scm (NULL: none) go along. 0 or
  * -ETOOMANYREFS. Does not sleep. */
 int message_seal(struct message *m, const struct socket *from, const struct socket *to, struct scm *scm);
