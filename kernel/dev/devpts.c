@@ -5,8 +5,8 @@
  * and for each pair a device by its number, which is the terminal. Nothing else can be made or removed in it.
  *
  * Data. A filesystem in memory (ramfs.c) whose root has operations of its own: looking up, listing, and no
- * other. Names come and go with their pairs. A pair holds a reference to the root, so a filesystem with one
- * cannot be unmounted.
+ * other. Names come and go with their pairs. A pair holds a reference to the root, so a filesystem that
+ * has one stays, though it may be unmounted when nobody has a file of it open.
  *
  * Locking: as ramfs.c. Failure: -errno, and there is no name.
  *

@@ -103,14 +103,21 @@ static void mark_line_end(struct ldisc *l, uint32_t place, bool end)
         l->line_end[place / 32] &= ~(1u << place % 32);
 }
 
+size_t ldisc_free(const struct ldisc *l)
+{
+    uint32_t free = LDISC_BUFFER - (l->head - l->tail);
+
+    if (iflag(l, PARMRK)) /* as Linux reckons: one may become three */
+        free = (free + 2) / 3;
+    return free ? free - 1 : 0;
+}
+
 size_t ldisc_room(const struct ldisc *l)
 {
-    uint32_t used = l->head - l->tail;
-
     /* A line that fills the ring cannot be read before it ends: whatever comes is to be looked at. */
     if (ldisc_in_lines(l) && l->canon == l->tail)
         return LDISC_BUFFER;
-    return used < LDISC_BUFFER - 1 ? LDISC_BUFFER - 1 - used : 0;
+    return ldisc_free(l);
 }
 
 bool ldisc_readable(const struct ldisc *l, unsigned least)
@@ -162,15 +169,15 @@ void ldisc_flush(struct ldisc *l)
     memset(l->line_end, 0, sizeof l->line_end);
 }
 
-void ldisc_start(struct ldisc *l)
+static void start(struct ldisc *l)
 {
-    if (!l->stopped)
+    if (!l->stopped || l->held)
         return;
     l->stopped = false;
     l->ops->start(l->arg);
 }
 
-void ldisc_stop(struct ldisc *l)
+static void stop(struct ldisc *l)
 {
     if (l->stopped)
         return;
@@ -179,13 +186,33 @@ void ldisc_stop(struct ldisc *l)
         l->ops->stop(l->arg);
 }
 
+void ldisc_hold(struct ldisc *l, bool hold)
+{
+    if (l->held == hold)
+        return;
+    l->held = hold;
+    if (hold)
+        stop(l);
+    else
+        start(l);
+}
+
+/* Echo that waited may go on, too. */
+static void retry(struct ldisc *l)
+{
+    if (l->ops->retry)
+        l->ops->retry(l->arg);
+}
+
 void ldisc_set_termios(struct ldisc *l, const struct termios *t)
 {
     bool lines = ldisc_in_lines(l);
 
     l->termios = *t;
-    if (!iflag(l, IXON))
-        ldisc_start(l);
+    if (!iflag(l, IXON)) {
+        start(l);
+        retry(l);
+    }
     if (ldisc_in_lines(l) != lines) {
         memset(l->line_end, 0, sizeof l->line_end);
         l->canon = l->tail;
@@ -199,6 +226,17 @@ void ldisc_set_termios(struct ldisc *l, const struct termios *t)
 }
 
 /* --- output --- */
+
+/* Letters of Latin 1, as Linux knows them. */
+static uint8_t upper(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 0xDF && c != 0xF7) ? (uint8_t)(c - 32) : c;
+}
+
+static uint8_t lower(uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 0xC0 && c <= 0xDE && c != 0xD7) ? (uint8_t)(c + 32) : c;
+}
 
 /* What one byte becomes; at most 8 bytes. */
 static size_t output_byte(struct ldisc *l, uint8_t c, char *out)
@@ -240,7 +278,11 @@ static size_t output_byte(struct ldisc *l, uint8_t c, char *out)
             l->column--;
         break;
     default:
-        if (!is_control(c) && !continues(l, c))
+        if (is_control(c))
+            break;
+        if (flags & OLCUC)
+            c = upper(c);
+        if (!continues(l, c))
             l->column++;
     }
     out[n++] = (char)c;
@@ -249,6 +291,7 @@ static size_t output_byte(struct ldisc *l, uint8_t c, char *out)
 
 size_t ldisc_output(struct ldisc *l, const char *text, size_t n, char *out, size_t size, size_t *taken)
 {
+    const char plain = l->termios.oflag & OLCUC ? 'a' : DEL; /* less than this needs no look */
     size_t used = 0, made = 0;
 
     if (!(l->termios.oflag & OPOST)) {
@@ -258,7 +301,7 @@ size_t ldisc_output(struct ldisc *l, const char *text, size_t n, char *out, size
     for (; (l->termios.oflag & OPOST) && used < n && made + 8 <= size; used++) {
         uint8_t c = (uint8_t)text[used];
 
-        if (likely(c >= ' ' && c < DEL)) {
+        if (likely(c >= ' ' && c < plain)) {
             l->column++;
             out[made++] = (char)c;
         } else {
@@ -286,6 +329,11 @@ static void echo_raw(struct ldisc *l, uint8_t c)
 
     if (l->echoed + 8 > sizeof l->echo)
         echo_flush(l);
+    if (c == 0377) { /* no letter here: Linux shows it as it is */
+        l->column++;
+        l->echo[l->echoed++] = text;
+        return;
+    }
     l->echoed += ldisc_output(l, &text, 1, l->echo + l->echoed, sizeof l->echo - l->echoed, &taken);
 }
 
@@ -426,10 +474,19 @@ static void erase_line(struct ldisc *l)
 
 /* --- input --- */
 
+/* In how many bytes a character is kept. With PARMRK this one begins what says that something went wrong on
+ * the line, which cannot happen here; so it is there twice when it is meant. */
+static uint32_t places(const struct ldisc *l, uint8_t c)
+{
+    return c == 0377 && iflag(l, PARMRK) ? 2 : 1;
+}
+
 /* new_line: to be shown as one, not as ^J. */
 static void store(struct ldisc *l, uint8_t c, bool new_line)
 {
-    if (l->head - l->tail >= LDISC_BUFFER - 1) {
+    uint32_t n = places(l, c);
+
+    if (l->head - l->tail + n > LDISC_BUFFER - 1) {
         bell(l);
         return;
     }
@@ -441,17 +498,22 @@ static void store(struct ldisc *l, uint8_t c, bool new_line)
         else
             echo(l, c);
     }
-    *at(l, l->head++) = c;
+    while (n--)
+        *at(l, l->head++) = c;
     if (!ldisc_in_lines(l))
         l->canon = l->tail;
 }
 
 static void store_line_end(struct ldisc *l, uint8_t c)
 {
-    if (l->head - l->tail >= LDISC_BUFFER) {
+    uint32_t n = places(l, c);
+
+    if (l->head - l->tail + n > LDISC_BUFFER) {
         bell(l);
         return;
     }
+    while (--n)
+        *at(l, l->head++) = c;
     mark_line_end(l, l->head, true);
     *at(l, l->head++) = c;
     l->canon = l->head;
@@ -461,12 +523,16 @@ static void ask_signal(struct ldisc *l, uint8_t c, enum ldisc_signal s)
 {
     if (!lflag(l, NOFLSH)) {
         ldisc_flush(l);
+        l->echoed = 0;
         if (l->ops->flush)
             l->ops->flush(l->arg);
     }
-    ldisc_start(l);
+    if (iflag(l, IXON))
+        start(l);
     if (lflag(l, ECHO))
         echo(l, c);
+    else
+        retry(l);
     echo_flush(l);
     l->ops->signal(l->arg, s);
 }
@@ -476,11 +542,13 @@ static bool is_order(struct ldisc *l, uint8_t c)
 {
     if (iflag(l, IXON)) {
         if (is_cc(l, VSTART, c)) {
-            ldisc_start(l);
+            start(l);
+            retry(l);
             return true;
         }
         if (is_cc(l, VSTOP, c)) {
-            ldisc_stop(l);
+            echo_flush(l); /* what came before it */
+            stop(l);
             return true;
         }
     }
@@ -547,6 +615,8 @@ static void input_byte(struct ldisc *l, uint8_t c)
 
     if (iflag(l, ISTRIP))
         c &= 0x7F;
+    if (iflag(l, IUCLC) && lflag(l, IEXTEN))
+        c = lower(c);
     if (lflag(l, EXTPROC)) {
         if (l->head - l->tail < LDISC_BUFFER - 1)
             *at(l, l->head++) = c;
@@ -560,8 +630,10 @@ static void input_byte(struct ldisc *l, uint8_t c)
     }
     if (is_order(l, c))
         return;
-    if (l->stopped && iflag(l, IXANY))
-        ldisc_start(l);
+    if (l->stopped && iflag(l, IXON) && iflag(l, IXANY)) {
+        start(l);
+        retry(l);
+    }
     if (c == '\r') {
         if (iflag(l, IGNCR))
             return;

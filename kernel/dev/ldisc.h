@@ -10,10 +10,12 @@
 
 /* struct termios with Linux's flags and places. */
 enum {
+    PARMRK = 0000010,
     ISTRIP = 0000040,
     INLCR = 0000100,
     IGNCR = 0000200,
     ICRNL = 0000400,
+    IUCLC = 0001000,
     IXON = 0002000,
     IXANY = 0004000,
     IMAXBEL = 0020000,
@@ -21,6 +23,7 @@ enum {
 };
 enum {
     OPOST = 0000001,
+    OLCUC = 0000002,
     ONLCR = 0000004,
     OCRNL = 0000010,
     ONOCR = 0000020,
@@ -84,15 +87,18 @@ _Static_assert(offsetof(struct termios, ispeed) == 36 && sizeof(struct termios) 
 enum ldisc_signal { LDISC_INTERRUPT, LDISC_QUIT, LDISC_SUSPEND };
 
 struct ldisc_ops {
-    /* Put this on the screen as it is. Sleeps. */
+    /* Put this on the screen as it is: echo. Sleeps. */
     void (*output)(void *arg, const char *text, size_t n);
+    /* What output() could not put out may be tried again. NULL: it puts out everything at once. */
+    void (*retry)(void *arg);
     /* The user asks for a signal to the programs in the foreground. */
     void (*signal)(void *arg, enum ldisc_signal s);
     /* Output may go on, after ^S. */
     void (*start)(void *arg);
     /* It may not. NULL: nobody wants to know. */
     void (*stop)(void *arg);
-    /* The user's signal throws away what was typed and what was put out. NULL: there is nothing to do. */
+    /* The user's signal throws away what was typed and what was put out, echo that waits too. NULL: there is
+     * nothing to do. */
     void (*flush)(void *arg);
 };
 
@@ -106,7 +112,8 @@ struct ldisc {
     uint8_t buffer[LDISC_BUFFER];
     uint32_t line_end[LDISC_BUFFER / 32]; /* a bit for each byte in [tail, canon): it ends a line */
     bool literal;                         /* ^V: the next character stands for itself */
-    bool stopped;                         /* ^S: no output until ^Q */
+    bool stopped;                         /* no output: ^S, until ^Q, or: */
+    bool held;                            /* a program stopped it, and only a program lets it go on */
     uint32_t column;                      /* of the cursor, as far as one can know */
     uint32_t line_column;                 /* where the edited line begins */
     char echo[64];                        /* collected for one call of output() */
@@ -128,9 +135,10 @@ size_t ldisc_waiting(const struct ldisc *l);
 size_t ldisc_read(struct ldisc *l, char *out, size_t n);
 /* Forget input that was not read. */
 void ldisc_flush(struct ldisc *l);
-/* What ^S and ^Q do. */
-void ldisc_stop(struct ldisc *l);
-void ldisc_start(struct ldisc *l);
+/* Characters that fit into the ring, whatever becomes of them. */
+size_t ldisc_free(const struct ldisc *l);
+/* A program stops output, or lets it go on (TCOOFF, TCOON), which does not end a ^S of before. */
+void ldisc_hold(struct ldisc *l, bool hold);
 /* Whether a read takes a line at most: canonical mode, and nobody else sees to it (EXTPROC). */
 static inline bool ldisc_in_lines(const struct ldisc *l)
 {

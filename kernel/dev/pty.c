@@ -9,9 +9,11 @@
  *     master read   <-  out  <-  line discipline  <-  slave write
  *                                     '-> echo ->  out
  *
- * Data. struct pty is the terminal and two rows of bytes, which take memory as they fill. The slave's writes
- * leave a part of `out` to the echo, which cannot wait: the one who would have to read may be the one who
- * writes. It is lost only when that part is full, too.
+ * Data. struct pty is the terminal and three rows of bytes, which take memory as they fill. The slave's
+ * writes leave a part of `out` to the echo, for which nobody can wait: the one who would have to read may be
+ * the one who writes. When that part is full, too, and while output is stopped, echo is kept in a row of its
+ * own; it comes out before more echo, before what is written, and when ^Q lets output go on. As on Linux the
+ * oldest of it is lost when there is too much.
  *
  * The pair lives as long as one of its files. When the master goes, the name goes and the terminal is hung
  * up; its number can be had again. When the last file of the slave goes, the master reads what is there, then
@@ -22,7 +24,7 @@
  *
  *     INV-PTY-1  pty_count is the number of pairs in the list; each has a file
  *     INV-PTY-2  a pair whose master is open is in its filesystem's list, which is in order of numbers
- *     INV-PTY-3  out and in have at most PTY_BUFFER bytes
+ *     INV-PTY-3  out and in have at most PTY_BUFFER bytes, echo ECHO_MOST
  *
  * Locking: between sleeps. What goes through the line discipline has tty.lock. The reading master needs no
  * turn: copying to a program comes after the taking.
@@ -51,8 +53,13 @@ TALLY(pairs, "pseudo-terminals");
 #define CHUNK      256u
 #define PTY_BUFFER 65536u /* bytes on the way in each direction, as on Linux */
 #define ECHO_PART  4096u  /* of out, which writes leave free */
+#define ECHO_MOST  3807u  /* bytes of echo that wait, as on Linux */
+#define ECHO_ROW   4096u  /* a power of two with room for more of it */
 #define READ_MOST                                                                                            \
     4095u /* what a read of the master gives, and what cannot be flushed any more: as on Linux */
+
+/* A pair's references to its filesystem, pty.root and name, which do not keep it mounted. */
+#define PAIR_SILENT 2u
 
 /* Packet mode: what happened. */
 enum {
@@ -76,6 +83,7 @@ struct pty {
     bool held;      /* the master's output: TCOOFF */
     bool exclusive; /* the master's: said, and of no use */
     struct fifo in, out;
+    struct fifo echo;              /* that is not in out yet */
     struct waitq readers, writers; /* of the master */
     struct async *async;
     uint32_t index;
@@ -150,6 +158,7 @@ static void put(struct pty *p)
         p->all_next->all_at = p->all_at;
     fifo_free(&p->in);
     fifo_free(&p->out);
+    fifo_free(&p->echo);
     kfree(p);
     pairs.count--;
 }
@@ -181,6 +190,47 @@ static size_t slave_put(struct tty *t, const char *text, size_t n)
     return done;
 }
 
+/* Put out echo that waits. Whether all of it is out. */
+static bool echo_out(struct pty *p)
+{
+    while (fifo_used(&p->echo)) {
+        size_t room = fifo_room(&p->out, PTY_BUFFER);
+        char text[CHUNK];
+
+        if (!room)
+            return false;
+        slave_put(&p->tty, text, fifo_take(&p->echo, text, room < sizeof text ? room : sizeof text));
+    }
+    return true;
+}
+
+static void slave_echo(struct tty *t, const char *text, size_t n)
+{
+    struct pty *p = pty_of(t);
+    char over[CHUNK];
+
+    if (!t->ldisc.stopped && echo_out(p)) {
+        size_t done = slave_put(t, text, n);
+
+        text += done;
+        n -= done;
+    }
+    while (n) {
+        size_t part = n < sizeof over ? n : sizeof over;
+
+        fifo_put(&p->echo, text, part, ECHO_ROW);
+        if (fifo_used(&p->echo) > ECHO_MOST)
+            fifo_take(&p->echo, over, fifo_used(&p->echo) - ECHO_MOST);
+        text += part;
+        n -= part;
+    }
+}
+
+static void slave_unecho(struct tty *t)
+{
+    fifo_cut(&pty_of(t)->echo, 0);
+}
+
 static size_t slave_room(const struct tty *t)
 {
     size_t room = fifo_room(&pty_of(t)->out, PTY_BUFFER);
@@ -201,7 +251,7 @@ static void pump(struct pty *p)
     lines = l->canon;
     while (fifo_used(&p->in) && ldisc_room(l)) {
         char text[CHUNK];
-        size_t used = l->head - l->tail, free = used < LDISC_BUFFER - 1 ? LDISC_BUFFER - 1 - used : 1;
+        size_t free = ldisc_free(l) ? ldisc_free(l) : 1;
         size_t n = fifo_take(&p->in, text, free < sizeof text ? free : sizeof text);
 
         ldisc_input(l, (const uint8_t *)text, n);
@@ -291,6 +341,8 @@ static void slave_reset(struct tty *t)
 
 static const struct tty_driver slave_driver = {
     .put = slave_put,
+    .echo = slave_echo,
+    .unecho = slave_unecho,
     .room = slave_room,
     .drained = slave_drained,
     .flush = slave_flush,
@@ -487,12 +539,15 @@ static int signal_slave(const struct pty *p, vaddr_t signo)
     return 0;
 }
 
-/* Open the slave by the master, whatever path leads there or does not. */
-static int open_peer(struct pty *p, uint32_t flags)
+/* Open the slave by the master, unless its filesystem is where the master does not see it any more. */
+static int open_peer(struct pty *p, const struct file *of, uint32_t flags)
 {
-    int fd = fd_reserve(0, flags & O_CLOEXEC), err;
+    int fd, err;
     struct file *f;
 
+    if (p->root->fs->detached && of->inode->fs != p->root->fs)
+        return -ENODEV;
+    fd = fd_reserve(0, flags & O_CLOEXEC);
     if (fd < 0)
         return fd;
     err = file_open_inode(p->name, flags & (O_ACCMODE | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), NULL, &f);
@@ -598,7 +653,7 @@ static int master_ioctl(struct file *f, unsigned cmd, vaddr_t arg)
     case TIOCSIG:
         return signal_slave(p, arg);
     case TIOCGPTPEER:
-        return open_peer(p, arg);
+        return open_peer(p, f, arg);
     default:
         return master_own(p, f, cmd, arg);
     }
@@ -614,6 +669,8 @@ static int make(struct inode *root, struct pty **out)
 
     if (!err)
         err = fifo_init(&p->out);
+    if (!err)
+        err = fifo_init(&p->echo);
     if (!err) {
         p->root = root;
         err = claim(p);
@@ -622,6 +679,7 @@ static int make(struct inode *root, struct pty **out)
         if (p) {
             fifo_free(&p->in);
             fifo_free(&p->out);
+            fifo_free(&p->echo);
         }
         kfree(p);
         return err;
@@ -648,6 +706,7 @@ static int master_open(struct file *f)
     if (!err) {
         err = devpts_add(root, p->index, &slave_ops, p, &p->name);
         if (!err) {
+            root->fs->silent += PAIR_SILENT;
             f->data = p;
             return 0;
         }
@@ -671,6 +730,7 @@ static void master_release(struct file *f)
     devpts_remove(root, p->index);
     unclaim(p);
     put(p);
+    root->fs->silent -= PAIR_SILENT;
     inode_put(name);
     inode_put(root);
 }
@@ -684,7 +744,7 @@ static size_t bytes(const struct file *f)
 {
     const struct pty *p = f->data;
 
-    return sizeof *p + p->in.size + p->out.size;
+    return sizeof *p + p->in.size + p->out.size + p->echo.size;
 }
 
 static const struct file_ops master_ops = {
@@ -718,9 +778,13 @@ static bool verify_one(const struct pty *p)
         INV("INV-PTY-2", !o->next || o->index < o->next->index, "%u before %u", o->index, o->next->index);
     }
     INV("INV-PTY-2", !p->name || listed, "terminal %u is in no list", p->index);
-    INV("INV-PTY-3", fifo_used(&p->in) <= PTY_BUFFER && fifo_used(&p->out) <= PTY_BUFFER,
-        "terminal %u: %u and %u bytes", p->index, fifo_used(&p->in), fifo_used(&p->out));
-    return ok & fifo_verify(&p->in) & fifo_verify(&p->out) & ldisc_verify(&p->tty.ldisc);
+    INV("INV-PTY-3",
+        fifo_used(&p->in) <= PTY_BUFFER && fifo_used(&p->out) <= PTY_BUFFER &&
+            fifo_used(&p->echo) <= ECHO_MOST,
+        "terminal %u: %u, %u and %u bytes", p->index, fifo_used(&p->in), fifo_used(&p->out),
+        fifo_used(&p->echo));
+    return ok & fifo_verify(&p->in) & fifo_verify(&p->out) & fifo_verify(&p->echo) &
+           ldisc_verify(&p->tty.ldisc);
 }
 
 bool pty_verify(void)

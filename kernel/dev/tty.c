@@ -61,7 +61,20 @@ void tty_put(struct tty *t, const char *text, size_t n)
 
 static void on_output(void *arg, const char *text, size_t n)
 {
-    tty_put(arg, text, n);
+    struct tty *t = arg;
+
+    if (t->driver->echo)
+        t->driver->echo(t, text, n);
+    else
+        tty_put(t, text, n);
+}
+
+static void on_retry(void *arg)
+{
+    struct tty *t = arg;
+
+    if (t->driver->echo)
+        t->driver->echo(t, NULL, 0);
 }
 
 static void on_start(void *arg)
@@ -85,6 +98,8 @@ static void on_flush(void *arg)
 {
     struct tty *t = arg;
 
+    if (t->driver->unecho)
+        t->driver->unecho(t);
     if (t->driver->flush) {
         t->driver->flush(t);
         t->driver->flushed(t);
@@ -99,7 +114,12 @@ static void on_signal(void *arg, enum ldisc_signal s)
     tty_signal_foreground(arg, signals[s]);
 }
 
-static const struct ldisc_ops ldisc_ops = {on_output, on_signal, on_start, on_stop, on_flush};
+static const struct ldisc_ops ldisc_ops = {.output = on_output,
+                                           .retry = on_retry,
+                                           .signal = on_signal,
+                                           .start = on_start,
+                                           .stop = on_stop,
+                                           .flush = on_flush};
 
 void tty_start(struct tty *t, const struct tty_driver *driver, uint32_t rdev)
 {
@@ -315,9 +335,10 @@ static int write_piece(struct tty *t, vaddr_t va, size_t n)
     if (user_copy_in(text, va, size) != 0)
         return -EFAULT;
     mutex_lock(&t->lock);
+    on_retry(t); /* echo comes before what is written after it */
     if (t->driver->room && t->driver->room(t) < room)
         room = t->driver->room(t);
-    if (room >= ROOM_LEAST) {
+    if (room >= ROOM_LEAST && !t->ldisc.stopped) {
         made = ldisc_output(&t->ldisc, text, size, out, room, &taken);
         tty_put(t, out, made);
     }

@@ -271,10 +271,8 @@ static int flow(struct tty *t, uint32_t what)
         return err;
     switch (what) {
     case TCOOFF:
-        ldisc_stop(&t->ldisc);
-        return 0;
     case TCOON:
-        ldisc_start(&t->ldisc);
+        ldisc_hold(&t->ldisc, what == TCOOFF);
         return 0;
     case TCIOFF:
     case TCION:

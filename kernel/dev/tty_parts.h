@@ -24,6 +24,11 @@ struct tty_driver {
     /* Take as much of a text as can be had without waiting, maybe nothing. The caller has the mutex. Does not
      * sleep. */
     size_t (*put)(struct tty *t, const char *text, size_t n);
+    /* Put out echo behind what of it has waited, as much as can be had; the rest waits for the next call. n
+     * may be 0. NULL: put() takes all of it in time. The caller has the mutex. Does not sleep. */
+    void (*echo)(struct tty *t, const char *text, size_t n);
+    /* Throw away echo that waits; of those that have echo(). Does not sleep. */
+    void (*unecho)(struct tty *t);
     /* How many bytes a write may put out now. NULL: what put() does not take is tried again. Does not
      * sleep. */
     size_t (*room)(const struct tty *t);

@@ -1139,7 +1139,7 @@ static int can_umount(const struct inode *top, unsigned flags)
         return flags & UMOUNT_EXPIRE ? -EINVAL : 0;
     if (flags & UMOUNT_EXPIRE && top == fs_context_current()->root)
         return -EINVAL;
-    if (fs->users > 2 || (fs->type->busy && fs->type->busy(fs)))
+    if (fs->users - fs->silent > 2 || (fs->type->busy && fs->type->busy(fs)))
         return -EBUSY;
     return flags & UMOUNT_EXPIRE && !fs->expiring ? -EAGAIN : 0;
 }

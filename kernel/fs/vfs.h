@@ -230,12 +230,13 @@ struct filesystem {
     uint32_t dev;   /* st_dev */
     struct inode *root;
     struct filesystem *next;
-    uint32_t users; /* references to inodes that are not the tree's own, and one of the mount itself */
-    bool detached;  /* it is no mount any more, but has users yet */
-    bool ended;     /* the last user has gone */
-    bool expiring;  /* nobody has left it since MNT_EXPIRE was asked for */
-    bool read_only; /* it is itself, and flags say so whatever the mount is */
-    char *source;   /* what mount() was given, for /proc/mounts; kmalloc */
+    uint32_t users;  /* references to inodes that are not the tree's own, and one of the mount itself */
+    uint32_t silent; /* so many of which let it be unmounted, and stay */
+    bool detached;   /* it is no mount any more, but has users yet */
+    bool ended;      /* the last user has gone */
+    bool expiring;   /* nobody has left it since MNT_EXPIRE was asked for */
+    bool read_only;  /* it is itself, and flags say so whatever the mount is */
+    char *source;    /* what mount() was given, for /proc/mounts; kmalloc */
     uint64_t max_pages, pages; /* tmpfs's size= (0: no limit), and pages that its files have */
     uint64_t image_pages;      /* that files have in the boot archive: no limit counts them */
     uint64_t bytes;            /* of attributes, which count as pages too */

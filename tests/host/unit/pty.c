@@ -183,7 +183,7 @@ static void compare_reads(struct kt *kt, struct pair *p)
  * taken when it comes. */
 static void round_of_typing(struct kt *kt, struct pair *p)
 {
-    static const char keys[] = "ab _Z9\t\t\n\r\177\177\177\027\025\022\026\004\003\034\001\303\244";
+    static const char keys[] = "ab _Z9\t\t\n\r\177\177\177\027\025\022\026\004\003\034\001\303\244\377";
     uint8_t text[40];
     size_t n = 1 + kt_below(kt, sizeof text - 1), from = 0;
 
@@ -205,7 +205,8 @@ TEST(pty, random)
     for (unsigned session = 0; session < 40 && kt->failures == 0; session++) {
         uint32_t lflag = ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN;
         uint32_t iflag = ICRNL | IXON, oflag = OPOST | ONLCR;
-        static const uint32_t optional[] = {ECHOE, ECHOK, ECHOCTL, ECHOKE, NOFLSH, IEXTEN, ISIG, ECHO};
+        static const uint32_t optional[] = {ECHOE, ECHOK, ECHOCTL, ECHOKE, NOFLSH, IEXTEN, ISIG, ECHO},
+                              rare[] = {PARMRK, IUCLC, ISTRIP, ICRNL, INLCR, IGNCR};
 
         if (!open_pair(&p)) {
             kt_skip(kt, "no pseudo terminals here");
@@ -220,6 +221,11 @@ TEST(pty, random)
             iflag |= IUTF8;
         if (session % 7 == 6)
             oflag |= XTABS;
+        for (unsigned i = 0; i < ARRAY_LEN(rare); i++)
+            if (session >= 20 && kt_below(kt, 4) == 0)
+                iflag ^= rare[i];
+        if (session >= 20 && kt_below(kt, 4) == 0)
+            oflag |= OLCUC;
         REQUIRE(set_modes(kt, &p, iflag, oflag, lflag), "errno %d", errno);
         for (unsigned i = 0; i < 50 && kt->failures == 0; i++)
             round_of_typing(kt, &p);
