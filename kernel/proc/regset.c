@@ -63,6 +63,8 @@ int regset_write(struct thread *t, enum regset set, const void *buf, uint32_t by
             err = ptrace_set_reg(t, i, word[i]);
         return err;
     case REGSET_FP:
+        if (bytes != FNSAVE_SIZE)
+            return -EINVAL;
         fpu_from_old(fpu, buf);
         return 0;
     case REGSET_XFP:

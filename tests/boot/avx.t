@@ -11,7 +11,7 @@ use Test::More;
 my $top = top_dir();
 
 need_linux();
-for my $program (qw(avx sigframe)) {
+for my $program (qw(avx sigframe ptracexstate)) {
     my %both = (root => "$top/build/rootfs-ut.cpio", cpu => 'max', time => 240);
     my @linux = grep { /^ut\| / } linux_says("avx-$program", %both, commands => ["/ut/ut $program"], here => ["$top/build/ut/ut $program"]);
     my $run = boot("avx-$program", memory => '64M', cpu => 'max', time => 240, initrd => $both{root}, append => "quiet init=/ut/ut -- $program");

@@ -27,6 +27,7 @@ my %end = (
     sockets   => qr/(?:Too many open files(?: in system)?|Cannot allocate memory|No buffer space available), [1-9]/,
     sets      => qr/(?:No space left on device|Cannot allocate memory|Too many open files(?: in system)?), [1-9]/,
     news      => qr/(?:Too many open files(?: in system)?|Cannot allocate memory), [1-9]/,
+    tracees   => qr/pages were written, [1-9]/,
     hog       => qr/(?:Cannot allocate memory|Killed), [1-9]/,
     "elf /fuzz/hostile,$damaged" => qr/damaged files, $damaged/,
 );

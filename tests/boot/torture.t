@@ -45,7 +45,7 @@ for my $m (['16M', 6], ['64M', 4]) {
 }
 
 # Too much of everything.
-my @hostile = ((map { "/fuzz/hostile $_" } qw(forks deep maps fds sets zombies signals sleepers ptys sockets news hog)),
+my @hostile = ((map { "/fuzz/hostile $_" } qw(forks deep maps fds sets zombies signals sleepers ptys sockets news tracees hog)),
     '/fuzz/hostile elf /fuzz/hostile ' . ($soak ? 5000 : 200));
 my $hostile = tortured('torture-hostile', $seed, memory => '48M', initrd => "$top/build/rootfs-fuzz.cpio", time => 300,
     append => '-- ' . join('; ', @hostile) . '; echo the shell is there');

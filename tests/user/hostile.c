@@ -13,6 +13,7 @@
  *     sockets      as many pairs of sockets, full of bytes and of each other
  *     ptys         as many pseudo-terminals, full in both directions
  *     sets         as many files watched by sets of epoll, deep, wide, and with many events
+ *     tracees      memory of stopped processes, written and read by who traces them, until there is none
  *     news         as many watches of inotify, and as much to tell of, as there may be
  *     zombies      children that nobody waits for
  *     signals      signals to each other from several processes
@@ -37,6 +38,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
@@ -749,6 +751,67 @@ static int ptys(const char *arg)
                    n);
 }
 
+/* A child that stands still, with pages that it never touches. */
+static pid_t still(uint8_t *p, size_t n)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+        mprotect(p, n / 2, PROT_READ);
+        raise(SIGSTOP);
+        _exit(0);
+    }
+    if (pid > 0 && (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status)))
+        return -1;
+    return pid;
+}
+
+/* Fill the memory of two such children, and look at it again, with the rest of it in swap or without any. */
+static int tracees(const char *arg)
+{
+    enum { CHILDREN = 2, PAGES = 8192 };
+    size_t n = (size_t)PAGES * PAGE;
+    uint8_t *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    long wrong = 0, there = 0;
+    pid_t pid[CHILDREN];
+    int status;
+
+    (void)arg;
+    for (int k = 0; k < CHILDREN; k++)
+        pid[k] = p == MAP_FAILED ? -1 : still(p, n);
+    for (long i = 0; i < PAGES; i++)
+        for (int k = 0; k < CHILDREN; k++)
+            if (pid[k] > 0 && ptrace(PTRACE_POKEDATA, pid[k], p + i * PAGE, (void *)(i << 1 | k)) != 0) {
+                kill(pid[k], SIGKILL); /* there is no more memory, or it was ended for that */
+                waitpid(pid[k], &status, 0);
+                pid[k] = -1;
+                there += i;
+            }
+    for (long i = 0; i < PAGES; i++)
+        for (int k = 0; k < CHILDREN; k++) {
+            long word;
+
+            if (pid[k] <= 0)
+                continue;
+            errno = 0;
+            word = ptrace(PTRACE_PEEKDATA, pid[k], p + i * PAGE, NULL);
+            wrong += !errno && word != (i << 1 | k);
+            there += !errno;
+        }
+    for (int k = 0; k < CHILDREN; k++) {
+        if (pid[k] <= 0)
+            continue;
+        if (k)
+            kill(pid[k], SIGKILL);
+        else
+            ptrace(PTRACE_DETACH, pid[k], NULL, NULL);
+        waitpid(pid[k], &status, 0);
+    }
+    return verdict("tracees", !wrong && there, "pages were written", there);
+}
+
 /* Descriptors that watch everything that is made here, and tell of it until they overflow; attributes until
  * no more are kept. */
 static int news(const char *arg)
@@ -810,7 +873,7 @@ static const struct {
 } programs[] = {
     {"forks", forks}, {"hog", hog},   {"churn", churn},     {"deep", deep},       {"elf", elf},
     {"maps", maps},   {"fds", fds},   {"zombies", zombies}, {"signals", signals}, {"sleepers", sleepers},
-    {"sets", sets},   {"ptys", ptys}, {"sockets", sockets}, {"news", news},
+    {"sets", sets},   {"ptys", ptys}, {"sockets", sockets}, {"news", news},       {"tracees", tracees},
 };
 
 int main(int argc, char **argv)
