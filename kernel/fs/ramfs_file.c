@@ -18,6 +18,7 @@
  * back what it has taken if it fails all the same.
  */
 #include "kernel/fs/ramfs_file.h"
+#include "kernel/fs/attributes.h"
 #include "kernel/fs/seals.h"
 #include "kernel/fs/ramfs.h"
 #include "kernel/fs/regular.h"
@@ -113,6 +114,8 @@ static int contents_punch(struct object *o, uint32_t first, uint32_t end)
     struct inode *i = o->pager_data;
     int err;
 
+    if (is_fixed(i))
+        return -EPERM;
     mutex_lock(&i->lock);
     err = punch(i, (uint64_t)first << PAGE_SHIFT, (uint64_t)end << PAGE_SHIFT);
     mutex_unlock(&i->lock);

@@ -95,6 +95,8 @@ static void try_file(int flags)
     TRY(renameat2(AT_FDCWD, "file", AT_FDCWD, "other", RENAME_EXCHANGE));
     p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, before, 0);
     ut_say("    shared, to be written: %s", p == MAP_FAILED ? ut_errno(errno) : "ok");
+    if (p != MAP_FAILED)
+        TRY(madvise(p, PAGE, MADV_REMOVE));
     fd = open("file", O_RDONLY);
     p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
     ut_say("    shared, to be read: %s", p == MAP_FAILED ? ut_errno(errno) : "ok");
