@@ -40,7 +40,7 @@ enum number_kind {
     NUMBER_ULONG, /* no sign; what follows is not taken */
 };
 
-/* A number: where it is kept (32 bits), or how it is read and set. */
+/* A number: where it is kept (32 bits, with a sign if it may be negative), or how it is read and set. */
 struct control {
     enum number_kind kind;
     uint32_t *value;
@@ -52,8 +52,9 @@ struct control {
 static int show_number(struct text *t, const struct proc_node *n)
 {
     const struct control *c = n->entry->arg;
+    int64_t v = c->get ? c->get() : (int64_t)*c->value;
 
-    text_print(t, "%lld\n", (long long)(c->get ? c->get() : *c->value));
+    text_print(t, "%lld\n", (long long)(c->min < 0 ? (int32_t)v : v));
     return 0;
 }
 
