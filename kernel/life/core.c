@@ -8,7 +8,9 @@
  * shares, and the first page of what it mapped of an executable file, which tells a debugger which file that
  * was.
  *
- *     ELF header | program headers | notes | padding to a page | pages, region by region
+ *     ELF header | program headers | notes | padding to a page | pages, region by region | section header
+ *
+ * The last is there only if there are more program headers than the ELF header can count: it has the number.
  *
  * Pages that the program never touched, and those of zeroes, are holes of the file, and are not brought into
  * being for it.
@@ -68,7 +70,13 @@ struct program_header {
 struct note_header {
     uint32_t name, size, type;
 };
-_Static_assert(sizeof(struct elf_header) == 52 && sizeof(struct program_header) == 32, "elf.h");
+struct section_header {
+    uint32_t name, type, flags, addr, offset, size, link, info, align, entsize;
+};
+#define PHNUM_ELSEWHERE 0xFFFFu /* in an ELF header: the section header has the number */
+_Static_assert(sizeof(struct elf_header) == 52 && sizeof(struct program_header) == 32 &&
+                   sizeof(struct section_header) == 40,
+               "elf.h");
 
 struct seconds {
     uint32_t sec, usec;
@@ -512,10 +520,15 @@ static bool is_zero(const uint8_t *page)
     return true;
 }
 
+static bool has_section(const struct core *c)
+{
+    return c->parts + 1 >= PHNUM_ELSEWHERE;
+}
+
 static bool emit_headers(struct core *c)
 {
     size_t headers = sizeof(struct elf_header) + (c->parts + 1) * sizeof(struct program_header);
-    uint64_t offset = PAGE_UP(headers + c->notes_size);
+    uint64_t offset = PAGE_UP(headers + c->notes_size), end = offset;
     struct program_header note = {.type = PT_NOTE, .offset = headers, .filesz = c->notes_size};
     struct elf_header h = {
         .ident = {0x7F, 'E', 'L', 'F', 1, 1, 1},
@@ -528,6 +541,14 @@ static bool emit_headers(struct core *c)
         .phnum = (uint16_t)(c->parts + 1),
     };
 
+    if (has_section(c)) {
+        for (uint32_t i = 0; i < c->parts; i++)
+            end += c->part[i].size;
+        h.phnum = PHNUM_ELSEWHERE;
+        h.shoff = (uint32_t)end;
+        h.shentsize = sizeof(struct section_header);
+        h.shnum = 1;
+    }
     if (!emit(c, &h, sizeof h) || !emit(c, &note, sizeof note))
         return false;
     for (uint32_t i = 0; i < c->parts; i++) {
@@ -574,6 +595,13 @@ static bool emit_part(struct core *c, const struct part *part)
     return true;
 }
 
+static bool emit_section(struct core *c)
+{
+    const struct section_header h = {.size = 1, .info = c->parts + 1};
+
+    return emit(c, &h, sizeof h);
+}
+
 static void emit_all(struct core *c)
 {
     if (!emit_headers(c) || !emit(c, c->notes, c->notes_size))
@@ -582,6 +610,8 @@ static void emit_all(struct core *c)
     for (uint32_t i = 0; i < c->parts; i++)
         if (!emit_part(c, &c->part[i]))
             return;
+    if (has_section(c) && !emit_section(c))
+        return;
     if (c->hole) { /* the file is as long as its last page */
         c->pos--;
         emit(c, "", 1);
@@ -613,17 +643,32 @@ static int make_name(const struct core *c, char *name, char *exe)
     return core_name(name, PATH_MAX, core_pattern, core_uses_pid, &f);
 }
 
+/* A new file. What only root may look at is where the operator says, whatever the process takes for the root:
+ * the first process's root is meant. */
+static int create_file(struct core *c, const char *name)
+{
+    enum { FLAGS = O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_LARGEFILE };
+    struct inode *root;
+    int err;
+
+    if (c->p->dumpable != DUMPABLE_ROOT) {
+        (void)vfs_unlink(NULL, name, false);
+        return file_open(NULL, name, FLAGS, 0600, &c->file);
+    }
+    if (name[0] != '/' || !process_init->fs)
+        return -EPERM;
+    root = inode_get(process_init->fs->root);
+    err = file_open_within(root, name, FLAGS, 0600, LOOKUP_IN_ROOT, &c->file);
+    inode_put(root);
+    return err;
+}
+
 /* A file of the process's own that nobody else has or had. */
 static int open_file(struct core *c, const char *name)
 {
     struct inode *i;
-    int err;
+    int err = create_file(c, name);
 
-    if (c->p->dumpable == DUMPABLE_ROOT && name[0] != '/')
-        return -EPERM;
-    if (c->p->dumpable != DUMPABLE_ROOT)
-        (void)vfs_unlink(NULL, name, false);
-    err = file_open(NULL, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_LARGEFILE, 0600, &c->file);
     if (err)
         return err;
     i = c->file->inode;

@@ -44,6 +44,20 @@ try somebody-0 somebody 0 core
 try somebody-1 somebody 1 core
 try somebody-2 somebody 2 core
 try somebody-2-path somebody 2 /tmp/for-all/of-root
+jail() {
+    set_to fs/suid_dumpable "$1"; set_to kernel/core_pattern /inside/core
+    mkdir -p /inside /tmp/jail/inside; chmod 777 /inside /tmp/jail/inside; cp /bin/ut /tmp/jail
+    chroot /tmp/jail /ut exec-core somebody 2>/dev/null; echo "status $?"
+    ls /inside /tmp/jail/inside; rm -r /inside /tmp/jail
+}
+try other-root-1 jail 1
+try other-root-2 jail 2
+pieces() {
+    set_to kernel/core_pattern core; set_to vm/max_map_count 100000
+    mkdir /tmp/pieces; cd /tmp/pieces; ut exec-core in-pieces; cd /tmp; rm -r /tmp/pieces
+}
+try pieces pieces
+try negative sh -c 'cd /proc/sys/vm; for i in -1 -2147483648 1; do echo $i >oom_dump_tasks; cat oom_dump_tasks; done'
 try refused sh -c 'echo 3 >/proc/sys/fs/suid_dumpable'
 try rr sh -c 'cd /proc/sys/kernel; cat sched_rr_timeslice_ms; for i in 8 -1 50 0 x; do echo $i >sched_rr_timeslice_ms; cat sched_rr_timeslice_ms; done'
 try rt sh -c 'cd /proc/sys/kernel; cat sched_rt_period_us sched_rt_runtime_us; for i in 500000 2000000 -1 -2 0 950000; do echo $i >sched_rt_runtime_us; cat sched_rt_runtime_us; done; for i in 900000 0 2000000 1000000; do echo $i >sched_rt_period_us; cat sched_rt_period_us; done'

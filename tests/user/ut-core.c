@@ -504,10 +504,53 @@ static void none(void)
     rmdir("core");
 }
 
+/* --- for tests/boot/core.t --- */
+
+#define PIECES 66000u /* more than the ELF header can count */
+
+static void in_pieces(void)
+{
+    uint8_t *p = mmap(NULL, (size_t)PIECES * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    for (size_t i = 0; i < PIECES; i += 2)
+        if (mprotect(p + i * PAGE, PAGE, PROT_READ | PROT_WRITE))
+            _exit(1);
+    p[2 * PAGE] = 0x5A;
+    abort();
+}
+
+/* Where the number of program headers is that the ELF header cannot count. */
+static int say_pieces(void)
+{
+    const Elf32_Ehdr *h;
+    const Elf32_Shdr *s;
+    uint32_t loads = 0, used = 0;
+
+    die(in_pieces);
+    if (!load("core"))
+        return 1;
+    h = (const Elf32_Ehdr *)core;
+    ut_say("    %x program headers, %u sections of %u bytes, names in %u", h->e_phnum, h->e_shnum,
+           h->e_shentsize, h->e_shstrndx);
+    if (h->e_phnum != PN_XNUM || h->e_shoff + sizeof *s > core_size)
+        return 1;
+    s = (const Elf32_Shdr *)(core + h->e_shoff);
+    ut_say("    the section: name %u type %u size %u link %u, %s", s->sh_name, s->sh_type, s->sh_size,
+           s->sh_link, s->sh_info > PIECES ? "with the number" : "without it");
+    ut_say("    it is the end of the file: %d", h->e_shoff + sizeof *s == core_size);
+    for (uint32_t i = 1; i < s->sh_info && headers()[i].p_type == PT_LOAD; i++, loads++)
+        if (headers()[i].p_filesz == PAGE && core[headers()[i].p_offset] == 0x5A)
+            used++;
+    ut_say("    all are of memory: %d; in use: %u", loads == s->sh_info - 1, used);
+    return 0;
+}
+
 /* A program to look at with a debugger: four threads, one of which dies. */
 UT_EXECUTED(core)
 {
     setrlimit(RLIMIT_CORE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
+    if (argc > 2 && strcmp(argv[2], "in-pieces") == 0)
+        return say_pieces();
     make_memory();
     if (argc > 2 && strcmp(argv[2], "somebody") == 0)
         somebody();
