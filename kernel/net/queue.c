@@ -364,6 +364,25 @@ struct message *message_take(struct socket *s)
     return m;
 }
 
+struct message *message_take_empty(struct socket *s, const struct message *before)
+{
+    struct message **at = &s->first, *m;
+
+    if (*at == before)
+        return NULL;
+    while ((*at)->next != before)
+        at = &(*at)->next;
+    m = *at;
+    if (!message_is_empty(m))
+        return NULL;
+    *at = m->next;
+    s->messages--;
+    if (!m->from)
+        s->kept -= m->charge;
+    m->next = NULL;
+    return m;
+}
+
 void message_purge(struct socket *s)
 {
     while (s->first)

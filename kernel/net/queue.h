@@ -68,6 +68,8 @@ void message_give(struct message *m, struct socket *to);
 void message_append(struct socket *to, struct message *m);
 /* Take the first, whose reference moves to the caller; there is one. */
 struct message *message_take(struct socket *s);
+/* Take out the one before another, if it is empty; NULL: it is not, or there is none. */
+struct message *message_take_empty(struct socket *s, const struct message *before);
 /* Copy n bytes from byte `from` on to a program. 0 or -EFAULT. Sleeps; m is held by the caller. */
 int message_copy_out(const struct message *m, uint32_t from, vaddr_t buf, uint32_t n);
 /* Throw everything away that s has not received. Sleeps. */

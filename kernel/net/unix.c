@@ -179,19 +179,26 @@ static int stream_send_call(struct socket *s, struct transfer *t)
     return s->peer ? stream_send(s, t) : -ENOTCONN;
 }
 
-/* The urgent byte for who asks for it, even if he has no room. Never waits. */
+/* The urgent byte for who asks for it, even if he has no room. Waits only for others who receive. */
 static int receive_urgent(struct socket *s, const struct transfer *t, unsigned *told)
 {
-    struct message *m = s->urgent;
-    uint8_t byte;
+    struct message *m, *left = NULL;
+    uint8_t byte = 0;
 
-    if (!m || socket_has(s, SO_OOBINLINE))
-        return -EINVAL;
-    byte = m->bytes[0];
-    if (!(t->flags & MSG_PEEK)) {
+    mutex_lock(&s->lock);
+    m = socket_has(s, SO_OOBINLINE) ? NULL : s->urgent;
+    if (m)
+        byte = m->bytes[0];
+    if (m && !(t->flags & MSG_PEEK)) {
         m->at = m->size;
         s->urgent = NULL;
+        left = message_take_empty(s, m); /* else who only sends such bytes had no room at last */
     }
+    mutex_unlock(&s->lock);
+    if (left)
+        message_put(left);
+    if (!m)
+        return -EINVAL;
     *told |= MSG_OOB;
     return t->size && user_copy_out(t->buf, &byte, 1) ? -EFAULT : 1;
 }

@@ -507,6 +507,28 @@ static void connected(void)
     close(p[1]);
 }
 
+/* What is left of bytes that were had takes no room. */
+static void again_and_again(void)
+{
+    char bytes[16];
+    int p[2];
+    unsigned n = 0;
+
+    PART("thousands, each had at once");
+    socketpair(AF_UNIX, SOCK_STREAM, 0, p);
+    TRY(send(p[0], "before", 6, 0));
+    while (n < 5000 && send(p[0], "x", 1, MSG_OOB | MSG_DONTWAIT) == 1 && recv(p[1], bytes, 1, MSG_OOB) == 1)
+        n++;
+    SHOW(n);
+    TRY(recv(p[1], bytes, 9, MSG_DONTWAIT));
+    TRY(recv(p[1], bytes, 9, MSG_DONTWAIT));
+    TRY(send(p[0], "after", 5, 0));
+    TRY(recv(p[1], bytes, 9, MSG_DONTWAIT));
+    TRY(recv(p[1], bytes, 9, MSG_DONTWAIT));
+    close(p[0]);
+    close(p[1]);
+}
+
 UT_PROGRAM(unixoob)
 {
     ut_workdir();
@@ -516,5 +538,6 @@ UT_PROGRAM(unixoob)
     in_line();
     told();
     full();
+    again_and_again();
     connected();
 }
