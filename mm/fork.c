@@ -55,18 +55,23 @@ static int copy_regions(struct space *child, const struct space *parent)
         copy->flags = r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT); /* locks are not inherited */
         if (unlikely(copy->flags & REGION_DONTFORK))
             copy->flags &= ~(unsigned)REGION_CHARGED;
-        if (copy->flags & REGION_CHARGED)
-            charge += region_pages(r);
         region_append(&child->regions, copy);
         if (copy->object)
             object_attach(object_get(copy->object), copy);
         if (unlikely(region_is_moved(copy)))
             moved_insert(&child->moved, copy);
     }
-    err = commit_charge(vm, charge);
-    if (unlikely(err)) {
-        space_end_regions(child);
-        return err;
+    /* One by one: what is too much at once for the machine is so of one region, as when it was made. */
+    for (const struct region *r = child->regions.first; r; r = r->next) {
+        uint32_t pages = r->flags & REGION_CHARGED ? region_pages(r) : 0;
+
+        err = commit_charge(vm, pages);
+        if (unlikely(err)) {
+            commit_release(vm, charge);
+            space_end_regions(child);
+            return err;
+        }
+        charge += pages;
     }
     region_copy_shape(&child->regions, &parent->regions);
     child->pages = parent->pages;
