@@ -32,6 +32,24 @@
 #include "mm/space.h"
 #include "mm/table.h"
 
+/* Promise the child's pages region by region: what is too much at once for the machine is so of one region,
+ * as when it was made. 0 or -ENOMEM, and nothing was promised. */
+static __attribute__((noinline, cold)) int charge_each(struct vm *vm, const struct space *child)
+{
+    uint32_t charged = 0;
+
+    for (const struct region *r = child->regions.first; r; r = r->next) {
+        uint32_t pages = r->flags & REGION_CHARGED ? region_pages(r) : 0;
+
+        if (commit_charge(vm, pages)) {
+            commit_release(vm, charged);
+            return -ENOMEM;
+        }
+        charged += pages;
+    }
+    return 0;
+}
+
 /*
  * Give the child all regions of its parent, for the moment also those that it is not to get. Nobody finds
  * the child yet but through the objects that its regions map, and it has no tables, so others may run after
@@ -55,23 +73,20 @@ static int copy_regions(struct space *child, const struct space *parent)
         copy->flags = r->flags & ~(unsigned)(REGION_LOCKED | REGION_ONFAULT); /* locks are not inherited */
         if (unlikely(copy->flags & REGION_DONTFORK))
             copy->flags &= ~(unsigned)REGION_CHARGED;
+        if (copy->flags & REGION_CHARGED)
+            charge += region_pages(r);
         region_append(&child->regions, copy);
         if (copy->object)
             object_attach(object_get(copy->object), copy);
         if (unlikely(region_is_moved(copy)))
             moved_insert(&child->moved, copy);
     }
-    /* One by one: what is too much at once for the machine is so of one region, as when it was made. */
-    for (const struct region *r = child->regions.first; r; r = r->next) {
-        uint32_t pages = r->flags & REGION_CHARGED ? region_pages(r) : 0;
-
-        err = commit_charge(vm, pages);
-        if (unlikely(err)) {
-            commit_release(vm, charge);
-            space_end_regions(child);
-            return err;
-        }
-        charge += pages;
+    err = commit_charge(vm, charge);
+    if (unlikely(err))
+        err = charge_each(vm, child);
+    if (unlikely(err)) {
+        space_end_regions(child);
+        return err;
     }
     region_copy_shape(&child->regions, &parent->regions);
     child->pages = parent->pages;

@@ -430,6 +430,30 @@ static void shared_descriptors(void)
     close(fd);
 }
 
+static void nothing(void)
+{
+}
+
+/* Each of them may be had, and all together are more than the machine has. */
+static void more_than_there_is(void)
+{
+    enum { PARTS = 100, PART_PAGES = 2048 };
+    uint8_t *part[PARTS];
+    unsigned had = 0;
+
+    PART("more than there is");
+    for (; had < PARTS; had++) {
+        part[had] = mmap(NULL, PART_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (part[had] == MAP_FAILED)
+            break;
+        mprotect(part[had], PAGE, PROT_READ); /* none becomes one with another */
+    }
+    SHOW(had);
+    ut_child("a child", nothing);
+    while (had-- > 0)
+        munmap(part[had], PART_PAGES * PAGE);
+}
+
 UT_PROGRAM(fork)
 {
     ut_workdir();
@@ -443,4 +467,5 @@ UT_PROGRAM(fork)
     groups();
     stopping();
     shared_descriptors();
+    more_than_there_is();
 }
