@@ -441,6 +441,7 @@ for my $tool (qw(bench check compare debug lab/lab linux-i386 pictures policies 
         ($status, $out) = output_of("$top/tools/debug", @$_);
         ok($status == 2 && $out =~ /^tools\/debug: --batch: there is no file .*\n\z/, "debug: @$_: commands that are not there") or diag($out);
     }
+    local $ENV{MAKEFLAGS} = '';
     for my $goal (qw(trace lab)) {
         ($status, $out) = output_of('make', '-C', $top, '--no-print-directory', $goal);
         ok($status == 2 && $out =~ /^Makefile:\d+: \*\*\* make $goal CMD="\.\.\.".*Stop\.\n\z/, "make $goal: the command is missing, said before anything is made") or diag($out);

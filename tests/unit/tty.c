@@ -171,9 +171,15 @@ TEST(tty, orders)
 
     if (!t)
         return;
-    type(t, "gone\n\003");
-    EXPECT(shows(t, "gone\r\n^C") && t->signals[LDISC_INTERRUPT] == 1, "interrupt");
+    type(t, "gone\n");
+    EXPECT(shows(t, "gone\r\n"), "a line");
+    type(t, "\003");
+    EXPECT(shows(t, "^C") && t->signals[LDISC_INTERRUPT] == 1, "interrupt");
     EXPECT(!ldisc_readable(&t->l, 1), "what was typed before is dropped");
+    type(t, "gone\n\003");
+    EXPECT(shows(t, "^C") && t->signals[LDISC_INTERRUPT] == 2,
+           "and its echo, if it came at once, as on Linux");
+    EXPECT(!ldisc_readable(&t->l, 1), "which is dropped, too");
     type(t, "\034\032");
     EXPECT(t->signals[LDISC_QUIT] == 1 && t->signals[LDISC_SUSPEND] == 1, "quit, suspend");
     set(t, 0, NOFLSH);
