@@ -23,6 +23,7 @@ my @helpers = map { "$work/ash-$_=shell/ash_test/$_" } my @names = qw(printenv r
 system("i686-linux-gnu-gcc -O2 -w -static '$tests/$_.c' -o '$work/ash-$_'") == 0 or die "$_.c cannot be compiled\n" for @names;
 
 my $script = <<'END';
+[ -d /proc/self ] || mount -t proc proc /proc
 [ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 cp -r /shell/ash_test /tmp/ash_test
 cd /tmp/ash_test
