@@ -46,6 +46,27 @@ section .text
         add     eax, %1
 %endmacro
 
+; BLOCKS macro: all blocks but the last, of which ECX says then how far it begins before what EAX has come to. Less than
+; a block is for .few.
+%macro BLOCKS 1
+        cmp     ecx, SMALL
+        jb      .few
+        sub     ecx, LARGE
+        jle     .less
+.large:
+        %1      LARGE
+        sub     ecx, LARGE
+        jg      .large
+.less:
+        add     ecx, LARGE - SMALL
+        jle     .last
+.small:
+        %1      SMALL
+        sub     ecx, SMALL
+        jg      .small
+.last:
+%endmacro
+
 align 16
 global memcpy:function
 memcpy:
@@ -54,22 +75,7 @@ memcpy:
         push    eax
         push    esi
         push    edi
-        cmp     ecx, SMALL
-        jb      .few
-        sub     ecx, LARGE
-        jle     .less
-.large:
-        COPY    LARGE
-        sub     ecx, LARGE
-        jg      .large
-.less:
-        add     ecx, LARGE - SMALL
-        jle     .last
-.small:
-        COPY    SMALL
-        sub     ecx, SMALL
-        jg      .small
-.last:
+        BLOCKS  COPY
         PAIR    ecx
         PAIR    ecx + 2 * WORD
 .done:
@@ -112,22 +118,7 @@ memset:
         push    eax
         movzx   edx, dl
         imul    edx, edx, 0x01010101
-        cmp     ecx, SMALL
-        jb      .few
-        sub     ecx, LARGE
-        jle     .less
-.large:
-        SET     LARGE
-        sub     ecx, LARGE
-        jg      .large
-.less:
-        add     ecx, LARGE - SMALL
-        jle     .last
-.small:
-        SET     SMALL
-        sub     ecx, SMALL
-        jg      .small
-.last:
+        BLOCKS  SET
 %assign at 0
 %rep SMALL / WORD
         mov     [eax + ecx + at], edx

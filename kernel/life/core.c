@@ -677,28 +677,28 @@ static int open_file(struct core *c, const char *name)
                : -EPERM;
 }
 
+/* Only root may look at what the process opens from here to cred_act_again(). 0 or -ENOMEM. */
+static int act_as_root(void)
+{
+    struct cred *root = cred_prepare();
+
+    if (!root)
+        return -ENOMEM;
+    root->fsuid = 0;
+    cred_act(root);
+    return 0;
+}
+
 static int open_core(struct core *c)
 {
     char *name = vm_alloc(PATH_MAX), *exe = vm_alloc(PATH_MAX);
-    struct thread *self = c->self;
     int err = name && exe ? make_name(c, name, exe) : -ENOMEM;
 
-    if (!err && c->p->dumpable == DUMPABLE_ROOT) { /* only root may look at it */
-        struct cred *root = cred_prepare();
-
-        if (root) {
-            root->fsuid = 0;
-            self->acting = root;
-        } else {
-            err = -ENOMEM;
-        }
-    }
+    if (!err && c->p->dumpable == DUMPABLE_ROOT)
+        err = act_as_root();
     if (!err)
         err = open_file(c, name);
-    if (self->acting != self->cred) {
-        cred_put(self->acting);
-        self->acting = self->cred;
-    }
+    cred_act_again();
     kfree(name);
     kfree(exe);
     return err;

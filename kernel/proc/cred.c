@@ -225,6 +225,21 @@ static bool too_many(const struct user *u, uint32_t more)
     return u->uid && u->threads + more > process_current()->rlimit[RLIMIT_NPROC].soft;
 }
 
+void cred_act(struct cred *as)
+{
+    thread_current()->acting = as;
+}
+
+void cred_act_again(void)
+{
+    struct thread *self = thread_current();
+
+    if (self->acting == self->cred)
+        return;
+    cred_put(self->acting);
+    self->acting = self->cred;
+}
+
 void cred_commit(struct cred *new)
 {
     struct thread *self = thread_current();

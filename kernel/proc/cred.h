@@ -82,6 +82,10 @@ void cred_put(struct cred *c);
 /* A copy of the running thread's, to be changed; cred_commit() or cred_put() it. NULL: out of memory.
  * Sleeps. */
 struct cred *cred_prepare(void);
+/* Have the running thread act with others, made by cred_prepare(), whose reference moves; and with its own
+ * again, also if it did all the time. Do not sleep. */
+void cred_act(struct cred *as);
+void cred_act_again(void);
 /* Another real user: what is counted for users goes with it. 0 or -EAGAIN (no memory). Sleeps. */
 int cred_set_uid(struct cred *new, uint32_t uid);
 /* The running thread's from now on. Takes over the reference. Who has become somebody else, or may do more

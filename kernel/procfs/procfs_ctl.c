@@ -31,8 +31,6 @@
 #include "mm/reclaim.h"
 #include "mm/space.h"
 
-#define RR_MS 100u /* of SCHED_RR, until it is turned */
-
 /* What Linux takes for a number, by the type that it keeps it in. */
 enum number_kind {
     NUMBER_INT,   /* a sign is possible; what follows the number is not taken */
@@ -508,7 +506,7 @@ static int store_core_pattern(const struct proc_node *n, char *s)
 /* 0 or less: as it was at first. */
 static int set_rr(uint32_t ms)
 {
-    sched_set_rr((int32_t)ms > 0 ? ms : RR_MS);
+    sched_set_rr((int32_t)ms > 0 ? ms : SCHED_RR_MS);
     return 0;
 }
 

@@ -58,8 +58,8 @@ static struct task boot_task = {.name = "boot", .state = TASK_RUNNABLE, .run = {
 static struct task *idle_task;
 static struct runq queue;
 static uint32_t uneven; /* tasks that are not of the level RUN_NORMAL */
-uint32_t sched_rr_ms = 100;
-static uint32_t rr_ticks = TIME_HZ / 10; /* the same */
+uint32_t sched_rr_ms = SCHED_RR_MS;
+static uint32_t rr_ticks = SCHED_RR_MS * TIME_HZ / 1000; /* the same */
 static struct run_share real_time; /* what real-time tasks had, so that one that never sleeps can be ended */
 static uint64_t last_tick;
 static uint64_t part_ns, part_until; /* what was everybody's part of the time up to then, see has_credit() */

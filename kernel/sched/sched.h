@@ -41,7 +41,8 @@ static inline void sched_inherit(struct task *child, const struct task *parent)
     if (unlikely(parent->how.reset || parent->run.level != RUN_NORMAL))
         sched_inherit_other(child, parent);
 }
-/* The slice of SCHED_RR, in whole ticks; and as it was set. */
+/* The slice of SCHED_RR, in whole ticks, until it is turned; and as it was set. */
+#define SCHED_RR_MS 100u
 extern uint32_t sched_rr_ms;
 void sched_set_rr(uint32_t ms);
 /* How long one of a policy keeps the processor while others of its kind wait; 0: as long as it likes. */

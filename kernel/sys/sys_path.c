@@ -524,7 +524,7 @@ int32_t sys_utime(SYSCALL_2_ARGS(path, user_times))
 
 /* --- access --- */
 
-/* Have the running thread act with its real ids. 0 or -ENOMEM; act_again() afterwards. Sleeps. */
+/* Have the running thread act with its real ids. 0 or -ENOMEM; cred_act_again() afterwards. Sleeps. */
 static int act_really(void)
 {
     const struct cred *c = thread_current()->cred;
@@ -539,18 +539,8 @@ static int act_really(void)
     new->fsuid = c->uid;
     new->fsgid = c->gid;
     new->effective = caps;
-    thread_current()->acting = new;
+    cred_act(new);
     return 0;
-}
-
-static void act_again(void)
-{
-    struct thread *self = thread_current();
-
-    if (self->acting == self->cred)
-        return;
-    cred_put(self->acting);
-    self->acting = self->cred;
 }
 
 int32_t sys_faccessat2(SYSCALL_4_ARGS(dirfd, path, mode, flags))
@@ -568,7 +558,7 @@ int32_t sys_faccessat2(SYSCALL_4_ARGS(dirfd, path, mode, flags))
         err = inode_permission(i, mode);
         inode_put(i);
     }
-    act_again();
+    cred_act_again();
     return err;
 }
 

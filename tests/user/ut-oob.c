@@ -1,8 +1,6 @@
 /* Urgent bytes of TCP connections: MSG_OOB, SIGURG, the mark, and SO_OOBINLINE. */
+#include "tests/user/oob.h"
 #include "tests/user/inet.h"
-#include <sys/select.h>
-
-static int here, there;
 
 static void connected(void)
 {
@@ -17,45 +15,6 @@ static void connected(void)
     connect(here, (struct sockaddr *)&a, sizeof a);
     there = accept(door, NULL, NULL);
     close(door);
-}
-
-static void ended(void)
-{
-    close(here);
-    close(there);
-}
-
-static void put(const char *text, int flags)
-{
-    ut_say("sent \"%s\"%s: %zd", text, flags & MSG_OOB ? ", urgent" : "",
-           send(here, text, strlen(text), flags));
-    usleep(20000);
-}
-
-static void get(size_t n, int flags)
-{
-    char buf[100] = "", what[100];
-    struct iovec v = {buf, n};
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
-    ssize_t got = recvmsg(there, &m, flags | MSG_DONTWAIT);
-
-    snprintf(what, sizeof what, "received %zu%s%s%s", n, flags & MSG_OOB ? ", urgent" : "",
-             flags & MSG_PEEK ? ", only looked at" : "", flags & MSG_WAITALL ? ", all" : "");
-    if (got < 0)
-        ut_say("%s: %s", what, ut_errno(errno));
-    else
-        ut_say("%s: %zd \"%.*s\", flags %x", what, got, (int)got, buf, m.msg_flags & ~MSG_CMSG_CLOEXEC);
-}
-
-static void state(void)
-{
-    struct pollfd p = {.fd = there, .events = POLLIN | POLLPRI | POLLRDBAND | POLLRDNORM};
-    int mark = 9, bytes = 9;
-
-    poll(&p, 1, 0);
-    ioctl(there, SIOCATMARK, &mark);
-    ioctl(there, FIONREAD, &bytes);
-    ut_say("  events %x, at the mark %d, bytes %d", p.revents, mark, bytes);
 }
 
 static void alone(void)
@@ -177,14 +136,6 @@ static void in_line(void)
     ended();
 }
 
-static volatile int urgent;
-
-static void on_urgent(int signo)
-{
-    (void)signo;
-    urgent++;
-}
-
 static void told(void)
 {
     struct sigaction action = {.sa_handler = on_urgent};
@@ -232,6 +183,7 @@ static void told(void)
 
 UT_PROGRAM(oob)
 {
+    arrives_us = 20000;
     inet_up();
     alone();
     marked();

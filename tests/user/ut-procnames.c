@@ -109,6 +109,14 @@ static int write_parents(void)
     return rc;
 }
 
+static void put_each(const char *file, const char *const *odd, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        put(file, odd[i]);
+        say(file);
+    }
+}
+
 static void login(void)
 {
     static const char *const odd[] = {"",   "x",  "-1",  "1 2", "4294967296", "0x10",
@@ -119,12 +127,7 @@ static void login(void)
     say("/proc/self/loginuid");
     say("/proc/self/sessionid");
     say("/proc/thread-self/loginuid");
-    for
-        EACH(odd)
-        {
-            put("/proc/self/loginuid", odd[i]);
-            say("/proc/self/loginuid");
-        }
+    put_each("/proc/self/loginuid", odd, sizeof odd / sizeof *odd);
     put_at("/proc/self/loginuid", "5", 1);
     put("/proc/self/loginuid", "1001");
     say("/proc/self/loginuid");
@@ -151,12 +154,7 @@ static void filter(void)
 
     PART("what a core would have");
     say("/proc/self/coredump_filter");
-    for
-        EACH(odd)
-        {
-            put("/proc/self/coredump_filter", odd[i]);
-            say("/proc/self/coredump_filter");
-        }
+    put_each("/proc/self/coredump_filter", odd, sizeof odd / sizeof *odd);
     put_at("/proc/self/coredump_filter", "1", 3);
     say("/proc/self/coredump_filter");
     if (fork() == 0) {

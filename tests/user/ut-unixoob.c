@@ -1,13 +1,6 @@
 /* Urgent bytes of local streams: MSG_OOB, SIGURG, the mark, and SO_OOBINLINE. */
-#include "tests/user/ut.h"
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <sys/select.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
+#include "tests/user/oob.h"
 #include <sys/un.h>
-
-static int here, there;
 
 static void pair(void)
 {
@@ -16,44 +9,6 @@ static void pair(void)
     socketpair(AF_UNIX, SOCK_STREAM, 0, p);
     here = p[0];
     there = p[1];
-}
-
-static void ended(void)
-{
-    close(here);
-    close(there);
-}
-
-static void put(const char *text, int flags)
-{
-    ut_say("sent \"%s\"%s: %zd", text, flags & MSG_OOB ? ", urgent" : "",
-           send(here, text, strlen(text), flags));
-}
-
-static void get(size_t n, int flags)
-{
-    char buf[100] = "", what[100];
-    struct iovec v = {buf, n};
-    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
-    ssize_t got = recvmsg(there, &m, flags | MSG_DONTWAIT);
-
-    snprintf(what, sizeof what, "received %zu%s%s%s", n, flags & MSG_OOB ? ", urgent" : "",
-             flags & MSG_PEEK ? ", only looked at" : "", flags & MSG_WAITALL ? ", all" : "");
-    if (got < 0)
-        ut_say("%s: %s", what, ut_errno(errno));
-    else
-        ut_say("%s: %zd \"%.*s\", flags %x", what, got, (int)got, buf, m.msg_flags & ~MSG_CMSG_CLOEXEC);
-}
-
-static void state(void)
-{
-    struct pollfd p = {.fd = there, .events = POLLIN | POLLPRI | POLLRDBAND | POLLRDNORM};
-    int mark = 9, bytes = 9;
-
-    poll(&p, 1, 0);
-    ioctl(there, SIOCATMARK, &mark);
-    ioctl(there, FIONREAD, &bytes);
-    ut_say("  events %x, at the mark %d, bytes %d", p.revents, mark, bytes);
 }
 
 static void alone(void)
@@ -314,14 +269,6 @@ static void in_line(void)
     get(9, 0);
     state();
     ended();
-}
-
-static volatile int urgent;
-
-static void on_urgent(int signo)
-{
-    (void)signo;
-    urgent++;
 }
 
 static void told(void)
